@@ -1,0 +1,136 @@
+// Generated from facts/kinds.json by tools/src/generate-types.ts. Do not edit.
+import type * as core_v1 from "./core-v1.ts";
+import type * as meta_v1 from "./meta-v1.ts";
+export interface ControllerRevision extends meta_v1.TypeMeta {
+  readonly metadata?: meta_v1.ObjectMeta;
+  readonly data: unknown;
+  readonly revision?: number;
+}
+export interface ControllerRevisionList extends meta_v1.TypeMeta {
+  readonly metadata?: meta_v1.ListMeta;
+  readonly items: readonly ControllerRevision[];
+}
+export interface Deployment extends meta_v1.TypeMeta {
+  readonly metadata?: meta_v1.ObjectMeta;
+  readonly spec: DeploymentSpec;
+  readonly status?: DeploymentStatus;
+}
+export interface DeploymentCondition {
+  readonly type?: string;
+  readonly status?: string;
+  readonly lastUpdateTime?: string;
+  readonly lastTransitionTime?: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+export interface DeploymentList extends meta_v1.TypeMeta {
+  readonly metadata?: meta_v1.ListMeta;
+  readonly items: readonly Deployment[];
+}
+export interface DeploymentRollback extends meta_v1.TypeMeta {
+  readonly name: string;
+  readonly updatedAnnotations?: { readonly [key: string]: string };
+  readonly rollbackTo?: RollbackConfig;
+}
+export interface DeploymentSpec {
+  readonly replicas?: number;
+  readonly selector?: meta_v1.LabelSelector;
+  readonly template: core_v1.PodTemplateSpec;
+  readonly strategy?: DeploymentStrategy;
+  readonly minReadySeconds?: number;
+  readonly revisionHistoryLimit?: number;
+  readonly paused?: boolean;
+  readonly rollbackTo?: RollbackConfig;
+  readonly progressDeadlineSeconds?: number;
+}
+export interface DeploymentStatus {
+  readonly observedGeneration?: number;
+  readonly replicas?: number;
+  readonly updatedReplicas?: number;
+  readonly readyReplicas?: number;
+  readonly availableReplicas?: number;
+  readonly unavailableReplicas?: number;
+  readonly terminatingReplicas?: number;
+  readonly conditions?: readonly DeploymentCondition[];
+  readonly collisionCount?: number;
+}
+export interface DeploymentStrategy {
+  readonly type?: string;
+  readonly rollingUpdate?: RollingUpdateDeployment;
+}
+export interface RollbackConfig {
+  readonly revision?: number;
+}
+export interface RollingUpdateDeployment {
+  readonly maxUnavailable?: number | string;
+  readonly maxSurge?: number | string;
+}
+export interface RollingUpdateStatefulSetStrategy {
+  readonly partition?: number;
+  readonly maxUnavailable?: number | string;
+}
+export interface Scale extends meta_v1.TypeMeta {
+  readonly metadata?: meta_v1.ObjectMeta;
+  readonly spec?: ScaleSpec;
+  readonly status?: ScaleStatus;
+}
+export interface ScaleSpec {
+  readonly replicas?: number;
+}
+export interface ScaleStatus {
+  readonly replicas?: number;
+  readonly selector?: { readonly [key: string]: string };
+  readonly targetSelector?: string;
+}
+export interface StatefulSet extends meta_v1.TypeMeta {
+  readonly metadata?: meta_v1.ObjectMeta;
+  readonly spec: StatefulSetSpec;
+  readonly status?: StatefulSetStatus;
+}
+export interface StatefulSetCondition {
+  readonly type?: string;
+  readonly status?: string;
+  readonly lastTransitionTime?: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+export interface StatefulSetList extends meta_v1.TypeMeta {
+  readonly metadata?: meta_v1.ListMeta;
+  readonly items: readonly StatefulSet[];
+}
+export interface StatefulSetOrdinals {
+  readonly start?: number;
+}
+export interface StatefulSetPersistentVolumeClaimRetentionPolicy {
+  readonly whenDeleted?: string;
+  readonly whenScaled?: string;
+}
+export interface StatefulSetSpec {
+  readonly replicas?: number;
+  readonly selector: meta_v1.LabelSelector;
+  readonly template: core_v1.PodTemplateSpec;
+  readonly volumeClaimTemplates?: readonly core_v1.PersistentVolumeClaim[];
+  readonly serviceName?: string;
+  readonly podManagementPolicy?: string;
+  readonly updateStrategy?: StatefulSetUpdateStrategy;
+  readonly revisionHistoryLimit?: number;
+  readonly minReadySeconds?: number;
+  readonly persistentVolumeClaimRetentionPolicy?: StatefulSetPersistentVolumeClaimRetentionPolicy;
+  readonly ordinals?: StatefulSetOrdinals;
+}
+export interface StatefulSetStatus {
+  readonly observedGeneration?: number;
+  readonly replicas: number;
+  readonly readyReplicas?: number;
+  readonly currentReplicas?: number;
+  readonly updatedReplicas?: number;
+  readonly currentRevision?: string;
+  readonly updateRevision?: string;
+  readonly collisionCount?: number;
+  readonly conditions?: readonly StatefulSetCondition[];
+  readonly availableReplicas?: number;
+}
+export interface StatefulSetUpdateStrategy {
+  readonly type?: string;
+  readonly rollingUpdate?: RollingUpdateStatefulSetStrategy;
+}

@@ -1,0 +1,106 @@
+/** The interfaces between the rooms of the API server. Implementations register in `server.ts`. */
+import type { GroupVersionResource, Unstructured } from "@tsukube/api";
+import type { ApiRequest, ApiResponse } from "@tsukube/client";
+
+/** Who asks, as authentication/v1.UserInfo. */
+export interface User {
+  readonly name: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A request as it comes from the wire or in process. */
+export interface IncomingRequest extends ApiRequest {
+  /** Asserted by an in-process transport; never set from the wire. */
+  readonly user?: User;
+  /** The verified client certificate's subject: CN and the Os. */
+  readonly clientCertificate?: { readonly commonName: string; readonly organizations: readonly string[] };
+  /** "127.0.0.1" or "" in process. */
+  readonly remoteAddress: string;
+}
+
+/** What a request asks for, parsed from method and path (apiserver's RequestInfo). */
+export interface RequestInfo {
+  readonly isResource: boolean;
+  /** Without query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** get, list, watch, create, update, patch, delete, deletecollection, proxy, connect; lower-case method for non-resources. */
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Segments after the subresource (proxy paths). */
+  readonly rest: string;
+}
+
+/** Carried through the chain with the request. */
+export interface RequestContext {
+  readonly request: IncomingRequest;
+  readonly info: RequestInfo;
+  readonly user: User;
+  readonly signal: AbortSignal;
+  /** Adds a `Warning: 299` header to the response; duplicates are dropped. */
+  warn(text: string): void;
+}
+
+export interface Authenticator {
+  /** undefined: no credentials of this kind. @throws {ApiError} 401 for credentials that are wrong. */
+  authenticate(request: IncomingRequest): Promise<User | undefined>;
+}
+
+export interface AuthorizationAttributes {
+  readonly user: User;
+  readonly verb: string;
+  readonly isResource: boolean;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly path: string;
+}
+
+export interface AuthorizationDecision {
+  readonly decision: "allow" | "deny" | "no-opinion";
+  readonly reason: string;
+}
+
+export interface Authorizer {
+  authorize(attributes: AuthorizationAttributes): Promise<AuthorizationDecision>;
+}
+
+export interface AdmissionAttributes {
+  readonly context: RequestContext;
+  readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
+  readonly resource: GroupVersionResource;
+  readonly kind: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly object: Unstructured | undefined;
+  readonly oldObject: Unstructured | undefined;
+  readonly options: Unstructured | undefined;
+  readonly dryRun: boolean;
+}
+
+/** A built-in admission plugin, under upstream's name. */
+export interface AdmissionPlugin {
+  readonly name: string;
+  handles(attributes: AdmissionAttributes): boolean;
+  /** Returns the object changed (a new one), or the same. @throws {ApiError} to deny. */
+  mutate?(attributes: AdmissionAttributes): Promise<Unstructured | undefined>;
+  /** @throws {ApiError} to deny. */
+  validate?(attributes: AdmissionAttributes): Promise<void>;
+}
+
+/** Serves paths that are not resources (discovery, OpenAPI, health, version), or virtual resources. */
+export interface PathHandler {
+  /** undefined: not mine. */
+  handle(context: RequestContext): Promise<ApiResponse | undefined>;
+}

@@ -1,0 +1,101 @@
+import { TsukubeError } from "@tsukube/foundation";
+
+/** One key at one revision. Revisions are a counter shared by all keys, starting at 1; they are not times. */
+export interface StoredRecord {
+  readonly key: string;
+  /** The bytes as given to the write; the store never looks inside. Do not modify. */
+  readonly value: Uint8Array;
+  /** Opaque bytes kept beside the value for the reader's indexes, so that a start parses no value. */
+  readonly index: Uint8Array;
+  /** Revision of the last write of the key. */
+  readonly revision: number;
+  /** Revision of the write that created the key. */
+  readonly createRevision: number;
+}
+
+/** What a write expects to find: "absent", a record of exactly this revision, or "any" state. */
+export type Expectation = "absent" | "any" | number;
+
+/** One change of a transaction. `expiresAt` (ms since the epoch) makes the store delete the key by itself, at or after it. */
+export type Mutation =
+  | {
+      readonly type: "put";
+      readonly key: string;
+      readonly value: Uint8Array;
+      readonly index?: Uint8Array;
+      readonly expected: Expectation;
+      readonly expiresAt?: number;
+    }
+  | { readonly type: "delete"; readonly key: string; readonly expected: Expectation };
+
+/** A change as watchers see it. All changes of one transaction carry the same revision. */
+export type StoreEvent =
+  | { readonly type: "put"; readonly record: StoredRecord; readonly previous: StoredRecord | undefined }
+  | { readonly type: "delete"; readonly key: string; readonly revision: number; readonly previous: StoredRecord }
+  | { readonly type: "progress"; readonly revision: number };
+
+export interface RangeOptions {
+  /** Reads the state as of this revision; 0 or absent: the current one. */
+  readonly revision?: number;
+  /** At most this many records; 0 or absent: all. */
+  readonly limit?: number;
+  /** First key to return (inclusive); absent: the first below the prefix. */
+  readonly start?: string;
+}
+
+export interface Range {
+  /** In key order (by UTF-8 bytes). */
+  readonly records: readonly StoredRecord[];
+  /** The revision that was read. */
+  readonly revision: number;
+  /** Records after the last one returned. */
+  readonly remaining: number;
+}
+
+/**
+ * A revisioned key-value store of bytes. It knows no kinds. Every implementation runs the suite `@tsukube/store/conformance`.
+ * Revisions are assigned in call order; nothing is readable, listed or watched before its commit is durable; a failed batch
+ * fails every write that built on it.
+ */
+export interface Store {
+  /** The newest durable revision; 0 when empty. */
+  readonly revision: number;
+  /** The oldest revision that can still be read. */
+  readonly compactedRevision: number;
+  /** @throws {StoreError} `compacted`, `future`. */
+  get(key: string, options?: { readonly revision?: number }): Promise<StoredRecord | undefined>;
+  /** @throws {StoreError} `compacted`, `future`. */
+  range(prefix: string, options?: RangeOptions): Promise<Range>;
+  /** All mutations or none, at one new revision, resolved when durable. @throws {StoreError} `conflict`, `read-only`, `failed`. */
+  commit(mutations: readonly Mutation[]): Promise<number>;
+  /**
+   * Streams each change under `prefix` after `revision`, oldest first, without gaps. Progress events mark the point up to
+   * which everything was delivered.
+   * @param prefix Such as "/registry/pods/default/"; "" watches everything.
+   * @param revision 0 means from the oldest kept.
+   * @throws {StoreError} `compacted` if `revision` is no longer kept: list, then watch again.
+   */
+  watch(prefix: string, revision: number, signal: AbortSignal): AsyncIterable<StoreEvent>;
+  /** Forgets history older than `revision`. */
+  compact(revision: number): Promise<void>;
+  /** Waits for writes in flight and releases everything. */
+  close(): Promise<void>;
+}
+
+export type StoreErrorCode = "conflict" | "compacted" | "future" | "read-only" | "failed" | "damaged" | "closed";
+
+export class StoreError extends TsukubeError<StoreErrorCode> {
+  /** Of a conflict: the key and the record found there. */
+  readonly key: string | undefined;
+  readonly current: StoredRecord | undefined;
+
+  constructor(
+    code: StoreErrorCode,
+    message: string,
+    options?: { readonly cause?: unknown; readonly key?: string; readonly current?: StoredRecord | undefined },
+  ) {
+    super(code, message, options);
+    this.key = options?.key;
+    this.current = options?.current;
+  }
+}

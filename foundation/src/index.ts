@@ -1,0 +1,6 @@
+export * from "./clock.ts";
+export * from "./errors.ts";
+export * from "./lifetime.ts";
+export * from "./log.ts";
+export * from "./metrics.ts";
+export * from "./random.ts";

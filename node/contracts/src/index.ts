@@ -1,0 +1,2 @@
+export * from "./cni.ts";
+export * from "./container-networks.ts";
