@@ -1,0 +1,53 @@
+/** Every address of a cluster follows from its index on the host: clusters never overlap. */
+export interface Addresses {
+  readonly index: number;
+  readonly podCidr: string;
+  /** First address of the pod network: the bridge, and the `kubernetes` endpoint. */
+  readonly gateway: string;
+  readonly serviceCidr: string;
+  /** The `kubernetes` Service. */
+  readonly kubernetesIp: string;
+  /** The cluster DNS Service. */
+  readonly dnsIp: string;
+  readonly apiPort: number;
+  readonly kubeletPort: number;
+  readonly nodePorts: { readonly first: number; readonly last: number };
+  /** Of the pod network on this host. */
+  readonly bridge: string;
+}
+
+/** Clusters that one host can hold: Services of the last one still lie in 10/8, NodePorts above 27000. */
+export const MAX_CLUSTERS = 24;
+
+export function addressesOf(index: number): Addresses {
+  const pods = 64 + index;
+  const services = 160 + index;
+  const first = 30000 - 128 * index;
+  return {
+    index,
+    podCidr: `10.${pods}.0.0/16`,
+    gateway: `10.${pods}.0.1`,
+    serviceCidr: `10.${services}.0.0/16`,
+    kubernetesIp: `10.${services}.0.1`,
+    dnsIp: `10.${services}.0.10`,
+    apiPort: 6443 + index,
+    kubeletPort: 10250 + 10 * index,
+    nodePorts: index === 0 ? { first: 30000, last: 32767 } : { first, last: first + 127 },
+    bridge: `tsukube${index}`,
+  };
+}
+
+/** Whether two IPv4 networks in CIDR form share an address. */
+export function overlaps(a: string, b: string): boolean {
+  const [aBase, aBits] = parseCidr(a);
+  const [bBase, bBits] = parseCidr(b);
+  const bits = Math.min(aBits, bBits);
+  const mask = bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0;
+  return (aBase & mask) >>> 0 === (bBase & mask) >>> 0;
+}
+
+function parseCidr(cidr: string): [number, number] {
+  const [address = "", bits = "32"] = cidr.split("/");
+  const base = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  return [base, Number(bits)];
+}

@@ -1,0 +1,51 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { TsukubeError } from "@tsukube/foundation";
+
+/** Where a cluster keeps what. */
+export interface ClusterPaths {
+  readonly name: string;
+  /** Kept by `down`, removed by `down --purge`. */
+  readonly state: string;
+  /** Gone after a reboot: sockets, locks, mounts, namespaces. */
+  readonly runtime: string;
+}
+
+/** The directories of a cluster: below /var/lib and /run as root, in the user's XDG directories otherwise. */
+export function pathsOf(name: string, env: NodeJS.ProcessEnv, uid: number): ClusterPaths {
+  if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
+    throw new TsukubeError(
+      "usage",
+      `Cannot use cluster name "${name}": expected up to 32 lower-case letters, digits and dashes, such as "default"`,
+    );
+  }
+  if (uid === 0) return { name, state: `/var/lib/tsukube/${name}`, runtime: `/run/tsukube/${name}` };
+  const stateHome = env["XDG_STATE_HOME"] ?? join(env["HOME"] ?? homedir(), ".local/state");
+  const state = join(stateHome, "tsukube", name);
+  const runtimeHome = env["XDG_RUNTIME_DIR"];
+  return { name, state, runtime: runtimeHome === undefined ? join(state, "run") : join(runtimeHome, "tsukube", name) };
+}
+
+/** The files below a cluster's directories, each named once. */
+export function filesOf(paths: ClusterPaths) {
+  const { state, runtime } = paths;
+  return {
+    /** {@link ClusterRecord}. */
+    record: join(state, "cluster.json"),
+    pki: join(state, "pki"),
+    kubeconfig: join(state, "kubeconfig"),
+    nodeKubeconfig: join(state, "kubeconfig-node"),
+    store: join(state, "store"),
+    node: join(state, "node"),
+    engine: join(state, "engine"),
+    volumes: join(state, "volumes"),
+    logs: join(state, "logs"),
+    applications: join(state, "applications.json"),
+    criSocket: join(runtime, "cri.sock"),
+    dockerSocket: join(runtime, "docker.sock"),
+    lock: (process: string) => join(runtime, `${process}.lock`),
+    ready: (process: string) => join(runtime, `${process}.ready`),
+    supervisor: (process: string) => join(runtime, `${process}.supervisor`),
+    sysctls: join(runtime, "sysctls.json"),
+  };
+}

@@ -1,0 +1,67 @@
+import { mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { TsukubeError } from "@tsukube/foundation";
+import { readRecord, writeRecord } from "@tsukube/host";
+import { MAX_CLUSTERS } from "./addresses.ts";
+import { type ClusterPaths, filesOf } from "./paths.ts";
+
+/** The version of the layout of the state directory. A newer one is refused, an older one migrated. */
+export const STATE_FORMAT = 1;
+
+/** What a cluster is, decided at its first `up` and held until `down --purge`. */
+export interface ClusterRecord {
+  readonly format: number;
+  readonly name: string;
+  readonly index: number;
+  readonly apiPort: number;
+  /** false: the control plane alone. */
+  readonly withNode: boolean;
+  readonly nodeName: string;
+}
+
+/** @throws {TsukubeError} `newer-state`, `damaged`. */
+export async function readClusterRecord(paths: ClusterPaths): Promise<ClusterRecord | undefined> {
+  const record = await readRecord<ClusterRecord>(filesOf(paths).record);
+  if (record !== undefined && record.format > STATE_FORMAT) {
+    throw new TsukubeError(
+      "newer-state",
+      `Cannot open cluster "${paths.name}": its state in ${paths.state} has format ${record.format}, expected at most ` +
+        `${STATE_FORMAT}; use the newer tsukube that wrote it, or remove the cluster's data with that one's "down --purge"`,
+    );
+  }
+  return record;
+}
+
+export async function writeClusterRecord(paths: ClusterPaths, record: ClusterRecord): Promise<void> {
+  mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+  await writeRecord(filesOf(paths).record, record);
+}
+
+/** Records of every cluster whose state lies beside `paths`, this one included. Damaged ones are left out. */
+export async function allClusters(paths: ClusterPaths): Promise<readonly ClusterRecord[]> {
+  const folder = dirname(paths.state);
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return [];
+  }
+  const found = names.map((name) =>
+    readRecord<ClusterRecord>(filesOf({ ...paths, state: join(folder, name) }).record).catch(() => undefined),
+  );
+  return (await Promise.all(found)).filter((record) => record !== undefined);
+}
+
+/**
+ * The lowest index that no other cluster holds and whose networks overlap no route of the host.
+ * @throws {TsukubeError} `exhausted`.
+ */
+export function freeIndex(taken: readonly number[], collides: (index: number) => boolean): number {
+  for (let index = 0; index < MAX_CLUSTERS; index += 1) {
+    if (!taken.includes(index) && !collides(index)) return index;
+  }
+  throw new TsukubeError(
+    "exhausted",
+    `Cannot create a cluster: all ${MAX_CLUSTERS} address ranges of this host are taken, expected a free one; remove one with "tsukube down --purge --name NAME"`,
+  );
+}

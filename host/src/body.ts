@@ -1,0 +1,30 @@
+import type { Readable } from "node:stream";
+import { TsukubeError } from "@tsukube/foundation";
+
+const EMPTY = new Uint8Array(0);
+
+/** Collects a stream. Resolves with one piece uncopied. @throws {TsukubeError} `too-large` past `limit` bytes, `aborted`. */
+export function readAll(stream: Readable, limit: number): Promise<Uint8Array> {
+  if (stream.readableEnded) return Promise.resolve(EMPTY);
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let size = 0;
+    stream.on("data", (piece: Buffer) => {
+      size += piece.length;
+      if (size > limit) {
+        stream.removeAllListeners("data");
+        stream.resume(); // the client must be able to finish sending before it reads the answer
+        reject(new TsukubeError("too-large", `Cannot read the body: over ${limit} bytes, expected at most that`));
+        return;
+      }
+      pieces.push(piece);
+    });
+    stream.once("end", () =>
+      resolve(pieces.length === 0 ? EMPTY : pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)),
+    );
+    stream.once("error", reject);
+    stream.once("close", () =>
+      reject(new TsukubeError("aborted", "Cannot read the body: the client closed the connection")),
+    );
+  });
+}

@@ -1,0 +1,38 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readRecord, writeAtomically, writeRecord } from "./files.ts";
+import { acquireLock } from "./lock.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tsukube-files-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test("writeAtomically replaces content, sets the mode and leaves nothing beside the file", async () => {
+  const path = join(folder, "key");
+  await writeAtomically(path, "old");
+  await writeAtomically(path, "new", { mode: 0o600 });
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(readdirSync(folder)).toEqual(["key"]);
+});
+
+test("a record comes back, is absent before, and a changed byte is reported", async () => {
+  const path = join(folder, "sub/record");
+  expect(await readRecord(path)).toBeUndefined();
+  await writeRecord(path, { a: 1 });
+  expect(await readRecord(path)).toEqual({ a: 1 });
+  writeFileSync(path, '00000000 {"a":1}\n');
+  await expect(readRecord(path)).rejects.toMatchObject({ code: "damaged" });
+});
+
+test("a lock has one live holder; a holder that died does not count", () => {
+  const path = join(folder, "lock");
+  const first = acquireLock(path, "one");
+  expect("release" in first).toBe(true);
+  expect(acquireLock(path, "two")).toMatchObject({ holder: { pid: process.pid, note: "one" } });
+  writeFileSync(path, JSON.stringify({ pid: process.pid, startTime: "1", note: "a process before us" }));
+  expect("release" in acquireLock(path, "three")).toBe(true);
+});

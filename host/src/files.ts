@@ -1,0 +1,85 @@
+import { constants } from "node:fs";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { crc32 } from "node:zlib";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
+
+let sequence = 0;
+
+/**
+ * Replaces a file so that a reader, or a machine that loses power, sees the old or the new content, never a part: temporary
+ * file beside it, fsync, rename, fsync of the folder.
+ * @param options.mode Permission bits; 0644 by default. Give 0600 for keys.
+ * @param options.durable false skips both fsyncs: for what a reboot may lose.
+ */
+export async function writeAtomically(
+  path: string,
+  data: string | Uint8Array,
+  options: { readonly mode?: number; readonly durable?: boolean } = {},
+): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}.${++sequence}.tmp`);
+  try {
+    const file = await open(temporary, "wx", options.mode ?? 0o644);
+    try {
+      await file.chmod(options.mode ?? 0o644);
+      await file.writeFile(data);
+      if (options.durable !== false) await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  if (options.durable !== false) await syncFolder(folder);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The file's bytes, or undefined when there is none. */
+export async function readIfPresent(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Writes a JSON value with a checksum in front, atomically and durably. For records that decide what a restart does.
+ * Layout: crc32 as 8 hex digits, a space, the JSON text, a newline.
+ */
+export async function writeRecord(path: string, value: unknown, mode = 0o600): Promise<void> {
+  const text = JSON.stringify(value);
+  await mkdir(dirname(path), { recursive: true });
+  await writeAtomically(path, `${checksum(text)} ${text}\n`, { mode });
+}
+
+/** Reads what {@link writeRecord} wrote; undefined when there is no file. @throws {TsukubeError} `damaged`. */
+export async function readRecord<T>(path: string): Promise<T | undefined> {
+  const bytes = await readIfPresent(path);
+  if (bytes === undefined) return undefined;
+  const text = bytes.toString("utf8");
+  const body = text.slice(9, -1);
+  if (!text.endsWith("\n") || text.slice(0, 8) !== checksum(body)) {
+    throw new TsukubeError(
+      "damaged",
+      `Cannot read record "${path}": its checksum does not match, expected a whole record; remove the file to forget it`,
+    );
+  }
+  return JSON.parse(body) as T;
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
+}

@@ -1,0 +1,93 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { readAll } from "./body.ts";
+import {
+  type Exchange,
+  flatHeaders,
+  type OutgoingHeaders,
+  type PeerCertificate,
+  plainAddress,
+  type ResponseSink,
+} from "./https-server.ts";
+
+/** An {@link Exchange} over HTTP/1.1. */
+export class Http1Exchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly remoteAddress: string;
+  readonly peer: PeerCertificate | undefined;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  #abort: AbortController | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, peer: PeerCertificate | undefined) {
+    this.#request = request;
+    this.#response = response;
+    this.method = request.method ?? "GET";
+    this.path = request.url ?? "/";
+    this.headers = flatHeaders(request.headers);
+    this.remoteAddress = plainAddress(request.socket.remoteAddress);
+    this.peer = peer;
+    request.on("error", () => {});
+    response.on("error", () => {});
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      if (this.#response.destroyed && !this.#response.writableFinished) abort.abort();
+      this.#response.once("close", () => {
+        if (!this.#response.writableFinished) abort.abort(new Error("client closed the connection"));
+      });
+    }
+    return this.#abort.signal;
+  }
+
+  body(limit: number): Promise<Uint8Array> {
+    return readAll(this.#request, limit);
+  }
+
+  stream(): AsyncIterable<Uint8Array> {
+    return this.#request;
+  }
+
+  send(status: number, headers: OutgoingHeaders, body: Uint8Array): void {
+    if (this.#response.destroyed) return;
+    this.#response.writeHead(status, {
+      ...(headers as Record<string, string | string[]>),
+      "content-length": String(body.length),
+    });
+    this.#response.end(body);
+  }
+
+  begin(status: number, headers: OutgoingHeaders): ResponseSink {
+    const response = this.#response;
+    if (!response.destroyed) {
+      response.writeHead(status, headers as Record<string, string | string[]>);
+      response.flushHeaders();
+    }
+    return {
+      write: (piece) => response.destroyed || response.write(piece),
+      drained: () => drained(response),
+      end: () => response.end(),
+      destroy: () => response.destroy(),
+    };
+  }
+}
+
+/** Resolves when the stream takes more, or is closed. */
+export function drained(
+  stream: NodeJS.EventEmitter & { readonly destroyed: boolean; readonly writableNeedDrain: boolean },
+): Promise<void> {
+  if (stream.destroyed || !stream.writableNeedDrain) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off("drain", done);
+      stream.off("close", done);
+      resolve();
+    };
+    stream.on("drain", done);
+    stream.on("close", done);
+  });
+}

@@ -1,0 +1,84 @@
+import { connect } from "node:http2";
+import { request as httpsRequest } from "node:https";
+import { Lifetime } from "@tsukube/foundation";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createAuthorityKeys, openAuthority } from "./certificates.ts";
+import { realClock } from "./clock.ts";
+import { createHttpsServer, type Exchange } from "./https-server.ts";
+import { systemRandom } from "./random.ts";
+
+let lifetime: Lifetime;
+beforeEach(() => {
+  lifetime = new Lifetime();
+});
+afterEach(() => lifetime.close());
+
+async function serve(handle: (exchange: Exchange) => void) {
+  const keys = await createAuthorityKeys("ca", realClock, systemRandom);
+  const authority = await openAuthority(keys, realClock, systemRandom);
+  const pair = await authority.issue({ commonName: "server", sans: ["localhost", "127.0.0.1"], usages: ["server"] });
+  const client = await authority.issue({ commonName: "alice", organizations: ["dev", "ops"], usages: ["client"] });
+  const server = lifetime.own("server", createHttpsServer({ ...pair, clientCa: keys.cert, handle }));
+  const port = await server.listen("127.0.0.1", 0);
+  return { port, ca: keys.cert, client };
+}
+
+const answer = (exchange: Exchange): void => {
+  void exchange.body(100).then(
+    (body) =>
+      exchange.send(
+        200,
+        {},
+        Buffer.from(`${exchange.method} ${exchange.peer?.commonName} ${exchange.peer?.organizations} ${body.length}`),
+      ),
+    () => exchange.send(413, {}, new Uint8Array(0)),
+  );
+};
+
+async function overHttp2(at: Awaited<ReturnType<typeof serve>>, path: string, body: string): Promise<string> {
+  const session = connect(`https://localhost:${at.port}`, { ca: at.ca, ...at.client });
+  lifetime.add("session", () => session.destroy());
+  const stream = session.request({ ":path": path, ":method": "POST" });
+  stream.end(body);
+  let text = "";
+  for await (const piece of stream) text += piece;
+  return text;
+}
+
+function overHttp1(at: Awaited<ReturnType<typeof serve>>, body: string, withCertificate: boolean): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { port: at.port, host: "localhost", ca: at.ca, method: "POST", agent: false as const };
+    const request = httpsRequest(withCertificate ? { ...options, ...at.client } : options, (response) => {
+      let text = `${response.statusCode} `;
+      response.on("data", (piece) => (text += piece));
+      response.on("end", () => resolve(text));
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
+}
+
+test("HTTP/2 and HTTP/1.1 on one port see the same request and the verified client certificate", async () => {
+  const at = await serve(answer);
+  expect(await overHttp2(at, "/x", "hello")).toBe("POST alice dev,ops 5");
+  expect(await overHttp1(at, "hello", true)).toBe("200 POST alice dev,ops 5");
+  expect(await overHttp1(at, "hello", false)).toBe("200 POST undefined undefined 5");
+});
+
+test("a body over the limit is refused and the connection can answer", async () => {
+  const at = await serve(answer);
+  expect(await overHttp1(at, "x".repeat(101), false)).toBe("413 ");
+});
+
+test("the signal aborts when the client goes away in the middle of a streamed answer", async () => {
+  const gone = Promise.withResolvers<void>();
+  const at = await serve((exchange) => {
+    exchange.begin(200, {}).write(Buffer.from("x"));
+    exchange.signal.addEventListener("abort", () => gone.resolve());
+  });
+  const session = connect(`https://localhost:${at.port}`, { ca: at.ca });
+  lifetime.add("session", () => session.destroy());
+  const stream = session.request({ ":path": "/" });
+  stream.once("data", () => stream.close());
+  await gone.promise;
+});

@@ -1,0 +1,9 @@
+// certificates.ts and grpc.ts are exports of their own ("@tsukube/host/grpc"): loading them costs memory that few processes need.
+export * from "./clock.ts";
+export * from "./files.ts";
+export * from "./https-server.ts";
+export * from "./lock.ts";
+export * from "./log.ts";
+export * from "./metrics.ts";
+export * from "./processes.ts";
+export * from "./random.ts";

@@ -1,0 +1,121 @@
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { build } from "esbuild";
+
+/** Entry points that run as programs of their own, by the name of their file in the bundle. */
+const ENTRIES: Readonly<Record<string, string>> = {
+  cli: "cli/src/main.ts",
+  server: "cli/src/processes/server.ts",
+  node: "cli/src/processes/node.ts",
+  dns: "cli/src/processes/dns.ts",
+  reader: "control-plane/store/src/reader.ts",
+};
+
+/** Native modules: loaded from node_modules, never bundled. */
+const NATIVE = ["lmdb", "koffi"];
+
+const FACTS = ["api/facts", "node/contracts/facts", "node/engine/facts"];
+
+/**
+ * Writes dist/<hash of what goes in>: one ES module per entry with shared chunks, the facts, a link to the Node that made it.
+ * dist/current points to it. Nothing is done when that bundle is there already.
+ */
+export async function bundle(root: string): Promise<string> {
+  const hash = hashOf(root);
+  const folder = join(root, "dist", hash);
+  if (!existsSync(join(folder, "stamp"))) {
+    const temporary = join(root, "dist", `.${hash}.${process.pid}`);
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { recursive: true });
+    await bundleInto(root, temporary);
+    writeFileSync(join(temporary, "hash"), hash);
+    writeFileSync(join(temporary, "package.json"), '{"type":"module"}\n');
+    writeFileSync(join(temporary, "node"), `#!/bin/sh\nexec "${process.execPath}" "$@"\n`);
+    chmodSync(join(temporary, "node"), 0o755);
+    writeFileSync(join(temporary, "stamp"), "");
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(temporary, folder);
+  } else {
+    writeFileSync(join(folder, "stamp"), ""); // newer than every source again
+  }
+  pointTo(root, hash);
+  removeOthers(root, hash);
+  return folder;
+}
+
+async function bundleInto(root: string, folder: string): Promise<void> {
+  await build({
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)])),
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: true,
+    sourcemap: false,
+    external: NATIVE,
+    logLevel: "warning",
+    banner: {
+      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    },
+  });
+  for (const facts of FACTS) cpSync(join(root, facts), join(folder, "facts"), { recursive: true });
+}
+
+function hashOf(root: string): string {
+  const hash = createHash("sha256");
+  const inputs = globSync(
+    ["foundation", "host", "api", "client", "control-plane/*", "node/*", "dns", "cli"].flatMap((room) => [
+      `${room}/{src,generated,facts}/**/*`,
+      `${room}/package.json`,
+    ]),
+    { cwd: root, withFileTypes: true },
+  )
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(".test.ts"))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  for (const path of [...inputs, join(root, "package-lock.json"), join(root, "tools/src/bundle.ts")]) {
+    hash.update(`${path.slice(root.length)}\0`).update(readFileSync(path));
+  }
+  return hash.update(process.version).digest("hex").slice(0, 16);
+}
+
+function pointTo(root: string, hash: string): void {
+  const temporary = join(root, "dist", `.current.${process.pid}`);
+  rmSync(temporary, { force: true });
+  symlinkSync(hash, temporary);
+  renameSync(temporary, join(root, "dist/current"));
+}
+
+/** Keeps the bundles that running clusters may still execute: the newest three besides the current one. */
+function removeOthers(root: string, current: string): void {
+  const dist = join(root, "dist");
+  const made = (name: string): number => statSync(join(dist, name)).mtimeMs;
+  const old = readdirSync(dist).filter((name) => /^[0-9a-f]{16}$/.test(name) && name !== current);
+  for (const name of old.sort((a, b) => made(b) - made(a)).slice(3))
+    rmSync(join(dist, name), { recursive: true, force: true });
+}
+
+if (import.meta.main) {
+  process.stderr.write("tsukube: bundling the sources (once per change)\n");
+  await bundle(dirname(dirname(import.meta.dirname)));
+}

@@ -1,0 +1,67 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { run } from "@tsukube/host";
+import { checkBoundaries } from "./boundaries.ts";
+import { generateTypes } from "./generate-types.ts";
+import { runTests, UNIT_TESTS } from "./run-tests.ts";
+
+const root = dirname(dirname(import.meta.dirname));
+const node = process.execPath;
+
+/** One part of the check: resolves with what it proved. @throws with what is wrong and the remedy. */
+type Part = () => Promise<string>;
+
+const PARTS: Readonly<Record<string, Part>> = {
+  format: async () => {
+    await run(join(root, "node_modules/.bin/biome"), ["ci", "--error-on-warnings", "--diagnostic-level=warn", root]);
+    return "biome is content";
+  },
+  types: async () => {
+    await run(node, [join(root, "node_modules/typescript/bin/tsc"), "-p", root]);
+    return "no type errors";
+  },
+  boundaries: async () => {
+    const { files, violations } = checkBoundaries(root);
+    if (files < 30) throw new Error(`saw only ${files} files: the check itself is broken`);
+    if (violations.length > 0) {
+      throw new Error(violations.map(({ file, line, message }) => `${file}:${line} ${message}`).join("\n"));
+    }
+    return `${files} files import downwards only`;
+  },
+  generated: async () => {
+    const folder = join(root, "api/generated/types");
+    const wanted = generateTypes(root);
+    const stale = [...wanted].filter(([name, text]) => readFileSync(join(folder, name), "utf8") !== text);
+    if (stale.length > 0 || readdirSync(folder).length !== wanted.size) {
+      throw new Error("api/generated is stale: run ./tools/node tools/src/generate.ts and commit what it writes");
+    }
+    return `${wanted.size} generated modules are current`;
+  },
+  tests: async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tsukube-check-"));
+    try {
+      const totals = await runTests(root, UNIT_TESTS, join(folder, "report.json"));
+      if (totals.failed > 0) throw new Error(`${totals.passed} passed, ${totals.failed} failed`);
+      return `${totals.passed} unit tests`;
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+};
+
+let failed = false;
+for (const [name, part] of Object.entries(PARTS)) {
+  if (name === "tests" && process.argv.includes("--static")) continue;
+  const started = performance.now();
+  try {
+    const proved = await part();
+    process.stdout.write(
+      `ok    ${name.padEnd(12)} ${proved} (${((performance.now() - started) / 1000).toFixed(1)} s)\n`,
+    );
+  } catch (error) {
+    failed = true;
+    process.stdout.write(`FAIL  ${name.padEnd(12)} ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}
+process.exitCode = failed ? 1 : 0;
