@@ -19,7 +19,10 @@ const MONTH = 30 * 24 * 60 * 60 * 1000;
 const CLIENTS = {
   admin: { commonName: "kubernetes-admin", organizations: ["system:masters"] },
   "kube-proxy": { commonName: "system:kube-proxy", organizations: ["system:node-proxier"] },
-  "apiserver-kubelet-client": { commonName: "kube-apiserver-kubelet-client", organizations: ["system:kubelet-api-admin"] },
+  "apiserver-kubelet-client": {
+    commonName: "kube-apiserver-kubelet-client",
+    organizations: ["system:kubelet-api-admin"],
+  },
 } as const;
 
 export type ClientName = keyof typeof CLIENTS | "kubelet" | "front-proxy-client";
@@ -54,7 +57,8 @@ export async function ensureCredentials(options: CredentialOptions): Promise<Cre
   const authority = await openAuthority(ca, clock, random);
   const issue = (name: string, request: CertificateRequest, from: CertificateAuthority = authority): Promise<KeyPair> =>
     ensurePair(folder, name, clock, () => from.issue(request));
-  const client = (name: keyof typeof CLIENTS): Promise<KeyPair> => issue(name, { ...CLIENTS[name], usages: ["client"] });
+  const client = (name: keyof typeof CLIENTS): Promise<KeyPair> =>
+    issue(name, { ...CLIENTS[name], usages: ["client"] });
   const local = ["localhost", "127.0.0.1", addresses.gateway];
   return {
     ca,

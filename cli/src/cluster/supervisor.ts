@@ -42,12 +42,16 @@ export function startSupervisor(paths: ClusterPaths, name: ProcessName, command:
   mkdirSync(files.logs, { recursive: true, mode: 0o700 });
   const log = join(files.logs, `${name}.log`);
   openSync(log, "a", 0o600);
-  const child = spawn("/bin/sh", ["-c", LOOP, `tsukube-${paths.name}-${name}`, files.supervisor(name), log, ...command], {
-    detached: true,
-    stdio: "ignore",
-    cwd: "/",
-    env: process.env,
-  });
+  const child = spawn(
+    "/bin/sh",
+    ["-c", LOOP, `tsukube-${paths.name}-${name}`, files.supervisor(name), log, ...command],
+    {
+      detached: true,
+      stdio: "ignore",
+      cwd: "/",
+      env: process.env,
+    },
+  );
   child.unref();
 }
 
@@ -62,7 +66,12 @@ export function supervisorOf(paths: ClusterPaths, name: ProcessName): number | u
 }
 
 /** Ends a process and its supervisor: asks, waits up to `graceMs`, then kills. */
-export async function stopProcess(paths: ClusterPaths, name: ProcessName, clock: Clock, graceMs = 15_000): Promise<void> {
+export async function stopProcess(
+  paths: ClusterPaths,
+  name: ProcessName,
+  clock: Clock,
+  graceMs = 15_000,
+): Promise<void> {
   const files = filesOf(paths);
   const supervisor = supervisorOf(paths, name);
   const holder = lockHolder(files.lock(name));

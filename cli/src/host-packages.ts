@@ -1,0 +1,65 @@
+import { existsSync } from "node:fs";
+import { TsukubeError } from "@tsukube/foundation";
+import { run } from "@tsukube/host";
+
+/** A program that containers need, and the Debian package that has it. */
+export interface HostProgram {
+  readonly program: string;
+  readonly package: string;
+  readonly why: string;
+}
+
+/** What a node needs from the distribution. */
+export const NODE_PROGRAMS: readonly HostProgram[] = [
+  { program: "crun", package: "crun", why: "runs containers" },
+  { program: "conmon", package: "conmon", why: "holds containers while Tsukube restarts" },
+  { program: "nft", package: "nftables", why: "carries Services" },
+  { program: "ip", package: "iproute2", why: "wires pod networks" },
+  { program: "busybox", package: "busybox-static", why: "is the base image tsukube.local/busybox" },
+  { program: "unshare", package: "util-linux", why: "makes namespaces" },
+  { program: "mount", package: "mount", why: "mounts volumes" },
+];
+
+/** What the tests need besides. */
+export const TEST_PROGRAMS: readonly HostProgram[] = [
+  { program: "runc", package: "runc", why: "runs the engine's suite a second time" },
+  { program: "docker-registry", package: "docker-registry", why: "is pulled from and pushed to" },
+  { program: "mkfs.ext4", package: "e2fsprogs", why: "makes small file systems that fill up" },
+];
+
+const FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** The programs that are not installed. */
+export function missingPrograms(programs: readonly HostProgram[] = NODE_PROGRAMS): readonly HostProgram[] {
+  return programs.filter(({ program }) => !FOLDERS.some((folder) => existsSync(`${folder}/${program}`)));
+}
+
+/**
+ * Installs Debian packages. @param update Told which step runs.
+ * @throws {TsukubeError} `no-apt` on other distributions, `failed` with apt's last lines.
+ */
+export async function installPackages(
+  programs: readonly HostProgram[],
+  update: (detail: string) => void,
+): Promise<void> {
+  if (programs.length === 0) return;
+  const packages = [...new Set(programs.map((program) => program.package))];
+  if (!existsSync("/usr/bin/apt-get")) {
+    const list = programs.map(({ program, why }) => `${program} (${why})`).join(", ");
+    throw new TsukubeError(
+      "no-apt",
+      `Cannot start a node: ${list} not found, expected them on PATH; install them with your distribution's package manager`,
+    );
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
+  update(`installing ${packages.join(", ")}`);
+  try {
+    await run("apt-get", install, { env });
+  } catch {
+    update("updating the package lists"); // they may be missing or old on a fresh machine
+    await run("apt-get", ["update", "-qq"], { env });
+    update(`installing ${packages.join(", ")}`);
+    await run("apt-get", install, { env });
+  }
+}
