@@ -1,2 +1,12 @@
+export * from "./codec/custom-types.ts";
+export * from "./codec/decode-error.ts";
+export * from "./codec/json-decode.ts";
+export * from "./codec/json-encode.ts";
+export * from "./codec/protobuf.ts";
+export * from "./codec/yaml.ts";
+export * from "./defaults/index.ts";
+export { type FactsReader, factsTable, factsText, setFactsReader } from "./facts.ts";
+export * from "./kinds.ts";
 export * from "./object.ts";
 export * from "./schema.ts";
+export { schemaOf, schemaOfType } from "./schema-of.ts";

@@ -66,6 +66,8 @@ export interface ListSchema extends Constraints {
   readonly listType: "atomic" | "set" | "map";
   /** JSON names of the key fields; empty unless `listType` is "map". */
   readonly mapKeys: readonly string[];
+  /** facts name of a list that is a message of its own in protobuf, such as "authentication/v1.ExtraValue". */
+  readonly typeName?: string;
 }
 
 /**
@@ -76,6 +78,8 @@ export interface ListSchema extends Constraints {
 export interface ScalarSchema extends Constraints {
   readonly kind: "scalar";
   readonly scalar: Scalar;
+  /** facts name of an `any` with a form of its own, such as "apiextensions/v1.JSONSchemaPropsOrBool": see CUSTOM_TYPES. */
+  readonly typeName?: string;
 }
 
 export type Scalar =
@@ -111,6 +115,8 @@ export interface Field {
   /** Strategic merge patch; split at commas ("merge", "replace", "retainKeys"). */
   readonly patchStrategy: readonly string[];
   readonly patchMergeKey?: string;
+  /** Go's name of the type, as decoding errors show it: "[]v1.Container". Built-in kinds only. */
+  readonly goType?: string;
 }
 
 /** Identifies a kind. `group` is "" for the core group. */

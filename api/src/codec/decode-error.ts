@@ -1,0 +1,32 @@
+import { TsukubeError } from "@tsukube/foundation";
+
+/** `syntax`: not JSON, YAML or protobuf; `type`: a value of another type than the field's; `limit`: too deep or too large. */
+export type DecodeErrorCode = "syntax" | "type" | "limit";
+
+/** A body that cannot be decoded. The message is Go's, as clients of upstream see it, without any prefix. */
+export class DecodeError extends TsukubeError<DecodeErrorCode> {}
+
+/** How a body is decoded. */
+export interface DecodeOptions {
+  /** Nesting allowed; default 10000, as upstream. */
+  readonly maxDepth?: number;
+  /** Bytes allowed; default unlimited: the HTTP layer has the limit of requests. */
+  readonly maxBytes?: number;
+  /** Collect problems at all (fieldValidation Warn and Strict); default true. */
+  readonly collectProblems?: boolean;
+}
+
+/** What was decoded. */
+export interface Decoded<T> {
+  readonly object: T;
+  /**
+   * Unknown and duplicate fields, in order of appearance: `unknown field "spec.x"`, `duplicate field "data.a"`. With fieldValidation
+   * Warn each is a warning; with Strict the request fails with {@link strictDecodingMessage}. The last of duplicates counts.
+   */
+  readonly problems: readonly string[];
+}
+
+/** The message of a request refused for `problems` by fieldValidation=Strict. */
+export function strictDecodingMessage(problems: readonly string[]): string {
+  return `strict decoding error: ${problems.join(", ")}`;
+}
