@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Lifetime } from "@tsukube/foundation";
+import { run } from "@tsukube/host";
+import type { CniRequest } from "@tsukube/node-contracts";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ensureBridge, removeBridge } from "./bridge.ts";
+import { openPodNetwork } from "./pod-network.ts";
+import { removePodTable } from "./pod-table.ts";
+
+const isRoot = process.getuid?.() === 0;
+const bridge = "tsukube91";
+const table = "tsukube-network-test";
+const options = { podCidr: "10.191.0.0/24", gateway: "10.191.0.1", bridge, table };
+
+describe.skipIf(!isRoot)("pod network (needs root)", () => {
+  let lifetime: Lifetime;
+  let folder: string;
+
+  beforeEach(async () => {
+    lifetime = new Lifetime();
+    folder = mkdtempSync(join(tmpdir(), "tsukube-network-"));
+    lifetime.add("folder", () => rmSync(folder, { recursive: true }));
+    const sysctlRecord = join(folder, "sysctls");
+    lifetime.add("table", async () => void (await run("nft", ["-f", "-"], { input: removePodTable(table) })));
+    lifetime.add("bridge", () => removeBridge({ name: bridge, sysctlRecord, othersRemain: false }));
+    await ensureBridge({ name: bridge, gateway: options.gateway, prefixLength: 24, sysctlRecord });
+  });
+  afterEach(() => lifetime.close());
+
+  const open = () => openPodNetwork({ ...options, stateDirectory: folder });
+
+  async function namespace(name: string): Promise<string> {
+    const path = join(folder, name);
+    writeFileSync(path, "");
+    await run("unshare", [`--net=${path}`, "true"]);
+    lifetime.add(path, async () => void (await run("umount", [path])));
+    return path;
+  }
+
+  function request(name: string, netns: string, hostPort = 0): CniRequest {
+    const portMappings = hostPort === 0 ? [] : [{ protocol: "tcp" as const, hostIp: "", hostPort, containerPort: 80 }];
+    return {
+      containerId: name,
+      netns,
+      interfaceName: "eth0",
+      podNamespace: "default",
+      podName: name,
+      podUid: name,
+      portMappings,
+    };
+  }
+
+  const ping = (netns: string, address: string) =>
+    run("nsenter", [`--net=${netns}`, "busybox", "ping", "-c1", "-W2", address]);
+
+  test("two pods reach the gateway and each other; removal leaves no link", async () => {
+    const network = await open();
+    const [a, b] = [await namespace("a"), await namespace("b")];
+    const first = await network.add(request("a", a));
+    const second = await network.add(request("b", b));
+    expect([first.ips, second.ips]).toEqual([["10.191.0.2"], ["10.191.0.3"]]);
+    await ping(a, options.gateway);
+    await ping(a, "10.191.0.3");
+    await network.check(request("a", a));
+    await network.remove(request("a", a));
+    await network.remove(request("a", a));
+    await expect(network.check(request("a", a))).rejects.toMatchObject({ code: "not-attached" });
+    await network.remove(request("b", b));
+    expect((await run("ip", ["-o", "link", "show", "master", bridge])).stdout).toBe("");
+  });
+
+  test("after a restart ADD of an attached pod answers the same and collect frees what is gone", async () => {
+    const a = await namespace("a");
+    const before = await (await open()).add(request("a", a));
+    const again = await open();
+    expect(await again.add(request("a", a))).toEqual(before);
+    await again.collect([]);
+    await expect(again.check(request("a", a))).rejects.toMatchObject({ code: "not-attached" });
+  });
+
+  test("a host port leads to the pod, and a second pod cannot take it", async () => {
+    const network = await open();
+    const [a, b] = [await namespace("a"), await namespace("b")];
+    await network.add(request("a", a, 31991));
+    const { stdout } = await run("nft", ["list", "chain", "ip", table, "hostports"]);
+    expect(stdout).toContain("dport 31991 dnat to 10.191.0.2:80");
+    await expect(network.add(request("b", b, 31991))).rejects.toMatchObject({ code: "port-taken" });
+    await network.remove(request("a", a));
+    expect((await network.add(request("b", b, 31991))).ips).toHaveLength(1);
+  });
+});

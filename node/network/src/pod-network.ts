@@ -1,0 +1,176 @@
+import { createHash } from "node:crypto";
+import { TsukubeError } from "@tsukube/foundation";
+import { run } from "@tsukube/host";
+import type { CniRequest, CniResult, PodNetwork } from "@tsukube/node-contracts";
+import { type Commands, systemCommands } from "./commands.ts";
+import { type Lease, Leases } from "./leases.ts";
+import { podTable } from "./pod-table.ts";
+
+export interface PodNetworkOptions {
+  /** Leases live in `leases/` below it. */
+  readonly stateDirectory: string;
+  /** "10.64.0.0/16". */
+  readonly podCidr: string;
+  readonly gateway: string;
+  /** The bridge that {@link ensureBridge} made. */
+  readonly bridge: string;
+  /** nftables table of this network, such as "tsukube-default-pods". */
+  readonly table: string;
+  /** Of pod interfaces; the bridge's by default. */
+  readonly mtu?: number;
+  readonly commands?: Commands;
+}
+
+/**
+ * The default CNI implementation: one bridge a node, one veth pair a pod. A pod's address is a /32 and everything goes through
+ * the gateway, so that traffic between two pods of one node is routed and connection tracking sees both directions:
+ * Services work on one bridge without br_netfilter.
+ */
+export async function openPodNetwork(options: PodNetworkOptions): Promise<PodNetwork> {
+  const commands = options.commands ?? systemCommands;
+  const leases = new Leases(`${options.stateDirectory}/leases`, options.podCidr);
+  await leases.load();
+  await commands.nft(podTable(options, leases.all));
+  return new BridgeNetwork(options, commands, leases);
+}
+
+class BridgeNetwork implements PodNetwork {
+  readonly #options: PodNetworkOptions;
+  readonly #commands: Commands;
+  readonly #leases: Leases;
+  /** nft applies whole tables: one at a time, and only the newest state. */
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(options: PodNetworkOptions, commands: Commands, leases: Leases) {
+    this.#options = options;
+    this.#commands = commands;
+    this.#leases = leases;
+  }
+
+  async add(request: CniRequest): Promise<CniResult> {
+    const before = this.#leases.of(request.containerId);
+    if (before !== undefined && (await this.#isWired(request, before))) return this.#result(before);
+    const ports = request.portMappings.filter((port) => port.hostPort > 0);
+    this.#refuseTaken(request.containerId, ports);
+    const hostLink = linkName(this.#options.bridge, request.containerId);
+    const lease = await this.#leases.take(request.containerId, {
+      interfaceName: request.interfaceName,
+      hostLink,
+      ports,
+    });
+    try {
+      await this.#wire(request, lease);
+      if (lease.ports.length > 0) await this.#applyTable();
+    } catch (error) {
+      await this.remove(request);
+      throw error;
+    }
+    return this.#result(lease);
+  }
+
+  async remove(request: Pick<CniRequest, "containerId">): Promise<void> {
+    const lease = this.#leases.of(request.containerId);
+    if (lease === undefined) return;
+    await run("ip", ["link", "del", lease.hostLink], { accept: [0, 1] }); // gone already with its namespace, perhaps
+    await this.#leases.release(request.containerId);
+    if (lease.ports.length > 0) await this.#applyTable();
+  }
+
+  async check(request: CniRequest): Promise<void> {
+    const lease = this.#leases.of(request.containerId);
+    if (lease === undefined || !(await this.#isWired(request, lease))) {
+      throw new TsukubeError(
+        "not-attached",
+        `Cannot find the network of pod "${request.podNamespace}/${request.podName}": not attached, expected ${request.interfaceName}; the pod will be made again`,
+      );
+    }
+  }
+
+  async status(): Promise<void> {
+    await run("ip", ["-o", "link", "show", "dev", this.#options.bridge, "up"]);
+  }
+
+  async collect(containerIds: readonly string[]): Promise<void> {
+    const live = new Set(containerIds);
+    for (const { containerId } of this.#leases.all) {
+      if (!live.has(containerId)) await this.remove({ containerId });
+    }
+  }
+
+  #result(lease: Lease): CniResult {
+    return { ips: [lease.address], gateway: this.#options.gateway, macAddress: macOf(lease.address) };
+  }
+
+  async #wire(request: CniRequest, lease: Lease): Promise<void> {
+    const { bridge, gateway, mtu } = this.#options;
+    const size = mtu === undefined ? "" : ` mtu ${mtu}`;
+    const inside = request.interfaceName;
+    // both ends are made at once, the peer with its final name and address inside the pod: no rename, no second move
+    await this.#commands.ip([`link del ${lease.hostLink}`]).catch(() => {}); // what an interrupted ADD left
+    await this.#commands.ip([
+      `link add ${lease.hostLink}${size} type veth peer name ${inside}${size} address ${macOf(lease.address)} netns ${request.netns}`,
+      `link set ${lease.hostLink} master ${bridge} up`,
+    ]);
+    await this.#commands.ip(
+      [
+        "link set lo up",
+        `addr add ${lease.address}/32 dev ${inside}`,
+        `link set ${inside} up`,
+        `route add ${gateway} dev ${inside} scope link`,
+        `route add default via ${gateway} dev ${inside}`,
+      ],
+      request.netns,
+    );
+  }
+
+  async #isWired(request: CniRequest, lease: Lease): Promise<boolean> {
+    const args = [`--net=${request.netns}`, "ip", "-o", "addr", "show", "dev", request.interfaceName];
+    const { stdout } = await run("nsenter", args, { accept: [0, 1] });
+    return stdout.includes(` ${lease.address}/`);
+  }
+
+  #refuseTaken(containerId: string, ports: CniRequest["portMappings"]): void {
+    for (const port of ports) {
+      const holder = this.#leases.all.find(
+        (lease) =>
+          lease.containerId !== containerId &&
+          lease.ports.some(
+            (other) =>
+              other.hostPort === port.hostPort &&
+              other.protocol === port.protocol &&
+              sameAddress(other.hostIp, port.hostIp),
+          ),
+      );
+      if (holder !== undefined) {
+        throw new TsukubeError(
+          "port-taken",
+          `Cannot publish host port ${port.hostPort}/${port.protocol}: it leads to ${holder.address} already, expected a free one`,
+        );
+      }
+    }
+  }
+
+  #applyTable(): Promise<void> {
+    this.#applying = this.#applying.then(() => this.#commands.nft(podTable(this.#options, this.#leases.all)));
+    const applied = this.#applying;
+    this.#applying = applied.catch(() => {}); // one failure must not fail those behind it
+    return applied;
+  }
+}
+
+function sameAddress(a: string, b: string): boolean {
+  const any = (address: string): boolean => address === "" || address === "0.0.0.0";
+  return a === b || any(a) || any(b);
+}
+
+/** At most 15 characters (IFNAMSIZ - 1): the bridge's index and a part of the container's id hashed. */
+function linkName(bridge: string, containerId: string): string {
+  const index = bridge.replace(/\D+/g, "");
+  return `tk${index}-${createHash("sha256").update(containerId).digest("hex").slice(0, 10)}`;
+}
+
+/** A locally administered address made from the IPv4 one: an address that returns has the same neighbour entry. */
+function macOf(address: string): string {
+  const parts = address.split(".").map((part) => Number(part).toString(16).padStart(2, "0"));
+  return ["0a", "58", ...parts].join(":");
+}
