@@ -14,6 +14,7 @@ export const NODE_PROGRAMS: readonly HostProgram[] = [
   { program: "crun", package: "crun", why: "runs containers" },
   { program: "conmon", package: "conmon", why: "holds containers while Tsukube restarts" },
   { program: "nft", package: "nftables", why: "carries Services" },
+  { program: "conntrack", package: "conntrack", why: "ends UDP flows to pods that are gone" },
   { program: "ip", package: "iproute2", why: "wires pod networks" },
   { program: "busybox", package: "busybox-static", why: "is the base image tsukube.local/busybox" },
   { program: "unshare", package: "util-linux", why: "makes namespaces" },

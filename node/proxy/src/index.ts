@@ -1,0 +1,5 @@
+export * from "./conntrack.ts";
+export * from "./frontends.ts";
+export * from "./proxy.ts";
+export * from "./ruleset.ts";
+export * from "./script.ts";

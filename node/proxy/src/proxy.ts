@@ -1,0 +1,134 @@
+import type { Service } from "@tsukube/api/types/core-v1";
+import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
+import type { InformerFactory } from "@tsukube/client";
+import { type Clock, type Logger, messageOf } from "@tsukube/foundation";
+import { run } from "@tsukube/host";
+import { forgetFlows, type StaleFlow, staleFlows } from "./conntrack.ts";
+import { type Frontend, frontendsOf } from "./frontends.ts";
+import { type Ruleset, rulesetOf } from "./ruleset.ts";
+import { fullScript, incrementalScript, removeScript, type TableOptions } from "./script.ts";
+
+/** What the proxy does to the kernel; a test can stand in for it. */
+export interface ProxyKernel {
+  /** Applies an nftables script: all of it or nothing. */
+  apply(script: string): Promise<void>;
+  forgetFlows(flows: readonly StaleFlow[]): Promise<void>;
+}
+
+export interface ProxyOptions extends TableOptions {
+  readonly nodeName: string;
+  readonly informers: InformerFactory;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly kernel?: ProxyKernel;
+}
+
+export interface ServiceProxy {
+  /** Resolves when the table first holds every Service of the cluster. */
+  readonly synced: Promise<void>;
+  /** Stops following the cluster. The table stays: Services go on without us. */
+  close(): Promise<void>;
+}
+
+const systemKernel: ProxyKernel = {
+  apply: async (script) => {
+    await run("nft", ["-f", "-"], { input: script });
+  },
+  forgetFlows,
+};
+
+/** Changes that come within this time are applied together. */
+const GATHER_MS = 20;
+/** After a failure the whole table is written again. */
+const RETRY_MS = 1000;
+
+/** Serves every Service by nftables on this node, for as long as it is not closed. */
+export function startProxy(options: ProxyOptions): ServiceProxy {
+  return new NftablesProxy(options);
+}
+
+/** Removes what a proxy left in the kernel. */
+export async function removeProxy(table: string, kernel: ProxyKernel = systemKernel): Promise<void> {
+  await kernel.apply(removeScript(table));
+}
+
+class NftablesProxy implements ServiceProxy {
+  readonly synced: Promise<void>;
+  readonly #options: ProxyOptions;
+  readonly #kernel: ProxyKernel;
+  readonly #services;
+  readonly #slices;
+  readonly #markSynced: () => void;
+  readonly #stops: (() => void)[] = [];
+  #frontends: readonly Frontend[] = [];
+  /** What the kernel holds; undefined when that is not known. */
+  #applied: Ruleset | undefined;
+  #scheduled = false;
+  #closed = false;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: ProxyOptions) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.synced = promise;
+    this.#markSynced = resolve;
+    this.#options = options;
+    this.#kernel = options.kernel ?? systemKernel;
+    this.#services = options.informers.informer<Service>({ group: "", version: "v1", resource: "services" });
+    this.#slices = options.informers.informer<EndpointSlice>(
+      { group: "discovery.k8s.io", version: "v1", resource: "endpointslices" },
+      { indexes: { service: (slice) => [serviceOf(slice)] } },
+    );
+    const changed = (): void => this.#schedule(GATHER_MS);
+    const handler = { added: changed, updated: changed, deleted: changed };
+    this.#stops.push(this.#services.onChange(handler), this.#slices.onChange(handler));
+    void Promise.all([this.#services.synced, this.#slices.synced]).then(() => this.#schedule(0));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const stop of this.#stops) stop();
+    await this.#running;
+  }
+
+  #schedule(ms: number): void {
+    if (this.#scheduled || this.#closed || !this.#services.hasSynced || !this.#slices.hasSynced) return;
+    this.#scheduled = true;
+    const cancel = this.#options.clock.after(ms, () => {
+      this.#running = this.#running.then(() => {
+        this.#scheduled = false;
+        return this.#sync();
+      });
+    });
+    this.#stops.push(cancel);
+    if (this.#stops.length > 64) this.#stops.splice(2, this.#stops.length - 3); // only the newest timer can be live
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#closed) return;
+    const slicesOf = (namespace: string, name: string) => this.#slices.byIndex("service", `${namespace}/${name}`);
+    const frontends = frontendsOf(this.#services.list(), slicesOf, this.#options.nodeName);
+    const rules = rulesetOf(frontends);
+    const script =
+      this.#applied === undefined
+        ? fullScript(this.#options, rules)
+        : incrementalScript(this.#options, this.#applied, rules);
+    try {
+      if (script !== undefined) await this.#kernel.apply(script);
+      this.#applied = rules;
+      const stale = staleFlows(this.#frontends, frontends);
+      this.#frontends = frontends;
+      if (stale.length > 0) await this.#kernel.forgetFlows(stale);
+      this.#markSynced();
+    } catch (error) {
+      this.#options.logger.error("cannot write the Services to nftables; writing the whole table again", {
+        error: messageOf(error),
+      });
+      this.#applied = undefined;
+      this.#schedule(RETRY_MS);
+    }
+  }
+}
+
+function serviceOf(slice: EndpointSlice): string {
+  return `${slice.metadata?.namespace ?? ""}/${slice.metadata?.labels?.["kubernetes.io/service-name"] ?? ""}`;
+}
