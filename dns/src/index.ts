@@ -1,0 +1,5 @@
+export * from "./cluster-view.ts";
+export * from "./resolver.ts";
+export * from "./server.ts";
+export * from "./upstream.ts";
+export * from "./zone.ts";
