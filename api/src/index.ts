@@ -10,3 +10,6 @@ export * from "./kinds.ts";
 export * from "./object.ts";
 export * from "./schema.ts";
 export { schemaOf, schemaOfType } from "./schema-of.ts";
+export * from "./status/index.ts";
+export * from "./selectors/index.ts";
+export * from "./patch/index.ts";

@@ -1,0 +1,4 @@
+export { jsonEqual } from "./json-equal.ts";
+export { jsonPatch, MAX_JSON_PATCH_OPERATIONS } from "./json-patch.ts";
+export { mergePatch } from "./merge-patch.ts";
+export { strategicMergePatch } from "./strategic-merge-patch.ts";

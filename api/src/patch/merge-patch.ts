@@ -1,0 +1,29 @@
+import type { Json } from "../object.ts";
+
+/**
+ * Applies an RFC 7386 merge patch: objects merge, null removes, everything else replaces.
+ * Unchanged parts of `document` are shared with the result.
+ */
+export function mergePatch(document: Json | undefined, patch: Json): Json {
+  if (!isRecord(patch)) return patch;
+  const result: Record<string, Json> = isRecord(document) ? { ...document } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else define(result, key, mergePatch(Object.hasOwn(result, key) ? result[key] : undefined, value));
+  }
+  return result;
+}
+
+type JsonRecord = { readonly [key: string]: Json };
+
+/** True for a JSON object. */
+export function isRecord(value: Json | undefined): value is JsonRecord {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Sets a member even if it is called "__proto__". */
+export function define(target: Record<string, Json>, key: string, value: Json): void {
+  if (key === "__proto__") {
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  } else target[key] = value;
+}

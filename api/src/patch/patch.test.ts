@@ -1,0 +1,165 @@
+import { describe, expect, test } from "vitest";
+import type { Json } from "../object.ts";
+import { schemaOfType } from "../schema-of.ts";
+import { jsonPatch, mergePatch, strategicMergePatch } from "./index.ts";
+
+function frozen<T>(value: T): T {
+  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(frozen);
+  return value;
+}
+
+describe("JSON patch (RFC 6902)", () => {
+  test.each<[string, Json, Json, Json]>([
+    ["adds a member", { a: 1 }, [{ op: "add", path: "/b", value: 2 }], { a: 1, b: 2 }],
+    ["inserts before an index", [1, 3], [{ op: "add", path: "/1", value: 2 }], [1, 2, 3]],
+    ["appends at -", { l: [1] }, [{ op: "add", path: "/l/-", value: 2 }], { l: [1, 2] }],
+    ["removes", { a: { b: 1, c: 2 } }, [{ op: "remove", path: "/a/b" }], { a: { c: 2 } }],
+    ["removes an element", [1, 2, 3], [{ op: "remove", path: "/1" }], [1, 3]],
+    ["replaces the document", { a: 1 }, [{ op: "replace", path: "", value: [] }], []],
+    ["moves", { a: { x: 1 }, b: {} }, [{ op: "move", from: "/a/x", path: "/b/y" }], { a: {}, b: { y: 1 } }],
+    ["copies", { a: [1] }, [{ op: "copy", from: "/a", path: "/b" }], { a: [1], b: [1] }],
+    ["tests", { a: { b: [1, 2] } }, [{ op: "test", path: "/a", value: { b: [1, 2] } }], { a: { b: [1, 2] } }],
+    [
+      "unescapes ~1 and ~0",
+      { "a/b": 1, "m~n": 2 },
+      [
+        { op: "replace", path: "/a~1b", value: 3 },
+        { op: "remove", path: "/m~0n" },
+      ],
+      { "a/b": 3 },
+    ],
+    [
+      "keeps __proto__ as data",
+      {},
+      [{ op: "add", path: "/__proto__", value: 1 }],
+      JSON.parse('{"__proto__":1}') as Json,
+    ],
+  ])("%s", (_name, document, patch, expected) => {
+    expect(jsonPatch(frozen(document), frozen(patch))).toEqual(expected);
+  });
+
+  test.each<[string, Json]>([
+    ["failed test", [{ op: "test", path: "/a", value: 2 }]],
+    ["unknown op", [{ op: "nope", path: "/a" }]],
+    ["missing path", [{ op: "replace", path: "/x/y", value: 1 }]],
+    ["index past the end", [{ op: "add", path: "/l/5", value: 1 }]],
+    ["leading zero index", [{ op: "remove", path: "/l/00" }]],
+    ["move into itself", [{ op: "move", from: "/o", path: "/o/p" }]],
+    ["removing nothing", [{ op: "remove", path: "/zz" }]],
+  ])("%s is 422", (_name, patch) => {
+    const document = frozen({ a: 1, l: [1], o: { p: {} } });
+    expect(() => jsonPatch(document, patch)).toThrow("the server rejected our request due to an error in our request");
+  });
+
+  test("a patch that is no list is 400 and one that is too long 413", () => {
+    expect(() => jsonPatch({}, {})).toThrow(
+      "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+    );
+    const many = Array.from({ length: 10_001 }, () => ({ op: "test", path: "", value: {} }));
+    expect(() => jsonPatch({}, many)).toThrow(expect.objectContaining({ httpCode: 413 }));
+  });
+});
+
+test.each<[Json, Json, Json]>([
+  [{ a: "b" }, { a: "c" }, { a: "c" }],
+  [{ a: "b", b: "c" }, { a: null }, { b: "c" }],
+  [{ a: ["b"] }, { a: "c" }, { a: "c" }],
+  [{ a: { b: "c" } }, { a: { b: "d", c: null } }, { a: { b: "d" } }],
+  [{ a: [{ b: "c" }] }, { a: [1] }, { a: [1] }],
+  [
+    ["a", "b"],
+    ["c", "d"],
+    ["c", "d"],
+  ],
+  [{ a: "foo" }, null, null],
+  [{ e: null }, { a: 1 }, { e: null, a: 1 }],
+  [[1, 2], { a: "b", c: null }, { a: "b" }],
+  [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
+])("RFC 7386 appendix A: %j with %j is %j", (document, patch, expected) => {
+  expect(mergePatch(frozen(document), frozen(patch))).toEqual(expected);
+});
+
+describe("strategic merge patch", () => {
+  const pod = schemaOfType("core/v1.PodSpec");
+  const apply = (document: Json, patch: Json): Json => strategicMergePatch(frozen(document), frozen(patch), pod);
+
+  test("merges containers by name and puts new ones first", () => {
+    const live = {
+      containers: [
+        { name: "a", image: "1" },
+        { name: "b", image: "1" },
+      ],
+    };
+    expect(
+      apply(live, {
+        containers: [
+          { name: "b", image: "2" },
+          { name: "c", image: "3" },
+        ],
+      }),
+    ).toEqual({
+      containers: [
+        { name: "a", image: "1" },
+        { name: "b", image: "2" },
+        { name: "c", image: "3" },
+      ],
+    });
+  });
+
+  test("$setElementOrder orders a merged list and keeps what only the server has", () => {
+    const live = { containers: [{ name: "a" }, { name: "sidecar" }, { name: "b" }] };
+    const patch = {
+      "$setElementOrder/containers": [{ name: "b" }, { name: "a" }],
+      containers: [{ name: "a", image: "2" }],
+    };
+    expect(apply(live, patch)).toEqual({ containers: [{ name: "sidecar" }, { name: "b" }, { name: "a", image: "2" }] });
+  });
+
+  test("$patch delete removes an element, $patch replace replaces the list or the object", () => {
+    const live = { containers: [{ name: "a" }, { name: "b" }], securityContext: { runAsUser: 1, fsGroup: 2 } };
+    expect(apply(live, { containers: [{ $patch: "delete", name: "a" }] })).toMatchObject({
+      containers: [{ name: "b" }],
+    });
+    expect(apply(live, { containers: [{ $patch: "replace" }, { name: "z" }] })).toMatchObject({
+      containers: [{ name: "z" }],
+    });
+    expect(apply(live, { securityContext: { $patch: "replace", runAsUser: 5 } })).toMatchObject({
+      securityContext: { runAsUser: 5 },
+    });
+    expect(apply(live, { securityContext: { $patch: "delete" } })).toMatchObject({ securityContext: {} });
+  });
+
+  test("$retainKeys clears the other members of a union", () => {
+    const live = { volumes: [{ name: "v", emptyDir: {} }] };
+    const patch = { volumes: [{ name: "v", $retainKeys: ["name", "hostPath"], hostPath: { path: "/" } }] };
+    expect(apply(live, patch)).toEqual({ volumes: [{ name: "v", hostPath: { path: "/" } }] });
+  });
+
+  test("$deleteFromPrimitiveList removes finalizers while others are merged in", () => {
+    const meta = schemaOfType("meta/v1.ObjectMeta");
+    const live = { finalizers: ["a", "b", "c"] };
+    expect(strategicMergePatch(live, { "$deleteFromPrimitiveList/finalizers": ["b"] }, meta)).toEqual({
+      finalizers: ["a", "c"],
+    });
+    expect(strategicMergePatch(live, { finalizers: ["d"] }, meta)).toEqual({ finalizers: ["d", "a", "b", "c"] });
+  });
+
+  test("lists without strategy are replaced, null deletes, nulls in new values vanish", () => {
+    const live = { tolerations: [{ key: "a" }], nodeName: "n" };
+    expect(apply(live, { tolerations: [{ key: "b" }], nodeName: null, affinity: { podAffinity: null } })).toEqual({
+      tolerations: [{ key: "b" }],
+      affinity: {},
+    });
+  });
+
+  test("an unknown directive is worded as upstream's", () => {
+    expect(() => apply({}, { nodeSelector: { $patch: "nope" } })).toThrow(
+      "unknown patch type: nope in map: map[$patch:nope]",
+    );
+  });
+
+  test("an empty patch returns an equal document", () => {
+    const live = { containers: [{ name: "a", ports: [{ containerPort: 80 }] }] };
+    expect(apply(live, {})).toEqual(live);
+  });
+});

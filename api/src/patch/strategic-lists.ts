@@ -1,0 +1,144 @@
+import type { Json } from "../object.ts";
+import type { Schema } from "../schema.ts";
+import { ApiError } from "../status/api-error.ts";
+import { jsonEqual } from "./json-equal.ts";
+import { isRecord } from "./merge-patch.ts";
+
+type JsonRecord = { readonly [key: string]: Json };
+
+/** How a list field merges. */
+export interface ListMeta {
+  /** False: the patch's list replaces the live one. */
+  readonly merge: boolean;
+  /** The member that identifies elements; absent for lists of primitives. */
+  readonly mergeKey: string | undefined;
+  readonly items: Schema | undefined;
+}
+
+interface ElementMerger {
+  mergeElement(original: JsonRecord, patch: JsonRecord): Json;
+  newElement(element: Json): Json;
+  describe(value: Json): string;
+}
+
+/** Merges two lists of strategy "merge": by key for objects, as a set for primitives. Patch order wins over live order. */
+export function mergeList(
+  live: readonly Json[],
+  patch: readonly Json[],
+  meta: ListMeta,
+  merger: ElementMerger,
+): readonly Json[] {
+  if (live.length === 0 && patch.length === 0) return live;
+  const sample = live[0] ?? patch[0]!;
+  if (!isRecord(sample)) return orderElements(unique([...live, ...patch]), patch, live, undefined);
+  const mergeKey = meta.mergeKey;
+  if (mergeKey === undefined) throw ApiError.unknown("cannot merge lists without merge key");
+  const { kept, changes } = applyElementDirectives(live, patch, mergeKey, merger);
+  const merged = mergeByKey(kept, changes, mergeKey, merger);
+  return orderElements(merged, changes, kept, mergeKey);
+}
+
+/** Elements with `$patch: delete` remove their match; one with `$patch: replace` replaces the whole list. */
+function applyElementDirectives(
+  live: readonly Json[],
+  patch: readonly Json[],
+  mergeKey: string,
+  merger: ElementMerger,
+): { readonly kept: readonly Json[]; readonly changes: readonly Json[] } {
+  const plain: Json[] = [];
+  let kept = live;
+  let replace = false;
+  for (const element of patch) {
+    if (!isRecord(element)) throw ApiError.unknown("invalid patch: list elements must be objects");
+    const directive = Object.hasOwn(element, "$patch") ? element["$patch"] : undefined;
+    if (directive === undefined) plain.push(element);
+    else if (directive === "replace") replace = true;
+    else if (directive === "delete") kept = withoutKey(kept, mergeKey, keyOf(element, mergeKey, merger));
+    else if (directive === "merge") throw ApiError.unknown("merging lists cannot yet be specified in the patch");
+    else
+      throw ApiError.unknown(`unknown patch type: ${merger.describe(directive)} in map: ${merger.describe(element)}`);
+  }
+  return replace ? { kept: [], changes: plain } : { kept, changes: plain };
+}
+
+function withoutKey(list: readonly Json[], mergeKey: string, key: Json): readonly Json[] {
+  return list.filter((element) => !(isRecord(element) && jsonEqual(element[mergeKey], key)));
+}
+
+function keyOf(element: JsonRecord, mergeKey: string, merger: ElementMerger): Json {
+  const key = element[mergeKey];
+  if (key === undefined) {
+    throw ApiError.unknown(`map: ${merger.describe(element)} does not contain declared merge key: ${mergeKey}`);
+  }
+  return key;
+}
+
+function mergeByKey(
+  live: readonly Json[],
+  changes: readonly Json[],
+  mergeKey: string,
+  merger: ElementMerger,
+): readonly Json[] {
+  const merged = [...live];
+  for (const change of changes) {
+    const patch = change as JsonRecord;
+    const key = keyOf(patch, mergeKey, merger);
+    const at = merged.findIndex((element) => isRecord(element) && jsonEqual(element[mergeKey], key));
+    if (at < 0) merged.push(merger.newElement(patch));
+    else merged[at] = merger.mergeElement(merged[at] as JsonRecord, patch);
+  }
+  return merged;
+}
+
+/**
+ * Puts the elements that `wanted` names in its order; the others keep their live order and stand before a named element
+ * that they preceded live.
+ */
+export function orderElements(
+  merged: readonly Json[],
+  wanted: readonly Json[],
+  live: readonly Json[],
+  mergeKey: string | undefined,
+): readonly Json[] {
+  const identity = (element: Json): Json =>
+    mergeKey !== undefined && isRecord(element) ? (element[mergeKey] ?? null) : element;
+  const position = (list: readonly Json[]): ((element: Json) => number) => {
+    const index = new Map(list.map((element, at) => [identity(element), at] as const).reverse());
+    return (element) => index.get(identity(element)) ?? -1;
+  };
+  const [wantedAt, liveAt] = [position(wanted), position(live)];
+  const named = sortBy(
+    merged.filter((element) => wantedAt(element) >= 0),
+    wantedAt,
+  );
+  const others = sortBy(
+    merged.filter((element) => wantedAt(element) < 0),
+    liveAt,
+  );
+  return interleave(others, named, liveAt);
+}
+
+function sortBy(list: readonly Json[], rank: (element: Json) => number): readonly Json[] {
+  return list.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function interleave(
+  others: readonly Json[],
+  named: readonly Json[],
+  liveAt: (element: Json) => number,
+): readonly Json[] {
+  const result: Json[] = [];
+  let next = 0;
+  for (const element of named) {
+    const at = liveAt(element);
+    while (next < others.length && at >= 0 && liveAt(others[next]!) >= 0 && liveAt(others[next]!) < at) {
+      result.push(others[next++]!);
+    }
+    result.push(element);
+  }
+  return [...result, ...others.slice(next)];
+}
+
+function unique(list: readonly Json[]): readonly Json[] {
+  return [...new Set(list)];
+}
