@@ -98,6 +98,7 @@ function indexTypes(text: string): ReadonlyMap<string, string> {
 /** Node only; looked up at run time so that a bundle for browsers stays free of Node's modules. */
 function readBesideThisModule(name: string): string {
   const fs = globalThis.process?.getBuiltinModule?.("node:fs");
-  if (fs === undefined) throw new Error(`Cannot read facts "${name}": no reader outside Node, expected setFactsReader()`);
+  if (fs === undefined)
+    throw new Error(`Cannot read facts "${name}": no reader outside Node, expected setFactsReader()`);
   return fs.readFileSync(new URL(`../facts/${name}`, import.meta.url), "utf8");
 }

@@ -45,7 +45,11 @@ let resourceRows: ReadonlyMap<string, ResourceInfo> | undefined;
 
 /** A built-in kind; undefined when none is registered under these names. */
 export function kindOf(gvk: GroupVersionKind): KindInfo | undefined {
-  kindRows ??= new Map(factsTable("gvk.tsv").map(parseKind).map((row) => [kindKey(row), row]));
+  kindRows ??= new Map(
+    factsTable("gvk.tsv")
+      .map(parseKind)
+      .map((row) => [kindKey(row), row]),
+  );
   return kindRows.get(kindKey(gvk));
 }
 
@@ -57,7 +61,11 @@ export function allKinds(): readonly KindInfo[] {
 
 /** A built-in resource; undefined when there is none. */
 export function resourceOf(gvr: GroupVersionResource): ResourceInfo | undefined {
-  resourceRows ??= new Map(factsTable("resources.tsv").map(parseResource).map((row) => [resourceKey(row), row]));
+  resourceRows ??= new Map(
+    factsTable("resources.tsv")
+      .map(parseResource)
+      .map((row) => [resourceKey(row), row]),
+  );
   return resourceRows.get(resourceKey(gvr));
 }
 

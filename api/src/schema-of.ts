@@ -72,8 +72,15 @@ function compileFields(type: FactType, path: readonly number[]): Field[] {
     if (field.inline === undefined) return [compileField(field, path)];
     const inner = factsType(field.type);
     if (inner === undefined) throw new Error(`Cannot inline type "${field.type}": not in facts/kinds.json`);
-    return compileFields(inner, field.pb === undefined ? path : [...path, field.pb]);
+    if (field.pb !== undefined) return compileFields(inner, [...path, field.pb]);
+    return compileFields(inner, path).map(withoutProtobuf);
   });
+}
+
+/** TypeMeta stands in JSON and in the envelope, never in the message. */
+function withoutProtobuf(field: Field): Field {
+  const { name, required, omit, pointer, patchStrategy } = field;
+  return { name, schema: field.schema, required, omit, pointer, patchStrategy };
 }
 
 function compileField(fact: FactField, path: readonly number[]): Field {
@@ -85,7 +92,8 @@ function compileField(fact: FactField, path: readonly number[]): Field {
       return schema;
     },
     required: fact.req === 1,
-    omit: fact.omit === undefined ? "never" : fact.omit === "empty,zero" ? "emptyOrZero" : (fact.omit as "empty" | "zero"),
+    omit:
+      fact.omit === undefined ? "never" : fact.omit === "empty,zero" ? "emptyOrZero" : (fact.omit as "empty" | "zero"),
     pointer: fact.ptr === 1,
     ...(fact.pb !== undefined && { protobuf: { number: fact.pb, wire: fact.wire ?? "bytes" } }),
     ...(path.length > 0 && { protobufPath: path }),

@@ -5,3 +5,6 @@ export const CUSTOM_TYPES = {
   orArray: "apiextensions/v1.JSONSchemaPropsOrArray",
   orStringArray: "apiextensions/v1.JSONSchemaPropsOrStringArray",
 } as const;
+
+/** What the three `Or` types are instead. */
+export const JSON_SCHEMA_TYPE = "apiextensions/v1.JSONSchemaProps";

@@ -1,5 +1,17 @@
 import type { ObjectSchema } from "../schema.ts";
-import type { DecodeOptions } from "./decode-error.ts";
+import { schemaOfType } from "../schema-of.ts";
+import { DecodeError, type DecodeOptions } from "./decode-error.ts";
+import { planOf } from "./plan.ts";
+import { MessageDecoder } from "./protobuf-decode.ts";
+import { closeMessage, writeObject } from "./protobuf-encode.ts";
+import { ProtobufReader } from "./protobuf-reader.ts";
+import { ProtobufWriter } from "./protobuf-writer.ts";
+
+/** One writer serves all: encoding is synchronous. */
+const writer = new ProtobufWriter();
+
+type Kind = { readonly apiVersion: string; readonly kind: string };
+
 /** The content of a runtime.Unknown: which kind, and its message. */
 export interface Envelope {
   readonly apiVersion: string;
@@ -15,7 +27,27 @@ export function isProtobuf(bytes: Uint8Array): boolean {
 }
 /** Opens an envelope, to learn the kind before decoding. @throws {DecodeError} */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  throw new Error("Cannot decode protobuf: under construction");
+  if (!isProtobuf(bytes)) {
+    throw new DecodeError(
+      "syntax",
+      "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]",
+    );
+  }
+  const reader = new ProtobufReader(bytes);
+  reader.position = MAGIC.length;
+  let typeMeta = { apiVersion: "", kind: "" };
+  let raw = bytes.subarray(0, 0);
+  let contentEncoding = "";
+  let contentType = "";
+  while (reader.position < bytes.length) {
+    const tag = reader.varint();
+    if (tag === 10) typeMeta = readTypeMeta(reader, reader.end(bytes.length));
+    else if (tag === 18) raw = reader.delimited(bytes.length);
+    else if (tag === 26) contentEncoding = reader.text(bytes.length);
+    else if (tag === 34) contentType = reader.text(bytes.length);
+    else reader.skip(tag & 7, bytes.length);
+  }
+  return { ...typeMeta, raw, contentEncoding, contentType };
 }
 /** Encodes with envelope: `k8s\0` + runtime.Unknown. apiVersion and kind go into the envelope only. */
 export function encodeProtobuf(
@@ -23,22 +55,25 @@ export function encodeProtobuf(
   schema: ObjectSchema,
   kind: { readonly apiVersion: string; readonly kind: string },
 ): Uint8Array {
-  throw new Error("Cannot encode protobuf: under construction");
+  return enveloped(kind, () => writeObject(writer, object as Readonly<Record<string, unknown>>, planOf(schema)));
 }
 /**
  * Decodes the message of an envelope into the same normal form as decodeJson; apiVersion and kind are set from the envelope.
  * @throws {DecodeError}
  */
 export function decodeProtobuf<T = unknown>(envelope: Envelope, schema: ObjectSchema, options: DecodeOptions = {}): T {
-  throw new Error("Cannot decode protobuf: under construction");
+  const object = decodeMessage<Record<string, unknown>>(envelope.raw, schema, options);
+  const { apiVersion, kind } = envelope;
+  // Type meta stands first, as in JSON.
+  return { ...(kind !== "" && { kind }), ...(apiVersion !== "" && { apiVersion }), ...object } as T;
 }
 /** A message without envelope. */
 export function encodeMessage(object: unknown, schema: ObjectSchema): Uint8Array {
-  throw new Error("Cannot encode protobuf: under construction");
+  return written(() => writeObject(writer, object as Readonly<Record<string, unknown>>, planOf(schema)));
 }
 /** A message without envelope. @throws {DecodeError} */
 export function decodeMessage<T = unknown>(bytes: Uint8Array, schema: ObjectSchema, options: DecodeOptions = {}): T {
-  throw new Error("Cannot decode protobuf: under construction");
+  return new MessageDecoder(bytes, options).whole(planOf(schema)) as T;
 }
 /** Encodes a list whose items are already encoded messages (without envelope), with envelope: nothing is decoded. */
 export function encodeListOfMessages(
@@ -46,13 +81,102 @@ export function encodeListOfMessages(
   listMeta: unknown,
   items: readonly Uint8Array[],
 ): Uint8Array {
-  throw new Error("Cannot encode protobuf: under construction");
+  return enveloped(kind, () => {
+    for (let i = items.length - 1; i >= 0; i--) {
+      const item = items[i] as Uint8Array;
+      const before = writer.length;
+      writer.bytes(item);
+      closeMessage(writer, 2, before);
+    }
+    const before = writer.length;
+    writeObject(writer, listMeta as Readonly<Record<string, unknown>>, planOf(schemaOfType("meta/v1.ListMeta")));
+    closeMessage(writer, 1, before);
+  });
 }
 /** A frame of a protobuf watch: 4 bytes big-endian length + the WatchEvent in its envelope. `object` has its own envelope. */
 export function encodeWatchFrame(type: string, object: Uint8Array): Uint8Array {
-  throw new Error("Cannot encode protobuf: under construction");
+  const event = enveloped(WATCH_EVENT, () => {
+    const outer = writer.length;
+    const before = writer.length;
+    writer.bytes(object);
+    closeMessage(writer, 1, before);
+    closeMessage(writer, 2, outer);
+    const text = writer.length;
+    writer.text(type);
+    closeMessage(writer, 1, text);
+  });
+  const frame = new Uint8Array(4 + event.length);
+  new DataView(frame.buffer).setUint32(0, event.length);
+  frame.set(event, 4);
+  return frame;
 }
 /** The content of a watch frame without its 4 bytes of length. @throws {DecodeError} */
 export function decodeWatchFrame(bytes: Uint8Array): { readonly type: string; readonly object: Uint8Array } {
-  throw new Error("Cannot decode protobuf: under construction");
+  const { raw } = decodeEnvelope(bytes);
+  const reader = new ProtobufReader(raw);
+  let type = "";
+  let object = raw.subarray(0, 0);
+  while (reader.position < raw.length) {
+    const tag = reader.varint();
+    if (tag === 10) type = reader.text(raw.length);
+    else if (tag === 18) object = readExtension(reader, reader.end(raw.length)) ?? object;
+    else reader.skip(tag & 7, raw.length);
+  }
+  return { type, object };
+}
+
+const MAGIC = Uint8Array.of(0x6b, 0x38, 0x73, 0);
+const WATCH_EVENT: Kind = { apiVersion: "v1", kind: "WatchEvent" };
+
+function enveloped(kind: Kind, write: () => void): Uint8Array {
+  return written(() => {
+    writer.bytes(Uint8Array.of(0x1a, 0, 0x22, 0)); // contentEncoding and contentType, always written, empty
+    const raw = writer.length;
+    write();
+    closeMessage(writer, 2, raw);
+    const typeMeta = writer.length;
+    writeString(2, kind.kind);
+    writeString(1, kind.apiVersion);
+    closeMessage(writer, 1, typeMeta);
+    writer.bytes(MAGIC);
+  });
+}
+
+function writeString(number: number, text: string): void {
+  const before = writer.length;
+  writer.text(text);
+  closeMessage(writer, number, before);
+}
+
+function written(write: () => void): Uint8Array {
+  try {
+    write();
+    return writer.finish();
+  } catch (error) {
+    writer.reset();
+    throw error;
+  }
+}
+
+function readTypeMeta(reader: ProtobufReader, end: number): Kind {
+  let apiVersion = "";
+  let kind = "";
+  while (reader.position < end) {
+    const tag = reader.varint();
+    if (tag === 10) apiVersion = reader.text(end);
+    else if (tag === 18) kind = reader.text(end);
+    else reader.skip(tag & 7, end);
+  }
+  return { apiVersion, kind };
+}
+
+/** The bytes of a RawExtension. */
+function readExtension(reader: ProtobufReader, end: number): Uint8Array | undefined {
+  let raw: Uint8Array | undefined;
+  while (reader.position < end) {
+    const tag = reader.varint();
+    if (tag === 10) raw = reader.delimited(end);
+    else reader.skip(tag & 7, end);
+  }
+  return raw;
 }
