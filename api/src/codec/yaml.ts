@@ -1,15 +1,170 @@
+import { type Alias, Document, isAlias, isMap, isScalar, isSeq, type Node, Pair, parseAllDocuments, Scalar, YAMLMap, YAMLSeq } from "yaml";
 import type { Json } from "../object.ts";
 import type { Schema } from "../schema.ts";
-import type { Decoded, DecodeOptions } from "./decode-error.ts";
-/** Decodes a YAML (or JSON) body by its schema: kubectl's dialect of YAML 1.1. @throws {DecodeError} */
+import { type Decoded, DecodeError, type DecodeOptions } from "./decode-error.ts";
+import { decodeJson, decodeUnstructured } from "./json-decode.ts";
+import { encodeJson, encodeUnstructured, quote, sortedKeys } from "./json-encode.ts";
+
+/** Nodes after following aliases: bounds what "billion laughs" makes of a small body. */
+const MOST_NODES = 1_000_000;
+const DEFAULT_DEPTH = 1000;
+const encoder = new TextEncoder();
+
+/**
+ * Decodes a YAML (or JSON) body by its schema: kubectl's dialect of YAML 1.1, one document. Duplicate keys are reported as Go's
+ * YAML library reports them.
+ * @throws {DecodeError}
+ */
 export function decodeYaml<T = unknown>(bytes: Uint8Array, schema: Schema, options: DecodeOptions = {}): Decoded<T> {
-  throw new Error("Cannot decode YAML: under construction");
+  if (isJson(bytes)) return decodeJson<T>(bytes, schema, options);
+  const { json, problems } = jsonOfYaml(bytes, options);
+  const decoded = decodeJson<T>(json, schema, options);
+  return { object: decoded.object, problems: [...problems, ...decoded.problems] };
 }
-/** Decodes YAML (or JSON) into any JSON value; several documents are an error. @throws {DecodeError} */
+
+/** Decodes YAML (or JSON) into any JSON value. @throws {DecodeError} */
 export function decodeYamlUnstructured<T = Json>(bytes: Uint8Array, options: DecodeOptions = {}): Decoded<T> {
-  throw new Error("Cannot decode YAML: under construction");
+  if (isJson(bytes)) return decodeUnstructured<T>(bytes, options);
+  const { json, problems } = jsonOfYaml(bytes, options);
+  const decoded = decodeUnstructured<T>(json, options);
+  return { object: decoded.object, problems: [...problems, ...decoded.problems] };
 }
-/** Encodes as sigs.k8s.io/yaml does: keys sorted. `schema` undefined: any JSON value. */
+
+/** Encodes as sigs.k8s.io/yaml does: keys sorted, ends with a newline. `schema` undefined: any JSON value. */
 export function encodeYaml(object: unknown, schema: Schema | undefined): Uint8Array {
-  throw new Error("Cannot encode YAML: under construction");
+  const json = schema === undefined ? encodeUnstructured(object) : encodeJson(object, schema);
+  const document = new Document(null, { version: "1.1" });
+  document.contents = nodeOf(decodeUnstructured<unknown>(json).object) as never;
+  const text = document.toString({ lineWidth: 0, indentSeq: false });
+  return encoder.encode(text);
+}
+
+function isJson(bytes: Uint8Array): boolean {
+  const first = bytes.find((byte) => byte > 0x20);
+  return first === 0x7b;
+}
+
+/** YAML becomes JSON first, so that there is one decoder. */
+function jsonOfYaml(bytes: Uint8Array, options: DecodeOptions): { json: Uint8Array; problems: readonly string[] } {
+  if (options.maxBytes !== undefined && bytes.length > options.maxBytes) {
+    throw new DecodeError("limit", `Cannot decode body: ${bytes.length} bytes, expected at most ${options.maxBytes}`);
+  }
+  const text = new TextDecoder().decode(bytes);
+  const documents = parseAllDocuments(text, { version: "1.1", uniqueKeys: false, intAsBigInt: true, customTags: dialect, logLevel: "silent" });
+  const [document] = documents;
+  if (!Array.isArray(documents) || document === undefined) return { json: encoder.encode("null"), problems: [] };
+  const error = document.errors[0];
+  if (error !== undefined) {
+    const line = error.linePos?.[0].line;
+    throw new DecodeError("syntax", `error converting YAML to JSON: yaml: ${line === undefined ? "" : `line ${line}: `}${firstLine(error.message)}`);
+  }
+  const converter = new Converter(text, options.maxDepth ?? DEFAULT_DEPTH, (alias) => alias.resolve(document));
+  const json = converter.json(document.contents as Node | null, 0);
+  const { duplicates } = converter;
+  const problems = duplicates.length === 0 ? [] : [`yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join("\n")}`];
+  return { json: encoder.encode(json), problems };
+}
+
+function firstLine(message: string): string {
+  return (message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "");
+}
+
+/** kubectl's dialect has no sexagesimal numbers and no dates: `22:22` and `2025-01-01` are strings. */
+type Tags = Parameters<typeof parseAllDocuments>[1] extends infer O ? (O extends { customTags?: infer T } ? T : never) : never;
+const dialect: Tags = ((tags: readonly { tag?: string; format?: string }[]) =>
+  tags.filter((tag) => tag.format !== "TIME" && tag.tag !== "tag:yaml.org,2002:timestamp")) as unknown as Tags;
+
+/** Walks a document and writes JSON. */
+class Converter {
+  readonly duplicates: string[] = [];
+  readonly #text: string;
+  readonly #maxDepth: number;
+  readonly #resolve: (alias: Alias) => Node | undefined;
+  #nodes = 0;
+
+  constructor(text: string, maxDepth: number, resolve: (alias: Alias) => Node | undefined) {
+    this.#text = text;
+    this.#maxDepth = maxDepth;
+    this.#resolve = resolve;
+  }
+
+  json(node: Node | null | undefined, depth: number): string {
+    if (depth > this.#maxDepth) throw new DecodeError("limit", "exceeded max depth");
+    if (++this.#nodes > MOST_NODES) throw new DecodeError("limit", "document contains excessive aliasing");
+    if (isAlias(node)) return this.json(this.#resolve(node), depth + 1);
+    if (isMap(node)) return this.#map(node, depth);
+    if (isSeq(node)) return `[${node.items.map((item) => this.json(item as Node, depth + 1)).join(",")}]`;
+    return isScalar(node) ? scalarJson(node.value) : "null";
+  }
+
+  #map(node: YAMLMap, depth: number): string {
+    const members = new Map<string, string>();
+    this.#collect(node, members, depth);
+    return `{${[...members].map(([key, json]) => `${quote(key)}:${json}`).join(",")}}`;
+  }
+
+  /** Own keys win over merged ones, later ones over earlier. */
+  #collect(node: YAMLMap, members: Map<string, string>, depth: number): void {
+    const own = new Set<string>();
+    for (const pair of node.items as Pair<Node, Node>[]) {
+      if (isScalar(pair.key) && (pair.key.value === "<<" || typeof pair.key.value === "symbol") && pair.key.type !== Scalar.QUOTE_DOUBLE) {
+        this.#merge(pair.value, members, own, depth);
+        continue;
+      }
+      const key = keyText(pair.key);
+      if (own.has(key)) this.duplicates.push(`line ${this.#line(pair.key)}: key ${JSON.stringify(key)} already set in map`);
+      own.add(key);
+      members.set(key, this.json(pair.value, depth + 1));
+    }
+  }
+
+  #merge(value: Node | null, members: Map<string, string>, own: ReadonlySet<string>, depth: number): void {
+    if (depth > this.#maxDepth) throw new DecodeError("limit", "exceeded max depth");
+    const node = isAlias(value) ? this.#resolve(value) : value;
+    if (isSeq(node)) {
+      for (const item of node.items) this.#merge(item as Node, members, own, depth + 1);
+    } else if (isMap(node)) {
+      const merged = new Map<string, string>();
+      this.#collect(node, merged, depth + 1);
+      for (const [key, json] of merged) if (!own.has(key) && !members.has(key)) members.set(key, json);
+    } else throw new DecodeError("syntax", "error converting YAML to JSON: yaml: map merge requires map or sequence of maps as the value");
+  }
+
+  #line(node: Node | null): number {
+    const offset = node?.range?.[0] ?? 0;
+    return this.#text.slice(0, offset).split("\n").length;
+  }
+}
+
+function keyText(node: Node | null): string {
+  if (!isScalar(node)) {
+    if (node === null) return "null";
+    throw new DecodeError("syntax", "error converting YAML to JSON: unsupported map key, expected a scalar");
+  }
+  return node.value === null ? "null" : String(node.value);
+}
+
+function scalarJson(value: unknown): string {
+  if (value === null || value === undefined) return "null";
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new DecodeError("syntax", `error converting YAML to JSON: json: unsupported value: ${value}`);
+  }
+  if (value instanceof Uint8Array) return quote(new TextDecoder().decode(value));
+  return typeof value === "string" ? quote(value) : String(value);
+}
+
+/** Nodes keep the order of keys, which objects would not for keys that look like indexes. */
+function nodeOf(value: unknown): Node {
+  if (Array.isArray(value)) {
+    const list = new YAMLSeq();
+    list.items = value.map(nodeOf);
+    list.flow = value.length === 0;
+    return list;
+  }
+  if (value === null || typeof value !== "object") return new Scalar(value);
+  const map = new YAMLMap();
+  const keys = sortedKeys(value);
+  map.items = keys.map((key) => new Pair(new Scalar(key), nodeOf((value as Readonly<Record<string, unknown>>)[key])));
+  map.flow = keys.length === 0;
+  return map;
 }
