@@ -13,3 +13,4 @@ export * from "./schema.ts";
 export { schemaOf, schemaOfType } from "./schema-of.ts";
 export * from "./selectors/index.ts";
 export * from "./status/index.ts";
+export * from "./apply/index.ts";

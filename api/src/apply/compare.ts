@@ -1,0 +1,145 @@
+import type { Json } from "../object.ts";
+import { jsonEqual } from "../patch/json-equal.ts";
+import { isRecord } from "../patch/merge-patch.ts";
+import type { ListSchema, MapSchema, ObjectSchema, Schema } from "../schema.ts";
+import { type FieldSet, FieldSetBuilder } from "./field-set.ts";
+import { fieldElement, listElement, type PathElement } from "./path.ts";
+import { type JsonRecord, memberShape, shapeOf, zeroMember } from "./shape.ts";
+
+/** How one object differs from another, as disjoint sets of paths. */
+export interface Comparison {
+  readonly added: FieldSet;
+  readonly modified: FieldSet;
+  readonly removed: FieldSet;
+}
+
+/** What changed from `before` to `after`; undefined stands for no object. Structs that came or went are paths too. */
+export function compareObjects(
+  schema: Schema | undefined,
+  before: Json | undefined,
+  after: Json | undefined,
+): Comparison {
+  const walker = new Comparer();
+  walker.visit(schema, before, after, ROOT);
+  return { added: walker.added.build(), modified: walker.modified.build(), removed: walker.removed.build() };
+}
+
+/** A comparison without the paths of `ignored` and below. */
+export function withoutFields({ added, modified, removed }: Comparison, ignored: FieldSet): Comparison {
+  return {
+    added: added.recursiveDifference(ignored),
+    modified: modified.recursiveDifference(ignored),
+    removed: removed.recursiveDifference(ignored),
+  };
+}
+
+/** The path to a node, as a chain of parents: most nodes are equal and need no path. */
+interface Step {
+  readonly parent: Step | undefined;
+  readonly element: PathElement;
+}
+
+const ROOT: Step | undefined = undefined;
+
+class Comparer {
+  readonly added = new FieldSetBuilder();
+  readonly modified = new FieldSetBuilder();
+  readonly removed = new FieldSetBuilder();
+
+  visit(schema: Schema | undefined, before: Json | undefined, after: Json | undefined, at: Step | undefined): void {
+    if (before === after) return;
+    const [old, next] = [shapeOf(schema, before), shapeOf(schema, after)];
+    const shape = after === undefined ? old : next;
+    if (before !== undefined && after !== undefined && old.kind !== next.kind) this.#compareLeaf(before, after, at);
+    else if (shape.kind === "leaf" || (isHollow(before) && isHollow(after))) this.#compareLeaf(before, after, at);
+    else {
+      if (shape.kind === "list") this.#visitList(shape.schema, before, after, at);
+      else this.#visitMap(shape.schema, before, after, at);
+      if (before === undefined) this.added.insert(pathOf(at));
+      else if (after === undefined) this.removed.insert(pathOf(at));
+    }
+  }
+
+  #compareLeaf(before: Json | undefined, after: Json | undefined, at: Step | undefined): void {
+    if (before === undefined) this.added.insert(pathOf(at));
+    else if (after === undefined) this.removed.insert(pathOf(at));
+    else if (!jsonEqual(before, after)) this.modified.insert(pathOf(at));
+  }
+
+  #visitMap(
+    schema: ObjectSchema | MapSchema | undefined,
+    before: Json | undefined,
+    after: Json | undefined,
+    at: Step | undefined,
+  ): void {
+    const [old, next] = [recordOf(before), recordOf(after)];
+    for (const name of memberNames(schema, old, next)) {
+      const known = memberShape(schema, name);
+      this.visit(known?.schema, memberOf(schema, old, name), memberOf(schema, next, name), {
+        parent: at,
+        element: fieldElement(name),
+      });
+    }
+  }
+
+  #visitList(schema: ListSchema, before: Json | undefined, after: Json | undefined, at: Step | undefined): void {
+    const [old, next] = [indexItems(schema, before), indexItems(schema, after)];
+    for (const element of new Set([...next.keys(), ...old.keys()])) {
+      this.visit(schema.items, old.get(element), next.get(element), { parent: at, element });
+    }
+  }
+}
+
+/** Empty or null: two such lists or maps compare as leaves, which keeps the difference between empty and absent. */
+function isHollow(value: Json | undefined): boolean {
+  if (value === undefined || value === null) return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+function recordOf(value: Json | undefined): JsonRecord | undefined {
+  return isRecord(value) ? value : undefined;
+}
+
+function memberNames(
+  schema: ObjectSchema | MapSchema | undefined,
+  old: JsonRecord | undefined,
+  next: JsonRecord | undefined,
+): Iterable<string> {
+  const names = new Set([...Object.keys(next ?? {}), ...Object.keys(old ?? {})]);
+  if (isTyped(schema) && (old === undefined || next === undefined)) {
+    for (const field of schema.fields.values()) if (zeroMember(field) !== undefined) names.add(field.name);
+  }
+  return names;
+}
+
+/** Custom resources are unstructured: what is absent is absent. */
+function isTyped(schema: ObjectSchema | MapSchema | undefined): schema is ObjectSchema {
+  return schema?.kind === "object" && schema.typeName !== "";
+}
+
+function memberOf(
+  schema: ObjectSchema | MapSchema | undefined,
+  record: JsonRecord | undefined,
+  name: string,
+): Json | undefined {
+  if (record === undefined) return undefined;
+  if (Object.hasOwn(record, name)) return record[name];
+  const field = isTyped(schema) ? schema.fields.get(name) : undefined;
+  return field === undefined ? undefined : zeroMember(field);
+}
+
+function indexItems(schema: ListSchema, list: Json | undefined): ReadonlyMap<PathElement, Json> {
+  const index = new Map<PathElement, Json>();
+  if (!Array.isArray(list)) return index;
+  (list as readonly Json[]).forEach((item) => {
+    const element = listElement(schema, item);
+    if (element !== undefined && !index.has(element)) index.set(element, item);
+  });
+  return index;
+}
+
+function pathOf(at: Step | undefined): PathElement[] {
+  const path: PathElement[] = [];
+  for (let step = at; step !== undefined; step = step.parent) path.push(step.element);
+  return path.reverse();
+}

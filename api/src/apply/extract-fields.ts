@@ -1,0 +1,135 @@
+import type { Json } from "../object.ts";
+import { isRecord } from "../patch/merge-patch.ts";
+import type { ListSchema, MapSchema, ObjectSchema, Schema } from "../schema.ts";
+import { type FieldPath, type FieldSet, FieldSetBuilder } from "./field-set.ts";
+import { elementText, fieldElement, listElement, pathText } from "./path.ts";
+import { type JsonRecord, memberShape, shapeOf } from "./shape.ts";
+
+/**
+ * The paths that applying `object` claims (structured-merge-diff's ToFieldSet): every leaf, every element of a set or map
+ * list, every key of a map, empty objects and nulls; not the structs in between.
+ */
+export function extractFields(schema: Schema | undefined, object: Json): FieldSet {
+  return new Extraction(undefined).run(schema, object);
+}
+
+/** As {@link extractFields}, and tells what in `object` does not fit the schema, such as ".foo: field not declared in schema". */
+export function extractFieldsStrictly(
+  schema: Schema,
+  object: Json,
+): { readonly set: FieldSet; readonly errors: readonly string[] } {
+  const errors: string[] = [];
+  return { set: new Extraction(errors).run(schema, object), errors };
+}
+
+class Extraction {
+  readonly #errors: string[] | undefined;
+  readonly #path: string[] = [];
+
+  /** @param errors Collects what does not fit; undefined tolerates it. */
+  constructor(errors: string[] | undefined) {
+    this.#errors = errors;
+  }
+
+  run(schema: Schema | undefined, object: Json): FieldSet {
+    const builder = new FieldSetBuilder();
+    this.#visit(schema, object, builder);
+    return builder.build();
+  }
+
+  #fail(text: string): void {
+    this.#errors?.push(`${pathText(this.#path)}: ${text}`);
+  }
+
+  /** Inserts what lies below a node; returns true if the node itself is a leaf to be claimed. */
+  #visit(schema: Schema | undefined, value: Json, into: FieldSetBuilder): boolean {
+    const shape = shapeOf(schema, value);
+    if (this.#errors !== undefined && schema !== undefined) this.#checkType(schema, value);
+    if (shape.kind === "leaf") return true;
+    if (shape.kind === "list") {
+      if (Array.isArray(value)) this.#visitList(shape.schema, value as readonly Json[], into);
+      return false;
+    }
+    if (isRecord(value)) this.#visitMap(shape.schema, value, into);
+    return false;
+  }
+
+  #visitMap(schema: ObjectSchema | MapSchema | undefined, value: JsonRecord, into: FieldSetBuilder): void {
+    for (const [name, member] of Object.entries(value)) {
+      const element = fieldElement(name);
+      this.#path.push(element);
+      const known = memberShape(schema, name);
+      if (known === undefined) this.#fail("field not declared in schema");
+      else {
+        const leaf = this.#visit(known.schema, member, into.at(element));
+        if (leaf || !known.declared || member === null || isEmptyRecord(member)) into.add(element);
+      }
+      this.#path.pop();
+    }
+  }
+
+  #visitList(schema: ListSchema, items: readonly Json[], into: FieldSetBuilder): void {
+    const seen = new Set<string>();
+    for (const item of items) {
+      const element = listElement(schema, item);
+      if (element === undefined) this.#failItem(schema);
+      else if (seen.has(element)) this.#fail(`duplicate entries for key ${elementText(element)}`);
+      else {
+        seen.add(element);
+        this.#path.push(element);
+        into.add(element);
+        this.#visit(schema.items, item, into.at(element));
+        this.#path.pop();
+      }
+    }
+  }
+
+  #failItem(schema: ListSchema): void {
+    const keys = schema.mapKeys.map((key) => `"${key}"`).join(", ");
+    this.#fail(
+      schema.listType === "set"
+        ? "associative lists of type set must contain scalars"
+        : `associative list with keys has an element that omits key field ${keys} (and doesn't have default value)`,
+    );
+  }
+
+  #checkType(schema: Schema, value: Json): void {
+    if (value === null) return;
+    if (schema.kind === "list" && !Array.isArray(value)) this.#fail(`expected list, got ${goShown(value)}`);
+    if ((schema.kind === "object" || schema.kind === "map") && !isRecord(value))
+      this.#fail(`expected map, got ${goShown(value)}`);
+    if (schema.kind === "scalar" && !fitsScalar(schema.scalar, value)) {
+      this.#fail(`expected ${scalarName(schema.scalar)}, got ${goShown(value)}`);
+    }
+  }
+}
+
+function isEmptyRecord(value: Json): boolean {
+  return isRecord(value) && Object.keys(value).length === 0;
+}
+
+const STRINGS: ReadonlySet<string> = new Set(["string", "bytes", "time", "microTime", "duration"]);
+const NUMBERS: ReadonlySet<string> = new Set(["int32", "int64", "double"]);
+
+function fitsScalar(scalar: string, value: Json): boolean {
+  if (STRINGS.has(scalar)) return typeof value === "string";
+  if (NUMBERS.has(scalar)) return typeof value === "number" || typeof value === "bigint";
+  if (scalar === "bool") return typeof value === "boolean";
+  if (scalar === "quantity" || scalar === "intOrString") return ["string", "number", "bigint"].includes(typeof value);
+  return true;
+}
+
+function scalarName(scalar: string): string {
+  if (STRINGS.has(scalar)) return "string";
+  return scalar === "bool" ? "boolean" : NUMBERS.has(scalar) ? "numeric (int or float)" : "scalar";
+}
+
+function goShown(value: Json): string {
+  if (Array.isArray(value)) return "list";
+  return typeof value === "object" ? "map" : typeof value === "string" ? `&{${value}}` : `&{${String(value)}}`;
+}
+
+/** A set as its paths, for messages. */
+export function pathTexts(set: FieldSet): readonly string[] {
+  return [...set.paths()].map((path: FieldPath) => pathText(path));
+}

@@ -1,0 +1,273 @@
+import { describe, expect, test } from "vitest";
+import defaults from "../../facts/defaults.json" with { type: "json" };
+import type { Json, Unstructured } from "../object.ts";
+import type { Schema } from "../schema.ts";
+import { schemaOf } from "../schema-of.ts";
+import { FieldManager, FieldSet } from "./index.ts";
+
+const DEPLOYMENT = schemaOf({ group: "apps", version: "v1", kind: "Deployment" })!;
+const CONFIG_MAP = schemaOf({ group: "", version: "v1", kind: "ConfigMap" })!;
+const SERVICE = schemaOf({ group: "", version: "v1", kind: "Service" })!;
+
+function managerOf(
+  apiVersion: string,
+  kind: string,
+  schema: Schema | undefined,
+  options: { readonly reset?: FieldSet } = {},
+) {
+  const clock = { time: Date.UTC(2025, 0, 1), now: () => clock.time };
+  const versions = {
+    schema: () => schema,
+    convert: () => undefined,
+    resetFields: () => options.reset ?? FieldSet.empty,
+  };
+  const fields = new FieldManager({ apiVersion, kind, subresource: "", versions, clock });
+  return { clock, fields };
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
+  return value;
+}
+
+function configMap(data: Record<string, string> | undefined, meta: object = {}): Unstructured {
+  return freeze({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "c", ...meta },
+    ...(data === undefined ? {} : { data }),
+  });
+}
+
+/** As storage would return it: with an identity. */
+function stored(object: Unstructured): Unstructured {
+  return freeze({ ...object, metadata: { ...object.metadata, uid: "u", resourceVersion: "1" } });
+}
+
+function owners(object: Unstructured): Record<string, unknown> {
+  return Object.fromEntries(
+    (object.metadata?.managedFields ?? []).map((entry) => [`${entry.manager}/${entry.operation}`, entry.fieldsV1]),
+  );
+}
+
+describe("recorded answers", () => {
+  const requests = defaults.requests as readonly {
+    request: string;
+    in?: unknown;
+    out?: unknown;
+    managedFields?: unknown[];
+  }[];
+  const applied = requests.find((one) => one.request === "PATCH apps/v1 deployments by apply (create)")!;
+  const posted = requests.find((one) => one.request.endsWith("managedFields after a plain POST"))!;
+
+  test("managedFields of a Deployment created by apply", () => {
+    const { fields } = managerOf("apps/v1", "Deployment", DEPLOYMENT);
+    const object = fields.apply(undefined, freeze(applied.in) as Unstructured, "m", false);
+    expect(object.metadata?.managedFields).toEqual([
+      { ...(applied.managedFields![0] as object), time: "2025-01-01T00:00:00Z" },
+    ]);
+  });
+
+  test("managedFields of a Deployment created by POST", () => {
+    const reset = FieldSet.of(["f:status"]);
+    const { fields } = managerOf("apps/v1", "Deployment", DEPLOYMENT, { reset });
+    const object = fields.update(undefined, freeze(applied.out) as Unstructured, "Python-urllib");
+    expect(object.metadata?.managedFields).toEqual([
+      { ...(posted.managedFields![0] as object), time: "2025-01-01T00:00:00Z" },
+    ]);
+  });
+});
+
+describe("apply", () => {
+  test("a conflict names the field and its manager", () => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.apply(undefined, configMap({ k: "1" }), "m1", false));
+    expect(() => fields.apply(live, configMap({ k: "2" }), "m2", false)).toThrow(
+      expect.objectContaining({
+        message: 'Apply failed with 1 conflict: conflict with "m1": .data.k',
+        status: expect.objectContaining({
+          reason: "Conflict",
+          code: 409,
+          details: { causes: [{ reason: "FieldManagerConflict", message: 'conflict with "m1"', field: ".data.k" }] },
+        }),
+      }),
+    );
+  });
+
+  test("force takes the field away from its manager", () => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.apply(undefined, configMap({ k: "1", l: "1" }), "m1", false));
+    const forced = fields.apply(live, configMap({ k: "2" }), "m2", true);
+    expect(forced).toMatchObject({ data: { k: "2", l: "1" } });
+    expect(owners(forced)).toEqual({
+      "m1/Apply": { "f:data": { "f:l": {} } },
+      "m2/Apply": { "f:data": { "f:k": {} } },
+    });
+  });
+
+  test("what a manager leaves out goes, unless another one owns it too", () => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    let live = stored(fields.apply(undefined, configMap({ a: "1", b: "1" }), "m1", false));
+    live = stored(fields.apply(live, configMap({ b: "1" }), "m2", false));
+    const next = fields.apply(live, configMap(undefined), "m1", false);
+    expect(next).toMatchObject({ data: { b: "1" } });
+    expect((next as { data?: object }).data).toEqual({ b: "1" });
+    expect(owners(next)).toEqual({ "m2/Apply": { "f:data": { "f:b": {} } } });
+  });
+
+  test("what nobody owns stays: defaults and untracked fields", () => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(configMap({ old: "1" }));
+    const next = fields.apply(live, configMap({ a: "1" }), "m", false);
+    expect((next as { data?: object }).data).toEqual({ old: "1", a: "1" });
+    expect(owners(next)).toEqual({
+      "before-first-apply/Update": { "f:data": { ".": {}, "f:old": {} } },
+      "m/Apply": { "f:data": { "f:a": {} } },
+    });
+  });
+
+  test("the same configuration again changes nothing, not even the time", () => {
+    const { fields, clock } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.apply(undefined, configMap({ a: "1" }), "m", false));
+    clock.time += 60_000;
+    expect(fields.apply(live, configMap({ a: "1" }), "m", false)).toEqual(live);
+  });
+
+  test("ports are one list element per port and protocol, which defaults to TCP", () => {
+    const { fields } = managerOf("v1", "Service", SERVICE);
+    const service = (ports: Json): Unstructured =>
+      freeze({ apiVersion: "v1", kind: "Service", metadata: { name: "s" }, spec: { ports } }) as Unstructured;
+    const live = stored(fields.apply(undefined, service([{ port: 80, name: "a" }]), "m1", false));
+    const next = fields.apply(live, service([{ port: 80, protocol: "UDP", name: "b" }]), "m2", false);
+    expect((next as { spec?: object }).spec).toEqual({
+      ports: [
+        { port: 80, name: "a" },
+        { port: 80, protocol: "UDP", name: "b" },
+      ],
+    });
+    expect(owners(next)["m1/Apply"]).toEqual({
+      "f:spec": { "f:ports": { 'k:{"port":80,"protocol":"TCP"}': { ".": {}, "f:name": {}, "f:port": {} } } },
+    });
+    expect(() =>
+      fields.apply(
+        live,
+        service([
+          { port: 80, name: "a" },
+          { port: 80, name: "b" },
+        ]),
+        "m",
+        false,
+      ),
+    ).toThrow(
+      'failed to create typed patch object (/s; /v1, Kind=Service): .spec.ports: duplicate entries for key [port=80,protocol="TCP"]',
+    );
+  });
+
+  test.each([
+    [{ metadata: { name: "c" } }, 400, "invalid object type: /, Kind="],
+    [
+      { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", managedFields: [{ manager: "z" }] } },
+      400,
+      "metadata.managedFields must be nil",
+    ],
+    [
+      { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "ap" }, foo: 1 },
+      500,
+      "failed to create typed patch object (/ap; /v1, Kind=ConfigMap): .foo: field not declared in schema",
+    ],
+  ])("refuses %j", (patch, httpCode, message) => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    expect(() => fields.apply(undefined, patch as Unstructured, "m", false)).toThrow(
+      expect.objectContaining({ httpCode, message }),
+    );
+  });
+
+  test("kubectl takes over what its client-side apply set, without force", () => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const annotation = "kubectl.kubernetes.io/last-applied-configuration";
+    const lastApplied = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"data":{"a":"1"}}';
+    const created = fields.update(
+      undefined,
+      configMap({ a: "1" }, { annotations: { [annotation]: lastApplied } }),
+      "kubectl-client-side-apply",
+    );
+    const next = fields.apply(stored(created), configMap({ a: "2" }), "kubectl", false);
+    expect((next as { data?: object }).data).toEqual({ a: "2" });
+    expect(next.metadata?.annotations?.[annotation]).toContain('"a":"2"');
+    expect(() => fields.apply(stored(created), configMap({ a: "2" }), "flux", false)).toThrow(
+      'Apply failed with 1 conflict: conflict with "kubectl-client-side-apply" using v1: .data.a',
+    );
+  });
+});
+
+describe("update", () => {
+  test("takes changed fields from appliers and leaves the rest", () => {
+    const { fields, clock } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.apply(undefined, configMap({ a: "1", b: "1" }), "m", false));
+    clock.time += 1000;
+    const next = fields.update(live, freeze({ ...live, data: { a: "2", b: "1" } }) as Unstructured, "edit");
+    expect(owners(next)).toEqual({
+      "m/Apply": { "f:data": { "f:b": {} } },
+      "edit/Update": { "f:data": { "f:a": {} } },
+    });
+    expect(next.metadata?.managedFields?.map((entry) => entry.time)).toEqual([
+      "2025-01-01T00:00:00Z",
+      "2025-01-01T00:00:01Z",
+    ]);
+  });
+
+  test("removed fields are owned by nobody", () => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.apply(undefined, configMap({ a: "1" }), "m", false));
+    const { data: _gone, ...rest } = live as Unstructured & { data?: unknown };
+    expect(fields.update(live, rest, "edit").metadata?.managedFields).toBeUndefined();
+  });
+
+  test("[{}] clears, and what was cleared stays untracked", () => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.update(undefined, configMap({ a: "1" }), "m"));
+    const cleared = fields.update(live, { ...live, metadata: { ...live.metadata, managedFields: [{}] } }, "m");
+    expect(cleared.metadata?.managedFields).toBeUndefined();
+    expect(
+      fields.update(cleared, { ...cleared, data: { a: "2" } } as Unstructured, "m").metadata?.managedFields,
+    ).toBeUndefined();
+  });
+
+  test("a client that sends no managedFields does not lose them", () => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.update(undefined, configMap({ a: "1" }), "m"));
+    const { managedFields, ...metadata } = live.metadata!;
+    expect(fields.update(live, { ...live, metadata }, "m").metadata?.managedFields).toEqual(managedFields);
+  });
+
+  test("more than ten updaters become ancient-changes, oldest first", () => {
+    const { fields, clock } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    let live = stored(fields.update(undefined, configMap({ k0: "1" }), "m0"));
+    for (let index = 1; index < 13; index++) {
+      clock.time += 1000;
+      const data = { ...(live as { data?: object }).data, [`k${index}`]: "1" };
+      live = stored(fields.update(live, { ...live, data } as Unstructured, `m${index}`));
+    }
+    expect(live.metadata?.managedFields?.map((entry) => entry.manager)).toEqual([
+      "ancient-changes",
+      ...Array.from({ length: 9 }, (_, index) => `m${index + 4}`),
+    ]);
+    expect(owners(live)["ancient-changes/Update"]).toEqual({
+      "f:data": { ".": {}, "f:k0": {}, "f:k1": {}, "f:k2": {}, "f:k3": {} },
+    });
+  });
+
+  test("fields that the endpoint resets are never owned", () => {
+    const { fields } = managerOf("apps/v1", "Deployment", DEPLOYMENT, { reset: FieldSet.of(["f:status"]) });
+    const next = {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "d" },
+      spec: { replicas: 1 },
+      status: { replicas: 1 },
+    };
+    expect(owners(fields.update(undefined, next as Unstructured, "m"))["m/Update"]).toEqual({
+      "f:spec": { "f:replicas": {} },
+    });
+  });
+});

@@ -1,0 +1,183 @@
+import type { Json } from "../object.ts";
+import { define, isRecord } from "../patch/merge-patch.ts";
+import { isPathElement, type PathElement } from "./path.ts";
+
+/** A path from the root of an object. */
+export type FieldPath = readonly PathElement[];
+
+/**
+ * An immutable set of field paths, as structured-merge-diff's fieldpath.Set: a path can be a member whether or not longer
+ * paths are. Its serialised form is FieldsV1.
+ */
+export class FieldSet {
+  /** Elements that end a path here. */
+  readonly members: ReadonlySet<PathElement>;
+  /** Elements that paths go on from; never an empty set. */
+  readonly children: ReadonlyMap<PathElement, FieldSet>;
+
+  static readonly empty: FieldSet = new FieldSet(new Set(), new Map());
+
+  constructor(members: ReadonlySet<PathElement>, children: ReadonlyMap<PathElement, FieldSet>) {
+    this.members = members;
+    this.children = children;
+  }
+
+  static of(...paths: readonly FieldPath[]): FieldSet {
+    const builder = new FieldSetBuilder();
+    for (const path of paths) builder.insert(path);
+    return builder.build();
+  }
+
+  /** Reads FieldsV1; unknown keys are skipped. */
+  static parse(fields: Json | undefined): FieldSet {
+    return parseNode(fields);
+  }
+
+  get isEmpty(): boolean {
+    return this.members.size === 0 && this.children.size === 0;
+  }
+
+  has(path: FieldPath): boolean {
+    const [head, ...rest] = path;
+    if (head === undefined) return false;
+    return rest.length === 0 ? this.members.has(head) : (this.children.get(head)?.has(rest) ?? false);
+  }
+
+  /** The paths below `element`, without it. */
+  child(element: PathElement): FieldSet {
+    return this.children.get(element) ?? FieldSet.empty;
+  }
+
+  union(other: FieldSet): FieldSet {
+    if (this.isEmpty) return other;
+    if (other.isEmpty) return this;
+    const children = new Map(this.children);
+    for (const [element, set] of other.children) {
+      const mine = children.get(element);
+      children.set(element, mine === undefined ? set : mine.union(set));
+    }
+    return new FieldSet(this.members.union(other.members), children);
+  }
+
+  intersection(other: FieldSet): FieldSet {
+    const children = mapChildren(this.children, (set, element) => set.intersection(other.child(element)));
+    return new FieldSet(this.members.intersection(other.members), children);
+  }
+
+  /** Without the members of `other`; longer paths below such a member stay. */
+  difference(other: FieldSet): FieldSet {
+    const children = mapChildren(this.children, (set, element) =>
+      other.children.has(element) ? set.difference(other.child(element)) : set,
+    );
+    return new FieldSet(this.members.difference(other.members), children);
+  }
+
+  /** Without the members of `other` and everything below them. */
+  recursiveDifference(other: FieldSet): FieldSet {
+    const children = mapChildren(this.children, (set, element) =>
+      other.members.has(element) ? FieldSet.empty : set.recursiveDifference(other.child(element)),
+    );
+    return new FieldSet(this.members.difference(other.members), children);
+  }
+
+  /** Only the members that are not a prefix of another path. */
+  leaves(): FieldSet {
+    const members = new Set([...this.members].filter((element) => !this.children.has(element)));
+    return new FieldSet(
+      members,
+      mapChildren(this.children, (set) => set.leaves()),
+    );
+  }
+
+  equals(other: FieldSet): boolean {
+    return (
+      this.members.size === other.members.size &&
+      this.children.size === other.children.size &&
+      this.members.isSubsetOf(other.members) &&
+      [...this.children].every(([element, set]) => other.children.get(element)?.equals(set) ?? false)
+    );
+  }
+
+  /** All paths, parents before children, elements in byte order. */
+  *paths(prefix: FieldPath = []): Iterable<FieldPath> {
+    for (const element of this.#elements()) {
+      const path = [...prefix, element];
+      if (this.members.has(element)) yield path;
+      yield* this.child(element).paths(path);
+    }
+  }
+
+  /** The FieldsV1 object, members in byte order. */
+  toFieldsV1(): { readonly [key: string]: Json } {
+    const fields: Record<string, Json> = {};
+    for (const element of this.#elements()) {
+      const below = this.child(element).toFieldsV1();
+      const both = this.members.has(element) && this.children.has(element);
+      define(fields, element, both ? { ".": {}, ...below } : below);
+    }
+    return fields;
+  }
+
+  #elements(): readonly PathElement[] {
+    return [...new Set([...this.members, ...this.children.keys()])].sort();
+  }
+}
+
+function mapChildren(
+  children: ReadonlyMap<PathElement, FieldSet>,
+  change: (set: FieldSet, element: PathElement) => FieldSet,
+): ReadonlyMap<PathElement, FieldSet> {
+  const result = new Map<PathElement, FieldSet>();
+  for (const [element, set] of children) {
+    const changed = change(set, element);
+    if (!changed.isEmpty) result.set(element, changed);
+  }
+  return result;
+}
+
+function parseNode(fields: Json | undefined): FieldSet {
+  const members = new Set<PathElement>();
+  const children = new Map<PathElement, FieldSet>();
+  if (!isRecord(fields)) return FieldSet.empty;
+  for (const [element, below] of Object.entries(fields)) {
+    if (!isPathElement(element) || !isRecord(below)) continue;
+    const set = parseNode(below);
+    if (!set.isEmpty) children.set(element, set);
+    if (set.isEmpty || Object.hasOwn(below, ".")) members.add(element);
+  }
+  return new FieldSet(members, children);
+}
+
+/** Collects paths; building is linear where repeated unions would copy. */
+export class FieldSetBuilder {
+  readonly #members = new Set<PathElement>();
+  readonly #children = new Map<PathElement, FieldSetBuilder>();
+
+  /** The root itself is no member. */
+  insert(path: FieldPath): void {
+    if (path.length === 0) return;
+    let node: FieldSetBuilder = this;
+    for (let depth = 0; depth < path.length - 1; depth++) node = node.at(path[depth]!);
+    node.#members.add(path.at(-1)!);
+  }
+
+  /** The builder of the paths below `element`. */
+  at(element: PathElement): FieldSetBuilder {
+    let child = this.#children.get(element);
+    if (child === undefined) this.#children.set(element, (child = new FieldSetBuilder()));
+    return child;
+  }
+
+  add(element: PathElement): void {
+    this.#members.add(element);
+  }
+
+  build(): FieldSet {
+    const children = new Map<PathElement, FieldSet>();
+    for (const [element, builder] of this.#children) {
+      const set = builder.build();
+      if (!set.isEmpty) children.set(element, set);
+    }
+    return new FieldSet(this.#members, children);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Json } from "../object.ts";
+import { isRecord } from "../patch/merge-patch.ts";
+import type { ListSchema } from "../schema.ts";
+
+/**
+ * One step of a path in its FieldsV1 form, which also is its identity: "f:<field>", `k:{"name":"x"}` (list element by keys,
+ * sorted), `v:<json>` (element of a set), "i:<index>".
+ */
+export type PathElement = string;
+
+/** The element of an object's member. */
+export function fieldElement(name: string): PathElement {
+  return `f:${name}`;
+}
+
+/** The element of a set's value. */
+export function valueElement(value: Json): PathElement {
+  return `v:${scalarText(value)}`;
+}
+
+export function isPathElement(text: string): boolean {
+  return /^[fkvi]:/.test(text);
+}
+
+/** The member that an "f:" element names; undefined for elements of lists. */
+export function fieldNameOf(element: PathElement): string | undefined {
+  return element.startsWith("f:") ? element.slice(2) : undefined;
+}
+
+/**
+ * The element of `item` in a list of type "map" or "set". Absent keys take their schema default (a port's protocol).
+ * @returns undefined if the item lacks a key without default, or is no object where one must be.
+ */
+export function listElement(schema: ListSchema, item: Json): PathElement | undefined {
+  if (schema.listType === "set") return typeof item === "object" ? undefined : valueElement(item);
+  if (!isRecord(item)) return undefined;
+  const parts: string[] = [];
+  for (const key of schema.mapKeys.toSorted()) {
+    const value = Object.hasOwn(item, key) ? item[key] : keyDefault(schema, key);
+    if (value === undefined || value === null) return undefined;
+    parts.push(`${scalarText(key)}:${scalarText(value)}`);
+  }
+  return `k:{${parts.join(",")}}`;
+}
+
+function keyDefault(schema: ListSchema, key: string): Json | undefined {
+  const items = schema.items;
+  return items.kind === "object" ? (items.fields.get(key)?.schema.default as Json | undefined) : undefined;
+}
+
+/** The JSON text of a key or of a set's value: nearly always a scalar. */
+function scalarText(value: Json): string {
+  return typeof value === "bigint" ? value.toString() : JSON.stringify(value);
+}
+
+/** A path as conflicts name it: `.spec.ports[port=80,protocol="TCP"].name`. */
+export function pathText(path: readonly PathElement[]): string {
+  return path.map(elementText).join("");
+}
+
+export function elementText(element: PathElement): string {
+  const rest = element.slice(2);
+  if (element.startsWith("f:")) return `.${rest}`;
+  if (element.startsWith("v:")) return `[=${rest}]`;
+  if (element.startsWith("i:")) return `[${rest}]`;
+  return `[${keysText(rest)}]`;
+}
+
+function keysText(json: string): string {
+  try {
+    const keys = JSON.parse(json) as Record<string, unknown>;
+    return Object.entries(keys)
+      .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+      .join(",");
+  } catch {
+    return json; // stored by someone else in a form that is no JSON
+  }
+}

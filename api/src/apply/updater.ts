@@ -1,0 +1,172 @@
+import type { Json } from "../object.ts";
+import { jsonEqual } from "../patch/json-equal.ts";
+import type { Schema } from "../schema.ts";
+import { type Comparison, compareObjects, withoutFields } from "./compare.ts";
+import { extractFields } from "./extract-fields.ts";
+import { FieldSet } from "./field-set.ts";
+import { mergeObjects } from "./merge.ts";
+import { removeFields, withNamedParents } from "./remove-fields.ts";
+
+/** What one manager owns: a set of paths of one apiVersion. */
+export interface OwnedFields {
+  readonly set: FieldSet;
+  readonly apiVersion: string;
+  /** By an apply, as opposed to an update. */
+  readonly applied: boolean;
+}
+
+/** Owned fields by manager identifier. */
+export type Managers = ReadonlyMap<string, OwnedFields>;
+
+/** Schemas and conversion of one resource, for entries of managers that spoke another version of it. */
+export interface Versions {
+  schema(apiVersion: string): Schema | undefined;
+  /** @returns undefined if the object cannot be had in that version (then its managers' entries are dropped). */
+  convert(object: Json, apiVersion: string): Json | undefined;
+  /** Paths that the endpoint resets and nobody gets to own through it, such as `status` at the main endpoint. */
+  resetFields(apiVersion: string): FieldSet;
+}
+
+/** Fields of other managers that an apply would change, by manager identifier. */
+export class FieldConflicts extends Error {
+  readonly conflicts: ReadonlyMap<string, FieldSet>;
+
+  constructor(conflicts: ReadonlyMap<string, FieldSet>) {
+    super("Cannot apply: fields are owned by other managers, expected none of them to change");
+    this.conflicts = conflicts;
+  }
+}
+
+/** structured-merge-diff's Updater: who owns what after an update or an apply. Pure. */
+export class Updater {
+  readonly #versions: Versions;
+
+  constructor(versions: Versions) {
+    this.#versions = versions;
+  }
+
+  /** Whoever updates takes what changed from everybody else. */
+  update(live: Json, next: Json, apiVersion: string, managers: Managers, manager: string): Managers {
+    const { managers: others, comparison } = this.#settle(live, next, apiVersion, managers, manager, true);
+    const mine = others.get(manager)?.set ?? FieldSet.empty;
+    const set = mine
+      .difference(comparison.removed)
+      .union(comparison.modified)
+      .union(comparison.added)
+      .recursiveDifference(this.#versions.resetFields(apiVersion));
+    return withManager(others, manager, { set, apiVersion, applied: false });
+  }
+
+  /**
+   * Merges `applied` into `live`, removes what `manager` owned alone and no longer applies, and lets it own what it applied.
+   * @throws {FieldConflicts} unless `force`, when a value of another manager would change.
+   */
+  apply(
+    live: Json,
+    applied: Json,
+    apiVersion: string,
+    managers: Managers,
+    manager: string,
+    force: boolean,
+  ): { readonly object: Json; readonly managers: Managers; readonly changed: boolean } {
+    const schema = this.#versions.schema(apiVersion);
+    const last = managers.get(manager);
+    const set = extractFields(schema, applied).recursiveDifference(this.#versions.resetFields(apiVersion));
+    const claimed = new Map(managers).set(manager, { set, apiVersion, applied: true });
+    const merged = mergeObjects(schema, live, applied)!;
+    const object = this.#prune(merged, claimed, manager, last);
+    const settled = this.#settle(live, object, apiVersion, claimed, manager, force).managers;
+    return { object, managers: settled, changed: !jsonEqual(live, object) };
+  }
+
+  /** Takes changed fields from the other managers, or refuses to. */
+  #settle(
+    before: Json,
+    after: Json,
+    apiVersion: string,
+    managers: Managers,
+    manager: string,
+    force: boolean,
+  ): { readonly managers: Managers; readonly comparison: Comparison } {
+    const comparisons = new Map<string, Comparison | undefined>();
+    const compareIn = (version: string): Comparison | undefined => {
+      if (!comparisons.has(version)) comparisons.set(version, this.#compare(before, after, version, apiVersion));
+      return comparisons.get(version);
+    };
+    const conflicts = new Map<string, FieldSet>();
+    const settled = new Map<string, OwnedFields>();
+    for (const [name, owned] of managers) {
+      const changes = name === manager ? undefined : compareIn(owned.apiVersion);
+      if (name !== manager && changes === undefined) continue; // a version that is no longer served
+      const conflict =
+        changes === undefined ? FieldSet.empty : owned.set.intersection(changes.modified.union(changes.added));
+      if (!conflict.isEmpty) conflicts.set(name, conflict);
+      const set = changes === undefined ? owned.set : owned.set.difference(conflict).difference(changes.removed);
+      if (!set.isEmpty) settled.set(name, { ...owned, set });
+    }
+    if (!force && conflicts.size > 0) throw new FieldConflicts(conflicts);
+    return { managers: settled, comparison: compareIn(apiVersion)! };
+  }
+
+  #compare(before: Json, after: Json, version: string, current: string): Comparison | undefined {
+    const [old, next] =
+      version === current ? [before, after] : [before, after].map((one) => this.#versions.convert(one, version));
+    if (old === undefined || next === undefined) return undefined;
+    const comparison = compareObjects(this.#versions.schema(version), old, next);
+    return withoutFields(comparison, this.#versions.resetFields(version));
+  }
+
+  /** Removes what the manager's last apply owned, this one leaves out, and nobody else owns. */
+  #prune(merged: Json, managers: Managers, manager: string, last: OwnedFields | undefined): Json {
+    if (last === undefined || last.set.isEmpty) return merged;
+    const current = managers.get(manager)!.apiVersion;
+    const converted = last.apiVersion === current ? merged : this.#versions.convert(merged, last.apiVersion);
+    if (converted === undefined) return merged;
+    const kept = this.#pruneInVersion(converted, managers, last);
+    return last.apiVersion === current ? kept : (this.#versions.convert(kept, current) ?? merged);
+  }
+
+  #pruneInVersion(merged: Json, managers: Managers, last: OwnedFields): Json {
+    const schema = this.#versions.schema(last.apiVersion);
+    const named = (set: FieldSet): FieldSet => withNamedParents(schema, set);
+    const lastSet = named(last.set);
+    const everything = named(extractFields(schema, merged));
+    const survivors = (object: Json | undefined): FieldSet =>
+      object === undefined ? FieldSet.empty : named(extractFields(schema, object));
+    const bare = survivors(removeFields(schema, merged, lastSet));
+    const owned = named(this.#ownedIn(merged, managers, last.apiVersion));
+    const withOwned = removeFields(schema, merged, everything.difference(bare.union(owned)));
+    const dangling = everything.difference(survivors(withOwned)).intersection(lastSet);
+    return removeFields(schema, merged, dangling) ?? {};
+  }
+
+  /** What all managers own, in the paths of one version; other versions' sets count through the object they select. */
+  #ownedIn(merged: Json, managers: Managers, apiVersion: string): FieldSet {
+    let owned = FieldSet.empty;
+    for (const manager of managers.values()) {
+      owned = owned.union(
+        manager.apiVersion === apiVersion ? manager.set : this.#translate(merged, manager, apiVersion),
+      );
+    }
+    return owned;
+  }
+
+  /** The part of `merged` that a manager of another version owns, as paths of `apiVersion`: what vanishes without it. */
+  #translate(merged: Json, manager: OwnedFields, apiVersion: string): FieldSet {
+    const theirs = this.#versions.convert(merged, manager.apiVersion);
+    if (theirs === undefined) return FieldSet.empty;
+    const theirSchema = this.#versions.schema(manager.apiVersion);
+    const rest = removeFields(theirSchema, theirs, withNamedParents(theirSchema, manager.set)) ?? {};
+    const back = this.#versions.convert(rest, apiVersion);
+    const schema = this.#versions.schema(apiVersion);
+    const whole = extractFields(schema, merged);
+    return back === undefined ? whole : whole.difference(extractFields(schema, back));
+  }
+}
+
+function withManager(managers: Managers, name: string, owned: OwnedFields): Managers {
+  const result = new Map(managers);
+  if (owned.set.isEmpty) result.delete(name);
+  else result.set(name, owned);
+  return result;
+}
