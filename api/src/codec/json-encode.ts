@@ -84,7 +84,7 @@ function object(value: Readonly<Record<string, unknown>>, plan: Plan): string {
       continue;
     }
     const fieldPlan = field.plan;
-    if (field.dropsZero && isZero(member, fieldPlan.op)) continue;
+    if (field.dropsZero && field.field.omit !== "never" && isZero(member, fieldPlan.op)) continue;
     text += text.length > 1 ? `,${field.label}` : field.label;
     text += typed(member, fieldPlan);
   }

@@ -34,10 +34,12 @@ export interface FieldPlan {
   readonly field: Field;
   readonly index: number;
   readonly plan: Plan;
-  /** Go leaves a zero value out: the normal form does too. */
+  /** The normal form has no zero value here: Go leaves it out, or shows null. */
   readonly dropsZero: boolean;
   /** Go prints it even when absent, as {@link absentValue}. */
   readonly isFilled: boolean;
+  /** The items of a list of objects: never null. */
+  readonly isItems: boolean;
   readonly goType: string;
   /** `"name":` */
   readonly label: string;
@@ -153,8 +155,14 @@ class LazyFieldPlan implements FieldPlan {
   }
 
   #computeDropsZero(): boolean {
-    if (this.field.pointer || this.field.omit === "never") return false;
+    if (this.field.pointer) return false;
+    // The store's protobuf knows no empty lists: they come back as null. Lists of objects always answer with items.
+    if (this.field.omit === "never") return (this.plan.op === "list" || this.plan.op === "map") && !this.isItems;
     return this.field.omit !== "empty" || !isStruct(this.plan);
+  }
+
+  get isItems(): boolean {
+    return this.name === "items" && this.field.omit === "never";
   }
 
   #computeIsFilled(): boolean {
@@ -181,6 +189,7 @@ function isStruct(plan: Plan): boolean {
 
 /** What Go prints for a field that was never set: the zero value of its type, null for nil. */
 export function absentValue(field: FieldPlan): unknown {
+  if (field.isItems) return [];
   return field.field.pointer ? null : zeroValue(field.plan);
 }
 

@@ -1,4 +1,17 @@
-import { type Alias, Document, isAlias, isMap, isScalar, isSeq, type Node, Pair, parseAllDocuments, Scalar, YAMLMap, YAMLSeq } from "yaml";
+import {
+  type Alias,
+  Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  Pair,
+  parseAllDocuments,
+  Scalar,
+  YAMLMap,
+  YAMLSeq,
+} from "yaml";
 import type { Json } from "../object.ts";
 import type { Schema } from "../schema.ts";
 import { type Decoded, DecodeError, type DecodeOptions } from "./decode-error.ts";
@@ -50,18 +63,28 @@ function jsonOfYaml(bytes: Uint8Array, options: DecodeOptions): { json: Uint8Arr
     throw new DecodeError("limit", `Cannot decode body: ${bytes.length} bytes, expected at most ${options.maxBytes}`);
   }
   const text = new TextDecoder().decode(bytes);
-  const documents = parseAllDocuments(text, { version: "1.1", uniqueKeys: false, intAsBigInt: true, customTags: dialect, logLevel: "silent" });
+  const documents = parseAllDocuments(text, {
+    version: "1.1",
+    uniqueKeys: false,
+    intAsBigInt: true,
+    customTags: dialect,
+    logLevel: "silent",
+  });
   const [document] = documents;
   if (!Array.isArray(documents) || document === undefined) return { json: encoder.encode("null"), problems: [] };
   const error = document.errors[0];
   if (error !== undefined) {
     const line = error.linePos?.[0].line;
-    throw new DecodeError("syntax", `error converting YAML to JSON: yaml: ${line === undefined ? "" : `line ${line}: `}${firstLine(error.message)}`);
+    throw new DecodeError(
+      "syntax",
+      `error converting YAML to JSON: yaml: ${line === undefined ? "" : `line ${line}: `}${firstLine(error.message)}`,
+    );
   }
   const converter = new Converter(text, options.maxDepth ?? DEFAULT_DEPTH, (alias) => alias.resolve(document));
   const json = converter.json(document.contents as Node | null, 0);
   const { duplicates } = converter;
-  const problems = duplicates.length === 0 ? [] : [`yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join("\n")}`];
+  const problems =
+    duplicates.length === 0 ? [] : [`yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join("\n")}`];
   return { json: encoder.encode(json), problems };
 }
 
@@ -70,7 +93,11 @@ function firstLine(message: string): string {
 }
 
 /** kubectl's dialect has no sexagesimal numbers and no dates: `22:22` and `2025-01-01` are strings. */
-type Tags = Parameters<typeof parseAllDocuments>[1] extends infer O ? (O extends { customTags?: infer T } ? T : never) : never;
+type Tags = Parameters<typeof parseAllDocuments>[1] extends infer O
+  ? O extends { customTags?: infer T }
+    ? T
+    : never
+  : never;
 const dialect: Tags = ((tags: readonly { tag?: string; format?: string }[]) =>
   tags.filter((tag) => tag.format !== "TIME" && tag.tag !== "tag:yaml.org,2002:timestamp")) as unknown as Tags;
 
@@ -107,12 +134,17 @@ class Converter {
   #collect(node: YAMLMap, members: Map<string, string>, depth: number): void {
     const own = new Set<string>();
     for (const pair of node.items as Pair<Node, Node>[]) {
-      if (isScalar(pair.key) && (pair.key.value === "<<" || typeof pair.key.value === "symbol") && pair.key.type !== Scalar.QUOTE_DOUBLE) {
+      if (
+        isScalar(pair.key) &&
+        (pair.key.value === "<<" || typeof pair.key.value === "symbol") &&
+        pair.key.type !== Scalar.QUOTE_DOUBLE
+      ) {
         this.#merge(pair.value, members, own, depth);
         continue;
       }
       const key = keyText(pair.key);
-      if (own.has(key)) this.duplicates.push(`line ${this.#line(pair.key)}: key ${JSON.stringify(key)} already set in map`);
+      if (own.has(key))
+        this.duplicates.push(`line ${this.#line(pair.key)}: key ${JSON.stringify(key)} already set in map`);
       own.add(key);
       members.set(key, this.json(pair.value, depth + 1));
     }
@@ -127,7 +159,11 @@ class Converter {
       const merged = new Map<string, string>();
       this.#collect(node, merged, depth + 1);
       for (const [key, json] of merged) if (!own.has(key) && !members.has(key)) members.set(key, json);
-    } else throw new DecodeError("syntax", "error converting YAML to JSON: yaml: map merge requires map or sequence of maps as the value");
+    } else
+      throw new DecodeError(
+        "syntax",
+        "error converting YAML to JSON: yaml: map merge requires map or sequence of maps as the value",
+      );
   }
 
   #line(node: Node | null): number {

@@ -1,6 +1,124 @@
+import { type Plan, planOf } from "../codec/plan.ts";
+import { factsType } from "../facts.ts";
 import type { KubeObject } from "../object.ts";
-import type { GroupVersionKind } from "../schema.ts";
-/** Fills in what upstream's defaulting functions fill in (not admission, not allocation). Returns a new object, or the same when nothing was missing. */
+import { canonicalQuantity, formatQuantity, parseQuantity, roundUpQuantity } from "../quantity.ts";
+import type { GroupVersionKind, Schema } from "../schema.ts";
+import { schemaOf } from "../schema-of.ts";
+import { clusterDefaults } from "./cluster.ts";
+import { coreDefaults } from "./core.ts";
+import { type Defaulters, type Draft, setAbsent } from "./defaulter.ts";
+import { workloadDefaults } from "./workloads.ts";
+
+const defaulters: Defaulters = { ...coreDefaults, ...workloadDefaults, ...clusterDefaults };
+
+/**
+ * Fills in what upstream's defaulting and conversion functions fill in; not what admission, strategies or allocation add.
+ * Returns a new object that shares what nothing can change; kinds without defaults come back as they are.
+ * @param object In normal form, as decodeJson gives it; the result is too.
+ */
 export function applyDefaults<T extends KubeObject>(gvk: GroupVersionKind, object: T): T {
-  throw new Error("Cannot default: under construction");
+  const schema = schemaOf(gvk);
+  if (schema === undefined) return object;
+  const walker = walkerOf(schema);
+  return walker === undefined ? object : (walker(object) as T);
+}
+
+/** Returns the value with defaults. */
+type Walker = (value: unknown) => unknown;
+
+const walkers = new WeakMap<object, Walker | undefined>();
+
+/** The walker of a schema; undefined when nothing below it has defaults, so that it is never visited. */
+function walkerOf(schema: Schema): Walker | undefined {
+  // Marked variants of one struct share its fields, and so its walker.
+  const key = schema.kind === "object" ? schema.fields : schema;
+  if (walkers.has(key)) return walkers.get(key);
+  walkers.set(key, undefined); // a recursive type has no defaults of its own: JSONSchemaProps
+  const walker = makeWalker(schema);
+  walkers.set(key, walker);
+  return walker;
+}
+
+function makeWalker(schema: Schema): Walker | undefined {
+  switch (schema.kind) {
+    case "object":
+      return objectWalker(planOf(schema), schema.typeName);
+    case "list": {
+      const item = walkerOf(schema.items);
+      return item && ((value) => (value as readonly unknown[]).map(item));
+    }
+    case "map": {
+      const member = walkerOf(schema.values);
+      return (
+        member &&
+        ((value) => Object.fromEntries(Object.entries(value as object).map(([key, each]) => [key, member(each)])))
+      );
+    }
+    case "scalar":
+      return undefined;
+  }
+}
+
+interface Step {
+  readonly name: string;
+  readonly walker: Walker;
+}
+
+function objectWalker(plan: Plan, typeName: string): Walker | undefined {
+  const defaulter = Object.hasOwn(defaulters, typeName) ? defaulters[typeName] : undefined;
+  const marked = markedDefaults(typeName);
+  const steps: Step[] = [];
+  for (const field of plan.fieldList) {
+    const walker = field.goType === "v1.ResourceList" ? roundUpAmounts : walkerOf(field.field.schema);
+    if (walker !== undefined) steps.push({ name: field.name, walker });
+  }
+  if (defaulter === undefined && marked === undefined && steps.length === 0) return undefined;
+  // Where presence does not matter, the zero value that Go always prints means "not set".
+  const zeroed = Object.keys({ ...defaulter?.values, ...marked }).filter(
+    (name) => plan.fields.get(name)?.field.pointer === false,
+  );
+  return (value) => {
+    const draft: Draft = { ...(value as Draft) };
+    for (const name of zeroed) if (isZeroScalar(draft[name])) delete draft[name];
+    if (defaulter?.values !== undefined) setAbsent(draft, defaulter.values);
+    defaulter?.apply?.(draft);
+    if (marked !== undefined) setAbsent(draft, marked);
+    for (const { name, walker } of steps) {
+      const member = draft[name];
+      if (member !== undefined && member !== null) draft[name] = walker(member);
+    }
+    return draft;
+  };
+}
+
+function isZeroScalar(value: unknown): boolean {
+  return value === "" || value === 0 || value === false;
+}
+
+/** Defaults that the Go types carry as marks: the explicit ones of facts/kinds.json. */
+function markedDefaults(typeName: string): Readonly<Record<string, unknown>> | undefined {
+  const marked = Object.fromEntries(markedFields(typeName));
+  return Object.keys(marked).length === 0 ? undefined : marked;
+}
+
+function markedFields(typeName: string): [string, unknown][] {
+  return (factsType(typeName)?.fields ?? []).flatMap((field): [string, unknown][] => {
+    if (field.inline !== undefined) return markedFields(field.type);
+    // A zero default of a field that is no pointer changes nothing.
+    const isNoop = field.ptr === undefined && (field.default === "" || field.default === 0);
+    return field.default === undefined || isNoop ? [] : [[field.name, field.default]];
+  });
+}
+
+const MILLI = 1_000_000n;
+
+/** Amounts of resources are whole thousandths. */
+function roundUpAmounts(value: unknown): unknown {
+  return Object.fromEntries(
+    Object.entries(value as Readonly<Record<string, string>>).map(([name, amount]) => {
+      const text = canonicalQuantity(amount);
+      // Only the suffixes n and u stand for less than a thousandth.
+      return [name, /[nue]/.test(text) ? formatQuantity(roundUpQuantity(parseQuantity(text), MILLI)) : text];
+    }),
+  );
 }

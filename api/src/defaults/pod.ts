@@ -1,0 +1,144 @@
+import { addQuantities, compareQuantities, formatQuantity, parseQuantity } from "../quantity.ts";
+import { type Defaulters, type Draft, isEmpty, nested, setAbsent } from "./defaulter.ts";
+
+const CONTAINER = {
+  values: { terminationMessagePath: "/dev/termination-log", terminationMessagePolicy: "File" },
+  apply: (container: Draft) => setAbsent(container, { imagePullPolicy: pullPolicy(container["image"]) }),
+};
+const DEFAULT_MODE = { values: { defaultMode: 0o644 } };
+
+/** Defaulting of pods and what stands within them, in pods and in templates. */
+export const podDefaults: Defaulters = {
+  "core/v1.Pod": { apply: defaultPod },
+  "core/v1.PodSpec": {
+    values: {
+      dnsPolicy: "ClusterFirst",
+      restartPolicy: "Always",
+      securityContext: {},
+      terminationGracePeriodSeconds: 30,
+      schedulerName: "default-scheduler",
+    },
+    apply: mirrorServiceAccount,
+  },
+  "core/v1.Container": CONTAINER,
+  "core/v1.EphemeralContainer": CONTAINER,
+  "core/v1.Volume": {
+    apply: (volume) => {
+      if (Object.keys(volume).every((key) => key === "name")) volume["emptyDir"] = {};
+    },
+  },
+  "core/v1.ImageVolumeSource": {
+    apply: (source) => setAbsent(source, { pullPolicy: pullPolicy(source["reference"]) }),
+  },
+  "core/v1.SecretVolumeSource": DEFAULT_MODE,
+  "core/v1.ConfigMapVolumeSource": DEFAULT_MODE,
+  "core/v1.DownwardAPIVolumeSource": DEFAULT_MODE,
+  "core/v1.ProjectedVolumeSource": DEFAULT_MODE,
+  "core/v1.ServiceAccountTokenProjection": { values: { expirationSeconds: 3600 } },
+  "core/v1.HostPathVolumeSource": { values: { type: "" } },
+  "core/v1.ObjectFieldSelector": { values: { apiVersion: "v1" } },
+  "core/v1.Probe": { values: { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 } },
+  "core/v1.HTTPGetAction": { values: { path: "/", scheme: "HTTP" } },
+};
+
+/** Images tagged latest are always pulled, those with another tag or a digest only when absent. */
+function pullPolicy(image: unknown): string {
+  const name = typeof image === "string" ? image : "";
+  const [repository = "", digest] = name.split("@");
+  const colon = repository.lastIndexOf(":");
+  const tag = colon > repository.lastIndexOf("/") ? repository.slice(colon + 1) : "";
+  if (tag === "") return digest === undefined ? "Always" : "IfNotPresent";
+  return tag === "latest" ? "Always" : "IfNotPresent";
+}
+
+/** serviceAccount is the old name of serviceAccountName; both are shown. */
+function mirrorServiceAccount(spec: Draft): void {
+  const name = spec["serviceAccountName"] ?? spec["serviceAccount"];
+  if (name === undefined) return;
+  spec["serviceAccountName"] = name;
+  spec["serviceAccount"] = name;
+}
+
+function defaultPod(pod: Draft): void {
+  const spec = nested(pod, "spec");
+  setAbsent(spec, { enableServiceLinks: true });
+  for (const list of ["containers", "initContainers"]) {
+    if (Array.isArray(spec[list])) spec[list] = spec[list].map(requestLimits);
+  }
+  if (spec["hostNetwork"] === true) {
+    for (const list of ["containers", "initContainers"]) {
+      if (Array.isArray(spec[list])) spec[list] = spec[list].map(publishPorts);
+    }
+  }
+  if (spec["resources"] !== undefined) defaultPodRequests(spec);
+}
+
+/** A limit without a request sets the request. */
+function requestLimits(container: Draft): Draft {
+  const resources = container["resources"] as Draft | undefined;
+  if (resources === undefined || isEmpty(resources["limits"])) return container;
+  const requests = { ...(resources["limits"] as Draft), ...(resources["requests"] as Draft) };
+  return { ...container, resources: { ...resources, requests } };
+}
+
+/** In the host's network a container port is a host port. */
+function publishPorts(container: Draft): Draft {
+  if (!Array.isArray(container["ports"])) return container;
+  const ports = container["ports"].map((port: Draft) => ({
+    ...port,
+    hostPort: port["hostPort"] ?? port["containerPort"],
+  }));
+  return { ...container, ports };
+}
+
+/** Requests of a pod with limits of its own: those of its containers, else its limits. */
+function defaultPodRequests(spec: Draft): void {
+  const resources = nested(spec, "resources");
+  if (isEmpty(resources["limits"])) return;
+  const requests = { ...(resources["requests"] as Draft) };
+  for (const [name, amount] of Object.entries(containerRequests(spec))) {
+    if (name === "cpu" || name === "memory") requests[name] ??= amount;
+  }
+  for (const [name, limit] of Object.entries(resources["limits"] as Draft)) {
+    if (name === "cpu" || name === "memory" || name.startsWith("hugepages-")) requests[name] ??= limit;
+  }
+  if (!isEmpty(requests)) resources["requests"] = requests;
+}
+
+type Amounts = Record<string, string>;
+
+/** What the containers of a pod request together: the sum of those that run on, or the most of one that initialises. */
+function containerRequests(spec: Draft): Amounts {
+  const total: Amounts = {};
+  const sidecars: Amounts = {};
+  const peak: Amounts = {};
+  for (const container of (spec["containers"] ?? []) as readonly Draft[]) merge(total, requestsOf(container), add);
+  for (const container of (spec["initContainers"] ?? []) as readonly Draft[]) {
+    if (container["restartPolicy"] === "Always") merge(sidecars, requestsOf(container), add);
+    const needed = { ...sidecars };
+    if (container["restartPolicy"] !== "Always") merge(needed, requestsOf(container), add);
+    merge(peak, needed, larger);
+  }
+  merge(total, sidecars, add);
+  merge(total, peak, larger);
+  return total;
+}
+
+function requestsOf(container: Draft): Amounts {
+  return ((container["resources"] as Draft | undefined)?.["requests"] ?? {}) as Amounts;
+}
+
+function merge(into: Amounts, amounts: Amounts, combine: (a: string, b: string) => string): void {
+  for (const [name, amount] of Object.entries(amounts)) {
+    const present = into[name];
+    into[name] = present === undefined ? amount : combine(present, amount);
+  }
+}
+
+function add(a: string, b: string): string {
+  return formatQuantity(addQuantities(parseQuantity(a), parseQuantity(b)));
+}
+
+function larger(a: string, b: string): string {
+  return compareQuantities(parseQuantity(a), parseQuantity(b)) >= 0 ? a : b;
+}
