@@ -82,6 +82,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/**
+ * Opens a store and shows each current record once, in key order, before the store serves: its reader fills its cache from
+ * that instead of reading everything again.
+ */
+export type OpenStore = (visit: (record: StoredRecord) => void) => Promise<Store>;
+
 export type StoreErrorCode = "conflict" | "compacted" | "future" | "read-only" | "failed" | "damaged" | "closed";
 
 export class StoreError extends TsukubeError<StoreErrorCode> {

@@ -1,0 +1,220 @@
+import { describe, expect, test } from "vitest";
+import type { Mutation, Store, StoreEvent } from "./store.ts";
+
+/** A backend under test. `advance` moves the clock that the store was given. */
+export interface StoreUnderTest {
+  readonly store: Store;
+  advance(ms: number): Promise<void>;
+}
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+const text = (value: Uint8Array | undefined): string | undefined =>
+  value === undefined ? undefined : Buffer.from(value).toString();
+const put = (key: string, value: string, expected: Mutation["expected"] = "any"): Mutation => ({
+  type: "put",
+  key,
+  value: bytes(value),
+  expected,
+});
+const remove = (key: string, expected: Mutation["expected"] = "any"): Mutation => ({ type: "delete", key, expected });
+
+/** What every implementation of {@link Store} promises. @param open Makes an empty store; the test closes it. */
+export function storeConformance(name: string, open: () => Promise<StoreUnderTest>): void {
+  const withStore = async (body: (under: StoreUnderTest) => Promise<void>): Promise<void> => {
+    const under = await open();
+    try {
+      await body(under);
+    } finally {
+      await under.store.close();
+    }
+  };
+
+  async function take(events: AsyncIterable<StoreEvent>, count: number): Promise<string[]> {
+    const out: string[] = [];
+    if (count === 0) return out;
+    for await (const event of events) {
+      if (event.type === "progress") continue;
+      const value = event.type === "put" ? `=${text(event.record.value)}` : "";
+      out.push(`${event.type} ${event.type === "put" ? event.record.key : event.key}${value}`);
+      if (out.length === count) break;
+    }
+    return out;
+  }
+
+  describe(`${name} store`, () => {
+    test("an empty store is at revision 0 and finds nothing", () =>
+      withStore(async ({ store }) => {
+        expect(store.revision).toBe(0);
+        expect(await store.get("/a")).toBeUndefined();
+        expect(await store.range("/")).toEqual({ records: [], revision: 0, remaining: 0 });
+      }));
+
+    test("each commit is one revision, and a record knows the ones it was made and changed at", () =>
+      withStore(async ({ store }) => {
+        expect(await store.commit([put("/a", "1"), put("/b", "1")])).toBe(1);
+        expect(await store.commit([put("/a", "2")])).toBe(2);
+        const record = await store.get("/a");
+        expect([text(record?.value), record?.createRevision, record?.revision]).toEqual(["2", 1, 2]);
+        expect((await store.get("/b"))?.revision).toBe(1);
+      }));
+
+    test("a write with a wrong expectation changes nothing, of the whole transaction, and says what it found", () =>
+      withStore(async ({ store }) => {
+        await store.commit([put("/a", "1", "absent")]);
+        await expect(store.commit([put("/x", "1"), put("/a", "2", "absent")])).rejects.toMatchObject({
+          code: "conflict",
+          key: "/a",
+          current: { revision: 1 },
+        });
+        await expect(store.commit([put("/a", "2", 7)])).rejects.toMatchObject({ code: "conflict" });
+        await expect(store.commit([remove("/b", 1)])).rejects.toMatchObject({ code: "conflict", current: undefined });
+        expect(await store.get("/x")).toBeUndefined();
+        expect(store.revision).toBe(1);
+      }));
+
+    test("of writes that race for one revision, one wins", () =>
+      withStore(async ({ store }) => {
+        await store.commit([put("/a", "0")]);
+        const tries = Array.from({ length: 20 }, (_, i) => store.commit([put("/a", String(i), 1)]));
+        const results = await Promise.allSettled(tries);
+        expect(results.filter((result) => result.status === "fulfilled")).toHaveLength(1);
+        expect(store.revision).toBe(2);
+      }));
+
+    test("a chain of writes sent without waiting sees its uncommitted predecessors", () =>
+      withStore(async ({ store }) => {
+        const writes = [
+          put("/a", "1", "absent"),
+          put("/a", "2", 1),
+          put("/a", "3", 2),
+          remove("/a", 3),
+          put("/a", "5", "absent"),
+        ];
+        expect(await Promise.all(writes.map((write) => store.commit([write])))).toEqual([1, 2, 3, 4, 5]);
+        expect((await store.get("/a"))?.createRevision).toBe(5);
+      }));
+
+    test("deleting what is absent is no revision", () =>
+      withStore(async ({ store }) => {
+        expect(await store.commit([remove("/a")])).toBe(0);
+      }));
+
+    test("ranges are in key order, below a prefix, in pages that tell how much remains", () =>
+      withStore(async ({ store }) => {
+        await store.commit(["/b/2", "/a/1", "/b/10", "/b/1", "/c"].map((key) => put(key, key)));
+        const keys = async (options?: Parameters<Store["range"]>[1]) => {
+          const { records, remaining } = await store.range("/b/", options);
+          return [records.map((record) => record.key), remaining];
+        };
+        expect(await keys()).toEqual([["/b/1", "/b/10", "/b/2"], 0]);
+        expect(await keys({ limit: 2 })).toEqual([["/b/1", "/b/10"], 1]);
+        expect(await keys({ limit: 2, start: "/b/10\0" })).toEqual([["/b/2"], 0]);
+      }));
+
+    test("old revisions are read as they were", () =>
+      withStore(async ({ store }) => {
+        await store.commit([put("/a", "1")]);
+        await store.commit([put("/a", "2"), put("/b", "2")]);
+        await store.commit([remove("/a")]);
+        const at = async (revision: number) =>
+          (await store.range("/", { revision })).records.map((record) => text(record.value));
+        expect(await at(1)).toEqual(["1"]);
+        expect(await at(2)).toEqual(["2", "2"]);
+        expect(await at(3)).toEqual(["2"]);
+        expect(text((await store.get("/a", { revision: 2 }))?.value)).toBe("2");
+        expect(await store.get("/a", { revision: 3 })).toBeUndefined();
+        await expect(store.get("/a", { revision: 4 })).rejects.toMatchObject({ code: "future" });
+      }));
+
+    test("compaction forgets older revisions and keeps the present", () =>
+      withStore(async ({ store }) => {
+        await store.commit([put("/old", "1")]);
+        for (const value of ["1", "2", "3"]) await store.commit([put("/a", value)]);
+        await store.compact(3);
+        expect(store.compactedRevision).toBe(3);
+        await expect(store.range("/", { revision: 2 })).rejects.toMatchObject({ code: "compacted" });
+        expect(text((await store.get("/a", { revision: 3 }))?.value)).toBe("2");
+        expect((await store.range("/")).records.map((record) => record.key)).toEqual(["/a", "/old"]);
+        const watch = async () => void (await take(store.watch("", 2, new AbortController().signal), 1));
+        await expect(watch()).rejects.toMatchObject({ code: "compacted" });
+      }));
+
+    test("watch replays from a kept revision without gaps, goes on live, and keeps to its prefix", () =>
+      withStore(async ({ store }) => {
+        await store.commit([put("/a/1", "1")]);
+        await store.commit([put("/a/2", "2"), put("/b/1", "x")]);
+        const stop = new AbortController();
+        const seen = take(store.watch("/a/", 1, stop.signal), 4);
+        await store.commit([put("/a/1", "3")]);
+        await store.commit([remove("/a/2")]);
+        await store.commit([put("/a/3", "4")]);
+        expect(await seen).toEqual(["put /a/2=2", "put /a/1=3", "delete /a/2", "put /a/3=4"]);
+        stop.abort();
+      }));
+
+    test("an event carries the record before it", () =>
+      withStore(async ({ store }) => {
+        await store.commit([put("/a", "1")]);
+        await store.commit([remove("/a")]);
+        for await (const event of store.watch("", 1, new AbortController().signal)) {
+          expect(event).toMatchObject({ type: "delete", revision: 2, previous: { revision: 1 } });
+          if (event.type === "delete") expect(text(event.previous.value)).toBe("1");
+          break;
+        }
+      }));
+
+    test("an aborted watch ends", () =>
+      withStore(async ({ store }) => {
+        const stop = new AbortController();
+        const seen = take(store.watch("", 0, stop.signal), 1);
+        stop.abort();
+        expect(await seen).toEqual([]);
+      }));
+
+    test("what is readable or watched was acknowledged in the same order", () =>
+      withStore(async ({ store }) => {
+        const acknowledged: number[] = [];
+        const stop = new AbortController();
+        const watched: number[] = [];
+        const watching = (async () => {
+          for await (const event of store.watch("", 0, stop.signal)) {
+            if (event.type === "put") watched.push(event.record.revision);
+          }
+        })();
+        await Promise.all(
+          Array.from({ length: 50 }, async (_, i) => {
+            acknowledged.push(await store.commit([put(`/${i}`, "x")]));
+          }),
+        );
+        stop.abort();
+        await watching;
+        expect(acknowledged).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+        expect(watched).toEqual(acknowledged);
+      }));
+
+    test("a record with an expiry goes by itself, one that was renewed stays", () =>
+      withStore(async ({ store, advance }) => {
+        const expiring = (key: string, expiresAt: number): Mutation => ({
+          type: "put",
+          key,
+          value: bytes("x"),
+          expected: "any",
+          expiresAt,
+        });
+        const now = Date.UTC(2025, 0, 1);
+        await store.commit([expiring("/a", now + 60_000)]);
+        await store.commit([expiring("/b", now + 60_000)]);
+        await store.commit([expiring("/b", now + 600_000)]);
+        await advance(70_000);
+        expect((await store.range("/")).records.map((record) => record.key)).toEqual(["/b"]);
+      }));
+
+    test("a closed store refuses writes and ends watches with an error", () =>
+      withStore(async ({ store }) => {
+        const watching = take(store.watch("", 0, new AbortController().signal), 1);
+        await store.close();
+        await expect(watching).rejects.toMatchObject({ code: "closed" });
+        await expect(store.commit([put("/a", "1")])).rejects.toMatchObject({ code: "closed" });
+      }));
+  });
+}

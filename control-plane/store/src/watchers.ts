@@ -1,0 +1,90 @@
+import { StoreError, type StoreEvent } from "./store.ts";
+
+/** Events a watcher may fall behind before it is told to list again. */
+const MAX_BACKLOG = 100_000;
+
+/** Fans committed events out to those who watch. */
+export class Watchers {
+  readonly #watchers = new Set<Watcher>();
+
+  publish(events: readonly StoreEvent[]): void {
+    for (const watcher of this.#watchers) watcher.offer(events);
+  }
+
+  /** Everything in `replay`, then what is published. Ends when the signal aborts. */
+  watch(prefix: string, replay: readonly StoreEvent[], signal: AbortSignal): AsyncIterable<StoreEvent> {
+    const watcher = new Watcher(prefix);
+    watcher.offer(replay);
+    this.#watchers.add(watcher);
+    const stop = (): void => {
+      this.#watchers.delete(watcher);
+      watcher.close(undefined);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    return watcher;
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers)
+      watcher.close(new StoreError("closed", "Cannot go on watching: the store is closed"));
+    this.#watchers.clear();
+  }
+}
+
+class Watcher implements AsyncIterable<StoreEvent> {
+  readonly #prefix: string;
+  #queue: StoreEvent[] = [];
+  #wake: (() => void) | undefined;
+  #ended: { readonly error: Error | undefined } | undefined;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  offer(events: readonly StoreEvent[]): void {
+    if (this.#ended !== undefined) return;
+    for (const event of events) if (concerns(event, this.#prefix)) this.#queue.push(event);
+    if (this.#queue.length > MAX_BACKLOG) {
+      this.close(
+        new StoreError(
+          "compacted",
+          `Cannot go on watching "${this.#prefix}": over ${MAX_BACKLOG} events behind; list, then watch again`,
+        ),
+      );
+    }
+    this.#wake?.();
+  }
+
+  close(error: Error | undefined): void {
+    this.#ended ??= { error };
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<StoreEvent, void> {
+    for (;;) {
+      const batch = this.#queue;
+      this.#queue = [];
+      for (const event of batch) yield event;
+      if (this.#queue.length > 0) continue;
+      if (this.#ended !== undefined) {
+        if (this.#ended.error !== undefined) throw this.#ended.error;
+        return;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
+
+function concerns(event: StoreEvent, prefix: string): boolean {
+  switch (event.type) {
+    case "put":
+      return event.record.key.startsWith(prefix);
+    case "delete":
+      return event.key.startsWith(prefix);
+    case "progress":
+      return true;
+  }
+}
