@@ -1,9 +1,11 @@
+export * from "./apply/index.ts";
 export * from "./codec/custom-types.ts";
 export * from "./codec/decode-error.ts";
 export * from "./codec/json-decode.ts";
 export * from "./codec/json-encode.ts";
 export * from "./codec/protobuf.ts";
 export * from "./codec/yaml.ts";
+export * from "./crd/index.ts";
 export * from "./defaults/index.ts";
 export { type FactsReader, factsTable, factsText, setFactsReader } from "./facts.ts";
 export * from "./kinds.ts";
@@ -13,4 +15,3 @@ export * from "./schema.ts";
 export { schemaOf, schemaOfType } from "./schema-of.ts";
 export * from "./selectors/index.ts";
 export * from "./status/index.ts";
-export * from "./apply/index.ts";

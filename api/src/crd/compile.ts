@@ -1,0 +1,150 @@
+import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
+import type { Constraints, Field, ObjectSchema, Scalar, Schema } from "../schema.ts";
+import { schemaOfType } from "../schema-of.ts";
+
+const compiled = new WeakMap<JSONSchemaProps, ObjectSchema>();
+
+/**
+ * The schema of a custom resource: its structural schema, with apiVersion, kind and metadata understood. Compiled once per
+ * schema given.
+ * @param props `spec.versions[].schema.openAPIV3Schema`, structural (see structuralErrors).
+ */
+export function compileStructural(props: JSONSchemaProps): ObjectSchema {
+  let schema = compiled.get(props);
+  if (schema === undefined) {
+    schema = compileObject({ ...props, "x-kubernetes-embedded-resource": true });
+    compiled.set(props, schema);
+  }
+  return schema;
+}
+
+/** The schema of one node. */
+export function compileNode(props: JSONSchemaProps): Schema {
+  if (props["x-kubernetes-int-or-string"] === true)
+    return { ...constraints(props), kind: "scalar", scalar: "intOrString" };
+  switch (props.type) {
+    case "object":
+      return compileObjectOrMap(props);
+    case "array":
+      return {
+        ...constraints(props),
+        kind: "list",
+        items: isSchema(props.items) ? compileNode(props.items) : ANYTHING,
+        listType: (props["x-kubernetes-list-type"] ?? "atomic") as "atomic" | "set" | "map",
+        mapKeys: props["x-kubernetes-list-map-keys"] ?? [],
+      };
+    default:
+      return { ...constraints(props), kind: "scalar", scalar: SCALARS[props.type ?? ""] ?? "any" };
+  }
+}
+
+const SCALARS: Readonly<Record<string, Scalar>> = {
+  string: "string",
+  integer: "int64",
+  number: "double",
+  boolean: "bool",
+};
+const ANYTHING: Schema = { kind: "scalar", scalar: "any" };
+
+function compileObjectOrMap(props: JSONSchemaProps): Schema {
+  if (props.properties !== undefined || props["x-kubernetes-embedded-resource"] === true) return compileObject(props);
+  const values: unknown = props.additionalProperties;
+  const mapType = (props["x-kubernetes-map-type"] ?? "granular") as "granular" | "atomic";
+  if (isSchema(values)) return { ...constraints(props), kind: "map", values: compileNode(values), mapType };
+  if (values === true) return { ...constraints(props), kind: "map", values: ANYTHING, mapType };
+  return compileObject(props);
+}
+
+function compileObject(props: JSONSchemaProps): ObjectSchema {
+  const embeddedResource = props["x-kubernetes-embedded-resource"] === true;
+  const required = new Set(props.required ?? []);
+  const fields = new Map<string, Field>();
+  if (embeddedResource) addTypeMeta(fields, props);
+  for (const name of Object.keys(props.properties ?? {}).sort()) {
+    const property = props.properties?.[name];
+    if (property === undefined || (embeddedResource && fields.has(name))) continue;
+    let schema: Schema | undefined;
+    fields.set(name, {
+      ...field(name, required.has(name)),
+      get schema() {
+        schema ??= compileNode(property);
+        return schema;
+      },
+    });
+  }
+  return {
+    ...constraints(props),
+    kind: "object",
+    typeName: "",
+    fields,
+    mapType: (props["x-kubernetes-map-type"] ?? "granular") as "granular" | "atomic",
+    preserveUnknown: props["x-kubernetes-preserve-unknown-fields"] === true,
+    embeddedResource,
+  };
+}
+
+/** What every resource has. A schema may restrict the name; that stays as a value validation. */
+function addTypeMeta(fields: Map<string, Field>, props: JSONSchemaProps): void {
+  const text: Schema = { kind: "scalar", scalar: "string" };
+  fields.set("apiVersion", { ...field("apiVersion", false), schema: text });
+  fields.set("kind", { ...field("kind", false), schema: text });
+  const restricted = props.properties?.["metadata"];
+  const metadata = schemaOfType("meta/v1.ObjectMeta") as ObjectSchema;
+  const { kind, typeName, mapType, preserveUnknown, embeddedResource } = metadata;
+  fields.set("metadata", {
+    ...field("metadata", false),
+    schema: {
+      kind,
+      typeName,
+      mapType,
+      preserveUnknown,
+      embeddedResource,
+      get fields() {
+        return metadata.fields;
+      },
+      ...(restricted !== undefined && { allOf: [restricted] }),
+    },
+  });
+}
+
+function field(name: string, required: boolean): Omit<Field, "schema"> {
+  return { name, required, omit: "empty", pointer: true, patchStrategy: [] };
+}
+
+/** Go calls these JSONSchemaPropsOrArray and JSONSchemaPropsOrBool. */
+function isSchema(value: unknown): value is JSONSchemaProps {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const KEYWORDS = [
+  "nullable",
+  "default",
+  "enum",
+  "pattern",
+  "format",
+  "minLength",
+  "maxLength",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "multipleOf",
+  "minItems",
+  "maxItems",
+  "uniqueItems",
+  "minProperties",
+  "maxProperties",
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "not",
+  "description",
+] as const;
+
+function constraints(props: JSONSchemaProps): Constraints {
+  const out: Record<string, unknown> = {};
+  for (const keyword of KEYWORDS) if (props[keyword] !== undefined) out[keyword] = props[keyword];
+  const rules = props["x-kubernetes-validations"];
+  if (rules !== undefined && rules.length > 0) out["validations"] = rules;
+  return out;
+}

@@ -1,0 +1,182 @@
+import { describe, expect, test } from "vitest";
+import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
+import { fieldErrorMessage } from "../status/field-error.ts";
+import {
+  applySchemaDefaults,
+  cleanCustomResource,
+  compileStructural,
+  decodeCustomResource,
+  prune,
+  structuralErrors,
+  validateValue,
+} from "./index.ts";
+
+const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const props = (properties: unknown, more: object = {}) =>
+  ({ type: "object", properties: { spec: { type: "object", properties, ...more } } }) as unknown as JSONSchemaProps;
+const errorsOf = (schema: JSONSchemaProps, spec: unknown) =>
+  validateValue({ spec }, compileStructural(schema)).map(fieldErrorMessage);
+const structural = (schema: unknown) => structuralErrors(schema as JSONSchemaProps, "s").map(fieldErrorMessage);
+
+describe("value validation", () => {
+  test("wrong types are reported as upstream reports them", () => {
+    const schema = props({ a: { type: "string" }, l: { type: "array", items: { type: "integer" } } });
+    expect(errorsOf(schema, { a: 5, l: ["x"] })).toEqual([
+      'spec.a: Invalid value: "integer": spec.a in body must be of type string: "integer"',
+      'spec.l[0]: Invalid value: "string": spec.l[0] in body must be of type integer: "string"',
+    ]);
+  });
+
+  test.each([
+    [
+      { a: { type: "string", enum: ["x", "y"] } },
+      { a: "z" },
+      'spec.a: Unsupported value: "z": supported values: "x", "y"',
+    ],
+    [
+      { a: { type: "string", pattern: "^a" } },
+      { a: "b" },
+      `spec.a: Invalid value: "b": spec.a in body should match '^a'`,
+    ],
+    [
+      { a: { type: "string", minLength: 2 } },
+      { a: "é" },
+      'spec.a: Invalid value: "é": spec.a in body should be at least 2 chars long',
+    ],
+    [{ a: { type: "string", maxLength: 1 } }, { a: "ab" }, "spec.a: Too long: may not be more than 1 bytes"],
+    [
+      { a: { type: "integer", minimum: 1 } },
+      { a: 0 },
+      "spec.a: Invalid value: 0: spec.a in body should be greater than or equal to 1",
+    ],
+    [
+      { a: { type: "integer", maximum: 1, exclusiveMaximum: true } },
+      { a: 1 },
+      "spec.a: Invalid value: 1: spec.a in body should be less than 1",
+    ],
+    [
+      { a: { type: "array", maxItems: 1, items: { type: "string" } } },
+      { a: ["", ""] },
+      "spec.a: Too many: 2: must have at most 1 item",
+    ],
+    [
+      { a: { type: "string", format: "date-time" } },
+      { a: "x" },
+      'spec.a: Invalid value: "x": spec.a in body must be of type date-time: "x"',
+    ],
+    [
+      { a: { "x-kubernetes-int-or-string": true } },
+      { a: true },
+      'spec.a: Invalid value: "boolean": spec.a in body must be of type integer,string: "boolean"',
+    ],
+    [
+      { a: { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set" } },
+      { a: ["q", "q"] },
+      'spec.a[1]: Duplicate value: "q"',
+    ],
+  ])("%j", (properties, spec, message) => {
+    expect(errorsOf(props(properties), spec)).toEqual([message]);
+  });
+
+  test("a missing required field is named", () => {
+    expect(errorsOf(props({ a: { type: "string" } }, { required: ["a"] }), {})).toEqual(["spec.a: Required value"]);
+  });
+
+  test("null passes only where it is allowed", () => {
+    const schema = props({ a: { type: "string", nullable: true }, b: { type: "string" } });
+    expect(errorsOf(schema, { a: null, b: null })).toEqual([
+      'spec.b: Invalid value: "null": spec.b in body must be of type string: "null"',
+    ]);
+  });
+
+  test("oneOf wants exactly one", () => {
+    const schema = props(
+      { a: { type: "string" }, b: { type: "string" } },
+      { oneOf: [{ required: ["a"] }, { required: ["b"] }] },
+    );
+    expect(errorsOf(schema, { a: "" })).toEqual([]);
+    expect(errorsOf(schema, { a: "", b: "" })[0]).toBe(
+      '<nil>: Invalid value: "": "spec" must validate one and only one schema (oneOf). Found 2 valid alternatives',
+    );
+  });
+});
+
+describe("pruning and defaulting", () => {
+  test("unknown fields go, but not below preserve-unknown-fields", () => {
+    const schema = compileStructural(
+      props({ a: { type: "string" }, free: { type: "object", "x-kubernetes-preserve-unknown-fields": true } }),
+    );
+    const { object, unknown } = prune({ spec: { a: "x", z: 1, free: { any: { q: 1 } } } }, schema);
+    expect(object).toEqual({ spec: { a: "x", free: { any: { q: 1 } } } });
+    expect(unknown).toEqual(["spec.z"]);
+  });
+
+  test("__proto__ is a name like any other", () => {
+    const schema = compileStructural(props({ m: { type: "object", additionalProperties: { type: "string" } } }));
+    const raw = new TextEncoder().encode(
+      '{"metadata":{"name":"a"},"spec":{"__proto__":{"x":1},"m":{"__proto__":"y"}}}',
+    );
+    const { object, problems } = decodeCustomResource(raw, schema);
+    expect(problems).toEqual(['unknown field "spec.__proto__"']);
+    const m = (object["spec"] as { m: object }).m;
+    expect(Object.keys(m)).toEqual(["__proto__"]);
+  });
+
+  test("defaults fill in what is absent or refused null, never sharing", () => {
+    const schema = compileStructural(
+      props({
+        a: { type: "object", default: {}, properties: { b: { type: "integer", default: 3 } } },
+        n: { type: "string" },
+      }),
+    );
+    const first = applySchemaDefaults({ spec: { n: null } }, schema);
+    expect(first).toEqual({ spec: { a: { b: 3 } } });
+    expect(applySchemaDefaults({ spec: { a: null } }, schema)).toEqual({ spec: { a: { b: 3 } } });
+    expect((first.spec as unknown as { a: object }).a).not.toBe(
+      (applySchemaDefaults({ spec: {} }, schema).spec as { a?: object }).a,
+    );
+  });
+
+  test("metadata is decoded by its type", () => {
+    const schema = compileStructural(props({}));
+    const { object, problems } = decodeCustomResource(
+      bytes({ apiVersion: "a/v1", kind: "A", metadata: { name: "x", foo: 1, labels: { a: "b" } }, status: {} }),
+      schema,
+    );
+    expect(object).toEqual({ apiVersion: "a/v1", kind: "A", metadata: { name: "x", labels: { a: "b" } } });
+    expect(problems).toEqual(['unknown field "metadata.foo"', 'unknown field "status"']);
+    expect(() => cleanCustomResource([], schema)).toThrow("cannot unmarshal array");
+  });
+});
+
+describe("structural schemas", () => {
+  test("types must be given", () => {
+    expect(structural({ properties: { a: {} } })).toEqual([
+      "s.properties[a].type: Required value: must not be empty for specified object fields",
+      "s.type: Required value: must not be empty at the root",
+    ]);
+  });
+
+  test("defaults must be valid", () => {
+    expect(structural({ type: "object", properties: { a: { type: "string", default: 5 } } })).toEqual([
+      's.properties[a].default: Invalid value: "integer":  in body must be of type string: "integer"',
+    ]);
+  });
+
+  test("value validations say nothing about structure", () => {
+    const schema = {
+      type: "object",
+      properties: { a: { type: "string" } },
+      anyOf: [{ properties: { a: { type: "string" }, b: {} } }],
+    };
+    expect(structural(schema)).toEqual([
+      "s.properties[b]: Required value: because it is defined in s.anyOf[0].properties[b]",
+      "s.anyOf[0].properties[a].type: Forbidden: must be empty to be structural",
+    ]);
+  });
+
+  test("int-or-string may be spelled with anyOf", () => {
+    const port = { "x-kubernetes-int-or-string": true, anyOf: [{ type: "integer" }, { type: "string" }] };
+    expect(structural({ type: "object", properties: { port } })).toEqual([]);
+  });
+});

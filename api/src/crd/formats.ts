@@ -1,0 +1,112 @@
+import { canonicalTime } from "../timestamps.ts";
+
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/;
+const HOSTNAME =
+  /^([a-zA-Z0-9\p{S}\p{L}]((-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?)|([a-zA-Z0-9\p{S}\p{L}](([a-zA-Z0-9-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z0-9-\p{L}]){2,63})$/u;
+
+/** Whether an address is IPv6 in any of its spellings. */
+export function isIPv6(text: string): boolean {
+  const [head = "", tail, extra] = text.split("::");
+  if (extra !== undefined) return false;
+  const groups = [...head.split(":"), ...(tail === undefined ? [] : tail.split(":"))].filter((group) => group !== "");
+  const last = groups.at(-1) ?? "";
+  const embedded = IPV4.test(last);
+  const count = groups.length + (embedded ? 1 : 0);
+  if (!(embedded ? groups.slice(0, -1) : groups).every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return false;
+  const edges = (head === "" || !/^:|:$/.test(head)) && (tail === undefined || !/^:|:$/.test(tail));
+  return edges && (tail === undefined ? count === 8 : count < 8);
+}
+
+function isCidr(text: string): boolean {
+  const [address = "", bits, extra] = text.split("/");
+  if (bits === undefined || extra !== undefined || !/^\d{1,3}$/.test(bits)) return false;
+  return (IPV4.test(address) && Number(bits) <= 32) || (isIPv6(address) && Number(bits) <= 128);
+}
+
+function isDate(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && isTime(`${text}T00:00:00Z`);
+}
+
+function isTime(text: string): boolean {
+  try {
+    canonicalTime(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isUri(text: string): boolean {
+  return /^[a-zA-Z][a-zA-Z0-9+.-]*:[^\s]+$/.test(text) || text.startsWith("/");
+}
+
+/** ISBN-10 and -13, credit cards: a weighted sum of digits that a modulus divides. */
+function isIsbn10(text: string): boolean {
+  const digits = text.replace(/[-\s]/g, "");
+  if (!/^\d{9}[\dXx]$/.test(digits)) return false;
+  const sum = [...digits].reduce(
+    (total, digit, index) => total + (10 - index) * (/x/i.test(digit) ? 10 : Number(digit)),
+    0,
+  );
+  return sum % 11 === 0;
+}
+
+function isIsbn13(text: string): boolean {
+  const digits = text.replace(/[-\s]/g, "");
+  if (!/^\d{13}$/.test(digits)) return false;
+  return [...digits].reduce((total, digit, index) => total + Number(digit) * (index % 2 === 0 ? 1 : 3), 0) % 10 === 0;
+}
+
+function isCreditCard(text: string): boolean {
+  const digits = text.replace(/\D/g, "");
+  if (!/^\d{12,19}$/.test(digits)) return false;
+  const sum = [...digits].reverse().reduce((total, digit, index) => {
+    const doubled = Number(digit) * (index % 2 === 0 ? 1 : 2);
+    return total + (doubled > 9 ? doubled - 9 : doubled);
+  }, 0);
+  return sum % 10 === 0;
+}
+
+const UUID = (version: string, variant: string) =>
+  new RegExp(`^[0-9a-f]{8}-?[0-9a-f]{4}-?${version}[0-9a-f]{3}-?${variant}[0-9a-f]{3}-?[0-9a-f]{12}$`, "i");
+
+function matches(form: RegExp): (text: string) => boolean {
+  return (text) => form.test(text);
+}
+
+/** The formats that upstream checks; any other name is accepted without a check. */
+const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
+  bsonobjectid: matches(/^[0-9a-fA-F]{24}$/),
+  uri: isUri,
+  email: matches(/^[^\s@<>]+@[^\s@<>]+$/),
+  hostname: (text) => text.length <= 255 && HOSTNAME.test(text),
+  ipv4: matches(IPV4),
+  ipv6: isIPv6,
+  cidr: isCidr,
+  mac: matches(/^(?:[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4})$/),
+  uuid: matches(UUID("[0-9a-f]", "[0-9a-f]")),
+  uuid3: matches(UUID("3", "[0-9a-f]")),
+  uuid4: matches(UUID("4", "[89ab]")),
+  uuid5: matches(UUID("5", "[89ab]")),
+  isbn: (text) => isIsbn10(text) || isIsbn13(text),
+  isbn10: isIsbn10,
+  isbn13: isIsbn13,
+  creditcard: isCreditCard,
+  ssn: matches(/^\d{3}[- ]?\d{2}[- ]?\d{4}$/),
+  hexcolor: matches(/^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$/),
+  rgbcolor: matches(
+    /^rgb\(\s*(?:\d{1,2}|1\d\d|2[0-4]\d|25[0-5])\s*(?:,\s*(?:\d{1,2}|1\d\d|2[0-4]\d|25[0-5])\s*){2}\)$/,
+  ),
+  byte: matches(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/),
+  date: isDate,
+  "date-time": isTime,
+  datetime: isTime,
+  duration: matches(
+    /^\s*-?\d+(?:\.\d+)?\s*(?:ns|us|µs|μs|ms|s|m|h|d|w|(?:nano|micro|milli)?seconds?|minutes?|hours?|days?|weeks?)?(?:\d+(?:\.\d+)?\s*(?:ns|us|µs|ms|s|m|h))*$/,
+  ),
+};
+
+/** Whether a text has a format such as "date-time"; names that upstream does not know are accepted. */
+export function hasFormat(text: string, format: string): boolean {
+  return Object.hasOwn(FORMATS, format) ? FORMATS[format]!(text) : true;
+}

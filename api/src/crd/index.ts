@@ -1,0 +1,7 @@
+export * from "./compile.ts";
+export * from "./custom-resource.ts";
+export { hasFormat } from "./formats.ts";
+export * from "./prune.ts";
+export * from "./schema-defaults.ts";
+export * from "./structural.ts";
+export { typeName, validateValue } from "./validate-value.ts";

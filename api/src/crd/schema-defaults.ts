@@ -1,0 +1,68 @@
+import { setMember } from "../codec/plan.ts";
+import type { Schema } from "../schema.ts";
+
+type Struct = Readonly<Record<string, unknown>>;
+
+/**
+ * Fills in the defaults of a schema. A null where null is not allowed counts as absent: it is replaced by the default, or
+ * dropped when there is none. Unchanged parts are shared with the value given.
+ */
+export function applySchemaDefaults<T>(value: T, schema: Schema): T {
+  return walk(value, schema) as T;
+}
+
+function walk(value: unknown, schema: Schema): unknown {
+  if (value === null || typeof value !== "object") return value;
+  switch (schema.kind) {
+    case "object":
+      if (Array.isArray(value) || schema.typeName !== "") return value;
+      return walkObject(value as Struct, (name) => schema.fields.get(name)?.schema, schema.fields.values());
+    case "map":
+      return Array.isArray(value) ? value : walkObject(value as Struct, () => schema.values, []);
+    case "list": {
+      if (!Array.isArray(value)) return value;
+      const out = value.map((item) =>
+        isRefusedNull(item, schema.items) ? copy(schema.items.default ?? null) : walk(item, schema.items),
+      );
+      return out.some((item, index) => item !== value[index]) ? out : value;
+    }
+    case "scalar":
+      return value;
+  }
+}
+
+function walkObject(
+  value: Struct,
+  schemaOf: (name: string) => Schema | undefined,
+  fields: Iterable<{ readonly name: string; readonly schema: Schema }>,
+): unknown {
+  const out: Record<string, unknown> = {};
+  let changed = false;
+  for (const name of Object.keys(value)) {
+    const schema = schemaOf(name);
+    const member = value[name];
+    if (schema !== undefined && isRefusedNull(member, schema)) {
+      changed = true;
+      if (schema.default !== undefined) setMember(out, name, walk(copy(schema.default), schema));
+      continue;
+    }
+    const next = schema === undefined ? member : walk(member, schema);
+    changed ||= next !== member;
+    setMember(out, name, next);
+  }
+  for (const { name, schema } of fields) {
+    if (schema.default === undefined || Object.hasOwn(out, name)) continue;
+    setMember(out, name, walk(copy(schema.default), schema));
+    changed = true;
+  }
+  return changed ? out : value;
+}
+
+function isRefusedNull(value: unknown, schema: Schema): boolean {
+  return value === null && schema.nullable !== true && !(schema.kind === "scalar" && schema.scalar === "any");
+}
+
+/** A deep copy: defaults must never be shared with an object. */
+function copy(value: unknown): unknown {
+  return typeof value === "object" && value !== null ? structuredClone(value) : value;
+}

@@ -1,0 +1,315 @@
+import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
+import { encodeUnstructuredText } from "../codec/json-encode.ts";
+import type { Constraints, Field, ListSchema, ObjectSchema, ScalarSchema, Schema } from "../schema.ts";
+import { type FieldError, fieldError } from "../status/field-error.ts";
+import { hasFormat } from "./formats.ts";
+
+type Struct = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks a value against a schema: types, required fields and every OpenAPI keyword, with upstream's reasons and messages.
+ * x-kubernetes-validations are not run here.
+ * @param path Of the value, such as "spec"; "" at the root.
+ */
+export function validateValue(value: unknown, schema: Schema, path = ""): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  check(value, schema, path, errors);
+  return errors;
+}
+
+function check(value: unknown, schema: Schema, path: string, errors: FieldError[]) {
+  if (value === null && schema.nullable === true) return;
+  const types = typesOf(schema);
+  if (types.length > 0 && !types.some((type) => isOfType(value, type))) {
+    errors.push(typeError(path, types.join(","), value));
+    return;
+  }
+  checkConstraints(value, schema, path, errors);
+  switch (schema.kind) {
+    case "object":
+      return checkObject(value as Struct, schema, path, errors);
+    case "map":
+      for (const [name, member] of Object.entries(value as Struct))
+        check(member, schema.values, join(path, name), errors);
+      return;
+    case "list":
+      return checkList(value as readonly unknown[], schema, path, errors);
+    case "scalar":
+      return checkScalar(value, schema, path, errors);
+  }
+}
+
+function checkObject(value: Struct, schema: ObjectSchema, path: string, errors: FieldError[]): void {
+  // Built-in types within custom resources (metadata) have validations of their own.
+  if (schema.typeName !== "") return;
+  for (const field of schema.fields.values()) {
+    if (field.required && !Object.hasOwn(value, field.name)) errors.push(fieldError.required(join(path, field.name)));
+  }
+  if (schema.embeddedResource && path !== "") checkEmbedded(value, path, errors);
+  for (const name of Object.keys(value)) {
+    const field: Field | undefined = schema.fields.get(name);
+    if (field !== undefined) check(value[name], field.schema, join(path, name), errors);
+  }
+}
+
+function checkEmbedded(value: Struct, path: string, errors: FieldError[]): void {
+  for (const name of ["apiVersion", "kind"]) {
+    if (value[name] === undefined || value[name] === "")
+      errors.push(fieldError.required(join(path, name), "must not be empty"));
+  }
+}
+
+function checkList(items: readonly unknown[], schema: ListSchema, path: string, errors: FieldError[]): void {
+  items.forEach((item, index) => void check(item, schema.items, `${path}[${index}]`, errors));
+  if (schema.listType === "atomic") return;
+  const seen = new Set<string>();
+  items.forEach((item, index) => {
+    const key = schema.listType === "set" ? item : keyOf(item, schema);
+    const text = encodeUnstructuredText(key);
+    if (seen.has(text)) errors.push(fieldError.duplicate(`${path}[${index}]`, key));
+    seen.add(text);
+  });
+}
+
+function keyOf(item: unknown, schema: ListSchema): Struct {
+  const members = typeof item === "object" && item !== null ? (item as Struct) : {};
+  return Object.fromEntries(
+    schema.mapKeys.filter((name) => Object.hasOwn(members, name)).map((name) => [name, members[name]]),
+  );
+}
+
+function checkScalar(value: unknown, schema: ScalarSchema, path: string, errors: FieldError[]): void {
+  if (schema.scalar === "int64" && schema.format === "int32") checkInt32(value, path, errors);
+}
+
+function checkInt32(value: unknown, path: string, errors: FieldError[]): void {
+  if (typeof value === "number" && value >= -(2 ** 31) && value < 2 ** 31) return;
+  errors.push(fieldError.invalid(path, value, "Checked value must be of type integer with format int32"));
+}
+
+/** JSON types that a node allows; none: every type. */
+function typesOf(schema: Schema): readonly string[] {
+  switch (schema.kind) {
+    case "object":
+    case "map":
+      return ["object"];
+    case "list":
+      return ["array"];
+    case "scalar":
+      return SCALAR_TYPES[schema.scalar] ?? ["string"];
+  }
+}
+
+const SCALAR_TYPES: Readonly<Record<string, readonly string[]>> = {
+  int32: ["integer"],
+  int64: ["integer"],
+  double: ["number"],
+  bool: ["boolean"],
+  intOrString: ["integer", "string"],
+  quantity: ["string", "number"],
+  any: [],
+  raw: [],
+  fieldsV1: [],
+};
+
+function isOfType(value: unknown, type: string): boolean {
+  const actual = typeName(value);
+  return actual === type || (type === "number" && actual === "integer");
+}
+
+/** The JSON type of a value as OpenAPI names it. */
+export function typeName(value: unknown): string {
+  if (value === null || value === undefined) return "null";
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
+  return typeof value === "bigint" ? "integer" : typeof value;
+}
+
+function typeError(path: string, wanted: string, value: unknown): FieldError {
+  const actual = typeName(value);
+  return fieldError.typeInvalid(path, actual, `${path} in body must be of type ${wanted}: "${actual}"`);
+}
+
+function join(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
+
+/** The keywords that any node may have, whatever its type. */
+function checkConstraints(value: unknown, schema: Constraints, path: string, errors: FieldError[]): void {
+  const fail = (detail: string) => errors.push(fieldError.invalid(path, value, `${path} in body ${detail}`));
+  if (schema.enum !== undefined && schema.enum.length > 0 && !schema.enum.some((each) => sameJson(each, value))) {
+    const supported = schema.enum.map((each) => (typeof each === "string" ? each : encodeUnstructuredText(each)));
+    errors.push(fieldError.notSupported(path, value, supported));
+  }
+  if (typeof value === "string") checkText(value, schema, path, errors, fail);
+  else if (typeof value === "number" || typeof value === "bigint") checkNumber(Number(value), schema, fail);
+  else if (Array.isArray(value)) checkLength(value, schema, path, errors, fail);
+  else if (typeof value === "object" && value !== null) checkProperties(value, schema, path, errors, fail);
+  checkCombined(value, schema, path, errors);
+}
+
+type Fail = (detail: string) => void;
+
+function checkText(value: string, schema: Constraints, path: string, errors: FieldError[], fail: Fail): void {
+  const length = schema.minLength === undefined && schema.maxLength === undefined ? 0 : [...value].length;
+  if (schema.maxLength !== undefined && length > schema.maxLength)
+    errors.push(fieldError.tooLong(path, schema.maxLength));
+  if (schema.minLength !== undefined && length < schema.minLength)
+    fail(`should be at least ${schema.minLength} chars long`);
+  if (schema.pattern !== undefined && !patternOf(schema.pattern)?.test(value)) fail(`should match '${schema.pattern}'`);
+  if (schema.format !== undefined && !hasFormat(value, schema.format)) {
+    errors.push(
+      fieldError.typeInvalid(path, value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`),
+    );
+  }
+}
+
+function checkNumber(value: number, schema: Constraints, fail: Fail): void {
+  const { minimum, maximum, multipleOf } = schema;
+  if (maximum !== undefined) {
+    if (schema.exclusiveMaximum === true && value >= maximum) fail(`should be less than ${maximum}`);
+    else if (value > maximum) fail(`should be less than or equal to ${maximum}`);
+  }
+  if (minimum !== undefined) {
+    if (schema.exclusiveMinimum === true && value <= minimum) fail(`should be greater than ${minimum}`);
+    else if (value < minimum) fail(`should be greater than or equal to ${minimum}`);
+  }
+  if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) fail(`should be a multiple of ${multipleOf}`);
+}
+
+function checkLength(
+  value: readonly unknown[],
+  schema: Constraints,
+  path: string,
+  errors: FieldError[],
+  fail: Fail,
+): void {
+  if (schema.minItems !== undefined && value.length < schema.minItems)
+    fail(`should have at least ${schema.minItems} items`);
+  if (schema.maxItems !== undefined && value.length > schema.maxItems) {
+    errors.push(fieldError.tooMany(path, value.length, schema.maxItems));
+  }
+  if (schema.uniqueItems === true && new Set(value.map(encodeEach)).size < value.length)
+    fail("shouldn't contain duplicates");
+}
+
+function encodeEach(value: unknown): string {
+  return encodeUnstructuredText(value);
+}
+
+function checkProperties(value: object, schema: Constraints, path: string, errors: FieldError[], fail: Fail): void {
+  const count = Object.keys(value).length;
+  if (schema.minProperties !== undefined && count < schema.minProperties) {
+    fail(`should have at least ${schema.minProperties} properties`);
+  }
+  if (schema.maxProperties !== undefined && count > schema.maxProperties) {
+    errors.push(fieldError.tooMany(path, count, schema.maxProperties));
+  }
+}
+
+/** Upstream reports these without a field: "<nil>". */
+function checkCombined(value: unknown, schema: Constraints, path: string, errors: FieldError[]): void {
+  const fail = (detail: string) => errors.push(fieldError.invalid("<nil>", "", `"${path}" ${detail}`));
+  const failures = (list: readonly unknown[] | undefined) =>
+    (list ?? []).map((each) => nestedErrors(value, each, path));
+  const any = failures(schema.anyOf);
+  if (any.length > 0 && any.every((each) => each.length > 0)) {
+    fail("must validate at least one schema (anyOf)");
+    errors.push(...fewest(any));
+  }
+  const one = failures(schema.oneOf);
+  const valid = one.filter((each) => each.length === 0).length;
+  if (one.length > 0 && valid !== 1) {
+    fail(
+      `must validate one and only one schema (oneOf). ${valid === 0 ? "Found none valid" : `Found ${valid} valid alternatives`}`,
+    );
+    if (valid === 0) errors.push(...fewest(one));
+  }
+  const all = failures(schema.allOf).flat();
+  errors.push(...all);
+  if (all.length > 0)
+    fail(
+      `must validate all the schemas (allOf)${all.length === (schema.allOf ?? []).length ? ". None validated" : ""}`,
+    );
+  if (schema.not !== undefined && nestedErrors(value, schema.not, path).length === 0)
+    fail("must not validate the schema (not)");
+}
+
+function fewest(failures: readonly (readonly FieldError[])[]): readonly FieldError[] {
+  return failures.reduce((best, each) => (each.length < best.length ? each : best));
+}
+
+/** Checks the schemas within allOf, anyOf, oneOf and not, which specify no structure of their own. */
+function nestedErrors(value: unknown, schema: unknown, path: string): readonly FieldError[] {
+  const props = schema as JSONSchemaProps;
+  const errors: FieldError[] = [];
+  const wanted = props.type ?? "";
+  if (wanted !== "" && !isOfType(value, wanted)) {
+    if (!(value === null && props.nullable === true)) errors.push(typeError(path, wanted, value));
+    return errors;
+  }
+  checkConstraints(value, props, path, errors);
+  if (Array.isArray(value)) {
+    const { items } = props;
+    if (items !== undefined)
+      for (const [index, item] of value.entries()) errors.push(...nestedErrors(item, items, `${path}[${index}]`));
+  } else if (typeof value === "object" && value !== null) {
+    checkNestedProperties(value as Struct, props, path, errors);
+  }
+  return errors;
+}
+
+function checkNestedProperties(value: Struct, props: JSONSchemaProps, path: string, errors: FieldError[]): void {
+  for (const name of props.required ?? []) {
+    if (!Object.hasOwn(value, name)) errors.push(fieldError.required(join(path, name)));
+  }
+  const rest: unknown = props.additionalProperties;
+  for (const [name, member] of Object.entries(value)) {
+    const property = Object.hasOwn(props.properties ?? {}, name) ? props.properties?.[name] : undefined;
+    if (property !== undefined) errors.push(...nestedErrors(member, property, join(path, name)));
+    else if (typeof rest === "object" && rest !== null) errors.push(...nestedErrors(member, rest, join(path, name)));
+  }
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return a === b || encodeUnstructuredText(a) === encodeUnstructuredText(b);
+}
+
+const patterns = new Map<string, RegExp | null>();
+const MOST_PATTERNS = 2000;
+
+/** A Go (RE2) pattern as a JavaScript one; undefined when it cannot be one, which refuses every text. */
+export function patternOf(pattern: string): RegExp | undefined {
+  let known = patterns.get(pattern);
+  if (known === undefined) {
+    known = compilePattern(pattern);
+    if (patterns.size >= MOST_PATTERNS) patterns.clear();
+    patterns.set(pattern, known);
+  }
+  return known ?? undefined;
+}
+
+function compilePattern(pattern: string): RegExp | null {
+  // RE2 spells flags, text anchors and named groups differently.
+  const flags = /^\(\?([ims]+)\)/.exec(pattern);
+  const body = pattern
+    .slice(flags?.[0].length ?? 0)
+    .replaceAll("\\A", "^")
+    .replaceAll("\\z", "$")
+    .replaceAll("(?P<", "(?<")
+    .replaceAll("[[:alnum:]]", "[0-9A-Za-z]")
+    .replaceAll("[:alnum:]", "0-9A-Za-z")
+    .replaceAll("[:alpha:]", "A-Za-z")
+    .replaceAll("[:digit:]", "0-9")
+    .replaceAll("[:lower:]", "a-z")
+    .replaceAll("[:upper:]", "A-Z")
+    .replaceAll("[:space:]", "\\s");
+  for (const unicode of ["u", ""]) {
+    try {
+      return new RegExp(body, unicode + (flags?.[1] ?? ""));
+    } catch {
+      // Escapes such as \- are errors in Unicode mode only: try without.
+    }
+  }
+  return null;
+}
