@@ -1,0 +1,170 @@
+import { describe, expect, test } from "vitest";
+import type { ObjectSchema } from "../schema.ts";
+import { schemaOfType } from "../schema-of.ts";
+import { strictDecodingMessage } from "./decode-error.ts";
+import { decodeJson, decodeUnstructured } from "./json-decode.ts";
+import { encodeJsonText, encodeUnstructuredText } from "./json-encode.ts";
+import { decodeEnvelope, decodeProtobuf, encodeListOfMessages, encodeMessage, encodeProtobuf } from "./protobuf.ts";
+import { decodeYaml, encodeYaml } from "./yaml.ts";
+
+const configMap = schemaOfType("core/v1.ConfigMap") as ObjectSchema;
+const pod = schemaOfType("core/v1.Pod") as ObjectSchema;
+const bytes = (text: string) => new TextEncoder().encode(text);
+const hex = (data: Uint8Array) => data.toHex();
+const text = (data: Uint8Array) => new TextDecoder().decode(data);
+
+describe("decoding JSON", () => {
+  test.each([
+    [
+      configMap,
+      '{"metadata":{"name":true}}',
+      "json: cannot unmarshal bool into Go struct field ObjectMeta.metadata.name of type string",
+    ],
+    [
+      configMap,
+      '{"metadata":{"labels":5}}',
+      "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type map[string]string",
+    ],
+    [
+      configMap,
+      '{"data":5}',
+      "json: cannot unmarshal number into Go struct field ConfigMap.data of type map[string]string",
+    ],
+    [configMap, "[]", "json: cannot unmarshal array into Go value of type v1.ConfigMap"],
+    [configMap, '{"binaryData":{"a":"%%%"}}', "illegal base64 data at input byte 0"],
+    [configMap, "{}{}", "invalid character '{' after top-level value"],
+    [configMap, '{"data":{"a":"b"', "unexpected end of JSON input"],
+    [
+      pod,
+      '{"spec":{"containers":"x"}}',
+      "json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type []v1.Container",
+    ],
+    [
+      pod,
+      '{"spec":{"activeDeadlineSeconds":9223372036854775808}}',
+      "json: cannot unmarshal number 9223372036854775808 into Go struct field PodSpec.spec.activeDeadlineSeconds of type int64",
+    ],
+    [
+      configMap,
+      '{"metadata":{"creationTimestamp":"yesterday"}}',
+      'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
+    ],
+    [
+      pod,
+      '{"spec":{"containers":[{"resources":{"requests":{"cpu":"2x"}}}]}}',
+      "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+    ],
+  ])("refuses with Go's message: %#", (schema, body, message) => {
+    expect(() => decodeJson(bytes(body), schema)).toThrow(message);
+  });
+
+  test("duplicate and unknown fields are reported with their paths, case counts", () => {
+    const body = '{"metadata":{"name":"y","name":"z","foo":1},"data":{"a":"b","a":"c"},"Data":{}}';
+    const { object, problems } = decodeJson<{ metadata: { name: string } }>(bytes(body), configMap);
+    expect(object.metadata.name).toBe("z");
+    expect(strictDecodingMessage(problems)).toBe(
+      'strict decoding error: duplicate field "metadata.name", unknown field "metadata.foo", duplicate field "data.a", unknown field "Data"',
+    );
+    const nested = decodeJson(bytes('{"spec":{"containers":[{},{"x":1}]}}'), pod);
+    expect(nested.problems).toEqual(['unknown field "spec.containers[1].x"']);
+  });
+
+  test("integers are exact", () => {
+    const { object } = decodeJson<{ spec: object }>(
+      bytes('{"spec":{"activeDeadlineSeconds":9223372036854775807}}'),
+      pod,
+    );
+    expect(object.spec).toEqual({ activeDeadlineSeconds: 9223372036854775807n, containers: null });
+    expect(encodeUnstructuredText(decodeUnstructured(bytes("[9007199254740993,1e3,-0.5]")).object)).toBe(
+      "[9007199254740993,1000,-0.5]",
+    );
+  });
+
+  test("quantities, times and base64 become canonical", () => {
+    const body =
+      '{"metadata":{"creationTimestamp":"2025-01-01T01:00:00.5+01:00"},"spec":{"overhead":{"cpu":"1000m","memory":1024}}}';
+    const { object } = decodeJson<{ metadata: object; spec: { overhead: object } }>(bytes(body), pod);
+    expect(object.metadata).toEqual({ creationTimestamp: "2025-01-01T00:00:00Z" });
+    expect(object.spec.overhead).toEqual({ cpu: "1", memory: "1024" });
+  });
+});
+
+describe("encoding JSON", () => {
+  test("prints what Go prints though nobody set it", () => {
+    expect(encodeJsonText({ kind: "Pod" }, pod)).toBe(
+      '{"kind":"Pod","metadata":{},"spec":{"containers":null},"status":{}}',
+    );
+    const list = schemaOfType("core/v1.PodList");
+    expect(encodeJsonText({}, list)).toBe('{"metadata":{},"items":[]}');
+  });
+
+  test("map keys are sorted by bytes and strings escaped as in Go", () => {
+    const data = { "\u{1f600}": "", "\uffff": "", b: "<&>\u2028\u0001", __proto__x: "" };
+    expect(encodeJsonText({ data }, configMap)).toBe(
+      '{"metadata":{},"data":{"__proto__x":"","b":"\\u003c\\u0026\\u003e\\u2028\\u0001","\uffff":"","\u{1f600}":""}}',
+    );
+  });
+
+  test("pretty JSON is Go's", () => {
+    expect(encodeUnstructuredText({ b: [1, { c: "{" }], a: {}, d: [] }, { pretty: true })).toBe(
+      '{\n  "a": {},\n  "b": [\n    1,\n    {\n      "c": "{"\n    }\n  ],\n  "d": []\n}',
+    );
+  });
+});
+
+describe("protobuf", () => {
+  test("an int-or-string is always carried, inlined structs nest", () => {
+    const port = schemaOfType("core/v1.ServicePort") as ObjectSchema;
+    expect(hex(encodeMessage({ targetPort: 8080 }, port))).toBe("0a00120018002207080010903f1a002800");
+    const volume = schemaOfType("core/v1.Volume") as ObjectSchema;
+    expect(hex(encodeMessage({ name: "v", emptyDir: {} }, volume))).toBe("0a01761204" + "12020a00");
+  });
+
+  test("kind and apiVersion travel in the envelope", () => {
+    const data = encodeProtobuf({ kind: "ConfigMap", apiVersion: "v1", data: { a: "b" } }, configMap, {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+    });
+    const envelope = decodeEnvelope(data);
+    expect(envelope.kind).toBe("ConfigMap");
+    expect(decodeProtobuf(envelope, configMap)).toEqual({
+      kind: "ConfigMap",
+      apiVersion: "v1",
+      metadata: {},
+      data: { a: "b" },
+    });
+  });
+
+  test("a list of encoded messages equals the encoded list", () => {
+    const items = [{ metadata: { name: "a" } }, { metadata: { name: "b" } }];
+    const kind = { apiVersion: "v1", kind: "ConfigMapList" };
+    const meta = { resourceVersion: "7" };
+    const whole = encodeProtobuf(
+      { metadata: meta, items },
+      schemaOfType("core/v1.ConfigMapList") as ObjectSchema,
+      kind,
+    );
+    const parts = items.map((item) => encodeMessage(item, configMap));
+    expect(encodeListOfMessages(kind, meta, parts)).toEqual(whole);
+  });
+});
+
+describe("YAML", () => {
+  test("is kubectl's dialect", () => {
+    const { object } = decodeYaml<{ data: object }>(bytes("data:\n  a: 22:22\n  b: 2025-01-01\n  1: x\n"), configMap);
+    expect(object.data).toEqual({ a: "22:22", b: "2025-01-01", "1": "x" });
+    expect(() => decodeYaml(bytes("metadata:\n  name: y\n"), configMap)).toThrow("cannot unmarshal bool");
+  });
+
+  test("duplicate keys are reported as Go's YAML library does", () => {
+    const { problems } = decodeYaml(bytes("metadata:\n  name: cfg\ndata:\n  a: b\n  a: c\n"), configMap);
+    expect(problems).toEqual(['yaml: unmarshal errors:\n  line 5: key "a" already set in map']);
+  });
+
+  test("what would read as another type is quoted", () => {
+    const data = { t: "true", n: "1", y: "yes", d: "2025-01-01", m: "a\nb\n" };
+    const yaml = encodeYaml({ data }, configMap);
+    expect(text(yaml)).toContain('t: "true"');
+    expect(decodeYaml<{ data: object }>(yaml, configMap).object.data).toEqual(data);
+  });
+});

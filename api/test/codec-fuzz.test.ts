@@ -1,0 +1,137 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  allKinds,
+  DecodeError,
+  decodeEnvelope,
+  decodeJson,
+  decodeMessage,
+  decodeProtobuf,
+  decodeUnstructured,
+  decodeWatchFrame,
+  decodeYamlUnstructured,
+  encodeJson,
+  encodeMessage,
+  encodeProtobuf,
+  encodeUnstructured,
+  encodeWatchFrame,
+  type ObjectSchema,
+  schemaOfType,
+} from "../src/index.ts";
+import { objectOf } from "./arbitrary.ts";
+
+const typeNames = [...new Set(allKinds().map((kind) => kind.typeName))].sort();
+/** Kinds without a protobuf form, or whose form is not that of a message of their own. */
+const JSON_ONLY = new Set(["meta/v1.Table", "runtime.Unknown", "meta/v1.WatchEvent", "meta/v1.InternalEvent"]);
+const RUNS = { numRuns: 20, seed: 20251124 };
+
+describe("every kind survives its encodings", () => {
+  test.each(typeNames)("%s", (typeName) => {
+    const schema = schemaOfType(typeName) as ObjectSchema;
+    fc.assert(
+      fc.property(objectOf(schema), (sparse) => {
+        const normal = decodeJson<Record<string, unknown>>(encodeJson(sparse, schema), schema);
+        expect(normal.problems).toEqual([]);
+        const again = decodeJson(encodeJson(normal.object, schema), schema).object;
+        expect(again).toEqual(normal.object);
+        if (JSON_ONLY.has(typeName)) return;
+        const { kind, apiVersion, ...rest } = normal.object;
+        const message = encodeMessage(rest, schema);
+        expect(encodeMessage(sparse, schema)).toEqual(message);
+        const decoded = decodeMessage<Record<string, unknown>>(message, schema);
+        expect(encodeMessage(decoded, schema)).toEqual(message);
+        expect(withoutTypeMeta(decoded)).toEqual(withoutTypeMeta(rest));
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe("no bytes crash a decoder", () => {
+  const pod = schemaOfType("core/v1.Pod") as ObjectSchema;
+  const valid = encodeProtobuf(
+    {
+      metadata: { name: "a", labels: { a: "b" } },
+      spec: { containers: [{ name: "c", ports: [{ containerPort: 1 }] }] },
+    },
+    pod,
+    { apiVersion: "v1", kind: "Pod" },
+  );
+  const text = new TextEncoder().encode(
+    '{"metadata":{"name":"a","labels":{"a":"\\u00e9"}},"spec":{"containers":[{"name":"c"}]}}',
+  );
+  const attempts: readonly [string, (bytes: Uint8Array) => void][] = [
+    ["JSON", (bytes) => void decodeJson(bytes, pod)],
+    ["any JSON", (bytes) => void decodeUnstructured(bytes)],
+    ["YAML", (bytes) => void decodeYamlUnstructured(bytes)],
+    ["protobuf", (bytes) => void decodeProtobuf(decodeEnvelope(bytes), pod)],
+    ["message", (bytes) => void decodeMessage(bytes, pod)],
+    ["watch frame", (bytes) => void decodeWatchFrame(bytes)],
+  ];
+
+  test.each(attempts)("%s", (_name, decode) => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      damaged(valid),
+      damaged(text),
+      damaged(decodeEnvelope(valid).raw),
+    );
+    fc.assert(
+      fc.property(bytes, (input) => {
+        try {
+          decode(input);
+        } catch (error) {
+          expect(error).toBeInstanceOf(DecodeError);
+        }
+      }),
+      { numRuns: 400, seed: 7 },
+    );
+  });
+
+  test("nesting is bounded", () => {
+    const deep = new TextEncoder().encode("[".repeat(100_000));
+    expect(() => decodeUnstructured(deep)).toThrow("exceeded max depth");
+    expect(() => decodeYamlUnstructured(new TextEncoder().encode(`{"a":${"[".repeat(100_000)}`))).toThrow(DecodeError);
+  });
+});
+
+test("any JSON survives", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const bytes = encodeUnstructured(value);
+      expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual(JSON.parse(JSON.stringify(value)));
+      expect(encodeUnstructured(decodeUnstructured(bytes).object)).toEqual(bytes);
+    }),
+    { numRuns: 300, seed: 3 },
+  );
+});
+
+test("a watch frame carries the object's own envelope", () => {
+  const object = encodeProtobuf({}, schemaOfType("core/v1.Pod") as ObjectSchema, { apiVersion: "v1", kind: "Pod" });
+  const frame = encodeWatchFrame("ADDED", object);
+  expect(new DataView(frame.buffer).getUint32(0)).toBe(frame.length - 4);
+  const event = decodeWatchFrame(frame.subarray(4));
+  expect(event.type).toBe("ADDED");
+  expect(event.object).toEqual(object);
+});
+
+/** Valid bytes with a few of them changed, or cut. */
+function damaged(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
+  const change = fc.tuple(fc.nat(bytes.length - 1), fc.nat(255));
+  return fc.tuple(fc.array(change, { maxLength: 4 }), fc.nat(bytes.length)).map(([changes, length]) => {
+    const copy = bytes.slice(0, length);
+    for (const [at, value] of changes) if (at < copy.length) copy[at] = value;
+    return copy;
+  });
+}
+
+/** Nested objects lose their kind in protobuf, and kinds of their own never had it in the message. */
+function withoutTypeMeta(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutTypeMeta);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => key !== "kind" && key !== "apiVersion")
+      .map(([key, each]) => [key, withoutTypeMeta(each)]),
+  );
+}
