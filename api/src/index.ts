@@ -12,6 +12,7 @@ export { type FactsReader, factsTable, factsText, setFactsReader } from "./facts
 export * from "./int-or-string.ts";
 export * from "./kinds.ts";
 export * from "./object.ts";
+export * from "./openapi/index.ts";
 export * from "./patch/index.ts";
 export * from "./quantity.ts";
 export * from "./schema.ts";

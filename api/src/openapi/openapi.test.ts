@@ -1,0 +1,95 @@
+import protobuf from "protobufjs";
+import { describe, expect, test } from "vitest";
+import { factsText } from "../facts.ts";
+import { type CustomResource, encodeOpenApiV2, openApiV2, openApiV3 } from "./index.ts";
+
+type Node = Readonly<Record<string, unknown>>;
+
+const cronTab: CustomResource = {
+  group: "stable.example.com",
+  version: "v1",
+  kind: "CronTab",
+  listKind: "CronTabList",
+  resource: "crontabs",
+  namespaced: true,
+  shortNames: [],
+  categories: [],
+  schema: { type: "object", properties: { spec: { type: "object", nullable: true, oneOf: [{ required: ["a"] }] } } },
+  status: true,
+  scale: true,
+};
+const content = { customResources: [cronTab] };
+const at = (document: unknown, ...steps: string[]) =>
+  steps.reduce((node, step) => (node as Node)[step], document) as Node;
+
+describe("OpenAPI 3", () => {
+  const apps = openApiV3("apps/v1");
+
+  test("kubectl finds fieldValidation and dryRun where it looks for them", () => {
+    const patch = at(apps, "paths", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}", "patch");
+    expect(patch["x-kubernetes-group-version-kind"]).toEqual({ group: "apps", kind: "Deployment", version: "v1" });
+    const names = (patch["parameters"] as readonly Node[])
+      .filter((each) => each["in"] === "query")
+      .map((each) => each["name"]);
+    expect(names).toEqual(expect.arrayContaining(["fieldValidation", "dryRun", "fieldManager", "force"]));
+  });
+
+  test("every reference leads somewhere", () => {
+    expect(dangling(apps, at(apps, "components", "schemas"))).toEqual([]);
+    const custom = openApiV3("stable.example.com/v1", content);
+    expect(dangling(custom, at(custom, "components", "schemas"))).toEqual([]);
+  });
+
+  test("lists say how they merge", () => {
+    const ports = at(apps, "components", "schemas", "io.k8s.api.core.v1.Container", "properties", "ports");
+    expect(ports["x-kubernetes-list-map-keys"]).toEqual(["containerPort", "protocol"]);
+    expect(ports["x-kubernetes-patch-merge-key"]).toBe("containerPort");
+  });
+
+  test("a scale subresource has the kind Scale", () => {
+    const scale = at(apps, "paths", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale", "get");
+    expect(scale["x-kubernetes-group-version-kind"]).toEqual({ group: "autoscaling", kind: "Scale", version: "v1" });
+  });
+});
+
+describe("OpenAPI 2", () => {
+  const document = openApiV2(content);
+
+  test("every reference leads somewhere", () => {
+    expect(dangling(document, at(document, "definitions"))).toEqual([]);
+  });
+
+  test("custom resources lose what Swagger cannot say", () => {
+    const spec = at(document, "definitions", "com.example.stable.v1.CronTab", "properties", "spec");
+    expect(spec).toEqual({});
+  });
+
+  test("the protobuf form is gnostic's", () => {
+    const root = protobuf.Root.fromJSON(JSON.parse(factsText("grpc/openapi-v2.json")) as protobuf.INamespace);
+    const type = root.lookupType("openapi.v2.Document");
+    const decoded = type.toObject(type.decode(encodeOpenApiV2(document))) as {
+      paths: { path: unknown[] };
+      definitions: {
+        additionalProperties: {
+          name: string;
+          value: { vendorExtension?: { name: string; value: { yaml: string } }[] };
+        }[];
+      };
+    };
+    expect(decoded.paths.path).toHaveLength(Object.keys(at(document, "paths")).length);
+    const pod = decoded.definitions.additionalProperties.find((each) => each.name === "io.k8s.api.core.v1.Pod");
+    expect(pod?.value.vendorExtension).toEqual([
+      { name: "x-kubernetes-group-version-kind", value: { yaml: '[{"group":"","kind":"Pod","version":"v1"}]\n' } },
+    ]);
+  });
+});
+
+function dangling(node: unknown, definitions: Node): string[] {
+  if (typeof node !== "object" || node === null) return [];
+  const reference = (node as Node)["$ref"];
+  const own =
+    typeof reference === "string" && !(reference.slice(reference.lastIndexOf("/") + 1) in definitions)
+      ? [reference]
+      : [];
+  return [...own, ...Object.values(node).flatMap((each) => dangling(each, definitions))];
+}
