@@ -20,3 +20,4 @@ export { schemaOf, schemaOfType } from "./schema-of.ts";
 export * from "./selectors/index.ts";
 export * from "./status/index.ts";
 export * from "./timestamps.ts";
+export * from "./validation/index.ts";

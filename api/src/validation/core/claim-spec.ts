@@ -1,0 +1,74 @@
+import { fieldError } from "../../status/field-error.ts";
+import {
+  type Check,
+  child,
+  element,
+  fields,
+  isUnset,
+  listOf,
+  member,
+  optional,
+  optionalOneOf,
+  text,
+} from "../check.ts";
+import { labelSelector } from "../label-selectors.ts";
+import { dnsSubdomain } from "../names.ts";
+import { positiveQuantity } from "./resources.ts";
+
+export const ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"] as const;
+
+export const accessModes: Check = (value, at, errors) => {
+  const modes = listOf(value);
+  if (modes.length === 0) return void errors.push(fieldError.required(at, "at least 1 access mode is required"));
+  for (const mode of modes)
+    if (!ACCESS_MODES.includes(mode as never)) errors.push(fieldError.notSupported(at, mode, ACCESS_MODES));
+  if (modes.includes("ReadWriteOncePod") && modes.length > 1) {
+    errors.push(fieldError.forbidden(at, "may not use ReadWriteOncePod with other access modes"));
+  }
+};
+
+const storageRequest: Check = (value, at, errors) => {
+  const storage = member(member(value, "requests"), "storage");
+  if (storage === undefined) errors.push(fieldError.required(element(at, "storage")));
+  else positiveQuantity(storage, child(element(at, "requests"), "storage"), errors);
+};
+
+const dataSource: Check = (value, at, errors) => {
+  for (const name of ["name", "kind"])
+    if (isUnset(member(value, name))) errors.push(fieldError.required(child(at, name)));
+  if (isUnset(member(value, "apiGroup")) && member(value, "kind") !== "PersistentVolumeClaim") {
+    errors.push(
+      fieldError.invalid(
+        at,
+        member(value, "kind") ?? "",
+        "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+      ),
+    );
+  }
+};
+
+const sameSources: Check = (value, at, errors) => {
+  const [source, reference] = [member(value, "dataSource"), member(value, "dataSourceRef")];
+  if (source === undefined || reference === undefined) return;
+  const differs = ["apiGroup", "kind", "name"].some(
+    (name) => (member(source, name) ?? "") !== (member(reference, name) ?? ""),
+  );
+  if (differs && isUnset(member(reference, "namespace")))
+    errors.push(fieldError.invalid(at, at, "must match dataSourceRef"));
+};
+
+/** core/v1.PersistentVolumeClaimSpec. */
+export const claimSpec: Check = (value, at, errors) => {
+  fields({
+    accessModes,
+    selector: optional(labelSelector),
+    resources: storageRequest,
+    storageClassName: optional((name, here, found) => {
+      if (name !== "") text(dnsSubdomain)(name, here, found);
+    }),
+    volumeMode: optionalOneOf("Block", "Filesystem"),
+    dataSource: optional(dataSource),
+    dataSourceRef: optional(dataSource),
+  })(value, at, errors);
+  sameSources(value, at, errors);
+};

@@ -1,0 +1,130 @@
+import { fieldError } from "../../status/field-error.ts";
+import {
+  between,
+  type Check,
+  child,
+  each,
+  entriesOf,
+  fields,
+  isUnset,
+  listOf,
+  member,
+  oneOf,
+  optional,
+  optionalOneOf,
+  required,
+  text,
+  unlessUnset,
+  valueAt,
+} from "../check.ts";
+import { dnsLabel, dnsSubdomain, ipAddress } from "../names.ts";
+import { annotations, labels } from "../object-meta.ts";
+import { containers } from "./containers.ts";
+import { nonNegativeQuantity } from "./resources.ts";
+import { affinity, schedulingGates, tolerations, topologySpreadConstraints } from "./scheduling.ts";
+import { volumeNames, volumes } from "./volumes.ts";
+
+const MAX_INT32 = 2 ** 31 - 1;
+
+const dnsPolicy: Check = (value, at, errors) => {
+  const policy = member(value, "dnsPolicy");
+  oneOf("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")(policy, child(at, "dnsPolicy"), errors);
+  const config = member(value, "dnsConfig");
+  const servers = listOf(member(config, "nameservers"));
+  if (policy === "None") {
+    if (config === undefined)
+      errors.push(fieldError.required(child(at, "dnsConfig"), "must provide `dnsConfig` when `dnsPolicy` is None"));
+    else if (servers.length === 0) {
+      errors.push(
+        fieldError.required(
+          child(at, "dnsConfig.nameservers"),
+          "must provide at least one DNS nameserver when `dnsPolicy` is None",
+        ),
+      );
+    }
+  }
+  if (servers.length > 3)
+    errors.push(
+      fieldError.invalid(child(at, "dnsConfig.nameservers"), servers, "must not have more than 3 nameservers"),
+    );
+  each(text(ipAddress))(servers, child(at, "dnsConfig.nameservers"), errors);
+};
+
+const securityContext: Check = fields({
+  runAsUser: optional(between(0, MAX_INT32)),
+  runAsGroup: optional(between(0, MAX_INT32)),
+  fsGroup: optional(between(0, MAX_INT32)),
+  supplementalGroups: each(between(0, MAX_INT32)),
+  fsGroupChangePolicy: optionalOneOf("Always", "OnRootMismatch"),
+  sysctls: each(fields({ name: required() })),
+});
+
+const hostAliases: Check = each(fields({ ip: text(ipAddress), hostnames: each(text(dnsSubdomain)) }));
+
+const overhead: Check = (value, at, errors) => {
+  for (const [name, amount] of entriesOf(value)) nonNegativeQuantity(amount, `${at}[${name}]`, errors);
+};
+
+const PARTS: Check = fields({
+  restartPolicy: oneOf("Always", "OnFailure", "Never"),
+});
+
+const REST: Check = fields({
+  activeDeadlineSeconds: optional(between(1, MAX_INT32)),
+  nodeSelector: labels,
+  securityContext: optional(securityContext),
+  affinity: optional(affinity),
+  serviceAccountName: unlessUnset(text(dnsSubdomain)),
+  nodeName: unlessUnset(text(dnsSubdomain)),
+  hostname: unlessUnset(text(dnsLabel)),
+  subdomain: unlessUnset(text(dnsLabel)),
+  tolerations,
+  hostAliases,
+  priorityClassName: unlessUnset(text(dnsSubdomain)),
+  runtimeClassName: optional(text(dnsSubdomain)),
+  preemptionPolicy: optionalOneOf("Never", "PreemptLowerPriority"),
+  topologySpreadConstraints,
+  schedulingGates,
+  overhead,
+  os: optional(fields({ name: oneOf("linux", "windows") })),
+});
+
+/** core/v1.PodSpec, of pods and templates. */
+export const podSpec: Check = (value, at, errors) => {
+  const mountable = volumeNames(value);
+  const seen = new Set<unknown>();
+  fields({
+    volumes,
+    containers: containers("regular", mountable, seen),
+    initContainers: containers("init", mountable, seen),
+    ephemeralContainers: containers("ephemeral", mountable, seen),
+  })(value, at, errors);
+  PARTS(value, at, errors);
+  dnsPolicy(value, at, errors);
+  REST(value, at, errors);
+};
+
+/** core/v1.PodTemplateSpec. */
+export const podTemplate: Check = (value, at, errors) => {
+  labels(valueAt(value, "metadata.labels"), child(at, "labels"), errors); // upstream leaves out "metadata"
+  annotations(valueAt(value, "metadata.annotations"), child(at, "annotations"), errors);
+  podSpec(member(value, "spec"), child(at, "spec"), errors);
+};
+
+/** A template whose pods are kept running forever: restartPolicy must be Always. */
+export const alwaysTemplate: Check = (value, at, errors) => {
+  podTemplate(value, at, errors);
+  const policy = member(member(value, "spec"), "restartPolicy");
+  const here = child(at, "spec.restartPolicy");
+  if (!isUnset(policy) && policy !== "Always" && !errors.some((error) => error.field === here)) {
+    errors.push(fieldError.notSupported(here, policy, ["Always"]));
+  }
+  if (member(member(value, "spec"), "activeDeadlineSeconds") !== undefined) {
+    errors.push(
+      fieldError.forbidden(
+        child(at, "spec.activeDeadlineSeconds"),
+        "activeDeadlineSeconds in ReplicaSet is not Supported",
+      ),
+    );
+  }
+};

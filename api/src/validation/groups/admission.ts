@@ -1,0 +1,214 @@
+import { labelKeyProblems } from "../../selectors/label-syntax.ts";
+import { fieldError } from "../../status/field-error.ts";
+import {
+  type Check,
+  child,
+  each,
+  element,
+  exactlyOneOf,
+  fields,
+  isUnset,
+  listOf,
+  member,
+  oneOf,
+  optional,
+  optionalOneOf,
+  required,
+  requiredWith,
+  text,
+  unique,
+} from "../check.ts";
+import type { RuleTable } from "../kind-rules.ts";
+import { labelSelector } from "../label-selectors.ts";
+import { dns1035Label, dnsSubdomain } from "../names.ts";
+
+const OPERATIONS = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"] as const;
+
+const operationRule: Check = fields({
+  operations: requiredWith("", each(exactlyOneOf(...OPERATIONS))),
+  apiGroups: required(),
+  apiVersions: required(),
+  resources: required(),
+  scope: optionalOneOf("*", "Cluster", "Namespaced"),
+});
+
+const matchResources: Check = fields({
+  namespaceSelector: (value, at, errors) => {
+    if (value === undefined) errors.push(fieldError.required(at));
+    else labelSelector(value, at, errors);
+  },
+  objectSelector: (value, at, errors) => {
+    if (value === undefined) errors.push(fieldError.required(at));
+    else labelSelector(value, at, errors);
+  },
+  resourceRules: each(operationRule),
+  excludeResourceRules: each(operationRule),
+  matchPolicy: optionalOneOf("Equivalent", "Exact"),
+});
+
+const constraints: Check = (value, at, errors) => {
+  if (value === undefined) return void errors.push(fieldError.required(at));
+  matchResources(value, at, errors);
+  if (isUnset(member(value, "resourceRules"))) errors.push(fieldError.required(child(at, "resourceRules")));
+};
+
+const matchConditions: Check = each(fields({ name: required(text(labelKeyProblems)), expression: required() }));
+
+const validatingPolicy: Check = (value, at, errors) => {
+  fields({
+    failurePolicy: optionalOneOf("Fail", "Ignore"),
+    matchConstraints: constraints,
+    matchConditions,
+  })(value, at, errors);
+  const [validations, audits] = [member(value, "validations"), member(value, "auditAnnotations")];
+  if (isUnset(validations) && isUnset(audits)) {
+    errors.push(
+      fieldError.required(child(at, "validations"), "validations or auditAnnotations must contain at least one item"),
+    );
+    errors.push(
+      fieldError.required(
+        child(at, "auditAnnotations"),
+        "validations or auditAnnotations must contain at least one item",
+      ),
+    );
+  }
+  each(fields({ expression: requiredWith("expression is not specified") }))(
+    validations,
+    child(at, "validations"),
+    errors,
+  );
+  each(fields({ key: required(text(labelKeyProblems)), valueExpression: required() }))(
+    audits,
+    child(at, "auditAnnotations"),
+    errors,
+  );
+};
+
+const mutation: Check = (value, at, errors) => {
+  const type = member(value, "patchType");
+  const [apply, patch] = [member(value, "applyConfiguration"), member(value, "jsonPatch")];
+  if (isUnset(type)) errors.push(fieldError.required(child(at, "patchType")));
+  else if (type === "ApplyConfiguration") {
+    if (apply === undefined)
+      errors.push(
+        fieldError.required(child(at, "applyConfiguration"), "must be specified when patchType is ApplyConfiguration"),
+      );
+    if (patch !== undefined)
+      errors.push(
+        fieldError.invalid(child(at, "jsonPatch"), "{}", "must not be specified when patchType is ApplyConfiguration"),
+      );
+  } else if (type === "JSONPatch") {
+    if (patch === undefined)
+      errors.push(fieldError.required(child(at, "jsonPatch"), "must be specified when patchType is JSONPatch"));
+    if (apply !== undefined)
+      errors.push(
+        fieldError.invalid(child(at, "applyConfiguration"), "{}", "must not be specified when patchType is JSONPatch"),
+      );
+  } else exactlyOneOf("ApplyConfiguration", "JSONPatch")(type, child(at, "patchType"), errors);
+};
+
+const mutatingPolicy: Check = fields({
+  failurePolicy: optionalOneOf("Fail", "Ignore"),
+  matchConstraints: constraints,
+  matchConditions,
+  mutations: required(each(mutation)),
+  reinvocationPolicy: oneOf("IfNeeded", "Never"),
+});
+
+const ACTIONS = ["Audit", "Deny", "Warn"] as const;
+
+const validatingBinding: Check = fields({
+  policyName: required(text(dnsSubdomain)),
+  validationActions: (value, at, errors) => {
+    const actions = listOf(value);
+    if (actions.length === 0) errors.push(fieldError.required(at, "at least one validation action is required"));
+    actions.forEach((action, index) => {
+      if (!ACTIONS.includes(action as never)) errors.push(fieldError.notSupported(element(at, index), action, ACTIONS));
+      if (actions.indexOf(action) < index) errors.push(fieldError.duplicate(element(at, index), action));
+    });
+    if (actions.includes("Deny") && actions.includes("Warn")) {
+      errors.push(
+        fieldError.invalid(
+          at,
+          actions,
+          "must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)",
+        ),
+      );
+    }
+  },
+  matchResources: optional(matchResources),
+});
+
+const clientConfig: Check = (value, at, errors) => {
+  const [url, service] = [member(value, "url"), member(value, "service")];
+  if ((url === undefined) === (service === undefined))
+    errors.push(fieldError.required(at, "exactly one of url or service is required"));
+  if (url !== undefined && !String(url).startsWith("https://"))
+    errors.push(
+      fieldError.invalid(
+        child(at, "url"),
+        url,
+        "'https' is the only allowed URL scheme; desired format: https://host[/path]",
+      ),
+    );
+  if (service === undefined) return;
+  const here = child(at, "service");
+  fields({ name: required(), namespace: required() })(service, here, errors);
+  const port = Number(member(service, "port") ?? 443);
+  if (port < 1 || port > 65_535)
+    errors.push(
+      fieldError.invalid(child(here, "port"), port, "port is not valid: must be between 1 and 65535, inclusive"),
+    );
+};
+
+const webhook = (mutating: boolean): Check =>
+  fields({
+    name: (value, at, errors) => {
+      if (isUnset(value)) errors.push(fieldError.required(at));
+      else if (String(value).split(".").length < 3)
+        errors.push(fieldError.invalid(at, value, "should be a domain with at least three segments separated by dots"));
+      else text(dnsSubdomain)(value, at, errors);
+    },
+    rules: each(operationRule),
+    failurePolicy: optionalOneOf("Fail", "Ignore"),
+    matchPolicy: optionalOneOf("Equivalent", "Exact"),
+    sideEffects: (value, at, errors) => {
+      if (value === undefined) errors.push(fieldError.required(at, "must specify one of None, NoneOnDryRun"));
+      else exactlyOneOf("None", "NoneOnDryRun")(value, at, errors);
+    },
+    timeoutSeconds: optional((value, at, errors) => {
+      if (Number(value) < 1 || Number(value) > 30)
+        errors.push(fieldError.invalid(at, value, "the timeout value must be between 1 and 30 seconds"));
+    }),
+    namespaceSelector: optional(labelSelector),
+    objectSelector: optional(labelSelector),
+    clientConfig,
+    admissionReviewVersions: (value, at, errors) => {
+      if (isUnset(value)) errors.push(fieldError.required(at, "must specify one of v1, v1beta1"));
+      each(text(dns1035Label))(value, at, errors);
+    },
+    matchConditions,
+    ...(mutating ? { reinvocationPolicy: optionalOneOf("IfNeeded", "Never") } : {}),
+  });
+
+const webhooks =
+  (mutating: boolean): Check =>
+  (value, at, errors) => {
+    each(webhook(mutating))(value, at, errors);
+    unique("name")(value, at, errors);
+  };
+
+const GROUP = "admissionregistration.k8s.io";
+
+export const ADMISSION: RuleTable = {
+  [`${GROUP}/ValidatingAdmissionPolicy`]: { state: fields({ spec: validatingPolicy }) },
+  [`${GROUP}/ValidatingAdmissionPolicyBinding`]: { state: fields({ spec: validatingBinding }) },
+  [`${GROUP}/MutatingAdmissionPolicy`]: { state: fields({ spec: mutatingPolicy }) },
+  [`${GROUP}/MutatingAdmissionPolicyBinding`]: {
+    state: fields({
+      spec: fields({ policyName: required(text(dnsSubdomain)), matchResources: optional(matchResources) }),
+    }),
+  },
+  [`${GROUP}/ValidatingWebhookConfiguration`]: { state: fields({ webhooks: webhooks(false) }) },
+  [`${GROUP}/MutatingWebhookConfiguration`]: { state: fields({ webhooks: webhooks(true) }) },
+};

@@ -1,0 +1,110 @@
+import { fieldError } from "../../status/field-error.ts";
+import {
+  type Check,
+  child,
+  each,
+  exactlyOneOf,
+  fields,
+  isUnset,
+  member,
+  nonNegative,
+  optional,
+  optionalOneOf,
+  positive,
+  required,
+  requiredWith,
+  text,
+  valueAt,
+} from "../check.ts";
+import type { RuleTable } from "../kind-rules.ts";
+import { pathSegment } from "../names.ts";
+
+const target: Check = (value, at, errors) => {
+  required(text(pathSegment))(member(value, "kind"), child(at, "kind"), errors);
+  required(text(pathSegment))(member(value, "name"), child(at, "name"), errors);
+  if (isUnset(member(value, "apiVersion")) && isUnset(member(value, "kind"))) {
+    errors.push(fieldError.invalid(child(at, "apiVersion"), "", "apiVersion must specify API group"));
+  }
+};
+
+const metricTarget: Check = (value, at, errors) => {
+  const type = member(value, "type");
+  if (isUnset(type)) errors.push(fieldError.required(child(at, "type"), "must specify a metric target type"));
+  else if (!["Utilization", "Value", "AverageValue"].includes(String(type))) {
+    errors.push(fieldError.invalid(child(at, "type"), type, "must be either Utilization, Value, or AverageValue"));
+  }
+  const utilization = member(value, "averageUtilization");
+  if (utilization !== undefined && Number(utilization) < 1)
+    errors.push(fieldError.invalid(child(at, "averageUtilization"), utilization, "must be greater than 0"));
+};
+
+const METRICS: Readonly<Record<string, string>> = {
+  ContainerResource: "containerResource",
+  External: "external",
+  Object: "object",
+  Pods: "pods",
+  Resource: "resource",
+};
+
+const metric: Check = (value, at, errors) => {
+  const type = String(member(value, "type") ?? "");
+  const name = METRICS[type];
+  if (type === "") errors.push(fieldError.required(child(at, "type"), "must specify a metric source type"));
+  else if (name === undefined)
+    return void errors.push(fieldError.notSupported(child(at, "type"), type, Object.keys(METRICS)));
+  else if (member(value, name) === undefined)
+    errors.push(fieldError.required(child(at, name), "must populate information for the given metric source"));
+  for (const source of Object.values(METRICS)) {
+    const body = member(value, source);
+    if (body !== undefined) metricTarget(member(body, "target"), child(child(at, source), "target"), errors);
+  }
+};
+
+const scalingRules: Check = fields({
+  stabilizationWindowSeconds: optional((value, at, errors) => {
+    nonNegative(value, at, errors);
+    if (Number(value) > 3600) errors.push(fieldError.invalid(at, value, "must be less than or equal to 3600"));
+  }),
+  selectPolicy: optionalOneOf("Disabled", "Max", "Min"),
+  policies: each(fields({ type: exactlyOneOf("Percent", "Pods"), value: positive, periodSeconds: positive })),
+});
+
+const spec: Check = (value, at, errors) => {
+  const [low, high] = [member(value, "minReplicas"), member(value, "maxReplicas")];
+  if (low !== undefined && Number(low) < 1)
+    errors.push(fieldError.invalid(child(at, "minReplicas"), low, "must be greater than or equal to 1"));
+  if (Number(high ?? 0) < 1)
+    errors.push(fieldError.invalid(child(at, "maxReplicas"), high ?? 0, "must be greater than 0"));
+  else if (low !== undefined && Number(high) < Number(low)) {
+    errors.push(fieldError.invalid(child(at, "maxReplicas"), high, "must be greater than or equal to `minReplicas`"));
+  }
+  target(member(value, "scaleTargetRef"), child(at, "scaleTargetRef"), errors);
+  fields({
+    metrics: each(metric),
+    behavior: fields({ scaleUp: optional(scalingRules), scaleDown: optional(scalingRules) }),
+  })(value, at, errors);
+  requiredWith("")(high, child(at, "maxReplicas"), errors);
+};
+
+/** v1's only metric is checked, and named, as the v2 metric that it stands for. */
+const legacySpec: Check = (value, at, errors) => {
+  const utilization = member(value, "targetCPUUtilizationPercentage");
+  spec(value, at, errors);
+  if (utilization !== undefined && Number(utilization) < 1) {
+    errors.push(
+      fieldError.invalid(
+        child(at, "metrics[0].resource.target.averageUtilization"),
+        utilization,
+        "must be greater than 0",
+      ),
+    );
+  }
+};
+
+export const AUTOSCALING: RuleTable = {
+  "autoscaling/v1.HorizontalPodAutoscaler": { state: fields({ spec: legacySpec }) },
+  "autoscaling/HorizontalPodAutoscaler": { state: fields({ spec }) },
+  "autoscaling/Scale": {
+    state: (object, _at, errors) => nonNegative(valueAt(object, "spec.replicas"), "spec.replicas", errors),
+  },
+};

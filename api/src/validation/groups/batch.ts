@@ -1,0 +1,195 @@
+import { jsonEqual } from "../../patch/json-equal.ts";
+import { type FieldError, fieldError } from "../../status/field-error.ts";
+import {
+  type Check,
+  child,
+  each,
+  exactlyOneOf,
+  fields,
+  isUnset,
+  member,
+  nonNegative,
+  oneOf,
+  optional,
+  optionalOneOf,
+  required,
+  text,
+  type Values,
+  valueAt,
+} from "../check.ts";
+import { podTemplate } from "../core/pod-spec.ts";
+import { changed, immutableError, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
+import { labelSelector } from "../label-selectors.ts";
+import { dnsSubdomain } from "../names.ts";
+import { matchingTemplate } from "./apps.ts";
+import { isSchedule, isTimeZone } from "./cron-schedule.ts";
+
+const podFailureRule: Check = (value, at, errors) => {
+  oneOf("Count", "FailIndex", "FailJob", "Ignore")(member(value, "action"), child(at, "action"), errors);
+  const [codes, conditions] = [member(value, "onExitCodes"), member(value, "onPodConditions")];
+  if ((codes === undefined) === isUnset(conditions)) {
+    errors.push(fieldError.invalid(at, value, "specifying one of OnExitCodes and OnPodConditions is required"));
+  }
+  fields({
+    onExitCodes: optional(fields({ operator: oneOf("In", "NotIn"), values: required() })),
+    onPodConditions: each(fields({ type: text(() => []), status: oneOf("False", "True", "Unknown") })),
+  })(value, at, errors);
+};
+
+const restartPolicy: Check = (spec, at, errors) => {
+  const policy = valueAt(spec, "template.spec.restartPolicy");
+  const here = child(at, "template.spec.restartPolicy");
+  if (isUnset(policy) || policy === "Always")
+    errors.push(fieldError.required(here, 'valid values: "OnFailure", "Never"'));
+  else if (policy !== "OnFailure" && policy !== "Never")
+    errors.push(fieldError.notSupported(here, policy, ["OnFailure", "Never"]));
+  else if (policy !== "Never" && member(spec, "podFailurePolicy") !== undefined) {
+    errors.push(fieldError.invalid(here, policy, 'only "Never" is supported when podFailurePolicy is specified'));
+  }
+};
+
+const indexed: Check = (spec, at, errors) => {
+  const mode = member(spec, "completionMode");
+  const [perIndex, most] = [member(spec, "backoffLimitPerIndex"), member(spec, "maxFailedIndexes")];
+  if (mode === "Indexed" && member(spec, "completions") === undefined) {
+    errors.push(fieldError.required(child(at, "completions"), "when completion mode is Indexed"));
+  }
+  if (perIndex !== undefined && mode !== undefined && mode !== "Indexed") {
+    errors.push(fieldError.invalid(child(at, "backoffLimitPerIndex"), perIndex, "requires indexed completion mode"));
+  }
+  if (most !== undefined && perIndex === undefined) {
+    errors.push(fieldError.required(child(at, "backoffLimitPerIndex"), "when maxFailedIndexes is specified"));
+  }
+  if (member(spec, "successPolicy") !== undefined && mode !== undefined && mode !== "Indexed") {
+    errors.push(
+      fieldError.invalid(child(at, "successPolicy"), member(spec, "successPolicy"), "requires indexed completion mode"),
+    );
+  }
+};
+
+/** What Jobs and the templates of CronJobs share. */
+const commonSpec: Check = (value, at, errors) => {
+  fields({
+    parallelism: nonNegative,
+    completions: nonNegative,
+    activeDeadlineSeconds: nonNegative,
+    backoffLimit: nonNegative,
+    ttlSecondsAfterFinished: nonNegative,
+    backoffLimitPerIndex: nonNegative,
+    maxFailedIndexes: nonNegative,
+    completionMode: optional(exactlyOneOf("Indexed", "NonIndexed")),
+    podFailurePolicy: optional(fields({ rules: each(podFailureRule) })),
+  })(value, at, errors);
+  indexed(value, at, errors);
+  if (member(value, "podFailurePolicy") !== undefined)
+    exactlyOneOf("Failed")(member(value, "podReplacementPolicy"), child(at, "podReplacementPolicy"), errors);
+  else
+    optionalOneOf("Failed", "TerminatingOrFailed")(
+      member(value, "podReplacementPolicy"),
+      child(at, "podReplacementPolicy"),
+      errors,
+    );
+  podTemplate(member(value, "template"), child(at, "template"), errors);
+  restartPolicy(value, at, errors);
+};
+
+const jobSpec: Check = (value, at, errors) => {
+  fields({ selector: optional(labelSelector) })(value, at, errors);
+  commonSpec(value, at, errors);
+  if (member(value, "selector") !== undefined) matchingTemplate(value, at, errors);
+};
+
+const JOB_FIXED = [
+  "completions",
+  "selector",
+  "completionMode",
+  "podFailurePolicy",
+  "backoffLimitPerIndex",
+  "managedBy",
+  "successPolicy",
+] as const;
+
+function isSuspended(object: unknown): boolean {
+  return valueAt(object, "spec.suspend") === true && valueAt(object, "status.startTime") === undefined;
+}
+
+/** While a job is suspended and never started, where its pods may run can still change. */
+const SCHEDULING = ["nodeSelector", "tolerations", "affinity", "schedulingGates"] as const;
+
+const jobStays: UpdateCheck = (next, old) => {
+  const errors: FieldError[] = JOB_FIXED.filter(
+    (name) => changed(next, old, `spec.${name}`) && !elasticCompletions(name, next),
+  ).map((name) => immutableError(next, `spec.${name}`));
+  if (!jsonEqual(template(next, old), template(old, old))) errors.push(immutableError(next, "spec.template"));
+  return errors;
+};
+
+/** Indexed jobs may grow and shrink when completions and parallelism change together. */
+function elasticCompletions(name: string, next: unknown): boolean {
+  const completions = valueAt(next, "spec.completions");
+  return (
+    name === "completions" &&
+    valueAt(next, "spec.completionMode") === "Indexed" &&
+    completions === valueAt(next, "spec.parallelism")
+  );
+}
+
+function template(object: unknown, old: unknown): unknown {
+  const value = (valueAt(object, "spec.template") ?? {}) as Values;
+  if (!isSuspended(old)) return value;
+  const spec = Object.entries((value["spec"] ?? {}) as Values).filter(([name]) => !SCHEDULING.includes(name as never));
+  const { labels: _labels, annotations: _annotations, ...metadata } = (value["metadata"] ?? {}) as Values;
+  return { ...value, metadata, spec: Object.fromEntries(spec) };
+}
+
+const schedule: Check = (value, at, errors) => {
+  if (isUnset(value)) errors.push(fieldError.required(at));
+  else if (!isSchedule(String(value)))
+    errors.push(
+      fieldError.invalid(
+        at,
+        value,
+        `expected exactly 5 fields, found ${String(value).trim().split(/\s+/).length}: [${String(value)}]`,
+      ),
+    );
+};
+
+const timeZone: Check = optional((value, at, errors) => {
+  if (value === "") errors.push(fieldError.invalid(at, value, "timeZone must be nil or non-empty string"));
+  else if (!isTimeZone(String(value))) errors.push(fieldError.invalid(at, value, `unknown time zone ${String(value)}`));
+});
+
+const cronJobSpec: Check = (value, at, errors) => {
+  const job = child(at, "jobTemplate.spec");
+  commonSpec(valueAt(value, "jobTemplate.spec"), job, errors);
+  if (valueAt(value, "jobTemplate.spec.selector") !== undefined) {
+    errors.push(
+      fieldError.invalid(
+        child(job, "selector"),
+        valueAt(value, "jobTemplate.spec.selector"),
+        "`selector` will be auto-generated",
+      ),
+    );
+  }
+  fields({
+    schedule,
+    startingDeadlineSeconds: nonNegative,
+    timeZone,
+    concurrencyPolicy: oneOf("Allow", "Forbid", "Replace"),
+    successfulJobsHistoryLimit: nonNegative,
+    failedJobsHistoryLimit: nonNegative,
+  })(value, at, errors);
+};
+
+/** 11 characters are appended to the names of jobs. */
+function cronJobName(name: string): string[] {
+  return [
+    ...dnsSubdomain(name),
+    ...(name.length > 52 && dnsSubdomain(name).length === 0 ? ["must be no more than 52 characters"] : []),
+  ];
+}
+
+export const BATCH: RuleTable = {
+  "batch/Job": { state: fields({ spec: jobSpec }), update: jobStays },
+  "batch/CronJob": { name: cronJobName, state: fields({ spec: cronJobSpec }) },
+};

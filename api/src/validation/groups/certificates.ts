@@ -1,0 +1,148 @@
+import { fieldError } from "../../status/field-error.ts";
+import { type Check, fields, isUnset, listOf, member, optional, required, text, valueAt } from "../check.ts";
+import { changed, immutable, type RuleTable } from "../kind-rules.ts";
+import { dnsSubdomain, pathSegment } from "../names.ts";
+
+/** base64 of a PEM block of `type`. */
+function isPem(value: unknown, type: string): boolean {
+  try {
+    return atob(String(value ?? "")).includes(`-----BEGIN ${type}-----`);
+  } catch {
+    return false;
+  }
+}
+
+const signerName: Check = required((value, at, errors) => {
+  const [domain = "", ...path] = String(value).split("/");
+  if (path.length === 0 || path.join("/") === "") {
+    errors.push(
+      fieldError.invalid(at, value, "must be a fully qualified domain and path of the form 'example.com/signer-name'"),
+    );
+  } else text(dnsSubdomain)(domain, at, errors);
+});
+
+const requestSpec: Check = (value, at, errors) => {
+  if (!isPem(member(value, "request"), "CERTIFICATE REQUEST")) {
+    errors.push(
+      fieldError.invalid(`${at}.request`, member(value, "request") ?? "", "PEM block type must be CERTIFICATE REQUEST"),
+    );
+  }
+  if (listOf(member(value, "usages")).length === 0) errors.push(fieldError.required(`${at}.usages`));
+  fields({
+    signerName,
+    expirationSeconds: optional((seconds, here, found) => {
+      if (Number(seconds) < 600)
+        found.push(fieldError.invalid(here, seconds, "may not specify a duration less than 600 seconds (10 minutes)"));
+    }),
+  })(value, at, errors);
+};
+
+const trustBundle: Check = (value, at, errors) => {
+  const text = String(value ?? "");
+  if (!text.includes("-----BEGIN CERTIFICATE-----"))
+    errors.push(fieldError.invalid(at, "<value omitted>", "at least one trust anchor must be provided"));
+};
+
+const uid: Check = (value, at, errors) => {
+  if (isUnset(value)) errors.push(fieldError.invalid(at, "", "must not be empty"));
+  else if (String(value).length > 128) errors.push(fieldError.tooLong(at, 128));
+};
+
+const DAY = 24 * 3600;
+
+const podRequest: Check = (value, at, errors) => {
+  fields({
+    signerName,
+    podName: text(dnsSubdomain),
+    podUID: uid,
+    serviceAccountName: text(dnsSubdomain),
+    serviceAccountUID: uid,
+    nodeName: text(dnsSubdomain),
+    nodeUID: uid,
+    maxExpirationSeconds: (seconds, here, found) => {
+      if (seconds === undefined) return;
+      if (Number(seconds) < 3600 || Number(seconds) > 91 * DAY)
+        found.push(fieldError.invalid(here, seconds, `must be in the range [3600, ${91 * DAY}]`));
+    },
+  })(value, at, errors);
+  const [stub, key, proof] = ["stubPKCS10Request", "pkixPublicKey", "proofOfPossession"].map((name) =>
+    member(value, name),
+  );
+  if (isUnset(stub) && (isUnset(key) || isUnset(proof))) {
+    errors.push(
+      fieldError.invalid(
+        at,
+        "",
+        "exactly one of stubPKCS10Request, or pkixPublicKey with proofOfPossession, must be set",
+      ),
+    );
+  }
+};
+
+export const CERTIFICATES: RuleTable = {
+  "certificates.k8s.io/CertificateSigningRequest": {
+    name: pathSegment,
+    state: fields({ spec: requestSpec }),
+    updateState: () => [],
+    update: immutable("spec"),
+  },
+  "certificates.k8s.io/ClusterTrustBundle": {
+    state: fields({ spec: fields({ trustBundle }) }),
+    update: immutable("spec.signerName"),
+  },
+  "certificates.k8s.io/PodCertificateRequest": {
+    state: fields({ spec: podRequest }),
+    updateState: () => [],
+    update: (next, old) =>
+      changed(next, old, "spec") ? [fieldError.invalid("spec", valueAt(next, "spec"), "field is immutable")] : [],
+  },
+};
+
+const attributes =
+  (needsUser: boolean): Check =>
+  (value, at, errors) => {
+    const [resource, other] = [member(value, "resourceAttributes"), member(value, "nonResourceAttributes")];
+    if (resource !== undefined && other !== undefined) {
+      errors.push(
+        fieldError.invalid(
+          `${at}.nonResourceAttributes`,
+          other,
+          "cannot be specified in combination with resourceAttributes",
+        ),
+      );
+    }
+    if (resource === undefined && other === undefined) {
+      errors.push(
+        fieldError.invalid(
+          at,
+          resource ?? null,
+          "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+        ),
+      );
+    }
+    if (needsUser && isUnset(member(value, "user")) && isUnset(member(value, "groups"))) {
+      errors.push(fieldError.invalid(`${at}.user`, "", "at least one of user or group must be specified"));
+    }
+  };
+
+export const REVIEWS: RuleTable = {
+  "authentication.k8s.io/SelfSubjectReview": { hasMeta: false },
+  "authentication.k8s.io/TokenReview": { hasMeta: false },
+  "authentication.k8s.io/TokenRequest": {
+    hasMeta: false,
+    state: fields({
+      spec: fields({
+        expirationSeconds: optional((value, at, errors) => {
+          if (Number(value) < 600)
+            errors.push(fieldError.invalid(at, value, "may not specify a duration less than 10 minutes"));
+          if (Number(value) > 2 ** 32)
+            errors.push(fieldError.invalid(at, value, "may not specify a duration larger than 2^32 seconds"));
+        }),
+      }),
+    }),
+  },
+  "authorization.k8s.io/LocalSubjectAccessReview": { hasMeta: false, state: fields({ spec: attributes(true) }) },
+  "authorization.k8s.io/SelfSubjectAccessReview": { hasMeta: false, state: fields({ spec: attributes(false) }) },
+  "authorization.k8s.io/SelfSubjectRulesReview": { hasMeta: false },
+  "authorization.k8s.io/SubjectAccessReview": { hasMeta: false, state: fields({ spec: attributes(true) }) },
+};

@@ -1,0 +1,276 @@
+import { labelKeyProblems } from "../../selectors/label-syntax.ts";
+import { fieldError } from "../../status/field-error.ts";
+import {
+  between,
+  type Check,
+  child,
+  element,
+  exactlyOneOf,
+  fields,
+  isUnset,
+  member,
+  oneOf,
+  optional,
+  optionalOneOf,
+  positive,
+  required,
+  text,
+  valueAt,
+} from "../check.ts";
+import { nonNegativeQuantity } from "../core/resources.ts";
+import { tolerations } from "../core/scheduling.ts";
+import { changed, immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
+import { labelSelector } from "../label-selectors.ts";
+import { dns1035Label, dnsLabel, dnsSubdomain, pathSegment } from "../names.ts";
+import { labels } from "../object-meta.ts";
+import { countOrPercent } from "./apps.ts";
+
+const HIGHEST_USER_PRIORITY = 1_000_000_000;
+const SYSTEM_CLASSES: Readonly<Record<string, number>> = {
+  "system-node-critical": 2_000_001_000,
+  "system-cluster-critical": 2_000_000_000,
+};
+
+const priorityClass: Check = (object, _at, errors) => {
+  const name = String(valueAt(object, "metadata.name") ?? "");
+  const value = Number(member(object, "value") ?? 0);
+  if (name.startsWith("system-")) {
+    if (SYSTEM_CLASSES[name] !== value) {
+      errors.push(
+        fieldError.forbidden(
+          "metadata.name",
+          "priority class names with 'system-' prefix are reserved for system use only.",
+        ),
+      );
+    }
+  } else if (value > HIGHEST_USER_PRIORITY) {
+    errors.push(
+      fieldError.forbidden("value", `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`),
+    );
+  }
+  optionalOneOf("Never", "PreemptLowerPriority")(member(object, "preemptionPolicy"), "preemptionPolicy", errors);
+};
+
+const priorityStays: UpdateCheck = (next, old) => {
+  const errors = changed(next, old, "value") ? [fieldError.forbidden("value", "may not be changed in an update.")] : [];
+  return changed(next, old, "preemptionPolicy")
+    ? [...errors, fieldError.invalid("preemptionPolicy", valueAt(next, "preemptionPolicy"), "field is immutable")]
+    : errors;
+};
+
+const budgetSpec: Check = (value, at, errors) => {
+  const [available, unavailable] = [member(value, "minAvailable"), member(value, "maxUnavailable")];
+  if (available !== undefined && unavailable !== undefined) {
+    errors.push(fieldError.invalid(at, value, "minAvailable and maxUnavailable cannot be both set"));
+  }
+  fields({
+    minAvailable: optional(countOrPercent),
+    maxUnavailable: optional(countOrPercent),
+    selector: optional(labelSelector),
+    unhealthyPodEvictionPolicy: optionalOneOf("AlwaysAllow", "IfHealthyBudget"),
+  })(value, at, errors);
+};
+
+const leaseSpec: Check = fields({
+  leaseDurationSeconds: optional(positive),
+  leaseTransitions: optional((value, at, errors) => {
+    if (Number(value) < 0) errors.push(fieldError.invalid(at, value, "must be greater than or equal to 0"));
+  }),
+});
+
+const candidateSpec: Check = (value, at, errors) => {
+  const [strategy, emulation] = [member(value, "strategy"), member(value, "emulationVersion")];
+  fields({ leaseName: required(text(dnsSubdomain)), binaryVersion: required(text(semanticVersion)) })(
+    value,
+    at,
+    errors,
+  );
+  if (!isUnset(emulation)) text(semanticVersion)(emulation, child(at, "emulationVersion"), errors);
+  if (strategy === "OldestEmulationVersion" && (isUnset(emulation) || semanticVersion(String(emulation)).length > 0)) {
+    errors.push(
+      fieldError.required(child(at, "emulationVersion"), "must be set when strategy is OldestEmulationVersion"),
+    );
+  }
+  if (isUnset(strategy)) errors.push(fieldError.required(child(at, "strategy")));
+  else if (strategy !== "OldestEmulationVersion") {
+    errors.push(fieldError.notSupported(child(at, "strategy.strategy"), strategy, ["OldestEmulationVersion"]));
+  }
+};
+
+/** Any path segment of at most 253 characters. */
+function candidateName(name: string): string[] {
+  return [...pathSegment(name), ...(name.length > 253 ? ["must be no more than 253 characters"] : [])];
+}
+
+function semanticVersion(version: string): string[] {
+  return /^(0|[1-9]\d*)\.(0|[1-9]\d*)(\.(0|[1-9]\d*))?$/.test(version) ? [] : ["must be a valid semantic version"];
+}
+
+const flowSchemaSpec: Check = fields({
+  matchingPrecedence: between(1, 10_000),
+  priorityLevelConfiguration: fields({ name: required() }),
+  distinguisherMethod: optional(fields({ type: exactlyOneOf("ByNamespace", "ByUser") })),
+});
+
+const limitResponse: Check = (value, at, errors) => {
+  if (value === undefined) return;
+  const type = member(value, "type");
+  if (isUnset(type)) errors.push(fieldError.required(child(at, "type")));
+  else exactlyOneOf("Queue", "Reject")(type, child(at, "type"), errors);
+  if (type === "Reject" && member(value, "queuing") !== undefined)
+    errors.push(fieldError.forbidden(child(at, "queuing"), "must be nil if limited.limitResponse.type is not Limited"));
+  if (type === "Queue" && member(value, "queuing") === undefined)
+    errors.push(
+      fieldError.required(child(at, "queuing"), "must not be empty if limited.limitResponse.type is Limited"),
+    );
+};
+
+const priorityLevelSpec: Check = (value, at, errors) => {
+  const type = member(value, "type");
+  const limited = member(value, "limited");
+  if (isUnset(type)) errors.push(fieldError.required(child(at, "type")));
+  else exactlyOneOf("Exempt", "Limited")(type, child(at, "type"), errors);
+  if (type !== "Limited" && limited !== undefined)
+    errors.push(fieldError.forbidden(child(at, "limited"), "must be nil if the type is not Limited"));
+  if (type === "Limited" && limited === undefined)
+    errors.push(fieldError.required(child(at, "limited"), "must not be empty when type is Limited"));
+  if (type === "Limited" && limited !== undefined)
+    limitResponse(member(limited, "limitResponse"), child(at, "limited.limitResponse"), errors);
+};
+
+const runtimeClass: Check = fields({
+  handler: required(text(dnsLabel)),
+  overhead: optional(
+    fields({
+      podFixed: (value, at, errors) => {
+        for (const [name, amount] of Object.entries((value ?? {}) as Record<string, unknown>))
+          nonNegativeQuantity(amount, element(at, name), errors);
+      },
+    }),
+  ),
+  scheduling: optional(fields({ nodeSelector: labels, tolerations })),
+});
+
+const apiService: Check = (object, _at, errors) => {
+  const spec = member(object, "spec");
+  const [group, version] = [String(member(spec, "group") ?? ""), String(member(spec, "version") ?? "")];
+  const required = `${version}.${group}`;
+  if (valueAt(object, "metadata.name") !== required && !isUnset(valueAt(object, "metadata.name"))) {
+    errors.push(
+      fieldError.invalid(
+        "metadata.name",
+        valueAt(object, "metadata.name"),
+        `must be \`spec.version+"."+spec.group\`: "${required}"`,
+      ),
+    );
+  }
+  if (group === "")
+    errors.push(fieldError.required("spec.group", "only v1 may have an empty group and it better be legacy kube"));
+  text(dns1035Label)(version, "spec.version", errors);
+  inRange(member(spec, "groupPriorityMinimum"), 20_000, "spec.groupPriorityMinimum", errors);
+  inRange(member(spec, "versionPriority"), 1000, "spec.versionPriority", errors);
+  if (member(spec, "service") === undefined && member(spec, "insecureSkipTLSVerify") === true) {
+    errors.push(
+      fieldError.invalid("spec.insecureSkipTLSVerify", true, "cannot skip TLS verification for a local APIService"),
+    );
+  }
+};
+
+function inRange(value: unknown, high: number, at: string, errors: Parameters<Check>[2]): void {
+  const number = Number(value ?? 0);
+  if (number <= 0 || number > high)
+    errors.push(fieldError.invalid(at, value ?? 0, `must be positive and less than ${high}`));
+}
+
+const evictionTarget: Check = (value, at, errors) => {
+  if (member(value, "pod") === undefined) errors.push(fieldError.invalid(at, "", "must specify one of: `pod`"));
+};
+
+/** Names equal the target pod's UID, so what a name lacks is said of both. */
+function uidName(name: string): string[] {
+  return dnsSubdomain(name);
+}
+
+const evictionName: Check = (object, _at, errors) => {
+  if (isUnset(valueAt(object, "metadata.name")))
+    errors.push(fieldError.invalid("metadata.name", "", "must equal spec.target.pod.uid"));
+};
+
+const taintKey: Check = text(labelKeyProblems);
+
+export const CLUSTER: RuleTable = {
+  "scheduling.k8s.io/PriorityClass": { state: priorityClass, update: priorityStays },
+  "scheduling.k8s.io/CompositePodGroup": {
+    state: fields({
+      spec: fields({
+        workloadRef: (value, at, errors) => {
+          if (value === undefined) errors.push(fieldError.required(at));
+        },
+        schedulingPolicy: oneMember("basic", "gang"),
+      }),
+    }),
+    update: immutable("spec.workloadRef", "spec.schedulingPolicy"),
+  },
+  "scheduling.k8s.io/PodGroup": {
+    state: fields({ spec: fields({ schedulingPolicy: oneMember("basic", "gang") }) }),
+    update: immutable("spec.schedulingPolicy"),
+  },
+  "scheduling.k8s.io/Workload": {
+    state: fields({
+      spec: (value, at, errors) => {
+        if (isUnset(member(value, "podGroupTemplates")) && isUnset(member(value, "compositePodGroupTemplates"))) {
+          errors.push(
+            fieldError.invalid(at, "", "must specify one of: `podGroupTemplates`, `compositePodGroupTemplates`"),
+          );
+        }
+      },
+    }),
+  },
+  "policy/PodDisruptionBudget": { name: pathSegment, state: fields({ spec: budgetSpec }) },
+  "coordination.k8s.io/Lease": { state: fields({ spec: leaseSpec }) },
+  "coordination.k8s.io/LeaseCandidate": {
+    name: candidateName,
+    state: fields({ spec: candidateSpec }),
+    update: immutable("spec.leaseName"),
+  },
+  "flowcontrol.apiserver.k8s.io/FlowSchema": { state: fields({ spec: flowSchemaSpec }) },
+  "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": { state: fields({ spec: priorityLevelSpec }) },
+  "node.k8s.io/RuntimeClass": { state: runtimeClass, update: immutable("handler") },
+  "apiregistration.k8s.io/APIService": { name: pathSegment, state: apiService },
+  "lifecycle.k8s.io/EvictionRequest": {
+    name: uidName,
+    state: (object, at, errors) => {
+      evictionName(object, at, errors);
+      fields({ spec: fields({ target: evictionTarget, requester: required(), intent: oneOf("Evict", "Withdrawn") }) })(
+        object,
+        at,
+        errors,
+      );
+    },
+    update: immutable("spec.target", "spec.requester"),
+  },
+  "lifecycle.k8s.io/Eviction": {
+    name: uidName,
+    state: (object, at, errors) => {
+      evictionName(object, at, errors);
+      fields({ spec: fields({ target: evictionTarget }) })(object, at, errors);
+    },
+    update: immutable("spec.target"),
+  },
+  "resource.k8s.io/DeviceTaintRule": {
+    state: fields({
+      spec: fields({ taint: fields({ key: taintKey, effect: oneOf("NoExecute", "NoSchedule", "None") }) }),
+    }),
+  },
+};
+
+/** Exactly one of these members. */
+function oneMember(...names: readonly string[]): Check {
+  return (value, at, errors) => {
+    if (names.filter((name) => member(value, name) !== undefined).length !== 1) {
+      errors.push(
+        fieldError.invalid(at, "", `must specify exactly one of: ${names.map((name) => `\`${name}\``).join(", ")}`),
+      );
+    }
+  };
+}

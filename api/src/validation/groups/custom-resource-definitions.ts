@@ -1,0 +1,227 @@
+import { type FieldError, fieldError } from "../../status/field-error.ts";
+import {
+  type Check,
+  child,
+  each,
+  element,
+  exactlyOneOf,
+  fields,
+  isUnset,
+  listOf,
+  member,
+  required,
+  text,
+  valueAt,
+} from "../check.ts";
+import { changed, immutableError, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
+import { dns1035Label, dnsSubdomain } from "../names.ts";
+import { structuralSchema } from "./structural-schema.ts";
+
+const APPROVAL = "api-approved.kubernetes.io";
+
+const nameMatches: Check = (object, _at, errors) => {
+  const name = valueAt(object, "metadata.name");
+  const required = `${String(valueAt(object, "spec.names.plural") ?? "")}.${String(valueAt(object, "spec.group") ?? "")}`;
+  if (!isUnset(name) && name !== required)
+    errors.push(fieldError.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'));
+};
+
+const group: Check = (value, at, errors) => {
+  if (isUnset(value)) return void errors.push(fieldError.required(at));
+  text(dnsSubdomain)(value, at, errors);
+  if (!String(value).includes("."))
+    errors.push(fieldError.invalid(at, value, "should be a domain with at least one dot"));
+};
+
+/** Go's parser of kinds takes them in lower case. */
+const kindName: Check = required((value, at, errors) => text(dns1035Label)(String(value).toLowerCase(), at, errors));
+
+const names: Check = fields({
+  plural: required(text(dns1035Label)),
+  singular: required(text(dns1035Label)),
+  kind: kindName,
+  listKind: kindName,
+  shortNames: each(text(dns1035Label)),
+  categories: each(text(dns1035Label)),
+});
+
+const COLUMN_TYPES = ["boolean", "date", "integer", "number", "string"] as const;
+
+const column: Check = fields({
+  name: required(),
+  type: (value, at, errors) => {
+    if (isUnset(value)) errors.push(fieldError.required(at, `must be one of ${COLUMN_TYPES.join(",")}`));
+    else if (!COLUMN_TYPES.includes(value as never))
+      errors.push(fieldError.invalid(at, value, `must be one of ${COLUMN_TYPES.join(",")}`));
+  },
+  jsonPath: required((value, at, errors) => {
+    if (!String(value).startsWith("."))
+      errors.push(fieldError.invalid(at, value, "must be a simple json path starting with ."));
+  }),
+});
+
+const scale: Check = fields({ specReplicasPath: pathBelow(".spec."), statusReplicasPath: pathBelow(".status.") });
+
+function pathBelow(prefix: string): Check {
+  return required((value, at, errors) => {
+    if (!String(value).startsWith(prefix))
+      errors.push(fieldError.invalid(at, value, `should be a json path under ${prefix.slice(0, -1)}`));
+  });
+}
+
+/** Fields that are the same in all versions are named where the internal type has them: at the top of spec. */
+function shared(versions: readonly unknown[], name: string): boolean {
+  const texts = versions.map((version) => JSON.stringify(member(version, name) ?? null));
+  return new Set(texts).size === 1;
+}
+
+const versions: Check = (spec, at, errors) => {
+  const list = listOf(member(spec, "versions"));
+  const stored = list.filter((version) => member(version, "storage") === true);
+  if (stored.length !== 1)
+    errors.push(
+      fieldError.invalid(child(at, "versions"), list, "must have exactly one version marked as storage version"),
+    );
+  const seen = new Set<unknown>();
+  list.forEach((version, index) => {
+    const here = element(child(at, "versions"), index);
+    required(text(dns1035Label))(member(version, "name"), child(here, "name"), errors);
+    if (seen.has(member(version, "name")))
+      errors.push(fieldError.invalid(child(at, "versions"), list, "must contain unique version names"));
+    seen.add(member(version, "name"));
+    versionSchema(version, list, index, at, errors);
+    const columns = shared(list, "additionalPrinterColumns")
+      ? child(at, "additionalPrinterColumns")
+      : child(here, "additionalPrinterColumns");
+    if (index === 0 || !shared(list, "additionalPrinterColumns"))
+      each(column)(member(version, "additionalPrinterColumns"), columns, errors);
+    const scaling = valueAt(version, "subresources.scale");
+    const subresources = shared(list, "subresources") ? child(at, "subresources") : child(here, "subresources");
+    if (scaling !== undefined && (index === 0 || !shared(list, "subresources")))
+      scale(scaling, child(subresources, "scale"), errors);
+  });
+};
+
+function versionSchema(
+  version: unknown,
+  list: readonly unknown[],
+  index: number,
+  at: string,
+  errors: FieldError[],
+): void {
+  const schema = valueAt(version, "schema.openAPIV3Schema");
+  const own = `${element(child(at, "versions"), index)}.schema.openAPIV3Schema`;
+  if (schema === undefined) return void errors.push(fieldError.required(own));
+  const common = shared(list, "schema");
+  if (!common || index === 0) structuralSchema(schema, common ? child(at, "validation.openAPIV3Schema") : own, errors);
+}
+
+const conversion: Check = (spec, at, errors) => {
+  const value = member(spec, "conversion");
+  if (value === undefined) return;
+  const strategy = member(value, "strategy");
+  const here = child(at, "conversion");
+  exactlyOneOf("None", "Webhook")(strategy, child(here, "strategy"), errors);
+  const [config, reviews] = [
+    valueAt(value, "webhook.clientConfig"),
+    listOf(valueAt(value, "webhook.conversionReviewVersions")),
+  ];
+  if (strategy === "Webhook") {
+    if (config === undefined)
+      errors.push(
+        fieldError.required(
+          child(here, "webhookClientConfig"),
+          "required when strategy is set to Webhook, but not allowed if it is not",
+        ),
+      );
+    if (reviews.length === 0) errors.push(fieldError.required(child(here, "conversionReviewVersions")));
+    else if (!reviews.some((one) => one === "v1" || one === "v1beta1")) {
+      errors.push(
+        fieldError.invalid(
+          child(here, "conversionReviewVersions"),
+          reviews,
+          "must include at least one of v1, v1beta1",
+        ),
+      );
+    }
+    return;
+  }
+  if (config !== undefined)
+    errors.push(
+      fieldError.forbidden(child(here, "webhookClientConfig"), "should not be set when strategy is not set to Webhook"),
+    );
+  if (reviews.length > 0)
+    errors.push(
+      fieldError.forbidden(
+        child(here, "conversionReviewVersions"),
+        "should not be set when strategy is not set to Webhook",
+      ),
+    );
+};
+
+const approval: Check = (object, _at, errors) => {
+  const groupName = String(valueAt(object, "spec.group") ?? "");
+  const isProtected =
+    groupName === "k8s.io" ||
+    groupName === "kubernetes.io" ||
+    groupName.endsWith(".k8s.io") ||
+    groupName.endsWith(".kubernetes.io");
+  if (!isProtected) return;
+  const at = element("metadata.annotations", APPROVAL);
+  const value = String(member(valueAt(object, "metadata.annotations"), APPROVAL) ?? "");
+  if (value === "") {
+    errors.push(
+      fieldError.required(
+        at,
+        `protected groups must have approval annotation "${APPROVAL}", see https://github.com/kubernetes/enhancements/pull/1111`,
+      ),
+    );
+  } else if (!value.startsWith("unapproved") && !/^https?:\/\/[^/]+/.test(value)) {
+    errors.push(
+      fieldError.invalid(
+        at,
+        value,
+        `protected groups must have approval annotation "${APPROVAL}" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111`,
+      ),
+    );
+  }
+};
+
+const storedVersions: Check = (object, _at, errors) => {
+  const stored = listOf(valueAt(object, "status.storedVersions"));
+  const at = "status.storedVersions";
+  if (stored.length === 0) errors.push(fieldError.invalid(at, stored, "must have at least one stored version"));
+  const versionNames = listOf(valueAt(object, "spec.versions")).map((version) => member(version, "name"));
+  stored.forEach((name, index) => {
+    if (!versionNames.includes(name))
+      errors.push(fieldError.invalid(element(at, index), name, "missing from spec.versions"));
+  });
+};
+
+const state: Check = (object, at, errors) => {
+  nameMatches(object, at, errors);
+  const spec = member(object, "spec");
+  const scope = member(spec, "scope");
+  group(member(spec, "group"), "spec.group", errors);
+  if (isUnset(scope)) errors.push(fieldError.required("spec.scope"));
+  else exactlyOneOf("Cluster", "Namespaced")(scope, "spec.scope", errors);
+  versions(spec, "spec", errors);
+  names(member(spec, "names"), "spec.names", errors);
+  conversion(spec, "spec", errors);
+  approval(object, at, errors);
+  storedVersions(object, at, errors);
+};
+
+/** The group and plural are fixed for ever; scope and kind once the names are established. */
+const identityStays: UpdateCheck = (next, old) => {
+  const conditions = listOf(valueAt(old, "status.conditions"));
+  const established = conditions.some(
+    (one) => member(one, "type") === "Established" && member(one, "status") === "True",
+  );
+  const paths = ["spec.group", "spec.names.plural", ...(established ? ["spec.scope", "spec.names.kind"] : [])];
+  return paths.filter((path) => changed(next, old, path)).map((path) => immutableError(next, path));
+};
+
+export const CUSTOM_RESOURCES: RuleTable = {
+  "apiextensions.k8s.io/CustomResourceDefinition": { state, update: identityStays },
+};

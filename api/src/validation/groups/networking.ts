@@ -1,0 +1,221 @@
+import { type FieldError, fieldError } from "../../status/field-error.ts";
+import {
+  type Check,
+  child,
+  each,
+  element,
+  exactlyOneOf,
+  fields,
+  isUnset,
+  listOf,
+  member,
+  oneOf,
+  optional,
+  port,
+  required,
+  text,
+  unlessUnset,
+  valueAt,
+} from "../check.ts";
+import { isIP } from "../ip-address.ts";
+import { immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
+import { labelSelector } from "../label-selectors.ts";
+import {
+  cidr,
+  dnsLabel,
+  dnsSubdomain,
+  ipAddress,
+  pathSegment,
+  portName,
+  serviceName,
+  wildcardSubdomain,
+} from "../names.ts";
+
+const backendService: Check = (value, at, errors) => {
+  fields({ name: required(text(serviceName)) })(value, at, errors);
+  const [name, number] = [valueAt(value, "port.name"), valueAt(value, "port.number")];
+  const here = child(at, "port");
+  if (isUnset(name) && isUnset(number)) errors.push(fieldError.required(here, "port name or number is required"));
+  else if (!isUnset(name) && !isUnset(number))
+    errors.push(fieldError.invalid(here, "", "cannot set both port name & port number"));
+  else if (isUnset(number)) text(portName)(name, child(here, "name"), errors);
+  else port(number, child(here, "number"), errors);
+};
+
+const backend: Check = (value, at, errors) => {
+  const [service, resource] = [member(value, "service"), member(value, "resource")];
+  if (service !== undefined && resource !== undefined)
+    errors.push(fieldError.invalid(at, "", "cannot set both resource and service backends"));
+  else if (resource !== undefined)
+    fields({ kind: required(), name: required() })(resource, child(at, "resource"), errors);
+  else if (service !== undefined) backendService(service, child(at, "service"), errors);
+  else errors.push(fieldError.required(at, "resource or service backend is required"));
+};
+
+const ingressPath: Check = (value, at, errors) => {
+  const type = member(value, "pathType");
+  const path = String(member(value, "path") ?? "");
+  if (type === undefined) errors.push(fieldError.required(child(at, "pathType"), "pathType must be specified"));
+  else exactlyOneOf("Exact", "ImplementationSpecific", "Prefix")(type, child(at, "pathType"), errors);
+  if (type === "Exact" || type === "Prefix") {
+    if (!path.startsWith("/")) errors.push(fieldError.invalid(child(at, "path"), path, "must be an absolute path"));
+    for (const bad of ["//", "/./", "/../", "%2f", "%2F"]) {
+      if (path.includes(bad)) errors.push(fieldError.invalid(child(at, "path"), path, `must not contain '${bad}'`));
+    }
+  } else if (path !== "" && !path.startsWith("/"))
+    errors.push(fieldError.invalid(child(at, "path"), path, "must be an absolute path"));
+  backend(member(value, "backend"), child(at, "backend"), errors);
+};
+
+const host: Check = unlessUnset((value, at, errors) => {
+  if (isIP(String(value)) !== 0) errors.push(fieldError.invalid(at, value, "must be a DNS name, not an IP address"));
+  text(String(value).includes("*") ? wildcardSubdomain : dnsSubdomain)(value, at, errors);
+});
+
+const ingressRule: Check = fields({
+  host,
+  http: optional((value, at, errors) => {
+    if (listOf(member(value, "paths")).length === 0) errors.push(fieldError.required(child(at, "paths")));
+    fields({ paths: each(ingressPath) })(value, at, errors);
+  }),
+});
+
+const ingressSpec: Check = (value, at, errors) => {
+  if (isUnset(member(value, "rules")) && member(value, "defaultBackend") === undefined) {
+    errors.push(fieldError.invalid(at, value ?? null, "either `defaultBackend` or `rules` must be specified"));
+  }
+  fields({
+    defaultBackend: optional(backend),
+    rules: each(ingressRule),
+    tls: each(fields({ hosts: each(host), secretName: unlessUnset(text(dnsSubdomain)) })),
+    ingressClassName: optional(text(dnsSubdomain)),
+  })(value, at, errors);
+};
+
+const controllerName: Check = required((value, at, errors) => {
+  const name = String(value);
+  if (name.length > 250) errors.push(fieldError.tooLong(at, 250));
+  if (!name.includes("/") || name.split("/").some((part) => part === "")) {
+    errors.push(fieldError.invalid(at, value, 'must be a domain-prefixed path (such as "acme.io/foo")'));
+  }
+});
+
+const parameters: Check = (value, at, errors) => {
+  fields({ kind: required(), name: required(), scope: oneOf("Cluster", "Namespace") })(value, at, errors);
+  const [scope, namespace] = [member(value, "scope"), member(value, "namespace")];
+  if (scope === "Namespace" && isUnset(namespace))
+    errors.push(fieldError.required(child(at, "namespace"), "`parameters.scope` is set to 'Namespace'"));
+  if (scope === "Cluster" && !isUnset(namespace))
+    errors.push(fieldError.forbidden(child(at, "namespace"), "`parameters.scope` is set to 'Cluster'"));
+};
+
+const policyPort: Check = (value, at, errors) => {
+  const [number, end] = [member(value, "port"), member(value, "endPort")];
+  exactlyOneOf("SCTP", "TCP", "UDP")(member(value, "protocol"), child(at, "protocol"), errors);
+  if (typeof number === "number") {
+    port(number, child(at, "port"), errors);
+    if (end !== undefined && Number(end) < number)
+      errors.push(fieldError.invalid(child(at, "endPort"), end, "must be greater than or equal to `port`"));
+  } else if (typeof number === "string") {
+    text(portName)(number, child(at, "port"), errors);
+    if (end !== undefined)
+      errors.push(fieldError.invalid(child(at, "endPort"), end, "may not be specified when `port` is non-numeric"));
+  } else if (end !== undefined)
+    errors.push(fieldError.invalid(child(at, "endPort"), end, "may not be specified when `port` is not specified"));
+};
+
+const peer: Check = (value, at, errors) => {
+  const selectors = ["podSelector", "namespaceSelector"].filter((name) => member(value, name) !== undefined);
+  const block = member(value, "ipBlock");
+  fields({
+    podSelector: optional(labelSelector),
+    namespaceSelector: optional(labelSelector),
+    ipBlock: optional(fields({ cidr: required(text(cidr)), except: each(text(cidr)) })),
+  })(value, at, errors);
+  if (selectors.length === 0 && block === undefined) errors.push(fieldError.required(at, "must specify a peer"));
+  if (selectors.length > 0 && block !== undefined)
+    errors.push(fieldError.forbidden(at, "may not specify both ipBlock and another peer"));
+};
+
+const networkPolicySpec: Check = fields({
+  podSelector: labelSelector,
+  ingress: each(fields({ ports: each(policyPort), from: each(peer) })),
+  egress: each(fields({ ports: each(policyPort), to: each(peer) })),
+  policyTypes: (value, at, errors) => {
+    if (listOf(value).length > 2)
+      errors.push(fieldError.invalid(at, value, "may not specify more than two policyTypes"));
+    each(exactlyOneOf("Egress", "Ingress"))(value, at, errors);
+  },
+});
+
+const parentReference: Check = (value, at, errors) => {
+  if (value === undefined) return void errors.push(fieldError.required(at));
+  fields({ resource: required(text(pathSegment)), name: required(text(pathSegment)) })(value, at, errors);
+};
+
+/** Ranges can be added once, for the other family, but the first stays. */
+const rangesStay: UpdateCheck = (next, old) => {
+  const at = "spec.cidrs";
+  const [now, before] = [listOf(valueAt(next, at)), listOf(valueAt(old, at))];
+  const errors: FieldError[] = [];
+  before.forEach((range, index) => {
+    if (now[index] !== range)
+      errors.push(fieldError.invalid(element(at, index), now[index] ?? null, "field is immutable"));
+  });
+  return errors;
+};
+
+const addressName = (name: string): string[] => ipAddress(name);
+
+export const NETWORKING: RuleTable = {
+  "networking.k8s.io/Ingress": { state: fields({ spec: ingressSpec }) },
+  "networking.k8s.io/IngressClass": {
+    state: fields({ spec: fields({ controller: controllerName, parameters: optional(parameters) }) }),
+    update: immutable("spec.controller"),
+  },
+  "networking.k8s.io/IPAddress": {
+    name: addressName,
+    state: fields({ spec: fields({ parentRef: parentReference }) }),
+    update: immutable("spec.parentRef"),
+  },
+  "networking.k8s.io/NetworkPolicy": { state: fields({ spec: networkPolicySpec }) },
+  "networking.k8s.io/ServiceCIDR": {
+    state: fields({
+      spec: fields({
+        cidrs: (value, at, errors) => {
+          if (listOf(value).length === 0) errors.push(fieldError.required(at, "at least one CIDR required"));
+          if (listOf(value).length > 2) errors.push(fieldError.invalid(at, value, "may only hold up to 2 values"));
+          each(text(cidr))(value, at, errors);
+        },
+      }),
+    }),
+    updateState: () => [],
+    update: rangesStay,
+  },
+  "discovery.k8s.io/EndpointSlice": {
+    state: fields({
+      addressType: (value, at, errors) => {
+        if (isUnset(value)) errors.push(fieldError.required(at));
+        else exactlyOneOf("FQDN", "IPv4", "IPv6")(value, at, errors);
+      },
+      endpoints: each(
+        fields({
+          addresses: (value, at, errors) => {
+            if (listOf(value).length === 0) errors.push(fieldError.required(at, "must contain at least 1 address"));
+            if (listOf(value).length > 100) errors.push(fieldError.tooMany(at, listOf(value).length, 100));
+          },
+          hostname: unlessUnset(text(dnsLabel)),
+        }),
+      ),
+      ports: each(
+        fields({
+          name: unlessUnset(text(dnsLabel)),
+          protocol: optional(exactlyOneOf("SCTP", "TCP", "UDP")),
+          port: optional(port),
+        }),
+      ),
+    }),
+    updateState: () => [],
+    update: immutable("addressType"),
+  },
+};

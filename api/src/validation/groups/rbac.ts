@@ -1,0 +1,84 @@
+import { fieldError } from "../../status/field-error.ts";
+import { type Check, child, each, exactlyOneOf, fields, isUnset, listOf, member, required, text } from "../check.ts";
+import { immutable, type KindRules, type RuleTable } from "../kind-rules.ts";
+import { labelSelector } from "../label-selectors.ts";
+import { dnsSubdomain, pathSegment } from "../names.ts";
+
+const RBAC_GROUP = "rbac.authorization.k8s.io";
+
+function policyRule(namespaced: boolean): Check {
+  return (value, at, errors) => {
+    const has = (name: string): boolean => listOf(member(value, name)).length > 0;
+    if (!has("verbs")) errors.push(fieldError.required(child(at, "verbs"), "verbs must contain at least one value"));
+    if (has("nonResourceURLs")) {
+      if (namespaced) {
+        errors.push(
+          fieldError.invalid(
+            child(at, "nonResourceURLs"),
+            member(value, "nonResourceURLs"),
+            "namespaced rules cannot apply to non-resource URLs",
+          ),
+        );
+      }
+      if (has("apiGroups") || has("resources") || has("resourceNames")) {
+        errors.push(
+          fieldError.invalid(
+            child(at, "nonResourceURLs"),
+            member(value, "nonResourceURLs"),
+            "rules cannot apply to both regular resources and non-resource URLs",
+          ),
+        );
+      }
+      return;
+    }
+    if (!has("apiGroups"))
+      errors.push(fieldError.required(child(at, "apiGroups"), "resource rules must supply at least one api group"));
+    if (!has("resources"))
+      errors.push(fieldError.required(child(at, "resources"), "resource rules must supply at least one resource"));
+  };
+}
+
+const SUBJECTS: Readonly<Record<string, string>> = { ServiceAccount: "", User: RBAC_GROUP, Group: RBAC_GROUP };
+
+function subject(namespaced: boolean): Check {
+  return (value, at, errors) => {
+    const [kind, group] = [String(member(value, "kind") ?? ""), String(member(value, "apiGroup") ?? "")];
+    if (isUnset(member(value, "name"))) errors.push(fieldError.required(child(at, "name")));
+    const expected = SUBJECTS[kind];
+    if (expected === undefined)
+      return void errors.push(fieldError.notSupported(child(at, "kind"), kind, Object.keys(SUBJECTS)));
+    if (group !== expected) errors.push(fieldError.notSupported(child(at, "apiGroup"), group, [expected]));
+    if (kind !== "ServiceAccount") return;
+    if (!isUnset(member(value, "name"))) text(dnsSubdomain)(member(value, "name"), child(at, "name"), errors);
+    if (!namespaced && isUnset(member(value, "namespace"))) errors.push(fieldError.required(child(at, "namespace")));
+  };
+}
+
+function binding(namespaced: boolean): KindRules {
+  const kinds = namespaced ? ["Role", "ClusterRole"] : ["ClusterRole"];
+  const roleRef = fields({
+    apiGroup: (value, at, errors) => {
+      if (value !== RBAC_GROUP) errors.push(fieldError.notSupported(at, value ?? "", [RBAC_GROUP]));
+    },
+    kind: exactlyOneOf(...kinds),
+    name: required(text(pathSegment)),
+  });
+  return {
+    name: pathSegment,
+    state: fields({ roleRef, subjects: each(subject(namespaced)) }),
+    update: immutable("roleRef"),
+  };
+}
+
+export const RBAC: RuleTable = {
+  [`${RBAC_GROUP}/Role`]: { name: pathSegment, state: fields({ rules: each(policyRule(true)) }) },
+  [`${RBAC_GROUP}/ClusterRole`]: {
+    name: pathSegment,
+    state: fields({
+      rules: each(policyRule(false)),
+      aggregationRule: fields({ clusterRoleSelectors: each(labelSelector) }),
+    }),
+  },
+  [`${RBAC_GROUP}/RoleBinding`]: binding(true),
+  [`${RBAC_GROUP}/ClusterRoleBinding`]: binding(false),
+};

@@ -1,0 +1,46 @@
+import { labelKeyProblems, labelValueProblems } from "../selectors/label-syntax.ts";
+import { type FieldError, fieldError } from "../status/field-error.ts";
+import { type Check, child, each, element, entriesOf, fields, isUnset, listOf, member, text } from "./check.ts";
+
+const matchLabels: Check = (value, at, errors) => {
+  for (const [key, label] of entriesOf(value)) {
+    for (const problem of labelKeyProblems(key)) errors.push(fieldError.invalid(at, key, problem));
+    for (const problem of labelValueProblems(String(label)))
+      errors.push(fieldError.invalid(element(at, key), label, problem));
+  }
+};
+
+const expression: Check = (value, at, errors) => {
+  const operator = String(member(value, "operator") ?? "");
+  const values = listOf(member(value, "values"));
+  if (operator === "In" || operator === "NotIn") {
+    if (values.length === 0)
+      errors.push(fieldError.required(child(at, "values"), "must be specified when `operator` is 'In' or 'NotIn'"));
+  } else if (operator === "Exists" || operator === "DoesNotExist") {
+    if (values.length > 0)
+      errors.push(
+        fieldError.forbidden(child(at, "values"), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+      );
+  } else errors.push(fieldError.invalid(child(at, "operator"), operator, "not a valid selector operator"));
+  text(labelKeyProblems)(member(value, "key"), child(at, "key"), errors);
+  each(text(labelValueProblems))(values, child(at, "values"), errors);
+};
+
+/** metav1.LabelSelector. */
+export const labelSelector: Check = fields({ matchLabels, matchExpressions: each(expression) });
+
+/** A selector that must be there and select something. */
+export const nonEmptySelector: Check = (value, at, errors) => {
+  if (value === undefined) return void errors.push(fieldError.required(at));
+  labelSelector(value, at, errors);
+  if (isEmptySelector(value)) errors.push(fieldError.invalid(at, value, "empty selector is invalid for deployment"));
+};
+
+export function isEmptySelector(value: unknown): boolean {
+  return isUnset(member(value, "matchLabels")) && isUnset(member(value, "matchExpressions"));
+}
+
+/** A collection of errors with `at` put before their fields. */
+export function prefixed(errors: readonly FieldError[], at: string): FieldError[] {
+  return errors.map((error) => ({ ...error, field: child(at, error.field) }));
+}

@@ -1,0 +1,104 @@
+import { isIP } from "./ip-address.ts";
+
+/** The forms of names, in upstream's words. Each returns what is wrong; nothing means valid. */
+
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const DNS1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const C_IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
+const PORT_NAME = /^[-a-z0-9]+$/;
+
+const LABEL_MESSAGE =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const SUBDOMAIN_MESSAGE =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const DNS1035_MESSAGE =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+const CONFIG_KEY_MESSAGE =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+
+export function dnsLabel(value: string): string[] {
+  return [...longerThan(value, 63), ...(LABEL.test(value) ? [] : [LABEL_MESSAGE])];
+}
+
+export function dnsSubdomain(value: string): string[] {
+  return [...longerThan(value, 253), ...(SUBDOMAIN.test(value) ? [] : [SUBDOMAIN_MESSAGE])];
+}
+
+export function dns1035Label(value: string): string[] {
+  return [...longerThan(value, 63), ...(DNS1035.test(value) ? [] : [DNS1035_MESSAGE])];
+}
+
+function longerThan(value: string, limit: number): string[] {
+  return value.length > limit ? [`must be no more than ${limit} characters`] : [];
+}
+
+/** A name that can stand in a URL path. */
+export function pathSegment(value: string): string[] {
+  if (value === "." || value === "..") return [`may not be '${value}'`];
+  return ["/", "%"]
+    .filter((character) => value.includes(character))
+    .map((character) => `may not contain '${character}'`);
+}
+
+/** Service names since 1.34: a label without dots that may begin with a digit. */
+export function serviceName(value: string): string[] {
+  return value.includes(".") ? ["must not contain dots"] : dnsLabel(value);
+}
+
+export function configMapKey(value: string): string[] {
+  const problems = longerThan(value, 253);
+  if (!CONFIG_KEY.test(value)) problems.push(CONFIG_KEY_MESSAGE);
+  if (value === "." || value === "..") problems.push(`must not be '${value}'`);
+  else if (value.startsWith("..")) problems.push("must not start with '..'");
+  return problems;
+}
+
+export function environmentName(value: string): string[] {
+  const printable = value !== "" && [...value].every((one) => one > "\x1f" && one < "\x7f" && one !== "=");
+  return printable
+    ? []
+    : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
+}
+
+export function cIdentifier(value: string): string[] {
+  return C_IDENTIFIER.test(value)
+    ? []
+    : [
+        "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
+      ];
+}
+
+/** A named port: at most 15 lower case alphanumerics and dashes with one letter at least. */
+export function portName(value: string): string[] {
+  const problems: string[] = [];
+  if (value.length > 15) problems.push("must be no more than 15 characters");
+  if (!PORT_NAME.test(value)) problems.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
+  if (!/[a-z]/.test(value)) problems.push("must contain at least one letter (a-z)");
+  if (value.includes("--")) problems.push("must not contain consecutive hyphens");
+  if (value.startsWith("-") || value.endsWith("-")) problems.push("must not begin or end with a hyphen");
+  return problems;
+}
+
+export function ipAddress(value: string): string[] {
+  return isIP(value) === 0 ? ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"] : [];
+}
+
+export function cidr(value: string): string[] {
+  const [address = "", bits = "", ...rest] = value.split("/");
+  const family = isIP(address);
+  const valid =
+    family !== 0 && rest.length === 0 && /^(0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+  return valid ? [] : ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"];
+}
+
+/** "*.example.com". */
+export function wildcardSubdomain(value: string): string[] {
+  const valid = value.startsWith("*.") && SUBDOMAIN.test(value.slice(2)) && value.length <= 253;
+  return valid
+    ? []
+    : [
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+      ];
+}

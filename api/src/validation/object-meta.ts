@@ -1,0 +1,142 @@
+import type { ObjectMeta, OwnerReference } from "../../generated/types/meta-v1.ts";
+import type { Unstructured } from "../object.ts";
+import { jsonEqual } from "../patch/json-equal.ts";
+import { labelKeyProblems, labelValueProblems } from "../selectors/label-syntax.ts";
+import { type FieldError, fieldError } from "../status/field-error.ts";
+import type { Check, Problems } from "./check.ts";
+import { dnsSubdomain } from "./names.ts";
+
+const MAX_ANNOTATION_BYTES = 262_144;
+const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+
+/** metadata of an object to be created. */
+export function validateMeta(object: Unstructured, nameProblems: Problems = dnsSubdomain): FieldError[] {
+  const meta = object.metadata ?? {};
+  const errors = nameErrors(meta, nameProblems);
+  if (Number(meta.generation ?? 0) < 0) {
+    errors.push(fieldError.invalid("metadata.generation", meta.generation, "must be greater than or equal to 0"));
+  }
+  return [...errors, ...contentErrors(meta)];
+}
+
+function nameErrors({ name = "", generateName = "" }: ObjectMeta, problems: Problems): FieldError[] {
+  const errors: FieldError[] = [];
+  if (generateName !== "") {
+    for (const problem of problems(maskTrailingDash(generateName))) {
+      errors.push(fieldError.invalid("metadata.generateName", generateName, problem));
+    }
+  }
+  if (name === "") errors.push(fieldError.required("metadata.name", "name or generateName is required"));
+  else for (const problem of problems(name)) errors.push(fieldError.invalid("metadata.name", name, problem));
+  return errors;
+}
+
+/** A prefix may end in a dash where the name may not. */
+function maskTrailingDash(prefix: string): string {
+  return prefix.length > 1 && prefix.endsWith("-") ? `${prefix.slice(0, -2)}a` : prefix;
+}
+
+function contentErrors(meta: ObjectMeta): FieldError[] {
+  const errors: FieldError[] = [];
+  labels(meta.labels, "metadata.labels", errors);
+  annotations(meta.annotations, "metadata.annotations", errors);
+  errors.push(...ownerErrors(meta.ownerReferences ?? []), ...finalizerErrors(meta.finalizers ?? []));
+  return errors;
+}
+
+/** A map of labels; errors carry no key in their field, as upstream's. */
+export const labels: Check = (value, at, errors) => {
+  for (const [key, text] of Object.entries((value ?? {}) as Record<string, string>)) {
+    for (const problem of labelKeyProblems(key)) errors.push(fieldError.invalid(at, key, problem));
+    for (const problem of labelValueProblems(text)) errors.push(fieldError.invalid(at, text, problem));
+  }
+};
+
+/** Keys are qualified names whose case does not matter; keys and values together are at most 256 KiB. */
+export const annotations: Check = (value, at, errors) => {
+  let size = 0;
+  for (const [key, text] of Object.entries((value ?? {}) as Record<string, string>)) {
+    for (const problem of labelKeyProblems(key.toLowerCase())) errors.push(fieldError.invalid(at, key, problem));
+    size += byteLength(key) + byteLength(text);
+  }
+  if (size > MAX_ANNOTATION_BYTES) errors.push(fieldError.tooLong(at, MAX_ANNOTATION_BYTES));
+};
+
+/** Length in UTF-8. */
+export function byteLength(text: string): number {
+  return text.length < 1024 && !/[^\x00-\x7f]/.test(text) ? text.length : new TextEncoder().encode(text).length;
+}
+
+function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
+  const errors = owners.flatMap((owner, index) => ownerError(owner, `metadata.ownerReferences[${index}]`));
+  const controllers = owners.filter((owner) => owner.controller === true);
+  if (controllers.length > 1) {
+    const [first, second] = controllers as [OwnerReference, OwnerReference];
+    const why = `Only one reference can have Controller set to true. Found "true" in references for ${first.kind}/${first.name} and ${second.kind}/${second.name}`;
+    errors.push(fieldError.invalid("metadata.ownerReferences", owners, why));
+  }
+  return errors;
+}
+
+function ownerError(owner: OwnerReference, at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const apiVersion = owner.apiVersion ?? "";
+  if (apiVersion.split("/").length > 2) {
+    errors.push(fieldError.invalid(`${at}.apiVersion`, apiVersion, "must be <group>/<version> or <version>"));
+  }
+  for (const name of ["apiVersion", "kind", "name", "uid"] as const) {
+    if ((owner[name] ?? "") === "") errors.push(fieldError.required(`${at}.${name}`, "must not be empty"));
+  }
+  if (owner.kind === "Event" && (apiVersion === "v1" || apiVersion.startsWith("events.k8s.io/"))) {
+    const kind = apiVersion.includes("/") ? apiVersion : `/${apiVersion}`;
+    errors.push(fieldError.invalid(at, owner, `${kind}, Kind=Event is disallowed from being an owner`));
+  }
+  return errors;
+}
+
+function finalizerErrors(finalizers: readonly string[]): FieldError[] {
+  const errors = finalizers.flatMap((finalizer, index) => finalizerError(finalizer, index));
+  if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
+    const why = "finalizer orphan and foregroundDeletion cannot be both set";
+    errors.push(fieldError.invalid("metadata.finalizers", finalizers, why));
+  }
+  return errors;
+}
+
+function finalizerError(finalizer: string, index: number): FieldError[] {
+  const problems = labelKeyProblems(finalizer);
+  const errors = problems.map((problem) => fieldError.invalid("metadata.finalizers", finalizer, problem));
+  if (errors.length > 0 || finalizer.includes("/") || STANDARD_FINALIZERS.has(finalizer)) return errors;
+  const why = "name is neither a standard finalizer name nor is it fully qualified";
+  return [fieldError.invalid(`metadata.finalizers[${index}]`, finalizer, why)];
+}
+
+const IMMUTABLE = [
+  "name",
+  "namespace",
+  "uid",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+] as const;
+
+/** metadata of an update. */
+export function validateMetaUpdate(next: Unstructured, old: Unstructured): FieldError[] {
+  const [meta, before] = [next.metadata ?? {}, old.metadata ?? {}];
+  const errors: FieldError[] = [];
+  const added = (meta.finalizers ?? []).filter((finalizer) => !(before.finalizers ?? []).includes(finalizer));
+  if (before.deletionTimestamp && added.length > 0) {
+    const list = added.map((finalizer) => `"${finalizer}"`).join(", ");
+    const why = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`;
+    errors.push(fieldError.forbidden("metadata.finalizers", why));
+  }
+  if (Number(meta.generation ?? 0) < Number(before.generation ?? 0)) {
+    errors.push(fieldError.invalid("metadata.generation", meta.generation, "must not be decremented"));
+  }
+  for (const name of IMMUTABLE) {
+    if (!jsonEqual(meta[name] ?? null, before[name] ?? null)) {
+      errors.push(fieldError.invalid(`metadata.${name}`, meta[name], "field is immutable"));
+    }
+  }
+  return [...errors, ...contentErrors(meta)];
+}

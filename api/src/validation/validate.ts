@@ -1,0 +1,39 @@
+import type { Unstructured } from "../object.ts";
+import type { GroupVersionKind } from "../schema.ts";
+import type { FieldError } from "../status/field-error.ts";
+import { run } from "./check.ts";
+import type { KindRules } from "./kind-rules.ts";
+import { validateMeta, validateMetaUpdate } from "./object-meta.ts";
+import { rulesOf } from "./rules.ts";
+
+/**
+ * Checks an object about to be created, after defaulting and strategy (so names are generated and status is cleared).
+ * Kinds without rules of their own get the checks of metadata only.
+ * @returns All refused fields in upstream's order; empty means valid.
+ */
+export function validateCreate(kind: GroupVersionKind, object: Unstructured): readonly FieldError[] {
+  const rules = rulesOf(kind);
+  const meta = rules.hasMeta === false ? [] : validateMeta(object, rules.name);
+  return [...meta, ...stateErrors(rules, object), ...(rules.create === undefined ? [] : run(rules.create, object))];
+}
+
+/**
+ * Checks an update of `old` to `next` through the main endpoint (`subresource` "") or a subresource such as "status".
+ * @returns All refused fields in upstream's order; empty means valid.
+ */
+export function validateUpdate(
+  kind: GroupVersionKind,
+  next: Unstructured,
+  old: Unstructured,
+  subresource: string,
+): readonly FieldError[] {
+  const rules = rulesOf(kind);
+  const meta = validateMetaUpdate(next, old);
+  if (subresource !== "") return [...meta, ...(rules.subresources?.[subresource]?.(next, old, { kind }) ?? [])];
+  const state = rules.updateState?.(next, old, { kind }) ?? stateErrors(rules, next);
+  return [...meta, ...state, ...(rules.update?.(next, old, { kind }) ?? [])];
+}
+
+function stateErrors(rules: KindRules, object: Unstructured): readonly FieldError[] {
+  return rules.state === undefined ? [] : run(rules.state, object);
+}
