@@ -1,7 +1,10 @@
+import type { Unstructured } from "../../object.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import { type Check, isUnset, valueAt } from "../check.ts";
 import { changed, type KindRules, type UpdateCheck } from "../kind-rules.ts";
+import { pathSegment } from "../names.ts";
+import { validateMeta } from "../object-meta.ts";
 
 /** Where an event's fields are in the two API groups that serve events; errors name core's. */
 interface Names {
@@ -20,7 +23,11 @@ function namespaceError(object: unknown, { subject }: Names): FieldError[] {
   return matches ? [] : [fieldError.invalid("involvedObject.namespace", about, "does not match event.namespace")];
 }
 
-const legacyState: Check = (object, _at, errors) => void errors.push(...namespaceError(object, LEGACY));
+/** A wrong namespace hides everything else, even the lack of a name. */
+const legacyState: Check = (object, _at, errors) => {
+  const wrong = namespaceError(object, LEGACY);
+  errors.push(...(wrong.length > 0 ? wrong : validateMeta(object as Unstructured, pathSegment)));
+};
 
 const LIMITS = { reportingInstance: 128, action: 128, reason: 128, note: 1024 } as const;
 
@@ -60,6 +67,5 @@ const newUpdate: UpdateCheck = (next, old) => {
   return errors;
 };
 
-/** Core events are taken under any name, even none that others could have. */
 export const event: KindRules = { hasMeta: false, state: legacyState };
 export const newEvent: KindRules = { state: newState, create: newCreate, updateState: () => [], update: newUpdate };

@@ -1,3 +1,4 @@
+import { jsonEqual } from "../../patch/json-equal.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
@@ -17,6 +18,7 @@ import {
   unlessUnset,
   valueAt,
 } from "../check.ts";
+import { isIP } from "../ip-address.ts";
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { cidr, dnsLabel, dnsSubdomain, ipAddress, serviceName } from "../names.ts";
 import { labels } from "../object-meta.ts";
@@ -159,24 +161,45 @@ const spec: Check = (value, at, errors) => {
   externalTraffic(value, at, errors);
 };
 
+/** clusterIP and clusterIPs[0] say the same; who changes only the first means both. */
+function addressesOf(next: unknown, old: unknown): readonly unknown[] {
+  const [single, list] = [valueAt(next, "spec.clusterIP"), listOf(valueAt(next, "spec.clusterIPs"))];
+  const onlySingle =
+    single !== valueAt(old, "spec.clusterIP") && jsonEqual(list, listOf(valueAt(old, "spec.clusterIPs")));
+  return onlySingle && !isUnset(single) ? [single, ...list.slice(1)] : list;
+}
+
 /** Primary address and family stay once set, as long as the type needs an address. */
 const addressesStay: UpdateCheck = (next, old) => {
   const errors: FieldError[] = [];
   if (valueAt(next, "spec.type") === "ExternalName" || valueAt(old, "spec.type") === "ExternalName") return errors;
   const at = "spec.clusterIPs";
-  const [now, before] = [listOf(valueAt(next, at)), listOf(valueAt(old, at))];
-  const primary = now[0] ?? valueAt(next, "spec.clusterIP");
-  if (before[0] !== undefined && primary !== before[0]) {
+  const [now, before] = [addressesOf(next, old), listOf(valueAt(old, at))];
+  const single = valueAt(next, "spec.clusterIP");
+  if (!isUnset(single) && now.length > 0 && now[0] !== single) {
+    return [fieldError.invalid(at, now, "first value must match `clusterIP`")];
+  }
+  if (before[0] !== undefined && now[0] !== before[0]) {
     errors.push(
       fieldError.invalid(
         `${at}[0]`,
         now,
-        primary === undefined ? "primary clusterIP can not be unset" : "may not change once set",
+        now[0] === undefined ? "primary clusterIP can not be unset" : "may not change once set",
       ),
     );
   }
-  return errors;
+  return [...errors, ...familiesFit(now, listOf(valueAt(next, "spec.ipFamilies")))];
 };
+
+/** Each address is of the family that stands at its place. */
+function familiesFit(addresses: readonly unknown[], families: readonly unknown[]): FieldError[] {
+  return addresses.flatMap((address, index) => {
+    const family = isIP(String(address));
+    if (family === 0 || families[index] === undefined || families[index] === `IPv${family}`) return [];
+    const why = `expected an ${String(families[index])} value as indicated by \`ipFamilies[${index}]\``;
+    return [fieldError.invalid(`spec.clusterIPs[${index}]`, addresses, why)];
+  });
+}
 
 const healthPortStays: UpdateCheck = (next, old) => {
   const needs = (service: unknown): boolean =>

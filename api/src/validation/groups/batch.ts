@@ -120,7 +120,10 @@ const jobStays: UpdateCheck = (next, old) => {
   const errors: FieldError[] = JOB_FIXED.filter(
     (name) => changed(next, old, `spec.${name}`) && !elasticCompletions(name, next),
   ).map((name) => immutableError(next, `spec.${name}`));
-  if (!jsonEqual(template(next, old), template(old, old))) errors.push(immutableError(next, "spec.template"));
+  const suspended = isSuspended(old);
+  const at = suspended ? "spec.template.spec" : "spec.template";
+  const part = (object: unknown): unknown => (suspended ? withoutScheduling(valueAt(object, at)) : valueAt(object, at));
+  if (!jsonEqual(part(next), part(old))) errors.push(immutableError(next, at));
   return errors;
 };
 
@@ -134,12 +137,9 @@ function elasticCompletions(name: string, next: unknown): boolean {
   );
 }
 
-function template(object: unknown, old: unknown): unknown {
-  const value = (valueAt(object, "spec.template") ?? {}) as Values;
-  if (!isSuspended(old)) return value;
-  const spec = Object.entries((value["spec"] ?? {}) as Values).filter(([name]) => !SCHEDULING.includes(name as never));
-  const { labels: _labels, annotations: _annotations, ...metadata } = (value["metadata"] ?? {}) as Values;
-  return { ...value, metadata, spec: Object.fromEntries(spec) };
+function withoutScheduling(spec: unknown): Values {
+  const kept = Object.entries((spec ?? {}) as Values).filter(([name]) => !SCHEDULING.includes(name as never));
+  return Object.fromEntries(kept);
 }
 
 const schedule: Check = (value, at, errors) => {

@@ -209,11 +209,11 @@ export const CLUSTER: RuleTable = {
         schedulingPolicy: oneMember("basic", "gang"),
       }),
     }),
-    update: immutable("spec.workloadRef", "spec.schedulingPolicy"),
+    update: immutable("spec.workloadRef", "spec.priority", "spec.preemptionPolicy"),
   },
   "scheduling.k8s.io/PodGroup": {
     state: fields({ spec: fields({ schedulingPolicy: oneMember("basic", "gang") }) }),
-    update: immutable("spec.schedulingPolicy"),
+    update: immutable("spec.workloadRef", "spec.priority", "spec.preemptionPolicy"),
   },
   "scheduling.k8s.io/Workload": {
     state: fields({
@@ -241,11 +241,9 @@ export const CLUSTER: RuleTable = {
     name: uidName,
     state: (object, at, errors) => {
       evictionName(object, at, errors);
-      fields({ spec: fields({ target: evictionTarget, requester: required(), intent: oneOf("Evict", "Withdrawn") }) })(
-        object,
-        at,
-        errors,
-      );
+      fields({
+        spec: fields({ target: evictionTarget, requester: required(), intent: oneOf("Eviction", "Withdrawn") }),
+      })(object, at, errors);
     },
     update: immutable("spec.target", "spec.requester"),
   },

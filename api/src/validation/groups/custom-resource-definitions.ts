@@ -190,7 +190,8 @@ const approval: Check = (object, _at, errors) => {
 const storedVersions: Check = (object, _at, errors) => {
   const stored = listOf(valueAt(object, "status.storedVersions"));
   const at = "status.storedVersions";
-  if (stored.length === 0) errors.push(fieldError.invalid(at, stored, "must have at least one stored version"));
+  if (stored.length === 0)
+    errors.push(fieldError.invalid(at, valueAt(object, at) ?? null, "must have at least one stored version"));
   const versionNames = listOf(valueAt(object, "spec.versions")).map((version) => member(version, "name"));
   stored.forEach((name, index) => {
     if (!versionNames.includes(name))
@@ -199,7 +200,6 @@ const storedVersions: Check = (object, _at, errors) => {
 };
 
 const state: Check = (object, at, errors) => {
-  nameMatches(object, at, errors);
   const spec = member(object, "spec");
   const scope = member(spec, "scope");
   group(member(spec, "group"), "spec.group", errors);
@@ -223,5 +223,5 @@ const identityStays: UpdateCheck = (next, old) => {
 };
 
 export const CUSTOM_RESOURCES: RuleTable = {
-  "apiextensions.k8s.io/CustomResourceDefinition": { state, update: identityStays },
+  "apiextensions.k8s.io/CustomResourceDefinition": { create: nameMatches, state, update: identityStays },
 };

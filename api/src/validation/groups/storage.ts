@@ -1,4 +1,3 @@
-import { jsonEqual } from "../../patch/json-equal.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
@@ -9,6 +8,7 @@ import {
   entriesOf,
   fields,
   isUnset,
+  listOf,
   member,
   optional,
   optionalOneOf,
@@ -17,7 +17,7 @@ import {
   unlessUnset,
   valueAt,
 } from "../check.ts";
-import { immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
+import { changed, immutable, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
 import { dnsSubdomain } from "../names.ts";
 
@@ -50,23 +50,38 @@ const attachmentSpec: Check = (value, at, errors) => {
 };
 
 /** The parameters are what the class means. */
-const classStays: UpdateCheck = (next, old) => {
-  const errors = jsonEqual(valueAt(next, "parameters") ?? null, valueAt(old, "parameters") ?? null)
-    ? []
-    : [fieldError.forbidden("parameters", "updates to parameters are forbidden.")];
-  for (const name of ["provisioner"]) {
-    if (valueAt(next, name) !== valueAt(old, name))
-      errors.push(fieldError.forbidden(name, `updates to ${name} are forbidden.`));
-  }
-  if (valueAt(next, "reclaimPolicy") !== valueAt(old, "reclaimPolicy")) {
-    errors.push(fieldError.forbidden("reclaimPolicy", "updates to reclaimPolicy are forbidden."));
-  }
-  return [
-    ...errors,
-    ...immutable("volumeBindingMode")(next, old, {
-      kind: { group: "storage.k8s.io", version: "v1", kind: "StorageClass" },
-    }),
-  ];
+const parametersStay: UpdateCheck = (next, old) =>
+  changed(next, old, "parameters") ? [fieldError.forbidden("parameters", "updates to parameters are forbidden.")] : [];
+
+/** Upstream words this one as forbidden where others are invalid. */
+const attributesStay: UpdateCheck = (next, old) =>
+  ["driverName", "parameters"]
+    .filter((name) => changed(next, old, name))
+    .map((name) => fieldError.forbidden(name, `updates to ${name} are forbidden.`));
+
+/** Upstream misspells the field. */
+const attachStays: UpdateCheck = (next, old) =>
+  changed(next, old, "spec.attachRequired")
+    ? [fieldError.invalid("spec.attachedRequired", valueAt(next, "spec.attachRequired"), "field is immutable")]
+    : [];
+
+const LIFECYCLES = ["Ephemeral", "Persistent"];
+
+const lifecycleModes: Check = (value, at, errors) => {
+  for (const mode of listOf(value))
+    if (!LIFECYCLES.includes(String(mode))) errors.push(fieldError.notSupported(at, mode, LIFECYCLES));
+};
+
+/** Drivers come and go, but one that is there does not change. */
+const driversStay: UpdateCheck = (next, old) => {
+  const before = listOf(valueAt(old, "spec.drivers"));
+  return listOf(valueAt(next, "spec.drivers"))
+    .filter((driver) =>
+      before.some(
+        (one) => member(one, "name") === member(driver, "name") && member(one, "nodeID") !== member(driver, "nodeID"),
+      ),
+    )
+    .map((driver) => fieldError.invalid("spec.drivers", driver, "field is immutable"));
 };
 
 export const STORAGE: RuleTable = {
@@ -75,13 +90,14 @@ export const STORAGE: RuleTable = {
       spec: fields({
         fsGroupPolicy: optionalOneOf("File", "None", "ReadWriteOnceWithFSType"),
         nodeAllocatableUpdatePeriodSeconds: optional(between(10, Number.MAX_SAFE_INTEGER)),
-        volumeLifecycleModes: each(optionalOneOf("Ephemeral", "Persistent")),
+        volumeLifecycleModes: lifecycleModes,
       }),
     }),
-    update: immutable("spec.attachRequired", "spec.fsGroupPolicy", "spec.volumeLifecycleModes"),
+    update: updates(attachStays, immutable("spec.volumeLifecycleModes")),
   },
   "storage.k8s.io/CSINode": {
     state: fields({ spec: fields({ drivers: each(fields({ name: driverName, nodeID: required() })) }) }),
+    update: driversStay,
   },
   "storage.k8s.io/CSIStorageCapacity": {
     state: fields({ storageClassName: text(dnsSubdomain), nodeTopology: optional(labelSelector) }),
@@ -97,12 +113,12 @@ export const STORAGE: RuleTable = {
         else optionalOneOf("Immediate", "WaitForFirstConsumer")(value, at, errors);
       },
     }),
-    update: classStays,
+    update: updates(parametersStay, immutable("provisioner", "reclaimPolicy", "volumeBindingMode")),
   },
   "storage.k8s.io/VolumeAttachment": { state: fields({ spec: attachmentSpec }), update: immutable("spec") },
   "storage.k8s.io/VolumeAttributesClass": {
     state: fields({ driverName, parameters: required(parameters) }),
-    update: immutable("driverName", "parameters"),
+    update: attributesStay,
   },
   "storagemigration.k8s.io/StorageVersionMigration": {
     state: fields({ spec: fields({ resource: fields({ resource: required() }) }) }),
