@@ -161,6 +161,17 @@ describe("YAML", () => {
     expect(problems).toEqual(['yaml: unmarshal errors:\n  line 5: key "a" already set in map']);
   });
 
+  test("what explodes or nests too deep is refused quickly", () => {
+    const levels = ["a: &a [x,x,x,x,x,x,x,x,x]"];
+    for (let i = 1; i < 10; i++) {
+      const alias = `*${"abcdefghij"[i - 1]}`;
+      levels.push(`${"abcdefghij"[i]}: &${"abcdefghij"[i]} [${Array(9).fill(alias).join(",")}]`);
+    }
+    expect(() => decodeYaml(bytes(levels.join("\n")), configMap)).toThrow("excessive aliasing");
+    expect(() => decodeYaml(bytes(`a: ${"[".repeat(100_000)}`), configMap)).toThrow("exceeded max depth");
+    expect(() => decodeYaml(bytes("a: *b"), configMap)).toThrow("unknown anchor 'b' referenced");
+  });
+
   test("what would read as another type is quoted", () => {
     const data = { t: "true", n: "1", y: "yes", d: "2025-01-01", m: "a\nb\n" };
     const yaml = encodeYaml({ data }, configMap);

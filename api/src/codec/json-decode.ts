@@ -74,6 +74,8 @@ class Decoder {
   /** The structs around it, innermost last. */
   readonly #structs: string[] = [];
   #depth = 0;
+  /** Within a value that nobody wants: only its syntax counts. */
+  #skipping = false;
   /** Like Go, the first value of a wrong type is reported, after the syntax of the whole was checked. */
   #typeError: DecodeError | undefined;
 
@@ -279,7 +281,8 @@ class Decoder {
   #anyNumber(typed: boolean): unknown {
     const value = this.#reader.number();
     if (typeof value === "number") {
-      return Number.isFinite(value) ? value : this.#typeMismatch(`number ${this.#reader.numberText}`, "float64");
+      if (Number.isFinite(value) || this.#skipping) return value;
+      return this.#typeMismatch(`number ${this.#reader.numberText}`, "float64");
     }
     const isInt64 = value <= INT64_MAX && value >= -INT64_MAX - 1n;
     return isInt64 || !typed ? value : Number(value);
@@ -315,7 +318,9 @@ class Decoder {
   }
 
   #skip(): void {
+    this.#skipping = true;
     this.any(false);
+    this.#skipping = false;
   }
 
   #enter(): void {

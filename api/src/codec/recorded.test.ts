@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { factsText } from "../facts.ts";
 import { allKinds, resourceOf } from "../kinds.ts";
+import type { ObjectSchema, Schema } from "../schema.ts";
 import { parseApiVersion } from "../schema.ts";
 import { schemaOf, schemaOfType } from "../schema-of.ts";
-import type { ObjectSchema, Schema } from "../schema.ts";
 import { strictDecodingMessage } from "./decode-error.ts";
 import { decodeJson } from "./json-decode.ts";
 import { encodeUnstructured } from "./json-encode.ts";
@@ -77,7 +77,8 @@ const perResource = Object.entries(recorded.resources).flatMap(([key, { create }
     const answer = create?.[name] ?? recorded.common[name];
     const object = minimal[key]?.in;
     const { kind, version, schema } = kindSchema(key);
-    if (answer?.code !== 400 || object === undefined || (name.startsWith("spec") && !schema.fields.has("spec"))) return [];
+    if (answer?.code !== 400 || object === undefined || (name.startsWith("spec") && !schema.fields.has("spec")))
+      return [];
     const expected = decodingMessage(answer.message)?.replaceAll("{kind}", kind).replaceAll("{version}", version);
     return [[key, name, change(object), schema, expected] as const];
   }),
@@ -94,6 +95,9 @@ test("a Status in protobuf is byte for byte a server's", () => {
   const message =
     "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
   const status = { metadata: {}, status: "Failure", message, reason: "NotAcceptable", code: 406 };
-  const bytes = encodeProtobuf(status, schemaOfType("meta/v1.Status") as ObjectSchema, { apiVersion: "v1", kind: "Status" });
+  const bytes = encodeProtobuf(status, schemaOfType("meta/v1.Status") as ObjectSchema, {
+    apiVersion: "v1",
+    kind: "Status",
+  });
   expect(new TextDecoder().decode(bytes)).toBe(raw);
 });

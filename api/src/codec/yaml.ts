@@ -18,8 +18,10 @@ import { type Decoded, DecodeError, type DecodeOptions } from "./decode-error.ts
 import { decodeJson, decodeUnstructured } from "./json-decode.ts";
 import { encodeJson, encodeUnstructured, quote, sortedKeys } from "./json-encode.ts";
 
-/** Nodes after following aliases: bounds what "billion laughs" makes of a small body. */
-const MOST_NODES = 1_000_000;
+/** Nodes made by following aliases: bounds what "billion laughs" makes of a small body. */
+const MOST_ALIASED_NODES = 100_000;
+/** Brackets open at once, before the parser sees them: it needs long for what it refuses in the end. */
+const MOST_OPEN_BRACKETS = 10_000;
 const DEFAULT_DEPTH = 1000;
 const encoder = new TextEncoder();
 
@@ -62,6 +64,7 @@ function jsonOfYaml(bytes: Uint8Array, options: DecodeOptions): { json: Uint8Arr
   if (options.maxBytes !== undefined && bytes.length > options.maxBytes) {
     throw new DecodeError("limit", `Cannot decode body: ${bytes.length} bytes, expected at most ${options.maxBytes}`);
   }
+  checkBrackets(bytes);
   const text = new TextDecoder().decode(bytes);
   const documents = parseAllDocuments(text, {
     version: "1.1",
@@ -88,6 +91,15 @@ function jsonOfYaml(bytes: Uint8Array, options: DecodeOptions): { json: Uint8Arr
   return { json: encoder.encode(json), problems };
 }
 
+function checkBrackets(bytes: Uint8Array): void {
+  let open = 0;
+  for (const byte of bytes) {
+    if (byte === 0x5b || byte === 0x7b) open++;
+    else if ((byte === 0x5d || byte === 0x7d) && open > 0) open--;
+    if (open > MOST_OPEN_BRACKETS) throw new DecodeError("limit", "exceeded max depth");
+  }
+}
+
 function firstLine(message: string): string {
   return (message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "");
 }
@@ -107,7 +119,10 @@ class Converter {
   readonly #text: string;
   readonly #maxDepth: number;
   readonly #resolve: (alias: Alias) => Node | undefined;
+  /** Nodes met within aliases. */
   #nodes = 0;
+  /** Aliases being followed. */
+  #aliases = 0;
 
   constructor(text: string, maxDepth: number, resolve: (alias: Alias) => Node | undefined) {
     this.#text = text;
@@ -117,11 +132,26 @@ class Converter {
 
   json(node: Node | null | undefined, depth: number): string {
     if (depth > this.#maxDepth) throw new DecodeError("limit", "exceeded max depth");
-    if (++this.#nodes > MOST_NODES) throw new DecodeError("limit", "document contains excessive aliasing");
-    if (isAlias(node)) return this.json(this.#resolve(node), depth + 1);
+    if (this.#aliases > 0 && ++this.#nodes > MOST_ALIASED_NODES) {
+      throw new DecodeError("limit", "error converting YAML to JSON: yaml: document contains excessive aliasing");
+    }
+    if (isAlias(node)) return this.#alias(node, depth);
     if (isMap(node)) return this.#map(node, depth);
     if (isSeq(node)) return `[${node.items.map((item) => this.json(item as Node, depth + 1)).join(",")}]`;
     return isScalar(node) ? scalarJson(node.value) : "null";
+  }
+
+  #alias(alias: Alias, depth: number): string {
+    this.#aliases++;
+    const json = this.json(this.#target(alias), depth + 1);
+    this.#aliases--;
+    return json;
+  }
+
+  #target(alias: Alias): Node {
+    const target = this.#resolve(alias);
+    if (target !== undefined) return target;
+    throw new DecodeError("syntax", `error converting YAML to JSON: yaml: unknown anchor '${alias.source}' referenced`);
   }
 
   #map(node: YAMLMap, depth: number): string {
@@ -152,7 +182,7 @@ class Converter {
 
   #merge(value: Node | null, members: Map<string, string>, own: ReadonlySet<string>, depth: number): void {
     if (depth > this.#maxDepth) throw new DecodeError("limit", "exceeded max depth");
-    const node = isAlias(value) ? this.#resolve(value) : value;
+    const node = isAlias(value) ? this.#target(value) : value;
     if (isSeq(node)) {
       for (const item of node.items) this.#merge(item as Node, members, own, depth + 1);
     } else if (isMap(node)) {
