@@ -95,10 +95,17 @@ function indexTypes(text: string): ReadonlyMap<string, string> {
   return index;
 }
 
-/** Node only; looked up at run time so that a bundle for browsers stays free of Node's modules. */
+/**
+ * In the sources facts stand beside `src/`, in a bundle beside the entry or one above its chunks. Node only; its modules are
+ * looked up at run time so that a bundle for browsers stays free of them.
+ */
 function readBesideThisModule(name: string): string {
   const fs = globalThis.process?.getBuiltinModule?.("node:fs");
   if (fs === undefined)
     throw new Error(`Cannot read facts "${name}": no reader outside Node, expected setFactsReader()`);
-  return fs.readFileSync(new URL(`../facts/${name}`, import.meta.url), "utf8");
+  const places = ["../facts/", "./facts/"].map((folder) => new URL(folder + name, import.meta.url));
+  const found = places.find((place) => fs.existsSync(place));
+  if (found === undefined)
+    throw new Error(`Cannot read facts "${name}": not found, expected one of ${places.join(", ")}`);
+  return fs.readFileSync(found, "utf8");
 }

@@ -15,12 +15,18 @@ export function canonicalBase64(text: string): string {
   throw new Base64Error("invalid-base64", `illegal base64 data at input byte ${position}`);
 }
 
+/** Older engines (Node 24) lack the methods of Uint8Array. */
+const isNative = typeof Uint8Array.fromBase64 === "function";
+
 /** The bytes of padded standard base64. */
 export function bytesOfBase64(text: string): Uint8Array {
-  return Uint8Array.fromBase64(text);
+  return isNative ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 }
 
 /** Padded standard base64 of bytes. */
 export function base64OfBytes(bytes: Uint8Array): string {
-  return bytes.toBase64();
+  if (isNative) return bytes.toBase64();
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
 }
