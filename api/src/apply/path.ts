@@ -1,6 +1,9 @@
+import { decodeUnstructured } from "../codec/json-decode.ts";
+import { encodeUnstructuredText } from "../codec/json-encode.ts";
 import type { Json } from "../object.ts";
 import { isRecord } from "../patch/merge-patch.ts";
 import type { ListSchema } from "../schema.ts";
+import type { JsonRecord } from "./shape.ts";
 
 /**
  * One step of a path in its FieldsV1 form, which also is its identity: "f:<field>", `k:{"name":"x"}` (list element by keys,
@@ -50,7 +53,7 @@ function keyDefault(schema: ListSchema, key: string): Json | undefined {
 
 /** The JSON text of a key or of a set's value: nearly always a scalar. */
 function scalarText(value: Json): string {
-  return typeof value === "bigint" ? value.toString() : JSON.stringify(value);
+  return encodeUnstructuredText(value);
 }
 
 /** A path as conflicts name it: `.spec.ports[port=80,protocol="TCP"].name`. */
@@ -68,9 +71,9 @@ export function elementText(element: PathElement): string {
 
 function keysText(json: string): string {
   try {
-    const keys = JSON.parse(json) as Record<string, unknown>;
+    const { object: keys } = decodeUnstructured<JsonRecord>(new TextEncoder().encode(json));
     return Object.entries(keys)
-      .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+      .map(([key, value]) => `${key}=${scalarText(value)}`)
       .join(",");
   } catch {
     return json; // stored by someone else in a form that is no JSON

@@ -1,4 +1,5 @@
 import { ApiError } from "../status/api-error.ts";
+import { goQuote } from "../status/field-error.ts";
 import { isLabelValueText, labelKeyProblems, labelValueProblems } from "./label-syntax.ts";
 import { type SelectorToken, tokenize } from "./selector-lexer.ts";
 
@@ -118,7 +119,7 @@ export function requirement(key: string, operator: RequirementOperator, values: 
 
 function checkInteger(values: readonly string[]): void {
   if (values.length !== 1 || !INTEGER.test(values[0]!)) {
-    const shown = JSON.stringify(values[0] ?? "");
+    const shown = goQuote(values[0] ?? "");
     throw ApiError.badRequest(
       `values[0]: Invalid value: ${shown}: for 'Gt', 'Lt' operators, the value must be an integer`,
     );
@@ -126,7 +127,7 @@ function checkInteger(values: readonly string[]): void {
 }
 
 function invalidText(field: string, value: string, detail: string): ApiError {
-  return ApiError.badRequest(`${field}: Invalid value: ${JSON.stringify(value)}: ${detail}`);
+  return ApiError.badRequest(`${field}: Invalid value: ${goQuote(value)}: ${detail}`);
 }
 
 /** Recursive descent over the tokens, with the error texts of upstream's parser. */

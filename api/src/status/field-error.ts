@@ -1,4 +1,5 @@
 import type { StatusCause } from "../../generated/types/meta-v1.ts";
+import { encodeUnstructuredText } from "../codec/json-encode.ts";
 
 /** The reasons a field can be refused for, as `Status.details.causes[].reason` carries them. */
 export type FieldErrorType =
@@ -125,11 +126,7 @@ function showValue(value: unknown): string {
   if (typeof value === "string") return goQuote(value);
   if (value === undefined || value === null) return "null";
   if (typeof value !== "object") return String(value);
-  return showJson(value);
-}
-
-function showJson(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) => (typeof member === "bigint" ? Number(member) : member));
+  return encodeUnstructuredText(value);
 }
 
 /** A string as Go's `%q` prints it: double quotes, backslash escapes, non-printable characters as \u or \x. */

@@ -1,3 +1,4 @@
+import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
   type Check,
@@ -71,8 +72,7 @@ function pathBelow(prefix: string): Check {
 
 /** Fields that are the same in all versions are named where the internal type has them: at the top of spec. */
 function shared(versions: readonly unknown[], name: string): boolean {
-  const texts = versions.map((version) => JSON.stringify(member(version, name) ?? null));
-  return new Set(texts).size === 1;
+  return versions.every((version) => jsonEqual(member(version, name) ?? null, member(versions[0], name) ?? null));
 }
 
 const versions: Check = (spec, at, errors) => {
