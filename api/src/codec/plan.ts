@@ -1,4 +1,4 @@
-import type { Field, ListSchema, ObjectSchema, Scalar, Schema } from "../schema.ts";
+import type { Field, ObjectSchema, Scalar, Schema } from "../schema.ts";
 import { CUSTOM_TYPES } from "./custom-types.ts";
 
 /** What a codec does with a node; a closed set of strings, which V8 compares by identity. */
@@ -67,40 +67,53 @@ export function planOf(schema: Schema): Plan {
   return plan;
 }
 
-const NO_FIELDS = { fields: new Map<string, FieldPlan>(), fieldList: [], filled: [], structName: "" };
+const NO_FIELDS: ReadonlyMap<string, FieldPlan> = new Map();
 
 function objectPlan(schema: ObjectSchema): Plan {
   const fieldList = [...schema.fields.values()].map((field, index) => new LazyFieldPlan(field, index));
-  let filled: readonly FieldPlan[] | undefined;
-  return {
-    op: "object",
-    schema,
-    fields: new Map(fieldList.map((field) => [field.name, field])),
-    fieldList,
-    get filled() {
-      filled ??= fieldList.filter((field) => field.isFilled);
-      return filled;
-    },
-    structName: schema.typeName.slice(schema.typeName.lastIndexOf(".") + 1),
-    get element(): Plan {
-      throw new Error(`Cannot take the element of "${schema.typeName}": it is an object`);
-    },
-    wrapped: false,
-  };
+  return new LazyPlan("object", schema, new Map(fieldList.map((field) => [field.name, field])));
 }
 
 function otherPlan(schema: Exclude<Schema, ObjectSchema>): Plan {
-  let element: Plan | undefined;
-  return {
-    op: schema.kind === "scalar" ? scalarOp(schema.scalar, schema.typeName) : schema.kind,
-    schema,
-    ...NO_FIELDS,
-    get element() {
-      element ??= planOf(schema.kind === "map" ? schema.values : (schema as ListSchema).items);
-      return element;
-    },
-    wrapped: schema.kind === "list" && schema.typeName !== undefined,
-  };
+  const op = schema.kind === "scalar" ? scalarOp(schema.scalar, schema.typeName) : schema.kind;
+  return new LazyPlan(op, schema, NO_FIELDS);
+}
+
+/** One class for every node: the codecs' loops meet one shape of object only. */
+class LazyPlan implements Plan {
+  readonly op: Op;
+  readonly schema: Schema;
+  readonly fields: ReadonlyMap<string, FieldPlan>;
+  readonly fieldList: readonly FieldPlan[];
+  readonly structName: string;
+  readonly wrapped: boolean;
+  #filled: readonly FieldPlan[] | undefined;
+  #element: Plan | undefined;
+
+  constructor(op: Op, schema: Schema, fields: ReadonlyMap<string, FieldPlan>) {
+    this.op = op;
+    this.schema = schema;
+    this.fields = fields;
+    this.fieldList = [...fields.values()];
+    this.structName = schema.kind === "object" ? schema.typeName.slice(schema.typeName.lastIndexOf(".") + 1) : "";
+    this.wrapped = schema.kind === "list" && schema.typeName !== undefined;
+  }
+
+  get filled(): readonly FieldPlan[] {
+    this.#filled ??= this.fieldList.filter((field) => field.isFilled);
+    return this.#filled;
+  }
+
+  get element(): Plan {
+    this.#element ??= planOf(elementOf(this.schema));
+    return this.#element;
+  }
+}
+
+function elementOf(schema: Schema): Schema {
+  if (schema.kind === "map") return schema.values;
+  if (schema.kind === "list") return schema.items;
+  throw new Error(`Cannot take the element of "${schema.kind}": expected a list or map`);
 }
 
 function scalarOp(scalar: Scalar, typeName: string | undefined): Op {
