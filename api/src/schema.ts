@@ -57,6 +57,8 @@ export interface MapSchema extends Constraints {
   readonly kind: "map";
   readonly values: Schema;
   readonly mapType: "granular" | "atomic";
+  /** Keys that must be there; of custom resources only. */
+  readonly requiredKeys?: readonly string[];
 }
 
 export interface ListSchema extends Constraints {

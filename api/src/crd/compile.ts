@@ -50,9 +50,14 @@ function compileObjectOrMap(props: JSONSchemaProps): Schema {
   if (props.properties !== undefined || props["x-kubernetes-embedded-resource"] === true) return compileObject(props);
   const values: unknown = props.additionalProperties;
   const mapType = (props["x-kubernetes-map-type"] ?? "granular") as "granular" | "atomic";
-  if (isSchema(values)) return { ...constraints(props), kind: "map", values: compileNode(values), mapType };
-  if (values === true) return { ...constraints(props), kind: "map", values: ANYTHING, mapType };
-  return compileObject(props);
+  if (!isSchema(values) && values !== true) return compileObject(props);
+  return {
+    ...constraints(props),
+    kind: "map",
+    values: isSchema(values) ? compileNode(values) : ANYTHING,
+    mapType,
+    ...(props.required !== undefined && { requiredKeys: props.required }),
+  };
 }
 
 function compileObject(props: JSONSchemaProps): ObjectSchema {

@@ -89,6 +89,16 @@ describe("value validation", () => {
     ]);
   });
 
+  test("maps may require keys, allOf tells how much failed", () => {
+    const labels = { type: "object", additionalProperties: { type: "string" }, required: ["app"] };
+    expect(errorsOf(props({ labels }), { labels: {} })).toEqual(["spec.labels.app: Required value"]);
+    const size = { type: "integer", allOf: [{ minimum: 1 }, { maximum: 5 }] };
+    expect(errorsOf(props({ size }), { size: 9 })).toEqual([
+      "spec.size: Invalid value: 9: spec.size in body should be less than or equal to 5",
+      '<nil>: Invalid value: "": "spec.size" must validate all the schemas (allOf)',
+    ]);
+  });
+
   test("oneOf wants exactly one", () => {
     const schema = props(
       { a: { type: "string" }, b: { type: "string" } },

@@ -1,6 +1,6 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
-import type { Constraints, Field, ListSchema, ObjectSchema, ScalarSchema, Schema } from "../schema.ts";
+import type { Constraints, Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import { hasFormat } from "./formats.ts";
 
@@ -29,14 +29,19 @@ function check(value: unknown, schema: Schema, path: string, errors: FieldError[
     case "object":
       return checkObject(value as Struct, schema, path, errors);
     case "map":
-      for (const [name, member] of Object.entries(value as Struct))
-        check(member, schema.values, join(path, name), errors);
-      return;
+      return checkMap(value as Struct, schema, path, errors);
     case "list":
       return checkList(value as readonly unknown[], schema, path, errors);
     case "scalar":
       return checkScalar(value, schema, path, errors);
   }
+}
+
+function checkMap(value: Struct, schema: MapSchema, path: string, errors: FieldError[]): void {
+  for (const name of schema.requiredKeys ?? []) {
+    if (!Object.hasOwn(value, name)) errors.push(fieldError.required(join(path, name)));
+  }
+  for (const [name, member] of Object.entries(value)) check(member, schema.values, join(path, name), errors);
 }
 
 function checkObject(value: Struct, schema: ObjectSchema, path: string, errors: FieldError[]): void {
@@ -225,12 +230,10 @@ function checkCombined(value: unknown, schema: Constraints, path: string, errors
     );
     if (valid === 0) errors.push(...fewest(one));
   }
-  const all = failures(schema.allOf).flat();
-  errors.push(...all);
-  if (all.length > 0)
-    fail(
-      `must validate all the schemas (allOf)${all.length === (schema.allOf ?? []).length ? ". None validated" : ""}`,
-    );
+  const all = failures(schema.allOf);
+  errors.push(...all.flat());
+  const failed = all.filter((each) => each.length > 0).length;
+  if (failed > 0) fail(`must validate all the schemas (allOf)${failed === all.length ? ". None validated" : ""}`);
   if (schema.not !== undefined && nestedErrors(value, schema.not, path).length === 0)
     fail("must not validate the schema (not)");
 }
