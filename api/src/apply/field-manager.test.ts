@@ -271,3 +271,10 @@ describe("update", () => {
     });
   });
 });
+
+test("an entry that a write does not touch keeps its very object", () => {
+  const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+  const live = stored(fields.apply(undefined, configMap({ a: "1" }), "m", false));
+  const next = fields.update(live, freeze({ ...live, data: { a: "1", b: "2" } }) as Unstructured, "edit");
+  expect(next.metadata?.managedFields?.[0]?.fieldsV1).toBe(live.metadata?.managedFields?.[0]?.fieldsV1);
+});

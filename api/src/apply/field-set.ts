@@ -15,6 +15,9 @@ export class FieldSet {
   /** Elements that paths go on from; never an empty set. */
   readonly children: ReadonlyMap<PathElement, FieldSet>;
 
+  /** FieldsV1 once made or read: most entries pass through a write unchanged. */
+  #serialised: { readonly [key: string]: Json } | undefined;
+
   static readonly empty: FieldSet = new FieldSet(new Set(), new Map());
 
   constructor(members: ReadonlySet<PathElement>, children: ReadonlyMap<PathElement, FieldSet>) {
@@ -30,7 +33,9 @@ export class FieldSet {
 
   /** Reads FieldsV1; unknown keys are skipped. */
   static parse(fields: Json | undefined): FieldSet {
-    return parseNode(fields);
+    const set = parseNode(fields);
+    if (isRecord(fields)) set.#serialised = fields;
+    return set;
   }
 
   get isEmpty(): boolean {
@@ -60,24 +65,36 @@ export class FieldSet {
   }
 
   intersection(other: FieldSet): FieldSet {
+    if (this.isEmpty || other.isEmpty) return FieldSet.empty;
     const children = mapChildren(this.children, (set, element) => set.intersection(other.child(element)));
     return new FieldSet(this.members.intersection(other.members), children);
   }
 
   /** Without the members of `other`; longer paths below such a member stay. */
   difference(other: FieldSet): FieldSet {
+    if (other.isEmpty) return this;
     const children = mapChildren(this.children, (set, element) =>
       other.children.has(element) ? set.difference(other.child(element)) : set,
     );
-    return new FieldSet(this.members.difference(other.members), children);
+    return this.#reduced(this.members.difference(other.members), children);
+  }
+
+  /** A subset with these parts: itself when nothing went, so that unchanged entries keep their serialised form. */
+  #reduced(members: ReadonlySet<PathElement>, children: ReadonlyMap<PathElement, FieldSet>): FieldSet {
+    if (members.size !== this.members.size || children.size !== this.children.size)
+      return new FieldSet(members, children);
+    for (const [element, set] of children)
+      if (this.children.get(element) !== set) return new FieldSet(members, children);
+    return this;
   }
 
   /** Without the members of `other` and everything below them. */
   recursiveDifference(other: FieldSet): FieldSet {
+    if (other.isEmpty) return this;
     const children = mapChildren(this.children, (set, element) =>
       other.members.has(element) ? FieldSet.empty : set.recursiveDifference(other.child(element)),
     );
-    return new FieldSet(this.members.difference(other.members), children);
+    return this.#reduced(this.members.difference(other.members), children);
   }
 
   /** Only the members that are not a prefix of another path. */
@@ -107,8 +124,13 @@ export class FieldSet {
     }
   }
 
-  /** The FieldsV1 object, members in byte order. */
+  /** The FieldsV1 object, members in byte order; that which was read, if the set was read. */
   toFieldsV1(): { readonly [key: string]: Json } {
+    this.#serialised ??= this.#serialise();
+    return this.#serialised;
+  }
+
+  #serialise(): { readonly [key: string]: Json } {
     const fields: Record<string, Json> = {};
     for (const element of this.#elements()) {
       const below = this.child(element).toFieldsV1();
@@ -138,7 +160,7 @@ function mapChildren(
 function parseNode(fields: Json | undefined): FieldSet {
   const members = new Set<PathElement>();
   const children = new Map<PathElement, FieldSet>();
-  if (!isRecord(fields)) return FieldSet.empty;
+  if (!isRecord(fields)) return new FieldSet(members, children);
   for (const [element, below] of Object.entries(fields)) {
     if (!isPathElement(element) || !isRecord(below)) continue;
     const set = parseNode(below);

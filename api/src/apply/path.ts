@@ -22,7 +22,7 @@ export function valueElement(value: Json): PathElement {
 }
 
 export function isPathElement(text: string): boolean {
-  return /^[fkvi]:/.test(text);
+  return text[1] === ":" && "fkvi".includes(text[0]!);
 }
 
 /** The member that an "f:" element names; undefined for elements of lists. */

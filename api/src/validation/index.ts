@@ -1,1 +1,4 @@
-export * from "./validate.ts";
+export { type QosClass, qosClassOf } from "./core/pod-resize.ts";
+export { cidr, configMapKey, dns1035Label, dnsLabel, dnsSubdomain, ipAddress, pathSegment } from "./names.ts";
+export { validateMeta, validateMetaUpdate } from "./object-meta.ts";
+export { validateCreate, validateUpdate } from "./validate.ts";

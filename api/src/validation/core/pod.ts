@@ -1,8 +1,8 @@
-import type { Unstructured } from "../../object.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import { fields, listOf, member, run, type Values, valueAt } from "../check.ts";
 import { type KindRules, type UpdateCheck, updates } from "../kind-rules.ts";
+import { resize } from "./pod-resize.ts";
 import { podSpec } from "./pod-spec.ts";
 
 const MUTABLE =
@@ -107,8 +107,5 @@ const ephemeralOnlyAdded: UpdateCheck = (next, old) => {
 export const pod: KindRules = {
   state: fields({ spec: podSpec }),
   update: updates(deadlineOnlyShrinks, tolerationsOnlyGrow, specUnchanged),
-  subresources: {
-    ephemeralcontainers: ephemeralOnlyAdded,
-    resize: (next: Unstructured) => run(fields({ spec: podSpec }), next),
-  },
+  subresources: { ephemeralcontainers: ephemeralOnlyAdded, resize },
 };

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import type { Unstructured } from "../../object.ts";
+import { fieldErrorMessage } from "../../status/field-error.ts";
+import { validateUpdate } from "../validate.ts";
+
+const POD = { group: "", version: "v1", kind: "Pod" };
+
+function pod(spec: object, resources: object = {}): Unstructured {
+  const container = { name: "c", image: "i", imagePullPolicy: "Always", terminationMessagePolicy: "File", resources };
+  const base = { containers: [container], restartPolicy: "Always", dnsPolicy: "ClusterFirst" };
+  return { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { ...base, ...spec } } as Unstructured;
+}
+
+function messages(next: Unstructured, old: Unstructured, subresource = ""): string[] {
+  return validateUpdate(POD, next, old, subresource).map(fieldErrorMessage);
+}
+
+describe("update", () => {
+  test("an image, a shorter deadline and one more toleration may change", () => {
+    const old = pod({ activeDeadlineSeconds: 9 });
+    const next = pod({ activeDeadlineSeconds: 5, tolerations: [{ key: "a", operator: "Exists" }] });
+    expect(messages(next, old)).toEqual([]);
+  });
+
+  test("a longer deadline and a lost toleration are refused", () => {
+    const old = pod({ activeDeadlineSeconds: 5, tolerations: [{ key: "a", operator: "Exists" }] });
+    expect(messages(pod({ activeDeadlineSeconds: 9 }), old)).toEqual([
+      "spec.activeDeadlineSeconds: Invalid value: 9: must be less than or equal to previous value",
+      "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds",
+    ]);
+  });
+
+  test("a gated pod may lose gates and gain node labels, no other", () => {
+    const old = pod({ schedulingGates: [{ name: "a/b" }], nodeSelector: { x: "1" } });
+    expect(messages(pod({ nodeSelector: { x: "1", y: "2" } }), old)).toEqual([]);
+    expect(messages(pod({ nodeSelector: { y: "2" } }), pod({ nodeSelector: { x: "1" } }))[0]).toMatch(
+      /^spec: Forbidden: pod updates may not/,
+    );
+  });
+});
+
+describe("resize", () => {
+  const resources = (cpu: string, memory = "1Gi"): object => ({ limits: { cpu, memory }, requests: { cpu, memory } });
+
+  test("cpu and memory change within the QoS class", () => {
+    expect(messages(pod({}, resources("2")), pod({}, resources("1")), "resize")).toEqual([]);
+  });
+
+  test("the QoS class stays", () => {
+    const next = pod({}, { limits: { cpu: "2", memory: "1Gi" }, requests: { cpu: "1", memory: "1Gi" } });
+    expect(messages(next, pod({}, resources("1")), "resize")).toEqual([
+      'spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing',
+    ]);
+  });
+
+  test("nothing else changes, and nothing goes", () => {
+    const burstable = pod({}, { requests: { cpu: "1", memory: "1Gi" } });
+    expect(messages(pod({}, { requests: { cpu: "1" } }), burstable, "resize")).toEqual([
+      "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed",
+    ]);
+    expect(messages(pod({ nodeName: "n" }, { requests: { cpu: "1", memory: "1Gi" } }), burstable, "resize")).toEqual([
+      "spec: Forbidden: only cpu and memory resources are mutable",
+    ]);
+  });
+});
+
+test("ephemeral containers are added and never change", () => {
+  const debug = { name: "d", image: "i", imagePullPolicy: "Always", terminationMessagePolicy: "File" };
+  const with_ = (list: readonly object[]): Unstructured => pod({ ephemeralContainers: list });
+  expect(messages(with_([debug]), with_([]), "ephemeralcontainers")).toEqual([]);
+  expect(messages(with_([]), with_([debug]), "ephemeralcontainers")[0]).toMatch(
+    /^spec.ephemeralContainers: Forbidden: existing ephemeral containers "d" may not be removed/,
+  );
+});
