@@ -110,6 +110,7 @@ test("a watch frame carries the object's own envelope", () => {
   const object = encodeProtobuf({}, schemaOfType("core/v1.Pod") as ObjectSchema, { apiVersion: "v1", kind: "Pod" });
   const frame = encodeWatchFrame("ADDED", object);
   expect(new DataView(frame.buffer).getUint32(0)).toBe(frame.length - 4);
+  expect(frame.subarray(4, 11).toHex()).toBe("0a054144444544"); // no envelope around the event itself
   const event = decodeWatchFrame(frame.subarray(4));
   expect(event.type).toBe("ADDED");
   expect(event.object).toEqual(object);

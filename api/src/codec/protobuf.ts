@@ -21,10 +21,12 @@ export interface Envelope {
   readonly contentEncoding: string;
   readonly contentType: string;
 }
+
 /** Whether bytes start with the protobuf magic `k8s\0`. */
 export function isProtobuf(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && bytes[0] === 0x6b && bytes[1] === 0x38 && bytes[2] === 0x73 && bytes[3] === 0;
 }
+
 /** Opens an envelope, to learn the kind before decoding. @throws {DecodeError} */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
   if (!isProtobuf(bytes)) {
@@ -49,6 +51,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   }
   return { ...typeMeta, raw, contentEncoding, contentType };
 }
+
 /** Encodes with envelope: `k8s\0` + runtime.Unknown. apiVersion and kind go into the envelope only. */
 export function encodeProtobuf(
   object: unknown,
@@ -57,6 +60,7 @@ export function encodeProtobuf(
 ): Uint8Array {
   return enveloped(kind, () => writeObject(writer, object as Readonly<Record<string, unknown>>, planOf(schema)));
 }
+
 /**
  * Decodes the message of an envelope into the same normal form as decodeJson; apiVersion and kind are set from the envelope.
  * @throws {DecodeError}
@@ -67,14 +71,17 @@ export function decodeProtobuf<T = unknown>(envelope: Envelope, schema: ObjectSc
   // Type meta stands first, as in JSON.
   return { ...(kind !== "" && { kind }), ...(apiVersion !== "" && { apiVersion }), ...object } as T;
 }
+
 /** A message without envelope. */
 export function encodeMessage(object: unknown, schema: ObjectSchema): Uint8Array {
   return written(() => writeObject(writer, object as Readonly<Record<string, unknown>>, planOf(schema)));
 }
+
 /** A message without envelope. @throws {DecodeError} */
 export function decodeMessage<T = unknown>(bytes: Uint8Array, schema: ObjectSchema, options: DecodeOptions = {}): T {
   return new MessageDecoder(bytes, options).whole(planOf(schema)) as T;
 }
+
 /** Encodes a list whose items are already encoded messages (without envelope), with envelope: nothing is decoded. */
 export function encodeListOfMessages(
   kind: { readonly apiVersion: string; readonly kind: string },
@@ -93,40 +100,41 @@ export function encodeListOfMessages(
     closeMessage(writer, 1, before);
   });
 }
-/** A frame of a protobuf watch: 4 bytes big-endian length + the WatchEvent in its envelope. `object` has its own envelope. */
+
+/**
+ * A frame of a protobuf watch: 4 bytes big-endian length + the WatchEvent message. Streams have no envelope around events
+ * (upstream's RawSerializer), the object within has its own.
+ */
 export function encodeWatchFrame(type: string, object: Uint8Array): Uint8Array {
-  const event = enveloped(WATCH_EVENT, () => {
+  const event = written(() => {
     const outer = writer.length;
     const before = writer.length;
     writer.bytes(object);
     closeMessage(writer, 1, before);
     closeMessage(writer, 2, outer);
-    const text = writer.length;
-    writer.text(type);
-    closeMessage(writer, 1, text);
+    writeString(1, type);
   });
   const frame = new Uint8Array(4 + event.length);
   new DataView(frame.buffer).setUint32(0, event.length);
   frame.set(event, 4);
   return frame;
 }
-/** The content of a watch frame without its 4 bytes of length. @throws {DecodeError} */
+
+/** The content of a watch frame without its 4 bytes of length; `object` has its own envelope. @throws {DecodeError} */
 export function decodeWatchFrame(bytes: Uint8Array): { readonly type: string; readonly object: Uint8Array } {
-  const { raw } = decodeEnvelope(bytes);
-  const reader = new ProtobufReader(raw);
+  const reader = new ProtobufReader(bytes);
   let type = "";
-  let object = raw.subarray(0, 0);
-  while (reader.position < raw.length) {
+  let object = bytes.subarray(0, 0);
+  while (reader.position < bytes.length) {
     const tag = reader.varint();
-    if (tag === 10) type = reader.text(raw.length);
-    else if (tag === 18) object = readExtension(reader, reader.end(raw.length)) ?? object;
-    else reader.skip(tag & 7, raw.length);
+    if (tag === 10) type = reader.text(bytes.length);
+    else if (tag === 18) object = readExtension(reader, reader.end(bytes.length)) ?? object;
+    else reader.skip(tag & 7, bytes.length);
   }
   return { type, object };
 }
 
 const MAGIC = Uint8Array.of(0x6b, 0x38, 0x73, 0);
-const WATCH_EVENT: Kind = { apiVersion: "v1", kind: "WatchEvent" };
 
 function enveloped(kind: Kind, write: () => void): Uint8Array {
   return written(() => {
