@@ -94,14 +94,16 @@ export class MemoryStore implements Store {
     this.#versions.push({ revision, root, events });
     // cut in bulk: shifting an array at every write would cost its length each time
     if (this.#versions.length > this.#limit * 1.25 + 1) this.#versions = this.#versions.slice(-this.#limit - 1);
-    this.#watchers.publish(events);
+    this.#watchers.publish(events, revision);
     return revision;
   }
 
   watch(prefix: string, revision: number, signal: AbortSignal): AsyncIterable<StoreEvent> {
     const from = revision === 0 ? this.compactedRevision : revision;
     if (from < this.compactedRevision) throw compacted(from, this.compactedRevision);
-    const replay = this.#versions.slice(this.#indexAfter(from)).flatMap((version) => version.events);
+    const replay = this.#versions
+      .slice(this.#indexAfter(from))
+      .flatMap((version): StoreEvent[] => [...version.events, { type: "progress", revision: version.revision }]);
     return this.#watchers.watch(prefix, replay, signal);
   }
 

@@ -69,8 +69,8 @@ export interface Store {
   /** All mutations or none, at one new revision, resolved when durable. @throws {StoreError} `conflict`, `read-only`, `failed`. */
   commit(mutations: readonly Mutation[]): Promise<number>;
   /**
-   * Streams each change under `prefix` after `revision`, oldest first, without gaps. Progress events mark the point up to
-   * which everything was delivered.
+   * Streams each change under `prefix` after `revision`, oldest first, without gaps. A progress event follows each commit:
+   * everything up to its revision was delivered.
    * @param prefix Such as "/registry/pods/default/"; "" watches everything.
    * @param revision 0 means from the oldest kept.
    * @throws {StoreError} `compacted` if `revision` is no longer kept: list, then watch again.

@@ -7,8 +7,10 @@ const MAX_BACKLOG = 100_000;
 export class Watchers {
   readonly #watchers = new Set<Watcher>();
 
-  publish(events: readonly StoreEvent[]): void {
-    for (const watcher of this.#watchers) watcher.offer(events);
+  /** @param events All of one commit; a progress event follows, so that watchers know the revision to be complete. */
+  publish(events: readonly StoreEvent[], revision: number): void {
+    const all: readonly StoreEvent[] = [...events, { type: "progress", revision }];
+    for (const watcher of this.#watchers) watcher.offer(all);
   }
 
   /** Everything in `replay`, then what is published. Ends when the signal aborts. */

@@ -1,0 +1,107 @@
+import type { Unstructured } from "@tsukube/api";
+import type { StoredRecord } from "@tsukube/store";
+
+/** Decodes the stored bytes of any object; frozen. Supplied by the registry, which knows the kinds. */
+export type DecodeStored = (key: string, bytes: Uint8Array) => Unstructured;
+
+const REVISION_FIELD = Buffer.from(',"resourceVersion":"');
+const QUOTE = 0x22;
+/** Bytes of the index beside a record: where type meta ends, and where resourceVersion goes. */
+const INDEX_LENGTH = 8;
+
+/**
+ * One object as the watch cache keeps it: its stored JSON without resourceVersion, and what was made of it on demand. Stored
+ * bytes begin with type meta and metadata, so that both splices are at fixed offsets and nothing is parsed to serve them.
+ */
+export class CachedObject {
+  readonly key: string;
+  readonly revision: number;
+  readonly createRevision: number;
+  readonly stored: Uint8Array;
+  readonly #bodyStart: number;
+  readonly #splice: number;
+  readonly #decode: DecodeStored;
+  #decoded: WeakRef<Unstructured> | undefined;
+
+  constructor(record: StoredRecord, decode: DecodeStored) {
+    this.key = record.key;
+    this.revision = record.revision;
+    this.createRevision = record.createRevision;
+    this.stored = record.value;
+    this.#decode = decode;
+    const view = new DataView(record.index.buffer, record.index.byteOffset, record.index.byteLength);
+    this.#bodyStart = view.getUint32(0);
+    this.#splice = view.getUint32(4);
+  }
+
+  /** The object with its resourceVersion; frozen and shared. */
+  get object(): Unstructured {
+    const present = this.#decoded?.deref();
+    if (present !== undefined) return present;
+    const decoded = this.#decode(this.key, this.json());
+    deepFreeze(decoded);
+    this.#decoded = new WeakRef(decoded);
+    return decoded;
+  }
+
+  /** Spares decoding what the writer has at hand. */
+  remember(object: Unstructured): void {
+    this.#decoded = new WeakRef(object);
+  }
+
+  /** JSON in the stored version, with kind and apiVersion, and with a resourceVersion: the object's own, or that of its deletion. */
+  json(revision = this.revision): Uint8Array {
+    return Buffer.concat(this.pieces(revision));
+  }
+
+  /** The pieces of {@link json} without kind and apiVersion, as items of typed lists have them. */
+  bareJson(): readonly Uint8Array[] {
+    return [
+      OPEN,
+      this.stored.subarray(this.#bodyStart, this.#splice),
+      revisionField(this.revision),
+      this.stored.subarray(this.#splice),
+    ];
+  }
+
+  /** The pieces of {@link json}. */
+  pieces(revision = this.revision): readonly Uint8Array[] {
+    return [this.stored.subarray(0, this.#splice), revisionField(revision), this.stored.subarray(this.#splice)];
+  }
+}
+
+function revisionField(revision: number): Uint8Array {
+  const digits = String(revision);
+  const out = Buffer.allocUnsafe(REVISION_FIELD.length + digits.length + 1);
+  REVISION_FIELD.copy(out);
+  out.write(digits, REVISION_FIELD.length, "latin1");
+  out[out.length - 1] = QUOTE;
+  return out;
+}
+
+const OPEN = Buffer.from("{");
+
+/**
+ * The index bytes for an object's stored JSON: found once, when it is written.
+ * @param uid metadata.uid. The first `"uid":"<uid>"` outside a string value is metadata's: type meta and metadata come first,
+ * and inside a JSON string the quotes would be escaped.
+ */
+export function indexOf(stored: Uint8Array, uid: string): Uint8Array {
+  const buffer = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  const marker = `"uid":"${uid}"`;
+  const at = buffer.indexOf(marker);
+  const metadata = buffer.indexOf('"metadata":');
+  if (at < 0 || metadata < 0) throw new Error(`Cannot index an object: no ${marker} in its JSON`);
+  const out = new Uint8Array(INDEX_LENGTH);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, metadata);
+  view.setUint32(4, at + marker.length);
+  return out;
+}
+
+/** Freezes a JSON value and all below it; stops at what is frozen already, because frozen parts are shared. */
+export function deepFreeze(value: unknown): void {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const member of Object.values(value)) deepFreeze(member);
+}

@@ -1,0 +1,119 @@
+import { apiVersionOf, encodeJson, encodeUnstructured, type Json, type Unstructured } from "@tsukube/api";
+import { type Mutation, StoreError } from "@tsukube/store";
+import { convert } from "../registry/conversion.ts";
+import type { ResourceDefinition } from "../registry/definition.ts";
+import { type CachedObject, deepFreeze, indexOf } from "./cached-object.ts";
+import type { ObjectWriter } from "./contract.ts";
+import type { WatchCache } from "./watch-cache.ts";
+
+/** What a write decided, given the present object. */
+export type Change =
+  | { readonly type: "put"; readonly object: Unstructured; readonly expiresAt?: number }
+  | { readonly type: "delete" }
+  | { readonly type: "none" };
+
+/** Called again with the newest object whenever somebody else was faster. */
+export type TryChange = (current: Unstructured | undefined, cached: CachedObject | undefined) => Promise<Change>;
+
+export interface Written {
+  /** In the definition's version, with resourceVersion; for a delete, what was deleted. */
+  readonly object: Unstructured;
+  readonly revision: number;
+}
+
+const MAX_TRIES = 100;
+
+/** Objects of the API over the bytes of the store. */
+export class ObjectStore implements ObjectWriter {
+  readonly cache: WatchCache;
+
+  constructor(cache: WatchCache) {
+    this.cache = cache;
+  }
+
+  keyOf(definition: ResourceDefinition, namespace: string, name: string): string {
+    return definition.storage.prefix + (definition.namespaced ? `${namespace}/${name}` : name);
+  }
+
+  get(definition: ResourceDefinition, namespace: string, name: string): CachedObject | undefined {
+    return this.cache.get(this.keyOf(definition, namespace, name));
+  }
+
+  /** A cached object in the definition's version; frozen when it is the stored one. */
+  view(definition: ResourceDefinition, cached: CachedObject): Unstructured {
+    if (isStoredVersion(definition)) return cached.object;
+    return definition.typed
+      ? convert(cached.object, definition, definition.schema)
+      : { ...cached.object, apiVersion: apiVersionOf(definition) };
+  }
+
+  /**
+   * Changes one object atomically: `change` sees the newest state, again on each conflict.
+   * @returns undefined when there was nothing to delete or change.
+   */
+  async update(definition: ResourceDefinition, key: string, change: TryChange): Promise<Written | undefined> {
+    for (let tries = 1; ; tries += 1) {
+      const cached = this.cache.get(key);
+      const current = cached === undefined ? undefined : this.view(definition, cached);
+      const decided = await change(current, cached);
+      if (decided.type === "none")
+        return current === undefined ? undefined : { object: current, revision: cached!.revision };
+      if (decided.type === "delete" && cached === undefined) return undefined;
+      try {
+        return await this.#commit(definition, key, decided, cached, current);
+      } catch (error) {
+        if (!(error instanceof StoreError && error.code === "conflict") || tries >= MAX_TRIES) throw error;
+        // the cache follows the store: see what was there before trying on
+        await this.cache.reached(this.cache.store.revision);
+      }
+    }
+  }
+
+  async #commit(
+    definition: ResourceDefinition,
+    key: string,
+    decided: Exclude<Change, { type: "none" }>,
+    cached: CachedObject | undefined,
+    current: Unstructured | undefined,
+  ): Promise<Written> {
+    const expected = cached?.revision ?? "absent";
+    if (decided.type === "delete") {
+      const revision = await this.cache.store.commit([{ type: "delete", key, expected }]);
+      await this.cache.reached(revision);
+      return { object: withRevision(current ?? {}, revision), revision };
+    }
+    const { value, index } = encodeStored(definition, decided.object);
+    const mutation: Mutation = { type: "put", key, value, index, expected };
+    const expiring = decided.expiresAt === undefined ? mutation : { ...mutation, expiresAt: decided.expiresAt };
+    const revision = await this.cache.store.commit([expiring]);
+    await this.cache.reached(revision);
+    const object = withRevision(decided.object, revision);
+    const now = this.cache.get(key);
+    if (now?.revision === revision && isStoredVersion(definition)) {
+      deepFreeze(object);
+      now.remember(object);
+    }
+    return { object, revision };
+  }
+}
+
+export function isStoredVersion(definition: ResourceDefinition): boolean {
+  return definition.storage.gvk.version === definition.version && definition.storage.gvk.group === definition.group;
+}
+
+/** The stored form: storage version, without resourceVersion, and the index beside it. */
+export function encodeStored(
+  definition: ResourceDefinition,
+  object: Unstructured,
+): { readonly value: Uint8Array; readonly index: Uint8Array } {
+  const { resourceVersion: _dropped, ...metadata } = object.metadata ?? {};
+  const bare = { ...object, metadata } as Unstructured;
+  const value = definition.typed
+    ? encodeJson(convert(bare, definition.storage.gvk, definition.storage.schema), definition.storage.schema)
+    : encodeUnstructured({ ...bare, apiVersion: apiVersionOf(definition.storage.gvk) } as unknown as Json);
+  return { value, index: indexOf(value, metadata.uid ?? "") };
+}
+
+export function withRevision(object: Unstructured, revision: number): Unstructured {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+}

@@ -1,0 +1,190 @@
+import type { Clock } from "@tsukube/foundation";
+import { type OpenStore, type Store, type StoredRecord, Tree } from "@tsukube/store";
+import { CachedObject, type DecodeStored } from "./cached-object.ts";
+import type { CacheEvent, CacheVersion, ObjectCache, Subscriber } from "./contract.ts";
+
+export type { CacheEvent, CacheVersion, Subscriber } from "./contract.ts";
+
+/** Bytes of superseded bodies that recent versions may keep alive. */
+const HISTORY_BYTES = 64 * 1024 * 1024;
+const MIN_VERSIONS = 100;
+
+/**
+ * The store's content in memory, always at a durable revision: reads never wait for the disk. Recent versions stay for exact
+ * lists, continued lists and watches that start in the past; they cost only what was superseded since.
+ */
+export class WatchCache implements ObjectCache {
+  readonly store: Store;
+  readonly #decode: DecodeStored;
+  readonly #subscribers = new Map<string, Set<Subscriber>>();
+  readonly #waiting: { readonly revision: number; readonly wake: () => void }[] = [];
+  readonly #stop = new AbortController();
+  #versions: CacheVersion[];
+  #historyBytes = 0;
+  readonly #following: Promise<void>;
+
+  private constructor(store: Store, root: Tree<CachedObject>, decode: DecodeStored) {
+    this.store = store;
+    this.#decode = decode;
+    this.#versions = [{ revision: store.revision, root, events: [] }];
+    this.#following = this.#follow();
+  }
+
+  /** Opens the store and fills the cache with what it holds. */
+  static async open(openStore: OpenStore, decode: DecodeStored): Promise<WatchCache> {
+    let root = Tree.empty<CachedObject>();
+    const store = await openStore((record) => {
+      root = root.set(record.key, new CachedObject(record, decode));
+    });
+    return new WatchCache(store, root, decode);
+  }
+
+  get revision(): number {
+    return this.#head.revision;
+  }
+
+  get oldestRevision(): number {
+    return this.#versions[0]!.revision;
+  }
+
+  get(key: string): CachedObject | undefined {
+    return this.#head.root.get(key);
+  }
+
+  /** The newest state. */
+  get head(): Tree<CachedObject> {
+    return this.#head.root;
+  }
+
+  /** The state as of a revision; undefined when it is no longer kept. */
+  at(revision: number): CacheVersion | undefined {
+    if (revision < this.oldestRevision) return undefined;
+    return this.#versions[this.#indexAfter(revision) - 1];
+  }
+
+  /** Everything below `prefix` that changed after `revision`; undefined when that is no longer kept. */
+  since(revision: number, prefix: string): readonly (readonly [readonly CacheEvent[], number])[] | undefined {
+    if (revision < this.oldestRevision) return undefined;
+    const out: (readonly [readonly CacheEvent[], number])[] = [];
+    for (const version of this.#versions.slice(this.#indexAfter(revision))) {
+      const events = version.events.filter((event) => event.key.startsWith(prefix));
+      if (events.length > 0) out.push([events, version.revision]);
+    }
+    return out;
+  }
+
+  /** Resolves when the cache is at `revision` or newer. */
+  reached(revision: number): Promise<void> {
+    if (this.revision >= revision) return Promise.resolve();
+    return new Promise((wake) => this.#waiting.push({ revision, wake }));
+  }
+
+  /** Waits at most `ms` for a revision. @returns whether it was reached. */
+  async reachedWithin(revision: number, ms: number, clock: Clock): Promise<boolean> {
+    if (this.revision >= revision) return true;
+    let cancel = (): void => {};
+    const timeout = new Promise<void>((resolve) => {
+      cancel = clock.after(ms, resolve, { background: true });
+    });
+    await Promise.race([this.reached(revision), timeout]);
+    cancel();
+    return this.revision >= revision;
+  }
+
+  subscribe(prefix: string, subscriber: Subscriber): () => void {
+    const set = this.#subscribers.get(prefix) ?? new Set();
+    this.#subscribers.set(prefix, set);
+    set.add(subscriber);
+    return () => {
+      set.delete(subscriber);
+      if (set.size === 0) this.#subscribers.delete(prefix);
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#following;
+    await this.store.close();
+  }
+
+  get #head(): CacheVersion {
+    return this.#versions.at(-1)!;
+  }
+
+  async #follow(): Promise<void> {
+    let batch: { key: string; record: StoredRecord | undefined }[] = [];
+    for await (const event of this.store.watch("", this.#head.revision, this.#stop.signal)) {
+      if (event.type === "put") batch.push({ key: event.record.key, record: event.record });
+      else if (event.type === "delete") batch.push({ key: event.key, record: undefined });
+      else if (batch.length > 0) {
+        this.#apply(event.revision, batch);
+        batch = [];
+      }
+    }
+  }
+
+  #apply(
+    revision: number,
+    changes: readonly { readonly key: string; readonly record: StoredRecord | undefined }[],
+  ): void {
+    let { root } = this.#head;
+    const events: CacheEvent[] = [];
+    for (const { key, record } of changes) {
+      const previous = root.get(key);
+      const current = record === undefined ? undefined : new CachedObject(record, this.#decode);
+      root = current === undefined ? root.delete(key) : root.set(key, current);
+      events.push({ revision, key, current, previous });
+      this.#historyBytes += previous?.stored.length ?? 0;
+    }
+    this.#versions.push({ revision, root, events });
+    this.#trim();
+    this.#publish(events, revision);
+    for (let i = this.#waiting.length - 1; i >= 0; i -= 1) {
+      if (this.#waiting[i]!.revision <= revision) this.#waiting.splice(i, 1)[0]!.wake();
+    }
+  }
+
+  #trim(): void {
+    if (this.#historyBytes <= HISTORY_BYTES * 1.25 || this.#versions.length < 2 * MIN_VERSIONS) return;
+    let drop = 0;
+    while (this.#historyBytes > HISTORY_BYTES && drop < this.#versions.length - MIN_VERSIONS) {
+      drop += 1;
+      for (const event of this.#versions[drop]!.events) this.#historyBytes -= event.previous?.stored.length ?? 0;
+    }
+    this.#versions = this.#versions.slice(drop);
+  }
+
+  #publish(events: readonly CacheEvent[], revision: number): void {
+    const groups = new Map<string, CacheEvent[]>();
+    for (const event of events) {
+      for (const prefix of prefixesOf(event.key)) {
+        if (!this.#subscribers.has(prefix)) continue;
+        const group = groups.get(prefix);
+        if (group === undefined) groups.set(prefix, [event]);
+        else group.push(event);
+      }
+    }
+    for (const [prefix, group] of groups) {
+      for (const subscriber of this.#subscribers.get(prefix) ?? []) subscriber(group, revision);
+    }
+  }
+
+  #indexAfter(revision: number): number {
+    let low = 0;
+    let high = this.#versions.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#versions[middle]!.revision <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** What one may subscribe to and get this key: each of its folders, and itself. */
+export function prefixesOf(key: string): readonly string[] {
+  const out: string[] = [];
+  for (let at = key.indexOf("/", 1); at > 0; at = key.indexOf("/", at + 1)) out.push(key.slice(0, at + 1));
+  if (!key.endsWith("/")) out.push(key);
+  return out;
+}
