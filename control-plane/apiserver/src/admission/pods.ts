@@ -1,0 +1,152 @@
+import { ApiError, type Unstructured } from "@tsukube/api";
+import type { Container, Pod, PodSpec, ServiceAccount, Toleration, Volume } from "@tsukube/api/types/core-v1";
+import type { PriorityClass } from "@tsukube/api/types/scheduling-v1";
+import { nameSuffix, type Random } from "@tsukube/foundation";
+import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
+import type { WatchCache } from "../storage/watch-cache.ts";
+
+const isNewPod = ({ operation, resource, subresource }: AdmissionAttributes): boolean =>
+  operation === "CREATE" && resource.group === "" && resource.resource === "pods" && subresource === "";
+
+const withSpec = (object: Unstructured | undefined, spec: PodSpec): Unstructured =>
+  ({ ...object, spec }) as Unstructured;
+const specOf = (object: Unstructured | undefined): PodSpec =>
+  ((object as Pod | undefined)?.spec ?? { containers: [] }) as PodSpec;
+
+const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
+const MIRROR = "kubernetes.io/config.mirror";
+
+/** Gives each pod its ServiceAccount and, unless told otherwise, a bound token, the cluster's CA and its namespace. */
+export function serviceAccountAdmission(cache: WatchCache, random: Random): AdmissionPlugin {
+  return {
+    name: "ServiceAccount",
+    handles: isNewPod,
+    async mutate({ object, namespace, resource, name }) {
+      if (object?.metadata?.annotations?.[MIRROR] !== undefined) return object;
+      const before = specOf(object);
+      const accountName = before.serviceAccountName || "default";
+      const found = cache.get(`/registry/serviceaccounts/${namespace}/${accountName}`);
+      if (found === undefined) {
+        throw ApiError.forbidden(
+          resource,
+          name,
+          `error looking up service account ${namespace}/${accountName}: serviceaccount "${accountName}" not found`,
+        );
+      }
+      const account = found.object as ServiceAccount & Unstructured;
+      const spec: PodSpec = {
+        ...before,
+        serviceAccountName: accountName,
+        serviceAccount: accountName,
+        ...((before.imagePullSecrets ?? []).length === 0 &&
+          (account.imagePullSecrets ?? []).length > 0 && { imagePullSecrets: account.imagePullSecrets ?? [] }),
+      };
+      const mounts = before.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true;
+      return withSpec(object, mounts ? withToken(spec, random) : spec);
+    },
+  };
+}
+
+function withToken(spec: PodSpec, random: Random): PodSpec {
+  const isMounted = (container: Container): boolean =>
+    (container.volumeMounts ?? []).some((mount) => mount.mountPath === MOUNT_PATH);
+  const all = [...spec.containers, ...(spec.initContainers ?? [])];
+  if (all.every(isMounted)) return spec;
+  const volumeName = `kube-api-access-${nameSuffix(random)}`;
+  const mount = <C extends Container>(container: C): C =>
+    isMounted(container)
+      ? container
+      : {
+          ...container,
+          volumeMounts: [
+            ...(container.volumeMounts ?? []),
+            { name: volumeName, readOnly: true, mountPath: MOUNT_PATH },
+          ],
+        };
+  return {
+    ...spec,
+    containers: spec.containers.map(mount),
+    ...(spec.initContainers !== undefined && { initContainers: spec.initContainers.map(mount) }),
+    volumes: [...(spec.volumes ?? []), tokenVolume(volumeName)],
+  };
+}
+
+function tokenVolume(name: string): Volume {
+  const namespaceItem = { path: "namespace", fieldRef: { apiVersion: "v1", fieldPath: "metadata.namespace" } };
+  return {
+    name,
+    projected: {
+      sources: [
+        { serviceAccountToken: { expirationSeconds: 3607, path: "token" } },
+        { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+        { downwardAPI: { items: [namespaceItem] } },
+      ],
+      defaultMode: 420,
+    },
+  };
+}
+
+/** Turns priorityClassName into a number, or the default class into both. */
+export function priorityAdmission(cache: WatchCache): AdmissionPlugin {
+  return {
+    name: "Priority",
+    handles: isNewPod,
+    async mutate({ object, resource, name }) {
+      const spec = specOf(object);
+      const wanted = spec.priorityClassName ?? "";
+      const found =
+        wanted === ""
+          ? defaultClass(cache)
+          : (cache.get(`/registry/priorityclasses/${wanted}`)?.object as PriorityClass | undefined);
+      if (wanted !== "" && found === undefined)
+        throw ApiError.forbidden(resource, name, `no PriorityClass with name ${wanted} was found`);
+      const value = found?.value ?? 0;
+      if (spec.priority !== undefined && spec.priority !== null && spec.priority !== value) {
+        throw ApiError.forbidden(
+          resource,
+          name,
+          `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+        );
+      }
+      return withSpec(object, {
+        ...spec,
+        priority: value,
+        preemptionPolicy: spec.preemptionPolicy ?? found?.preemptionPolicy ?? "PreemptLowerPriority",
+        ...(found?.metadata?.name !== undefined && { priorityClassName: found.metadata.name }),
+      });
+    },
+  };
+}
+
+function defaultClass(cache: WatchCache): PriorityClass | undefined {
+  let best: PriorityClass | undefined;
+  for (const [, cached] of cache.head.range("/registry/priorityclasses/")) {
+    const candidate = cached.object as PriorityClass;
+    if (candidate.globalDefault === true && (best === undefined || (candidate.value ?? 0) < (best.value ?? 0))) best = candidate;
+  }
+  return best;
+}
+
+const TOLERATED_SECONDS = 300;
+
+/** Pods stay five minutes on a node that is not ready or unreachable, unless they say otherwise. */
+export const defaultTolerationSeconds: AdmissionPlugin = {
+  name: "DefaultTolerationSeconds",
+  handles: isNewPod,
+  async mutate({ object }) {
+    const spec = specOf(object);
+    const present = spec.tolerations ?? [];
+    const covers = (key: string): boolean =>
+      present.some(
+        (toleration) =>
+          (toleration.key === key || (toleration.key ?? "") === "") &&
+          ((toleration.effect ?? "") === "" || toleration.effect === "NoExecute"),
+      );
+    const added = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+      .filter((key) => !covers(key))
+      .map(
+        (key): Toleration => ({ key, operator: "Exists", effect: "NoExecute", tolerationSeconds: TOLERATED_SECONDS }),
+      );
+    return added.length === 0 ? object : withSpec(object, { ...spec, tolerations: [...present, ...added] });
+  },
+};

@@ -1,0 +1,213 @@
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { ApiError, type Unstructured } from "@tsukube/api";
+import type { Clock, Random } from "@tsukube/foundation";
+import type { Authenticator, IncomingRequest, User } from "../contracts.ts";
+import type { WatchCache } from "../storage/watch-cache.ts";
+
+/** What a bound token is about (KEP-1205). */
+export interface TokenRequest {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly serviceAccountUid: string;
+  readonly audiences: readonly string[];
+  readonly expirationSeconds: number;
+  readonly boundTo?: { readonly kind: "Pod" | "Secret" | "Node"; readonly name: string; readonly uid: string };
+  /** The node that the pod runs on. */
+  readonly node?: { readonly name: string; readonly uid: string };
+}
+
+interface Claims {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: readonly string[];
+  readonly exp: number;
+  readonly nbf: number;
+  readonly jti: string;
+  readonly "kubernetes.io": {
+    readonly namespace: string;
+    readonly serviceaccount: { readonly name: string; readonly uid: string };
+    readonly pod?: { readonly name: string; readonly uid: string };
+    readonly secret?: { readonly name: string; readonly uid: string };
+    readonly node?: { readonly name: string; readonly uid: string };
+  };
+}
+
+export interface TokenOptions {
+  /** PKCS #8 PEM, P-256. */
+  readonly key: string;
+  /** "https://kubernetes.default.svc.cluster.local". */
+  readonly issuer: string;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Issues and checks ServiceAccount tokens: JWTs signed with ES256. */
+export class Tokens {
+  readonly issuer: string;
+  readonly #options: TokenOptions;
+  readonly #privateKey: KeyObject;
+  readonly #publicKey: KeyObject;
+  readonly #keyId: string;
+  /** Tokens whose signature was checked, by the token: a kubelet or controller sends the same one thousands of times. */
+  readonly #verified = new Map<string, Claims>();
+
+  constructor(options: TokenOptions) {
+    this.issuer = options.issuer;
+    this.#options = options;
+    this.#privateKey = createPrivateKey(options.key);
+    this.#publicKey = createPublicKey(this.#privateKey);
+    const der = this.#publicKey.export({ type: "spki", format: "der" });
+    this.#keyId = createHash("sha256").update(der).digest("base64url");
+  }
+
+  issue(request: TokenRequest): { readonly token: string; readonly expiresAt: number } {
+    const now = Math.floor(this.#options.clock.now() / 1000);
+    const { boundTo } = request;
+    const claims = {
+      aud: request.audiences,
+      exp: now + request.expirationSeconds,
+      iat: now,
+      iss: this.issuer,
+      jti: this.#options.random.uuid(),
+      "kubernetes.io": {
+        namespace: request.namespace,
+        ...(request.node !== undefined && { node: request.node }),
+        ...(boundTo !== undefined && { [boundTo.kind.toLowerCase()]: { name: boundTo.name, uid: boundTo.uid } }),
+        serviceaccount: { name: request.serviceAccount, uid: request.serviceAccountUid },
+      },
+      nbf: now,
+      sub: `system:serviceaccount:${request.namespace}:${request.serviceAccount}`,
+    };
+    const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const signed = `${part({ alg: "ES256", kid: this.#keyId })}.${part(claims)}`;
+    const signature = sign("sha256", Buffer.from(signed), { key: this.#privateKey, dsaEncoding: "ieee-p1363" });
+    return { token: `${signed}.${signature.toString("base64url")}`, expiresAt: claims.exp * 1000 };
+  }
+
+  /** The claims of a token with a good signature, issuer and time; undefined when it is no token of ours. */
+  check(token: string): Claims | undefined {
+    const now = this.#options.clock.now() / 1000;
+    const claims = this.#verified.get(token) ?? this.#verify(token);
+    if (claims === undefined || claims.iss !== this.issuer || claims.exp <= now || claims.nbf > now + 60)
+      return undefined;
+    return claims;
+  }
+
+  /** JSON Web Key Set, RFC 7517. */
+  get jwks(): object {
+    const { kty, crv, x, y } = this.#publicKey.export({ format: "jwk" });
+    return { keys: [{ use: "sig", kty, kid: this.#keyId, crv, alg: "ES256", x, y }] };
+  }
+
+  #verify(token: string): Claims | undefined {
+    const [header = "", payload = "", signature = "", ...more] = token.split(".");
+    if (signature === "" || more.length > 0) return undefined;
+    try {
+      const { alg } = JSON.parse(Buffer.from(header, "base64url").toString()) as { alg?: string };
+      if (alg !== "ES256") return undefined;
+      const key = { key: this.#publicKey, dsaEncoding: "ieee-p1363" as const };
+      if (!verify("sha256", Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, "base64url")))
+        return undefined;
+      const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as Claims;
+      if (this.#verified.size > 10_000) this.#verified.clear();
+      this.#verified.set(token, claims);
+      return claims;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** What a token says, checked against the objects it is bound to. */
+export interface ReviewedToken {
+  readonly user: User;
+  readonly audiences: readonly string[];
+}
+
+/** Bearer tokens of ServiceAccounts. */
+export class ServiceAccountAuthenticator implements Authenticator {
+  readonly #tokens: Tokens;
+  readonly #cache: WatchCache;
+  readonly #audiences: readonly string[];
+
+  constructor(tokens: Tokens, cache: WatchCache, audiences: readonly string[]) {
+    this.#tokens = tokens;
+    this.#cache = cache;
+    this.#audiences = audiences;
+  }
+
+  async authenticate(request: IncomingRequest): Promise<User | undefined> {
+    const token = bearerOf(request.headers);
+    if (token === undefined) return undefined;
+    const reviewed = this.review(token, this.#audiences);
+    if (reviewed === undefined) throw ApiError.unauthorized();
+    return reviewed.user;
+  }
+
+  /** Undefined unless the token is good, for one of the audiences, and what it is bound to still exists. */
+  review(token: string, audiences: readonly string[]): ReviewedToken | undefined {
+    const claims = this.#tokens.check(token);
+    const common = claims?.aud.filter((audience) => audiences.includes(audience)) ?? [];
+    if (claims === undefined || common.length === 0) return undefined;
+    const { namespace, serviceaccount, pod, secret, node } = claims["kubernetes.io"];
+    const account = this.#live(`/registry/serviceaccounts/${namespace}/${serviceaccount.name}`, serviceaccount.uid);
+    if (account === undefined) return undefined;
+    if (pod !== undefined && this.#live(`/registry/pods/${namespace}/${pod.name}`, pod.uid) === undefined)
+      return undefined;
+    if (secret !== undefined && this.#live(`/registry/secrets/${namespace}/${secret.name}`, secret.uid) === undefined)
+      return undefined;
+    const extra: Record<string, readonly string[]> = {
+      "authentication.kubernetes.io/credential-id": [`JTI=${claims.jti}`],
+    };
+    if (pod !== undefined) {
+      extra["authentication.kubernetes.io/pod-name"] = [pod.name];
+      extra["authentication.kubernetes.io/pod-uid"] = [pod.uid];
+    }
+    if (node !== undefined) {
+      extra["authentication.kubernetes.io/node-name"] = [node.name];
+      extra["authentication.kubernetes.io/node-uid"] = [node.uid];
+    }
+    const user = { ...serviceAccountUser(namespace, serviceaccount.name), uid: serviceaccount.uid, extra };
+    return { user, audiences: common };
+  }
+
+  #live(key: string, uid: string): Unstructured | undefined {
+    const object = this.#cache.get(key)?.object;
+    return object?.metadata?.uid === uid ? object : undefined;
+  }
+}
+
+/** The user that a ServiceAccount is. */
+export function serviceAccountUser(namespace: string, name: string): User {
+  const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
+  return { name: `system:serviceaccount:${namespace}:${name}`, groups, extra: {} };
+}
+
+/** The token of an Authorization header, or of a WebSocket's subprotocol, where browsers have nowhere else to put it. */
+export function bearerOf(headers: Readonly<Record<string, string>>): string | undefined {
+  const match = /^bearer +(\S+)$/i.exec(headers["authorization"] ?? "");
+  if (match !== null) return match[1];
+  const protocol = /(?:^|[, ])base64url\.bearer\.authorization\.k8s\.io\.([\w-]+)/.exec(
+    headers["sec-websocket-protocol"] ?? "",
+  );
+  return protocol === null ? undefined : Buffer.from(protocol[1] ?? "", "base64url").toString();
+}
+
+/** Client certificates: CN is the user, the Os are groups. */
+export const certificateAuthenticator: Authenticator = {
+  async authenticate({ clientCertificate }) {
+    if (clientCertificate === undefined) return undefined;
+    return {
+      name: clientCertificate.commonName,
+      groups: [...clientCertificate.organizations, "system:authenticated"],
+      extra: {},
+    };
+  },
+};
+
+/** Who asks in process says so itself. */
+export const inProcessAuthenticator: Authenticator = {
+  authenticate: async ({ user }) => user,
+};
+
+export const ANONYMOUS: User = { name: "system:anonymous", groups: ["system:unauthenticated"], extra: {} };

@@ -1,0 +1,146 @@
+import { ApiError, encodeJson, type ObjectSchema, schemaOfType } from "@tsukube/api";
+import type { ApiResponse } from "@tsukube/client";
+import { type Clock, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
+import { impersonated } from "../authentication/impersonation.ts";
+import { ANONYMOUS } from "../authentication/tokens.ts";
+import type { Authenticator, Authorizer, IncomingRequest, RequestContext, RequestInfo, User } from "../contracts.ts";
+import { respondTyped } from "../endpoints/represent.ts";
+import { negotiate } from "./negotiation.ts";
+import { parseRequestInfo } from "./request-info.ts";
+
+export interface ChainDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly authenticators: readonly Authenticator[];
+  readonly authorizer: Authorizer;
+  /** What comes after the chain. @throws {ApiError} */
+  dispatch(context: RequestContext): Promise<ApiResponse>;
+}
+
+/** Paths that need no credentials: health and version. */
+const PUBLIC = /^\/(?:healthz|livez|readyz)(?:\/|$)|^\/version\/?$/;
+const NEVER = new AbortController().signal;
+
+/** The way of every request, from the wire or in process: who is it, may they, then the endpoint; errors become Status. */
+export class Chain {
+  readonly #deps: ChainDeps;
+  readonly #requests;
+
+  constructor(deps: ChainDeps) {
+    this.#deps = deps;
+    this.#requests = deps.metrics.counter(
+      "apiserver_request_total",
+      "Counter of apiserver requests broken out for each verb, group, version, resource and HTTP response code.",
+    );
+  }
+
+  async handle(request: IncomingRequest): Promise<ApiResponse> {
+    const warnings = new Set<string>();
+    const info = parseRequestInfo(request.method, request.path);
+    let response: ApiResponse;
+    try {
+      response = await this.#deps.clock.track(this.#run(request, info, (text) => warnings.add(text)));
+    } catch (error) {
+      response = this.#failure(request, info, error);
+    }
+    const { verb, group, version, resource, subresource } = info;
+    this.#requests.inc({
+      verb: verb.toUpperCase(),
+      group,
+      version,
+      resource,
+      subresource,
+      code: String(response.status),
+    });
+    const headers: Record<string, string | readonly string[]> = {
+      "audit-id": this.#deps.random.uuid(),
+      ...response.headers,
+    };
+    if (warnings.size > 0) headers["warning"] = [...warnings].map((text) => `299 - ${JSON.stringify(text)}`);
+    return { ...response, headers };
+  }
+
+  /** Authenticates and authorizes only: for upgrades, which then leave HTTP. @throws {ApiError} */
+  async admit(request: IncomingRequest): Promise<RequestContext> {
+    const info = parseRequestInfo(request.method, request.path);
+    const user = await this.#identify(request, info);
+    await this.#authorize(user, info);
+    return { request, info, user, signal: request.signal ?? NEVER, warn: () => {} };
+  }
+
+  async #run(request: IncomingRequest, info: RequestInfo, warn: (text: string) => void): Promise<ApiResponse> {
+    const user = await this.#identify(request, info);
+    await this.#authorize(user, info);
+    return this.#deps.dispatch({ request, info, user, signal: request.signal ?? NEVER, warn });
+  }
+
+  async #identify(request: IncomingRequest, info: RequestInfo): Promise<User> {
+    for (const authenticator of this.#deps.authenticators) {
+      const user = await authenticator.authenticate(request);
+      if (user !== undefined) return impersonated(request, user, this.#deps.authorizer);
+    }
+    if (!PUBLIC.test(info.path)) throw ApiError.unauthorized();
+    return ANONYMOUS;
+  }
+
+  async #authorize(user: User, info: RequestInfo): Promise<void> {
+    if (!info.isResource && PUBLIC.test(info.path)) return;
+    const { isResource, verb, group, version, resource, subresource, namespace, name, path } = info;
+    const attributes = { user, verb, isResource, group, version, resource, subresource, namespace, name, path };
+    const { decision, reason } = await this.#deps.authorizer.authorize(attributes);
+    if (decision !== "allow") throw forbidden(user, info, reason);
+  }
+
+  #failure(request: IncomingRequest, info: RequestInfo, error: unknown): ApiResponse {
+    const known = error instanceof ApiError ? error : this.#unexpected(request, error);
+    const headers: Record<string, string> = {};
+    const retry = known.status.details?.retryAfterSeconds;
+    if (retry !== undefined && (known.httpCode === 429 || known.httpCode >= 500))
+      headers["retry-after"] = String(retry);
+    if (known.httpCode === 401) headers["www-authenticate"] = 'Bearer realm="kubernetes"';
+    try {
+      const accepted = negotiate(request.headers, info.query);
+      const response = respondTyped(known.httpCode, known.status, "meta/v1.Status", { ...accepted, as: "" });
+      return { ...response, headers: { ...response.headers, ...headers } };
+    } catch {
+      const body = Buffer.concat([
+        encodeJson(known.status, schemaOfType("meta/v1.Status") as ObjectSchema),
+        Buffer.from("\n"),
+      ]);
+      return { status: known.httpCode, headers: { "content-type": "application/json", ...headers }, body };
+    }
+  }
+
+  #unexpected(request: IncomingRequest, error: unknown): ApiError {
+    const code = (error as { code?: unknown } | null)?.code;
+    if (code === "read-only") return ApiError.serviceUnavailable(messageOf(error));
+    this.#deps.logger.error("cannot answer a request", {
+      method: request.method,
+      path: request.path,
+      error: messageOf(error),
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    return ApiError.internal(error);
+  }
+}
+
+/** "pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "y"". */
+function forbidden(user: User, info: RequestInfo, reason: string): ApiError {
+  const tail = reason === "" ? "" : `: ${reason}`;
+  if (!info.isResource) {
+    return ApiError.forbidden(
+      { group: "", resource: "" },
+      "",
+      `User "${user.name}" cannot ${info.verb} path "${info.path}"${tail}`,
+    );
+  }
+  const resource = info.subresource === "" ? info.resource : `${info.resource}/${info.subresource}`;
+  const scope =
+    info.namespace === "" || info.resource === "namespaces"
+      ? "at the cluster scope"
+      : `in the namespace "${info.namespace}"`;
+  const why = `User "${user.name}" cannot ${info.verb} resource "${resource}" in API group "${info.group}" ${scope}${tail}`;
+  return ApiError.forbidden({ group: info.group, resource: info.resource }, info.name, why);
+}

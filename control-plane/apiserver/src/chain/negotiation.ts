@@ -1,0 +1,114 @@
+import { ApiError } from "@tsukube/api";
+
+export type Encoding = "json" | "yaml" | "protobuf";
+
+/** What the client wants back. */
+export interface Accepted {
+  readonly encoding: Encoding;
+  /** Object as it is, or one of the meta.k8s.io forms. */
+  readonly as: "" | "Table" | "PartialObjectMetadata" | "PartialObjectMetadataList";
+  /** Of meta.k8s.io: "v1" or "v1beta1". */
+  readonly asVersion: string;
+  readonly pretty: boolean;
+  /** Parameters to echo, such as those of aggregated discovery. */
+  readonly mediaType: string;
+}
+
+export const CONTENT_TYPES: Readonly<Record<Encoding, string>> = {
+  json: "application/json",
+  yaml: "application/yaml",
+  protobuf: "application/vnd.kubernetes.protobuf",
+};
+
+const ALL: readonly Encoding[] = ["json", "yaml", "protobuf"];
+
+interface MediaRange {
+  readonly type: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly quality: number;
+}
+
+/** Parses an Accept header into ranges, best first (RFC 9110 section 12.5.1). Ranges that cannot be parsed are left out. */
+export function parseAccept(header: string): readonly MediaRange[] {
+  const ranges = header.split(",").flatMap((text) => {
+    const [type = "", ...rest] = text.split(";").map((part) => part.trim());
+    if (!type.includes("/")) return [];
+    const parameters = Object.fromEntries(rest.map((part) => splitOnce(part)));
+    return [{ type: type.toLowerCase(), parameters, quality: Number(parameters["q"] ?? 1) }];
+  });
+  return ranges
+    .map((range, index) => ({ range, index }))
+    .sort((a, b) => b.range.quality - a.range.quality || a.index - b.index)
+    .map(({ range }) => range);
+}
+
+function splitOnce(part: string): [string, string] {
+  const at = part.indexOf("=");
+  return at < 0 ? [part.toLowerCase(), ""] : [part.slice(0, at).toLowerCase(), part.slice(at + 1).replaceAll('"', "")];
+}
+
+export interface NegotiationRules {
+  /** Encodings that the endpoint has; all three by default. */
+  readonly encodings?: readonly Encoding[];
+  /** Whether the forms of meta.k8s.io are served. */
+  readonly forms?: boolean;
+  /** Whether there are tables at all. */
+  readonly tables?: boolean;
+}
+
+/** Chooses the response's form. @throws {ApiError} 406. */
+export function negotiate(
+  headers: Readonly<Record<string, string>>,
+  query: URLSearchParams,
+  rules: NegotiationRules = {},
+): Accepted {
+  const encodings = rules.encodings ?? ALL;
+  const header = headers["accept"] ?? "";
+  const ranges = header === "" ? [{ type: "*/*", parameters: {}, quality: 1 }] : parseAccept(header);
+  for (const range of ranges) {
+    const encoding = encodingOf(range.type, encodings);
+    const form = range.parameters["as"] ?? "";
+    if (encoding === undefined || !isFormServed(range, form, encoding, rules)) continue;
+    return {
+      encoding,
+      as: form as Accepted["as"],
+      asVersion: range.parameters["v"] ?? "v1",
+      pretty: wantsPretty(headers, query, range),
+      mediaType: CONTENT_TYPES[encoding],
+    };
+  }
+  throw ApiError.notAcceptable(encodings.map((encoding) => CONTENT_TYPES[encoding]));
+}
+
+function encodingOf(type: string, encodings: readonly Encoding[]): Encoding | undefined {
+  if (type === "*/*" || type === "application/*") return encodings[0];
+  return encodings.find((encoding) => CONTENT_TYPES[encoding] === type);
+}
+
+function isFormServed(range: MediaRange, form: string, encoding: Encoding, rules: NegotiationRules): boolean {
+  if (form === "") return true;
+  const { g, v } = range.parameters;
+  if (rules.forms === false || g !== "meta.k8s.io" || (v !== "v1" && v !== "v1beta1")) return false;
+  if (form === "Table") return rules.tables !== false && encoding !== "protobuf";
+  return form === "PartialObjectMetadata" || form === "PartialObjectMetadataList";
+}
+
+/** Indented JSON for people: asked for, or a client that people type into. */
+function wantsPretty(headers: Readonly<Record<string, string>>, query: URLSearchParams, range: MediaRange): boolean {
+  const asked = query.get("pretty") ?? range.parameters["pretty"];
+  if (asked !== undefined && asked !== null) return asked === "1" || asked === "true";
+  return /^(curl|Wget|Mozilla)\//.test(headers["user-agent"] ?? "");
+}
+
+/** The encoding of a request's body. @throws {ApiError} 415. */
+export function bodyEncoding(
+  headers: Readonly<Record<string, string>>,
+  encodings: readonly Encoding[] = ALL,
+): Encoding {
+  const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  if (type === "") return "json";
+  const encoding = encodings.find((candidate) => CONTENT_TYPES[candidate] === type);
+  if (encoding === undefined)
+    throw ApiError.unsupportedMediaType(encodings.map((candidate) => CONTENT_TYPES[candidate]));
+  return encoding;
+}

@@ -1,0 +1,77 @@
+import type { RequestInfo } from "../contracts.ts";
+
+const VERBS: Readonly<Record<string, string>> = {
+  POST: "create",
+  GET: "get",
+  HEAD: "get",
+  PUT: "update",
+  PATCH: "patch",
+  DELETE: "delete",
+};
+
+/** Subresources of a namespace itself; /namespaces/x/other is a resource in x. */
+const NAMESPACE_SUBRESOURCES = new Set(["status", "finalize"]);
+
+/** Parses method and path as upstream's RequestInfoFactory: /api/v1/..., /apis/GROUP/VERSION/..., anything else is no resource. */
+export function parseRequestInfo(method: string, target: string): RequestInfo {
+  const at = target.indexOf("?");
+  const path = at < 0 ? target : target.slice(0, at);
+  const query = new URLSearchParams(at < 0 ? "" : target.slice(at + 1));
+  const parts = path
+    .split("/")
+    .filter((part) => part !== "")
+    .map(decode);
+  const isCore = parts[0] === "api";
+  const prefix = isCore ? 2 : 3;
+  if ((!isCore && parts[0] !== "apis") || parts.length <= prefix) return nonResource(method, path, query);
+  const info = {
+    isResource: true,
+    path,
+    query,
+    verb: VERBS[method] ?? method.toLowerCase(),
+    group: isCore ? "" : (parts[1] ?? ""),
+    version: parts[prefix - 1] ?? "",
+    namespace: "",
+  };
+  let rest = parts.slice(prefix);
+  if (rest[0] === "watch") {
+    info.verb = "watch"; // the deprecated /watch/ prefix
+    rest = rest.slice(1);
+  }
+  if (rest[0] === "namespaces" && rest.length > 1) {
+    info.namespace = rest[1] ?? "";
+    if (rest.length > 2 && !NAMESPACE_SUBRESOURCES.has(rest[2] ?? "")) rest = rest.slice(2);
+  }
+  const [resource = "", name = "", subresource = "", ...tail] = rest;
+  return withCollectionVerb({ ...info, resource, name, subresource, rest: tail.join("/") }, path);
+}
+
+function withCollectionVerb(info: RequestInfo, path: string): RequestInfo {
+  // what follows .../proxy/ keeps its own slashes
+  const proxied = info.subresource === "proxy" ? (/\/proxy(\/.*)?$/.exec(path)?.[1] ?? "") : info.rest;
+  if (info.name !== "") {
+    const isNamedWatch = info.verb === "get" && isTrue(info.query.get("watch")) && info.subresource === "";
+    return { ...info, rest: proxied, verb: isNamedWatch ? "get" : info.verb };
+  }
+  if (info.verb === "get") return { ...info, verb: isTrue(info.query.get("watch")) ? "watch" : "list" };
+  if (info.verb === "delete") return { ...info, verb: "deletecollection" };
+  return info;
+}
+
+function nonResource(method: string, path: string, query: URLSearchParams): RequestInfo {
+  const empty = { group: "", version: "", resource: "", subresource: "", namespace: "", name: "", rest: "" };
+  return { isResource: false, path, query, verb: method.toLowerCase(), ...empty };
+}
+
+/** Go's strconv.ParseBool of a query parameter; anything else is false. */
+export function isTrue(value: string | null): boolean {
+  return value !== null && ["1", "t", "T", "true", "TRUE", "True"].includes(value);
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,140 @@
+import {
+  apiVersionOf,
+  cleanCustomResource,
+  compileStructural,
+  defaultCustomResource,
+  type FieldError,
+  fieldError,
+  type ObjectSchema,
+  type Unstructured,
+  validateCreate,
+  validateUpdate,
+  validateValue,
+} from "@tsukube/api";
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+  JSONSchemaProps,
+} from "@tsukube/api/types/apiextensions-v1";
+import type { CustomDetails, ResourceDefinition } from "../registry/definition.ts";
+
+const VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+const PART_VERBS = ["get", "patch", "update"];
+const ANYTHING: JSONSchemaProps = {
+  type: "object",
+  "x-kubernetes-preserve-unknown-fields": true,
+} as unknown as JSONSchemaProps;
+
+/** Every served version of a CustomResourceDefinition, as the generic endpoints serve it. */
+export function definitionsOf(crd: CustomResourceDefinition): readonly ResourceDefinition[] {
+  const versions = crd.spec?.versions ?? [];
+  const stored = versions.find((version) => version.storage === true) ?? versions[0];
+  return stored === undefined
+    ? []
+    : versions.filter((version) => version.served === true).map((version) => define(crd, version, stored));
+}
+
+function define(
+  crd: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  stored: CustomResourceDefinitionVersion,
+): ResourceDefinition {
+  const spec = crd.spec!;
+  const names = spec.names!;
+  const group = spec.group ?? "";
+  const kind = names.kind ?? "";
+  const schema = schemaOf(version);
+  const hasStatus = version.subresources?.status !== undefined && version.subresources.status !== null;
+  const scale = version.subresources?.scale;
+  const gvk = { group, version: version.name ?? "", kind };
+  return {
+    group,
+    version: version.name ?? "",
+    resource: names.plural ?? "",
+    kind,
+    listKind: names.listKind ?? `${kind}List`,
+    singular: names.singular ?? kind.toLowerCase(),
+    namespaced: spec.scope === "Namespaced",
+    verbs: VERBS,
+    subresources: [
+      ...(hasStatus ? [{ name: "status", verbs: PART_VERBS }] : []),
+      ...(scale === undefined || scale === null ? [] : [{ name: "scale", verbs: PART_VERBS }]),
+    ],
+    shortNames: names.shortNames ?? [],
+    categories: names.categories ?? [],
+    schema,
+    typed: false,
+    storage: {
+      prefix: `/registry/${group}/${names.plural}/`,
+      gvk: { ...gvk, version: stored.name ?? "" },
+      schema: schemaOf(stored),
+    },
+    strategy: { generation: true, createOnUpdate: false, unconditionalUpdate: false, status: hasStatus },
+    custom: detailsOf(crd, version, schema, gvk, hasStatus),
+  };
+}
+
+function schemaOf(version: CustomResourceDefinitionVersion): ObjectSchema {
+  return compileStructural((version.schema?.openAPIV3Schema ?? ANYTHING) as JSONSchemaProps);
+}
+
+function detailsOf(
+  crd: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  schema: ObjectSchema,
+  gvk: { readonly group: string; readonly version: string; readonly kind: string },
+  hasStatus: boolean,
+): CustomDetails {
+  const scale = version.subresources?.scale;
+  const preserve = crd.spec?.preserveUnknownFields === true;
+  return {
+    ...(scale !== undefined &&
+      scale !== null && {
+        scale: {
+          specReplicasPath: scale.specReplicasPath ?? "",
+          statusReplicasPath: scale.statusReplicasPath ?? "",
+          ...(scale.labelSelectorPath !== undefined && { labelSelectorPath: scale.labelSelectorPath }),
+        },
+      }),
+    columns: (version.additionalPrinterColumns ?? []).map((column) => ({
+      name: column.name ?? "",
+      type: column.type ?? "string",
+      jsonPath: column.jsonPath ?? "",
+      ...(column.format !== undefined && { format: column.format }),
+      ...(column.priority !== undefined && { priority: column.priority }),
+    })),
+    selectableFields: (version.selectableFields ?? []).map((field) => (field.jsonPath ?? "").replace(/^\./, "")),
+    prepare: (object) => {
+      const clean = preserve ? { object, problems: [] } : cleanCustomResource(object, schema);
+      const filled = defaultCustomResource(clean.object, schema);
+      return {
+        object: { ...filled, apiVersion: apiVersionOf(gvk), kind: gvk.kind } as Unstructured,
+        problems: clean.problems,
+      };
+    },
+    validate: (object, old) => validate(object, old, schema, gvk),
+    openApi: {
+      ...gvk,
+      resource: crd.spec?.names?.plural ?? "",
+      listKind: crd.spec?.names?.listKind ?? `${gvk.kind}List`,
+      namespaced: crd.spec?.scope === "Namespaced",
+      schema: version.schema?.openAPIV3Schema,
+      status: hasStatus,
+      shortNames: crd.spec?.names?.shortNames ?? [],
+      categories: crd.spec?.names?.categories ?? [],
+      scale: scale !== undefined && scale !== null,
+    },
+  };
+}
+
+function validate(
+  object: Unstructured,
+  old: Unstructured | undefined,
+  schema: ObjectSchema,
+  gvk: { readonly group: string; readonly version: string; readonly kind: string },
+): readonly FieldError[] {
+  const meta = old === undefined ? validateCreate(gvk, object) : validateUpdate(gvk, object, old, "");
+  const { metadata: _metadata, ...rest } = object;
+  const errors = [...meta, ...validateValue(rest, schema)];
+  return errors.length === 0 && object.metadata === undefined ? [fieldError.required("metadata")] : errors;
+}

@@ -1,0 +1,234 @@
+import { createHash } from "node:crypto";
+import { ApiError, encodeJson, factsText, type ObjectSchema, schemaOfType } from "@tsukube/api";
+import type { ApiResponse } from "@tsukube/client";
+import { parseAccept } from "../chain/negotiation.ts";
+import type { RequestContext } from "../contracts.ts";
+import type { ResourceDefinition } from "../registry/definition.ts";
+import type { Registry } from "../registry/registry.ts";
+
+/** apidiscovery.k8s.io/v2, as facts/discovery.json has it. */
+interface DiscoveredResource {
+  readonly resource: string;
+  readonly responseKind?: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly scope: "Namespaced" | "Cluster";
+  readonly singularResource: string;
+  readonly verbs: readonly string[];
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly subresources?: readonly {
+    readonly subresource: string;
+    readonly responseKind?: { readonly group: string; readonly version: string; readonly kind: string };
+    readonly verbs: readonly string[];
+  }[];
+}
+interface DiscoveredVersion {
+  readonly version: string;
+  readonly resources?: readonly DiscoveredResource[];
+  readonly freshness?: string;
+}
+interface DiscoveredGroup {
+  readonly metadata: { readonly name?: string };
+  readonly versions: readonly DiscoveredVersion[];
+}
+
+const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/** What the server can do, in the aggregated form of KEP-3352 and in the older one of a request per version. */
+export class Discovery {
+  readonly #registry: Registry;
+  readonly #serverAddress: () => string;
+  #facts: { readonly core: DiscoveredGroup; readonly groups: readonly DiscoveredGroup[] } | undefined;
+  readonly #cached = new Map<string, { readonly version: number; readonly body: Uint8Array; readonly etag: string }>();
+
+  constructor(registry: Registry, serverAddress: () => string) {
+    this.#registry = registry;
+    this.#serverAddress = serverAddress;
+  }
+
+  /** Answers /api, /apis, /apis/GROUP and the lists of a version's resources; undefined: not mine. */
+  handle(context: RequestContext): ApiResponse | undefined {
+    const { info } = context;
+    const parts = info.path.split("/").filter((part) => part !== "");
+    if (parts[0] === "api" && parts.length === 1) return this.#root(context, true);
+    if (parts[0] === "apis" && parts.length === 1) return this.#root(context, false);
+    if (parts[0] === "api" && parts.length === 2) return this.#resources(this.#core, parts[1] ?? "");
+    if (parts[0] !== "apis") return undefined;
+    const group = this.#groups().find((candidate) => candidate.metadata.name === parts[1]);
+    if (group === undefined) return undefined;
+    if (parts.length === 2) return json({ ...apiGroup(group), kind: "APIGroup", apiVersion: "v1" }, "meta/v1.APIGroup");
+    return parts.length === 3 ? this.#resources(group, parts[2] ?? "") : undefined;
+  }
+
+  get #core(): DiscoveredGroup {
+    return this.#load().core;
+  }
+
+  #load() {
+    if (this.#facts === undefined) {
+      const { default: served } = JSON.parse(factsText("discovery.json")) as {
+        default: Readonly<Record<"/api" | "/apis", { readonly items: readonly DiscoveredGroup[] }>>;
+      };
+      this.#facts = { core: served["/api"].items[0]!, groups: served["/apis"].items };
+    }
+    return this.#facts;
+  }
+
+  #groups(): readonly DiscoveredGroup[] {
+    return [...this.#load().groups, ...customGroups(this.#registry.custom)];
+  }
+
+  #root(context: RequestContext, core: boolean): ApiResponse {
+    const wanted = parseAccept(context.request.headers["accept"] ?? "").find(
+      ({ type, parameters }) =>
+        type === "application/json" || type === "*/*" || parameters["as"] === "APIGroupDiscoveryList",
+    );
+    const isAggregated =
+      wanted?.parameters["as"] === "APIGroupDiscoveryList" &&
+      wanted.parameters["v"] === "v2" &&
+      wanted.parameters["g"] === "apidiscovery.k8s.io";
+    if (!isAggregated)
+      return core
+        ? this.#apiVersions()
+        : json(
+            { kind: "APIGroupList", apiVersion: "v1", groups: this.#groups().map(apiGroup) },
+            "meta/v1.APIGroupList",
+          );
+    const { body, etag } = this.#aggregated(core);
+    const headers = { etag, vary: "Accept", "cache-control": "public" };
+    if (context.request.headers["if-none-match"] === etag) return { status: 304, headers, body: new Uint8Array(0) };
+    return { status: 200, headers: { ...headers, "content-type": AGGREGATED }, body };
+  }
+
+  #aggregated(core: boolean): { readonly body: Uint8Array; readonly etag: string } {
+    const key = String(core);
+    const present = this.#cached.get(key);
+    if (present?.version === this.#registry.version) return present;
+    const items = core ? [this.#core] : this.#groups();
+    const body = Buffer.from(
+      `${JSON.stringify({ kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", metadata: {}, items })}\n`,
+    );
+    const etag = `"${createHash("sha512").update(body).digest("hex").toUpperCase()}"`;
+    const made = { version: this.#registry.version, body, etag };
+    this.#cached.set(key, made);
+    return made;
+  }
+
+  #apiVersions(): ApiResponse {
+    const serverAddressByClientCIDRs = [{ clientCIDR: "0.0.0.0/0", serverAddress: this.#serverAddress() }];
+    return json(
+      { kind: "APIVersions", versions: this.#core.versions.map(({ version }) => version), serverAddressByClientCIDRs },
+      "meta/v1.APIVersions",
+    );
+  }
+
+  #resources(group: DiscoveredGroup, version: string): ApiResponse {
+    const found = group.versions.find((candidate) => candidate.version === version);
+    if (found === undefined) throw ApiError.generic(404);
+    const name = group.metadata.name ?? "";
+    const groupVersion = name === "" ? version : `${name}/${version}`;
+    const resources = (found.resources ?? []).flatMap((resource) => listed(resource, name, version));
+    return json(
+      { kind: "APIResourceList", ...(name !== "" && { apiVersion: "v1" }), groupVersion, resources },
+      "meta/v1.APIResourceList",
+    );
+  }
+}
+
+function json(object: object, type: string): ApiResponse {
+  const body = Buffer.concat([encodeJson(object, schemaOfType(type) as ObjectSchema), Buffer.from("\n")]);
+  return { status: 200, headers: { "content-type": "application/json", "cache-control": "no-cache, private" }, body };
+}
+
+function apiGroup(group: DiscoveredGroup): object {
+  const name = group.metadata.name ?? "";
+  const versions = group.versions.map(({ version }) => ({ groupVersion: `${name}/${version}`, version }));
+  return { name, versions, preferredVersion: versions[0] };
+}
+
+/** A resource and its subresources in the older form. */
+function listed(resource: DiscoveredResource, group: string, version: string): object[] {
+  const { resource: name, singularResource, scope, verbs, shortNames, categories, responseKind } = resource;
+  const namespaced = scope === "Namespaced";
+  const foreign = (kind: DiscoveredResource["responseKind"]): object =>
+    kind === undefined ||
+    (kind.group === "" && kind.version === "") ||
+    (kind.group === group && kind.version === version)
+      ? {}
+      : { group: kind.group, version: kind.version };
+  const main = {
+    name,
+    singularName: singularResource,
+    namespaced,
+    ...foreign(responseKind),
+    kind: responseKind?.kind ?? "",
+    verbs,
+    ...(shortNames !== undefined && { shortNames }),
+    ...(categories !== undefined && { categories }),
+    storageVersionHash: createHash("sha256")
+      .update(`${group}/${version}/${responseKind?.kind}`)
+      .digest()
+      .subarray(0, 8)
+      .toString("base64"),
+  };
+  const parts = (resource.subresources ?? []).map((part) => ({
+    name: `${name}/${part.subresource}`,
+    singularName: "",
+    namespaced,
+    ...foreign(part.responseKind),
+    kind: part.responseKind?.kind ?? "",
+    verbs: part.verbs,
+  }));
+  return [main, ...parts];
+}
+
+function customGroups(definitions: readonly ResourceDefinition[]): readonly DiscoveredGroup[] {
+  const groups = new Map<string, Map<string, DiscoveredResource[]>>();
+  for (const definition of definitions) {
+    const versions = groups.get(definition.group) ?? new Map<string, DiscoveredResource[]>();
+    groups.set(definition.group, versions);
+    const resources = versions.get(definition.version) ?? [];
+    versions.set(definition.version, resources);
+    resources.push(discovered(definition));
+  }
+  return [...groups].map(([name, versions]) => ({
+    metadata: { name },
+    versions: [...versions]
+      .sort(([a], [b]) => compareVersions(b, a))
+      .map(([version, resources]) => ({ version, resources, freshness: "Current" })),
+  }));
+}
+
+function discovered(definition: ResourceDefinition): DiscoveredResource {
+  const { group, version, kind, resource, shortNames, categories } = definition;
+  const responseKind = { group, version, kind };
+  return {
+    resource,
+    responseKind,
+    scope: definition.namespaced ? "Namespaced" : "Cluster",
+    singularResource: definition.singular,
+    verbs: definition.verbs,
+    ...(shortNames.length > 0 && { shortNames }),
+    ...(categories.length > 0 && { categories }),
+    ...(definition.subresources.length > 0 && {
+      subresources: definition.subresources.map(({ name, verbs }) => ({
+        subresource: name,
+        responseKind: name === "scale" ? { group: "autoscaling", version: "v1", kind: "Scale" } : responseKind,
+        verbs,
+      })),
+    }),
+  };
+}
+
+/** Kubernetes' order of versions: v2 > v1 > v1beta2 > v1beta1 > v1alpha1 > anything else by name. */
+export function compareVersions(a: string, b: string): number {
+  const parse = (version: string): readonly number[] | undefined => {
+    const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
+    if (match === null) return undefined;
+    const stage = match[2] === undefined ? 2 : match[2] === "beta" ? 1 : 0;
+    return [stage, Number(match[1]), Number(match[3] ?? 0)];
+  };
+  const [x, y] = [parse(a), parse(b)];
+  if (x === undefined || y === undefined) return x === y ? (a < b ? 1 : a > b ? -1 : 0) : x === undefined ? -1 : 1;
+  for (let i = 0; i < 3; i += 1) if (x[i] !== y[i]) return x[i]! - y[i]!;
+  return 0;
+}

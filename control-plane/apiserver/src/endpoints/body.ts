@@ -1,0 +1,158 @@
+import {
+  ApiError,
+  apiVersionOf,
+  DecodeError,
+  decodeEnvelope,
+  decodeJson,
+  decodeProtobuf,
+  decodeUnstructured,
+  decodeYaml,
+  decodeYamlUnstructured,
+  isProtobuf,
+  type ObjectSchema,
+  parseApiVersion,
+  resourceOf,
+  strictDecodingMessage,
+  type Unstructured,
+} from "@tsukube/api";
+import { bodyEncoding, type Encoding } from "../chain/negotiation.ts";
+import type { RequestContext } from "../contracts.ts";
+import type { ResourceDefinition } from "../registry/definition.ts";
+
+export type FieldValidation = "Ignore" | "Warn" | "Strict";
+
+/** @throws {ApiError} 422. */
+export function fieldValidationOf(query: URLSearchParams): FieldValidation {
+  const value = query.get("fieldValidation") ?? "";
+  if (value === "") return "Warn";
+  if (value === "Ignore" || value === "Warn" || value === "Strict") return value;
+  throw ApiError.invalid({ group: "meta.k8s.io", kind: "CreateOptions" }, "", [
+    {
+      type: "FieldValueNotSupported",
+      field: "fieldValidation",
+      badValue: value,
+      detail: 'supported values: "", "Ignore", "Strict", "Warn"',
+    },
+  ]);
+}
+
+/** Unknown and duplicate fields as the client asked: silent, warnings, or 400. */
+export function report(context: RequestContext, problems: readonly string[], validation: FieldValidation): void {
+  if (problems.length === 0 || validation === "Ignore") return;
+  if (validation === "Strict") throw ApiError.badRequest(strictDecodingMessage(problems));
+  for (const problem of problems) context.warn(problem);
+}
+
+/** Decodes the object of a create or update in the definition's form. @throws {ApiError} 400, 415. */
+export function decodeObject(context: RequestContext, definition: ResourceDefinition, bytes: Uint8Array): Unstructured {
+  const encoding = bodyEncoding(context.request.headers, definition.typed ? undefined : ["json", "yaml"]);
+  const validation = fieldValidationOf(context.info.query);
+  if (!definition.typed) return decodeCustom(context, definition, bytes, encoding, validation);
+  const { object, problems } = decodeTyped(bytes, encoding, definition.schema, definition);
+  checkKind(object, definition);
+  report(context, problems, validation);
+  return { ...object, kind: definition.kind, apiVersion: apiVersionOf(definition) };
+}
+
+function decodeTyped(
+  bytes: Uint8Array,
+  encoding: Encoding,
+  schema: ObjectSchema,
+  definition: ResourceDefinition,
+): { readonly object: Unstructured; readonly problems: readonly string[] } {
+  const what = `${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}`;
+  try {
+    if (encoding === "protobuf") {
+      const envelope = decodeEnvelope(bytes);
+      checkKind(envelope, definition);
+      return { object: decodeProtobuf<Unstructured>(envelope, schema), problems: [] };
+    }
+    return encoding === "yaml" ? decodeYaml<Unstructured>(bytes, schema) : decodeJson<Unstructured>(bytes, schema);
+  } catch (error) {
+    if (error instanceof DecodeError) throw ApiError.badRequest(`${what}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Bodies may leave out kind and apiVersion; wrong ones are refused with upstream's words. */
+function checkKind(
+  object: { readonly kind?: string; readonly apiVersion?: string },
+  definition: ResourceDefinition,
+): void {
+  const kind = object.kind ?? "";
+  const apiVersion = object.apiVersion ?? "";
+  const wanted = apiVersionOf(definition);
+  if ((kind === "" || kind === definition.kind) && (apiVersion === "" || apiVersion === wanted)) return;
+  const { group, version } = parseApiVersion(apiVersion);
+  const asked = kind === "" ? definition.kind : kind;
+  const isKnown =
+    apiVersion === "" ||
+    apiVersion === wanted ||
+    resourceOf({ group, version, resource: definition.resource }) !== undefined;
+  const go = (v: string): string => v.slice(0, 1).toLowerCase() + v.slice(1);
+  if (isKnown && asked !== definition.kind) {
+    throw ApiError.badRequest(
+      `${asked} in version "${version === "" ? definition.version : version}" cannot be handled as a ${definition.kind}: converting (${version || definition.version}.${asked}) to (${goPackage(definition)}.${definition.kind}): unknown conversion`,
+    );
+  }
+  throw ApiError.badRequest(
+    `${asked} in version "${version}" cannot be handled as a ${definition.kind}: no kind "${asked}" is registered for version "${go(apiVersion)}" in scheme "pkg/runtime/scheme.go:111"`,
+  );
+}
+
+function goPackage(definition: ResourceDefinition): string {
+  return definition.group === "" ? "core" : (definition.group.split(".")[0] ?? "");
+}
+
+function decodeCustom(
+  context: RequestContext,
+  definition: ResourceDefinition,
+  bytes: Uint8Array,
+  encoding: Encoding,
+  validation: FieldValidation,
+): Unstructured {
+  try {
+    const { object, problems } =
+      encoding === "yaml" ? decodeYamlUnstructured<Unstructured>(bytes) : decodeUnstructured<Unstructured>(bytes);
+    if (typeof object !== "object" || object === null || Array.isArray(object))
+      throw ApiError.badRequest("the body is not an object, expected one with apiVersion, kind and metadata");
+    if ((object.kind ?? "") === "")
+      throw ApiError.badRequest(`Object 'Kind' is missing in '${Buffer.from(bytes).toString("utf8").slice(0, 200)}'`);
+    const apiVersion = apiVersionOf(definition);
+    if (object.kind !== definition.kind || object.apiVersion !== apiVersion) {
+      throw ApiError.badRequest(
+        `the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersion})`,
+      );
+    }
+    const prepared = definition.custom?.prepare(object) ?? { object, problems: [] };
+    report(context, [...problems, ...prepared.problems], validation);
+    return prepared.object;
+  } catch (error) {
+    if (error instanceof DecodeError) throw ApiError.badRequest(`error decoding: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Decodes options such as DeleteOptions; an empty body is undefined. @throws {ApiError} 400. */
+export function decodeOptions(
+  context: RequestContext,
+  bytes: Uint8Array,
+  schema: ObjectSchema,
+  kind: string,
+): Unstructured | undefined {
+  if (bytes.length === 0) return undefined;
+  const encoding = isProtobuf(bytes) ? "protobuf" : bodyEncoding(context.request.headers);
+  try {
+    if (encoding === "protobuf") return decodeProtobuf<Unstructured>(decodeEnvelope(bytes), schema);
+    const { object, problems } =
+      encoding === "yaml" ? decodeYaml<Unstructured>(bytes, schema) : decodeJson<Unstructured>(bytes, schema);
+    if (object.kind !== undefined && object.kind !== "" && object.kind !== kind) {
+      throw ApiError.badRequest(`the object provided is unrecognized (must be of type ${kind})`);
+    }
+    report(context, problems, "Ignore");
+    return object;
+  } catch (error) {
+    if (error instanceof DecodeError) throw ApiError.badRequest(error.message);
+    throw error;
+  }
+}

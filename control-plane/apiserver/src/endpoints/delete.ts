@@ -1,0 +1,156 @@
+import { ApiError, type FieldError, fieldError, jsonEqual, type Unstructured } from "@tsukube/api";
+import type { DeleteOptions } from "@tsukube/api/types/meta-v1";
+import { formatTime } from "@tsukube/foundation";
+import type { AdmissionAttributes } from "../contracts.ts";
+import type { ResourceDefinition } from "../registry/definition.ts";
+import type { Change } from "../storage/object-store.ts";
+import type { WriteRequest, Writer } from "./writer.ts";
+
+const FOREGROUND = "foregroundDeletion";
+const ORPHAN = "orphan";
+
+/** What became of a delete. */
+export interface Deleted {
+  /** The object as it was last, or as it is now when it still has to go. */
+  readonly object: Unstructured;
+  readonly gone: boolean;
+}
+
+/** Options from body and query, checked. @throws {ApiError} 422. */
+export function deleteOptionsOf(body: Unstructured | undefined, query: URLSearchParams): DeleteOptions {
+  const grace = query.get("gracePeriodSeconds");
+  const options: DeleteOptions = {
+    ...(grace !== null && { gracePeriodSeconds: Number(grace) }),
+    ...(query.get("propagationPolicy") !== null && { propagationPolicy: query.get("propagationPolicy") ?? "" }),
+    ...(query.get("orphanDependents") !== null && { orphanDependents: query.get("orphanDependents") === "true" }),
+    ...((body ?? {}) as DeleteOptions),
+  };
+  const errors: FieldError[] = [];
+  const policy = options.propagationPolicy;
+  const orphan = options.orphanDependents;
+  if (policy !== undefined && orphan !== undefined && orphan !== null) {
+    errors.push(
+      fieldError.invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"),
+    );
+  }
+  if (policy !== undefined && policy !== null && !["Foreground", "Background", "Orphan"].includes(policy)) {
+    errors.push(fieldError.notSupported("propagationPolicy", policy, ["Foreground", "Background", "Orphan", "nil"]));
+  }
+  if (errors.length > 0) throw ApiError.invalid({ group: "meta.k8s.io", kind: "DeleteOptions" }, "", errors);
+  return options;
+}
+
+/**
+ * Deletes, or begins to: finalizers and grace periods make it wait. Idempotent; a second delete can only shorten the wait.
+ * @throws {ApiError} 404, 409 for preconditions.
+ */
+export async function deleteObject(writer: Writer, request: WriteRequest, options: DeleteOptions): Promise<Deleted> {
+  const { definition, namespace, name, dryRun } = request;
+  const { store } = writer.deps;
+  let result: Deleted | undefined;
+  await store.update(definition, store.keyOf(definition, namespace, name), async (live): Promise<Change> => {
+    if (live === undefined) throw ApiError.notFound(definition, name);
+    checkPreconditions(definition, live, options);
+    await admit(writer, request, live);
+    const next = marked(definition, live, options, writer.deps.clock.now());
+    const gone = next === undefined;
+    result = { object: next ?? live, gone };
+    if (dryRun || next === live) return { type: "none" };
+    return gone ? { type: "delete" } : { type: "put", object: next };
+  });
+  const { object, gone } = result!;
+  if (dryRun || gone) return { object, gone };
+  const now = store.get(definition, namespace, name);
+  return { object: now === undefined ? object : store.view(definition, now), gone };
+}
+
+async function admit(writer: Writer, request: WriteRequest, live: Unstructured): Promise<void> {
+  const { context, definition, namespace, name, dryRun } = request;
+  const attributes: AdmissionAttributes = {
+    context,
+    operation: "DELETE",
+    resource: definition,
+    kind: definition.kind,
+    subresource: "",
+    namespace,
+    name,
+    object: undefined,
+    oldObject: live,
+    options: undefined,
+    dryRun,
+  };
+  for (const plugin of writer.deps.admission) {
+    if (plugin.handles(attributes)) await plugin.validate?.(attributes);
+  }
+}
+
+function checkPreconditions(definition: ResourceDefinition, live: Unstructured, options: DeleteOptions): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const refuse = (what: string, wanted: string, found: string | undefined): never => {
+    throw ApiError.conflict(
+      definition,
+      live.metadata?.name ?? "",
+      `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found ?? ""}`,
+    );
+  };
+  if (uid !== undefined && uid !== null && uid !== live.metadata?.uid) refuse("UID", uid, live.metadata?.uid);
+  if (resourceVersion !== undefined && resourceVersion !== null && resourceVersion !== live.metadata?.resourceVersion) {
+    refuse("ResourceVersion", resourceVersion, live.metadata?.resourceVersion);
+  }
+}
+
+/** The object with the marks of its deletion; undefined: nothing holds it, it goes now. The same object: nothing to do. */
+function marked(
+  definition: ResourceDefinition,
+  live: Unstructured,
+  options: DeleteOptions,
+  now: number,
+): Unstructured | undefined {
+  const metadata = live.metadata ?? {};
+  const finalizers = finalizersFor(metadata.finalizers ?? [], options);
+  const holdsNamespace =
+    definition.resource === "namespaces" &&
+    definition.group === "" &&
+    ((live["spec"] as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0;
+  const grace = definition.strategy.gracePeriod?.(live, options.gracePeriodSeconds ?? undefined) ?? 0;
+  const before = metadata.deletionGracePeriodSeconds;
+  const isMarked = metadata.deletionTimestamp !== undefined;
+  const shorter = isMarked && before !== undefined ? Math.min(before, grace) : grace;
+  if (finalizers.length === 0 && shorter === 0 && !holdsNamespace) return undefined;
+  const since = isMarked ? Date.parse(metadata.deletionTimestamp ?? "") - (before ?? 0) * 1000 : now;
+  const next: Unstructured = {
+    ...live,
+    metadata: {
+      ...metadata,
+      finalizers,
+      deletionTimestamp:
+        isMarked && shorter === before ? (metadata.deletionTimestamp ?? "") : formatTime(since + shorter * 1000),
+      deletionGracePeriodSeconds: shorter,
+      ...(metadata.generation !== undefined && !isMarked && { generation: metadata.generation + 1 }),
+    },
+    ...(holdsNamespace && { status: { ...(live["status"] as object), phase: "Terminating" } }),
+  };
+  const { finalizers: none, ...rest } = next.metadata ?? {};
+  const result = none?.length === 0 ? { ...next, metadata: rest } : next;
+  return jsonEqual(result, live) ? live : result;
+}
+
+function finalizersFor(present: readonly string[], options: DeleteOptions): readonly string[] {
+  const policy =
+    options.propagationPolicy ??
+    (options.orphanDependents === true ? "Orphan" : options.orphanDependents === false ? "Background" : undefined);
+  if (policy === undefined) return present;
+  const others = present.filter((finalizer) => finalizer !== FOREGROUND && finalizer !== ORPHAN);
+  return policy === "Foreground" ? [...others, FOREGROUND] : policy === "Orphan" ? [...others, ORPHAN] : others;
+}
+
+/** The Status that says that an object is gone. */
+export function deletedStatus(definition: ResourceDefinition, object: Unstructured): object {
+  const details = {
+    name: object.metadata?.name ?? "",
+    ...(definition.group !== "" && { group: definition.group }),
+    kind: definition.resource,
+    uid: object.metadata?.uid ?? "",
+  };
+  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
+}

@@ -1,0 +1,167 @@
+import {
+  ApiError,
+  apiVersionOf,
+  encodeListOfMessages,
+  encodeMessage,
+  type ObjectSchema,
+  schemaOfType,
+  type Unstructured,
+} from "@tsukube/api";
+import type { ApiResponse } from "@tsukube/client";
+import type { Clock } from "@tsukube/foundation";
+import type { RequestContext } from "../contracts.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
+import { isStoredVersion, type ObjectStore } from "../storage/object-store.ts";
+import type { CacheVersion } from "../storage/watch-cache.ts";
+import { decodeContinue, encodeContinue, type ListOptions, parseListOptions } from "./list-options.ts";
+import { encode, headersOf, partial, tableOf, type View } from "./represent.ts";
+import { type Selection, selectionOf } from "./selection.ts";
+
+/** How long a list waits for a revision that the cache has not reached. */
+const FRESHNESS_WAIT_MS = 3000;
+
+interface Page {
+  readonly revision: number;
+  readonly objects: readonly CachedObject[];
+  readonly continue: string;
+  readonly remaining: number | undefined;
+}
+
+/** LIST: one consistent state, by pages if asked; JSON items are spliced from stored bytes without looking inside. */
+export async function list(
+  store: ObjectStore,
+  clock: Clock,
+  context: RequestContext,
+  view: View,
+): Promise<ApiResponse> {
+  const { definition, accepted } = view;
+  const options = parseListOptions(context.info.query, false);
+  const selection = selectionOf(definition, context.info);
+  const page = await readPage(store, clock, context, view, options, selection);
+  const metadata = {
+    resourceVersion: String(page.revision),
+    ...(page.continue !== "" && { continue: page.continue }),
+    ...(page.remaining !== undefined && { remainingItemCount: page.remaining }),
+  };
+  if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && isStoredVersion(definition)) {
+    return { status: 200, headers: headersOf(accepted), body: spliceJson(view, metadata, page.objects) };
+  }
+  const objects = page.objects.map((cached) => store.view(definition, cached));
+  return { status: 200, headers: headersOf(accepted), body: encodeList(view, metadata, objects) };
+}
+
+async function readPage(
+  store: ObjectStore,
+  clock: Clock,
+  context: RequestContext,
+  view: View,
+  options: ListOptions,
+  selection: Selection,
+): Promise<Page> {
+  const { definition } = view;
+  const { namespace } = context.info;
+  const prefix = definition.storage.prefix + (definition.namespaced && namespace !== "" ? `${namespace}/` : "");
+  const from = options.continue === "" ? undefined : decodeContinue(options.continue);
+  const version = await versionFor(store, clock, options, from?.revision);
+  const limit =
+    options.limit > 0 && !(options.resourceVersion === 0 && options.match === "")
+      ? options.limit
+      : Number.POSITIVE_INFINITY;
+  const start = from === undefined ? prefix : definition.storage.prefix + from.start;
+  const objects: CachedObject[] = [];
+  let last = "";
+  for (const [key, cached] of version.root.range(prefix, start)) {
+    if (!selection.isEverything && !selection.matches(store.view(definition, cached))) continue;
+    if (objects.length === limit) {
+      const remaining = selection.isEverything ? version.root.count(prefix, `${last}\0`) : undefined;
+      const token = encodeContinue({
+        revision: version.revision,
+        start: `${last.slice(definition.storage.prefix.length)}\0`,
+      });
+      return { revision: version.revision, objects, continue: token, remaining };
+    }
+    objects.push(cached);
+    last = key;
+  }
+  return { revision: version.revision, objects, continue: "", remaining: undefined };
+}
+
+async function versionFor(
+  store: ObjectStore,
+  clock: Clock,
+  options: ListOptions,
+  continued: number | undefined,
+): Promise<CacheVersion> {
+  const { cache } = store;
+  const newest = (): CacheVersion => ({ revision: cache.revision, root: cache.head, events: [] });
+  if (continued !== undefined) {
+    if (continued < 0) return newest();
+    const version = cache.at(continued);
+    if (version !== undefined) return { ...version, revision: continued };
+    const { start } = decodeContinue(options.continue);
+    throw ApiError.expired(
+      "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+      encodeContinue({ revision: -1, start }),
+    );
+  }
+  const asked = options.resourceVersion;
+  if (asked === undefined || asked === 0) return newest();
+  if (!(await cache.reachedWithin(asked, FRESHNESS_WAIT_MS, clock)))
+    throw ApiError.tooLargeResourceVersion(asked, cache.revision);
+  const exact = options.match === "Exact" || (options.match === "" && options.limit > 0);
+  if (!exact) return newest();
+  const version = cache.at(asked);
+  if (version === undefined) throw ApiError.expired(`The resourceVersion for the provided list is too old.`);
+  return { ...version, revision: asked };
+}
+
+const COMMA = Buffer.from(",");
+
+/** Joins stored bytes. Typed lists begin with kind and their items carry none; custom lists have sorted keys and items with kind. */
+function spliceJson(view: View, metadata: object, objects: readonly CachedObject[]): Uint8Array {
+  const { definition } = view;
+  const apiVersion = apiVersionOf(definition);
+  const meta = JSON.stringify(metadata);
+  const head = definition.typed
+    ? `{"kind":"${definition.listKind}","apiVersion":"${apiVersion}","metadata":${meta},"items":[`
+    : `{"apiVersion":"${apiVersion}","items":[`;
+  const tail = definition.typed ? "]}\n" : `],"kind":"${definition.listKind}","metadata":${meta}}\n`;
+  const pieces: Uint8Array[] = [Buffer.from(head)];
+  objects.forEach((object, index) => {
+    if (index > 0) pieces.push(COMMA);
+    pieces.push(...(definition.typed ? object.bareJson() : object.pieces()));
+  });
+  pieces.push(Buffer.from(tail));
+  return Buffer.concat(pieces);
+}
+
+function encodeList(view: View, metadata: object, objects: readonly Unstructured[]): Uint8Array {
+  const { definition, accepted } = view;
+  if (accepted.as === "Table")
+    return encode(tableOf(view, objects, metadata), schemaOfType("meta/v1.Table") as ObjectSchema, accepted);
+  if (accepted.as !== "") {
+    const items = objects.map((object) => partial(object, accepted));
+    const value = {
+      kind: "PartialObjectMetadataList",
+      apiVersion: `meta.k8s.io/${accepted.asVersion}`,
+      metadata,
+      items,
+    };
+    return encode(value, schemaOfType("meta/v1.PartialObjectMetadataList") as ObjectSchema, accepted);
+  }
+  const kind = { kind: definition.listKind, apiVersion: apiVersionOf(definition) };
+  if (accepted.encoding === "protobuf") {
+    return encodeListOfMessages(
+      kind,
+      metadata,
+      objects.map((object) => encodeMessage(object, definition.schema)),
+    );
+  }
+  if (!definition.typed) return encode({ ...kind, metadata, items: objects }, undefined, accepted);
+  const items = objects.map(({ kind: _kind, apiVersion: _apiVersion, ...rest }) => rest);
+  return encode({ ...kind, metadata, items }, schemaOfType(listType(view)) as ObjectSchema, accepted);
+}
+
+function listType(view: View): string {
+  return `${view.definition.schema.typeName}List`;
+}

@@ -1,0 +1,134 @@
+import {
+  ApiError,
+  DecodeError,
+  decodeUnstructured,
+  decodeYamlUnstructured,
+  type Json,
+  jsonPatch,
+  MAX_JSON_PATCH_OPERATIONS,
+  mergePatch,
+  normalize,
+  strategicMergePatch,
+  type Unstructured,
+} from "@tsukube/api";
+import type { RequestContext } from "../contracts.ts";
+import type { ResourceDefinition } from "../registry/definition.ts";
+import { fieldValidationOf, report } from "./body.ts";
+import type { MakeNext } from "./writer.ts";
+
+export type PatchType = "json" | "merge" | "strategic" | "apply";
+
+const TYPES: Readonly<Record<string, PatchType>> = {
+  "application/json-patch+json": "json",
+  "application/merge-patch+json": "merge",
+  "application/strategic-merge-patch+json": "strategic",
+  "application/apply-patch+yaml": "apply",
+};
+
+/** @throws {ApiError} 415 naming what the resource takes; custom resources take no strategic merge patch. */
+export function patchTypeOf(context: RequestContext, definition: ResourceDefinition): PatchType {
+  const contentType = (context.request.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
+  const type = TYPES[contentType];
+  if (type !== undefined && (type !== "strategic" || definition.typed)) return type;
+  throw ApiError.unsupportedMediaType(
+    Object.keys(TYPES).filter((name) => definition.typed || TYPES[name] !== "strategic"),
+  );
+}
+
+/** @throws {ApiError} 400 for a body that is no JSON or YAML. */
+export function decodePatch(
+  type: PatchType,
+  bytes: Uint8Array,
+): { readonly patch: Json; readonly problems: readonly string[] } {
+  try {
+    const decoded = type === "apply" ? decodeYamlUnstructured<Json>(bytes) : decodeUnstructured<Json>(bytes);
+    if (type === "json" && Array.isArray(decoded.object) && decoded.object.length > MAX_JSON_PATCH_OPERATIONS) {
+      throw ApiError.requestEntityTooLarge(
+        `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${decoded.object.length}`,
+      );
+    }
+    return { patch: decoded.object, problems: decoded.problems };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw ApiError.badRequest(type === "apply" ? `error decoding YAML: ${error.message}` : error.message);
+  }
+}
+
+/** How the patch makes the next object from the live one. */
+export function patcher(
+  context: RequestContext,
+  definition: ResourceDefinition,
+  type: PatchType,
+  bytes: Uint8Array,
+  manager: string,
+  force: boolean,
+): MakeNext {
+  const { patch, problems } = decodePatch(type, bytes);
+  const validation = fieldValidationOf(context.info.query);
+  report(context, problems, validation);
+  const inForm = (value: Json): Unstructured => {
+    const formed = formOf(definition, value);
+    report(context, formed.problems, validation);
+    return formed.object;
+  };
+  switch (type) {
+    case "apply":
+      return (live, managers) => {
+        const applied = managers.apply(live, patch as Unstructured, manager, force);
+        return inForm(applied as unknown as Json);
+      };
+    case "json":
+      return (live, managers) => tracked(inForm(jsonPatch(live as unknown as Json, patch)), live, managers, manager);
+    case "merge":
+      return (live, managers) => tracked(inForm(mergePatch(live as unknown as Json, patch)), live, managers, manager);
+    case "strategic":
+      return (live, managers) =>
+        tracked(
+          inForm(strategicMergePatch(live as unknown as Json, patch, definition.schema)),
+          live,
+          managers,
+          manager,
+        );
+  }
+}
+
+/** A first apply creates. */
+export function applier(definition: ResourceDefinition, bytes: Uint8Array, manager: string, force: boolean) {
+  const { patch } = decodePatch("apply", bytes);
+  return (managers: Parameters<MakeNext>[1]): Unstructured =>
+    formOf(definition, managers.apply(undefined, patch as Unstructured, manager, force) as unknown as Json).object;
+}
+
+function tracked(
+  next: Unstructured,
+  live: Unstructured,
+  managers: Parameters<MakeNext>[1],
+  manager: string,
+): Unstructured {
+  return managers.update(live, next, manager);
+}
+
+function formOf(
+  definition: ResourceDefinition,
+  value: Json,
+): { readonly object: Unstructured; readonly problems: readonly string[] } {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw ApiError.badRequest("the patched object is not an object, expected one");
+  if (!definition.typed)
+    return (
+      definition.custom?.prepare(value as unknown as Unstructured) ?? {
+        object: value as unknown as Unstructured,
+        problems: [],
+      }
+    );
+  try {
+    return normalize<Unstructured>(value, definition.schema);
+  } catch (error) {
+    if (error instanceof DecodeError) {
+      throw ApiError.invalid({ group: "", kind: "" }, "", [
+        { type: "FieldValueInvalid", field: "patch", badValue: value, detail: error.message },
+      ]);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+import { labelMatcherOf, type Unstructured } from "@tsukube/api";
+import type { LabelSelector } from "@tsukube/api/types/meta-v1";
+import type { ResourceDefinition } from "../registry/definition.ts";
+import { textAt } from "../registry/strategies.ts";
+
+interface Scalable {
+  readonly spec?: { readonly replicas?: number; readonly selector?: LabelSelector | Readonly<Record<string, string>> };
+  readonly status?: { readonly replicas?: number };
+}
+
+/** The autoscaling/v1 Scale of a workload or a custom resource. */
+export function scaleOf(definition: ResourceDefinition, object: Unstructured): Unstructured {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata ?? {};
+  const { specReplicas, statusReplicas, selector } = readings(definition, object);
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: {
+      ...(name !== undefined && { name }),
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(creationTimestamp !== undefined && { creationTimestamp }),
+    },
+    spec: specReplicas === 0 ? {} : { replicas: specReplicas },
+    status: { replicas: statusReplicas, ...(selector !== "" && { selector }) },
+  };
+}
+
+function readings(definition: ResourceDefinition, object: Unstructured) {
+  const paths = definition.custom?.scale;
+  if (paths !== undefined) {
+    const numberAt = (path: string): number => Number(textAt(object, path.replace(/^\./, "")) || 0);
+    return {
+      specReplicas: numberAt(paths.specReplicasPath),
+      statusReplicas: numberAt(paths.statusReplicasPath),
+      selector: paths.labelSelectorPath === undefined ? "" : textAt(object, paths.labelSelectorPath.replace(/^\./, "")),
+    };
+  }
+  const { spec, status } = object as Scalable;
+  const isPlain = definition.resource === "replicationcontrollers";
+  const selector = isPlain
+    ? { matchLabels: (spec?.selector ?? {}) as Record<string, string> }
+    : (spec?.selector as LabelSelector | undefined);
+  return {
+    specReplicas: spec?.replicas ?? 0,
+    statusReplicas: status?.replicas ?? 0,
+    selector: selector === undefined ? "" : labelMatcherOf(selector).toString(),
+  };
+}
+
+/** The workload with the replicas that a Scale asks for. */
+export function withScale(definition: ResourceDefinition, object: Unstructured, scale: Unstructured): Unstructured {
+  const replicas = (scale["spec"] as { replicas?: number } | undefined)?.replicas ?? 0;
+  const path = (definition.custom?.scale?.specReplicasPath ?? ".spec.replicas")
+    .split(".")
+    .filter((part) => part !== "");
+  const metadata = { ...object.metadata };
+  const asked = scale.metadata?.resourceVersion;
+  return {
+    ...setAt(object, path, replicas),
+    metadata: asked === undefined || asked === "" ? metadata : { ...metadata, resourceVersion: asked },
+  } as Unstructured;
+}
+
+function setAt(object: unknown, [head, ...tail]: readonly string[], value: unknown): Record<string, unknown> {
+  const present = (object ?? {}) as Record<string, unknown>;
+  return { ...present, [head!]: tail.length === 0 ? value : setAt(present[head!], tail, value) };
+}

@@ -1,0 +1,264 @@
+import {
+  ApiError,
+  apiVersionOf,
+  encodeWatchFrame,
+  type ObjectSchema,
+  schemaOfType,
+  type Unstructured,
+} from "@tsukube/api";
+import type { ApiResponse } from "@tsukube/client";
+import type { Cancel, Clock, Random } from "@tsukube/foundation";
+import type { RequestContext } from "../contracts.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
+import { isStoredVersion, type ObjectStore, withRevision } from "../storage/object-store.ts";
+import type { CacheEvent } from "../storage/watch-cache.ts";
+import { type ListOptions, parseListOptions } from "./list-options.ts";
+import { encode, headersOf, represent, tableOf, type View } from "./represent.ts";
+import { type Selection, selectionOf } from "./selection.ts";
+
+type EventType = "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+
+const BOOKMARK_EVERY_MS = 60_000;
+const BOOKMARK_BEFORE_END_MS = 2000;
+const MIN_TIMEOUT_MS = 1800_000;
+/** Bytes that may wait for a client that reads slowly; past it the watch ends and the client lists again. */
+const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
+
+/** Events serialized once for all watchers that want the same form. */
+const serialized = new WeakMap<CachedObject, Map<string, Uint8Array>>();
+
+/** WATCH: what is there (if asked), then every change, until the client leaves or the time is up. */
+export async function watch(
+  store: ObjectStore,
+  clock: Clock,
+  random: Random,
+  context: RequestContext,
+  view: View,
+): Promise<ApiResponse> {
+  const options = parseListOptions(context.info.query, true);
+  const selection = selectionOf(view.definition, context.info);
+  const asked = options.resourceVersion;
+  if (asked !== undefined && asked > 0 && !(await store.cache.reachedWithin(asked, 3000, clock))) {
+    throw ApiError.tooLargeResourceVersion(asked, store.cache.revision);
+  }
+  const stream = new WatchStream(store, clock, context, view, selection, options);
+  stream.start(random);
+  const { accepted } = view;
+  const contentType = accepted.encoding === "protobuf" ? `${accepted.mediaType};stream=watch` : accepted.mediaType;
+  return { status: 200, headers: { ...headersOf(accepted), "content-type": contentType }, body: stream };
+}
+
+class WatchStream implements AsyncIterable<Uint8Array> {
+  readonly #store: ObjectStore;
+  readonly #clock: Clock;
+  readonly #context: RequestContext;
+  readonly #view: View;
+  readonly #selection: Selection;
+  readonly #options: ListOptions;
+  readonly #prefix: string;
+  readonly #form: string;
+  readonly #cancels: Cancel[] = [];
+  #queue: Uint8Array[] = [];
+  #queued = 0;
+  #wake: (() => void) | undefined;
+  #ended = false;
+  /** The present state may be of any size; only what comes after it counts as backlog. */
+  #live = false;
+  #columnsSent = false;
+  #revision = 0;
+
+  constructor(
+    store: ObjectStore,
+    clock: Clock,
+    context: RequestContext,
+    view: View,
+    selection: Selection,
+    options: ListOptions,
+  ) {
+    const { definition, accepted } = view;
+    this.#store = store;
+    this.#clock = clock;
+    this.#context = context;
+    this.#view = view;
+    this.#selection = selection;
+    this.#options = options;
+    this.#prefix =
+      definition.storage.prefix +
+      (definition.namespaced && context.info.namespace !== "" ? `${context.info.namespace}/` : "");
+    this.#form = `${accepted.encoding} ${accepted.as} ${accepted.asVersion} ${apiVersionOf(definition)}`;
+  }
+
+  start(random: Random): void {
+    const { cache } = this.#store;
+    this.#revision = cache.revision;
+    this.#begin();
+    this.#live = true;
+    const unsubscribe = cache.subscribe(this.#view.definition.storage.prefix, (events, revision) => {
+      for (const event of events) this.#deliver(event);
+      this.#revision = revision;
+    });
+    this.#cancels.push(unsubscribe);
+    const timeout = this.#options.timeoutSeconds;
+    const ms = timeout === undefined || timeout <= 0 ? MIN_TIMEOUT_MS * (1 + random.float()) : timeout * 1000;
+    this.#cancels.push(this.#clock.after(ms, () => this.#end(), { background: true }));
+    if (this.#options.bookmarks) {
+      this.#cancels.push(this.#clock.every(BOOKMARK_EVERY_MS, () => this.#bookmark(), { background: true }));
+      if (ms > BOOKMARK_BEFORE_END_MS) {
+        this.#cancels.push(
+          this.#clock.after(ms - BOOKMARK_BEFORE_END_MS, () => this.#bookmark(), { background: true }),
+        );
+      }
+    }
+    const { signal } = this.#context;
+    if (signal.aborted) this.#end();
+    else signal.addEventListener("abort", () => this.#end(), { once: true });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
+    try {
+      for (;;) {
+        if (this.#queue.length > 0) {
+          const batch = this.#queue;
+          this.#queue = [];
+          this.#queued = 0;
+          yield batch.length === 1 ? batch[0]! : Buffer.concat(batch);
+        } else if (this.#ended) {
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        }
+      }
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** What comes before live events: the present state, or what changed since the revision asked for. */
+  #begin(): void {
+    const { resourceVersion, sendInitialEvents } = this.#options;
+    const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
+    if (wantsState) {
+      for (const [, cached] of this.#store.cache.head.range(this.#prefix)) {
+        if (this.#matches(cached)) this.#send("ADDED", cached, cached.revision);
+      }
+      if (sendInitialEvents === true && this.#options.bookmarks) this.#bookmark(true);
+      return;
+    }
+    const since = resourceVersion ?? this.#store.cache.revision;
+    const missed = since === 0 ? [] : this.#store.cache.since(since, this.#prefix);
+    if (missed === undefined) {
+      this.#fail(ApiError.expired(`too old resource version: ${since} (${this.#store.cache.oldestRevision})`));
+      return;
+    }
+    for (const [events] of missed) for (const event of events) this.#deliver(event);
+  }
+
+  /** An object that leaves the selection is deleted as far as this watcher is concerned, one that enters it is new. */
+  #deliver(event: CacheEvent): void {
+    if (!event.key.startsWith(this.#prefix)) return;
+    const was = event.previous !== undefined && this.#matches(event.previous);
+    const is = event.current !== undefined && this.#matches(event.current);
+    if (is) this.#send(was ? "MODIFIED" : "ADDED", event.current!, event.revision);
+    else if (was) this.#send("DELETED", event.previous!, event.revision);
+  }
+
+  #matches(cached: CachedObject): boolean {
+    return this.#selection.isEverything || this.#selection.matches(this.#store.view(this.#view.definition, cached));
+  }
+
+  #send(type: EventType, cached: CachedObject, revision: number): void {
+    const { accepted } = this.#view;
+    if (accepted.as === "Table") {
+      const object = withRevision(this.#store.view(this.#view.definition, cached), revision);
+      const table = tableOf(this.#view, [object], { resourceVersion: String(revision) }, !this.#columnsSent);
+      this.#columnsSent = true;
+      this.#push(
+        frame(
+          accepted.encoding,
+          type,
+          encode(table, schemaOfType("meta/v1.Table") as ObjectSchema, { ...accepted, pretty: false }),
+        ),
+      );
+      return;
+    }
+    const forms = serialized.get(cached) ?? new Map<string, Uint8Array>();
+    serialized.set(cached, forms);
+    const key = `${this.#form} ${type} ${revision}`;
+    let bytes = forms.get(key);
+    if (bytes === undefined) {
+      bytes = frame(accepted.encoding, type, this.#encode(cached, revision));
+      forms.set(key, bytes);
+    }
+    this.#push(bytes);
+  }
+
+  #encode(cached: CachedObject, revision: number): Uint8Array {
+    const { definition, accepted } = this.#view;
+    if (accepted.as === "" && accepted.encoding === "json" && isStoredVersion(definition)) return cached.json(revision);
+    const object = this.#store.view(definition, cached);
+    const { value, schema } = represent(
+      this.#view,
+      revision === cached.revision ? object : withRevision(object, revision),
+    );
+    return encode(value, schema, { ...accepted, pretty: false });
+  }
+
+  /** Tells the client how far it is. @param initialEnd Marks the end of the initial events (KEP-3157). */
+  #bookmark(initialEnd = false): void {
+    const { definition, accepted } = this.#view;
+    const annotations = initialEnd ? { annotations: { "k8s.io/initial-events-end": "true" } } : {};
+    const metadata = { resourceVersion: String(this.#revision), ...annotations };
+    const object = { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata } as Unstructured;
+    if (accepted.as === "Table") {
+      const table = tableOf(this.#view, [object], { resourceVersion: String(this.#revision) }, false);
+      this.#push(
+        frame(
+          accepted.encoding,
+          "BOOKMARK",
+          encode(table, schemaOfType("meta/v1.Table") as ObjectSchema, { ...accepted, pretty: false }),
+        ),
+      );
+      return;
+    }
+    const { value, schema } = represent(this.#view, object);
+    this.#push(frame(accepted.encoding, "BOOKMARK", encode(value, schema, { ...accepted, pretty: false })));
+  }
+
+  #fail(error: ApiError): void {
+    const { accepted } = this.#view;
+    this.#push(
+      frame(
+        accepted.encoding,
+        "ERROR",
+        encode(error.status, schemaOfType("meta/v1.Status") as ObjectSchema, { ...accepted, pretty: false }),
+      ),
+    );
+    this.#end();
+  }
+
+  #push(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    this.#queue.push(bytes);
+    if (this.#live) this.#queued += bytes.length;
+    if (this.#queued > MAX_BACKLOG_BYTES) this.#end();
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const cancel of this.#cancels.splice(0)) cancel();
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}
+
+/** One event on the wire: a JSON line, a YAML document, or a length-prefixed protobuf message. */
+function frame(encoding: string, type: EventType, object: Uint8Array): Uint8Array {
+  if (encoding === "protobuf") return encodeWatchFrame(type, object);
+  const trimmed = object.at(-1) === 0x0a ? object.subarray(0, -1) : object;
+  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), trimmed, Buffer.from("}\n")]);
+}

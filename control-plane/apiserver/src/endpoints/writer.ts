@@ -1,0 +1,339 @@
+import {
+  ApiError,
+  apiVersionOf,
+  applyDefaults,
+  FieldManager,
+  FieldSet,
+  type Json,
+  jsonEqual,
+  type Unstructured,
+  validateCreate,
+  validateUpdate,
+} from "@tsukube/api";
+import type { Clock, Random } from "@tsukube/foundation";
+import type { AdmissionAttributes, AdmissionPlugin, RequestContext } from "../contracts.ts";
+import { convert } from "../registry/conversion.ts";
+import type { ResourceDefinition } from "../registry/definition.ts";
+import type { Registry } from "../registry/registry.ts";
+import { type Change, type ObjectStore, type Written, withRevision } from "../storage/object-store.ts";
+import { forCreate, forUpdate } from "./object-meta.ts";
+
+export interface WriterDeps {
+  readonly store: ObjectStore;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly admission: readonly AdmissionPlugin[];
+}
+
+/** How one write is meant. */
+export interface WriteRequest {
+  readonly context: RequestContext;
+  readonly definition: ResourceDefinition;
+  readonly namespace: string;
+  readonly name: string;
+  /** "" for the main endpoint. */
+  readonly subresource: string;
+  readonly dryRun: boolean;
+  readonly fieldManager: string;
+}
+
+/** Makes the wanted object from the live one; throws to refuse. */
+export type MakeNext = (live: Unstructured, manager: FieldManager) => Unstructured;
+
+const EVENT_TTL_MS = 60 * 60 * 1000;
+const GENERATE_TRIES = 8;
+
+/**
+ * From "live object and request" to "stored object": one path for create, update, patch and apply. It knows no storage but
+ * {@link ObjectStore.update}, which calls it again with the newest object on each conflict.
+ */
+export class Writer {
+  readonly deps: WriterDeps;
+
+  constructor(deps: WriterDeps) {
+    this.deps = deps;
+  }
+
+  /** Stores a new object. @throws {ApiError} 409 when it exists, 422, 403. */
+  async create(request: WriteRequest, body: Unstructured, track = true): Promise<Unstructured> {
+    const generated = (body.metadata?.name ?? "") === "" && (body.metadata?.generateName ?? "") !== "";
+    for (let tries = 1; ; tries += 1) {
+      const object = await this.#prepareCreate(request, body, track);
+      const name = object.metadata?.name ?? "";
+      const created = await this.#store(request, name, async (live) => {
+        if (live !== undefined) return undefined;
+        return object;
+      });
+      if (created !== undefined) return created;
+      if (!generated) throw ApiError.alreadyExists(request.definition, name);
+      if (tries === GENERATE_TRIES) throw ApiError.generateNameConflict(request.definition, name);
+    }
+  }
+
+  /**
+   * Changes an object. `make` sees the live one; undefined where it is absent is 404 unless `createFrom` is given.
+   * @param retryable false: a conflict in between is the client's (it named a resourceVersion).
+   */
+  async update(
+    request: WriteRequest,
+    make: MakeNext,
+    createFrom?: (manager: FieldManager) => Unstructured,
+  ): Promise<{ readonly object: Unstructured; readonly created: boolean }> {
+    const { definition, name } = request;
+    let created = false;
+    const object = await this.#store(request, name, async (live) => {
+      created = live === undefined;
+      if (live !== undefined) return this.#prepareUpdate(request, live, make);
+      if (createFrom === undefined) throw ApiError.notFound(definition, name);
+      return this.#prepareCreate(request, createFrom(this.#manager(request)), false);
+    });
+    return { object: object!, created };
+  }
+
+  #manager({ definition, subresource }: WriteRequest): FieldManager {
+    const schemaOf = (apiVersion: string) => this.#versionOf(definition, apiVersion)?.schema;
+    return new FieldManager({
+      apiVersion: apiVersionOf(definition),
+      kind: definition.kind,
+      subresource,
+      clock: this.deps.clock,
+      versions: {
+        schema: schemaOf,
+        convert: (object, apiVersion) => {
+          const target = this.#versionOf(definition, apiVersion);
+          if (target === undefined) return undefined;
+          return (
+            target.typed
+              ? convert(object as Unstructured, target, target.schema)
+              : { ...(object as object), apiVersion }
+          ) as Json;
+        },
+        resetFields: () => resetFieldsOf(definition, subresource),
+      },
+    });
+  }
+
+  #versionOf(definition: ResourceDefinition, apiVersion: string): ResourceDefinition | undefined {
+    if (apiVersion === apiVersionOf(definition)) return definition;
+    for (const other of this.deps.registry.all()) {
+      if (
+        other.kind === definition.kind &&
+        other.storage.prefix === definition.storage.prefix &&
+        apiVersionOf(other) === apiVersion
+      )
+        return other;
+    }
+    return undefined;
+  }
+
+  async #prepareCreate(request: WriteRequest, body: Unstructured, track: boolean): Promise<Unstructured> {
+    const { definition, context } = request;
+    const { strategy } = definition;
+    if ((body.metadata?.resourceVersion ?? "") !== "")
+      throw ApiError.unknown("resourceVersion should not be set on objects to be created");
+    const manager = this.#manager(request);
+    let object = this.#defaulted(definition, body);
+    object = forCreate(object, this.deps.clock, this.deps.random, strategy.generation || !definition.typed);
+    if (strategy.status) object = withoutStatus(object, definition);
+    object = strategy.prepareForCreate?.(object, context) ?? object;
+    if (track) object = manager.update(undefined, object, request.fieldManager);
+    const attributes = this.#attributes(request, "CREATE", object, undefined);
+    object = this.#defaulted(definition, (await this.#mutate(attributes)) ?? object);
+    if (track) object = manager.update(undefined, withoutManaged(object), request.fieldManager);
+    this.#refuse(
+      definition,
+      object.metadata?.name ?? "",
+      definition.typed ? validateCreate(definition, object) : (definition.custom?.validate(object, undefined) ?? []),
+    );
+    await this.#validate({ ...attributes, object });
+    for (const text of strategy.warnings?.(object) ?? []) context.warn(text);
+    return object;
+  }
+
+  async #prepareUpdate(request: WriteRequest, live: Unstructured, make: MakeNext): Promise<Unstructured | undefined> {
+    const { definition, context, subresource } = request;
+    const { strategy } = definition;
+    const manager = this.#manager(request);
+    let next = this.#defaulted(definition, make(live, manager));
+    this.#checkIdentity(definition, live, next);
+    next = forUpdate(next, live);
+    next =
+      subresource === "status"
+        ? statusOnly(next, live)
+        : strategy.status && subresource === ""
+          ? withStatusOf(next, live)
+          : next;
+    if (subresource === "") next = strategy.prepareForUpdate?.(next, live, context) ?? next;
+    if (subresource !== "status" && (strategy.generation || !definition.typed)) next = counted(next, live);
+    const attributes = this.#attributes(request, "UPDATE", next, live);
+    const admitted = await this.#mutate(attributes);
+    if (admitted !== undefined && admitted !== next) next = this.#defaulted(definition, admitted);
+    const errors = definition.typed
+      ? validateUpdate(definition, next, live, subresource)
+      : (definition.custom?.validate(next, live) ?? []);
+    this.#refuse(definition, live.metadata?.name ?? "", errors);
+    await this.#validate({ ...attributes, object: next });
+    for (const text of strategy.warnings?.(next) ?? []) context.warn(text);
+    return isSame(next, live) ? undefined : next;
+  }
+
+  /** Optimistic concurrency: the resourceVersion and uid that the client saw must be the live ones. */
+  #checkIdentity(definition: ResourceDefinition, live: Unstructured, next: Unstructured): void {
+    const name = live.metadata?.name ?? "";
+    const seen = next.metadata?.resourceVersion ?? "";
+    if (seen === "" || seen === "0") {
+      if (definition.strategy.unconditionalUpdate) return;
+      throw ApiError.invalid(definition, name, [
+        {
+          type: "FieldValueInvalid",
+          field: "metadata.resourceVersion",
+          badValue: 0,
+          detail: "must be specified for an update",
+        },
+      ]);
+    }
+    if (!/^\d+$/.test(seen)) {
+      throw ApiError.unknown(`strconv.ParseUint: parsing ${JSON.stringify(seen)}: invalid syntax`);
+    }
+    if (seen !== live.metadata?.resourceVersion) throw ApiError.modified(definition, name);
+    const uid = next.metadata?.uid ?? "";
+    if (uid !== "" && uid !== live.metadata?.uid) {
+      throw ApiError.conflict(
+        definition,
+        name,
+        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata?.uid}`,
+      );
+    }
+  }
+
+  #defaulted(definition: ResourceDefinition, object: Unstructured): Unstructured {
+    if (!definition.typed) return definition.custom?.prepare(object).object ?? object;
+    return applyDefaults({ ...definition }, object);
+  }
+
+  #refuse(definition: ResourceDefinition, name: string, errors: ReturnType<typeof validateCreate>): void {
+    if (errors.length > 0) throw ApiError.invalid(definition, name, errors);
+  }
+
+  #attributes(
+    request: WriteRequest,
+    operation: "CREATE" | "UPDATE",
+    object: Unstructured,
+    oldObject: Unstructured | undefined,
+  ): AdmissionAttributes {
+    const { context, definition, namespace, subresource, dryRun } = request;
+    const name = object.metadata?.name ?? request.name;
+    return {
+      context,
+      operation,
+      resource: definition,
+      kind: definition.kind,
+      subresource,
+      namespace,
+      name,
+      object,
+      oldObject,
+      options: undefined,
+      dryRun,
+    };
+  }
+
+  async #mutate(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
+    let { object } = attributes;
+    for (const plugin of this.deps.admission) {
+      if (plugin.mutate === undefined || !plugin.handles(attributes)) continue;
+      object = (await plugin.mutate({ ...attributes, object })) ?? object;
+    }
+    return object;
+  }
+
+  async #validate(attributes: AdmissionAttributes): Promise<void> {
+    for (const plugin of this.deps.admission) {
+      if (plugin.validate !== undefined && plugin.handles(attributes)) await plugin.validate(attributes);
+    }
+  }
+
+  /** Stores what `make` returns; undefined from it: nothing changes. @returns the object as stored, undefined when there is none. */
+  async #store(
+    request: WriteRequest,
+    name: string,
+    make: (live: Unstructured | undefined) => Promise<Unstructured | undefined>,
+  ): Promise<Unstructured | undefined> {
+    const { definition, namespace, dryRun } = request;
+    const { store } = this.deps;
+    const key = store.keyOf(definition, namespace, name);
+    let untouched = false;
+    let dry: Unstructured | undefined;
+    const decide = async (live: Unstructured | undefined): Promise<Change> => {
+      const next = await make(live);
+      untouched = next === undefined;
+      if (next === undefined) return { type: "none" };
+      if (dryRun) {
+        dry = live === undefined ? next : withRevision(next, Number(live.metadata?.resourceVersion ?? 0));
+        return { type: "none" };
+      }
+      // the last finalizer of a deleted object is gone: so is the object
+      const isGone = live?.metadata?.deletionTimestamp !== undefined && (next.metadata?.finalizers ?? []).length === 0;
+      const grace = next.metadata?.deletionGracePeriodSeconds ?? 0;
+      if (isGone && grace === 0) return { type: "delete" };
+      const isEvent = definition.resource === "events";
+      return { type: "put", object: next, ...(isEvent && { expiresAt: this.deps.clock.now() + EVENT_TTL_MS }) };
+    };
+    const written: Written | undefined = await store.update(definition, key, decide);
+    if (dry !== undefined) return dry;
+    if (untouched && definition !== undefined && written !== undefined && request.name === "") return undefined;
+    return written?.object;
+  }
+}
+
+/** The fields that nobody comes to own through an endpoint, because it resets them. */
+function resetFieldsOf(definition: ResourceDefinition, subresource: string): FieldSet {
+  if (!definition.strategy.status) return FieldSet.of();
+  return subresource === "status" ? FieldSet.of(["f:spec"]) : FieldSet.of(["f:status"]);
+}
+
+function withoutStatus(object: Unstructured, definition: ResourceDefinition): Unstructured {
+  if (object["status"] === undefined) return object;
+  const { status: _status, ...rest } = object;
+  return definition.typed ? { ...rest, status: {} } : (rest as Unstructured);
+}
+
+function withoutManaged(object: Unstructured): Unstructured {
+  const { managedFields: _managed, ...metadata } = object.metadata ?? {};
+  return { ...object, metadata };
+}
+
+/** The main endpoint leaves status alone. */
+function withStatusOf(next: Unstructured, live: Unstructured): Unstructured {
+  const { status: _status, ...rest } = next;
+  return live["status"] === undefined ? (rest as Unstructured) : { ...rest, status: live["status"] };
+}
+
+/** The status endpoint leaves everything else alone, but for metadata that controllers may need to note there. */
+function statusOnly(next: Unstructured, live: Unstructured): Unstructured {
+  const { managedFields } = next.metadata ?? {};
+  const { managedFields: _old, ...metadata } = live.metadata ?? {};
+  const rest = { ...live, metadata: { ...metadata, ...(managedFields !== undefined && { managedFields }) } };
+  return next["status"] === undefined ? rest : { ...rest, status: next["status"] };
+}
+
+/** One generation more when anything but metadata and status changed. */
+function counted(next: Unstructured, live: Unstructured): Unstructured {
+  const wanted = (object: Unstructured): unknown => {
+    const { metadata: _metadata, status: _status, ...rest } = object;
+    return rest;
+  };
+  if (jsonEqual(wanted(next), wanted(live))) return next;
+  return { ...next, metadata: { ...next.metadata, generation: (live.metadata?.generation ?? 0) + 1 } };
+}
+
+/** Equal but for times in managedFields: a write that changes nothing is none. */
+function isSame(next: Unstructured, live: Unstructured): boolean {
+  const comparable = (object: Unstructured): unknown => {
+    const { managedFields, resourceVersion: _revision, ...metadata } = object.metadata ?? {};
+    const managed = (managedFields ?? []).map(({ time: _time, ...entry }) => entry);
+    return { ...object, metadata: { ...metadata, managed } };
+  };
+  return jsonEqual(comparable(next), comparable(live));
+}

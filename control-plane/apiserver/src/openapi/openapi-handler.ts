@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { ApiError, encodeOpenApiV2, openApiV2, openApiV3 } from "@tsukube/api";
+import type { ApiResponse } from "@tsukube/client";
+import { parseAccept } from "../chain/negotiation.ts";
+import type { RequestContext } from "../contracts.ts";
+import { openApiContentOf } from "../crd/openapi-content.ts";
+import type { Registry } from "../registry/registry.ts";
+
+const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
+
+interface Document {
+  readonly body: Uint8Array;
+  readonly hash: string;
+}
+
+/** /openapi/v2 and /openapi/v3: made when first asked for, and again after custom resources changed. */
+export class OpenApiHandler {
+  readonly #registry: Registry;
+  readonly #now: () => number;
+  readonly #documents = new Map<string, Document & { readonly version: number }>();
+
+  constructor(registry: Registry, now: () => number) {
+    this.#registry = registry;
+    this.#now = now;
+  }
+
+  handle(context: RequestContext): ApiResponse | undefined {
+    const { path } = context.info;
+    if (path === "/openapi/v2") return this.#v2(context);
+    if (path === "/openapi/v3" || path === "/openapi/v3/") return this.#index();
+    if (path.startsWith("/openapi/v3/")) return this.#v3(context, path.slice("/openapi/v3/".length));
+    return undefined;
+  }
+
+  #v2(context: RequestContext): ApiResponse {
+    const asked = parseAccept(context.request.headers["accept"] ?? "");
+    const isProtobuf = asked[0]?.type === V2_PROTOBUF;
+    const contentType = isProtobuf ? V2_PROTOBUF : "application/json";
+    const { body, hash } = this.#document(`v2 ${contentType}`, () => {
+      const document = openApiV2(openApiContentOf(this.#registry.custom));
+      return isProtobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document));
+    });
+    const headers = { etag: `"${hash}"`, vary: "Accept", "content-type": contentType };
+    if (context.request.headers["if-none-match"] === headers.etag)
+      return { status: 304, headers, body: new Uint8Array(0) };
+    return { status: 200, headers, body };
+  }
+
+  #paths(): readonly string[] {
+    const versions = new Set<string>();
+    for (const { group, version } of [...this.#registry.infos, ...this.#registry.custom]) {
+      versions.add(group === "" ? `api/${version}` : `apis/${group}/${version}`);
+    }
+    return [...versions].sort();
+  }
+
+  #index(): ApiResponse {
+    const paths = Object.fromEntries(
+      this.#paths().map((path) => [
+        path,
+        { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#v3Document(path).hash}` },
+      ]),
+    );
+    return {
+      status: 200,
+      headers: { "content-type": "application/json" },
+      body: Buffer.from(JSON.stringify({ paths })),
+    };
+  }
+
+  #v3Document(path: string): Document {
+    return this.#document(`v3 ${path}`, () => {
+      const groupVersion = path.replace(/^apis?\//, "");
+      return Buffer.from(JSON.stringify(openApiV3(groupVersion, openApiContentOf(this.#registry.custom))));
+    });
+  }
+
+  #v3(context: RequestContext, path: string): ApiResponse {
+    if (!this.#paths().includes(path)) throw ApiError.generic(404);
+    const { body, hash } = this.#v3Document(path);
+    const asked = context.info.query.get("hash");
+    if (asked !== null && asked !== hash) {
+      return { status: 301, headers: { location: `/openapi/v3/${path}?hash=${hash}` }, body: new Uint8Array(0) };
+    }
+    const headers: Record<string, string> = { etag: `"${hash}"`, vary: "Accept", "content-type": "application/json" };
+    if (asked !== null) {
+      headers["cache-control"] = "public, immutable";
+      headers["expires"] = new Date(this.#now() + YEAR_MS).toUTCString();
+    }
+    if (context.request.headers["if-none-match"] === headers["etag"])
+      return { status: 304, headers, body: new Uint8Array(0) };
+    return { status: 200, headers, body };
+  }
+
+  #document(key: string, make: () => Uint8Array): Document {
+    const present = this.#documents.get(key);
+    const { version } = this.#registry;
+    if (present?.version === version) return present;
+    const body = make();
+    const made = { version, body, hash: createHash("sha512").update(body).digest("hex").toUpperCase() };
+    this.#documents.set(key, made);
+    return made;
+  }
+}

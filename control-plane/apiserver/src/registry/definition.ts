@@ -1,0 +1,77 @@
+import type {
+  CustomResource,
+  FieldError,
+  GroupVersionKind,
+  GroupVersionResource,
+  ObjectSchema,
+  Unstructured,
+} from "@tsukube/api";
+import type { RequestContext } from "../contracts.ts";
+
+/** A resource as the generic endpoints serve it: built-in kinds and custom ones alike. */
+export interface ResourceDefinition extends GroupVersionResource {
+  readonly kind: string;
+  readonly listKind: string;
+  readonly singular: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  readonly subresources: readonly { readonly name: string; readonly verbs: readonly string[] }[];
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly schema: ObjectSchema;
+  /** Built-in kinds have protobuf and Go's field order; custom resources are JSON with sorted keys. */
+  readonly typed: boolean;
+  readonly storage: StorageForm;
+  readonly strategy: Strategy;
+  /** JSON paths of a custom resource's subresources and columns. */
+  readonly custom?: CustomDetails;
+}
+
+/** How objects of the resource are kept, whatever version a request speaks. */
+export interface StorageForm {
+  /** "/registry/pods/"; the namespace and the name follow. */
+  readonly prefix: string;
+  readonly gvk: GroupVersionKind;
+  readonly schema: ObjectSchema;
+}
+
+export interface CustomDetails {
+  readonly scale?: {
+    readonly specReplicasPath: string;
+    readonly statusReplicasPath: string;
+    readonly labelSelectorPath?: string;
+  };
+  readonly columns: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly format?: string;
+    readonly priority?: number;
+    readonly jsonPath: string;
+  }[];
+  readonly selectableFields: readonly string[];
+  /** Brings a decoded object into form: prunes, fills defaults. Returns unknown field paths. */
+  readonly prepare: (object: Unstructured) => { readonly object: Unstructured; readonly problems: readonly string[] };
+  readonly validate: (object: Unstructured, old: Unstructured | undefined) => readonly FieldError[];
+  /** For the OpenAPI documents. */
+  readonly openApi: CustomResource;
+}
+
+/** What differs from the generic behaviour. All functions are pure; objects are never modified. */
+export interface Strategy {
+  /** metadata.generation is kept: 1 at first, one more whenever `spec` (or what the function says) changes. */
+  readonly generation: boolean;
+  /** PUT of an absent object creates it. */
+  readonly createOnUpdate: boolean;
+  /** PUT without resourceVersion overwrites whatever is there. */
+  readonly unconditionalUpdate: boolean;
+  /** Has `status` that only the status endpoint writes. */
+  readonly status: boolean;
+  /** Deleting waits for this many seconds (pods); undefined: at once. */
+  gracePeriod?(object: Unstructured, asked: number | undefined): number | undefined;
+  prepareForCreate?(object: Unstructured, context: RequestContext): Unstructured;
+  prepareForUpdate?(next: Unstructured, old: Unstructured, context: RequestContext): Unstructured;
+  /** Warnings for the client about what it wrote. */
+  warnings?(object: Unstructured): readonly string[];
+  /** Values of the field selectors besides metadata.name and metadata.namespace. */
+  readonly fieldLabels?: Readonly<Record<string, (object: Unstructured) => string>>;
+}

@@ -1,0 +1,130 @@
+import {
+  allResources,
+  apiVersionOf,
+  kindOf,
+  type ObjectSchema,
+  parseApiVersion,
+  type ResourceInfo,
+  schemaOf,
+} from "@tsukube/api";
+import type { ResourceDefinition } from "./definition.ts";
+import { builtinStrategy } from "./strategies.ts";
+
+/** Answers of these resources are made on the spot; nothing is stored. */
+const VIRTUAL = new Set([
+  "bindings",
+  "componentstatuses",
+  "tokenreviews",
+  "selfsubjectreviews",
+  "subjectaccessreviews",
+  "selfsubjectaccessreviews",
+  "localsubjectaccessreviews",
+  "selfsubjectrulesreviews",
+]);
+
+/** Every resource that is served, built-in and custom. */
+export class Registry {
+  readonly #builtin = new Map<string, ResourceDefinition>();
+  readonly #infos = new Map<string, ResourceInfo>();
+  readonly #custom = new Map<string, ResourceDefinition>();
+  #version = 0;
+
+  constructor() {
+    for (const info of allResources()) if (info.enabledByDefault) this.#infos.set(keyOf(info), info);
+  }
+
+  /** Changes whenever a custom resource comes, changes or goes: for ETags. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Stored resources only; compiled on first use, because a start must not pay for what nobody asks for. */
+  get(group: string, version: string, resource: string): ResourceDefinition | undefined {
+    const key = keyOf({ group, version, resource });
+    const custom = this.#custom.get(key);
+    if (custom !== undefined) return custom;
+    const present = this.#builtin.get(key);
+    if (present !== undefined) return present;
+    const info = this.#infos.get(key);
+    if (info === undefined || VIRTUAL.has(resource)) return undefined;
+    const definition = define(info);
+    this.#builtin.set(key, definition);
+    return definition;
+  }
+
+  isVirtual(group: string, version: string, resource: string): boolean {
+    return VIRTUAL.has(resource) && this.#infos.has(keyOf({ group, version, resource }));
+  }
+
+  /** Rows of facts/resources.tsv that are served. */
+  get infos(): readonly ResourceInfo[] {
+    return [...this.#infos.values()];
+  }
+
+  get custom(): readonly ResourceDefinition[] {
+    return [...this.#custom.values()];
+  }
+
+  /** All stored resources, each in every served version. */
+  *all(): IterableIterator<ResourceDefinition> {
+    for (const { group, version, resource } of this.#infos.values()) {
+      const definition = this.get(group, version, resource);
+      if (definition !== undefined) yield definition;
+    }
+    yield* this.#custom.values();
+  }
+
+  hasGroup(group: string): boolean {
+    return (
+      this.infos.some((info) => info.group === group) || this.custom.some((definition) => definition.group === group)
+    );
+  }
+
+  hasVersion(group: string, version: string): boolean {
+    const same = (entry: { readonly group: string; readonly version: string }): boolean =>
+      entry.group === group && entry.version === version;
+    return this.infos.some(same) || this.custom.some(same);
+  }
+
+  /** Replaces the served versions of one custom resource ("widgets.example.com"). */
+  setCustom(group: string, resource: string, definitions: readonly ResourceDefinition[]): void {
+    for (const [key, definition] of this.#custom) {
+      if (definition.group === group && definition.resource === resource) this.#custom.delete(key);
+    }
+    for (const definition of definitions) this.#custom.set(keyOf(definition), definition);
+    this.#version += 1;
+  }
+}
+
+function keyOf(gvr: { readonly group: string; readonly version: string; readonly resource: string }): string {
+  return `${gvr.group}/${gvr.version}/${gvr.resource}`;
+}
+
+function define(info: ResourceInfo): ResourceDefinition {
+  const { group, version, resource, kind } = info;
+  const row = kindOf({ group, version, kind });
+  const storedAs = parseApiVersion(row?.storageVersion ?? apiVersionOf(info));
+  const gvk = { ...storedAs, kind };
+  const hasStatus = info.subresources.some((subresource) => subresource.name === "status");
+  return {
+    group,
+    version,
+    resource,
+    kind,
+    listKind: row?.listKind ?? `${kind}List`,
+    singular: kind.toLowerCase(),
+    namespaced: info.namespaced,
+    verbs: info.verbs,
+    subresources: info.subresources,
+    shortNames: info.shortNames,
+    categories: info.categories,
+    schema: schemaOf({ group, version, kind }) as ObjectSchema,
+    typed: true,
+    storage: {
+      prefix: (row?.etcdKey ?? `/registry/${resource}/`).replace(/\{.*$/, ""),
+      gvk,
+      schema: schemaOf(gvk) as ObjectSchema,
+    },
+    strategy: builtinStrategy(group, resource, hasStatus),
+  };
+}

@@ -1,0 +1,212 @@
+import type { Unstructured } from "@tsukube/api";
+import type { Strategy } from "./definition.ts";
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/** The value at a dotted path, as text; "" when there is none. */
+export function textAt(object: unknown, path: string): string {
+  let value = object;
+  for (const part of path.split(".")) value = (value as Tree | undefined | null)?.[part];
+  return value === undefined || value === null ? "" : String(value);
+}
+
+const at =
+  (path: string) =>
+  (object: Unstructured): string =>
+    textAt(object, path);
+
+const boolAt =
+  (path: string) =>
+  (object: Unstructured): string =>
+    textAt(object, path) === "true" ? "true" : "false";
+
+/** Resources that count generations, as facts/defaults.json shows. */
+const GENERATION = new Set(
+  (
+    "pods podtemplates replicationcontrollers mutatingadmissionpolicies mutatingadmissionpolicybindings mutatingwebhookconfigurations " +
+    "validatingadmissionpolicies validatingadmissionpolicybindings validatingwebhookconfigurations customresourcedefinitions daemonsets " +
+    "deployments replicasets statefulsets horizontalpodautoscalers cronjobs jobs endpointslices flowschemas prioritylevelconfigurations " +
+    "evictionrequests evictions ingressclasses ingresses networkpolicies poddisruptionbudgets deviceclasses devicetaintrules resourceslices " +
+    "priorityclasses"
+  ).split(" "),
+);
+
+/** PUT creates what is absent. */
+const CREATE_ON_UPDATE = new Set(
+  "endpoints events leases limitranges podtemplates roles rolebindings clusterroles clusterrolebindings services".split(
+    " ",
+  ),
+);
+
+/** PUT must say which version it replaces. */
+const CONDITIONAL = new Set(
+  (
+    "customresourcedefinitions leases poddisruptionbudgets apiservices persistentvolumeclaimtemplates validatingadmissionpolicies " +
+    "validatingadmissionpolicybindings mutatingadmissionpolicies mutatingadmissionpolicybindings validatingwebhookconfigurations " +
+    "mutatingwebhookconfigurations flowschemas prioritylevelconfigurations"
+  ).split(" "),
+);
+
+/** Field selectors besides name and namespace. */
+const FIELD_LABELS: Readonly<Record<string, Strategy["fieldLabels"]>> = {
+  pods: {
+    "spec.nodeName": at("spec.nodeName"),
+    "spec.restartPolicy": at("spec.restartPolicy"),
+    "spec.schedulerName": at("spec.schedulerName"),
+    "spec.serviceAccountName": at("spec.serviceAccountName"),
+    "spec.hostNetwork": boolAt("spec.hostNetwork"),
+    "status.phase": at("status.phase"),
+    "status.podIP": at("status.podIP"),
+    "status.podIPs": (object) => {
+      const ips = (object["status"] as { podIPs?: readonly { ip?: string }[] } | undefined)?.podIPs ?? [];
+      return ips.map((entry) => entry.ip ?? "").join(",");
+    },
+    "status.nominatedNodeName": at("status.nominatedNodeName"),
+  },
+  "/events": {
+    "involvedObject.kind": at("involvedObject.kind"),
+    "involvedObject.namespace": at("involvedObject.namespace"),
+    "involvedObject.name": at("involvedObject.name"),
+    "involvedObject.uid": at("involvedObject.uid"),
+    "involvedObject.apiVersion": at("involvedObject.apiVersion"),
+    "involvedObject.resourceVersion": at("involvedObject.resourceVersion"),
+    "involvedObject.fieldPath": at("involvedObject.fieldPath"),
+    reason: at("reason"),
+    reportingComponent: at("reportingComponent"),
+    source: (object) => textAt(object, "source.component") || textAt(object, "reportingComponent"),
+    type: at("type"),
+  },
+  "events.k8s.io/events": {
+    "regarding.kind": at("regarding.kind"),
+    "regarding.namespace": at("regarding.namespace"),
+    "regarding.name": at("regarding.name"),
+    "regarding.uid": at("regarding.uid"),
+    "regarding.apiVersion": at("regarding.apiVersion"),
+    "regarding.resourceVersion": at("regarding.resourceVersion"),
+    "regarding.fieldPath": at("regarding.fieldPath"),
+    reason: at("reason"),
+    reportingController: at("reportingController"),
+    type: at("type"),
+  },
+  nodes: { "spec.unschedulable": boolAt("spec.unschedulable") },
+  namespaces: { "status.phase": at("status.phase"), name: at("metadata.name") },
+  secrets: { type: at("type") },
+  services: { "spec.clusterIP": at("spec.clusterIP"), "spec.type": at("spec.type") },
+  replicationcontrollers: { "status.replicas": (object) => textAt(object, "status.replicas") || "0" },
+  replicasets: { "status.replicas": (object) => textAt(object, "status.replicas") || "0" },
+  jobs: { "status.successful": (object) => textAt(object, "status.succeeded") || "0" },
+  certificatesigningrequests: { "spec.signerName": at("spec.signerName") },
+  persistentvolumeclaims: { name: at("metadata.name") },
+  persistentvolumes: { name: at("metadata.name") },
+};
+
+/** Everything of pods that depends on time: how long one that is deleted may still run. */
+function podGracePeriod(pod: Unstructured, asked: number | undefined): number {
+  const spec = pod["spec"] as { nodeName?: string; terminationGracePeriodSeconds?: number } | undefined;
+  const phase = textAt(pod, "status.phase");
+  // not on a node, or over already: nobody has to stop anything
+  if ((spec?.nodeName ?? "") === "" || phase === "Failed" || phase === "Succeeded") return 0;
+  const wanted = asked ?? spec?.terminationGracePeriodSeconds ?? 30;
+  return wanted < 0 ? 1 : wanted;
+}
+
+/** The behaviour of a built-in resource. @param hasStatus It has a status subresource. */
+export function builtinStrategy(group: string, resource: string, hasStatus: boolean): Strategy {
+  const labels = FIELD_LABELS[`${group}/${resource}`] ?? (resource === "events" ? undefined : FIELD_LABELS[resource]);
+  return {
+    generation: GENERATION.has(resource),
+    createOnUpdate: CREATE_ON_UPDATE.has(resource),
+    unconditionalUpdate: !CONDITIONAL.has(resource) && group !== "resource.k8s.io",
+    status: hasStatus && resource !== "persistentvolumes" ? true : hasStatus,
+    ...(resource === "pods" && { gracePeriod: podGracePeriod }),
+    ...(labels !== undefined && { fieldLabels: labels }),
+    ...preparations(group, resource),
+  };
+}
+
+type Preparations = Pick<Strategy, "prepareForCreate" | "prepareForUpdate" | "warnings">;
+
+function preparations(group: string, resource: string): Preparations {
+  switch (`${group}/${resource}`) {
+    case "/pods":
+      return {
+        prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClassOf(pod) } }),
+        prepareForUpdate: (next, old) => ({ ...next, status: old["status"] }),
+      };
+    case "/namespaces":
+      return {
+        prepareForCreate: (namespace) => ({
+          ...withLabel(namespace),
+          spec: { finalizers: ["kubernetes"] },
+          status: { phase: "Active" },
+        }),
+        prepareForUpdate: (next, old) => withLabel({ ...next, spec: old["spec"], status: old["status"] }),
+      };
+    case "/persistentvolumes":
+      return { prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending" } }) };
+    case "/persistentvolumeclaims":
+      return { prepareForCreate: (claim) => ({ ...claim, status: { phase: "Pending" } }) };
+    case "/endpoints":
+      return { warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"] };
+    case "/componentstatuses":
+      return { warnings: () => ["v1 ComponentStatus is deprecated in v1.19+"] };
+    case "certificates.k8s.io/certificatesigningrequests":
+      return {
+        prepareForCreate: (csr, { user }) => ({
+          ...csr,
+          spec: {
+            ...(csr["spec"] as object),
+            username: user.name,
+            groups: user.groups,
+            ...(user.uid !== undefined && { uid: user.uid }),
+            ...(Object.keys(user.extra).length > 0 && { extra: user.extra }),
+          },
+          status: {},
+        }),
+        prepareForUpdate: (next, old) => ({ ...next, spec: old["spec"], status: old["status"] }),
+      };
+    default:
+      return {};
+  }
+}
+
+/** Every namespace carries its name as a label, so that selectors can name it (KEP-2161). */
+function withLabel(namespace: Unstructured): Unstructured {
+  const name = namespace.metadata?.name ?? "";
+  const labels = { ...namespace.metadata?.labels, "kubernetes.io/metadata.name": name };
+  return name === "" ? namespace : { ...namespace, metadata: { ...namespace.metadata, labels } };
+}
+
+interface ResourceLists {
+  readonly requests?: Readonly<Record<string, string>>;
+  readonly limits?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Guaranteed: every container limits cpu and memory and asks for just that; BestEffort: none asks for or limits either;
+ * Burstable: the others.
+ */
+export function qosClassOf(pod: Unstructured): "Guaranteed" | "Burstable" | "BestEffort" {
+  const spec = pod["spec"] as
+    | {
+        resources?: ResourceLists;
+        containers?: readonly { resources?: ResourceLists }[];
+        initContainers?: readonly { resources?: ResourceLists }[];
+      }
+    | undefined;
+  const own = spec?.resources;
+  const all: readonly ResourceLists[] =
+    own !== undefined && (own.requests !== undefined || own.limits !== undefined)
+      ? [own]
+      : [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map((container) => container.resources ?? {});
+  const isSet = (value: string | undefined): boolean => value !== undefined && !/^0+[A-Za-z]*$/.test(value);
+  const names = ["cpu", "memory"] as const;
+  const any = all.some(({ requests, limits }) =>
+    names.some((name) => isSet(requests?.[name]) || isSet(limits?.[name])),
+  );
+  if (!any) return "BestEffort";
+  const guaranteed = all.every(({ requests, limits }) =>
+    names.every((name) => isSet(limits?.[name]) && (requests?.[name] ?? limits?.[name]) === limits?.[name]),
+  );
+  return guaranteed ? "Guaranteed" : "Burstable";
+}

@@ -1,0 +1,19 @@
+import type { Unstructured } from "@tsukube/api";
+import type { ResourceDefinition } from "../registry/definition.ts";
+
+export interface Column {
+  readonly name: string;
+  readonly type: string;
+  readonly format: string;
+  readonly description: string;
+  readonly priority: number;
+}
+
+/** Makes the cells of a resource's rows. */
+export interface TableConvertor {
+  readonly columns: readonly Column[];
+  /** @param now ms since the epoch, for ages. */
+  cells(object: Unstructured, now: number): readonly unknown[];
+}
+
+export type TableConvertorOf = (definition: ResourceDefinition) => TableConvertor;

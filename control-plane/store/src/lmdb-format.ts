@@ -1,0 +1,177 @@
+/** How records lie in the file. Everything carries a CRC-32 over its key and the rest of its value. */
+import { crc32 } from "node:zlib";
+import { StoreError } from "./store.ts";
+
+/** Raise it with each change of the layout, together with a migration. */
+export const FORMAT = 1;
+
+/** `l` + revision -> log entry; `m` -> meta; `r` + key + NUL + revision -> version. */
+const LOG = 0x6c;
+const RECORD = 0x72;
+export const META_KEY = Buffer.from("m");
+
+/** LMDB takes 1978 bytes with pages of 4 KB; a version's key adds ten. */
+export const MAX_KEY_BYTES = 1960;
+
+const HEADER = 33;
+
+/** What a key became at a revision. */
+export interface Version {
+  readonly key: string;
+  readonly revision: number;
+  readonly deleted: boolean;
+  readonly createRevision: number;
+  /** Revision of the version before; 0: none. */
+  readonly previous: number;
+  /** Milliseconds since the epoch; 0: never. */
+  readonly expiresAt: number;
+  readonly index: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export interface Entry {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** The keys of one commit, and when it was. */
+export interface LogEntry {
+  readonly revision: number;
+  readonly time: number;
+  readonly keys: readonly string[];
+}
+
+export interface Meta {
+  readonly format: number;
+  readonly revision: number;
+  /** Versions that only older revisions than this need are gone. */
+  readonly compacted: number;
+  /** Entries in the file besides this one, and the XOR of their checksums: a lost or an outdated page shows. */
+  readonly count: number;
+  readonly sum: number;
+}
+
+export function versionKey(key: string, revision: number): Buffer {
+  const length = Buffer.byteLength(key);
+  const out = Buffer.alloc(length + 10);
+  out[0] = RECORD;
+  out.write(key, 1);
+  out.writeBigUInt64BE(BigInt(revision), length + 2);
+  return out;
+}
+
+/** Bounds of all versions of keys from `start` on; pass "" for all. */
+export function keyFrom(start: string): Buffer {
+  return Buffer.concat([Buffer.of(RECORD), Buffer.from(start)]);
+}
+
+export function logKey(revision: number): Buffer {
+  const out = Buffer.alloc(9);
+  out[0] = LOG;
+  out.writeBigUInt64BE(BigInt(revision), 1);
+  return out;
+}
+
+export function isVersionKey(key: Uint8Array): boolean {
+  return key[0] === RECORD;
+}
+
+export function encodeVersion(version: Version): Entry {
+  const value = Buffer.alloc(HEADER + version.index.length + version.value.length);
+  value[4] = version.deleted ? 1 : 0;
+  value.writeDoubleBE(version.createRevision, 5);
+  value.writeDoubleBE(version.previous, 13);
+  value.writeDoubleBE(version.expiresAt, 21);
+  value.writeUInt32BE(version.index.length, 29);
+  value.set(version.index, HEADER);
+  value.set(version.value, HEADER + version.index.length);
+  return seal(versionKey(version.key, version.revision), value);
+}
+
+/** @throws {StoreError} `damaged`. */
+export function decodeVersion(key: Buffer, value: Buffer): Version {
+  check(key, value, HEADER);
+  const body = HEADER + value.readUInt32BE(29);
+  return {
+    key: key.toString("utf8", 1, key.length - 9),
+    revision: Number(key.readBigUInt64BE(key.length - 8)),
+    deleted: value[4] === 1,
+    createRevision: value.readDoubleBE(5),
+    previous: value.readDoubleBE(13),
+    expiresAt: value.readDoubleBE(21),
+    index: value.subarray(HEADER, body),
+    value: value.subarray(body),
+  };
+}
+
+export function encodeLog(entry: LogEntry): Entry {
+  const keys = Buffer.from(entry.keys.join("\0"));
+  const value = Buffer.alloc(12 + keys.length);
+  value.writeDoubleBE(entry.time, 4);
+  value.set(keys, 12);
+  return seal(logKey(entry.revision), value);
+}
+
+/** @throws {StoreError} `damaged`. */
+export function decodeLog(key: Buffer, value: Buffer): LogEntry {
+  check(key, value, 12);
+  return {
+    revision: Number(key.readBigUInt64BE(1)),
+    time: value.readDoubleBE(4),
+    keys: value.toString("utf8", 12).split("\0"),
+  };
+}
+
+export function encodeMeta(meta: Meta): Buffer {
+  const value = Buffer.alloc(36);
+  value.writeUInt32BE(meta.format, 4);
+  value.writeDoubleBE(meta.revision, 8);
+  value.writeDoubleBE(meta.compacted, 16);
+  value.writeDoubleBE(meta.count, 24);
+  value.writeUInt32BE(meta.sum, 32);
+  return seal(META_KEY, value).value;
+}
+
+/** @throws {StoreError} `damaged`. */
+export function decodeMeta(value: Buffer): Meta {
+  check(META_KEY, value, 36);
+  return {
+    format: value.readUInt32BE(4),
+    revision: value.readDoubleBE(8),
+    compacted: value.readDoubleBE(16),
+    count: value.readDoubleBE(24),
+    sum: value.readUInt32BE(32),
+  };
+}
+
+export function sumOf(entry: Entry): number {
+  return entry.value.readUInt32BE(0);
+}
+
+/** Names a key of the file for people. */
+export function showKey(key: Uint8Array): string {
+  const buffer = Buffer.from(key);
+  if (key[0] === RECORD && key.length > 10) return buffer.toString("utf8", 1, key.length - 9);
+  if (key[0] === LOG && key.length === 9) return `log of revision ${buffer.readBigUInt64BE(1)}`;
+  return key.length === 1 ? "meta" : `0x${buffer.toString("hex").slice(0, 64)}`;
+}
+
+export function damaged(path: string, what: string, cause?: unknown): StoreError {
+  const remedy = `stop everything that uses it, then restore "${path}" from a snapshot, or move it away to begin empty`;
+  return new StoreError("damaged", `Cannot read "${path}": ${what}; ${remedy}`, { cause });
+}
+
+function seal(key: Buffer, value: Buffer): Entry {
+  value.writeUInt32BE(checksum(key, value), 0);
+  return { key, value };
+}
+
+function checksum(key: Uint8Array, value: Uint8Array): number {
+  return crc32(value.subarray(4), crc32(key));
+}
+
+function check(key: Buffer, value: Buffer, least: number): void {
+  if (value.length < least || value.readUInt32BE(0) !== checksum(key, value)) {
+    throw new StoreError("damaged", `Cannot read "${showKey(key)}": checksum differs, expected what was written`);
+  }
+}

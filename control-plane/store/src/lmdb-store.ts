@@ -1,0 +1,368 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Cancel, type Clock, messageOf } from "@tsukube/foundation";
+import { open, type RootDatabase } from "lmdb";
+import {
+  type Entry,
+  encodeLog,
+  encodeMeta,
+  encodeVersion,
+  FORMAT,
+  MAX_KEY_BYTES,
+  META_KEY,
+  type Meta,
+  sumOf,
+} from "./lmdb-format.ts";
+import { LmdbHistory } from "./lmdb-history.ts";
+import { DEFAULT_READER, loadThroughReader } from "./lmdb-load.ts";
+import { compacted, dueKeys, EXPIRY_CHECK_MS, eventOf, expectRecord, future } from "./memory-store.ts";
+import {
+  type Mutation,
+  type OpenStore,
+  type Range,
+  type RangeOptions,
+  type Store,
+  type StoredRecord,
+  StoreError,
+  type StoreEvent,
+} from "./store.ts";
+import { Tree } from "./tree.ts";
+import { Watchers } from "./watchers.ts";
+
+export interface LmdbStoreOptions {
+  /** The file; its folder is made. LMDB puts a lock file beside it. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** Starts the reader child; see {@link DEFAULT_READER}. */
+  readonly readerCommand?: readonly string[];
+  /** How long old revisions are kept; five minutes by default. */
+  readonly historyMs?: number;
+  /** Bytes of written values after which history is cut earlier; 256 MB by default. */
+  readonly historyBytes?: number;
+}
+
+/** A commit on its way to the disk. */
+interface Write {
+  readonly revision: number;
+  readonly root: Tree<StoredRecord>;
+  readonly events: readonly Change[];
+  readonly mutations: readonly Mutation[];
+  readonly done: PromiseWithResolvers<number>;
+}
+
+type Change = Exclude<StoreEvent, { type: "progress" }>;
+
+const COMPACT_EVERY_MS = 60_000;
+/** Revisions forgotten in one transaction, so that compaction does not hold up writes. */
+const COMPACT_STEP = 500;
+
+/** A store in one LMDB file. Only one process may have it open. */
+export function lmdbStore(options: LmdbStoreOptions): OpenStore {
+  return async (visit) => {
+    mkdirSync(dirname(options.path), { recursive: true });
+    let root = Tree.empty<StoredRecord>();
+    const expiries = new Map<string, number>();
+    const command = options.readerCommand ?? DEFAULT_READER;
+    const meta = await loadThroughReader(options.path, command, (version) => {
+      const { key, value, index, revision, createRevision } = version;
+      const record = { key, value, index, revision, createRevision };
+      root = root.set(key, record);
+      if (version.expiresAt > 0) expiries.set(key, version.expiresAt);
+      visit(record);
+    });
+    return new LmdbStore(options, meta, root, expiries);
+  };
+}
+
+class LmdbStore implements Store {
+  readonly #db: RootDatabase<Buffer, Buffer>;
+  readonly #history: LmdbHistory;
+  readonly #clock: Clock;
+  readonly #options: LmdbStoreOptions;
+  readonly #watchers = new Watchers();
+  readonly #expiries: Map<string, number>;
+  readonly #timers: readonly Cancel[];
+  /** What is durable. */
+  #meta: Meta;
+  #root: Tree<StoredRecord>;
+  /** What will be once all writes on their way have landed: the ground that the next write is checked against. */
+  #tip: { readonly revision: number; readonly root: Tree<StoredRecord> };
+  /** The newest write on its way, or the newest durable revision. */
+  #last: Promise<number>;
+  #queue: Write[] = [];
+  #writing = false;
+  #compacted: number;
+  #bytesSinceCompaction = 0;
+  #closed = false;
+
+  constructor(options: LmdbStoreOptions, meta: Meta, root: Tree<StoredRecord>, expiries: Map<string, number>) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#meta = meta;
+    this.#root = root;
+    this.#tip = { revision: meta.revision, root };
+    this.#last = Promise.resolve(meta.revision);
+    this.#compacted = meta.compacted;
+    this.#expiries = expiries;
+    this.#db = open<Buffer, Buffer>({
+      path: options.path,
+      noSubdir: true,
+      keyEncoding: "binary",
+      encoding: "binary",
+      overlappingSync: false, // otherwise a write resolves before it is on the disk
+    });
+    this.#history = new LmdbHistory(this.#db, options.path);
+    this.#timers = [
+      this.#clock.every(EXPIRY_CHECK_MS, () => this.#expire(), { background: true }),
+      this.#clock.every(COMPACT_EVERY_MS, () => this.#compactByAge(), { background: true }),
+    ];
+  }
+
+  get revision(): number {
+    return this.#meta.revision;
+  }
+
+  get compactedRevision(): number {
+    return this.#compacted;
+  }
+
+  async get(key: string, options: { readonly revision?: number } = {}): Promise<StoredRecord | undefined> {
+    return this.#isNow(options.revision) ? this.#root.get(key) : this.#history.get(key, options.revision!);
+  }
+
+  async range(prefix: string, options: RangeOptions = {}): Promise<Range> {
+    const now = this.#isNow(options.revision);
+    const revision = now ? this.revision : options.revision!;
+    const records: StoredRecord[] = [];
+    const limit = options.limit ?? 0;
+    let remaining = 0;
+    const source = now ? this.#root.range(prefix, options.start) : this.#history.range(prefix, options.start, revision);
+    for (const [, record] of source) {
+      if (limit > 0 && records.length === limit) {
+        if (now) break;
+        remaining += 1;
+      } else records.push(record);
+    }
+    if (now) remaining = this.#root.count(prefix, options.start) - records.length;
+    return { records, revision, remaining };
+  }
+
+  async commit(mutations: readonly Mutation[]): Promise<number> {
+    if (this.#closed) throw closed();
+    let write: Write | undefined;
+    try {
+      write = this.#prepare(mutations);
+    } catch (conflict) {
+      // it may have met a write that is not durable yet: nobody hears of that one before it is, or at all if it fails
+      await this.#last;
+      throw conflict;
+    }
+    if (write === undefined) return this.#last;
+    this.#enqueue(write);
+    return write.done.promise;
+  }
+
+  watch(prefix: string, revision: number, signal: AbortSignal): AsyncIterable<StoreEvent> {
+    const from = revision === 0 ? this.#compacted : revision;
+    if (from < this.#compacted) throw compacted(from, this.#compacted);
+    return this.#watchers.watch(prefix, [...this.#history.since(from, this.revision)], signal);
+  }
+
+  async compact(revision: number): Promise<void> {
+    this.#compacted = Math.max(this.#compacted, Math.min(revision, this.revision));
+    this.#bytesSinceCompaction = 0;
+    while (this.#meta.compacted < this.#compacted) {
+      if (this.#closed) throw closed();
+      const write = { ...this.#tip, events: [], mutations: [], done: Promise.withResolvers<number>() };
+      this.#enqueue(write);
+      await write.done.promise;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const cancel of this.#timers) cancel();
+    await this.#last.catch(() => {});
+    this.#watchers.close();
+    await this.#db.close();
+  }
+
+  #isNow(revision: number | undefined): boolean {
+    if (revision === undefined || revision === 0 || revision === this.revision) return true;
+    if (revision < this.#compacted) throw compacted(revision, this.#compacted);
+    if (revision > this.revision) throw future(revision, this.revision);
+    return false;
+  }
+
+  #prepare(mutations: readonly Mutation[]): Write | undefined {
+    const revision = this.#tip.revision + 1;
+    let { root } = this.#tip;
+    const events: Change[] = [];
+    for (const mutation of mutations) {
+      checkKey(mutation.key);
+      const previous = root.get(mutation.key);
+      expectRecord(mutation.key, mutation.expected, previous);
+      if (previous?.revision === revision) throw twice(mutation.key);
+      const event = eventOf(mutation, previous, revision);
+      if (event === undefined) continue;
+      root = event.type === "put" ? root.set(mutation.key, event.record) : root.delete(mutation.key);
+      events.push(event);
+    }
+    return events.length === 0
+      ? undefined
+      : { revision, root, events, mutations, done: Promise.withResolvers<number>() };
+  }
+
+  #enqueue(write: Write): void {
+    this.#tip = write;
+    this.#last = write.done.promise;
+    this.#queue.push(write);
+    if (this.#writing) return;
+    this.#writing = true;
+    void this.#clock.track(this.#writeAll());
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // whoever writes in this turn of the loop, or was woken by the commit before, shares the commit
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const batch = this.#queue;
+      this.#queue = [];
+      try {
+        const meta = await this.#writeBatch(batch);
+        this.#adopt(batch, meta);
+      } catch (cause) {
+        this.#fail(batch, cause);
+      }
+    }
+    this.#writing = false;
+  }
+
+  async #writeBatch(batch: readonly Write[]): Promise<Meta> {
+    const added = batch.flatMap((write) => this.#entriesOf(write));
+    const target = Math.min(this.#compacted, this.#meta.compacted + COMPACT_STEP);
+    const removed = target > this.#meta.compacted ? this.#history.superseded(this.#meta.compacted, target) : [];
+    let { sum } = this.#meta;
+    for (const entry of added) sum ^= sumOf(entry);
+    for (const entry of removed) sum ^= sumOf(entry);
+    const meta: Meta = {
+      format: FORMAT,
+      revision: batch.at(-1)!.revision,
+      compacted: target,
+      count: this.#meta.count + added.length - removed.length,
+      sum: sum >>> 0,
+    };
+    await this.#db.batch(() => {
+      for (const { key, value } of added) void this.#db.put(key, value);
+      for (const { key } of removed) void this.#db.remove(key);
+      void this.#db.put(META_KEY, encodeMeta(meta));
+    });
+    return meta;
+  }
+
+  #entriesOf(write: Write): readonly Entry[] {
+    if (write.events.length === 0) return [];
+    const expiries = new Map<string, number>();
+    for (const mutation of write.mutations) {
+      if (mutation.type === "put" && mutation.expiresAt !== undefined) expiries.set(mutation.key, mutation.expiresAt);
+    }
+    const versions = write.events.map((event) => {
+      const { revision } = write;
+      const previous = event.previous?.revision ?? 0;
+      if (event.type === "put") {
+        const expiresAt = expiries.get(event.record.key) ?? 0;
+        return encodeVersion({ ...event.record, previous, deleted: false, expiresAt });
+      }
+      const { key } = event;
+      const nothing = new Uint8Array(0);
+      const createRevision = event.previous.createRevision;
+      return encodeVersion({
+        key,
+        revision,
+        previous,
+        deleted: true,
+        createRevision,
+        expiresAt: 0,
+        index: nothing,
+        value: nothing,
+      });
+    });
+    const keys = write.events.map((event) => (event.type === "put" ? event.record.key : event.key));
+    return [...versions, encodeLog({ revision: write.revision, time: this.#clock.now(), keys })];
+  }
+
+  /** The batch is durable: now it can be read, is watched and acknowledged, in this order. */
+  #adopt(batch: readonly Write[], meta: Meta): void {
+    this.#meta = meta;
+    this.#root = batch.at(-1)!.root;
+    for (const write of batch) {
+      for (const mutation of write.mutations) {
+        if (mutation.type === "put") this.#bytesSinceCompaction += mutation.value.length;
+        if (mutation.type === "put" && mutation.expiresAt !== undefined)
+          this.#expiries.set(mutation.key, mutation.expiresAt);
+        else this.#expiries.delete(mutation.key);
+      }
+      if (write.events.length > 0) this.#watchers.publish(write.events, write.revision);
+      write.done.resolve(write.revision);
+    }
+    const limit = this.#options.historyBytes ?? 256 * 1024 * 1024;
+    if (this.#bytesSinceCompaction > limit) this.#compactTo(this.revision - 1);
+  }
+
+  /** What waits was checked against what failed, and goes with it. */
+  #fail(batch: readonly Write[], cause: unknown): void {
+    const all = [...batch, ...this.#queue];
+    this.#queue = [];
+    this.#tip = { revision: this.revision, root: this.#root };
+    this.#last = Promise.resolve(this.revision);
+    const error = writeError(this.#options.path, cause);
+    for (const write of all) write.done.reject(error);
+  }
+
+  #expire(): void {
+    const due = dueKeys(this.#expiries, this.#clock.now());
+    // a failed write leaves them due
+    if (due.length > 0) this.commit(due.map((key) => ({ type: "delete", key, expected: "any" }))).catch(() => {});
+  }
+
+  #compactByAge(): void {
+    const oldest = this.#clock.now() - (this.#options.historyMs ?? 5 * 60_000);
+    this.#compactTo(this.#history.lastBefore(oldest, this.#meta.compacted));
+  }
+
+  #compactTo(revision: number): void {
+    // what could not be forgotten now is tried again in a minute
+    if (revision > this.#meta.compacted) this.compact(revision).catch(() => {});
+  }
+}
+
+function checkKey(key: string): void {
+  if (key !== "" && !key.includes("\0") && Buffer.byteLength(key) <= MAX_KEY_BYTES) return;
+  throw new StoreError(
+    "failed",
+    `Cannot write "${key.slice(0, 80)}": expected a key of 1 to ${MAX_KEY_BYTES} bytes without NUL`,
+  );
+}
+
+function twice(key: string): StoreError {
+  return new StoreError("failed", `Cannot write "${key}": named twice in a transaction, expected once`);
+}
+
+function closed(): StoreError {
+  return new StoreError("closed", "Cannot write: the store is closed, expected an open one");
+}
+
+const FULL = /No space left|ENOSPC|MDB_MAP_FULL|quota exceeded|Disk quota|Read-only file system/i;
+
+function writeError(path: string, cause: unknown): StoreError {
+  const { commitError } = cause as { commitError?: unknown };
+  const text = `${messageOf(cause)} ${commitError === undefined ? "" : messageOf(commitError)}`.trim();
+  return FULL.test(text)
+    ? new StoreError(
+        "read-only",
+        `Cannot write to "${path}": ${text}; free space on its file system, writes then go on`,
+        { cause },
+      )
+    : new StoreError("failed", `Cannot write to "${path}": ${text}`, { cause });
+}
