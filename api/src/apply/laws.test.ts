@@ -194,3 +194,23 @@ test("an update owns exactly the difference", () => {
       ).toBe(true);
   });
 });
+
+test("without schema maps are granular, lists atomic, and the laws hold", () => {
+  each((dice) => {
+    const versions = { schema: () => undefined, convert: () => undefined, resetFields: () => FieldSet.empty };
+    const fields = new FieldManager({
+      apiVersion: "example.com/v1",
+      kind: "Thing",
+      subresource: "",
+      versions,
+      clock: { now: () => 0 },
+    });
+    const [live, patch] = [randomObject(dice), randomObject(dice)];
+    const once = fields.apply(live, patch, "m", true);
+    expect(fields.apply(once, patch, "m", false)).toEqual(once);
+    expect(setOf(once, "m").has(["f:spec"])).toBe(true);
+    const alone = fields.apply(undefined, patch, "m", false);
+    const empty = fields.apply(alone, { ...patch, spec: {} } as Unstructured, "m", false);
+    expect(Object.keys((empty["spec"] ?? {}) as object)).toEqual([]);
+  });
+});

@@ -126,42 +126,44 @@ export class Updater {
     return last.apiVersion === current ? kept : (this.#versions.convert(kept, current) ?? merged);
   }
 
+  /** First everything that the last apply owned goes; then comes back what is owned, then what was never the manager's. */
   #pruneInVersion(merged: Json, managers: Managers, last: OwnedFields): Json {
     const schema = this.#versions.schema(last.apiVersion);
-    const named = (set: FieldSet): FieldSet => withNamedParents(schema, set);
-    const lastSet = named(last.set);
-    const everything = named(extractFields(schema, merged));
-    const survivors = (object: Json | undefined): FieldSet =>
-      object === undefined ? FieldSet.empty : named(extractFields(schema, object));
-    const bare = survivors(removeFields(schema, merged, lastSet));
-    const owned = named(this.#ownedIn(merged, managers, last.apiVersion));
-    const withOwned = removeFields(schema, merged, everything.difference(bare.union(owned)));
-    const dangling = everything.difference(survivors(withOwned)).intersection(lastSet);
-    return removeFields(schema, merged, dangling) ?? {};
-  }
-
-  /** What all managers own, in the paths of one version; other versions' sets count through the object they select. */
-  #ownedIn(merged: Json, managers: Managers, apiVersion: string): FieldSet {
-    let owned = FieldSet.empty;
-    for (const manager of managers.values()) {
-      owned = owned.union(
-        manager.apiVersion === apiVersion ? manager.set : this.#translate(merged, manager, apiVersion),
-      );
+    const lastSet = withNamedParents(schema, last.set);
+    let pruned: Json = removeFields(schema, merged, lastSet) ?? {};
+    for (const [version, owned] of ownedByVersion(managers, last.apiVersion)) {
+      pruned = this.#addBackOwned(merged, pruned, last.apiVersion, version, owned);
     }
-    return owned;
+    const gone = this.#namedFields(merged, last.apiVersion).difference(this.#namedFields(pruned, last.apiVersion));
+    return removeFields(schema, merged, gone.intersection(lastSet)) ?? {};
   }
 
-  /** The part of `merged` that a manager of another version owns, as paths of `apiVersion`: what vanishes without it. */
-  #translate(merged: Json, manager: OwnedFields, apiVersion: string): FieldSet {
-    const theirs = this.#versions.convert(merged, manager.apiVersion);
-    if (theirs === undefined) return FieldSet.empty;
-    const theirSchema = this.#versions.schema(manager.apiVersion);
-    const rest = removeFields(theirSchema, theirs, withNamedParents(theirSchema, manager.set)) ?? {};
-    const back = this.#versions.convert(rest, apiVersion);
-    const schema = this.#versions.schema(apiVersion);
-    const whole = extractFields(schema, merged);
-    return back === undefined ? whole : whole.difference(extractFields(schema, back));
+  /** `pruned` with what `owned`, a set of `version`, selects from `merged`; both are of `current`. */
+  #addBackOwned(merged: Json, pruned: Json, current: string, version: string, owned: FieldSet): Json {
+    const isCurrent = version === current;
+    const whole = isCurrent ? merged : this.#versions.convert(merged, version);
+    const part = isCurrent ? pruned : this.#versions.convert(pruned, version);
+    if (whole === undefined || part === undefined) return pruned;
+    const schema = this.#versions.schema(version);
+    const kept = this.#namedFields(part, version).union(withNamedParents(schema, owned));
+    const result = removeFields(schema, whole, this.#namedFields(whole, version).difference(kept)) ?? {};
+    return isCurrent ? result : (this.#versions.convert(result, current) ?? pruned);
   }
+
+  #namedFields(object: Json, version: string): FieldSet {
+    const schema = this.#versions.schema(version);
+    return withNamedParents(schema, extractFields(schema, object));
+  }
+}
+
+/** What all managers own together, per version; `first` comes first, so that what it keeps can be converted. */
+function ownedByVersion(managers: Managers, first: string): ReadonlyMap<string, FieldSet> {
+  const owned = new Map<string, FieldSet>([[first, FieldSet.empty]]);
+  for (const { apiVersion, set } of managers.values()) {
+    owned.set(apiVersion, (owned.get(apiVersion) ?? FieldSet.empty).union(set));
+  }
+  if (owned.get(first)!.isEmpty) owned.delete(first);
+  return owned;
 }
 
 function withManager(managers: Managers, name: string, owned: OwnedFields): Managers {
