@@ -122,7 +122,8 @@ function defaultClass(cache: WatchCache): PriorityClass | undefined {
   let best: PriorityClass | undefined;
   for (const [, cached] of cache.head.range("/registry/priorityclasses/")) {
     const candidate = cached.object as PriorityClass;
-    if (candidate.globalDefault === true && (best === undefined || (candidate.value ?? 0) < (best.value ?? 0))) best = candidate;
+    if (candidate.globalDefault === true && (best === undefined || (candidate.value ?? 0) < (best.value ?? 0)))
+      best = candidate;
   }
   return best;
 }

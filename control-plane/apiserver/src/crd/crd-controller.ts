@@ -25,7 +25,8 @@ export class CrdController {
     this.#writer = writer;
     this.#clock = clock;
     this.#logger = logger;
-    for (const [, cached] of store.cache.head.range(PREFIX)) this.#serve(cached.object as unknown as CustomResourceDefinition);
+    for (const [, cached] of store.cache.head.range(PREFIX))
+      this.#serve(cached.object as unknown as CustomResourceDefinition);
     store.cache.subscribe(PREFIX, (events) => {
       for (const { current, previous } of events) {
         if (current === undefined) this.#withdraw(previous?.object as unknown as CustomResourceDefinition);

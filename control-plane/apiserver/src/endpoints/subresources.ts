@@ -1,0 +1,296 @@
+import {
+  ApiError,
+  decodeEnvelope,
+  decodeJson,
+  decodeProtobuf,
+  fieldError,
+  isProtobuf,
+  labelMatcherOf,
+  type ObjectSchema,
+  schemaOf,
+  type Unstructured,
+} from "@tsukube/api";
+import type { TokenRequest } from "@tsukube/api/types/authentication-v1";
+import type { Binding, Node, Pod } from "@tsukube/api/types/core-v1";
+import type { Eviction, PodDisruptionBudget } from "@tsukube/api/types/policy-v1";
+import type { ApiResponse } from "@tsukube/client";
+import { type Clock, formatTime } from "@tsukube/foundation";
+import type { Tokens } from "../authentication/tokens.ts";
+import { type Accepted, negotiate } from "../chain/negotiation.ts";
+import type { RequestContext } from "../contracts.ts";
+import type { ResourceDefinition } from "../registry/definition.ts";
+import type { WatchCache } from "../storage/watch-cache.ts";
+import { deleteObject, deleteOptionsOf } from "./delete.ts";
+import { encode, headersOf, respondTyped } from "./represent.ts";
+import type { WriteRequest, Writer } from "./writer.ts";
+
+export interface SubresourceDeps {
+  readonly writer: Writer;
+  readonly tokens: Tokens;
+  readonly cache: WatchCache;
+  readonly clock: Clock;
+}
+
+const SUCCESS = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
+
+/** Subresources that do something else than show a part of the object. */
+export class Subresources {
+  readonly #deps: SubresourceDeps;
+
+  constructor(deps: SubresourceDeps) {
+    this.#deps = deps;
+  }
+
+  /** undefined: not one of these. */
+  async handle(context: RequestContext, definition: ResourceDefinition): Promise<ApiResponse | undefined> {
+    const { info, request } = context;
+    const accepted = (): Accepted => negotiate(request.headers, info.query, { forms: false });
+    switch (`${definition.resource}/${info.subresource}`) {
+      case "pods/binding":
+        return this.#created(context)
+          ? this.bind(context, decode(context, { group: "", version: "v1", kind: "Binding" }), accepted())
+          : undefined;
+      case "pods/eviction":
+        return this.#created(context) ? this.#evict(context, definition, accepted()) : undefined;
+      case "serviceaccounts/token":
+        return this.#created(context) ? this.#token(context, definition, accepted()) : undefined;
+      case "pods/log":
+      case "pods/exec":
+      case "pods/attach":
+      case "pods/portforward":
+      case "pods/proxy":
+      case "services/proxy":
+      case "nodes/proxy":
+        throw ApiError.serviceUnavailable(
+          `Cannot reach "${info.resource}/${info.name}": this server does not forward ${info.subresource} to nodes yet`,
+        );
+      default:
+        return undefined;
+    }
+  }
+
+  /** Binds a pod to a node, once; the annotations of the Binding go to the pod. */
+  async bind(context: RequestContext, body: Unstructured, accepted: Accepted): Promise<ApiResponse> {
+    const binding = body as Binding & Unstructured;
+    const { info } = context;
+    const name = info.subresource === "binding" ? info.name : (binding.metadata?.name ?? "");
+    const target = binding.target ?? {};
+    if ((target.name ?? "") === "") throw ApiError.unknown("target.name: Required value");
+    if ((target.kind ?? "") !== "" && target.kind !== "Node")
+      throw ApiError.unknown(
+        'target.kind: Unsupported value: "' + target.kind + '": supported values: "Node", "<empty>"',
+      );
+    const definition = this.#pods();
+    const bound = (live: Unstructured): Unstructured => {
+      const pod = live as Pod & Unstructured;
+      const wanted = binding.metadata?.uid ?? "";
+      if (wanted !== "" && wanted !== pod.metadata?.uid)
+        throw ApiError.conflict(
+          definition,
+          name,
+          `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${pod.metadata?.uid}`,
+        );
+      if (pod.metadata?.deletionTimestamp !== undefined)
+        throw ApiError.conflict(definition, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+      if ((pod.spec?.nodeName ?? "") !== "")
+        throw ApiError.conflict(definition, name, `pod ${name} is already assigned to node "${pod.spec?.nodeName}"`);
+      const now = formatTime(this.#deps.clock.now());
+      const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: now };
+      const conditions = [
+        ...(pod.status?.conditions ?? []).filter((condition) => condition.type !== "PodScheduled"),
+        scheduled,
+      ];
+      const annotations = { ...pod.metadata?.annotations, ...binding.metadata?.annotations };
+      return {
+        ...live,
+        metadata: { ...pod.metadata, ...(Object.keys(annotations).length > 0 && { annotations }) },
+        spec: { ...(live["spec"] as object), nodeName: target.name },
+        status: { ...(live["status"] as object), conditions },
+      };
+    };
+    await this.#direct(context, definition, info.namespace, name, bound);
+    return respondTyped(201, SUCCESS, "meta/v1.Status", accepted);
+  }
+
+  #created(context: RequestContext): boolean {
+    if (context.info.verb !== "create") throw ApiError.methodNotAllowed();
+    return true;
+  }
+
+  #pods(): ResourceDefinition {
+    return this.#deps.writer.deps.registry.get("", "v1", "pods")!;
+  }
+
+  /** A change that no client wrote: not validated, not tracked. */
+  async #direct(
+    context: RequestContext,
+    definition: ResourceDefinition,
+    namespace: string,
+    name: string,
+    change: (live: Unstructured) => Unstructured,
+  ): Promise<void> {
+    const { store } = this.#deps.writer.deps;
+    const isDry = context.info.query.getAll("dryRun").includes("All");
+    await store.update(definition, store.keyOf(definition, namespace, name), async (live) => {
+      if (live === undefined) throw ApiError.notFound(definition, name);
+      const object = change(live);
+      return isDry ? { type: "none" } : { type: "put", object };
+    });
+  }
+
+  async #evict(context: RequestContext, definition: ResourceDefinition, accepted: Accepted): Promise<ApiResponse> {
+    const eviction = decode(context, { group: "policy", version: "v1", kind: "Eviction" }) as Eviction & Unstructured;
+    const { info } = context;
+    const { store } = this.#deps.writer.deps;
+    const cached = store.get(definition, info.namespace, info.name);
+    if (cached === undefined) throw ApiError.notFound(definition, info.name);
+    const pod = cached.object as Pod & Unstructured;
+    const options = deleteOptionsOf(
+      (eviction.deleteOptions ?? undefined) as Unstructured | undefined,
+      new URLSearchParams(),
+    );
+    const dryRun = info.query.getAll("dryRun").includes("All") || (options.dryRun ?? []).includes("All");
+    if (needsBudget(pod)) await this.#spend(pod, dryRun);
+    const request: WriteRequest = {
+      context,
+      definition,
+      namespace: info.namespace,
+      name: info.name,
+      subresource: "",
+      dryRun,
+      fieldManager: "",
+    };
+    await deleteObject(this.#deps.writer, request, options);
+    return respondTyped(201, SUCCESS, "meta/v1.Status", accepted);
+  }
+
+  /** Takes one disruption from the pod's budget. @throws {ApiError} 429 when none is left. */
+  async #spend(pod: Pod & Unstructured, dryRun: boolean): Promise<void> {
+    const { writer, cache, clock } = this.#deps;
+    const namespace = pod.metadata?.namespace ?? "";
+    const budgets: PodDisruptionBudget[] = [];
+    for (const [, cached] of cache.head.range(`/registry/poddisruptionbudgets/${namespace}/`)) {
+      const budget = cached.object as PodDisruptionBudget;
+      if (labelMatcherOf(budget.spec?.selector ?? undefined).matches(pod.metadata?.labels)) budgets.push(budget);
+    }
+    if (budgets.length === 0) return;
+    if (budgets.length > 1)
+      throw ApiError.unknown(
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+      );
+    const name = budgets[0]?.metadata?.name ?? "";
+    const definition = writer.deps.registry.get("policy", "v1", "poddisruptionbudgets")!;
+    await writer.deps.store.update(definition, writer.deps.store.keyOf(definition, namespace, name), async (live) => {
+      const budget = live as (PodDisruptionBudget & Unstructured) | undefined;
+      if (budget === undefined) return { type: "none" };
+      const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0 } = budget.status ?? {};
+      const isUnseen = (budget.status?.observedGeneration ?? 0) < (budget.metadata?.generation ?? 0);
+      if (isUnseen || disruptionsAllowed < 1) {
+        const message = isUnseen
+          ? "Cannot evict pod as it would violate the pod's disruption budget."
+          : "Cannot evict pod as it would violate the pod's disruption budget.";
+        const why = isUnseen
+          ? `The disruption budget ${name} is still being processed by the server.`
+          : `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+        throw ApiError.tooManyRequests(message, isUnseen ? 10 : 0, [{ reason: "DisruptionBudget", message: why }]);
+      }
+      if (dryRun) return { type: "none" };
+      const disruptedPods = { ...budget.status?.disruptedPods, [pod.metadata?.name ?? ""]: formatTime(clock.now()) };
+      return {
+        type: "put",
+        object: {
+          ...budget,
+          status: { ...budget.status, disruptionsAllowed: disruptionsAllowed - 1, disruptedPods },
+        } as unknown as Unstructured,
+      };
+    });
+  }
+
+  async #token(context: RequestContext, definition: ResourceDefinition, accepted: Accepted): Promise<ApiResponse> {
+    const gvk = { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" };
+    const body = decode(context, gvk) as TokenRequest & Unstructured;
+    const { info } = context;
+    const { cache, tokens, writer } = this.#deps;
+    const account = writer.deps.store.get(definition, info.namespace, info.name)?.object;
+    if (account === undefined) throw ApiError.notFound(definition, info.name);
+    const seconds = body.spec?.expirationSeconds ?? 3600;
+    if (seconds < 600)
+      throw ApiError.invalid(gvk, "", [
+        fieldError.invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 10 minutes"),
+      ]);
+    if (seconds > 2 ** 32)
+      throw ApiError.invalid(gvk, "", [
+        fieldError.invalid("spec.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds"),
+      ]);
+    const audiences = (body.spec?.audiences ?? []).length > 0 ? (body.spec?.audiences ?? []) : [tokens.issuer];
+    const { token, expiresAt } = tokens.issue({
+      namespace: info.namespace,
+      serviceAccount: info.name,
+      serviceAccountUid: account.metadata?.uid ?? "",
+      audiences,
+      expirationSeconds: seconds,
+      ...this.#bound(cache, info.namespace, info.name, body),
+    });
+    const spec = { ...body.spec, audiences, expirationSeconds: seconds };
+    const object = {
+      kind: "TokenRequest",
+      apiVersion: "authentication.k8s.io/v1",
+      metadata: { name: info.name, namespace: info.namespace, creationTimestamp: formatTime(this.#deps.clock.now()) },
+      spec,
+      status: { token, expirationTimestamp: formatTime(expiresAt) },
+    };
+    return { status: 201, headers: headersOf(accepted), body: encode(object, schemaOf(gvk) as ObjectSchema, accepted) };
+  }
+
+  #bound(cache: WatchCache, namespace: string, account: string, body: TokenRequest) {
+    const ref = body.spec?.boundObjectRef;
+    if (ref === undefined || ref === null) return {};
+    const kind = ref.kind as "Pod" | "Secret" | "Node";
+    const name = ref.name ?? "";
+    const key = kind === "Node" ? `/registry/minions/${name}` : `/registry/${kind.toLowerCase()}s/${namespace}/${name}`;
+    const found = ["Pod", "Secret", "Node"].includes(kind) ? cache.get(key)?.object : undefined;
+    const resource = { group: "", resource: `${(ref.kind ?? "").toLowerCase()}s` };
+    if (found === undefined) throw ApiError.notFound(resource, name);
+    const uid = found.metadata?.uid ?? "";
+    if ((ref.uid ?? "") !== "" && ref.uid !== uid)
+      throw ApiError.conflict(
+        resource,
+        name,
+        `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+      );
+    if (kind === "Pod" && (found as Pod).spec?.serviceAccountName !== account) {
+      throw ApiError.badRequest(
+        `cannot bind token for serviceaccount "${account}" to pod running with different serviceaccount name.`,
+      );
+    }
+    const nodeName = kind === "Pod" ? ((found as Pod).spec?.nodeName ?? "") : "";
+    const node = nodeName === "" ? undefined : (cache.get(`/registry/minions/${nodeName}`)?.object as Node | undefined);
+    return {
+      boundTo: { kind, name, uid },
+      ...(node !== undefined && { node: { name: nodeName, uid: node.metadata?.uid ?? "" } }),
+    };
+  }
+}
+
+/** Pods that do not serve, or that go anyway, cost no budget. */
+function needsBudget(pod: Pod): boolean {
+  const phase = pod.status?.phase;
+  return (
+    phase !== "Succeeded" && phase !== "Failed" && phase !== "Pending" && pod.metadata?.deletionTimestamp === undefined
+  );
+}
+
+function decode(
+  context: RequestContext,
+  gvk: { readonly group: string; readonly version: string; readonly kind: string },
+): Unstructured {
+  const bytes = context.request.body ?? new Uint8Array(0);
+  const schema = schemaOf(gvk) as ObjectSchema;
+  if (bytes.length === 0) return { kind: gvk.kind };
+  try {
+    if (isProtobuf(bytes)) return decodeProtobuf<Unstructured>(decodeEnvelope(bytes), schema);
+    return decodeJson<Unstructured>(bytes, schema).object;
+  } catch (error) {
+    throw ApiError.badRequest(error instanceof Error ? error.message : String(error));
+  }
+}

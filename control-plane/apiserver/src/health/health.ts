@@ -1,0 +1,96 @@
+import type { ApiResponse } from "@tsukube/client";
+import type { Metrics } from "@tsukube/foundation";
+import type { Tokens } from "../authentication/tokens.ts";
+import type { RequestContext } from "../contracts.ts";
+
+/** Named checks, as upstream lists them with ?verbose. */
+const CHECKS = [
+  "ping",
+  "log",
+  "etcd",
+  "poststarthook/rbac/bootstrap-roles",
+  "poststarthook/crd-informer-synced",
+] as const;
+
+/** The level of the Kubernetes API that is spoken here. */
+const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
+
+/** /version, health, metrics and the keys that verify ServiceAccount tokens. */
+export class Health {
+  readonly #metrics: Metrics;
+  readonly #tokens: Tokens;
+
+  constructor(metrics: Metrics, tokens: Tokens) {
+    this.#metrics = metrics;
+    this.#tokens = tokens;
+  }
+
+  handle(context: RequestContext): ApiResponse | undefined {
+    const { path, query } = context.info;
+    const health = /^\/(healthz|livez|readyz)(?:\/(.+))?$/.exec(path);
+    if (health !== null) return this.#health(health[1] ?? "", health[2], query);
+    switch (path) {
+      case "/version":
+      case "/version/":
+        return json({
+          ...VERSION,
+          gitCommit: "",
+          gitTreeState: "clean",
+          buildDate: "",
+          goVersion: "",
+          compiler: "tsukube",
+          platform: `${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}`,
+        });
+      case "/metrics":
+        return text(this.#metrics.expose(), "text/plain; version=0.0.4; charset=utf-8");
+      case "/.well-known/openid-configuration":
+        return json({
+          issuer: this.#tokens.issuer,
+          jwks_uri: `${this.#tokens.issuer}/openid/v1/jwks`,
+          response_types_supported: ["id_token"],
+          subject_types_supported: ["public"],
+          id_token_signing_alg_values_supported: ["ES256"],
+        });
+      case "/openid/v1/jwks":
+        return json(this.#tokens.jwks, "application/jwk-set+json");
+      case "/":
+        return json({
+          paths: [
+            "/api",
+            "/apis",
+            "/healthz",
+            "/livez",
+            "/metrics",
+            "/openapi/v2",
+            "/openapi/v3",
+            "/readyz",
+            "/version",
+          ],
+        });
+      default:
+        return undefined;
+    }
+  }
+
+  #health(endpoint: string, check: string | undefined, query: URLSearchParams): ApiResponse | undefined {
+    if (check !== undefined) return (CHECKS as readonly string[]).includes(check) ? text("ok") : undefined;
+    if (!query.has("verbose")) return text("ok");
+    return text([...CHECKS.map((name) => `[+]${name} ok`), `${endpoint} check passed`, ""].join("\n"));
+  }
+}
+
+function json(value: object, contentType = "application/json"): ApiResponse {
+  return {
+    status: 200,
+    headers: { "content-type": contentType },
+    body: Buffer.from(JSON.stringify(value, undefined, 2)),
+  };
+}
+
+function text(value: string, contentType = "text/plain; charset=utf-8"): ApiResponse {
+  return {
+    status: 200,
+    headers: { "content-type": contentType, "x-content-type-options": "nosniff" },
+    body: Buffer.from(value),
+  };
+}

@@ -1,0 +1,137 @@
+import {
+  ApiError,
+  decodeEnvelope,
+  decodeJson,
+  decodeProtobuf,
+  decodeYaml,
+  isProtobuf,
+  kindOf,
+  type ObjectSchema,
+  resourceOf,
+  schemaOf,
+  type Unstructured,
+} from "@tsukube/api";
+import type { ApiResponse } from "@tsukube/client";
+import { REVIEWS, type ReviewDeps } from "./authorization/reviews.ts";
+import { bodyEncoding, negotiate } from "./chain/negotiation.ts";
+import type { RequestContext } from "./contracts.ts";
+import type { Discovery } from "./discovery/discovery.ts";
+import { fieldValidationOf, report } from "./endpoints/body.ts";
+import { encode, headersOf } from "./endpoints/represent.ts";
+import type { ResourceHandler } from "./endpoints/resource-handler.ts";
+import type { Subresources } from "./endpoints/subresources.ts";
+import type { Health } from "./health/health.ts";
+import type { OpenApiHandler } from "./openapi/openapi-handler.ts";
+import type { ResourceDefinition } from "./registry/definition.ts";
+import type { Registry } from "./registry/registry.ts";
+import type { ObjectStore } from "./storage/object-store.ts";
+
+export interface RouterDeps {
+  readonly registry: Registry;
+  readonly resources: ResourceHandler;
+  readonly subresources: Subresources;
+  readonly discovery: Discovery;
+  readonly openApi: OpenApiHandler;
+  readonly health: Health;
+  readonly reviews: ReviewDeps;
+  readonly store: ObjectStore;
+}
+
+/** Finds who answers a request that has passed the chain. */
+export class Router {
+  readonly #deps: RouterDeps;
+
+  constructor(deps: RouterDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws {ApiError} 404, 405 and whatever the endpoint throws. */
+  async dispatch(context: RequestContext): Promise<ApiResponse> {
+    const { info } = context;
+    if (!info.isResource || info.resource === "") return this.#path(context);
+    const { registry } = this.#deps;
+    const definition = registry.get(info.group, info.version, info.resource);
+    if (definition !== undefined) return this.#resource(context, definition);
+    if (!registry.isVirtual(info.group, info.version, info.resource)) throw ApiError.generic(404);
+    return this.#virtual(context);
+  }
+
+  #path(context: RequestContext): ApiResponse {
+    const { discovery, openApi, health } = this.#deps;
+    const { method } = context.request;
+    if (method !== "GET" && method !== "HEAD") throw ApiError.generic(405);
+    const response = discovery.handle(context) ?? openApi.handle(context) ?? health.handle(context);
+    if (response === undefined) throw ApiError.generic(404);
+    return response;
+  }
+
+  async #resource(context: RequestContext, definition: ResourceDefinition): Promise<ApiResponse> {
+    const { info } = context;
+    if (definition.namespaced && info.namespace === "" && info.name !== "") throw ApiError.generic(404);
+    if (!definition.namespaced && info.namespace !== "" && definition.resource !== "namespaces")
+      throw ApiError.generic(404);
+    const verbs =
+      info.subresource === ""
+        ? definition.verbs
+        : definition.subresources.find(({ name }) => name === info.subresource)?.verbs;
+    if (verbs === undefined) throw ApiError.generic(404);
+    const special = await this.#deps.subresources.handle(context, definition);
+    if (special !== undefined) return special;
+    if (!verbs.includes(info.verb)) throw ApiError.methodNotAllowed();
+    const response = await this.#deps.resources.handle(context, definition);
+    if (response === undefined) throw ApiError.generic(404);
+    return response;
+  }
+
+  async #virtual(context: RequestContext): Promise<ApiResponse> {
+    const { info, request } = context;
+    const { group, version, resource } = info;
+    const row = resourceOf({ group, version, resource })!;
+    const accepted = negotiate(request.headers, info.query, { forms: false });
+    if (resource === "componentstatuses") return this.#componentStatuses(context, accepted);
+    if (info.verb !== "create") throw ApiError.methodNotAllowed();
+    const gvk = { group, version, kind: row.kind };
+    const schema = schemaOf(gvk) as ObjectSchema;
+    const body = decodeReview(context, schema);
+    if (resource === "bindings") return this.#deps.subresources.bind(context, body, accepted);
+    const review = REVIEWS[resource];
+    if (review === undefined || kindOf(gvk) === undefined) throw ApiError.generic(404);
+    const status = await review(context, body, this.#deps.reviews);
+    const apiVersion = group === "" ? version : `${group}/${version}`;
+    const object = { ...body, kind: row.kind, apiVersion, status };
+    return { status: 201, headers: headersOf(accepted), body: encode(object, schema, accepted) };
+  }
+
+  #componentStatuses(context: RequestContext, accepted: ReturnType<typeof negotiate>): ApiResponse {
+    context.warn("v1 ComponentStatus is deprecated in v1.19+");
+    const one = (name: string): object => ({
+      metadata: { name },
+      conditions: [{ type: "Healthy", status: "True", message: "ok" }],
+    });
+    const items = ["etcd-0", "controller-manager", "scheduler"].map(one);
+    const named = items.find((item) => (item as Unstructured).metadata?.name === context.info.name);
+    if (context.info.name !== "" && named === undefined)
+      throw ApiError.notFound({ group: "", resource: "componentstatuses" }, context.info.name);
+    const kind = named === undefined ? "ComponentStatusList" : "ComponentStatus";
+    const object =
+      named === undefined ? { kind, apiVersion: "v1", metadata: {}, items } : { kind, apiVersion: "v1", ...named };
+    const schema = schemaOf({ group: "", version: "v1", kind }) as ObjectSchema;
+    return { status: 200, headers: headersOf(accepted), body: encode(object, schema, accepted) };
+  }
+}
+
+function decodeReview(context: RequestContext, schema: ObjectSchema): Unstructured {
+  const bytes = context.request.body ?? new Uint8Array(0);
+  const encoding = isProtobuf(bytes) ? "protobuf" : bodyEncoding(context.request.headers);
+  try {
+    if (encoding === "protobuf") return decodeProtobuf<Unstructured>(decodeEnvelope(bytes), schema);
+    const { object, problems } =
+      encoding === "yaml" ? decodeYaml<Unstructured>(bytes, schema) : decodeJson<Unstructured>(bytes, schema);
+    report(context, problems, fieldValidationOf(context.info.query));
+    return object;
+  } catch (error) {
+    throw error instanceof ApiError
+      ? error
+      : ApiError.badRequest(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,217 @@
+import { ApiError, decodeJson, decodeUnstructured, kindOf, schemaOf, type Unstructured } from "@tsukube/api";
+import type { ApiRequest, ApiResponse, Transport } from "@tsukube/client";
+import { type Clock, Lifetime, type Logger, type Metrics, type Random } from "@tsukube/foundation";
+import { createHttpsServer, type Exchange, type HttpsServer } from "@tsukube/host";
+import type { OpenStore } from "@tsukube/store";
+import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
+import { defaultTolerationSeconds, priorityAdmission, serviceAccountAdmission } from "./admission/pods.ts";
+import { defaultStorageClass, storageObjectInUseProtection } from "./admission/storage.ts";
+import { serviceAllocation } from "./allocation/service-admission.ts";
+import {
+  certificateAuthenticator,
+  inProcessAuthenticator,
+  ServiceAccountAuthenticator,
+  Tokens,
+} from "./authentication/tokens.ts";
+import { NodeAuthorizer } from "./authorization/node.ts";
+import { RbacAuthorizer } from "./authorization/rbac.ts";
+import { unionAuthorizer } from "./authorization/union.ts";
+import { bootstrap } from "./bootstrap/bootstrap.ts";
+import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
+import { Chain } from "./chain/chain.ts";
+import type { User } from "./contracts.ts";
+import { CrdController } from "./crd/crd-controller.ts";
+import { Discovery } from "./discovery/discovery.ts";
+import { ResourceHandler } from "./endpoints/resource-handler.ts";
+import { Subresources } from "./endpoints/subresources.ts";
+import { Writer } from "./endpoints/writer.ts";
+import { Health } from "./health/health.ts";
+import { OpenApiHandler } from "./openapi/openapi-handler.ts";
+import { Registry } from "./registry/registry.ts";
+import { Router } from "./router.ts";
+import { ObjectStore } from "./storage/object-store.ts";
+import { WatchCache } from "./storage/watch-cache.ts";
+import { tableOfDefinition } from "./tables/custom-table.ts";
+
+export interface ApiServerOptions {
+  readonly openStore: OpenStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** PKCS #8 PEM (P-256) that signs ServiceAccount tokens. */
+  readonly serviceAccountKey: string;
+  /** IPv4 network of Services, such as "10.160.0.0/16". */
+  readonly serviceCidr: string;
+  readonly nodePorts: { readonly first: number; readonly last: number };
+  /** Where pods reach this server: the endpoint of the `kubernetes` Service. */
+  readonly advertise: { readonly address: string; readonly port: number };
+  /** Serves over TLS; without it the server is reached in process only. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa: string };
+  /** Objects to have from the start besides upstream's, by "group/version resource". */
+  readonly bootstrapObjects?: Readonly<Record<string, readonly object[]>>;
+}
+
+/** A running API server. */
+export interface ApiServer {
+  /** In process, as this user, through the whole chain. */
+  transport(user: User): Transport;
+  /** Starts serving over TLS. @returns the port. @throws EADDRINUSE and the like. */
+  listen(address: string, port: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+const ISSUER = "https://kubernetes.default.svc.cluster.local";
+const BODY_LIMIT = 3 * 1024 * 1024;
+
+/** Opens the store, fills the cache, makes what a fresh server has, and is then ready to answer. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const lifetime = new Lifetime();
+  const { clock, random, logger, metrics } = options;
+  const registry = new Registry();
+  const cache = await WatchCache.open(options.openStore, decodeStored);
+  lifetime.own("watch cache", cache);
+  const store = new ObjectStore(cache);
+  const rbac = new RbacAuthorizer(cache);
+  const authorizer = unionAuthorizer([new NodeAuthorizer(cache), rbac]);
+  const tokens = new Tokens({ key: options.serviceAccountKey, issuer: ISSUER, clock, random });
+  const accounts = new ServiceAccountAuthenticator(tokens, cache, [ISSUER]);
+  const services = serviceAllocation(cache, options.serviceCidr, options.nodePorts, random, clock);
+  const writer = new Writer({
+    store,
+    registry,
+    clock,
+    random,
+    admission: [
+      namespaceLifecycle(cache),
+      serviceAccountAdmission(cache, random),
+      priorityAdmission(cache),
+      defaultTolerationSeconds,
+      defaultStorageClass(cache),
+      storageObjectInUseProtection,
+      services,
+    ],
+  });
+  const resources = new ResourceHandler(writer, tableOfDefinition);
+  const router = new Router({
+    registry,
+    resources,
+    subresources: new Subresources({ writer, tokens, cache, clock }),
+    discovery: new Discovery(registry, () => `${options.advertise.address}:${options.advertise.port}`),
+    openApi: new OpenApiHandler(registry, () => clock.now()),
+    health: new Health(metrics, tokens),
+    reviews: { authorizer, rbac, accounts, audiences: [ISSUER] },
+    store,
+  });
+  const chain = new Chain({
+    clock,
+    random,
+    logger,
+    metrics,
+    authorizer,
+    authenticators: [inProcessAuthenticator, certificateAuthenticator, accounts],
+    dispatch: (context) => router.dispatch(context),
+  });
+  await bootstrap({ store, registry, clock, random, more: options.bootstrapObjects ?? {} });
+  await kubernetesService(writer, registry, options);
+  new CrdController(store, registry, writer, clock, logger);
+  const server = options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, options.tls));
+  return {
+    transport: (user) => inProcess(chain, user),
+    async listen(address, port) {
+      if (server === undefined)
+        throw new Error("Cannot listen: the server was started without a certificate, expected tls");
+      return server.listen(address, port);
+    },
+    close: () => lifetime.close(),
+  };
+}
+
+/** Stored bytes are what we encoded: problems in them are not looked for. */
+function decodeStored(_key: string, bytes: Uint8Array): Unstructured {
+  const head = /"apiVersion":"([^"]*)"/.exec(
+    Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 300)).toString("latin1"),
+  );
+  const kind = /"kind":"([^"]*)"/.exec(
+    Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 300)).toString("latin1"),
+  );
+  const [group, version] = head?.[1]?.includes("/") === true ? head[1].split("/") : ["", head?.[1] ?? ""];
+  const gvk = { group: group ?? "", version: version ?? "", kind: kind?.[1] ?? "" };
+  const schema = kindOf(gvk) === undefined ? undefined : schemaOf(gvk);
+  const options = { collectProblems: false };
+  return schema === undefined
+    ? decodeUnstructured<Unstructured>(bytes, options).object
+    : decodeJson<Unstructured>(bytes, schema, options).object;
+}
+
+function inProcess(chain: Chain, user: User): Transport {
+  return {
+    request: (request: ApiRequest) => chain.handle({ ...request, user, remoteAddress: "" }),
+    close: async () => {},
+  };
+}
+
+function serve(chain: Chain, tls: NonNullable<ApiServerOptions["tls"]>): HttpsServer {
+  return createHttpsServer({ ...tls, handle: (exchange) => void answer(chain, exchange) });
+}
+
+const EMPTY = new Uint8Array(0);
+
+async function answer(chain: Chain, exchange: Exchange): Promise<void> {
+  let body: Uint8Array = EMPTY;
+  try {
+    if (exchange.method !== "GET" && exchange.method !== "HEAD") body = await exchange.body(BODY_LIMIT);
+  } catch {
+    const error = ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
+    exchange.send(413, { "content-type": "application/json" }, Buffer.from(JSON.stringify(error.status)));
+    return;
+  }
+  const response = await chain.handle({
+    method: exchange.method,
+    path: exchange.path,
+    headers: exchange.headers,
+    body,
+    signal: exchange.signal,
+    remoteAddress: exchange.remoteAddress,
+    ...(exchange.peer !== undefined && { clientCertificate: exchange.peer }),
+  });
+  await send(exchange, response);
+}
+
+async function send(exchange: Exchange, response: ApiResponse): Promise<void> {
+  if (response.body instanceof Uint8Array) {
+    const { headers, body } = await compressed(exchange, response.headers, response.body);
+    exchange.send(response.status, headers, exchange.method === "HEAD" ? EMPTY : body);
+    return;
+  }
+  const sink = exchange.begin(response.status, response.headers);
+  try {
+    for await (const piece of response.body) {
+      if (exchange.signal.aborted) break;
+      if (!sink.write(piece)) await sink.drained();
+    }
+    sink.end();
+  } catch {
+    sink.destroy();
+  }
+}
+
+const GZIP_FROM = 128 * 1024;
+
+async function compressed(
+  exchange: Exchange,
+  headers: ApiResponse["headers"],
+  body: Uint8Array,
+): Promise<{ readonly headers: ApiResponse["headers"]; readonly body: Uint8Array }> {
+  if (
+    body.length <= GZIP_FROM ||
+    !/\bgzip\b/.test(exchange.headers["accept-encoding"] ?? "") ||
+    exchange.method !== "GET"
+  )
+    return { headers, body };
+  const { gzip } = await import("node:zlib");
+  const packed = await new Promise<Uint8Array>((resolve, reject) =>
+    gzip(body, { level: 1 }, (error, result) => (error === null ? resolve(result) : reject(error))),
+  );
+  return { headers: { ...headers, "content-encoding": "gzip", vary: "Accept-Encoding" }, body: packed };
+}
