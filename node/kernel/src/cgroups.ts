@@ -1,0 +1,270 @@
+import { existsSync, statfsSync } from "node:fs";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { codeOf } from "@tsukube/foundation";
+
+export interface CgroupLimits {
+  /** Bytes; -1 is no limit. */
+  readonly memoryBytes?: number;
+  /** cgroup v1 scale: 2-262144. */
+  readonly cpuShares?: number;
+  /** Microseconds a period; -1 is no limit. */
+  readonly cpuQuota?: number;
+  readonly cpuPeriod?: number;
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+  /** -1 is no limit. */
+  readonly pids?: number;
+}
+
+export interface CgroupUsage {
+  readonly cpuNanoseconds: number;
+  readonly memoryBytes: number;
+  /** Usage without the inactive file cache. */
+  readonly workingSetBytes: number;
+  readonly rssBytes: number;
+  readonly pageFaults: number;
+  readonly majorPageFaults: number;
+  /** Of the group itself; undefined without one. */
+  readonly memoryLimitBytes?: number;
+  readonly pids: number;
+}
+
+/** Control groups of the machine, by paths such as "/kubepods/burstable/pod123": the same in every hierarchy. */
+export interface Cgroups {
+  readonly version: 1 | 2;
+  /** Makes the group in every hierarchy (parents too) and sets limits. Idempotent. */
+  create(path: string, limits?: CgroupLimits): Promise<void>;
+  update(path: string, limits: CgroupLimits): Promise<void>;
+  /** Removes the group and the groups below it; does nothing when there is none. @throws EBUSY when processes remain. */
+  remove(path: string): Promise<void>;
+  exists(path: string): boolean;
+  /** Processes in the group and below. */
+  processes(path: string): Promise<readonly number[]>;
+  /** undefined when there is no such group. */
+  usage(path: string): Promise<CgroupUsage | undefined>;
+  /** How often the kernel killed a process of the group for its memory limit. */
+  oomKills(path: string): Promise<number>;
+}
+
+const ROOT = "/sys/fs/cgroup";
+const V1 = [
+  "cpu",
+  "cpuacct",
+  "cpuset",
+  "memory",
+  "devices",
+  "freezer",
+  "blkio",
+  "pids",
+  "hugetlb",
+  "net_cls",
+  "perf_event",
+  "systemd",
+];
+const CGROUP2_MAGIC = 0x63677270;
+
+/** The machine's control groups: version 2, or version 1 (also in hybrid). @param root A test gives a folder. */
+export function systemCgroups(root = ROOT): Cgroups {
+  const version = existsSync(root) && statfsSync(root).type === CGROUP2_MAGIC ? 2 : 1;
+  return version === 2 ? new CgroupsV2(root) : new CgroupsV1(root);
+}
+
+class CgroupsV1 implements Cgroups {
+  readonly version = 1;
+  readonly #root: string;
+  readonly #controllers: readonly string[];
+
+  constructor(root: string) {
+    this.#root = root;
+    this.#controllers = V1.filter((name) => existsSync(`${root}/${name}`));
+  }
+
+  async create(path: string, limits: CgroupLimits = {}): Promise<void> {
+    for (const controller of this.#controllers) {
+      if (controller === "cpuset") await this.#createCpuset(path);
+      else await mkdir(`${this.#root}/${controller}${path}`, { recursive: true });
+    }
+    await this.update(path, limits);
+  }
+
+  /** A new cpuset is empty and takes no process until it names processors and memory nodes: inherit the parent's. */
+  async #createCpuset(path: string): Promise<void> {
+    let folder = `${this.#root}/cpuset`;
+    for (const part of path.split("/").filter((name) => name !== "")) {
+      const parent = folder;
+      folder = `${folder}/${part}`;
+      await mkdir(folder, { recursive: true });
+      for (const file of ["cpuset.cpus", "cpuset.mems"]) {
+        if ((await read(`${folder}/${file}`)) === "")
+          await writeFile(`${folder}/${file}`, await read(`${parent}/${file}`));
+      }
+    }
+  }
+
+  async update(path: string, limits: CgroupLimits): Promise<void> {
+    const at = (controller: string, file: string): string => `${this.#root}/${controller}${path}/${file}`;
+    const writes: [string, string | number | undefined][] = [
+      [at("memory", "memory.limit_in_bytes"), limits.memoryBytes],
+      [at("cpu", "cpu.shares"), limits.cpuShares],
+      [at("cpu", "cpu.cfs_period_us"), limits.cpuPeriod],
+      [at("cpu", "cpu.cfs_quota_us"), limits.cpuQuota],
+      [at("cpuset", "cpuset.cpus"), limits.cpusetCpus],
+      [at("cpuset", "cpuset.mems"), limits.cpusetMems],
+      [at("pids", "pids.max"), limits.pids === -1 ? "max" : limits.pids],
+    ];
+    for (const [file, value] of writes) {
+      if (value !== undefined && value !== "") await writeFile(file, String(value));
+    }
+  }
+
+  async remove(path: string): Promise<void> {
+    for (const controller of this.#controllers) await removeTree(`${this.#root}/${controller}${path}`);
+  }
+
+  exists(path: string): boolean {
+    return existsSync(`${this.#root}/memory${path}`);
+  }
+
+  processes(path: string): Promise<readonly number[]> {
+    return processesOf(`${this.#root}/memory${path}`);
+  }
+
+  async usage(path: string): Promise<CgroupUsage | undefined> {
+    if (!this.exists(path)) return undefined;
+    const memory = `${this.#root}/memory${path}`;
+    const stat = table(await read(`${memory}/memory.stat`));
+    const used = Number(await read(`${memory}/memory.usage_in_bytes`));
+    const limit = Number(await read(`${memory}/memory.limit_in_bytes`));
+    return {
+      cpuNanoseconds: Number(await read(`${this.#root}/cpuacct${path}/cpuacct.usage`)),
+      memoryBytes: used,
+      workingSetBytes: Math.max(0, used - (stat["total_inactive_file"] ?? 0)),
+      rssBytes: stat["total_rss"] ?? 0,
+      pageFaults: stat["total_pgfault"] ?? 0,
+      majorPageFaults: stat["total_pgmajfault"] ?? 0,
+      ...(limit > 0 && limit < 2 ** 60 ? { memoryLimitBytes: limit } : {}),
+      pids: Number(await read(`${this.#root}/pids${path}/pids.current`)),
+    };
+  }
+
+  async oomKills(path: string): Promise<number> {
+    return table(await read(`${this.#root}/memory${path}/memory.oom_control`))["oom_kill"] ?? 0;
+  }
+}
+
+class CgroupsV2 implements Cgroups {
+  readonly version = 2;
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async create(path: string, limits: CgroupLimits = {}): Promise<void> {
+    let folder = this.#root;
+    for (const part of path.split("/").filter((name) => name !== "")) {
+      for (const controller of (await read(`${folder}/cgroup.controllers`)).split(" ")) {
+        await writeFile(`${folder}/cgroup.subtree_control`, `+${controller}`).catch(() => {}); // not every one can be delegated
+      }
+      folder = `${folder}/${part}`;
+      await mkdir(folder, { recursive: true });
+    }
+    await this.update(path, limits);
+  }
+
+  async update(path: string, limits: CgroupLimits): Promise<void> {
+    const max = (value: number | undefined): string | number | undefined => (value === -1 ? "max" : value);
+    const quota =
+      limits.cpuQuota === undefined
+        ? undefined
+        : `${limits.cpuQuota > 0 ? limits.cpuQuota : "max"} ${limits.cpuPeriod ?? 100000}`;
+    const writes: [string, string | number | undefined][] = [
+      ["memory.max", max(limits.memoryBytes)],
+      ["cpu.weight", limits.cpuShares === undefined ? undefined : weightOfShares(limits.cpuShares)],
+      ["cpu.max", quota],
+      ["cpuset.cpus", limits.cpusetCpus],
+      ["cpuset.mems", limits.cpusetMems],
+      ["pids.max", max(limits.pids)],
+    ];
+    for (const [file, value] of writes) {
+      if (value !== undefined && value !== "") await writeFile(`${this.#root}${path}/${file}`, String(value));
+    }
+  }
+
+  remove(path: string): Promise<void> {
+    return removeTree(`${this.#root}${path}`);
+  }
+
+  exists(path: string): boolean {
+    return existsSync(`${this.#root}${path}`);
+  }
+
+  processes(path: string): Promise<readonly number[]> {
+    return processesOf(`${this.#root}${path}`);
+  }
+
+  async usage(path: string): Promise<CgroupUsage | undefined> {
+    if (!this.exists(path)) return undefined;
+    const folder = `${this.#root}${path}`;
+    const stat = table(await read(`${folder}/memory.stat`));
+    const used = Number(await read(`${folder}/memory.current`));
+    const limit = await read(`${folder}/memory.max`);
+    return {
+      cpuNanoseconds: (table(await read(`${folder}/cpu.stat`))["usage_usec"] ?? 0) * 1000,
+      memoryBytes: used,
+      workingSetBytes: Math.max(0, used - (stat["inactive_file"] ?? 0)),
+      rssBytes: stat["anon"] ?? 0,
+      pageFaults: stat["pgfault"] ?? 0,
+      majorPageFaults: stat["pgmajfault"] ?? 0,
+      ...(limit !== "max" && limit !== "" ? { memoryLimitBytes: Number(limit) } : {}),
+      pids: Number(await read(`${folder}/pids.current`)),
+    };
+  }
+
+  async oomKills(path: string): Promise<number> {
+    return table(await read(`${this.#root}${path}/memory.events`))["oom_kill"] ?? 0;
+  }
+}
+
+/** cpu.weight for v1 shares, as runc from 1.3.2 converts them. */
+export function weightOfShares(shares: number): number {
+  if (shares === 0) return 0;
+  if (shares <= 2) return 1;
+  if (shares >= 262144) return 10000;
+  const l = Math.log2(shares);
+  return Math.ceil(10 ** ((l * l + 125 * l) / 612 - 7 / 34));
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return (await readFile(file, "utf8")).trim();
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENODEV") return "";
+    throw error;
+  }
+}
+
+function table(text: string): Readonly<Record<string, number>> {
+  return Object.fromEntries(text.split("\n").map((line) => [line.split(" ")[0], Number(line.split(" ")[1])]));
+}
+
+async function childGroups(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => `${folder}/${entry.name}`);
+}
+
+async function processesOf(folder: string): Promise<readonly number[]> {
+  const own = (await read(`${folder}/cgroup.procs`))
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(Number);
+  const below = await Promise.all((await childGroups(folder)).map(processesOf));
+  return [...own, ...below.flat()];
+}
+
+async function removeTree(folder: string): Promise<void> {
+  for (const child of await childGroups(folder)) await removeTree(child);
+  await rmdir(folder).catch((error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+  });
+}

@@ -1,0 +1,7 @@
+export * from "./cgroups.ts";
+export * from "./mounts.ts";
+export * from "./namespaces.ts";
+export * from "./nftables.ts";
+export * from "./sockets.ts";
+export * from "./sysctls.ts";
+export * from "./terminals.ts";

@@ -1,0 +1,30 @@
+import { TsukubeError } from "@tsukube/foundation";
+import koffi from "koffi";
+
+type Argument = string | number | bigint | Uint8Array | null;
+
+let library: ReturnType<typeof koffi.load> | undefined;
+const functions = new Map<string, (...args: Argument[]) => number>();
+
+/** A function of the C library by its prototype, bound at its first use: importing this module loads nothing. */
+export function libc(prototype: string): (...args: Argument[]) => number {
+  const known = functions.get(prototype);
+  if (known !== undefined) return known;
+  library ??= koffi.load("libc.so.6");
+  const bound = library.func(prototype) as (...args: Argument[]) => number;
+  functions.set(prototype, bound);
+  return bound;
+}
+
+/** The name of the error that the last call left, such as "ENOENT". */
+export function lastError(): string {
+  const errno = koffi.errno();
+  return Object.entries(koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
+}
+
+/** Throws with the errno's name as code when `result` is -1; `action` reads like `mount "/a"`. */
+export function check(result: number, action: string): number {
+  if (result !== -1) return result;
+  const code = lastError();
+  throw new TsukubeError(code, `Cannot ${action}: the kernel answered ${code}`);
+}

@@ -1,0 +1,119 @@
+import { readFileSync } from "node:fs";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
+import { check, libc } from "./libc.ts";
+
+/** Mount flags of mount(2). */
+export const MOUNT_FLAGS = {
+  readonly: 1,
+  nosuid: 2,
+  nodev: 4,
+  noexec: 8,
+  remount: 32,
+  bind: 4096,
+  recursive: 16384,
+  private: 1 << 18,
+  slave: 1 << 19,
+  shared: 1 << 20,
+} as const;
+
+export interface OverlayLayers {
+  /** Uppermost first. At least one. */
+  readonly lower: readonly string[];
+  /** Without it the mount is read-only. */
+  readonly upper?: string;
+  readonly work?: string;
+}
+
+/** Mounts in the namespace of this process. Calls are synchronous: each takes well below a millisecond. */
+export interface Mounts {
+  /** mount(2). @throws with the errno's name as `code`. */
+  mount(source: string, target: string, type: string, flags: number, data: string): void;
+  bind(source: string, target: string, options?: { readonly readonly?: boolean; readonly recursive?: boolean }): void;
+  overlay(target: string, layers: OverlayLayers): void;
+  tmpfs(target: string, options: { readonly sizeBytes?: number; readonly mode?: string }): void;
+  /** Changes the propagation of a mount point and of what is below it. */
+  propagate(target: string, kind: "shared" | "slave" | "private"): void;
+  /** Detaches everything mounted at `target`, however often; does nothing when nothing is. */
+  unmount(target: string): void;
+  isMounted(target: string): boolean;
+  /** Mount points equal to or below `prefix`, deepest first: the order to unmount in. */
+  below(prefix: string): readonly string[];
+}
+
+const MOUNT =
+  "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)";
+const UMOUNT = "int umount2(const char *target, int flags)";
+const DETACH = 2;
+/** mount(2) reads at most one page of options. */
+const MAX_OPTIONS = 4095;
+
+/** The kernel's mounts. */
+export const systemMounts: Mounts = {
+  mount(source, target, type, flags, data) {
+    check(libc(MOUNT)(source, target, type, flags, data), `mount "${target}" (${type || "flags"} of ${source})`);
+  },
+  bind(source, target, options = {}) {
+    const recursive = options.recursive === true ? MOUNT_FLAGS.recursive : 0;
+    systemMounts.mount(source, target, "", MOUNT_FLAGS.bind | recursive, "");
+    if (options.readonly !== true) return;
+    systemMounts.mount("", target, "", MOUNT_FLAGS.bind | MOUNT_FLAGS.remount | MOUNT_FLAGS.readonly, "");
+  },
+  overlay(target, layers) {
+    const data = overlayOptions(layers);
+    systemMounts.mount("overlay", target, "overlay", 0, data);
+  },
+  tmpfs(target, options) {
+    const size = options.sizeBytes === undefined ? [] : [`size=${options.sizeBytes}`];
+    const flags = MOUNT_FLAGS.nosuid | MOUNT_FLAGS.nodev;
+    systemMounts.mount("tmpfs", target, "tmpfs", flags, [`mode=${options.mode ?? "0755"}`, ...size].join(","));
+  },
+  propagate(target, kind) {
+    systemMounts.mount("", target, "", MOUNT_FLAGS[kind] | MOUNT_FLAGS.recursive, "");
+  },
+  unmount(target) {
+    for (;;) {
+      try {
+        check(libc(UMOUNT)(target, DETACH), `unmount "${target}"`);
+      } catch (error) {
+        if (codeOf(error) === "EINVAL" || codeOf(error) === "ENOENT") return; // nothing is mounted there any more
+        throw error;
+      }
+    }
+  },
+  isMounted: (target) => mountPoints(readFileSync("/proc/self/mountinfo", "utf8")).includes(target),
+  below(prefix) {
+    const points = mountPoints(readFileSync("/proc/self/mountinfo", "utf8"));
+    return points.filter((point) => point === prefix || point.startsWith(`${prefix}/`)).reverse();
+  },
+};
+
+/** Options of an overlay mount. @throws {TsukubeError} `too-many-layers` when they exceed the page that mount(2) reads. */
+export function overlayOptions(layers: OverlayLayers): string {
+  const parts = [`lowerdir=${layers.lower.map(escapeOption).join(":")}`];
+  if (layers.upper !== undefined && layers.work !== undefined) {
+    parts.push(`upperdir=${escapeOption(layers.upper)}`, `workdir=${escapeOption(layers.work)}`);
+  }
+  const data = parts.join(",");
+  if (data.length > MAX_OPTIONS) {
+    throw new TsukubeError(
+      "too-many-layers",
+      `Cannot mount an overlay of ${layers.lower.length} layers: ${data.length} bytes of options, expected at most ${MAX_OPTIONS}`,
+    );
+  }
+  return data;
+}
+
+/** Overlay splits at commas and colons unless they follow a backslash. */
+function escapeOption(path: string): string {
+  return path.replace(/[\\,:]/g, "\\$&");
+}
+
+/** Mount points of a mountinfo file in mount order (proc(5); octal escapes undone). */
+export function mountPoints(mountinfo: string): readonly string[] {
+  return mountinfo
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) =>
+      (line.split(" ")[4] ?? "").replace(/\\([0-7]{3})/g, (_, code) => String.fromCharCode(parseInt(code, 8))),
+    );
+}
