@@ -1,5 +1,17 @@
 import { fieldError } from "../../status/field-error.ts";
-import { type Check, fields, isUnset, listOf, member, optional, required, text, valueAt } from "../check.ts";
+import {
+  all,
+  type Check,
+  fields,
+  isUnset,
+  listOf,
+  member,
+  optional,
+  required,
+  text,
+  unlessUnset,
+  valueAt,
+} from "../check.ts";
 import { changed, immutable, type RuleTable } from "../kind-rules.ts";
 import { dnsSubdomain, pathSegment } from "../names.ts";
 
@@ -42,6 +54,35 @@ const trustBundle: Check = (value, at, errors) => {
   if (!text.includes("-----BEGIN CERTIFICATE-----"))
     errors.push(fieldError.invalid(at, "<value omitted>", "at least one trust anchor must be provided"));
 };
+
+/** Bundles of a signer are named "<domain>:<path>:<name>", others without colons. */
+const bundleName: Check = (object, _at, errors) => {
+  const [name, signer] = [String(valueAt(object, "metadata.name") ?? ""), valueAt(object, "spec.signerName")];
+  if (isUnset(signer)) {
+    if (name.includes(":"))
+      errors.push(
+        fieldError.invalid(
+          "metadata.name",
+          name,
+          'ClusterTrustBundle without signer name must not have ":" in its name',
+        ),
+      );
+    return;
+  }
+  const prefix = `${String(signer).replaceAll("/", ":")}:`;
+  if (!name.startsWith(prefix))
+    errors.push(
+      fieldError.invalid(
+        "metadata.name",
+        name,
+        `ClusterTrustBundle for signerName ${String(signer)} must be named with prefix ${prefix}`,
+      ),
+    );
+};
+
+function lastSegment(name: string): string[] {
+  return dnsSubdomain(name.slice(name.lastIndexOf(":") + 1));
+}
 
 const uid: Check = (value, at, errors) => {
   if (isUnset(value)) errors.push(fieldError.invalid(at, "", "must not be empty"));
@@ -87,7 +128,8 @@ export const CERTIFICATES: RuleTable = {
     update: immutable("spec"),
   },
   "certificates.k8s.io/ClusterTrustBundle": {
-    state: fields({ spec: fields({ trustBundle }) }),
+    name: lastSegment,
+    state: all(bundleName, fields({ spec: fields({ trustBundle, signerName: unlessUnset(signerName) }) })),
     update: immutable("spec.signerName"),
   },
   "certificates.k8s.io/PodCertificateRequest": {
