@@ -164,7 +164,7 @@ const apiService: Check = (object, _at, errors) => {
       ),
     );
   }
-  if (group === "" && version !== "v1")
+  if (group === "" && valueAt(object, "metadata.name") !== "v1.")
     errors.push(fieldError.required("spec.group", "only v1 may have an empty group and it better be legacy kube"));
   text(dns1035Label)(version, "spec.version", errors);
   inRange(member(spec, "groupPriorityMinimum"), 20_000, "spec.groupPriorityMinimum", errors);
