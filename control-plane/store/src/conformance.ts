@@ -94,6 +94,37 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
         expect((await store.get("/a"))?.createRevision).toBe(5);
       }));
 
+    test("a transaction that names a key twice is refused", () =>
+      withStore(async ({ store }) => {
+        await store.commit([put("/a", "1")]);
+        await expect(store.commit([remove("/a"), put("/a", "2")])).rejects.toMatchObject({ code: "failed" });
+        expect(text((await store.get("/a"))?.value)).toBe("1");
+      }));
+
+    test("compaction forgets deleted keys and keeps what was made anew", () =>
+      withStore(async ({ store }) => {
+        await store.commit([put("/a", "1")]);
+        await store.commit([remove("/a")]);
+        await store.commit([put("/a", "2")]);
+        await store.commit([put("/b", "1")]);
+        await store.commit([remove("/b")]);
+        await store.compact(3);
+        expect(text((await store.get("/a", { revision: 3 }))?.value)).toBe("2");
+        expect((await store.range("/", { revision: 4 })).records.map((record) => record.key)).toEqual(["/a", "/b"]);
+        const seen = await take(store.watch("", 3, new AbortController().signal), 2);
+        expect(seen).toEqual(["put /b=1", "delete /b"]);
+        await store.compact(5);
+        expect((await store.range("/")).records.map((record) => record.key)).toEqual(["/a"]);
+      }));
+
+    test("a range of an old revision comes in pages too", () =>
+      withStore(async ({ store }) => {
+        await store.commit(["/1", "/2", "/3"].map((key) => put(key, "x")));
+        await store.commit([remove("/2")]);
+        const { records, remaining } = await store.range("/", { revision: 1, limit: 2 });
+        expect([records.map((record) => record.key), remaining]).toEqual([["/1", "/2"], 1]);
+      }));
+
     test("deleting what is absent is no revision", () =>
       withStore(async ({ store }) => {
         expect(await store.commit([remove("/a")])).toBe(0);

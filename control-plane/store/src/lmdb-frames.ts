@@ -90,7 +90,7 @@ function parse(frame: Buffer): Frame {
       const value = 2 + body.readUInt16BE(0);
       return { type, key: body.subarray(2, value), value: body.subarray(value) };
     }
-    case undefined:
+    default:
       throw new Error(`Cannot read a frame of the reader: type ${frame[0]}, expected one of ${TYPES.length}`);
   }
 }

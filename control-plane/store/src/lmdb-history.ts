@@ -65,18 +65,12 @@ export class LmdbHistory {
     for (const log of this.#logs(from + 1, to)) {
       for (const key of log.keys) {
         const version = this.#at(key, log.revision);
-        if (version.previous > 0 && !this.#isDeletion(key, version.previous))
-          out.push(this.#raw(versionKey(key, version.previous)));
+        if (version.previous > 0) out.push(this.#raw(versionKey(key, version.previous)));
         if (version.deleted) out.push(this.#raw(versionKey(key, log.revision)));
       }
       out.push(this.#raw(logKey(log.revision)));
     }
     return out;
-  }
-
-  /** Deletions go with their own log entry, and a key made anew after one has no version before it. */
-  #isDeletion(key: string, revision: number): boolean {
-    return this.#at(key, revision).deleted;
   }
 
   #event(key: string, revision: number): StoreEvent {

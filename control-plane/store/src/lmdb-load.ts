@@ -8,7 +8,7 @@ import { StoreError } from "./store.ts";
 /** Runs the reader from its source; a bundle names its own. The file's path is added as the last argument. */
 export const DEFAULT_READER: readonly string[] = [
   process.execPath,
-  fileURLToPath(new URL("./lmdb-reader.ts", import.meta.url)),
+  fileURLToPath(new URL("./reader-main.ts", import.meta.url)),
 ];
 
 const EMPTY: Meta = { format: FORMAT, revision: 0, compacted: 0, count: 0, sum: 0 };

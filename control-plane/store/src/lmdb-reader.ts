@@ -1,6 +1,5 @@
 /**
- * A program: walks the file given as its argument, checks every entry, and writes the newest version of each key to stdout as
- * frames. It is a process of its own because a damaged page can crash LMDB or make it lie, and because the pages that it maps
+ * Walks a file, checks every entry, and writes the newest version of each key to stdout as frames. It is run as a process of its own because a damaged page can crash LMDB or make it lie, and because the pages that it maps
  * leave with it.
  */
 import { writeSync } from "node:fs";
@@ -77,8 +76,8 @@ function compare(meta: Meta, walked: Walked): void {
   if (walked.logged !== walked.recent) throw new Error("the log and the records name different changes");
 }
 
-if (import.meta.main) {
-  const path = process.argv.at(-1)!;
+/** The whole program: reads `path`, writes frames to stdout. */
+export function runReader(path: string): void {
   const writer = new FrameWriter((bytes) => {
     for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
   });
@@ -88,5 +87,4 @@ if (import.meta.main) {
     writer.write({ type: "damage", message: messageOf(error) });
   }
   writer.flush();
-  process.exit(0);
 }

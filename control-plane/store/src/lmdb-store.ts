@@ -15,7 +15,7 @@ import {
 } from "./lmdb-format.ts";
 import { LmdbHistory } from "./lmdb-history.ts";
 import { DEFAULT_READER, loadThroughReader } from "./lmdb-load.ts";
-import { compacted, dueKeys, EXPIRY_CHECK_MS, eventOf, expectRecord, future } from "./memory-store.ts";
+import { compacted, dueKeys, EXPIRY_CHECK_MS, eventOf, expectDistinct, expectRecord, future } from "./memory-store.ts";
 import {
   type Mutation,
   type OpenStore,
@@ -196,6 +196,7 @@ class LmdbStore implements Store {
   }
 
   #prepare(mutations: readonly Mutation[]): Write | undefined {
+    expectDistinct(mutations);
     const revision = this.#tip.revision + 1;
     let { root } = this.#tip;
     const events: Change[] = [];
@@ -203,7 +204,6 @@ class LmdbStore implements Store {
       checkKey(mutation.key);
       const previous = root.get(mutation.key);
       expectRecord(mutation.key, mutation.expected, previous);
-      if (previous?.revision === revision) throw twice(mutation.key);
       const event = eventOf(mutation, previous, revision);
       if (event === undefined) continue;
       root = event.type === "put" ? root.set(mutation.key, event.record) : root.delete(mutation.key);
@@ -343,10 +343,6 @@ function checkKey(key: string): void {
     "failed",
     `Cannot write "${key.slice(0, 80)}": expected a key of 1 to ${MAX_KEY_BYTES} bytes without NUL`,
   );
-}
-
-function twice(key: string): StoreError {
-  return new StoreError("failed", `Cannot write "${key}": named twice in a transaction, expected once`);
 }
 
 function closed(): StoreError {

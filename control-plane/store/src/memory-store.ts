@@ -77,6 +77,7 @@ export class MemoryStore implements Store {
 
   async commit(mutations: readonly Mutation[]): Promise<number> {
     if (this.#closed) throw new StoreError("closed", "Cannot write: the store is closed, expected an open one");
+    expectDistinct(mutations);
     const head = this.#head;
     const revision = head.revision + 1;
     let root = head.root;
@@ -195,6 +196,17 @@ export function expectRecord(key: string, expected: Expectation, found: StoredRe
   const wanted = expected === "absent" ? "none" : `revision ${expected}`;
   const state = found === undefined ? "absent" : `at revision ${found.revision}`;
   throw new StoreError("conflict", `Cannot write "${key}": ${state}, expected ${wanted}`, { key, current: found });
+}
+
+/** @throws {StoreError} `failed` when a transaction names a key twice: it would have two states at one revision. */
+export function expectDistinct(mutations: readonly Mutation[]): void {
+  if (mutations.length < 2) return;
+  const seen = new Set<string>();
+  for (const { key } of mutations) {
+    if (seen.has(key))
+      throw new StoreError("failed", `Cannot write "${key}": named twice, expected once a transaction`);
+    seen.add(key);
+  }
 }
 
 export function compacted(revision: number, oldest: number): StoreError {

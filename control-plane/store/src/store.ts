@@ -66,7 +66,7 @@ export interface Store {
   get(key: string, options?: { readonly revision?: number }): Promise<StoredRecord | undefined>;
   /** @throws {StoreError} `compacted`, `future`. */
   range(prefix: string, options?: RangeOptions): Promise<Range>;
-  /** All mutations or none, at one new revision, resolved when durable. @throws {StoreError} `conflict`, `read-only`, `failed`. */
+  /** All mutations or none, each of another key, at one new revision, resolved when durable. @throws {StoreError} `conflict`, `read-only`, `failed`. */
   commit(mutations: readonly Mutation[]): Promise<number>;
   /**
    * Streams each change under `prefix` after `revision`, oldest first, without gaps. A progress event follows each commit:
