@@ -1,0 +1,69 @@
+import { type Clock, type Logger, messageOf, TerminalError } from "@tsukube/foundation";
+import type { Key } from "./types.ts";
+import { WorkQueue } from "./work-queue.ts";
+
+/** What a reconciliation came to: settled until something changes, or to be looked at again after a while. */
+export type Outcome = { readonly recheckAfterMs?: number };
+
+export const SETTLED: Outcome = {};
+
+export interface ControllerOptions {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Keys worked on at the same time; 5 by default. */
+  readonly workers?: number;
+  /** Brings one object to its desired state. Throw to try again with back-off, {@link TerminalError} to give up until it changes. */
+  reconcile(key: Key, signal: AbortSignal): Promise<Outcome>;
+}
+
+export interface RunningController {
+  readonly queue: WorkQueue;
+  /** Stops taking keys and waits for the reconciliations under way. */
+  close(): Promise<void>;
+}
+
+/** Runs the workers of a controller. Whoever watches adds keys to `queue`. */
+export function startController(options: ControllerOptions): RunningController {
+  const { clock, logger } = options;
+  const queue = new WorkQueue(clock);
+  const stop = new AbortController();
+  const worker = async (): Promise<void> => {
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      await reconcileOnce(options, queue, key, stop.signal, logger);
+      queue.done(key);
+    }
+  };
+  const workers = Array.from({ length: options.workers ?? 5 }, worker);
+  return {
+    queue,
+    async close() {
+      queue.close();
+      stop.abort();
+      await Promise.all(workers);
+    },
+  };
+}
+
+async function reconcileOnce(
+  options: ControllerOptions,
+  queue: WorkQueue,
+  key: Key,
+  signal: AbortSignal,
+  logger: Logger,
+): Promise<void> {
+  try {
+    const { recheckAfterMs } = await options.reconcile(key, signal);
+    queue.forget(key);
+    if (recheckAfterMs !== undefined) queue.addAfter(key, recheckAfterMs);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error instanceof TerminalError) {
+      queue.forget(key);
+      logger.warn("giving up until it changes", { controller: options.name, key, error: messageOf(error) });
+    } else {
+      logger.debug("cannot reconcile, trying again", { controller: options.name, key, error: messageOf(error) });
+      queue.retry(key);
+    }
+  }
+}

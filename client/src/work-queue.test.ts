@@ -1,0 +1,55 @@
+import { VirtualClock } from "@tsukube/testing";
+import { expect, test } from "vitest";
+import { WorkQueue } from "./work-queue.ts";
+
+test("a key waits once, and is worked on again when it was added meanwhile", async () => {
+  const queue = new WorkQueue(new VirtualClock());
+  queue.add("a");
+  queue.add("a");
+  queue.add("b");
+  expect(queue.length).toBe(2);
+  expect(await queue.take()).toBe("a");
+  queue.add("a");
+  expect(queue.length).toBe(1); // not while it is being worked on
+  queue.done("a");
+  expect([await queue.take(), await queue.take()]).toEqual(["b", "a"]);
+});
+
+test("retries back off per key and start anew once forgotten", async () => {
+  const clock = new VirtualClock(0);
+  const queue = new WorkQueue(clock);
+  const waits: number[] = [];
+  for (let i = 0; i < 4; i += 1) {
+    const began = clock.now();
+    queue.retry("a");
+    while (queue.length === 0) await clock.advance(1);
+    waits.push(clock.now() - began);
+    queue.done((await queue.take())!);
+  }
+  expect(waits).toEqual([5, 10, 20, 40]);
+  queue.forget("a");
+  queue.retry("a");
+  await clock.advance(5);
+  expect(queue.length).toBe(1);
+});
+
+test("of several delays the earliest counts", async () => {
+  const clock = new VirtualClock(0);
+  const queue = new WorkQueue(clock);
+  queue.addAfter("a", 100);
+  queue.addAfter("a", 50);
+  queue.addAfter("a", 70);
+  await clock.advance(50);
+  expect(queue.length).toBe(1);
+  expect(clock.pending).toBe(0);
+});
+
+test("close wakes those who wait and leaves no timer", async () => {
+  const clock = new VirtualClock();
+  const queue = new WorkQueue(clock);
+  const taking = queue.take();
+  queue.addAfter("a", 100);
+  queue.close();
+  expect(await taking).toBeUndefined();
+  expect(clock.pending).toBe(0);
+});
