@@ -1,27 +1,29 @@
 import type { Random } from "@tsukube/foundation";
 
-/** Waiting times that double from `first` to `most` ms, each lengthened by up to half at random, so that many do not return at once. */
-export class Backoff {
-  readonly #first: number;
-  readonly #most: number;
-  readonly #random: Random;
-  #next: number;
+export interface BackoffOptions {
+  readonly firstMs: number;
+  readonly limitMs: number;
+}
 
-  constructor(first: number, most: number, random: Random) {
-    this.#first = first;
-    this.#most = most;
+/** Doubling delays with jitter: each is between one and two times the base, so that clients do not return together. */
+export class Backoff {
+  readonly #options: BackoffOptions;
+  readonly #random: Random;
+  #failures = 0;
+
+  constructor(options: BackoffOptions, random: Random) {
+    this.#options = options;
     this.#random = random;
-    this.#next = first;
   }
 
-  /** The next wait in ms. */
+  /** The delay before the next attempt, in ms. */
   next(): number {
-    const wait = this.#next * (1 + this.#random.float() / 2);
-    this.#next = Math.min(this.#next * 2, this.#most);
-    return wait;
+    const base = Math.min(this.#options.firstMs * 2 ** this.#failures, this.#options.limitMs);
+    this.#failures += 1;
+    return base * (1 + this.#random.float());
   }
 
   reset(): void {
-    this.#next = this.#first;
+    this.#failures = 0;
   }
 }

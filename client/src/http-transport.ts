@@ -1,0 +1,97 @@
+import { readFileSync } from "node:fs";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import { TsukubeError } from "@tsukube/foundation";
+import type { ApiRequest, ApiResponse, Transport } from "./transport.ts";
+
+export interface HttpTransportOptions {
+  /** "https://10.64.0.1:6443". */
+  readonly server: string;
+  /** PEM. */
+  readonly ca: string;
+  readonly clientCertificate?: { readonly cert: string; readonly key: string };
+  /** Asked for at each request: tokens in files are renewed. */
+  token?(): string;
+}
+
+/** Requests over one HTTP/2 connection, made when first needed and again after it broke. */
+export function createHttpTransport(options: HttpTransportOptions): Transport {
+  return new Http2Transport(options);
+}
+
+const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** How a pod reaches its API server. @throws {TsukubeError} `not-in-cluster`. */
+export function inClusterOptions(env: NodeJS.ProcessEnv): HttpTransportOptions {
+  const host = env["KUBERNETES_SERVICE_HOST"];
+  const port = env["KUBERNETES_SERVICE_PORT"];
+  if (host === undefined || port === undefined) {
+    throw new TsukubeError(
+      "not-in-cluster",
+      "Cannot reach the API server: KUBERNETES_SERVICE_HOST is not set, expected to run in a pod",
+    );
+  }
+  return {
+    server: `https://${host}:${port}`,
+    ca: readFileSync(`${SERVICE_ACCOUNT}/ca.crt`, "utf8"),
+    token: () => readFileSync(`${SERVICE_ACCOUNT}/token`, "utf8").trim(),
+  };
+}
+
+class Http2Transport implements Transport {
+  readonly #options: HttpTransportOptions;
+  #session: ClientHttp2Session | undefined;
+
+  constructor(options: HttpTransportOptions) {
+    this.#options = options;
+  }
+
+  async request(request: ApiRequest): Promise<ApiResponse> {
+    const token = this.#options.token?.();
+    const stream = this.#connected().request({
+      ":method": request.method,
+      ":path": request.path,
+      ...request.headers,
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    });
+    abortWith(stream, request.signal);
+    stream.end(request.body);
+    const headers = await new Promise<Record<string, string | string[]>>((resolve, reject) => {
+      stream.once("response", (received) => resolve(received as Record<string, string | string[]>));
+      stream.once("error", reject);
+      stream.once("close", () =>
+        reject(
+          new TsukubeError("unreachable", `Cannot ${request.method} ${request.path}: the server closed the connection`),
+        ),
+      );
+    });
+    const { ":status": status, ...rest } = headers;
+    return { status: Number(status), headers: rest, body: stream };
+  }
+
+  async close(): Promise<void> {
+    this.#session?.destroy();
+  }
+
+  #connected(): ClientHttp2Session {
+    if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed) return this.#session;
+    const { server, ca, clientCertificate } = this.#options;
+    const session = connect(server, { ca, ...clientCertificate });
+    session.on("error", () => {}); // each stream reports it
+    session.setMaxListeners(0);
+    session.once("goaway", () => session.close());
+    session.unref();
+    this.#session = session;
+    return session;
+  }
+}
+
+function abortWith(stream: ClientHttp2Stream, signal: AbortSignal | undefined): void {
+  stream.on("error", () => {});
+  if (signal === undefined) return;
+  const abort = (): void => {
+    stream.destroy(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
+  };
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  stream.once("close", () => signal.removeEventListener("abort", abort));
+}
