@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Cancel, type Clock, messageOf } from "@tsukube/foundation";
 import { open, type RootDatabase } from "lmdb";
@@ -233,7 +234,7 @@ class LmdbStore implements Store {
         const meta = await this.#writeBatch(batch);
         this.#adopt(batch, meta);
       } catch (cause) {
-        this.#fail(batch, cause);
+        this.#fail(batch, await writeError(this.#options.path, cause));
       }
     }
     this.#writing = false;
@@ -254,9 +255,10 @@ class LmdbStore implements Store {
       sum: sum >>> 0,
     };
     await this.#db.batch(() => {
-      for (const { key, value } of added) void this.#db.put(key, value);
-      for (const { key } of removed) void this.#db.remove(key);
-      void this.#db.put(META_KEY, encodeMeta(meta));
+      // each has a promise of its own; that of the batch tells for all
+      for (const { key, value } of added) this.#db.put(key, value).catch(ignore);
+      for (const { key } of removed) this.#db.remove(key).catch(ignore);
+      this.#db.put(META_KEY, encodeMeta(meta)).catch(ignore);
     });
     return meta;
   }
@@ -311,12 +313,11 @@ class LmdbStore implements Store {
   }
 
   /** What waits was checked against what failed, and goes with it. */
-  #fail(batch: readonly Write[], cause: unknown): void {
+  #fail(batch: readonly Write[], error: StoreError): void {
     const all = [...batch, ...this.#queue];
     this.#queue = [];
     this.#tip = { revision: this.revision, root: this.#root };
     this.#last = Promise.resolve(this.revision);
-    const error = writeError(this.#options.path, cause);
     for (const write of all) write.done.reject(error);
   }
 
@@ -349,16 +350,27 @@ function closed(): StoreError {
   return new StoreError("closed", "Cannot write: the store is closed, expected an open one");
 }
 
-const FULL = /No space left|ENOSPC|MDB_MAP_FULL|quota exceeded|Disk quota|Read-only file system/i;
+function ignore(): void {}
 
-function writeError(path: string, cause: unknown): StoreError {
-  const { commitError } = cause as { commitError?: unknown };
-  const text = `${messageOf(cause)} ${commitError === undefined ? "" : messageOf(commitError)}`.trim();
-  return FULL.test(text)
+/** LMDB says "Input/output error" when the disk took only a part, so what is free decides. */
+const ROOM = 256 * 1024;
+
+async function writeError(path: string, cause: unknown): Promise<StoreError> {
+  const text = messageOf(await causeOf(cause));
+  const { bavail, bsize } = await statfs(dirname(path)).catch(() => ({ bavail: Number.MAX_SAFE_INTEGER, bsize: 1 }));
+  const full = bavail * bsize < ROOM || /No space left|MDB_MAP_FULL|quota/i.test(text);
+  return full
     ? new StoreError(
         "read-only",
-        `Cannot write to "${path}": ${text}; free space on its file system, writes then go on`,
+        `Cannot write to "${path}": no space left (${text}); free some on its file system, writes then go on`,
         { cause },
       )
     : new StoreError("failed", `Cannot write to "${path}": ${text}`, { cause });
+}
+
+/** A failed commit's reason comes as a promise that rejects with it, a moment later. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { commitError?: Promise<never> };
+  if (commitError === undefined) return error;
+  return commitError.catch((reason: unknown) => reason);
 }
