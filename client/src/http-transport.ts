@@ -40,6 +40,7 @@ export function inClusterOptions(env: NodeJS.ProcessEnv): HttpTransportOptions {
 class Http2Transport implements Transport {
   readonly #options: HttpTransportOptions;
   #session: ClientHttp2Session | undefined;
+  #open = 0;
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
@@ -53,6 +54,7 @@ class Http2Transport implements Transport {
       ...request.headers,
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     });
+    this.#keepAlive(stream);
     abortWith(stream, request.signal);
     stream.end(request.body);
     const headers = await new Promise<Record<string, string | string[]>>((resolve, reject) => {
@@ -72,6 +74,15 @@ class Http2Transport implements Transport {
     this.#session?.destroy();
   }
 
+  #keepAlive(stream: ClientHttp2Stream): void {
+    const session = this.#session;
+    if (this.#open++ === 0) session?.ref();
+    stream.once("close", () => {
+      this.#open -= 1;
+      if (this.#open === 0 && session?.destroyed === false) session.unref();
+    });
+  }
+
   #connected(): ClientHttp2Session {
     if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed) return this.#session;
     const { server, ca, clientCertificate } = this.#options;
@@ -79,7 +90,7 @@ class Http2Transport implements Transport {
     session.on("error", () => {}); // each stream reports it
     session.setMaxListeners(0);
     session.once("goaway", () => session.close());
-    session.unref();
+    session.unref(); // an idle connection keeps no process alive; requests under way do
     this.#session = session;
     return session;
   }

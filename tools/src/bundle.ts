@@ -20,9 +20,7 @@ import { build } from "esbuild";
 const ENTRIES: Readonly<Record<string, string>> = {
   cli: "cli/src/main.ts",
   server: "cli/src/processes/server.ts",
-  node: "cli/src/processes/node.ts",
-  dns: "cli/src/processes/dns.ts",
-  reader: "control-plane/store/src/reader.ts",
+  reader: "control-plane/store/src/reader-main.ts",
 };
 
 /** Native modules: loaded from node_modules, never bundled. */

@@ -1,0 +1,56 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Client, createClient, createHttpTransport, type Transport } from "@tsukube/client";
+import { type Clock, messageOf, silentLogger, TsukubeError } from "@tsukube/foundation";
+import { realClock } from "@tsukube/host";
+import { type ClusterPaths, filesOf } from "./paths.ts";
+import type { ClusterRecord } from "./record.ts";
+
+/** The admin's transport to a cluster of this host. */
+export async function adminTransport(paths: ClusterPaths, record: ClusterRecord): Promise<Transport> {
+  const { pki } = filesOf(paths);
+  const text = (name: string): Promise<string> => readFile(join(pki, name), "utf8");
+  const [ca, cert, key] = await Promise.all([text("ca.crt"), text("admin.crt"), text("admin.key")]);
+  return createHttpTransport({ server: `https://127.0.0.1:${record.apiPort}`, ca, clientCertificate: { cert, key } });
+}
+
+export function adminClient(transport: Transport): Client {
+  return createClient(transport, { userAgent: "tsukube/0.1", clock: realClock, logger: silentLogger });
+}
+
+/** Whether the API server says that it is ready. Never throws. */
+export async function isReady(transport: Transport, clock: Clock): Promise<boolean> {
+  try {
+    const { status, body } = await transport.request({
+      method: "GET",
+      path: "/readyz",
+      headers: {},
+      signal: clock.deadline(2000),
+    });
+    if (!(body instanceof Uint8Array)) for await (const _piece of body);
+    return status === 200;
+  } catch {
+    return false;
+  }
+}
+
+/** Asks again and again. @throws {TsukubeError} `timeout` with what `why` finds out. */
+export async function waitUntil(
+  what: string,
+  check: () => Promise<boolean>,
+  clock: Clock,
+  ms: number,
+  why: () => Promise<string>,
+): Promise<void> {
+  const began = clock.monotonic();
+  for (let wait = 5; !(await check().catch(() => false)); wait = Math.min(wait * 1.3, 500)) {
+    if (clock.monotonic() - began > ms) {
+      const reason = await why().catch((error: unknown) => messageOf(error));
+      throw new TsukubeError(
+        "timeout",
+        `Cannot wait any longer for ${what}: not there after ${Math.round(ms / 1000)} s${reason === "" ? "" : `; ${reason}`}`,
+      );
+    }
+    await clock.sleep(wait);
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Roles of Tsukube's own components, which upstream does not name: ServiceAccounts kube-system/tsukube-COMPONENT that may
+ * read exactly what they need.
+ */
+export function ownObjects(): Readonly<Record<string, readonly object[]>> {
+  const read = ["get", "list", "watch"];
+  const roles: readonly (readonly [string, readonly object[]])[] = [
+    [
+      "dns",
+      [
+        { apiGroups: [""], resources: ["services", "namespaces"], verbs: read },
+        { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: read },
+      ],
+    ],
+  ];
+  return {
+    "rbac.authorization.k8s.io/v1 clusterroles": roles.map(([component, rules]) => ({
+      metadata: { name: `tsukube:${component}`, labels: LABELS },
+      rules,
+    })),
+    "rbac.authorization.k8s.io/v1 clusterrolebindings": roles.map(([component]) => ({
+      metadata: { name: `tsukube:${component}`, labels: LABELS },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: `tsukube:${component}` },
+      subjects: [{ kind: "ServiceAccount", name: `tsukube-${component}`, namespace: "kube-system" }],
+    })),
+    "storage.k8s.io/v1 storageclasses": [
+      {
+        metadata: { name: "standard", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+        provisioner: "tsukube.dev/directory",
+        reclaimPolicy: "Delete",
+        volumeBindingMode: "WaitForFirstConsumer",
+        allowVolumeExpansion: false,
+      },
+    ],
+  };
+}
+
+const LABELS = { "app.kubernetes.io/managed-by": "tsukube" };

@@ -1,0 +1,117 @@
+import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "@tsukube/foundation";
+import { lockHolder } from "@tsukube/host";
+import { adminTransport, isReady } from "../cluster/api.ts";
+import { filesOf } from "../cluster/paths.ts";
+import { readClusterRecord } from "../cluster/record.ts";
+import { supervisorOf } from "../cluster/supervisor.ts";
+import { missingPrograms } from "../host-packages.ts";
+import type { CommandContext } from "./context.ts";
+
+/** One thing looked at: what was found, and what to do when it is not right. */
+interface Finding {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly remedy?: string;
+}
+
+/** Looks at the host and the cluster for what commonly goes wrong. @returns whether everything is right. */
+export async function doctor(context: CommandContext): Promise<boolean> {
+  const findings = [...hostFindings(context), ...(await clusterFindings(context))];
+  for (const { what, ok, remedy } of findings) {
+    context.print(`${ok ? "ok  " : "BAD "} ${what}`);
+    if (!ok && remedy !== undefined) context.print(`     ${remedy}`);
+  }
+  return findings.every(({ ok }) => ok);
+}
+
+function hostFindings({ isRoot }: CommandContext): readonly Finding[] {
+  const [major = 0] = process.versions.node.split(".").map(Number);
+  const missing = missingPrograms().map(({ program }) => program);
+  return [
+    { what: `Node ${process.versions.node}`, ok: major >= 24, remedy: "run ./tools/node, which installs Node 26" },
+    { what: isRoot ? "runs as root" : "runs without root: the control plane alone (--no-node)", ok: true },
+    ...(isRoot
+      ? [
+          {
+            what: missing.length === 0 ? "programs for nodes are installed" : `not installed: ${missing.join(", ")}`,
+            ok: true,
+          },
+        ]
+      : []),
+  ];
+}
+
+async function clusterFindings({ paths, clock }: CommandContext): Promise<readonly Finding[]> {
+  const files = filesOf(paths);
+  if (!existsSync(paths.state)) return [{ what: `cluster "${paths.name}" does not exist`, ok: true }];
+  const record = await readClusterRecord(paths).catch((error: unknown) => messageOf(error));
+  if (typeof record === "string" || record === undefined) {
+    const what = record ?? `${paths.state} holds no cluster`;
+    return [
+      {
+        what,
+        ok: false,
+        remedy: `restore a backup of ${paths.state}, or remove it with "tsukube down --purge --name ${paths.name}"`,
+      },
+    ];
+  }
+  const loose = looseKeys(files.pki);
+  const supervisor = supervisorOf(paths, "server");
+  const holder = lockHolder(files.lock("server"));
+  const findings: Finding[] = [
+    {
+      what: `state in ${paths.state} is readable`,
+      ok: isWritable(paths.state),
+      remedy: "run as the user who created the cluster",
+    },
+    {
+      what: loose.length === 0 ? "keys are private" : `keys that others can read: ${loose.join(", ")}`,
+      ok: loose.length === 0,
+      remedy: `chmod 600 ${files.pki}/*.key`,
+    },
+  ];
+  if (supervisor === undefined && holder === undefined)
+    return [...findings, { what: "the cluster is stopped", ok: true }];
+  const transport = await adminTransport(paths, record);
+  const ready = await isReady(transport, clock);
+  await transport.close();
+  return [
+    ...findings,
+    {
+      what:
+        supervisor === undefined
+          ? "no supervisor: a crash would not be repaired"
+          : `supervisor is alive (pid ${supervisor})`,
+      ok: supervisor !== undefined,
+      remedy: "run tsukube up",
+    },
+    {
+      what: ready
+        ? `API server answers on port ${record.apiPort}`
+        : `API server does not answer on port ${record.apiPort}`,
+      ok: ready,
+      remedy: "see tsukube logs",
+    },
+  ];
+}
+
+function looseKeys(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).filter(
+      (name) => name.endsWith(".key") && (statSync(join(folder, name)).mode & 0o077) !== 0,
+    );
+  } catch {
+    return [];
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,41 @@
+import { existsSync, rmdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { removeFromKubeconfig } from "@tsukube/client";
+import { readClusterRecord } from "../cluster/record.ts";
+import { stopProcess } from "../cluster/supervisor.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Stops a cluster and removes what it left on the host; its data stay unless `purge`. */
+export async function down({ paths, clock, progress, print }: CommandContext, purge: boolean): Promise<void> {
+  const record = await readClusterRecord(paths).catch(() => undefined);
+  if (record === undefined && !existsSync(paths.state)) {
+    print(`Cluster "${paths.name}" does not exist: nothing to stop.`);
+    return;
+  }
+  await progress.step(`stopping cluster "${paths.name}"`, async () => {
+    await stopProcess(paths, "node", clock);
+    await stopProcess(paths, "server", clock);
+    await rm(paths.runtime, { recursive: true, force: true });
+    removeIfEmpty(dirname(paths.runtime));
+  });
+  if (!purge) {
+    print(`Cluster "${paths.name}" is stopped; its data stay in ${paths.state}. Start it again with: tsukube up`);
+    return;
+  }
+  await progress.step("removing its data", async () => {
+    await removeFromKubeconfig(join(process.env["HOME"] ?? homedir(), ".kube/config"), `tsukube-${paths.name}`);
+    await rm(paths.state, { recursive: true, force: true });
+    removeIfEmpty(dirname(paths.state));
+  });
+  print(`Cluster "${paths.name}" and its data are gone.`);
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // other clusters live there
+  }
+}

@@ -1,0 +1,188 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { kubeconfigText, mergeKubeconfig } from "@tsukube/client";
+import { TsukubeError } from "@tsukube/foundation";
+import { lockHolder, run, systemRandom, writeAtomically } from "@tsukube/host";
+import { addressesOf, overlaps } from "../cluster/addresses.ts";
+import { adminTransport, isReady, waitUntil } from "../cluster/api.ts";
+import { ensureCredentials } from "../cluster/credentials.ts";
+import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
+import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
+import {
+  allClusters,
+  type ClusterRecord,
+  freeIndex,
+  readClusterRecord,
+  STATE_FORMAT,
+  writeClusterRecord,
+} from "../cluster/record.ts";
+import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
+import { bundleHash } from "../processes/program.ts";
+import { formatDuration } from "../progress.ts";
+import type { CommandContext } from "./context.ts";
+
+export interface UpOptions {
+  readonly node: boolean;
+  readonly timings: boolean;
+}
+
+/** Starts a cluster, or finds it running. Quick and without effect the second time. */
+export async function up(context: CommandContext, options: UpOptions): Promise<void> {
+  const { paths, progress, clock, print } = context;
+  const began = clock.monotonic();
+  if (options.node) {
+    throw new TsukubeError(
+      "not-yet",
+      'Cannot start a node: this version runs the control plane alone, expected "tsukube up --no-node"; see "Not yet" in the README',
+    );
+  }
+  const record =
+    (await readClusterRecord(paths)) ??
+    (await progress.step(`creating cluster "${paths.name}"`, () => create(context, options)));
+  if (record.withNode !== options.node) {
+    const was = record.withNode ? "with a node" : "without a node";
+    throw new TsukubeError(
+      "usage",
+      `Cannot start cluster "${paths.name}": it was created ${was}, expected the same; use "down --purge" to begin anew, or another --name`,
+    );
+  }
+  await ensureKeys(context, record);
+  await ensureProcess(context, record, "server");
+  await writeKubeconfigs(paths, record);
+  progress.say(`Cluster "${paths.name}" is ready after ${formatDuration(clock.monotonic() - began)}.`);
+  if (options.timings)
+    for (const { what, ms } of progress.timeline) print(`${String(Math.round(ms)).padStart(7)} ms  ${what}`);
+  usage(context);
+}
+
+async function create({ paths, isRoot }: CommandContext, options: UpOptions): Promise<ClusterRecord> {
+  const others = await allClusters(paths);
+  const routes = await hostRoutes();
+  const collides = (index: number): boolean => {
+    const { podCidr, serviceCidr } = addressesOf(index);
+    return routes.some((route) => overlaps(route, podCidr) || overlaps(route, serviceCidr));
+  };
+  const index = freeIndex(
+    others.map((other) => other.index),
+    collides,
+  );
+  const taken = new Set(others.map((other) => other.apiPort));
+  const record: ClusterRecord = {
+    format: STATE_FORMAT,
+    name: paths.name,
+    index,
+    apiPort: isRoot ? addressesOf(index).apiPort : await freePort(addressesOf(index).apiPort, taken),
+    withNode: options.node,
+    nodeName: hostNodeName(),
+  };
+  await writeClusterRecord(paths, record);
+  return record;
+}
+
+/** IPv4 networks that the host routes, but for the default. */
+async function hostRoutes(): Promise<readonly string[]> {
+  if (process.platform !== "linux") return [];
+  return readFileSync("/proc/net/route", "utf8")
+    .split("\n")
+    .slice(1)
+    .flatMap((line) => {
+      const [, destination = "", , , , , , mask = ""] = line.split("\t");
+      if (!/^[0-9A-F]{8}$/.test(destination) || mask === "00000000") return [];
+      const bits = [...Buffer.from(mask, "hex")].reduce(
+        (sum, byte) => sum + byte.toString(2).replaceAll("0", "").length,
+        0,
+      );
+      return [`${[...Buffer.from(destination, "hex")].reverse().join(".")}/${bits}`];
+    });
+}
+
+async function freePort(first: number, taken: ReadonlySet<number>): Promise<number> {
+  for (let port = first; port < first + 1000; port += 1) if (!taken.has(port) && (await isFree(port))) return port;
+  throw new TsukubeError(
+    "exhausted",
+    `Cannot find a port for the API server: ${first} to ${first + 999} are taken, expected a free one`,
+  );
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+}
+
+async function ensureKeys({ paths, clock }: CommandContext, record: ClusterRecord): Promise<void> {
+  await ensureCredentials({
+    folder: filesOf(paths).pki,
+    addresses: addressesOf(record.index),
+    nodeName: record.nodeName,
+    nodeAddresses: hostAddresses(),
+    clock,
+    random: systemRandom,
+  });
+}
+
+/** Starts a process under its supervisor unless one of this version runs, and waits until it answers. */
+async function ensureProcess(context: CommandContext, record: ClusterRecord, name: ProcessName): Promise<void> {
+  const { paths, clock, progress } = context;
+  const files = filesOf(paths);
+  const holder = lockHolder(files.lock(name));
+  const isCurrent = supervisorOf(paths, name) !== undefined && holder?.note === bundleHash();
+  const transport = await adminTransport(paths, record);
+  if (isCurrent && (await isReady(transport, clock))) return transport.close();
+  await progress.step(`starting the control plane on port ${record.apiPort}`, async () => {
+    if (!isCurrent) {
+      if (supervisorOf(paths, name) !== undefined) await stopProcess(paths, name, clock);
+      if (holder === undefined && !(await isFree(record.apiPort))) throw portTaken(record);
+      startSupervisor(paths, name, [process.execPath, join(bundleFolder(), `${name}.js`), "--name", paths.name]);
+    }
+    await waitUntil(
+      "the API server",
+      () => isReady(transport, clock),
+      clock,
+      60_000,
+      () => lastLogLine(paths, name),
+    );
+  });
+  await transport.close();
+}
+
+function portTaken(record: ClusterRecord): TsukubeError {
+  return new TsukubeError(
+    "port-taken",
+    `Cannot listen on 127.0.0.1:${record.apiPort}: the port is taken, expected it free; end what uses it ("ss -ltnp sport = ${record.apiPort}" shows it)`,
+  );
+}
+
+/** Why a process does not come up, in its own words. */
+async function lastLogLine(paths: ClusterPaths, name: ProcessName): Promise<string> {
+  const log = join(filesOf(paths).logs, `${name}.log`);
+  const { stdout } = await run("tail", ["-n", "3", log], { accept: [0, 1] });
+  return `the last lines of ${log} are:\n${stdout.trimEnd()}`;
+}
+
+async function writeKubeconfigs(paths: ClusterPaths, record: ClusterRecord): Promise<void> {
+  const files = filesOf(paths);
+  const read = (name: string): string => readFileSync(join(files.pki, name), "utf8");
+  const entry = {
+    name: `tsukube-${paths.name}`,
+    server: `https://127.0.0.1:${record.apiPort}`,
+    ca: read("ca.crt"),
+    cert: read("admin.crt"),
+    key: read("admin.key"),
+  };
+  await writeAtomically(files.kubeconfig, kubeconfigText(entry), { mode: 0o600 });
+  await mergeKubeconfig(join(process.env["HOME"] ?? homedir(), ".kube/config"), entry);
+}
+
+function usage({ paths, print }: CommandContext): void {
+  const name = paths.name === "default" ? "" : ` --name ${paths.name}`;
+  print(`
+Use it:   export KUBECONFIG=${filesOf(paths).kubeconfig}
+          kubectl get namespaces            or: tsukube${name} kubectl get namespaces
+Look:     tsukube${name} status   tsukube${name} logs
+Stop:     tsukube${name} down     (down --purge removes its data too)`);
+}

@@ -1,0 +1,75 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type ApiServer, startApiServer } from "@tsukube/apiserver";
+import { Lifetime, TsukubeError } from "@tsukube/foundation";
+import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukube/host";
+import { lmdbStore } from "@tsukube/store";
+import { addressesOf } from "../cluster/addresses.ts";
+import { readCredentials } from "../cluster/credentials.ts";
+import { ownObjects } from "../cluster/own-objects.ts";
+import { filesOf, pathsOf } from "../cluster/paths.ts";
+import { type ClusterRecord, readClusterRecord } from "../cluster/record.ts";
+import { startControlPlane } from "../control-plane.ts";
+import { holdLock } from "./hold.ts";
+import { aborted, type ProgramOptions, runProgram, useCompileCache } from "./program.ts";
+
+/** The control plane: store, API server, controllers and scheduler in one process. */
+async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<void> {
+  const paths = pathsOf(name, process.env, process.getuid?.() ?? 1);
+  const record = await readClusterRecord(paths);
+  if (record === undefined)
+    throw new TsukubeError(
+      "usage",
+      `Cannot start cluster "${name}": no such cluster, expected one made by "tsukube up"`,
+    );
+  const files = filesOf(paths);
+  await using lifetime = new Lifetime();
+  const release = await holdLock(files.lock("server"), bundle, realClock, logger);
+  lifetime.add("lock", release);
+  const server = await startServer(record, paths, logger.child({ component: "apiserver" }), lifetime);
+  lifetime.own("control plane", await startControlPlane(server, logger));
+  await writeAtomically(
+    files.ready("server"),
+    `${JSON.stringify({ pid: process.pid, readyMs: performance.now() })}\n`,
+    { durable: false },
+  );
+  logger.info("serving", { port: record.apiPort });
+  await aborted(signal);
+  logger.info("stopping");
+}
+
+async function startServer(
+  record: ClusterRecord,
+  paths: ReturnType<typeof pathsOf>,
+  logger: ProgramOptions["logger"],
+  lifetime: Lifetime,
+): Promise<ApiServer> {
+  const files = filesOf(paths);
+  const addresses = addressesOf(record.index);
+  const credentials = await readCredentials(files.pki);
+  const reader = join(import.meta.dirname, "reader.js");
+  const server = await startApiServer({
+    openStore: lmdbStore({
+      path: join(files.store, "data.mdb"),
+      clock: realClock,
+      ...(existsSync(reader) && { readerCommand: [process.execPath, reader] }),
+    }),
+    clock: realClock,
+    random: systemRandom,
+    logger,
+    metrics: createMetrics(),
+    serviceAccountKey: credentials.serviceAccountKey,
+    serviceCidr: addresses.serviceCidr,
+    nodePorts: addresses.nodePorts,
+    advertise: { address: record.withNode ? addresses.gateway : "127.0.0.1", port: record.apiPort },
+    tls: { ...credentials.apiserver, clientCa: credentials.ca.cert },
+    bootstrapObjects: ownObjects(),
+  });
+  lifetime.own("API server", server);
+  await server.listen("127.0.0.1", record.apiPort);
+  if (record.withNode) await server.listen(addresses.gateway, record.apiPort);
+  return server;
+}
+
+useCompileCache();
+void runProgram(main);
