@@ -8,6 +8,7 @@ import {
   type KubeObject,
 } from "@tsukube/api";
 import type { Status } from "@tsukube/api/types/meta-v1";
+import type { Clock, Logger } from "@tsukube/foundation";
 import type { ApiResponse, Transport } from "./transport.ts";
 import type {
   Client,
@@ -24,6 +25,10 @@ import type {
 export interface ClientOptions {
   /** Names the caller to the server and in managedFields, up to the first slash. */
   readonly userAgent: string;
+  /** Learns of each request in flight, so that a virtual clock knows when the world has settled. */
+  readonly clock?: Clock;
+  /** Hears the warnings of the server. */
+  readonly logger?: Logger;
 }
 
 /** A client over a transport. Failures are {@link ApiError} with the server's Status. */
@@ -67,7 +72,8 @@ class Connection {
     contentType = "application/json",
     signal?: AbortSignal,
   ): Promise<ApiResponse> {
-    const response = await this.#transport.request({
+    const { clock, logger } = this.#options;
+    const work = this.#transport.request({
       method,
       path,
       headers: {
@@ -78,6 +84,9 @@ class Connection {
       ...(body !== undefined && { body: encodeUnstructured(body as Json) }),
       ...(signal !== undefined && { signal }),
     });
+    const response = await (clock === undefined ? work : clock.track(work));
+    const { warning } = response.headers;
+    if (warning !== undefined) logger?.warn("server warns", { method, path, warning });
     if (response.status < 400) return response;
     throw failure(response.status, await whole(response.body));
   }

@@ -1,29 +1,27 @@
 import type { Random } from "@tsukube/foundation";
 
-export interface BackoffOptions {
-  readonly firstMs: number;
-  readonly limitMs: number;
-}
-
-/** Doubling delays with jitter: each is between one and two times the base, so that clients do not return together. */
+/** Waiting times that double from `first` to `most` ms, each lengthened by up to half at random, so that many do not return at once. */
 export class Backoff {
-  readonly #options: BackoffOptions;
+  readonly #first: number;
+  readonly #most: number;
   readonly #random: Random;
-  #failures = 0;
+  #next: number;
 
-  constructor(options: BackoffOptions, random: Random) {
-    this.#options = options;
+  constructor(first: number, most: number, random: Random) {
+    this.#first = first;
+    this.#most = most;
     this.#random = random;
+    this.#next = first;
   }
 
-  /** The delay before the next attempt, in ms. */
+  /** The next wait in ms. */
   next(): number {
-    const base = Math.min(this.#options.firstMs * 2 ** this.#failures, this.#options.limitMs);
-    this.#failures += 1;
-    return base * (1 + this.#random.float());
+    const wait = this.#next * (1 + this.#random.float() / 2);
+    this.#next = Math.min(this.#next * 2, this.#most);
+    return wait;
   }
 
   reset(): void {
-    this.#failures = 0;
+    this.#next = this.#first;
   }
 }

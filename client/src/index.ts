@@ -1,11 +1,17 @@
-export * from "./backoff.ts";
-export { type ClientDeps, createClient } from "./client.ts";
+export { type ClientOptions, createClient, lines } from "./api-client.ts";
+export { Backoff } from "./backoff.ts";
+export {
+  type ControllerOptions,
+  type Outcome,
+  type RunningController,
+  SETTLED,
+  startController,
+} from "./controller.ts";
 export { createHttpTransport, type HttpTransportOptions, inClusterOptions } from "./http-transport.ts";
-export { createInformerFactory, type InformerDeps } from "./informer.ts";
+export { createInformerFactory, type InformerDeps, keyOf } from "./informer.ts";
 export { type KubeconfigEntry, kubeconfigText, mergeKubeconfig, removeFromKubeconfig } from "./kubeconfig.ts";
-export * from "./object-key.ts";
-export * from "./owner-reference.ts";
-export * from "./run-controller.ts";
+export { splitKey } from "./object-key.ts";
+export { controllerOf, controllerReference, isControlledBy, withoutOwner } from "./owner-reference.ts";
 export * from "./transport.ts";
 export * from "./types.ts";
-export * from "./work-queue.ts";
+export { WorkQueue } from "./work-queue.ts";

@@ -1,8 +1,6 @@
 import { ApiError, type GroupVersionResource, type KubeObject } from "@tsukube/api";
 import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
 import { Backoff } from "./backoff.ts";
-import { ObjectCache } from "./object-cache.ts";
-import { keyOf } from "./object-key.ts";
 import type {
   Client,
   Informer,
@@ -10,8 +8,8 @@ import type {
   InformerHandler,
   InformerOptions,
   Key,
-  ListOptions,
   ResourceClient,
+  WatchOptions,
 } from "./types.ts";
 
 export interface InformerDeps {
@@ -20,178 +18,247 @@ export interface InformerDeps {
   readonly random: Random;
 }
 
-const BACKOFF = { firstMs: 800, limitMs: 30_000 };
-const WATCH_SECONDS = 300;
-const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
+const NAMESPACE_INDEX = "namespace";
+const INITIAL_END = "k8s.io/initial-events-end";
 
-/** Informers over one client, shared by resource and options. Informers with own `indexes` are never shared. */
+/** Hands out informers over one client; each resource with the same options is watched once. */
 export function createInformerFactory(client: Client, deps: InformerDeps): InformerFactory {
-  const shared = new Map<string, Reflector<KubeObject>>();
-  const all: Reflector<KubeObject>[] = [];
+  const stop = new AbortController();
+  const informers = new Map<string, Reflector<KubeObject>>();
   return {
-    informer<T extends KubeObject>(gvr: GroupVersionResource, options: InformerOptions<T> = {}): Informer<T> {
-      const id = [
-        gvr.group,
-        gvr.version,
-        gvr.resource,
-        options.namespace,
-        options.labelSelector,
-        options.fieldSelector,
-      ];
-      const known = options.indexes === undefined ? shared.get(id.join("|")) : undefined;
-      if (known !== undefined) return known as unknown as Informer<T>;
-      const informer = new Reflector<T>(client.resource<T>(gvr, options.namespace), options, {
-        ...deps,
-        logger: deps.logger.child({ resource: gvr.resource }),
-      });
-      all.push(informer as unknown as Reflector<KubeObject>);
-      if (options.indexes === undefined) shared.set(id.join("|"), informer as unknown as Reflector<KubeObject>);
-      return informer;
+    informer<T extends KubeObject>(resource: GroupVersionResource, options: InformerOptions<T> = {}): Informer<T> {
+      const { namespace, labelSelector, fieldSelector } = options;
+      const key = JSON.stringify([
+        resource.group,
+        resource.version,
+        resource.resource,
+        namespace,
+        labelSelector,
+        fieldSelector,
+      ]);
+      const present = informers.get(key) as unknown as Reflector<T> | undefined;
+      if (present !== undefined) {
+        present.addIndexes(options.indexes ?? {});
+        return present;
+      }
+      const made = new Reflector<T>(client.resource<T>(resource, namespace), resource, options, deps, stop.signal);
+      informers.set(key, made as unknown as Reflector<KubeObject>);
+      made.start();
+      return made;
     },
     async synced() {
-      await Promise.all(all.map((informer) => informer.synced));
+      await Promise.all([...informers.values()].map((informer) => informer.synced));
     },
     async close() {
-      await Promise.all(all.map((informer) => informer.close()));
+      stop.abort();
+      await Promise.all([...informers.values()].map((informer) => informer.stopped));
     },
   };
 }
 
-/**
- * Keeps an {@link ObjectCache} equal to the server's state: streams the initial state over a watch, or lists where the server
- * cannot, watches on from the revision it reached, and starts over when that revision is gone.
- */
-export class Reflector<T extends KubeObject> implements Informer<T> {
+/** "namespace/name", or "name" of a cluster-scoped object. */
+export function keyOf(object: KubeObject): Key {
+  const { namespace, name } = object.metadata ?? {};
+  return namespace === undefined || namespace === "" ? (name ?? "") : `${namespace}/${name}`;
+}
+
+type IndexFunction<T> = (object: T) => readonly string[];
+
+class Reflector<T extends KubeObject> implements Informer<T> {
   readonly synced: Promise<void>;
+  hasSynced = false;
+  stopped: Promise<void> = Promise.resolve();
   readonly #client: ResourceClient<T>;
-  readonly #selectors: ListOptions;
+  readonly #resource: GroupVersionResource;
+  readonly #options: InformerOptions<T>;
   readonly #deps: InformerDeps;
-  readonly #cache: ObjectCache<T>;
-  readonly #stop = new AbortController();
-  readonly #backoff: Backoff;
-  readonly #running: Promise<void>;
-  #markSynced: () => void = () => {};
-  #hasSynced = false;
-  /** The revision up to which the cache is current; "" before the first sync and after 410. */
+  readonly #signal: AbortSignal;
+  readonly #objects = new Map<Key, T>();
+  readonly #handlers = new Set<InformerHandler<T>>();
+  readonly #indexes = new Map<string, { readonly valuesOf: IndexFunction<T>; readonly keys: Map<string, Set<Key>> }>();
+  readonly #markSynced: () => void;
   #revision = "";
   #streamsLists = true;
 
-  constructor(client: ResourceClient<T>, options: InformerOptions<T>, deps: InformerDeps) {
+  constructor(
+    client: ResourceClient<T>,
+    resource: GroupVersionResource,
+    options: InformerOptions<T>,
+    deps: InformerDeps,
+    signal: AbortSignal,
+  ) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.synced = promise;
+    this.#markSynced = resolve;
     this.#client = client;
+    this.#resource = resource;
+    this.#options = options;
     this.#deps = deps;
-    this.#selectors = {
-      ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
-      ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
-    };
-    this.#cache = new ObjectCache<T>(options.indexes ?? {}, (error) =>
-      deps.logger.error("informer handler failed", { error: messageOf(error) }),
-    );
-    this.#backoff = new Backoff(BACKOFF, deps.random);
-    this.synced = new Promise((resolve) => {
-      this.#markSynced = resolve;
-    });
-    this.#running = this.#run();
+    this.#signal = signal;
+    this.addIndexes({ [NAMESPACE_INDEX]: (object) => [object.metadata?.namespace ?? ""], ...options.indexes });
   }
 
-  get hasSynced(): boolean {
-    return this.#hasSynced;
+  start(): void {
+    this.stopped = this.#run();
   }
 
   get(key: Key): T | undefined {
-    return this.#cache.get(key);
+    return this.#objects.get(key);
   }
 
   list(): readonly T[] {
-    return this.#cache.list();
+    return [...this.#objects.values()];
   }
 
   byIndex(index: string, value: string): readonly T[] {
-    return this.#cache.byIndex(index, value);
+    const keys = this.#indexes.get(index)?.keys.get(value);
+    if (keys === undefined) return [];
+    return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
+  }
+
+  addIndexes(functions: Readonly<Record<string, IndexFunction<T>>>): void {
+    for (const [name, valuesOf] of Object.entries(functions)) {
+      if (this.#indexes.has(name)) continue;
+      const keys = new Map<string, Set<Key>>();
+      this.#indexes.set(name, { valuesOf, keys });
+      for (const [key, object] of this.#objects) indexUnder(keys, valuesOf(object), key);
+    }
   }
 
   onChange(handler: InformerHandler<T>): () => void {
-    return this.#cache.onChange(handler);
-  }
-
-  /** Stops watching; the cache stays as it is. */
-  async close(): Promise<void> {
-    this.#stop.abort(new Error("informer closed"));
-    await this.#running;
+    this.#handlers.add(handler);
+    for (const object of this.#objects.values()) handler.added?.(object);
+    return () => this.#handlers.delete(handler);
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
+    const { clock, random, logger } = this.#deps;
+    const backoff = new Backoff(100, 30_000, random);
+    while (!this.#signal.aborted) {
       try {
-        await this.#follow();
-        continue; // the server ends watches now and then
+        if (this.#revision === "") await this.#begin();
+        await this.#follow({ resourceVersion: this.#revision, allowWatchBookmarks: true });
+        backoff.reset();
       } catch (error) {
-        if (signal.aborted) return;
+        if (this.#signal.aborted) return;
         if (isExpired(error)) this.#revision = "";
-        else this.#deps.logger.warn("watch failed", { error: messageOf(error) });
+        else logger.debug("cannot watch, trying again", { resource: this.#resource.resource, error: messageOf(error) });
+        await clock.sleep(backoff.next(), this.#signal).catch(() => {});
       }
-      await this.#deps.clock.sleep(this.#backoff.next(), signal).catch(() => {});
     }
   }
 
-  async #follow(): Promise<void> {
-    if (this.#revision !== "") return this.#watch(undefined);
+  /** The present state: streamed where the server can (KEP-3157), listed otherwise. */
+  async #begin(): Promise<void> {
     if (this.#streamsLists) {
       try {
-        return await this.#watch(new Set());
+        await this.#follow(
+          { sendInitialEvents: true, resourceVersionMatch: "NotOlderThan", allowWatchBookmarks: true },
+          new Set(),
+        );
+        return;
       } catch (error) {
-        if (!(error instanceof ApiError) || (error.httpCode !== 400 && error.httpCode !== 422)) throw error;
-        this.#streamsLists = false; // a server without WatchList refuses sendInitialEvents
+        if (!ApiError.is(error, "Invalid") && !ApiError.is(error, "BadRequest")) throw error;
+        this.#streamsLists = false;
       }
     }
-    const list = await this.#client.list(this.#selectors);
-    this.#cache.replace(list.items);
-    this.#reached(list.metadata.resourceVersion);
-    this.#finishSync();
-    return this.#watch(undefined);
+    const { metadata, items } = await this.#client.list(this.#selectors());
+    this.#replace(items);
+    this.#revision = metadata.resourceVersion ?? "";
+    this.#sync();
   }
 
-  /** @param initial Collects the keys of the initial state, which the watch then begins with. */
-  async #watch(initial: Set<Key> | undefined): Promise<void> {
-    let pending = initial;
-    const events = this.#client.watch({
-      ...this.#selectors,
-      allowWatchBookmarks: true,
-      ...(initial === undefined ? { resourceVersion: this.#revision } : { sendInitialEvents: true }),
-      timeoutSeconds: Math.floor(WATCH_SECONDS * (1 + this.#deps.random.float())),
-      signal: this.#stop.signal,
-    });
-    for await (const event of events) {
-      if (this.#stop.signal.aborted) return;
-      this.#backoff.reset();
+  /** @param initial Keys seen so far of a streamed list; the watch goes on after its end. */
+  async #follow(options: WatchOptions, initial?: Set<Key>): Promise<void> {
+    let seen = initial;
+    for await (const event of this.#client.watch({ ...this.#selectors(), ...options, signal: this.#signal })) {
+      const { object } = event;
+      this.#revision = seen === undefined ? (object.metadata?.resourceVersion ?? this.#revision) : "";
       if (event.type === "BOOKMARK") {
-        if (pending !== undefined && event.object.metadata?.annotations?.[INITIAL_EVENTS_END] === "true") {
-          this.#cache.keepOnly(pending);
-          pending = undefined;
-          this.#finishSync();
-        }
+        if (object.metadata?.annotations?.[INITIAL_END] !== "true" || seen === undefined) continue;
+        for (const key of [...this.#objects.keys()]) if (!seen.has(key)) this.#remove(key);
+        seen = undefined;
+        this.#revision = object.metadata?.resourceVersion ?? "";
+        this.#sync();
       } else if (event.type === "DELETED") {
-        pending?.delete(keyOf(event.object));
-        this.#cache.remove(event.object);
+        this.#remove(keyOf(event.object), event.object);
       } else {
-        pending?.add(keyOf(event.object));
-        this.#cache.put(event.object);
+        seen?.add(keyOf(event.object));
+        this.#put(event.object);
       }
-      if (pending === undefined) this.#reached(event.object.metadata?.resourceVersion);
     }
-    if (pending !== undefined) throw new Error("Cannot read initial state: the watch ended before its bookmark");
   }
 
-  #reached(revision: string | undefined): void {
-    if (revision !== undefined && revision !== "") this.#revision = revision;
+  #selectors(): WatchOptions {
+    const { labelSelector, fieldSelector } = this.#options;
+    return {
+      ...(labelSelector !== undefined && { labelSelector }),
+      ...(fieldSelector !== undefined && { fieldSelector }),
+    };
   }
 
-  #finishSync(): void {
-    this.#hasSynced = true;
+  #sync(): void {
+    this.hasSynced = true;
     this.#markSynced();
+  }
+
+  #replace(items: readonly T[]): void {
+    const present = new Set(items.map(keyOf));
+    for (const key of [...this.#objects.keys()]) if (!present.has(key)) this.#remove(key);
+    for (const item of items) this.#put(item);
+  }
+
+  #put(object: T): void {
+    const key = keyOf(object);
+    const before = this.#objects.get(key);
+    if (
+      before?.metadata?.resourceVersion === object.metadata?.resourceVersion &&
+      before?.metadata?.uid === object.metadata?.uid
+    )
+      return;
+    freeze(object);
+    this.#objects.set(key, object);
+    for (const { valuesOf, keys } of this.#indexes.values()) {
+      if (before !== undefined) dropFrom(keys, valuesOf(before), key);
+      indexUnder(keys, valuesOf(object), key);
+    }
+    for (const handler of this.#handlers) {
+      if (before === undefined) handler.added?.(object);
+      else handler.updated?.(before, object);
+    }
+  }
+
+  #remove(key: Key, last?: T): void {
+    const before = this.#objects.get(key);
+    if (before === undefined) return;
+    this.#objects.delete(key);
+    for (const { valuesOf, keys } of this.#indexes.values()) dropFrom(keys, valuesOf(before), key);
+    for (const handler of this.#handlers) handler.deleted?.(last ?? before);
   }
 }
 
 function isExpired(error: unknown): boolean {
-  return error instanceof ApiError && (error.httpCode === 410 || error.reason === "Expired" || error.reason === "Gone");
+  return ApiError.is(error, "Expired") || ApiError.is(error, "Gone");
+}
+
+function indexUnder(keys: Map<string, Set<Key>>, values: readonly string[], key: Key): void {
+  for (const value of values) {
+    const set = keys.get(value);
+    if (set === undefined) keys.set(value, new Set([key]));
+    else set.add(key);
+  }
+}
+
+function dropFrom(keys: Map<string, Set<Key>>, values: readonly string[], key: Key): void {
+  for (const value of values) {
+    const set = keys.get(value);
+    set?.delete(key);
+    if (set?.size === 0) keys.delete(value);
+  }
+}
+
+function freeze(value: unknown): void {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const member of Object.values(value)) freeze(member);
 }

@@ -1,11 +1,4 @@
-import type { KubeObject } from "@tsukube/api";
 import type { Key } from "./types.ts";
-
-/** "namespace/name", or "name" of a cluster-scoped object. */
-export function keyOf(object: KubeObject): Key {
-  const { namespace, name = "" } = object.metadata ?? {};
-  return namespace === undefined ? name : `${namespace}/${name}`;
-}
 
 /** Namespace ("" when cluster-scoped) and name. */
 export function splitKey(key: Key): { readonly namespace: string; readonly name: string } {

@@ -1,103 +1,101 @@
 import type { Cancel, Clock } from "@tsukube/foundation";
 import type { Key } from "./types.ts";
 
-export interface WorkQueueOptions {
-  readonly clock: Clock;
-  /** First delay after a failure; doubles with each. Default 5 ms. */
-  readonly firstBackoffMs?: number;
-  /** Default 1000 s. */
-  readonly longestBackoffMs?: number;
-}
+/** As client-go's ItemExponentialFailureRateLimiter: 5 ms, doubling, at most about 16 minutes. */
+const FIRST_RETRY_MS = 5;
+const MAX_RETRY_MS = 1_000_000;
 
 /**
- * Keys to reconcile, each at most once at a time: a key that is added while it is worked on comes back when that is done.
- * Order is that of adding.
+ * Keys to reconcile. A key waits at most once; one that is being worked on and added again is worked on once more after.
+ * Retries back off per key.
  */
 export class WorkQueue {
   readonly #clock: Clock;
-  readonly #first: number;
-  readonly #longest: number;
-  readonly #ready = new Set<Key>();
-  readonly #active = new Set<Key>();
+  readonly #waiting: Key[] = [];
   readonly #dirty = new Set<Key>();
+  readonly #processing = new Set<Key>();
   readonly #failures = new Map<Key, number>();
-  readonly #delayed = new Map<Key, { readonly due: number; readonly cancel: Cancel }>();
-  #wake: (() => void)[] = [];
+  readonly #later = new Map<Key, { readonly due: number; readonly cancel: Cancel }>();
+  readonly #takers: ((key: Key | undefined) => void)[] = [];
   #closed = false;
 
-  constructor(options: WorkQueueOptions) {
-    this.#clock = options.clock;
-    this.#first = options.firstBackoffMs ?? 5;
-    this.#longest = options.longestBackoffMs ?? 1_000_000;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  /** Keys that are ready, for metrics. */
   get length(): number {
-    return this.#ready.size;
+    return this.#waiting.length;
   }
 
   add(key: Key): void {
-    if (this.#closed) return;
-    if (this.#active.has(key)) {
-      this.#dirty.add(key);
-      return;
-    }
-    this.#ready.add(key);
-    this.#wake.shift()?.();
+    if (this.#closed || this.#dirty.has(key)) return;
+    this.#dirty.add(key);
+    if (this.#processing.has(key)) return;
+    const taker = this.#takers.shift();
+    if (taker === undefined) this.#waiting.push(key);
+    else taker(this.#begin(key));
   }
 
-  /** Adds after `ms`; of several delays for a key the earliest counts. */
+  /** Adds the key after `ms`; of several such wishes the earliest counts. */
   addAfter(key: Key, ms: number): void {
     if (this.#closed) return;
-    if (ms <= 0) return this.add(key);
-    const due = this.#clock.monotonic() + ms;
-    const before = this.#delayed.get(key);
-    if (before !== undefined && before.due <= due) return;
-    before?.cancel();
-    const fire = (): void => {
-      this.#delayed.delete(key);
+    if (ms <= 0) {
       this.add(key);
-    };
-    this.#delayed.set(key, { due, cancel: this.#clock.after(ms, fire, { background: true }) });
+      return;
+    }
+    const due = this.#clock.monotonic() + ms;
+    const present = this.#later.get(key);
+    if (present !== undefined && present.due <= due) return;
+    present?.cancel();
+    const cancel = this.#clock.after(
+      ms,
+      () => {
+        this.#later.delete(key);
+        this.add(key);
+      },
+      { background: true },
+    );
+    this.#later.set(key, { due, cancel });
   }
 
-  /** Adds after the key's backoff, which doubles until {@link forget}. Returns the number of failures so far. */
-  addRateLimited(key: Key): number {
+  /** Adds the key after a wait that grows with its failures. */
+  retry(key: Key): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
-    this.addAfter(key, Math.min(this.#first * 2 ** failures, this.#longest));
-    return failures + 1;
+    this.addAfter(key, Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS));
   }
 
-  /** Clears the key's backoff. */
+  /** Forgets the key's failures. */
   forget(key: Key): void {
     this.#failures.delete(key);
   }
 
-  /** The next key, when there is one; undefined once closed and drained. Call {@link done} with it afterwards. */
-  async next(): Promise<Key | undefined> {
-    while (true) {
-      for (const key of this.#ready) {
-        this.#ready.delete(key);
-        this.#active.add(key);
-        return key;
-      }
-      if (this.#closed) return undefined;
-      await new Promise<void>((resolve) => this.#wake.push(resolve));
-    }
+  /** The next key, when there is one; undefined once the queue is closed. Call {@link done} after. */
+  take(): Promise<Key | undefined> {
+    const key = this.#waiting.shift();
+    if (key !== undefined) return Promise.resolve(this.#begin(key));
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#takers.push(resolve));
   }
 
   done(key: Key): void {
-    this.#active.delete(key);
-    if (this.#dirty.delete(key)) this.add(key);
+    this.#processing.delete(key);
+    if (!this.#dirty.has(key)) return;
+    this.#dirty.delete(key);
+    this.add(key);
   }
 
-  /** Takes nothing new; what is ready is still handed out. */
   close(): void {
     this.#closed = true;
-    for (const { cancel } of this.#delayed.values()) cancel();
-    this.#delayed.clear();
-    for (const wake of this.#wake) wake();
-    this.#wake = [];
+    for (const { cancel } of this.#later.values()) cancel();
+    this.#later.clear();
+    this.#waiting.length = 0;
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+
+  #begin(key: Key): Key {
+    this.#dirty.delete(key);
+    this.#processing.add(key);
+    return key;
   }
 }
