@@ -93,7 +93,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     this.#revision = cache.revision;
     this.#begin();
     this.#live = true;
-    const unsubscribe = cache.subscribe(this.#view.definition.storage.prefix, (events, revision) => {
+    const unsubscribe = cache.subscribe(this.#prefix, (events, revision) => {
       for (const event of events) this.#deliver(event);
       this.#revision = revision;
     });

@@ -103,8 +103,9 @@ function keyOf(gvr: { readonly group: string; readonly version: string; readonly
 function define(info: ResourceInfo): ResourceDefinition {
   const { group, version, resource, kind } = info;
   const row = kindOf({ group, version, kind });
-  const storedAs = parseApiVersion(row?.storageVersion ?? apiVersionOf(info));
-  const gvk = { ...storedAs, kind };
+  // upstream keeps CustomResourceDefinitions as v1beta1, which it no longer serves: here the served version is kept
+  const wanted = { ...parseApiVersion(row?.storageVersion ?? apiVersionOf(info)), kind };
+  const gvk = schemaOf(wanted) === undefined ? { group, version, kind } : wanted;
   const hasStatus = info.subresources.some((subresource) => subresource.name === "status");
   return {
     group,

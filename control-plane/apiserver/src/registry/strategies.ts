@@ -150,6 +150,19 @@ function preparations(group: string, resource: string): Preparations {
       return { warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"] };
     case "/componentstatuses":
       return { warnings: () => ["v1 ComponentStatus is deprecated in v1.19+"] };
+    case "apiextensions.k8s.io/customresourcedefinitions":
+      return {
+        prepareForCreate: (crd) =>
+          withNames({
+            ...crd,
+            status: { conditions: [], acceptedNames: { plural: "", kind: "" }, storedVersions: storedVersionOf(crd) },
+          }),
+        prepareForUpdate: (next, old) => {
+          const status = (old["status"] ?? {}) as { storedVersions?: readonly string[] };
+          const storedVersions = [...new Set([...(status.storedVersions ?? []), ...storedVersionOf(next)])];
+          return withNames({ ...next, status: { ...status, storedVersions } });
+        },
+      };
     case "certificates.k8s.io/certificatesigningrequests":
       return {
         prepareForCreate: (csr, { user }) => ({
@@ -209,4 +222,24 @@ export function qosClassOf(pod: Unstructured): "Guaranteed" | "Burstable" | "Bes
     names.every((name) => isSet(limits?.[name]) && (requests?.[name] ?? limits?.[name]) === limits?.[name]),
   );
   return guaranteed ? "Guaranteed" : "Burstable";
+}
+
+interface CrdSpec {
+  readonly names?: { readonly kind?: string; readonly singular?: string; readonly listKind?: string };
+  readonly versions?: readonly { readonly name?: string; readonly storage?: boolean }[];
+}
+
+/** The version that objects of a definition are written in from now on. */
+function storedVersionOf(crd: Unstructured): readonly string[] {
+  const { versions = [] } = (crd["spec"] ?? {}) as CrdSpec;
+  return versions.filter((version) => version.storage === true).map((version) => version.name ?? "");
+}
+
+/** Singular and list kind follow from the kind unless they are given. */
+function withNames(crd: Unstructured): Unstructured {
+  const spec = (crd["spec"] ?? {}) as CrdSpec;
+  const { kind = "" } = spec.names ?? {};
+  const singular = spec.names?.singular || kind.toLowerCase();
+  const listKind = spec.names?.listKind || `${kind}List`;
+  return { ...crd, spec: { ...spec, names: { ...spec.names, singular, listKind } } };
 }
