@@ -1,0 +1,20 @@
+import type { GroupVersionResource } from "@tsukube/api";
+import type { Client, InformerFactory } from "@tsukube/client";
+import type { Clock, Lifetime, Logger, Random } from "@tsukube/foundation";
+
+/** What a controller is made with. Reads go through `informers`, which all share; writes through its own identity. */
+export interface ControllerContext {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly lifetime: Lifetime;
+}
+
+export const PODS: GroupVersionResource = { group: "", version: "v1", resource: "pods" };
+export const NAMESPACES: GroupVersionResource = { group: "", version: "v1", resource: "namespaces" };
+export const CONFIG_MAPS: GroupVersionResource = { group: "", version: "v1", resource: "configmaps" };
+export const SERVICE_ACCOUNTS: GroupVersionResource = { group: "", version: "v1", resource: "serviceaccounts" };
+export const REPLICA_SETS: GroupVersionResource = { group: "apps", version: "v1", resource: "replicasets" };
+export const DEPLOYMENTS: GroupVersionResource = { group: "apps", version: "v1", resource: "deployments" };

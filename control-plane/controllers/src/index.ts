@@ -1,0 +1,46 @@
+import { type Client, createInformerFactory } from "@tsukube/client";
+import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
+import type { ControllerContext } from "./context.ts";
+import { ReplicaSetController } from "./replicaset/replicaset-controller.ts";
+import { RootCaController } from "./rootca/root-ca-controller.ts";
+import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
+
+export interface ControllersOptions {
+  /**
+   * A client with the identity of a controller: "system:serviceaccount:kube-system:<name>"; "kube-controller-manager" is
+   * `system:kube-controller-manager`, which reads for all. Closed with the controllers.
+   */
+  clientFor(name: string): Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly options: {
+    /** PEM of the cluster's certificate authority. */
+    readonly rootCa: string;
+  };
+}
+
+/** Starts all controllers; resolves once their caches are filled. */
+export async function startControllers(deps: ControllersOptions): Promise<{ close(): Promise<void> }> {
+  const { clock, random, logger } = deps;
+  const lifetime = new Lifetime();
+  const reader = lifetime.own("reader", deps.clientFor("kube-controller-manager"));
+  const informers = lifetime.own("informers", createInformerFactory(reader, { clock, random, logger }));
+  const context = (name: string): ControllerContext => {
+    const client = lifetime.own(name, deps.clientFor(name));
+    return { client, informers, clock, random, lifetime, logger: logger.child({ controller: name }) };
+  };
+  const controllers = [
+    new ReplicaSetController(context("replicaset-controller")),
+    new ServiceAccountController(context("service-account-controller")),
+    new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
+  ];
+  try {
+    await informers.synced();
+  } catch (error) {
+    await lifetime.close();
+    throw error;
+  }
+  for (const controller of controllers) controller.start();
+  return lifetime;
+}

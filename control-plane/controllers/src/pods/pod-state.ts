@@ -1,0 +1,20 @@
+import type { Pod } from "@tsukube/api/types/core-v1";
+
+/** Neither finished nor on its way out. */
+export function isActive(pod: Pod): boolean {
+  const phase = pod.status?.phase;
+  return phase !== "Succeeded" && phase !== "Failed" && pod.metadata?.deletionTimestamp === undefined;
+}
+
+/** Since when the pod is ready, in ms since the epoch; undefined when it is not. */
+export function readySince(pod: Pod): number | undefined {
+  const condition = pod.status?.conditions?.find(({ type }) => type === "Ready");
+  if (condition?.status !== "True") return undefined;
+  return Date.parse(condition.lastTransitionTime ?? pod.metadata?.creationTimestamp ?? "") || 0;
+}
+
+/** Ready for at least `minReadySeconds`. */
+export function isAvailable(pod: Pod, minReadySeconds: number, now: number): boolean {
+  const since = readySince(pod);
+  return since !== undefined && since + minReadySeconds * 1000 <= now;
+}
