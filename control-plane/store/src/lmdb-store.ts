@@ -60,6 +60,7 @@ const COMPACT_STEP = 500;
 /** A store in one LMDB file. Only one process may have it open. */
 export function lmdbStore(options: LmdbStoreOptions): OpenStore {
   return async (visit) => {
+    ignoreReportedFailures();
     mkdirSync(dirname(options.path), { recursive: true });
     let root = Tree.empty<StoredRecord>();
     const expiries = new Map<string, number>();
@@ -73,6 +74,21 @@ export function lmdbStore(options: LmdbStoreOptions): OpenStore {
     });
     return new LmdbStore(options, meta, root, expiries);
   };
+}
+
+let isListening = false;
+
+/**
+ * After a commit that failed (a full disk), lmdb rejects a promise of its own that nobody can get hold of. The writers have
+ * been told; without this the process would end. Every other unhandled rejection ends it as before.
+ */
+function ignoreReportedFailures(): void {
+  if (isListening) return;
+  isListening = true;
+  process.on("unhandledRejection", (reason) => {
+    const isReported = typeof reason === "object" && reason !== null && "commitError" in reason;
+    if (!isReported) throw reason;
+  });
 }
 
 class LmdbStore implements Store {
