@@ -1,4 +1,5 @@
 export * from "./cgroups.ts";
+export * from "./inodes.ts";
 export * from "./mounts.ts";
 export * from "./namespaces.ts";
 export * from "./nftables.ts";

@@ -1,0 +1,62 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { TsukubeError } from "@tsukube/foundation";
+import type { OciRuntime } from "./runtime.ts";
+
+export interface ConmonOptions {
+  readonly id: string;
+  readonly bundle: string;
+  readonly exitFolder: string;
+  readonly logPath: string;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  /** Standard input survives the client that attached to it. */
+  readonly leaveStdinOpen: boolean;
+}
+
+/**
+ * Creates a container under conmon, which holds its streams, writes its log in the CRI's format and notes its exit, whatever
+ * becomes of us. @returns the pid of the container's first process. @throws {TsukubeError} `create-failed` with the runtime's words.
+ */
+export async function createUnderConmon(runtime: OciRuntime, options: ConmonOptions): Promise<number> {
+  const { id, bundle } = options;
+  const args = ["-c", id, "-u", id, "-n", id, "-r", runtime.path, "-b", bundle, "-l", `k8s-file:${options.logPath}`];
+  for (const arg of runtime.globalArgs) args.push("--runtime-arg", arg);
+  args.push("-p", `${bundle}/pidfile`, "-P", `${bundle}/conmon.pid`, "--exit-dir", options.exitFolder);
+  args.push("--persist-dir", `${bundle}/persist`, "--full-attach", "--no-new-keyring", "--log-level", "error");
+  if (options.terminal) args.push("-t");
+  if (options.stdin) args.push("-i");
+  if (options.leaveStdinOpen) args.push("--leave-stdin-open");
+  const stderr = openSync(`${bundle}/conmon.log`, "a", 0o600);
+  const child = spawn("conmon", args, {
+    stdio: ["ignore", "ignore", stderr, "pipe"],
+    detached: true,
+    env: { PATH: process.env["PATH"], _OCI_SYNCPIPE: "3" },
+  });
+  closeSync(stderr);
+  const failed = new Promise<never>((_, reject) => child.once("error", reject));
+  failed.catch(() => {}); // read through the race below
+  const pipe = child.stdio[3] as Readable;
+  try {
+    const { pid, message } = await Promise.race([firstMessage(pipe), failed]);
+    if (pid > 0) return pid;
+    throw new TsukubeError(
+      "create-failed",
+      `Cannot create container "${id}": ${message ?? "conmon ended without a word"}`,
+    );
+  } finally {
+    pipe.destroy();
+  }
+}
+
+/** conmon answers with one JSON object a line: {"pid":N}, or {"pid":-1,"message":…}. */
+async function firstMessage(pipe: Readable): Promise<{ readonly pid: number; readonly message?: string }> {
+  let text = "";
+  for await (const chunk of pipe) {
+    text += String(chunk);
+    const end = text.indexOf("\n");
+    if (end !== -1) return JSON.parse(text.slice(0, end)) as { pid: number; message?: string };
+  }
+  return { pid: -1 };
+}

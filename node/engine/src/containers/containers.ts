@@ -1,0 +1,376 @@
+import { existsSync, readFileSync, statSync, watch } from "node:fs";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import type { Clock, Logger } from "@tsukube/foundation";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
+import { type Cgroups, type Mounts, signals } from "@tsukube/kernel";
+import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-contracts/cri";
+import type { ImageRecord } from "../images/image-store.ts";
+import type { Snapshotter } from "../images/snapshotter.ts";
+import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
+import { boundingCapabilities } from "./capabilities.ts";
+import { createUnderConmon } from "./conmon.ts";
+import type { OciRuntime } from "./runtime.ts";
+import { processOf, resourcesOf, type SpecInput, specOf } from "./spec.ts";
+import { resolveUser } from "./users.ts";
+
+/** A container as it stands on disk. The configuration is kept without its environment, which may hold secrets. */
+export interface ContainerRecord {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly config: ContainerConfig;
+  readonly imageId: string;
+  readonly logPath: string;
+  readonly cgroupPath: string;
+  readonly stopSignal: string;
+  readonly createdAt: number;
+  readonly pid?: number;
+  readonly startTime?: string;
+  readonly startedAt?: number;
+  readonly exit?: { readonly code: number; readonly reason: string; readonly message: string; readonly at: number };
+}
+
+export type ContainerEventKind = "CREATED" | "STARTED" | "STOPPED" | "DELETED";
+
+interface Deps {
+  readonly records: string;
+  readonly runtimeFolder: string;
+  readonly runtime: OciRuntime;
+  readonly snapshotter: Snapshotter;
+  readonly mounts: Mounts;
+  readonly cgroups: Cgroups;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly cgroupParent: string;
+  readonly onEvent: (kind: ContainerEventKind, container: ContainerRecord) => void;
+}
+
+/** How often processes are looked at, for the case that conmon was killed and can note no exit. */
+const LIVENESS_MS = 2000;
+
+/** Containers under conmon. What happens to them is noted on disk by conmon, whether we live or not. */
+export class Containers {
+  readonly #deps: Deps;
+  readonly #records = new Map<string, ContainerRecord>();
+  readonly #exits: string;
+  readonly #waiters = new Map<string, (() => void)[]>();
+  #stops: (() => void)[] = [];
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+    this.#exits = `${deps.runtimeFolder}/exits`;
+  }
+
+  /** Adopts what runs: records, conmon's exit files and live processes by pid and start time. */
+  async load(): Promise<void> {
+    await mkdir(this.#deps.records, { recursive: true });
+    await mkdir(this.#exits, { recursive: true });
+    for (const id of await readdir(this.#deps.records)) {
+      const record = id.startsWith(".") ? undefined : await readRecord<ContainerRecord>(`${this.#deps.records}/${id}`);
+      if (record !== undefined) this.#records.set(id, record);
+    }
+    const watcher = watch(this.#exits, (_, name) => void this.#observe(name ?? ""));
+    this.#stops.push(() => watcher.close());
+    this.#stops.push(this.#deps.clock.every(LIVENESS_MS, () => void this.#observeAll(), { background: true }));
+    await this.#observeAll();
+  }
+
+  close(): void {
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  get all(): readonly ContainerRecord[] {
+    return [...this.#records.values()];
+  }
+
+  get(id: string): ContainerRecord {
+    const record = this.find(id);
+    if (record === undefined) throw new TsukubeError("not-found", `Cannot find container "${id}": no such container`);
+    return record;
+  }
+
+  find(id: string): ContainerRecord | undefined {
+    return this.#records.get(id) ?? this.all.find((record) => id.length >= 8 && record.id.startsWith(id));
+  }
+
+  async create(
+    id: string,
+    config: ContainerConfig,
+    sandbox: SandboxRecord,
+    image: ImageRecord,
+  ): Promise<ContainerRecord> {
+    const bundle = this.#bundle(id);
+    const logPath = join(sandbox.config.logDirectory ?? "", config.logPath || `${id}.log`);
+    const { envs: _, ...kept } = config;
+    const record: ContainerRecord = {
+      id,
+      sandboxId: sandbox.id,
+      config: kept,
+      imageId: image.id,
+      logPath: logPath.startsWith("/") ? logPath : `${bundle}/log`,
+      cgroupPath: `${sandbox.config.linux?.cgroupParent || this.#deps.cgroupParent}/${id}`,
+      stopSignal: stopSignalOf(config, image),
+      createdAt: this.#deps.clock.now(),
+    };
+    await this.#put(record);
+    try {
+      const rootfs = `${bundle}/rootfs`;
+      await mkdir(rootfs, { recursive: true });
+      await mkdir(`${bundle}/persist`, { recursive: true });
+      await mkdir(dirname(record.logPath), { recursive: true });
+      await this.#deps.snapshotter.mount(id, image.chain, rootfs);
+      const input = await this.#specInput(record, config, sandbox, image, rootfs);
+      await writeFile(`${bundle}/config.json`, JSON.stringify(specOf(input)), { mode: 0o600 });
+      await writeFile(`${bundle}/process.json`, JSON.stringify(processOf(input)), { mode: 0o600 });
+      const pid = await createUnderConmon(this.#deps.runtime, {
+        id,
+        bundle,
+        exitFolder: this.#exits,
+        logPath: record.logPath,
+        terminal: config.tty === true,
+        stdin: config.stdin === true,
+        leaveStdinOpen: config.stdin === true && config.stdinOnce !== true,
+      });
+      const created = { ...record, pid, startTime: startTimeOf(pid) ?? "" };
+      await this.#put(created);
+      this.#deps.onEvent("CREATED", created);
+      return created;
+    } catch (error) {
+      await this.#clean(record).catch(() => {});
+      await this.#forget(id);
+      throw error;
+    }
+  }
+
+  async start(id: string): Promise<void> {
+    const record = this.get(id);
+    if (record.startedAt !== undefined || record.exit !== undefined) {
+      throw new TsukubeError(
+        "wrong-state",
+        `Cannot start container "${id}": it was started before, expected a created one`,
+      );
+    }
+    try {
+      await this.#deps.runtime.start(record.id);
+    } catch (error) {
+      const at = this.#deps.clock.now();
+      await this.#put({
+        ...record,
+        startedAt: at,
+        exit: { code: 128, reason: "StartError", message: messageOf(error), at },
+      });
+      throw error;
+    }
+    const started = { ...this.get(record.id), startedAt: this.#deps.clock.now() };
+    await this.#put(started);
+    this.#deps.onEvent("STARTED", started);
+    await this.#observe(record.id); // it may have ended before its start was noted
+  }
+
+  /** Signal, grace, SIGKILL; resolves when the container has ended. */
+  async stop(id: string, graceMs: number): Promise<void> {
+    const record = this.find(id);
+    if (record === undefined || record.exit !== undefined) return;
+    await this.#observe(record.id);
+    const ended = this.#ended(record.id);
+    if (graceMs > 0 && record.startedAt !== undefined) {
+      this.#signal(record, record.stopSignal);
+      const cancelled = new AbortController();
+      await Promise.race([ended, this.#deps.clock.sleep(graceMs, cancelled.signal).catch(() => {})]);
+      cancelled.abort();
+    }
+    this.#signal(record, "SIGKILL");
+    const poll = this.#deps.clock.every(250, () => void this.#observe(record.id));
+    await ended;
+    poll();
+  }
+
+  async remove(id: string): Promise<void> {
+    const record = this.find(id);
+    if (record === undefined) return;
+    await this.stop(record.id, 0);
+    await this.#clean(record);
+    await this.#forget(record.id);
+    this.#deps.onEvent("DELETED", record);
+  }
+
+  async execSync(
+    id: string,
+    command: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ stdout: Buffer; stderr: Buffer; exitCode: number }> {
+    const record = this.get(id);
+    const bundle = this.#bundle(record.id);
+    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as object;
+    const name = `${bundle}/exec-${process.hrtime.bigint()}`;
+    await writeFile(name, JSON.stringify({ ...base, args: command, terminal: false }), { mode: 0o600 });
+    try {
+      const child = this.#deps.runtime.exec(record.id, name, `${name}.pid`, false, ["ignore", "pipe", "pipe"]);
+      let late = false;
+      const cancel =
+        timeoutMs <= 0
+          ? () => {}
+          : this.#deps.clock.after(timeoutMs, () => {
+              late = true;
+              const pid = Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
+              if (pid > 1) kill(pid, "SIGKILL");
+              child.kill("SIGKILL");
+            });
+      const exited = new Promise<number>((resolve, reject) => {
+        child.once("error", reject);
+        child.once("exit", (code) => resolve(code ?? 137));
+      });
+      const [stdout, stderr, exitCode] = await Promise.all([buffer(child.stdout!), buffer(child.stderr!), exited]);
+      cancel();
+      if (late)
+        throw new TsukubeError(
+          "timeout",
+          `Cannot finish command in container "${record.id}": not done in ${timeoutMs} ms`,
+        );
+      return { stdout, stderr, exitCode };
+    } finally {
+      await rm(name, { force: true });
+      await rm(`${name}.pid`, { force: true });
+    }
+  }
+
+  async update(id: string, resources: LinuxContainerResources): Promise<void> {
+    const record = this.get(id);
+    await this.#deps.runtime.update(record.id, resourcesOf(resources));
+    const linux = { ...record.config.linux, resources: { ...record.config.linux?.resources, ...resources } };
+    await this.#put({ ...record, config: { ...record.config, linux } });
+  }
+
+  /** Makes conmon open the log anew after its file was renamed (conmon(8), the control fifo: "2 0 0"). */
+  async reopenLog(id: string): Promise<void> {
+    await writeFile(`${this.#bundle(this.get(id).id)}/ctl`, "2 0 0\n", { flag: "a" });
+  }
+
+  #bundle(id: string): string {
+    return `${this.#deps.runtimeFolder}/bundles/${id}`;
+  }
+
+  #ended(id: string): Promise<void> {
+    if (this.#records.get(id)?.exit !== undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.set(id, [...(this.#waiters.get(id) ?? []), resolve]));
+  }
+
+  #signal(record: ContainerRecord, signal: string): void {
+    if (record.pid !== undefined && isAlive(record.pid, record.startTime)) kill(record.pid, signal);
+  }
+
+  async #observeAll(): Promise<void> {
+    for (const { id, exit } of this.all) if (exit === undefined) await this.#observe(id);
+  }
+
+  /** Notes the exit of a container if it has ended. */
+  async #observe(id: string): Promise<void> {
+    const record = this.#records.get(id);
+    if (record === undefined || record.exit !== undefined) return;
+    const file = `${this.#exits}/${id}`;
+    const noted = existsSync(file);
+    if (!noted && (record.pid === undefined ? existsSync(this.#bundle(id)) : isAlive(record.pid, record.startTime)))
+      return;
+    const code = noted ? Number(readFileSync(file, "utf8")) : 255;
+    const conmon = `${this.#bundle(id)}/conmon.pid`;
+    if (!noted && existsSync(conmon) && isAlive(Number(readFileSync(conmon, "utf8")))) return; // it is about to write the exit
+    const killed =
+      existsSync(`${this.#bundle(id)}/persist/oom`) ||
+      (code === 137 && (await this.#deps.cgroups.oomKills(record.cgroupPath)) > 0);
+    const reason = killed ? "OOMKilled" : code === 0 ? "Completed" : "Error";
+    const message = noted ? "" : "The container ended unobserved: the machine restarted, or its monitor was killed";
+    const latest = this.#records.get(id);
+    if (latest === undefined || latest.exit !== undefined) return;
+    const exited = {
+      ...latest,
+      exit: { code, reason, message, at: noted ? statSync(file).mtimeMs : this.#deps.clock.now() },
+    };
+    this.#records.set(id, exited);
+    await this.#put(exited).catch((error: unknown) =>
+      this.#deps.logger.error("cannot note a container's exit", { id, error: messageOf(error) }),
+    );
+    for (const resolve of this.#waiters.get(id) ?? []) resolve();
+    this.#waiters.delete(id);
+    this.#deps.onEvent("STOPPED", exited);
+  }
+
+  async #clean(record: ContainerRecord): Promise<void> {
+    const bundle = this.#bundle(record.id);
+    await this.#deps.runtime.delete(record.id);
+    for (const point of this.#deps.mounts.below(bundle)) this.#deps.mounts.unmount(point);
+    await this.#deps.cgroups.remove(record.cgroupPath).catch(() => {});
+    await rm(bundle, { recursive: true, force: true });
+    await rm(`${this.#exits}/${record.id}`, { force: true });
+    await this.#deps.snapshotter.remove(record.id);
+  }
+
+  async #specInput(
+    record: ContainerRecord,
+    config: ContainerConfig,
+    sandbox: SandboxRecord,
+    image: ImageRecord,
+    rootfs: string,
+  ): Promise<SpecInput> {
+    const security = config.linux?.securityContext ?? undefined;
+    const text = (name: string): Promise<string> => readFile(`${rootfs}/etc/${name}`, "utf8").catch(() => "");
+    const wanted = security?.runAsUser?.value ?? (security?.runAsUsername || image.config.User || "0");
+    const group = security?.runAsGroup?.value;
+    const extra = (security?.supplementalGroups ?? []).map(Number);
+    const user = resolveUser(
+      group === undefined ? String(wanted) : `${String(wanted).split(":")[0]}:${group}`,
+      await text("passwd"),
+      await text("group"),
+      extra,
+    );
+    const bounding = boundingCapabilities();
+    const target =
+      security?.namespaceOptions?.pid === "TARGET" ? this.get(security.namespaceOptions.targetId ?? "").pid : undefined;
+    if (security?.namespaceOptions?.pid === "POD")
+      throw new TsukubeError(
+        "unsupported",
+        "Cannot share a process namespace in a pod: not supported yet, expected a pid namespace of its own",
+      );
+    return {
+      id: record.id,
+      config,
+      sandbox,
+      image: image.config,
+      rootfs,
+      user,
+      cgroupPath: record.cgroupPath,
+      bounding,
+      ownOomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
+      canLowerOomScore: bounding.has("CAP_SYS_RESOURCE"),
+      ...(target === undefined ? {} : { pidNamespace: `/proc/${target}/ns/pid` }),
+    };
+  }
+
+  async #put(record: ContainerRecord): Promise<void> {
+    const known = this.#records.get(record.id);
+    const merged = known?.exit !== undefined && record.exit === undefined ? { ...record, exit: known.exit } : record;
+    this.#records.set(record.id, merged);
+    await writeRecord(`${this.#deps.records}/${record.id}`, merged);
+  }
+
+  async #forget(id: string): Promise<void> {
+    this.#records.delete(id);
+    await rm(`${this.#deps.records}/${id}`, { force: true });
+  }
+}
+
+function stopSignalOf(config: ContainerConfig, image: ImageRecord): string {
+  const asked = config.stopSignal ?? "SIGNAL_RUNTIME_DEFAULT";
+  if (asked !== "SIGNAL_RUNTIME_DEFAULT") return asked.slice("SIGNAL_".length);
+  const named = image.config.StopSignal ?? "SIGTERM";
+  return named.startsWith("SIG") || /^\d+$/.test(named) ? named : `SIG${named}`;
+}
+
+function kill(pid: number, signal: string): void {
+  try {
+    process.kill(pid, signals[signal] ?? (Number(signal) || 15));
+  } catch {
+    // it ended meanwhile
+  }
+}

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { TsukubeError } from "@tsukube/foundation";
+import { type RunResult, run } from "@tsukube/host";
+
+/**
+ * crun refuses hybrid cgroups; hidden from it, it uses version 1. Private, never slave: mounts made in Bidirectional volumes
+ * must reach the host.
+ */
+const HYBRID_WRAPPER = `#!/bin/sh
+exec unshare -m --propagation unchanged sh -c 'mount --make-private /sys/fs/cgroup; mount --make-private /sys/fs/cgroup/unified; umount /sys/fs/cgroup/unified; exec crun "$@"' crun "$@"
+`;
+
+/** An OCI runtime: crun, or runc. */
+export class OciRuntime {
+  /** What conmon is told to run. */
+  readonly path: string;
+  readonly #root: string;
+
+  private constructor(path: string, root: string) {
+    this.path = path;
+    this.#root = root;
+  }
+
+  static async open(name: "crun" | "runc", folder: string): Promise<OciRuntime> {
+    const root = `${folder}/oci`;
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    const hybrid = name === "crun" && existsSync("/sys/fs/cgroup/unified");
+    if (!hybrid) return new OciRuntime(await find(name), root);
+    const path = `${folder}/crun-hybrid`;
+    await writeFile(path, HYBRID_WRAPPER, { mode: 0o755 });
+    return new OciRuntime(path, root);
+  }
+
+  get globalArgs(): readonly string[] {
+    return ["--root", this.#root];
+  }
+
+  run(args: readonly string[], accept?: readonly number[]): Promise<RunResult> {
+    return run(this.path, [...this.globalArgs, ...args], accept === undefined ? {} : { accept });
+  }
+
+  start(id: string): Promise<RunResult> {
+    return this.run(["start", id]);
+  }
+
+  /** Removes the runtime's state and the container's cgroup; does nothing when they are gone. */
+  async delete(id: string): Promise<void> {
+    await this.run(["delete", "--force", id], [0, 1]);
+  }
+
+  /** Runs a process in a container; its standard streams are those given. The exit code is the process's own. */
+  exec(
+    id: string,
+    processFile: string,
+    pidFile: string,
+    terminal: boolean,
+    stdio: readonly ("pipe" | "ignore" | number)[],
+  ): ChildProcess {
+    const flags = terminal ? ["--tty"] : [];
+    const args = [...this.globalArgs, "exec", ...flags, "--process", processFile, "--pid-file", pidFile, id];
+    return spawn(this.path, args, { stdio: [...stdio] });
+  }
+
+  async update(id: string, resources: object): Promise<void> {
+    await run(this.path, [...this.globalArgs, "update", "--resources", "-", id], { input: JSON.stringify(resources) });
+  }
+}
+
+async function find(name: string): Promise<string> {
+  const path = ["/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin"]
+    .map((folder) => `${folder}/${name}`)
+    .find((file) => existsSync(file));
+  if (path === undefined)
+    throw new TsukubeError(
+      "not-found",
+      `Cannot find OCI runtime "${name}": not installed, expected the package ${name}`,
+    );
+  return path;
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from "node:fs";
+import { arch, release } from "node:os";
+import type { SecurityProfile } from "@tsukube/node-contracts/cri";
+
+interface Condition {
+  readonly arches?: readonly string[];
+  readonly caps?: readonly string[];
+  readonly minKernel?: string;
+}
+interface Rule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  readonly args?: readonly object[];
+  readonly includes?: Condition;
+  readonly excludes?: Condition;
+}
+interface Facts {
+  readonly archMap: readonly (readonly string[])[];
+  readonly docker: {
+    readonly defaultAction: string;
+    readonly defaultErrnoRet: number;
+    readonly rules: readonly Rule[];
+  };
+}
+
+let loaded: Facts | undefined;
+
+/** The seccomp section for a profile; undefined when the container runs without one. */
+export function seccompOf(profile: SecurityProfile | undefined, capabilities: readonly string[]): object | undefined {
+  if (profile === undefined || profile.profileType === "Unconfined") return undefined;
+  if (profile.profileType === "Localhost")
+    return JSON.parse(readFileSync(profile.localhostRef ?? "", "utf8")) as object;
+  loaded ??= JSON.parse(readFileSync(new URL("../../facts/seccomp.json", import.meta.url), "utf8")) as Facts;
+  const machine = arch() === "arm64" ? "arm64" : "amd64";
+  const architectures = loaded.archMap.find(
+    ([first]) => first === (machine === "arm64" ? "SCMP_ARCH_AARCH64" : "SCMP_ARCH_X86_64"),
+  );
+  const { defaultAction, defaultErrnoRet, rules } = loaded.docker;
+  const syscalls = rules
+    .filter(
+      (rule) =>
+        holds(rule.includes, capabilities, machine, true) && !holds(rule.excludes, capabilities, machine, false),
+    )
+    .map(({ includes: _, excludes: __, ...rule }) => rule);
+  return { defaultAction, defaultErrnoRet, architectures, syscalls };
+}
+
+/** Includes demand every condition given; excludes apply when any does. */
+function holds(
+  condition: Condition | undefined,
+  capabilities: readonly string[],
+  machine: string,
+  every: boolean,
+): boolean {
+  if (condition === undefined) return every;
+  const results: boolean[] = [];
+  if (condition.arches !== undefined) results.push(condition.arches.includes(machine));
+  if (condition.caps !== undefined) results.push(condition.caps.every((name) => capabilities.includes(name)));
+  if (condition.minKernel !== undefined)
+    results.push(Number.parseFloat(release()) >= Number.parseFloat(condition.minKernel));
+  return every ? results.every(Boolean) : results.some(Boolean);
+}

@@ -1,0 +1,182 @@
+import { readFileSync } from "node:fs";
+import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-contracts/cri";
+import type { ImageConfig } from "../images/image-store.ts";
+import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
+import { capabilitiesOf } from "./capabilities.ts";
+import { seccompOf } from "./seccomp.ts";
+import type { ResolvedUser } from "./users.ts";
+
+export interface SpecInput {
+  readonly id: string;
+  readonly config: ContainerConfig;
+  readonly sandbox: SandboxRecord;
+  readonly image: ImageConfig;
+  readonly rootfs: string;
+  readonly user: ResolvedUser;
+  readonly cgroupPath: string;
+  /** Capabilities that the host lets us give. */
+  readonly bounding: ReadonlySet<string>;
+  /** Of this process: without CAP_SYS_RESOURCE a container's cannot be lower. */
+  readonly ownOomScoreAdj: number;
+  readonly canLowerOomScore: boolean;
+  /** Pid namespace to join: of the sandbox, or of the target container. */
+  readonly pidNamespace?: string;
+}
+
+interface DefaultMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+interface Defaults {
+  readonly mounts: {
+    readonly cri: readonly DefaultMount[];
+    readonly criPropagation: Readonly<Record<string, readonly string[]>>;
+  };
+}
+
+let loaded: Defaults | undefined;
+function defaults(): Defaults {
+  loaded ??= JSON.parse(
+    readFileSync(new URL("../../facts/container-defaults.json", import.meta.url), "utf8"),
+  ) as Defaults;
+  return loaded;
+}
+
+/** The OCI runtime configuration of a container (OCI runtime spec, config.md). Pure but for the facts that it reads once. */
+export function specOf(input: SpecInput): object {
+  const { config, sandbox } = input;
+  const security = config.linux?.securityContext ?? undefined;
+  const privileged = security?.privileged === true;
+  const seccomp = privileged
+    ? undefined
+    : seccompOf(security?.seccomp ?? undefined, capabilitiesOf(security, input.bounding).bounding);
+  return {
+    ociVersion: "1.0.2",
+    process: processOf(input),
+    root: { path: input.rootfs, readonly: security?.readonlyRootfs === true },
+    ...(sandbox.namespaces.uts === undefined ? {} : { hostname: sandbox.hostname }),
+    mounts: mountsOf(input, privileged),
+    annotations: { ...config.annotations },
+    linux: {
+      cgroupsPath: input.cgroupPath,
+      namespaces: namespacesOf(input),
+      resources: {
+        ...resourcesOf(config.linux?.resources ?? undefined),
+        devices: [
+          privileged ? { allow: true, access: "rwm" } : { allow: false, access: "rwm" },
+          ...deviceRules(config),
+        ],
+      },
+      ...(privileged ? {} : { maskedPaths: security?.maskedPaths ?? [], readonlyPaths: security?.readonlyPaths ?? [] }),
+      ...(seccomp === undefined ? {} : { seccomp }),
+    },
+  };
+}
+
+/** The `process` of the configuration; exec replaces its arguments. */
+export function processOf(input: SpecInput): Record<string, unknown> {
+  const { config, image, user } = input;
+  const security = config.linux?.securityContext ?? undefined;
+  const wanted = Number(config.linux?.resources?.oomScoreAdj ?? 0);
+  return {
+    terminal: config.tty === true,
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.groups },
+    args: argsOf(config, image),
+    env: envOf(input),
+    cwd: config.workingDir || image.WorkingDir || "/",
+    capabilities: capabilitiesOf(security, input.bounding),
+    noNewPrivileges: security?.noNewPrivs === true,
+    oomScoreAdj: input.canLowerOomScore ? wanted : Math.max(wanted, input.ownOomScoreAdj),
+  };
+}
+
+/** The pod's command replaces the entrypoint and its arguments; args alone replace only the image's arguments. */
+export function argsOf(config: ContainerConfig, image: ImageConfig): readonly string[] {
+  const command = config.command ?? [];
+  const args = config.args ?? [];
+  if (command.length > 0) return [...command, ...args];
+  return [...(image.Entrypoint ?? []), ...(args.length > 0 ? args : (image.Cmd ?? []))];
+}
+
+function envOf({ config, image, sandbox, user }: SpecInput): readonly string[] {
+  const env = new Map([
+    ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    ["HOSTNAME", sandbox.hostname],
+    ["HOME", user.home],
+  ]);
+  if (config.tty === true) env.set("TERM", "xterm");
+  for (const entry of image.Env ?? []) env.set(entry.split("=", 1)[0] as string, entry.slice(entry.indexOf("=") + 1));
+  for (const { key, value } of config.envs ?? []) env.set(key ?? "", Buffer.from(value ?? []).toString("utf8"));
+  return [...env].map(([key, value]) => `${key}=${value}`);
+}
+
+function namespacesOf({ sandbox, pidNamespace, config }: SpecInput): readonly object[] {
+  const pid = config.linux?.securityContext?.namespaceOptions?.pid ?? "CONTAINER";
+  const out: object[] = [{ type: "mount" }];
+  if (pid !== "NODE") out.push(pidNamespace === undefined ? { type: "pid" } : { type: "pid", path: pidNamespace });
+  const { net, ipc, uts } = sandbox.namespaces;
+  if (net !== undefined) out.push({ type: "network", path: net });
+  if (ipc !== undefined) out.push({ type: "ipc", path: ipc });
+  if (uts !== undefined) out.push({ type: "uts", path: uts });
+  return out;
+}
+
+function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly DefaultMount[] {
+  const facts = defaults().mounts;
+  const writable = (options: readonly string[]): readonly string[] =>
+    privileged ? options.map((option) => (option === "ro" ? "rw" : option)) : options;
+  const mounts: DefaultMount[] = facts.cri.map((mount) =>
+    mount.destination.startsWith("/sys") ? { ...mount, options: writable(mount.options) } : { ...mount },
+  );
+  const bind = (source: string, destination: string, options: readonly string[]): void => {
+    mounts.push({ destination, type: "bind", source, options });
+  };
+  bind(sandbox.shm, "/dev/shm", ["rbind", "rprivate", "rw"]);
+  for (const name of ["resolv.conf", "hostname", "hosts"])
+    bind(`${sandbox.files}/${name}`, `/etc/${name}`, [
+      "rbind",
+      "rprivate",
+      config.linux?.securityContext?.readonlyRootfs === true ? "ro" : "rw",
+    ]);
+  const own = (config.mounts ?? []).map((mount) => ({
+    destination: mount.containerPath ?? "",
+    type: "bind",
+    source: mount.hostPath ?? "",
+    options: [
+      ...(facts.criPropagation[mount.propagation ?? "PROPAGATION_PRIVATE"] ?? ["rbind", "rprivate"]),
+      mount.readonly === true ? "ro" : "rw",
+      ...(mount.mountOptions ?? []),
+    ],
+  }));
+  const taken = new Set(own.map((mount) => mount.destination.replace(/\/+$/, "")));
+  const kept = mounts.filter((mount) => !taken.has(mount.destination));
+  const depth = (mount: DefaultMount): number => mount.destination.split("/").filter((part) => part !== "").length;
+  return [...kept, ...own].sort((a, b) => depth(a) - depth(b));
+}
+
+function deviceRules(config: ContainerConfig): readonly object[] {
+  return (config.devices ?? []).map((device) => ({
+    allow: true,
+    access: device.permissions || "rwm",
+    path: device.hostPath,
+  }));
+}
+
+/** `linux.resources`; only what is asked for, because runtimes refuse what the host lacks. */
+export function resourcesOf(resources: LinuxContainerResources | undefined): Record<string, unknown> {
+  const value = (field: number | string | undefined): number => Number(field ?? 0);
+  const memory = { limit: value(resources?.memoryLimitInBytes), swap: value(resources?.memorySwapLimitInBytes) };
+  const cpu = {
+    shares: value(resources?.cpuShares),
+    quota: value(resources?.cpuQuota),
+    period: value(resources?.cpuPeriod),
+    cpus: resources?.cpusetCpus ?? "",
+    mems: resources?.cpusetMems ?? "",
+  };
+  const given = (group: object): object =>
+    Object.fromEntries(Object.entries(group).filter(([, field]) => field !== 0 && field !== ""));
+  return { memory: given(memory.swap > 0 ? memory : { limit: memory.limit }), cpu: given(cpu) };
+}

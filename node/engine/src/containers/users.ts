@@ -1,0 +1,40 @@
+import { TsukubeError } from "@tsukube/foundation";
+
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly home: string;
+}
+
+/** Resolves "user", "uid", "user:group" or "uid:gid" against an image's passwd and group files. @throws {TsukubeError} `no-such-user`. */
+export function resolveUser(
+  wanted: string,
+  passwd: string,
+  group: string,
+  extraGroups: readonly number[] = [],
+): ResolvedUser {
+  const [user = "", groupName] = wanted.split(":", 2);
+  const users = passwd.split("\n").map((line) => line.split(":"));
+  const groups = group.split("\n").map((line) => line.split(":"));
+  const numeric = /^\d+$/.test(user);
+  const entry = users.find((fields) => (numeric ? fields[2] === user : fields[0] === (user || "root")));
+  if (entry === undefined && !numeric && user !== "" && user !== "root") {
+    throw new TsukubeError("no-such-user", `Cannot run as user "${user}": not in the image's /etc/passwd`);
+  }
+  const uid = Number(entry?.[2] ?? (numeric ? user : 0));
+  const gid = groupName === undefined ? Number(entry?.[3] ?? 0) : groupId(groupName, groups);
+  const member = groups.filter(
+    (fields) => entry !== undefined && (fields[3] ?? "").split(",").includes(entry[0] ?? ""),
+  );
+  const all = new Set([...member.map((fields) => Number(fields[2])), ...extraGroups]);
+  return { uid, gid, groups: [...all], home: entry?.[5] || "/" };
+}
+
+function groupId(name: string, groups: readonly (readonly string[])[]): number {
+  if (/^\d+$/.test(name)) return Number(name);
+  const entry = groups.find((fields) => fields[0] === name);
+  if (entry === undefined)
+    throw new TsukubeError("no-such-user", `Cannot run as group "${name}": not in the image's /etc/group`);
+  return Number(entry[2]);
+}

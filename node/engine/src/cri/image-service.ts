@@ -1,0 +1,86 @@
+import { statfsSync } from "node:fs";
+import { type GrpcHandlers, grpcError } from "@tsukube/host/grpc";
+import type { Image, ImageService } from "@tsukube/node-contracts/cri";
+import type { ImageRecord, ImageStore } from "../images/image-store.ts";
+import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
+import type { SystemImages } from "../images/system-images.ts";
+
+interface Deps {
+  readonly images: ImageStore;
+  readonly systemImages: SystemImages;
+  readonly stateDirectory: string;
+  readonly now: () => number;
+  /** Ids of images that containers use. */
+  readonly inUse: () => ReadonlySet<string>;
+}
+
+/** An image of this machine; built-in ones are made when they are first asked for. */
+export async function findImage(
+  deps: Pick<Deps, "images" | "systemImages">,
+  name: string,
+): Promise<ImageRecord | undefined> {
+  const known = deps.images.find(name);
+  if (known !== undefined || !name.startsWith("tsukube.local/")) return known;
+  const { repository, tag = "latest" } = parseReference(name);
+  return deps.systemImages.ensure(`${repository}:${tag}`).catch(() => undefined);
+}
+
+/** CRI's ImageService. */
+export function imageService(deps: Deps): GrpcHandlers<ImageService> {
+  return {
+    async ListImages({ filter }) {
+      const wanted = filter?.image?.image ?? "";
+      if (wanted === "") return { images: deps.images.all.map(imageOf) };
+      const found = await findImage(deps, wanted);
+      return { images: found === undefined ? [] : [imageOf(found)] };
+    },
+    async ImageStatus({ image }) {
+      const found = await findImage(deps, image?.image ?? "");
+      return found === undefined ? {} : { image: imageOf(found) };
+    },
+    async PullImage({ image }) {
+      const reference = parseReference(image?.image ?? "");
+      if (!isBuiltIn(reference)) {
+        throw grpcError(
+          "UNIMPLEMENTED",
+          `Cannot pull image "${formatReference(reference)}": pulling from registries is not supported yet, expected an image of tsukube.local`,
+        );
+      }
+      return { imageRef: (await deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`)).id };
+    },
+    async RemoveImage({ image }) {
+      const found = deps.images.find(image?.image ?? "");
+      if (found === undefined) return {};
+      if (deps.inUse().has(found.id))
+        throw grpcError("FAILED_PRECONDITION", `Cannot remove image "${found.id}": a container uses it`);
+      await deps.images.remove(found.id);
+      return {};
+    },
+    async ImageFsInfo() {
+      const { blocks, bfree, bsize, files, ffree } = statfsSync(deps.stateDirectory);
+      const usage = {
+        timestamp: nanoseconds(deps.now()),
+        fsId: { mountpoint: deps.stateDirectory },
+        usedBytes: { value: (blocks - bfree) * bsize },
+        inodesUsed: { value: files - ffree },
+      };
+      return { imageFilesystems: [usage], containerFilesystems: [usage] };
+    },
+  };
+}
+
+export function nanoseconds(ms: number): string {
+  return String(BigInt(Math.floor(ms * 1000)) * 1000n);
+}
+
+function imageOf(record: ImageRecord): Image {
+  const user = (record.config.User ?? "").split(":")[0] ?? "";
+  return {
+    id: record.id,
+    repoTags: record.names,
+    repoDigests: record.digests,
+    size: record.sizeBytes,
+    pinned: record.pinned,
+    ...(/^\d+$/.test(user) ? { uid: { value: user } } : { username: user }),
+  };
+}

@@ -1,0 +1,231 @@
+import { messageOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { type GrpcHandlers, grpcError } from "@tsukube/host/grpc";
+import type { Cgroups } from "@tsukube/kernel";
+import type { PodNetwork } from "@tsukube/node-contracts";
+import type {
+  ContainerEventResponse,
+  ContainerState,
+  ContainerStats,
+  ContainerStatus,
+  PodSandboxStatus,
+  RuntimeService,
+} from "@tsukube/node-contracts/cri";
+import type { ContainerRecord, Containers } from "../containers/containers.ts";
+import type { ImageRecord, ImageStore } from "../images/image-store.ts";
+import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
+import type { Sandboxes } from "../sandboxes/sandboxes.ts";
+import { nanoseconds } from "./image-service.ts";
+
+interface Deps {
+  readonly containers: Containers;
+  readonly sandboxes: Sandboxes;
+  readonly images: ImageStore;
+  readonly findImage: (name: string) => Promise<ImageRecord | undefined>;
+  readonly network: PodNetwork;
+  readonly cgroups: Cgroups;
+  readonly random: Random;
+  readonly now: () => number;
+  readonly events: (signal: AbortSignal) => AsyncIterable<ContainerEventResponse>;
+}
+
+type Labels = Readonly<Record<string, string>>;
+const selects = (wanted: Labels | undefined, labels: Labels | undefined): boolean =>
+  Object.entries(wanted ?? {}).every(([key, value]) => labels?.[key] === value);
+
+/** CRI's RuntimeService. What is absent answers UNIMPLEMENTED. */
+export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
+  const { containers, sandboxes } = deps;
+  const newId = (): string => Buffer.from(deps.random.bytes(32)).toString("hex");
+  const inSandbox = (id: string): readonly ContainerRecord[] =>
+    containers.all.filter((container) => container.sandboxId === id);
+  const stopSandbox = async (id: string): Promise<void> => {
+    await Promise.all(inSandbox(id).map((container) => containers.stop(container.id, 0)));
+    await sandboxes.stop(id);
+  };
+  return {
+    async Version() {
+      return { version: "0.1.0", runtimeName: "tsukube", runtimeVersion: "0.1.0", runtimeApiVersion: "v1" };
+    },
+    async Status() {
+      const reason = await deps.network.status().then(() => "", messageOf);
+      const network = {
+        type: "NetworkReady",
+        status: reason === "",
+        reason: reason === "" ? "" : "NetworkPluginNotReady",
+        message: reason,
+      };
+      return {
+        status: { conditions: [{ type: "RuntimeReady", status: true }, network] },
+        runtimeHandlers: [{ name: "", features: { recursiveReadOnlyMounts: false, userNamespaces: false } }],
+        features: { supplementalGroupsPolicy: false },
+      };
+    },
+    RuntimeConfig: async () => ({ linux: { cgroupDriver: "CGROUPFS" } }),
+    UpdateRuntimeConfig: async () => ({}),
+    async RunPodSandbox({ config, runtimeHandler }) {
+      if ((runtimeHandler ?? "") !== "")
+        throw grpcError(
+          "INVALID_ARGUMENT",
+          `Cannot run sandbox: no runtime handler "${runtimeHandler}", expected the default one`,
+        );
+      return { podSandboxId: (await sandboxes.run(newId(), config ?? {})).id };
+    },
+    async StopPodSandbox({ podSandboxId = "" }) {
+      const record = sandboxes.find(podSandboxId);
+      if (record !== undefined) await stopSandbox(record.id);
+      return {};
+    },
+    async RemovePodSandbox({ podSandboxId = "" }) {
+      const record = sandboxes.find(podSandboxId);
+      if (record === undefined) return {};
+      await stopSandbox(record.id);
+      for (const container of inSandbox(record.id)) await containers.remove(container.id);
+      await sandboxes.remove(record.id);
+      return {};
+    },
+    async PodSandboxStatus({ podSandboxId = "" }) {
+      const record = sandboxes.get(podSandboxId);
+      const containersStatuses = inSandbox(record.id).map((container) => containerStatus(container, deps.images));
+      return { status: sandboxStatus(record), containersStatuses, timestamp: nanoseconds(deps.now()) };
+    },
+    async ListPodSandbox({ filter }) {
+      const items = sandboxes.all.filter(
+        (record) =>
+          record.id.startsWith(filter?.id ?? "") &&
+          (filter?.state == null || stateOf(record) === filter.state.state) &&
+          selects(filter?.labelSelector, record.config.labels),
+      );
+      return { items: items.map(sandboxStatus) };
+    },
+    async CreateContainer({ podSandboxId = "", config }) {
+      const sandbox = sandboxes.get(podSandboxId);
+      const name = config?.image?.image ?? "";
+      const image = await deps.findImage(name);
+      if (image === undefined)
+        throw new TsukubeError("not-found", `Cannot create container: image "${name}" is not on this machine`);
+      return { containerId: (await containers.create(newId(), config ?? {}, sandbox, image)).id };
+    },
+    async StartContainer({ containerId = "" }) {
+      await containers.start(containerId);
+      return {};
+    },
+    async StopContainer({ containerId = "", timeout = 0 }) {
+      await containers.stop(containerId, Number(timeout) * 1000);
+      return {};
+    },
+    async RemoveContainer({ containerId = "" }) {
+      await containers.remove(containerId);
+      return {};
+    },
+    async ListContainers({ filter }) {
+      const found = containers.all.filter(
+        (record) =>
+          record.id.startsWith(filter?.id ?? "") &&
+          record.sandboxId.startsWith(filter?.podSandboxId ?? "") &&
+          (filter?.state == null || containerState(record) === filter.state.state) &&
+          selects(filter?.labelSelector, record.config.labels),
+      );
+      return {
+        containers: found.map((record) => ({
+          ...containerStatus(record, deps.images),
+          podSandboxId: record.sandboxId,
+        })),
+      };
+    },
+    ContainerStatus: async ({ containerId = "" }) => ({
+      status: containerStatus(containers.get(containerId), deps.images),
+    }),
+    async ExecSync({ containerId = "", cmd = [], timeout = 0 }) {
+      return containers.execSync(containerId, cmd, Number(timeout) * 1000);
+    },
+    async UpdateContainerResources({ containerId = "", linux }) {
+      await containers.update(containerId, linux ?? {});
+      return {};
+    },
+    async ReopenContainerLog({ containerId = "" }) {
+      await containers.reopenLog(containerId);
+      return {};
+    },
+    async ContainerStats({ containerId = "" }) {
+      return { stats: await statsOf(containers.get(containerId), deps) };
+    },
+    async ListContainerStats({ filter }) {
+      const found = containers.all.filter(
+        (record) =>
+          record.exit === undefined &&
+          record.id.startsWith(filter?.id ?? "") &&
+          record.sandboxId.startsWith(filter?.podSandboxId ?? "") &&
+          selects(filter?.labelSelector, record.config.labels),
+      );
+      return { stats: await Promise.all(found.map((record) => statsOf(record, deps))) };
+    },
+    GetContainerEvents: (_, signal) => deps.events(signal),
+  };
+}
+
+const stateOf = (record: SandboxRecord): "SANDBOX_READY" | "SANDBOX_NOTREADY" =>
+  record.ready ? "SANDBOX_READY" : "SANDBOX_NOTREADY";
+
+export function sandboxStatus(record: SandboxRecord): PodSandboxStatus {
+  const { metadata, labels, annotations, linux } = record.config;
+  const [ip = "", ...others] = record.ips;
+  return {
+    id: record.id,
+    metadata: metadata ?? {},
+    state: stateOf(record),
+    createdAt: nanoseconds(record.createdAt),
+    network: { ip, additionalIps: others.map((other) => ({ ip: other })) },
+    linux: { namespaces: { options: linux?.securityContext?.namespaceOptions ?? {} } },
+    labels: labels ?? {},
+    annotations: annotations ?? {},
+  };
+}
+
+function containerState(record: ContainerRecord): ContainerState {
+  if (record.exit !== undefined) return "CONTAINER_EXITED";
+  return record.startedAt === undefined ? "CONTAINER_CREATED" : "CONTAINER_RUNNING";
+}
+
+export function containerStatus(record: ContainerRecord, images: ImageStore): ContainerStatus {
+  const { config, exit } = record;
+  const image = images.find(record.imageId);
+  return {
+    id: record.id,
+    metadata: config.metadata ?? {},
+    state: containerState(record),
+    createdAt: nanoseconds(record.createdAt),
+    startedAt: nanoseconds(record.startedAt ?? 0),
+    finishedAt: nanoseconds(exit?.at ?? 0),
+    exitCode: exit?.code ?? 0,
+    reason: exit?.reason ?? "",
+    message: exit?.message ?? "",
+    image: { image: config.image?.userSpecifiedImage || config.image?.image || "" },
+    imageRef: image?.digests[0] ?? record.imageId,
+    imageId: record.imageId,
+    labels: config.labels ?? {},
+    annotations: config.annotations ?? {},
+    mounts: config.mounts ?? [],
+    logPath: record.logPath,
+    resources: { linux: config.linux?.resources ?? {} },
+  };
+}
+
+async function statsOf(record: ContainerRecord, deps: Deps): Promise<ContainerStats> {
+  const usage = await deps.cgroups.usage(record.cgroupPath);
+  const timestamp = nanoseconds(deps.now());
+  const { metadata, labels, annotations } = record.config;
+  const attributes = { id: record.id, metadata: metadata ?? {}, labels: labels ?? {}, annotations: annotations ?? {} };
+  if (usage === undefined) return { attributes };
+  return {
+    attributes,
+    cpu: { timestamp, usageCoreNanoSeconds: { value: usage.cpuNanoseconds } },
+    memory: {
+      timestamp,
+      workingSetBytes: { value: usage.workingSetBytes },
+      usageBytes: { value: usage.memoryBytes },
+      rssBytes: { value: usage.rssBytes },
+      pageFaults: { value: usage.pageFaults },
+      majorPageFaults: { value: usage.majorPageFaults },
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Lifetime, silentLogger } from "@tsukube/foundation";
+import { createMetrics, realClock, systemRandom } from "@tsukube/host";
+import { dialGrpc, serviceDefinition } from "@tsukube/host/grpc";
+import { systemMounts } from "@tsukube/kernel";
+import type { PodNetwork } from "@tsukube/node-contracts";
+import type { RuntimeService } from "@tsukube/node-contracts/cri";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startEngine } from "./engine.ts";
+
+const network: PodNetwork = {
+  add: async () => ({ ips: ["10.0.0.1"] }),
+  remove: async () => {},
+  check: async () => {},
+  status: async () => {},
+  collect: async () => {},
+};
+
+describe.skipIf(process.getuid?.() !== 0)("engine (needs root)", () => {
+  let lifetime: Lifetime;
+  let folder: string;
+
+  beforeEach(() => {
+    lifetime = new Lifetime();
+    folder = mkdtempSync(join(tmpdir(), "tsukube-engine-"));
+    lifetime.add("folder", () => rmSync(folder, { recursive: true }));
+  });
+  afterEach(() => lifetime.close());
+
+  const start = () =>
+    startEngine({
+      stateDirectory: `${folder}/state`,
+      runtimeDirectory: `${folder}/run`,
+      criSocket: `${folder}/cri.sock`,
+      cgroupParent: `/tsukube-engine-test-${process.pid}`,
+      network,
+      clock: realClock,
+      random: systemRandom,
+      logger: silentLogger,
+      metrics: createMetrics(),
+    });
+
+  function dial() {
+    const descriptor: unknown = JSON.parse(
+      readFileSync(new URL("../../contracts/facts/cri.json", import.meta.url), "utf8"),
+    );
+    return dialGrpc<RuntimeService>(
+      `unix:${folder}/cri.sock`,
+      serviceDefinition(descriptor, "runtime.v1.RuntimeService"),
+    );
+  }
+
+  test("a container runs, is adopted by the next engine, and leaves nothing behind", async () => {
+    let engine = await start();
+    lifetime.add("containers", () => engine.stopAll());
+    const cri = dial();
+    lifetime.add("client", () => cri.close());
+    const { podSandboxId = "" } = await cri.RunPodSandbox({
+      config: {
+        metadata: { name: "a", uid: "u", namespace: "n", attempt: 0 },
+        hostname: "pod-a",
+        logDirectory: `${folder}/logs`,
+      },
+    });
+    const create = async (command: readonly string[], name: string): Promise<string> => {
+      const config = {
+        metadata: { name, attempt: 0 },
+        image: { image: "tsukube.local/busybox" },
+        command,
+        logPath: `${name}.log`,
+        envs: [{ key: "GREETING", value: Buffer.from("hello") }],
+      };
+      const { containerId = "" } = await cri.CreateContainer({ podSandboxId, config });
+      await cri.StartContainer({ containerId });
+      return containerId;
+    };
+    const running = await create(["sleep", "1000"], "sleeper");
+    const result = await cri.ExecSync({ containerId: running, cmd: ["sh", "-c", "hostname; echo $GREETING; exit 3"] });
+    expect([Buffer.from(result.stdout ?? []).toString(), result.exitCode]).toEqual(["pod-a\nhello\n", 3]);
+    const failing = await create(["sh", "-c", "echo out; exit 7"], "failing");
+    await expect
+      .poll(async () => (await cri.ContainerStatus({ containerId: failing })).status)
+      .toMatchObject({ state: "CONTAINER_EXITED", exitCode: 7, reason: "Error" });
+    expect(readFileSync(`${folder}/logs/failing.log`, "utf8")).toMatch(/ stdout F out\n$/);
+
+    await engine.close();
+    engine = await start();
+    const again = dial();
+    lifetime.add("second client", () => again.close());
+    expect((await again.ContainerStatus({ containerId: running })).status?.state).toBe("CONTAINER_RUNNING");
+    await again.StopContainer({ containerId: running, timeout: 0 });
+    expect((await again.ContainerStatus({ containerId: running })).status).toMatchObject({
+      state: "CONTAINER_EXITED",
+      exitCode: 137,
+    });
+    await again.RemovePodSandbox({ podSandboxId });
+    expect((await again.ListContainers({})).containers).toEqual([]);
+    expect(systemMounts.below(folder)).toEqual([]);
+    await engine.stopAll();
+    await engine.close();
+  });
+});

@@ -1,0 +1,134 @@
+import { readFileSync } from "node:fs";
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { codeOf, messageOf } from "@tsukube/foundation";
+import { grpcError, serveGrpc, serviceDefinition } from "@tsukube/host/grpc";
+import { systemCgroups, systemMounts, systemNamespaces } from "@tsukube/kernel";
+import type { ContainerEventResponse } from "@tsukube/node-contracts/cri";
+import { type ContainerEventKind, type ContainerRecord, Containers } from "./containers/containers.ts";
+import { OciRuntime } from "./containers/runtime.ts";
+import type { Engine, EngineOptions } from "./contracts.ts";
+import { EventBus } from "./cri/event-bus.ts";
+import { findImage, imageService, nanoseconds } from "./cri/image-service.ts";
+import { containerStatus, runtimeService, sandboxStatus } from "./cri/runtime-service.ts";
+import { ImageStore } from "./images/image-store.ts";
+import { OverlaySnapshotter } from "./images/snapshotter.ts";
+import { SystemImages } from "./images/system-images.ts";
+import { Sandboxes } from "./sandboxes/sandboxes.ts";
+
+/** Starts the engine: adopts what runs, then serves the CRI. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { stateDirectory, runtimeDirectory, clock, network, logger } = options;
+  const mounts = options.kernel?.mounts ?? systemMounts;
+  const namespaces = options.kernel?.namespaces ?? systemNamespaces(mounts);
+  const cgroups = options.kernel?.cgroups ?? systemCgroups();
+  for (const folder of [stateDirectory, runtimeDirectory]) await mkdir(folder, { recursive: true, mode: 0o711 });
+  const snapshotter = new OverlaySnapshotter(`${stateDirectory}/s`, mounts);
+  const images = new ImageStore(`${stateDirectory}/images`);
+  const systemImages = new SystemImages({
+    images,
+    snapshotter,
+    ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
+  });
+  const runtime = await OciRuntime.open(options.runtime ?? "crun", runtimeDirectory);
+  const events = new EventBus<ContainerEventResponse>();
+  const now = (): number => clock.now();
+  const sandboxes = new Sandboxes({
+    records: `${stateDirectory}/sandboxes`,
+    runtime: `${runtimeDirectory}/sandboxes`,
+    mounts,
+    namespaces,
+    network,
+    now,
+  });
+  const announce = (kind: ContainerEventKind, container: ContainerRecord): void => {
+    const sandbox = sandboxes.find(container.sandboxId);
+    events.publish({
+      containerId: container.id,
+      containerEventType: `CONTAINER_${kind}_EVENT`,
+      createdAt: nanoseconds(now()),
+      ...(sandbox === undefined ? {} : { podSandboxStatus: sandboxStatus(sandbox) }),
+      containersStatuses: containers.all
+        .filter((other) => other.sandboxId === container.sandboxId)
+        .map((other) => containerStatus(other, images)),
+    });
+  };
+  const containers: Containers = new Containers({
+    records: `${stateDirectory}/containers`,
+    runtimeFolder: runtimeDirectory,
+    runtime,
+    snapshotter,
+    mounts,
+    cgroups,
+    clock,
+    logger,
+    cgroupParent: options.cgroupParent ?? "/tsukube",
+    onEvent: announce,
+  });
+  await images.load();
+  await sandboxes.load();
+  await containers.load();
+  const descriptor: unknown = JSON.parse(
+    readFileSync(new URL("../../contracts/facts/cri.json", import.meta.url), "utf8"),
+  );
+  await mkdir(dirname(options.criSocket), { recursive: true });
+  await rm(options.criSocket, { force: true });
+  const criAddress = `unix:${options.criSocket}`;
+  const inUse = (): ReadonlySet<string> => new Set(containers.all.map((container) => container.imageId));
+  const server = await serveGrpc(
+    criAddress,
+    [
+      {
+        definition: serviceDefinition(descriptor, "runtime.v1.RuntimeService"),
+        handlers: runtimeService({
+          containers,
+          sandboxes,
+          images,
+          findImage: (name) => findImage({ images, systemImages }, name),
+          network,
+          cgroups,
+          random: options.random,
+          now,
+          events: (signal) => events.subscribe(signal),
+        }),
+      },
+      {
+        definition: serviceDefinition(descriptor, "runtime.v1.ImageService"),
+        handlers: imageService({ images, systemImages, stateDirectory, now, inUse }),
+      },
+    ],
+    toGrpcError,
+  );
+  await chmod(options.criSocket, 0o600);
+  return {
+    criAddress,
+    streamingAddress: "",
+    async close() {
+      containers.close();
+      await server.close();
+    },
+    async stopAll() {
+      for (const { id } of containers.all) await containers.remove(id);
+      for (const { id } of sandboxes.all) await sandboxes.remove(id);
+      await cgroups.remove(options.cgroupParent ?? "/tsukube");
+    },
+  };
+}
+
+function toGrpcError(error: unknown): Error {
+  if (typeof (error as { code?: unknown }).code === "number") return error as Error;
+  switch (codeOf(error)) {
+    case "not-found":
+      return grpcError("NOT_FOUND", messageOf(error));
+    case "timeout":
+      return grpcError("DEADLINE_EXCEEDED", messageOf(error));
+    case "invalid-reference":
+      return grpcError("INVALID_ARGUMENT", messageOf(error));
+    case "wrong-state":
+      return grpcError("FAILED_PRECONDITION", messageOf(error));
+    case "unsupported":
+      return grpcError("UNIMPLEMENTED", messageOf(error));
+    default:
+      return grpcError("INTERNAL", messageOf(error));
+  }
+}

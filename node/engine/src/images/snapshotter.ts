@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { run } from "@tsukube/host";
+import type { Mounts } from "@tsukube/kernel";
+import { unpackLayer } from "./unpack.ts";
+
+/** File systems of containers, made of layers. */
+export interface Snapshotter {
+  has(chainId: string): boolean;
+  /** Makes the snapshot of a layer above `parent` (lowest first); `fill` puts the content into an empty folder. Idempotent. */
+  commit(chainId: string, parents: readonly string[], fill: Fill): Promise<void>;
+  /** Mounts a writable file system above `chain` at `target`; what is written stays under `id` until {@link remove}. */
+  mount(id: string, chain: readonly string[], target: string): Promise<void>;
+  /** Removes what a container wrote. Unmount first. */
+  remove(id: string): Promise<void>;
+  /** Folder with what a container wrote. */
+  writable(id: string): string;
+  chains(): Promise<readonly string[]>;
+  removeChain(chainId: string): Promise<void>;
+}
+
+export type Fill =
+  | { readonly tar: () => AsyncIterable<Uint8Array> }
+  | { readonly build: (root: string) => Promise<void> };
+
+/** chainID(n) of the image spec (config.md, "Layer ChainID"). */
+export function chainIds(diffIds: readonly string[]): readonly string[] {
+  const out: string[] = [];
+  for (const diffId of diffIds) {
+    const parent = out.at(-1);
+    out.push(
+      parent === undefined ? diffId : `sha256:${createHash("sha256").update(`${parent} ${diffId}`).digest("hex")}`,
+    );
+  }
+  return out;
+}
+
+/** Names are short because mount(2) reads one page of options; 24 hex digits do not collide on one machine. */
+function shortName(chainId: string): string {
+  return chainId.slice(chainId.indexOf(":") + 1).slice(0, 24);
+}
+
+abstract class LayerFolders {
+  protected readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  protected layer(chainId: string): string {
+    return `${this.folder}/l/${shortName(chainId)}`;
+  }
+
+  has(chainId: string): boolean {
+    return existsSync(this.layer(chainId));
+  }
+
+  /** Builds beside and renames: a snapshot is there whole or not at all. */
+  protected async build(chainId: string, make: (root: string) => Promise<void>): Promise<void> {
+    if (this.has(chainId)) return;
+    const temporary = `${this.folder}/new/${shortName(chainId)}`;
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { recursive: true });
+    await mkdir(`${this.folder}/l`, { recursive: true });
+    await make(temporary);
+    await rename(temporary, this.layer(chainId));
+  }
+
+  async chains(): Promise<readonly string[]> {
+    return readdir(`${this.folder}/l`).catch(() => []);
+  }
+
+  async removeChain(chainId: string): Promise<void> {
+    await rm(this.layer(chainId), { recursive: true, force: true });
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(`${this.folder}/w/${id}`, { recursive: true, force: true });
+  }
+}
+
+/** Layers as folders that overlayfs lays over each other: a mount below a millisecond. */
+export class OverlaySnapshotter extends LayerFolders implements Snapshotter {
+  readonly #mounts: Mounts;
+
+  constructor(folder: string, mounts: Mounts) {
+    super(folder);
+    this.#mounts = mounts;
+  }
+
+  commit(chainId: string, _parents: readonly string[], fill: Fill): Promise<void> {
+    return this.build(chainId, (root) => ("tar" in fill ? unpackLayer(fill.tar(), root, "overlay") : fill.build(root)));
+  }
+
+  async mount(id: string, chain: readonly string[], target: string): Promise<void> {
+    const own = `${this.folder}/w/${id}`;
+    await mkdir(`${own}/u`, { recursive: true, mode: 0o755 });
+    await mkdir(`${own}/w`, { recursive: true, mode: 0o700 });
+    const lower = chain.map((chainId) => this.layer(chainId)).reverse();
+    this.#mounts.overlay(target, { lower, upper: `${own}/u`, work: `${own}/w` });
+  }
+
+  writable(id: string): string {
+    return `${this.folder}/w/${id}/u`;
+  }
+}
+
+/** Whole copies: for file systems on which overlayfs does not work. */
+export class CopySnapshotter extends LayerFolders implements Snapshotter {
+  readonly #mounts: Mounts;
+
+  constructor(folder: string, mounts: Mounts) {
+    super(folder);
+    this.#mounts = mounts;
+  }
+
+  commit(chainId: string, parents: readonly string[], fill: Fill): Promise<void> {
+    return this.build(chainId, async (root) => {
+      const parent = parents.at(-1);
+      if (parent !== undefined) await copyTree(this.layer(parent), root);
+      if ("tar" in fill) await unpackLayer(fill.tar(), root, "delete");
+      else await fill.build(root);
+    });
+  }
+
+  async mount(id: string, chain: readonly string[], target: string): Promise<void> {
+    const own = this.writable(id);
+    if (!existsSync(own)) {
+      await mkdir(own, { recursive: true });
+      await copyTree(this.layer(chain.at(-1) ?? ""), own);
+    }
+    this.#mounts.bind(own, target);
+  }
+
+  writable(id: string): string {
+    return `${this.folder}/w/${id}/u`;
+  }
+}
+
+/** cp -a keeps owners, modes, hard links and attributes, which fs.cp does not. */
+async function copyTree(from: string, to: string): Promise<void> {
+  await run("cp", ["-a", `${from}/.`, to]);
+}

@@ -1,0 +1,208 @@
+import { TsukubeError } from "@tsukube/foundation";
+
+export type TarType = "file" | "link" | "symlink" | "character" | "block" | "directory" | "fifo";
+
+export interface TarEntry {
+  readonly path: string;
+  readonly type: TarType;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  /** Seconds since the epoch, with fractions. */
+  readonly mtime: number;
+  readonly linkPath: string;
+  readonly major: number;
+  readonly minor: number;
+  /** Extended attributes by name ("security.capability"). */
+  readonly xattrs: Readonly<Record<string, Buffer>>;
+}
+
+const BLOCK = 512;
+const MAX_HEADER = 1024 * 1024;
+
+/** Reads exact amounts from a stream of chunks. */
+class Bytes {
+  readonly #source: AsyncIterator<Uint8Array>;
+  #chunk: Buffer = Buffer.alloc(0);
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#source = source[Symbol.asyncIterator]();
+  }
+
+  /** Up to `limit` bytes; empty at the end. */
+  async some(limit: number): Promise<Buffer> {
+    while (this.#chunk.length === 0) {
+      const next = await this.#source.next();
+      if (next.done === true) return Buffer.alloc(0);
+      this.#chunk = Buffer.from(next.value.buffer, next.value.byteOffset, next.value.length);
+    }
+    const part = this.#chunk.subarray(0, limit);
+    this.#chunk = this.#chunk.subarray(part.length);
+    return part;
+  }
+
+  /** Exactly `length` bytes; undefined at a clean end. */
+  async exactly(length: number): Promise<Buffer | undefined> {
+    const parts: Buffer[] = [];
+    let missing = length;
+    while (missing > 0) {
+      const part = await this.some(missing);
+      if (part.length === 0) {
+        if (parts.length === 0) return undefined;
+        throw truncated();
+      }
+      parts.push(part);
+      missing -= part.length;
+    }
+    return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+  }
+}
+
+function truncated(): TsukubeError {
+  return new TsukubeError("invalid-tar", "Cannot read archive: it ends in the middle of an entry");
+}
+
+const TYPES: Readonly<Record<string, TarType>> = {
+  "\0": "file",
+  "0": "file",
+  "7": "file",
+  "1": "link",
+  "2": "symlink",
+  "3": "character",
+  "4": "block",
+  "5": "directory",
+  "6": "fifo",
+};
+
+/**
+ * Reads a tar archive as it streams by: ustar, GNU long names, pax headers (sizes, ids and names of any length).
+ * The body of an entry must be read or skipped before the next entry; what is left of it is skipped.
+ * @throws {TsukubeError} `invalid-tar`.
+ */
+export async function* readTar(
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ entry: TarEntry; body: AsyncIterable<Buffer> }> {
+  const bytes = new Bytes(source);
+  const global: Record<string, Buffer> = {};
+  let local: Record<string, Buffer> = {};
+  for (;;) {
+    const header = await bytes.exactly(BLOCK);
+    if (header === undefined || header.every((byte) => byte === 0)) return;
+    verifyChecksum(header);
+    const type = String.fromCharCode(header[156] ?? 0);
+    const size = local["size"] === undefined || "xgLK".includes(type) ? number(header, 124, 12) : Number(local["size"]);
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new TsukubeError("invalid-tar", `Cannot read archive: an entry of ${size} bytes`);
+    if ("xgLK".includes(type)) {
+      const text = await special(bytes, size);
+      if (type === "g") Object.assign(global, paxRecords(text));
+      else if (type === "x") Object.assign(local, paxRecords(text));
+      else local[type === "L" ? "path" : "linkpath"] = text.subarray(0, end(text));
+      continue;
+    }
+    const entry = entryOf(header, TYPES[type], size, { ...global, ...local });
+    local = {};
+    let left = entry?.type === "file" || entry === undefined ? size : 0;
+    const padding = (BLOCK - (left % BLOCK)) % BLOCK;
+    const body = (async function* () {
+      while (left > 0) {
+        const part = await bytes.some(left);
+        if (part.length === 0) throw truncated();
+        left -= part.length;
+        yield part;
+      }
+    })();
+    if (entry !== undefined) yield { entry, body };
+    for await (const _ of body); // what the reader left
+    while (left > 0) left -= (await bytes.some(left)).length || left;
+    if (padding > 0) await bytes.exactly(padding);
+  }
+}
+
+async function special(bytes: Bytes, size: number): Promise<Buffer> {
+  if (size > MAX_HEADER)
+    throw new TsukubeError(
+      "invalid-tar",
+      `Cannot read archive: a header of ${size} bytes, expected at most ${MAX_HEADER}`,
+    );
+  const padded = await bytes.exactly(Math.ceil(size / BLOCK) * BLOCK);
+  if (padded === undefined && size > 0) throw truncated();
+  return (padded ?? Buffer.alloc(0)).subarray(0, size);
+}
+
+function entryOf(
+  header: Buffer,
+  type: TarType | undefined,
+  size: number,
+  pax: Record<string, Buffer>,
+): TarEntry | undefined {
+  if (type === undefined) return undefined;
+  const prefix =
+    header.toString("latin1", 257, 262) === "ustar" && header.toString("latin1", 257, 265) !== "ustar  \0"
+      ? text(header, 345, 155)
+      : "";
+  const name = text(header, 0, 100);
+  const path = pax["path"]?.toString() ?? (prefix === "" ? name : `${prefix}/${name}`);
+  const value = (key: string, offset: number, length: number): number =>
+    pax[key] === undefined ? number(header, offset, length) : Number(pax[key]);
+  const xattrs = Object.entries(pax).filter(([key]) => key.startsWith("SCHILY.xattr."));
+  return {
+    path,
+    type: type === "file" && path.endsWith("/") ? "directory" : type,
+    mode: number(header, 100, 8) & 0o7777,
+    uid: value("uid", 108, 8),
+    gid: value("gid", 116, 8),
+    size,
+    mtime: value("mtime", 136, 12),
+    linkPath: pax["linkpath"]?.toString() ?? text(header, 157, 100),
+    major: number(header, 329, 8),
+    minor: number(header, 337, 8),
+    xattrs: Object.fromEntries(xattrs.map(([key, bytes]) => [key.slice("SCHILY.xattr.".length), bytes])),
+  };
+}
+
+function end(bytes: Buffer): number {
+  const zero = bytes.indexOf(0);
+  return zero === -1 ? bytes.length : zero;
+}
+
+function text(header: Buffer, offset: number, length: number): string {
+  const field = header.subarray(offset, offset + length);
+  return field.toString("utf8", 0, end(field));
+}
+
+/** Octal text, or base 256 when the first bit is set (GNU). */
+function number(header: Buffer, offset: number, length: number): number {
+  if ((header[offset]! & 0x80) === 0) {
+    const digits = header.toString("latin1", offset, offset + length).replace(/[\0 ]+/g, "");
+    return digits === "" ? 0 : Number.parseInt(digits, 8);
+  }
+  const negative = header[offset] === 0xff;
+  let value = negative ? -1 : header[offset]! & 0x7f;
+  for (let i = offset + 1; i < offset + length; i++) value = value * 256 + header[i]!;
+  return value;
+}
+
+function verifyChecksum(header: Buffer): void {
+  let sum = 0;
+  for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : header[i]!;
+  if (sum !== number(header, 148, 8))
+    throw new TsukubeError("invalid-tar", "Cannot read archive: a header's checksum does not match");
+}
+
+/** Records of the form "<length> <key>=<value>\n" (pax, POSIX.1-2001). */
+function paxRecords(bytes: Buffer): Record<string, Buffer> {
+  const out: Record<string, Buffer> = {};
+  for (let at = 0; at < bytes.length; ) {
+    const space = bytes.indexOf(0x20, at);
+    const length = Number(bytes.toString("latin1", at, space));
+    const equals = bytes.indexOf(0x3d, space);
+    if (space === -1 || equals === -1 || !(length > 0) || at + length > bytes.length) {
+      throw new TsukubeError("invalid-tar", "Cannot read archive: a malformed pax record");
+    }
+    out[bytes.toString("utf8", space + 1, equals)] = bytes.subarray(equals + 1, at + length - 1);
+    at += length;
+  }
+  return out;
+}

@@ -1,0 +1,183 @@
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { TsukubeError } from "@tsukube/foundation";
+import { readRecord, writeRecord } from "@tsukube/host";
+import { type Mounts, type Namespaces, sysctlPath } from "@tsukube/kernel";
+import type { CniRequest, PodNetwork } from "@tsukube/node-contracts";
+import type { PodSandboxConfig } from "@tsukube/node-contracts/cri";
+import type { SandboxRecord } from "./sandbox-record.ts";
+
+interface Deps {
+  readonly records: string;
+  readonly runtime: string;
+  readonly mounts: Mounts;
+  readonly namespaces: Namespaces;
+  readonly network: PodNetwork;
+  readonly now: () => number;
+}
+
+const SHM_BYTES = 67108864;
+
+/** Pod sandboxes: pinned namespaces, network, shared memory and the files of /etc. No process belongs to them. */
+export class Sandboxes {
+  readonly #deps: Deps;
+  readonly #records = new Map<string, SandboxRecord>();
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** Reads the records; a sandbox whose namespaces are gone (a reboot) is not ready any more. */
+  async load(): Promise<void> {
+    await mkdir(this.#deps.records, { recursive: true });
+    for (const id of await readdir(this.#deps.records)) {
+      if (id.startsWith(".")) continue;
+      const record = await readRecord<SandboxRecord>(this.#path(id));
+      if (record === undefined) continue;
+      this.#records.set(id, { ...record, ready: record.ready && existsSync(record.files) });
+    }
+  }
+
+  get all(): readonly SandboxRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** By id or a unique beginning of it. */
+  find(id: string): SandboxRecord | undefined {
+    return this.#records.get(id) ?? this.all.find((record) => id.length >= 8 && record.id.startsWith(id));
+  }
+
+  get(id: string): SandboxRecord {
+    const record = this.find(id);
+    if (record === undefined) throw new TsukubeError("not-found", `Cannot find sandbox "${id}": no such sandbox`);
+    return record;
+  }
+
+  async run(id: string, config: PodSandboxConfig): Promise<SandboxRecord> {
+    const options = config.linux?.securityContext?.namespaceOptions ?? undefined;
+    const folder = `${this.#deps.runtime}/${id}`;
+    const hostNetwork = options?.network === "NODE";
+    const record: SandboxRecord = {
+      id,
+      config,
+      hostname: hostNetwork ? hostname() : config.hostname || hostname(),
+      createdAt: this.#deps.now(),
+      ready: false,
+      namespaces: {
+        ...(hostNetwork ? {} : { net: `${folder}/net`, uts: `${folder}/uts` }),
+        ...(options?.ipc === "NODE" ? {} : { ipc: `${folder}/ipc` }),
+      },
+      files: `${folder}/etc`,
+      shm: options?.ipc === "NODE" ? "/dev/shm" : `${folder}/shm`,
+      ips: [],
+    };
+    await this.#put(record);
+    try {
+      await this.#make(record, folder);
+      const ips = record.namespaces.net === undefined ? [] : (await this.#deps.network.add(requestOf(record))).ips;
+      const ready = { ...record, ready: true, ips };
+      await this.#put(ready);
+      return ready;
+    } catch (error) {
+      await this.#release(record).catch(() => {});
+      await this.#forget(id);
+      throw error;
+    }
+  }
+
+  async #make(record: SandboxRecord, folder: string): Promise<void> {
+    await mkdir(record.files, { recursive: true });
+    if (record.shm !== "/dev/shm") {
+      await mkdir(record.shm, { recursive: true });
+      this.#deps.mounts.tmpfs(record.shm, { sizeBytes: SHM_BYTES, mode: "1777" });
+    }
+    await writeFile(`${record.files}/hostname`, `${record.hostname}\n`);
+    await writeFile(`${record.files}/hosts`, `127.0.0.1\tlocalhost\n::1\tlocalhost\n`);
+    await writeResolvConf(`${record.files}/resolv.conf`, record.config);
+    if (Object.keys(record.namespaces).length === 0) return;
+    await this.#deps.namespaces.pin(record.namespaces, setupScript(record));
+    void folder;
+  }
+
+  async stop(id: string): Promise<void> {
+    const record = this.find(id);
+    if (record === undefined || (!record.ready && !existsSync(record.files))) return;
+    await this.#put({ ...record, ready: false });
+    await this.#release(record);
+  }
+
+  async remove(id: string): Promise<void> {
+    const record = this.find(id);
+    if (record === undefined) return;
+    await this.stop(record.id);
+    await this.#forget(record.id);
+  }
+
+  async #release(record: SandboxRecord): Promise<void> {
+    if (record.namespaces.net !== undefined) await this.#deps.network.remove(requestOf(record));
+    for (const path of Object.values(record.namespaces)) this.#deps.namespaces.unpin(path);
+    const folder = `${this.#deps.runtime}/${record.id}`;
+    for (const point of this.#deps.mounts.below(folder)) this.#deps.mounts.unmount(point);
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  async #put(record: SandboxRecord): Promise<void> {
+    await writeRecord(this.#path(record.id), record);
+    this.#records.set(record.id, record);
+  }
+
+  async #forget(id: string): Promise<void> {
+    await rm(this.#path(id), { force: true });
+    this.#records.delete(id);
+  }
+
+  #path(id: string): string {
+    return `${this.#deps.records}/${id}`;
+  }
+}
+
+/** Runs inside the new namespaces. Values are written, never interpreted. */
+function setupScript(record: SandboxRecord): string {
+  const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+  const lines: string[] = [];
+  if (record.namespaces.uts !== undefined)
+    lines.push(`printf %s ${quoted(record.hostname)} > /proc/sys/kernel/hostname`);
+  if (record.namespaces.net !== undefined)
+    lines.push(
+      "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start",
+      "echo '0 2147483647' > /proc/sys/net/ipv4/ping_group_range",
+    );
+  for (const [name, value] of Object.entries(record.config.linux?.sysctls ?? {})) {
+    lines.push(`printf %s ${quoted(value)} > ${quoted(`/proc/sys/${sysctlPath(name)}`)}`);
+  }
+  return lines.join("\n") || "true";
+}
+
+async function writeResolvConf(path: string, config: PodSandboxConfig): Promise<void> {
+  const { servers = [], searches = [], options = [] } = config.dnsConfig ?? {};
+  if (servers.length + searches.length + options.length === 0)
+    return copyFile("/etc/resolv.conf", path).catch(() => writeFile(path, ""));
+  const lines = servers.map((server) => `nameserver ${server}`);
+  if (searches.length > 0) lines.unshift(`search ${searches.join(" ")}`);
+  if (options.length > 0) lines.push(`options ${options.join(" ")}`);
+  await writeFile(path, `${lines.join("\n")}\n`);
+}
+
+function requestOf(record: SandboxRecord): CniRequest {
+  const { metadata, portMappings = [] } = record.config;
+  return {
+    containerId: record.id,
+    netns: record.namespaces.net ?? "",
+    interfaceName: "eth0",
+    podNamespace: metadata?.namespace ?? "",
+    podName: metadata?.name ?? "",
+    podUid: metadata?.uid ?? "",
+    portMappings: portMappings.map((port) => ({
+      protocol: (port.protocol ?? "TCP").toLowerCase() as "tcp" | "udp" | "sctp",
+      hostIp: port.hostIp ?? "",
+      hostPort: port.hostPort ?? 0,
+      containerPort: port.containerPort ?? 0,
+    })),
+  };
+}
