@@ -8,6 +8,7 @@ import { systemMounts } from "@tsukube/kernel";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type { RuntimeService } from "@tsukube/node-contracts/cri";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { startEngine } from "./engine.ts";
 
 const network: PodNetwork = {
@@ -79,6 +80,22 @@ describe.skipIf(process.getuid?.() !== 0)("engine (needs root)", () => {
     const running = await create(["sleep", "1000"], "sleeper");
     const result = await cri.ExecSync({ containerId: running, cmd: ["sh", "-c", "hostname; echo $GREETING; exit 3"] });
     expect([Buffer.from(result.stdout ?? []).toString(), result.exitCode]).toEqual(["pod-a\nhello\n", 3]);
+    const streamed = async (tty: boolean, cmd: readonly string[], input: string): Promise<string> => {
+      const { url = "" } = await cri.Exec({ containerId: running, cmd, tty, stdin: true, stdout: true, stderr: !tty });
+      const socket = new WebSocket(url.replace("http:", "ws:"), "v5.channel.k8s.io");
+      const heard: string[] = [];
+      socket.on("message", (data) => heard.push((data as Buffer).toString()));
+      socket.once("open", () => {
+        socket.send(Buffer.from(`\0${input}`));
+        socket.send(Buffer.of(255, 0));
+      });
+      await new Promise((resolve) => socket.once("close", resolve));
+      return heard.join("");
+    };
+    expect(await streamed(false, ["sh", "-c", "cat; exit 4"], "typed")).toMatch(
+      /^\x01typed\x03.*"ExitCode","message":"4"/s,
+    );
+    expect(await streamed(true, ["sh", "-c", "read line; tty; echo got $line"], "typed\n")).toMatch(/got typed/);
     const failing = await create(["sh", "-c", "echo out; exit 7"], "failing");
     await expect
       .poll(async () => (await cri.ContainerStatus({ containerId: failing })).status)

@@ -15,6 +15,7 @@ import { ImageStore } from "./images/image-store.ts";
 import { OverlaySnapshotter } from "./images/snapshotter.ts";
 import { SystemImages } from "./images/system-images.ts";
 import { Sandboxes } from "./sandboxes/sandboxes.ts";
+import { StreamingServer } from "./streaming/streaming-server.ts";
 
 /** Starts the engine: adopts what runs, then serves the CRI. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
@@ -68,6 +69,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await images.load();
   await sandboxes.load();
   await containers.load();
+  const streaming = new StreamingServer(clock, options.random);
+  await streaming.listen();
   const descriptor: unknown = JSON.parse(
     readFileSync(new URL("../../contracts/facts/cri.json", import.meta.url), "utf8"),
   );
@@ -81,6 +84,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       {
         definition: serviceDefinition(descriptor, "runtime.v1.RuntimeService"),
         handlers: runtimeService({
+          streaming,
           containers,
           sandboxes,
           images,
@@ -102,9 +106,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await chmod(options.criSocket, 0o600);
   return {
     criAddress,
-    streamingAddress: "",
+    streamingAddress: streaming.address,
     async close() {
       containers.close();
+      await streaming.close();
       await server.close();
     },
     async stopAll() {

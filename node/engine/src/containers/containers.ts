@@ -1,15 +1,17 @@
 import { existsSync, readFileSync, statSync, watch } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
-import { type Cgroups, type Mounts, signals } from "@tsukube/kernel";
+import { type Cgroups, type Mounts, openTerminal, signals } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
+import type { StreamedProcess } from "../streaming/streaming-server.ts";
 import { boundingCapabilities } from "./capabilities.ts";
 import { createUnderConmon } from "./conmon.ts";
 import type { OciRuntime } from "./runtime.ts";
@@ -234,6 +236,48 @@ export class Containers {
       await rm(name, { force: true });
       await rm(`${name}.pid`, { force: true });
     }
+  }
+
+  /** Starts a command whose streams the caller holds, with a terminal of its own if asked for. */
+  async exec(id: string, command: readonly string[], terminal: boolean, stdin: boolean): Promise<StreamedProcess> {
+    const record = this.get(id);
+    const bundle = this.#bundle(record.id);
+    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as { env: readonly string[] };
+    const name = `${bundle}/exec-${process.hrtime.bigint()}`;
+    const env = terminal ? [...base.env.filter((entry) => !entry.startsWith("TERM=")), "TERM=xterm"] : base.env;
+    await writeFile(name, JSON.stringify({ ...base, env, args: command, terminal }), { mode: 0o600 });
+    const pty = terminal ? openTerminal() : undefined;
+    const stdio =
+      pty === undefined
+        ? ([stdin ? "pipe" : "ignore", "pipe", "pipe"] as const)
+        : [pty.programSide, pty.programSide, pty.programSide];
+    const child = this.#deps.runtime.exec(record.id, name, `${name}.pid`, terminal, stdio);
+    child.stdin?.on("error", () => {}); // the command may end before it has read everything
+    pty?.closeProgramSide();
+    const exited = new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("exit", (code) => resolve(code ?? 137));
+    }).finally(async () => {
+      await rm(name, { force: true });
+      await rm(`${name}.pid`, { force: true });
+    });
+    const input = pty === undefined ? child.stdin : pty.stream;
+    const output = pty === undefined ? child.stdout : pty.stream;
+    return {
+      ...(input === null ? {} : { stdin: input as Writable }),
+      ...(output === null ? {} : { stdout: output }),
+      ...(child.stderr === null ? {} : { stderr: child.stderr }),
+      resize(columns, rows) {
+        pty?.resize(columns, rows);
+        child.kill("SIGWINCH");
+      },
+      exited,
+      kill() {
+        const pid = Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
+        if (child.exitCode === null && pid > 1) kill(pid, "SIGKILL");
+        pty?.stream.destroy();
+      },
+    };
   }
 
   async update(id: string, resources: LinuxContainerResources): Promise<void> {

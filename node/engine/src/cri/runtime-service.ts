@@ -14,10 +14,12 @@ import type { ContainerRecord, Containers } from "../containers/containers.ts";
 import type { ImageRecord, ImageStore } from "../images/image-store.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import type { Sandboxes } from "../sandboxes/sandboxes.ts";
+import type { StreamingServer } from "../streaming/streaming-server.ts";
 import { nanoseconds } from "./image-service.ts";
 
 interface Deps {
   readonly containers: Containers;
+  readonly streaming: StreamingServer;
   readonly sandboxes: Sandboxes;
   readonly images: ImageStore;
   readonly findImage: (name: string) => Promise<ImageRecord | undefined>;
@@ -137,6 +139,10 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
     }),
     async ExecSync({ containerId = "", cmd = [], timeout = 0 }) {
       return containers.execSync(containerId, cmd, Number(timeout) * 1000);
+    },
+    async Exec({ containerId = "", cmd = [], tty = false, stdin = false }) {
+      const { id } = containers.get(containerId);
+      return { url: deps.streaming.offer(() => containers.exec(id, cmd, tty, stdin)) };
     },
     async UpdateContainerResources({ containerId = "", linux }) {
       await containers.update(containerId, linux ?? {});
