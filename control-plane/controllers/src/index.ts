@@ -1,6 +1,7 @@
 import { type Client, createInformerFactory } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { ControllerContext } from "./context.ts";
+import { DeploymentController } from "./deployment/deployment-controller.ts";
 import { ReplicaSetController } from "./replicaset/replicaset-controller.ts";
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
@@ -31,6 +32,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     return { client, informers, clock, random, lifetime, logger: logger.child({ controller: name }) };
   };
   const controllers = [
+    new DeploymentController(context("deployment-controller")),
     new ReplicaSetController(context("replicaset-controller")),
     new ServiceAccountController(context("service-account-controller")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),

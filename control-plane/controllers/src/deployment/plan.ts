@@ -17,7 +17,11 @@ export function limitsOf(deployment: Deployment): { readonly surge: number; read
 }
 
 /** Pure: the next step of a rolling update, up before down; nothing when it must wait or is done. */
-export function planRolling(deployment: Deployment, current: ReplicaSet, old: readonly ReplicaSet[]): readonly Scaling[] {
+export function planRolling(
+  deployment: Deployment,
+  current: ReplicaSet,
+  old: readonly ReplicaSet[],
+): readonly Scaling[] {
   const wanted = deployment.spec?.replicas ?? 1;
   const { surge, unavailable } = limitsOf(deployment);
   const total = sum([current, ...old], specOf);

@@ -20,10 +20,14 @@ function pod(name: string, phase: string, more: { readonly readyAgo?: number; re
   };
 }
 
-const names = (set: ReplicaSet, pods: readonly Pod[]): unknown => plan(set, pods, NOW).remove.map((p) => p.metadata?.name);
+const names = (set: ReplicaSet, pods: readonly Pod[]): unknown =>
+  plan(set, pods, NOW).remove.map((p) => p.metadata?.name);
 
 test("missing pods are made; finished and terminating ones do not count", () => {
-  const going: Pod = { ...pod("going", "Running"), metadata: { name: "going", deletionTimestamp: "2025-01-01T00:00:00Z" } };
+  const going: Pod = {
+    ...pod("going", "Running"),
+    metadata: { name: "going", deletionTimestamp: "2025-01-01T00:00:00Z" },
+  };
   expect(plan(setOf(3), [pod("a", "Running"), pod("b", "Failed"), going], NOW)).toEqual({ create: 2, remove: [] });
 });
 
@@ -47,7 +51,9 @@ test("pods go in the order unassigned, pending, not ready, ready for the shortes
 });
 
 test("of ready pods those go first that share their node", () => {
-  const pods = ["a", "b", "c"].map((name) => pod(name, "Running", { readyAgo: 60, node: name === "a" ? "one" : "two" }));
+  const pods = ["a", "b", "c"].map((name) =>
+    pod(name, "Running", { readyAgo: 60, node: name === "a" ? "one" : "two" }),
+  );
   expect(names(setOf(2), pods)).toEqual(["b"]);
 });
 
