@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { codeOf, messageOf } from "@tsukube/foundation";
 import { grpcError, serveGrpc, serviceDefinition } from "@tsukube/host/grpc";
 import { systemCgroups, systemMounts, systemNamespaces } from "@tsukube/kernel";
 import type { ContainerEventResponse } from "@tsukube/node-contracts/cri";
+import descriptor from "@tsukube/node-contracts/facts/cri.json" with { type: "json" };
 import { type ContainerEventKind, type ContainerRecord, Containers } from "./containers/containers.ts";
 import { OciRuntime } from "./containers/runtime.ts";
 import type { Engine, EngineOptions } from "./contracts.ts";
@@ -71,9 +71,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await containers.load();
   const streaming = new StreamingServer(clock, options.random);
   await streaming.listen();
-  const descriptor: unknown = JSON.parse(
-    readFileSync(new URL("../../contracts/facts/cri.json", import.meta.url), "utf8"),
-  );
   await mkdir(dirname(options.criSocket), { recursive: true });
   await rm(options.criSocket, { force: true });
   const criAddress = `unix:${options.criSocket}`;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { LinuxContainerSecurityContext } from "@tsukube/node-contracts/cri";
+import defaults from "../../facts/container-defaults.json" with { type: "json" };
 
 export interface CapabilitySets {
   readonly bounding: readonly string[];
@@ -12,10 +13,8 @@ export interface CapabilitySets {
 interface Facts {
   readonly capabilities: { readonly default: readonly string[]; readonly allByNumber: readonly string[] };
 }
-let loaded: Facts | undefined;
 function facts(): Facts["capabilities"] {
-  loaded ??= JSON.parse(readFileSync(new URL("../../facts/container-defaults.json", import.meta.url), "utf8")) as Facts;
-  return loaded.capabilities;
+  return (defaults as Facts).capabilities;
 }
 
 /** What a container may have: the default set, then ALL, then each added, then each dropped; never more than the host's. */

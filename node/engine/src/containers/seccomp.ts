@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { arch, release } from "node:os";
 import type { SecurityProfile } from "@tsukube/node-contracts/cri";
+import facts from "../../facts/seccomp.json" with { type: "json" };
 
 interface Condition {
   readonly arches?: readonly string[];
@@ -24,14 +25,12 @@ interface Facts {
   };
 }
 
-let loaded: Facts | undefined;
-
 /** The seccomp section for a profile; undefined when the container runs without one. */
 export function seccompOf(profile: SecurityProfile | undefined, capabilities: readonly string[]): object | undefined {
   if (profile === undefined || profile.profileType === "Unconfined") return undefined;
   if (profile.profileType === "Localhost")
     return JSON.parse(readFileSync(profile.localhostRef ?? "", "utf8")) as object;
-  loaded ??= JSON.parse(readFileSync(new URL("../../facts/seccomp.json", import.meta.url), "utf8")) as Facts;
+  const loaded = facts as unknown as Facts;
   const machine = arch() === "arm64" ? "arm64" : "amd64";
   const architectures = loaded.archMap.find(
     ([first]) => first === (machine === "arm64" ? "SCMP_ARCH_AARCH64" : "SCMP_ARCH_X86_64"),

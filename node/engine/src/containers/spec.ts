@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-contracts/cri";
+import facts from "../../facts/container-defaults.json" with { type: "json" };
 import type { ImageConfig } from "../images/image-store.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import { capabilitiesOf } from "./capabilities.ts";
@@ -37,12 +37,8 @@ interface Defaults {
   };
 }
 
-let loaded: Defaults | undefined;
 function defaults(): Defaults {
-  loaded ??= JSON.parse(
-    readFileSync(new URL("../../facts/container-defaults.json", import.meta.url), "utf8"),
-  ) as Defaults;
-  return loaded;
+  return facts;
 }
 
 /** The OCI runtime configuration of a container (OCI runtime spec, config.md). Pure but for the facts that it reads once. */
@@ -125,10 +121,10 @@ function namespacesOf({ sandbox, pidNamespace, config }: SpecInput): readonly ob
 }
 
 function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly DefaultMount[] {
-  const facts = defaults().mounts;
+  const base = defaults().mounts;
   const writable = (options: readonly string[]): readonly string[] =>
     privileged ? options.map((option) => (option === "ro" ? "rw" : option)) : options;
-  const mounts: DefaultMount[] = facts.cri.map((mount) =>
+  const mounts: DefaultMount[] = base.cri.map((mount) =>
     mount.destination.startsWith("/sys") ? { ...mount, options: writable(mount.options) } : { ...mount },
   );
   const bind = (source: string, destination: string, options: readonly string[]): void => {
@@ -146,7 +142,7 @@ function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly
     type: "bind",
     source: mount.hostPath ?? "",
     options: [
-      ...(facts.criPropagation[mount.propagation ?? "PROPAGATION_PRIVATE"] ?? ["rbind", "rprivate"]),
+      ...(base.criPropagation[mount.propagation ?? "PROPAGATION_PRIVATE"] ?? ["rbind", "rprivate"]),
       mount.readonly === true ? "ro" : "rw",
       ...(mount.mountOptions ?? []),
     ],

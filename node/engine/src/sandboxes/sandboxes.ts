@@ -74,7 +74,7 @@ export class Sandboxes {
     };
     await this.#put(record);
     try {
-      await this.#make(record, folder);
+      await this.#make(record);
       const ips = record.namespaces.net === undefined ? [] : (await this.#deps.network.add(requestOf(record))).ips;
       const ready = { ...record, ready: true, ips };
       await this.#put(ready);
@@ -86,7 +86,7 @@ export class Sandboxes {
     }
   }
 
-  async #make(record: SandboxRecord, folder: string): Promise<void> {
+  async #make(record: SandboxRecord): Promise<void> {
     await mkdir(record.files, { recursive: true });
     if (record.shm !== "/dev/shm") {
       await mkdir(record.shm, { recursive: true });
@@ -97,7 +97,6 @@ export class Sandboxes {
     await writeResolvConf(`${record.files}/resolv.conf`, record.config);
     if (Object.keys(record.namespaces).length === 0) return;
     await this.#deps.namespaces.pin(record.namespaces, setupScript(record));
-    void folder;
   }
 
   async stop(id: string): Promise<void> {
