@@ -1,2 +1,3 @@
+export * from "./cluster.ts";
 export * from "./seeded-random.ts";
 export * from "./virtual-clock.ts";

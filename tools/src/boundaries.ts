@@ -36,7 +36,7 @@ const HEAVY: Readonly<Record<string, readonly string[]>> = {
 /** Time and randomness come injected, except in these rooms. Tests, benchmarks and tools may use the real ones. */
 const REAL_TIME_ROOMS = ["host", "testing", "tools", "e2e"];
 const REAL_TIME =
-  /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bset(?:Timeout|Interval|Immediate)\(|node:timers|AbortSignal\.timeout|\bMath\.random\(|\brandom(?:Bytes|UUID|Int)\b|\bgetRandomValues\b/;
+  /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|(?<!\.)\bset(?:Timeout|Interval)\(|node:timers|AbortSignal\.timeout|\bMath\.random\(|\brandom(?:Bytes|UUID|Int)\b|\bgetRandomValues\b/;
 
 export interface Violation {
   readonly file: string;

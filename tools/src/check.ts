@@ -12,13 +12,25 @@ const node = process.execPath;
 /** One part of the check: resolves with what it proved. @throws with what is wrong and the remedy. */
 type Part = () => Promise<string>;
 
+/** Runs a checker; what it found is the error. */
+async function must(command: string, args: readonly string[]): Promise<void> {
+  const { code, stdout, stderr } = await run(command, args, { accept: [0, 1, 2] });
+  if (code !== 0) throw new Error(`${stdout}${stderr}`.trim());
+}
+
 const PARTS: Readonly<Record<string, Part>> = {
   format: async () => {
-    await run(join(root, "node_modules/.bin/biome"), ["ci", "--error-on-warnings", "--diagnostic-level=warn", root]);
+    await must(join(root, "node_modules/.bin/biome"), [
+      "ci",
+      "--colors=off",
+      "--error-on-warnings",
+      "--diagnostic-level=warn",
+      root,
+    ]);
     return "biome is content";
   },
   types: async () => {
-    await run(node, [join(root, "node_modules/typescript/bin/tsc"), "-p", root]);
+    await must(node, [join(root, "node_modules/typescript/bin/tsc"), "-p", root]);
     return "no type errors";
   },
   boundaries: async () => {

@@ -30,7 +30,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   lifetime.own("control plane", await startControlPlane(server, logger));
   await writeAtomically(
     files.ready("server"),
-    `${JSON.stringify({ pid: process.pid, readyMs: performance.now() })}\n`,
+    `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
     { durable: false },
   );
   logger.info("serving", { port: record.apiPort });
