@@ -154,7 +154,9 @@ test("custom resources are pruned, defaulted, validated, scaled and shown in the
   expect(await out("get", "widget", "w", "-o", "jsonpath={.spec.size}")).toBe("7");
   expect(await out("explain", "widget.spec.color")).toMatch(/color <string>/);
   await kubectl(["delete", "crd", "widgets.example.com"]);
-  await expect(kubectl(["get", "widgets"])).rejects.toThrow(/doesn't have a resource type|could not find the requested resource/);
+  await expect(kubectl(["get", "widgets"])).rejects.toThrow(
+    /doesn't have a resource type|could not find the requested resource/,
+  );
 });
 
 test("RBAC decides what others may do, and says so", async () => {
