@@ -1,7 +1,43 @@
-import type { ApiServer } from "@tsukube/apiserver";
-import { Lifetime, type Logger } from "@tsukube/foundation";
+import type { ApiServer, User } from "@tsukube/apiserver";
+import { type Client, createClient } from "@tsukube/client";
+import { startControllers } from "@tsukube/controllers";
+import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 
-/** Starts what works on the API from inside: controllers and scheduler, each with its own identity. */
-export async function startControlPlane(_server: ApiServer, _logger: Logger): Promise<Lifetime> {
-  return new Lifetime();
+export interface ControlPlaneOptions {
+  readonly server: ApiServer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** PEM of the cluster's CA. */
+  readonly rootCa: string;
+}
+
+/** Starts what works on the API from inside, each with an identity of its own that goes through the whole request chain. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<Lifetime> {
+  const { server, clock, random, logger } = options;
+  const lifetime = new Lifetime();
+  const clientAs = (user: User): Client => createClient(server.transport(user), { userAgent: userAgentOf(user.name) });
+  const controllers = await startControllers({
+    clientFor: (name) => clientAs(name === "kube-controller-manager" ? component(name) : controllerUser(name)),
+    clock,
+    random,
+    logger: logger.child({ component: "controllers" }),
+    options: { rootCa: options.rootCa },
+  });
+  lifetime.own("controllers", controllers);
+  return lifetime;
+}
+
+function component(name: string): User {
+  return { name: `system:${name}`, groups: ["system:authenticated"], extra: {} };
+}
+
+function controllerUser(name: string): User {
+  const groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"];
+  return { name: `system:serviceaccount:kube-system:${name}`, groups, extra: {} };
+}
+
+/** The last part of the user's name: it stands in managedFields. */
+function userAgentOf(user: string): string {
+  return `${user.split(":").at(-1)}/0.1`;
 }

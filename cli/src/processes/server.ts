@@ -26,8 +26,16 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   await using lifetime = new Lifetime();
   const release = await holdLock(files.lock("server"), bundle, realClock, logger);
   lifetime.add("lock", release);
-  const server = await startServer(record, paths, logger.child({ component: "apiserver" }), lifetime);
-  lifetime.own("control plane", await startControlPlane(server, logger));
+  const credentials = await readCredentials(files.pki);
+  const server = await startServer(
+    record,
+    credentials,
+    files.store,
+    logger.child({ component: "apiserver" }),
+    lifetime,
+  );
+  const options = { server, clock: realClock, random: systemRandom, logger, rootCa: credentials.ca.cert };
+  lifetime.own("control plane", await startControlPlane(options));
   await writeAtomically(
     files.ready("server"),
     `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
@@ -40,17 +48,16 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
 
 async function startServer(
   record: ClusterRecord,
-  paths: ReturnType<typeof pathsOf>,
+  credentials: Awaited<ReturnType<typeof readCredentials>>,
+  storeFolder: string,
   logger: ProgramOptions["logger"],
   lifetime: Lifetime,
 ): Promise<ApiServer> {
-  const files = filesOf(paths);
   const addresses = addressesOf(record.index);
-  const credentials = await readCredentials(files.pki);
   const reader = join(import.meta.dirname, "reader.js");
   const server = await startApiServer({
     openStore: lmdbStore({
-      path: join(files.store, "data.mdb"),
+      path: join(storeFolder, "data.mdb"),
       clock: realClock,
       ...(existsSync(reader) && { readerCommand: [process.execPath, reader] }),
     }),
