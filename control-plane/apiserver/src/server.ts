@@ -1,7 +1,16 @@
-import { ApiError, decodeJson, decodeUnstructured, kindOf, schemaOf, type Unstructured } from "@tsukube/api";
+import {
+  ApiError,
+  decodeJson,
+  decodeUnstructured,
+  encodeJsonText,
+  kindOf,
+  schemaOf,
+  schemaOfType,
+  type Unstructured,
+} from "@tsukube/api";
 import type { ApiRequest, ApiResponse, Transport } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics, type Random } from "@tsukube/foundation";
-import { createHttpsServer, type Exchange, type HttpsServer } from "@tsukube/host";
+import { createHttpsServer, type Exchange, type HttpsServer, type UpgradeRequest } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { defaultTolerationSeconds, priorityAdmission, serviceAccountAdmission } from "./admission/pods.ts";
@@ -27,6 +36,9 @@ import { Subresources } from "./endpoints/subresources.ts";
 import { Writer } from "./endpoints/writer.ts";
 import { Health } from "./health/health.ts";
 import { OpenApiHandler } from "./openapi/openapi-handler.ts";
+import { HttpProxy } from "./proxying/http-proxy.ts";
+import { KubeletConnection, type KubeletCredentials } from "./proxying/kubelet-connection.ts";
+import { PodStreams } from "./proxying/pod-streams.ts";
 import { Registry } from "./registry/registry.ts";
 import { Router } from "./router.ts";
 import { ObjectStore } from "./storage/object-store.ts";
@@ -48,6 +60,8 @@ export interface ApiServerOptions {
   readonly advertise: { readonly address: string; readonly port: number };
   /** Serves over TLS; without it the server is reached in process only. */
   readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa: string };
+  /** Shown to kubelets: logs, exec and the like need it. */
+  readonly kubelets?: KubeletCredentials;
   /** Objects to have from the start besides upstream's, by "group/version resource". */
   readonly bootstrapObjects?: Readonly<Record<string, readonly object[]>>;
 }
@@ -92,11 +106,20 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       services,
     ],
   });
+  const kubelets = new KubeletConnection(cache, options.kubelets);
+  const streams = new PodStreams(cache, kubelets);
   const resources = new ResourceHandler(writer, tableOfDefinition);
   const router = new Router({
     registry,
     resources,
-    subresources: new Subresources({ writer, tokens, cache, clock }),
+    subresources: new Subresources({
+      writer,
+      tokens,
+      cache,
+      clock,
+      streams,
+      proxy: new HttpProxy(cache, kubelets, random),
+    }),
     discovery: new Discovery(registry, () => `${options.advertise.address}:${options.advertise.port}`),
     openApi: new OpenApiHandler(registry, () => clock.now()),
     health: new Health(metrics, tokens),
@@ -115,7 +138,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   await bootstrap({ store, registry, clock, random, more: options.bootstrapObjects ?? {} });
   await kubernetesService(writer, registry, options);
   new CrdController(store, registry, writer, clock, logger);
-  const server = options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, options.tls));
+  const server = options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, streams, options.tls));
   return {
     transport: (user) => inProcess(chain, user),
     async listen(address, port) {
@@ -151,8 +174,38 @@ function inProcess(chain: Chain, user: User): Transport {
   };
 }
 
-function serve(chain: Chain, tls: NonNullable<ApiServerOptions["tls"]>): HttpsServer {
-  return createHttpsServer({ ...tls, handle: (exchange) => void answer(chain, exchange) });
+function serve(chain: Chain, streams: PodStreams, tls: NonNullable<ApiServerOptions["tls"]>): HttpsServer {
+  return createHttpsServer({
+    ...tls,
+    handle: (exchange) => void answer(chain, exchange),
+    upgrade: (request) => void upgrade(chain, streams, request),
+  });
+}
+
+/** Authenticates and authorizes like any request; what is refused gets an ordinary HTTP answer. */
+async function upgrade(chain: Chain, streams: PodStreams, request: UpgradeRequest): Promise<void> {
+  const { method, path, headers, remoteAddress, peer } = request;
+  try {
+    const context = await chain.admit({
+      method,
+      path,
+      headers,
+      remoteAddress,
+      ...(peer !== undefined && { clientCertificate: peer }),
+    });
+    await chain.mustCreate(context);
+    await streams.upgrade(context, request);
+  } catch (error) {
+    const { status, httpCode } = ApiError.from(error);
+    const body = encodeJsonText(status, schemaOfType("meta/v1.Status"));
+    const head = [
+      `HTTP/1.1 ${httpCode} ${status.reason ?? "Error"}`,
+      "Content-Type: application/json",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      "Connection: close",
+    ];
+    request.socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  }
 }
 
 const EMPTY = new Uint8Array(0);

@@ -70,6 +70,11 @@ export class Chain {
     return { request, info, user, signal: request.signal ?? NEVER, warn: () => {} };
   }
 
+  /** exec, attach and port-forward change the pod, whatever the HTTP method says. @throws {ApiError} 403. */
+  async mustCreate({ user, info }: RequestContext): Promise<void> {
+    await this.#authorize(user, { ...info, verb: "create" });
+  }
+
   async #run(request: IncomingRequest, info: RequestInfo, warn: (text: string) => void): Promise<ApiResponse> {
     const user = await this.#identify(request, info);
     await this.#authorize(user, info);

@@ -18,6 +18,8 @@ import { type Clock, formatTime } from "@tsukube/foundation";
 import type { Tokens } from "../authentication/tokens.ts";
 import { type Accepted, negotiate } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
+import type { HttpProxy } from "../proxying/http-proxy.ts";
+import type { PodStreams } from "../proxying/pod-streams.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { deleteObject, deleteOptionsOf } from "./delete.ts";
@@ -29,6 +31,8 @@ export interface SubresourceDeps {
   readonly tokens: Tokens;
   readonly cache: WatchCache;
   readonly clock: Clock;
+  readonly streams: PodStreams;
+  readonly proxy: HttpProxy;
 }
 
 const SUCCESS = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
@@ -55,15 +59,15 @@ export class Subresources {
       case "serviceaccounts/token":
         return this.#created(context) ? this.#token(context, definition, accepted()) : undefined;
       case "pods/log":
+        return this.#deps.streams.logs(context);
       case "pods/exec":
       case "pods/attach":
       case "pods/portforward":
+        throw ApiError.badRequest("Upgrade request required");
       case "pods/proxy":
       case "services/proxy":
       case "nodes/proxy":
-        throw ApiError.serviceUnavailable(
-          `Cannot reach "${info.resource}/${info.name}": this server does not forward ${info.subresource} to nodes yet`,
-        );
+        return this.#deps.proxy.handle(context);
       default:
         return undefined;
     }

@@ -1,0 +1,135 @@
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { ApiError } from "@tsukube/api";
+import type { Pod, Service } from "@tsukube/api/types/core-v1";
+import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
+import type { ApiResponse } from "@tsukube/client";
+import type { Random } from "@tsukube/foundation";
+import type { RequestContext } from "../contracts.ts";
+import type { WatchCache } from "../storage/watch-cache.ts";
+import { forwarded, type KubeletConnection } from "./kubelet-connection.ts";
+
+interface Target {
+  readonly scheme: "http" | "https";
+  readonly host: string;
+  readonly port: number;
+}
+
+/** pods, services and nodes /proxy: forwards HTTP as it is, with the path that follows. */
+export class HttpProxy {
+  readonly #cache: WatchCache;
+  readonly #kubelets: KubeletConnection;
+  readonly #random: Random;
+
+  constructor(cache: WatchCache, kubelets: KubeletConnection, random: Random) {
+    this.#cache = cache;
+    this.#kubelets = kubelets;
+    this.#random = random;
+  }
+
+  async handle(context: RequestContext): Promise<ApiResponse> {
+    const { info, request, signal } = context;
+    if (info.rest === "" && (request.method === "GET" || request.method === "HEAD")) {
+      // relative links of the page must lead below the proxy
+      const query = info.query.size > 0 ? `?${info.query}` : "";
+      return { status: 301, headers: { location: `${info.path}/${query}` }, body: new Uint8Array(0) };
+    }
+    const path = `${info.rest === "" ? "/" : info.rest}${info.query.size > 0 ? `?${info.query}` : ""}`;
+    const body = request.body ?? new Uint8Array(0);
+    const headers = { ...forwarded(request.headers), "x-forwarded-uri": info.path, "x-forwarded-proto": "https" };
+    if (info.resource === "nodes") {
+      return this.#kubelets.request(
+        this.#kubelets.locate(info.name.split(":")[0] ?? ""),
+        request.method,
+        path,
+        headers,
+        body,
+        signal,
+      );
+    }
+    const target =
+      info.resource === "pods" ? this.#pod(info.namespace, info.name) : this.#service(info.namespace, info.name);
+    return forward(target, request.method, path, headers, body, signal);
+  }
+
+  #pod(namespace: string, spec: string): Target {
+    const { scheme, name, port } = parse(spec);
+    const pod = this.#cache.get(`/registry/pods/${namespace}/${name}`)?.object as Pod | undefined;
+    if (pod === undefined) throw ApiError.notFound({ group: "", resource: "pods" }, name);
+    const host = pod.status?.podIP ?? "";
+    if (host === "") throw ApiError.badRequest("address not allowed");
+    const ports = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+    const number =
+      port === ""
+        ? (ports[0]?.containerPort ?? 80)
+        : (ports.find((candidate) => candidate.name === port)?.containerPort ?? Number(port));
+    return { scheme, host, port: number };
+  }
+
+  #service(namespace: string, spec: string): Target {
+    const { scheme, name, port } = parse(spec);
+    const service = this.#cache.get(`/registry/services/specs/${namespace}/${name}`)?.object as Service | undefined;
+    if (service === undefined) throw ApiError.notFound({ group: "", resource: "services" }, name);
+    const ports = service.spec?.ports ?? [];
+    const wanted =
+      port === "" && ports.length === 1
+        ? ports[0]
+        : ports.find((candidate) => candidate.name === port || String(candidate.port) === port);
+    const none = (): ApiError =>
+      ApiError.serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
+    if (wanted === undefined)
+      throw ApiError.serviceUnavailable(
+        `no service port ${JSON.stringify(port)} found for service ${JSON.stringify(name)}`,
+      );
+    const found: Target[] = [];
+    for (const [, cached] of this.#cache.head.range(`/registry/endpointslices/${namespace}/`)) {
+      const slice = cached.object as unknown as EndpointSlice;
+      if (slice.metadata?.labels?.["kubernetes.io/service-name"] !== name) continue;
+      const number = (slice.ports ?? []).find((candidate) => (candidate.name ?? "") === (wanted.name ?? ""))?.port;
+      if (number === undefined) continue;
+      for (const endpoint of slice.endpoints ?? []) {
+        if (endpoint.conditions?.ready === false) continue;
+        for (const host of endpoint.addresses ?? []) found.push({ scheme, host, port: number });
+      }
+    }
+    const chosen = found[Math.floor(this.#random.float() * found.length)];
+    if (chosen === undefined) throw none();
+    return chosen;
+  }
+}
+
+/** "[scheme:]name[:port]". */
+function parse(spec: string): { readonly scheme: "http" | "https"; readonly name: string; readonly port: string } {
+  const parts = spec.split(":");
+  if (parts.length === 3)
+    return { scheme: parts[0] === "https" ? "https" : "http", name: parts[1] ?? "", port: parts[2] ?? "" };
+  return { scheme: "http", name: parts[0] ?? "", port: parts[1] ?? "" };
+}
+
+function forward(
+  target: Target,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body: Uint8Array,
+  signal: AbortSignal,
+): Promise<ApiResponse> {
+  const send = target.scheme === "https" ? httpsRequest : httpRequest;
+  // a pod's certificate is its own affair: upstream does not check it either
+  const tls = target.scheme === "https" ? { rejectUnauthorized: false } : {};
+  return new Promise((resolve, reject) => {
+    const request = send(
+      { host: target.host, port: target.port, method, path, headers, signal, agent: false, ...tls },
+      (response) =>
+        resolve({
+          status: response.statusCode ?? 502,
+          headers: forwarded(response.headers as Record<string, string>),
+          body: response,
+        }),
+    );
+    request.on("error", (error) =>
+      reject(ApiError.serviceUnavailable(`error trying to reach service: ${error.message}`)),
+    );
+    request.end(body);
+  });
+}

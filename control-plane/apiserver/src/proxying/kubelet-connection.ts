@@ -1,0 +1,126 @@
+import { request as httpsRequest } from "node:https";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { ApiError } from "@tsukube/api";
+import type { Node } from "@tsukube/api/types/core-v1";
+import type { ApiResponse } from "@tsukube/client";
+import type { WatchCache } from "../storage/watch-cache.ts";
+
+/** How the API server shows itself to kubelets. PEM. */
+export interface KubeletCredentials {
+  readonly cert: string;
+  readonly key: string;
+  /** Signs the kubelets' serving certificates. */
+  readonly ca: string;
+}
+
+export interface KubeletAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Headers that belong to one connection, RFC 9110 section 7.6.1. */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "host",
+  "authorization",
+]);
+
+/** Requests to the kubelets of the cluster, with the API server's own certificate. */
+export class KubeletConnection {
+  readonly #cache: WatchCache;
+  readonly #credentials: KubeletCredentials | undefined;
+
+  constructor(cache: WatchCache, credentials: KubeletCredentials | undefined) {
+    this.#cache = cache;
+    this.#credentials = credentials;
+  }
+
+  /** @throws {ApiError} 404 for a node that is not there, 503 for one that has not said where its kubelet is. */
+  locate(nodeName: string): KubeletAddress {
+    const node = this.#cache.get(`/registry/minions/${nodeName}`)?.object as Node | undefined;
+    if (node === undefined) throw ApiError.notFound({ group: "", resource: "nodes" }, nodeName);
+    const address = (type: string): string | undefined =>
+      node.status?.addresses?.find((entry) => entry.type === type)?.address;
+    const host = address("InternalIP") ?? address("Hostname");
+    const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 0;
+    if (host === undefined || port === 0)
+      throw ApiError.serviceUnavailable(`Cannot reach node "${nodeName}": its kubelet has not reported an address yet`);
+    return { host, port };
+  }
+
+  /** Forwards a request; the answer streams. */
+  request(
+    to: KubeletAddress,
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<ApiResponse> {
+    const { cert, key, ca } = this.#required();
+    return new Promise((resolve, reject) => {
+      const request = httpsRequest(
+        {
+          host: to.host,
+          port: to.port,
+          method,
+          path,
+          headers: forwarded(headers),
+          cert,
+          key,
+          ca,
+          servername: "",
+          signal,
+          agent: false,
+        },
+        (response) =>
+          resolve({
+            status: response.statusCode ?? 502,
+            headers: forwarded(response.headers as Record<string, string>),
+            body: response,
+          }),
+      );
+      request.on("error", (error) => reject(unreachable(to, error)));
+      request.end(body);
+    });
+  }
+
+  /** A TLS connection, for protocols that leave HTTP. */
+  connect(to: KubeletAddress): Promise<TLSSocket> {
+    const { cert, key, ca } = this.#required();
+    return new Promise((resolve, reject) => {
+      const socket = connectTls({ host: to.host, port: to.port, cert, key, ca, ALPNProtocols: ["http/1.1"] }, () =>
+        resolve(socket),
+      );
+      socket.on("error", (error) => reject(unreachable(to, error)));
+    });
+  }
+
+  #required(): KubeletCredentials {
+    if (this.#credentials === undefined)
+      throw ApiError.serviceUnavailable("Cannot reach kubelets: this API server has no certificate for them");
+    return this.#credentials;
+  }
+}
+
+function unreachable(to: KubeletAddress, error: Error): ApiError {
+  return ApiError.serviceUnavailable(`Cannot reach the kubelet at ${to.host}:${to.port}: ${error.message}`);
+}
+
+/** Without what belongs to the connection or to the caller's own credentials. */
+export function forwarded(
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || HOP_BY_HOP.has(name.toLowerCase()) || name.startsWith(":")) continue;
+    out[name] = typeof value === "string" ? value : value.join(", ");
+  }
+  return out;
+}
