@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Heavy modules and the rooms that may load them: a process pays only for what it needs. */
 const HEAVY: Readonly<Record<string, readonly string[]>> = {
-  lmdb: ["control-plane/store"],
+  lmdb: ["control-plane/store", "tools"],
   koffi: ["node/kernel"],
   "@grpc/grpc-js": ["host"],
   protobufjs: ["host"],
