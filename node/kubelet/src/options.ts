@@ -1,0 +1,46 @@
+import type { Client, InformerFactory } from "@tsukube/client";
+import type { Clock, Logger, Metrics, Random } from "@tsukube/foundation";
+import type { Cgroups, Mounts } from "@tsukube/kernel";
+
+export interface KubeletOptions {
+  readonly nodeName: string;
+  /** As `system:node:<nodeName>`. */
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  /** "unix:/run/tsukube/default/cri.sock". */
+  readonly criAddress: string;
+  /** Pods' volumes and files; survives a reboot. */
+  readonly rootDirectory: string;
+  /** Container logs: NAMESPACE_NAME_UID/CONTAINER/N.log below it. */
+  readonly podLogsDirectory: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly mounts: Mounts;
+  readonly cgroups: Cgroups;
+  /** Parent of the pods' groups, "/kubepods" in upstream; clusters of one host must not share it. */
+  readonly cgroupRoot: string;
+  /** Address of the cluster DNS Service. */
+  readonly clusterDns: string;
+  readonly clusterDomain: string;
+  /** The node's own addresses, the first is its InternalIP. */
+  readonly addresses: readonly string[];
+  readonly podCidr: string;
+  /** Where the API server reaches this kubelet. */
+  readonly listen?: KubeletListen;
+}
+
+export interface KubeletListen {
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** PEM. */
+  readonly key: string;
+  readonly cert: string;
+  readonly clientCa: string;
+}
+
+/** A running kubelet. Closing it leaves pods running. */
+export interface Kubelet {
+  close(): Promise<void>;
+}
