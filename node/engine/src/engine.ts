@@ -1,8 +1,9 @@
 import { chmod, mkdir, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { dirname } from "node:path";
 import { codeOf, messageOf } from "@tsukube/foundation";
 import { grpcError, serveGrpc, serviceDefinition } from "@tsukube/host/grpc";
-import { systemCgroups, systemMounts, systemNamespaces } from "@tsukube/kernel";
+import { connectWithin, systemCgroups, systemMounts, systemNamespaces } from "@tsukube/kernel";
 import type { ContainerEventResponse } from "@tsukube/node-contracts/cri";
 import descriptor from "@tsukube/node-contracts/facts/cri.json" with { type: "json" };
 import { type ContainerEventKind, type ContainerRecord, Containers } from "./containers/containers.ts";
@@ -87,6 +88,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
           images,
           findImage: (name) => findImage({ images, systemImages }, name),
           network,
+          dial: ({ namespaces: { net } }, port) =>
+            net === undefined ? connect(port, "127.0.0.1") : connectWithin(namespaces, net, "127.0.0.1", port),
           cgroups,
           random: options.random,
           now,

@@ -11,7 +11,8 @@ import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-con
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
-import type { StreamedProcess } from "../streaming/streaming-server.ts";
+import type { StreamedProcess, WantedStreams } from "../streaming/streamed-process.ts";
+import { attachTo } from "./attach.ts";
 import { boundingCapabilities } from "./capabilities.ts";
 import { createUnderConmon } from "./conmon.ts";
 import type { OciRuntime } from "./runtime.ts";
@@ -278,6 +279,12 @@ export class Containers {
         pty?.stream.destroy();
       },
     };
+  }
+
+  /** The streams of the container's own process, from now on. It goes on when the caller leaves. */
+  attach(id: string, wanted: WantedStreams): StreamedProcess {
+    const { id: whole, config } = this.get(id);
+    return attachTo(this.#bundle(whole), { ...wanted, stdin: wanted.stdin && config.stdin === true }, this.#deps.clock);
   }
 
   async update(id: string, resources: LinuxContainerResources): Promise<void> {

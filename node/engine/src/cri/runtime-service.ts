@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { type GrpcHandlers, grpcError } from "@tsukube/host/grpc";
 import type { Cgroups } from "@tsukube/kernel";
@@ -24,6 +25,8 @@ interface Deps {
   readonly images: ImageStore;
   readonly findImage: (name: string) => Promise<ImageRecord | undefined>;
   readonly network: PodNetwork;
+  /** Connects to a port on the loopback of a sandbox. */
+  readonly dial: (sandbox: SandboxRecord, port: number) => Socket;
   readonly cgroups: Cgroups;
   readonly random: Random;
   readonly now: () => number;
@@ -40,6 +43,14 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
   const newId = (): string => Buffer.from(deps.random.bytes(32)).toString("hex");
   const inSandbox = (id: string): readonly ContainerRecord[] =>
     containers.all.filter((container) => container.sandboxId === id);
+  const running = (id: string): ContainerRecord => {
+    const record = containers.get(id);
+    if (containerState(record) === "CONTAINER_RUNNING") return record;
+    throw new TsukubeError(
+      "wrong-state",
+      `Cannot stream to container "${record.id}": ${containerState(record)}, expected CONTAINER_RUNNING`,
+    );
+  };
   const stopSandbox = async (id: string): Promise<void> => {
     await Promise.all(inSandbox(id).map((container) => containers.stop(container.id, 0)));
     await sandboxes.stop(id);
@@ -140,9 +151,24 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
     async ExecSync({ containerId = "", cmd = [], timeout = 0 }) {
       return containers.execSync(containerId, cmd, Number(timeout) * 1000);
     },
-    async Exec({ containerId = "", cmd = [], tty = false, stdin = false }) {
-      const { id } = containers.get(containerId);
-      return { url: deps.streaming.offer(() => containers.exec(id, cmd, tty, stdin)) };
+    async Exec({ containerId = "", cmd = [], tty = false, stdin = false, stdout = false, stderr = false }) {
+      const { id } = running(containerId);
+      const wanted = { stdin, stdout, stderr, tty };
+      return { url: deps.streaming.offer(() => containers.exec(id, cmd, tty, stdin), wanted) };
+    },
+    async Attach({ containerId = "", tty = false, stdin = false, stdout = false, stderr = false }) {
+      const { id } = running(containerId);
+      const wanted = { stdin, stdout, stderr, tty };
+      return { url: deps.streaming.offer(async () => containers.attach(id, wanted), wanted, "attach") };
+    },
+    async PortForward({ podSandboxId = "" }) {
+      const sandbox = sandboxes.get(podSandboxId);
+      if (!sandbox.ready)
+        throw new TsukubeError(
+          "wrong-state",
+          `Cannot forward ports of sandbox "${sandbox.id}": not ready, expected a running one`,
+        );
+      return { url: deps.streaming.offerPortForward((port) => deps.dial(sandbox, port)) };
     },
     async UpdateContainerResources({ containerId = "", linux }) {
       await containers.update(containerId, linux ?? {});

@@ -1,51 +1,43 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Readable, Writable } from "node:stream";
-import { type Clock, messageOf, type Random } from "@tsukube/foundation";
-import { type WebSocket, WebSocketServer } from "ws";
+import type { Duplex } from "node:stream";
+import type { Clock, Random } from "@tsukube/foundation";
+import { createWebSocketStream, WebSocketServer } from "ws";
+import { type Dial, servePortForward } from "./port-forward.ts";
+import { SPDY_PROCESS_PROTOCOLS, serveSpdyProcess } from "./spdy-process.ts";
+import type { OpenProcess, WantedStreams } from "./streamed-process.ts";
+import { PROCESS_PROTOCOLS, serveWebSocketProcess } from "./websocket-process.ts";
 
-/** A process with streams, as a client sees it. */
-export interface StreamedProcess {
-  readonly stdin?: Writable;
-  readonly stdout?: Readable;
-  readonly stderr?: Readable;
-  resize(columns: number, rows: number): void;
-  /** Its exit code. */
-  readonly exited: Promise<number>;
-  kill(): void;
-}
+export type { StreamedProcess } from "./streamed-process.ts";
 
-const PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 const TOKEN_LIFE_MS = 60_000;
-const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+const PORT_FORWARD = "portforward.k8s.io";
+const TUNNELLED = `SPDY/3.1+${PORT_FORWARD}`;
 
-/** Serves exec over WebSocket on 127.0.0.1, at addresses that work once and for a minute. */
+type Session =
+  | { readonly kind: "process"; readonly open: OpenProcess; readonly wanted: WantedStreams }
+  | { readonly kind: "forward"; readonly dial: Dial };
+
+/**
+ * Serves exec, attach and port-forward on 127.0.0.1, at addresses that work once and for a minute; over WebSocket (exec and
+ * attach in five variants, port-forward as SPDY inside it) and over plain SPDY/3.1.
+ */
 export class StreamingServer {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #sessions = new Map<string, () => Promise<StreamedProcess>>();
+  readonly #sessions = new Map<string, Session>();
+  readonly #upgraded = new Set<Duplex>();
   readonly #http = createServer((_, response) => response.writeHead(404).end());
   readonly #sockets = new WebSocketServer({
     noServer: true,
-    handleProtocols: (offered) => PROTOCOLS.find((protocol) => offered.has(protocol)) ?? false,
+    handleProtocols: (offered) =>
+      offered.has(TUNNELLED) ? TUNNELLED : (PROCESS_PROTOCOLS.find((protocol) => offered.has(protocol)) ?? false),
   });
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
     this.#random = random;
-    this.#http.on("upgrade", (request, socket, head) => {
-      const token = (request.url ?? "").split("/").at(-1) ?? "";
-      const open = this.#sessions.get(token);
-      const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
-      if (open === undefined || !offered.some((name) => PROTOCOLS.includes(name))) {
-        socket.end(
-          `HTTP/1.1 ${open === undefined ? "404 Not Found" : "400 Bad Request"}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
-        );
-        return;
-      }
-      this.#sessions.delete(token);
-      this.#sockets.handleUpgrade(request, socket, head, (client) => void serve(client, open));
-    });
+    this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
   async listen(): Promise<void> {
@@ -59,70 +51,96 @@ export class StreamingServer {
     return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
   }
 
-  /** An address under which `open` is started once. */
-  offer(open: () => Promise<StreamedProcess>): string {
-    const token = Buffer.from(this.#random.bytes(24)).toString("base64url");
-    this.#sessions.set(token, open);
-    this.#clock.after(TOKEN_LIFE_MS, () => this.#sessions.delete(token), { background: true });
-    return `${this.address}/exec/${token}`;
+  /** An address under which `open` is started once. `wanted` tells how many SPDY streams to wait for. */
+  offer(
+    open: OpenProcess,
+    wanted: WantedStreams = { stdin: false, stdout: true, stderr: false, tty: false },
+    verb: "exec" | "attach" = "exec",
+  ): string {
+    return this.#offer(verb, { kind: "process", open, wanted });
+  }
+
+  /** An address under which a client forwards connections that `dial` makes. */
+  offerPortForward(dial: Dial): string {
+    return this.#offer("portforward", { kind: "forward", dial });
   }
 
   async close(): Promise<void> {
     for (const client of this.#sockets.clients) client.terminate();
+    for (const socket of this.#upgraded) socket.destroy();
     this.#http.closeAllConnections();
     await new Promise<void>((resolve) => this.#http.close(() => resolve()));
   }
-}
 
-async function serve(client: WebSocket, open: () => Promise<StreamedProcess>): Promise<void> {
-  const early: Buffer[] = []; // what arrives before the process runs
-  let take = (message: Buffer): void => void early.push(message);
-  client.on("message", (data) => take(data as Buffer));
-  client.on("error", () => client.terminate());
-  const send = (channel: number, data: Uint8Array): Promise<void> =>
-    new Promise((resolve) => client.send(Buffer.concat([Buffer.of(channel), data]), () => resolve()));
-  const finish = async (status: object): Promise<void> => {
-    await send(CHANNEL.error, Buffer.from(JSON.stringify(status)));
-    client.close(1000);
-  };
-  try {
-    const process = await open();
-    client.once("close", () => process.kill());
-    take = (message) => receive(process, message);
-    for (const message of early.splice(0)) take(message);
-    const forward = async (channel: number, stream: Readable | undefined): Promise<void> => {
-      try {
-        for await (const chunk of stream ?? []) await send(channel, chunk as Buffer);
-      } catch {
-        // a terminal ends with EIO
-      }
-    };
-    const outputs = Promise.all([forward(CHANNEL.stdout, process.stdout), forward(CHANNEL.stderr, process.stderr)]);
-    const code = await process.exited;
-    await outputs;
-    await finish(code === 0 ? { metadata: {}, status: "Success" } : failure(code));
-  } catch (error) {
-    await finish({ metadata: {}, status: "Failure", reason: "InternalError", message: messageOf(error), code: 500 });
+  #offer(verb: string, session: Session): string {
+    const token = Buffer.from(this.#random.bytes(24)).toString("base64url");
+    this.#sessions.set(token, session);
+    this.#clock.after(TOKEN_LIFE_MS, () => this.#sessions.delete(token), { background: true });
+    return `${this.address}/${verb}/${token}`;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on("error", () => socket.destroy());
+    const token = new URL(request.url ?? "/", "http://localhost").pathname.split("/").at(-1) ?? "";
+    const session = this.#sessions.get(token);
+    if (session === undefined) {
+      refuse(socket, "404 Not Found", "no such session, or it was used already");
+      return;
+    }
+    const upgrade = request.headers.upgrade?.toLowerCase() ?? "";
+    if (upgrade === "websocket") this.#upgradeToWebSocket(token, session, request, socket, head);
+    else if (upgrade === "spdy/3.1") this.#upgradeToSpdy(token, session, request, socket, head);
+    else refuse(socket, "400 Bad Request", `Upgrade: ${upgrade}, expected websocket or SPDY/3.1`);
+  }
+
+  #upgradeToWebSocket(token: string, session: Session, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const offered = list(request.headers["sec-websocket-protocol"]);
+    const known: readonly string[] = session.kind === "forward" ? [TUNNELLED] : PROCESS_PROTOCOLS;
+    // a client that names no subprotocol speaks the first one
+    const speaks = (session.kind === "process" && offered.length === 0) || offered.some((name) => known.includes(name));
+    if (!speaks) {
+      refuse(socket, "400 Bad Request", `subprotocols ${offered}, expected one of ${known}`);
+      return;
+    }
+    this.#sessions.delete(token);
+    this.#sockets.handleUpgrade(request, socket, head, (client) => {
+      if (session.kind === "process") void serveWebSocketProcess(client, session.open);
+      else void servePortForward(createWebSocketStream(client), session.dial, this.#clock);
+    });
+  }
+
+  #upgradeToSpdy(token: string, session: Session, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const offered = list(request.headers["x-stream-protocol-version"]);
+    const known: readonly string[] = session.kind === "forward" ? [PORT_FORWARD] : SPDY_PROCESS_PROTOCOLS;
+    const protocol = offered.length === 0 ? known.at(-1) : known.find((name) => offered.includes(name));
+    if (protocol === undefined) {
+      const accepted = known.map((name) => `X-Accepted-Stream-Protocol-Versions: ${name}\r\n`).join("");
+      refuse(socket, "403 Forbidden", `stream protocols ${offered}, expected one of ${known}`, accepted);
+      return;
+    }
+    this.#sessions.delete(token);
+    this.#upgraded.add(socket);
+    socket.once("close", () => this.#upgraded.delete(socket));
+    const named = offered.length === 0 ? "" : `X-Stream-Protocol-Version: ${protocol}\r\n`;
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n${named}\r\n`);
+    if (head.length > 0) socket.unshift(head);
+    if (session.kind === "forward") void servePortForward(socket, session.dial, this.#clock);
+    else void serveSpdyProcess(socket, protocol, session.wanted, session.open, this.#clock);
   }
 }
 
-function receive(process: StreamedProcess, message: Buffer): void {
-  const rest = message.subarray(1);
-  if (message[0] === CHANNEL.stdin) process.stdin?.write(rest);
-  else if (message[0] === CHANNEL.close && rest[0] === CHANNEL.stdin) process.stdin?.end();
-  else if (message[0] === CHANNEL.resize) {
-    const size = JSON.parse(rest.toString()) as { Width?: number; Height?: number };
-    process.resize(size.Width ?? 80, size.Height ?? 24);
-  }
+/** A header that may be repeated or hold a list. */
+function list(header: string | readonly string[] | undefined): readonly string[] {
+  const text = typeof header === "string" ? header : (header ?? []).join(",");
+  return text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
-/** The Status of a process that failed, as clients read its exit code. */
-function failure(code: number): object {
-  return {
-    metadata: {},
-    status: "Failure",
-    reason: "NonZeroExitCode",
-    message: `command terminated with non-zero exit code: ${code}`,
-    details: { causes: [{ reason: "ExitCode", message: String(code) }] },
-  };
+function refuse(socket: Duplex, status: string, message: string, headers = ""): void {
+  const body = `${message}\n`;
+  socket.end(
+    `HTTP/1.1 ${status}\r\n${headers}Content-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
 }

@@ -1,0 +1,85 @@
+import type { WebSocket } from "ws";
+import {
+  formatStatus,
+  type OpenProcess,
+  type ProcessStatus,
+  pump,
+  resizeTo,
+  type StreamedProcess,
+  statusOf,
+} from "./streamed-process.ts";
+
+/** Subprotocols of exec and attach, best first. "" is a client that names none and means "channel.k8s.io". */
+export const PROCESS_PROTOCOLS = [
+  "v5.channel.k8s.io",
+  "v4.channel.k8s.io",
+  "v4.base64.channel.k8s.io",
+  "channel.k8s.io",
+  "base64.channel.k8s.io",
+] as const;
+
+const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+
+/** How channel and data become a message: a leading byte, or a leading digit before base64 in a text message. */
+class Framing {
+  readonly base64: boolean;
+  /** The error channel carries a Status. */
+  readonly structured: boolean;
+  readonly canClose: boolean;
+
+  constructor(protocol: string) {
+    this.base64 = protocol.includes("base64");
+    this.structured = /^v[45]\./.test(protocol);
+    this.canClose = protocol.startsWith("v5.");
+  }
+
+  pack(channel: number, data: Uint8Array): Buffer | string {
+    if (this.base64) return `${channel}${Buffer.from(data).toString("base64")}`;
+    return Buffer.concat([Buffer.of(channel), data]);
+  }
+
+  unpack(message: Buffer): { readonly channel: number; readonly data: Buffer } {
+    const first = message[0] ?? 0;
+    if (!this.base64) return { channel: first, data: message.subarray(1) };
+    return { channel: first - 48, data: Buffer.from(message.toString("latin1", 1), "base64") };
+  }
+}
+
+/** Serves exec or attach over a WebSocket. */
+export async function serveWebSocketProcess(client: WebSocket, open: OpenProcess): Promise<void> {
+  const framing = new Framing(client.protocol);
+  const early: Buffer[] = []; // what arrives before the process runs
+  let take = (message: Buffer): void => void early.push(message);
+  client.on("message", (data) => take(data as Buffer));
+  client.on("error", () => client.terminate());
+  const send = (channel: number, data: Uint8Array): Promise<void> =>
+    new Promise((resolve) => client.send(framing.pack(channel, data), () => resolve()));
+  const finish = async (status: ProcessStatus): Promise<void> => {
+    const text = formatStatus(status, framing.structured);
+    if (text !== "") await send(CHANNEL.error, Buffer.from(text));
+    client.close(1000);
+  };
+  try {
+    const process = await open();
+    client.once("close", () => process.kill());
+    if (client.readyState === client.CLOSED) process.kill();
+    take = (message) => receive(process, framing, message);
+    for (const message of early.splice(0)) take(message);
+    await finish(
+      await pump(
+        process,
+        (chunk) => send(CHANNEL.stdout, chunk),
+        (chunk) => send(CHANNEL.stderr, chunk),
+      ),
+    );
+  } catch (error) {
+    await finish(statusOf(error));
+  }
+}
+
+function receive(process: StreamedProcess, framing: Framing, message: Buffer): void {
+  const { channel, data } = framing.unpack(message);
+  if (channel === CHANNEL.stdin) process.stdin?.write(data);
+  else if (channel === CHANNEL.close && framing.canClose && data[0] === CHANNEL.stdin) process.stdin?.end();
+  else if (channel === CHANNEL.resize) resizeTo(process, data.toString());
+}
