@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { mkdirSync, readFileSync } from "node:fs";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom } from "@tsukube/host";
 import { dialGrpc, serviceDefinition } from "@tsukube/host/grpc";
 import { systemMounts } from "@tsukube/kernel";
+import { scratchFolder } from "@tsukube/kernel/scratch";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type { RuntimeService } from "@tsukube/node-contracts/cri";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -25,8 +24,10 @@ describe.skipIf(process.getuid?.() !== 0)("engine (needs root)", () => {
 
   beforeEach(() => {
     lifetime = new Lifetime();
-    folder = mkdtempSync(join(tmpdir(), "tsukube-engine-"));
-    lifetime.add("folder", () => rmSync(folder, { recursive: true }));
+    const scratch = scratchFolder("engine");
+    folder = `${scratch.path}/engine`;
+    mkdirSync(folder);
+    lifetime.add("folder", scratch.remove);
   });
   afterEach(() => lifetime.close());
 

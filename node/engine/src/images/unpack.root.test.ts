@@ -1,18 +1,20 @@
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { run } from "@tsukube/host";
+import { scratchFolder } from "@tsukube/kernel/scratch";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { unpackLayer } from "./unpack.ts";
 
 describe.skipIf(process.getuid?.() !== 0)("unpacking a layer (needs root)", () => {
   let folder: string;
+  let remove: () => void;
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "tsukube-unpack-"));
+    const scratch = scratchFolder("unpack");
+    folder = `${scratch.path}/layers`;
+    remove = scratch.remove;
     mkdirSync(`${folder}/in/dir`, { recursive: true });
-    mkdirSync(`${folder}/out`);
+    mkdirSync(`${folder}/out`, { recursive: true });
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(() => remove());
 
   async function unpack(style: "overlay" | "delete", ...flags: string[]): Promise<void> {
     await run("tar", ["-C", `${folder}/in`, ...flags, "-cf", `${folder}/layer.tar`, "."]);
