@@ -1,0 +1,2 @@
+export { startKubelet } from "./kubelet.ts";
+export * from "./options.ts";

@@ -1,0 +1,196 @@
+import { readFileSync } from "node:fs";
+import { arch, cpus, release, totalmem } from "node:os";
+import { ApiError } from "@tsukube/api";
+import type { Lease } from "@tsukube/api/types/coordination-v1";
+import type { Node, NodeCondition, NodeStatus } from "@tsukube/api/types/core-v1";
+import { formatMicroTime, formatTime, messageOf } from "@tsukube/foundation";
+import type { Cri } from "../cri/runtime.ts";
+import type { KubeletOptions } from "../options.ts";
+
+const NODES = { group: "", version: "v1", resource: "nodes" };
+const LEASES = { group: "coordination.k8s.io", version: "v1", resource: "leases" };
+const LEASE_NAMESPACE = "kube-node-lease";
+const LEASE_SECONDS = 40;
+const RENEW_MS = 10_000;
+const STATUS_MS = 10_000;
+/** An unchanged status is written this often all the same. */
+const REPORT_MS = 300_000;
+
+/** Makes the Node object, keeps its status true and its lease alive. */
+export class NodeRegistration {
+  readonly #options: KubeletOptions;
+  readonly #cri: Cri;
+  readonly #stops: (() => void)[] = [];
+  #written = "";
+  #writtenAt = 0;
+
+  constructor(options: KubeletOptions, cri: Cri) {
+    this.#options = options;
+    this.#cri = cri;
+  }
+
+  /** Resolves once the Node exists with a first status. */
+  async start(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const attempt = (what: string, work: () => Promise<void>) => (): void =>
+      void work().catch((error: unknown) => logger.debug(what, { error: messageOf(error) }));
+    await this.#register();
+    await this.updateStatus();
+    await this.#renew();
+    this.#stops.push(
+      clock.every(
+        RENEW_MS,
+        attempt("cannot renew the node's lease", () => this.#renew()),
+        { background: true },
+      ),
+    );
+    this.#stops.push(
+      clock.every(
+        STATUS_MS,
+        attempt("cannot write the node's status", () => this.updateStatus()),
+        { background: true },
+      ),
+    );
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+  }
+
+  async #register(): Promise<void> {
+    const { client, nodeName } = this.#options;
+    const labels = {
+      "kubernetes.io/hostname": nodeName,
+      "kubernetes.io/os": "linux",
+      "kubernetes.io/arch": goArch(),
+      "beta.kubernetes.io/os": "linux",
+      "beta.kubernetes.io/arch": goArch(),
+    };
+    const node: Node = {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: nodeName, labels },
+      spec: { podCIDR: this.#options.podCidr, podCIDRs: [this.#options.podCidr] },
+    };
+    try {
+      await client.resource<Node>(NODES).create(node);
+    } catch (error) {
+      if (!ApiError.is(error, "AlreadyExists")) throw error;
+      await client.resource<Node>(NODES).patch(nodeName, { type: "strategic", body: { metadata: { labels } } });
+    }
+  }
+
+  /** Writes the status when it changed, or when it has not been written for long. */
+  async updateStatus(): Promise<void> {
+    const { client, nodeName, clock } = this.#options;
+    const nodes = client.resource<Node>(NODES);
+    const live = await nodes.get(nodeName);
+    const status = await this.#status(live);
+    const steady = JSON.stringify({
+      ...status,
+      conditions: status.conditions?.map(({ lastHeartbeatTime: _beat, ...rest }) => rest),
+    });
+    if (steady === this.#written && clock.now() - this.#writtenAt < REPORT_MS) return;
+    await nodes.patch(nodeName, { type: "strategic", body: { status } }, { subresource: "status" });
+    this.#written = steady;
+    this.#writtenAt = clock.now();
+  }
+
+  async #status(live: Node): Promise<NodeStatus> {
+    const { addresses, listen, nodeName } = this.#options;
+    const capacity = {
+      cpu: String(cpus().length),
+      memory: `${Math.floor(totalmem() / 1024)}Ki`,
+      pods: "110",
+      "ephemeral-storage": "100Gi",
+      "hugepages-1Gi": "0",
+      "hugepages-2Mi": "0",
+    };
+    const images = await this.#cri.images.ListImages({}).catch(() => ({ images: [] }));
+    return {
+      capacity,
+      allocatable: capacity,
+      addresses: [
+        ...addresses.map((address) => ({ type: "InternalIP", address })),
+        { type: "Hostname", address: nodeName },
+      ],
+      daemonEndpoints: { kubeletEndpoint: { Port: listen?.port ?? 0 } },
+      conditions: await this.#conditions(live),
+      nodeInfo: {
+        machineID: read("/etc/machine-id"),
+        systemUUID: read("/etc/machine-id"),
+        bootID: read("/proc/sys/kernel/random/boot_id"),
+        kernelVersion: release(),
+        osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(read("/etc/os-release"))?.[1] ?? "Linux",
+        containerRuntimeVersion: "tsukube://0.1.0",
+        kubeletVersion: "v1.37.2",
+        kubeProxyVersion: "",
+        operatingSystem: "linux",
+        architecture: goArch(),
+      },
+      images: (images.images ?? []).slice(0, 50).map((image) => ({
+        names: [...(image.repoDigests ?? []), ...(image.repoTags ?? [])],
+        sizeBytes: Number(image.size ?? 0),
+      })),
+    };
+  }
+
+  async #conditions(live: Node): Promise<readonly NodeCondition[]> {
+    const now = formatTime(this.#options.clock.now());
+    const ready = await this.#runtimeProblem();
+    const condition = (type: string, status: string, reason: string, message: string): NodeCondition => {
+      const old = live.status?.conditions?.find((candidate) => candidate.type === type);
+      const lastTransitionTime = old?.status === status ? (old.lastTransitionTime ?? now) : now;
+      return { type, status, lastHeartbeatTime: now, lastTransitionTime, reason, message };
+    };
+    return [
+      condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+      condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+      condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+      ready === ""
+        ? condition("Ready", "True", "KubeletReady", "kubelet is posting ready status")
+        : condition("Ready", "False", "KubeletNotReady", ready),
+    ];
+  }
+
+  /** Why no pod could run now; "" when all is well. */
+  async #runtimeProblem(): Promise<string> {
+    try {
+      const { status } = await this.#cri.runtime.Status({});
+      const bad = (status?.conditions ?? []).filter((condition) => condition.status !== true);
+      return bad.map((condition) => `${condition.type}: ${condition.message}`).join("; ");
+    } catch (error) {
+      return `container runtime is down: ${messageOf(error)}`;
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { client, nodeName, clock } = this.#options;
+    const leases = client.resource<Lease>(LEASES, LEASE_NAMESPACE);
+    const renewTime = formatMicroTime(clock.now());
+    try {
+      await leases.patch(nodeName, { type: "merge", body: { spec: { renewTime } } });
+    } catch (error) {
+      if (!ApiError.is(error, "NotFound")) throw error;
+      const spec = { holderIdentity: nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime };
+      await leases.create({
+        apiVersion: "coordination.k8s.io/v1",
+        kind: "Lease",
+        metadata: { name: nodeName, namespace: LEASE_NAMESPACE },
+        spec,
+      });
+    }
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+function goArch(): string {
+  return arch() === "x64" ? "amd64" : arch();
+}
