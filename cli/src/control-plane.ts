@@ -1,7 +1,8 @@
 import type { ApiServer, User } from "@tsukube/apiserver";
-import { type Client, createClient } from "@tsukube/client";
+import { type Client, createClient, createInformerFactory } from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
+import { startScheduler } from "@tsukube/scheduler";
 
 export interface ControlPlaneOptions {
   readonly server: ApiServer;
@@ -25,6 +26,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<L
     options: { rootCa: options.rootCa },
   });
   lifetime.own("controllers", controllers);
+  const client = lifetime.own("scheduler client", clientAs(component("kube-scheduler")));
+  const scheduling = { client, clock, random, logger: logger.child({ component: "scheduler" }) };
+  const informers = lifetime.own("scheduler informers", createInformerFactory(client, scheduling));
+  lifetime.own("scheduler", await startScheduler({ ...scheduling, informers }));
   return lifetime;
 }
 

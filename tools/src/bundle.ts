@@ -20,6 +20,8 @@ import { build } from "esbuild";
 const ENTRIES: Readonly<Record<string, string>> = {
   cli: "cli/src/main.ts",
   server: "cli/src/processes/server.ts",
+  node: "cli/src/processes/node.ts",
+  dns: "cli/src/processes/dns.ts",
   reader: "control-plane/store/src/reader-main.ts",
 };
 

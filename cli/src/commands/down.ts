@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { removeFromKubeconfig } from "@tsukube/client";
-import { readClusterRecord } from "../cluster/record.ts";
+import { allClusters, readClusterRecord } from "../cluster/record.ts";
 import { stopProcess } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -17,6 +17,15 @@ export async function down({ paths, clock, progress, print }: CommandContext, pu
   await progress.step(`stopping cluster "${paths.name}"`, async () => {
     await stopProcess(paths, "node", clock);
     await stopProcess(paths, "server", clock);
+    if (record?.withNode === true) {
+      const { cleanHost } = await import("../cluster/node-host.ts");
+      const others = await allClusters(paths);
+      await cleanHost(
+        paths,
+        record,
+        others.some((other) => other.withNode && other.name !== record.name && isRunning(paths, other.name)),
+      );
+    }
     await rm(paths.runtime, { recursive: true, force: true });
     removeIfEmpty(dirname(paths.runtime));
   });
@@ -30,6 +39,10 @@ export async function down({ paths, clock, progress, print }: CommandContext, pu
     removeIfEmpty(dirname(paths.state));
   });
   print(`Cluster "${paths.name}" and its data are gone.`);
+}
+
+function isRunning(paths: CommandContext["paths"], name: string): boolean {
+  return existsSync(join(dirname(paths.runtime), name));
 }
 
 function removeIfEmpty(folder: string): void {

@@ -2,12 +2,16 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { kubeconfigText, mergeKubeconfig } from "@tsukube/client";
+import type { KubeObject } from "@tsukube/api";
+import type { Node } from "@tsukube/api/types/core-v1";
+import { type Client, kubeconfigText, mergeKubeconfig } from "@tsukube/client";
 import { TsukubeError } from "@tsukube/foundation";
 import { lockHolder, run, systemRandom, writeAtomically } from "@tsukube/host";
 import { addressesOf, overlaps } from "../cluster/addresses.ts";
-import { adminTransport, isReady, waitUntil } from "../cluster/api.ts";
+import { adminClient, adminTransport, isReady, waitUntil } from "../cluster/api.ts";
+import { applyAll, rollouts, waitForRollouts } from "../cluster/apply.ts";
 import { ensureCredentials } from "../cluster/credentials.ts";
+import { dnsManifests } from "../cluster/dns-manifests.ts";
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import {
@@ -19,6 +23,7 @@ import {
   writeClusterRecord,
 } from "../cluster/record.ts";
 import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
+import { installPackages, missingPrograms } from "../host-packages.ts";
 import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
 import type { CommandContext } from "./context.ts";
@@ -32,12 +37,7 @@ export interface UpOptions {
 export async function up(context: CommandContext, options: UpOptions): Promise<void> {
   const { paths, progress, clock, print } = context;
   const began = clock.monotonic();
-  if (options.node) {
-    throw new TsukubeError(
-      "not-yet",
-      'Cannot start a node: this version runs the control plane alone, expected "tsukube up --no-node"; see "Not yet" in the README',
-    );
-  }
+  if (options.node) await ensureHost(context);
   const record =
     (await readClusterRecord(paths)) ??
     (await progress.step(`creating cluster "${paths.name}"`, () => create(context, options)));
@@ -49,8 +49,16 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
     );
   }
   await ensureKeys(context, record);
-  await ensureProcess(context, record, "server");
+  if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
+  const transport = await adminTransport(paths, record);
+  const client = adminClient(transport);
+  await ensureProcess(context, record, "server", () => isReady(transport, clock));
   await writeKubeconfigs(paths, record);
+  if (record.withNode) {
+    await ensureProcess(context, record, "node", () => isNodeReady(client, record.nodeName));
+    await ensureDns(context, client, record);
+  }
+  await client.close();
   progress.say(`Cluster "${paths.name}" is ready after ${formatDuration(clock.monotonic() - began)}.`);
   if (options.timings)
     for (const { what, ms } of progress.timeline) print(`${String(Math.round(ms)).padStart(7)} ms  ${what}`);
@@ -125,29 +133,58 @@ async function ensureKeys({ paths, clock }: CommandContext, record: ClusterRecor
   });
 }
 
+const SHOWN: Readonly<Record<ProcessName, string>> = { server: "the control plane", node: "the node" };
+
 /** Starts a process under its supervisor unless one of this version runs, and waits until it answers. */
-async function ensureProcess(context: CommandContext, record: ClusterRecord, name: ProcessName): Promise<void> {
+async function ensureProcess(
+  context: CommandContext,
+  record: ClusterRecord,
+  name: ProcessName,
+  check: () => Promise<boolean>,
+): Promise<void> {
   const { paths, clock, progress } = context;
   const files = filesOf(paths);
   const holder = lockHolder(files.lock(name));
   const isCurrent = supervisorOf(paths, name) !== undefined && holder?.note === bundleHash();
-  const transport = await adminTransport(paths, record);
-  if (isCurrent && (await isReady(transport, clock))) return transport.close();
-  await progress.step(`starting the control plane on port ${record.apiPort}`, async () => {
+  if (isCurrent && (await check().catch(() => false))) return;
+  const where = name === "server" ? ` on port ${record.apiPort}` : ` ${record.nodeName}`;
+  await progress.step(`starting ${SHOWN[name]}${where}`, async () => {
     if (!isCurrent) {
       if (supervisorOf(paths, name) !== undefined) await stopProcess(paths, name, clock);
-      if (holder === undefined && !(await isFree(record.apiPort))) throw portTaken(record);
+      if (name === "server" && holder === undefined && !(await isFree(record.apiPort))) throw portTaken(record);
       startSupervisor(paths, name, [process.execPath, join(bundleFolder(), `${name}.js`), "--name", paths.name]);
     }
-    await waitUntil(
-      "the API server",
-      () => isReady(transport, clock),
-      clock,
-      60_000,
-      () => lastLogLine(paths, name),
-    );
+    await waitUntil(SHOWN[name], check, clock, 60_000, () => lastLogLine(paths, name));
   });
-  await transport.close();
+}
+
+/** What containers need of the host: root, and the distribution's packages. */
+async function ensureHost({ isRoot, progress }: CommandContext): Promise<void> {
+  if (!isRoot) {
+    throw new TsukubeError(
+      "usage",
+      'Cannot start a node: not root, expected root for containers; run it with sudo, or start the control plane alone with "tsukube up --no-node"',
+    );
+  }
+  const missing = missingPrograms();
+  if (missing.length > 0) await progress.step("preparing the host", (update) => installPackages(missing, update));
+}
+
+async function isNodeReady(client: Client, name: string): Promise<boolean> {
+  const node = await client.resource<Node>({ group: "", version: "v1", resource: "nodes" }).get(name);
+  return (
+    node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true
+  );
+}
+
+async function ensureDns({ progress, clock }: CommandContext, client: Client, record: ClusterRecord): Promise<void> {
+  const objects = dnsManifests(addressesOf(record.index).dnsIp, bundleHash()).map((object) => ({
+    object: object as KubeObject,
+    file: "cluster DNS",
+  }));
+  const applied = await applyAll(client, objects, "kube-system");
+  if ((await rollouts(client, applied)).every(({ ready, wanted }) => ready >= wanted)) return;
+  await progress.step("starting cluster DNS", (update) => waitForRollouts(client, applied, clock, 60_000, update));
 }
 
 function portTaken(record: ClusterRecord): TsukubeError {

@@ -70,6 +70,7 @@ async function startServer(
     nodePorts: addresses.nodePorts,
     advertise: { address: record.withNode ? addresses.gateway : "127.0.0.1", port: record.apiPort },
     tls: { ...credentials.apiserver, clientCa: credentials.ca.cert },
+    kubelets: { ...credentials.kubeletClient, ca: credentials.ca.cert },
     bootstrapObjects: ownObjects(),
   });
   lifetime.own("API server", server);

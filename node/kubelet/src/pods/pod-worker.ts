@@ -7,7 +7,6 @@ import { containerConfig, hashOf, labelsOf, namespaceOptions } from "../containe
 import { environmentOf } from "../containers/environment.ts";
 import type { Cri } from "../cri/runtime.ts";
 import { type ProbeTarget, runProbe } from "../probes/probe-runner.ts";
-import type { Prober } from "../probes/prober.ts";
 import { prepareVolumes, removePodFolder, volumeMounts } from "../volumes/volumes.ts";
 import { isOver, newest, plan, type Step } from "./plan.ts";
 import type { PodContext } from "./pod-context.ts";

@@ -1,0 +1,58 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { silentLogger } from "@tsukube/foundation";
+import { createMetrics, realClock, systemRandom } from "@tsukube/host";
+import { systemCgroups, systemMounts } from "@tsukube/kernel";
+import { ensureBridge, openPodNetwork, removeBridge, removePodTable, systemCommands } from "@tsukube/network";
+import { removeProxy } from "@tsukube/proxy";
+import { addressesOf } from "./addresses.ts";
+import { type ClusterPaths, filesOf } from "./paths.ts";
+import type { ClusterRecord } from "./record.ts";
+
+/** Names of what a node's cluster has in the kernel. */
+export function kernelNames(name: string) {
+  return { proxyTable: `tsukube-${name}`, podTable: `tsukube-${name}-pods`, cgroup: `/tsukube-${name}` };
+}
+
+/** The pods' bridge: before both processes, because the API server listens on its address. */
+export async function prepareHost(paths: ClusterPaths, record: ClusterRecord): Promise<void> {
+  const { bridge, gateway } = addressesOf(record.index);
+  await ensureBridge({ name: bridge, gateway, prefixLength: 16, sysctlRecord: filesOf(paths).sysctls });
+}
+
+/** Removes everything that a stopped node left on the host: containers, mounts, links, tables, groups, changed sysctls. */
+export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othersRemain: boolean): Promise<void> {
+  const files = filesOf(paths);
+  const { bridge, podCidr, gateway } = addressesOf(record.index);
+  const names = kernelNames(paths.name);
+  if (existsSync(files.engine)) {
+    const { startEngine } = await import("@tsukube/engine");
+    const network = await openPodNetwork({
+      stateDirectory: join(paths.state, "network"),
+      podCidr,
+      gateway,
+      bridge,
+      table: names.podTable,
+    });
+    const engine = await startEngine({
+      stateDirectory: files.engine,
+      runtimeDirectory: join(paths.runtime, "engine"),
+      criSocket: files.criSocket,
+      network,
+      cgroupParent: names.cgroup,
+      clock: realClock,
+      random: systemRandom,
+      metrics: createMetrics(),
+      logger: silentLogger,
+    });
+    await engine.stopAll();
+    await engine.close();
+    await network.collect([]);
+  }
+  for (const mount of [...systemMounts.below(paths.state), ...systemMounts.below(paths.runtime)])
+    systemMounts.unmount(mount);
+  await removeProxy(names.proxyTable);
+  await systemCommands.nft(removePodTable(names.podTable));
+  await systemCgroups().remove(names.cgroup);
+  await removeBridge({ name: bridge, sysctlRecord: files.sysctls, othersRemain });
+}

@@ -1,0 +1,105 @@
+import { dirname, join } from "node:path";
+import { createClient, createHttpTransport, createInformerFactory } from "@tsukube/client";
+import { startEngine } from "@tsukube/engine";
+import { Lifetime, TsukubeError } from "@tsukube/foundation";
+import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukube/host";
+import { systemCgroups, systemMounts } from "@tsukube/kernel";
+import { startKubelet } from "@tsukube/kubelet";
+import { openPodNetwork } from "@tsukube/network";
+import { startProxy } from "@tsukube/proxy";
+import { addressesOf } from "../cluster/addresses.ts";
+import { readCredentials } from "../cluster/credentials.ts";
+import { filesOf, pathsOf } from "../cluster/paths.ts";
+import { readClusterRecord } from "../cluster/record.ts";
+import { holdLock } from "./hold.ts";
+import { aborted, type ProgramOptions, runProgram, useCompileCache } from "./program.ts";
+
+/** The node: pod network, container engine, kubelet and Service proxy in one process. Containers outlive it. */
+async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<void> {
+  const paths = pathsOf(name, process.env, process.getuid?.() ?? 1);
+  const record = await readClusterRecord(paths);
+  if (record === undefined)
+    throw new TsukubeError(
+      "usage",
+      `Cannot start a node of cluster "${name}": no such cluster, expected one made by "tsukube up"`,
+    );
+  const files = filesOf(paths);
+  const addresses = addressesOf(record.index);
+  const credentials = await readCredentials(files.pki);
+  await using lifetime = new Lifetime();
+  const release = await holdLock(files.lock("node"), bundle, realClock, logger);
+  lifetime.add("lock", release);
+  const base = { clock: realClock, random: systemRandom, metrics: createMetrics() };
+  const network = await openPodNetwork({
+    stateDirectory: join(paths.state, "network"),
+    podCidr: addresses.podCidr,
+    gateway: addresses.gateway,
+    bridge: addresses.bridge,
+    table: `tsukube-${name}-pods`,
+  });
+  const engine = await startEngine({
+    ...base,
+    stateDirectory: files.engine,
+    runtimeDirectory: join(paths.runtime, "engine"),
+    criSocket: files.criSocket,
+    network,
+    cgroupParent: `/tsukube-${name}`,
+    bundle: { folder: dirname(process.argv[1] ?? ""), hash: bundle },
+    logger: logger.child({ component: "engine" }),
+  });
+  lifetime.own("engine", engine);
+  const server = `https://127.0.0.1:${record.apiPort}`;
+  const connect = (pair: { readonly cert: string; readonly key: string }, agent: string) => {
+    const client = createClient(createHttpTransport({ server, ca: credentials.ca.cert, clientCertificate: pair }), {
+      userAgent: `${agent}/0.1`,
+    });
+    lifetime.own(`${agent} client`, client);
+    const informers = createInformerFactory(client, { ...base, logger: logger.child({ component: agent }) });
+    lifetime.own(`${agent} informers`, informers);
+    return { client, informers };
+  };
+  const proxy = startProxy({
+    ...base,
+    table: `tsukube-${name}`,
+    serviceCidr: addresses.serviceCidr,
+    bridge: addresses.bridge,
+    nodeName: record.nodeName,
+    informers: connect(credentials.kubeProxy, "kube-proxy").informers,
+    logger: logger.child({ component: "proxy" }),
+  });
+  lifetime.own("proxy", proxy);
+  const kubelet = await startKubelet({
+    ...base,
+    ...connect(credentials.kubelet, "kubelet"),
+    nodeName: record.nodeName,
+    criAddress: engine.criAddress,
+    rootDirectory: files.node,
+    podLogsDirectory: join(paths.state, "pods"),
+    mounts: systemMounts,
+    cgroups: systemCgroups(),
+    cgroupRoot: `/tsukube-${name}/kubepods`,
+    clusterDns: addresses.dnsIp,
+    clusterDomain: "cluster.local",
+    addresses: [addresses.gateway],
+    podCidr: addresses.podCidr,
+    listen: {
+      addresses: ["127.0.0.1", addresses.gateway],
+      port: addresses.kubeletPort,
+      key: credentials.kubeletServing.key,
+      cert: credentials.kubeletServing.cert,
+      clientCa: credentials.ca.cert,
+    },
+    logger: logger.child({ component: "kubelet" }),
+  });
+  lifetime.own("kubelet", kubelet);
+  await writeAtomically(
+    files.ready("node"),
+    `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
+    { durable: false },
+  );
+  logger.info("node is up", { node: record.nodeName });
+  await aborted(signal);
+}
+
+useCompileCache();
+void runProgram(main);
