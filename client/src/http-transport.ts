@@ -48,15 +48,17 @@ class Http2Transport implements Transport {
 
   async request(request: ApiRequest): Promise<ApiResponse> {
     const token = this.#options.token?.();
-    const stream = this.#connected().request({
+    const headersOut = {
       ":method": request.method,
       ":path": request.path,
       ...request.headers,
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
-    });
+    };
+    // without this Node ends a DELETE at once, and its options could not be sent
+    const stream = this.#connected().request(headersOut, { endStream: request.body === undefined });
     this.#keepAlive(stream);
     abortWith(stream, request.signal);
-    stream.end(request.body);
+    if (request.body !== undefined) stream.end(request.body);
     const headers = await new Promise<Record<string, string | string[]>>((resolve, reject) => {
       stream.once("response", (received) => resolve(received as Record<string, string | string[]>));
       stream.once("error", reject);

@@ -18,11 +18,19 @@ export function ownObjects(): Readonly<Record<string, readonly object[]>> {
       metadata: { name: `tsukube:${component}`, labels: LABELS },
       rules,
     })),
-    "rbac.authorization.k8s.io/v1 clusterrolebindings": roles.map(([component]) => ({
-      metadata: { name: `tsukube:${component}`, labels: LABELS },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: `tsukube:${component}` },
-      subjects: [{ kind: "ServiceAccount", name: `tsukube-${component}`, namespace: "kube-system" }],
-    })),
+    "rbac.authorization.k8s.io/v1 clusterrolebindings": [
+      ...roles.map(([component]) => ({
+        metadata: { name: `tsukube:${component}`, labels: LABELS },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: `tsukube:${component}` },
+        subjects: [{ kind: "ServiceAccount", name: `tsukube-${component}`, namespace: "kube-system" }],
+      })),
+      {
+        // how the API server shows itself to kubelets
+        metadata: { name: "tsukube:kubelet-api", labels: LABELS },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "system:kubelet-api-admin" },
+        subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "kube-apiserver-kubelet-client" }],
+      },
+    ],
     "storage.k8s.io/v1 storageclasses": [
       {
         metadata: { name: "standard", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
