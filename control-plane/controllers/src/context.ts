@@ -18,3 +18,9 @@ export const CONFIG_MAPS: GroupVersionResource = { group: "", version: "v1", res
 export const SERVICE_ACCOUNTS: GroupVersionResource = { group: "", version: "v1", resource: "serviceaccounts" };
 export const REPLICA_SETS: GroupVersionResource = { group: "apps", version: "v1", resource: "replicasets" };
 export const DEPLOYMENTS: GroupVersionResource = { group: "apps", version: "v1", resource: "deployments" };
+export const SERVICES: GroupVersionResource = { group: "", version: "v1", resource: "services" };
+export const ENDPOINT_SLICES: GroupVersionResource = {
+  group: "discovery.k8s.io",
+  version: "v1",
+  resource: "endpointslices",
+};

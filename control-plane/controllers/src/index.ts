@@ -2,6 +2,9 @@ import { type Client, createInformerFactory } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { ControllerContext } from "./context.ts";
 import { DeploymentController } from "./deployment/deployment-controller.ts";
+import { EndpointSliceController } from "./endpointslice/endpointslice-controller.ts";
+import { GarbageCollector } from "./garbagecollector/garbage-collector.ts";
+import { NamespaceController } from "./namespace/namespace-controller.ts";
 import { ReplicaSetController } from "./replicaset/replicaset-controller.ts";
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
@@ -34,6 +37,9 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
   const controllers = [
     new DeploymentController(context("deployment-controller")),
     new ReplicaSetController(context("replicaset-controller")),
+    new EndpointSliceController(context("endpointslice-controller")),
+    new NamespaceController(context("namespace-controller")),
+    new GarbageCollector(context("generic-garbage-collector")),
     new ServiceAccountController(context("service-account-controller")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
   ];

@@ -1,0 +1,212 @@
+import { ApiError, type KubeObject, parseApiVersion } from "@tsukube/api";
+import type { OwnerReference } from "@tsukube/api/types/meta-v1";
+import { type Key, type Outcome, type RunningController, SETTLED, startController } from "@tsukube/client";
+import { messageOf } from "@tsukube/foundation";
+import type { ControllerContext } from "../context.ts";
+import { type DiscoveredResource, discoverResources } from "../discovered-resources.ts";
+import { judge, type OwnerState } from "./plan.ts";
+
+const FOREGROUND = "foregroundDeletion";
+const ORPHAN = "orphan";
+/** Resources that come with CustomResourceDefinitions are found this often. */
+const DISCOVER_MS = 10_000;
+const NEVER_COLLECTED = new Set(["events", "componentstatuses"]);
+
+/** An object in the graph of owners. */
+interface Vertex {
+  readonly resource: DiscoveredResource;
+  readonly object: KubeObject;
+}
+
+/** Removes objects whose owners are gone, and carries out foreground and orphaning deletion. */
+export class GarbageCollector {
+  readonly #context: ControllerContext;
+  readonly #vertices = new Map<string, Vertex>();
+  /** uids of dependents, by the uid of an owner. */
+  readonly #dependents = new Map<string, Set<string>>();
+  readonly #watched = new Set<string>();
+  #kinds = new Map<string, DiscoveredResource>();
+  #running: RunningController | undefined;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+  }
+
+  start(): void {
+    const { clock, logger, lifetime } = this.#context;
+    const reconcile = (uid: Key): Promise<Outcome> => this.reconcile(uid);
+    this.#running = lifetime.own("objects", startController({ name: "garbagecollector", clock, logger, reconcile }));
+    const discover = (): void =>
+      void this.#discover().catch((error: unknown) =>
+        logger.debug("cannot discover resources", { error: messageOf(error) }),
+      );
+    discover();
+    lifetime.add("discovery", clock.every(DISCOVER_MS, discover, { background: true }));
+  }
+
+  async reconcile(uid: Key): Promise<Outcome> {
+    const vertex = this.#vertices.get(uid);
+    if (vertex === undefined) return SETTLED;
+    const { metadata } = vertex.object;
+    const finalizers = metadata?.finalizers ?? [];
+    if (metadata?.deletionTimestamp !== undefined) {
+      if (finalizers.includes(ORPHAN)) return this.#orphan(vertex);
+      if (finalizers.includes(FOREGROUND)) return this.#foreground(vertex);
+      return SETTLED;
+    }
+    const references = metadata?.ownerReferences ?? [];
+    const states = new Map<string, OwnerState>();
+    for (const reference of references)
+      states.set(reference.uid ?? "", await this.#stateOf(reference, metadata?.namespace ?? ""));
+    const verdict = judge(
+      references,
+      (reference) => states.get(reference.uid ?? "") ?? "solid",
+      finalizers,
+      (this.#dependents.get(uid)?.size ?? 0) > 0,
+    );
+    if (verdict.action === "drop-owners") await this.#dropOwners(vertex, verdict.uids);
+    if (verdict.action === "delete") await this.#delete(vertex, verdict.policy);
+    return SETTLED;
+  }
+
+  async #discover(): Promise<void> {
+    const resources = await discoverResources(this.#context.client);
+    this.#kinds = new Map(resources.map((resource) => [`${resource.group}/${resource.kind}`, resource]));
+    for (const resource of resources) {
+      const key = `${resource.group}/${resource.resource}`;
+      const collectable = ["list", "watch", "delete"].every((verb) => resource.verbs.includes(verb));
+      if (!collectable || this.#watched.has(key) || NEVER_COLLECTED.has(resource.resource)) continue;
+      this.#watched.add(key);
+      this.#watch(resource);
+    }
+  }
+
+  #watch(resource: DiscoveredResource): void {
+    const { group, version, resource: name } = resource;
+    const informer = this.#context.informers.informer<KubeObject>({ group, version, resource: name });
+    const seen = (object: KubeObject): void => this.#put({ resource, object });
+    const stop = informer.onChange({
+      added: seen,
+      updated: (_before, now) => seen(now),
+      deleted: (object) => this.#remove(object.metadata?.uid ?? ""),
+    });
+    this.#context.lifetime.add(`${group}/${name}`, stop);
+  }
+
+  #put(vertex: Vertex): void {
+    const { metadata } = vertex.object;
+    const uid = metadata?.uid ?? "";
+    this.#unlink(uid);
+    this.#vertices.set(uid, vertex);
+    for (const { uid: owner = "" } of metadata?.ownerReferences ?? []) {
+      const set = this.#dependents.get(owner) ?? new Set();
+      this.#dependents.set(owner, set.add(uid));
+      // an owner that is deleted in the foreground waits for this one
+      if (this.#vertices.get(owner)?.object.metadata?.deletionTimestamp !== undefined) this.#running?.queue.add(owner);
+    }
+    const isDeleting = metadata?.deletionTimestamp !== undefined;
+    if (isDeleting || (metadata?.ownerReferences ?? []).length > 0) this.#running?.queue.add(uid);
+    if (isDeleting && metadata?.finalizers?.includes(FOREGROUND) === true) this.#enqueueDependents(uid);
+  }
+
+  #remove(uid: string): void {
+    const owners = this.#vertices.get(uid)?.object.metadata?.ownerReferences ?? [];
+    this.#unlink(uid);
+    this.#vertices.delete(uid);
+    this.#enqueueDependents(uid);
+    for (const owner of owners) this.#running?.queue.add(owner.uid ?? "");
+  }
+
+  #unlink(uid: string): void {
+    for (const { uid: owner = "" } of this.#vertices.get(uid)?.object.metadata?.ownerReferences ?? []) {
+      const set = this.#dependents.get(owner);
+      set?.delete(uid);
+      if (set?.size === 0) this.#dependents.delete(owner);
+    }
+  }
+
+  #enqueueDependents(uid: string): void {
+    for (const dependent of this.#dependents.get(uid) ?? []) this.#running?.queue.add(dependent);
+  }
+
+  /** Absent is only what the API server itself does not have: the cache may be behind. */
+  async #stateOf(reference: OwnerReference, namespace: string): Promise<OwnerState> {
+    const known = this.#vertices.get(reference.uid ?? "");
+    if (known !== undefined) {
+      const { deletionTimestamp, finalizers, namespace: home = "" } = known.object.metadata ?? {};
+      if (home !== "" && home !== namespace) return "absent"; // owners do not reach across namespaces
+      const waits = deletionTimestamp !== undefined && finalizers?.includes(FOREGROUND) === true;
+      return waits ? "waiting" : "solid";
+    }
+    const { group } = parseApiVersion(reference.apiVersion ?? "");
+    const resource = this.#kinds.get(`${group}/${reference.kind}`);
+    if (resource === undefined) return "solid"; // a kind that is not served (yet): better keep too much
+    try {
+      const live = await this.#resource(resource, resource.namespaced ? namespace : "").get(reference.name ?? "");
+      return live.metadata?.uid === reference.uid ? "solid" : "absent";
+    } catch (error) {
+      if (ApiError.is(error, "NotFound")) return "absent";
+      throw error;
+    }
+  }
+
+  #resource({ group, version, resource }: DiscoveredResource, namespace: string) {
+    return this.#context.client.resource<KubeObject>({ group, version, resource }, namespace);
+  }
+
+  async #delete(
+    { resource, object }: Vertex,
+    propagationPolicy: "Background" | "Foreground" | "Orphan",
+  ): Promise<void> {
+    const { name = "", namespace = "", uid = "", resourceVersion = "" } = object.metadata ?? {};
+    const preconditions = { uid, resourceVersion };
+    await ignoringAbsent(this.#resource(resource, namespace).delete(name, { propagationPolicy, preconditions }));
+  }
+
+  async #dropOwners({ resource, object }: Vertex, uids: readonly string[]): Promise<void> {
+    const { name = "", namespace = "", uid = "", resourceVersion = "", ownerReferences = [] } = object.metadata ?? {};
+    const left = ownerReferences.filter((reference) => !uids.includes(reference.uid ?? ""));
+    const body = { metadata: { uid, resourceVersion, ownerReferences: left.length === 0 ? null : left } };
+    await ignoringAbsent(this.#resource(resource, namespace).patch(name, { type: "merge", body }));
+  }
+
+  async #dropFinalizer({ resource, object }: Vertex, finalizer: string): Promise<void> {
+    const { name = "", namespace = "", uid = "", resourceVersion = "", finalizers = [] } = object.metadata ?? {};
+    const body = { metadata: { uid, resourceVersion, finalizers: finalizers.filter((other) => other !== finalizer) } };
+    await ignoringAbsent(this.#resource(resource, namespace).patch(name, { type: "merge", body }));
+  }
+
+  async #orphan(vertex: Vertex): Promise<Outcome> {
+    const uid = vertex.object.metadata?.uid ?? "";
+    for (const dependent of this.#dependents.get(uid) ?? []) {
+      const found = this.#vertices.get(dependent);
+      if (found !== undefined) await this.#dropOwners(found, [uid]);
+    }
+    await this.#dropFinalizer(vertex, ORPHAN);
+    return SETTLED;
+  }
+
+  async #foreground(vertex: Vertex): Promise<Outcome> {
+    const uid = vertex.object.metadata?.uid ?? "";
+    const dependents = [...(this.#dependents.get(uid) ?? [])].flatMap(
+      (dependent) => this.#vertices.get(dependent) ?? [],
+    );
+    const blocking = dependents.filter(({ object }) =>
+      object.metadata?.ownerReferences?.some(
+        (reference) => reference.uid === uid && reference.blockOwnerDeletion === true,
+      ),
+    );
+    if (blocking.length === 0) await this.#dropFinalizer(vertex, FOREGROUND);
+    else this.#enqueueDependents(uid);
+    return SETTLED;
+  }
+}
+
+/** Gone already, or changed meanwhile: the next event tells. */
+async function ignoringAbsent(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!ApiError.is(error, "NotFound") && !ApiError.is(error, "Conflict")) throw error;
+  }
+}
