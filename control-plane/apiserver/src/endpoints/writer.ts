@@ -276,7 +276,7 @@ export class Writer {
       // the last finalizer of a deleted object is gone: so is the object
       const isGone = live?.metadata?.deletionTimestamp !== undefined && (next.metadata?.finalizers ?? []).length === 0;
       const grace = next.metadata?.deletionGracePeriodSeconds ?? 0;
-      if (isGone && grace === 0) return { type: "delete" };
+      if (isGone && grace === 0 && !holdsContent(definition, next)) return { type: "delete" };
       const isEvent = definition.resource === "events";
       return { type: "put", object: next, ...(isEvent && { expiresAt: this.deps.clock.now() + EVENT_TTL_MS }) };
     };
@@ -285,6 +285,12 @@ export class Writer {
     if (untouched && definition !== undefined && written !== undefined && request.name === "") return undefined;
     return written?.object;
   }
+}
+
+/** A namespace stays until its controller has emptied it (spec.finalizers). */
+function holdsContent({ group, resource }: ResourceDefinition, object: Unstructured): boolean {
+  if (group !== "" || resource !== "namespaces") return false;
+  return ((object["spec"] as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0;
 }
 
 /** The fields that nobody comes to own through an endpoint, because it resets them. */

@@ -6,7 +6,13 @@ import type { RequestContext } from "../contracts.ts";
 import { openApiContentOf } from "../crd/openapi-content.ts";
 import type { Registry } from "../registry/registry.ts";
 
-const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** What clients ask for. */
+const V2_PROTOBUF = [
+  "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+  "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+];
+/** What they are told they get: Go's parser of media types takes no "@". */
+const V2_PROTOBUF_SENT = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
 interface Document {
@@ -35,8 +41,8 @@ export class OpenApiHandler {
 
   #v2(context: RequestContext): ApiResponse {
     const asked = parseAccept(context.request.headers["accept"] ?? "");
-    const isProtobuf = asked[0]?.type === V2_PROTOBUF;
-    const contentType = isProtobuf ? V2_PROTOBUF : "application/json";
+    const isProtobuf = V2_PROTOBUF.includes(asked[0]?.type ?? "");
+    const contentType = isProtobuf ? V2_PROTOBUF_SENT : "application/json";
     const { body, hash } = this.#document(`v2 ${contentType}`, () => {
       const document = openApiV2(openApiContentOf(this.#registry.custom));
       return isProtobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document));
