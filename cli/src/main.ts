@@ -17,13 +17,14 @@ function program(): Command {
 
   root
     .command("up")
-    .description("start the cluster, or find it running")
+    .description("start the cluster, or find it running; with PATH, an application in it")
+    .argument("[path]", "manifests to apply: a file or a folder")
     .option(...name)
     .option("--no-node", "the control plane alone, without containers and without root")
     .option("--timings", "print when each step was done", false)
-    .action(async (options: { node: boolean; timings: boolean }, command: Command) => {
+    .action(async (path: string | undefined, options: { node: boolean; timings: boolean }, command: Command) => {
       const { up } = await import("./commands/up.ts");
-      await up(context(command), options);
+      await up(context(command), path === undefined ? options : { ...options, application: path });
     });
 
   root

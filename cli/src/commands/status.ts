@@ -1,5 +1,6 @@
 import { lockHolder } from "@tsukube/host";
 import { adminClient, adminTransport, isReady } from "../cluster/api.ts";
+import { readApplications } from "../cluster/applications.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import { supervisorOf } from "../cluster/supervisor.ts";
@@ -75,6 +76,7 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
     criSocket: record.withNode ? files.criSocket : "",
     nodes,
     processes,
+    applications: (await readApplications(paths)).map(({ name, url }) => ({ name, url })),
   };
 }
 

@@ -9,7 +9,8 @@ import { TsukubeError } from "@tsukube/foundation";
 import { lockHolder, run, systemRandom, writeAtomically } from "@tsukube/host";
 import { addressesOf, overlaps } from "../cluster/addresses.ts";
 import { adminClient, adminTransport, isReady, waitUntil } from "../cluster/api.ts";
-import { applyAll, rollouts, waitForRollouts } from "../cluster/apply.ts";
+import { applicationAt, rememberApplication, urlOf } from "../cluster/applications.ts";
+import { applyAll, type ManifestObject, readManifests, rollouts, waitForRollouts } from "../cluster/apply.ts";
 import { ensureCredentials } from "../cluster/credentials.ts";
 import { dnsManifests } from "../cluster/dns-manifests.ts";
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
@@ -31,12 +32,16 @@ import type { CommandContext } from "./context.ts";
 export interface UpOptions {
   readonly node: boolean;
   readonly timings: boolean;
+  /** Manifests to apply; a file or a folder. */
+  readonly application?: string;
 }
 
 /** Starts a cluster, or finds it running. Quick and without effect the second time. */
 export async function up(context: CommandContext, options: UpOptions): Promise<void> {
   const { paths, progress, clock, print } = context;
   const began = clock.monotonic();
+  const application = options.application === undefined ? undefined : applicationAt(options.application);
+  const objects = application === undefined ? [] : readManifests(application.path);
   if (options.node) await ensureHost(context);
   const record =
     (await readClusterRecord(paths)) ??
@@ -58,11 +63,29 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
     await ensureProcess(context, record, "node", () => isNodeReady(client, record.nodeName));
     await ensureDns(context, client, record);
   }
+  const url = application === undefined ? "" : await startApplication(context, client, application, objects);
   await client.close();
   progress.say(`Cluster "${paths.name}" is ready after ${formatDuration(clock.monotonic() - began)}.`);
   if (options.timings)
     for (const { what, ms } of progress.timeline) print(`${String(Math.round(ms)).padStart(7)} ms  ${what}`);
   usage(context);
+  if (url !== "") print(`\n${url}`);
+}
+
+/** Applies manifests and waits until what they describe runs. @returns the URL under which it answers. */
+async function startApplication(
+  { paths, progress, clock }: CommandContext,
+  client: Client,
+  application: { readonly name: string; readonly path: string },
+  objects: readonly ManifestObject[],
+): Promise<string> {
+  const applied = await progress.step(`applying ${application.name}`, () => applyAll(client, objects, "default"));
+  await progress.step(`rolling out ${application.name}`, (update) =>
+    waitForRollouts(client, applied, clock, 180_000, update),
+  );
+  const url = await urlOf(client, applied);
+  await rememberApplication(paths, { ...application, url });
+  return url;
 }
 
 async function create({ paths, isRoot }: CommandContext, options: UpOptions): Promise<ClusterRecord> {
