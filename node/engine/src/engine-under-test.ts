@@ -1,9 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom } from "@tsukube/host";
 import { dialGrpc, type GrpcClient, serviceDefinition } from "@tsukube/host/grpc";
+import { scratchFolder } from "@tsukube/kernel/scratch";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type { ContainerConfig, ImageService, PodSandboxConfig, RuntimeService } from "@tsukube/node-contracts/cri";
 import type { Engine, EngineOptions } from "./contracts.ts";
@@ -24,7 +23,8 @@ let sequence = 0;
 
 /** An engine with folders and cgroups of its own for tests that need root. Close it: containers and folders go. */
 export class EngineUnderTest {
-  readonly folder = mkdtempSync(join(tmpdir(), "tsukube-engine-"));
+  readonly #scratch = scratchFolder("engine");
+  readonly folder = this.#scratch.path;
   readonly cgroupParent = `/tsukube-engine-test-${process.pid}-${++sequence}`;
   readonly lifetime = new Lifetime();
   readonly #changes: Partial<EngineOptions>;
@@ -32,7 +32,7 @@ export class EngineUnderTest {
 
   constructor(changes: Partial<EngineOptions> = {}) {
     this.#changes = changes;
-    this.lifetime.add("folder", () => rmSync(this.folder, { recursive: true, force: true }));
+    this.lifetime.add("folder", () => this.#scratch.remove());
   }
 
   get options(): EngineOptions {

@@ -12,7 +12,11 @@ import type { Engine, EngineOptions } from "./contracts.ts";
 import { EventBus } from "./cri/event-bus.ts";
 import { findImage, imageService, nanoseconds } from "./cri/image-service.ts";
 import { containerStatus, runtimeService, sandboxStatus } from "./cri/runtime-service.ts";
+import { ContentStore } from "./images/content-store.ts";
+import { ImageGarbage } from "./images/image-garbage.ts";
 import { ImageStore } from "./images/image-store.ts";
+import { ImageTransfer } from "./images/image-transfer.ts";
+import { RegistryClient } from "./images/registry-client.ts";
 import { OverlaySnapshotter } from "./images/snapshotter.ts";
 import { SystemImages } from "./images/system-images.ts";
 import { Sandboxes } from "./sandboxes/sandboxes.ts";
@@ -27,9 +31,18 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   for (const folder of [stateDirectory, runtimeDirectory]) await mkdir(folder, { recursive: true, mode: 0o711 });
   const snapshotter = new OverlaySnapshotter(`${stateDirectory}/s`, mounts);
   const images = new ImageStore(`${stateDirectory}/images`);
+  const content = new ContentStore(`${stateDirectory}/blobs`, options.random);
+  const garbage = new ImageGarbage({ images, content, snapshotter });
+  const client = new RegistryClient({
+    hosts: options.registryHosts ?? "/etc/tsukube/certs.d",
+    clock,
+    random: options.random,
+  });
+  const transfer = new ImageTransfer({ client, content, images, snapshotter, garbage });
   const systemImages = new SystemImages({
     images,
     snapshotter,
+    garbage,
     ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
   });
   const runtime = await OciRuntime.open(options.runtime ?? "crun", runtimeDirectory);
@@ -68,6 +81,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     onEvent: announce,
   });
   await images.load();
+  await garbage.collectAfterStart([`${stateDirectory}/s/new`, `${stateDirectory}/blobs/incoming`]);
   await sandboxes.load();
   await containers.load();
   const streaming = new StreamingServer(clock, options.random);
@@ -98,7 +112,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       },
       {
         definition: serviceDefinition(descriptor, "runtime.v1.ImageService"),
-        handlers: imageService({ images, systemImages, stateDirectory, now, inUse }),
+        handlers: imageService({ images, systemImages, transfer, garbage, stateDirectory, now, inUse }),
       },
     ],
     toGrpcError,
@@ -124,7 +138,15 @@ function toGrpcError(error: unknown): Error {
   if (typeof (error as { code?: unknown }).code === "number") return error as Error;
   switch (codeOf(error)) {
     case "not-found":
+    case "no-platform":
       return grpcError("NOT_FOUND", messageOf(error));
+    case "unauthorized":
+      return grpcError("UNAUTHENTICATED", messageOf(error));
+    case "unreachable":
+    case "unavailable":
+    case "stalled":
+    case "truncated":
+      return grpcError("UNAVAILABLE", messageOf(error));
     case "timeout":
       return grpcError("DEADLINE_EXCEEDED", messageOf(error));
     case "invalid-reference":

@@ -110,6 +110,8 @@ class BridgeNetwork implements PodNetwork {
     await this.#commands.ip([
       `link add ${lease.hostLink}${size} type veth peer name ${inside}${size} address ${macOf(lease.address)} netns ${request.netns}`,
       `link set ${lease.hostLink} master ${bridge} up`,
+      // a pod that reaches itself through a Service comes back through the port it left by
+      `link set ${lease.hostLink} type bridge_slave hairpin on`,
     ]);
     await this.#commands.ip(
       [

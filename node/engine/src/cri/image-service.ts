@@ -1,13 +1,17 @@
 import { statfsSync } from "node:fs";
 import { type GrpcHandlers, grpcError } from "@tsukube/host/grpc";
-import type { Image, ImageService } from "@tsukube/node-contracts/cri";
+import type { AuthConfig, Image, ImageService } from "@tsukube/node-contracts/cri";
+import type { ImageGarbage } from "../images/image-garbage.ts";
 import type { ImageRecord, ImageStore } from "../images/image-store.ts";
-import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
+import type { ImageTransfer, PullOptions } from "../images/image-transfer.ts";
+import { isBuiltIn, parseReference } from "../images/reference.ts";
 import type { SystemImages } from "../images/system-images.ts";
 
 interface Deps {
   readonly images: ImageStore;
   readonly systemImages: SystemImages;
+  readonly transfer: ImageTransfer;
+  readonly garbage: ImageGarbage;
   readonly stateDirectory: string;
   readonly now: () => number;
   /** Ids of images that containers use. */
@@ -25,6 +29,11 @@ export async function findImage(
   return deps.systemImages.ensure(`${repository}:${tag}`).catch(() => undefined);
 }
 
+/** Only the credentials: which server they are for says the image's name. */
+function credentialsOf(auth: AuthConfig | null | undefined): PullOptions {
+  return auth == null ? {} : { credentials: auth };
+}
+
 /** CRI's ImageService. */
 export function imageService(deps: Deps): GrpcHandlers<ImageService> {
   return {
@@ -38,14 +47,9 @@ export function imageService(deps: Deps): GrpcHandlers<ImageService> {
       const found = await findImage(deps, image?.image ?? "");
       return found === undefined ? {} : { image: imageOf(found) };
     },
-    async PullImage({ image }) {
+    async PullImage({ image, auth }) {
       const reference = parseReference(image?.image ?? "");
-      if (!isBuiltIn(reference)) {
-        throw grpcError(
-          "UNIMPLEMENTED",
-          `Cannot pull image "${formatReference(reference)}": pulling from registries is not supported yet, expected an image of tsukube.local`,
-        );
-      }
+      if (!isBuiltIn(reference)) return { imageRef: (await deps.transfer.pull(reference, credentialsOf(auth))).id };
       return { imageRef: (await deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`)).id };
     },
     async RemoveImage({ image }) {
@@ -54,6 +58,7 @@ export function imageService(deps: Deps): GrpcHandlers<ImageService> {
       if (deps.inUse().has(found.id))
         throw grpcError("FAILED_PRECONDITION", `Cannot remove image "${found.id}": a container uses it`);
       await deps.images.remove(found.id);
+      await deps.garbage.collect();
       return {};
     },
     async ImageFsInfo() {

@@ -37,12 +37,14 @@ export function chainIds(diffIds: readonly string[]): readonly string[] {
 }
 
 /** Names are short because mount(2) reads one page of options; 24 hex digits do not collide on one machine. */
-function shortName(chainId: string): string {
+export function shortName(chainId: string): string {
   return chainId.slice(chainId.indexOf(":") + 1).slice(0, 24);
 }
 
 abstract class LayerFolders {
   protected readonly folder: string;
+  /** Two images that share a layer may be pulled at once. */
+  readonly #building = new Map<string, Promise<void>>();
 
   constructor(folder: string) {
     this.folder = folder;
@@ -57,8 +59,17 @@ abstract class LayerFolders {
   }
 
   /** Builds beside and renames: a snapshot is there whole or not at all. */
-  protected async build(chainId: string, make: (root: string) => Promise<void>): Promise<void> {
-    if (this.has(chainId)) return;
+  protected build(chainId: string, make: (root: string) => Promise<void>): Promise<void> {
+    if (this.has(chainId)) return Promise.resolve();
+    let building = this.#building.get(chainId);
+    if (building === undefined) {
+      building = this.#build(chainId, make).finally(() => this.#building.delete(chainId));
+      this.#building.set(chainId, building);
+    }
+    return building;
+  }
+
+  async #build(chainId: string, make: (root: string) => Promise<void>): Promise<void> {
     const temporary = `${this.folder}/new/${shortName(chainId)}`;
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });

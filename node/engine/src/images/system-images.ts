@@ -4,12 +4,14 @@ import { copyFile, link, mkdir, readdir, readFile, realpath, symlink, writeFile 
 import { dirname, join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
+import type { ImageGarbage } from "./image-garbage.ts";
 import type { ImageConfig, ImageRecord, ImageStore } from "./image-store.ts";
 import { chainIds, type Snapshotter } from "./snapshotter.ts";
 
 export interface SystemImageOptions {
   readonly images: ImageStore;
   readonly snapshotter: Snapshotter;
+  readonly garbage?: ImageGarbage;
   readonly bundle?: { readonly folder: string; readonly hash: string };
   /** The Node binary that the images carry; this process's by default. */
   readonly node?: string;
@@ -30,7 +32,11 @@ export class SystemImages {
   ensure(name: string): Promise<ImageRecord> {
     let building = this.#building.get(name);
     if (building === undefined) {
-      building = this.#build(name).finally(() => this.#building.delete(name));
+      const release = this.#options.garbage?.hold();
+      building = this.#build(name).finally(async () => {
+        this.#building.delete(name);
+        await release?.();
+      });
       this.#building.set(name, building);
     }
     return building;

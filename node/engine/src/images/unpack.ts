@@ -19,7 +19,9 @@ const OPAQUE = ".wh..wh..opq";
 export async function unpackLayer(tar: AsyncIterable<Uint8Array>, root: string, style: WhiteoutStyle): Promise<void> {
   const base = await realpath(root);
   const folderTimes: (readonly [string, number])[] = [];
-  for await (const { entry, body } of readTar(tar)) {
+  const source = tar[Symbol.asyncIterator]();
+  const whole = { [Symbol.asyncIterator]: () => source };
+  for await (const { entry, body } of readTar(whole)) {
     const name = cleanPath(entry.path);
     if (name === "") {
       await applyMetadata(base, entry);
@@ -33,6 +35,7 @@ export async function unpackLayer(tar: AsyncIterable<Uint8Array>, root: string, 
       if (entry.type === "directory") folderTimes.push([target, entry.mtime]);
     }
   }
+  for await (const _ of whole); // what follows the archive's end belongs to its digest, which the source may check
   for (const [folder, mtime] of folderTimes.reverse()) await lutimes(folder, mtime, mtime).catch(() => {});
 }
 

@@ -1,0 +1,271 @@
+import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
+import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { bodyOf, exchange, type HttpRequest, type HttpTrust, readAll } from "./http-exchange.ts";
+import type { Reference } from "./reference.ts";
+import { authorize, type RegistryCredentials } from "./registry-auth.ts";
+import { type RegistryHost, registryHosts } from "./registry-hosts.ts";
+
+export interface RegistryClientOptions {
+  /** Folder of containerd's `certs.d/HOST/hosts.toml`. */
+  readonly hosts: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** 30 s by default. */
+  readonly stallMs?: number;
+  /** Pause before the first repetition; doubles. 500 by default. */
+  readonly backoffMs?: number;
+}
+
+/** Names content (OCI image spec, descriptor.md). */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+const MANIFESTS = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+];
+const ATTEMPTS = 5;
+const PASSING = new Set([408, 429, 500, 502, 503, 504]);
+const REPEATABLE = new Set(["unreachable", "stalled", "truncated", "unavailable"]);
+
+/** Speaks to registries (OCI distribution spec 1.1): finds hosts, answers challenges, repeats what failed in passing. */
+export class RegistryClient {
+  readonly #options: RegistryClientOptions;
+
+  constructor(options: RegistryClientOptions) {
+    this.#options = options;
+  }
+
+  /** A conversation about one repository with one set of credentials. */
+  async open(
+    reference: Reference,
+    credentials: RegistryCredentials = {},
+    signal?: AbortSignal,
+  ): Promise<RegistrySession> {
+    const hosts = await registryHosts(reference.registry, this.#options.hosts);
+    return new RegistrySession(this.#options, reference, hosts, credentials, signal);
+  }
+}
+
+/** Talks about one repository. Tokens live as long as it. */
+export class RegistrySession {
+  readonly #options: RegistryClientOptions;
+  readonly #reference: Reference;
+  readonly #hosts: readonly RegistryHost[];
+  readonly #credentials: RegistryCredentials;
+  readonly #signal: AbortSignal | undefined;
+  readonly #tokens = new Map<string, string>();
+
+  constructor(
+    options: RegistryClientOptions,
+    reference: Reference,
+    hosts: readonly RegistryHost[],
+    credentials: RegistryCredentials,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#options = options;
+    this.#reference = reference;
+    this.#hosts = hosts;
+    this.#credentials = credentials;
+    this.#signal = signal;
+  }
+
+  /**
+   * A manifest or index, not yet verified against a digest.
+   * @throws {TsukubeError} `not-found`, `unauthorized`, `unreachable`, `stalled`, `unavailable`.
+   */
+  manifest(name: string): Promise<{ readonly mediaType: string; readonly bytes: Buffer }> {
+    return this.#fromAny(
+      this.#hosts.filter((host) => host.canResolve || name.includes(":")),
+      async (host) => {
+        const headers = { accept: MANIFESTS.join(", ") };
+        const response = await this.#ask(host, `manifests/${name}`, { headers }, "pull");
+        const bytes = await readAll(response, this.#trust(host));
+        return { mediaType: (response.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "", bytes };
+      },
+    );
+  }
+
+  /** A blob from its beginning to its end; goes on where it was when a connection breaks. @throws as {@link manifest}, `truncated`. */
+  async *blob({ digest, size }: Descriptor): AsyncGenerator<Buffer> {
+    let done = 0;
+    for (let attempt = 1; done < size || attempt === 1; attempt++) {
+      const before = done;
+      try {
+        for await (const part of this.#blobFrom(digest, done)) {
+          done += part.length;
+          yield part;
+        }
+        if (done >= size) return;
+        throw new TsukubeError("truncated", `Cannot read blob "${digest}": it ended after ${done} of ${size} bytes`);
+      } catch (error) {
+        if (done > before) attempt = 1; // it is getting on
+        if (attempt >= ATTEMPTS || !REPEATABLE.has(codeOf(error) ?? "")) throw error;
+        await this.#pause(attempt);
+      }
+    }
+  }
+
+  async *#blobFrom(digest: string, offset: number): AsyncGenerator<Buffer> {
+    const { response, host } = await this.#fromAny(this.#hosts, async (host) => {
+      const headers = offset === 0 ? {} : { range: `bytes=${offset}-` };
+      return { response: await this.#ask(host, `blobs/${digest}`, { headers }, "pull"), host };
+    });
+    let skip = response.statusCode === 206 ? 0 : offset; // a server may not know ranges
+    try {
+      for await (const part of bodyOf(response, this.#trust(host))) {
+        const rest = part.subarray(skip);
+        skip -= part.length - rest.length;
+        if (rest.length > 0) yield rest;
+      }
+    } catch (cause) {
+      if (codeOf(cause) === "stalled" || this.#signal?.aborted === true) throw cause;
+      throw new TsukubeError("truncated", `Cannot read blob "${digest}": the connection broke`, { cause });
+    }
+  }
+
+  async hasBlob(digest: string): Promise<boolean> {
+    try {
+      (await this.#ask(this.#pushHost(), `blobs/${digest}`, { method: "HEAD" }, "pull,push")).resume();
+      return true;
+    } catch (error) {
+      if (codeOf(error) === "not-found") return false;
+      throw error;
+    }
+  }
+
+  /** Uploads a blob (POST, then one PUT). */
+  async pushBlob({ digest, size }: Descriptor, content: () => Readable): Promise<void> {
+    const host = this.#pushHost();
+    await this.#repeat(async () => {
+      const started = await this.#ask(host, "blobs/uploads/", { method: "POST" }, "pull,push");
+      started.resume();
+      const location = started.headers.location;
+      if (location === undefined)
+        throw new TsukubeError("unavailable", `Cannot push blob "${digest}": the registry named no place to upload to`);
+      const url = new URL(location, `${host.base}/${this.#reference.repository}/blobs/uploads/`);
+      url.searchParams.set("digest", digest);
+      const headers = { "content-type": "application/octet-stream", "content-length": size };
+      (await this.#askUrl(host, url, { method: "PUT", headers, body: content }, "pull,push")).resume();
+    });
+  }
+
+  /** @param name A tag or a digest. */
+  async pushManifest(name: string, mediaType: string, bytes: Uint8Array): Promise<void> {
+    const headers = { "content-type": mediaType, "content-length": bytes.length };
+    await this.#repeat(async () => {
+      const request = { method: "PUT", headers, body: bytes };
+      (await this.#ask(this.#pushHost(), `manifests/${name}`, request, "pull,push")).resume();
+    });
+  }
+
+  #pushHost(): RegistryHost {
+    const host = this.#hosts.find((candidate) => candidate.canPush);
+    if (host === undefined)
+      throw new TsukubeError("unavailable", `Cannot push to "${this.#reference.registry}": no host of it takes pushes`);
+    return host;
+  }
+
+  /** Asks host after host; the error of the last one counts. */
+  async #fromAny<T>(hosts: readonly RegistryHost[], ask: (host: RegistryHost) => Promise<T>): Promise<T> {
+    let last: unknown;
+    for (const host of hosts) {
+      try {
+        return await (host.mirror ? ask(host) : this.#repeat(() => ask(host)));
+      } catch (error) {
+        last = error;
+        if (this.#signal?.aborted === true) break;
+      }
+    }
+    throw last;
+  }
+
+  async #repeat<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt >= ATTEMPTS || !REPEATABLE.has(codeOf(error) ?? "") || this.#signal?.aborted === true) throw error;
+        await this.#pause(attempt);
+      }
+    }
+  }
+
+  #pause(attempt: number): Promise<void> {
+    const { clock, random, backoffMs = 500 } = this.#options;
+    return clock.sleep(backoffMs * 2 ** (attempt - 1) * (0.75 + random.float() / 2), this.#signal);
+  }
+
+  #ask(host: RegistryHost, path: string, request: HttpRequest, actions: string): Promise<IncomingMessage> {
+    const url = new URL(`${host.base}/${this.#reference.repository}/${path}`);
+    if (host.mirror) url.searchParams.set("ns", this.#reference.registry);
+    return this.#askUrl(host, url, request, actions);
+  }
+
+  /** The answer, if it is a good one. */
+  async #askUrl(host: RegistryHost, url: URL, request: HttpRequest, actions: string): Promise<IncomingMessage> {
+    const trust = this.#trust(host);
+    const registryToken = this.#credentials.registryToken ?? "";
+    const send = (): Promise<IncomingMessage> => {
+      const token =
+        this.#tokens.get(`${host.base} ${actions}`) ?? (registryToken === "" ? "" : `Bearer ${registryToken}`);
+      const authorization = token !== "" && url.origin === new URL(host.base).origin ? { authorization: token } : {};
+      return exchange(url, { ...request, headers: { ...request.headers, ...authorization } }, trust);
+    };
+    let response = await send();
+    if (response.statusCode === 401) {
+      const challenge = response.headers["www-authenticate"] ?? "";
+      response.resume();
+      const scope = `repository:${this.#reference.repository}:${actions}`;
+      // a mirror is another party: the registry's credentials are not for it
+      const token = await authorize(challenge, scope, host.mirror ? {} : this.#credentials, trust);
+      if (token !== undefined) {
+        this.#tokens.set(`${host.base} ${actions}`, token);
+        response = await send();
+      }
+    }
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    throw refusal(status, url, messageIn(await readAll(response, trust).catch(() => Buffer.alloc(0))));
+  }
+
+  #trust(host: RegistryHost): HttpTrust {
+    return {
+      skipVerify: host.skipVerify,
+      clock: this.#options.clock,
+      stallMs: this.#options.stallMs ?? 30_000,
+      ...(host.ca === undefined ? {} : { ca: host.ca }),
+      ...(this.#signal === undefined ? {} : { signal: this.#signal }),
+    };
+  }
+}
+
+function refusal(status: number, url: URL, message: string): TsukubeError {
+  const said = message === "" ? "" : `: ${message}`;
+  const what = `${url.origin}${url.pathname}`;
+  if (status === 404) return new TsukubeError("not-found", `Cannot find "${what}": not found${said}`);
+  if (status === 401 || status === 403) {
+    return new TsukubeError(
+      "unauthorized",
+      `Cannot access "${what}": unauthorized (${status})${said}; it may not exist, or may need credentials`,
+    );
+  }
+  const code = PASSING.has(status) ? "unavailable" : "refused";
+  return new TsukubeError(code, `Cannot access "${what}": the registry answered ${status}${said}`);
+}
+
+/** The words of an error document (distribution spec, error codes). */
+function messageIn(body: Buffer): string {
+  try {
+    const { errors } = JSON.parse(body.toString("utf8")) as { errors?: readonly { message?: string; code?: string }[] };
+    return (errors ?? []).map((error) => error.message ?? error.code ?? "").join("; ");
+  } catch {
+    return body.toString("utf8", 0, 200).trim();
+  }
+}
