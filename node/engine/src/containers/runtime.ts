@@ -3,14 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { type RunResult, run } from "@tsukube/host";
-
-/**
- * crun refuses hybrid cgroups; hidden from it, it uses version 1. Private, never slave: mounts made in Bidirectional volumes
- * must reach the host.
- */
-const HYBRID_WRAPPER = `#!/bin/sh
-exec unshare -m --propagation unchanged sh -c 'mount --make-private /sys/fs/cgroup; mount --make-private /sys/fs/cgroup/unified; umount /sys/fs/cgroup/unified; exec crun "$@"' crun "$@"
-`;
+import { insideChroot, runtimeWrapper } from "./runtime-wrapper.ts";
 
 /** An OCI runtime: crun, or runc. */
 export class OciRuntime {
@@ -26,10 +19,14 @@ export class OciRuntime {
   static async open(name: "crun" | "runc", folder: string): Promise<OciRuntime> {
     const root = `${folder}/oci`;
     await mkdir(root, { recursive: true, mode: 0o700 });
-    const hybrid = name === "crun" && existsSync("/sys/fs/cgroup/unified");
-    if (!hybrid) return new OciRuntime(await find(name), root);
-    const path = `${folder}/crun-hybrid`;
-    await writeFile(path, HYBRID_WRAPPER, { mode: 0o755 });
+    const program = await find(name);
+    const script = runtimeWrapper(program, {
+      hybridCgroups: name === "crun" && existsSync("/sys/fs/cgroup/unified"),
+      ...((await insideChroot()) ? { oldRoot: `${folder}/outside` } : {}),
+    });
+    if (script === undefined) return new OciRuntime(program, root);
+    const path = `${folder}/${name}-wrapper`;
+    await writeFile(path, script, { mode: 0o755 });
     return new OciRuntime(path, root);
   }
 
