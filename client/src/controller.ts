@@ -1,3 +1,4 @@
+import { ApiError } from "@tsukube/api";
 import { type Clock, type Logger, messageOf, TerminalError } from "@tsukube/foundation";
 import type { Key } from "./types.ts";
 import { WorkQueue } from "./work-queue.ts";
@@ -62,7 +63,11 @@ async function reconcileOnce(
       queue.forget(key);
       logger.warn("giving up until it changes", { controller: options.name, key, error: messageOf(error) });
     } else {
-      logger.debug("cannot reconcile, trying again", { controller: options.name, key, error: messageOf(error) });
+      // conflicts and names that are taken are a stale cache: usual, and gone at the next attempt
+      const stale = ApiError.is(error, "Conflict") || ApiError.is(error, "AlreadyExists");
+      const fields = { controller: options.name, key, error: messageOf(error) };
+      if (stale) logger.debug("cannot reconcile, trying again", fields);
+      else logger.warn("cannot reconcile, trying again", fields);
       queue.retry(key);
     }
   }

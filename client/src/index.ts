@@ -7,6 +7,13 @@ export {
   SETTLED,
   startController,
 } from "./controller.ts";
+export {
+  createEventRecorder,
+  type EventRecorder,
+  type EventRecorderOptions,
+  type EventType,
+  referenceTo,
+} from "./event-recorder.ts";
 export { createHttpTransport, type HttpTransportOptions, inClusterOptions } from "./http-transport.ts";
 export { createInformerFactory, type InformerDeps, keyOf } from "./informer.ts";
 export { type KubeconfigEntry, kubeconfigText, mergeKubeconfig, removeFromKubeconfig } from "./kubeconfig.ts";

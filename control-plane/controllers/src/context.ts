@@ -1,11 +1,12 @@
 import type { GroupVersionResource } from "@tsukube/api";
-import type { Client, InformerFactory } from "@tsukube/client";
+import type { Client, EventRecorder, InformerFactory } from "@tsukube/client";
 import type { Clock, Lifetime, Logger, Random } from "@tsukube/foundation";
 
 /** What a controller is made with. Reads go through `informers`, which all share; writes through its own identity. */
 export interface ControllerContext {
   readonly client: Client;
   readonly informers: InformerFactory;
+  readonly events: EventRecorder;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -1,4 +1,4 @@
-import { type Client, createInformerFactory } from "@tsukube/client";
+import { type Client, createEventRecorder, createInformerFactory } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { ControllerContext } from "./context.ts";
 import { DeploymentController } from "./deployment/deployment-controller.ts";
@@ -32,7 +32,9 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
   const informers = lifetime.own("informers", createInformerFactory(reader, { clock, random, logger }));
   const context = (name: string): ControllerContext => {
     const client = lifetime.own(name, deps.clientFor(name));
-    return { client, informers, clock, random, lifetime, logger: logger.child({ controller: name }) };
+    const log = logger.child({ controller: name });
+    const events = lifetime.own(`${name} events`, createEventRecorder({ client, clock, logger: log, component: name }));
+    return { client, informers, events, clock, random, lifetime, logger: log };
   };
   const controllers = [
     new DeploymentController(context("deployment-controller")),

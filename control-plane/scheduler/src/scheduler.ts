@@ -1,7 +1,17 @@
 import { ApiError } from "@tsukube/api";
-import type { Event, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod } from "@tsukube/api/types/core-v1";
+import type { Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod } from "@tsukube/api/types/core-v1";
 import type { StorageClass } from "@tsukube/api/types/storage-v1";
-import { type Client, type InformerFactory, type Outcome, SETTLED, startController } from "@tsukube/client";
+import {
+  type Client,
+  createEventRecorder,
+  type EventRecorder,
+  type EventType,
+  type InformerFactory,
+  type Outcome,
+  referenceTo,
+  SETTLED,
+  startController,
+} from "@tsukube/client";
 import { type Clock, formatTime, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { Snapshot } from "./framework.ts";
 import { isTerminal, keyOf, NodeInfo } from "./node-info.ts";
@@ -29,11 +39,13 @@ const core = (resource: string) => ({ group: "", version: "v1", resource });
 /** Places each pod that has no node yet on the best one that fits. */
 export async function startScheduler(options: SchedulerOptions): Promise<{ close(): Promise<void> }> {
   const lifetime = new Lifetime();
-  const scheduler = new Scheduler(options);
+  const { client, clock, logger } = options;
+  const events = lifetime.own("events", createEventRecorder({ client, clock, logger, component: NAME }));
+  const scheduler = new Scheduler(options, events);
   const controller = startController({
     name: "scheduler",
-    clock: options.clock,
-    logger: options.logger,
+    clock,
+    logger,
     workers: 1, // each decision must see the one before
     reconcile: (key) => scheduler.place(key),
   });
@@ -48,6 +60,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<{ close
 
 class Scheduler {
   readonly #options: SchedulerOptions;
+  readonly #events: EventRecorder;
   readonly #pods;
   readonly #nodes;
   readonly #claims;
@@ -58,9 +71,10 @@ class Scheduler {
   readonly #assumed = new Map<string, Pod>();
   readonly #unschedulable = new Set<string>();
 
-  constructor(options: SchedulerOptions) {
+  constructor(options: SchedulerOptions, events: EventRecorder) {
     const { informers } = options;
     this.#options = options;
+    this.#events = events;
     this.#pods = informers.informer<Pod>(core("pods"), { indexes: { node: (pod) => [pod.spec?.nodeName ?? ""] } });
     this.#nodes = informers.informer<Node>(core("nodes"));
     this.#claims = informers.informer<PersistentVolumeClaim>(core("persistentvolumeclaims"));
@@ -168,7 +182,7 @@ class Scheduler {
       throw error;
     }
     this.#unschedulable.delete(key);
-    this.#event(pod, "Normal", "Scheduled", `Successfully assigned ${key} to ${node}`);
+    this.#record(pod, "Normal", "Scheduled", `Successfully assigned ${key} to ${node}`);
   }
 
   /** Tells the volume controller where the pod will run (WaitForFirstConsumer). */
@@ -194,33 +208,12 @@ class Scheduler {
     await this.#options.client
       .resource<Pod>(core("pods"), namespace)
       .patch(name, { type: "strategic", body }, { subresource: "status" });
-    this.#event(pod, "Warning", "FailedScheduling", message);
+    this.#record(pod, "Warning", "FailedScheduling", message);
     return { recheckAfterMs: UNSCHEDULABLE_MS };
   }
 
-  #event(pod: Pod, type: string, reason: string, message: string): void {
-    const { client, clock, random, logger } = this.#options;
-    const { namespace = "", name = "", uid = "", resourceVersion = "" } = pod.metadata ?? {};
-    const now = formatTime(clock.now());
-    const event: Event = {
-      apiVersion: "v1",
-      kind: "Event",
-      metadata: { namespace, name: `${name}.${Buffer.from(random.bytes(8)).toString("hex")}` },
-      involvedObject: { kind: "Pod", apiVersion: "v1", namespace, name, uid, resourceVersion },
-      type,
-      reason,
-      message,
-      source: { component: NAME },
-      firstTimestamp: now,
-      lastTimestamp: now,
-      count: 1,
-      reportingComponent: NAME,
-      reportingInstance: "",
-    };
-    client
-      .resource<Event>(core("events"), namespace)
-      .create(event)
-      .catch((error: unknown) => logger.debug("cannot write an event", { error: String(error) }));
+  #record(pod: Pod, type: EventType, reason: string, message: string): void {
+    this.#events.event(referenceTo(pod, "v1", "Pod"), type, reason, message);
   }
 }
 

@@ -3,7 +3,6 @@ import { ApiError } from "@tsukube/api";
 import type { TokenRequest } from "@tsukube/api/types/authentication-v1";
 import type {
   ConfigMap,
-  Event,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
@@ -11,8 +10,8 @@ import type {
   Secret,
   Service,
 } from "@tsukube/api/types/core-v1";
-import type { Informer } from "@tsukube/client";
-import { formatTime, Lifetime, messageOf } from "@tsukube/foundation";
+import { createEventRecorder, type EventRecorder, type Informer, referenceTo } from "@tsukube/client";
+import { Lifetime, messageOf } from "@tsukube/foundation";
 import { dialCri } from "./cri/runtime.ts";
 import { NodeRegistration } from "./node/node-registration.ts";
 import type { Kubelet, KubeletOptions } from "./options.ts";
@@ -52,7 +51,9 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       ),
   });
   lifetime.own("prober", prober);
-  const context = podContext(options, { cri, prober, services, finished: (uid) => workers.delete(uid) });
+  const recorder = { client: options.client, clock, logger, component: "kubelet", host: nodeName };
+  const events = lifetime.own("events", createEventRecorder(recorder));
+  const context = podContext(options, { cri, prober, events, services, finished: (uid) => workers.delete(uid) });
   lifetime.add("workers", async () => void (await Promise.all([...workers.values()].map((worker) => worker.close()))));
   const registration = new NodeRegistration(options, cri);
   lifetime.own("node", registration);
@@ -131,12 +132,13 @@ async function followEvents(
 interface ContextParts {
   readonly cri: ReturnType<typeof dialCri>;
   readonly prober: Prober;
+  readonly events: EventRecorder;
   readonly services: Informer<Service>;
   finished(uid: string): void;
 }
 
-function podContext(options: KubeletOptions, { cri, prober, services, finished }: ContextParts): PodContext {
-  const { client, clock, random, logger, nodeName } = options;
+function podContext(options: KubeletOptions, { cri, prober, events, services, finished }: ContextParts): PodContext {
+  const { client, clock, nodeName } = options;
   const orUndefined = async <T>(work: Promise<T>): Promise<T | undefined> => {
     try {
       return await work;
@@ -214,35 +216,8 @@ function podContext(options: KubeletOptions, { cri, prober, services, finished }
       }
     },
     event(pod, type, reason, message, container) {
-      const { namespace = "", name = "", uid = "", resourceVersion = "" } = pod.metadata ?? {};
-      const now = formatTime(clock.now());
-      const event: Event = {
-        apiVersion: "v1",
-        kind: "Event",
-        metadata: { namespace, name: `${name}.${Buffer.from(random.bytes(8)).toString("hex")}` },
-        involvedObject: {
-          kind: "Pod",
-          apiVersion: "v1",
-          namespace,
-          name,
-          uid,
-          resourceVersion,
-          ...(container !== undefined && { fieldPath: `spec.containers{${container}}` }),
-        },
-        type,
-        reason,
-        message,
-        source: { component: "kubelet", host: nodeName },
-        firstTimestamp: now,
-        lastTimestamp: now,
-        count: 1,
-        reportingComponent: "kubelet",
-        reportingInstance: nodeName,
-      };
-      client
-        .resource<Event>(core("events"), namespace)
-        .create(event)
-        .catch((error: unknown) => logger.debug("cannot write an event", { error: messageOf(error) }));
+      const part = container === undefined ? undefined : `spec.containers{${container}}`;
+      events.event(referenceTo(pod, "v1", "Pod", part), type, reason, message);
     },
   };
 }

@@ -1,20 +1,24 @@
-import { jsonEqual, labelMatcherOf } from "@tsukube/api";
+import { jsonEqual } from "@tsukube/api";
 import type { ReplicaSet, ReplicaSetStatus } from "@tsukube/api/types/apps-v1";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import {
-  controllerOf,
   controllerReference,
+  type EventType,
   type Informer,
-  isControlledBy,
   type Key,
   keyOf,
   type Outcome,
+  referenceTo,
   SETTLED,
   startController,
 } from "@tsukube/client";
+import { messageOf } from "@tsukube/foundation";
 import { type ControllerContext, PODS, REPLICA_SETS } from "../context.ts";
 import { Expectations } from "../pods/expectations.ts";
-import { isActive } from "../pods/pod-state.ts";
+import { ownedPods } from "../pods/owned-pods.ts";
+import { claimPods } from "../pods/pod-claims.ts";
+import { podFromTemplate } from "../pods/pod-from-template.ts";
+import { allSettled, slowStart } from "../pods/slow-start.ts";
 import { plan, statusOf } from "./plan.ts";
 
 /** Keeps the number of active pods of each ReplicaSet equal to `spec.replicas`. */
@@ -42,24 +46,22 @@ export class ReplicaSetController {
       add(set);
     };
     lifetime.add("sets", this.#sets.onChange({ added: add, updated: (_, set) => add(set), deleted }));
-    lifetime.add(
-      "pods",
-      this.#pods.onChange({
-        added: (pod) => this.#seen(pod, (key) => this.#expectations.created(key), queue.add.bind(queue)),
-        updated: (before, pod) => {
-          if (controllerOf(before)?.uid !== controllerOf(pod)?.uid) this.#seen(before, () => {}, queue.add.bind(queue));
-          const gone = pod.metadata?.deletionTimestamp !== undefined;
-          this.#seen(pod, (key) => gone && this.#expectations.deleted(key, uidOf(pod)), queue.add.bind(queue));
-        },
-        deleted: (pod) => this.#seen(pod, (key) => this.#expectations.deleted(key, uidOf(pod)), queue.add.bind(queue)),
-      }),
-    );
+    const pods = ownedPods({
+      kind: "ReplicaSet",
+      owners: this.#sets,
+      selectorOf: (set) => set.spec?.selector,
+      expectations: this.#expectations,
+      add: queue.add.bind(queue),
+    });
+    lifetime.add("pods", this.#pods.onChange(pods));
   }
 
   async reconcile(key: Key): Promise<Outcome> {
     const set = this.#sets.get(key);
     if (set === undefined) return SETTLED; // deleted: garbage collection owns the pods now
-    const pods = await this.#claim(set);
+    const claimant = { owner: set, apiVersion: "apps/v1", kind: "ReplicaSet", selector: set.spec?.selector };
+    const candidates = this.#pods.byIndex("namespace", set.metadata?.namespace ?? "");
+    const pods = await claimPods(this.#context.client, claimant, candidates);
     const now = this.#context.clock.now();
     const pending = !this.#expectations.fulfilled(key);
     try {
@@ -77,62 +79,38 @@ export class ReplicaSetController {
     this.#expectations.expect(key, create, remove.map(uidOf));
     await this.#create(set, key, create);
     const client = this.#context.client.resource<Pod>(PODS, set.metadata?.namespace);
-    await all(remove, async (pod) => {
+    const deletions = remove.map(async (pod) => {
+      const name = pod.metadata?.name ?? "";
       try {
-        await client.delete(pod.metadata?.name ?? "", { preconditions: { uid: uidOf(pod) } });
+        await client.delete(name, { preconditions: { uid: uidOf(pod) } });
+        this.#event(set, "Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
       } catch (error) {
         this.#expectations.deleted(key, uidOf(pod));
+        this.#event(set, "Warning", "FailedDelete", `Error deleting: ${messageOf(error)}`);
         throw error;
       }
     });
+    await allSettled(deletions);
   }
 
-  /** In batches of 1, 2, 4, ...: what fails for one pod (a quota) fails for all, and is then asked only once. */
   async #create(set: ReplicaSet, key: Key, count: number): Promise<void> {
     const client = this.#context.client.resource<Pod>(PODS, set.metadata?.namespace);
-    let left = count;
-    for (let size = 1; left > 0; size *= 2) {
-      const batch = Math.min(size, left);
+    const reference = controllerReference(set, "apps/v1", "ReplicaSet");
+    const create = async (): Promise<void> => {
       try {
-        await all(Array.from({ length: batch }), async () => {
-          left -= 1;
-          try {
-            await client.create(podOf(set));
-          } catch (error) {
-            this.#expectations.created(key);
-            throw error;
-          }
-        });
+        const pod = await client.create(podFromTemplate(set, reference, set.spec?.template));
+        this.#event(set, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata?.name}`);
       } catch (error) {
-        for (; left > 0; left -= 1) this.#expectations.created(key);
+        this.#expectations.created(key);
+        this.#event(set, "Warning", "FailedCreate", `Error creating: ${messageOf(error)}`);
         throw error;
       }
-    }
+    };
+    await slowStart(count, create, () => this.#expectations.created(key));
   }
 
-  /** The set's pods: adopts matching orphans, releases those that no longer match. */
-  async #claim(set: ReplicaSet): Promise<readonly Pod[]> {
-    const matcher = labelMatcherOf(set.spec?.selector);
-    const deleting = set.metadata?.deletionTimestamp !== undefined;
-    const client = this.#context.client.resource<Pod>(PODS, set.metadata?.namespace);
-    const owned: Pod[] = [];
-    for (const pod of this.#pods.byIndex("namespace", set.metadata?.namespace ?? "")) {
-      const matches = matcher.matches(pod.metadata?.labels);
-      const uid = uidOf(pod);
-      const name = pod.metadata?.name ?? "";
-      if (isControlledBy(pod, set)) {
-        if (matches) owned.push(pod);
-        else if (!deleting) {
-          const references = [{ $patch: "delete", uid: set.metadata?.uid }];
-          await client.patch(name, { type: "strategic", body: { metadata: { uid, ownerReferences: references } } });
-        }
-      } else if (matches && controllerOf(pod) === undefined && !deleting && isActive(pod)) {
-        const references = [controllerReference(set, "apps/v1", "ReplicaSet")];
-        const body = { metadata: { uid, ownerReferences: references } };
-        owned.push(await client.patch(name, { type: "strategic", body }));
-      }
-    }
-    return owned;
+  #event(set: ReplicaSet, type: EventType, reason: string, message: string): void {
+    this.#context.events.event(referenceTo(set, "apps/v1", "ReplicaSet"), type, reason, message);
   }
 
   async #report(set: ReplicaSet, status: ReplicaSetStatus): Promise<void> {
@@ -143,45 +121,8 @@ export class ReplicaSetController {
     if (!changed) return;
     await this.#context.client.resource<ReplicaSet>(REPLICA_SETS).updateStatus({ ...set, status });
   }
-
-  #seen(pod: Pod, record: (key: Key) => void, add: (key: Key) => void): void {
-    const owner = controllerOf(pod);
-    const namespace = pod.metadata?.namespace ?? "";
-    if (owner !== undefined) {
-      if (owner.kind !== "ReplicaSet") return;
-      record(`${namespace}/${owner.name}`);
-      add(`${namespace}/${owner.name}`);
-      return;
-    }
-    for (const set of this.#sets.byIndex("namespace", namespace))
-      if (labelMatcherOf(set.spec?.selector).matches(pod.metadata?.labels)) add(keyOf(set));
-  }
-}
-
-function podOf(set: ReplicaSet): Pod {
-  const template = set.spec?.template;
-  const { labels, annotations, finalizers } = template?.metadata ?? {};
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: {
-      generateName: `${set.metadata?.name}-`,
-      namespace: set.metadata?.namespace ?? "",
-      ...(labels === undefined ? {} : { labels }),
-      ...(annotations === undefined ? {} : { annotations }),
-      ...(finalizers === undefined ? {} : { finalizers }),
-      ownerReferences: [controllerReference(set, "apps/v1", "ReplicaSet")],
-    },
-    ...(template?.spec === undefined ? {} : { spec: template.spec }),
-  };
 }
 
 function uidOf(pod: Pod): string {
   return pod.metadata?.uid ?? "";
-}
-
-/** Waits for all, then throws the first failure. */
-async function all<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const failed = (await Promise.allSettled(items.map(work))).find(({ status }) => status === "rejected");
-  if (failed?.status === "rejected") throw failed.reason;
 }
