@@ -21,3 +21,4 @@ export * from "./selectors/index.ts";
 export * from "./status/index.ts";
 export * from "./timestamps.ts";
 export * from "./validation/index.ts";
+export * from "./volumes/index.ts";

@@ -14,6 +14,13 @@ export interface ControllerContext {
 }
 
 export const PODS: GroupVersionResource = { group: "", version: "v1", resource: "pods" };
+export const CLAIMS: GroupVersionResource = { group: "", version: "v1", resource: "persistentvolumeclaims" };
+export const VOLUMES: GroupVersionResource = { group: "", version: "v1", resource: "persistentvolumes" };
+export const STORAGE_CLASSES: GroupVersionResource = {
+  group: "storage.k8s.io",
+  version: "v1",
+  resource: "storageclasses",
+};
 export const NAMESPACES: GroupVersionResource = { group: "", version: "v1", resource: "namespaces" };
 export const CONFIG_MAPS: GroupVersionResource = { group: "", version: "v1", resource: "configmaps" };
 export const SERVICE_ACCOUNTS: GroupVersionResource = { group: "", version: "v1", resource: "serviceaccounts" };

@@ -3,8 +3,12 @@ import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundat
 import type { ControllerContext } from "./context.ts";
 import { DeploymentController } from "./deployment/deployment-controller.ts";
 import { EndpointSliceController } from "./endpointslice/endpointslice-controller.ts";
+import { EphemeralVolumeController } from "./ephemeralvolume/ephemeral-volume-controller.ts";
 import { GarbageCollector } from "./garbagecollector/garbage-collector.ts";
 import { NamespaceController } from "./namespace/namespace-controller.ts";
+import { PersistentVolumeController } from "./persistentvolume/persistent-volume-controller.ts";
+import { PvcProtectionController } from "./pvcprotection/pvc-protection-controller.ts";
+import { PvProtectionController } from "./pvprotection/pv-protection-controller.ts";
 import { ReplicaSetController } from "./replicaset/replicaset-controller.ts";
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
@@ -30,10 +34,10 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
   const lifetime = new Lifetime();
   const reader = lifetime.own("reader", deps.clientFor("kube-controller-manager"));
   const informers = lifetime.own("informers", createInformerFactory(reader, { clock, random, logger }));
-  const context = (name: string): ControllerContext => {
+  const context = (name: string, component = name): ControllerContext => {
     const client = lifetime.own(name, deps.clientFor(name));
     const log = logger.child({ controller: name });
-    const events = lifetime.own(`${name} events`, createEventRecorder({ client, clock, logger: log, component: name }));
+    const events = lifetime.own(`${name} events`, createEventRecorder({ client, clock, logger: log, component }));
     return { client, informers, events, clock, random, lifetime, logger: log };
   };
   const controllers = [
@@ -43,6 +47,10 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new NamespaceController(context("namespace-controller")),
     new GarbageCollector(context("generic-garbage-collector")),
     new ServiceAccountController(context("service-account-controller")),
+    new PersistentVolumeController(context("persistent-volume-binder", "persistentvolume-controller")),
+    new PvcProtectionController(context("pvc-protection-controller")),
+    new PvProtectionController(context("pv-protection-controller")),
+    new EphemeralVolumeController(context("ephemeral-volume-controller", "ephemeral_volume")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
   ];
   try {

@@ -1,0 +1,3 @@
+export * from "./annotations.ts";
+export * from "./claim-match.ts";
+export * from "./default-class.ts";
