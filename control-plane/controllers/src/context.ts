@@ -32,3 +32,8 @@ export const ENDPOINT_SLICES: GroupVersionResource = {
   version: "v1",
   resource: "endpointslices",
 };
+export const REPLICATION_CONTROLLERS: GroupVersionResource = {
+  group: "",
+  version: "v1",
+  resource: "replicationcontrollers",
+};

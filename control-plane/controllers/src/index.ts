@@ -10,6 +10,7 @@ import { PersistentVolumeController } from "./persistentvolume/persistent-volume
 import { PvcProtectionController } from "./pvcprotection/pvc-protection-controller.ts";
 import { PvProtectionController } from "./pvprotection/pv-protection-controller.ts";
 import { ReplicaSetController } from "./replicaset/replicaset-controller.ts";
+import { ReplicationManager } from "./replicationcontroller/replication-controller.ts";
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
 
@@ -51,6 +52,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new PvcProtectionController(context("pvc-protection-controller")),
     new PvProtectionController(context("pv-protection-controller")),
     new EphemeralVolumeController(context("ephemeral-volume-controller", "ephemeral_volume")),
+    new ReplicationManager(context("replication-controller")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
   ];
   try {
