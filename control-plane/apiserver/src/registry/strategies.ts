@@ -1,5 +1,6 @@
 import type { Unstructured } from "@tsukube/api";
 import type { Strategy } from "./definition.ts";
+import { withJobSelector } from "./job-selector.ts";
 
 type Tree = Readonly<Record<string, unknown>>;
 
@@ -146,6 +147,8 @@ function preparations(group: string, resource: string): Preparations {
       return { prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending" } }) };
     case "/persistentvolumeclaims":
       return { prepareForCreate: (claim) => ({ ...claim, status: { phase: "Pending" } }) };
+    case "batch/jobs":
+      return { prepareForCreate: withJobSelector };
     case "/endpoints":
       return { warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"] };
     case "/componentstatuses":
