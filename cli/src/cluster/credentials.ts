@@ -15,10 +15,14 @@ import type { Addresses } from "./addresses.ts";
 
 const MONTH = 30 * 24 * 60 * 60 * 1000;
 
-/** Subjects are upstream's (kubeadm's) where upstream has the component. */
+/** Subjects are upstream's (kubeadm's) where upstream has the component, else the component's ServiceAccount. */
 const CLIENTS = {
   admin: { commonName: "kubernetes-admin", organizations: ["system:masters"] },
   "kube-proxy": { commonName: "system:kube-proxy", organizations: ["system:node-proxier"] },
+  provisioner: {
+    commonName: "system:serviceaccount:kube-system:tsukube-provisioner",
+    organizations: ["system:serviceaccounts", "system:serviceaccounts:kube-system"],
+  },
   "apiserver-kubelet-client": {
     commonName: "kube-apiserver-kubelet-client",
     organizations: ["system:kubelet-api-admin"],
@@ -86,6 +90,7 @@ export async function ensureCredentials(options: CredentialOptions): Promise<Cre
     clients: {
       admin: await client("admin"),
       "kube-proxy": await client("kube-proxy"),
+      provisioner: await client("provisioner"),
       "apiserver-kubelet-client": await client("apiserver-kubelet-client"),
       kubelet: await issue("kubelet", {
         commonName: `system:node:${nodeName}`,
@@ -115,6 +120,7 @@ export async function readCredentials(folder: string) {
     kubeletServing: await pair("kubelet-serving"),
     kubelet: await pair("kubelet"),
     kubeProxy: await pair("kube-proxy"),
+    provisioner: await pair("provisioner"),
     kubeletClient: await pair("apiserver-kubelet-client"),
   };
 }

@@ -12,8 +12,19 @@ export function ownObjects(): Readonly<Record<string, readonly object[]>> {
         { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: read },
       ],
     ],
+    [
+      "provisioner",
+      [
+        { apiGroups: [""], resources: ["persistentvolumes"], verbs: [...read, "create", "update", "delete"] },
+        { apiGroups: [""], resources: ["persistentvolumeclaims"], verbs: read },
+        { apiGroups: ["storage.k8s.io"], resources: ["storageclasses"], verbs: read },
+        { apiGroups: [""], resources: ["events"], verbs: ["create", "patch", "update"] },
+      ],
+    ],
   ];
   return {
+    // that of the DNS comes with its Deployment
+    "v1 serviceaccounts": [{ metadata: { name: "tsukube-provisioner", namespace: "kube-system", labels: LABELS } }],
     "rbac.authorization.k8s.io/v1 clusterroles": roles.map(([component, rules]) => ({
       metadata: { name: `tsukube:${component}`, labels: LABELS },
       rules,

@@ -4,7 +4,7 @@ import { startEngine } from "@tsukube/engine";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukube/host";
 import { systemCgroups, systemMounts } from "@tsukube/kernel";
-import { startKubelet } from "@tsukube/kubelet";
+import { startKubelet, startProvisioner } from "@tsukube/kubelet";
 import { openPodNetwork } from "@tsukube/network";
 import { startProxy } from "@tsukube/proxy";
 import { addressesOf } from "../cluster/addresses.ts";
@@ -14,7 +14,7 @@ import { readClusterRecord } from "../cluster/record.ts";
 import { holdLock } from "./hold.ts";
 import { aborted, type ProgramOptions, runProgram, useCompileCache } from "./program.ts";
 
-/** The node: pod network, container engine, kubelet and Service proxy in one process. Containers outlive it. */
+/** The node: pod network, container engine, kubelet, provisioner of volumes and Service proxy in one process. Containers outlive it. */
 async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<void> {
   const paths = pathsOf(name, process.env, process.getuid?.() ?? 1);
   const record = await readClusterRecord(paths);
@@ -92,6 +92,14 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     logger: logger.child({ component: "kubelet" }),
   });
   lifetime.own("kubelet", kubelet);
+  const provisioner = await startProvisioner({
+    ...base,
+    ...connect(credentials.provisioner, "provisioner"),
+    nodeName: record.nodeName,
+    folder: files.volumes,
+    logger: logger.child({ component: "provisioner" }),
+  });
+  lifetime.own("provisioner", provisioner);
   await writeAtomically(
     files.ready("node"),
     `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
