@@ -1,0 +1,24 @@
+import { TsukubeError } from "@tsukube/foundation";
+import { check, lastError, libc } from "../../../kernel/src/libc.ts"; // its place is beside setAttribute in node/kernel
+
+const LLISTXATTR = "long llistxattr(const char *path, uint8_t *list, unsigned long size)";
+const LGETXATTR = "long lgetxattr(const char *path, const char *name, uint8_t *value, unsigned long size)";
+const NONE: readonly string[] = [];
+/** XATTR_LIST_MAX and XATTR_SIZE_MAX are both 64 KiB; one call at a time uses it. */
+const room = Buffer.alloc(64 * 1024);
+
+/** Names of the extended attributes of a file, of the link itself where `path` is one; none where the file system has none. */
+export function attributeNames(path: string): readonly string[] {
+  const length = Number(libc(LLISTXATTR)(path, room, room.length));
+  if (length > 0) return room.toString("utf8", 0, length - 1).split("\0");
+  if (length === 0) return NONE;
+  const code = lastError();
+  if (code === "ENOTSUP" || code === "EOPNOTSUPP") return NONE;
+  throw new TsukubeError(code, `Cannot list the attributes of "${path}": the kernel answered ${code}`);
+}
+
+/** The value of an extended attribute. @throws with the errno's name as `code`. */
+export function attribute(path: string, name: string): Buffer {
+  const length = check(Number(libc(LGETXATTR)(path, name, room, room.length)), `read attribute ${name} of "${path}"`);
+  return Buffer.from(room.subarray(0, length));
+}
