@@ -1,0 +1,86 @@
+import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Container, Pod, Volume } from "@tsukube/api/types/core-v1";
+import type { Mounts } from "@tsukube/kernel";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { emptyDir, memoryLimitOf } from "./empty-dir.ts";
+import type { VolumeDeps, VolumeSources } from "./volume-sources.ts";
+
+const GI = 1024 ** 3;
+const sources = { allocatable: { cpuMilli: 1000, memoryBytes: 8 * GI } } as unknown as VolumeSources;
+let base: string;
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), "emptydir-"));
+});
+afterEach(() => rmSync(base, { recursive: true }));
+
+/** Mount points in memory. */
+function mounts(): Pick<Mounts, "isMounted" | "tmpfs"> & { readonly made: { target: string; sizeBytes?: number }[] } {
+  const made: { target: string; sizeBytes?: number }[] = [];
+  return {
+    made,
+    isMounted: (target) => made.some((each) => each.target === target),
+    tmpfs: (target, { sizeBytes = 0 }) => void made.push({ target, sizeBytes }),
+  };
+}
+
+function podWith(limits: readonly (string | undefined)[], more: Partial<NonNullable<Pod["spec"]>> = {}): Pod {
+  const containers = limits.map(
+    (memory, index): Container => ({
+      name: `c${index}`,
+      ...(memory !== undefined && { resources: { limits: { memory } } }),
+    }),
+  );
+  return { spec: { containers, ...more } };
+}
+
+function make(pod: Pod, volume: Volume, fake: ReturnType<typeof mounts>): Promise<string> {
+  return emptyDir(pod, volume, join(base, "volumes", "v"), sources, { mounts: fake } as unknown as VolumeDeps);
+}
+
+test("a folder is open to all of the pod, and modes that containers change stay", async () => {
+  const volume = { name: "v", emptyDir: {} };
+  const path = await make(podWith([undefined]), volume, mounts());
+  expect(statSync(path).mode & 0o7777).toBe(0o777);
+  chmodSync(path, 0o700);
+  await make(podWith([undefined]), volume, mounts());
+  expect(statSync(path).mode & 0o7777).toBe(0o700);
+});
+
+test("with an fsGroup the folder passes its group on", async () => {
+  const gid = process.getgid?.() ?? 0;
+  const pod = podWith([undefined], { securityContext: { fsGroup: gid } });
+  const path = await make(pod, { name: "v", emptyDir: {} }, mounts());
+  expect(statSync(path).mode & 0o7777).toBe(0o2777);
+  expect(statSync(path).gid).toBe(gid);
+});
+
+test("medium Memory is a tmpfs, mounted once", async () => {
+  const fake = mounts();
+  const volume = { name: "v", emptyDir: { medium: "Memory", sizeLimit: "64Mi" } };
+  const path = await make(podWith([undefined]), volume, fake);
+  await make(podWith([undefined]), volume, fake);
+  expect(fake.made).toEqual([{ target: path, sizeBytes: 64 * 1024 ** 2 }]);
+});
+
+test("huge pages are refused, not given as something else", async () => {
+  const volume = { name: "v", emptyDir: { medium: "HugePages-2Mi" } };
+  await expect(make(podWith([undefined]), volume, mounts())).rejects.toThrow('medium "HugePages-2Mi" is not supported');
+});
+
+test.each([
+  ["the node's memory when nothing else limits", podWith(["1Gi", undefined]), undefined, 8 * GI],
+  ["what the containers may use together", podWith(["1Gi", "2Gi"]), undefined, 3 * GI],
+  ["its own limit", podWith(["1Gi", "2Gi"]), "1Gi", GI],
+  ["no more than the containers may use", podWith(["1Gi"]), "5Gi", GI],
+  [
+    "an init container that may use more",
+    podWith(["1Gi"], { initContainers: [{ name: "i", resources: { limits: { memory: "4Gi" } } }] }),
+    undefined,
+    4 * GI,
+  ],
+] as const)("a tmpfs is as large as: %s", (_what, pod, sizeLimit, bytes) => {
+  const volume = { name: "v", emptyDir: { medium: "Memory", ...(sizeLimit !== undefined && { sizeLimit }) } };
+  expect(memoryLimitOf(pod, volume, 8 * GI)).toBe(bytes);
+});

@@ -1,0 +1,51 @@
+import { chmod, chown, mkdir } from "node:fs/promises";
+import { quantityValue } from "@tsukube/api";
+import type { Pod, Volume } from "@tsukube/api/types/core-v1";
+import { TsukubeError } from "@tsukube/foundation";
+import { setUpOnce } from "./setup-mark.ts";
+import type { VolumeDeps, VolumeSources } from "./volume-sources.ts";
+
+/** A folder of the pod's own, open to all its users; of medium Memory a tmpfs. `sizeLimit` on disk is for eviction to watch. */
+export async function emptyDir(
+  pod: Pod,
+  volume: Volume,
+  path: string,
+  sources: VolumeSources,
+  { mounts }: VolumeDeps,
+): Promise<string> {
+  const medium = volume.emptyDir?.medium ?? "";
+  if (medium !== "" && medium !== "Memory")
+    throw new TsukubeError("volume", `emptyDir of medium "${medium}" is not supported, expected "" or "Memory"`);
+  const group = pod.spec?.securityContext?.fsGroup;
+  const open = async (): Promise<void> => {
+    await chmod(path, 0o777);
+    if (group === undefined) return;
+    await chown(path, -1, group);
+    await chmod(path, 0o2777); // chown clears the bit; with it new files belong to the group
+  };
+  await mkdir(path, { recursive: true });
+  if (medium !== "Memory") await setUpOnce(path, open);
+  else if (!mounts.isMounted(path)) {
+    // after a reboot the folder is there and the file system in it is not
+    mounts.tmpfs(path, { mode: "0777", sizeBytes: memoryLimitOf(pod, volume, sources.allocatable.memoryBytes) });
+    await open();
+  }
+  return path;
+}
+
+/** The smallest of the node's memory, what the pod's containers may use together, and the volume's own limit (KEP-1967). */
+export function memoryLimitOf(pod: Pod, volume: Volume, allocatableBytes: number): number {
+  const limits = [allocatableBytes];
+  const { containers = [], initContainers = [] } = pod.spec ?? {};
+  const memory = (container: { readonly resources?: { readonly limits?: Readonly<Record<string, string>> } }): number =>
+    quantityValue(container.resources?.limits?.["memory"] ?? "0");
+  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === "Always");
+  const lasting = [...containers, ...sidecars].map(memory);
+  if (lasting.every((bytes) => bytes > 0)) {
+    const together = lasting.reduce((sum, bytes) => sum + bytes, 0);
+    limits.push(Math.max(together, ...initContainers.map(memory)));
+  }
+  const own = quantityValue(volume.emptyDir?.sizeLimit ?? "0");
+  if (own > 0) limits.push(own);
+  return Math.min(...limits);
+}

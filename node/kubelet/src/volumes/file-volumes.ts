@@ -1,0 +1,128 @@
+import type { ConfigMap, KeyToPath, Pod, Secret, Volume } from "@tsukube/api/types/core-v1";
+import { TsukubeError } from "@tsukube/foundation";
+import { fieldValue, resourceValue } from "../containers/environment.ts";
+import type { VolumeFile } from "./atomic-writer.ts";
+import type { VolumeSources } from "./volume-sources.ts";
+
+export type VolumeFiles = ReadonlyMap<string, VolumeFile>;
+
+/** The files of a volume that shows data of the API; undefined for a volume of another type. @throws {TsukubeError} `volume`. */
+export async function filesOf(pod: Pod, volume: Volume, sources: VolumeSources): Promise<VolumeFiles | undefined> {
+  if (volume.configMap !== undefined) {
+    const { name = "", items, defaultMode = 0o644, optional } = volume.configMap;
+    return configMapFiles(name, items, defaultMode, optional === true, sources);
+  }
+  if (volume.secret !== undefined) {
+    const { secretName = "", items, defaultMode = 0o644, optional } = volume.secret;
+    return secretFiles(secretName, items, defaultMode, optional === true, sources);
+  }
+  if (volume.downwardAPI !== undefined)
+    return downwardFiles(pod, volume.downwardAPI.items ?? [], volume.downwardAPI.defaultMode ?? 0o644, sources);
+  return volume.projected === undefined ? undefined : projectedFiles(pod, volume, sources);
+}
+
+function chosen(
+  data: ReadonlyMap<string, Uint8Array>,
+  items: readonly KeyToPath[] | undefined,
+  mode: number,
+  what: string,
+  optional: boolean,
+): Map<string, VolumeFile> {
+  const out = new Map<string, VolumeFile>();
+  if (items === undefined || items === null || items.length === 0) {
+    for (const [key, value] of data) out.set(key, { data: value, mode });
+    return out;
+  }
+  for (const item of items) {
+    const value = data.get(item.key ?? "");
+    if (value !== undefined) out.set(item.path ?? "", { data: value, mode: item.mode ?? mode });
+    else if (!optional) throw new TsukubeError("volume", `${what} references non-existent config key: ${item.key}`);
+  }
+  return out;
+}
+
+async function configMapFiles(
+  name: string,
+  items: readonly KeyToPath[] | undefined,
+  mode: number,
+  optional: boolean,
+  sources: VolumeSources,
+): Promise<Map<string, VolumeFile>> {
+  const found: ConfigMap | undefined = await sources.configMap(name);
+  if (found === undefined && !optional) throw new TsukubeError("volume", `configmap "${name}" not found`);
+  const data = new Map<string, Uint8Array>();
+  for (const [key, value] of Object.entries(found?.data ?? {})) data.set(key, Buffer.from(value));
+  for (const [key, value] of Object.entries(found?.binaryData ?? {})) data.set(key, Buffer.from(value, "base64"));
+  return chosen(data, items, mode, `configmap "${name}"`, optional);
+}
+
+async function secretFiles(
+  name: string,
+  items: readonly KeyToPath[] | undefined,
+  mode: number,
+  optional: boolean,
+  sources: VolumeSources,
+): Promise<Map<string, VolumeFile>> {
+  const found: Secret | undefined = await sources.secret(name);
+  if (found === undefined && !optional) throw new TsukubeError("volume", `secret "${name}" not found`);
+  const data = new Map(Object.entries(found?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64")]));
+  return chosen(data, items, mode, `secret "${name}"`, optional);
+}
+
+type DownwardItems = NonNullable<NonNullable<Volume["downwardAPI"]>["items"]>;
+
+function downwardFiles(pod: Pod, items: DownwardItems, mode: number, sources: VolumeSources): Map<string, VolumeFile> {
+  const out = new Map<string, VolumeFile>();
+  for (const item of items) {
+    const { containerName, resource = "", divisor } = item.resourceFieldRef ?? {};
+    const container = (pod.spec?.containers ?? []).find(({ name }) => name === containerName);
+    const text =
+      item.fieldRef !== undefined
+        ? fieldValue(pod, item.fieldRef.fieldPath ?? "", sources)
+        : container === undefined
+          ? ""
+          : resourceValue(container, resource, divisor, sources);
+    out.set(item.path ?? "", { data: Buffer.from(text), mode: item.mode ?? mode });
+  }
+  return out;
+}
+
+async function projectedFiles(pod: Pod, volume: Volume, sources: VolumeSources): Promise<Map<string, VolumeFile>> {
+  const mode = volume.projected?.defaultMode ?? 0o644;
+  const out = new Map<string, VolumeFile>();
+  for (const source of volume.projected?.sources ?? []) {
+    const files =
+      source.configMap !== undefined
+        ? await configMapFiles(
+            source.configMap.name ?? "",
+            source.configMap.items,
+            mode,
+            source.configMap.optional === true,
+            sources,
+          )
+        : source.secret !== undefined
+          ? await secretFiles(
+              source.secret.name ?? "",
+              source.secret.items,
+              mode,
+              source.secret.optional === true,
+              sources,
+            )
+          : source.downwardAPI !== undefined
+            ? downwardFiles(pod, source.downwardAPI.items ?? [], mode, sources)
+            : new Map<string, VolumeFile>();
+    for (const [path, file] of files) out.set(path, file);
+    const token = source.serviceAccountToken;
+    if (token !== undefined) {
+      const text = await sources.token(token.audience ?? "", token.expirationSeconds ?? 3600);
+      // who does not run as root could not read 0600
+      const isOpen =
+        pod.spec?.securityContext?.fsGroup === undefined &&
+        (pod.spec?.containers ?? []).some(
+          (c) => c.securityContext?.runAsUser !== undefined || pod.spec?.securityContext?.runAsUser !== undefined,
+        );
+      out.set(token.path ?? "", { data: Buffer.from(text), mode: isOpen ? 0o644 : mode & 0o644 });
+    }
+  }
+  return out;
+}

@@ -1,0 +1,101 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Container, Pod, Volume } from "@tsukube/api/types/core-v1";
+import { codeOf } from "@tsukube/foundation";
+import type { Mounts } from "@tsukube/kernel";
+import { seededRandom } from "@tsukube/testing";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { prepareVolumes, type VolumeSources, volumeMounts } from "./volumes.ts";
+
+let base: string;
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), "volumes-"));
+});
+afterEach(() => rmSync(base, { recursive: true }));
+
+const sources = {
+  configMap: async (name: string) => (name === "settings" ? { data: { color: "blue" } } : undefined),
+  secret: async (name: string) => (name === "key" ? { data: { token: btoa("s3cret") } } : undefined),
+  podIps: ["10.64.0.9"],
+  hostIp: "10.64.0.1",
+  nodeName: "n",
+} as unknown as VolumeSources;
+
+/** Remembers what is bound where. */
+function fakeMounts(bound: [string, string][]): Mounts {
+  return { unmount: () => {}, bind: (from: string, to: string) => void bound.push([from, to]) } as unknown as Mounts;
+}
+
+function prepare(volumes: readonly Volume[], mounts: Mounts = fakeMounts([])) {
+  const pod: Pod = { metadata: { name: "p", namespace: "shop" }, spec: { containers: [], volumes } };
+  return prepareVolumes(pod, sources, { podFolder: base, mounts, random: seededRandom(1) });
+}
+
+const container = (more: Partial<Container>): Container => ({ name: "main", ...more });
+const NO_ENV: ReadonlyMap<string, string> = new Map();
+
+test("what comes from the API is mounted read-only, an emptyDir is not", async () => {
+  const prepared = await prepare([
+    { name: "settings", configMap: { name: "settings" } },
+    { name: "key", secret: { secretName: "key", defaultMode: 0o400 } },
+    { name: "info", downwardAPI: { items: [{ path: "name", fieldRef: { fieldPath: "metadata.name" } }] } },
+    { name: "tmp", emptyDir: {} },
+  ]);
+  const volumeMountsOf = ["settings", "key", "info", "tmp"].map((name) => ({ name, mountPath: `/${name}` }));
+  const mounts = await volumeMounts(container({ volumeMounts: volumeMountsOf }), prepared, NO_ENV);
+  expect(mounts.map(({ readonly }) => readonly)).toEqual([true, true, true, false]);
+  expect(readFileSync(join(mounts[0]?.hostPath ?? "", "color"), "utf8")).toBe("blue");
+  expect(readFileSync(join(mounts[1]?.hostPath ?? "", "token"), "utf8")).toBe("s3cret");
+  expect(statSync(join(mounts[1]?.hostPath ?? "", "token")).mode & 0o777).toBe(0o400);
+  expect(readFileSync(join(mounts[2]?.hostPath ?? "", "name"), "utf8")).toBe("p");
+});
+
+test.each([
+  [{ configMap: { name: "nothing" } }, 'MountVolume.SetUp failed for volume "v" : configmap "nothing" not found'],
+  [{ secret: { secretName: "nothing" } }, 'MountVolume.SetUp failed for volume "v" : secret "nothing" not found'],
+  [
+    { configMap: { name: "settings", items: [{ key: "size", path: "size" }] } },
+    'MountVolume.SetUp failed for volume "v" : configmap "settings" references non-existent config key: size',
+  ],
+  [
+    { nfs: { server: "s", path: "/" } },
+    /^MountVolume.SetUp failed for volume "v" : volumes of type nfs are not supported/,
+  ],
+  [{ hostPath: { path: "/proc/version", type: "Directory" } }, /hostPath type check failed/],
+] as const)("a volume that cannot be had says why: %j", async (source, message) => {
+  const work = prepare([{ name: "v", ...source }]);
+  await expect(work).rejects.toThrow(message);
+  await expect(work).rejects.toSatisfy((error) => codeOf(error) === "volume");
+});
+
+test("an optional ConfigMap that is missing is an empty volume", async () => {
+  const prepared = await prepare([{ name: "v", configMap: { name: "nothing", optional: true } }]);
+  expect(statSync(prepared.volumes.get("v")?.path ?? "").isDirectory()).toBe(true);
+});
+
+test("a part of a volume is bound to a place of the container's own, its path made of the environment", async () => {
+  const bound: [string, string][] = [];
+  const prepared = await prepare([{ name: "tmp", emptyDir: {} }], fakeMounts(bound));
+  const mount = { name: "tmp", mountPath: "/logs", subPathExpr: "logs/$(POD)" };
+  const [first] = await volumeMounts(container({ volumeMounts: [mount] }), prepared, new Map([["POD", "p-0"]]));
+  const target = join(base, "volume-subpaths/tmp/main/0");
+  expect(first).toMatchObject({ hostPath: target, containerPath: "/logs" });
+  expect(bound).toEqual([[expect.stringMatching(/^\/proc\/self\/fd\/\d+$/), target]]);
+  expect(statSync(join(base, "volumes/tmp/logs/p-0")).mode & 0o777).toBe(0o777);
+});
+
+test.each([
+  [{ volumeMounts: [{ name: "other", mountPath: "/x" }] }, 'no volume "other" for volumeMount of container "main"'],
+  [{ volumeMounts: [{ name: "tmp", mountPath: "/x", subPath: "../y" }] }, 'subPath "../y" must be relative'],
+  [{ volumeMounts: [{ name: "tmp", mountPath: "/x", subPathExpr: "$(NONE)" }] }, "a variable that the container lacks"],
+  [{ volumeMounts: [{ name: "tmp", mountPath: "/x", recursiveReadOnly: "Enabled" }] }, "recursiveReadOnly"],
+  [
+    { volumeDevices: [{ name: "tmp", devicePath: "/dev/x" }] },
+    'volumeDevice "tmp" of container "main" is a block device',
+  ],
+] as const)("a mount that cannot be had is an error of the container's configuration: %j", async (more, message) => {
+  const work = volumeMounts(container(more), await prepare([{ name: "tmp", emptyDir: {} }]), NO_ENV);
+  await expect(work).rejects.toThrow(message);
+  await expect(work).rejects.toSatisfy((error) => codeOf(error) === "config");
+});
