@@ -37,3 +37,4 @@ export const REPLICATION_CONTROLLERS: GroupVersionResource = {
   version: "v1",
   resource: "replicationcontrollers",
 };
+export const JOBS: GroupVersionResource = { group: "batch", version: "v1", resource: "jobs" };

@@ -5,6 +5,7 @@ import { DeploymentController } from "./deployment/deployment-controller.ts";
 import { EndpointSliceController } from "./endpointslice/endpointslice-controller.ts";
 import { EphemeralVolumeController } from "./ephemeralvolume/ephemeral-volume-controller.ts";
 import { GarbageCollector } from "./garbagecollector/garbage-collector.ts";
+import { JobController } from "./job/job-controller.ts";
 import { NamespaceController } from "./namespace/namespace-controller.ts";
 import { PersistentVolumeController } from "./persistentvolume/persistent-volume-controller.ts";
 import { PvcProtectionController } from "./pvcprotection/pvc-protection-controller.ts";
@@ -53,6 +54,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new PvProtectionController(context("pv-protection-controller")),
     new EphemeralVolumeController(context("ephemeral-volume-controller", "ephemeral_volume")),
     new ReplicationManager(context("replication-controller")),
+    new JobController(context("job-controller")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
   ];
   try {
