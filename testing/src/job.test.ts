@@ -223,3 +223,12 @@ test("a job that runs is not written to while nothing happens", async () => {
   await cluster.clock.advance(600_000);
   expect((await jobs.get("pi")).metadata?.resourceVersion).toBe(metadata?.resourceVersion);
 });
+
+test("a finished job goes after its time to live, and its pods with it", async () => {
+  await create({ ttlSecondsAfterFinished: 30 });
+  await end((await running())[0]!, 0);
+  await cluster.clock.advance(29_000);
+  expect((await jobs.list()).items).toHaveLength(1);
+  await cluster.clock.advance(5000);
+  expect([(await jobs.list()).items, (await pods.list()).items]).toEqual([[], []]);
+});

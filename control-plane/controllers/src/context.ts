@@ -38,3 +38,4 @@ export const REPLICATION_CONTROLLERS: GroupVersionResource = {
   resource: "replicationcontrollers",
 };
 export const JOBS: GroupVersionResource = { group: "batch", version: "v1", resource: "jobs" };
+export const NODES: GroupVersionResource = { group: "", version: "v1", resource: "nodes" };

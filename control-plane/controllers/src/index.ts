@@ -8,12 +8,14 @@ import { GarbageCollector } from "./garbagecollector/garbage-collector.ts";
 import { JobController } from "./job/job-controller.ts";
 import { NamespaceController } from "./namespace/namespace-controller.ts";
 import { PersistentVolumeController } from "./persistentvolume/persistent-volume-controller.ts";
+import { PodGarbageCollector } from "./podgc/pod-garbage-collector.ts";
 import { PvcProtectionController } from "./pvcprotection/pvc-protection-controller.ts";
 import { PvProtectionController } from "./pvprotection/pv-protection-controller.ts";
 import { ReplicaSetController } from "./replicaset/replicaset-controller.ts";
 import { ReplicationManager } from "./replicationcontroller/replication-controller.ts";
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
+import { TtlAfterFinishedController } from "./ttlafterfinished/ttl-after-finished-controller.ts";
 
 export interface ControllersOptions {
   /**
@@ -55,6 +57,8 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new EphemeralVolumeController(context("ephemeral-volume-controller", "ephemeral_volume")),
     new ReplicationManager(context("replication-controller")),
     new JobController(context("job-controller")),
+    new TtlAfterFinishedController(context("ttl-after-finished-controller")),
+    new PodGarbageCollector(context("pod-garbage-collector")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
   ];
   try {
