@@ -13,6 +13,8 @@ export interface Snapshot {
   readonly nodes: readonly NodeInfo[];
   claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
   volume(name: string): PersistentVolume | undefined;
+  /** All of them, for claims that wait for a node. */
+  volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
   /** Labels of a namespace, for namespaceSelector of pod affinity. */
   namespaceLabels(name: string): Readonly<Record<string, string>>;

@@ -1,4 +1,3 @@
-import { ApiError } from "@tsukube/api";
 import type { Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod } from "@tsukube/api/types/core-v1";
 import type { StorageClass } from "@tsukube/api/types/storage-v1";
 import {
@@ -16,8 +15,9 @@ import { type Clock, formatTime, Lifetime, type Logger, type Random } from "@tsu
 import type { Snapshot } from "./framework.ts";
 import { isTerminal, keyOf, NodeInfo } from "./node-info.ts";
 import { defaultPlugins } from "./plugins/index.ts";
-import { claimNamesOf, waitsForConsumer } from "./plugins/volumes.ts";
+import { type VolumeNeeds, volumeNeeds } from "./plugins/volumes.ts";
 import { schedule } from "./schedule.ts";
+import { isStale, VolumeBinder } from "./volume-binder.ts";
 
 export interface SchedulerOptions {
   /** As `system:kube-scheduler`. */
@@ -29,10 +29,9 @@ export interface SchedulerOptions {
 }
 
 const NAME = "default-scheduler";
-const SELECTED_NODE = "volume.kubernetes.io/selected-node";
 /** An unschedulable pod is looked at again after this long, whatever happens. */
 const UNSCHEDULABLE_MS = 300_000;
-const BINDING_POLL_MS = 250;
+const VOLUMES_OVERDUE = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded';
 
 const core = (resource: string) => ({ group: "", version: "v1", resource });
 
@@ -70,6 +69,7 @@ class Scheduler {
   /** Decided, but not yet seen as bound: they hold their node's resources already. */
   readonly #assumed = new Map<string, Pod>();
   readonly #unschedulable = new Set<string>();
+  readonly #volumeBinder: VolumeBinder;
 
   constructor(options: SchedulerOptions, events: EventRecorder) {
     const { informers } = options;
@@ -85,12 +85,14 @@ class Scheduler {
       resource: "storageclasses",
     });
     this.#namespaces = informers.informer<Namespace>(core("namespaces"));
+    this.#volumeBinder = new VolumeBinder(options.client, options.clock);
   }
 
   /** Calls `add` for pods to place, and for those that did not fit whenever something changes that could help. */
   follow(add: (key: string) => void): () => void {
     const retry = (): void => {
       for (const key of this.#unschedulable) add(key);
+      for (const key of this.#volumeBinder.waiting) add(key);
     };
     const stops = [
       this.#pods.onChange({
@@ -100,8 +102,7 @@ class Scheduler {
           if (isTerminal(pod)) retry();
         },
         deleted: (pod) => {
-          this.#assumed.delete(keyOf(pod));
-          this.#unschedulable.delete(keyOf(pod));
+          this.#forget(keyOf(pod));
           retry();
         },
       }),
@@ -122,24 +123,56 @@ class Scheduler {
   async place(key: string): Promise<Outcome> {
     const pod = this.#pods.get(key);
     if (pod === undefined || !this.#isOurs(pod)) {
-      this.#assumed.delete(key);
-      this.#unschedulable.delete(key);
+      this.#forget(key);
       return SETTLED;
     }
-    if (this.#assumed.has(key)) return SETTLED; // bound already, as far as we are concerned
+    if (this.#assumed.has(key)) {
+      if (!this.#volumeBinder.isWaiting(key)) return SETTLED; // bound already, as far as we are concerned
+      const outcome = await this.#followVolumes(pod);
+      if (outcome !== undefined) return outcome;
+    }
     const snapshot = this.#snapshot();
     const decision = schedule(pod, snapshot, defaultPlugins, () => this.#options.random.float());
     if (decision.kind === "unschedulable") return this.#refuse(pod, decision.message);
-    const waiting = claimNamesOf(pod).flatMap((name) => {
-      const claim = snapshot.claim(pod.metadata?.namespace ?? "", name);
-      return claim !== undefined && waitsForConsumer(claim, snapshot) ? [claim] : [];
-    });
-    if (waiting.length > 0) {
-      await Promise.all(waiting.map((claim) => this.#select(claim, decision.node)));
-      return { recheckAfterMs: BINDING_POLL_MS };
-    }
+    const node = snapshot.nodes.find(({ name }) => name === decision.node)!;
+    const needs = volumeNeeds(pod, node, snapshot) ?? { bind: [], provision: [] };
+    if (needs.bind.length + needs.provision.length > 0) return this.#beginVolumes(pod, node.name, needs);
     await this.#bind(pod, decision.node);
     return SETTLED;
+  }
+
+  /** Meanwhile the pod has its place on the node already. */
+  async #beginVolumes(pod: Pod, node: string, needs: VolumeNeeds): Promise<Outcome> {
+    this.#assume(pod, node);
+    try {
+      return { recheckAfterMs: await this.#volumeBinder.begin(pod, node, needs) };
+    } catch (error) {
+      this.#assumed.delete(keyOf(pod));
+      throw error;
+    }
+  }
+
+  /** @returns undefined when the pod needs another decision. */
+  async #followVolumes(pod: Pod): Promise<Outcome | undefined> {
+    const key = keyOf(pod);
+    const node = this.#assumed.get(key)?.spec?.nodeName ?? "";
+    const progress = this.#volumeBinder.progress(pod, this.#snapshot());
+    if (progress === "waiting") return { recheckAfterMs: UNSCHEDULABLE_MS };
+    this.#forget(key);
+    if (progress === "failed") return undefined;
+    if (progress === "overdue") return this.#refuse(pod, VOLUMES_OVERDUE);
+    await this.#bind(pod, node);
+    return SETTLED;
+  }
+
+  #assume(pod: Pod, nodeName: string): void {
+    this.#assumed.set(keyOf(pod), { ...pod, spec: { ...pod.spec!, nodeName } });
+  }
+
+  #forget(key: string): void {
+    this.#assumed.delete(key);
+    this.#unschedulable.delete(key);
+    this.#volumeBinder.forget(key);
   }
 
   #isOurs(pod: Pod): boolean {
@@ -159,6 +192,7 @@ class Scheduler {
       nodes,
       claim: (namespace, name) => this.#claims.get(`${namespace}/${name}`),
       volume: (name) => this.#volumes.get(name),
+      volumes: () => this.#volumes.list(),
       storageClass: (name) => this.#classes.get(name),
       namespaceLabels: (name) => this.#namespaces.get(name)?.metadata?.labels ?? {},
     };
@@ -167,7 +201,7 @@ class Scheduler {
   async #bind(pod: Pod, node: string): Promise<void> {
     const { namespace = "", name = "", uid = "" } = pod.metadata ?? {};
     const key = keyOf(pod);
-    this.#assumed.set(key, { ...pod, spec: { ...pod.spec!, nodeName: node } });
+    this.#assume(pod, node);
     try {
       const binding = {
         apiVersion: "v1",
@@ -178,21 +212,11 @@ class Scheduler {
       await this.#options.client.resource(core("pods"), namespace).createSubresource(name, "binding", binding);
     } catch (error) {
       this.#assumed.delete(key);
-      if (ApiError.is(error, "NotFound") || ApiError.is(error, "Conflict")) return;
+      if (isStale(error)) return;
       throw error;
     }
     this.#unschedulable.delete(key);
     this.#record(pod, "Normal", "Scheduled", `Successfully assigned ${key} to ${node}`);
-  }
-
-  /** Tells the volume controller where the pod will run (WaitForFirstConsumer). */
-  async #select(claim: PersistentVolumeClaim, node: string): Promise<void> {
-    if (claim.metadata?.annotations?.[SELECTED_NODE] === node) return;
-    const { namespace = "", name = "" } = claim.metadata ?? {};
-    const body = { metadata: { annotations: { [SELECTED_NODE]: node } } };
-    await this.#options.client
-      .resource<PersistentVolumeClaim>(core("persistentvolumeclaims"), namespace)
-      .patch(name, { type: "merge", body });
   }
 
   async #refuse(pod: Pod, message: string): Promise<Outcome> {

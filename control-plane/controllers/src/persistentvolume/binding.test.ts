@@ -1,6 +1,7 @@
+import { boundVolume } from "@tsukube/api";
 import type { PersistentVolume, PersistentVolumeClaim } from "@tsukube/api/types/core-v1";
 import { expect, test } from "vitest";
-import { boundClaim, boundVolume, claimInPhase, provisionedBy, unboundVolume, volumeInPhase } from "./binding.ts";
+import { boundClaim, claimInPhase, provisionedBy, unboundVolume, volumeInPhase } from "./binding.ts";
 
 const MARK = { "pv.kubernetes.io/bound-by-controller": "yes" };
 const claim: PersistentVolumeClaim = {

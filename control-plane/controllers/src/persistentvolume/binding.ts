@@ -2,26 +2,15 @@ import {
   BETA_STORAGE_PROVISIONER,
   BIND_COMPLETED,
   BOUND_BY_CONTROLLER,
-  isReservedFor,
   jsonEqual,
   STORAGE_PROVISIONER,
 } from "@tsukube/api";
 import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimStatus } from "@tsukube/api/types/core-v1";
 
 /**
- * Pure: the steps of binding, each the object as it has to become, or the same object when nothing is to change. The volume
- * goes first: whoever writes its `claimRef` has it, and a second claim fails on the resourceVersion.
+ * Pure: the claim as it names its volume and says that this is done. Like all steps of binding the same object when nothing is
+ * to change; `boundVolume` is the first, which the scheduler takes as well.
  */
-export function boundVolume(volume: PersistentVolume, claim: PersistentVolumeClaim): PersistentVolume {
-  const { name = "", namespace = "", uid = "", resourceVersion = "" } = claim.metadata ?? {};
-  if (volume.spec?.claimRef?.uid === uid && isReservedFor(volume, claim)) return volume;
-  const isChosenByUser = isReservedFor(volume, claim);
-  const claimRef = { kind: "PersistentVolumeClaim", apiVersion: "v1", namespace, name, uid, resourceVersion };
-  const bound = { ...volume, spec: { ...volume.spec, claimRef } };
-  return isChosenByUser ? bound : annotated(bound, { [BOUND_BY_CONTROLLER]: "yes" });
-}
-
-/** The claim names its volume, and that it is done. */
 export function boundClaim(claim: PersistentVolumeClaim, volume: PersistentVolume): PersistentVolumeClaim {
   const volumeName = volume.metadata?.name ?? "";
   const isNamed = claim.spec?.volumeName === volumeName;

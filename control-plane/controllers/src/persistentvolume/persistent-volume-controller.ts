@@ -1,4 +1,4 @@
-import { ApiError, defaultClassOf, storageClassOf } from "@tsukube/api";
+import { ApiError, boundVolume, defaultClassOf, storageClassOf } from "@tsukube/api";
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "@tsukube/api/types/core-v1";
 import type { StorageClass } from "@tsukube/api/types/storage-v1";
 import {
@@ -14,7 +14,7 @@ import {
 import { formatTime } from "@tsukube/foundation";
 import { CLAIMS, type ControllerContext, PODS, STORAGE_CLASSES, VOLUMES } from "../context.ts";
 import { claimsOf } from "../pods/pod-volumes.ts";
-import { boundClaim, boundVolume, claimInPhase, provisionedBy, unboundVolume, volumeInPhase } from "./binding.ts";
+import { boundClaim, claimInPhase, provisionedBy, unboundVolume, volumeInPhase } from "./binding.ts";
 import { type ClaimPlan, type Note, planClaim } from "./plan-claim.ts";
 import { planVolume } from "./plan-volume.ts";
 

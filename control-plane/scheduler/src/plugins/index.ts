@@ -4,7 +4,7 @@ import { nodeResourcesBalancedAllocation, nodeResourcesFit } from "./node-resour
 import { imageLocality, nodeAffinity, nodeName, nodePorts, nodeUnschedulable } from "./node-selection.ts";
 import { taintToleration } from "./taints.ts";
 import { podTopologySpread } from "./topology-spread.ts";
-import { volumeBinding } from "./volumes.ts";
+import { volumeBinding, volumeRestrictions } from "./volumes.ts";
 
 /** The plugins of the default profile, cheap filters first, with upstream's weights. */
 export const defaultPlugins: readonly SchedulerPlugin[] = [
@@ -14,6 +14,7 @@ export const defaultPlugins: readonly SchedulerPlugin[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeRestrictions,
   volumeBinding,
   podTopologySpread,
   interPodAffinity,
