@@ -1,4 +1,4 @@
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from "@tsukube/api/types/core-v1";
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, ServiceAccount } from "@tsukube/api/types/core-v1";
 import type { StorageClass } from "@tsukube/api/types/storage-v1";
 import { createInformerFactory } from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
@@ -34,6 +34,13 @@ beforeEach(async () => {
     const allocatable = { cpu: "1", memory: "1Gi", pods: "10" };
     await cluster.client.resource<Node>(core("nodes")).updateStatus({ ...made, status: { allocatable } });
   }
+  const accountsOf = cluster.client.resource<ServiceAccount>(core("serviceaccounts"), "default");
+  await eventually(async () =>
+    accountsOf
+      .get("default")
+      .then(() => true)
+      .catch(() => false),
+  );
 });
 afterEach(() => lifetime.close());
 
@@ -68,12 +75,16 @@ function volume(name: string, node: string, more: PersistentVolume["spec"] = {})
   };
 }
 
-async function makePod(name: string, claimName: string, more: Partial<NonNullable<Pod["spec"]>> = {}): Promise<void> {
+async function makePod(name: string, claimName: string): Promise<void> {
   const data = { name: "data", persistentVolumeClaim: { claimName } };
   const resources = { requests: { cpu: "600m" } };
   await pods().create({
     metadata: { name },
-    spec: { containers: [{ name: "main", image: "x", resources }], volumes: [data], ...more },
+    spec: {
+      containers: [{ name: "main", image: "x", resources }],
+      volumes: [data],
+      tolerations: [{ operator: "Exists" }],
+    },
   });
 }
 
