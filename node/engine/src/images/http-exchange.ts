@@ -3,7 +3,7 @@ import { Agent as HttpAgent, type IncomingMessage, type OutgoingHttpHeaders, req
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type Clock, codeOf, TsukubeError } from "@tsukube/foundation";
+import { type Clock, TsukubeError } from "@tsukube/foundation";
 
 /** Whom to trust, how long to wait. */
 export interface HttpTrust {
@@ -80,7 +80,8 @@ function once(
       cancel = trust.clock.after(trust.stallMs, stalled, { background: true });
     };
     request.once("close", () => cancel());
-    request.once("error", (cause) => reject(codeOf(cause) === "stalled" ? cause : unreachable(url, cause)));
+    // what made the body fail is no fault of the network
+    request.once("error", (cause) => reject(cause instanceof TsukubeError ? cause : unreachable(url, cause)));
     request.once("response", (response) => {
       cancel();
       resolve(response);

@@ -1,69 +1,160 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { readRecord, writeRecord } from "@tsukube/host";
+import {
+  type DocumentParts,
+  documentOf,
+  type ImageConfig,
+  type ImageHistory,
+  writeDocument,
+} from "./image-document.ts";
+import { LayerRecords } from "./layer-records.ts";
+import type { LayerMetadata } from "./layer-tar.ts";
+import { OWN_PLATFORM, type Platform } from "./platform.ts";
 import { formatReference, parseReference } from "./reference.ts";
 
-/** The `config` of an OCI image configuration (image spec, config.md). */
-export interface ImageConfig {
-  readonly User?: string;
-  readonly Env?: readonly string[];
-  readonly Entrypoint?: readonly string[] | null;
-  readonly Cmd?: readonly string[] | null;
-  readonly WorkingDir?: string;
-  readonly Labels?: Readonly<Record<string, string>> | null;
-  readonly StopSignal?: string;
-  readonly Volumes?: Readonly<Record<string, object>> | null;
-  readonly ExposedPorts?: Readonly<Record<string, object>> | null;
-}
+export type { ImageConfig } from "./image-document.ts";
 
 /** An image on this machine. One checksummed file each. */
-export interface ImageRecord {
-  /** Digest of its configuration. */
+export interface ImageRecord extends DocumentParts {
+  /** sha256 of its configuration. */
   readonly id: string;
+  /** Its OCI configuration, byte for byte; {@link documentOf} reads it. */
+  readonly document: string;
+  /** Digests of its layers' archives, uncompressed; lowest first. */
+  readonly diffIds: readonly string[];
   /** Whole names with tags, "docker.io/library/busybox:latest". */
   readonly names: readonly string[];
   /** Whole names with digests. */
   readonly digests: readonly string[];
   readonly config: ImageConfig;
-  /** Chain ids of its layers, lowest first. */
+  /** Names of its layers' snapshots, one for each diff id; lowest first. */
   readonly chain: readonly string[];
-  /** Blobs that it holds: manifest, configuration, layers. */
+  /** Blobs that it holds: manifest, configuration, layers. Layers made here have none. */
   readonly blobs: readonly string[];
   readonly sizeBytes: number;
   /** Not to be collected as garbage. */
   readonly pinned: boolean;
 }
 
+/** A record of an older version: a real image is made of it after the start. */
+export type OldImageRecord = Omit<ImageRecord, keyof DocumentParts> & Pick<ImageRecord, "id" | "config">;
+
+/** A layer that was made here and lies in the snapshotter. */
+export interface NewLayer {
+  /** Of what `writeLayerTar(snapshotter.layerFolder(chainId), { metadata })` gives. */
+  readonly diffId: string;
+  /** That it was committed as: `chainIds([...base.diffIds, ...new])` or any other name. */
+  readonly chainId: string;
+  /** Of the uncompressed archive, in bytes. */
+  readonly size: number;
+  /** "kept" by default. */
+  readonly metadata?: LayerMetadata;
+  /** Kept with the layer's record, to find it again. */
+  readonly source?: string;
+}
+
+/** An image made here. */
+export interface NewImage {
+  /** The image below; from scratch without one. Its platform and history go on. */
+  readonly base?: ImageRecord;
+  /** Above the base, lowest first; none for an image that differs in its configuration alone. */
+  readonly layers: readonly NewLayer[];
+  /** The whole configuration: nothing of the base's is added. */
+  readonly config: ImageConfig;
+  /** Steps after the base's, with one entry for each new layer, and `empty_layer` entries between them. */
+  readonly history?: readonly ImageHistory[];
+  /** RFC 3339. The id depends on it. */
+  readonly created?: string;
+  readonly author?: string;
+  /** The base's, or this machine's. */
+  readonly platform?: Platform;
+  /** Whole names with tags; the images that had them lose them. */
+  readonly names: readonly string[];
+  readonly digests?: (id: string) => readonly string[];
+  readonly pinned?: boolean;
+}
+
 /** The images of this machine, in memory and on disk. */
 export class ImageStore {
+  /** What is known of the archives of their layers. */
+  readonly layers: LayerRecords;
   readonly #folder: string;
   readonly #images = new Map<string, ImageRecord>();
+  readonly #old = new Map<string, OldImageRecord>();
 
   constructor(folder: string) {
     this.#folder = folder;
+    this.layers = new LayerRecords(`${folder}/.layers`);
   }
 
   async load(): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     for (const name of await readdir(this.#folder)) {
       if (name.startsWith(".")) continue;
-      const record = await readRecord<ImageRecord>(`${this.#folder}/${name}`);
-      if (record !== undefined) this.#images.set(record.id, record);
+      const record = await readRecord<ImageRecord | OldImageRecord>(`${this.#folder}/${name}`);
+      if (record === undefined) continue;
+      if ("document" in record) this.#images.set(record.id, record);
+      else this.#old.set(record.id, record);
     }
+    await this.layers.load();
   }
 
   get all(): readonly ImageRecord[] {
     return [...this.#images.values()];
   }
 
-  /** By id ("sha256:…", or its hex), tag or digest; undefined when there is none. */
+  /** Records of an older version, which are no images before `migrateImages`; they hold their layers and blobs. */
+  get old(): readonly OldImageRecord[] {
+    return [...this.#old.values()];
+  }
+
+  /** By id ("sha256:…", its hex, or the first 12 and more digits of it), tag or digest; undefined when there is none. */
   find(name: string): ImageRecord | undefined {
     const byId = this.#images.get(name) ?? this.#images.get(`sha256:${name}`);
     if (byId !== undefined) return byId;
     const whole = wholeName(name);
-    return this.all.find((image) => image.names.includes(whole) || image.digests.includes(whole));
+    const named = this.all.find((image) => image.names.includes(whole) || image.digests.includes(whole));
+    if (named !== undefined || !/^(sha256:)?[0-9a-f]{12,63}$/.test(name)) return named;
+    const fitting = this.all.filter(({ id }) => id.startsWith(`sha256:${name.replace("sha256:", "")}`));
+    return fitting.length === 1 ? fitting[0] : undefined;
   }
 
-  /** Adds an image, or names to one that is there; a tag leaves the image that had it. */
+  /**
+   * Adds an image that was made here; what a builder does at its end:
+   * 1. `release = garbage.hold()`, so that layers without an image stay;
+   * 2. for each layer a folder, from `snapshotter.stage()` or the writable folder of a container that ended;
+   * 3. `{ digest: diffId, size } = await digestOf(writeLayerTar(folder))`, `chainId` from `chainIds`;
+   * 4. `await snapshotter.commit(chainId, parents, { staged: folder })`, which moves it;
+   * 5. `await images.create({ base, layers, config, history, names })`, then `release()`.
+   */
+  async create(image: NewImage): Promise<ImageRecord> {
+    const { base, layers, config, history = [], created, author, names } = image;
+    const below = base === undefined ? undefined : documentOf(base);
+    const { os = OWN_PLATFORM.os, architecture = OWN_PLATFORM.architecture, variant } = image.platform ?? below ?? {};
+    const parts = writeDocument({
+      ...(created === undefined ? {} : { created }),
+      ...(author === undefined ? {} : { author }),
+      os,
+      architecture,
+      ...(variant === undefined ? {} : { variant }),
+      config,
+      rootfs: { type: "layers", diff_ids: [...(base?.diffIds ?? []), ...layers.map((layer) => layer.diffId)] },
+      history: [...(below?.history ?? []), ...history],
+    });
+    for (const { diffId, size, metadata = "kept", source } of layers)
+      await this.layers.made(diffId, { size, metadata, ...(source === undefined ? {} : { source }) });
+    return this.put({
+      ...parts,
+      names,
+      digests: image.digests?.(parts.id) ?? [],
+      chain: [...(base?.chain ?? []), ...layers.map((layer) => layer.chainId)],
+      blobs: base?.blobs ?? [],
+      sizeBytes: (base?.sizeBytes ?? 0) + layers.reduce((sum, layer) => sum + layer.size, 0),
+      pinned: image.pinned ?? false,
+    });
+  }
+
+  /** Adds an image, or names and blobs to one that is there; a tag leaves the image that had it. */
   async put(image: ImageRecord): Promise<ImageRecord> {
     for (const other of this.all) {
       const names = other.names.filter((name) => !image.names.includes(name));
@@ -74,19 +165,32 @@ export class ImageStore {
       ...image,
       names: [...new Set([...(known?.names ?? []), ...image.names])],
       digests: [...new Set([...(known?.digests ?? []), ...image.digests])],
+      blobs: [...new Set([...(known?.blobs ?? []), ...image.blobs])],
     };
     await this.#write(merged);
     return merged;
   }
 
+  /** Takes a name, with tag or digest, from an image, which stays; false when the image has no such name. */
+  async untag(id: string, name: string): Promise<boolean> {
+    const image = this.#images.get(id);
+    const whole = wholeName(name);
+    if (image === undefined || !(image.names.includes(whole) || image.digests.includes(whole))) return false;
+    const without = (names: readonly string[]) => names.filter((other) => other !== whole);
+    await this.#write({ ...image, names: without(image.names), digests: without(image.digests) });
+    return true;
+  }
+
   async remove(id: string): Promise<void> {
     await rm(this.#path(id), { force: true });
     this.#images.delete(id);
+    this.#old.delete(id);
   }
 
   async #write(image: ImageRecord): Promise<void> {
     await writeRecord(this.#path(image.id), image);
     this.#images.set(image.id, image);
+    this.#old.delete(image.id);
   }
 
   #path(id: string): string {

@@ -12,6 +12,11 @@ const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^sha(?:256:[a-f0-9]{64}|512:[a-f0-9]{128})$/;
 
+/** Whether a text is a digest that may name a file: what registries and archives say is never a path before this. */
+export function isDigest(text: unknown): text is string {
+  return typeof text === "string" && DIGEST.test(text);
+}
+
 /** Parses an image name as docker does (distribution reference grammar). @throws {TsukubeError} `invalid-reference`. */
 export function parseReference(name: string): Reference {
   const [beforeDigest = "", digest] = name.split("@", 2);
@@ -50,6 +55,11 @@ export function formatReference(reference: Reference): string {
   const name = `${reference.registry}/${reference.repository}`;
   if (reference.digest !== undefined) return `${name}@${reference.digest}`;
   return `${name}:${reference.tag ?? "latest"}`;
+}
+
+/** The name as people write it: "busybox:latest". */
+export function shortReference(reference: Reference): string {
+  return formatReference(reference).replace(/^docker\.io\/(library\/)?/, "");
 }
 
 /** Images that the engine makes itself and never pulls. */

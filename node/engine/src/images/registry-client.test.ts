@@ -29,6 +29,8 @@ class ReadingSnapshotter implements Snapshotter {
   mount = async (): Promise<void> => {};
   remove = async (): Promise<void> => {};
   writable = (id: string): string => id;
+  stage = (): Promise<string> => mkdtemp(join(folder, "staged-"));
+  layerFolder = (chainId: string): string => chainId;
   chains = async (): Promise<readonly string[]> => [...this.sizes.keys()];
   removeChain = async (chainId: string): Promise<void> => void this.sizes.delete(chainId);
 }

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import type { Readable } from "node:stream";
 import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { mountBlob, type UploadPeer, uploadStreaming, uploadWhole } from "./blob-upload.ts";
 import { bodyOf, exchange, type HttpRequest, type HttpTrust, readAll } from "./http-exchange.ts";
+import { type Descriptor, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "./manifest.ts";
 import type { Reference } from "./reference.ts";
 import { authorize, type RegistryCredentials } from "./registry-auth.ts";
 import { type RegistryHost, registryHosts } from "./registry-hosts.ts";
@@ -17,19 +18,7 @@ export interface RegistryClientOptions {
   readonly backoffMs?: number;
 }
 
-/** Names content (OCI image spec, descriptor.md). */
-export interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: string;
-  readonly size: number;
-}
-
-const MANIFESTS = [
-  "application/vnd.oci.image.index.v1+json",
-  "application/vnd.oci.image.manifest.v1+json",
-  "application/vnd.docker.distribution.manifest.list.v2+json",
-  "application/vnd.docker.distribution.manifest.v2+json",
-];
+const MANIFESTS = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 const ATTEMPTS = 5;
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 const REPEATABLE = new Set(["unreachable", "stalled", "truncated", "unavailable"]);
@@ -140,20 +129,23 @@ export class RegistrySession {
     }
   }
 
-  /** Uploads a blob (POST, then one PUT). */
-  async pushBlob({ digest, size }: Descriptor, content: () => Readable): Promise<void> {
-    const host = this.#pushHost();
-    await this.#repeat(async () => {
-      const started = await this.#ask(host, "blobs/uploads/", { method: "POST" }, "pull,push");
-      started.resume();
-      const location = started.headers.location;
-      if (location === undefined)
-        throw new TsukubeError("unavailable", `Cannot push blob "${digest}": the registry named no place to upload to`);
-      const url = new URL(location, `${host.base}/${this.#reference.repository}/blobs/uploads/`);
-      url.searchParams.set("digest", digest);
-      const headers = { "content-type": "application/octet-stream", "content-length": size };
-      (await this.#askUrl(host, url, { method: "PUT", headers, body: content }, "pull,push")).resume();
-    });
+  /** Uploads a blob. @param onBytes Told the sum so far. @throws as {@link manifest}, `refused`. */
+  pushBlob(
+    blob: Omit<Descriptor, "mediaType">,
+    content: () => AsyncIterable<Uint8Array>,
+    onBytes?: (bytes: number) => void,
+  ): Promise<void> {
+    return uploadWhole(this.#peer(), blob, content, onBytes);
+  }
+
+  /** Uploads a blob whose digest is known only at its end. @param content Gives the same each time. @throws as {@link pushBlob}. */
+  streamBlob(content: () => AsyncIterable<Uint8Array>): Promise<Omit<Descriptor, "mediaType">> {
+    return uploadStreaming(this.#peer(), content);
+  }
+
+  /** Takes a blob from another repository of the registry; false when the registry does not do so. */
+  mountBlob(digest: string, from: string): Promise<boolean> {
+    return mountBlob(this.#peer(), digest, from);
   }
 
   /** @param name A tag or a digest. */
@@ -163,6 +155,16 @@ export class RegistrySession {
       const request = { method: "PUT", headers, body: bytes };
       (await this.#ask(this.#pushHost(), `manifests/${name}`, request, "pull,push")).resume();
     });
+  }
+
+  #peer(): UploadPeer {
+    const host = this.#pushHost();
+    const url = (path: string): URL => new URL(`${host.base}/${this.#reference.repository}/${path}`);
+    return {
+      url,
+      ask: (place, request) => this.#askUrl(host, typeof place === "string" ? url(place) : place, request, "pull,push"),
+      repeat: (work) => this.#repeat(work),
+    };
   }
 
   #pushHost(): RegistryHost {

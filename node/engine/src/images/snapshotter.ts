@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { TsukubeError } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
 import type { Mounts } from "@tsukube/kernel";
+import { writeLayerTar } from "./layer-tar.ts";
 import { unpackLayer } from "./unpack.ts";
 
 /** File systems of containers, made of layers. */
@@ -16,13 +18,22 @@ export interface Snapshotter {
   remove(id: string): Promise<void>;
   /** Folder with what a container wrote. */
   writable(id: string): string;
+  /**
+   * An empty folder on the file system of the layers, for one whose chain id follows from its content: fill it, then commit it
+   * as `staged`, or remove it. What a crash leaves goes at the next start.
+   */
+  stage(): Promise<string>;
+  /** Folder with the files of one layer, deletions as overlayfs writes them. @throws {TsukubeError} `unsupported` where layers are whole copies. */
+  layerFolder(chainId: string): string;
   chains(): Promise<readonly string[]>;
   removeChain(chainId: string): Promise<void>;
 }
 
 export type Fill =
   | { readonly tar: () => AsyncIterable<Uint8Array> }
-  | { readonly build: (root: string) => Promise<void> };
+  | { readonly build: (root: string) => Promise<void> }
+  /** A folder from {@link Snapshotter.stage}, or the writable one of an unmounted container: it is moved, or removed when the snapshot is there. */
+  | { readonly staged: string };
 
 /** chainID(n) of the image spec (config.md, "Layer ChainID"). */
 export function chainIds(diffIds: readonly string[]): readonly string[] {
@@ -78,6 +89,13 @@ abstract class LayerFolders {
     await rename(temporary, this.layer(chainId));
   }
 
+  async stage(): Promise<string> {
+    await mkdir(`${this.folder}/new`, { recursive: true });
+    const folder = await mkdtemp(`${this.folder}/new/staged-`);
+    await chmod(folder, 0o755); // it becomes the root of containers
+    return folder;
+  }
+
   async chains(): Promise<readonly string[]> {
     return readdir(`${this.folder}/l`).catch(() => []);
   }
@@ -100,8 +118,17 @@ export class OverlaySnapshotter extends LayerFolders implements Snapshotter {
     this.#mounts = mounts;
   }
 
-  commit(chainId: string, _parents: readonly string[], fill: Fill): Promise<void> {
-    return this.build(chainId, (root) => ("tar" in fill ? unpackLayer(fill.tar(), root, "overlay") : fill.build(root)));
+  async commit(chainId: string, _parents: readonly string[], fill: Fill): Promise<void> {
+    await this.build(chainId, async (root) => {
+      if ("tar" in fill) await unpackLayer(fill.tar(), root, "overlay");
+      else if ("build" in fill) await fill.build(root);
+      else await rename(fill.staged, root); // which is empty
+    });
+    if ("staged" in fill) await rm(fill.staged, { recursive: true, force: true });
+  }
+
+  layerFolder(chainId: string): string {
+    return this.layer(chainId);
   }
 
   async mount(id: string, chain: readonly string[], target: string): Promise<void> {
@@ -126,13 +153,22 @@ export class CopySnapshotter extends LayerFolders implements Snapshotter {
     this.#mounts = mounts;
   }
 
-  commit(chainId: string, parents: readonly string[], fill: Fill): Promise<void> {
-    return this.build(chainId, async (root) => {
+  async commit(chainId: string, parents: readonly string[], fill: Fill): Promise<void> {
+    await this.build(chainId, async (root) => {
       const parent = parents.at(-1);
       if (parent !== undefined) await copyTree(this.layer(parent), root);
       if ("tar" in fill) await unpackLayer(fill.tar(), root, "delete");
-      else await fill.build(root);
+      else if ("build" in fill) await fill.build(root);
+      else await unpackLayer(writeLayerTar(fill.staged), root, "delete");
     });
+    if ("staged" in fill) await rm(fill.staged, { recursive: true, force: true });
+  }
+
+  layerFolder(chainId: string): string {
+    throw new TsukubeError(
+      "unsupported",
+      `Cannot archive layer "${chainId}": it lies in a whole copy with the layers below, expected a file system that carries overlays`,
+    );
   }
 
   async mount(id: string, chain: readonly string[], target: string): Promise<void> {

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { copyFile, link, mkdir, readdir, readFile, realpath, symlink, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdir, readdir, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
 import type { ImageGarbage } from "./image-garbage.ts";
-import type { ImageConfig, ImageRecord, ImageStore } from "./image-store.ts";
+import type { ImageConfig, ImageRecord, ImageStore, NewLayer } from "./image-store.ts";
+import { digestOf, writeLayerTar } from "./layer-tar.ts";
 import { chainIds, type Snapshotter } from "./snapshotter.ts";
 
 export interface SystemImageOptions {
@@ -17,6 +18,8 @@ export interface SystemImageOptions {
   readonly node?: string;
 }
 
+/** Such images depend on their files alone, not on when they were made. */
+const EPOCH = "1970-01-01T00:00:00Z";
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Images named `tsukube.local/…`: made from this machine's files at first use, without a network, and never pulled. */
@@ -68,18 +71,39 @@ export class SystemImages {
   }
 
   async #store(name: string, layers: readonly Layer[], config: ImageConfig): Promise<ImageRecord> {
-    const diffIds = await Promise.all(layers.map(identityOf));
-    const chain = chainIds(diffIds);
-    let sizeBytes = 0;
-    for (const [index, layer] of layers.entries()) {
-      const chainId = chain[index] as string;
-      await this.#options.snapshotter.commit(chainId, chain.slice(0, index), { build: (root) => fill(root, layer) });
-      for (const source of layer.files.values()) sizeBytes += (await readFile(source)).length;
+    const made: NewLayer[] = [];
+    for (const layer of layers) made.push(await this.#commit(layer, made));
+    const repository = `tsukube.local/${name.split(":")[0]}`;
+    return this.#options.images.create({
+      layers: made,
+      config,
+      history: made.map(() => ({ created: EPOCH, created_by: `tsukube: files of this machine as ${repository}` })),
+      created: EPOCH,
+      names: [`tsukube.local/${name}`],
+      digests: (id) => [`${repository}@${id}`],
+      pinned: true,
+    });
+  }
+
+  /** The layer's snapshot. Its digest is that of its archive: read once, and never again while its files stay the same. */
+  async #commit(layer: Layer, below: readonly NewLayer[]): Promise<NewLayer> {
+    const { images, snapshotter } = this.#options;
+    const source = await sourceOf(layer);
+    const parents = below.map(({ chainId }) => chainId);
+    const chainOf = (diffId: string): string =>
+      chainIds([...below.map((other) => other.diffId), diffId]).at(-1) as string;
+    const known = images.layers.all.find((record) => record.made?.source === source);
+    if (known?.made !== undefined && snapshotter.has(chainOf(known.diffId)))
+      return { diffId: known.diffId, chainId: chainOf(known.diffId), ...known.made };
+    const staged = await snapshotter.stage();
+    try {
+      await fill(staged, layer);
+      const { digest: diffId, size } = await digestOf(writeLayerTar(staged, { metadata: "plain" }));
+      await snapshotter.commit(chainOf(diffId), parents, { staged });
+      return { diffId, chainId: chainOf(diffId), size, metadata: "plain", source };
+    } finally {
+      await rm(staged, { recursive: true, force: true });
     }
-    const id = `sha256:${createHash("sha256").update(JSON.stringify({ config, chain })).digest("hex")}`;
-    const names = [`tsukube.local/${name}`];
-    const digests = [`tsukube.local/${name.split(":")[0]}@${id}`];
-    return this.#options.images.put({ id, names, digests, config, chain, blobs: [], sizeBytes, pinned: true });
   }
 }
 
@@ -129,11 +153,15 @@ async function librariesOf(program: string): Promise<readonly string[]> {
   return [...stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map((match) => match[1] as string);
 }
 
-async function identityOf(layer: Layer): Promise<string> {
+/** Changes when a file of the layer does, without reading it. */
+async function sourceOf(layer: Layer): Promise<string> {
   const hash = createHash("sha256");
-  for (const [path, source] of [...layer.files].sort()) hash.update(`${path}\0`).update(await readFile(source));
+  for (const [path, source] of [...layer.files].sort()) {
+    const { dev, ino, size, mtimeNs, mode } = await stat(source, { bigint: true });
+    hash.update(`${path}\0${source}\0${dev} ${ino} ${size} ${mtimeNs} ${mode}\0`);
+  }
   hash.update(JSON.stringify([[...layer.links].sort(), [...layer.texts].sort()]));
-  return `sha256:${hash.digest("hex")}`;
+  return hash.digest("hex");
 }
 
 async function fill(root: string, layer: Layer): Promise<void> {

@@ -6,8 +6,11 @@ import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { makeNode, setAttribute } from "@tsukube/kernel";
 import { readTar, type TarEntry } from "./tar-reader.ts";
 
-/** How deletions of lower layers are written: overlay marks them, a plain copy deletes at once. */
-export type WhiteoutStyle = "overlay" | "delete";
+/**
+ * How deletions of lower layers are written: overlay marks them, a plain copy deletes at once. "keep" is for archives that are
+ * no layers, where a file named ".wh.x" is just that.
+ */
+export type WhiteoutStyle = "overlay" | "delete" | "keep";
 
 const PREFIX = ".wh.";
 const OPAQUE = ".wh..wh..opq";
@@ -28,8 +31,8 @@ export async function unpackLayer(tar: AsyncIterable<Uint8Array>, root: string, 
       continue;
     }
     const target = await place(base, name);
-    if (basename(target) === OPAQUE) await makeOpaque(dirname(target), style);
-    else if (basename(target).startsWith(PREFIX)) await whiteOut(target, style);
+    if (style !== "keep" && basename(target) === OPAQUE) await makeOpaque(dirname(target), style);
+    else if (style !== "keep" && basename(target).startsWith(PREFIX)) await whiteOut(target, style);
     else {
       await writeEntry(base, target, entry, body);
       if (entry.type === "directory") folderTimes.push([target, entry.mtime]);

@@ -1,0 +1,86 @@
+import { pipeline, Readable, type Transform } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
+
+/** How an archive is compressed; "" when it is not. */
+export type Compression = "gzip" | "zstd" | "";
+
+const CHUNK = 256 * 1024;
+const LONGEST_MAGIC = 6;
+const MAGIC: readonly (readonly [name: string, hex: string])[] = [
+  ["gzip", "1f8b"],
+  ["zstd", "28b52ffd"],
+  ["bzip2", "425a68"],
+  ["xz", "fd377a585a00"],
+];
+
+/**
+ * What is in a stream, by its first bytes: gzip, zstd, or as it is.
+ * @param onCompression Told which it is, before the first byte.
+ * @throws {TsukubeError} `unsupported` for bzip2 and xz; `invalid-archive` when the compressed data is damaged.
+ */
+export async function* decompressed(
+  source: AsyncIterable<Uint8Array>,
+  onCompression: (compression: Compression) => void = () => {},
+): AsyncGenerator<Buffer> {
+  const { first, rest } = await peek(source);
+  const compression = compressionOf(first);
+  onCompression(compression);
+  if (compression === "") {
+    for await (const part of rest) yield Buffer.from(part.buffer, part.byteOffset, part.length);
+    return;
+  }
+  const decoder: Transform =
+    compression === "gzip" ? createGunzip({ chunkSize: CHUNK }) : createZstdDecompress({ chunkSize: CHUNK });
+  const input = Readable.from(rest, { objectMode: false });
+  let failure: unknown; // of the source: it comes through the decoder as if it were the decoder's
+  input.once("error", (error) => (failure = error));
+  pipeline(input, decoder, () => {});
+  try {
+    for await (const part of decoder) yield part as Buffer;
+  } catch (cause) {
+    if (failure !== undefined) throw failure;
+    throw new TsukubeError("invalid-archive", `Cannot decompress ${compression} data: ${messageOf(cause)}`, { cause });
+  } finally {
+    input.destroy();
+  }
+}
+
+/** @throws {TsukubeError} `unsupported` for bzip2 and xz. */
+export function compressionOf(first: Uint8Array): Compression {
+  const hex = Buffer.from(first.subarray(0, LONGEST_MAGIC)).toString("hex");
+  const name = MAGIC.find(([, magic]) => hex.startsWith(magic))?.[0] ?? "";
+  if (name === "bzip2" || name === "xz") {
+    throw new TsukubeError(
+      "unsupported",
+      `Cannot decompress ${name} data: not supported, expected gzip, zstd or a plain tar archive`,
+    );
+  }
+  return name as Compression;
+}
+
+async function peek(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ readonly first: Buffer; readonly rest: AsyncGenerator<Uint8Array> }> {
+  const parts = source[Symbol.asyncIterator]();
+  let first = Buffer.alloc(0);
+  let done = false;
+  while (!done && first.length < LONGEST_MAGIC) {
+    const next = await parts.next();
+    done = next.done === true;
+    if (next.done !== true) first = Buffer.concat([first, next.value]);
+  }
+  const rest = (async function* () {
+    try {
+      if (first.length > 0) yield first;
+      while (!done) {
+        const next = await parts.next();
+        done = next.done === true;
+        if (next.done !== true) yield next.value;
+      }
+    } finally {
+      if (!done) await parts.return?.();
+    }
+  })();
+  return { first, rest };
+}

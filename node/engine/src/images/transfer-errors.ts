@@ -1,0 +1,32 @@
+import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
+import { formatReference, type Reference } from "./reference.ts";
+
+const REMEDIES: Readonly<Record<string, Readonly<Record<"pull" | "push", string>>>> = {
+  "not-found": {
+    pull: "check name and tag, and that it was pushed",
+    push: "check the name: this registry may want the repository to be made first",
+  },
+  unauthorized: {
+    pull: "check the name, and give user name and password if it is private",
+    push: "give user name and password of one who may push there",
+  },
+  unreachable: {
+    pull: "check that the registry runs and that this machine reaches it",
+    push: "check that the registry runs and that this machine reaches it",
+  },
+  "wrong-digest": {
+    pull: "the registry, or something before it, serves other content than its name says: pull again, or ask its operator",
+    push: "",
+  },
+};
+
+/** The error of a transfer with the image's name, what the registry answered, and what to do; its code stays. */
+export function transferError(action: "pull" | "push", reference: Reference, cause: unknown): unknown {
+  const code = codeOf(cause);
+  if (!(cause instanceof TsukubeError) || code === undefined) return cause;
+  const name = formatReference(reference);
+  if (cause.message.startsWith(`Cannot ${action} "${name}"`)) return cause;
+  const remedy = REMEDIES[code]?.[action] ?? "";
+  const said = messageOf(cause);
+  return new TsukubeError(code, `Cannot ${action} "${name}": ${said}${remedy === "" ? "" : `; ${remedy}`}`, { cause });
+}
