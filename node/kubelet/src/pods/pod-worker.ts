@@ -137,12 +137,13 @@ export class PodWorker {
       hashOf,
       backoffUntil: (container, last) => this.#backoffUntil(container, last),
     });
+    const timer = this.#timer;
     let acted = false;
     for (const step of steps) acted = (await this.#take(step)) || acted;
     if (!acted) {
       await this.#refreshVolumes();
       await this.#report();
-      if (!steps.some((step) => step.type === "wait") && this.#waiting.size === 0) this.#wakeAfter(REFRESH_MS);
+      if (this.#timer === timer) this.#wakeAfter(REFRESH_MS); // no step wants to be tried again before
     } else {
       await this.#report();
     }
