@@ -39,3 +39,4 @@ export const REPLICATION_CONTROLLERS: GroupVersionResource = {
 };
 export const JOBS: GroupVersionResource = { group: "batch", version: "v1", resource: "jobs" };
 export const NODES: GroupVersionResource = { group: "", version: "v1", resource: "nodes" };
+export const CRON_JOBS: GroupVersionResource = { group: "batch", version: "v1", resource: "cronjobs" };

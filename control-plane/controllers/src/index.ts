@@ -1,6 +1,7 @@
 import { type Client, createEventRecorder, createInformerFactory } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { ControllerContext } from "./context.ts";
+import { CronJobController } from "./cronjob/cronjob-controller.ts";
 import { DeploymentController } from "./deployment/deployment-controller.ts";
 import { EndpointSliceController } from "./endpointslice/endpointslice-controller.ts";
 import { EphemeralVolumeController } from "./ephemeralvolume/ephemeral-volume-controller.ts";
@@ -59,6 +60,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new JobController(context("job-controller")),
     new TtlAfterFinishedController(context("ttl-after-finished-controller")),
     new PodGarbageCollector(context("pod-garbage-collector")),
+    new CronJobController(context("cronjob-controller")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
   ];
   try {

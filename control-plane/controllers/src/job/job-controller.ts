@@ -25,6 +25,7 @@ import { OrphanPods } from "./orphan-pods.ts";
 import { type Plan, plan } from "./plan.ts";
 import { type Applied, conclude, heldPods, type Progress, progress } from "./progress.ts";
 import { releaseFinalizer } from "./release-finalizer.ts";
+import { untilWallClock } from "./wall-clock.ts";
 
 /** Pods end in bursts: what they change is looked at together. Upstream waits for a second. */
 const BATCH_MS = 100;
@@ -86,7 +87,8 @@ export class JobController {
     const { applied, failure } = await this.#apply(key, job, planned);
     const failures = [failure, await this.#account(key, observed, planned, progress(observed, planned, applied))];
     for (const error of failures) if (error !== undefined) throw error;
-    return planned.recheckAfterMs === undefined ? SETTLED : { recheckAfterMs: planned.recheckAfterMs };
+    const { recheckAfterMs } = planned;
+    return recheckAfterMs === undefined ? SETTLED : { recheckAfterMs: untilWallClock(recheckAfterMs) };
   }
 
   async #observe(key: Key, job: Job): Promise<Observed> {

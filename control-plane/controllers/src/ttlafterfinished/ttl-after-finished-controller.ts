@@ -3,6 +3,7 @@ import type { Job } from "@tsukube/api/types/batch-v1";
 import { type Informer, type Key, keyOf, type Outcome, SETTLED, splitKey, startController } from "@tsukube/client";
 import { type ControllerContext, JOBS } from "../context.ts";
 import { uidOf } from "../job/job-state.ts";
+import { untilWallClock } from "../job/wall-clock.ts";
 import { expiresIn } from "./plan.ts";
 
 /** Deletes each finished Job after `spec.ttlSecondsAfterFinished`, its pods first. */
@@ -30,7 +31,7 @@ export class TtlAfterFinishedController {
     const cached = this.#jobs.get(key);
     const wait = cached && expiresIn(cached, this.#context.clock.now());
     if (wait === undefined) return SETTLED;
-    if (wait > 0) return { recheckAfterMs: wait };
+    if (wait > 0) return { recheckAfterMs: untilWallClock(wait) };
     return this.#remove(key);
   }
 
@@ -42,7 +43,7 @@ export class TtlAfterFinishedController {
       const job = await jobs.get(name);
       const wait = expiresIn(job, this.#context.clock.now());
       if (wait === undefined) return SETTLED;
-      if (wait > 0) return { recheckAfterMs: wait };
+      if (wait > 0) return { recheckAfterMs: untilWallClock(wait) };
       const preconditions = { uid: uidOf(job), resourceVersion: job.metadata?.resourceVersion ?? "" };
       await jobs.delete(name, { propagationPolicy: "Foreground", preconditions });
     } catch (error) {
