@@ -165,6 +165,7 @@ export class ImageStore {
       ...image,
       names: [...new Set([...(known?.names ?? []), ...image.names])],
       digests: [...new Set([...(known?.digests ?? []), ...image.digests])],
+      pinned: image.pinned || known?.pinned === true,
       blobs: [...new Set([...(known?.blobs ?? []), ...image.blobs])],
     };
     await this.#write(merged);

@@ -5,7 +5,8 @@ import type { ImageGarbage } from "./image-garbage.ts";
 import { pushImage } from "./image-push.ts";
 import type { ImageRecord, ImageStore } from "./image-store.ts";
 import { inParallel } from "./in-parallel.ts";
-import { counted, layerTarIn } from "./layer-archives.ts";
+import { counted } from "./layer-archives.ts";
+import { unpackBlob } from "./layer-unpack.ts";
 import { choose, type Descriptor, MAX_DOCUMENT, type Manifest, readManifest } from "./manifest.ts";
 import { OWN_PLATFORM, parsePlatform } from "./platform.ts";
 import { formatReference, parseReference, type Reference } from "./reference.ts";
@@ -111,8 +112,8 @@ export class ImageTransfer {
     const tellers = layers.map(({ digest, size }) => layerTeller(digest, size, options.onProgress));
     for (const tell of tellers) tell("waiting");
     await inParallel(layers, PARALLEL, async (layer, index) => {
-      await this.#layer(session, layer, diffIds[index] as string, chain.slice(0, index + 1), tellers[index]!);
-      await this.#deps.images.layers.found(diffIds[index] as string, layer, repository);
+      const tell = tellers[index]!;
+      await this.#layer(session, layer, diffIds[index] as string, chain.slice(0, index + 1), repository, tell);
     });
     return this.#deps.images.put({
       ...parts,
@@ -161,14 +162,12 @@ export class ImageTransfer {
     layer: Descriptor,
     diffId: string,
     chain: readonly string[],
+    repository: string,
     tell: ReturnType<typeof layerTeller>,
   ): Promise<void> {
-    const { content, snapshotter } = this.#deps;
     const fetched = await this.#fetch(session, layer, (bytes) => tell("downloading", bytes));
-    const chainId = chain.at(-1) as string;
-    if (!fetched && snapshotter.has(chainId)) return tell("exists");
-    const tar = () => layerTarIn(content.stream(layer.digest), diffId, (bytes) => tell("extracting", bytes));
-    await snapshotter.commit(chainId, chain.slice(0, -1), { tar });
-    tell("done");
+    const known = !fetched && this.#deps.snapshotter.has(chain.at(-1) as string);
+    await unpackBlob(this.#deps, layer, diffId, chain, { repository, onBytes: (bytes) => tell("extracting", bytes) });
+    tell(known ? "exists" : "done");
   }
 }

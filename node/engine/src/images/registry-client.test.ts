@@ -12,28 +12,10 @@ import { ContentStore } from "./content-store.ts";
 import { ImageGarbage } from "./image-garbage.ts";
 import { ImageStore } from "./image-store.ts";
 import { ImageTransfer } from "./image-transfer.ts";
+import { ReadingSnapshotter } from "./images-under-test.ts";
 import { parseReference } from "./reference.ts";
 import { RegistryClient } from "./registry-client.ts";
 import { parseHosts } from "./registry-hosts.ts";
-import type { Fill, Snapshotter } from "./snapshotter.ts";
-
-/** Reads layers to their end and keeps their size: unpacking needs root and has tests of its own. */
-class ReadingSnapshotter implements Snapshotter {
-  readonly sizes = new Map<string, number>();
-  has = (chainId: string): boolean => this.sizes.has(chainId);
-  async commit(chainId: string, _: readonly string[], fill: Fill): Promise<void> {
-    let size = 0;
-    if ("tar" in fill) for await (const part of fill.tar()) size += part.length;
-    this.sizes.set(chainId, size);
-  }
-  mount = async (): Promise<void> => {};
-  remove = async (): Promise<void> => {};
-  writable = (id: string): string => id;
-  stage = (): Promise<string> => mkdtemp(join(folder, "staged-"));
-  layerFolder = (chainId: string): string => chainId;
-  chains = async (): Promise<readonly string[]> => [...this.sizes.keys()];
-  removeChain = async (chainId: string): Promise<void> => void this.sizes.delete(chainId);
-}
 
 const digestOf = (bytes: Uint8Array): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
@@ -120,7 +102,7 @@ beforeEach(async () => {
   content = new ContentStore(`${folder}/blobs`, systemRandom);
   images = new ImageStore(`${folder}/images`);
   await images.load();
-  snapshotter = new ReadingSnapshotter();
+  snapshotter = new ReadingSnapshotter(folder);
   garbage = new ImageGarbage({ images, content, snapshotter });
   const client = new RegistryClient({
     hosts: `${folder}/certs.d`,

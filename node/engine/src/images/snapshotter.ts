@@ -85,8 +85,13 @@ abstract class LayerFolders {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
     await mkdir(`${this.folder}/l`, { recursive: true });
-    await make(temporary);
-    await rename(temporary, this.layer(chainId));
+    try {
+      await make(temporary);
+      await rename(temporary, this.layer(chainId));
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   async stage(): Promise<string> {

@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeRecord } from "@tsukube/host";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { documentOf } from "./image-document.ts";
+import { ImageStore } from "./image-store.ts";
+
+const digest = (digit: string): string => `sha256:${digit.repeat(64)}`;
+const layer = (digit: string) => ({ diffId: digest(digit), chainId: digest(digit), size: 10 });
+
+let folder: string;
+let images: ImageStore;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "tsukube-images-"));
+  images = new ImageStore(`${folder}/images`);
+  await images.load();
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function again(): Promise<ImageStore> {
+  const other = new ImageStore(`${folder}/images`);
+  await other.load();
+  return other;
+}
+
+test("an image made here is named by the digest of its configuration, which it keeps", async () => {
+  const base = await images.create({
+    layers: [layer("a")],
+    config: { Env: ["A=1"] },
+    history: [{ created_by: "COPY" }],
+    created: "2026-01-02T03:04:05Z",
+    names: ["docker.io/library/base:latest"],
+    platform: { os: "linux", architecture: "arm64", variant: "v8" },
+  });
+  const image = await images.create({
+    base,
+    layers: [layer("b")],
+    config: { Cmd: ["x"] },
+    history: [{ created_by: "ENV", empty_layer: true }, { created_by: "RUN" }],
+    names: ["docker.io/library/app:1"],
+  });
+  expect(image.id).toBe(`sha256:${createHash("sha256").update(image.document).digest("hex")}`);
+  expect(documentOf(image)).toEqual({
+    architecture: "arm64",
+    os: "linux",
+    variant: "v8",
+    config: { Cmd: ["x"] },
+    rootfs: { type: "layers", diff_ids: [digest("a"), digest("b")] },
+    history: [{ created_by: "COPY" }, { created_by: "ENV", empty_layer: true }, { created_by: "RUN" }],
+  });
+  expect(image).toMatchObject({ chain: [digest("a"), digest("b")], sizeBytes: 20, config: { Cmd: ["x"] } });
+  expect(base.created).toBe("2026-01-02T03:04:05Z");
+  const loaded = await again();
+  expect(loaded.find("app:1")).toEqual(image);
+  expect(loaded.layers.get(digest("b"))).toEqual({
+    diffId: digest("b"),
+    forms: [],
+    made: { size: 10, metadata: "kept" },
+  });
+});
+
+test("a name belongs to one image, and can be taken away", async () => {
+  const make = (digit: string) =>
+    images.create({ layers: [layer(digit)], config: {}, names: ["docker.io/library/a:1"] });
+  const first = await make("1");
+  const second = await make("2");
+  expect(images.find(first.id)?.names).toEqual([]);
+  expect(images.find("a:1")?.id).toBe(second.id);
+  expect(await images.untag(second.id, "a:2")).toBe(false);
+  expect(await images.untag(second.id, "a:1")).toBe(true);
+  expect([images.find("a:1"), (await again()).find("a:1")]).toEqual([undefined, undefined]);
+});
+
+test("an image is found by the first digits of its id, unless several begin so", async () => {
+  const image = await images.create({ layers: [layer("1")], config: {}, names: [] });
+  const hex = image.id.replace("sha256:", "");
+  expect(images.find(hex.slice(0, 12))?.id).toBe(image.id);
+  expect(images.find(hex.slice(0, 11))).toBeUndefined();
+  await images.put({ ...image, id: `sha256:${hex.slice(0, 20)}${"0".repeat(44)}` });
+  expect(images.find(hex.slice(0, 12))).toBeUndefined();
+  expect(images.find(`sha256:${hex.slice(0, 30)}`)?.id).toBe(image.id);
+});
+
+test("a record of an older version loads, but is no image yet", async () => {
+  const old = { id: digest("0"), names: ["docker.io/library/old:1"], digests: [], config: {}, chain: [digest("c")] };
+  await writeRecord(`${folder}/images/sha256-${"0".repeat(64)}`, { ...old, blobs: [], sizeBytes: 1, pinned: true });
+  const loaded = await again();
+  expect([loaded.all, loaded.find("old:1")]).toEqual([[], undefined]);
+  expect(loaded.old).toMatchObject([old]);
+});
