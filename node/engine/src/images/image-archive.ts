@@ -39,6 +39,7 @@ export class ImageArchive {
   /**
    * Loads every image of an archive of `docker save` (of any version since 1.10) or of an OCI image layout, gzip, zstd or plain;
    * of images for several platforms the one for this machine. All of them, or none: what a failure leaves is removed.
+   * @returns them with the names that the archive has for them, which may be none.
    * @throws {TsukubeError} `invalid-archive`, `invalid-tar`, `invalid-image`, `wrong-digest`, `no-platform`, `unsupported`.
    */
   async load(source: AsyncIterable<Uint8Array>): Promise<readonly ImageRecord[]> {
@@ -46,7 +47,8 @@ export class ImageArchive {
     const release = garbage.hold();
     try {
       const records: ImageRecord[] = [];
-      for (const image of await readImages(this.#deps, source)) records.push(await images.put(image));
+      for (const image of await readImages(this.#deps, source))
+        records.push({ ...(await images.put(image)), names: image.names });
       if (records.length === 0) throw invalid("it holds no image");
       return records;
     } finally {
