@@ -31,7 +31,7 @@ const agents = {
 
 /**
  * One HTTP exchange, redirects of reads followed (credentials stay with the first host). Body errors surface while reading.
- * @throws {TsukubeError} `unreachable`, `stalled`.
+ * @throws {TsukubeError} `unreachable`, `stalled`, `cancelled`.
  */
 export async function exchange(url: URL, request: HttpRequest, trust: HttpTrust): Promise<IncomingMessage> {
   let target = url;
@@ -80,8 +80,10 @@ function once(
       cancel = trust.clock.after(trust.stallMs, stalled, { background: true });
     };
     request.once("close", () => cancel());
-    // what made the body fail is no fault of the network
-    request.once("error", (cause) => reject(cause instanceof TsukubeError ? cause : unreachable(url, cause)));
+    request.once("error", (cause) => {
+      if (trust.signal?.aborted === true) reject(cancelled(url, cause));
+      else reject(cause instanceof TsukubeError ? cause : unreachable(url, cause)); // a body may fail, too
+    });
     request.once("response", (response) => {
       cancel();
       resolve(response);
@@ -97,6 +99,10 @@ function once(
 
 function unreachable(url: URL, cause: Error): TsukubeError {
   return new TsukubeError("unreachable", `Cannot reach "${url.origin}"`, { cause });
+}
+
+function cancelled(url: URL, cause: Error): TsukubeError {
+  return new TsukubeError("cancelled", `Cannot go on with "${url.origin}": it was cancelled`, { cause });
 }
 
 /** The body as it comes. @throws {TsukubeError} `stalled` when nothing comes for too long. */

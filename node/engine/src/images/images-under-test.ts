@@ -12,9 +12,10 @@ import { digestOf, writeLayerTar } from "./layer-tar.ts";
 import { RegistryClient } from "./registry-client.ts";
 import { chainIds, type Fill, OverlaySnapshotter, type Snapshotter } from "./snapshotter.ts";
 
-/** Reads layers to their end and keeps their size: unpacking needs root and has tests of its own. */
+/** Reads archives to their end and keeps their size: unpacking needs root and has tests of its own. Staged folders stay. */
 export class ReadingSnapshotter implements Snapshotter {
   readonly sizes = new Map<string, number>();
+  readonly #staged = new Map<string, string>();
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -25,6 +26,7 @@ export class ReadingSnapshotter implements Snapshotter {
   async commit(chainId: string, _: readonly string[], fill: Fill): Promise<void> {
     if (this.has(chainId)) return;
     let size = 0;
+    if ("staged" in fill) this.#staged.set(chainId, fill.staged);
     if ("tar" in fill) for await (const part of fill.tar()) size += part.length;
     this.sizes.set(chainId, size);
   }
@@ -32,7 +34,7 @@ export class ReadingSnapshotter implements Snapshotter {
   remove = async (): Promise<void> => {};
   writable = (id: string): string => id;
   stage = (): Promise<string> => mkdtemp(join(this.#folder, "staged-"));
-  layerFolder = (chainId: string): string => chainId;
+  layerFolder = (chainId: string): string => this.#staged.get(chainId) ?? "";
   chains = async (): Promise<readonly string[]> => [...this.sizes.keys()];
   removeChain = async (chainId: string): Promise<void> => void this.sizes.delete(chainId);
 }

@@ -1,11 +1,7 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
-import { gzipSync, zstdCompressSync } from "node:zlib";
 import { realClock, systemRandom } from "@tsukube/host";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ContentStore } from "./content-store.ts";
@@ -16,76 +12,7 @@ import { ReadingSnapshotter } from "./images-under-test.ts";
 import { parseReference } from "./reference.ts";
 import { RegistryClient } from "./registry-client.ts";
 import { parseHosts } from "./registry-hosts.ts";
-
-const digestOf = (bytes: Uint8Array): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
-
-/** A registry of one repository. `before` may answer a request in its place. */
-class TinyRegistry {
-  readonly blobs = new Map<string, Buffer>();
-  readonly manifests = new Map<string, { readonly type: string; readonly bytes: Buffer }>();
-  readonly asked: string[] = [];
-  before: Handler = () => false;
-  readonly server = createServer((request, response) => void this.#answer(request, response));
-
-  get name(): string {
-    return `127.0.0.1:${(this.server.address() as AddressInfo).port}/team/app`;
-  }
-
-  add(bytes: Buffer): { mediaType: string; digest: string; size: number } {
-    this.blobs.set(digestOf(bytes), bytes);
-    return { mediaType: "application/octet-stream", digest: digestOf(bytes), size: bytes.length };
-  }
-
-  addManifest(document: object, tag?: string): { digest: string; size: number; mediaType: string } {
-    const bytes = Buffer.from(JSON.stringify(document));
-    const mediaType = (document as { mediaType: string }).mediaType;
-    for (const name of [digestOf(bytes), ...(tag === undefined ? [] : [tag])])
-      this.manifests.set(name, { type: mediaType, bytes });
-    return { digest: digestOf(bytes), size: bytes.length, mediaType };
-  }
-
-  /** An image of two layers, one gzip, one zstd, behind an index with a foreign platform. */
-  addImage(): { readonly content: readonly Buffer[]; readonly index: string } {
-    const content = [Buffer.alloc(300_000, "one "), Buffer.from(systemRandom.bytes(200_000))];
-    const layers = [this.add(gzipSync(content[0] as Buffer)), this.add(zstdCompressSync(content[1] as Buffer))];
-    const document = { config: { Cmd: ["app"] }, rootfs: { type: "layers", diff_ids: content.map(digestOf) } };
-    const config = this.add(Buffer.from(JSON.stringify(document)));
-    const image = this.addManifest({ mediaType: "application/vnd.oci.image.manifest.v1+json", config, layers });
-    const architecture = { x64: "amd64" }[process.arch as string] ?? process.arch;
-    const manifests = [
-      { ...image, digest: `sha256:${"0".repeat(64)}`, platform: { os: "linux", architecture: "s390x" } },
-      { ...image, platform: { os: "linux", architecture } },
-    ];
-    const index = this.addManifest({ mediaType: "application/vnd.oci.image.index.v1+json", manifests }, "1.0");
-    return { content, index: index.digest };
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? "", "http://x");
-    const path = url.pathname.replace("/v2/team/app/", "");
-    this.asked.push(
-      `${request.method} ${path}${request.headers.range === undefined ? "" : ` ${request.headers.range}`}`,
-    );
-    if (this.before(request, response, path)) return;
-    const [kind, name = ""] = path.split("/");
-    if (request.method === "POST") response.writeHead(202, { location: "/v2/team/app/blobs/uploads/1?x=y" }).end();
-    else if (request.method === "PUT") {
-      const bytes = await buffer(request);
-      if (kind === "blobs") this.blobs.set(url.searchParams.get("digest") ?? "", bytes);
-      else this.manifests.set(name, { type: request.headers["content-type"] ?? "", bytes });
-      response.writeHead(201).end();
-    } else if (kind === "manifests" && this.manifests.has(name)) {
-      const { type, bytes } = this.manifests.get(name)!;
-      response.writeHead(200, { "content-type": type }).end(bytes);
-    } else if (this.blobs.has(name)) {
-      const bytes = this.blobs.get(name)!;
-      const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
-      response.writeHead(from > 0 ? 206 : 200).end(request.method === "HEAD" ? undefined : bytes.subarray(from));
-    } else
-      response.writeHead(404).end(JSON.stringify({ errors: [{ code: "NAME_UNKNOWN", message: "no such thing" }] }));
-  }
-}
+import { type Handler, sha256, TinyRegistry } from "./tiny-registry.ts";
 
 let folder: string;
 let registry: TinyRegistry;
@@ -97,8 +24,7 @@ let garbage: ImageGarbage;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tsukube-registry-"));
-  registry = new TinyRegistry();
-  await new Promise<void>((resolve) => registry.server.listen(0, "127.0.0.1", resolve));
+  registry = await TinyRegistry.start();
   content = new ContentStore(`${folder}/blobs`, systemRandom);
   images = new ImageStore(`${folder}/images`);
   await images.load();
@@ -114,8 +40,7 @@ beforeEach(async () => {
   transfer = new ImageTransfer({ client, content, images, snapshotter, garbage });
 });
 afterEach(async () => {
-  registry.server.closeAllConnections();
-  registry.server.close();
+  registry.close();
   await rm(folder, { recursive: true });
 });
 
@@ -223,7 +148,7 @@ test("what was pulled is pushed byte for byte", async () => {
   registry.blobs.clear();
   const { digest } = await transfer.push(`${registry.name}:copy`);
   before.forEach((bytes, name) => void expect(registry.blobs.get(name)?.equals(bytes)).toBe(true));
-  expect(digestOf(registry.manifests.get("copy")!.bytes)).toBe(digest);
+  expect(sha256(registry.manifests.get("copy")!.bytes)).toBe(digest);
   expect(digest).not.toBe(index);
 });
 
