@@ -5,7 +5,8 @@ import { gzipSync } from "node:zlib";
 import { run, writeRecord } from "@tsukube/host";
 import { makeNode, setAttribute, systemMounts } from "@tsukube/kernel";
 import { scratchFolder } from "@tsukube/kernel/scratch";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ImageRecord } from "./image-store.ts";
 import { ImagesUnderTest } from "./images-under-test.ts";
 import { digestOf } from "./layer-tar.ts";
 import { shortName } from "./snapshotter.ts";
@@ -117,9 +118,25 @@ describe.skipIf(process.getuid?.() !== 0)("images as files (need root)", () => {
     await system.ensure("busybox:latest");
     await there.archive.load(here.archive.save(["tsukube.local/node:26", "tsukube.local/busybox"]));
     expect(there.images.find("tsukube.local/node:26")?.id).toBe(image.id);
-    const again = new SystemImages({ ...here, node: "/bin/cat" });
-    expect((await again.ensure("node:26")).id).toBe(image.id);
-    expect(here.images.all.length).toBe(2);
+  });
+
+  test("a layer of this machine's files is read once, also for the images of later bundles and after a restart", async () => {
+    const build = async (machine: Machine, hash: string): Promise<ImageRecord> => {
+      mkdirSync(`${folder}/${hash}`, { recursive: true });
+      writeFileSync(`${folder}/${hash}/main.js`, hash);
+      const bundle = { folder: `${folder}/${hash}`, hash };
+      return new SystemImages({ ...machine, node: "/bin/cat", bundle }).ensure(`system:${hash}`);
+    };
+    const first = await build(here, "one");
+    const restarted = await ImagesUnderTest.overlay(here.folder);
+    await restarted.garbage.collectAfterStart([`${here.folder}/s/new`]);
+    const staged = vi.spyOn(restarted.snapshotter, "stage");
+    const second = await build(restarted, "two");
+    expect(staged).toHaveBeenCalledTimes(1);
+    expect(second.diffIds[0]).toBe(first.diffIds[0]);
+    expect(second.diffIds[1]).not.toBe(first.diffIds[1]);
+    await there.archive.load(restarted.archive.save(["tsukube.local/system:one", "tsukube.local/system:two"]));
+    expect(there.images.all.map(({ id }) => id)).toEqual([first.id, second.id]);
   });
 
   test("files that changed on disk are not passed off as the image", async () => {
