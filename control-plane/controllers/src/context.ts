@@ -40,3 +40,10 @@ export const REPLICATION_CONTROLLERS: GroupVersionResource = {
 export const JOBS: GroupVersionResource = { group: "batch", version: "v1", resource: "jobs" };
 export const NODES: GroupVersionResource = { group: "", version: "v1", resource: "nodes" };
 export const CRON_JOBS: GroupVersionResource = { group: "batch", version: "v1", resource: "cronjobs" };
+export const STATEFUL_SETS: GroupVersionResource = { group: "apps", version: "v1", resource: "statefulsets" };
+export const DAEMON_SETS: GroupVersionResource = { group: "apps", version: "v1", resource: "daemonsets" };
+export const CONTROLLER_REVISIONS: GroupVersionResource = {
+  group: "apps",
+  version: "v1",
+  resource: "controllerrevisions",
+};

@@ -16,6 +16,7 @@ import { ReplicaSetController } from "./replicaset/replicaset-controller.ts";
 import { ReplicationManager } from "./replicationcontroller/replication-controller.ts";
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
+import { StatefulSetController } from "./statefulset/statefulset-controller.ts";
 import { TtlAfterFinishedController } from "./ttlafterfinished/ttl-after-finished-controller.ts";
 
 export interface ControllersOptions {
@@ -57,6 +58,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new PvProtectionController(context("pv-protection-controller")),
     new EphemeralVolumeController(context("ephemeral-volume-controller", "ephemeral_volume")),
     new ReplicationManager(context("replication-controller")),
+    new StatefulSetController(context("statefulset-controller")),
     new JobController(context("job-controller")),
     new TtlAfterFinishedController(context("ttl-after-finished-controller")),
     new PodGarbageCollector(context("pod-garbage-collector")),
