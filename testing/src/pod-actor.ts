@@ -1,4 +1,4 @@
-import type { Pod, PodStatus } from "@tsukube/api/types/core-v1";
+import type { Binding, Pod, PodStatus } from "@tsukube/api/types/core-v1";
 import type { ResourceClient } from "@tsukube/client";
 import { formatTime } from "@tsukube/foundation";
 import type { Cluster } from "./cluster.ts";
@@ -22,6 +22,18 @@ export class PodActor {
     return (await this.list()).map(({ metadata }) => metadata?.name ?? "").sort();
   }
 
+  /** As the scheduler does: from now on only `release` takes the pod away. */
+  async bind(pod: Pod, node: string): Promise<void> {
+    const name = pod.metadata?.name ?? "";
+    const target = { apiVersion: "v1", kind: "Node", name: node };
+    await this.pods.createSubresource(name, "binding", { metadata: { name }, target } as Binding);
+  }
+
+  /** As a kubelet does when the containers of a deleted pod are gone. */
+  async release(pod: Pod): Promise<void> {
+    await this.pods.delete(pod.metadata?.name ?? "", { gracePeriodSeconds: 0 });
+  }
+
   async ready(pod: Pod): Promise<void> {
     await this.report(pod, "Running", true);
   }
@@ -34,7 +46,7 @@ export class PodActor {
     await this.report(pod, "Failed", false);
   }
 
-  /** Makes every pod ready that is not and that `which` accepts; lets go of those on their way out. Returns how many it touched. */
+  /** Makes the pending pods ready that `which` accepts. @returns how many. */
   async act(which: (pod: Pod) => boolean = () => true): Promise<number> {
     const todo = (await this.list()).filter((pod) => pod.status?.phase === "Pending" && which(pod));
     for (const pod of todo) await this.ready(pod);

@@ -2,6 +2,7 @@ import { type Client, createEventRecorder, createInformerFactory } from "@tsukub
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { ControllerContext } from "./context.ts";
 import { CronJobController } from "./cronjob/cronjob-controller.ts";
+import { DaemonSetController } from "./daemonset/daemonset-controller.ts";
 import { DeploymentController } from "./deployment/deployment-controller.ts";
 import { EndpointSliceController } from "./endpointslice/endpointslice-controller.ts";
 import { EphemeralVolumeController } from "./ephemeralvolume/ephemeral-volume-controller.ts";
@@ -59,6 +60,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new EphemeralVolumeController(context("ephemeral-volume-controller", "ephemeral_volume")),
     new ReplicationManager(context("replication-controller")),
     new StatefulSetController(context("statefulset-controller")),
+    new DaemonSetController(context("daemon-set-controller", "daemonset-controller")),
     new JobController(context("job-controller")),
     new TtlAfterFinishedController(context("ttl-after-finished-controller")),
     new PodGarbageCollector(context("pod-garbage-collector")),
