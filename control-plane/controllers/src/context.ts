@@ -47,3 +47,8 @@ export const CONTROLLER_REVISIONS: GroupVersionResource = {
   version: "v1",
   resource: "controllerrevisions",
 };
+export const CLUSTER_ROLES: GroupVersionResource = {
+  group: "rbac.authorization.k8s.io",
+  version: "v1",
+  resource: "clusterroles",
+};

@@ -1,5 +1,6 @@
 import { type Client, createEventRecorder, createInformerFactory } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
+import { ClusterRoleAggregationController } from "./clusterroleaggregation/cluster-role-aggregation-controller.ts";
 import type { ControllerContext } from "./context.ts";
 import { CronJobController } from "./cronjob/cronjob-controller.ts";
 import { DaemonSetController } from "./daemonset/daemonset-controller.ts";
@@ -65,6 +66,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new TtlAfterFinishedController(context("ttl-after-finished-controller")),
     new PodGarbageCollector(context("pod-garbage-collector")),
     new CronJobController(context("cronjob-controller")),
+    new ClusterRoleAggregationController(context("clusterrole-aggregation-controller")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
   ];
   try {
