@@ -1,51 +1,14 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { get } from "node:http";
 import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
-import { isAlive, realClock, run } from "@tsukube/host";
+import { isAlive, realClock } from "@tsukube/host";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually, fetchText } from "./eventually.ts";
+import { hostState } from "./host-state.ts";
 import { Tsukube } from "./tsukube.ts";
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const isRoot = process.getuid?.() === 0;
 type Kubectl = Awaited<ReturnType<Tsukube["kubectl"]>>;
-
-/** Everything of the host that a cluster could leave behind. */
-async function hostState(): Promise<string> {
-  const text = async (command: string, ...args: string[]) => (await run(command, args, { accept: [0, 1] })).stdout;
-  const links = (await text("ip", "-o", "link")).split("\n").map((line) => line.split(":")[1]?.trim() ?? "");
-  const mounts = readFileSync("/proc/self/mounts", "utf8")
-    .split("\n")
-    .map((line) => line.split(" ")[1] ?? "");
-  const groups = readdirSync("/sys/fs/cgroup", { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && /tsukube|kubepods/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name));
-  const sysctls = ["net/ipv4/ip_forward", "net/ipv4/conf/all/send_redirects"].map((key) =>
-    readFileSync(`/proc/sys/${key}`, "utf8").trim(),
-  );
-  const state = {
-    links: links.filter((name) => name !== "").sort(),
-    mounts: mounts.filter((path) => path.includes("tsukube")).sort(),
-    tables: (await text("nft", "list", "tables")).split("\n").filter((line) => line.includes("tsukube")),
-    routes: (await text("ip", "route")).split("\n").sort(),
-    groups,
-    sysctls,
-    namespaces: (await text("ip", "netns")).split("\n").sort(),
-  };
-  return JSON.stringify(state, undefined, 1);
-}
-
-function fetchText(url: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, timeout: 3000 }, (response) => {
-      let text = "";
-      response.on("data", (piece) => (text += piece));
-      response.on("end", () => resolve(text));
-    });
-    request.on("timeout", () => request.destroy(new Error("timed out")));
-    request.on("error", reject);
-  });
-}
 
 describe.skipIf(!isRoot)("a cluster with a node (needs root)", () => {
   const lifetime = new Lifetime();
@@ -64,13 +27,6 @@ describe.skipIf(!isRoot)("a cluster with a node (needs root)", () => {
   afterAll(() => lifetime.close(), 120_000);
 
   const out = async (...args: string[]): Promise<string> => (await kubectl(args)).stdout.trim();
-  const eventually = async (what: string, check: () => Promise<boolean>): Promise<void> => {
-    for (let tries = 0; tries < 150; tries += 1) {
-      if (await check().catch(() => false)) return;
-      await realClock.sleep(200);
-    }
-    throw new Error(`never: ${what}`);
-  };
 
   test("the last line of up is the application's URL, and it answers", async () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);

@@ -1,9 +1,8 @@
-import { ApiError, jsonEqual, labelMatcherOf } from "@tsukube/api";
-import type { Deployment, ReplicaSet } from "@tsukube/api/types/apps-v1";
-import type { Pod, PodTemplateSpec } from "@tsukube/api/types/core-v1";
+import { jsonEqual, labelMatcherOf } from "@tsukube/api";
+import type { Deployment, DeploymentStatus, ReplicaSet } from "@tsukube/api/types/apps-v1";
+import type { Pod } from "@tsukube/api/types/core-v1";
 import {
   controllerOf,
-  controllerReference,
   type Informer,
   isControlledBy,
   type Key,
@@ -12,20 +11,14 @@ import {
   SETTLED,
   startController,
 } from "@tsukube/client";
+import { formatTime, messageOf } from "@tsukube/foundation";
 import { type ControllerContext, DEPLOYMENTS, PODS, REPLICA_SETS } from "../context.ts";
 import { isActive } from "../pods/pod-state.ts";
 import { planCleanup, planRecreate, planRolling, REVISION, revisionOf, type Scaling, specOf } from "./plan.ts";
-import { isComplete, statusOf } from "./status.ts";
-import { templateHash } from "./template-hash.ts";
-
-const HASH = "pod-template-hash";
-const NOT_COPIED = new Set([
-  "kubectl.kubernetes.io/last-applied-configuration",
-  REVISION,
-  "deployment.kubernetes.io/revision-history",
-  "deployment.kubernetes.io/desired-replicas",
-  "deployment.kubernetes.io/max-replicas",
-]);
+import { deadlineOf, restingStatusOf, rolloutStatusOf, type SetEvent } from "./progress.ts";
+import { isResized, planResize } from "./proportional.ts";
+import { isOfTemplate, nextRevision, ReplicaSetKeeper } from "./replica-set-keeper.ts";
+import { countsOf, isComplete, type Rollout } from "./status.ts";
 
 /** Moves each Deployment's replicas to the ReplicaSet of its template, as fast as its strategy allows. */
 export class DeploymentController {
@@ -33,12 +26,14 @@ export class DeploymentController {
   readonly #deployments: Informer<Deployment>;
   readonly #sets: Informer<ReplicaSet>;
   readonly #pods: Informer<Pod>;
+  readonly #keeper: ReplicaSetKeeper;
 
   constructor(context: ControllerContext) {
     this.#context = context;
     this.#deployments = context.informers.informer<Deployment>(DEPLOYMENTS);
     this.#sets = context.informers.informer<ReplicaSet>(REPLICA_SETS);
     this.#pods = context.informers.informer<Pod>(PODS);
+    this.#keeper = new ReplicaSetKeeper(context);
   }
 
   start(): void {
@@ -46,147 +41,147 @@ export class DeploymentController {
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const { queue } = lifetime.own("deployment", startController({ name: "deployment", clock, logger, reconcile }));
     const add = (deployment: Deployment): void => queue.add(keyOf(deployment));
-    const owner = (set: ReplicaSet): void => {
-      const reference = controllerOf(set);
-      if (reference?.kind === "Deployment") queue.add(`${set.metadata?.namespace}/${reference.name}`);
-    };
     lifetime.add("deployments", this.#deployments.onChange({ added: add, updated: (_, after) => add(after) }));
-    lifetime.add("sets", this.#sets.onChange({ added: owner, updated: (_, after) => owner(after), deleted: owner }));
-    const deleted = (pod: Pod): void => {
-      const set = this.#sets.get(`${pod.metadata?.namespace}/${controllerOf(pod)?.name}`);
-      if (set !== undefined) owner(set); // Recreate waits for the last one
+    const wake = (set: ReplicaSet): void => {
+      for (const deployment of this.#ownersOf(set)) queue.add(deployment);
     };
-    lifetime.add("pods", this.#pods.onChange({ deleted }));
+    const updated = (before: ReplicaSet, set: ReplicaSet): void => {
+      if (controllerOf(before)?.uid !== controllerOf(set)?.uid) wake(before);
+      wake(set);
+    };
+    lifetime.add("sets", this.#sets.onChange({ added: wake, updated, deleted: wake }));
+    const gone = (pod: Pod): void => {
+      const set = this.#sets.get(`${pod.metadata?.namespace}/${controllerOf(pod)?.name}`);
+      if (set !== undefined) wake(set); // Recreate waits for the last one
+    };
+    const ended = (before: Pod, pod: Pod): void => {
+      if (before.status?.phase !== pod.status?.phase && !isActive(pod)) gone(pod);
+    };
+    lifetime.add("pods", this.#pods.onChange({ updated: ended, deleted: gone }));
   }
 
   async reconcile(key: Key): Promise<Outcome> {
     const deployment = this.#deployments.get(key);
-    if (deployment === undefined || deployment.metadata?.deletionTimestamp !== undefined) return SETTLED;
-    const owned = this.#sets
-      .byIndex("namespace", deployment.metadata?.namespace ?? "")
-      .filter((set) => isControlledBy(set, deployment));
-    const found = owned.find((set) => sameTemplate(set, deployment));
-    const old = owned.filter((set) => set !== found);
+    if (deployment === undefined) return SETTLED;
+    const candidates = this.#sets.byIndex("namespace", deployment.metadata?.namespace ?? "");
+    const sets = await this.#keeper.claim(deployment, candidates);
+    const found = oldestFirst(sets).find((set) => isOfTemplate(set, deployment));
+    const rollout = { deployment, current: found, old: sets.filter((set) => set !== found) };
+    const now = this.#context.clock.now();
+    if (deployment.metadata?.deletionTimestamp !== undefined)
+      return this.#report(rollout, restingStatusOf(rollout, now));
+    const numbered = found === undefined ? rollout : await this.#number(rollout, found);
+    if (deployment.spec?.paused === true || isResized(deployment, sets)) return this.#resize(numbered);
+    return this.#progress(numbered);
+  }
+
+  /** Keeps the shares of all sets while the deployment's size changes, and moves the rollout no further. */
+  async #resize(rollout: Rollout): Promise<Outcome> {
+    const { deployment, current, old } = rollout;
+    const resized = await this.#scale(rollout, planResize(deployment, current, old));
+    return this.#report(resized, restingStatusOf(resized, this.#context.clock.now()));
+  }
+
+  async #progress(rollout: Rollout): Promise<Outcome> {
+    const { old, deployment } = rollout;
     const oldPods = this.#podsOf(old);
-    const paused = deployment.spec?.paused === true;
     const waits = deployment.spec?.strategy?.type === "Recreate" && (oldPods > 0 || old.some((set) => specOf(set) > 0));
-    const current = found ?? (paused || waits ? undefined : await this.#create(deployment, old));
-    const numbered = current === undefined || paused ? deployment : await this.#number(deployment, current, old);
-    if (!paused) for (const scaling of this.#plan(deployment, current, old, oldPods)) await this.#scale(scaling);
-    return this.#report(numbered, current, old);
+    const creates = rollout.current === undefined && !waits;
+    const started = creates ? await this.#create(rollout) : rollout;
+    const moved = await this.#scale(started, planStep(started, oldPods));
+    if (isComplete(deployment, countsOf(moved)))
+      for (const set of planCleanup(deployment, moved.old)) await this.#keeper.remove(set);
+    const event: SetEvent = creates ? "created" : "found";
+    return this.#report(moved, rolloutStatusOf(moved, this.#context.clock.now(), event));
   }
 
-  #plan(
-    deployment: Deployment,
-    current: ReplicaSet | undefined,
-    old: readonly ReplicaSet[],
-    oldPods: number,
-  ): readonly Scaling[] {
-    if (current === undefined) return old.filter((set) => specOf(set) > 0).map((set) => ({ set, replicas: 0 }));
-    if (deployment.spec?.strategy?.type === "Recreate") return planRecreate(deployment, current, old, oldPods);
-    return planRolling(deployment, current, old);
-  }
-
-  async #create(deployment: Deployment, old: readonly ReplicaSet[]): Promise<ReplicaSet> {
-    const { name = "", namespace = "" } = deployment.metadata ?? {};
-    const template = deployment.spec?.template ?? {};
-    const hash = templateHash(template, deployment.status?.collisionCount ?? 0);
-    const labels = { ...template.metadata?.labels, [HASH]: hash };
-    const selector = deployment.spec?.selector;
-    const made: ReplicaSet = {
-      apiVersion: "apps/v1",
-      kind: "ReplicaSet",
-      metadata: {
-        name: `${name}-${hash}`,
-        namespace,
-        labels,
-        annotations: annotationsOf(deployment, nextRevision(old)),
-        ownerReferences: [controllerReference(deployment, "apps/v1", "Deployment")],
-      },
-      spec: {
-        replicas: 0,
-        minReadySeconds: deployment.spec?.minReadySeconds ?? 0,
-        selector: { ...selector, matchLabels: { ...selector?.matchLabels, [HASH]: hash } },
-        template: { ...template, metadata: { ...template.metadata, labels } },
-      },
-    };
-    const client = this.#context.client.resource<ReplicaSet>(REPLICA_SETS, namespace);
+  async #create(rollout: Rollout): Promise<Rollout> {
+    const { deployment, old } = rollout;
     try {
-      return await client.create(made);
+      const current = await this.#keeper.create(deployment, old, nextRevision(old));
+      return await this.#number({ ...rollout, current }, current);
     } catch (error) {
-      if (!ApiError.is(error, "AlreadyExists")) throw error;
-      const present = await client.get(`${name}-${hash}`);
-      if (isControlledBy(present, deployment) && sameTemplate(present, deployment)) return present;
-      // Another template has this hash: count the collision, the next attempt hashes differently.
-      const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
-      const status = { ...deployment.status, collisionCount };
-      await this.#context.client.resource<Deployment>(DEPLOYMENTS).updateStatus({ ...deployment, status });
+      await this.#reportFailure(rollout, error);
       throw error;
     }
   }
 
   /** Gives the current set the highest revision, and the deployment the same: what `kubectl rollout` reads. */
-  async #number(deployment: Deployment, current: ReplicaSet, old: readonly ReplicaSet[]): Promise<Deployment> {
-    const revision = Math.max(nextRevision(old), revisionOf(current));
-    if (revisionOf(current) !== revision) {
-      const annotations = annotationsOf(deployment, revision);
-      const client = this.#context.client.resource<ReplicaSet>(REPLICA_SETS, current.metadata?.namespace);
-      await client.patch(current.metadata?.name ?? "", { type: "merge", body: { metadata: { annotations } } });
-    }
-    if (revisionOf(deployment) === revision) return deployment;
-    const annotations = { ...deployment.metadata?.annotations, [REVISION]: String(revision) };
+  async #number(rollout: Rollout, set: ReplicaSet): Promise<Rollout> {
+    const { deployment, old } = rollout;
+    const current = await this.#keeper.align(deployment, set, nextRevision(old));
+    if (revisionOf(deployment) === revisionOf(current)) return { ...rollout, current };
+    const annotations = { ...deployment.metadata?.annotations, [REVISION]: String(revisionOf(current)) };
     const metadata = { ...deployment.metadata, annotations };
-    return this.#context.client.resource<Deployment>(DEPLOYMENTS).update({ ...deployment, metadata });
+    const client = this.#context.client.resource<Deployment>(DEPLOYMENTS);
+    return { ...rollout, current, deployment: await client.update({ ...deployment, metadata }) };
   }
 
-  async #scale({ set, replicas }: Scaling): Promise<void> {
-    const { name = "", namespace, uid, resourceVersion } = set.metadata ?? {};
-    const client = this.#context.client.resource<ReplicaSet>(REPLICA_SETS, namespace);
-    const body = { metadata: { uid, resourceVersion }, spec: { replicas } };
-    await client.patch(name, { type: "merge", body });
+  async #scale(rollout: Rollout, scalings: readonly Scaling[]): Promise<Rollout> {
+    const scaled = new Map<ReplicaSet, ReplicaSet>();
+    for (const scaling of scalings) scaled.set(scaling.set, await this.#keeper.scale(rollout.deployment, scaling));
+    const of = (set: ReplicaSet): ReplicaSet => scaled.get(set) ?? set;
+    const { current, old } = rollout;
+    return { ...rollout, current: current === undefined ? undefined : of(current), old: old.map(of) };
   }
 
-  async #report(deployment: Deployment, current: ReplicaSet | undefined, old: readonly ReplicaSet[]): Promise<Outcome> {
-    const { clock, client } = this.#context;
-    const status = statusOf(deployment, current, old, clock.now());
-    const complete = isComplete(deployment, status);
-    if (complete) {
-      const sets = client.resource<ReplicaSet>(REPLICA_SETS, deployment.metadata?.namespace);
-      for (const { metadata } of planCleanup(deployment, old)) await sets.delete(metadata?.name ?? "");
-    }
-    const before: Readonly<Record<string, unknown>> = { ...deployment.status };
-    if (Object.entries(status).some(([name, value]) => !jsonEqual(before[name] ?? 0, value))) {
-      await client.resource<Deployment>(DEPLOYMENTS).updateStatus({ ...deployment, status });
-    }
-    const deadline = deployment.spec?.progressDeadlineSeconds ?? 600;
-    return complete || deadline >= 2 ** 31 - 1 ? SETTLED : { recheckAfterMs: (deadline + 1) * 1000 };
+  async #report({ deployment }: Rollout, status: DeploymentStatus): Promise<Outcome> {
+    if (!jsonEqual(comparable(deployment.status), comparable(status)))
+      await this.#context.client.resource<Deployment>(DEPLOYMENTS).updateStatus({ ...deployment, status });
+    const due = deadlineOf(deployment, status, this.#context.clock.now());
+    return due === undefined ? SETTLED : { recheckAfterMs: due };
   }
 
+  /** Tells that the set could not be made; nothing else of the status is known to have changed. */
+  async #reportFailure({ deployment }: Rollout, error: unknown): Promise<void> {
+    const time = formatTime(this.#context.clock.now());
+    const others = (deployment.status?.conditions ?? []).filter(({ type }) => type !== "Progressing");
+    const before = deployment.status?.conditions?.find(({ type }) => type === "Progressing");
+    if (before?.reason === "ReplicaSetCreateError") return;
+    const condition = {
+      type: "Progressing",
+      status: "False",
+      reason: "ReplicaSetCreateError",
+      message: messageOf(error),
+      lastUpdateTime: time,
+      lastTransitionTime: time,
+    };
+    const status = { ...deployment.status, conditions: [...others, condition] };
+    await this.#context.client.resource<Deployment>(DEPLOYMENTS).updateStatus({ ...deployment, status });
+  }
+
+  /** The set's owner, or for an orphan each deployment that could adopt it. */
+  #ownersOf(set: ReplicaSet): readonly Key[] {
+    const owner = controllerOf(set);
+    const namespace = set.metadata?.namespace ?? "";
+    if (owner !== undefined) return owner.kind === "Deployment" ? [`${namespace}/${owner.name}`] : [];
+    return this.#deployments
+      .byIndex("namespace", namespace)
+      .filter(({ spec }) => labelMatcherOf(spec?.selector).matches(set.metadata?.labels))
+      .map(keyOf);
+  }
+
+  /** Pods of the sets that still run, those on their way out included. */
   #podsOf(sets: readonly ReplicaSet[]): number {
     const finished = (pod: Pod): boolean => !isActive(pod) && pod.metadata?.deletionTimestamp === undefined;
-    const count = (set: ReplicaSet): number =>
-      this.#pods
-        .byIndex("namespace", set.metadata?.namespace ?? "")
-        .filter((pod) => labelMatcherOf(set.spec?.selector).matches(pod.metadata?.labels))
-        .filter((pod) => isControlledBy(pod, set) && !finished(pod)).length;
-    return sets.reduce((total, set) => total + count(set), 0);
+    const pods = this.#pods.byIndex("namespace", sets[0]?.metadata?.namespace ?? "");
+    return pods.filter((pod) => !finished(pod) && sets.some((set) => isControlledBy(pod, set))).length;
   }
 }
 
-function sameTemplate(set: ReplicaSet, deployment: Deployment): boolean {
-  return jsonEqual(withoutHash(set.spec?.template ?? {}), withoutHash(deployment.spec?.template ?? {}));
+function planStep({ deployment, current, old }: Rollout, oldPods: number): readonly Scaling[] {
+  if (current === undefined) return old.filter((set) => specOf(set) > 0).map((set) => ({ set, replicas: 0 }));
+  if (deployment.spec?.strategy?.type === "Recreate") return planRecreate(deployment, current, old, oldPods);
+  return planRolling(deployment, current, old);
 }
 
-function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
-  const { [HASH]: _, ...labels } = template.metadata?.labels ?? {};
-  return { ...template, metadata: { ...template.metadata, labels } };
+function oldestFirst(sets: readonly ReplicaSet[]): readonly ReplicaSet[] {
+  const age = ({ metadata }: ReplicaSet): string => `${metadata?.creationTimestamp ?? ""} ${metadata?.name ?? ""}`;
+  return [...sets].sort((a, b) => (age(a) < age(b) ? -1 : 1));
 }
 
-function nextRevision(old: readonly ReplicaSet[]): number {
-  return Math.max(0, ...old.map(revisionOf)) + 1;
-}
-
-function annotationsOf(deployment: Deployment, revision: number): Readonly<Record<string, string>> {
-  const copied = Object.entries(deployment.metadata?.annotations ?? {}).filter(([name]) => !NOT_COPIED.has(name));
-  return { ...Object.fromEntries(copied), [REVISION]: String(revision) };
+/** What an absent field of a status means. */
+function comparable(status: DeploymentStatus | undefined): unknown {
+  const zeros = { replicas: 0, updatedReplicas: 0, readyReplicas: 0, availableReplicas: 0, unavailableReplicas: 0 };
+  return { observedGeneration: 0, collisionCount: 0, conditions: [], ...zeros, ...status };
 }

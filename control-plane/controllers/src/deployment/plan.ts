@@ -16,6 +16,13 @@ export function limitsOf(deployment: Deployment): { readonly surge: number; read
   return { surge, unavailable: surge === 0 && unavailable === 0 ? 1 : Math.min(unavailable, replicas) };
 }
 
+/** Pure: how large the set of a new template begins. */
+export function newSetSize(deployment: Deployment, old: readonly ReplicaSet[]): number {
+  const wanted = deployment.spec?.replicas ?? 1;
+  if (deployment.spec?.strategy?.type === "Recreate") return wanted;
+  return Math.max(0, Math.min(wanted, wanted + limitsOf(deployment).surge - sum(old, specOf)));
+}
+
 /** Pure: the next step of a rolling update, up before down; nothing when it must wait or is done. */
 export function planRolling(
   deployment: Deployment,

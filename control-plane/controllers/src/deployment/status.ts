@@ -1,84 +1,77 @@
-import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from "@tsukube/api/types/apps-v1";
-import { formatTime } from "@tsukube/foundation";
-import { availableOf, limitsOf, sum } from "./plan.ts";
+import type { Deployment, DeploymentStatus, ReplicaSet } from "@tsukube/api/types/apps-v1";
+import { type Conditions, type Finding, withCondition } from "./conditions.ts";
+import { availableOf, limitsOf, specOf, sum } from "./plan.ts";
 
-/** Pure: the status that the sets give, with conditions worded as `kubectl rollout status` expects them. */
-export function statusOf(
-  deployment: Deployment,
-  current: ReplicaSet | undefined,
-  old: readonly ReplicaSet[],
-  now: number,
-): DeploymentStatus {
-  const all = current === undefined ? old : [current, ...old];
-  const counts = {
-    observedGeneration: deployment.metadata?.generation ?? 0,
-    replicas: sum(all, (set) => set.status?.replicas ?? 0),
-    updatedReplicas: current?.status?.replicas ?? 0,
-    readyReplicas: sum(all, (set) => set.status?.readyReplicas ?? 0),
-    availableReplicas: sum(all, availableOf),
-    unavailableReplicas: Math.max(0, sum(all, (set) => set.spec?.replicas ?? 1) - sum(all, availableOf)),
-  };
-  const { collisionCount } = deployment.status ?? {};
-  const progressing = progressingOf(deployment, current, counts, now);
-  const conditions = [availabilityOf(deployment, counts.availableReplicas), ...(progressing ? [progressing] : [])];
+/** A deployment and its sets: `current` has the deployment's present template. */
+export interface Rollout {
+  readonly deployment: Deployment;
+  readonly current: ReplicaSet | undefined;
+  readonly old: readonly ReplicaSet[];
+}
+
+/** The counts of a status. */
+export type Counts = Omit<DeploymentStatus, "conditions" | "collisionCount">;
+
+/** All sets, that of the present template first. */
+export function setsOf({ current, old }: Rollout): readonly ReplicaSet[] {
+  return current === undefined ? old : [current, ...old];
+}
+
+/** Pure: the numbers that the sets give. */
+export function countsOf(rollout: Rollout): Counts {
+  const all = setsOf(rollout);
+  const available = sum(all, availableOf);
+  const terminating = terminatingOf(all);
   return {
-    ...counts,
-    ...(collisionCount === undefined ? {} : { collisionCount }),
-    conditions: conditions.map((condition) => stamped(deployment, condition, now)),
+    observedGeneration: rollout.deployment.metadata?.generation ?? 0,
+    replicas: sum(all, (set) => set.status?.replicas ?? 0),
+    updatedReplicas: rollout.current?.status?.replicas ?? 0,
+    readyReplicas: sum(all, (set) => set.status?.readyReplicas ?? 0),
+    availableReplicas: available,
+    unavailableReplicas: Math.max(0, sum(all, specOf) - available),
+    ...(terminating === undefined ? {} : { terminatingReplicas: terminating }),
   };
 }
 
-/** The rollout is done: all replicas are new and available, and the controller has seen the latest spec. */
-export function isComplete(deployment: Deployment, status: DeploymentStatus): boolean {
+/** Unknown while a set does not tell. */
+function terminatingOf(sets: readonly ReplicaSet[]): number | undefined {
+  const seen = sets.filter(({ status }) => (status?.observedGeneration ?? 0) > 0);
+  if (seen.some(({ status }) => status?.terminatingReplicas === undefined)) return undefined;
+  return sum(seen, (set) => set.status?.terminatingReplicas ?? 0);
+}
+
+/** The rollout is done: all replicas are new and available. */
+export function isComplete(deployment: Deployment, counts: Counts): boolean {
   const wanted = deployment.spec?.replicas ?? 1;
-  return status.updatedReplicas === wanted && status.replicas === wanted && status.availableReplicas === wanted;
+  return counts.updatedReplicas === wanted && counts.replicas === wanted && counts.availableReplicas === wanted;
 }
 
-function availabilityOf(deployment: Deployment, available: number): DeploymentCondition {
-  const enough = available >= (deployment.spec?.replicas ?? 1) - limitsOf(deployment).unavailable;
-  return enough
-    ? condition("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
-    : condition("Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.");
+/** The conditions with whether enough pods are available. */
+export function withAvailability(conditions: Conditions, rollout: Rollout, counts: Counts, now: number): Conditions {
+  const { deployment } = rollout;
+  const least = (deployment.spec?.replicas ?? 1) - limitsOf(deployment).unavailable;
+  return withCondition(conditions, (counts.availableReplicas ?? 0) >= least ? ENOUGH : TOO_FEW, now);
 }
 
-function progressingOf(
-  deployment: Deployment,
-  current: ReplicaSet | undefined,
-  counts: DeploymentStatus,
-  now: number,
-): DeploymentCondition | undefined {
-  const before = deployment.status?.conditions?.find(({ type }) => type === "Progressing");
-  const deadline = deployment.spec?.progressDeadlineSeconds ?? 600;
-  if (current === undefined) return before;
-  const set = `ReplicaSet "${current.metadata?.name}"`;
-  if (isComplete(deployment, counts))
-    return condition("Progressing", "True", "NewReplicaSetAvailable", `${set} has successfully progressed.`);
-  const past = deployment.status ?? {};
-  const moved =
-    counts.updatedReplicas !== (past.updatedReplicas ?? 0) ||
-    (counts.readyReplicas ?? 0) > (past.readyReplicas ?? 0) ||
-    (counts.availableReplicas ?? 0) > (past.availableReplicas ?? 0) ||
-    past.observedGeneration !== counts.observedGeneration;
-  if (moved || before === undefined)
-    return {
-      ...condition("Progressing", "True", "ReplicaSetUpdated", `${set} is progressing.`),
-      lastUpdateTime: formatTime(now),
-    };
-  const since = Date.parse(before.lastUpdateTime ?? "") || now;
-  if (deployment.spec?.paused === true || before.reason === "NewReplicaSetAvailable") return before;
-  if (since + deadline * 1000 > now) return before;
-  return condition("Progressing", "False", "ProgressDeadlineExceeded", `${set} has timed out progressing.`);
-}
+const ENOUGH: Finding = {
+  type: "Available",
+  status: "True",
+  reason: "MinimumReplicasAvailable",
+  message: "Deployment has minimum availability.",
+};
+const TOO_FEW: Finding = {
+  type: "Available",
+  status: "False",
+  reason: "MinimumReplicasUnavailable",
+  message: "Deployment does not have minimum availability.",
+};
 
-function condition(type: string, status: string, reason: string, message: string): DeploymentCondition {
-  return { type, status, reason, message };
-}
-
-/** Keeps the times of a condition that did not change. */
-function stamped(deployment: Deployment, next: DeploymentCondition, now: number): DeploymentCondition {
-  const before = deployment.status?.conditions?.find(({ type }) => type === next.type);
-  const time = formatTime(now);
-  const same = before !== undefined && before.status === next.status;
-  const updated = next.lastUpdateTime ?? (same && before.reason === next.reason ? before.lastUpdateTime : time) ?? time;
-  return { ...next, lastUpdateTime: updated, lastTransitionTime: (same ? before.lastTransitionTime : time) ?? time };
+/** The conditions with the failure of a set to make its pods; that of the present template's set tells most. */
+export function withFailures(conditions: Conditions, { current, old }: Rollout, now: number): Conditions {
+  const failureOf = (set: ReplicaSet | undefined) =>
+    set?.status?.conditions?.find(({ type, status }) => type === "ReplicaFailure" && status === "True");
+  const failure = failureOf(current) ?? old.map(failureOf).find((found) => found !== undefined);
+  if (failure === undefined) return conditions.filter(({ type }) => type !== "ReplicaFailure");
+  const { reason = "", message = "" } = failure;
+  return withCondition(conditions, { type: "ReplicaFailure", status: "True", reason, message }, now);
 }
