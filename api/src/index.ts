@@ -15,6 +15,7 @@ export * from "./object.ts";
 export * from "./openapi/index.ts";
 export * from "./patch/index.ts";
 export * from "./quantity.ts";
+export * from "./quota/index.ts";
 export * from "./schema.ts";
 export { schemaOf, schemaOfType } from "./schema-of.ts";
 export * from "./selectors/index.ts";

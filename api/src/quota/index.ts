@@ -1,0 +1,4 @@
+export { missingRequirements } from "./pod-usage.ts";
+export { isQuotaMatching, matchesScopes } from "./scopes.ts";
+export * from "./usage.ts";
+export { trackedNames, usageOf } from "./usage-of.ts";
