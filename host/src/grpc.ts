@@ -169,6 +169,7 @@ export function dialGrpc<Service>(address: string, definition: grpc.ServiceDefin
     "grpc.max_send_message_length": 16 << 20,
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2000,
+    "grpc.enable_http_proxy": 0, // sockets and addresses of this host or its pods: no proxy leads there
   });
   const out: Record<string, unknown> = { close: () => client.close() };
   for (const [name, method] of Object.entries(definition)) {

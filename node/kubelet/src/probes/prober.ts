@@ -1,29 +1,39 @@
 import type { Container, Pod, Probe } from "@tsukube/api/types/core-v1";
-import type { Cancel, Clock, Random } from "@tsukube/foundation";
+import type { Cancel, Clock, Metrics, Random } from "@tsukube/foundation";
 import type { Cri } from "../cri/runtime.ts";
 import { type ProbeResult, runProbe } from "./probe-runner.ts";
 
-type Kind = "startup" | "liveness" | "readiness";
+export type ProbeKind = "startup" | "liveness" | "readiness";
 
 interface Watched {
-  readonly pod: Pod;
+  pod: Pod;
   readonly container: Container;
   readonly podIp: string;
-  readonly cancels: Map<Kind, Cancel>;
+  /** ms since the epoch. */
+  readonly startedAt: number;
+  readonly cancels: Map<ProbeKind, Cancel>;
   started: boolean;
   ready: boolean;
-  alive: boolean;
+  failed: ProbeKind | undefined;
 }
 
 export interface ProberDeps {
-  readonly cri: Cri;
+  readonly cri: Pick<Cri, "runtime">;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics: Metrics;
   /** A container's state changed: its pod must be looked at. */
   changed(podUid: string): void;
   /** For the event "Unhealthy". */
-  failed(pod: Pod, container: Container, kind: Kind, result: ProbeResult): void;
+  failed(pod: Pod, container: Container, kind: ProbeKind, result: ProbeResult): void;
 }
+
+/** Who was running before we were is looked at within this time: not all at once. */
+const SPREAD_MS = 1000;
+/** So long after its start a container is looked at first: hardly any could answer before. */
+const FIRST_LOOK_MS = 50;
+/** A container that runs longer than this was not started just now. */
+const FRESH_MS = 5000;
 
 /** Watches running containers by their probes. Liveness and readiness wait for the startup probe. */
 export class Prober {
@@ -34,17 +44,22 @@ export class Prober {
     this.#deps = deps;
   }
 
-  /** Idempotent per container id. */
-  watch(pod: Pod, container: Container, containerId: string, podIp: string): void {
-    if (this.#watched.has(containerId)) return;
+  /** Idempotent per container id. @param startedAt ms since the epoch: initial delays count from there. */
+  watch(pod: Pod, container: Container, containerId: string, podIp: string, startedAt: number): void {
+    const present = this.#watched.get(containerId);
+    if (present !== undefined) {
+      present.pod = pod;
+      return;
+    }
     const watched: Watched = {
       pod,
       container,
       podIp,
+      startedAt,
       cancels: new Map(),
       started: container.startupProbe === undefined,
       ready: container.readinessProbe === undefined,
-      alive: true,
+      failed: undefined,
     };
     this.#watched.set(containerId, watched);
     if (container.startupProbe !== undefined) this.#loop(containerId, watched, "startup", container.startupProbe);
@@ -57,7 +72,12 @@ export class Prober {
   }
 
   alive(containerId: string): boolean {
-    return this.#watched.get(containerId)?.alive ?? true;
+    return this.failure(containerId) === undefined;
+  }
+
+  /** The probe that failed for good: the container must go. */
+  failure(containerId: string): ProbeKind | undefined {
+    return this.#watched.get(containerId)?.failed;
   }
 
   started(containerId: string): boolean {
@@ -79,21 +99,26 @@ export class Prober {
     if (readinessProbe !== undefined) this.#loop(containerId, watched, "readiness", readinessProbe);
   }
 
-  #loop(containerId: string, watched: Watched, kind: Kind, probe: Probe): void {
+  #loop(containerId: string, watched: Watched, kind: ProbeKind, probe: Probe): void {
     const { clock, random } = this.#deps;
     const period = (probe.periodSeconds ?? 10) * 1000;
     let streak = 0;
     let last: boolean | undefined;
+    const isStale = (): boolean => this.#watched.get(containerId) !== watched;
     const look = async (): Promise<void> => {
       const { pod, container, podIp } = watched;
+      // a pod that is being deleted is not restarted: only whether it still serves is of interest
+      if (pod.metadata?.deletionTimestamp !== undefined && kind !== "readiness") return;
+      const began = clock.now();
       const result = await runProbe(probe, { pod, container, containerId, podIp }, this.#deps.cri, clock);
-      if (this.#watched.get(containerId) !== watched) return;
+      if (isStale()) return;
+      this.#count(watched, kind, result);
       streak = result.ok === last ? streak + 1 : 1;
       last = result.ok;
-      if (!result.ok) this.#deps.failed(pod, container, kind, result);
+      if (!result.ok) this.#deps.failed(watched.pod, container, kind, result);
       const enough = streak >= (result.ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3));
       if (enough && this.#apply(containerId, watched, kind, result.ok)) return;
-      schedule(period);
+      schedule(Math.max(0, period - (clock.now() - began)));
     };
     const schedule = (ms: number): void => {
       watched.cancels.set(
@@ -101,13 +126,27 @@ export class Prober {
         clock.after(ms, () => void look(), { background: true }),
       );
     };
-    // spread, so that the probes of many pods do not come at once after a restart; never before the container could answer
-    const initial = (probe.initialDelaySeconds ?? 0) * 1000;
-    schedule(initial + (kind === "readiness" || kind === "startup" ? 50 : random.float() * Math.min(period, 2000)));
+    const initial = watched.startedAt + (probe.initialDelaySeconds ?? 0) * 1000 - clock.now();
+    const isOld = clock.now() - watched.startedAt > FRESH_MS;
+    schedule(Math.max(0, initial) + (isOld ? random.float() * SPREAD_MS : FIRST_LOOK_MS));
+  }
+
+  #count({ pod, container }: Watched, kind: ProbeKind, { ok }: ProbeResult): void {
+    const { name = "", namespace = "", uid = "" } = pod.metadata ?? {};
+    const labels = ["probe_type", "result", "container", "pod", "namespace", "pod_uid"];
+    const help = "Probes of containers by their result";
+    this.#deps.metrics.counter("prober_probe_total", help, labels).inc({
+      probe_type: `${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}`,
+      result: ok ? "successful" : "failed",
+      container: container.name,
+      pod: name,
+      namespace,
+      pod_uid: uid,
+    });
   }
 
   /** @returns true when this probe is over. */
-  #apply(containerId: string, watched: Watched, kind: Kind, ok: boolean): boolean {
+  #apply(containerId: string, watched: Watched, kind: ProbeKind, ok: boolean): boolean {
     const uid = watched.pod.metadata?.uid ?? "";
     switch (kind) {
       case "startup":
@@ -115,13 +154,13 @@ export class Prober {
           watched.started = true;
           this.#begin(containerId, watched);
         } else {
-          watched.alive = false;
+          watched.failed = kind;
         }
         this.#deps.changed(uid);
         return true;
       case "liveness":
         if (ok) return false;
-        watched.alive = false;
+        watched.failed = kind;
         this.#deps.changed(uid);
         return true;
       case "readiness":
