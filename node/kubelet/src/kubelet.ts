@@ -12,6 +12,7 @@ import type {
 } from "@tsukube/api/types/core-v1";
 import { createEventRecorder, type EventRecorder, type Informer, referenceTo } from "@tsukube/client";
 import { Lifetime, messageOf } from "@tsukube/foundation";
+import { createMetrics } from "@tsukube/host";
 import { dialCri } from "./cri/runtime.ts";
 import { NodeRegistration } from "./node/node-registration.ts";
 import type { Kubelet, KubeletOptions } from "./options.ts";
@@ -21,6 +22,7 @@ import { PullBackoff } from "./pods/pull-backoff.ts";
 import { pullSecretsOf } from "./pods/pull-secrets.ts";
 import { Prober } from "./probes/prober.ts";
 import { KubeletServer } from "./server/kubelet-server.ts";
+import { ReferencedObjects } from "./volumes/referenced-objects.ts";
 import type { VolumeSources } from "./volumes/volumes.ts";
 
 const core = (resource: string) => ({ group: "", version: "v1", resource });
@@ -40,6 +42,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     cri,
     clock,
     random,
+    metrics: createMetrics(),
     changed: (uid) => workers.get(uid)?.poke(),
     failed: (pod, container, kind, { message }) =>
       context.event(
@@ -53,7 +56,14 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   lifetime.own("prober", prober);
   const recorder = { client: options.client, clock, logger, component: "kubelet", host: nodeName };
   const events = lifetime.own("events", createEventRecorder(recorder));
-  const context = podContext(options, { cri, prober, events, services, finished: (uid) => workers.delete(uid) });
+  const changed = (uid: string): void => workers.get(uid)?.refreshVolumes();
+  const references = new ReferencedObjects({ client: options.client, clock, random, logger, changed });
+  lifetime.own("references", references);
+  const finished = (uid: string): void => {
+    workers.delete(uid);
+    references.release(uid);
+  };
+  const context = podContext(options, { cri, prober, events, services, finished });
   lifetime.add("workers", async () => void (await Promise.all([...workers.values()].map((worker) => worker.close()))));
   const registration = new NodeRegistration(options, cri);
   lifetime.own("node", registration);
@@ -69,6 +79,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   );
   function admit(pod: Pod): void {
     const uid = pod.metadata?.uid ?? "";
+    references.hold(pod);
     const present = workers.get(uid);
     if (present !== undefined) {
       present.update(pod);

@@ -6,7 +6,7 @@ import { ANONYMOUS } from "../authentication/tokens.ts";
 import type { Authenticator, Authorizer, IncomingRequest, RequestContext, RequestInfo, User } from "../contracts.ts";
 import { respondTyped } from "../endpoints/represent.ts";
 import { negotiate } from "./negotiation.ts";
-import { parseRequestInfo } from "./request-info.ts";
+import { nameOf, parseRequestInfo } from "./request-info.ts";
 
 export interface ChainDeps {
   readonly clock: Clock;
@@ -92,7 +92,8 @@ export class Chain {
 
   async #authorize(user: User, info: RequestInfo): Promise<void> {
     if (!info.isResource && PUBLIC.test(info.path)) return;
-    const { isResource, verb, group, version, resource, subresource, namespace, name, path } = info;
+    const { isResource, verb, group, version, resource, subresource, namespace, path } = info;
+    const name = nameOf(info);
     const attributes = { user, verb, isResource, group, version, resource, subresource, namespace, name, path };
     const { decision, reason } = await this.#deps.authorizer.authorize(attributes);
     if (decision !== "allow") throw forbidden(user, info, reason);

@@ -58,6 +58,13 @@ function withCollectionVerb(info: RequestInfo, path: string): RequestInfo {
   return info;
 }
 
+/** The object that a request is about: of a collection, the one that its field selector names. */
+export function nameOf({ name, verb, query }: RequestInfo): string {
+  if (name !== "" || !["list", "watch", "deletecollection"].includes(verb)) return name;
+  const [, selected = ""] = /(?:^|,)metadata\.name==?([^,=]+)(?:,|$)/.exec(query.get("fieldSelector") ?? "") ?? [];
+  return selected;
+}
+
 function nonResource(method: string, path: string, query: URLSearchParams): RequestInfo {
   const empty = { group: "", version: "", resource: "", subresource: "", namespace: "", name: "", rest: "" };
   return { isResource: false, path, query, verb: method.toLowerCase(), ...empty };

@@ -32,6 +32,7 @@ export class PodWorker {
   readonly #messages = new Map<string, string>();
   #pod: Pod;
   #isGone = false;
+  #volumesAreStale = true;
   #runtime: RuntimePod = NOTHING_RUNS;
   #timer: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -56,7 +57,14 @@ export class PodWorker {
 
   /** The API shows another state of the pod. */
   update(pod: Pod): void {
+    if (pod.metadata?.resourceVersion !== this.#pod.metadata?.resourceVersion) this.#volumesAreStale = true;
     this.#pod = pod;
+    this.poke();
+  }
+
+  /** What the pod's volumes show has changed. */
+  refreshVolumes(): void {
+    this.#volumesAreStale = true;
     this.poke();
   }
 
@@ -111,9 +119,9 @@ export class PodWorker {
     return this.#context.cri;
   }
 
-  #wakeAfter(ms: number): void {
+  #wakeAfter(ms: number, refresh = false): void {
     this.#timer?.();
-    this.#timer = this.#clock.after(ms, () => this.poke(), { background: true });
+    this.#timer = this.#clock.after(ms, () => (refresh ? this.refreshVolumes() : this.poke()), { background: true });
   }
 
   /** One look, one step. @returns true when another look should follow at once. */
@@ -143,7 +151,7 @@ export class PodWorker {
     if (!acted) {
       await this.#refreshVolumes();
       await this.#report();
-      if (this.#timer === timer) this.#wakeAfter(REFRESH_MS); // no step wants to be tried again before
+      if (this.#timer === timer) this.#wakeAfter(REFRESH_MS, true); // no step wants to be tried again before
     } else {
       await this.#report();
     }
@@ -433,7 +441,8 @@ export class PodWorker {
   #watchProbes(): void {
     for (const container of [...(this.#pod.spec?.containers ?? []), ...(this.#pod.spec?.initContainers ?? [])]) {
       const last = newest(this.#runtime, container.name ?? "");
-      if (last?.state === "running") this.#context.prober.watch(this.#pod, container, last.id, this.#podIps[0] ?? "");
+      if (last?.state === "running")
+        this.#context.prober.watch(this.#pod, container, last.id, this.#podIps[0] ?? "", last.startedAt);
     }
     for (const container of this.#runtime.containers)
       if (container.state !== "running") this.#context.prober.forget(container.id);
@@ -519,7 +528,8 @@ export class PodWorker {
   }
 
   async #refreshVolumes(): Promise<void> {
-    if (this.#runtime.sandbox?.ready !== true) return;
+    if (this.#runtime.sandbox?.ready !== true || !this.#volumesAreStale) return;
+    this.#volumesAreStale = false;
     await prepareVolumes(this.#pod, this.#context.sourcesOf(this.#pod, this.#podIps), this.#volumeDeps).catch(
       (error: unknown) => this.#log.debug("cannot refresh volumes", { error: messageOf(error) }),
     );

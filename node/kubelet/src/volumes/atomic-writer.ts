@@ -13,16 +13,20 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Random } from "@tsukube/foundation";
+import { giveToGroup } from "./ownership.ts";
 
 /** A file of a volume. `path` is relative, "/" separates folders. */
 export interface VolumeFile {
   readonly data: Uint8Array;
   readonly mode: number;
+  /** Who it belongs to; root by default. */
+  readonly uid?: number;
 }
 
 /**
  * Shows a set of files in a volume so that readers see the old set or the new one: the files lie in a folder of their own,
  * `..data` points to it, and every name is a link through `..data` (upstream's AtomicWriter).
+ * @param group May read all of it (fsGroup).
  * @returns whether anything changed.
  */
 export async function writeAtomicVolume(
@@ -35,15 +39,17 @@ export async function writeAtomicVolume(
   const data = join(folder, "..data");
   const current = await readlink(data).catch(() => undefined);
   if (current !== undefined && (await isSame(join(folder, current), files))) return false;
+  await rm(join(folder, "..data_tmp"), { force: true }); // of a write that was interrupted
   const name = `..${Buffer.from(random.bytes(8)).toString("hex")}`;
-  for (const [path, { data: content, mode }] of files) {
+  for (const [path, { data: content, mode, uid }] of files) {
     const file = join(folder, name, path);
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, content);
-    await chmod(file, group === undefined ? mode : mode | ((mode & 0o400) >> 3));
-    if (group !== undefined) await chown(file, 0, group);
+    await chmod(file, mode);
+    if (uid !== undefined) await chown(file, uid, -1);
   }
   await mkdir(join(folder, name), { recursive: true });
+  if (group !== undefined) await giveToGroup(join(folder, name), group, { readOnly: true, onlyOnMismatch: false });
   await symlink(name, join(folder, "..data_tmp"));
   await rename(join(folder, "..data_tmp"), data);
   await linkNames(folder, new Set([...files.keys()].map((path) => path.split("/")[0] ?? "")));

@@ -75,7 +75,8 @@ function downwardFiles(pod: Pod, items: DownwardItems, mode: number, sources: Vo
   const out = new Map<string, VolumeFile>();
   for (const item of items) {
     const { containerName, resource = "", divisor } = item.resourceFieldRef ?? {};
-    const container = (pod.spec?.containers ?? []).find(({ name }) => name === containerName);
+    const all = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
+    const container = all.find(({ name }) => name === containerName);
     const text =
       item.fieldRef !== undefined
         ? fieldValue(pod, item.fieldRef.fieldPath ?? "", sources)
@@ -115,14 +116,23 @@ async function projectedFiles(pod: Pod, volume: Volume, sources: VolumeSources):
     const token = source.serviceAccountToken;
     if (token !== undefined) {
       const text = await sources.token(token.audience ?? "", token.expirationSeconds ?? 3600);
-      // who does not run as root could not read 0600
-      const isOpen =
-        pod.spec?.securityContext?.fsGroup === undefined &&
-        (pod.spec?.containers ?? []).some(
-          (c) => c.securityContext?.runAsUser !== undefined || pod.spec?.securityContext?.runAsUser !== undefined,
-        );
-      out.set(token.path ?? "", { data: Buffer.from(text), mode: isOpen ? 0o644 : mode & 0o644 });
+      out.set(token.path ?? "", { data: Buffer.from(text), ...tokenOwnership(pod, mode) });
     }
+    const unsupported = UNSUPPORTED.find((kind) => source[kind] !== undefined);
+    if (unsupported !== undefined)
+      throw new TsukubeError("volume", `projected sources of type ${unsupported} are not supported`);
   }
   return out;
+}
+
+const UNSUPPORTED = ["clusterTrustBundle", "podCertificate"] as const;
+
+/** A token is for its reader alone: the one user that all containers run as, or the group of the volume. */
+function tokenOwnership(pod: Pod, mode: number): Pick<VolumeFile, "mode" | "uid"> {
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  const { runAsUser, fsGroup } = pod.spec?.securityContext ?? {};
+  const all = [...initContainers, ...containers, ...ephemeralContainers];
+  const users = new Set(all.map(({ securityContext }) => securityContext?.runAsUser ?? runAsUser));
+  const [uid] = users.size === 1 ? users : [];
+  return { mode: uid !== undefined || fsGroup !== undefined ? 0o600 : mode, ...(uid !== undefined && { uid }) };
 }

@@ -6,11 +6,13 @@ import { codeOf } from "@tsukube/foundation";
 import type { Mounts } from "@tsukube/kernel";
 import { seededRandom } from "@tsukube/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { filesOf } from "./file-volumes.ts";
 import { prepareVolumes, type VolumeSources, volumeMounts } from "./volumes.ts";
 
 let base: string;
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), "volumes-"));
+  memory = new Set();
 });
 afterEach(() => rmSync(base, { recursive: true }));
 
@@ -22,9 +24,13 @@ const sources = {
   nodeName: "n",
 } as unknown as VolumeSources;
 
-/** Remembers what is bound where. */
+let memory: Set<string>;
+
+/** Remembers what is bound where, and which folders are in memory. */
 function fakeMounts(bound: [string, string][]): Mounts {
-  return { unmount: () => {}, bind: (from: string, to: string) => void bound.push([from, to]) } as unknown as Mounts;
+  const bind = (from: string, to: string) => void bound.push([from, to]);
+  const tmpfs = (path: string) => void memory.add(path);
+  return { unmount: () => {}, bind, tmpfs, isMounted: (path: string) => memory.has(path) } as unknown as Mounts;
 }
 
 function prepare(volumes: readonly Volume[], mounts: Mounts = fakeMounts([])) {
@@ -49,6 +55,7 @@ test("what comes from the API is mounted read-only, an emptyDir is not", async (
   expect(readFileSync(join(mounts[1]?.hostPath ?? "", "token"), "utf8")).toBe("s3cret");
   expect(statSync(join(mounts[1]?.hostPath ?? "", "token")).mode & 0o777).toBe(0o400);
   expect(readFileSync(join(mounts[2]?.hostPath ?? "", "name"), "utf8")).toBe("p");
+  expect(memory).toEqual(new Set([join(base, "volumes/key"), join(base, "volumes/info")]));
 });
 
 test.each([
@@ -67,6 +74,25 @@ test.each([
   const work = prepare([{ name: "v", ...source }]);
   await expect(work).rejects.toThrow(message);
   await expect(work).rejects.toSatisfy((error) => codeOf(error) === "volume");
+});
+
+test.each([
+  [{}, {}, 0o644, 0],
+  [{ runAsUser: 1000 }, {}, 0o600, 1000],
+  [{ runAsUser: 1000 }, { runAsUser: 2000 }, 0o644, 0],
+  [{}, { runAsUser: 2000 }, 0o600, 2000],
+])("a token is for its one reader: pod %j, container %j", async (shared, own, mode, uid) => {
+  const files = await filesOf(
+    {
+      spec: {
+        securityContext: shared,
+        containers: [{ name: "a", securityContext: own }, ...(uid === 0 ? [{ name: "b" }] : [])],
+      },
+    },
+    { name: "v", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } },
+    { ...sources, token: async () => "t" },
+  );
+  expect(files?.get("token")).toEqual({ data: Buffer.from("t"), mode, ...(uid > 0 && { uid }) });
 });
 
 test("an optional ConfigMap that is missing is an empty volume", async () => {

@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Pod, Volume } from "@tsukube/api/types/core-v1";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
@@ -57,8 +57,15 @@ async function prepare(pod: Pod, volume: Volume, sources: VolumeSources, deps: V
     const kind = Object.keys(volume).find((key) => key !== "name") ?? "unknown";
     throw new TsukubeError("volume", `volumes of type ${kind} are not supported, expected one of ${SUPPORTED}`);
   }
+  // what may be secret never reaches a disk; after a reboot the folder is there and the file system in it is not
+  if (volume.configMap === undefined) await inMemory(path, deps.mounts);
   await writeAtomicVolume(path, files, deps.random, pod.spec?.securityContext?.fsGroup);
   return { path, readOnly: true };
+}
+
+async function inMemory(path: string, mounts: Mounts): Promise<void> {
+  await mkdir(path, { recursive: true });
+  if (!mounts.isMounted(path)) mounts.tmpfs(path, { mode: "0777" });
 }
 
 const SUPPORTED = "configMap, downwardAPI, emptyDir, ephemeral, hostPath, persistentVolumeClaim, projected, secret";
