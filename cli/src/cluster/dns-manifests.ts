@@ -1,3 +1,6 @@
+/** Upstream's labels for what `kubectl cluster-info` lists. */
+const SHOWN_BY_CLUSTER_INFO = { "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "KubeDNS" };
+
 /** Cluster DNS in kube-system under upstream's names, so that what looks for kube-dns finds it. */
 export function dnsManifests(dnsIp: string, bundle: string): readonly object[] {
   const metadata = {
@@ -49,7 +52,7 @@ export function dnsManifests(dnsIp: string, bundle: string): readonly object[] {
     {
       apiVersion: "v1",
       kind: "Service",
-      metadata: { ...metadata, name: "kube-dns" },
+      metadata: { ...metadata, name: "kube-dns", labels: { ...metadata.labels, ...SHOWN_BY_CLUSTER_INFO } },
       spec: {
         clusterIP: dnsIp,
         selector: { "k8s-app": "kube-dns" },

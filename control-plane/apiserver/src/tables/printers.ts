@@ -2,17 +2,10 @@ import { factsText, labelMatcherOf, type Unstructured } from "@tsukube/api";
 import type { ContainerStatus, Node, Pod, Service } from "@tsukube/api/types/core-v1";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { textAt } from "../registry/strategies.ts";
+import { ADMINISTRATION_CELLS } from "./administration-cells.ts";
 import { age, duration } from "./ages.ts";
+import { type Cells, count, created, labelsText, NONE, name, or, shortList, sizeAt } from "./cells.ts";
 import type { Column, TableConvertor } from "./table.ts";
-
-type Cells = (object: Unstructured, now: number) => readonly unknown[];
-
-const NONE = "<none>";
-const or = (text: string, other = NONE): string => (text === "" ? other : text);
-const created = (object: Unstructured, now: number): string => age(object.metadata?.creationTimestamp, now);
-const name = (object: Unstructured): string => object.metadata?.name ?? "";
-const count = (object: unknown, path: string): number => Number(textAt(object, path) || 0);
-const sizeAt = (object: Unstructured, field: string): number => Object.keys((object[field] ?? {}) as object).length;
 
 type Template = {
   readonly spec?: { readonly containers?: readonly { readonly name?: string; readonly image?: string }[] };
@@ -27,14 +20,6 @@ const selector = (object: Unstructured): string => {
   const value = (object["spec"] as { selector?: object } | undefined)?.selector;
   return value === undefined || value === null ? NONE : or(labelMatcherOf(value).toString());
 };
-const labelsText = (labels: Readonly<Record<string, string>> | undefined | null): string =>
-  or(
-    Object.entries(labels ?? {})
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, value]) => `${key}=${value}`)
-      .join(","),
-  );
-
 /** Cells by "group/resource", in the order of facts/columns.json. What is not here shows its name and, where it has the column, its age. */
 const CELLS: Readonly<Record<string, Cells>> = {
   "/pods": (object, now) => podCells(object as Pod, now),
@@ -47,11 +32,7 @@ const CELLS: Readonly<Record<string, Cells>> = {
   ],
   "/secrets": (object, now) => [name(object), textAt(object, "type"), sizeAt(object, "data"), created(object, now)],
   "/namespaces": (object, now) => [name(object), textAt(object, "status.phase"), created(object, now)],
-  "/serviceaccounts": (object, now) => [
-    name(object),
-    ((object["secrets"] ?? []) as unknown[]).length,
-    created(object, now),
-  ],
+  "/serviceaccounts": (object, now) => [name(object), created(object, now)],
   "/endpoints": (object, now) => [name(object), endpointsText(object), created(object, now)],
   "/events": (object, now) => eventCells(object, now),
   "/replicationcontrollers": (object, now) => [
@@ -230,7 +211,7 @@ const CELLS: Readonly<Record<string, Cells>> = {
       created(object, now),
     ];
   },
-  "apiextensions.k8s.io/customresourcedefinitions": (object) => [name(object), object.metadata?.creationTimestamp],
+  ...ADMINISTRATION_CELLS,
 };
 
 function accessModes(modes: readonly string[] | undefined | null): string {
@@ -241,11 +222,6 @@ function accessModes(modes: readonly string[] | undefined | null): string {
     ReadWriteOncePod: "RWOP",
   };
   return [...new Set(modes ?? [])].map((mode) => short[mode] ?? mode).join(",");
-}
-
-/** At most three, then how many more. */
-function shortList(values: readonly string[]): string {
-  return values.length <= 3 ? values.join(",") : `${values.slice(0, 3).join(",")} + ${values.length - 3} more...`;
 }
 
 function endpointsText(object: Unstructured): string {
