@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { type Cri, EngineUnderTest } from "../engine-under-test.ts";
 
-const kubectl = ["/usr/bin/kubectl", "/usr/local/bin/kubectl"].find((path) => existsSync(path));
+const installed = ["/usr/bin/kubectl", "/usr/local/bin/kubectl"].find((path) => existsSync(path));
+const kubectl = process.env["TSUKUBE_KUBECTL"] ?? installed;
 
 describe.skipIf(process.getuid?.() !== 0)("streaming (needs root)", () => {
   const world = new EngineUnderTest();
