@@ -52,3 +52,4 @@ export const CLUSTER_ROLES: GroupVersionResource = {
   version: "v1",
   resource: "clusterroles",
 };
+export const RESOURCE_QUOTAS: GroupVersionResource = { group: "", version: "v1", resource: "resourcequotas" };

@@ -16,6 +16,7 @@ import { PvcProtectionController } from "./pvcprotection/pvc-protection-controll
 import { PvProtectionController } from "./pvprotection/pv-protection-controller.ts";
 import { ReplicaSetController } from "./replicaset/replicaset-controller.ts";
 import { ReplicationManager } from "./replicationcontroller/replication-controller.ts";
+import { ResourceQuotaController } from "./resourcequota/resource-quota-controller.ts";
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
 import { StatefulSetController } from "./statefulset/statefulset-controller.ts";
@@ -67,6 +68,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new PodGarbageCollector(context("pod-garbage-collector")),
     new CronJobController(context("cronjob-controller")),
     new ClusterRoleAggregationController(context("clusterrole-aggregation-controller")),
+    new ResourceQuotaController(context("resourcequota-controller")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
   ];
   try {
