@@ -53,3 +53,4 @@ export const CLUSTER_ROLES: GroupVersionResource = {
   resource: "clusterroles",
 };
 export const RESOURCE_QUOTAS: GroupVersionResource = { group: "", version: "v1", resource: "resourcequotas" };
+export const ENDPOINTS: GroupVersionResource = { group: "", version: "v1", resource: "endpoints" };

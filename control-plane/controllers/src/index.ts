@@ -5,7 +5,9 @@ import type { ControllerContext } from "./context.ts";
 import { CronJobController } from "./cronjob/cronjob-controller.ts";
 import { DaemonSetController } from "./daemonset/daemonset-controller.ts";
 import { DeploymentController } from "./deployment/deployment-controller.ts";
+import { EndpointsController } from "./endpoints/endpoints-controller.ts";
 import { EndpointSliceController } from "./endpointslice/endpointslice-controller.ts";
+import { EndpointSliceMirroringController } from "./endpointslicemirroring/endpointslice-mirroring-controller.ts";
 import { EphemeralVolumeController } from "./ephemeralvolume/ephemeral-volume-controller.ts";
 import { GarbageCollector } from "./garbagecollector/garbage-collector.ts";
 import { JobController } from "./job/job-controller.ts";
@@ -53,6 +55,8 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new DeploymentController(context("deployment-controller")),
     new ReplicaSetController(context("replicaset-controller")),
     new EndpointSliceController(context("endpointslice-controller")),
+    new EndpointsController(context("endpoint-controller")),
+    new EndpointSliceMirroringController(context("endpointslicemirroring-controller")),
     new NamespaceController(context("namespace-controller")),
     new GarbageCollector(context("generic-garbage-collector")),
     new ServiceAccountController(context("service-account-controller")),

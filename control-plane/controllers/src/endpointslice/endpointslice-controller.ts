@@ -1,24 +1,30 @@
-import { ApiError, labelsMatcher } from "@tsukube/api";
-import type { Pod, Service } from "@tsukube/api/types/core-v1";
+import { ApiError } from "@tsukube/api";
+import type { Node, Pod, Service } from "@tsukube/api/types/core-v1";
 import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
 import { type Informer, type Key, keyOf, type Outcome, SETTLED, startController } from "@tsukube/client";
-import { type ControllerContext, ENDPOINT_SLICES, PODS, SERVICES } from "../context.ts";
-import { MANAGED_BY, MANAGER, plan, SERVICE_NAME } from "./plan.ts";
+import { type ControllerContext, ENDPOINT_SLICES, NODES, PODS, SERVICES } from "../context.ts";
+import { Expectations } from "../pods/expectations.ts";
+import { isSelecting, selectedPods, selectingServices } from "../services/selecting-services.ts";
+import { type EndpointSlicePlan, MANAGED_BY, MANAGER, plan, SERVICE_NAME, ZONE } from "./plan.ts";
 
 /** Keeps the EndpointSlices of each Service with a selector equal to the pods that it selects. */
 export class EndpointSliceController {
   readonly #context: ControllerContext;
   readonly #services: Informer<Service>;
   readonly #pods: Informer<Pod>;
+  readonly #nodes: Informer<Node>;
   readonly #slices: Informer<EndpointSlice>;
+  readonly #expectations: Expectations;
 
   constructor(context: ControllerContext) {
     this.#context = context;
     this.#services = context.informers.informer<Service>(SERVICES);
-    this.#pods = context.informers.informer<Pod>(PODS);
+    this.#pods = context.informers.informer<Pod>(PODS, { indexes: { node: ({ spec }) => [spec?.nodeName ?? ""] } });
+    this.#nodes = context.informers.informer<Node>(NODES);
     this.#slices = context.informers.informer<EndpointSlice>(ENDPOINT_SLICES, {
-      indexes: { service: (slice) => [`${slice.metadata?.namespace}/${slice.metadata?.labels?.[SERVICE_NAME] ?? ""}`] },
+      indexes: { service: (slice) => [serviceKeyOf(slice)] },
     });
+    this.#expectations = new Expectations(context.clock);
   }
 
   start(): void {
@@ -31,31 +37,32 @@ export class EndpointSliceController {
       this.#services.onChange({ added: service, updated: (_, now) => service(now), deleted: service }),
     );
     const pod = (...pods: readonly Pod[]): void => {
-      for (const key of this.#selecting(pods)) queue.add(key);
+      for (const key of selectingServices(this.#services, pods)) queue.add(key);
     };
     lifetime.add("pods", this.#pods.onChange({ added: pod, updated: (before, now) => pod(before, now), deleted: pod }));
-    const slice = (object: EndpointSlice): void =>
-      queue.add(`${object.metadata?.namespace}/${object.metadata?.labels?.[SERVICE_NAME] ?? ""}`);
-    lifetime.add("slices", this.#slices.onChange({ updated: (_, now) => slice(now), deleted: slice }));
+    const node = ({ metadata }: Node): void => pod(...this.#pods.byIndex("node", metadata?.name ?? ""));
+    const moved = (before: Node, now: Node): void => (zoneOf(before) === zoneOf(now) ? undefined : node(now));
+    lifetime.add("nodes", this.#nodes.onChange({ added: node, updated: moved, deleted: node }));
+    const slice = (object: EndpointSlice): void => queue.add(serviceKeyOf(object));
+    const added = (object: EndpointSlice): void => {
+      this.#expectations.created(serviceKeyOf(object));
+      slice(object);
+    };
+    lifetime.add("slices", this.#slices.onChange({ added, updated: (_, now) => slice(now), deleted: slice }));
   }
 
   async reconcile(key: Key): Promise<Outcome> {
     const service = this.#services.get(key);
-    const selector = service?.spec?.selector;
-    if (service === undefined || selector === undefined || service.spec?.type === "ExternalName") return SETTLED; // owner references remove what is left
-    const namespace = service.metadata?.namespace ?? "";
-    const matcher = labelsMatcher(selector);
-    const pods = this.#pods.byIndex("namespace", namespace).filter((pod) => matcher.matches(pod.metadata?.labels));
+    // owner references remove what a Service leaves behind
+    if (service === undefined || !isSelecting(service) || service.metadata?.deletionTimestamp !== undefined)
+      return SETTLED;
+    if (!this.#expectations.fulfilled(key)) return SETTLED; // what was made will show, and be looked at then
     const own = this.#slices
       .byIndex("service", key)
       .filter((slice) => slice.metadata?.labels?.[MANAGED_BY] === MANAGER);
-    const wanted = plan(service, [...pods].sort(byAge), own);
-    const slices = this.#context.client.resource<EndpointSlice>(ENDPOINT_SLICES, namespace);
+    const wanted = plan(service, selectedPods(this.#pods, service), own, (name) => this.#nodes.get(name));
     try {
-      for (const slice of wanted.create) await slices.create(slice);
-      for (const slice of wanted.update)
-        await slices.update({ ...slice, apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice" });
-      for (const slice of wanted.delete) await slices.delete(slice.metadata?.name ?? "");
+      await this.#apply(key, service.metadata?.namespace ?? "", wanted);
     } catch (error) {
       // the cache is behind, or the namespace is on its way out: what follows looks again
       if (!ApiError.is(error, "NotFound") && !ApiError.is(error, "Forbidden")) throw error;
@@ -63,19 +70,26 @@ export class EndpointSliceController {
     return SETTLED;
   }
 
-  #selecting(pods: readonly Pod[]): ReadonlySet<Key> {
-    const keys = new Set<Key>();
-    for (const pod of pods) {
-      for (const service of this.#services.byIndex("namespace", pod.metadata?.namespace ?? "")) {
-        const selector = service.spec?.selector;
-        if (selector !== undefined && labelsMatcher(selector).matches(pod.metadata?.labels)) keys.add(keyOf(service));
-      }
+  /** New slices first: no endpoint is missing in between. */
+  async #apply(key: Key, namespace: string, wanted: EndpointSlicePlan): Promise<void> {
+    const slices = this.#context.client.resource<EndpointSlice>(ENDPOINT_SLICES, namespace);
+    this.#expectations.expect(key, wanted.create.length, []);
+    try {
+      for (const slice of wanted.create) await slices.create(slice);
+    } catch (error) {
+      this.#expectations.forget(key);
+      throw error;
     }
-    return keys;
+    for (const slice of wanted.update)
+      await slices.update({ ...slice, apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice" });
+    for (const { metadata } of wanted.delete) await slices.delete(metadata?.name ?? "");
   }
 }
 
-function byAge(a: Pod, b: Pod): number {
-  const [x, y] = [a.metadata?.creationTimestamp ?? "", b.metadata?.creationTimestamp ?? ""];
-  return x < y ? -1 : x > y ? 1 : (a.metadata?.name ?? "") < (b.metadata?.name ?? "") ? -1 : 1;
+function serviceKeyOf({ metadata }: EndpointSlice): Key {
+  return `${metadata?.namespace}/${metadata?.labels?.[SERVICE_NAME] ?? ""}`;
+}
+
+function zoneOf({ metadata }: Node): string | undefined {
+  return metadata?.labels?.[ZONE];
 }

@@ -1,7 +1,11 @@
-import type { Pod, Service } from "@tsukube/api/types/core-v1";
+import type { Node, Pod, Service } from "@tsukube/api/types/core-v1";
 import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
 import { expect, test } from "vitest";
-import { plan } from "./plan.ts";
+import { type NodeOf, plan as planWith } from "./plan.ts";
+
+const NODE: Node = { metadata: { name: "n" } };
+const plan = (service: Service, pods: readonly Pod[], slices: readonly EndpointSlice[], nodeOf: NodeOf = () => NODE) =>
+  planWith(service, pods, slices, nodeOf);
 
 const service = (spec: Service["spec"] = {}): Service => ({
   metadata: { name: "web", namespace: "default", uid: "s" },
@@ -85,4 +89,79 @@ test("the last pod leaves one slice without endpoints, the others go", () => {
   const result = plan(service(), [], slices);
   expect(addresses(result.update)).toEqual([[]]);
   expect(result.delete).toHaveLength(1);
+});
+
+test("endpoints know the zone of their node, and follow when it changes", () => {
+  const { create } = plan(service(), [pod(1)], [], () => inZone("east"));
+  expect(create[0]?.endpoints?.[0]).toMatchObject({ zone: "east", nodeName: "n" });
+  const { update } = plan(service(), [pod(1)], named(create), () => inZone("west"));
+  expect(update[0]?.endpoints?.[0]?.zone).toBe("west");
+});
+
+test("a pod whose node is gone is no endpoint, unless all addresses are wanted", () => {
+  const gone = (): undefined => undefined;
+  expect(addresses(plan(service(), [pod(1)], [], gone).create)).toEqual([[]]);
+  expect(addresses(plan(service({ publishNotReadyAddresses: true }), [pod(1)], [], gone).create)).toEqual([
+    ["10.64.0.1"],
+  ]);
+});
+
+const inZone = (zone: string): Node => ({ metadata: { name: "n", labels: { "topology.kubernetes.io/zone": zone } } });
+
+test.each([
+  ["PreferClose", { forZones: [{ name: "east" }] }],
+  ["PreferSameZone", { forZones: [{ name: "east" }] }],
+  ["PreferSameNode", { forNodes: [{ name: "n" }], forZones: [{ name: "east" }] }],
+  [undefined, undefined],
+])("traffic distribution %s hints at who should use an endpoint that is ready", (trafficDistribution, hints) => {
+  const spec = trafficDistribution === undefined ? {} : { trafficDistribution };
+  const { create } = plan(service(spec), [pod(1), pod(2, { ready: false })], [], () => inZone("east"));
+  expect(create[0]?.endpoints?.map((endpoint) => endpoint.hints)).toEqual([hints, undefined]);
+  const back = plan(service(), [pod(1), pod(2, { ready: false })], named(create), () => inZone("east"));
+  expect(back.update).toHaveLength(hints === undefined ? 0 : 1);
+});
+
+test("without a zone there is nothing to prefer but the node", () => {
+  const hints = (trafficDistribution: string) =>
+    plan(service({ trafficDistribution }), [pod(1)], []).create[0]?.endpoints?.[0]?.hints;
+  expect(hints("PreferSameZone")).toBeUndefined();
+  expect(hints("PreferSameNode")).toEqual({ forNodes: [{ name: "n" }] });
+});
+
+test("a headless Service is marked, and needs no ports", () => {
+  const headless = service({ clusterIP: "None", ports: [] });
+  const { create } = plan(headless, [pod(1)], []);
+  expect(create[0]?.metadata?.labels).toMatchObject({ "service.kubernetes.io/headless": "" });
+  expect(create[0]).toMatchObject({ ports: [], endpoints: [{ addresses: ["10.64.0.1"] }] });
+  const { update } = plan(service({ ports: [] }), [pod(1)], named(create));
+  expect(update[0]?.metadata?.labels).not.toHaveProperty("service.kubernetes.io/headless");
+});
+
+test("the Service's labels are the slices', but for those with a meaning of their own", () => {
+  const labels = { team: "a", "kubernetes.io/service-name": "other", "service.kubernetes.io/headless": "" };
+  const labelled = { ...service(), metadata: { ...service().metadata, labels } };
+  expect(plan(labelled, [], []).create[0]?.metadata?.labels).toEqual({
+    team: "a",
+    "kubernetes.io/service-name": "web",
+    "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+  });
+});
+
+test("slices of an earlier Service of the same name go", () => {
+  const old = named(plan({ ...service(), metadata: { ...service().metadata, uid: "old" } }, [pod(1)], []).create);
+  const { create, update, delete: removed } = plan(service(), [pod(1)], old);
+  expect([create.length, update.length, removed.length]).toEqual([1, 0, 1]);
+});
+
+test("a port that goes by a name is found among sidecars, by protocol too", () => {
+  const ports = [{ name: "dns", port: 53, protocol: "UDP", targetPort: "web" }];
+  const sidecar = {
+    name: "s",
+    restartPolicy: "Always",
+    ports: [{ name: "web", containerPort: 5353, protocol: "UDP" }],
+  };
+  const withSidecar = { ...pod(1), spec: { ...pod(1).spec, initContainers: [sidecar] } } as Pod;
+  expect(plan(service({ ports }), [withSidecar], []).create[0]?.ports).toEqual([
+    { name: "dns", port: 5353, protocol: "UDP" },
+  ]);
 });

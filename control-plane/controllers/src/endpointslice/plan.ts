@@ -1,12 +1,15 @@
-import type { Pod, Service, ServicePort } from "@tsukube/api/types/core-v1";
-import type { Endpoint, EndpointPort, EndpointSlice } from "@tsukube/api/types/discovery-v1";
+import { jsonEqual } from "@tsukube/api";
+import type { Node, Pod, Service } from "@tsukube/api/types/core-v1";
+import type { Endpoint, EndpointHints, EndpointPort, EndpointSlice } from "@tsukube/api/types/discovery-v1";
+import { addressOf, HEADLESS, hostnameOf, isHeadless, isReady } from "../services/pod-endpoint.ts";
+import { targetPortOf } from "../services/target-port.ts";
 
 /** As upstream's --max-endpoints-per-slice. */
 const MAX_ENDPOINTS = 100;
 export const SERVICE_NAME = "kubernetes.io/service-name";
 export const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
 export const MANAGER = "endpointslice-controller.k8s.io";
-const HEADLESS = "service.kubernetes.io/headless";
+export const ZONE = "topology.kubernetes.io/zone";
 
 /** What must change so that the slices of a Service name its pods. */
 export interface EndpointSlicePlan {
@@ -15,14 +18,22 @@ export interface EndpointSlicePlan {
   readonly delete: readonly EndpointSlice[];
 }
 
+export type NodeOf = (name: string) => Node | undefined;
+
 /**
  * Pure. Pods are grouped by the numbers that the Service's named ports have in them; each group fills slices of at most 100.
- * Slices that exist are kept and changed as little as possible, so that few watchers hear of much.
+ * Slices that exist are kept and changed as little as possible, so that few watchers hear of much. Those of an earlier
+ * Service of the same name go.
  */
-export function plan(service: Service, pods: readonly Pod[], slices: readonly EndpointSlice[]): EndpointSlicePlan {
+export function plan(
+  service: Service,
+  pods: readonly Pod[],
+  slices: readonly EndpointSlice[],
+  nodeOf: NodeOf,
+): EndpointSlicePlan {
   const groups = new Map<string, { ports: readonly EndpointPort[]; endpoints: Map<string, Endpoint> }>();
   for (const pod of pods) {
-    const endpoint = endpointOf(service, pod);
+    const endpoint = endpointOf(service, pod, nodeOf);
     if (endpoint === undefined) continue;
     const ports = portsOf(service, pod);
     const key = JSON.stringify(ports);
@@ -36,11 +47,12 @@ export function plan(service: Service, pods: readonly Pod[], slices: readonly En
     delete: [],
   };
   const unused = new Set(slices);
+  const ours = slices.filter((slice) => isOwnedBy(slice, service));
   for (const [key, group] of groups) {
-    const own = slices.filter((slice) => JSON.stringify(normalPorts(slice.ports)) === key);
+    const own = ours.filter((slice) => JSON.stringify(normalPorts(slice.ports)) === key);
     placeGroup(service, group, own, unused, out);
   }
-  if (groups.size === 0) keepOneEmpty(service, slices, unused, out);
+  if (groups.size === 0) keepOneEmpty(service, ours, unused, out);
   out.delete.push(...unused);
   return out;
 }
@@ -113,64 +125,67 @@ function newSlice(service: Service, ports: readonly EndpointPort[], endpoints: r
   };
 }
 
+function isOwnedBy(slice: EndpointSlice, service: Service): boolean {
+  return slice.metadata?.ownerReferences?.some(({ uid }) => uid === service.metadata?.uid) === true;
+}
+
 function labelsOf(service: Service): Record<string, string> {
-  const headless = service.spec?.clusterIP === "None" ? { [HEADLESS]: "" } : {};
+  const { [HEADLESS]: _headless, ...labels } = service.metadata?.labels ?? {};
   return {
-    ...service.metadata?.labels,
-    ...headless,
+    ...labels,
+    ...(isHeadless(service) && { [HEADLESS]: "" }),
     [SERVICE_NAME]: service.metadata?.name ?? "",
     [MANAGED_BY]: MANAGER,
   };
 }
 
-/** Undefined for a pod that has no address, or that has ended. */
-export function endpointOf(service: Service, pod: Pod): Endpoint | undefined {
-  const address = pod.status?.podIP ?? "";
-  const phase = pod.status?.phase;
-  if (address === "" || phase === "Succeeded" || phase === "Failed") return undefined;
+/** Undefined for a pod that has no address, that has ended, or whose node is gone: nothing is known of such any more. */
+export function endpointOf(service: Service, pod: Pod, nodeOf: NodeOf): Endpoint | undefined {
+  const address = addressOf(pod);
+  const { nodeName } = pod.spec ?? {};
+  const node = nodeName === undefined ? undefined : nodeOf(nodeName);
+  const takesAny = service.spec?.publishNotReadyAddresses === true;
+  if (address === undefined || (nodeName !== undefined && node === undefined && !takesAny)) return undefined;
   const { name = "", namespace = "", uid = "" } = pod.metadata ?? {};
-  const serving =
-    pod.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
+  const serving = isReady(pod);
   const terminating = pod.metadata?.deletionTimestamp !== undefined;
-  const ready = service.spec?.publishNotReadyAddresses === true || (serving && !terminating);
-  const hostname = pod.spec?.hostname ?? "";
+  const ready = takesAny || (serving && !terminating);
+  const hostname = hostnameOf(pod, service);
+  const zone = node?.metadata?.labels?.[ZONE] ?? "";
+  const hints = ready ? hintsOf(service, zone, nodeName) : undefined;
   return {
     addresses: [address],
     conditions: { ready, serving, terminating },
-    ...(hostname !== "" && pod.spec?.subdomain === service.metadata?.name && { hostname }),
+    ...(hostname !== undefined && { hostname }),
     targetRef: { kind: "Pod", namespace, name, uid },
-    ...(pod.spec?.nodeName !== undefined && { nodeName: pod.spec.nodeName }),
+    ...(nodeName !== undefined && { nodeName }),
+    ...(zone !== "" && { zone }),
+    ...(hints !== undefined && { hints }),
   };
 }
 
-function portsOf(service: Service, pod: Pod): readonly EndpointPort[] {
-  const ports = (service.spec?.ports ?? []).flatMap((port) => {
-    const number = targetPort(port, pod);
-    return number === undefined
-      ? []
-      : [
-          {
-            name: port.name ?? "",
-            port: number,
-            protocol: port.protocol ?? "TCP",
-            ...(port.appProtocol !== undefined && { appProtocol: port.appProtocol }),
-          },
-        ];
-  });
-  return normalPorts(ports);
+/** Who should rather use the endpoint (KEP-4444, KEP-3015); undefined: all alike. */
+function hintsOf({ spec }: Service, zone: string, nodeName: string | undefined): EndpointHints | undefined {
+  const forZones = zone === "" ? {} : { forZones: [{ name: zone }] };
+  switch (spec?.trafficDistribution) {
+    case "PreferClose":
+    case "PreferSameZone":
+      return zone === "" ? undefined : forZones;
+    case "PreferSameNode":
+      return nodeName === undefined ? undefined : { forNodes: [{ name: nodeName }], ...forZones };
+    default:
+      return undefined;
+  }
 }
 
-function targetPort(port: ServicePort, pod: Pod): number | undefined {
-  const target = port.targetPort ?? port.port;
-  if (typeof target === "number") return target === 0 ? port.port : target;
-  const containers = [
-    ...(pod.spec?.containers ?? []),
-    ...(pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === "Always"),
-  ];
-  return containers
-    .flatMap((container) => container.ports ?? [])
-    .find((candidate) => candidate.name === target && (candidate.protocol ?? "TCP") === (port.protocol ?? "TCP"))
-    ?.containerPort;
+function portsOf(service: Service, pod: Pod): readonly EndpointPort[] {
+  const ports = (service.spec?.ports ?? []).flatMap((service): EndpointPort[] => {
+    const { name = "", protocol = "TCP", appProtocol } = service;
+    const port = targetPortOf(service, pod);
+    if (port === undefined) return [];
+    return [{ name, port, protocol, ...(appProtocol !== undefined && { appProtocol }) }];
+  });
+  return normalPorts(ports);
 }
 
 function normalPorts(ports: readonly EndpointPort[] | undefined | null): readonly EndpointPort[] {
@@ -184,17 +199,10 @@ function normalPorts(ports: readonly EndpointPort[] | undefined | null): readonl
 }
 
 function sameSlice(a: EndpointSlice, b: EndpointSlice): boolean {
-  const shown = (slice: EndpointSlice): string => {
-    const endpoints = (slice.endpoints ?? []).map(({ addresses, conditions, hostname, nodeName, targetRef }) => [
-      addresses,
-      conditions?.ready,
-      conditions?.serving,
-      conditions?.terminating,
-      hostname,
-      nodeName,
-      targetRef?.uid,
-    ]);
-    return JSON.stringify([Object.entries(slice.metadata?.labels ?? {}).sort(), normalPorts(slice.ports), endpoints]);
-  };
-  return shown(a) === shown(b);
+  const shown = ({ metadata, ports, endpoints }: EndpointSlice): unknown => ({
+    labels: metadata?.labels ?? {},
+    ports: normalPorts(ports),
+    endpoints: (endpoints ?? []).map((endpoint) => ({ ...endpoint, targetRef: endpoint.targetRef?.uid })),
+  });
+  return jsonEqual(shown(a), shown(b));
 }

@@ -1,0 +1,142 @@
+import type { Endpoints, Node, Pod, Service } from "@tsukube/api/types/core-v1";
+import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
+import type { ResourceClient } from "@tsukube/client";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Cluster } from "./cluster.ts";
+import { startManagedCluster } from "./managed-cluster.ts";
+import { PodActor } from "./pod-actor.ts";
+
+let cluster: Cluster;
+let actor: PodActor;
+let services: ResourceClient<Service>;
+let endpoints: ResourceClient<Endpoints>;
+let slices: ResourceClient<EndpointSlice>;
+let nodes: ResourceClient<Node>;
+beforeEach(async () => {
+  cluster = await startManagedCluster();
+  actor = new PodActor(cluster);
+  const core = (resource: string) => ({ group: "", version: "v1", resource });
+  services = cluster.client.resource(core("services"), "default");
+  endpoints = cluster.client.resource(core("endpoints"), "default");
+  nodes = cluster.client.resource(core("nodes"));
+  slices = cluster.client.resource({ group: "discovery.k8s.io", version: "v1", resource: "endpointslices" }, "default");
+  await nodes.create({ metadata: { name: "one", labels: { "topology.kubernetes.io/zone": "east" } } });
+});
+afterEach(() => cluster.close());
+
+const settle = () => cluster.clock.advance(1000);
+const spec = { selector: { app: "web" }, ports: [{ port: 80, targetPort: "http" }] };
+
+async function createService(name: string, more: Service["spec"] = spec): Promise<void> {
+  await services.create({ metadata: { name, labels: { team: "a" } }, spec: more });
+  await settle();
+}
+
+/** A pod that runs on node "one" and is ready. */
+async function run(name: string, ip: string, containerPort = 8080): Promise<Pod> {
+  const container = { name: "c", image: "i", ports: [{ name: "http", containerPort }] };
+  const pod = await actor.pods.create({
+    metadata: { name, labels: { app: "web" } },
+    spec: { nodeName: "one", containers: [container] },
+  });
+  const conditions = [{ type: "Ready", status: "True" }];
+  const status = { phase: "Running", podIP: ip, podIPs: [{ ip }], conditions };
+  const running = await actor.pods.updateStatus({ ...pod, status });
+  await settle();
+  return running;
+}
+
+const ofService = async (name: string) =>
+  (await slices.list({ labelSelector: `kubernetes.io/service-name=${name}` })).items;
+const addresses = async (name: string) =>
+  (await ofService(name)).flatMap((slice) => (slice.endpoints ?? []).flatMap(({ addresses: all }) => all)).sort();
+const subsetsOf = async (name: string) => (await endpoints.get(name)).subsets;
+
+test("a Service leads to its pods, in both forms", async () => {
+  await createService("web");
+  expect((await endpoints.get("web")).metadata?.labels).toEqual({
+    team: "a",
+    "endpoints.kubernetes.io/managed-by": "endpoint-controller",
+  });
+  expect(await subsetsOf("web")).toBeUndefined();
+  expect(await addresses("web")).toEqual([]);
+  await run("a", "10.64.0.1");
+  const b = await run("b", "10.64.0.2", 9090);
+  expect(await subsetsOf("web")).toMatchObject([
+    { addresses: [{ ip: "10.64.0.1", nodeName: "one", targetRef: { name: "a" } }], ports: [{ port: 8080 }] },
+    { addresses: [{ ip: "10.64.0.2" }], ports: [{ port: 9090 }] },
+  ]);
+  expect(await addresses("web")).toEqual(["10.64.0.1", "10.64.0.2"]);
+  expect((await ofService("web"))[0]?.endpoints?.[0]?.zone).toBe("east");
+  await actor.unready(b);
+  await settle();
+  expect((await subsetsOf("web"))?.[1]).toMatchObject({ notReadyAddresses: [{ ip: "10.64.0.2" }] });
+});
+
+test("a pod that is going still serves in the slice, and is out of the Endpoints", async () => {
+  await createService("web");
+  await run("a", "10.64.0.1");
+  await actor.pods.delete("a");
+  await settle();
+  expect(await subsetsOf("web")).toBeUndefined();
+  expect((await ofService("web"))[0]?.endpoints?.[0]?.conditions).toEqual({
+    ready: false,
+    serving: true,
+    terminating: true,
+  });
+});
+
+test("what a Service leaves behind goes with it", async () => {
+  await createService("web");
+  await run("a", "10.64.0.1");
+  await services.delete("web");
+  await settle();
+  expect(await ofService("web")).toEqual([]);
+  expect((await endpoints.list()).items.map(({ metadata }) => metadata?.name)).toEqual(["kubernetes"]);
+});
+
+test("Endpoints and slices that somebody deletes come back", async () => {
+  await createService("web");
+  await run("a", "10.64.0.1");
+  await endpoints.delete("web");
+  await slices.deleteCollection({ labelSelector: "kubernetes.io/service-name=web" });
+  await settle();
+  expect(await subsetsOf("web")).toHaveLength(1);
+  expect(await addresses("web")).toEqual(["10.64.0.1"]);
+  expect(await ofService("web")).toHaveLength(1);
+});
+
+test("a node that is gone takes its pods out of the slices", async () => {
+  await createService("web");
+  await run("a", "10.64.0.1");
+  await nodes.delete("one");
+  await settle();
+  expect(await addresses("web")).toEqual([]);
+});
+
+test("Endpoints made by hand are mirrored, and their slices follow them", async () => {
+  await createService("db", { ports: [{ port: 5432 }] });
+  const subset = (...ips: string[]) => ({ addresses: ips.map((ip) => ({ ip })), ports: [{ port: 5432 }] });
+  const made = await endpoints.create({ metadata: { name: "db" }, subsets: [subset("192.0.2.1", "192.0.2.2")] });
+  await settle();
+  expect(await addresses("db")).toEqual(["192.0.2.1", "192.0.2.2"]);
+  await endpoints.update({ ...made, subsets: [subset("192.0.2.3")] });
+  await settle();
+  expect(await addresses("db")).toEqual(["192.0.2.3"]);
+  const labels = { "endpointslice.kubernetes.io/skip-mirror": "true" };
+  await endpoints.patch("db", { type: "merge", body: { metadata: { labels } } });
+  await settle();
+  expect(await ofService("db")).toEqual([]);
+  await endpoints.patch("db", { type: "merge", body: { metadata: { labels: null } } });
+  await services.delete("db");
+  await settle();
+  expect(await ofService("db")).toEqual([]);
+  await expect(endpoints.get("db")).rejects.toThrow("not found");
+});
+
+test("Endpoints that have no Service stay as they are", async () => {
+  await endpoints.create({ metadata: { name: "other" }, subsets: [{ addresses: [{ ip: "192.0.2.1" }] }] });
+  await settle();
+  expect(await subsetsOf("other")).toHaveLength(1);
+  expect(await ofService("other")).toEqual([]);
+});
