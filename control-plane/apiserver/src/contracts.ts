@@ -1,5 +1,5 @@
 /** The interfaces between the rooms of the API server. Implementations register in `server.ts`. */
-import type { GroupVersionResource, Unstructured } from "@tsukube/api";
+import type { FieldRequirement, GroupVersionResource, Unstructured } from "@tsukube/api";
 import type { ApiRequest, ApiResponse } from "@tsukube/client";
 
 /** Who asks, as authentication/v1.UserInfo. */
@@ -64,6 +64,8 @@ export interface AuthorizationAttributes {
   readonly namespace: string;
   readonly name: string;
   readonly path: string;
+  /** What a list, watch or deletecollection confines itself to. */
+  readonly fieldSelector?: readonly FieldRequirement[];
 }
 
 export interface AuthorizationDecision {

@@ -12,9 +12,21 @@ import type { ApiRequest, ApiResponse, Transport } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics, type Random } from "@tsukube/foundation";
 import { createHttpsServer, type Exchange, type HttpsServer, type UpgradeRequest } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
+import { Admission } from "./admission/admission.ts";
+import {
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
+  clusterTrustBundleAttest,
+} from "./admission/certificates.ts";
+import { defaultIngressClass } from "./admission/default-ingress-class.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
+import { nodeRestriction } from "./admission/node-restriction.ts";
+import { podTopologyLabels } from "./admission/pod-topology-labels.ts";
 import { defaultTolerationSeconds, priorityAdmission, serviceAccountAdmission } from "./admission/pods.ts";
-import { defaultStorageClass, storageObjectInUseProtection } from "./admission/storage.ts";
+import { roleEscalation } from "./admission/role-escalation.ts";
+import { runtimeClassAdmission } from "./admission/runtime-class.ts";
+import { claimResize, defaultStorageClass, storageObjectInUseProtection } from "./admission/storage.ts";
 import { serviceAllocation } from "./allocation/service-admission.ts";
 import {
   certificateAuthenticator,
@@ -23,6 +35,7 @@ import {
   Tokens,
 } from "./authentication/tokens.ts";
 import { NodeAuthorizer } from "./authorization/node.ts";
+import { NodeGraph } from "./authorization/node-graph.ts";
 import { RbacAuthorizer } from "./authorization/rbac.ts";
 import { unionAuthorizer } from "./authorization/union.ts";
 import { bootstrap } from "./bootstrap/bootstrap.ts";
@@ -87,7 +100,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   lifetime.own("watch cache", cache);
   const store = new ObjectStore(cache);
   const rbac = new RbacAuthorizer(cache);
-  const authorizer = unionAuthorizer([new NodeAuthorizer(cache), rbac]);
+  const authorizer = unionAuthorizer([new NodeAuthorizer(new NodeGraph(cache)), rbac]);
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer: ISSUER, clock, random });
   const accounts = new ServiceAccountAuthenticator(tokens, cache, [ISSUER]);
   const services = serviceAllocation(cache, options.serviceCidr, options.nodePorts, random, clock);
@@ -96,15 +109,25 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     registry,
     clock,
     random,
-    admission: [
+    admission: new Admission([
       namespaceLifecycle(cache),
       serviceAccountAdmission(cache, random),
+      nodeRestriction(cache, authorizer),
       priorityAdmission(cache),
       defaultTolerationSeconds,
       defaultStorageClass(cache),
       storageObjectInUseProtection,
+      claimResize(cache),
+      runtimeClassAdmission(cache),
+      certificateApproval(authorizer),
+      certificateSigning(authorizer),
+      clusterTrustBundleAttest(authorizer),
+      certificateSubjectRestriction,
+      defaultIngressClass(cache),
+      podTopologyLabels(cache),
       services,
-    ],
+      roleEscalation(rbac, authorizer),
+    ]),
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);

@@ -1,4 +1,6 @@
-import type { Unstructured } from "@tsukube/api";
+import { ApiError, compareQuantities, parseQuantity, type Unstructured } from "@tsukube/api";
+import type { PersistentVolumeClaim } from "@tsukube/api/types/core-v1";
+import type { StorageClass } from "@tsukube/api/types/storage-v1";
 import type { AdmissionPlugin } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 
@@ -38,3 +40,28 @@ export const storageObjectInUseProtection: AdmissionPlugin = {
     return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, finalizer] } };
   },
 };
+
+/** Only bound claims of a class that says so grow. */
+export function claimResize(cache: WatchCache): AdmissionPlugin {
+  return {
+    name: "PersistentVolumeClaimResize",
+    handles: ({ operation, resource, subresource }) =>
+      operation === "UPDATE" && resource.resource === "persistentvolumeclaims" && subresource === "",
+    async validate({ object, oldObject, resource, name }) {
+      const [next, old] = [object, oldObject] as readonly PersistentVolumeClaim[];
+      const sizeOf = (claim: PersistentVolumeClaim | undefined) =>
+        parseQuantity(claim?.spec?.resources?.requests?.["storage"] ?? "0");
+      if (compareQuantities(sizeOf(next), sizeOf(old)) <= 0) return;
+      if (old?.status?.phase !== "Bound")
+        throw ApiError.forbidden(resource, name, "Only bound persistent volume claims can be expanded");
+      const className = next?.spec?.storageClassName ?? "";
+      const found = cache.get(`/registry/storageclasses/${className}`)?.object as StorageClass | undefined;
+      if (className !== "" && className === old.spec?.storageClassName && found?.allowVolumeExpansion === true) return;
+      throw ApiError.forbidden(
+        resource,
+        name,
+        "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize",
+      );
+    },
+  };
+}

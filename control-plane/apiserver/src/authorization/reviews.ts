@@ -1,5 +1,9 @@
-import { ApiError, type Unstructured } from "@tsukube/api";
-import type { NonResourceAttributes, ResourceAttributes } from "@tsukube/api/types/authorization-v1";
+import { ApiError, type FieldRequirement, parseFieldSelector, type Unstructured } from "@tsukube/api";
+import type {
+  FieldSelectorAttributes,
+  NonResourceAttributes,
+  ResourceAttributes,
+} from "@tsukube/api/types/authorization-v1";
 import type { ServiceAccountAuthenticator } from "../authentication/tokens.ts";
 import type { AuthorizationAttributes, Authorizer, RequestContext, User } from "../contracts.ts";
 import type { RbacAuthorizer } from "./rbac.ts";
@@ -91,7 +95,23 @@ function attributesOf(user: User, spec: Spec): AuthorizationAttributes {
     namespace: resource?.namespace ?? "",
     name: resource?.name ?? "",
     path: nonResource?.path ?? "",
+    ...(resource?.fieldSelector && { fieldSelector: requirementsOf(resource.fieldSelector) }),
   };
+}
+
+/** Selectors that cannot be understood confine nothing: the decision is then about everything. */
+function requirementsOf({ rawSelector, requirements }: FieldSelectorAttributes): readonly FieldRequirement[] {
+  if (rawSelector !== undefined && rawSelector !== "") {
+    try {
+      return parseFieldSelector(rawSelector).requirements;
+    } catch {
+      return [];
+    }
+  }
+  return (requirements ?? []).flatMap(({ key, operator, values }) => {
+    if ((values ?? []).length !== 1 || (operator !== "In" && operator !== "NotIn")) return [];
+    return [{ field: key ?? "", operator: operator === "In" ? ("=" as const) : ("!=" as const), value: values![0]! }];
+  });
 }
 
 function userInfo(user: User): object {

@@ -1,9 +1,25 @@
-import { ApiError, encodeJson, type ObjectSchema, schemaOfType } from "@tsukube/api";
+import {
+  ApiError,
+  encodeJson,
+  everyField,
+  type FieldMatcher,
+  type ObjectSchema,
+  parseFieldSelector,
+  schemaOfType,
+} from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import { impersonated } from "../authentication/impersonation.ts";
 import { ANONYMOUS } from "../authentication/tokens.ts";
-import type { Authenticator, Authorizer, IncomingRequest, RequestContext, RequestInfo, User } from "../contracts.ts";
+import type {
+  Authenticator,
+  AuthorizationAttributes,
+  Authorizer,
+  IncomingRequest,
+  RequestContext,
+  RequestInfo,
+  User,
+} from "../contracts.ts";
 import { respondTyped } from "../endpoints/represent.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
@@ -92,10 +108,7 @@ export class Chain {
 
   async #authorize(user: User, info: RequestInfo): Promise<void> {
     if (!info.isResource && PUBLIC.test(info.path)) return;
-    const { isResource, verb, group, version, resource, subresource, namespace, path } = info;
-    const name = nameOf(info);
-    const attributes = { user, verb, isResource, group, version, resource, subresource, namespace, name, path };
-    const { decision, reason } = await this.#deps.authorizer.authorize(attributes);
+    const { decision, reason } = await this.#deps.authorizer.authorize(attributesOf(user, info));
     if (decision !== "allow") throw forbidden(user, info, reason);
   }
 
@@ -129,6 +142,24 @@ export class Chain {
       stack: error instanceof Error ? error.stack : undefined,
     });
     return ApiError.internal(error);
+  }
+}
+
+function attributesOf(user: User, info: RequestInfo): AuthorizationAttributes {
+  const { isResource, verb, group, version, resource, subresource, namespace, path } = info;
+  const name = nameOf(info);
+  const attributes = { user, verb, isResource, group, version, resource, subresource, namespace, name, path };
+  return SELECTING.has(verb) ? { ...attributes, fieldSelector: fieldSelectorOf(info).requirements } : attributes;
+}
+
+const SELECTING = new Set(["list", "watch", "deletecollection"]);
+
+/** A selector that cannot be parsed confines nothing here; the endpoint then refuses it. */
+function fieldSelectorOf(info: RequestInfo): FieldMatcher {
+  try {
+    return parseFieldSelector(info.query.get("fieldSelector") ?? "");
+  } catch {
+    return everyField;
   }
 }
 

@@ -79,9 +79,7 @@ async function admit(writer: Writer, request: WriteRequest, live: Unstructured):
     options: undefined,
     dryRun,
   };
-  for (const plugin of writer.deps.admission) {
-    if (plugin.handles(attributes)) await plugin.validate?.(attributes);
-  }
+  await writer.deps.admission.admit(attributes);
 }
 
 function checkPreconditions(definition: ResourceDefinition, live: Unstructured, options: DeleteOptions): void {

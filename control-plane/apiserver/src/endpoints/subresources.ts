@@ -17,7 +17,7 @@ import type { ApiResponse } from "@tsukube/client";
 import { type Clock, formatTime } from "@tsukube/foundation";
 import type { Tokens } from "../authentication/tokens.ts";
 import { type Accepted, negotiate } from "../chain/negotiation.ts";
-import type { RequestContext } from "../contracts.ts";
+import type { AdmissionAttributes, RequestContext } from "../contracts.ts";
 import type { HttpProxy } from "../proxying/http-proxy.ts";
 import type { PodStreams } from "../proxying/pod-streams.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
@@ -73,18 +73,23 @@ export class Subresources {
     }
   }
 
-  /** Binds a pod to a node, once; the annotations of the Binding go to the pod. */
+  /** Binds a pod to a node, once; labels and annotations of the Binding go to the pod. */
   async bind(context: RequestContext, body: Unstructured, accepted: Accepted): Promise<ApiResponse> {
-    const binding = body as Binding & Unstructured;
     const { info } = context;
-    const name = info.subresource === "binding" ? info.name : (binding.metadata?.name ?? "");
-    const target = binding.target ?? {};
+    const name = info.subresource === "binding" ? info.name : (body.metadata?.name ?? "");
+    const target = (body as unknown as Binding).target ?? {};
     if ((target.name ?? "") === "") throw ApiError.unknown("target.name: Required value");
     if ((target.kind ?? "") !== "" && target.kind !== "Node")
       throw ApiError.unknown(
         'target.kind: Unsupported value: "' + target.kind + '": supported values: "Node", "<empty>"',
       );
     const definition = this.#pods();
+    const binding = ((await this.#deps.writer.deps.admission.admit({
+      ...this.#attributes(context, definition, "Binding"),
+      subresource: "binding",
+      name,
+      object: body,
+    })) ?? body) as Binding & Unstructured;
     const bound = (live: Unstructured): Unstructured => {
       const pod = live as Pod & Unstructured;
       const wanted = binding.metadata?.uid ?? "";
@@ -105,9 +110,14 @@ export class Subresources {
         scheduled,
       ];
       const annotations = { ...pod.metadata?.annotations, ...binding.metadata?.annotations };
+      const labels = { ...pod.metadata?.labels, ...binding.metadata?.labels };
       return {
         ...live,
-        metadata: { ...pod.metadata, ...(Object.keys(annotations).length > 0 && { annotations }) },
+        metadata: {
+          ...pod.metadata,
+          ...(Object.keys(annotations).length > 0 && { annotations }),
+          ...(Object.keys(labels).length > 0 && { labels }),
+        },
         spec: { ...(live["spec"] as object), nodeName: target.name },
         status: { ...(live["status"] as object), conditions },
       };
@@ -119,6 +129,24 @@ export class Subresources {
   #created(context: RequestContext): boolean {
     if (context.info.verb !== "create") throw ApiError.methodNotAllowed();
     return true;
+  }
+
+  /** Of a subresource that is created: a binding, an eviction, a token. */
+  #attributes(context: RequestContext, definition: ResourceDefinition, kind: string): AdmissionAttributes {
+    const { info } = context;
+    return {
+      context,
+      operation: "CREATE",
+      resource: definition,
+      kind,
+      subresource: info.subresource,
+      namespace: info.namespace,
+      name: info.name,
+      object: undefined,
+      oldObject: undefined,
+      options: undefined,
+      dryRun: info.query.getAll("dryRun").includes("All"),
+    };
   }
 
   #pods(): ResourceDefinition {
@@ -149,6 +177,11 @@ export class Subresources {
     const cached = store.get(definition, info.namespace, info.name);
     if (cached === undefined) throw ApiError.notFound(definition, info.name);
     const pod = cached.object as Pod & Unstructured;
+    const attributes: AdmissionAttributes = {
+      ...this.#attributes(context, definition, "Eviction"),
+      object: { ...eviction, metadata: { ...eviction.metadata, name: info.name, namespace: info.namespace } },
+    };
+    await this.#deps.writer.deps.admission.admit(attributes);
     const options = deleteOptionsOf(
       (eviction.deleteOptions ?? undefined) as Unstructured | undefined,
       new URLSearchParams(),
@@ -226,6 +259,7 @@ export class Subresources {
       throw ApiError.invalid(gvk, "", [
         fieldError.invalid("spec.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds"),
       ]);
+    await writer.deps.admission.admit({ ...this.#attributes(context, definition, "TokenRequest"), object: body });
     const audiences = (body.spec?.audiences ?? []).length > 0 ? (body.spec?.audiences ?? []) : [tokens.issuer];
     const { token, expiresAt } = tokens.issue({
       namespace: info.namespace,

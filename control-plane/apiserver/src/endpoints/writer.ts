@@ -11,7 +11,8 @@ import {
   validateUpdate,
 } from "@tsukube/api";
 import type { Clock, Random } from "@tsukube/foundation";
-import type { AdmissionAttributes, AdmissionPlugin, RequestContext } from "../contracts.ts";
+import type { Admission } from "../admission/admission.ts";
+import type { AdmissionAttributes, RequestContext } from "../contracts.ts";
 import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -23,7 +24,7 @@ export interface WriterDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly random: Random;
-  readonly admission: readonly AdmissionPlugin[];
+  readonly admission: Admission;
 }
 
 /** How one write is meant. */
@@ -139,14 +140,14 @@ export class Writer {
     object = strategy.prepareForCreate?.(object, context) ?? object;
     if (track) object = manager.update(undefined, object, request.fieldManager);
     const attributes = this.#attributes(request, "CREATE", object, undefined);
-    object = this.#defaulted(definition, (await this.#mutate(attributes)) ?? object);
+    object = this.#defaulted(definition, (await this.deps.admission.mutate(attributes)) ?? object);
     if (track) object = manager.update(undefined, withoutManaged(object), request.fieldManager);
     this.#refuse(
       definition,
       object.metadata?.name ?? "",
       definition.typed ? validateCreate(definition, object) : (definition.custom?.validate(object, undefined) ?? []),
     );
-    await this.#validate({ ...attributes, object });
+    await this.deps.admission.validate({ ...attributes, object });
     for (const text of strategy.warnings?.(object) ?? []) context.warn(text);
     return object;
   }
@@ -167,13 +168,13 @@ export class Writer {
     if (subresource === "") next = strategy.prepareForUpdate?.(next, live, context) ?? next;
     if (subresource !== "status" && (strategy.generation || !definition.typed)) next = counted(next, live);
     const attributes = this.#attributes(request, "UPDATE", next, live);
-    const admitted = await this.#mutate(attributes);
+    const admitted = await this.deps.admission.mutate(attributes);
     if (admitted !== undefined && admitted !== next) next = this.#defaulted(definition, admitted);
     const errors = definition.typed
       ? validateUpdate(definition, next, live, subresource)
       : (definition.custom?.validate(next, live) ?? []);
     this.#refuse(definition, live.metadata?.name ?? "", errors);
-    await this.#validate({ ...attributes, object: next });
+    await this.deps.admission.validate({ ...attributes, object: next });
     for (const text of strategy.warnings?.(next) ?? []) context.warn(text);
     return isSame(next, live) ? undefined : next;
   }
@@ -237,21 +238,6 @@ export class Writer {
       options: undefined,
       dryRun,
     };
-  }
-
-  async #mutate(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
-    let { object } = attributes;
-    for (const plugin of this.deps.admission) {
-      if (plugin.mutate === undefined || !plugin.handles(attributes)) continue;
-      object = (await plugin.mutate({ ...attributes, object })) ?? object;
-    }
-    return object;
-  }
-
-  async #validate(attributes: AdmissionAttributes): Promise<void> {
-    for (const plugin of this.deps.admission) {
-      if (plugin.validate !== undefined && plugin.handles(attributes)) await plugin.validate(attributes);
-    }
   }
 
   /** Stores what `make` returns; undefined from it: nothing changes. @returns the object as stored, undefined when there is none. */
