@@ -22,7 +22,9 @@ export class TerminalError extends TsukubeError<"terminal"> {
 /** The message of anything thrown, with its chain of causes, on one line. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message} (${messageOf(error.cause)})`;
+  if (error.cause === undefined) return error.message;
+  const why = messageOf(error.cause);
+  return error.message.includes(why) ? error.message : `${error.message} (${why})`;
 }
 
 /** The `code` of anything thrown, such as "ENOENT" or "compacted"; undefined when it carries none. */

@@ -89,31 +89,46 @@ const REST: Check = fields({
   os: optional(fields({ name: oneOf("linux", "windows") })),
 });
 
+/** @param claims Volumes that the pods get beside those of the spec. */
+function podSpecWith(claims: readonly string[]): Check {
+  return (value, at, errors) => {
+    const mountable = new Set([...volumeNames(value), ...claims]);
+    const seen = new Set<unknown>();
+    fields({
+      volumes,
+      containers: containers("regular", mountable, seen),
+      initContainers: containers("init", mountable, seen),
+      ephemeralContainers: containers("ephemeral", mountable, seen),
+    })(value, at, errors);
+    PARTS(value, at, errors);
+    dnsPolicy(value, at, errors);
+    REST(value, at, errors);
+  };
+}
+
 /** core/v1.PodSpec, of pods and templates. */
-export const podSpec: Check = (value, at, errors) => {
-  const mountable = volumeNames(value);
-  const seen = new Set<unknown>();
-  fields({
-    volumes,
-    containers: containers("regular", mountable, seen),
-    initContainers: containers("init", mountable, seen),
-    ephemeralContainers: containers("ephemeral", mountable, seen),
-  })(value, at, errors);
-  PARTS(value, at, errors);
-  dnsPolicy(value, at, errors);
-  REST(value, at, errors);
-};
+export const podSpec: Check = podSpecWith([]);
+
+function podTemplateWith(spec: Check): Check {
+  return (value, at, errors) => {
+    labels(valueAt(value, "metadata.labels"), child(at, "labels"), errors); // upstream leaves out "metadata"
+    annotations(valueAt(value, "metadata.annotations"), child(at, "annotations"), errors);
+    spec(member(value, "spec"), child(at, "spec"), errors);
+  };
+}
 
 /** core/v1.PodTemplateSpec. */
-export const podTemplate: Check = (value, at, errors) => {
-  labels(valueAt(value, "metadata.labels"), child(at, "labels"), errors); // upstream leaves out "metadata"
-  annotations(valueAt(value, "metadata.annotations"), child(at, "annotations"), errors);
-  podSpec(member(value, "spec"), child(at, "spec"), errors);
-};
+export const podTemplate: Check = podTemplateWith(podSpec);
 
-/** A template whose pods are kept running forever: restartPolicy must be Always. */
-export const alwaysTemplate: Check = (value, at, errors) => {
-  podTemplate(value, at, errors);
+/** A template whose pods are kept running forever: restartPolicy must be Always. @param claims Volumes that its pods get, too. */
+export function alwaysTemplate(claims: readonly string[] = []): Check {
+  return (value, at, errors) => {
+    podTemplateWith(podSpecWith(claims))(value, at, errors);
+    keptRunning(value, at, errors);
+  };
+}
+
+const keptRunning: Check = (value, at, errors) => {
   const policy = member(member(value, "spec"), "restartPolicy");
   const here = child(at, "spec.restartPolicy");
   if (!isUnset(policy) && policy !== "Always" && !errors.some((error) => error.field === here)) {

@@ -23,7 +23,7 @@ const controllerSpec: Check = (value, at, errors) => {
       fieldError.invalid(`${at}.template.metadata.labels`, labels ?? {}, "`selector` does not match template `labels`"),
     );
   }
-  alwaysTemplate(template, `${at}.template`, errors);
+  alwaysTemplate()(template, `${at}.template`, errors);
 };
 
 const quantities: Check = (value, at, errors) => {

@@ -9,6 +9,7 @@ import {
   each,
   fields,
   isUnset,
+  listOf,
   member,
   nonNegative,
   optional,
@@ -104,7 +105,7 @@ const deploymentSpec: Check = (value, at, errors) => {
   fields({ replicas: nonNegative, selector: selector("deployment") })(value, at, errors);
   matchingTemplate(value, at, errors);
   fields({
-    template: alwaysTemplate,
+    template: alwaysTemplate(),
     strategy: deploymentStrategy,
     minReadySeconds: nonNegative,
     revisionHistoryLimit: nonNegative,
@@ -121,7 +122,7 @@ const deploymentSpec: Check = (value, at, errors) => {
 const replicaSetSpec: Check = (value, at, errors) => {
   fields({ replicas: nonNegative, minReadySeconds: nonNegative, selector: selector("ReplicaSet") })(value, at, errors);
   matchingTemplate(value, at, errors);
-  fields({ template: alwaysTemplate })(value, at, errors);
+  fields({ template: alwaysTemplate() })(value, at, errors);
 };
 
 const daemonStrategy: Check = (value, at, errors) => {
@@ -150,7 +151,7 @@ const daemonSetSpec: Check = (value, at, errors) => {
     );
   }
   fields({
-    template: alwaysTemplate,
+    template: alwaysTemplate(),
     minReadySeconds: nonNegative,
     updateStrategy: daemonStrategy,
     revisionHistoryLimit: nonNegative,
@@ -196,7 +197,8 @@ const statefulSetSpec: Check = (value, at, errors) => {
     selector: selector("statefulset"),
   })(value, at, errors);
   matchingTemplate(value, at, errors);
-  fields({ template: alwaysTemplate })(value, at, errors);
+  const claims = listOf(member(value, "volumeClaimTemplates")).map((claim) => String(valueAt(claim, "metadata.name")));
+  fields({ template: alwaysTemplate(claims) })(value, at, errors);
 };
 
 const STATEFUL_MUTABLE: ReadonlySet<string> = new Set([
