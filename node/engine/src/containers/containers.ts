@@ -59,6 +59,8 @@ export class Containers {
   readonly #records = new Map<string, ContainerRecord>();
   readonly #exits: string;
   readonly #waiters = new Map<string, (() => void)[]>();
+  /** Noted on disk, but not made yet: that there is no process of theirs means nothing. */
+  readonly #creating = new Set<string>();
   #stops: (() => void)[] = [];
 
   constructor(deps: Deps) {
@@ -117,8 +119,9 @@ export class Containers {
       stopSignal: stopSignalOf(config, image),
       createdAt: this.#deps.clock.now(),
     };
-    await this.#put(record);
+    this.#creating.add(id);
     try {
+      await this.#put(record);
       const rootfs = `${bundle}/rootfs`;
       await mkdir(rootfs, { recursive: true });
       await mkdir(`${bundle}/persist`, { recursive: true });
@@ -144,6 +147,8 @@ export class Containers {
       await this.#clean(record).catch(() => {});
       await this.#forget(id);
       throw error;
+    } finally {
+      this.#creating.delete(id);
     }
   }
 
@@ -319,7 +324,7 @@ export class Containers {
   /** Notes the exit of a container if it has ended. */
   async #observe(id: string): Promise<void> {
     const record = this.#records.get(id);
-    if (record === undefined || record.exit !== undefined) return;
+    if (record === undefined || record.exit !== undefined || this.#creating.has(id)) return;
     const file = `${this.#exits}/${id}`;
     const noted = existsSync(file);
     if (!noted && (record.pid === undefined ? existsSync(this.#bundle(id)) : isAlive(record.pid, record.startTime)))
