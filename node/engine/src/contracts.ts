@@ -9,6 +9,10 @@ export interface EngineOptions {
   readonly runtimeDirectory: string;
   /** Path of the unix socket that serves CRI v1. */
   readonly criSocket: string;
+  /** Path of the unix socket that serves Docker's Engine API for images and builds; none by default. */
+  readonly dockerSocket?: string;
+  /** How many bytes of layers the cache of builds may hold; 20 GB by default. */
+  readonly buildCacheBytes?: number;
   readonly network: PodNetwork;
   readonly clock: Clock;
   readonly random: Random;

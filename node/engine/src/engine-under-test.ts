@@ -26,6 +26,7 @@ export class EngineUnderTest {
   readonly #scratch = scratchFolder("engine");
   readonly folder = this.#scratch.path;
   readonly cgroupParent = `/tsukube-engine-test-${process.pid}-${++sequence}`;
+  readonly dockerSocket = `${this.folder}/docker.sock`;
   readonly lifetime = new Lifetime();
   readonly #changes: Partial<EngineOptions>;
   engine: Engine | undefined;
@@ -40,6 +41,7 @@ export class EngineUnderTest {
       stateDirectory: `${this.folder}/state`,
       runtimeDirectory: `${this.folder}/run`,
       criSocket: `${this.folder}/cri.sock`,
+      dockerSocket: this.dockerSocket,
       cgroupParent: this.cgroupParent,
       network: noNetwork,
       clock: realClock,

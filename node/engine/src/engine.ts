@@ -6,13 +6,16 @@ import { grpcError, serveGrpc, serviceDefinition } from "@tsukube/host/grpc";
 import { connectWithin, systemCgroups, systemMounts, systemNamespaces } from "@tsukube/kernel";
 import type { ContainerEventResponse } from "@tsukube/node-contracts/cri";
 import descriptor from "@tsukube/node-contracts/facts/cri.json" with { type: "json" };
+import { openImageBuilder } from "./build/image-builder.ts";
 import { type ContainerEventKind, type ContainerRecord, Containers } from "./containers/containers.ts";
 import { OciRuntime } from "./containers/runtime.ts";
 import type { Engine, EngineOptions } from "./contracts.ts";
 import { EventBus } from "./cri/event-bus.ts";
 import { findImage, imageService, nanoseconds } from "./cri/image-service.ts";
 import { containerStatus, runtimeService, sandboxStatus } from "./cri/runtime-service.ts";
+import { DockerServer } from "./docker/docker-server.ts";
 import { ContentStore } from "./images/content-store.ts";
+import { ImageArchive } from "./images/image-archive.ts";
 import { ImageGarbage } from "./images/image-garbage.ts";
 import { ImageStore } from "./images/image-store.ts";
 import { ImageTransfer } from "./images/image-transfer.ts";
@@ -21,6 +24,8 @@ import { OverlaySnapshotter } from "./images/snapshotter.ts";
 import { SystemImages } from "./images/system-images.ts";
 import { Sandboxes } from "./sandboxes/sandboxes.ts";
 import { StreamingServer } from "./streaming/streaming-server.ts";
+
+const BUILD_CACHE_BYTES = 20e9;
 
 /** Starts the engine: adopts what runs, then serves the CRI. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
@@ -68,6 +73,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         .map((other) => containerStatus(other, images)),
     });
   };
+  const cgroupParent = options.cgroupParent ?? "/tsukube";
   const containers: Containers = new Containers({
     records: `${stateDirectory}/containers`,
     runtimeFolder: runtimeDirectory,
@@ -77,10 +83,18 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     cgroups,
     clock,
     logger,
-    cgroupParent: options.cgroupParent ?? "/tsukube",
+    cgroupParent,
     onEvent: announce,
   });
   await images.load();
+  const builder = await openImageBuilder({
+    ...{ images, systemImages, transfer, garbage, snapshotter, runtime, mounts, namespaces, cgroups, network, clock },
+    random: options.random,
+    stateDirectory: `${stateDirectory}/build`,
+    runtimeDirectory: `${runtimeDirectory}/build`,
+    cgroupParent,
+    cacheBytes: options.buildCacheBytes ?? BUILD_CACHE_BYTES,
+  });
   await garbage.collectAfterStart([`${stateDirectory}/s/new`, `${stateDirectory}/blobs/incoming`]);
   await sandboxes.load();
   await containers.load();
@@ -118,18 +132,25 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     toGrpcError,
   );
   await chmod(options.criSocket, 0o600);
+  const docker = new DockerServer({
+    ...{ images, systemImages, transfer, builder, garbage, inUse, logger, random: options.random },
+    archive: new ImageArchive({ images, content, snapshotter, garbage }),
+    uploads: `${stateDirectory}/build/uploads`,
+  });
+  if (options.dockerSocket !== undefined) await docker.listen(options.dockerSocket);
   return {
     criAddress,
     streamingAddress: streaming.address,
     async close() {
       containers.close();
+      await docker.close();
       await streaming.close();
       await server.close();
     },
     async stopAll() {
       for (const { id } of containers.all) await containers.remove(id);
       for (const { id } of sandboxes.all) await sandboxes.remove(id);
-      await cgroups.remove(options.cgroupParent ?? "/tsukube");
+      await cgroups.remove(cgroupParent);
     },
   };
 }

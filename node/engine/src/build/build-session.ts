@@ -1,0 +1,272 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
+import type { Mounts } from "@tsukube/kernel";
+import type { Mount } from "@tsukube/node-contracts/cri";
+import type { ImageRecord } from "../images/image-store.ts";
+import type { Platform } from "../images/platform.ts";
+import type { BuildProgress, BuildRequest, BuildStep } from "./contracts.ts";
+import { digestSources, findSources } from "./copy-sources.ts";
+import type { DockerIgnore } from "./docker-ignore.ts";
+import { flagOf, type Instruction, invalid } from "./dockerfile/instruction.ts";
+import { type Dockerfile, type Stage, stageNamed } from "./dockerfile/stages.ts";
+import { DEFAULT_PATH } from "./image-config.ts";
+import type { ImageState } from "./image-state.ts";
+import type { LayerMaker } from "./layer-maker.ts";
+import { rootedPath } from "./rooted-path.ts";
+import type { BuildCommands } from "./run-command.ts";
+import { cacheFolder, type RunMount } from "./run-mounts.ts";
+import { expand, platformArgs, type Scope, withArgs } from "./scope.ts";
+import { StageBuilder } from "./stage-builder.ts";
+
+export interface SessionDeps {
+  readonly layers: LayerMaker;
+  readonly commands: BuildCommands;
+  readonly mounts: Mounts;
+  /** The image of that name, pulled if it is not here, or if the newest is wanted. */
+  readonly image: (name: string, options: ImageWish) => Promise<ImageRecord>;
+  /** Folders of cache mounts; they outlive builds. */
+  readonly cacheMounts: string;
+  /** For what one build needs; emptied at start. */
+  readonly temporary: string;
+}
+
+export interface ImageWish {
+  readonly pull: boolean;
+  readonly platform?: string;
+  readonly signal: AbortSignal;
+}
+
+/** A mount of a RUN, and the mount point that it needs. */
+export interface BoundMount {
+  readonly mount: Mount;
+  /** Ends with a slash for a folder. */
+  readonly point: string;
+}
+
+/** One build: the stages that are needed, each built once, those that do not need each other at the same time. */
+export class BuildSession {
+  readonly request: BuildRequest;
+  readonly deps: SessionDeps;
+  readonly dockerfile: Dockerfile;
+  /** What of the context is not there. */
+  readonly ignore: DockerIgnore;
+  /** Ends when the client goes away, or when a stage fails. */
+  readonly signal: AbortSignal;
+  /** What the steps of a later build of the same are compared with. */
+  readonly lineage: string;
+  /** RFC 3339: SOURCE_DATE_EPOCH. */
+  readonly created: string | undefined;
+  readonly #platform: Platform;
+  readonly #globals: Scope;
+  readonly #failed = new AbortController();
+  readonly #stages = new Map<Stage, Promise<ImageState>>();
+  #folder: Promise<string> | undefined;
+  #total = 0;
+  #begun = 0;
+
+  constructor(
+    deps: SessionDeps,
+    request: BuildRequest,
+    dockerfile: Dockerfile,
+    ignore: DockerIgnore,
+    platform: Platform,
+  ) {
+    this.ignore = ignore;
+    this.deps = deps;
+    this.request = request;
+    this.dockerfile = dockerfile;
+    this.#platform = platform;
+    this.signal = AbortSignal.any([request.signal, this.#failed.signal]);
+    this.lineage = `${request.names[0] ?? ""} ${request.dockerfile}`;
+    const epoch = request.buildArgs["SOURCE_DATE_EPOCH"];
+    this.created = epoch === undefined ? undefined : new Date(Number(epoch) * 1000).toISOString().replace(".000Z", "Z");
+    this.#globals = this.#globalScope();
+  }
+
+  async build(): Promise<ImageState> {
+    const target = this.#target();
+    const needed = this.#needed(target);
+    this.#total = needed.reduce((sum, stage) => sum + 1 + stage.instructions.length, 0);
+    const states = needed.map((stage) => this.stateOf(stage));
+    try {
+      return await this.stateOf(target);
+    } catch (error) {
+      this.#failed.abort();
+      throw error;
+    } finally {
+      await Promise.allSettled(states);
+      if (this.#folder !== undefined) await rm(await this.#folder, { recursive: true, force: true });
+    }
+  }
+
+  tell = (event: BuildProgress): void => this.request.onProgress(event);
+
+  begin(stage: Stage, instruction: Instruction): BuildStep {
+    const number = Math.min(++this.#begun, this.#total);
+    const step = { number, total: this.#total, stage: stage.name ?? String(stage.index), text: instruction.text };
+    this.tell({ kind: "step", step });
+    return step;
+  }
+
+  stateOf(stage: Stage): Promise<ImageState> {
+    let state = this.#stages.get(stage);
+    if (state === undefined) {
+      state = this.#build(stage);
+      state.catch(() => this.#failed.abort()); // the others need not go on
+      this.#stages.set(stage, state);
+    }
+    return state;
+  }
+
+  /** Where `--from` leads: the context, a stage, or an image. */
+  async withSource<T>(
+    from: string | undefined,
+    stage: Stage,
+    instruction: Instruction,
+    work: (root: string) => Promise<T>,
+  ): Promise<T> {
+    if (from === undefined) return work(this.request.context);
+    const other = stageNamed(this.dockerfile.stages, from, stage.index);
+    const state = other === undefined ? await this.#imageState(from, instruction) : await this.stateOf(other);
+    return this.deps.layers.read(state, work);
+  }
+
+  /** @param work Gets the mounts, and what of their content belongs to the command's inputs. */
+  async withMounts<T>(
+    mounts: readonly RunMount[],
+    stage: Stage,
+    instruction: Instruction,
+    work: (bound: readonly BoundMount[], contents: readonly (readonly [string, string])[]) => Promise<T>,
+    done: readonly BoundMount[] = [],
+    contents: readonly (readonly [string, string])[] = [],
+  ): Promise<T> {
+    const [mount, ...others] = mounts;
+    if (mount === undefined) return work(done, contents);
+    const further = (bound: BoundMount, added: readonly (readonly [string, string])[] = []): Promise<T> =>
+      this.withMounts(others, stage, instruction, work, [...done, bound], [...contents, ...added]);
+    const { target } = mount;
+    if (mount.type === "cache") {
+      const folder = await cacheFolder(this.deps.cacheMounts, mount);
+      return further(boundAt(folder, target, mount.readonly));
+    }
+    if (mount.type === "tmpfs") {
+      const folder = await this.temporary(async (created) => created);
+      this.deps.mounts.tmpfs(folder, mount.sizeBytes === undefined ? {} : { sizeBytes: mount.sizeBytes });
+      return further(boundAt(folder, target, false)).finally(() => this.deps.mounts.unmount(folder));
+    }
+    return this.withSource(mount.from, stage, instruction, async (root) => {
+      const [source] = await findSources(root, [mount.source]);
+      const digests = await digestSources(source === undefined ? [] : [source], true);
+      const place = rootedPath(root, mount.source);
+      const bound = boundAt(place, target, !mount.writable, source?.isFolder === true);
+      return further(
+        bound,
+        [...digests].map(([path, digest]) => [`${target}: "${path}"`, digest]),
+      );
+    });
+  }
+
+  /** A program for one command, at `target` in its container. */
+  async scriptMount(id: string, script: string, target: string): Promise<Mount> {
+    const hostPath = await this.temporary(async (folder) => `${folder}/${id}`);
+    await writeFile(hostPath, script, { mode: 0o755 });
+    return { hostPath, containerPath: target, readonly: true };
+  }
+
+  /** A folder that goes with the build. */
+  async temporary<T>(work: (folder: string) => Promise<T>): Promise<T> {
+    this.#folder ??= mkdir(this.deps.temporary, { recursive: true }).then(() => mkdtemp(`${this.deps.temporary}/`));
+    return work(await mkdtemp(`${await this.#folder}/`));
+  }
+
+  async #build(stage: Stage): Promise<ImageState> {
+    this.signal.throwIfAborted();
+    const from = this.#baseOf(stage);
+    this.begin(stage, stage.from);
+    const other = stageNamed(this.dockerfile.stages, from, stage.index);
+    const state =
+      other !== undefined
+        ? { ...(await this.stateOf(other)), ownCmd: false }
+        : from === "scratch"
+          ? { layers: [], config: { Env: [DEFAULT_PATH] }, ownCmd: false, history: [] }
+          : await this.#imageState(from, stage.from, stage);
+    const scope = { ...this.#globals, env: state.config.Env ?? [], args: new Map<string, string>() };
+    return new StageBuilder(this, stage, state, scope).build();
+  }
+
+  async #imageState(name: string, instruction: Instruction, stage?: Stage): Promise<ImageState> {
+    const flag = stage?.platform ?? flagOf(instruction, "platform");
+    const platform = flag === undefined ? this.request.platform : expand(this.#globals, instruction, flag);
+    try {
+      const wish = { pull: this.request.pull, signal: this.signal, ...(platform === undefined ? {} : { platform }) };
+      const base = await this.deps.image(name, wish);
+      return { base, layers: [], config: base.config, ownCmd: false, history: [] };
+    } catch (error) {
+      this.signal.throwIfAborted();
+      const { file, line, column } = instruction.at;
+      throw new TsukubeError("failed", `${file}:${line}:${column}: ${instruction.text}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #baseOf(stage: Stage): string {
+    const base = expand(this.#globals, stage.from, stage.base);
+    if (base === "")
+      throw invalid(
+        stage.from.at,
+        `FROM ${stage.base} names no image: a variable in it has no value, expected one from ARG`,
+      );
+    return base;
+  }
+
+  #target(): Stage {
+    const { stages } = this.dockerfile;
+    const wanted = this.request.target;
+    const stage = wanted === undefined ? stages.at(-1) : stageNamed(stages, wanted);
+    if (stage !== undefined) return stage;
+    const names = stages.map(({ name, index }) => name ?? String(index)).join(", ");
+    throw new TsukubeError(
+      "invalid",
+      `Cannot build stage "${wanted}": ${this.dockerfile.file} has no such stage, expected one of ${names}`,
+    );
+  }
+
+  /** The target and what it is made from, in the order of the file. */
+  #needed(target: Stage): readonly Stage[] {
+    const needed = new Set<Stage>();
+    const add = (stage: Stage | undefined): void => {
+      if (stage === undefined || needed.has(stage)) return;
+      needed.add(stage);
+      const named = (reference: string | undefined): void =>
+        add(reference === undefined ? undefined : stageNamed(this.dockerfile.stages, reference, stage.index));
+      named(this.#baseOf(stage));
+      for (const instruction of stage.instructions) {
+        named(flagOf(instruction, "from"));
+        for (const { name, value = "" } of instruction.flags)
+          if (name === "mount") named(/(?:^|,)from=([^,]+)/.exec(value)?.[1]);
+      }
+    };
+    add(target);
+    return [...needed].sort((a, b) => a.index - b.index);
+  }
+
+  #globalScope(): Scope {
+    const target = this.request.target ?? this.dockerfile.stages.at(-1)?.name ?? "";
+    const platforms = platformArgs(this.#platform, target);
+    const buildArgs = new Map(Object.entries(this.request.buildArgs));
+    let scope: Scope = {
+      escapeChar: this.dockerfile.escapeChar,
+      env: [],
+      args: platforms,
+      given: { buildArgs, globals: platforms },
+    };
+    for (const instruction of this.dockerfile.globals) scope = withArgs(scope, instruction);
+    return { ...scope, given: { buildArgs, globals: scope.args } };
+  }
+}
+
+function boundAt(hostPath: string, containerPath: string, readonly: boolean, isFolder = true): BoundMount {
+  const point = isFolder ? `${containerPath.replace(/\/+$/, "")}/` : containerPath;
+  return { mount: { hostPath, containerPath, readonly }, point };
+}

@@ -1,0 +1,49 @@
+import type { ImageRecord } from "../images/image-store.ts";
+
+/** What `POST /build` asks for. */
+export interface BuildRequest {
+  /** Folder with the build context. */
+  readonly context: string;
+  /** Path of the Dockerfile within the context. */
+  readonly dockerfile: string;
+  /** Names for the image, as people write them. */
+  readonly names: readonly string[];
+  readonly buildArgs: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Stage to build: a name or a number; the last by default. */
+  readonly target?: string;
+  /** "linux/amd64"; this machine's by default. */
+  readonly platform?: string;
+  /** Runs every step. */
+  readonly noCache: boolean;
+  /** Looks for newer base images. */
+  readonly pull: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (event: BuildProgress) => void;
+}
+
+/** What happens in a build, in order for each step; steps of different stages mingle. */
+export type BuildProgress =
+  | { readonly kind: "step"; readonly step: BuildStep }
+  /** The step's result was found; nothing ran. */
+  | { readonly kind: "cached"; readonly step: BuildStep }
+  /** Why the step runs: what differs from the last time, "web.mjs changed". */
+  | { readonly kind: "missed"; readonly step: BuildStep; readonly why: string }
+  /** What the step's command wrote. */
+  | { readonly kind: "output"; readonly step: BuildStep; readonly text: string };
+
+export interface BuildStep {
+  /** From 1 to `total`, which counts the steps of the stages that are needed. */
+  readonly number: number;
+  readonly total: number;
+  /** The stage's name, or its number. */
+  readonly stage: string;
+  /** The instruction as it is written: "COPY web.mjs .". */
+  readonly text: string;
+}
+
+/** Makes images from Dockerfiles. */
+export interface ImageBuilder {
+  /** @throws {TsukubeError} `invalid` with file, line and column; `failed` with the command and its exit code; `not-found`; `cancelled`. */
+  build(request: BuildRequest): Promise<ImageRecord>;
+}

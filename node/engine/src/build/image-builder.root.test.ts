@@ -1,0 +1,321 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { pack } from "tar-stream";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildContext } from "../docker/build-context.ts";
+import { askDocker } from "../docker/docker-client-under-test.ts";
+import { type Cri, EngineUnderTest } from "../engine-under-test.ts";
+
+type Files = Readonly<Record<string, string>>;
+
+describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", () => {
+  const engine = new EngineUnderTest();
+  const socket = engine.dockerSocket;
+  let cri: Cri;
+  let sandbox: string;
+  let contexts = 0;
+
+  beforeAll(async () => {
+    await engine.start();
+    cri = engine.dial();
+    sandbox = await engine.sandbox(cri);
+  }, 60_000);
+  afterAll(() => engine.close(), 60_000);
+
+  function context(files: Files): string {
+    const folder = `${engine.folder}/context-${++contexts}`;
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), content);
+    }
+    return folder;
+  }
+
+  async function build(files: Files | string, query: Readonly<Record<string, string>> = {}) {
+    const folder = typeof files === "string" ? files : context(files);
+    const path = `/v1.43/build?${new URLSearchParams({ t: "made", ...query })}`;
+    const { status, messages, text } = await askDocker(socket, "POST", path, buildContext(folder, "Dockerfile"));
+    const output = messages.map(({ stream = "" }) => stream).join("");
+    const error =
+      messages.find((message) => message.error !== undefined)?.error ?? (status === 200 ? undefined : messageIn(text));
+    return { id: messages.find(({ aux }) => aux !== undefined)?.aux?.ID, output, error, folder };
+  }
+
+  /** What a container of an image prints. */
+  async function runs(image: string, ...command: readonly string[]): Promise<string> {
+    const id = await engine.run(cri, sandbox, ["sleep", "100"], { image: { image }, logPath: `${image}.log` });
+    const { stdout, stderr } = await cri.ExecSync({ containerId: id, cmd: command, timeout: 10 });
+    await cri.RemoveContainer({ containerId: id });
+    return `${Buffer.from(stdout ?? []).toString()}${Buffer.from(stderr ?? []).toString()}`;
+  }
+
+  const inspect = async (name: string) =>
+    JSON.parse((await askDocker(socket, "GET", `/images/${name}/json`)).text) as {
+      readonly Config: { readonly Env: readonly string[]; readonly Cmd: readonly string[]; readonly User: string };
+      readonly RootFS: { readonly Layers: readonly string[] };
+    };
+
+  test("files, commands and configuration of several stages come together", async () => {
+    const { error, output } = await build(
+      {
+        Dockerfile: [
+          "ARG BASE=tsukube.local/busybox",
+          "FROM $BASE AS first",
+          "ARG GREETING=hello",
+          "WORKDIR /src",
+          "COPY in/ .",
+          'RUN echo "$GREETING" > greeting && rm /bin/yes && chmod 700 sub && ln -s sub link && id -u > uid',
+          "FROM tsukube.local/busybox",
+          "COPY --from=first --chown=7:8 /src /copied",
+          "COPY --chmod=755 run.sh /usr/bin/",
+          "ENV MODE=test",
+          "USER 1000",
+          'CMD ["run.sh"]',
+        ].join("\n"),
+        "in/sub/a.txt": "a",
+        "in/b.txt": "b",
+        "run.sh": "#!/bin/sh\necho ran $MODE\n",
+      },
+      { buildargs: JSON.stringify({ GREETING: "hi" }) },
+    );
+    expect(error, output).toBeUndefined();
+    expect(
+      await runs(
+        "made",
+        "sh",
+        "-c",
+        "cd /copied; cat greeting uid b.txt sub/a.txt; readlink link; ls -lnd sub b.txt; run.sh",
+      ),
+    ).toMatch(
+      /^hi\n0\nbsub\n-rw-r--r-- .* 7 +8 .* b.txt\ndrwx------ .* 7 +8 .* sub\nran test\ncat: .*Permission denied/,
+    );
+    const { Config } = await inspect("made");
+    expect(Config).toMatchObject({ Cmd: ["run.sh"], User: "1000" });
+    expect(Config.Env).toContain("MODE=test");
+  });
+
+  test("nothing of the machinery stays in a layer", async () => {
+    const { error } = await build({
+      Dockerfile:
+        'FROM tsukube.local/busybox AS a\nRUN echo x > /only\nFROM scratch\nCOPY --from=a / /\nRUN ["/bin/true"]',
+    });
+    expect(error).toBeUndefined();
+    const base = (await inspect("tsukube.local/busybox")).RootFS.Layers;
+    await build({ Dockerfile: "FROM tsukube.local/busybox\nRUN echo x > /only\nRUN true" });
+    const layers = (await inspect("made")).RootFS.Layers;
+    expect(layers.length).toBe(base.length + 1); // `true` changed nothing
+    const saved = await layerNames("made");
+    expect(saved).toEqual(["only"]);
+    for (const name of ["roots", "bundles", "sandboxes"])
+      expect(readdirSync(`${engine.folder}/run/build/${name}`)).toEqual([]);
+  });
+
+  async function layerNames(image: string): Promise<readonly string[]> {
+    const chain = readdirSync(`${engine.folder}/state/s/l`);
+    const { Layers } = (await inspect(image)).RootFS;
+    expect(chain.length).toBeGreaterThanOrEqual(Layers.length);
+    const newest = chain
+      .map((name) => ({ name, files: readdirSync(`${engine.folder}/state/s/l/${name}`) }))
+      .filter(({ files }) => files.includes("only"));
+    return newest.find(({ files }) => files.length === 1)?.files ?? [];
+  }
+
+  test("a step runs again only when what it depends on changed, and says what", async () => {
+    const Dockerfile = 'FROM tsukube.local/busybox\nCOPY a.txt /\nRUN cat /a.txt > /b.txt\nCOPY c.txt /\nCMD ["x"]';
+    const steps = { t: "steps" };
+    const first = await build({ Dockerfile, "a.txt": "1", "c.txt": "1" }, steps);
+    expect(first.output.match(/it did not run before/g)?.length).toBe(3);
+    const again = await build(first.folder, steps);
+    expect(again.id).toBe(first.id);
+    expect(again.output.match(/Using cache/g)?.length).toBe(3);
+    writeFileSync(`${first.folder}/c.txt`, "2");
+    const third = await build(first.folder, steps);
+    expect(third.output.match(/Using cache/g)?.length).toBe(2);
+    expect(third.output).toContain('"c.txt" changed');
+    const fresh = await build(first.folder, { ...steps, nocache: "1" });
+    expect(fresh.output).not.toContain("Using cache");
+  });
+
+  test("cached results outlive the engine", async () => {
+    const files = { Dockerfile: "FROM tsukube.local/busybox\nRUN date +%s%N > /time" };
+    const before = await build(files);
+    await engine.engine?.close();
+    await engine.start();
+    const after = await build(before.folder);
+    expect(after.id).toBe(before.id);
+    expect(after.output).toContain("Using cache");
+  });
+
+  test("a command that fails stops the build, with its words and its place", async () => {
+    const { error, output } = await build({ Dockerfile: "FROM tsukube.local/busybox\n\n RUN echo so far; exit 3" });
+    expect(output).toContain("so far");
+    expect(error).toBe("Dockerfile:3:2: RUN echo so far; exit 3: it ended with exit code 3, expected 0");
+  });
+
+  test.each([
+    ["FROM tsukube.local/busybox\nCOPY missing /", 'Dockerfile:2:1: COPY missing /: "missing" is not there'],
+    ["FROM tsukube.local/nothing", "Dockerfile:1:1: FROM tsukube.local/nothing: Cannot find image"],
+    ["FROM tsukube.local/busybox\nFOO", 'Dockerfile:2:1: unknown instruction "FOO"'],
+    ["FROM tsukube.local/busybox\nCOPY Dockerfile Dockerfile /bin/sh", "expected a destination that ends with"],
+    ["FROM tsukube.local/busybox\nRUN --mount=type=secret,id=a true", "type=secret is not there yet"],
+  ])("%j is refused where it is", async (Dockerfile, problem) => {
+    expect((await build({ Dockerfile })).error).toContain(problem);
+  });
+
+  test("a link of the context cannot lead out of it, nor a destination out of the image", async () => {
+    const folder = context({ Dockerfile: "FROM tsukube.local/busybox\nCOPY out/passwd /x" });
+    symlinkSync("/etc", `${folder}/out`);
+    expect((await build(folder)).error).toContain('"out/passwd" is not there');
+    const inside = await build({
+      Dockerfile:
+        "FROM tsukube.local/busybox\nRUN ln -s /deep/place /link && mkdir -p /deep/place\nCOPY a /link/../a\nCOPY a /link/",
+      a: "content",
+    });
+    expect(inside.error).toBeUndefined();
+    expect(await runs("made", "cat", "/a", "/deep/place/a")).toBe("contentcontent");
+    expect(existsSync("/deep/place")).toBe(false);
+  });
+
+  test("here-documents are commands, scripts and files", async () => {
+    const { error } = await build({
+      Dockerfile: [
+        "FROM tsukube.local/busybox",
+        "ENV NAME=you",
+        "RUN <<EOF",
+        "echo one > /a",
+        "echo two >> /a",
+        "EOF",
+        "RUN <<EOF",
+        "#!/bin/env sh",
+        'echo "script" >> /a',
+        "EOF",
+        "RUN cat <<A >> /a",
+        "three",
+        "A",
+        "COPY <<hello.txt <<'raw.txt' /d/",
+        "hello $NAME",
+        "hello.txt",
+        "hello $NAME",
+        "raw.txt",
+      ].join("\n"),
+    });
+    expect(error).toBeUndefined();
+    expect(await runs("made", "cat", "/a", "/d/hello.txt", "/d/raw.txt")).toBe(
+      "one\ntwo\nscript\nthree\nhello you\nhello $NAME\n",
+    );
+  });
+
+  test("mounts are there for a command and in no layer; a cache lasts", async () => {
+    const Dockerfile = [
+      "FROM tsukube.local/busybox AS other",
+      "RUN echo from other > /file",
+      "FROM tsukube.local/busybox",
+      "RUN --mount=type=bind,from=other,source=/file,target=/m/file --mount=type=bind,target=/ctx \\",
+      "    --mount=type=cache,target=/cache --mount=type=tmpfs,target=/t \\",
+      "    cat /m/file /ctx/a > /out; echo x >> /cache/n; wc -l < /cache/n >> /out; touch /t/x",
+    ].join("\n");
+    const first = await build({ Dockerfile, a: "context\n" });
+    expect(first.error, first.output).toBeUndefined();
+    expect(await runs("made", "cat", "/out")).toBe("from other\ncontext\n1\n");
+    await build(first.folder, { nocache: "1" });
+    expect(await runs("made", "sh", "-c", "cat /out; ls /m /t /cache 2>&1 | head -1")).toContain("2\n");
+  });
+
+  test("a command has a network only if it may", async () => {
+    const { output } = await build({
+      Dockerfile: "FROM tsukube.local/busybox\nRUN --network=none ls /sys/class/net; hostname",
+    });
+    expect(output).toContain("lo\nbuild\n");
+  });
+
+  test("ADD unpacks archives and fetches files that it can check", async () => {
+    const archive = pack();
+    archive.entry({ name: "inside/file.txt" }, "unpacked");
+    archive.finalize();
+    const bytes = Buffer.concat(await Array.fromAsync(archive as AsyncIterable<Buffer>));
+    const server = createServer((_, response) => response.end("fetched"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/some/file.bin`;
+    const sum = createHash("sha256").update("fetched").digest("hex");
+    const folder = context({
+      Dockerfile: `FROM tsukube.local/busybox\nADD a.tar b.tar.txt /x/\nADD --checksum=sha256:${sum} ${url} /y/`,
+      "b.tar.txt": "no archive",
+    });
+    writeFileSync(`${folder}/a.tar`, bytes);
+    try {
+      expect((await build(folder)).error).toBeUndefined();
+      const shown = await runs("made", "cat", "/x/inside/file.txt", "/x/b.tar.txt", "/y/file.bin");
+      expect(shown).toBe("unpackedno archivefetched");
+      writeFileSync(
+        `${folder}/Dockerfile`,
+        `FROM tsukube.local/busybox\nADD --checksum=sha256:${"0".repeat(64)} ${url} /y/`,
+      );
+      expect((await build(folder)).error).toContain(`its content is sha256:${sum}`);
+    } finally {
+      server.close();
+    }
+  });
+
+  test("what .dockerignore names is not there, whoever sends it", async () => {
+    const files = {
+      Dockerfile: "FROM tsukube.local/busybox\nCOPY . /all",
+      ".dockerignore": "secret\n**/*.log\n",
+      secret: "s",
+      "deep/a.log": "l",
+      "deep/kept": "k",
+    };
+    expect((await build(files)).error).toBeUndefined();
+    expect(
+      (await runs("made", "find", "/all", "-type", "f"))
+        .split("\n")
+        .filter((name) => name !== "")
+        .sort(),
+    ).toEqual(["/all/.dockerignore", "/all/Dockerfile", "/all/deep/kept"]);
+  });
+
+  test("ONBUILD waits for the next image", async () => {
+    await build(
+      { Dockerfile: "FROM tsukube.local/busybox\nONBUILD COPY a /onbuild\nONBUILD RUN cat /onbuild > /ran" },
+      { t: "parent" },
+    );
+    const { error } = await build({ Dockerfile: "FROM parent\nUSER 5", a: "child" });
+    expect(error).toBeUndefined();
+    expect(await runs("made", "cat", "/ran")).toBe("child");
+  });
+
+  test("only the stages that are needed are built", async () => {
+    const Dockerfile =
+      "FROM tsukube.local/busybox AS a\nRUN false\nFROM tsukube.local/busybox AS b\nRUN echo b\nFROM a\nRUN true";
+    const { error, output } = await build({ Dockerfile }, { target: "b" });
+    expect(error).toBeUndefined();
+    expect(output).not.toContain("RUN false");
+    expect((await build({ Dockerfile }, { target: "nothing" })).error).toContain("expected one of a, b, 2");
+  });
+
+  test("a build whose client leaves is stopped and leaves nothing", async () => {
+    const folder = context({ Dockerfile: "FROM tsukube.local/busybox\nRUN echo begun; sleep 1000" });
+    const outgoing = request({ socketPath: socket, method: "POST", path: "/build?t=never" });
+    outgoing.on("error", () => {});
+    const begun = new Promise<void>((resolve) =>
+      outgoing.once("response", (response) =>
+        response.on("data", (part) => {
+          if (String(part).includes("begun")) resolve();
+        }),
+      ),
+    );
+    for await (const part of buildContext(folder, "Dockerfile")) outgoing.write(part);
+    outgoing.end();
+    await begun;
+    outgoing.destroy();
+    const roots = `${engine.folder}/run/build/roots`;
+    await expect.poll(() => (existsSync(roots) ? readdirSync(roots).length : 0), { timeout: 5000 }).toBe(0);
+    expect(readFileSync("/proc/mounts", "utf8")).not.toContain(roots);
+  });
+});
+
+function messageIn(text: string): string {
+  return (JSON.parse(text) as { readonly message: string }).message;
+}

@@ -1,0 +1,166 @@
+import { readFile } from "node:fs/promises";
+import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
+import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
+import type { PodNetwork } from "@tsukube/node-contracts";
+import type { OciRuntime } from "../containers/runtime.ts";
+import { findImage } from "../cri/image-service.ts";
+import type { ImageGarbage } from "../images/image-garbage.ts";
+import type { ImageRecord, ImageStore } from "../images/image-store.ts";
+import type { ImageTransfer } from "../images/image-transfer.ts";
+import { OWN_PLATFORM, parsePlatform } from "../images/platform.ts";
+import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
+import type { Snapshotter } from "../images/snapshotter.ts";
+import type { SystemImages } from "../images/system-images.ts";
+import { Sandboxes } from "../sandboxes/sandboxes.ts";
+import { BuildCache } from "./build-cache.ts";
+import { BuildSession, type ImageWish, type SessionDeps } from "./build-session.ts";
+import type { BuildRequest, ImageBuilder } from "./contracts.ts";
+import { DockerIgnore, ignoreFile } from "./docker-ignore.ts";
+import { type Dockerfile, parseDockerfile } from "./dockerfile/stages.ts";
+import type { ImageState } from "./image-state.ts";
+import { LayerMaker } from "./layer-maker.ts";
+import { rootedPath } from "./rooted-path.ts";
+import { BuildCommands } from "./run-command.ts";
+
+export interface BuilderDeps {
+  readonly images: ImageStore;
+  readonly systemImages: SystemImages;
+  readonly transfer: ImageTransfer;
+  readonly garbage: ImageGarbage;
+  readonly snapshotter: Snapshotter;
+  readonly runtime: OciRuntime;
+  readonly mounts: Mounts;
+  readonly namespaces: Namespaces;
+  readonly cgroups: Cgroups;
+  readonly network: PodNetwork;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Cache of steps and cache mounts; survives a reboot. */
+  readonly stateDirectory: string;
+  /** Mounts and bundles; empty after a reboot. */
+  readonly runtimeDirectory: string;
+  readonly cgroupParent: string;
+  /** How much the cache of steps holds, in bytes. */
+  readonly cacheBytes: number;
+}
+
+/** For `RUN --network=none`. */
+const NO_NETWORK: PodNetwork = {
+  add: async () => ({ ips: [] }),
+  remove: async () => {},
+  check: async () => {},
+  status: async () => {},
+  collect: async () => {},
+};
+
+/** Opens the builder of Dockerfiles; what a killed engine left of builds is removed. */
+export async function openImageBuilder(deps: BuilderDeps): Promise<ImageBuilder> {
+  const { clock, random, mounts, snapshotter, garbage, stateDirectory, runtimeDirectory } = deps;
+  const cache = new BuildCache(`${stateDirectory}/steps`, clock, deps.cacheBytes);
+  await cache.load();
+  garbage.keep(() => cache.holders());
+  const folder = `${runtimeDirectory}/roots`;
+  const layers = new LayerMaker({ snapshotter, mounts, cache, clock, random, folder });
+  const sandboxes = (name: string, network: PodNetwork): Sandboxes =>
+    new Sandboxes({
+      records: `${stateDirectory}/${name}`,
+      runtime: `${runtimeDirectory}/${name}`,
+      mounts,
+      namespaces: deps.namespaces,
+      network,
+      now: () => clock.now(),
+    });
+  const commands = new BuildCommands({
+    runtime: deps.runtime,
+    sandboxes: sandboxes("sandboxes", deps.network),
+    isolated: sandboxes("isolated", NO_NETWORK),
+    mounts,
+    cgroups: deps.cgroups,
+    folder: `${runtimeDirectory}/bundles`,
+    cgroupParent: deps.cgroupParent,
+  });
+  await commands.clean();
+  await layers.clean();
+  return new DockerfileBuilder(deps, layers, commands);
+}
+
+class DockerfileBuilder implements ImageBuilder {
+  readonly #deps: BuilderDeps;
+  readonly #session: SessionDeps;
+
+  constructor(deps: BuilderDeps, layers: LayerMaker, commands: BuildCommands) {
+    this.#deps = deps;
+    this.#session = {
+      layers,
+      commands,
+      mounts: deps.mounts,
+      image: (name, wish) => this.#image(name, wish),
+      cacheMounts: `${deps.stateDirectory}/cache-mounts`,
+      temporary: `${deps.runtimeDirectory}/files`,
+    };
+  }
+
+  async build(request: BuildRequest): Promise<ImageRecord> {
+    const release = this.#deps.garbage.hold();
+    try {
+      const dockerfile = await readDockerfile(request);
+      const platform = request.platform === undefined ? OWN_PLATFORM : parsePlatform(request.platform);
+      const state = await new BuildSession(
+        this.#session,
+        request,
+        dockerfile,
+        await readIgnore(request),
+        platform,
+      ).build();
+      request.signal.throwIfAborted();
+      return await this.#create(request, state);
+    } catch (error) {
+      if (!request.signal.aborted) throw error;
+      throw new TsukubeError("cancelled", "Cannot go on with the build: its client went away", { cause: error });
+    } finally {
+      await release();
+    }
+  }
+
+  #create(request: BuildRequest, state: ImageState): Promise<ImageRecord> {
+    const { base, layers, config, history, author, created } = state;
+    const time = created ?? base?.created;
+    const labels = { ...config.Labels, ...request.labels };
+    return this.#deps.images.create({
+      ...(base === undefined ? {} : { base }),
+      layers,
+      config: Object.keys(labels).length === 0 ? config : { ...config, Labels: labels },
+      history,
+      ...(author === undefined ? {} : { author }),
+      ...(time === undefined ? {} : { created: time }),
+      ...(request.platform === undefined ? {} : { platform: parsePlatform(request.platform) }),
+      names: request.names.map((name) => formatReference(parseReference(name))),
+    });
+  }
+
+  async #image(name: string, { pull, platform, signal }: ImageWish): Promise<ImageRecord> {
+    const reference = parseReference(name);
+    const known = pull && !isBuiltIn(reference) ? undefined : await findImage(this.#deps, name);
+    if (known !== undefined) return known;
+    if (isBuiltIn(reference))
+      return this.#deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`);
+    return this.#deps.transfer.pull(reference, { signal, ...(platform === undefined ? {} : { platform }) });
+  }
+}
+
+async function readDockerfile({ context, dockerfile }: BuildRequest): Promise<Dockerfile> {
+  try {
+    return parseDockerfile(await readFile(rootedPath(context, dockerfile), "utf8"), dockerfile);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT" && codeOf(error) !== "EISDIR") throw error;
+    throw new TsukubeError(
+      "invalid",
+      `Cannot read "${dockerfile}": the build context has no such file, expected a Dockerfile`,
+    );
+  }
+}
+
+async function readIgnore({ context, dockerfile }: BuildRequest): Promise<DockerIgnore> {
+  const file = ignoreFile(context, dockerfile);
+  return new DockerIgnore(file === undefined ? "" : await readFile(file, "utf8"));
+}

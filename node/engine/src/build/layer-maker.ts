@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Clock, formatTime, type Random } from "@tsukube/foundation";
+import type { Mounts } from "@tsukube/kernel";
+import type { NewLayer } from "../images/image-store.ts";
+import { digestOf, writeLayerTar } from "../images/layer-tar.ts";
+import { chainIds, type Snapshotter } from "../images/snapshotter.ts";
+import { type BuildCache, type CachedStep, digestsOf, keyOf, type StepInputs } from "./build-cache.ts";
+import { chainOf, diffIdsOf, type ImageState } from "./image-state.ts";
+
+export interface LayerMakerDeps {
+  readonly snapshotter: Snapshotter;
+  readonly mounts: Mounts;
+  readonly cache: BuildCache;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** For mounted file systems; empty after a reboot. */
+  readonly folder: string;
+}
+
+/** A change of files. */
+export interface Change {
+  readonly inputs: StepInputs;
+  readonly lineage: string;
+  /** Looks for an earlier result. */
+  readonly useCache: boolean;
+  /** Mount points that the change needs and the image need not have; a trailing slash marks a folder. */
+  readonly mountPoints: readonly string[];
+  /** RFC 3339; now by default. */
+  readonly created?: string;
+  /** Told before the change is made, with what differs from the last time. */
+  readonly onMiss: (why: string) => void;
+  readonly onHit: () => void;
+  /** @param root The mounted file system. @param id Free for a container's name. */
+  readonly make: (root: string, id: string) => Promise<void>;
+}
+
+/** Makes layers by changing a mounted file system, unless the same change was made before. */
+export class LayerMaker {
+  readonly #deps: LayerMakerDeps;
+  readonly #making = new Map<string, Promise<CachedStep>>();
+
+  constructor(deps: LayerMakerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Unmounts what an engine that was killed left. */
+  async clean(): Promise<void> {
+    const { mounts, folder } = this.#deps;
+    for (const point of mounts.below(folder)) mounts.unmount(point);
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  /** Equal changes at the same time are made once. */
+  async apply(state: ImageState, change: Change): Promise<CachedStep> {
+    const key = keyOf(change.inputs);
+    const running = this.#making.get(key);
+    if (running !== undefined) {
+      change.onHit();
+      return running;
+    }
+    const known = change.useCache ? await this.#deps.cache.find(key) : undefined;
+    if (known?.chain.every((chainId) => this.#deps.snapshotter.has(chainId)) === true) {
+      change.onHit();
+      return known;
+    }
+    const making = (this.#making.get(key) ?? this.#make(key, state, change)).finally(() => this.#making.delete(key));
+    this.#making.set(key, making);
+    return making;
+  }
+
+  /** Mounts a state where its files can be read until `work` is done. */
+  async read<T>(state: ImageState, work: (root: string) => Promise<T>): Promise<T> {
+    const id = this.#newId();
+    const root = await this.#mount(id, state, []);
+    try {
+      return await work(root);
+    } finally {
+      await this.#release(id, root);
+    }
+  }
+
+  async #make(key: string, state: ImageState, change: Change): Promise<CachedStep> {
+    const { cache, clock, snapshotter, mounts } = this.#deps;
+    const { inputs, lineage } = change;
+    change.onMiss(cache.explain(lineage, inputs));
+    const id = this.#newId();
+    const root = await this.#mount(id, state, change.mountPoints);
+    try {
+      await change.make(root, id);
+      mounts.unmount(root);
+      const layer = await this.#commit(snapshotter.writable(id), state);
+      const above = layer === undefined ? [] : [layer];
+      return await cache.put({
+        key,
+        inputs: digestsOf(inputs),
+        lineage,
+        ...(layer === undefined ? {} : { layer }),
+        chain: [...chainOf(state), ...above.map(({ chainId }) => chainId)],
+        diffIds: [...diffIdsOf(state), ...above.map(({ diffId }) => diffId)],
+        created: change.created ?? formatTime(clock.now()),
+      });
+    } finally {
+      await this.#release(id, root);
+    }
+  }
+
+  async #commit(folder: string, state: ImageState): Promise<NewLayer | undefined> {
+    if ((await readdir(folder)).length === 0) return undefined;
+    const { digest: diffId, size } = await digestOf(writeLayerTar(folder));
+    const chainId = chainIds([...diffIdsOf(state), diffId]).at(-1) as string;
+    await this.#deps.snapshotter.commit(chainId, chainOf(state), { staged: folder });
+    return { diffId, chainId, size };
+  }
+
+  async #mount(id: string, state: ImageState, mountPoints: readonly string[]): Promise<string> {
+    const root = `${this.#deps.folder}/${id}`;
+    await mkdir(root, { recursive: true });
+    // lowest: mount points are there without being in a layer, and there is a layer even from scratch
+    const lowest = await this.#foundation(mountPoints);
+    await this.#deps.snapshotter.mount(id, [lowest, ...chainOf(state)], root);
+    return root;
+  }
+
+  /** A snapshot with empty files and folders, which is in no image. */
+  async #foundation(points: readonly string[]): Promise<string> {
+    const chainId = `sha256:${createHash("sha256")
+      .update(`mount points ${points.join(" ")}`)
+      .digest("hex")}`;
+    const build = async (root: string): Promise<void> => {
+      for (const point of points) {
+        await mkdir(root + (point.endsWith("/") ? point : dirname(point)), { recursive: true });
+        if (!point.endsWith("/")) await writeFile(root + point, "", { flag: "a" });
+      }
+    };
+    await this.#deps.snapshotter.commit(chainId, [], { build });
+    return chainId;
+  }
+
+  async #release(id: string, root: string): Promise<void> {
+    this.#deps.mounts.unmount(root);
+    await this.#deps.snapshotter.remove(id);
+    await rm(root, { recursive: true, force: true });
+  }
+
+  #newId(): string {
+    return Buffer.from(this.#deps.random.bytes(8)).toString("hex");
+  }
+}

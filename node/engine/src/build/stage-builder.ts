@@ -1,0 +1,334 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { posix } from "node:path";
+import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
+import { resolveUser } from "../containers/users.ts";
+import { unpackArchive } from "./archives.ts";
+import type { CachedStep, StepInputs } from "./build-cache.ts";
+import type { BuildSession } from "./build-session.ts";
+import type { BuildStep } from "./contracts.ts";
+import { type CopyOptions, copySources, makeFolders } from "./copy-files.ts";
+import { type CopySource, digestSources, findSources } from "./copy-sources.ts";
+import { flagOf, type Instruction, invalid, isSet } from "./dockerfile/instruction.ts";
+import { readInstruction } from "./dockerfile/scan.ts";
+import type { Stage } from "./dockerfile/stages.ts";
+import { splitWords } from "./dockerfile/words.ts";
+import { download, isGit, isUrl } from "./downloads.ts";
+import { commandOf, configure, shellOf } from "./image-config.ts";
+import { advanced, contentOf, type ImageState } from "./image-state.ts";
+import type { Change } from "./layer-maker.ts";
+import { pathPattern } from "./path-pattern.ts";
+import { rootedPath } from "./rooted-path.ts";
+import type { BuildNetwork } from "./run-command.ts";
+import { mountsOf } from "./run-mounts.ts";
+import { commandArgs, expand, expandHeredoc, type Scope, withArgs } from "./scope.ts";
+
+/** Mount points that every container needs. */
+const MOUNT_POINTS = ["/proc/", "/sys/", "/dev/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+const SCRIPT = "/dev/.build-script";
+
+/** Carries out the instructions of one stage, one after the other. */
+export class StageBuilder {
+  readonly #session: BuildSession;
+  readonly #stage: Stage;
+  #state: ImageState;
+  #scope: Scope;
+  #steps = 0;
+
+  constructor(session: BuildSession, stage: Stage, state: ImageState, scope: Scope) {
+    this.#session = session;
+    this.#stage = stage;
+    this.#state = state;
+    this.#scope = scope;
+  }
+
+  async build(): Promise<ImageState> {
+    await this.#triggers();
+    for (const instruction of this.#stage.instructions) await this.#carryOut(instruction);
+    return this.#state;
+  }
+
+  /** What the base image's ONBUILD keeps for those that are built on it. */
+  async #triggers(): Promise<void> {
+    const { OnBuild, ...config } = this.#state.config;
+    if (OnBuild == null || OnBuild.length === 0) return;
+    this.#state = { ...this.#state, config };
+    for (const text of OnBuild)
+      await this.#carryOut(readInstruction(text, this.#stage.from.at, this.#scope.escapeChar));
+  }
+
+  async #carryOut(instruction: Instruction): Promise<void> {
+    const step = this.#session.begin(this.#stage, instruction);
+    this.#steps++;
+    try {
+      this.#state = await this.#next(instruction, step);
+    } catch (error) {
+      if (this.#session.request.signal.aborted || codeOf(error) === "invalid" || codeOf(error) === "failed")
+        throw error;
+      throw new TsukubeError(
+        codeOf(error) ?? "failed",
+        `${place(instruction)}: ${instruction.text}: ${messageOf(error)}`,
+        {
+          cause: error,
+        },
+      );
+    }
+    this.#scope = { ...this.#scope, env: this.#state.config.Env ?? [] };
+  }
+
+  async #next(instruction: Instruction, step: BuildStep): Promise<ImageState> {
+    const { text } = instruction;
+    switch (instruction.keyword) {
+      case "ARG":
+        this.#scope = withArgs(this.#scope, instruction);
+        return advanced(this.#state, { text });
+      case "MAINTAINER":
+        return { ...advanced(this.#state, { text }), author: instruction.args };
+      case "RUN":
+        return this.#run(instruction, step);
+      case "COPY":
+      case "ADD":
+        return this.#copy(instruction, step);
+      case "WORKDIR":
+        return this.#workingDirectory(instruction, step);
+      default:
+        return { ...advanced(this.#state, { text }), ...configure(this.#state, instruction, this.#scope) };
+    }
+  }
+
+  /** The folder is made where the image lacks it. */
+  async #workingDirectory(instruction: Instruction, step: BuildStep): Promise<ImageState> {
+    const configured = configure(this.#state, instruction, this.#scope);
+    const path = configured.config.WorkingDir ?? "/";
+    const inputs = new Map([["instruction", `WORKDIR ${path}`], this.#base()]);
+    const made = await this.#apply(step, inputs, [], (root) => makeFolders(root, path, {}));
+    return { ...advanced(this.#state, { text: instruction.text, ...made }), ...configured };
+  }
+
+  async #run(instruction: Instruction, step: BuildStep): Promise<ImageState> {
+    const { config } = this.#state;
+    const args = commandArgs(this.#scope);
+    const mounts = mountsOf(instruction, this.#scope, config.WorkingDir ?? "/");
+    const script = scriptOf(instruction);
+    const command = script === undefined ? commandWithHeredocs(this.#state, instruction) : [SCRIPT];
+    const network = networkOf(instruction);
+    const privileged = flagOf(instruction, "security") === "insecure";
+    return this.#session.withMounts(mounts, this.#stage, instruction, async (bound, contents) => {
+      const inputs = new Map([
+        ["instruction", JSON.stringify([command, script, network, privileged, instruction.flags])],
+        this.#base(),
+        ["user", config.User ?? ""],
+        ["working directory", config.WorkingDir ?? ""],
+        ...(config.Env ?? []).map((entry): [string, string] => [`ENV ${entry.split("=", 1)[0]}`, entry]),
+        ...args.filter(({ counted }) => counted).map(({ name, value }): [string, string] => [`ARG ${name}`, value]),
+        ...contents,
+      ]);
+      const points = [...MOUNT_POINTS, ...bound.map(({ point }) => point)];
+      const made = await this.#apply(step, inputs, points, async (root, id) => {
+        const extra = script === undefined ? [] : [await this.#session.scriptMount(id, script, SCRIPT)];
+        const code = await this.#session.deps.commands.run({
+          id,
+          rootfs: root,
+          config,
+          command,
+          env: args,
+          mounts: [...bound.map(({ mount }) => mount), ...extra],
+          network,
+          privileged,
+          signal: this.#session.signal,
+          onOutput: (text) => this.#session.tell({ kind: "output", step, text }),
+        });
+        if (code !== 0) throw failedCommand(instruction, code);
+      });
+      return advanced(this.#state, { text: instruction.text, ...made });
+    });
+  }
+
+  async #copy(instruction: Instruction, step: BuildStep): Promise<ImageState> {
+    const words = (instruction.json ?? splitWords(instruction.args, this.#scope.escapeChar)).map((word) =>
+      expand(this.#scope, instruction, word),
+    );
+    const destination = words.pop() ?? "";
+    if (words.length === 0)
+      throw invalid(
+        instruction.at,
+        `${instruction.text} lacks its destination, expected ${instruction.keyword} SOURCE DESTINATION`,
+      );
+    const from = flagOf(instruction, "from");
+    return this.#session.withSource(from, this.#stage, instruction, async (root) => {
+      const sources = await this.#sources(root, words, instruction);
+      const digests = await digestSources(sources, from !== undefined);
+      const workingDir = this.#state.config.WorkingDir ?? "/";
+      const absolute = posix.resolve("/", workingDir, destination) + (/\/\.?$|^\.$/.test(destination) ? "/" : "");
+      const options = optionsOf(instruction, (word) => expand(this.#scope, instruction, word));
+      if (sources.length > 1 && !absolute.endsWith("/"))
+        throw invalid(
+          instruction.at,
+          `${instruction.text}: several sources, expected a destination that ends with "/"`,
+        );
+      const inputs = new Map([
+        ["instruction", JSON.stringify([instruction.keyword, absolute, options, words])],
+        this.#base(),
+        ...[...digests].map(([path, digest]): [string, string] => [`"${path}"`, digest]),
+      ]);
+      const made = await this.#apply(step, inputs, [], (target) =>
+        this.#write(instruction, sources, target, absolute, options, from === undefined),
+      );
+      return advanced(this.#state, { text: instruction.text, ...made });
+    });
+  }
+
+  /** Files of the context, an image or a stage; here-documents; for ADD downloads, too. */
+  async #sources(root: string, words: readonly string[], instruction: Instruction): Promise<readonly CopySource[]> {
+    const excluded = instruction.flags
+      .filter(({ name }) => name === "exclude")
+      .map(({ value = "" }) => pathPattern(value));
+    const ignore = root === this.#session.request.context ? this.#session.ignore : undefined;
+    const keep = (path: string): boolean =>
+      ignore?.ignores(path) !== true && !excluded.some((pattern) => pattern.test(path));
+    const sources: CopySource[] = [];
+    for (const word of words.filter((each) => !/^<<-?/.test(each))) {
+      if (instruction.keyword === "ADD" && isGit(word))
+        throw invalid(
+          instruction.at,
+          `ADD ${word}: git repositories are not there yet, expected a file, folder or URL`,
+        );
+      if (instruction.keyword === "ADD" && isUrl(word)) {
+        const { folder, name } = await this.#session.temporary(async (folder) => ({
+          folder,
+          name: await download(word, folder, flagOf(instruction, "checksum"), this.#session.signal),
+        }));
+        sources.push(...(await findSources(folder, [name])));
+      } else sources.push(...(await findSources(root, [word], keep)));
+    }
+    for (const { name, content, expand: expands } of instruction.heredocs) {
+      const text = expands ? expandHeredoc(this.#scope, instruction, content) : content;
+      const folder = await this.#session.temporary(async (created) => {
+        await writeFile(`${created}/${posix.basename(name)}`, text, { mode: 0o644 });
+        return created;
+      });
+      sources.push(...(await findSources(folder, [posix.basename(name)])));
+    }
+    return sources;
+  }
+
+  async #write(
+    instruction: Instruction,
+    sources: readonly CopySource[],
+    root: string,
+    destination: string,
+    options: CopyFlags,
+    fromContext: boolean,
+  ): Promise<void> {
+    const owner = options.chown === "" ? undefined : await ownerOf(root, options.chown);
+    const settings: CopyOptions = {
+      ...(owner !== undefined ? { owner } : fromContext ? { owner: { uid: 0, gid: 0 } } : {}),
+      ...(options.mode === undefined ? {} : { mode: options.mode }),
+      parents: options.parents,
+    };
+    for (const source of sources) {
+      const file = source.entries[0]?.file ?? "";
+      const extracts = instruction.keyword === "ADD" && !source.isFolder && options.unpack;
+      if (extracts && (await unpackArchive(file, root, destination))) continue;
+      await copySources(
+        [source],
+        root,
+        sources.length > 1 ? `${destination.replace(/\/$/, "")}/` : destination,
+        settings,
+      );
+    }
+  }
+
+  /** Makes a layer, or finds it. */
+  async #apply(
+    step: BuildStep,
+    inputs: StepInputs,
+    mountPoints: readonly string[],
+    make: Change["make"],
+  ): Promise<Pick<CachedStep, "layer" | "created">> {
+    const { request, deps, tell, created } = this.#session;
+    const { layer, created: at } = await deps.layers.apply(this.#state, {
+      inputs,
+      lineage: `${this.#session.lineage} ${this.#stage.name ?? this.#stage.index} ${this.#steps}`,
+      useCache: !request.noCache,
+      mountPoints,
+      ...(created === undefined ? {} : { created }),
+      onHit: () => tell({ kind: "cached", step }),
+      onMiss: (why) => tell({ kind: "missed", step, why }),
+      make,
+    });
+    return { ...(layer === undefined ? {} : { layer }), created: at };
+  }
+
+  #base(): [string, string] {
+    return ["base", contentOf(this.#state)];
+  }
+}
+
+interface CopyFlags {
+  readonly chown: string;
+  readonly mode?: number;
+  readonly parents: boolean;
+  readonly unpack: boolean;
+}
+
+const COPY_FLAGS = ["from", "chown", "chmod", "link", "parents", "exclude", "checksum", "keep-git-dir", "unpack"];
+
+function optionsOf(instruction: Instruction, word: (text: string) => string): CopyFlags {
+  const unknown = instruction.flags.find(({ name }) => !COPY_FLAGS.includes(name));
+  if (unknown !== undefined)
+    throw invalid(instruction.at, `--${unknown.name} is not understood, expected one of --${COPY_FLAGS.join(", --")}`);
+  const chmod = word(flagOf(instruction, "chmod") ?? "");
+  if (!/^[0-7]*$/.test(chmod))
+    throw invalid(instruction.at, `--chmod=${chmod} is not understood, expected an octal mode, as in --chmod=0755`);
+  return {
+    chown: word(flagOf(instruction, "chown") ?? ""),
+    ...(chmod === "" ? {} : { mode: Number.parseInt(chmod, 8) }),
+    parents: isSet(instruction, "parents"),
+    unpack: flagOf(instruction, "unpack") !== "false",
+  };
+}
+
+/** A user without a group has the group of the same number (Dockerfile reference, "--chown"). */
+async function ownerOf(root: string, chown: string): Promise<{ readonly uid: number; readonly gid: number }> {
+  const text = (name: string): Promise<string> => readFile(rootedPath(root, `/etc/${name}`), "utf8").catch(() => "");
+  const { uid, gid } = resolveUser(chown, await text("passwd"), await text("group"));
+  return { uid, gid: chown.includes(":") ? gid : uid };
+}
+
+const NETWORKS: readonly BuildNetwork[] = ["default", "none", "host"];
+
+function networkOf(instruction: Instruction): BuildNetwork {
+  const wanted = flagOf(instruction, "network") ?? "default";
+  const network = NETWORKS.find((name) => name === wanted);
+  if (network === undefined)
+    throw invalid(instruction.at, `RUN --network=${wanted} is not understood, expected ${NETWORKS.join(", ")}`);
+  return network;
+}
+
+/** A here-document that is a program of its own: it says with what it runs. */
+function scriptOf({ args, heredocs }: Instruction): string | undefined {
+  const [only] = heredocs;
+  if (heredocs.length !== 1 || only === undefined || !/^<<\S+$/.test(args.trim())) return undefined;
+  return only.content.startsWith("#!") ? only.content : undefined;
+}
+
+/** A here-document alone is the command; beside other words it is for the shell to read. */
+function commandWithHeredocs({ config }: ImageState, instruction: Instruction): readonly string[] {
+  const { args, heredocs } = instruction;
+  if (heredocs.length === 0) return commandOf(config, instruction);
+  const [first] = heredocs;
+  if (heredocs.length === 1 && /^<<\S+$/.test(args.trim())) return [...shellOf(config), first?.content ?? ""];
+  const documents = heredocs.map(({ name, content }) => `\n${content}${name}`).join("");
+  return [...shellOf(config), args + documents];
+}
+
+function failedCommand(instruction: Instruction, code: number): TsukubeError {
+  return new TsukubeError(
+    "failed",
+    `${place(instruction)}: ${instruction.text}: it ended with exit code ${code}, expected 0`,
+  );
+}
+
+function place({ at }: Instruction): string {
+  return `${at.file}:${at.line}:${at.column}`;
+}

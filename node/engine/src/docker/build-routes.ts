@@ -1,0 +1,97 @@
+import { mkdir, rm } from "node:fs/promises";
+import { TsukubeError } from "@tsukube/foundation";
+import type { BuildProgress, BuildRequest } from "../build/contracts.ts";
+import { decompressed } from "../images/decompressed.ts";
+import { parseReference } from "../images/reference.ts";
+import { unpackLayer } from "../images/unpack.ts";
+import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+
+/** `POST /build`, as the docker CLI sends it without buildx: the context as a tar archive, answers as lines of a console. */
+export function buildRoutes(deps: DockerDeps): readonly Route[] {
+  return [{ method: "POST", path: /^\/build$/, handle: (request) => build(deps, request) }];
+}
+
+function build(deps: DockerDeps, request: DockerRequest): DockerAnswer {
+  const wanted = wishes(request.query); // refused before the context is read
+  return {
+    async messages(send) {
+      const context = `${deps.uploads}/${Buffer.from(deps.random.bytes(8)).toString("hex")}`;
+      await mkdir(context, { mode: 0o755 });
+      try {
+        await unpackLayer(decompressed(request.body), context, "keep");
+        const image = await deps.builder.build({
+          ...wanted,
+          context,
+          signal: request.signal,
+          onProgress: (event) => {
+            for (const message of messagesOf(event)) send(message);
+          },
+        });
+        send({ aux: { ID: image.id } });
+        send({ stream: `Successfully built ${image.id.replace("sha256:", "").slice(0, 12)}\n` });
+        for (const name of wanted.names) send({ stream: `Successfully tagged ${name}\n` });
+      } finally {
+        await rm(context, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+/** As the classic builder writes to a console; the stage is named where there are several. */
+function messagesOf(event: BuildProgress): readonly object[] {
+  const { number, total, text } = event.step;
+  switch (event.kind) {
+    case "step":
+      return [{ stream: `Step ${number}/${total} : ${text}\n` }];
+    case "cached":
+      return [{ stream: ` ---> Using cache (step ${number})\n` }];
+    case "missed":
+      return [{ stream: ` ---> Running (step ${number}): ${event.why}\n` }];
+    case "output":
+      return [{ stream: event.text }];
+  }
+}
+
+function wishes(query: URLSearchParams): Omit<BuildRequest, "context" | "signal" | "onProgress"> {
+  const remote = query.get("remote") ?? "";
+  if (remote !== "" && remote !== "client-session")
+    throw new TsukubeError(
+      "unsupported",
+      `Cannot build from "${remote}": not there yet, expected the context in the request`,
+    );
+  if (query.get("version") === "2") {
+    throw new TsukubeError(
+      "unsupported",
+      'Cannot build with BuildKit\'s session protocol: not there yet, expected the classic builder; set DOCKER_BUILDKIT=0, or use "tsukube build"',
+    );
+  }
+  const names = query.getAll("t").filter((name) => name !== "");
+  for (const name of names) parseReference(name);
+  const target = query.get("target") ?? "";
+  const platform = query.get("platform") ?? "";
+  return {
+    names,
+    dockerfile: query.get("dockerfile") || "Dockerfile",
+    buildArgs: mapOf(query, "buildargs"),
+    labels: mapOf(query, "labels"),
+    noCache: isTrue(query.get("nocache")),
+    pull: isTrue(query.get("pull")),
+    ...(target === "" ? {} : { target }),
+    ...(platform === "" ? {} : { platform }),
+  };
+}
+
+function isTrue(value: string | null): boolean {
+  return value === "1" || value === "true";
+}
+
+function mapOf(query: URLSearchParams, name: string): Readonly<Record<string, string>> {
+  const text = query.get(name) ?? "";
+  if (text === "") return {};
+  try {
+    const entries = Object.entries(JSON.parse(text) as Record<string, string | null>);
+    return Object.fromEntries(entries.flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
+  } catch {
+    throw new TsukubeError("invalid", `Cannot read ${name}=${text}: expected a JSON object of strings`);
+  }
+}

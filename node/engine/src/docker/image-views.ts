@@ -1,0 +1,38 @@
+import type { ImageRecord } from "../images/image-store.ts";
+
+/** What people write: "docker.io/library/busybox:latest" is "busybox:latest". */
+export function familiarName(name: string): string {
+  return name.replace(/^docker\.io\/(library\/)?/, "");
+}
+
+/** An entry of `GET /images/json` (Engine API v1.51, ImageSummary). */
+export function imageSummary(image: ImageRecord) {
+  return {
+    Id: image.id,
+    ParentId: "",
+    RepoTags: image.names.map(familiarName),
+    RepoDigests: image.digests.map(familiarName),
+    Created: Math.floor((Date.parse(image.created ?? "") || 0) / 1000),
+    Size: image.sizeBytes,
+    SharedSize: -1,
+    Containers: -1,
+    Labels: image.config.Labels ?? {},
+  };
+}
+
+/** `GET /images/NAME/json` (ImageInspect). */
+export function imageDetails(image: ImageRecord) {
+  const { os = "linux", architecture = "" } = image;
+  return {
+    Id: image.id,
+    RepoTags: image.names.map(familiarName),
+    RepoDigests: image.digests.map(familiarName),
+    Created: image.created ?? "",
+    Config: image.config,
+    Architecture: architecture,
+    Os: os,
+    Size: image.sizeBytes,
+    RootFS: { Type: "layers", Layers: image.diffIds },
+    Metadata: { LastTagTime: "0001-01-01T00:00:00Z" },
+  };
+}
