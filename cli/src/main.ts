@@ -1,6 +1,7 @@
 import { messageOf } from "@tsukube/foundation";
 import { Command, InvalidArgumentError } from "commander";
-import { commandContext } from "./commands/context.ts";
+import type { BuildOptions } from "./commands/build.ts";
+import { type CommandContext, commandContext } from "./commands/context.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { useCompileCache } from "./processes/program.ts";
 
@@ -9,10 +10,10 @@ function program(): Command {
   const root = new Command("tsukube")
     .description("A Kubernetes cluster in one command")
     .version("0.1.0 (Kubernetes v1.37.2)")
-    .option("--name <name>", "which cluster of this host", "default")
+    .option("--name <name>", 'which cluster of this host; "default" by default')
     .enablePositionalOptions()
     .showHelpAfterError('(run "tsukube --help" for what there is)');
-  const context = (command: Command) => commandContext((command.optsWithGlobals() as { name: string }).name);
+  const context = (command: Command) => commandContext(clusterName(command));
   const name = ["--name <name>", "which cluster of this host"] as const;
 
   root
@@ -75,6 +76,35 @@ function program(): Command {
     });
 
   root
+    .command("build")
+    .description("build an image from a Dockerfile, for this cluster")
+    .argument("<folder>", "the build context")
+    .option(...name)
+    .option("-t, --tag <name>", "a name for the image; may be repeated", several, [])
+    .option("-f, --file <path>", "the Dockerfile, below the folder")
+    .option("--build-arg <name=value>", "a value of an ARG; may be repeated", several, [])
+    .option("--label <name=value>", "a label of the image; may be repeated", several, [])
+    .option("--target <stage>", "the stage to build; the last by default")
+    .option("--no-cache", "run every step")
+    .option("--pull", "look for newer base images", false)
+    .option("-q, --quiet", "print only the image's id", false)
+    .action(async (folder: string, options: BuildOptions, command: Command) => {
+      const { build } = await import("./commands/build.ts");
+      await build(context(command), folder, options);
+    });
+
+  root
+    .command("images")
+    .description("list the images of this cluster's node")
+    .option(...name)
+    .action(async (_options: object, command: Command) => {
+      const { images } = await import("./commands/images.ts");
+      await images(context(command));
+    });
+
+  addImageCommands(root.command("image").description("move images in and out of this cluster's node"), context);
+
+  root
     .command("kubectl")
     .description("run kubectl against the cluster")
     .argument("[args...]")
@@ -86,6 +116,71 @@ function program(): Command {
       process.exitCode = await kubectl(context(command), args);
     });
   return root;
+}
+
+/** Given before or after the subcommand; what stands nearest to it counts. */
+function clusterName(command: Command | null): string {
+  if (command === null) return "default";
+  return (command.opts() as { name?: string }).name ?? clusterName(command.parent);
+}
+
+function addImageCommands(image: Command, context: (command: Command) => CommandContext): void {
+  const name = ["--name <name>", "which cluster of this host"] as const;
+  const commands = () => import("./commands/images.ts");
+  image
+    .command("load")
+    .description("load the images of a docker or OCI archive")
+    .argument("[file]", "the archive; standard input by default")
+    .option(...name)
+    .action(async (file: string | undefined, _options: object, command: Command) =>
+      (await commands()).loadImages(context(command), file),
+    );
+  image
+    .command("save")
+    .description("write images to an archive that docker, podman and tsukube load")
+    .argument("<image...>")
+    .option(...name)
+    .option("-o, --output <file>", "the archive; standard output by default")
+    .action(async (names: string[], { output }: { output?: string }, command: Command) =>
+      (await commands()).saveImages(context(command), names, output),
+    );
+  image
+    .command("pull")
+    .description("fetch an image from a registry")
+    .argument("<image>")
+    .option(...name)
+    .action(async (wanted: string, _options: object, command: Command) =>
+      (await commands()).pullImage(context(command), wanted),
+    );
+  image
+    .command("push")
+    .description("send an image to a registry")
+    .argument("<image>", "its name says which registry: localhost:5000/app:1")
+    .option(...name)
+    .action(async (wanted: string, _options: object, command: Command) =>
+      (await commands()).pushImage(context(command), wanted),
+    );
+  image
+    .command("tag")
+    .description("give an image one more name")
+    .argument("<image>")
+    .argument("<name>")
+    .option(...name)
+    .action(async (wanted: string, other: string, _options: object, command: Command) =>
+      (await commands()).tagImage(context(command), wanted, other),
+    );
+  image
+    .command("rm")
+    .description("remove images, or one of their names")
+    .argument("<image...>")
+    .option(...name)
+    .action(async (names: string[], _options: object, command: Command) =>
+      (await commands()).removeImages(context(command), names),
+    );
+}
+
+function several(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
 }
 
 function oneOf(...values: readonly string[]) {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { KubeObject } from "@tsukube/api";
 import type { Service } from "@tsukube/api/types/core-v1";
@@ -25,32 +25,55 @@ export async function rememberApplication(paths: ClusterPaths, application: Appl
   await writeRecord(filesOf(paths).applications, [...others, application]);
 }
 
-/** The name and place of what `up PATH` is given. @throws {TsukubeError} `usage`. */
-export function applicationAt(path: string): { readonly name: string; readonly path: string } {
+/** What `up PATH` is given: manifests, and the images that they need built. */
+export interface ApplicationSource {
+  readonly name: string;
+  readonly path: string;
+  readonly builds: readonly ImageBuild[];
+}
+
+/** A folder with a Dockerfile, and the name under which the manifests know its image. */
+export interface ImageBuild {
+  readonly folder: string;
+  readonly image: string;
+}
+
+/**
+ * Looks at a file or folder: its own Dockerfile makes image NAME, the Dockerfile of a folder SUB below it image NAME/SUB.
+ * @throws {TsukubeError} `usage`.
+ */
+export function applicationAt(path: string): ApplicationSource {
   const absolute = resolve(path);
   if (!existsSync(absolute))
     throw new TsukubeError(
       "usage",
       `Cannot start "${path}": no such file or folder, expected manifests (.yaml, .yml, .json)`,
     );
-  const toBuild = existsSync(join(absolute, "Dockerfile")) ? [absolute] : foldersWithDockerfile(absolute);
-  if (toBuild.length > 0) {
-    throw new TsukubeError(
-      "not-yet",
-      `Cannot start "${path}": ${toBuild.map((folder) => basename(folder)).join(", ")} would have to be built from a Dockerfile, which this version cannot do yet; apply manifests whose images exist, as in examples/hello`,
-    );
-  }
-  return { name: basename(absolute).replace(/\.(ya?ml|json)$/, ""), path: absolute };
+  const name = basename(absolute).replace(/\.(ya?ml|json)$/, "");
+  const own = existsSync(join(absolute, "Dockerfile")) ? [{ folder: absolute, image: imageName(name) }] : [];
+  const below = foldersWithDockerfile(absolute).map((folder) => ({
+    folder,
+    image: `${imageName(name)}/${imageName(basename(folder))}`,
+  }));
+  return { name, path: absolute, builds: [...own, ...below] };
+}
+
+/** A folder's name as a part of an image's name: lower case, without what has no place there. */
+function imageName(folder: string): string {
+  return (
+    folder
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, "-")
+      .replaceAll(/^-|-$/g, "") || "app"
+  );
 }
 
 function foldersWithDockerfile(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && existsSync(join(folder, entry.name, "Dockerfile")))
-      .map((entry) => join(folder, entry.name));
-  } catch {
-    return []; // a file
-  }
+  if (!statSync(folder).isDirectory()) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(folder, entry.name, "Dockerfile")))
+    .map((entry) => join(folder, entry.name))
+    .sort();
 }
 
 /** Where the first Service that can be reached from outside answers. Served by nftables: it goes on when we do not run. */

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -9,8 +9,9 @@ import { TsukubeError } from "@tsukube/foundation";
 import { lockHolder, run, systemRandom, writeAtomically } from "@tsukube/host";
 import { addressesOf, overlaps } from "../cluster/addresses.ts";
 import { adminClient, adminTransport, isReady, waitUntil } from "../cluster/api.ts";
-import { applicationAt, rememberApplication, urlOf } from "../cluster/applications.ts";
+import { type ApplicationSource, applicationAt, rememberApplication, urlOf } from "../cluster/applications.ts";
 import { applyAll, type ManifestObject, readManifests, rollouts, waitForRollouts } from "../cluster/apply.ts";
+import { buildImages, forgetOldBuilds, withBuiltImages } from "../cluster/built-images.ts";
 import { ensureCredentials } from "../cluster/credentials.ts";
 import { dnsManifests } from "../cluster/dns-manifests.ts";
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
@@ -60,10 +61,18 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
   await ensureProcess(context, record, "server", () => isReady(transport, clock));
   await writeKubeconfigs(paths, record);
   if (record.withNode) {
-    await ensureProcess(context, record, "node", () => isNodeReady(client, record.nodeName));
+    await ensureProcess(
+      context,
+      record,
+      "node",
+      async () => isServing(paths, "node") && (await isNodeReady(client, record.nodeName)),
+    );
     await ensureDns(context, client, record);
   }
-  const url = application === undefined ? "" : await startApplication(context, client, application, objects);
+  const built = application === undefined ? [] : await buildImages(context, application, record);
+  const manifests = withBuiltImages(objects, built);
+  const url = application === undefined ? "" : await startApplication(context, client, application, manifests);
+  await forgetOldBuilds(context, built);
   await client.close();
   progress.say(`Cluster "${paths.name}" is ready after ${formatDuration(clock.monotonic() - began)}.`);
   if (options.timings)
@@ -76,15 +85,13 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
 async function startApplication(
   { paths, progress, clock }: CommandContext,
   client: Client,
-  application: { readonly name: string; readonly path: string },
+  { name, path }: ApplicationSource,
   objects: readonly ManifestObject[],
 ): Promise<string> {
-  const applied = await progress.step(`applying ${application.name}`, () => applyAll(client, objects, "default"));
-  await progress.step(`rolling out ${application.name}`, (update) =>
-    waitForRollouts(client, applied, clock, 180_000, update),
-  );
+  const applied = await progress.step(`applying ${name}`, () => applyAll(client, objects, "default"));
+  await progress.step(`rolling out ${name}`, (update) => waitForRollouts(client, applied, clock, 180_000, update));
   const url = await urlOf(client, applied);
-  await rememberApplication(paths, { ...application, url });
+  await rememberApplication(paths, { name, path, url });
   return url;
 }
 
@@ -179,6 +186,14 @@ async function ensureProcess(
     }
     await waitUntil(SHOWN[name], check, clock, 60_000, () => lastLogLine(paths, name));
   });
+}
+
+/** Whether the process that runs now, of this version, has said that it serves. */
+function isServing(paths: ClusterPaths, name: ProcessName): boolean {
+  const files = filesOf(paths);
+  const holder = lockHolder(files.lock(name));
+  if (holder?.note !== bundleHash() || !existsSync(files.ready(name))) return false;
+  return (JSON.parse(readFileSync(files.ready(name), "utf8")) as { readonly pid: number }).pid === holder.pid;
 }
 
 /** What containers need of the host: root, and the distribution's packages. */

@@ -42,6 +42,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     stateDirectory: files.engine,
     runtimeDirectory: join(paths.runtime, "engine"),
     criSocket: files.criSocket,
+    dockerSocket: files.dockerSocket,
     network,
     cgroupParent: `/tsukube-${name}`,
     bundle: { folder: dirname(process.argv[1] ?? ""), hash: bundle },

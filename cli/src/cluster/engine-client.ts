@@ -1,0 +1,140 @@
+import { type IncomingMessage, request } from "node:http";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
+
+/** A line of a stream of the Engine API: output of a build, or how far a layer is. */
+export interface EngineMessage {
+  readonly stream?: string;
+  readonly status?: string;
+  readonly id?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+  readonly aux?: { readonly ID?: string };
+  readonly error?: string;
+}
+
+export interface EngineImage {
+  readonly Id: string;
+  readonly RepoTags: readonly string[];
+  /** Seconds since the epoch. */
+  readonly Created: number;
+  /** Bytes. */
+  readonly Size: number;
+}
+
+/** A client of the engine's Docker API on its unix socket. Failures throw `TsukubeError` with the engine's message. */
+export class EngineClient {
+  readonly #socket: string;
+
+  constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  async images(): Promise<readonly EngineImage[]> {
+    return JSON.parse(await textOf(await this.#send("GET", "/images/json"))) as readonly EngineImage[];
+  }
+
+  /** @param query As `POST /build` of the Engine API has it. @returns the image's id. */
+  async build(
+    context: AsyncIterable<Uint8Array>,
+    query: URLSearchParams,
+    onMessage: (message: EngineMessage) => void,
+  ): Promise<string> {
+    let id = "";
+    await this.#stream("POST", `/build?${query}`, context, (message) => {
+      id = message.aux?.ID ?? id;
+      onMessage(message);
+    });
+    return id;
+  }
+
+  pull(name: string, onMessage: (message: EngineMessage) => void): Promise<void> {
+    return this.#stream("POST", `/images/create?${new URLSearchParams({ fromImage: name })}`, undefined, onMessage);
+  }
+
+  push(name: string, onMessage: (message: EngineMessage) => void): Promise<void> {
+    return this.#stream("POST", `/images/${encodeURIComponent(name)}/push`, undefined, onMessage);
+  }
+
+  load(archive: AsyncIterable<Uint8Array>, onMessage: (message: EngineMessage) => void): Promise<void> {
+    return this.#stream("POST", "/images/load", archive, onMessage);
+  }
+
+  /** The images as one tar archive. */
+  save(names: readonly string[]): Promise<Readable> {
+    return this.#send("GET", `/images/get?${new URLSearchParams(names.map((name) => ["names", name]))}`);
+  }
+
+  async tag(name: string, repository: string, tag: string): Promise<void> {
+    const query = new URLSearchParams({ repo: repository, tag });
+    await textOf(await this.#send("POST", `/images/${encodeURIComponent(name)}/tag?${query}`));
+  }
+
+  /** @returns what was untagged and deleted, a line each. */
+  async remove(name: string): Promise<readonly string[]> {
+    const text = await textOf(await this.#send("DELETE", `/images/${encodeURIComponent(name)}`));
+    const changes = JSON.parse(text) as readonly { readonly Untagged?: string; readonly Deleted?: string }[];
+    return changes.map(({ Untagged, Deleted }) =>
+      Untagged === undefined ? `Deleted: ${Deleted}` : `Untagged: ${Untagged}`,
+    );
+  }
+
+  async #stream(
+    method: string,
+    path: string,
+    body: AsyncIterable<Uint8Array> | undefined,
+    onMessage: (message: EngineMessage) => void,
+  ): Promise<void> {
+    let rest = "";
+    for await (const part of (await this.#send(method, path, body)).setEncoding("utf8")) {
+      const lines = `${rest}${part}`.split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line.trim() !== "") deliver(JSON.parse(line) as EngineMessage, onMessage);
+    }
+    if (rest.trim() !== "") deliver(JSON.parse(rest) as EngineMessage, onMessage);
+  }
+
+  async #send(method: string, path: string, body?: AsyncIterable<Uint8Array>): Promise<IncomingMessage> {
+    const headers = body === undefined ? {} : { "Content-Type": "application/x-tar" };
+    const outgoing = request({ socketPath: this.#socket, method, path, headers });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      outgoing.once("response", resolve);
+      outgoing.once("error", (error) => reject(this.#unreachable(error)));
+    });
+    // an answer may come before the whole body is sent: a refusal, which says more than the broken pipe
+    const sent = body === undefined ? void outgoing.end() : pipeline(body, outgoing);
+    const answer = await Promise.race([answered, Promise.resolve(sent).then(() => answered)]);
+    Promise.resolve(sent).catch(() => {});
+    if ((answer.statusCode ?? 500) < 400) return answer;
+    throw new TsukubeError("refused", messageIn(await textOf(answer)));
+  }
+
+  #unreachable(error: Error): Error {
+    const missing = ["ENOENT", "ECONNREFUSED"].includes(codeOf(error) ?? "");
+    if (!missing) return error;
+    return new TsukubeError(
+      "not-running",
+      `Cannot reach the engine at ${this.#socket}: it does not run, expected a cluster with a node; start it with "tsukube up"`,
+      { cause: error },
+    );
+  }
+}
+
+function deliver(message: EngineMessage, onMessage: (message: EngineMessage) => void): void {
+  if (message.error !== undefined) throw new TsukubeError("refused", message.error);
+  onMessage(message);
+}
+
+async function textOf(answer: Readable): Promise<string> {
+  let text = "";
+  for await (const part of answer.setEncoding("utf8")) text += part;
+  return text;
+}
+
+function messageIn(text: string): string {
+  try {
+    return (JSON.parse(text) as { readonly message: string }).message;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,123 @@
+import { createReadStream, createWriteStream, existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { TsukubeError } from "@tsukube/foundation";
+import { EngineClient, type EngineMessage } from "../cluster/engine-client.ts";
+import { filesOf } from "../cluster/paths.ts";
+import type { CommandContext } from "./context.ts";
+
+/** `tsukube images`: what the engine has, newest first. */
+export async function images(context: CommandContext): Promise<void> {
+  const all = await clientOf(context).images();
+  const rows = all.flatMap((image) => {
+    const names = image.RepoTags.length === 0 ? ["<none>"] : image.RepoTags;
+    return names.map((name) => [
+      name,
+      image.Id.slice(7, 19),
+      age(image.Created, context.clock.now()),
+      size(image.Size),
+    ]);
+  });
+  for (const line of table([["IMAGE", "ID", "CREATED", "SIZE"], ...rows])) context.print(line);
+}
+
+/** `tsukube image load [FILE]`: images of a docker or OCI archive; standard input without a file. */
+export async function loadImages(context: CommandContext, file: string | undefined): Promise<void> {
+  if (file !== undefined && !existsSync(file))
+    throw new TsukubeError(
+      "usage",
+      `Cannot load images from "${file}": no such file, expected a tar archive of images`,
+    );
+  const source = file === undefined ? process.stdin : createReadStream(file);
+  await clientOf(context).load(source, ({ stream = "" }) => context.print(stream.trimEnd()));
+}
+
+/** `tsukube image save -o FILE NAME…`: an archive that docker, podman and this load. */
+export async function saveImages(
+  context: CommandContext,
+  names: readonly string[],
+  file: string | undefined,
+): Promise<void> {
+  if (file === undefined && process.stdout.isTTY === true)
+    throw new TsukubeError("usage", "Cannot write an archive to a terminal: expected -o FILE, or a pipe");
+  const archive = await clientOf(context).save(names);
+  if (file === undefined) return pipeline(archive, process.stdout, { end: false });
+  try {
+    await pipeline(archive, createWriteStream(file));
+  } catch (error) {
+    await rm(file, { force: true }); // half an archive is none
+    throw error;
+  }
+}
+
+export async function pullImage(context: CommandContext, name: string): Promise<void> {
+  const { progress } = context;
+  await progress.step(`pulling ${name}`, (update) => clientOf(context).pull(name, layerProgress(update)));
+}
+
+export async function pushImage(context: CommandContext, name: string): Promise<void> {
+  let last = "";
+  await context.progress.step(`pushing ${name}`, (update) => {
+    const show = layerProgress(update);
+    return clientOf(context).push(name, (message) => {
+      if (message.id === undefined) last = message.status ?? last;
+      show(message);
+    });
+  });
+  context.print(last);
+}
+
+export async function tagImage(context: CommandContext, name: string, other: string): Promise<void> {
+  const [, repository = other, tag = "latest"] = /^(.*?)(?::([^:/]+))?$/.exec(other) ?? [];
+  await clientOf(context).tag(name, repository, tag);
+}
+
+export async function removeImages(context: CommandContext, names: readonly string[]): Promise<void> {
+  const client = clientOf(context);
+  for (const name of names) for (const line of await client.remove(name)) context.print(line);
+}
+
+function clientOf({ paths }: CommandContext): EngineClient {
+  return new EngineClient(filesOf(paths).dockerSocket);
+}
+
+/** Folds the states of all layers into one line. */
+function layerProgress(update: (line: string) => void): (message: EngineMessage) => void {
+  const layers = new Map<string, { current: number; total: number }>();
+  return ({ id, progressDetail }) => {
+    if (id === undefined || progressDetail === undefined) return;
+    const before = layers.get(id);
+    const { current = before?.total ?? 0, total = before?.total ?? 0 } = progressDetail;
+    layers.set(id, { current, total });
+    const all = [...layers.values()];
+    const done = all.reduce((sum, layer) => sum + layer.current, 0);
+    const whole = all.reduce((sum, layer) => sum + layer.total, 0);
+    update(`${layers.size} layers, ${size(done)} of ${size(whole)}`);
+  };
+}
+
+/** "12.3 MB", in powers of ten as docker shows it. */
+function size(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const value = bytes / 1000 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
+}
+
+function age(seconds: number, now: number): string {
+  const passed = Math.max(0, Math.floor(now / 1000) - seconds);
+  if (seconds === 0) return "-";
+  if (passed < 120) return `${passed} s ago`;
+  if (passed < 7200) return `${Math.floor(passed / 60)} min ago`;
+  return passed < 172_800 ? `${Math.floor(passed / 3600)} h ago` : `${Math.floor(passed / 86_400)} days ago`;
+}
+
+function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("   ")
+      .trimEnd(),
+  );
+}
