@@ -41,10 +41,8 @@ export async function createUnderConmon(runtime: OciRuntime, options: ConmonOpti
   try {
     const { pid, message } = await Promise.race([firstMessage(pipe), failed]);
     if (pid > 0) return pid;
-    throw new TsukubeError(
-      "create-failed",
-      `Cannot create container "${id}": ${message ?? "conmon ended without a word"}`,
-    );
+    // without the id: pods show the message, and one that differs each time would look like news each time
+    throw new TsukubeError("create-failed", `Cannot run the container: ${message ?? "conmon ended without a word"}`);
   } finally {
     pipe.destroy();
   }

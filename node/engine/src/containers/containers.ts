@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Clock, Logger } from "@tsukube/foundation";
-import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
 import { type Cgroups, type Mounts, openTerminal, signals } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-contracts/cri";
@@ -32,6 +32,8 @@ export interface ContainerRecord {
   readonly pid?: number;
   readonly startTime?: string;
   readonly startedAt?: number;
+  /** Why the runtime refuses to run it. Told by `start`, because that is where Kubernetes counts it as an end of the container. */
+  readonly refusal?: string;
   readonly exit?: { readonly code: number; readonly reason: string; readonly message: string; readonly at: number };
 }
 
@@ -130,16 +132,7 @@ export class Containers {
       const input = await this.#specInput(record, config, sandbox, image, rootfs);
       await writeFile(`${bundle}/config.json`, JSON.stringify(specOf(input)), { mode: 0o600 });
       await writeFile(`${bundle}/process.json`, JSON.stringify(processOf(input)), { mode: 0o600 });
-      const pid = await createUnderConmon(this.#deps.runtime, {
-        id,
-        bundle,
-        exitFolder: this.#exits,
-        logPath: record.logPath,
-        terminal: config.tty === true,
-        stdin: config.stdin === true,
-        leaveStdinOpen: config.stdin === true && config.stdinOnce !== true,
-      });
-      const created = { ...record, pid, startTime: startTimeOf(pid) ?? "" };
+      const created = { ...record, ...(await this.#createProcess(record)) };
       await this.#put(created);
       this.#deps.onEvent("CREATED", created);
       return created;
@@ -152,6 +145,24 @@ export class Containers {
     }
   }
 
+  async #createProcess({ id, config, logPath }: ContainerRecord) {
+    try {
+      const pid = await createUnderConmon(this.#deps.runtime, {
+        id,
+        bundle: this.#bundle(id),
+        exitFolder: this.#exits,
+        logPath,
+        terminal: config.tty === true,
+        stdin: config.stdin === true,
+        leaveStdinOpen: config.stdin === true && config.stdinOnce !== true,
+      });
+      return { pid, startTime: startTimeOf(pid) ?? "" };
+    } catch (error) {
+      if (codeOf(error) !== "create-failed") throw error;
+      return { refusal: messageOf(error) };
+    }
+  }
+
   async start(id: string): Promise<void> {
     const record = this.get(id);
     if (record.startedAt !== undefined || record.exit !== undefined) {
@@ -161,6 +172,7 @@ export class Containers {
       );
     }
     try {
+      if (record.refusal !== undefined) throw new TsukubeError("create-failed", record.refusal);
       await this.#deps.runtime.start(record.id);
     } catch (error) {
       const at = this.#deps.clock.now();
@@ -180,7 +192,7 @@ export class Containers {
   /** Signal, grace, SIGKILL; resolves when the container has ended. */
   async stop(id: string, graceMs: number): Promise<void> {
     const record = this.find(id);
-    if (record === undefined || record.exit !== undefined) return;
+    if (record === undefined || record.exit !== undefined || record.refusal !== undefined) return;
     await this.#observe(record.id);
     const ended = this.#ended(record.id);
     if (graceMs > 0 && record.startedAt !== undefined) {

@@ -29,6 +29,8 @@ export class PodWorker {
   readonly #context: PodContext;
   readonly #folder: string;
   readonly #waiting = new Map<string, { readonly reason: string; readonly message: string }>();
+  /** When a container that could not be made is tried again, ms since the epoch. */
+  readonly #retryAt = new Map<string, number>();
   readonly #messages = new Map<string, string>();
   #pod: Pod;
   #isGone = false;
@@ -266,8 +268,14 @@ export class PodWorker {
     const name = container.name ?? "";
     const sandbox = this.#runtime.sandbox;
     if (sandbox === undefined) return true;
+    const left = (this.#retryAt.get(name) ?? 0) - this.#clock.now();
+    if (left > 0) {
+      this.#wakeAfter(left); // what woke us is news of the pod, such as the status that tells of the failure
+      return false;
+    }
     const wait = (reason: string, message: string, ms: number): false => {
       this.#waiting.set(name, { reason, message });
+      if (reason === "CreateContainerError") this.#retryAt.set(name, this.#clock.now() + ms);
       this.#wakeAfter(ms);
       return false;
     };
@@ -298,8 +306,8 @@ export class PodWorker {
         sandboxConfig,
       });
       this.#context.event(this.#pod, "Normal", "Created", `Container created`, name);
-      await this.#cri.runtime.StartContainer({ containerId });
       this.#waiting.delete(name);
+      if (!(await this.#run(container, containerId))) return true;
       this.#context.event(this.#pod, "Normal", "Started", `Container started`, name);
       await this.#postStart(container, containerId);
       await this.#removeOld(name);
@@ -309,6 +317,17 @@ export class PodWorker {
       const reason = isConfig ? "CreateContainerConfigError" : "CreateContainerError";
       this.#context.event(this.#pod, "Warning", "Failed", `Error: ${messageOf(error)}`, name);
       return wait(reason, messageOf(error), isConfig ? 2000 : RETRY_MS);
+    }
+  }
+
+  /** @returns false when the runtime refuses: the container has ended, and its restart policy decides what follows. */
+  async #run({ name = "" }: Container, containerId: string): Promise<boolean> {
+    try {
+      await this.#cri.runtime.StartContainer({ containerId });
+      return true;
+    } catch (error) {
+      this.#context.event(this.#pod, "Warning", "Failed", `Error: ${messageOf(error)}`, name);
+      return false;
     }
   }
 
@@ -335,6 +354,10 @@ export class PodWorker {
     const { pullBackoff } = this.#context;
     const backing = pullBackoff.waiting(name);
     if (backing !== undefined) {
+      if (this.#waiting.get(container.name ?? "")?.reason !== "ImagePullBackOff") {
+        this.#context.event(this.#pod, "Normal", "BackOff", `Back-off pulling image "${name}"`, container.name);
+        this.#context.event(this.#pod, "Warning", "Failed", "Error: ImagePullBackOff", container.name);
+      }
       wait("ImagePullBackOff", `Back-off pulling image "${name}": ${backing.message}`, backing.ms);
       return undefined;
     }
@@ -350,6 +373,7 @@ export class PodWorker {
       const message = messageOf(error);
       pullBackoff.failed(name, message);
       this.#context.event(this.#pod, "Warning", "Failed", `Failed to pull image "${name}": ${message}`, container.name);
+      this.#context.event(this.#pod, "Warning", "Failed", "Error: ErrImagePull", container.name);
       wait("ErrImagePull", message, pullBackoff.waiting(name)?.ms ?? RETRY_MS);
       return undefined;
     }
