@@ -57,7 +57,8 @@ function render(data: Buffer, options: LogOptions): Buffer {
     if (options.stream === "Stdout" && stream !== "stdout") continue;
     if (options.stream === "Stderr" && stream !== "stderr") continue;
     const text = line.slice(time.length + stream.length + tag.length + 3);
-    out.push(options.timestamps ? `${time} ${text}` : text, tag === "P" ? "" : "\n");
+    // conmon writes UTC as "+00:00", Go's RFC3339Nano as "Z"
+    out.push(options.timestamps ? `${time.replace("+00:00", "Z")} ${text}` : text, tag === "P" ? "" : "\n");
   }
   return Buffer.from(out.join(""));
 }
