@@ -4,6 +4,7 @@ import type { ResourceClient } from "@tsukube/client";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Cluster } from "./cluster.ts";
 import { startManagedCluster } from "./managed-cluster.ts";
+import { NodeActor } from "./node-actor.ts";
 import { PodActor } from "./pod-actor.ts";
 
 let cluster: Cluster;
@@ -17,7 +18,8 @@ beforeEach(async () => {
   sets = cluster.client.resource({ group: "apps", version: "v1", resource: "daemonsets" }, "default");
   nodes = cluster.client.resource({ group: "", version: "v1", resource: "nodes" });
   revisions = cluster.client.resource({ group: "apps", version: "v1", resource: "controllerrevisions" }, "default");
-  for (const name of ["a", "b", "c"]) await nodes.create({ metadata: { name, labels: { name } } });
+  const kubelets = new NodeActor(cluster);
+  for (const name of ["a", "b", "c"]) await kubelets.join(name, { name });
 });
 afterEach(() => cluster.close());
 

@@ -54,3 +54,4 @@ export const CLUSTER_ROLES: GroupVersionResource = {
 };
 export const RESOURCE_QUOTAS: GroupVersionResource = { group: "", version: "v1", resource: "resourcequotas" };
 export const ENDPOINTS: GroupVersionResource = { group: "", version: "v1", resource: "endpoints" };
+export const LEASES: GroupVersionResource = { group: "coordination.k8s.io", version: "v1", resource: "leases" };

@@ -12,6 +12,7 @@ import { EphemeralVolumeController } from "./ephemeralvolume/ephemeral-volume-co
 import { GarbageCollector } from "./garbagecollector/garbage-collector.ts";
 import { JobController } from "./job/job-controller.ts";
 import { NamespaceController } from "./namespace/namespace-controller.ts";
+import { NodeLifecycleController } from "./nodelifecycle/node-lifecycle-controller.ts";
 import { PersistentVolumeController } from "./persistentvolume/persistent-volume-controller.ts";
 import { PodGarbageCollector } from "./podgc/pod-garbage-collector.ts";
 import { PvcProtectionController } from "./pvcprotection/pvc-protection-controller.ts";
@@ -22,6 +23,7 @@ import { ResourceQuotaController } from "./resourcequota/resource-quota-controll
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
 import { StatefulSetController } from "./statefulset/statefulset-controller.ts";
+import { TaintEvictionController } from "./tainteviction/taint-eviction-controller.ts";
 import { TtlAfterFinishedController } from "./ttlafterfinished/ttl-after-finished-controller.ts";
 
 export interface ControllersOptions {
@@ -72,6 +74,8 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new PodGarbageCollector(context("pod-garbage-collector")),
     new CronJobController(context("cronjob-controller")),
     new ClusterRoleAggregationController(context("clusterrole-aggregation-controller")),
+    new NodeLifecycleController(context("node-controller")),
+    new TaintEvictionController(context("node-controller", "taint-eviction-controller")), // upstream's has no role of its own
     new ResourceQuotaController(context("resourcequota-controller")),
     new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
   ];

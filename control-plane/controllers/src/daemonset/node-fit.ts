@@ -1,5 +1,6 @@
 import { type Labels, labelMatcher, requirement } from "@tsukube/api";
-import type { Node, NodeSelectorTerm, PodSpec, Taint, Toleration } from "@tsukube/api/types/core-v1";
+import type { Node, NodeSelectorTerm, PodSpec } from "@tsukube/api/types/core-v1";
+import { tolerates } from "../nodes/taints.ts";
 
 /** What a node is to a daemon: it gets a pod ("run"), may keep the one that it has ("keep"), or must not have one ("leave"). */
 export type NodeFit = "run" | "keep" | "leave";
@@ -37,12 +38,4 @@ function holds(requirements: NonNullable<NodeSelectorTerm["matchExpressions"]>, 
     const known = OPERATORS[operator as keyof typeof OPERATORS];
     return known !== undefined && labelMatcher([requirement(key, known, values ?? [])]).matches(labels);
   });
-}
-
-/** core/v1 Toleration: no key with Exists tolerates every taint, no effect every effect. */
-function tolerates({ key = "", operator = "Equal", value = "", effect = "" }: Toleration, taint: Taint): boolean {
-  if (effect !== "" && effect !== taint.effect) return false;
-  if (key !== "" && key !== taint.key) return false;
-  if (operator === "Exists") return true;
-  return operator === "Equal" && key !== "" && value === (taint.value ?? "");
 }

@@ -3,6 +3,7 @@ import type { Node, Pod, Service } from "@tsukube/api/types/core-v1";
 import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
 import { type Informer, type Key, keyOf, type Outcome, SETTLED, startController } from "@tsukube/client";
 import { type ControllerContext, ENDPOINT_SLICES, NODES, PODS, SERVICES } from "../context.ts";
+import { BY_NODE } from "../pods/by-node.ts";
 import { Expectations } from "../pods/expectations.ts";
 import { isSelecting, selectedPods, selectingServices } from "../services/selecting-services.ts";
 import { type EndpointSlicePlan, MANAGED_BY, MANAGER, plan, SERVICE_NAME, ZONE } from "./plan.ts";
@@ -19,7 +20,7 @@ export class EndpointSliceController {
   constructor(context: ControllerContext) {
     this.#context = context;
     this.#services = context.informers.informer<Service>(SERVICES);
-    this.#pods = context.informers.informer<Pod>(PODS, { indexes: { node: ({ spec }) => [spec?.nodeName ?? ""] } });
+    this.#pods = context.informers.informer<Pod>(PODS, { indexes: BY_NODE });
     this.#nodes = context.informers.informer<Node>(NODES);
     this.#slices = context.informers.informer<EndpointSlice>(ENDPOINT_SLICES, {
       indexes: { service: (slice) => [serviceKeyOf(slice)] },
