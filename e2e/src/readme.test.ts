@@ -19,7 +19,7 @@ function blocks(file: string, language: string): readonly string[] {
 }
 
 test("both READMEs show the same examples", () => {
-  for (const language of ["sh", "ts"]) {
+  for (const language of ["sh", "sh root", "ts"]) {
     expect(blocks("README.zh-CN.md", language)).toEqual(blocks("README.md", language));
     expect(blocks("README.md", language)).not.toEqual([]);
   }
@@ -28,12 +28,26 @@ test("both READMEs show the same examples", () => {
 test("the shell examples run as they stand", async () => {
   const tsukube = new Tsukube(lifetime, "e2e-readme");
   // a cluster of its own: the name is the only thing that the test adds
-  const script = blocks("README.md", "sh").join("\n").replaceAll("./tsukube ", `./tsukube --name ${tsukube.name} `);
+  const script = blocks("README.md", "sh").join("\n").replaceAll("--name api", `--name ${tsukube.name}`);
   const env = { ...tsukube.env, PATH: `${dirname(clientBinary("kubectl"))}${delimiter}${process.env["PATH"]}` };
   const { stdout } = await run("sh", ["-eu"], { input: script, env, cwd: ROOT });
   expect(stdout).toContain("namespace/shop created");
   expect(stdout).toContain('apple: "3"');
 }, 120_000);
+
+test.skipIf(process.getuid?.() !== 0)(
+  "the shell examples with a node run as they stand (needs root)",
+  async () => {
+    const tsukube = new Tsukube(lifetime, "e2e-readme-node");
+    const script = blocks("README.md", "sh root")
+      .join("\n")
+      .replaceAll("./tsukube ", `./tsukube --name ${tsukube.name} `);
+    const { stdout } = await run("sh", ["-eu"], { input: script, env: tsukube.env, cwd: ROOT });
+    expect(stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/m);
+    expect(stdout).toMatch(/^store-0 +1\/1 +Running/m);
+  },
+  180_000,
+);
 
 test("the TypeScript examples run as they stand", async () => {
   for (const [index, text] of blocks("README.md", "ts").entries()) {

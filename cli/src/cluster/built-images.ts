@@ -47,11 +47,15 @@ async function buildOne(
   update: (line: string) => void,
 ): Promise<string> {
   const output: string[] = [];
+  const steps = new Map<string, string>();
   try {
     return await buildImage(engine, folder, new URLSearchParams({ t: image }), ({ stream = "" }) => {
       output.push(...stream.split("\n").filter((line) => line.trim() !== ""));
       output.splice(0, Math.max(0, output.length - SHOWN_LINES));
-      if (stream.startsWith("Step ")) update(stream.trim());
+      const [, number = "", text] = /^Step (\d+)\/\d+ : (.*)/.exec(stream) ?? [];
+      if (text !== undefined) steps.set(number, stream.trim());
+      const running = /^ ---> Running \(step (\d+)\)/.exec(stream)?.[1]; // the others are found in the cache at once
+      if (running !== undefined) update(steps.get(running) ?? "");
     });
   } catch (error) {
     const said = output.map((line) => `\n    ${line}`).join("");
