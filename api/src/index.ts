@@ -23,3 +23,4 @@ export * from "./status/index.ts";
 export * from "./timestamps.ts";
 export * from "./validation/index.ts";
 export * from "./volumes/index.ts";
+export { warningsOf } from "./warnings/index.ts";

@@ -12,6 +12,8 @@ export interface ClusterOptions {
   /** Where the cluster begins; an empty one by default. */
   readonly store?: MemoryStore;
   readonly logger?: Logger;
+  /** "10.160.0.0/16" by default. */
+  readonly serviceCidr?: string;
 }
 
 /** A whole cluster in this process, on virtual time. */
@@ -22,6 +24,8 @@ export interface Cluster {
   /** As anyone: requests go through the whole chain. */
   clientAs(user: Partial<User> & { readonly name: string }): Client;
   readonly transport: Transport;
+  /** Without credentials. */
+  readonly anonymous: Transport;
   /** A cluster of its own that begins with what this one holds now. In constant time, whatever that is. */
   fork(): Promise<Cluster>;
   close(): Promise<void>;
@@ -53,7 +57,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     logger,
     metrics: createMetrics(),
     serviceAccountKey: SERVICE_ACCOUNT_KEY,
-    serviceCidr: "10.160.0.0/16",
+    serviceCidr: options.serviceCidr ?? "10.160.0.0/16",
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "10.64.0.1", port: 6443 },
   });
@@ -65,6 +69,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     client: clientAs(ADMIN),
     clientAs,
     transport: server.transport(ADMIN),
+    anonymous: server.transport(undefined),
     fork: () => startCluster({ ...options, store: store.fork() }),
     close: () => lifetime.close(),
   };

@@ -236,6 +236,14 @@ function otherValues(value: Json | undefined, schema: Schema | undefined): Json[
   return [...words, ...shaped, `${text}x`];
 }
 
+/** What the strategy of definitions adds before validation. */
+function withStorageVersion(object: Unstructured): Unstructured {
+  const stored = (valueAt(object, "status.storedVersions") ?? []) as readonly string[];
+  const versions = (valueAt(object, "spec.versions") ?? []) as readonly Values[];
+  const names = versions.filter((one) => one["storage"] === true).map((one) => one["name"] as string);
+  return withPath(object as Json, "status.storedVersions", [...new Set([...stored, ...names])]) as Unstructured;
+}
+
 function schemaAt(root: Schema, keys: readonly string[]): Schema | undefined {
   return keys.reduce<Schema | undefined>((schema, key) => {
     if (schema?.kind === "object") return schema.fields.get(key)?.schema;
@@ -286,7 +294,8 @@ function updated(kind: GroupVersionKind, out: Values, path: string, expected: st
   const value = keys.reduce<unknown>((at, key) => (at as Values | undefined)?.[key], old) as Json | undefined;
   const answers = otherValues(value, schemaAt(schema, keys)).map((other) => {
     return attempt(() => {
-      const next = applyDefaults(kind, normalize<Unstructured>(withPath(old as Json, path, other), schema).object);
+      const wanted = applyDefaults(kind, normalize<Unstructured>(withPath(old as Json, path, other), schema).object);
+      const next = kind.kind === "CustomResourceDefinition" ? withStorageVersion(wanted) : wanted;
       return causes(validateUpdate(kind, next, old, ""));
     });
   });

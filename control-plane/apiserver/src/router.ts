@@ -37,6 +37,13 @@ export interface RouterDeps {
   readonly store: ObjectStore;
 }
 
+/** Where nothing is, there is no Status either: upstream's plain answer. */
+const NOT_FOUND: ApiResponse = {
+  status: 404,
+  headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
+  body: Buffer.from("404 page not found\n"),
+};
+
 /** Finds who answers a request that has passed the chain. */
 export class Router {
   readonly #deps: RouterDeps;
@@ -52,6 +59,7 @@ export class Router {
     const { registry } = this.#deps;
     const definition = registry.get(info.group, info.version, info.resource);
     if (definition !== undefined) return this.#resource(context, definition);
+    if (!registry.hasGroup(info.group)) return NOT_FOUND;
     if (!registry.isVirtual(info.group, info.version, info.resource)) throw ApiError.generic(404);
     return this.#virtual(context);
   }
@@ -61,8 +69,7 @@ export class Router {
     const { method } = context.request;
     if (method !== "GET" && method !== "HEAD") throw ApiError.generic(405);
     const response = discovery.handle(context) ?? openApi.handle(context) ?? health.handle(context);
-    if (response === undefined) throw ApiError.generic(404);
-    return response;
+    return response ?? NOT_FOUND;
   }
 
   async #resource(context: RequestContext, definition: ResourceDefinition): Promise<ApiResponse> {
@@ -74,7 +81,10 @@ export class Router {
       info.subresource === ""
         ? definition.verbs
         : definition.subresources.find(({ name }) => name === info.subresource)?.verbs;
-    if (verbs === undefined) throw ApiError.generic(404);
+    if (verbs === undefined) throw definition.typed ? ApiError.generic(404) : ApiError.notFound(definition, info.name);
+    const isCollection = info.name === "";
+    if (isCollection && (info.verb === "update" || info.verb === "patch")) throw ApiError.methodNotAllowed();
+    if (info.verb === "create" && definition.namespaced && info.namespace === "") throw ApiError.methodNotAllowed();
     const special = await this.#deps.subresources.handle(context, definition);
     if (special !== undefined) return special;
     if (!verbs.includes(info.verb)) throw ApiError.methodNotAllowed();

@@ -190,9 +190,13 @@ const approval: Check = (object, _at, errors) => {
 const storedVersions: Check = (object, _at, errors) => {
   const stored = listOf(valueAt(object, "status.storedVersions"));
   const at = "status.storedVersions";
-  if (stored.length === 0)
-    errors.push(fieldError.invalid(at, valueAt(object, at) ?? null, "must have at least one stored version"));
-  const versionNames = listOf(valueAt(object, "spec.versions")).map((version) => member(version, "name"));
+  if (stored.length === 0) errors.push(fieldError.invalid(at, null, "must have at least one stored version"));
+  const versions = listOf(valueAt(object, "spec.versions"));
+  const versionNames = versions.map((version) => member(version, "name"));
+  for (const version of versions) {
+    if (member(version, "storage") === true && !stored.includes(member(version, "name")))
+      errors.push(fieldError.invalid(at, stored, `must have the storage version ${member(version, "name")}`));
+  }
   stored.forEach((name, index) => {
     if (!versionNames.includes(name))
       errors.push(fieldError.invalid(element(at, index), name, "missing from spec.versions"));

@@ -90,8 +90,10 @@ function tokenVolume(name: string): Volume {
 export function priorityAdmission(cache: WatchCache): AdmissionPlugin {
   return {
     name: "Priority",
-    handles: isNewPod,
-    async mutate({ object, resource, name }) {
+    handles: (attributes) => isNewPod(attributes) || isClass(attributes),
+    async mutate(attributes) {
+      const { object, resource, name } = attributes;
+      if (!isNewPod(attributes)) return object;
       const spec = specOf(object);
       const wanted = spec.priorityClassName ?? "";
       const found =
@@ -115,7 +117,32 @@ export function priorityAdmission(cache: WatchCache): AdmissionPlugin {
         ...(found?.metadata?.name !== undefined && { priorityClassName: found.metadata.name }),
       });
     },
+    async validate(attributes) {
+      if (isClass(attributes)) checkClass(cache, attributes);
+    },
   };
+}
+
+const isClass = ({ resource }: AdmissionAttributes): boolean =>
+  resource.group === "scheduling.k8s.io" && resource.resource === "priorityclasses";
+
+const SYSTEM_CLASSES = new Set(["system-node-critical", "system-cluster-critical"]);
+
+/** The system's own classes stay, and at most one class is the default. @throws {ApiError} 403. */
+function checkClass(cache: WatchCache, { operation, resource, name, object }: AdmissionAttributes): void {
+  if (operation === "DELETE") {
+    if (SYSTEM_CLASSES.has(name))
+      throw ApiError.forbidden(resource, name, "this is a system priority class and cannot be deleted");
+    return;
+  }
+  if ((object as PriorityClass | undefined)?.globalDefault !== true) return;
+  const present = defaultClass(cache)?.metadata?.name;
+  if (present === undefined || present === name) return;
+  throw ApiError.forbidden(
+    resource,
+    name,
+    `PriorityClass ${present} is already marked as default. Only one default can exist`,
+  );
 }
 
 function defaultClass(cache: WatchCache): PriorityClass | undefined {
@@ -133,7 +160,11 @@ const TOLERATED_SECONDS = 300;
 /** Pods stay five minutes on a node that is not ready or unreachable, unless they say otherwise. */
 export const defaultTolerationSeconds: AdmissionPlugin = {
   name: "DefaultTolerationSeconds",
-  handles: isNewPod,
+  handles: ({ operation, resource, subresource }) =>
+    (operation === "CREATE" || operation === "UPDATE") &&
+    resource.group === "" &&
+    resource.resource === "pods" &&
+    subresource === "",
   async mutate({ object }) {
     const spec = specOf(object);
     const present = spec.tolerations ?? [];

@@ -72,6 +72,7 @@ class ServiceAllocator {
       const { clusterIP: _ip, clusterIPs: _ips, ipFamilies: _families, ipFamilyPolicy: _policy, ...rest } = spec;
       return { ...service, spec: rest } as Unstructured;
     }
+    checkFamilies(spec, name);
     const owner = `${PREFIX}${service.metadata?.namespace}/${service.metadata?.name}`;
     const kept = old?.spec?.type === "ExternalName" ? "" : (old?.spec?.clusterIP ?? "");
     const asked = spec.clusterIP ?? spec.clusterIPs?.[0] ?? "";
@@ -138,7 +139,8 @@ class ServiceAllocator {
       ]);
     };
     if (!/^\d+(\.\d+){3}$/.test(address)) return; // validation says what is wrong with it
-    if (value <= this.#base || value >= this.#base + this.#size) refuse("the provided IP is not in the valid range");
+    if (value <= this.#base || value >= this.#base + this.#size)
+      refuse("the provided network does not match the current range");
     const holder = this.#addresses.get(address);
     if (holder !== undefined && holder !== owner) refuse("provided IP is already allocated");
     this.#addresses.set(address, owner);
@@ -199,6 +201,20 @@ class ServiceAllocator {
       if (this.#addresses.get(address) === key) this.#addresses.delete(address);
     for (const port of portsOf(service)) if (this.#ports.get(port) === key) this.#ports.delete(port);
   }
+}
+
+/** @throws {ApiError} 422: Services have IPv4 addresses only. */
+function checkFamilies({ ipFamilies, ipFamilyPolicy }: ServiceSpec, name: string): void {
+  const errors = (ipFamilies ?? []).flatMap((family, index) =>
+    family === "IPv6"
+      ? [fieldError.invalid(`spec.ipFamilies[${index}]`, family, "not configured on this cluster")]
+      : [],
+  );
+  if (ipFamilyPolicy === "RequireDualStack") {
+    const why = "this cluster is not configured for dual-stack services";
+    errors.push(fieldError.invalid("spec.ipFamilyPolicy", ipFamilyPolicy, why));
+  }
+  if (errors.length > 0) throw ApiError.invalid({ group: "", kind: "Service" }, name, errors);
 }
 
 function portsOf(service: Service): readonly string[] {

@@ -35,6 +35,9 @@ export interface ChainDeps {
   dispatch(context: RequestContext): Promise<ApiResponse>;
 }
 
+/** Bytes of a request's body. */
+export const BODY_LIMIT = 3 * 1024 * 1024;
+
 /** Paths that need no credentials: health and version. */
 const PUBLIC = /^\/(?:healthz|livez|readyz)(?:\/|$)|^\/version\/?$/;
 const NEVER = new AbortController().signal;
@@ -92,6 +95,7 @@ export class Chain {
   }
 
   async #run(request: IncomingRequest, info: RequestInfo, warn: (text: string) => void): Promise<ApiResponse> {
+    if ((request.body?.length ?? 0) > BODY_LIMIT) throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
     const user = await this.#identify(request, info);
     await this.#authorize(user, info);
     return this.#deps.dispatch({ request, info, user, signal: request.signal ?? NEVER, warn });

@@ -20,7 +20,7 @@ export const CONTENT_TYPES: Readonly<Record<Encoding, string>> = {
   protobuf: "application/vnd.kubernetes.protobuf",
 };
 
-const ALL: readonly Encoding[] = ["json", "yaml", "protobuf"];
+export const ALL_ENCODINGS: readonly Encoding[] = ["json", "yaml", "protobuf"];
 
 interface MediaRange {
   readonly type: string;
@@ -50,6 +50,8 @@ function splitOnce(part: string): [string, string] {
 export interface NegotiationRules {
   /** Encodings that the endpoint has; all three by default. */
   readonly encodings?: readonly Encoding[];
+  /** Encodings to name in the error; those that the endpoint has by default. */
+  readonly named?: readonly Encoding[];
   /** Whether the forms of meta.k8s.io are served. */
   readonly forms?: boolean;
   /** Whether there are tables at all. */
@@ -62,7 +64,7 @@ export function negotiate(
   query: URLSearchParams,
   rules: NegotiationRules = {},
 ): Accepted {
-  const encodings = rules.encodings ?? ALL;
+  const encodings = rules.encodings ?? ALL_ENCODINGS;
   const header = headers["accept"] ?? "";
   const ranges = header === "" ? [{ type: "*/*", parameters: {}, quality: 1 }] : parseAccept(header);
   for (const range of ranges) {
@@ -77,7 +79,7 @@ export function negotiate(
       mediaType: CONTENT_TYPES[encoding],
     };
   }
-  throw ApiError.notAcceptable(encodings.map((encoding) => CONTENT_TYPES[encoding]));
+  throw ApiError.notAcceptable((rules.named ?? encodings).map((encoding) => CONTENT_TYPES[encoding]));
 }
 
 function encodingOf(type: string, encodings: readonly Encoding[]): Encoding | undefined {
@@ -103,7 +105,7 @@ function wantsPretty(headers: Readonly<Record<string, string>>, query: URLSearch
 /** The encoding of a request's body. @throws {ApiError} 415. */
 export function bodyEncoding(
   headers: Readonly<Record<string, string>>,
-  encodings: readonly Encoding[] = ALL,
+  encodings: readonly Encoding[] = ALL_ENCODINGS,
 ): Encoding {
   const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   if (type === "") return "json";

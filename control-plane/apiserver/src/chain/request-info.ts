@@ -70,9 +70,9 @@ function nonResource(method: string, path: string, query: URLSearchParams): Requ
   return { isResource: false, path, query, verb: method.toLowerCase(), ...empty };
 }
 
-/** Go's strconv.ParseBool of a query parameter; anything else is false. */
+/** A query parameter as upstream reads it: only its absence, "0" and "false" are false. */
 export function isTrue(value: string | null): boolean {
-  return value !== null && ["1", "t", "T", "true", "TRUE", "True"].includes(value);
+  return value !== null && value !== "0" && value.toLowerCase() !== "false";
 }
 
 function decode(part: string): string {

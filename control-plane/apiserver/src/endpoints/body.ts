@@ -8,6 +8,7 @@ import {
   decodeUnstructured,
   decodeYaml,
   decodeYamlUnstructured,
+  fieldError,
   isProtobuf,
   type ObjectSchema,
   parseApiVersion,
@@ -43,6 +44,48 @@ export function report(context: RequestContext, problems: readonly string[], val
   for (const problem of problems) context.warn(problem);
 }
 
+/** As {@link report}, for a body that is the object itself. */
+function reportOf(
+  context: RequestContext,
+  definition: ResourceDefinition,
+  problems: readonly string[],
+  validation: FieldValidation,
+): void {
+  if (problems.length > 0 && validation === "Strict")
+    throw ApiError.badRequest(`${cannotBe(definition)}: ${strictDecodingMessage(problems)}`);
+  report(context, problems, validation);
+}
+
+function cannotBe({ kind, version }: ResourceDefinition): string {
+  return `${kind} in version "${version}" cannot be handled as a ${kind}`;
+}
+
+/** Longest part of a body that is shown in an error. */
+const SHOWN_BYTES = 30;
+
+/** A body that is no JSON at all is answered with its beginning. */
+function unrecognized(kind: string, why: string, bytes: Uint8Array): ApiError {
+  return ApiError.badRequest(
+    `the object provided is unrecognized (must be of type ${kind}): ${why} (${summaryOf(bytes)})`,
+  );
+}
+
+function summaryOf(bytes: Uint8Array): string {
+  if (bytes.length === 0) return "<empty>";
+  const shown = Buffer.from(bytes.subarray(0, SHOWN_BYTES)).toString(bytes[0] === 0x7b ? "utf8" : "hex");
+  return bytes.length > SHOWN_BYTES ? `${shown} ...` : shown;
+}
+
+const NOT_A_STRUCT =
+  'Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+
+/** What is wrong with a body that upstream cannot even look into for its kind; undefined: with one of its fields. */
+function outerProblem({ code, message }: DecodeError): string | undefined {
+  const isOuter = /^json: cannot unmarshal \w+ into Go value/.test(message);
+  if (code !== "syntax" && !isOuter) return undefined;
+  return `couldn't get version/kind; json parse error: ${message.replace(/Go value of type \S+$/, NOT_A_STRUCT)}`;
+}
+
 /** Decodes the object of a create or update in the definition's form. @throws {ApiError} 400, 415. */
 export function decodeObject(context: RequestContext, definition: ResourceDefinition, bytes: Uint8Array): Unstructured {
   const encoding = bodyEncoding(context.request.headers, definition.typed ? undefined : ["json", "yaml"]);
@@ -50,7 +93,7 @@ export function decodeObject(context: RequestContext, definition: ResourceDefini
   if (!definition.typed) return decodeCustom(context, definition, bytes, encoding, validation);
   const { object, problems } = decodeTyped(bytes, encoding, definition.schema, definition);
   checkKind(object, definition);
-  report(context, problems, validation);
+  reportOf(context, definition, problems, validation);
   return { ...object, kind: definition.kind, apiVersion: apiVersionOf(definition) };
 }
 
@@ -60,7 +103,6 @@ function decodeTyped(
   schema: ObjectSchema,
   definition: ResourceDefinition,
 ): { readonly object: Unstructured; readonly problems: readonly string[] } {
-  const what = `${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}`;
   try {
     if (encoding === "protobuf") {
       const envelope = decodeEnvelope(bytes);
@@ -69,8 +111,10 @@ function decodeTyped(
     }
     return encoding === "yaml" ? decodeYaml<Unstructured>(bytes, schema) : decodeJson<Unstructured>(bytes, schema);
   } catch (error) {
-    if (error instanceof DecodeError) throw ApiError.badRequest(`${what}: ${error.message}`);
-    throw error;
+    if (!(error instanceof DecodeError)) throw error;
+    const outer = encoding === "json" ? outerProblem(error) : undefined;
+    if (outer !== undefined) throw unrecognized(definition.kind, outer, bytes);
+    throw ApiError.badRequest(`${cannotBe(definition)}: ${error.message}`);
   }
 }
 
@@ -116,20 +160,31 @@ function decodeCustom(
       encoding === "yaml" ? decodeYamlUnstructured<Unstructured>(bytes) : decodeUnstructured<Unstructured>(bytes);
     if (typeof object !== "object" || object === null || Array.isArray(object))
       throw ApiError.badRequest("the body is not an object, expected one with apiVersion, kind and metadata");
-    if ((object.kind ?? "") === "")
-      throw ApiError.badRequest(`Object 'Kind' is missing in '${Buffer.from(bytes).toString("utf8").slice(0, 200)}'`);
+    if ((object.kind ?? "") === "") {
+      const missing = `Object 'Kind' is missing in '${Buffer.from(bytes).toString("utf8")}'`;
+      throw unrecognized(definition.kind, missing, bytes);
+    }
     const apiVersion = apiVersionOf(definition);
-    if (object.kind !== definition.kind || object.apiVersion !== apiVersion) {
+    if (object.apiVersion !== apiVersion) {
       throw ApiError.badRequest(
         `the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersion})`,
       );
     }
+    if (object.kind !== definition.kind) {
+      const { group } = definition;
+      throw ApiError.invalid({ group, kind: object.kind ?? "" }, object.metadata?.name ?? "", [
+        fieldError.invalid("kind", object.kind, `must be ${definition.kind}`),
+      ]);
+    }
     const prepared = definition.custom?.prepare(object) ?? { object, problems: [] };
-    report(context, [...problems, ...prepared.problems], validation);
+    reportOf(context, definition, [...problems, ...prepared.problems], validation);
     return prepared.object;
   } catch (error) {
-    if (error instanceof DecodeError) throw ApiError.badRequest(`error decoding: ${error.message}`);
-    throw error;
+    if (!(error instanceof DecodeError)) throw error;
+    const outer = encoding === "json" ? outerProblem(error) : undefined;
+    throw outer === undefined
+      ? ApiError.badRequest(`error decoding: ${error.message}`)
+      : unrecognized(definition.kind, outer, bytes);
   }
 }
 
@@ -147,12 +202,15 @@ export function decodeOptions(
     const { object, problems } =
       encoding === "yaml" ? decodeYaml<Unstructured>(bytes, schema) : decodeJson<Unstructured>(bytes, schema);
     if (object.kind !== undefined && object.kind !== "" && object.kind !== kind) {
-      throw ApiError.badRequest(`the object provided is unrecognized (must be of type ${kind})`);
+      const version = object.apiVersion ?? "";
+      throw ApiError.badRequest(
+        `no kind "${object.kind}" is registered for version "${version}" in scheme "pkg/runtime/scheme.go:111"`,
+      );
     }
     report(context, problems, "Ignore");
     return object;
   } catch (error) {
-    if (error instanceof DecodeError) throw ApiError.badRequest(error.message);
+    if (error instanceof DecodeError) throw ApiError.badRequest(outerProblem(error) ?? error.message);
     throw error;
   }
 }

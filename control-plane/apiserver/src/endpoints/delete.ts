@@ -84,16 +84,18 @@ async function admit(writer: Writer, request: WriteRequest, live: Unstructured):
 
 function checkPreconditions(definition: ResourceDefinition, live: Unstructured, options: DeleteOptions): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
-  const refuse = (what: string, wanted: string, found: string | undefined): never => {
+  const refuse = (what: string, wanted: string, found: string | undefined, since: string): never => {
     throw ApiError.conflict(
-      definition,
+      { group: definition.group, resource: definition.kind },
       live.metadata?.name ?? "",
-      `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found ?? ""}`,
+      `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${found ?? ""}). The object might have been ${since}`,
     );
   };
-  if (uid !== undefined && uid !== null && uid !== live.metadata?.uid) refuse("UID", uid, live.metadata?.uid);
-  if (resourceVersion !== undefined && resourceVersion !== null && resourceVersion !== live.metadata?.resourceVersion) {
-    refuse("ResourceVersion", resourceVersion, live.metadata?.resourceVersion);
+  const found = live.metadata ?? {};
+  if (uid !== undefined && uid !== null && uid !== found.uid)
+    refuse("UID", uid, found.uid, "deleted and then recreated");
+  if (resourceVersion !== undefined && resourceVersion !== null && resourceVersion !== found.resourceVersion) {
+    refuse("ResourceVersion", resourceVersion, found.resourceVersion, "modified");
   }
 }
 

@@ -1,4 +1,4 @@
-import { ApiError, type FieldError, fieldError } from "@tsukube/api";
+import { ApiError, decodeUnstructured, type FieldError, fieldError, goQuote, type Json } from "@tsukube/api";
 import { isTrue } from "../chain/request-info.ts";
 
 /** Query parameters of list and watch, as meta/v1.ListOptions. */
@@ -19,7 +19,7 @@ export function parseListOptions(query: URLSearchParams, isWatch: boolean): List
   const options = {
     limit: numberOf(query, "limit") ?? 0,
     continue: query.get("continue") ?? "",
-    resourceVersion: revisionOf(query.get("resourceVersion") ?? ""),
+    resourceVersion: revisionOf(query.get("resourceVersion") ?? "", isWatch),
     match: (query.get("resourceVersionMatch") ?? "") as ListOptions["match"],
     sendInitialEvents: initial === null || initial === "" ? undefined : isTrue(initial),
     bookmarks: isTrue(query.get("allowWatchBookmarks")),
@@ -38,15 +38,13 @@ function numberOf(query: URLSearchParams, name: string): number | undefined {
   return Number(text);
 }
 
-/** @throws {ApiError} */
-export function revisionOf(text: string): number | undefined {
+/** @throws {ApiError} 400; 500 for a watch, as upstream. */
+function revisionOf(text: string, isWatch: boolean): number | undefined {
   if (text === "") return undefined;
-  if (!/^\d+$/.test(text)) {
-    throw ApiError.invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", [
-      fieldError.invalid("resourceVersion", text, `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`),
-    ]);
-  }
-  return Number(text);
+  if (/^\d+$/.test(text)) return Number(text);
+  const quoted = goQuote(text);
+  const why = `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`;
+  throw isWatch ? ApiError.unknown(why) : ApiError.badRequest(`invalid resource version: ${why}`);
 }
 
 function listErrors(options: ListOptions): FieldError[] {
@@ -115,22 +113,29 @@ export function encodeContinue({ revision, start }: Continuation): string {
 
 /** @throws {ApiError} 400. */
 export function decodeContinue(token: string): Continuation {
+  const refuse = (why: string): never => {
+    throw ApiError.badRequest(`invalid continue token: continue key is not valid: ${why}`);
+  };
+  const { v, rv, start } = parseToken(Buffer.from(token, "base64url"), refuse);
+  if (v !== "meta.k8s.io/v1") return refuse(`server does not recognize this encoded version "${v ?? ""}"`);
+  if (typeof rv !== "number" || rv === 0)
+    return refuse("incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+  if (typeof start !== "string" || start === "" || start.startsWith("/") || start.split("/").includes(".."))
+    return refuse(`encoded start key is empty or leaves the resource: ${goQuote(String(start ?? ""))}`);
+  return { revision: rv, start };
+}
+
+interface Token {
+  readonly v?: string;
+  readonly rv?: number;
+  readonly start?: string;
+}
+
+function parseToken(bytes: Uint8Array, refuse: (why: string) => never): Token {
   try {
-    const { v, rv, start } = JSON.parse(Buffer.from(token, "base64url").toString("utf8")) as {
-      v?: string;
-      rv?: number;
-      start?: string;
-    };
-    if (
-      v !== "meta.k8s.io/v1" ||
-      typeof rv !== "number" ||
-      typeof start !== "string" ||
-      start === "" ||
-      start.includes("..")
-    )
-      throw new Error("bad");
-    return { revision: rv, start };
-  } catch {
-    throw ApiError.badRequest("continue key is not valid: encoded string does not represent a valid continue token");
+    const { object } = decodeUnstructured<Json>(bytes);
+    return typeof object === "object" && object !== null && !Array.isArray(object) ? (object as Token) : {};
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
   }
 }

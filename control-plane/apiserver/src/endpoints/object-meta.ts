@@ -35,7 +35,6 @@ export function forCreate(object: Unstructured, clock: Clock, random: Random, ge
     selfLink: _link,
     deletionTimestamp: _at,
     deletionGracePeriodSeconds: _grace,
-    generation: _generation,
     ...metadata
   } = object.metadata ?? {};
   const name = metadata.name ?? "";

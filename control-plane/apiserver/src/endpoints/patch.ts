@@ -3,12 +3,15 @@ import {
   DecodeError,
   decodeUnstructured,
   decodeYamlUnstructured,
+  encodeUnstructuredText,
+  fieldError,
   type Json,
   jsonPatch,
   MAX_JSON_PATCH_OPERATIONS,
   mergePatch,
   normalize,
   strategicMergePatch,
+  strictDecodingMessage,
   type Unstructured,
 } from "@tsukube/api";
 import type { RequestContext } from "../contracts.ts";
@@ -25,11 +28,20 @@ const TYPES: Readonly<Record<string, PatchType>> = {
   "application/apply-patch+yaml": "apply",
 };
 
+const NO_PATCH_TYPE = new ApiError({
+  status: "Failure",
+  message: "415: Unsupported Media Type",
+  reason: "UnsupportedMediaType",
+  details: {},
+  code: 415,
+});
+
 /** @throws {ApiError} 415 naming what the resource takes; custom resources take no strategic merge patch. */
 export function patchTypeOf(context: RequestContext, definition: ResourceDefinition): PatchType {
   const contentType = (context.request.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
   const type = TYPES[contentType];
   if (type !== undefined && (type !== "strategic" || definition.typed)) return type;
+  if (type === undefined) throw NO_PATCH_TYPE;
   throw ApiError.unsupportedMediaType(
     Object.keys(TYPES).filter((name) => definition.typed || TYPES[name] !== "strategic"),
   );
@@ -50,7 +62,8 @@ export function decodePatch(
     return { patch: decoded.object, problems: decoded.problems };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    throw ApiError.badRequest(type === "apply" ? `error decoding YAML: ${error.message}` : error.message);
+    if (type === "apply") throw ApiError.badRequest(`error decoding YAML: ${error.message}`);
+    throw ApiError.badRequest(type === "merge" ? "invalid JSON patch" : error.message);
   }
 }
 
@@ -68,6 +81,10 @@ export function patcher(
   report(context, problems, validation);
   const inForm = (value: Json): Unstructured => {
     const formed = formOf(definition, value);
+    if (formed.problems.length > 0 && validation === "Strict" && type !== "apply") {
+      const shown = type === "strategic" ? goMap(patch) : encodeUnstructuredText(value);
+      throw badPatch(shown, strictDecodingMessage(formed.problems));
+    }
     report(context, formed.problems, validation);
     return formed.object;
   };
@@ -108,6 +125,20 @@ function tracked(
   return managers.update(live, next, manager);
 }
 
+/** The patched object is not one of its kind. */
+function badPatch(shown: string, why: string): ApiError {
+  return ApiError.invalid({ group: "", kind: "" }, "", [fieldError.invalid("patch", shown, why)]);
+}
+
+/** A value as Go prints it: `map[a:1 b:[x y]]`. */
+function goMap(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(goMap).join(" ")}]`;
+  if (value === null) return "<nil>";
+  if (typeof value !== "object") return String(value);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${members.map(([name, member]) => `${name}:${goMap(member)}`).join(" ")}]`;
+}
+
 function formOf(
   definition: ResourceDefinition,
   value: Json,
@@ -125,9 +156,7 @@ function formOf(
     return normalize<Unstructured>(value, definition.schema);
   } catch (error) {
     if (error instanceof DecodeError) {
-      throw ApiError.invalid({ group: "", kind: "" }, "", [
-        { type: "FieldValueInvalid", field: "patch", badValue: value, detail: error.message },
-      ]);
+      throw badPatch(encodeUnstructuredText(value), error.message);
     }
     throw error;
   }

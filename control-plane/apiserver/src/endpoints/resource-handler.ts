@@ -1,6 +1,14 @@
-import { ApiError, type ObjectSchema, schemaOfType, type Unstructured } from "@tsukube/api";
+import {
+  ApiError,
+  type FieldError,
+  fieldError,
+  type ObjectSchema,
+  schemaOfType,
+  type Unstructured,
+  validateCreate,
+} from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
-import { negotiate } from "../chain/negotiation.ts";
+import { ALL_ENCODINGS, negotiate } from "../chain/negotiation.ts";
 import { isTrue } from "../chain/request-info.ts";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
@@ -64,7 +72,7 @@ export class ResourceHandler {
     let accepted = negotiate(request.headers, info.query);
     if (!definition.typed && accepted.encoding === "protobuf" && accepted.as === "") {
       // custom resources have no protobuf form: the next acceptable encoding, or 406
-      accepted = negotiate(request.headers, info.query, { encodings: ["json", "yaml"] });
+      accepted = negotiate(request.headers, info.query, { encodings: ["json", "yaml"], named: ALL_ENCODINGS });
     }
     return {
       definition,
@@ -114,13 +122,18 @@ export class ResourceHandler {
     const request = this.#request(context, definition);
     const decoded = decodeObject(context, definition, context.request.body ?? EMPTY);
     if ((decoded.metadata?.name ?? "") === "") {
-      throw ApiError.badRequest("name must be provided");
+      throw ApiError.badRequest(
+        `the name of the object (${info.name} based on URL) was undeterminable: name must be provided`,
+      );
     }
     const body = placed(decoded, definition, info.namespace, info.name);
     const mayCreate = definition.strategy.createOnUpdate && info.subresource === "";
     const { object, created } = await this.#writer.update(
       request,
-      (live, manager) => manager.update(live, this.#merged(info.subresource, body, live), request.fieldManager),
+      (live, manager) => {
+        checkUid(definition, body, live, this.#writer.deps.store.keyOf(definition, info.namespace, info.name));
+        return manager.update(live, this.#merged(info.subresource, body, live), request.fieldManager);
+      },
       mayCreate ? (manager) => manager.update(undefined, body, request.fieldManager) : undefined,
     );
     return this.#answer(created ? 201 : 200, view, object);
@@ -282,6 +295,8 @@ export class ResourceHandler {
     const body = make === undefined ? decodeObject(context, scale, bytes) : undefined;
     const { object } = await this.#writer.update(write, (live, manager) => {
       const wanted = body ?? make!(scaleOf(definition, live), manager);
+      const errors = validateCreate(scale, wanted);
+      if (errors.length > 0) throw ApiError.invalid(scale, info.name, errors);
       return manager.update(live, withScale(definition, live, wanted), write.fieldManager);
     });
     return { status: 200, headers: headersOf(accepted), body: encode(scaleOf(definition, object), schema, accepted) };
@@ -289,17 +304,10 @@ export class ResourceHandler {
 
   #request(context: RequestContext, definition: ResourceDefinition, bodyDryRun: readonly string[] = []): WriteRequest {
     const { info, request } = context;
+    const kind = OPTIONS[info.verb] ?? "DeleteOptions";
     const dryRun = [...info.query.getAll("dryRun"), ...bodyDryRun];
     const bad = dryRun.find((value) => value !== "All");
     if (bad !== undefined) {
-      const kind =
-        info.verb === "create"
-          ? "CreateOptions"
-          : info.verb === "patch"
-            ? "PatchOptions"
-            : info.verb === "update"
-              ? "UpdateOptions"
-              : "DeleteOptions";
       throw ApiError.invalid({ group: "meta.k8s.io", kind }, "", [
         { type: "FieldValueNotSupported", field: "dryRun", badValue: [bad], detail: 'supported values: "All"' },
       ]);
@@ -312,21 +320,46 @@ export class ResourceHandler {
       name: info.name,
       subresource: info.subresource,
       dryRun: dryRun.length > 0,
-      fieldManager: fieldManagerOf(info.query.get("fieldManager") ?? "", request.headers["user-agent"] ?? ""),
+      fieldManager: fieldManagerOf(info.query.get("fieldManager") ?? "", request.headers["user-agent"] ?? "", kind),
     };
   }
 }
 
 const NEWLINE = Buffer.from("\n");
 
+const OPTIONS: Readonly<Record<string, string>> = {
+  create: "CreateOptions",
+  update: "UpdateOptions",
+  patch: "PatchOptions",
+};
+
+/** A PUT that names a uid is for that object and no later one of its name. @throws {ApiError} 409. */
+function checkUid(definition: ResourceDefinition, body: Unstructured, live: Unstructured, key: string): void {
+  const wanted = body.metadata?.uid ?? "";
+  if (wanted === "" || wanted === live.metadata?.uid) return;
+  throw ApiError.conflict(
+    definition,
+    live.metadata?.name ?? "",
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ` +
+      `UID in precondition: ${wanted}, UID in object meta: ${live.metadata?.uid}`,
+  );
+}
+
+const MAX_MANAGER_BYTES = 128;
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
+
 /** Named by the client, or the User-Agent up to its first slash. @throws {ApiError} 422. */
-function fieldManagerOf(named: string, userAgent: string): string {
-  if (named.length > 128) {
-    throw ApiError.invalid({ group: "meta.k8s.io", kind: "PatchOptions" }, "", [
-      { type: "FieldValueTooLong", field: "fieldManager", badValue: named, detail: "may not be more than 128 bytes" },
-    ]);
+function fieldManagerOf(named: string, userAgent: string, kind: string): string {
+  const errors: FieldError[] = [];
+  if (Buffer.byteLength(named) > MAX_MANAGER_BYTES) errors.push(fieldError.tooLong("fieldManager", MAX_MANAGER_BYTES));
+  const bad = UNPRINTABLE.exec(named);
+  if (bad !== null) {
+    const point = (bad[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    const at = Buffer.byteLength(named.slice(0, bad.index));
+    errors.push(fieldError.invalid("fieldManager", named, `invalid character U+${point} (at position ${at})`));
   }
-  return named !== "" ? named : (userAgent.split("/")[0] ?? "");
+  if (errors.length > 0) throw ApiError.invalid({ group: "meta.k8s.io", kind }, "", errors);
+  return named !== "" ? named : (userAgent.split("/")[0] ?? "").slice(0, MAX_MANAGER_BYTES);
 }
 
 /** includeObject of a table. @throws {ApiError} 400. */

@@ -37,6 +37,8 @@ export interface SubresourceDeps {
 
 const SUCCESS = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 
+const BINDING = { group: "", resource: "pods/binding" };
+
 /** Subresources that do something else than show a part of the object. */
 export class Subresources {
   readonly #deps: SubresourceDeps;
@@ -100,9 +102,9 @@ export class Subresources {
           `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${pod.metadata?.uid}`,
         );
       if (pod.metadata?.deletionTimestamp !== undefined)
-        throw ApiError.conflict(definition, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+        throw ApiError.conflict(BINDING, name, `pod ${name} is being deleted, cannot be assigned to a host`);
       if ((pod.spec?.nodeName ?? "") !== "")
-        throw ApiError.conflict(definition, name, `pod ${name} is already assigned to node "${pod.spec?.nodeName}"`);
+        throw ApiError.conflict(BINDING, name, `pod ${name} is already assigned to node "${pod.spec?.nodeName}"`);
       const now = formatTime(this.#deps.clock.now());
       const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: now };
       const conditions = [
@@ -174,6 +176,8 @@ export class Subresources {
     const eviction = decode(context, { group: "policy", version: "v1", kind: "Eviction" }) as Eviction & Unstructured;
     const { info } = context;
     const { store } = this.#deps.writer.deps;
+    if ((eviction.metadata?.name ?? "") !== info.name)
+      throw ApiError.badRequest("name in URL does not match name in Eviction object");
     const cached = store.get(definition, info.namespace, info.name);
     if (cached === undefined) throw ApiError.notFound(definition, info.name);
     const pod = cached.object as Pod & Unstructured;

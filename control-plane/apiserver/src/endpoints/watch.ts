@@ -37,8 +37,9 @@ export async function watch(
 ): Promise<ApiResponse> {
   const options = parseListOptions(context.info.query, true);
   const selection = selectionOf(view.definition, context.info);
-  const asked = options.resourceVersion;
-  if (asked !== undefined && asked > 0 && !(await store.cache.reachedWithin(asked, 3000, clock))) {
+  const asked = options.resourceVersion ?? 0;
+  const wantsState = options.sendInitialEvents === true;
+  if (wantsState && asked > 0 && !(await store.cache.reachedWithin(asked, 3000, clock))) {
     throw ApiError.tooLargeResourceVersion(asked, store.cache.revision);
   }
   const stream = new WatchStream(store, clock, context, view, selection, options);
@@ -66,6 +67,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
   #live = false;
   #columnsSent = false;
   #revision = 0;
+  #since = 0;
 
   constructor(
     store: ObjectStore,
@@ -147,6 +149,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
       return;
     }
     const since = resourceVersion ?? this.#store.cache.revision;
+    this.#since = since;
     const missed = since === 0 ? [] : this.#store.cache.since(since, this.#prefix);
     if (missed === undefined) {
       this.#fail(ApiError.expired(`too old resource version: ${since} (${this.#store.cache.oldestRevision})`));
@@ -157,7 +160,8 @@ class WatchStream implements AsyncIterable<Uint8Array> {
 
   /** An object that leaves the selection is deleted as far as this watcher is concerned, one that enters it is new. */
   #deliver(event: CacheEvent): void {
-    if (!event.key.startsWith(this.#prefix)) return;
+    // a watch may begin after a revision that is still to come: until then it is silent
+    if (!event.key.startsWith(this.#prefix) || event.revision <= this.#since) return;
     const was = event.previous !== undefined && this.#matches(event.previous);
     const is = event.current !== undefined && this.#matches(event.current);
     if (is) this.#send(was ? "MODIFIED" : "ADDED", event.current!, event.revision);

@@ -4,11 +4,13 @@ import {
   applyDefaults,
   FieldManager,
   FieldSet,
+  fieldError,
   type Json,
   jsonEqual,
   type Unstructured,
   validateCreate,
   validateUpdate,
+  warningsOf,
 } from "@tsukube/api";
 import type { Clock, Random } from "@tsukube/foundation";
 import type { Admission } from "../admission/admission.ts";
@@ -148,7 +150,7 @@ export class Writer {
       definition.typed ? validateCreate(definition, object) : (definition.custom?.validate(object, undefined) ?? []),
     );
     await this.deps.admission.validate({ ...attributes, object });
-    for (const text of strategy.warnings?.(object) ?? []) context.warn(text);
+    this.#warn(request, object, undefined);
     return object;
   }
 
@@ -175,42 +177,34 @@ export class Writer {
       : (definition.custom?.validate(next, live) ?? []);
     this.#refuse(definition, live.metadata?.name ?? "", errors);
     await this.deps.admission.validate({ ...attributes, object: next });
-    for (const text of strategy.warnings?.(next) ?? []) context.warn(text);
+    if (subresource === "") this.#warn(request, next, live);
     return isSame(next, live) ? undefined : next;
   }
 
-  /** Optimistic concurrency: the resourceVersion and uid that the client saw must be the live ones. */
+  /** Optimistic concurrency: the resourceVersion that the client saw must be the live one. */
   #checkIdentity(definition: ResourceDefinition, live: Unstructured, next: Unstructured): void {
     const name = live.metadata?.name ?? "";
     const seen = next.metadata?.resourceVersion ?? "";
     if (seen === "" || seen === "0") {
       if (definition.strategy.unconditionalUpdate) return;
-      throw ApiError.invalid(definition, name, [
-        {
-          type: "FieldValueInvalid",
-          field: "metadata.resourceVersion",
-          badValue: 0,
-          detail: "must be specified for an update",
-        },
+      throw ApiError.invalid({ group: definition.group, kind: definition.resource }, name, [
+        fieldError.invalid("metadata.resourceVersion", 0, "must be specified for an update"),
       ]);
     }
     if (!/^\d+$/.test(seen)) {
       throw ApiError.unknown(`strconv.ParseUint: parsing ${JSON.stringify(seen)}: invalid syntax`);
     }
     if (seen !== live.metadata?.resourceVersion) throw ApiError.modified(definition, name);
-    const uid = next.metadata?.uid ?? "";
-    if (uid !== "" && uid !== live.metadata?.uid) {
-      throw ApiError.conflict(
-        definition,
-        name,
-        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata?.uid}`,
-      );
-    }
   }
 
   #defaulted(definition: ResourceDefinition, object: Unstructured): Unstructured {
     if (!definition.typed) return definition.custom?.prepare(object).object ?? object;
     return applyDefaults({ ...definition }, object);
+  }
+
+  #warn({ definition, context }: WriteRequest, object: Unstructured, old: Unstructured | undefined): void {
+    const own = definition.typed ? warningsOf(definition, object, old) : [];
+    for (const text of [...own, ...(definition.strategy.warnings?.(object) ?? [])]) context.warn(text);
   }
 
   #refuse(definition: ResourceDefinition, name: string, errors: ReturnType<typeof validateCreate>): void {

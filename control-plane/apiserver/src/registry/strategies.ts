@@ -232,10 +232,11 @@ interface CrdSpec {
   readonly versions?: readonly { readonly name?: string; readonly storage?: boolean }[];
 }
 
-/** The version that objects of a definition are written in from now on. */
+/** The version that objects of a definition are written in from now on, if it says so. */
 function storedVersionOf(crd: Unstructured): readonly string[] {
-  const { versions = [] } = (crd["spec"] ?? {}) as CrdSpec;
-  return versions.filter((version) => version.storage === true).map((version) => version.name ?? "");
+  const { versions } = (crd["spec"] ?? {}) as CrdSpec;
+  const stored = (versions ?? []).find((version) => version.storage === true);
+  return stored === undefined ? [] : [stored.name ?? ""];
 }
 
 /** Singular and list kind follow from the kind unless they are given. */

@@ -1,0 +1,194 @@
+import { request as httpsRequest } from "node:https";
+import type { Status } from "@tsukube/api/types/meta-v1";
+import { createHttpTransport, type Transport } from "@tsukube/client";
+import { Lifetime, silentLogger } from "@tsukube/foundation";
+import { createMetrics, realClock, systemRandom } from "@tsukube/host";
+import {
+  type CertificateAuthority,
+  createAuthorityKeys,
+  createSigningKey,
+  openAuthority,
+} from "@tsukube/host/certificates";
+import { MemoryStore } from "@tsukube/store";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startApiServer } from "./server.ts";
+
+const lifetime = new Lifetime();
+let authority: CertificateAuthority;
+let ca: string;
+let port: number;
+let admin: Transport;
+
+/** A server on a port of its own, in real time. */
+beforeAll(async () => {
+  const keys = await createAuthorityKeys("ca", realClock, systemRandom);
+  ca = keys.cert;
+  authority = await openAuthority(keys, realClock, systemRandom);
+  const serving = await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] });
+  const store = new MemoryStore({ clock: realClock });
+  const server = await startApiServer({
+    openStore: async () => store,
+    clock: realClock,
+    random: systemRandom,
+    logger: silentLogger,
+    metrics: createMetrics(),
+    serviceAccountKey: await createSigningKey(),
+    serviceCidr: "10.160.0.0/16",
+    nodePorts: { first: 30000, last: 32767 },
+    advertise: { address: "127.0.0.1", port: 6443 },
+    tls: { ...serving, clientCa: ca },
+  });
+  lifetime.own("server", server);
+  port = await server.listen("127.0.0.1", 0);
+  admin = await clientOf("admin", ["system:masters"]);
+  await send(admin, "POST", "/api/v1/namespaces", { metadata: { name: "shop" } });
+});
+afterAll(() => lifetime.close());
+
+async function clientOf(commonName: string, organizations: readonly string[]): Promise<Transport> {
+  const clientCertificate = await authority.issue({ commonName, organizations, usages: ["client"] });
+  return own({ clientCertificate });
+}
+
+function own(more: object): Transport {
+  const transport = createHttpTransport({ server: `https://127.0.0.1:${port}`, ca, ...more });
+  return lifetime.own("transport", transport);
+}
+
+interface Answer {
+  readonly code: number;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly body: Buffer;
+  readonly object: Status & Readonly<Record<string, unknown>>;
+}
+
+async function send(
+  transport: Transport,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const { status, ...response } = await transport.request({
+    method,
+    path,
+    headers: { "content-type": "application/json", ...headers },
+    ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
+  });
+  const pieces: Uint8Array[] = [];
+  for await (const piece of response.body as AsyncIterable<Uint8Array>) pieces.push(piece);
+  const whole = Buffer.concat(pieces);
+  const object = whole[0] === 0x7b ? JSON.parse(whole.toString()) : {};
+  return { code: status, headers: response.headers, body: whole, object };
+}
+
+const SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+
+describe("who asks", () => {
+  test("is the subject of a client certificate", async () => {
+    const { object } = await send(await clientOf("alice", ["dev", "ops"]), "POST", SELF, {});
+    expect(object["status"]).toEqual({
+      userInfo: { username: "alice", groups: ["dev", "ops", "system:authenticated"] },
+    });
+  });
+
+  test("is nobody without credentials: health and version are told, the rest is 401", async () => {
+    const nobody = own({});
+    for (const path of ["/healthz", "/livez", "/readyz", "/version"])
+      expect((await send(nobody, "GET", path)).code).toBe(200);
+    for (const path of ["/api/v1/nodes", "/metrics", "/api", "/openapi/v2"]) {
+      const { code, object, headers } = await send(nobody, "GET", path);
+      expect([code, object.reason, headers["www-authenticate"]]).toEqual([
+        401,
+        "Unauthorized",
+        'Bearer realm="kubernetes"',
+      ]);
+    }
+  });
+
+  test("is not who a wrong token says, whatever the path", async () => {
+    const { code } = await send(own({ token: () => "nonsense" }), "GET", "/api/v1/nodes");
+    expect(code).toBe(401);
+  });
+
+  test("is the ServiceAccount of a token", async () => {
+    const accounts = "/api/v1/namespaces/shop/serviceaccounts";
+    await send(admin, "POST", accounts, { metadata: { name: "robot" } });
+    const { object } = await send(admin, "POST", `${accounts}/robot/token`, {});
+    const token = String((object["status"] as unknown as { token: string }).token);
+    const review = await send(own({ token: () => token }), "POST", SELF, {});
+    expect(review.object["status"]).toMatchObject({ userInfo: { username: "system:serviceaccount:shop:robot" } });
+  });
+
+  test("is whom a user who may impersonate names, and only then", async () => {
+    const as = { "impersonate-user": "bob", "impersonate-group": "dev" };
+    const { object } = await send(admin, "POST", SELF, {}, as);
+    expect(object["status"]).toEqual({ userInfo: { username: "bob", groups: ["dev", "system:authenticated"] } });
+    const refused = await send(await clientOf("alice", []), "POST", SELF, {}, as);
+    expect([refused.code, refused.object.message]).toEqual([
+      403,
+      'users "bob" is forbidden: User "alice" cannot impersonate resource "users" in API group "" at the cluster scope',
+    ]);
+  });
+});
+
+describe("an answer", () => {
+  test("tells which request it belongs to, and is not to be cached", async () => {
+    const { headers } = await send(admin, "GET", "/api/v1/namespaces/shop");
+    expect(headers["audit-id"]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(headers["cache-control"]).toBe("no-cache, private");
+  });
+
+  test("is compressed when it is large and the client takes it", async () => {
+    const data = { a: "x".repeat(200_000) };
+    await send(admin, "POST", "/api/v1/namespaces/shop/configmaps", { metadata: { name: "large" }, data });
+    const path = "/api/v1/namespaces/shop/configmaps/large";
+    const packed = await send(admin, "GET", path, undefined, { "accept-encoding": "gzip" });
+    expect([packed.headers["content-encoding"], packed.body.length < 10_000]).toEqual(["gzip", true]);
+    const plain = await send(admin, "GET", path);
+    expect([plain.headers["content-encoding"], plain.body.length > 200_000]).toEqual([undefined, true]);
+  });
+
+  test("to a body over 3 MiB is 413", async () => {
+    const body = { metadata: { name: "x" }, data: { a: "x".repeat(3 * 1024 * 1024) } };
+    const { code, object } = await send(admin, "POST", "/api/v1/namespaces/shop/configmaps", body);
+    expect([code, object.reason]).toEqual([413, "RequestEntityTooLarge"]);
+  });
+
+  test("about a revision that is not there yet comes after three seconds: try again", async () => {
+    const path = "/api/v1/namespaces/shop/configmaps?resourceVersion=99999999";
+    const { code, object, headers } = await send(admin, "GET", path);
+    expect([code, object.reason, headers["retry-after"]]).toEqual([504, "Timeout", "1"]);
+    expect(object.details?.causes).toEqual([
+      { reason: "ResourceVersionTooLarge", message: "Too large resource version" },
+    ]);
+  });
+});
+
+/** Asks over HTTP/1.1 for an upgrade; resolves to the status code of the refusal. */
+async function upgrade(path: string, headers: Readonly<Record<string, string>>): Promise<number> {
+  const pair = await authority.issue({ commonName: "alice", organizations: [], usages: ["client"] });
+  const options = { host: "127.0.0.1", port, path, method: "GET", ca, ...pair, headers, agent: false };
+  return new Promise((resolve, reject) => {
+    const sent = httpsRequest(options, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sent.on("upgrade", (_response, socket) => {
+      socket.destroy();
+      resolve(101);
+    });
+    sent.on("error", reject).end();
+  });
+}
+
+test("an upgrade is authorized like any request", async () => {
+  const headers = {
+    connection: "Upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": Buffer.from("0123456789abcdef").toString("base64"),
+    "sec-websocket-protocol": "v5.channel.k8s.io",
+  };
+  expect(await upgrade("/api/v1/namespaces/shop/pods/p/exec?command=ls", headers)).toBe(403);
+});
