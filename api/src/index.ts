@@ -7,6 +7,7 @@ export * from "./codec/protobuf.ts";
 export * from "./codec/yaml.ts";
 export * from "./crd/index.ts";
 export * from "./defaults/index.ts";
+export * from "./disruption/index.ts";
 export * from "./duration.ts";
 export { type FactsReader, factsTable, factsText, setFactsReader } from "./facts.ts";
 export * from "./int-or-string.ts";

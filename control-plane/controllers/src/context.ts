@@ -55,3 +55,8 @@ export const CLUSTER_ROLES: GroupVersionResource = {
 export const RESOURCE_QUOTAS: GroupVersionResource = { group: "", version: "v1", resource: "resourcequotas" };
 export const ENDPOINTS: GroupVersionResource = { group: "", version: "v1", resource: "endpoints" };
 export const LEASES: GroupVersionResource = { group: "coordination.k8s.io", version: "v1", resource: "leases" };
+export const DISRUPTION_BUDGETS: GroupVersionResource = {
+  group: "policy",
+  version: "v1",
+  resource: "poddisruptionbudgets",
+};

@@ -5,6 +5,7 @@ import type { ControllerContext } from "./context.ts";
 import { CronJobController } from "./cronjob/cronjob-controller.ts";
 import { DaemonSetController } from "./daemonset/daemonset-controller.ts";
 import { DeploymentController } from "./deployment/deployment-controller.ts";
+import { DisruptionController } from "./disruption/disruption-controller.ts";
 import { EndpointsController } from "./endpoints/endpoints-controller.ts";
 import { EndpointSliceController } from "./endpointslice/endpointslice-controller.ts";
 import { EndpointSliceMirroringController } from "./endpointslicemirroring/endpointslice-mirroring-controller.ts";
@@ -74,6 +75,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new PodGarbageCollector(context("pod-garbage-collector")),
     new CronJobController(context("cronjob-controller")),
     new ClusterRoleAggregationController(context("clusterrole-aggregation-controller")),
+    new DisruptionController(context("disruption-controller", "controllermanager")),
     new NodeLifecycleController(context("node-controller")),
     new TaintEvictionController(context("node-controller", "taint-eviction-controller")), // upstream's has no role of its own
     new ResourceQuotaController(context("resourcequota-controller")),

@@ -5,14 +5,13 @@ import {
   decodeProtobuf,
   fieldError,
   isProtobuf,
-  labelMatcherOf,
   type ObjectSchema,
   schemaOf,
   type Unstructured,
 } from "@tsukube/api";
 import type { TokenRequest } from "@tsukube/api/types/authentication-v1";
 import type { Binding, Node, Pod } from "@tsukube/api/types/core-v1";
-import type { Eviction, PodDisruptionBudget } from "@tsukube/api/types/policy-v1";
+import type { Eviction } from "@tsukube/api/types/policy-v1";
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, formatTime } from "@tsukube/foundation";
 import type { Tokens } from "../authentication/tokens.ts";
@@ -22,9 +21,10 @@ import type { HttpProxy } from "../proxying/http-proxy.ts";
 import type { PodStreams } from "../proxying/pod-streams.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
-import { deleteObject, deleteOptionsOf } from "./delete.ts";
+import { deleteOptionsOf } from "./delete.ts";
+import { evict } from "./eviction.ts";
 import { encode, headersOf, respondTyped } from "./represent.ts";
-import type { WriteRequest, Writer } from "./writer.ts";
+import type { Writer } from "./writer.ts";
 
 export interface SubresourceDeps {
   readonly writer: Writer;
@@ -174,77 +174,22 @@ export class Subresources {
 
   async #evict(context: RequestContext, definition: ResourceDefinition, accepted: Accepted): Promise<ApiResponse> {
     const eviction = decode(context, { group: "policy", version: "v1", kind: "Eviction" }) as Eviction & Unstructured;
-    const { info } = context;
-    const { store } = this.#deps.writer.deps;
-    if ((eviction.metadata?.name ?? "") !== info.name)
+    const { namespace, name, query } = context.info;
+    if ((eviction.metadata?.name ?? "") !== name)
       throw ApiError.badRequest("name in URL does not match name in Eviction object");
-    const cached = store.get(definition, info.namespace, info.name);
-    if (cached === undefined) throw ApiError.notFound(definition, info.name);
-    const pod = cached.object as Pod & Unstructured;
-    const attributes: AdmissionAttributes = {
-      ...this.#attributes(context, definition, "Eviction"),
-      object: { ...eviction, metadata: { ...eviction.metadata, name: info.name, namespace: info.namespace } },
-    };
-    await this.#deps.writer.deps.admission.admit(attributes);
     const options = deleteOptionsOf(
       (eviction.deleteOptions ?? undefined) as Unstructured | undefined,
       new URLSearchParams(),
     );
-    const dryRun = info.query.getAll("dryRun").includes("All") || (options.dryRun ?? []).includes("All");
-    if (needsBudget(pod)) await this.#spend(pod, dryRun);
-    const request: WriteRequest = {
-      context,
-      definition,
-      namespace: info.namespace,
-      name: info.name,
-      subresource: "",
+    const dryRun = query.getAll("dryRun").includes("All") || (options.dryRun ?? []).includes("All");
+    await this.#deps.writer.deps.admission.admit({
+      ...this.#attributes(context, definition, "Eviction"),
+      object: { ...eviction, metadata: { ...eviction.metadata, name, namespace } },
       dryRun,
-      fieldManager: "",
-    };
-    await deleteObject(this.#deps.writer, request, options);
-    return respondTyped(201, SUCCESS, "meta/v1.Status", accepted);
-  }
-
-  /** Takes one disruption from the pod's budget. @throws {ApiError} 429 when none is left. */
-  async #spend(pod: Pod & Unstructured, dryRun: boolean): Promise<void> {
-    const { writer, cache, clock } = this.#deps;
-    const namespace = pod.metadata?.namespace ?? "";
-    const budgets: PodDisruptionBudget[] = [];
-    for (const [, cached] of cache.head.range(`/registry/poddisruptionbudgets/${namespace}/`)) {
-      const budget = cached.object as PodDisruptionBudget;
-      if (labelMatcherOf(budget.spec?.selector ?? undefined).matches(pod.metadata?.labels)) budgets.push(budget);
-    }
-    if (budgets.length === 0) return;
-    if (budgets.length > 1)
-      throw ApiError.unknown(
-        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
-      );
-    const name = budgets[0]?.metadata?.name ?? "";
-    const definition = writer.deps.registry.get("policy", "v1", "poddisruptionbudgets")!;
-    await writer.deps.store.update(definition, writer.deps.store.keyOf(definition, namespace, name), async (live) => {
-      const budget = live as (PodDisruptionBudget & Unstructured) | undefined;
-      if (budget === undefined) return { type: "none" };
-      const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0 } = budget.status ?? {};
-      const isUnseen = (budget.status?.observedGeneration ?? 0) < (budget.metadata?.generation ?? 0);
-      if (isUnseen || disruptionsAllowed < 1) {
-        const message = isUnseen
-          ? "Cannot evict pod as it would violate the pod's disruption budget."
-          : "Cannot evict pod as it would violate the pod's disruption budget.";
-        const why = isUnseen
-          ? `The disruption budget ${name} is still being processed by the server.`
-          : `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
-        throw ApiError.tooManyRequests(message, isUnseen ? 10 : 0, [{ reason: "DisruptionBudget", message: why }]);
-      }
-      if (dryRun) return { type: "none" };
-      const disruptedPods = { ...budget.status?.disruptedPods, [pod.metadata?.name ?? ""]: formatTime(clock.now()) };
-      return {
-        type: "put",
-        object: {
-          ...budget,
-          status: { ...budget.status, disruptionsAllowed: disruptionsAllowed - 1, disruptedPods },
-        } as unknown as Unstructured,
-      };
     });
+    const request = { context, definition, namespace, name, subresource: "", dryRun, fieldManager: "" };
+    await evict(this.#deps, request, options);
+    return respondTyped(201, SUCCESS, "meta/v1.Status", accepted);
   }
 
   async #token(context: RequestContext, definition: ResourceDefinition, accepted: Accepted): Promise<ApiResponse> {
@@ -312,14 +257,6 @@ export class Subresources {
       ...(node !== undefined && { node: { name: nodeName, uid: node.metadata?.uid ?? "" } }),
     };
   }
-}
-
-/** Pods that do not serve, or that go anyway, cost no budget. */
-function needsBudget(pod: Pod): boolean {
-  const phase = pod.status?.phase;
-  return (
-    phase !== "Succeeded" && phase !== "Failed" && phase !== "Pending" && pod.metadata?.deletionTimestamp === undefined
-  );
 }
 
 function decode(
