@@ -81,7 +81,8 @@ const BUDGETS = `/apis/policy/v1/namespaces/${NAMESPACE}/poddisruptionbudgets`;
 export const SETUP: Readonly<Record<string, (cluster: Cluster) => Promise<void>>> = {
   "pod eviction with unobserved budget": async ({ client }) => {
     const live = (await client.raw("GET", `${IN}/pods/p`)) as Unstructured;
-    await client.raw("PUT", `${IN}/pods/p/status`, { ...live, status: { phase: "Running" } });
+    const conditions = [{ type: "Ready", status: "True" }]; // or it would not count, and be free to go
+    await client.raw("PUT", `${IN}/pods/p/status`, { ...live, status: { phase: "Running", conditions } });
     const spec = { minAvailable: 1, selector: { matchLabels: { app: "p" } } };
     await client.raw("POST", BUDGETS, { metadata: { name: "b" }, spec });
   },

@@ -57,9 +57,11 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
   const controllers = [
     new DeploymentController(context("deployment-controller")),
     new ReplicaSetController(context("replicaset-controller")),
-    new EndpointSliceController(context("endpointslice-controller")),
+    new EndpointSliceController(context("endpointslice-controller", "endpoint-slice-controller")),
     new EndpointsController(context("endpoint-controller")),
-    new EndpointSliceMirroringController(context("endpointslicemirroring-controller")),
+    new EndpointSliceMirroringController(
+      context("endpointslicemirroring-controller", "endpoint-slice-mirroring-controller"),
+    ),
     new NamespaceController(context("namespace-controller")),
     new GarbageCollector(context("generic-garbage-collector")),
     new ServiceAccountController(context("service-account-controller")),
