@@ -1,10 +1,10 @@
-import type { PodTemplateSpec, Service } from "../../generated/types/core-v1.ts";
+import type { PersistentVolume, PodTemplateSpec, Service } from "../../generated/types/core-v1.ts";
 import type { Ingress } from "../../generated/types/networking-v1.ts";
 import type { Unstructured } from "../object.ts";
 import type { GroupVersionKind } from "../schema.ts";
 import { valueAt } from "../validation/check.ts";
 import { dnsLabel } from "../validation/names.ts";
-import { podWarnings } from "./pod.ts";
+import { nodeTermWarnings, OLD_VOLUMES, podWarnings } from "./pod.ts";
 
 /** Where kinds have pod templates. */
 const TEMPLATES: Readonly<Record<string, string>> = {
@@ -21,6 +21,9 @@ const TEMPLATES: Readonly<Record<string, string>> = {
 /** Kinds whose names become part of the names of pods. */
 const NAMING = new Set(["/ReplicationController", "apps/Deployment", "apps/ReplicaSet", "batch/CronJob", "batch/Job"]);
 
+/** Old volume plugins that upstream warns of in PersistentVolumes. */
+const OLD_PERSISTENT = new Set<string>(["cephfs", "photonPersistentDisk", "scaleIO", "storageos", "glusterfs", "rbd"]);
+
 /**
  * Warnings for whoever writes an object of a built-in kind: accepted, but old or probably not meant. As upstream words them.
  * @param old The object before an update; undefined for a new one.
@@ -32,6 +35,8 @@ export function warningsOf(kind: GroupVersionKind, object: Unstructured, old: Un
   switch (name) {
     case "/Pod":
       return old === undefined ? [...nameWarnings(object, "the Pod's hostname"), ...podWarnings(object, "")] : [];
+    case "/PersistentVolume":
+      return volumeWarnings(object as PersistentVolume & Unstructured);
     case "/Service":
       return serviceWarnings(object as Service);
     case "networking.k8s.io/Ingress":
@@ -77,6 +82,22 @@ function serviceWarnings({ metadata, spec = {} }: Service): string[] {
   if (spec.trafficDistribution === "PreferClose")
     warnings.push('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"');
   return warnings;
+}
+
+function volumeWarnings({ spec }: PersistentVolume): string[] {
+  const terms = spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+  return [
+    ...(spec?.persistentVolumeReclaimPolicy === "Recycle"
+      ? [
+          "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.",
+        ]
+      : []),
+    ...terms.flatMap((term, index) => nodeTermWarnings(term, `spec.nodeAffinity.required.nodeSelectorTerms[${index}]`)),
+    ...OLD_VOLUMES.filter(([source]) => OLD_PERSISTENT.has(source)).flatMap(([source, why]) => {
+      const member = source as keyof typeof spec;
+      return spec?.[member] ? [`spec.${source === "storageos" ? "storageOS" : source}: ${why}`] : [];
+    }),
+  ];
 }
 
 function ingressWarnings({ metadata, spec }: Ingress): string[] {

@@ -1,4 +1,12 @@
-import type { Affinity, Container, ContainerPort, Pod, PodSpec, Volume } from "../../generated/types/core-v1.ts";
+import type {
+  Affinity,
+  Container,
+  ContainerPort,
+  NodeSelectorTerm,
+  Pod,
+  PodSpec,
+  Volume,
+} from "../../generated/types/core-v1.ts";
 import type { ObjectMeta } from "../../generated/types/meta-v1.ts";
 import { quantityMilliValue } from "../quantity.ts";
 
@@ -20,7 +28,8 @@ const OLD_ANNOTATIONS: Readonly<Record<string, string>> = {
   "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 };
 
-const OLD_VOLUMES: readonly (readonly [keyof Volume, string])[] = [
+/** Volumes of plugins that are gone or going. */
+export const OLD_VOLUMES: readonly (readonly [keyof Volume, string])[] = [
   ["photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"],
   ["gitRepo", "deprecated in v1.11, and disabled by default in v1.33+"],
   ["scaleIO", "deprecated in v1.16, non-functional in v1.22+"],
@@ -84,13 +93,7 @@ function nodeLabelWarnings(spec: Partial<PodSpec>, at: string): string[] {
         [preference, `${base}.preferredDuringSchedulingIgnoredDuringExecution[${index}].preference`] as const,
     ),
   ];
-  const expressions = terms.flatMap(([term, path]) =>
-    (term.matchExpressions ?? []).flatMap(({ key }, index) =>
-      OLD_NODE_LABELS[key] === undefined
-        ? []
-        : [`${path}.matchExpressions[${index}].key: ${key} is ${OLD_NODE_LABELS[key]}`],
-    ),
-  );
+  const expressions = terms.flatMap(([term, path]) => nodeTermWarnings(term, path));
   const spreads = (spec.topologySpreadConstraints ?? []).flatMap(({ topologyKey, labelSelector }, index) => {
     const path = `${at}.topologySpreadConstraints[${index}]`;
     const old = OLD_NODE_LABELS[topologyKey];
@@ -100,6 +103,15 @@ function nodeLabelWarnings(spec: Partial<PodSpec>, at: string): string[] {
     ];
   });
   return [...selector, ...expressions, ...spreads];
+}
+
+/** Old labels in a term that selects nodes. */
+export function nodeTermWarnings(term: NodeSelectorTerm, at: string): string[] {
+  return (term.matchExpressions ?? []).flatMap(({ key }, index) =>
+    OLD_NODE_LABELS[key] === undefined
+      ? []
+      : [`${at}.matchExpressions[${index}].key: ${key} is ${OLD_NODE_LABELS[key]}`],
+  );
 }
 
 function annotationWarnings({ metadata, spec }: Pick<Pod, "metadata" | "spec">, here: string): string[] {

@@ -108,7 +108,9 @@ export class Router {
     if (review === undefined || kindOf(gvk) === undefined) throw ApiError.generic(404);
     const status = await review(context, body, this.#deps.reviews);
     const apiVersion = group === "" ? version : `${group}/${version}`;
-    const object = { ...body, kind: row.kind, apiVersion, status };
+    // upstream shows no namespace in the spec of an answer about rules
+    const shown = resource === "selfsubjectrulesreviews" ? { ...body, spec: {} } : body;
+    const object = { ...shown, kind: row.kind, apiVersion, status };
     return { status: 201, headers: headersOf(accepted), body: encode(object, schema, accepted) };
   }
 

@@ -40,6 +40,7 @@ import { RbacAuthorizer } from "./authorization/rbac.ts";
 import { unionAuthorizer } from "./authorization/union.ts";
 import { bootstrap } from "./bootstrap/bootstrap.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
+import { serviceRange } from "./bootstrap/service-range.ts";
 import { BODY_LIMIT, Chain } from "./chain/chain.ts";
 import type { User } from "./contracts.ts";
 import { CrdController } from "./crd/crd-controller.ts";
@@ -157,7 +158,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authenticators: [inProcessAuthenticator, certificateAuthenticator, accounts],
     dispatch: (context) => router.dispatch(context),
   });
-  await bootstrap({ store, registry, clock, random, more: options.bootstrapObjects ?? {} });
+  const more = {
+    ...options.bootstrapObjects,
+    "networking.k8s.io/v1 servicecidrs": [serviceRange(options.serviceCidr)],
+  };
+  await bootstrap({ store, registry, clock, random, more });
   await kubernetesService(writer, registry, options);
   new CrdController(store, registry, writer, clock, logger);
   const server = options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, streams, options.tls));

@@ -72,13 +72,12 @@ class ServiceAllocator {
       const { clusterIP: _ip, clusterIPs: _ips, ipFamilies: _families, ipFamilyPolicy: _policy, ...rest } = spec;
       return { ...service, spec: rest } as Unstructured;
     }
-    checkFamilies(spec, name);
     const owner = `${PREFIX}${service.metadata?.namespace}/${service.metadata?.name}`;
     const kept = old?.spec?.type === "ExternalName" ? "" : (old?.spec?.clusterIP ?? "");
     const asked = spec.clusterIP ?? spec.clusterIPs?.[0] ?? "";
     const clusterIP = asked !== "" ? asked : kept !== "" ? kept : this.#anyAddress(owner);
     if (clusterIP !== "None" && clusterIP !== kept) this.#takeAddress(clusterIP, owner, name);
-    const families = { ipFamilies: spec.ipFamilies ?? ["IPv4"], ipFamilyPolicy: spec.ipFamilyPolicy ?? "SingleStack" };
+    const families = familiesOf(spec, old?.spec?.ipFamilyPolicy, clusterIP, name);
     const withIp: ServiceSpec = { ...spec, clusterIP, clusterIPs: [clusterIP], ...families };
     return { ...service, spec: this.#withPorts(withIp, old, owner, name) } as Unstructured;
   }
@@ -203,7 +202,19 @@ class ServiceAllocator {
   }
 }
 
-/** @throws {ApiError} 422: Services have IPv4 addresses only. */
+type Families = Required<Pick<ServiceSpec, "ipFamilies" | "ipFamilyPolicy">>;
+
+/** Addresses are IPv4 only; but endpoints that somebody else writes may be of both families. @throws {ApiError} 422. */
+function familiesOf(spec: ServiceSpec, before: string | undefined, clusterIP: string, name: string): Families {
+  const isForeign = clusterIP === "None" && Object.keys(spec.selector ?? {}).length === 0;
+  const ipFamilyPolicy = spec.ipFamilyPolicy ?? before ?? (isForeign ? "RequireDualStack" : "SingleStack");
+  const ipFamilies = (spec.ipFamilies ?? []).length === 0 ? ["IPv4"] : (spec.ipFamilies ?? []);
+  if (!isForeign) checkFamilies({ ...spec, ipFamilyPolicy }, name);
+  if (!isForeign || ipFamilies.length > 1 || ipFamilyPolicy === "SingleStack") return { ipFamilies, ipFamilyPolicy };
+  return { ipFamilies: [...ipFamilies, ipFamilies[0] === "IPv4" ? "IPv6" : "IPv4"], ipFamilyPolicy };
+}
+
+/** @throws {ApiError} 422. */
 function checkFamilies({ ipFamilies, ipFamilyPolicy }: ServiceSpec, name: string): void {
   const errors = (ipFamilies ?? []).flatMap((family, index) =>
     family === "IPv6"

@@ -53,7 +53,7 @@ export const REVIEWS: Readonly<Record<string, Review>> = {
     const spec = specOf(object) as { token?: string; audiences?: readonly string[] };
     const asked = spec.audiences === undefined || spec.audiences.length === 0 ? audiences : spec.audiences;
     const reviewed = spec.token === undefined ? undefined : accounts.review(spec.token, asked);
-    if (reviewed === undefined) return { user: {}, error: "[invalid bearer token]" };
+    if (reviewed === undefined) return { user: {}, error: "invalid bearer token" };
     return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
   },
 };

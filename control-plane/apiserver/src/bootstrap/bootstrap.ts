@@ -7,6 +7,7 @@ import type { ObjectStore } from "../storage/object-store.ts";
 /** Created when absent; what exists is left alone. */
 const CREATED = [
   "v1 namespaces",
+  "apiregistration.k8s.io/v1 apiservices",
   "scheduling.k8s.io/v1 priorityclasses",
   "flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations",
   "flowcontrol.apiserver.k8s.io/v1 flowschemas",
@@ -40,10 +41,11 @@ export interface BootstrapDeps {
 export async function bootstrap(deps: BootstrapDeps): Promise<void> {
   const facts = JSON.parse(factsText("bootstrap.json")) as Record<string, readonly Unstructured[]>;
   const writes: Promise<unknown>[] = [];
-  for (const where of [...CREATED, ...RECONCILED, ...Object.keys(deps.more).filter((key) => !facts[key])]) {
-    const objects = [...(facts[where] ?? []), ...((deps.more[where] ?? []) as Unstructured[])];
-    for (const object of objects)
-      writes.push(ensure(deps, where, object, RECONCILED.includes(where as (typeof RECONCILED)[number])));
+  for (const where of new Set([...CREATED, ...RECONCILED, ...Object.keys(deps.more)])) {
+    const isReconciled = (RECONCILED as readonly string[]).includes(where);
+    const own = isReconciled || (CREATED as readonly string[]).includes(where) ? (facts[where] ?? []) : [];
+    for (const object of [...own, ...((deps.more[where] ?? []) as readonly Unstructured[])])
+      writes.push(ensure(deps, where, object, isReconciled));
   }
   await Promise.all(writes);
 }

@@ -69,7 +69,14 @@ function define(
       gvk: { ...gvk, version: stored.name ?? "" },
       schema: schemaOf(stored),
     },
-    strategy: { generation: true, createOnUpdate: false, unconditionalUpdate: false, status: hasStatus },
+    strategy: {
+      generation: true,
+      createOnUpdate: false,
+      unconditionalUpdate: false,
+      status: hasStatus,
+      returnsDeleted: false,
+      dependents: "background",
+    },
     custom: detailsOf(crd, version, schema, gvk, hasStatus),
   };
 }

@@ -107,11 +107,11 @@ function marked(
   now: number,
 ): Unstructured | undefined {
   const metadata = live.metadata ?? {};
-  const finalizers = finalizersFor(metadata.finalizers ?? [], options);
+  const finalizers = finalizersFor(definition, metadata.finalizers ?? [], options);
+  const isNamespace = definition.resource === "namespaces" && definition.group === "";
+  const isPlain = isNamespace || definition.resource === "customresourcedefinitions";
   const holdsNamespace =
-    definition.resource === "namespaces" &&
-    definition.group === "" &&
-    ((live["spec"] as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0;
+    isNamespace && ((live["spec"] as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0;
   const grace = definition.strategy.gracePeriod?.(live, options.gracePeriodSeconds ?? undefined) ?? 0;
   const before = metadata.deletionGracePeriodSeconds;
   const isMarked = metadata.deletionTimestamp !== undefined;
@@ -125,8 +125,8 @@ function marked(
       finalizers,
       deletionTimestamp:
         isMarked && shorter === before ? (metadata.deletionTimestamp ?? "") : formatTime(since + shorter * 1000),
-      deletionGracePeriodSeconds: shorter,
-      ...(metadata.generation !== undefined && !isMarked && { generation: metadata.generation + 1 }),
+      ...(!isPlain && { deletionGracePeriodSeconds: shorter }),
+      ...(metadata.generation !== undefined && !isMarked && !isPlain && { generation: metadata.generation + 1 }),
     },
     ...(holdsNamespace && { status: { ...(live["status"] as object), phase: "Terminating" } }),
   };
@@ -135,10 +135,17 @@ function marked(
   return jsonEqual(result, live) ? live : result;
 }
 
-function finalizersFor(present: readonly string[], options: DeleteOptions): readonly string[] {
-  const policy =
+function finalizersFor(
+  { strategy }: ResourceDefinition,
+  present: readonly string[],
+  options: DeleteOptions,
+): readonly string[] {
+  if (strategy.dependents === "none") return present;
+  const asked =
     options.propagationPolicy ??
     (options.orphanDependents === true ? "Orphan" : options.orphanDependents === false ? "Background" : undefined);
+  const isHeld = present.includes(FOREGROUND) || present.includes(ORPHAN);
+  const policy = asked ?? (strategy.dependents === "orphan" && !isHeld ? "Orphan" : undefined);
   if (policy === undefined) return present;
   const others = present.filter((finalizer) => finalizer !== FOREGROUND && finalizer !== ORPHAN);
   return policy === "Foreground" ? [...others, FOREGROUND] : policy === "Orphan" ? [...others, ORPHAN] : others;

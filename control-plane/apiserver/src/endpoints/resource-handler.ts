@@ -210,7 +210,7 @@ export class ResourceHandler {
   }
 
   #deletedAnswer(view: View, { object, gone }: Deleted): ApiResponse {
-    if (!gone || view.definition.resource === "pods") return this.#answer(200, view, object);
+    if (!gone || view.definition.strategy.returnsDeleted) return this.#answer(200, view, object);
     if (view.accepted.as === "Table") return this.#answer(200, view, object);
     return respondTyped(200, deletedStatus(view.definition, object), "meta/v1.Status", { ...view.accepted, as: "" });
   }

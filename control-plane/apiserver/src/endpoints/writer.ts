@@ -139,7 +139,7 @@ export class Writer {
     let object = this.#defaulted(definition, body);
     object = forCreate(object, this.deps.clock, this.deps.random, strategy.generation || !definition.typed);
     if (strategy.status) object = withoutStatus(object, definition);
-    object = strategy.prepareForCreate?.(object, context) ?? object;
+    object = strategy.prepareForCreate?.(object, context, this.deps.clock.now()) ?? object;
     if (track) object = manager.update(undefined, object, request.fieldManager);
     const attributes = this.#attributes(request, "CREATE", object, undefined);
     object = this.#defaulted(definition, (await this.deps.admission.mutate(attributes)) ?? object);
@@ -167,6 +167,8 @@ export class Writer {
         : strategy.status && subresource === ""
           ? withStatusOf(next, live)
           : next;
+    if (subresource === "status" || subresource === "approval")
+      next = strategy.prepareForStatus?.(next, live, this.deps.clock.now()) ?? next;
     if (subresource === "") next = strategy.prepareForUpdate?.(next, live, context) ?? next;
     if (subresource !== "status" && (strategy.generation || !definition.typed)) next = counted(next, live);
     const attributes = this.#attributes(request, "UPDATE", next, live);

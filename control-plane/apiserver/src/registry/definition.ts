@@ -66,10 +66,17 @@ export interface Strategy {
   readonly unconditionalUpdate: boolean;
   /** Has `status` that only the status endpoint writes. */
   readonly status: boolean;
+  /** A delete that ends the object answers with it, not with a Status. */
+  readonly returnsDeleted: boolean;
+  /** What becomes of dependents when a delete does not say; "none": there is no waiting for them at all. */
+  readonly dependents: "background" | "orphan" | "none";
   /** Deleting waits for this many seconds (pods); undefined: at once. */
   gracePeriod?(object: Unstructured, asked: number | undefined): number | undefined;
-  prepareForCreate?(object: Unstructured, context: RequestContext): Unstructured;
+  /** @param now Ms since the epoch. */
+  prepareForCreate?(object: Unstructured, context: RequestContext, now: number): Unstructured;
   prepareForUpdate?(next: Unstructured, old: Unstructured, context: RequestContext): Unstructured;
+  /** An update through a subresource that writes status. @param now Ms since the epoch. */
+  prepareForStatus?(next: Unstructured, old: Unstructured, now: number): Unstructured;
   /** Warnings for the client about what it wrote. */
   warnings?(object: Unstructured): readonly string[];
   /** Values of the field selectors besides metadata.name and metadata.namespace. */

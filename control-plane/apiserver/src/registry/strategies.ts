@@ -1,6 +1,10 @@
-import type { Unstructured } from "@tsukube/api";
+import { jsonEqual, type Unstructured } from "@tsukube/api";
+import type { CertificateSigningRequest } from "@tsukube/api/types/certificates-v1";
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from "@tsukube/api/types/core-v1";
+import { formatTime } from "@tsukube/foundation";
 import type { Strategy } from "./definition.ts";
 import { withJobSelector } from "./job-selector.ts";
+import { keyPairWarnings } from "./key-pair-warnings.ts";
 
 type Tree = Readonly<Record<string, unknown>>;
 
@@ -47,6 +51,20 @@ const CONDITIONAL = new Set(
     "mutatingwebhookconfigurations flowschemas prioritylevelconfigurations"
   ).split(" "),
 );
+
+/** A delete answers with the object. */
+const RETURNED = new Set(
+  (
+    "pods podtemplates resourcequotas serviceaccounts services persistentvolumes persistentvolumeclaims csidrivers csinodes " +
+    "storageclasses volumeattachments volumeattributesclasses deviceclasses resourceclaims resourceclaimtemplates resourceslices"
+  ).split(" "),
+);
+
+/** Kinds older than the garbage collector: their dependents stay unless the client says otherwise. */
+const ORPHANING = new Set(["/replicationcontrollers", "batch/jobs"]);
+
+/** No garbage collection: events are forgotten by themselves, definitions have a finalizer of their own. */
+const NEVER_WAITING = new Set(["events", "customresourcedefinitions"]);
 
 /** Field selectors besides name and namespace. */
 const FIELD_LABELS: Readonly<Record<string, Strategy["fieldLabels"]>> = {
@@ -119,13 +137,15 @@ export function builtinStrategy(group: string, resource: string, hasStatus: bool
     createOnUpdate: CREATE_ON_UPDATE.has(resource),
     unconditionalUpdate: !CONDITIONAL.has(resource) && group !== "resource.k8s.io",
     status: hasStatus && resource !== "persistentvolumes" ? true : hasStatus,
+    returnsDeleted: RETURNED.has(resource),
+    dependents: ORPHANING.has(`${group}/${resource}`) ? "orphan" : NEVER_WAITING.has(resource) ? "none" : "background",
     ...(resource === "pods" && { gracePeriod: podGracePeriod }),
     ...(labels !== undefined && { fieldLabels: labels }),
     ...preparations(group, resource),
   };
 }
 
-type Preparations = Pick<Strategy, "prepareForCreate" | "prepareForUpdate" | "warnings">;
+type Preparations = Pick<Strategy, "prepareForCreate" | "prepareForUpdate" | "prepareForStatus" | "warnings">;
 
 function preparations(group: string, resource: string): Preparations {
   switch (`${group}/${resource}`) {
@@ -133,7 +153,10 @@ function preparations(group: string, resource: string): Preparations {
       return {
         prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClassOf(pod) } }),
         prepareForUpdate: (next, old) => ({ ...next, status: old["status"] }),
+        prepareForStatus: withPodIps,
       };
+    case "/nodes":
+      return { prepareForCreate: withPodCidrs, prepareForUpdate: withPodCidrs };
     case "/namespaces":
       return {
         prepareForCreate: (namespace) => ({
@@ -144,9 +167,27 @@ function preparations(group: string, resource: string): Preparations {
         prepareForUpdate: (next, old) => withLabel({ ...next, spec: old["spec"], status: old["status"] }),
       };
     case "/persistentvolumes":
-      return { prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending" } }) };
+      return {
+        prepareForCreate: (volume, _context, now) => ({
+          ...volume,
+          status: { phase: "Pending", lastPhaseTransitionTime: formatTime(now) },
+        }),
+        prepareForStatus: withTransitionTime,
+      };
     case "/persistentvolumeclaims":
-      return { prepareForCreate: (claim) => ({ ...claim, status: { phase: "Pending" } }) };
+      return {
+        prepareForCreate: (claim) => ({ ...withDataSources(claim), status: { phase: "Pending" } }),
+        prepareForUpdate: withDataSources,
+      };
+    case "/secrets":
+      return { warnings: keyPairWarnings };
+    case "apps/daemonsets":
+      return {
+        prepareForCreate: (set) => withTemplateGeneration(set, undefined),
+        prepareForUpdate: withTemplateGeneration,
+      };
+    case "resource.k8s.io/devicetaintrules":
+      return { prepareForCreate: (rule, _context, now) => withTaintTime(rule, now) };
     case "batch/jobs":
       return { prepareForCreate: withJobSelector };
     case "/endpoints":
@@ -158,7 +199,7 @@ function preparations(group: string, resource: string): Preparations {
         prepareForCreate: (crd) =>
           withNames({
             ...crd,
-            status: { conditions: [], acceptedNames: { plural: "", kind: "" }, storedVersions: storedVersionOf(crd) },
+            status: { conditions: null, acceptedNames: { plural: "", kind: "" }, storedVersions: storedVersionOf(crd) },
           }),
         prepareForUpdate: (next, old) => {
           const status = (old["status"] ?? {}) as { storedVersions?: readonly string[] };
@@ -180,10 +221,79 @@ function preparations(group: string, resource: string): Preparations {
           status: {},
         }),
         prepareForUpdate: (next, old) => ({ ...next, spec: old["spec"], status: old["status"] }),
+        prepareForStatus: withConditionTimes,
       };
     default:
       return {};
   }
+}
+
+/** The first of the addresses also stands alone. */
+function withPodIps(pod: Unstructured): Unstructured {
+  const { podIP = "", podIPs = [], ...status } = (pod as Pod).status ?? {};
+  const all =
+    podIPs.length > 0 && (podIP === "" || podIPs[0]?.ip === podIP) ? podIPs : podIP === "" ? [] : [{ ip: podIP }];
+  if (all.length === 0) return pod;
+  return { ...pod, status: { ...status, podIP: all[0]?.ip ?? "", podIPs: all } } as Unstructured;
+}
+
+function withPodCidrs(node: Unstructured): Unstructured {
+  const { podCIDR = "", podCIDRs = [], ...spec } = (node as Node).spec ?? {};
+  const all = podCIDRs.length > 0 ? podCIDRs : podCIDR === "" ? [] : [podCIDR];
+  return all.length === 0 ? node : ({ ...node, spec: { ...spec, podCIDR: all[0], podCIDRs: all } } as Unstructured);
+}
+
+/** New conditions are of now; the others keep their times. */
+function withConditionTimes(next: Unstructured, old: Unstructured, now: number): Unstructured {
+  const conditionsOf = (of: Unstructured) => (of as CertificateSigningRequest & Unstructured).status?.conditions ?? [];
+  const conditions = conditionsOf(next).map((condition) => {
+    const before = conditionsOf(old).find(({ type }) => type === condition.type);
+    const isKept = before?.status === condition.status;
+    return {
+      ...condition,
+      lastUpdateTime: condition.lastUpdateTime ?? formatTime(now),
+      lastTransitionTime:
+        condition.lastTransitionTime ?? (isKept ? before?.lastTransitionTime : undefined) ?? formatTime(now),
+    };
+  });
+  return conditions.length === 0 ? next : { ...next, status: { ...(next["status"] as object), conditions } };
+}
+
+/** When a volume last changed its phase (KEP-3762). */
+function withTransitionTime(next: Unstructured, old: Unstructured, now: number): Unstructured {
+  const [status, before] = [(next as PersistentVolume).status ?? {}, (old as PersistentVolume).status ?? {}];
+  const asked = status.lastPhaseTransitionTime;
+  const isMoved = status.phase !== before.phase;
+  if (asked && (!isMoved || asked !== before.lastPhaseTransitionTime)) return next;
+  const time = isMoved ? formatTime(now) : before.lastPhaseTransitionTime;
+  return time ? { ...next, status: { ...status, lastPhaseTransitionTime: time } } : next;
+}
+
+/** dataSource and dataSourceRef say the same, unless the latter is in another namespace (KEP-1495). */
+function withDataSources(claim: Unstructured): Unstructured {
+  const spec = ((claim as PersistentVolumeClaim).spec ?? {}) as NonNullable<PersistentVolumeClaim["spec"]>;
+  const { dataSource, dataSourceRef } = spec;
+  if (dataSource && !dataSourceRef) return { ...claim, spec: { ...spec, dataSourceRef: dataSource } } as Unstructured;
+  if (!dataSourceRef || dataSource || (dataSourceRef.namespace ?? "") !== "") return claim;
+  const { namespace: _own, ...source } = dataSourceRef;
+  return { ...claim, spec: { ...spec, dataSource: source } } as Unstructured;
+}
+
+const TEMPLATE_GENERATION = "deprecated.daemonset.template.generation";
+
+/** An annotation of the times before ControllerRevisions, which upstream still keeps. */
+function withTemplateGeneration(set: Unstructured, old: Unstructured | undefined): Unstructured {
+  const template = (of: Unstructured): unknown => (of["spec"] as { template?: unknown } | undefined)?.template;
+  const before = Number(old?.metadata?.annotations?.[TEMPLATE_GENERATION] ?? 0);
+  const isNew = old === undefined || !jsonEqual(template(set), template(old));
+  const annotations = { ...set.metadata?.annotations, [TEMPLATE_GENERATION]: String(before + (isNew ? 1 : 0)) };
+  return { ...set, metadata: { ...set.metadata, annotations } };
+}
+
+function withTaintTime(rule: Unstructured, now: number): Unstructured {
+  const spec = (rule["spec"] ?? {}) as { readonly taint?: { readonly timeAdded?: string | null } };
+  if (spec.taint === undefined || spec.taint.timeAdded) return rule;
+  return { ...rule, spec: { ...spec, taint: { ...spec.taint, timeAdded: formatTime(now) } } };
 }
 
 /** Every namespace carries its name as a label, so that selectors can name it (KEP-2161). */

@@ -1,0 +1,253 @@
+import { parseApiVersion, resourceOf, type Unstructured } from "@tsukube/api";
+import bootstrap from "@tsukube/api/facts/bootstrap.json" with { type: "json" };
+import defaults from "@tsukube/api/facts/defaults.json" with { type: "json" };
+import discovery from "@tsukube/api/facts/discovery.json" with { type: "json" };
+import facts from "@tsukube/api/facts/validation.json" with { type: "json" };
+import type { Transport } from "@tsukube/client";
+import { type Cluster, startCluster } from "@tsukube/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { normalized } from "./normalized.ts";
+
+interface Created {
+  readonly server: "default" | "all";
+  readonly in: Unstructured;
+  readonly code: number;
+  readonly out: Unstructured;
+  readonly warnings?: readonly string[];
+}
+
+const OBJECTS = Object.entries(defaults.objects as unknown as Readonly<Record<string, Created>>).filter(
+  ([, { server }]) => server === "default",
+);
+const LIMITED = new Set(["limitranges", "resourcequotas"]);
+
+const BY_CONTROLLER = "a finalizer that no controller here would take off again";
+/** Answers that differ, and why. */
+const DIFFERS: Readonly<Record<string, string>> = {
+  "v1 bindings": "the recorder had a pod of that name",
+  "v1 nodes": "no taint until there is a controller that takes it off",
+  "v1 nodes #podcidr": "no taint until there is a controller that takes it off",
+  "authentication.k8s.io/v1 tokenreviews": "the recorder had a static token",
+  "authorization.k8s.io/v1 selfsubjectrulesreviews": "the order of rules is of no meaning",
+  "authorization.k8s.io/v1 subjectaccessreviews #nonResource": "several bindings allow it: each may be the reason",
+  "storage.k8s.io/v1 volumeattributesclasses": BY_CONTROLLER,
+};
+
+/** Where objects of "apps/v1 deployments #variant" are posted. */
+function pathOf(name: string): { readonly path: string; readonly apiVersion: string; readonly kind: string } {
+  const [apiVersion = "", resource = ""] = name.split(" ");
+  const info = resourceOf({ ...parseApiVersion(apiVersion), resource })!;
+  const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const namespace = LIMITED.has(resource) ? "facts2" : "facts";
+  const path = info.namespaced ? `${root}/namespaces/${namespace}/${resource}` : `${root}/${resource}`;
+  return { path, apiVersion, kind: info.kind };
+}
+
+async function send(
+  transport: Transport,
+  method: string,
+  path: string,
+  body?: object,
+  contentType = "application/json",
+) {
+  const {
+    status,
+    headers,
+    body: answer,
+  } = await transport.request({
+    method,
+    path,
+    headers: { "content-type": contentType },
+    ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
+  });
+  const warnings = ((headers["warning"] ?? []) as readonly string[]).map((text) => JSON.parse(text.slice(6)) as string);
+  return { code: status, warnings, object: JSON.parse(Buffer.from(answer as Uint8Array).toString()) as Unstructured };
+}
+
+async function recorder(): Promise<Cluster> {
+  const cluster = await startCluster({ serviceCidr: "10.0.0.0/24" });
+  for (const name of ["facts", "facts2"])
+    await cluster.client.raw("POST", "/api/v1/namespaces", { metadata: { name } });
+  await cluster.client.raw("POST", "/api/v1/namespaces/facts/serviceaccounts", { metadata: { name: "default" } });
+  return cluster;
+}
+
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await recorder();
+});
+afterAll(() => cluster.close());
+
+describe("an object that is created", () => {
+  for (const [name, recorded] of OBJECTS) {
+    test(`${name} comes back as recorded`, async () => {
+      const { path, apiVersion, kind } = pathOf(name);
+      const { code, object, warnings } = await send(cluster.transport, "POST", path, {
+        apiVersion,
+        kind,
+        ...recorded.in,
+      });
+      if (DIFFERS[name] !== undefined) {
+        expect(normalized(object), `${name} is as recorded, and stands on the list`).not.toEqual(
+          normalized(recorded.out),
+        );
+        return;
+      }
+      expect({ code, warnings, object: normalized(object) }).toEqual({
+        code: recorded.code,
+        warnings: recorded.warnings ?? [],
+        object: normalized(recorded.out),
+      });
+    });
+  }
+});
+
+interface Deletion {
+  readonly code: number;
+  readonly kind: string;
+  readonly finalizers?: readonly string[];
+  readonly deletionTimestamp?: boolean;
+  readonly deletionGracePeriodSeconds?: number;
+  readonly phase?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: unknown;
+}
+
+/** What is recorded of the answer to a DELETE, or to the GET after it. */
+function deletionOf(code: number, object: Unstructured): unknown {
+  const { kind, metadata = {}, status, reason, message, details } = object as Unstructured & Deletion;
+  const { finalizers, deletionTimestamp, deletionGracePeriodSeconds, generation } = metadata;
+  const { phase } = (status ?? {}) as { readonly phase?: string };
+  const answer =
+    kind === "Status"
+      ? { code, kind, status, reason, message, details }
+      : {
+          code,
+          kind,
+          deletionGracePeriodSeconds,
+          finalizers,
+          generation,
+          deletionTimestamp: deletionTimestamp !== undefined,
+          phase,
+        };
+  return JSON.parse(JSON.stringify(answer).replaceAll(/"uid":"[^"]+"/g, '"uid":"<uid>"'));
+}
+
+describe("an object that is deleted", () => {
+  let fresh: Cluster;
+  beforeAll(async () => {
+    fresh = await recorder();
+  });
+  afterAll(() => fresh.close());
+
+  for (const [name, recorded] of Object.entries(facts.delete as Readonly<Record<string, object>>)) {
+    const created = OBJECTS.find(([variant]) => variant === name)?.[1];
+    if (created === undefined || DIFFERS[name] === BY_CONTROLLER) continue;
+    test(`${name} goes as recorded`, async () => {
+      const { path, apiVersion, kind } = pathOf(name);
+      const made = await send(fresh.transport, "POST", path, { apiVersion, kind, ...created.in });
+      const at = `${path}/${made.object.metadata?.name}`;
+      const target = { name: "n1" };
+      if (name === "v1 pods") await send(fresh.transport, "POST", `${at}/binding`, { target });
+      const answers: Record<string, unknown> = {};
+      for (const propagationPolicy of ["Foreground", "Orphan"]) {
+        const { code, object } = await send(fresh.transport, "DELETE", `${at}?dryRun=All`, { propagationPolicy });
+        answers[`dryRun ${propagationPolicy}`] = deletionOf(code, object);
+      }
+      const gone = await send(fresh.transport, "DELETE", at);
+      answers["delete"] = deletionOf(gone.code, gone.object);
+      const after = await send(fresh.transport, "GET", at);
+      answers["get after"] = deletionOf(after.code, after.object);
+      expect(answers).toEqual(recorded);
+    });
+  }
+});
+
+interface Asked {
+  readonly request: string;
+  readonly in?: Unstructured;
+  readonly code: number;
+  readonly out?: Unstructured;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  merge: "application/merge-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+  apply: "application/apply-patch+yaml",
+};
+
+/** What of the recorded requests cannot be answered alike, and why. */
+const ASKED_DIFFERS: Readonly<Record<string, string>> = {
+  "GET v1 componentstatuses": "the recorder had no scheduler and no controllers",
+  "POST v1 serviceaccounts/token {}": "the issuer is another: kubeadm's, with the cluster's domain",
+  "PATCH v1 nodes/status": DIFFERS["v1 nodes"]!,
+};
+
+describe("a request about a part of an object", () => {
+  for (const asked of defaults.requests as unknown as readonly Asked[]) {
+    if (asked.out === undefined || ASKED_DIFFERS[asked.request] !== undefined) continue;
+    test(`${asked.request} is answered as recorded`, async () => {
+      const [, method = "", where = "", subresource = ""] = /^(\S+) (\S+ [a-z]+)(\/[a-z]+)?/.exec(asked.request) ?? [];
+      const type = TYPES[/merge|strategic|apply/.exec(asked.request)?.[0] ?? "strategic"] ?? "";
+      const { name, details } = { name: asked.out?.metadata?.name, ...asked.out } as unknown as Named;
+      const object = asked.in?.metadata?.name ?? (name || details?.name);
+      // the recorder only tried these
+      const isDry = /eviction|binding|pods\/status/.test(asked.request);
+      const query = isDry ? "?dryRun=All" : type.includes("apply") ? "?fieldManager=recorder" : "";
+      const path = `${pathOf(where).path}/${object}${subresource}${query}`;
+      const contentType = method === "PATCH" ? type : "application/json";
+      const body = method === "PUT" ? { ...asked.in, metadata: { name: object, ...asked.in?.metadata } } : asked.in;
+      const answer = await send(cluster.transport, method, path, body, contentType);
+      expect([answer.code, normalized(answer.object)]).toEqual([asked.code, normalized(asked.out!)]);
+    });
+  }
+});
+
+interface Named {
+  readonly name?: string;
+  readonly details?: { readonly name?: string };
+}
+
+/** Recorded by name, without what a client sees of any object. */
+const NOT_BOOTSTRAPPED: Readonly<Record<string, string>> = {
+  "v1 configmaps": "needs the certificates of aggregation",
+  "coordination.k8s.io/v1 leases": "there is one API server: it needs no identity",
+  "networking.k8s.io/v1 ipaddresses": "addresses are read from the Services themselves",
+};
+
+/** The recorder's API server was reached at another address, and aggregated roles are filled by a controller. */
+function bootstrapped(object: Unstructured): unknown {
+  const text = JSON.stringify(normalized(object)).replaceAll("192.0.2.10", "10.64.0.1");
+  return JSON.parse(text.replaceAll(/"lastTransitionTime":(null|"<time>"),?/g, ""));
+}
+
+describe("a fresh server", () => {
+  for (const [name, objects] of Object.entries(bootstrap as unknown as Readonly<Record<string, Unstructured[]>>)) {
+    if (NOT_BOOTSTRAPPED[name] !== undefined) continue;
+    test(`has the ${name} of upstream`, async () => {
+      const fresh = await startCluster({ serviceCidr: "10.0.0.0/24" });
+      for (const recorded of objects) {
+        const { name: object = "", namespace = "" } = recorded.metadata ?? {};
+        const [apiVersion = "", resource = ""] = name.split(" ");
+        const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+        const path = `${root}/${namespace === "" ? "" : `namespaces/${namespace}/`}${resource}/${object}`;
+        const answer = await send(fresh.transport, "GET", path);
+        const { kind: _kind, apiVersion: _version, ...found } = answer.object;
+        expect([path, answer.code, bootstrapped(found)]).toEqual([path, 200, bootstrapped(recorded)]);
+      }
+      await fresh.close();
+    });
+  }
+
+  for (const root of ["/api", "/apis"] as const) {
+    test(`tells what it serves below ${root} as upstream does`, async () => {
+      const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+      const fresh = await startCluster();
+      const { body } = await fresh.transport.request({ method: "GET", path: root, headers: { accept } });
+      const told = JSON.parse(Buffer.from(body as Uint8Array).toString()) as unknown;
+      expect(told).toEqual((discovery as unknown as { default: Readonly<Record<string, unknown>> }).default[root]);
+      await fresh.close();
+    });
+  }
+});
