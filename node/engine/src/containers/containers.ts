@@ -17,7 +17,7 @@ import { boundingCapabilities } from "./capabilities.ts";
 import { createUnderConmon } from "./conmon.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { processOf, resourcesOf, type SpecInput, specOf } from "./spec.ts";
-import { resolveUser } from "./users.ts";
+import { type ResolvedUser, resolveUser } from "./users.ts";
 
 /** A container as it stands on disk. The configuration is kept without its environment, which may hold secrets. */
 export interface ContainerRecord {
@@ -29,6 +29,8 @@ export interface ContainerRecord {
   readonly cgroupPath: string;
   readonly stopSignal: string;
   readonly createdAt: number;
+  /** Who its first process runs as. */
+  readonly user?: ResolvedUser;
   readonly pid?: number;
   readonly startTime?: string;
   readonly startedAt?: number;
@@ -132,7 +134,7 @@ export class Containers {
       const input = await this.#specInput(record, config, sandbox, image, rootfs);
       await writeFile(`${bundle}/config.json`, JSON.stringify(specOf(input)), { mode: 0o600 });
       await writeFile(`${bundle}/process.json`, JSON.stringify(processOf(input)), { mode: 0o600 });
-      const created = { ...record, ...(await this.#createProcess(record)) };
+      const created = { ...record, user: input.user, ...(await this.#createProcess(record)) };
       await this.#put(created);
       this.#deps.onEvent("CREATED", created);
       return created;
@@ -391,6 +393,7 @@ export class Containers {
       await text("passwd"),
       await text("group"),
       extra,
+      security?.supplementalGroupsPolicy === "Strict",
     );
     const bounding = boundingCapabilities();
     const target =

@@ -7,12 +7,17 @@ export interface ResolvedUser {
   readonly home: string;
 }
 
-/** Resolves "user", "uid", "user:group" or "uid:gid" against an image's passwd and group files. @throws {TsukubeError} `no-such-user`. */
+/**
+ * Resolves "user", "uid", "user:group" or "uid:gid" against an image's passwd and group files.
+ * @param strict Groups are those given alone, not those of which the image says that the user is a member (KEP-3619).
+ * @throws {TsukubeError} `no-such-user`.
+ */
 export function resolveUser(
   wanted: string,
   passwd: string,
   group: string,
   extraGroups: readonly number[] = [],
+  strict = false,
 ): ResolvedUser {
   const [user = "", groupName] = wanted.split(":", 2);
   const users = passwd.split("\n").map((line) => line.split(":"));
@@ -25,9 +30,9 @@ export function resolveUser(
   const uid = Number(entry?.[2] ?? (numeric ? user : 0));
   const gid = groupName === undefined ? Number(entry?.[3] ?? 0) : groupId(groupName, groups);
   const member = groups.filter(
-    (fields) => entry !== undefined && (fields[3] ?? "").split(",").includes(entry[0] ?? ""),
+    (fields) => !strict && entry !== undefined && (fields[3] ?? "").split(",").includes(entry[0] ?? ""),
   );
-  const all = new Set([...member.map((fields) => Number(fields[2])), ...extraGroups]);
+  const all = new Set([gid, ...member.map((fields) => Number(fields[2])), ...extraGroups]);
   return { uid, gid, groups: [...all], home: entry?.[5] || "/" };
 }
 

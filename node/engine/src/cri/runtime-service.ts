@@ -70,7 +70,7 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
       return {
         status: { conditions: [{ type: "RuntimeReady", status: true }, network] },
         runtimeHandlers: [{ name: "", features: { recursiveReadOnlyMounts: false, userNamespaces: false } }],
-        features: { supplementalGroupsPolicy: false },
+        features: { supplementalGroupsPolicy: true },
       };
     },
     RuntimeConfig: async () => ({ linux: { cgroupDriver: "CGROUPFS" } }),
@@ -219,7 +219,7 @@ function containerState(record: ContainerRecord): ContainerState {
 }
 
 export function containerStatus(record: ContainerRecord, images: ImageStore): ContainerStatus {
-  const { config, exit } = record;
+  const { config, exit, user } = record;
   const image = images.find(record.imageId);
   return {
     id: record.id,
@@ -239,6 +239,9 @@ export function containerStatus(record: ContainerRecord, images: ImageStore): Co
     mounts: config.mounts ?? [],
     logPath: record.logPath,
     resources: { linux: config.linux?.resources ?? {} },
+    ...(user !== undefined && {
+      user: { linux: { uid: user.uid, gid: user.gid, supplementalGroups: user.groups } },
+    }),
   };
 }
 

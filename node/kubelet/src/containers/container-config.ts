@@ -4,9 +4,9 @@ import type { Container, Pod, SecurityContext } from "@tsukube/api/types/core-v1
 import { TsukubeError } from "@tsukube/foundation";
 import type {
   ContainerConfig,
+  Image,
   LinuxContainerSecurityContext,
   Mount,
-  PodSandboxConfig,
   SecurityProfile,
 } from "@tsukube/node-contracts/cri";
 import { ANNOTATION, LABEL } from "../cri/labels.ts";
@@ -34,15 +34,21 @@ export interface ContainerConfigInput {
   readonly container: Container;
   readonly env: ReadonlyMap<string, string>;
   readonly mounts: readonly Mount[];
-  readonly imageRef: string;
+  readonly image: Image;
   readonly restartCount: number;
-  readonly sandboxConfig: PodSandboxConfig;
+  /** The container whose processes it sees (ephemeral containers). */
+  readonly targetId?: string;
 }
 
-/** Identifies the container's spec: another hash means that it has to be made anew. In-place changes are left out. */
-export function hashOf(container: Container): string {
-  const { resources: _resources, ...rest } = container;
-  return createHash("sha256").update(JSON.stringify(rest)).digest("hex").slice(0, 16);
+/** What the hash is of: one in another form, by another Tsukube, says nothing. */
+export const HASH_FORM = "image:";
+
+/** Identifies what cannot change while a container runs, its image: another hash means that it has to be made anew. */
+export function hashOf({ name, image = "" }: Pick<Container, "name" | "image">): string {
+  return `${HASH_FORM}${createHash("sha256")
+    .update(JSON.stringify([name, image]))
+    .digest("hex")
+    .slice(0, 16)}`;
 }
 
 /** The CRI form of a container. @throws {TsukubeError} `config`. */
@@ -51,7 +57,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
   const name = container.name ?? "";
   return {
     metadata: { name, attempt: restartCount },
-    image: { image: input.imageRef, userSpecifiedImage: container.image ?? "" },
+    image: { image: input.image.id ?? "", userSpecifiedImage: container.image ?? "" },
     command: (container.command ?? []).map((word) => expand(word, env)),
     args: (container.args ?? []).map((word) => expand(word, env)),
     workingDir: container.workingDir ?? "",
@@ -68,7 +74,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
-    linux: { resources: containerResources(pod, container), securityContext: securityContext(pod, container) },
+    linux: { resources: containerResources(pod, container), securityContext: securityContext(input) },
   };
 }
 
@@ -82,17 +88,12 @@ export function labelsOf(pod: Pod, container?: string): Record<string, string> {
   };
 }
 
-function securityContext(pod: Pod, container: Container): LinuxContainerSecurityContext {
+function securityContext({ pod, container, image, targetId }: ContainerConfigInput): LinuxContainerSecurityContext {
   const own: SecurityContext = container.securityContext ?? {};
   const shared = pod.spec?.securityContext ?? {};
   const user = own.runAsUser ?? shared.runAsUser;
   const group = own.runAsGroup ?? shared.runAsGroup;
-  if ((own.runAsNonRoot ?? shared.runAsNonRoot) === true && user === 0) {
-    throw new TsukubeError(
-      "config",
-      `container's runAsUser breaks non-root policy (pod: "${pod.metadata?.name}_${pod.metadata?.namespace}", container: ${container.name})`,
-    );
-  }
+  if ((own.runAsNonRoot ?? shared.runAsNonRoot) === true) demandNonRoot(pod, container, user, image);
   const privileged = own.privileged === true;
   return {
     privileged,
@@ -100,16 +101,36 @@ function securityContext(pod: Pod, container: Container): LinuxContainerSecurity
     noNewPrivs: own.allowPrivilegeEscalation === false,
     ...(user !== undefined && { runAsUser: { value: user } }),
     ...(group !== undefined && { runAsGroup: { value: group } }),
+    ...(shared.supplementalGroupsPolicy === "Strict" && { supplementalGroupsPolicy: "Strict" as const }),
     supplementalGroups: [
       ...(shared.fsGroup === undefined ? [] : [shared.fsGroup]),
       ...(shared.supplementalGroups ?? []),
     ],
     capabilities: { addCapabilities: own.capabilities?.add ?? [], dropCapabilities: own.capabilities?.drop ?? [] },
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: {
+      ...namespaceOptions(pod),
+      ...(targetId !== undefined && pod.spec?.hostPID !== true && { pid: "TARGET" as const, targetId }),
+    },
     seccomp: seccompProfile(own.seccompProfile ?? shared.seccompProfile, privileged),
     maskedPaths: privileged || own.procMount === "Unmasked" ? [] : MASKED,
     readonlyPaths: privileged || own.procMount === "Unmasked" ? [] : READ_ONLY,
   };
+}
+
+/** @throws {TsukubeError} `config` when the container would run as root, or as someone of whom that is not known. */
+function demandNonRoot(pod: Pod, container: Container, user: number | undefined, image: Image): void {
+  const { name, namespace } = pod.metadata ?? {};
+  const where = `(pod: "${name}_${namespace}(${pod.metadata?.uid})", container: ${container.name})`;
+  if (user === 0) throw new TsukubeError("config", `container's runAsUser breaks non-root policy ${where}`);
+  if (user !== undefined) return;
+  const uid = image.uid?.value;
+  if (uid === undefined && (image.username ?? "") !== "")
+    throw new TsukubeError(
+      "config",
+      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root ${where}`,
+    );
+  if (Number(uid ?? 0) === 0)
+    throw new TsukubeError("config", `container has runAsNonRoot and image will run as root ${where}`);
 }
 
 export function namespaceOptions(pod: Pod) {

@@ -1,6 +1,7 @@
 import { quantityMilliValue, quantityValue } from "@tsukube/api";
 import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from "@tsukube/api/types/core-v1";
 import { TsukubeError } from "@tsukube/foundation";
+import { valueFromFile } from "./environment-files.ts";
 
 /** Where environment variables come from besides the spec itself. */
 export interface EnvironmentSources {
@@ -13,14 +14,19 @@ export interface EnvironmentSources {
   readonly hostIp: string;
   readonly nodeName: string;
   /** Of the node, for limits that the container does not set. */
-  readonly allocatable: { readonly cpuMilli: number; readonly memoryBytes: number };
+  readonly allocatable: { readonly cpuMilli: number; readonly memoryBytes: number; readonly storageBytes: number };
 }
 
-/** Keys of environment variables, in order; later ones win. @throws {TsukubeError} `config` naming what is missing. */
+/**
+ * Keys of environment variables, in order; later ones win.
+ * @param volumePath Where a volume of the pod lies, for variables that come from files in it.
+ * @throws {TsukubeError} `config` naming what is missing.
+ */
 export async function environmentOf(
   pod: Pod,
   container: Container,
   sources: EnvironmentSources,
+  volumePath: (name: string) => string | undefined = () => undefined,
 ): Promise<ReadonlyMap<string, string>> {
   const out = new Map<string, string>();
   for (const [name, value] of serviceVariables(sources.services)) out.set(name, value);
@@ -38,7 +44,11 @@ export async function environmentOf(
     for (const [key, value] of Object.entries(data ?? {})) out.set(`${from.prefix ?? ""}${key}`, value);
   }
   for (const variable of container.env ?? []) {
-    const value = await variableValue(pod, container, variable, sources, out);
+    const reference = variable.valueFrom?.fileKeyRef;
+    const value =
+      reference === undefined
+        ? await variableValue(pod, container, variable, sources, out)
+        : await valueFromFile(reference, volumePath(reference.volumeName));
     if (value !== undefined) out.set(variable.name ?? "", value);
   }
   return out;
@@ -56,7 +66,8 @@ async function variableValue(
   if (from.fieldRef !== undefined) return fieldValue(pod, from.fieldRef.fieldPath ?? "", sources);
   if (from.resourceFieldRef !== undefined) {
     const { resource = "", divisor, containerName } = from.resourceFieldRef;
-    const target = (pod.spec?.containers ?? []).find(({ name }) => name === containerName) ?? container;
+    const all = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
+    const target = all.find(({ name }) => name === containerName) ?? container;
     return resourceValue(target, resource, divisor, sources);
   }
   if (from.configMapKeyRef !== undefined) {
@@ -150,19 +161,18 @@ export function resourceValue(
 ): string {
   const [kind = "", name = ""] = resource.split(".");
   const given = (kind === "limits" ? container.resources?.limits : container.resources?.requests)?.[name];
-  const by = divisor === undefined || divisor === "0" ? "1" : divisor;
+  const by = divisor === undefined || divisor === "" || divisor === "0" ? "1" : divisor;
   if (name === "cpu") {
     const milli =
       given === undefined ? (kind === "limits" ? sources.allocatable.cpuMilli : 0) : quantityMilliValue(given);
     return String(Math.ceil(milli / quantityMilliValue(by)));
   }
-  const bytes =
-    given === undefined
-      ? kind === "limits" && name === "memory"
-        ? sources.allocatable.memoryBytes
-        : 0
-      : quantityValue(given);
+  const bytes = given !== undefined ? quantityValue(given) : kind === "limits" ? ofNode(name, sources.allocatable) : 0;
   return String(Math.ceil(bytes / quantityValue(by)));
+}
+
+function ofNode(resource: string, { memoryBytes, storageBytes }: EnvironmentSources["allocatable"]): number {
+  return resource === "memory" ? memoryBytes : resource === "ephemeral-storage" ? storageBytes : 0;
 }
 
 /** NAME_SERVICE_HOST and friends, as Docker links had them. */

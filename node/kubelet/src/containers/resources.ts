@@ -1,6 +1,7 @@
 import { totalmem } from "node:os";
 import { quantityMilliValue, quantityValue } from "@tsukube/api";
 import type { Container, Pod } from "@tsukube/api/types/core-v1";
+import type { CgroupLimits } from "@tsukube/kernel";
 import type { LinuxContainerResources } from "@tsukube/node-contracts/cri";
 
 const PERIOD_US = 100_000;
@@ -18,7 +19,44 @@ export function containerResources(pod: Pod, container: Container): LinuxContain
     cpuShares: sharesOf(cpuRequest === undefined ? 0 : quantityMilliValue(cpuRequest)),
     ...(cpuLimit !== undefined && { cpuPeriod: PERIOD_US, cpuQuota: quotaOf(quantityMilliValue(cpuLimit)) }),
     ...(memoryLimit !== undefined && { memoryLimitInBytes: quantityValue(memoryLimit) }),
+    ...hugepageLimits(limits),
     oomScoreAdj: oomScoreOf(pod, container),
+  };
+}
+
+const PAGE_SIZES: Readonly<Record<string, string>> = { "hugepages-2Mi": "2MB", "hugepages-1Gi": "1GB" };
+
+/** Only what is asked for: a host without huge pages has no cgroup for them. */
+function hugepageLimits(limits: Readonly<Record<string, string>>): Pick<LinuxContainerResources, "hugepageLimits"> {
+  const asked = Object.entries(limits).filter(([name]) => PAGE_SIZES[name] !== undefined);
+  if (asked.length === 0) return {};
+  return {
+    hugepageLimits: asked.map(([name, size]) => ({ pageSize: PAGE_SIZES[name] ?? "", limit: quantityValue(size) })),
+  };
+}
+
+/**
+ * cgroup limits of a pod as a whole: those of its own resources; else what its containers may use together, or an init
+ * container before them, with a limit only where each of them has one.
+ * @param lasting Containers that run side by side. @param initial Those that run one after the other before them.
+ */
+export function podLimits(pod: Pod, lasting: readonly Container[], initial: readonly Container[]): CgroupLimits {
+  const own = pod.spec?.resources;
+  const total = (kind: "requests" | "limits", name: string, valueOf: (text: string) => number): number => {
+    const given = own?.[kind]?.[name];
+    if (given !== undefined) return valueOf(given);
+    const of = ({ resources }: Container): number => valueOf(resources?.[kind]?.[name] ?? "0");
+    if (kind === "limits" && [...lasting, ...initial].some((container) => of(container) === 0)) return 0;
+    const together = lasting.reduce((sum, container) => sum + of(container), 0);
+    return Math.max(together, ...initial.map(of));
+  };
+  const cpu = total("limits", "cpu", quantityMilliValue);
+  const memory = total("limits", "memory", quantityValue);
+  return {
+    cpuShares: sharesOf(total("requests", "cpu", quantityMilliValue)),
+    cpuPeriod: PERIOD_US,
+    cpuQuota: cpu === 0 ? -1 : quotaOf(cpu),
+    memoryBytes: memory === 0 ? -1 : memory,
   };
 }
 
@@ -26,7 +64,7 @@ export function sharesOf(milliCpu: number): number {
   return Math.min(Math.max(Math.floor((milliCpu * 1024) / 1000), MIN_SHARES), MAX_SHARES);
 }
 
-function quotaOf(milliCpu: number): number {
+export function quotaOf(milliCpu: number): number {
   return Math.max(Math.floor((milliCpu * PERIOD_US) / 1000), 1000);
 }
 

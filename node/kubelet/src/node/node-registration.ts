@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
-import { arch, cpus, release, totalmem } from "node:os";
+import { arch, release } from "node:os";
 import { ApiError } from "@tsukube/api";
 import type { Lease } from "@tsukube/api/types/coordination-v1";
 import type { Node, NodeCondition, NodeStatus } from "@tsukube/api/types/core-v1";
 import { formatMicroTime, formatTime, messageOf } from "@tsukube/foundation";
 import type { Cri } from "../cri/runtime.ts";
 import type { KubeletOptions } from "../options.ts";
+import { capacityResources, type NodeCapacity } from "./node-capacity.ts";
 
 const NODES = { group: "", version: "v1", resource: "nodes" };
 const LEASES = { group: "coordination.k8s.io", version: "v1", resource: "leases" };
@@ -20,13 +21,15 @@ const REPORT_MS = 300_000;
 export class NodeRegistration {
   readonly #options: KubeletOptions;
   readonly #cri: Cri;
+  readonly #capacity: NodeCapacity;
   readonly #stops: (() => void)[] = [];
   #written = "";
   #writtenAt = 0;
 
-  constructor(options: KubeletOptions, cri: Cri) {
+  constructor(options: KubeletOptions, cri: Cri, capacity: NodeCapacity) {
     this.#options = options;
     this.#cri = cri;
+    this.#capacity = capacity;
   }
 
   /** Resolves once the Node exists with a first status. */
@@ -98,14 +101,7 @@ export class NodeRegistration {
 
   async #status(live: Node): Promise<NodeStatus> {
     const { addresses, listen, nodeName } = this.#options;
-    const capacity = {
-      cpu: String(cpus().length),
-      memory: `${Math.floor(totalmem() / 1024)}Ki`,
-      pods: "110",
-      "ephemeral-storage": "100Gi",
-      "hugepages-1Gi": "0",
-      "hugepages-2Mi": "0",
-    };
+    const capacity = capacityResources(this.#capacity);
     const images = await this.#cri.images.ListImages({}).catch(() => ({ images: [] }));
     return {
       capacity,

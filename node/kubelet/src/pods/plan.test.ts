@@ -2,6 +2,7 @@ import type { Container, Pod, PodSpec } from "@tsukube/api/types/core-v1";
 import { expect, test } from "vitest";
 import { type PlanInput, plan, type Step } from "./plan.ts";
 import type { RuntimeContainer, RuntimePod } from "./runtime-state.ts";
+import { runtimeContainer } from "./runtime-under-test.ts";
 
 const NOW = 1_000_000;
 const app: Container = { name: "app", image: "x" };
@@ -11,28 +12,7 @@ const pod = (spec: Partial<PodSpec> = {}): Pod => ({
 });
 const sandbox = { id: "s", ready: true, ips: ["10.0.0.1"], createdAt: 10, attempt: 0 };
 
-function container(name: string, more: Partial<RuntimeContainer> = {}): RuntimeContainer {
-  const base = {
-    id: `${name}-1`,
-    name,
-    state: "running" as const,
-    createdAt: 20,
-    startedAt: 20,
-    finishedAt: 0,
-    exitCode: 0,
-  };
-  return {
-    ...base,
-    reason: "",
-    message: "",
-    image: "",
-    imageId: "",
-    hash: `hash-${name}`,
-    restartCount: 0,
-    logPath: "",
-    ...more,
-  };
-}
+const container = runtimeContainer;
 const exited = (name: string, exitCode: number, more: Partial<RuntimeContainer> = {}) =>
   container(name, { state: "exited", exitCode, finishedAt: 30, ...more });
 
@@ -42,6 +22,10 @@ function shown(step: Step): string {
       return `start ${step.container.name} #${step.restartCount}`;
     case "stop":
       return `stop ${step.container.name} ${step.why}`;
+    case "discard":
+      return `discard ${step.container.name}`;
+    case "restart-all":
+      return `restart-all because of ${step.because.name}`;
     case "wait":
       return `wait ${step.ms}`;
     case "create-sandbox":
@@ -62,7 +46,10 @@ function steps(
     probes: { alive: () => true, started: () => true },
     now: NOW,
     hashOf: ({ name }) => `hash-${name}`,
+    roundSince: 0,
     backoffUntil: () => 0,
+    stopped: () => undefined,
+    mustRestart: () => false,
     ...more,
   };
   return plan(input).map(shown);
@@ -132,6 +119,54 @@ test("a sidecar starts in its turn, the next waits for its startup probe, and it
   expect(steps(withSidecar, [container("side")])).toEqual(["start init #0"]);
   expect(steps(withSidecar, [container("side"), exited("init", 0)])).toEqual(["start app #0"]);
   expect(steps(withSidecar, [exited("side", 0), exited("init", 0), container("app")])).toEqual(["start side #1"]);
+});
+
+test("a container that was stopped as unhealthy starts again unless the policy is Never, whatever its exit code", () => {
+  const unhealthy = { stopped: () => "Unhealthy" as const };
+  expect(steps(pod({ restartPolicy: "OnFailure" }), [exited("app", 0)], unhealthy)).toEqual(["start app #1"]);
+  expect(steps(pod({ restartPolicy: "Never" }), [exited("app", 137)], unhealthy)).toEqual([]);
+});
+
+test("a container that was stopped to be made anew starts at once, whatever the policy", () => {
+  const changed = { stopped: () => "Changed" as const, backoffUntil: () => NOW + 500 };
+  expect(steps(pod({ restartPolicy: "Never" }), [exited("app", 137)], changed)).toEqual(["start app #1"]);
+  const resized = { mustRestart: () => true };
+  expect(steps(pod(), [container("app")], resized)).toEqual(["stop app Resized"]);
+});
+
+test("a container that was made and never ran is made anew", () => {
+  expect(steps(pod(), [container("app", { state: "created" })])).toEqual(["discard app"]);
+});
+
+test("a rule that starts everything anew comes before all else, and the next round begins with the init containers", () => {
+  const restartPolicyRules = [{ action: "RestartAllContainers", exitCodes: { operator: "In", values: [88] } }];
+  const ruled = pod({
+    restartPolicy: "Never",
+    initContainers: [{ name: "init" }],
+    containers: [{ ...app, restartPolicy: "Never", restartPolicyRules }, { name: "side" }],
+  });
+  const before = [exited("init", 0), exited("app", 88), container("side")];
+  expect(steps(ruled, before)).toEqual(["restart-all because of app"]);
+  const stopped = [exited("init", 0), exited("app", 88), exited("side", 137)];
+  const next = { roundSince: 50 };
+  expect(steps(ruled, stopped, next)).toEqual(["start init #1"]);
+  const round = [...stopped, exited("init", 0, { id: "init-2", createdAt: 60, restartCount: 1 })];
+  expect(steps(ruled, round, next)).toEqual(["start app #1", "start side #1"]);
+});
+
+test("in a new sandbox init containers run again before the app", () => {
+  const later = { ...sandbox, createdAt: 100, attempt: 1 };
+  const old = [exited("one", 0), exited("app", 137)];
+  const twice = pod({ initContainers: [{ name: "one" }] });
+  expect(steps(twice, old, { sandbox: later })).toEqual(["start one #1"]);
+  const again = [...old, exited("one", 0, { id: "one-2", createdAt: 110, restartCount: 1 })];
+  expect(steps(twice, again, { sandbox: later })).toEqual(["start app #1"]);
+});
+
+test("a container that succeeded under OnFailure is done, also in a new sandbox", () => {
+  const two = pod({ restartPolicy: "OnFailure", containers: [app, { name: "side" }] });
+  const old = [exited("app", 0), exited("side", 137)];
+  expect(steps(two, old, { sandbox: { ...sandbox, createdAt: 100 } })).toEqual(["start side #1"]);
 });
 
 test("after a reboot containers of the old sandbox start again", () => {

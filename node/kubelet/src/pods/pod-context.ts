@@ -1,9 +1,11 @@
-import type { Pod, PodStatus } from "@tsukube/api/types/core-v1";
+import type { Container, Pod, PodCondition, PodStatus } from "@tsukube/api/types/core-v1";
+import type { CgroupLimits } from "@tsukube/kernel";
 import type { AuthConfig } from "@tsukube/node-contracts/cri";
 import type { Cri } from "../cri/runtime.ts";
 import type { KubeletOptions } from "../options.ts";
 import type { Prober } from "../probes/prober.ts";
 import type { VolumeSources } from "../volumes/volumes.ts";
+import type { PodPlaces } from "./pod-places.ts";
 import type { PullBackoff } from "./pull-backoff.ts";
 
 /** What a pod's worker has of the kubelet. */
@@ -12,9 +14,18 @@ export interface PodContext {
   readonly cri: Cri;
   readonly prober: Prober;
   readonly pullBackoff: PullBackoff;
+  placesOf(pod: Pod): PodPlaces;
   sourcesOf(pod: Pod, podIps: readonly string[]): VolumeSources;
   pullSecrets(pod: Pod, image: string): Promise<AuthConfig | undefined>;
-  /** Writes the status subresource; an API server that is away is tried again. */
+  /** The runtime's handler of the pod's RuntimeClass, "" for the default one. @throws when the class does not exist. */
+  runtimeHandler(pod: Pod): Promise<string>;
+  /** The container with the resources that the node gave it. */
+  allocated(pod: Pod, container: Container): Container;
+  /** Of the pod's cgroup as a whole. */
+  cgroupLimits(pod: Pod): CgroupLimits;
+  /** Gives what the pod asks for now, as far as the node has it, and says how far that is. */
+  resize(pod: Pod): readonly PodCondition[];
+  /** Writes the status subresource: the conditions given, no others. An API server that is away is tried again. */
   writeStatus(pod: Pod, status: PodStatus): Promise<void>;
   /** Removes a pod that has ended from the API. */
   deleteObject(pod: Pod): Promise<void>;

@@ -1,3 +1,6 @@
+import type { ContainerUser, Pod } from "@tsukube/api/types/core-v1";
+import type { LinuxContainerResources, LinuxContainerUser } from "@tsukube/node-contracts/cri";
+import { HASH_FORM } from "../containers/container-config.ts";
 import { ANNOTATION, LABEL } from "../cri/labels.ts";
 import type { Cri } from "../cri/runtime.ts";
 
@@ -14,9 +17,14 @@ export interface RuntimeContainer {
   readonly message: string;
   readonly image: string;
   readonly imageId: string;
+  /** "" when it says nothing. */
   readonly hash: string;
   readonly restartCount: number;
   readonly logPath: string;
+  /** Who its first process runs as, where the runtime says so. */
+  readonly user: ContainerUser | undefined;
+  /** What its cgroup allows. */
+  readonly resources: LinuxContainerResources;
 }
 
 /** What runs of one pod: its newest sandbox and all containers, oldest first. */
@@ -75,6 +83,7 @@ async function containerOf(cri: Cri, containerId: string): Promise<RuntimeContai
   const { status } = await cri.runtime.ContainerStatus({ containerId }).catch(() => ({ status: undefined }));
   if (status == null) return undefined; // removed in between
   const annotations = status.annotations ?? {};
+  const hash = annotations[ANNOTATION.hash] ?? "";
   return {
     id: containerId,
     name: status.metadata?.name ?? "",
@@ -87,10 +96,23 @@ async function containerOf(cri: Cri, containerId: string): Promise<RuntimeContai
     message: status.message ?? "",
     image: status.image?.userSpecifiedImage || (status.image?.image ?? ""),
     imageId: status.imageRef ?? "",
-    hash: annotations[ANNOTATION.hash] ?? "",
+    hash: hash.startsWith(HASH_FORM) ? hash : "",
     restartCount: Number(annotations[ANNOTATION.restartCount] ?? 0),
     logPath: status.logPath ?? "",
+    user: userOf(status.user?.linux),
+    resources: status.resources?.linux ?? {},
   };
+}
+
+function userOf(linux: LinuxContainerUser | null | undefined): ContainerUser | undefined {
+  if (linux == null) return undefined;
+  const supplementalGroups = (linux.supplementalGroups ?? []).map(Number);
+  return { linux: { uid: Number(linux.uid ?? 0), gid: Number(linux.gid ?? 0), supplementalGroups } };
+}
+
+/** The addresses under which a pod is reached: its sandbox's, or those of the host whose network it shares. */
+export function podIpsOf(pod: Pod, { sandbox }: RuntimePod, hostIps: readonly string[]): readonly string[] {
+  return pod.spec?.hostNetwork === true ? hostIps : (sandbox?.ips ?? []);
 }
 
 /** CRI times are nanoseconds. */

@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync, statfsSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+
+/** What the machine has. */
+export interface NodeCapacity {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+  /** Of the file system that holds pods' volumes. */
+  readonly storageBytes: number;
+  /** By page size as Kubernetes writes it ("2Mi"), bytes. */
+  readonly hugepages: Readonly<Record<string, number>>;
+  readonly pods: number;
+}
+
+const MOST_PODS = 110;
+const HUGEPAGES = "/sys/kernel/mm/hugepages";
+
+/** @param folder On the file system that pods write to. */
+export function readCapacity(folder: string): NodeCapacity {
+  const { blocks, bsize } = statfsSync(folder);
+  return {
+    cpuMilli: cpus().length * 1000,
+    memoryBytes: totalmem(),
+    storageBytes: blocks * bsize,
+    hugepages: { "1Gi": hugepageBytes(1 << 20), "2Mi": hugepageBytes(2048) },
+    pods: MOST_PODS,
+  };
+}
+
+/** @param kibibytes Size of a page. */
+function hugepageBytes(kibibytes: number): number {
+  const name = `hugepages-${kibibytes}kB`;
+  try {
+    if (!readdirSync(HUGEPAGES).includes(name)) return 0;
+    return Number(readFileSync(`${HUGEPAGES}/${name}/nr_hugepages`, "utf8")) * kibibytes * 1024;
+  } catch {
+    return 0; // a kernel without them
+  }
+}
+
+/** As a Node's status writes it. */
+export function capacityResources({ cpuMilli, memoryBytes, storageBytes, hugepages, pods }: NodeCapacity) {
+  const pages = Object.entries(hugepages).map(([size, bytes]) => [`hugepages-${size}`, kibi(bytes)] as const);
+  return {
+    cpu: cpuMilli % 1000 === 0 ? String(cpuMilli / 1000) : `${cpuMilli}m`,
+    memory: kibi(memoryBytes),
+    pods: String(pods),
+    "ephemeral-storage": kibi(storageBytes),
+    ...Object.fromEntries(pages),
+  };
+}
+
+function kibi(bytes: number): string {
+  return bytes === 0 ? "0" : `${Math.floor(bytes / 1024)}Ki`;
+}

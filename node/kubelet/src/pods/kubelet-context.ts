@@ -1,0 +1,66 @@
+import type { RuntimeClass } from "@tsukube/api/types/node-v1";
+import { type EventRecorder, referenceTo } from "@tsukube/client";
+import { podLimits } from "../containers/resources.ts";
+import type { Cri } from "../cri/runtime.ts";
+import type { KubeletOptions } from "../options.ts";
+import type { Prober } from "../probes/prober.ts";
+import type { ApiSources } from "../volumes/api-sources.ts";
+import type { Allocations } from "./allocations.ts";
+import { deletePodObject, writePodStatus } from "./pod-api.ts";
+import { stamped } from "./pod-conditions.ts";
+import { isSidecar, lastingContainers } from "./pod-containers.ts";
+import type { PodContext } from "./pod-context.ts";
+import { placesOf } from "./pod-places.ts";
+import { PullBackoff } from "./pull-backoff.ts";
+import { pullSecretsOf } from "./pull-secrets.ts";
+
+const RUNTIME_CLASSES = { group: "node.k8s.io", version: "v1", resource: "runtimeclasses" };
+
+export interface ContextParts {
+  readonly options: KubeletOptions;
+  readonly cri: Cri;
+  readonly prober: Prober;
+  readonly events: EventRecorder;
+  readonly sources: ApiSources;
+  readonly allocations: Allocations;
+  finished(uid: string): void;
+}
+
+/** Puts together what pods' workers have of the kubelet. */
+export function kubeletContext(parts: ContextParts): PodContext {
+  const { options, cri, prober, events, sources, allocations, finished } = parts;
+  const { client, clock } = options;
+  const context: PodContext = {
+    options,
+    cri,
+    prober,
+    pullBackoff: new PullBackoff(clock),
+    finished,
+    placesOf: (pod) => placesOf(pod, options),
+    sourcesOf: (pod, podIps) => sources.of(pod, podIps),
+    pullSecrets: (pod, image) =>
+      pullSecretsOf(pod, image, (name) => sources.secret(pod.metadata?.namespace ?? "", name)),
+    async runtimeHandler(pod) {
+      const name = pod.spec?.runtimeClassName ?? "";
+      return name === "" ? "" : (await client.resource<RuntimeClass>(RUNTIME_CLASSES).get(name)).handler;
+    },
+    allocated: (pod, container) => allocations.allocated(pod, container),
+    cgroupLimits(pod) {
+      const given = (container: Parameters<typeof isSidecar>[0]) => allocations.allocated(pod, container);
+      const initial = (pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container));
+      return podLimits(pod, lastingContainers(pod).map(given), initial.map(given));
+    },
+    resize(pod) {
+      const pending = allocations.resize(pod);
+      if (pending === undefined) return [];
+      return [stamped({ type: "PodResizePending", status: "True", ...pending }, pod, clock.now())];
+    },
+    writeStatus: (pod, status) => writePodStatus(client, pod, status),
+    deleteObject: (pod) => deletePodObject(client, pod),
+    event(pod, type, reason, message, container) {
+      const part = container === undefined ? undefined : `spec.containers{${container}}`;
+      events.event(referenceTo(pod, "v1", "Pod", part), type, reason, message);
+    },
+  };
+  return context;
+}

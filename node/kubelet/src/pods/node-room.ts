@@ -1,0 +1,50 @@
+import { quantityMilliValue, quantityValue } from "@tsukube/api";
+import type { Container, Pod } from "@tsukube/api/types/core-v1";
+import type { PendingResize } from "./allocations.ts";
+import { isSidecar, lastingContainers } from "./pod-containers.ts";
+
+/** What pods may use together. */
+export interface NodeRoom {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+}
+
+export type PodRequests = NodeRoom;
+
+/** Pure: what a pod needs at most at a time: its containers side by side, or an init container before them. */
+export function requestsOf(pod: Pod, of: (container: Container) => Container = (container) => container): PodRequests {
+  const cpu = (container: Container): number => quantityMilliValue(of(container).resources?.requests?.["cpu"] ?? "0");
+  const memory = (container: Container): number => quantityValue(of(container).resources?.requests?.["memory"] ?? "0");
+  const own = pod.spec?.resources?.requests;
+  const inits = (pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container));
+  const most = (value: (container: Container) => number): number =>
+    Math.max(
+      lastingContainers(pod).reduce((sum, container) => sum + value(container), 0),
+      ...inits.map(value),
+    );
+  return {
+    cpuMilli: own?.["cpu"] === undefined ? most(cpu) : quantityMilliValue(own["cpu"]),
+    memoryBytes: own?.["memory"] === undefined ? most(memory) : quantityValue(own["memory"]),
+  };
+}
+
+const NAMES = [
+  ["cpuMilli", "cpu"],
+  ["memoryBytes", "memory"],
+] as const;
+
+/** Pure: why a pod that needs `wanted` does not fit beside others; undefined when it does. */
+export function fitOf(wanted: PodRequests, others: readonly PodRequests[], room: NodeRoom): PendingResize | undefined {
+  for (const [field, name] of NAMES) {
+    if (wanted[field] <= room[field]) continue;
+    const message = `Node didn't have enough capacity: ${name}, requested: ${wanted[field]}, capacity: ${room[field]}`;
+    return { reason: "Infeasible", message };
+  }
+  for (const [field, name] of NAMES) {
+    const used = others.reduce((sum, other) => sum + other[field], 0);
+    if (used + wanted[field] <= room[field]) continue;
+    const message = `Node didn't have enough resource: ${name}, requested: ${wanted[field]}, used: ${used}, capacity: ${room[field]}`;
+    return { reason: "Deferred", message };
+  }
+  return undefined;
+}

@@ -1,0 +1,103 @@
+import { ApiError } from "@tsukube/api";
+import type { TokenRequest } from "@tsukube/api/types/authentication-v1";
+import type {
+  ConfigMap,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  Secret,
+  Service,
+} from "@tsukube/api/types/core-v1";
+import type { Client } from "@tsukube/client";
+import type { Clock } from "@tsukube/foundation";
+import type { EnvironmentSources } from "../containers/environment.ts";
+import type { VolumeSources } from "./volume-sources.ts";
+
+const core = (resource: string) => ({ group: "", version: "v1", resource });
+/** A token is replaced when so much of its life has passed. */
+const TOKEN_MARGIN = 0.8;
+
+export interface ApiSourcesDeps {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly services: () => readonly Service[];
+  readonly hostIps: readonly string[];
+  readonly nodeName: string;
+  readonly allocatable: EnvironmentSources["allocatable"];
+}
+
+interface Token {
+  readonly token: string;
+  readonly renewAt: number;
+}
+
+/** What pods' environments and volumes are made from, asked of the API server. */
+export class ApiSources {
+  readonly #deps: ApiSourcesDeps;
+  readonly #tokens = new Map<string, Token>();
+
+  constructor(deps: ApiSourcesDeps) {
+    this.#deps = deps;
+  }
+
+  secret(namespace: string, name: string): Promise<Secret | undefined> {
+    return orUndefined(this.#deps.client.resource<Secret>(core("secrets"), namespace).get(name));
+  }
+
+  of(pod: Pod, podIps: readonly string[]): VolumeSources {
+    const { client, hostIps, nodeName, allocatable } = this.#deps;
+    const { namespace = "" } = pod.metadata ?? {};
+    const claims = client.resource<PersistentVolumeClaim>(core("persistentvolumeclaims"), namespace);
+    return {
+      configMap: (name) => orUndefined(client.resource<ConfigMap>(core("configmaps"), namespace).get(name)),
+      secret: (name) => this.secret(namespace, name),
+      claim: (name) => orUndefined(claims.get(name)),
+      volume: (name) => orUndefined(client.resource<PersistentVolume>(core("persistentvolumes")).get(name)),
+      services: this.#servicesOf(pod),
+      podIps,
+      hostIp: hostIps[0] ?? "",
+      nodeName,
+      allocatable,
+      token: (audience, seconds) => this.#token(pod, audience, seconds),
+    };
+  }
+
+  /** The pod is gone: its tokens are of no use. */
+  forget(podUid: string): void {
+    for (const key of this.#tokens.keys()) if (key.startsWith(`${podUid} `)) this.#tokens.delete(key);
+  }
+
+  #servicesOf(pod: Pod): readonly Service[] {
+    const wantsLinks = pod.spec?.enableServiceLinks !== false;
+    return this.#deps.services().filter(({ metadata }) => {
+      const isApi = metadata?.namespace === "default" && metadata.name === "kubernetes";
+      return isApi || (wantsLinks && metadata?.namespace === pod.metadata?.namespace);
+    });
+  }
+
+  async #token(pod: Pod, audience: string, expirationSeconds: number): Promise<string> {
+    const { client, clock } = this.#deps;
+    const { namespace = "", name = "", uid = "" } = pod.metadata ?? {};
+    const key = `${uid} ${audience} ${expirationSeconds}`;
+    const present = this.#tokens.get(key);
+    if (present !== undefined && present.renewAt > clock.now()) return present.token;
+    const audiences = audience === "" ? [] : [audience];
+    const boundObjectRef = { kind: "Pod", apiVersion: "v1", name, uid };
+    const request: TokenRequest = { spec: { audiences, expirationSeconds, boundObjectRef } };
+    const answer = await client
+      .resource(core("serviceaccounts"), namespace)
+      .createSubresource<TokenRequest>(pod.spec?.serviceAccountName ?? "default", "token", request);
+    const token = answer.status?.token ?? "";
+    this.#tokens.set(key, { token, renewAt: clock.now() + expirationSeconds * 1000 * TOKEN_MARGIN });
+    return token;
+  }
+}
+
+async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (ApiError.is(error, "NotFound")) return undefined;
+    throw error;
+  }
+}
