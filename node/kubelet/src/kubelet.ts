@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Pod, Service } from "@tsukube/api/types/core-v1";
 import { createEventRecorder } from "@tsukube/client";
@@ -25,6 +26,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const cri = lifetime.own("runtime", dialCri(options.criAddress));
   const services = informers.informer<Service>(core("services"));
   const pods = informers.informer<Pod>(core("pods"), { fieldSelector: `spec.nodeName=${nodeName}` });
+  await mkdir(options.rootDirectory, { recursive: true, mode: 0o750 });
   const capacity = readCapacity(options.rootDirectory);
   const recorder = { client, clock, logger, component: "kubelet", host: nodeName };
   const events = lifetime.own("events", createEventRecorder(recorder));
