@@ -67,9 +67,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       containerId: container.id,
       containerEventType: `CONTAINER_${kind}_EVENT`,
       createdAt: nanoseconds(now()),
-      ...(sandbox === undefined ? {} : { podSandboxStatus: sandboxStatus(sandbox) }),
+      ...(sandbox === undefined ? {} : { podSandboxStatus: sandboxStatus(sandbox, containers) }),
       containersStatuses: containers.all
-        .filter((other) => other.sandboxId === container.sandboxId)
+        .filter((other) => other.sandboxId === container.sandboxId && other.isHolder !== true)
         .map((other) => containerStatus(other, images)),
     });
   };
@@ -119,6 +119,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
           dial: ({ namespaces: { net } }, port) =>
             net === undefined ? connect(port, "127.0.0.1") : connectWithin(namespaces, net, "127.0.0.1", port),
           cgroups,
+          handler: options.runtime ?? "crun",
           random: options.random,
           now,
           events: (signal) => events.subscribe(signal),

@@ -7,7 +7,7 @@ import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
 import { type Cgroups, type Mounts, openTerminal, signals } from "@tsukube/kernel";
-import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-contracts/cri";
+import type { ContainerConfig, LinuxContainerResources, NamespaceOption } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
@@ -25,6 +25,8 @@ export interface ContainerRecord {
   readonly sandboxId: string;
   readonly config: ContainerConfig;
   readonly imageId: string;
+  /** It only holds the pid namespace that the containers of its sandbox share; nobody is told of it. */
+  readonly isHolder?: true;
   readonly logPath: string;
   readonly cgroupPath: string;
   readonly stopSignal: string;
@@ -109,6 +111,7 @@ export class Containers {
     config: ContainerConfig,
     sandbox: SandboxRecord,
     image: ImageRecord,
+    isHolder = false,
   ): Promise<ContainerRecord> {
     const bundle = this.#bundle(id);
     const logPath = join(sandbox.config.logDirectory ?? "", config.logPath || `${id}.log`);
@@ -118,6 +121,7 @@ export class Containers {
       sandboxId: sandbox.id,
       config: kept,
       imageId: image.id,
+      ...(isHolder && { isHolder }),
       logPath: logPath.startsWith("/") ? logPath : `${bundle}/log`,
       cgroupPath: `${sandbox.config.linux?.cgroupParent || this.#deps.cgroupParent}/${id}`,
       stopSignal: stopSignalOf(config, image),
@@ -361,9 +365,17 @@ export class Containers {
     await this.#put(exited).catch((error: unknown) =>
       this.#deps.logger.error("cannot note a container's exit", { id, error: messageOf(error) }),
     );
+    await this.#endOthers(exited);
     for (const resolve of this.#waiters.get(id) ?? []) resolve();
     this.#waiters.delete(id);
     this.#deps.onEvent("STOPPED", exited);
+  }
+
+  /** Where the first process of a container is not that of its pid namespace, the kernel leaves the others alone. */
+  async #endOthers({ config, cgroupPath }: ContainerRecord): Promise<void> {
+    const pid = config.linux?.securityContext?.namespaceOptions?.pid ?? "CONTAINER";
+    if (pid === "CONTAINER") return;
+    for (const left of await this.#deps.cgroups.processes(cgroupPath)) kill(left, "SIGKILL");
   }
 
   async #clean(record: ContainerRecord): Promise<void> {
@@ -396,13 +408,7 @@ export class Containers {
       security?.supplementalGroupsPolicy === "Strict",
     );
     const bounding = boundingCapabilities();
-    const target =
-      security?.namespaceOptions?.pid === "TARGET" ? this.get(security.namespaceOptions.targetId ?? "").pid : undefined;
-    if (security?.namespaceOptions?.pid === "POD")
-      throw new TsukubeError(
-        "unsupported",
-        "Cannot share a process namespace in a pod: not supported yet, expected a pid namespace of its own",
-      );
+    const target = this.#pidTarget(security?.namespaceOptions ?? undefined, sandbox.id);
     return {
       id: record.id,
       config,
@@ -416,6 +422,29 @@ export class Containers {
       canLowerOomScore: bounding.has("CAP_SYS_RESOURCE"),
       ...(target === undefined ? {} : { pidNamespace: `/proc/${target}/ns/pid` }),
     };
+  }
+
+  /** Whose pid namespace a container joins; undefined: it has one of its own, or the host's. */
+  #pidTarget(options: NamespaceOption | undefined, sandboxId: string): number | undefined {
+    switch (options?.pid) {
+      case "TARGET":
+        return this.get(options.targetId ?? "").pid;
+      case "POD": {
+        const holder = this.holderOf(sandboxId);
+        if (holder?.pid !== undefined && holder.exit === undefined) return holder.pid;
+        throw new TsukubeError(
+          "wrong-state",
+          `Cannot share the process namespace of sandbox "${sandboxId}": it has ended, expected a sandbox that is ready`,
+        );
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** What holds the pid namespace of a sandbox whose containers share one. */
+  holderOf(sandboxId: string): ContainerRecord | undefined {
+    return this.all.find((record) => record.sandboxId === sandboxId && record.isHolder === true);
   }
 
   async #put(record: ContainerRecord): Promise<void> {

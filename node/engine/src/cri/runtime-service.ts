@@ -4,10 +4,12 @@ import { type GrpcHandlers, grpcError } from "@tsukube/host/grpc";
 import type { Cgroups } from "@tsukube/kernel";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type {
+  ContainerConfig,
   ContainerEventResponse,
   ContainerState,
   ContainerStats,
   ContainerStatus,
+  PodSandboxConfig,
   PodSandboxStatus,
   RuntimeService,
 } from "@tsukube/node-contracts/cri";
@@ -28,6 +30,8 @@ interface Deps {
   /** Connects to a port on the loopback of a sandbox. */
   readonly dial: (sandbox: SandboxRecord, port: number) => Socket;
   readonly cgroups: Cgroups;
+  /** Name by which a RuntimeClass may ask for the OCI runtime in use. */
+  readonly handler: string;
   readonly random: Random;
   readonly now: () => number;
   readonly events: (signal: AbortSignal) => AsyncIterable<ContainerEventResponse>;
@@ -37,12 +41,16 @@ type Labels = Readonly<Record<string, string>>;
 const selects = (wanted: Labels | undefined, labels: Labels | undefined): boolean =>
   Object.entries(wanted ?? {}).every(([key, value]) => labels?.[key] === value);
 
+const NO_FEATURES = { recursiveReadOnlyMounts: false, userNamespaces: false };
+
 /** CRI's RuntimeService. What is absent answers UNIMPLEMENTED. */
 export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
   const { containers, sandboxes } = deps;
   const newId = (): string => Buffer.from(deps.random.bytes(32)).toString("hex");
   const inSandbox = (id: string): readonly ContainerRecord[] =>
     containers.all.filter((container) => container.sandboxId === id);
+  const shown = (): readonly ContainerRecord[] => containers.all.filter(({ isHolder }) => isHolder !== true);
+  const status = (record: SandboxRecord): PodSandboxStatus => sandboxStatus(record, containers);
   const running = (id: string): ContainerRecord => {
     const record = containers.get(id);
     if (containerState(record) === "CONTAINER_RUNNING") return record;
@@ -54,6 +62,11 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
   const stopSandbox = async (id: string): Promise<void> => {
     await Promise.all(inSandbox(id).map((container) => containers.stop(container.id, 0)));
     await sandboxes.stop(id);
+  };
+  const removeSandbox = async (id: string): Promise<void> => {
+    await stopSandbox(id);
+    for (const container of inSandbox(id)) await containers.remove(container.id);
+    await sandboxes.remove(id);
   };
   return {
     async Version() {
@@ -69,19 +82,26 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
       };
       return {
         status: { conditions: [{ type: "RuntimeReady", status: true }, network] },
-        runtimeHandlers: [{ name: "", features: { recursiveReadOnlyMounts: false, userNamespaces: false } }],
+        runtimeHandlers: ["", deps.handler].map((name) => ({ name, features: NO_FEATURES })),
         features: { supplementalGroupsPolicy: true },
       };
     },
     RuntimeConfig: async () => ({ linux: { cgroupDriver: "CGROUPFS" } }),
     UpdateRuntimeConfig: async () => ({}),
     async RunPodSandbox({ config, runtimeHandler }) {
-      if ((runtimeHandler ?? "") !== "")
+      if (!["", deps.handler].includes(runtimeHandler ?? ""))
         throw grpcError(
           "INVALID_ARGUMENT",
-          `Cannot run sandbox: no runtime handler "${runtimeHandler}", expected the default one`,
+          `Cannot run sandbox: no runtime handler "${runtimeHandler}", expected "${deps.handler}" or the default one`,
         );
-      return { podSandboxId: (await sandboxes.run(newId(), config ?? {})).id };
+      const sandbox = await sandboxes.run(newId(), config ?? {});
+      try {
+        await holdPidNamespace(sandbox, deps, newId);
+      } catch (error) {
+        await removeSandbox(sandbox.id);
+        throw error;
+      }
+      return { podSandboxId: sandbox.id };
     },
     async StopPodSandbox({ podSandboxId = "" }) {
       const record = sandboxes.find(podSandboxId);
@@ -90,25 +110,23 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
     },
     async RemovePodSandbox({ podSandboxId = "" }) {
       const record = sandboxes.find(podSandboxId);
-      if (record === undefined) return {};
-      await stopSandbox(record.id);
-      for (const container of inSandbox(record.id)) await containers.remove(container.id);
-      await sandboxes.remove(record.id);
+      if (record !== undefined) await removeSandbox(record.id);
       return {};
     },
     async PodSandboxStatus({ podSandboxId = "" }) {
       const record = sandboxes.get(podSandboxId);
-      const containersStatuses = inSandbox(record.id).map((container) => containerStatus(container, deps.images));
-      return { status: sandboxStatus(record), containersStatuses, timestamp: nanoseconds(deps.now()) };
+      const own = shown().filter((container) => container.sandboxId === record.id);
+      const containersStatuses = own.map((container) => containerStatus(container, deps.images));
+      return { status: status(record), containersStatuses, timestamp: nanoseconds(deps.now()) };
     },
     async ListPodSandbox({ filter }) {
       const items = sandboxes.all.filter(
         (record) =>
           record.id.startsWith(filter?.id ?? "") &&
-          (filter?.state == null || stateOf(record) === filter.state.state) &&
+          (filter?.state == null || status(record).state === filter.state.state) &&
           selects(filter?.labelSelector, record.config.labels),
       );
-      return { items: items.map(sandboxStatus) };
+      return { items: items.map(status) };
     },
     async CreateContainer({ podSandboxId = "", config }) {
       const sandbox = sandboxes.get(podSandboxId);
@@ -131,7 +149,7 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
       return {};
     },
     async ListContainers({ filter }) {
-      const found = containers.all.filter(
+      const found = shown().filter(
         (record) =>
           record.id.startsWith(filter?.id ?? "") &&
           record.sandboxId.startsWith(filter?.podSandboxId ?? "") &&
@@ -182,7 +200,7 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
       return { stats: await statsOf(containers.get(containerId), deps) };
     },
     async ListContainerStats({ filter }) {
-      const found = containers.all.filter(
+      const found = shown().filter(
         (record) =>
           record.exit === undefined &&
           record.id.startsWith(filter?.id ?? "") &&
@@ -195,16 +213,57 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
   };
 }
 
-const stateOf = (record: SandboxRecord): "SANDBOX_READY" | "SANDBOX_NOTREADY" =>
-  record.ready ? "SANDBOX_READY" : "SANDBOX_NOTREADY";
+/** Holds the pid namespace that containers share: reaps who lost its parent, and does nothing else. */
+const HOLD = "trap 'exit 0' TERM INT; while :; do sleep 2147483647 & wait $!; done";
+const NOBODY = 65_534;
 
-export function sandboxStatus(record: SandboxRecord): PodSandboxStatus {
+async function holdPidNamespace(sandbox: SandboxRecord, deps: Deps, newId: () => string): Promise<void> {
+  const security = sandbox.config.linux?.securityContext;
+  if (security?.namespaceOptions?.pid !== "POD") return;
+  const image = await deps.findImage("tsukube.local/busybox");
+  if (image === undefined) throw new TsukubeError("not-found", "Cannot share a process namespace: no built-in busybox");
+  const config: ContainerConfig = {
+    metadata: { name: "POD", attempt: 0 },
+    command: ["sh", "-c", HOLD],
+    logPath: "",
+    linux: {
+      securityContext: {
+        readonlyRootfs: true,
+        noNewPrivs: true,
+        runAsUser: { value: NOBODY },
+        runAsGroup: { value: NOBODY },
+        capabilities: { dropCapabilities: ["ALL"] },
+        seccomp: { profileType: "RuntimeDefault" },
+      },
+    },
+  };
+  const { id } = await deps.containers.create(
+    newId(),
+    config,
+    { ...sandbox, config: withoutLog(sandbox) },
+    image,
+    true,
+  );
+  await deps.containers.start(id);
+}
+
+/** What nobody asked for leaves no file among the pod's logs. */
+function withoutLog({ config }: SandboxRecord): PodSandboxConfig {
+  return { ...config, logDirectory: "" };
+}
+
+/** A sandbox is only ready while the namespaces are there that its containers share. */
+function stateOf(record: SandboxRecord, containers: Containers): "SANDBOX_READY" | "SANDBOX_NOTREADY" {
+  return record.ready && containers.holderOf(record.id)?.exit === undefined ? "SANDBOX_READY" : "SANDBOX_NOTREADY";
+}
+
+export function sandboxStatus(record: SandboxRecord, containers: Containers): PodSandboxStatus {
   const { metadata, labels, annotations, linux } = record.config;
   const [ip = "", ...others] = record.ips;
   return {
     id: record.id,
     metadata: metadata ?? {},
-    state: stateOf(record),
+    state: stateOf(record, containers),
     createdAt: nanoseconds(record.createdAt),
     network: { ip, additionalIps: others.map((other) => ({ ip: other })) },
     linux: { namespaces: { options: linux?.securityContext?.namespaceOptions ?? {} } },
