@@ -42,10 +42,10 @@ function hugepageLimits(limits: Readonly<Record<string, string>>): Pick<LinuxCon
  */
 export function podLimits(pod: Pod, lasting: readonly Container[], initial: readonly Container[]): CgroupLimits {
   const own = pod.spec?.resources;
-  const total = (kind: "requests" | "limits", name: string, valueOf: (text: string) => number): number => {
+  const total = (kind: "requests" | "limits", name: string, parse: (text: string) => number): number => {
     const given = own?.[kind]?.[name];
-    if (given !== undefined) return valueOf(given);
-    const of = ({ resources }: Container): number => valueOf(resources?.[kind]?.[name] ?? "0");
+    if (given !== undefined) return parse(given);
+    const of = ({ resources }: Container): number => parse(resources?.[kind]?.[name] ?? "0");
     if (kind === "limits" && [...lasting, ...initial].some((container) => of(container) === 0)) return 0;
     const together = lasting.reduce((sum, container) => sum + of(container), 0);
     return Math.max(together, ...initial.map(of));

@@ -57,7 +57,14 @@ test("what was rotated belongs to it, also to its tail", async () => {
   writeFileSync(join(folder, "0.log.20250101-110000"), numbers(4, 6));
   writeFileSync(path, numbers(7, 8));
   expect(await read()).toBe("1\n2\n3\n4\n5\n6\n7\n8\n");
-  for (const [tailLines, first] of [[2, 7], [3, 6], [5, 4], [6, 3], [8, 1], [50, 1]] as const)
+  for (const [tailLines, first] of [
+    [2, 7],
+    [3, 6],
+    [5, 4],
+    [6, 3],
+    [8, 1],
+    [50, 1],
+  ] as const)
     expect((await read({ tailLines })).split("\n")[0]).toBe(String(first));
 });
 

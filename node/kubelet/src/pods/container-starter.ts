@@ -11,7 +11,6 @@ import { runHook } from "./lifecycle-hooks.ts";
 import { newest } from "./plan.ts";
 import type { PodContext } from "./pod-context.ts";
 import { dnsConfigOf, hostNetworkHostsFile, hostsFile } from "./pod-files.ts";
-import type { PodPlaces } from "./pod-places.ts";
 import { podIpsOf, type RuntimePod } from "./runtime-state.ts";
 import { sandboxConfigOf } from "./sandbox-config.ts";
 

@@ -33,10 +33,9 @@ export class PodWorkers {
   }
 
   admit(pod: Pod): void {
-    const uid = pod.metadata?.uid ?? "";
-    const present = this.#workers.get(uid);
-    if (present !== undefined) return present.update(pod);
-    this.#begin(pod).poke();
+    const present = this.#workers.get(pod.metadata?.uid ?? "");
+    if (present === undefined) this.#begin(pod).poke();
+    else present.update(pod);
   }
 
   removed(pod: Pod): void {
