@@ -179,14 +179,14 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
       const wanted = { stdin, stdout, stderr, tty };
       return { url: deps.streaming.offer(async () => containers.attach(id, wanted), wanted, "attach") };
     },
-    async PortForward({ podSandboxId = "" }) {
+    async PortForward({ podSandboxId = "", port = [] }) {
       const sandbox = sandboxes.get(podSandboxId);
       if (!sandbox.ready)
         throw new TsukubeError(
           "wrong-state",
           `Cannot forward ports of sandbox "${sandbox.id}": not ready, expected a running one`,
         );
-      return { url: deps.streaming.offerPortForward((port) => deps.dial(sandbox, port)) };
+      return { url: deps.streaming.offerPortForward((wanted) => deps.dial(sandbox, wanted), port) };
     },
     async UpdateContainerResources({ containerId = "", linux }) {
       await containers.update(containerId, linux ?? {});

@@ -6,6 +6,7 @@ import { createWebSocketStream, WebSocketServer } from "ws";
 import { type Dial, servePortForward } from "./port-forward.ts";
 import { SPDY_PROCESS_PROTOCOLS, serveSpdyProcess } from "./spdy-process.ts";
 import type { OpenProcess, WantedStreams } from "./streamed-process.ts";
+import { FORWARD_PROTOCOLS, serveWebSocketPortForward } from "./websocket-port-forward.ts";
 import { PROCESS_PROTOCOLS, serveWebSocketProcess } from "./websocket-process.ts";
 
 export type { StreamedProcess } from "./streamed-process.ts";
@@ -13,14 +14,15 @@ export type { StreamedProcess } from "./streamed-process.ts";
 const TOKEN_LIFE_MS = 60_000;
 const PORT_FORWARD = "portforward.k8s.io";
 const TUNNELLED = `SPDY/3.1+${PORT_FORWARD}`;
+const SOCKET_FORWARDS: readonly string[] = [TUNNELLED, ...FORWARD_PROTOCOLS];
 
 type Session =
   | { readonly kind: "process"; readonly open: OpenProcess; readonly wanted: WantedStreams }
-  | { readonly kind: "forward"; readonly dial: Dial };
+  | { readonly kind: "forward"; readonly dial: Dial; readonly ports: readonly number[] };
 
 /**
  * Serves exec, attach and port-forward on 127.0.0.1, at addresses that work once and for a minute; over WebSocket (exec and
- * attach in five variants, port-forward as SPDY inside it) and over plain SPDY/3.1.
+ * attach in five variants, port-forward in two or as SPDY inside it) and over plain SPDY/3.1.
  */
 export class StreamingServer {
   readonly #clock: Clock;
@@ -30,8 +32,10 @@ export class StreamingServer {
   readonly #http = createServer((_, response) => response.writeHead(404).end());
   readonly #sockets = new WebSocketServer({
     noServer: true,
-    handleProtocols: (offered) =>
-      offered.has(TUNNELLED) ? TUNNELLED : (PROCESS_PROTOCOLS.find((protocol) => offered.has(protocol)) ?? false),
+    handleProtocols: (offered, { url = "" }) => {
+      const known: readonly string[] = url.startsWith("/portforward/") ? SOCKET_FORWARDS : PROCESS_PROTOCOLS;
+      return known.find((protocol) => offered.has(protocol)) ?? false;
+    },
   });
 
   constructor(clock: Clock, random: Random) {
@@ -60,9 +64,9 @@ export class StreamingServer {
     return this.#offer(verb, { kind: "process", open, wanted });
   }
 
-  /** An address under which a client forwards connections that `dial` makes. */
-  offerPortForward(dial: Dial): string {
-    return this.#offer("portforward", { kind: "forward", dial });
+  /** An address under which a client forwards connections that `dial` makes. @param ports For clients that cannot name them later. */
+  offerPortForward(dial: Dial, ports: readonly number[]): string {
+    return this.#offer("portforward", { kind: "forward", dial, ports });
   }
 
   async close(): Promise<void> {
@@ -95,16 +99,15 @@ export class StreamingServer {
 
   #upgradeToWebSocket(token: string, session: Session, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const offered = list(request.headers["sec-websocket-protocol"]);
-    const known: readonly string[] = session.kind === "forward" ? [TUNNELLED] : PROCESS_PROTOCOLS;
-    // a client that names no subprotocol speaks the first one
-    const speaks = (session.kind === "process" && offered.length === 0) || offered.some((name) => known.includes(name));
-    if (!speaks) {
+    const known: readonly string[] = session.kind === "forward" ? SOCKET_FORWARDS : PROCESS_PROTOCOLS;
+    if (offered.length > 0 && !offered.some((name) => known.includes(name))) {
       refuse(socket, "400 Bad Request", `subprotocols ${offered}, expected one of ${known}`);
       return;
     }
     this.#sessions.delete(token);
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
       if (session.kind === "process") void serveWebSocketProcess(client, session.open);
+      else if (client.protocol !== TUNNELLED) serveWebSocketPortForward(client, session.ports, session.dial);
       else void servePortForward(createWebSocketStream(client), session.dial, this.#clock);
     });
   }

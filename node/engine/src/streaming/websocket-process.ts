@@ -1,4 +1,5 @@
 import type { WebSocket } from "ws";
+import { Framing } from "./framing.ts";
 import {
   formatStatus,
   type OpenProcess,
@@ -19,31 +20,6 @@ export const PROCESS_PROTOCOLS = [
 ] as const;
 
 const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
-
-/** How channel and data become a message: a leading byte, or a leading digit before base64 in a text message. */
-class Framing {
-  readonly base64: boolean;
-  /** The error channel carries a Status. */
-  readonly structured: boolean;
-  readonly canClose: boolean;
-
-  constructor(protocol: string) {
-    this.base64 = protocol.includes("base64");
-    this.structured = /^v[45]\./.test(protocol);
-    this.canClose = protocol.startsWith("v5.");
-  }
-
-  pack(channel: number, data: Uint8Array): Buffer | string {
-    if (this.base64) return `${channel}${Buffer.from(data).toString("base64")}`;
-    return Buffer.concat([Buffer.of(channel), data]);
-  }
-
-  unpack(message: Buffer): { readonly channel: number; readonly data: Buffer } {
-    const first = message[0] ?? 0;
-    if (!this.base64) return { channel: first, data: message.subarray(1) };
-    return { channel: first - 48, data: Buffer.from(message.toString("latin1", 1), "base64") };
-  }
-}
 
 /** Serves exec or attach over a WebSocket. */
 export async function serveWebSocketProcess(client: WebSocket, open: OpenProcess): Promise<void> {
