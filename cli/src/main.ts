@@ -23,10 +23,17 @@ function program(): Command {
     .option(...name)
     .option("--no-node", "the control plane alone, without containers and without root")
     .option("--timings", "print when each step was done", false)
-    .action(async (path: string | undefined, options: { node: boolean; timings: boolean }, command: Command) => {
-      const { up } = await import("./commands/up.ts");
-      await up(context(command), path === undefined ? options : { ...options, application: path });
-    });
+    .option("--foreground", "show the logs until Ctrl-C, and then stop the cluster", false)
+    .action(
+      async (
+        path: string | undefined,
+        options: { node: boolean; timings: boolean; foreground: boolean },
+        command: Command,
+      ) => {
+        const { up } = await import("./commands/up.ts");
+        await up(context(command), path === undefined ? options : { ...options, application: path });
+      },
+    );
 
   root
     .command("down")

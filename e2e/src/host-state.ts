@@ -23,6 +23,57 @@ export async function hostState(): Promise<string> {
     groups,
     sysctls,
     namespaces: (await text("ip", "netns")).split("\n").sort(),
+    processes: ourProcesses(),
+    sockets: [...ourUnixSockets(), ...ourPorts()].sort(),
+    running: contentsOf("/run/tsukube"),
   };
   return JSON.stringify(state, undefined, 1);
+}
+
+/** Command lines of what belongs to clusters: supervisors, server, node, conmon and what runs in pods. */
+function ourProcesses(): readonly string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => ({ command: textOf(`/proc/${pid}/cmdline`), group: textOf(`/proc/${pid}/cgroup`) }))
+    .filter(({ command, group }) => {
+      const words = command.split("\0");
+      const isProgram = words.some((word) => /\/(server|node)\.js$/.test(word)) && words.includes("--name");
+      return isProgram || /\/(run|var\/lib)\/tsukube\//.test(command) || group.includes("/tsukube-e2e");
+    })
+    .map(({ command }) => command.replaceAll("\0", " "))
+    .sort();
+}
+
+function ourUnixSockets(): readonly string[] {
+  const paths = textOf("/proc/net/unix")
+    .split("\n")
+    .map((line) => line.split(" ").at(-1) ?? "");
+  return paths.filter((path) => path.startsWith("/run/tsukube/"));
+}
+
+/** Listening TCP ports of API servers and kubelets. */
+function ourPorts(): readonly string[] {
+  const listening = textOf("/proc/net/tcp")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , , state]) => state === "0A")
+    .map(([, local = ""]) => Number.parseInt(local.split(":")[1] ?? "", 16));
+  return listening.filter((port) => (port >= 6443 && port < 6467) || (port >= 10250 && port < 10490)).map(String);
+}
+
+/** "" for what ended in between. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function contentsOf(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
 }

@@ -29,7 +29,7 @@ export function acquireLock(
   path: string,
   note: string,
 ): { readonly release: () => void } | { readonly holder: LockHolder } {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const mine = `${path}.${process.pid}`;
   writeFileSync(mine, JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) ?? "", note }), {
     mode: 0o600,
@@ -44,9 +44,26 @@ export function acquireLock(
       }
       const holder = lockHolder(path);
       if (holder !== undefined) return { holder };
-      rmSync(path, { force: true });
+      breakLock(path, mine);
     }
   } finally {
     rmSync(mine, { force: true });
+  }
+}
+
+/** Removes the lock of a dead holder; only one at a time may, or the second would remove the lock that the first has taken since. */
+function breakLock(path: string, mine: string): void {
+  const breaking = `${path}.break`;
+  try {
+    linkSync(mine, breaking);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    if (lockHolder(breaking) === undefined) rmSync(breaking, { force: true }); // killed while it did this
+    return;
+  }
+  try {
+    if (lockHolder(path) === undefined) rmSync(path, { force: true });
+  } finally {
+    rmSync(breaking, { force: true });
   }
 }

@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 
 /** Where a cluster keeps what. */
@@ -30,6 +30,10 @@ export function pathsOf(name: string, env: NodeJS.ProcessEnv, uid: number): Clus
 export function filesOf(paths: ClusterPaths) {
   const { state, runtime } = paths;
   return {
+    /** Held by a command that starts or stops the cluster. */
+    commandLock: join(state, "command.lock"),
+    /** Held by a command that chooses what no other cluster of this host may have. */
+    creationLock: join(dirname(state), ".creation.lock"),
     /** {@link ClusterRecord}. */
     record: join(state, "cluster.json"),
     pki: join(state, "pki"),

@@ -1,19 +1,23 @@
-import { existsSync, rmdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { removeFromKubeconfig } from "@tsukube/client";
+import { alone, removeIfEmpty } from "../cluster/command-lock.ts";
+import { filesOf } from "../cluster/paths.ts";
 import { allClusters, readClusterRecord } from "../cluster/record.ts";
 import { stopProcess } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Stops a cluster and removes what it left on the host; its data stay unless `purge`. */
-export async function down({ paths, clock, progress, print }: CommandContext, purge: boolean): Promise<void> {
+export async function down(context: CommandContext, purge: boolean): Promise<void> {
+  const { paths, print } = context;
+  if (existsSync(paths.state)) await alone(filesOf(paths).commandLock, context, () => takeDown(context, purge));
+  else print(`Cluster "${paths.name}" does not exist: nothing to stop.`);
+}
+
+async function takeDown({ paths, clock, progress, print }: CommandContext, purge: boolean): Promise<void> {
   const record = await readClusterRecord(paths).catch(() => undefined);
-  if (record === undefined && !existsSync(paths.state)) {
-    print(`Cluster "${paths.name}" does not exist: nothing to stop.`);
-    return;
-  }
   await progress.step(`stopping cluster "${paths.name}"`, async () => {
     await stopProcess(paths, "node", clock);
     await stopProcess(paths, "server", clock);
@@ -43,12 +47,4 @@ export async function down({ paths, clock, progress, print }: CommandContext, pu
 
 function isRunning(paths: CommandContext["paths"], name: string): boolean {
   return existsSync(join(dirname(paths.runtime), name));
-}
-
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // other clusters live there
-  }
 }

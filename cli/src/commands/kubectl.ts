@@ -1,9 +1,8 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import type { CommandContext } from "./context.ts";
+import { runInTerminal } from "./in-terminal.ts";
 
 /** Runs the kubectl on PATH against the cluster. @returns its exit code. */
 export async function kubectl({ paths }: CommandContext, args: readonly string[]): Promise<number> {
@@ -14,10 +13,8 @@ export async function kubectl({ paths }: CommandContext, args: readonly string[]
     );
   }
   const env = { ...process.env, KUBECONFIG: filesOf(paths).kubeconfig };
-  const child = spawn(process.env["TSUKUBE_KUBECTL"] ?? "kubectl", [...args], { stdio: "inherit", env });
   try {
-    const [code] = (await once(child, "close")) as [number | null];
-    return code ?? 1;
+    return await runInTerminal(process.env["TSUKUBE_KUBECTL"] ?? "kubectl", args, env);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
     throw new TsukubeError(

@@ -1,10 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 import { filesOf } from "../cluster/paths.ts";
 import type { CommandContext } from "./context.ts";
+import { runInTerminal } from "./in-terminal.ts";
 
 /** Shows the logs of the cluster's own processes. @param component "server" or "node"; all by default. */
 export async function logs(
@@ -23,5 +22,5 @@ export async function logs(
     );
   }
   const args = ["-n", String(lines), ...(follow ? ["-F"] : []), ...(files.length > 1 ? ["-v"] : []), ...files];
-  await once(spawn("tail", args, { stdio: "inherit" }), "close");
+  await runInTerminal("tail", args);
 }

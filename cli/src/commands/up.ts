@@ -12,6 +12,7 @@ import { adminClient, adminTransport, isReady, waitUntil } from "../cluster/api.
 import { type ApplicationSource, applicationAt, rememberApplication, urlOf } from "../cluster/applications.ts";
 import { applyAll, type ManifestObject, readManifests, rollouts, waitForRollouts } from "../cluster/apply.ts";
 import { buildImages, forgetOldBuilds, withBuiltImages } from "../cluster/built-images.ts";
+import { alone } from "../cluster/command-lock.ts";
 import { ensureCredentials } from "../cluster/credentials.ts";
 import { dnsManifests } from "../cluster/dns-manifests.ts";
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
@@ -29,16 +30,25 @@ import { installPackages, missingPrograms } from "../host-packages.ts";
 import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
 import type { CommandContext } from "./context.ts";
+import { foreground, logEnds } from "./foreground.ts";
 
 export interface UpOptions {
   readonly node: boolean;
   readonly timings: boolean;
+  /** Goes on until it is told to stop, and then stops the cluster. */
+  readonly foreground: boolean;
   /** Manifests to apply; a file or a folder. */
   readonly application?: string;
 }
 
-/** Starts a cluster, or finds it running. Quick and without effect the second time. */
+/** Starts a cluster, or finds it running. Quick and without effect the second time; two at once take turns. */
 export async function up(context: CommandContext, options: UpOptions): Promise<void> {
+  const before = logEnds(context.paths);
+  await alone(filesOf(context.paths).commandLock, context, () => bringUp(context, options));
+  if (options.foreground) await foreground(context, before);
+}
+
+async function bringUp(context: CommandContext, options: UpOptions): Promise<void> {
   const { paths, progress, clock, print } = context;
   const began = clock.monotonic();
   const application = options.application === undefined ? undefined : applicationAt(options.application);
@@ -46,7 +56,9 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
   if (options.node) await ensureHost(context);
   const record =
     (await readClusterRecord(paths)) ??
-    (await progress.step(`creating cluster "${paths.name}"`, () => create(context, options)));
+    (await progress.step(`creating cluster "${paths.name}"`, () =>
+      alone(filesOf(paths).creationLock, context, () => create(context, options)),
+    ));
   if (record.withNode !== options.node) {
     const was = record.withNode ? "with a node" : "without a node";
     throw new TsukubeError(

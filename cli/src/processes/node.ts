@@ -14,6 +14,9 @@ import { readClusterRecord } from "../cluster/record.ts";
 import { holdLock } from "./hold.ts";
 import { aborted, type ProgramOptions, runProgram, useCompileCache } from "./program.ts";
 
+/** So long may work in flight take when the process is asked to end. */
+const CLOSE_MS = 1000;
+
 /** The node: pod network, container engine, kubelet, provisioner of volumes and Service proxy in one process. Containers outlive it. */
 async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<void> {
   const paths = pathsOf(name, process.env, process.getuid?.() ?? 1);
@@ -108,6 +111,8 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   );
   logger.info("node is up", { node: record.nodeName });
   await aborted(signal);
+  // a pod that takes its time to end does not hold us: the next process takes it up from the records, as after kill -9
+  realClock.after(CLOSE_MS, () => process.exit(0), { background: true });
 }
 
 useCompileCache();
