@@ -20,6 +20,7 @@ import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type Change, type ObjectStore, type Written, withRevision } from "../storage/object-store.ts";
 import { forCreate, forUpdate } from "./object-meta.ts";
+import { statusMetadata } from "./status-metadata.ts";
 
 export interface WriterDeps {
   readonly store: ObjectStore;
@@ -163,7 +164,7 @@ export class Writer {
     next = forUpdate(next, live);
     next =
       subresource === "status"
-        ? statusOnly(next, live)
+        ? statusOnly(definition, next, live)
         : strategy.status && subresource === ""
           ? withStatusOf(next, live)
           : next;
@@ -298,11 +299,9 @@ function withStatusOf(next: Unstructured, live: Unstructured): Unstructured {
   return live["status"] === undefined ? (rest as Unstructured) : { ...rest, status: live["status"] };
 }
 
-/** The status endpoint leaves everything else alone, but for metadata that controllers may need to note there. */
-function statusOnly(next: Unstructured, live: Unstructured): Unstructured {
-  const { managedFields } = next.metadata ?? {};
-  const { managedFields: _old, ...metadata } = live.metadata ?? {};
-  const rest = { ...live, metadata: { ...metadata, ...(managedFields !== undefined && { managedFields }) } };
+/** The status endpoint leaves everything else alone, but for metadata that controllers may note there. */
+function statusOnly(definition: ResourceDefinition, next: Unstructured, live: Unstructured): Unstructured {
+  const rest = { ...live, metadata: statusMetadata(definition, next, live) };
   return next["status"] === undefined ? rest : { ...rest, status: next["status"] };
 }
 

@@ -1,0 +1,43 @@
+import type { Unstructured } from "@tsukube/api";
+import { type Cluster, startCluster } from "@tsukube/testing";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = await startCluster();
+});
+afterEach(() => cluster.close());
+
+const APPS = "/apis/apps/v1/namespaces/default/deployments";
+const selector = { matchLabels: { app: "a" } };
+const template = { metadata: { labels: { app: "a" } }, spec: { containers: [{ name: "c", image: "i" }] } };
+
+/** PUTs a status with other labels and annotations. @returns what came of labels and annotations. */
+async function written(path: string, object: object): Promise<readonly unknown[]> {
+  const made = (await cluster.client.raw("POST", path, object)) as Unstructured;
+  const metadata = { ...made.metadata, labels: { label: "new" }, annotations: { note: "new" } };
+  const url = `${path}/${made.metadata?.name}/status`;
+  const { metadata: after } = (await cluster.client.raw("PUT", url, { ...made, metadata })) as Unstructured;
+  return [after?.labels ?? {}, after?.annotations ?? {}, after?.generation];
+}
+
+test("controllers may note things in annotations and labels along with the status", async () => {
+  const budget = { metadata: { name: "b" }, spec: { minAvailable: 1, selector } };
+  expect(await written("/apis/policy/v1/namespaces/default/poddisruptionbudgets", budget)).toEqual([
+    { label: "new" },
+    { note: "new" },
+    1,
+  ]);
+});
+
+test("labels of Deployments are not for status writers", async () => {
+  const deployment = { metadata: { name: "d", labels: { label: "old" } }, spec: { selector, template } };
+  expect(await written(APPS, deployment)).toEqual([{ label: "old" }, { note: "new" }, 1]);
+});
+
+test("some kinds keep all of their metadata", async () => {
+  const service = { name: "s", namespace: "default", port: 443 };
+  const spec = { service, group: "example.com", version: "v1", groupPriorityMinimum: 100, versionPriority: 100 };
+  const apiService = { metadata: { name: "v1.example.com" }, spec };
+  expect(await written("/apis/apiregistration.k8s.io/v1/apiservices", apiService)).toEqual([{}, {}, undefined]);
+});

@@ -1,0 +1,38 @@
+import type { Unstructured } from "@tsukube/api";
+import type { ResourceDefinition } from "../registry/definition.ts";
+
+/** Their status endpoints leave metadata alone, as those of custom resources do. */
+const KEEPING = new Set(
+  (
+    "customresourcedefinitions apiservices flowschemas prioritylevelconfigurations validatingadmissionpolicies storageversions " +
+    "storageversionmigrations resourceclaims volumeattachments podcertificaterequests devicetaintrules resourcepoolstatusrequests " +
+    "evictionrequests evictions"
+  ).split(" "),
+);
+
+/** The metadata after a write to the status endpoint. Most kinds take what a controller notes there, annotations for one. */
+export function statusMetadata(
+  definition: ResourceDefinition,
+  next: Unstructured,
+  live: Unstructured,
+): NonNullable<Unstructured["metadata"]> {
+  const { resource, group } = definition;
+  const before = live.metadata ?? {};
+  if (!definition.typed || KEEPING.has(resource)) return withManaged(before, next.metadata);
+  const after = next.metadata ?? {};
+  if (group === "" && resource === "pods") return withFrom(after, before, "ownerReferences");
+  if (group === "apps" && resource === "deployments") return withFrom(after, before, "labels");
+  return after;
+}
+
+type Metadata = NonNullable<Unstructured["metadata"]>;
+
+function withManaged(before: Metadata, after: Metadata | undefined): Metadata {
+  const { managedFields: _old, ...rest } = before;
+  return { ...rest, ...(after?.managedFields !== undefined && { managedFields: after.managedFields }) };
+}
+
+function withFrom(after: Metadata, before: Metadata, name: "ownerReferences" | "labels"): Metadata {
+  const { [name]: _written, ...rest } = after;
+  return before[name] === undefined ? rest : { ...rest, [name]: before[name] };
+}
