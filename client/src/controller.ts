@@ -24,15 +24,21 @@ export interface RunningController {
   close(): Promise<void>;
 }
 
+/** Keys that a worker reconciles before others get the event loop. */
+const UNINTERRUPTED = 50;
+
 /** Runs the workers of a controller. Whoever watches adds keys to `queue`. */
 export function startController(options: ControllerOptions): RunningController {
   const { clock, logger } = options;
   const queue = new WorkQueue(clock);
   const stop = new AbortController();
   const worker = async (): Promise<void> => {
+    let since = 0;
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       await reconcileOnce(options, queue, key, stop.signal, logger);
       queue.done(key);
+      // keys that need no I/O never leave the microtask queue: requests and timers would wait for all of them
+      if (++since % UNINTERRUPTED === 0) await clock.sleep(0, stop.signal).catch(() => {});
     }
   };
   const workers = Array.from({ length: options.workers ?? 5 }, worker);

@@ -65,7 +65,10 @@ export class GarbageCollector {
       (this.#dependents.get(uid)?.size ?? 0) > 0,
     );
     if (verdict.action === "drop-owners") await this.#dropOwners(vertex, verdict.uids);
-    if (verdict.action === "delete") await this.#delete(vertex, verdict.policy);
+    if (verdict.action !== "delete") return SETTLED;
+    const closesCircle = verdict.policy === "Foreground" && this.#dependentsOf(uid).some(isDeletingDependents);
+    const deleted = closesCircle ? await this.#stopBlocking(vertex) : vertex;
+    if (deleted !== undefined) await this.#delete(deleted, verdict.policy);
     return SETTLED;
   }
 
@@ -133,10 +136,9 @@ export class GarbageCollector {
   async #stateOf(reference: OwnerReference, namespace: string): Promise<OwnerState> {
     const known = this.#vertices.get(reference.uid ?? "");
     if (known !== undefined) {
-      const { deletionTimestamp, finalizers, namespace: home = "" } = known.object.metadata ?? {};
+      const { namespace: home = "" } = known.object.metadata ?? {};
       if (home !== "" && home !== namespace) return "absent"; // owners do not reach across namespaces
-      const waits = deletionTimestamp !== undefined && finalizers?.includes(FOREGROUND) === true;
-      return waits ? "waiting" : "solid";
+      return isDeletingDependents(known) ? "waiting" : "solid";
     }
     const { group } = parseApiVersion(reference.apiVersion ?? "");
     const resource = this.#kinds.get(`${group}/${reference.kind}`);
@@ -176,6 +178,15 @@ export class GarbageCollector {
     await ignoringAbsent(this.#resource(resource, namespace).patch(name, { type: "merge", body }));
   }
 
+  /** Its owners no longer wait for it: in a circle of owners that wait, each would wait for itself. */
+  async #stopBlocking({ resource, object }: Vertex): Promise<Vertex | undefined> {
+    const { name = "", namespace = "", uid = "", resourceVersion = "", ownerReferences = [] } = object.metadata ?? {};
+    const unblocked = ownerReferences.map((reference) => ({ ...reference, blockOwnerDeletion: false }));
+    const body = { metadata: { uid, resourceVersion, ownerReferences: unblocked } };
+    const patched = this.#resource(resource, namespace).patch(name, { type: "merge", body });
+    return ignoringAbsent(patched.then((changed) => ({ resource, object: changed })));
+  }
+
   async #orphan(vertex: Vertex): Promise<Outcome> {
     const uid = vertex.object.metadata?.uid ?? "";
     for (const dependent of this.#dependents.get(uid) ?? []) {
@@ -188,25 +199,33 @@ export class GarbageCollector {
 
   async #foreground(vertex: Vertex): Promise<Outcome> {
     const uid = vertex.object.metadata?.uid ?? "";
-    const dependents = [...(this.#dependents.get(uid) ?? [])].flatMap(
-      (dependent) => this.#vertices.get(dependent) ?? [],
-    );
-    const blocking = dependents.filter(({ object }) =>
+    const blocking = this.#dependentsOf(uid).filter(({ object }) =>
       object.metadata?.ownerReferences?.some(
         (reference) => reference.uid === uid && reference.blockOwnerDeletion === true,
       ),
     );
     if (blocking.length === 0) await this.#dropFinalizer(vertex, FOREGROUND);
-    else this.#enqueueDependents(uid);
+    for (const dependent of blocking)
+      if (!isDeletingDependents(dependent)) this.#running?.queue.add(dependent.object.metadata?.uid ?? "");
     return SETTLED;
+  }
+
+  #dependentsOf(uid: string): readonly Vertex[] {
+    return [...(this.#dependents.get(uid) ?? [])].flatMap((dependent) => this.#vertices.get(dependent) ?? []);
   }
 }
 
+/** It is deleted in the foreground, and waits for those that name it as their owner. */
+function isDeletingDependents({ object: { metadata } }: Vertex): boolean {
+  return metadata?.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND) === true;
+}
+
 /** Gone already, or changed meanwhile: the next event tells. */
-async function ignoringAbsent(work: Promise<unknown>): Promise<void> {
+async function ignoringAbsent<T>(work: Promise<T>): Promise<T | undefined> {
   try {
-    await work;
+    return await work;
   } catch (error) {
     if (!ApiError.is(error, "NotFound") && !ApiError.is(error, "Conflict")) throw error;
+    return undefined;
   }
 }
