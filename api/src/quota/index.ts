@@ -1,3 +1,4 @@
+export { podLimits, podRequests } from "./pod-resources.ts";
 export { missingRequirements } from "./pod-usage.ts";
 export { isQuotaMatching, matchesScopes } from "./scopes.ts";
 export * from "./usage.ts";

@@ -20,10 +20,12 @@ import {
   clusterTrustBundleAttest,
 } from "./admission/certificates.ts";
 import { defaultIngressClass } from "./admission/default-ingress-class.ts";
+import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
 import { podTopologyLabels } from "./admission/pod-topology-labels.ts";
 import { defaultTolerationSeconds, priorityAdmission, serviceAccountAdmission } from "./admission/pods.ts";
+import { resourceQuota } from "./admission/resource-quota.ts";
 import { roleEscalation } from "./admission/role-escalation.ts";
 import { runtimeClassAdmission } from "./admission/runtime-class.ts";
 import { claimResize, defaultStorageClass, storageObjectInUseProtection } from "./admission/storage.ts";
@@ -111,6 +113,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     random,
     admission: new Admission([
       namespaceLifecycle(cache),
+      limitRanger(cache),
       serviceAccountAdmission(cache, random),
       nodeRestriction(cache, authorizer),
       priorityAdmission(cache),
@@ -127,6 +130,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       podTopologyLabels(cache),
       services,
       roleEscalation(rbac, authorizer),
+      resourceQuota({ store, registry, clock }),
     ]),
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);
