@@ -23,6 +23,7 @@ import { defaultIngressClass } from "./admission/default-ingress-class.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
+import { podSecurity } from "./admission/pod-security/pod-security.ts";
 import { podTopologyLabels } from "./admission/pod-topology-labels.ts";
 import { defaultTolerationSeconds, priorityAdmission, serviceAccountAdmission } from "./admission/pods.ts";
 import { resourceQuota } from "./admission/resource-quota.ts";
@@ -116,6 +117,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       limitRanger(cache),
       serviceAccountAdmission(cache, random),
       nodeRestriction(cache, authorizer),
+      podSecurity(cache),
       priorityAdmission(cache),
       defaultTolerationSeconds,
       defaultStorageClass(cache),

@@ -1,0 +1,113 @@
+import { ApiError, jsonEqual, type Unstructured } from "@tsukube/api";
+import type { Container, Pod } from "@tsukube/api/types/core-v1";
+import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
+import type { WatchCache } from "../../storage/watch-cache.ts";
+import { containersOf, type PodLike } from "./check.ts";
+import { findings, findingsText, isStricter, type Policy, policyOf, type Standard, standardText } from "./policy.ts";
+
+/** Where kinds have pod templates, by "group/resource". */
+const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
+  "/podtemplates": ["template"],
+  "/replicationcontrollers": ["spec", "template"],
+  "apps/daemonsets": ["spec", "template"],
+  "apps/deployments": ["spec", "template"],
+  "apps/replicasets": ["spec", "template"],
+  "apps/statefulsets": ["spec", "template"],
+  "batch/cronjobs": ["spec", "jobTemplate", "spec", "template"],
+  "batch/jobs": ["spec", "template"],
+};
+const POD_SUBRESOURCES = new Set(["", "ephemeralcontainers", "resize"]);
+/** Pods of a namespace that are looked at when it gets stricter. */
+const MAX_PODS = 3000;
+
+/**
+ * The Pod Security Standards (KEP-2579): a namespace's labels say what its pods must not have; templates only warn. The
+ * standards have versions, so that a namespace can keep to those that it was made for.
+ */
+export function podSecurity(cache: WatchCache): AdmissionPlugin {
+  const labelsOf = (namespace: string): Readonly<Record<string, string>> =>
+    cache.get(`/registry/namespaces/${namespace}`)?.object.metadata?.labels ?? {};
+  return {
+    name: "PodSecurity",
+    handles: ({ operation }) => operation === "CREATE" || operation === "UPDATE",
+    async validate(attributes) {
+      const { resource, subresource, namespace, object, context } = attributes;
+      const name = `${resource.group}/${resource.resource}`;
+      if (name === "/namespaces" && subresource === "") return checkNamespace(cache, attributes);
+      if (name === "/pods" && POD_SUBRESOURCES.has(subresource) && isSignificant(attributes))
+        return checkPod(attributes, policyOf(labelsOf(namespace)));
+      const template = subresource === "" ? TEMPLATES[name] : undefined;
+      if (template === undefined || object === undefined) return undefined;
+      warn(context.warn, memberAt(object, template) as PodLike, policyOf(labelsOf(namespace)).warn);
+      return undefined;
+    },
+  };
+}
+
+function memberAt(object: unknown, path: readonly string[]): unknown {
+  return path.reduce((at, member) => (at as Readonly<Record<string, unknown>> | undefined)?.[member], object);
+}
+
+function warn(say: (text: string) => void, pod: PodLike, standard: Standard): void {
+  const found = findings(pod, standard);
+  if (found.length > 0) say(`would violate PodSecurity "${standardText(standard)}": ${findingsText(found)}`);
+}
+
+/** @throws {ApiError} 403. */
+function checkPod({ resource, name, object, context }: AdmissionAttributes, policy: Policy): void {
+  const pod = object as Pod;
+  const found = findings(pod, policy.enforce);
+  if (found.length > 0) {
+    const why = `violates PodSecurity "${standardText(policy.enforce)}": ${findingsText(found)}`;
+    throw ApiError.forbidden(resource, name, why);
+  }
+  warn(context.warn, pod, policy.warn);
+}
+
+/** Updates of a pod matter when they bring in an image or a container. */
+function isSignificant({ operation, object, oldObject }: AdmissionAttributes): boolean {
+  if (operation !== "UPDATE") return true;
+  const imagesOf = (pod: Unstructured | undefined): unknown =>
+    containersOf(pod as Pod).map(({ name, image = "" }: Container) => [name, image]);
+  return !jsonEqual(imagesOf(object), imagesOf(oldObject));
+}
+
+/** @throws {ApiError} 422 for labels that cannot be understood; warns of pods that would no longer get in. */
+function checkNamespace(cache: WatchCache, attributes: AdmissionAttributes): void {
+  const { name, object, oldObject, context } = attributes;
+  const policy = policyOf(object?.metadata?.labels ?? {});
+  const before = oldObject === undefined ? undefined : policyOf(oldObject.metadata?.labels ?? {});
+  if (policy.errors.length > 0 && !jsonEqual(policy.errors, before?.errors ?? []))
+    throw ApiError.invalid({ group: "", kind: "Namespace" }, name, policy.errors);
+  if (before === undefined || !isTightened(policy.enforce, before.enforce)) return;
+  for (const text of podWarnings(cache, name, policy.enforce)) context.warn(text);
+}
+
+function isTightened(next: Standard, before: Standard): boolean {
+  if (next.level === "privileged") return false;
+  return next.version === before.version ? isStricter(next.level, before.level) : true;
+}
+
+function podWarnings(cache: WatchCache, namespace: string, enforce: Standard): readonly string[] {
+  const pods = [...cache.head.range(`/registry/pods/${namespace}/`)].map(([, cached]) => cached.object);
+  const byReason = new Map<string, string[]>();
+  for (const pod of pods.slice(0, MAX_PODS)) {
+    const reason = findings(pod as Pod, enforce)
+      .map((finding) => finding.reason)
+      .join(", ");
+    if (reason !== "") byReason.set(reason, [...(byReason.get(reason) ?? []), pod.metadata?.name ?? ""]);
+  }
+  const warnings =
+    pods.length > MAX_PODS
+      ? [`new PodSecurity enforce level only checked against the first ${MAX_PODS} of ${pods.length} existing pods`]
+      : [];
+  if (byReason.size === 0) return warnings;
+  const title = `existing pods in namespace "${namespace}" violate the new PodSecurity enforce level "${standardText(enforce)}"`;
+  const each = [...byReason].map(([reason, names]) => `${namesText(names.sort())}: ${reason}`).sort();
+  return [...warnings, title, ...each];
+}
+
+function namesText([first = "", ...others]: readonly string[]): string {
+  if (others.length === 0) return first;
+  return `${first} (and ${others.length} other pod${others.length === 1 ? "" : "s"})`;
+}
