@@ -5,6 +5,8 @@ import { createEventRecorder } from "@tsukube/client";
 import { Lifetime, messageOf } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
 import { dialCri } from "./cri/runtime.ts";
+import { rotateLogsOften } from "./logs/log-rotation.ts";
+import { kubeletConfiguration } from "./node/kubelet-configuration.ts";
 import { readCapacity } from "./node/node-capacity.ts";
 import { NodeRegistration } from "./node/node-registration.ts";
 import type { Kubelet, KubeletOptions } from "./options.ts";
@@ -14,6 +16,7 @@ import { placesOf } from "./pods/pod-places.ts";
 import { PodWorkers } from "./pods/pod-workers.ts";
 import { Prober } from "./probes/prober.ts";
 import { KubeletServer } from "./server/kubelet-server.ts";
+import { StatsCollector } from "./stats/stats-collector.ts";
 import { ApiSources } from "./volumes/api-sources.ts";
 import { ReferencedObjects } from "./volumes/referenced-objects.ts";
 
@@ -30,11 +33,12 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const capacity = readCapacity(options.rootDirectory);
   const recorder = { client, clock, logger, component: "kubelet", host: nodeName };
   const events = lifetime.own("events", createEventRecorder(recorder));
+  const probeMetrics = createMetrics();
   const prober = new Prober({
     cri,
     clock,
     random,
-    metrics: createMetrics(),
+    metrics: probeMetrics,
     changed: (uid) => workers.poke(uid),
     failed: (pod, container, kind, { message }) =>
       context.event(pod, "Warning", "Unhealthy", `${capitalized(kind)} probe failed: ${message}`, container.name),
@@ -72,6 +76,16 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     },
   });
   const workers = lifetime.own("workers", new PodWorkers(context));
+  const stats = new StatsCollector({
+    cri,
+    clock,
+    cgroups: options.cgroups,
+    rootDirectory: options.rootDirectory,
+    capacity,
+    workers: () => workers.all,
+    cgroupOf: (pod) => placesOf(pod, options).cgroup,
+  });
+  lifetime.add("log rotation", rotateLogsOften({ cri, clock, logger, workers: () => workers.all }));
   const registration = lifetime.own("node", new NodeRegistration(options, cri, capacity));
   await registration.start();
   await Promise.all([pods.synced, services.synced]);
@@ -85,7 +99,16 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   lifetime.add("sweep", workers.sweepOften());
   void followEvents(options, cri, lifetime.signal, (uid) => workers.poke(uid));
   if (options.listen !== undefined) {
-    const server = new KubeletServer({ options, listen: options.listen, cri, workers: () => workers.all });
+    const configuration = kubeletConfiguration(options);
+    const server = new KubeletServer({
+      options,
+      listen: options.listen,
+      cri,
+      workers,
+      stats,
+      probeMetrics,
+      configuration,
+    });
     lifetime.own("server", server);
     await server.start();
   }
