@@ -89,7 +89,8 @@ test("custom resources are counted once their definition is there", async () => 
         versions: [{ name: "v1", served: true, storage: true, schema }],
       },
     } as object);
-  await settle();
+  await cluster.clock.advance(31_000);
+  expect(await usedOf("all")).toEqual({ "count/widgets.example.com": "0" });
   const widgets = cluster.client.resource({ group: "example.com", version: "v1", resource: "widgets" }, "default");
   await widgets.create({ apiVersion: "example.com/v1", kind: "Widget", metadata: { name: "w" } });
   await cluster.clock.advance(31_000);
