@@ -1,6 +1,5 @@
 import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
-import { isAlive, realClock } from "@tsukube/host";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, fetchText } from "./eventually.ts";
 import { hostState } from "./host-state.ts";
@@ -138,30 +137,6 @@ spec:
     await kubectl(["rollout", "undo", "deployment/hello"]);
     await kubectl(["rollout", "status", "deployment/hello", "--timeout=60s"]);
     expect(await out("exec", "deploy/hello", "--", "sh", "-c", "echo [$CHANGED]")).toBe("[]");
-  }, 120_000);
-
-  test("kill -9 of all our processes restarts no container and interrupts no Service", async () => {
-    const containers = () =>
-      out(
-        "get",
-        "pods",
-        "-A",
-        "-o",
-        "jsonpath={range .items[*]}{.status.containerStatuses[*].containerID} {.status.containerStatuses[*].restartCount}{'\\n'}{end}",
-      );
-    await eventually(
-      "old pods are gone",
-      async () => (await out("get", "pods", "-o", "name")).split("\n").length === 2,
-    );
-    const running = (await containers()).split("\n").sort();
-    const { processes } = await tsukube.status();
-    for (const { pid } of processes) process.kill(pid, "SIGKILL");
-    for (const { pid } of processes) while (isAlive(pid)) await realClock.sleep(10);
-    expect(await fetchText(url)).toMatch(/^Hello from/);
-    await tsukube.run(["up"]);
-    await eventually("the node is back", async () => (await tsukube.status()).ready);
-    expect((await containers()).split("\n").sort()).toEqual(running);
-    expect(await fetchText(url)).toMatch(/^Hello from/);
   }, 120_000);
 
   test("a namespace goes with all that is in it", async () => {

@@ -12,6 +12,7 @@ export interface StatusOutput {
   readonly ready: boolean;
   readonly kubeconfig: string;
   readonly apiServer: string;
+  readonly nodes: readonly { readonly name: string; readonly ready: boolean }[];
   readonly processes: readonly { readonly name: string; readonly pid: number }[];
 }
 

@@ -62,6 +62,23 @@ test("a container is not ready before its first success, then stays so until the
   expect([prober.ready("c"), changes]).toEqual([false, 2]);
 });
 
+test("a container that an earlier kubelet found ready stays so until a probe fails often enough", async () => {
+  const found = { name: "main", image: "i", imageID: "", restartCount: 0, ready: true, started: true };
+  pod = { ...pod, status: { containerStatuses: [{ ...found, containerID: "tsukube://c" }] } };
+  healthy["readiness"] = false;
+  watch({ startupProbe: exec("startup"), readinessProbe: exec("readiness") });
+  expect([prober.started("c"), prober.ready("c")]).toEqual([true, true]);
+  await passed(35);
+  expect([prober.ready("c"), looks.filter(([kind]) => kind === "startup")]).toEqual([false, []]);
+});
+
+test("what was found about the container before it counts for nothing", async () => {
+  const found = { name: "main", image: "i", imageID: "", restartCount: 0, ready: true, started: true };
+  pod = { ...pod, status: { containerStatuses: [{ ...found, containerID: "tsukube://b" }] } };
+  watch({ readinessProbe: exec("readiness") });
+  expect(prober.ready("c")).toBe(false);
+});
+
 test("readiness that was lost needs successThreshold successes in a row", async () => {
   healthy["readiness"] = false;
   watch({ readinessProbe: exec("readiness", { successThreshold: 2 }) });

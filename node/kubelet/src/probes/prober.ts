@@ -1,4 +1,4 @@
-import type { Container, Pod, Probe } from "@tsukube/api/types/core-v1";
+import type { Container, ContainerStatus, Pod, Probe } from "@tsukube/api/types/core-v1";
 import type { Cancel, Clock, Metrics, Random } from "@tsukube/foundation";
 import type { Cri } from "../cri/runtime.ts";
 import { type ProbeResult, runProbe } from "./probe-runner.ts";
@@ -35,6 +35,12 @@ const FIRST_LOOK_MS = 50;
 /** A container that runs longer than this was not started just now. */
 const FRESH_MS = 5000;
 
+/** What an earlier kubelet found: while we were away the container kept its place behind Services, and keeps it until a probe fails. */
+function lastStatus({ status }: Pod, containerId: string): ContainerStatus | undefined {
+  const statuses = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  return statuses.find(({ containerID }) => containerID?.endsWith(`://${containerId}`) === true);
+}
+
 /** Watches running containers by their probes. Liveness and readiness wait for the startup probe. */
 export class Prober {
   readonly #deps: ProberDeps;
@@ -51,19 +57,20 @@ export class Prober {
       present.pod = pod;
       return;
     }
+    const known = lastStatus(pod, containerId);
     const watched: Watched = {
       pod,
       container,
       podIp,
       startedAt,
       cancels: new Map(),
-      started: container.startupProbe === undefined,
-      ready: container.readinessProbe === undefined,
+      started: container.startupProbe === undefined || known?.started === true,
+      ready: container.readinessProbe === undefined || known?.ready === true,
       failed: undefined,
     };
     this.#watched.set(containerId, watched);
-    if (container.startupProbe !== undefined) this.#loop(containerId, watched, "startup", container.startupProbe);
-    else this.#begin(containerId, watched);
+    if (watched.started) this.#begin(containerId, watched);
+    else if (container.startupProbe !== undefined) this.#loop(containerId, watched, "startup", container.startupProbe);
   }
 
   forget(containerId: string): void {
