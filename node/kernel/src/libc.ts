@@ -1,7 +1,7 @@
 import { TsukubeError } from "@tsukube/foundation";
 import koffi from "koffi";
 
-type Argument = string | number | bigint | Uint8Array | null;
+type Argument = string | number | bigint | Uint8Array | Int32Array | readonly (string | null)[] | null;
 
 let library: ReturnType<typeof koffi.load> | undefined;
 const functions = new Map<string, (...args: Argument[]) => number>();

@@ -1,8 +1,8 @@
 import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { TsukubeError } from "@tsukube/foundation";
-import { run } from "@tsukube/host";
 import { check, libc } from "./libc.ts";
 import { type Mounts, systemMounts } from "./mounts.ts";
+import { run } from "./programs.ts";
 
 export type NamespaceKind = "net" | "ipc" | "uts";
 

@@ -1,4 +1,4 @@
-import { run } from "@tsukube/host";
+import { run } from "./programs.ts";
 
 /** Runs nftables scripts. */
 export interface Nftables {

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { codeOf } from "@tsukube/foundation";
-import { readRecord, run, writeRecord } from "@tsukube/host";
+import { readRecord, writeRecord } from "@tsukube/host";
+import { run } from "@tsukube/kernel";
 import { type Commands, systemCommands } from "./commands.ts";
 
 export interface BridgeOptions {

@@ -1,4 +1,4 @@
-import { run } from "@tsukube/host";
+import { run } from "@tsukube/kernel";
 
 /** Runs the programs that shape the network; a test can stand in for it. */
 export interface Commands {

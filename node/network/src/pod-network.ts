@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { TsukubeError } from "@tsukube/foundation";
-import { run } from "@tsukube/host";
+import { run } from "@tsukube/kernel";
 import type { CniRequest, CniResult, PodNetwork } from "@tsukube/node-contracts";
 import { type Commands, systemCommands } from "./commands.ts";
 import { type Lease, Leases } from "./leases.ts";

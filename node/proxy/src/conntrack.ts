@@ -1,4 +1,4 @@
-import { run } from "@tsukube/host";
+import { run } from "@tsukube/kernel";
 import type { Frontend } from "./frontends.ts";
 
 /** A UDP frontend whose tracked flows lead to a backend that is gone, or nowhere. */

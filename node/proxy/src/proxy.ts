@@ -2,7 +2,7 @@ import type { Service } from "@tsukube/api/types/core-v1";
 import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
 import type { InformerFactory } from "@tsukube/client";
 import { type Clock, type Logger, messageOf } from "@tsukube/foundation";
-import { run } from "@tsukube/host";
+import { run } from "@tsukube/kernel";
 import { forgetFlows, type StaleFlow, staleFlows } from "./conntrack.ts";
 import { type Frontend, frontendsOf } from "./frontends.ts";
 import { type Ruleset, rulesetOf } from "./ruleset.ts";

@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { TsukubeError } from "@tsukube/foundation";
+import { startProgram } from "@tsukube/kernel";
 import type { OciRuntime } from "./runtime.ts";
 
 export interface ConmonOptions {
@@ -29,22 +29,29 @@ export async function createUnderConmon(runtime: OciRuntime, options: ConmonOpti
   if (options.stdin) args.push("-i");
   if (options.leaveStdinOpen) args.push("--leave-stdin-open");
   const stderr = openSync(`${bundle}/conmon.log`, "a", 0o600);
-  const child = spawn("conmon", args, {
-    stdio: ["ignore", "ignore", stderr, "pipe"],
-    detached: true,
-    env: { PATH: process.env["PATH"], _OCI_SYNCPIPE: "3" },
-  });
-  closeSync(stderr);
-  const failed = new Promise<never>((_, reject) => child.once("error", reject));
-  failed.catch(() => {}); // read through the race below
-  const pipe = child.stdio[3] as Readable;
+  const pipe = startConmon(args, stderr);
   try {
-    const { pid, message } = await Promise.race([firstMessage(pipe), failed]);
+    const { pid, message } = await firstMessage(pipe);
     if (pid > 0) return pid;
     // without the id: pods show the message, and one that differs each time would look like news each time
     throw new TsukubeError("create-failed", `Cannot run the container: ${message ?? "conmon ended without a word"}`);
   } finally {
     pipe.destroy();
+  }
+}
+
+/** @returns the pipe on which it tells how the creation went. */
+function startConmon(args: readonly string[], stderr: number): Readable {
+  try {
+    const { outputs, ended } = startProgram("conmon", args, {
+      descriptors: ["null", "null", stderr, "output"],
+      detached: true,
+      env: { PATH: process.env["PATH"], _OCI_SYNCPIPE: "3" },
+    });
+    ended().catch(() => {}); // it forks and ends at once
+    return outputs.get(3) as Readable;
+  } finally {
+    closeSync(stderr);
   }
 }
 

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import { type RunResult, run } from "@tsukube/host";
+import type { RunResult } from "@tsukube/host";
+import { run } from "@tsukube/kernel";
 import { insideChroot, runtimeWrapper } from "./runtime-wrapper.ts";
 
 /** An OCI runtime: crun, or runc. */

@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import { run } from "@tsukube/host";
-import type { Mounts } from "@tsukube/kernel";
+import { type Mounts, run } from "@tsukube/kernel";
 import { writeLayerTar } from "./layer-tar.ts";
 import { unpackLayer } from "./unpack.ts";
 

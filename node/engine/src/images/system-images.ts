@@ -3,7 +3,7 @@ import { constants, existsSync } from "node:fs";
 import { copyFile, link, mkdir, readdir, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
-import { run } from "@tsukube/host";
+import { run } from "@tsukube/kernel";
 import type { ImageGarbage } from "./image-garbage.ts";
 import type { ImageConfig, ImageRecord, ImageStore, NewLayer } from "./image-store.ts";
 import { digestOf, writeLayerTar } from "./layer-tar.ts";
