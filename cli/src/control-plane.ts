@@ -2,6 +2,8 @@ import type { ApiServer, User } from "@tsukube/apiserver";
 import { type Client, createClient, createInformerFactory } from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
+import { certificateSigner } from "@tsukube/host";
+import type { KeyPair } from "@tsukube/host/certificates";
 import { startScheduler } from "@tsukube/scheduler";
 
 export interface ControlPlaneOptions {
@@ -9,8 +11,8 @@ export interface ControlPlaneOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** PEM of the cluster's CA. */
-  readonly rootCa: string;
+  /** The cluster's CA, PEM. */
+  readonly ca: KeyPair;
 }
 
 /** Starts what works on the API from inside, each with an identity of its own that goes through the whole request chain. */
@@ -23,7 +25,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<L
     clock,
     random,
     logger: logger.child({ component: "controllers" }),
-    options: { rootCa: options.rootCa },
+    options: { rootCa: options.ca.cert, signer: certificateSigner(options.ca, clock, random) },
   });
   lifetime.own("controllers", controllers);
   const client = lifetime.own("scheduler client", clientAs(component("kube-scheduler")));

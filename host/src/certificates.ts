@@ -2,6 +2,7 @@ import "reflect-metadata"; // @peculiar/x509 needs it before its own import
 import { webcrypto, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import type { Clock, Random } from "@tsukube/foundation";
+import { keyUsagesOf } from "./key-usages.ts";
 
 x509.cryptoProvider.set(webcrypto as unknown as Crypto);
 
@@ -34,6 +35,18 @@ export interface CertificateAuthority {
    * @param csr PEM. @returns PEM. @throws when the CSR cannot be parsed or its signature is wrong.
    */
   sign(csr: string, request: CertificateRequest & { readonly notAfter?: number }): Promise<string>;
+  /**
+   * Signs a PKCS #10 request with the subject and the names that it asks for itself: whoever calls has looked at them.
+   * @param csr PEM. @returns PEM. @throws when the CSR cannot be parsed, its signature is wrong or a usage is unknown.
+   */
+  signAsAsked(csr: string, terms: SigningTerms): Promise<string>;
+}
+
+export interface SigningTerms {
+  /** As certificates.k8s.io/v1 names them: "digital signature", "client auth". */
+  readonly usages: readonly string[];
+  /** How long from now; never beyond the authority itself. */
+  readonly ttlMs: number;
 }
 
 /** Makes a CA that is valid for ten years. */
@@ -94,7 +107,49 @@ export async function openAuthority(pair: KeyPair, clock: Clock, random: Random)
         throw new Error("Cannot sign the certificate request: its signature does not match its key");
       return make(parsed.publicKey, request, request.notAfter);
     },
+    signAsAsked: (csr, terms) => signAsAsked({ certificate, signingKey, clock, random }, csr, terms),
   };
+}
+
+const BACKDATE_MS = 5 * 60 * 1000;
+/** From here on the time before now is taken off the end; shorter certificates would lose too much. */
+const LONG_MS = 8 * 60 * 60 * 1000;
+const SAN = "2.5.29.17";
+
+interface Issuer {
+  readonly certificate: x509.X509Certificate;
+  readonly signingKey: CryptoKey;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+async function signAsAsked(issuer: Issuer, csr: string, { usages, ttlMs }: SigningTerms): Promise<string> {
+  const { certificate, signingKey, clock, random } = issuer;
+  const parsed = new x509.Pkcs10CertificateRequest(csr);
+  if (!(await parsed.verify()))
+    throw new Error("Cannot sign the certificate request: its signature does not match its key");
+  const { bits, purposes } = keyUsagesOf(usages);
+  const names = parsed.getExtension(SAN);
+  const now = clock.now();
+  const end = now + ttlMs - (ttlMs >= LONG_MS ? BACKDATE_MS : 0);
+  const made = await x509.X509CertificateGenerator.create({
+    serialNumber: serial(random),
+    issuer: certificate.subject,
+    subject: parsed.subjectName.toJSON(),
+    notBefore: new Date(now - BACKDATE_MS),
+    notAfter: new Date(Math.min(end, certificate.notAfter.getTime())),
+    publicKey: parsed.publicKey,
+    signingKey,
+    signingAlgorithm: CURVE,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      ...(bits === 0 ? [] : [new x509.KeyUsagesExtension(bits, true)]),
+      ...(purposes.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...purposes])]),
+      await x509.AuthorityKeyIdentifierExtension.create(certificate),
+      ...(names === null ? [] : [new x509.Extension(SAN, parsed.subject === "", names.value)]),
+    ],
+  });
+  return pem(made);
 }
 
 /** The subject and names of a PKCS #10 request. @param csr PEM. */
@@ -103,6 +158,9 @@ export function readCertificateRequest(csr: string): {
   readonly organizations: readonly string[];
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
+  readonly emailAddresses: readonly string[];
+  readonly uris: readonly string[];
+  /** Names of other types. */
   readonly others: readonly string[];
 } {
   const parsed = new x509.Pkcs10CertificateRequest(csr);
@@ -113,7 +171,9 @@ export function readCertificateRequest(csr: string): {
     organizations: parsed.subjectName.getField("O"),
     dnsNames: values("dns"),
     ipAddresses: values("ip"),
-    others: names.filter((name) => name.type !== "dns" && name.type !== "ip").map((name) => name.value),
+    emailAddresses: values("email"),
+    uris: values("url"),
+    others: names.filter(({ type }) => !["dns", "ip", "email", "url"].includes(type)).map(({ value }) => value),
   };
 }
 

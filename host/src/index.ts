@@ -1,4 +1,5 @@
 // certificates.ts and grpc.ts are exports of their own ("@tsukube/host/grpc"): loading them costs memory that few processes need.
+export { certificateSigner } from "./certificate-signer.ts";
 export * from "./clock.ts";
 export * from "./files.ts";
 export * from "./https-server.ts";

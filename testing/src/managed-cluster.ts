@@ -1,7 +1,9 @@
 import { startControllers } from "@tsukube/controllers";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
+import { certificateSigner } from "@tsukube/host";
 import { type Cluster, type ClusterOptions, startCluster } from "./cluster.ts";
 import { seededRandom } from "./seeded-random.ts";
+import { TEST_AUTHORITY } from "./test-authority.ts";
 
 /** A cluster with all controllers, each with its own identity; without scheduler and nodes: tests play those. */
 export async function startManagedCluster(options: ClusterOptions = {}): Promise<Cluster> {
@@ -12,7 +14,10 @@ export async function startManagedCluster(options: ClusterOptions = {}): Promise
     clock: cluster.clock,
     random: seededRandom((options.seed ?? 1) + 1),
     logger: options.logger ?? silentLogger,
-    options: { rootCa: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n" },
+    options: {
+      rootCa: TEST_AUTHORITY.cert,
+      signer: certificateSigner(TEST_AUTHORITY, cluster.clock, seededRandom((options.seed ?? 1) + 2)),
+    },
   });
   lifetime.own("controllers", controllers);
   await cluster.clock.settle();

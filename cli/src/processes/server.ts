@@ -34,7 +34,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     logger.child({ component: "apiserver" }),
     lifetime,
   );
-  const options = { server, clock: realClock, random: systemRandom, logger, rootCa: credentials.ca.cert };
+  const options = { server, clock: realClock, random: systemRandom, logger, ca: credentials.ca };
   lifetime.own("control plane", await startControlPlane(options));
   await writeAtomically(
     files.ready("server"),

@@ -60,3 +60,8 @@ export const DISRUPTION_BUDGETS: GroupVersionResource = {
   version: "v1",
   resource: "poddisruptionbudgets",
 };
+export const SIGNING_REQUESTS: GroupVersionResource = {
+  group: "certificates.k8s.io",
+  version: "v1",
+  resource: "certificatesigningrequests",
+};

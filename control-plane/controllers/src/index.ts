@@ -1,8 +1,12 @@
 import { type Client, createEventRecorder, createInformerFactory } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
+import type { CertificateSigner } from "./certificates/signer.ts";
 import { ClusterRoleAggregationController } from "./clusterroleaggregation/cluster-role-aggregation-controller.ts";
 import type { ControllerContext } from "./context.ts";
 import { CronJobController } from "./cronjob/cronjob-controller.ts";
+import { CsrApprovingController } from "./csrapproving/csr-approving-controller.ts";
+import { CsrCleaner } from "./csrcleaner/csr-cleaner.ts";
+import { CsrSigningController } from "./csrsigning/csr-signing-controller.ts";
 import { DaemonSetController } from "./daemonset/daemonset-controller.ts";
 import { DeploymentController } from "./deployment/deployment-controller.ts";
 import { DisruptionController } from "./disruption/disruption-controller.ts";
@@ -39,12 +43,17 @@ export interface ControllersOptions {
   readonly options: {
     /** PEM of the cluster's certificate authority. */
     readonly rootCa: string;
+    /** Signs certificates with the key of that authority; without it nobody answers certificate signing requests. */
+    readonly signer?: CertificateSigner;
   };
 }
+
+export type { CertificateSigner, RequestedNames } from "./certificates/signer.ts";
 
 /** Starts all controllers; resolves once their caches are filled. */
 export async function startControllers(deps: ControllersOptions): Promise<{ close(): Promise<void> }> {
   const { clock, random, logger } = deps;
+  const { rootCa, signer } = deps.options;
   const lifetime = new Lifetime();
   const reader = lifetime.own("reader", deps.clientFor("kube-controller-manager"));
   const informers = lifetime.own("informers", createInformerFactory(reader, { clock, random, logger }));
@@ -81,7 +90,14 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new NodeLifecycleController(context("node-controller")),
     new TaintEvictionController(context("node-controller", "taint-eviction-controller")), // upstream's has no role of its own
     new ResourceQuotaController(context("resourcequota-controller")),
-    new RootCaController(context("root-ca-cert-publisher"), deps.options.rootCa),
+    new RootCaController(context("root-ca-cert-publisher"), rootCa),
+    ...(signer === undefined
+      ? []
+      : [
+          new CsrApprovingController(context("certificate-controller"), signer),
+          new CsrSigningController(context("certificate-controller"), signer),
+          new CsrCleaner(context("certificate-controller"), signer),
+        ]),
   ];
   try {
     await informers.synced();

@@ -14,6 +14,7 @@ import {
 } from "../check.ts";
 import { changed, immutable, type RuleTable } from "../kind-rules.ts";
 import { dnsSubdomain, pathSegment } from "../names.ts";
+import { approval, signing } from "./certificate-status.ts";
 
 /** base64 of a PEM block of `type`. */
 function isPem(value: unknown, type: string): boolean {
@@ -126,6 +127,7 @@ export const CERTIFICATES: RuleTable = {
     state: fields({ spec: requestSpec }),
     updateState: () => [],
     update: immutable("spec"),
+    subresources: { approval, status: signing },
   },
   "certificates.k8s.io/ClusterTrustBundle": {
     name: lastSegment,

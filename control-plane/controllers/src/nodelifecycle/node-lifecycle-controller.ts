@@ -11,7 +11,7 @@ import {
   SETTLED,
   startController,
 } from "@tsukube/client";
-import { detach, formatTime, messageOf } from "@tsukube/foundation";
+import { type Cancel, detach, formatTime, messageOf } from "@tsukube/foundation";
 import { type ControllerContext, LEASES, NODES, PODS } from "../context.ts";
 import { readinessOf } from "../nodes/conditions.ts";
 import { changeTaints } from "../nodes/taints.ts";
@@ -41,7 +41,6 @@ export class NodeLifecycleController {
   /** Nodes that were told of, by name. */
   readonly #known = new Map<string, Node>();
   #zones: ReadonlyMap<string, Zone> = new Map();
-  #isLooking = false;
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -61,14 +60,34 @@ export class NodeLifecycleController {
       if (target !== undefined && readinessOf(target) === "Unknown") node(target);
     };
     lifetime.add("pods", this.#pods.onChange({ added: bound, updated: (_, now) => bound(now) }));
-    let running: Promise<void> = Promise.resolve();
-    const look = (): void => {
-      if (this.#isLooking) return; // the last round goes on
-      running = this.look();
+    this.#rounds();
+  }
+
+  /** A round every few seconds, as long as there are nodes. */
+  #rounds(): void {
+    const { clock, logger, lifetime } = this.#context;
+    let running: Promise<void> | undefined;
+    let cancel: Cancel | undefined;
+    const round = async (): Promise<void> => {
+      cancel = undefined;
+      try {
+        await this.look();
+      } finally {
+        running = undefined;
+        if (this.#known.size > 0 && !lifetime.signal.aborted) wait();
+      }
+    };
+    const begin = (): void => {
+      running = round();
       detach(running, logger, "cannot look after nodes");
     };
-    lifetime.add("round", () => running.catch(() => {}));
-    lifetime.add("period", clock.every(PERIOD_MS, look, { background: true }));
+    const wait = (): void => {
+      cancel ??= clock.after(PERIOD_MS, begin, { background: true });
+    };
+    lifetime.add("round", () => running?.catch(() => {}));
+    lifetime.add("period", () => cancel?.());
+    const added = (): void => (running === undefined ? wait() : undefined);
+    lifetime.add("first node", this.#nodes.onChange({ added }));
   }
 
   /** Labels and taints that follow from the node alone. Pods of a node that says nothing are not ready. */
@@ -90,19 +109,13 @@ export class NodeLifecycleController {
 
   /** One round over all nodes. What fails is tried again in the next one. */
   async look(): Promise<void> {
-    this.#isLooking = true;
-    try {
-      this.#greet();
-      const at = this.#instant();
-      const nodes = await Promise.all(this.#nodes.list().map((node) => this.#examine(node, at)));
-      const { zones, stop, resume } = planZones(this.#zones, nodes);
-      this.#zones = zones;
-      if (resume)
-        for (const [name, health] of this.#health) this.#health.set(name, { ...health, seenAt: at.monotonic });
-      for (const node of nodes) await this.#taint(node, stop, at);
-    } finally {
-      this.#isLooking = false;
-    }
+    this.#greet();
+    const at = this.#instant();
+    const nodes = await Promise.all(this.#nodes.list().map((node) => this.#examine(node, at)));
+    const { zones, stop, resume } = planZones(this.#zones, nodes);
+    this.#zones = zones;
+    if (resume) for (const [name, health] of this.#health) this.#health.set(name, { ...health, seenAt: at.monotonic });
+    for (const node of nodes) await this.#taint(node, stop, at);
   }
 
   #instant(): Instant {

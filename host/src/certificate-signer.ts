@@ -1,0 +1,15 @@
+import type { Clock, Random } from "@tsukube/foundation";
+import type { KeyPair, SigningTerms } from "./certificates.ts";
+
+/** Signs with the cluster's authority. What that takes is loaded at its first use: most clusters never sign anything. */
+export function certificateSigner(ca: KeyPair, clock: Clock, random: Random) {
+  const load = () => import("./certificates.ts");
+  return {
+    read: async (csr: string) => (await load()).readCertificateRequest(csr),
+    expiryOf: async (certificate: string) => (await load()).expiryOf(certificate),
+    sign: async (csr: string, terms: SigningTerms): Promise<string> => {
+      const { openAuthority } = await load();
+      return (await openAuthority(ca, clock, random)).signAsAsked(csr, terms);
+    },
+  };
+}

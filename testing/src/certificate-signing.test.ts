@@ -1,0 +1,123 @@
+import "reflect-metadata";
+import { webcrypto, X509Certificate } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+import type { CertificateSigningRequest } from "@tsukube/api/types/certificates-v1";
+import type { Client, ResourceClient } from "@tsukube/client";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Cluster } from "./cluster.ts";
+import { startManagedCluster } from "./managed-cluster.ts";
+import { TEST_AUTHORITY } from "./test-authority.ts";
+
+const KIND = { group: "certificates.k8s.io", version: "v1", resource: "certificatesigningrequests" };
+const KUBELET = "kubernetes.io/kube-apiserver-client-kubelet";
+const CLIENT = "kubernetes.io/kube-apiserver-client";
+const NODE = "system:node:a";
+let cluster: Cluster;
+let requests: ResourceClient<CertificateSigningRequest>;
+beforeEach(async () => {
+  cluster = await startManagedCluster();
+  requests = cluster.client.resource(KIND);
+});
+afterEach(() => cluster.close());
+
+const settle = () => cluster.clock.advance(1000);
+
+/** Asks, as this client. */
+async function ask(
+  client: Client,
+  name: string,
+  subject: string,
+  more: Partial<CertificateSigningRequest["spec"]> = {},
+) {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const;
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+  const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" };
+  const csr = await x509.Pkcs10CertificateRequestGenerator.create({ name: subject, keys, signingAlgorithm });
+  const spec = {
+    request: Buffer.from(csr.toString("pem")).toString("base64"),
+    signerName: CLIENT,
+    usages: ["digital signature", "client auth"],
+    ...more,
+  };
+  await client.resource<CertificateSigningRequest>(KIND).create({ metadata: { name }, spec });
+  await settle();
+}
+
+async function decide(name: string, type: "Approved" | "Denied"): Promise<void> {
+  const request = await requests.get(name);
+  const conditions = [{ type, status: "True", reason: "KubectlApprove" }];
+  await requests.update({ ...request, status: { ...request.status, conditions } }, { subresource: "approval" });
+  await settle();
+}
+
+const node = () => cluster.clientAs({ name: NODE, groups: ["system:nodes", "system:authenticated"] });
+const conditionsOf = async (name: string) =>
+  (await requests.get(name)).status?.conditions?.map(({ type, reason }) => `${type} ${reason}`) ?? [];
+const names = async () => (await requests.list()).items.map(({ metadata }) => metadata?.name);
+
+async function certificateOf(name: string): Promise<X509Certificate | undefined> {
+  const { certificate } = (await requests.get(name)).status ?? {};
+  return certificate === undefined ? undefined : new X509Certificate(Buffer.from(certificate, "base64"));
+}
+
+/** What kubeadm sets up: nodes may renew their certificates. */
+async function allowRenewal(): Promise<void> {
+  const kind = { group: "rbac.authorization.k8s.io", version: "v1", resource: "clusterrolebindings" };
+  const apiGroup = kind.group;
+  const role = "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient";
+  await cluster.client.resource(kind).create({
+    metadata: { name: "renewal" },
+    roleRef: { apiGroup, kind: "ClusterRole", name: role },
+    subjects: [{ apiGroup, kind: "Group", name: "system:nodes" }],
+  } as object);
+}
+
+test("an approved request is signed by the cluster's authority, for as long as asked", async () => {
+  await ask(cluster.client, "csr", "O=team, CN=jane", { expirationSeconds: 3600 });
+  expect(await certificateOf("csr")).toBeUndefined();
+  await decide("csr", "Approved");
+  const certificate = await certificateOf("csr");
+  expect(certificate?.verify(new X509Certificate(TEST_AUTHORITY.cert).publicKey)).toBe(true);
+  expect(certificate?.subject).toBe("O=team\nCN=jane");
+  const lasts = (certificate?.validToDate.getTime() ?? 0) - cluster.clock.now();
+  expect(Math.round(lasts / 60_000)).toBe(60);
+});
+
+test("a denied request is not, nor is one for another signer", async () => {
+  await ask(cluster.client, "denied", "CN=jane");
+  await decide("denied", "Denied");
+  await ask(cluster.client, "other", "CN=jane", { signerName: "example.com/own" });
+  await decide("other", "Approved");
+  expect([await certificateOf("denied"), await certificateOf("other")]).toEqual([undefined, undefined]);
+});
+
+test("what the signer does not sign says why", async () => {
+  await ask(cluster.client, "csr", "CN=jane", { usages: ["server auth"] });
+  await decide("csr", "Approved");
+  expect((await requests.get("csr")).status?.conditions?.[1]).toMatchObject({
+    type: "Failed",
+    reason: "SignerValidationFailure",
+    message: "invalid usage for client certificate: server auth",
+  });
+});
+
+test("a node gets its own client certificate without anybody's help if it may, and no other's", async () => {
+  await ask(node(), "early", `O=system:nodes, CN=${NODE}`, { signerName: KUBELET });
+  expect(await conditionsOf("early")).toEqual([]);
+  await allowRenewal();
+  await ask(node(), "own", `O=system:nodes, CN=${NODE}`, { signerName: KUBELET });
+  expect(await conditionsOf("own")).toEqual(["Approved AutoApproved"]);
+  expect((await certificateOf("own"))?.subject).toBe(`O=system:nodes\nCN=${NODE}`);
+  const admin = cluster.clientAs({ name: "someone", groups: ["system:nodes", "system:authenticated"] });
+  await expect(ask(admin, "stolen", "O=system:nodes, CN=system:node:b", { signerName: KUBELET })).rejects.toThrow();
+});
+
+test("requests go when they have been dealt with for an hour", async () => {
+  await ask(cluster.client, "answered", "CN=jane");
+  await ask(cluster.client, "waiting", "CN=jane");
+  await decide("answered", "Approved");
+  await cluster.clock.advance(1.5 * 3_600_000);
+  expect(await names()).toEqual(["answered", "waiting"]);
+  await cluster.clock.advance(3_600_000);
+  expect(await names()).toEqual(["waiting"]);
+});
