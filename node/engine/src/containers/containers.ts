@@ -15,6 +15,7 @@ import type { StreamedProcess, WantedStreams } from "../streaming/streamed-proce
 import { attachTo } from "./attach.ts";
 import { boundingCapabilities } from "./capabilities.ts";
 import { createUnderConmon } from "./conmon.ts";
+import { devicesOf } from "./devices.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { processOf, resourcesOf, type SpecInput, specOf } from "./spec.ts";
 import { type ResolvedUser, resolveUser } from "./users.ts";
@@ -312,7 +313,7 @@ export class Containers {
 
   async update(id: string, resources: LinuxContainerResources): Promise<void> {
     const record = this.get(id);
-    await this.#deps.runtime.update(record.id, resourcesOf(resources));
+    await this.#deps.runtime.update(record.id, resourcesOf(resources), `${this.#bundle(record.id)}/resources.json`);
     const linux = { ...record.config.linux, resources: { ...record.config.linux?.resources, ...resources } };
     await this.#put({ ...record, config: { ...record.config, linux } });
   }
@@ -418,6 +419,7 @@ export class Containers {
       user,
       cgroupPath: record.cgroupPath,
       bounding,
+      devices: devicesOf(config),
       ownOomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
       canLowerOomScore: bounding.has("CAP_SYS_RESOURCE"),
       ...(target === undefined ? {} : { pidNamespace: `/proc/${target}/ns/pid` }),

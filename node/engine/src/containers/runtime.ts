@@ -61,8 +61,10 @@ export class OciRuntime {
     return spawn(this.path, args, { stdio: [...stdio] });
   }
 
-  async update(id: string, resources: object): Promise<void> {
-    await run(this.path, [...this.globalArgs, "update", "--resources", "-", id], { input: JSON.stringify(resources) });
+  /** @param file To write the resources to: crun opens what it reads by its name, which a pipe to it has none of. */
+  async update(id: string, resources: object, file: string): Promise<void> {
+    await writeFile(file, JSON.stringify(resources), { mode: 0o600 });
+    await this.run(["update", "--resources", file, id]);
   }
 }
 

@@ -3,6 +3,7 @@ import facts from "../../facts/container-defaults.json" with { type: "json" };
 import type { ImageConfig } from "../images/image-store.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import { capabilitiesOf } from "./capabilities.ts";
+import type { DeviceNode } from "./devices.ts";
 import { seccompOf } from "./seccomp.ts";
 import type { ResolvedUser } from "./users.ts";
 
@@ -19,6 +20,8 @@ export interface SpecInput {
   /** Of this process: without CAP_SYS_RESOURCE a container's cannot be lower. */
   readonly ownOomScoreAdj: number;
   readonly canLowerOomScore: boolean;
+  /** Nodes in its /dev besides those that every container has. */
+  readonly devices?: readonly DeviceNode[];
   /** Pid namespace to join: of the sandbox, or of the target container. */
   readonly pidNamespace?: string;
 }
@@ -59,11 +62,18 @@ export function specOf(input: SpecInput): object {
     linux: {
       cgroupsPath: input.cgroupPath,
       namespaces: namespacesOf(input),
+      devices: input.devices ?? [],
       resources: {
         ...resourcesOf(config.linux?.resources ?? undefined),
         devices: [
           privileged ? { allow: true, access: "rwm" } : { allow: false, access: "rwm" },
-          ...deviceRules(config),
+          ...(input.devices ?? []).map(({ type, major, minor, access }) => ({
+            allow: true,
+            type,
+            major,
+            minor,
+            access,
+          })),
         ],
       },
       ...(privileged ? {} : { maskedPaths: security?.maskedPaths ?? [], readonlyPaths: security?.readonlyPaths ?? [] }),
@@ -151,14 +161,6 @@ function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly
   const kept = mounts.filter((mount) => !taken.has(mount.destination));
   const depth = (mount: DefaultMount): number => mount.destination.split("/").filter((part) => part !== "").length;
   return [...kept, ...own].sort((a, b) => depth(a) - depth(b));
-}
-
-function deviceRules(config: ContainerConfig): readonly object[] {
-  return (config.devices ?? []).map((device) => ({
-    allow: true,
-    access: device.permissions || "rwm",
-    path: device.hostPath,
-  }));
 }
 
 /** `linux.resources`; only what is asked for, because runtimes refuse what the host lacks. */

@@ -1,4 +1,4 @@
-import { quantityMilliValue, quantityValue } from "@tsukube/api";
+import { canonicalQuantity, quantityMilliValue, quantityValue } from "@tsukube/api";
 import type {
   Container,
   ContainerState,
@@ -92,6 +92,11 @@ function mountsOf(container: Container): readonly VolumeMountStatus[] {
   }));
 }
 
+/** "64Mi" rather than 67108864. */
+function bytesQuantity(bytes: number): string {
+  return canonicalQuantity(bytes % 1024 === 0 ? `${bytes / 1024}Ki` : `${bytes}`);
+}
+
 /** What the node gave and what the cgroup says; where the cgroup says what was given, in the words of the spec. */
 function resourcesOf(
   allocated: ResourceRequirements,
@@ -101,19 +106,26 @@ function resourcesOf(
   const shares = Number(resources.cpuShares ?? 0);
   const quota = Number(resources.cpuQuota ?? 0);
   const memory = Number(resources.memoryLimitInBytes ?? 0);
-  const actual = (given: string | undefined, isSo: (text: string) => boolean, text: string): string | undefined =>
-    given === undefined ? undefined : isSo(given) ? given : text;
+  const actual = (
+    given: string | undefined,
+    isSo: (text: string) => boolean,
+    found: () => string,
+  ): string | undefined => (given === undefined ? undefined : isSo(given) ? given : found());
   const cpuRequest = actual(
     requests?.["cpu"],
     (text) => shares === 0 || sharesOf(quantityMilliValue(text)) === shares,
-    `${Math.ceil((shares * 1000) / 1024)}m`,
+    () => canonicalQuantity(`${Math.ceil((shares * 1000) / 1024)}m`),
   );
   const cpuLimit = actual(
     limits?.["cpu"],
     (text) => quota <= 0 || quotaOf(quantityMilliValue(text)) === quota,
-    `${Math.ceil((quota * 1000) / Number(resources.cpuPeriod || 100_000))}m`,
+    () => canonicalQuantity(`${Math.ceil((quota * 1000) / (Number(resources.cpuPeriod) || 100_000))}m`),
   );
-  const memoryLimit = actual(limits?.["memory"], (text) => memory === 0 || quantityValue(text) === memory, `${memory}`);
+  const memoryLimit = actual(
+    limits?.["memory"],
+    (text) => memory === 0 || quantityValue(text) === memory,
+    () => bytesQuantity(memory),
+  );
   const merged = {
     ...allocated,
     ...(requests !== undefined && { requests: { ...requests, ...(cpuRequest !== undefined && { cpu: cpuRequest }) } }),

@@ -147,9 +147,10 @@ test("resources are what was asked for where the cgroup has it, and what the cgr
       .containerStatuses?.[0];
   const same = { cpuShares: 256, cpuQuota: 50_000, cpuPeriod: 100_000, memoryLimitInBytes: 64 << 20 };
   expect(shown(same)).toMatchObject({ allocatedResources: resources.requests, resources });
+  expect(shown({ cpuPeriod: "0", cpuQuota: "0" })?.resources).toEqual(resources);
   expect(shown({ ...same, cpuShares: 512, cpuQuota: 100_000, memoryLimitInBytes: 32 << 20 })?.resources).toEqual({
     requests: { cpu: "500m", memory: "64Mi" },
-    limits: { cpu: "1000m", memory: `${32 << 20}` },
+    limits: { cpu: "1", memory: "32Mi" },
   });
 });
 
