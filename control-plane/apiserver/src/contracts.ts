@@ -1,6 +1,7 @@
 /** The interfaces between the rooms of the API server. Implementations register in `server.ts`. */
-import type { FieldRequirement, GroupVersionResource, Unstructured } from "@tsukube/api";
+import type { FieldRequirement, GroupVersionKind, GroupVersionResource, Unstructured } from "@tsukube/api";
 import type { ApiRequest, ApiResponse } from "@tsukube/client";
+import type { Reinvocation } from "./admission/reinvocation.ts";
 
 /** Who asks, as authentication/v1.UserInfo. */
 export interface User {
@@ -81,15 +82,21 @@ export interface AdmissionAttributes {
   readonly context: RequestContext;
   readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
   readonly resource: GroupVersionResource;
-  readonly kind: string;
+  /** Of `object`, which for subresources is not the resource's own: Eviction, Binding, PodExecOptions. */
+  readonly kind: GroupVersionKind;
   readonly subresource: string;
   readonly namespace: string;
   readonly name: string;
   readonly object: Unstructured | undefined;
   readonly oldObject: Unstructured | undefined;
+  /** CreateOptions, UpdateOptions or DeleteOptions. */
   readonly options: Unstructured | undefined;
   readonly dryRun: boolean;
+  readonly reinvocation: Reinvocation;
 }
+
+/** A request as it comes to admission; what admission itself keeps is added there. */
+export type AdmissionRequest = Omit<AdmissionAttributes, "reinvocation">;
 
 /** A built-in admission plugin, under upstream's name. */
 export interface AdmissionPlugin {

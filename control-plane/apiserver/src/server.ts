@@ -19,6 +19,7 @@ import {
   certificateSubjectRestriction,
   clusterTrustBundleAttest,
 } from "./admission/certificates.ts";
+import { connectRequest } from "./admission/connect.ts";
 import { defaultIngressClass } from "./admission/default-ingress-class.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
@@ -30,6 +31,7 @@ import { resourceQuota } from "./admission/resource-quota.ts";
 import { roleEscalation } from "./admission/role-escalation.ts";
 import { runtimeClassAdmission } from "./admission/runtime-class.ts";
 import { claimResize, defaultStorageClass, storageObjectInUseProtection } from "./admission/storage.ts";
+import { mutatingWebhooks, validatingWebhooks } from "./admission/webhooks/webhook-admission.ts";
 import { serviceAllocation } from "./allocation/service-admission.ts";
 import {
   certificateAuthenticator,
@@ -107,33 +109,37 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer: ISSUER, clock, random });
   const accounts = new ServiceAccountAuthenticator(tokens, cache, [ISSUER]);
   const services = serviceAllocation(cache, options.serviceCidr, options.nodePorts, random, clock);
+  const webhooks = { cache, registry, clock, random, logger };
+  const admission = new Admission([
+    namespaceLifecycle(cache),
+    limitRanger(cache),
+    serviceAccountAdmission(cache, random),
+    nodeRestriction(cache, authorizer),
+    podSecurity(cache),
+    priorityAdmission(cache),
+    defaultTolerationSeconds,
+    defaultStorageClass(cache),
+    storageObjectInUseProtection,
+    claimResize(cache),
+    runtimeClassAdmission(cache),
+    certificateApproval(authorizer),
+    certificateSigning(authorizer),
+    clusterTrustBundleAttest(authorizer),
+    certificateSubjectRestriction,
+    defaultIngressClass(cache),
+    podTopologyLabels(cache),
+    mutatingWebhooks(webhooks),
+    validatingWebhooks(webhooks),
+    services,
+    roleEscalation(rbac, authorizer),
+    resourceQuota({ store, registry, clock }),
+  ]);
   const writer = new Writer({
     store,
     registry,
     clock,
     random,
-    admission: new Admission([
-      namespaceLifecycle(cache),
-      limitRanger(cache),
-      serviceAccountAdmission(cache, random),
-      nodeRestriction(cache, authorizer),
-      podSecurity(cache),
-      priorityAdmission(cache),
-      defaultTolerationSeconds,
-      defaultStorageClass(cache),
-      storageObjectInUseProtection,
-      claimResize(cache),
-      runtimeClassAdmission(cache),
-      certificateApproval(authorizer),
-      certificateSigning(authorizer),
-      clusterTrustBundleAttest(authorizer),
-      certificateSubjectRestriction,
-      defaultIngressClass(cache),
-      podTopologyLabels(cache),
-      services,
-      roleEscalation(rbac, authorizer),
-      resourceQuota({ store, registry, clock }),
-    ]),
+    admission,
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);
@@ -171,7 +177,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   await bootstrap({ store, registry, clock, random, more });
   await kubernetesService(writer, registry, options);
   new CrdController(store, registry, writer, clock, logger);
-  const server = options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, streams, options.tls));
+  const server =
+    options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, streams, admission, options.tls));
   return {
     transport: (user) => inProcess(chain, user),
     async listen(address, port) {
@@ -208,16 +215,26 @@ function inProcess(chain: Chain, user: User | undefined): Transport {
   };
 }
 
-function serve(chain: Chain, streams: PodStreams, tls: NonNullable<ApiServerOptions["tls"]>): HttpsServer {
+function serve(
+  chain: Chain,
+  streams: PodStreams,
+  admission: Admission,
+  tls: NonNullable<ApiServerOptions["tls"]>,
+): HttpsServer {
   return createHttpsServer({
     ...tls,
     handle: (exchange) => void answer(chain, exchange),
-    upgrade: (request) => void upgrade(chain, streams, request),
+    upgrade: (request) => void upgrade(chain, streams, admission, request),
   });
 }
 
 /** Authenticates and authorizes like any request; what is refused gets an ordinary HTTP answer. */
-async function upgrade(chain: Chain, streams: PodStreams, request: UpgradeRequest): Promise<void> {
+async function upgrade(
+  chain: Chain,
+  streams: PodStreams,
+  admission: Admission,
+  request: UpgradeRequest,
+): Promise<void> {
   const { method, path, headers, remoteAddress, peer } = request;
   try {
     const context = await chain.admit({
@@ -228,6 +245,7 @@ async function upgrade(chain: Chain, streams: PodStreams, request: UpgradeReques
       ...(peer !== undefined && { clientCertificate: peer }),
     });
     await chain.mustCreate(context);
+    await admission.admit(connectRequest(context));
     await streams.upgrade(context, request);
   } catch (error) {
     const { status, httpCode } = ApiError.from(error);

@@ -1,5 +1,6 @@
 import type { Unstructured } from "@tsukube/api";
-import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionRequest } from "../contracts.ts";
+import { Reinvocation } from "./reinvocation.ts";
 
 /** All admission plugins, in their order: each may change an object, then each may refuse it. */
 export class Admission {
@@ -9,27 +10,36 @@ export class Admission {
     this.#plugins = plugins;
   }
 
-  /** @returns the object as the plugins want it. @throws {ApiError} */
-  async mutate(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
-    let { object } = attributes;
-    for (const plugin of this.#plugins) {
-      if (plugin.mutate === undefined || !plugin.handles(attributes)) continue;
-      object = (await plugin.mutate({ ...attributes, object })) ?? object;
-    }
-    return object;
+  /** A second round lets plugins see what webhooks changed, and webhooks what came after them. @throws {ApiError} */
+  async mutate(request: AdmissionRequest): Promise<Unstructured | undefined> {
+    const attributes = { ...request, reinvocation: new Reinvocation() };
+    const object = await this.#round(attributes);
+    if (!attributes.reinvocation.isRequested) return object;
+    attributes.reinvocation.isAgain = true;
+    return this.#round({ ...attributes, object });
   }
 
   /** @throws {ApiError} */
-  async validate(attributes: AdmissionAttributes): Promise<void> {
+  async validate(request: AdmissionRequest): Promise<void> {
+    const attributes = { ...request, reinvocation: new Reinvocation() };
     for (const plugin of this.#plugins) {
       if (plugin.validate !== undefined && plugin.handles(attributes)) await plugin.validate(attributes);
     }
   }
 
   /** For requests that store nothing of their own: deletes, connections, bindings. @throws {ApiError} */
-  async admit(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
-    const object = await this.mutate(attributes);
-    await this.validate({ ...attributes, object });
+  async admit(request: AdmissionRequest): Promise<Unstructured | undefined> {
+    const object = await this.mutate(request);
+    await this.validate({ ...request, object });
+    return object;
+  }
+
+  async #round(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
+    let { object } = attributes;
+    for (const plugin of this.#plugins) {
+      if (plugin.mutate === undefined || !plugin.handles(attributes)) continue;
+      object = (await plugin.mutate({ ...attributes, object })) ?? object;
+    }
     return object;
   }
 }

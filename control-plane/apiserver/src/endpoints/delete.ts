@@ -1,7 +1,7 @@
 import { ApiError, type FieldError, fieldError, jsonEqual, type Unstructured } from "@tsukube/api";
 import type { DeleteOptions } from "@tsukube/api/types/meta-v1";
 import { formatTime } from "@tsukube/foundation";
-import type { AdmissionAttributes } from "../contracts.ts";
+import type { AdmissionRequest } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Change } from "../storage/object-store.ts";
 import type { WriteRequest, Writer } from "./writer.ts";
@@ -51,7 +51,7 @@ export async function deleteObject(writer: Writer, request: WriteRequest, option
   await store.update(definition, store.keyOf(definition, namespace, name), async (live): Promise<Change> => {
     if (live === undefined) throw ApiError.notFound(definition, name);
     checkPreconditions(definition, live, options);
-    await admit(writer, request, live);
+    await admit(writer, request, live, options);
     const next = marked(definition, live, options, writer.deps.clock.now());
     const gone = next === undefined;
     result = { object: next ?? live, gone };
@@ -64,19 +64,19 @@ export async function deleteObject(writer: Writer, request: WriteRequest, option
   return { object: now === undefined ? object : store.view(definition, now), gone };
 }
 
-async function admit(writer: Writer, request: WriteRequest, live: Unstructured): Promise<void> {
+async function admit(writer: Writer, request: WriteRequest, live: Unstructured, options: DeleteOptions): Promise<void> {
   const { context, definition, namespace, name, dryRun } = request;
-  const attributes: AdmissionAttributes = {
+  const attributes: AdmissionRequest = {
     context,
     operation: "DELETE",
     resource: definition,
-    kind: definition.kind,
+    kind: { group: definition.group, version: definition.version, kind: definition.kind },
     subresource: "",
     namespace,
     name,
     object: undefined,
     oldObject: live,
-    options: undefined,
+    options: { ...options, kind: "DeleteOptions", apiVersion: "meta.k8s.io/v1" } as unknown as Unstructured,
     dryRun,
   };
   await writer.deps.admission.admit(attributes);

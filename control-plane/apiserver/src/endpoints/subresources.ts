@@ -4,6 +4,7 @@ import {
   decodeJson,
   decodeProtobuf,
   fieldError,
+  type GroupVersionKind,
   isProtobuf,
   type ObjectSchema,
   schemaOf,
@@ -14,9 +15,10 @@ import type { Binding, Node, Pod } from "@tsukube/api/types/core-v1";
 import type { Eviction } from "@tsukube/api/types/policy-v1";
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, formatTime } from "@tsukube/foundation";
+import { connectRequest } from "../admission/connect.ts";
 import type { Tokens } from "../authentication/tokens.ts";
 import { type Accepted, negotiate } from "../chain/negotiation.ts";
-import type { AdmissionAttributes, RequestContext } from "../contracts.ts";
+import type { AdmissionRequest, RequestContext } from "../contracts.ts";
 import type { HttpProxy } from "../proxying/http-proxy.ts";
 import type { PodStreams } from "../proxying/pod-streams.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
@@ -37,6 +39,8 @@ export interface SubresourceDeps {
 
 const SUCCESS = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 
+const EVICTION_KIND = { group: "policy", version: "v1", kind: "Eviction" };
+const BINDING_KIND = { group: "", version: "v1", kind: "Binding" };
 const BINDING = { group: "", resource: "pods/binding" };
 
 /** Subresources that do something else than show a part of the object. */
@@ -69,6 +73,7 @@ export class Subresources {
       case "pods/proxy":
       case "services/proxy":
       case "nodes/proxy":
+        await this.#deps.writer.deps.admission.admit(connectRequest(context));
         return this.#deps.proxy.handle(context);
       default:
         return undefined;
@@ -87,7 +92,7 @@ export class Subresources {
       );
     const definition = this.#pods();
     const binding = ((await this.#deps.writer.deps.admission.admit({
-      ...this.#attributes(context, definition, "Binding"),
+      ...this.#attributes(context, definition, BINDING_KIND),
       subresource: "binding",
       name,
       object: body,
@@ -134,7 +139,7 @@ export class Subresources {
   }
 
   /** Of a subresource that is created: a binding, an eviction, a token. */
-  #attributes(context: RequestContext, definition: ResourceDefinition, kind: string): AdmissionAttributes {
+  #attributes(context: RequestContext, definition: ResourceDefinition, kind: GroupVersionKind): AdmissionRequest {
     const { info } = context;
     return {
       context,
@@ -183,7 +188,7 @@ export class Subresources {
     );
     const dryRun = query.getAll("dryRun").includes("All") || (options.dryRun ?? []).includes("All");
     await this.#deps.writer.deps.admission.admit({
-      ...this.#attributes(context, definition, "Eviction"),
+      ...this.#attributes(context, definition, EVICTION_KIND),
       object: { ...eviction, metadata: { ...eviction.metadata, name, namespace } },
       dryRun,
     });
@@ -208,7 +213,7 @@ export class Subresources {
       throw ApiError.invalid(gvk, "", [
         fieldError.invalid("spec.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds"),
       ]);
-    await writer.deps.admission.admit({ ...this.#attributes(context, definition, "TokenRequest"), object: body });
+    await writer.deps.admission.admit({ ...this.#attributes(context, definition, gvk), object: body });
     const audiences = (body.spec?.audiences ?? []).length > 0 ? (body.spec?.audiences ?? []) : [tokens.issuer];
     const { token, expiresAt } = tokens.issue({
       namespace: info.namespace,

@@ -14,7 +14,7 @@ import {
 } from "@tsukube/api";
 import type { Clock, Random } from "@tsukube/foundation";
 import type { Admission } from "../admission/admission.ts";
-import type { AdmissionAttributes, RequestContext } from "../contracts.ts";
+import type { AdmissionRequest, RequestContext } from "../contracts.ts";
 import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -219,20 +219,20 @@ export class Writer {
     operation: "CREATE" | "UPDATE",
     object: Unstructured,
     oldObject: Unstructured | undefined,
-  ): AdmissionAttributes {
+  ): AdmissionRequest {
     const { context, definition, namespace, subresource, dryRun } = request;
     const name = object.metadata?.name ?? request.name;
     return {
       context,
       operation,
       resource: definition,
-      kind: definition.kind,
+      kind: { group: definition.group, version: definition.version, kind: definition.kind },
       subresource,
       namespace,
       name,
       object,
       oldObject,
-      options: undefined,
+      options: writeOptions(operation, context.info.query, dryRun),
       dryRun,
     };
   }
@@ -268,6 +268,18 @@ export class Writer {
     if (untouched && definition !== undefined && written !== undefined && request.name === "") return undefined;
     return written?.object;
   }
+}
+
+/** The options of a write as webhooks see them (meta/v1 CreateOptions, UpdateOptions). */
+function writeOptions(operation: "CREATE" | "UPDATE", query: URLSearchParams, dryRun: boolean): Unstructured {
+  const [fieldManager, fieldValidation] = [query.get("fieldManager") ?? "", query.get("fieldValidation") ?? ""];
+  return {
+    kind: operation === "CREATE" ? "CreateOptions" : "UpdateOptions",
+    apiVersion: "meta.k8s.io/v1",
+    ...(dryRun && { dryRun: ["All"] }),
+    ...(fieldManager !== "" && { fieldManager }),
+    ...(fieldValidation !== "" && { fieldValidation }),
+  };
 }
 
 /** A namespace stays until its controller has emptied it (spec.finalizers). */

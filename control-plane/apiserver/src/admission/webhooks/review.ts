@@ -1,0 +1,177 @@
+import {
+  ApiError,
+  applyDefaults,
+  decodeJson,
+  decodeUnstructured,
+  encodeJsonText,
+  encodeUnstructuredText,
+  type GroupVersionKind,
+  type Json,
+  jsonPatch,
+  type ObjectSchema,
+  schemaOf,
+  type Unstructured,
+} from "@tsukube/api";
+import type { AdmissionResponse } from "@tsukube/api/types/admission-v1";
+import type { Status } from "@tsukube/api/types/meta-v1";
+import type { AdmissionAttributes, User } from "../../contracts.ts";
+import { convert } from "../../registry/conversion.ts";
+import type { ResourceDefinition } from "../../registry/definition.ts";
+import type { Registry } from "../../registry/registry.ts";
+import type { Invocation } from "./webhook.ts";
+
+/** The webhook did not answer, or not as it should: its failure policy decides. */
+export class WebhookFailure extends Error {}
+
+/** The text of an AdmissionReview (admission/v1, or v1beta1 for old webhooks) about a request. */
+export function reviewText(
+  registry: Registry,
+  { resource, kind, webhook }: Invocation,
+  attributes: AdmissionAttributes,
+  uid: string,
+): string {
+  const version = (webhook.spec.admissionReviewVersions ?? []).find((one) => one === "v1" || one === "v1beta1") ?? "v1";
+  const { subresource, name, namespace, operation, context, dryRun, options } = attributes;
+  const request = {
+    uid,
+    kind: gvk(kind),
+    resource: gvr(resource),
+    ...(subresource !== "" && { subResource: subresource }),
+    requestKind: gvk(attributes.kind),
+    requestResource: gvr(attributes.resource),
+    ...(subresource !== "" && { requestSubResource: subresource }),
+    ...(name !== "" && { name }),
+    ...(namespace !== "" && { namespace }),
+    operation,
+    userInfo: userInfo(context.user),
+  };
+  const form = (object: Unstructured | undefined): string =>
+    object === undefined ? "null" : textOf(registry, kind, inVersion(registry, object, kind, resource));
+  const head = JSON.stringify(request).slice(0, -1);
+  const object = `"object":${form(attributes.object)},"oldObject":${form(attributes.oldObject)}`;
+  const tail = `"dryRun":${dryRun},"options":${options === undefined ? "null" : encodeUnstructuredText(options)}`;
+  return `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/${version}","request":${head},${object},${tail}}}`;
+}
+
+function gvk({ group, version, kind }: GroupVersionKind): object {
+  return { group, version, kind };
+}
+
+function gvr({ group, version, resource }: { group: string; version: string; resource: string }): object {
+  return { group, version, resource };
+}
+
+function userInfo({ name, uid, groups, extra }: User): object {
+  const more = Object.keys(extra).length > 0;
+  return { username: name, ...(uid !== undefined && { uid }), groups, ...(more && { extra }) };
+}
+
+function textOf(registry: Registry, kind: GroupVersionKind, object: Unstructured): string {
+  const schema = schemaOf(kind);
+  const full = { ...object, ...apiKind(kind) };
+  const isCustom = schema === undefined || registry.custom.some((definition) => definition.group === kind.group);
+  return isCustom ? encodeUnstructuredText(full) : encodeJsonText(full, schema);
+}
+
+function apiKind({ group, version, kind }: GroupVersionKind): { readonly kind: string; readonly apiVersion: string } {
+  return { kind, apiVersion: group === "" ? version : `${group}/${version}` };
+}
+
+/** The object in the version that somebody asks for it in. */
+function inVersion(
+  registry: Registry,
+  object: Unstructured,
+  kind: GroupVersionKind,
+  resource: { readonly group: string; readonly version: string; readonly resource: string },
+): Unstructured {
+  const { apiVersion } = apiKind(kind);
+  if (object.apiVersion === undefined || object.apiVersion === apiVersion || object.kind !== kind.kind) return object;
+  const definition = registry.get(resource.group, resource.version, resource.resource);
+  if (definition === undefined || !definition.typed) return { ...object, apiVersion };
+  return convert(object, definition, definition.schema);
+}
+
+/** Reads and checks a webhook's answer. @throws {WebhookFailure} */
+export function responseOf(body: Uint8Array, uid: string, mutating: boolean): AdmissionResponse {
+  const invalid = (why: string): never => {
+    throw new WebhookFailure(`received invalid webhook response: ${why}`);
+  };
+  let review: { apiVersion?: string; kind?: string; response?: AdmissionResponse & { uid?: string } };
+  try {
+    review = decodeUnstructured<typeof review & Json>(body).object;
+  } catch (error) {
+    throw new WebhookFailure(`failed to call webhook: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const { response } = review;
+  if (!response) return invalid("webhook response was absent");
+  if (review.apiVersion === "admission.k8s.io/v1beta1")
+    return response.patch ? { ...response, patchType: "JSONPatch" } : response;
+  if (response.uid !== uid) invalid(`expected response.uid="${uid}", got "${response.uid ?? ""}"`);
+  if (review.apiVersion !== "admission.k8s.io/v1" || review.kind !== "AdmissionReview") {
+    const { apiVersion = "", kind = "" } = review;
+    const got = apiVersion === "" ? `/, Kind=${kind}` : `${apiVersion}, Kind=${kind}`;
+    invalid(`expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${got}`);
+  }
+  const [hasPatch, hasType] = [(response.patch ?? "") !== "", typeof response.patchType === "string"];
+  if (!mutating && hasPatch) invalid("validating webhook may not return response.patch");
+  if (!mutating && hasType) invalid("validating webhook may not return response.patchType");
+  if (hasPatch && !hasType) invalid("webhook returned response.patch but not response.patchType");
+  if (!hasPatch && hasType) invalid("webhook returned response.patchType but not response.patch");
+  return response;
+}
+
+/** What the client gets when the webhook said no. */
+export function denial(name: string, result: Status | null | undefined): ApiError {
+  const denied = `admission webhook "${name}" denied the request`;
+  const why = result?.message || result?.reason;
+  return new ApiError({
+    ...result,
+    status: "Failure",
+    message: why ? `${denied}: ${why}` : `${denied} without explanation`,
+    code: Math.max(result?.code ?? 0, 400),
+  });
+}
+
+/** The object as the webhook's patch (base64, RFC 6902) makes it, with defaults, in the version of the request. */
+export function patched(
+  registry: Registry,
+  { kind, resource, webhook }: Invocation,
+  attributes: AdmissionAttributes,
+  patch: string,
+): Unstructured {
+  const { object } = attributes;
+  const operations = decodePatch(patch);
+  if (object === undefined) {
+    throw ApiError.internal(
+      new Error(
+        `admission webhook "${webhook.spec.name}" attempted to modify the object, which is not supported for this operation`,
+      ),
+    );
+  }
+  const before = textOf(registry, kind, inVersion(registry, object, kind, resource));
+  const json = jsonPatch(decodeUnstructured<Json>(Buffer.from(before)).object, operations);
+  const bytes = Buffer.from(encodeUnstructuredText(json));
+  const definition = registry.get(resource.group, resource.version, resource.resource);
+  const after = definition?.typed === false ? custom(definition, bytes) : typed(kind, bytes);
+  return inVersion(registry, after, attributes.kind, attributes.resource);
+}
+
+function decodePatch(patch: string): Json {
+  try {
+    return decodeUnstructured<Json>(Buffer.from(patch, "base64")).object;
+  } catch (error) {
+    throw new WebhookFailure(
+      `received undecodable patch in webhook response: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+function typed(kind: GroupVersionKind, bytes: Uint8Array): Unstructured {
+  const { object } = decodeJson<Unstructured>(bytes, schemaOf(kind) as ObjectSchema);
+  return applyDefaults(kind, object);
+}
+
+function custom({ custom: details }: ResourceDefinition, bytes: Uint8Array): Unstructured {
+  const { object } = decodeUnstructured<Unstructured>(bytes);
+  return details?.prepare(object).object ?? object;
+}

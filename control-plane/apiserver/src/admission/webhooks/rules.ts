@@ -1,0 +1,72 @@
+import { type LabelMatcher, labelMatcherOf, type Unstructured } from "@tsukube/api";
+import type { LabelSelector } from "@tsukube/api/types/meta-v1";
+import type { AdmissionAttributes } from "../../contracts.ts";
+import type { WatchCache } from "../../storage/watch-cache.ts";
+
+/** Which requests something is about: of webhooks and of admission policies alike. */
+export interface MatchRule {
+  readonly operations?: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly apiVersions?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly scope?: string;
+}
+
+type Asked = Pick<AdmissionAttributes, "operation" | "resource" | "subresource" | "namespace" | "name">;
+
+/** Whether the rule covers the request. "pods" is the pods themselves, "pods/*" all their subresources too. */
+export function matchesRule(rule: MatchRule, asked: Asked): boolean {
+  const { group, version, resource } = asked.resource;
+  const has = (values: readonly string[] | undefined, value: string): boolean =>
+    (values ?? []).includes("*") || (values ?? []).includes(value);
+  const isNamespace = group === "" && resource === "namespaces";
+  const isNamespaced = asked.namespace !== "" && !isNamespace;
+  if (rule.scope === "Namespaced" && !isNamespaced) return false;
+  if (rule.scope === "Cluster" && isNamespaced) return false;
+  if (!has(rule.operations, asked.operation) || !has(rule.apiGroups, group) || !has(rule.apiVersions, version))
+    return false;
+  const names = rule.resourceNames ?? [];
+  if (names.length > 0 && !names.includes(asked.name)) return false;
+  return (rule.resources ?? []).some((pattern) => {
+    const [main = "", sub = ""] = pattern.split("/");
+    return (main === "*" || main === resource) && (sub === "*" || sub === asked.subresource);
+  });
+}
+
+const matchers = new WeakMap<LabelSelector, LabelMatcher>();
+
+function matcherOf(selector: LabelSelector): LabelMatcher {
+  const present = matchers.get(selector) ?? labelMatcherOf(selector);
+  matchers.set(selector, present);
+  return present;
+}
+
+function isEmpty(selector: LabelSelector | null | undefined): selector is undefined | null {
+  const { matchLabels, matchExpressions } = selector ?? {};
+  return Object.keys(matchLabels ?? {}).length === 0 && (matchExpressions ?? []).length === 0;
+}
+
+/** Objects of the cluster belong to no namespace and match always; a namespace matches by its own labels. */
+export function matchesNamespace(
+  cache: WatchCache,
+  selector: LabelSelector | null | undefined,
+  { resource, subresource, operation, namespace, object, name }: AdmissionAttributes,
+): boolean {
+  const isNamespace = resource.group === "" && resource.resource === "namespaces";
+  if (isEmpty(selector) || (namespace === "" && !isNamespace)) return true;
+  const isWritten = isNamespace && subresource === "" && (operation === "CREATE" || operation === "UPDATE");
+  const found = isWritten ? object : cache.get(`/registry/namespaces/${isNamespace ? name : namespace}`)?.object;
+  return matcherOf(selector as LabelSelector).matches(found?.metadata?.labels);
+}
+
+/** The object as it was or as it shall be. */
+export function matchesObject(
+  selector: LabelSelector | null | undefined,
+  { object, oldObject }: Pick<AdmissionAttributes, "object" | "oldObject">,
+): boolean {
+  if (isEmpty(selector)) return true;
+  const matches = (of: Unstructured | undefined): boolean =>
+    of !== undefined && matcherOf(selector as LabelSelector).matches(of.metadata?.labels);
+  return matches(object) || matches(oldObject);
+}

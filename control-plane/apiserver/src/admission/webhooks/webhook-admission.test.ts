@@ -1,0 +1,289 @@
+import { ApiError, type Unstructured } from "@tsukube/api";
+import { Lifetime } from "@tsukube/foundation";
+import { createHttpsServer, realClock, systemRandom } from "@tsukube/host";
+import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
+import { type Cluster, startCluster, VirtualClock } from "@tsukube/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { WebhookClient } from "./webhook-client.ts";
+
+const IN = "/api/v1/namespaces/default";
+const CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1";
+
+interface Review {
+  readonly path: string;
+  readonly request: Readonly<Record<string, unknown>> & {
+    readonly uid: string;
+    readonly object: Unstructured | null;
+    readonly oldObject: Unstructured | null;
+  };
+}
+
+type Answer = (review: Review) => object | undefined;
+
+let lifetime: Lifetime;
+let cluster: Cluster;
+let warnings: readonly string[];
+let reviews: Review[];
+let answer: Answer;
+let port: number;
+let caBundle: string;
+
+const patch = (...operations: readonly object[]) => ({
+  allowed: true,
+  patchType: "JSONPatch",
+  patch: Buffer.from(JSON.stringify(operations)).toString("base64"),
+});
+
+/** A cluster whose Services are on the loopback, and a webhook server that answers as the test says. */
+beforeEach(async () => {
+  lifetime = new Lifetime();
+  cluster = lifetime.own("cluster", await startCluster({ serviceCidr: "127.0.0.0/24" }));
+  reviews = [];
+  answer = () => ({ allowed: true });
+  const keys = await createAuthorityKeys("ca", realClock, systemRandom);
+  caBundle = Buffer.from(keys.cert).toString("base64");
+  const sans = ["127.0.0.1", "hook.default.svc"];
+  const pair = await (await openAuthority(keys, realClock, systemRandom)).issue({
+    commonName: "s",
+    sans,
+    usages: ["server"],
+  });
+  const server = createHttpsServer({
+    ...pair,
+    handle: (exchange) =>
+      void exchange.body(1e6).then((body) => {
+        const { request } = JSON.parse(Buffer.from(body).toString()) as Review;
+        const review = { path: exchange.path, request };
+        reviews.push(review);
+        const response = answer(review);
+        if (response === undefined) return; // never
+        const kind = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" };
+        const text = JSON.stringify({ ...kind, response: { uid: request.uid, ...response } });
+        exchange.send(200, { "content-type": "application/json" }, Buffer.from(text));
+      }),
+  });
+  lifetime.own("webhook", server);
+  port = await server.listen("0.0.0.0", 0);
+});
+afterEach(() => lifetime.close());
+
+async function send(method: string, path: string, body: object): Promise<Unstructured> {
+  const headers = { "content-type": "application/json" };
+  const response = await cluster.transport.request({ method, path, headers, body: Buffer.from(JSON.stringify(body)) });
+  warnings = ((response.headers["warning"] ?? []) as readonly string[]).map(
+    (text) => JSON.parse(text.slice(6)) as string,
+  );
+  const object = JSON.parse(Buffer.from(response.body as Uint8Array).toString()) as Unstructured;
+  if (response.status >= 400) throw new ApiError(object as never);
+  return object;
+}
+
+async function configure(kind: "mutating" | "validating", name: string, more: object = {}): Promise<void> {
+  const rules = [{ operations: ["*"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] }];
+  const webhook = {
+    name: `${name}.example.com`,
+    clientConfig: { url: `https://127.0.0.1:${port}/${name}`, caBundle },
+    rules,
+    sideEffects: "None",
+    admissionReviewVersions: ["v1"],
+    ...more,
+  };
+  await send("POST", `${CONFIGURATIONS}/${kind}webhookconfigurations`, { metadata: { name }, webhooks: [webhook] });
+}
+
+const create = (data: Readonly<Record<string, string>> = {}, metadata: object = {}) =>
+  send("POST", `${IN}/configmaps`, { metadata: { name: "c", ...metadata }, data });
+
+describe("a validating webhook", () => {
+  test("sees who wants what, and says no with its reason", async () => {
+    await configure("validating", "deny");
+    answer = () => ({
+      allowed: false,
+      status: { message: "no thanks", code: 403, reason: "Forbidden" },
+      warnings: ["hm"],
+    });
+    const refused = await create({ a: "b" }).catch((error: unknown) => error as ApiError);
+    expect(refused).toMatchObject({
+      httpCode: 403,
+      reason: "Forbidden",
+      message: 'admission webhook "deny.example.com" denied the request: no thanks',
+    });
+    expect(warnings).toEqual(["hm"]);
+    expect(reviews[0]).toMatchObject({
+      path: "/deny?timeout=10s",
+      request: {
+        kind: { group: "", version: "v1", kind: "ConfigMap" },
+        resource: { group: "", version: "v1", resource: "configmaps" },
+        requestKind: { group: "", version: "v1", kind: "ConfigMap" },
+        name: "c",
+        namespace: "default",
+        operation: "CREATE",
+        userInfo: { username: "admin", groups: ["system:masters", "system:authenticated"] },
+        object: { kind: "ConfigMap", apiVersion: "v1", metadata: { name: "c" }, data: { a: "b" } },
+        oldObject: null,
+        dryRun: false,
+        options: { kind: "CreateOptions", apiVersion: "meta.k8s.io/v1" },
+      },
+    });
+  });
+
+  test("sees updates with the old object, and deletes with nothing else", async () => {
+    const made = await create({ a: "1" });
+    await configure("validating", "look");
+    await send("PUT", `${IN}/configmaps/c`, { ...made, data: { a: "2" } });
+    await send("DELETE", `${IN}/configmaps/c`, { propagationPolicy: "Background" });
+    expect(
+      reviews.map(({ request }) => [request["operation"], request.object?.["data"], request.oldObject?.["data"]]),
+    ).toEqual([
+      ["UPDATE", { a: "2" }, { a: "1" }],
+      ["DELETE", undefined, { a: "2" }],
+    ]);
+    expect(reviews[1]?.request["options"]).toMatchObject({ kind: "DeleteOptions", propagationPolicy: "Background" });
+  });
+
+  test("may not patch, and must answer what it was asked", async () => {
+    await configure("validating", "odd");
+    answer = () => patch();
+    await expect(create()).rejects.toThrow("validating webhook may not return response.patch");
+    answer = () => ({ uid: "other", allowed: true });
+    await expect(create()).rejects.toThrow(/expected response.uid="[0-9a-f-]+", got "other"/);
+  });
+
+  test("that is not there keeps everything out, unless failures are to be ignored", async () => {
+    const clientConfig = { url: "https://127.0.0.1:1/x", caBundle };
+    await configure("validating", "gone", { clientConfig });
+    await expect(create()).rejects.toThrow(
+      'Internal error occurred: failed calling webhook "gone.example.com": failed to call webhook: Post "https://127.0.0.1:1/x?timeout=10s"',
+    );
+    await send("DELETE", `${CONFIGURATIONS}/validatingwebhookconfigurations/gone`, {});
+    await configure("validating", "gone", { clientConfig, failurePolicy: "Ignore" });
+    await expect(create()).resolves.toBeDefined();
+  });
+
+  test("with side effects does not see dry runs", async () => {
+    await configure("validating", "v", { sideEffects: "NoneOnDryRun" });
+    await send("POST", `${IN}/configmaps?dryRun=All`, { metadata: { name: "c" } });
+    expect(reviews[0]?.request["dryRun"]).toBe(true);
+  });
+
+  test("is asked about connections to pods", async () => {
+    const rules = [{ operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["services/proxy"] }];
+    await configure("validating", "connect", { rules });
+    answer = () => ({ allowed: false });
+    await expect(send("POST", `${IN}/services/s/proxy/path`, {})).rejects.toThrow(
+      'admission webhook "connect.example.com" denied the request without explanation',
+    );
+    expect(reviews[0]?.request).toMatchObject({
+      operation: "CONNECT",
+      kind: { group: "", version: "v1", kind: "ServiceProxyOptions" },
+      subResource: "proxy",
+      object: { path: "/path" },
+    });
+  });
+
+  test("is never asked about webhooks: a bad one can be taken away", async () => {
+    const rules = [{ operations: ["*"], apiGroups: ["*"], apiVersions: ["*"], resources: ["*"] }];
+    await configure("validating", "all", { rules });
+    answer = () => ({ allowed: false });
+    await expect(create()).rejects.toThrow("denied the request");
+    await expect(send("DELETE", `${CONFIGURATIONS}/validatingwebhookconfigurations/all`, {})).resolves.toBeDefined();
+    await expect(create()).resolves.toBeDefined();
+  });
+});
+
+describe("a webhook is asked only", () => {
+  test("about objects and namespaces that it selects", async () => {
+    await configure("validating", "o", { objectSelector: { matchLabels: { watch: "me" } } });
+    await create();
+    expect(reviews).toEqual([]);
+    await send("PUT", `${IN}/configmaps/c`, { metadata: { name: "c", labels: { watch: "me" } } });
+    await send("PUT", `${IN}/configmaps/c`, { metadata: { name: "c" } });
+    expect(reviews).toHaveLength(2);
+    const exempt = {
+      matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["default"] }],
+    };
+    await configure("validating", "n", { namespaceSelector: exempt });
+    await create({}, { name: "d" });
+    expect(reviews).toHaveLength(2);
+  });
+
+  test("in the version that it knows", async () => {
+    const rules = [
+      { operations: ["CREATE"], apiGroups: ["events.k8s.io"], apiVersions: ["v1"], resources: ["events"] },
+    ];
+    await configure("validating", "events", { rules });
+    const involvedObject = { kind: "Pod", name: "p", namespace: "default" };
+    await send("POST", `${IN}/events`, { metadata: { name: "e" }, involvedObject, reason: "R", message: "m" });
+    expect(reviews[0]?.request).toMatchObject({
+      kind: { group: "events.k8s.io", version: "v1", kind: "Event" },
+      requestKind: { group: "", version: "v1", kind: "Event" },
+      object: { apiVersion: "events.k8s.io/v1", regarding: { name: "p" }, note: "m" },
+    });
+    await configure("validating", "exact", { rules, matchPolicy: "Exact" });
+    await send("POST", `${IN}/events`, { metadata: { name: "f" }, involvedObject, reason: "R", message: "m" });
+    expect(reviews).toHaveLength(2);
+  });
+});
+
+describe("a mutating webhook", () => {
+  test("patches the object, which then gets its defaults and is validated", async () => {
+    const rules = [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["services"] }];
+    await configure("mutating", "patch", { rules });
+    answer = () => patch({ op: "add", path: "/spec/ports/-", value: { name: "b", port: 81 } });
+    const made = await send("POST", `${IN}/services`, {
+      metadata: { name: "s" },
+      spec: { ports: [{ name: "a", port: 80 }] },
+    });
+    expect((made["spec"] as { ports: unknown }).ports).toEqual([
+      { name: "a", protocol: "TCP", port: 80, targetPort: 80 },
+      { name: "b", protocol: "TCP", port: 81, targetPort: 81 },
+    ]);
+    answer = () => patch({ op: "replace", path: "/spec/ports/0/port", value: 70000 });
+    await expect(
+      send("POST", `${IN}/services`, { metadata: { name: "t" }, spec: { ports: [{ port: 80 }] } }),
+    ).rejects.toThrow("spec.ports[0].port: Invalid value: 70000");
+  });
+
+  test("comes in the order of names, and sees what those before it changed", async () => {
+    await configure("mutating", "b");
+    await configure("mutating", "a");
+    answer = ({ path }) => patch({ op: "add", path: `/data/${path.slice(1, 2)}`, value: "1" });
+    const made = await create({ x: "1" });
+    expect(made["data"]).toEqual({ x: "1", a: "1", b: "1" });
+    expect(reviews.map(({ request }) => Object.keys(request.object?.["data"] as object))).toEqual([["x"], ["a", "x"]]);
+  });
+
+  test("is asked again about what came after it, if it wants to be", async () => {
+    await configure("mutating", "a", { reinvocationPolicy: "IfNeeded" });
+    await configure("mutating", "b");
+    answer = ({ path, request }) => {
+      const data = (request.object?.["data"] ?? {}) as Readonly<Record<string, string>>;
+      if (path.startsWith("/b")) return patch({ op: "add", path: "/data/b", value: "1" });
+      return data["b"] === undefined ? { allowed: true } : patch({ op: "add", path: "/data/a", value: "after b" });
+    };
+    expect((await create({ x: "1" }))["data"]).toEqual({ x: "1", b: "1", a: "after b" });
+    expect(reviews.map(({ path }) => path.slice(1, 2))).toEqual(["a", "b", "a"]);
+  });
+
+  test("is reached at the cluster address of its Service, under the Service's name", async () => {
+    const ports = [{ port }];
+    await send("POST", `${IN}/services`, { metadata: { name: "hook" }, spec: { clusterIP: "127.0.0.9", ports } });
+    const service = { name: "hook", namespace: "default", path: "/s", port };
+    await configure("mutating", "svc", { clientConfig: { service, caBundle } });
+    answer = () => patch({ op: "add", path: "/data", value: { by: "service" } });
+    expect((await create())["data"]).toEqual({ by: "service" });
+  });
+});
+
+test("a webhook that takes too long has failed", async () => {
+  answer = () => undefined;
+  const clock = new VirtualClock();
+  const client = new WebhookClient({} as never, clock);
+  const config = { url: `https://127.0.0.1:${port}/slow`, caBundle };
+  const signal = new AbortController().signal;
+  const asked = client.post({ config, timeoutSeconds: 3, body: JSON.stringify({ request: {} }), signal });
+  const outcome = expect(asked).rejects.toThrow('/slow?timeout=3s": context deadline exceeded');
+  await expect.poll(() => reviews.length).toBe(1);
+  await clock.advance(3000);
+  await outcome;
+});

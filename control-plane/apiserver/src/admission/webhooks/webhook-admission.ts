@@ -1,0 +1,145 @@
+import { ApiError, jsonEqual, type Unstructured } from "@tsukube/api";
+import type { AdmissionResponse } from "@tsukube/api/types/admission-v1";
+import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
+import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
+import type { Registry } from "../../registry/registry.ts";
+import type { WatchCache } from "../../storage/watch-cache.ts";
+import { denial, patched, responseOf, reviewText, WebhookFailure } from "./review.ts";
+import { type Invocation, invocationOf, type Webhook, webhooksOf } from "./webhook.ts";
+import { WebhookClient } from "./webhook-client.ts";
+
+export interface WebhookDeps {
+  readonly cache: WatchCache;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** What could lock everybody out for good is never asked about. */
+const EXEMPT = new Set(
+  (
+    "validatingwebhookconfigurations mutatingwebhookconfigurations validatingadmissionpolicies " +
+    "validatingadmissionpolicybindings mutatingadmissionpolicies mutatingadmissionpolicybindings"
+  ).split(" "),
+);
+
+function isExempt({ resource }: AdmissionAttributes): boolean {
+  return resource.group === "admissionregistration.k8s.io" && EXEMPT.has(resource.resource);
+}
+
+/** Webhooks that change objects: one after the other, by the names of their configurations. */
+export function mutatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
+  const caller = new WebhookCaller(deps);
+  return {
+    name: "MutatingAdmissionWebhook",
+    handles: (attributes) => !isExempt(attributes),
+    mutate: (attributes) => caller.mutate(attributes),
+  };
+}
+
+/** Webhooks that only say no: all at once. */
+export function validatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
+  const caller = new WebhookCaller(deps);
+  return {
+    name: "ValidatingAdmissionWebhook",
+    handles: (attributes) => !isExempt(attributes),
+    validate: (attributes) => caller.validate(attributes),
+  };
+}
+
+class WebhookCaller {
+  readonly #deps: WebhookDeps;
+  readonly #client: WebhookClient;
+
+  constructor(deps: WebhookDeps) {
+    this.#deps = deps;
+    this.#client = new WebhookClient(deps.cache, deps.clock);
+  }
+
+  /**
+   * The second time round only those are called again that asked for it (reinvocationPolicy IfNeeded) and that have not seen
+   * what others changed after them.
+   */
+  async mutate(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
+    const { reinvocation } = attributes;
+    const { cache, registry } = this.#deps;
+    let { object } = attributes;
+    if (reinvocation.isAgain && !jsonEqual(reinvocation.lastOutput, object)) reinvocation.requireAll();
+    for (const webhook of webhooksOf(cache, "mutating")) {
+      const current = { ...attributes, object };
+      const invocation = invocationOf(cache, registry, webhook, current);
+      if (invocation === undefined || (reinvocation.isAgain && !reinvocation.isRequired(webhook.id))) continue;
+      const response = await this.#ask(invocation, current, true);
+      const changed = this.#apply(invocation, current, response);
+      if (changed !== undefined && !jsonEqual(changed, object)) {
+        object = changed;
+        reinvocation.requireAll();
+        reinvocation.request();
+      }
+      if ("reinvocationPolicy" in webhook.spec && webhook.spec.reinvocationPolicy === "IfNeeded")
+        reinvocation.remember(webhook.id);
+    }
+    reinvocation.lastOutput = object;
+    return object;
+  }
+
+  async validate(attributes: AdmissionAttributes): Promise<void> {
+    const { cache, registry } = this.#deps;
+    const invocations = webhooksOf(cache, "validating").flatMap(
+      (webhook) => invocationOf(cache, registry, webhook, attributes) ?? [],
+    );
+    const answers = await Promise.allSettled(invocations.map((one) => this.#ask(one, attributes, false)));
+    for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+  }
+
+  #apply(
+    invocation: Invocation,
+    attributes: AdmissionAttributes,
+    response: AdmissionResponse | undefined,
+  ): Unstructured | undefined {
+    if (response === undefined || (response.patch ?? "") === "") return undefined;
+    try {
+      if (response.patchType !== "JSONPatch")
+        throw new WebhookFailure(`unsupported patch type "${response.patchType ?? ""}"`);
+      return patched(this.#deps.registry, invocation, attributes, response.patch ?? "");
+    } catch (error) {
+      if (!(error instanceof WebhookFailure)) throw ApiError.internal(error);
+      return this.#failed(invocation.webhook, error);
+    }
+  }
+
+  /** undefined: it could not be asked, and may be ignored. @throws {ApiError} when it says no, or must be asked and cannot. */
+  async #ask(
+    invocation: Invocation,
+    attributes: AdmissionAttributes,
+    mutating: boolean,
+  ): Promise<AdmissionResponse | undefined> {
+    const { spec } = invocation.webhook;
+    if (attributes.dryRun && spec.sideEffects !== "None" && spec.sideEffects !== "NoneOnDryRun")
+      throw ApiError.badRequest(`admission webhook "${spec.name}" does not support dry run`);
+    const uid = this.#deps.random.uuid();
+    const body = reviewText(this.#deps.registry, invocation, attributes, uid);
+    let response: AdmissionResponse;
+    try {
+      const call = { config: spec.clientConfig, body, signal: attributes.context.signal };
+      const timeout = spec.timeoutSeconds ?? undefined;
+      const answer = await this.#client.post({ ...call, ...(timeout !== undefined && { timeoutSeconds: timeout }) });
+      response = responseOf(answer, uid, mutating);
+    } catch (error) {
+      return this.#failed(invocation.webhook, error);
+    }
+    for (const text of response.warnings ?? []) attributes.context.warn(text);
+    if (response.allowed !== true) throw denial(spec.name, response.status);
+    return response;
+  }
+
+  /** @throws {ApiError} 500 unless failures are to be ignored. */
+  #failed({ spec }: Webhook, error: unknown): undefined {
+    if (!(error instanceof WebhookFailure)) throw error;
+    const why = `failed calling webhook "${spec.name}": ${messageOf(error)}`;
+    if (spec.failurePolicy !== "Ignore") throw ApiError.internal(new Error(why));
+    this.#deps.logger.warn("ignoring a webhook that failed", { webhook: spec.name, error: messageOf(error) });
+    return undefined;
+  }
+}
