@@ -6,9 +6,12 @@ import { Lifetime, messageOf } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
 import { dialCri } from "./cri/runtime.ts";
 import { rotateLogsOften } from "./logs/log-rotation.ts";
+import { EvictionManager } from "./node/eviction-manager.ts";
+import { ImageCollector } from "./node/image-collector.ts";
 import { kubeletConfiguration } from "./node/kubelet-configuration.ts";
-import { readCapacity } from "./node/node-capacity.ts";
+import { allocatableOf, readCapacity } from "./node/node-capacity.ts";
 import { NodeRegistration } from "./node/node-registration.ts";
+import { refusalOf } from "./node/pod-admission.ts";
 import type { Kubelet, KubeletOptions } from "./options.ts";
 import { Allocations } from "./pods/allocations.ts";
 import { kubeletContext } from "./pods/kubelet-context.ts";
@@ -16,6 +19,7 @@ import { placesOf } from "./pods/pod-places.ts";
 import { PodWorkers } from "./pods/pod-workers.ts";
 import { Prober } from "./probes/prober.ts";
 import { KubeletServer } from "./server/kubelet-server.ts";
+import { fileSystemUsage } from "./stats/node-usage.ts";
 import { StatsCollector } from "./stats/stats-collector.ts";
 import { ApiSources } from "./volumes/api-sources.ts";
 import { ReferencedObjects } from "./volumes/referenced-objects.ts";
@@ -31,6 +35,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const pods = informers.informer<Pod>(core("pods"), { fieldSelector: `spec.nodeName=${nodeName}` });
   await mkdir(options.rootDirectory, { recursive: true, mode: 0o750 });
   const capacity = readCapacity(options.rootDirectory);
+  const allocatable = allocatableOf(capacity);
   const recorder = { client, clock, logger, component: "kubelet", host: nodeName };
   const events = lifetime.own("events", createEventRecorder(recorder));
   const probeMetrics = createMetrics();
@@ -53,10 +58,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     services: () => services.list(),
     hostIps: addresses,
     nodeName,
-    allocatable: capacity,
+    allocatable,
   });
   const allocations = new Allocations({
-    allocatable: capacity,
+    allocatable,
     activePods: () => workers.active.map(({ pod }) => pod),
     fileOf: (pod) => join(placesOf(pod, options).folder, "allocated.json"),
   });
@@ -75,7 +80,9 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       for (const worker of workers.all) if (allocations.isDeferred(worker.uid)) worker.poke();
     },
   });
-  const workers = lifetime.own("workers", new PodWorkers(context));
+  const refusal = (pod: Pod, others: readonly Pod[]) =>
+    refusalOf({ pod, others, room: allocatable, maxPods: capacity.pods, has: (condition) => eviction.has(condition) });
+  const workers = lifetime.own("workers", new PodWorkers(context, refusal));
   const stats = new StatsCollector({
     cri,
     clock,
@@ -86,7 +93,28 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     cgroupOf: (pod) => placesOf(pod, options).cgroup,
   });
   lifetime.add("log rotation", rotateLogsOften({ cri, clock, logger, workers: () => workers.all }));
-  const registration = lifetime.own("node", new NodeRegistration(options, cri, capacity));
+  const images = new ImageCollector({
+    cri,
+    clock,
+    logger,
+    usage: async () => fileSystemUsage(await stats.imageFolder()),
+  });
+  const eviction: EvictionManager = new EvictionManager({
+    clock,
+    logger,
+    metrics: options.metrics,
+    stats,
+    rootDirectory: options.rootDirectory,
+    imageFolder: () => stats.imageFolder(),
+    workers: () => workers.active,
+    reclaimImages: () => images.reclaim(),
+    changed: () =>
+      void registration
+        .updateStatus()
+        .catch((error: unknown) => logger.debug("cannot write the node's status", { error: messageOf(error) })),
+  });
+  const registration = new NodeRegistration(options, cri, capacity, (condition) => eviction.has(condition));
+  lifetime.own("node", registration);
   await registration.start();
   await Promise.all([pods.synced, services.synced]);
   const admit = (pod: Pod): void => {
@@ -97,6 +125,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   lifetime.add("pods", pods.onChange({ added: admit, updated: (_, pod) => admit(pod), deleted: removed }));
   await workers.sweep();
   lifetime.add("sweep", workers.sweepOften());
+  lifetime.add("images", images.start());
+  lifetime.add("eviction", eviction.start());
   void followEvents(options, cri, lifetime.signal, (uid) => workers.poke(uid));
   if (options.listen !== undefined) {
     const configuration = kubeletConfiguration(options);

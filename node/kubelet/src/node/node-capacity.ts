@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statfsSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
+import { type Signal, THRESHOLDS } from "./pressure.ts";
 
 /** What the machine has. */
 export interface NodeCapacity {
@@ -36,6 +37,18 @@ function hugepageBytes(kibibytes: number): number {
   } catch {
     return 0; // a kernel without them
   }
+}
+
+/** What pods may have: all but what has to be left before the node is short of it. */
+export function allocatableOf(capacity: NodeCapacity): NodeCapacity {
+  const least = (signal: Signal, of: number): number =>
+    THRESHOLDS.find((threshold) => threshold.signal === signal)?.least(of) ?? 0;
+  const { memoryBytes, storageBytes } = capacity;
+  return {
+    ...capacity,
+    memoryBytes: memoryBytes - least("memory.available", memoryBytes),
+    storageBytes: storageBytes - least("nodefs.available", storageBytes),
+  };
 }
 
 /** As a Node's status writes it. */

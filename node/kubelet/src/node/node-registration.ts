@@ -6,7 +6,8 @@ import type { Node, NodeCondition, NodeStatus } from "@tsukube/api/types/core-v1
 import { formatMicroTime, formatTime, messageOf } from "@tsukube/foundation";
 import type { Cri } from "../cri/runtime.ts";
 import type { KubeletOptions } from "../options.ts";
-import { capacityResources, type NodeCapacity } from "./node-capacity.ts";
+import { allocatableOf, capacityResources, type NodeCapacity } from "./node-capacity.ts";
+import type { PressureCondition } from "./pressure.ts";
 
 const NODES = { group: "", version: "v1", resource: "nodes" };
 const LEASES = { group: "coordination.k8s.io", version: "v1", resource: "leases" };
@@ -17,19 +18,55 @@ const STATUS_MS = 10_000;
 /** An unchanged status is written this often all the same. */
 const REPORT_MS = 300_000;
 
+/** Upstream's limits of what a Node tells of its images, the largest first. */
+const MOST_IMAGES = 50;
+const MOST_NAMES = 5;
+
+const PRESSURES = [
+  [
+    "MemoryPressure",
+    "KubeletHasSufficientMemory",
+    "kubelet has sufficient memory available",
+    "KubeletHasInsufficientMemory",
+    "kubelet has insufficient memory available",
+  ],
+  [
+    "DiskPressure",
+    "KubeletHasNoDiskPressure",
+    "kubelet has no disk pressure",
+    "KubeletHasDiskPressure",
+    "kubelet has disk pressure",
+  ],
+  [
+    "PIDPressure",
+    "KubeletHasSufficientPID",
+    "kubelet has sufficient PID available",
+    "KubeletHasInsufficientPID",
+    "kubelet has insufficient PID available",
+  ],
+] as const;
+
 /** Makes the Node object, keeps its status true and its lease alive. */
 export class NodeRegistration {
   readonly #options: KubeletOptions;
   readonly #cri: Cri;
   readonly #capacity: NodeCapacity;
+  /** Which pressures the node is under. */
+  readonly #has: (condition: PressureCondition) => boolean;
   readonly #stops: (() => void)[] = [];
   #written = "";
   #writtenAt = 0;
 
-  constructor(options: KubeletOptions, cri: Cri, capacity: NodeCapacity) {
+  constructor(
+    options: KubeletOptions,
+    cri: Cri,
+    capacity: NodeCapacity,
+    has: (condition: PressureCondition) => boolean,
+  ) {
     this.#options = options;
     this.#cri = cri;
     this.#capacity = capacity;
+    this.#has = has;
   }
 
   /** Resolves once the Node exists with a first status. */
@@ -102,10 +139,11 @@ export class NodeRegistration {
   async #status(live: Node): Promise<NodeStatus> {
     const { addresses, listen, nodeName } = this.#options;
     const capacity = capacityResources(this.#capacity);
+    const allocatable = capacityResources(allocatableOf(this.#capacity));
     const images = await this.#cri.images.ListImages({}).catch(() => ({ images: [] }));
     return {
       capacity,
-      allocatable: capacity,
+      allocatable,
       addresses: [
         ...addresses.map((address) => ({ type: "InternalIP", address })),
         { type: "Hostname", address: nodeName },
@@ -124,10 +162,13 @@ export class NodeRegistration {
         operatingSystem: "linux",
         architecture: goArch(),
       },
-      images: (images.images ?? []).slice(0, 50).map((image) => ({
-        names: [...(image.repoDigests ?? []), ...(image.repoTags ?? [])],
-        sizeBytes: Number(image.size ?? 0),
-      })),
+      images: (images.images ?? [])
+        .map(({ repoDigests = [], repoTags = [], size }) => ({
+          names: [...repoDigests, ...repoTags].slice(0, MOST_NAMES),
+          sizeBytes: Number(size ?? 0),
+        }))
+        .sort((a, b) => b.sizeBytes - a.sizeBytes)
+        .slice(0, MOST_IMAGES),
     };
   }
 
@@ -140,9 +181,9 @@ export class NodeRegistration {
       return { type, status, lastHeartbeatTime: now, lastTransitionTime, reason, message };
     };
     return [
-      condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-      condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-      condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+      ...PRESSURES.map(([type, calm, calmly, pressed, pressingly]) =>
+        this.#has(type) ? condition(type, "True", pressed, pressingly) : condition(type, "False", calm, calmly),
+      ),
       ready === ""
         ? condition("Ready", "True", "KubeletReady", "kubelet is posting ready status")
         : condition("Ready", "False", "KubeletNotReady", ready),

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Container, Pod, ResourceRequirements } from "@tsukube/api/types/core-v1";
-import { fitOf, type NodeRoom, type PodRequests, requestsOf } from "./node-room.ts";
+import { fitOf, type Misfit, type NodeRoom, type PodRequests, requestsOf } from "./node-room.ts";
 import { containersOf } from "./pod-containers.ts";
 
 type Allocation = Readonly<Record<string, ResourceRequirements>>;
@@ -70,7 +70,8 @@ export class Allocations {
   #refusal(pod: Pod): PendingResize | undefined {
     const others = this.#deps.activePods().filter(({ metadata }) => metadata?.uid !== pod.metadata?.uid);
     const requests = (one: Pod): PodRequests => requestsOf(one, (container) => this.allocated(one, container));
-    return fitOf(requestsOf(pod), others.map(requests), this.#deps.allocatable);
+    const misfit = fitOf(requestsOf(pod), others.map(requests), this.#deps.allocatable);
+    return misfit === undefined ? undefined : pendingBecause(misfit);
   }
 
   #of(pod: Pod): Allocation | undefined {
@@ -92,6 +93,16 @@ export class Allocations {
     mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
     writeFileSync(file, JSON.stringify(allocation));
   }
+}
+
+function pendingBecause({ resource, requested, used, capacity }: Misfit): PendingResize {
+  if (requested > capacity)
+    return {
+      reason: "Infeasible",
+      message: `Node didn't have enough capacity: ${resource}, requested: ${requested}, capacity: ${capacity}`,
+    };
+  const message = `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
+  return { reason: "Deferred", message };
 }
 
 function isSame(a: Allocation, b: Allocation): boolean {

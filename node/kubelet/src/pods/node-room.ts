@@ -1,6 +1,5 @@
 import { quantityMilliValue, quantityValue } from "@tsukube/api";
 import type { Container, Pod } from "@tsukube/api/types/core-v1";
-import type { PendingResize } from "./allocations.ts";
 import { isSidecar, lastingContainers } from "./pod-containers.ts";
 
 /** What pods may use together. */
@@ -33,18 +32,22 @@ const NAMES = [
   ["memoryBytes", "memory"],
 ] as const;
 
-/** Pure: why a pod that needs `wanted` does not fit beside others; undefined when it does. */
-export function fitOf(wanted: PodRequests, others: readonly PodRequests[], room: NodeRoom): PendingResize | undefined {
-  for (const [field, name] of NAMES) {
-    if (wanted[field] <= room[field]) continue;
-    const message = `Node didn't have enough capacity: ${name}, requested: ${wanted[field]}, capacity: ${room[field]}`;
-    return { reason: "Infeasible", message };
-  }
-  for (const [field, name] of NAMES) {
+/** What there is too little of, in milli processors or bytes. */
+export interface Misfit {
+  readonly resource: "cpu" | "memory";
+  readonly requested: number;
+  readonly used: number;
+  readonly capacity: number;
+}
+
+/** Pure: why a pod that needs `wanted` does not fit beside others; undefined when it does. What never fits comes first. */
+export function fitOf(wanted: PodRequests, others: readonly PodRequests[], room: NodeRoom): Misfit | undefined {
+  const misfits = NAMES.map(([field, resource]) => {
     const used = others.reduce((sum, other) => sum + other[field], 0);
-    if (used + wanted[field] <= room[field]) continue;
-    const message = `Node didn't have enough resource: ${name}, requested: ${wanted[field]}, used: ${used}, capacity: ${room[field]}`;
-    return { reason: "Deferred", message };
-  }
-  return undefined;
+    return { resource, requested: wanted[field], used, capacity: room[field] };
+  });
+  return (
+    misfits.find(({ requested, capacity }) => requested > capacity) ??
+    misfits.find(({ requested, used, capacity }) => requested > 0 && used + requested > capacity)
+  );
 }

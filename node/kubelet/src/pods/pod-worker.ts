@@ -86,6 +86,13 @@ export class PodWorker {
     return phase === "Succeeded" || phase === "Failed";
   }
 
+  /** It is on its way out, or has ended. */
+  get isEnding(): boolean {
+    return (
+      this.isOver || this.#end !== undefined || this.#isGone || this.#pod.metadata?.deletionTimestamp !== undefined
+    );
+  }
+
   /** The API shows another state of the pod. */
   update(pod: Pod): void {
     if (pod.metadata?.resourceVersion !== this.#pod.metadata?.resourceVersion) this.#volumesAreStale = true;

@@ -1,7 +1,7 @@
 import type { Pod } from "@tsukube/api/types/core-v1";
 import { type Cancel, messageOf } from "@tsukube/foundation";
 import type { PodContext } from "./pod-context.ts";
-import { PodWorker } from "./pod-worker.ts";
+import { type PodEnd, PodWorker } from "./pod-worker.ts";
 
 /** Pods that the runtime has and the API does not, looked for this often. */
 const SWEEP_MS = 60_000;
@@ -9,10 +9,13 @@ const SWEEP_MS = 60_000;
 /** The workers of all pods of the node, by uid. */
 export class PodWorkers {
   readonly #context: PodContext;
+  readonly #refusalOf: (pod: Pod, others: readonly Pod[]) => PodEnd | undefined;
   readonly #workers = new Map<string, PodWorker>();
 
-  constructor(context: PodContext) {
+  /** @param refusalOf Why the node does not take a pod that is new to it. */
+  constructor(context: PodContext, refusalOf: (pod: Pod, others: readonly Pod[]) => PodEnd | undefined) {
     this.#context = context;
+    this.#refusalOf = refusalOf;
   }
 
   get all(): readonly PodWorker[] {
@@ -34,8 +37,16 @@ export class PodWorkers {
 
   admit(pod: Pod): void {
     const present = this.#workers.get(pod.metadata?.uid ?? "");
-    if (present === undefined) this.#begin(pod).poke();
-    else present.update(pod);
+    if (present !== undefined) {
+      present.update(pod);
+      return;
+    }
+    const others = this.active.map((worker) => worker.pod);
+    const worker = this.#begin(pod);
+    const isNew = pod.status?.startTime === undefined && !worker.isEnding;
+    const refusal = isNew ? this.#refusalOf(pod, others) : undefined;
+    if (refusal !== undefined) worker.evict(refusal);
+    worker.poke();
   }
 
   removed(pod: Pod): void {

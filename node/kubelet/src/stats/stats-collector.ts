@@ -80,17 +80,18 @@ export class StatsCollector {
       at,
       node,
       nodeNanoCores: this.#rate("", { at, cpuNanoseconds: node.cpuNanoseconds }),
-      imageFs: await this.#imageFs(),
+      imageFs: fileSystemUsage(await this.imageFolder()),
       pods,
       capacity,
     };
   }
 
-  async #imageFs(): Promise<FileSystemUsage> {
+  /** Where the runtime keeps images. */
+  async imageFolder(): Promise<string> {
     const { imageFilesystems = [] } = await this.#deps.cri.images
       .ImageFsInfo({})
       .catch(() => ({ imageFilesystems: [] }));
-    return fileSystemUsage(imageFilesystems[0]?.fsId?.mountpoint ?? this.#deps.rootDirectory);
+    return imageFilesystems[0]?.fsId?.mountpoint ?? this.#deps.rootDirectory;
   }
 
   async #pod({ pod, uid, runtime }: PodWorker): Promise<PodSample> {

@@ -1,0 +1,39 @@
+import type { Pod } from "@tsukube/api/types/core-v1";
+import { expect, test } from "vitest";
+import { type AdmissionInput, refusalOf } from "./pod-admission.ts";
+import type { PressureCondition } from "./pressure.ts";
+
+const GIB = 2 ** 30;
+const pod = (cpu = "0", more: { qosClass?: string; priority?: number; tolerations?: [] } = {}): Pod => ({
+  spec: {
+    containers: [{ name: "app", resources: { requests: { cpu } } }],
+    ...(more.priority !== undefined && { priority: more.priority }),
+    ...(more.tolerations !== undefined && { tolerations: more.tolerations }),
+  },
+  status: { qosClass: more.qosClass ?? "BestEffort" },
+});
+
+function refusal(of: Pod, more: Partial<AdmissionInput> = {}, ...under: PressureCondition[]) {
+  const room = { cpuMilli: 2000, memoryBytes: 4 * GIB };
+  return refusalOf({ pod: of, others: [], room, maxPods: 3, has: (condition) => under.includes(condition), ...more });
+}
+
+test("a pod that fits is taken; one that does not, or is one too many, has failed", () => {
+  expect(refusal(pod("2"))).toBeUndefined();
+  expect(refusal(pod("1500m"), { others: [pod("1")] })).toMatchObject({
+    reason: "OutOfcpu",
+    message: "Pod was rejected: Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: 2000",
+  });
+  expect(refusal(pod(), { others: [pod(), pod(), pod()] })?.reason).toBe("OutOfpods");
+  expect(refusal(pod(), { others: [pod("5")] })).toBeUndefined();
+});
+
+test("under pressure a node takes no more pods, but critical ones, and for memory those that asked for some", () => {
+  expect(refusal(pod(), {}, "MemoryPressure")).toMatchObject({
+    reason: "Evicted",
+    message: "The node had condition: [MemoryPressure]. ",
+  });
+  expect(refusal(pod("1", { qosClass: "Burstable" }), {}, "MemoryPressure")).toBeUndefined();
+  expect(refusal(pod("1", { qosClass: "Burstable" }), {}, "DiskPressure")?.reason).toBe("Evicted");
+  expect(refusal(pod("0", { priority: 2_000_000_000 }), {}, "DiskPressure")).toBeUndefined();
+});
