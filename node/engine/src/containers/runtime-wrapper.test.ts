@@ -12,6 +12,11 @@ test("on hybrid cgroups the version 2 mount is hidden, and mounts stay shared wi
   expect(script).not.toContain("pivot_root");
 });
 
+test("busybox runs the steps itself where there is one", () => {
+  const script = runtimeWrapper("/usr/bin/crun", { hybridCgroups: true, busybox: true });
+  expect(script).toMatch(/^#!\/bin\/sh\nexec unshare -m --propagation unchanged \/bin\/busybox sh -c /);
+});
+
 test("in a chroot its folder becomes the root before the runtime starts", () => {
   const script = runtimeWrapper("/usr/bin/crun", { hybridCgroups: true, oldRoot: "/run/x/outside" }) ?? "";
   expect(script.indexOf("pivot_root")).toBeGreaterThan(0);

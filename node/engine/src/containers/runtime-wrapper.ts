@@ -5,6 +5,8 @@ import { run } from "@tsukube/host";
 export interface WrapperReasons {
   /** Version 1 hierarchies with a version 2 mount beside: crun refuses them; with the mount hidden it uses version 1. */
   readonly hybridCgroups: boolean;
+  /** There is a busybox, which runs the steps of the script itself: programs of their own would take twice as long. */
+  readonly busybox?: boolean;
   /** We run in a chroot: an empty folder to which the root outside is moved for a moment. */
   readonly oldRoot?: string;
 }
@@ -17,19 +19,20 @@ export interface WrapperReasons {
  * exec) starts at its root: so the folder of the chroot is first made the root, with pivot_root(2).
  */
 export function runtimeWrapper(program: string, reasons: WrapperReasons): string | undefined {
-  const { hybridCgroups, oldRoot } = reasons;
+  const { hybridCgroups, oldRoot, busybox = false } = reasons;
   if (!hybridCgroups && oldRoot === undefined) return undefined;
   const steps = [
     ...(oldRoot === undefined ? [] : pivotSteps(oldRoot)),
     ...(hybridCgroups ? HIDE_UNIFIED : []),
     `exec ${quote(program)} "$@"`,
   ];
-  const enter = oldRoot === undefined ? "sh" : `nsenter --mount=/proc/self/ns/mnt --wd=/ .${BUSYBOX} sh`;
+  const shell = busybox ? `${BUSYBOX} sh` : "/bin/sh";
+  const enter = oldRoot === undefined ? shell : `nsenter --mount=/proc/self/ns/mnt --wd=/ .${BUSYBOX} sh`;
   return `#!/bin/sh\nexec unshare -m --propagation unchanged ${enter} -c ${quote(steps.join("\n"))} sh "$@"\n`;
 }
 
-/** Statically linked: it starts while "/" is still the root outside. */
-const BUSYBOX = "/bin/busybox";
+/** Statically linked: it starts in half a millisecond, and while "/" is still the root outside. */
+export const BUSYBOX = "/bin/busybox";
 
 const HIDE_UNIFIED = [
   "mount --make-private /sys/fs/cgroup",

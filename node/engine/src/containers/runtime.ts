@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import type { RunResult } from "@tsukube/host";
 import { run } from "@tsukube/kernel";
-import { insideChroot, runtimeWrapper } from "./runtime-wrapper.ts";
+import { BUSYBOX, insideChroot, runtimeWrapper } from "./runtime-wrapper.ts";
 
 /** An OCI runtime: crun, or runc. */
 export class OciRuntime {
@@ -22,6 +22,7 @@ export class OciRuntime {
     await mkdir(root, { recursive: true, mode: 0o700 });
     const program = await find(name);
     const script = runtimeWrapper(program, {
+      busybox: existsSync(BUSYBOX),
       hybridCgroups: name === "crun" && existsSync("/sys/fs/cgroup/unified"),
       ...((await insideChroot()) ? { oldRoot: `${folder}/outside` } : {}),
     });

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { availableParallelism } from "node:os";
 import { messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { type GrpcHandlers, grpcError } from "@tsukube/host/grpc";
 import type { Cgroups } from "@tsukube/kernel";
@@ -18,6 +19,7 @@ import type { ImageRecord, ImageStore } from "../images/image-store.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import type { Sandboxes } from "../sandboxes/sandboxes.ts";
 import type { StreamingServer } from "../streaming/streaming-server.ts";
+import { Gate } from "./gate.ts";
 import { nanoseconds } from "./image-service.ts";
 
 interface Deps {
@@ -46,6 +48,8 @@ const NO_FEATURES = { recursiveReadOnlyMounts: false, userNamespaces: false };
 /** CRI's RuntimeService. What is absent answers UNIMPLEMENTED. */
 export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
   const { containers, sandboxes } = deps;
+  // of many pods that begin at once the first are to run soon, not all of them late
+  const starts = new Gate(2 * availableParallelism());
   const newId = (): string => Buffer.from(deps.random.bytes(32)).toString("hex");
   const inSandbox = (id: string): readonly ContainerRecord[] =>
     containers.all.filter((container) => container.sandboxId === id);
@@ -94,7 +98,7 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
           "INVALID_ARGUMENT",
           `Cannot run sandbox: no runtime handler "${runtimeHandler}", expected "${deps.handler}" or the default one`,
         );
-      const sandbox = await sandboxes.run(newId(), config ?? {});
+      const sandbox = await starts.pass(() => sandboxes.run(newId(), config ?? {}));
       try {
         await holdPidNamespace(sandbox, deps, newId);
       } catch (error) {
