@@ -95,6 +95,17 @@ test("a node that comes back in time keeps its pods", async () => {
   expect(await told("a")).toContain("TaintManagerEviction"); // "Cancelling deletion"
 });
 
+test("a pod of a silent node that is said to be ready again stays so", async () => {
+  await kubelets.join("one");
+  await run("a", "one");
+  kubelets.stop("one");
+  await pass(60);
+  expect(await podReady("a")).toBe("False");
+  await actor.ready(await actor.pods.get("a"));
+  await pass(30);
+  expect(await podReady("a")).toBe("True");
+});
+
 test("when no node gives signs, pods stay where they are", async () => {
   await kubelets.join("one");
   await kubelets.join("two");

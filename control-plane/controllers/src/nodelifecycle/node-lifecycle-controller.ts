@@ -59,7 +59,10 @@ export class NodeLifecycleController {
       const target = this.#nodes.get(spec?.nodeName ?? "");
       if (target !== undefined && readinessOf(target) === "Unknown") node(target);
     };
-    lifetime.add("pods", this.#pods.onChange({ added: bound, updated: (_, now) => bound(now) }));
+    // a pod that is said to be ready again is a sign of its kubelet: not to be argued with
+    const updated = (before: Pod, now: Pod): void =>
+      before.spec?.nodeName === now.spec?.nodeName ? undefined : bound(now);
+    lifetime.add("pods", this.#pods.onChange({ added: bound, updated }));
     this.#rounds();
   }
 
