@@ -78,6 +78,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     nodeName: record.nodeName,
     criAddress: engine.criAddress,
     rootDirectory: files.node,
+    staticPodDirectory: join(paths.state, "manifests"),
     podLogsDirectory: join(paths.state, "pods"),
     mounts: systemMounts,
     cgroups: systemCgroups(),

@@ -19,6 +19,8 @@ import { placesOf } from "./pods/pod-places.ts";
 import { PodWorkers } from "./pods/pod-workers.ts";
 import { Prober } from "./probes/prober.ts";
 import { KubeletServer } from "./server/kubelet-server.ts";
+import { isMirror } from "./static/manifest.ts";
+import { StaticPods } from "./static/static-pods.ts";
 import { fileSystemUsage } from "./stats/node-usage.ts";
 import { StatsCollector } from "./stats/stats-collector.ts";
 import { ApiSources } from "./volumes/api-sources.ts";
@@ -72,6 +74,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     events,
     sources,
     allocations,
+    inApi: (pod) => (statics?.isStatic(pod) === true ? statics.mirror(pod) : pod),
     finished(uid) {
       workers.forget(uid);
       references.release(uid);
@@ -80,6 +83,20 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       for (const worker of workers.all) if (allocations.isDeferred(worker.uid)) worker.poke();
     },
   });
+  const statics =
+    options.staticPodDirectory === undefined
+      ? undefined
+      : new StaticPods({
+          folder: options.staticPodDirectory,
+          nodeName,
+          client,
+          clock,
+          logger,
+          pods,
+          admit: (pod) => workers.admit(pod),
+          retire: (pod) => workers.removed(pod, pod.spec?.terminationGracePeriodSeconds ?? 30),
+        });
+  if (statics !== undefined) lifetime.own("static pods", statics);
   const refusal = (pod: Pod, others: readonly Pod[]) =>
     refusalOf({ pod, others, room: allocatable, maxPods: capacity.pods, has: (condition) => eviction.has(condition) });
   const workers = lifetime.own("workers", new PodWorkers(context, refusal));
@@ -118,11 +135,13 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   await registration.start();
   await Promise.all([pods.synced, services.synced]);
   const admit = (pod: Pod): void => {
+    if (isMirror(pod)) return; // it runs from its manifest
     references.hold(pod);
     workers.admit(pod);
   };
   const removed = (pod: Pod): void => workers.removed(pod);
   lifetime.add("pods", pods.onChange({ added: admit, updated: (_, pod) => admit(pod), deleted: removed }));
+  if (statics !== undefined) await statics.start();
   await workers.sweep();
   lifetime.add("sweep", workers.sweepOften());
   lifetime.add("images", images.start());

@@ -11,6 +11,8 @@ export interface KubeletOptions {
   readonly criAddress: string;
   /** Pods' volumes and files; survives a reboot. */
   readonly rootDirectory: string;
+  /** Manifests of pods that the node runs without being told by the API; none by default. */
+  readonly staticPodDirectory?: string;
   /** Container logs: NAMESPACE_NAME_UID/CONTAINER/N.log below it. */
   readonly podLogsDirectory: string;
   readonly clock: Clock;

@@ -1,3 +1,4 @@
+import type { Pod } from "@tsukube/api/types/core-v1";
 import type { RuntimeClass } from "@tsukube/api/types/node-v1";
 import { type EventRecorder, referenceTo } from "@tsukube/client";
 import { podLimits } from "../containers/resources.ts";
@@ -23,6 +24,8 @@ export interface ContextParts {
   readonly events: EventRecorder;
   readonly sources: ApiSources;
   readonly allocations: Allocations;
+  /** The pod as the API has it, which for static pods is their mirror; undefined: not at all, for now. */
+  inApi(pod: Pod): Pod | undefined;
   finished(uid: string): void;
 }
 
@@ -55,8 +58,15 @@ export function kubeletContext(parts: ContextParts): PodContext {
       if (pending === undefined) return [];
       return [stamped({ type: "PodResizePending", status: "True", ...pending }, pod, clock.now())];
     },
-    writeStatus: (pod, status) => writePodStatus(client, pod, status),
-    deleteObject: (pod) => deletePodObject(client, pod),
+    async writeStatus(pod, status) {
+      const shown = parts.inApi(pod);
+      if (shown !== undefined) await writePodStatus(client, shown, status);
+      return shown !== undefined;
+    },
+    async deleteObject(pod) {
+      const shown = parts.inApi(pod);
+      if (shown !== undefined) await deletePodObject(client, shown);
+    },
     event(pod, type, reason, message, container) {
       const part = container === undefined ? undefined : `spec.containers{${container}}`;
       events.event(referenceTo(pod, "v1", "Pod", part), type, reason, message);

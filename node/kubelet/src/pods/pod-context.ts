@@ -25,8 +25,11 @@ export interface PodContext {
   cgroupLimits(pod: Pod): CgroupLimits;
   /** Gives what the pod asks for now, as far as the node has it, and says how far that is. */
   resize(pod: Pod): readonly PodCondition[];
-  /** Writes the status subresource: the conditions given, no others. An API server that is away is tried again. */
-  writeStatus(pod: Pod, status: PodStatus): Promise<void>;
+  /**
+   * Writes the status subresource: the conditions given, no others.
+   * @returns false while the API has no such pod (a static one without its mirror).
+   */
+  writeStatus(pod: Pod, status: PodStatus): Promise<boolean>;
   /** Removes a pod that has ended from the API. */
   deleteObject(pod: Pod): Promise<void>;
   event(pod: Pod, type: "Normal" | "Warning", reason: string, message: string, container?: string): void;

@@ -51,6 +51,7 @@ export class PodWorker {
   readonly #leaving = new AbortController();
   #pod: Pod;
   #isGone = false;
+  #goneGrace = 0;
   #end: PodEnd | undefined;
   #grace: GracePeriod | undefined;
   #roundSince = 0;
@@ -63,6 +64,7 @@ export class PodWorker {
   #again = false;
   #closed = false;
   #reported = "";
+  #reportedPhase: string | undefined;
 
   constructor(pod: Pod, context: PodContext) {
     this.#pod = pod;
@@ -97,6 +99,8 @@ export class PodWorker {
   update(pod: Pod): void {
     if (pod.metadata?.resourceVersion !== this.#pod.metadata?.resourceVersion) this.#volumesAreStale = true;
     this.#pod = pod;
+    // the API does not have what was written: another mirror of a static pod, or somebody else wrote
+    if (pod.status?.phase !== this.#reportedPhase) this.#reported = "";
     if (pod.metadata?.deletionTimestamp !== undefined) this.#leave(this.#graceSeconds);
     this.poke();
   }
@@ -115,10 +119,11 @@ export class PodWorker {
     this.poke();
   }
 
-  /** The API no longer has the pod: everything of it ends at once. */
-  remove(): void {
+  /** Nobody wants the pod any more: everything of it ends, at once unless it is given time. */
+  remove(seconds = 0): void {
     this.#isGone = true;
-    this.#leave(0);
+    this.#goneGrace = seconds;
+    this.#leave(seconds);
     this.poke();
   }
 
@@ -392,7 +397,7 @@ export class PodWorker {
   async #leaveNode(): Promise<boolean> {
     this.#watchProbes();
     await this.#report();
-    await this.#stopAll(this.#isGone ? 0 : this.#graceSeconds);
+    await this.#stopAll(this.#isGone ? this.#goneGrace : this.#graceSeconds);
     await this.#report(true);
     await this.#cleanUp();
     if (!this.#isGone) await this.#context.deleteObject(this.#pod);
@@ -467,8 +472,8 @@ export class PodWorker {
     });
     const text = JSON.stringify(status);
     if (text === this.#reported) return;
-    await this.#context.writeStatus(this.#pod, status);
-    this.#reported = text;
+    this.#reported = (await this.#context.writeStatus(this.#pod, status)) ? text : "";
+    this.#reportedPhase = status.phase;
   }
 
   #disruption(): readonly PodCondition[] {

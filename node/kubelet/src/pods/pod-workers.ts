@@ -49,8 +49,9 @@ export class PodWorkers {
     worker.poke();
   }
 
-  removed(pod: Pod): void {
-    this.#workers.get(pod.metadata?.uid ?? "")?.remove();
+  /** @param seconds The time that it has to end. */
+  removed(pod: Pod, seconds = 0): void {
+    this.#workers.get(pod.metadata?.uid ?? "")?.remove(seconds);
   }
 
   poke(uid: string): void {
