@@ -1,9 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { get as httpsGet } from "node:https";
 import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { isAlive, realClock } from "@tsukube/host";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { codeOf } from "./https-code.ts";
 import { Tsukube } from "./tsukube.ts";
 
 const lifetime = new Lifetime();
@@ -55,17 +55,6 @@ test("kubectl creates, reads in every form, changes and deletes", async () => {
   expect(await out("delete", "configmap", "settings")).toContain("deleted");
   await expect(kubectl(["get", "configmap", "settings"])).rejects.toThrow(/configmaps "settings" not found/);
 });
-
-/** The HTTP status of a GET without client certificate. */
-function codeOf(url: string, headers: Record<string, string> = {}): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const request = httpsGet(url, { headers, rejectUnauthorized: false, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    request.on("error", reject);
-  });
-}
 
 const DEPLOYMENT = `
 apiVersion: apps/v1

@@ -15,8 +15,9 @@ export class Kubectl {
   readonly env: NodeJS.ProcessEnv;
   readonly binary = clientBinary("kubectl");
 
-  constructor(kubeconfig: string) {
-    this.env = { ...process.env, KUBECONFIG: kubeconfig, HOME: dirname(kubeconfig) };
+  /** @param home Where it keeps what it learns of the cluster; beside the kubeconfig by default, so that it goes with the cluster. */
+  constructor(kubeconfig: string, home = dirname(kubeconfig)) {
+    this.env = { ...process.env, KUBECONFIG: kubeconfig, HOME: home };
   }
 
   run(line: string, options: RunOptions = {}): Promise<RunResult> {

@@ -30,7 +30,7 @@ export const accessModes: Check = (value, at, errors) => {
 const storageRequest: Check = (value, at, errors) => {
   const storage = member(member(value, "requests"), "storage");
   if (storage === undefined) errors.push(fieldError.required(element(at, "storage")));
-  else positiveQuantity(storage, child(element(at, "requests"), "storage"), errors);
+  else positiveQuantity(storage, element(at, "storage"), errors);
 };
 
 const dataSource: Check = (value, at, errors) => {
