@@ -30,7 +30,10 @@ export function podStatusOf(input: StatusInput): PodStatus {
   const initialized = isInitialized(pod, inits);
   const reason = initialized ? "ContainerCreating" : "PodInitializing";
   const containers = (pod.spec?.containers ?? []).map((container) => statusOf(input, container, false, reason));
-  const ephemeral = (pod.spec?.ephemeralContainers ?? []).map((container) => statusOf(input, container, false));
+  const ephemeral = (pod.spec?.ephemeralContainers ?? []).map((container) => {
+    const { started: _, ...status } = statusOf(input, container, false, reason);
+    return { ...status, ready: false }; // nobody waits for one
+  });
   const phase = phaseOf(input, containers, initialized);
   const ips = podIpsOf(pod, runtime, hostIps);
   const isLast = phase === "Succeeded" || phase === "Failed";

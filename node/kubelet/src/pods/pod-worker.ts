@@ -1,20 +1,19 @@
 import type { Container, Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import { codeOf, type Logger, messageOf } from "@tsukube/foundation";
-import { hashOf, labelsOf } from "../containers/container-config.ts";
-import { removePodFolder } from "../volumes/volumes.ts";
+import { hashOf } from "../containers/container-config.ts";
 import { ContainerStarter } from "./container-starter.ts";
 import { ContainerStopper } from "./container-stopper.ts";
 import { GracePeriod } from "./grace-period.ts";
 import type { Waiting } from "./image-puller.ts";
 import { isOver, newest, type PlanInput, plan, type Step, type StopReason } from "./plan.ts";
+import { cleanUp } from "./pod-cleanup.ts";
 import { stamped } from "./pod-conditions.ts";
 import { containerNamed, containersOf } from "./pod-containers.ts";
 import type { PodContext } from "./pod-context.ts";
+import { PodReporter } from "./pod-reporter.ts";
 import { resizeContainers, resizeNeedsRestart } from "./pod-resize.ts";
-import { podStatusOf } from "./pod-status.ts";
 import { formatSeconds, RestartBackoff } from "./restart-backoff.ts";
 import { NOTHING_RUNS, podIpsOf, type RuntimeContainer, type RuntimePod, runtimePodOf } from "./runtime-state.ts";
-import { TerminationMessages } from "./termination-messages.ts";
 
 const RETRY_MS = 5000;
 const VOLUME_RETRY_MS = 2000;
@@ -42,7 +41,7 @@ export class PodWorker {
   readonly #starter: ContainerStarter;
   readonly #stopper: ContainerStopper;
   readonly #backoff = new RestartBackoff();
-  readonly #messages = new TerminationMessages();
+  readonly #reporter: PodReporter;
   readonly #waiting = new Map<string, Omit<Waiting, "retryMs">>();
   /** When what could not be made (a container, "" the sandbox) is tried again, ms since the epoch. */
   readonly #retryAt = new Map<string, number>();
@@ -63,8 +62,6 @@ export class PodWorker {
   #reporting: Promise<void> = Promise.resolve();
   #again = false;
   #closed = false;
-  #reported = "";
-  #reportedPhase: string | undefined;
 
   constructor(pod: Pod, context: PodContext) {
     this.#pod = pod;
@@ -72,6 +69,7 @@ export class PodWorker {
     this.#context = context;
     this.#starter = new ContainerStarter(context);
     this.#stopper = new ContainerStopper(context);
+    this.#reporter = new PodReporter(context);
   }
 
   get pod(): Pod {
@@ -99,8 +97,7 @@ export class PodWorker {
   update(pod: Pod): void {
     if (pod.metadata?.resourceVersion !== this.#pod.metadata?.resourceVersion) this.#volumesAreStale = true;
     this.#pod = pod;
-    // the API does not have what was written: another mirror of a static pod, or somebody else wrote
-    if (pod.status?.phase !== this.#reportedPhase) this.#reported = "";
+    this.#reporter.seen(pod);
     if (pod.metadata?.deletionTimestamp !== undefined) this.#leave(this.#graceSeconds);
     this.poke();
   }
@@ -399,26 +396,11 @@ export class PodWorker {
     await this.#report();
     await this.#stopAll(this.#isGone ? this.#goneGrace : this.#graceSeconds);
     await this.#report(true);
-    await this.#cleanUp();
+    await cleanUp(this.#context, this.#pod);
     if (!this.#isGone) await this.#context.deleteObject(this.#pod);
     this.#closed = true;
     this.#context.finished(this.uid);
     return false;
-  }
-
-  async #cleanUp(): Promise<void> {
-    const { cri, options } = this.#context;
-    const { items = [] } = await cri.runtime.ListPodSandbox({ filter: { labelSelector: labelsOf(this.#pod) } });
-    for (const { id: podSandboxId = "" } of items) {
-      await cri.runtime.StopPodSandbox({ podSandboxId });
-      await cri.runtime.RemovePodSandbox({ podSandboxId });
-    }
-    const { folder, logs, cgroup } = this.#context.placesOf(this.#pod);
-    await removePodFolder(folder, options.mounts);
-    await options.cgroups
-      .remove(cgroup)
-      .catch((error: unknown) => this.#log.debug("the pod's cgroup is busy", { error: messageOf(error) }));
-    await removePodFolder(logs, options.mounts);
   }
 
   async #refreshVolumes(): Promise<void> {
@@ -452,34 +434,13 @@ export class PodWorker {
   /** @param isLast The pod is about to leave: nothing of it will run again. */
   async #report(isLast = false): Promise<void> {
     if (this.#isGone) return;
-    await this.#messages.read(this.#pod, this.#runtime.containers, this.#context.placesOf(this.#pod));
-    const { prober, options } = this.#context;
-    const status = podStatusOf({
+    await this.#reporter.report({
       pod: this.#pod,
       runtime: this.#runtime,
-      now: this.#now,
-      hostIps: options.addresses,
       isOver: isLast || isOver(this.#planInput()),
-      ...(this.#end !== undefined && { ended: this.#end }),
-      extraConditions: [...this.#resize, ...this.#disruption()],
-      notes: {
-        waiting: (name) => (newest(this.#runtime, name)?.state === "running" ? undefined : this.#waiting.get(name)),
-        ready: ({ id }) => prober.ready(id),
-        started: ({ id }) => prober.started(id),
-        terminationMessage: (container) => this.#messages.of(container),
-        allocated: (container) => this.#context.allocated(this.#pod, container).resources ?? {},
-      },
+      end: this.#end,
+      resize: this.#resize,
+      waiting: this.#waiting,
     });
-    const text = JSON.stringify(status);
-    if (text === this.#reported) return;
-    this.#reported = (await this.#context.writeStatus(this.#pod, status)) ? text : "";
-    this.#reportedPhase = status.phase;
-  }
-
-  #disruption(): readonly PodCondition[] {
-    if (this.#end?.isDisruption !== true) return [];
-    const { message } = this.#end;
-    const condition = { type: "DisruptionTarget", status: "True", reason: "TerminationByKubelet", message };
-    return [stamped(condition, this.#pod, this.#now)];
   }
 }
