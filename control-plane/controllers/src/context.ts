@@ -65,3 +65,8 @@ export const SIGNING_REQUESTS: GroupVersionResource = {
   version: "v1",
   resource: "certificatesigningrequests",
 };
+export const AUTOSCALERS: GroupVersionResource = {
+  group: "autoscaling",
+  version: "v2",
+  resource: "horizontalpodautoscalers",
+};

@@ -15,6 +15,7 @@ import { EndpointSliceController } from "./endpointslice/endpointslice-controlle
 import { EndpointSliceMirroringController } from "./endpointslicemirroring/endpointslice-mirroring-controller.ts";
 import { EphemeralVolumeController } from "./ephemeralvolume/ephemeral-volume-controller.ts";
 import { GarbageCollector } from "./garbagecollector/garbage-collector.ts";
+import { HorizontalPodAutoscalerController } from "./horizontalpodautoscaler/horizontal-pod-autoscaler-controller.ts";
 import { JobController } from "./job/job-controller.ts";
 import { NamespaceController } from "./namespace/namespace-controller.ts";
 import { NodeLifecycleController } from "./nodelifecycle/node-lifecycle-controller.ts";
@@ -89,6 +90,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new DisruptionController(context("disruption-controller", "controllermanager")),
     new NodeLifecycleController(context("node-controller")),
     new TaintEvictionController(context("node-controller", "taint-eviction-controller")), // upstream's has no role of its own
+    new HorizontalPodAutoscalerController(context("horizontal-pod-autoscaler")),
     new ResourceQuotaController(context("resourcequota-controller")),
     new RootCaController(context("root-ca-cert-publisher"), rootCa),
     ...(signer === undefined

@@ -1,0 +1,140 @@
+import { ApiError, labelMatcherOf, parseDuration, quantityMilliValue } from "@tsukube/api";
+import type { LabelSelector } from "@tsukube/api/types/meta-v1";
+import type { Client } from "@tsukube/client";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
+import type { PodMetric } from "./pod-groups.ts";
+
+/** Metrics that cannot be had. */
+export class MetricsError extends TsukubeError<"no-metrics"> {}
+
+interface PodMetricsItem {
+  readonly metadata?: { readonly name?: string };
+  readonly timestamp?: string;
+  readonly window?: string;
+  readonly containers?: readonly { readonly name?: string; readonly usage?: Readonly<Record<string, string>> }[];
+}
+
+interface MetricValue {
+  readonly describedObject?: { readonly name?: string };
+  readonly timestamp?: string;
+  readonly windowSeconds?: number;
+  readonly value?: string;
+}
+
+interface Answer<T> {
+  readonly items?: readonly T[];
+}
+
+const MINUTE_MS = 60_000;
+
+/** Reads the three metrics APIs, which others serve: metrics.k8s.io, custom.metrics.k8s.io and external.metrics.k8s.io. */
+export class MetricsSource {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** What pods use of a resource, by name: all containers together, or one. @throws {MetricsError} */
+  async ofResource(
+    namespace: string,
+    selector: string,
+    resource: string,
+    container?: string,
+  ): Promise<ReadonlyMap<string, PodMetric>> {
+    const path = `/apis/metrics.k8s.io/v1beta1/namespaces/${namespace}/pods${query({ labelSelector: selector })}`;
+    const items = await this.#list<PodMetricsItem>(path, `unable to fetch metrics from resource metrics API`);
+    if (items.length === 0) throw new MetricsError("no-metrics", "no metrics returned from resource metrics API");
+    const found = items.flatMap((item) => {
+      const metric = podMetricOf(item, resource, container);
+      return metric === undefined ? [] : [[item.metadata?.name ?? "", metric] as const];
+    });
+    return new Map(found);
+  }
+
+  /** A metric of each pod, by name. @throws {MetricsError} */
+  async ofPods(
+    namespace: string,
+    selector: string,
+    metric: string,
+    metricSelector: LabelSelector | undefined,
+  ): Promise<ReadonlyMap<string, PodMetric>> {
+    const path = `/apis/custom.metrics.k8s.io/v1beta2/namespaces/${namespace}/pods/*/${metric}`;
+    const parameters = { labelSelector: selector, metricLabelSelector: textOf(metricSelector) };
+    const items = await this.#list<MetricValue>(
+      path + query(parameters),
+      `unable to fetch metrics from custom metrics API`,
+    );
+    if (items.length === 0) throw new MetricsError("no-metrics", "no metrics returned from custom metrics API");
+    const found = items.map((item): readonly [string, PodMetric] => {
+      const windowMs = (item.windowSeconds ?? 60) * 1000;
+      const value = quantityMilliValue(item.value ?? "0");
+      return [item.describedObject?.name ?? "", { value, at: Date.parse(item.timestamp ?? "") || 0, windowMs }];
+    });
+    return new Map(found);
+  }
+
+  /** A metric of one object, in thousandths. @param resource Such as "ingresses.networking.k8s.io". @throws {MetricsError} */
+  async ofObject(
+    namespace: string,
+    resource: string,
+    name: string,
+    metric: string,
+    metricSelector: LabelSelector | undefined,
+  ): Promise<number> {
+    const home = resource === "namespaces" ? "" : `/namespaces/${namespace}`;
+    const path = `/apis/custom.metrics.k8s.io/v1beta2${home}/${resource}/${name}/${metric}`;
+    const parameters = { metricLabelSelector: textOf(metricSelector) };
+    const items = await this.#list<MetricValue>(
+      path + query(parameters),
+      `unable to fetch metrics from custom metrics API`,
+    );
+    const [first] = items;
+    if (first === undefined) throw new MetricsError("no-metrics", "no metrics returned from custom metrics API");
+    return quantityMilliValue(first.value ?? "0");
+  }
+
+  /** A metric of something outside, all of its series together, in thousandths. @throws {MetricsError} */
+  async ofExternal(namespace: string, metric: string, metricSelector: LabelSelector | undefined): Promise<number> {
+    const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/${namespace}/${metric}`;
+    const parameters = { labelSelector: textOf(metricSelector) };
+    const items = await this.#list<MetricValue>(
+      path + query(parameters),
+      `unable to fetch metrics from external metrics API`,
+    );
+    if (items.length === 0) throw new MetricsError("no-metrics", "no metrics returned from external metrics API");
+    return items.reduce((sum, { value = "0" }) => sum + quantityMilliValue(value), 0);
+  }
+
+  async #list<T>(path: string, failure: string): Promise<readonly T[]> {
+    try {
+      return ((await this.#client.raw("GET", path)) as Answer<T>).items ?? [];
+    } catch (error) {
+      const why = error instanceof ApiError ? error.message : messageOf(error);
+      throw new MetricsError("no-metrics", `${failure}: ${why}`, { cause: error });
+    }
+  }
+}
+
+/** A pod of which one container was not measured was not measured. */
+function podMetricOf(
+  { timestamp, window, containers = [] }: PodMetricsItem,
+  resource: string,
+  container: string | undefined,
+): PodMetric | undefined {
+  const counted = containers.filter(({ name }) => container === undefined || name === container);
+  const usages = counted.map(({ usage }) => usage?.[resource]);
+  if (usages.length === 0 || usages.includes(undefined)) return undefined;
+  const value = usages.reduce((sum, usage) => sum + quantityMilliValue(usage ?? "0"), 0);
+  const windowMs = window === undefined ? MINUTE_MS : Number(parseDuration(window) / 1_000_000n);
+  return { value, at: Date.parse(timestamp ?? "") || 0, windowMs };
+}
+
+function textOf(selector: LabelSelector | undefined): string {
+  return selector === undefined ? "" : labelMatcherOf(selector).toString();
+}
+
+function query(parameters: Readonly<Record<string, string>>): string {
+  const set = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== ""));
+  return set.size === 0 ? "" : `?${set}`;
+}
