@@ -27,6 +27,8 @@ import { nodeRestriction } from "./admission/node-restriction.ts";
 import { podSecurity } from "./admission/pod-security/pod-security.ts";
 import { podTopologyLabels } from "./admission/pod-topology-labels.ts";
 import { defaultTolerationSeconds, priorityAdmission, serviceAccountAdmission } from "./admission/pods.ts";
+import { mutatingPolicies } from "./admission/policies/mutating-policies.ts";
+import { validatingPolicies } from "./admission/policies/validating-policies.ts";
 import { resourceQuota } from "./admission/resource-quota.ts";
 import { roleEscalation } from "./admission/role-escalation.ts";
 import { runtimeClassAdmission } from "./admission/runtime-class.ts";
@@ -128,7 +130,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     certificateSubjectRestriction,
     defaultIngressClass(cache),
     podTopologyLabels(cache),
+    mutatingPolicies({ cache, registry }),
     mutatingWebhooks(webhooks),
+    validatingPolicies({ cache, registry }),
     validatingWebhooks(webhooks),
     services,
     roleEscalation(rbac, authorizer),

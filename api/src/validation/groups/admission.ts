@@ -1,3 +1,4 @@
+import { type CelEnvironment, MATCH_ENVIRONMENT, POLICY_ENVIRONMENT } from "../../cel/index.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
@@ -21,6 +22,7 @@ import {
 import type { RuleTable } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
 import { dns1035Label, dnsSubdomain } from "../names.ts";
+import { celExpression } from "./cel-expression.ts";
 
 const OPERATIONS = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"] as const;
 
@@ -52,13 +54,27 @@ const constraints: Check = (value, at, errors) => {
   if (isUnset(member(value, "resourceRules"))) errors.push(fieldError.required(child(at, "resourceRules")));
 };
 
-const matchConditions: Check = each(fields({ name: required(text(labelKeyProblems)), expression: required() }));
+const conditionsIn = (environment: CelEnvironment): Check =>
+  each(fields({ name: required(text(labelKeyProblems)), expression: required(celExpression(environment, "bool")) }));
+
+const policyConditions = conditionsIn(POLICY_ENVIRONMENT);
+
+const variables: Check = each(
+  fields({
+    name: required((value, at, errors) => {
+      if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(String(value)))
+        errors.push(fieldError.invalid(at, value, "name is not a valid CEL identifier"));
+    }),
+    expression: required(celExpression(POLICY_ENVIRONMENT)),
+  }),
+);
 
 const validatingPolicy: Check = (value, at, errors) => {
   fields({
     failurePolicy: optionalOneOf("Fail", "Ignore"),
     matchConstraints: constraints,
-    matchConditions,
+    matchConditions: policyConditions,
+    variables,
   })(value, at, errors);
   const [validations, audits] = [member(value, "validations"), member(value, "auditAnnotations")];
   if (isUnset(validations) && isUnset(audits)) {
@@ -72,16 +88,18 @@ const validatingPolicy: Check = (value, at, errors) => {
       ),
     );
   }
-  each(fields({ expression: requiredWith("expression is not specified") }))(
-    validations,
-    child(at, "validations"),
-    errors,
-  );
-  each(fields({ key: required(text(labelKeyProblems)), valueExpression: required() }))(
-    audits,
-    child(at, "auditAnnotations"),
-    errors,
-  );
+  each(
+    fields({
+      expression: requiredWith("expression is not specified", celExpression(POLICY_ENVIRONMENT, "bool")),
+      messageExpression: optional(celExpression(POLICY_ENVIRONMENT, "string")),
+    }),
+  )(validations, child(at, "validations"), errors);
+  each(
+    fields({
+      key: required(text(labelKeyProblems)),
+      valueExpression: required(celExpression(POLICY_ENVIRONMENT, "string", "null_type")),
+    }),
+  )(audits, child(at, "auditAnnotations"), errors);
 };
 
 const mutation: Check = (value, at, errors) => {
@@ -105,12 +123,16 @@ const mutation: Check = (value, at, errors) => {
         fieldError.invalid(child(at, "applyConfiguration"), "{}", "must not be specified when patchType is JSONPatch"),
       );
   } else exactlyOneOf("ApplyConfiguration", "JSONPatch")(type, child(at, "patchType"), errors);
+  const expression = (types: string) => fields({ expression: required(celExpression(POLICY_ENVIRONMENT, types)) });
+  if (apply !== undefined) expression("Object")(apply, child(at, "applyConfiguration"), errors);
+  if (patch !== undefined) expression("list")(patch, child(at, "jsonPatch"), errors);
 };
 
 const mutatingPolicy: Check = fields({
   failurePolicy: optionalOneOf("Fail", "Ignore"),
   matchConstraints: constraints,
-  matchConditions,
+  matchConditions: policyConditions,
+  variables,
   mutations: required(each(mutation)),
   reinvocationPolicy: oneOf("IfNeeded", "Never"),
 });
@@ -187,7 +209,7 @@ const webhook = (mutating: boolean): Check =>
       if (isUnset(value)) errors.push(fieldError.required(at, "must specify one of v1, v1beta1"));
       each(text(dns1035Label))(value, at, errors);
     },
-    matchConditions,
+    matchConditions: conditionsIn(MATCH_ENVIRONMENT),
     ...(mutating ? { reinvocationPolicy: optionalOneOf("IfNeeded", "Never") } : {}),
   });
 

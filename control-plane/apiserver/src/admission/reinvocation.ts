@@ -6,6 +6,8 @@ export class Reinvocation {
   isAgain = false;
   /** What the webhooks made of the object the first time. */
   lastOutput: Unstructured | undefined;
+  /** What the policies made of it. */
+  lastPolicyOutput: Unstructured | undefined;
   #isRequested = false;
   #called = new Set<string>();
   readonly #required = new Set<string>();

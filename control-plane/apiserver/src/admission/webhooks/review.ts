@@ -1,23 +1,17 @@
 import {
   ApiError,
-  applyDefaults,
-  decodeJson,
   decodeUnstructured,
-  encodeJsonText,
   encodeUnstructuredText,
   type GroupVersionKind,
   type Json,
   jsonPatch,
-  type ObjectSchema,
-  schemaOf,
   type Unstructured,
 } from "@tsukube/api";
 import type { AdmissionResponse } from "@tsukube/api/types/admission-v1";
 import type { Status } from "@tsukube/api/types/meta-v1";
 import type { AdmissionAttributes, User } from "../../contracts.ts";
-import { convert } from "../../registry/conversion.ts";
-import type { ResourceDefinition } from "../../registry/definition.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { jsonOf, jsonTextOf, objectOf } from "../object-forms.ts";
 import type { Invocation } from "./webhook.ts";
 
 /** The webhook did not answer, or not as it should: its failure policy decides. */
@@ -46,7 +40,7 @@ export function reviewText(
     userInfo: userInfo(context.user),
   };
   const form = (object: Unstructured | undefined): string =>
-    object === undefined ? "null" : textOf(registry, kind, inVersion(registry, object, kind, resource));
+    object === undefined ? "null" : jsonTextOf(registry, { kind, resource }, object);
   const head = JSON.stringify(request).slice(0, -1);
   const object = `"object":${form(attributes.object)},"oldObject":${form(attributes.oldObject)}`;
   const tail = `"dryRun":${dryRun},"options":${options === undefined ? "null" : encodeUnstructuredText(options)}`;
@@ -64,31 +58,6 @@ function gvr({ group, version, resource }: { group: string; version: string; res
 function userInfo({ name, uid, groups, extra }: User): object {
   const more = Object.keys(extra).length > 0;
   return { username: name, ...(uid !== undefined && { uid }), groups, ...(more && { extra }) };
-}
-
-function textOf(registry: Registry, kind: GroupVersionKind, object: Unstructured): string {
-  const schema = schemaOf(kind);
-  const full = { ...object, ...apiKind(kind) };
-  const isCustom = schema === undefined || registry.custom.some((definition) => definition.group === kind.group);
-  return isCustom ? encodeUnstructuredText(full) : encodeJsonText(full, schema);
-}
-
-function apiKind({ group, version, kind }: GroupVersionKind): { readonly kind: string; readonly apiVersion: string } {
-  return { kind, apiVersion: group === "" ? version : `${group}/${version}` };
-}
-
-/** The object in the version that somebody asks for it in. */
-function inVersion(
-  registry: Registry,
-  object: Unstructured,
-  kind: GroupVersionKind,
-  resource: { readonly group: string; readonly version: string; readonly resource: string },
-): Unstructured {
-  const { apiVersion } = apiKind(kind);
-  if (object.apiVersion === undefined || object.apiVersion === apiVersion || object.kind !== kind.kind) return object;
-  const definition = registry.get(resource.group, resource.version, resource.resource);
-  if (definition === undefined || !definition.typed) return { ...object, apiVersion };
-  return convert(object, definition, definition.schema);
 }
 
 /** Reads and checks a webhook's answer. @throws {WebhookFailure} */
@@ -135,25 +104,21 @@ export function denial(name: string, result: Status | null | undefined): ApiErro
 /** The object as the webhook's patch (base64, RFC 6902) makes it, with defaults, in the version of the request. */
 export function patched(
   registry: Registry,
-  { kind, resource, webhook }: Invocation,
+  invocation: Invocation,
   attributes: AdmissionAttributes,
   patch: string,
 ): Unstructured {
-  const { object } = attributes;
   const operations = decodePatch(patch);
-  if (object === undefined) {
+  if (attributes.object === undefined) {
+    const { name } = invocation.webhook.spec;
     throw ApiError.internal(
       new Error(
-        `admission webhook "${webhook.spec.name}" attempted to modify the object, which is not supported for this operation`,
+        `admission webhook "${name}" attempted to modify the object, which is not supported for this operation`,
       ),
     );
   }
-  const before = textOf(registry, kind, inVersion(registry, object, kind, resource));
-  const json = jsonPatch(decodeUnstructured<Json>(Buffer.from(before)).object, operations);
-  const bytes = Buffer.from(encodeUnstructuredText(json));
-  const definition = registry.get(resource.group, resource.version, resource.resource);
-  const after = definition?.typed === false ? custom(definition, bytes) : typed(kind, bytes);
-  return inVersion(registry, after, attributes.kind, attributes.resource);
+  const before = jsonOf(registry, invocation, attributes.object);
+  return objectOf(registry, invocation, attributes, jsonPatch(before, operations));
 }
 
 function decodePatch(patch: string): Json {
@@ -164,14 +129,4 @@ function decodePatch(patch: string): Json {
       `received undecodable patch in webhook response: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-}
-
-function typed(kind: GroupVersionKind, bytes: Uint8Array): Unstructured {
-  const { object } = decodeJson<Unstructured>(bytes, schemaOf(kind) as ObjectSchema);
-  return applyDefaults(kind, object);
-}
-
-function custom({ custom: details }: ResourceDefinition, bytes: Uint8Array): Unstructured {
-  const { object } = decodeUnstructured<Unstructured>(bytes);
-  return details?.prepare(object).object ?? object;
 }

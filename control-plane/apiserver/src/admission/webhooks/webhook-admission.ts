@@ -1,9 +1,10 @@
-import { ApiError, jsonEqual, type Unstructured } from "@tsukube/api";
+import { ApiError, CelError, jsonEqual, MATCH_ENVIRONMENT, type Unstructured } from "@tsukube/api";
 import type { AdmissionResponse } from "@tsukube/api/types/admission-v1";
 import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
 import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
+import { conditionsHold, requestBindings } from "../cel-request.ts";
 import { denial, patched, responseOf, reviewText, WebhookFailure } from "./review.ts";
 import { type Invocation, invocationOf, type Webhook, webhooksOf } from "./webhook.ts";
 import { WebhookClient } from "./webhook-client.ts";
@@ -24,7 +25,8 @@ const EXEMPT = new Set(
   ).split(" "),
 );
 
-function isExempt({ resource }: AdmissionAttributes): boolean {
+/** Configurations of admission itself. */
+export function isExempt({ resource }: AdmissionAttributes): boolean {
   return resource.group === "admissionregistration.k8s.io" && EXEMPT.has(resource.resource);
 }
 
@@ -63,12 +65,11 @@ class WebhookCaller {
    */
   async mutate(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
     const { reinvocation } = attributes;
-    const { cache, registry } = this.#deps;
     let { object } = attributes;
     if (reinvocation.isAgain && !jsonEqual(reinvocation.lastOutput, object)) reinvocation.requireAll();
-    for (const webhook of webhooksOf(cache, "mutating")) {
+    for (const webhook of webhooksOf(this.#deps.cache, "mutating")) {
       const current = { ...attributes, object };
-      const invocation = invocationOf(cache, registry, webhook, current);
+      const invocation = this.#invocation(webhook, current);
       if (invocation === undefined || (reinvocation.isAgain && !reinvocation.isRequired(webhook.id))) continue;
       const response = await this.#ask(invocation, current, true);
       const changed = this.#apply(invocation, current, response);
@@ -85,12 +86,27 @@ class WebhookCaller {
   }
 
   async validate(attributes: AdmissionAttributes): Promise<void> {
-    const { cache, registry } = this.#deps;
-    const invocations = webhooksOf(cache, "validating").flatMap(
-      (webhook) => invocationOf(cache, registry, webhook, attributes) ?? [],
+    const invocations = webhooksOf(this.#deps.cache, "validating").flatMap(
+      (webhook) => this.#invocation(webhook, attributes) ?? [],
     );
     const answers = await Promise.allSettled(invocations.map((one) => this.#ask(one, attributes, false)));
     for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+  }
+
+  /** undefined: the request does not concern it. @throws {ApiError} 403 for match conditions without value. */
+  #invocation(webhook: Webhook, attributes: AdmissionAttributes): Invocation | undefined {
+    const { cache, registry } = this.#deps;
+    const invocation = invocationOf(cache, registry, webhook, attributes);
+    const conditions = webhook.spec.matchConditions ?? [];
+    if (invocation === undefined || conditions.length === 0) return invocation;
+    const bindings = requestBindings(registry, invocation, attributes);
+    try {
+      return conditionsHold(conditions, MATCH_ENVIRONMENT, bindings) ? invocation : undefined;
+    } catch (error) {
+      if (!(error instanceof CelError)) throw error;
+      if (webhook.spec.failurePolicy === "Ignore") return undefined;
+      throw ApiError.forbidden(attributes.resource, attributes.name, error.message);
+    }
   }
 
   #apply(

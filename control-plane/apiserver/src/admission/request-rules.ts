@@ -1,7 +1,14 @@
-import { type LabelMatcher, labelMatcherOf, type Unstructured } from "@tsukube/api";
+import {
+  type GroupVersionKind,
+  type GroupVersionResource,
+  type LabelMatcher,
+  labelMatcherOf,
+  type Unstructured,
+} from "@tsukube/api";
 import type { LabelSelector } from "@tsukube/api/types/meta-v1";
-import type { AdmissionAttributes } from "../../contracts.ts";
-import type { WatchCache } from "../../storage/watch-cache.ts";
+import type { AdmissionAttributes } from "../contracts.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { WatchCache } from "../storage/watch-cache.ts";
 
 /** Which requests something is about: of webhooks and of admission policies alike. */
 export interface MatchRule {
@@ -69,4 +76,55 @@ export function matchesObject(
   const matches = (of: Unstructured | undefined): boolean =>
     of !== undefined && matcherOf(selector as LabelSelector).matches(of.metadata?.labels);
   return matches(object) || matches(oldObject);
+}
+
+/** Which requests something wants to see, and whether it may be shown another version of the object. */
+export interface RequestSelector {
+  readonly namespaceSelector?: LabelSelector | null;
+  readonly objectSelector?: LabelSelector | null;
+  readonly rules: readonly MatchRule[];
+  readonly exclude?: readonly MatchRule[];
+  readonly matchPolicy?: string | null;
+}
+
+/** The form in which a request is shown. */
+export interface RequestForm {
+  readonly resource: GroupVersionResource;
+  readonly kind: GroupVersionKind;
+}
+
+/** How the selector's owner sees the request; undefined: it does not concern it. */
+export function formFor(
+  cache: WatchCache,
+  registry: Registry,
+  selector: RequestSelector,
+  attributes: AdmissionAttributes,
+): RequestForm | undefined {
+  const { namespaceSelector, objectSelector, rules, exclude, matchPolicy } = selector;
+  if (!matchesNamespace(cache, namespaceSelector, attributes) || !matchesObject(objectSelector, attributes))
+    return undefined;
+  const isLoose = matchPolicy !== "Exact";
+  if (matchRules(registry, exclude ?? [], isLoose, attributes) !== undefined) return undefined;
+  return matchRules(registry, rules, isLoose, attributes);
+}
+
+/** The first rule that knows the object, under the request's version or another, decides the form. */
+function matchRules(
+  registry: Registry,
+  rules: readonly MatchRule[],
+  isLoose: boolean,
+  attributes: AdmissionAttributes,
+): RequestForm | undefined {
+  const { resource, kind } = attributes;
+  if (rules.some((rule) => matchesRule(rule, attributes))) return { resource, kind };
+  const own = isLoose ? registry.get(resource.group, resource.version, resource.resource) : undefined;
+  if (own === undefined) return undefined;
+  for (const rule of rules) {
+    for (const other of registry.all()) {
+      if (other === own || other.storage.prefix !== own.storage.prefix) continue;
+      if (!matchesRule(rule, { ...attributes, resource: other })) continue;
+      return { resource: other, kind: kind.kind === own.kind ? other : kind };
+    }
+  }
+  return undefined;
 }

@@ -1,0 +1,13 @@
+/** An expression that cannot be compiled; the message is that of cel-go, with the place. */
+export class CelCompileError extends Error {
+  constructor(source: string, at: number, why: string) {
+    const before = source.slice(0, at);
+    const line = before.split("\n").length;
+    const column = at - (before.lastIndexOf("\n") + 1);
+    const text = source.split("\n")[line - 1] ?? "";
+    super(`ERROR: <input>:${line}:${column + 1}: ${why}\n | ${text}\n | ${".".repeat(column)}^`);
+  }
+}
+
+/** An evaluation that has no value: a missing key, an overflow, an operation on the wrong types. */
+export class CelError extends Error {}

@@ -1,0 +1,174 @@
+import { describe, expect, test } from "vitest";
+import { compileStructural } from "../crd/compile.ts";
+import { CelCompileError, CelError } from "./cel-error.ts";
+import { DYN, typeOfSchema } from "./checker.ts";
+import { compileCel } from "./program.ts";
+import { adapt, toJson } from "./values.ts";
+
+const OBJECT = {
+  metadata: { name: "a", labels: { app: "x" }, "b.c": 1 },
+  spec: { replicas: 3, ratio: 1.5, items: [{ n: 1 }, { n: 2 }], flag: true, none: null },
+};
+
+function evaluate(source: string): unknown {
+  const program = compileCel(source, { variables: { object: DYN, x: DYN } });
+  const values: Readonly<Record<string, unknown>> = { object: adapt(OBJECT), x: adapt([1, 2, 3]) };
+  return program.evaluate((name) => values[name]);
+}
+
+describe("an expression has a value", () => {
+  test.each([
+    ["1 + 2 * 3 - 4 / 2", 5],
+    ["7 % 4 == 3 && -7 / 2 == -3", true],
+    ["1 == 1.0 && 1u == 1 && 2 > 1.5", true],
+    ["'a' + \"b\" + r'\\n' + '''c'''", "ab\\nc"],
+    ["'\\x41\\u00e9\\101\\n'", "AéA\n"],
+    ["size('héllo') == 5 && size([1, 2]) == 2 && {'a': 1}.size() == 1", true],
+    ["object.spec.replicas > 1 ? 'many' : 'one'", "many"],
+    ["object.metadata.name == 'a' && object.metadata['b.c'] == 1", true],
+    ["has(object.spec.replicas) && !has(object.spec.missing)", true],
+    ["object.spec.none == null", true],
+    ["'app' in object.metadata.labels && 2 in x && !('b' in object.metadata.labels)", true],
+    ["object.spec.items.all(i, i.n > 0) && object.spec.items.exists(i, i.n == 2)", true],
+    ["x.exists_one(i, i == 2) && !x.exists_one(i, i > 1)", true],
+    ["x.map(i, i * 2)", [2, 4, 6]],
+    ["x.map(i, i > 1, i * 2)", [4, 6]],
+    ["x.filter(i, i != 2)", [1, 3]],
+    ["object.metadata.labels.all(k, k == 'app')", true],
+    ["x.all(i, v, i + 1 == v)", true],
+    ["object.metadata.labels.transformMap(k, v, v + k)", { app: "xapp" }],
+    ["x.transformList(i, v, i * v)", [0, 2, 6]],
+    ["{'a': [1, 'b', null, true], 'c': {'d': 1.5}}", { a: [1, "b", null, true], c: { d: 1.5 } }],
+    [
+      "Object{spec: Object.spec{replicas: 1337, l: [Object.spec.l{a: 'b'}]}}",
+      { spec: { replicas: 1337, l: [{ a: "b" }] } },
+    ],
+    ["object.?spec.?missing.?deep.orValue('none')", "none"],
+    ["object.?spec.?replicas.orValue(0)", 3],
+    ["{?'a': object.?spec.?missing, ?'b': object.?spec.?replicas}", { b: 3 }],
+    ["[?x[?5], ?x[?0]]", [1]],
+    ["object.?spec.?replicas.optMap(r, r + 1).orValue(0)", 4],
+    ["'a,b,c'.split(',').join('-')", "a-b-c"],
+    ["'Hello'.lowerAscii() + 'x'.upperAscii() + '  y '.trim()", "helloXy"],
+    ["'abcabc'.replace('b', 'X', 1) + 'abc'.substring(1, 2) + 'abc'.charAt(0)", "aXcabcba"],
+    ["'v1.2.3'.matches('^v[0-9]+') && 'a1b22'.findAll('[0-9]+') == ['1', '22']", true],
+    ["'abc'.indexOf('c') + 'aba'.lastIndexOf('a')", 4],
+    ["[3, 1, 2].max() + [3, 1, 2].min() + [1, 2].sum()", 7],
+    ["[1, 2].isSorted() && ![2, 1].isSorted()", true],
+    ["int('12') + int(1.9) + int(3u)", 16],
+    ["double('1.5') + double(1)", 2.5],
+    ["string(1) + string(1.5) + string(true)", "11.5true"],
+    ["type(1) == int && type('') == string && type(null) == null_type", true],
+    ["duration('1h30m') > duration('89m') && duration('90m').getHours() == 1", true],
+    ["timestamp('2025-01-01T00:00:00Z') + duration('1h') == timestamp('2025-01-01T02:00:00+01:00')", true],
+    ["timestamp('2025-03-01T00:00:00Z').getMonth()", 2],
+    [
+      "quantity('1Gi').isGreaterThan(quantity('1000Mi')) && quantity('500m').add(quantity('1')) == quantity('1500m')",
+      true,
+    ],
+    ["isQuantity('1Gi') && !isQuantity('1Xi')", true],
+    ["url('https://a.example:8080/p?q=1').getHost() == 'a.example:8080' && !isURL('nope')", true],
+    ["sets.contains([1, 2, 3], [2]) && sets.intersects([1], [1, 2]) && sets.equivalent([1, 1], [1])", true],
+    ["jsonpatch.escapeKey('a/b~c')", "a~1b~0c"],
+    ["true || 1 / 0 == 1", true],
+    ["1 / 0 == 1 || true", true],
+    ["false && 1 / 0 == 1", false],
+    ["[1, 0].exists(i, 1 / i == 1)", true],
+    ["b'abc' == bytes('abc') // a comment", true],
+    ["-9223372036854775808 < 0", true],
+    ["[1, 2] + [3] == [1, 2, 3] && {'a': 1} == {'a': 1.0}", true],
+  ])("%s", (source, expected) => {
+    expect(toJson(evaluate(source))).toEqual(expected);
+  });
+});
+
+describe("an expression has no value", () => {
+  test.each([
+    ["1 / 0", "division by zero"],
+    ["9223372036854775807 + 1", "integer overflow"],
+    ["object.spec.missing", "no such key: missing"],
+    ["x[7]", "index out of bounds: 7"],
+    ["object.spec.replicas > object.metadata.name", "no such overload: _>_(int, string)"],
+    ["'a' + object.spec.replicas", "no such overload: _+_(string, int)"],
+    ["object.spec.none.deep", "no such key: deep"],
+    ["object.spec.replicas && true", "no such overload: _&&_"],
+    ["timestamp('yesterday')", "invalid timestamp"],
+    ["x.all(i, i)", "no such overload"],
+  ])("%s", (source, message) => {
+    expect(() => evaluate(source)).toThrow(CelError);
+    expect(() => evaluate(source)).toThrow(message);
+  });
+
+  test("when it would take too long", () => {
+    const big = `${Array.from({ length: 7 }, (_, i) => `x.all(a${i}, `).join("")}true${")".repeat(7)}`;
+    expect(evaluate(big)).toBe(true);
+    const program = compileCel(big, { variables: { x: DYN } });
+    const wide = adapt(Array.from({ length: 20 }, (_, i) => i));
+    expect(() => program.evaluate(() => wide)).toThrow("cost limit exceeded");
+  });
+});
+
+describe("an expression cannot be compiled", () => {
+  test.each([
+    ["... [] bad expression", "Syntax error"],
+    ["1 +", "Syntax error: mismatched input '<EOF>'"],
+    ["nope == 1", "undeclared reference to 'nope' (in container '')"],
+    ["nope(1)", "undeclared reference to 'nope'"],
+    ["object.foo()", "undeclared reference to 'foo'"],
+    ["1 > 'a'", "found no matching overload for '_>_' applied to '(int, string)'"],
+    ["'a' - 'b' == 1 + 'c'", "found no matching overload for '_+_'"],
+    ["!1", "found no matching overload for '!_' applied to '(int)'"],
+    ["x.all(1, true)", "undeclared reference"],
+    ["'unclosed", "Syntax error: token recognition error"],
+    ["9223372036854775808", "invalid int literal"],
+    ["has(object)", "invalid argument to has() macro"],
+  ])("%s", (source, message) => {
+    expect(() => evaluate(source)).toThrow(CelCompileError);
+    expect(() => evaluate(source)).toThrow(message);
+  });
+
+  test("the place is shown", () => {
+    expect(() => evaluate("true &&\n  nope")).toThrow("ERROR: <input>:2:3: undeclared reference");
+  });
+});
+
+describe("with a schema", () => {
+  const schema = compileStructural({
+    type: "object",
+    properties: {
+      spec: {
+        type: "object",
+        properties: {
+          ratio: { type: "number" },
+          at: { type: "string", format: "date-time" },
+          size: { "x-kubernetes-int-or-string": true },
+          if: { type: "string" },
+          tags: { type: "array", items: { type: "string" } as never },
+          free: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+        },
+      },
+    },
+  });
+  const compile = (source: string) => compileCel(source, { variables: { self: typeOfSchema(schema) } });
+
+  test("fields that are not there and operands that do not fit are found before there is a value", () => {
+    expect(() => compile("self.nope == 1")).toThrow("undefined field 'nope'");
+    expect(() => compile("self.spec.tags.all(t, t > 1)")).toThrow(
+      "found no matching overload for '_>_' applied to '(string, int)'",
+    );
+    expect(() => compile("self.spec.ratio + 1 > 2.0")).toThrow("applied to '(double, int)'");
+    expect(() => compile("self.spec.free.anything.goes == 1")).not.toThrow();
+  });
+
+  test("values have the types of their fields", () => {
+    const self = adapt(
+      { metadata: { name: "n" }, spec: { ratio: 1, at: "2025-01-01T00:00:00Z", size: "50%", if: "x", tags: [] } },
+      schema,
+    );
+    const value = (source: string) => compile(source).evaluate(() => self);
+    expect(value("self.spec.ratio * 2.0 == 2.0")).toBe(true);
+    expect(value("self.spec.at < timestamp('2026-01-01T00:00:00Z')")).toBe(true);
+    expect(value("self.spec.__if__ == 'x' && self.metadata.name == 'n'")).toBe(true);
+    expect(value("self.spec.size == '50%'")).toBe(true);
+  });
+});

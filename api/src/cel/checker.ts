@@ -1,0 +1,256 @@
+import type { ObjectSchema, Schema } from "../schema.ts";
+import type { Expression } from "./ast.ts";
+import { CelCompileError } from "./cel-error.ts";
+import { FUNCTIONS, METHODS } from "./functions.ts";
+import { isMacro, variablesOf } from "./macros.ts";
+import { unescapeName } from "./names.ts";
+import { OPERATORS } from "./operators.ts";
+import { typeOf } from "./values.ts";
+
+/** What is known of a value before it is there: the name of its type, and for objects and lists what is in them. */
+export interface StaticType {
+  readonly name: string;
+  readonly schema?: Schema;
+  /** Of lists and maps. */
+  readonly element?: StaticType;
+}
+
+export interface CelEnvironment {
+  /** The variables that there are. */
+  readonly variables: Readonly<Record<string, StaticType>>;
+}
+
+export const DYN: StaticType = { name: "dyn" };
+const BOOL: StaticType = { name: "bool" };
+const TYPE_NAMES = new Set(["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"]);
+const RESULTS: Readonly<Record<string, string>> = {
+  size: "int",
+  int: "int",
+  uint: "uint",
+  double: "double",
+  bool: "bool",
+  string: "string",
+  bytes: "bytes",
+  contains: "bool",
+  startsWith: "bool",
+  endsWith: "bool",
+  matches: "bool",
+  isURL: "bool",
+  isQuantity: "bool",
+  all: "bool",
+  exists: "bool",
+  exists_one: "bool",
+  existsOne: "bool",
+  lowerAscii: "string",
+  upperAscii: "string",
+  trim: "string",
+  join: "string",
+  replace: "string",
+  hasValue: "bool",
+};
+
+/** The type of a value that this schema describes. */
+export function typeOfSchema(schema: Schema | undefined): StaticType {
+  switch (schema?.kind) {
+    case "object":
+      return { name: schema.preserveUnknown ? "dyn" : "object", schema };
+    case "map":
+      return { name: "map", schema, element: typeOfSchema(schema.values) };
+    case "list":
+      return { name: "list", schema, element: typeOfSchema(schema.items) };
+    case "scalar":
+      return { name: SCALARS[schema.format ?? ""] ?? SCALARS[schema.scalar] ?? "dyn", schema };
+    default:
+      return DYN;
+  }
+}
+
+const SCALARS: Readonly<Record<string, string>> = {
+  string: "string",
+  int32: "int",
+  int64: "int",
+  bool: "bool",
+  double: "double",
+  "date-time": "google.protobuf.Timestamp",
+  date: "google.protobuf.Timestamp",
+  duration: "google.protobuf.Duration",
+  byte: "bytes",
+};
+
+/**
+ * Finds what cannot be right whatever the values are: names, functions and fields that are not there, operands of types that
+ * an operator does not take. @returns the type of the whole. @throws {CelCompileError}
+ */
+export function checkTypes(source: string, expression: Expression, environment: CelEnvironment): StaticType {
+  return new Checker(source).check(expression, new Map(Object.entries(environment.variables)));
+}
+
+type Scope = ReadonlyMap<string, StaticType>;
+
+class Checker {
+  readonly #source: string;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  check(expression: Expression, scope: Scope): StaticType {
+    switch (expression.type) {
+      case "literal":
+        return { name: typeOf(expression.value) };
+      case "identifier":
+        return this.#identifier(expression, scope);
+      case "select":
+        return this.#select(expression, scope);
+      case "index": {
+        const container = this.check(expression.operand, scope);
+        this.check(expression.index, scope);
+        return expression.optional ? DYN : (container.element ?? DYN);
+      }
+      case "list": {
+        const types = expression.items.map(({ value }) => this.check(value, scope));
+        const [first] = types;
+        const isUniform = first !== undefined && types.every((type) => type.name === first.name);
+        return { name: "list", ...(isUniform && { element: first }) };
+      }
+      case "map":
+        for (const { key, value } of expression.entries) {
+          this.check(key, scope);
+          this.check(value, scope);
+        }
+        return { name: "map" };
+      case "struct":
+        for (const { value } of expression.fields) this.check(value, scope);
+        return { name: expression.name };
+      case "call":
+        return this.#call(expression, scope);
+    }
+  }
+
+  #fail(at: number, why: string): never {
+    throw new CelCompileError(this.#source, at, why);
+  }
+
+  #identifier({ name, at }: Extract<Expression, { type: "identifier" }>, scope: Scope): StaticType {
+    const type = scope.get(name);
+    if (type !== undefined) return type;
+    if (TYPE_NAMES.has(name)) return { name: "type" };
+    return this.#fail(at, `undeclared reference to '${name}' (in container '')`);
+  }
+
+  #select({ operand, field, at, optional }: Extract<Expression, { type: "select" }>, scope: Scope): StaticType {
+    const container = this.check(operand, scope);
+    if (optional || container.name === "dyn" || container.name === "optional_type") return DYN;
+    if (container.name === "map") return container.element ?? DYN;
+    const { schema } = container;
+    if (container.name === "object" && schema?.kind === "object") {
+      const found = fieldOf(schema, field);
+      return found === undefined ? this.#fail(at, `undefined field '${field}'`) : typeOfSchema(found);
+    }
+    if (SIMPLE.has(container.name)) return this.#fail(at, `type '${container.name}' does not support field selection`);
+    return DYN;
+  }
+
+  #call(call: Extract<Expression, { type: "call" }>, scope: Scope): StaticType {
+    const { name, target, args, at } = call;
+    if (name === "has" && target === undefined) {
+      for (const arg of args) this.check(arg, scope);
+      return BOOL;
+    }
+    if (target !== undefined && isMacro(name, args)) return this.#macro(call, scope);
+    const isQualified = target?.type === "identifier" && FUNCTIONS[`${target.name}.${name}`] !== undefined;
+    const targetType = target === undefined || isQualified ? undefined : this.check(target, scope);
+    const types = args.map((arg) => this.check(arg, scope));
+    if (name.startsWith("_") || name.endsWith("_") || name === "@in") return this.#operator(name, types, at);
+    const isKnown =
+      isQualified || FUNCTIONS[name] !== undefined || (target !== undefined && METHODS[name] !== undefined);
+    if (!isKnown) this.#fail(at, `undeclared reference to '${name}' (in container '')`);
+    if (
+      targetType !== undefined &&
+      STRING_METHODS.has(name) &&
+      SIMPLE.has(targetType.name) &&
+      targetType.name !== "string"
+    )
+      this.#noOverload(name, [targetType, ...types], at);
+    return RESULTS[name] === undefined ? DYN : { name: RESULTS[name] };
+  }
+
+  #macro({ name, target, args }: Extract<Expression, { type: "call" }>, scope: Scope): StaticType {
+    const range = this.check(target!, scope);
+    const count = variablesOf(name, args);
+    const inner = new Map(scope);
+    const element = range.element ?? DYN;
+    args.slice(0, count).forEach((arg, position) => {
+      if (arg.type !== "identifier") this.#fail(arg.at, "argument must be a simple name");
+      const isValue = count === 1 ? range.name !== "map" : position === 1;
+      inner.set(
+        arg.name,
+        range.name === "dyn" ? DYN : isValue ? element : { name: range.name === "map" ? "string" : "int" },
+      );
+    });
+    const bodies = args.slice(count).map((arg) => this.check(arg, inner));
+    if (name === "filter") return range.name === "list" ? range : { name: "list" };
+    if (name === "map" || name === "transformList") return { name: "list", element: bodies.at(-1) ?? DYN };
+    return RESULTS[name] === undefined ? DYN : { name: RESULTS[name] };
+  }
+
+  #operator(name: string, types: readonly StaticType[], at: number): StaticType {
+    const [a = DYN, b = DYN, c = DYN] = types;
+    switch (name) {
+      case "_?_:_":
+        if (a.name !== "bool" && a.name !== "dyn") this.#noOverload(name, types, at);
+        return b.name === c.name ? b : DYN;
+      case "_&&_":
+      case "_||_":
+      case "!_":
+        if (types.some((type) => SIMPLE.has(type.name) && type.name !== "bool")) this.#noOverload(name, types, at);
+        return BOOL;
+      case "_==_":
+      case "_!=_":
+      case "@in":
+        if (name !== "@in" && SIMPLE.has(a.name) && SIMPLE.has(b.name) && !isComparable(a.name, b.name))
+          this.#noOverload(name, types, at);
+        return BOOL;
+      case "_<_":
+      case "_<=_":
+      case "_>_":
+      case "_>=_":
+        if (SIMPLE.has(a.name) && SIMPLE.has(b.name) && !isComparable(a.name, b.name))
+          this.#noOverload(name, types, at);
+        return BOOL;
+      default:
+        return this.#arithmetic(name, types, at);
+    }
+  }
+
+  #arithmetic(name: string, types: readonly StaticType[], at: number): StaticType {
+    const [a = DYN, b] = types;
+    if (b === undefined) return a;
+    if (SIMPLE.has(a.name) && SIMPLE.has(b.name) && a.name !== b.name) this.#noOverload(name, types, at);
+    if (a.name === b.name && a.name !== "dyn" && OPERATORS[name] !== undefined) return a;
+    return DYN;
+  }
+
+  #noOverload(name: string, types: readonly StaticType[], at: number): never {
+    const shown = types.map((type) => type.name).join(", ");
+    return this.#fail(at, `found no matching overload for '${name}' applied to '(${shown})'`);
+  }
+}
+
+/** Types whose values have no members. */
+const SIMPLE = new Set(["bool", "bytes", "double", "int", "string", "uint"]);
+const NUMBERS = new Set(["int", "uint", "double"]);
+const STRING_METHODS = new Set(
+  "startsWith endsWith contains matches lowerAscii upperAscii trim split substring charAt find findAll replace".split(
+    " ",
+  ),
+);
+
+function isComparable(a: string, b: string): boolean {
+  return a === b || (NUMBERS.has(a) && NUMBERS.has(b));
+}
+
+/** Names that are no CEL identifiers are escaped in expressions (KEP-2876). */
+function fieldOf(schema: ObjectSchema, name: string): Schema | undefined {
+  return schema.fields.get(unescapeName(name))?.schema;
+}

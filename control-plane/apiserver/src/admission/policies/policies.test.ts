@@ -1,0 +1,228 @@
+import { ApiError, type Unstructured } from "@tsukube/api";
+import { type Cluster, startCluster } from "@tsukube/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+const IN = "/api/v1/namespaces/default";
+const GROUP = "/apis/admissionregistration.k8s.io/v1";
+const DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments";
+let cluster: Cluster;
+let warnings: readonly string[];
+beforeEach(async () => {
+  cluster = await startCluster();
+});
+afterEach(() => cluster.close());
+
+async function send(method: string, path: string, body: object): Promise<Unstructured> {
+  const headers = { "content-type": "application/json" };
+  const response = await cluster.transport.request({ method, path, headers, body: Buffer.from(JSON.stringify(body)) });
+  warnings = ((response.headers["warning"] ?? []) as readonly string[]).map(
+    (text) => JSON.parse(text.slice(6)) as string,
+  );
+  const object = JSON.parse(Buffer.from(response.body as Uint8Array).toString()) as Unstructured;
+  if (response.status >= 400) throw new ApiError(object as never);
+  return object;
+}
+
+const rule = (apiGroups: readonly string[], resources: readonly string[]) => ({
+  apiGroups,
+  apiVersions: ["v1"],
+  operations: ["CREATE", "UPDATE"],
+  resources,
+});
+const onDeployments = { resourceRules: [rule(["apps"], ["deployments"])] };
+const onConfigMaps = { resourceRules: [rule([""], ["configmaps"])] };
+
+async function policy(kind: "validating" | "mutating", spec: object, binding: object = {}): Promise<void> {
+  await send("POST", `${GROUP}/${kind}admissionpolicies`, { metadata: { name: "p" }, spec });
+  const actions = kind === "validating" ? { validationActions: ["Deny"] } : {};
+  await send("POST", `${GROUP}/${kind}admissionpolicybindings`, {
+    metadata: { name: "b" },
+    spec: { policyName: "p", ...actions, ...binding },
+  });
+}
+
+const deployment = (name: string, replicas: number, labels: Readonly<Record<string, string>> = {}) => ({
+  metadata: { name, labels },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: "a" } },
+    template: { metadata: { labels: { app: "a" } }, spec: { containers: [{ name: "c", image: "i" }] } },
+  },
+});
+const configMap = (data: Readonly<Record<string, string>>, name = "c") =>
+  send("POST", `${IN}/configmaps`, { metadata: { name }, data });
+
+describe("a validating policy", () => {
+  test("denies what does not fulfil it, with its message", async () => {
+    await policy("validating", {
+      matchConstraints: onDeployments,
+      validations: [
+        {
+          expression: "object.spec.replicas > 1",
+          messageExpression: "'wants more than 1, got ' + string(object.spec.replicas)",
+        },
+        { expression: "namespaceObject.metadata.name == 'default'" },
+      ],
+    });
+    const refused = await send("POST", DEPLOYMENTS, deployment("d", 1)).catch((error: unknown) => error as ApiError);
+    expect(refused).toMatchObject({
+      httpCode: 422,
+      reason: "Invalid",
+      message:
+        "deployments.apps \"d\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: wants more than 1, got 1",
+    });
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 2))).resolves.toBeDefined();
+  });
+
+  test("has variables, which see one another", async () => {
+    await policy("validating", {
+      matchConstraints: onDeployments,
+      variables: [
+        { name: "replicas", expression: "object.spec.replicas" },
+        { name: "isOdd", expression: "variables.replicas % 2 == 1" },
+      ],
+      validations: [{ expression: "variables.replicas > 1", reason: "Forbidden" }, { expression: "variables.isOdd" }],
+    });
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 2))).rejects.toThrow("failed expression: variables.isOdd");
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 1))).rejects.toMatchObject({
+      httpCode: 403,
+      reason: "Forbidden",
+    });
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 3))).resolves.toBeDefined();
+  });
+
+  test("takes parameters from an object", async () => {
+    await configMap({ max: "3" }, "limits");
+    const spec = {
+      paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+      matchConstraints: onDeployments,
+      validations: [{ expression: "object.spec.replicas <= int(params.data.max)" }],
+    };
+    await policy("validating", spec, {
+      paramRef: { name: "limits", namespace: "default", parameterNotFoundAction: "Deny" },
+    });
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 4))).rejects.toThrow("failed expression");
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 3))).resolves.toBeDefined();
+    await cluster.client.raw("DELETE", `${IN}/configmaps/limits`);
+    await expect(send("POST", DEPLOYMENTS, deployment("e", 3))).rejects.toThrow(
+      "no params found for policy binding with `Deny` parameterNotFoundAction",
+    );
+  });
+
+  test("warns where the binding says so", async () => {
+    const spec = { matchConstraints: onConfigMaps, validations: [{ expression: "false", message: "never good" }] };
+    await policy("validating", spec, { validationActions: ["Warn"] });
+    await configMap({});
+    expect(warnings).toEqual(["Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': never good"]);
+  });
+
+  test("is asked only about what it and its binding match", async () => {
+    const spec = {
+      matchConstraints: {
+        resourceRules: [rule([""], ["*"])],
+        excludeResourceRules: [{ ...rule([""], ["secrets"]) }],
+      },
+      matchConditions: [{ name: "not-me", expression: "object.metadata.name != 'me'" }],
+      validations: [{ expression: "false" }],
+    };
+    await policy("validating", spec, { matchResources: { objectSelector: { matchLabels: { watched: "yes" } } } });
+    const labels = { watched: "yes" };
+    await expect(configMap({}, "unwatched")).resolves.toBeDefined();
+    await expect(send("POST", `${IN}/configmaps`, { metadata: { name: "c", labels } })).rejects.toThrow(
+      "denied request",
+    );
+    await expect(send("POST", `${IN}/configmaps`, { metadata: { name: "me", labels } })).resolves.toBeDefined();
+    await expect(send("POST", `${IN}/secrets`, { metadata: { name: "c", labels } })).resolves.toBeDefined();
+  });
+
+  test("that has no value denies, unless failures are to be ignored", async () => {
+    const spec = { matchConstraints: onConfigMaps, validations: [{ expression: "object.spec.nope > 1" }] };
+    await policy("validating", spec);
+    await expect(configMap({})).rejects.toThrow(
+      "expression 'object.spec.nope > 1' resulted in error: no such key: spec",
+    );
+    const live = (await cluster.client.raw("GET", `${GROUP}/validatingadmissionpolicies/p`)) as Unstructured;
+    const lenient = { ...live, spec: { ...(live["spec"] as object), failurePolicy: "Ignore" } };
+    await send("PUT", `${GROUP}/validatingadmissionpolicies/p`, lenient);
+    await expect(configMap({})).resolves.toBeDefined();
+  });
+
+  test("is refused when it cannot be compiled", async () => {
+    const bad = (validations: object, more: object = {}) =>
+      policy("validating", { matchConstraints: onConfigMaps, validations: [validations], ...more });
+    await expect(bad({ expression: "object.x ==" })).rejects.toThrow(
+      'spec.validations[0].expression: Invalid value: "object.x ==": compilation failed: ERROR: <input>:1:12: Syntax error',
+    );
+    await expect(bad({ expression: "'text'" })).rejects.toThrow("must evaluate to bool");
+    await expect(bad({ expression: "true", messageExpression: "1" })).rejects.toThrow("must evaluate to string");
+  });
+});
+
+describe("a mutating policy", () => {
+  const mutating = (...mutations: readonly object[]) => ({
+    matchConstraints: onDeployments,
+    reinvocationPolicy: "Never",
+    failurePolicy: "Fail",
+    mutations,
+  });
+
+  test("applies the configuration that it makes", async () => {
+    const expression =
+      "Object{metadata: Object.metadata{annotations: {'by': 'policy'}}, spec: Object.spec{replicas: 1337, template: " +
+      "Object.spec.template{spec: Object.spec.template.spec{containers: [Object.spec.template.spec.containers.item{name: 'side', image: 's'}]}}}}";
+    await policy("mutating", mutating({ patchType: "ApplyConfiguration", applyConfiguration: { expression } }));
+    const made = await send("POST", DEPLOYMENTS, deployment("d", 1, { keep: "me" }));
+    const spec = made["spec"] as { replicas: number; template: { spec: { containers: { name: string }[] } } };
+    expect(spec.replicas).toBe(1337);
+    expect(spec.template.spec.containers.map(({ name }) => name).sort()).toEqual(["c", "side"]);
+    expect(made.metadata).toMatchObject({ labels: { keep: "me" }, annotations: { by: "policy" } });
+  });
+
+  test("patches, and each mutation sees the one before", async () => {
+    const first = "[JSONPatch{op: 'add', path: '/metadata/labels', value: {'a': '1'}}]";
+    const second =
+      "has(object.metadata.labels.a) ? [JSONPatch{op: 'add', path: '/metadata/labels/' + jsonpatch.escapeKey('x/b'), value: object.metadata.labels.a}] : []";
+    await policy(
+      "mutating",
+      mutating(
+        { patchType: "JSONPatch", jsonPatch: { expression: first } },
+        { patchType: "JSONPatch", jsonPatch: { expression: second } },
+      ),
+    );
+    expect((await send("POST", DEPLOYMENTS, deployment("d", 1))).metadata?.labels).toEqual({ a: "1", "x/b": "1" });
+  });
+
+  test("that fails denies", async () => {
+    const expression = "[JSONPatch{op: 'remove', path: '/spec/nothing'}]";
+    await policy("mutating", mutating({ patchType: "JSONPatch", jsonPatch: { expression } }));
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 1))).rejects.toThrow(
+      "policy 'p' with binding 'b' denied request: JSON Patch:",
+    );
+  });
+
+  test("makes objects that are validated like any other", async () => {
+    const applyConfiguration = { expression: "Object{spec: Object.spec{replicas: -1}}" };
+    await policy("mutating", mutating({ patchType: "ApplyConfiguration", applyConfiguration }));
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 1))).rejects.toThrow("spec.replicas: Invalid value: -1");
+  });
+});
+
+test("match conditions of webhooks decide before anybody is asked", async () => {
+  const webhook = {
+    name: "a.example.com",
+    clientConfig: { url: "https://127.0.0.1:1/" },
+    rules: [rule([""], ["configmaps"])],
+    sideEffects: "None",
+    admissionReviewVersions: ["v1"],
+    matchConditions: [
+      { name: "skip", expression: "!(request.userInfo.username == 'admin' && object.metadata.name == 'skip-me')" },
+    ],
+  };
+  await send("POST", `${GROUP}/mutatingwebhookconfigurations`, { metadata: { name: "a" }, webhooks: [webhook] });
+  await expect(configMap({}, "skip-me")).resolves.toBeDefined();
+  await expect(configMap({}, "other")).rejects.toThrow('failed calling webhook "a.example.com"');
+  const bad = { ...webhook, matchConditions: [{ name: "bad", expression: "... [] bad expression" }] };
+  await expect(
+    send("POST", `${GROUP}/validatingwebhookconfigurations`, { metadata: { name: "b" }, webhooks: [bad] }),
+  ).rejects.toThrow("compilation failed");
+});

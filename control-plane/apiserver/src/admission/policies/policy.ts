@@ -1,0 +1,161 @@
+import {
+  adapt,
+  type Bindings,
+  CelError,
+  CelLazyObject,
+  type GroupVersionKind,
+  labelMatcherOf,
+  POLICY_ENVIRONMENT,
+  parseApiVersion,
+  type Unstructured,
+} from "@tsukube/api";
+import type {
+  MatchResources,
+  MutatingAdmissionPolicyBindingSpec,
+  MutatingAdmissionPolicySpec,
+  ParamKind,
+  ParamRef,
+  ValidatingAdmissionPolicyBindingSpec,
+  ValidatingAdmissionPolicySpec,
+} from "@tsukube/api/types/admissionregistration-v1";
+import type { AdmissionAttributes } from "../../contracts.ts";
+import type { ResourceDefinition } from "../../registry/definition.ts";
+import type { Registry } from "../../registry/registry.ts";
+import type { WatchCache } from "../../storage/watch-cache.ts";
+import { conditionsHold, evaluate, POLICY_BUDGET, requestBindings } from "../cel-request.ts";
+import { jsonOf } from "../object-forms.ts";
+import { formFor, type MatchRule, type RequestForm, type RequestSelector } from "../request-rules.ts";
+
+/** A policy with its bindings. */
+export interface Policy<P, B> {
+  readonly name: string;
+  readonly spec: P;
+  readonly bindings: readonly { readonly name: string; readonly spec: B }[];
+}
+
+type AnyPolicySpec = ValidatingAdmissionPolicySpec | MutatingAdmissionPolicySpec;
+type AnyBindingSpec = ValidatingAdmissionPolicyBindingSpec | MutatingAdmissionPolicyBindingSpec;
+
+/** A policy meets a request through one of its bindings, with one set of parameters. */
+export interface Encounter {
+  readonly form: RequestForm;
+  readonly bindings: Bindings;
+  /** Steps that are left to its expressions. */
+  readonly budget: { left: number };
+  /** Unlike for others, for this policy, binding and parameters. */
+  readonly id: string;
+}
+
+export interface PolicyDeps {
+  readonly cache: WatchCache;
+  readonly registry: Registry;
+}
+
+/** Policies by name. @param kind "validating" or "mutating". */
+export function policiesOf<P, B>(cache: WatchCache, kind: "validating" | "mutating"): readonly Policy<P, B>[] {
+  const bindings = [...cache.head.range(`/registry/${kind}admissionpolicybindings/`)].map(([, cached]) => ({
+    name: cached.object.metadata?.name ?? "",
+    spec: cached.object["spec"] as B & { readonly policyName?: string },
+  }));
+  if (bindings.length === 0) return [];
+  return [...cache.head.range(`/registry/${kind}admissionpolicies/`)].map(([, { object }]) => {
+    const name = object.metadata?.name ?? "";
+    return { name, spec: object["spec"] as P, bindings: bindings.filter(({ spec }) => spec.policyName === name) };
+  });
+}
+
+/**
+ * How the policy meets the request through this binding: once for each set of parameters.
+ * @throws {CelError} for parameters that are missing though they must not, and conditions without value.
+ */
+export function encounters(
+  deps: PolicyDeps,
+  policy: Policy<AnyPolicySpec, AnyBindingSpec>,
+  binding: { readonly name: string; readonly spec: AnyBindingSpec },
+  attributes: AdmissionAttributes,
+): readonly Encounter[] {
+  const { cache, registry } = deps;
+  const { matchConstraints, matchConditions, variables, paramKind } = policy.spec;
+  const form = formFor(cache, registry, selectorOf(matchConstraints, false), attributes);
+  if (form === undefined) return [];
+  const { matchResources, paramRef } = binding.spec;
+  if (matchResources && formFor(cache, registry, selectorOf(matchResources, true), attributes) === undefined) return [];
+  return paramsOf(deps, paramKind, paramRef, attributes.namespace).flatMap((params) => {
+    const budget = { left: POLICY_BUDGET };
+    const scope = scopeOf(deps, form, attributes, params, variables ?? [], budget);
+    if (!conditionsHold(matchConditions ?? [], POLICY_ENVIRONMENT, scope)) return [];
+    const { namespace = "", name = "" } = (params as { raw?: Unstructured } | null)?.raw?.metadata ?? {};
+    return [{ form, bindings: scope, budget, id: `${policy.name}/${binding.name}/${namespace}/${name}` }];
+  });
+}
+
+/** @param isOpen Without rules everything matches. */
+function selectorOf(resources: MatchResources | undefined, isOpen: boolean): RequestSelector {
+  const rules = (resources?.resourceRules ?? []) as readonly MatchRule[];
+  return {
+    ...resources,
+    rules: isOpen && rules.length === 0 ? [EVERYTHING] : rules,
+    exclude: (resources?.excludeResourceRules ?? []) as readonly MatchRule[],
+  };
+}
+
+const EVERYTHING: MatchRule = { operations: ["*"], apiGroups: ["*"], apiVersions: ["*"], resources: ["*/*"] };
+
+function scopeOf(
+  { cache, registry }: PolicyDeps,
+  form: RequestForm,
+  attributes: AdmissionAttributes,
+  params: unknown,
+  variables: readonly { readonly name: string; readonly expression: string }[],
+  budget: { left: number },
+): Bindings {
+  const isNamespace = attributes.kind.group === "" && attributes.kind.kind === "Namespace";
+  const namespace = isNamespace ? undefined : cache.get(`/registry/namespaces/${attributes.namespace}`)?.object;
+  const bindings: Bindings = requestBindings(registry, form, attributes, {
+    params: () => params,
+    namespaceObject: () => (namespace === undefined ? null : adapt(namespace)),
+    variables: () => own,
+  });
+  const own = new CelLazyObject(
+    new Map(
+      variables.map(({ name, expression }) => [name, () => evaluate(expression, POLICY_ENVIRONMENT, bindings, budget)]),
+    ),
+  );
+  return bindings;
+}
+
+/** Each set of parameters; null for a policy without. @throws {CelError} */
+function paramsOf(
+  deps: PolicyDeps,
+  kind: ParamKind | undefined | null,
+  ref: ParamRef | undefined | null,
+  requestNamespace: string,
+): readonly unknown[] {
+  if (!kind || !ref) return [null];
+  const gvk = { ...parseApiVersion(kind.apiVersion ?? ""), kind: kind.kind ?? "" };
+  const definition = [...deps.registry.all()].find((one) => isKind(one, gvk));
+  const fail = (why: string): never => {
+    throw new CelError(`failed to configure binding: ${why}`);
+  };
+  if (definition === undefined) return fail(`paramKind kind \`${kind.apiVersion}, Kind=${kind.kind}\` not known`);
+  if (!definition.namespaced && (ref.namespace ?? "") !== "")
+    fail("paramRef.namespace must not be provided for a cluster-scoped `paramKind`");
+  const namespace = definition.namespaced ? ref.namespace || requestNamespace : "";
+  if (definition.namespaced && namespace === "")
+    fail("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources");
+  const prefix = definition.storage.prefix + (definition.namespaced ? `${namespace}/` : "");
+  const matcher = ref.selector ? labelMatcherOf(ref.selector) : undefined;
+  const found = [...deps.cache.head.range(prefix)]
+    .map(([, cached]) => cached.object)
+    .filter((object) =>
+      ref.name ? object.metadata?.name === ref.name : (matcher?.matches(object.metadata?.labels) ?? true),
+    );
+  if (found.length === 0 && ref.parameterNotFoundAction === "Deny")
+    fail("no params found for policy binding with `Deny` parameterNotFoundAction");
+  const form = { kind: definition, resource: definition };
+  return found.map((object) => adapt(jsonOf(deps.registry, form, object)));
+}
+
+function isKind({ group, version, kind }: ResourceDefinition, wanted: GroupVersionKind): boolean {
+  return group === wanted.group && version === wanted.version && kind === wanted.kind;
+}
