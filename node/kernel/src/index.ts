@@ -1,5 +1,6 @@
 export * from "./cgroups.ts";
 export * from "./inodes.ts";
+export * from "./links.ts";
 export * from "./mounts.ts";
 export * from "./namespaces.ts";
 export * from "./nftables.ts";

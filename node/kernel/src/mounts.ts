@@ -1,6 +1,10 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { check, libc } from "./libc.ts";
+
+/** open(2): a descriptor that only names a place; Node has no constant for it. */
+const O_PATH = 0o10000000;
 
 /** Mount flags of mount(2). */
 export const MOUNT_FLAGS = {
@@ -80,12 +84,31 @@ export const systemMounts: Mounts = {
       }
     }
   },
-  isMounted: (target) => mountPoints(readFileSync("/proc/self/mountinfo", "utf8")).includes(target),
+  isMounted(target) {
+    const mount = mountIdOf(target);
+    return mount !== undefined && mount !== mountIdOf(dirname(target));
+  },
   below(prefix) {
     const points = mountPoints(readFileSync("/proc/self/mountinfo", "utf8"));
     return points.filter((point) => point === prefix || point.startsWith(`${prefix}/`)).reverse();
   },
 };
+
+/** The mount that a path lies in (proc(5), fdinfo): the whole table takes milliseconds where there are hundreds. */
+function mountIdOf(path: string): string | undefined {
+  let place: number;
+  try {
+    place = openSync(path, O_PATH);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+  try {
+    return /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${place}`, "utf8"))?.[1];
+  } finally {
+    closeSync(place);
+  }
+}
 
 /** Options of an overlay mount. @throws {TsukubeError} `too-many-layers` when they exceed the page that mount(2) reads. */
 export function overlayOptions(layers: OverlayLayers): string {

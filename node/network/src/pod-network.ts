@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { TsukubeError } from "@tsukube/foundation";
-import { run } from "@tsukube/kernel";
+import { type Links, run, systemLinks, systemNamespaces } from "@tsukube/kernel";
 import type { CniRequest, CniResult, PodNetwork } from "@tsukube/node-contracts";
 import { type Commands, systemCommands } from "./commands.ts";
 import { type Lease, Leases } from "./leases.ts";
@@ -19,6 +19,7 @@ export interface PodNetworkOptions {
   /** Of pod interfaces; the bridge's by default. */
   readonly mtu?: number;
   readonly commands?: Commands;
+  readonly links?: Links;
 }
 
 /**
@@ -31,19 +32,22 @@ export async function openPodNetwork(options: PodNetworkOptions): Promise<PodNet
   const leases = new Leases(`${options.stateDirectory}/leases`, options.podCidr);
   await leases.load();
   await commands.nft(podTable(options, leases.all));
-  return new BridgeNetwork(options, commands, leases);
+  const links = options.links ?? systemLinks(systemNamespaces());
+  return new BridgeNetwork(options, commands, links, leases);
 }
 
 class BridgeNetwork implements PodNetwork {
   readonly #options: PodNetworkOptions;
   readonly #commands: Commands;
+  readonly #links: Links;
   readonly #leases: Leases;
   /** nft applies whole tables: one at a time, and only the newest state. */
   #applying: Promise<void> = Promise.resolve();
 
-  constructor(options: PodNetworkOptions, commands: Commands, leases: Leases) {
+  constructor(options: PodNetworkOptions, commands: Commands, links: Links, leases: Leases) {
     this.#options = options;
     this.#commands = commands;
+    this.#links = links;
     this.#leases = leases;
   }
 
@@ -59,7 +63,7 @@ class BridgeNetwork implements PodNetwork {
       ports,
     });
     try {
-      await this.#wire(request, lease);
+      this.#wire(request, lease);
       if (lease.ports.length > 0) await this.#applyTable();
     } catch (error) {
       await this.remove(request);
@@ -101,28 +105,12 @@ class BridgeNetwork implements PodNetwork {
     return { ips: [lease.address], gateway: this.#options.gateway, macAddress: macOf(lease.address) };
   }
 
-  async #wire(request: CniRequest, lease: Lease): Promise<void> {
+  #wire({ netns, interfaceName: inside }: CniRequest, { hostLink: host, address }: Lease): void {
     const { bridge, gateway, mtu } = this.#options;
-    const size = mtu === undefined ? "" : ` mtu ${mtu}`;
-    const inside = request.interfaceName;
-    // both ends are made at once, the peer with its final name and address inside the pod: no rename, no second move
-    await this.#commands.ip([`link del ${lease.hostLink}`]).catch(() => {}); // what an interrupted ADD left
-    await this.#commands.ip([
-      `link add ${lease.hostLink}${size} type veth peer name ${inside}${size} address ${macOf(lease.address)} netns ${request.netns}`,
-      `link set ${lease.hostLink} master ${bridge} up`,
-      // a pod that reaches itself through a Service comes back through the port it left by
-      `link set ${lease.hostLink} type bridge_slave hairpin on`,
-    ]);
-    await this.#commands.ip(
-      [
-        "link set lo up",
-        `addr add ${lease.address}/32 dev ${inside}`,
-        `link set ${inside} up`,
-        `route add ${gateway} dev ${inside} scope link`,
-        `route add default via ${gateway} dev ${inside}`,
-      ],
-      request.netns,
-    );
+    this.#links.remove(host); // what an interrupted ADD left
+    const pair = { host, bridge, inside, netns, mac: macOf(address) };
+    this.#links.connect(mtu === undefined ? pair : { ...pair, mtu });
+    this.#links.configure(netns, inside, address, gateway);
   }
 
   async #isWired(request: CniRequest, lease: Lease): Promise<boolean> {

@@ -1,0 +1,145 @@
+import { closeSync, openSync } from "node:fs";
+import { codeOf } from "@tsukube/foundation";
+import { libc } from "./libc.ts";
+import type { Namespaces } from "./namespaces.ts";
+import { type Attribute, encodeAttributes, NLM_F_CREATE, NLM_F_EXCL, name, RouteSocket, uint32 } from "./netlink.ts";
+
+/** Network links of the host and of pinned namespaces, without a program for each: about a millisecond for a whole pod. */
+export interface Links {
+  /** A pair of veth links: `host` here, attached to `bridge` and up, `inside` in the namespace pinned at `netns`. */
+  connect(pair: VethPair): void;
+  /** Loopback and `inside` up, the address, and a default route over the gateway, which is reached directly. */
+  configure(netns: string, inside: string, address: string, gateway: string): void;
+  /** Removes a link of the host, if it is there; its peer goes with it. It waits for the kernel: some milliseconds. */
+  remove(link: string): void;
+}
+
+export interface VethPair {
+  readonly host: string;
+  readonly bridge: string;
+  readonly inside: string;
+  readonly netns: string;
+  /** Of `inside`: "0a:58:0a:40:00:05". */
+  readonly mac: string;
+  readonly mtu?: number;
+}
+
+const IF_INDEX = "uint32_t if_nametoindex(const char *name)";
+const [RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWROUTE] = [16, 17, 20, 24];
+const [IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD] = [1, 3, 4, 10, 18, 28];
+const [INFO_KIND, INFO_DATA, INFO_SLAVE_KIND, INFO_SLAVE_DATA] = [1, 2, 4, 5];
+const VETH_INFO_PEER = 1;
+const BRPORT_HAIRPIN = 4;
+const [IFA_ADDRESS, IFA_LOCAL] = [1, 2];
+const [RTA_DST, RTA_OIF, RTA_GATEWAY] = [1, 4, 5];
+const UP = 1;
+const AF_INET = 2;
+const [SCOPE_UNIVERSE, SCOPE_LINK] = [0, 253];
+const [TABLE_MAIN, PROTOCOL_BOOT, UNICAST] = [254, 3, 1];
+
+export function systemLinks(namespaces: Namespaces): Links {
+  return {
+    connect: (pair) => onSocket((socket) => connect(socket, pair)),
+    configure(netns, inside, address, gateway) {
+      namespaces.within(netns, () => onSocket((socket) => configure(socket, inside, address, gateway)));
+    },
+    remove: (link) => onSocket((socket) => remove(socket, link)),
+  };
+}
+
+function onSocket(work: (socket: RouteSocket) => void): void {
+  const socket = new RouteSocket();
+  try {
+    work(socket);
+  } finally {
+    socket.close();
+  }
+}
+
+function connect(socket: RouteSocket, { host, bridge, inside, netns, mac, mtu }: VethPair): void {
+  const size: readonly Attribute[] = mtu === undefined ? [] : [[IFLA_MTU, uint32(mtu)]];
+  const namespace = openSync(netns, "r");
+  try {
+    // both ends at once, the peer with its final name and address inside: no rename, no second move
+    const peer: readonly Attribute[] = [
+      [IFLA_IFNAME, name(inside)],
+      [IFLA_ADDRESS, Buffer.from(mac.replaceAll(":", ""), "hex")],
+      [IFLA_NET_NS_FD, uint32(namespace)],
+      ...size,
+    ];
+    const data: Attribute = [VETH_INFO_PEER, Buffer.concat([linkMessage(0, 0, 0), encodeAttributes(peer)])];
+    const info: Attribute = [
+      IFLA_LINKINFO,
+      [
+        [INFO_KIND, name("veth")],
+        [INFO_DATA, [data]],
+      ],
+    ];
+    const attributes: readonly Attribute[] = [[IFLA_IFNAME, name(host)], ...size, info];
+    socket.request(`add link "${host}"`, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkMessage(0, 0, 0), attributes);
+  } finally {
+    closeSync(namespace);
+  }
+  const port: Attribute = [
+    IFLA_LINKINFO,
+    [
+      [INFO_SLAVE_KIND, name("bridge")],
+      [INFO_SLAVE_DATA, [[BRPORT_HAIRPIN, Uint8Array.of(1)]]],
+    ],
+  ];
+  const index = indexOf(host);
+  const master: Attribute = [IFLA_MASTER, uint32(indexOf(bridge))];
+  socket.request(`attach link "${host}" to "${bridge}"`, RTM_NEWLINK, 0, linkMessage(index, UP, UP), [master]);
+  // a pod that reaches itself through a Service comes back through the port it left by
+  socket.request(`let "${host}" send back`, RTM_NEWLINK, 0, linkMessage(index, 0, 0), [port]);
+}
+
+function configure(socket: RouteSocket, inside: string, address: string, gateway: string): void {
+  const index = indexOf(inside);
+  socket.request("set loopback up", RTM_NEWLINK, 0, linkMessage(indexOf("lo"), UP, UP), []);
+  const own = ipv4(address);
+  const message = Buffer.from([AF_INET, 32, 0, SCOPE_UNIVERSE, ...uint32(index)]);
+  socket.request(`add address ${address}`, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, message, [
+    [IFA_LOCAL, own],
+    [IFA_ADDRESS, own],
+  ]);
+  socket.request(`set link "${inside}" up`, RTM_NEWLINK, 0, linkMessage(index, UP, UP), []);
+  const over: Attribute = [RTA_OIF, uint32(index)];
+  const route = (length: number, scope: number, attributes: readonly Attribute[]): void =>
+    socket.request(
+      `add a route over ${gateway}`,
+      RTM_NEWROUTE,
+      NLM_F_CREATE | NLM_F_EXCL,
+      routeMessage(length, scope),
+      [...attributes, over],
+    );
+  route(32, SCOPE_LINK, [[RTA_DST, ipv4(gateway)]]);
+  route(0, SCOPE_UNIVERSE, [[RTA_GATEWAY, ipv4(gateway)]]);
+}
+
+function remove(socket: RouteSocket, link: string): void {
+  try {
+    socket.request(`remove link "${link}"`, RTM_DELLINK, 0, linkMessage(0, 0, 0), [[IFLA_IFNAME, name(link)]]);
+  } catch (error) {
+    if (codeOf(error) !== "ENODEV") throw error;
+  }
+}
+
+/** struct ifinfomsg. */
+function linkMessage(index: number, flags: number, change: number): Buffer {
+  return Buffer.concat([uint32(0), uint32(index), uint32(flags), uint32(change)]);
+}
+
+/** struct rtmsg. */
+function routeMessage(length: number, scope: number): Buffer {
+  return Buffer.from([AF_INET, length, 0, 0, TABLE_MAIN, PROTOCOL_BOOT, scope, UNICAST, 0, 0, 0, 0]);
+}
+
+/** 0 when there is no such link in the present namespace: the kernel then says so. */
+function indexOf(link: string): number {
+  return libc(IF_INDEX)(link);
+}
+
+function ipv4(address: string): Buffer {
+  return Buffer.from(address.split(".").map(Number));
+}
