@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { isAlive, realClock } from "@tsukube/host";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { clientBinary } from "./clients.ts";
 import { eventually, fetchText } from "./eventually.ts";
 import { hostState } from "./host-state.ts";
 import { Background, Kubectl } from "./kubectl.ts";
@@ -105,6 +106,13 @@ describe("the control plane alone", () => {
     const follow = new Background(lifetime, join(ROOT, "tsukube"), ["--name", tsukube.name, "logs", "-f"], tsukube.env);
     await follow.until(/"message":"serving"/);
     await follow.stop();
+    const env = { ...tsukube.env, TSUKUBE_KUBECTL: clientBinary("kubectl") };
+    const kubectl = (...args: string[]) => tsukube.run(["kubectl", ...args], { env, accept: [0, 1] });
+    expect((await kubectl("get", "namespace", "default", "-o", "name")).stdout).toBe("namespace/default\n");
+    expect(await kubectl("get", "namespace", "none")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("NotFound"),
+    });
     expect((await tsukube.run(["doctor"])).stdout).not.toMatch(/^BAD/m);
     const key = join(dirname((await tsukube.status()).kubeconfig), "pki/ca.key");
     chmodSync(key, 0o644);
