@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ApiException, CoreV1Api, KubeConfig, KubernetesObjectApi, type V1Status } from "@kubernetes/client-node";
 import { Lifetime } from "@tsukube/foundation";
-import { run } from "@tsukube/host";
+import { realClock, run } from "@tsukube/host";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { codeOf } from "./https-code.ts";
 import { Kubectl } from "./kubectl.ts";
@@ -245,6 +246,28 @@ describe("what a user may get wrong with the command", () => {
   const lifetime = new Lifetime();
   afterAll(() => lifetime.close(), 60_000);
 
+  test("a damaged store is never served: up and doctor say within seconds what to do", async () => {
+    const tsukube = new Tsukube(lifetime, "e2e-damaged");
+    await tsukube.run(["up", "--no-node"]);
+    const state = dirname((await tsukube.status()).kubeconfig);
+    await tsukube.run(["down"]);
+    const store = await open(join(state, "store/data.mdb"), "r+");
+    await store.write(Buffer.alloc(40 * 4096, 0xa5), 0, 40 * 4096, 2 * 4096);
+    await store.close();
+    const began = realClock.monotonic();
+    await expect(tsukube.run(["up", "--no-node"])).rejects.toThrow(
+      /Cannot start the control plane: .*data\.mdb.*restore .* from a snapshot, or move it away to begin empty/,
+    );
+    expect(realClock.monotonic() - began).toBeLessThan(20_000);
+    expect((await tsukube.run(["doctor"], { accept: [1] })).stdout).toMatch(
+      /^BAD {2}the control plane gave up: .*data\.mdb/m,
+    );
+    expect(await tsukube.status()).toMatchObject({ ready: false, processes: [] });
+    await rename(join(state, "store"), join(state, "store-damaged"));
+    await tsukube.run(["up", "--no-node"]);
+    expect((await tsukube.run(["doctor"])).stdout).not.toMatch(/^BAD/m);
+  }, 60_000);
+
   test("a taken port is named, with what shows who took it; once it is free up goes on", async () => {
     const tsukube = new Tsukube(lifetime, "e2e-taken");
     await tsukube.run(["up", "--no-node"]);
@@ -305,7 +328,7 @@ describe.skipIf(process.getuid?.() !== 0)("what may go wrong on a node (needs ro
   }, 300_000);
   afterAll(() => lifetime.close(), 120_000);
 
-  test("an image that does not exist is reported, tried again later and later, and used once it is there", async () => {
+  test.concurrent("an image that does not exist is reported, tried again later and later, and used once it is there", async () => {
     const port = await freePort();
     await k.run(`run late --image=127.0.0.1:${port}/late:1 -- sleep 1000`);
     const reason = "{.status.containerStatuses[0].state.waiting.reason}";
@@ -320,7 +343,7 @@ describe.skipIf(process.getuid?.() !== 0)("what may go wrong on a node (needs ro
     await k.run("delete pod late --force --grace-period=0");
   }, 120_000);
 
-  test("a command that does not exist ends the container with 128, and the restart policy decides", async () => {
+  test.concurrent("a command that does not exist ends the container with 128, and the restart policy decides", async () => {
     await k.run("run once --restart=Never --image=tsukube.local/busybox --command -- none");
     await k.run("wait pod/once --for=jsonpath={.status.phase}=Failed --timeout=30s");
     const ended = "{.status.containerStatuses[0].state.terminated";
@@ -334,7 +357,7 @@ describe.skipIf(process.getuid?.() !== 0)("what may go wrong on a node (needs ro
     await k.run("delete pod once again --force --grace-period=0");
   }, 120_000);
 
-  test("no secret stands in a log, a record or a command line", async () => {
+  test.concurrent("no secret stands in a log, a record or a command line", async () => {
     const [secret, variable] = ["s3cr3t-in-a-secret", "s3cr3t-in-a-variable"];
     await k.run(`create secret generic key --from-literal=password=${secret}`);
     const env = [
@@ -382,7 +405,7 @@ describe.skipIf(process.getuid?.() !== 0)("what may go wrong on a node (needs ro
     }
   }, 60_000);
 
-  test("a full disk refuses writes and says so, loses and damages nothing, and writes go on when there is room", async () => {
+  test.concurrent("a full disk refuses writes and says so, loses and damages nothing, and writes go on when there is room", async () => {
     const full = new Tsukube(lifetime, "e2e-full");
     const state = `/var/lib/tsukube/${full.name}`;
     await run("truncate", ["-s", "48M", join(folder, "disk")]);
@@ -415,7 +438,7 @@ describe.skipIf(process.getuid?.() !== 0)("what may go wrong on a node (needs ro
     await run("umount", [state]);
   }, 120_000);
 
-  test("keys and credentials are nobody else's to read, and the kubelet's port asks who one is", async () => {
+  test.concurrent("keys and credentials are nobody else's to read, and the kubelet's port asks who one is", async () => {
     const state = `/var/lib/tsukube/${tsukube.name}`;
     const { stdout } = await run("find", [
       state,

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
+import { run } from "@tsukube/host";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fetchText } from "./eventually.ts";
 import { Background, Kubectl } from "./kubectl.ts";
@@ -58,9 +59,10 @@ describe.skipIf(!isRoot)("kubectl and running pods (needs root)", () => {
   }, 300_000);
   afterAll(() => lifetime.close(), 120_000);
 
-  /** kubectl on a terminal of 33 rows and 111 columns; what is written reaches it as keys. */
-  const onTerminal = (line: string): Background => {
-    const command = `stty rows 33 cols 111; exec ${k.binary} ${line}`;
+  /** kubectl on a terminal of 33 rows and 111 columns, of 20 and 90 once the fifo is written; what is written reaches it as keys. */
+  const onTerminal = (line: string, fifo = "/dev/null"): Background => {
+    const later = `(read x < ${fifo} && stty rows 20 cols 90 < /dev/tty) &`;
+    const command = `stty rows 33 cols 111; ${later} exec ${k.binary} ${line}`;
     return new Background(lifetime, "script", ["-qec", command, "/dev/null"], k.env);
   };
 
@@ -145,10 +147,15 @@ describe.skipIf(!isRoot)("kubectl and running pods (needs root)", () => {
   }, 60_000);
 
   test("exec -it has a terminal of the right size that follows a change and passes Ctrl-C", async () => {
-    const shell = onTerminal("exec -it multi -c talker -- sh");
+    const fifo = join(folder, "resize");
+    await run("mkfifo", [fifo]);
+    const shell = onTerminal("exec -it multi -c talker -- sh", fifo);
     await shell.until(/# /);
     shell.write("stty size; tty; echo $TERM\n");
     await shell.until(/33 111\r\n\/dev\/pts\/\d+\r\nxterm/);
+    writeFileSync(fifo, "now\n");
+    shell.write("until stty size | grep '20 90'; do :; done\n");
+    await shell.until(/^20 90/m);
     shell.write("sh -c 'echo $((6*7)); exec sleep 1000'\n");
     await shell.until(/^42/m); // it runs: before, the shell still reads keys itself
     shell.write("\x03");

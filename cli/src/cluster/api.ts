@@ -34,16 +34,21 @@ export async function isReady(transport: Transport, clock: Clock): Promise<boole
   }
 }
 
-/** Asks again and again. @throws {TsukubeError} `timeout` with what `why` finds out. */
+/**
+ * Asks again and again. @param isHopeless Ends the wait early.
+ * @throws {TsukubeError} `timeout` or, when it is hopeless, `failed`, with what `why` finds out.
+ */
 export async function waitUntil(
   what: string,
   check: () => Promise<boolean>,
   clock: Clock,
   ms: number,
   why: () => Promise<string>,
+  isHopeless: () => boolean = () => false,
 ): Promise<void> {
   const began = clock.monotonic();
   for (let wait = 5; !(await check().catch(() => false)); wait = Math.min(wait * 1.3, 500)) {
+    if (isHopeless()) throw new TsukubeError("failed", `Cannot start ${what}: ${await why()}`);
     if (clock.monotonic() - began > ms) {
       const reason = await why().catch((error: unknown) => messageOf(error));
       throw new TsukubeError(

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf } from "@tsukube/foundation";
 import { lockHolder } from "@tsukube/host";
 import { adminTransport, isReady } from "../cluster/api.ts";
+import { lastWords } from "../cluster/last-words.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import { supervisorOf } from "../cluster/supervisor.ts";
@@ -72,8 +73,12 @@ async function clusterFindings({ paths, clock }: CommandContext): Promise<readon
       remedy: `chmod 600 ${files.pki}/*.key`,
     },
   ];
-  if (supervisor === undefined && holder === undefined)
-    return [...findings, { what: "the cluster is stopped", ok: true }];
+  if (supervisor === undefined && holder === undefined) {
+    const words = await lastWords(paths, "server");
+    const remedy = "do what it says, then run tsukube up";
+    const stopped = words === "" ? "the cluster is stopped" : `the control plane gave up: ${words}`;
+    return [...findings, { what: stopped, ok: words === "", remedy }];
+  }
   const transport = await adminTransport(paths, record);
   const ready = await isReady(transport, clock);
   await transport.close();

@@ -7,7 +7,7 @@ import type { Node } from "@tsukube/api/types/core-v1";
 import { type Client, kubeconfigText, mergeKubeconfig } from "@tsukube/client";
 import { TsukubeError } from "@tsukube/foundation";
 import { lockHolder, run, systemRandom, writeAtomically } from "@tsukube/host";
-import { addressesOf, overlaps } from "../cluster/addresses.ts";
+import { addressesOf, MAX_CLUSTERS, overlaps } from "../cluster/addresses.ts";
 import { adminClient, adminTransport, isReady, waitUntil } from "../cluster/api.ts";
 import { type ApplicationSource, applicationAt, rememberApplication, urlOf } from "../cluster/applications.ts";
 import { applyAll, type ManifestObject, readManifests, rollouts, waitForRollouts } from "../cluster/apply.ts";
@@ -16,6 +16,7 @@ import { alone } from "../cluster/command-lock.ts";
 import { ensureCredentials } from "../cluster/credentials.ts";
 import { dnsManifests } from "../cluster/dns-manifests.ts";
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
+import { lastWords } from "../cluster/last-words.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import {
   allClusters,
@@ -110,9 +111,10 @@ async function startApplication(
 async function create({ paths, isRoot }: CommandContext, options: UpOptions): Promise<ClusterRecord> {
   const others = await allClusters(paths);
   const routes = await hostRoutes();
+  const busy = isRoot ? await busyIndexes(options.node) : new Set<number>();
   const collides = (index: number): boolean => {
     const { podCidr, serviceCidr } = addressesOf(index);
-    return routes.some((route) => overlaps(route, podCidr) || overlaps(route, serviceCidr));
+    return busy.has(index) || routes.some((route) => overlaps(route, podCidr) || overlaps(route, serviceCidr));
   };
   const index = freeIndex(
     others.map((other) => other.index),
@@ -129,6 +131,16 @@ async function create({ paths, isRoot }: CommandContext, options: UpOptions): Pr
   };
   await writeClusterRecord(paths, record);
   return record;
+}
+
+/** Indexes whose ports something else has: another Kubernetes, or a cluster whose state lies elsewhere. */
+async function busyIndexes(withNode: boolean): Promise<ReadonlySet<number>> {
+  const busy = new Set<number>();
+  for (let index = 0; index < MAX_CLUSTERS; index += 1) {
+    const { apiPort, kubeletPort } = addressesOf(index);
+    if (!(await isFree(apiPort)) || (withNode && !(await isFree(kubeletPort)))) busy.add(index);
+  }
+  return busy;
 }
 
 /** IPv4 networks that the host routes, but for the default. */
@@ -196,7 +208,7 @@ async function ensureProcess(
       if (name === "server" && holder === undefined && !(await isFree(record.apiPort))) throw portTaken(record);
       startSupervisor(paths, name, [process.execPath, join(bundleFolder(), `${name}.js`), "--name", paths.name]);
     }
-    await waitUntil(SHOWN[name], check, clock, 60_000, () => lastLogLine(paths, name));
+    await waitUntil(SHOWN[name], check, clock, 60_000, () => whyNot(paths, name), giveUp(paths, name));
   });
 }
 
@@ -244,8 +256,19 @@ function portTaken(record: ClusterRecord): TsukubeError {
   );
 }
 
-/** Why a process does not come up, in its own words. */
-async function lastLogLine(paths: ClusterPaths, name: ProcessName): Promise<string> {
+/** Tells when a supervisor that was there is no more: starting again could not help. */
+function giveUp(paths: ClusterPaths, name: ProcessName): () => boolean {
+  let wasSeen = false;
+  return () => {
+    const isThere = supervisorOf(paths, name) !== undefined;
+    wasSeen ||= isThere;
+    return wasSeen && !isThere;
+  };
+}
+
+async function whyNot(paths: ClusterPaths, name: ProcessName): Promise<string> {
+  const words = await lastWords(paths, name);
+  if (words !== "") return words;
   const log = join(filesOf(paths).logs, `${name}.log`);
   const { stdout } = await run("tail", ["-n", "3", log], { accept: [0, 1] });
   return `the last lines of ${log} are:\n${stdout.trimEnd()}`;
