@@ -1,11 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@tsukube/client";
-import { realClock, run } from "@tsukube/host";
+import { realClock } from "@tsukube/host";
 import { lmdbStore } from "@tsukube/store";
 import { startCluster } from "@tsukube/testing";
 import { open } from "lmdb";
+import { BenchCluster, pssOf } from "./bench-cluster.ts";
+import { idle, pods } from "./bench-node.ts";
 
 export interface Measured {
   readonly what: string;
@@ -25,45 +27,30 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "puts-16": (_root) => puts(16),
   "puts-512": (_root) => puts(512),
   api: requests,
+  pods,
+  idle,
 };
 
 /** From exec of `tsukube up` to an API server that answers, and the memory it then has. */
 async function startUp(root: string): Promise<readonly Measured[]> {
-  const home = mkdtempSync(join(tmpdir(), "tsukube-bench-"));
-  const env = {
-    ...process.env,
-    HOME: home,
-    XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? "/root", ".cache"),
-  };
-  const tsukube = (...args: string[]) =>
-    run(join(root, "tsukube"), ["--name", "bench", ...args], { env, accept: [0, 1] });
+  const cluster = new BenchCluster(root);
   try {
-    await tsukube("status"); // bundles when the sources changed
+    await cluster.tsukube("status"); // bundles when the sources changed
     const began = performance.now();
-    await tsukube("up", "--no-node");
+    await cluster.tsukube("up", "--no-node");
     const first = performance.now() - began;
-    const status = JSON.parse((await tsukube("status", "-o", "json")).stdout) as {
-      processes: { name: string; pid: number }[];
-    };
-    const pss = status.processes.reduce((sum, { pid }) => sum + pssOf(pid), 0);
-    await tsukube("down");
+    const pss = (await cluster.processes()).reduce((sum, { pid }) => sum + pssOf(pid), 0);
+    await cluster.tsukube("down");
     const again = performance.now();
-    await tsukube("up", "--no-node");
+    await cluster.tsukube("up", "--no-node");
     return [
       { what: "first up", value: first, unit: "ms" },
       { what: "up with data", value: performance.now() - again, unit: "ms" },
       { what: "PSS", value: pss, unit: "MB" },
     ];
   } finally {
-    await tsukube("down", "--purge");
-    rmSync(home, { recursive: true, force: true });
+    await cluster.close();
   }
-}
-
-/** Proportional set size in MB: shared pages count by their share. */
-function pssOf(pid: number): number {
-  const kilobytes = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? "0";
-  return Number(kilobytes) / 1024;
 }
 
 /** Durable 2 KB puts a second, beside raw lmdb on the same disk in the same run. */

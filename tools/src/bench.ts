@@ -6,7 +6,8 @@ import { SCENARIOS } from "./bench-scenarios.ts";
  * `npm run bench [-- NAME...]`: each scenario several times; minimum, median and maximum of time and of CPU time. Figures of
  * one run are compared with each other, never with a limit: machines differ.
  */
-const RUNS = 5;
+const RUNS = Number(process.env["TSUKUBE_BENCH_RUNS"] ?? 5);
+const NEEDS_ROOT = ["pods", "idle"];
 const root = dirname(dirname(import.meta.dirname));
 const wanted = process.argv.slice(2);
 const known = Object.keys(SCENARIOS);
@@ -21,6 +22,10 @@ process.stdout.write(
 );
 for (const [name, scenario] of Object.entries(SCENARIOS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (NEEDS_ROOT.includes(name) && process.getuid?.() !== 0) {
+    process.stdout.write(`${name.padEnd(34)} skipped: needs root\n`);
+    continue;
+  }
   const results: Record<string, { unit: string; values: number[] }> = {};
   for (let run = 0; run < RUNS; run += 1) {
     process.stderr.write(`\r${name} ${run + 1}/${RUNS}\u001b[K`);

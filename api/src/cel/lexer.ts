@@ -80,8 +80,7 @@ function stringLiteral(source: string, rest: string, at: number, prefix: string,
       throw new CelCompileError(source, at, `Syntax error: token recognition error at: '${rest.slice(0, 20)}'`);
     if (character === "\\" && !isRaw) {
       const escaped = escapeAt(rest, index);
-      if (escaped === undefined)
-        throw new CelCompileError(source, at + index, "Syntax error: illegal escape sequence");
+      if (escaped === undefined) throw new CelCompileError(source, at + index, "Syntax error: illegal escape sequence");
       text += escaped.text;
       index += escaped.length;
     } else {
