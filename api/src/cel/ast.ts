@@ -44,3 +44,30 @@ export interface Field {
   readonly value: Expression;
   readonly optional: boolean;
 }
+
+/** The expressions that this one is made of. */
+export function partsOf(expression: Expression): readonly Expression[] {
+  switch (expression.type) {
+    case "literal":
+    case "identifier":
+      return [];
+    case "select":
+      return [expression.operand];
+    case "index":
+      return [expression.operand, expression.index];
+    case "call":
+      return expression.target === undefined ? expression.args : [expression.target, ...expression.args];
+    case "list":
+      return expression.items.map(({ value }) => value);
+    case "map":
+      return expression.entries.flatMap(({ key, value }) => [key, value]);
+    case "struct":
+      return expression.fields.map(({ value }) => value);
+  }
+}
+
+/** Whether the value of a variable matters. */
+export function mentions(expression: Expression, name: string): boolean {
+  if (expression.type === "identifier") return expression.name === name;
+  return partsOf(expression).some((part) => mentions(part, name));
+}

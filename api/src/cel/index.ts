@@ -1,11 +1,14 @@
 export { MATCH_ENVIRONMENT, POLICY_ENVIRONMENT } from "./admission-environment.ts";
+export { mentions } from "./ast.ts";
 export { CelCompileError, CelError } from "./cel-error.ts";
 export { type CelEnvironment, DYN, type StaticType, typeOfSchema } from "./checker.ts";
+export { estimateCost, minJsonSizeOf } from "./cost.ts";
 export { type Bindings, type CelProgram, COST_LIMIT, compileCel } from "./program.ts";
 export {
   adapt,
   CelLazyObject,
   CelObject,
+  CelOptional,
   CelStruct,
   textOf as celText,
   toJson,

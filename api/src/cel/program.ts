@@ -24,6 +24,7 @@ type Step = (frame: Frame) => unknown;
 /** A compiled expression. */
 export interface CelProgram {
   readonly source: string;
+  readonly expression: Expression;
   readonly type: StaticType;
   /** @throws {CelError} when there is no value. @param budget Steps that are left, shared by several programs. */
   evaluate(bindings: Bindings, budget?: { left: number }): unknown;
@@ -36,6 +37,7 @@ export function compileCel(source: string, environment: CelEnvironment): CelProg
   const step = new Compiler(source).compile(expression);
   return {
     source,
+    expression,
     type,
     evaluate: (bindings, budget = { left: COST_LIMIT }) => step({ bindings, locals: new Map(), budget }),
   };

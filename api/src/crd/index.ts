@@ -5,3 +5,4 @@ export * from "./prune.ts";
 export * from "./schema-defaults.ts";
 export * from "./structural.ts";
 export { typeName, validateValue } from "./validate-value.ts";
+export { hasRules, ruleErrors, validateRules } from "./validation-rules.ts";

@@ -8,7 +8,7 @@ type Struct = Readonly<Record<string, unknown>>;
 
 /**
  * Checks a value against a schema: types, required fields and every OpenAPI keyword, with upstream's reasons and messages.
- * x-kubernetes-validations are not run here.
+ * x-kubernetes-validations are validateRules'.
  * @param path Of the value, such as "spec"; "" at the root.
  */
 export function validateValue(value: unknown, schema: Schema, path = ""): readonly FieldError[] {

@@ -37,6 +37,9 @@ const WORDING: Readonly<Record<FieldErrorType, string>> = {
   InternalError: "Internal error",
 };
 
+/** Stands for a value that is not shown. */
+export const OMITTED: unique symbol = Symbol("omitted");
+
 const VALUELESS: ReadonlySet<FieldErrorType> = new Set([
   "FieldValueRequired",
   "FieldValueForbidden",
@@ -102,7 +105,8 @@ export const fieldError = {
 /** The error without its field, such as `Invalid value: "x": must be …`. */
 export function fieldErrorBody(error: FieldError): string {
   const wording = WORDING[error.type];
-  const shown = VALUELESS.has(error.type) ? wording : `${wording}: ${showValue(error.badValue)}`;
+  const isShown = !VALUELESS.has(error.type) && error.badValue !== OMITTED;
+  const shown = isShown ? `${wording}: ${showValue(error.badValue)}` : wording;
   return error.detail === "" ? shown : `${shown}: ${error.detail}`;
 }
 

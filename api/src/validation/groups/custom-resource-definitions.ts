@@ -1,3 +1,5 @@
+import type { JSONSchemaProps } from "../../../generated/types/apiextensions-v1.ts";
+import { ruleErrors } from "../../crd/validation-rules.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
@@ -113,7 +115,11 @@ function versionSchema(
   const own = `${element(child(at, "versions"), index)}.schema.openAPIV3Schema`;
   if (schema === undefined) return void errors.push(fieldError.required(own));
   const common = shared(list, "schema");
-  if (!common || index === 0) structuralSchema(schema, common ? child(at, "validation.openAPIV3Schema") : own, errors);
+  if (common && index > 0) return;
+  const [here, before] = [common ? child(at, "validation.openAPIV3Schema") : own, errors.length];
+  structuralSchema(schema, here, errors);
+  // Rules of a schema that is wrong are not compiled: what is wrong with them may be due to it.
+  if (errors.length === before) errors.push(...ruleErrors(schema as JSONSchemaProps, here));
 }
 
 const conversion: Check = (spec, at, errors) => {

@@ -5,9 +5,11 @@ import {
   defaultCustomResource,
   type FieldError,
   fieldError,
+  hasRules,
   type ObjectSchema,
   type Unstructured,
   validateCreate,
+  validateRules,
   validateUpdate,
   validateValue,
 } from "@tsukube/api";
@@ -134,6 +136,17 @@ function detailsOf(
   };
 }
 
+/** Errors of these types keep the rules from being run. */
+const BLOCKING: ReadonlySet<string> = new Set<FieldError["type"]>([
+  "FieldValueNotSupported",
+  "FieldValueRequired",
+  "FieldValueTooLong",
+  "FieldValueTooMany",
+  "FieldValueTypeInvalid",
+]);
+const NOT_RUN =
+  "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
+
 function validate(
   object: Unstructured,
   old: Unstructured | undefined,
@@ -143,5 +156,7 @@ function validate(
   const meta = old === undefined ? validateCreate(gvk, object) : validateUpdate(gvk, object, old, "");
   const { metadata: _metadata, ...rest } = object;
   const errors = [...meta, ...validateValue(rest, schema)];
-  return errors.length === 0 && object.metadata === undefined ? [fieldError.required("metadata")] : errors;
+  if (errors.length === 0 && object.metadata === undefined) return [fieldError.required("metadata")];
+  if (!errors.some(({ type }) => BLOCKING.has(type))) return [...errors, ...validateRules(object, old, schema)];
+  return hasRules(schema) ? [...errors, fieldError.invalid("<nil>", null, NOT_RUN)] : errors;
 }

@@ -1,0 +1,451 @@
+import type { JSONSchemaProps, ValidationRule } from "../../generated/types/apiextensions-v1.ts";
+import {
+  adapt,
+  CelCompileError,
+  type CelEnvironment,
+  CelError,
+  CelOptional,
+  type CelProgram,
+  COST_LIMIT,
+  compileCel,
+  estimateCost,
+  mentions,
+  minJsonSizeOf,
+  typeOfSchema,
+} from "../cel/index.ts";
+import { jsonEqual } from "../patch/index.ts";
+import type { ListSchema, ObjectSchema, Schema } from "../schema.ts";
+import { type FieldError, fieldError, OMITTED } from "../status/field-error.ts";
+import { compileStructural } from "./compile.ts";
+import { fieldPathOf } from "./rule-path.ts";
+import { typeName } from "./validate-value.ts";
+
+type Struct = Readonly<Record<string, unknown>>;
+
+/** What all the rules of one object may cost together. */
+const OBJECT_BUDGET = 10_000_000;
+/** What one rule may cost as estimated, and all the rules of a schema. */
+const RULE_LIMIT = 10_000_000;
+const SCHEMA_LIMIT = 100_000_000;
+const MAX_REQUEST_BYTES = 3 * 1024 * 1024;
+const MAX_MESSAGE = 5 * 1024;
+
+interface Rule {
+  readonly source: ValidationRule;
+  readonly program: CelProgram | undefined;
+  readonly message: CelProgram | undefined;
+  readonly usesOldSelf: boolean;
+  /** Below the node; "" where there is none. */
+  readonly fieldPath: string;
+}
+
+/**
+ * Runs the x-kubernetes-validations of a custom resource.
+ * @param old The stored object, for transition rules; what a rule says of a part that did not change is not held against it.
+ */
+export function validateRules(value: unknown, old: unknown, schema: ObjectSchema): readonly FieldError[] {
+  if (!hasRules(schema)) return [];
+  const run = new Run();
+  run.check({ value, old, isUnchanged: false, schema, path: "" });
+  return run.errors;
+}
+
+interface Node {
+  readonly value: unknown;
+  /** undefined where there is none, or none that corresponds. */
+  readonly old: unknown;
+  readonly isUnchanged: boolean;
+  readonly schema: Schema;
+  readonly path: string;
+}
+
+class Run {
+  readonly errors: FieldError[] = [];
+  readonly #budget = { left: OBJECT_BUDGET };
+  #isOver = false;
+
+  check(node: Node): void {
+    const { value, schema, path } = node;
+    if (this.#isOver || value === null || value === undefined || !hasRules(schema)) return;
+    for (const rule of rulesOf(schema)) {
+      if (this.#isOver) return;
+      this.#rule(rule, node);
+    }
+    if (schema.kind === "list" && Array.isArray(value)) this.#list(value, node, schema);
+    else if (schema.kind === "map") {
+      for (const [key, member] of Object.entries(value as Struct))
+        this.#member(node, key, member, schema.values, path === "" ? key : `${path}[${key}]`);
+    } else if (schema.kind === "object") {
+      for (const [key, member] of Object.entries(value as Struct)) {
+        const field = schema.fields.get(key);
+        if (field !== undefined) this.#member(node, key, member, field.schema, path === "" ? key : `${path}.${key}`);
+      }
+    }
+  }
+
+  #member(node: Node, key: string, value: unknown, schema: Schema, path: string): void {
+    const old = isStruct(node.old) ? node.old[key] : undefined;
+    this.check({ value, old, isUnchanged: node.isUnchanged || isSame(value, old), schema, path });
+  }
+
+  #list(items: readonly unknown[], { old, isUnchanged, path }: Node, schema: ListSchema): void {
+    const stored = schema.listType === "map" && Array.isArray(old) ? old : [];
+    items.forEach((value, index) => {
+      const counterpart = stored.find((each) =>
+        schema.mapKeys.every((key) => jsonEqual(keyOf(each, key), keyOf(value, key))),
+      );
+      const at = `${path}[${index}]`;
+      this.check({
+        value,
+        old: counterpart,
+        isUnchanged: isUnchanged || isSame(value, counterpart),
+        schema: schema.items,
+        path: at,
+      });
+    });
+  }
+
+  #rule(rule: Rule, node: Node): void {
+    const { program, source } = rule;
+    if (program === undefined) return;
+    const isOptional = source.optionalOldSelf === true;
+    if (rule.usesOldSelf && (node.old === undefined || node.old === null) && !isOptional) return;
+    const schema = celSchemaOf(node.schema);
+    const bindings = (name: string): unknown => {
+      if (name === "self") return adapt(node.value, schema);
+      const isThere = node.old !== undefined && node.old !== null;
+      if (!isOptional) return adapt(node.old, schema);
+      return isThere ? CelOptional.of(adapt(node.old, schema)) : CelOptional.none;
+    };
+    const at = node.path === "" ? "<nil>" : node.path;
+    const type = typeName(node.value);
+    try {
+      if (this.#evaluate(program, bindings) === true) return;
+    } catch (error) {
+      if (!(error instanceof CelError)) throw error;
+      this.errors.push(fieldError.invalid(at, type, this.#failure(error.message, source)));
+      return;
+    }
+    // What was there before is not held against an update, unless the rule is about the change.
+    if (!rule.usesOldSelf && node.isUnchanged) return;
+    const detail = this.#message(rule, bindings);
+    const shown = type === "object" || type === "array" ? OMITTED : node.value;
+    const below = rule.fieldPath === "" ? at : node.path === "" ? rule.fieldPath : `${at}.${rule.fieldPath}`;
+    this.errors.push(withReason(below, shown, detail, source.reason));
+  }
+
+  #evaluate(program: CelProgram, bindings: (name: string) => unknown): unknown {
+    const limit = Math.min(COST_LIMIT, this.#budget.left);
+    const budget = { left: limit };
+    try {
+      return program.evaluate(bindings, budget);
+    } finally {
+      this.#budget.left -= limit - Math.max(0, budget.left);
+    }
+  }
+
+  #failure(message: string, source: ValidationRule): string {
+    const shown = (source.message ?? "").trim() || (source.rule ?? "").trim();
+    if (message.startsWith("no such overload"))
+      return `'${message}': call arguments did not match a supported operator, function or macro signature for rule: ${shown}`;
+    if (message.startsWith("operation cancelled: actual cost limit exceeded")) {
+      this.#isOver = true;
+      return this.#budget.left <= 0
+        ? "validation failed due to running out of cost budget, no further validation rules will be run"
+        : `'${message}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`;
+    }
+    return `${message} evaluating rule: ${shown}`;
+  }
+
+  #message({ message, source }: Rule, bindings: (name: string) => unknown): string {
+    if (message !== undefined) {
+      try {
+        const text = this.#evaluate(message, bindings);
+        const trimmed = typeof text === "string" ? text.trim() : "";
+        if (trimmed !== "" && trimmed.length <= MAX_MESSAGE && !trimmed.includes("\n")) return trimmed;
+      } catch (error) {
+        if (!(error instanceof CelError)) throw error;
+      }
+    }
+    return (source.message ?? "").trim() || `failed rule: ${(source.rule ?? "").trim()}`;
+  }
+}
+
+function withReason(at: string, value: unknown, detail: string, reason: string | undefined): FieldError {
+  switch (reason) {
+    case "FieldValueForbidden":
+      return fieldError.forbidden(at, detail);
+    case "FieldValueRequired":
+      return fieldError.required(at, detail);
+    case "FieldValueDuplicate":
+      return fieldError.duplicate(at, value);
+    default:
+      return fieldError.invalid(at, value, detail);
+  }
+}
+
+function isStruct(value: unknown): value is Struct {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSame(value: unknown, old: unknown): boolean {
+  return old !== undefined && jsonEqual(value, old);
+}
+
+function keyOf(item: unknown, key: string): unknown {
+  return isStruct(item) ? (item[key] ?? null) : null;
+}
+
+const withRules = new WeakMap<Schema, boolean>();
+
+/** Whether a schema has rules, or a part of it. */
+export function hasRules(schema: Schema): boolean {
+  let known = withRules.get(schema);
+  if (known === undefined) {
+    known = schema.validations !== undefined || partsOf(schema).some(hasRules);
+    withRules.set(schema, known);
+  }
+  return known;
+}
+
+function partsOf(schema: Schema): readonly Schema[] {
+  switch (schema.kind) {
+    case "object":
+      return schema.typeName === "" ? [...schema.fields.values()].map((field) => field.schema) : [];
+    case "map":
+      return [schema.values];
+    case "list":
+      return [schema.items];
+    case "scalar":
+      return [];
+  }
+}
+
+const compiled = new WeakMap<Schema, readonly Rule[]>();
+
+function rulesOf(schema: Schema): readonly Rule[] {
+  let rules = compiled.get(schema);
+  if (rules === undefined) {
+    rules = ((schema.validations ?? []) as readonly ValidationRule[]).map((source) => compileRule(source, schema));
+    compiled.set(schema, rules);
+  }
+  return rules;
+}
+
+/** Stored rules compiled when they were written; one that does not any more is not run. */
+function compileRule(source: ValidationRule, schema: Schema): Rule {
+  const environment = environmentOf(source, schema);
+  const program = compileOrNothing(source.rule, environment);
+  return {
+    source,
+    program,
+    message: compileOrNothing(source.messageExpression, environment),
+    usesOldSelf: program !== undefined && mentions(program.expression, "oldSelf"),
+    fieldPath: fieldPathOf(source.fieldPath ?? "", schema) ?? "",
+  };
+}
+
+function compileOrNothing(text: string | undefined, environment: CelEnvironment): CelProgram | undefined {
+  if ((text ?? "").trim() === "") return undefined;
+  try {
+    return compileCel(text!, environment);
+  } catch (error) {
+    if (error instanceof CelCompileError) return undefined;
+    throw error;
+  }
+}
+
+function environmentOf(source: ValidationRule, schema: Schema): CelEnvironment {
+  const self = typeOfSchema(celSchemaOf(schema));
+  return { variables: { self, oldSelf: source.optionalOldSelf === true ? { name: "optional_type" } : self } };
+}
+
+const celSchemas = new WeakMap<Schema, Schema>();
+const TEXT: Schema = { kind: "scalar", scalar: "string" };
+
+/** Rules know of the metadata of a resource no more than its names. */
+function celSchemaOf(schema: Schema): Schema {
+  if (schema.kind !== "object" || !schema.embeddedResource) return schema;
+  let known = celSchemas.get(schema);
+  if (known === undefined) {
+    const metadata = schema.fields.get("metadata")!;
+    const names = ["generateName", "name"].map((name) => [name, { ...metadata, name, schema: TEXT }] as const);
+    const limited: Schema = { ...schema, validations: [], embeddedResource: false, fields: new Map(names) };
+    known = { ...schema, fields: new Map([...schema.fields, ["metadata", { ...metadata, schema: limited }]]) };
+    celSchemas.set(schema, known);
+  }
+  return known;
+}
+
+/**
+ * Why the rules of a schema cannot be: they do not compile, or may cost too much.
+ * @param path Of the schema, as in structuralErrors.
+ */
+export function ruleErrors(props: JSONSchemaProps, path: string): readonly FieldError[] {
+  const check = new RuleCheck();
+  check.node(props, compileStructural(props), { path, times: 1, uncorrelated: undefined });
+  if (check.total > SCHEMA_LIMIT) {
+    for (const { at, cost } of check.expensive)
+      check.errors.push(
+        fieldError.forbidden(
+          at,
+          `contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema (${cost})`,
+        ),
+      );
+    check.errors.push(
+      fieldError.forbidden(
+        path,
+        tooExpensive(
+          "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema",
+          check.total,
+          SCHEMA_LIMIT,
+        ),
+      ),
+    );
+  }
+  return check.errors;
+}
+
+interface Place {
+  readonly path: string;
+  /** How many values the schema describes at most in one object; undefined without bound. */
+  readonly times: number | undefined;
+  /** The path of the list whose items have no counterparts in the stored object. */
+  readonly uncorrelated: string | undefined;
+}
+
+class RuleCheck {
+  readonly errors: FieldError[] = [];
+  readonly expensive: { readonly at: string; readonly cost: number }[] = [];
+  total = 0;
+
+  node(props: JSONSchemaProps, schema: Schema, place: Place): void {
+    const { path, times, uncorrelated } = place;
+    ((props["x-kubernetes-validations"] ?? []) as readonly ValidationRule[]).forEach((rule, index) => {
+      this.#rule(rule, schema, `${path}.x-kubernetes-validations[${index}]`, place);
+    });
+    if (schema.kind === "list" && isSchema(props.items)) {
+      const isBounded = times !== undefined && schema.maxItems !== undefined;
+      this.node(props.items, schema.items, {
+        path: `${path}.items`,
+        times: isBounded ? times * schema.maxItems : undefined,
+        uncorrelated: uncorrelated ?? (schema.listType === "map" ? undefined : path),
+      });
+    } else if (schema.kind === "map" && isSchema(props.additionalProperties)) {
+      const isBounded = times !== undefined && schema.maxProperties !== undefined;
+      this.node(props.additionalProperties, schema.values, {
+        ...place,
+        path: `${path}.additionalProperties`,
+        times: isBounded ? times * schema.maxProperties : undefined,
+      });
+    } else if (schema.kind === "object") {
+      for (const [name, property] of Object.entries(props.properties ?? {})) {
+        const field = schema.fields.get(name);
+        if (field !== undefined) this.node(property, field.schema, { ...place, path: `${path}.properties[${name}]` });
+      }
+    }
+  }
+
+  #rule(rule: ValidationRule, schema: Schema, at: string, place: Place): void {
+    const before = this.errors.length;
+    this.#form(rule, schema, at);
+    if (this.errors.length > before) return;
+    const environment = environmentOf(rule, schema);
+    const program = this.#compile(rule, environment, `${at}.rule`, place, schema);
+    if ((rule.messageExpression ?? "") !== "") this.#message(rule, environment, `${at}.messageExpression`);
+    if (program === undefined) return;
+    if (mentions(program.expression, "oldSelf")) {
+      if (place.uncorrelated !== undefined)
+        this.errors.push(
+          fieldError.invalid(
+            `${at}.rule`,
+            rule.rule,
+            `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelated}`,
+          ),
+        );
+    } else if (rule.optionalOldSelf !== undefined)
+      this.errors.push(
+        fieldError.invalid(
+          `${at}.optionalOldSelf`,
+          rule.optionalOldSelf,
+          "may not be set if oldSelf is not used in rule",
+        ),
+      );
+  }
+
+  #compile(
+    rule: ValidationRule,
+    environment: CelEnvironment,
+    at: string,
+    { times }: Place,
+    schema: Schema,
+  ): CelProgram | undefined {
+    try {
+      const program = compileCel(rule.rule!, environment);
+      if (program.type.name !== "bool" && program.type.name !== "dyn") {
+        this.errors.push(fieldError.invalid(at, rule, "cel expression must evaluate to a bool"));
+        return undefined;
+      }
+      const each = estimateCost(program.expression, environment);
+      const cost = each * (times ?? Math.floor(MAX_REQUEST_BYTES / (minJsonSizeOf(schema) + 1)));
+      this.total += cost;
+      if (cost > RULE_LIMIT)
+        this.errors.push(fieldError.forbidden(at, tooExpensive("estimated rule cost", cost, RULE_LIMIT)));
+      else this.expensive.push({ at, cost });
+      return program;
+    } catch (error) {
+      if (!(error instanceof CelCompileError)) throw error;
+      this.errors.push(fieldError.invalid(at, rule, `compilation failed: ${error.message}`));
+      return undefined;
+    }
+  }
+
+  #message(rule: ValidationRule, environment: CelEnvironment, at: string): void {
+    try {
+      const { name } = compileCel(rule.messageExpression!, environment).type;
+      if (name !== "string" && name !== "dyn")
+        this.errors.push(fieldError.invalid(at, rule, "messageExpression must evaluate to a string"));
+    } catch (error) {
+      if (!(error instanceof CelCompileError)) throw error;
+      this.errors.push(fieldError.invalid(at, rule, `messageExpression compilation failed: ${error.message}`));
+    }
+  }
+
+  #form(rule: ValidationRule, schema: Schema, at: string): void {
+    const [text, message] = [rule.rule ?? "", rule.message ?? ""];
+    const { errors } = this;
+    if (text.trim() === "") errors.push(fieldError.required(`${at}.rule`, "rule is not specified"));
+    else if (message.length > 0 && message.trim() === "")
+      errors.push(fieldError.invalid(`${at}.message`, message, "must be non-empty if specified"));
+    else if (NEWLINE.test(message.trim()))
+      errors.push(fieldError.invalid(`${at}.message`, message, "must not contain line breaks"));
+    else if (NEWLINE.test(text.trim()) && message.trim() === "")
+      errors.push(fieldError.required(`${at}.message`, "message must be specified if rule contains line breaks"));
+    if ((rule.messageExpression ?? "").length > 0 && rule.messageExpression!.trim() === "")
+      errors.push(fieldError.required(`${at}.messageExpression`, "messageExpression must be non-empty if specified"));
+    if (rule.reason !== undefined && !REASONS.includes(rule.reason))
+      errors.push(fieldError.notSupported(`${at}.reason`, rule.reason, REASONS));
+    const path = rule.fieldPath ?? "";
+    if (path.length > 0 && path.trim() === "")
+      errors.push(fieldError.invalid(`${at}.fieldPath`, path, "must be non-empty if specified"));
+    if (NEWLINE.test(path)) errors.push(fieldError.invalid(`${at}.fieldPath`, path, "must not contain line breaks"));
+    if (path.length > 0 && fieldPathOf(path, schema) === undefined)
+      errors.push(fieldError.invalid(`${at}.fieldPath`, path, "must be a valid path"));
+  }
+}
+
+const NEWLINE = /[\n\r]/;
+const REASONS = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
+
+function isSchema(value: unknown): value is JSONSchemaProps {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function tooExpensive(what: string, cost: number, limit: number): string {
+  const factor = cost / limit;
+  const shown = factor > 100 ? "more than 100x" : `${factor.toFixed(factor < 1.5 ? 6 : 1)}x`;
+  return (
+    `${what} exceeds budget by factor of ${shown} ` +
+    "(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"
+  );
+}
