@@ -70,3 +70,4 @@ export const AUTOSCALERS: GroupVersionResource = {
   version: "v2",
   resource: "horizontalpodautoscalers",
 };
+export const SECRETS: GroupVersionResource = { group: "", version: "v1", resource: "secrets" };

@@ -19,6 +19,7 @@ import { HorizontalPodAutoscalerController } from "./horizontalpodautoscaler/hor
 import { JobController } from "./job/job-controller.ts";
 import { NamespaceController } from "./namespace/namespace-controller.ts";
 import { NodeLifecycleController } from "./nodelifecycle/node-lifecycle-controller.ts";
+import { NodeTtlController } from "./nodettl/node-ttl-controller.ts";
 import { PersistentVolumeController } from "./persistentvolume/persistent-volume-controller.ts";
 import { PodGarbageCollector } from "./podgc/pod-garbage-collector.ts";
 import { PvcProtectionController } from "./pvcprotection/pvc-protection-controller.ts";
@@ -30,6 +31,7 @@ import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
 import { StatefulSetController } from "./statefulset/statefulset-controller.ts";
 import { TaintEvictionController } from "./tainteviction/taint-eviction-controller.ts";
+import { TokenCleaner } from "./tokencleaner/token-cleaner.ts";
 import { TtlAfterFinishedController } from "./ttlafterfinished/ttl-after-finished-controller.ts";
 
 export interface ControllersOptions {
@@ -91,6 +93,8 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new NodeLifecycleController(context("node-controller")),
     new TaintEvictionController(context("node-controller", "taint-eviction-controller")), // upstream's has no role of its own
     new HorizontalPodAutoscalerController(context("horizontal-pod-autoscaler")),
+    new NodeTtlController(context("ttl-controller")),
+    new TokenCleaner(context("token-cleaner")),
     new ResourceQuotaController(context("resourcequota-controller")),
     new RootCaController(context("root-ca-cert-publisher"), rootCa),
     ...(signer === undefined

@@ -30,9 +30,10 @@ beforeEach(async () => {
   for (const name of ["a", "b"]) {
     const labels = { "kubernetes.io/hostname": name };
     const node: Node = { metadata: { name, labels } };
-    const made = await cluster.client.resource<Node>(core("nodes")).create(node);
-    const allocatable = { cpu: "1", memory: "1Gi", pods: "10" };
-    await cluster.client.resource<Node>(core("nodes")).updateStatus({ ...made, status: { allocatable } });
+    const nodes = cluster.client.resource<Node>(core("nodes"));
+    await nodes.create(node);
+    const status = { allocatable: { cpu: "1", memory: "1Gi", pods: "10" } };
+    await nodes.patch(name, { type: "merge", body: { status } }, { subresource: "status" });
   }
   const accountsOf = cluster.client.resource<ServiceAccount>(core("serviceaccounts"), "default");
   await eventually(async () =>
