@@ -57,6 +57,10 @@ const TYPE_META: Node = { apiVersion: { type: "string" }, kind: { type: "string"
 
 function definitionOf(custom: CustomResource, definitions: Definitions, dialect: Dialect): Node {
   const { group, kind, version } = custom;
+  const kinds = { "x-kubernetes-group-version-kind": [{ group, kind, version }] };
+  // clients of Swagger take properties that are named for all there are: so none, where any may be
+  const isFree = custom.schema === undefined || (dialect === 2 && keepsUnknown(custom.schema));
+  if (isFree) return { type: "object", ...kinds };
   const schema = (dialect === 2 ? toSwagger(custom.schema ?? {}) : (custom.schema ?? {})) as Node;
   return {
     ...schema,
@@ -66,7 +70,7 @@ function definitionOf(custom: CustomResource, definitions: Definitions, dialect:
       ...TYPE_META,
       metadata: definitions.reference("meta/v1.ObjectMeta"),
     },
-    "x-kubernetes-group-version-kind": [{ group, kind, version }],
+    ...kinds,
     ...(custom.selectableFields !== undefined && { "x-kubernetes-selectable-fields": custom.selectableFields }),
   };
 }
@@ -95,22 +99,36 @@ const UNKNOWN_TO_SWAGGER = new Set([
   "x-kubernetes-validations",
 ]);
 
-/** Swagger knows no alternatives and no null: such nodes lose them, and a nullable node its type. */
+function keepsUnknown(schema: JSONSchemaProps): boolean {
+  return schema["x-kubernetes-preserve-unknown-fields"] === true;
+}
+
+/**
+ * Swagger knows no alternatives and no null: such nodes lose them, and a nullable node its type. What may hold unknown fields
+ * says nothing of those that it knows, and kubectl does not understand an array without items.
+ */
 function toSwagger(schema: JSONSchemaProps): Node {
   const out: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(schema)) {
-    if (UNKNOWN_TO_SWAGGER.has(name)) continue;
-    if (name === "properties") {
-      out[name] = Object.fromEntries(
-        Object.entries(value as Record<string, JSONSchemaProps>).map(([key, each]) => [key, toSwagger(each)]),
-      );
-    } else if ((name === "items" || name === "additionalProperties") && typeof value === "object") {
-      out[name] = toSwagger(value as JSONSchemaProps);
-    } else out[name] = value;
-  }
-  const isFree =
-    schema.nullable === true || (schema["x-kubernetes-preserve-unknown-fields"] === true && schema.type === "object");
-  if (!isFree) return out;
-  for (const name of ["type", "items", "properties", "additionalProperties"]) delete out[name];
+  for (const [name, value] of Object.entries(schema))
+    if (!UNKNOWN_TO_SWAGGER.has(name)) out[name] = swaggerMember(name, value);
+  const nullable = schema.nullable === true;
+  if (nullable || keepsUnknown(schema)) for (const name of ["items", "properties"]) delete out[name];
+  const untyped =
+    nullable ||
+    (schema.type === "array" ? out["items"] === undefined : keepsUnknown(schema) && schema.type === "object");
+  if (untyped) delete out["type"];
+  const properties = (schema.properties ?? {}) as Readonly<Record<string, JSONSchemaProps>>;
+  const required = (schema.required ?? []).filter((name) => properties[name]?.nullable !== true);
+  if (required.length > 0) out["required"] = required;
+  else delete out["required"];
   return out;
+}
+
+function swaggerMember(name: string, value: unknown): unknown {
+  if (name === "properties") {
+    const members = Object.entries(value as Record<string, JSONSchemaProps>);
+    return Object.fromEntries(members.map(([key, each]) => [key, toSwagger(each)]));
+  }
+  const isSchema = (name === "items" || name === "additionalProperties") && typeof value === "object";
+  return isSchema ? toSwagger(value as JSONSchemaProps) : value;
 }

@@ -64,6 +64,19 @@ describe("OpenAPI 2", () => {
     expect(spec).toEqual({});
   });
 
+  test("a custom resource that takes any field names none, so that clients refuse none", () => {
+    const schema = {
+      type: "object",
+      "x-kubernetes-preserve-unknown-fields": true,
+      properties: { spec: { type: "object" } },
+    };
+    const free = openApiV2({ customResources: [{ ...cronTab, schema }] });
+    expect(at(free, "definitions", "com.example.stable.v1.CronTab")).toEqual({
+      type: "object",
+      "x-kubernetes-group-version-kind": [{ group: "stable.example.com", kind: "CronTab", version: "v1" }],
+    });
+  });
+
   test("the protobuf form is gnostic's", () => {
     const root = protobuf.Root.fromJSON(JSON.parse(factsText("grpc/openapi-v2.json")) as protobuf.INamespace);
     const type = root.lookupType("openapi.v2.Document");

@@ -1,6 +1,8 @@
 import type { ObjectMeta, OwnerReference } from "../../generated/types/meta-v1.ts";
 import type { Unstructured } from "../object.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
+import { parseApiVersion } from "../schema.ts";
+import { schemaOf } from "../schema-of.ts";
 import { labelKeyProblems, labelValueProblems } from "../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import type { Check, Problems } from "./check.ts";
@@ -16,7 +18,7 @@ export function validateMeta(object: Unstructured, nameProblems: Problems = dnsS
   if (Number(meta.generation ?? 0) < 0) {
     errors.push(fieldError.invalid("metadata.generation", meta.generation, "must be greater than or equal to 0"));
   }
-  return [...errors, ...contentErrors(meta)];
+  return [...errors, ...contentErrors(meta, object)];
 }
 
 function nameErrors({ name = "", generateName = "" }: ObjectMeta, problems: Problems): FieldError[] {
@@ -36,12 +38,22 @@ function maskTrailingDash(prefix: string): string {
   return prefix.length > 1 && prefix.endsWith("-") ? `${prefix.slice(0, -2)}a` : prefix;
 }
 
-function contentErrors(meta: ObjectMeta): FieldError[] {
+function contentErrors(meta: ObjectMeta, object: Unstructured): FieldError[] {
   const errors: FieldError[] = [];
   labels(meta.labels, "metadata.labels", errors);
   annotations(meta.annotations, "metadata.annotations", errors);
-  errors.push(...ownerErrors(meta.ownerReferences ?? []), ...finalizerErrors(meta.finalizers ?? []));
+  errors.push(
+    ...ownerErrors(meta.ownerReferences ?? []),
+    ...finalizerErrors(meta.finalizers ?? [], wantsQualified(object)),
+  );
   return errors;
+}
+
+/** Kinds of Kubernetes itself take short finalizers only where they are known; definitions, API services and custom resources take any. */
+function wantsQualified({ apiVersion = "", kind = "" }: Unstructured): boolean {
+  const { group, version } = parseApiVersion(apiVersion);
+  if (group === "apiextensions.k8s.io" || group === "apiregistration.k8s.io") return false;
+  return schemaOf({ group, version, kind }) !== undefined;
 }
 
 /** A map of labels; errors carry no key in their field, as upstream's. */
@@ -94,8 +106,8 @@ function ownerError(owner: OwnerReference, at: string): FieldError[] {
   return errors;
 }
 
-function finalizerErrors(finalizers: readonly string[]): FieldError[] {
-  const errors = finalizers.flatMap((finalizer, index) => finalizerError(finalizer, index));
+function finalizerErrors(finalizers: readonly string[], qualified: boolean): FieldError[] {
+  const errors = finalizers.flatMap((finalizer, index) => finalizerError(finalizer, index, qualified));
   if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
     const why = "finalizer orphan and foregroundDeletion cannot be both set";
     errors.push(fieldError.invalid("metadata.finalizers", finalizers, why));
@@ -103,10 +115,10 @@ function finalizerErrors(finalizers: readonly string[]): FieldError[] {
   return errors;
 }
 
-function finalizerError(finalizer: string, index: number): FieldError[] {
+function finalizerError(finalizer: string, index: number, qualified: boolean): FieldError[] {
   const problems = labelKeyProblems(finalizer);
   const errors = problems.map((problem) => fieldError.invalid("metadata.finalizers", finalizer, problem));
-  if (errors.length > 0 || finalizer.includes("/") || STANDARD_FINALIZERS.has(finalizer)) return errors;
+  if (errors.length > 0 || !qualified || finalizer.includes("/") || STANDARD_FINALIZERS.has(finalizer)) return errors;
   const why = "name is neither a standard finalizer name nor is it fully qualified";
   return [fieldError.invalid(`metadata.finalizers[${index}]`, finalizer, why)];
 }
@@ -138,5 +150,5 @@ export function validateMetaUpdate(next: Unstructured, old: Unstructured): Field
       errors.push(fieldError.invalid(`metadata.${name}`, meta[name], "field is immutable"));
     }
   }
-  return [...errors, ...contentErrors(meta)];
+  return [...errors, ...contentErrors(meta, next)];
 }
