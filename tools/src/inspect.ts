@@ -30,7 +30,8 @@ async function connect(pid: number): Promise<WebSocket> {
   for (let tries = 0; tries < 50; tries++) {
     await realClock.sleep(50);
     const listed = await fetch(`http://127.0.0.1:${PORT}/json`).catch(() => undefined);
-    const [target] = (await listed?.json().catch(() => [])) as { readonly webSocketDebuggerUrl: string }[];
+    if (listed === undefined) continue;
+    const [target] = (await listed.json().catch(() => [])) as { readonly webSocketDebuggerUrl: string }[];
     if (target === undefined) continue;
     const socket = new WebSocket(target.webSocketDebuggerUrl);
     await new Promise((resolve, reject) => {
