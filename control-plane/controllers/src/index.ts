@@ -29,6 +29,7 @@ import { ReplicationManager } from "./replicationcontroller/replication-controll
 import { ResourceQuotaController } from "./resourcequota/resource-quota-controller.ts";
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
+import { ServiceAccountTokenController } from "./serviceaccounttoken/service-account-token-controller.ts";
 import { StatefulSetController } from "./statefulset/statefulset-controller.ts";
 import { TaintEvictionController } from "./tainteviction/taint-eviction-controller.ts";
 import { TokenCleaner } from "./tokencleaner/token-cleaner.ts";
@@ -93,6 +94,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new NodeLifecycleController(context("node-controller")),
     new TaintEvictionController(context("node-controller", "taint-eviction-controller")), // upstream's has no role of its own
     new HorizontalPodAutoscalerController(context("horizontal-pod-autoscaler")),
+    new ServiceAccountTokenController(context("kube-controller-manager", "serviceaccount-token-controller"), rootCa),
     new NodeTtlController(context("ttl-controller")),
     new TokenCleaner(context("token-cleaner")),
     new ResourceQuotaController(context("resourcequota-controller")),
