@@ -34,6 +34,7 @@ import { roleEscalation } from "./admission/role-escalation.ts";
 import { runtimeClassAdmission } from "./admission/runtime-class.ts";
 import { claimResize, defaultStorageClass, storageObjectInUseProtection } from "./admission/storage.ts";
 import { mutatingWebhooks, validatingWebhooks } from "./admission/webhooks/webhook-admission.ts";
+import { WebhookClient } from "./admission/webhooks/webhook-client.ts";
 import { serviceAllocation } from "./allocation/service-admission.ts";
 import {
   certificateAuthenticator,
@@ -50,6 +51,7 @@ import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { serviceRange } from "./bootstrap/service-range.ts";
 import { BODY_LIMIT, Chain } from "./chain/chain.ts";
 import type { User } from "./contracts.ts";
+import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
 import { Discovery } from "./discovery/discovery.ts";
 import { ResourceHandler } from "./endpoints/resource-handler.ts";
@@ -180,7 +182,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
   await bootstrap({ store, registry, clock, random, more });
   await kubernetesService(writer, registry, options);
-  new CrdController(store, registry, writer, clock, logger);
+  const hooks = new WebhookClient(cache, clock);
+  new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));
   const server =
     options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, streams, admission, options.tls));
   return {

@@ -4,6 +4,7 @@ import { type Clock, detach, formatTime, type Logger } from "@tsukube/foundation
 import type { RequestContext } from "../contracts.ts";
 import { deleteObject } from "../endpoints/delete.ts";
 import type { WriteRequest, Writer } from "../endpoints/writer.ts";
+import type { ConvertObjects, ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { definitionsOf } from "./custom-definition.ts";
@@ -18,8 +19,17 @@ export class CrdController {
   readonly #writer: Writer;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #converter: (crd: CustomResourceDefinition) => ConvertObjects;
 
-  constructor(store: ObjectStore, registry: Registry, writer: Writer, clock: Clock, logger: Logger) {
+  constructor(
+    store: ObjectStore,
+    registry: Registry,
+    writer: Writer,
+    clock: Clock,
+    logger: Logger,
+    converter: (crd: CustomResourceDefinition) => ConvertObjects,
+  ) {
+    this.#converter = converter;
     this.#store = store;
     this.#registry = registry;
     this.#writer = writer;
@@ -42,8 +52,17 @@ export class CrdController {
   #serve(crd: CustomResourceDefinition): void {
     const conflict = this.#nameConflict(crd);
     const isServed = conflict === undefined || this.#isServed(crd);
-    this.#registry.setCustom(crd.spec?.group ?? "", crd.spec?.names?.plural ?? "", isServed ? definitionsOf(crd) : []);
+    this.#registry.setCustom(
+      crd.spec?.group ?? "",
+      crd.spec?.names?.plural ?? "",
+      isServed ? this.#definitionsOf(crd) : [],
+    );
     detach(this.#report(crd, conflict), this.#logger, "cannot write the status of a CustomResourceDefinition");
+  }
+
+  #definitionsOf(crd: CustomResourceDefinition): readonly ResourceDefinition[] {
+    const isConverted = crd.spec?.conversion?.strategy === "Webhook";
+    return definitionsOf(crd, isConverted ? this.#converter(crd) : undefined);
   }
 
   #isServed(crd: CustomResourceDefinition): boolean {

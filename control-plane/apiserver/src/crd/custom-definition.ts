@@ -18,7 +18,7 @@ import type {
   CustomResourceDefinitionVersion,
   JSONSchemaProps,
 } from "@tsukube/api/types/apiextensions-v1";
-import type { CustomDetails, ResourceDefinition } from "../registry/definition.ts";
+import type { ConvertObjects, CustomDetails, ResourceDefinition } from "../registry/definition.ts";
 
 const VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const PART_VERBS = ["get", "patch", "update"];
@@ -28,18 +28,19 @@ const ANYTHING: JSONSchemaProps = {
 } as unknown as JSONSchemaProps;
 
 /** Every served version of a CustomResourceDefinition, as the generic endpoints serve it. */
-export function definitionsOf(crd: CustomResourceDefinition): readonly ResourceDefinition[] {
+export function definitionsOf(crd: CustomResourceDefinition, convert?: ConvertObjects): readonly ResourceDefinition[] {
   const versions = crd.spec?.versions ?? [];
   const stored = versions.find((version) => version.storage === true) ?? versions[0];
   return stored === undefined
     ? []
-    : versions.filter((version) => version.served === true).map((version) => define(crd, version, stored));
+    : versions.filter((version) => version.served === true).map((version) => define(crd, version, stored, convert));
 }
 
 function define(
   crd: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
   stored: CustomResourceDefinitionVersion,
+  convert: ConvertObjects | undefined,
 ): ResourceDefinition {
   const spec = crd.spec!;
   const names = spec.names!;
@@ -79,7 +80,7 @@ function define(
       returnsDeleted: false,
       dependents: "background",
     },
-    custom: detailsOf(crd, version, schema, gvk, hasStatus),
+    custom: { ...detailsOf(crd, version, schema, gvk, hasStatus), ...(convert !== undefined && { convert }) },
   };
 }
 

@@ -61,6 +61,7 @@ export async function deleteObject(writer: Writer, request: WriteRequest, option
   const { object, gone } = result!;
   if (dryRun || gone) return { object, gone };
   const now = store.get(definition, namespace, name);
+  if (now !== undefined) await store.readable(definition, [now]);
   return { object: now === undefined ? object : store.view(definition, now), gone };
 }
 

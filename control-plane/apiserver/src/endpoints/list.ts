@@ -11,7 +11,7 @@ import type { ApiResponse } from "@tsukube/client";
 import type { Clock } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
-import { isStoredVersion, type ObjectStore } from "../storage/object-store.ts";
+import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
 import type { CacheVersion } from "../storage/watch-cache.ts";
 import { decodeContinue, encodeContinue, type ListOptions, parseListOptions } from "./list-options.ts";
 import { encode, headersOf, partial, tableOf, type View } from "./represent.ts";
@@ -43,7 +43,7 @@ export async function list(
     ...(page.continue !== "" && { continue: page.continue }),
     ...(page.remaining !== undefined && { remainingItemCount: page.remaining }),
   };
-  if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && isStoredVersion(definition)) {
+  if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && servesStoredBytes(definition)) {
     return { status: 200, headers: headersOf(accepted), body: spliceJson(view, metadata, page.objects) };
   }
   const objects = page.objects.map((cached) => store.view(definition, cached));
@@ -68,6 +68,7 @@ async function readPage(
       ? options.limit
       : Number.POSITIVE_INFINITY;
   const start = from === undefined ? prefix : definition.storage.prefix + from.start;
+  await store.readable(definition, objectsIn(version, prefix, start));
   const objects: CachedObject[] = [];
   let last = "";
   for (const [key, cached] of version.root.range(prefix, start)) {
@@ -84,6 +85,10 @@ async function readPage(
     last = key;
   }
   return { revision: version.revision, objects, continue: "", remaining: undefined };
+}
+
+function* objectsIn(version: CacheVersion, prefix: string, start: string): Generator<CachedObject> {
+  for (const [, cached] of version.root.range(prefix, start)) yield cached;
 }
 
 async function versionFor(

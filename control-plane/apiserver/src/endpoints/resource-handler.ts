@@ -12,7 +12,7 @@ import { ALL_ENCODINGS, negotiate } from "../chain/negotiation.ts";
 import { isTrue } from "../chain/request-info.ts";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
-import { isStoredVersion } from "../storage/object-store.ts";
+import { servesStoredBytes } from "../storage/object-store.ts";
 import type { TableConvertorOf } from "../tables/table.ts";
 import { decodeObject, decodeOptions, fieldValidationOf } from "./body.ts";
 import { type Deleted, deletedStatus, deleteObject, deleteOptionsOf } from "./delete.ts";
@@ -83,15 +83,16 @@ export class ResourceHandler {
     };
   }
 
-  #get(context: RequestContext, view: View): ApiResponse {
+  async #get(context: RequestContext, view: View): Promise<ApiResponse> {
     const { definition, accepted } = view;
     const { info } = context;
     const { store } = this.#writer.deps;
     const cached = store.get(definition, info.namespace, info.name);
     if (cached === undefined) throw ApiError.notFound(definition, info.name);
-    if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && isStoredVersion(definition)) {
+    if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && servesStoredBytes(definition)) {
       return { status: 200, headers: headersOf(accepted), body: Buffer.concat([...cached.pieces(), NEWLINE]) };
     }
+    await store.readable(definition, [cached]);
     return this.#answer(200, view, store.view(definition, cached));
   }
 
@@ -224,7 +225,12 @@ export class ResourceHandler {
     const prefix =
       definition.storage.prefix + (definition.namespaced && info.namespace !== "" ? `${info.namespace}/` : "");
     const objects: Unstructured[] = [];
-    for (const [, cached] of store.cache.head.range(prefix)) {
+    const range = [...store.cache.head.range(prefix)];
+    await store.readable(
+      definition,
+      range.map(([, cached]) => cached),
+    );
+    for (const [, cached] of range) {
       const object = store.view(definition, cached);
       if (selection.matches(object)) objects.push(object);
     }
@@ -265,6 +271,7 @@ export class ResourceHandler {
     if (info.verb === "get") {
       const cached = store.get(definition, info.namespace, info.name);
       if (cached === undefined) throw ApiError.notFound(definition, info.name);
+      await store.readable(definition, [cached]);
       return {
         status: 200,
         headers: headersOf(accepted),

@@ -9,8 +9,9 @@ import {
 import type { ApiResponse } from "@tsukube/client";
 import type { Cancel, Clock, Random } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
+import type { ResourceDefinition } from "../registry/definition.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
-import { isStoredVersion, type ObjectStore, withRevision } from "../storage/object-store.ts";
+import { type ObjectStore, servesStoredBytes, withRevision } from "../storage/object-store.ts";
 import type { CacheEvent } from "../storage/watch-cache.ts";
 import { type ListOptions, parseListOptions } from "./list-options.ts";
 import { encode, headersOf, represent, tableOf, type View } from "./represent.ts";
@@ -43,10 +44,26 @@ export async function watch(
     throw ApiError.tooLargeResourceVersion(asked, store.cache.revision);
   }
   const stream = new WatchStream(store, clock, context, view, selection, options);
+  await stream.prepare();
   stream.start(random);
   const { accepted } = view;
   const contentType = accepted.encoding === "protobuf" ? `${accepted.mediaType};stream=watch` : accepted.mediaType;
   return { status: 200, headers: { ...headersOf(accepted), "content-type": contentType }, body: stream };
+}
+
+const customForms = new WeakMap<ResourceDefinition, string>();
+let formCount = 0;
+
+/** Custom resources look different when their definition changes. */
+function formOf(definition: ResourceDefinition): string {
+  if (definition.typed) return apiVersionOf(definition);
+  let form = customForms.get(definition);
+  if (form === undefined) {
+    formCount += 1;
+    form = `${apiVersionOf(definition)} ${formCount}`;
+    customForms.set(definition, form);
+  }
+  return form;
 }
 
 class WatchStream implements AsyncIterable<Uint8Array> {
@@ -87,7 +104,18 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     this.#prefix =
       definition.storage.prefix +
       (definition.namespaced && context.info.namespace !== "" ? `${context.info.namespace}/` : "");
-    this.#form = `${accepted.encoding} ${accepted.as} ${accepted.asVersion} ${apiVersionOf(definition)}`;
+    this.#form = `${accepted.encoding} ${accepted.as} ${accepted.asVersion} ${formOf(definition)}`;
+  }
+
+  /** Has converted what the stream begins with. */
+  async prepare(): Promise<void> {
+    const { definition } = this.#view;
+    if (definition.custom?.convert === undefined) return;
+    const { cache } = this.#store;
+    const present = [...cache.head.range(this.#prefix)].map(([, cached]) => cached);
+    const since = this.#options.resourceVersion ?? 0;
+    const missed = since === 0 ? [] : (cache.since(since, this.#prefix) ?? []);
+    await this.#store.readable(definition, [...present, ...missed.flatMap(([events]) => events.flatMap(objectsOf))]);
   }
 
   start(random: Random): void {
@@ -95,10 +123,15 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     this.#revision = cache.revision;
     this.#begin();
     this.#live = true;
-    const unsubscribe = cache.subscribe(this.#prefix, (events, revision) => {
+    const receive = (events: readonly CacheEvent[], revision: number): void => {
       for (const event of events) this.#deliver(event);
       this.#revision = revision;
-    });
+    };
+    const { definition } = this.#view;
+    const unsubscribe = cache.subscribe(
+      this.#prefix,
+      definition.custom?.convert === undefined ? receive : this.#afterConversion(receive),
+    );
     this.#cancels.push(unsubscribe);
     const timeout = this.#options.timeoutSeconds;
     const ms = timeout === undefined || timeout <= 0 ? MIN_TIMEOUT_MS * (1 + random.float()) : timeout * 1000;
@@ -114,6 +147,19 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     const { signal } = this.#context;
     if (signal.aborted) this.#end();
     else signal.addEventListener("abort", () => this.#end(), { once: true });
+  }
+
+  /** Events in order, each batch when its objects are converted; where that fails, the client has to watch again. */
+  #afterConversion(receive: (events: readonly CacheEvent[], revision: number) => void): typeof receive {
+    let before = Promise.resolve();
+    return (events, revision) => {
+      before = before
+        .then(() => this.#store.readable(this.#view.definition, events.flatMap(objectsOf)))
+        .then(
+          () => receive(events, revision),
+          (error: unknown) => this.#fail(ApiError.from(error)),
+        );
+    };
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
@@ -200,7 +246,8 @@ class WatchStream implements AsyncIterable<Uint8Array> {
 
   #encode(cached: CachedObject, revision: number): Uint8Array {
     const { definition, accepted } = this.#view;
-    if (accepted.as === "" && accepted.encoding === "json" && isStoredVersion(definition)) return cached.json(revision);
+    if (accepted.as === "" && accepted.encoding === "json" && servesStoredBytes(definition))
+      return cached.json(revision);
     const object = this.#store.view(definition, cached);
     const { value, schema } = represent(
       this.#view,
@@ -258,6 +305,10 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     this.#wake?.();
     this.#wake = undefined;
   }
+}
+
+function objectsOf({ current, previous }: CacheEvent): readonly CachedObject[] {
+  return [current, previous].filter((cached) => cached !== undefined);
 }
 
 /** One event on the wire: a JSON line, a YAML document, or a length-prefixed protobuf message. */

@@ -35,6 +35,9 @@ export interface StorageForm {
   readonly schema: ObjectSchema;
 }
 
+/** Objects of one kind in another version, in the same order. */
+export type ConvertObjects = (objects: readonly Unstructured[], apiVersion: string) => Promise<readonly Unstructured[]>;
+
 export interface CustomDetails {
   readonly scale?: {
     readonly specReplicasPath: string;
@@ -52,6 +55,8 @@ export interface CustomDetails {
   /** Brings a decoded object into form: prunes, fills defaults. Returns unknown field paths. */
   readonly prepare: (object: Unstructured) => { readonly object: Unstructured; readonly problems: readonly string[] };
   readonly validate: (object: Unstructured, old: Unstructured | undefined) => readonly FieldError[];
+  /** Asks the conversion webhook; absent where versions differ in apiVersion alone. @throws {ApiError} */
+  readonly convert?: ConvertObjects;
   /** For the OpenAPI documents. */
   readonly openApi: CustomResource;
 }

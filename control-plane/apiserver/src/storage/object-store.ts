@@ -26,6 +26,10 @@ const MAX_TRIES = 100;
 /** Objects of the API over the bytes of the store. */
 export class ObjectStore implements ObjectWriter {
   readonly cache: WatchCache;
+  /** Custom resources as their definitions show them; definitions are made anew when they change. */
+  readonly #forms = new WeakMap<ResourceDefinition, WeakMap<CachedObject, WeakRef<Unstructured>>>();
+  /** What conversion webhooks answered. */
+  readonly #converted = new WeakMap<ResourceDefinition, WeakMap<CachedObject, Unstructured>>();
 
   constructor(cache: WatchCache) {
     this.cache = cache;
@@ -39,12 +43,39 @@ export class ObjectStore implements ObjectWriter {
     return this.cache.get(this.keyOf(definition, namespace, name));
   }
 
-  /** A cached object in the definition's version; frozen when it is the stored one. */
+  /**
+   * A cached object in the definition's version; frozen when it is the stored one. Custom resources are pruned and have the
+   * defaults of today's schema, whatever it was when they were stored.
+   */
   view(definition: ResourceDefinition, cached: CachedObject): Unstructured {
-    if (isStoredVersion(definition)) return cached.object;
-    return definition.typed
-      ? convert(cached.object, definition, definition.schema)
-      : { ...cached.object, apiVersion: apiVersionOf(definition) };
+    if (definition.custom !== undefined) return this.#customView(definition, cached);
+    return isStoredVersion(definition) ? cached.object : convert(cached.object, definition, definition.schema);
+  }
+
+  #customView(definition: ResourceDefinition, cached: CachedObject): Unstructured {
+    const forms = within(this.#forms, definition);
+    const known = forms.get(cached)?.deref();
+    if (known !== undefined) return known;
+    const stored = needsWebhook(definition, cached) ? within(this.#converted, definition).get(cached) : cached.object;
+    if (stored === undefined) throw new Error(`Cannot show ${cached.key}: nobody awaited readable()`);
+    const form = definition.custom!.prepare(stored).object;
+    deepFreeze(form);
+    forms.set(cached, new WeakRef(form));
+    return form;
+  }
+
+  /** Has the objects converted for which {@link view} will be asked, where that takes a webhook. @throws {ApiError} */
+  async readable(definition: ResourceDefinition, objects: Iterable<CachedObject>): Promise<void> {
+    const convertObjects = definition.custom?.convert;
+    if (convertObjects === undefined) return;
+    const converted = within(this.#converted, definition);
+    const missing = [...objects].filter((cached) => needsWebhook(definition, cached) && !converted.has(cached));
+    if (missing.length === 0) return;
+    const answers = await convertObjects(
+      missing.map((cached) => cached.object),
+      apiVersionOf(definition),
+    );
+    missing.forEach((cached, index) => void converted.set(cached, answers[index]!));
   }
 
   /**
@@ -54,6 +85,7 @@ export class ObjectStore implements ObjectWriter {
   async update(definition: ResourceDefinition, key: string, change: TryChange): Promise<Written | undefined> {
     for (let tries = 1; ; tries += 1) {
       const cached = this.cache.get(key);
+      if (cached !== undefined) await this.readable(definition, [cached]);
       const current = cached === undefined ? undefined : this.view(definition, cached);
       const decided = await change(current, cached);
       if (decided.type === "none")
@@ -82,7 +114,7 @@ export class ObjectStore implements ObjectWriter {
       await this.cache.reached(revision);
       return { object: withRevision(current ?? {}, revision), revision };
     }
-    const { value, index } = encodeStored(definition, decided.object);
+    const { value, index } = encodeStored(definition, await toStorageVersion(definition, decided.object));
     const mutation: Mutation = { type: "put", key, value, index, expected };
     const expiring = decided.expiresAt === undefined ? mutation : { ...mutation, expiresAt: decided.expiresAt };
     const revision = await this.cache.store.commit([expiring]);
@@ -95,6 +127,34 @@ export class ObjectStore implements ObjectWriter {
     }
     return { object, revision };
   }
+}
+
+/** Whether bytes can be served as they are stored. */
+export function servesStoredBytes(definition: ResourceDefinition): boolean {
+  return definition.typed && isStoredVersion(definition);
+}
+
+function needsWebhook(definition: ResourceDefinition, cached: CachedObject): boolean {
+  return definition.custom?.convert !== undefined && cached.object.apiVersion !== apiVersionOf(definition);
+}
+
+async function toStorageVersion(definition: ResourceDefinition, object: Unstructured): Promise<Unstructured> {
+  const convertObjects = definition.custom?.convert;
+  if (convertObjects === undefined || isStoredVersion(definition)) return object;
+  const [converted] = await convertObjects([object], apiVersionOf(definition.storage.gvk));
+  return converted!;
+}
+
+function within<Value extends object>(
+  of: WeakMap<ResourceDefinition, WeakMap<CachedObject, Value>>,
+  definition: ResourceDefinition,
+): WeakMap<CachedObject, Value> {
+  let map = of.get(definition);
+  if (map === undefined) {
+    map = new WeakMap();
+    of.set(definition, map);
+  }
+  return map;
 }
 
 export function isStoredVersion(definition: ResourceDefinition): boolean {

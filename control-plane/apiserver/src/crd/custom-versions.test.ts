@@ -1,0 +1,196 @@
+import { ApiError, type Unstructured } from "@tsukube/api";
+import { Lifetime } from "@tsukube/foundation";
+import { createHttpsServer, realClock, systemRandom } from "@tsukube/host";
+import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
+import { type Cluster, startCluster } from "@tsukube/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const items = (version: string) => `/apis/example.com/${version}/namespaces/default/hosts`;
+
+interface Review {
+  readonly request: {
+    readonly uid: string;
+    readonly desiredAPIVersion: string;
+    readonly objects: readonly Unstructured[];
+  };
+}
+
+let lifetime: Lifetime;
+let cluster: Cluster;
+beforeEach(async () => {
+  lifetime = new Lifetime();
+  cluster = lifetime.own("cluster", await startCluster({ serviceCidr: "127.0.0.0/24" }));
+});
+afterEach(() => lifetime.close());
+
+async function send(method: string, path: string, body?: object): Promise<Record<string, unknown> & Unstructured> {
+  const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+  const request = { method, path, headers: { "content-type": type } };
+  const response = await cluster.transport.request(
+    body === undefined ? request : { ...request, body: Buffer.from(JSON.stringify(body)) },
+  );
+  const object = JSON.parse(Buffer.from(response.body as Uint8Array).toString()) as Unstructured;
+  if (response.status >= 400) throw new ApiError(object as never);
+  return object as Record<string, unknown> & Unstructured;
+}
+
+const text = { type: "string" };
+const version = (name: string, properties: object, storage: boolean) => ({
+  name,
+  served: true,
+  storage,
+  schema: { openAPIV3Schema: { type: "object", properties } },
+});
+const V1 = { hostPort: text };
+const V2 = { host: text, port: text };
+
+function definition(versions: readonly object[], conversion?: object): object {
+  const names = { plural: "hosts", singular: "host", kind: "Host", listKind: "HostList" };
+  const spec = { group: "example.com", scope: "Namespaced", names, versions, ...(conversion && { conversion }) };
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: "hosts.example.com" },
+    spec,
+  };
+}
+
+const host = (apiVersion: string, name: string, more: object) => ({
+  apiVersion: `example.com/${apiVersion}`,
+  kind: "Host",
+  metadata: { name },
+  ...more,
+});
+
+test("what is stored shows the defaults and the fields of today's schema", async () => {
+  await send("POST", CRDS, definition([version("v1", { a: text, b: text }, true)]));
+  await send("POST", items("v1"), host("v1", "x", { a: "1", b: "2" }));
+  const openAPIV3Schema = { type: "object", properties: { a: text, c: { type: "string", default: "new" } } };
+  const next = { name: "v1", served: true, storage: true, schema: { openAPIV3Schema } };
+  await send("PATCH", `${CRDS}/hosts.example.com`, { spec: { versions: [next] } });
+  expect(await send("GET", `${items("v1")}/x`)).toMatchObject({ a: "1", c: "new" });
+  const list = (await send("GET", items("v1")))["items"] as readonly Record<string, unknown>[];
+  expect([list[0]!["b"], list[0]!["c"]]).toEqual([undefined, "new"]);
+});
+
+test("objects stored in another version than today's are shown in the version asked for", async () => {
+  const versions = (stored: string) => ["v1", "v2"].map((name) => version(name, { a: text }, name === stored));
+  await send("POST", CRDS, definition(versions("v1")));
+  await send("POST", items("v1"), host("v1", "x", { a: "1" }));
+  await send("PATCH", `${CRDS}/hosts.example.com`, { spec: { versions: versions("v2") } });
+  await send("POST", items("v2"), host("v2", "y", { a: "2" }));
+  for (const name of ["v1", "v2"]) {
+    const list = (await send("GET", items(name)))["items"] as readonly Unstructured[];
+    expect(list.map((item) => item.apiVersion)).toEqual([`example.com/${name}`, `example.com/${name}`]);
+  }
+});
+
+describe("a conversion webhook", () => {
+  let asked: number;
+  let reply: (review: Review) => object;
+  let webhook: object;
+
+  const convert = (object: Unstructured, apiVersion: string): object => {
+    const { hostPort, host: name, port, ...rest } = object as unknown as Record<string, string>;
+    if (apiVersion === object.apiVersion) return object;
+    if (apiVersion === "example.com/v1") return { ...rest, apiVersion, hostPort: `${name}:${port}` };
+    const [first, second] = String(hostPort).split(":");
+    return { ...rest, apiVersion, host: first, port: second };
+  };
+
+  beforeEach(async () => {
+    asked = 0;
+    reply = ({ request: { uid, objects, desiredAPIVersion } }) => ({
+      uid,
+      result: { status: "Success" },
+      convertedObjects: objects.map((object) => convert(object, desiredAPIVersion)),
+    });
+    const keys = await createAuthorityKeys("ca", realClock, systemRandom);
+    const authority = await openAuthority(keys, realClock, systemRandom);
+    const pair = await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] });
+    const server = createHttpsServer({
+      ...pair,
+      handle: (exchange) =>
+        void exchange.body(1e6).then((body) => {
+          asked += 1;
+          const response = reply(JSON.parse(Buffer.from(body).toString()) as Review);
+          const kind = { apiVersion: "apiextensions.k8s.io/v1", kind: "ConversionReview" };
+          exchange.send(
+            200,
+            { "content-type": "application/json" },
+            Buffer.from(JSON.stringify({ ...kind, response })),
+          );
+        }),
+    });
+    lifetime.own("webhook", server);
+    const port = await server.listen("127.0.0.1", 0);
+    const clientConfig = {
+      url: `https://127.0.0.1:${port}/convert`,
+      caBundle: Buffer.from(keys.cert).toString("base64"),
+    };
+    webhook = { strategy: "Webhook", webhook: { clientConfig, conversionReviewVersions: ["v1", "v1beta1"] } };
+    const versions = [version("v1", V1, true), version("v2", V2, false)];
+    await send("POST", CRDS, definition(versions, webhook));
+  });
+
+  test("converts what is read in another version, and what is written in one", async () => {
+    await send("POST", items("v1"), host("v1", "x", { hostPort: "localhost:8080" }));
+    expect(asked).toBe(0);
+    const shown = await send("GET", `${items("v2")}/x`);
+    expect(shown).toMatchObject({ apiVersion: "example.com/v2", host: "localhost", port: "8080" });
+    expect(shown["hostPort"]).toBeUndefined();
+    await send("POST", items("v2"), host("v2", "y", { host: "h", port: "1" }));
+    expect(await send("GET", `${items("v1")}/y`)).toMatchObject({ hostPort: "h:1" });
+    await send("PATCH", `${items("v2")}/x`, { port: "9" });
+    expect(await send("GET", `${items("v1")}/x`)).toMatchObject({ hostPort: "localhost:9" });
+    await send("DELETE", `${items("v2")}/y`);
+    expect((await send("GET", items("v1")))["items"]).toHaveLength(1);
+  });
+
+  test("converts lists of objects that are stored in several versions", async () => {
+    await send("POST", items("v1"), host("v1", "x", { hostPort: "localhost:8080" }));
+    const versions = [version("v1", V1, false), version("v2", V2, true)];
+    await send("PATCH", `${CRDS}/hosts.example.com`, { spec: { versions } });
+    await send("POST", items("v2"), host("v2", "y", { host: "h", port: "1" }));
+    for (const [name, expected] of [
+      ["v1", { hostPort: "h:1" }],
+      ["v2", { host: "h", port: "1" }],
+    ] as const) {
+      const list = (await send("GET", items(name)))["items"] as readonly Unstructured[];
+      expect(list.map((item) => item.apiVersion)).toEqual([`example.com/${name}`, `example.com/${name}`]);
+      expect(list[1]).toMatchObject(expected);
+    }
+  });
+
+  test("converts what watchers see", async () => {
+    const headers = {};
+    const path = `${items("v2")}?watch=true`;
+    await send("POST", items("v1"), host("v1", "x", { hostPort: "a:1" }));
+    const { body } = await cluster.transport.request({ method: "GET", path, headers });
+    const events = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    const next = async () => JSON.parse(Buffer.from((await events.next()).value as Uint8Array).toString()) as object;
+    expect(await next()).toMatchObject({ type: "ADDED", object: { host: "a", port: "1" } });
+    await send("PATCH", `${items("v1")}/x`, { hostPort: "b:2" });
+    expect(await next()).toMatchObject({ type: "MODIFIED", object: { host: "b", port: "2" } });
+    await events.return?.();
+  });
+
+  test.each([
+    [{ uid: "other", result: { status: "Success" } }, /failed: expected response\.uid=".*", got "other"/],
+    [{ result: { status: "Failure", message: "no idea" } }, /failed: no idea/],
+    [{ result: { status: "Success" }, convertedObjects: [] }, /returned 0 objects, expected 1/],
+    [
+      { result: { status: "Success" }, convertedObjects: [{ apiVersion: "example.com/v3", kind: "Host" }] },
+      /invalid groupVersion \(expected example\.com\/v2, received example\.com\/v3\)/,
+    ],
+    [{ result: { status: "Success" }, convertedObjects: [host("v2", "z", {})] }, /must have the same name: x != z/],
+  ])("answers with an error where the answer is %j", async (response, message) => {
+    await send("POST", items("v1"), host("v1", "x", { hostPort: "a:1" }));
+    reply = ({ request }) => ({ uid: request.uid, ...response });
+    const error = (await send("GET", `${items("v2")}/x`).catch((caught: unknown) => caught)) as ApiError;
+    expect(error.status.code).toBe(500);
+    expect(error.message).toMatch(/^conversion webhook for example\.com\/v1, Kind=Host /);
+    expect(error.message).toMatch(message);
+  });
+});
