@@ -29,6 +29,9 @@ import { ReferencedObjects } from "./volumes/referenced-objects.ts";
 
 const core = (resource: string) => ({ group: "", version: "v1", resource });
 
+/** Pods that asked for nothing have together what others leave. */
+const LEAST_SHARES = 2;
+
 /** Starts the node's agent: registers the node and brings its pods to where the API wants them. */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const lifetime = new Lifetime();
@@ -37,6 +40,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const services = informers.informer<Service>(core("services"));
   const pods = informers.informer<Pod>(core("pods"), { fieldSelector: `spec.nodeName=${nodeName}` });
   await mkdir(options.rootDirectory, { recursive: true, mode: 0o750 });
+  await options.cgroups.create(`${options.cgroupRoot}/besteffort`, { cpuShares: LEAST_SHARES });
   const capacity = readCapacity(options.rootDirectory);
   const allocatable = allocatableOf(capacity);
   const recorder = { client, clock, logger, component: "kubelet", host: nodeName };

@@ -140,6 +140,7 @@ export class NodeRegistration {
     const { addresses, listen, nodeName } = this.#options;
     const capacity = capacityResources(this.#capacity);
     const allocatable = capacityResources(allocatableOf(this.#capacity));
+    const runtime = await this.#cri.runtime.Status({}).catch(() => undefined);
     const images = await this.#cri.images.ListImages({}).catch(() => ({ images: [] }));
     return {
       capacity,
@@ -150,6 +151,16 @@ export class NodeRegistration {
       ],
       daemonEndpoints: { kubeletEndpoint: { Port: listen?.port ?? 0 } },
       conditions: await this.#conditions(live),
+      ...(runtime !== undefined && {
+        runtimeHandlers: (runtime.runtimeHandlers ?? []).map(({ name = "", features }) => ({
+          name,
+          features: {
+            recursiveReadOnlyMounts: features?.recursiveReadOnlyMounts === true,
+            userNamespaces: features?.userNamespaces === true,
+          },
+        })),
+        features: { supplementalGroupsPolicy: runtime.features?.supplementalGroupsPolicy === true },
+      }),
       nodeInfo: {
         machineID: read("/etc/machine-id"),
         systemUUID: read("/etc/machine-id"),

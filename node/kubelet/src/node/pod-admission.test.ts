@@ -37,3 +37,26 @@ test("under pressure a node takes no more pods, but critical ones, and for memor
   expect(refusal(pod("1", { qosClass: "Burstable" }), {}, "DiskPressure")?.reason).toBe("Evicted");
   expect(refusal(pod("0", { priority: 2_000_000_000 }), {}, "DiskPressure")).toBeUndefined();
 });
+
+test.each([
+  [
+    { securityContext: { sysctls: [{ name: "kernel.msgmax", value: "1" }] } },
+    "SysctlForbidden",
+    'forbidden sysctl: "kernel.msgmax"',
+  ],
+  [{ securityContext: { appArmorProfile: { type: "RuntimeDefault" } } }, "AppArmor", "Cannot enforce AppArmor"],
+  [{ hostUsers: false }, "UserNamespaces", "does not support user namespaces"],
+  [{ resourceClaims: [{ name: "gpu" }] }, "ResourceClaims", 'resource claim "gpu" cannot be prepared'],
+])("a pod is refused rather than run without what it demands: %j", (spec, reason, message) => {
+  const found = refusal({ spec: { containers: [{ name: "app" }], ...spec } });
+  expect([found?.reason, found?.message]).toEqual([reason, expect.stringContaining(message)]);
+});
+
+test("safe sysctls, no profile and the host's users are no demands", () => {
+  const sysctls = [
+    { name: "net.ipv4.tcp_syncookies", value: "1" },
+    { name: "kernel/shm_rmid_forced", value: "1" },
+  ];
+  const securityContext = { sysctls, appArmorProfile: { type: "Unconfined" } };
+  expect(refusal({ spec: { containers: [{ name: "app" }], hostUsers: true, securityContext } })).toBeUndefined();
+});

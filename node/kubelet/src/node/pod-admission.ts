@@ -2,6 +2,7 @@ import type { Pod } from "@tsukube/api/types/core-v1";
 import { fitOf, type NodeRoom, requestsOf } from "../pods/node-room.ts";
 import type { PodEnd } from "../pods/pod-worker.ts";
 import { isCritical } from "./eviction-ranking.ts";
+import { unmetDemand } from "./pod-demands.ts";
 import type { PressureCondition } from "./pressure.ts";
 
 export interface AdmissionInput {
@@ -16,6 +17,8 @@ export interface AdmissionInput {
 /** Pure: why the node does not take a pod that was given to it; it has failed then. Undefined: it does. */
 export function refusalOf(input: AdmissionInput): PodEnd | undefined {
   const { pod, others, room, maxPods } = input;
+  const unmet = unmetDemand(pod);
+  if (unmet !== undefined) return { ...unmet, grace: 0 };
   const pressures = pressuresAgainst(input);
   if (pressures.length > 0)
     return { reason: "Evicted", message: `The node had condition: [${pressures.join(", ")}]. `, grace: 0 };

@@ -58,6 +58,7 @@ function fetchOnce(url: URL, headers: Readonly<Record<string, string[]>>, signal
   const options: RequestOptions = {
     signal,
     agent: false,
+    insecureHTTPParser: true, // as lenient as Go's: small servers end lines as they like
     headers: { ...others, connection: "close", ...(host !== undefined && { host: host[0] ?? "" }) },
     ...(url.protocol === "https:" && { rejectUnauthorized: false }),
   };

@@ -67,6 +67,13 @@ test("an HTTP probe follows redirects to the same host, and takes one to another
   expect((await probe({ httpGet: { port, path: "/loop" } })).message).toBe("stopped after 10 redirects");
 });
 
+test("an HTTP probe understands a server that ends its lines with LF alone, as Go does", async () => {
+  const port = await listening(
+    createTcpServer((socket) => void socket.once("data", () => socket.end("HTTP/1.0 200 OK\ncontent-length: 2\n\nok"))),
+  );
+  expect(await probe({ httpGet: { port } })).toEqual({ ok: true, message: "ok" });
+});
+
 test("an HTTPS probe takes any certificate, and a server that does not answer in time has failed", async () => {
   const pair = execFileSync(
     "openssl",
