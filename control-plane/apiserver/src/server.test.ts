@@ -192,3 +192,32 @@ test("an upgrade is authorized like any request", async () => {
   };
   expect(await upgrade("/api/v1/namespaces/shop/pods/p/exec?command=ls", headers)).toBe(403);
 });
+
+describe("health", () => {
+  test("names its checks, which may be excluded", async () => {
+    const ready = (await send(admin, "GET", "/readyz?verbose&exclude=etcd&exclude=nothing")).body.toString();
+    for (const line of [
+      "[+]ping ok",
+      "[+]informer-sync ok",
+      "[+]poststarthook/crd-informer-synced ok",
+      "[+]etcd excluded: ok",
+    ])
+      expect(ready.split("\n")).toContain(line);
+    expect(ready).toMatch(/no matches for "nothing"\nreadyz check passed\n$/);
+    expect((await send(admin, "GET", "/livez/ping")).body.toString()).toBe("ok");
+    expect((await send(admin, "GET", "/livez/informer-sync")).code).toBe(404);
+  });
+});
+
+describe("metrics", () => {
+  test("count requests under upstream's names", async () => {
+    await send(admin, "GET", "/api/v1/namespaces/default/pods?limit=5");
+    const text = (await send(admin, "GET", "/metrics")).body.toString();
+    const where = 'group="",version="v1",resource="pods",subresource="",scope="namespace",component="apiserver"';
+    const lines = text.split("\n").filter((line) => line.includes('resource="pods"'));
+    expect(lines.some((line) => line.startsWith("apiserver_request_total{") && line.includes('code="200"'))).toBe(true);
+    expect(lines.join("\n")).toMatch(/apiserver_request_duration_seconds_count\{[^}]*verb="LIST"/);
+    expect(lines.join("\n")).toMatch(/apiserver_response_sizes_bucket\{[^}]*le="\+Inf"/);
+    for (const label of where.split(",")) expect(lines[0]).toContain(label);
+  });
+});

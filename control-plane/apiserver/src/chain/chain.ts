@@ -23,6 +23,7 @@ import type {
 import { respondTyped } from "../endpoints/represent.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
+import { RequestMetrics } from "./request-metrics.ts";
 
 export interface ChainDeps {
   readonly clock: Clock;
@@ -45,34 +46,24 @@ const NEVER = new AbortController().signal;
 /** The way of every request, from the wire or in process: who is it, may they, then the endpoint; errors become Status. */
 export class Chain {
   readonly #deps: ChainDeps;
-  readonly #requests;
+  readonly #requests: RequestMetrics;
 
   constructor(deps: ChainDeps) {
     this.#deps = deps;
-    this.#requests = deps.metrics.counter(
-      "apiserver_request_total",
-      "Counter of apiserver requests broken out for each verb, group, version, resource and HTTP response code.",
-    );
+    this.#requests = new RequestMetrics(deps.metrics, deps.clock);
   }
 
   async handle(request: IncomingRequest): Promise<ApiResponse> {
     const warnings = new Set<string>();
     const info = parseRequestInfo(request.method, request.path);
+    const answered = this.#requests.begin(request, info);
     let response: ApiResponse;
     try {
       response = await this.#deps.clock.track(this.#run(request, info, (text) => warnings.add(text)));
     } catch (error) {
       response = this.#failure(request, info, error);
     }
-    const { verb, group, version, resource, subresource } = info;
-    this.#requests.inc({
-      verb: verb.toUpperCase(),
-      group,
-      version,
-      resource,
-      subresource,
-      code: String(response.status),
-    });
+    answered(response);
     const headers: Record<string, string | readonly string[]> = {
       "audit-id": this.#deps.random.uuid(),
       ...response.headers,

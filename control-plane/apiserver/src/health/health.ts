@@ -2,15 +2,7 @@ import type { ApiResponse } from "@tsukube/client";
 import type { Metrics } from "@tsukube/foundation";
 import type { Tokens } from "../authentication/tokens.ts";
 import type { RequestContext } from "../contracts.ts";
-
-/** Named checks, as upstream lists them with ?verbose. */
-const CHECKS = [
-  "ping",
-  "log",
-  "etcd",
-  "poststarthook/rbac/bootstrap-roles",
-  "poststarthook/crd-informer-synced",
-] as const;
+import { CHECKS, verboseChecks } from "./checks.ts";
 
 /** The level of the Kubernetes API that is spoken here. */
 const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
@@ -23,6 +15,9 @@ export class Health {
   constructor(metrics: Metrics, tokens: Tokens) {
     this.#metrics = metrics;
     this.#tokens = tokens;
+    metrics
+      .gauge("kubernetes_build_info", "A metric with a constant '1' value labeled by major, minor, git version.")
+      .set(1, { major: VERSION.major, minor: VERSION.minor, git_version: VERSION.gitVersion });
   }
 
   handle(context: RequestContext): ApiResponse | undefined {
@@ -73,9 +68,8 @@ export class Health {
   }
 
   #health(endpoint: string, check: string | undefined, query: URLSearchParams): ApiResponse | undefined {
-    if (check !== undefined) return (CHECKS as readonly string[]).includes(check) ? text("ok") : undefined;
-    if (!query.has("verbose")) return text("ok");
-    return text([...CHECKS.map((name) => `[+]${name} ok`), `${endpoint} check passed`, ""].join("\n"));
+    if (check !== undefined) return CHECKS[endpoint]?.includes(check) === true ? text("ok") : undefined;
+    return text(query.has("verbose") ? verboseChecks(endpoint, query.getAll("exclude")) : "ok");
   }
 }
 

@@ -1,0 +1,103 @@
+import type { ApiResponse } from "@tsukube/client";
+import type { Clock, Counter, Gauge, Histogram, Labels, Metrics } from "@tsukube/foundation";
+import type { IncomingRequest, RequestInfo } from "../contracts.ts";
+
+const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
+const BYTES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+const WHERE = ["verb", "group", "version", "resource", "subresource", "scope", "component"];
+const MUTATING = new Set(["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"]);
+const CONNECTING = new Set(["exec", "attach", "portforward", "proxy"]);
+
+/** Counts requests under upstream's names (apiserver_request_total and its kin). */
+export class RequestMetrics {
+  readonly #clock: Clock;
+  readonly #total: Counter;
+  readonly #duration: Histogram;
+  readonly #sizes: Histogram;
+  readonly #inflight: Gauge;
+  readonly #longRunning: Gauge;
+
+  constructor(metrics: Metrics, clock: Clock) {
+    this.#clock = clock;
+    this.#total = metrics.counter(
+      "apiserver_request_total",
+      "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.",
+      ["verb", "dry_run", ...WHERE.slice(1), "code"],
+    );
+    this.#duration = metrics.histogram(
+      "apiserver_request_duration_seconds",
+      "Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.",
+      SECONDS,
+      ["verb", "dry_run", ...WHERE.slice(1)],
+    );
+    this.#sizes = metrics.histogram(
+      "apiserver_response_sizes",
+      "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.",
+      BYTES,
+      WHERE,
+    );
+    this.#inflight = metrics.gauge(
+      "apiserver_current_inflight_requests",
+      "Maximal number of currently used inflight request limit of this apiserver per request kind in last second.",
+      ["request_kind"],
+    );
+    this.#longRunning = metrics.gauge(
+      "apiserver_longrunning_requests",
+      "Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component. Not all requests are tracked this way.",
+      WHERE,
+    );
+  }
+
+  /** A request begins. @returns what to call with its answer. */
+  begin(request: Head, info: RequestInfo): (response: ApiResponse) => void {
+    const labels = labelsOf(request, info);
+    const dryRun = info.query.getAll("dryRun").join(",");
+    const isLong = labels["verb"] === "WATCH" || labels["verb"] === "CONNECT";
+    const kind = { request_kind: MUTATING.has(labels["verb"]!) ? "mutating" : "readOnly" };
+    const [gauge, of] = isLong ? [this.#longRunning, labels] : [this.#inflight, kind];
+    const started = this.#clock.now();
+    gauge.add(1, of);
+    return (response) => {
+      gauge.add(-1, of);
+      this.#total.inc({ ...labels, dry_run: dryRun, code: String(response.status) });
+      if (isLong) return;
+      this.#duration.observe((this.#clock.now() - started) / 1000, { ...labels, dry_run: dryRun });
+      if (response.body instanceof Uint8Array) this.#sizes.observe(response.body.length, labels);
+    };
+  }
+}
+
+type Head = Pick<IncomingRequest, "method" | "headers">;
+
+function labelsOf(request: Head, info: RequestInfo): Labels {
+  const { isResource, group, version, resource, subresource, path } = info;
+  const where = isResource ? { group, version, resource, subresource } : { subresource: rootOf(path) };
+  const verb = verbOf(request, info);
+  return { verb, group: "", version: "", resource: "", ...where, scope: scopeOf(info), component: "apiserver" };
+}
+
+/** Paths would make too many series: health and metrics are named, nothing else. */
+function rootOf(path: string): string {
+  return /^\/(?:healthz|livez|readyz|metrics)(?=\/|$)/.exec(path)?.[0] ?? "";
+}
+
+function verbOf({ method, headers }: Head, { isResource, verb, subresource }: RequestInfo): string {
+  if (!isResource) return method === "HEAD" ? "GET" : method;
+  if (CONNECTING.has(subresource)) return "CONNECT";
+  switch (verb) {
+    case "create":
+      return "POST";
+    case "update":
+      return "PUT";
+    case "patch":
+      return String(headers["content-type"] ?? "").includes("apply-patch") ? "APPLY" : "PATCH";
+    default:
+      return verb.toUpperCase();
+  }
+}
+
+function scopeOf({ isResource, name, verb, namespace }: RequestInfo): string {
+  if (!isResource) return "";
+  if (name !== "" || verb === "create") return "resource";
+  return namespace === "" ? "cluster" : "namespace";
+}
