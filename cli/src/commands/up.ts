@@ -187,6 +187,12 @@ async function ensureKeys({ paths, clock }: CommandContext, record: ClusterRecor
   });
 }
 
+/** A young generation of 2 MB instead of 16: half the memory at rest, for a few more collections under load. */
+const MEMORY_FLAGS: Readonly<Record<ProcessName, readonly string[]>> = {
+  server: ["--max-semi-space-size=2"],
+  node: ["--max-semi-space-size=2"],
+};
+
 const SHOWN: Readonly<Record<ProcessName, string>> = { server: "the control plane", node: "the node" };
 
 /** Starts a process under its supervisor unless one of this version runs, and waits until it answers. */
@@ -206,7 +212,13 @@ async function ensureProcess(
     if (!isCurrent) {
       if (supervisorOf(paths, name) !== undefined) await stopProcess(paths, name, clock);
       if (name === "server" && holder === undefined && !(await isFree(record.apiPort))) throw portTaken(record);
-      startSupervisor(paths, name, [process.execPath, join(bundleFolder(), `${name}.js`), "--name", paths.name]);
+      startSupervisor(paths, name, [
+        process.execPath,
+        ...MEMORY_FLAGS[name],
+        join(bundleFolder(), `${name}.js`),
+        "--name",
+        paths.name,
+      ]);
     }
     await waitUntil(SHOWN[name], check, clock, 60_000, () => whyNot(paths, name), giveUp(paths, name));
   });
