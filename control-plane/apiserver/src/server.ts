@@ -28,6 +28,7 @@ import { podSecurity } from "./admission/pod-security/pod-security.ts";
 import { podTopologyLabels } from "./admission/pod-topology-labels.ts";
 import { defaultTolerationSeconds, priorityAdmission, serviceAccountAdmission } from "./admission/pods.ts";
 import { mutatingPolicies } from "./admission/policies/mutating-policies.ts";
+import { PolicyTypeChecker } from "./admission/policies/type-check.ts";
 import { validatingPolicies } from "./admission/policies/validating-policies.ts";
 import { resourceQuota } from "./admission/resource-quota.ts";
 import { roleEscalation } from "./admission/role-escalation.ts";
@@ -182,6 +183,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
   await bootstrap({ store, registry, clock, random, more });
   await kubernetesService(writer, registry, options);
+  new PolicyTypeChecker(store, registry, logger);
   const hooks = new WebhookClient(cache, clock);
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));
   const server =
