@@ -13,7 +13,7 @@ export interface BuiltImage {
   readonly tag: string;
 }
 
-const CONTENT_TAG = /^[0-9a-f]{12}$/;
+const CONTENT_TAG = /^[0-9a-f]{12,16}$/;
 const SHOWN_LINES = 20;
 
 /** Builds an application's images into the cluster's engine, each named NAME:latest and NAME:<first digits of its id>. */
@@ -90,7 +90,6 @@ function replaced<T>(value: T, tags: ReadonlyMap<string, string>, inContainer = 
 
 /** Removes the tags of former contents; images that containers still use stay. */
 export async function forgetOldBuilds({ paths }: CommandContext, built: readonly BuiltImage[]): Promise<void> {
-  if (built.length === 0) return;
   const engine = new EngineClient(filesOf(paths).dockerSocket);
   const names = (await engine.images()).flatMap(({ RepoTags }) => RepoTags);
   for (const { image, tag } of built) {

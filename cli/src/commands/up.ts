@@ -85,7 +85,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const built = application === undefined ? [] : await buildImages(context, application, record);
   const manifests = withBuiltImages(objects, built);
   const url = application === undefined ? "" : await startApplication(context, client, application, manifests);
-  await forgetOldBuilds(context, built);
+  if (record.withNode) await forgetOldBuilds(context, [{ image: SYSTEM_IMAGE, tag: bundleHash() }, ...built]);
   await client.close();
   progress.say(`Cluster "${paths.name}" is ready after ${formatDuration(clock.monotonic() - began)}.`);
   if (options.timings)
@@ -192,6 +192,9 @@ const MEMORY_FLAGS: Readonly<Record<ProcessName, readonly string[]>> = {
   server: ["--max-semi-space-size=2"],
   node: ["--max-semi-space-size=2"],
 };
+
+/** What cluster DNS runs; each version of Tsukube makes its own. */
+const SYSTEM_IMAGE = "tsukube.local/system";
 
 const SHOWN: Readonly<Record<ProcessName, string>> = { server: "the control plane", node: "the node" };
 
