@@ -133,7 +133,7 @@ function newServer(
     socket.once("close", () => sockets.delete(socket));
   });
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-    options.handle(new Http2Exchange(stream, headers, peerOf(stream.session?.socket as TLSSocket | undefined)));
+    options.handle(new Http2Exchange(stream, headers, peerOfSession(stream.session)));
   });
   server.on("request", (request, response) => {
     if (request.httpVersionMajor >= 2) return; // served by its stream
@@ -183,6 +183,19 @@ export function flatHeaders(
 /** "::ffff:127.0.0.1" as "127.0.0.1". */
 export function plainAddress(address: string | undefined): string {
   return (address ?? "").replace(/^::ffff:/, "");
+}
+
+/** A certificate is the same for all requests of a connection; reading it costs more than the rest of a small request. */
+const sessionPeers = new WeakMap<object, { readonly peer: PeerCertificate | undefined }>();
+
+function peerOfSession(session: ServerHttp2Stream["session"]): PeerCertificate | undefined {
+  if (session === undefined) return undefined;
+  let known = sessionPeers.get(session);
+  if (known === undefined) {
+    known = { peer: peerOf(session.socket as TLSSocket) };
+    sessionPeers.set(session, known);
+  }
+  return known.peer;
 }
 
 function peerOf(socket: TLSSocket | undefined): PeerCertificate | undefined {
