@@ -1,4 +1,5 @@
 export * from "./cgroups.ts";
+export * from "./disk-usage.ts";
 export * from "./inodes.ts";
 export * from "./links.ts";
 export * from "./mounts.ts";

@@ -12,7 +12,7 @@ import { kubeletConfiguration } from "./node/kubelet-configuration.ts";
 import { allocatableOf, readCapacity } from "./node/node-capacity.ts";
 import { NodeRegistration } from "./node/node-registration.ts";
 import { refusalOf } from "./node/pod-admission.ts";
-import { watchVolumeLimits } from "./node/volume-limits.ts";
+import { watchStorageLimits } from "./node/storage-limits.ts";
 import type { Kubelet, KubeletOptions } from "./options.ts";
 import { Allocations } from "./pods/allocations.ts";
 import { kubeletContext } from "./pods/kubelet-context.ts";
@@ -151,8 +151,17 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   lifetime.add("sweep", workers.sweepOften());
   lifetime.add("images", images.start());
   lifetime.add("eviction", eviction.start());
-  const folderOf = (pod: Pod): string => placesOf(pod, options).folder;
-  lifetime.add("volume limits", watchVolumeLimits({ clock, logger, workers: () => workers.active, folderOf }));
+  const storageLimits = watchStorageLimits({
+    clock,
+    logger,
+    workers: () => workers.active,
+    placesOf: (pod) => placesOf(pod, options),
+    async writtenBytes(containerId) {
+      const answer = await cri.runtime.ContainerStats({ containerId });
+      return Number(answer.stats?.writableLayer?.usedBytes?.value ?? 0);
+    },
+  });
+  lifetime.add("storage limits", storageLimits);
   void followEvents(options, cri, lifetime.signal, (uid) => workers.poke(uid));
   if (options.listen !== undefined) {
     const configuration = kubeletConfiguration(options);

@@ -6,7 +6,7 @@ import { buffer } from "node:stream/consumers";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
-import { type Cgroups, type Mounts, openTerminal, signals } from "@tsukube/kernel";
+import { type Cgroups, diskUsage, type Mounts, openTerminal, signals } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources, NamespaceOption } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
@@ -316,6 +316,11 @@ export class Containers {
     await this.#deps.runtime.update(record.id, resourcesOf(resources), `${this.#bundle(record.id)}/resources.json`);
     const linux = { ...record.config.linux, resources: { ...record.config.linux?.resources, ...resources } };
     await this.#put({ ...record, config: { ...record.config, linux } });
+  }
+
+  /** What the container has written to its root file system, in bytes on the disk. */
+  writtenBytes(id: string): Promise<number> {
+    return diskUsage(this.#deps.snapshotter.writable(this.get(id).id));
   }
 
   /** Makes conmon open the log anew after its file was renamed (conmon(8), the control fifo: "2 0 0"). */

@@ -201,7 +201,10 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
       return {};
     },
     async ContainerStats({ containerId = "" }) {
-      return { stats: await statsOf(containers.get(containerId), deps) };
+      const stats = await statsOf(containers.get(containerId), deps);
+      // only when one is asked about: each file is looked at
+      const usedBytes = { value: await containers.writtenBytes(containerId) };
+      return { stats: { ...stats, writableLayer: { timestamp: nanoseconds(deps.now()), usedBytes } } };
     },
     async ListContainerStats({ filter }) {
       const found = shown().filter(
