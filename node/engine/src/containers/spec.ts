@@ -176,5 +176,12 @@ export function resourcesOf(resources: LinuxContainerResources | undefined): Rec
   };
   const given = (group: object): object =>
     Object.fromEntries(Object.entries(group).filter(([, field]) => field !== 0 && field !== ""));
-  return { memory: given(memory.swap > 0 ? memory : { limit: memory.limit }), cpu: given(cpu) };
+  const hugepages = (resources?.hugepageLimits ?? []).filter(({ limit }) => value(limit) > 0);
+  return {
+    memory: given(memory.swap > 0 ? memory : { limit: memory.limit }),
+    cpu: given(cpu),
+    ...(hugepages.length > 0 && {
+      hugepageLimits: hugepages.map(({ pageSize, limit }) => ({ pageSize, limit: value(limit) })),
+    }),
+  };
 }

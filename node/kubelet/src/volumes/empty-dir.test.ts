@@ -64,9 +64,32 @@ test("medium Memory is a tmpfs, mounted once", async () => {
   expect(fake.made).toEqual([{ target: path, sizeBytes: 64 * 1024 ** 2 }]);
 });
 
-test("huge pages are refused, not given as something else", async () => {
-  const volume = { name: "v", emptyDir: { medium: "HugePages-2Mi" } };
-  await expect(make(podWith([undefined]), volume, mounts())).rejects.toThrow('medium "HugePages-2Mi" is not supported');
+const asking = (...sizes: string[]): Pod => ({
+  spec: {
+    containers: sizes.map(
+      (size): Container => ({ name: `c${size}`, resources: { requests: { [`hugepages-${size}`]: "4Mi" } } }),
+    ),
+  },
+});
+
+test.each([
+  ["HugePages-1Gi", asking(), "pagesize=1G"],
+  ["HugePages", asking("2Mi", "2Mi"), "pagesize=2M"],
+])(
+  "medium %s is a hugetlbfs of that page size, or of the one that containers ask for",
+  async (medium, pod, options) => {
+    const made: unknown[][] = [];
+    const fake = { ...mounts(), mount: (...args: unknown[]) => void made.push(args) };
+    const path = await make(pod, { name: "v", emptyDir: { medium } }, fake);
+    expect(made).toEqual([["nodev", path, "hugetlbfs", 0, options]]);
+  },
+);
+
+test("huge pages of no size, or of two, are refused, as is any other medium", async () => {
+  const refused = (pod: Pod, medium: string) => make(pod, { name: "v", emptyDir: { medium } }, mounts());
+  await expect(refused(asking(), "HugePages")).rejects.toThrow("containers ask for 0 page sizes, expected one");
+  await expect(refused(asking("2Mi", "1Gi"), "HugePages")).rejects.toThrow("containers ask for 2 page sizes");
+  await expect(refused(asking(), "Disk")).rejects.toThrow('medium "Disk" is not supported');
 });
 
 test.each([

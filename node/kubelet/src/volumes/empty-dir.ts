@@ -5,7 +5,10 @@ import { TsukubeError } from "@tsukube/foundation";
 import { setUpOnce } from "./setup-mark.ts";
 import type { VolumeDeps, VolumeSources } from "./volume-sources.ts";
 
-/** A folder of the pod's own, open to all its users; of medium Memory a tmpfs. `sizeLimit` on disk is for eviction to watch. */
+/**
+ * A folder of the pod's own, open to all its users; of medium Memory a tmpfs, of HugePages a hugetlbfs. `sizeLimit` on disk is for
+ * eviction to watch.
+ */
 export async function emptyDir(
   pod: Pod,
   volume: Volume,
@@ -14,8 +17,9 @@ export async function emptyDir(
   { mounts }: VolumeDeps,
 ): Promise<string> {
   const medium = volume.emptyDir?.medium ?? "";
-  if (medium !== "" && medium !== "Memory")
-    throw new TsukubeError("volume", `emptyDir of medium "${medium}" is not supported, expected "" or "Memory"`);
+  const pageSize = medium.startsWith("HugePages") ? pageSizeOf(pod, medium) : undefined;
+  if (medium !== "" && medium !== "Memory" && pageSize === undefined)
+    throw new TsukubeError("volume", `emptyDir of medium "${medium}" is not supported, expected Memory or HugePages`);
   const group = pod.spec?.securityContext?.fsGroup;
   const open = async (): Promise<void> => {
     await chmod(path, 0o777);
@@ -24,13 +28,28 @@ export async function emptyDir(
     await chmod(path, 0o2777); // chown clears the bit; with it new files belong to the group
   };
   await mkdir(path, { recursive: true });
-  if (medium !== "Memory") await setUpOnce(path, open);
+  if (medium === "") await setUpOnce(path, open);
   else if (!mounts.isMounted(path)) {
     // after a reboot the folder is there and the file system in it is not
-    mounts.tmpfs(path, { mode: "0777", sizeBytes: memoryLimitOf(pod, volume, sources.allocatable.memoryBytes) });
+    if (pageSize !== undefined) mounts.mount("nodev", path, "hugetlbfs", 0, `pagesize=${pageSize}`);
+    else mounts.tmpfs(path, { mode: "0777", sizeBytes: memoryLimitOf(pod, volume, sources.allocatable.memoryBytes) });
     await open();
   }
   return path;
+}
+
+/** "2M" of the medium HugePages-2Mi; of HugePages the size that the pod's containers ask for, which must be one. */
+function pageSizeOf(pod: Pod, medium: string): string {
+  const { containers = [], initContainers = [] } = pod.spec ?? {};
+  const asked = [...containers, ...initContainers].flatMap(({ resources }) => Object.keys(resources?.requests ?? {}));
+  const sizes = new Set(asked.flatMap((name) => /^hugepages-(.+)i$/.exec(name)?.[1] ?? []));
+  const [size] = medium === "HugePages" ? sizes : [medium.slice("HugePages-".length, -1)];
+  if (size === undefined || size === "" || (medium === "HugePages" && sizes.size > 1))
+    throw new TsukubeError(
+      "volume",
+      `emptyDir of medium "${medium}": containers ask for ${sizes.size} page sizes, expected one`,
+    );
+  return size;
 }
 
 /** The smallest of the node's memory, what the pod's containers may use together, and the volume's own limit (KEP-1967). */
