@@ -1,7 +1,10 @@
 import { parseDuration } from "../duration.ts";
 import { addQuantities, parseQuantity, quantityNumber, subtractQuantities } from "../quantity.ts";
+import { ADDRESS_FUNCTIONS, ADDRESS_METHODS } from "./addresses.ts";
 import { CelError } from "./cel-error.ts";
 import { compare, int, noOverload, OPERATORS, uint } from "./operators.ts";
+import { CelSemver, compareSemver, SEMVER_FUNCTIONS, SEMVER_METHODS } from "./semver.ts";
+import { FORMAT_FUNCTIONS, FORMAT_METHODS } from "./text-formats.ts";
 import {
   CelDuration,
   CelOptional,
@@ -162,6 +165,10 @@ export const FUNCTIONS: Readonly<Record<string, Function>> = {
     const [left, right] = [list(a, "sets.equivalent"), list(b, "sets.equivalent")];
     return left.every((item) => has(right, item)) && right.every((item) => has(left, item));
   },
+  "lists.range": (count) => Array.from({ length: Math.max(0, index(count, "lists.range")) }, (_, i) => BigInt(i)),
+  ...ADDRESS_FUNCTIONS,
+  ...SEMVER_FUNCTIONS,
+  ...FORMAT_FUNCTIONS,
   "jsonpatch.escapeKey": (key) => text(key, "jsonpatch.escapeKey").replaceAll("~", "~0").replaceAll("/", "~1"),
 };
 
@@ -251,9 +258,14 @@ export const METHODS: Readonly<Record<string, Function>> = {
     a instanceof CelDuration ? (a.nanos / 1_000_000n) % 1000n : BigInt(date(a).getUTCMilliseconds()),
   add: (a, b) => new CelQuantity(addQuantities(quantity(a).quantity, quantityOf(b))),
   sub: (a, b) => new CelQuantity(subtractQuantities(quantity(a).quantity, quantityOf(b))),
-  isGreaterThan: (a, b) => compare("isGreaterThan", quantity(a), quantity(b)) > 0,
-  isLessThan: (a, b) => compare("isLessThan", quantity(a), quantity(b)) < 0,
-  compareTo: (a, b) => BigInt(compare("compareTo", quantity(a), quantity(b))),
+  isGreaterThan: (a, b) => compareOpaque("isGreaterThan", a, b) > 0,
+  isLessThan: (a, b) => compareOpaque("isLessThan", a, b) < 0,
+  compareTo: (a, b) => BigInt(compareOpaque("compareTo", a, b)),
+  first: (a) => (list(a, "first").length === 0 ? CelOptional.none : CelOptional.of(list(a, "first")[0])),
+  last: (a) => (list(a, "last").length === 0 ? CelOptional.none : CelOptional.of(list(a, "last").at(-1))),
+  ...ADDRESS_METHODS,
+  ...SEMVER_METHODS,
+  ...FORMAT_METHODS,
   sign: (a) => BigInt(quantity(a).quantity.nanos > 0n ? 1 : quantity(a).quantity.nanos < 0n ? -1 : 0),
   isInteger: (a) => quantity(a).quantity.nanos % 1_000_000_000n === 0n,
   asInteger: (a) => {
@@ -268,6 +280,12 @@ export const METHODS: Readonly<Record<string, Function>> = {
   getPort: (a) => address(a).port,
   getEscapedPath: (a) => address(a).pathname,
 };
+
+/** Of quantities, and of versions. */
+function compareOpaque(name: string, a: unknown, b: unknown): number {
+  if (a instanceof CelSemver && b instanceof CelSemver) return compareSemver(a, b);
+  return compare(name, quantity(a), quantity(b));
+}
 
 function quantityOf(value: unknown): ReturnType<typeof parseQuantity> {
   return typeof value === "bigint" ? parseQuantity(String(value)) : quantity(value).quantity;

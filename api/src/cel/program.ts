@@ -45,7 +45,7 @@ export function compileCel(source: string, environment: CelEnvironment): CelProg
 
 const TYPES = new Set(["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"]);
 /** Words before a dot that are part of a function's name. */
-const NAMESPACES = new Set(["optional", "sets", "jsonpatch"]);
+const NAMESPACES = new Set(["optional", "sets", "jsonpatch", "lists", "strings", "format"]);
 
 class Compiler {
   readonly #source: string;
@@ -140,7 +140,8 @@ class Compiler {
     if (lazy !== undefined) return lazy;
     if (name === "has" && target === undefined) return this.#has(args);
     if (target !== undefined && isMacro(name, args)) return this.#macro(name, target, args);
-    if (target?.type === "identifier" && NAMESPACES.has(target.name))
+    const isQualified = target?.type === "identifier" && FUNCTIONS[`${target.name}.${name}`] !== undefined;
+    if (target?.type === "identifier" && (isQualified || NAMESPACES.has(target.name)))
       return this.#apply(FUNCTIONS[`${target.name}.${name}`], name, args);
     if (target === undefined) return this.#apply(OPERATORS[name] ?? FUNCTIONS[name], name, args);
     return this.#apply(METHODS[name] ?? FUNCTIONS[name], name, [target, ...args]);

@@ -230,6 +230,12 @@ function integerJson(value: bigint): Json {
   return Number.isSafeInteger(number) ? number : (value as unknown as Json);
 }
 
+/** A value of one of Kubernetes' own types; equal where the texts are. */
+export abstract class CelOpaque {
+  abstract readonly typeName: string;
+  abstract readonly text: string;
+}
+
 /** The name of a value's type, as messages have it. */
 export function typeOf(value: unknown): string {
   if (value === null) return "null_type";
@@ -243,6 +249,7 @@ export function typeOf(value: unknown): string {
   if (value instanceof CelStruct) return value.name;
   if (value instanceof CelType) return "type";
   if (value instanceof CelObject || value instanceof CelMap) return "map";
+  if (value instanceof CelOpaque) return value.typeName;
   switch (typeof value) {
     case "boolean":
       return "bool";
@@ -267,6 +274,7 @@ export function textOf(value: unknown): string {
   if (value instanceof CelTimestamp) return timestampText(value.nanos);
   if (value instanceof CelDuration) return durationText(value.nanos);
   if (value instanceof CelQuantity) return formatQuantity(value.quantity);
+  if (value instanceof CelOpaque) return value.text;
   throw new CelError(`no such overload: string(${typeOf(value)})`);
 }
 
@@ -309,6 +317,7 @@ export function isEqual(a: unknown, b: unknown): boolean {
   if (a instanceof CelDuration) return b instanceof CelDuration && a.nanos === b.nanos;
   if (a instanceof CelQuantity) return b instanceof CelQuantity && a.quantity.nanos === b.quantity.nanos;
   if (a instanceof CelType) return b instanceof CelType && a.name === b.name;
+  if (a instanceof CelOpaque) return b instanceof CelOpaque && a.typeName === b.typeName && a.text === b.text;
   if (a instanceof CelOptional)
     return b instanceof CelOptional && a.isPresent === b.isPresent && (!a.isPresent || isEqual(a.value, b.value));
   return a === b;
