@@ -257,7 +257,7 @@ async function reboot(tsukube: Tsukube): Promise<void> {
   const tables = (await run("nft", ["list", "tables"])).stdout.trim().split("\n");
   for (const table of tables.filter((line) => line.includes(`tsukube-${tsukube.name}`)))
     await run("nft", ["delete", ...table.split(" ")]);
-  const links = (await run("ip", ["-o", "link", "show", "type", "bridge"])).stdout;
-  for (const [, link = ""] of links.matchAll(/^\d+: (tsukube\d+):/gm)) await run("ip", ["link", "delete", link]);
+  const index = /"index":(\d+)/.exec(readFileSync(`/var/lib/tsukube/${tsukube.name}/cluster.json`, "utf8"))?.[1];
+  await run("ip", ["link", "delete", `tsukube${index}`]);
   rmSync(runtime, { recursive: true, force: true });
 }

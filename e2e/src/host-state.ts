@@ -1,79 +1,55 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "@tsukube/host";
 
-/** Everything of the host that a cluster could leave behind. */
-export async function hostState(): Promise<string> {
-  const text = async (command: string, ...args: string[]) => (await run(command, args, { accept: [0, 1] })).stdout;
-  const links = (await text("ip", "-o", "link")).split("\n").map((line) => line.split(":")[1]?.trim() ?? "");
-  const mounts = readFileSync("/proc/self/mounts", "utf8")
-    .split("\n")
-    .map((line) => line.split(" ")[1] ?? "");
-  const groups = readdirSync("/sys/fs/cgroup", { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && /tsukube|kubepods/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name));
-  const sysctls = ["net/ipv4/ip_forward", "net/ipv4/conf/all/send_redirects"].map((key) =>
-    readFileSync(`/proc/sys/${key}`, "utf8").trim(),
-  );
-  const state = {
-    links: links.filter((name) => name !== "").sort(),
-    mounts: mounts.filter((path) => path.includes("tsukube")).sort(),
-    tables: (await text("nft", "list", "tables")).split("\n").filter((line) => line.includes("tsukube")),
-    routes: (await text("ip", "route")).split("\n").sort(),
-    groups,
-    sysctls,
-    namespaces: (await text("ip", "netns")).split("\n").sort(),
-    processes: ourProcesses(),
-    sockets: [...ourUnixSockets(), ...ourPorts()].sort(),
-    running: contentsOf("/run/tsukube"),
-  };
-  return JSON.stringify(state, undefined, 1);
+/** What of the host's own a cluster changes while it runs. */
+export function hostSettings(): string {
+  const keys = ["net/ipv4/ip_forward", "net/ipv4/conf/all/send_redirects"];
+  return keys.map((key) => `${key}=${textOf(`/proc/sys/${key}`).trim()}`).join(" ");
 }
 
-/** Command lines of what belongs to clusters: supervisors, server, node, conmon and what runs in pods. */
-function ourProcesses(): readonly string[] {
+/** Everything of a cluster that is on the host beside its state: nothing, once it is down. @param name of a cluster that was up. */
+export async function leftBehind(name: string): Promise<readonly string[]> {
+  const index = Number(/"index":(\d+)/.exec(textOf(`/var/lib/tsukube/${name}/cluster.json`))?.[1]);
+  const lines = async (command: string, ...args: string[]): Promise<readonly string[]> =>
+    (await run(command, args, { accept: [0, 1] })).stdout.split("\n").map((line) => line.trim());
+  const links = (await lines("ip", "-o", "link")).map((line) => line.split(": ")[1] ?? "");
+  const networks = new RegExp(`\\b10\\.(${64 + index}|${160 + index})\\.`);
+  const groups = readdirSync("/sys/fs/cgroup", { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name === `tsukube-${name}`)
+    .map((entry) => join(entry.parentPath, entry.name));
+  const mounts = textOf("/proc/self/mounts").split("\n");
+  const sockets = textOf("/proc/net/unix").split("\n");
+  return [
+    ...links.filter((link) => new RegExp(`^(tsukube${index}$|tk${index}-)`).test(link)),
+    ...(await lines("nft", "list", "tables")).filter((line) => new RegExp(` tsukube-${name}(-pods)?$`).test(line)),
+    ...(await lines("ip", "route")).filter((line) => networks.test(line)),
+    ...groups,
+    ...mounts.filter((line) => line.includes(`/tsukube/${name}/`)),
+    ...sockets.filter((line) => line.includes(`/run/tsukube/${name}/`)),
+    ...processesOf(name),
+    ...(existsSync(`/run/tsukube/${name}`) ? [`/run/tsukube/${name}`] : []),
+  ];
+}
+
+/** Command lines of a cluster's supervisors, server, node, conmon and of what runs in its pods. */
+function processesOf(name: string): readonly string[] {
   return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => /^\d+$/.test(pid))
     .map((pid) => ({ command: textOf(`/proc/${pid}/cmdline`), group: textOf(`/proc/${pid}/cgroup`) }))
     .filter(({ command, group }) => {
       const words = command.split("\0");
-      const isProgram = words.some((word) => /\/(server|node)\.js$/.test(word)) && words.includes("--name");
-      return isProgram || /\/(run|var\/lib)\/tsukube\//.test(command) || group.includes("/tsukube-e2e");
+      const isProgram = words.some((word) => /\/(server|node)\.js$/.test(word)) && words.includes(name);
+      return isProgram || command.includes(`/tsukube/${name}/`) || group.includes(`/tsukube-${name}/`);
     })
-    .map(({ command }) => command.replaceAll("\0", " "))
-    .sort();
+    .map(({ command }) => command.replaceAll("\0", " "));
 }
 
-function ourUnixSockets(): readonly string[] {
-  const paths = textOf("/proc/net/unix")
-    .split("\n")
-    .map((line) => line.split(" ").at(-1) ?? "");
-  return paths.filter((path) => path.startsWith("/run/tsukube/"));
-}
-
-/** Listening TCP ports of API servers and kubelets. */
-function ourPorts(): readonly string[] {
-  const listening = textOf("/proc/net/tcp")
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, , , state]) => state === "0A")
-    .map(([, local = ""]) => Number.parseInt(local.split(":")[1] ?? "", 16));
-  return listening.filter((port) => (port >= 6443 && port < 6467) || (port >= 10250 && port < 10490)).map(String);
-}
-
-/** "" for what ended in between. */
+/** "" for what is not there, or ended in between. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch {
     return "";
-  }
-}
-
-function contentsOf(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch {
-    return [];
   }
 }

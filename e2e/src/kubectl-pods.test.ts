@@ -223,7 +223,9 @@ describe.skipIf(!isRoot)("kubectl and running pods (needs root)", () => {
     await k.run("wait pod/multi --for=jsonpath={.status.ephemeralContainerStatuses[0].state.running} --timeout=30s");
     expect(await k.out("logs multi -c looker")).toMatch(/\s1 root\s+sleep 10000/); // the processes of its target
     expect(await k.fails("exec multi -c looker -- ls /www")).toMatch(/No such file/); // not its files
-    await k.run("debug multi --profile=general --copy-to=copy --set-image=talker=tsukube.local/busybox:latest");
+    await k.run(
+      "debug multi --profile=general --copy-to=copy --share-processes --set-image=talker=tsukube.local/busybox:latest",
+    );
     await k.run("wait --for=condition=Ready pod/copy --timeout=30s");
     expect(await k.out("exec copy -c talker -- ps")).toContain("httpd"); // copies share their processes
     await k.run("delete pod copy --force --grace-period=0");

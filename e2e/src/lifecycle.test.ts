@@ -5,7 +5,7 @@ import { isAlive, realClock } from "@tsukube/host";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { clientBinary } from "./clients.ts";
 import { eventually, fetchText } from "./eventually.ts";
-import { hostState } from "./host-state.ts";
+import { hostSettings, leftBehind } from "./host-state.ts";
 import { Background, Kubectl } from "./kubectl.ts";
 import { Tsukube } from "./tsukube.ts";
 
@@ -185,7 +185,7 @@ describe.skipIf(process.getuid?.() !== 0)("two clusters with nodes on one host (
   afterAll(() => lifetime.close(), 120_000);
 
   test("have networks of their own, and down leaves the host as it was", async () => {
-    const before = await hostState();
+    const before = hostSettings();
     const [one, two] = [new Tsukube(lifetime, "e2e-first"), new Tsukube(lifetime, "e2e-second")];
     const urlOf = async (cluster: Tsukube): Promise<string> =>
       (await cluster.run(["up", join(ROOT, "examples/hello")])).stdout.trimEnd().split("\n").at(-1) ?? "";
@@ -211,11 +211,13 @@ describe.skipIf(process.getuid?.() !== 0)("two clusters with nodes on one host (
     await clients[0].run("delete pod slow --wait=false");
     const began = realClock.monotonic();
     await one.run(["down"]);
-    expect(realClock.monotonic() - began).toBeLessThan(8000);
+    expect(realClock.monotonic() - began).toBeLessThan(15_000); // its grace is twice that
+    expect(await leftBehind(one.name)).toEqual([]);
     expect(await fetchText(urls[1])).toMatch(/^Hello from/);
     expect(await asked(clients[1])).toMatch(/^Hello from/);
     await two.run(["down"]);
-    expect(await hostState()).toBe(before);
+    for (const { name } of [one, two]) expect(await leftBehind(name)).toEqual([]);
+    expect(hostSettings()).toBe(before);
     await two.run(["up"]);
     await eventually("the application answers again", async () => /^Hello/.test(await fetchText(urls[1])));
   }, 180_000);

@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, fetchText } from "./eventually.ts";
-import { hostState } from "./host-state.ts";
+import { hostSettings, leftBehind } from "./host-state.ts";
 import { Tsukube } from "./tsukube.ts";
 
 const ROOT = dirname(dirname(import.meta.dirname));
@@ -17,7 +17,7 @@ describe.skipIf(!isRoot)("a cluster with a node (needs root)", () => {
   let before = "";
 
   beforeAll(async () => {
-    before = await hostState();
+    before = hostSettings();
     tsukube = new Tsukube(lifetime, "e2e-node");
     const { stdout } = await tsukube.run(["up", join(ROOT, "examples/hello")]);
     url = stdout.trimEnd().split("\n").at(-1) ?? "";
@@ -147,8 +147,10 @@ spec:
   }, 90_000);
 
   test("down leaves the host as it was, and up brings everything back", async () => {
+    expect((await leftBehind(tsukube.name)).length).toBeGreaterThan(10); // it sees what there is
     await tsukube.run(["down"]);
-    expect(await hostState()).toBe(before);
+    expect(await leftBehind(tsukube.name)).toEqual([]);
+    expect(hostSettings()).toBe(before);
     await tsukube.run(["up"]);
     await eventually("the application answers again", async () => /^Hello from/.test(await fetchText(url)));
   }, 120_000);

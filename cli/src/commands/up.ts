@@ -1,3 +1,4 @@
+import { Resolver } from "node:dns/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
@@ -260,8 +261,23 @@ async function ensureDns({ progress, clock }: CommandContext, client: Client, re
     file: "cluster DNS",
   }));
   const applied = await applyAll(client, objects, "kube-system");
-  if ((await rollouts(client, applied)).every(({ ready, wanted }) => ready >= wanted)) return;
-  await progress.step("starting cluster DNS", (update) => waitForRollouts(client, applied, clock, 60_000, update));
+  const answers = () => answersDns(addressesOf(record.index).dnsIp);
+  // what the API says of pods may be from before a reboot
+  if ((await rollouts(client, applied)).every(({ ready, wanted }) => ready >= wanted) && (await answers())) return;
+  await progress.step("starting cluster DNS", async (update) => {
+    await waitForRollouts(client, applied, clock, 60_000, update);
+    await waitUntil("cluster DNS", answers, clock, 60_000, async () => "it runs and does not answer");
+  });
+}
+
+async function answersDns(address: string): Promise<boolean> {
+  const resolver = new Resolver({ timeout: 500, tries: 1 });
+  resolver.setServers([address]);
+  try {
+    return (await resolver.resolve4("kubernetes.default.svc.cluster.local")).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function portTaken(record: ClusterRecord): TsukubeError {

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readlinkSync } from "node:fs";
 import { ReadStream } from "node:tty";
 import { check, libc } from "./libc.ts";
 
@@ -31,11 +31,30 @@ export function openTerminal(): Terminal {
     programSide,
     stream,
     resize(columns, rows) {
-      const size = Buffer.alloc(8);
-      size.writeUInt16LE(rows, 0);
-      size.writeUInt16LE(columns, 2);
-      if (!stream.destroyed) check(libc(IOCTL)(master, TIOCSWINSZ, size), "resize a terminal");
+      if (!stream.destroyed) check(libc(IOCTL)(master, TIOCSWINSZ, winsize(columns, rows)), "resize a terminal");
     },
     closeProgramSide: () => closeSync(programSide),
   };
+}
+
+/** struct winsize (ioctl_tty(2)). */
+function winsize(columns: number, rows: number): Uint8Array {
+  const size = Buffer.alloc(8);
+  size.writeUInt16LE(rows, 0);
+  size.writeUInt16LE(columns, 2);
+  return size;
+}
+
+/** Resizes the terminal of another process, whose namespaces may be others than ours; the kernel tells who runs in its foreground. */
+export function resizeTerminalOf(pid: number, columns: number, rows: number): void {
+  const path = `/proc/${pid}/fd/0`;
+  const noControllingTerminal = 0o400;
+  try {
+    if (!readlinkSync(path).startsWith("/dev/")) return; // it has no terminal any more
+    const terminal = openSync(path, 2 | noControllingTerminal);
+    libc(IOCTL)(terminal, TIOCSWINSZ, winsize(columns, rows));
+    closeSync(terminal);
+  } catch {
+    // it has ended
+  }
 }

@@ -6,7 +6,7 @@ import { buffer } from "node:stream/consumers";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
-import { type Cgroups, diskUsage, type Mounts, openTerminal, signals } from "@tsukube/kernel";
+import { type Cgroups, diskUsage, type Mounts, openTerminal, resizeTerminalOf, signals } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources, NamespaceOption } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
@@ -288,17 +288,19 @@ export class Containers {
     });
     const input = pty === undefined ? child.stdin : pty.stream;
     const output = pty === undefined ? child.stdout : pty.stream;
+    const commandPid = (): number => Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
     return {
       ...(input === null ? {} : { stdin: input as Writable }),
       ...(output === null ? {} : { stdout: output }),
       ...(child.stderr === null ? {} : { stderr: child.stderr }),
       resize(columns, rows) {
         pty?.resize(columns, rows);
-        child.kill("SIGWINCH");
+        // the runtime gives its terminal's size to the command's own at the start only
+        if (commandPid() > 1) resizeTerminalOf(commandPid(), columns, rows);
       },
       exited,
       kill() {
-        const pid = Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
+        const pid = commandPid();
         if (child.exitCode === null && pid > 1) kill(pid, "SIGKILL");
         pty?.stream.destroy();
       },
