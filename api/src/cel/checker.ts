@@ -38,6 +38,8 @@ const RESULTS: Readonly<Record<string, string>> = {
   isURL: "bool",
   isQuantity: "bool",
   isIP: "bool",
+  allowed: "bool",
+  errored: "bool",
   isCIDR: "bool",
   isSemver: "bool",
   containsIP: "bool",

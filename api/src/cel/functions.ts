@@ -1,6 +1,7 @@
 import { parseDuration } from "../duration.ts";
 import { addQuantities, parseQuantity, quantityNumber, subtractQuantities } from "../quantity.ts";
 import { ADDRESS_FUNCTIONS, ADDRESS_METHODS } from "./addresses.ts";
+import { AUTHORIZER_METHODS } from "./authorizer.ts";
 import { CelError } from "./cel-error.ts";
 import { compare, int, noOverload, OPERATORS, uint } from "./operators.ts";
 import { CelSemver, compareSemver, SEMVER_FUNCTIONS, SEMVER_METHODS } from "./semver.ts";
@@ -264,6 +265,7 @@ export const METHODS: Readonly<Record<string, Function>> = {
   first: (a) => (list(a, "first").length === 0 ? CelOptional.none : CelOptional.of(list(a, "first")[0])),
   last: (a) => (list(a, "last").length === 0 ? CelOptional.none : CelOptional.of(list(a, "last").at(-1))),
   ...ADDRESS_METHODS,
+  ...AUTHORIZER_METHODS,
   ...SEMVER_METHODS,
   ...FORMAT_METHODS,
   sign: (a) => BigInt(quantity(a).quantity.nanos > 0n ? 1 : quantity(a).quantity.nanos < 0n ? -1 : 0),

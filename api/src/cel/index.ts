@@ -1,5 +1,6 @@
 export { MATCH_ENVIRONMENT, POLICY_ENVIRONMENT } from "./admission-environment.ts";
 export { mentions } from "./ast.ts";
+export { type CelAccess, CelAuthorizer, type CelDecide } from "./authorizer.ts";
 export { CelCompileError, CelError } from "./cel-error.ts";
 export { type CelEnvironment, DYN, type StaticType, typeOfSchema } from "./checker.ts";
 export { estimateCost, minJsonSizeOf } from "./cost.ts";

@@ -78,6 +78,11 @@ export interface Authorizer {
   authorize(attributes: AuthorizationAttributes): Promise<AuthorizationDecision>;
 }
 
+/** One that knows at once: expressions do not wait. */
+export interface ImmediateAuthorizer extends Authorizer {
+  decide(attributes: AuthorizationAttributes): AuthorizationDecision;
+}
+
 export interface AdmissionAttributes {
   readonly context: RequestContext;
   readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";

@@ -114,7 +114,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer: ISSUER, clock, random });
   const accounts = new ServiceAccountAuthenticator(tokens, cache, [ISSUER]);
   const services = serviceAllocation(cache, options.serviceCidr, options.nodePorts, random, clock);
-  const webhooks = { cache, registry, clock, random, logger };
+  const webhooks = { cache, registry, authorizer, clock, random, logger };
   const admission = new Admission([
     namespaceLifecycle(cache),
     limitRanger(cache),
@@ -133,9 +133,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     certificateSubjectRestriction,
     defaultIngressClass(cache),
     podTopologyLabels(cache),
-    mutatingPolicies({ cache, registry }),
+    mutatingPolicies({ cache, registry, authorizer }),
     mutatingWebhooks(webhooks),
-    validatingPolicies({ cache, registry }),
+    validatingPolicies({ cache, registry, authorizer }),
     validatingWebhooks(webhooks),
     services,
     roleEscalation(rbac, authorizer),

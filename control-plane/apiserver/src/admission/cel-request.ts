@@ -1,7 +1,10 @@
 import {
   adapt,
   type Bindings,
+  type CelAccess,
+  CelAuthorizer,
   CelCompileError,
+  type CelDecide,
   type CelEnvironment,
   CelError,
   CelLazyObject,
@@ -10,7 +13,7 @@ import {
   type Json,
   type Unstructured,
 } from "@tsukube/api";
-import type { AdmissionAttributes } from "../contracts.ts";
+import type { AdmissionAttributes, ImmediateAuthorizer, User } from "../contracts.ts";
 import type { Registry } from "../registry/registry.ts";
 import { jsonOf } from "./object-forms.ts";
 import type { RequestForm } from "./request-rules.ts";
@@ -62,7 +65,7 @@ export function evaluate(
 
 /** The variables of expressions about a request. Each is made when it is first asked for. */
 export function requestBindings(
-  registry: Registry,
+  { registry, authorizer }: { readonly registry: Registry; readonly authorizer: ImmediateAuthorizer },
   form: RequestForm,
   attributes: AdmissionAttributes,
   more: Readonly<Record<string, () => unknown>> = {},
@@ -73,11 +76,43 @@ export function requestBindings(
     new Map<string, () => unknown>([
       ["object", shown(attributes.object)],
       ["oldObject", shown(attributes.oldObject)],
+      ["authorizer", () => authorizerOf(authorizer, attributes)],
       ["request", () => adapt(requestOf(form, attributes))],
       ...Object.entries(more),
     ]),
   );
   return (name) => variables.get(name);
+}
+
+function authorizerOf(authorizer: ImmediateAuthorizer, attributes: AdmissionAttributes): CelAuthorizer {
+  const { resource, subresource, namespace, name, context } = attributes;
+  const decide = (access: CelAccess, verb: string): ReturnType<CelDecide> => {
+    const { decision, reason } = authorizer.decide({
+      user: access.serviceAccount === undefined ? context.user : serviceAccountUser(access.serviceAccount),
+      verb,
+      isResource: access.path === undefined,
+      group: access.group ?? "",
+      version: "*",
+      resource: access.resource ?? "",
+      subresource: access.subresource ?? "",
+      namespace: access.namespace ?? "",
+      name: access.name ?? "",
+      path: access.path ?? "",
+    });
+    return { allowed: decision === "allow", reason };
+  };
+  return new CelAuthorizer(decide, {
+    group: resource.group,
+    resource: resource.resource,
+    subresource,
+    namespace,
+    name,
+  });
+}
+
+function serviceAccountUser({ namespace, name }: NonNullable<CelAccess["serviceAccount"]>): User {
+  const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
+  return { name: `system:serviceaccount:${namespace}:${name}`, groups, extra: {} };
 }
 
 function requestOf({ kind, resource }: RequestForm, attributes: AdmissionAttributes): Json {

@@ -28,6 +28,10 @@ export class NodeAuthorizer implements Authorizer {
   }
 
   async authorize(attributes: AuthorizationAttributes): Promise<AuthorizationDecision> {
+    return this.decide(attributes);
+  }
+
+  decide(attributes: AuthorizationAttributes): AuthorizationDecision {
     const node = nodeNameOf(attributes.user);
     if (node === undefined) return no();
     if (node === "") return no(`unknown node for user "${attributes.user.name}"`);

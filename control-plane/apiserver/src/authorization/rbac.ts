@@ -39,6 +39,10 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   async authorize(attributes: AuthorizationAttributes): Promise<AuthorizationDecision> {
+    return this.decide(attributes);
+  }
+
+  decide(attributes: AuthorizationAttributes): AuthorizationDecision {
     for (const grant of this.grantsOf(attributes.user)) {
       if (grant.namespace !== "" && (grant.namespace !== attributes.namespace || !attributes.isResource)) continue;
       if (grant.rules.some((rule) => allows(rule, attributes)))

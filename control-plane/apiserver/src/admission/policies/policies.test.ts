@@ -135,6 +135,22 @@ describe("a validating policy", () => {
     await expect(send("POST", `${IN}/secrets`, { metadata: { name: "c", labels } })).resolves.toBeDefined();
   });
 
+  test("may ask who may do what", async () => {
+    const nobody = "authorizer.serviceAccount('default', 'nobody').group('').resource('configmaps').check('create')";
+    await policy("validating", {
+      matchConstraints: onConfigMaps,
+      matchConditions: [{ name: "may", expression: "authorizer.requestResource.check('create').allowed()" }],
+      validations: [
+        {
+          expression:
+            "authorizer.path('/healthz').check('get').allowed() && authorizer.group('').resource('nodes').check('get').allowed()",
+        },
+        { expression: `${nobody}.allowed()`, message: "nobody may not" },
+      ],
+    });
+    await expect(configMap({})).rejects.toThrow(/nobody may not/);
+  });
+
   test("that has no value denies, unless failures are to be ignored", async () => {
     const spec = { matchConstraints: onConfigMaps, validations: [{ expression: "object.spec.nope > 1" }] };
     await policy("validating", spec);

@@ -18,7 +18,7 @@ import type {
   ValidatingAdmissionPolicyBindingSpec,
   ValidatingAdmissionPolicySpec,
 } from "@tsukube/api/types/admissionregistration-v1";
-import type { AdmissionAttributes } from "../../contracts.ts";
+import type { AdmissionAttributes, ImmediateAuthorizer } from "../../contracts.ts";
 import type { ResourceDefinition } from "../../registry/definition.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
@@ -49,6 +49,7 @@ export interface Encounter {
 export interface PolicyDeps {
   readonly cache: WatchCache;
   readonly registry: Registry;
+  readonly authorizer: ImmediateAuthorizer;
 }
 
 /** Policies by name. @param kind "validating" or "mutating". */
@@ -102,7 +103,7 @@ function selectorOf(resources: MatchResources | undefined, isOpen: boolean): Req
 const EVERYTHING: MatchRule = { operations: ["*"], apiGroups: ["*"], apiVersions: ["*"], resources: ["*/*"] };
 
 function scopeOf(
-  { cache, registry }: PolicyDeps,
+  { cache, registry, authorizer }: PolicyDeps,
   form: RequestForm,
   attributes: AdmissionAttributes,
   params: unknown,
@@ -111,7 +112,7 @@ function scopeOf(
 ): Bindings {
   const isNamespace = attributes.kind.group === "" && attributes.kind.kind === "Namespace";
   const namespace = isNamespace ? undefined : cache.get(`/registry/namespaces/${attributes.namespace}`)?.object;
-  const bindings: Bindings = requestBindings(registry, form, attributes, {
+  const bindings: Bindings = requestBindings({ registry, authorizer }, form, attributes, {
     params: () => params,
     namespaceObject: () => (namespace === undefined ? null : adapt(namespace)),
     variables: () => own,

@@ -1,7 +1,7 @@
 import { ApiError, CelError, jsonEqual, MATCH_ENVIRONMENT, type Unstructured } from "@tsukube/api";
 import type { AdmissionResponse } from "@tsukube/api/types/admission-v1";
 import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
-import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
+import type { AdmissionAttributes, AdmissionPlugin, ImmediateAuthorizer } from "../../contracts.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { conditionsHold, requestBindings } from "../cel-request.ts";
@@ -12,6 +12,7 @@ import { WebhookClient } from "./webhook-client.ts";
 export interface WebhookDeps {
   readonly cache: WatchCache;
   readonly registry: Registry;
+  readonly authorizer: ImmediateAuthorizer;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -99,7 +100,7 @@ class WebhookCaller {
     const invocation = invocationOf(cache, registry, webhook, attributes);
     const conditions = webhook.spec.matchConditions ?? [];
     if (invocation === undefined || conditions.length === 0) return invocation;
-    const bindings = requestBindings(registry, invocation, attributes);
+    const bindings = requestBindings(this.#deps, invocation, attributes);
     try {
       return conditionsHold(conditions, MATCH_ENVIRONMENT, bindings) ? invocation : undefined;
     } catch (error) {
