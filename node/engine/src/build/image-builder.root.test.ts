@@ -97,6 +97,20 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     expect(Config.Env).toContain("MODE=test");
   });
 
+  test("the history tells each step, its size and where it added nothing", async () => {
+    await build({ Dockerfile: "FROM tsukube.local/busybox\nRUN echo 12345 > /five\nENV A=b" }, { t: "told" });
+    const answer = await askDocker(socket, "GET", "/images/told/history");
+    const steps = JSON.parse(answer.text) as readonly {
+      readonly CreatedBy: string;
+      readonly Size: number;
+      readonly Tags: unknown;
+    }[];
+    expect(steps.map(({ CreatedBy }) => CreatedBy).slice(0, 2)).toEqual(["ENV A=b", "RUN echo 12345 > /five"]);
+    expect(steps[0]).toMatchObject({ Size: 0, Tags: ["told:latest"] });
+    expect(steps[1]?.Size).toBeGreaterThan(0);
+    expect((await askDocker(socket, "GET", "/containers/told/json")).status).toBe(404);
+  });
+
   test("nothing of the machinery stays in a layer", async () => {
     const { error } = await build({
       Dockerfile:

@@ -78,6 +78,8 @@ export class DockerServer {
       };
       return route.handle(parsed);
     }
+    const inspected = /^\/containers\/([^/]+)\/json$/.exec(path)?.[1];
+    if (inspected !== undefined) return refuse(404, `No such container: ${inspected}`); // `docker inspect` asks here first
     if (/^\/(containers|exec|networks|volumes|commit|events|system|swarm|plugins|session|grpc)/.test(path)) {
       const what = `${method} ${path}`;
       return refuse(

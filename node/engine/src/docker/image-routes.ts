@@ -5,7 +5,7 @@ import type { LayerProgress } from "../images/image-transfer.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
 import type { RegistryCredentials } from "../images/registry-auth.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
-import { familiarName, imageDetails, imageSummary } from "./image-views.ts";
+import { familiarName, imageDetails, imageHistory, imageSummary } from "./image-views.ts";
 
 /** List, inspect, tag, remove, pull, push, save and load. */
 export function imageRoutes(deps: DockerDeps): readonly Route[] {
@@ -15,6 +15,11 @@ export function imageRoutes(deps: DockerDeps): readonly Route[] {
     { method: "POST", path: /^\/images\/load$/, handle: (request) => load(deps, request) },
     { method: "GET", path: /^\/images\/get$/, handle: ({ query }) => save(deps, query.getAll("names")) },
     { method: "GET", path: /^\/images\/(.+)\/get$/, handle: ({ parameters }) => save(deps, parameters) },
+    {
+      method: "GET",
+      path: /^\/images\/(.+)\/history$/,
+      handle: ({ parameters }) => history(deps, parameters[0] ?? ""),
+    },
     { method: "GET", path: /^\/images\/(.+)\/json$/, handle: ({ parameters }) => inspect(deps, parameters[0] ?? "") },
     { method: "POST", path: /^\/images\/(.+)\/tag$/, handle: (request) => tag(deps, request) },
     { method: "POST", path: /^\/images\/(.+)\/push$/, handle: (request) => push(deps, request) },
@@ -70,6 +75,10 @@ function byShortId({ images }: DockerDeps, name: string): ImageRecord | undefine
 
 async function inspect(deps: DockerDeps, name: string): Promise<DockerAnswer> {
   return { status: 200, json: imageDetails(await found(deps, name)) };
+}
+
+async function history(deps: DockerDeps, name: string): Promise<DockerAnswer> {
+  return { status: 200, json: imageHistory(await found(deps, name), (diffId) => deps.images.layers.get(diffId)) };
 }
 
 async function tag(deps: DockerDeps, { parameters, query }: DockerRequest): Promise<DockerAnswer> {

@@ -1,4 +1,6 @@
+import { documentOf } from "../images/image-document.ts";
 import type { ImageRecord } from "../images/image-store.ts";
+import type { LayerRecord } from "../images/layer-records.ts";
 
 /** What people write: "docker.io/library/busybox:latest" is "busybox:latest". */
 export function familiarName(name: string): string {
@@ -18,6 +20,20 @@ export function imageSummary(image: ImageRecord) {
     Containers: -1,
     Labels: image.config.Labels ?? {},
   };
+}
+
+/** `GET /images/NAME/history` (HistoryResponseItem), the newest step first; sizes of pulled layers are those of their archives. */
+export function imageHistory(image: ImageRecord, layerOf: (diffId: string) => LayerRecord | undefined) {
+  const { history = [] } = documentOf(image);
+  const layers = image.diffIds.values();
+  const steps = history.map(({ created, created_by = "", comment = "", empty_layer = false }) => {
+    const layer = empty_layer ? undefined : layerOf(layers.next().value ?? "");
+    const Created = Math.floor((Date.parse(created ?? "") || 0) / 1000);
+    const Size = layer?.made?.size ?? layer?.forms[0]?.size ?? 0;
+    return { Id: "<missing>", Created, CreatedBy: created_by, Tags: null, Size, Comment: comment };
+  });
+  const [newest, ...older] = steps.reverse();
+  return newest === undefined ? [] : [{ ...newest, Id: image.id, Tags: image.names.map(familiarName) }, ...older];
 }
 
 /** `GET /images/NAME/json` (ImageInspect). */
