@@ -112,6 +112,13 @@ test("a pod that the node ended has failed, once nothing of it runs, and says wh
   expect(status(pod(), [exited("app", 0)], { ended })).toMatchObject({ phase: "Failed", ...ended });
 });
 
+test("of a pod that the node did not take no container is shown", () => {
+  const refused = { runtime: { sandbox: undefined, containers: [] }, ended: { reason: "OutOfcpu", message: "full" } };
+  const shown = status(pod({ initContainers: [{ name: "init" }] }), [], refused);
+  expect(shown).toMatchObject({ phase: "Failed", reason: "OutOfcpu" });
+  expect([shown.containerStatuses, shown.initContainerStatuses]).toEqual([undefined, undefined]);
+});
+
 test("a last phase stays", () => {
   expect(status(pod({}, { phase: "Failed" }), [runtimeContainer("app")]).phase).toBe("Failed");
 });

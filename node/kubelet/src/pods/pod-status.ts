@@ -36,6 +36,8 @@ export function podStatusOf(input: StatusInput): PodStatus {
   });
   const phase = phaseOf(input, containers, initialized);
   const ips = podIpsOf(pod, runtime, hostIps);
+  // of a pod that the node did not take nothing ever waited to start: clients show the reason then
+  const wasRefused = ended !== undefined && runtime.sandbox === undefined && runtime.containers.length === 0;
   const isLast = phase === "Succeeded" || phase === "Failed";
   const hasSandbox = runtime.sandbox?.ready === true;
   const conditions = podConditions({ pod, phase, hasSandbox, initStatuses: inits, statuses: containers, now });
@@ -48,9 +50,9 @@ export function podStatusOf(input: StatusInput): PodStatus {
     hostIPs: hostIps.map((ip) => ({ ip })),
     ...((hasSandbox || isLast) && ips.length > 0 && { podIP: ips[0] ?? "", podIPs: ips.map((ip) => ({ ip })) }),
     startTime: pod.status?.startTime ?? formatTime(now),
-    ...(inits.length > 0 && { initContainerStatuses: inits }),
-    containerStatuses: containers,
-    ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
+    ...(!wasRefused && inits.length > 0 && { initContainerStatuses: inits }),
+    ...(!wasRefused && { containerStatuses: containers }),
+    ...(!wasRefused && ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     ...(pod.status?.qosClass !== undefined && { qosClass: pod.status.qosClass }),
   };
 }
