@@ -123,7 +123,9 @@ describe.skipIf(process.getuid?.() !== 0)("streaming (needs root)", () => {
     };
     const finish = async (child: ChildProcessWithoutNullStreams) => {
       const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
-      return { out: await text(child.stdout), err: await text(child.stderr), code: await exited };
+      // both at once: what nobody reads when the child exits is thrown away
+      const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+      return { out, err, code };
     };
 
     test.each([true, false])("exec carries streams and exit code (WebSocket: %s)", async (websockets) => {
