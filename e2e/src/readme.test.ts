@@ -18,6 +18,12 @@ function blocks(file: string, language: string): readonly string[] {
   );
 }
 
+/** kubectl on PATH, as readers have it. */
+const withKubectl = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+  ...env,
+  PATH: `${dirname(clientBinary("kubectl"))}${delimiter}${process.env["PATH"]}`,
+});
+
 test("both READMEs show the same examples", () => {
   for (const language of ["sh", "sh root", "ts"]) {
     expect(blocks("README.zh-CN.md", language)).toEqual(blocks("README.md", language));
@@ -29,7 +35,7 @@ test("the shell examples run as they stand", async () => {
   const tsukube = new Tsukube(lifetime, "e2e-readme");
   // a cluster of its own: the name is the only thing that the test adds
   const script = blocks("README.md", "sh").join("\n").replaceAll("--name api", `--name ${tsukube.name}`);
-  const env = { ...tsukube.env, PATH: `${dirname(clientBinary("kubectl"))}${delimiter}${process.env["PATH"]}` };
+  const env = withKubectl(tsukube.env);
   const { stdout } = await run("sh", ["-eu"], { input: script, env, cwd: ROOT });
   expect(stdout).toContain("namespace/shop created");
   expect(stdout).toContain('apple: "3"');
@@ -42,7 +48,7 @@ test.skipIf(process.getuid?.() !== 0)(
     const script = blocks("README.md", "sh root")
       .join("\n")
       .replaceAll("./tsukube ", `./tsukube --name ${tsukube.name} `);
-    const { stdout } = await run("sh", ["-eu"], { input: script, env: tsukube.env, cwd: ROOT });
+    const { stdout } = await run("sh", ["-eu"], { input: script, env: withKubectl(tsukube.env), cwd: ROOT });
     expect(stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/m);
     expect(stdout).toMatch(/^store-0 +1\/1 +Running/m);
   },
