@@ -19,7 +19,11 @@ const MULTI = {
   spec: {
     terminationGracePeriodSeconds: 0,
     containers: [
-      { name: "talker", image: BUSYBOX, command: ["sh", "-c", "echo one; echo two; echo bad >&2; exec sleep 10000"] },
+      {
+        name: "talker",
+        image: BUSYBOX,
+        command: ["sh", "-c", "echo one; echo two; sleep 0.2; echo bad >&2; exec sleep 10000"],
+      },
       {
         name: "web",
         image: BUSYBOX,
