@@ -122,6 +122,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
           handler: options.runtime ?? "crun",
           random: options.random,
           now,
+          clock,
           events: (signal) => events.subscribe(signal),
         }),
       },

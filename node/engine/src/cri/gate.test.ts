@@ -1,27 +1,31 @@
+import { realClock } from "@tsukube/host";
 import { expect, test } from "vitest";
 import { Gate } from "./gate.ts";
 
-test("a few are inside at a time, in order, and who fails makes room", async () => {
-  const gate = new Gate(2);
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("a few are inside at a time, in the order in which they came", async () => {
+  const gate = new Gate(2, 60_000, realClock);
   const log: string[] = [];
-  const leave: (() => void)[] = [];
-  const enter = (name: string): Promise<void> =>
-    gate.pass(async () => {
-      log.push(name);
-      await new Promise<void>((resolve) => leave.push(resolve));
-      if (name === "a") throw new Error("a failed");
-    });
-  const a = enter("a");
-  const others = [enter("b"), enter("c"), enter("d")];
+  const enter = (name: string) => gate.enter().then((leave) => (log.push(name), leave));
+  const [a, b, c, d] = ["a", "b", "c", "d"].map(enter);
+  await turn();
   expect(log).toEqual(["a", "b"]);
-  leave[0]?.();
-  await expect(a).rejects.toThrow("a failed");
+  const leaveA = await a;
+  leaveA?.();
+  leaveA?.(); // a second time lets nobody in
+  await turn();
   expect(log).toEqual(["a", "b", "c"]);
-  for (let next = 1; next < 4; next++) {
-    leave[next]?.();
-    await Promise.resolve().then(() => {});
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-  await Promise.all(others);
+  (await b)?.();
+  await turn();
   expect(log).toEqual(["a", "b", "c", "d"]);
+  (await c)?.();
+  (await d)?.();
+  for (const leave of await Promise.all([gate.enter(), gate.enter()])) leave();
+});
+
+test("who stays too long makes room", async () => {
+  const gate = new Gate(1, 10, realClock);
+  await gate.enter();
+  (await gate.enter())();
 });

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { availableParallelism } from "node:os";
-import { messageOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { type Clock, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { type GrpcHandlers, grpcError } from "@tsukube/host/grpc";
 import type { Cgroups } from "@tsukube/kernel";
 import type { PodNetwork } from "@tsukube/node-contracts";
@@ -19,7 +19,7 @@ import type { ImageRecord, ImageStore } from "../images/image-store.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import type { Sandboxes } from "../sandboxes/sandboxes.ts";
 import type { StreamingServer } from "../streaming/streaming-server.ts";
-import { Gate } from "./gate.ts";
+import { Gate, type Leave } from "./gate.ts";
 import { nanoseconds } from "./image-service.ts";
 
 interface Deps {
@@ -36,6 +36,7 @@ interface Deps {
   readonly handler: string;
   readonly random: Random;
   readonly now: () => number;
+  readonly clock: Clock;
   readonly events: (signal: AbortSignal) => AsyncIterable<ContainerEventResponse>;
 }
 
@@ -43,13 +44,21 @@ type Labels = Readonly<Record<string, string>>;
 const selects = (wanted: Labels | undefined, labels: Labels | undefined): boolean =>
   Object.entries(wanted ?? {}).every(([key, value]) => labels?.[key] === value);
 
+/** How long a sandbox without a running container counts as one that begins. */
+const STARTING_MS = 1000;
 const NO_FEATURES = { recursiveReadOnlyMounts: false, userNamespaces: false };
 
 /** CRI's RuntimeService. What is absent answers UNIMPLEMENTED. */
 export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
   const { containers, sandboxes } = deps;
-  // of many pods that begin at once the first are to run soon, not all of them late
-  const starts = new Gate(2 * availableParallelism());
+  // of many pods that begin at once the first are to run soon, not all of them late: each has its place until its first
+  // container runs, or for a second where that takes long, as for a pull
+  const starts = new Gate(2 * availableParallelism(), STARTING_MS, deps.clock);
+  const starting = new Map<string, Leave>();
+  const started = (sandboxId: string): void => {
+    starting.get(sandboxId)?.();
+    starting.delete(sandboxId);
+  };
   const newId = (): string => Buffer.from(deps.random.bytes(32)).toString("hex");
   const inSandbox = (id: string): readonly ContainerRecord[] =>
     containers.all.filter((container) => container.sandboxId === id);
@@ -68,6 +77,7 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
     await sandboxes.stop(id);
   };
   const removeSandbox = async (id: string): Promise<void> => {
+    started(id);
     await stopSandbox(id);
     for (const container of inSandbox(id)) await containers.remove(container.id);
     await sandboxes.remove(id);
@@ -98,14 +108,16 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
           "INVALID_ARGUMENT",
           `Cannot run sandbox: no runtime handler "${runtimeHandler}", expected "${deps.handler}" or the default one`,
         );
-      const sandbox = await starts.pass(() => sandboxes.run(newId(), config ?? {}));
+      const id = newId();
+      starting.set(id, await starts.enter());
       try {
-        await holdPidNamespace(sandbox, deps, newId);
+        await holdPidNamespace(await sandboxes.run(id, config ?? {}), deps, newId);
       } catch (error) {
-        await removeSandbox(sandbox.id);
+        started(id);
+        await removeSandbox(id);
         throw error;
       }
-      return { podSandboxId: sandbox.id };
+      return { podSandboxId: id };
     },
     async StopPodSandbox({ podSandboxId = "" }) {
       const record = sandboxes.find(podSandboxId);
@@ -141,7 +153,7 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
       return { containerId: (await containers.create(newId(), config ?? {}, sandbox, image)).id };
     },
     async StartContainer({ containerId = "" }) {
-      await containers.start(containerId);
+      await containers.start(containerId).finally(() => started(containers.find(containerId)?.sandboxId ?? ""));
       return {};
     },
     async StopContainer({ containerId = "", timeout = 0 }) {
