@@ -112,8 +112,8 @@ describe.skipIf(!isRoot)("kubectl and running pods (needs root)", () => {
     expect(await k.out("logs multi -c talker --since=1h --timestamps --tail=1")).toMatch(
       /^\d{4}-\d\d-\d\dT[\d:.]+Z bad$/,
     );
-    const all = (await k.out("logs multi --all-containers --prefix")).split("\n"); // in whichever order they come
-    expect(all).toEqual(expect.arrayContaining(["[pod/multi/talker] one", "[pod/multi/web] serving"]));
+    const all = await k.out("logs multi --all-containers --prefix"); // in whichever order they come
+    for (const line of ["[pod/multi/talker] one\n", "[pod/multi/web] serving"]) expect(all).toContain(line);
     expect(await k.out("logs -l app=multi -c web")).toBe("serving");
     expect(await k.fails("logs multi -c none")).toContain("container none is not valid for pod multi");
     expect(await k.fails("logs multi -c talker --previous")).toContain(
@@ -275,6 +275,7 @@ describe.skipIf(!isRoot)("kubectl and running pods (needs root)", () => {
     await k.run("set image deployment/stuck busybox=tsukube.local/none");
     expect(await k.fails("rollout status deployment/stuck")).toContain("exceeded its progress deadline");
     await k.run("rollout undo deployment/stuck");
+    await k.run("wait deployment/stuck --for=condition=Progressing=True --timeout=30s"); // the deadline stays passed until something moves
     await k.run("rollout status deployment/stuck --timeout=30s");
     await k.run("delete deployment stuck");
     await k.run("delete pods -l app=stuck --force --grace-period=0");

@@ -1,13 +1,17 @@
 import { realClock } from "@tsukube/host";
 import { expect, test } from "vitest";
-import { Gate } from "./gate.ts";
+import { Gate, type Leave } from "./gate.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("a few are inside at a time, in the order in which they came", async () => {
   const gate = new Gate(2, 60_000, realClock);
   const log: string[] = [];
-  const enter = (name: string) => gate.enter().then((leave) => (log.push(name), leave));
+  const enter = async (name: string): Promise<Leave> => {
+    const leave = await gate.enter();
+    log.push(name);
+    return leave;
+  };
   const [a, b, c, d] = ["a", "b", "c", "d"].map(enter);
   await turn();
   expect(log).toEqual(["a", "b"]);
