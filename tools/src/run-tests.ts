@@ -9,8 +9,8 @@ export interface Totals {
   readonly skipped: number;
 }
 
-/** Vitest's arguments for the tests that need neither root nor processes. */
-export const UNIT_TESTS: readonly string[] = ["--exclude", "**/*.root.test.ts", "--exclude", "e2e/**"];
+/** Vitest's arguments for the tests that need neither root nor processes. Files share workers: loading modules anew takes longer than the tests. */
+export const UNIT_TESTS: readonly string[] = ["--exclude", "**/*.root.test.ts", "--exclude", "e2e/**", "--no-isolate"];
 /** Tests that start processes, build containers or need root, one file at a time: they share the machine's namespaces. */
 export const COMPONENT_TESTS: readonly string[] = [".root.test.ts", "--exclude", "e2e/**", "--no-file-parallelism"];
 export const END_TO_END_TESTS: readonly string[] = ["e2e/", "--no-file-parallelism"];
