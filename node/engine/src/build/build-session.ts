@@ -91,8 +91,8 @@ export class BuildSession {
     try {
       return await this.stateOf(target);
     } catch (error) {
-      this.#failed.abort();
-      throw error;
+      this.#failed.abort(error);
+      throw this.#failed.signal.reason; // the first failure, not what it made others do
     } finally {
       await Promise.allSettled(states);
       if (this.#folder !== undefined) await rm(await this.#folder, { recursive: true, force: true });
@@ -112,7 +112,7 @@ export class BuildSession {
     let state = this.#stages.get(stage);
     if (state === undefined) {
       state = this.#build(stage);
-      state.catch(() => this.#failed.abort()); // the others need not go on
+      state.catch((error: unknown) => this.#failed.abort(error)); // the others need not go on, and fail for the same reason
       this.#stages.set(stage, state);
     }
     return state;

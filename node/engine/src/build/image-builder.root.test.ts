@@ -163,6 +163,17 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     expect(after.output).toContain("Using cache");
   });
 
+  test("the first failure is told, not that it stopped what ran beside it", async () => {
+    const Dockerfile = [
+      "FROM tsukube.local/busybox AS bad",
+      "RUN sleep 0.2; false",
+      "FROM tsukube.local/busybox",
+      ...Array.from({ length: 6 }, (_, index) => `RUN sleep 0.1; echo ${index}`),
+      "COPY --from=bad / /",
+    ].join("\n");
+    expect((await build({ Dockerfile }, { nocache: "1" })).error).toContain("Dockerfile:2:1: RUN sleep 0.2; false");
+  });
+
   test("a command that fails stops the build, with its words and its place", async () => {
     const { error, output } = await build({ Dockerfile: "FROM tsukube.local/busybox\n\n RUN echo so far; exit 3" });
     expect(output).toContain("so far");

@@ -62,8 +62,7 @@ export class StageBuilder {
     try {
       this.#state = await this.#next(instruction, step);
     } catch (error) {
-      if (this.#session.request.signal.aborted || codeOf(error) === "invalid" || codeOf(error) === "failed")
-        throw error;
+      if (this.#session.signal.aborted || codeOf(error) === "invalid" || codeOf(error) === "failed") throw error;
       throw new TsukubeError(
         codeOf(error) ?? "failed",
         `${place(instruction)}: ${instruction.text}: ${messageOf(error)}`,
