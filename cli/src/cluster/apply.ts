@@ -129,13 +129,16 @@ const WORKLOADS: Readonly<Record<string, string>> = {
   DaemonSet: "daemonsets",
 };
 
-interface WorkloadState extends KubeObject {
+export interface WorkloadState extends KubeObject {
   readonly spec?: { readonly replicas?: number };
   readonly status?: {
     readonly observedGeneration?: number;
+    readonly replicas?: number;
     readonly readyReplicas?: number;
     readonly updatedReplicas?: number;
     readonly desiredNumberScheduled?: number;
+    readonly currentNumberScheduled?: number;
+    readonly updatedNumberScheduled?: number;
     readonly numberReady?: number;
   };
 }
@@ -149,16 +152,22 @@ export async function rollouts(client: Client, objects: readonly KubeObject[]): 
     const live = await client
       .resource<WorkloadState>({ group: "apps", version: "v1", resource }, metadata?.namespace ?? "")
       .get(metadata?.name ?? "");
-    const { spec, status } = live;
-    const isSeen = (status?.observedGeneration ?? 0) >= (live.metadata?.generation ?? 0);
-    const wanted = kind === "DaemonSet" ? (status?.desiredNumberScheduled ?? 0) : (spec?.replicas ?? 1);
-    const ready =
-      kind === "DaemonSet"
-        ? (status?.numberReady ?? 0)
-        : Math.min(status?.readyReplicas ?? 0, status?.updatedReplicas ?? 0);
-    out.push({ name: `${kind.toLowerCase()}/${metadata?.name}`, ready: isSeen ? ready : 0, wanted });
+    out.push({ name: `${kind.toLowerCase()}/${metadata?.name}`, ...rolloutOf(kind, live) });
   }
   return out;
+}
+
+/** Pure: how many replicas of the present template are ready for certain; all that are wanted only once no former one is left. */
+export function rolloutOf(kind: string, { metadata, spec, status = {} }: WorkloadState): Omit<Rollout, "name"> {
+  const isSet = kind === "DaemonSet";
+  const wanted = isSet ? (status.desiredNumberScheduled ?? 0) : (spec?.replicas ?? 1);
+  if ((status.observedGeneration ?? 0) < (metadata?.generation ?? 0)) return { ready: 0, wanted };
+  const all = (isSet ? status.currentNumberScheduled : status.replicas) ?? 0;
+  const updated = (isSet ? status.updatedNumberScheduled : status.updatedReplicas) ?? 0;
+  const ready = (isSet ? status.numberReady : status.readyReplicas) ?? 0;
+  const former = Math.max(0, all - updated);
+  const certain = Math.max(0, Math.min(updated, ready - former));
+  return { ready: former === 0 ? certain : Math.min(certain, wanted - 1), wanted };
 }
 
 /** Waits until every workload runs as wanted. @throws {TsukubeError} `timeout` with the pods that are not ready and why. */
