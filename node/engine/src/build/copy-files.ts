@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 import { makeNode, setAttribute } from "@tsukube/kernel";
 import { attribute, attributeNames } from "../images/file-attributes.ts";
+import { deviceOf, isCarried } from "../images/layer-tar.ts";
 import type { CopySource, SourceEntry } from "./copy-sources.ts";
 import { rootedPath } from "./rooted-path.ts";
 
@@ -64,17 +65,14 @@ async function copyEntry(entry: SourceEntry, target: string, options: CopyOption
   if (isFolder) await mkdir(target, { recursive: true });
   else if (status.isSymbolicLink()) await symlink(await readlink(file), target);
   else if (status.isFile()) await copyFile(file, target, constants.COPYFILE_FICLONE);
-  else
-    makeNode(
-      target,
-      status.isFIFO() ? "fifo" : status.isBlockDevice() ? "block" : "character",
-      ...deviceOf(status.rdev),
-    );
+  else {
+    const { major, minor } = deviceOf(status.rdev);
+    makeNode(target, status.isFIFO() ? "fifo" : status.isBlockDevice() ? "block" : "character", major, minor);
+  }
   const { uid, gid } = options.owner ?? status;
   await lchown(target, uid, gid);
   if (!status.isSymbolicLink()) await chmod(target, options.mode ?? status.mode & 0o7777);
-  for (const name of attributeNames(file))
-    if (name === "security.capability" || name.startsWith("user.")) setAttribute(target, name, attribute(file, name));
+  for (const name of attributeNames(file)) if (isCarried(name)) setAttribute(target, name, attribute(file, name));
   await lutimes(target, status.mtime, status.mtime);
 }
 
@@ -93,10 +91,4 @@ export async function makeFolders(root: string, path: string, options: Pick<Copy
     await mkdir(target, { mode: 0o755 });
     if (options.owner !== undefined) await lchown(target, options.owner.uid, options.owner.gid);
   }
-}
-
-/** makedev(3) undone. */
-function deviceOf(device: number): [major: number, minor: number] {
-  const low = device % 2 ** 32;
-  return [(low >>> 8) & 0xfff, (low & 0xff) | ((low >>> 12) & 0xfff00)];
 }

@@ -341,6 +341,33 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
   });
 });
 
+test.skipIf(process.getuid?.() !== 0)(
+  "layers that only a full cache held go with the next build (needs root)",
+  async () => {
+    const small = new EngineUnderTest({ buildCacheBytes: 10_000 });
+    try {
+      await small.start();
+      const build = async (name: string): Promise<void> => {
+        const folder = `${small.folder}/${name}`;
+        mkdirSync(folder);
+        writeFileSync(`${folder}/Dockerfile`, `FROM tsukube.local/busybox\nRUN yes ${name} | head -c 8000 > /${name}`);
+        await askDocker(small.dockerSocket, "POST", `/build?t=${name}`, buildContext(folder, "Dockerfile"));
+      };
+      const holds = (name: string): boolean =>
+        readdirSync(`${small.folder}/state/s/l`).some((layer) =>
+          existsSync(`${small.folder}/state/s/l/${layer}/${name}`),
+        );
+      await build("first");
+      await askDocker(small.dockerSocket, "DELETE", "/images/first");
+      expect(holds("first")).toBe(true); // the cache still has it
+      await build("second");
+      expect([holds("first"), holds("second")]).toEqual([false, true]);
+    } finally {
+      await small.close();
+    }
+  },
+);
+
 function messageIn(text: string): string {
   return (JSON.parse(text) as { readonly message: string }).message;
 }

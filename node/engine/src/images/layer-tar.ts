@@ -205,7 +205,7 @@ function notUtf8(path: string): TsukubeError {
 }
 
 /** Capabilities of programs, and what users attached; the rest belongs to this machine. */
-function isCarried(name: string): boolean {
+export function isCarried(name: string): boolean {
   return name === "security.capability" || (name.startsWith("user.") && !name.startsWith("user.overlay."));
 }
 
@@ -220,7 +220,7 @@ function nodeType(stat: Stats): TarType {
 }
 
 /** makedev(3) undone. */
-function deviceOf(device: number): { readonly major: number; readonly minor: number } {
+export function deviceOf(device: number): { readonly major: number; readonly minor: number } {
   const low = device % 2 ** 32;
   return { major: (low >>> 8) & 0xfff, minor: (low & 0xff) | ((low >>> 12) & 0xfff00) };
 }
