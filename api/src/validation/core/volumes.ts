@@ -19,51 +19,9 @@ import {
 import { dnsLabel, dnsSubdomain } from "../names.ts";
 import { labels } from "../object-meta.ts";
 import { claimSpec } from "./claim-spec.ts";
+import { projected } from "./projections.ts";
 import { nonNegativeQuantity } from "./resources.ts";
-
-const fileMode: Check = (value, at, errors) => {
-  const mode = Number(value ?? 0);
-  if (mode < 0 || mode > 0o777) {
-    errors.push(fieldError.invalid(at, value, "must be a number between 0 and 0777 (octal), both inclusive"));
-  }
-};
-
-/** A path inside a volume: relative and without "..". */
-export const localPath: Check = (value, at, errors) => {
-  const path = String(value ?? "");
-  if (path.startsWith("/")) errors.push(fieldError.invalid(at, path, "must be a relative path"));
-  noBackSteps(path, at, errors);
-};
-
-export const noBackSteps: Check = (value, at, errors) => {
-  if (
-    String(value ?? "")
-      .split("/")
-      .includes("..")
-  )
-    errors.push(fieldError.invalid(at, value, "must not contain '..'"));
-};
-
-const keyToPath: Check = fields({ key: required(), path: required(localPath), mode: optional(fileMode) });
-
-const items = each(keyToPath);
-const projectedItem: Check = fields({
-  secret: optional(fields({ name: required(), items })),
-  configMap: optional(fields({ name: required(), items })),
-  downwardAPI: optional(fields({ items: each(fields({ path: required(localPath), mode: optional(fileMode) })) })),
-  serviceAccountToken: optional(
-    fields({
-      path: required(localPath),
-      expirationSeconds: (value, at, errors) => {
-        if (value === undefined) return;
-        if (Number(value) < 600)
-          errors.push(fieldError.invalid(at, value, "may not specify a duration less than 10 minutes"));
-        if (Number(value) > 2 ** 32)
-          errors.push(fieldError.invalid(at, value, "may not specify a duration larger than 2^32 seconds"));
-      },
-    }),
-  ),
-});
+import { descendingPath, fileMode, keyToPaths, localPath, noBackSteps } from "./volume-files.ts";
 
 const HOST_PATH_TYPES = [
   "",
@@ -88,11 +46,11 @@ export const nfs: Check = fields({
 const SOURCES: Readonly<Record<string, Check>> = {
   emptyDir: fields({ sizeLimit: nonNegativeQuantity }),
   hostPath,
-  secret: fields({ secretName: required(), defaultMode: fileMode, items }),
-  configMap: fields({ name: required(), defaultMode: fileMode, items }),
+  secret: fields({ secretName: required(), defaultMode: fileMode, items: keyToPaths }),
+  configMap: fields({ name: required(), defaultMode: fileMode, items: keyToPaths }),
   persistentVolumeClaim: fields({ claimName: required() }),
   nfs,
-  projected: fields({ defaultMode: fileMode, sources: each(projectedItem) }),
+  projected,
   downwardAPI: fields({
     defaultMode: fileMode,
     items: each(fields({ path: required(localPath), mode: optional(fileMode) })),
@@ -140,13 +98,13 @@ export function volumeMounts(names: ReadonlySet<string>): Check {
 
 const subPaths: Check = (mount, at, errors) => {
   const [subPath, expression] = [member(mount, "subPath"), member(mount, "subPathExpr")];
-  if (!isUnset(subPath)) localPath(subPath, child(at, "subPath"), errors);
+  if (!isUnset(subPath)) descendingPath(subPath, child(at, "subPath"), errors);
   if (isUnset(expression)) return;
   if (!isUnset(subPath))
     errors.push(
       fieldError.invalid(child(at, "subPathExpr"), expression, "subPathExpr and subPath are mutually exclusive"),
     );
-  localPath(expression, child(at, "subPathExpr"), errors);
+  descendingPath(expression, child(at, "subPathExpr"), errors);
 };
 
 export const claimName: Check = text(dnsSubdomain);

@@ -1,19 +1,8 @@
 import { fieldError } from "../../status/field-error.ts";
-import {
-  all,
-  type Check,
-  fields,
-  isUnset,
-  listOf,
-  member,
-  optional,
-  required,
-  text,
-  unlessUnset,
-  valueAt,
-} from "../check.ts";
+import { all, type Check, fields, isUnset, listOf, member, optional, text, unlessUnset, valueAt } from "../check.ts";
 import { changed, immutable, type RuleTable } from "../kind-rules.ts";
 import { dnsSubdomain, pathSegment } from "../names.ts";
+import { signerName } from "../signer-name.ts";
 import { approval, signing } from "./certificate-status.ts";
 
 /** base64 of a PEM block of `type`. */
@@ -24,15 +13,6 @@ function isPem(value: unknown, type: string): boolean {
     return false;
   }
 }
-
-const signerName: Check = required((value, at, errors) => {
-  const [domain = "", ...path] = String(value).split("/");
-  if (path.length === 0 || path.join("/") === "") {
-    errors.push(
-      fieldError.invalid(at, value, "must be a fully qualified domain and path of the form 'example.com/signer-name'"),
-    );
-  } else text(dnsSubdomain)(domain, at, errors);
-});
 
 const requestSpec: Check = (value, at, errors) => {
   if (!isPem(member(value, "request"), "CERTIFICATE REQUEST")) {
