@@ -60,6 +60,16 @@ export const DISRUPTION_BUDGETS: GroupVersionResource = {
   version: "v1",
   resource: "poddisruptionbudgets",
 };
+export const TRUST_BUNDLES: GroupVersionResource = {
+  group: "certificates.k8s.io",
+  version: "v1",
+  resource: "clustertrustbundles",
+};
+export const POD_CERTIFICATE_REQUESTS: GroupVersionResource = {
+  group: "certificates.k8s.io",
+  version: "v1",
+  resource: "podcertificaterequests",
+};
 export const SIGNING_REQUESTS: GroupVersionResource = {
   group: "certificates.k8s.io",
   version: "v1",

@@ -2,6 +2,7 @@ import { type Client, createEventRecorder, createInformerFactory } from "@tsukub
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { CertificateSigner } from "./certificates/signer.ts";
 import { ClusterRoleAggregationController } from "./clusterroleaggregation/cluster-role-aggregation-controller.ts";
+import { ClusterTrustBundlePublisher } from "./clustertrustbundlepublisher/cluster-trust-bundle-publisher.ts";
 import type { ControllerContext } from "./context.ts";
 import { CronJobController } from "./cronjob/cronjob-controller.ts";
 import { CsrApprovingController } from "./csrapproving/csr-approving-controller.ts";
@@ -21,6 +22,7 @@ import { NamespaceController } from "./namespace/namespace-controller.ts";
 import { NodeLifecycleController } from "./nodelifecycle/node-lifecycle-controller.ts";
 import { NodeTtlController } from "./nodettl/node-ttl-controller.ts";
 import { PersistentVolumeController } from "./persistentvolume/persistent-volume-controller.ts";
+import { PodCertificateRequestCleaner } from "./podcertificaterequestcleaner/pod-certificate-request-cleaner.ts";
 import { PodGarbageCollector } from "./podgc/pod-garbage-collector.ts";
 import { PvcProtectionController } from "./pvcprotection/pvc-protection-controller.ts";
 import { PvProtectionController } from "./pvprotection/pv-protection-controller.ts";
@@ -99,6 +101,8 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new TokenCleaner(context("token-cleaner")),
     new ResourceQuotaController(context("resourcequota-controller")),
     new RootCaController(context("root-ca-cert-publisher"), rootCa),
+    new ClusterTrustBundlePublisher(context("kube-apiserver-serving-clustertrustbundle-publisher"), rootCa),
+    new PodCertificateRequestCleaner(context("podcertificaterequestcleaner")),
     ...(signer === undefined
       ? []
       : [

@@ -115,6 +115,17 @@ const FIELD_LABELS: Readonly<Record<string, Strategy["fieldLabels"]>> = {
   replicasets: { "status.replicas": (object) => textAt(object, "status.replicas") || "0" },
   jobs: { "status.successful": (object) => textAt(object, "status.succeeded") || "0" },
   certificatesigningrequests: { "spec.signerName": at("spec.signerName") },
+  clustertrustbundles: { "spec.signerName": at("spec.signerName") },
+  podcertificaterequests: {
+    "spec.signerName": at("spec.signerName"),
+    "spec.podName": at("spec.podName"),
+    "spec.nodeName": at("spec.nodeName"),
+  },
+  resourceslices: {
+    "spec.nodeName": at("spec.nodeName"),
+    "spec.driver": at("spec.driver"),
+    "spec.pool.name": at("spec.pool.name"),
+  },
   persistentvolumeclaims: { name: at("metadata.name") },
   persistentvolumes: { name: at("metadata.name") },
 };
