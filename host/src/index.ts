@@ -1,5 +1,6 @@
-// certificates.ts and grpc.ts are exports of their own ("@tsukube/host/grpc"): loading them costs memory that few processes need.
-export { certificateSigner } from "./certificate-signer.ts";
+// certificates.ts, certificate-keys.ts and grpc.ts are exports of their own ("@tsukube/host/grpc"): loading them costs memory that few processes need.
+export type { KeyRequest } from "./certificate-keys.ts";
+export { certificateSigner, requestCertificateKey } from "./certificate-signer.ts";
 export * from "./clock.ts";
 export * from "./files.ts";
 export * from "./https-server.ts";

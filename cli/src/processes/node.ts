@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { createClient, createHttpTransport, createInformerFactory } from "@tsukube/client";
 import { startEngine } from "@tsukube/engine";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
-import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukube/host";
+import { createMetrics, realClock, requestCertificateKey, systemRandom, writeAtomically } from "@tsukube/host";
 import { systemCgroups, systemMounts } from "@tsukube/kernel";
 import { startKubelet, startProvisioner } from "@tsukube/kubelet";
 import { openPodNetwork } from "@tsukube/network";
@@ -80,6 +80,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     rootDirectory: files.node,
     staticPodDirectory: join(paths.state, "manifests"),
     podLogsDirectory: join(paths.state, "pods"),
+    makeKey: requestCertificateKey,
     mounts: systemMounts,
     cgroups: systemCgroups(),
     cgroupRoot: `/tsukube-${name}/kubepods`,

@@ -25,6 +25,8 @@ import { StaticPods } from "./static/static-pods.ts";
 import { fileSystemUsage } from "./stats/node-usage.ts";
 import { StatsCollector } from "./stats/stats-collector.ts";
 import { ApiSources } from "./volumes/api-sources.ts";
+import { ClusterTrustBundles } from "./volumes/cluster-trust-bundles.ts";
+import { PodCertificates } from "./volumes/pod-certificates.ts";
 import { ReferencedObjects } from "./volumes/referenced-objects.ts";
 
 const core = (resource: string) => ({ group: "", version: "v1", resource });
@@ -59,6 +61,14 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const changed = (uid: string): void => workers.refreshVolumes(uid);
   const references = new ReferencedObjects({ client, clock, random, logger, changed });
   lifetime.own("references", references);
+  const trustBundles = new ClusterTrustBundles({ client, clock, random, logger, changed });
+  lifetime.own("trust bundles", trustBundles);
+  const certificates = new PodCertificates({
+    ...{ client, clock, random, logger, nodeName, changed },
+    makeKey: (keyType) => options.makeKey(keyType),
+    event: (pod, reason, message) => context.event(pod, "Warning", reason, message),
+  });
+  lifetime.own("certificates", certificates);
   const sources = new ApiSources({
     client,
     clock,
@@ -66,6 +76,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     hostIps: addresses,
     nodeName,
     allocatable,
+    trustBundles,
+    certificates,
   });
   const allocations = new Allocations({
     allocatable,

@@ -1,5 +1,6 @@
 import type { Client, InformerFactory } from "@tsukube/client";
 import type { Clock, Logger, Metrics, Random } from "@tsukube/foundation";
+import type { KeyRequest } from "@tsukube/host";
 import type { Cgroups, Mounts } from "@tsukube/kernel";
 
 export interface KubeletOptions {
@@ -19,6 +20,8 @@ export interface KubeletOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Makes a private key and a request for a certificate to it; types as certificates.k8s.io names them. */
+  makeKey(keyType: string): Promise<KeyRequest>;
   readonly mounts: Mounts;
   readonly cgroups: Cgroups;
   /** Parent of the pods' groups, "/kubepods" in upstream; clusters of one host must not share it. */

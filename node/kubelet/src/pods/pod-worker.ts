@@ -105,6 +105,7 @@ export class PodWorker {
   /** What the pod's volumes show has changed. */
   refreshVolumes(): void {
     this.#volumesAreStale = true;
+    this.#retryAt.delete(""); // a sandbox that waits for a volume need not wait longer
     this.poke();
   }
 

@@ -11,6 +11,8 @@ import type {
 import type { Client } from "@tsukube/client";
 import type { Clock } from "@tsukube/foundation";
 import type { EnvironmentSources } from "../containers/environment.ts";
+import type { ClusterTrustBundles } from "./cluster-trust-bundles.ts";
+import type { PodCertificates } from "./pod-certificates.ts";
 import type { VolumeSources } from "./volume-sources.ts";
 
 const core = (resource: string) => ({ group: "", version: "v1", resource });
@@ -24,6 +26,8 @@ export interface ApiSourcesDeps {
   readonly hostIps: readonly string[];
   readonly nodeName: string;
   readonly allocatable: EnvironmentSources["allocatable"];
+  readonly trustBundles: ClusterTrustBundles;
+  readonly certificates: PodCertificates;
 }
 
 interface Token {
@@ -45,8 +49,8 @@ export class ApiSources {
   }
 
   of(pod: Pod, podIps: readonly string[]): VolumeSources {
-    const { client, hostIps, nodeName, allocatable } = this.#deps;
-    const { namespace = "" } = pod.metadata ?? {};
+    const { client, hostIps, nodeName, allocatable, trustBundles, certificates } = this.#deps;
+    const { namespace = "", uid = "" } = pod.metadata ?? {};
     const claims = client.resource<PersistentVolumeClaim>(core("persistentvolumeclaims"), namespace);
     return {
       configMap: (name) => orUndefined(client.resource<ConfigMap>(core("configmaps"), namespace).get(name)),
@@ -59,11 +63,15 @@ export class ApiSources {
       nodeName,
       allocatable,
       token: (audience, seconds) => this.#token(pod, audience, seconds),
+      trustAnchors: (projection) => trustBundles.anchors(uid, projection),
+      certificate: (volume, index, projection) => certificates.credentials({ pod, volume, index }, projection),
     };
   }
 
-  /** The pod is gone: its tokens are of no use. */
+  /** The pod is gone: its tokens and certificates are of no use. */
   forget(podUid: string): void {
+    this.#deps.trustBundles.release(podUid);
+    this.#deps.certificates.forget(podUid);
     for (const key of this.#tokens.keys()) if (key.startsWith(`${podUid} `)) this.#tokens.delete(key);
   }
 

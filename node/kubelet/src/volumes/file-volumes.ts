@@ -1,7 +1,8 @@
-import type { ConfigMap, KeyToPath, Pod, Secret, Volume } from "@tsukube/api/types/core-v1";
+import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "@tsukube/api/types/core-v1";
 import { TsukubeError } from "@tsukube/foundation";
 import { fieldValue, resourceValue } from "../containers/environment.ts";
 import type { VolumeFile } from "./atomic-writer.ts";
+import type { CertificatePlace } from "./pod-certificates.ts";
 import type { VolumeSources } from "./volume-sources.ts";
 
 export type VolumeFiles = ReadonlyMap<string, VolumeFile>;
@@ -91,44 +92,48 @@ function downwardFiles(pod: Pod, items: DownwardItems, mode: number, sources: Vo
 async function projectedFiles(pod: Pod, volume: Volume, sources: VolumeSources): Promise<Map<string, VolumeFile>> {
   const mode = volume.projected?.defaultMode ?? 0o644;
   const out = new Map<string, VolumeFile>();
-  for (const source of volume.projected?.sources ?? []) {
-    const files =
-      source.configMap !== undefined
-        ? await configMapFiles(
-            source.configMap.name ?? "",
-            source.configMap.items,
-            mode,
-            source.configMap.optional === true,
-            sources,
-          )
-        : source.secret !== undefined
-          ? await secretFiles(
-              source.secret.name ?? "",
-              source.secret.items,
-              mode,
-              source.secret.optional === true,
-              sources,
-            )
-          : source.downwardAPI !== undefined
-            ? downwardFiles(pod, source.downwardAPI.items ?? [], mode, sources)
-            : new Map<string, VolumeFile>();
-    for (const [path, file] of files) out.set(path, file);
-    const token = source.serviceAccountToken;
-    if (token !== undefined) {
-      const text = await sources.token(token.audience ?? "", token.expirationSeconds ?? 3600);
-      out.set(token.path ?? "", { data: Buffer.from(text), ...tokenOwnership(pod, mode) });
-    }
-    const unsupported = UNSUPPORTED.find((kind) => source[kind] !== undefined);
-    if (unsupported !== undefined)
-      throw new TsukubeError("volume", `projected sources of type ${unsupported} are not supported`);
+  for (const [index, source] of (volume.projected?.sources ?? []).entries()) {
+    const place = { pod, volume: volume.name, index, mode };
+    for (const [path, file] of await sourceFiles(place, source, sources)) out.set(path, file);
   }
   return out;
 }
 
-const UNSUPPORTED = ["clusterTrustBundle", "podCertificate"] as const;
+interface SourcePlace extends CertificatePlace {
+  readonly mode: number;
+}
 
-/** A token is for its reader alone: the one user that all containers run as, or the group of the volume. */
-function tokenOwnership(pod: Pod, mode: number): Pick<VolumeFile, "mode" | "uid"> {
+async function sourceFiles(
+  place: SourcePlace,
+  { configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle, podCertificate }: VolumeProjection,
+  sources: VolumeSources,
+): Promise<VolumeFiles> {
+  const { pod, mode } = place;
+  if (configMap !== undefined)
+    return configMapFiles(configMap.name ?? "", configMap.items, mode, configMap.optional === true, sources);
+  if (secret !== undefined)
+    return secretFiles(secret.name ?? "", secret.items, mode, secret.optional === true, sources);
+  if (downwardAPI !== undefined) return downwardFiles(pod, downwardAPI.items ?? [], mode, sources);
+  const file = (text: string): VolumeFile => ({ data: Buffer.from(text), ...ownership(pod, mode) });
+  if (serviceAccountToken !== undefined) {
+    const { path, audience = "", expirationSeconds = 3600 } = serviceAccountToken;
+    return new Map([[path, file(await sources.token(audience, expirationSeconds))]]);
+  }
+  if (clusterTrustBundle !== undefined)
+    return new Map([[clusterTrustBundle.path, file(await sources.trustAnchors(clusterTrustBundle))]]);
+  if (podCertificate === undefined) return new Map();
+  const { key, chain } = await sources.certificate(place.volume, place.index, podCertificate);
+  const { credentialBundlePath = "", keyPath = "", certificateChainPath = "" } = podCertificate;
+  const texts = [
+    [credentialBundlePath, `${key}${chain}`],
+    [keyPath, key],
+    [certificateChainPath, chain],
+  ] as const;
+  return new Map(texts.filter(([path]) => path !== "").map(([path, text]) => [path, file(text)]));
+}
+
+/** What proves who the pod is is for its reader alone: the one user that all containers run as, or the group of the volume. */
+function ownership(pod: Pod, mode: number): Pick<VolumeFile, "mode" | "uid"> {
   const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
   const { runAsUser, fsGroup } = pod.spec?.securityContext ?? {};
   const all = [...initContainers, ...containers, ...ephemeralContainers];

@@ -1,7 +1,13 @@
-import type { PersistentVolume, PersistentVolumeClaim } from "@tsukube/api/types/core-v1";
+import type {
+  ClusterTrustBundleProjection,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PodCertificateProjection,
+} from "@tsukube/api/types/core-v1";
 import type { Random } from "@tsukube/foundation";
 import type { Mounts } from "@tsukube/kernel";
 import type { EnvironmentSources } from "../containers/environment.ts";
+import type { PodCredentials } from "./pod-certificates.ts";
 
 /** What a pod's volumes are made from. */
 export interface VolumeSources extends EnvironmentSources {
@@ -9,6 +15,10 @@ export interface VolumeSources extends EnvironmentSources {
   volume(name: string): Promise<PersistentVolume | undefined>;
   /** A bound token of the pod's ServiceAccount. */
   token(audience: string, expirationSeconds: number): Promise<string>;
+  /** PEM. */
+  trustAnchors(projection: ClusterTrustBundleProjection): Promise<string>;
+  /** @param index Of the projected volume's sources. */
+  certificate(volume: string, index: number, projection: PodCertificateProjection): Promise<PodCredentials>;
 }
 
 export interface VolumeDeps {

@@ -95,6 +95,36 @@ test.each([
   expect(files?.get("token")).toEqual({ data: Buffer.from("t"), mode, ...(uid > 0 && { uid }) });
 });
 
+test("trust anchors and certificates stand in the files that the projection names", async () => {
+  const podCertificate = {
+    signerName: "example.com/s",
+    keyType: "ED25519",
+    credentialBundlePath: "both",
+    keyPath: "key",
+  };
+  const anchors = { clusterTrustBundle: { name: "b", path: "anchors" } };
+  const asked: unknown[] = [];
+  const files = await filesOf(
+    { spec: { containers: [{ name: "a" }], securityContext: { fsGroup: 7 } } },
+    { name: "v", projected: { defaultMode: 0o440, sources: [anchors, { podCertificate }] } },
+    {
+      ...sources,
+      trustAnchors: async ({ name }) => `anchors of ${name}`,
+      certificate: async (...place) => {
+        asked.push(place);
+        return { key: "KEY\n", chain: "CHAIN\n" };
+      },
+    },
+  );
+  const texts = [...(files ?? [])].map(([path, { data, mode }]) => [path, data.toString(), mode]);
+  expect(texts).toEqual([
+    ["anchors", "anchors of b", 0o600],
+    ["both", "KEY\nCHAIN\n", 0o600],
+    ["key", "KEY\n", 0o600],
+  ]);
+  expect(asked).toEqual([["v", 1, podCertificate]]);
+});
+
 test("an optional ConfigMap that is missing is an empty volume", async () => {
   const prepared = await prepare([{ name: "v", configMap: { name: "nothing", optional: true } }]);
   expect(statSync(prepared.volumes.get("v")?.path ?? "").isDirectory()).toBe(true);
