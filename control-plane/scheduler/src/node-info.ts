@@ -8,7 +8,7 @@ export interface HostPort {
   readonly port: number;
 }
 
-/** What the scheduler keeps of a node: the node, its pods and their sums. Mutated only by the cache and by preemption's trials. */
+/** What the scheduler keeps of a node: the node, its pods and their sums. Mutated only by the cache. */
 export class NodeInfo {
   readonly node: Node;
   readonly name: string;
@@ -51,9 +51,9 @@ export class NodeInfo {
     add(this.scoringRequested, scoringRequests(present), -1);
   }
 
-  /** A copy that preemption can take pods out of. */
-  clone(): NodeInfo {
-    return new NodeInfo(this.node, this.pods);
+  /** The same pods on a newer state of the node. */
+  withNode(node: Node): NodeInfo {
+    return node === this.node ? this : new NodeInfo(node, this.#pods.values());
   }
 }
 

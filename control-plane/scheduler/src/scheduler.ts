@@ -13,7 +13,8 @@ import {
 } from "@tsukube/client";
 import { type Clock, formatTime, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { Snapshot } from "./framework.ts";
-import { isTerminal, keyOf, NodeInfo } from "./node-info.ts";
+import { NodeCache } from "./node-cache.ts";
+import { isTerminal, keyOf } from "./node-info.ts";
 import { defaultPlugins } from "./plugins/index.ts";
 import { type VolumeNeeds, volumeNeeds } from "./plugins/volumes.ts";
 import { schedule } from "./schedule.ts";
@@ -31,6 +32,8 @@ export interface SchedulerOptions {
 const NAME = "default-scheduler";
 /** An unschedulable pod is looked at again after this long, whatever happens. */
 const UNSCHEDULABLE_MS = 300_000;
+/** Decisions are made one by one, each in one go and sure of the one before; as many bindings may be under way meanwhile. */
+const BINDERS = 16;
 const VOLUMES_OVERDUE = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded';
 
 const core = (resource: string) => ({ group: "", version: "v1", resource });
@@ -45,7 +48,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<{ close
     name: "scheduler",
     clock,
     logger,
-    workers: 1, // each decision must see the one before
+    workers: BINDERS,
     reconcile: (key) => scheduler.place(key),
   });
   lifetime.own("queue", controller);
@@ -66,6 +69,7 @@ class Scheduler {
   readonly #volumes;
   readonly #classes;
   readonly #namespaces;
+  readonly #cache = new NodeCache();
   /** Decided, but not yet seen as bound: they hold their node's resources already. */
   readonly #assumed = new Map<string, Pod>();
   readonly #unschedulable = new Set<string>();
@@ -75,7 +79,7 @@ class Scheduler {
     const { informers } = options;
     this.#options = options;
     this.#events = events;
-    this.#pods = informers.informer<Pod>(core("pods"), { indexes: { node: (pod) => [pod.spec?.nodeName ?? ""] } });
+    this.#pods = informers.informer<Pod>(core("pods"));
     this.#nodes = informers.informer<Node>(core("nodes"));
     this.#claims = informers.informer<PersistentVolumeClaim>(core("persistentvolumeclaims"));
     this.#volumes = informers.informer<PersistentVolume>(core("persistentvolumes"));
@@ -96,20 +100,34 @@ class Scheduler {
     };
     const stops = [
       this.#pods.onChange({
-        added: (pod) => add(keyOf(pod)),
+        added: (pod) => {
+          this.#see(pod);
+          add(keyOf(pod));
+        },
         updated: (_before, pod) => {
+          this.#see(pod);
           add(keyOf(pod));
           if (isTerminal(pod)) retry();
         },
         deleted: (pod) => {
+          this.#cache.removePod(pod);
           this.#forget(keyOf(pod));
           retry();
         },
       }),
       this.#nodes.onChange({
-        added: retry,
-        updated: (before, node) => (fitsOtherwise(before, node) ? retry() : undefined),
-        deleted: retry,
+        added: (node) => {
+          this.#cache.setNode(node);
+          retry();
+        },
+        updated: (before, node) => {
+          this.#cache.setNode(node);
+          if (fitsOtherwise(before, node)) retry();
+        },
+        deleted: (node) => {
+          this.#cache.removeNode(node);
+          retry();
+        },
       }),
       this.#claims.onChange({ added: retry, updated: retry }),
       this.#volumes.onChange({ added: retry, updated: retry }),
@@ -134,7 +152,7 @@ class Scheduler {
     const snapshot = this.#snapshot();
     const decision = schedule(pod, snapshot, defaultPlugins, () => this.#options.random.float());
     if (decision.kind === "unschedulable") return this.#refuse(pod, decision.message);
-    const node = snapshot.nodes.find(({ name }) => name === decision.node)!;
+    const node = this.#cache.node(decision.node)!;
     const needs = volumeNeeds(pod, node, snapshot) ?? { bind: [], provision: [] };
     if (needs.bind.length + needs.provision.length > 0) return this.#beginVolumes(pod, node.name, needs);
     await this.#bind(pod, decision.node);
@@ -147,7 +165,7 @@ class Scheduler {
     try {
       return { recheckAfterMs: await this.#volumeBinder.begin(pod, node, needs) };
     } catch (error) {
-      this.#assumed.delete(keyOf(pod));
+      this.#unassume(keyOf(pod));
       throw error;
     }
   }
@@ -165,12 +183,29 @@ class Scheduler {
     return SETTLED;
   }
 
+  /** An assumed pod stays where it is until it is seen on a node. */
+  #see(pod: Pod): void {
+    const isAssumed = this.#assumed.get(keyOf(pod))?.metadata?.uid === pod.metadata?.uid;
+    if (!isAssumed || (pod.spec?.nodeName ?? "") !== "" || isTerminal(pod)) this.#cache.setPod(pod);
+  }
+
   #assume(pod: Pod, nodeName: string): void {
-    this.#assumed.set(keyOf(pod), { ...pod, spec: { ...pod.spec!, nodeName } });
+    const assumed = { ...pod, spec: { ...pod.spec!, nodeName } };
+    this.#assumed.set(keyOf(pod), assumed);
+    this.#cache.setPod(assumed);
+  }
+
+  #unassume(key: string): void {
+    const assumed = this.#assumed.get(key);
+    if (assumed === undefined) return;
+    this.#assumed.delete(key);
+    this.#cache.removePod(assumed);
+    const actual = this.#pods.get(key);
+    if (actual !== undefined) this.#cache.setPod(actual);
   }
 
   #forget(key: string): void {
-    this.#assumed.delete(key);
+    this.#unassume(key);
     this.#unschedulable.delete(key);
     this.#volumeBinder.forget(key);
   }
@@ -182,14 +217,8 @@ class Scheduler {
   }
 
   #snapshot(): Snapshot {
-    const assumed = [...this.#assumed.values()];
-    const nodes = this.#nodes.list().map((node) => {
-      const name = node.metadata?.name ?? "";
-      const bound = this.#pods.byIndex("node", name).filter((pod) => !isTerminal(pod));
-      return new NodeInfo(node, [...bound, ...assumed.filter((pod) => pod.spec?.nodeName === name)]);
-    });
     return {
-      nodes,
+      nodes: this.#cache.nodes,
       claim: (namespace, name) => this.#claims.get(`${namespace}/${name}`),
       volume: (name) => this.#volumes.get(name),
       volumes: () => this.#volumes.list(),
@@ -211,7 +240,7 @@ class Scheduler {
       };
       await this.#options.client.resource(core("pods"), namespace).createSubresource(name, "binding", binding);
     } catch (error) {
-      this.#assumed.delete(key);
+      this.#unassume(key);
       if (isStale(error)) return;
       throw error;
     }
