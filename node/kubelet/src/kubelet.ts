@@ -72,6 +72,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const sources = new ApiSources({
     client,
     clock,
+    references,
     services: () => services.list(),
     hostIps: addresses,
     nodeName,

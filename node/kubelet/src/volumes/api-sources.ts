@@ -1,4 +1,4 @@
-import { ApiError } from "@tsukube/api";
+import { ApiError, type KubeObject } from "@tsukube/api";
 import type { TokenRequest } from "@tsukube/api/types/authentication-v1";
 import type {
   ConfigMap,
@@ -13,6 +13,7 @@ import type { Clock } from "@tsukube/foundation";
 import type { EnvironmentSources } from "../containers/environment.ts";
 import type { ClusterTrustBundles } from "./cluster-trust-bundles.ts";
 import type { PodCertificates } from "./pod-certificates.ts";
+import type { ObjectReference, ReferencedObjects } from "./referenced-objects.ts";
 import type { VolumeSources } from "./volume-sources.ts";
 
 const core = (resource: string) => ({ group: "", version: "v1", resource });
@@ -22,6 +23,8 @@ const TOKEN_MARGIN = 0.8;
 export interface ApiSourcesDeps {
   readonly client: Client;
   readonly clock: Clock;
+  /** Saves asking again for what is watched anyway. */
+  readonly references: ReferencedObjects;
   readonly services: () => readonly Service[];
   readonly hostIps: readonly string[];
   readonly nodeName: string;
@@ -45,7 +48,7 @@ export class ApiSources {
   }
 
   secret(namespace: string, name: string): Promise<Secret | undefined> {
-    return orUndefined(this.#deps.client.resource<Secret>(core("secrets"), namespace).get(name));
+    return this.#seenOrAsked<Secret>({ resource: "secrets", name }, namespace);
   }
 
   of(pod: Pod, podIps: readonly string[]): VolumeSources {
@@ -53,7 +56,7 @@ export class ApiSources {
     const { namespace = "", uid = "" } = pod.metadata ?? {};
     const claims = client.resource<PersistentVolumeClaim>(core("persistentvolumeclaims"), namespace);
     return {
-      configMap: (name) => orUndefined(client.resource<ConfigMap>(core("configmaps"), namespace).get(name)),
+      configMap: (name) => this.#seenOrAsked<ConfigMap>({ resource: "configmaps", name }, namespace),
       secret: (name) => this.secret(namespace, name),
       claim: (name) => orUndefined(claims.get(name)),
       volume: (name) => orUndefined(client.resource<PersistentVolume>(core("persistentvolumes")).get(name)),
@@ -73,6 +76,13 @@ export class ApiSources {
     this.#deps.trustBundles.release(podUid);
     this.#deps.certificates.forget(podUid);
     for (const key of this.#tokens.keys()) if (key.startsWith(`${podUid} `)) this.#tokens.delete(key);
+  }
+
+  async #seenOrAsked<T extends KubeObject>(reference: ObjectReference, namespace: string): Promise<T | undefined> {
+    const { client, references } = this.#deps;
+    const seen = references.seen(reference, namespace);
+    if (seen !== "unknown") return seen as T | undefined;
+    return orUndefined(client.resource<T>(core(reference.resource), namespace).get(reference.name));
   }
 
   #servicesOf(pod: Pod): readonly Service[] {

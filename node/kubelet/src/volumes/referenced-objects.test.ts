@@ -82,6 +82,25 @@ test("an object that is immutable is seen once; one that no pod shows any more i
   expect(await seen()).toBe(0);
 });
 
+test("what a held object is now is known without asking, as soon as its watch has begun, unless nothing follows it", async () => {
+  const reference = { resource: "configmaps", name: "prices" } as const;
+  const known = () => references.seen(reference, "default");
+  expect(known()).toBe("unknown");
+  const pod = await boundPod("p", { configMap: { name: "prices", optional: true } });
+  references.hold(pod);
+  expect(known()).toBe("unknown");
+  await seen();
+  expect(known()).toBeUndefined();
+  await configMaps().create({ metadata: { name: "prices" }, data: { apple: "3" } });
+  await seen();
+  expect(known()).toMatchObject({ data: { apple: "3" } });
+  await configMaps().patch("prices", { type: "merge", body: { immutable: true } });
+  await seen();
+  expect(known()).toBe("unknown");
+  references.release(pod.metadata?.uid ?? "");
+  expect(known()).toBe("unknown");
+});
+
 test("references are those of volumes, each once", () => {
   const volumes = [
     { name: "a", configMap: { name: "settings" } },

@@ -1,6 +1,12 @@
 import type { KubeObject } from "@tsukube/api";
 import type { Pod, Volume } from "@tsukube/api/types/core-v1";
-import { type Client, createInformerFactory, type InformerDeps, type InformerFactory } from "@tsukube/client";
+import {
+  type Client,
+  createInformerFactory,
+  type Informer,
+  type InformerDeps,
+  type InformerFactory,
+} from "@tsukube/client";
 
 /** A ConfigMap or Secret that the files of a pod's volumes come from. */
 export interface ObjectReference {
@@ -17,6 +23,7 @@ export interface ReferencedObjectsDeps extends InformerDeps {
 interface Watched {
   readonly pods: Set<string>;
   readonly informers: InformerFactory;
+  readonly informer: Informer<Immutable>;
 }
 
 type Immutable = KubeObject & { readonly immutable?: boolean };
@@ -34,10 +41,18 @@ export class ReferencedObjects {
   hold(pod: Pod): void {
     const { uid = "", namespace = "" } = pod.metadata ?? {};
     for (const reference of volumeReferences(pod)) {
-      const key = `${reference.resource}/${namespace}/${reference.name}`;
+      const key = keyOf(reference, namespace);
       const watched = this.#watched.get(key) ?? this.#watch(key, namespace, reference);
       watched.pods.add(uid);
     }
+  }
+
+  /** The object as last seen (undefined: it is absent); "unknown" when nothing follows it: ask for it. */
+  seen(reference: ObjectReference, namespace: string): KubeObject | undefined | "unknown" {
+    const informer = this.#watched.get(keyOf(reference, namespace))?.informer;
+    if (informer?.hasSynced !== true) return "unknown";
+    const object = informer.get(`${namespace}/${reference.name}`);
+    return object?.immutable === true ? "unknown" : object; // its watch has ended: another may have taken its name
   }
 
   release(podUid: string): void {
@@ -56,10 +71,10 @@ export class ReferencedObjects {
 
   #watch(key: string, namespace: string, { resource, name }: ObjectReference): Watched {
     const informers = createInformerFactory(this.#deps.client, this.#deps);
-    const watched: Watched = { pods: new Set(), informers };
-    this.#watched.set(key, watched);
     const options = { namespace, fieldSelector: `metadata.name=${name}` };
     const informer = informers.informer<Immutable>({ group: "", version: "v1", resource }, options);
+    const watched: Watched = { pods: new Set(), informers, informer };
+    this.#watched.set(key, watched);
     const tell = (): void => {
       for (const uid of watched.pods) this.#deps.changed(uid);
     };
@@ -70,6 +85,10 @@ export class ReferencedObjects {
     informer.onChange({ added: seen, updated: (_, object) => seen(object), deleted: tell });
     return watched;
   }
+}
+
+function keyOf({ resource, name }: ObjectReference, namespace: string): string {
+  return `${resource}/${namespace}/${name}`;
 }
 
 /** Pure: the objects behind a pod's volumes, each once. */
