@@ -4,8 +4,10 @@ export { certificateSigner, requestCertificateKey } from "./certificate-signer.t
 export * from "./clock.ts";
 export * from "./files.ts";
 export * from "./https-server.ts";
+export * from "./idle-memory.ts";
 export * from "./lock.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
 export * from "./processes.ts";
 export * from "./random.ts";
+export * from "./scheduling.ts";

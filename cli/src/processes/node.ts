@@ -2,8 +2,17 @@ import { dirname, join } from "node:path";
 import { createClient, createHttpTransport, createInformerFactory } from "@tsukube/client";
 import { startEngine } from "@tsukube/engine";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
-import { createMetrics, realClock, requestCertificateKey, systemRandom, writeAtomically } from "@tsukube/host";
-import { systemCgroups, systemMounts } from "@tsukube/kernel";
+import {
+  createMetrics,
+  ownMemory,
+  preferOwnSession,
+  realClock,
+  releaseWhenIdle,
+  requestCertificateKey,
+  systemRandom,
+  writeAtomically,
+} from "@tsukube/host";
+import { systemCgroups, systemMounts, trimMalloc } from "@tsukube/kernel";
 import { startKubelet, startProvisioner } from "@tsukube/kubelet";
 import { openPodNetwork } from "@tsukube/network";
 import { startProxy } from "@tsukube/proxy";
@@ -26,6 +35,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
       "usage",
       `Cannot start a node of cluster "${name}": no such cluster, expected one made by "tsukube up"`,
     );
+  preferOwnSession();
   const files = filesOf(paths);
   const addresses = addressesOf(record.index);
   const credentials = await readCredentials(files.pki);
@@ -111,6 +121,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
     { durable: false },
   );
+  lifetime.add("memory", releaseWhenIdle(realClock, ownMemory(trimMalloc)));
   logger.info("node is up", { node: record.nodeName });
   await aborted(signal);
   // a pod that takes its time to end does not hold us: the next process takes it up from the records, as after kill -9

@@ -2,7 +2,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ApiServer, startApiServer } from "@tsukube/apiserver";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
-import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukube/host";
+import {
+  createMetrics,
+  ownMemory,
+  preferOwnSession,
+  realClock,
+  releaseWhenIdle,
+  systemRandom,
+  writeAtomically,
+} from "@tsukube/host";
 import { lmdbStore } from "@tsukube/store";
 import { addressesOf } from "../cluster/addresses.ts";
 import { readCredentials } from "../cluster/credentials.ts";
@@ -22,6 +30,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
       "usage",
       `Cannot start cluster "${name}": no such cluster, expected one made by "tsukube up"`,
     );
+  preferOwnSession();
   const files = filesOf(paths);
   await using lifetime = new Lifetime();
   const release = await holdLock(files.lock("server"), bundle, realClock, logger);
@@ -41,6 +50,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
     { durable: false },
   );
+  lifetime.add("memory", releaseWhenIdle(realClock, ownMemory()));
   logger.info("serving", { port: record.apiPort });
   await aborted(signal);
   logger.info("stopping");

@@ -2,6 +2,7 @@ export * from "./cgroups.ts";
 export * from "./disk-usage.ts";
 export * from "./inodes.ts";
 export * from "./links.ts";
+export * from "./malloc.ts";
 export * from "./mounts.ts";
 export * from "./namespaces.ts";
 export * from "./nftables.ts";
