@@ -84,6 +84,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     clock,
     logger,
     cgroupParent,
+    findImage: (name) => findImage({ images, systemImages }, name),
     onEvent: announce,
   });
   await images.load();
@@ -103,7 +104,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await mkdir(dirname(options.criSocket), { recursive: true });
   await rm(options.criSocket, { force: true });
   const criAddress = `unix:${options.criSocket}`;
-  const inUse = (): ReadonlySet<string> => new Set(containers.all.map((container) => container.imageId));
+  const inUse = (): ReadonlySet<string> =>
+    new Set(containers.all.flatMap(({ imageId, volumeImages = [] }) => [imageId, ...volumeImages]));
   const server = await serveGrpc(
     criAddress,
     [

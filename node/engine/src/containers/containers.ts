@@ -19,6 +19,7 @@ import { devicesOf } from "./devices.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { processOf, resourcesOf, type SpecInput, specOf } from "./spec.ts";
 import { type ResolvedUser, resolveUser } from "./users.ts";
+import { mountVolumeImages, type VolumeImagesDeps } from "./volume-images.ts";
 
 /** A container as it stands on disk. The configuration is kept without its environment, which may hold secrets. */
 export interface ContainerRecord {
@@ -26,6 +27,8 @@ export interface ContainerRecord {
   readonly sandboxId: string;
   readonly config: ContainerConfig;
   readonly imageId: string;
+  /** Ids of the images that it has as volumes. */
+  readonly volumeImages?: readonly string[];
   /** It only holds the pid namespace that the containers of its sandbox share; nobody is told of it. */
   readonly isHolder?: true;
   readonly logPath: string;
@@ -44,7 +47,7 @@ export interface ContainerRecord {
 
 export type ContainerEventKind = "CREATED" | "STARTED" | "STOPPED" | "DELETED";
 
-interface Deps {
+interface Deps extends VolumeImagesDeps {
   readonly records: string;
   readonly runtimeFolder: string;
   readonly runtime: OciRuntime;
@@ -136,10 +139,16 @@ export class Containers {
       await mkdir(`${bundle}/persist`, { recursive: true });
       await mkdir(dirname(record.logPath), { recursive: true });
       await this.#deps.snapshotter.mount(id, image.chain, rootfs);
-      const input = await this.#specInput(record, config, sandbox, image, rootfs);
+      const volumes = await mountVolumeImages(config, `${bundle}/images`, this.#deps);
+      const input = await this.#specInput(record, volumes.config, sandbox, image, rootfs);
       await writeFile(`${bundle}/config.json`, JSON.stringify(specOf(input)), { mode: 0o600 });
       await writeFile(`${bundle}/process.json`, JSON.stringify(processOf(input)), { mode: 0o600 });
-      const created = { ...record, user: input.user, ...(await this.#createProcess(record)) };
+      const created = {
+        ...record,
+        volumeImages: volumes.images,
+        user: input.user,
+        ...(await this.#createProcess(record)),
+      };
       await this.#put(created);
       this.#deps.onEvent("CREATED", created);
       return created;

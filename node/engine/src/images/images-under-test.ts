@@ -31,6 +31,7 @@ export class ReadingSnapshotter implements Snapshotter {
     this.sizes.set(chainId, size);
   }
   mount = async (): Promise<void> => {};
+  view = async (): Promise<void> => {};
   remove = async (): Promise<void> => {};
   writable = (id: string): string => id;
   stage = (): Promise<string> => mkdtemp(join(this.#folder, "staged-"));

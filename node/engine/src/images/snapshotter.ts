@@ -13,6 +13,8 @@ export interface Snapshotter {
   commit(chainId: string, parents: readonly string[], fill: Fill): Promise<void>;
   /** Mounts a writable file system above `chain` at `target`; what is written stays under `id` until {@link remove}. */
   mount(id: string, chain: readonly string[], target: string): Promise<void>;
+  /** Shows the files of `chain` at `target`; nobody writes there. */
+  view(chain: readonly string[], target: string): Promise<void>;
   /** Removes what a container wrote. Unmount first. */
   remove(id: string): Promise<void>;
   /** Folder with what a container wrote. */
@@ -143,6 +145,13 @@ export class OverlaySnapshotter extends LayerFolders implements Snapshotter {
     this.#mounts.overlay(target, { lower, upper: `${own}/u`, work: `${own}/w` });
   }
 
+  async view(chain: readonly string[], target: string): Promise<void> {
+    const [lowest = "", ...above] = chain.map((chainId) => this.layer(chainId));
+    // an overlay without a writable layer is one of two layers at least
+    if (above.length === 0) this.#mounts.bind(lowest, target, { readonly: true });
+    else this.#mounts.overlay(target, { lower: [lowest, ...above].reverse() });
+  }
+
   writable(id: string): string {
     return `${this.folder}/w/${id}/u`;
   }
@@ -182,6 +191,10 @@ export class CopySnapshotter extends LayerFolders implements Snapshotter {
       await copyTree(this.layer(chain.at(-1) ?? ""), own);
     }
     this.#mounts.bind(own, target);
+  }
+
+  async view(chain: readonly string[], target: string): Promise<void> {
+    this.#mounts.bind(this.layer(chain.at(-1) ?? ""), target, { readonly: true });
   }
 
   writable(id: string): string {
