@@ -6,7 +6,7 @@ import type { Image, Mount, PodSandboxConfig } from "@tsukube/node-contracts/cri
 import { containerConfig } from "../containers/container-config.ts";
 import { environmentOf } from "../containers/environment.ts";
 import { type PreparedVolumes, prepareVolumes, volumeMounts } from "../volumes/volumes.ts";
-import { ensureImage, type Waiting } from "./image-puller.ts";
+import { ensureImages, imagesOf, type Waiting } from "./image-puller.ts";
 import { runHook } from "./lifecycle-hooks.ts";
 import { newest } from "./plan.ts";
 import type { PodContext } from "./pod-context.ts";
@@ -62,7 +62,7 @@ export class ContainerStarter {
 
   async start(request: StartRequest): Promise<StartOutcome> {
     const { pod, container, signal, waitsFor } = request;
-    const pulling = ensureImage(this.#context, pod, container, waitsFor);
+    const pulling = ensureImages(this.#context, pod, imagesOf(pod, container), waitsFor);
     const pulled = await Promise.race([pulling, interrupted(signal).then(() => LEAVING)]);
     if ("waiting" in pulled) return pulled;
     try {

@@ -44,6 +44,14 @@ async function mountOf(
   if (mount.recursiveReadOnly === "Enabled")
     fail(`volumeMount "${mount.name}": recursiveReadOnly "Enabled" is not supported, expected "IfPossible"`);
   const subPath = subPathOf(mount, env);
+  if (volume.image !== undefined)
+    return {
+      image: { image: volume.image },
+      imageSubPath: subPath,
+      containerPath: mount.mountPath,
+      readonly: true,
+      propagation: "PROPAGATION_PRIVATE",
+    };
   const target = join(volumes.podFolder, "volume-subpaths", mount.name, container.name, `${index}`);
   return {
     hostPath: subPath === "" ? volume.path : await below(volume.path, subPath, target, container, mount, volumes),

@@ -125,6 +125,21 @@ test("trust anchors and certificates stand in the files that the projection name
   expect(asked).toEqual([["v", 1, podCertificate]]);
 });
 
+test("an image is left to the runtime, with the part of it that is wanted", async () => {
+  const prepared = await prepare([{ name: "models", image: { reference: "models:1" } }]);
+  const mount = { name: "models", mountPath: "/models", subPathExpr: "$(SIZE)" };
+  const mounts = await volumeMounts(container({ volumeMounts: [mount] }), prepared, new Map([["SIZE", "small"]]));
+  expect(mounts).toEqual([
+    {
+      image: { image: "models:1" },
+      imageSubPath: "small",
+      containerPath: "/models",
+      readonly: true,
+      propagation: "PROPAGATION_PRIVATE",
+    },
+  ]);
+});
+
 test("an optional ConfigMap that is missing is an empty volume", async () => {
   const prepared = await prepare([{ name: "v", configMap: { name: "nothing", optional: true } }]);
   expect(statSync(prepared.volumes.get("v")?.path ?? "").isDirectory()).toBe(true);

@@ -15,8 +15,10 @@ export type { VolumeDeps, VolumeSources } from "./volume-sources.ts";
 
 /** A volume of a pod that is ready to be mounted into containers. */
 export interface PreparedVolume {
-  /** On the host. */
+  /** On the host; "" for an image. */
   readonly path: string;
+  /** The runtime mounts this image. */
+  readonly image?: string;
   /** Whatever a container asks for: it may not write. */
   readonly readOnly: boolean;
 }
@@ -52,6 +54,7 @@ async function prepare(pod: Pod, volume: Volume, sources: VolumeSources, deps: V
     return { path: await hostPath(volume.hostPath.path, volume.hostPath.type ?? ""), readOnly: false };
   if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined)
     return claimedVolume(pod, volume, path, sources);
+  if (volume.image !== undefined) return { path: "", image: volume.image.reference ?? "", readOnly: true };
   const files = await filesOf(pod, volume, sources);
   if (files === undefined) {
     const kind = Object.keys(volume).find((key) => key !== "name") ?? "unknown";
@@ -68,7 +71,8 @@ async function inMemory(path: string, mounts: Mounts): Promise<void> {
   if (!mounts.isMounted(path)) mounts.tmpfs(path, { mode: "0777" });
 }
 
-const SUPPORTED = "configMap, downwardAPI, emptyDir, ephemeral, hostPath, persistentVolumeClaim, projected, secret";
+const SUPPORTED =
+  "configMap, downwardAPI, emptyDir, ephemeral, hostPath, image, persistentVolumeClaim, projected, secret";
 
 /** Unmounts and removes everything of a pod that is gone; volumes of claims and hosts stay. */
 export async function removePodFolder(podFolder: string, mounts: Mounts): Promise<void> {
