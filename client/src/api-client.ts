@@ -9,6 +9,7 @@ import {
 } from "@tsukube/api";
 import type { Status } from "@tsukube/api/types/meta-v1";
 import type { Clock, Logger } from "@tsukube/foundation";
+import { Discovery } from "./discovery.ts";
 import type { ApiResponse, Transport } from "./transport.ts";
 import type {
   Client,
@@ -34,10 +35,15 @@ export interface ClientOptions {
 /** A client over a transport. Failures are {@link ApiError} with the server's Status. */
 export function createClient(transport: Transport, options: ClientOptions): Client {
   const connection = new Connection(transport, options);
+  const discovery = new Discovery(
+    (path, headers) => connection.send("GET", path, { headers }),
+    async ({ body }) => decode(await whole(body)),
+  );
   return {
     resource: <T extends KubeObject>(resource: GroupVersionResource, namespace = ""): ResourceClient<T> =>
       new Resource<T>(connection, resource, namespace),
     raw: (method, path, body) => connection.call(method, path, body),
+    discover: () => discovery.resources(),
     close: () => transport.close(),
   };
 }
@@ -49,6 +55,13 @@ const CONTENT_TYPES: Readonly<Record<Patch["type"], string>> = {
   apply: "application/apply-patch+yaml",
 };
 
+interface Sent {
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
 class Connection {
   readonly #transport: Transport;
   readonly #options: ClientOptions;
@@ -58,28 +71,24 @@ class Connection {
     this.#options = options;
   }
 
-  async call<T>(method: string, path: string, body?: unknown, contentType = "application/json"): Promise<T> {
-    const response = await this.send(method, path, body, contentType);
+  async call<T>(method: string, path: string, body?: unknown, contentType?: string): Promise<T> {
+    const response = await this.send(method, path, { body, ...(contentType !== undefined && { contentType }) });
     const bytes = await whole(response.body);
     return decode<T>(bytes);
   }
 
   /** @throws {ApiError} for codes from 400 on. */
-  async send(
-    method: string,
-    path: string,
-    body?: unknown,
-    contentType = "application/json",
-    signal?: AbortSignal,
-  ): Promise<ApiResponse> {
-    const { clock, logger } = this.#options;
+  async send(method: string, path: string, sent: Sent = {}): Promise<ApiResponse> {
+    const { body, contentType = "application/json", headers, signal } = sent;
+    const { clock, logger, userAgent } = this.#options;
     const work = this.#transport.request({
       method,
       path,
       headers: {
         accept: "application/json",
-        "user-agent": this.#options.userAgent,
+        "user-agent": userAgent,
         ...(body !== undefined && { "content-type": contentType }),
+        ...headers,
       },
       ...(body !== undefined && { body: encodeUnstructured(body as Json) }),
       ...(signal !== undefined && { signal }),
@@ -178,13 +187,8 @@ class Resource<T extends KubeObject> implements ResourceClient<T> {
 
   async *watch(options: WatchOptions = {}): AsyncGenerator<WatchEvent<T>, void> {
     const { signal, ...query } = options;
-    const response = await this.#connection.send(
-      "GET",
-      this.#path("", "", { ...query, watch: true }),
-      undefined,
-      undefined,
-      signal,
-    );
+    const path = this.#path("", "", { ...query, watch: true });
+    const response = await this.#connection.send("GET", path, { ...(signal !== undefined && { signal }) });
     for await (const line of lines(response.body)) {
       const event = decode<{ type: string; object: T & Status }>(line);
       if (event.type === "ERROR") throw new ApiError(event.object);

@@ -7,6 +7,7 @@ export {
   SETTLED,
   startController,
 } from "./controller.ts";
+export type { DiscoveredResource } from "./discovery.ts";
 export {
   createEventRecorder,
   type EventRecorder,

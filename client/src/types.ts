@@ -1,5 +1,6 @@
 import type { GroupVersionResource, KubeObject } from "@tsukube/api";
 import type { ListMeta, Preconditions } from "@tsukube/api/types/meta-v1";
+import type { DiscoveredResource } from "./discovery.ts";
 
 export interface ObjectList<T> {
   readonly metadata: ListMeta;
@@ -68,6 +69,8 @@ export interface Client {
   resource<T extends KubeObject>(resource: GroupVersionResource, namespace?: string): ResourceClient<T>;
   /** Any request; the body comes back decoded. @throws {ApiError} */
   raw(method: string, path: string, body?: unknown): Promise<unknown>;
+  /** Every resource that the server serves now, custom ones too; cheap to ask again. */
+  discover(): Promise<readonly DiscoveredResource[]>;
   close(): Promise<void>;
 }
 

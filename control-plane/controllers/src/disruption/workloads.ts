@@ -3,7 +3,7 @@ import type { Deployment, ReplicaSet, StatefulSet } from "@tsukube/api/types/app
 import type { Scale } from "@tsukube/api/types/autoscaling-v1";
 import type { Pod, ReplicationController } from "@tsukube/api/types/core-v1";
 import type { OwnerReference } from "@tsukube/api/types/meta-v1";
-import { controllerOf, type Informer } from "@tsukube/client";
+import { controllerOf, type DiscoveredResource, type Informer } from "@tsukube/client";
 import {
   type ControllerContext,
   DEPLOYMENTS,
@@ -11,7 +11,6 @@ import {
   REPLICATION_CONTROLLERS,
   STATEFUL_SETS,
 } from "../context.ts";
-import { type DiscoveredResource, discoverResources } from "../discovered-resources.ts";
 import type { Workload } from "./plan.ts";
 
 type Replicated = KubeObject & { readonly spec?: { readonly replicas?: number } };
@@ -69,10 +68,10 @@ export class Workloads {
   }
 
   async #ofScale(owner: OwnerReference, group: string, namespace: string): Promise<Workload | undefined> {
-    const resources = await discoverResources(this.#context.client);
+    const resources = await this.#context.client.discover();
     const kind = resources.find((resource) => resource.group === group && resource.kind === owner.kind);
     if (kind === undefined) throw new Error(`no matches for kind "${owner.kind}" in group "${group}"`);
-    if (!(await this.#hasScale(kind))) {
+    if (!kind.subresources.includes("scale")) {
       const name = group === "" ? kind.resource : `${kind.resource}.${group}`;
       throw new Error(`${name} does not implement the scale subresource`);
     }
@@ -83,12 +82,6 @@ export class Workloads {
       if (ApiError.is(error, "NotFound")) return undefined;
       throw error;
     }
-  }
-
-  async #hasScale({ group, version, resource }: DiscoveredResource): Promise<boolean> {
-    const path = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
-    const list = (await this.#context.client.raw("GET", path)) as { readonly resources?: readonly { name?: string }[] };
-    return list.resources?.some(({ name }) => name === `${resource}/scale`) === true;
   }
 }
 

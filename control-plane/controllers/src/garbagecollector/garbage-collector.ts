@@ -1,9 +1,15 @@
 import { ApiError, type KubeObject, parseApiVersion } from "@tsukube/api";
 import type { OwnerReference } from "@tsukube/api/types/meta-v1";
-import { type Key, type Outcome, type RunningController, SETTLED, startController } from "@tsukube/client";
+import {
+  type DiscoveredResource,
+  type Key,
+  type Outcome,
+  type RunningController,
+  SETTLED,
+  startController,
+} from "@tsukube/client";
 import { messageOf } from "@tsukube/foundation";
 import type { ControllerContext } from "../context.ts";
-import { type DiscoveredResource, discoverResources } from "../discovered-resources.ts";
 import { judge, type OwnerState } from "./plan.ts";
 
 const FOREGROUND = "foregroundDeletion";
@@ -73,7 +79,7 @@ export class GarbageCollector {
   }
 
   async #discover(): Promise<void> {
-    const resources = await discoverResources(this.#context.client);
+    const resources = await this.#context.client.discover();
     this.#kinds = new Map(resources.map((resource) => [`${resource.group}/${resource.kind}`, resource]));
     for (const resource of resources) {
       const key = `${resource.group}/${resource.resource}`;

@@ -3,6 +3,7 @@ import type { Scale } from "@tsukube/api/types/autoscaling-v1";
 import type { HorizontalPodAutoscaler, MetricSpec } from "@tsukube/api/types/autoscaling-v2";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import {
+  type DiscoveredResource,
   type EventType,
   type Informer,
   type Key,
@@ -14,7 +15,6 @@ import {
 } from "@tsukube/client";
 import { messageOf } from "@tsukube/foundation";
 import { AUTOSCALERS, type ControllerContext, PODS } from "../context.ts";
-import { type DiscoveredResource, discoverResources } from "../discovered-resources.ts";
 import { statusAfter, withConditions } from "./autoscaler-status.ts";
 import type { History, Reason } from "./limits.ts";
 import { MetricsSource } from "./metrics-source.ts";
@@ -91,7 +91,7 @@ export class HorizontalPodAutoscalerController {
     const { group } = parseApiVersion(apiVersion);
     const known = (): DiscoveredResource | undefined =>
       this.#resources.find((resource) => resource.kind === kind && resource.group === group);
-    if (known() === undefined) this.#resources = await discoverResources(this.#context.client);
+    if (known() === undefined) this.#resources = await this.#context.client.discover();
     const found = known();
     if (found === undefined) throw new Error(`no matches for kind "${kind}" in group "${group}"`);
     return found;

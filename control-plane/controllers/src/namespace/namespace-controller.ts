@@ -1,9 +1,16 @@
 import { ApiError, type KubeObject } from "@tsukube/api";
 import type { Namespace, NamespaceCondition } from "@tsukube/api/types/core-v1";
-import { type Informer, type Key, keyOf, type Outcome, SETTLED, startController } from "@tsukube/client";
+import {
+  type DiscoveredResource,
+  type Informer,
+  type Key,
+  keyOf,
+  type Outcome,
+  SETTLED,
+  startController,
+} from "@tsukube/client";
 import { formatTime } from "@tsukube/foundation";
 import { type ControllerContext, NAMESPACES } from "../context.ts";
-import { type DiscoveredResource, discoverResources } from "../discovered-resources.ts";
 
 const FINALIZER = "kubernetes";
 const RECHECK_MS = 500;
@@ -32,7 +39,7 @@ export class NamespaceController {
     const namespace = this.#namespaces.get(name);
     if (namespace?.metadata?.deletionTimestamp === undefined) return SETTLED;
     if (!(namespace.spec?.finalizers ?? []).includes(FINALIZER)) return SETTLED;
-    const resources = (await discoverResources(this.#context.client)).filter(
+    const resources = (await this.#context.client.discover()).filter(
       ({ namespaced, verbs }) => namespaced && verbs.includes("delete") && verbs.includes("list"),
     );
     const isPods = ({ group, resource }: DiscoveredResource): boolean => group === "" && resource === "pods";

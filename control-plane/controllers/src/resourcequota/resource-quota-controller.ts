@@ -1,6 +1,7 @@
 import { ApiError, type KubeObject, trackedNames } from "@tsukube/api";
 import type { ResourceQuota } from "@tsukube/api/types/core-v1";
 import {
+  type DiscoveredResource,
   type Informer,
   type Key,
   keyOf,
@@ -11,7 +12,6 @@ import {
 } from "@tsukube/client";
 import { messageOf } from "@tsukube/foundation";
 import { type ControllerContext, RESOURCE_QUOTAS } from "../context.ts";
-import { type DiscoveredResource, discoverResources } from "../discovered-resources.ts";
 import { type Holding, plan } from "./plan.ts";
 
 /** Changes in a namespace that come together are counted once. */
@@ -79,7 +79,7 @@ export class ResourceQuotaController {
 
   /** Every quota looks again when kinds have come or gone. */
   async #discover(): Promise<void> {
-    const found = await discoverResources(this.#context.client);
+    const found = await this.#context.client.discover();
     const before = namesOf(this.#resources);
     this.#resources = found.filter(({ namespaced, verbs, resource }) => {
       return namespaced && verbs.includes("list") && verbs.includes("watch") && !NEVER_COUNTED.has(resource);
