@@ -3,7 +3,7 @@ import type { Deployment, ReplicaSet, StatefulSet } from "@tsukube/api/types/app
 import type { Scale } from "@tsukube/api/types/autoscaling-v1";
 import type { Pod, ReplicationController } from "@tsukube/api/types/core-v1";
 import type { OwnerReference } from "@tsukube/api/types/meta-v1";
-import { controllerOf, type DiscoveredResource, type Informer } from "@tsukube/client";
+import { controllerOf, type Informer } from "@tsukube/client";
 import {
   type ControllerContext,
   DEPLOYMENTS,
