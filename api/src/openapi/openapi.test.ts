@@ -40,6 +40,15 @@ describe("OpenAPI 3", () => {
     expect(dangling(custom, at(custom, "components", "schemas"))).toEqual([]);
   });
 
+  test("what every custom resource has is described, as explain shows it", () => {
+    const custom = at(openApiV3("stable.example.com/v1", content), "components", "schemas");
+    const { apiVersion, metadata } = at(custom, "com.example.stable.v1.CronTab", "properties") as Record<string, Node>;
+    expect(apiVersion?.["description"]).toMatch(/^APIVersion defines/);
+    expect(metadata?.["description"]).toMatch(/^Standard object's metadata/);
+    const meta = at(custom, "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", "properties", "creationTimestamp");
+    expect(meta["description"]).toMatch(/^CreationTimestamp is a timestamp/);
+  });
+
   test("lists say how they merge", () => {
     const ports = at(apps, "components", "schemas", "io.k8s.api.core.v1.Container", "properties", "ports");
     expect(ports["x-kubernetes-list-map-keys"]).toEqual(["containerPort", "protocol"]);
