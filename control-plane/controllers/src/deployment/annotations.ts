@@ -20,15 +20,20 @@ type Annotations = Readonly<Record<string, string>>;
  * Pure: the annotations of the set of the present template: the deployment's, `revision`, and the revisions that the set had
  * before ("1,3"; the oldest are left out beyond 2000 characters).
  */
-export function annotationsOf(deployment: Deployment, revision: number, current?: ReplicaSet): Annotations {
+export function annotationsOf(deployment: Deployment, revision: bigint, current?: ReplicaSet): Annotations {
   const copied = Object.entries(deployment.metadata?.annotations ?? {}).filter(([name]) => !NOT_COPIED.has(name));
   const present = current?.metadata?.annotations ?? {};
-  const before = current === undefined ? 0 : revisionOf(current);
-  const history = before > 0 && before < revision ? { [HISTORY]: longer(present[HISTORY], before) } : {};
-  return { ...present, ...Object.fromEntries(copied), ...history, [REVISION]: String(Math.max(before, revision)) };
+  const before = current === undefined ? 0n : revisionOf(current);
+  const history = before > 0n && before < revision ? { [HISTORY]: longer(present[HISTORY], before) } : {};
+  return {
+    ...present,
+    ...Object.fromEntries(copied),
+    ...history,
+    [REVISION]: String(before > revision ? before : revision),
+  };
 }
 
-function longer(history: string | undefined, revision: number): string {
+function longer(history: string | undefined, revision: bigint): string {
   const revisions = [...(history === undefined || history === "" ? [] : history.split(",")), String(revision)];
   while (revisions.join(",").length > HISTORY_LIMIT) revisions.shift();
   return revisions.join(",");

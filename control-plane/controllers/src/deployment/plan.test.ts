@@ -1,6 +1,7 @@
 import type { Deployment, ReplicaSet } from "@tsukube/api/types/apps-v1";
 import { expect, test } from "vitest";
 import { limitsOf, planCleanup, planRecreate, planRolling, REVISION } from "./plan.ts";
+import { nextRevision } from "./replica-set-keeper.ts";
 import { templateHash } from "./template-hash.ts";
 
 function deployment(replicas: number, maxSurge: number | string, maxUnavailable: number | string): Deployment {
@@ -60,6 +61,17 @@ test("history beyond the limit goes, oldest revision first, never a set with rep
   const limited: Deployment = { spec: { revisionHistoryLimit: 1, selector: {}, template: {} } };
   const old = [set("three", 0, 0, 3), set("one", 0, 0, 1), set("two", 0, 0, 2), set("busy", 1, 1, 4)];
   expect(planCleanup(limited, old).map(({ metadata }) => metadata?.name)).toEqual(["one", "two"]);
+});
+
+test.each([
+  ["9", "10"],
+  ["3546343826724305832", "3546343826724305833"],
+  ["9999999999999999999", "1"],
+  ["x", "1"],
+  ["", "1"],
+])("after revision %j of an adopted set comes %s", (revision, next) => {
+  const adopted = { ...set("old", 1), metadata: { annotations: { [REVISION]: revision } } };
+  expect(String(nextRevision([adopted, set("one", 1, 1, 0)]))).toBe(next);
 });
 
 test("the hash depends on content and collisions, not on the order of keys", () => {

@@ -75,14 +75,21 @@ export function planCleanup(deployment: Deployment, old: readonly ReplicaSet[]):
     (set) => specOf(set) === 0 && (set.status?.replicas ?? 0) === 0 && set.metadata?.deletionTimestamp === undefined,
   );
   const excess = idle.length - (deployment.spec?.revisionHistoryLimit ?? 10);
-  return excess <= 0 ? [] : [...idle].sort((a, b) => revisionOf(a) - revisionOf(b)).slice(0, excess);
+  return excess <= 0 ? [] : [...idle].sort(byRevision).slice(0, excess);
 }
 
 export const REVISION = "deployment.kubernetes.io/revision";
 
-/** 0 where none is recorded. */
-export function revisionOf(object: Deployment | ReplicaSet): number {
-  return Number(object.metadata?.annotations?.[REVISION] ?? 0) || 0;
+/** 0 where none is recorded. An int64: numbers hold not all of them exactly. */
+export function revisionOf(object: Deployment | ReplicaSet): bigint {
+  const text = object.metadata?.annotations?.[REVISION] ?? "";
+  const revision = /^[+-]?\d+$/.test(text) ? BigInt(text) : 0n;
+  return BigInt.asIntN(64, revision) === revision ? revision : 0n;
+}
+
+function byRevision(a: ReplicaSet, b: ReplicaSet): number {
+  const difference = revisionOf(a) - revisionOf(b);
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }
 
 export function sum(sets: readonly ReplicaSet[], of: (set: ReplicaSet) => number): number {

@@ -72,6 +72,6 @@ function newest(sets: readonly ReplicaSet[]): ReplicaSet | undefined {
 /** Older ones first. */
 function byAge(a: ReplicaSet, b: ReplicaSet): number {
   const age = (set: ReplicaSet): string =>
-    `${set.metadata?.creationTimestamp ?? ""} ${String(revisionOf(set)).padStart(12, "0")}`;
+    `${set.metadata?.creationTimestamp ?? ""} ${String(revisionOf(set)).padStart(19, "0")}`;
   return age(a) < age(b) ? -1 : age(a) > age(b) ? 1 : 0;
 }

@@ -45,7 +45,7 @@ export class ReplicaSetKeeper {
    * Makes the set of the deployment's present template, of the size that the strategy allows at once.
    * @throws {ApiError} `AlreadyExists` after a collision of hashes was counted in the deployment's status.
    */
-  async create(deployment: Deployment, old: readonly ReplicaSet[], revision: number): Promise<ReplicaSet> {
+  async create(deployment: Deployment, old: readonly ReplicaSet[], revision: bigint): Promise<ReplicaSet> {
     const made = this.#setOf(deployment, old, revision);
     const name = made.metadata?.name ?? "";
     try {
@@ -61,7 +61,7 @@ export class ReplicaSetKeeper {
   }
 
   /** Gives the set of the present template its revision, the deployment's annotations and minReadySeconds. */
-  async align(deployment: Deployment, current: ReplicaSet, revision: number): Promise<ReplicaSet> {
+  async align(deployment: Deployment, current: ReplicaSet, revision: bigint): Promise<ReplicaSet> {
     const annotations = annotationsOf(deployment, revision, current);
     const minReadySeconds = deployment.spec?.minReadySeconds ?? 0;
     if (!lacks(current, annotations) && (current.spec?.minReadySeconds ?? 0) === minReadySeconds) return current;
@@ -87,7 +87,7 @@ export class ReplicaSetKeeper {
     }
   }
 
-  #setOf(deployment: Deployment, old: readonly ReplicaSet[], revision: number): ReplicaSet {
+  #setOf(deployment: Deployment, old: readonly ReplicaSet[], revision: bigint): ReplicaSet {
     const { name = "", namespace } = deployment.metadata ?? {};
     const { template = {}, selector, minReadySeconds = 0 } = deployment.spec ?? {};
     const hash = templateHash(template, deployment.status?.collisionCount ?? 0);
@@ -154,8 +154,10 @@ export function isOfTemplate(set: ReplicaSet, deployment: Deployment): boolean {
 }
 
 /** One more than the highest revision of the other sets. */
-export function nextRevision(old: readonly ReplicaSet[]): number {
-  return Math.max(0, ...old.map(revisionOf)) + 1;
+export function nextRevision(old: readonly ReplicaSet[]): bigint {
+  let highest = 0n;
+  for (const set of old) if (revisionOf(set) > highest) highest = revisionOf(set);
+  return highest + 1n;
 }
 
 function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
