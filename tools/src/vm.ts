@@ -1,0 +1,58 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { messageOf } from "@tsukube/foundation";
+import { run } from "@tsukube/host";
+import { runGuest } from "./virtual-machine/guest.ts";
+import { guestKernel } from "./virtual-machine/guest-kernel.ts";
+import { initialRoot, quote } from "./virtual-machine/initial-root.ts";
+
+/**
+ * `npm run vm -- COMMAND ARGS`: runs a command with another kernel, cgroup v2 and no init system, in a virtual machine that sees this machine's
+ * files and forgets what it writes. Needs root and Debian; its processors are emulated, so give it little to do.
+ * Ends with the command's exit code.
+ */
+const PACKAGES = { "/usr/bin/qemu-system-x86_64": "qemu-system-x86", "/bin/busybox": "busybox-static" };
+const USAGE = "usage: npm run vm -- [--memory MB] [--cpus N] COMMAND ARGS (one word: a line of sh)";
+
+const root = dirname(dirname(import.meta.dirname));
+
+async function install(): Promise<void> {
+  const missing = Object.entries(PACKAGES).flatMap(([file, name]) => (existsSync(file) ? [] : [name]));
+  if (missing.length === 0) return;
+  process.stderr.write(`vm: installing ${missing.join(", ")}\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env });
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = { memory: { type: "string", default: "4096" }, cpus: { type: "string", default: "2" } } as const;
+  const first = args.findIndex((arg, index) => !arg.startsWith("--") && !args[index - 1]?.match(/^--(memory|cpus)$/));
+  const words = first === -1 ? [] : args.slice(first);
+  const { values } = parseArgs({ args: args.slice(0, first === -1 ? undefined : first), options });
+  if (words.length === 0) throw new Error(USAGE);
+  if (process.getuid?.() !== 0) throw new Error("Cannot share files with a guest: not root, expected root");
+  await install();
+  const kernel = await guestKernel();
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-vm-"));
+  try {
+    const command = words.length === 1 ? (words[0] ?? "") : words.map(quote).join(" ");
+    return await runGuest({
+      kernel: kernel.image,
+      initialRoot: await initialRoot(kernel, folder, root, command),
+      folder,
+      memoryMb: Number(values.memory),
+      processors: Number(values.cpus),
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`vm: ${messageOf(error)}\n`);
+  process.exitCode = 125;
+}
