@@ -23,15 +23,20 @@ function program(): Command {
     .option(...name)
     .option("--no-node", "the control plane alone, without containers and without root")
     .option("--timings", "print when each step was done", false)
+    .option("--timeout <seconds>", "how long to wait for each step at most: 60, for an application 180", wholeNumber)
     .option("--foreground", "show the logs until Ctrl-C, and then stop the cluster", false)
     .action(
       async (
         path: string | undefined,
-        options: { node: boolean; timings: boolean; foreground: boolean },
+        { timeout, ...options }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number },
         command: Command,
       ) => {
         const { up } = await import("./commands/up.ts");
-        await up(context(command), path === undefined ? options : { ...options, application: path });
+        await up(context(command), {
+          ...options,
+          ...(timeout !== undefined && { timeoutMs: timeout * 1000 }),
+          ...(path !== undefined && { application: path }),
+        });
       },
     );
 

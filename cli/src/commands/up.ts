@@ -39,9 +39,14 @@ export interface UpOptions {
   readonly timings: boolean;
   /** Goes on until it is told to stop, and then stops the cluster. */
   readonly foreground: boolean;
+  /** How long each wait may last at most; a minute by default, three for an application. */
+  readonly timeoutMs?: number;
   /** Manifests to apply; a file or a folder. */
   readonly application?: string;
 }
+
+const WAIT_MS = 60_000;
+const ROLL_OUT_MS = 180_000;
 
 /** Starts a cluster, or finds it running. Quick and without effect the second time; two at once take turns. */
 export async function up(context: CommandContext, options: UpOptions): Promise<void> {
@@ -53,6 +58,7 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
 async function bringUp(context: CommandContext, options: UpOptions): Promise<void> {
   const { paths, progress, clock, print } = context;
   const began = clock.monotonic();
+  const { timeoutMs = WAIT_MS } = options;
   const application = options.application === undefined ? undefined : applicationAt(options.application);
   const objects = application === undefined ? [] : readManifests(application.path);
   if (options.node) await ensureHost(context);
@@ -72,20 +78,23 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
   const transport = await adminTransport(paths, record);
   const client = adminClient(transport);
-  await ensureProcess(context, record, "server", () => isReady(transport, clock));
+  await ensureProcess(context, record, "server", timeoutMs, () => isReady(transport, clock));
   await writeKubeconfigs(paths, record);
   if (record.withNode) {
     await ensureProcess(
       context,
       record,
       "node",
+      timeoutMs,
       async () => isServing(paths, "node") && (await isNodeReady(client, record.nodeName)),
     );
-    await ensureDns(context, client, record);
+    await ensureDns(context, client, record, timeoutMs);
   }
   const built = application === undefined ? [] : await buildImages(context, application, record);
   const manifests = withBuiltImages(objects, built);
-  const url = application === undefined ? "" : await startApplication(context, client, application, manifests);
+  const rollOutMs = options.timeoutMs ?? ROLL_OUT_MS;
+  const url =
+    application === undefined ? "" : await startApplication(context, client, application, manifests, rollOutMs);
   if (record.withNode) await forgetOldBuilds(context, [{ image: SYSTEM_IMAGE, tag: bundleHash() }, ...built]);
   await client.close();
   progress.say(`Cluster "${paths.name}" is ready after ${formatDuration(clock.monotonic() - began)}.`);
@@ -101,9 +110,10 @@ async function startApplication(
   client: Client,
   { name, path }: ApplicationSource,
   objects: readonly ManifestObject[],
+  timeoutMs: number,
 ): Promise<string> {
   const applied = await progress.step(`applying ${name}`, () => applyAll(client, objects, "default"));
-  await progress.step(`rolling out ${name}`, (update) => waitForRollouts(client, applied, clock, 180_000, update));
+  await progress.step(`rolling out ${name}`, (update) => waitForRollouts(client, applied, clock, timeoutMs, update));
   const url = await urlOf(client, applied);
   await rememberApplication(paths, { name, path, url });
   return url;
@@ -204,6 +214,7 @@ async function ensureProcess(
   context: CommandContext,
   record: ClusterRecord,
   name: ProcessName,
+  timeoutMs: number,
   check: () => Promise<boolean>,
 ): Promise<void> {
   const { paths, clock, progress } = context;
@@ -224,7 +235,7 @@ async function ensureProcess(
         paths.name,
       ]);
     }
-    await waitUntil(SHOWN[name], check, clock, 60_000, () => whyNot(paths, name), giveUp(paths, name));
+    await waitUntil(SHOWN[name], check, clock, timeoutMs, () => whyNot(paths, name), giveUp(paths, name));
   });
 }
 
@@ -255,7 +266,12 @@ async function isNodeReady(client: Client, name: string): Promise<boolean> {
   );
 }
 
-async function ensureDns({ progress, clock }: CommandContext, client: Client, record: ClusterRecord): Promise<void> {
+async function ensureDns(
+  { progress, clock }: CommandContext,
+  client: Client,
+  record: ClusterRecord,
+  timeoutMs: number,
+): Promise<void> {
   const objects = dnsManifests(addressesOf(record.index).dnsIp, bundleHash()).map((object) => ({
     object: object as KubeObject,
     file: "cluster DNS",
@@ -265,8 +281,8 @@ async function ensureDns({ progress, clock }: CommandContext, client: Client, re
   // what the API says of pods may be from before a reboot
   if ((await rollouts(client, applied)).every(({ ready, wanted }) => ready >= wanted) && (await answers())) return;
   await progress.step("starting cluster DNS", async (update) => {
-    await waitForRollouts(client, applied, clock, 60_000, update);
-    await waitUntil("cluster DNS", answers, clock, 60_000, async () => "it runs and does not answer");
+    await waitForRollouts(client, applied, clock, timeoutMs, update);
+    await waitUntil("cluster DNS", answers, clock, timeoutMs, async () => "it runs and does not answer");
   });
 }
 
