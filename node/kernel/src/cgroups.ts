@@ -1,6 +1,6 @@
 import { existsSync, statfsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
-import { codeOf } from "@tsukube/foundation";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
 
 export interface CgroupLimits {
   /** Bytes; -1 is no limit. */
@@ -38,6 +38,8 @@ export interface Cgroups {
   /** Removes the group and the groups below it; does nothing when there is none. @throws EBUSY when processes remain. */
   remove(path: string): Promise<void>;
   exists(path: string): boolean;
+  /** Whether the kernel limits what is swapped: another option than that of memory. */
+  limitsSwap(path: string): boolean;
   /** Processes in the group and below. */
   processes(path: string): Promise<readonly number[]>;
   /** undefined when there is no such group. */
@@ -125,6 +127,10 @@ class CgroupsV1 implements Cgroups {
     return existsSync(`${this.#root}/memory${path}`);
   }
 
+  limitsSwap(path: string): boolean {
+    return existsSync(`${this.#root}/memory${path}/memory.memsw.limit_in_bytes`);
+  }
+
   processes(path: string): Promise<readonly number[]> {
     return processesOf(`${this.#root}/memory${path}`);
   }
@@ -163,9 +169,7 @@ class CgroupsV2 implements Cgroups {
   async create(path: string, limits: CgroupLimits = {}): Promise<void> {
     let folder = this.#root;
     for (const part of path.split("/").filter((name) => name !== "")) {
-      for (const controller of (await read(`${folder}/cgroup.controllers`)).split(" ")) {
-        await writeFile(`${folder}/cgroup.subtree_control`, `+${controller}`).catch(() => {}); // not every one can be delegated
-      }
+      await delegate(folder);
       folder = `${folder}/${part}`;
       await mkdir(folder, { recursive: true });
     }
@@ -187,8 +191,21 @@ class CgroupsV2 implements Cgroups {
       ["pids.max", max(limits.pids)],
     ];
     for (const [file, value] of writes) {
-      if (value !== undefined && value !== "") await writeFile(`${this.#root}${path}/${file}`, String(value));
+      if (value !== undefined && value !== "") await this.#limit(path, file, String(value));
     }
+  }
+
+  async #limit(path: string, file: string, value: string): Promise<void> {
+    const folder = `${this.#root}${path}`;
+    if (!existsSync(`${folder}/${file}`)) {
+      const [controller = ""] = file.split(".");
+      const has = await read(`${folder}/cgroup.controllers`);
+      throw new TsukubeError(
+        "unsupported",
+        `Cannot set ${file} of control group "${path}": its controllers are "${has}", expected "${controller}" among them; the groups above do not delegate it`,
+      );
+    }
+    await writeFile(`${folder}/${file}`, value);
   }
 
   remove(path: string): Promise<void> {
@@ -197,6 +214,10 @@ class CgroupsV2 implements Cgroups {
 
   exists(path: string): boolean {
     return existsSync(`${this.#root}${path}`);
+  }
+
+  limitsSwap(path: string): boolean {
+    return existsSync(`${this.#root}${path}/memory.swap.max`);
   }
 
   processes(path: string): Promise<readonly number[]> {
@@ -224,6 +245,32 @@ class CgroupsV2 implements Cgroups {
   async oomKills(path: string): Promise<number> {
     return table(await read(`${this.#root}${path}/memory.events`))["oom_kill"] ?? 0;
   }
+}
+
+/** Where the processes go that are in the way of their group's children. */
+const LEAF = "init";
+
+/**
+ * Gives the children of a group the controllers that it has itself. Only leaves may hold processes then (Linux, cgroup-v2.rst,
+ * "No Internal Process Constraint"); the root alone is free of that. What looks like the root in a cgroup namespace, as in a
+ * container, is not: who is there moves into a leaf, before anything else: some controllers (cpu, pids) would be given with the
+ * processes there, and make the group one of threads that no other controller is for.
+ */
+async function delegate(folder: string): Promise<void> {
+  const words = async (file: string): Promise<readonly string[]> =>
+    (await read(`${folder}/${file}`)).split(" ").filter((word) => word !== "");
+  const given = new Set(await words("cgroup.subtree_control"));
+  const missing = (await words("cgroup.controllers")).filter((controller) => !given.has(controller));
+  if (missing.length > 0 && existsSync(`${folder}/cgroup.type`)) await moveIntoLeaf(folder); // the true root has no type
+  for (const controller of missing) {
+    await writeFile(`${folder}/cgroup.subtree_control`, `+${controller}`).catch(() => {}); // not every one can be delegated
+  }
+}
+
+async function moveIntoLeaf(folder: string): Promise<void> {
+  const pids = (await read(`${folder}/cgroup.procs`)).split("\n").filter((line) => line !== "");
+  if (pids.length > 0) await mkdir(`${folder}/${LEAF}`, { recursive: true });
+  for (const pid of pids) await writeFile(`${folder}/${LEAF}/cgroup.procs`, pid).catch(() => {}); // it ended meanwhile
 }
 
 /** cpu.weight for v1 shares, as runc from 1.3.2 converts them. */

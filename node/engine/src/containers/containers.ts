@@ -324,7 +324,8 @@ export class Containers {
 
   async update(id: string, resources: LinuxContainerResources): Promise<void> {
     const record = this.get(id);
-    await this.#deps.runtime.update(record.id, resourcesOf(resources), `${this.#bundle(record.id)}/resources.json`);
+    const wanted = resourcesOf(resources, this.#deps.cgroups.version);
+    await this.#deps.runtime.update(record.id, wanted, `${this.#bundle(record.id)}/resources.json`);
     const linux = { ...record.config.linux, resources: { ...record.config.linux?.resources, ...resources } };
     await this.#put({ ...record, config: { ...record.config, linux } });
   }
@@ -434,6 +435,7 @@ export class Containers {
       rootfs,
       user,
       cgroupPath: record.cgroupPath,
+      cgroupVersion: this.#deps.cgroups.version,
       bounding,
       devices: devicesOf(config),
       ownOomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),

@@ -1,3 +1,4 @@
+import { weightOfShares } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-contracts/cri";
 import facts from "../../facts/container-defaults.json" with { type: "json" };
 import type { ImageConfig } from "../images/image-store.ts";
@@ -15,6 +16,7 @@ export interface SpecInput {
   readonly rootfs: string;
   readonly user: ResolvedUser;
   readonly cgroupPath: string;
+  readonly cgroupVersion: 1 | 2;
   /** Capabilities that the host lets us give. */
   readonly bounding: ReadonlySet<string>;
   /** Of this process: without CAP_SYS_RESOURCE a container's cannot be lower. */
@@ -61,10 +63,10 @@ export function specOf(input: SpecInput): object {
     annotations: { ...config.annotations },
     linux: {
       cgroupsPath: input.cgroupPath,
-      namespaces: namespacesOf(input),
+      namespaces: namespacesOf(input, privileged),
       devices: input.devices ?? [],
       resources: {
-        ...resourcesOf(config.linux?.resources ?? undefined),
+        ...resourcesOf(config.linux?.resources ?? undefined, input.cgroupVersion),
         devices: [
           privileged ? { allow: true, access: "rwm" } : { allow: false, access: "rwm" },
           ...(input.devices ?? []).map(({ type, major, minor, access }) => ({
@@ -119,9 +121,11 @@ function envOf({ config, image, sandbox, user }: SpecInput): readonly string[] {
   return [...env].map(([key, value]) => `${key}=${value}`);
 }
 
-function namespacesOf({ sandbox, pidNamespace, config }: SpecInput): readonly object[] {
+function namespacesOf(input: SpecInput, privileged: boolean): readonly object[] {
+  const { sandbox, pidNamespace, config } = input;
   const pid = config.linux?.securityContext?.namespaceOptions?.pid ?? "CONTAINER";
   const out: object[] = [{ type: "mount" }];
+  if (input.cgroupVersion === 2 && !privileged) out.push({ type: "cgroup" }); // its own group is the root that it sees
   if (pid !== "NODE") out.push(pidNamespace === undefined ? { type: "pid" } : { type: "pid", path: pidNamespace });
   const { net, ipc, uts } = sandbox.namespaces;
   if (net !== undefined) out.push({ type: "network", path: net });
@@ -164,11 +168,15 @@ function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly
 }
 
 /** `linux.resources`; only what is asked for, because runtimes refuse what the host lacks. */
-export function resourcesOf(resources: LinuxContainerResources | undefined): Record<string, unknown> {
+export function resourcesOf(
+  resources: LinuxContainerResources | undefined,
+  cgroupVersion: 1 | 2,
+): Record<string, unknown> {
   const value = (field: number | string | undefined): number => Number(field ?? 0);
   const memory = { limit: value(resources?.memoryLimitInBytes), swap: value(resources?.memorySwapLimitInBytes) };
+  const shares = value(resources?.cpuShares);
   const cpu = {
-    shares: value(resources?.cpuShares),
+    shares: cgroupVersion === 1 ? shares : 0,
     quota: value(resources?.cpuQuota),
     period: value(resources?.cpuPeriod),
     cpus: resources?.cpusetCpus ?? "",
@@ -176,10 +184,14 @@ export function resourcesOf(resources: LinuxContainerResources | undefined): Rec
   };
   const given = (group: object): object =>
     Object.fromEntries(Object.entries(group).filter(([, field]) => field !== 0 && field !== ""));
+  // runtimes disagree on what weight shares are; the groups above have it by one formula
+  const weight = cgroupVersion === 2 && shares > 0 ? { "cpu.weight": String(weightOfShares(shares)) } : {};
+  const unified = cgroupVersion === 1 ? {} : { ...weight, ...resources?.unified };
   const hugepages = (resources?.hugepageLimits ?? []).filter(({ limit }) => value(limit) > 0);
   return {
     memory: given(memory.swap > 0 ? memory : { limit: memory.limit }),
     cpu: given(cpu),
+    ...(Object.keys(unified).length > 0 && { unified }),
     ...(hugepages.length > 0 && {
       hugepageLimits: hugepages.map(({ pageSize, limit }) => ({ pageSize, limit: value(limit) })),
     }),

@@ -36,6 +36,8 @@ export interface ContainerConfigInput {
   readonly mounts: readonly Mount[];
   readonly image: Image;
   readonly restartCount: number;
+  /** Files of its control group (version 2) and what is written there. */
+  readonly unified: Readonly<Record<string, string>>;
   /** The container whose processes it sees (ephemeral containers). */
   readonly targetId?: string;
 }
@@ -74,7 +76,10 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
-    linux: { resources: containerResources(pod, container), securityContext: securityContext(input) },
+    linux: {
+      resources: { ...containerResources(pod, container), unified: input.unified },
+      securityContext: securityContext(input),
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { totalmem } from "node:os";
 import { quantityMilliValue, quantityValue } from "@tsukube/api";
 import type { Container, Pod } from "@tsukube/api/types/core-v1";
-import type { CgroupLimits } from "@tsukube/kernel";
+import type { CgroupLimits, Cgroups } from "@tsukube/kernel";
 import type { LinuxContainerResources } from "@tsukube/node-contracts/cri";
 
 const PERIOD_US = 100_000;
@@ -22,6 +22,16 @@ export function containerResources(pod: Pod, container: Container): LinuxContain
     ...hugepageLimits(limits),
     oomScoreAdj: oomScoreOf(pod, container),
   };
+}
+
+/**
+ * What version 2 of control groups can beyond version 1: out of memory a container ends as a whole, not one process of it
+ * that the others may not miss; and no container swaps (upstream's defaults singleProcessOOMKill and NoSwap).
+ * @param pod Path of the pod's group.
+ */
+export function unifiedLimits(cgroups: Cgroups, pod: string): Readonly<Record<string, string>> {
+  if (cgroups.version === 1) return {};
+  return { "memory.oom.group": "1", ...(cgroups.limitsSwap(pod) && { "memory.swap.max": "0" }) };
 }
 
 const PAGE_SIZES: Readonly<Record<string, string>> = { "hugepages-2Mi": "2MB", "hugepages-1Gi": "1GB" };

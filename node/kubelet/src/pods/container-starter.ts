@@ -5,6 +5,7 @@ import { codeOf, messageOf } from "@tsukube/foundation";
 import type { Image, Mount, PodSandboxConfig } from "@tsukube/node-contracts/cri";
 import { containerConfig } from "../containers/container-config.ts";
 import { environmentOf } from "../containers/environment.ts";
+import { unifiedLimits } from "../containers/resources.ts";
 import { type PreparedVolumes, prepareVolumes, volumeMounts } from "../volumes/volumes.ts";
 import { ensureImages, imagesOf, type Waiting } from "./image-puller.ts";
 import { runHook } from "./lifecycle-hooks.ts";
@@ -104,6 +105,7 @@ export class ContainerStarter {
       mounts,
       image,
       restartCount,
+      unified: unifiedLimits(this.#context.options.cgroups, this.#context.placesOf(pod).cgroup),
       ...(targetId !== undefined && { targetId }),
     });
     const podSandboxId = runtime.sandbox?.id ?? "";
