@@ -14,6 +14,8 @@ export interface ControllerOptions {
   readonly logger: Logger;
   /** Keys worked on at the same time; 5 by default. */
   readonly workers?: number;
+  /** Which keys are worked on first: those of the highest rank; all alike by default. */
+  rank?(key: Key): number;
   /** Brings one object to its desired state. Throw to try again with back-off, {@link TerminalError} to give up until it changes. */
   reconcile(key: Key, signal: AbortSignal): Promise<Outcome>;
 }
@@ -30,7 +32,7 @@ const UNINTERRUPTED = 50;
 /** Runs the workers of a controller. Whoever watches adds keys to `queue`. */
 export function startController(options: ControllerOptions): RunningController {
   const { clock, logger } = options;
-  const queue = new WorkQueue(clock);
+  const queue = new WorkQueue(clock, options.rank?.bind(options));
   const stop = new AbortController();
   const worker = async (): Promise<void> => {
     let since = 0;

@@ -15,6 +15,15 @@ test("a key waits once, and is worked on again when it was added meanwhile", asy
   expect([await queue.take(), await queue.take()]).toEqual(["b", "a"]);
 });
 
+test("keys of higher rank are taken first, those of one rank in the order in which they came", async () => {
+  const ranks: Record<string, number> = { c: 7, e: 7, d: -1 };
+  const queue = new WorkQueue(new VirtualClock(), (key) => ranks[key] ?? 0);
+  for (const key of ["a", "b", "c", "d", "e"]) queue.add(key);
+  const taken: (string | undefined)[] = [];
+  while (queue.length > 0) taken.push(await queue.take());
+  expect(taken).toEqual(["c", "e", "a", "b", "d"]);
+});
+
 test("retries back off per key and start anew once forgotten", async () => {
   const clock = new VirtualClock(0);
   const queue = new WorkQueue(clock);

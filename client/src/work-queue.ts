@@ -11,7 +11,9 @@ const MAX_RETRY_MS = 1_000_000;
  */
 export class WorkQueue {
   readonly #clock: Clock;
-  readonly #waiting: Key[] = [];
+  readonly #rank: (key: Key) => number;
+  /** By rank: there are few. */
+  readonly #waiting = new Map<number, Key[]>();
   readonly #dirty = new Set<Key>();
   readonly #processing = new Set<Key>();
   readonly #failures = new Map<Key, number>();
@@ -19,12 +21,14 @@ export class WorkQueue {
   readonly #takers: ((key: Key | undefined) => void)[] = [];
   #closed = false;
 
-  constructor(clock: Clock) {
+  /** @param rank Keys of the highest rank are taken first, as it is when they are added. */
+  constructor(clock: Clock, rank: (key: Key) => number = () => 0) {
     this.#clock = clock;
+    this.#rank = rank;
   }
 
   get length(): number {
-    return this.#waiting.length;
+    return [...this.#waiting.values()].reduce((sum, keys) => sum + keys.length, 0);
   }
 
   add(key: Key): void {
@@ -32,7 +36,7 @@ export class WorkQueue {
     this.#dirty.add(key);
     if (this.#processing.has(key)) return;
     const taker = this.#takers.shift();
-    if (taker === undefined) this.#waiting.push(key);
+    if (taker === undefined) this.#wait(key);
     else taker(this.#begin(key));
   }
 
@@ -72,7 +76,7 @@ export class WorkQueue {
 
   /** The next key, when there is one; undefined once the queue is closed. Call {@link done} after. */
   take(): Promise<Key | undefined> {
-    const key = this.#waiting.shift();
+    const key = this.#first();
     if (key !== undefined) return Promise.resolve(this.#begin(key));
     if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#takers.push(resolve));
@@ -89,8 +93,24 @@ export class WorkQueue {
     this.#closed = true;
     for (const { cancel } of this.#later.values()) cancel();
     this.#later.clear();
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+
+  #wait(key: Key): void {
+    const rank = this.#rank(key);
+    const keys = this.#waiting.get(rank);
+    if (keys === undefined) this.#waiting.set(rank, [key]);
+    else keys.push(key);
+  }
+
+  #first(): Key | undefined {
+    if (this.#waiting.size === 0) return undefined;
+    const rank = Math.max(...this.#waiting.keys());
+    const keys = this.#waiting.get(rank) ?? [];
+    const key = keys.shift();
+    if (keys.length === 0) this.#waiting.delete(rank);
+    return key;
   }
 
   #begin(key: Key): Key {

@@ -18,6 +18,8 @@ export interface Snapshot {
   storageClass(name: string): StorageClass | undefined;
   /** Labels of a namespace, for namespaceSelector of pod affinity. */
   namespaceLabels(name: string): Readonly<Record<string, string>>;
+  /** Pods without a node for which there is to be room on this one. */
+  nominated(node: string): readonly Pod[];
 }
 
 /**
@@ -27,6 +29,8 @@ export interface Snapshot {
 export interface SchedulerPlugin {
   readonly name: string;
   readonly weight: number;
+  /** What it says of a node depends on the pods of others, too. */
+  readonly seesOtherNodes?: true;
   prepare(pod: Pod, snapshot: Snapshot): Prepared | undefined;
 }
 
@@ -38,6 +42,8 @@ export interface Prepared {
   /** 0 to 100, or any number when `normalize` maps the nodes' scores to that. */
   score?(node: NodeInfo): number;
   normalize?(scores: readonly number[]): readonly number[];
+  /** Instead of `score`: of all nodes that fit, where one's depends on the others. */
+  scores?(nodes: readonly NodeInfo[]): readonly number[];
 }
 
 export const MAX_SCORE = 100;

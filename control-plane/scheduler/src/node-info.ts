@@ -8,7 +8,7 @@ export interface HostPort {
   readonly port: number;
 }
 
-/** What the scheduler keeps of a node: the node, its pods and their sums. Mutated only by the cache. */
+/** What the scheduler keeps of a node: the node, its pods and their sums. Mutated only by the cache and by preemption's trials. */
 export class NodeInfo {
   readonly node: Node;
   readonly name: string;
@@ -16,6 +16,7 @@ export class NodeInfo {
   readonly requested = new Map<string, number>();
   readonly scoringRequested = new Map<string, number>();
   readonly #pods = new Map<string, Pod>();
+  readonly #withAffinity = new Map<string, Pod>();
 
   constructor(node: Node, pods: Iterable<Pod> = []) {
     this.node = node;
@@ -32,6 +33,11 @@ export class NodeInfo {
     return [...this.#pods.values()];
   }
 
+  /** Those that want to be, or must not be, near to others. */
+  get podsWithAffinity(): Iterable<Pod> {
+    return this.#withAffinity.values();
+  }
+
   get podCount(): number {
     return this.#pods.size;
   }
@@ -39,6 +45,9 @@ export class NodeInfo {
   add(pod: Pod): void {
     this.remove(pod);
     this.#pods.set(pod.metadata?.uid ?? "", pod);
+    const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
+    if (podAffinity !== undefined || podAntiAffinity !== undefined)
+      this.#withAffinity.set(pod.metadata?.uid ?? "", pod);
     add(this.requested, podRequests(pod));
     add(this.scoringRequested, scoringRequests(pod));
   }
@@ -47,8 +56,14 @@ export class NodeInfo {
     const present = this.#pods.get(pod.metadata?.uid ?? "");
     if (present === undefined) return;
     this.#pods.delete(pod.metadata?.uid ?? "");
+    this.#withAffinity.delete(pod.metadata?.uid ?? "");
     add(this.requested, podRequests(present), -1);
     add(this.scoringRequested, scoringRequests(present), -1);
+  }
+
+  /** A copy that preemption can take pods out of. */
+  clone(): NodeInfo {
+    return new NodeInfo(this.node, this.#pods.values());
   }
 
   /** The same pods on a newer state of the node. */
@@ -77,4 +92,9 @@ export function keyOf(pod: Pod): string {
 /** A pod that has ended holds nothing of its node. */
 export function isTerminal(pod: Pod): boolean {
   return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+/** The higher, the more important; pods made before there were priorities have 0. */
+export function priorityOf({ spec }: Pod): number {
+  return spec?.priority ?? 0;
 }

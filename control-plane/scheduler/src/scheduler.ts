@@ -1,4 +1,12 @@
-import type { Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod } from "@tsukube/api/types/core-v1";
+import type {
+  Namespace,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  PodCondition,
+} from "@tsukube/api/types/core-v1";
+import type { PodDisruptionBudget } from "@tsukube/api/types/policy-v1";
 import type { StorageClass } from "@tsukube/api/types/storage-v1";
 import {
   type Client,
@@ -14,10 +22,13 @@ import {
 import { type Clock, formatTime, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { Snapshot } from "./framework.ts";
 import { NodeCache } from "./node-cache.ts";
-import { isTerminal, keyOf } from "./node-info.ts";
+import { isTerminal, keyOf, priorityOf } from "./node-info.ts";
 import { defaultPlugins } from "./plugins/index.ts";
 import { type VolumeNeeds, volumeNeeds } from "./plugins/volumes.ts";
-import { schedule } from "./schedule.ts";
+import { preemption } from "./preemption/preemption.ts";
+import { Preemptor } from "./preemption/preemptor.ts";
+import type { Victims } from "./preemption/victims.ts";
+import { type Diagnosis, schedule } from "./schedule.ts";
 import { isStale, VolumeBinder } from "./volume-binder.ts";
 
 export interface SchedulerOptions {
@@ -49,6 +60,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<{ close
     clock,
     logger,
     workers: BINDERS,
+    rank: (key) => scheduler.priorityOf(key),
     reconcile: (key) => scheduler.place(key),
   });
   lifetime.own("queue", controller);
@@ -69,17 +81,27 @@ class Scheduler {
   readonly #volumes;
   readonly #classes;
   readonly #namespaces;
+  readonly #budgets;
   readonly #cache = new NodeCache();
   /** Decided, but not yet seen as bound: they hold their node's resources already. */
   readonly #assumed = new Map<string, Pod>();
   readonly #unschedulable = new Set<string>();
+  /** Nodes on which pods wait for the room that was made for them, "" for none, where the API may not have it yet. */
+  readonly #promised = new Map<string, string>();
+  /** uids of pods that were told to end, until they have. */
+  readonly #ending = new Set<string>();
   readonly #volumeBinder: VolumeBinder;
+  readonly #preemptor: Preemptor;
 
   constructor(options: SchedulerOptions, events: EventRecorder) {
     const { informers } = options;
     this.#options = options;
     this.#events = events;
-    this.#pods = informers.informer<Pod>(core("pods"));
+    this.#pods = informers.informer<Pod>(core("pods"), {
+      indexes: {
+        nominated: (pod) => (isPromised(pod) ? [pod.status?.nominatedNodeName ?? ""] : []),
+      },
+    });
     this.#nodes = informers.informer<Node>(core("nodes"));
     this.#claims = informers.informer<PersistentVolumeClaim>(core("persistentvolumeclaims"));
     this.#volumes = informers.informer<PersistentVolume>(core("persistentvolumes"));
@@ -89,13 +111,27 @@ class Scheduler {
       resource: "storageclasses",
     });
     this.#namespaces = informers.informer<Namespace>(core("namespaces"));
+    this.#budgets = informers.informer<PodDisruptionBudget>({
+      group: "policy",
+      version: "v1",
+      resource: "poddisruptionbudgets",
+    });
     this.#volumeBinder = new VolumeBinder(options.client, options.clock);
+    this.#preemptor = new Preemptor(options.client, options.clock, events);
+  }
+
+  /** Pods of higher priority are placed first. */
+  priorityOf(key: string): number {
+    const pod = this.#pods.get(key);
+    return pod === undefined ? 0 : priorityOf(pod);
   }
 
   /** Calls `add` for pods to place, and for those that did not fit whenever something changes that could help. */
   follow(add: (key: string) => void): () => void {
     const retry = (): void => {
-      for (const key of this.#unschedulable) add(key);
+      // whoever is added first may be taken at once
+      const waiting = [...this.#unschedulable].sort((a, b) => this.priorityOf(b) - this.priorityOf(a));
+      for (const key of waiting) add(key);
       for (const key of this.#volumeBinder.waiting) add(key);
     };
     const stops = [
@@ -104,14 +140,15 @@ class Scheduler {
           this.#see(pod);
           add(keyOf(pod));
         },
-        updated: (_before, pod) => {
+        updated: (before, pod) => {
           this.#see(pod);
-          add(keyOf(pod));
+          if (isNews(before, pod)) add(keyOf(pod));
           if (isTerminal(pod)) retry();
         },
         deleted: (pod) => {
           this.#cache.removePod(pod);
           this.#forget(keyOf(pod));
+          this.#ending.delete(pod.metadata?.uid ?? "");
           retry();
         },
       }),
@@ -139,11 +176,12 @@ class Scheduler {
   }
 
   async place(key: string): Promise<Outcome> {
-    const pod = this.#pods.get(key);
-    if (pod === undefined || !this.#isOurs(pod)) {
+    const known = this.#pods.get(key);
+    if (known === undefined || !this.#isOurs(known)) {
       this.#forget(key);
       return SETTLED;
     }
+    const pod = this.#withPromise(known);
     if (this.#assumed.has(key)) {
       if (!this.#volumeBinder.isWaiting(key)) return SETTLED; // bound already, as far as we are concerned
       const outcome = await this.#followVolumes(pod);
@@ -151,7 +189,7 @@ class Scheduler {
     }
     const snapshot = this.#snapshot();
     const decision = schedule(pod, snapshot, defaultPlugins, () => this.#options.random.float());
-    if (decision.kind === "unschedulable") return this.#refuse(pod, decision.message);
+    if (decision.kind === "unschedulable") return this.#preempt(pod, snapshot, decision.message, decision.diagnosis);
     const node = this.#cache.node(decision.node)!;
     const needs = volumeNeeds(pod, node, snapshot) ?? { bind: [], provision: [] };
     if (needs.bind.length + needs.provision.length > 0) return this.#beginVolumes(pod, node.name, needs);
@@ -178,7 +216,7 @@ class Scheduler {
     if (progress === "waiting") return { recheckAfterMs: UNSCHEDULABLE_MS };
     this.#forget(key);
     if (progress === "failed") return undefined;
-    if (progress === "overdue") return this.#refuse(pod, VOLUMES_OVERDUE);
+    if (progress === "overdue") return this.#refuse(pod, VOLUMES_OVERDUE, promisedNode(pod));
     await this.#bind(pod, node);
     return SETTLED;
   }
@@ -187,6 +225,59 @@ class Scheduler {
   #see(pod: Pod): void {
     const isAssumed = this.#assumed.get(keyOf(pod))?.metadata?.uid === pod.metadata?.uid;
     if (!isAssumed || (pod.spec?.nodeName ?? "") !== "" || isTerminal(pod)) this.#cache.setPod(pod);
+  }
+
+  /** Looks for pods that have to go so that this one fits, and says what came of it. */
+  async #preempt(pod: Pod, snapshot: Snapshot, why: string, { candidates, filters }: Diagnosis): Promise<Outcome> {
+    const { nodes } = snapshot;
+    if (nodes.length === 0) return this.#refuse(pod, why, promisedNode(pod));
+    const budgets = this.#budgets.list();
+    const draw = () => this.#options.random.float();
+    const outcome = preemption({ pod, filters, candidates, nodes, budgets, ending: this.#ending, draw });
+    switch (outcome.kind) {
+      case "wait":
+        return this.#refuse(pod, `${why} preemption: ${outcome.message}`, promisedNode(pod));
+      case "never":
+        return this.#refuse(pod, `${why} preemption: ${outcome.message}`, "");
+      case "victims":
+        await this.#makeRoom(pod, outcome.victims, snapshot);
+        return this.#refuse(pod, why, outcome.victims.node);
+    }
+  }
+
+  async #makeRoom(pod: Pod, victims: Victims, snapshot: Snapshot): Promise<void> {
+    const displaced = snapshot.nominated(victims.node).filter((other) => priorityOf(other) < priorityOf(pod));
+    const uids = victims.pods.map(({ metadata }) => metadata?.uid ?? "");
+    // before anything is awaited: the next decision has to know
+    this.#promised.set(keyOf(pod), victims.node);
+    for (const other of displaced) this.#promised.set(keyOf(other), "");
+    for (const uid of uids) this.#ending.add(uid);
+    try {
+      await this.#preemptor.preempt(pod, victims);
+      await this.#preemptor.withdraw(displaced);
+    } catch (error) {
+      for (const key of [pod, ...displaced].map(keyOf)) this.#promised.delete(key);
+      for (const uid of uids) this.#ending.delete(uid);
+      throw error;
+    }
+  }
+
+  /** The pod with the node that it was promised last: the cache may not have it yet. */
+  #withPromise(pod: Pod): Pod {
+    const promised = this.#promised.get(keyOf(pod));
+    if (promised === undefined) return pod;
+    if (promised === promisedNode(pod)) {
+      this.#promised.delete(keyOf(pod));
+      return pod;
+    }
+    return { ...pod, status: { ...pod.status, nominatedNodeName: promised } };
+  }
+
+  /** Pods that wait for room on a node. */
+  #nominated(node: string): readonly Pod[] {
+    const known = this.#pods.byIndex("nominated", node).filter((pod) => !this.#promised.has(keyOf(pod)));
+    const own = [...this.#promised].flatMap(([key, name]) => (name === node ? (this.#pods.get(key) ?? []) : []));
+    return [...known, ...own];
   }
 
   #assume(pod: Pod, nodeName: string): void {
@@ -207,6 +298,7 @@ class Scheduler {
   #forget(key: string): void {
     this.#unassume(key);
     this.#unschedulable.delete(key);
+    this.#promised.delete(key);
     this.#volumeBinder.forget(key);
   }
 
@@ -224,6 +316,7 @@ class Scheduler {
       volumes: () => this.#volumes.list(),
       storageClass: (name) => this.#classes.get(name),
       namespaceLabels: (name) => this.#namespaces.get(name)?.metadata?.labels ?? {},
+      nominated: (node) => this.#nominated(node),
     };
   }
 
@@ -245,29 +338,64 @@ class Scheduler {
       throw error;
     }
     this.#unschedulable.delete(key);
+    this.#promised.delete(key);
     this.#record(pod, "Normal", "Scheduled", `Successfully assigned ${key} to ${node}`);
   }
 
-  async #refuse(pod: Pod, message: string): Promise<Outcome> {
-    const key = keyOf(pod);
-    this.#unschedulable.add(key);
+  /** @param promised The node on which others make room for it, "" for none. */
+  async #refuse(pod: Pod, message: string, promised: string): Promise<Outcome> {
+    this.#unschedulable.add(keyOf(pod));
     const before = pod.status?.conditions?.find((condition) => condition.type === "PodScheduled");
-    if (before?.status === "False" && before.message === message) return { recheckAfterMs: UNSCHEDULABLE_MS };
+    const isSaid = before?.status === "False" && before.reason === "Unschedulable" && before.message === message;
+    if (isSaid && promisedNode(pod) === promised) return { recheckAfterMs: UNSCHEDULABLE_MS };
+    await this.#tell(pod, message, before, promised);
+    this.#record(pod, "Warning", "FailedScheduling", message);
+    return { recheckAfterMs: UNSCHEDULABLE_MS };
+  }
+
+  async #tell(pod: Pod, message: string, before: PodCondition | undefined, promised: string): Promise<void> {
     const { namespace = "", name = "", uid = "" } = pod.metadata ?? {};
     const lastTransitionTime =
       before?.status === "False" ? before.lastTransitionTime : formatTime(this.#options.clock.now());
-    const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime };
-    const body = { metadata: { uid }, status: { conditions: [condition] } };
-    await this.#options.client
-      .resource<Pod>(core("pods"), namespace)
-      .patch(name, { type: "strategic", body }, { subresource: "status" });
-    this.#record(pod, "Warning", "FailedScheduling", message);
-    return { recheckAfterMs: UNSCHEDULABLE_MS };
+    const condition = {
+      type: "PodScheduled",
+      status: "False",
+      reason: "Unschedulable",
+      message,
+      lastTransitionTime,
+      observedGeneration: pod.metadata?.generation,
+    };
+    const status = { conditions: [condition], nominatedNodeName: promised === "" ? null : promised };
+    if (promisedNode(pod) !== promised) this.#promised.set(keyOf(pod), promised);
+    try {
+      await this.#options.client
+        .resource<Pod>(core("pods"), namespace)
+        .patch(name, { type: "strategic", body: { metadata: { uid }, status } }, { subresource: "status" });
+    } catch (error) {
+      this.#promised.delete(keyOf(pod));
+      throw error;
+    }
   }
 
   #record(pod: Pod, type: EventType, reason: string, message: string): void {
     this.#events.event(referenceTo(pod, "v1", "Pod"), type, reason, message);
   }
+}
+
+/** Changes of a pod that its placing depends on: what is told about it, by us too, is none. */
+function isNews(before: Pod, now: Pod): boolean {
+  const relevant = ({ metadata, spec, status }: Pod): string =>
+    JSON.stringify([metadata?.uid, metadata?.labels, metadata?.deletionTimestamp, spec, status?.phase]);
+  return relevant(before) !== relevant(now);
+}
+
+/** Whether a pod without a node waits for room on one. */
+function isPromised(pod: Pod): boolean {
+  return (pod.spec?.nodeName ?? "") === "" && promisedNode(pod) !== "" && !isTerminal(pod);
+}
+
+function promisedNode({ status }: Pod): string {
+  return status?.nominatedNodeName ?? "";
 }
 
 /** Changes of a node that can make room: heartbeats do not count. */

@@ -1,6 +1,6 @@
 import { jsonEqual, type Unstructured } from "@tsukube/api";
 import type { CertificateSigningRequest } from "@tsukube/api/types/certificates-v1";
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from "@tsukube/api/types/core-v1";
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, PodStatus } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
 import type { Strategy } from "./definition.ts";
 import { withJobSelector } from "./job-selector.ts";
@@ -162,7 +162,10 @@ function preparations(group: string, resource: string): Preparations {
   switch (`${group}/${resource}`) {
     case "/pods":
       return {
-        prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClassOf(pod) } }),
+        prepareForCreate: (pod) => ({
+          ...pod,
+          status: { phase: "Pending", qosClass: qosClassOf(pod), ...gatedCondition(pod) },
+        }),
         prepareForUpdate: (next, old) => ({ ...next, status: old["status"] }),
         prepareForStatus: withPodIps,
       };
@@ -240,6 +243,19 @@ function preparations(group: string, resource: string): Preparations {
 }
 
 /** The first of the addresses also stands alone. */
+/** A pod with gates is not for the scheduler yet. */
+function gatedCondition(pod: Unstructured): Pick<PodStatus, "conditions"> {
+  if (((pod as Pod).spec?.schedulingGates ?? []).length === 0) return {};
+  const condition = {
+    type: "PodScheduled",
+    observedGeneration: pod.metadata?.generation ?? 1,
+    status: "False",
+    reason: "SchedulingGated",
+    message: "Scheduling is blocked due to non-empty scheduling gates",
+  };
+  return { conditions: [condition] };
+}
+
 function withPodIps(pod: Unstructured): Unstructured {
   const { podIP = "", podIPs = [], ...status } = (pod as Pod).status ?? {};
   const all =

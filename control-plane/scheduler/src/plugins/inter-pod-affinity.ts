@@ -1,5 +1,5 @@
 import { type LabelMatcher, labelMatcher, labelMatcherOf, requirement } from "@tsukube/api";
-import type { Pod, PodAffinityTerm } from "@tsukube/api/types/core-v1";
+import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from "@tsukube/api/types/core-v1";
 import { misfit, type SchedulerPlugin, type Snapshot } from "../framework.ts";
 import type { NodeInfo } from "../node-info.ts";
 
@@ -13,15 +13,18 @@ interface Term {
 export const interPodAffinity: SchedulerPlugin = {
   name: "InterPodAffinity",
   weight: 2,
+  seesOtherNodes: true,
   prepare(pod, snapshot) {
     const affinity = pod.spec?.affinity;
     const near = termsOf(pod, affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution, snapshot);
     const away = termsOf(pod, affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution, snapshot);
     const refused = refusedDomains(pod, snapshot);
     const preferences = preferencesOf(pod, snapshot);
-    if (near.length + away.length + refused.size + preferences.length === 0) return undefined;
-    const nearDomains = near.map((term) => domainsWith(term, snapshot));
-    const awayDomains = away.map((term) => domainsWith(term, snapshot));
+    if (near.length + away.length + refused.size + preferences.size === 0) return undefined;
+    // a pod counts as one to be near to only if all terms speak of it
+    const isNeighbour = (other: Pod): boolean => near.every((term) => matches(term, other));
+    const nearDomains = near.map(({ topologyKey }) => domainsWith(topologyKey, isNeighbour, snapshot));
+    const awayDomains = away.map((term) => domainsWith(term.topologyKey, (other) => matches(term, other), snapshot));
     // the first of a group that wants to be together may go anywhere: nobody could ever start otherwise
     const isFirst = nearDomains.every((domains) => domains.size === 0) && near.every((term) => matches(term, pod));
     return {
@@ -38,10 +41,7 @@ export const interPodAffinity: SchedulerPlugin = {
         return isRefused ? [misfit("node(s) didn't satisfy existing pods anti-affinity rules")] : [];
       },
       score: (node) =>
-        preferences.reduce(
-          (sum, { weight, term, counts }) => sum + weight * (counts.get(node.labels[term.topologyKey] ?? "") ?? 0),
-          0,
-        ),
+        [...preferences].reduce((sum, [key, weights]) => sum + (weights.get(node.labels[key] ?? "") ?? 0), 0),
       normalize: stretch,
     };
   },
@@ -53,22 +53,48 @@ function stretch(scores: readonly number[]): readonly number[] {
   return scores.map((score) => (max === min ? 0 : Math.floor((100 * (score - min)) / (max - min))));
 }
 
-function preferencesOf(pod: Pod, snapshot: Snapshot) {
-  const affinity = pod.spec?.affinity;
-  const weighted = [
-    ...(affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((p) => ({ ...p, sign: 1 })),
-    ...(affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((p) => ({
-      ...p,
-      sign: -1,
-    })),
+/** What a required affinity of a pod that runs counts in the scores of others. */
+const REQUIRED_WEIGHT = 1;
+
+/** By topology key and domain: how much this pod prefers it, for whom it would meet there, and how much those prefer that. */
+function preferencesOf(pod: Pod, snapshot: Snapshot): ReadonlyMap<string, ReadonlyMap<string, number>> {
+  const out = new Map<string, Map<string, number>>();
+  const own = weighted(pod, snapshot, 0);
+  for (const node of snapshot.nodes) {
+    const prefer = ({ weight, term: { topologyKey } }: Weighted): void => {
+      const value = node.labels[topologyKey];
+      if (value === undefined) return;
+      const weights = out.get(topologyKey) ?? new Map<string, number>();
+      out.set(topologyKey, weights.set(value, (weights.get(value) ?? 0) + weight));
+    };
+    for (const other of own.length > 0 ? node.pods : node.podsWithAffinity) {
+      for (const each of own) if (matches(each.term, other)) prefer(each);
+      if (other.spec?.affinity === undefined) continue;
+      for (const each of weighted(other, snapshot, REQUIRED_WEIGHT)) if (matches(each.term, pod)) prefer(each);
+    }
+  }
+  return out;
+}
+
+interface Weighted {
+  readonly weight: number;
+  readonly term: Term;
+}
+
+/** What a pod prefers. @param required Weight of what it requires. */
+function weighted(pod: Pod, snapshot: Snapshot, required: number): readonly Weighted[] {
+  const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
+  const preferred = (terms: readonly WeightedPodAffinityTerm[] | undefined, sign: number): readonly Weighted[] =>
+    (terms ?? []).flatMap(({ weight, podAffinityTerm }) =>
+      termsOf(pod, podAffinityTerm && [podAffinityTerm], snapshot).map((term) => ({ weight: sign * weight, term })),
+    );
+  const demanded =
+    required === 0 ? [] : termsOf(pod, podAffinity?.requiredDuringSchedulingIgnoredDuringExecution, snapshot);
+  return [
+    ...demanded.map((term) => ({ weight: required, term })),
+    ...preferred(podAffinity?.preferredDuringSchedulingIgnoredDuringExecution, 1),
+    ...preferred(podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution, -1),
   ];
-  return weighted.flatMap(({ weight, podAffinityTerm, sign }) =>
-    termsOf(pod, podAffinityTerm === undefined ? [] : [podAffinityTerm], snapshot).map((term) => ({
-      weight: sign * (weight ?? 0),
-      term,
-      counts: domainsWith(term, snapshot),
-    })),
-  );
 }
 
 function termsOf(pod: Pod, terms: readonly PodAffinityTerm[] | undefined, snapshot: Snapshot): readonly Term[] {
@@ -101,14 +127,12 @@ function matches(term: Term, pod: Pod): boolean {
   return term.inNamespace(pod.metadata?.namespace ?? "") && term.matcher.matches(pod.metadata?.labels);
 }
 
-/** How many pods match the term in each domain of its topology key. */
-function domainsWith(term: Term, snapshot: Snapshot): Map<string, number> {
-  const out = new Map<string, number>();
+/** Domains of a topology key in which a pod is that is meant. */
+function domainsWith(topologyKey: string, isMeant: (pod: Pod) => boolean, snapshot: Snapshot): ReadonlySet<string> {
+  const out = new Set<string>();
   for (const node of snapshot.nodes) {
-    const value = node.labels[term.topologyKey];
-    if (value === undefined) continue;
-    const found = node.pods.filter((pod) => matches(term, pod)).length;
-    if (found > 0) out.set(value, (out.get(value) ?? 0) + found);
+    const value = node.labels[topologyKey];
+    if (value !== undefined && !out.has(value) && node.pods.some(isMeant)) out.add(value);
   }
   return out;
 }
@@ -121,7 +145,7 @@ function refusedDomains(pod: Pod, snapshot: Snapshot): ReadonlyMap<string, Reado
     if (value !== undefined) out.set(key, (out.get(key) ?? new Set()).add(value));
   };
   for (const node of snapshot.nodes) {
-    for (const other of node.pods) {
+    for (const other of node.podsWithAffinity) {
       const required = other.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
       if (required === undefined) continue;
       for (const term of termsOf(other, required, snapshot)) if (matches(term, pod)) refuse(node, term.topologyKey);

@@ -1,6 +1,6 @@
 import { type LabelMatcher, labelMatcher, labelMatcherOf, requirement } from "@tsukube/api";
 import type { Pod, TopologySpreadConstraint } from "@tsukube/api/types/core-v1";
-import { type Misfit, misfit, type Prepared, type SchedulerPlugin, type Snapshot } from "../framework.ts";
+import { MAX_SCORE, type Misfit, misfit, type Prepared, type SchedulerPlugin, type Snapshot } from "../framework.ts";
 import type { NodeInfo } from "../node-info.ts";
 import { nodeAffinity } from "./node-selection.ts";
 import { toleratesAll } from "./taints.ts";
@@ -17,6 +17,7 @@ interface Spread {
 export const podTopologySpread: SchedulerPlugin = {
   name: "PodTopologySpread",
   weight: 2,
+  seesOtherNodes: true,
   prepare(pod, snapshot) {
     const constraints = pod.spec?.topologySpreadConstraints ?? [];
     const hard = constraints.filter((constraint) => constraint.whenUnsatisfiable !== "ScheduleAnyway");
@@ -46,29 +47,42 @@ function filterBy(spreads: readonly Spread[]): Prepared {
   };
 }
 
+/** Fewer matching pods are better, the more so the more domains there are to choose from (upstream's normalizing weight). */
 function scoreBy(spreads: readonly Spread[]): Prepared {
   if (spreads.length === 0) return {};
+  const domainOf = ({ constraint }: Spread, node: NodeInfo): string | undefined =>
+    node.labels[constraint.topologyKey ?? ""];
   return {
-    score: (node) =>
-      spreads.reduce(
-        (sum, { constraint, counts }) => sum + (counts.get(node.labels[constraint.topologyKey ?? ""] ?? "") ?? 0),
-        0,
-      ),
-    normalize(scores) {
-      const max = Math.max(...scores);
-      const min = Math.min(...scores);
-      return scores.map((score) => (max === 0 ? 100 : Math.floor((100 * (max + min - score)) / max)));
+    scores(nodes) {
+      const isPart = (node: NodeInfo): boolean => spreads.every((spread) => domainOf(spread, node) !== undefined);
+      const parts = nodes.filter(isPart);
+      const weights = spreads.map((spread) => Math.log(new Set(parts.map((node) => domainOf(spread, node))).size + 2));
+      const load = (node: NodeInfo): number =>
+        spreads.reduce((sum, spread, index) => {
+          const count = spread.counts.get(domainOf(spread, node) ?? "") ?? 0;
+          return sum + count * (weights[index] ?? 0) + ((spread.constraint.maxSkew ?? 1) - 1);
+        }, 0);
+      const loads = new Map(parts.map((node) => [node.name, Math.round(load(node))]));
+      const max = Math.max(...loads.values());
+      const min = Math.min(...loads.values());
+      return nodes.map((node) => {
+        const own = loads.get(node.name);
+        if (own === undefined) return 0;
+        return max === 0 ? MAX_SCORE : Math.floor((MAX_SCORE * (max + min - own)) / max);
+      });
     },
   };
 }
 
 function count(pod: Pod, constraints: readonly TopologySpreadConstraint[], snapshot: Snapshot): readonly Spread[] {
+  const hasAllKeys = (node: NodeInfo): boolean =>
+    constraints.every(({ topologyKey = "" }) => node.labels[topologyKey] !== undefined);
   return constraints.map((constraint) => {
     const matcher = matcherOf(pod, constraint);
     const counts = new Map<string, number>();
     for (const node of snapshot.nodes) {
       const value = node.labels[constraint.topologyKey ?? ""];
-      if (value === undefined || !isCounted(pod, constraint, node, snapshot)) continue;
+      if (value === undefined || !hasAllKeys(node) || !isCounted(pod, constraint, node, snapshot)) continue;
       const matching = node.pods.filter(
         (other) =>
           other.metadata?.namespace === pod.metadata?.namespace &&

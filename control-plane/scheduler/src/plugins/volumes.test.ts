@@ -25,6 +25,7 @@ function snapshotOf({ claims = [], volumes = [], classes = [waiting("fast")], po
     volumes: () => volumes,
     storageClass: (name) => classes.find(({ metadata }) => metadata?.name === name),
     namespaceLabels: () => ({}),
+    nominated: () => [],
   };
 }
 

@@ -111,6 +111,7 @@ const IN_USE = misfit("node has pod using PersistentVolumeClaim with the same na
 export const volumeRestrictions: SchedulerPlugin = {
   name: "VolumeRestrictions",
   weight: 0,
+  seesOtherNodes: true,
   prepare(pod, snapshot) {
     const namespace = pod.metadata?.namespace ?? "";
     const exclusive = podClaimsOf(pod)
