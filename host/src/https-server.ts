@@ -16,6 +16,8 @@ import { Http2Exchange } from "./http2-exchange.ts";
 export interface PeerCertificate {
   readonly commonName: string;
   readonly organizations: readonly string[];
+  /** SHA-256 of the certificate, lower-case hex. */
+  readonly fingerprint: string;
 }
 
 /** One request and the way to answer it, the same over HTTP/1.1 and HTTP/2. */
@@ -200,12 +202,14 @@ function peerOfSession(session: ServerHttp2Stream["session"]): PeerCertificate |
 
 function peerOf(socket: TLSSocket | undefined): PeerCertificate | undefined {
   if (socket?.authorized !== true) return undefined;
-  const subject = socket.getPeerCertificate()?.subject as Record<string, string | string[] | undefined> | undefined;
+  const certificate = socket.getPeerCertificate();
+  const subject = certificate?.subject as Record<string, string | string[] | undefined> | undefined;
   const commonName = subject?.["CN"];
   if (typeof commonName !== "string") return undefined;
   const organizations = subject?.["O"];
   return {
     commonName,
+    fingerprint: certificate.fingerprint256.replaceAll(":", "").toLowerCase(),
     organizations:
       organizations === undefined ? [] : typeof organizations === "string" ? [organizations] : organizations,
   };

@@ -29,6 +29,8 @@ export interface FieldManagerOptions {
   readonly versions: Versions;
   /** Wall-clock time in ms since the epoch, for `time` of entries. */
   readonly clock: { now(): number };
+  /** Fills in defaults: an update is compared as it will be stored. */
+  complete?(object: Unstructured): Unstructured;
 }
 
 const SELF = "current-operation";
@@ -70,7 +72,7 @@ export class FieldManager {
    */
   update(live: Unstructured | undefined, next: Unstructured, manager: string): Unstructured {
     const managed = this.#decodeLiveOrNew(live, next);
-    const bare = withManagedFields(next, []);
+    const bare = withManagedFields(this.#options.complete?.(next) ?? next, []);
     if (managed.managers.size === 0 && (live?.metadata?.uid ?? "") !== "") return bare;
     return withManagedFields(bare, encodeManagedFields(this.#recordUpdate(live, bare, managed, manager)));
   }
@@ -147,8 +149,7 @@ export class FieldManager {
         force,
       );
       const stripped = strip(managers, id);
-      const sameSet = sameOwner(tracked.managers, stripped, id);
-      const times = changed || !sameSet ? new Map(tracked.times).set(id, this.#now()) : tracked.times;
+      const times = changed ? new Map(tracked.times).set(id, this.#now()) : tracked.times;
       return withManagedFields(object as Unstructured, encodeManagedFields({ managers: stripped, times }));
     } catch (error) {
       throw error instanceof FieldConflicts ? explain(error) : error;
@@ -207,12 +208,6 @@ function strip(managers: Managers, id: string): Managers {
   if (set.isEmpty) result.delete(id);
   else result.set(id, { ...owned, set });
   return result;
-}
-
-function sameOwner(before: Managers, after: Managers, id: string): boolean {
-  const [old, next] = [before.get(id), after.get(id)];
-  if (old === undefined || next === undefined) return old === next;
-  return old.apiVersion === next.apiVersion && old.set.equals(next.set);
 }
 
 /** The object with these entries; an empty list removes the member. */

@@ -74,9 +74,13 @@ export function zeroMember(field: Field): Json | undefined {
     const always = omit === "never" || omit === "empty";
     return pointer ? undefined : always ? {} : undefined;
   }
+  if (schema.kind === "scalar" && !pointer && TIMES.has(schema.scalar) && omit === "empty") return null;
   if (omit !== "never") return undefined;
   if (pointer || schema.kind !== "scalar") return null;
-  return ZERO_SCALARS[schema.scalar];
+  return TIMES.has(schema.scalar) ? null : ZERO_SCALARS[schema.scalar];
 }
+
+/** Structs in Go: omitempty leaves them in, and their zero is null. */
+const TIMES: ReadonlySet<string> = new Set(["time", "microTime"]);
 
 const ZERO_SCALARS: Readonly<Record<string, Json>> = { string: "", int32: 0, int64: 0, double: 0, bool: false };

@@ -24,6 +24,15 @@ export function encodeJsonText(object: unknown, schema: Schema, options: EncodeO
   return options.pretty === true ? indentJson(text) : text;
 }
 
+/** A raw value that is JSON text already. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** Encodes any JSON value with keys sorted by bytes, as Go prints maps; undefined members are left out. */
 export function encodeUnstructured(value: unknown, options: EncodeOptions = {}): Uint8Array {
   return encoder.encode(encodeUnstructuredText(value, options));
@@ -140,6 +149,7 @@ function untyped(value: unknown, sorted: boolean): string {
       return String(value);
     case "object":
       if (value === null) return "null";
+      if (value instanceof JsonText) return value.text;
       if (Array.isArray(value)) return `[${value.map((item) => untyped(item, sorted)).join(",")}]`;
       return untypedObject(value as Readonly<Record<string, unknown>>, sorted);
     default:

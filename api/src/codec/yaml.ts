@@ -110,8 +110,19 @@ type Tags = Parameters<typeof parseAllDocuments>[1] extends infer O
     ? T
     : never
   : never;
-const dialect: Tags = ((tags: readonly { tag?: string; format?: string }[]) =>
-  tags.filter((tag) => tag.format !== "TIME" && tag.tag !== "tag:yaml.org,2002:timestamp")) as unknown as Tags;
+const dialect: Tags = ((tags: readonly { tag?: string; format?: string; test?: RegExp }[]) =>
+  tags
+    .filter((tag) => tag.format !== "TIME" && tag.tag !== "tag:yaml.org,2002:timestamp")
+    .map((tag) =>
+      tag.tag === FLOAT && tag.format === undefined ? { ...tag, test: notOnlyADot(tag.test) } : tag,
+    )) as unknown as Tags;
+
+const FLOAT = "tag:yaml.org,2002:float";
+
+/** A lone dot is text, as in the `.: {}` of managed fields. */
+function notOnlyADot(test: RegExp | undefined): RegExp | undefined {
+  return test === undefined ? undefined : new RegExp(`(?=.*\\d|.*[iInN])${test.source}`, test.flags);
+}
 
 /** Walks a document and writes JSON. */
 class Converter {

@@ -9,6 +9,7 @@ export const workloadDefaults: Defaulters = {
     values: { replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600 },
     apply: (spec) => defaultRolling(nested(spec, "strategy"), { maxUnavailable: "25%", maxSurge: "25%" }),
   },
+  "apps/v1.DaemonSet": { apply: defaultTemplateGeneration },
   "apps/v1.DaemonSetSpec": {
     values: { revisionHistoryLimit: 10 },
     apply: (spec) => defaultRolling(nested(spec, "updateStrategy"), { maxUnavailable: 1, maxSurge: 0 }),
@@ -26,6 +27,12 @@ export const workloadDefaults: Defaulters = {
   "autoscaling/v1.HorizontalPodAutoscalerSpec": { values: { minReplicas: 1, targetCPUUtilizationPercentage: 80 } },
   "autoscaling/v2.HorizontalPodAutoscalerSpec": { values: { minReplicas: 1 }, apply: defaultAutoscaler },
 };
+
+/** An annotation of the times before ControllerRevisions, which upstream still keeps; who wrote it owns it. */
+function defaultTemplateGeneration(set: Draft): void {
+  const metadata = nested(set, "metadata");
+  setAbsent(nested(metadata, "annotations"), { "deprecated.daemonset.template.generation": "0" });
+}
 
 function defaultRolling(strategy: Draft, values: Readonly<Record<string, unknown>>): void {
   setAbsent(strategy, { type: "RollingUpdate" });

@@ -49,10 +49,15 @@ function contentErrors(meta: ObjectMeta, object: Unstructured): FieldError[] {
   return errors;
 }
 
-/** Kinds of Kubernetes itself take short finalizers only where they are known; definitions, API services and custom resources take any. */
+const ANY_FINALIZER: ReadonlySet<string> = new Set([
+  ...["apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "coordination.k8s.io"],
+  ...["node.k8s.io", "PodDisruptionBudget"],
+]);
+
+/** Most kinds of Kubernetes itself take short finalizers only where they are known; some, and custom resources, take any. */
 function wantsQualified({ apiVersion = "", kind = "" }: Unstructured): boolean {
   const { group, version } = parseApiVersion(apiVersion);
-  if (group === "apiextensions.k8s.io" || group === "apiregistration.k8s.io") return false;
+  if (ANY_FINALIZER.has(group) || ANY_FINALIZER.has(kind)) return false;
   return schemaOf({ group, version, kind }) !== undefined;
 }
 

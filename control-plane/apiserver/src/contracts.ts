@@ -1,6 +1,7 @@
 /** The interfaces between the rooms of the API server. Implementations register in `server.ts`. */
 import type { FieldRequirement, GroupVersionKind, GroupVersionResource, Unstructured } from "@tsukube/api";
 import type { ApiRequest, ApiResponse } from "@tsukube/client";
+import type { PeerCertificate } from "@tsukube/host";
 import type { Reinvocation } from "./admission/reinvocation.ts";
 
 /** Who asks, as authentication/v1.UserInfo. */
@@ -15,8 +16,8 @@ export interface User {
 export interface IncomingRequest extends ApiRequest {
   /** Asserted by an in-process transport; never set from the wire. */
   readonly user?: User;
-  /** The verified client certificate's subject: CN and the Os. */
-  readonly clientCertificate?: { readonly commonName: string; readonly organizations: readonly string[] };
+  /** The verified client certificate. */
+  readonly clientCertificate?: PeerCertificate;
   /** "127.0.0.1" or "" in process. */
   readonly remoteAddress: string;
 }

@@ -13,7 +13,7 @@ import {
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import { REVIEWS, type ReviewDeps } from "./authorization/reviews.ts";
-import { bodyEncoding, negotiate } from "./chain/negotiation.ts";
+import { bodyEncoding, checkAcceptable, negotiate } from "./chain/negotiation.ts";
 import type { RequestContext } from "./contracts.ts";
 import type { Discovery } from "./discovery/discovery.ts";
 import { fieldValidationOf, report } from "./endpoints/body.ts";
@@ -66,8 +66,6 @@ export class Router {
 
   #path(context: RequestContext): ApiResponse {
     const { discovery, openApi, health } = this.#deps;
-    const { method } = context.request;
-    if (method !== "GET" && method !== "HEAD") throw ApiError.generic(405);
     const response = discovery.handle(context) ?? openApi.handle(context) ?? health.handle(context);
     return response ?? NOT_FOUND;
   }
@@ -85,6 +83,9 @@ export class Router {
     const isCollection = info.name === "";
     if (isCollection && (info.verb === "update" || info.verb === "patch")) throw ApiError.methodNotAllowed();
     if (info.verb === "create" && definition.namespaced && info.namespace === "") throw ApiError.methodNotAllowed();
+    if (definition.strategy.deprecation !== undefined) context.warn(definition.strategy.deprecation);
+    if (context.request.method === "HEAD") throw ApiError.methodNotAllowed();
+    checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
     const special = await this.#deps.subresources.handle(context, definition);
     if (special !== undefined) return special;
     if (!verbs.includes(info.verb)) throw ApiError.methodNotAllowed();

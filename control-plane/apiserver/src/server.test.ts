@@ -88,7 +88,11 @@ describe("who asks", () => {
   test("is the subject of a client certificate", async () => {
     const { object } = await send(await clientOf("alice", ["dev", "ops"]), "POST", SELF, {});
     expect(object["status"]).toEqual({
-      userInfo: { username: "alice", groups: ["dev", "ops", "system:authenticated"] },
+      userInfo: {
+        username: "alice",
+        groups: ["dev", "ops", "system:authenticated"],
+        extra: { "authentication.kubernetes.io/credential-id": [expect.stringMatching(/^X509SHA256=[0-9a-f]{64}$/)] },
+      },
     });
   });
 

@@ -51,6 +51,7 @@ import { bootstrap } from "./bootstrap/bootstrap.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { serviceRange } from "./bootstrap/service-range.ts";
 import { BODY_LIMIT, Chain } from "./chain/chain.ts";
+import { FlowClassifier } from "./chain/flow-classifier.ts";
 import type { User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
@@ -174,6 +175,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logger,
     metrics,
     authorizer,
+    flows: new FlowClassifier(cache),
     authenticators: [inProcessAuthenticator, certificateAuthenticator, accounts],
     dispatch: (context) => router.dispatch(context),
   });

@@ -152,7 +152,10 @@ describe("an object that is deleted", () => {
       if (name === "v1 pods") await send(fresh.transport, "POST", `${at}/binding`, { target });
       const answers: Record<string, unknown> = {};
       for (const propagationPolicy of ["Foreground", "Orphan"]) {
-        const { code, object } = await send(fresh.transport, "DELETE", `${at}?dryRun=All`, { propagationPolicy });
+        const { code, object } = await send(fresh.transport, "DELETE", at, {
+          dryRun: ["All"],
+          propagationPolicy,
+        });
         answers[`dryRun ${propagationPolicy}`] = deletionOf(code, object);
       }
       const gone = await send(fresh.transport, "DELETE", at);

@@ -200,7 +200,7 @@ export const certificateAuthenticator: Authenticator = {
     return {
       name: clientCertificate.commonName,
       groups: [...clientCertificate.organizations, "system:authenticated"],
-      extra: {},
+      extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${clientCertificate.fingerprint}`] },
     };
   },
 };

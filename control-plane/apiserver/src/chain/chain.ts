@@ -21,6 +21,7 @@ import type {
   User,
 } from "../contracts.ts";
 import { respondTyped } from "../endpoints/represent.ts";
+import type { Flow, FlowClassifier } from "./flow-classifier.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
 import { RequestMetrics } from "./request-metrics.ts";
@@ -32,6 +33,7 @@ export interface ChainDeps {
   readonly metrics: Metrics;
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
+  readonly flows: FlowClassifier;
   /** What comes after the chain. @throws {ApiError} */
   dispatch(context: RequestContext): Promise<ApiResponse>;
 }
@@ -42,6 +44,15 @@ export const BODY_LIMIT = 3 * 1024 * 1024;
 /** Paths that need no credentials: health and version. */
 const PUBLIC = /^\/(?:healthz|livez|readyz)(?:\/|$)|^\/version\/?$/;
 const NEVER = new AbortController().signal;
+
+/** Requests that stay open by themselves have no flow. */
+const OPEN_ENDED = new Set(["proxy", "exec", "attach", "portforward", "log"]);
+
+/** What the way of a request leaves for the head of its answer. */
+interface Notes {
+  readonly warnings: Set<string>;
+  flow?: Flow | undefined;
+}
 
 /** The way of every request, from the wire or in process: who is it, may they, then the endpoint; errors become Status. */
 export class Chain {
@@ -54,18 +65,24 @@ export class Chain {
   }
 
   async handle(request: IncomingRequest): Promise<ApiResponse> {
-    const warnings = new Set<string>();
+    const notes: Notes = { warnings: new Set() };
     const info = parseRequestInfo(request.method, request.path);
     const answered = this.#requests.begin(request, info);
     let response: ApiResponse;
     try {
-      response = await this.#deps.clock.track(this.#run(request, info, (text) => warnings.add(text)));
+      response = await this.#deps.clock.track(this.#run(request, info, notes));
     } catch (error) {
       response = this.#failure(request, info, error);
     }
     answered(response);
+    const { warnings, flow } = notes;
     const headers: Record<string, string | readonly string[]> = {
       "audit-id": this.#deps.random.uuid(),
+      "cache-control": "no-cache, private",
+      ...(flow !== undefined && {
+        "x-kubernetes-pf-flowschema-uid": flow.schemaUid,
+        "x-kubernetes-pf-prioritylevel-uid": flow.levelUid,
+      }),
       ...response.headers,
     };
     if (warnings.size > 0) headers["warning"] = [...warnings].map((text) => `299 - ${JSON.stringify(text)}`);
@@ -85,10 +102,12 @@ export class Chain {
     await this.#authorize(user, { ...info, verb: "create" });
   }
 
-  async #run(request: IncomingRequest, info: RequestInfo, warn: (text: string) => void): Promise<ApiResponse> {
+  async #run(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
     if ((request.body?.length ?? 0) > BODY_LIMIT) throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
     const user = await this.#identify(request, info);
+    if (!OPEN_ENDED.has(info.subresource)) notes.flow = this.#deps.flows.flowOf(attributesOf(user, info));
     await this.#authorize(user, info);
+    const warn = (text: string): unknown => notes.warnings.add(text);
     return this.#deps.dispatch({ request, info, user, signal: request.signal ?? NEVER, warn });
   }
 
@@ -115,14 +134,11 @@ export class Chain {
       headers["retry-after"] = String(retry);
     if (known.httpCode === 401) headers["www-authenticate"] = 'Bearer realm="kubernetes"';
     try {
-      const accepted = negotiate(request.headers, info.query);
-      const response = respondTyped(known.httpCode, known.status, "meta/v1.Status", { ...accepted, as: "" });
+      const accepted = negotiate(request.headers, info.query, { forms: false });
+      const response = respondTyped(known.httpCode, known.status, "meta/v1.Status", accepted);
       return { ...response, headers: { ...response.headers, ...headers } };
     } catch {
-      const body = Buffer.concat([
-        encodeJson(known.status, schemaOfType("meta/v1.Status") as ObjectSchema),
-        Buffer.from("\n"),
-      ]);
+      const body = encodeJson(known.status, schemaOfType("meta/v1.Status") as ObjectSchema, { pretty: true });
       return { status: known.httpCode, headers: { "content-type": "application/json", ...headers }, body };
     }
   }

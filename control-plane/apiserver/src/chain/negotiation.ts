@@ -47,6 +47,28 @@ function splitOnce(part: string): [string, string] {
   return at < 0 ? [part.toLowerCase(), ""] : [part.slice(0, at).toLowerCase(), part.slice(at + 1).replaceAll('"', "")];
 }
 
+/**
+ * Refuses an Accept header in which no media type is one that the route knows at all, before anything looks at parameters.
+ * @throws {ApiError} 406.
+ */
+export function checkAcceptable(headers: Readonly<Record<string, string>>, streams: boolean): void {
+  const header = headers["accept"] ?? "";
+  if (header === "") return;
+  const known = Object.values(CONTENT_TYPES);
+  const types = header.split(",").map((range) => range.split(";")[0]?.trim() ?? "");
+  if (types.some((type) => type === "*/*" || known.includes(type))) return;
+  const available = streams ? [...known, ...STREAMED] : known;
+  throw new ApiError({
+    status: "Failure",
+    message: `406: Not Acceptable\n\nAvailable representations: ${available.join(", ")}`,
+    reason: "NotAcceptable",
+    details: {},
+    code: 406,
+  });
+}
+
+const STREAMED = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
+
 export interface NegotiationRules {
   /** Encodings that the endpoint has; all three by default. */
   readonly encodings?: readonly Encoding[];

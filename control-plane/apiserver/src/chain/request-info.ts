@@ -17,10 +17,8 @@ export function parseRequestInfo(method: string, target: string): RequestInfo {
   const at = target.indexOf("?");
   const path = at < 0 ? target : target.slice(0, at);
   const query = new URLSearchParams(at < 0 ? "" : target.slice(at + 1));
-  const parts = path
-    .split("/")
-    .filter((part) => part !== "")
-    .map(decode);
+  const trimmed = path.replace(/^\/+|\/+$/g, "");
+  const parts = trimmed === "" ? [] : trimmed.split("/").map(decode);
   const isCore = parts[0] === "api";
   const prefix = isCore ? 2 : 3;
   if ((!isCore && parts[0] !== "apis") || parts.length <= prefix) return nonResource(method, path, query);

@@ -197,15 +197,8 @@ function reported(
     .map((version) => version.name ?? "");
   const storedVersions = [...new Set([...(crd.status?.storedVersions ?? []), ...stored])];
   const known = [...before.filter((old) => !conditions.some((now) => now.type === old.type)), ...conditions];
-  const isDeleting = crd.metadata?.deletionTimestamp !== undefined;
-  const finalizers = crd.metadata?.finalizers ?? [];
-  const metadata =
-    isDeleting || finalizers.includes(FINALIZER)
-      ? crd.metadata
-      : { ...crd.metadata, finalizers: [...finalizers, FINALIZER] };
   return {
     ...crd,
-    metadata: metadata ?? {},
     status: {
       ...crd.status,
       conditions: known,

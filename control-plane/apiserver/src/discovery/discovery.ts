@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { ApiError, encodeJson, factsText, type ObjectSchema, schemaOfType } from "@tsukube/api";
+import { ApiError, factsText, type ObjectSchema, schemaOfType } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
-import { parseAccept } from "../chain/negotiation.ts";
+import { CONTENT_TYPES, checkAcceptable, type Encoding, negotiate, parseAccept } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
+import { encode, headersOf } from "../endpoints/represent.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 
@@ -31,7 +32,7 @@ interface DiscoveredGroup {
   readonly versions: readonly DiscoveredVersion[];
 }
 
-const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /** What the server can do, in the aggregated form of KEP-3352 and in the older one of a request per version. */
 export class Discovery {
@@ -51,12 +52,13 @@ export class Discovery {
     const parts = info.path.split("/").filter((part) => part !== "");
     if (parts[0] === "api" && parts.length === 1) return this.#root(context, true);
     if (parts[0] === "apis" && parts.length === 1) return this.#root(context, false);
-    if (parts[0] === "api" && parts.length === 2) return this.#resources(this.#core, parts[1] ?? "");
+    if (parts[0] === "api" && parts.length === 2) return this.#resources(context, this.#core, parts[1] ?? "");
     if (parts[0] !== "apis") return undefined;
     const group = this.#groups().find((candidate) => candidate.metadata.name === parts[1]);
     if (group === undefined) return undefined;
-    if (parts.length === 2) return json({ ...apiGroup(group), kind: "APIGroup", apiVersion: "v1" }, "meta/v1.APIGroup");
-    return parts.length === 3 ? this.#resources(group, parts[2] ?? "") : undefined;
+    if (parts.length === 2)
+      return answer(context, { ...apiGroup(group), kind: "APIGroup", apiVersion: "v1" }, "meta/v1.APIGroup");
+    return parts.length === 3 ? this.#resources(context, group, parts[2] ?? "") : undefined;
   }
 
   get #core(): DiscoveredGroup {
@@ -78,71 +80,96 @@ export class Discovery {
   }
 
   #root(context: RequestContext, core: boolean): ApiResponse {
-    const wanted = parseAccept(context.request.headers["accept"] ?? "").find(
-      ({ type, parameters }) =>
-        type === "application/json" || type === "*/*" || parameters["as"] === "APIGroupDiscoveryList",
-    );
-    const isAggregated =
-      wanted?.parameters["as"] === "APIGroupDiscoveryList" &&
-      wanted.parameters["v"] === "v2" &&
-      wanted.parameters["g"] === "apidiscovery.k8s.io";
-    if (!isAggregated)
-      return core
-        ? this.#apiVersions()
-        : json(
-            { kind: "APIGroupList", apiVersion: "v1", groups: this.#groups().map(apiGroup) },
-            "meta/v1.APIGroupList",
-          );
-    const { body, etag } = this.#aggregated(core);
+    if (core) checkRouted(context);
+    const encoding = context.info.path.endsWith("/") ? undefined : aggregatedEncoding(context);
+    if (encoding === undefined) {
+      const groups = (): object => ({ kind: "APIGroupList", apiVersion: "v1", groups: this.#groups().map(apiGroup) });
+      return core ? this.#apiVersions(context) : answer(context, groups(), "meta/v1.APIGroupList");
+    }
+    const { body, etag } = this.#aggregated(core, encoding);
     const headers = { etag, vary: "Accept", "cache-control": "public" };
     if (context.request.headers["if-none-match"] === etag) return { status: 304, headers, body: new Uint8Array(0) };
-    return { status: 200, headers: { ...headers, "content-type": AGGREGATED }, body };
+    return { status: 200, headers: { ...headers, "content-type": CONTENT_TYPES[encoding] + AGGREGATED }, body };
   }
 
-  #aggregated(core: boolean): { readonly body: Uint8Array; readonly etag: string } {
-    const key = String(core);
+  #aggregated(core: boolean, encoding: Encoding): { readonly body: Uint8Array; readonly etag: string } {
+    const key = `${core} ${encoding}`;
     const present = this.#cached.get(key);
     if (present?.version === this.#registry.version) return present;
     const items = core ? [this.#core] : this.#groups();
-    const body = Buffer.from(
-      `${JSON.stringify({ kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", metadata: {}, items })}\n`,
-    );
+    const list = { kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", metadata: {}, items };
+    const schema = schemaOfType("apidiscovery/v2.APIGroupDiscoveryList") as ObjectSchema;
+    const body =
+      encoding === "json"
+        ? Buffer.from(`${JSON.stringify(list)}\n`)
+        : encode(list, schema, { encoding, pretty: false });
     const etag = `"${createHash("sha512").update(body).digest("hex").toUpperCase()}"`;
     const made = { version: this.#registry.version, body, etag };
     this.#cached.set(key, made);
     return made;
   }
 
-  #apiVersions(): ApiResponse {
+  #apiVersions(context: RequestContext): ApiResponse {
     const serverAddressByClientCIDRs = [{ clientCIDR: "0.0.0.0/0", serverAddress: this.#serverAddress() }];
-    return json(
+    return answer(
+      context,
       { kind: "APIVersions", versions: this.#core.versions.map(({ version }) => version), serverAddressByClientCIDRs },
       "meta/v1.APIVersions",
     );
   }
 
-  #resources(group: DiscoveredGroup, version: string): ApiResponse {
+  #resources(context: RequestContext, group: DiscoveredGroup, version: string): ApiResponse {
+    checkRouted(context);
     const found = group.versions.find((candidate) => candidate.version === version);
     if (found === undefined) throw ApiError.generic(404);
     const name = group.metadata.name ?? "";
     const groupVersion = name === "" ? version : `${name}/${version}`;
     const resources = (found.resources ?? []).flatMap((resource) => listed(resource, name, version));
-    return json(
+    return answer(
+      context,
       { kind: "APIResourceList", ...(name !== "" && { apiVersion: "v1" }), groupVersion, resources },
       "meta/v1.APIResourceList",
     );
   }
 }
 
-function json(object: object, type: string): ApiResponse {
-  const body = Buffer.concat([encodeJson(object, schemaOfType(type) as ObjectSchema), Buffer.from("\n")]);
-  return { status: 200, headers: { "content-type": "application/json", "cache-control": "no-cache, private" }, body };
+/** In the form that the client accepts. @throws {ApiError} 406. */
+function answer({ request, info }: RequestContext, object: object, type: string): ApiResponse {
+  const accepted = negotiate(request.headers, info.query, { forms: false });
+  return {
+    status: 200,
+    headers: headersOf(accepted),
+    body: encode(object, schemaOfType(type) as ObjectSchema, accepted),
+  };
+}
+
+/** Where upstream has routes, methods and media types are looked at before anything else. @throws {ApiError} 405, 406. */
+function checkRouted({ request }: RequestContext): void {
+  if (request.method !== "GET") throw ApiError.methodNotAllowed();
+  checkAcceptable(request.headers, false);
+}
+
+/** Undefined: the older form, a request per version. */
+function aggregatedEncoding({ request }: RequestContext): "json" | "protobuf" | undefined {
+  for (const { type, parameters } of parseAccept(request.headers["accept"] ?? "")) {
+    const { as, v, g } = parameters;
+    if (as === undefined) return undefined;
+    if (as !== "APIGroupDiscoveryList" || v !== "v2" || g !== "apidiscovery.k8s.io") continue;
+    if (type === CONTENT_TYPES.json) return "json";
+    if (type === CONTENT_TYPES.protobuf) return "protobuf";
+  }
+  return undefined;
 }
 
 function apiGroup(group: DiscoveredGroup): object {
   const name = group.metadata.name ?? "";
   const versions = group.versions.map(({ version }) => ({ groupVersion: `${name}/${version}`, version }));
   return { name, versions, preferredVersion: versions[0] };
+}
+
+/** Of the version that is stored (KEP-2339). */
+function hashOf(group: string, version: string, kind: string | undefined): string {
+  return createHash("sha256").update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString("base64");
 }
 
 /** A resource and its subresources in the older form. */
@@ -164,11 +191,8 @@ function listed(resource: DiscoveredResource, group: string, version: string): o
     verbs,
     ...(shortNames !== undefined && { shortNames }),
     ...(categories !== undefined && { categories }),
-    storageVersionHash: createHash("sha256")
-      .update(`${group}/${version}/${responseKind?.kind}`)
-      .digest()
-      .subarray(0, 8)
-      .toString("base64"),
+    ...(verbs.includes("get") &&
+      name !== "componentstatuses" && { storageVersionHash: hashOf(group, version, responseKind?.kind) }),
   };
   const parts = (resource.subresources ?? []).map((part) => ({
     name: `${name}/${part.subresource}`,

@@ -10,9 +10,9 @@ import {
   decodeYamlUnstructured,
   fieldError,
   isProtobuf,
+  kindOf,
   type ObjectSchema,
   parseApiVersion,
-  resourceOf,
   strictDecodingMessage,
   type Unstructured,
 } from "@tsukube/api";
@@ -22,19 +22,10 @@ import type { ResourceDefinition } from "../registry/definition.ts";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";
 
-/** @throws {ApiError} 422. */
+/** What the client wants to hear of fields that are not there; checked by checkWriteOptions. */
 export function fieldValidationOf(query: URLSearchParams): FieldValidation {
-  const value = query.get("fieldValidation") ?? "";
-  if (value === "") return "Warn";
-  if (value === "Ignore" || value === "Warn" || value === "Strict") return value;
-  throw ApiError.invalid({ group: "meta.k8s.io", kind: "CreateOptions" }, "", [
-    {
-      type: "FieldValueNotSupported",
-      field: "fieldValidation",
-      badValue: value,
-      detail: 'supported values: "", "Ignore", "Strict", "Warn"',
-    },
-  ]);
+  const value = query.get("fieldValidation");
+  return value === "Ignore" || value === "Strict" ? value : "Warn";
 }
 
 /** Unknown and duplicate fields as the client asked: silent, warnings, or 400. */
@@ -129,10 +120,7 @@ function checkKind(
   if ((kind === "" || kind === definition.kind) && (apiVersion === "" || apiVersion === wanted)) return;
   const { group, version } = parseApiVersion(apiVersion);
   const asked = kind === "" ? definition.kind : kind;
-  const isKnown =
-    apiVersion === "" ||
-    apiVersion === wanted ||
-    resourceOf({ group, version, resource: definition.resource }) !== undefined;
+  const isKnown = kindOf({ ...(apiVersion === "" ? definition : { group, version }), kind: asked }) !== undefined;
   const go = (v: string): string => v.slice(0, 1).toLowerCase() + v.slice(1);
   if (isKnown && asked !== definition.kind) {
     throw ApiError.badRequest(

@@ -1,13 +1,19 @@
 import { ApiError, type FieldError, fieldError, jsonEqual, type Unstructured } from "@tsukube/api";
 import type { DeleteOptions } from "@tsukube/api/types/meta-v1";
 import { formatTime } from "@tsukube/foundation";
+import { isTrue } from "../chain/request-info.ts";
 import type { AdmissionRequest } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Change } from "../storage/object-store.ts";
+import { numberOf } from "./list-options.ts";
+import { dryRunErrors } from "./write-options.ts";
 import type { WriteRequest, Writer } from "./writer.ts";
 
 const FOREGROUND = "foregroundDeletion";
 const ORPHAN = "orphan";
+
+const ORPHANED_PODS =
+  "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
 
 /** What became of a delete. */
 export interface Deleted {
@@ -16,15 +22,9 @@ export interface Deleted {
   readonly gone: boolean;
 }
 
-/** Options from body and query, checked. @throws {ApiError} 422. */
+/** Options from the body or, without one, from the query; checked. @throws {ApiError} 422, 400. */
 export function deleteOptionsOf(body: Unstructured | undefined, query: URLSearchParams): DeleteOptions {
-  const grace = query.get("gracePeriodSeconds");
-  const options: DeleteOptions = {
-    ...(grace !== null && { gracePeriodSeconds: Number(grace) }),
-    ...(query.get("propagationPolicy") !== null && { propagationPolicy: query.get("propagationPolicy") ?? "" }),
-    ...(query.get("orphanDependents") !== null && { orphanDependents: query.get("orphanDependents") === "true" }),
-    ...((body ?? {}) as DeleteOptions),
-  };
+  const options = (body ?? optionsOfQuery(query)) as DeleteOptions;
   const errors: FieldError[] = [];
   const policy = options.propagationPolicy;
   const orphan = options.orphanDependents;
@@ -36,8 +36,21 @@ export function deleteOptionsOf(body: Unstructured | undefined, query: URLSearch
   if (policy !== undefined && policy !== null && !["Foreground", "Background", "Orphan"].includes(policy)) {
     errors.push(fieldError.notSupported("propagationPolicy", policy, ["Foreground", "Background", "Orphan", "nil"]));
   }
+  errors.push(...dryRunErrors(options.dryRun ?? []));
   if (errors.length > 0) throw ApiError.invalid({ group: "meta.k8s.io", kind: "DeleteOptions" }, "", errors);
   return options;
+}
+
+function optionsOfQuery(query: URLSearchParams): DeleteOptions {
+  const grace = numberOf(query, "gracePeriodSeconds");
+  const orphan = query.get("orphanDependents");
+  const policy = query.get("propagationPolicy");
+  return {
+    ...(grace !== undefined && { gracePeriodSeconds: grace }),
+    ...(policy !== null && { propagationPolicy: policy }),
+    ...(orphan !== null && { orphanDependents: isTrue(orphan) }),
+    dryRun: query.getAll("dryRun"),
+  };
 }
 
 /**
@@ -45,8 +58,10 @@ export function deleteOptionsOf(body: Unstructured | undefined, query: URLSearch
  * @throws {ApiError} 404, 409 for preconditions.
  */
 export async function deleteObject(writer: Writer, request: WriteRequest, options: DeleteOptions): Promise<Deleted> {
-  const { definition, namespace, name, dryRun } = request;
+  const { context, definition, namespace, name, dryRun } = request;
   const { store } = writer.deps;
+  const isSilent = options.propagationPolicy === undefined && (options.orphanDependents ?? undefined) === undefined;
+  if (isSilent && definition.group === "batch" && definition.resource === "jobs") context.warn(ORPHANED_PODS);
   let result: Deleted | undefined;
   await store.update(definition, store.keyOf(definition, namespace, name), async (live): Promise<Change> => {
     if (live === undefined) throw ApiError.notFound(definition, name);
@@ -54,7 +69,7 @@ export async function deleteObject(writer: Writer, request: WriteRequest, option
     await admit(writer, request, live, options);
     const next = marked(definition, live, options, writer.deps.clock.now());
     const gone = next === undefined;
-    result = { object: next ?? live, gone };
+    result = { object: next ?? lastSeen(definition, live, writer.deps.clock.now()), gone };
     if (dryRun || next === live) return { type: "none" };
     return gone ? { type: "delete" } : { type: "put", object: next };
   });
@@ -100,6 +115,15 @@ function checkPreconditions(definition: ResourceDefinition, live: Unstructured, 
   }
 }
 
+/** What a client sees of an object that goes now: of kinds that may wait, that it did not. */
+function lastSeen({ strategy }: ResourceDefinition, live: Unstructured, now: number): Unstructured {
+  const { metadata = {} } = live;
+  if (strategy.gracePeriod === undefined || metadata.deletionTimestamp !== undefined) return live;
+  const generation = metadata.generation === undefined ? {} : { generation: metadata.generation + 1 };
+  const marks = { ...generation, deletionTimestamp: formatTime(now), deletionGracePeriodSeconds: 0 };
+  return { ...live, metadata: { ...metadata, ...marks } };
+}
+
 /** The object with the marks of its deletion; undefined: nothing holds it, it goes now. The same object: nothing to do. */
 function marked(
   definition: ResourceDefinition,
@@ -108,7 +132,12 @@ function marked(
   now: number,
 ): Unstructured | undefined {
   const metadata = live.metadata ?? {};
-  const finalizers = finalizersFor(definition, metadata.finalizers ?? [], options);
+  const finalizers = [
+    ...new Set([
+      ...finalizersFor(definition, metadata.finalizers ?? [], options),
+      ...(metadata.deletionTimestamp === undefined ? (definition.strategy.holds ?? []) : []),
+    ]),
+  ];
   const isNamespace = definition.resource === "namespaces" && definition.group === "";
   const isPlain = isNamespace || definition.resource === "customresourcedefinitions";
   const holdsNamespace =

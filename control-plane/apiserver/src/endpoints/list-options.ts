@@ -30,7 +30,8 @@ export function parseListOptions(query: URLSearchParams, isWatch: boolean): List
   return options;
 }
 
-function numberOf(query: URLSearchParams, name: string): number | undefined {
+/** An integer of a query; undefined where it is not given. @throws {ApiError} 400. */
+export function numberOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === "") return undefined;
   if (!/^-?\d+$/.test(text))
@@ -38,13 +39,13 @@ function numberOf(query: URLSearchParams, name: string): number | undefined {
   return Number(text);
 }
 
-/** @throws {ApiError} 400; 500 for a watch, as upstream. */
-function revisionOf(text: string, isWatch: boolean): number | undefined {
+/** @param isPlain Of a watch or a get, whose error is a 500, as upstream's. @throws {ApiError} 400, 500. */
+export function revisionOf(text: string, isPlain: boolean): number | undefined {
   if (text === "") return undefined;
   if (/^\d+$/.test(text)) return Number(text);
   const quoted = goQuote(text);
   const why = `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`;
-  throw isWatch ? ApiError.unknown(why) : ApiError.badRequest(`invalid resource version: ${why}`);
+  throw isPlain ? ApiError.unknown(why) : ApiError.badRequest(`invalid resource version: ${why}`);
 }
 
 function listErrors(options: ListOptions): FieldError[] {

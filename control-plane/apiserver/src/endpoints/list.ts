@@ -14,7 +14,7 @@ import type { CachedObject } from "../storage/cached-object.ts";
 import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
 import type { CacheVersion } from "../storage/watch-cache.ts";
 import { decodeContinue, encodeContinue, type ListOptions, parseListOptions } from "./list-options.ts";
-import { encode, headersOf, partial, tableOf, type View } from "./represent.ts";
+import { encode, goType, headersOf, notInForm, partial, tableOf, type View } from "./represent.ts";
 import { type Selection, selectionOf } from "./selection.ts";
 
 /** How long a list waits for a revision that the cache has not reached. */
@@ -140,8 +140,11 @@ function spliceJson(view: View, metadata: object, objects: readonly CachedObject
   return Buffer.concat(pieces);
 }
 
-function encodeList(view: View, metadata: object, objects: readonly Unstructured[]): Uint8Array {
+/** A list of objects in the form that was asked for. @throws {ApiError} 406. */
+export function encodeList(view: View, metadata: object, objects: readonly Unstructured[]): Uint8Array {
   const { definition, accepted } = view;
+  if (accepted.as === "PartialObjectMetadata")
+    throw notInForm(`the requested object is a list (${goType(definition, definition.listKind)})`, accepted.as);
   if (accepted.as === "Table")
     return encode(tableOf(view, objects, metadata), schemaOfType("meta/v1.Table") as ObjectSchema, accepted);
   if (accepted.as !== "") {

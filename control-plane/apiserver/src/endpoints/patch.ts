@@ -62,7 +62,7 @@ export function decodePatch(
     return { patch: decoded.object, problems: decoded.problems };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    if (type === "apply") throw ApiError.badRequest(`error decoding YAML: ${error.message}`);
+    if (type === "apply") throw ApiError.badRequest(`error encoding patch: ${error.message}`);
     throw ApiError.badRequest(type === "merge" ? "invalid JSON patch" : error.message);
   }
 }
@@ -97,8 +97,10 @@ export function patcher(
     case "json":
       return (live, managers) => tracked(inForm(jsonPatch(live as unknown as Json, patch)), live, managers, manager);
     case "merge":
+      if (!isRecord(patch)) throw ApiError.badRequest(`error decoding patch: ${notAMap(patch)}`);
       return (live, managers) => tracked(inForm(mergePatch(live as unknown as Json, patch)), live, managers, manager);
     case "strategic":
+      if (!isRecord(patch)) throw ApiError.badRequest(notAMap(patch));
       return (live, managers) =>
         tracked(
           inForm(strategicMergePatch(live as unknown as Json, patch, definition.schema)),
@@ -107,6 +109,15 @@ export function patcher(
           manager,
         );
   }
+}
+
+function isRecord(value: Json): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function notAMap(value: Json): string {
+  const type = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+  return `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
 }
 
 /** A first apply creates. */

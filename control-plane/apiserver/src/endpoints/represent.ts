@@ -1,10 +1,13 @@
 import {
+  ApiError,
   apiVersionOf,
   encodeJson,
+  encodeJsonText,
   encodeProtobuf,
   encodeUnstructured,
   encodeYaml,
   type Json,
+  JsonText,
   type ObjectSchema,
   schemaOfType,
   type Unstructured,
@@ -69,6 +72,8 @@ export function represent(
   object: Unstructured,
 ): { readonly value: unknown; readonly schema: ObjectSchema | undefined } {
   const { definition, accepted } = view;
+  if (accepted.as === "PartialObjectMetadataList")
+    throw notInForm(`the requested object is not a list (${goType(definition, definition.kind)})`, accepted.as);
   switch (accepted.as) {
     case "":
       return { value: object, schema: definition.typed ? definition.schema : undefined };
@@ -85,22 +90,26 @@ export function represent(
   }
 }
 
+/** The 406 of a form that fits lists only, or objects only. */
+export function notInForm(why: string, form: string): ApiError {
+  const message = `you requested ${form}, but ${why}`;
+  return new ApiError({ status: "Failure", message, reason: "NotAcceptable", code: 406 });
+}
+
+/** A kind as upstream's messages name its type: "*core.Pod". */
+export function goType(definition: ResourceDefinition, kind: string): string {
+  if (!definition.typed) return kind.endsWith("List") ? "*unstructured.UnstructuredList" : "*unstructured.Unstructured";
+  return `*${definition.group === "" ? "core" : definition.group.split(".")[0]}.${kind}`;
+}
+
 export function partial(object: Unstructured, accepted: Pick<Accepted, "asVersion">): unknown {
   return { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${accepted.asVersion}`, metadata: object.metadata };
 }
 
 /** A meta.k8s.io Table. @param columns false for all but the first event of a watch. */
 export function tableOf(view: View, objects: readonly Unstructured[], metadata: object, columns = true): unknown {
-  const { accepted, table, include, now } = view;
-  const rows = objects.map((object) => {
-    const shown =
-      include === "Object"
-        ? { object: typed(view, object) }
-        : include === "None"
-          ? { object: null }
-          : { object: partial(object, accepted) };
-    return { cells: table.cells(object, now), ...shown };
-  });
+  const { accepted, table, now } = view;
+  const rows = objects.map((object) => ({ cells: table.cells(object, now), object: rowObject(view, object) }));
   return {
     kind: "Table",
     apiVersion: `meta.k8s.io/${accepted.asVersion}`,
@@ -108,6 +117,18 @@ export function tableOf(view: View, objects: readonly Unstructured[], metadata: 
     columnDefinitions: columns ? table.columns : [],
     rows,
   };
+}
+
+/** Already text, so that it has the fields and the order of its own type. */
+function rowObject(view: View, object: Unstructured): unknown {
+  const { definition, include, accepted } = view;
+  if (include === "None") return null;
+  if (include === "Metadata")
+    return new JsonText(
+      encodeJsonText(partial(object, accepted), schemaOfType("meta/v1.PartialObjectMetadata") as ObjectSchema),
+    );
+  const whole = typed(view, object);
+  return definition.typed ? new JsonText(encodeJsonText(whole, definition.schema)) : whole;
 }
 
 function typed(view: View, object: Unstructured): Unstructured {

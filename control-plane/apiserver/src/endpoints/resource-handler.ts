@@ -1,7 +1,7 @@
 import {
   ApiError,
-  type FieldError,
   fieldError,
+  fieldErrorMessage,
   type ObjectSchema,
   schemaOfType,
   type Unstructured,
@@ -13,21 +13,32 @@ import { isTrue } from "../chain/request-info.ts";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { servesStoredBytes } from "../storage/object-store.ts";
+import { SCALE_TABLE } from "../tables/scale-table.ts";
 import type { TableConvertorOf } from "../tables/table.ts";
-import { decodeObject, decodeOptions, fieldValidationOf } from "./body.ts";
+import { decodeObject, decodeOptions } from "./body.ts";
 import { type Deleted, deletedStatus, deleteObject, deleteOptionsOf } from "./delete.ts";
-import { list } from "./list.ts";
+import { encodeList, list } from "./list.ts";
+import { revisionOf } from "./list-options.ts";
 import { placed } from "./object-meta.ts";
 import { applier, patcher, patchTypeOf } from "./patch.ts";
 import { encode, headersOf, represent, respondTyped, type View } from "./represent.ts";
 import { scaleOf, withScale } from "./scale.ts";
 import { selectionOf } from "./selection.ts";
 import { watch } from "./watch.ts";
+import { checkWriteOptions, fieldManagerOf } from "./write-options.ts";
 import type { WriteRequest, Writer } from "./writer.ts";
 
 const EMPTY = new Uint8Array(0);
 /** Subresources that are another view of the same object. */
 const PARTS = new Set(["", "status", "ephemeralcontainers", "resize", "approval", "finalize"]);
+
+/** Parts of objects that have no table. */
+const WITHOUT_TABLE = new Set(
+  (
+    "pods/ephemeralcontainers pods/resize customresourcedefinitions/status apiservices/status " +
+    "certificatesigningrequests/approval devicetaintrules/status resourceclaims/status"
+  ).split(" "),
+);
 
 /** The verbs of stored resources, the same for all kinds. */
 export class ResourceHandler {
@@ -69,7 +80,9 @@ export class ResourceHandler {
 
   #view(context: RequestContext, definition: ResourceDefinition): View {
     const { request, info } = context;
-    let accepted = negotiate(request.headers, info.query);
+    const part = `${definition.resource}/${info.subresource}`;
+    const tables = !WITHOUT_TABLE.has(part);
+    let accepted = negotiate(request.headers, info.query, { tables });
     if (!definition.typed && accepted.encoding === "protobuf" && accepted.as === "") {
       // custom resources have no protobuf form: the next acceptable encoding, or 406
       accepted = negotiate(request.headers, info.query, { encodings: ["json", "yaml"], named: ALL_ENCODINGS });
@@ -87,6 +100,9 @@ export class ResourceHandler {
     const { definition, accepted } = view;
     const { info } = context;
     const { store } = this.#writer.deps;
+    if (isTrue(info.query.get("export")))
+      throw ApiError.badRequest("the export parameter, deprecated since v1.14, is no longer supported");
+    revisionOf(info.query.get("resourceVersion") ?? "", true);
     const cached = store.get(definition, info.namespace, info.name);
     if (cached === undefined) throw ApiError.notFound(definition, info.name);
     if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && servesStoredBytes(definition)) {
@@ -122,17 +138,14 @@ export class ResourceHandler {
     const { info } = context;
     const request = this.#request(context, definition);
     const decoded = decodeObject(context, definition, context.request.body ?? EMPTY);
-    if ((decoded.metadata?.name ?? "") === "") {
-      throw ApiError.badRequest(
-        `the name of the object (${info.name} based on URL) was undeterminable: name must be provided`,
-      );
-    }
+    checkNamed(decoded, info.name);
     const body = placed(decoded, definition, info.namespace, info.name);
     const mayCreate = definition.strategy.createOnUpdate && info.subresource === "";
     const { object, created } = await this.#writer.update(
       request,
       (live, manager) => {
-        checkUid(definition, body, live, this.#writer.deps.store.keyOf(definition, info.namespace, info.name));
+        const key = this.#writer.deps.store.keyOf(definition, info.namespace, info.name);
+        checkUid(definition, body, live, request.dryRun ? key.replace(/^\/registry/, "") : key);
         return manager.update(live, this.#merged(info.subresource, body, live), request.fieldManager);
       },
       mayCreate ? (manager) => manager.update(undefined, body, request.fieldManager) : undefined,
@@ -145,6 +158,8 @@ export class ResourceHandler {
     const spec = (object: Unstructured): Record<string, unknown> => (object["spec"] ?? {}) as Record<string, unknown>;
     const identity = { ...live.metadata, resourceVersion: body.metadata?.resourceVersion ?? "" };
     switch (subresource) {
+      case "resize":
+        return { ...body, metadata: identity };
       case "ephemeralcontainers":
         return {
           ...live,
@@ -171,32 +186,23 @@ export class ResourceHandler {
     const { definition } = view;
     const { info } = context;
     const type = patchTypeOf(context, definition);
+    checkWriteOptions("PatchOptions", info.query, type);
     const request = this.#request(context, definition);
     const force = isTrue(info.query.get("force"));
-    const named = info.query.get("fieldManager") ?? "";
-    if (type === "apply" && named === "") {
-      throw ApiError.invalid({ group: "meta.k8s.io", kind: "PatchOptions" }, "", [
-        { type: "FieldValueRequired", field: "fieldManager", badValue: "", detail: "is required for apply patch" },
-      ]);
-    }
-    if (type !== "apply" && info.query.get("force") !== null) {
-      throw ApiError.invalid({ group: "meta.k8s.io", kind: "PatchOptions" }, "", [
-        {
-          type: "FieldValueForbidden",
-          field: "force",
-          badValue: "",
-          detail: "may not be specified for non-apply patch",
-        },
-      ]);
-    }
     const bytes = context.request.body ?? EMPTY;
     const make = patcher(context, definition, type, bytes, request.fieldManager, force);
-    const place = (object: Unstructured): Unstructured => placed(object, definition, info.namespace, info.name);
+    const place = (object: Unstructured): Unstructured => {
+      checkNamed(object, info.name);
+      return placed(object, definition, info.namespace, info.name);
+    };
     const create =
       type === "apply" && info.subresource === "" ? applier(definition, bytes, request.fieldManager, force) : undefined;
     const { object, created } = await this.#writer.update(
       request,
-      (live, manager) => place(make(live, manager)),
+      (live, manager) => {
+        const next = place(make(live, manager));
+        return info.subresource === "resize" ? { ...next, metadata: keptBut(live, next) } : next;
+      },
       create === undefined ? undefined : (manager) => place(create(manager)),
     );
     return this.#answer(created ? 201 : 200, view, object);
@@ -247,12 +253,8 @@ export class ResourceHandler {
   }
 
   #listAnswer(view: View, objects: readonly Unstructured[]): ApiResponse {
-    const { definition, accepted } = view;
-    const apiVersion = definition.group === "" ? definition.version : `${definition.group}/${definition.version}`;
     const metadata = { resourceVersion: String(this.#writer.deps.store.cache.revision) };
-    const value = { kind: definition.listKind, apiVersion, metadata, items: objects };
-    const schema = definition.typed ? (schemaOfType(`${definition.schema.typeName}List`) as ObjectSchema) : undefined;
-    return { status: 200, headers: headersOf(accepted), body: encode(value, schema, accepted) };
+    return { status: 200, headers: headersOf(view.accepted), body: encodeList(view, metadata, objects) };
   }
 
   #deleteOptions(context: RequestContext): ReturnType<typeof deleteOptionsOf> {
@@ -265,29 +267,19 @@ export class ResourceHandler {
 
   async #scale(context: RequestContext, definition: ResourceDefinition): Promise<ApiResponse> {
     const { info, request } = context;
-    const accepted = negotiate(request.headers, info.query, { forms: false });
     const schema = schemaOfType("autoscaling/v1.Scale") as ObjectSchema;
+    const identity = { group: "autoscaling", version: "v1", kind: "Scale", schema, typed: true };
+    const scale: ResourceDefinition = { ...definition, ...identity };
+    const view = { ...this.#view(context, scale), table: SCALE_TABLE };
     const { store } = this.#writer.deps;
     if (info.verb === "get") {
       const cached = store.get(definition, info.namespace, info.name);
       if (cached === undefined) throw ApiError.notFound(definition, info.name);
       await store.readable(definition, [cached]);
-      return {
-        status: 200,
-        headers: headersOf(accepted),
-        body: encode(scaleOf(definition, store.view(definition, cached)), schema, accepted),
-      };
+      return this.#answer(200, view, scaleOf(definition, store.view(definition, cached)));
     }
     const write = this.#request(context, definition);
     const bytes = request.body ?? EMPTY;
-    const scale: ResourceDefinition = {
-      ...definition,
-      group: "autoscaling",
-      version: "v1",
-      kind: "Scale",
-      schema,
-      typed: true,
-    };
     const make =
       info.verb === "patch"
         ? patcher(
@@ -300,26 +292,21 @@ export class ResourceHandler {
           )
         : undefined;
     const body = make === undefined ? decodeObject(context, scale, bytes) : undefined;
+    if (body !== undefined) checkNamed(body, info.name);
     const { object } = await this.#writer.update(write, (live, manager) => {
       const wanted = body ?? make!(scaleOf(definition, live), manager);
       const errors = validateCreate(scale, wanted);
       if (errors.length > 0) throw ApiError.invalid(scale, info.name, errors);
       return manager.update(live, withScale(definition, live, wanted), write.fieldManager);
     });
-    return { status: 200, headers: headersOf(accepted), body: encode(scaleOf(definition, object), schema, accepted) };
+    return this.#answer(200, view, scaleOf(definition, object));
   }
 
-  #request(context: RequestContext, definition: ResourceDefinition, bodyDryRun: readonly string[] = []): WriteRequest {
+  #request(context: RequestContext, definition: ResourceDefinition, deleteDryRun?: readonly string[]): WriteRequest {
     const { info, request } = context;
-    const kind = OPTIONS[info.verb] ?? "DeleteOptions";
-    const dryRun = [...info.query.getAll("dryRun"), ...bodyDryRun];
-    const bad = dryRun.find((value) => value !== "All");
-    if (bad !== undefined) {
-      throw ApiError.invalid({ group: "meta.k8s.io", kind }, "", [
-        { type: "FieldValueNotSupported", field: "dryRun", badValue: [bad], detail: 'supported values: "All"' },
-      ]);
-    }
-    fieldValidationOf(info.query);
+    if (info.verb === "create") checkWriteOptions("CreateOptions", info.query);
+    if (info.verb === "update") checkWriteOptions("UpdateOptions", info.query);
+    const dryRun = deleteDryRun ?? info.query.getAll("dryRun");
     return {
       context,
       definition,
@@ -327,18 +314,28 @@ export class ResourceHandler {
       name: info.name,
       subresource: info.subresource,
       dryRun: dryRun.length > 0,
-      fieldManager: fieldManagerOf(info.query.get("fieldManager") ?? "", request.headers["user-agent"] ?? "", kind),
+      fieldManager: fieldManagerOf(info.query.get("fieldManager") ?? "", request.headers["user-agent"] ?? ""),
     };
   }
 }
 
 const NEWLINE = Buffer.from("\n");
 
-const OPTIONS: Readonly<Record<string, string>> = {
-  create: "CreateOptions",
-  update: "UpdateOptions",
-  patch: "PatchOptions",
-};
+/** The live metadata, with what says which object is meant and who owns its fields. */
+function keptBut(live: Unstructured, next: Unstructured): NonNullable<Unstructured["metadata"]> {
+  const { resourceVersion, managedFields } = next.metadata ?? {};
+  return {
+    ...live.metadata,
+    ...(resourceVersion !== undefined && { resourceVersion }),
+    ...(managedFields !== undefined && { managedFields }),
+  };
+}
+
+/** @throws {ApiError} 400 for an object that does not say its name. */
+function checkNamed(object: Unstructured, name: string): void {
+  if ((object.metadata?.name ?? "") !== "") return;
+  throw ApiError.badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+}
 
 /** A PUT that names a uid is for that object and no later one of its name. @throws {ApiError} 409. */
 function checkUid(definition: ResourceDefinition, body: Unstructured, live: Unstructured, key: string): void {
@@ -352,27 +349,11 @@ function checkUid(definition: ResourceDefinition, body: Unstructured, live: Unst
   );
 }
 
-const MAX_MANAGER_BYTES = 128;
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
-
-/** Named by the client, or the User-Agent up to its first slash. @throws {ApiError} 422. */
-function fieldManagerOf(named: string, userAgent: string, kind: string): string {
-  const errors: FieldError[] = [];
-  if (Buffer.byteLength(named) > MAX_MANAGER_BYTES) errors.push(fieldError.tooLong("fieldManager", MAX_MANAGER_BYTES));
-  const bad = UNPRINTABLE.exec(named);
-  if (bad !== null) {
-    const point = (bad[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
-    const at = Buffer.byteLength(named.slice(0, bad.index));
-    errors.push(fieldError.invalid("fieldManager", named, `invalid character U+${point} (at position ${at})`));
-  }
-  if (errors.length > 0) throw ApiError.invalid({ group: "meta.k8s.io", kind }, "", errors);
-  return named !== "" ? named : (userAgent.split("/")[0] ?? "").slice(0, MAX_MANAGER_BYTES);
-}
-
 /** includeObject of a table. @throws {ApiError} 400. */
 function includeOf(query: URLSearchParams): string {
   const include = query.get("includeObject") ?? "";
   if (include === "" || include === "Metadata") return "Metadata";
   if (include === "None" || include === "Object") return include;
-  throw ApiError.badRequest(`unrecognized includeObject value: ${JSON.stringify(include)}`);
+  const problem = fieldError.invalid("includeObject", include, "must be 'Metadata', 'Object', 'None', or empty");
+  throw ApiError.badRequest(`Unable to convert to Table as requested: ${fieldErrorMessage(problem)}`);
 }

@@ -1,4 +1,4 @@
-import type { Unstructured } from "@tsukube/api";
+import { FieldSet, type Unstructured } from "@tsukube/api";
 import type { ResourceDefinition } from "../registry/definition.ts";
 
 /** Their status endpoints leave metadata alone, as those of custom resources do. */
@@ -9,6 +9,14 @@ const KEEPING = new Set(
     "evictionrequests evictions"
   ).split(" "),
 );
+
+/** What nobody comes to own through the status endpoint. */
+export function statusResets({ typed, group, resource }: ResourceDefinition): FieldSet {
+  const spec = ["f:spec"];
+  if (!typed || (KEEPING.has(resource) && resource !== "apiservices")) return FieldSet.of(spec, ["f:metadata"]);
+  if (group === "apps" && resource === "deployments") return FieldSet.of(spec, ["f:metadata", "f:labels"]);
+  return FieldSet.of(spec);
+}
 
 /** The metadata after a write to the status endpoint. Most kinds take what a controller notes there, annotations for one. */
 export function statusMetadata(

@@ -20,7 +20,7 @@ import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type Change, type ObjectStore, type Written, withRevision } from "../storage/object-store.ts";
 import { forCreate, forUpdate } from "./object-meta.ts";
-import { statusMetadata } from "./status-metadata.ts";
+import { statusMetadata, statusResets } from "./status-metadata.ts";
 
 export interface WriterDeps {
   readonly store: ObjectStore;
@@ -102,6 +102,7 @@ export class Writer {
       kind: definition.kind,
       subresource,
       clock: this.deps.clock,
+      complete: (object) => this.#defaulted(definition, object),
       versions: {
         schema: schemaOf,
         convert: (object, apiVersion) => {
@@ -138,13 +139,14 @@ export class Writer {
       throw ApiError.unknown("resourceVersion should not be set on objects to be created");
     const manager = this.#manager(request);
     let object = this.#defaulted(definition, body);
+    // nobody owns a generated name, nor what admission and the strategy put in
+    if (track) object = manager.update(undefined, object, request.fieldManager);
     object = forCreate(object, this.deps.clock, this.deps.random, strategy.generation || !definition.typed);
+    object = this.#defaulted(definition, object);
     if (strategy.status) object = withoutStatus(object, definition);
     object = strategy.prepareForCreate?.(object, context, this.deps.clock.now()) ?? object;
-    if (track) object = manager.update(undefined, object, request.fieldManager);
     const attributes = this.#attributes(request, "CREATE", object, undefined);
     object = this.#defaulted(definition, (await this.deps.admission.mutate(attributes)) ?? object);
-    if (track) object = manager.update(undefined, withoutManaged(object), request.fieldManager);
     this.#refuse(
       definition,
       object.metadata?.name ?? "",
@@ -202,7 +204,8 @@ export class Writer {
 
   #defaulted(definition: ResourceDefinition, object: Unstructured): Unstructured {
     if (!definition.typed) return definition.custom?.prepare(object).object ?? object;
-    return applyDefaults({ ...definition }, object);
+    const whole = applyDefaults({ ...definition }, object);
+    return definition.strategy.complete?.(whole, this.deps.clock.now()) ?? whole;
   }
 
   #warn({ definition, context }: WriteRequest, object: Unstructured, old: Unstructured | undefined): void {
@@ -248,6 +251,7 @@ export class Writer {
     const key = store.keyOf(definition, namespace, name);
     let untouched = false;
     let dry: Unstructured | undefined;
+    let last: Unstructured | undefined;
     const decide = async (live: Unstructured | undefined): Promise<Change> => {
       const next = await make(live);
       untouched = next === undefined;
@@ -259,12 +263,16 @@ export class Writer {
       // the last finalizer of a deleted object is gone: so is the object
       const isGone = live?.metadata?.deletionTimestamp !== undefined && (next.metadata?.finalizers ?? []).length === 0;
       const grace = next.metadata?.deletionGracePeriodSeconds ?? 0;
-      if (isGone && grace === 0 && !holdsContent(definition, next)) return { type: "delete" };
+      if (isGone && grace === 0 && !holdsContent(definition, next)) {
+        last = next;
+        return { type: "delete" };
+      }
       const isEvent = definition.resource === "events";
       return { type: "put", object: next, ...(isEvent && { expiresAt: this.deps.clock.now() + EVENT_TTL_MS }) };
     };
     const written: Written | undefined = await store.update(definition, key, decide);
     if (dry !== undefined) return dry;
+    if (last !== undefined) return last;
     if (untouched && definition !== undefined && written !== undefined && request.name === "") return undefined;
     return written?.object;
   }
@@ -290,19 +298,15 @@ function holdsContent({ group, resource }: ResourceDefinition, object: Unstructu
 
 /** The fields that nobody comes to own through an endpoint, because it resets them. */
 function resetFieldsOf(definition: ResourceDefinition, subresource: string): FieldSet {
-  if (!definition.strategy.status) return FieldSet.of();
-  return subresource === "status" ? FieldSet.of(["f:spec"]) : FieldSet.of(["f:status"]);
+  const { status, resets = [] } = definition.strategy;
+  if (subresource === "status") return statusResets(definition);
+  return FieldSet.of(...[...(status ? ["f:status"] : []), ...resets].map((field) => [field]));
 }
 
 function withoutStatus(object: Unstructured, definition: ResourceDefinition): Unstructured {
   if (object["status"] === undefined) return object;
   const { status: _status, ...rest } = object;
   return definition.typed ? { ...rest, status: {} } : (rest as Unstructured);
-}
-
-function withoutManaged(object: Unstructured): Unstructured {
-  const { managedFields: _managed, ...metadata } = object.metadata ?? {};
-  return { ...object, metadata };
 }
 
 /** The main endpoint leaves status alone. */

@@ -68,9 +68,15 @@ export class Health {
   }
 
   #health(endpoint: string, check: string | undefined, query: URLSearchParams): ApiResponse | undefined {
-    if (check !== undefined) return CHECKS[endpoint]?.includes(check) === true ? text("ok") : undefined;
+    if (check !== undefined) return CHECKS[endpoint]?.includes(check) === true ? plain("ok") : undefined;
     return text(query.has("verbose") ? verboseChecks(endpoint, query.getAll("exclude")) : "ok");
   }
+}
+
+/** A single check is answered without the header that keeps browsers from guessing. */
+function plain(value: string): ApiResponse {
+  const { "x-content-type-options": _nosniff, ...headers } = text(value).headers;
+  return { ...text(value), headers };
 }
 
 function json(value: object, contentType = "application/json"): ApiResponse {

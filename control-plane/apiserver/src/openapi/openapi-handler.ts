@@ -34,7 +34,7 @@ export class OpenApiHandler {
   handle(context: RequestContext): ApiResponse | undefined {
     const { path } = context.info;
     if (path === "/openapi/v2") return this.#v2(context);
-    if (path === "/openapi/v3" || path === "/openapi/v3/") return this.#index();
+    if (path === "/openapi/v3") return this.#index();
     if (path.startsWith("/openapi/v3/")) return this.#v3(context, path.slice("/openapi/v3/".length));
     return undefined;
   }

@@ -77,11 +77,19 @@ export interface Strategy {
   readonly dependents: "background" | "orphan" | "none";
   /** Deleting waits for this many seconds (pods); undefined: at once. */
   gracePeriod?(object: Unstructured, asked: number | undefined): number | undefined;
+  /** Defaults that ask for the time. @param now Ms since the epoch. */
+  complete?(object: Unstructured, now: number): Unstructured;
   /** @param now Ms since the epoch. */
   prepareForCreate?(object: Unstructured, context: RequestContext, now: number): Unstructured;
   prepareForUpdate?(next: Unstructured, old: Unstructured, context: RequestContext): Unstructured;
   /** An update through a subresource that writes status. @param now Ms since the epoch. */
   prepareForStatus?(next: Unstructured, old: Unstructured, now: number): Unstructured;
+  /** Finalizers that a delete puts on. */
+  readonly holds?: readonly string[];
+  /** What nobody comes to own through the main endpoint, besides status. */
+  readonly resets?: readonly string[];
+  /** A warning for everyone who still uses the resource. */
+  readonly deprecation?: string;
   /** Warnings for the client about what it wrote. */
   warnings?(object: Unstructured): readonly string[];
   /** Values of the field selectors besides metadata.name and metadata.namespace. */

@@ -48,7 +48,8 @@ const CONDITIONAL = new Set(
   (
     "customresourcedefinitions leases poddisruptionbudgets apiservices persistentvolumeclaimtemplates validatingadmissionpolicies " +
     "validatingadmissionpolicybindings mutatingadmissionpolicies mutatingadmissionpolicybindings validatingwebhookconfigurations " +
-    "mutatingwebhookconfigurations flowschemas prioritylevelconfigurations"
+    "mutatingwebhookconfigurations clustertrustbundles podcertificaterequests runtimeclasses csidrivers csinodes " +
+    "csistoragecapacities volumeattachments storageversionmigrations"
   ).split(" "),
 );
 
@@ -126,8 +127,6 @@ const FIELD_LABELS: Readonly<Record<string, Strategy["fieldLabels"]>> = {
     "spec.driver": at("spec.driver"),
     "spec.pool.name": at("spec.pool.name"),
   },
-  persistentvolumeclaims: { name: at("metadata.name") },
-  persistentvolumes: { name: at("metadata.name") },
 };
 
 /** Everything of pods that depends on time: how long one that is deleted may still run. */
@@ -146,7 +145,7 @@ export function builtinStrategy(group: string, resource: string, hasStatus: bool
   return {
     generation: GENERATION.has(resource),
     createOnUpdate: CREATE_ON_UPDATE.has(resource),
-    unconditionalUpdate: !CONDITIONAL.has(resource) && group !== "resource.k8s.io",
+    unconditionalUpdate: !CONDITIONAL.has(resource),
     status: hasStatus && resource !== "persistentvolumes" ? true : hasStatus,
     returnsDeleted: RETURNED.has(resource),
     dependents: ORPHANING.has(`${group}/${resource}`) ? "orphan" : NEVER_WAITING.has(resource) ? "none" : "background",
@@ -156,7 +155,17 @@ export function builtinStrategy(group: string, resource: string, hasStatus: bool
   };
 }
 
-type Preparations = Pick<Strategy, "prepareForCreate" | "prepareForUpdate" | "prepareForStatus" | "warnings">;
+type Preparations = Pick<
+  Strategy,
+  | "complete"
+  | "prepareForCreate"
+  | "prepareForUpdate"
+  | "prepareForStatus"
+  | "warnings"
+  | "deprecation"
+  | "resets"
+  | "holds"
+>;
 
 function preparations(group: string, resource: string): Preparations {
   switch (`${group}/${resource}`) {
@@ -201,15 +210,14 @@ function preparations(group: string, resource: string): Preparations {
         prepareForUpdate: withTemplateGeneration,
       };
     case "resource.k8s.io/devicetaintrules":
-      return { prepareForCreate: (rule, _context, now) => withTaintTime(rule, now) };
+      return { complete: withTaintTime };
     case "batch/jobs":
       return { prepareForCreate: withJobSelector };
     case "/endpoints":
-      return { warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"] };
-    case "/componentstatuses":
-      return { warnings: () => ["v1 ComponentStatus is deprecated in v1.19+"] };
+      return { deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice" };
     case "apiextensions.k8s.io/customresourcedefinitions":
       return {
+        holds: ["customresourcecleanup.apiextensions.k8s.io"],
         prepareForCreate: (crd) =>
           withNames({
             ...crd,
@@ -223,6 +231,7 @@ function preparations(group: string, resource: string): Preparations {
       };
     case "certificates.k8s.io/certificatesigningrequests":
       return {
+        resets: ["f:spec"],
         prepareForCreate: (csr, { user }) => ({
           ...csr,
           spec: {

@@ -1,6 +1,6 @@
 import { labelMatcherOf, type Unstructured } from "@tsukube/api";
 import { textAt } from "../registry/strategies.ts";
-import { duration } from "./ages.ts";
+import { age, duration } from "./ages.ts";
 import { type Cells, count, created, labelsText, listAt, NONE, name, or, shortList } from "./cells.ts";
 
 const UNSET = "<unset>";
@@ -117,6 +117,12 @@ export const ADMINISTRATION_CELLS: Readonly<Record<string, Cells>> = {
     ];
   },
   "certificates.k8s.io/clustertrustbundles": (object) => [name(object), or(textAt(object, "spec.signerName"))],
+  "certificates.k8s.io/podcertificaterequests": (object) => [
+    name(object),
+    ...["podName", "serviceAccountName", "nodeName", "signerName"].map((field) => textAt(object, `spec.${field}`)),
+    ["Issued", "Denied", "Failed"].find((type) => conditionOf(object, type).status === "True") ?? "Pending",
+    or(annotationsText(object)),
+  ],
   "flowcontrol.apiserver.k8s.io/flowschemas": (object, now) => [
     name(object),
     textAt(object, "spec.priorityLevelConfiguration.name"),
@@ -131,10 +137,10 @@ export const ADMINISTRATION_CELLS: Readonly<Record<string, Cells>> = {
     return [
       name(object),
       textAt(object, "spec.type"),
-      or(textAt(object, "spec.limited.nominalConcurrencyShares") || exempt),
-      or(textAt(object, `${queuing}.queues`)),
-      or(textAt(object, `${queuing}.handSize`)),
-      or(textAt(object, `${queuing}.queueLengthLimit`)),
+      numberOr(textAt(object, "spec.limited.nominalConcurrencyShares") || exempt),
+      numberOr(textAt(object, `${queuing}.queues`)),
+      numberOr(textAt(object, `${queuing}.handSize`)),
+      numberOr(textAt(object, `${queuing}.queueLengthLimit`)),
       created(object, now),
     ];
   },
@@ -161,6 +167,12 @@ export const ADMINISTRATION_CELLS: Readonly<Record<string, Cells>> = {
     created(object, now),
   ],
   "node.k8s.io/runtimeclasses": (object, now) => [name(object), textAt(object, "handler"), created(object, now)],
+  "resource.k8s.io/devicetaintrules": (object, now) => [
+    name(object),
+    ...["key", "value", "effect"].map((field) => textAt(object, `spec.taint.${field}`)),
+    age(textAt(object, "spec.taint.timeAdded"), now),
+    created(object, now),
+  ],
   "resource.k8s.io/resourceclaims": (object, now) => [name(object), claimState(object), created(object, now)],
   "resource.k8s.io/resourceslices": (object, now) => [
     name(object),
@@ -169,6 +181,11 @@ export const ADMINISTRATION_CELLS: Readonly<Record<string, Cells>> = {
     textAt(object, "spec.pool.name"),
     created(object, now),
   ],
+  "storagemigration.k8s.io/storageversionmigrations": (object) => {
+    const [group, resource] = ["group", "resource"].map((field) => textAt(object, `spec.resource.${field}`));
+    const state = ["Succeeded", "Failed", "Running"].find((type) => conditionOf(object, type).status === "True");
+    return [name(object), group === "" ? resource : `${resource}.${group}`, state ?? "Unknown"];
+  },
   "storage.k8s.io/csidrivers": (object, now) => [
     name(object),
     booleanAt(object, "spec.attachRequired", true),
@@ -203,6 +220,17 @@ export const ADMINISTRATION_CELLS: Readonly<Record<string, Cells>> = {
     created(object, now),
   ],
 };
+
+function annotationsText(object: Unstructured): string {
+  const { unverifiedUserAnnotations = {} } = (object["spec"] ?? {}) as {
+    readonly unverifiedUserAnnotations?: Readonly<Record<string, string>>;
+  };
+  return labelsText(unverifiedUserAnnotations).replace(NONE, "");
+}
+
+function numberOr(text: string): number | string {
+  return text === "" ? NONE : Number(text);
+}
 
 function signingState(object: Unstructured): string {
   const is = (type: string): boolean => listAt(object, "status.conditions").some(({ type: found }) => found === type);

@@ -66,7 +66,7 @@ const CELLS: Readonly<Record<string, Cells>> = {
       accessModes((object["spec"] as { accessModes?: readonly string[] } | undefined)?.accessModes),
       textAt(object, "spec.persistentVolumeReclaimPolicy"),
       object.metadata?.deletionTimestamp === undefined ? textAt(object, "status.phase") : "Terminating",
-      claim === undefined || claim === null ? "" : `${claim.namespace}/${claim.name}`,
+      claim === undefined || claim === null ? "" : `${claim.namespace ?? ""}/${claim.name ?? ""}`,
       textAt(object, "spec.storageClassName"),
       or(textAt(object, "spec.volumeAttributesClassName"), "<unset>"),
       textAt(object, "status.reason"),
@@ -259,6 +259,8 @@ function bindingCells(object: Unstructured, now: number): readonly unknown[] {
 function eventCells(object: Unstructured, now: number): readonly unknown[] {
   const event = object as {
     involvedObject?: { kind?: string; name?: string; fieldPath?: string };
+    /** events.k8s.io/v1 */
+    regarding?: { kind?: string; name?: string; fieldPath?: string };
     firstTimestamp?: string | null;
     lastTimestamp?: string | null;
     eventTime?: string | null;
@@ -266,19 +268,24 @@ function eventCells(object: Unstructured, now: number): readonly unknown[] {
     count?: number;
     source?: { component?: string; host?: string };
     reportingComponent?: string;
+    reportingController?: string;
     reportingInstance?: string;
   } & Unstructured;
+  const about = event.involvedObject ?? event.regarding;
   const first = event.firstTimestamp ?? event.eventTime;
   const last = event.series?.lastObservedTime ?? event.lastTimestamp ?? first;
-  const source = [event.source?.component || event.reportingComponent, event.source?.host || event.reportingInstance]
+  const source = [
+    event.source?.component || event.reportingComponent || event.reportingController,
+    event.source?.host || event.reportingInstance,
+  ]
     .filter((part) => part)
     .join(", ");
   return [
     age(last, now),
     textAt(object, "type"),
     textAt(object, "reason"),
-    `${(event.involvedObject?.kind ?? "").toLowerCase()}/${event.involvedObject?.name ?? ""}`,
-    event.involvedObject?.fieldPath ?? "",
+    [about?.kind?.toLowerCase() ?? "", about?.name ?? ""].filter((part) => part !== "").join("/"),
+    about?.fieldPath ?? "",
     source,
     textAt(object, "message").trim(),
     age(first, now),

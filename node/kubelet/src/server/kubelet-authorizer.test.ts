@@ -32,7 +32,7 @@ beforeEach(() => {
 
 const ask = (path: string, who: { token?: string; name?: string } = {}, method = "GET") =>
   authorizer.authorize({
-    peer: who.name === undefined ? undefined : { commonName: who.name, organizations: [] },
+    peer: who.name === undefined ? undefined : { commonName: who.name, organizations: [], fingerprint: "" },
     headers: who.token === undefined ? {} : { authorization: `Bearer ${who.token}` },
     method,
     path,
