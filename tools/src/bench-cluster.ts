@@ -1,8 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Client, createClient, createHttpTransport } from "@tsukube/client";
+import { type Client, createClient } from "@tsukube/client";
 import { run } from "@tsukube/host";
+import { transportOfKubeconfig } from "./kubeconfig.ts";
 
 export interface BenchProcess {
   readonly name: string;
@@ -35,14 +36,7 @@ export class BenchCluster {
 
   async client(): Promise<Client> {
     const { kubeconfig } = JSON.parse(await this.tsukube("status", "-o", "json")) as { readonly kubeconfig: string };
-    const text = readFileSync(kubeconfig, "utf8");
-    const field = (name: string): string => new RegExp(`${name}: "?([^"\\n]+)`).exec(text)?.[1] ?? "";
-    const decoded = (name: string): string => Buffer.from(field(name), "base64").toString("utf8");
-    const clientCertificate = { cert: decoded("client-certificate-data"), key: decoded("client-key-data") };
-    const ca = decoded("certificate-authority-data");
-    return createClient(createHttpTransport({ server: field("server"), ca, clientCertificate }), {
-      userAgent: "bench",
-    });
+    return createClient(transportOfKubeconfig(kubeconfig), { userAgent: "bench" });
   }
 
   async close(): Promise<void> {

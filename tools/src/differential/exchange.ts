@@ -1,0 +1,137 @@
+import {
+  decodeEnvelope,
+  decodeProtobuf,
+  isProtobuf,
+  type ObjectSchema,
+  parseApiVersion,
+  schemaOf,
+  type Unstructured,
+} from "@tsukube/api";
+import type { ApiResponse, Transport } from "@tsukube/client";
+
+/** A request of a scenario. */
+export interface Asked {
+  readonly method: string;
+  /** With query. */
+  readonly path: string;
+  /** Objects are sent as JSON. */
+  readonly body?: object | string | Uint8Array;
+  /** Content-Type; JSON by default. */
+  readonly type?: string;
+  readonly accept?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What came back, as text: protobuf is shown as the JSON of what it holds. */
+export interface Answer {
+  readonly code: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  /** The body's object; empty where it is none. */
+  readonly object: Unstructured;
+}
+
+/** A request that was sent, in one line, and its answer. */
+export interface Exchange {
+  readonly line: string;
+  readonly answer: Answer;
+}
+
+export type Send = (asked: Asked) => Promise<Answer>;
+
+/** A course of requests. It runs against each server by itself and uses what that one answered: uids, revisions. */
+export interface Scenario {
+  readonly name: string;
+  run(send: Send): Promise<void>;
+}
+
+/** Runs a scenario against a server. @returns every exchange in order. */
+export async function transcript(scenario: Scenario, transport: Transport): Promise<readonly Exchange[]> {
+  const exchanges: Exchange[] = [];
+  await scenario.run(async (asked) => {
+    const answer = await send(transport, asked);
+    exchanges.push({ line: lineOf(asked), answer });
+    return answer;
+  });
+  return exchanges;
+}
+
+/** Longer than any watch that a scenario begins. */
+const GIVE_UP_MS = 20_000;
+
+async function send(transport: Transport, asked: Asked): Promise<Answer> {
+  const body = bytesOf(asked.body);
+  const response = await transport.request({
+    method: asked.method,
+    path: asked.path,
+    headers: {
+      "user-agent": "differential/1",
+      accept: asked.accept ?? "application/json",
+      ...(body !== undefined && { "content-type": asked.type ?? "application/json" }),
+      ...asked.headers,
+    },
+    ...(body !== undefined && { body }),
+    signal: AbortSignal.timeout(GIVE_UP_MS),
+  });
+  const text = shown(await whole(response));
+  return { code: response.status, headers: headersOf(response), text, object: parsed(text) };
+}
+
+function bytesOf(body: Asked["body"]): Uint8Array | undefined {
+  if (body === undefined || body instanceof Uint8Array) return body;
+  return Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+}
+
+async function whole({ body }: ApiResponse): Promise<Buffer> {
+  if (body instanceof Uint8Array) return Buffer.from(body);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+function headersOf({ headers }: ApiResponse): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? value : [...value].join("\n")]),
+  );
+}
+
+function shown(bytes: Buffer): string {
+  if (!isProtobuf(bytes)) return bytes.toString("utf8");
+  const envelope = decodeEnvelope(bytes);
+  const schema = schemaOf({ ...parseApiVersion(envelope.apiVersion), kind: envelope.kind });
+  if (schema === undefined) return `protobuf of ${envelope.apiVersion} ${envelope.kind}`;
+  const object = decodeProtobuf<object>(envelope, schema as ObjectSchema);
+  return JSON.stringify({ ...object, apiVersion: envelope.apiVersion, kind: envelope.kind }, (_, value) =>
+    typeof value === "bigint" ? Number(value) : value,
+  );
+}
+
+function parsed(text: string): Unstructured {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return typeof value === "object" && value !== null ? (value as Unstructured) : {};
+  } catch {
+    return {};
+  }
+}
+
+const SHOWN_BODY = 300;
+
+function lineOf({ method, path, body, type, accept, headers }: Asked): string {
+  const said =
+    body === undefined
+      ? ""
+      : body instanceof Uint8Array
+        ? `<${body.length} bytes>`
+        : typeof body === "string"
+          ? body
+          : JSON.stringify(body);
+  const more = [
+    ...(type === undefined ? [] : [`content-type: ${type}`]),
+    ...(accept === undefined ? [] : [`accept: ${accept}`]),
+    ...Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`),
+  ];
+  return [method, path, ...more.map((text) => `[${text}]`), said.slice(0, SHOWN_BODY)]
+    .filter((part) => part !== "")
+    .join(" ");
+}

@@ -1,0 +1,42 @@
+const REPLACED: readonly (readonly [RegExp, string])[] = [
+  [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uid>"],
+  [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>"],
+  [/("?resourceVersion"?: ?)"\d+"/g, '$1"<rv>"'],
+  [/"continue":"[\w-]+"/g, '"continue":"<token>"'],
+  [/"10\.0\.0\.\d+"/g, '"<clusterIP>"'],
+  [/(- |: )10\.0\.0\.\d+$/gm, "$1<clusterIP>"],
+  [/("?(?:nodePort|healthCheckNodePort)"?: ?)3\d{4}/g, "$1<nodePort>"],
+  [/kube-api-access-[a-z0-9]{5}\b/g, "kube-api-access-<5>"],
+  [/\bgn-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "gn-<5>"],
+  [/\bey[\w-]{20,}\.[\w-]+\.[\w-]+/g, "<jwt>"],
+  [/192\.0\.2\.10:\d+/g, "192.0.2.10:<port>"],
+  [/(["\s])\d+s(["\s])/g, "$1<age>$2"],
+  [/X509SHA256=[0-9a-f]{64}/g, "X509SHA256=<hash>"],
+  [/(current|fresh): \d+/g, "$1: <rv>"],
+  [/in record \(\d+\)/g, "in record (<rv>)"],
+  [/(0x)?c000[0-9a-f]{6}\b/g, "<pointer>"],
+];
+
+/** A body or message without what differs from server to server: uids, revisions, times, addresses, random names. */
+export function normalized(text: string): string {
+  return REPLACED.reduce((out, [pattern, replacement]) => out.replaceAll(pattern, replacement), text);
+}
+
+/** Headers that say nothing about the answer, or are another each time: only whether they are there counts. */
+const PRESENCE = new Set([
+  "audit-id",
+  "date",
+  "x-kubernetes-pf-flowschema-uid",
+  "x-kubernetes-pf-prioritylevel-uid",
+  "etag",
+  "last-modified",
+]);
+
+/** Headers by name as they are compared. */
+export function normalizedHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => name !== "content-length") // Go leaves it out of long answers
+      .map(([name, value]) => [name, PRESENCE.has(name) ? "<present>" : normalized(value)]),
+  );
+}

@@ -1,0 +1,72 @@
+import type { Difference } from "./compare.ts";
+
+interface Reason {
+  /** Parts of a difference that it explains; absent parts fit always. */
+  readonly scenario?: RegExp;
+  readonly line?: RegExp;
+  readonly part?: RegExp;
+  readonly a?: RegExp;
+  readonly because: string;
+}
+
+const REASONS: readonly Reason[] = [
+  { part: /^\.columnDefinitions\.\d+\.description$/, because: "descriptions are upstream's prose: ours are our own" },
+  { line: /x: \[$/, part: /message$/, because: "the sentence is the YAML parser's" },
+  {
+    part: /message$/,
+    a: /: patch: Invalid value: /,
+    because: "the message shows a value with its members in Go's order",
+  },
+  {
+    part: /managedFields|^code$/,
+    a: /"f:(limits|endpoints|drivers)":\{\}|\.spec\.drivers$/,
+    because:
+      "an empty list and none are the same here: protobuf, in which upstream stores them, does not tell them apart",
+  },
+  {
+    scenario: /webhookconfigurations|endpointslices/,
+    part: /generation$/,
+    because:
+      "an empty list and none are the same here: protobuf, in which upstream stores them, does not tell them apart",
+  },
+  {
+    scenario: /ipaddresses/,
+    part: /cells\.2$/,
+    because: "upstream's rows have a cell more than the table has columns",
+  },
+  { part: /^order of members$/, line: /application\/yaml/, because: "the same YAML in another style" },
+  {
+    scenario: /validatingadmissionpolicies/,
+    part: /status\.(observedGeneration|typeChecking)$/,
+    because: "upstream's controller manager checks types",
+  },
+  {
+    scenario: /nodes/,
+    part: /taints|managedFields/,
+    because: "nodes are tainted by the controller, when they do not get ready",
+  },
+  { line: /\/token\?/, part: /managedFields$/, because: "nobody owns the fields of what is not stored" },
+  { scenario: /daemonsets/, line: /as=Table/, part: /annotations$/, because: "upstream's rows show its internal form" },
+  {
+    scenario: /customresourcedefinitions|apiservices|flowschemas/,
+    part: /managedFields$/,
+    a: /kube-apiserver|config-consumer/,
+    because: "what the server writes itself is not tracked",
+  },
+  {
+    scenario: /volumeattributesclasses/,
+    part: /finalizers$/,
+    because: "a finalizer that no controller here would take off again",
+  },
+];
+
+/** Why this difference stays; undefined: it should not be. */
+export function reasonFor(difference: Difference): string | undefined {
+  return REASONS.find(
+    ({ scenario, line, part, a }) =>
+      (scenario?.test(difference.scenario) ?? true) &&
+      (line?.test(difference.line) ?? true) &&
+      (part?.test(difference.part) ?? true) &&
+      (a?.test(difference.a) ?? true),
+  )?.because;
+}

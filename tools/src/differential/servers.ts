@@ -1,0 +1,165 @@
+import { spawn } from "node:child_process";
+import { createPublicKey } from "node:crypto";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { startApiServer } from "@tsukube/apiserver";
+import { createHttpTransport, type HttpTransportOptions, type Transport } from "@tsukube/client";
+import { Lifetime, silentLogger } from "@tsukube/foundation";
+import { createMetrics, realClock, systemRandom } from "@tsukube/host";
+import { createAuthorityKeys, createSigningKey, type KeyPair, openAuthority } from "@tsukube/host/certificates";
+import { MemoryStore } from "@tsukube/store";
+import { transportOfKubeconfig } from "../kubeconfig.ts";
+import { peersFolder } from "../peers.ts";
+
+/** A server to compare: alone, so that nothing but requests changes what it holds. */
+export interface Server {
+  readonly name: string;
+  /** As system:masters. */
+  readonly transport: Transport;
+  close(): Promise<void>;
+}
+
+const SERVICE_CIDR = "10.0.0.0/24";
+const ADMIN = { commonName: "admin", organizations: ["system:masters"], usages: ["client"] } as const;
+
+async function authorityFor(hostNames: readonly string[]) {
+  const keys = await createAuthorityKeys("ca", realClock, systemRandom);
+  const authority = await openAuthority(keys, realClock, systemRandom);
+  const serving = await authority.issue({ commonName: "server", sans: [...hostNames], usages: ["server"] });
+  const admin = await authority.issue(ADMIN);
+  return { ca: keys, serving, admin };
+}
+
+/** Our API server in this process, over TLS, without controllers. */
+export async function startOwnServer(): Promise<Server> {
+  const lifetime = new Lifetime();
+  const { ca, serving, admin } = await authorityFor(["127.0.0.1"]);
+  const store = new MemoryStore({ clock: realClock });
+  const server = await startApiServer({
+    openStore: async () => store,
+    clock: realClock,
+    random: systemRandom,
+    logger: silentLogger,
+    metrics: createMetrics(),
+    serviceAccountKey: await createSigningKey(),
+    serviceCidr: SERVICE_CIDR,
+    nodePorts: { first: 30000, last: 32767 },
+    advertise: { address: "192.0.2.10", port: 6443 },
+    tls: { ...serving, clientCa: ca.cert },
+  });
+  lifetime.own("server", server);
+  const port = await server.listen("127.0.0.1", 0);
+  const transport = createHttpTransport({
+    server: `https://127.0.0.1:${port}`,
+    ca: ca.cert,
+    clientCertificate: admin,
+  });
+  lifetime.own("transport", transport);
+  return { name: "tsukube", transport, close: () => lifetime.close() };
+}
+
+/** Upstream's kube-apiserver with an etcd, both built by `npm run peers`, in a folder that goes with them. */
+export async function startUpstream(): Promise<Server> {
+  const lifetime = new Lifetime();
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-differential-"));
+  lifetime.add("folder", () => rmSync(folder, { recursive: true, force: true }));
+  try {
+    const options = await launch(lifetime, folder);
+    const transport = createHttpTransport(options);
+    lifetime.own("transport", transport);
+    await ready(transport, folder);
+    return { name: "upstream", transport, close: () => lifetime.close() };
+  } catch (error) {
+    await lifetime.close();
+    throw error;
+  }
+}
+
+async function launch(lifetime: Lifetime, folder: string): Promise<HttpTransportOptions> {
+  const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
+  const { ca, serving, admin } = await authorityFor(["127.0.0.1", "192.0.2.10"]);
+  const pair = (name: string, { cert, key }: KeyPair): void => {
+    writeFileSync(join(folder, `${name}.crt`), cert);
+    writeFileSync(join(folder, `${name}.key`), key, { mode: 0o600 });
+  };
+  pair("ca", ca);
+  pair("serving", serving);
+  const signingKey = await createSigningKey();
+  writeFileSync(join(folder, "sa.key"), signingKey, { mode: 0o600 });
+  writeFileSync(join(folder, "sa.pub"), createPublicKey(signingKey).export({ type: "spki", format: "pem" }));
+  mkdirSync(join(folder, "etcd"));
+  program(lifetime, folder, "etcd", [
+    `--data-dir=${join(folder, "etcd")}`,
+    `--listen-client-urls=http://127.0.0.1:${client}`,
+    `--advertise-client-urls=http://127.0.0.1:${client}`,
+    `--listen-peer-urls=http://127.0.0.1:${peer}`,
+    `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
+    `--initial-cluster=default=http://127.0.0.1:${peer}`,
+    "--unsafe-no-fsync",
+  ]);
+  program(lifetime, folder, "kube-apiserver", [
+    `--etcd-servers=http://127.0.0.1:${client}`,
+    `--secure-port=${port}`,
+    "--bind-address=127.0.0.1",
+    "--advertise-address=192.0.2.10",
+    `--client-ca-file=${join(folder, "ca.crt")}`,
+    `--tls-cert-file=${join(folder, "serving.crt")}`,
+    `--tls-private-key-file=${join(folder, "serving.key")}`,
+    `--service-account-key-file=${join(folder, "sa.pub")}`,
+    `--service-account-signing-key-file=${join(folder, "sa.key")}`,
+    "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+    `--service-cluster-ip-range=${SERVICE_CIDR}`,
+    "--authorization-mode=Node,RBAC",
+    "--enable-admission-plugins=NodeRestriction",
+    "--enable-bootstrap-token-auth",
+    "--allow-privileged",
+    "--anonymous-auth=true",
+  ]);
+  return { server: `https://127.0.0.1:${port}`, ca: ca.cert, clientCertificate: admin };
+}
+
+function program(lifetime: Lifetime, folder: string, name: string, args: readonly string[]): void {
+  const log = openSync(join(folder, `${name}.log`), "a");
+  const child = spawn(join(peersFolder(), name), [...args], { stdio: ["ignore", log, log] });
+  closeSync(log);
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  lifetime.add(name, async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+}
+
+const READY_WITHIN_S = 60;
+
+async function ready(transport: Transport, folder: string): Promise<void> {
+  for (let attempt = 0; attempt < READY_WITHIN_S * 5; attempt += 1) {
+    const code = await transport.request({ method: "GET", path: "/readyz", headers: {} }).then(
+      ({ status }) => status,
+      () => 0,
+    );
+    if (code === 200) return;
+    await delay(200);
+  }
+  const log = readFileSync(join(folder, "kube-apiserver.log"), "utf8").split("\n").slice(-5).join("\n");
+  throw new Error(`Cannot start kube-apiserver: not ready within ${READY_WITHIN_S} s: ${log}`);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { readonly port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** A cluster that runs already. */
+export function serverOfKubeconfig(name: string, path: string): Server {
+  const transport = transportOfKubeconfig(path);
+  return { name, transport, close: () => transport.close() };
+}
