@@ -1,5 +1,5 @@
 import type { ApiServer, User } from "@tsukube/apiserver";
-import { type Client, createClient, createInformerFactory } from "@tsukube/client";
+import { type Client, createClient, createInformerFactory, LeaderElection } from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import { certificateSigner } from "@tsukube/host";
@@ -13,26 +13,69 @@ export interface ControlPlaneOptions {
   readonly logger: Logger;
   /** The cluster's CA, PEM. */
   readonly ca: KeyPair;
+  /** Who this is among several control planes of one store; absent: the only one. */
+  readonly electAs?: string;
 }
 
 /** Starts what works on the API from inside, each with an identity of its own that goes through the whole request chain. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Lifetime> {
-  const { server, clock, random, logger } = options;
   const lifetime = new Lifetime();
-  const clientAs = (user: User): Client => createClient(server.transport(user), { userAgent: userAgentOf(user.name) });
-  const controllers = await startControllers({
-    clientFor: (name) => clientAs(name === "kube-controller-manager" ? component(name) : controllerUser(name)),
+  await led(options, lifetime, "kube-controller-manager", () => controllers(options));
+  await led(options, lifetime, "kube-scheduler", () => scheduler(options));
+  return lifetime;
+}
+
+/** Runs what only one of all control planes may run: at once when there is one, else whenever it is elected. */
+async function led(
+  options: ControlPlaneOptions,
+  lifetime: Lifetime,
+  name: string,
+  start: () => Promise<Lifetime>,
+): Promise<void> {
+  const { electAs, clock, logger } = options;
+  if (electAs === undefined) {
+    lifetime.own(name, await start());
+    return;
+  }
+  const client = lifetime.own(`${name} election client`, clientAs(options, component(name)));
+  const election = new LeaderElection({ client, name, identity: electAs, clock, logger });
+  const stop = new AbortController();
+  const running = election.run(stop.signal, async () => {
+    const started = await start();
+    return () => started.close();
+  });
+  lifetime.add(`${name} election`, async () => {
+    stop.abort();
+    await running;
+  });
+}
+
+async function controllers(options: ControlPlaneOptions): Promise<Lifetime> {
+  const { clock, random, logger, ca } = options;
+  const lifetime = new Lifetime();
+  const started = await startControllers({
+    clientFor: (name) => clientAs(options, name === "kube-controller-manager" ? component(name) : controllerUser(name)),
     clock,
     random,
     logger: logger.child({ component: "controllers" }),
-    options: { rootCa: options.ca.cert, signer: certificateSigner(options.ca, clock, random) },
+    options: { rootCa: ca.cert, signer: certificateSigner(ca, clock, random) },
   });
-  lifetime.own("controllers", controllers);
-  const client = lifetime.own("scheduler client", clientAs(component("kube-scheduler")));
+  lifetime.own("controllers", started);
+  return lifetime;
+}
+
+async function scheduler(options: ControlPlaneOptions): Promise<Lifetime> {
+  const { clock, random, logger } = options;
+  const lifetime = new Lifetime();
+  const client = lifetime.own("scheduler client", clientAs(options, component("kube-scheduler")));
   const scheduling = { client, clock, random, logger: logger.child({ component: "scheduler" }) };
   const informers = lifetime.own("scheduler informers", createInformerFactory(client, scheduling));
   lifetime.own("scheduler", await startScheduler({ ...scheduling, informers }));
   return lifetime;
+}
+
+function clientAs({ server }: ControlPlaneOptions, user: User): Client {
+  return createClient(server.transport(user), { userAgent: userAgentOf(user.name) });
 }
 
 function component(name: string): User {

@@ -2,6 +2,7 @@ import { messageOf } from "@tsukube/foundation";
 import { Command, InvalidArgumentError } from "commander";
 import type { BuildOptions } from "./commands/build.ts";
 import { type CommandContext, commandContext } from "./commands/context.ts";
+import type { EtcdFlags } from "./commands/etcd-flags.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { useCompileCache } from "./processes/program.ts";
 
@@ -22,13 +23,19 @@ function program(): Command {
     .argument("[path]", "manifests to apply: a file or a folder")
     .option(...name)
     .option("--no-node", "the control plane alone, without containers and without root")
+    .option("--etcd <url...>", "keep the objects in this etcd, instead of in a file")
+    .option("--etcd-cafile <file>", "the CA that etcd's certificates come from")
+    .option("--etcd-certfile <file>", "the certificate to show to etcd")
+    .option("--etcd-keyfile <file>", "the key of that certificate")
+    .option("--etcd-user <name>", "whom to log in to etcd as")
+    .option("--etcd-password-file <file>", "that user's password")
     .option("--timings", "print when each step was done", false)
     .option("--timeout <seconds>", "how long to wait for each step at most: 60, for an application 180", wholeNumber)
     .option("--foreground", "show the logs until Ctrl-C, and then stop the cluster", false)
     .action(
       async (
         path: string | undefined,
-        { timeout, ...options }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number },
+        { timeout, ...options }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number } & EtcdFlags,
         command: Command,
       ) => {
         const { up } = await import("./commands/up.ts");

@@ -18,6 +18,7 @@ export {
 export { createHttpTransport, type HttpTransportOptions, inClusterOptions } from "./http-transport.ts";
 export { createInformerFactory, type InformerDeps, keyOf } from "./informer.ts";
 export { type KubeconfigEntry, kubeconfigText, mergeKubeconfig, removeFromKubeconfig } from "./kubeconfig.ts";
+export { LeaderElection, type LeaderElectionOptions } from "./leader-election.ts";
 export { splitKey } from "./object-key.ts";
 export { controllerOf, controllerReference, isControlledBy, withoutOwner } from "./owner-reference.ts";
 export * from "./transport.ts";

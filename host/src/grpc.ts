@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import { checkServerIdentity as checkIdentity, type PeerCertificate } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import protobuf from "protobufjs";
 
@@ -147,11 +149,19 @@ function streaming(
   return handle as grpc.UntypedHandleCall;
 }
 
+/** Both directions of one call. Iterating throws what ended it, with the gRPC `code`; it ends with the call. */
+export interface GrpcDuplex<Request, Response> extends AsyncIterable<Response> {
+  send(request: Request): void;
+  cancel(): void;
+}
+
 /** A client whose unary calls return promises and whose streams are async iterables. Failures carry the gRPC `code` (a number). */
 export type GrpcClient<Service> = {
   readonly [Name in keyof Service]: Service[Name] extends MethodShape
     ? Service[Name]["responseStream"] extends true
-      ? (request: Service[Name]["request"], options?: CallOptions) => AsyncIterable<Service[Name]["response"]>
+      ? Service[Name]["requestStream"] extends true
+        ? (options?: CallOptions) => GrpcDuplex<Service[Name]["request"], Service[Name]["response"]>
+        : (request: Service[Name]["request"], options?: CallOptions) => AsyncIterable<Service[Name]["response"]>
       : (request: Service[Name]["request"], options?: CallOptions) => Promise<Service[Name]["response"]>
     : never;
 } & { readonly close: () => void };
@@ -160,27 +170,92 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds since the epoch; none by default. */
   readonly deadline?: number;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** PEM texts. Without `ca` the system's authorities are trusted. */
+export interface GrpcTls {
+  readonly ca?: string;
+  readonly key?: string;
+  readonly cert?: string;
+}
+
+export interface DialOptions {
+  readonly tls?: GrpcTls;
+  /** Pings a silent connection every so many ms, and gives it up after half of that without an answer. */
+  readonly keepaliveMs?: number;
+  /** The largest message that is taken or sent; 64 and 16 MiB by default. */
+  readonly maxMessageBytes?: number;
 }
 
 /** Dials "unix:/path" or "host:port" lazily: nothing is connected before the first call. */
-export function dialGrpc<Service>(address: string, definition: grpc.ServiceDefinition): GrpcClient<Service> {
-  const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
-    "grpc.max_receive_message_length": 64 << 20,
-    "grpc.max_send_message_length": 16 << 20,
+export function dialGrpc<Service>(
+  address: string,
+  definition: grpc.ServiceDefinition,
+  options: DialOptions = {},
+): GrpcClient<Service> {
+  const { keepaliveMs, maxMessageBytes } = options;
+  const ip = options.tls === undefined ? undefined : addressIn(address);
+  const client = new grpc.Client(address, credentialsOf(options.tls, ip), {
+    "grpc.max_receive_message_length": maxMessageBytes ?? 64 << 20,
+    "grpc.max_send_message_length": maxMessageBytes ?? 16 << 20,
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2000,
     "grpc.enable_http_proxy": 0, // sockets and addresses of this host or its pods: no proxy leads there
+    ...(ip !== undefined && { "grpc.ssl_target_name_override": NAMELESS, "grpc.default_authority": address }),
+    ...(keepaliveMs !== undefined && {
+      "grpc.keepalive_time_ms": keepaliveMs,
+      "grpc.keepalive_timeout_ms": keepaliveMs / 2,
+      "grpc.keepalive_permit_without_calls": 1,
+    }),
   });
   const out: Record<string, unknown> = { close: () => client.close() };
   for (const [name, method] of Object.entries(definition)) {
-    out[name] = method.responseStream
-      ? (request: object, options?: CallOptions) => callStream(client, method, request, options)
-      : (request: object, options?: CallOptions) => callUnary(client, method, request, options);
+    if (method.requestStream) {
+      if (method.responseStream) out[name] = (call?: CallOptions) => callDuplex(client, method, call);
+    } else {
+      out[name] = method.responseStream
+        ? (request: object, call?: CallOptions) => callStream(client, method, request, call)
+        : (request: object, call?: CallOptions) => callUnary(client, method, request, call);
+    }
   }
   return out as GrpcClient<Service>;
 }
 
+/** Credentials of the same files are the same object: clients of several services then share a connection. */
+const known = new Map<string, grpc.ChannelCredentials>();
+
+function credentialsOf(tls: GrpcTls | undefined, ip: string | undefined): grpc.ChannelCredentials {
+  if (tls === undefined) return grpc.credentials.createInsecure();
+  const bytes = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
+  const name = JSON.stringify([tls.ca, tls.key, tls.cert, ip]);
+  const checkServerIdentity = (host: string, cert: PeerCertificate) => checkIdentity(ip ?? host, cert);
+  const present =
+    known.get(name) ??
+    grpc.credentials.createSsl(bytes(tls.ca), bytes(tls.key), bytes(tls.cert), { checkServerIdentity });
+  known.set(name, present);
+  return present;
+}
+
+/** Node takes no address as a server's name and grpc-js gives it one: a name that stands for none, and the address is checked. */
+const NAMELESS = "address.invalid";
+
+function addressIn(address: string): string | undefined {
+  const host = address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  return isIP(host) === 0 ? undefined : host;
+}
+
 type Method = grpc.MethodDefinition<unknown, unknown>;
+
+function metadataOf(options: CallOptions): grpc.Metadata {
+  const out = new grpc.Metadata();
+  for (const [name, value] of Object.entries(options.metadata ?? {})) out.set(name, value);
+  return out;
+}
+
+function callOptionsOf(options: CallOptions): grpc.CallOptions {
+  return options.deadline === undefined ? {} : { deadline: options.deadline };
+}
 
 function callUnary(client: grpc.Client, method: Method, request: unknown, options: CallOptions = {}): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -189,8 +264,8 @@ function callUnary(client: grpc.Client, method: Method, request: unknown, option
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      new grpc.Metadata(),
-      options.deadline === undefined ? {} : { deadline: options.deadline },
+      metadataOf(options),
+      callOptionsOf(options),
       (error, response) => {
         options.signal?.removeEventListener("abort", cancel);
         if (error === null) resolve(response);
@@ -214,6 +289,8 @@ async function* callStream(
     method.requestSerialize,
     method.responseDeserialize,
     request,
+    metadataOf(options),
+    callOptionsOf(options),
   );
   const cancel = (): void => call.cancel();
   if (options.signal?.aborted === true) cancel();
@@ -224,4 +301,24 @@ async function* callStream(
     options.signal?.removeEventListener("abort", cancel);
     call.cancel();
   }
+}
+
+function callDuplex(client: grpc.Client, method: Method, options: CallOptions = {}): GrpcDuplex<unknown, unknown> {
+  const call = client.makeBidiStreamRequest(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize,
+    metadataOf(options),
+    callOptionsOf(options),
+  );
+  const cancel = (): void => call.cancel();
+  call.on("error", () => {}); // whoever iterates gets it too; nobody may iterate any more
+  call.once("close", () => options.signal?.removeEventListener("abort", cancel));
+  if (options.signal?.aborted === true) cancel();
+  else options.signal?.addEventListener("abort", cancel, { once: true });
+  return {
+    send: (request) => void call.write(request),
+    cancel,
+    [Symbol.asyncIterator]: () => call[Symbol.asyncIterator]() as AsyncIterator<unknown>,
+  };
 }

@@ -39,18 +39,21 @@ const SCALARS: Readonly<Record<string, string>> = {
 };
 
 /**
- * TypeScript interfaces of the messages and services of one package of a descriptor. As host's gRPC codec yields them:
+ * TypeScript interfaces of the messages and services of packages of a descriptor, whose names must not meet. As host's gRPC codec yields them:
  * enums are their names, int64 a decimal string or number, every field of a received message present but messages.
  */
-export function generateGrpcTypes(descriptor: string, packageName: string): string {
-  let node = JSON.parse(readFileSync(descriptor, "utf8")) as Node;
-  for (const part of packageName.split(".")) node = node.nested?.[part] ?? {};
+export function generateGrpcTypes(descriptor: string, ...packages: readonly string[]): string {
+  const root = JSON.parse(readFileSync(descriptor, "utf8")) as Node;
   const lines = ["// Generated from the gRPC descriptor by tools/src/generate-grpc-types.ts. Do not edit."];
-  emit(node, "", packageName, lines);
+  for (const name of packages) {
+    let node = root;
+    for (const part of name.split(".")) node = node.nested?.[part] ?? {};
+    emit(node, "", packages, lines);
+  }
   return `${lines.join("\n")}\n`;
 }
 
-function emit(node: Node, prefix: string, packageName: string, lines: string[]): void {
+function emit(node: Node, prefix: string, packages: readonly string[], lines: string[]): void {
   for (const [name, child] of Object.entries(node.nested ?? {})) {
     const full = prefix + name;
     if (child.values !== undefined) {
@@ -61,8 +64,8 @@ function emit(node: Node, prefix: string, packageName: string, lines: string[]):
       for (const [method, { requestType, responseType, requestStream, responseStream }] of Object.entries(
         child.methods,
       )) {
-        const from = typeOf(requestType, packageName);
-        const to = typeOf(responseType, packageName);
+        const from = typeOf(requestType, packages);
+        const to = typeOf(responseType, packages);
         lines.push(
           `  ${method}: { request: ${from}; response: ${to}; requestStream: ${requestStream === true}; responseStream: ${responseStream === true} };`,
         );
@@ -71,7 +74,7 @@ function emit(node: Node, prefix: string, packageName: string, lines: string[]):
     } else if (child.fields !== undefined) {
       lines.push(`export interface ${full} {`);
       for (const [field, { type, rule, keyType }] of Object.entries(child.fields)) {
-        const base = typeOf(type, packageName);
+        const base = typeOf(type, packages);
         const wrapped = base.includes("|") ? `(${base})` : base;
         const shape =
           keyType !== undefined
@@ -83,18 +86,18 @@ function emit(node: Node, prefix: string, packageName: string, lines: string[]):
       }
       lines.push("}");
     }
-    if (child.values === undefined) emit(child, full, packageName, lines);
+    if (child.values === undefined) emit(child, full, packages, lines);
   }
 }
 
-function typeOf(type: string, packageName: string): string {
+function typeOf(type: string, packages: readonly string[]): string {
   const scalar = SCALARS[type];
   if (scalar !== undefined) return scalar;
-  const own = `.${packageName}.`;
-  return type.startsWith(own) ? type.slice(own.length).replaceAll(".", "") : "unknown";
+  const own = packages.map((name) => `.${name}.`).find((prefix) => type.startsWith(prefix));
+  return own === undefined ? "unknown" : type.slice(own.length).replaceAll(".", "");
 }
 
-/** Writes node/contracts/generated. */
+/** Writes the generated folders beside descriptors. */
 export function writeGrpcTypes(root: string): void {
   const contracts = join(root, "node/contracts");
   writeFileSync(
@@ -102,4 +105,7 @@ export function writeGrpcTypes(root: string): void {
     generateGrpcTypes(join(contracts, "facts/cri.json"), "runtime.v1"),
   );
   writeFileSync(join(contracts, "generated/csi.ts"), generateGrpcTypes(join(contracts, "facts/csi.json"), "csi.v1"));
+  const store = join(root, "control-plane/store");
+  const etcd = generateGrpcTypes(join(store, "facts/etcd.json"), "etcdserverpb", "mvccpb", "authpb");
+  writeFileSync(join(store, "generated/etcd.ts"), etcd);
 }

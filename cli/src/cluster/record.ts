@@ -17,6 +17,18 @@ export interface ClusterRecord {
   /** false: the control plane alone. */
   readonly withNode: boolean;
   readonly nodeName: string;
+  /** The etcd that keeps its objects; absent: a file of its own. */
+  readonly etcd?: EtcdRecord;
+}
+
+/** How an etcd is reached. Files are absolute paths, read at each start. */
+export interface EtcdRecord {
+  readonly endpoints: readonly string[];
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly user?: string;
+  readonly passwordFile?: string;
 }
 
 /** @throws {TsukubeError} `newer-state`, `damaged`. */

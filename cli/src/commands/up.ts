@@ -22,6 +22,7 @@ import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import {
   allClusters,
   type ClusterRecord,
+  type EtcdRecord,
   freeIndex,
   readClusterRecord,
   STATE_FORMAT,
@@ -32,9 +33,10 @@ import { installPackages, missingPrograms } from "../host-packages.ts";
 import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
 import type { CommandContext } from "./context.ts";
+import { type EtcdFlags, etcdRecord, expectSameStore } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 
-export interface UpOptions {
+export interface UpOptions extends EtcdFlags {
   readonly node: boolean;
   readonly timings: boolean;
   /** Goes on until it is told to stop, and then stops the cluster. */
@@ -61,11 +63,12 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const { timeoutMs = WAIT_MS } = options;
   const application = options.application === undefined ? undefined : applicationAt(options.application);
   const objects = application === undefined ? [] : readManifests(application.path);
+  const etcd = etcdRecord(options);
   if (options.node) await ensureHost(context);
   const record =
     (await readClusterRecord(paths)) ??
     (await progress.step(`creating cluster "${paths.name}"`, () =>
-      alone(filesOf(paths).creationLock, context, () => create(context, options)),
+      alone(filesOf(paths).creationLock, context, () => create(context, options, etcd)),
     ));
   if (record.withNode !== options.node) {
     const was = record.withNode ? "with a node" : "without a node";
@@ -74,6 +77,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
       `Cannot start cluster "${paths.name}": it was created ${was}, expected the same; use "down --purge" to begin anew, or another --name`,
     );
   }
+  expectSameStore(record, etcd);
   await ensureKeys(context, record);
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
   const transport = await adminTransport(paths, record);
@@ -119,7 +123,11 @@ async function startApplication(
   return url;
 }
 
-async function create({ paths, isRoot }: CommandContext, options: UpOptions): Promise<ClusterRecord> {
+async function create(
+  { paths, isRoot }: CommandContext,
+  options: UpOptions,
+  etcd: EtcdRecord | undefined,
+): Promise<ClusterRecord> {
   const others = await allClusters(paths);
   const routes = await hostRoutes();
   const busy = isRoot ? await busyIndexes(options.node) : new Set<number>();
@@ -139,6 +147,7 @@ async function create({ paths, isRoot }: CommandContext, options: UpOptions): Pr
     apiPort: isRoot ? addressesOf(index).apiPort : await freePort(addressesOf(index).apiPort, taken),
     withNode: options.node,
     nodeName: hostNodeName(),
+    ...(etcd !== undefined && { etcd }),
   };
   await writeClusterRecord(paths, record);
   return record;

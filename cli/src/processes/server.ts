@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { hostname } from "node:os";
 import { type ApiServer, startApiServer } from "@tsukube/apiserver";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
 import {
@@ -11,9 +10,10 @@ import {
   systemRandom,
   writeAtomically,
 } from "@tsukube/host";
-import { lmdbStore } from "@tsukube/store";
+import type { OpenStore } from "@tsukube/store";
 import { addressesOf } from "../cluster/addresses.ts";
 import { readCredentials } from "../cluster/credentials.ts";
+import { objectStore } from "../cluster/object-store.ts";
 import { ownObjects } from "../cluster/own-objects.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { type ClusterRecord, readClusterRecord } from "../cluster/record.ts";
@@ -39,11 +39,18 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const server = await startServer(
     record,
     credentials,
-    files.store,
+    await objectStore(record, paths, import.meta.dirname),
     logger.child({ component: "apiserver" }),
     lifetime,
   );
-  const options = { server, clock: realClock, random: systemRandom, logger, ca: credentials.ca };
+  const options = {
+    server,
+    clock: realClock,
+    random: systemRandom,
+    logger,
+    ca: credentials.ca,
+    ...(record.etcd !== undefined && { electAs: `${hostname()}_${systemRandom.uuid()}` }),
+  };
   lifetime.own("control plane", await startControlPlane(options));
   await writeAtomically(
     files.ready("server"),
@@ -59,18 +66,13 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
 async function startServer(
   record: ClusterRecord,
   credentials: Awaited<ReturnType<typeof readCredentials>>,
-  storeFolder: string,
+  openStore: OpenStore,
   logger: ProgramOptions["logger"],
   lifetime: Lifetime,
 ): Promise<ApiServer> {
   const addresses = addressesOf(record.index);
-  const reader = join(import.meta.dirname, "reader.js");
   const server = await startApiServer({
-    openStore: lmdbStore({
-      path: join(storeFolder, "data.mdb"),
-      clock: realClock,
-      ...(existsSync(reader) && { readerCommand: [process.execPath, reader] }),
-    }),
+    openStore,
     clock: realClock,
     random: systemRandom,
     logger,

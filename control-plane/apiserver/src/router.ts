@@ -14,7 +14,7 @@ import {
 import type { ApiResponse } from "@tsukube/client";
 import { REVIEWS, type ReviewDeps } from "./authorization/reviews.ts";
 import { bodyEncoding, checkAcceptable, negotiate } from "./chain/negotiation.ts";
-import type { RequestContext } from "./contracts.ts";
+import type { RequestContext, RequestInfo } from "./contracts.ts";
 import type { Discovery } from "./discovery/discovery.ts";
 import { fieldValidationOf, report } from "./endpoints/body.ts";
 import { encode, headersOf } from "./endpoints/represent.ts";
@@ -58,7 +58,10 @@ export class Router {
     if (!info.isResource || info.resource === "") return this.#path(context);
     const { registry } = this.#deps;
     const definition = registry.get(info.group, info.version, info.resource);
-    if (definition !== undefined) return this.#resource(context, definition);
+    if (definition !== undefined) {
+      if (mustBeCurrent(info)) await this.#deps.store.cache.current();
+      return this.#resource(context, definition);
+    }
     if (!registry.hasGroup(info.group)) return NOT_FOUND;
     if (!registry.isVirtual(info.group, info.version, info.resource)) throw ApiError.generic(404);
     return this.#virtual(context);
@@ -131,6 +134,12 @@ export class Router {
     const schema = schemaOf({ group: "", version: "v1", kind }) as ObjectSchema;
     return { status: 200, headers: headersOf(accepted), body: encode(object, schema, accepted) };
   }
+}
+
+/** Reads that name a revision wait for that one, or take what there is. */
+function mustBeCurrent({ verb, query }: RequestInfo): boolean {
+  const isRead = verb === "get" || verb === "list" || verb === "watch";
+  return !isRead || (query.get("resourceVersion") ?? "") === "";
 }
 
 function decodeReview(context: RequestContext, schema: ObjectSchema): Unstructured {

@@ -49,7 +49,7 @@ import { RbacAuthorizer } from "./authorization/rbac.ts";
 import { unionAuthorizer } from "./authorization/union.ts";
 import { bootstrap } from "./bootstrap/bootstrap.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
-import { serviceRange } from "./bootstrap/service-range.ts";
+import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
 import { BODY_LIMIT, Chain } from "./chain/chain.ts";
 import { FlowClassifier } from "./chain/flow-classifier.ts";
 import type { User } from "./contracts.ts";
@@ -67,6 +67,7 @@ import { PodStreams } from "./proxying/pod-streams.ts";
 import { Registry } from "./registry/registry.ts";
 import { Router } from "./router.ts";
 import { ObjectStore } from "./storage/object-store.ts";
+import { kindOfStored } from "./storage/stored-kind.ts";
 import { WatchCache } from "./storage/watch-cache.ts";
 import { tableOfDefinition } from "./tables/custom-table.ts";
 
@@ -114,7 +115,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const authorizer = unionAuthorizer([new NodeAuthorizer(new NodeGraph(cache)), rbac]);
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer: ISSUER, clock, random });
   const accounts = new ServiceAccountAuthenticator(tokens, cache, [ISSUER]);
-  const services = serviceAllocation(cache, options.serviceCidr, options.nodePorts, random, clock);
+  const serviceCidr = storedServiceRange(cache) ?? options.serviceCidr;
+  const services = serviceAllocation(cache, serviceCidr, options.nodePorts, random, clock);
   const webhooks = { cache, registry, authorizer, clock, random, logger };
   const admission = new Admission([
     namespaceLifecycle(cache),
@@ -181,10 +183,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   const more = {
     ...options.bootstrapObjects,
-    "networking.k8s.io/v1 servicecidrs": [serviceRange(options.serviceCidr)],
+    "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr)],
   };
   await bootstrap({ store, registry, clock, random, more });
-  await kubernetesService(writer, registry, options);
+  await kubernetesService(writer, registry, { ...options, serviceCidr });
   new PolicyTypeChecker(store, registry, logger);
   const hooks = new WebhookClient(cache, clock);
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));
@@ -203,14 +205,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
 /** Stored bytes are what we encoded: problems in them are not looked for. */
 function decodeStored(_key: string, bytes: Uint8Array): Unstructured {
-  const head = /"apiVersion":"([^"]*)"/.exec(
-    Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 300)).toString("latin1"),
-  );
-  const kind = /"kind":"([^"]*)"/.exec(
-    Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 300)).toString("latin1"),
-  );
-  const [group, version] = head?.[1]?.includes("/") === true ? head[1].split("/") : ["", head?.[1] ?? ""];
-  const gvk = { group: group ?? "", version: version ?? "", kind: kind?.[1] ?? "" };
+  const gvk = kindOfStored(bytes);
   const schema = kindOf(gvk) === undefined ? undefined : schemaOf(gvk);
   const options = { collectProblems: false };
   return schema === undefined

@@ -1,3 +1,4 @@
+// etcd-store.ts is an export of its own ("@tsukube/store/etcd"): only who uses etcd loads gRPC.
 export { type LmdbStoreOptions, lmdbStore } from "./lmdb-store.ts";
 export * from "./memory-store.ts";
 export * from "./store.ts";

@@ -14,5 +14,5 @@ storeConformance("lmdb", async () => {
   const clock = new VirtualClock();
   const path = join(folder, String(made++), "store.lmdb");
   const store = await lmdbStore({ path, clock })(() => {});
-  return { store, advance: (ms) => clock.advance(ms) };
+  return { store, now: () => clock.now(), advance: (ms) => clock.advance(ms) };
 });

@@ -92,6 +92,7 @@ function ignoreReportedFailures(): void {
 }
 
 class LmdbStore implements Store {
+  readonly isShared = false;
   readonly #db: RootDatabase<Buffer, Buffer>;
   readonly #history: LmdbHistory;
   readonly #clock: Clock;
@@ -162,6 +163,10 @@ class LmdbStore implements Store {
     }
     if (now) remaining = this.#root.count(prefix, options.start) - records.length;
     return { records, revision, remaining };
+  }
+
+  async latest(): Promise<number> {
+    return this.revision;
   }
 
   async commit(mutations: readonly Mutation[]): Promise<number> {

@@ -5,7 +5,7 @@ import { MemoryStore } from "./memory-store.ts";
 
 storeConformance("memory", async () => {
   const clock = new VirtualClock();
-  return { store: new MemoryStore({ clock }), advance: (ms) => clock.advance(ms) };
+  return { store: new MemoryStore({ clock }), now: () => clock.now(), advance: (ms) => clock.advance(ms) };
 });
 
 test("a fork begins with what the store holds and goes its own way", async () => {

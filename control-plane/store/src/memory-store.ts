@@ -29,6 +29,7 @@ interface Version {
 
 /** Keeps everything in memory: for tests, and as the ground of forks. What it holds ends with the process. */
 export class MemoryStore implements Store {
+  readonly isShared = false;
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #watchers = new Watchers();
@@ -73,6 +74,10 @@ export class MemoryStore implements Store {
       if (records.length === limit) break;
     }
     return { records, revision, remaining: root.count(prefix, options.start) - records.length };
+  }
+
+  async latest(): Promise<number> {
+    return this.revision;
   }
 
   async commit(mutations: readonly Mutation[]): Promise<number> {

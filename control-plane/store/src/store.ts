@@ -58,15 +58,22 @@ export interface Range {
  * fails every write that built on it.
  */
 export interface Store {
-  /** The newest durable revision; 0 when empty. */
+  /** The newest durable revision that is known here; 0 in a new store of one's own. */
   readonly revision: number;
+  /** Whether others write too: who must not read what is outdated asks {@link latest} first. */
+  readonly isShared: boolean;
   /** The oldest revision that can still be read. */
   readonly compactedRevision: number;
   /** @throws {StoreError} `compacted`, `future`. */
   get(key: string, options?: { readonly revision?: number }): Promise<StoredRecord | undefined>;
   /** @throws {StoreError} `compacted`, `future`. */
   range(prefix: string, options?: RangeOptions): Promise<Range>;
-  /** All mutations or none, each of another key, at one new revision, resolved when durable. @throws {StoreError} `conflict`, `read-only`, `failed`. */
+  /**
+   * The newest revision that anybody wrote, asked of whoever knows: everything acknowledged before the call is in it. Watches reach
+   * it soon, with an event or with progress. @throws {StoreError} `unavailable`.
+   */
+  latest(): Promise<number>;
+  /** All mutations or none, each of another key, at one new revision, resolved when durable. @throws {StoreError} `conflict`, `read-only`, `failed`, `unavailable`, `unknown`. */
   commit(mutations: readonly Mutation[]): Promise<number>;
   /**
    * Streams each change under `prefix` after `revision`, oldest first, without gaps. A progress event follows each commit:
@@ -88,7 +95,17 @@ export interface Store {
  */
 export type OpenStore = (visit: (record: StoredRecord) => void) => Promise<Store>;
 
-export type StoreErrorCode = "conflict" | "compacted" | "future" | "read-only" | "failed" | "damaged" | "closed";
+/** `unavailable`: nothing was done, it may be tried again; `unknown`: the answer was lost, it may be done or not. */
+export type StoreErrorCode =
+  | "conflict"
+  | "compacted"
+  | "future"
+  | "read-only"
+  | "failed"
+  | "unavailable"
+  | "unknown"
+  | "damaged"
+  | "closed";
 
 export class StoreError extends TsukubeError<StoreErrorCode> {
   /** Of a conflict: the key and the record found there. */

@@ -34,7 +34,8 @@ export class Watchers {
   }
 }
 
-class Watcher implements AsyncIterable<StoreEvent> {
+/** Events on their way to one who watches. */
+export class Watcher implements AsyncIterable<StoreEvent> {
   readonly #prefix: string;
   #queue: StoreEvent[] = [];
   #wake: (() => void) | undefined;

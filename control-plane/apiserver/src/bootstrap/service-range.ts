@@ -1,3 +1,13 @@
+import type { ServiceCIDR } from "@tsukube/api/types/networking-v1";
+import type { WatchCache } from "../storage/watch-cache.ts";
+
+/** The network that a cluster has already, when others wrote it: an upstream cluster, or another of our control planes. */
+export function storedServiceRange(cache: WatchCache): string | undefined {
+  if (!cache.store.isShared) return undefined;
+  const stored = cache.get("/registry/servicecidrs/kubernetes")?.object as ServiceCIDR | undefined;
+  return stored?.spec?.cidrs?.[0];
+}
+
 /** The network of Services as an object (KEP-1880). @param cidr Such as "10.160.0.0/16". */
 export function serviceRange(cidr: string): object {
   const message = "Kubernetes default Service CIDR is ready";

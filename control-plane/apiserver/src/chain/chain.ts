@@ -145,7 +145,8 @@ export class Chain {
 
   #unexpected(request: IncomingRequest, error: unknown): ApiError {
     const code = (error as { code?: unknown } | null)?.code;
-    if (code === "read-only") return ApiError.serviceUnavailable(messageOf(error));
+    if (code === "read-only" || code === "unavailable") return ApiError.serviceUnavailable(messageOf(error));
+    if (code === "unknown") return ApiError.timeout(messageOf(error));
     this.#deps.logger.error("cannot answer a request", {
       method: request.method,
       path: request.path,

@@ -42,6 +42,8 @@ export interface ObjectCache {
   at(revision: number): CacheVersion | undefined;
   /** Everything below `prefix` that changed after `revision`; undefined when that is no longer kept: 410 Expired. */
   since(revision: number, prefix: string): readonly (readonly [readonly CacheEvent[], number])[] | undefined;
+  /** Resolves when the cache holds everything that was acknowledged, by whatever server, before the call. */
+  current(): Promise<void>;
   /** Resolves when the cache is at `revision` or newer. */
   reached(revision: number): Promise<void>;
   /** Waits at most `ms` for a revision. @returns whether it was reached; if not: 504, ResourceVersionTooLarge. */

@@ -1,5 +1,5 @@
 import type { Clock } from "@tsukube/foundation";
-import { type OpenStore, type Store, type StoredRecord, Tree } from "@tsukube/store";
+import { type OpenStore, type Store, type StoredRecord, StoreError, Tree } from "@tsukube/store";
 import { CachedObject, type DecodeStored } from "./cached-object.ts";
 import type { CacheEvent, CacheVersion, ObjectCache, Subscriber } from "./contract.ts";
 
@@ -20,6 +20,8 @@ export class WatchCache implements ObjectCache {
   readonly #waiting: { readonly revision: number; readonly wake: () => void }[] = [];
   readonly #stop = new AbortController();
   #versions: CacheVersion[];
+  /** Everything up to it is in the newest version. */
+  #revision: number;
   #historyBytes = 0;
   readonly #following: Promise<void>;
 
@@ -27,6 +29,7 @@ export class WatchCache implements ObjectCache {
     this.store = store;
     this.#decode = decode;
     this.#versions = [{ revision: store.revision, root, events: [] }];
+    this.#revision = store.revision;
     this.#following = this.#follow();
   }
 
@@ -40,7 +43,7 @@ export class WatchCache implements ObjectCache {
   }
 
   get revision(): number {
-    return this.#head.revision;
+    return this.#revision;
   }
 
   get oldestRevision(): number {
@@ -79,6 +82,11 @@ export class WatchCache implements ObjectCache {
     return new Promise((wake) => this.#waiting.push({ revision, wake }));
   }
 
+  /** Resolves when the cache holds everything that was acknowledged, by whatever server, before the call. */
+  async current(): Promise<void> {
+    if (this.store.isShared) await this.reached(await this.store.latest());
+  }
+
   /** Waits at most `ms` for a revision. @returns whether it was reached. */
   async reachedWithin(revision: number, ms: number, clock: Clock): Promise<boolean> {
     if (this.revision >= revision) return true;
@@ -112,15 +120,52 @@ export class WatchCache implements ObjectCache {
   }
 
   async #follow(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#watch();
+      } catch (error) {
+        if (!(error instanceof StoreError && error.code === "compacted")) throw error;
+        await this.#reload();
+      }
+    }
+  }
+
+  async #watch(): Promise<void> {
     let batch: { key: string; record: StoredRecord | undefined }[] = [];
-    for await (const event of this.store.watch("", this.#head.revision, this.#stop.signal)) {
+    for await (const event of this.store.watch("", this.#revision, this.#stop.signal)) {
       if (event.type === "put") batch.push({ key: event.record.key, record: event.record });
       else if (event.type === "delete") batch.push({ key: event.key, record: undefined });
       else if (batch.length > 0) {
         this.#apply(event.revision, batch);
         batch = [];
-      }
+      } else this.#reach(event.revision);
     }
+  }
+
+  /** What happened since is forgotten: goes on from the present state. Watches see the difference; older revisions are 410. */
+  async #reload(): Promise<void> {
+    const { records, revision } = await this.store.range("");
+    const before = this.#head.root;
+    let root = Tree.empty<CachedObject>();
+    const events: CacheEvent[] = [];
+    for (const record of records) {
+      const previous = before.get(record.key);
+      const isSame = previous?.revision === record.revision;
+      const current = isSame ? previous : new CachedObject(record, this.#decode);
+      root = root.set(record.key, current);
+      if (isSame) continue;
+      const isAnother = previous !== undefined && previous.createRevision !== current.createRevision;
+      if (isAnother) events.push({ revision, key: record.key, current: undefined, previous });
+      events.push({ revision, key: record.key, current, previous: isAnother ? undefined : previous });
+    }
+    for (const [key, previous] of before.range("")) {
+      if (root.get(key) === undefined) events.push({ revision, key, current: undefined, previous });
+    }
+    this.#versions = [{ revision, root, events: [] }];
+    this.#historyBytes = 0;
+    this.#revision = revision;
+    this.#publish(events, revision);
+    this.#wake();
   }
 
   #apply(
@@ -138,7 +183,20 @@ export class WatchCache implements ObjectCache {
     }
     this.#versions.push({ revision, root, events });
     this.#trim();
+    this.#revision = revision;
     this.#publish(events, revision);
+    this.#wake();
+  }
+
+  /** Nothing of ours changed up to `revision`. */
+  #reach(revision: number): void {
+    if (revision <= this.#revision) return;
+    this.#revision = revision;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const revision = this.#revision;
     for (let i = this.#waiting.length - 1; i >= 0; i -= 1) {
       if (this.#waiting[i]!.revision <= revision) this.#waiting.splice(i, 1)[0]!.wake();
     }

@@ -1,0 +1,42 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { formedStore, upstreamForm } from "@tsukube/apiserver";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { realClock } from "@tsukube/host";
+import { lmdbStore, type OpenStore } from "@tsukube/store";
+import { type ClusterPaths, filesOf } from "./paths.ts";
+import type { ClusterRecord, EtcdRecord } from "./record.ts";
+
+/** Below the folder of the store. */
+export const FILE = "data.mdb";
+
+/** Opens what keeps a cluster's objects: a file of its own, or an etcd. */
+export async function objectStore(record: ClusterRecord, paths: ClusterPaths, bundle: string): Promise<OpenStore> {
+  if (record.etcd !== undefined) return formedStore(await etcd(record.etcd), upstreamForm);
+  const reader = join(bundle, "reader.js");
+  return lmdbStore({
+    path: join(filesOf(paths).store, FILE),
+    clock: realClock,
+    ...(existsSync(reader) && { readerCommand: [process.execPath, reader] }),
+  });
+}
+
+async function etcd(record: EtcdRecord): Promise<OpenStore> {
+  const { etcdStore } = await import("@tsukube/store/etcd");
+  const { endpoints, caFile, certFile, keyFile, user, passwordFile } = record;
+  const tls = {
+    ...(caFile !== undefined && { ca: read(caFile) }),
+    ...(certFile !== undefined && { cert: read(certFile) }),
+    ...(keyFile !== undefined && { key: read(keyFile) }),
+  };
+  const password = passwordFile === undefined ? "" : read(passwordFile).trimEnd();
+  return etcdStore({ endpoints, clock: realClock, tls, ...(user !== undefined && { user: { name: user, password } }) });
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new TsukubeError("usage", `Cannot use etcd: ${messageOf(cause)}, expected a readable file`, { cause });
+  }
+}

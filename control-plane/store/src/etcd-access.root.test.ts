@@ -1,0 +1,168 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Lifetime } from "@tsukube/foundation";
+import { realClock, systemRandom } from "@tsukube/host";
+import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
+import { test as anyTest, expect } from "vitest";
+import { EtcdServer, freePorts, HAS_ETCD } from "../test/etcd-server.ts";
+import { EtcdConnection } from "./etcd-connection.ts";
+import { type EtcdStoreOptions, etcdStore } from "./etcd-store.ts";
+import type { Mutation, Store, StoreEvent } from "./store.ts";
+
+const test = anyTest.skipIf(!HAS_ETCD);
+const put = (key: string, value = "x"): Mutation => ({
+  type: "put",
+  key,
+  value: Buffer.from(value),
+  expected: "any",
+});
+
+async function open(lifetime: Lifetime, endpoints: readonly string[], more: Partial<EtcdStoreOptions> = {}) {
+  const store = await etcdStore({ endpoints, clock: realClock, historyMs: 0, ...more })(() => {});
+  lifetime.own("store", store);
+  return store;
+}
+
+/** Collects revisions of puts, and of progress. */
+function follow(store: Store, from: number) {
+  const seen = { puts: [] as string[], progress: 0, error: undefined as unknown };
+  const stop = new AbortController();
+  const done = (async () => {
+    try {
+      for await (const event of store.watch("", from, stop.signal) as AsyncIterable<StoreEvent>) {
+        if (event.type === "put") seen.puts.push(event.record.key);
+        else if (event.type === "progress") seen.progress = event.revision;
+      }
+    } catch (error) {
+      seen.error = error;
+    }
+  })();
+  return {
+    seen,
+    async stop() {
+      stop.abort();
+      await done;
+    },
+  };
+}
+
+async function eventually(check: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 200 && !check(); tries += 1) await realClock.sleep(50);
+  expect(check()).toBe(true);
+}
+
+test("certificates of clients and servers are shown and checked", async () => {
+  await using lifetime = new Lifetime();
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-etcd-tls-"));
+  lifetime.add("folder", () => rmSync(folder, { recursive: true }));
+  const keys = await createAuthorityKeys("etcd-ca", realClock, systemRandom);
+  const authority = await openAuthority(keys, realClock, systemRandom);
+  const serving = await authority.issue({ commonName: "etcd", sans: ["127.0.0.1"], usages: ["server", "client"] });
+  const client = await authority.issue({ commonName: "tsukube", usages: ["client"] });
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const args = [
+    ...["--cert-file", file("crt", serving.cert), "--key-file", file("key", serving.key)],
+    ...["--trusted-ca-file", file("ca", keys.cert), "--client-cert-auth"],
+  ];
+  const server = await EtcdServer.start({ args, tls: { ca: keys.cert, ...client } });
+  lifetime.add("etcd", () => server.remove());
+  const store = await open(lifetime, [server.clientUrl], { tls: { ca: keys.cert, ...client } });
+  await store.commit([put("/registry/a")]);
+  expect((await store.get("/registry/a"))?.value.toString()).toBe("x");
+  await expect(open(lifetime, [server.clientUrl], { tls: { ca: keys.cert } })).rejects.toMatchObject({
+    code: "unavailable",
+  });
+}, 40_000);
+
+test("users log in, stay logged in when their token ends, and are told what they may not", async () => {
+  await using lifetime = new Lifetime();
+  const server = await EtcdServer.start({ args: ["--auth-token-ttl", "2"] });
+  lifetime.add("etcd", () => server.remove());
+  const admin = new EtcdConnection({ endpoints: [server.clientUrl], clock: realClock });
+  lifetime.own("admin", admin);
+  const { auth } = admin.member;
+  await auth.UserAdd({ name: "root", password: "secret" });
+  await auth.UserGrantRole({ user: "root", role: "root" });
+  await auth.UserAdd({ name: "tsukube", password: "pass" });
+  await auth.RoleAdd({ name: "registry" });
+  const perm = { permType: "READWRITE", key: Buffer.from("/registry/"), rangeEnd: Buffer.from("/registry0") } as const;
+  await auth.RoleGrantPermission({ name: "registry", perm });
+  await auth.UserGrantRole({ user: "tsukube", role: "registry" });
+  await auth.AuthEnable({});
+  const user = { name: "tsukube", password: "pass" };
+  const store = await open(lifetime, [server.clientUrl], { user });
+  const watch = follow(store, store.revision);
+  await store.commit([put("/registry/a")]);
+  await realClock.sleep(3500);
+  await store.commit([put("/registry/b")]);
+  await eventually(() => watch.seen.puts.length === 2);
+  await watch.stop();
+  const wrong = { name: "tsukube", password: "wrong" };
+  await expect(open(lifetime, [server.clientUrl], { user: wrong })).rejects.toThrow(/authentication failed/);
+  await expect(open(lifetime, [server.clientUrl])).rejects.toThrow(/user name is empty/);
+  await expect(open(lifetime, [server.clientUrl], { user, root: "/other/" })).rejects.toThrow(/permission denied/);
+}, 40_000);
+
+test("a revision that other keys made is reached too, whether etcd answers progress requests or not", async () => {
+  await using lifetime = new Lifetime();
+  const server = await EtcdServer.start();
+  lifetime.add("etcd", () => server.remove());
+  const ours = await open(lifetime, [server.clientUrl]);
+  const theirs = await open(lifetime, [server.clientUrl], { root: "/elsewhere/" });
+  const watch = follow(ours, ours.revision);
+  const revision = await theirs.commit([put("/elsewhere/a")]);
+  expect(await ours.latest()).toBeGreaterThanOrEqual(revision);
+  await eventually(() => watch.seen.progress >= revision);
+  expect(watch.seen.puts).toEqual([]);
+  expect((await ours.range("")).records).toEqual([]);
+  await watch.stop();
+}, 40_000);
+
+test("a watch goes on without gaps when its server dies, and the store finds another", async () => {
+  await using lifetime = new Lifetime();
+  const servers = await EtcdServer.cluster(3);
+  for (const server of servers) lifetime.add("etcd", () => server.remove());
+  const store = await open(
+    lifetime,
+    servers.map(({ clientUrl }) => clientUrl),
+  );
+  const watch = follow(store, store.revision);
+  const written: string[] = [];
+  for (let i = 0; i < 60; i += 1) {
+    const key = `/registry/${i}`;
+    if (i === 20) await servers[0]!.kill();
+    if (i === 40) servers[1]!.signal("SIGSTOP");
+    if (i === 40) servers[0]!.run(servers.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(","));
+    // what certainly was not written, or may not have been, is written again under a name of its own
+    const done = await store.commit([put(key)]).then(
+      () => true,
+      () => false,
+    );
+    if (done) written.push(key);
+  }
+  servers[1]!.signal("SIGCONT");
+  expect(written.length).toBeGreaterThan(40);
+  await eventually(() => written.every((key) => watch.seen.puts.includes(key)));
+  expect(new Set(watch.seen.puts).size).toBe(watch.seen.puts.length);
+  await watch.stop();
+}, 60_000);
+
+test("a watch whose past is compacted says so, and nobody at all answers with what to do", async () => {
+  await using lifetime = new Lifetime();
+  const server = await EtcdServer.start();
+  lifetime.add("etcd", () => server.remove());
+  const store = await open(lifetime, [server.clientUrl]);
+  const first = await store.commit([put("/registry/a")]);
+  for (let i = 0; i < 5; i += 1) await store.commit([put("/registry/a", String(i))]);
+  const other = await open(lifetime, [server.clientUrl]);
+  await store.compact(first + 3);
+  const watch = follow(other, first);
+  await eventually(() => watch.seen.error !== undefined);
+  expect(watch.seen.error).toMatchObject({ code: "compacted" });
+  const [port] = await freePorts(1);
+  await expect(open(lifetime, [`http://127.0.0.1:${port}`])).rejects.toThrow(/nothing was written/);
+}, 60_000);
