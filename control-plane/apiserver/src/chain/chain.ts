@@ -25,6 +25,7 @@ import type { Flow, FlowClassifier } from "./flow-classifier.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
 import { RequestMetrics } from "./request-metrics.ts";
+import { Turns } from "./turns.ts";
 
 export interface ChainDeps {
   readonly clock: Clock;
@@ -58,10 +59,12 @@ interface Notes {
 export class Chain {
   readonly #deps: ChainDeps;
   readonly #requests: RequestMetrics;
+  readonly #turns: Turns;
 
   constructor(deps: ChainDeps) {
     this.#deps = deps;
     this.#requests = new RequestMetrics(deps.metrics, deps.clock);
+    this.#turns = new Turns(deps.clock);
   }
 
   async handle(request: IncomingRequest): Promise<ApiResponse> {
@@ -103,6 +106,8 @@ export class Chain {
   }
 
   async #run(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
+    const turn = this.#turns.wait();
+    if (turn !== undefined) await turn;
     if ((request.body?.length ?? 0) > BODY_LIMIT) throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
     const user = await this.#identify(request, info);
     if (!OPEN_ENDED.has(info.subresource)) notes.flow = this.#deps.flows.flowOf(attributesOf(user, info));
