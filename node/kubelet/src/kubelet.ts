@@ -175,7 +175,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     },
   });
   lifetime.add("storage limits", storageLimits);
-  void followEvents(options, cri, lifetime.signal, (uid) => workers.poke(uid));
+  void followEvents(options, cri, lifetime.signal, workers);
   if (options.listen !== undefined) {
     const configuration = kubeletConfiguration(options);
     const server = new KubeletServer({
@@ -197,21 +197,23 @@ function capitalized(word: string): string {
   return `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`;
 }
 
-/** The runtime says when something happened; each worker then looks for itself. */
+/** The runtime says when something happened; around its beginning and end a stream may miss something. */
 async function followEvents(
-  options: KubeletOptions,
+  { clock, logger }: KubeletOptions,
   cri: ReturnType<typeof dialCri>,
   signal: AbortSignal,
-  poke: (uid: string) => void,
+  workers: PodWorkers,
 ): Promise<void> {
   while (!signal.aborted) {
+    const cancel = clock.after(1000, () => workers.askAgain(), { background: true });
     try {
-      for await (const event of cri.runtime.GetContainerEvents({}, { signal }))
-        poke(event.podSandboxStatus?.metadata?.uid ?? "");
+      for await (const event of cri.runtime.GetContainerEvents({}, { signal })) workers.happened(event);
     } catch (error) {
       if (signal.aborted) return;
-      options.logger.debug("lost the runtime's events", { error: messageOf(error) });
+      logger.debug("lost the runtime's events", { error: messageOf(error) });
     }
-    await options.clock.sleep(1000, signal).catch(() => {});
+    cancel();
+    await clock.sleep(1000, signal).catch(() => {});
+    workers.askAgain();
   }
 }

@@ -1,5 +1,6 @@
 import type { Container, Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import { codeOf, type Logger, messageOf } from "@tsukube/foundation";
+import type { ContainerEventResponse } from "@tsukube/node-contracts/cri";
 import { hashOf } from "../containers/container-config.ts";
 import { ContainerStarter } from "./container-starter.ts";
 import { ContainerStopper } from "./container-stopper.ts";
@@ -13,7 +14,14 @@ import type { PodContext } from "./pod-context.ts";
 import { PodReporter } from "./pod-reporter.ts";
 import { resizeContainers, resizeNeedsRestart } from "./pod-resize.ts";
 import { formatSeconds, RestartBackoff } from "./restart-backoff.ts";
-import { NOTHING_RUNS, podIpsOf, type RuntimeContainer, type RuntimePod, runtimePodOf } from "./runtime-state.ts";
+import {
+  isKnown,
+  NOTHING_RUNS,
+  podIpsOf,
+  type RuntimeContainer,
+  type RuntimePod,
+  runtimePodOf,
+} from "./runtime-state.ts";
 
 const RETRY_MS = 5000;
 const VOLUME_RETRY_MS = 2000;
@@ -56,6 +64,8 @@ export class PodWorker {
   #roundSince = 0;
   #volumesAreStale = true;
   #runtime: RuntimePod = NOTHING_RUNS;
+  /** Something was done or heard since the runtime was asked. */
+  #runtimeIsStale = true;
   #resize: readonly PodCondition[] = [];
   #timer: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -95,7 +105,7 @@ export class PodWorker {
 
   /** The API shows another state of the pod. */
   update(pod: Pod): void {
-    if (pod.metadata?.resourceVersion !== this.#pod.metadata?.resourceVersion) this.#volumesAreStale = true;
+    if (!showsTheSame(this.#pod, pod)) this.#volumesAreStale = true;
     this.#pod = pod;
     this.#reporter.seen(pod);
     if (pod.metadata?.deletionTimestamp !== undefined) this.#leave(this.#graceSeconds);
@@ -122,6 +132,17 @@ export class PodWorker {
     this.#isGone = true;
     this.#goneGrace = seconds;
     this.#leave(seconds);
+    this.poke();
+  }
+
+  /** The runtime tells of one of the pod's containers. */
+  happened(event: ContainerEventResponse): void {
+    if (!isKnown(this.#runtime, event)) this.askAgain();
+  }
+
+  /** Whatever the runtime had may have changed. */
+  askAgain(): void {
+    this.#runtimeIsStale = true;
     this.poke();
   }
 
@@ -162,6 +183,7 @@ export class PodWorker {
       for (let more = true; more && !this.#closed; ) more = await this.#sync();
     } catch (error) {
       this.#log.warn("cannot bring the pod to its state, trying again", { error: messageOf(error) });
+      this.#runtimeIsStale = true;
       this.#wakeAfter(RETRY_MS);
     }
   }
@@ -186,14 +208,23 @@ export class PodWorker {
 
   #wakeAfter(ms: number, refresh = false): void {
     this.#timer?.();
-    const wake = (): void => (refresh ? this.refreshVolumes() : this.poke());
+    const wake = (): void => {
+      this.#runtimeIsStale = true;
+      if (refresh) this.refreshVolumes();
+      else this.poke();
+    };
     const soonest = Math.min(ms, Math.max(0, this.#msToDeadline) + 10);
     this.#timer = this.#context.options.clock.after(soonest, wake, { background: true });
   }
 
+  async #ask(): Promise<void> {
+    this.#runtimeIsStale = false; // what happens from now on may be missing in the answer
+    this.#runtime = await runtimePodOf(this.#context.cri, this.uid);
+  }
+
   /** One look, one step. @returns true when another look should follow at once. */
   async #sync(): Promise<boolean> {
-    this.#runtime = await runtimePodOf(this.#context.cri, this.uid);
+    if (this.#runtimeIsStale) await this.#ask();
     if (this.#isGone || this.#pod.metadata?.deletionTimestamp !== undefined) return this.#leaveNode();
     if (this.#msToDeadline <= 0 && !this.isOver) this.#end ??= DEADLINE;
     const input = this.#planInput();
@@ -204,6 +235,7 @@ export class PodWorker {
     const timer = this.#timer;
     let acted = await this.#applyResize();
     for (const step of steps) acted = (await this.#take(step)) || acted;
+    if (acted) this.#runtimeIsStale = true;
     if (!acted) await this.#refreshVolumes();
     await this.#report();
     if (!acted && this.#timer === timer) this.#wakeAfter(REFRESH_MS, true); // no step wants to be tried again before
@@ -272,6 +304,7 @@ export class PodWorker {
 
   async #createSandbox(attempt: number): Promise<boolean> {
     if (this.#mustWait("")) return false;
+    this.#volumesAreStale = false; // it makes them
     try {
       await this.#starter.createSandbox(this.#pod, attempt);
       return true;
@@ -296,7 +329,7 @@ export class PodWorker {
     this.#waiting.delete(name);
     await this.#removeOld(name);
     if (outcome.failed !== undefined) {
-      this.#runtime = await runtimePodOf(this.#context.cri, this.uid);
+      await this.#ask();
       const running = this.#runtime.containers.find(({ id }) => id === outcome.containerId);
       if (running !== undefined) await this.#stopWithin(running, this.#graceSeconds, "FailedPostStartHook");
     }
@@ -354,7 +387,7 @@ export class PodWorker {
       this.#grace.close();
       this.#grace = undefined;
     }
-    this.#runtime = await runtimePodOf(this.#context.cri, this.uid);
+    await this.#ask();
   }
 
   #backoffUntil({ name }: Container, last: RuntimeContainer): number {
@@ -387,7 +420,9 @@ export class PodWorker {
     }
     await this.#report();
     const { sandbox } = this.#runtime;
-    if (sandbox?.ready === true) await this.#context.cri.runtime.StopPodSandbox({ podSandboxId: sandbox.id });
+    if (sandbox?.ready !== true) return false;
+    await this.#context.cri.runtime.StopPodSandbox({ podSandboxId: sandbox.id });
+    this.#runtimeIsStale = true;
     return false;
   }
 
@@ -426,7 +461,7 @@ export class PodWorker {
   #reportMeanwhile(): void {
     this.#reporting = this.#reporting
       .then(async () => {
-        this.#runtime = await runtimePodOf(this.#context.cri, this.uid);
+        await this.#ask();
         if (this.#grace !== undefined) await this.#report();
       })
       .catch((error: unknown) => this.#log.debug("cannot report", { error: messageOf(error) }));
@@ -444,4 +479,11 @@ export class PodWorker {
       waiting: this.#waiting,
     });
   }
+}
+
+/** Whether volumes show the same of both: status, which we write ourselves, is in none of them. */
+function showsTheSame(before: Pod, now: Pod): boolean {
+  const shown = ({ metadata }: Pod): string =>
+    JSON.stringify([metadata?.generation, metadata?.labels, metadata?.annotations]);
+  return shown(before) === shown(now);
 }

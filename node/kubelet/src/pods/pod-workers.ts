@@ -1,5 +1,6 @@
 import type { Pod } from "@tsukube/api/types/core-v1";
 import { type Cancel, messageOf } from "@tsukube/foundation";
+import type { ContainerEventResponse } from "@tsukube/node-contracts/cri";
 import type { PodContext } from "./pod-context.ts";
 import { type PodEnd, PodWorker } from "./pod-worker.ts";
 
@@ -56,6 +57,15 @@ export class PodWorkers {
 
   poke(uid: string): void {
     this.#workers.get(uid)?.poke();
+  }
+
+  happened(event: ContainerEventResponse): void {
+    this.#workers.get(event.podSandboxStatus?.metadata?.uid ?? "")?.happened(event);
+  }
+
+  /** Events may have been missed. */
+  askAgain(): void {
+    for (const worker of this.all) worker.askAgain();
   }
 
   refreshVolumes(uid: string): void {

@@ -1,5 +1,11 @@
 import type { ContainerUser, Pod } from "@tsukube/api/types/core-v1";
-import type { LinuxContainerResources, LinuxContainerUser } from "@tsukube/node-contracts/cri";
+import type {
+  ContainerEventResponse,
+  ContainerStatus,
+  LinuxContainerResources,
+  LinuxContainerUser,
+  PodSandboxStatusResponse,
+} from "@tsukube/node-contracts/cri";
 import { HASH_FORM } from "../containers/container-config.ts";
 import { ANNOTATION, LABEL } from "../cri/labels.ts";
 import type { Cri } from "../cri/runtime.ts";
@@ -43,33 +49,62 @@ export interface RuntimePod {
 
 export const NOTHING_RUNS: RuntimePod = { sandbox: undefined, containers: [] };
 
-/** Asks the runtime about one pod. */
+/** Asks the runtime about one pod: the status of a sandbox brings those of its containers, where the runtime says so. */
 export async function runtimePodOf(cri: Cri, uid: string): Promise<RuntimePod> {
-  const labelSelector = { [LABEL.podUid]: uid };
-  const [{ items = [] }, { containers = [] }] = await Promise.all([
-    cri.runtime.ListPodSandbox({ filter: { labelSelector } }),
-    cri.runtime.ListContainers({ filter: { labelSelector } }),
-  ]);
-  const newest = [...items].sort((a, b) => millis(b.createdAt) - millis(a.createdAt))[0];
-  const [sandbox, details] = await Promise.all([
-    newest === undefined ? undefined : sandboxOf(cri, newest.id ?? ""),
-    Promise.all(containers.map(({ id = "" }) => containerOf(cri, id))),
-  ]);
-  const known = details.filter((container) => container !== undefined);
-  return { sandbox, containers: known.sort((a, b) => a.createdAt - b.createdAt) };
+  const { items = [] } = await cri.runtime.ListPodSandbox({ filter: { labelSelector: { [LABEL.podUid]: uid } } });
+  const answers = await Promise.all(
+    items.map(({ id = "" }) => cri.runtime.PodSandboxStatus({ podSandboxId: id }).catch(unlessGone)),
+  );
+  const present = answers.filter((answer) => answer !== undefined); // others were removed in between
+  const newest = present.map(sandboxOf).sort((a, b) => b.createdAt - a.createdAt)[0];
+  const isWhole = present.every(({ timestamp }) => millis(timestamp) > 0);
+  const statuses = isWhole ? present.flatMap((answer) => answer.containersStatuses ?? []) : await askEach(cri, uid);
+  return { sandbox: newest, containers: statuses.map(containerOf).sort((a, b) => a.createdAt - b.createdAt) };
 }
 
-async function sandboxOf(cri: Cri, podSandboxId: string): Promise<RuntimePod["sandbox"]> {
-  const { status } = await cri.runtime.PodSandboxStatus({ podSandboxId });
-  if (status == null) return undefined;
-  const { ip = "", additionalIps } = status.network ?? {};
+/** Whether what an event tells is part of that state already. */
+export function isKnown(
+  { containers }: RuntimePod,
+  { containerId, containerEventType }: ContainerEventResponse,
+): boolean {
+  const state = containers.find(({ id }) => id === containerId)?.state;
+  switch (containerEventType) {
+    case "CONTAINER_CREATED_EVENT":
+      return state !== undefined;
+    case "CONTAINER_STARTED_EVENT":
+      return state === "running" || state === "exited";
+    case "CONTAINER_STOPPED_EVENT":
+      return state === "exited";
+    case "CONTAINER_DELETED_EVENT":
+      return state === undefined;
+    default:
+      return false;
+  }
+}
+
+/** Runtimes that send no events tell of each container when asked for it (KEP-3386). */
+async function askEach(cri: Cri, uid: string): Promise<readonly ContainerStatus[]> {
+  const { containers = [] } = await cri.runtime.ListContainers({ filter: { labelSelector: { [LABEL.podUid]: uid } } });
+  const answers = await Promise.all(
+    containers.map(({ id = "" }) => cri.runtime.ContainerStatus({ containerId: id }).catch(unlessGone)),
+  );
+  return answers.flatMap((answer) => answer?.status ?? []);
+}
+
+/** gRPC's NOT_FOUND: removed in between. */
+function unlessGone(error: unknown): undefined {
+  if ((error as { readonly code?: unknown }).code !== 5) throw error;
+}
+
+function sandboxOf({ status }: PodSandboxStatusResponse): NonNullable<RuntimePod["sandbox"]> {
+  const { ip = "", additionalIps } = status?.network ?? {};
   const ips = [ip, ...(additionalIps ?? []).map((entry) => entry.ip ?? "")].filter((address) => address !== "");
   return {
-    id: podSandboxId,
-    ready: status.state === "SANDBOX_READY",
+    id: status?.id ?? "",
+    ready: status?.state === "SANDBOX_READY",
     ips,
-    createdAt: millis(status.createdAt),
-    attempt: status.metadata?.attempt ?? 0,
+    createdAt: millis(status?.createdAt),
+    attempt: status?.metadata?.attempt ?? 0,
   };
 }
 
@@ -79,13 +114,11 @@ const STATES: Readonly<Record<string, RuntimeContainer["state"]>> = {
   CONTAINER_EXITED: "exited",
 };
 
-async function containerOf(cri: Cri, containerId: string): Promise<RuntimeContainer | undefined> {
-  const { status } = await cri.runtime.ContainerStatus({ containerId }).catch(() => ({ status: undefined }));
-  if (status == null) return undefined; // removed in between
+function containerOf(status: ContainerStatus): RuntimeContainer {
   const annotations = status.annotations ?? {};
   const hash = annotations[ANNOTATION.hash] ?? "";
   return {
-    id: containerId,
+    id: status.id ?? "",
     name: status.metadata?.name ?? "",
     state: STATES[status.state ?? ""] ?? "unknown",
     createdAt: millis(status.createdAt),
