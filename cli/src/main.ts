@@ -94,6 +94,11 @@ function program(): Command {
       if (!(await doctor(context(command)))) process.exitCode = 1;
     });
 
+  addSnapshotCommands(
+    root.command("snapshot").description("save the cluster's objects to a file, and bring them back"),
+    context,
+  );
+
   root
     .command("build")
     .description("build an image from a Dockerfile, for this cluster")
@@ -141,6 +146,35 @@ function program(): Command {
 function clusterName(command: Command | null): string {
   if (command === null) return "default";
   return (command.opts() as { name?: string }).name ?? clusterName(command.parent);
+}
+
+function addSnapshotCommands(snapshot: Command, context: (command: Command) => CommandContext): void {
+  const name = ["--name <name>", "which cluster of this host"] as const;
+  const commands = () => import("./commands/snapshot.ts");
+  snapshot
+    .command("save")
+    .description("save all objects at one revision, while the cluster runs or not")
+    .argument("<file>")
+    .option(...name)
+    .action(async (file: string, _options: object, command: Command) =>
+      (await commands()).saveSnapshot(context(command), file),
+    );
+  snapshot
+    .command("restore")
+    .description("replace all objects by those of a snapshot; the cluster must be stopped")
+    .argument("<file>")
+    .option(...name)
+    .action(async (file: string, _options: object, command: Command) =>
+      (await commands()).restoreSnapshot(context(command), file),
+    );
+  snapshot
+    .command("status")
+    .description("say what a snapshot holds, and whether it is whole")
+    .argument("<file>")
+    .option("-o, --output <format>", "text or json", oneOf("text", "json"), "text")
+    .action(async (file: string, { output }: { output: "text" | "json" }, command: Command) =>
+      (await commands()).snapshotStatus(context(command), file, output),
+    );
 }
 
 function addImageCommands(image: Command, context: (command: Command) => CommandContext): void {

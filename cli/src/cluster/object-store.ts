@@ -7,21 +7,29 @@ import { lmdbStore, type OpenStore } from "@tsukube/store";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord, EtcdRecord } from "./record.ts";
 
-/** Below the folder of the store. */
-export const FILE = "data.mdb";
-
 /** Opens what keeps a cluster's objects: a file of its own, or an etcd. */
 export async function objectStore(record: ClusterRecord, paths: ClusterPaths, bundle: string): Promise<OpenStore> {
   if (record.etcd !== undefined) return formedStore(await etcd(record.etcd), upstreamForm);
-  const reader = join(bundle, "reader.js");
+  const readerCommand = readerIn(bundle);
   return lmdbStore({
-    path: join(filesOf(paths).store, FILE),
+    path: storeFile(paths),
     clock: realClock,
-    ...(existsSync(reader) && { readerCommand: [process.execPath, reader] }),
+    ...(readerCommand !== undefined && { readerCommand }),
   });
 }
 
-async function etcd(record: EtcdRecord): Promise<OpenStore> {
+export function storeFile(paths: ClusterPaths): string {
+  return join(filesOf(paths).store, "data.mdb");
+}
+
+/** How a bundle starts the child that reads a store's file; undefined when this runs from sources. */
+export function readerIn(bundle: string): readonly string[] | undefined {
+  const reader = join(bundle, "reader.js");
+  return existsSync(reader) ? [process.execPath, reader] : undefined;
+}
+
+/** An etcd as it is: values as they lie there. */
+export async function etcd(record: EtcdRecord): Promise<OpenStore> {
   const { etcdStore } = await import("@tsukube/store/etcd");
   const { endpoints, caFile, certFile, keyFile, user, passwordFile } = record;
   const tls = {

@@ -20,7 +20,7 @@ const EMPTY: Meta = { format: FORMAT, revision: 0, compacted: 0, count: 0, sum: 
 export async function loadThroughReader(
   path: string,
   command: readonly string[],
-  visit: (version: Version) => void,
+  visit: (version: Version, meta: Meta) => void | Promise<void>,
 ): Promise<Meta> {
   if (!existsSync(path)) return EMPTY;
   const [program, ...args] = command;
@@ -39,7 +39,10 @@ export async function loadThroughReader(
       if (frame.type === "end") return meta;
       if (frame.type === "damage") throw damaged(path, frame.message);
       if (frame.type === "meta") meta = checked(path, decodeMeta(frame.value));
-      else visit(decodeVersion(frame.key, frame.value));
+      else {
+        const work = visit(decodeVersion(frame.key, frame.value), meta);
+        if (work !== undefined) await work;
+      }
     }
   } finally {
     child.kill("SIGKILL");

@@ -1,0 +1,100 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { formatTime, TsukubeError } from "@tsukube/foundation";
+import { lockHolder } from "@tsukube/host";
+import { readSnapshot, restoreFile, restoreInto, saveFile, saveRange } from "@tsukube/store/snapshots";
+import { alone } from "../cluster/command-lock.ts";
+import { etcd, readerIn, storeFile } from "../cluster/object-store.ts";
+import { filesOf } from "../cluster/paths.ts";
+import { type ClusterRecord, type EtcdRecord, readClusterRecord } from "../cluster/record.ts";
+import { bundleFolder, supervisorOf } from "../cluster/supervisor.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Saves all objects at one revision. Secrets lie in the file as they lie in the store. */
+export async function saveSnapshot(context: CommandContext, name: string): Promise<void> {
+  const { paths, clock, print } = context;
+  const file = resolve(name);
+  const record = await existing(context);
+  const about = { cluster: paths.name, time: formatTime(clock.now()) };
+  const saved =
+    record.etcd === undefined
+      ? await saveFile(storeFile(paths), file, about, readerIn(bundleFolder()))
+      : await saveEtcd(record.etcd, file, about);
+  print(
+    `Saved ${saved.records} objects of cluster "${paths.name}" at revision ${saved.revision} to ${file} (${size(saved.bytes)}).`,
+  );
+}
+
+/** Brings a snapshot's objects back in place of all that are there. */
+export async function restoreSnapshot(context: CommandContext, name: string): Promise<void> {
+  const { paths, print } = context;
+  const file = resolve(name);
+  const record = await existing(context);
+  await alone(filesOf(paths).commandLock, context, async () => {
+    if (supervisorOf(paths, "server") !== undefined || lockHolder(filesOf(paths).lock("server")) !== undefined) {
+      throw new TsukubeError(
+        "usage",
+        `Cannot restore cluster "${paths.name}": it runs, expected it stopped; run "tsukube down --name ${paths.name}" first`,
+      );
+    }
+    const path = storeFile(paths);
+    const restored =
+      record.etcd === undefined
+        ? await restoreFile(file, path, readerIn(bundleFolder()))
+        : await restoreEtcd(record.etcd, file);
+    print(
+      `Restored ${restored.records} objects of ${restored.time} (cluster "${restored.cluster}", revision ${restored.revision}).`,
+    );
+    if (existsSync(`${path}.replaced`)) print(`What was there before is in ${path}.replaced.`);
+    print(`Start it with: tsukube up --name ${paths.name}`);
+  });
+}
+
+/** Says what a snapshot holds. Reads all of it. */
+export async function snapshotStatus({ print }: CommandContext, name: string, output: "text" | "json"): Promise<void> {
+  const kinds = new Map<string, number>();
+  const summary = await readSnapshot(resolve(name), ({ key }) => {
+    const kind = key.split("/").slice(2, -1)[0] ?? key;
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  });
+  if (output === "json") {
+    print(JSON.stringify({ ...summary, kinds: Object.fromEntries(kinds) }, undefined, 2));
+    return;
+  }
+  print(
+    `Whole: ${summary.records} objects of cluster "${summary.cluster}" at revision ${summary.revision}, saved ${summary.time}`,
+  );
+  print(`${size(summary.bytes)}, SHA-256 ${summary.sha256}`);
+  for (const [kind, count] of [...kinds].sort(([, a], [, b]) => b - a)) print(`${String(count).padStart(7)}  ${kind}`);
+}
+
+async function saveEtcd(record: EtcdRecord, file: string, about: { readonly cluster: string; readonly time: string }) {
+  const store = await (await etcd(record))(() => {});
+  try {
+    return await saveRange(await store.range(""), file, about);
+  } finally {
+    await store.close();
+  }
+}
+
+async function restoreEtcd(record: EtcdRecord, file: string) {
+  const store = await (await etcd(record))(() => {});
+  try {
+    return await restoreInto(store, file);
+  } finally {
+    await store.close();
+  }
+}
+
+async function existing({ paths }: CommandContext): Promise<ClusterRecord> {
+  const record = await readClusterRecord(paths);
+  if (record !== undefined) return record;
+  throw new TsukubeError(
+    "not-found",
+    `Cannot find cluster "${paths.name}": no such cluster, expected one made by "tsukube up --name ${paths.name}"`,
+  );
+}
+
+function size(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}

@@ -1,0 +1,125 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { VirtualClock } from "@tsukube/testing";
+import { afterAll, expect, test } from "vitest";
+import { MemoryStore } from "./index.ts";
+import { lmdbStore } from "./lmdb-store.ts";
+import { readSnapshot } from "./snapshot.ts";
+import { restoreFile, restoreInto, saveFile, saveRange } from "./snapshots.ts";
+import type { Mutation, StoredRecord } from "./store.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tsukube-snapshots-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const about = { cluster: "test", time: "2025-01-01T00:00:00Z" };
+const put = (key: string, value: string, more: object = {}): Mutation => ({
+  type: "put",
+  key,
+  value: Buffer.from(value),
+  index: Buffer.from(`i${key}`),
+  expected: "any",
+  ...more,
+});
+
+async function openFile(path: string, clock = new VirtualClock()) {
+  const records: StoredRecord[] = [];
+  const store = await lmdbStore({ path, clock })((record) => void records.push(record));
+  return { store, records, clock };
+}
+
+test("a snapshot taken while writes go on is one revision, whole", async () => {
+  const path = join(folder, "online.mdb");
+  const { store } = await openFile(path);
+  await store.commit(Array.from({ length: 300 }, (_, i) => put(`/k/${String(i).padStart(4, "0")}`, "0")));
+  let stop = false;
+  const writing = (async () => {
+    // every transaction writes both halves
+    for (let i = 1; !stop; i += 1) await store.commit([put("/pair/a", String(i)), put("/pair/b", String(i))]);
+  })();
+  for (let turn = 0; turn < 3; turn += 1) {
+    const file = join(folder, `online.${turn}`);
+    const saved = await saveFile(path, file, about);
+    const seen = new Map<string, StoredRecord>();
+    const summary = await readSnapshot(file, (record) => void seen.set(record.key, record));
+    expect([summary.revision, summary.records]).toEqual([saved.revision, saved.records]);
+    expect(seen.size).toBeGreaterThanOrEqual(300);
+    const [a, b] = [seen.get("/pair/a"), seen.get("/pair/b")];
+    expect([a?.revision, a?.value.toString()]).toEqual([b?.revision, b?.value.toString()]);
+    for (const record of seen.values()) expect(record.revision).toBeLessThanOrEqual(summary.revision);
+  }
+  stop = true;
+  await writing;
+  await store.close();
+});
+
+test("a restored store holds what was saved, at revisions that nobody saw before", async () => {
+  const path = join(folder, "restored.mdb");
+  const snapshot = join(folder, "restored.snapshot");
+  const first = await openFile(path);
+  await first.store.commit([put("/a", "1"), put("/b", "1")]);
+  await first.store.commit([put("/a", "2")]);
+  await first.store.commit([put("/soon", "x", { expiresAt: first.clock.now() + 60_000 })]);
+  await saveFile(path, snapshot, about);
+  await first.store.commit([{ type: "delete", key: "/b", expected: "any" }]);
+  await first.store.close();
+
+  const { now } = await restoreFile(snapshot, path);
+  expect(now).toBeGreaterThan(4);
+  const { store, records, clock } = await openFile(path);
+  expect(records.map(({ key, revision, createRevision }) => [key, revision, createRevision])).toEqual([
+    ["/a", 2, 1],
+    ["/b", 1, 1],
+    ["/soon", 3, 3],
+  ]);
+  expect(records[0]?.index.toString()).toBe("i/a");
+  expect(store.revision).toBe(now);
+  // who watched the store that is gone lists again
+  expect(() => store.watch("", 4, new AbortController().signal)).toThrow(/compacted/);
+  expect(await store.commit([put("/c", "1")])).toBe(now + 1);
+  await clock.advance(70_000);
+  expect(await store.get("/soon")).toBeUndefined();
+  await store.close();
+  expect(existsSync(`${path}.replaced`)).toBe(true);
+  const after = await openFile(path);
+  expect(after.records.map(({ key }) => key)).toEqual(["/a", "/b", "/c"]);
+  await after.store.close();
+});
+
+test("whatever byte of a snapshot changes or is missing, it is refused and nothing is replaced", async () => {
+  const path = join(folder, "kept.mdb");
+  const snapshot = join(folder, "kept.snapshot");
+  const { store } = await openFile(path);
+  await store.commit([put("/a", "1"), put("/b", "2")]);
+  await saveFile(path, snapshot, about);
+  await store.close();
+  const good = readFileSync(snapshot);
+  const bad = join(folder, "bad.snapshot");
+  const before = readFileSync(path);
+  for (let at = 0; at < good.length; at += 1) {
+    const changed = Buffer.from(good);
+    changed[at] = changed[at]! ^ 0x20;
+    writeFileSync(bad, changed);
+    await expect(readSnapshot(bad), `byte ${at}`).rejects.toMatchObject({
+      code: expect.stringMatching(/damaged|newer/),
+    });
+    writeFileSync(bad, good.subarray(0, at));
+    await expect(readSnapshot(bad), `cut at ${at}`).rejects.toMatchObject({ code: "damaged" });
+  }
+  await expect(restoreFile(bad, path)).rejects.toMatchObject({ code: "damaged" });
+  expect(readFileSync(path).equals(before)).toBe(true);
+  expect(readdirSync(folder).filter((name) => name.includes("restoring"))).toEqual([]);
+  await expect(restoreFile(join(folder, "none"), path)).rejects.toThrow(/no such file/);
+});
+
+test("a snapshot of an etcd goes into one that is empty", async () => {
+  const clock = new VirtualClock();
+  const [from, to] = [new MemoryStore({ clock }), new MemoryStore({ clock })];
+  for (let i = 0; i < 250; i += 1) await from.commit([put(`/registry/${i}`, String(i))]);
+  const file = join(folder, "etcd.snapshot");
+  await saveRange(await from.range(""), file, about);
+  await restoreInto(to, file);
+  const values = async (store: MemoryStore) => (await store.range("")).records.map(({ key, value }) => [key, value]);
+  expect(await values(to)).toEqual(await values(from));
+  await expect(restoreInto(to, file)).rejects.toThrow(/there are objects/);
+  await expect(restoreFile(file, join(folder, "other.mdb"))).rejects.toThrow(/is of a cluster with an etcd/);
+});

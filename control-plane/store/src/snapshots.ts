@@ -1,0 +1,166 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { TsukubeError } from "@tsukube/foundation";
+import { open } from "lmdb";
+import { encodeMeta, encodeVersion, FORMAT, META_KEY, type Meta, sumOf, type Version } from "./lmdb-format.ts";
+import { DEFAULT_READER, loadThroughReader } from "./lmdb-load.ts";
+import {
+  readSnapshot,
+  type SnapshotInfo,
+  type SnapshotRecord,
+  type SnapshotSummary,
+  SnapshotWriter,
+} from "./snapshot.ts";
+import type { Mutation, Store } from "./store.ts";
+
+export { readSnapshot, type SnapshotInfo, type SnapshotSummary } from "./snapshot.ts";
+
+/** What the caller knows of a snapshot to be. `time` is RFC 3339. */
+export type About = Pick<SnapshotInfo, "cluster" | "time">;
+
+export interface Saved {
+  readonly revision: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Revisions that a restored store leaves out, so that none which anybody was told of before comes again with other content. */
+const BUMP = 1_000_000;
+const PER_TRANSACTION = 100;
+
+/**
+ * Saves what an LMDB file holds, at one revision, also while a server writes to it: the reader child looks at one state. All of it is checked.
+ * @throws {StoreError} `damaged`.
+ */
+export async function saveFile(
+  from: string,
+  to: string,
+  about: About,
+  readerCommand: readonly string[] = DEFAULT_READER,
+): Promise<Saved> {
+  let writer: SnapshotWriter | undefined;
+  const begin = (meta: Meta): Promise<SnapshotWriter> =>
+    SnapshotWriter.create(to, { ...about, store: "file", revision: meta.revision });
+  try {
+    const meta = await loadThroughReader(from, readerCommand, async (version, meta) => {
+      writer ??= await begin(meta);
+      await writer.record(version);
+    });
+    writer ??= await begin(meta);
+    return { revision: meta.revision, ...(await writer.finish()) };
+  } catch (error) {
+    await writer?.discard();
+    throw error;
+  }
+}
+
+/** Saves everything below the root of a store. @param range All of it, at one revision. */
+export async function saveRange(
+  range: { readonly revision: number; readonly records: readonly Omit<SnapshotRecord, "expiresAt">[] },
+  to: string,
+  about: About,
+): Promise<Saved> {
+  const writer = await SnapshotWriter.create(to, { ...about, store: "etcd", revision: range.revision });
+  try {
+    for (const record of range.records) await writer.record({ ...record, expiresAt: 0 });
+    return { revision: range.revision, ...(await writer.finish()) };
+  } catch (error) {
+    await writer.discard();
+    throw error;
+  }
+}
+
+/**
+ * Makes an LMDB file of a snapshot in place of the one at `path`, which stays beside it as `path`.replaced. Nobody may have it open. Revisions
+ * go on past all that anybody was told before; older ones are compacted.
+ * @throws {TsukubeError} `damaged`, before anything is replaced.
+ */
+export async function restoreFile(
+  from: string,
+  path: string,
+  readerCommand: readonly string[] = DEFAULT_READER,
+): Promise<SnapshotSummary & { readonly now: number }> {
+  const fresh = `${path}.restoring`;
+  const remove = (): void => {
+    for (const file of [fresh, `${fresh}-lock`]) rmSync(file, { force: true });
+  };
+  mkdirSync(dirname(path), { recursive: true });
+  remove();
+  try {
+    const summary = await readSnapshot(from, (_record, info) => expectStore(from, info, "file"));
+    const now = Math.max(summary.revision, await revisionOf(path, readerCommand)) + BUMP;
+    await fill(fresh, from, now);
+    if (existsSync(path)) renameSync(path, `${path}.replaced`);
+    rmSync(`${path}-lock`, { force: true });
+    renameSync(fresh, path);
+    return { ...summary, now };
+  } finally {
+    remove();
+  }
+}
+
+/** Puts a snapshot's records into an etcd that has none of its own. Not one transaction: what was written when it fails stays. */
+export async function restoreInto(store: Store, from: string): Promise<SnapshotSummary & { readonly now: number }> {
+  const summary = await readSnapshot(from, (_record, info) => expectStore(from, info, "etcd"));
+  const { records } = await store.range("", { limit: 1 });
+  if (records.length > 0) {
+    throw new TsukubeError(
+      "usage",
+      `Cannot restore "${from}": there are objects in etcd, expected none; remove them with "etcdctl del --prefix /registry/", or use a new etcd`,
+    );
+  }
+  let batch: Mutation[] = [];
+  const flush = async (): Promise<void> => {
+    if (batch.length > 0) await store.commit(batch);
+    batch = [];
+  };
+  await readSnapshot(from, async ({ key, value }) => {
+    batch.push({ type: "put", key, value, expected: "absent" });
+    if (batch.length === PER_TRANSACTION) await flush();
+  });
+  await flush();
+  return { ...summary, now: store.revision };
+}
+
+function expectStore(from: string, { store }: SnapshotInfo, wanted: SnapshotInfo["store"]): void {
+  if (store === wanted) return;
+  const named = { file: "a cluster with a file of its own", etcd: "a cluster with an etcd" };
+  throw new TsukubeError(
+    "usage",
+    `Cannot restore "${from}": it is of ${named[store]}, expected one of ${named[wanted]}`,
+  );
+}
+
+/** 0 when there is no file, or when it cannot be read: that may be why one restores. */
+async function revisionOf(path: string, readerCommand: readonly string[]): Promise<number> {
+  return loadThroughReader(path, readerCommand, () => {}).then(
+    (meta) => meta.revision,
+    () => 0,
+  );
+}
+
+async function fill(path: string, from: string, now: number): Promise<void> {
+  const db = open<Buffer, Buffer>({
+    path,
+    noSubdir: true,
+    keyEncoding: "binary",
+    encoding: "binary",
+    overlappingSync: false,
+  });
+  let count = 0;
+  let sum = 0;
+  try {
+    await readSnapshot(from, async (record) => {
+      const version: Version = { ...record, previous: 0, deleted: false };
+      const entry = encodeVersion(version);
+      count += 1;
+      sum = (sum ^ sumOf(entry)) >>> 0;
+      const written = db.put(entry.key, entry.value);
+      if (count % 1000 === 0) await written;
+    });
+    await db.put(META_KEY, encodeMeta({ format: FORMAT, revision: now, compacted: now, count, sum }));
+    await db.flushed;
+  } finally {
+    await db.close();
+  }
+}

@@ -1,0 +1,44 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Lifetime } from "@tsukube/foundation";
+import { expect, test } from "vitest";
+import { Kubectl } from "./kubectl.ts";
+import { Tsukube } from "./tsukube.ts";
+
+test("a cluster goes back to a snapshot that was taken while it ran; a bad one is refused", async () => {
+  await using lifetime = new Lifetime();
+  const cluster = new Tsukube(lifetime, "snapshot");
+  await cluster.run(["up", "--no-node"]);
+  const kubectl = new Kubectl((await cluster.status()).kubeconfig);
+  await kubectl.run("create configmap kept --from-literal=n=1");
+  const before = await kubectl.out("get configmap kept -o jsonpath={.metadata.uid}");
+  const file = join(cluster.home, "snapshot");
+  expect((await cluster.run(["snapshot", "save", file])).stdout).toMatch(/^Saved \d+ objects .* at revision \d+/);
+  expect((await cluster.run(["snapshot", "status", file])).stdout).toMatch(/^Whole: [^]*\d {2}configmaps/);
+  await kubectl.run("delete configmap kept");
+  await kubectl.run("create configmap later");
+  const newest = Number(await kubectl.out("get configmap later -o jsonpath={.metadata.resourceVersion}"));
+
+  await expect(cluster.run(["snapshot", "restore", file])).rejects.toThrow(/it runs, expected it stopped/);
+  await cluster.run(["down"]);
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(`${file}.bad`, bytes);
+  await expect(cluster.run(["snapshot", "restore", `${file}.bad`])).rejects.toThrow(/checksum differs/);
+  await cluster.run(["snapshot", "restore", file]);
+  await cluster.run(["up", "--no-node"]);
+  expect(await kubectl.out("get configmap kept -o jsonpath={.metadata.uid}")).toBe(before);
+  expect(await kubectl.out("get configmap later --ignore-not-found")).toBe("");
+  await kubectl.run("create configmap anew");
+  // no revision that somebody saw comes again with other content
+  expect(Number(await kubectl.out("get configmap anew -o jsonpath={.metadata.resourceVersion}"))).toBeGreaterThan(
+    newest,
+  );
+  expect(
+    await kubectl
+      .fails(`get --raw /api/v1/configmaps?watch=true&resourceVersion=${newest}&timeoutSeconds=2`)
+      .catch(async () =>
+        kubectl.out(`get --raw /api/v1/configmaps?watch=true&resourceVersion=${newest}&timeoutSeconds=2`),
+      ),
+  ).toMatch(/too old resource version/);
+}, 120_000);
