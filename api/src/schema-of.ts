@@ -206,6 +206,6 @@ function goTypeOf(expression: string): string {
 }
 
 /** "core/v1.PodSpec" is v1.PodSpec in Go. */
-export function shortGoName(typeName: string): string {
+function shortGoName(typeName: string): string {
   return typeName.slice(typeName.indexOf("/") + 1);
 }

@@ -20,7 +20,7 @@ const int64 = fc.oneof(
 const seconds = fc.integer({ min: -62135596799, max: 253402300799 });
 
 /** Values that a field of this schema may have, sparse as people write them. */
-export function anyOf(schema: Schema, depth = DEPTH): fc.Arbitrary<unknown> {
+function anyOf(schema: Schema, depth = DEPTH): fc.Arbitrary<unknown> {
   return arbitraryOf(planOf(schema), depth);
 }
 

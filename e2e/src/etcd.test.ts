@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
+import { EtcdServer, HAS_ETCD } from "@tsukube/store/etcd-server";
 import { expect, test } from "vitest";
-import { EtcdServer, HAS_ETCD } from "../../control-plane/store/test/etcd-server.ts";
 import { eventually } from "./eventually.ts";
 import { Kubectl } from "./kubectl.ts";
 import { Tsukube } from "./tsukube.ts";

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, normalize, relative } from "node:path";
 
 /** What each room may import besides itself, as docs/ARCHITECTURE.md draws it. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -82,6 +82,8 @@ function checkFile(
     const report = (message: string): number => violations.push({ file, line: index + 1, message });
     const target = /(?:\bfrom|\bimport|^import)\s*\(?\s*"([^"]+)"/.exec(source)?.[1];
     if (target !== undefined) checkImport(target, room, packages, isTest, report);
+    if (target?.startsWith(".") && !normalize(join(dirname(file), target)).startsWith(`${room}/`))
+      report(`"${target}" is in another room: import its package`);
     if (!isTest && !REAL_TIME_ROOMS.includes(room) && REAL_TIME.test(source) && !/^\s*(\/\/|\*|\/\*)/.test(source)) {
       report("time and randomness are injected: take a Clock or a Random");
     }

@@ -41,6 +41,10 @@ const PARTS: Readonly<Record<string, Part>> = {
     }
     return `${files} files import downwards only`;
   },
+  "dead code": async () => {
+    await must(node, [join(root, "node_modules/knip/bin/knip.js"), "--no-progress", "--no-config-hints"]);
+    return "everything is used";
+  },
   generated: async () => {
     const folder = join(root, "api/generated/types");
     const wanted = generateTypes(root);

@@ -8,7 +8,7 @@ import defaults from "@tsukube/api/facts/defaults.json" with { type: "json" };
 import { Lifetime, messageOf } from "@tsukube/foundation";
 import { realClock, run } from "@tsukube/host";
 import { createSigningKey } from "@tsukube/host/certificates";
-import { EtcdServer, freePorts } from "../../control-plane/store/test/etcd-server.ts";
+import { EtcdServer, freePorts } from "@tsukube/store/etcd-server";
 import { KUBERNETES, peersFolder } from "./peers.ts";
 
 /**

@@ -1,23 +1,17 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { installPackages, missingPrograms, NODE_PROGRAMS, TEST_PROGRAMS } from "@tsukube/cli/host-packages";
+import { clientBinary } from "@tsukube/e2e/clients";
 
 /**
  * Installs what component and end-to-end tests need: kubectl, and as root the Debian packages, as `tsukube up` would. Without
  * root those tests say that they are skipped.
  */
-export async function prepareMachine(root: string): Promise<void> {
-  const clients = (await import(
-    pathToFileURL(join(root, "e2e/src/clients.ts")).href
-  )) as typeof import("../../e2e/src/clients.ts");
-  process.env["TSUKUBE_KUBECTL"] ??= clients.clientBinary("kubectl");
+export async function prepareMachine(): Promise<void> {
+  process.env["TSUKUBE_KUBECTL"] ??= clientBinary("kubectl");
   if (process.getuid?.() !== 0 || !isDebian()) return;
-  const packages = (await import(
-    pathToFileURL(join(root, "cli/src/host-packages.ts")).href
-  )) as typeof import("../../cli/src/host-packages.ts");
-  const missing = packages.missingPrograms([...packages.NODE_PROGRAMS, ...packages.TEST_PROGRAMS]);
+  const missing = missingPrograms([...NODE_PROGRAMS, ...TEST_PROGRAMS]);
   if (missing.length === 0) return;
-  await packages.installPackages(missing, (detail) => process.stdout.write(`${detail}\n`));
+  await installPackages(missing, (detail) => process.stdout.write(`${detail}\n`));
 }
 
 function isDebian(): boolean {

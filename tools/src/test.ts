@@ -19,7 +19,7 @@ const say = (text: string): boolean => process.stdout.write(`\n== ${text}\n`);
 say("static checks");
 const checks = await run(process.execPath, [join(root, "tools/src/check.ts"), "--static"], { accept: [0, 1] });
 process.stdout.write(checks.stdout + checks.stderr);
-await prepareMachine(root);
+await prepareMachine();
 let totals: Totals = { passed: checks.code === 0 ? 1 : 0, failed: checks.code, skipped: 0 };
 for (const [index, [name, args]] of suites.entries()) {
   say(name);

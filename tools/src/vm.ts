@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { type HostProgram, installPackages, missingPrograms } from "@tsukube/cli/host-packages";
 import { messageOf } from "@tsukube/foundation";
-import { run } from "@tsukube/host";
 import { runGuest } from "./virtual-machine/guest.ts";
 import { guestKernel } from "./virtual-machine/guest-kernel.ts";
 import { initialRoot, quote } from "./virtual-machine/initial-root.ts";
@@ -13,18 +13,13 @@ import { initialRoot, quote } from "./virtual-machine/initial-root.ts";
  * files and forgets what it writes. Needs root and Debian; its processors are emulated, so give it little to do.
  * Ends with the command's exit code.
  */
-const PACKAGES = { "/usr/bin/qemu-system-x86_64": "qemu-system-x86", "/bin/busybox": "busybox-static" };
+const PROGRAMS: readonly HostProgram[] = [
+  { program: "qemu-system-x86_64", package: "qemu-system-x86", why: "emulates the machine" },
+  { program: "busybox", package: "busybox-static", why: "is the guest's first program" },
+];
 const USAGE = "usage: npm run vm -- [--memory MB] [--cpus N] COMMAND ARGS (one word: a line of sh)";
 
 const root = dirname(dirname(import.meta.dirname));
-
-async function install(): Promise<void> {
-  const missing = Object.entries(PACKAGES).flatMap(([file, name]) => (existsSync(file) ? [] : [name]));
-  if (missing.length === 0) return;
-  process.stderr.write(`vm: installing ${missing.join(", ")}\n`);
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env });
-}
 
 async function main(args: readonly string[]): Promise<number> {
   const options = { memory: { type: "string", default: "4096" }, cpus: { type: "string", default: "2" } } as const;
@@ -33,7 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: args.slice(0, first === -1 ? undefined : first), options });
   if (words.length === 0) throw new Error(USAGE);
   if (process.getuid?.() !== 0) throw new Error("Cannot share files with a guest: not root, expected root");
-  await install();
+  await installPackages(missingPrograms(PROGRAMS), (detail) => process.stderr.write(`vm: ${detail}\n`));
   const kernel = await guestKernel();
   const folder = mkdtempSync(join(tmpdir(), "tsukube-vm-"));
   try {

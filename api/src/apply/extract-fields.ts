@@ -1,7 +1,7 @@
 import type { Json } from "../object.ts";
 import { isRecord } from "../patch/merge-patch.ts";
 import type { ListSchema, MapSchema, ObjectSchema, Schema } from "../schema.ts";
-import { type FieldPath, type FieldSet, FieldSetBuilder } from "./field-set.ts";
+import { type FieldSet, FieldSetBuilder } from "./field-set.ts";
 import { elementText, fieldElement, listElement, pathText } from "./path.ts";
 import { type JsonRecord, memberShape, shapeOf } from "./shape.ts";
 
@@ -127,9 +127,4 @@ function scalarName(scalar: string): string {
 function goShown(value: Json): string {
   if (Array.isArray(value)) return "list";
   return typeof value === "object" ? "map" : typeof value === "string" ? `&{${value}}` : `&{${String(value)}}`;
-}
-
-/** A set as its paths, for messages. */
-export function pathTexts(set: FieldSet): readonly string[] {
-  return [...set.paths()].map((path: FieldPath) => pathText(path));
 }

@@ -6,7 +6,7 @@ import { FieldSet } from "./field-set.ts";
 import type { Versions } from "./updater.ts";
 
 /** Where kubectl's client-side apply keeps what it applied. */
-export const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
 /** An annotation value may not make an object larger than this, else it is left out. */
 const MAX_ANNOTATION_BYTES = 262_144;

@@ -17,7 +17,7 @@ export function fieldElement(name: string): PathElement {
 }
 
 /** The element of a set's value. */
-export function valueElement(value: Json): PathElement {
+function valueElement(value: Json): PathElement {
   return `v:${scalarText(value)}`;
 }
 

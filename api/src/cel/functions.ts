@@ -44,7 +44,7 @@ function index(value: unknown, name: string): number {
 const patterns = new Map<string, RegExp>();
 
 /** RE2 has no backreferences and no lookaround, so what it takes JavaScript takes too. @throws {CelError} */
-export function regex(pattern: string): RegExp {
+function regex(pattern: string): RegExp {
   let compiled = patterns.get(pattern);
   if (compiled === undefined) {
     try {

@@ -1,7 +1,7 @@
 import { TsukubeError } from "@tsukube/foundation";
 
 /** Text that is no base64; the message is Go's. */
-export class Base64Error extends TsukubeError<"invalid-base64"> {}
+class Base64Error extends TsukubeError<"invalid-base64"> {}
 
 const CLEAN = /^[A-Za-z0-9+/]*={0,2}$/;
 

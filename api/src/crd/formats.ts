@@ -5,7 +5,7 @@ const HOSTNAME =
   /^([a-zA-Z0-9\p{S}\p{L}]((-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?)|([a-zA-Z0-9\p{S}\p{L}](([a-zA-Z0-9-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z0-9-\p{L}]){2,63})$/u;
 
 /** Whether an address is IPv6 in any of its spellings. */
-export function isIPv6(text: string): boolean {
+function isIPv6(text: string): boolean {
   const [head = "", tail, extra] = text.split("::");
   if (extra !== undefined) return false;
   const groups = [...head.split(":"), ...(tail === undefined ? [] : tail.split(":"))].filter((group) => group !== "");

@@ -22,7 +22,7 @@ export function strategicMergePatch(document: Json, patch: Json, schema: Schema 
 }
 
 /** Merges one object; `schema` is that of the object (undefined: unknown, so its lists are atomic). */
-export function mergeRecord(original: JsonRecord, patch: JsonRecord, schema: Schema | undefined): JsonRecord {
+function mergeRecord(original: JsonRecord, patch: JsonRecord, schema: Schema | undefined): JsonRecord {
   if (Object.hasOwn(patch, DIRECTIVE)) return applyDirective(patch);
   const result: Record<string, Json> = retainKeys(original, patch);
   const ordered = mergeOrderedLists(result, patch, schema);

@@ -40,7 +40,7 @@ export function labelValueProblems(value: string): string[] {
   return problems;
 }
 
-export function subdomainProblems(value: string): string[] {
+function subdomainProblems(value: string): string[] {
   const problems: string[] = [];
   if (value.length > 253) problems.push("must be no more than 253 bytes");
   if (!SUBDOMAIN.test(value)) problems.push(SUBDOMAIN_MESSAGE);

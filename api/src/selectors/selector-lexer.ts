@@ -1,5 +1,5 @@
 /** The tokens of the label selector grammar. Every other run of characters is an identifier. */
-export type TokenKind = "identifier" | "in" | "notin" | "=" | "==" | "!=" | "!" | ">" | "<" | "(" | ")" | "," | "end";
+type TokenKind = "identifier" | "in" | "notin" | "=" | "==" | "!=" | "!" | ">" | "<" | "(" | ")" | "," | "end";
 
 export interface SelectorToken {
   readonly kind: TokenKind;

@@ -95,14 +95,6 @@ export function each(...checks: readonly Check[]): Check {
   };
 }
 
-/** Checks each value of a map, at `at[key]`. */
-export function eachValue(...checks: readonly Check[]): Check {
-  const check = all(...checks);
-  return (value, at, errors) => {
-    for (const [key, item] of entriesOf(value)) check(item, element(at, key), errors);
-  };
-}
-
 /** Refuses a second element with the same `key`, at the element's key field. */
 export function unique(key: string): Check {
   return (value, at, errors) => {

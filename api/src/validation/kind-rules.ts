@@ -5,7 +5,7 @@ import { type FieldError, fieldError } from "../status/field-error.ts";
 import { type Check, type Problems, valueAt } from "./check.ts";
 
 /** What an update check knows besides the objects. */
-export interface UpdateContext {
+interface UpdateContext {
   readonly kind: GroupVersionKind;
 }
 

@@ -1,5 +1,5 @@
 import { labelKeyProblems, labelValueProblems } from "../selectors/label-syntax.ts";
-import { type FieldError, fieldError } from "../status/field-error.ts";
+import { fieldError } from "../status/field-error.ts";
 import { type Check, child, each, element, entriesOf, fields, isUnset, listOf, member, text } from "./check.ts";
 
 const matchLabels: Check = (value, at, errors) => {
@@ -29,18 +29,6 @@ const expression: Check = (value, at, errors) => {
 /** metav1.LabelSelector. */
 export const labelSelector: Check = fields({ matchLabels, matchExpressions: each(expression) });
 
-/** A selector that must be there and select something. */
-export const nonEmptySelector: Check = (value, at, errors) => {
-  if (value === undefined) return void errors.push(fieldError.required(at));
-  labelSelector(value, at, errors);
-  if (isEmptySelector(value)) errors.push(fieldError.invalid(at, value, "empty selector is invalid for deployment"));
-};
-
 export function isEmptySelector(value: unknown): boolean {
   return isUnset(member(value, "matchLabels")) && isUnset(member(value, "matchExpressions"));
-}
-
-/** A collection of errors with `at` put before their fields. */
-export function prefixed(errors: readonly FieldError[], at: string): FieldError[] {
-  return errors.map((error) => ({ ...error, field: child(at, error.field) }));
 }

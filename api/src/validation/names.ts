@@ -5,7 +5,7 @@ import { isIP } from "./ip-address.ts";
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const DNS1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const C_IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const _C_IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 const PORT_NAME = /^[-a-z0-9]+$/;
 
@@ -60,14 +60,6 @@ export function environmentName(value: string): string[] {
   return printable
     ? []
     : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
-}
-
-export function cIdentifier(value: string): string[] {
-  return C_IDENTIFIER.test(value)
-    ? []
-    : [
-        "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
-      ];
 }
 
 /** A named port: at most 15 lower case alphanumerics and dashes with one letter at least. */

@@ -33,7 +33,7 @@ export interface ApplicationSource {
 }
 
 /** A folder with a Dockerfile, and the name under which the manifests know its image. */
-export interface ImageBuild {
+interface ImageBuild {
   readonly folder: string;
   readonly image: string;
 }

@@ -29,7 +29,7 @@ const CLIENTS = {
   },
 } as const;
 
-export type ClientName = keyof typeof CLIENTS | "kubelet" | "front-proxy-client";
+type ClientName = keyof typeof CLIENTS | "kubelet" | "front-proxy-client";
 
 /** Every key and certificate of a cluster, read from its pki directory. */
 export interface Credentials {

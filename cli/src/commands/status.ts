@@ -7,7 +7,7 @@ import { supervisorOf } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
 
 /** What `status -o json` prints. */
-export interface ClusterStatus {
+interface ClusterStatus {
   readonly name: string;
   readonly ready: boolean;
   readonly version: string;

@@ -1,6 +1,6 @@
 /** The interfaces between the rooms of the API server. Implementations register in `server.ts`. */
 import type { FieldRequirement, GroupVersionKind, GroupVersionResource, Unstructured } from "@tsukube/api";
-import type { ApiRequest, ApiResponse } from "@tsukube/client";
+import type { ApiRequest } from "@tsukube/client";
 import type { PeerCertificate } from "@tsukube/host";
 import type { Reinvocation } from "./admission/reinvocation.ts";
 
@@ -112,10 +112,4 @@ export interface AdmissionPlugin {
   mutate?(attributes: AdmissionAttributes): Promise<Unstructured | undefined>;
   /** @throws {ApiError} to deny. */
   validate?(attributes: AdmissionAttributes): Promise<void>;
-}
-
-/** Serves paths that are not resources (discovery, OpenAPI, health, version), or virtual resources. */
-export interface PathHandler {
-  /** undefined: not mine. */
-  handle(context: RequestContext): Promise<ApiResponse | undefined>;
 }

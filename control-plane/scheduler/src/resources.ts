@@ -6,7 +6,7 @@ export type Amounts = ReadonlyMap<string, number>;
 
 type Quantities = { readonly [name: string]: string } | undefined;
 
-export function amountsOf(quantities: Quantities): Map<string, number> {
+function amountsOf(quantities: Quantities): Map<string, number> {
   const out = new Map<string, number>();
   for (const [name, quantity] of Object.entries(quantities ?? {})) {
     out.set(name, name === "cpu" ? quantityMilliValue(quantity) : quantityValue(quantity));

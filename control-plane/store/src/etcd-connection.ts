@@ -172,7 +172,7 @@ const NOT_SENT = /No connection established|Failed to connect|ECONNREFUSED|ENOTF
 const NEVER_PICKED = /Waiting for (LB pick|name resolution)/;
 
 /** What a failed call did. */
-export function outcomeOf(error: unknown): Outcome {
+function outcomeOf(error: unknown): Outcome {
   const { code, details = "", beforeSending } = error as GrpcFailure;
   if (beforeSending === true && code === grpc.status.UNAVAILABLE) return "not-done";
   if (NOT_PROPOSED.test(details)) return "not-done";

@@ -189,7 +189,7 @@ export class EtcdWatch {
 }
 
 /** Whether the answer to a progress request proves that everything before it was delivered. */
-export function answersProgress(version: string): boolean {
+function answersProgress(version: string): boolean {
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
   if (major !== 3 || minor > 5) return major >= 3;
   return minor === 5 ? patch >= 13 : minor === 4 && patch >= 31;

@@ -11,7 +11,7 @@ import { basename, dirname, join } from "node:path";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import type { StoredRecord } from "./store.ts";
 
-export const SNAPSHOT_FORMAT = 1;
+const SNAPSHOT_FORMAT = 1;
 
 /** What a snapshot says of itself. */
 export interface SnapshotInfo {

@@ -9,7 +9,7 @@ import type { Engine, EngineOptions } from "./contracts.ts";
 import { startEngine } from "./engine.ts";
 
 /** Gives every pod an address and nothing else. */
-export const noNetwork: PodNetwork = {
+const noNetwork: PodNetwork = {
   add: async () => ({ ips: ["10.0.0.1"] }),
   remove: async () => {},
   check: async () => {},

@@ -1,5 +1,6 @@
 export * from "./cgroups.ts";
 export * from "./disk-usage.ts";
+export * from "./file-attributes.ts";
 export * from "./inodes.ts";
 export * from "./links.ts";
 export * from "./malloc.ts";

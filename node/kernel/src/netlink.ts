@@ -15,8 +15,8 @@ const NETLINK_ROUTE = 0;
 const HEADER = 16;
 const NLMSG_ERROR = 2;
 const NLA_NESTED = 0x8000;
-export const NLM_F_REQUEST = 1;
-export const NLM_F_ACK = 4;
+const NLM_F_REQUEST = 1;
+const NLM_F_ACK = 4;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 

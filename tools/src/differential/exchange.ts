@@ -10,7 +10,7 @@ import {
 import type { ApiResponse, Transport } from "@tsukube/client";
 
 /** A request of a scenario. */
-export interface Asked {
+interface Asked {
   readonly method: string;
   /** With query. */
   readonly path: string;

@@ -22,7 +22,7 @@ interface Recorded {
 }
 
 /** What upstream accepted of each resource that it serves by default, recorded in facts. */
-export const SAMPLES: readonly Sample[] = samples();
+const SAMPLES: readonly Sample[] = samples();
 
 function samples(): readonly Sample[] {
   const { objects } = JSON.parse(factsText("defaults.json")) as {

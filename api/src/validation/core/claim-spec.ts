@@ -15,7 +15,7 @@ import { labelSelector } from "../label-selectors.ts";
 import { dnsSubdomain } from "../names.ts";
 import { positiveQuantity } from "./resources.ts";
 
-export const ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"] as const;
+const ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"] as const;
 
 export const accessModes: Check = (value, at, errors) => {
   const modes = listOf(value);

@@ -21,7 +21,7 @@ export const positiveQuantity: Check = (value, at, errors) => {
 };
 
 /** The standard resources need no prefix; everything else is counted in integers. */
-export function isExtendedResource(name: string): boolean {
+function isExtendedResource(name: string): boolean {
   return name.includes("/") && !name.startsWith("kubernetes.io/") && !name.startsWith("requests.");
 }
 

@@ -16,7 +16,7 @@ import {
   text,
   unique,
 } from "../check.ts";
-import { dnsLabel, dnsSubdomain } from "../names.ts";
+import { dnsLabel } from "../names.ts";
 import { labels } from "../object-meta.ts";
 import { claimSpec } from "./claim-spec.ts";
 import { projected } from "./projections.ts";
@@ -106,5 +106,3 @@ const subPaths: Check = (mount, at, errors) => {
     );
   descendingPath(expression, child(at, "subPathExpr"), errors);
 };
-
-export const claimName: Check = text(dnsSubdomain);

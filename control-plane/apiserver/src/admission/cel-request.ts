@@ -20,13 +20,13 @@ import type { RequestForm } from "./request-rules.ts";
 
 /** Steps that all expressions of one policy may take together; of match conditions fewer. */
 export const POLICY_BUDGET = 10_000_000;
-export const MATCH_BUDGET = 2_500_000;
+const MATCH_BUDGET = 2_500_000;
 
 const programs = new Map<string, CelProgram | CelCompileError>();
 const MAX_PROGRAMS = 5000;
 
 /** A compiled expression; compiled once, as configurations are asked about at every request. @throws {CelError} */
-export function programOf(source: string, environment: CelEnvironment): CelProgram {
+function programOf(source: string, environment: CelEnvironment): CelProgram {
   const key = `${Object.keys(environment.variables).length} ${source}`;
   let program = programs.get(key);
   if (program === undefined) {

@@ -23,7 +23,7 @@ export interface MatchRule {
 type Asked = Pick<AdmissionAttributes, "operation" | "resource" | "subresource" | "namespace" | "name">;
 
 /** Whether the rule covers the request. "pods" is the pods themselves, "pods/*" all their subresources too. */
-export function matchesRule(rule: MatchRule, asked: Asked): boolean {
+function matchesRule(rule: MatchRule, asked: Asked): boolean {
   const { group, version, resource } = asked.resource;
   const has = (values: readonly string[] | undefined, value: string): boolean =>
     (values ?? []).includes("*") || (values ?? []).includes(value);
@@ -55,7 +55,7 @@ function isEmpty(selector: LabelSelector | null | undefined): selector is undefi
 }
 
 /** Objects of the cluster belong to no namespace and match always; a namespace matches by its own labels. */
-export function matchesNamespace(
+function matchesNamespace(
   cache: WatchCache,
   selector: LabelSelector | null | undefined,
   { resource, subresource, operation, namespace, object, name }: AdmissionAttributes,
@@ -68,7 +68,7 @@ export function matchesNamespace(
 }
 
 /** The object as it was or as it shall be. */
-export function matchesObject(
+function matchesObject(
   selector: LabelSelector | null | undefined,
   { object, oldObject }: Pick<AdmissionAttributes, "object" | "oldObject">,
 ): boolean {

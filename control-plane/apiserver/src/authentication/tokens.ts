@@ -178,13 +178,13 @@ export class ServiceAccountAuthenticator implements Authenticator {
 }
 
 /** The user that a ServiceAccount is. */
-export function serviceAccountUser(namespace: string, name: string): User {
+function serviceAccountUser(namespace: string, name: string): User {
   const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
   return { name: `system:serviceaccount:${namespace}:${name}`, groups, extra: {} };
 }
 
 /** The token of an Authorization header, or of a WebSocket's subprotocol, where browsers have nowhere else to put it. */
-export function bearerOf(headers: Readonly<Record<string, string>>): string | undefined {
+function bearerOf(headers: Readonly<Record<string, string>>): string | undefined {
   const match = /^bearer +(\S+)$/i.exec(headers["authorization"] ?? "");
   if (match !== null) return match[1];
   const protocol = /(?:^|[, ])base64url\.bearer\.authorization\.k8s\.io\.([\w-]+)/.exec(

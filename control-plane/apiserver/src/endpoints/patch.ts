@@ -48,7 +48,7 @@ export function patchTypeOf(context: RequestContext, definition: ResourceDefinit
 }
 
 /** @throws {ApiError} 400 for a body that is no JSON or YAML. */
-export function decodePatch(
+function decodePatch(
   type: PatchType,
   bytes: Uint8Array,
 ): { readonly patch: Json; readonly problems: readonly string[] } {

@@ -13,7 +13,7 @@ import {
   type Unstructured,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
-import { type Accepted, CONTENT_TYPES } from "../chain/negotiation.ts";
+import type { Accepted } from "../chain/negotiation.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { TableConvertor } from "../tables/table.ts";
 
@@ -134,5 +134,3 @@ function rowObject(view: View, object: Unstructured): unknown {
 function typed(view: View, object: Unstructured): Unstructured {
   return { ...object, kind: view.definition.kind, apiVersion: apiVersionOf(view.definition) };
 }
-
-export { CONTENT_TYPES };

@@ -28,7 +28,7 @@ export interface ResourceDefinition extends GroupVersionResource {
 }
 
 /** How objects of the resource are kept, whatever version a request speaks. */
-export interface StorageForm {
+interface StorageForm {
   /** "/registry/pods/"; the namespace and the name follow. */
   readonly prefix: string;
   readonly gvk: GroupVersionKind;

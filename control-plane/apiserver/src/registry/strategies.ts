@@ -348,7 +348,7 @@ interface ResourceLists {
  * Guaranteed: every container limits cpu and memory and asks for just that; BestEffort: none asks for or limits either;
  * Burstable: the others.
  */
-export function qosClassOf(pod: Unstructured): "Guaranteed" | "Burstable" | "BestEffort" {
+function qosClassOf(pod: Unstructured): "Guaranteed" | "Burstable" | "BestEffort" {
   const spec = pod["spec"] as
     | {
         resources?: ResourceLists;

@@ -9,9 +9,6 @@ import type { ResourceDefinition } from "../registry/definition.ts";
 import type { CachedObject } from "./cached-object.ts";
 import type { TryChange, Written } from "./object-store.ts";
 
-export type { CachedObject } from "./cached-object.ts";
-export type { Change, TryChange, Written } from "./object-store.ts";
-
 /** A change of one object. `previous` is undefined when it was created, `current` when it was deleted. */
 export interface CacheEvent {
   readonly revision: number;

@@ -157,12 +157,12 @@ function within<Value extends object>(
   return map;
 }
 
-export function isStoredVersion(definition: ResourceDefinition): boolean {
+function isStoredVersion(definition: ResourceDefinition): boolean {
   return definition.storage.gvk.version === definition.version && definition.storage.gvk.group === definition.group;
 }
 
 /** The stored form: storage version, without resourceVersion, and the index beside it. */
-export function encodeStored(
+function encodeStored(
   definition: ResourceDefinition,
   object: Unstructured,
 ): { readonly value: Uint8Array; readonly index: Uint8Array } {

@@ -240,7 +240,7 @@ export class WatchCache implements ObjectCache {
 }
 
 /** What one may subscribe to and get this key: each of its folders, and itself. */
-export function prefixesOf(key: string): readonly string[] {
+function prefixesOf(key: string): readonly string[] {
   const out: string[] = [];
   for (let at = key.indexOf("/", 1); at > 0; at = key.indexOf("/", at + 1)) out.push(key.slice(0, at + 1));
   if (!key.endsWith("/")) out.push(key);

@@ -49,7 +49,7 @@ function cell(object: Unstructured, column: Column & { readonly jsonPath: string
  * Reads the JSON paths that printer columns use: `.a.b`, `.a["b.c"]`, `.a[0]`, `.a[*].b`, `.a[?(@.type=="Ready")].status`,
  * `.a\.b`. The first match of several counts.
  */
-export function readJsonPath(object: unknown, path: string): unknown {
+function readJsonPath(object: unknown, path: string): unknown {
   let values: unknown[] = [object];
   for (const step of path.matchAll(
     /\.((?:\\.|[^.[\]\\])+)|\[\s*(?:'([^']*)'|"([^"]*)"|(\*|-?\d+)|\?\(\s*@\.([\w.]+)\s*(==|!=)\s*(?:'([^']*)'|"([^"]*)"|(\w+))\s*\))\s*\]/g,

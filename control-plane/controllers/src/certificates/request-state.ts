@@ -1,7 +1,7 @@
 import type { CertificateSigningRequest } from "@tsukube/api/types/certificates-v1";
 
 /** Whether the request carries the condition. */
-export function hasCondition({ status }: CertificateSigningRequest, type: string): boolean {
+function hasCondition({ status }: CertificateSigningRequest, type: string): boolean {
   return status?.conditions?.some((condition) => condition.type === type && condition.status === "True") === true;
 }
 

@@ -1,9 +1,9 @@
 import type { RequestedNames } from "./signer.ts";
 
-export const CLIENT = "kubernetes.io/kube-apiserver-client";
+const CLIENT = "kubernetes.io/kube-apiserver-client";
 export const KUBELET_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet";
-export const KUBELET_SERVING = "kubernetes.io/kubelet-serving";
-export const LEGACY = "kubernetes.io/legacy-unknown";
+const KUBELET_SERVING = "kubernetes.io/kubelet-serving";
+const LEGACY = "kubernetes.io/legacy-unknown";
 export const SIGNERS: readonly string[] = [CLIENT, KUBELET_CLIENT, KUBELET_SERVING, LEGACY];
 
 const NODES = "system:nodes";

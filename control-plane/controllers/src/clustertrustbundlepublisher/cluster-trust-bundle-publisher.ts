@@ -47,7 +47,7 @@ export class ClusterTrustBundlePublisher {
 }
 
 /** As the API demands of bundles of a signer, and another name for other content. */
-export function bundleName(ca: string): string {
+function bundleName(ca: string): string {
   const digest = createHash("sha256").update(ca).digest("hex").slice(0, 24);
   return `${SIGNER.replaceAll("/", ":")}:${digest}`;
 }

@@ -21,7 +21,7 @@ export interface Observed {
   readonly now: number;
 }
 
-export interface Announcement {
+interface Announcement {
   readonly type: EventType;
   readonly reason: string;
   readonly message: string;

@@ -13,7 +13,7 @@ export interface Rollout {
 export type Counts = Omit<DeploymentStatus, "conditions" | "collisionCount">;
 
 /** All sets, that of the present template first. */
-export function setsOf({ current, old }: Rollout): readonly ReplicaSet[] {
+function setsOf({ current, old }: Rollout): readonly ReplicaSet[] {
   return current === undefined ? old : [current, ...old];
 }
 

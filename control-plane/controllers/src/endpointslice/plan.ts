@@ -140,7 +140,7 @@ function labelsOf(service: Service): Record<string, string> {
 }
 
 /** Undefined for a pod that has no address, that has ended, or whose node is gone: nothing is known of such any more. */
-export function endpointOf(service: Service, pod: Pod, nodeOf: NodeOf): Endpoint | undefined {
+function endpointOf(service: Service, pod: Pod, nodeOf: NodeOf): Endpoint | undefined {
   const address = addressOf(pod);
   const { nodeName } = pod.spec ?? {};
   const node = nodeName === undefined ? undefined : nodeOf(nodeName);

@@ -58,6 +58,6 @@ export function oldestFirst(revisions: readonly ControllerRevision[]): readonly 
 }
 
 /** 0 for none. */
-export function numberOf(revision: ControllerRevision | undefined): number {
+function numberOf(revision: ControllerRevision | undefined): number {
   return revision?.revision ?? 0;
 }

@@ -2,7 +2,7 @@ import type { HorizontalPodAutoscalerSpec } from "@tsukube/api/types/autoscaling
 import { DOWN_BY_DEFAULT, downLimit, type ScaleEvent, UP_BY_DEFAULT, upLimit } from "./scale-rate.ts";
 
 /** What was found to be right at some time, in monotonic ms. */
-export interface Recommendation {
+interface Recommendation {
   readonly replicas: number;
   readonly at: number;
 }

@@ -8,7 +8,7 @@ const FAILURES = "batch.kubernetes.io/job-index-failure-count";
 const IGNORED = "batch.kubernetes.io/job-index-ignored-failure-count";
 
 /** How often an index had failed before this pod of it, as its annotations say. */
-export interface IndexFailures {
+interface IndexFailures {
   readonly counted: number;
   readonly ignored: number;
 }
@@ -18,7 +18,7 @@ export function hasLimitPerIndex({ spec }: Job): boolean {
 }
 
 /** What this pod's annotations say, which its predecessor handed on. */
-export function failuresBefore(pod: Pod): IndexFailures {
+function failuresBefore(pod: Pod): IndexFailures {
   const read = (name: string): number => {
     const text = pod.metadata?.annotations?.[name] ?? "";
     return /^\d{1,10}$/.test(text) ? Number(text) : 0;

@@ -1,7 +1,7 @@
 import type { Node } from "@tsukube/api/types/core-v1";
 import { readinessOf } from "../nodes/conditions.ts";
 
-export type ZoneState = "Initial" | "Normal" | "PartialDisruption" | "FullDisruption";
+type ZoneState = "Initial" | "Normal" | "PartialDisruption" | "FullDisruption";
 
 /** How many nodes of a zone may be emptied a second; upstream's --node-eviction-rate and the secondary one. */
 export const RATE = 0.1;

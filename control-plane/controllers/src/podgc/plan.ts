@@ -2,7 +2,7 @@ import type { Node, Pod } from "@tsukube/api/types/core-v1";
 import { isActive } from "../pods/pod-state.ts";
 
 /** Finished pods that the cluster keeps, over all namespaces. */
-export const FINISHED_KEPT = 12_500;
+const FINISHED_KEPT = 12_500;
 
 /** Why a pod is collected; those that never got to end are marked as failed. */
 export type Cause = "finished" | "no node" | "node out of service" | "never scheduled";

@@ -1,6 +1,6 @@
 import type { Secret, ServiceAccount } from "@tsukube/api/types/core-v1";
 
-export const TOKEN_TYPE = "kubernetes.io/service-account-token";
+const TOKEN_TYPE = "kubernetes.io/service-account-token";
 const NAME = "kubernetes.io/service-account.name";
 const UID = "kubernetes.io/service-account.uid";
 

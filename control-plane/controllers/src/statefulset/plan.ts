@@ -129,7 +129,7 @@ function partitionOf(set: StatefulSet): number {
 }
 
 /** How many pods an update may have unavailable at once; at least 1. */
-export function maxUnavailableOf(set: StatefulSet): number {
+function maxUnavailableOf(set: StatefulSet): number {
   const value = set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1;
   return Math.max(1, scaledValue(value, replicasOf(set), false));
 }

@@ -9,7 +9,7 @@ import { isWanted, ordinalOf } from "./ordinals.ts";
 import { identityLabels } from "./stateful-pod.ts";
 
 /** A claim that a pod needs is on its way out: a pod made now would lose it. */
-export class ClaimTerminatingError extends TsukubeError<"claim-terminating"> {}
+class ClaimTerminatingError extends TsukubeError<"claim-terminating"> {}
 
 /** Writes the pods of StatefulSets and their claims, and tells in events what it did. */
 export class PodKeeper {

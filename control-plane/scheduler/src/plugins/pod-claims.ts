@@ -28,7 +28,7 @@ export function isBound(claim: PersistentVolumeClaim): boolean {
 }
 
 /** A claim that waits for its first consumer before it gets a volume; one that names its volume does not wait. */
-export function waitsForConsumer(claim: PersistentVolumeClaim, snapshot: Pick<Snapshot, "storageClass">): boolean {
+function waitsForConsumer(claim: PersistentVolumeClaim, snapshot: Pick<Snapshot, "storageClass">): boolean {
   if ((claim.spec?.volumeName ?? "") !== "") return false;
   return snapshot.storageClass(storageClassOf(claim))?.volumeBindingMode === "WaitForFirstConsumer";
 }

@@ -28,7 +28,7 @@ function firstUntolerated(taints: readonly Taint[], tolerations: readonly Tolera
 }
 
 /** core/v1 Toleration: an empty key with Exists tolerates everything, an empty effect every effect. */
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
+function tolerates(toleration: Toleration, taint: Taint): boolean {
   if ((toleration.effect ?? "") !== "" && toleration.effect !== taint.effect) return false;
   if ((toleration.key ?? "") !== "" && toleration.key !== taint.key) return false;
   switch (toleration.operator ?? "Equal") {

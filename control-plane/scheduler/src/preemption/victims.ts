@@ -45,7 +45,7 @@ export function victimsOn(
 }
 
 /** Orders pods: higher priority first, then who started earlier. One that has not started yet is the least important. */
-export function byImportance(a: Pod, b: Pod): number {
+function byImportance(a: Pod, b: Pod): number {
   return priorityOf(b) - priorityOf(a) || startOf(a) - startOf(b) || 0;
 }
 

@@ -18,7 +18,7 @@ export interface Scope {
   readonly given: Given;
 }
 
-export interface Given {
+interface Given {
   /** `--build-arg`. */
   readonly buildArgs: ReadonlyMap<string, string>;
   /** ARGs before the first FROM, with their values, and those of the platform. */
@@ -37,7 +37,7 @@ export function platformArgs(target: Platform, stage: string): ReadonlyMap<strin
 }
 
 /** ENV wins over ARG. */
-export function lookup({ env, args }: Scope, name: string): string | undefined {
+function lookup({ env, args }: Scope, name: string): string | undefined {
   const entry = env.find((other) => other.startsWith(`${name}=`));
   return entry === undefined ? args.get(name) : entry.slice(name.length + 1);
 }

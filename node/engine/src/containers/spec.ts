@@ -102,7 +102,7 @@ export function processOf(input: SpecInput): Record<string, unknown> {
 }
 
 /** The pod's command replaces the entrypoint and its arguments; args alone replace only the image's arguments. */
-export function argsOf(config: ContainerConfig, image: ImageConfig): readonly string[] {
+function argsOf(config: ContainerConfig, image: ImageConfig): readonly string[] {
   const command = config.command ?? [];
   const args = config.args ?? [];
   if (command.length > 0) return [...command, ...args];

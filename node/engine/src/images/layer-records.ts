@@ -4,7 +4,7 @@ import type { LayerMetadata } from "./layer-tar.ts";
 import type { Descriptor } from "./manifest.ts";
 
 /** A blob that holds a layer's archive, compressed or not. */
-export interface LayerForm extends Descriptor {
+interface LayerForm extends Descriptor {
   /** Repositories ("registry/name") that have it: others of the same registry can mount it. */
   readonly repositories: readonly string[];
 }

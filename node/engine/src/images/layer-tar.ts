@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import { attribute, attributeNames } from "./file-attributes.ts";
+import { attribute, attributeNames } from "@tsukube/kernel";
 import { TAR_END, type TarHeader, tarHeader, tarPadding } from "./tar-header.ts";
 import type { TarType } from "./tar-reader.ts";
 

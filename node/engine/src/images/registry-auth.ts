@@ -19,7 +19,7 @@ function pairOf(credentials: RegistryCredentials): string | undefined {
 }
 
 /** A `WWW-Authenticate` header (RFC 9110, section 11.6.1). */
-export function parseChallenge(header: string): { readonly scheme: string; readonly parameters: Map<string, string> } {
+function parseChallenge(header: string): { readonly scheme: string; readonly parameters: Map<string, string> } {
   const [scheme = ""] = header.trim().split(/\s/, 1);
   const parameters = new Map<string, string>();
   for (const [, name = "", quoted, plain] of header.slice(scheme.length).matchAll(/([\w-]+)=(?:"([^"]*)"|([^\s,]+))/g))

@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
-import { TsukubeError } from "@tsukube/foundation";
-import { type Mounts, run } from "@tsukube/kernel";
-import { writeLayerTar } from "./layer-tar.ts";
+import type { Mounts } from "@tsukube/kernel";
 import { unpackLayer } from "./unpack.ts";
 
 /** File systems of containers, made of layers. */
@@ -155,54 +153,4 @@ export class OverlaySnapshotter extends LayerFolders implements Snapshotter {
   writable(id: string): string {
     return `${this.folder}/w/${id}/u`;
   }
-}
-
-/** Whole copies: for file systems on which overlayfs does not work. */
-export class CopySnapshotter extends LayerFolders implements Snapshotter {
-  readonly #mounts: Mounts;
-
-  constructor(folder: string, mounts: Mounts) {
-    super(folder);
-    this.#mounts = mounts;
-  }
-
-  async commit(chainId: string, parents: readonly string[], fill: Fill): Promise<void> {
-    await this.build(chainId, async (root) => {
-      const parent = parents.at(-1);
-      if (parent !== undefined) await copyTree(this.layer(parent), root);
-      if ("tar" in fill) await unpackLayer(fill.tar(), root, "delete");
-      else if ("build" in fill) await fill.build(root);
-      else await unpackLayer(writeLayerTar(fill.staged), root, "delete");
-    });
-    if ("staged" in fill) await rm(fill.staged, { recursive: true, force: true });
-  }
-
-  layerFolder(chainId: string): string {
-    throw new TsukubeError(
-      "unsupported",
-      `Cannot archive layer "${chainId}": it lies in a whole copy with the layers below, expected a file system that carries overlays`,
-    );
-  }
-
-  async mount(id: string, chain: readonly string[], target: string): Promise<void> {
-    const own = this.writable(id);
-    if (!existsSync(own)) {
-      await mkdir(own, { recursive: true });
-      await copyTree(this.layer(chain.at(-1) ?? ""), own);
-    }
-    this.#mounts.bind(own, target);
-  }
-
-  async view(chain: readonly string[], target: string): Promise<void> {
-    this.#mounts.bind(this.layer(chain.at(-1) ?? ""), target, { readonly: true });
-  }
-
-  writable(id: string): string {
-    return `${this.folder}/w/${id}/u`;
-  }
-}
-
-/** cp -a keeps owners, modes, hard links and attributes, which fs.cp does not. */
-async function copyTree(from: string, to: string): Promise<void> {
-  await run("cp", ["-a", `${from}/.`, to]);
 }

@@ -5,7 +5,7 @@ import type { TarEntry, TarType } from "./tar-reader.ts";
 export type TarHeader = Pick<TarEntry, "path" | "type" | "mode" | "uid" | "gid" | "size" | "mtime"> &
   Partial<Pick<TarEntry, "linkPath" | "major" | "minor" | "xattrs">>;
 
-export const TAR_BLOCK = 512;
+const TAR_BLOCK = 512;
 /** Two blocks of zeros end an archive. */
 export const TAR_END = Buffer.alloc(2 * TAR_BLOCK);
 

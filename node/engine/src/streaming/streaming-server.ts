@@ -9,8 +9,6 @@ import type { OpenProcess, WantedStreams } from "./streamed-process.ts";
 import { FORWARD_PROTOCOLS, serveWebSocketPortForward } from "./websocket-port-forward.ts";
 import { PROCESS_PROTOCOLS, serveWebSocketProcess } from "./websocket-process.ts";
 
-export type { StreamedProcess } from "./streamed-process.ts";
-
 const TOKEN_LIFE_MS = 60_000;
 const PORT_FORWARD = "portforward.k8s.io";
 const TUNNELLED = `SPDY/3.1+${PORT_FORWARD}`;

@@ -79,7 +79,7 @@ export function quotaOf(milliCpu: number): number {
 }
 
 /** The larger a container's part of memory it asked for, the later it is killed (upstream's qos policy). */
-export function oomScoreOf(pod: Pod, container: Container): number {
+function oomScoreOf(pod: Pod, container: Container): number {
   switch (pod.status?.qosClass) {
     case "Guaranteed":
       return 0; // -997 upstream: needs CAP_SYS_RESOURCE; the engine clamps, and 0 is what would be left

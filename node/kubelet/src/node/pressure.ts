@@ -9,7 +9,7 @@ export type Signal =
 /** Conditions of a Node that say so. */
 export type PressureCondition = "MemoryPressure" | "DiskPressure" | "PIDPressure";
 
-export interface Observation {
+interface Observation {
   readonly available: number;
   readonly capacity: number;
 }

@@ -4,7 +4,7 @@ import { isSidecar } from "./pod-containers.ts";
 import type { RuntimeContainer, RuntimePod } from "./runtime-state.ts";
 
 /** What a container's probes have found so far; undefined where they have not said anything. */
-export interface ProbeResults {
+interface ProbeResults {
   /** False: the liveness or startup probe failed for good, the container must go. */
   alive(containerId: string): boolean;
   /** True without a startup probe, or once it succeeded. */

@@ -6,8 +6,6 @@ import { isInitialized, podConditions } from "./pod-conditions.ts";
 import { isSidecar } from "./pod-containers.ts";
 import { podIpsOf, type RuntimePod } from "./runtime-state.ts";
 
-export type { ContainerNotes } from "./container-status.ts";
-
 export interface StatusInput {
   readonly pod: Pod;
   readonly runtime: RuntimePod;

@@ -3,7 +3,7 @@ import { applyDefaults, decodeYaml, qosClassOf, schemaOf } from "@tsukube/api";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import { formatTime, TsukubeError } from "@tsukube/foundation";
 
-export const SOURCE = "kubernetes.io/config.source";
+const SOURCE = "kubernetes.io/config.source";
 export const HASH = "kubernetes.io/config.hash";
 export const MIRROR = "kubernetes.io/config.mirror";
 const SEEN = "kubernetes.io/config.seen";

@@ -62,7 +62,7 @@ function isChecked({ metadata, status }: Unstructured & { readonly status?: unkn
 }
 
 /** What the types of the resources that a policy names say against its expressions. */
-export function typeWarnings(registry: Registry, spec: ValidatingAdmissionPolicySpec): readonly ExpressionWarning[] {
+function typeWarnings(registry: Registry, spec: ValidatingAdmissionPolicySpec): readonly ExpressionWarning[] {
   const definitions = definitionsFor(registry, spec);
   const params = paramsType(registry, spec);
   const warnings: ExpressionWarning[] = [];

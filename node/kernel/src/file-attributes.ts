@@ -1,8 +1,10 @@
 import { TsukubeError } from "@tsukube/foundation";
-import { check, lastError, libc } from "../../../kernel/src/libc.ts"; // its place is beside setAttribute in node/kernel
+import { check, lastError, libc } from "./libc.ts";
 
 const LLISTXATTR = "long llistxattr(const char *path, uint8_t *list, unsigned long size)";
 const LGETXATTR = "long lgetxattr(const char *path, const char *name, uint8_t *value, unsigned long size)";
+const LSETXATTR =
+  "int lsetxattr(const char *path, const char *name, const uint8_t *value, unsigned long size, int flags)";
 const NONE: readonly string[] = [];
 /** XATTR_LIST_MAX and XATTR_SIZE_MAX are both 64 KiB; one call at a time uses it. */
 const room = Buffer.alloc(64 * 1024);
@@ -21,4 +23,9 @@ export function attributeNames(path: string): readonly string[] {
 export function attribute(path: string, name: string): Buffer {
   const length = check(Number(libc(LGETXATTR)(path, name, room, room.length)), `read attribute ${name} of "${path}"`);
   return Buffer.from(room.subarray(0, length));
+}
+
+/** Sets an extended attribute, of the link itself where `path` is one. @throws with the errno's name as `code`. */
+export function setAttribute(path: string, name: string, value: Uint8Array): void {
+  check(libc(LSETXATTR)(path, name, value, value.length, 0), `set attribute ${name} of "${path}"`);
 }
