@@ -3,17 +3,31 @@ import koffi from "koffi";
 
 type Argument = string | number | bigint | Uint8Array | Int32Array | readonly (string | null)[] | null;
 
+interface Bound {
+  (...args: Argument[]): number;
+  readonly async: (...args: [...Argument[], (error: Error | null, result: number) => void]) => void;
+}
+
 let library: ReturnType<typeof koffi.load> | undefined;
-const functions = new Map<string, (...args: Argument[]) => number>();
+const functions = new Map<string, Bound>();
 
 /** A function of the C library by its prototype, bound at its first use: importing this module loads nothing. */
 export function libc(prototype: string): (...args: Argument[]) => number {
   const known = functions.get(prototype);
   if (known !== undefined) return known;
   library ??= koffi.load("libc.so.6");
-  const bound = library.func(prototype) as (...args: Argument[]) => number;
+  const bound = library.func(prototype) as unknown as Bound;
   functions.set(prototype, bound);
   return bound;
+}
+
+/** The same on a thread of its own, for what waits in the kernel. Buffers among the arguments are not to be touched meanwhile. */
+export function libcAside(prototype: string): (...args: Argument[]) => Promise<number> {
+  const bound = libc(prototype) as Bound;
+  return (...args) =>
+    new Promise((resolve, reject) =>
+      bound.async(...args, (error, result) => (error === null ? resolve(result) : reject(error))),
+    );
 }
 
 /** The name of the error that the last call left, such as "ENOENT". */

@@ -30,21 +30,21 @@ describe.skipIf(process.getuid?.() !== 0)("links and mounts of the kernel (need 
     await run("nsenter", [`--net=${host}`, "ip", "link", "add", "br0", "type", "bridge"]);
     const links = systemLinks(namespaces);
     const pair = { host: "veth1", bridge: "br0", inside: "eth0", netns: pod, mac: "0a:58:0a:00:00:05", mtu: 1400 };
-    namespaces.within(host, () => links.connect(pair));
+    await namespaces.within(host, () => links.connect(pair));
     links.configure(pod, "eth0", "10.0.0.5", "10.0.0.1");
     const shown = async (netns: string, ...what: readonly string[]): Promise<string> =>
       (await run("nsenter", [`--net=${netns}`, "ip", ...what])).stdout;
     const outside = await shown(host, "-d", "link", "show", "veth1");
-    expect(outside).toMatch(/mtu 1400 .*master br0/);
+    expect(outside).toMatch(/UP.* mtu 1400 .*master br0/);
     expect(outside).toContain("hairpin on");
     expect(await shown(pod, "addr")).toMatch(/link\/ether 0a:58:0a:00:00:05[\s\S]*inet 10\.0\.0\.5\/32/);
     expect(await shown(pod, "addr", "show", "lo")).toContain("inet 127.0.0.1/8");
     expect(await shown(pod, "route")).toBe("default via 10.0.0.1 dev eth0 \n10.0.0.1 dev eth0 scope link \n");
-    expect(() => namespaces.within(host, () => links.connect(pair))).toThrow(
-      'add link "veth1": the kernel answered EEXIST',
+    await expect(namespaces.within(host, () => links.connect(pair))).rejects.toThrow(
+      'add link "veth1" to "br0": the kernel answered EEXIST',
     );
-    namespaces.within(host, () => links.remove("veth1"));
-    namespaces.within(host, () => links.remove("veth1")); // again changes nothing
+    await namespaces.within(host, () => links.remove("veth1"));
+    await namespaces.within(host, () => links.remove("veth1")); // again changes nothing
     expect(await shown(host, "link")).not.toContain("veth1");
   });
 

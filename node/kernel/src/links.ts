@@ -4,14 +4,14 @@ import { libc } from "./libc.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { type Attribute, encodeAttributes, NLM_F_CREATE, NLM_F_EXCL, name, RouteSocket, uint32 } from "./netlink.ts";
 
-/** Network links of the host and of pinned namespaces, without a program for each: about a millisecond for a whole pod. */
+/** Network links of the host and of pinned namespaces, without a program for each: about a millisecond for a whole pod. What is made or removed takes longer when the kernel is busy with others, and nobody waits for it. */
 export interface Links {
   /** A pair of veth links: `host` here, attached to `bridge` and up, `inside` in the namespace pinned at `netns`. */
-  connect(pair: VethPair): void;
+  connect(pair: VethPair): Promise<void>;
   /** Loopback and `inside` up, the address, and a default route over the gateway, which is reached directly. */
   configure(netns: string, inside: string, address: string, gateway: string): void;
-  /** Removes a link of the host, if it is there; its peer goes with it. It waits for the kernel: some milliseconds. */
-  remove(link: string): void;
+  /** Removes a link of the host, if it is there; its peer goes with it. */
+  remove(link: string): Promise<void>;
 }
 
 export interface VethPair {
@@ -39,28 +39,28 @@ const [TABLE_MAIN, PROTOCOL_BOOT, UNICAST] = [254, 3, 1];
 
 export function systemLinks(namespaces: Namespaces): Links {
   return {
-    connect: (pair) => onSocket((socket) => connect(socket, pair)),
-    configure(netns, inside, address, gateway) {
-      namespaces.within(netns, () => onSocket((socket) => configure(socket, inside, address, gateway)));
+    async connect(pair) {
+      using socket = new RouteSocket();
+      await connect(socket, pair);
     },
-    remove: (link) => onSocket((socket) => remove(socket, link)),
+    configure(netns, inside, address, gateway) {
+      namespaces.within(netns, () => {
+        using socket = new RouteSocket();
+        configure(socket, inside, address, gateway);
+      });
+    },
+    async remove(link) {
+      using socket = new RouteSocket();
+      await remove(socket, link);
+    },
   };
 }
 
-function onSocket(work: (socket: RouteSocket) => void): void {
-  const socket = new RouteSocket();
-  try {
-    work(socket);
-  } finally {
-    socket.close();
-  }
-}
-
-function connect(socket: RouteSocket, { host, bridge, inside, netns, mac, mtu }: VethPair): void {
+async function connect(socket: RouteSocket, { host, bridge, inside, netns, mac, mtu }: VethPair): Promise<void> {
   const size: readonly Attribute[] = mtu === undefined ? [] : [[IFLA_MTU, uint32(mtu)]];
   const namespace = openSync(netns, "r");
   try {
-    // both ends at once, the peer with its final name and address inside: no rename, no second move
+    // both ends at once, ours on its bridge and up, the peer with its final name and address inside: no second step
     const peer: readonly Attribute[] = [
       [IFLA_IFNAME, name(inside)],
       [IFLA_ADDRESS, Buffer.from(mac.replaceAll(":", ""), "hex")],
@@ -75,8 +75,10 @@ function connect(socket: RouteSocket, { host, bridge, inside, netns, mac, mtu }:
         [INFO_DATA, [data]],
       ],
     ];
-    const attributes: readonly Attribute[] = [[IFLA_IFNAME, name(host)], ...size, info];
-    socket.request(`add link "${host}"`, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkMessage(0, 0, 0), attributes);
+    const master: Attribute = [IFLA_MASTER, uint32(indexOf(bridge))];
+    const attributes: readonly Attribute[] = [[IFLA_IFNAME, name(host)], master, ...size, info];
+    const what = `add link "${host}" to "${bridge}"`;
+    await socket.requestAside(what, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkMessage(0, UP, UP), attributes);
   } finally {
     closeSync(namespace);
   }
@@ -87,11 +89,8 @@ function connect(socket: RouteSocket, { host, bridge, inside, netns, mac, mtu }:
       [INFO_SLAVE_DATA, [[BRPORT_HAIRPIN, Uint8Array.of(1)]]],
     ],
   ];
-  const index = indexOf(host);
-  const master: Attribute = [IFLA_MASTER, uint32(indexOf(bridge))];
-  socket.request(`attach link "${host}" to "${bridge}"`, RTM_NEWLINK, 0, linkMessage(index, UP, UP), [master]);
   // a pod that reaches itself through a Service comes back through the port it left by
-  socket.request(`let "${host}" send back`, RTM_NEWLINK, 0, linkMessage(index, 0, 0), [port]);
+  socket.request(`let "${host}" send back`, RTM_NEWLINK, 0, linkMessage(0, 0, 0), [[IFLA_IFNAME, name(host)], port]);
 }
 
 function configure(socket: RouteSocket, inside: string, address: string, gateway: string): void {
@@ -117,9 +116,11 @@ function configure(socket: RouteSocket, inside: string, address: string, gateway
   route(0, SCOPE_UNIVERSE, [[RTA_GATEWAY, ipv4(gateway)]]);
 }
 
-function remove(socket: RouteSocket, link: string): void {
+async function remove(socket: RouteSocket, link: string): Promise<void> {
   try {
-    socket.request(`remove link "${link}"`, RTM_DELLINK, 0, linkMessage(0, 0, 0), [[IFLA_IFNAME, name(link)]]);
+    await socket.requestAside(`remove link "${link}"`, RTM_DELLINK, 0, linkMessage(0, 0, 0), [
+      [IFLA_IFNAME, name(link)],
+    ]);
   } catch (error) {
     if (codeOf(error) !== "ENODEV") throw error;
   }

@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import { TsukubeError } from "@tsukube/foundation";
 import koffi from "koffi";
-import { check, libc } from "./libc.ts";
+import { check, libc, libcAside } from "./libc.ts";
 
 /** An attribute of a netlink message (netlink(7)): bytes, or attributes nested in it. */
 export type Attribute = readonly [type: number, value: Uint8Array | readonly Attribute[]];
@@ -35,22 +35,39 @@ export class RouteSocket {
    * @param what For errors: `add link "tk0-1"`. @throws {TsukubeError} with the errno's name as `code`.
    */
   request(what: string, type: number, flags: number, body: Uint8Array, attributes: readonly Attribute[]): void {
+    const message = this.#message(type, flags, body, attributes);
+    check(Number(libc(SEND)(this.#fd, message, message.length, 0)), what);
+    this.#acknowledge(what);
+  }
+
+  /** The same for what the kernel takes its time for: making and removing links waits for whoever else does. */
+  async requestAside(...[what, type, flags, body, attributes]: Parameters<RouteSocket["request"]>): Promise<void> {
+    const message = this.#message(type, flags, body, attributes);
+    const sent = Number(await libcAside(SEND)(this.#fd, message, message.length, 0));
+    if (sent !== message.length)
+      throw new TsukubeError("failed", `Cannot ${what}: the kernel did not take the request`);
+    this.#acknowledge(what);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+
+  #message(type: number, flags: number, body: Uint8Array, attributes: readonly Attribute[]): Buffer {
     const payload = Buffer.concat([body, encodeAttributes(attributes)]);
     const header = Buffer.alloc(HEADER);
     header.writeUInt32LE(HEADER + payload.length, 0);
     header.writeUInt16LE(type, 4);
     header.writeUInt16LE(flags | NLM_F_REQUEST | NLM_F_ACK, 6);
     header.writeUInt32LE(++this.#sequence, 8);
-    const message = Buffer.concat([header, payload]);
-    check(Number(libc(SEND)(this.#fd, message, message.length, 0)), what);
+    return Buffer.concat([header, payload]);
+  }
+
+  #acknowledge(what: string): void {
     const error = this.#acknowledgement(what);
     if (error === 0) return;
     const code = Object.entries(koffi.os.errno).find(([, value]) => value === -error)?.[0] ?? `errno ${-error}`;
     throw new TsukubeError(code, `Cannot ${what}: the kernel answered ${code}`);
-  }
-
-  close(): void {
-    closeSync(this.#fd);
   }
 
   #acknowledgement(what: string): number {

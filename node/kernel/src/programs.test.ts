@@ -18,6 +18,19 @@ onLinux("much input and output pass at the same time", async () => {
   expect((await run("cat", [], { input })).stdout.length).toBe(input.length);
 });
 
+onLinux("many programs at a time do not mix their arguments, environments and output", async () => {
+  const words = Array.from({ length: 100 }, (_, index) => `word-${index}`);
+  const said = await Promise.all(
+    words.map(async (word) => {
+      const { stdout } = await run("sh", ["-c", 'echo "$1 $MINE"', "sh", word], {
+        env: { ...process.env, MINE: word },
+      });
+      return stdout;
+    }),
+  );
+  expect(said).toEqual(words.map((word) => `${word} ${word}\n`));
+});
+
 onLinux("an exit code that is not accepted is an error with the last words", async () => {
   await expect(run("sh", ["-c", "echo why >&2; exit 3"])).rejects.toThrow(/exit code 3, expected 0: why$/);
   expect((await run("sh", ["-c", "exit 3"], { accept: [3] })).code).toBe(3);
@@ -36,7 +49,7 @@ onLinux("signals that Node ignores end a program as usual", async () => {
 });
 
 onLinux("descriptors are ours, pipes or nothing; no other is inherited", async () => {
-  const program = startProgram("sh", ["-c", "echo three >&3; ls /proc/self/fd | tr '\\n' ' ' >&3"], {
+  const program = await startProgram("sh", ["-c", "echo three >&3; ls /proc/self/fd | tr '\\n' ' ' >&3"], {
     descriptors: ["null", "null", "null", "output"],
     detached: true,
   });

@@ -3,11 +3,12 @@ import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { TsukubeError } from "@tsukube/foundation";
 import { type RunOptions, type RunResult, realClock } from "@tsukube/host";
-import { check, libc } from "./libc.ts";
+import { check, libc, libcAside } from "./libc.ts";
 
 /**
  * Programs started with posix_spawn(3). Node's own spawn() forks, which copies the page tables of this process: 10 ms at 250 MB,
- * in which nothing else can happen. This one shares them until the program runs (CLONE_VFORK): below a millisecond at any size.
+ * in which nothing else can happen. This one shares them until the program runs (CLONE_VFORK): below a millisecond at any size, or
+ * some when the processors are busy, for which a thread waits that is not ours.
  */
 export interface Program {
   readonly pid: number;
@@ -41,6 +42,7 @@ const ADD_OPEN =
 const ADD_CHDIR = "int posix_spawn_file_actions_addchdir_np(_Inout_ uint8_t *actions, const char *path)";
 const ADD_CLOSE_FROM = "int posix_spawn_file_actions_addclosefrom_np(_Inout_ uint8_t *actions, int fd)";
 const ATTR_INIT = "int posix_spawnattr_init(_Inout_ uint8_t *attributes)";
+const ATTR_DESTROY = "int posix_spawnattr_destroy(_Inout_ uint8_t *attributes)";
 const SET_FLAGS = "int posix_spawnattr_setflags(_Inout_ uint8_t *attributes, int16_t flags)";
 const SET_DEFAULTS = "int posix_spawnattr_setsigdefault(_Inout_ uint8_t *attributes, const uint8_t *set)";
 const WAITPID = "int waitpid(int pid, _Out_ int *status, int options)";
@@ -58,7 +60,11 @@ const ENOENT = 2;
 const LONGEST_POLL_MS = 50;
 
 /** @throws {TsukubeError} `not-found` when there is no such program, `failed`. */
-export function startProgram(command: string, args: readonly string[], options: ProgramOptions): Program {
+export async function startProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions,
+): Promise<Program> {
   const theirs: number[] = [];
   const actions = new Uint8Array(ACTIONS_BYTES);
   check(libc(ACTIONS_INIT)(actions), "prepare a program");
@@ -79,7 +85,7 @@ export function startProgram(command: string, args: readonly string[], options: 
     }
     libc(ADD_CLOSE_FROM)(actions, options.descriptors.length); // what whoever started us left open
     if (options.cwd !== undefined) libc(ADD_CHDIR)(actions, options.cwd);
-    const pid = spawned(command, args, actions, options);
+    const pid = await spawned(command, args, actions, options);
     return { pid, inputs, outputs, ended: () => ended(pid) };
   } catch (error) {
     for (const stream of [...inputs.values(), ...outputs.values()]) stream.destroy();
@@ -93,7 +99,7 @@ export function startProgram(command: string, args: readonly string[], options: 
 /** As the `run` of host/, without its cost: see {@link Program}. `signal` ends it with SIGKILL. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const shown = [command, ...args].join(" ");
-  const program = startProgram(command, args, { ...options, descriptors: ["input", "output", "output"] });
+  const program = await startProgram(command, args, { ...options, descriptors: ["input", "output", "output"] });
   const kill = (): void => void process.kill(program.pid, "SIGKILL");
   options.signal?.addEventListener("abort", kill, { once: true });
   if (options.signal?.aborted === true) kill();
@@ -132,7 +138,12 @@ async function textOf(stream: Readable | undefined, limit: { left: number; kill(
   return Buffer.concat(parts).toString("utf8");
 }
 
-function spawned(command: string, args: readonly string[], actions: Uint8Array, options: ProgramOptions): number {
+async function spawned(
+  command: string,
+  args: readonly string[],
+  actions: Uint8Array,
+  options: ProgramOptions,
+): Promise<number> {
   const attributes = new Uint8Array(ATTRIBUTES_BYTES);
   libc(ATTR_INIT)(attributes);
   libc(SET_DEFAULTS)(attributes, SIGNAL_SET); // Node ignores SIGPIPE; a program must not inherit that
@@ -141,7 +152,8 @@ function spawned(command: string, args: readonly string[], actions: Uint8Array, 
     value === undefined ? [] : [`${name}=${value}`],
   );
   const pid = new Int32Array(1);
-  const failed = libc(SPAWN)(pid, command, actions, attributes, [command, ...args, null], [...env, null]);
+  const failed = await libcAside(SPAWN)(pid, command, actions, attributes, [command, ...args, null], [...env, null]);
+  libc(ATTR_DESTROY)(attributes);
   if (failed === 0) return pid[0] as number;
   const what = failed === ENOENT ? "no such program" : `the kernel answered errno ${failed}`;
   throw new TsukubeError(

@@ -63,7 +63,7 @@ class BridgeNetwork implements PodNetwork {
       ports,
     });
     try {
-      this.#wire(request, lease);
+      await this.#wire(request, lease);
       if (lease.ports.length > 0) await this.#applyTable();
     } catch (error) {
       await this.remove(request);
@@ -75,7 +75,7 @@ class BridgeNetwork implements PodNetwork {
   async remove(request: Pick<CniRequest, "containerId">): Promise<void> {
     const lease = this.#leases.of(request.containerId);
     if (lease === undefined) return;
-    await run("ip", ["link", "del", lease.hostLink], { accept: [0, 1] }); // gone already with its namespace, perhaps
+    await this.#links.remove(lease.hostLink);
     await this.#leases.release(request.containerId);
     if (lease.ports.length > 0) await this.#applyTable();
   }
@@ -105,11 +105,11 @@ class BridgeNetwork implements PodNetwork {
     return { ips: [lease.address], gateway: this.#options.gateway, macAddress: macOf(lease.address) };
   }
 
-  #wire({ netns, interfaceName: inside }: CniRequest, { hostLink: host, address }: Lease): void {
+  async #wire({ netns, interfaceName: inside }: CniRequest, { hostLink: host, address }: Lease): Promise<void> {
     const { bridge, gateway, mtu } = this.#options;
-    this.#links.remove(host); // what an interrupted ADD left
+    await this.#links.remove(host); // what an interrupted ADD left
     const pair = { host, bridge, inside, netns, mac: macOf(address) };
-    this.#links.connect(mtu === undefined ? pair : { ...pair, mtu });
+    await this.#links.connect(mtu === undefined ? pair : { ...pair, mtu });
     this.#links.configure(netns, inside, address, gateway);
   }
 

@@ -29,7 +29,7 @@ export async function createUnderConmon(runtime: OciRuntime, options: ConmonOpti
   if (options.stdin) args.push("-i");
   if (options.leaveStdinOpen) args.push("--leave-stdin-open");
   const stderr = openSync(`${bundle}/conmon.log`, "a", 0o600);
-  const pipe = startConmon(args, bundle, stderr);
+  const pipe = await startConmon(args, bundle, stderr);
   try {
     const { pid, message } = await firstMessage(pipe);
     if (pid > 0) return pid;
@@ -41,9 +41,9 @@ export async function createUnderConmon(runtime: OciRuntime, options: ConmonOpti
 }
 
 /** @returns the pipe on which it tells how the creation went. */
-function startConmon(args: readonly string[], cwd: string, stderr: number): Readable {
+async function startConmon(args: readonly string[], cwd: string, stderr: number): Promise<Readable> {
   try {
-    const { outputs, ended } = startProgram("conmon", args, {
+    const { outputs, ended } = await startProgram("conmon", args, {
       descriptors: ["null", "null", stderr, "output"],
       detached: true,
       cwd, // where it leaves a file named oom, besides that in its folder
