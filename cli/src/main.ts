@@ -3,7 +3,10 @@ import { Command, InvalidArgumentError } from "commander";
 import type { BuildOptions } from "./commands/build.ts";
 import { type CommandContext, commandContext } from "./commands/context.ts";
 import type { EtcdFlags } from "./commands/etcd-flags.ts";
+import type { HistoryFlags } from "./commands/history-flags.ts";
+import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
 import { exitCodeOf } from "./exit-codes.ts";
+import { durationOf } from "./past/moment.ts";
 import { useCompileCache } from "./processes/program.ts";
 
 /** The `tsukube` command. Each subcommand loads its own code: `status` must not pay for `up`. */
@@ -29,13 +32,22 @@ function program(): Command {
     .option("--etcd-keyfile <file>", "the key of that certificate")
     .option("--etcd-user <name>", "whom to log in to etcd as")
     .option("--etcd-password-file <file>", "that user's password")
+    .option(
+      "--history <time>",
+      "how long to keep what objects were, such as 30m, 24h or 7d; an hour by default",
+      duration,
+    )
+    .option("--history-size <megabytes>", "how much of it to keep at most; 256 by default", wholeNumber)
     .option("--timings", "print when each step was done", false)
     .option("--timeout <seconds>", "how long to wait for each step at most: 60, for an application 180", wholeNumber)
     .option("--foreground", "show the logs until Ctrl-C, and then stop the cluster", false)
     .action(
       async (
         path: string | undefined,
-        { timeout, ...options }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number } & EtcdFlags,
+        {
+          timeout,
+          ...options
+        }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number } & EtcdFlags & HistoryFlags,
         command: Command,
       ) => {
         const { up } = await import("./commands/up.ts");
@@ -99,6 +111,8 @@ function program(): Command {
     context,
   );
 
+  addPastCommands(root, context);
+
   root
     .command("build")
     .description("build an image from a Dockerfile, for this cluster")
@@ -146,6 +160,50 @@ function program(): Command {
 function clusterName(command: Command | null): string {
   if (command === null) return "default";
   return (command.opts() as { name?: string }).name ?? clusterName(command.parent);
+}
+
+function addPastCommands(root: Command, context: (command: Command) => CommandContext): void {
+  const name = ["--name <name>", "which cluster of this host"] as const;
+  const moment = "a revision, a time (2026-01-31T12:00:00Z), or how long ago (10m)";
+  const commands = () => import("./commands/past.ts");
+  root
+    .command("get")
+    .description("show objects as they were")
+    .argument("<kind>", 'as with kubectl: "pods", "deploy", "widgets.example.com"')
+    .argument("[object]", "its name; all by default")
+    .option(...name)
+    .option("--at <moment>", `${moment}; now by default`)
+    .option("-n, --namespace <namespace>", "where it is", "default")
+    .option("-A, --all-namespaces", "those of all namespaces", false)
+    .option("-o, --output <format>", "yaml, json or name", oneOf("yaml", "json", "name"), "yaml")
+    .action(async (kind: string, object: string | undefined, options: GetOptions, command: Command) =>
+      (await commands()).getPast(context(command), kind, object, options),
+    );
+  root
+    .command("diff")
+    .description("show what changed between two moments")
+    .argument("[kind]", "all by default")
+    .argument("[object]", "its name; all by default")
+    .option(...name)
+    .requiredOption("--from <moment>", moment)
+    .option("--to <moment>", "the same; now by default")
+    .option("-n, --namespace <namespace>", "only objects of this namespace")
+    .option("-o, --output <format>", "text or json", oneOf("text", "json"), "text")
+    .action(async (kind: string | undefined, object: string | undefined, options: DiffOptions, command: Command) =>
+      (await commands()).diffPast(context(command), kind, object, options),
+    );
+  root
+    .command("blame")
+    .description("show who gave an object's fields their values, and when")
+    .argument("<kind>")
+    .argument("<object>")
+    .argument("[field]", 'such as "spec.replicas" or "spec.template.spec.containers[web].image"; all by default')
+    .option(...name)
+    .option("-n, --namespace <namespace>", "where it is", "default")
+    .option("-o, --output <format>", "text or json", oneOf("text", "json"), "text")
+    .action(async (kind: string, object: string, field: string | undefined, options: BlameOptions, command: Command) =>
+      (await commands()).blamePast(context(command), kind, object, field, options),
+    );
 }
 
 function addSnapshotCommands(snapshot: Command, context: (command: Command) => CommandContext): void {
@@ -241,6 +299,12 @@ function oneOf(...values: readonly string[]) {
     if (!values.includes(text)) throw new InvalidArgumentError(`expected ${values.join(" or ")}`);
     return text;
   };
+}
+
+function duration(text: string): number {
+  const ms = durationOf(text);
+  if (ms === undefined) throw new InvalidArgumentError("expected such as 30m, 24h or 7d");
+  return ms;
 }
 
 function wholeNumber(text: string): number {

@@ -9,11 +9,13 @@ import type { ClusterRecord, EtcdRecord } from "./record.ts";
 
 /** Opens what keeps a cluster's objects: a file of its own, or an etcd. */
 export async function objectStore(record: ClusterRecord, paths: ClusterPaths, bundle: string): Promise<OpenStore> {
-  if (record.etcd !== undefined) return formedStore(await etcd(record.etcd), upstreamForm);
+  if (record.etcd !== undefined) return formedStore(await etcd(record.etcd, record.historyMs), upstreamForm);
   const readerCommand = readerIn(bundle);
   return lmdbStore({
     path: storeFile(paths),
     clock: realClock,
+    ...(record.historyMs !== undefined && { historyMs: record.historyMs }),
+    ...(record.historyMegabytes !== undefined && { historyBytes: record.historyMegabytes * 1024 * 1024 }),
     ...(readerCommand !== undefined && { readerCommand }),
   });
 }
@@ -29,7 +31,7 @@ export function readerIn(bundle: string): readonly string[] | undefined {
 }
 
 /** An etcd as it is: values as they lie there. */
-export async function etcd(record: EtcdRecord): Promise<OpenStore> {
+export async function etcd(record: EtcdRecord, historyMs?: number): Promise<OpenStore> {
   const { etcdStore } = await import("@tsukube/store/etcd");
   const { endpoints, caFile, certFile, keyFile, user, passwordFile } = record;
   const tls = {
@@ -38,7 +40,14 @@ export async function etcd(record: EtcdRecord): Promise<OpenStore> {
     ...(keyFile !== undefined && { key: read(keyFile) }),
   };
   const password = passwordFile === undefined ? "" : read(passwordFile).trimEnd();
-  return etcdStore({ endpoints, clock: realClock, tls, ...(user !== undefined && { user: { name: user, password } }) });
+  const history = historyMs === undefined ? {} : { historyMs };
+  return etcdStore({
+    endpoints,
+    clock: realClock,
+    tls,
+    ...history,
+    ...(user !== undefined && { user: { name: user, password } }),
+  });
 }
 
 function read(file: string): string {

@@ -19,6 +19,9 @@ export interface ClusterRecord {
   readonly nodeName: string;
   /** The etcd that keeps its objects; absent: a file of its own. */
   readonly etcd?: EtcdRecord;
+  /** How long old revisions are kept, and how much of them; the store's defaults where absent. */
+  readonly historyMs?: number;
+  readonly historyMegabytes?: number;
 }
 
 /** How an etcd is reached. Files are absolute paths, read at each start. */

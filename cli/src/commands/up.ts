@@ -35,8 +35,9 @@ import { formatDuration } from "../progress.ts";
 import type { CommandContext } from "./context.ts";
 import { type EtcdFlags, etcdRecord, expectSameStore } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
+import { type HistoryFlags, withHistory } from "./history-flags.ts";
 
-export interface UpOptions extends EtcdFlags {
+export interface UpOptions extends EtcdFlags, HistoryFlags {
   readonly node: boolean;
   readonly timings: boolean;
   /** Goes on until it is told to stop, and then stops the cluster. */
@@ -65,11 +66,12 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const objects = application === undefined ? [] : readManifests(application.path);
   const etcd = etcdRecord(options);
   if (options.node) await ensureHost(context);
-  const record =
+  const known =
     (await readClusterRecord(paths)) ??
     (await progress.step(`creating cluster "${paths.name}"`, () =>
       alone(filesOf(paths).creationLock, context, () => create(context, options, etcd)),
     ));
+  const record = await withHistory(paths, known, options);
   if (record.withNode !== options.node) {
     const was = record.withNode ? "with a node" : "without a node";
     throw new TsukubeError(

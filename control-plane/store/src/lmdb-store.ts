@@ -36,7 +36,7 @@ export interface LmdbStoreOptions {
   readonly clock: Clock;
   /** Starts the reader child; see {@link DEFAULT_READER}. */
   readonly readerCommand?: readonly string[];
-  /** How long old revisions are kept; five minutes by default. */
+  /** How long old revisions are kept; an hour by default. */
   readonly historyMs?: number;
   /** Bytes of written values after which history is cut earlier; 256 MB by default. */
   readonly historyBytes?: number;
@@ -349,7 +349,7 @@ class LmdbStore implements Store {
   }
 
   #compactByAge(): void {
-    const oldest = this.#clock.now() - (this.#options.historyMs ?? 5 * 60_000);
+    const oldest = this.#clock.now() - (this.#options.historyMs ?? 60 * 60_000);
     this.#compactTo(this.#history.lastBefore(oldest, this.#meta.compacted));
   }
 

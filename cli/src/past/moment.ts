@@ -1,0 +1,24 @@
+import { TsukubeError } from "@tsukube/foundation";
+import type { Past } from "@tsukube/store/past";
+
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** "90s", "10m", "24h", "7d" in ms; undefined: none of these. */
+export function durationOf(text: string): number | undefined {
+  const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  return number === undefined ? undefined : Number(number) * UNITS[unit!]!;
+}
+
+/** The revision that people name: a number, a time ("2026-01-31T12:00:00Z"), or how long ago ("10m"). @throws {TsukubeError} `usage`. */
+export async function revisionNamed(past: Past, text: string, now: number): Promise<number> {
+  if (/^\d+$/.test(text)) return Number(text);
+  const ago = durationOf(text);
+  const time = ago === undefined ? Date.parse(text) : now - ago;
+  if (Number.isNaN(time)) {
+    throw new TsukubeError(
+      "usage",
+      `Cannot look back to "${text}": expected a revision, a time such as 2026-01-31T12:00:00Z, or how long ago, such as 10m`,
+    );
+  }
+  return past.revisionAt(time);
+}

@@ -1,0 +1,35 @@
+import { Lifetime } from "@tsukube/foundation";
+import { expect, test } from "vitest";
+import { Kubectl } from "./kubectl.ts";
+import { Tsukube } from "./tsukube.ts";
+
+test("objects are shown as they were, also after a restart; differences and who made them too", async () => {
+  await using lifetime = new Lifetime();
+  const cluster = new Tsukube(lifetime, "past");
+  await cluster.run(["up", "--no-node", "--history", "24h"]);
+  const kubectl = new Kubectl((await cluster.status()).kubeconfig);
+  await kubectl.run("create configmap prices --from-literal=apple=3 --from-literal=pear=4");
+  const created = await kubectl.out("get configmap prices -o jsonpath={.metadata.resourceVersion}");
+  await kubectl.run("create deployment web --image=web:1");
+  await kubectl.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "prices" }, data: { apple: "9" } });
+  await kubectl.run("scale deployment web --replicas=3");
+  await kubectl.run("delete configmap prices");
+
+  const tsukube = async (line: string): Promise<string> => (await cluster.run(line.split(" "))).stdout;
+  const look = async (): Promise<void> => {
+    expect(await tsukube(`get cm prices --at ${created}`)).toContain('apple: "3"');
+    await expect(cluster.run(["get", "cm", "prices"])).rejects.toThrow(/it was not there/);
+    const diff = await tsukube(`diff --from ${created} -n default`);
+    expect(diff).toContain("- ConfigMap default/prices");
+    expect(diff).toContain("+ Deployment default/web");
+    const blamed = await tsukube("blame deployment web spec.replicas");
+    expect(blamed).toMatch(/^spec\.replicas +3 +kubectl\/scale +\d{4}-\d\d-\d\dT\S+Z +\d+$/m);
+    expect(await tsukube("blame deploy web spec.template.spec.containers[web].image")).toMatch(/web:1 +kubectl-create/);
+  };
+  await look();
+  await cluster.run(["down"]);
+  await cluster.run(["up", "--no-node"]);
+  await look();
+  expect((await cluster.run(["get", "cm", "--at", "1h"])).stderr).toContain("No configmaps were there");
+  await expect(cluster.run(["get", "nonsense"])).rejects.toThrow(/no such resource/);
+}, 120_000);
