@@ -1,5 +1,5 @@
-import { ApiError, type KubeObject } from "@tsukube/api";
-import type { Namespace, NamespaceCondition } from "@tsukube/api/types/core-v1";
+import { ApiError, jsonEqual, type KubeObject } from "@tsukube/api";
+import type { Namespace } from "@tsukube/api/types/core-v1";
 import {
   type DiscoveredResource,
   type Informer,
@@ -9,8 +9,9 @@ import {
   SETTLED,
   startController,
 } from "@tsukube/client";
-import { formatTime } from "@tsukube/foundation";
+import { messageOf } from "@tsukube/foundation";
 import { type ControllerContext, NAMESPACES } from "../context.ts";
+import { conditionsOf, type Remains } from "./conditions.ts";
 
 const FINALIZER = "kubernetes";
 const RECHECK_MS = 500;
@@ -43,57 +44,61 @@ export class NamespaceController {
       ({ namespaced, verbs }) => namespaced && verbs.includes("delete") && verbs.includes("list"),
     );
     const isPods = ({ group, resource }: DiscoveredResource): boolean => group === "" && resource === "pods";
-    const left = [...(await this.#empty(name, resources.filter(isPods)))];
-    if (left.length === 0)
-      left.push(
-        ...(await this.#empty(
-          name,
-          resources.filter((resource) => !isPods(resource)),
-        )),
-      );
-    if (left.length > 0) {
-      await this.#report(namespace, left);
-      return { recheckAfterMs: RECHECK_MS };
-    }
-    await this.#finalize(namespace);
+    const pods = await this.#empty(name, resources.filter(isPods));
+    const isDone = pods.resources.size === 0 && pods.failures.length === 0;
+    const rest = resources.filter((resource) => !isPods(resource));
+    const remains = isDone ? await this.#empty(name, rest) : pods;
+    const reported = await this.#report(namespace, remains);
+    if (remains.failures.length > 0) throw new Error(remains.failures.join(", "));
+    if (remains.resources.size > 0) return { recheckAfterMs: RECHECK_MS };
+    await this.#finalize(reported);
     return SETTLED;
   }
 
-  /** @returns what is still there, as "pods. has 2 resource instances". */
-  async #empty(namespace: string, resources: readonly DiscoveredResource[]): Promise<readonly string[]> {
-    const left = await Promise.all(
-      resources.map(async ({ group, version, resource, verbs }) => {
-        const client = this.#context.client.resource<KubeObject>({ group, version, resource }, namespace);
-        const { items } = await client.list();
-        if (items.length === 0) return [];
-        if (verbs.includes("deletecollection")) await client.deleteCollection({ propagationPolicy: "Background" });
-        else for (const item of items) await client.delete(item.metadata?.name ?? "");
-        const rest = await client.list();
-        return rest.items.length === 0 ? [] : [`${resource}.${group} has ${rest.items.length} resource instances`];
+  async #empty(namespace: string, resources: readonly DiscoveredResource[]): Promise<Remains> {
+    const left = new Map<string, number>();
+    const finalizers = new Map<string, number>();
+    const failures: string[] = [];
+    const add = (counts: Map<string, number>, key: string, count: number): void =>
+      void counts.set(key, (counts.get(key) ?? 0) + count);
+    await Promise.all(
+      resources.map(async (resource) => {
+        try {
+          const items = await this.#emptyOf(namespace, resource);
+          if (items.length > 0) add(left, `${resource.resource}.${resource.group}`, items.length);
+          for (const { metadata } of items) for (const name of metadata?.finalizers ?? []) add(finalizers, name, 1);
+        } catch (error) {
+          failures.push(messageOf(error)); // the other resources need not wait for it
+        }
       }),
     );
-    return left.flat();
+    return { resources: left, finalizers, failures };
   }
 
-  async #report(namespace: Namespace, left: readonly string[]): Promise<void> {
-    const message = `Some resources are remaining: ${left.join(", ")}`;
-    const before = namespace.status?.conditions?.find(({ type }) => type === "NamespaceContentRemaining");
-    if (before?.message === message) return;
-    const condition: NamespaceCondition = {
-      type: "NamespaceContentRemaining",
-      status: "True",
-      reason: "SomeResourcesRemain",
-      message,
-      lastTransitionTime: formatTime(this.#context.clock.now()),
-    };
-    const others = (namespace.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
-    const next = {
-      ...namespace,
-      apiVersion: "v1",
-      kind: "Namespace",
-      status: { ...namespace.status, conditions: [...others, condition] },
-    };
-    await this.#ignoringConflict(this.#context.client.resource<Namespace>(NAMESPACES).updateStatus(next));
+  /** @returns what is still there. */
+  async #emptyOf(
+    namespace: string,
+    { group, version, resource, verbs }: DiscoveredResource,
+  ): Promise<readonly KubeObject[]> {
+    const client = this.#context.client.resource<KubeObject>({ group, version, resource }, namespace);
+    const { items } = await client.list();
+    if (items.length === 0) return [];
+    if (verbs.includes("deletecollection")) await client.deleteCollection({ propagationPolicy: "Background" });
+    else for (const item of items) await client.delete(item.metadata?.name ?? "");
+    return (await client.list()).items;
+  }
+
+  /** Nothing is written for a namespace that is empty at once and about to go. @returns the namespace as it is then. */
+  async #report(namespace: Namespace, remains: Remains): Promise<Namespace> {
+    const before = namespace.status?.conditions ?? [];
+    const isLast = (namespace.spec?.finalizers ?? []).length === 1;
+    if (isLast && before.length === 0 && remains.resources.size === 0 && remains.failures.length === 0)
+      return namespace;
+    const conditions = conditionsOf(remains, before, this.#context.clock.now());
+    if (jsonEqual(conditions, before)) return namespace;
+    const next = { ...namespace, apiVersion: "v1", kind: "Namespace", status: { ...namespace.status, conditions } };
+    const client = this.#context.client.resource<Namespace>(NAMESPACES);
+    return (await this.#ignoringConflict(client.updateStatus(next))) ?? namespace;
   }
 
   async #finalize(namespace: Namespace): Promise<void> {
@@ -104,11 +109,12 @@ export class NamespaceController {
     );
   }
 
-  async #ignoringConflict(work: Promise<unknown>): Promise<void> {
+  async #ignoringConflict<T>(work: Promise<T>): Promise<T | undefined> {
     try {
-      await work;
+      return await work;
     } catch (error) {
       if (!ApiError.is(error, "NotFound") && !ApiError.is(error, "Conflict")) throw error;
+      return undefined;
     }
   }
 }
