@@ -28,6 +28,20 @@ test("a pod that fits is taken; one that does not, or is one too many, has faile
   expect(refusal(pod(), { others: [pod("5")] })).toBeUndefined();
 });
 
+test.each([
+  [{ hostPort: 80 }, { hostPort: 80 }, "NodePorts"],
+  [{ hostPort: 80 }, { hostPort: 80, protocol: "UDP" }, undefined],
+  [{ hostPort: 80 }, { hostPort: 81 }, undefined],
+  [{ hostPort: 80, hostIP: "10.0.0.1" }, { hostPort: 80, hostIP: "10.0.0.2" }, undefined],
+  [{ hostPort: 80, hostIP: "0.0.0.0" }, { hostPort: 80, hostIP: "10.0.0.2" }, "NodePorts"],
+  [{ containerPort: 80 }, { containerPort: 80 }, undefined],
+])("a pod that wants a port of the node that another one has is refused: %j beside %j", (one, two, reason) => {
+  const withPort = (port: object): Pod => ({
+    spec: { containers: [{ name: "app", ports: [{ containerPort: 1, ...port }] }] },
+  });
+  expect(refusal(withPort(one), { others: [withPort(two)] })?.reason).toBe(reason);
+});
+
 test("under pressure a node takes no more pods, but critical ones, and for memory those that asked for some", () => {
   expect(refusal(pod(), {}, "MemoryPressure")).toMatchObject({
     reason: "Evicted",

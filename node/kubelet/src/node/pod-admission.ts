@@ -2,6 +2,7 @@ import type { Pod } from "@tsukube/api/types/core-v1";
 import { fitOf, type NodeRoom, requestsOf } from "../pods/node-room.ts";
 import type { PodEnd } from "../pods/pod-worker.ts";
 import { isCritical } from "./eviction-ranking.ts";
+import { hostPortsConflict } from "./host-ports.ts";
 import { unmetDemand } from "./pod-demands.ts";
 import type { PressureCondition } from "./pressure.ts";
 
@@ -38,12 +39,17 @@ export function refusalOf(input: AdmissionInput): PodEnd | undefined {
     others.map((other) => requestsOf(other)),
     room,
   );
-  if (tooMuch === undefined) return undefined;
-  const { resource } = tooMuch;
-  return rejected(
-    resource,
-    `Node didn't have enough resource: ${resource}, requested: ${tooMuch.requested}, used: ${tooMuch.used}, capacity: ${tooMuch.capacity}`,
-  );
+  if (tooMuch !== undefined) {
+    const { resource, requested, used, capacity } = tooMuch;
+    return rejected(
+      resource,
+      `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+    );
+  }
+  if (!hostPortsConflict(pod, others)) return undefined;
+  const message =
+    "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+  return { reason: "NodePorts", message, grace: 0 };
 }
 
 /** Under memory pressure pods that asked for some memory are still taken; under the others none. */

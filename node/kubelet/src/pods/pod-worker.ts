@@ -58,6 +58,7 @@ export class PodWorker {
   readonly #leaving = new AbortController();
   #pod: Pod;
   #isGone = false;
+  #isCleanedUp = false;
   #goneGrace = 0;
   #end: PodEnd | undefined;
   #grace: GracePeriod | undefined;
@@ -93,7 +94,7 @@ export class PodWorker {
   /** Nothing of it runs or will. */
   get isOver(): boolean {
     const { phase } = this.#pod.status ?? {};
-    return phase === "Succeeded" || phase === "Failed";
+    return this.#isCleanedUp || phase === "Succeeded" || phase === "Failed";
   }
 
   /** It is on its way out, or has ended. */
@@ -433,6 +434,7 @@ export class PodWorker {
     await this.#stopAll(this.#isGone ? this.#goneGrace : this.#graceSeconds);
     await this.#report(true);
     await cleanUp(this.#context, this.#pod);
+    this.#isCleanedUp = true; // before its object goes: what takes its place may ask for the same room and ports at once
     if (!this.#isGone) await this.#context.deleteObject(this.#pod);
     this.#closed = true;
     this.#context.finished(this.uid);
