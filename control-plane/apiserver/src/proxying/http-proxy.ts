@@ -8,6 +8,7 @@ import type { Random } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { forwarded, type KubeletConnection } from "./kubelet-connection.ts";
+import { throughProxy } from "./proxied-page.ts";
 
 interface Target {
   readonly scheme: "http" | "https";
@@ -15,7 +16,7 @@ interface Target {
   readonly port: number;
 }
 
-/** pods, services and nodes /proxy: forwards HTTP as it is, with the path that follows. */
+/** pods, services and nodes /proxy: forwards HTTP with the path that follows; links to the root of a server lead through the proxy. */
 export class HttpProxy {
   readonly #cache: WatchCache;
   readonly #kubelets: KubeletConnection;
@@ -49,7 +50,12 @@ export class HttpProxy {
     }
     const target =
       info.resource === "pods" ? this.#pod(info.namespace, info.name) : this.#service(info.namespace, info.name);
-    return forward(target, request.method, path, headers, body, signal);
+    const answer = await forward(target, request.method, path, headers, body, signal);
+    return throughProxy(answer, {
+      prefix: info.rest === "" ? info.path : info.path.slice(0, -info.rest.length),
+      serverHost: `${target.host}:${target.port}`,
+      requestHost: request.headers["host"] ?? "",
+    });
   }
 
   #pod(namespace: string, spec: string): Target {
