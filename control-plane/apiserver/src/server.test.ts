@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { request as httpsRequest } from "node:https";
 import type { Status } from "@tsukube/api/types/meta-v1";
 import { createHttpTransport, type Transport } from "@tsukube/client";
@@ -11,6 +12,7 @@ import {
 } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { startApiServer } from "./server.ts";
 
 const lifetime = new Lifetime();
@@ -195,6 +197,27 @@ test("an upgrade is authorized like any request", async () => {
     "sec-websocket-protocol": "v5.channel.k8s.io",
   };
   expect(await upgrade("/api/v1/namespaces/shop/pods/p/exec?command=ls", headers)).toBe(403);
+});
+
+test("a watch streams to a WebSocket, an event a message, and what cannot be watched is an answer without one", async () => {
+  const pair = await authority.issue({ commonName: "admin", organizations: ["system:masters"], usages: ["client"] });
+  const open = (query: string): WebSocket =>
+    new WebSocket(`wss://127.0.0.1:${port}/api/v1/namespaces/shop/configmaps?watch=1${query}`, { ca, ...pair });
+  const names: string[] = [];
+  const client = open("&fieldSelector=metadata.name=seen");
+  client.on("message", (data) => {
+    const { type, object } = JSON.parse(String(data)) as { type: string; object: { metadata: { name: string } } };
+    names.push(`${type} ${object.metadata.name}`);
+  });
+  await once(client, "open");
+  await send(admin, "POST", "/api/v1/namespaces/shop/configmaps", { metadata: { name: "seen" } });
+  await send(admin, "DELETE", "/api/v1/namespaces/shop/configmaps/seen");
+  await expect.poll(() => names).toEqual(["ADDED seen", "DELETED seen"]);
+  client.close();
+  await once(client, "close");
+  const refused = open("&fieldSelector=data.color=blue");
+  const [error] = (await once(refused, "error")) as [Error];
+  expect(error.message).toMatch(/Unexpected server response: 400/);
 });
 
 describe("health", () => {

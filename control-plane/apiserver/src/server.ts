@@ -52,7 +52,7 @@ import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
 import { BODY_LIMIT, Chain } from "./chain/chain.ts";
 import { FlowClassifier } from "./chain/flow-classifier.ts";
-import type { User } from "./contracts.ts";
+import type { RequestInfo, User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
 import { Discovery } from "./discovery/discovery.ts";
@@ -64,6 +64,7 @@ import { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import { HttpProxy } from "./proxying/http-proxy.ts";
 import { KubeletConnection, type KubeletCredentials } from "./proxying/kubelet-connection.ts";
 import { PodStreams } from "./proxying/pod-streams.ts";
+import { answerWebSocket, streamsOut } from "./proxying/websocket-answer.ts";
 import { Registry } from "./registry/registry.ts";
 import { Router } from "./router.ts";
 import { ObjectStore } from "./storage/object-store.ts";
@@ -241,29 +242,40 @@ async function upgrade(
   admission: Admission,
   request: UpgradeRequest,
 ): Promise<void> {
-  const { method, path, headers, remoteAddress, peer } = request;
+  const { method, path, headers, remoteAddress, peer, socket } = request;
+  const incoming = { method, path, headers, remoteAddress, ...(peer !== undefined && { clientCertificate: peer }) };
   try {
-    const context = await chain.admit({
-      method,
-      path,
-      headers,
-      remoteAddress,
-      ...(peer !== undefined && { clientCertificate: peer }),
-    });
+    const context = await chain.admit(incoming);
+    if (streamsOut(context.info)) {
+      const gone = new AbortController();
+      socket.once("close", () => gone.abort());
+      await streamOut(await chain.handle({ ...incoming, signal: gone.signal }), request, context.info);
+      return;
+    }
     await chain.mustCreate(context);
     await admission.admit(connectRequest(context));
     await streams.upgrade(context, request);
   } catch (error) {
     const { status, httpCode } = ApiError.from(error);
     const body = encodeJsonText(status, schemaOfType("meta/v1.Status"));
-    const head = [
-      `HTTP/1.1 ${httpCode} ${status.reason ?? "Error"}`,
-      "Content-Type: application/json",
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      "Connection: close",
-    ];
-    request.socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+    refuseUpgrade(request, httpCode, status.reason ?? "Error", body);
   }
+}
+
+async function streamOut(response: ApiResponse, request: UpgradeRequest, info: RequestInfo): Promise<void> {
+  if (response.status === 200) return answerWebSocket(request, response, info.verb === "watch");
+  const body = response.body instanceof Uint8Array ? Buffer.from(response.body).toString() : "";
+  refuseUpgrade(request, response.status, "Error", body);
+}
+
+function refuseUpgrade({ socket }: UpgradeRequest, code: number, reason: string, body: string): void {
+  const head = [
+    `HTTP/1.1 ${code} ${reason}`,
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
 const EMPTY = new Uint8Array(0);
