@@ -29,6 +29,14 @@ export interface CgroupUsage {
   readonly pids: number;
 }
 
+/** What processes of a group have read from and written to a device. */
+export interface BlockIo {
+  readonly major: number;
+  readonly minor: number;
+  readonly op: "Read" | "Write";
+  readonly bytes: number;
+}
+
 /** Control groups of the machine, by paths such as "/kubepods/burstable/pod123": the same in every hierarchy. */
 export interface Cgroups {
   readonly version: 1 | 2;
@@ -44,6 +52,8 @@ export interface Cgroups {
   processes(path: string): Promise<readonly number[]>;
   /** undefined when there is no such group. */
   usage(path: string): Promise<CgroupUsage | undefined>;
+  /** Of the group and those below, by device; empty when there is no such group. */
+  blockIo(path: string): Promise<readonly BlockIo[]>;
   /** How often the kernel killed a process of the group for its memory limit. */
   oomKills(path: string): Promise<number>;
 }
@@ -153,6 +163,16 @@ class CgroupsV1 implements Cgroups {
     };
   }
 
+  async blockIo(path: string): Promise<readonly BlockIo[]> {
+    const text = await read(`${this.#root}/blkio${path}/blkio.throttle.io_service_bytes_recursive`);
+    return [...text.matchAll(/^(\d+):(\d+) (Read|Write) (\d+)$/gm)].map(([, major, minor, op, bytes]) => ({
+      major: Number(major),
+      minor: Number(minor),
+      op: op as BlockIo["op"],
+      bytes: Number(bytes),
+    }));
+  }
+
   async oomKills(path: string): Promise<number> {
     return table(await read(`${this.#root}/memory${path}/memory.oom_control`))["oom_kill"] ?? 0;
   }
@@ -240,6 +260,19 @@ class CgroupsV2 implements Cgroups {
       ...(limit !== "max" && limit !== "" ? { memoryLimitBytes: Number(limit) } : {}),
       pids: Number(await read(`${folder}/pids.current`)),
     };
+  }
+
+  async blockIo(path: string): Promise<readonly BlockIo[]> {
+    const text = await read(`${this.#root}${path}/io.stat`);
+    return [...text.matchAll(/^(\d+):(\d+) .*rbytes=(\d+) wbytes=(\d+)/gm)].flatMap(
+      ([, major, minor, read, written]) => {
+        const device = { major: Number(major), minor: Number(minor) };
+        return [
+          { ...device, op: "Read" as const, bytes: Number(read) },
+          { ...device, op: "Write" as const, bytes: Number(written) },
+        ];
+      },
+    );
   }
 
   async oomKills(path: string): Promise<number> {

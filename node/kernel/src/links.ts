@@ -8,8 +8,16 @@ import { type Attribute, encodeAttributes, NLM_F_CREATE, NLM_F_EXCL, name, Route
 export interface Links {
   /** A pair of veth links: `host` here, attached to `bridge` and up, `inside` in the namespace pinned at `netns`. */
   connect(pair: VethPair): Promise<void>;
-  /** Loopback and `inside` up, the address, and a default route over the gateway, which is reached directly. */
-  configure(netns: string, inside: string, address: string, gateway: string): void;
+  /**
+   * Loopback and `inside` up, the address, and a default route over the gateway, which is reached directly.
+   * @param address Alone, or with the length of its network's prefix: "10.0.0.2/24", whose addresses are then reached directly.
+   * @param gateway There is no default route without one.
+   */
+  configure(netns: string, inside: string, address: string, gateway?: string): void;
+  /** The loopback of a namespace up. */
+  loopback(netns: string): void;
+  /** A default route of a namespace over a gateway that it reaches directly, unless it has one. */
+  routeOver(netns: string, inside: string, gateway: string): void;
   /** Removes a link of the host, if it is there; its peer goes with it. */
   remove(link: string): Promise<void>;
 }
@@ -53,6 +61,22 @@ export function systemLinks(namespaces: Namespaces): Links {
       using socket = new RouteSocket();
       await remove(socket, link);
     },
+    loopback(netns) {
+      namespaces.within(netns, () => {
+        using socket = new RouteSocket();
+        loopback(socket);
+      });
+    },
+    routeOver(netns, inside, gateway) {
+      namespaces.within(netns, () => {
+        using socket = new RouteSocket();
+        try {
+          addRoute(socket, indexOf(inside), gateway, "default");
+        } catch (error) {
+          if (codeOf(error) !== "EEXIST") throw error;
+        }
+      });
+    },
   };
 }
 
@@ -93,27 +117,33 @@ async function connect(socket: RouteSocket, { host, bridge, inside, netns, mac, 
   socket.request(`let "${host}" send back`, RTM_NEWLINK, 0, linkMessage(0, 0, 0), [[IFLA_IFNAME, name(host)], port]);
 }
 
-function configure(socket: RouteSocket, inside: string, address: string, gateway: string): void {
-  const index = indexOf(inside);
+function loopback(socket: RouteSocket): void {
   socket.request("set loopback up", RTM_NEWLINK, 0, linkMessage(indexOf("lo"), UP, UP), []);
-  const own = ipv4(address);
-  const message = Buffer.from([AF_INET, 32, 0, SCOPE_UNIVERSE, ...uint32(index)]);
+}
+
+function configure(socket: RouteSocket, inside: string, address: string, gateway: string | undefined): void {
+  const index = indexOf(inside);
+  loopback(socket);
+  const [plain = "", length = "32"] = address.split("/");
+  const own = ipv4(plain);
+  const message = Buffer.from([AF_INET, Number(length), 0, SCOPE_UNIVERSE, ...uint32(index)]);
   socket.request(`add address ${address}`, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, message, [
     [IFA_LOCAL, own],
     [IFA_ADDRESS, own],
   ]);
   socket.request(`set link "${inside}" up`, RTM_NEWLINK, 0, linkMessage(index, UP, UP), []);
-  const over: Attribute = [RTA_OIF, uint32(index)];
-  const route = (length: number, scope: number, attributes: readonly Attribute[]): void =>
-    socket.request(
-      `add a route over ${gateway}`,
-      RTM_NEWROUTE,
-      NLM_F_CREATE | NLM_F_EXCL,
-      routeMessage(length, scope),
-      [...attributes, over],
-    );
-  route(32, SCOPE_LINK, [[RTA_DST, ipv4(gateway)]]);
-  route(0, SCOPE_UNIVERSE, [[RTA_GATEWAY, ipv4(gateway)]]);
+  if (gateway === undefined) return;
+  if (length === "32") addRoute(socket, index, gateway, "direct");
+  addRoute(socket, index, gateway, "default");
+}
+
+function addRoute(socket: RouteSocket, index: number, gateway: string, kind: "direct" | "default"): void {
+  const [message, destination]: readonly [Buffer, Attribute] =
+    kind === "direct"
+      ? [routeMessage(32, SCOPE_LINK), [RTA_DST, ipv4(gateway)]]
+      : [routeMessage(0, SCOPE_UNIVERSE), [RTA_GATEWAY, ipv4(gateway)]];
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  socket.request(`add a route over ${gateway}`, RTM_NEWROUTE, flags, message, [destination, [RTA_OIF, uint32(index)]]);
 }
 
 async function remove(socket: RouteSocket, link: string): Promise<void> {

@@ -1,0 +1,394 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
+import { readRecord, writeRecord } from "@tsukube/host";
+import { type Links, run, systemLinks, systemNamespaces } from "@tsukube/kernel";
+import type {
+  Attachment,
+  AttachmentSpec,
+  ContainerNetworks,
+  Network,
+  NetworkSpec,
+  PortWish,
+  PublishedPort,
+} from "@tsukube/node-contracts";
+import { freeAddress, freeSubnet } from "./address-pool.ts";
+import { ensureBridge, removeBridge } from "./bridge.ts";
+import { type Commands, systemCommands } from "./commands.ts";
+import { containerTable, nameTable, removeContainerTable } from "./container-table.ts";
+import { isListenedAt } from "./host-ports.ts";
+import { contains, formatAddress, type Ipv4Network, overlap, parseAddress, parseNetwork } from "./ipv4.ts";
+
+export interface ContainerNetworksOptions {
+  /** Records live in `networks/`, `attachments/` and `ports/` below it. */
+  readonly folder: string;
+  /** nftables table, such as "tsukube-default-docker". */
+  readonly table: string;
+  /** What sysctls were before; empty after a reboot. */
+  readonly sysctlRecord: string;
+  /** Subnets to choose from. */
+  readonly pools?: readonly string[];
+  readonly clock: Pick<Clock, "now">;
+  readonly random: Random;
+  readonly commands?: Commands;
+  readonly links?: Links;
+}
+
+interface PortRecord {
+  readonly containerId: string;
+  readonly ports: readonly PublishedPort[];
+}
+
+/** Ports that nobody is served from by name: the kernel's own for clients. */
+const EPHEMERAL: readonly [number, number] = [32_768, 60_999];
+
+/**
+ * Networks of containers: a bridge each, one veth pair an attachment. One file per network, attachment and set of ports; the
+ * kernel holds the rest, so that they outlive this process. Bridges are made at the first attachment.
+ */
+export async function openContainerNetworks(options: ContainerNetworksOptions): Promise<ContainerNetworks> {
+  const networks = new BridgeNetworks(options);
+  await networks.load();
+  return networks;
+}
+
+class BridgeNetworks implements ContainerNetworks {
+  readonly #options: ContainerNetworksOptions;
+  readonly #commands: Commands;
+  readonly #links: Links;
+  readonly #networks = new Map<string, Network>();
+  readonly #attachments = new Map<string, Attachment>();
+  readonly #ports = new Map<string, PortRecord>();
+  readonly #last = new Map<string, string>();
+  readonly #bridges = new Map<string, Promise<void>>();
+  #number = 0;
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(options: ContainerNetworksOptions) {
+    this.#options = options;
+    this.#commands = options.commands ?? systemCommands;
+    this.#links = options.links ?? systemLinks(systemNamespaces());
+  }
+
+  async load(): Promise<void> {
+    for (const network of await this.#read<Network>("networks")) this.#networks.set(network.id, network);
+    for (const attachment of await this.#read<Attachment>("attachments")) {
+      this.#attachments.set(keyOf(attachment), attachment);
+      this.#number = Math.max(this.#number, attachment.number);
+    }
+    for (const record of await this.#read<PortRecord>("ports")) this.#ports.set(record.containerId, record);
+    for (const network of this.all)
+      if (existsSync(`/sys/class/net/${network.bridge}`)) await this.#ensureBridge(network);
+  }
+
+  get all(): readonly Network[] {
+    return [...this.#networks.values()].sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  get attachments(): readonly Attachment[] {
+    return [...this.#attachments.values()].sort((a, b) => a.number - b.number);
+  }
+
+  find(name: string): Network | undefined {
+    const known = this.#networks.get(name) ?? this.all.find((network) => network.name === name);
+    if (known !== undefined || !/^[0-9a-f]{4,}$/.test(name)) return known;
+    const fitting = this.all.filter(({ id }) => id.startsWith(name));
+    return fitting.length === 1 ? fitting[0] : undefined;
+  }
+
+  async create(spec: NetworkSpec): Promise<Network> {
+    if (this.all.some(({ name }) => name === spec.name))
+      throw new TsukubeError("conflict", `network with name ${spec.name} already exists`);
+    const subnet = spec.subnet === undefined ? await this.#freeSubnet() : this.#checked(spec.subnet);
+    const inside = parseNetwork(subnet) as Ipv4Network;
+    const gateway = spec.gateway ?? formatAddress(inside.base + 1);
+    for (const [what, address] of [["gateway", gateway], ...Object.entries(spec.reserved ?? {})]) {
+      const value = parseAddress(address as string);
+      if (value === undefined || !contains(inside, value))
+        throw new TsukubeError("invalid", `invalid ${what} address ${address}: it is not in the subnet ${subnet}`);
+    }
+    const id = hex(this.#options.random.bytes(32));
+    const network = { ...spec, id, subnet, gateway, bridge: `tkbr-${id.slice(0, 10)}`, createdAt: this.#now() };
+    this.#networks.set(id, network); // before the first await: two at once must not take the same
+    try {
+      await writeRecord(this.#path("networks", id), network);
+    } catch (error) {
+      this.#networks.delete(id);
+      throw error;
+    }
+    return network;
+  }
+
+  async remove(id: string): Promise<void> {
+    const network = this.#networks.get(id);
+    if (network === undefined) return;
+    const users = this.attachments.filter(({ networkId }) => networkId === id);
+    if (users.length > 0) {
+      const endpoints = users.map(({ names, endpointId }) => `name:"${names[0]}" id:"${endpointId.slice(0, 12)}"`);
+      throw new TsukubeError(
+        "forbidden",
+        `error while removing network: network ${network.name} has active endpoints (${endpoints.join(", ")})`,
+      );
+    }
+    await rm(this.#path("networks", id), { force: true });
+    this.#networks.delete(id);
+    if (!this.#bridges.delete(id)) return;
+    await this.#dropBridge(network);
+    await this.#applyTable();
+  }
+
+  async attach(spec: AttachmentSpec): Promise<Attachment> {
+    const network = this.#networks.get(spec.networkId);
+    if (network === undefined) throw new TsukubeError("not-found", `network ${spec.networkId} not found`);
+    await this.detach(spec.containerId, network.id);
+    const attachment = this.#reserve(network, spec);
+    try {
+      await writeRecord(this.#path("attachments", keyOf(attachment)), attachment);
+      await this.#ensureBridge(network);
+      await this.#wire(network, attachment, spec.isDefault);
+    } catch (error) {
+      await this.detach(spec.containerId, network.id);
+      throw error;
+    }
+    return attachment;
+  }
+
+  #reserve(network: Network, { isDefault: _, ...spec }: AttachmentSpec): Attachment {
+    const on = this.attachments.filter(({ networkId }) => networkId === network.id);
+    const used = new Set([
+      network.gateway,
+      ...Object.values(network.reserved ?? {}),
+      ...on.map((each) => each.address),
+    ]);
+    const address = this.#addressFor(network, spec.address, used);
+    this.#last.set(network.id, address);
+    const names = this.attachments.filter(({ containerId }) => containerId === spec.containerId);
+    let index = 0;
+    while (names.some(({ interfaceName }) => interfaceName === `eth${index}`)) index++;
+    const attachment: Attachment = {
+      ...spec,
+      address,
+      endpointId: hex(this.#options.random.bytes(32)),
+      interfaceName: `eth${index}`,
+      hostLink: `tkd-${createHash("sha256").update(keyOf(spec)).digest("hex").slice(0, 10)}`,
+      prefixLength: (parseNetwork(network.subnet) as Ipv4Network).bits,
+      gateway: network.gateway,
+      macAddress: spec.macAddress ?? macOf(address),
+      number: ++this.#number,
+    };
+    this.#attachments.set(keyOf(attachment), attachment);
+    return attachment;
+  }
+
+  #addressFor(network: Network, wanted: string | undefined, used: ReadonlySet<string>): string {
+    const { subnet, range } = network;
+    if (wanted === undefined) {
+      const last = this.#last.get(network.id);
+      const rest = { ...(range === undefined ? {} : { range }), ...(last === undefined ? {} : { last }) };
+      return freeAddress({ subnet, used, ...rest });
+    }
+    const value = parseAddress(wanted);
+    if (value === undefined || !contains(parseNetwork(subnet) as Ipv4Network, value))
+      throw new TsukubeError("invalid", `no configured subnet contains IP address ${wanted}`);
+    if (used.has(wanted)) throw new TsukubeError("forbidden", "Address already in use");
+    return wanted;
+  }
+
+  async #wire(network: Network, attachment: Attachment, isDefault: boolean): Promise<void> {
+    const { hostLink: host, interfaceName: inside, netns, macAddress: mac, address, prefixLength } = attachment;
+    await this.#links.remove(host); // what an interrupted attachment left
+    await this.#links.connect({ host, bridge: network.bridge, inside, netns, mac });
+    const gateway = isDefault && !network.internal ? network.gateway : undefined;
+    this.#links.configure(netns, inside, `${address}/${prefixLength}`, gateway);
+  }
+
+  async rename(containerId: string, networkId: string, names: readonly string[]): Promise<void> {
+    const key = keyOf({ containerId, networkId });
+    const attachment = this.#attachments.get(key);
+    if (attachment === undefined) return;
+    this.#attachments.set(key, { ...attachment, names });
+    await writeRecord(this.#path("attachments", key), { ...attachment, names });
+  }
+
+  async detach(containerId: string, networkId?: string): Promise<void> {
+    for (const attachment of this.attachments) {
+      if (attachment.containerId !== containerId) continue;
+      if (networkId !== undefined && attachment.networkId !== networkId) continue;
+      await this.#links.remove(attachment.hostLink);
+      await rm(this.#path("attachments", keyOf(attachment)), { force: true });
+      this.#attachments.delete(keyOf(attachment));
+    }
+    if (networkId !== undefined) this.#keepDefaultRoute(containerId);
+  }
+
+  /** The network that the default route led over may be gone: another one takes its place. */
+  #keepDefaultRoute(containerId: string): void {
+    const next = this.attachments.find(
+      (other) => other.containerId === containerId && this.#networks.get(other.networkId)?.internal === false,
+    );
+    if (next !== undefined && existsSync(next.netns))
+      this.#links.routeOver(next.netns, next.interfaceName, next.gateway);
+  }
+
+  async publish(containerId: string, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]> {
+    await this.unpublish(containerId);
+    const ports: PublishedPort[] = [];
+    this.#ports.set(containerId, { containerId, ports }); // each chosen one is seen by others at once
+    try {
+      for (const wish of wishes) {
+        const { hostPorts, ...rest } = wish;
+        ports.push({ ...rest, hostPort: await this.#hostPortFor(wish) });
+      }
+      await writeRecord(this.#path("ports", containerId), { containerId, ports });
+      await this.#applyTable();
+    } catch (error) {
+      await this.unpublish(containerId);
+      throw error;
+    }
+    return ports;
+  }
+
+  async #hostPortFor({ protocol, hostAddress, hostPorts }: PortWish): Promise<number> {
+    const isFree = async (port: number): Promise<boolean> =>
+      !this.#isPublished(protocol, hostAddress, port) && !(await isListenedAt(protocol, hostAddress, port));
+    const [first, last] = hostPorts ?? EPHEMERAL;
+    const size = last - first + 1;
+    const start = hostPorts === undefined ? Buffer.from(this.#options.random.bytes(4)).readUInt32LE(0) % size : 0;
+    for (let tries = 0; tries < size; tries++) {
+      const port = first + ((start + tries) % size);
+      if (await isFree(port)) return port;
+    }
+    const where = `${hostAddress === "" ? "0.0.0.0" : hostAddress}:${first}`;
+    throw new TsukubeError(
+      "port-taken",
+      size > 1
+        ? `all ports of ${first}-${last}/${protocol} are already allocated`
+        : this.#isPublished(protocol, hostAddress, first)
+          ? `Bind for ${where} failed: port is already allocated`
+          : `failed to bind host port ${where}/${protocol}: address already in use`,
+    );
+  }
+
+  #isPublished(protocol: string, address: string, port: number): boolean {
+    const any = (each: string): boolean => each === "" || each === "0.0.0.0";
+    return [...this.#ports.values()].some(({ ports }) =>
+      ports.some(
+        (other) =>
+          other.protocol === protocol &&
+          other.hostPort === port &&
+          (other.hostAddress === address || any(other.hostAddress) || any(address)),
+      ),
+    );
+  }
+
+  published(containerId: string): readonly PublishedPort[] {
+    return this.#ports.get(containerId)?.ports ?? [];
+  }
+
+  async unpublish(containerId: string): Promise<void> {
+    const known = this.#ports.get(containerId);
+    if (known === undefined) return;
+    this.#ports.delete(containerId);
+    await rm(this.#path("ports", containerId), { force: true });
+    if (known.ports.length > 0) await this.#applyTable();
+  }
+
+  async leadNames(netns: string, gateway: string): Promise<void> {
+    const switchOn = "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet; exec nft -f -";
+    await run("nsenter", [`--net=${netns}`, "sh", "-c", switchOn], { input: nameTable(gateway) });
+  }
+
+  async cleanHost(othersRemain: boolean): Promise<void> {
+    for (const { containerId } of this.attachments) await this.detach(containerId);
+    for (const containerId of this.#ports.keys()) await rm(this.#path("ports", containerId), { force: true });
+    this.#ports.clear();
+    for (const network of this.all) await this.#dropBridge(network, othersRemain);
+    this.#bridges.clear();
+    await this.#commands.nft(removeContainerTable(this.#options.table));
+  }
+
+  #ensureBridge(network: Network): Promise<void> {
+    const known = this.#bridges.get(network.id);
+    if (known !== undefined) return known;
+    const { bridge: name, gateway, subnet } = network;
+    const prefixLength = (parseNetwork(subnet) as Ipv4Network).bits;
+    const { sysctlRecord } = this.#options;
+    const made = ensureBridge({ name, gateway, prefixLength, sysctlRecord }, this.#commands);
+    this.#bridges.set(network.id, made);
+    made.then(
+      () => this.#applyTable(),
+      () => this.#bridges.delete(network.id),
+    );
+    return made.then(() => this.#applying);
+  }
+
+  async #dropBridge({ bridge }: Network, othersRemain = true): Promise<void> {
+    const { sysctlRecord } = this.#options;
+    await removeBridge({ name: bridge, sysctlRecord, othersRemain }, this.#commands);
+  }
+
+  #checked(cidr: string): string {
+    const network = parseNetwork(cidr);
+    if (network === undefined)
+      throw new TsukubeError("invalid", `invalid subnet ${cidr}: expected a form like 172.20.0.0/16`);
+    const other = this.all.find(({ subnet }) => overlap(network, parseNetwork(subnet) as Ipv4Network));
+    if (other !== undefined) throw new TsukubeError("forbidden", "Pool overlaps with other one on this address space");
+    return `${formatAddress(network.base)}/${network.bits}`;
+  }
+
+  async #freeSubnet(): Promise<string> {
+    const { stdout } = await run("ip", ["-4", "-o", "route", "show"]);
+    const routes = stdout.split("\n").map((line) => line.split(" ")[0] ?? "");
+    return freeSubnet([...routes, ...this.all.map(({ subnet }) => subnet)], this.#options.pools);
+  }
+
+  #applyTable(): Promise<void> {
+    const { table } = this.#options;
+    const apply = (): Promise<void> => {
+      const networks = this.all.filter(({ id }) => this.#bridges.has(id));
+      const ports = [...this.#ports.values()].flatMap((record) => record.ports);
+      return this.#commands.nft(containerTable({ table, networks, ports }));
+    };
+    const applied = this.#applying.then(apply);
+    this.#applying = applied.catch(() => {}); // one failure must not fail those behind it
+    return applied;
+  }
+
+  #now(): number {
+    return this.#options.clock.now();
+  }
+
+  #path(kind: string, name: string): string {
+    return join(this.#options.folder, kind, name);
+  }
+
+  /** Damaged files are removed: who needs them makes them again. */
+  async #read<T>(kind: string): Promise<readonly T[]> {
+    const folder = join(this.#options.folder, kind);
+    await mkdir(folder, { recursive: true, mode: 0o711 });
+    const records: T[] = [];
+    for (const name of await readdir(folder)) {
+      if (name.startsWith(".")) continue;
+      const record = await readRecord<T>(join(folder, name)).catch(() => undefined);
+      if (record === undefined) await rm(join(folder, name), { force: true });
+      else records.push(record);
+    }
+    return records;
+  }
+}
+
+function keyOf({ containerId, networkId }: Pick<Attachment, "containerId" | "networkId">): string {
+  return `${containerId}-${networkId.slice(0, 12)}`;
+}
+
+/** A locally administered address made from the IPv4 one, as Docker's. */
+function macOf(address: string): string {
+  const parts = address.split(".").map((part) => Number(part).toString(16).padStart(2, "0"));
+  return ["02", "42", ...parts].join(":");
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
