@@ -1,4 +1,5 @@
 export * from "./cluster-view.ts";
+export * from "./container-resolver.ts";
 export * from "./resolver.ts";
 export * from "./server.ts";
 export * from "./upstream.ts";

@@ -8,6 +8,12 @@ export interface Upstream {
   query(question: Question): Promise<DecodedPacket>;
 }
 
+/** Answers DNS queries. Never throws. */
+export interface Answerer {
+  /** @param client Address of who asks. */
+  answer(query: DecodedPacket, client: string): Promise<Packet>;
+}
+
 export interface ResolverOptions {
   /** "cluster.local". */
   readonly zone: string;
@@ -23,7 +29,7 @@ const RECURSION_AVAILABLE = 1 << 7;
 const RECURSION_DESIRED = 1 << 8;
 
 /** Answers one query: names of the cluster from the view, everything else by asking upstream. Never throws. */
-export class Resolver {
+export class Resolver implements Answerer {
   readonly #options: ResolverOptions;
   readonly #suffix: string;
 

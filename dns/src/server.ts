@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dg
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import dnsPacket, { type DecodedPacket, type Packet } from "dns-packet";
-import { type Resolver, respond } from "./resolver.ts";
+import { type Answerer, respond } from "./resolver.ts";
 import { decode } from "./upstream.ts";
 
 /** Largest UDP answer to a client that does not say what it takes, RFC 1035 section 4.2.1. */
@@ -18,7 +18,7 @@ export interface DnsServer {
 }
 
 /** Serves DNS over UDP and TCP on one port. @param port 0 picks one that is free for both. */
-export async function serveDns(resolver: Resolver, address: string, port: number): Promise<DnsServer> {
+export async function serveDns(resolver: Answerer, address: string, port: number): Promise<DnsServer> {
   const sockets = new Set<Socket>();
   const tcp = createServer((socket) => {
     sockets.add(socket);
@@ -42,14 +42,14 @@ async function closeAll(tcp: Server, udp: UdpSocket, sockets: ReadonlySet<Socket
 }
 
 async function serveDatagram(
-  resolver: Resolver,
+  resolver: Answerer,
   socket: UdpSocket,
   message: Buffer,
   remote: RemoteInfo,
 ): Promise<void> {
   const query = decode(message);
   if (query?.type !== "query") return; // answering an answer could loop
-  const bytes = encodeWithin(query, await resolver.answer(query), limitOf(query));
+  const bytes = encodeWithin(query, await resolver.answer(query, remote.address), limitOf(query));
   socket.send(bytes, remote.port, remote.address, () => {});
 }
 
@@ -73,7 +73,7 @@ export function encodeWithin(query: DecodedPacket, response: Packet, limit: numb
   return finish({ ...respond(query, flags & 0xf), flags });
 }
 
-function serveConnection(resolver: Resolver, socket: Socket): void {
+function serveConnection(resolver: Answerer, socket: Socket): void {
   let received = Buffer.alloc(0);
   socket.setTimeout(IDLE_MS, () => socket.destroy());
   socket.on("error", () => {});
@@ -84,7 +84,7 @@ function serveConnection(resolver: Resolver, socket: Socket): void {
       const query = decode(received.subarray(2, end));
       received = received.subarray(end);
       if (query?.type !== "query") return void socket.destroy();
-      void resolver.answer(query).then((response) => {
+      void resolver.answer(query, socket.remoteAddress ?? "").then((response) => {
         const bytes = encodeWithin(query, response, 65_535);
         const length = Buffer.alloc(2);
         length.writeUInt16BE(bytes.length);
