@@ -1,6 +1,9 @@
 import type { Clock, Logger, Metrics, Random } from "@tsukube/foundation";
 import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
-import type { PodNetwork } from "@tsukube/node-contracts";
+import type { ContainerNetworks, PodNetwork } from "@tsukube/node-contracts";
+import type { NameServiceOptions } from "./docker/networks/name-service.ts";
+
+export type { NameServiceOptions };
 
 export interface EngineOptions {
   /** Images, snapshots and records; survives a reboot. "/var/lib/tsukube/NAME/engine". */
@@ -9,11 +12,17 @@ export interface EngineOptions {
   readonly runtimeDirectory: string;
   /** Path of the unix socket that serves CRI v1. */
   readonly criSocket: string;
-  /** Path of the unix socket that serves Docker's Engine API for images and builds; none by default. */
+  /** Path of the unix socket that serves Docker's Engine API; none by default. */
   readonly dockerSocket?: string;
   /** How many bytes of layers the cache of builds may hold; 20 GB by default. */
   readonly buildCacheBytes?: number;
   readonly network: PodNetwork;
+  /** Networks of Docker's containers; without them "host" and "none" are all there is. */
+  readonly containerNetworks?: ContainerNetworks;
+  /** What answers names of Docker's containers; without it they find each other by address alone. */
+  readonly names?: NameServiceOptions;
+  /** Whether restart policies start Docker's containers that do not run; true by default. */
+  readonly startsContainers?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -38,6 +47,10 @@ export interface Engine {
   readonly streamingAddress: string;
   /** Stops serving. Containers run on; the next start adopts them. */
   close(): Promise<void>;
-  /** Stops and removes every container and sandbox: no process, mount, namespace or cgroup of ours is left. Images stay. */
-  stopAll(): Promise<void>;
+  /**
+   * Stops every container, and removes those of pods with their sandboxes: no process, mount, namespace, link or cgroup of ours is
+   * left. Images stay, and Docker's containers with what they wrote.
+   * @param othersRemain Others of this host forward packets: false by default.
+   */
+  stopAll(othersRemain?: boolean): Promise<void>;
 }

@@ -14,6 +14,7 @@ import { EventBus } from "./cri/event-bus.ts";
 import { findImage, imageService, nanoseconds } from "./cri/image-service.ts";
 import { containerStatus, runtimeService, sandboxStatus } from "./cri/runtime-service.ts";
 import { DockerServer } from "./docker/docker-server.ts";
+import { openDocker } from "./docker/open-docker.ts";
 import { ContentStore } from "./images/content-store.ts";
 import { ImageArchive } from "./images/image-archive.ts";
 import { ImageGarbage } from "./images/image-garbage.ts";
@@ -99,13 +100,28 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await garbage.collectAfterStart([`${stateDirectory}/s/new`, `${stateDirectory}/blobs/incoming`]);
   await sandboxes.load();
   await containers.load();
+  const docker = await openDocker({
+    ...{ images, snapshotter, runtime, mounts, namespaces, cgroups, clock, logger, random: options.random },
+    ...(options.containerNetworks === undefined ? {} : { networks: options.containerNetworks }),
+    ...(options.names === undefined ? {} : { names: options.names }),
+    findImage: (name) => findImage({ images, systemImages }, name),
+    startsContainers: options.startsContainers !== false,
+    stateDirectory: `${stateDirectory}/docker`,
+    runtimeDirectory: `${runtimeDirectory}/docker`,
+    cgroupParent: `${cgroupParent}/docker`,
+  });
   const streaming = new StreamingServer(clock, options.random);
   await streaming.listen();
   await mkdir(dirname(options.criSocket), { recursive: true });
   await rm(options.criSocket, { force: true });
   const criAddress = `unix:${options.criSocket}`;
+  const dockerStore = docker.deps.dockerContainers.store;
   const inUse = (): ReadonlySet<string> =>
-    new Set(containers.all.flatMap(({ imageId, volumeImages = [] }) => [imageId, ...volumeImages]));
+    new Set([
+      ...containers.all.flatMap(({ imageId, volumeImages = [] }) => [imageId, ...volumeImages]),
+      ...dockerStore.all.map(({ imageId }) => imageId),
+      ...docker.serviceImages(),
+    ]);
   const server = await serveGrpc(
     criAddress,
     [
@@ -136,22 +152,26 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     toGrpcError,
   );
   await chmod(options.criSocket, 0o600);
-  const docker = new DockerServer({
+  const dockerServer = new DockerServer({
+    ...docker.deps,
     ...{ images, systemImages, transfer, builder, garbage, inUse, logger, random: options.random },
+    ...{ clock, mounts, cgroups, snapshotter, stateDirectory },
     archive: new ImageArchive({ images, content, snapshotter, garbage }),
     uploads: `${stateDirectory}/build/uploads`,
   });
-  if (options.dockerSocket !== undefined) await docker.listen(options.dockerSocket);
+  if (options.dockerSocket !== undefined) await dockerServer.listen(options.dockerSocket);
   return {
     criAddress,
     streamingAddress: streaming.address,
     async close() {
       containers.close();
-      await docker.close();
+      docker.close();
+      await dockerServer.close();
       await streaming.close();
       await server.close();
     },
-    async stopAll() {
+    async stopAll(othersRemain = false) {
+      await docker.stopAll(othersRemain);
       for (const { id } of containers.all) await containers.remove(id);
       for (const { id } of sandboxes.all) await sandboxes.remove(id);
       await cgroups.remove(cgroupParent);

@@ -55,6 +55,10 @@ export class BuildCache {
     return [...this.#steps.values()].map(({ chain, diffIds }) => ({ chain, diffIds, blobs: [] }));
   }
 
+  get all(): readonly CachedStep[] {
+    return [...this.#steps.values()];
+  }
+
   async find(key: string): Promise<CachedStep | undefined> {
     const step = this.#steps.get(key);
     if (step === undefined) return undefined;

@@ -42,8 +42,24 @@ export interface BuildStep {
   readonly text: string;
 }
 
+/** A step's result in the cache. */
+export interface CachedResult {
+  readonly id: string;
+  /** Which step of which build it was. */
+  readonly lineage: string;
+  readonly bytes: number;
+  /** RFC 3339. */
+  readonly created: string;
+  /** Milliseconds since the epoch. */
+  readonly usedAt: number;
+}
+
 /** Makes images from Dockerfiles. */
 export interface ImageBuilder {
   /** @throws {TsukubeError} `invalid` with file, line and column; `failed` with the command and its exit code; `not-found`; `cancelled`. */
   build(request: BuildRequest): Promise<ImageRecord>;
+  /** What the cache holds. */
+  readonly cached: readonly CachedResult[];
+  /** Forgets everything that the cache holds. @returns how many bytes of layers it held alone. */
+  prune(): Promise<number>;
 }

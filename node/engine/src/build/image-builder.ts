@@ -14,7 +14,7 @@ import type { SystemImages } from "../images/system-images.ts";
 import { Sandboxes } from "../sandboxes/sandboxes.ts";
 import { BuildCache } from "./build-cache.ts";
 import { BuildSession, type ImageWish, type SessionDeps } from "./build-session.ts";
-import type { BuildRequest, ImageBuilder } from "./contracts.ts";
+import type { BuildRequest, CachedResult, ImageBuilder } from "./contracts.ts";
 import { DockerIgnore, ignoreFile } from "./docker-ignore.ts";
 import { type Dockerfile, parseDockerfile } from "./dockerfile/stages.ts";
 import type { ImageState } from "./image-state.ts";
@@ -81,15 +81,17 @@ export async function openImageBuilder(deps: BuilderDeps): Promise<ImageBuilder>
   });
   await commands.clean();
   await layers.clean();
-  return new DockerfileBuilder(deps, layers, commands);
+  return new DockerfileBuilder(deps, layers, commands, cache);
 }
 
 class DockerfileBuilder implements ImageBuilder {
   readonly #deps: BuilderDeps;
   readonly #session: SessionDeps;
+  readonly #cache: BuildCache;
 
-  constructor(deps: BuilderDeps, layers: LayerMaker, commands: BuildCommands) {
+  constructor(deps: BuilderDeps, layers: LayerMaker, commands: BuildCommands, cache: BuildCache) {
     this.#deps = deps;
+    this.#cache = cache;
     this.#session = {
       layers,
       commands,
@@ -121,6 +123,24 @@ class DockerfileBuilder implements ImageBuilder {
       await this.#deps.garbage.collect(); // at the release: layers that the cache no longer holds
       await release();
     }
+  }
+
+  get cached(): readonly CachedResult[] {
+    return this.#cache.all.map(({ key, lineage, layer, created, usedAt }) => ({
+      ...{ id: key, lineage, created, usedAt },
+      bytes: layer?.size ?? 0,
+    }));
+  }
+
+  async prune(): Promise<number> {
+    const held = new Set(this.#deps.images.all.flatMap(({ chain }) => chain));
+    const freed = new Map<string, number>();
+    for (const { key, layer } of this.#cache.all) {
+      if (layer !== undefined && !held.has(layer.chainId)) freed.set(layer.chainId, layer.size);
+      await this.#cache.remove(key);
+    }
+    await this.#deps.garbage.collect();
+    return [...freed.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
   #create(request: BuildRequest, state: ImageState): Promise<ImageRecord> {

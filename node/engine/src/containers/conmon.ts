@@ -8,7 +8,8 @@ export interface ConmonOptions {
   readonly id: string;
   readonly bundle: string;
   readonly exitFolder: string;
-  readonly logPath: string;
+  /** It keeps no log without one. */
+  readonly logPath?: string;
   readonly terminal: boolean;
   readonly stdin: boolean;
   /** Standard input survives the client that attached to it. */
@@ -21,7 +22,8 @@ export interface ConmonOptions {
  */
 export async function createUnderConmon(runtime: OciRuntime, options: ConmonOptions): Promise<number> {
   const { id, bundle } = options;
-  const args = ["-c", id, "-u", id, "-n", id, "-r", runtime.path, "-b", bundle, "-l", `k8s-file:${options.logPath}`];
+  const log = options.logPath === undefined ? "none" : `k8s-file:${options.logPath}`;
+  const args = ["-c", id, "-u", id, "-n", id, "-r", runtime.path, "-b", bundle, "-l", log];
   for (const arg of runtime.globalArgs) args.push("--runtime-arg", arg);
   args.push("-p", `${bundle}/pidfile`, "-P", `${bundle}/conmon.pid`, "--exit-dir", options.exitFolder);
   args.push("--persist-dir", `${bundle}/persist`, "--full-attach", "--no-new-keyring", "--log-level", "error");

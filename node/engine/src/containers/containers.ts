@@ -13,11 +13,11 @@ import type { Snapshotter } from "../images/snapshotter.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import type { StreamedProcess, WantedStreams } from "../streaming/streamed-process.ts";
 import { attachTo } from "./attach.ts";
-import { boundingCapabilities } from "./capabilities.ts";
+import { boundingCapabilities, capabilitiesOf } from "./capabilities.ts";
 import { createUnderConmon } from "./conmon.ts";
 import { devicesOf } from "./devices.ts";
 import type { OciRuntime } from "./runtime.ts";
-import { processOf, resourcesOf, type SpecInput, specOf } from "./spec.ts";
+import { type OciProcess, type OciSpec, resourcesOf, type SpecInput, specOf } from "./spec.ts";
 import { type ResolvedUser, resolveUser } from "./users.ts";
 import { mountVolumeImages, type VolumeImagesDeps } from "./volume-images.ts";
 
@@ -31,6 +31,8 @@ export interface ContainerRecord {
   readonly volumeImages?: readonly string[];
   /** It only holds the pid namespace that the containers of its sandbox share; nobody is told of it. */
   readonly isHolder?: true;
+  /** What it wrote stays when it is removed: it is one run of something that may run again. */
+  readonly keepsFiles?: true;
   readonly logPath: string;
   readonly cgroupPath: string;
   readonly stopSignal: string;
@@ -43,6 +45,33 @@ export interface ContainerRecord {
   /** Why the runtime refuses to run it. Told by `start`, because that is where Kubernetes counts it as an end of the container. */
   readonly refusal?: string;
   readonly exit?: { readonly code: number; readonly reason: string; readonly message: string; readonly at: number };
+}
+
+/** What a container may differ in from what the CRI can say. */
+export interface ContainerOptions {
+  readonly isHolder?: boolean;
+  /** See {@link ContainerRecord.keepsFiles}. */
+  readonly keepsFiles?: boolean;
+  /** Keeps no log. */
+  readonly withoutLog?: boolean;
+  /** Groups by name or number, besides those of the user. */
+  readonly groups?: readonly string[];
+  /** Changes the runtime's configuration before it is written; its file system is mounted at `rootfs`. */
+  readonly adjust?: (spec: OciSpec, rootfs: string) => OciSpec | Promise<OciSpec>;
+}
+
+/** How a command in a container differs from the container's own process. */
+export interface ExecOptions {
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  /** "user", "uid", "user:group"; the container's by default. */
+  readonly user?: string;
+  readonly groups?: readonly string[];
+  readonly env?: readonly string[];
+  readonly workingDirectory?: string;
+  readonly privileged?: boolean;
+  /** Columns and rows of the terminal at its start. */
+  readonly size?: readonly [columns: number, rows: number];
 }
 
 export type ContainerEventKind = "CREATED" | "STARTED" | "STOPPED" | "DELETED";
@@ -115,8 +144,9 @@ export class Containers {
     config: ContainerConfig,
     sandbox: SandboxRecord,
     image: ImageRecord,
-    isHolder = false,
+    options: ContainerOptions = {},
   ): Promise<ContainerRecord> {
+    const { isHolder = false, keepsFiles = false } = options;
     const bundle = this.#bundle(id);
     const logPath = join(sandbox.config.logDirectory ?? "", config.logPath || `${id}.log`);
     const { envs: _, ...kept } = config;
@@ -126,6 +156,7 @@ export class Containers {
       config: kept,
       imageId: image.id,
       ...(isHolder && { isHolder }),
+      ...(keepsFiles && { keepsFiles }),
       logPath: logPath.startsWith("/") ? logPath : `${bundle}/log`,
       cgroupPath: `${sandbox.config.linux?.cgroupParent || this.#deps.cgroupParent}/${id}`,
       stopSignal: stopSignalOf(config, image),
@@ -140,15 +171,13 @@ export class Containers {
       await mkdir(dirname(record.logPath), { recursive: true });
       await this.#deps.snapshotter.mount(id, image.chain, rootfs);
       const volumes = await mountVolumeImages(config, `${bundle}/images`, this.#deps);
-      const input = await this.#specInput(record, volumes.config, sandbox, image, rootfs);
-      await writeFile(`${bundle}/config.json`, JSON.stringify(specOf(input)), { mode: 0o600 });
-      await writeFile(`${bundle}/process.json`, JSON.stringify(processOf(input)), { mode: 0o600 });
-      const created = {
-        ...record,
-        volumeImages: volumes.images,
-        user: input.user,
-        ...(await this.#createProcess(record)),
-      };
+      const input = await this.#specInput(record, volumes.config, sandbox, image, rootfs, options.groups);
+      const { adjust = (same) => same } = options;
+      const spec = await adjust(specOf(input), rootfs);
+      await writeFile(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
+      await writeFile(`${bundle}/process.json`, JSON.stringify(spec.process), { mode: 0o600 });
+      const process = await this.#createProcess(record, options.withoutLog === true);
+      const created = { ...record, volumeImages: volumes.images, user: input.user, ...process };
       await this.#put(created);
       this.#deps.onEvent("CREATED", created);
       return created;
@@ -161,13 +190,13 @@ export class Containers {
     }
   }
 
-  async #createProcess({ id, config, logPath }: ContainerRecord) {
+  async #createProcess({ id, config, logPath }: ContainerRecord, withoutLog: boolean) {
     try {
       const pid = await createUnderConmon(this.#deps.runtime, {
         id,
         bundle: this.#bundle(id),
         exitFolder: this.#exits,
-        logPath,
+        ...(withoutLog ? {} : { logPath }),
         terminal: config.tty === true,
         stdin: config.stdin === true,
         leaveStdinOpen: config.stdin === true && config.stdinOnce !== true,
@@ -223,6 +252,24 @@ export class Containers {
     poll();
   }
 
+  /** Sends a signal ("SIGHUP", "1") to its first process. */
+  signal(id: string, signal: string): void {
+    this.#signal(this.get(id), signal);
+  }
+
+  /** Resolves when it has ended. */
+  ended(id: string): Promise<void> {
+    return this.#ended(this.get(id).id);
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#deps.runtime.run(["pause", this.get(id).id]);
+  }
+
+  async resume(id: string): Promise<void> {
+    await this.#deps.runtime.run(["resume", this.get(id).id]);
+  }
+
   async remove(id: string): Promise<void> {
     const record = this.find(id);
     if (record === undefined) return;
@@ -273,14 +320,13 @@ export class Containers {
   }
 
   /** Starts a command whose streams the caller holds, with a terminal of its own if asked for. */
-  async exec(id: string, command: readonly string[], terminal: boolean, stdin: boolean): Promise<StreamedProcess> {
+  async exec(id: string, command: readonly string[], options: ExecOptions): Promise<StreamedProcess> {
     const record = this.get(id);
-    const bundle = this.#bundle(record.id);
-    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as { env: readonly string[] };
-    const name = `${bundle}/exec-${process.hrtime.bigint()}`;
-    const env = terminal ? [...base.env.filter((entry) => !entry.startsWith("TERM=")), "TERM=xterm"] : base.env;
-    await writeFile(name, JSON.stringify({ ...base, env, args: command, terminal }), { mode: 0o600 });
+    const name = `${this.#bundle(record.id)}/exec-${process.hrtime.bigint()}`;
+    const { terminal, stdin } = options;
+    await writeFile(name, JSON.stringify(await this.#execProcess(record, command, options)), { mode: 0o600 });
     const pty = terminal ? openTerminal() : undefined;
+    if (options.size !== undefined) pty?.resize(...options.size);
     const stdio =
       pty === undefined
         ? ([stdin ? "pipe" : "ignore", "pipe", "pipe"] as const)
@@ -288,16 +334,21 @@ export class Containers {
     const child = this.#deps.runtime.exec(record.id, name, `${name}.pid`, terminal, stdio);
     child.stdin?.on("error", () => {}); // the command may end before it has read everything
     pty?.closeProgramSide();
+    let pid = 0;
+    const commandPid = (): number => {
+      if (pid === 0 && existsSync(`${name}.pid`)) pid = Number(readFileSync(`${name}.pid`, "utf8"));
+      return pid;
+    };
     const exited = new Promise<number>((resolve, reject) => {
       child.once("error", reject);
       child.once("exit", (code) => resolve(code ?? 137));
     }).finally(async () => {
+      commandPid();
       await rm(name, { force: true });
       await rm(`${name}.pid`, { force: true });
     });
     const input = pty === undefined ? child.stdin : pty.stream;
     const output = pty === undefined ? child.stdout : pty.stream;
-    const commandPid = (): number => Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
     return {
       ...(input === null ? {} : { stdin: input as Writable }),
       ...(output === null ? {} : { stdout: output }),
@@ -308,6 +359,7 @@ export class Containers {
         if (commandPid() > 1) resizeTerminalOf(commandPid(), columns, rows);
       },
       exited,
+      pid: commandPid,
       kill() {
         const pid = commandPid();
         if (child.exitCode === null && pid > 1) kill(pid, "SIGKILL");
@@ -316,10 +368,46 @@ export class Containers {
     };
   }
 
+  async #execProcess(record: ContainerRecord, command: readonly string[], options: ExecOptions): Promise<object> {
+    const bundle = this.#bundle(record.id);
+    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as OciProcess;
+    const { terminal, user, groups = [], env = [], privileged, workingDirectory } = options;
+    const all = new Map([...base.env, ...(terminal ? ["TERM=xterm"] : []), ...env].map((each) => [nameIn(each), each]));
+    const text = (name: string): Promise<string> => readFile(`${bundle}/rootfs/etc/${name}`, "utf8").catch(() => "");
+    const other = user === undefined ? undefined : resolveUser(user, await text("passwd"), await text("group"), groups);
+    if (other !== undefined && !env.some((each) => nameIn(each) === "HOME")) all.set("HOME", `HOME=${other.home}`);
+    const bounding = boundingCapabilities();
+    return {
+      ...base,
+      args: command,
+      terminal,
+      env: [...all.values()].filter((each) => each.includes("=")),
+      ...(other === undefined ? {} : { user: { uid: other.uid, gid: other.gid, additionalGids: other.groups } }),
+      ...(workingDirectory === undefined ? {} : { cwd: workingDirectory }),
+      ...(privileged === true ? { capabilities: capabilitiesOf({ privileged }, bounding) } : {}),
+    };
+  }
+
   /** The streams of the container's own process, from now on. It goes on when the caller leaves. */
   attach(id: string, wanted: WantedStreams): StreamedProcess {
     const { id: whole, config } = this.get(id);
     return attachTo(this.#bundle(whole), { ...wanted, stdin: wanted.stdin && config.stdin === true }, this.#deps.clock);
+  }
+
+  /** Of the terminal of its first process (conmon(8), the control fifo: "1 <rows> <columns>"). */
+  async resize(id: string, columns: number, rows: number): Promise<void> {
+    await writeFile(`${this.#bundle(this.get(id).id)}/ctl`, `1 ${rows} ${columns}\n`, { flag: "a" });
+  }
+
+  /** Changes limits of the runtime's configuration (OCI runtime spec, config-linux.md, `resources`) while it runs. */
+  async limit(id: string, resources: object): Promise<void> {
+    const record = this.get(id);
+    await this.#deps.runtime.update(record.id, resources, `${this.#bundle(record.id)}/resources.json`);
+  }
+
+  /** Where its file system is mounted, as long as it is not removed. Volumes are not in it. */
+  rootfs(id: string): string {
+    return `${this.#bundle(this.get(id).id)}/rootfs`;
   }
 
   async update(id: string, resources: LinuxContainerResources): Promise<void> {
@@ -403,7 +491,7 @@ export class Containers {
     await this.#deps.cgroups.remove(record.cgroupPath).catch(() => {});
     await rm(bundle, { recursive: true, force: true });
     await rm(`${this.#exits}/${record.id}`, { force: true });
-    await this.#deps.snapshotter.remove(record.id);
+    if (record.keepsFiles !== true) await this.#deps.snapshotter.remove(record.id);
   }
 
   async #specInput(
@@ -412,12 +500,13 @@ export class Containers {
     sandbox: SandboxRecord,
     image: ImageRecord,
     rootfs: string,
+    groups: readonly string[] = [],
   ): Promise<SpecInput> {
     const security = config.linux?.securityContext ?? undefined;
     const text = (name: string): Promise<string> => readFile(`${rootfs}/etc/${name}`, "utf8").catch(() => "");
     const wanted = security?.runAsUser?.value ?? (security?.runAsUsername || image.config.User || "0");
     const group = security?.runAsGroup?.value;
-    const extra = (security?.supplementalGroups ?? []).map(Number);
+    const extra = [...(security?.supplementalGroups ?? []).map(String), ...groups];
     const user = resolveUser(
       group === undefined ? String(wanted) : `${String(wanted).split(":")[0]}:${group}`,
       await text("passwd"),
@@ -478,6 +567,11 @@ export class Containers {
     this.#records.delete(id);
     await rm(`${this.#deps.records}/${id}`, { force: true });
   }
+}
+
+/** "A" of "A=1"; of "A" alone, too. */
+function nameIn(entry: string): string {
+  return entry.split("=", 1)[0] as string;
 }
 
 function stopSignalOf(config: ContainerConfig, image: ImageRecord): string {

@@ -18,11 +18,7 @@ interface Rule {
 }
 interface Facts {
   readonly archMap: readonly (readonly string[])[];
-  readonly docker: {
-    readonly defaultAction: string;
-    readonly defaultErrnoRet: number;
-    readonly rules: readonly Rule[];
-  };
+  readonly docker: DockerProfile;
 }
 
 /** The seccomp section for a profile; undefined when the container runs without one. */
@@ -30,19 +26,31 @@ export function seccompOf(profile: SecurityProfile | undefined, capabilities: re
   if (profile === undefined || profile.profileType === "Unconfined") return undefined;
   if (profile.profileType === "Localhost")
     return JSON.parse(readFileSync(profile.localhostRef ?? "", "utf8")) as object;
+  return fromDockerProfile((facts as unknown as Facts).docker, capabilities);
+}
+
+/** A profile in Docker's form: rules may depend on the machine, the kernel and the capabilities. */
+export interface DockerProfile {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet?: number;
+  readonly rules: readonly Rule[];
+}
+
+/** The section of the runtime's configuration that a profile in Docker's form makes. */
+export function fromDockerProfile(profile: DockerProfile, capabilities: readonly string[]): object {
   const loaded = facts as unknown as Facts;
   const machine = arch() === "arm64" ? "arm64" : "amd64";
   const architectures = loaded.archMap.find(
     ([first]) => first === (machine === "arm64" ? "SCMP_ARCH_AARCH64" : "SCMP_ARCH_X86_64"),
   );
-  const { defaultAction, defaultErrnoRet, rules } = loaded.docker;
+  const { defaultAction, defaultErrnoRet, rules } = profile;
   const syscalls = rules
     .filter(
       (rule) =>
         holds(rule.includes, capabilities, machine, true) && !holds(rule.excludes, capabilities, machine, false),
     )
     .map(({ includes: _, excludes: __, ...rule }) => rule);
-  return { defaultAction, defaultErrnoRet, architectures, syscalls };
+  return { defaultAction, ...(defaultErrnoRet === undefined ? {} : { defaultErrnoRet }), architectures, syscalls };
 }
 
 /** Includes demand every condition given; excludes apply when any does. */

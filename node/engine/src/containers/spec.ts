@@ -28,7 +28,28 @@ export interface SpecInput {
   readonly pidNamespace?: string;
 }
 
-interface DefaultMount {
+/** What is changed of it elsewhere; the rest passes through (OCI runtime spec, config.md). */
+export interface OciSpec {
+  readonly process: OciProcess;
+  readonly root: { readonly path: string; readonly readonly: boolean };
+  readonly mounts: readonly OciMount[];
+  readonly linux: {
+    readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
+    readonly resources: Readonly<Record<string, unknown>> & { readonly devices: readonly object[] };
+    readonly seccomp?: object;
+    readonly [field: string]: unknown;
+  };
+  readonly [field: string]: unknown;
+}
+
+export interface OciProcess {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly [field: string]: unknown;
+}
+
+export interface OciMount {
   readonly destination: string;
   readonly type: string;
   readonly source: string;
@@ -37,7 +58,7 @@ interface DefaultMount {
 
 interface Defaults {
   readonly mounts: {
-    readonly cri: readonly DefaultMount[];
+    readonly cri: readonly OciMount[];
     readonly criPropagation: Readonly<Record<string, readonly string[]>>;
   };
 }
@@ -47,7 +68,7 @@ function defaults(): Defaults {
 }
 
 /** The OCI runtime configuration of a container (OCI runtime spec, config.md). Pure but for the facts that it reads once. */
-export function specOf(input: SpecInput): object {
+export function specOf(input: SpecInput): OciSpec {
   const { config, sandbox } = input;
   const security = config.linux?.securityContext ?? undefined;
   const privileged = security?.privileged === true;
@@ -85,7 +106,7 @@ export function specOf(input: SpecInput): object {
 }
 
 /** The `process` of the configuration; exec replaces its arguments. */
-export function processOf(input: SpecInput): Record<string, unknown> {
+function processOf(input: SpecInput): OciProcess {
   const { config, image, user } = input;
   const security = config.linux?.securityContext ?? undefined;
   const wanted = Number(config.linux?.resources?.oomScoreAdj ?? 0);
@@ -121,10 +142,10 @@ function envOf({ config, image, sandbox, user }: SpecInput): readonly string[] {
   return [...env].map(([key, value]) => `${key}=${value}`);
 }
 
-function namespacesOf(input: SpecInput, privileged: boolean): readonly object[] {
+function namespacesOf(input: SpecInput, privileged: boolean): OciSpec["linux"]["namespaces"] {
   const { sandbox, pidNamespace, config } = input;
   const pid = config.linux?.securityContext?.namespaceOptions?.pid ?? "CONTAINER";
-  const out: object[] = [{ type: "mount" }];
+  const out: { readonly type: string; readonly path?: string }[] = [{ type: "mount" }];
   if (input.cgroupVersion === 2 && !privileged) out.push({ type: "cgroup" }); // its own group is the root that it sees
   if (pid !== "NODE") out.push(pidNamespace === undefined ? { type: "pid" } : { type: "pid", path: pidNamespace });
   const { net, ipc, uts } = sandbox.namespaces;
@@ -134,11 +155,11 @@ function namespacesOf(input: SpecInput, privileged: boolean): readonly object[] 
   return out;
 }
 
-function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly DefaultMount[] {
+function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly OciMount[] {
   const base = defaults().mounts;
   const writable = (options: readonly string[]): readonly string[] =>
     privileged ? options.map((option) => (option === "ro" ? "rw" : option)) : options;
-  const mounts: DefaultMount[] = base.cri.map((mount) =>
+  const mounts: OciMount[] = base.cri.map((mount) =>
     mount.destination.startsWith("/sys") ? { ...mount, options: writable(mount.options) } : { ...mount },
   );
   const bind = (source: string, destination: string, options: readonly string[]): void => {
@@ -163,7 +184,7 @@ function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly
   }));
   const taken = new Set(own.map((mount) => mount.destination.replace(/\/+$/, "")));
   const kept = mounts.filter((mount) => !taken.has(mount.destination));
-  const depth = (mount: DefaultMount): number => mount.destination.split("/").filter((part) => part !== "").length;
+  const depth = (mount: OciMount): number => mount.destination.split("/").filter((part) => part !== "").length;
   return [...kept, ...own].sort((a, b) => depth(a) - depth(b));
 }
 

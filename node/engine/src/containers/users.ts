@@ -16,7 +16,7 @@ export function resolveUser(
   wanted: string,
   passwd: string,
   group: string,
-  extraGroups: readonly number[] = [],
+  extraGroups: readonly (string | number)[] = [],
   strict = false,
 ): ResolvedUser {
   const [user = "", groupName] = wanted.split(":", 2);
@@ -32,7 +32,11 @@ export function resolveUser(
   const member = groups.filter(
     (fields) => !strict && entry !== undefined && (fields[3] ?? "").split(",").includes(entry[0] ?? ""),
   );
-  const all = new Set([gid, ...member.map((fields) => Number(fields[2])), ...extraGroups]);
+  const all = new Set([
+    gid,
+    ...member.map((fields) => Number(fields[2])),
+    ...extraGroups.map((name) => groupId(String(name), groups)),
+  ]);
   return { uid, gid, groups: [...all], home: entry?.[5] || "/" };
 }
 

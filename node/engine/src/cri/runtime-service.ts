@@ -188,7 +188,7 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
     async Exec({ containerId = "", cmd = [], tty = false, stdin = false, stdout = false, stderr = false }) {
       const { id } = running(containerId);
       const wanted = { stdin, stdout, stderr, tty };
-      return { url: deps.streaming.offer(() => containers.exec(id, cmd, tty, stdin), wanted) };
+      return { url: deps.streaming.offer(() => containers.exec(id, cmd, { terminal: tty, stdin }), wanted) };
     },
     async Attach({ containerId = "", tty = false, stdin = false, stdout = false, stderr = false }) {
       const { id } = running(containerId);
@@ -256,13 +256,9 @@ async function holdPidNamespace(sandbox: SandboxRecord, deps: Deps, newId: () =>
       },
     },
   };
-  const { id } = await deps.containers.create(
-    newId(),
-    config,
-    { ...sandbox, config: withoutLog(sandbox) },
-    image,
-    true,
-  );
+  const { id } = await deps.containers.create(newId(), config, { ...sandbox, config: withoutLog(sandbox) }, image, {
+    isHolder: true,
+  });
   await deps.containers.start(id);
 }
 

@@ -1,23 +1,42 @@
 import { chmod, mkdir, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { dirname } from "node:path";
+import type { Duplex, Readable, Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { codeOf, messageOf } from "@tsukube/foundation";
+import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { buildRoutes } from "./build-routes.ts";
-import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import { commitRoutes } from "./commit-routes.ts";
+import { containerRoutes } from "./container-routes.ts";
+import type { DockerAnswer, DockerDeps, DockerRequest, Hijacked, Route } from "./contracts.ts";
+import { eventRoutes } from "./event-routes.ts";
+import { execRoutes } from "./exec-routes.ts";
+import { fileRoutes } from "./file-routes.ts";
 import { imageRoutes } from "./image-routes.ts";
+import { networkRoutes } from "./network-routes.ts";
+import { pruneRoutes } from "./prune-routes.ts";
 import { API_VERSION, MIN_API_VERSION, systemRoutes } from "./system-routes.ts";
+import { volumeRoutes } from "./volume-routes.ts";
 
-/** The engine's second face: the part of Docker's Engine API (v1.51) that deals with images and builds. */
+/** The engine's second face: Docker's Engine API (v1.51). */
 export class DockerServer {
   readonly #routes: readonly Route[];
   readonly #deps: DockerDeps;
   readonly #server: Server;
+  readonly #upgraded = new Set<Duplex>();
 
   constructor(deps: DockerDeps) {
     this.#deps = deps;
-    this.#routes = [...systemRoutes(deps), ...imageRoutes(deps), ...buildRoutes(deps)];
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#routes = [
+      ...[...systemRoutes(deps), ...imageRoutes(deps), ...buildRoutes(deps), ...containerRoutes(deps)],
+      ...[...execRoutes(deps), ...fileRoutes(deps), ...networkRoutes(deps), ...volumeRoutes(deps)],
+      ...[...eventRoutes(deps), ...pruneRoutes(deps), ...commitRoutes(deps)],
+    ];
+    const server = createServer({ shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "tcp" });
+    this.#server = server;
+    server.on("request", (request, response) => void this.#serve(request, response));
+    server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
     this.#server.requestTimeout = 0; // a build context or an archive takes as long as it takes
   }
 
@@ -37,6 +56,7 @@ export class DockerServer {
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
+    for (const socket of this.#upgraded) socket.destroy();
     await closed;
   }
 
@@ -57,6 +77,46 @@ export class DockerServer {
     }
   }
 
+  /** A client that wants the connection for streams. Where there is nothing to stream it gets an ordinary answer. */
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    this.#upgraded.add(socket);
+    const gone = new AbortController();
+    socket.once("close", () => {
+      this.#upgraded.delete(socket);
+      gone.abort();
+    });
+    socket.on("error", () => {});
+    if (head.length > 0) socket.unshift(head);
+    try {
+      const answer = await this.#answer(request, gone.signal);
+      if ("hijack" in answer) {
+        const lines = ["HTTP/1.1 101 UPGRADED", `Content-Type: ${answer.type}`, "Connection: Upgrade", "Upgrade: tcp"];
+        for (const [name, value] of Object.entries(COMMON_HEADERS)) lines.push(`${name}: ${value}`);
+        socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+        return await answer.hijack(connectionOf(socket, socket, gone.signal));
+      }
+      await this.#plainly(request, socket, (response) => send(response, answer, gone.signal));
+    } catch (error) {
+      if (gone.signal.aborted) return;
+      await this.#plainly(request, socket, (response) =>
+        sendJson(response, statusOf(error), { message: messageOf(error) }),
+      );
+    }
+  }
+
+  async #plainly(
+    request: IncomingMessage,
+    socket: Duplex,
+    work: (response: ServerResponse) => void | Promise<void>,
+  ): Promise<void> {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.once("finish", () => socket.end());
+    for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
+    await work(response);
+  }
+
   async #answer(request: IncomingMessage, signal: AbortSignal): Promise<DockerAnswer> {
     const url = new URL(request.url ?? "/", "http://docker");
     const [, version, path = ""] = /^(?:\/v(\d+\.\d+))?(\/.*)$/.exec(url.pathname) ?? [];
@@ -74,19 +134,18 @@ export class DockerServer {
         query: url.searchParams,
         header: (name) => request.headers[name.toLowerCase()]?.toString(),
         body: request,
+        json: () => documentIn(request),
         signal,
       };
       return route.handle(parsed);
     }
-    const inspected = /^\/containers\/([^/]+)\/json$/.exec(path)?.[1];
-    if (inspected !== undefined) return refuse(404, `No such container: ${inspected}`); // `docker inspect` asks here first
-    if (/^\/(containers|exec|networks|volumes|commit|events|system|swarm|plugins|session|grpc)/.test(path)) {
-      const what = `${method} ${path}`;
-      return refuse(
-        501,
-        `${what} is not there yet: this engine serves images and builds here, and containers through the CRI`,
-      );
-    }
+    if (/^\/(swarm|services|nodes|tasks|secrets|configs)/.test(path))
+      return refuse(503, "This node is not a swarm manager. There is no swarm mode here: use Kubernetes objects.");
+    if (method === "GET" && path === "/plugins") return { status: 200, json: [] };
+    const plugin = /^\/plugins\/(.+)\/json$/.exec(path)?.[1];
+    if (plugin !== undefined) return refuse(404, `plugin "${plugin}" not found`);
+    if (/^\/(plugins|session|grpc|distribution|containers\/[^/]+\/(checkpoints|attach\/ws))/.test(path))
+      return refuse(501, `${method} ${path} is not there yet`);
     return refuse(404, "page not found");
   }
 }
@@ -116,8 +175,13 @@ function statusOf(error: unknown): number {
     case "no-platform":
       return 404;
     case "in-use":
+    case "conflict":
     case "wrong-state":
       return 409;
+    case "forbidden":
+      return 403;
+    case "no-such-user":
+      return 400;
     case "unsupported":
       return 501;
     default:
@@ -127,8 +191,16 @@ function statusOf(error: unknown): number {
 
 async function send(response: ServerResponse, answer: DockerAnswer, signal: AbortSignal): Promise<void> {
   if ("messages" in answer) return sendMessages(response, answer.messages);
+  if ("later" in answer) return sendLater(response, answer.later);
+  if ("hijack" in answer) {
+    response.setHeader("Content-Type", answer.type);
+    response.flushHeaders();
+    return answer.hijack(connectionOf(response.req, response, signal));
+  }
   if ("bytes" in answer) {
     response.setHeader("Content-Type", answer.type);
+    for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
+    response.flushHeaders();
     return pipeline(answer.bytes, response, { signal });
   }
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
@@ -145,6 +217,41 @@ function sendJson(response: ServerResponse, status: number, json: unknown): void
   response.setHeader("Content-Type", typeof json === "string" ? "text/plain; charset=utf-8" : "application/json");
   response.setHeader("Content-Length", Buffer.byteLength(body));
   response.end(body);
+}
+
+/** Who waits for a document must know that the request was understood. */
+async function sendLater(response: ServerResponse, later: Promise<unknown>): Promise<void> {
+  response.setHeader("Content-Type", "application/json");
+  response.flushHeaders();
+  response.end(`${JSON.stringify(await later)}\n`);
+}
+
+function connectionOf(input: Readable, output: Writable, closed: AbortSignal): Hijacked {
+  return {
+    input,
+    async write(chunk) {
+      if (closed.aborted || output.write(chunk)) return;
+      await new Promise<void>((resolve) => {
+        output.once("drain", resolve);
+        closed.addEventListener("abort", () => resolve(), { once: true });
+      });
+    },
+    end: () => void output.end(),
+    closed,
+  };
+}
+
+async function documentIn<T>(request: IncomingMessage): Promise<T> {
+  const body = await text(request);
+  if (body.trim() === "") return {} as T;
+  try {
+    const document: unknown = JSON.parse(body);
+    if (typeof document === "object" && document !== null && !Array.isArray(document)) return document as T;
+    if (document === null) return {} as T;
+  } catch (cause) {
+    throw new TsukubeError("invalid", "invalid JSON: expected a document", { cause });
+  }
+  throw new TsukubeError("invalid", "invalid JSON: expected an object");
 }
 
 /** As Docker does: once a stream has begun, a failure is its last message. Before its first message it is an HTTP status. */

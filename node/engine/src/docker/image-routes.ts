@@ -4,7 +4,10 @@ import type { ImageRecord } from "../images/image-store.ts";
 import type { LayerProgress } from "../images/image-transfer.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
 import type { RegistryCredentials } from "../images/registry-auth.ts";
+import { importImage } from "./commit-routes.ts";
+import { isRunning } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import { Filters } from "./filters.ts";
 import { familiarName, imageDetails, imageHistory, imageSummary } from "./image-views.ts";
 
 /** List, inspect, tag, remove, pull, push, save and load. */
@@ -27,30 +30,21 @@ export function imageRoutes(deps: DockerDeps): readonly Route[] {
   ];
 }
 
-function list({ images }: DockerDeps, query: URLSearchParams): DockerAnswer {
-  const filters = filtersOf(query);
-  const references = filters["reference"];
-  const fits = (image: ImageRecord): boolean =>
-    references === undefined || image.names.some((name) => references.some((wanted) => fitsReference(name, wanted)));
-  const dangling = filters["dangling"]?.includes("true");
-  const shown = images.all.filter((image) => fits(image) && (dangling !== true || image.names.length === 0));
-  const newest = [...shown].sort((a, b) => imageSummary(b).Created - imageSummary(a).Created);
-  return { status: 200, json: newest.map(imageSummary) };
-}
-
-/** Both forms of clients: {"label":["a"]} and {"label":{"a":true}}. */
-function filtersOf(query: URLSearchParams): Readonly<Record<string, readonly string[] | undefined>> {
-  const text = query.get("filters");
-  if (text === null || text === "") return {};
-  let parsed: Readonly<Record<string, readonly string[] | Readonly<Record<string, boolean>>>>;
-  try {
-    parsed = JSON.parse(text) as typeof parsed;
-  } catch {
-    throw new TsukubeError("invalid", `Cannot read the filters ${text}: expected a JSON object`);
-  }
-  return Object.fromEntries(
-    Object.entries(parsed).map(([name, value]) => [name, Array.isArray(value) ? value : Object.keys(value)]),
+function list({ images, dockerContainers }: DockerDeps, query: URLSearchParams): DockerAnswer {
+  const filters = new Filters(query);
+  const dangling = filters.flag("dangling");
+  const created = (name: string): number => Date.parse(images.find(name)?.created ?? "");
+  const shown = images.all.filter(
+    (image) =>
+      filters.fits("reference", (wanted) => image.names.some((name) => fitsReference(name, wanted))) &&
+      filters.fits("before", (wanted) => Date.parse(image.created ?? "") < created(wanted)) &&
+      filters.fits("since", (wanted) => Date.parse(image.created ?? "") > created(wanted)) &&
+      filters.fitsLabels(image.config.Labels) &&
+      (dangling === undefined || dangling === (image.names.length === 0)),
   );
+  const newest = [...shown].sort((a, b) => imageSummary(b).Created - imageSummary(a).Created);
+  const users = (id: string): number => dockerContainers.store.all.filter(({ imageId }) => imageId === id).length;
+  return { status: 200, json: newest.map((image) => ({ ...imageSummary(image), Containers: users(image.id) })) };
 }
 
 function fitsReference(name: string, wanted: string): boolean {
@@ -59,7 +53,7 @@ function fitsReference(name: string, wanted: string): boolean {
   return pattern.test(familiar) || pattern.test(familiar.replace(/:[^:/]*$/, "")) || pattern.test(name);
 }
 
-async function found(deps: DockerDeps, name: string): Promise<ImageRecord> {
+export async function foundImage(deps: DockerDeps, name: string): Promise<ImageRecord> {
   const image = (await findImage(deps, name)) ?? byShortId(deps, name);
   if (image === undefined) throw new TsukubeError("not-found", `No such image: ${name}`);
   return image;
@@ -74,39 +68,56 @@ function byShortId({ images }: DockerDeps, name: string): ImageRecord | undefine
 }
 
 async function inspect(deps: DockerDeps, name: string): Promise<DockerAnswer> {
-  return { status: 200, json: imageDetails(await found(deps, name)) };
+  return { status: 200, json: imageDetails(await foundImage(deps, name)) };
 }
 
 async function history(deps: DockerDeps, name: string): Promise<DockerAnswer> {
-  return { status: 200, json: imageHistory(await found(deps, name), (diffId) => deps.images.layers.get(diffId)) };
+  return { status: 200, json: imageHistory(await foundImage(deps, name), (diffId) => deps.images.layers.get(diffId)) };
 }
 
 async function tag(deps: DockerDeps, { parameters, query }: DockerRequest): Promise<DockerAnswer> {
-  const image = await found(deps, parameters[0] ?? "");
+  const image = await foundImage(deps, parameters[0] ?? "");
   const name = formatReference(parseReference(`${query.get("repo") ?? ""}:${query.get("tag") || "latest"}`));
   await deps.images.put({ ...image, names: [...image.names, name] });
+  deps.events.publish("image", "tag", image.id, { name: familiarName(name) });
   return { status: 201 };
 }
 
 async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): Promise<DockerAnswer> {
   const [name = ""] = parameters;
-  const image = await found(deps, name);
+  const image = await foundImage(deps, name);
   const whole = image.names.find((known) => known === name || familiarName(known) === familiarName(wholeOf(name)));
   const untagged = whole ?? (image.names.length === 1 ? image.names[0] : undefined);
   const left = image.names.filter((known) => known !== untagged);
   if (whole !== undefined && left.length > 0) {
     await deps.images.untag(image.id, whole);
+    deps.events.publish("image", "untag", image.id, { name: familiarName(whole) });
     return { status: 200, json: [{ Untagged: familiarName(whole) }] };
   }
   const force = query.get("force") === "1" || query.get("force") === "true";
+  const user = deps.dockerContainers.store.all.find(({ imageId }) => imageId === image.id);
+  if (user !== undefined) {
+    const [how, is] = isRunning(user) ? ["cannot be forced", "running"] : ["must be forced", "stopped"];
+    if (isRunning(user) || !force)
+      throw new TsukubeError(
+        "in-use",
+        `conflict: unable to remove repository reference "${name}" (${how}) - container ${user.id.slice(0, 12)} is using its referenced image ${image.id.slice(7, 19)}: the container is ${is}`,
+      );
+    for (const known of image.names) await deps.images.untag(image.id, known); // the container keeps it
+    return { status: 200, json: image.names.map((known) => ({ Untagged: familiarName(known) })) };
+  }
   if (deps.inUse().has(image.id))
-    throw new TsukubeError("in-use", `Cannot remove image "${name}": a container uses it, expected it to be unused`);
+    throw new TsukubeError(
+      "in-use",
+      `Cannot remove image "${name}": a pod's container uses it, expected it to be unused`,
+    );
   if (left.length > 0 && !force) {
     const tags = image.names.map(familiarName).join(", ");
     throw new TsukubeError("in-use", `Cannot remove image "${name}": it has the names ${tags}, expected one or force`);
   }
   await deps.images.remove(image.id);
   await deps.garbage.collect();
+  deps.events.publish("image", "delete", image.id, { name: image.id });
   const names = image.names.map((known) => ({ Untagged: familiarName(known) }));
   return { status: 200, json: [...names, { Deleted: image.id }] };
 }
@@ -122,12 +133,7 @@ function wholeOf(name: string): string {
 function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
   const { query } = request;
   const source = query.get("fromImage");
-  if (source === null || source === "") {
-    throw new TsukubeError(
-      "unsupported",
-      "Cannot import an archive as a layer: not there yet, expected fromImage; load an image instead",
-    );
-  }
+  if (source === null || source === "") return importImage(deps, request);
   const wanted = query.get("tag") ?? "";
   const name = wanted === "" ? source : wanted.includes(":") ? `${source}@${wanted}` : `${source}:${wanted}`;
   const reference = parseReference(name);
@@ -136,7 +142,7 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
     async messages(send) {
       send({ status: `Pulling from ${reference.repository}`, id: reference.tag ?? reference.digest ?? "latest" });
       if (isBuiltIn(reference)) {
-        await found(deps, name);
+        await foundImage(deps, name);
       } else {
         await deps.transfer.pull(reference, {
           ...credentialsOf(request),
@@ -145,6 +151,9 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
           onProgress: (progress) => send(progressMessage(progress)),
         });
       }
+      deps.events.publish("image", "pull", familiarName(formatReference(reference)), {
+        name: familiarName(formatReference(reference)),
+      });
       send({ status: `Status: Image is up to date for ${familiarName(formatReference(reference))}` });
     },
   };
@@ -155,7 +164,7 @@ function push(deps: DockerDeps, request: DockerRequest): DockerAnswer {
   const name = tagged === "" ? (request.parameters[0] ?? "") : `${request.parameters[0]}:${tagged}`;
   return {
     async messages(send) {
-      const image = await found(deps, name);
+      const image = await foundImage(deps, name);
       send({ status: `The push refers to repository [${familiarName(wholeOf(name)).replace(/:[^:/]*$/, "")}]` });
       const { digest } = await deps.transfer.push(name, {
         ...credentialsOf(request),
@@ -199,7 +208,7 @@ function credentialsOf(request: DockerRequest): { credentials?: RegistryCredenti
 }
 
 async function save(deps: DockerDeps, names: readonly string[]): Promise<DockerAnswer> {
-  for (const name of names) await found(deps, name); // an error before the first byte
+  for (const name of names) await foundImage(deps, name); // an error before the first byte
   return { bytes: deps.archive.save(names), type: "application/x-tar" };
 }
 

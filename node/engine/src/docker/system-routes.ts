@@ -1,10 +1,14 @@
+import { readFileSync } from "node:fs";
 import { availableParallelism, hostname, release, totalmem } from "node:os";
+import { hasSwapAccounting } from "./containers/container-spec.ts";
+import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, Route } from "./contracts.ts";
 
 /** What Docker Engine 28 speaks, and the oldest that it still answers. */
 export const API_VERSION = "1.51";
 export const MIN_API_VERSION = "1.24";
 
+const ENGINE_VERSION = "0.1.0";
 const ARCHITECTURE: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386" };
 
 /** Ping, version and info. */
@@ -18,6 +22,16 @@ export function systemRoutes(deps: DockerDeps): readonly Route[] {
     { method: "GET", path: /^\/_ping$/, handle: ping },
     { method: "HEAD", path: /^\/_ping$/, handle: ping },
     { method: "GET", path: /^\/version$/, handle: () => ({ status: 200, json: version() }) },
+    {
+      method: "POST",
+      path: /^\/auth$/,
+      handle: () => ({
+        status: 501,
+        json: {
+          message: "logging in to check a password is not there yet: credentials are sent with each pull and push",
+        },
+      }),
+    },
     { method: "GET", path: /^\/info$/, handle: () => ({ status: 200, json: info(deps) }) },
   ];
 }
@@ -27,27 +41,88 @@ function version() {
   const details = { ApiVersion: API_VERSION, MinAPIVersion: MIN_API_VERSION, Os: "linux", Arch };
   return {
     Platform: { Name: "Tsukube" },
-    Components: [{ Name: "Engine", Version: "0.1.0", Details: details }],
-    Version: "0.1.0",
+    Components: [{ Name: "Engine", Version: ENGINE_VERSION, Details: details }],
+    Version: ENGINE_VERSION,
     ...details,
     KernelVersion: release(),
   };
 }
 
-function info({ images }: DockerDeps) {
+function info({ images, dockerContainers, stateDirectory, clock, cgroups }: DockerDeps) {
+  const { all } = dockerContainers.store;
+  const count = (...statuses: readonly string[]): number =>
+    all.filter(({ state }) => statuses.includes(state.status)).length;
   return {
+    ID: hostname(),
     Name: hostname(),
+    Containers: all.length,
+    ContainersRunning: count("running", "restarting"),
+    ContainersPaused: count("paused"),
+    ContainersStopped: count("created", "exited", "dead", "removing"),
     Images: images.all.length,
     Driver: "overlayfs",
+    DriverStatus: [],
+    DockerRootDir: stateDirectory,
+    Plugins: {
+      Volume: ["local"],
+      Network: ["bridge", "host", "null"],
+      Authorization: null,
+      Log: ["json-file", "local", "none"],
+    },
+    MemoryLimit: true,
+    SwapLimit: hasSwapAccounting(),
+    CpuCfsPeriod: true,
+    CpuCfsQuota: true,
+    CPUShares: true,
+    CPUSet: true,
+    PidsLimit: true,
+    OomKillDisable: cgroups.version === 1,
+    IPv4Forwarding: true,
+    Debug: false,
+    SystemTime: time(clock.now()),
+    LoggingDriver: "json-file",
+    CgroupDriver: "cgroupfs",
+    CgroupVersion: String(cgroups.version),
     OSType: "linux",
-    Architecture: ARCHITECTURE[process.arch] ?? process.arch,
+    Architecture: process.arch === "x64" ? "x86_64" : process.arch === "arm64" ? "aarch64" : process.arch,
     NCPU: availableParallelism(),
     MemTotal: totalmem(),
     KernelVersion: release(),
-    OperatingSystem: "Linux",
-    ServerVersion: "0.1.0",
+    OperatingSystem: operatingSystem(),
+    IndexServerAddress: "https://index.docker.io/v1/",
+    RegistryConfig: { IndexConfigs: {}, InsecureRegistryCIDRs: ["127.0.0.0/8"], Mirrors: [] },
+    HttpProxy: "",
+    HttpsProxy: "",
+    NoProxy: "",
+    Labels: [],
+    ExperimentalBuild: false,
+    ServerVersion: ENGINE_VERSION,
+    Runtimes: { crun: { path: "crun" } },
     DefaultRuntime: "crun",
-    Containers: 0,
-    Swarm: { LocalNodeState: "inactive" },
+    Swarm: {
+      NodeID: "",
+      NodeAddr: "",
+      LocalNodeState: "inactive",
+      ControlAvailable: false,
+      Error: "",
+      RemoteManagers: null,
+    },
+    LiveRestoreEnabled: true,
+    Isolation: "",
+    InitBinary: "docker-init",
+    ContainerdCommit: { ID: "" },
+    RuncCommit: { ID: "" },
+    InitCommit: { ID: "" },
+    SecurityOptions: ["name=seccomp,profile=builtin"],
+    Warnings: null,
   };
+}
+
+/** os-release(5). */
+function operatingSystem(): string {
+  try {
+    return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
+  } catch {
+    return "Linux";
+  }
 }

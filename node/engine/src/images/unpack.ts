@@ -12,6 +12,12 @@ import { readTar, type TarEntry } from "./tar-reader.ts";
  */
 export type WhiteoutStyle = "overlay" | "delete" | "keep";
 
+/** For archives that clients send into a container. */
+export interface UnpackOptions {
+  /** Refuses to replace a folder by something else, and something else by a folder. */
+  readonly keepsFolders?: boolean;
+}
+
 const PREFIX = ".wh.";
 const OPAQUE = ".wh..wh..opq";
 
@@ -19,7 +25,12 @@ const OPAQUE = ".wh..wh..opq";
  * Unpacks one layer into `root` (OCI image spec, layer.md). Names never lead out of `root`, whatever links the layer holds.
  * @throws {TsukubeError} `invalid-tar`.
  */
-export async function unpackLayer(tar: AsyncIterable<Uint8Array>, root: string, style: WhiteoutStyle): Promise<void> {
+export async function unpackLayer(
+  tar: AsyncIterable<Uint8Array>,
+  root: string,
+  style: WhiteoutStyle,
+  options: UnpackOptions = {},
+): Promise<void> {
   const base = await realpath(root);
   const folderTimes: (readonly [string, number])[] = [];
   const source = tar[Symbol.asyncIterator]();
@@ -34,6 +45,7 @@ export async function unpackLayer(tar: AsyncIterable<Uint8Array>, root: string, 
     if (style !== "keep" && basename(target) === OPAQUE) await makeOpaque(dirname(target), style);
     else if (style !== "keep" && basename(target).startsWith(PREFIX)) await whiteOut(target, style);
     else {
+      if (options.keepsFolders === true) await refuseReplacing(target, entry, name);
       await writeEntry(base, target, entry, body);
       if (entry.type === "directory") folderTimes.push([target, entry.mtime]);
     }
@@ -63,6 +75,13 @@ async function place(base: string, name: string): Promise<string> {
     throw new TsukubeError("invalid-tar", `Cannot unpack "${name}": a link leads out of the image`);
   }
   return join(real, basename(name));
+}
+
+async function refuseReplacing(target: string, entry: TarEntry, name: string): Promise<void> {
+  const before = await lstat(target).catch(() => undefined);
+  if (before === undefined || before.isDirectory() === (entry.type === "directory")) return;
+  const [is, by] = before.isDirectory() ? ["directory", "non-directory"] : ["non-directory", "directory"];
+  throw new TsukubeError("invalid", `cannot overwrite ${is} "${name}" with ${by}`);
 }
 
 async function writeEntry(base: string, target: string, entry: TarEntry, body: AsyncIterable<Buffer>): Promise<void> {

@@ -19,6 +19,17 @@ interface Deps {
 
 const SHM_BYTES = 67108864;
 
+/** What a sandbox may differ in from what the CRI can say. */
+export interface SandboxWishes {
+  /** Size of its shared memory; 64 MB by default. */
+  readonly shmBytes?: number;
+  readonly domainname?: string;
+  /** Namespaces that it shares instead of having its own: the path of another's, or "host". */
+  readonly shared?: { readonly net?: string; readonly ipc?: string; readonly uts?: "host" };
+  /** Another's shared memory, which goes with its ipc namespace. */
+  readonly shm?: string;
+}
+
 /** Pod sandboxes: pinned namespaces, network, shared memory and the files of /etc. No process belongs to them. */
 export class Sandboxes {
   readonly #deps: Deps;
@@ -54,10 +65,16 @@ export class Sandboxes {
     return record;
   }
 
-  async run(id: string, config: PodSandboxConfig): Promise<SandboxRecord> {
+  async run(id: string, config: PodSandboxConfig, wishes: SandboxWishes = {}): Promise<SandboxRecord> {
     const options = config.linux?.securityContext?.namespaceOptions ?? undefined;
     const folder = `${this.#deps.runtime}/${id}`;
     const hostNetwork = options?.network === "NODE";
+    const { shared = {} } = wishes;
+    const own = (kind: "net" | "ipc" | "uts", isHosts: boolean): object => {
+      const path = isHosts ? "host" : (shared[kind] ?? `${folder}/${kind}`);
+      return path === "host" ? {} : { [kind]: path };
+    };
+    const hostIpc = options?.ipc === "NODE" || shared.ipc === "host";
     const record: SandboxRecord = {
       id,
       config,
@@ -65,16 +82,17 @@ export class Sandboxes {
       createdAt: this.#deps.now(),
       ready: false,
       namespaces: {
-        ...(hostNetwork ? {} : { net: `${folder}/net`, uts: `${folder}/uts` }),
-        ...(options?.ipc === "NODE" ? {} : { ipc: `${folder}/ipc` }),
+        ...own("net", hostNetwork),
+        ...own("uts", hostNetwork),
+        ...own("ipc", hostIpc),
       },
       files: `${folder}/etc`,
-      shm: options?.ipc === "NODE" ? "/dev/shm" : `${folder}/shm`,
+      shm: wishes.shm ?? (hostIpc ? "/dev/shm" : `${folder}/shm`),
       ips: [],
     };
     await this.#put(record);
     try {
-      await this.#make(record);
+      await this.#make(record, wishes);
       const ips = record.namespaces.net === undefined ? [] : (await this.#deps.network.add(requestOf(record))).ips;
       const ready = { ...record, ready: true, ips };
       await this.#put(ready);
@@ -86,17 +104,27 @@ export class Sandboxes {
     }
   }
 
-  async #make(record: SandboxRecord): Promise<void> {
+  async #make(record: SandboxRecord, wishes: SandboxWishes): Promise<void> {
     await mkdir(record.files, { recursive: true });
-    if (record.shm !== "/dev/shm") {
+    if (this.#isOwn(record.id, record.shm)) {
       await mkdir(record.shm, { recursive: true });
-      this.#deps.mounts.tmpfs(record.shm, { sizeBytes: SHM_BYTES, mode: "1777" });
+      this.#deps.mounts.tmpfs(record.shm, { sizeBytes: wishes.shmBytes ?? SHM_BYTES, mode: "1777" });
     }
     await writeFile(`${record.files}/hostname`, `${record.hostname}\n`);
     await writeFile(`${record.files}/hosts`, `127.0.0.1\tlocalhost\n::1\tlocalhost\n`);
     await writeResolvConf(`${record.files}/resolv.conf`, record.config);
-    if (Object.keys(record.namespaces).length === 0) return;
-    await this.#deps.namespaces.pin(record.namespaces, setupScript(record));
+    const pinned = this.#pinned(record);
+    if (Object.keys(pinned).length === 0) return;
+    await this.#deps.namespaces.pin(pinned, setupScript({ ...record, namespaces: pinned }, wishes.domainname));
+  }
+
+  /** The namespaces that are its own. */
+  #pinned({ id, namespaces }: SandboxRecord): SandboxRecord["namespaces"] {
+    return Object.fromEntries(Object.entries(namespaces).filter(([, path]) => this.#isOwn(id, path)));
+  }
+
+  #isOwn(id: string, path: string): boolean {
+    return path.startsWith(`${this.#deps.runtime}/${id}/`);
   }
 
   async stop(id: string): Promise<void> {
@@ -115,7 +143,7 @@ export class Sandboxes {
 
   async #release(record: SandboxRecord): Promise<void> {
     if (record.namespaces.net !== undefined) await this.#deps.network.remove(requestOf(record));
-    for (const path of Object.values(record.namespaces)) this.#deps.namespaces.unpin(path);
+    for (const path of Object.values(this.#pinned(record))) this.#deps.namespaces.unpin(path);
     const folder = `${this.#deps.runtime}/${record.id}`;
     for (const point of this.#deps.mounts.below(folder)) this.#deps.mounts.unmount(point);
     await rm(folder, { recursive: true, force: true });
@@ -137,11 +165,12 @@ export class Sandboxes {
 }
 
 /** Runs inside the new namespaces. Values are written, never interpreted. */
-function setupScript(record: SandboxRecord): string {
+function setupScript(record: SandboxRecord, domainname = ""): string {
   const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
   const lines: string[] = [];
   if (record.namespaces.uts !== undefined)
     lines.push(`printf %s ${quoted(record.hostname)} > /proc/sys/kernel/hostname`);
+  if (domainname !== "") lines.push(`printf %s ${quoted(domainname)} > /proc/sys/kernel/domainname`);
   if (record.namespaces.net !== undefined)
     lines.push(
       "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start",

@@ -9,6 +9,8 @@ export interface StreamedProcess {
   resize(columns: number, rows: number): void;
   /** Its exit code. */
   readonly exited: Promise<number>;
+  /** On this machine; 0 while it is not known. */
+  pid?(): number;
   /** The client is gone. */
   kill(): void;
 }

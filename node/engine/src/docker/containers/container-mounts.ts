@@ -1,0 +1,204 @@
+import { statSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { posix } from "node:path";
+import { TsukubeError } from "@tsukube/foundation";
+import type { ImageConfig } from "../../images/image-store.ts";
+import type { VolumeStore } from "../volumes/volume-store.ts";
+import type { DockerContainer, MountPoint } from "./container-record.ts";
+import type { CreateDocument, HostConfigDocument, MountDocument } from "./documents.ts";
+
+const PROPAGATIONS = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
+
+/** A mount as wished: volumes may have no name yet. */
+interface Wish extends Omit<MountPoint, "source"> {
+  readonly source?: string;
+  readonly noCopy?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly driverOptions?: Readonly<Record<string, string>>;
+}
+
+/** Mounts whose content a volume that is empty takes over from the image. */
+export interface ResolvedMounts {
+  readonly mounts: readonly MountPoint[];
+  readonly toCopy: readonly MountPoint[];
+}
+
+/**
+ * What a container mounts: volumes of other containers, then binds, mounts, tmpfs, and anonymous volumes for what the image or
+ * the client declares. Of two with one destination the more explicit one stays. Volumes are made.
+ * @throws {TsukubeError} `invalid`.
+ */
+export async function resolveMounts(
+  create: CreateDocument,
+  image: ImageConfig,
+  volumes: VolumeStore,
+  containerNamed: (name: string) => DockerContainer,
+): Promise<ResolvedMounts> {
+  const host = create.HostConfig ?? {};
+  const wishes = new Map<string, Wish>();
+  const explicit = new Set<string>();
+  const inherited = (host.VolumesFrom ?? []).flatMap((from) => mountsFrom(from, containerNamed));
+  for (const wish of inherited) wishes.set(wish.destination, wish);
+  for (const wish of [...(host.Binds ?? []).map(parseBind), ...(host.Mounts ?? []).map(mountWish), ...tmpfsOf(host)]) {
+    if (explicit.has(wish.destination)) throw new TsukubeError("invalid", `Duplicate mount point: ${wish.destination}`);
+    explicit.add(wish.destination);
+    wishes.set(wish.destination, wish);
+  }
+  for (const path of Object.keys({ ...image.Volumes, ...create.Volumes })) {
+    const destination = cleaned(path);
+    if (!wishes.has(destination)) wishes.set(destination, { type: "volume", destination, readonly: false, mode: "" });
+  }
+  const mounts: MountPoint[] = [];
+  const toCopy: MountPoint[] = [];
+  for (const wish of wishes.values()) {
+    const mount = await realized(wish, volumes);
+    mounts.push(mount);
+    if (mount.type === "volume" && wish.noCopy !== true && mount.subpath === undefined) toCopy.push(mount);
+  }
+  return { mounts, toCopy };
+}
+
+async function realized(wish: Wish, volumes: VolumeStore): Promise<MountPoint> {
+  const { noCopy: _, labels, driverOptions, ...rest } = wish;
+  if (wish.type !== "volume") return { ...rest, source: wish.source ?? "" };
+  const volume = await volumes.create({
+    ...(wish.name === undefined ? {} : { name: wish.name }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(driverOptions === undefined ? {} : { options: driverOptions }),
+  });
+  const isAnonymous = wish.name === undefined || wish.isAnonymous === true;
+  return { ...rest, name: volume.name, source: volumes.mountpoint(volume.name), ...(isAnonymous && { isAnonymous }) };
+}
+
+/** "/host:/inside:ro,z", "name:/inside", "/inside". */
+function parseBind(bind: string): Wish {
+  const parts = bind.split(":");
+  if (parts.length > 3 || parts.some((part) => part === ""))
+    throw new TsukubeError("invalid", `invalid volume specification: '${bind}'`);
+  if (parts.length === 1) return { type: "volume", destination: cleaned(bind), readonly: false, mode: "" };
+  const [source = "", target = "", mode = ""] = parts;
+  const modes = mode === "" ? [] : mode.split(",");
+  const known = ["ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated", ...PROPAGATIONS];
+  const unknown = modes.find((each) => !known.includes(each));
+  if (unknown !== undefined) throw new TsukubeError("invalid", `invalid mode: ${mode}`);
+  const destination = cleaned(target, bind);
+  const propagation = modes.find((each) => PROPAGATIONS.includes(each));
+  const shared = { destination, readonly: modes.includes("ro"), mode };
+  if (source.startsWith("/"))
+    return { ...shared, type: "bind", source: posix.normalize(source), propagation: propagation ?? "rprivate" };
+  if (source.startsWith(".") || source.startsWith("~"))
+    throw new TsukubeError(
+      "invalid",
+      `create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+    );
+  return { ...shared, type: "volume", name: source, noCopy: modes.includes("nocopy") };
+}
+
+function mountWish(mount: MountDocument): Wish {
+  const { Type: type, Source: source = "", Target: target = "", ReadOnly: readonly = false } = mount;
+  if (target === "")
+    throw new TsukubeError("invalid", `invalid mount config for type "${type}": field Target must not be empty`);
+  const destination = cleaned(target, `invalid mount config for type "${type}": invalid mount path: '${target}'`);
+  const shared = { destination, readonly, mode: "" };
+  switch (type) {
+    case "bind":
+      return bindWish(mount, shared);
+    case "volume": {
+      const { NoCopy, Labels, DriverConfig, Subpath = "" } = mount.VolumeOptions ?? {};
+      return {
+        ...shared,
+        type,
+        ...(source === "" ? {} : { name: source }),
+        mode: "z",
+        noCopy: NoCopy === true,
+        ...(Subpath === "" ? {} : { subpath: Subpath }),
+        ...(Labels == null ? {} : { labels: Labels }),
+        ...(DriverConfig?.Options == null ? {} : { driverOptions: DriverConfig.Options }),
+      };
+    }
+    case "tmpfs": {
+      const { SizeBytes = 0, Mode = 0, Options } = mount.TmpfsOptions ?? {};
+      const more = (Options ?? []).map((option) => option.join("="));
+      const size = SizeBytes > 0 ? [`size=${SizeBytes}`] : [];
+      const bits = Mode > 0 ? [`mode=${Mode.toString(8)}`] : [];
+      return { ...shared, type, options: [...size, ...bits, ...more] };
+    }
+    default:
+      throw new TsukubeError("invalid", `invalid mount config for type "${type}": mount type unknown`);
+  }
+}
+
+function bindWish(mount: MountDocument, shared: Pick<Wish, "destination" | "readonly" | "mode">): Wish {
+  const { Source: source = "", BindOptions: options } = mount;
+  if (source === "")
+    throw new TsukubeError("invalid", 'invalid mount config for type "bind": field Source must not be empty');
+  if (!source.startsWith("/"))
+    throw new TsukubeError(
+      "invalid",
+      `invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`,
+    );
+  if (options?.CreateMountpoint !== true && statSync(source, { throwIfNoEntry: false }) === undefined)
+    throw new TsukubeError(
+      "invalid",
+      `invalid mount config for type "bind": bind source path does not exist: ${source}`,
+    );
+  const propagation = options?.Propagation || "rprivate";
+  return {
+    ...shared,
+    type: "bind",
+    source: posix.normalize(source),
+    propagation,
+    nonRecursive: options?.NonRecursive === true,
+  };
+}
+
+function tmpfsOf(host: HostConfigDocument): readonly Wish[] {
+  return Object.entries(host.Tmpfs ?? {}).map(([path, options]) => ({
+    type: "tmpfs" as const,
+    destination: cleaned(path),
+    readonly: options.split(",").includes("ro"),
+    mode: "",
+    options: ["noexec", "nosuid", "nodev", ...options.split(",").filter((option) => option !== "")],
+  }));
+}
+
+/** "name", "name:ro". */
+function mountsFrom(from: string, containerNamed: (name: string) => DockerContainer): readonly Wish[] {
+  const [name = "", mode = "rw"] = from.split(":");
+  const others = containerNamed(name).mounts.filter(({ type }) => type !== "tmpfs");
+  return others.map(({ isAnonymous: _, ...mount }) => ({
+    ...mount,
+    mode: mount.mode,
+    readonly: mount.readonly || mode.split(",").includes("ro"),
+    noCopy: true,
+  }));
+}
+
+function cleaned(path: string, what?: string): string {
+  const clean = posix.normalize(path).replace(/(.)\/+$/, "$1");
+  if (!path.startsWith("/"))
+    throw new TsukubeError(
+      "invalid",
+      what?.startsWith("invalid mount config")
+        ? `${what} mount path must be absolute`
+        : `invalid volume specification: '${what ?? path}': invalid mount config for type "volume": invalid mount path: '${path}' mount path must be absolute`,
+    );
+  if (clean === "/")
+    throw new TsukubeError(
+      "invalid",
+      `invalid volume specification: '${what ?? path}': invalid specification: destination can't be '/'`,
+    );
+  return clean;
+}
+
+/** What the mounts of a container are bound from must be there: folders of binds that are missing are made. */
+export async function prepareSources(mounts: readonly MountPoint[], volumes: VolumeStore): Promise<void> {
+  for (const { type, source, name } of mounts) {
+    if (type === "volume" && name !== undefined) {
+      await volumes.create({ name }); // it was removed by force, perhaps
+      volumes.ensureMounted(name);
+    } else if (type === "bind" && statSync(source, { throwIfNoEntry: false }) === undefined) {
+      await mkdir(source, { recursive: true, mode: 0o755 });
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import { existsSync } from "node:fs";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { makeFolders } from "../../build/copy-files.ts";
+import { boundingCapabilities } from "../../containers/capabilities.ts";
+import type { ContainerRecord, Containers } from "../../containers/containers.ts";
+import type { OciSpec } from "../../containers/spec.ts";
+import type { ImageStore } from "../../images/image-store.ts";
+import type { SandboxRecord } from "../../sandboxes/sandbox-record.ts";
+import type { Sandboxes, SandboxWishes } from "../../sandboxes/sandboxes.ts";
+import type { Endpoints } from "../networks/endpoints.ts";
+import type { VolumeStore } from "../volumes/volume-store.ts";
+import { prepareSources } from "./container-mounts.ts";
+import { type DockerContainer, isRunning, networkModeOf } from "./container-record.ts";
+import { adjustSpec, coreConfig } from "./container-spec.ts";
+import type { ContainerStore } from "./container-store.ts";
+
+interface Deps {
+  readonly containers: Containers;
+  readonly sandboxes: Sandboxes;
+  /** Absent where there are no networks of containers: "host" and "none" are all there is. */
+  readonly endpoints?: Endpoints;
+  readonly volumes: VolumeStore;
+  readonly images: ImageStore;
+  readonly store: ContainerStore;
+  readonly logPath: (id: string) => string;
+}
+
+const INIT_PROGRAMS = ["/usr/bin/tini-static", "/usr/bin/docker-init", "/usr/libexec/docker/docker-init", "/sbin/tini"];
+
+/** Runs of Docker's containers: each is a sandbox with a container of the engine's core, both with the id of Docker's. */
+export class ContainerRuns {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  find(id: string): ContainerRecord | undefined {
+    return this.#deps.containers.all.find((run) => run.id === id);
+  }
+
+  sandbox(id: string): SandboxRecord | undefined {
+    return this.#deps.sandboxes.all.find((sandbox) => sandbox.id === id);
+  }
+
+  /** Where the file system of a run is mounted. */
+  rootfs(id: string): string {
+    return this.#deps.containers.rootfs(id);
+  }
+
+  /** Namespaces, networks, mounts and a process that waits for {@link start}. Leaves nothing behind when it fails. */
+  async create(container: DockerContainer): Promise<void> {
+    const { containers, images, volumes, logPath } = this.#deps;
+    const { id, hostConfig } = container;
+    await this.release(id);
+    const image = images.find(container.imageId);
+    if (image === undefined) throw new TsukubeError("not-found", `No such image: ${container.imageName}`);
+    await prepareSources(container.mounts, volumes);
+    try {
+      const sandbox = await this.#sandbox(container);
+      await this.#deps.endpoints?.connect(container, sandbox);
+      await containers.create(id, coreConfig(container, logPath(id), this.#pidTarget(container)), sandbox, image, {
+        keepsFiles: true,
+        withoutLog: hostConfig.LogConfig?.Type === "none",
+        groups: hostConfig.GroupAdd ?? [],
+        adjust: (spec, rootfs) => this.#adjusted(spec, rootfs, container),
+      });
+    } catch (error) {
+      await this.release(id);
+      throw error;
+    }
+  }
+
+  async #adjusted(spec: OciSpec, rootfs: string, container: DockerContainer): Promise<OciSpec> {
+    await makeFolders(rootfs, spec.process.cwd, {}).catch((cause: unknown) => {
+      throw new TsukubeError("invalid", `Cannot mkdir: ${spec.process.cwd} is not a directory: ${messageOf(cause)}`, {
+        cause,
+      });
+    });
+    const init = INIT_PROGRAMS.find((path) => existsSync(path));
+    return adjustSpec(spec, container, {
+      canRaiseLimits: boundingCapabilities().has("CAP_SYS_RESOURCE"),
+      ...(init === undefined ? {} : { init }),
+    });
+  }
+
+  async #sandbox(container: DockerContainer): Promise<SandboxRecord> {
+    const { id, config, hostConfig, name } = container;
+    const mode = networkModeOf(container);
+    if (this.#deps.endpoints === undefined && mode !== "host" && mode !== "none")
+      throw new TsukubeError(
+        "unsupported",
+        `Cannot run a container on network ${mode}: this engine has no networks of containers, expected --network host or none`,
+      );
+    const ipc = this.#shared(hostConfig.IpcMode, "IPC");
+    const wishes: SandboxWishes = {
+      ...(hostConfig.ShmSize ? { shmBytes: hostConfig.ShmSize } : {}),
+      ...(config.Domainname ? { domainname: config.Domainname } : {}),
+      ...(ipc === undefined ? {} : { shm: ipc.shm }),
+      shared: {
+        ...(mode.startsWith("container:") ? { net: this.#shared(mode, "network")?.namespaces.net ?? "host" } : {}),
+        ...(hostConfig.IpcMode === "host" ? { ipc: "host" } : {}),
+        ...(ipc === undefined ? {} : { ipc: ipc.namespaces.ipc ?? "host" }),
+        ...(hostConfig.UTSMode === "host" ? { uts: "host" as const } : {}),
+      },
+    };
+    const sandbox = await this.#deps.sandboxes.run(
+      id,
+      {
+        metadata: { name, uid: id, namespace: "docker", attempt: 0 },
+        hostname: config.Hostname || id.slice(0, 12),
+        linux: {
+          ...(hostConfig.CgroupParent ? { cgroupParent: hostConfig.CgroupParent } : {}),
+          sysctls: { ...hostConfig.Sysctls },
+          securityContext: { namespaceOptions: mode === "host" ? { network: "NODE" } : {} },
+        },
+      },
+      wishes,
+    );
+    return sandbox;
+  }
+
+  /** The sandbox of the container that "container:NAME" names. */
+  #shared(mode: string | undefined, what: string): SandboxRecord | undefined {
+    if (mode?.startsWith("container:") !== true) return undefined;
+    const other = this.#deps.store.get(mode.slice("container:".length));
+    const sandbox = isRunning(other) ? this.sandbox(other.id) : undefined;
+    if (sandbox === undefined)
+      throw new TsukubeError("conflict", `cannot join ${what} namespace of a non running container: ${other.id}`);
+    return sandbox;
+  }
+
+  #pidTarget({ hostConfig: { PidMode: mode } }: DockerContainer): string | undefined {
+    if (mode?.startsWith("container:") !== true) return undefined;
+    const other = this.#deps.store.get(mode.slice("container:".length));
+    if (!isRunning(other))
+      throw new TsukubeError("conflict", `cannot join PID namespace of a non running container: ${other.id}`);
+    return other.id;
+  }
+
+  /** Takes everything of a run but what it wrote and logged. */
+  async release(id: string): Promise<void> {
+    await this.#deps.containers.remove(id);
+    await this.#deps.endpoints?.release(id);
+    await this.#deps.sandboxes.remove(id);
+  }
+}

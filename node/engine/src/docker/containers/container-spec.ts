@@ -1,0 +1,296 @@
+import { readFileSync, statSync } from "node:fs";
+import { TsukubeError } from "@tsukube/foundation";
+import type { ContainerConfig, Mount } from "@tsukube/node-contracts/cri";
+import facts from "../../../facts/container-defaults.json" with { type: "json" };
+import { numbersOf } from "../../containers/devices.ts";
+import { type DockerProfile, fromDockerProfile } from "../../containers/seccomp.ts";
+import type { OciMount, OciSpec } from "../../containers/spec.ts";
+import { signalNumber } from "./checked-wishes.ts";
+import type { DockerContainer, MountPoint } from "./container-record.ts";
+import type { DeviceRate, ResourcesDocument } from "./documents.ts";
+
+/** The program that containers with `--init` have as their first process, where it appears in them. */
+const INIT = "/sbin/docker-init";
+const DEFAULT_PERIOD = 100_000;
+
+/** What of a container the core's own configuration can say; {@link adjustSpec} adds the rest. */
+export function coreConfig(
+  container: DockerContainer,
+  logPath: string,
+  pidTarget: string | undefined,
+): ContainerConfig {
+  const { config, hostConfig, command } = container;
+  const security = hostConfig.SecurityOpt ?? [];
+  const unmasked = hostConfig.Privileged === true || security.includes("systempaths=unconfined");
+  const pid =
+    pidTarget !== undefined
+      ? { pid: "TARGET" as const, targetId: pidTarget }
+      : hostConfig.PidMode === "host"
+        ? { pid: "NODE" as const }
+        : {};
+  return {
+    metadata: { name: container.name, attempt: 0 },
+    command: hostConfig.Init === true ? [INIT, "--", ...command] : command,
+    workingDir: config.WorkingDir || "/",
+    envs: (config.Env ?? []).map((entry) => {
+      const at = entry.indexOf("=");
+      return { key: entry.slice(0, at), value: Buffer.from(entry.slice(at + 1)) };
+    }),
+    mounts: container.mounts.filter(({ type }) => type !== "tmpfs").map(coreMount),
+    devices: (hostConfig.Devices ?? []).map(({ PathOnHost = "", PathInContainer, CgroupPermissions }) => ({
+      hostPath: PathOnHost,
+      containerPath: PathInContainer || PathOnHost,
+      permissions: CgroupPermissions || "rwm",
+    })),
+    logPath,
+    stdin: config.OpenStdin === true,
+    // a terminal can be left and come back to
+    stdinOnce: config.StdinOnce === true && config.Tty !== true,
+    tty: config.Tty === true,
+    linux: {
+      resources: { oomScoreAdj: hostConfig.OomScoreAdj ?? 0 },
+      securityContext: {
+        ...(config.User ? { runAsUsername: config.User } : {}),
+        privileged: hostConfig.Privileged === true,
+        capabilities: {
+          addCapabilities: [...(hostConfig.CapAdd ?? [])],
+          dropCapabilities: [...(hostConfig.CapDrop ?? [])],
+        },
+        readonlyRootfs: hostConfig.ReadonlyRootfs === true,
+        noNewPrivs: security.some((option) => /^no-new-privileges([:=]true)?$/.test(option)),
+        namespaceOptions: pid,
+        seccomp: {
+          profileType: security.some((option) => option.startsWith("seccomp=")) ? "Unconfined" : "RuntimeDefault",
+        },
+        maskedPaths: unmasked ? [] : [...(hostConfig.MaskedPaths ?? facts.maskedPaths.default)],
+        readonlyPaths: unmasked ? [] : [...(hostConfig.ReadonlyPaths ?? facts.readonlyPaths.default)],
+      },
+    },
+  };
+}
+
+function coreMount({ source, destination, readonly, propagation, subpath, nonRecursive }: MountPoint): Mount {
+  const kinds = { shared: "PROPAGATION_BIDIRECTIONAL", slave: "PROPAGATION_HOST_TO_CONTAINER" } as const;
+  const kind = (propagation ?? "").replace(/^r/, "") as keyof typeof kinds;
+  return {
+    hostPath: subpath === undefined ? source : `${source}/${subpath}`,
+    containerPath: destination,
+    readonly,
+    propagation: kinds[kind] ?? "PROPAGATION_PRIVATE",
+    ...(nonRecursive === true ? { mountOptions: ["bind"] } : {}),
+  };
+}
+
+/** What the host can give. */
+export interface HostAbilities {
+  /** Limits may be raised above ours. */
+  readonly canRaiseLimits: boolean;
+  /** The init program; undefined where there is none. */
+  readonly init?: string;
+}
+
+/** Adds to the runtime's configuration what only Docker's API can ask for. */
+export function adjustSpec(spec: OciSpec, container: DockerContainer, host: HostAbilities): OciSpec {
+  const { hostConfig } = container;
+  const { process, linux, mounts } = spec;
+  const capabilities = (process["capabilities"] as { bounding?: readonly string[] } | undefined)?.bounding ?? [];
+  const seccomp = hostConfig.Privileged === true ? undefined : ownSeccomp(hostConfig.SecurityOpt ?? [], capabilities);
+  const rlimits = (hostConfig.Ulimits ?? []).map((limit) => rlimit(limit, host.canRaiseLimits));
+  return {
+    ...spec,
+    process: {
+      ...process,
+      ...(rlimits.length > 0 ? { rlimits } : {}),
+      ...(container.config.Tty === true && consoleSize(hostConfig.ConsoleSize)),
+    },
+    ...(container.config.Domainname ? { domainname: container.config.Domainname } : {}),
+    annotations: { ...hostConfig.Annotations },
+    mounts: mountsOf(mounts, container, host),
+    linux: {
+      ...linux,
+      ...(seccomp === undefined ? {} : { seccomp }),
+      namespaces: namespacesOf(linux.namespaces, hostConfig.CgroupnsMode ?? ""),
+      resources: {
+        ...linux.resources,
+        ...resourcesOf(hostConfig),
+        devices: [...linux.resources.devices, ...(hostConfig.DeviceCgroupRules ?? []).map(deviceRule)],
+      },
+    },
+  };
+}
+
+/** Which view of control groups a container has by default depends on their version: the core knows. */
+function namespacesOf(all: OciSpec["linux"]["namespaces"], mode: string): OciSpec["linux"]["namespaces"] {
+  const others = all.filter(({ type }) => type !== "cgroup");
+  if (mode === "") return all;
+  return mode === "private" ? [...others, { type: "cgroup" }] : others;
+}
+
+function consoleSize(size: readonly number[] | undefined): object {
+  const [height = 0, width = 0] = size ?? [];
+  return height > 0 && width > 0 ? { consoleSize: { height, width } } : {};
+}
+
+function mountsOf(mounts: readonly OciMount[], container: DockerContainer, host: HostAbilities): readonly OciMount[] {
+  const { hostConfig } = container;
+  const own = container.mounts.filter(({ type }) => type === "tmpfs");
+  const taken = new Set(own.map(({ destination }) => destination));
+  const isHidden = hostConfig.IpcMode === "none" ? "/dev/shm" : undefined;
+  const tmpfs = own.map(({ destination, options = [], readonly }) => ({
+    destination,
+    type: "tmpfs",
+    source: "tmpfs",
+    options: [
+      ...new Set([
+        ...defaultsFor(options),
+        ...options.filter((option) => option !== "ro" && option !== "rw"),
+        readonly ? "ro" : "rw",
+      ]),
+    ],
+  }));
+  const init: OciMount[] = [];
+  if (hostConfig.Init === true) {
+    if (host.init === undefined)
+      throw new TsukubeError(
+        "unsupported",
+        "Cannot run a container with --init: no tini-static here, expected the package tini",
+      );
+    init.push({ destination: INIT, type: "bind", source: host.init, options: ["bind", "ro"] });
+  }
+  const kept = mounts.filter(({ destination }) => !taken.has(destination) && destination !== isHidden);
+  const all = [...kept.map(nonRecursive), ...tmpfs, ...init];
+  return all.sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
+}
+
+/** A bind that says "bind" does not take along what is mounted below its source. */
+function nonRecursive(mount: OciMount): OciMount {
+  if (!mount.options.includes("bind") || !mount.options.includes("rbind")) return mount;
+  return { ...mount, options: mount.options.filter((option) => option !== "rbind") };
+}
+
+function defaultsFor(options: readonly string[]): readonly string[] {
+  const undone = new Set(
+    options.flatMap((option) => (["exec", "suid", "dev"].includes(option) ? [`no${option}`] : [])),
+  );
+  return ["noexec", "nosuid", "nodev"].filter((option) => !undone.has(option));
+}
+
+function depthOf(path: string): number {
+  return path.split("/").filter((part) => part !== "").length;
+}
+
+/** `seccomp=unconfined`, or a profile whose text the client sends along; undefined: the default stays. */
+function ownSeccomp(options: readonly string[], capabilities: readonly string[]): object | undefined {
+  const wanted = options.find((option) => option.startsWith("seccomp="))?.slice("seccomp=".length);
+  if (wanted === undefined || wanted === "unconfined" || wanted === "builtin") return undefined;
+  try {
+    const { syscalls, ...rest } = JSON.parse(wanted) as Omit<DockerProfile, "rules"> & {
+      syscalls?: DockerProfile["rules"];
+    };
+    return fromDockerProfile({ ...rest, rules: (syscalls ?? []).map(withNames) }, capabilities);
+  } catch (cause) {
+    throw new TsukubeError("invalid", "Decoding seccomp profile failed: expected a profile in Docker's form", {
+      cause,
+    });
+  }
+}
+
+function withNames(rule: DockerProfile["rules"][number] & { readonly name?: string }): DockerProfile["rules"][number] {
+  const { name, ...rest } = rule;
+  return name === undefined ? rest : { ...rest, names: [...(rest.names ?? []), name] };
+}
+
+function rlimit({ Name = "", Soft = 0, Hard = 0 }: { Name?: string; Soft?: number; Hard?: number }, canRaise: boolean) {
+  const type = `RLIMIT_${Name.toUpperCase()}`;
+  const unlimited = 2 ** 53; // as far as numbers of JSON are exact; the runtime takes it for no limit
+  const own = canRaise ? unlimited : ownHardLimit(Name);
+  const value = (limit: number): number => Math.min(limit < 0 ? unlimited : limit, own);
+  return { type, soft: value(Soft), hard: value(Hard) };
+}
+
+/** proc(5), limits. */
+function ownHardLimit(name: string): number {
+  const titles: Readonly<Record<string, string>> = {
+    nofile: "Max open files",
+    nproc: "Max processes",
+    core: "Max core file size",
+    memlock: "Max locked memory",
+    stack: "Max stack size",
+  };
+  const line = readFileSync("/proc/self/limits", "utf8")
+    .split("\n")
+    .find((each) => each.startsWith(titles[name.toLowerCase()] ?? "\0"));
+  const hard = line?.slice(26).trim().split(/\s+/)[1];
+  return hard === undefined || hard === "unlimited" ? 2 ** 53 : Number(hard);
+}
+
+/** "c 10:200 rwm". */
+function deviceRule(rule: string): object {
+  const match = /^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$/.exec(rule);
+  if (match === null) throw new TsukubeError("invalid", `invalid device cgroup rule format: '${rule}'`);
+  const [, type, major, minor, access] = match;
+  const number = (name: string, text: string | undefined): object => (text === "*" ? {} : { [name]: Number(text) });
+  return { allow: true, type, ...number("major", major), ...number("minor", minor), access };
+}
+
+/** `linux.resources`; only what is asked for, because runtimes refuse what the host lacks. */
+export function resourcesOf(host: ResourcesDocument): Record<string, unknown> {
+  const { Memory = 0, MemorySwap = 0, NanoCpus = 0, BlkioWeight = 0 } = host;
+  const swap = MemorySwap !== 0 ? MemorySwap : Memory > 0 ? Memory * 2 : 0;
+  const memory = given({
+    limit: Memory,
+    swap: hasSwapAccounting() ? swap : 0,
+    reservation: host.MemoryReservation,
+    swappiness: host.MemorySwappiness != null && host.MemorySwappiness >= 0 ? host.MemorySwappiness : undefined,
+    disableOOMKiller: host.OomKillDisable === true ? true : undefined,
+  });
+  const cpu = given({
+    shares: host.CpuShares,
+    quota: NanoCpus > 0 ? Math.round((NanoCpus * DEFAULT_PERIOD) / 1e9) : host.CpuQuota,
+    period: NanoCpus > 0 ? DEFAULT_PERIOD : host.CpuPeriod,
+    cpus: host.CpusetCpus,
+    mems: host.CpusetMems,
+  });
+  const limit = host.PidsLimit ?? 0;
+  const blockIO = given({
+    weight: BlkioWeight > 0 && hasBlockWeights() ? BlkioWeight : 0,
+    throttleReadBpsDevice: rates(host.BlkioDeviceReadBps),
+    throttleWriteBpsDevice: rates(host.BlkioDeviceWriteBps),
+    throttleReadIOPSDevice: rates(host.BlkioDeviceReadIOps),
+    throttleWriteIOPSDevice: rates(host.BlkioDeviceWriteIOps),
+  });
+  return given({ memory, cpu, pids: limit === 0 ? undefined : { limit }, blockIO });
+}
+
+/** Without fields that say nothing. */
+function given(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isEmpty = (value: unknown): boolean =>
+    value == null || value === 0 || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
+}
+
+function rates(devices: readonly DeviceRate[] | null | undefined): readonly object[] {
+  return (devices ?? []).map(({ Path = "", Rate = 0 }) => {
+    const device = statSync(Path, { throwIfNoEntry: false });
+    if (device === undefined) throw new TsukubeError("invalid", `no such device: ${Path}`);
+    return { ...numbersOf(device.rdev), rate: Rate };
+  });
+}
+
+/** Kernels without accounting of swap refuse limits for it. */
+export function hasSwapAccounting(): boolean {
+  return exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes") || exists("/sys/fs/cgroup/cgroup.controllers");
+}
+
+function hasBlockWeights(): boolean {
+  return exists("/sys/fs/cgroup/blkio/blkio.weight") || exists("/sys/fs/cgroup/blkio/blkio.bfq.weight");
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** As the core takes it: "SIGTERM", or a number. */
+export function stopSignalOf({ config }: DockerContainer): number {
+  return signalNumber(config.StopSignal || "SIGTERM");
+}

@@ -1,0 +1,82 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { TsukubeError } from "@tsukube/foundation";
+import { readRecord, writeRecord } from "@tsukube/host";
+import type { DockerContainer } from "./container-record.ts";
+
+/** The records of Docker's containers, one checksummed file each, and names reserved for those that are being made. */
+export class ContainerStore {
+  readonly #folder: string;
+  readonly #containers = new Map<string, DockerContainer>();
+  readonly #writing = new Map<string, Promise<void>>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async load(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    for (const id of await readdir(this.#folder)) {
+      const record = id.startsWith(".") ? undefined : await readRecord<DockerContainer>(`${this.#folder}/${id}`);
+      if (record !== undefined) this.#containers.set(id, record);
+    }
+  }
+
+  /** The newest first. */
+  get all(): readonly DockerContainer[] {
+    return [...this.#containers.values()].sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  /** By id, name (with or without a slash in front), or a beginning of the id that only one has. */
+  find(name: string): DockerContainer | undefined {
+    const known = this.#containers.get(name) ?? this.named(name);
+    if (known !== undefined || !/^[0-9a-f]+$/.test(name)) return known;
+    const fitting = [...this.#containers.keys()].filter((id) => id.startsWith(name));
+    if (fitting.length > 1) throw new TsukubeError("invalid", `Multiple IDs found with provided prefix: ${name}`);
+    return this.#containers.get(fitting[0] ?? "");
+  }
+
+  named(name: string): DockerContainer | undefined {
+    const plain = name.replace(/^\//, "");
+    return [...this.#containers.values()].find((container) => container.name === plain);
+  }
+
+  get(name: string): DockerContainer {
+    const found = this.find(name);
+    if (found === undefined) throw new TsukubeError("not-found", `No such container: ${name}`);
+    return found;
+  }
+
+  /** Known at once, durable when it resolves; of writes that wait only the newest reaches the disk. */
+  async put(container: DockerContainer): Promise<void> {
+    const { id } = container;
+    this.#containers.set(id, container);
+    const written = (this.#writing.get(id) ?? Promise.resolve()).then(async () => {
+      const newest = this.#containers.get(id);
+      if (newest !== undefined) await writeRecord(`${this.#folder}/${id}`, newest);
+    });
+    this.#writing.set(
+      id,
+      written.catch(() => {}),
+    );
+    await written;
+  }
+
+  /** Changes a container that may be gone meanwhile. @returns it, or undefined. */
+  async change(
+    id: string,
+    change: (container: DockerContainer) => Partial<DockerContainer>,
+  ): Promise<DockerContainer | undefined> {
+    const container = this.#containers.get(id);
+    if (container === undefined) return undefined;
+    const changed = { ...container, ...change(container) };
+    await this.put(changed);
+    return changed;
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#containers.delete(id);
+    await this.#writing.get(id);
+    this.#writing.delete(id);
+    await rm(`${this.#folder}/${id}`, { force: true });
+  }
+}

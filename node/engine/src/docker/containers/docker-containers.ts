@@ -1,0 +1,609 @@
+import { rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import {
+  type Cancel,
+  type Clock,
+  codeOf,
+  type Logger,
+  messageOf,
+  type Random,
+  TsukubeError,
+} from "@tsukube/foundation";
+import type { Containers } from "../../containers/containers.ts";
+import type { ImageRecord } from "../../images/image-store.ts";
+import type { StreamedProcess, WantedStreams } from "../../streaming/streamed-process.ts";
+import type { DockerEvents } from "../events.ts";
+import type { Endpoints } from "../networks/endpoints.ts";
+import type { VolumeStore } from "../volumes/volume-store.ts";
+import { checkResources, checkWishes, signalNumber } from "./checked-wishes.ts";
+import { resolveMounts } from "./container-mounts.ts";
+import { type ContainerState, type DockerContainer, isRunning, networkModeOf } from "./container-record.ts";
+import type { ContainerRuns } from "./container-runs.ts";
+import { resourcesOf, stopSignalOf } from "./container-spec.ts";
+import type { ContainerStore } from "./container-store.ts";
+import { copyUp } from "./copy-up.ts";
+import type { CreateDocument, EndpointDocument, HostConfigDocument } from "./documents.ts";
+import { commandOf, filledConfig } from "./filled-config.ts";
+import { HealthChecks } from "./health-checks.ts";
+import { randomName } from "./random-name.ts";
+import { restartDelay, restarts, startsWithEngine } from "./restart-policy.ts";
+import type { RootfsAccess } from "./rootfs-access.ts";
+import { startFailure } from "./start-errors.ts";
+import { WaitingClients } from "./waiting-clients.ts";
+
+interface Deps {
+  readonly containers: Containers;
+  readonly store: ContainerStore;
+  readonly runs: ContainerRuns;
+  readonly volumes: VolumeStore;
+  readonly endpoints?: Endpoints;
+  readonly rootfs: RootfsAccess;
+  readonly events: DockerEvents;
+  readonly logPath: (id: string) => string;
+  readonly removeFiles: (id: string) => Promise<void>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export type WaitCondition = "not-running" | "next-exit" | "removed";
+
+const NAME = /^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+const DEFAULT_STOP_SECONDS = 10;
+
+/** Docker's containers: what clients ask for, what follows when a container ends, and what a start of the engine finds. */
+export class DockerContainers {
+  readonly clients = new WaitingClients();
+  readonly #deps: Deps;
+  readonly #health: HealthChecks;
+  /** Starts, ends and removals of one container follow each other. */
+  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #waiters = new Map<string, Set<(event: "exit" | "removed", exitCode: number) => void>>();
+  readonly #restarting = new Map<string, { readonly cancel: Cancel; readonly delay: number }>();
+  readonly #delays = new Map<string, number>();
+  readonly #names = new Set<string>();
+  #closed = false;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+    this.#health = new HealthChecks(deps);
+  }
+
+  get store(): ContainerStore {
+    return this.#deps.store;
+  }
+
+  /** Adopts what runs, notes what ended meanwhile, and starts what its restart policy says. */
+  async load(startsContainers: boolean): Promise<void> {
+    const { store, runs } = this.#deps;
+    const wanted: string[] = [];
+    for (const container of [...store.all].reverse()) {
+      const run = runs.find(container.id);
+      if (isRunning(container) && run?.exit === undefined && run?.startedAt !== undefined)
+        this.#health.start(container);
+      else if (isRunning(container)) await this.#exclusive(container.id, () => this.#end(container.id));
+      else if (container.state.status === "restarting") wanted.push(container.id);
+      else if (
+        container.state.status === "removing" ||
+        (container.hostConfig.AutoRemove === true && container.state.finishedAt !== undefined)
+      )
+        await this.remove(container.id, { force: true, volumes: true });
+      else {
+        await runs.release(container.id);
+        if (startsWithEngine(container)) wanted.push(container.id);
+      }
+    }
+    if (startsContainers) for (const id of wanted) void this.#startAgain(id);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#health.close();
+    for (const { cancel } of this.#restarting.values()) cancel();
+  }
+
+  /** @param image Found by its name. @returns the container, and warnings. */
+  async create(
+    wish: CreateDocument,
+    image: ImageRecord,
+    asked: string | undefined,
+  ): Promise<{ readonly container: DockerContainer; readonly warnings: readonly string[] }> {
+    const { store, random, clock, volumes } = this.#deps;
+    const processors = availableParallelism();
+    checkWishes(wish, processors);
+    const id = Buffer.from(random.bytes(32)).toString("hex");
+    const name = this.#reserveName(asked, id);
+    try {
+      const config = filledConfig(wish, image.config, id);
+      const hostConfig = this.#filledHost(wish.HostConfig ?? {});
+      const { mounts, toCopy } = await resolveMounts(wish, image.config, volumes, (other) => store.get(other));
+      const container: DockerContainer = {
+        id,
+        name,
+        createdAt: clock.now(),
+        config,
+        hostConfig,
+        imageId: image.id,
+        imageName: wish.Image ?? "",
+        command: commandOf(config),
+        mounts,
+        endpoints: await this.#endpointsOf(wish),
+        state: {
+          status: "created",
+          exitCode: 0,
+          error: "",
+          isOomKilled: false,
+          isStoppedByUser: false,
+          restartCount: 0,
+        },
+      };
+      await store.put(container);
+      if (toCopy.length > 0) await this.#deps.rootfs.within(container, (root) => copyUp(toCopy, root));
+      this.#publish("create", container);
+      return { container, warnings: [] };
+    } finally {
+      this.#names.delete(name);
+    }
+  }
+
+  #reserveName(asked: string | undefined, id: string): string {
+    const { store, random } = this.#deps;
+    if (asked !== undefined && !NAME.test(asked))
+      throw new TsukubeError(
+        "invalid",
+        `Invalid container name (${asked}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+      );
+    const isTaken = (each: string): boolean => this.#names.has(each) || store.named(each) !== undefined;
+    const name = asked?.replace(/^\//, "") ?? randomName(random, isTaken);
+    if (isTaken(name)) throw nameConflict(name, store.named(name)?.id ?? id);
+    this.#names.add(name);
+    return name;
+  }
+
+  /** Names of other containers become ids: they may be renamed. */
+  #filledHost(host: HostConfigDocument): HostConfigDocument {
+    const whole = (mode: string | undefined): string | undefined =>
+      mode?.startsWith("container:") === true
+        ? `container:${this.#deps.store.get(mode.slice("container:".length)).id}`
+        : mode;
+    const { Name = "", MaximumRetryCount = 0 } = host.RestartPolicy ?? {};
+    return {
+      ...host,
+      NetworkMode: whole(networkModeOf({ hostConfig: host })) ?? "bridge",
+      IpcMode: whole(host.IpcMode) || "private",
+      PidMode: whole(host.PidMode) ?? "",
+      LogConfig: { Type: host.LogConfig?.Type || "json-file", Config: host.LogConfig?.Config ?? {} },
+      RestartPolicy: { Name: Name || "no", MaximumRetryCount },
+      ShmSize: host.ShmSize || 64 * 1024 * 1024,
+    };
+  }
+
+  async #endpointsOf({ HostConfig, NetworkingConfig }: CreateDocument): Promise<Record<string, EndpointDocument>> {
+    const mode = networkModeOf({ hostConfig: HostConfig ?? {} });
+    const asked = Object.entries(NetworkingConfig?.EndpointsConfig ?? {});
+    if (["host", "none"].includes(mode) || mode.startsWith("container:")) return {};
+    const endpoints: Record<string, EndpointDocument> = {};
+    const named = async (name: string): Promise<string> =>
+      (await this.#deps.endpoints?.network(name === "default" ? "bridge" : name))?.name ?? name;
+    endpoints[await named(mode)] = {};
+    for (const [name, endpoint] of asked) endpoints[await named(name)] = endpoint ?? {};
+    for (const [name, { IPAMConfig }] of Object.entries(endpoints))
+      if (name === "bridge" && IPAMConfig?.IPv4Address)
+        throw new TsukubeError(
+          "invalid",
+          "invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only",
+        );
+    return endpoints;
+  }
+
+  /** @returns false when it runs already. */
+  start(name: string): Promise<boolean> {
+    const { id } = this.store.get(name);
+    return this.#exclusive(id, async () => {
+      const container = this.store.get(id);
+      if (container.state.status === "paused")
+        throw new TsukubeError("conflict", "cannot start a paused container, try unpause instead");
+      if (container.state.status === "removing")
+        throw new TsukubeError("conflict", "container is marked for removal and cannot be started");
+      if (isRunning(container)) return false;
+      this.#cancelRestart(id);
+      await this.#start(container, 0);
+      return true;
+    });
+  }
+
+  async #start(container: DockerContainer, restartCount: number): Promise<void> {
+    const { runs, containers, store, clock } = this.#deps;
+    const { id } = container;
+    try {
+      await runs.create(container);
+      const refusal = runs.find(id)?.refusal;
+      if (refusal !== undefined) throw new TsukubeError("create-failed", refusal);
+      this.clients.connect(id, (wanted) => containers.attach(id, wanted));
+      await containers.start(id);
+    } catch (error) {
+      await this.#noteFailure(container, error);
+    }
+    const started = await store.change(id, ({ state }) => ({
+      state: {
+        ...withoutEnd(state),
+        status: "running",
+        exitCode: 0,
+        error: "",
+        isOomKilled: false,
+        isStoppedByUser: false,
+        startedAt: runs.find(id)?.startedAt ?? clock.now(),
+        restartCount,
+        ...(container.config.Healthcheck != null && { health: { status: "starting", failingStreak: 0, log: [] } }),
+      },
+    }));
+    if (started === undefined) return;
+    this.#publish("start", started);
+    this.#health.start(started);
+  }
+
+  async #noteFailure(container: DockerContainer, cause: unknown): Promise<never> {
+    const { id, command } = container;
+    await this.#deps.runs.release(id);
+    const isRefused = codeOf(cause) === "create-failed";
+    const failure = isRefused ? startFailure(messageOf(cause), command[0] ?? "") : undefined;
+    const message = failure?.error.message ?? messageOf(cause);
+    await this.store.change(id, ({ state }) => ({
+      state: {
+        ...state,
+        status: state.status === "created" ? "created" : "exited",
+        exitCode: failure?.exitCode ?? 128,
+        error: message,
+      },
+    }));
+    if (container.hostConfig.AutoRemove === true) void this.remove(id, { force: true, volumes: true }).catch(() => {});
+    throw failure?.error ?? new TsukubeError(startCode(cause), message, { cause });
+  }
+
+  /** The core tells that a run ended. */
+  onEnded(id: string): void {
+    if (this.#closed) return;
+    void this.#exclusive(id, () => this.#end(id)).catch((error: unknown) =>
+      this.#deps.logger.error("cannot note a container's end", { id, error: messageOf(error) }),
+    );
+  }
+
+  async #end(id: string): Promise<void> {
+    const { runs, store, clock } = this.#deps;
+    const container = store.find(id);
+    const run = runs.find(id);
+    if (container === undefined || !isRunning(container) || (run !== undefined && run.exit === undefined)) return;
+    this.#health.stop(id);
+    const { code = 255, reason = "Error", at = clock.now(), message = "" } = run?.exit ?? {};
+    await runs.release(id);
+    const again = restarts(container, code) && !this.#closed;
+    const ended = await store.change(id, ({ state }) => ({
+      state: {
+        ...state,
+        status: again ? "restarting" : "exited",
+        exitCode: code,
+        error: message,
+        isOomKilled: reason === "OOMKilled",
+        finishedAt: at,
+        ...(state.health !== undefined && { health: { ...state.health, status: "unhealthy" } }),
+      },
+    }));
+    if (ended === undefined) return;
+    if (reason === "OOMKilled") this.#publish("oom", ended);
+    const seconds = Math.floor((at - (ended.state.startedAt ?? at)) / 1000);
+    this.#publish("die", ended, { exitCode: String(code), execDuration: String(Math.max(0, seconds)) });
+    this.#tell(id, "exit", code);
+    if (again) this.#restartLater(ended);
+    else if (container.hostConfig.AutoRemove === true)
+      void this.remove(id, { force: true, volumes: true }).catch(() => {});
+  }
+
+  #restartLater({ id, state }: DockerContainer): void {
+    const ran = (state.finishedAt ?? 0) - (state.startedAt ?? 0);
+    const delay = restartDelay(this.#delays.get(id) ?? 0, ran);
+    this.#delays.set(id, delay);
+    const cancel = this.#deps.clock.after(delay, () => void this.#startAgain(id), { background: true });
+    this.#restarting.set(id, { cancel, delay });
+  }
+
+  /** By its restart policy. */
+  #startAgain(id: string): Promise<void> {
+    this.#restarting.delete(id);
+    return this.#exclusive(id, async () => {
+      const container = this.store.find(id);
+      if (container === undefined || isRunning(container) || this.#closed) return;
+      try {
+        await this.#start(container, container.state.restartCount + 1);
+      } catch (error) {
+        this.#deps.logger.warn("cannot start a container again", { id, error: messageOf(error) });
+        const failed = this.store.find(id);
+        if (failed === undefined || !restarts(failed, failed.state.exitCode)) return;
+        await this.store.change(id, ({ state }) => ({
+          state: { ...state, status: "restarting", restartCount: state.restartCount + 1 },
+        }));
+        this.#restartLater(failed);
+      }
+    });
+  }
+
+  #cancelRestart(id: string): boolean {
+    const pending = this.#restarting.get(id);
+    pending?.cancel();
+    this.#delays.delete(id);
+    return this.#restarting.delete(id);
+  }
+
+  /** @param seconds Of grace; negative: without end. @returns false when it does not run. */
+  async stop(name: string, signal?: string, seconds?: number): Promise<boolean> {
+    const container = this.store.get(name);
+    const { id } = container;
+    if (this.#cancelRestart(id) || container.state.status === "restarting") {
+      await this.store.change(id, ({ state }) => ({ state: { ...state, status: "exited", isStoppedByUser: true } }));
+      return true;
+    }
+    if (!isRunning(container)) return false;
+    await this.#noteStop(id);
+    const number = signal ? signalNumber(signal) : stopSignalOf(container);
+    await this.#terminate(container, number, seconds ?? container.config.StopTimeout ?? DEFAULT_STOP_SECONDS);
+    this.#publish("stop", this.store.find(id) ?? container);
+    return true;
+  }
+
+  #noteStop(id: string): Promise<unknown> {
+    return this.store.change(id, ({ state }) => ({ state: { ...state, isStoppedByUser: true } }));
+  }
+
+  async #terminate(container: DockerContainer, signal: number, seconds: number): Promise<void> {
+    const { containers, clock } = this.#deps;
+    const { id } = container;
+    const ended = this.#exitOf(id);
+    if (container.state.status === "paused") await this.unpause(id);
+    this.#publish("kill", container, { signal: String(signal) });
+    this.#signal(id, signal);
+    if (seconds >= 0) {
+      const enough = new AbortController();
+      await Promise.race([ended, clock.sleep(seconds * 1000, enough.signal).catch(() => {})]);
+      enough.abort();
+    }
+    if (seconds >= 0 && this.#deps.runs.find(id)?.exit === undefined) {
+      this.#publish("kill", container, { signal: "9" });
+      await containers.stop(id, 0);
+    }
+    await ended;
+  }
+
+  #signal(id: string, signal: number): void {
+    if (this.#deps.runs.find(id) !== undefined) this.#deps.containers.signal(id, String(signal));
+  }
+
+  async restart(name: string, signal?: string, seconds?: number): Promise<void> {
+    await this.stop(name, signal, seconds);
+    await this.start(name);
+    this.#publish("restart", this.store.get(name));
+  }
+
+  async kill(name: string, signal = "SIGKILL"): Promise<void> {
+    const container = this.store.get(name);
+    const { id } = container;
+    const number = signalNumber(signal);
+    if (!isRunning(container)) {
+      const restarting = number === 9 && this.#cancelRestart(id);
+      if (restarting) return void (await this.stop(id));
+      throw new TsukubeError("conflict", `cannot kill container: ${name}: container ${id} is not running`);
+    }
+    if (number === 9 || number === stopSignalOf(container)) await this.#noteStop(id);
+    this.#publish("kill", container, { signal: String(number) });
+    if (number === 9) {
+      const ended = this.#exitOf(id);
+      if (container.state.status === "paused") await this.unpause(id);
+      await this.#deps.containers.stop(id, 0);
+      await ended;
+    } else this.#signal(id, number);
+  }
+
+  async pause(name: string): Promise<void> {
+    const { id, state } = this.store.get(name);
+    if (state.status === "paused") throw new TsukubeError("conflict", `container ${id} is already paused`);
+    if (state.status !== "running") throw notRunning(id);
+    await this.#deps.containers.pause(id);
+    const paused = await this.store.change(id, (each) => ({ state: { ...each.state, status: "paused" } }));
+    if (paused !== undefined) this.#publish("pause", paused);
+  }
+
+  async unpause(name: string): Promise<void> {
+    const { id, state } = this.store.get(name);
+    if (state.status !== "paused") throw new TsukubeError("conflict", `Container ${id} is not paused`);
+    await this.#deps.containers.resume(id);
+    const running = await this.store.change(id, (each) => ({ state: { ...each.state, status: "running" } }));
+    if (running !== undefined) this.#publish("unpause", running);
+  }
+
+  async rename(name: string, wanted: string): Promise<void> {
+    const container = this.store.get(name);
+    if (wanted === "") throw new TsukubeError("invalid", "Neither old nor new names may be empty");
+    const plain = wanted.replace(/^\//, "");
+    if (plain === container.name)
+      throw new TsukubeError("invalid", "Renaming a container with the same name as its current name");
+    const reserved = this.#reserveName(wanted, container.id);
+    try {
+      const renamed = await this.store.change(container.id, () => ({ name: reserved }));
+      if (renamed !== undefined) {
+        await this.#deps.endpoints?.rename(renamed);
+        this.#publish("rename", renamed, { oldName: `/${container.name}` });
+      }
+    } finally {
+      this.#names.delete(reserved);
+    }
+  }
+
+  /** Changes limits and the restart policy. */
+  async update(name: string, wish: HostConfigDocument): Promise<void> {
+    const container = this.store.get(name);
+    const changes = Object.fromEntries(
+      Object.entries(wish).filter(
+        ([key, value]) =>
+          value != null &&
+          value !== 0 &&
+          value !== "" &&
+          !(key === "RestartPolicy" && !(value as { Name?: string }).Name),
+      ),
+    ) as HostConfigDocument;
+    const { NanoCpus, CpuQuota, CpuPeriod } = changes;
+    const { NanoCpus: formerNano = 0, CpuQuota: formerQuota = 0 } = container.hostConfig;
+    const cpu = NanoCpus && formerQuota === 0 ? {} : (CpuQuota || CpuPeriod) && formerNano > 0 ? { NanoCpus: 0 } : {};
+    const hostConfig = { ...container.hostConfig, ...changes, ...cpu };
+    const { Memory = 0, MemorySwap = 0 } = hostConfig;
+    if (changes.Memory && !changes.MemorySwap && MemorySwap > 0 && Memory > MemorySwap)
+      throw new TsukubeError(
+        "invalid",
+        "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
+      );
+    checkResources(hostConfig, availableParallelism());
+    if (isRunning(container)) {
+      const resources = resourcesOf({ ...hostConfig });
+      if (Object.keys(resources).length > 0) await this.#deps.containers.limit(container.id, resources);
+    }
+    const updated = await this.store.change(container.id, () => ({ hostConfig }));
+    if (updated !== undefined) this.#publish("update", updated);
+  }
+
+  async remove(name: string, options: { readonly force?: boolean; readonly volumes?: boolean } = {}): Promise<void> {
+    const container = this.store.get(name);
+    const { id, state } = container;
+    if (options.force !== true && state.status !== "created" && state.status !== "exited" && state.status !== "dead") {
+      const [is, remedy] =
+        state.status === "paused"
+          ? ["paused", "unpause"]
+          : [state.status, "stop the container before removing or force remove"];
+      const how =
+        state.status === "paused" ? `${remedy} and then stop the container before removing or force remove` : remedy;
+      throw new TsukubeError("conflict", `cannot remove container "/${container.name}": container is ${is}: ${how}`);
+    }
+    this.#cancelRestart(id);
+    if (isRunning(container)) await this.kill(id).catch(() => {});
+    await this.#exclusive(id, async () => {
+      if (this.store.find(id) === undefined) return;
+      this.#cancelRestart(id);
+      await this.store.change(id, (each) => ({ state: { ...each.state, status: "removing" } }));
+      await this.#deps.runs.release(id);
+      await this.#deps.removeFiles(id);
+      await this.store.remove(id);
+      await rm(this.#deps.logPath(id), { force: true });
+    });
+    if (options.volumes === true) await this.#removeVolumes(container);
+    this.#publish("destroy", container);
+    this.#tell(id, "removed", container.state.exitCode);
+    this.#queues.delete(id);
+  }
+
+  /** Those that nobody named and nobody else uses. */
+  async #removeVolumes({ mounts }: DockerContainer): Promise<void> {
+    const inUse = new Set(this.store.all.flatMap((other) => other.mounts.map((mount) => mount.name)));
+    for (const { name, isAnonymous } of mounts)
+      if (name !== undefined && isAnonymous === true && !inUse.has(name))
+        await this.#deps.volumes.remove(name).catch(() => {});
+  }
+
+  /** Connects to the streams of a container that runs, or of the next run. */
+  attach(name: string, wanted: WantedStreams, signal: AbortSignal): Promise<StreamedProcess> {
+    const container = this.store.get(name);
+    if (container.state.status === "paused")
+      throw new TsukubeError("conflict", `container ${container.id} is paused, unpause the container before attach`);
+    if (container.state.status === "restarting")
+      throw new TsukubeError(
+        "conflict",
+        `container ${container.id} is restarting, wait until the container is running`,
+      );
+    const run = this.#deps.runs.find(container.id);
+    if (run?.exit === undefined && run?.startedAt !== undefined)
+      return Promise.resolve(this.#deps.containers.attach(container.id, wanted));
+    return this.clients.wait(container.id, wanted, signal);
+  }
+
+  /** The exit code of its end. @throws the signal's reason. */
+  wait(name: string, condition: WaitCondition, signal: AbortSignal): Promise<number> {
+    const { id, state } = this.store.get(name);
+    const isOver = !["running", "paused", "restarting", "removing"].includes(state.status);
+    if (condition === "not-running" && isOver) return Promise.resolve(state.exitCode);
+    return new Promise((resolve, reject) => {
+      let exitCode = state.exitCode;
+      const leave = (): void => {
+        this.#waiters.get(id)?.delete(listener);
+        reject(signal.reason);
+      };
+      const listener = (event: "exit" | "removed", code: number): void => {
+        if (event === "exit") exitCode = code;
+        if (condition === "removed" && event === "exit") return;
+        signal.removeEventListener("abort", leave);
+        this.#waiters.get(id)?.delete(listener);
+        resolve(exitCode);
+      };
+      const waiters = this.#waiters.get(id) ?? new Set();
+      this.#waiters.set(id, waiters.add(listener));
+      signal.addEventListener("abort", leave, { once: true });
+    });
+  }
+
+  /** Resolves after the next end, when everything of the run is gone. */
+  #exitOf(id: string): Promise<unknown> {
+    return this.wait(id, "next-exit", new AbortController().signal);
+  }
+
+  /** At the end of the engine's host: every container ends; those with a restart policy come back with the next start. */
+  async stopAll(): Promise<void> {
+    for (const { cancel } of this.#restarting.values()) cancel();
+    const running = this.store.all.filter(isRunning);
+    await Promise.all(
+      running.map((container) =>
+        this.#terminate(container, stopSignalOf(container), container.config.StopTimeout ?? DEFAULT_STOP_SECONDS),
+      ),
+    );
+  }
+
+  #tell(id: string, event: "exit" | "removed", exitCode: number): void {
+    for (const listener of [...(this.#waiters.get(id) ?? [])]) listener(event, exitCode);
+    if (event === "removed") this.#waiters.delete(id);
+  }
+
+  #publish(action: string, container: DockerContainer, more: Readonly<Record<string, string>> = {}): void {
+    const { id, name, imageName, config } = container;
+    this.#deps.events.publish("container", action, id, { ...config.Labels, ...more, image: imageName, name });
+  }
+
+  #exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(id) ?? Promise.resolve();
+    const result = before.then(work);
+    this.#queues.set(
+      id,
+      result.catch(() => {}),
+    );
+    return result;
+  }
+}
+
+function withoutEnd({ finishedAt: _, ...state }: ContainerState): ContainerState {
+  return state;
+}
+
+function notRunning(id: string): TsukubeError {
+  return new TsukubeError("conflict", `container ${id} is not running`);
+}
+
+function nameConflict(name: string, id: string): TsukubeError {
+  return new TsukubeError(
+    "conflict",
+    `Conflict. The container name "/${name}" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`,
+  );
+}
+
+/** What the client could have done better stays its error. */
+function startCode(cause: unknown): string {
+  const code = codeOf(cause);
+  return code === "invalid" ||
+    code === "not-found" ||
+    code === "conflict" ||
+    code === "unsupported" ||
+    code === "forbidden"
+    ? code
+    : "failed";
+}

@@ -1,0 +1,69 @@
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import type { Cancel, Clock } from "@tsukube/foundation";
+import type { Containers } from "../../containers/containers.ts";
+import { type DockerContainer, isRunning } from "./container-record.ts";
+import type { ContainerStore } from "./container-store.ts";
+
+interface Deps {
+  readonly store: ContainerStore;
+  readonly containers: Containers;
+  readonly logPath: (id: string) => string;
+  readonly clock: Clock;
+}
+
+const LOOK_MS = 5000;
+/** What the driver "local" does unless told otherwise; "json-file" keeps everything. */
+const LOCAL = { size: 20_000_000, files: 5 };
+const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, k: 1e3, m: 1e6, g: 1e9 };
+
+/** Keeps logs below the sizes that `max-size` and `max-file` say: the newest file, and numbered older ones beside it. */
+export class LogRotation {
+  readonly #deps: Deps;
+  #cancel: Cancel = () => {};
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#cancel = this.#deps.clock.every(LOOK_MS, () => void this.look(), { background: true });
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  /** Rotates the logs that are too large now. */
+  async look(): Promise<void> {
+    const { store, containers, logPath } = this.#deps;
+    for (const container of store.all.filter(isRunning)) {
+      const limits = limitsOf(container);
+      const path = logPath(container.id);
+      if (limits === undefined || (statSync(path, { throwIfNoEntry: false })?.size ?? 0) < limits.size) continue;
+      shift(path, limits.files);
+      await containers.reopenLog(container.id).catch(() => {}); // it ended meanwhile
+    }
+  }
+}
+
+function limitsOf({ hostConfig: { LogConfig } }: DockerContainer): { size: number; files: number } | undefined {
+  const { Type = "json-file", Config } = LogConfig ?? {};
+  const size = sizeOf(Config?.["max-size"]);
+  if (size === undefined && Type !== "local") return undefined;
+  return { size: size ?? LOCAL.size, files: Number(Config?.["max-file"] ?? (Type === "local" ? LOCAL.files : 1)) };
+}
+
+/** "10m" in bytes. */
+function sizeOf(text: string | undefined): number | undefined {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([bkmg]?)b?$/i.exec(text ?? "") ?? [];
+  return number === undefined ? undefined : Number(number) * (UNITS[unit.toLowerCase()] ?? 1);
+}
+
+/** PATH becomes PATH.1, and so on; the oldest goes. */
+function shift(path: string, files: number): void {
+  const older = files - 1;
+  rmSync(older === 0 ? path : `${path}.${older}`, { force: true });
+  for (let number = older - 1; number >= 1; number--)
+    if (existsSync(`${path}.${number}`)) renameSync(`${path}.${number}`, `${path}.${number + 1}`);
+  if (older > 0) renameSync(path, `${path}.1`);
+}

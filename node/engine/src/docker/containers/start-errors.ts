@@ -1,0 +1,29 @@
+import { TsukubeError } from "@tsukube/foundation";
+
+/** Why a container could not be started, in the words and with the exit code that Docker's clients look for. */
+export interface StartFailure {
+  readonly exitCode: 126 | 127 | 128;
+  readonly error: TsukubeError;
+}
+
+const PREFIX = "failed to create task for container: failed to create shim task: OCI runtime create failed";
+
+/** @param message Of the OCI runtime. @param program The first word of the container's command. */
+export function startFailure(message: string, program: string): StartFailure {
+  const plain = message.replace(/^Cannot run the container: /, "");
+  if (/executable file .* not found|open executable: No such file|no such file or directory: .*exec/i.test(plain)) {
+    const what = program.includes("/")
+      ? `exec: "${program}": stat ${program}: no such file or directory`
+      : `exec: "${program}": executable file not found in $PATH`;
+    return failure(127, `${PREFIX}: unable to start container process: ${what}: unknown`);
+  }
+  if (/permission denied|not executable|operation not permitted/i.test(plain) && plain.includes("exec"))
+    return failure(126, `${PREFIX}: unable to start container process: exec: "${program}": permission denied: unknown`);
+  if (/is a directory/i.test(plain))
+    return failure(126, `${PREFIX}: unable to start container process: exec: "${program}": is a directory: unknown`);
+  return failure(128, `${PREFIX}: ${plain}`);
+}
+
+function failure(exitCode: StartFailure["exitCode"], message: string): StartFailure {
+  return { exitCode, error: new TsukubeError(exitCode === 128 ? "failed" : "invalid", message) };
+}

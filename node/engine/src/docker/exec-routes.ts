@@ -1,0 +1,82 @@
+import { type ExecDocument, isBusy } from "./containers/exec-store.ts";
+import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import { connectClient } from "./hijack.ts";
+import { MULTIPLEXED, RAW } from "./stream-frames.ts";
+
+interface StartDocument {
+  readonly Detach?: boolean;
+  readonly Tty?: boolean;
+  readonly ConsoleSize?: readonly number[] | null;
+}
+
+/** Create, start, resize and inspect commands in containers. */
+export function execRoutes(deps: DockerDeps): readonly Route[] {
+  return [
+    { method: "POST", path: /^\/containers\/([^/]+)\/exec$/, handle: (request) => create(deps, request) },
+    { method: "POST", path: /^\/exec\/([^/]+)\/start$/, handle: (request) => start(deps, request) },
+    { method: "POST", path: /^\/exec\/([^/]+)\/resize$/, handle: (request) => resize(deps, request) },
+    { method: "GET", path: /^\/exec\/([^/]+)\/json$/, handle: ({ parameters }) => inspect(deps, parameters[0] ?? "") },
+  ];
+}
+
+async function create({ execs, dockerContainers }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
+  const container = dockerContainers.store.get(request.parameters[0] ?? "");
+  const { id } = execs.create(container, await request.json<ExecDocument>());
+  return { status: 201, json: { Id: id } };
+}
+
+async function start({ execs, logger }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
+  const [id = ""] = request.parameters;
+  const { wish } = execs.get(id);
+  const { Detach = false, ConsoleSize } = await request.json<StartDocument>();
+  const [rows = 0, columns = 0] = ConsoleSize ?? [];
+  const process = await execs.start(id, rows > 0 && columns > 0 ? [columns, rows] : undefined);
+  const terminal = wish.Tty === true;
+  if (Detach) {
+    for (const stream of [process.stdout, process.stderr]) stream?.on("error", () => {}).resume();
+    process.stdin?.end();
+    return { status: 200 };
+  }
+  return {
+    type: terminal ? RAW : MULTIPLEXED,
+    async hijack(client) {
+      const detachKeys = wish.DetachKeys || "ctrl-p,ctrl-q";
+      const outcome = await connectClient(process, client, { terminal, stdin: wish.AttachStdin === true, detachKeys });
+      if (outcome === "left") logger.debug("a client left a command", { id });
+    },
+  };
+}
+
+function resize({ execs }: DockerDeps, { parameters, query }: DockerRequest): DockerAnswer {
+  const exec = execs.get(parameters[0] ?? "");
+  exec.process?.resize(Number(query.get("w")), Number(query.get("h")));
+  return { status: 200 };
+}
+
+function inspect({ execs }: DockerDeps, id: string): DockerAnswer {
+  const exec = execs.get(id);
+  const { wish } = exec;
+  const [entrypoint = "", ...args] = wish.Cmd ?? [];
+  return {
+    status: 200,
+    json: {
+      ID: exec.id,
+      Running: isBusy(exec),
+      ExitCode: exec.exitCode ?? null,
+      ProcessConfig: {
+        tty: wish.Tty === true,
+        entrypoint,
+        arguments: args,
+        privileged: wish.Privileged === true,
+        ...(wish.User ? { user: wish.User } : {}),
+      },
+      OpenStdin: wish.AttachStdin === true,
+      OpenStderr: wish.AttachStderr === true,
+      OpenStdout: wish.AttachStdout === true,
+      CanRemove: false,
+      ContainerID: exec.containerId,
+      DetachKeys: "",
+      Pid: exec.process?.pid?.() ?? 0,
+    },
+  };
+}

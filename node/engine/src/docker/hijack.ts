@@ -1,0 +1,94 @@
+import type { Readable } from "node:stream";
+import type { StreamedProcess } from "../streaming/streamed-process.ts";
+import type { Hijacked } from "./contracts.ts";
+import { type FrameStream, frame } from "./stream-frames.ts";
+
+export interface HijackOptions {
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  /** Which keys leave a process alone: "ctrl-p,ctrl-q". */
+  readonly detachKeys: string;
+}
+
+/** Connects a client's connection with a process's streams. Resolves when the process's output has ended or the client left. */
+export async function connectClient(
+  process: StreamedProcess,
+  client: Hijacked,
+  options: HijackOptions,
+): Promise<"ended" | "left"> {
+  const { promise: left, resolve: leave } = Promise.withResolvers<"left">();
+  if (client.closed.aborted) leave("left");
+  client.closed.addEventListener("abort", () => leave("left"), { once: true });
+  if (options.stdin && process.stdin !== undefined) feed(process, client.input, options, () => leave("left"));
+  else client.input.resume();
+  const outputs = Promise.all([
+    forward(process.stdout, "stdout", client, options.terminal),
+    forward(process.stderr, "stderr", client, options.terminal),
+    process.exited.catch(() => {}), // whoever sees the end may ask for the exit code at once
+  ]).then(() => "ended" as const);
+  const outcome = await Promise.race([outputs, left]);
+  client.end();
+  return outcome;
+}
+
+async function forward(
+  stream: Readable | undefined,
+  name: FrameStream,
+  client: Hijacked,
+  terminal: boolean,
+): Promise<void> {
+  try {
+    for await (const chunk of stream ?? []) {
+      // a client that left does not hold up the process
+      if (!client.closed.aborted) await client.write(terminal ? (chunk as Buffer) : frame(name, chunk as Buffer));
+    }
+  } catch {
+    // a terminal ends with EIO
+  }
+}
+
+function feed(process: StreamedProcess, input: Readable, { detachKeys }: HijackOptions, leave: () => void): void {
+  const { stdin } = process;
+  if (stdin === undefined) return;
+  const keys = new DetachKeys(detachKeys);
+  stdin.on("error", () => {});
+  stdin.on("drain", () => input.resume());
+  input.on("data", (chunk: Buffer) => {
+    const { passed, detached } = keys.take(chunk);
+    if (passed.length > 0 && !stdin.write(passed)) input.pause();
+    if (detached) leave();
+  });
+  input.once("end", () => stdin.end());
+}
+
+/** Looks for the keys that leave; what only begins like them is passed on with what follows. */
+class DetachKeys {
+  readonly #keys: Buffer;
+  #matched = 0;
+
+  constructor(names: string) {
+    this.#keys = Buffer.from(names.split(",").flatMap((name) => keyOf(name) ?? []));
+  }
+
+  take(chunk: Buffer): { readonly passed: Buffer; readonly detached: boolean } {
+    if (this.#keys.length === 0) return { passed: chunk, detached: false };
+    const passed: number[] = [];
+    for (const byte of chunk) {
+      if (byte === this.#keys[this.#matched]) {
+        if (++this.#matched < this.#keys.length) continue;
+        return { passed: Buffer.from(passed), detached: true };
+      }
+      passed.push(...this.#keys.subarray(0, this.#matched));
+      this.#matched = byte === this.#keys[0] ? 1 : 0;
+      if (this.#matched === 0) passed.push(byte);
+    }
+    return { passed: Buffer.from(passed), detached: false };
+  }
+}
+
+/** "a", or "ctrl-" with a letter or one of @[\]^_. */
+function keyOf(name: string): number | undefined {
+  const control = /^ctrl-([a-z@[\]\\^_])$/i.exec(name.trim())?.[1];
+  if (control !== undefined) return control.toUpperCase().charCodeAt(0) - 64;
+  return name.length === 1 ? name.charCodeAt(0) : undefined;
+}

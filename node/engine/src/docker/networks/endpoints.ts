@@ -1,0 +1,211 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { TsukubeError } from "@tsukube/foundation";
+import type { Links } from "@tsukube/kernel";
+import type { Attachment, ContainerNetworks, Network, PortWish } from "@tsukube/node-contracts";
+import type { SandboxRecord } from "../../sandboxes/sandbox-record.ts";
+import { parsePort } from "../containers/checked-wishes.ts";
+import { type DockerContainer, networkModeOf } from "../containers/container-record.ts";
+import type { ContainerStore } from "../containers/container-store.ts";
+import type { EndpointDocument } from "../containers/documents.ts";
+import { extraHosts, hostsFile, resolversFile, upstreamServers } from "./host-files.ts";
+
+/** The network of containers that name none. */
+export const DEFAULT_NETWORK = "bridge";
+/** Where containers of user-defined networks ask for names, as with Docker. */
+const NAME_SERVER = "127.0.0.11";
+
+interface Deps {
+  readonly networks: ContainerNetworks;
+  readonly links: Links;
+  readonly store: ContainerStore;
+  /** Makes sure that names of containers are answered at a gateway. */
+  readonly serveNames: (gateway: string) => Promise<void>;
+}
+
+/** Connects running containers to their networks, and writes what their files in /etc say about it. */
+export class Endpoints {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** The network called "bridge" is there from its first use on. */
+  async network(name: string): Promise<Network> {
+    const { networks } = this.#deps;
+    const known = networks.find(name);
+    if (known !== undefined) return known;
+    if (name !== DEFAULT_NETWORK) throw new TsukubeError("not-found", `network ${name} not found`);
+    return networks.create({ name, internal: false, labels: {} });
+  }
+
+  /** Everything that a container's network mode and endpoints ask for. */
+  async connect(container: DockerContainer, sandbox: SandboxRecord): Promise<void> {
+    const { net } = sandbox.namespaces;
+    const mode = networkModeOf(container);
+    if (mode.startsWith("container:")) return;
+    if (net !== undefined) this.#deps.links.loopback(net);
+    if (net !== undefined && mode !== "none" && container.config.NetworkDisabled !== true) {
+      for (const name of orderedNetworks(container)) await this.attach(container, name, sandbox);
+      await this.#publish(container);
+    }
+    await this.writeFiles(container, sandbox);
+  }
+
+  /** One more network of a running container. */
+  async attach(container: DockerContainer, name: string, sandbox: SandboxRecord): Promise<Attachment> {
+    const { networks } = this.#deps;
+    const network = await this.network(name);
+    const endpoint = container.endpoints[name] ?? {};
+    const own = this.of(container.id);
+    const hasDefault = own.some(({ networkId }) => networks.find(networkId)?.internal === false);
+    const address = endpoint.IPAMConfig?.IPv4Address || undefined;
+    const macAddress = endpoint.MacAddress || (own.length === 0 ? container.config.MacAddress : undefined) || undefined;
+    return networks.attach({
+      containerId: container.id,
+      networkId: network.id,
+      netns: sandbox.namespaces.net ?? "",
+      names: namesOf(container, endpoint),
+      isDefault: !hasDefault,
+      resolvers: upstreamServers(await hostResolvers(), container.hostConfig.Dns ?? []),
+      ...(address === undefined ? {} : { address }),
+      ...(macAddress === undefined ? {} : { macAddress }),
+    });
+  }
+
+  async detach(container: DockerContainer, networkId: string, sandbox: SandboxRecord): Promise<void> {
+    await this.#deps.networks.detach(container.id, networkId);
+    await this.writeFiles(container, sandbox);
+  }
+
+  async release(id: string): Promise<void> {
+    await this.#deps.networks.unpublish(id);
+    await this.#deps.networks.detach(id);
+  }
+
+  /** The container has another name: under it others find it from now on. */
+  async rename(container: DockerContainer): Promise<void> {
+    for (const { networkId } of this.of(container.id)) {
+      const name = this.#deps.networks.find(networkId)?.name ?? "";
+      await this.#deps.networks.rename(container.id, networkId, namesOf(container, container.endpoints[name] ?? {}));
+    }
+  }
+
+  of(id: string): readonly Attachment[] {
+    return this.#deps.networks.attachments.filter(({ containerId }) => containerId === id);
+  }
+
+  /** hosts, hostname and resolv.conf; names are asked for where a user-defined network is. */
+  async writeFiles(container: DockerContainer, sandbox: SandboxRecord): Promise<void> {
+    const { hostConfig, config } = container;
+    const own = this.of(container.id);
+    const named = own.find(({ networkId }) => this.#deps.networks.find(networkId)?.name !== DEFAULT_NETWORK);
+    if (named !== undefined && sandbox.namespaces.net !== undefined) {
+      await this.#deps.serveNames(named.gateway);
+      await this.#deps.networks.leadNames(sandbox.namespaces.net, named.gateway);
+    }
+    const extra = hostConfig.ExtraHosts ?? [];
+    const gateway = own[0]?.gateway ?? this.#deps.networks.find(DEFAULT_NETWORK)?.gateway ?? "127.0.0.1";
+    const isHost = networkModeOf(container) === "host";
+    const hosts = isHost
+      ? `${await readFile("/etc/hosts", "utf8").catch(() => "127.0.0.1\tlocalhost\n")}${extraHosts(extra, gateway)
+          .map((line) => `${line}\n`)
+          .join("")}`
+      : hostsFile({
+          hostname: sandbox.hostname,
+          domainname: config.Domainname ?? "",
+          addresses: own.map(({ address }) => address),
+          extra,
+          gateway,
+          links: this.#links(container),
+        });
+    await writeFile(`${sandbox.files}/hosts`, hosts);
+    await writeFile(
+      `${sandbox.files}/resolv.conf`,
+      isHost && (hostConfig.Dns ?? []).length === 0
+        ? await hostResolvers()
+        : resolversFile({
+            host: await hostResolvers(),
+            servers: hostConfig.Dns ?? [],
+            searches: hostConfig.DnsSearch ?? [],
+            options: hostConfig.DnsOptions ?? [],
+            ...(named === undefined ? {} : { names: NAME_SERVER }),
+          }),
+    );
+  }
+
+  /** `--link name:alias`: the other must run. */
+  #links({ hostConfig, endpoints }: DockerContainer) {
+    const links = [
+      ...(hostConfig.Links ?? []),
+      ...Object.values(endpoints).flatMap((endpoint) => endpoint.Links ?? []),
+    ];
+    return links.flatMap((link) => {
+      const [name = "", alias = name] = link.split(":");
+      const other = this.#deps.store.get(name);
+      const address = this.of(other.id)[0]?.address;
+      if (address === undefined)
+        throw new TsukubeError("conflict", `Cannot link to a non running container: ${name} AS ${alias}`);
+      return [
+        {
+          address,
+          names: [...new Set([alias, other.config.Hostname ?? "", other.name])].filter((each) => each !== ""),
+        },
+      ];
+    });
+  }
+
+  async #publish(container: DockerContainer): Promise<void> {
+    const target = this.of(container.id).find(
+      ({ networkId }) => this.#deps.networks.find(networkId)?.internal === false,
+    );
+    const wishes = portWishes(container);
+    if (target === undefined || wishes.length === 0) return;
+    const containerAddress = target.address;
+    await this.#deps.networks.publish(
+      container.id,
+      wishes.map((wish) => ({ ...wish, containerAddress })),
+    );
+  }
+}
+
+/** That of the network mode first. */
+function orderedNetworks(container: DockerContainer): readonly string[] {
+  const mode = networkModeOf(container);
+  return [mode, ...Object.keys(container.endpoints).filter((name) => name !== mode)];
+}
+
+/** Under which names others find a container. */
+function namesOf({ name, id, config }: DockerContainer, endpoint: EndpointDocument): readonly string[] {
+  return [...new Set([name, ...(endpoint.Aliases ?? []), id.slice(0, 12), config.Hostname ?? ""])].filter(
+    (each) => each !== "",
+  );
+}
+
+/** Ports that a container publishes: each of its bindings, and with `-P` each exposed one at any port. */
+function portWishes({ config, hostConfig }: DockerContainer): readonly Omit<PortWish, "containerAddress">[] {
+  const bindings = Object.entries(hostConfig.PortBindings ?? {}).flatMap(([port, bound]) =>
+    (bound ?? []).map((binding) => wishOf(port, binding.HostIp ?? "", binding.HostPort ?? "")),
+  );
+  const taken = new Set(Object.keys(hostConfig.PortBindings ?? {}).map(normalPort));
+  const exposed = Object.keys(config.ExposedPorts ?? {}).filter((port) => !taken.has(normalPort(port)));
+  return [...bindings, ...(hostConfig.PublishAllPorts === true ? exposed.map((port) => wishOf(port, "", "")) : [])];
+}
+
+function wishOf(port: string, hostIp: string, hostPort: string): Omit<PortWish, "containerAddress"> {
+  const { port: containerPort, protocol } = parsePort(port);
+  const hostAddress = hostIp === "0.0.0.0" || hostIp === "::" ? "" : hostIp;
+  const [first = 0, last = first] = hostPort === "" ? [] : hostPort.split("-").map(Number);
+  if (!(first >= 0 && last >= first && last <= 65_535))
+    throw new TsukubeError("invalid", `invalid published port: "${hostPort}"`);
+  return { protocol, hostAddress, containerPort, ...(first === 0 ? {} : { hostPorts: [first, last] as const }) };
+}
+
+/** "80" is "80/tcp". */
+export function normalPort(port: string): string {
+  return port.includes("/") ? port : `${port}/tcp`;
+}
+
+async function hostResolvers(): Promise<string> {
+  return readFile("/etc/resolv.conf", "utf8").catch(() => "");
+}

@@ -1,0 +1,170 @@
+import type { Clock, Logger, Random } from "@tsukube/foundation";
+import { type Cgroups, type Mounts, type Namespaces, systemLinks } from "@tsukube/kernel";
+import type { ContainerNetworks, PodNetwork } from "@tsukube/node-contracts";
+import { Containers } from "../containers/containers.ts";
+import type { OciRuntime } from "../containers/runtime.ts";
+import type { ImageRecord, ImageStore } from "../images/image-store.ts";
+import type { Snapshotter } from "../images/snapshotter.ts";
+import { Sandboxes } from "../sandboxes/sandboxes.ts";
+import { isRunning } from "./containers/container-record.ts";
+import { ContainerRuns } from "./containers/container-runs.ts";
+import { ContainerStore } from "./containers/container-store.ts";
+import { DockerContainers } from "./containers/docker-containers.ts";
+import { ExecStore } from "./containers/exec-store.ts";
+import { LogRotation } from "./containers/log-rotation.ts";
+import { RootfsAccess } from "./containers/rootfs-access.ts";
+import type { DockerDeps } from "./contracts.ts";
+import { DockerEvents } from "./events.ts";
+import { DEFAULT_NETWORK, Endpoints } from "./networks/endpoints.ts";
+import { NameService, type NameServiceOptions } from "./networks/name-service.ts";
+import { VolumeStore } from "./volumes/volume-store.ts";
+
+interface Deps {
+  readonly images: ImageStore;
+  readonly snapshotter: Snapshotter;
+  readonly runtime: OciRuntime;
+  readonly mounts: Mounts;
+  readonly namespaces: Namespaces;
+  readonly cgroups: Cgroups;
+  readonly networks?: ContainerNetworks;
+  readonly names?: NameServiceOptions;
+  readonly findImage: (name: string) => Promise<ImageRecord | undefined>;
+  readonly startsContainers: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Of this part of the engine alone. */
+  readonly stateDirectory: string;
+  readonly runtimeDirectory: string;
+  readonly cgroupParent: string;
+}
+
+/** What only Docker's face of the engine has. */
+export interface Docker {
+  readonly deps: Pick<
+    DockerDeps,
+    | "dockerContainers"
+    | "runs"
+    | "core"
+    | "execs"
+    | "rootfs"
+    | "volumes"
+    | "networks"
+    | "endpoints"
+    | "events"
+    | "logPath"
+  >;
+  /** Ids of the images of what the engine runs for itself. */
+  serviceImages(): readonly string[];
+  close(): void;
+  /** Ends every container and takes everything from the host; records, volumes and what was written stay. */
+  stopAll(othersRemain: boolean): Promise<void>;
+}
+
+/** Containers share links and firewall with nobody here: networks of containers are attached by {@link Endpoints}. */
+const NO_NETWORK: PodNetwork = {
+  add: async () => ({ ips: [] }),
+  remove: async () => {},
+  check: async () => {},
+  status: async () => {},
+  collect: async () => {},
+};
+
+/** Reads Docker's containers and volumes, and adopts what runs. */
+export async function openDocker(deps: Deps): Promise<Docker> {
+  const { stateDirectory, runtimeDirectory, clock, mounts, networks, random, logger, cgroupParent, images } = deps;
+  const store = new ContainerStore(`${stateDirectory}/containers`);
+  const volumes = new VolumeStore({ folder: `${stateDirectory}/volumes`, mounts, clock, random });
+  const events = new DockerEvents(clock);
+  const logPath = (id: string): string => `${stateDirectory}/logs/${id}.log`;
+  const openSandboxes = (folder: string): Sandboxes =>
+    new Sandboxes({
+      records: `${stateDirectory}/${folder}`,
+      runtime: `${runtimeDirectory}/${folder}`,
+      mounts,
+      namespaces: deps.namespaces,
+      network: NO_NETWORK,
+      now: () => clock.now(),
+    });
+  const openContainers = (records: string, runtimeFolder: string, onEnded: (id: string) => void): Containers =>
+    new Containers({
+      records: `${stateDirectory}/${records}`,
+      runtimeFolder,
+      ...{ runtime: deps.runtime, snapshotter: deps.snapshotter, cgroups: deps.cgroups },
+      ...{ mounts, clock, logger, cgroupParent, findImage: deps.findImage },
+      onEvent: (kind, { id }) => {
+        if (kind === "STOPPED") onEnded(id);
+      },
+    });
+  const sandboxes = openSandboxes("sandboxes");
+  const containers = openContainers("runs", runtimeDirectory, (id) => dockerContainers.onEnded(id));
+  const serviceSandboxes = openSandboxes("service-sandboxes");
+  const serviceContainers = openContainers("services", `${runtimeDirectory}/services`, () => names?.onEnded());
+  const names =
+    deps.names === undefined
+      ? undefined
+      : new NameService({
+          options: deps.names,
+          ...{ containers: serviceContainers, sandboxes: serviceSandboxes, findImage: deps.findImage },
+          ...{ clock, random, logger },
+        });
+  const links = systemLinks(deps.namespaces);
+  const serveNames = async (gateway: string): Promise<void> => names?.serve(gateway);
+  const endpoints = networks === undefined ? undefined : new Endpoints({ networks, links, store, serveNames });
+  const shared = { containers, store, volumes, events, logPath, clock, random, logger };
+  const withEndpoints = endpoints === undefined ? {} : { endpoints };
+  const runs = new ContainerRuns({ ...shared, ...withEndpoints, sandboxes, images });
+  const { snapshotter } = deps;
+  const rootfs = new RootfsAccess({
+    containers,
+    runs,
+    images,
+    snapshotter,
+    mounts,
+    folder: `${runtimeDirectory}/roots`,
+  });
+  const removeFiles = (id: string): Promise<void> => snapshotter.remove(id);
+  const dockerContainers: DockerContainers = new DockerContainers({
+    ...shared,
+    ...withEndpoints,
+    runs,
+    rootfs,
+    removeFiles,
+  });
+  await store.load();
+  await volumes.load();
+  await rootfs.clean();
+  await sandboxes.load();
+  await containers.load();
+  await serviceSandboxes.load();
+  await serviceContainers.load();
+  await dockerContainers.load(deps.startsContainers);
+  const isNamed = (networkId: string): boolean => networks?.find(networkId)?.name !== DEFAULT_NETWORK;
+  await names?.adopt(networks?.attachments.some(({ networkId }) => isNamed(networkId)) === true);
+  const rotation = new LogRotation({ store, containers, logPath, clock });
+  rotation.start();
+  return {
+    deps: {
+      ...{ dockerContainers, runs, core: containers, rootfs, volumes, events, logPath },
+      execs: new ExecStore(shared),
+      ...(networks === undefined ? {} : { networks }),
+      ...withEndpoints,
+    },
+    serviceImages: () => serviceContainers.all.map(({ imageId }) => imageId),
+    close() {
+      rotation.stop();
+      dockerContainers.close();
+      containers.close();
+      serviceContainers.close();
+    },
+    async stopAll(othersRemain) {
+      await dockerContainers.stopAll();
+      for (const container of store.all) if (!isRunning(container)) await runs.release(container.id);
+      await names?.stop();
+      for (const { id } of serviceContainers.all) await serviceContainers.remove(id); // also where this engine would serve no names
+      for (const { id } of serviceSandboxes.all) await serviceSandboxes.remove(id);
+      volumes.unmountAll();
+      await networks?.cleanHost(othersRemain);
+    },
+  };
+}

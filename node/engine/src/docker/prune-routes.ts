@@ -1,0 +1,141 @@
+import { diskUsage } from "@tsukube/kernel";
+import type { CachedResult } from "../build/contracts.ts";
+import { viewDeps } from "./container-routes.ts";
+import { containerSummary, time } from "./containers/container-views.ts";
+import type { DockerAnswer, DockerDeps, Route } from "./contracts.ts";
+import { Filters } from "./filters.ts";
+import { familiarName, imageSummary } from "./image-views.ts";
+import { timeIn } from "./time-in.ts";
+import { volumeDetails, volumesInUse } from "./volume-routes.ts";
+
+/** What holds the disk, and removing what nobody uses. Volumes and networks have their own. */
+export function pruneRoutes(deps: DockerDeps): readonly Route[] {
+  return [
+    { method: "GET", path: /^\/system\/df$/, handle: ({ query }) => diskUse(deps, query.getAll("type")) },
+    { method: "POST", path: /^\/containers\/prune$/, handle: ({ query }) => pruneContainers(deps, query) },
+    { method: "POST", path: /^\/images\/prune$/, handle: ({ query }) => pruneImages(deps, query) },
+    { method: "POST", path: /^\/build\/prune$/, handle: () => pruneBuilds(deps) },
+  ];
+}
+
+async function pruneContainers(deps: DockerDeps, query: URLSearchParams): Promise<DockerAnswer> {
+  const { dockerContainers: containers, snapshotter, clock } = deps;
+  const filters = new Filters(query, ["label", "label!", "until"]);
+  const until = timeIn(filters.of("until")?.[0], clock.now());
+  const over = containers.store.all.filter(
+    ({ state: { status }, config, createdAt }) =>
+      ["created", "exited", "dead"].includes(status) &&
+      filters.fitsLabels(config.Labels) &&
+      (until === undefined || createdAt < until),
+  );
+  let SpaceReclaimed = 0;
+  for (const { id } of over) {
+    SpaceReclaimed += await diskUsage(snapshotter.writable(id));
+    await containers.remove(id);
+  }
+  return { status: 200, json: { ContainersDeleted: over.map(({ id }) => id), SpaceReclaimed } };
+}
+
+/** Images without a name; with the filter `dangling=false` every one that no container uses. The engine's own stay. */
+async function pruneImages(deps: DockerDeps, query: URLSearchParams): Promise<DockerAnswer> {
+  const { images, inUse, garbage, clock } = deps;
+  const filters = new Filters(query, ["dangling", "label", "label!", "until"]);
+  const onlyDangling = filters.flag("dangling") !== false;
+  const until = timeIn(filters.of("until")?.[0], clock.now());
+  const used = inUse();
+  const unused = images.all.filter(
+    (image) =>
+      !used.has(image.id) &&
+      !image.pinned &&
+      (!onlyDangling || image.names.length === 0) &&
+      filters.fitsLabels(image.config.Labels) &&
+      (until === undefined || Date.parse(image.created ?? "") < until),
+  );
+  const before = await diskUsage(`${deps.stateDirectory}/s/l`);
+  for (const { id } of unused) {
+    await images.remove(id);
+    deps.events.publish("image", "delete", id, { name: id });
+  }
+  await garbage.collect();
+  const SpaceReclaimed =
+    unused.length === 0 ? 0 : Math.max(0, before - (await diskUsage(`${deps.stateDirectory}/s/l`)));
+  const deleted = unused.flatMap(({ id, names }) => [
+    ...names.map((name) => ({ Untagged: familiarName(name) })),
+    { Deleted: id },
+  ]);
+  return { status: 200, json: { ImagesDeleted: deleted, SpaceReclaimed } };
+}
+
+async function pruneBuilds({ builder }: DockerDeps): Promise<DockerAnswer> {
+  return { status: 200, json: { CachesDeleted: null, SpaceReclaimed: await builder.prune() } };
+}
+
+/** `GET /system/df`. @param types Only these kinds; all by default. */
+async function diskUse(deps: DockerDeps, types: readonly string[]): Promise<DockerAnswer> {
+  const { images, dockerContainers, volumes, snapshotter, builder, clock } = deps;
+  const wants = (type: string): boolean => types.length === 0 || types.includes(type);
+  const users = dockerContainers.store.all;
+  const views = viewDeps(deps);
+  const imagesShown = images.all.map((image) => ({
+    ...imageSummary(image),
+    SharedSize: sharedSize(image, deps),
+    Containers: users.filter(({ imageId }) => imageId === image.id).length,
+  }));
+  const containersShown = async () =>
+    Promise.all(
+      users.map(async (container) => {
+        const rw = await diskUsage(snapshotter.writable(container.id));
+        const rootFs = rw + (images.find(container.imageId)?.sizeBytes ?? 0);
+        return containerSummary(container, views, clock.now(), { rw, rootFs });
+      }),
+    );
+  const volumesShown = async () => {
+    const inUse = volumesInUse(deps);
+    return Promise.all(
+      volumes.all.map(async (volume) => ({
+        ...volumeDetails(deps, volume),
+        UsageData: {
+          Size: await diskUsage(volumes.mountpoint(volume.name)),
+          RefCount: inUse.get(volume.name)?.length ?? 0,
+        },
+      })),
+    );
+  };
+  return {
+    status: 200,
+    json: {
+      ...(wants("image") ? { LayersSize: await diskUsage(`${deps.stateDirectory}/s/l`), Images: imagesShown } : {}),
+      ...(wants("container") ? { Containers: await containersShown() } : {}),
+      ...(wants("volume") ? { Volumes: await volumesShown() } : {}),
+      ...(wants("build-cache") ? { BuildCache: builder.cached.map(cacheView) } : {}),
+    },
+  };
+}
+
+function cacheView({ id, lineage, bytes, created, usedAt }: CachedResult) {
+  return {
+    ID: id,
+    Type: "regular",
+    Description: lineage,
+    InUse: false,
+    Shared: false,
+    Size: bytes,
+    CreatedAt: created,
+    LastUsedAt: time(usedAt),
+    UsageCount: 1,
+  };
+}
+
+/** What other images have, too. */
+function sharedSize(
+  image: { readonly id: string; readonly diffIds: readonly string[] },
+  { images }: DockerDeps,
+): number {
+  const others = new Set(images.all.filter(({ id }) => id !== image.id).flatMap(({ diffIds }) => diffIds));
+  return image.diffIds
+    .filter((diffId) => others.has(diffId))
+    .reduce(
+      (sum, diffId) => sum + (images.layers.get(diffId)?.made?.size ?? images.layers.get(diffId)?.forms[0]?.size ?? 0),
+      0,
+    );
+}

@@ -1,0 +1,109 @@
+import { TsukubeError } from "@tsukube/foundation";
+import { diskUsage } from "@tsukube/kernel";
+import { isTrue } from "./container-routes.ts";
+import { time } from "./containers/container-views.ts";
+import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import { Filters, matchesText } from "./filters.ts";
+import type { Volume } from "./volumes/volume-store.ts";
+
+interface CreateVolume {
+  readonly Name?: string;
+  readonly Driver?: string;
+  readonly DriverOpts?: Readonly<Record<string, string>> | null;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+}
+
+/** Create, list, inspect, remove and prune volumes of the local driver. */
+export function volumeRoutes(deps: DockerDeps): readonly Route[] {
+  return [
+    { method: "GET", path: /^\/volumes$/, handle: ({ query }) => list(deps, query) },
+    { method: "POST", path: /^\/volumes\/create$/, handle: (request) => create(deps, request) },
+    { method: "POST", path: /^\/volumes\/prune$/, handle: ({ query }) => prune(deps, query) },
+    {
+      method: "GET",
+      path: /^\/volumes\/([^/]+)$/,
+      handle: ({ parameters }) => ({ status: 200, json: volumeDetails(deps, deps.volumes.get(parameters[0] ?? "")) }),
+    },
+    { method: "DELETE", path: /^\/volumes\/([^/]+)$/, handle: (request) => remove(deps, request) },
+  ];
+}
+
+export function volumeDetails({ volumes }: DockerDeps, { name, createdAt, labels, options, isAnonymous }: Volume) {
+  return {
+    CreatedAt: time(createdAt).replace(/\.\d+Z$/, "Z"),
+    Driver: "local",
+    Labels: isAnonymous
+      ? { "com.docker.volume.anonymous": "", ...labels }
+      : Object.keys(labels).length === 0
+        ? null
+        : labels,
+    Mountpoint: volumes.mountpoint(name),
+    Name: name,
+    Options: Object.keys(options).length === 0 ? null : options,
+    Scope: "local",
+  };
+}
+
+/** Names of volumes that containers mount, whether they run or not. */
+export function volumesInUse({ dockerContainers }: DockerDeps): ReadonlyMap<string, readonly string[]> {
+  const users = new Map<string, string[]>();
+  for (const { id, mounts } of dockerContainers.store.all)
+    for (const { name } of mounts) if (name !== undefined) users.set(name, [...(users.get(name) ?? []), id]);
+  return users;
+}
+
+function list(deps: DockerDeps, query: URLSearchParams): DockerAnswer {
+  const filters = new Filters(query, ["dangling", "driver", "label", "label!", "name"]);
+  const dangling = filters.flag("dangling");
+  const users = volumesInUse(deps);
+  const shown = deps.volumes.all.filter(
+    (volume) =>
+      filters.fits("name", (wanted) => matchesText(volume.name, wanted)) &&
+      filters.fits("driver", (wanted) => wanted === "local") &&
+      filters.fitsLabels(volume.labels) &&
+      (dangling === undefined || dangling !== users.has(volume.name)),
+  );
+  return { status: 200, json: { Volumes: shown.map((volume) => volumeDetails(deps, volume)), Warnings: null } };
+}
+
+async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
+  const { Name = "", Driver = "local", DriverOpts, Labels } = await request.json<CreateVolume>();
+  if (Driver !== "local" && Driver !== "")
+    throw new TsukubeError("not-found", `error looking up volume plugin ${Driver}: plugin "${Driver}" not found`);
+  const known = Name === "" ? undefined : deps.volumes.find(Name);
+  const volume = await deps.volumes.create({
+    ...(Name === "" ? {} : { name: Name }),
+    labels: Labels ?? {},
+    options: DriverOpts ?? {},
+  });
+  if (known === undefined) deps.events.publish("volume", "create", volume.name, { driver: "local" });
+  return { status: 201, json: volumeDetails(deps, volume) };
+}
+
+async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): Promise<DockerAnswer> {
+  const [name = ""] = parameters;
+  if (deps.volumes.find(name) === undefined && isTrue(query.get("force"))) return { status: 204 };
+  deps.volumes.get(name);
+  const users = volumesInUse(deps).get(name) ?? [];
+  if (users.length > 0) throw new TsukubeError("conflict", `remove ${name}: volume is in use - [${users.join(", ")}]`);
+  await deps.volumes.remove(name);
+  deps.events.publish("volume", "destroy", name, { driver: "local" });
+  return { status: 204 };
+}
+
+/** Anonymous ones that nobody mounts; with the filter `all` named ones, too. */
+async function prune(deps: DockerDeps, query: URLSearchParams): Promise<DockerAnswer> {
+  const filters = new Filters(query, ["all", "label", "label!"]);
+  const users = volumesInUse(deps);
+  const all = filters.flag("all") === true;
+  const unused = deps.volumes.all.filter(
+    (volume) => !users.has(volume.name) && (all || volume.isAnonymous) && filters.fitsLabels(volume.labels),
+  );
+  let SpaceReclaimed = 0;
+  for (const { name } of unused) {
+    SpaceReclaimed += await diskUsage(deps.volumes.mountpoint(name));
+    await deps.volumes.remove(name);
+    deps.events.publish("volume", "destroy", name, { driver: "local" });
+  }
+  return { status: 200, json: { VolumesDeleted: unused.map(({ name }) => name), SpaceReclaimed } };
+}

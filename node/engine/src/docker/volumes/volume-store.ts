@@ -1,0 +1,127 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
+import { readRecord, writeRecord } from "@tsukube/host";
+import type { Mounts } from "@tsukube/kernel";
+
+/** A folder that outlives containers, or a mount of the host that its options name. */
+export interface Volume {
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the local driver: `type`, `device` and `o`, as mount(8) takes them. */
+  readonly options: Readonly<Record<string, string>>;
+  /** Made for a container that named none. */
+  readonly isAnonymous: boolean;
+}
+
+interface Deps {
+  /** Content lies in `NAME/_data`, records in `.records/NAME`. */
+  readonly folder: string;
+  readonly mounts: Mounts;
+  readonly clock: Pick<Clock, "now">;
+  readonly random: Random;
+}
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** Volumes of the local driver. */
+export class VolumeStore {
+  readonly #deps: Deps;
+  readonly #volumes = new Map<string, Volume>();
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  async load(): Promise<void> {
+    await mkdir(this.#deps.folder, { recursive: true, mode: 0o711 });
+    for (const name of await readdir(this.#records).catch(() => [])) {
+      const volume = name.startsWith(".") ? undefined : await readRecord<Volume>(`${this.#records}/${name}`);
+      if (volume !== undefined) this.#volumes.set(name, volume);
+    }
+  }
+
+  get all(): readonly Volume[] {
+    return [...this.#volumes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  find(name: string): Volume | undefined {
+    return this.#volumes.get(name);
+  }
+
+  get(name: string): Volume {
+    const volume = this.find(name);
+    if (volume === undefined) throw new TsukubeError("not-found", `get ${name}: no such volume`);
+    return volume;
+  }
+
+  mountpoint(name: string): string {
+    return `${this.#deps.folder}/${name}/_data`;
+  }
+
+  /** Makes a volume, or finds the one that is there. @param wish Without a name it gets a random one. */
+  async create(wish: Partial<Omit<Volume, "createdAt">>): Promise<Volume> {
+    const { labels = {}, options = {} } = wish;
+    const name = wish.name ?? Buffer.from(this.#deps.random.bytes(32)).toString("hex");
+    if (!NAME.test(name))
+      throw new TsukubeError(
+        "invalid",
+        `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+      );
+    const known = this.#volumes.get(name);
+    if (known !== undefined) return known;
+    checkOptions(name, options);
+    const isAnonymous = wish.isAnonymous ?? wish.name === undefined;
+    const volume = { name, createdAt: this.#deps.clock.now(), labels, options, isAnonymous };
+    this.#volumes.set(name, volume);
+    await mkdir(this.mountpoint(name), { recursive: true, mode: 0o755 });
+    await writeRecord(`${this.#records}/${name}`, volume);
+    return volume;
+  }
+
+  /** Makes its content available: what its options name is mounted. @returns where. */
+  ensureMounted(name: string): string {
+    const { options } = this.get(name);
+    const target = this.mountpoint(name);
+    if (options["device"] === undefined && options["type"] !== "tmpfs") return target;
+    if (this.#deps.mounts.isMounted(target)) return target;
+    const flags = (options["o"] ?? "").split(",").filter((flag) => flag !== "");
+    const bind = flags.includes("bind") || flags.includes("rbind") || options["type"] === "bind";
+    const source = options["device"] ?? "tmpfs";
+    if (bind && !existsSync(source)) {
+      throw new TsukubeError(
+        "failed",
+        `failed to populate volume: error while mounting volume '${target}': failed to mount local volume: mount ${source}:${target}, flags: 0x1000: no such file or directory`,
+      );
+    }
+    if (bind) this.#deps.mounts.bind(source, target, { recursive: true, readonly: flags.includes("ro") });
+    else this.#deps.mounts.mount(source, target, options["type"] ?? "none", 0, flags.join(","));
+    return target;
+  }
+
+  async remove(name: string): Promise<void> {
+    this.get(name);
+    this.#deps.mounts.unmount(this.mountpoint(name));
+    await rm(`${this.#records}/${name}`, { force: true });
+    this.#volumes.delete(name);
+    await rm(`${this.#deps.folder}/${name}`, { recursive: true, force: true });
+  }
+
+  /** Takes mounts that options named from the host; content stays. */
+  unmountAll(): void {
+    for (const point of this.#deps.mounts.below(this.#deps.folder)) this.#deps.mounts.unmount(point);
+  }
+
+  get #records(): string {
+    return `${this.#deps.folder}/.records`;
+  }
+}
+
+function checkOptions(name: string, options: Readonly<Record<string, string>>): void {
+  const unknown = Object.keys(options).find((key) => !["type", "device", "o", "size"].includes(key));
+  if (unknown !== undefined) throw new TsukubeError("invalid", `create ${name}: invalid option: "${unknown}"`);
+  if (options["size"] !== undefined)
+    throw new TsukubeError("unsupported", `create ${name}: quota size requested but no quota support`);
+}
