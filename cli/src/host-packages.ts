@@ -17,6 +17,8 @@ export const NODE_PROGRAMS: readonly HostProgram[] = [
   { program: "conntrack", package: "conntrack", why: "ends UDP flows to pods that are gone" },
   { program: "ip", package: "iproute2", why: "wires pod networks" },
   { program: "busybox", package: "busybox-static", why: "is the base image tsukube.local/busybox" },
+  { program: "tini-static", package: "tini", why: "is the init process of containers that ask for one" },
+  { program: "ps", package: "procps", why: "lists processes of containers" },
   { program: "unshare", package: "util-linux", why: "makes namespaces" },
   { program: "mount", package: "mount", why: "mounts volumes" },
 ];

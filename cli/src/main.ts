@@ -70,6 +70,17 @@ function program(): Command {
     });
 
   root
+    .command("engine")
+    .description("start the container engine without a cluster: Docker's API on a socket")
+    .option(...name)
+    .option("--docker-socket <path>", "where Docker's API is served; in the runtime directory by default")
+    .option("--background", "under a supervisor, until down", false)
+    .action(async (options: { dockerSocket?: string; background: boolean }, command: Command) => {
+      const { engine } = await import("./commands/engine.ts");
+      await engine(context(command), options);
+    });
+
+  root
     .command("status")
     .description("show whether the cluster runs, and what belongs to it")
     .option(...name)

@@ -22,6 +22,8 @@ const ENTRIES: Readonly<Record<string, string>> = {
   server: "cli/src/processes/server.ts",
   node: "cli/src/processes/node.ts",
   dns: "cli/src/processes/dns.ts",
+  engine: "cli/src/processes/engine.ts",
+  names: "cli/src/processes/names.ts",
   reader: "control-plane/store/src/reader-main.ts",
 };
 

@@ -3,14 +3,23 @@ import { join } from "node:path";
 import { silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom } from "@tsukube/host";
 import { systemCgroups, systemMounts } from "@tsukube/kernel";
-import { ensureBridge, openPodNetwork, removeBridge, removePodTable, systemCommands } from "@tsukube/network";
+import {
+  bridgedPods,
+  ensureBridge,
+  openPodNetwork,
+  removeBridge,
+  removePodTable,
+  systemCommands,
+} from "@tsukube/network";
+import type { PodNetwork } from "@tsukube/node-contracts";
 import { removeProxy } from "@tsukube/proxy";
 import { addressesOf } from "./addresses.ts";
+import { openNetworks } from "./docker-networks.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord } from "./record.ts";
 
 /** Names of what a node's cluster has in the kernel. */
-export function kernelNames(name: string) {
+function kernelNames(name: string) {
   return { proxyTable: `tsukube-${name}`, podTable: `tsukube-${name}-pods`, cgroup: `/tsukube-${name}` };
 }
 
@@ -25,34 +34,48 @@ export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othe
   const files = filesOf(paths);
   const { bridge, podCidr, gateway } = addressesOf(record.index);
   const names = kernelNames(paths.name);
+  const network = await openPodNetwork({
+    stateDirectory: join(paths.state, "network"),
+    podCidr,
+    gateway,
+    bridge,
+    table: names.podTable,
+  });
+  await cleanEngine(paths, network, othersRemain);
+  await network.collect([]);
+  await removeProxy(names.proxyTable);
+  await systemCommands.nft(removePodTable(names.podTable));
+  await removeBridge({ name: bridge, sysctlRecord: files.sysctls, othersRemain });
+}
+
+/** What an engine that does not run left on the host. @param network Of pods; that of containers by default. */
+export async function cleanEngine(
+  paths: ClusterPaths,
+  network: PodNetwork | undefined,
+  othersRemain: boolean,
+): Promise<void> {
+  const files = filesOf(paths);
+  const { cgroup } = kernelNames(paths.name);
   if (existsSync(files.engine)) {
     const { startEngine } = await import("@tsukube/engine");
-    const network = await openPodNetwork({
-      stateDirectory: join(paths.state, "network"),
-      podCidr,
-      gateway,
-      bridge,
-      table: names.podTable,
-    });
+    const containerNetworks = await openNetworks(paths);
     const engine = await startEngine({
       stateDirectory: files.engine,
       runtimeDirectory: join(paths.runtime, "engine"),
       criSocket: files.criSocket,
-      network,
-      cgroupParent: names.cgroup,
+      network: network ?? bridgedPods(containerNetworks),
+      containerNetworks,
+      startsContainers: false,
+      cgroupParent: cgroup,
       clock: realClock,
       random: systemRandom,
       metrics: createMetrics(),
       logger: silentLogger,
     });
-    await engine.stopAll();
+    await engine.stopAll(othersRemain);
     await engine.close();
-    await network.collect([]);
   }
   for (const mount of [...systemMounts.below(paths.state), ...systemMounts.below(paths.runtime)])
     systemMounts.unmount(mount);
-  await removeProxy(names.proxyTable);
-  await systemCommands.nft(removePodTable(names.podTable));
-  await systemCgroups().remove(names.cgroup);
-  await removeBridge({ name: bridge, sysctlRecord: files.sysctls, othersRemain });
+  await systemCgroups().remove(cgroup);
 }

@@ -18,23 +18,25 @@ export async function down(context: CommandContext, purge: boolean): Promise<voi
 
 async function takeDown({ paths, clock, progress, print }: CommandContext, purge: boolean): Promise<void> {
   const record = await readClusterRecord(paths).catch(() => undefined);
-  await progress.step(`stopping cluster "${paths.name}"`, async () => {
+  const what = record === undefined && existsSync(filesOf(paths).engine) ? "engine" : "cluster";
+  const title = `${what[0]?.toUpperCase()}${what.slice(1)} "${paths.name}"`;
+  await progress.step(`stopping ${what} "${paths.name}"`, async () => {
     await stopProcess(paths, "node", clock);
+    await stopProcess(paths, "engine", clock);
     await stopProcess(paths, "server", clock);
-    if (record?.withNode === true) {
-      const { cleanHost } = await import("../cluster/node-host.ts");
-      const others = await allClusters(paths);
-      await cleanHost(
-        paths,
-        record,
-        others.some((other) => other.withNode && other.name !== record.name && isRunning(paths, other.name)),
-      );
-    }
+    const { cleanEngine, cleanHost } = await import("../cluster/node-host.ts");
+    const others = await allClusters(paths);
+    const othersRemain = others.some(
+      (other) => other.withNode && other.name !== paths.name && isRunning(paths, other.name),
+    );
+    if (record?.withNode === true) await cleanHost(paths, record, othersRemain);
+    else if (existsSync(filesOf(paths).engine)) await cleanEngine(paths, undefined, othersRemain);
     await rm(paths.runtime, { recursive: true, force: true });
     removeIfEmpty(dirname(paths.runtime));
   });
   if (!purge) {
-    print(`Cluster "${paths.name}" is stopped; its data stay in ${paths.state}. Start it again with: tsukube up`);
+    const again = what === "engine" ? "tsukube engine" : "tsukube up";
+    print(`${title} is stopped; its data stay in ${paths.state}. Start it again with: ${again}`);
     return;
   }
   await progress.step("removing its data", async () => {
@@ -42,7 +44,7 @@ async function takeDown({ paths, clock, progress, print }: CommandContext, purge
     await rm(paths.state, { recursive: true, force: true });
     removeIfEmpty(dirname(paths.state));
   });
-  print(`Cluster "${paths.name}" and its data are gone.`);
+  print(`${title} and its data are gone.`);
 }
 
 function isRunning(paths: CommandContext["paths"], name: string): boolean {

@@ -17,6 +17,7 @@ import { alone } from "../cluster/command-lock.ts";
 import { ensureCredentials } from "../cluster/credentials.ts";
 import { dnsManifests } from "../cluster/dns-manifests.ts";
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
+import { ensureHost } from "../cluster/host-needs.ts";
 import { lastWords } from "../cluster/last-words.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import {
@@ -29,7 +30,6 @@ import {
   writeClusterRecord,
 } from "../cluster/record.ts";
 import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
-import { installPackages, missingPrograms } from "../host-packages.ts";
 import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
 import type { CommandContext } from "./context.ts";
@@ -65,7 +65,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const application = options.application === undefined ? undefined : applicationAt(options.application);
   const objects = application === undefined ? [] : readManifests(application.path);
   const etcd = etcdRecord(options);
-  if (options.node) await ensureHost(context);
+  if (options.node) await ensureHost(context, "node");
   const known =
     (await readClusterRecord(paths)) ??
     (await progress.step(`creating cluster "${paths.name}"`, () =>
@@ -210,7 +210,7 @@ async function ensureKeys({ paths, clock }: CommandContext, record: ClusterRecor
 }
 
 /** A young generation of 2 or 4 MB instead of 16: half the memory at rest, for a few more collections under load. At rest they collect on their own. */
-const MEMORY_FLAGS: Readonly<Record<ProcessName, readonly string[]>> = {
+const MEMORY_FLAGS: Readonly<Record<ClusterProcess, readonly string[]>> = {
   server: ["--max-semi-space-size=2", "--expose-gc"],
   node: ["--max-semi-space-size=4", "--expose-gc"],
 };
@@ -218,13 +218,15 @@ const MEMORY_FLAGS: Readonly<Record<ProcessName, readonly string[]>> = {
 /** What cluster DNS runs; each version of Tsukube makes its own. */
 const SYSTEM_IMAGE = "tsukube.local/system";
 
-const SHOWN: Readonly<Record<ProcessName, string>> = { server: "the control plane", node: "the node" };
+type ClusterProcess = Exclude<ProcessName, "engine">;
+
+const SHOWN: Readonly<Record<ClusterProcess, string>> = { server: "the control plane", node: "the node" };
 
 /** Starts a process under its supervisor unless one of this version runs, and waits until it answers. */
 async function ensureProcess(
   context: CommandContext,
   record: ClusterRecord,
-  name: ProcessName,
+  name: ClusterProcess,
   timeoutMs: number,
   check: () => Promise<boolean>,
 ): Promise<void> {
@@ -256,18 +258,6 @@ function isServing(paths: ClusterPaths, name: ProcessName): boolean {
   const holder = lockHolder(files.lock(name));
   if (holder?.note !== bundleHash() || !existsSync(files.ready(name))) return false;
   return (JSON.parse(readFileSync(files.ready(name), "utf8")) as { readonly pid: number }).pid === holder.pid;
-}
-
-/** What containers need of the host: root, and the distribution's packages. */
-async function ensureHost({ isRoot, progress }: CommandContext): Promise<void> {
-  if (!isRoot) {
-    throw new TsukubeError(
-      "usage",
-      'Cannot start a node: not root, expected root for containers; run it with sudo, or start the control plane alone with "tsukube up --no-node"',
-    );
-  }
-  const missing = missingPrograms();
-  if (missing.length > 0) await progress.step("preparing the host", (update) => installPackages(missing, update));
 }
 
 async function isNodeReady(client: Client, name: string): Promise<boolean> {

@@ -18,6 +18,7 @@ import { openPodNetwork } from "@tsukube/network";
 import { startProxy } from "@tsukube/proxy";
 import { addressesOf } from "../cluster/addresses.ts";
 import { readCredentials } from "../cluster/credentials.ts";
+import { namesOf, openNetworks } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import { holdLock } from "./hold.ts";
@@ -50,6 +51,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     bridge: addresses.bridge,
     table: `tsukube-${name}-pods`,
   });
+  const containerNetworks = await openNetworks(paths);
   const engine = await startEngine({
     ...base,
     stateDirectory: files.engine,
@@ -57,6 +59,8 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     criSocket: files.criSocket,
     dockerSocket: files.dockerSocket,
     network,
+    containerNetworks,
+    names: namesOf(paths, bundle),
     cgroupParent: `/tsukube-${name}`,
     bundle: { folder: dirname(process.argv[1] ?? ""), hash: bundle },
     logger: logger.child({ component: "engine" }),

@@ -1,0 +1,27 @@
+import { join } from "node:path";
+import { realClock, systemRandom } from "@tsukube/host";
+import { NAME_PORT, openContainerNetworks } from "@tsukube/network";
+import { type ClusterPaths, filesOf } from "./paths.ts";
+
+/** The networks of Docker's containers. */
+export function openNetworks(paths: ClusterPaths) {
+  const files = filesOf(paths);
+  return openContainerNetworks({
+    folder: files.dockerNetworks,
+    table: `tsukube-${paths.name}-docker`,
+    sysctlRecord: files.dockerSysctls,
+    clock: realClock,
+    random: systemRandom,
+  });
+}
+
+/** What answers their names: this version of Tsukube in a container. @param bundle The hash that names it. */
+export function namesOf(paths: ClusterPaths, bundle: string) {
+  const folder = "/networks";
+  return {
+    image: `tsukube.local/system:${bundle}`,
+    command: ["node", join("/tsukube", "names.js"), "--folder", folder],
+    folders: { [folder]: filesOf(paths).dockerNetworks },
+    port: NAME_PORT,
+  };
+}
