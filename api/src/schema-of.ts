@@ -67,12 +67,13 @@ function compileType(typeName: string): Schema {
 }
 
 /** Inlined structs stand in their parent's JSON; where protobuf nests them, `path` keeps the numbers of the nesting. */
-function compileFields(type: FactType, path: readonly number[]): Field[] {
+function compileFields(type: FactType, path: readonly number[], embeddedIn: readonly string[] = []): Field[] {
   return (type.fields ?? []).flatMap((field) => {
-    if (field.inline === undefined) return [compileField(field, path)];
+    if (field.inline === undefined) return [compileField(field, path, embeddedIn)];
     const inner = factsType(field.type);
     if (inner === undefined) throw new Error(`Cannot inline type "${field.type}": not in facts/kinds.json`);
-    if (field.pb !== undefined) return compileFields(inner, [...path, field.pb]);
+    const within = [...embeddedIn, shortGoName(field.type).replace(/^.*\./, "")];
+    if (field.pb !== undefined) return compileFields(inner, [...path, field.pb], within);
     return compileFields(inner, path).map(withoutProtobuf);
   });
 }
@@ -83,10 +84,11 @@ function withoutProtobuf(field: Field): Field {
   return { name, schema: field.schema, required, omit, pointer, patchStrategy };
 }
 
-function compileField(fact: FactField, path: readonly number[]): Field {
+function compileField(fact: FactField, path: readonly number[], embeddedIn: readonly string[]): Field {
   let schema: Schema | undefined;
   return {
     name: fact.name,
+    ...(embeddedIn.length > 0 && { embeddedIn }),
     get schema() {
       schema ??= constrain(fact);
       return schema;

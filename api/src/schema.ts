@@ -119,6 +119,8 @@ export interface Field {
   readonly patchMergeKey?: string;
   /** Go's name of the type, as decoding errors show it: "[]v1.Container". Built-in kinds only. */
   readonly goType?: string;
+  /** Go's names of the structs that embed the field, outermost first: they stand in decoding errors. */
+  readonly embeddedIn?: readonly string[];
 }
 
 /** Identifies a kind. `group` is "" for the core group. */

@@ -356,7 +356,7 @@ class Decoder {
     const type =
       goType ?? elementType(fields.at(-1)?.goType ?? this.rootType, typeof last !== "object" && last !== undefined);
     if (struct === undefined || fields.length === 0) return `Go value of type ${type === "" ? "interface {}" : type}`;
-    return `Go struct field ${struct}.${fields.map((field) => field.name).join(".")} of type ${type}`;
+    return `Go struct field ${struct}.${fields.map(goPathOf).join(".")} of type ${type}`;
   }
 }
 
@@ -366,6 +366,11 @@ function elementType(goType: string, isElement: boolean): string {
 }
 
 /** "spec.containers[0].name". */
+/** With the names of the structs that embed the field. */
+function goPathOf({ name, field }: FieldPlan): string {
+  return [...(field.embeddedIn ?? []), name].join(".");
+}
+
 function joinPath(path: readonly (FieldPlan | string | number)[]): string {
   let text = "";
   for (const step of path) {

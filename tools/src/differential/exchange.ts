@@ -49,7 +49,7 @@ export interface Scenario {
 export async function transcript(scenario: Scenario, transport: Transport): Promise<readonly Exchange[]> {
   const exchanges: Exchange[] = [];
   await scenario.run(async (asked) => {
-    const answer = await send(transport, asked);
+    const answer = await send(transport, asked).catch((error: unknown) => unanswered(error));
     exchanges.push({ line: lineOf(asked), answer });
     return answer;
   });
@@ -57,7 +57,11 @@ export async function transcript(scenario: Scenario, transport: Transport): Prom
 }
 
 /** Longer than any watch that a scenario begins. */
-const GIVE_UP_MS = 20_000;
+const GIVE_UP_MS = 8000;
+
+function unanswered(error: unknown): Answer {
+  return { code: 0, headers: {}, text: `no answer: ${error instanceof Error ? error.message : error}`, object: {} };
+}
 
 async function send(transport: Transport, asked: Asked): Promise<Answer> {
   const body = bytesOf(asked.body);

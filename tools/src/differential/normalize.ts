@@ -3,6 +3,8 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>"],
   [/("?resourceVersion"?: ?)"\d+"/g, '$1"<rv>"'],
   [/"continue":"[\w-]+"/g, '"continue":"<token>"'],
+  [/continue=ey[\w-]+/g, "continue=<token>"],
+  [/resourceVersion=\d{2,}/g, "resourceVersion=<rv>"],
   [/"10\.0\.0\.\d+"/g, '"<clusterIP>"'],
   [/(- |: )10\.0\.0\.\d+$/gm, "$1<clusterIP>"],
   [/("?(?:nodePort|healthCheckNodePort)"?: ?)3\d{4}/g, "$1<nodePort>"],

@@ -14,7 +14,7 @@ const REASONS: readonly Reason[] = [
   { line: /x: \[$/, part: /message$/, because: "the sentence is the YAML parser's" },
   {
     part: /message$/,
-    a: /: patch: Invalid value: /,
+    a: /patch: Invalid value: |^Invalid value: "\{/,
     because: "the message shows a value with its members in Go's order",
   },
   {
@@ -34,6 +34,13 @@ const REASONS: readonly Reason[] = [
     part: /cells\.2$/,
     because: "upstream's rows have a cell more than the table has columns",
   },
+  { line: /^GET \/version/, because: "the build is another" },
+  { line: /^\w+ \/(healthz|livez|readyz)?[ ?]/, part: /^body$|^\.paths/, because: "the server is made of other parts" },
+  {
+    line: /^GET \/(statusz|flagz|debug|logs|configz)/,
+    because: "pages for people who debug upstream's server itself",
+  },
+  { line: /openid-configuration/, part: /jwks_uri/, because: "keys are read where pods reach the server" },
   { part: /^order of members$/, line: /application\/yaml/, because: "the same YAML in another style" },
   {
     scenario: /validatingadmissionpolicies/,
@@ -46,7 +53,12 @@ const REASONS: readonly Reason[] = [
     because: "nodes are tainted by the controller, when they do not get ready",
   },
   { line: /\/token\?/, part: /managedFields$/, because: "nobody owns the fields of what is not stored" },
-  { scenario: /daemonsets/, line: /as=Table/, part: /annotations$/, because: "upstream's rows show its internal form" },
+  {
+    scenario: /daemonsets/,
+    line: /as=(Table|Partial)/,
+    part: /annotations$/,
+    because: "upstream's rows show its internal form",
+  },
   {
     scenario: /customresourcedefinitions|apiservices|flowschemas/,
     part: /managedFields$/,

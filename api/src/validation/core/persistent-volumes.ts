@@ -37,6 +37,9 @@ const OTHER_MEMBERS: ReadonlySet<string> = new Set([
 const SOURCES: Readonly<Record<string, Check>> = {
   hostPath,
   nfs,
+  azureDisk: fields({ diskName: required(), diskURI: required() }),
+  rbd: fields({ monitors: required(), image: required() }),
+  scaleIO: fields({ gateway: required(), system: required(), volumeName: required() }),
   csi: fields({ driver: required(), volumeHandle: required() }),
   local: fields({ path: required() }),
   iscsi: fields({ targetPortal: required(), iqn: required() }),
@@ -66,8 +69,14 @@ const source: Check = (value, at, errors) => {
   }
 };
 
+/** As of a claim, but that there are none is said in fewer words. */
+const volumeModes: Check = (value, at, errors) => {
+  if (isUnset(value)) errors.push(fieldError.required(at));
+  else accessModes(value, at, errors);
+};
+
 const volumeSpec: Check = (value, at, errors) => {
-  fields({ accessModes, capacity })(value, at, errors);
+  fields({ accessModes: volumeModes, capacity })(value, at, errors);
   source(value, at, errors);
   fields({
     nodeAffinity: optional(fields({ required: optional(nodeSelector) })),

@@ -20,7 +20,11 @@ const controllerSpec: Check = (value, at, errors) => {
   const selector = Object.entries((member(value, "selector") ?? {}) as Record<string, unknown>);
   if (!selector.every(([key, label]) => member(labels, key) === label)) {
     errors.push(
-      fieldError.invalid(`${at}.template.metadata.labels`, labels ?? {}, "`selector` does not match template `labels`"),
+      fieldError.invalid(
+        `${at}.template.metadata.labels`,
+        labels ?? null,
+        "`selector` does not match template `labels`",
+      ),
     );
   }
   alwaysTemplate()(template, `${at}.template`, errors);
@@ -36,7 +40,13 @@ const limit: Check = (value, at, errors) => {
   if (isUnset(member(value, "type"))) errors.push(fieldError.required(`${at}.type`));
 };
 
-const subset: Check = fields({
+const subset: Check = (value, at, errors) => {
+  if (isUnset(member(value, "addresses")) && isUnset(member(value, "notReadyAddresses")))
+    errors.push(fieldError.required(at, "must specify `addresses` or `notReadyAddresses`"));
+  subsetFields(value, at, errors);
+};
+
+const subsetFields: Check = fields({
   addresses: each(fields({ ip: text(ipAddress) })),
   notReadyAddresses: each(fields({ ip: text(ipAddress) })),
   ports: each(
@@ -49,6 +59,16 @@ const subset: Check = fields({
   ),
 });
 
+const QUOTA_SCOPES = new Set([
+  ...["BestEffort", "CrossNamespacePodAffinity", "NotBestEffort", "NotTerminating", "PriorityClass", "Terminating"],
+  "VolumeAttributesClass",
+]);
+
+const quotaScope: Check = (value, at, errors) => {
+  if (!QUOTA_SCOPES.has(String(value)))
+    errors.push(fieldError.invalid(at.replace(/\[\d+\]$/, ""), [value], "unsupported scope"));
+};
+
 export const CORE: RuleTable = {
   "/Binding": { hasMeta: false, state: fields({ target: fields({ name: required() }) }) },
   "/ConfigMap": configMap,
@@ -56,13 +76,13 @@ export const CORE: RuleTable = {
   "/Event": event,
   "/LimitRange": { state: fields({ spec: fields({ limits: each(limit) }) }) },
   "/Namespace": { name: dnsLabel },
-  "/Node": { state: fields({ spec: fields({ taints }) }) },
+  "/Node": { state: (object, _at, errors) => taints(valueAt(object, "spec.taints"), "metadata.taints", errors) },
   "/PersistentVolume": persistentVolume,
   "/PersistentVolumeClaim": persistentVolumeClaim,
   "/Pod": pod,
   "/PodTemplate": { state: fields({ template: podTemplate }) },
   "/ReplicationController": { state: fields({ spec: controllerSpec }) },
-  "/ResourceQuota": { state: fields({ spec: fields({ hard: quantities }) }) },
+  "/ResourceQuota": { state: fields({ spec: fields({ hard: quantities, scopes: each(quotaScope) }) }) },
   "/Secret": secret,
   "/Service": service,
   "/ServiceAccount": serviceAccount,

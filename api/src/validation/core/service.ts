@@ -209,7 +209,14 @@ const healthPortStays: UpdateCheck = (next, old) => {
   return [fieldError.forbidden(at, "field is immutable")];
 };
 
+const sameAddress: Check = (object, _at, errors) => {
+  const [single, list] = [valueAt(object, "spec.clusterIP"), listOf(valueAt(object, "spec.clusterIPs"))];
+  if (!isUnset(single) && list.length > 0 && list[0] !== single)
+    errors.push(fieldError.invalid("spec.clusterIPs", list, "first value must match `clusterIP`"));
+};
+
 export const service: KindRules = {
+  create: sameAddress,
   name: serviceName,
   state: fields({ spec }),
   update: (next, old, context) => [...addressesStay(next, old, context), ...healthPortStays(next, old, context)],

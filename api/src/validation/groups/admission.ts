@@ -29,8 +29,8 @@ const OPERATIONS = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"] as const;
 const operationRule: Check = fields({
   operations: requiredWith("", each(exactlyOneOf(...OPERATIONS))),
   apiGroups: required(),
-  apiVersions: required(),
-  resources: required(),
+  apiVersions: required(each(required())),
+  resources: required(each(required())),
   scope: optionalOneOf("*", "Cluster", "Namespaced"),
 });
 
@@ -61,7 +61,7 @@ const policyConditions = conditionsIn(POLICY_ENVIRONMENT);
 
 const variables: Check = each(
   fields({
-    name: required((value, at, errors) => {
+    name: requiredWith("name is not specified", (value, at, errors) => {
       if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(String(value)))
         errors.push(fieldError.invalid(at, value, "name is not a valid CEL identifier"));
     }),
@@ -133,17 +133,27 @@ const mutatingPolicy: Check = fields({
   matchConstraints: constraints,
   matchConditions: policyConditions,
   variables,
-  mutations: required(each(mutation)),
+  mutations: requiredWith("mutations must contain at least one item", each(mutation)),
   reinvocationPolicy: oneOf("IfNeeded", "Never"),
 });
+
+const paramRef: Check = (value, at, errors) => {
+  const [name, selector] = [member(value, "name"), member(value, "selector")];
+  if (isUnset(name) && selector === undefined)
+    errors.push(fieldError.required(at, "one of name or selector must be specified"));
+  if (!isUnset(name) && selector !== undefined)
+    errors.push(fieldError.forbidden(child(at, "name"), "name and selector are mutually exclusive"));
+  oneOf("Allow", "Deny")(member(value, "parameterNotFoundAction"), child(at, "parameterNotFoundAction"), errors);
+};
 
 const ACTIONS = ["Audit", "Deny", "Warn"] as const;
 
 const validatingBinding: Check = fields({
   policyName: required(text(dnsSubdomain)),
+  paramRef: optional(paramRef),
   validationActions: (value, at, errors) => {
     const actions = listOf(value);
-    if (actions.length === 0) errors.push(fieldError.required(at, "at least one validation action is required"));
+    if (actions.length === 0) errors.push(fieldError.required(at));
     actions.forEach((action, index) => {
       if (!ACTIONS.includes(action as never)) errors.push(fieldError.notSupported(element(at, index), action, ACTIONS));
       if (actions.indexOf(action) < index) errors.push(fieldError.duplicate(element(at, index), action));
@@ -228,7 +238,11 @@ export const ADMISSION: RuleTable = {
   [`${GROUP}/MutatingAdmissionPolicy`]: { state: fields({ spec: mutatingPolicy }) },
   [`${GROUP}/MutatingAdmissionPolicyBinding`]: {
     state: fields({
-      spec: fields({ policyName: required(text(dnsSubdomain)), matchResources: optional(matchResources) }),
+      spec: fields({
+        policyName: required(text(dnsSubdomain)),
+        paramRef: optional(paramRef),
+        matchResources: optional(matchResources),
+      }),
     }),
   },
   [`${GROUP}/ValidatingWebhookConfiguration`]: { state: fields({ webhooks: webhooks(false) }) },

@@ -38,7 +38,7 @@ export const matchingTemplate: Check = (spec, at, errors) => {
   const labels = valueAt(template, "metadata.labels");
   if (!selects(member(spec, "selector"), labels)) {
     const why = "`selector` does not match template `labels`";
-    errors.push(fieldError.invalid(child(at, "template.metadata.labels"), labels ?? {}, why));
+    errors.push(fieldError.invalid(child(at, "template.metadata.labels"), labels ?? null, why));
   }
 };
 

@@ -22,8 +22,15 @@ import { pathSegment } from "../names.ts";
 const target: Check = (value, at, errors) => {
   required(text(pathSegment))(member(value, "kind"), child(at, "kind"), errors);
   required(text(pathSegment))(member(value, "name"), child(at, "name"), errors);
-  if (isUnset(member(value, "apiVersion")) && isUnset(member(value, "kind"))) {
-    errors.push(fieldError.invalid(child(at, "apiVersion"), "", "apiVersion must specify API group"));
+  const isGrouped = String(member(value, "apiVersion") ?? "").includes("/");
+  if (!isGrouped && member(value, "kind") !== "ReplicationController") {
+    errors.push(
+      fieldError.invalid(
+        child(at, "apiVersion"),
+        member(value, "apiVersion") ?? "",
+        "apiVersion must specify API group",
+      ),
+    );
   }
 };
 
@@ -34,6 +41,11 @@ const metricTarget: Check = (value, at, errors) => {
     errors.push(fieldError.invalid(child(at, "type"), type, "must be either Utilization, Value, or AverageValue"));
   }
   const utilization = member(value, "averageUtilization");
+  const given = ["averageUtilization", "averageValue", "value"].filter((name) => member(value, name) !== undefined);
+  if (given.length === 0) {
+    const why = "must set either a target raw value or a target utilization";
+    errors.push(fieldError.required(child(at, "averageUtilization"), why));
+  }
   if (utilization !== undefined && Number(utilization) < 1)
     errors.push(fieldError.invalid(child(at, "averageUtilization"), utilization, "must be greater than 0"));
 };
@@ -56,6 +68,9 @@ const metric: Check = (value, at, errors) => {
     errors.push(fieldError.required(child(at, name), "must populate information for the given metric source"));
   for (const source of Object.values(METRICS)) {
     const body = member(value, source);
+    const named = source === "resource" || source === "containerResource";
+    if (body !== undefined && named && isUnset(member(body, "name")))
+      errors.push(fieldError.required(child(child(at, source), "name"), "must specify a resource name"));
     if (body !== undefined) metricTarget(member(body, "target"), child(child(at, source), "target"), errors);
   }
 };
@@ -73,10 +88,12 @@ const spec: Check = (value, at, errors) => {
   const [low, high] = [member(value, "minReplicas"), member(value, "maxReplicas")];
   if (low !== undefined && Number(low) < 1)
     errors.push(fieldError.invalid(child(at, "minReplicas"), low, "must be greater than or equal to 1"));
-  if (Number(high ?? 0) < 1)
+  if (Number(high ?? 0) < 1 && low === undefined)
     errors.push(fieldError.invalid(child(at, "maxReplicas"), high ?? 0, "must be greater than 0"));
-  else if (low !== undefined && Number(high) < Number(low)) {
-    errors.push(fieldError.invalid(child(at, "maxReplicas"), high, "must be greater than or equal to `minReplicas`"));
+  else if (low !== undefined && Number(high ?? 0) < Number(low)) {
+    errors.push(
+      fieldError.invalid(child(at, "maxReplicas"), high ?? 0, "must be greater than or equal to `minReplicas`"),
+    );
   }
   target(member(value, "scaleTargetRef"), child(at, "scaleTargetRef"), errors);
   fields({

@@ -116,6 +116,22 @@ function isSuspended(object: unknown): boolean {
 /** While a job is suspended and never started, where its pods may run can still change. */
 const SCHEDULING = ["nodeSelector", "tolerations", "affinity", "schedulingGates"] as const;
 
+/** Unless the selector was chosen by hand, it and the labels of the pods name the job by its uid. */
+const generatedSelector: Check = (object, _at, errors) => {
+  const uid = valueAt(object, "metadata.uid");
+  if (uid === undefined || valueAt(object, "spec.manualSelector") === true) return;
+  const labels = valueAt(object, "spec.template.metadata.labels");
+  for (const name of ["controller-uid", "batch.kubernetes.io/controller-uid"]) {
+    const at = `spec.template.metadata.labels[${name}]`;
+    if (member(labels, name) === undefined) errors.push(fieldError.required(at, `must be '${String(uid)}'`));
+    else if (member(labels, name) !== uid) errors.push(fieldError.invalid(at, labels, `must be '${String(uid)}'`));
+  }
+  const selector = valueAt(object, "spec.selector");
+  const wanted = { matchLabels: { "batch.kubernetes.io/controller-uid": uid } };
+  if (!jsonEqual(selector, wanted as never))
+    errors.push(fieldError.invalid("spec.selector", selector ?? null, "`selector` not auto-generated"));
+};
+
 const jobStays: UpdateCheck = (next, old) => {
   const errors: FieldError[] = JOB_FIXED.filter(
     (name) => changed(next, old, `spec.${name}`) && !elasticCompletions(name, next),
@@ -190,6 +206,6 @@ function cronJobName(name: string): string[] {
 }
 
 export const BATCH: RuleTable = {
-  "batch/Job": { state: fields({ spec: jobSpec }), update: jobStays },
+  "batch/Job": { state: fields({ spec: jobSpec }), create: generatedSelector, update: jobStays },
   "batch/CronJob": { name: cronJobName, state: fields({ spec: cronJobSpec }) },
 };

@@ -4,16 +4,19 @@ import {
   between,
   type Check,
   child,
+  each,
   element,
   exactlyOneOf,
   fields,
   isUnset,
+  listOf,
   member,
   oneOf,
   optional,
   optionalOneOf,
   positive,
   required,
+  requiredWith,
   text,
   valueAt,
 } from "../check.ts";
@@ -106,10 +109,69 @@ function semanticVersion(version: string): string[] {
   return /^(0|[1-9]\d*)\.(0|[1-9]\d*)(\.(0|[1-9]\d*))?$/.test(version) ? [] : ["must be a valid semantic version"];
 }
 
+/** A list that needs at least one value; "*" stands alone. */
+function someOf(why: string): Check {
+  return (value, at, errors) => {
+    const values = listOf(value);
+    if (values.length === 0) errors.push(fieldError.required(at, why));
+    if (values.length > 1 && values.includes("*"))
+      errors.push(fieldError.invalid(at, values, "if '*' is present, must not specify other values"));
+  };
+}
+
+const SUBJECT_KINDS: Readonly<Record<string, readonly string[]>> = {
+  Group: ["name"],
+  ServiceAccount: ["name", "namespace"],
+  User: ["name"],
+};
+
+const flowSubject: Check = (value, at, errors) => {
+  const kind = String(member(value, "kind") ?? "");
+  const needed = SUBJECT_KINDS[kind];
+  if (needed === undefined)
+    return void errors.push(fieldError.notSupported(child(at, "kind"), kind, Object.keys(SUBJECT_KINDS)));
+  const part = `${kind.slice(0, 1).toLowerCase()}${kind.slice(1)}`;
+  if (member(value, part) === undefined)
+    return void errors.push(fieldError.required(child(at, part), `${part} is required when subject kind is '${kind}'`));
+  for (const name of needed) required()(valueAt(value, `${part}.${name}`), child(child(at, part), name), errors);
+};
+
+const flowResourceRule: Check = (value, at, errors) => {
+  fields({
+    verbs: someOf("verbs must contain at least one value"),
+    apiGroups: someOf("resource rules must supply at least one api group"),
+    resources: someOf("resource rules must supply at least one resource"),
+  })(value, at, errors);
+  if (isUnset(member(value, "namespaces")) && member(value, "clusterScope") !== true) {
+    const why = "resource rules that are not cluster scoped must supply at least one namespace";
+    errors.push(fieldError.required(child(at, "namespaces"), why));
+  }
+};
+
+const flowRule: Check = (value, at, errors) => {
+  if (isUnset(member(value, "subjects")))
+    errors.push(fieldError.required(child(at, "subjects"), "subjects must contain at least one value"));
+  each(flowSubject)(member(value, "subjects"), child(at, "subjects"), errors);
+  if (isUnset(member(value, "resourceRules")) && isUnset(member(value, "nonResourceRules"))) {
+    const why = "at least one of resourceRules and nonResourceRules has to be non-empty";
+    errors.push(fieldError.required(at, why));
+  }
+  fields({
+    resourceRules: each(flowResourceRule),
+    nonResourceRules: each(
+      fields({
+        verbs: someOf("verbs must contain at least one value"),
+        nonResourceURLs: someOf("nonResourceURLs must contain at least one value"),
+      }),
+    ),
+  })(value, at, errors);
+};
+
 const flowSchemaSpec: Check = fields({
   matchingPrecedence: between(1, 10_000),
-  priorityLevelConfiguration: fields({ name: required() }),
+  priorityLevelConfiguration: fields({ name: requiredWith("must reference a priority level") }),
   distinguisherMethod: optional(fields({ type: exactlyOneOf("ByNamespace", "ByUser") })),
+  rules: each(flowRule),
 });
 
 const limitResponse: Check = (value, at, errors) => {
@@ -134,6 +196,12 @@ const priorityLevelSpec: Check = (value, at, errors) => {
     errors.push(fieldError.forbidden(child(at, "limited"), "must be nil if the type is not Limited"));
   if (type === "Limited" && limited === undefined)
     errors.push(fieldError.required(child(at, "limited"), "must not be empty when type is Limited"));
+  const [shares, lent] = [member(limited, "nominalConcurrencyShares"), member(limited, "lendablePercent")];
+  if (Number(shares ?? 0) < 0) {
+    const here = child(at, "limited.nominalConcurrencyShares");
+    errors.push(fieldError.invalid(here, shares, "must be a non-negative integer"));
+  }
+  if (lent !== undefined) between(0, 100)(lent, child(at, "limited.lendablePercent"), errors);
   if (type === "Limited" && limited !== undefined)
     limitResponse(member(limited, "limitResponse"), child(at, "limited.limitResponse"), errors);
 };
@@ -150,6 +218,8 @@ const runtimeClass: Check = fields({
   ),
   scheduling: optional(fields({ nodeSelector: labels, tolerations })),
 });
+
+const serviceName: Check = fields({ namespace: required(), name: required() });
 
 const apiService: Check = (object, _at, errors) => {
   const spec = member(object, "spec");
@@ -169,6 +239,7 @@ const apiService: Check = (object, _at, errors) => {
   text(dns1035Label)(version, "spec.version", errors);
   inRange(member(spec, "groupPriorityMinimum"), 20_000, "spec.groupPriorityMinimum", errors);
   inRange(member(spec, "versionPriority"), 1000, "spec.versionPriority", errors);
+  if (member(spec, "service") !== undefined) serviceName(member(spec, "service"), "spec.service", errors);
   if (member(spec, "service") === undefined && member(spec, "insecureSkipTLSVerify") === true) {
     errors.push(
       fieldError.invalid("spec.insecureSkipTLSVerify", true, "cannot skip TLS verification for a local APIService"),

@@ -1,7 +1,9 @@
 import { fieldError } from "../../status/field-error.ts";
 import {
+  all,
   type Check,
   child,
+  each,
   fields,
   isUnset,
   member,
@@ -14,7 +16,7 @@ import {
   valueAt,
 } from "../check.ts";
 import { immutable, type RuleTable } from "../kind-rules.ts";
-import { dnsSubdomain } from "../names.ts";
+import { dnsLabel, dnsSubdomain } from "../names.ts";
 
 const slicePool: Check = fields({
   name: required((value, at, errors) => {
@@ -70,14 +72,42 @@ const allocation: Check = (value, at, errors) => {
   });
 };
 
+const opaque: Check = (value, at, errors) => {
+  if (value === undefined) return void errors.push(fieldError.required(at));
+  required(text(dnsSubdomain))(member(value, "driver"), child(at, "driver"), errors);
+  const parameters = member(value, "parameters");
+  if (parameters === undefined) errors.push(fieldError.required(child(at, "parameters")));
+  else if (typeof parameters !== "object" || Array.isArray(parameters))
+    errors.push(fieldError.invalid(child(at, "parameters"), "<value omitted>", "must be a valid JSON object"));
+};
+
+const deviceClassSpec: Check = fields({
+  selectors: each((value, at, errors) => {
+    const cel = member(value, "cel");
+    if (cel === undefined) errors.push(fieldError.required(child(at, "cel")));
+  }),
+  config: each(fields({ opaque })),
+});
+
+const requestNames: Check = (value, at, errors) => {
+  const requests = (valueAt(value, "devices.requests") ?? []) as readonly Values[];
+  requests.forEach((request, index) => {
+    required(text(dnsLabel))(member(request, "name"), `${child(at, "devices.requests")}[${index}].name`, errors);
+  });
+};
+
 export const DEVICES: RuleTable = {
+  "resource.k8s.io/DeviceClass": { state: fields({ spec: deviceClassSpec }) },
   "resource.k8s.io/ResourceSlice": {
     state: fields({ spec: sliceSpec }),
     update: immutable("spec.driver", "spec.pool.name", "spec.nodeName"),
   },
-  "resource.k8s.io/ResourceClaim": { state: fields({ spec: allocation }), update: immutable("spec") },
+  "resource.k8s.io/ResourceClaim": {
+    state: fields({ spec: all(requestNames, allocation) }),
+    update: immutable("spec"),
+  },
   "resource.k8s.io/ResourceClaimTemplate": {
-    state: fields({ spec: fields({ spec: allocation }) }),
+    state: fields({ spec: fields({ spec: all(requestNames, allocation) }) }),
     update: immutable("spec"),
   },
   "resource.k8s.io/ResourcePoolStatusRequest": { state: fields({ spec: poolRequest }), update: immutable("spec") },

@@ -165,6 +165,20 @@ const rangesStay: UpdateCheck = (next, old) => {
   return errors;
 };
 
+const slicePorts: Check = (value, at, errors) => {
+  const names = listOf(value).map((one) => member(one, "name") ?? "");
+  names.forEach((name, index) => {
+    if (names.indexOf(name) < index) errors.push(fieldError.duplicate(child(element(at, index), "name"), name));
+  });
+  each(
+    fields({
+      name: unlessUnset(text(dnsLabel)),
+      protocol: optional(exactlyOneOf("SCTP", "TCP", "UDP")),
+      port: optional(port),
+    }),
+  )(value, at, errors);
+};
+
 const addressName = (name: string): string[] => ipAddress(name);
 
 export const NETWORKING: RuleTable = {
@@ -207,15 +221,8 @@ export const NETWORKING: RuleTable = {
           hostname: unlessUnset(text(dnsLabel)),
         }),
       ),
-      ports: each(
-        fields({
-          name: unlessUnset(text(dnsLabel)),
-          protocol: optional(exactlyOneOf("SCTP", "TCP", "UDP")),
-          port: optional(port),
-        }),
-      ),
+      ports: slicePorts,
     }),
-    updateState: () => [],
     update: immutable("addressType"),
   },
 };

@@ -1,5 +1,18 @@
 import { fieldError } from "../../status/field-error.ts";
-import { type Check, child, each, exactlyOneOf, fields, isUnset, listOf, member, required, text } from "../check.ts";
+import {
+  type Check,
+  child,
+  each,
+  exactlyOneOf,
+  fields,
+  isUnset,
+  listOf,
+  member,
+  optional,
+  required,
+  requiredWith,
+  text,
+} from "../check.ts";
 import { immutable, type KindRules, type RuleTable } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
 import { dnsSubdomain, pathSegment } from "../names.ts";
@@ -70,13 +83,15 @@ function binding(namespaced: boolean): KindRules {
   };
 }
 
+const NO_SELECTORS = "at least one clusterRoleSelector required if aggregationRule is non-nil";
+
 export const RBAC: RuleTable = {
   [`${RBAC_GROUP}/Role`]: { name: pathSegment, state: fields({ rules: each(policyRule(true)) }) },
   [`${RBAC_GROUP}/ClusterRole`]: {
     name: pathSegment,
     state: fields({
       rules: each(policyRule(false)),
-      aggregationRule: fields({ clusterRoleSelectors: each(labelSelector) }),
+      aggregationRule: optional(fields({ clusterRoleSelectors: requiredWith(NO_SELECTORS, each(labelSelector)) })),
     }),
   },
   [`${RBAC_GROUP}/RoleBinding`]: binding(true),

@@ -50,7 +50,7 @@ export function serviceAccountAdmission(cache: WatchCache, random: Random): Admi
 function withToken(spec: PodSpec, random: Random): PodSpec {
   const isMounted = (container: Container): boolean =>
     (container.volumeMounts ?? []).some((mount) => mount.mountPath === MOUNT_PATH);
-  const all = [...spec.containers, ...(spec.initContainers ?? [])];
+  const all = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
   if (all.every(isMounted)) return spec;
   const volumeName = `kube-api-access-${nameSuffix(random)}`;
   const mount = <C extends Container>(container: C): C =>
@@ -65,7 +65,7 @@ function withToken(spec: PodSpec, random: Random): PodSpec {
         };
   return {
     ...spec,
-    containers: spec.containers.map(mount),
+    containers: (spec.containers ?? []).map(mount),
     ...(spec.initContainers !== undefined && { initContainers: spec.initContainers.map(mount) }),
     volumes: [...(spec.volumes ?? []), tokenVolume(volumeName)],
   };

@@ -72,6 +72,9 @@ class ServiceAllocator {
       const { clusterIP: _ip, clusterIPs: _ips, ipFamilies: _families, ipFamilyPolicy: _policy, ...rest } = spec;
       return { ...service, spec: rest } as Unstructured;
     }
+    const [given = ""] = spec.clusterIPs ?? [];
+    const contradicts = given !== "" && (spec.clusterIP ?? "") !== "" && given !== spec.clusterIP;
+    if (contradicts && old === undefined) return service; // validation says so
     const owner = `${PREFIX}${service.metadata?.namespace}/${service.metadata?.name}`;
     const kept = old?.spec?.type === "ExternalName" ? "" : (old?.spec?.clusterIP ?? "");
     const asked = spec.clusterIP ?? spec.clusterIPs?.[0] ?? "";

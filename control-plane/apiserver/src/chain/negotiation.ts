@@ -67,6 +67,20 @@ export function checkAcceptable(headers: Readonly<Record<string, string>>, strea
   });
 }
 
+/** Watches are streams of JSON or protobuf. @throws {ApiError} 406. */
+export function checkStreamable(
+  headers: Readonly<Record<string, string>>,
+  query: URLSearchParams,
+  isTyped: boolean,
+): void {
+  const encodings: readonly Encoding[] = isTyped ? ["json", "protobuf"] : ["json"];
+  try {
+    negotiate(headers, query, { encodings: ["json", "protobuf"] });
+  } catch {
+    throw ApiError.notAcceptable(encodings.map((encoding) => `${CONTENT_TYPES[encoding]};stream=watch`));
+  }
+}
+
 const STREAMED = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
 
 export interface NegotiationRules {

@@ -81,7 +81,7 @@ export class Discovery {
 
   #root(context: RequestContext, core: boolean): ApiResponse {
     if (core) checkRouted(context);
-    const encoding = context.info.path.endsWith("/") ? undefined : aggregatedEncoding(context);
+    const encoding = context.info.path === "/apis/" ? undefined : aggregatedEncoding(context);
     if (encoding === undefined) {
       const groups = (): object => ({ kind: "APIGroupList", apiVersion: "v1", groups: this.#groups().map(apiGroup) });
       return core ? this.#apiVersions(context) : answer(context, groups(), "meta/v1.APIGroupList");

@@ -36,7 +36,7 @@ export function encode(
       const options = { pretty: accepted.pretty };
       const bytes =
         schema === undefined ? encodeUnstructured(object as Json, options) : encodeJson(object, schema, options);
-      return Buffer.concat([bytes, NEWLINE]);
+      return accepted.pretty ? bytes : Buffer.concat([bytes, NEWLINE]);
     }
     case "yaml":
       return encodeYaml(object, schema);
@@ -99,6 +99,7 @@ export function notInForm(why: string, form: string): ApiError {
 /** A kind as upstream's messages name its type: "*core.Pod". */
 export function goType(definition: ResourceDefinition, kind: string): string {
   if (!definition.typed) return kind.endsWith("List") ? "*unstructured.UnstructuredList" : "*unstructured.Unstructured";
+  if (definition.resource === "events") return `*core.${kind}`;
   return `*${definition.group === "" ? "core" : definition.group.split(".")[0]}.${kind}`;
 }
 
@@ -114,7 +115,7 @@ export function tableOf(view: View, objects: readonly Unstructured[], metadata: 
     kind: "Table",
     apiVersion: `meta.k8s.io/${accepted.asVersion}`,
     metadata,
-    columnDefinitions: columns ? table.columns : [],
+    columnDefinitions: columns ? table.columns : null,
     rows,
   };
 }

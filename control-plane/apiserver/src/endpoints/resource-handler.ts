@@ -8,7 +8,7 @@ import {
   validateCreate,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
-import { ALL_ENCODINGS, negotiate } from "../chain/negotiation.ts";
+import { ALL_ENCODINGS, checkStreamable, negotiate } from "../chain/negotiation.ts";
 import { isTrue } from "../chain/request-info.ts";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
@@ -82,6 +82,7 @@ export class ResourceHandler {
     const { request, info } = context;
     const part = `${definition.resource}/${info.subresource}`;
     const tables = !WITHOUT_TABLE.has(part);
+    if (info.verb === "watch") checkStreamable(request.headers, info.query, definition.typed);
     let accepted = negotiate(request.headers, info.query, { tables });
     if (!definition.typed && accepted.encoding === "protobuf" && accepted.as === "") {
       // custom resources have no protobuf form: the next acceptable encoding, or 406

@@ -1,3 +1,4 @@
+import { ApiError } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Metrics } from "@tsukube/foundation";
 import type { Tokens } from "../authentication/tokens.ts";
@@ -6,6 +7,9 @@ import { CHECKS, verboseChecks } from "./checks.ts";
 
 /** The level of the Kubernetes API that is spoken here. */
 const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
+
+/** Paths for which upstream has routes: others do not look at the method. */
+const ROUTED = /^\/(?:version\/?|\.well-known\/openid-configuration|openid\/v1\/jwks)$/;
 
 /** /version, health, metrics and the keys that verify ServiceAccount tokens. */
 export class Health {
@@ -22,6 +26,7 @@ export class Health {
 
   handle(context: RequestContext): ApiResponse | undefined {
     const { path, query } = context.info;
+    if (ROUTED.test(path) && context.request.method !== "GET") throw ApiError.methodNotAllowed();
     const health = /^\/(healthz|livez|readyz)(?:\/(.+))?$/.exec(path);
     if (health !== null) return this.#health(health[1] ?? "", health[2], query);
     switch (path) {
@@ -29,6 +34,10 @@ export class Health {
       case "/version/":
         return json({
           ...VERSION,
+          emulationMajor: VERSION.major,
+          emulationMinor: VERSION.minor,
+          minCompatibilityMajor: VERSION.major,
+          minCompatibilityMinor: String(Number(VERSION.minor) - 1),
           gitCommit: "",
           gitTreeState: "clean",
           buildDate: "",

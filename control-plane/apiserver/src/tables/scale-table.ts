@@ -4,7 +4,7 @@ import type { TableConvertor } from "./table.ts";
 /** The table of autoscaling/v1 Scale. */
 export const SCALE_TABLE: TableConvertor = {
   columns: [
-    { name: "Name", type: "string", format: "name", description: "", priority: 0 },
+    { name: "Name", type: "string", format: "", description: "", priority: 0 },
     { name: "Desired", type: "integer", format: "", description: "", priority: 0 },
     { name: "Available", type: "integer", format: "", description: "", priority: 0 },
     { name: "Age", type: "string", format: "", description: "", priority: 0 },
