@@ -5,7 +5,7 @@ import { collectionPath, labelOf, movedTo, type Sample, storedSamples } from "..
 const META = "g=meta.k8s.io";
 const PROTOBUF = "application/vnd.kubernetes.protobuf";
 /** Every form in which an object or a list can be asked for. */
-const FORMS = [
+export const FORMS = [
   "",
   "*/*",
   "application/yaml",
@@ -28,7 +28,7 @@ const FORMS = [
 ];
 
 /** A namespace with what every pod needs, for one scenario. */
-async function namespaceFor(send: Send, name: string): Promise<string> {
+export async function namespaceFor(send: Send, name: string): Promise<string> {
   const namespace = `d-${name}`.toLowerCase().slice(0, 60);
   await send({ method: "POST", path: "/api/v1/namespaces", body: { metadata: { name: namespace } } });
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts`;
