@@ -7,7 +7,6 @@ import type { HistoryFlags } from "./commands/history-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { durationOf } from "./past/moment.ts";
-import { useCompileCache } from "./processes/program.ts";
 
 /** The `tsukube` command. Each subcommand loads its own code: `status` must not pay for `up`. */
 function program(): Command {
@@ -323,7 +322,6 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-useCompileCache();
 try {
   await program().parseAsync();
 } catch (error) {

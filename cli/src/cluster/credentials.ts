@@ -106,25 +106,6 @@ export async function ensureCredentials(options: CredentialOptions): Promise<Cre
   };
 }
 
-/** What a process of the cluster needs of the keys that `up` made. @throws ENOENT before the first `up`. */
-export async function readCredentials(folder: string) {
-  const text = (name: string): Promise<string> => readFile(join(folder, name), "utf8");
-  const pair = async (name: string): Promise<KeyPair> => ({
-    cert: await text(`${name}.crt`),
-    key: await text(`${name}.key`),
-  });
-  return {
-    ca: await pair("ca"),
-    serviceAccountKey: await text("sa.key"),
-    apiserver: await pair("apiserver"),
-    kubeletServing: await pair("kubelet-serving"),
-    kubelet: await pair("kubelet"),
-    kubeProxy: await pair("kube-proxy"),
-    provisioner: await pair("provisioner"),
-    kubeletClient: await pair("apiserver-kubelet-client"),
-  };
-}
-
 /** NAME.crt and NAME.key in `folder`, made when absent or near their end. */
 async function ensurePair(folder: string, name: string, clock: Clock, make: () => Promise<KeyPair>): Promise<KeyPair> {
   const paths = { cert: join(folder, `${name}.crt`), key: join(folder, `${name}.key`) };

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { dirname, join } from "node:path";
 import { createClient, createHttpTransport, createInformerFactory } from "@tsukube/client";
 import { startEngine } from "@tsukube/engine";
@@ -17,12 +18,12 @@ import { startKubelet, startProvisioner } from "@tsukube/kubelet";
 import { openPodNetwork } from "@tsukube/network";
 import { startProxy } from "@tsukube/proxy";
 import { addressesOf } from "../cluster/addresses.ts";
-import { readCredentials } from "../cluster/credentials.ts";
 import { namesOf, openNetworks } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
+import { readCredentials } from "../cluster/read-credentials.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import { holdLock } from "./hold.ts";
-import { aborted, type ProgramOptions, runProgram, useCompileCache } from "./program.ts";
+import { aborted, type ProgramOptions, runProgram } from "./program.ts";
 
 /** So long may work in flight take when the process is asked to end. */
 const CLOSE_MS = 1000;
@@ -125,6 +126,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
     { durable: false },
   );
+  flushCompileCache(); // at its end would be too late for a process that is killed
   lifetime.add("memory", releaseWhenIdle(realClock, ownMemory(trimMalloc)));
   logger.info("node is up", { node: record.nodeName });
   await aborted(signal);
@@ -132,5 +134,4 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   realClock.after(CLOSE_MS, () => process.exit(0), { background: true });
 }
 
-useCompileCache();
 void runProgram(main);

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { enableCompileCache } from "node:module";
 import { dirname, join } from "node:path";
 import { type Logger, messageOf } from "@tsukube/foundation";
 import { createLogger } from "@tsukube/host";
@@ -49,11 +48,6 @@ export function bundleHash(): string {
   } catch {
     return "source";
   }
-}
-
-/** Keeps compiled code beside the bundle: a start then compiles nothing. */
-export function useCompileCache(): void {
-  enableCompileCache(join(dirname(process.argv[1] ?? ""), ".compile-cache"));
 }
 
 /** Resolves when the signal aborts. */

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { type ApiServer, startApiServer } from "@tsukube/apiserver";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
@@ -12,14 +13,14 @@ import {
 } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { addressesOf } from "../cluster/addresses.ts";
-import { readCredentials } from "../cluster/credentials.ts";
 import { objectStore } from "../cluster/object-store.ts";
 import { ownObjects } from "../cluster/own-objects.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
+import { readCredentials } from "../cluster/read-credentials.ts";
 import { type ClusterRecord, readClusterRecord } from "../cluster/record.ts";
 import { startControlPlane } from "../control-plane.ts";
 import { holdLock } from "./hold.ts";
-import { aborted, type ProgramOptions, runProgram, useCompileCache } from "./program.ts";
+import { aborted, type ProgramOptions, runProgram } from "./program.ts";
 
 /** The control plane: store, API server, controllers and scheduler in one process. */
 async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<void> {
@@ -57,6 +58,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
     { durable: false },
   );
+  flushCompileCache(); // at its end would be too late for a process that is killed
   lifetime.add("memory", releaseWhenIdle(realClock, ownMemory()));
   logger.info("serving", { port: record.apiPort });
   await aborted(signal);
@@ -91,5 +93,4 @@ async function startServer(
   return server;
 }
 
-useCompileCache();
 void runProgram(main);
