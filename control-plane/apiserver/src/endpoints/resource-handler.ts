@@ -1,5 +1,7 @@
 import {
   ApiError,
+  FieldManager,
+  FieldSet,
   fieldError,
   fieldErrorMessage,
   type ObjectSchema,
@@ -292,10 +294,14 @@ export class ResourceHandler {
             isTrue(info.query.get("force")),
           )
         : undefined;
+    const asScale = new FieldManager({
+      ...{ apiVersion: "autoscaling/v1", kind: "Scale", subresource: "scale", clock: this.#writer.deps.clock },
+      versions: { schema: () => schema, convert: (object) => object, resetFields: () => FieldSet.empty },
+    });
     const body = make === undefined ? decodeObject(context, scale, bytes) : undefined;
     if (body !== undefined) checkNamed(body, info.name);
     const { object } = await this.#writer.update(write, (live, manager) => {
-      const wanted = body ?? make!(scaleOf(definition, live), manager);
+      const wanted = body ?? make!(scaleOf(definition, live), asScale);
       const errors = validateCreate(scale, wanted);
       if (errors.length > 0) throw ApiError.invalid(scale, info.name, errors);
       return manager.update(live, withScale(definition, live, wanted), write.fieldManager);
