@@ -71,8 +71,12 @@ export class Http1Exchange implements Exchange {
       write: (piece) => response.destroyed || response.write(piece),
       drained: () => drained(response),
       end: () => response.end(),
-      destroy: () => response.destroy(),
+      destroy: () => this.abandon(),
     };
+  }
+
+  abandon(): void {
+    this.#response.destroy();
   }
 }
 

@@ -68,7 +68,11 @@ export class Http2Exchange implements Exchange {
       end: () => {
         if (!stream.destroyed) stream.end();
       },
-      destroy: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
+      destroy: () => this.abandon(),
     };
+  }
+
+  abandon(): void {
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 }

@@ -82,3 +82,9 @@ test("the signal aborts when the client goes away in the middle of a streamed an
   stream.once("data", () => stream.close());
   await gone.promise;
 });
+
+test("an exchange that is abandoned is an error to its client, and to no other", async () => {
+  const at = await serve((exchange) => (exchange.path === "/broken" ? exchange.abandon() : answer(exchange)));
+  await expect(overHttp2(at, "/broken", "hello")).rejects.toThrow("NGHTTP2_INTERNAL_ERROR");
+  expect(await overHttp2(at, "/x", "hello")).toBe("POST alice dev,ops 5");
+});

@@ -40,6 +40,8 @@ export interface Exchange {
   send(status: number, headers: OutgoingHeaders, body: Uint8Array): void;
   /** Begins an answer in pieces. */
   begin(status: number, headers: OutgoingHeaders): ResponseSink;
+  /** Ends it without an answer, or in the middle of one, so that the client sees it as broken. */
+  abandon(): void;
 }
 
 export type OutgoingHeaders = Readonly<Record<string, string | readonly string[]>>;

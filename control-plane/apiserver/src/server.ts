@@ -9,7 +9,7 @@ import {
   type Unstructured,
 } from "@tsukube/api";
 import type { ApiRequest, ApiResponse, Transport } from "@tsukube/client";
-import { type Clock, Lifetime, type Logger, type Metrics, type Random } from "@tsukube/foundation";
+import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import { createHttpsServer, type Exchange, type HttpsServer, type UpgradeRequest } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { Admission } from "./admission/admission.ts";
@@ -192,7 +192,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const hooks = new WebhookClient(cache, clock);
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));
   const server =
-    options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, streams, admission, options.tls));
+    options.tls === undefined
+      ? undefined
+      : lifetime.own("listener", serve(chain, streams, admission, options.tls, options.logger));
   return {
     transport: (user) => inProcess(chain, user),
     async listen(address, port) {
@@ -227,10 +229,17 @@ function serve(
   streams: PodStreams,
   admission: Admission,
   tls: NonNullable<ApiServerOptions["tls"]>,
+  logger: Logger,
 ): HttpsServer {
   return createHttpsServer({
     ...tls,
-    handle: (exchange) => void answer(chain, exchange),
+    handle(exchange) {
+      answer(chain, exchange).catch((error: unknown) => {
+        const { method, path } = exchange;
+        logger.error("cannot send an answer", { method, path, error: messageOf(error) });
+        exchange.abandon(); // of one client: the others are served
+      });
+    },
     upgrade: (request) => void upgrade(chain, streams, admission, request),
   });
 }
