@@ -77,7 +77,9 @@ function launcherOf(name: string): string {
 const lazyBuiltins: Plugin = {
   name: "lazy builtins",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "builtin" }));
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === "dynamic-import" ? { external: true } : { path, namespace: "builtin" },
+    );
     onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
     }));

@@ -6,7 +6,7 @@ import { bridgedPods } from "@tsukube/network";
 import { namesOf, openNetworks } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { holdLock } from "./hold.ts";
-import { aborted, argument, type ProgramOptions, runProgram, useCompileCache } from "./program.ts";
+import { aborted, argument, type ProgramOptions, runProgram } from "./program.ts";
 
 /** The container engine without a cluster. Containers outlive it. */
 async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<void> {
@@ -32,5 +32,4 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   await aborted(signal);
 }
 
-useCompileCache();
 void runProgram(main);
