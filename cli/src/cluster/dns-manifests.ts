@@ -35,7 +35,7 @@ export function dnsManifests(dnsIp: string, bundle: string): readonly object[] {
                   { name: "dns", containerPort: 53, protocol: "UDP" },
                   { name: "dns-tcp", containerPort: 53, protocol: "TCP" },
                 ],
-                readinessProbe: { ...probe, periodSeconds: 2, failureThreshold: 1 },
+                readinessProbe: { ...probe, periodSeconds: 5, failureThreshold: 1 },
                 livenessProbe: { ...probe, initialDelaySeconds: 30 },
                 resources: { requests: { cpu: "20m", memory: "40Mi" }, limits: { memory: "170Mi" } },
                 securityContext: {

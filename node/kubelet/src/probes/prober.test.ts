@@ -62,6 +62,23 @@ test("a container is not ready before its first success, then stays so until the
   expect([prober.ready("c"), changes]).toEqual([false, 2]);
 });
 
+test("what has just started is up as soon as it can be, and failures between two periods do not count", async () => {
+  healthy = { startup: false, readiness: false };
+  watch({ startupProbe: exec("startup", { failureThreshold: 2 }), readinessProbe: exec("readiness") });
+  await passed(1);
+  expect(looks.length).toBeGreaterThan(2);
+  expect([prober.alive("c"), events]).toEqual([true, ["startup 0"]]);
+  healthy["startup"] = true;
+  await passed(2);
+  expect(prober.started("c")).toBe(true);
+  healthy["readiness"] = true;
+  await passed(2);
+  expect([prober.ready("c"), changes]).toEqual([true, 2]);
+  looks = [];
+  await passed(60);
+  expect(looks.length).toBe(6);
+});
+
 test("a container that an earlier kubelet found ready stays so until a probe fails often enough", async () => {
   const found = { name: "main", image: "i", imageID: "", restartCount: 0, ready: true, started: true };
   pod = { ...pod, status: { containerStatuses: [{ ...found, containerID: "tsukube://c" }] } };
@@ -119,7 +136,7 @@ test.each(["startup", "liveness"] as const)("a %s probe that fails for good says
   await passed(2);
   expect([prober.failure("c"), prober.alive("c")]).toEqual([kind, false]);
   await passed(100);
-  expect(looks).toHaveLength(3);
+  expect(events).toHaveLength(3);
 });
 
 test("a single success in between starts the count anew", async () => {

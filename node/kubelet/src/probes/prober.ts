@@ -34,6 +34,8 @@ const SPREAD_MS = 1000;
 const FIRST_LOOK_MS = 50;
 /** A container that runs longer than this was not started just now. */
 const FRESH_MS = 5000;
+/** The first pause between looks at what is not up yet; each is twice the one before, until it would be a period. */
+const FIRST_PAUSE_MS = 100;
 
 /** What an earlier kubelet found: while we were away the container kept its place behind Services, and keeps it until a probe fails. */
 function lastStatus({ status }: Pod, containerId: string): ContainerStatus | undefined {
@@ -109,23 +111,34 @@ export class Prober {
   #loop(containerId: string, watched: Watched, kind: ProbeKind, probe: Probe): void {
     const { clock, random } = this.#deps;
     const period = (probe.periodSeconds ?? 10) * 1000;
+    const isOld = clock.now() - watched.startedAt > FRESH_MS;
     let streak = 0;
     let last: boolean | undefined;
+    let due = 0;
+    let pause = FIRST_PAUSE_MS;
     const isStale = (): boolean => this.#watched.get(containerId) !== watched;
+    // who has just started is looked at between two periods too, so that it is up as soon as it can be: only success counts then
+    const isAwaited = (): boolean =>
+      !isOld && (kind === "startup" || (kind === "readiness" && !watched.ready)) && (probe.successThreshold ?? 1) === 1;
     const look = async (): Promise<void> => {
       const { pod, container, podIp } = watched;
       // a pod that is being deleted is not restarted: only whether it still serves is of interest
       if (pod.metadata?.deletionTimestamp !== undefined && kind !== "readiness") return;
-      const began = clock.now();
+      const isExtra = clock.now() < due;
+      if (!isExtra) due = clock.now() + period;
       const result = await runProbe(probe, { pod, container, containerId, podIp }, this.#deps.cri, clock);
       if (isStale()) return;
-      this.#count(watched, kind, result);
-      streak = result.ok === last ? streak + 1 : 1;
-      last = result.ok;
-      if (!result.ok) this.#deps.failed(watched.pod, container, kind, result);
-      const enough = streak >= (result.ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3));
-      if (enough && this.#apply(containerId, watched, kind, result.ok)) return;
-      schedule(Math.max(0, period - (clock.now() - began)));
+      if (result.ok || !isExtra) {
+        this.#count(watched, kind, result);
+        streak = result.ok === last ? streak + 1 : 1;
+        last = result.ok;
+        if (!result.ok) this.#deps.failed(watched.pod, container, kind, result);
+        const enough = streak >= (result.ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3));
+        if (enough && this.#apply(containerId, watched, kind, result.ok)) return;
+      }
+      const left = Math.max(0, due - clock.now());
+      schedule(isAwaited() && pause < left ? pause : left);
+      pause *= 2;
     };
     const schedule = (ms: number): void => {
       watched.cancels.set(
@@ -134,7 +147,6 @@ export class Prober {
       );
     };
     const initial = watched.startedAt + (probe.initialDelaySeconds ?? 0) * 1000 - clock.now();
-    const isOld = clock.now() - watched.startedAt > FRESH_MS;
     schedule(Math.max(0, initial) + (isOld ? random.float() * SPREAD_MS : FIRST_LOOK_MS));
   }
 
