@@ -12,7 +12,6 @@ import {
   oneOf,
   optional,
   optionalOneOf,
-  required,
   text,
   unlessUnset,
   valueAt,
@@ -22,6 +21,7 @@ import { annotations, labels } from "../object-meta.ts";
 import { containers } from "./containers.ts";
 import { nonNegativeQuantity } from "./resources.ts";
 import { affinity, schedulingGates, tolerations, topologySpreadConstraints } from "./scheduling.ts";
+import { sysctls } from "./sysctls.ts";
 import { volumeNames, volumes } from "./volumes.ts";
 
 const MAX_INT32 = 2 ** 31 - 1;
@@ -56,7 +56,6 @@ const securityContext: Check = fields({
   fsGroup: optional(between(0, MAX_INT32)),
   supplementalGroups: each(between(0, MAX_INT32)),
   fsGroupChangePolicy: optionalOneOf("Always", "OnRootMismatch"),
-  sysctls: each(fields({ name: required() })),
 });
 
 const hostAliases: Check = each(fields({ ip: text(ipAddress), hostnames: each(text(dnsSubdomain)) }));
@@ -103,6 +102,7 @@ function podSpecWith(claims: readonly string[]): Check {
     PARTS(value, at, errors);
     dnsPolicy(value, at, errors);
     REST(value, at, errors);
+    sysctls(value, at, errors);
   };
 }
 
