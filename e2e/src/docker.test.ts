@@ -277,6 +277,23 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
     await expect(page()).rejects.toThrow();
   }, 60_000);
 
+  test("tsukube's own commands do the same where there is no docker", async () => {
+    const all = Array.from({ length: 256 }, (_, code) => code);
+    const { stdout, stderr, code } = await tsukube.run(
+      ["run", "--rm", "-i", "--name", "own", BUSYBOX, "sh", "-c", "cat; echo err >&2; exit 5"],
+      { input: "through\n", accept: all },
+    );
+    expect({ stdout, stderr, code }).toEqual({ stdout: "through\n", stderr: "err\n", code: 5 });
+    await tsukube.run(["run", "-d", "--name", "bg", "-p", "18082:80", "-e", "A=b", BUSYBOX, "sh", "-c", SERVE]);
+    expect((await tsukube.run(["ps"])).stdout).toContain("0.0.0.0:18082->80/tcp");
+    expect(await fetchText("http://127.0.0.1:18082/")).toBe("hello\n");
+    const exec = await tsukube.run(["exec", "bg", "sh", "-c", "echo $A; exit 3"], { accept: all });
+    expect({ stdout: exec.stdout, code: exec.code }).toEqual({ stdout: "b\n", code: 3 });
+    await tsukube.run(["kill", "bg"]);
+    await tsukube.run(["rm", "bg"]);
+    expect((await tsukube.run(["rm", "bg"], { accept: all })).stderr).toContain("No such container: bg");
+  }, 30_000);
+
   test("prune and df tell and free what nobody uses", async () => {
     await docker("run", "--name", "over", "-v", "/anonymous", BUSYBOX, "true");
     expect(await docker("system", "df", "--format", "{{.Type}} {{.TotalCount}}")).toContain("Containers 1");

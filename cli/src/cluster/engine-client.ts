@@ -1,5 +1,5 @@
 import { type IncomingMessage, request } from "node:http";
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 
@@ -79,6 +79,44 @@ export class EngineClient {
     );
   }
 
+  /** Any other endpoint. @returns the answer's document; undefined where it has none. */
+  async call<T>(method: string, path: string, body?: object): Promise<T | undefined> {
+    const bytes =
+      body === undefined
+        ? undefined
+        : (async function* () {
+            yield Buffer.from(JSON.stringify(body));
+          })();
+    const text = await textOf(await this.#send(method, path, bytes, "application/json"));
+    return text.trim() === "" ? undefined : (JSON.parse(text) as T);
+  }
+
+  /** An answer that is no document. */
+  bytes(path: string): Promise<IncomingMessage> {
+    return this.#send("GET", path);
+  }
+
+  /** Connects to the streams of a container or command. */
+  open(path: string, body: object = {}): Promise<Duplex> {
+    const text = JSON.stringify(body);
+    const headers = {
+      ...{ Connection: "Upgrade", Upgrade: "tcp", "Content-Type": "application/json" },
+      "Content-Length": Buffer.byteLength(text),
+    };
+    const outgoing = request({ socketPath: this.#socket, method: "POST", path, headers });
+    return new Promise((resolve, reject) => {
+      outgoing.once("error", (error) => reject(this.#unreachable(error)));
+      outgoing.once("upgrade", (_, socket, head) => {
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      outgoing.once("response", (answer) => {
+        textOf(answer).then((said) => reject(new TsukubeError("refused", messageIn(said))), reject);
+      });
+      outgoing.end(text);
+    });
+  }
+
   async #stream(
     method: string,
     path: string,
@@ -94,8 +132,13 @@ export class EngineClient {
     if (rest.trim() !== "") deliver(JSON.parse(rest) as EngineMessage, onMessage);
   }
 
-  async #send(method: string, path: string, body?: AsyncIterable<Uint8Array>): Promise<IncomingMessage> {
-    const headers = body === undefined ? {} : { "Content-Type": "application/x-tar" };
+  async #send(
+    method: string,
+    path: string,
+    body?: AsyncIterable<Uint8Array>,
+    type = "application/x-tar",
+  ): Promise<IncomingMessage> {
+    const headers = body === undefined ? {} : { "Content-Type": type };
     const outgoing = request({ socketPath: this.#socket, method, path, headers });
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once("response", resolve);
@@ -114,7 +157,7 @@ export class EngineClient {
     if (!missing) return error;
     return new TsukubeError(
       "not-running",
-      `Cannot reach the engine at ${this.#socket}: it does not run, expected a cluster with a node; start it with "tsukube up"`,
+      `Cannot reach the engine at ${this.#socket}: it does not run, expected a cluster with a node, or the engine alone; start it with "tsukube up" or "tsukube engine"`,
       { cause: error },
     );
   }

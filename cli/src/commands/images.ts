@@ -5,6 +5,7 @@ import { TsukubeError } from "@tsukube/foundation";
 import { EngineClient, type EngineMessage } from "../cluster/engine-client.ts";
 import { filesOf } from "../cluster/paths.ts";
 import type { CommandContext } from "./context.ts";
+import { table } from "./table.ts";
 
 /** `tsukube images`: what the engine has, newest first. */
 export async function images(context: CommandContext): Promise<void> {
@@ -110,14 +111,4 @@ function age(seconds: number, now: number): string {
   if (passed < 120) return `${passed} s ago`;
   if (passed < 7200) return `${Math.floor(passed / 60)} min ago`;
   return passed < 172_800 ? `${Math.floor(passed / 3600)} h ago` : `${Math.floor(passed / 86_400)} days ago`;
-}
-
-function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("   ")
-      .trimEnd(),
-  );
 }
