@@ -74,11 +74,10 @@ class Comparer {
   ): void {
     const [old, next] = [recordOf(before), recordOf(after)];
     for (const name of memberNames(schema, old, next)) {
-      const known = memberShape(schema, name);
-      this.visit(known?.schema, memberOf(schema, old, name), memberOf(schema, next, name), {
-        parent: at,
-        element: fieldElement(name),
-      });
+      const was = memberOf(schema, old, name);
+      const is = memberOf(schema, next, name);
+      if (was === is) continue; // most are: no path, no shape
+      this.visit(memberShape(schema, name)?.schema, was, is, { parent: at, element: fieldElement(name) });
     }
   }
 
@@ -105,10 +104,14 @@ function memberNames(
   old: JsonRecord | undefined,
   next: JsonRecord | undefined,
 ): Iterable<string> {
-  const names = new Set([...Object.keys(next ?? {}), ...Object.keys(old ?? {})]);
-  if (isTyped(schema) && (old === undefined || next === undefined)) {
-    for (const field of schema.fields.values()) if (zeroMember(field) !== undefined) names.add(field.name);
+  if (old !== undefined && next !== undefined) {
+    const names = Object.keys(next);
+    for (const name of Object.keys(old)) if (!Object.hasOwn(next, name)) names.push(name);
+    return names;
   }
+  const names = new Set(Object.keys(next ?? old ?? {}));
+  if (isTyped(schema))
+    for (const field of schema.fields.values()) if (zeroMember(field) !== undefined) names.add(field.name);
   return names;
 }
 

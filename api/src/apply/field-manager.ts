@@ -1,6 +1,7 @@
 import { formatTime } from "@tsukube/foundation";
 import type { ManagedFieldsEntry, ObjectMeta } from "../../generated/types/meta-v1.ts";
 import type { Json, Unstructured } from "../object.ts";
+import { jsonEqual } from "../patch/json-equal.ts";
 import { ApiError } from "../status/api-error.ts";
 import { conflictError } from "./conflict-message.ts";
 import { extractFieldsStrictly } from "./extract-fields.ts";
@@ -182,6 +183,7 @@ export class FieldManager {
     if (this.#options.subresource !== "") return fromLive();
     const entries = next.metadata?.managedFields;
     if (isReset(entries)) return NO_MANAGERS;
+    if (live !== undefined && jsonEqual(entries as Json, live.metadata?.managedFields as Json)) return fromLive();
     const decoded = decodeManagedFields(entries);
     return decoded === undefined || decoded.managers.size === 0 ? fromLive() : decoded;
   }

@@ -2,6 +2,9 @@ import type { Json } from "../object.ts";
 import { define, isRecord } from "../patch/merge-patch.ts";
 import { isPathElement, type PathElement } from "./path.ts";
 
+/** The set that a FieldsV1 object stands for, where that is known. */
+const parsed = new WeakMap<object, FieldSet>();
+
 /** A path from the root of an object. */
 export type FieldPath = readonly PathElement[];
 
@@ -31,10 +34,15 @@ export class FieldSet {
     return builder.build();
   }
 
-  /** Reads FieldsV1; unknown keys are skipped. */
+  /** Reads FieldsV1; unknown keys are skipped. Nothing is read twice: objects are frozen once stored. */
   static parse(fields: Json | undefined): FieldSet {
-    const set = parseNode(fields);
-    if (isRecord(fields)) set.#serialised = fields;
+    if (!isRecord(fields)) return FieldSet.empty;
+    let set = parsed.get(fields);
+    if (set === undefined) {
+      set = parseNode(fields);
+      set.#serialised = fields;
+      parsed.set(fields, set);
+    }
     return set;
   }
 
@@ -66,35 +74,47 @@ export class FieldSet {
 
   intersection(other: FieldSet): FieldSet {
     if (this.isEmpty || other.isEmpty) return FieldSet.empty;
-    const children = mapChildren(this.children, (set, element) => set.intersection(other.child(element)));
+    if (other.children.size < this.children.size) return other.intersection(this);
+    const children = new Map<PathElement, FieldSet>();
+    for (const [element, set] of this.children) {
+      const theirs = other.children.get(element);
+      const both = theirs === undefined ? FieldSet.empty : set.intersection(theirs);
+      if (!both.isEmpty) children.set(element, both);
+    }
     return new FieldSet(this.members.intersection(other.members), children);
   }
 
-  /** Without the members of `other`; longer paths below such a member stay. */
+  /**
+   * Without the members of `other`; longer paths below such a member stay. Itself when nothing goes, so that unchanged entries
+   * keep their serialised form; costs what `other` has.
+   */
   difference(other: FieldSet): FieldSet {
-    if (other.isEmpty) return this;
-    const children = mapChildren(this.children, (set, element) =>
-      other.children.has(element) ? set.difference(other.child(element)) : set,
-    );
-    return this.#reduced(this.members.difference(other.members), children);
-  }
-
-  /** A subset with these parts: itself when nothing went, so that unchanged entries keep their serialised form. */
-  #reduced(members: ReadonlySet<PathElement>, children: ReadonlyMap<PathElement, FieldSet>): FieldSet {
-    if (members.size !== this.members.size || children.size !== this.children.size)
-      return new FieldSet(members, children);
-    for (const [element, set] of children)
-      if (this.children.get(element) !== set) return new FieldSet(members, children);
-    return this;
+    let children: Map<PathElement, FieldSet> | undefined;
+    for (const [element, theirs] of other.children) {
+      const mine = this.children.get(element);
+      const left = mine?.difference(theirs);
+      if (left !== mine) children = replaced(children ?? new Map(this.children), element, left);
+    }
+    return this.#reduced(other.members, children);
   }
 
   /** Without the members of `other` and everything below them. */
   recursiveDifference(other: FieldSet): FieldSet {
-    if (other.isEmpty) return this;
-    const children = mapChildren(this.children, (set, element) =>
-      other.members.has(element) ? FieldSet.empty : set.recursiveDifference(other.child(element)),
-    );
-    return this.#reduced(this.members.difference(other.members), children);
+    let children: Map<PathElement, FieldSet> | undefined;
+    for (const [element, theirs] of other.children) {
+      const mine = this.children.get(element);
+      const left = mine?.recursiveDifference(theirs);
+      if (left !== mine) children = replaced(children ?? new Map(this.children), element, left);
+    }
+    for (const element of other.members) {
+      if ((children ?? this.children).has(element)) (children ??= new Map(this.children)).delete(element);
+    }
+    return this.#reduced(other.members, children);
+  }
+
+  #reduced(gone: ReadonlySet<PathElement>, children: ReadonlyMap<PathElement, FieldSet> = this.children): FieldSet {
+    if (!gone.isDisjointFrom(this.members)) return new FieldSet(this.members.difference(gone), children);
+    return children === this.children ? this : new FieldSet(this.members, children);
   }
 
   /** Only the members that are not a prefix of another path. */
@@ -126,7 +146,10 @@ export class FieldSet {
 
   /** The FieldsV1 object, members in byte order; that which was read, if the set was read. */
   toFieldsV1(): { readonly [key: string]: Json } {
-    this.#serialised ??= this.#serialise();
+    if (this.#serialised === undefined) {
+      this.#serialised = this.#serialise();
+      parsed.set(this.#serialised, this);
+    }
     return this.#serialised;
   }
 
@@ -143,6 +166,16 @@ export class FieldSet {
   #elements(): readonly PathElement[] {
     return [...new Set([...this.members, ...this.children.keys()])].sort();
   }
+}
+
+function replaced(
+  children: Map<PathElement, FieldSet>,
+  element: PathElement,
+  set: FieldSet | undefined,
+): Map<PathElement, FieldSet> {
+  if (set === undefined || set.isEmpty) children.delete(element);
+  else children.set(element, set);
+  return children;
 }
 
 function mapChildren(

@@ -93,13 +93,18 @@ export class Updater {
       if (!comparisons.has(version)) comparisons.set(version, this.#compare(before, after, version, apiVersion));
       return comparisons.get(version);
     };
+    const changedIn = new Map<Comparison, FieldSet>();
+    const changedBy = (changes: Comparison): FieldSet => {
+      const known = changedIn.get(changes) ?? changes.modified.union(changes.added);
+      changedIn.set(changes, known);
+      return known;
+    };
     const conflicts = new Map<string, FieldSet>();
     const settled = new Map<string, OwnedFields>();
     for (const [name, owned] of managers) {
       const changes = name === manager ? undefined : compareIn(owned.apiVersion);
       if (name !== manager && changes === undefined) continue; // a version that is no longer served
-      const conflict =
-        changes === undefined ? FieldSet.empty : owned.set.intersection(changes.modified.union(changes.added));
+      const conflict = changes === undefined ? FieldSet.empty : owned.set.intersection(changedBy(changes));
       if (!conflict.isEmpty) conflicts.set(name, conflict);
       const set = changes === undefined ? owned.set : owned.set.difference(conflict).difference(changes.removed);
       if (!set.isEmpty) settled.set(name, { ...owned, set });

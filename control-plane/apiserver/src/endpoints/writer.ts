@@ -18,7 +18,8 @@ import type { AdmissionRequest, RequestContext } from "../contracts.ts";
 import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
-import { type Change, type ObjectStore, type Written, withRevision } from "../storage/object-store.ts";
+import { withRevision } from "../storage/cached-object.ts";
+import type { Change, ObjectStore, Written } from "../storage/object-store.ts";
 import { forCreate, forUpdate } from "./object-meta.ts";
 import { statusMetadata, statusResets } from "./status-metadata.ts";
 

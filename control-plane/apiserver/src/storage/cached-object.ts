@@ -45,7 +45,9 @@ export class CachedObject {
   }
 
   /** Spares decoding what the writer has at hand. */
-  remember(object: Unstructured): void {
+  remember(written: Unstructured): void {
+    const object = withRevision(written, this.revision);
+    deepFreeze(object);
     this.#decoded = new WeakRef(object);
   }
 
@@ -77,6 +79,10 @@ function revisionField(revision: number): Uint8Array {
   out.write(digits, REVISION_FIELD.length, "latin1");
   out[out.length - 1] = QUOTE;
   return out;
+}
+
+export function withRevision(object: Unstructured, revision: number): Unstructured {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
 }
 
 const OPEN = Buffer.from("{");

@@ -2,7 +2,7 @@ import { apiVersionOf, encodeJson, encodeUnstructured, type Json, type Unstructu
 import { type Mutation, StoreError } from "@tsukube/store";
 import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
-import { type CachedObject, deepFreeze, indexOf } from "./cached-object.ts";
+import { type CachedObject, deepFreeze, indexOf, withRevision } from "./cached-object.ts";
 import type { ObjectWriter } from "./contract.ts";
 import type { WatchCache } from "./watch-cache.ts";
 
@@ -117,15 +117,12 @@ export class ObjectStore implements ObjectWriter {
     const { value, index } = encodeStored(definition, await toStorageVersion(definition, decided.object));
     const mutation: Mutation = { type: "put", key, value, index, expected };
     const expiring = decided.expiresAt === undefined ? mutation : { ...mutation, expiresAt: decided.expiresAt };
+    if (isStoredVersion(definition)) this.cache.expect(value, decided.object);
     const revision = await this.cache.store.commit([expiring]);
     await this.cache.reached(revision);
-    const object = withRevision(decided.object, revision);
     const now = this.cache.get(key);
-    if (now?.revision === revision && isStoredVersion(definition)) {
-      deepFreeze(object);
-      now.remember(object);
-    }
-    return { object, revision };
+    const isOurs = now?.revision === revision && isStoredVersion(definition);
+    return { object: isOurs ? now.object : withRevision(decided.object, revision), revision };
   }
 }
 
@@ -172,8 +169,4 @@ function encodeStored(
     ? encodeJson(convert(bare, definition.storage.gvk, definition.storage.schema), definition.storage.schema)
     : encodeUnstructured({ ...bare, apiVersion: apiVersionOf(definition.storage.gvk) } as unknown as Json);
   return { value, index: indexOf(value, metadata.uid ?? "") };
-}
-
-export function withRevision(object: Unstructured, revision: number): Unstructured {
-  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
 }

@@ -1,3 +1,4 @@
+import type { Unstructured } from "@tsukube/api";
 import type { Clock } from "@tsukube/foundation";
 import { type OpenStore, type Store, type StoredRecord, StoreError, Tree } from "@tsukube/store";
 import { CachedObject, type DecodeStored } from "./cached-object.ts";
@@ -16,6 +17,7 @@ const MIN_VERSIONS = 100;
 export class WatchCache implements ObjectCache {
   readonly store: Store;
   readonly #decode: DecodeStored;
+  readonly #expected = new WeakMap<Uint8Array, Unstructured>();
   readonly #subscribers = new Map<string, Set<Subscriber>>();
   readonly #waiting: { readonly revision: number; readonly wake: () => void }[] = [];
   readonly #stop = new AbortController();
@@ -99,6 +101,11 @@ export class WatchCache implements ObjectCache {
     return this.revision >= revision;
   }
 
+  /** Bytes that are about to be written, and the object that they are: whoever then sees it need not decode them. */
+  expect(value: Uint8Array, object: Unstructured): void {
+    this.#expected.set(value, object);
+  }
+
   subscribe(prefix: string, subscriber: Subscriber): () => void {
     const set = this.#subscribers.get(prefix) ?? new Set();
     this.#subscribers.set(prefix, set);
@@ -176,7 +183,7 @@ export class WatchCache implements ObjectCache {
     const events: CacheEvent[] = [];
     for (const { key, record } of changes) {
       const previous = root.get(key);
-      const current = record === undefined ? undefined : new CachedObject(record, this.#decode);
+      const current = record === undefined ? undefined : this.#cached(record);
       root = current === undefined ? root.delete(key) : root.set(key, current);
       events.push({ revision, key, current, previous });
       this.#historyBytes += previous?.stored.length ?? 0;
@@ -186,6 +193,13 @@ export class WatchCache implements ObjectCache {
     this.#revision = revision;
     this.#publish(events, revision);
     this.#wake();
+  }
+
+  #cached(record: StoredRecord): CachedObject {
+    const cached = new CachedObject(record, this.#decode);
+    const written = this.#expected.get(record.value);
+    if (written !== undefined) cached.remember(written);
+    return cached;
   }
 
   /** Nothing of ours changed up to `revision`. */
