@@ -23,6 +23,7 @@ import { ImageTransfer } from "./images/image-transfer.ts";
 import { RegistryClient } from "./images/registry-client.ts";
 import { OverlaySnapshotter } from "./images/snapshotter.ts";
 import { SystemImages } from "./images/system-images.ts";
+import { canMapUsers } from "./sandboxes/pod-users.ts";
 import { Sandboxes } from "./sandboxes/sandboxes.ts";
 import { StreamingServer } from "./streaming/streaming-server.ts";
 
@@ -97,6 +98,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     cgroupParent,
     cacheBytes: options.buildCacheBytes ?? BUILD_CACHE_BYTES,
   });
+  await snapshotter.clearLent();
   await garbage.collectAfterStart([`${stateDirectory}/s/new`, `${stateDirectory}/blobs/incoming`]);
   await sandboxes.load();
   await containers.load();
@@ -110,6 +112,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     runtimeDirectory: `${runtimeDirectory}/docker`,
     cgroupParent: `${cgroupParent}/docker`,
   });
+  let mapsUsers: Promise<boolean> | undefined; // it takes some milliseconds to find out, once
   const streaming = new StreamingServer(clock, options.random);
   await streaming.listen();
   await mkdir(dirname(options.criSocket), { recursive: true });
@@ -138,6 +141,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
             net === undefined ? connect(port, "127.0.0.1") : connectWithin(namespaces, net, "127.0.0.1", port),
           cgroups,
           handler: options.runtime ?? "crun",
+          mapsUsers: () => (mapsUsers ??= canMapUsers(stateDirectory, mounts, namespaces)),
           random: options.random,
           now,
           clock,

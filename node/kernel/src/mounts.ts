@@ -34,6 +34,12 @@ export interface Mounts {
   mount(source: string, target: string, type: string, flags: number, data: string): void;
   bind(source: string, target: string, options?: { readonly readonly?: boolean; readonly recursive?: boolean }): void;
   overlay(target: string, layers: OverlayLayers): void;
+  /**
+   * Shows `source` and what is mounted below it at `target`, a file or a folder as it is, with other owners: what belongs to a user
+   * of the namespace `users` there, belongs to who that is outside (mount_setattr(2), "ID-mapped mounts").
+   * @param users A pinned namespace of users. @throws `EINVAL` where the file system cannot.
+   */
+  idmap(source: string, target: string, users: string): void;
   tmpfs(target: string, options: { readonly sizeBytes?: number; readonly mode?: string }): void;
   /** Changes the propagation of a mount point and of what is below it. */
   propagate(target: string, kind: "shared" | "slave" | "private"): void;
@@ -47,6 +53,17 @@ export interface Mounts {
 const MOUNT =
   "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)";
 const UMOUNT = "int umount2(const char *target, int flags)";
+const OPEN_TREE = "int open_tree(int fd, const char *path, unsigned int flags)";
+const MOUNT_SETATTR =
+  "int mount_setattr(int fd, const char *path, unsigned int flags, uint8_t *attributes, unsigned long size)";
+const MOVE_MOUNT = "int move_mount(int from, const char *path, int to, const char *target, unsigned int flags)";
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const AT_RECURSIVE = 0x8000;
+const OPEN_TREE_CLONE = 1;
+const O_CLOEXEC = 0o2000000;
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MOUNT_ATTR_IDMAP = 0x100000n;
 const DETACH = 2;
 /** mount(2) reads at most one page of options. */
 const MAX_OPTIONS = 4095;
@@ -65,6 +82,14 @@ export const systemMounts: Mounts = {
   overlay(target, layers) {
     const data = overlayOptions(layers);
     systemMounts.mount("overlay", target, "overlay", 0, data);
+  },
+  idmap(source, target, users) {
+    const namespace = openSync(users, "r");
+    try {
+      attachIdmapped(source, target, namespace);
+    } finally {
+      closeSync(namespace);
+    }
   },
   tmpfs(target, options) {
     const size = options.sizeBytes === undefined ? [] : [`size=${options.sizeBytes}`];
@@ -93,6 +118,19 @@ export const systemMounts: Mounts = {
     return points.filter((point) => point === prefix || point.startsWith(`${prefix}/`)).reverse();
   },
 };
+
+function attachIdmapped(source: string, target: string, namespace: number): void {
+  const action = `map owners of "${source}" at "${target}"`;
+  const tree = check(libc(OPEN_TREE)(AT_FDCWD, source, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE), action);
+  try {
+    // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
+    const attributes = new Uint8Array(new BigUint64Array([MOUNT_ATTR_IDMAP, 0n, 0n, BigInt(namespace)]).buffer);
+    check(libc(MOUNT_SETATTR)(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes, attributes.length), action);
+    check(libc(MOVE_MOUNT)(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), action);
+  } finally {
+    closeSync(tree);
+  }
+}
 
 /** The mount that a path lies in (proc(5), fdinfo): the whole table takes milliseconds where there are hundreds. */
 function mountIdOf(path: string): string | undefined {

@@ -85,6 +85,7 @@ export function specOf(input: SpecInput): OciSpec {
     linux: {
       cgroupsPath: input.cgroupPath,
       namespaces: namespacesOf(input, privileged),
+      ...mappingsOf(sandbox),
       devices: input.devices ?? [],
       resources: {
         ...resourcesOf(config.linux?.resources ?? undefined, input.cgroupVersion),
@@ -148,11 +149,19 @@ function namespacesOf(input: SpecInput, privileged: boolean): OciSpec["linux"]["
   const out: { readonly type: string; readonly path?: string }[] = [{ type: "mount" }];
   if (input.cgroupVersion === 2 && !privileged) out.push({ type: "cgroup" }); // its own group is the root that it sees
   if (pid !== "NODE") out.push(pidNamespace === undefined ? { type: "pid" } : { type: "pid", path: pidNamespace });
-  const { net, ipc, uts } = sandbox.namespaces;
+  const { net, ipc, uts, user } = sandbox.namespaces;
+  if (user !== undefined) out.push({ type: "user", path: user });
   if (net !== undefined) out.push({ type: "network", path: net });
   if (ipc !== undefined) out.push({ type: "ipc", path: ipc });
   if (uts !== undefined) out.push({ type: "uts", path: uts });
   return out;
+}
+
+/** Runtimes do not read them from a namespace that is there. */
+function mappingsOf({ users }: SandboxRecord): object {
+  if (users === undefined) return {};
+  const ids = users.ids.map(({ inside, outside, length }) => ({ containerID: inside, hostID: outside, size: length }));
+  return { uidMappings: ids, gidMappings: ids };
 }
 
 function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly OciMount[] {

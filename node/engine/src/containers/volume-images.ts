@@ -5,6 +5,7 @@ import type { ContainerConfig, Mount } from "@tsukube/node-contracts/cri";
 import { rootedPath } from "../build/rooted-path.ts";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
+import type { PodUsers } from "../sandboxes/pod-users.ts";
 
 export interface VolumeImagesDeps {
   readonly snapshotter: Pick<Snapshotter, "view">;
@@ -27,6 +28,7 @@ export async function mountVolumeImages(
   config: ContainerConfig,
   folder: string,
   deps: VolumeImagesDeps,
+  users?: PodUsers,
 ): Promise<MountedVolumeImages> {
   const images: string[] = [];
   const mounts: Mount[] = [];
@@ -42,9 +44,15 @@ export async function mountVolumeImages(
     images.push(image.id);
     const root = `${folder}/${index}`;
     await mkdir(root, { recursive: true });
-    await deps.snapshotter.view(image.chain, root);
+    await deps.snapshotter.view(image.chain, root, users);
     const hostPath = partOf(root, mount.imageSubPath ?? "", name);
-    mounts.push({ ...mount, hostPath, readonly: true, mountOptions: ["noexec", ...(mount.mountOptions ?? [])] });
+    mounts.push({
+      ...mount,
+      uidMappings: [],
+      hostPath,
+      readonly: true,
+      mountOptions: ["noexec", ...(mount.mountOptions ?? [])],
+    });
   }
   return { config: images.length === 0 ? config : { ...config, mounts }, images };
 }

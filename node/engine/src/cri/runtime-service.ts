@@ -37,6 +37,8 @@ interface Deps {
   readonly random: Random;
   readonly now: () => number;
   readonly clock: Clock;
+  /** Whether sandboxes may have users of their own. */
+  readonly mapsUsers: () => Promise<boolean>;
   readonly events: (signal: AbortSignal) => AsyncIterable<ContainerEventResponse>;
 }
 
@@ -46,7 +48,6 @@ const selects = (wanted: Labels | undefined, labels: Labels | undefined): boolea
 
 /** How long a sandbox without a running container counts as one that begins. */
 const STARTING_MS = 1000;
-const NO_FEATURES = { recursiveReadOnlyMounts: false, userNamespaces: false };
 
 /** CRI's RuntimeService. What is absent answers UNIMPLEMENTED. */
 export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
@@ -94,9 +95,10 @@ export function runtimeService(deps: Deps): GrpcHandlers<RuntimeService> {
         reason: reason === "" ? "" : "NetworkPluginNotReady",
         message: reason,
       };
+      const features = { recursiveReadOnlyMounts: false, userNamespaces: await deps.mapsUsers() };
       return {
         status: { conditions: [{ type: "RuntimeReady", status: true }, network] },
-        runtimeHandlers: ["", deps.handler].map((name) => ({ name, features: NO_FEATURES })),
+        runtimeHandlers: ["", deps.handler].map((name) => ({ name, features })),
         features: { supplementalGroupsPolicy: true },
       };
     },

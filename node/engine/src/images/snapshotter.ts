@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import type { Mounts } from "@tsukube/kernel";
+import { giveToRoot, type PodUsers } from "../sandboxes/pod-users.ts";
 import { unpackLayer } from "./unpack.ts";
 
 /** File systems of containers, made of layers. */
@@ -9,10 +10,13 @@ export interface Snapshotter {
   has(chainId: string): boolean;
   /** Makes the snapshot of a layer above `parent` (lowest first); `fill` puts the content into an empty folder. Idempotent. */
   commit(chainId: string, parents: readonly string[], fill: Fill): Promise<void>;
-  /** Mounts a writable file system above `chain` at `target`; what is written stays under `id` until {@link remove}. */
-  mount(id: string, chain: readonly string[], target: string): Promise<void>;
+  /**
+   * Mounts a writable file system above `chain` at `target`; what is written stays under `id` until {@link remove}.
+   * @param users To whom the files belong as their own.
+   */
+  mount(id: string, chain: readonly string[], target: string, users?: PodUsers): Promise<void>;
   /** Shows the files of `chain` at `target`; nobody writes there. */
-  view(chain: readonly string[], target: string): Promise<void>;
+  view(chain: readonly string[], target: string, users?: PodUsers): Promise<void>;
   /** Removes what a container wrote. Unmount first. */
   remove(id: string): Promise<void>;
   /** Folder with what a container wrote. */
@@ -135,19 +139,55 @@ export class OverlaySnapshotter extends LayerFolders implements Snapshotter {
     return this.layer(chainId);
   }
 
-  async mount(id: string, chain: readonly string[], target: string): Promise<void> {
+  async mount(id: string, chain: readonly string[], target: string, users?: PodUsers): Promise<void> {
     const own = `${this.folder}/w/${id}`;
     await mkdir(`${own}/u`, { recursive: true, mode: 0o755 });
     await mkdir(`${own}/w`, { recursive: true, mode: 0o700 });
-    const lower = chain.map((chainId) => this.layer(chainId)).reverse();
-    this.#mounts.overlay(target, { lower, upper: `${own}/u`, work: `${own}/w` });
+    // what is written has the owners outside already: that layer is not mapped, and begins as their root's
+    if (users !== undefined) await giveToRoot([`${own}/u`], users.ids);
+    await this.#withLayers(chain, users, (lower) =>
+      this.#mounts.overlay(target, { lower, upper: `${own}/u`, work: `${own}/w` }),
+    );
   }
 
-  async view(chain: readonly string[], target: string): Promise<void> {
-    const [lowest = "", ...above] = chain.map((chainId) => this.layer(chainId));
-    // an overlay without a writable layer is one of two layers at least
-    if (above.length === 0) this.#mounts.bind(lowest, target, { readonly: true });
-    else this.#mounts.overlay(target, { lower: [lowest, ...above].reverse() });
+  async view(chain: readonly string[], target: string, users?: PodUsers): Promise<void> {
+    await this.#withLayers(chain, users, (lower) => {
+      // an overlay without a writable layer is one of two layers at least
+      if (lower.length === 1) this.#mounts.bind(lower[0] ?? "", target, { readonly: true });
+      else this.#mounts.overlay(target, { lower });
+    });
+  }
+
+  /** Takes back what a crash left of {@link mount}: unmounted first, removing it would remove layers. */
+  async clearLent(): Promise<void> {
+    for (const path of this.#mounts.below(`${this.folder}/m`)) this.#mounts.unmount(path);
+    await rm(`${this.folder}/m`, { recursive: true, force: true });
+  }
+
+  /**
+   * Lends the folders of layers, the uppermost first. An overlay itself cannot map owners, mounts below it can; it keeps what
+   * it was made of when that is unmounted.
+   */
+  async #withLayers(
+    chain: readonly string[],
+    users: PodUsers | undefined,
+    use: (lower: readonly string[]) => void,
+  ): Promise<void> {
+    const layers = chain.map((chainId) => this.layer(chainId)).reverse();
+    if (users === undefined) return use(layers);
+    await mkdir(`${this.folder}/m`, { recursive: true });
+    const folder = await mkdtemp(`${this.folder}/m/`); // a short name: many have to fit into a page of options
+    const mapped = layers.map((_, index) => `${folder}/${index}`);
+    try {
+      for (const [index, layer] of layers.entries()) {
+        await mkdir(mapped[index] ?? "");
+        this.#mounts.idmap(layer, mapped[index] ?? "", users.path);
+      }
+      use(mapped);
+    } finally {
+      for (const path of mapped) this.#mounts.unmount(path);
+      await rm(folder, { recursive: true, force: true });
+    }
   }
 
   writable(id: string): string {

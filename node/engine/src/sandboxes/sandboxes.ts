@@ -6,6 +6,7 @@ import { readRecord, writeRecord } from "@tsukube/host";
 import { type Mounts, type Namespaces, sysctlPath } from "@tsukube/kernel";
 import type { CniRequest, PodNetwork } from "@tsukube/node-contracts";
 import type { PodSandboxConfig } from "@tsukube/node-contracts/cri";
+import { giveToRoot, wantedIds } from "./pod-users.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
 interface Deps {
@@ -17,6 +18,7 @@ interface Deps {
   readonly now: () => number;
 }
 
+const FILES = ["hostname", "hosts", "resolv.conf"];
 const SHM_BYTES = 67108864;
 
 /** What a sandbox may differ in from what the CRI can say. */
@@ -75,6 +77,7 @@ export class Sandboxes {
       return path === "host" ? {} : { [kind]: path };
     };
     const hostIpc = options?.ipc === "NODE" || shared.ipc === "host";
+    const ids = wantedIds(options);
     const record: SandboxRecord = {
       id,
       config,
@@ -85,7 +88,9 @@ export class Sandboxes {
         ...own("net", hostNetwork),
         ...own("uts", hostNetwork),
         ...own("ipc", hostIpc),
+        ...(ids !== undefined && { user: `${folder}/user` }),
       },
+      ...(ids !== undefined && { users: { path: `${folder}/user`, ids } }),
       files: `${folder}/etc`,
       shm: wishes.shm ?? (hostIpc ? "/dev/shm" : `${folder}/shm`),
       ips: [],
@@ -113,9 +118,17 @@ export class Sandboxes {
     await writeFile(`${record.files}/hostname`, `${record.hostname}\n`);
     await writeFile(`${record.files}/hosts`, `127.0.0.1\tlocalhost\n::1\tlocalhost\n`);
     await writeResolvConf(`${record.files}/resolv.conf`, record.config);
+    const ids = record.users?.ids;
+    if (ids !== undefined) {
+      const files = [record.shm, ...FILES.map((name) => `${record.files}/${name}`)];
+      await giveToRoot(
+        files.filter((path) => this.#isOwn(record.id, path)),
+        ids,
+      );
+    }
     const pinned = this.#pinned(record);
     if (Object.keys(pinned).length === 0) return;
-    await this.#deps.namespaces.pin(pinned, setupScript({ ...record, namespaces: pinned }, wishes.domainname));
+    await this.#deps.namespaces.pin(pinned, setupScript({ ...record, namespaces: pinned }, wishes.domainname), ids);
   }
 
   /** The namespaces that are its own. */
