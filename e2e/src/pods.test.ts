@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { PodStatus } from "@tsukube/api/types/core-v1";
@@ -257,6 +257,44 @@ spec:
       linux: { uid: 1000, gid: 3000, supplementalGroups: [3000, 5000, 4000] },
     });
     await gone("secured");
+  }, 120_000);
+
+  test("a pod with users of its own: its root is nobody on the node, and its volumes are its own", async () => {
+    await k.run("create configmap settings --from-literal=mode=quiet");
+    const folder = mkdtempSync(join(tmpdir(), "tsukube-users-"));
+    lifetime.add("host folder", () => rmSync(folder, { recursive: true }));
+    const spec = `
+  hostUsers: false
+  securityContext: { fsGroup: 5000 }
+  volumes:
+    - { name: e, emptyDir: {} }
+    - { name: m, emptyDir: { medium: Memory } }
+    - { name: s, configMap: { name: settings } }
+    - { name: h, hostPath: { path: ${folder} } }
+    - { name: i, image: { reference: tsukube.local/busybox } }`;
+    const mounts = ["e", "m", "s", "h", "i"].map((name) => `{ name: ${name}, mountPath: /v/${name} }`).join(", ");
+    await k.apply(podYaml("own", [`${FOREVER}, volumeMounts: [${mounts}]`], spec));
+    await k.apply(podYaml("other", [FOREVER], "\n  hostUsers: false"));
+    await ready("own", "other");
+    const first = async (pod: string) => Number((await exec(pod, "cat /proc/self/uid_map")).trim().split(/\s+/)[1]);
+    expect(await exec("own", "id -u; stat -Lc %u:%g /bin/busybox /v/e /v/m /v/s/mode /v/h /v/i/bin/busybox")).toBe(
+      "0\n0:0\n0:5000\n0:5000\n0:5000\n0:0\n0:0",
+    );
+    expect(await exec("own", "cat /v/s/mode /var/run/secrets/kubernetes.io/serviceaccount/namespace")).toBe(
+      "quietdefault",
+    );
+    await exec("own", "echo x > /v/h/file && chown 7:8 /v/h/file && echo x > /v/e/file && echo >> /etc/hosts");
+    expect([statSync(join(folder, "file")).uid, statSync(join(folder, "file")).gid]).toEqual([7, 8]);
+    const [one, two] = [await first("own"), await first("other")];
+    expect([one === two, Math.min(one, two) >= 65_536, one % 65_536]).toEqual([false, true, 0]);
+    expect(await k.out("get nodes -o jsonpath={.items[0].status.runtimeHandlers[0].features.userNamespaces}")).toBe(
+      "true",
+    );
+    const refused = await k.fails("apply -f -", {
+      input: podYaml("both", [FOREVER], "\n  hostUsers: false\n  hostNetwork: true"),
+    });
+    expect(refused).toMatch(/spec.hostNetwork: Forbidden: when `hostUsers` is false/);
+    await gone("own", "other");
   }, 120_000);
 
   test("containers are resized in place, restarted where their policy says so, and not beyond the node", async () => {

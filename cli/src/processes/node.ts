@@ -14,7 +14,7 @@ import {
   writeAtomically,
 } from "@tsukube/host";
 import { systemCgroups, systemMounts, trimMalloc } from "@tsukube/kernel";
-import { startKubelet, startProvisioner } from "@tsukube/kubelet";
+import { MOST_POD_USERS, startKubelet, startProvisioner } from "@tsukube/kubelet";
 import { openPodNetwork } from "@tsukube/network";
 import { startProxy } from "@tsukube/proxy";
 import { addressesOf } from "../cluster/addresses.ts";
@@ -99,6 +99,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     mounts: systemMounts,
     cgroups: systemCgroups(),
     cgroupRoot: `/tsukube-${name}/kubepods`,
+    firstPodUser: 65_536 * (1 + MOST_POD_USERS * record.index),
     clusterDns: addresses.dnsIp,
     clusterDomain: "cluster.local",
     addresses: [addresses.gateway],

@@ -17,6 +17,7 @@ import type { Kubelet, KubeletOptions } from "./options.ts";
 import { Allocations } from "./pods/allocations.ts";
 import { kubeletContext } from "./pods/kubelet-context.ts";
 import { placesOf } from "./pods/pod-places.ts";
+import { PodUsers } from "./pods/pod-users.ts";
 import { PodWorkers } from "./pods/pod-workers.ts";
 import { Prober } from "./probes/prober.ts";
 import { KubeletServer } from "./server/kubelet-server.ts";
@@ -85,6 +86,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     activePods: () => workers.active.map(({ pod }) => pod),
     fileOf: (pod) => join(placesOf(pod, options).folder, "allocated.json"),
   });
+  const users = new PodUsers({ folder: join(options.rootDirectory, "pods"), first: options.firstPodUser });
   const context = kubeletContext({
     options,
     cri,
@@ -92,12 +94,14 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     events,
     sources,
     allocations,
+    users,
     inApi: (pod) => (statics?.isStatic(pod) === true ? statics.mirror(pod) : pod),
     finished(uid) {
       workers.forget(uid);
       references.release(uid);
       sources.forget(uid);
       allocations.forget(uid);
+      users.forget(uid);
       for (const worker of workers.all) if (allocations.isDeferred(worker.uid)) worker.poke();
     },
   });
@@ -115,8 +119,15 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
           retire: (pod) => workers.removed(pod, pod.spec?.terminationGracePeriodSeconds ?? 30),
         });
   if (statics !== undefined) lifetime.own("static pods", statics);
+  const { runtimeHandlers = [] } = await cri.runtime.Status({}).catch(() => ({ runtimeHandlers: [] }));
+  const mapsUsers = runtimeHandlers.some(({ features }) => features?.userNamespaces === true);
   const refusal = (pod: Pod, others: readonly Pod[]) =>
-    refusalOf({ pod, others, room: allocatable, maxPods: capacity.pods, has: (condition) => eviction.has(condition) });
+    refusalOf({
+      ...{ pod, others, mapsUsers },
+      room: allocatable,
+      maxPods: capacity.pods,
+      has: (condition) => eviction.has(condition),
+    });
   const workers = lifetime.own("workers", new PodWorkers(context, refusal));
   const stats = new StatsCollector({
     cri,

@@ -26,6 +26,8 @@ export interface KubeletOptions {
   readonly cgroups: Cgroups;
   /** Parent of the pods' groups, "/kubepods" in upstream; clusters of one host must not share it. */
   readonly cgroupRoot: string;
+  /** The first of the host's user ids that pods with users of their own have; 2^25 of them. Clusters of one host must not share them. */
+  readonly firstPodUser: number;
   /** Address of the cluster DNS Service. */
   readonly clusterDns: string;
   readonly clusterDomain: string;

@@ -64,6 +64,15 @@ const overhead: Check = (value, at, errors) => {
   for (const [name, amount] of entriesOf(value)) nonNegativeQuantity(amount, `${at}[${name}]`, errors);
 };
 
+/** Who has users of their own may not see into the host by other ways. Upstream names two of the fields so. */
+const hostUsers: Check = (spec, at, errors) => {
+  if (member(spec, "hostUsers") !== false) return;
+  const reason = "when `hostUsers` is false";
+  if (member(spec, "hostNetwork") === true) errors.push(fieldError.forbidden(child(at, "hostNetwork"), reason));
+  if (member(spec, "hostPID") === true) errors.push(fieldError.forbidden(child(at, "HostPID"), reason));
+  if (member(spec, "hostIPC") === true) errors.push(fieldError.forbidden(child(at, "HostIPC"), reason));
+};
+
 const PARTS: Check = fields({
   restartPolicy: oneOf("Always", "OnFailure", "Never"),
 });
@@ -103,6 +112,7 @@ function podSpecWith(claims: readonly string[]): Check {
     dnsPolicy(value, at, errors);
     REST(value, at, errors);
     sysctls(value, at, errors);
+    hostUsers(value, at, errors);
   };
 }
 

@@ -4,6 +4,7 @@ import type { Container, Pod, SecurityContext } from "@tsukube/api/types/core-v1
 import { TsukubeError } from "@tsukube/foundation";
 import type {
   ContainerConfig,
+  IDMapping,
   Image,
   LinuxContainerSecurityContext,
   Mount,
@@ -36,6 +37,8 @@ export interface ContainerConfigInput {
   readonly mounts: readonly Mount[];
   readonly image: Image;
   readonly restartCount: number;
+  /** Whose the pod's users are on the host, where it has some of its own. */
+  readonly users?: readonly IDMapping[];
   /** Files of its control group (version 2) and what is written there. */
   readonly unified: Readonly<Record<string, string>>;
   /** The container whose processes it sees (ephemeral containers). */
@@ -55,7 +58,7 @@ export function hashOf({ name, image = "" }: Pick<Container, "name" | "image">):
 
 /** The CRI form of a container. @throws {TsukubeError} `config`. */
 export function containerConfig(input: ContainerConfigInput): ContainerConfig {
-  const { pod, container, env, restartCount } = input;
+  const { pod, container, env, restartCount, users } = input;
   const name = container.name ?? "";
   return {
     metadata: { name, attempt: restartCount },
@@ -64,7 +67,9 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     args: (container.args ?? []).map((word) => expand(word, env)),
     workingDir: container.workingDir ?? "",
     envs: [...env].map(([key, value]) => ({ key, value: Buffer.from(value) })),
-    mounts: input.mounts,
+    mounts: input.mounts.map((mount) =>
+      users === undefined ? mount : { ...mount, uidMappings: users, gidMappings: users },
+    ),
     labels: labelsOf(pod, name),
     annotations: {
       [ANNOTATION.hash]: hashOf(container),
@@ -93,7 +98,13 @@ export function labelsOf(pod: Pod, container?: string): Record<string, string> {
   };
 }
 
-function securityContext({ pod, container, image, targetId }: ContainerConfigInput): LinuxContainerSecurityContext {
+function securityContext({
+  pod,
+  container,
+  image,
+  targetId,
+  users,
+}: ContainerConfigInput): LinuxContainerSecurityContext {
   const own: SecurityContext = container.securityContext ?? {};
   const shared = pod.spec?.securityContext ?? {};
   const user = own.runAsUser ?? shared.runAsUser;
@@ -113,7 +124,7 @@ function securityContext({ pod, container, image, targetId }: ContainerConfigInp
     ],
     capabilities: { addCapabilities: own.capabilities?.add ?? [], dropCapabilities: own.capabilities?.drop ?? [] },
     namespaceOptions: {
-      ...namespaceOptions(pod),
+      ...namespaceOptions(pod, users),
       ...(targetId !== undefined && pod.spec?.hostPID !== true && { pid: "TARGET" as const, targetId }),
     },
     seccomp: seccompProfile(own.seccompProfile ?? shared.seccompProfile, privileged),
@@ -138,7 +149,7 @@ function demandNonRoot(pod: Pod, container: Container, user: number | undefined,
     throw new TsukubeError("config", `container has runAsNonRoot and image will run as root ${where}`);
 }
 
-export function namespaceOptions(pod: Pod) {
+export function namespaceOptions(pod: Pod, users: readonly IDMapping[] | undefined) {
   const spec: Partial<NonNullable<Pod["spec"]>> = pod.spec ?? {};
   return {
     network: spec.hostNetwork === true ? ("NODE" as const) : ("POD" as const),
@@ -149,6 +160,7 @@ export function namespaceOptions(pod: Pod) {
           ? ("POD" as const)
           : ("CONTAINER" as const),
     ipc: spec.hostIPC === true ? ("NODE" as const) : ("POD" as const),
+    ...(users !== undefined && { usernsOptions: { mode: "POD" as const, uids: users, gids: users } }),
   };
 }
 

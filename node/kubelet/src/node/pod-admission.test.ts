@@ -15,7 +15,8 @@ const pod = (cpu = "0", more: { qosClass?: string; priority?: number; toleration
 
 function refusal(of: Pod, more: Partial<AdmissionInput> = {}, ...under: PressureCondition[]) {
   const room = { cpuMilli: 2000, memoryBytes: 4 * GIB };
-  return refusalOf({ pod: of, others: [], room, maxPods: 3, has: (condition) => under.includes(condition), ...more });
+  const has = (condition: PressureCondition) => under.includes(condition);
+  return refusalOf({ pod: of, others: [], room, maxPods: 3, mapsUsers: false, has, ...more });
 }
 
 test("a pod that fits is taken; one that does not, or is one too many, has failed", () => {
@@ -64,6 +65,12 @@ test.each([
 ])("a pod is refused rather than run without what it demands: %j", (spec, reason, message) => {
   const found = refusal({ spec: { containers: [{ name: "app" }], ...spec } });
   expect([found?.reason, found?.message]).toEqual([reason, expect.stringContaining(message)]);
+});
+
+test("users of their own are for pods where the runtime can map them", () => {
+  const wanting: Pod = { spec: { containers: [{ name: "app" }], hostUsers: false } };
+  expect(refusal(wanting)?.reason).toBe("UserNamespaces");
+  expect(refusal(wanting, { mapsUsers: true })).toBeUndefined();
 });
 
 test("safe sysctls, no profile and the host's users are no demands", () => {

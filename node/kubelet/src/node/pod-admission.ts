@@ -12,13 +12,15 @@ export interface AdmissionInput {
   readonly others: readonly Pod[];
   readonly room: NodeRoom;
   readonly maxPods: number;
+  /** Whether the runtime can give a pod users of its own. */
+  readonly mapsUsers: boolean;
   has(condition: PressureCondition): boolean;
 }
 
 /** Pure: why the node does not take a pod that was given to it; it has failed then. Undefined: it does. */
 export function refusalOf(input: AdmissionInput): PodEnd | undefined {
   const { pod, others, room, maxPods } = input;
-  const unmet = unmetDemand(pod);
+  const unmet = unmetDemand(pod, input);
   if (unmet !== undefined) return { ...unmet, grace: 0 };
   const pressures = pressuresAgainst(input);
   if (pressures.length > 0)

@@ -18,7 +18,10 @@ const SAFE_SYSCTLS = new Set([
 ]);
 
 /** Pure: what a pod demands that this node cannot give, for which it is refused rather than run without. */
-export function unmetDemand(pod: Pod): { readonly reason: string; readonly message: string } | undefined {
+export function unmetDemand(
+  pod: Pod,
+  { mapsUsers }: { readonly mapsUsers: boolean },
+): { readonly reason: string; readonly message: string } | undefined {
   const { spec } = pod;
   const sysctl = (spec?.securityContext?.sysctls ?? []).find(
     ({ name }) => !SAFE_SYSCTLS.has(name.replaceAll("/", ".")),
@@ -34,7 +37,7 @@ export function unmetDemand(pod: Pod): { readonly reason: string; readonly messa
       reason: "AppArmor",
       message: `Cannot enforce AppArmor: profiles of type ${profile} are not supported on this node`,
     };
-  if (spec?.hostUsers === false)
+  if (spec?.hostUsers === false && !mapsUsers)
     return {
       reason: "UserNamespaces",
       message: "can't set `spec.hostUsers: false`, runtime does not support user namespaces",

@@ -98,6 +98,7 @@ export class ContainerStarter {
     const sandboxConfig = await this.#sandboxConfig(pod, runtime.sandbox?.attempt ?? 0);
     const target = pod.spec?.ephemeralContainers?.find(({ name }) => name === container.name)?.targetContainerName;
     const targetId = target === undefined ? undefined : newest(runtime, target)?.id;
+    const users = await this.#context.usersOf(pod);
     const config = containerConfig({
       pod,
       container: this.#context.allocated(pod, container),
@@ -105,6 +106,7 @@ export class ContainerStarter {
       mounts,
       image,
       restartCount,
+      ...(users !== undefined && { users }),
       unified: unifiedLimits(this.#context.options.cgroups, this.#context.placesOf(pod).cgroup),
       ...(targetId !== undefined && { targetId }),
     });
@@ -129,7 +131,9 @@ export class ContainerStarter {
   async #sandboxConfig(pod: Pod, attempt: number): Promise<PodSandboxConfig> {
     const { clusterDns, clusterDomain } = this.#context.options;
     const dns = await dnsConfigOf(pod, { address: clusterDns, domain: clusterDomain });
-    return sandboxConfigOf({ pod, attempt, places: this.#context.placesOf(pod), dns, clusterDomain });
+    const users = await this.#context.usersOf(pod);
+    const places = this.#context.placesOf(pod);
+    return sandboxConfigOf({ pod, attempt, places, dns, clusterDomain, ...(users !== undefined && { users }) });
   }
 
   async #hostsMount(pod: Pod, container: Container, ips: readonly string[]): Promise<readonly Mount[]> {

@@ -12,6 +12,7 @@ import { stamped } from "./pod-conditions.ts";
 import { isSidecar, lastingContainers } from "./pod-containers.ts";
 import type { PodContext } from "./pod-context.ts";
 import { placesOf } from "./pod-places.ts";
+import type { PodUsers } from "./pod-users.ts";
 import { PullBackoff } from "./pull-backoff.ts";
 import { pullSecretsOf } from "./pull-secrets.ts";
 
@@ -24,6 +25,7 @@ export interface ContextParts {
   readonly events: EventRecorder;
   readonly sources: ApiSources;
   readonly allocations: Allocations;
+  readonly users: PodUsers;
   /** The pod as the API has it, which for static pods is their mirror; undefined: not at all, for now. */
   inApi(pod: Pod): Pod | undefined;
   finished(uid: string): void;
@@ -47,6 +49,7 @@ export function kubeletContext(parts: ContextParts): PodContext {
       const name = pod.spec?.runtimeClassName ?? "";
       return name === "" ? "" : (await client.resource<RuntimeClass>(RUNTIME_CLASSES).get(name)).handler;
     },
+    usersOf: (pod) => parts.users.of(pod),
     allocated: (pod, container) => allocations.allocated(pod, container),
     cgroupLimits(pod) {
       const given = (container: Parameters<typeof isSidecar>[0]) => allocations.allocated(pod, container);

@@ -1,6 +1,6 @@
 import type { Container, Pod, PodCondition, PodStatus } from "@tsukube/api/types/core-v1";
 import type { CgroupLimits } from "@tsukube/kernel";
-import type { AuthConfig } from "@tsukube/node-contracts/cri";
+import type { AuthConfig, IDMapping } from "@tsukube/node-contracts/cri";
 import type { Cri } from "../cri/runtime.ts";
 import type { KubeletOptions } from "../options.ts";
 import type { Prober } from "../probes/prober.ts";
@@ -21,6 +21,8 @@ export interface PodContext {
   runtimeHandler(pod: Pod): Promise<string>;
   /** The container with the resources that the node gave it. */
   allocated(pod: Pod, container: Container): Container;
+  /** Whose the pod's users are on the host; undefined: it has the host's. */
+  usersOf(pod: Pod): Promise<readonly IDMapping[] | undefined>;
   /** Of the pod's cgroup as a whole. */
   cgroupLimits(pod: Pod): CgroupLimits;
   /** Gives what the pod asks for now, as far as the node has it, and says how far that is. */

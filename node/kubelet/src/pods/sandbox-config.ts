@@ -1,5 +1,5 @@
 import type { Pod } from "@tsukube/api/types/core-v1";
-import type { DNSConfig, PodSandboxConfig, PortMapping } from "@tsukube/node-contracts/cri";
+import type { DNSConfig, IDMapping, PodSandboxConfig, PortMapping } from "@tsukube/node-contracts/cri";
 import { labelsOf, namespaceOptions } from "../containers/container-config.ts";
 import { lastingContainers } from "./pod-containers.ts";
 import { sandboxHostname } from "./pod-files.ts";
@@ -11,10 +11,12 @@ export interface SandboxConfigInput {
   readonly places: PodPlaces;
   readonly dns: DNSConfig;
   readonly clusterDomain: string;
+  readonly users?: readonly IDMapping[];
 }
 
 /** Pure: the CRI form of a pod. */
-export function sandboxConfigOf({ pod, attempt, places, dns, clusterDomain }: SandboxConfigInput): PodSandboxConfig {
+export function sandboxConfigOf(input: SandboxConfigInput): PodSandboxConfig {
+  const { pod, attempt, places, dns, clusterDomain, users } = input;
   const { name = "", namespace = "", uid = "" } = pod.metadata ?? {};
   const sysctls = (pod.spec?.securityContext?.sysctls ?? []).map(({ name: key, value }) => [key, value] as const);
   return {
@@ -29,7 +31,7 @@ export function sandboxConfigOf({ pod, attempt, places, dns, clusterDomain }: Sa
       cgroupParent: places.cgroup,
       sysctls: Object.fromEntries(sysctls),
       securityContext: {
-        namespaceOptions: namespaceOptions(pod),
+        namespaceOptions: namespaceOptions(pod, users),
         privileged: lastingContainers(pod).some(({ securityContext }) => securityContext?.privileged === true),
       },
     },
