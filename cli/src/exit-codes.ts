@@ -7,6 +7,7 @@ export function exitCodeOf(error: unknown): number {
       return 2;
     case "newer-state":
     case "damaged":
+    case "undecryptable":
       return 64;
     default:
       return 1;

@@ -39,6 +39,7 @@ function program(): Command {
       duration,
     )
     .option("--history-size <megabytes>", "how much of it to keep at most; 256 by default", wholeNumber)
+    .option("--encryption-provider-config <file>", "how values are encrypted: kube-apiserver's EncryptionConfiguration")
     .option("--timings", "print when each step was done", false)
     .option("--timeout <seconds>", "how long to wait for each step at most: 60, for an application 180", wholeNumber)
     .option("--foreground", "show the logs until Ctrl-C, and then stop the cluster", false)
@@ -48,7 +49,8 @@ function program(): Command {
         {
           timeout,
           ...options
-        }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number } & EtcdFlags & HistoryFlags,
+        }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number } & EtcdFlags &
+          HistoryFlags & { encryptionProviderConfig?: string },
         command: Command,
       ) => {
         const { up } = await import("./commands/up.ts");
@@ -124,6 +126,17 @@ function program(): Command {
   );
 
   addPastCommands(root, context);
+
+  root
+    .command("encryption")
+    .description("the keys that Secrets are encrypted with")
+    .command("rotate")
+    .description("encrypt everything with a new key; old ones stay to read what is older")
+    .option(...name)
+    .action(async (_options: object, command: Command) => {
+      const { rotateEncryption } = await import("./commands/encryption.ts");
+      await rotateEncryption(context(command));
+    });
 
   root
     .command("build")

@@ -108,4 +108,6 @@ export function writeGrpcTypes(root: string): void {
   const store = join(root, "control-plane/store");
   const etcd = generateGrpcTypes(join(store, "facts/etcd.json"), "etcdserverpb", "mvccpb", "authpb");
   writeFileSync(join(store, "generated/etcd.ts"), etcd);
+  const apiserver = join(root, "control-plane/apiserver");
+  writeFileSync(join(apiserver, "generated/kms-v2.ts"), generateGrpcTypes(join(apiserver, "facts/kms-v2.json"), "v2"));
 }

@@ -41,7 +41,27 @@ function api(name: string, flags: readonly string[]): Api {
   };
 }
 
-async function upstream(lifetime: Lifetime, etcd: string): Promise<Api> {
+/** Both encrypt alike: each must read what the other encrypted, by each provider. */
+function encryption(lifetime: Lifetime): string {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-handover-"));
+  lifetime.add("keys", () => rmSync(folder, { recursive: true }));
+  const keys = (byte: number) => ({ keys: [{ name: "key1", secret: Buffer.alloc(32, byte).toString("base64") }] });
+  const rule = (resource: string, provider: object) => ({
+    resources: [resource],
+    providers: [provider, { identity: {} }],
+  });
+  const resources = [
+    rule("secrets", { aescbc: keys(1) }),
+    rule("configmaps", { aesgcm: keys(2) }),
+    rule("*.apps", { secretbox: keys(3) }),
+    rule("widgets.handover.example.com", { secretbox: keys(4) }),
+  ];
+  const configuration = { kind: "EncryptionConfiguration", apiVersion: "apiserver.config.k8s.io/v1", resources };
+  writeFileSync(join(folder, "encryption.json"), JSON.stringify(configuration), { mode: 0o600 });
+  return join(folder, "encryption.json");
+}
+
+async function upstream(lifetime: Lifetime, etcd: string, keys: string): Promise<Api> {
   const folder = mkdtempSync(join(tmpdir(), "tsukube-handover-"));
   lifetime.add("folder", () => rmSync(folder, { recursive: true }));
   const [port] = await freePorts(1);
@@ -66,7 +86,13 @@ async function upstream(lifetime: Lifetime, etcd: string): Promise<Api> {
       ...["--service-account-issuer", "https://kubernetes.default.svc.cluster.local"],
       ...["--service-account-key-file", publicKey, "--service-account-signing-key-file", key],
       ...["--service-cluster-ip-range", "10.0.0.0/24", "--authorization-mode", "Node,RBAC"],
-      ...["--allow-privileged=true", "--disable-admission-plugins", "ServiceAccount"],
+      ...[
+        "--encryption-provider-config",
+        keys,
+        "--allow-privileged=true",
+        "--disable-admission-plugins",
+        "ServiceAccount",
+      ],
     ],
     { stdio: ["ignore", log, log] },
   );
@@ -88,10 +114,10 @@ async function upstream(lifetime: Lifetime, etcd: string): Promise<Api> {
   return made;
 }
 
-async function tsukube(lifetime: Lifetime, etcd: string): Promise<Api> {
+async function tsukube(lifetime: Lifetime, etcd: string, keys: string): Promise<Api> {
   const command = join(ROOT, "tsukube");
   lifetime.add("cluster", async () => void (await run(command, ["down", "--purge", "--name", NAME])));
-  await run(command, ["up", "--no-node", "--name", NAME, "--etcd", etcd]);
+  await run(command, ["up", "--no-node", "--name", NAME, "--etcd", etcd, "--encryption-provider-config", keys]);
   const status = await run(command, ["status", "-o", "json", "--name", NAME]);
   return api("tsukube", ["--kubeconfig", (JSON.parse(status.stdout) as { kubeconfig: string }).kubeconfig]);
 }
@@ -257,9 +283,10 @@ async function main(): Promise<void> {
   const etcd = await EtcdServer.start({ program });
   lifetime.add("etcd", () => etcd.remove());
   const say = (text: string): boolean => process.stdout.write(`  ✓ ${text}\n`);
-  const theirs = await upstream(lifetime, etcd.clientUrl);
+  const keys = encryption(lifetime);
+  const theirs = await upstream(lifetime, etcd.clientUrl, keys);
   say(`kube-apiserver wrote ${await fill(theirs, "from-upstream")} objects`);
-  const ours = await tsukube(lifetime, etcd.clientUrl);
+  const ours = await tsukube(lifetime, etcd.clientUrl, keys);
   say(`both show ${await compare(theirs, ours)} objects alike`);
   say(`tsukube wrote ${await fill(ours, "from-tsukube")} objects`);
   say(`both show ${await compare(theirs, ours)} objects alike`);

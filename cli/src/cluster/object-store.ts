@@ -1,15 +1,29 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { formedStore, upstreamForm } from "@tsukube/apiserver";
-import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { encryptedStore, sameForm, upstreamForm } from "@tsukube/apiserver";
+import { type Lifetime, type Logger, messageOf, TsukubeError } from "@tsukube/foundation";
 import { realClock } from "@tsukube/host";
 import { lmdbStore, type OpenStore } from "@tsukube/store";
+import { followEncryption, openEncryption } from "./encryption.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord, EtcdRecord } from "./record.ts";
 
-/** Opens what keeps a cluster's objects: a file of its own, or an etcd. */
-export async function objectStore(record: ClusterRecord, paths: ClusterPaths, bundle: string): Promise<OpenStore> {
-  if (record.etcd !== undefined) return formedStore(await etcd(record.etcd, record.historyMs), upstreamForm);
+/** Opens what keeps a cluster's objects: a file of its own, or an etcd, with what is to be encrypted encrypted. */
+export async function objectStore(
+  record: ClusterRecord,
+  paths: ClusterPaths,
+  bundle: string,
+  logger: Logger,
+  lifetime: Lifetime,
+): Promise<OpenStore> {
+  const encryption = await openEncryption(record, paths);
+  lifetime.add("encryption configuration", followEncryption(encryption, record, paths, realClock, logger));
+  const form = record.etcd === undefined ? sameForm : upstreamForm;
+  const open = record.etcd === undefined ? file(record, paths, bundle) : await etcd(record.etcd, record.historyMs);
+  return encryptedStore(open, form, encryption, logger);
+}
+
+function file(record: ClusterRecord, paths: ClusterPaths, bundle: string): OpenStore {
   const readerCommand = readerIn(bundle);
   return lmdbStore({
     path: storeFile(paths),

@@ -19,6 +19,8 @@ export interface ClusterRecord {
   readonly nodeName: string;
   /** The etcd that keeps its objects; absent: a file of its own. */
   readonly etcd?: EtcdRecord;
+  /** The EncryptionConfiguration that was named; absent: the cluster's own. */
+  readonly encryptionConfig?: string;
   /** How long old revisions are kept, and how much of them; the store's defaults where absent. */
   readonly historyMs?: number;
   readonly historyMegabytes?: number;

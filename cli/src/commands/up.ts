@@ -2,7 +2,7 @@ import { Resolver } from "node:dns/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { KubeObject } from "@tsukube/api";
 import type { Node } from "@tsukube/api/types/core-v1";
 import { type Client, kubeconfigText, mergeKubeconfig } from "@tsukube/client";
@@ -16,6 +16,7 @@ import { buildImages, forgetOldBuilds, withBuiltImages } from "../cluster/built-
 import { alone } from "../cluster/command-lock.ts";
 import { ensureCredentials } from "../cluster/credentials.ts";
 import { dnsManifests } from "../cluster/dns-manifests.ts";
+import { ensureEncryption } from "../cluster/encryption.ts";
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
 import { ensureHost } from "../cluster/host-needs.ts";
 import { lastWords } from "../cluster/last-words.ts";
@@ -38,6 +39,8 @@ import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
 
 export interface UpOptions extends EtcdFlags, HistoryFlags {
+  /** A file; when the cluster is made. */
+  readonly encryptionProviderConfig?: string;
   readonly node: boolean;
   readonly timings: boolean;
   /** Goes on until it is told to stop, and then stops the cluster. */
@@ -81,6 +84,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   }
   expectSameStore(record, etcd);
   await ensureKeys(context, record);
+  await ensureEncryption(record, paths, systemRandom);
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
   const transport = await adminTransport(paths, record);
   const client = adminClient(transport);
@@ -150,6 +154,9 @@ async function create(
     withNode: options.node,
     nodeName: hostNodeName(),
     ...(etcd !== undefined && { etcd }),
+    ...(options.encryptionProviderConfig !== undefined && {
+      encryptionConfig: resolve(options.encryptionProviderConfig),
+    }),
   };
   await writeClusterRecord(paths, record);
   return record;

@@ -1,7 +1,8 @@
-import { type StoredForm, upstreamForm } from "@tsukube/apiserver";
+import { type StoredForm, sameForm, upstreamForm } from "@tsukube/apiserver";
 import { TsukubeError } from "@tsukube/foundation";
 import type { StoredRecord } from "@tsukube/store";
 import { openPast, type Past } from "@tsukube/store/past";
+import { openEncryption } from "../cluster/encryption.ts";
 import { etcd, storeFile } from "../cluster/object-store.ts";
 import type { ClusterPaths } from "../cluster/paths.ts";
 import { type EtcdRecord, readClusterRecord } from "../cluster/record.ts";
@@ -15,7 +16,9 @@ export async function pastOf(paths: ClusterPaths): Promise<Past> {
       `Cannot find cluster "${paths.name}": no such cluster, expected one made by "tsukube up --name ${paths.name}"`,
     );
   }
-  return record.etcd === undefined ? openPast(storeFile(paths)) : readable(await etcdPast(record.etcd), upstreamForm);
+  const past = record.etcd === undefined ? openPast(storeFile(paths)) : await etcdPast(record.etcd);
+  const encryption = await openEncryption(record, paths);
+  return readable(past, encryption.over(record.etcd === undefined ? sameForm : upstreamForm), () => encryption.close());
 }
 
 async function etcdPast(record: EtcdRecord): Promise<Past> {
@@ -34,7 +37,7 @@ async function etcdPast(record: EtcdRecord): Promise<Past> {
   };
 }
 
-function readable(past: Past, form: StoredForm): Past {
+function readable(past: Past, form: StoredForm, close: () => void): Past {
   const shown = async (record: StoredRecord): Promise<StoredRecord | undefined> => {
     const read = await form.read(record.key, record);
     return read && { ...record, ...read };
@@ -52,6 +55,9 @@ function readable(past: Past, form: StoredForm): Past {
     },
     revisionAt: (time) => past.revisionAt(time),
     timeOf: (revision) => past.timeOf(revision),
-    close: () => past.close(),
+    close: async () => {
+      close();
+      await past.close();
+    },
   };
 }

@@ -40,7 +40,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const server = await startServer(
     record,
     credentials,
-    await objectStore(record, paths, import.meta.dirname),
+    await objectStore(record, paths, import.meta.dirname, logger, lifetime),
     logger.child({ component: "apiserver" }),
     lifetime,
   );

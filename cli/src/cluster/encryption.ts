@@ -1,0 +1,117 @@
+import { join } from "node:path";
+import { Encryption } from "@tsukube/apiserver";
+import { type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { readIfPresent, realClock, systemRandom, writeAtomically } from "@tsukube/host";
+import { type ClusterPaths, filesOf } from "./paths.ts";
+import type { ClusterRecord } from "./record.ts";
+
+const LOOK_EVERY_MS = 5000;
+const NONE = "kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\nresources: []\n";
+
+/** The file that says how values are encrypted: the one that was named, or the cluster's own. */
+function encryptionFile(record: ClusterRecord, paths: ClusterPaths): string {
+  return record.encryptionConfig ?? ownEncryptionFile(paths);
+}
+
+function ownEncryptionFile(paths: ClusterPaths): string {
+  return join(filesOf(paths).pki, "encryption.yaml");
+}
+
+/** Makes the cluster's own file: Secrets, with a random key. Not with an etcd: there others must be able to read. */
+export async function ensureEncryption(record: ClusterRecord, paths: ClusterPaths, random: Random): Promise<void> {
+  if (record.etcd !== undefined || record.encryptionConfig !== undefined) return;
+  const file = ownEncryptionFile(paths);
+  if ((await readIfPresent(file)) === undefined) await writeKeys(file, [newKey(random, [])]);
+}
+
+/** Opens what a cluster's values are encrypted with. @throws {TsukubeError} `usage`. */
+export async function openEncryption(record: ClusterRecord, paths: ClusterPaths): Promise<Encryption> {
+  const text = await configuration(record, paths);
+  // only who has a KMS loads gRPC
+  const dialKms = /\bkms\b/.test(text) ? (await import("@tsukube/apiserver/kms")).dialKms : undefined;
+  return new Encryption(text, {
+    clock: realClock,
+    random: systemRandom,
+    ...(dialKms !== undefined && { dialKms }),
+  });
+}
+
+/** Goes on with what the file says whenever it changes. @returns what ends that. */
+export function followEncryption(
+  encryption: Encryption,
+  record: ClusterRecord,
+  paths: ClusterPaths,
+  clock: Clock,
+  logger: Logger,
+): () => void {
+  let known: string | undefined;
+  const look = async (): Promise<void> => {
+    try {
+      const text = await configuration(record, paths);
+      if (known !== undefined && text !== known) {
+        encryption.use(text);
+        logger.info("encryption configuration changed");
+      }
+      known = text;
+    } catch (error) {
+      logger.error("cannot use the changed encryption configuration", { error: messageOf(error) });
+    }
+  };
+  void look();
+  return clock.every(LOOK_EVERY_MS, () => void look(), { background: true });
+}
+
+async function configuration(record: ClusterRecord, paths: ClusterPaths): Promise<string> {
+  const file = encryptionFile(record, paths);
+  const bytes = await readIfPresent(file);
+  if (bytes !== undefined) return bytes.toString();
+  if (record.encryptionConfig === undefined) return NONE;
+  throw new TsukubeError("usage", `Cannot use encryption configuration "${file}": no such file, expected one`);
+}
+
+interface Key {
+  readonly name: string;
+  readonly secret: string;
+}
+
+/** Puts a new key in front of the cluster's own: what is there is written again with it, the old ones stay to read. @returns its name. */
+export async function rotateKey(record: ClusterRecord, paths: ClusterPaths, random: Random): Promise<string> {
+  if (record.encryptionConfig !== undefined || record.etcd !== undefined) {
+    throw new TsukubeError(
+      "usage",
+      `Cannot rotate keys of cluster "${paths.name}": it has no key file of its own, expected you to change ${record.encryptionConfig ?? "its configuration"}; it is read again when it changes`,
+    );
+  }
+  const file = ownEncryptionFile(paths);
+  const keys = keysIn((await readIfPresent(file))?.toString() ?? "");
+  const key = newKey(random, keys);
+  await writeKeys(file, [key, ...keys]);
+  return key.name;
+}
+
+function newKey(random: Random, others: readonly Key[]): Key {
+  const newest = Math.max(0, ...others.map(({ name }) => Number(/^key(\d+)$/.exec(name)?.[1] ?? 0)));
+  return { name: `key${newest + 1}`, secret: Buffer.from(random.bytes(32)).toString("base64") };
+}
+
+/** Of a file that {@link writeKeys} wrote. */
+function keysIn(text: string): readonly Key[] {
+  return [...text.matchAll(/- name: (\S+)\n\s+secret: (\S+)/g)].map(([, name = "", secret = ""]) => ({ name, secret }));
+}
+
+async function writeKeys(file: string, keys: readonly Key[]): Promise<void> {
+  const lines = keys.flatMap(({ name, secret }) => [`            - name: ${name}`, `              secret: ${secret}`]);
+  const text = [
+    "kind: EncryptionConfiguration",
+    "apiVersion: apiserver.config.k8s.io/v1",
+    "resources:",
+    "  - resources: [secrets]",
+    "    providers:",
+    "      - secretbox:",
+    "          keys:",
+    ...lines,
+    "      - identity: {}",
+    "",
+  ];
+  await writeAtomically(file, text.join("\n"), { mode: 0o600 });
+}

@@ -1,0 +1,207 @@
+import { createHmac } from "node:crypto";
+import { type Logger, silentLogger } from "@tsukube/foundation";
+import { MemoryStore, type Mutation } from "@tsukube/store";
+import { seededRandom, VirtualClock } from "@tsukube/testing";
+import { expect, test } from "vitest";
+import { sameForm } from "../stored-form.ts";
+import { decodeEncryptedObject } from "./encrypted-object.ts";
+import { encryptedStore } from "./encrypted-store.ts";
+import { Encryption } from "./encryption.ts";
+import type { KmsPlugin } from "./kms.ts";
+import { openBox, sealBox } from "./secretbox.ts";
+
+const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ""), "hex");
+const base64 = (byte: number, length: number): string => Buffer.alloc(length, byte).toString("base64");
+const clock = new VirtualClock();
+const random = seededRandom(1);
+
+function configuration(providers: string, resources = "[secrets]"): string {
+  return `kind: EncryptionConfiguration
+apiVersion: apiserver.config.k8s.io/v1
+resources:
+  - resources: ${resources}
+    providers:
+${providers
+  .trim()
+  .split("\n")
+  .map((line) => `      ${line}`)
+  .join("\n")}
+`;
+}
+const keyed = (type: string, ...keys: readonly [string, number][]): string =>
+  `- ${type}:\n    keys:\n${keys.map(([name, byte]) => `      - {name: ${name}, secret: ${base64(byte, 32)}}`).join("\n")}`;
+const IDENTITY = "- identity: {}";
+const SECRET = "/registry/secrets/default/a";
+
+test("secretbox is NaCl's, as its published vector has it", () => {
+  const key = hex("1b27556473e985d462cd51197a9a46c76009549eac6474f206c4ee0844f68389");
+  const nonce = hex("69696ee955b62b73cd62bda875fc73d68219e0036b7a0b37");
+  const message = hex(`be075fc53c81f2d5cf141316ebeb0c7b5228c52a4c62cbd44b66849b64244ffce5ecbaaf33bd751a1ac728d45e6c6129
+    6cdc3c01233561f41db66cce314adb310e3be8250c46f06dceea3a7fa1348057e2f6556ad6b1318a024a838f21af1fde048977eb48f59ffd
+    4924ca1c60902e52f0a089bc76897040e082f937763848645e0705`);
+  const box = sealBox(message, nonce, key);
+  expect(box.toString("hex")).toBe(
+    "f3ffc7703f9400e52a7dfb4b3d3305d98e993b9f48681273c29650ba32fc76ce48332ea7164d96a4476fb8c531a1186ac0dfc17c98dce87b4da7f011ec48c97271d2c20f9b928fe2270d6fb863d51738b48eeee314a7cc8ab932164548e526ae90224368517acfeabd6bb3732bc0e9da99832b61ca01b6de56244a9e88d5f9b37973f622a43d14a6599b1f654cb45a74e355a5",
+  );
+  expect(openBox(box, nonce, key)?.equals(message)).toBe(true);
+  for (const at of [0, 15, 16, box.length - 1]) {
+    const changed = Buffer.from(box);
+    changed[at]! ^= 1;
+    expect(openBox(changed, nonce, key)).toBeUndefined();
+  }
+});
+
+test.each(["aescbc", "aesgcm", "secretbox"])("%s: what is written is read, by its key alone", async (type) => {
+  const form = new Encryption(configuration(`${keyed(type, ["new", 1], ["old", 2])}\n${IDENTITY}`), { clock, random });
+  const stored = await form.over(sameForm).write(SECRET, Buffer.from("value"));
+  expect(Buffer.from(stored).toString("latin1")).toMatch(new RegExp(`^k8s:enc:${type}:v1:new:`));
+  expect(Buffer.from(stored).includes("value")).toBe(false);
+  const read = async (encryption: Encryption, value: Uint8Array, key = SECRET) => {
+    const shown = await encryption.over(sameForm).read(key, { value, index: new Uint8Array(0) });
+    return Buffer.from(shown!.value).toString();
+  };
+  expect(await read(form, stored)).toBe("value");
+  expect(await read(form, Buffer.from("{plain}"))).toBe("{plain}");
+  const second = new Encryption(configuration(keyed(type, ["new", 9])), { clock, random });
+  await expect(read(second, stored).then((text) => expect(text).toBe("value"))).rejects.toThrow();
+  const other = new Encryption(configuration(keyed(type, ["other", 1])), { clock, random });
+  expect(() => other.over(sameForm).read(SECRET, { value: stored, index: new Uint8Array(0) })).toThrow(
+    `Cannot read "${SECRET}": encrypted by ${type} with key "new", expected that key in the encryption configuration`,
+  );
+  expect(() => other.over(sameForm).read(SECRET, { value: Buffer.from("{}"), index: new Uint8Array(0) })).toThrow(
+    /not encrypted/,
+  );
+  // where the cipher binds the key of the store, a value cannot be moved to another
+  if (type === "aesgcm") await expect(read(form, stored, "/registry/secrets/default/b").then(String)).rejects.toThrow();
+});
+
+test("the first rule that covers a resource counts; wildcards, groups and custom resources", async () => {
+  const text = `kind: EncryptionConfiguration
+apiVersion: apiserver.config.k8s.io/v1
+resources:
+  - resources: [deployments.apps]
+    providers: [{identity: {}}]
+  - resources: ["*.apps", widgets.example.com, services]
+    providers: [{secretbox: {keys: [{name: k, secret: ${base64(1, 32)}}]}}]
+`;
+  const form = new Encryption(text, { clock, random }).over(sameForm);
+  const isEncrypted = async (key: string) =>
+    Buffer.from(await form.write(key, Buffer.from("{}")))
+      .toString()
+      .startsWith("k8s:enc:secretbox:v1:k:");
+  expect(await isEncrypted("/registry/deployments/default/a")).toBe(false);
+  expect(await isEncrypted("/registry/statefulsets/default/a")).toBe(true);
+  expect(await isEncrypted("/registry/services/specs/default/a")).toBe(true);
+  expect(await isEncrypted("/registry/services/endpoints/default/a")).toBe(false);
+  expect(await isEncrypted("/registry/example.com/widgets/default/a")).toBe(true);
+  expect(await isEncrypted("/registry/example.com/gadgets/default/a")).toBe(false);
+  expect(await isEncrypted("/registry/pods/default/a")).toBe(false);
+});
+
+test.each([
+  ["kind: Pod", /expected EncryptionConfiguration/],
+  [
+    configuration("- aescbc:\n    keys:\n      - {name: k, secret: c2hvcnQ=}"),
+    /key "k" of 5 bytes, expected 16, 24, 32/,
+  ],
+  [configuration("- rot13: {}"), /provider "rot13"/],
+  [configuration("- kms: {apiVersion: v1, name: k, endpoint: 'unix:///x'}"), /kms of version v1/],
+  [configuration("- kms: {apiVersion: v2, name: k, endpoint: 'http://x'}"), /endpoint/],
+])("a wrong configuration is refused: %#", (text, message) => {
+  expect(() => new Encryption(text, { clock, random })).toThrow(message);
+});
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/** A KMS that turns every byte. */
+class Turning implements KmsPlugin {
+  keyId = "1";
+  asked = 0;
+  readonly Status = async () => ({ version: "v2", healthz: "ok", keyId: this.keyId });
+  readonly Encrypt = async ({ plaintext = NOTHING }: { readonly plaintext?: Uint8Array }) => {
+    this.asked += 1;
+    return { ciphertext: turned(plaintext), keyId: this.keyId, annotations: { "a.b": Buffer.from("x") } };
+  };
+  readonly Decrypt = async ({ ciphertext = NOTHING }: { readonly ciphertext?: Uint8Array }) => {
+    this.asked += 1;
+    return { plaintext: turned(ciphertext) };
+  };
+  close(): void {}
+}
+const turned = (bytes: Uint8Array): Uint8Array => bytes.map((byte) => byte ^ 0xff);
+
+test("a KMS encrypts one seed for many values, is asked once for it after a restart, and its new key is noticed", async () => {
+  const plugin = new Turning();
+  const time = new VirtualClock();
+  const text = configuration("- kms: {apiVersion: v2, name: turning, endpoint: 'unix:///x', timeout: 3s}");
+  const options = { clock: time, random, dialKms: () => plugin };
+  const first = new Encryption(text, options);
+  const values = await Promise.all(
+    ["a", "b", "c"].map((value) => first.over(sameForm).write(SECRET, Buffer.from(value))),
+  );
+  expect(plugin.asked).toBe(1);
+  const prefix = "k8s:enc:kms:v2:turning:";
+  const object = decodeEncryptedObject(values[0]!.subarray(prefix.length));
+  expect(object).toMatchObject({ keyId: "1", sourceType: 1 });
+  expect(Buffer.from(object.annotations["a.b"]!).toString()).toBe("x");
+  // HKDF-Expand of RFC 5869 with one block
+  const seed = turned(object.source);
+  expect(createHmac("sha256", seed).update(object.data.subarray(0, 32)).update("\u0001").digest()).toHaveLength(32);
+
+  const second = new Encryption(text, options);
+  const read = async (value: Uint8Array) =>
+    Buffer.from((await second.over(sameForm).read(SECRET, { value, index: new Uint8Array(0) }))!.value).toString();
+  expect(await Promise.all(values.map(read))).toEqual(["a", "b", "c"]);
+  expect(plugin.asked).toBe(2);
+
+  let changes = 0;
+  first.onChange(() => {
+    changes += 1;
+  });
+  plugin.keyId = "2";
+  await time.advance(61_000);
+  expect(changes).toBe(1);
+  expect(first.isStale(SECRET, values[0]!)).toBe(true);
+  expect(first.isStale(SECRET, await first.renew(SECRET, values[0]!))).toBe(false);
+  first.close();
+  second.close();
+});
+
+test("what lies plain or with an older key is written again, at the start and when keys change", async () => {
+  const store = new MemoryStore({ clock });
+  const put = (key: string): Mutation => ({
+    type: "put",
+    key,
+    value: Buffer.from(`{"of":"${key}"}`),
+    index: Buffer.from("i"),
+    expected: "any",
+  });
+  await store.commit([put(SECRET), put("/registry/pods/default/a")]);
+  const logged: unknown[] = [];
+  const logger: Logger = { ...silentLogger, info: (_message, fields) => void logged.push(fields) };
+  const encryption = new Encryption(configuration(`${keyed("secretbox", ["one", 1])}\n${IDENTITY}`), { clock, random });
+  const seen: string[] = [];
+  const open = async (visit: (record: never) => void) => {
+    for (const record of (await store.range("")).records) visit(record as never);
+    return store;
+  };
+  const formed = await encryptedStore(
+    open as never,
+    sameForm,
+    encryption,
+    logger,
+  )((record) => void seen.push(record.key));
+  expect(seen).toEqual(["/registry/pods/default/a", SECRET]);
+  const raw = async () => Buffer.from((await store.get(SECRET))!.value).toString("latin1");
+  await clock.advance(10);
+  expect(await raw()).toMatch(/^k8s:enc:secretbox:v1:one:/);
+  encryption.use(configuration(keyed("aesgcm", ["two", 2]) + "\n" + keyed("secretbox", ["one", 1])));
+  await clock.advance(10);
+  expect(await raw()).toMatch(/^k8s:enc:aesgcm:v1:two:/);
+  expect(logged).toEqual([{ objects: 1 }, { objects: 1 }]);
+  const record = await formed.get(SECRET);
+  expect(Buffer.from(record!.value).toString()).toBe(`{"of":"${SECRET}"}`);
+  expect(Buffer.from(record!.index).toString()).toBe("i");
+  expect((await store.get("/registry/pods/default/a"))?.revision).toBe(1);
+  await formed.close();
+});

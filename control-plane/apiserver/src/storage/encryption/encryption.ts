@@ -1,0 +1,213 @@
+import { allResources, kindOf } from "@tsukube/api";
+import { type Clock, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
+import type { ReadableBytes, StoredForm } from "../stored-form.ts";
+import { aesCbc, aesGcm, type Cipher, identity, secretBox } from "./ciphers.ts";
+import { type EncryptionRule, type ProviderConfiguration, parseEncryption } from "./configuration.ts";
+import { KmsCipher, type KmsPlugin } from "./kms.ts";
+
+export interface EncryptionOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Reaches a KMS plugin; absent: there is none to reach. */
+  readonly dialKms?: (endpoint: string) => KmsPlugin;
+}
+
+/** The first writes; all read. */
+type Ciphers = readonly Cipher[];
+
+const PLAIN: Ciphers = [identity];
+const ENCRYPTED = "k8s:enc:";
+
+/** Which values are encrypted how, by upstream's configuration; it may change while values are read and written. */
+export class Encryption {
+  readonly #options: EncryptionOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #byFolder = new Map<string, Ciphers>();
+  #rules: readonly { readonly resources: readonly string[]; readonly ciphers: Ciphers }[] = [];
+
+  /** @param text An EncryptionConfiguration. @throws {TsukubeError} `usage`. */
+  constructor(text: string, options: EncryptionOptions) {
+    this.#options = options;
+    this.#rules = this.#rulesOf(text);
+  }
+
+  /** Goes on with another configuration. @throws {TsukubeError} `usage`, and goes on with the one before. */
+  use(text: string): void {
+    const rules = this.#rulesOf(text);
+    const before = this.#rules;
+    this.#rules = rules;
+    this.#byFolder.clear();
+    closeAll(before);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls back whenever values that lie in the store may have become outdated. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** The form of values that lie encrypted over another form. */
+  over(form: StoredForm): StoredForm {
+    return {
+      read: (key, stored) => {
+        const plain = this.#decrypt(key, stored.value);
+        if (plain === stored.value) return form.read(key, stored);
+        const as = (value: Uint8Array): ReadableBytes => ({ value, index: stored.index });
+        return plain instanceof Promise ? plain.then((late) => form.read(key, as(late))) : form.read(key, as(plain));
+      },
+      write: (key, value) => {
+        const [cipher = identity] = this.#ciphersOf(key);
+        const plain = form.write(key, value);
+        if (cipher === identity) return plain;
+        const sealed = (bytes: Uint8Array) => encrypt(cipher, key, bytes);
+        return plain instanceof Promise ? plain.then(sealed) : sealed(plain);
+      },
+    };
+  }
+
+  /** Whether a value lies otherwise than it would be written now. */
+  isStale(key: string, stored: Uint8Array): boolean {
+    const [cipher = identity] = this.#ciphersOf(key);
+    const found = this.#cipherFor(key, stored);
+    return found !== cipher || found.isStale(bare(found, stored));
+  }
+
+  /** Writes a value as it would be written now. */
+  async renew(key: string, stored: Uint8Array): Promise<Uint8Array> {
+    const [cipher = identity] = this.#ciphersOf(key);
+    return encrypt(cipher, key, await this.#decrypt(key, stored));
+  }
+
+  /** Whether anything below a folder of the store may be encrypted: "/registry/secrets/". */
+  concerns(key: string): boolean {
+    return this.#ciphersOf(key) !== PLAIN;
+  }
+
+  close(): void {
+    closeAll(this.#rules);
+  }
+
+  #decrypt(key: string, stored: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    const cipher = this.#cipherFor(key, stored);
+    if (cipher === identity) return stored;
+    const failed = (cause: unknown): never => {
+      throw cause instanceof TsukubeError && cause.code === "unavailable" ? cause : unreadable(key, cipher, cause);
+    };
+    try {
+      const plain = cipher.decrypt(bare(cipher, stored), key);
+      return plain instanceof Promise ? plain.catch(failed) : plain;
+    } catch (cause) {
+      return failed(cause);
+    }
+  }
+
+  #cipherFor(key: string, stored: Uint8Array): Cipher {
+    const ciphers = this.#ciphersOf(key);
+    const head = Buffer.from(stored.buffer, stored.byteOffset, Math.min(stored.length, 300)).toString("latin1");
+    const isPlain = !head.startsWith(ENCRYPTED);
+    const found = ciphers.find(({ prefix }) => (isPlain ? prefix === "" : prefix !== "" && head.startsWith(prefix)));
+    if (found !== undefined) return found;
+    if (isPlain) throw unexpected(key, "not encrypted", "identity among its providers");
+    const [, , provider, , name] = head.split(":");
+    throw unexpected(key, `encrypted by ${provider} with key "${name}"`, "that key in the encryption configuration");
+  }
+
+  #ciphersOf(key: string): Ciphers {
+    const { folder, resource, group } = placeOf(key);
+    const known = this.#byFolder.get(folder);
+    if (known !== undefined) return known;
+    const rule = this.#rules.find(({ resources }) => resources.some((wanted) => covers(wanted, resource, group)));
+    const ciphers = rule?.ciphers ?? PLAIN;
+    this.#byFolder.set(folder, ciphers);
+    return ciphers;
+  }
+
+  #rulesOf(text: string) {
+    return parseEncryption(text).map((rule: EncryptionRule) => ({
+      resources: rule.resources,
+      ciphers: rule.providers.flatMap((provider) => this.#ciphersFor(provider)),
+    }));
+  }
+
+  #ciphersFor(provider: ProviderConfiguration): Ciphers {
+    const { random, clock, dialKms } = this.#options;
+    switch (provider.type) {
+      case "identity":
+        return PLAIN;
+      case "aescbc":
+        return provider.keys.map((key) => aesCbc(key, random));
+      case "aesgcm":
+        return provider.keys.map((key) => aesGcm(key, random));
+      case "secretbox":
+        return provider.keys.map((key) => secretBox(key, random));
+      case "kms": {
+        if (dialKms === undefined) throw new TsukubeError("usage", "Cannot use kms here: no way to reach its plugin");
+        const onRotation = (): void => {
+          for (const listener of this.#listeners) listener();
+        };
+        return [new KmsCipher(dialKms(provider.endpoint), { ...provider, clock, random, onRotation })];
+      }
+    }
+  }
+}
+
+function closeAll(rules: readonly { readonly ciphers: Ciphers }[]): void {
+  for (const { ciphers } of rules) for (const cipher of ciphers) if (cipher instanceof KmsCipher) cipher.close();
+}
+
+function encrypt(cipher: Cipher, key: string, plain: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  const sealed = cipher.encrypt(plain, key);
+  const whole = (bytes: Uint8Array): Uint8Array => Buffer.concat([Buffer.from(cipher.prefix), bytes]);
+  return sealed instanceof Promise ? sealed.then(whole) : whole(sealed);
+}
+
+function bare(cipher: Cipher, stored: Uint8Array): Uint8Array {
+  return stored.subarray(Buffer.byteLength(cipher.prefix));
+}
+
+function covers(wanted: string, resource: string, group: string): boolean {
+  if (wanted === "*.*") return true;
+  const dot = wanted.indexOf(".");
+  const [name, of] = dot < 0 ? [wanted, ""] : [wanted.slice(0, dot), wanted.slice(dot + 1)];
+  return of === group && (name === "*" || name === resource);
+}
+
+interface Place {
+  readonly folder: string;
+  readonly resource: string;
+  readonly group: string;
+}
+
+let folders: ReadonlyMap<string, Place> | undefined;
+
+/** Which resource a key is of: built-in ones lie where upstream's table says, custom ones below their group. */
+function placeOf(key: string): Place {
+  folders ??= new Map(
+    allResources().flatMap((info) => {
+      const folder = kindOf(info)?.etcdKey?.replace(/\{.*$/, "");
+      // events of both groups lie in one place
+      return folder === undefined || info.group === "events.k8s.io"
+        ? []
+        : [[folder, { folder, resource: info.resource, group: info.group }] as const];
+    }),
+  );
+  const parts = key.split("/");
+  const second = `${parts.slice(0, 3).join("/")}/`;
+  const third = `${parts.slice(0, 4).join("/")}/`;
+  const known = folders.get(second) ?? folders.get(third);
+  return known ?? { folder: third, resource: parts[3] ?? "", group: parts[2] ?? "" };
+}
+
+function unexpected(key: string, found: string, expected: string): TsukubeError {
+  return new TsukubeError("undecryptable", `Cannot read "${key}": ${found}, expected ${expected}`);
+}
+
+function unreadable(key: string, cipher: Cipher, cause: unknown): TsukubeError {
+  const by = cipher.prefix.slice(0, -1);
+  return new TsukubeError(
+    "undecryptable",
+    `Cannot read "${key}": it does not open with ${by} (${messageOf(cause)}), expected the key that it was written with`,
+    { cause },
+  );
+}

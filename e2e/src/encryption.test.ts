@@ -1,0 +1,42 @@
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Lifetime } from "@tsukube/foundation";
+import { expect, test } from "vitest";
+import { eventually } from "./eventually.ts";
+import { Kubectl } from "./kubectl.ts";
+import { Tsukube } from "./tsukube.ts";
+
+const PASSWORD = "correct-horse-battery-staple";
+
+test("Secrets lie encrypted from the first start, keys rotate while the cluster runs, and a lost key is named", async () => {
+  await using lifetime = new Lifetime();
+  const cluster = new Tsukube(lifetime, "encryption");
+  await cluster.run(["up", "--no-node"]);
+  const state = (await cluster.status()).kubeconfig.replace(/\/kubeconfig$/, "");
+  const keys = join(state, "pki/encryption.yaml");
+  expect(statSync(keys).mode & 0o777).toBe(0o600);
+  const kubectl = new Kubectl((await cluster.status()).kubeconfig);
+  await kubectl.run(`create secret generic db --from-literal=password=${PASSWORD}`);
+  await kubectl.run("create configmap plain --from-literal=note=everybody-may-read-this");
+  const file = () => readFileSync(join(state, "store/data.mdb"));
+  const encoded = Buffer.from(PASSWORD).toString("base64");
+  expect(file().includes("everybody-may-read-this")).toBe(true);
+  expect([file().includes(PASSWORD), file().includes(encoded)]).toEqual([false, false]);
+  expect(file().includes("k8s:enc:secretbox:v1:key1:")).toBe(true);
+  expect((await cluster.run(["get", "secret", "db"])).stdout).toContain(encoded);
+
+  await cluster.run(["encryption", "rotate"]);
+  await eventually("it is written with the new key", async () => file().includes("k8s:enc:secretbox:v1:key2:"));
+  const read = () => kubectl.out("get secret db -o jsonpath={.data.password}");
+  expect(await read()).toBe(encoded);
+
+  await cluster.run(["down"]);
+  const good = readFileSync(keys);
+  writeFileSync(keys, good.toString().replaceAll(/key2/g, "other"));
+  await expect(cluster.run(["up", "--no-node"])).rejects.toThrow(
+    /Cannot read "\/registry\/secrets\/default\/db": encrypted by secretbox with key "key2"/,
+  );
+  writeFileSync(keys, good);
+  await cluster.run(["up", "--no-node"]);
+  expect(await read()).toBe(encoded);
+}, 120_000);
