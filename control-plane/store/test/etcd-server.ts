@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,8 @@ import type { Maintenance } from "../generated/etcd.ts";
 export interface EtcdServerOptions {
   readonly program?: string;
   readonly args?: readonly string[];
+  /** Runs each server of a cluster as a user of its own, from this id on, so that a firewall can tell them apart. Needs root. */
+  readonly firstUser?: number;
   /** Serves clients over TLS: what they show. `args` say what the server shows. */
   readonly tls?: GrpcTls;
 }
@@ -30,9 +32,12 @@ export class EtcdServer {
   readonly #program: string;
   readonly #args: readonly string[];
   readonly #tls: GrpcTls | undefined;
+  readonly user: number | undefined;
   #child: ChildProcess | undefined;
 
-  private constructor(name: string, ports: readonly [number, number], options: EtcdServerOptions) {
+  private constructor(name: string, ports: readonly [number, number], options: EtcdServerOptions, index: number) {
+    this.user = options.firstUser === undefined ? undefined : options.firstUser + index;
+    if (this.user !== undefined) chownSync(this.folder, this.user, this.user);
     this.name = name;
     this.clientUrl = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${ports[0]}`;
     this.peerUrl = `http://127.0.0.1:${ports[1]}`;
@@ -51,7 +56,7 @@ export class EtcdServer {
     const ports = await freePorts(size * 2);
     const servers = Array.from(
       { length: size },
-      (_, i) => new EtcdServer(`m${i}`, [ports[2 * i]!, ports[2 * i + 1]!], options),
+      (_, i) => new EtcdServer(`m${i}`, [ports[2 * i]!, ports[2 * i + 1]!], options, i),
     );
     const peers = servers.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(",");
     for (const server of servers) server.run(peers);
@@ -73,7 +78,11 @@ export class EtcdServer {
       ...["--initial-cluster", peers, "--initial-cluster-token", peers, "--log-level", "error"],
     ];
     const env = { PATH: process.env["PATH"] };
-    this.#child = spawn(this.#program, [...fixed, ...this.#args], { stdio: ["ignore", log, log], env });
+    this.#child = spawn(this.#program, [...fixed, ...this.#args], {
+      stdio: ["ignore", log, log],
+      env,
+      ...(this.user !== undefined && { uid: this.user, gid: this.user }),
+    });
   }
 
   get pid(): number {
