@@ -71,6 +71,15 @@ describe.skipIf(!isRoot)("pod network (needs root)", () => {
     expect((await run("ip", ["-o", "link", "show", "master", bridge])).stdout).toBe("");
   });
 
+  test("without its bridge, or while that is down, the network is not ready and says so", async () => {
+    const network = await open();
+    await network.status();
+    await run("ip", ["link", "set", bridge, "down"]);
+    await expect(network.status()).rejects.toThrow(`bridge "${bridge}" is down`);
+    await run("ip", ["link", "del", bridge]);
+    await expect(network.status()).rejects.toThrow(`bridge "${bridge}" is missing`);
+  });
+
   test("after a restart ADD of an attached pod answers the same and collect frees what is gone", async () => {
     const a = await namespace("a");
     const before = await (await open()).add(request("a", a));

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { type Links, run, systemLinks, systemNamespaces } from "@tsukube/kernel";
 import type { CniRequest, CniResult, PodNetwork } from "@tsukube/node-contracts";
@@ -21,6 +22,8 @@ export interface PodNetworkOptions {
   readonly commands?: Commands;
   readonly links?: Links;
 }
+
+const IFF_UP = 1;
 
 /**
  * The default CNI implementation: one bridge a node, one veth pair a pod. A pod's address is a /32 and everything goes through
@@ -91,7 +94,14 @@ class BridgeNetwork implements PodNetwork {
   }
 
   async status(): Promise<void> {
-    await run("ip", ["-o", "link", "show", "dev", this.#options.bridge, "up"]);
+    const { bridge } = this.#options;
+    const flags = await readFile(`/sys/class/net/${bridge}/flags`, "utf8").catch(() => undefined);
+    if (flags !== undefined && (Number(flags) & IFF_UP) !== 0) return;
+    const state = flags === undefined ? "missing" : "down";
+    throw new TsukubeError(
+      "not-ready",
+      `Cannot connect pods: bridge "${bridge}" is ${state}, expected it up; start the node again`,
+    );
   }
 
   async collect(containerIds: readonly string[]): Promise<void> {

@@ -91,7 +91,7 @@ interface Deps extends VolumeImagesDeps {
 }
 
 /** How often processes are looked at, for the case that conmon was killed and can note no exit. */
-const LIVENESS_MS = 2000;
+const LIVENESS_MS = 5000;
 
 /** Containers under conmon. What happens to them is noted on disk by conmon, whether we live or not. */
 export class Containers {
