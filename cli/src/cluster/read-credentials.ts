@@ -18,5 +18,7 @@ export async function readCredentials(folder: string) {
     kubeProxy: await pair("kube-proxy"),
     provisioner: await pair("provisioner"),
     kubeletClient: await pair("apiserver-kubelet-client"),
+    frontProxyClient: await pair("front-proxy-client"),
+    frontProxyCa: await text("front-proxy-ca.crt"),
   };
 }

@@ -85,6 +85,7 @@ async function startServer(
     advertise: { address: record.withNode ? addresses.gateway : "127.0.0.1", port: record.apiPort },
     tls: { ...credentials.apiserver, clientCa: credentials.ca.cert },
     kubelets: { ...credentials.kubeletClient, ca: credentials.ca.cert },
+    frontProxy: { ...credentials.frontProxyClient, ca: credentials.frontProxyCa },
     bootstrapObjects: ownObjects(),
   });
   lifetime.own("API server", server);

@@ -12,6 +12,7 @@ import {
   type Unstructured,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
+import type { Aggregator } from "./aggregation/aggregator.ts";
 import { REVIEWS, type ReviewDeps } from "./authorization/reviews.ts";
 import { bodyEncoding, checkAcceptable, negotiate } from "./chain/negotiation.ts";
 import type { RequestContext, RequestInfo } from "./contracts.ts";
@@ -30,6 +31,7 @@ export interface RouterDeps {
   readonly registry: Registry;
   readonly resources: ResourceHandler;
   readonly subresources: Subresources;
+  readonly aggregator: Aggregator;
   readonly discovery: Discovery;
   readonly openApi: OpenApiHandler;
   readonly health: Health;
@@ -55,6 +57,8 @@ export class Router {
   /** @throws {ApiError} 404, 405 and whatever the endpoint throws. */
   async dispatch(context: RequestContext): Promise<ApiResponse> {
     const { info } = context;
+    const proxied = await this.#deps.aggregator.handle(context);
+    if (proxied !== undefined) return proxied;
     if (!info.isResource || info.resource === "") return this.#path(context);
     const { registry } = this.#deps;
     const definition = registry.get(info.group, info.version, info.resource);
@@ -67,9 +71,9 @@ export class Router {
     return this.#virtual(context);
   }
 
-  #path(context: RequestContext): ApiResponse {
+  async #path(context: RequestContext): Promise<ApiResponse> {
     const { discovery, openApi, health } = this.#deps;
-    const response = discovery.handle(context) ?? openApi.handle(context) ?? health.handle(context);
+    const response = discovery.handle(context) ?? (await openApi.handle(context)) ?? health.handle(context);
     return response ?? NOT_FOUND;
   }
 

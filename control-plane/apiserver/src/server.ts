@@ -36,6 +36,9 @@ import { runtimeClassAdmission } from "./admission/runtime-class.ts";
 import { claimResize, defaultStorageClass, storageObjectInUseProtection } from "./admission/storage.ts";
 import { mutatingWebhooks, validatingWebhooks } from "./admission/webhooks/webhook-admission.ts";
 import { WebhookClient } from "./admission/webhooks/webhook-client.ts";
+import { Aggregator } from "./aggregation/aggregator.ts";
+import { AvailabilityController } from "./aggregation/availability.ts";
+import { ExtensionClient, type FrontProxyCredentials } from "./aggregation/extension-client.ts";
 import { serviceAllocation } from "./allocation/service-admission.ts";
 import {
   certificateAuthenticator,
@@ -47,6 +50,7 @@ import { NodeAuthorizer } from "./authorization/node.ts";
 import { NodeGraph } from "./authorization/node-graph.ts";
 import { RbacAuthorizer } from "./authorization/rbac.ts";
 import { unionAuthorizer } from "./authorization/union.ts";
+import { authenticationConfig } from "./bootstrap/authentication-config.ts";
 import { bootstrap } from "./bootstrap/bootstrap.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
@@ -89,6 +93,8 @@ export interface ApiServerOptions {
   readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa: string };
   /** Shown to kubelets: logs, exec and the like need it. */
   readonly kubelets?: KubeletCredentials;
+  /** Shown to the servers behind APIServices; without it they do not know who asks. */
+  readonly frontProxy?: FrontProxyCredentials;
   /** Objects to have from the start besides upstream's, by "group/version resource". */
   readonly bootstrapObjects?: Readonly<Record<string, readonly object[]>>;
 }
@@ -155,6 +161,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);
   const resources = new ResourceHandler(writer, tableOfDefinition);
+  const extensions = lifetime.own("extension servers", new ExtensionClient(cache, options.frontProxy, random));
+  const aggregator = new Aggregator(cache, extensions);
   const router = new Router({
     registry,
     resources,
@@ -166,8 +174,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       streams,
       proxy: new HttpProxy(cache, kubelets, random),
     }),
-    discovery: new Discovery(registry, () => `${options.advertise.address}:${options.advertise.port}`),
-    openApi: new OpenApiHandler(registry, () => clock.now()),
+    aggregator,
+    discovery: new Discovery(registry, aggregator, () => `${options.advertise.address}:${options.advertise.port}`),
+    openApi: new OpenApiHandler(registry, aggregator, () => clock.now()),
     health: new Health(metrics, tokens),
     reviews: { authorizer, rbac, accounts, audiences: [ISSUER] },
     store,
@@ -187,7 +196,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr)],
   };
   await bootstrap({ store, registry, clock, random, more });
+  await authenticationConfig(writer.deps, options.tls?.clientCa, options.frontProxy?.ca);
   await kubernetesService(writer, registry, { ...options, serviceCidr });
+  new AvailabilityController({
+    ...{ store, registry, clock, logger, lifetime },
+    client: extensions,
+    available: (service) => aggregator.learn(service, lifetime.signal),
+  });
   new PolicyTypeChecker(store, registry, logger);
   const hooks = new WebhookClient(cache, clock);
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));

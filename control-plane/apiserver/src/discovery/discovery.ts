@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ApiError, factsText, type ObjectSchema, schemaOfType } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
+import type { AggregatedGroup, Aggregator } from "../aggregation/aggregator.ts";
 import { CONTENT_TYPES, checkAcceptable, type Encoding, negotiate, parseAccept } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import { encode, headersOf } from "../endpoints/represent.ts";
@@ -37,12 +38,14 @@ const AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 /** What the server can do, in the aggregated form of KEP-3352 and in the older one of a request per version. */
 export class Discovery {
   readonly #registry: Registry;
+  readonly #aggregator: Aggregator;
   readonly #serverAddress: () => string;
   #facts: { readonly core: DiscoveredGroup; readonly groups: readonly DiscoveredGroup[] } | undefined;
-  readonly #cached = new Map<string, { readonly version: number; readonly body: Uint8Array; readonly etag: string }>();
+  readonly #cached = new Map<string, { readonly version: string; readonly body: Uint8Array; readonly etag: string }>();
 
-  constructor(registry: Registry, serverAddress: () => string) {
+  constructor(registry: Registry, aggregator: Aggregator, serverAddress: () => string) {
     this.#registry = registry;
+    this.#aggregator = aggregator;
     this.#serverAddress = serverAddress;
   }
 
@@ -76,7 +79,14 @@ export class Discovery {
   }
 
   #groups(): readonly DiscoveredGroup[] {
-    return [...this.#load().groups, ...customGroups(this.#registry.custom)];
+    const own = [...this.#load().groups, ...customGroups(this.#registry.custom)];
+    const aggregated = this.#aggregator.groups;
+    if (aggregated.length === 0) return own;
+    const places = new Map(aggregated.map(({ name }) => [name, this.#aggregator.priorityOf(name)]));
+    for (const { metadata } of own) places.set(metadata.name ?? "", this.#aggregator.priorityOf(metadata.name ?? ""));
+    return merged(own, aggregated).sort(
+      (a, b) => (places.get(b.metadata.name ?? "") ?? 0) - (places.get(a.metadata.name ?? "") ?? 0),
+    );
   }
 
   #root(context: RequestContext, core: boolean): ApiResponse {
@@ -95,7 +105,8 @@ export class Discovery {
   #aggregated(core: boolean, encoding: Encoding): { readonly body: Uint8Array; readonly etag: string } {
     const key = `${core} ${encoding}`;
     const present = this.#cached.get(key);
-    if (present?.version === this.#registry.version) return present;
+    const version = `${this.#registry.version} ${this.#aggregator.version}`;
+    if (present?.version === version) return present;
     const items = core ? [this.#core] : this.#groups();
     const list = { kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", metadata: {}, items };
     const schema = schemaOfType("apidiscovery/v2.APIGroupDiscoveryList") as ObjectSchema;
@@ -104,7 +115,7 @@ export class Discovery {
         ? Buffer.from(`${JSON.stringify(list)}\n`)
         : encode(list, schema, { encoding, pretty: false });
     const etag = `"${createHash("sha512").update(body).digest("hex").toUpperCase()}"`;
-    const made = { version: this.#registry.version, body, etag };
+    const made = { version, body, etag };
     this.#cached.set(key, made);
     return made;
   }
@@ -203,6 +214,19 @@ function listed(resource: DiscoveredResource, group: string, version: string): o
     verbs: part.verbs,
   }));
   return [main, ...parts];
+}
+
+/** Own groups, and those of other servers; a group may be of both. */
+function merged(own: readonly DiscoveredGroup[], aggregated: readonly AggregatedGroup[]): DiscoveredGroup[] {
+  const groups = [...own];
+  for (const { name, versions } of aggregated) {
+    const at = groups.findIndex(({ metadata }) => metadata.name === name);
+    const present = groups[at];
+    const added = versions as readonly DiscoveredVersion[];
+    if (present === undefined) groups.push({ metadata: { name }, versions: added });
+    else groups[at] = { ...present, versions: [...added, ...present.versions] };
+  }
+  return groups;
 }
 
 function customGroups(definitions: readonly ResourceDefinition[]): readonly DiscoveredGroup[] {

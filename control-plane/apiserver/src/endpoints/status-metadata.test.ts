@@ -36,8 +36,7 @@ test("labels of Deployments are not for status writers", async () => {
 });
 
 test("some kinds keep all of their metadata", async () => {
-  const service = { name: "s", namespace: "default", port: 443 };
-  const spec = { service, group: "example.com", version: "v1", groupPriorityMinimum: 100, versionPriority: 100 };
-  const apiService = { metadata: { name: "v1.example.com" }, spec };
-  expect(await written("/apis/apiregistration.k8s.io/v1/apiservices", apiService)).toEqual([{}, {}, undefined]);
+  const spec = { attacher: "a", nodeName: "n", source: { persistentVolumeName: "v" } };
+  const attachment = { metadata: { name: "a" }, spec };
+  expect(await written("/apis/storage.k8s.io/v1/volumeattachments", attachment)).toEqual([{}, {}, undefined]);
 });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { ApiError, encodeOpenApiV2, openApiV2, openApiV3 } from "@tsukube/api";
+import { encodeOpenApiV2, type Json, openApiV2, openApiV3 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
+import type { Aggregator } from "../aggregation/aggregator.ts";
 import { parseAccept } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import { openApiContentOf } from "../crd/openapi-content.ts";
@@ -23,20 +24,28 @@ interface Document {
 /** /openapi/v2 and /openapi/v3: made when first asked for, and again after custom resources changed. */
 export class OpenApiHandler {
   readonly #registry: Registry;
+  readonly #aggregator: Aggregator;
   readonly #now: () => number;
-  readonly #documents = new Map<string, Document & { readonly version: number }>();
+  readonly #documents = new Map<string, Document & { readonly version: string }>();
 
-  constructor(registry: Registry, now: () => number) {
+  constructor(registry: Registry, aggregator: Aggregator, now: () => number) {
     this.#registry = registry;
+    this.#aggregator = aggregator;
     this.#now = now;
   }
 
-  handle(context: RequestContext): ApiResponse | undefined {
+  async handle(context: RequestContext): Promise<ApiResponse | undefined> {
     const { path } = context.info;
     if (path === "/openapi/v2") return this.#v2(context);
     if (path === "/openapi/v3") return this.#index();
-    if (path.startsWith("/openapi/v3/")) return this.#v3(context, path.slice("/openapi/v3/".length));
-    return undefined;
+    if (!path.startsWith("/openapi/v3/")) return undefined;
+    const name = path.slice("/openapi/v3/".length);
+    return (await this.#aggregator.openApi(context, name)) ?? this.#v3(context, name);
+  }
+
+  /** What has no document is missed without a body. */
+  #nothing(): ApiResponse {
+    return { status: 404, headers: {}, body: new Uint8Array(0) };
   }
 
   #v2(context: RequestContext): ApiResponse {
@@ -44,7 +53,7 @@ export class OpenApiHandler {
     const isProtobuf = V2_PROTOBUF.includes(asked[0]?.type ?? "");
     const contentType = isProtobuf ? V2_PROTOBUF_SENT : "application/json";
     const { body, hash } = this.#document(`v2 ${contentType}`, () => {
-      const document = openApiV2(openApiContentOf(this.#registry.custom));
+      const document = withAggregated(openApiV2(openApiContentOf(this.#registry.custom)), this.#aggregator.openApiV2);
       return isProtobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document));
     });
     const headers = { etag: `"${hash}"`, vary: "Accept", "content-type": contentType };
@@ -68,6 +77,7 @@ export class OpenApiHandler {
         { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#v3Document(path).hash}` },
       ]),
     );
+    for (const path of this.#aggregator.openApiPaths) paths[path] = { serverRelativeURL: `/openapi/v3/${path}` };
     return {
       status: 200,
       headers: { "content-type": "application/json" },
@@ -83,7 +93,7 @@ export class OpenApiHandler {
   }
 
   #v3(context: RequestContext, path: string): ApiResponse {
-    if (!this.#paths().includes(path)) throw ApiError.generic(404);
+    if (!this.#paths().includes(path)) return this.#nothing();
     const { body, hash } = this.#v3Document(path);
     const asked = context.info.query.get("hash");
     if (asked !== null && asked !== hash) {
@@ -101,11 +111,26 @@ export class OpenApiHandler {
 
   #document(key: string, make: () => Uint8Array): Document {
     const present = this.#documents.get(key);
-    const { version } = this.#registry;
+    const version = `${this.#registry.version} ${this.#aggregator.version}`;
     if (present?.version === version) return present;
     const body = make();
     const made = { version, body, hash: createHash("sha512").update(body).digest("hex").toUpperCase() };
     this.#documents.set(key, made);
     return made;
   }
+}
+
+type Parts = Readonly<Record<string, unknown>>;
+
+/** Paths of other servers join ours; definitions too, where their name is free. */
+function withAggregated<T extends object>(document: T, others: readonly Json[]): T {
+  const own = document as T & { readonly paths?: Parts; readonly definitions?: Parts };
+  let { paths = {}, definitions = {} } = own;
+  for (const other of others) {
+    const { paths: more = {}, definitions: types = {} } = other as unknown as { paths?: Parts; definitions?: Parts };
+    const apis = Object.fromEntries(Object.entries(more).filter(([path]) => /^\/apis\/[^/]+\/[^/]+\//.test(path)));
+    paths = { ...apis, ...paths };
+    definitions = { ...types, ...definitions };
+  }
+  return others.length === 0 ? document : { ...own, paths, definitions };
 }

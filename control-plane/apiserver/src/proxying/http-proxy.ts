@@ -2,13 +2,13 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { ApiError } from "@tsukube/api";
 import type { Pod, Service } from "@tsukube/api/types/core-v1";
-import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
 import type { ApiResponse } from "@tsukube/client";
 import type { Random } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { forwarded, type KubeletConnection } from "./kubelet-connection.ts";
 import { throughProxy } from "./proxied-page.ts";
+import { serviceEndpoints } from "./service-endpoints.ts";
 
 interface Target {
   readonly scheme: "http" | "https";
@@ -87,20 +87,10 @@ export class HttpProxy {
       throw ApiError.serviceUnavailable(
         `no service port ${JSON.stringify(port)} found for service ${JSON.stringify(name)}`,
       );
-    const found: Target[] = [];
-    for (const [, cached] of this.#cache.head.range(`/registry/endpointslices/${namespace}/`)) {
-      const slice = cached.object as unknown as EndpointSlice;
-      if (slice.metadata?.labels?.["kubernetes.io/service-name"] !== name) continue;
-      const number = (slice.ports ?? []).find((candidate) => (candidate.name ?? "") === (wanted.name ?? ""))?.port;
-      if (number === undefined) continue;
-      for (const endpoint of slice.endpoints ?? []) {
-        if (endpoint.conditions?.ready === false) continue;
-        for (const host of endpoint.addresses ?? []) found.push({ scheme, host, port: number });
-      }
-    }
+    const found = serviceEndpoints(this.#cache, namespace, name, wanted.name ?? "");
     const chosen = found[Math.floor(this.#random.float() * found.length)];
     if (chosen === undefined) throw none();
-    return chosen;
+    return { scheme, ...chosen };
   }
 }
 

@@ -1,0 +1,219 @@
+import type { Unstructured } from "@tsukube/api";
+import type { APIServiceStatus } from "@tsukube/api/types/apiregistration-v1";
+import type { ApiResponse } from "@tsukube/client";
+import { Lifetime, silentLogger } from "@tsukube/foundation";
+import { createHttpsServer, createMetrics, type Exchange, realClock, systemRandom } from "@tsukube/host";
+import { createAuthorityKeys, createSigningKey, openAuthority } from "@tsukube/host/certificates";
+import { MemoryStore } from "@tsukube/store";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { User } from "../contracts.ts";
+import { type ApiServer, startApiServer } from "../server.ts";
+
+const lifetime = new Lifetime();
+afterAll(() => lifetime.close());
+
+const ADMIN: User = { name: "admin", groups: ["system:masters", "system:authenticated"], extra: {} };
+const ALICE: User = { name: "alice", uid: "u1", groups: ["dev", "system:authenticated"], extra: { "x/team": ["red"] } };
+const API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices";
+
+/** Requests that the extension server got: "METHOD PATH". */
+const seen: string[] = [];
+let server: ApiServer;
+let caBundle: string;
+let port: number;
+
+/** Two servers in real time: the API server, and an extension that believes whoever has the front proxy's certificate. */
+beforeAll(async () => {
+  const front = await createAuthorityKeys("front-proxy-ca", realClock, systemRandom);
+  const frontProxy = await (await openAuthority(front, realClock, systemRandom)).issue({
+    commonName: "front-proxy-client",
+    usages: ["client"],
+  });
+  const ca = await createAuthorityKeys("extension", realClock, systemRandom);
+  caBundle = Buffer.from(ca.cert).toString("base64");
+  const serving = await (await openAuthority(ca, realClock, systemRandom)).issue({
+    commonName: "extension",
+    sans: ["extension.default.svc"],
+    usages: ["server"],
+  });
+  const extension = createHttpsServer({ ...serving, clientCa: front.cert, handle: answer });
+  lifetime.own("extension", extension);
+  port = await extension.listen("127.0.0.1", 0);
+  const store = new MemoryStore({ clock: realClock });
+  server = await startApiServer({
+    openStore: async () => store,
+    clock: realClock,
+    random: systemRandom,
+    logger: silentLogger,
+    metrics: createMetrics(),
+    serviceAccountKey: await createSigningKey(),
+    serviceCidr: "10.160.0.0/16",
+    nodePorts: { first: 30000, last: 32767 },
+    advertise: { address: "127.0.0.1", port: 6443 },
+    frontProxy: { ...frontProxy, ca: front.cert },
+  });
+  lifetime.own("server", server);
+});
+
+const RESOURCES = [
+  { name: "flavours", singularName: "flavour", namespaced: true, kind: "Flavour", verbs: ["get", "list"] },
+];
+
+function answer(exchange: Exchange): void {
+  const { method, path } = exchange;
+  seen.push(`${method} ${path}`);
+  const [status, object] = answerOf(exchange);
+  exchange.send(status, { "content-type": "application/json" }, Buffer.from(JSON.stringify(object)));
+}
+
+function answerOf({ path, headers, peer }: Exchange): readonly [number, object] {
+  if (peer?.commonName !== "front-proxy-client") return [401, { message: "no front proxy" }];
+  if (path === "/apis/taste.example.com/v1")
+    return [
+      200,
+      {
+        kind: "APIResourceList",
+        apiVersion: "v1",
+        groupVersion: "taste.example.com/v1",
+        resources: RESOURCES,
+      },
+    ];
+  if (path === "/openapi/v2") {
+    const paths = { "/apis/taste.example.com/v1/flavours": { get: {} } };
+    return [200, { swagger: "2.0", paths, definitions: { "com.example.Flavour": { type: "object" } } }];
+  }
+  if (path === "/openapi/v3/apis/taste.example.com/v1") return [200, { openapi: "3.0.0" }];
+  if (path.startsWith("/apis/taste.example.com/v1/"))
+    return [
+      200,
+      {
+        kind: "Flavour",
+        who: headers["x-remote-user"],
+        uid: headers["x-remote-uid"],
+        groups: headers["x-remote-group"],
+        team: headers["x-remote-extra-x%2fteam"],
+        authorization: headers["authorization"],
+        path,
+      },
+    ];
+  return [404, {}];
+}
+
+async function ask(method: string, path: string, body?: object, user = ADMIN, headers: Record<string, string> = {}) {
+  const response = await server.transport(user).request({
+    method,
+    path,
+    headers: { "content-type": "application/json", ...headers },
+    ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
+  });
+  const text = await textOf(response);
+  return { code: response.status, text, object: text.startsWith("{") ? (JSON.parse(text) as Unstructured) : {} };
+}
+
+async function textOf({ body }: ApiResponse): Promise<string> {
+  if (body instanceof Uint8Array) return Buffer.from(body).toString();
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
+
+/** Waits until the Available condition has this reason. */
+async function available(name: string, reason: string): Promise<void> {
+  const found = async (): Promise<string | undefined> => {
+    const { object } = await ask("GET", `${API_SERVICES}/${name}`);
+    const { conditions = [] } = (object["status"] ?? {}) as APIServiceStatus;
+    return conditions.find(({ type }) => type === "Available")?.reason;
+  };
+  await expect.poll(found, { timeout: 5000 }).toBe(reason);
+}
+
+async function register(version: string, service: object): Promise<void> {
+  const spec = {
+    group: "taste.example.com",
+    version,
+    service,
+    caBundle,
+    groupPriorityMinimum: 2000,
+    versionPriority: 10,
+  };
+  const { code } = await ask("POST", API_SERVICES, { metadata: { name: `${version}.taste.example.com` }, spec });
+  expect(code).toBe(201);
+}
+
+test("extension servers learn from a ConfigMap whom to believe", async () => {
+  const { object } = await ask("GET", "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication");
+  expect(object["data"]).toMatchObject({
+    "requestheader-allowed-names": '["front-proxy-client"]',
+    "requestheader-client-ca-file": expect.stringContaining("BEGIN CERTIFICATE"),
+    "requestheader-username-headers": '["X-Remote-User"]',
+  });
+});
+
+test("an APIService without its Service is not available, and its group answers 503", async () => {
+  await register("v1", { name: "extension", namespace: "default", port });
+  await available("v1.taste.example.com", "ServiceNotFound");
+  const { code, text } = await ask("GET", "/apis/taste.example.com/v1/flavours");
+  expect([code, text]).toEqual([503, "service unavailable\n"]);
+});
+
+test("once the Service leads to a server that answers, requests go there with who asks in headers", async () => {
+  const spec = { type: "ExternalName", externalName: "localhost" };
+  await ask("POST", "/api/v1/namespaces/default/services", { metadata: { name: "extension" }, spec });
+  await available("v1.taste.example.com", "Passed");
+  const binding = {
+    metadata: { name: "dev" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+    subjects: [{ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name: "dev" }],
+  };
+  await ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding);
+  const path = "/apis/taste.example.com/v1/namespaces/default/flavours/sour?limit=1";
+  const forged = { authorization: "Bearer secret", "x-remote-user": "root" };
+  const { code, object } = await ask("GET", path, undefined, ALICE, forged);
+  expect([code, object]).toEqual([
+    200,
+    { kind: "Flavour", who: "alice", uid: "u1", groups: "dev, system:authenticated", team: "red", path },
+  ]);
+});
+
+test("who may not is refused before the extension server hears of it", async () => {
+  const before = seen.length;
+  const { code } = await ask("GET", "/apis/taste.example.com/v1/flavours", undefined, { ...ALICE, groups: [] });
+  expect([code, seen.length]).toEqual([403, before]);
+});
+
+test("discovery and OpenAPI show what the extension server has", async () => {
+  const { object: groups } = await ask("GET", "/apis");
+  expect(JSON.stringify(groups)).toContain(
+    '"name":"taste.example.com","versions":[{"groupVersion":"taste.example.com/v1"',
+  );
+  const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+  await expect
+    .poll(async () => (await ask("GET", "/apis", undefined, ADMIN, { accept })).text)
+    .toContain('"resource":"flavours"');
+  expect((await ask("GET", "/apis/taste.example.com/v1")).object["resources"]).toEqual(RESOURCES);
+  expect((await ask("GET", "/openapi/v3")).text).toContain('"apis/taste.example.com/v1":');
+  expect((await ask("GET", "/openapi/v3/apis/taste.example.com/v1")).object).toEqual({ openapi: "3.0.0" });
+  const { object: v2 } = await ask("GET", "/openapi/v2");
+  expect(v2["paths"]).toHaveProperty(["/apis/taste.example.com/v1/flavours"]);
+  expect(v2["definitions"]).toHaveProperty(["com.example.Flavour"]);
+});
+
+test("a server that is not trusted, or does not know the version, fails the discovery check", async () => {
+  await register("v2", { name: "extension", namespace: "default", port });
+  await available("v2.taste.example.com", "FailedDiscoveryCheck");
+  const { object } = await ask("GET", `${API_SERVICES}/v2.taste.example.com`);
+  expect(JSON.stringify(object["status"])).toContain("bad status from /apis/taste.example.com/v2: 404");
+  await ask("DELETE", `${API_SERVICES}/v2.taste.example.com`);
+});
+
+test("when the Service goes, so does the group's availability", async () => {
+  await ask("DELETE", "/api/v1/namespaces/default/services/extension");
+  await available("v1.taste.example.com", "ServiceNotFound");
+  expect((await ask("GET", "/apis/taste.example.com/v1/flavours")).code).toBe(503);
+  await ask("DELETE", `${API_SERVICES}/v1.taste.example.com`);
+  expect((await ask("GET", "/apis/taste.example.com/v1/flavours")).code).toBe(404);
+});
+
+test("an APIService of our own groups is always available", async () => {
+  await available("v1.apps", "Local");
+});

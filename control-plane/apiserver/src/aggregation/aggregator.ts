@@ -1,0 +1,255 @@
+import { decodeUnstructured, type Json } from "@tsukube/api";
+import type { APIServiceSpec } from "@tsukube/api/types/apiregistration-v1";
+import type { ApiResponse } from "@tsukube/client";
+import { messageOf } from "@tsukube/foundation";
+import type { RequestContext, User } from "../contracts.ts";
+import { forwarded } from "../proxying/kubelet-connection.ts";
+import type { WatchCache } from "../storage/watch-cache.ts";
+import {
+  API_SERVICES,
+  apiServiceOf,
+  isAvailable,
+  isRemote,
+  remoteServices,
+  type StoredService,
+} from "./api-services.ts";
+import { type ExtensionClient, ServiceProblem, wholeBody } from "./extension-client.ts";
+
+/** A version of an aggregated group, as apidiscovery.k8s.io/v2 shows it. */
+export interface AggregatedVersion {
+  readonly version: string;
+  readonly resources?: readonly object[];
+  readonly freshness: "Current" | "Stale";
+}
+
+export interface AggregatedGroup {
+  readonly name: string;
+  readonly versions: readonly AggregatedVersion[];
+}
+
+/** What an extension server last said about itself. */
+interface Known {
+  readonly resources: readonly object[];
+  readonly openApi: Json | undefined;
+}
+
+const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/** Hands requests for the groups of APIServices to the servers behind them, with who asks in headers (KEP-263). */
+export class Aggregator {
+  readonly #cache: WatchCache;
+  readonly #client: ExtensionClient;
+  readonly #known = new Map<string, Known>();
+  #version = 0;
+
+  constructor(cache: WatchCache, client: ExtensionClient) {
+    this.#cache = cache;
+    this.#client = client;
+    cache.subscribe(API_SERVICES, () => {
+      this.#version += 1;
+    });
+  }
+
+  /** Where a group stands among others: custom resources are at 1000, the group of APIServices itself is first. */
+  priorityOf(group: string): number {
+    if (group === "apiregistration.k8s.io") return Number.POSITIVE_INFINITY;
+    const all = [...this.#cache.head.range(API_SERVICES)].map(([, cached]) => (cached.object as StoredService).spec);
+    const own = all.filter((spec) => spec?.group === group).map((spec) => spec?.groupPriorityMinimum ?? 0);
+    return own.length === 0 ? 1000 : Math.max(...own);
+  }
+
+  /** Changes whenever what extension servers say does: for ETags. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Undefined: the group is served here. @throws {ApiError} 503. */
+  async handle(context: RequestContext): Promise<ApiResponse | undefined> {
+    const [root, group = "", version = ""] = context.info.path.split("/").filter((part) => part !== "");
+    if (root !== "apis" || version === "") return undefined;
+    const service = apiServiceOf(this.#cache, group, version);
+    if (service === undefined || !isRemote(service)) return undefined;
+    if (!isAvailable(service)) return unavailable("service unavailable");
+    return this.#forward(service.spec!, context, context.request.path);
+  }
+
+  /** The OpenAPI document of an aggregated version. Undefined: none of these. */
+  async openApi(context: RequestContext, path: string): Promise<ApiResponse | undefined> {
+    const [, group = "", version = ""] = /^apis\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+    const service = group === "" ? undefined : apiServiceOf(this.#cache, group, version);
+    if (service === undefined || !isRemote(service)) return undefined;
+    if (!isAvailable(service)) return unavailable("service unavailable");
+    return this.#forward(service.spec!, context, `/openapi/v3/${path}`);
+  }
+
+  /** Paths of OpenAPI documents: "apis/GROUP/VERSION". */
+  get openApiPaths(): readonly string[] {
+    return remoteServices(this.#cache)
+      .filter(isAvailable)
+      .map(({ spec }) => `apis/${spec?.group}/${spec?.version}`);
+  }
+
+  /** OpenAPI v2 documents of the servers that gave one. */
+  get openApiV2(): readonly Json[] {
+    return [...this.#known.values()].flatMap(({ openApi }) => (openApi === undefined ? [] : [openApi]));
+  }
+
+  get groups(): readonly AggregatedGroup[] {
+    const groups = new Map<string, AggregatedVersion[]>();
+    for (const service of remoteServices(this.#cache)) {
+      const { group = "", version = "" } = service.spec ?? {};
+      const versions = groups.get(group) ?? [];
+      groups.set(group, versions);
+      const known = isAvailable(service) ? this.#known.get(nameOf(service)) : undefined;
+      versions.push(
+        known === undefined
+          ? { version, freshness: "Stale" }
+          : { version, resources: known.resources, freshness: "Current" },
+      );
+    }
+    return [...groups].map(([name, versions]) => ({ name, versions }));
+  }
+
+  /** Reads what a server says about itself, after it was found available. */
+  async learn(service: StoredService, signal: AbortSignal): Promise<void> {
+    const resources = await this.#resources(service.spec!, signal).catch(() => []);
+    const openApi = await this.#json(service.spec!, "/openapi/v2", "application/json", signal).catch(() => undefined);
+    const known = { resources, openApi };
+    if (JSON.stringify(known) === JSON.stringify(this.#known.get(nameOf(service)))) return;
+    this.#known.set(nameOf(service), known);
+    this.#version += 1;
+  }
+
+  /** By the aggregated document; servers that have none are asked for the older list. */
+  async #resources(spec: APIServiceSpec, signal: AbortSignal): Promise<readonly object[]> {
+    const { group = "", version = "" } = spec;
+    const asked = this.#json(spec, "/apis", `${AGGREGATED},application/json`, signal).catch(() => ({}));
+    const all = (await asked) as DiscoveryList;
+    if (all.kind === "APIGroupDiscoveryList") {
+      const found = all.items?.find(({ metadata }) => metadata?.name === group);
+      return found?.versions?.find((one) => one.version === version)?.resources ?? [];
+    }
+    const list = (await this.#json(spec, `/apis/${group}/${version}`, "application/json", signal)) as ResourceList;
+    return discovered(list.resources ?? [], group, version);
+  }
+
+  async #json(spec: APIServiceSpec, path: string, accept: string, signal: AbortSignal): Promise<Json> {
+    const headers = { accept, "x-remote-user": "system:kube-aggregator", "x-remote-group": "system:masters" };
+    const response = await this.#client.request(spec, { method: "GET", path, headers, signal });
+    const body = await wholeBody(response);
+    if (response.status !== 200) throw new Error(`Cannot read ${path}: status ${response.status}, expected 200`);
+    return decodeUnstructured<Json>(body).object;
+  }
+
+  async #forward(spec: APIServiceSpec, context: RequestContext, path: string): Promise<ApiResponse> {
+    const { request, user, signal } = context;
+    const headers = {
+      ...withoutIdentity(forwarded(request.headers)),
+      ...identityOf(user),
+      "x-forwarded-proto": "https",
+    };
+    try {
+      const { method, body } = request;
+      const response = await this.#client.request(spec, {
+        method,
+        path,
+        headers,
+        signal,
+        ...(body !== undefined && { body }),
+      });
+      return { ...response, headers: forwarded(response.headers) };
+    } catch (error) {
+      if (error instanceof ServiceProblem) return unavailable("service unavailable");
+      if (signal.aborted) throw error;
+      return unavailable(`error trying to reach service: ${messageOf(error)}`);
+    }
+  }
+}
+
+function nameOf({ metadata }: StoredService): string {
+  return metadata?.name ?? "";
+}
+
+function unavailable(why: string): ApiResponse {
+  const headers = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
+  return { status: 503, headers, body: Buffer.from(`${why}\n`) };
+}
+
+/** Nobody may say in headers who they are: the server says it. */
+function withoutIdentity(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !/^(?:x-remote-|impersonate-|x-forwarded-)/i.test(name)),
+  );
+}
+
+/** The headers that the ConfigMap extension-apiserver-authentication names. */
+function identityOf({ name, uid, groups, extra }: User): Record<string, string | readonly string[]> {
+  const extras = Object.entries(extra).map(
+    ([key, values]) => [`x-remote-extra-${escapedHeader(key)}`, values] as const,
+  );
+  return {
+    "x-remote-user": name,
+    ...(uid !== undefined && { "x-remote-uid": uid }),
+    "x-remote-group": groups,
+    ...Object.fromEntries(extras),
+  };
+}
+
+/** What no header's name can hold is percent-encoded. */
+function escapedHeader(key: string): string {
+  return key.replaceAll(/[^!#$&'*+.^_`|~0-9A-Za-z-]/g, (character) => encodeURIComponent(character));
+}
+
+interface DiscoveryList {
+  readonly kind?: string;
+  readonly items?: readonly {
+    readonly metadata?: { readonly name?: string };
+    readonly versions?: readonly { readonly version?: string; readonly resources?: readonly object[] }[];
+  }[];
+}
+
+interface ListedResource {
+  readonly name: string;
+  readonly singularName?: string;
+  readonly namespaced?: boolean;
+  readonly kind?: string;
+  readonly group?: string;
+  readonly version?: string;
+  readonly verbs?: readonly string[];
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+}
+
+interface ResourceList {
+  readonly resources?: readonly ListedResource[];
+}
+
+/** An APIResourceList in the form of aggregated discovery. */
+function discovered(listed: readonly ListedResource[], group: string, version: string): readonly object[] {
+  const kindOf = (one: ListedResource): object => ({
+    group: one.group ?? group,
+    version: one.version ?? version,
+    kind: one.kind ?? "",
+  });
+  return listed
+    .filter(({ name }) => !name.includes("/"))
+    .map((one) => {
+      const parts = listed.filter(({ name }) => name.startsWith(`${one.name}/`));
+      return {
+        resource: one.name,
+        responseKind: kindOf(one),
+        scope: one.namespaced === true ? "Namespaced" : "Cluster",
+        singularResource: one.singularName ?? "",
+        verbs: one.verbs ?? [],
+        ...(one.shortNames !== undefined && { shortNames: one.shortNames }),
+        ...(one.categories !== undefined && { categories: one.categories }),
+        ...(parts.length > 0 && {
+          subresources: parts.map((part) => ({
+            subresource: part.name.slice(one.name.length + 1),
+            responseKind: kindOf(part),
+            verbs: part.verbs ?? [],
+          })),
+        }),
+      };
+    });
+}
