@@ -16,7 +16,7 @@ import {
 import { type ExtensionClient, ServiceProblem, wholeBody } from "./extension-client.ts";
 
 /** A version of an aggregated group, as apidiscovery.k8s.io/v2 shows it. */
-export interface AggregatedVersion {
+interface AggregatedVersion {
   readonly version: string;
   readonly resources?: readonly object[];
   readonly freshness: "Current" | "Stale";
