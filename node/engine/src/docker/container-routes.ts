@@ -218,7 +218,9 @@ async function top(deps: DockerDeps, name: string, args: string): Promise<Docker
 async function resize(deps: DockerDeps, name: string, { query }: DockerRequest): Promise<DockerAnswer> {
   const container = deps.dockerContainers.store.get(name);
   if (!isRunning(container)) throw new TsukubeError("conflict", `container ${container.id} is not running`);
-  await deps.core.resize(container.id, Number(query.get("w")), Number(query.get("h")));
+  const [width, height] = [Number(query.get("w") || "NaN"), Number(query.get("h") || "NaN")];
+  if (Number.isNaN(width + height)) throw new TsukubeError("invalid", "invalid size: expected the numbers h and w");
+  await deps.core.resize(container.id, width, height);
   return { status: 200 };
 }
 

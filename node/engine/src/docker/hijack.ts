@@ -62,7 +62,7 @@ function feed(process: StreamedProcess, input: Readable, { detachKeys }: HijackO
 }
 
 /** Looks for the keys that leave; what only begins like them is passed on with what follows. */
-class DetachKeys {
+export class DetachKeys {
   readonly #keys: Buffer;
   #matched = 0;
 

@@ -39,8 +39,14 @@ export function imageHistory(image: ImageRecord, layerOf: (diffId: string) => La
 /** `GET /images/NAME/json` (ImageInspect). */
 export function imageDetails(image: ImageRecord) {
   const { os = "linux", architecture = "" } = image;
+  const { author = "", history = [] } = documentOf(image);
   return {
     Id: image.id,
+    Parent: "",
+    Comment: history.at(-1)?.comment ?? "",
+    DockerVersion: "",
+    Author: author,
+    GraphDriver: { Data: null, Name: "overlayfs" },
     RepoTags: image.names.map(familiarName),
     RepoDigests: image.digests.map(familiarName),
     Created: image.created ?? "",

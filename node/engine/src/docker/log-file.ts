@@ -204,7 +204,7 @@ function utcTime(text: string): string {
 }
 
 /** Files of earlier rotations that are there, the oldest first. */
-function rotated(path: string): readonly string[] {
+export function rotated(path: string): readonly string[] {
   const found: string[] = [];
   for (let number = 1; existsSync(`${path}.${number}`); number++) found.unshift(`${path}.${number}`);
   return found;

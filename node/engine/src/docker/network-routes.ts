@@ -249,8 +249,7 @@ async function connect(deps: DockerDeps, request: DockerRequest): Promise<Docker
   const connected = { ...container, endpoints: { ...container.endpoints, [network.name]: endpoint } };
   const sandbox = isRunning(container) ? deps.runs.sandbox(container.id) : undefined;
   if (sandbox !== undefined) {
-    await parts(deps).endpoints.attach(connected, network.name, sandbox);
-    await parts(deps).endpoints.writeFiles(connected, sandbox);
+    await parts(deps).endpoints.add(connected, network.name, sandbox);
   }
   await store.change(container.id, ({ endpoints, hostConfig }) => ({
     endpoints: { ...endpoints, [network.name]: endpoint },
@@ -294,11 +293,7 @@ async function disconnect(deps: DockerDeps, request: DockerRequest): Promise<Doc
     throw new TsukubeError("forbidden", `container ${id} is not connected to network ${network.name}`);
   const changed = await store.change(id, (each) => {
     const { [network.name]: _, ...rest } = each.endpoints;
-    const mode = networkModeOf(each) === network.name ? (Object.keys(rest)[0] ?? "none") : each.hostConfig.NetworkMode;
-    return {
-      endpoints: rest,
-      hostConfig: { ...each.hostConfig, ...(mode === undefined ? {} : { NetworkMode: mode }) },
-    };
+    return { endpoints: rest };
   });
   const sandbox = deps.runs.sandbox(id);
   if (changed !== undefined && sandbox !== undefined) await parts(deps).endpoints.detach(changed, network.id, sandbox);

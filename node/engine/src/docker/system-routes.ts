@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname, release, totalmem } from "node:os";
+import type { RegistryCredentials } from "../images/registry-auth.ts";
 import { hasSwapAccounting } from "./containers/container-spec.ts";
 import { time } from "./containers/container-views.ts";
-import type { DockerAnswer, DockerDeps, Route } from "./contracts.ts";
+import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 
 /** What Docker Engine 28 speaks, and the oldest that it still answers. */
 export const API_VERSION = "1.51";
@@ -25,15 +26,19 @@ export function systemRoutes(deps: DockerDeps): readonly Route[] {
     {
       method: "POST",
       path: /^\/auth$/,
-      handle: () => ({
-        status: 501,
-        json: {
-          message: "logging in to check a password is not there yet: credentials are sent with each pull and push",
-        },
-      }),
+      handle: (request) => login(deps, request),
     },
     { method: "GET", path: /^\/info$/, handle: () => ({ status: 200, json: info(deps) }) },
   ];
+}
+
+/** `docker login`: whether the registry takes the credentials, which the client keeps and sends with each pull and push. */
+async function login({ transfer }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
+  const { serveraddress = "", ...credentials } = await request.json<RegistryCredentials & { serveraddress?: string }>();
+  const host = serveraddress.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  const registry = host === "" || host === "index.docker.io" ? "docker.io" : host;
+  await transfer.checkCredentials(registry, credentials, request.signal);
+  return { status: 200, json: { Status: "Login Succeeded", IdentityToken: "" } };
 }
 
 function version() {

@@ -49,6 +49,11 @@ export class ImageTransfer {
     this.#deps = deps;
   }
 
+  /** Whether a registry ("localhost:5000") takes credentials. @throws {TsukubeError} `unauthorized`, `unreachable`. */
+  async checkCredentials(registry: string, credentials: RegistryCredentials, signal: AbortSignal): Promise<void> {
+    await (await this.#deps.client.open({ registry, repository: "" }, credentials, signal)).checkCredentials();
+  }
+
   /**
    * Pulls an image: what is here already is not fetched again.
    * @throws {TsukubeError} `not-found`, `unauthorized`, `unreachable`, `stalled`, `truncated`, `wrong-digest`, `no-platform`,

@@ -65,6 +65,12 @@ export class RegistrySession {
     this.#signal = signal;
   }
 
+  /** Whether the registry takes the credentials. @throws {TsukubeError} `unauthorized`, `unreachable`, `unavailable`. */
+  async checkCredentials(): Promise<void> {
+    const host = this.#pushHost();
+    (await this.#askUrl(host, new URL(`${host.base}/`), {}, "")).resume();
+  }
+
   /**
    * A manifest or index, not yet verified against a digest.
    * @throws {TsukubeError} `not-found`, `unauthorized`, `unreachable`, `stalled`, `unavailable`.

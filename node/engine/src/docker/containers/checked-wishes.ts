@@ -1,7 +1,10 @@
 import { TsukubeError } from "@tsukube/foundation";
 import { signals } from "@tsukube/kernel";
+import facts from "../../../facts/container-defaults.json" with { type: "json" };
 import type { CreateDocument, HealthDocument, HostConfigDocument, ResourcesDocument } from "./documents.ts";
 
+const CAPABILITIES = new Set<string>(facts.capabilities.allByNumber);
+const SECURITY_OPTIONS = ["no-new-privileges", "seccomp", "apparmor", "label", "systempaths", "writable-cgroups"];
 const MIN_MEMORY = 6 * 1024 * 1024;
 const MIN_DURATION = 1_000_000;
 const LOG_DRIVERS = ["json-file", "local", "none", ""];
@@ -24,6 +27,20 @@ export function checkWishes(create: CreateDocument, processors: number): void {
   checkHealth(create.Healthcheck ?? undefined);
   const { Type: driver = "" } = host.LogConfig ?? {};
   if (!LOG_DRIVERS.includes(driver)) refuse(`logger: no log driver named '${driver}' is registered`);
+  for (const [field, names] of [
+    ["CapAdd", host.CapAdd],
+    ["CapDrop", host.CapDrop],
+  ] as const) {
+    const unknown = (names ?? []).map(capabilityName).find((name) => name !== "ALL" && !CAPABILITIES.has(name));
+    if (unknown !== undefined) refuse(`invalid ${field}: unknown capability: "${unknown}"`);
+  }
+  for (const option of host.SecurityOpt ?? [])
+    if (
+      !SECURITY_OPTIONS.some(
+        (known) => option === known || option.startsWith(`${known}=`) || option.startsWith(`${known}:`),
+      )
+    )
+      refuse(`invalid --security-opt 2: "${option}"`);
   if ((host.DeviceRequests ?? []).length > 0) refuse('could not select device driver "" with capabilities: [[gpu]]');
   if (host.Runtime && !["crun", "runc", "io.containerd.runc.v2"].includes(host.Runtime))
     refuse(`unknown or invalid runtime name: ${host.Runtime}`);
@@ -113,6 +130,11 @@ function checkSysctl(name: string, hasHostNetwork: boolean, hasHostIpc: boolean)
     throw new TsukubeError("invalid", `sysctl '${name}' not allowed in host network namespace`);
   if ((isIpc && hasHostIpc) || !(isNet || isIpc))
     throw new TsukubeError("invalid", `sysctl '${name}' is not in a separate kernel namespace`);
+}
+
+function capabilityName(text: string): string {
+  const name = text.toUpperCase();
+  return name === "ALL" || name.startsWith("CAP_") ? name : `CAP_${name}`;
 }
 
 /** "80/tcp", "53/udp", "80". @throws {TsukubeError} `invalid`. */

@@ -71,7 +71,7 @@ async function realized(wish: Wish, volumes: VolumeStore): Promise<MountPoint> {
 }
 
 /** "/host:/inside:ro,z", "name:/inside", "/inside". */
-function parseBind(bind: string): Wish {
+export function parseBind(bind: string): Wish {
   const parts = bind.split(":");
   if (parts.length > 3 || parts.some((part) => part === ""))
     throw new TsukubeError("invalid", `invalid volume specification: '${bind}'`);

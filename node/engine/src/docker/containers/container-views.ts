@@ -1,4 +1,5 @@
 import type { Attachment, ContainerNetworks, PublishedPort } from "@tsukube/node-contracts";
+import facts from "../../../facts/container-defaults.json" with { type: "json" };
 import type { ContainerRecord } from "../../containers/containers.ts";
 import { DEFAULT_NETWORK, normalPort } from "../networks/endpoints.ts";
 import { type DockerContainer, isRunning, type MountPoint, networkModeOf } from "./container-record.ts";
@@ -123,6 +124,9 @@ function hostDetails({ hostConfig, mounts }: DockerContainer) {
     NanoCpus: 0,
     CgroupParent: "",
     CgroupnsMode: "",
+    ...(hostConfig.Privileged === true
+      ? { MaskedPaths: null, ReadonlyPaths: null }
+      : { MaskedPaths: facts.maskedPaths.default, ReadonlyPaths: facts.readonlyPaths.default }),
     BlkioWeight: 0,
     BlkioWeightDevice: [],
     BlkioDeviceReadBps: [],

@@ -13,6 +13,7 @@ import type { Containers } from "../../containers/containers.ts";
 import type { ImageRecord } from "../../images/image-store.ts";
 import type { StreamedProcess, WantedStreams } from "../../streaming/streamed-process.ts";
 import type { DockerEvents } from "../events.ts";
+import { rotated } from "../log-file.ts";
 import type { Endpoints } from "../networks/endpoints.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
 import { checkResources, checkWishes, signalNumber } from "./checked-wishes.ts";
@@ -162,10 +163,11 @@ export class DockerContainers {
 
   /** Names of other containers become ids: they may be renamed. */
   #filledHost(host: HostConfigDocument): HostConfigDocument {
-    const whole = (mode: string | undefined): string | undefined =>
-      mode?.startsWith("container:") === true
-        ? `container:${this.#deps.store.get(mode.slice("container:".length)).id}`
-        : mode;
+    const whole = (mode: string | undefined): string | undefined => {
+      if (mode?.startsWith("container:") !== true) return mode;
+      const name = mode.slice("container:".length);
+      return `container:${this.#deps.store.find(name)?.id ?? name}`; // who is missing is told at the start
+    };
     const { Name = "", MaximumRetryCount = 0 } = host.RestartPolicy ?? {};
     return {
       ...host,
@@ -183,8 +185,9 @@ export class DockerContainers {
     const asked = Object.entries(NetworkingConfig?.EndpointsConfig ?? {});
     if (["host", "none"].includes(mode) || mode.startsWith("container:")) return {};
     const endpoints: Record<string, EndpointDocument> = {};
+    // a network that is missing is told at the start, too
     const named = async (name: string): Promise<string> =>
-      (await this.#deps.endpoints?.network(name === "default" ? "bridge" : name))?.name ?? name;
+      (await this.#deps.endpoints?.network(name === "default" ? "bridge" : name).catch(() => undefined))?.name ?? name;
     endpoints[await named(mode)] = {};
     for (const [name, endpoint] of asked) endpoints[await named(name)] = endpoint ?? {};
     for (const [name, { IPAMConfig }] of Object.entries(endpoints))
@@ -245,9 +248,13 @@ export class DockerContainers {
   async #noteFailure(container: DockerContainer, cause: unknown): Promise<never> {
     const { id, command } = container;
     await this.#deps.runs.release(id);
-    const isRefused = codeOf(cause) === "create-failed";
+    const isRefused = ["create-failed", "no-such-user"].includes(codeOf(cause) ?? "");
     const failure = isRefused ? startFailure(messageOf(cause), command[0] ?? "") : undefined;
-    const message = failure?.error.message ?? messageOf(cause);
+    const plain = failure?.error.message ?? messageOf(cause);
+    const isPort = codeOf(cause) === "port-taken";
+    const message = isPort
+      ? `driver failed programming external connectivity on endpoint ${container.name}: ${plain}`
+      : plain;
     await this.store.change(id, ({ state }) => ({
       state: {
         ...state,
@@ -488,7 +495,8 @@ export class DockerContainers {
       await this.#deps.runs.release(id);
       await this.#deps.removeFiles(id);
       await this.store.remove(id);
-      await rm(this.#deps.logPath(id), { force: true });
+      const log = this.#deps.logPath(id);
+      for (const file of [log, ...rotated(log)]) await rm(file, { force: true });
     });
     if (options.volumes === true) await this.#removeVolumes(container);
     this.#publish("destroy", container);

@@ -21,6 +21,12 @@ export function startFailure(message: string, program: string): StartFailure {
     return failure(126, `${PREFIX}: unable to start container process: exec: "${program}": permission denied: unknown`);
   if (/is a directory/i.test(plain))
     return failure(126, `${PREFIX}: unable to start container process: exec: "${program}": is a directory: unknown`);
+  const user = /^Cannot run as (user|group) "(.*)": not in/.exec(plain);
+  if (user !== null)
+    return failure(
+      126,
+      `unable to find ${user[1]} ${user[2]}: no matching entries in ${user[1] === "user" ? "passwd" : "group"} file`,
+    );
   return failure(128, `${PREFIX}: ${plain}`);
 }
 

@@ -46,14 +46,20 @@ export class Endpoints {
     if (mode.startsWith("container:")) return;
     if (net !== undefined) this.#deps.links.loopback(net);
     if (net !== undefined && mode !== "none" && container.config.NetworkDisabled !== true) {
-      for (const name of orderedNetworks(container)) await this.attach(container, name, sandbox);
+      for (const name of orderedNetworks(container)) await this.#attach(container, name, sandbox);
       await this.#publish(container);
     }
-    await this.writeFiles(container, sandbox);
+    await this.#writeFiles(container, sandbox);
   }
 
-  /** One more network of a running container. */
-  async attach(container: DockerContainer, name: string, sandbox: SandboxRecord): Promise<Attachment> {
+  /** One more network of a running container, known by its record. */
+  async add(container: DockerContainer, name: string, sandbox: SandboxRecord): Promise<void> {
+    await this.#attach(container, name, sandbox);
+    await this.#publish(container);
+    await this.#writeFiles(container, sandbox);
+  }
+
+  async #attach(container: DockerContainer, name: string, sandbox: SandboxRecord): Promise<Attachment> {
     const { networks } = this.#deps;
     const network = await this.network(name);
     const endpoint = container.endpoints[name] ?? {};
@@ -75,7 +81,8 @@ export class Endpoints {
 
   async detach(container: DockerContainer, networkId: string, sandbox: SandboxRecord): Promise<void> {
     await this.#deps.networks.detach(container.id, networkId);
-    await this.writeFiles(container, sandbox);
+    await this.#publish(container);
+    await this.#writeFiles(container, sandbox);
   }
 
   async release(id: string): Promise<void> {
@@ -96,7 +103,7 @@ export class Endpoints {
   }
 
   /** hosts, hostname and resolv.conf; names are asked for where a user-defined network is. */
-  async writeFiles(container: DockerContainer, sandbox: SandboxRecord): Promise<void> {
+  async #writeFiles(container: DockerContainer, sandbox: SandboxRecord): Promise<void> {
     const { hostConfig, config } = container;
     const own = this.of(container.id);
     const named = own.find(({ networkId }) => this.#deps.networks.find(networkId)?.name !== DEFAULT_NETWORK);
@@ -155,24 +162,37 @@ export class Endpoints {
     });
   }
 
+  /** Ports lead to the first network from which the world is reached; those that were chosen before stay. */
   async #publish(container: DockerContainer): Promise<void> {
-    const target = this.of(container.id).find(
-      ({ networkId }) => this.#deps.networks.find(networkId)?.internal === false,
-    );
+    const { networks } = this.#deps;
+    const target = this.of(container.id).find(({ networkId }) => networks.find(networkId)?.internal === false);
+    const before = networks.published(container.id);
+    if (before.length > 0 && before.every(({ containerAddress }) => containerAddress === target?.address)) return;
+    await networks.unpublish(container.id);
     const wishes = portWishes(container);
     if (target === undefined || wishes.length === 0) return;
-    const containerAddress = target.address;
-    await this.#deps.networks.publish(
+    const chosen = ({ containerPort, protocol }: (typeof wishes)[number]) =>
+      before.find((port) => port.containerPort === containerPort && port.protocol === protocol)?.hostPort;
+    await networks.publish(
       container.id,
-      wishes.map((wish) => ({ ...wish, containerAddress })),
+      wishes.map((wish) => {
+        const port = wish.hostPorts === undefined ? chosen(wish) : undefined;
+        return {
+          ...wish,
+          ...(port === undefined ? {} : { hostPorts: [port, port] as const }),
+          containerAddress: target.address,
+        };
+      }),
     );
   }
 }
 
-/** That of the network mode first. */
+/** That of the network mode first; the mode alone where a container is on no network. */
 function orderedNetworks(container: DockerContainer): readonly string[] {
   const mode = networkModeOf(container);
-  return [mode, ...Object.keys(container.endpoints).filter((name) => name !== mode)];
+  const names = Object.keys(container.endpoints);
+  if (names.length === 0) return [mode];
+  return [...names.filter((name) => name === mode), ...names.filter((name) => name !== mode)];
 }
 
 /** Under which names others find a container. */

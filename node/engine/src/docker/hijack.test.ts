@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { DetachKeys } from "./hijack.ts";
+
+function typed(keys: DetachKeys, ...chunks: readonly string[]): readonly [passed: string, detached: boolean] {
+  const taken = chunks.map((chunk) => keys.take(Buffer.from(chunk)));
+  return [taken.map(({ passed }) => passed.toString()).join(""), taken.some(({ detached }) => detached)];
+}
+
+test("the keys that detach are taken out, however they arrive; what came before them passes", () => {
+  expect(typed(new DetachKeys("ctrl-p,ctrl-q"), "ab\x10\x11")).toEqual(["ab", true]);
+  expect(typed(new DetachKeys("ctrl-p,ctrl-q"), "a\x10", "\x11")).toEqual(["a", true]);
+  expect(typed(new DetachKeys("ctrl-@,d"), "\0d")).toEqual(["", true]);
+});
+
+test("what only begins like them passes with what follows", () => {
+  expect(typed(new DetachKeys("ctrl-p,ctrl-q"), "a\x10b")).toEqual(["a\x10b", false]);
+  expect(typed(new DetachKeys("ctrl-p,ctrl-q"), "\x10\x10\x11")).toEqual(["\x10", true]);
+  expect(typed(new DetachKeys(""), "\x10\x11")).toEqual(["\x10\x11", false]);
+});

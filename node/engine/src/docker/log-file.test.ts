@@ -1,0 +1,56 @@
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { realClock } from "@tsukube/host";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type LogWish, readLog } from "./log-file.ts";
+
+let folder: string;
+let path: string;
+const line = (number: number, stream = "stdout", tag = "F"): string =>
+  `2026-01-02T03:04:0${number}.000000001+00:00 ${stream} ${tag} line ${number}\n`;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tsukube-log-"));
+  path = join(folder, "log");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+async function read(wish: LogWish): Promise<readonly string[]> {
+  const found: string[] = [];
+  for await (const { stream, content } of readLog(path, wish, realClock)) found.push(`${stream}: ${content}`);
+  return found;
+}
+
+test("lines come with their streams; a part of a line has no newline", async () => {
+  writeFileSync(path, line(1) + line(2, "stderr") + line(3, "stdout", "P"));
+  expect(await read({})).toEqual(["stdout: line 1\n", "stderr: line 2\n", "stdout: line 3"]);
+});
+
+test("the last lines reach into rotated files; a line that is not whole yet is left for later", async () => {
+  writeFileSync(path, line(1) + line(2));
+  renameSync(path, `${path}.1`);
+  writeFileSync(path, `${line(3)}2026-01-02T03:04:04`);
+  expect(await read({ tail: 2 })).toEqual(["stdout: line 2\n", "stdout: line 3\n"]);
+  expect(await read({ tail: 0 })).toEqual([]);
+  expect(await read({})).toHaveLength(3);
+});
+
+test("times bound what is shown", async () => {
+  writeFileSync(path, line(1) + line(2) + line(3));
+  const at = (second: number): number => Date.parse(`2026-01-02T03:04:0${second}Z`);
+  expect(await read({ since: at(2), until: at(2) + 500 })).toEqual(["stdout: line 2\n"]);
+});
+
+test("a follower sees what is added, and ends after the last line of a container that ended", async () => {
+  writeFileSync(path, line(1));
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const { signal } = new AbortController();
+  const following = read({ tail: 1, follow: { ended, signal } });
+  await realClock.sleep(20);
+  appendFileSync(path, line(2));
+  await realClock.sleep(20);
+  appendFileSync(path, line(3));
+  end();
+  expect(await following).toEqual(["stdout: line 1\n", "stdout: line 2\n", "stdout: line 3\n"]);
+});
