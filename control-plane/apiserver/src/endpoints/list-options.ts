@@ -106,10 +106,12 @@ function watchErrors(options: ListOptions): FieldError[] {
 export interface Continuation {
   readonly revision: number;
   readonly start: string;
+  /** When the list began, ms since the epoch. */
+  readonly since?: number | undefined;
 }
 
-export function encodeContinue({ revision, start }: Continuation): string {
-  return Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start })).toString("base64url");
+export function encodeContinue({ revision, start, since }: Continuation): string {
+  return Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start, since })).toString("base64url");
 }
 
 /** @throws {ApiError} 400. */
@@ -117,19 +119,20 @@ export function decodeContinue(token: string): Continuation {
   const refuse = (why: string): never => {
     throw ApiError.badRequest(`invalid continue token: continue key is not valid: ${why}`);
   };
-  const { v, rv, start } = parseToken(Buffer.from(token, "base64url"), refuse);
+  const { v, rv, start, since } = parseToken(Buffer.from(token, "base64url"), refuse);
   if (v !== "meta.k8s.io/v1") return refuse(`server does not recognize this encoded version "${v ?? ""}"`);
   if (typeof rv !== "number" || rv === 0)
     return refuse("incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
   if (typeof start !== "string" || start === "" || start.startsWith("/") || start.split("/").includes(".."))
     return refuse(`encoded start key is empty or leaves the resource: ${goQuote(String(start ?? ""))}`);
-  return { revision: rv, start };
+  return { revision: rv, start, ...(typeof since === "number" && { since }) };
 }
 
 interface Token {
   readonly v?: string;
   readonly rv?: number;
   readonly start?: string;
+  readonly since?: number;
 }
 
 function parseToken(bytes: Uint8Array, refuse: (why: string) => never): Token {

@@ -13,12 +13,20 @@ import type { RequestContext } from "../contracts.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
 import type { CacheVersion } from "../storage/watch-cache.ts";
-import { decodeContinue, encodeContinue, type ListOptions, parseListOptions } from "./list-options.ts";
+import {
+  type Continuation,
+  decodeContinue,
+  encodeContinue,
+  type ListOptions,
+  parseListOptions,
+} from "./list-options.ts";
 import { encode, goType, headersOf, notInForm, partial, tableOf, type View } from "./represent.ts";
 import { type Selection, selectionOf } from "./selection.ts";
 
 /** How long a list waits for a revision that the cache has not reached. */
 const FRESHNESS_WAIT_MS = 3000;
+/** How long a list goes on as it was when it began: as upstream, which may keep no more. Clients are to know how to go on. */
+const CONTINUE_MS = 5 * 60_000;
 
 interface Page {
   readonly revision: number;
@@ -62,7 +70,7 @@ async function readPage(
   const { namespace } = context.info;
   const prefix = definition.storage.prefix + (definition.namespaced && namespace !== "" ? `${namespace}/` : "");
   const from = options.continue === "" ? undefined : decodeContinue(options.continue);
-  const version = await versionFor(store, clock, options, from?.revision);
+  const version = await versionFor(store, clock, options, from);
   const limit =
     options.limit > 0 && !(options.resourceVersion === 0 && options.match === "")
       ? options.limit
@@ -78,6 +86,7 @@ async function readPage(
       const token = encodeContinue({
         revision: version.revision,
         start: `${last.slice(definition.storage.prefix.length)}\0`,
+        since: from === undefined || from.revision < 0 ? clock.now() : from.since,
       });
       return { revision: version.revision, objects, continue: token, remaining };
     }
@@ -95,15 +104,15 @@ async function versionFor(
   store: ObjectStore,
   clock: Clock,
   options: ListOptions,
-  continued: number | undefined,
+  continued: Continuation | undefined,
 ): Promise<CacheVersion> {
   const { cache } = store;
   const newest = (): CacheVersion => ({ revision: cache.revision, root: cache.head, events: [] });
   if (continued !== undefined) {
-    if (continued < 0) return newest();
-    const version = cache.at(continued);
-    if (version !== undefined) return { ...version, revision: continued };
-    const { start } = decodeContinue(options.continue);
+    const { revision, start, since = clock.now() } = continued;
+    if (revision < 0) return newest();
+    const version = clock.now() - since > CONTINUE_MS ? undefined : cache.at(revision);
+    if (version !== undefined) return { ...version, revision };
     throw ApiError.expired(
       "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
       encodeContinue({ revision: -1, start }),
