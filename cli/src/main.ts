@@ -1,5 +1,6 @@
 import { messageOf } from "@tsukube/foundation";
 import { Command, InvalidArgumentError } from "commander";
+import type { AuditFlags } from "./commands/audit-flags.ts";
 import type { BuildOptions } from "./commands/build.ts";
 import type { ExecOptions } from "./commands/containers.ts";
 import { type CommandContext, commandContext } from "./commands/context.ts";
@@ -40,6 +41,16 @@ function program(): Command {
     )
     .option("--history-size <megabytes>", "how much of it to keep at most; 256 by default", wholeNumber)
     .option("--encryption-provider-config <file>", "how values are encrypted: kube-apiserver's EncryptionConfiguration")
+    .option("--audit-policy-file <file>", "write down requests, as this audit.k8s.io/v1 Policy says")
+    .option("--audit-log-path <file>", "where to write them, a line of JSON each")
+    .option(
+      "--audit-log-maxsize <megabytes>",
+      "when to set the log aside and begin another; 100 by default",
+      wholeNumber,
+    )
+    .option("--audit-log-maxbackup <count>", "how many logs set aside to keep; all by default", wholeNumber)
+    .option("--audit-log-maxage <days>", "how long to keep them; for ever by default", wholeNumber)
+    .option("--audit-webhook-config-file <file>", "a kubeconfig: the server to send them to")
     .option("--timings", "print when each step was done", false)
     .option("--timeout <seconds>", "how long to wait for each step at most: 60, for an application 180", wholeNumber)
     .option("--foreground", "show the logs until Ctrl-C, and then stop the cluster", false)
@@ -50,6 +61,7 @@ function program(): Command {
           timeout,
           ...options
         }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number } & EtcdFlags &
+          AuditFlags &
           HistoryFlags & { encryptionProviderConfig?: string },
         command: Command,
       ) => {

@@ -10,4 +10,5 @@ export * from "./log.ts";
 export * from "./metrics.ts";
 export * from "./processes.ts";
 export * from "./random.ts";
+export * from "./rotating-file.ts";
 export * from "./scheduling.ts";

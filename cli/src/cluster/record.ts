@@ -24,6 +24,21 @@ export interface ClusterRecord {
   /** How long old revisions are kept, and how much of them; the store's defaults where absent. */
   readonly historyMs?: number;
   readonly historyMegabytes?: number;
+  /** What is written of requests; nothing where it is absent. */
+  readonly audit?: AuditSettings;
+}
+
+/** Files are absolute paths, read at each start. */
+export interface AuditSettings {
+  readonly policyFile: string;
+  readonly logPath?: string;
+  /** When the log is set aside; 100 by default. */
+  readonly logMegabytes?: number;
+  /** How many logs set aside are kept, and how long; all by default. */
+  readonly logBackups?: number;
+  readonly logDays?: number;
+  /** A kubeconfig: where events are sent. */
+  readonly webhookConfigFile?: string;
 }
 
 /** How an etcd is reached. Files are absolute paths, read at each start. */

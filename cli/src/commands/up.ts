@@ -33,12 +33,13 @@ import {
 import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
 import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
+import { type AuditFlags, withAudit } from "./audit-flags.ts";
 import type { CommandContext } from "./context.ts";
 import { type EtcdFlags, etcdRecord, expectSameStore } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
 
-export interface UpOptions extends EtcdFlags, HistoryFlags {
+export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags {
   /** A file; when the cluster is made. */
   readonly encryptionProviderConfig?: string;
   readonly node: boolean;
@@ -74,7 +75,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
     (await progress.step(`creating cluster "${paths.name}"`, () =>
       alone(filesOf(paths).creationLock, context, () => create(context, options, etcd)),
     ));
-  const record = await withHistory(paths, known, options);
+  const record = await withAudit(paths, await withHistory(paths, known, options), options);
   if (record.withNode !== options.node) {
     const was = record.withNode ? "with a node" : "without a node";
     throw new TsukubeError(

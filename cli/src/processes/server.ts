@@ -13,6 +13,7 @@ import {
 } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { addressesOf } from "../cluster/addresses.ts";
+import { auditOf } from "../cluster/audit.ts";
 import { objectStore } from "../cluster/object-store.ts";
 import { ownObjects } from "../cluster/own-objects.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
@@ -73,6 +74,7 @@ async function startServer(
   lifetime: Lifetime,
 ): Promise<ApiServer> {
   const addresses = addressesOf(record.index);
+  const audit = await auditOf(record, realClock, logger);
   const server = await startApiServer({
     openStore,
     clock: realClock,
@@ -86,6 +88,7 @@ async function startServer(
     tls: { ...credentials.apiserver, clientCa: credentials.ca.cert },
     kubelets: { ...credentials.kubeletClient, ca: credentials.ca.cert },
     frontProxy: { ...credentials.frontProxyClient, ca: credentials.frontProxyCa },
+    ...(audit !== undefined && { audit }),
     bootstrapObjects: ownObjects(),
   });
   lifetime.own("API server", server);

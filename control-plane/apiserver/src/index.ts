@@ -1,3 +1,7 @@
+export type { AuditBackend } from "./audit/auditor.ts";
+export { LogAuditBackend } from "./audit/log-backend.ts";
+export { type AuditPolicy, parseAuditPolicy } from "./audit/policy.ts";
+export { WebhookAuditBackend } from "./audit/webhook-backend.ts";
 export type { User } from "./contracts.ts";
 export { type ApiServer, type ApiServerOptions, startApiServer } from "./server.ts";
 export { encryptedStore } from "./storage/encryption/encrypted-store.ts";

@@ -40,6 +40,8 @@ import { Aggregator } from "./aggregation/aggregator.ts";
 import { AvailabilityController } from "./aggregation/availability.ts";
 import { ExtensionClient, type FrontProxyCredentials } from "./aggregation/extension-client.ts";
 import { serviceAllocation } from "./allocation/service-admission.ts";
+import { type AuditBackend, Auditor } from "./audit/auditor.ts";
+import type { AuditPolicy } from "./audit/policy.ts";
 import {
   certificateAuthenticator,
   inProcessAuthenticator,
@@ -95,6 +97,8 @@ export interface ApiServerOptions {
   readonly kubelets?: KubeletCredentials;
   /** Shown to the servers behind APIServices; without it they do not know who asks. */
   readonly frontProxy?: FrontProxyCredentials;
+  /** Who is told of requests, and of which: nobody without it. */
+  readonly audit?: { readonly policy: AuditPolicy; readonly backends: readonly AuditBackend[] };
   /** Objects to have from the start besides upstream's, by "group/version resource". */
   readonly bootstrapObjects?: Readonly<Record<string, readonly object[]>>;
 }
@@ -181,7 +185,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     reviews: { authorizer, rbac, accounts, audiences: [ISSUER] },
     store,
   });
+  const auditor =
+    options.audit === undefined ? undefined : new Auditor(options.audit.policy, options.audit.backends, clock);
+  if (auditor !== undefined) lifetime.own("audit", auditor);
   const chain = new Chain({
+    ...(auditor !== undefined && { auditor }),
     clock,
     random,
     logger,

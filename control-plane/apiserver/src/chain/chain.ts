@@ -9,6 +9,7 @@ import {
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
+import type { Auditor, AuditRecord } from "../audit/auditor.ts";
 import { impersonated } from "../authentication/impersonation.ts";
 import { ANONYMOUS } from "../authentication/tokens.ts";
 import type {
@@ -35,6 +36,7 @@ export interface ChainDeps {
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
   readonly flows: FlowClassifier;
+  readonly auditor?: Auditor;
   /** What comes after the chain. @throws {ApiError} */
   dispatch(context: RequestContext): Promise<ApiResponse>;
 }
@@ -53,6 +55,7 @@ const OPEN_ENDED = new Set(["proxy", "exec", "attach", "portforward", "log"]);
 interface Notes {
   readonly warnings: Set<string>;
   flow?: Flow | undefined;
+  readonly audit: AuditRecord | undefined;
 }
 
 /** The way of every request, from the wire or in process: who is it, may they, then the endpoint; errors become Status. */
@@ -68,19 +71,24 @@ export class Chain {
   }
 
   async handle(request: IncomingRequest): Promise<ApiResponse> {
-    const notes: Notes = { warnings: new Set() };
     const info = parseRequestInfo(request.method, request.path);
+    const auditId = request.headers["audit-id"] || this.#deps.random.uuid();
+    const audit = this.#deps.auditor?.begin(request, info, auditId);
+    const notes: Notes = { warnings: new Set(), audit };
     const answered = this.#requests.begin(request, info);
     let response: ApiResponse;
+    let failure: unknown;
     try {
       response = await this.#deps.clock.track(this.#run(request, info, notes));
     } catch (error) {
+      failure = error;
       response = this.#failure(request, info, error);
     }
+    if (audit !== undefined) response = audit.answered(response, failure);
     answered(response);
     const { warnings, flow } = notes;
     const headers: Record<string, string | readonly string[]> = {
-      "audit-id": this.#deps.random.uuid(),
+      "audit-id": auditId,
       "cache-control": "no-cache, private",
       ...(flow !== undefined && {
         "x-kubernetes-pf-flowschema-uid": flow.schemaUid,
@@ -95,39 +103,48 @@ export class Chain {
   /** Authenticates and authorizes only: for upgrades, which then leave HTTP. @throws {ApiError} */
   async admit(request: IncomingRequest): Promise<RequestContext> {
     const info = parseRequestInfo(request.method, request.path);
-    const user = await this.#identify(request, info);
-    await this.#authorize(user, info);
+    const user = await this.#identify(request, info, undefined);
+    await this.#authorize(user, info, undefined);
     return { request, info, user, signal: request.signal ?? NEVER, warn: () => {} };
   }
 
   /** exec, attach and port-forward change the pod, whatever the HTTP method says. @throws {ApiError} 403. */
   async mustCreate({ user, info }: RequestContext): Promise<void> {
-    await this.#authorize(user, { ...info, verb: "create" });
+    await this.#authorize(user, { ...info, verb: "create" }, undefined);
   }
 
   async #run(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
     const turn = this.#turns.wait();
     if (turn !== undefined) await turn;
     if ((request.body?.length ?? 0) > BODY_LIMIT) throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
-    const user = await this.#identify(request, info);
+    const { audit } = notes;
+    const user = await this.#identify(request, info, audit);
     if (!OPEN_ENDED.has(info.subresource)) notes.flow = this.#deps.flows.flowOf(attributesOf(user, info));
-    await this.#authorize(user, info);
+    await this.#authorize(user, info, audit);
     const warn = (text: string): unknown => notes.warnings.add(text);
-    return this.#deps.dispatch({ request, info, user, signal: request.signal ?? NEVER, warn });
+    const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
+    return this.#deps.dispatch({ request, info, user, signal: request.signal ?? NEVER, warn, ...annotate });
   }
 
-  async #identify(request: IncomingRequest, info: RequestInfo): Promise<User> {
+  async #identify(request: IncomingRequest, info: RequestInfo, audit: AuditRecord | undefined): Promise<User> {
     for (const authenticator of this.#deps.authenticators) {
       const user = await authenticator.authenticate(request);
-      if (user !== undefined) return impersonated(request, user, this.#deps.authorizer);
+      if (user === undefined) continue;
+      audit?.authenticated(user);
+      const acting = await impersonated(request, user, this.#deps.authorizer);
+      if (acting !== user) audit?.impersonates(acting);
+      return acting;
     }
     if (!PUBLIC.test(info.path)) throw ApiError.unauthorized();
+    audit?.authenticated(ANONYMOUS);
     return ANONYMOUS;
   }
 
-  async #authorize(user: User, info: RequestInfo): Promise<void> {
+  async #authorize(user: User, info: RequestInfo, audit: AuditRecord | undefined): Promise<void> {
     if (!info.isResource && PUBLIC.test(info.path)) return;
     const { decision, reason } = await this.#deps.authorizer.authorize(attributesOf(user, info));
+    audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
+    audit?.annotate("authorization.k8s.io/reason", reason);
     if (decision !== "allow") throw forbidden(user, info, reason);
   }
 

@@ -57,6 +57,12 @@ function warn(say: (text: string) => void, pod: PodLike, standard: Standard): vo
 function checkPod({ resource, name, object, context }: AdmissionAttributes, policy: Policy): void {
   const pod = object as Pod;
   const found = findings(pod, policy.enforce);
+  context.annotate?.("pod-security.kubernetes.io/enforce-policy", standardText(policy.enforce));
+  const audited = findings(pod, policy.audit);
+  if (audited.length > 0) {
+    const value = `would violate PodSecurity "${standardText(policy.audit)}": ${findingsText(audited)}`;
+    context.annotate?.("pod-security.kubernetes.io/audit-violations", value);
+  }
   if (found.length > 0) {
     const why = `violates PodSecurity "${standardText(policy.enforce)}": ${findingsText(found)}`;
     throw ApiError.forbidden(resource, name, why);

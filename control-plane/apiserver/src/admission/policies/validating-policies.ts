@@ -15,6 +15,7 @@ type ValidatingPolicy = Policy<ValidatingAdmissionPolicySpec, ValidatingAdmissio
 interface Objection {
   readonly message: string;
   readonly reason: string;
+  readonly expressionIndex: number;
 }
 
 const CODES: Readonly<Record<string, number>> = {
@@ -38,7 +39,10 @@ export function validatingPolicies(deps: PolicyDeps): AdmissionPlugin {
       )) {
         for (const binding of policy.bindings) {
           const actions = binding.spec.validationActions ?? [];
-          for (const objection of objections(deps, policy, binding, attributes)) {
+          const found = objections(deps, policy, binding, attributes);
+          if (actions.includes("Audit") && found.length > 0)
+            attributes.context.annotate?.(FAILURES, failuresText(policy.name, binding.name, found, actions));
+          for (const objection of found) {
             const about = `ValidatingAdmissionPolicy '${policy.name}' with binding '${binding.name}'`;
             if (actions.includes("Warn"))
               attributes.context.warn(`Validation failed for ${about}: ${objection.message}`);
@@ -51,28 +55,59 @@ export function validatingPolicies(deps: PolicyDeps): AdmissionPlugin {
   };
 }
 
+const FAILURES = "validation.policy.admission.k8s.io/validation_failure";
+
+/** The value of the annotation about what a binding only audits. */
+function failuresText(
+  policy: string,
+  binding: string,
+  found: readonly Objection[],
+  validationActions: readonly string[],
+): string {
+  return JSON.stringify(
+    found.map(({ message, expressionIndex }) => ({ message, policy, binding, expressionIndex, validationActions })),
+  );
+}
+
+/** Annotations of the request that the policy computes; null is none. @throws {CelError} */
+function annotate(policy: ValidatingPolicy, { bindings, budget }: Encounter, { context }: AdmissionAttributes): void {
+  if (context.annotate === undefined) return;
+  for (const { key, valueExpression } of policy.spec.auditAnnotations ?? []) {
+    const value = evaluate(valueExpression, POLICY_ENVIRONMENT, bindings, budget);
+    if (typeof value === "string" && value.trim() !== "")
+      context.annotate(`${policy.name}/${key}`, value.trim().slice(0, MAX_ANNOTATION));
+  }
+}
+
+const MAX_ANNOTATION = 10 * 1024;
+
 function objections(
   deps: PolicyDeps,
   policy: ValidatingPolicy,
   binding: ValidatingPolicy["bindings"][number],
   attributes: AdmissionAttributes,
 ): readonly Objection[] {
-  const failure = (error: unknown): readonly Objection[] => {
+  const failure = (error: unknown, expressionIndex = 0): readonly Objection[] => {
     if (!(error instanceof CelError)) throw error;
-    return policy.spec.failurePolicy === "Ignore" ? [] : [{ message: error.message, reason: "Invalid" }];
+    return policy.spec.failurePolicy === "Ignore"
+      ? []
+      : [{ message: error.message, reason: "Invalid", expressionIndex }];
   };
   try {
-    return encounters(deps, policy, binding, attributes).flatMap((encounter) =>
-      (policy.spec.validations ?? []).flatMap((validation) => {
+    return encounters(deps, policy, binding, attributes).flatMap((encounter) => {
+      annotate(policy, encounter, attributes);
+      return (policy.spec.validations ?? []).flatMap((validation, expressionIndex) => {
         try {
           const holds = evaluate(validation.expression, POLICY_ENVIRONMENT, encounter.bindings, encounter.budget);
           if (holds === true) return [];
-          return [{ message: messageOf(validation, encounter), reason: validation.reason || "Invalid" }];
+          return [
+            { message: messageOf(validation, encounter), reason: validation.reason || "Invalid", expressionIndex },
+          ];
         } catch (error) {
-          return failure(error);
+          return failure(error, expressionIndex);
         }
-      }),
-    );
+      });
+    });
   } catch (error) {
     return failure(error);
   }

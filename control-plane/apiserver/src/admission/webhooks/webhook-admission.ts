@@ -147,6 +147,8 @@ class WebhookCaller {
       return this.#failed(invocation.webhook, error);
     }
     for (const text of response.warnings ?? []) attributes.context.warn(text);
+    for (const [key, value] of Object.entries(response.auditAnnotations ?? {}))
+      attributes.context.annotate?.(`${spec.name}/${key}`, value);
     if (response.allowed !== true) throw denial(spec.name, response.status);
     return response;
   }

@@ -1,0 +1,40 @@
+import { readFile } from "node:fs/promises";
+import {
+  type AuditBackend,
+  type AuditPolicy,
+  LogAuditBackend,
+  parseAuditPolicy,
+  WebhookAuditBackend,
+} from "@tsukube/apiserver";
+import { type Clock, type Logger, messageOf } from "@tsukube/foundation";
+import { RotatingFile } from "@tsukube/host";
+import type { ClusterRecord } from "./record.ts";
+
+const MEGABYTE = 1024 * 1024;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const DEFAULT_MEGABYTES = 100;
+
+/** What a cluster's API server writes of requests, read from the files that its record names. Undefined: nothing. */
+export async function auditOf(
+  { audit }: ClusterRecord,
+  clock: Clock,
+  logger: Logger,
+): Promise<{ readonly policy: AuditPolicy; readonly backends: readonly AuditBackend[] } | undefined> {
+  if (audit === undefined) return undefined;
+  const policy = parseAuditPolicy(await readFile(audit.policyFile, "utf8"));
+  const backends: AuditBackend[] = [];
+  if (audit.logPath !== undefined) {
+    const file = new RotatingFile({
+      path: audit.logPath,
+      maxBytes: (audit.logMegabytes ?? DEFAULT_MEGABYTES) * MEGABYTE,
+      maxBackups: audit.logBackups ?? 0,
+      maxAgeMs: (audit.logDays ?? 0) * DAY_MS,
+      now: () => clock.now(),
+      failed: (error) => logger.error("cannot write the audit log", { error: messageOf(error) }),
+    });
+    backends.push(new LogAuditBackend(file));
+  }
+  if (audit.webhookConfigFile !== undefined)
+    backends.push(new WebhookAuditBackend(await readFile(audit.webhookConfigFile, "utf8"), clock, logger));
+  return { policy, backends };
+}

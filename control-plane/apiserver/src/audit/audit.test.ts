@@ -1,0 +1,189 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { ApiResponse } from "@tsukube/client";
+import { Lifetime, silentLogger } from "@tsukube/foundation";
+import { createMetrics, realClock, systemRandom } from "@tsukube/host";
+import { createSigningKey } from "@tsukube/host/certificates";
+import { MemoryStore } from "@tsukube/store";
+import { afterAll, expect, test } from "vitest";
+import type { User } from "../contracts.ts";
+import { startApiServer } from "../server.ts";
+import { parseAuditPolicy } from "./policy.ts";
+import { WebhookAuditBackend } from "./webhook-backend.ts";
+
+const lifetime = new Lifetime();
+afterAll(() => lifetime.close());
+
+const ADMIN: User = { name: "admin", groups: ["system:masters", "system:authenticated"], extra: {} };
+const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";
+
+interface AuditEvent {
+  readonly stage: string;
+  readonly level: string;
+  readonly auditID: string;
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly [member: string]: unknown;
+}
+
+/** A server that is audited by this policy. @returns its events, and how to ask it. */
+async function audited(rules: string) {
+  const events: AuditEvent[] = [];
+  const store = new MemoryStore({ clock: realClock });
+  const policy = parseAuditPolicy(`apiVersion: audit.k8s.io/v1\nkind: Policy\n${rules}`);
+  const backend = { log: (event: object) => void events.push(event as AuditEvent), close: async () => {} };
+  const server = await startApiServer({
+    openStore: async () => store,
+    clock: realClock,
+    random: systemRandom,
+    logger: silentLogger,
+    metrics: createMetrics(),
+    serviceAccountKey: await createSigningKey(),
+    serviceCidr: "10.160.0.0/16",
+    nodePorts: { first: 30000, last: 32767 },
+    advertise: { address: "127.0.0.1", port: 6443 },
+    audit: { policy, backends: [backend] },
+  });
+  lifetime.own("server", server);
+  const ask = async (method: string, path: string, body?: object, user: User | undefined = ADMIN, headers = {}) =>
+    server.transport(user).request({
+      method,
+      path,
+      headers: { "content-type": "application/json", ...headers },
+      ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
+    });
+  const anonymous = (path: string): Promise<ApiResponse> =>
+    server.transport(undefined).request({ method: "GET", path, headers: {} });
+  return { events, ask, anonymous };
+}
+
+test("a request is written down when it comes and when it is answered, as much of it as the level says", async () => {
+  const { events, ask } = await audited("rules: [{level: RequestResponse}]");
+  const { headers } = await ask("POST", CONFIG_MAPS, { metadata: { name: "c" }, data: { a: "1" } });
+  expect(events.map(({ stage }) => stage)).toEqual(["RequestReceived", "ResponseComplete"]);
+  expect(events[1]).toMatchObject({
+    kind: "Event",
+    level: "RequestResponse",
+    auditID: headers["audit-id"],
+    verb: "create",
+    requestURI: CONFIG_MAPS,
+    user: { username: "admin", groups: ["system:masters", "system:authenticated"] },
+    objectRef: { resource: "configmaps", namespace: "default", apiVersion: "v1" },
+    responseStatus: { code: 201 },
+    requestObject: { data: { a: "1" } },
+    responseObject: { kind: "ConfigMap", metadata: { name: "c" } },
+    annotations: { "authorization.k8s.io/decision": "allow" },
+  });
+});
+
+test("the first rule that fits decides; stages and managed fields can be left out", async () => {
+  const { events, ask } = await audited(`
+omitStages: [RequestReceived]
+omitManagedFields: true
+rules:
+- {level: None, users: [quiet]}
+- {level: Metadata, resources: [{group: "", resources: [secrets, "pods/*"]}]}
+- {level: None, verbs: [list]}
+- {level: RequestResponse, namespaces: [default]}
+- {level: Request, nonResourceURLs: ["/apis*"]}`);
+  await ask("GET", `${CONFIG_MAPS}/c`, undefined, { ...ADMIN, name: "quiet" });
+  await ask("POST", "/api/v1/namespaces/default/secrets", { metadata: { name: "s" } });
+  await ask("GET", "/api/v1/namespaces/default/pods/p/log");
+  await ask("GET", CONFIG_MAPS);
+  await ask("POST", CONFIG_MAPS, { metadata: { name: "c" } });
+  await ask("GET", "/apis/apps");
+  await ask("GET", "/version");
+  expect(events.map(({ level, requestURI }) => `${level} ${requestURI}`)).toEqual([
+    "Metadata /api/v1/namespaces/default/secrets",
+    "Metadata /api/v1/namespaces/default/pods/p/log",
+    `RequestResponse ${CONFIG_MAPS}`,
+    "Request /apis/apps",
+  ]);
+  expect(events[0]).not.toHaveProperty("requestObject");
+  expect(JSON.stringify(events[2])).not.toContain("managedFields");
+});
+
+test("who acts as another, who may not, and who is nobody are written down so", async () => {
+  const { events, ask, anonymous } = await audited("omitStages: [RequestReceived]\nrules: [{level: Metadata}]");
+  await ask("GET", CONFIG_MAPS, undefined, ADMIN, { "impersonate-user": "bob", "audit-id": "chosen" });
+  await anonymous(CONFIG_MAPS);
+  expect(events[0]).toMatchObject({
+    auditID: "chosen",
+    user: { username: "admin" },
+    impersonatedUser: { username: "bob" },
+    annotations: { "authorization.k8s.io/decision": "forbid" },
+    responseStatus: { status: "Failure", reason: "Forbidden", code: 403 },
+  });
+  expect(events[1]).toMatchObject({ user: {}, responseStatus: { reason: "Unauthorized", code: 401 } });
+});
+
+test("a watch has a stage for its begin and one for its end", async () => {
+  const { events, ask } = await audited("rules: [{level: Metadata, verbs: [watch]}]");
+  const { body } = await ask("GET", `${CONFIG_MAPS}?watch=1&timeoutSeconds=1`);
+  expect(events.map(({ stage }) => stage)).toEqual(["RequestReceived", "ResponseStarted"]);
+  for await (const _piece of body as AsyncIterable<Uint8Array>);
+  expect(events.map(({ stage }) => stage)).toEqual(["RequestReceived", "ResponseStarted", "ResponseComplete"]);
+});
+
+test("policies of admission annotate events, and may object there only", async () => {
+  const { events, ask } = await audited("omitStages: [RequestReceived]\nrules: [{level: Metadata, verbs: [create]}]");
+  const root = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic";
+  const resourceRules = [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] }];
+  await ask("POST", `${root}ies`, {
+    metadata: { name: "few" },
+    spec: {
+      matchConstraints: { resourceRules },
+      validations: [{ expression: "size(object.data) < 2", message: "too much" }],
+      auditAnnotations: [{ key: "keys", valueExpression: "string(size(object.data)) + ' keys'" }],
+    },
+  });
+  const binding = { metadata: { name: "b" }, spec: { policyName: "few", validationActions: ["Audit"] } };
+  await ask("POST", `${root}ybindings`, binding);
+  const { status } = await ask("POST", CONFIG_MAPS, { metadata: { name: "c" }, data: { a: "1", b: "2" } });
+  const annotations = events.at(-1)?.["annotations"] as Readonly<Record<string, string>>;
+  expect([status, annotations["few/keys"]]).toEqual([201, "2 keys"]);
+  expect(JSON.parse(annotations["validation.policy.admission.k8s.io/validation_failure"] ?? "")).toEqual([
+    { message: "too much", policy: "few", binding: "b", expressionIndex: 0, validationActions: ["Audit"] },
+  ]);
+});
+
+test("events are sent to a webhook in batches, again when it does not take them", async () => {
+  const batches: { readonly kind: string; readonly items: readonly object[] }[] = [];
+  let refused = 0;
+  const hook = createServer((request, response) => {
+    const pieces: Buffer[] = [];
+    request.on("data", (piece: Buffer) => pieces.push(piece));
+    request.on("end", () => {
+      response.statusCode = refused++ === 0 ? 503 : 200;
+      if (response.statusCode === 200) batches.push(JSON.parse(Buffer.concat(pieces).toString()));
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
+  lifetime.add("hook", () => void hook.close());
+  const { port } = hook.address() as AddressInfo;
+  const kubeconfig = `
+clusters: [{name: hook, cluster: {server: "http://127.0.0.1:${port}/events"}}]
+contexts: [{name: hook, context: {cluster: hook}}]
+current-context: hook
+`;
+  const backend = new WebhookAuditBackend(kubeconfig, realClock, silentLogger);
+  for (let index = 0; index < 401; index += 1) backend.log({ index });
+  await backend.close();
+  expect(batches.map(({ kind, items }) => [kind, items.length])).toEqual([
+    ["EventList", 400],
+    ["EventList", 1],
+  ]);
+});
+
+test("what is no audit policy is refused with what is wrong", () => {
+  const refused =
+    (text: string): (() => unknown) =>
+    () =>
+      parseAuditPolicy(text);
+  expect(refused("kind: Pod\napiVersion: v1")).toThrow(/it is a v1 Pod/);
+  expect(refused("kind: Policy\napiVersion: audit.k8s.io/v1")).toThrow(/it has no rules/);
+  expect(refused("kind: Policy\napiVersion: audit.k8s.io/v1\nrules: [{level: All}]")).toThrow(
+    /rules\[0\].level is "All"/,
+  );
+});

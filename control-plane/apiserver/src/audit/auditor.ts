@@ -1,0 +1,245 @@
+import {
+  ApiError,
+  decodeEnvelope,
+  decodeProtobuf,
+  decodeUnstructured,
+  decodeYamlUnstructured,
+  isProtobuf,
+  type Json,
+  type ObjectSchema,
+  parseApiVersion,
+  schemaOf,
+} from "@tsukube/api";
+import type { ApiResponse } from "@tsukube/client";
+import { type Clock, formatMicroTime } from "@tsukube/foundation";
+import type { IncomingRequest, RequestInfo, User } from "../contracts.ts";
+import { type AuditPolicy, type AuditStage, type AuditTerms, termsFor } from "./policy.ts";
+
+/** Takes events (audit.k8s.io/v1), in order. Never throws: a request does not fail because nobody can write it down. */
+export interface AuditBackend {
+  log(event: object): void;
+  /** Has written everything. */
+  close(): Promise<void>;
+}
+
+/** Writes down who asked for what and how it went, as the policy says. */
+export class Auditor {
+  readonly #policy: AuditPolicy;
+  readonly #backends: readonly AuditBackend[];
+  readonly #clock: Clock;
+
+  constructor(policy: AuditPolicy, backends: readonly AuditBackend[], clock: Clock) {
+    this.#policy = policy;
+    this.#backends = backends;
+    this.#clock = clock;
+  }
+
+  /** A record of one request. */
+  begin(request: IncomingRequest, info: RequestInfo, auditId: string): AuditRecord {
+    return new AuditRecord(
+      (user) => termsFor(this.#policy, user, info),
+      (event) => {
+        for (const backend of this.#backends) backend.log(event);
+      },
+      this.#clock,
+      request,
+      info,
+      auditId,
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#backends.map((backend) => backend.close()));
+  }
+}
+
+const NOBODY: User = { name: "", groups: [], extra: {} };
+
+/** What is to be written of one request. */
+export class AuditRecord {
+  readonly #termsFor: (user: User) => AuditTerms;
+  readonly #emit: (event: object) => void;
+  readonly #clock: Clock;
+  readonly #request: IncomingRequest;
+  readonly #info: RequestInfo;
+  readonly #auditId: string;
+  readonly #received: number;
+  readonly #annotations: Record<string, string> = {};
+  #terms: AuditTerms | undefined;
+  #user: User = NOBODY;
+  #impersonated: User | undefined;
+
+  constructor(
+    terms: (user: User) => AuditTerms,
+    emit: (event: object) => void,
+    clock: Clock,
+    request: IncomingRequest,
+    info: RequestInfo,
+    auditId: string,
+  ) {
+    this.#termsFor = terms;
+    this.#emit = emit;
+    this.#clock = clock;
+    this.#request = request;
+    this.#info = info;
+    this.#auditId = auditId;
+    this.#received = clock.now();
+  }
+
+  /** Who asks is known: the first stage. */
+  authenticated(user: User): void {
+    this.#user = user;
+    this.#terms = this.#termsFor(user);
+    this.#write("RequestReceived");
+  }
+
+  impersonates(user: User): void {
+    this.#impersonated = user;
+  }
+
+  /** A key keeps its first value. */
+  annotate(key: string, value: string): void {
+    if (!Object.hasOwn(this.#annotations, key)) this.#annotations[key] = value;
+  }
+
+  /** The answer: of streams its begin and its end are two stages. @returns the answer to give. */
+  answered(response: ApiResponse, error: unknown): ApiResponse {
+    // who could not be authenticated is written down as nobody
+    this.#terms ??= this.#termsFor(NOBODY);
+    if (error !== undefined && !(error instanceof ApiError)) this.#write("Panic", response);
+    else if (response.body instanceof Uint8Array) this.#write("ResponseComplete", response);
+    else {
+      this.#write("ResponseStarted", response);
+      return { ...response, body: this.#followed(response.body, response) };
+    }
+    return response;
+  }
+
+  async *#followed(body: AsyncIterable<Uint8Array>, response: ApiResponse): AsyncGenerator<Uint8Array, void> {
+    try {
+      yield* body;
+    } finally {
+      this.#write("ResponseComplete", response);
+    }
+  }
+
+  #write(stage: AuditStage, response?: ApiResponse): void {
+    const terms = this.#terms;
+    if (terms === undefined || terms.level === "None" || terms.omitStages.has(stage)) return;
+    const { path, headers, remoteAddress } = this.#request;
+    const objects = stage === "RequestReceived" ? {} : this.#objects(terms, response);
+    this.#emit({
+      kind: "Event",
+      apiVersion: "audit.k8s.io/v1",
+      level: terms.level,
+      auditID: this.#auditId,
+      stage,
+      requestURI: path,
+      verb: this.#info.verb,
+      user: shownUser(this.#user),
+      ...(this.#impersonated !== undefined && { impersonatedUser: shownUser(this.#impersonated) }),
+      ...(remoteAddress !== "" && { sourceIPs: [...forwardedFor(headers), remoteAddress] }),
+      ...(headers["user-agent"] !== undefined && { userAgent: headers["user-agent"] }),
+      ...(this.#info.isResource && { objectRef: this.#reference() }),
+      ...(response !== undefined && { responseStatus: statusOf(response) }),
+      ...objects,
+      requestReceivedTimestamp: formatMicroTime(this.#received),
+      stageTimestamp: formatMicroTime(this.#clock.now()),
+      ...(Object.keys(this.#annotations).length > 0 && { annotations: { ...this.#annotations } }),
+    });
+  }
+
+  #reference(): object {
+    const { resource, namespace, name, group, version, subresource } = this.#info;
+    return {
+      resource,
+      ...(namespace !== "" && { namespace }),
+      ...(name !== "" && { name }),
+      ...(group !== "" && { apiGroup: group }),
+      apiVersion: version,
+      ...(subresource !== "" && { subresource }),
+    };
+  }
+
+  #objects({ level, omitManagedFields }: AuditTerms, response: ApiResponse | undefined): object {
+    if (level === "Metadata" || !this.#info.isResource) return {};
+    const asked = this.#request.body === undefined ? undefined : objectOf(this.#request.body, omitManagedFields);
+    const body = response?.body;
+    const told =
+      level === "RequestResponse" && body instanceof Uint8Array ? objectOf(body, omitManagedFields) : undefined;
+    return {
+      ...(asked !== undefined && { requestObject: asked }),
+      ...(told !== undefined && { responseObject: told }),
+    };
+  }
+}
+
+function shownUser({ name, uid, groups, extra }: User): object {
+  return {
+    ...(name !== "" && { username: name }),
+    ...(uid !== undefined && { uid }),
+    ...(groups.length > 0 && { groups }),
+    ...(Object.keys(extra).length > 0 && { extra }),
+  };
+}
+
+function forwardedFor(headers: Readonly<Record<string, string>>): readonly string[] {
+  return (headers["x-forwarded-for"] ?? "")
+    .split(",")
+    .map((address) => address.trim())
+    .filter((address) => address !== "");
+}
+
+/** The code, and of a failure what its Status says. */
+function statusOf({ status, body }: ApiResponse): object {
+  const told = status >= 400 && body instanceof Uint8Array ? objectOf(body, false) : undefined;
+  const { message, reason, details } = (told ?? {}) as { message?: string; reason?: string; details?: object };
+  return {
+    metadata: {},
+    ...(status >= 400 && { status: "Failure" }),
+    ...(message !== undefined && { message }),
+    ...(reason !== undefined && { reason }),
+    ...(details !== undefined && { details }),
+    code: status,
+  };
+}
+
+/** A body as JSON can show it; undefined where it is none of ours. */
+function objectOf(bytes: Uint8Array, omitManagedFields: boolean): Json | undefined {
+  if (bytes.length === 0) return undefined;
+  try {
+    const object = isProtobuf(bytes) ? fromProtobuf(bytes) : fromText(bytes);
+    return omitManagedFields ? withoutManagedFields(object) : object;
+  } catch {
+    return undefined;
+  }
+}
+
+function fromProtobuf(bytes: Uint8Array): Json {
+  const envelope = decodeEnvelope(bytes);
+  const { apiVersion, kind } = envelope;
+  const schema = schemaOf({ ...parseApiVersion(apiVersion), kind });
+  const object = schema === undefined ? {} : decodeProtobuf<object>(envelope, schema as ObjectSchema);
+  return { ...object, apiVersion, kind } as unknown as Json;
+}
+
+function fromText(bytes: Uint8Array): Json {
+  const isJson = bytes[0] === 0x7b || bytes[0] === 0x5b;
+  return (isJson ? decodeUnstructured<Json>(bytes) : decodeYamlUnstructured<Json>(bytes)).object;
+}
+
+interface Managed {
+  readonly metadata?: { readonly managedFields?: unknown };
+  readonly items?: readonly Managed[];
+}
+
+function withoutManagedFields(object: Json): Json {
+  const { metadata, items, ...rest } = object as unknown as Managed;
+  if (metadata === undefined && items === undefined) return object;
+  const { managedFields: _managed, ...kept } = metadata ?? {};
+  return {
+    ...rest,
+    ...(metadata !== undefined && { metadata: kept }),
+    ...(items !== undefined && { items: items.map((item) => withoutManagedFields(item as unknown as Json)) }),
+  } as unknown as Json;
+}

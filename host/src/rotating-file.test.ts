@@ -1,0 +1,58 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { RotatingFile } from "./rotating-file.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+test("a file that is full is set aside with the time; of those, the newest are kept and the old ones go", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-rotating-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  let now = Date.UTC(2025, 0, 1);
+  const failures: unknown[] = [];
+  const options = {
+    maxBytes: 10,
+    maxBackups: 2,
+    maxAgeMs: 3 * DAY_MS,
+    failed: (error: unknown) => failures.push(error),
+  };
+  const file = new RotatingFile({ path: join(folder, "audit.log"), now: () => now, ...options });
+  for (let day = 1; day <= 4; day += 1) {
+    file.write(`day ${day}..\n`);
+    await file.close();
+    now += DAY_MS;
+  }
+  expect(failures).toEqual([]);
+  expect(readFileSync(join(folder, "audit.log"), "utf8")).toBe("day 4..\n");
+  expect(readdirSync(folder).sort()).toEqual([
+    "audit-2025-01-03T00-00-00.000.log",
+    "audit-2025-01-04T00-00-00.000.log",
+    "audit.log",
+  ]);
+});
+
+test("a file goes on where it was, and tells what it could not write", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-rotating-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const failures: unknown[] = [];
+  const options = {
+    maxBytes: 10,
+    maxBackups: 0,
+    maxAgeMs: 0,
+    now: () => 0,
+    failed: (error: unknown) => failures.push(error),
+  };
+  const first = new RotatingFile({ path: join(folder, "a.log"), ...options });
+  first.write("one\n");
+  await first.close();
+  const second = new RotatingFile({ path: join(folder, "a.log"), ...options });
+  second.write("two\n");
+  second.write("three\n");
+  await second.close();
+  expect(readFileSync(join(folder, "a.log"), "utf8")).toBe("three\n");
+  const nowhere = new RotatingFile({ path: join(folder, "a.log/inside.log"), ...options });
+  nowhere.write("lost\n");
+  await nowhere.close();
+  expect(failures).toHaveLength(1);
+});
