@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chownSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { chownSync, cpSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +42,11 @@ export class EtcdServer {
     this.clientUrl = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${ports[0]}`;
     this.peerUrl = `http://127.0.0.1:${ports[1]}`;
     this.#program = options.program ?? PROGRAM;
+    if (this.user !== undefined) {
+      // where the program lies, that user may not look
+      cpSync(this.#program, join(this.folder, "etcd"));
+      this.#program = join(this.folder, "etcd");
+    }
     this.#args = options.args ?? [];
     this.#tls = options.tls;
   }
