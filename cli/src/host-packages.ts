@@ -28,6 +28,7 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   { program: "runc", package: "runc", why: "runs the engine's suite a second time" },
   { program: "docker-registry", package: "docker-registry", why: "is pulled from and pushed to" },
   { program: "etcd", package: "etcd-server", why: "keeps objects of several control planes" },
+  { program: "strace", package: "strace", why: "shows what the store writes when" },
   { program: "mkfs.ext4", package: "e2fsprogs", why: "makes small file systems that fill up" },
 ];
 
