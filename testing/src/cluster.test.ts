@@ -1,7 +1,9 @@
 import { ApiError } from "@tsukube/api";
 import type { ConfigMap } from "@tsukube/api/types/core-v1";
+import { MemoryStore } from "@tsukube/store";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Cluster, startCluster } from "./cluster.ts";
+import { VirtualClock } from "./virtual-clock.ts";
 
 const configMaps = { group: "", version: "v1", resource: "configmaps" };
 let cluster: Cluster;
@@ -45,4 +47,40 @@ test("other users go through authorization", async () => {
 test("nothing is left running", async () => {
   await cluster.close();
   expect(cluster.clock.pending).toBe(0);
+});
+
+test("a fork takes the same time whether a cluster holds a thousand objects or a hundred thousand", {
+  timeout: 60_000,
+}, async () => {
+  const clock = new VirtualClock();
+  const took: Record<number, number> = {};
+  for (const count of [1000, 10_000, 100_000]) {
+    const store = new MemoryStore({ clock });
+    const index = Buffer.alloc(8);
+    const value = Buffer.from(
+      '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"x","namespace":"default","uid":"u"}}',
+    );
+    for (let i = 0; i < count; i += 1000) {
+      const puts = Array.from({ length: 1000 }, (_, j) => ({
+        type: "put" as const,
+        key: `/registry/configmaps/default/c${i + j}`,
+        value,
+        index,
+        expected: "absent" as const,
+      }));
+      await store.commit(puts);
+    }
+    const cluster = await startCluster({ store });
+    const times: number[] = [];
+    for (let turn = 0; turn < 5; turn += 1) {
+      const began = performance.now();
+      const fork = await cluster.fork();
+      times.push(performance.now() - began);
+      await fork.close();
+    }
+    took[count] = Math.min(...times);
+    await cluster.close();
+  }
+  // reading them would take a hundred times as long
+  expect(took[100_000]).toBeLessThan(took[1000]! * 4 + 5);
 });

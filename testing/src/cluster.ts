@@ -42,13 +42,22 @@ CPYtlj1pZiW+MNaZ4aZ+hyCy+dibAGLXVMhBiI1pPoN7hsqPhNXeRpNF
 const ADMIN: User = { name: "admin", groups: ["system:masters", "system:authenticated"], extra: {} };
 
 /** Starts a control plane in memory: no port, no process, no file. */
-export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+export function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  return start(options, undefined);
+}
+
+async function start(
+  options: ClusterOptions,
+  seed: Awaited<ReturnType<ApiServer["seed"]>> | undefined,
+): Promise<Cluster> {
   const lifetime = new Lifetime();
   const clock = new VirtualClock();
   const store = options.store ?? new MemoryStore({ clock });
   const logger = options.logger ?? silentLogger;
   const server: ApiServer = await startApiServer({
+    ...(seed !== undefined && { seed }),
     openStore: async (visit) => {
+      if (seed !== undefined) return store;
       for (const record of (await store.range("")).records) visit(record);
       return store;
     },
@@ -70,7 +79,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     clientAs,
     transport: server.transport(ADMIN),
     anonymous: server.transport(undefined),
-    fork: () => startCluster({ ...options, store: store.fork() }),
+    async fork() {
+      for (;;) {
+        const present = await server.seed();
+        if (present.revision === store.revision) return start({ ...options, store: store.fork() }, present);
+      }
+    },
     close: () => lifetime.close(),
   };
 }

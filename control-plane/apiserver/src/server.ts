@@ -75,11 +75,13 @@ import { Registry } from "./registry/registry.ts";
 import { Router } from "./router.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 import { kindOfStored } from "./storage/stored-kind.ts";
-import { WatchCache } from "./storage/watch-cache.ts";
+import { type CacheSeed, WatchCache } from "./storage/watch-cache.ts";
 import { tableOfDefinition } from "./tables/custom-table.ts";
 
 export interface ApiServerOptions {
   readonly openStore: OpenStore;
+  /** {@link ApiServer.seed} of a server whose objects are the same: spares reading them. */
+  readonly seed?: CacheSeed;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -107,6 +109,8 @@ export interface ApiServerOptions {
 export interface ApiServer {
   /** In process, as this user, through the whole chain; undefined: without credentials. */
   transport(user: User | undefined): Transport;
+  /** What it holds, for a server that begins with the same: a fork. Resolves when it holds everything that its store holds. */
+  seed(): Promise<CacheSeed>;
   /** Starts serving over TLS. @returns the port. @throws EADDRINUSE and the like. */
   listen(address: string, port: number): Promise<number>;
   close(): Promise<void>;
@@ -119,7 +123,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const lifetime = new Lifetime();
   const { clock, random, logger, metrics } = options;
   const registry = new Registry();
-  const cache = await WatchCache.open(options.openStore, decodeStored);
+  const cache = await WatchCache.open(options.openStore, decodeStored, options.seed);
   lifetime.own("watch cache", cache);
   const store = new ObjectStore(cache);
   const rbac = new RbacAuthorizer(cache);
@@ -220,6 +224,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       : lifetime.own("listener", serve(chain, streams, admission, options.tls, options.logger));
   return {
     transport: (user) => inProcess(chain, user),
+    async seed() {
+      await cache.reached(cache.store.revision);
+      return cache.seed();
+    },
     async listen(address, port) {
       if (server === undefined)
         throw new Error("Cannot listen: the server was started without a certificate, expected tls");

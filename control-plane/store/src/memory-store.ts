@@ -33,7 +33,7 @@ export class MemoryStore implements Store {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #watchers = new Watchers();
-  readonly #expiries = new Map<string, number>();
+  #expiries = Tree.empty<number>();
   #versions: Version[];
   #expiryTimer: Cancel | undefined;
   #closed = false;
@@ -48,7 +48,7 @@ export class MemoryStore implements Store {
   fork(): MemoryStore {
     const fork = new MemoryStore({ clock: this.#clock, history: this.#limit });
     fork.#versions = [{ ...this.#head, events: [] }];
-    for (const [key, at] of this.#expiries) fork.#expiries.set(key, at);
+    fork.#expiries = this.#expiries;
     fork.#scheduleExpiry();
     return fork;
   }
@@ -149,8 +149,8 @@ export class MemoryStore implements Store {
 
   #noteExpiry(mutation: Mutation): void {
     if (mutation.type === "put" && mutation.expiresAt !== undefined)
-      this.#expiries.set(mutation.key, mutation.expiresAt);
-    else this.#expiries.delete(mutation.key);
+      this.#expiries = this.#expiries.set(mutation.key, mutation.expiresAt);
+    else this.#expiries = this.#expiries.delete(mutation.key);
     this.#scheduleExpiry();
   }
 
@@ -162,7 +162,7 @@ export class MemoryStore implements Store {
   #expire(): void {
     this.#expiryTimer = undefined;
     if (this.#closed) return;
-    const due = dueKeys(this.#expiries, this.#clock.now());
+    const due = dueKeys(this.#expiries.range(""), this.#clock.now());
     if (due.length > 0) void this.commit(due.map((key) => ({ type: "delete", key, expected: "any" })));
     this.#scheduleExpiry();
   }
@@ -171,7 +171,7 @@ export class MemoryStore implements Store {
 /** How late an expired key may go. */
 export const EXPIRY_CHECK_MS = 5000;
 
-export function dueKeys(expiries: ReadonlyMap<string, number>, now: number): readonly string[] {
+export function dueKeys(expiries: Iterable<readonly [string, number]>, now: number): readonly string[] {
   return [...expiries].filter(([, at]) => at <= now).map(([key]) => key);
 }
 

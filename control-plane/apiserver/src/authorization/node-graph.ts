@@ -30,14 +30,22 @@ const DIRECT: Readonly<Partial<Record<NodeRelation, string>>> = {
 /** Which objects a node has to do with: its pods, what they name, and what names the node. Always as new as the cache. */
 export class NodeGraph {
   readonly #cache: WatchCache;
-  readonly #podsOf = new Map<string, Set<string>>();
+  #known: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 
   constructor(cache: WatchCache) {
     this.#cache = cache;
-    for (const [key, cached] of cache.head.range(PODS)) this.#place(key, undefined, cached.object);
-    cache.subscribe(PODS, (events) => {
-      for (const { key, previous, current } of events) this.#place(key, previous?.object, current?.object);
+  }
+
+  /** Pods by node. Found when a node asks first: a start, or a fork of a cluster, must not decode every pod. */
+  get #podsOf(): ReadonlyMap<string, ReadonlySet<string>> {
+    if (this.#known !== undefined) return this.#known;
+    const podsOf = new Map<string, Set<string>>();
+    this.#known = podsOf;
+    for (const [key, cached] of this.#cache.head.range(PODS)) place(podsOf, key, undefined, cached.object);
+    this.#cache.subscribe(PODS, (events) => {
+      for (const { key, previous, current } of events) place(podsOf, key, previous?.object, current?.object);
     });
+    return podsOf;
   }
 
   /** Whether there is a way from the object to the node. */
@@ -90,15 +98,20 @@ export class NodeGraph {
     }
     return false;
   }
+}
 
-  #place(key: string, before: Unstructured | undefined, now: Unstructured | undefined): void {
-    const nodeName = (object: Unstructured | undefined): string => (object as Pod | undefined)?.spec?.nodeName ?? "";
-    if (nodeName(before) === nodeName(now)) return;
-    this.#podsOf.get(nodeName(before))?.delete(key);
-    if (nodeName(now) === "") return;
-    const set = this.#podsOf.get(nodeName(now)) ?? new Set();
-    this.#podsOf.set(nodeName(now), set.add(key));
-  }
+function place(
+  podsOf: Map<string, Set<string>>,
+  key: string,
+  before: Unstructured | undefined,
+  now: Unstructured | undefined,
+): void {
+  const nodeName = (object: Unstructured | undefined): string => (object as Pod | undefined)?.spec?.nodeName ?? "";
+  if (nodeName(before) === nodeName(now)) return;
+  podsOf.get(nodeName(before))?.delete(key);
+  if (nodeName(now) === "") return;
+  const set = podsOf.get(nodeName(now)) ?? new Set();
+  podsOf.set(nodeName(now), set.add(key));
 }
 
 function nodeOf(cached: { readonly object: Unstructured } | undefined): string | undefined {

@@ -6,6 +6,12 @@ import type { CacheEvent, CacheVersion, ObjectCache, Subscriber } from "./contra
 
 export type { CacheEvent, CacheVersion, Subscriber } from "./contract.ts";
 
+/** The content of a cache at a revision. */
+export interface CacheSeed {
+  readonly revision: number;
+  readonly root: Tree<CachedObject>;
+}
+
 /** Bytes of superseded bodies that recent versions may keep alive. */
 const HISTORY_BYTES = 64 * 1024 * 1024;
 const MIN_VERSIONS = 100;
@@ -35,13 +41,23 @@ export class WatchCache implements ObjectCache {
     this.#following = this.#follow();
   }
 
-  /** Opens the store and fills the cache with what it holds. */
-  static async open(openStore: OpenStore, decode: DecodeStored): Promise<WatchCache> {
+  /**
+   * Opens the store and fills the cache with what it holds.
+   * @param seed What another cache holds of the same objects at the same revision: then nothing is read, and it takes no time.
+   */
+  static async open(openStore: OpenStore, decode: DecodeStored, seed?: CacheSeed): Promise<WatchCache> {
     let root = Tree.empty<CachedObject>();
     const store = await openStore((record) => {
-      root = root.set(record.key, new CachedObject(record, decode));
+      if (seed === undefined) root = root.set(record.key, new CachedObject(record, decode));
     });
-    return new WatchCache(store, root, decode);
+    if (seed !== undefined && seed.revision !== store.revision)
+      throw new Error(`Cannot begin with a cache of revision ${seed.revision}: expected ${store.revision}`);
+    return new WatchCache(store, seed?.root ?? root, decode);
+  }
+
+  /** What it holds, for {@link open} of another: objects are shared, neither sees what the other does. */
+  seed(): CacheSeed {
+    return { revision: this.#revision, root: this.#head.root };
   }
 
   get revision(): number {
