@@ -1,5 +1,5 @@
 /** What a program did to one file and said on its standard output, as strace(1) saw it. */
-export type DiskEvent =
+type DiskEvent =
   /** Begins when the call does; from its end on it lies in the page cache. */
   | {
       readonly type: "write";
