@@ -29,6 +29,7 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   { program: "docker-registry", package: "docker-registry", why: "is pulled from and pushed to" },
   { program: "etcd", package: "etcd-server", why: "keeps objects of several control planes" },
   { program: "strace", package: "strace", why: "shows what the store writes when" },
+  { program: "docker-compose", package: "docker-compose", why: "drives Docker's API as its users do" },
   { program: "mkfs.ext4", package: "e2fsprogs", why: "makes small file systems that fill up" },
 ];
 

@@ -76,25 +76,43 @@ export class DockerContainers {
 
   /** Adopts what runs, notes what ended meanwhile, and starts what its restart policy says. */
   async load(startsContainers: boolean): Promise<void> {
-    const { store, runs } = this.#deps;
     const wanted: string[] = [];
-    for (const container of [...store.all].reverse()) {
-      const run = runs.find(container.id);
-      if (isRunning(container) && run?.exit === undefined && run?.startedAt !== undefined)
-        this.#health.start(container);
-      else if (isRunning(container)) await this.#exclusive(container.id, () => this.#end(container.id));
-      else if (container.state.status === "restarting") wanted.push(container.id);
-      else if (
-        container.state.status === "removing" ||
-        (container.hostConfig.AutoRemove === true && container.state.finishedAt !== undefined)
-      )
-        await this.remove(container.id, { force: true, volumes: true });
-      else {
-        await runs.release(container.id);
-        if (startsWithEngine(container)) wanted.push(container.id);
+    for (const { id } of [...this.store.all].reverse()) {
+      try {
+        if (await this.#adopt(id)) wanted.push(id);
+      } catch (error) {
+        this.#deps.logger.error("cannot adopt a container", { id, error: messageOf(error) }); // the others go on
       }
     }
     if (startsContainers) for (const id of wanted) void this.#startAgain(id);
+  }
+
+  /** @returns whether it is to be started. */
+  async #adopt(id: string): Promise<boolean> {
+    const { store, runs } = this.#deps;
+    const run = runs.find(id);
+    const found = store.find(id);
+    if (found !== undefined && isRunning(found) && run?.exit === undefined && run?.startedAt !== undefined) {
+      this.#health.start(found);
+      return false;
+    }
+    await this.#exclusive(id, () => this.#end(id)); // it ended while nobody looked
+    const container = store.find(id);
+    if (container === undefined) return false;
+    const { state, hostConfig } = container;
+    if (state.status === "restarting") {
+      this.#cancelRestart(id); // at once
+      return true;
+    }
+    await this.#exclusive(id, () => runs.release(id));
+    const isLeft = state.status === "removing" || (hostConfig.AutoRemove === true && state.finishedAt !== undefined);
+    if (isLeft) await this.#removeQuietly(id);
+    return !isLeft && startsWithEngine(container);
+  }
+
+  /** One that nobody asked to be told about: it may be gone already. */
+  async #removeQuietly(id: string): Promise<void> {
+    if (this.store.find(id) !== undefined) await this.remove(id, { force: true, volumes: true }).catch(() => {});
   }
 
   close(): void {
@@ -263,7 +281,7 @@ export class DockerContainers {
         error: message,
       },
     }));
-    if (container.hostConfig.AutoRemove === true) void this.remove(id, { force: true, volumes: true }).catch(() => {});
+    if (container.hostConfig.AutoRemove === true) void this.#removeQuietly(id);
     throw failure?.error ?? new TsukubeError(startCode(cause), message, { cause });
   }
 
@@ -301,8 +319,7 @@ export class DockerContainers {
     this.#publish("die", ended, { exitCode: String(code), execDuration: String(Math.max(0, seconds)) });
     this.#tell(id, "exit", code);
     if (again) this.#restartLater(ended);
-    else if (container.hostConfig.AutoRemove === true)
-      void this.remove(id, { force: true, volumes: true }).catch(() => {});
+    else if (container.hostConfig.AutoRemove === true) void this.#removeQuietly(id);
   }
 
   #restartLater({ id, state }: DockerContainer): void {
