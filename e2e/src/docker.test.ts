@@ -307,6 +307,7 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
 
   test("down ends its containers and leaves nothing on the host", async () => {
     await docker("run", "-d", "--name", "last", "-p", "18081:80", BUSYBOX, "sh", "-c", LOOP);
+    expect((await tsukube.run(["status"])).stdout).toContain(`Engine "${NAME}" runs`);
     await tsukube.run(["down"]);
     expect((await run("nft", ["list", "table", "ip", `tsukube-${NAME}-docker`], { accept: [0, 1] })).code).toBe(1);
     expect(existsSync(`/run/tsukube/${NAME}`)).toBe(false);

@@ -48,6 +48,8 @@ async function clusterFindings({ paths, clock }: CommandContext): Promise<readon
   const files = filesOf(paths);
   if (!existsSync(paths.state)) return [{ what: `cluster "${paths.name}" does not exist`, ok: true }];
   const record = await readClusterRecord(paths).catch((error: unknown) => messageOf(error));
+  if (record === undefined && existsSync(files.engine))
+    return [{ what: `${paths.state} holds an engine without a cluster`, ok: true }];
   if (typeof record === "string" || record === undefined) {
     const what = record ?? `${paths.state} holds no cluster`;
     return [

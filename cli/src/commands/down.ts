@@ -1,11 +1,11 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { removeFromKubeconfig } from "@tsukube/client";
 import { alone, removeIfEmpty } from "../cluster/command-lock.ts";
 import { filesOf } from "../cluster/paths.ts";
-import { allClusters, readClusterRecord } from "../cluster/record.ts";
+import { readClusterRecord } from "../cluster/record.ts";
 import { stopProcess } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -24,13 +24,11 @@ async function takeDown({ paths, clock, progress, print }: CommandContext, purge
     await stopProcess(paths, "node", clock);
     await stopProcess(paths, "engine", clock);
     await stopProcess(paths, "server", clock);
-    const { cleanEngine, cleanHost } = await import("../cluster/node-host.ts");
-    const others = await allClusters(paths);
-    const othersRemain = others.some(
-      (other) => other.withNode && other.name !== paths.name && isRunning(paths, other.name),
-    );
-    if (record?.withNode === true) await cleanHost(paths, record, othersRemain);
-    else if (existsSync(filesOf(paths).engine)) await cleanEngine(paths, undefined, othersRemain);
+    if (record?.withNode === true || existsSync(filesOf(paths).engine)) {
+      const { cleanEngine, cleanHost } = await import("../cluster/node-host.ts");
+      if (record?.withNode === true) await cleanHost(paths, record, otherEngineRuns(paths));
+      else await cleanEngine(paths, undefined, otherEngineRuns(paths));
+    }
     await rm(paths.runtime, { recursive: true, force: true });
     removeIfEmpty(dirname(paths.runtime));
   });
@@ -47,6 +45,8 @@ async function takeDown({ paths, clock, progress, print }: CommandContext, purge
   print(`${title} and its data are gone.`);
 }
 
-function isRunning(paths: CommandContext["paths"], name: string): boolean {
-  return existsSync(join(dirname(paths.runtime), name));
+/** Whether containers of another cluster or engine of this host need it to forward packets. */
+function otherEngineRuns(paths: CommandContext["paths"]): boolean {
+  const names = readdirSync(dirname(paths.runtime)).filter((name) => name !== paths.name);
+  return names.some((name) => existsSync(filesOf({ ...paths, runtime: join(dirname(paths.runtime), name) }).criSocket));
 }

@@ -14,6 +14,8 @@ interface ClusterStatus {
   readonly kubeconfig: string;
   readonly apiServer: string;
   readonly criSocket: string;
+  /** Where Docker's API is served; "" without containers. */
+  readonly dockerSocket: string;
   readonly nodes: readonly { readonly name: string; readonly ready: boolean }[];
   /** Our long-lived processes; not conmon, not workloads. */
   readonly processes: readonly { readonly name: string; readonly pid: number }[];
@@ -25,6 +27,9 @@ export async function status(context: CommandContext, format: "text" | "json"): 
   const found = await clusterStatus(context);
   if (format === "json") {
     context.print(JSON.stringify(found, undefined, 2));
+  } else if (found.apiServer === "" && found.dockerSocket !== "") {
+    context.print(`Engine "${found.name}" runs, without a cluster.`);
+    for (const { name, pid } of found.processes) context.print(`  Process      ${name} (pid ${pid})`);
   } else if (found.apiServer === "") {
     context.print(`Cluster "${found.name}" does not exist. Start it with: tsukube up`);
   } else {
@@ -33,13 +38,14 @@ export async function status(context: CommandContext, format: "text" | "json"): 
     const rows = [
       ["API server", found.apiServer],
       ["Kubeconfig", found.kubeconfig],
+      ...(found.dockerSocket === "" ? [] : [["Docker API", `unix://${found.dockerSocket}`]]),
       ...found.nodes.map(({ name, ready }) => ["Node", `${name} ${ready ? "Ready" : "NotReady"}`]),
       ...found.processes.map(({ name, pid }) => ["Process", `${name} (pid ${pid})`]),
       ...found.applications.map(({ name, url }) => ["Application", `${name} ${url}`]),
     ];
     for (const [what = "", value] of rows) context.print(`  ${what.padEnd(12)} ${value}`);
   }
-  return found.ready;
+  return found.ready || (found.apiServer === "" && found.dockerSocket !== "");
 }
 
 async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterStatus> {
@@ -52,12 +58,12 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
     kubeconfig: files.kubeconfig,
     apiServer: "",
     criSocket: "",
+    dockerSocket: "",
     nodes: [],
     processes: [],
     applications: [],
   };
-  if (record === undefined) return empty;
-  const processes = (["server", "node"] as const).flatMap((name) => {
+  const processes = (["server", "node", "engine"] as const).flatMap((name) => {
     const supervisor = supervisorOf(paths, name);
     const holder = lockHolder(files.lock(name));
     return [
@@ -65,6 +71,10 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
       ...(holder === undefined ? [] : [{ name, pid: holder.pid }]),
     ];
   });
+  if (record === undefined) {
+    const runs = processes.some(({ name }) => name === "engine");
+    return { ...empty, processes, ...(runs ? { dockerSocket: files.dockerSocket, criSocket: files.criSocket } : {}) };
+  }
   const transport = await adminTransport(paths, record);
   const ready = await isReady(transport, clock);
   const nodes = ready ? await nodesOf(adminClient(transport)) : [];
@@ -74,6 +84,7 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
     ready,
     apiServer: `https://127.0.0.1:${record.apiPort}`,
     criSocket: record.withNode ? files.criSocket : "",
+    dockerSocket: record.withNode ? files.dockerSocket : "",
     nodes,
     processes,
     applications: (await readApplications(paths)).map(({ name, url }) => ({ name, url })),
