@@ -2,7 +2,8 @@ import { mkdirSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Cancel, type Clock, messageOf } from "@tsukube/foundation";
-import { open, type RootDatabase } from "lmdb";
+import type { RootDatabase } from "lmdb";
+import { copyOf, openFile, pagesOf } from "./lmdb-file.ts";
 import {
   type Entry,
   encodeLog,
@@ -54,6 +55,8 @@ interface Write {
 type Change = Exclude<StoreEvent, { type: "progress" }>;
 
 const COMPACT_EVERY_MS = 60_000;
+/** Bytes that nothing uses, from which a copy without them is worth its time. */
+const WORTH_COPYING = 64 * 1024 * 1024;
 /** Revisions forgotten in one transaction, so that compaction does not hold up writes. */
 const COMPACT_STEP = 500;
 
@@ -93,8 +96,8 @@ function ignoreReportedFailures(): void {
 
 class LmdbStore implements Store {
   readonly isShared = false;
-  readonly #db: RootDatabase<Buffer, Buffer>;
-  readonly #history: LmdbHistory;
+  #db: RootDatabase<Buffer, Buffer>;
+  #history: LmdbHistory;
   readonly #clock: Clock;
   readonly #options: LmdbStoreOptions;
   readonly #watchers = new Watchers();
@@ -112,6 +115,7 @@ class LmdbStore implements Store {
   #compacted: number;
   #bytesSinceCompaction = 0;
   #closed = false;
+  #copying: PromiseWithResolvers<void> | undefined;
 
   constructor(options: LmdbStoreOptions, meta: Meta, root: Tree<StoredRecord>, expiries: Map<string, number>) {
     this.#options = options;
@@ -122,13 +126,7 @@ class LmdbStore implements Store {
     this.#last = Promise.resolve(meta.revision);
     this.#compacted = meta.compacted;
     this.#expiries = expiries;
-    this.#db = open<Buffer, Buffer>({
-      path: options.path,
-      noSubdir: true,
-      keyEncoding: "binary",
-      encoding: "binary",
-      overlappingSync: false, // otherwise a write resolves before it is on the disk
-    });
+    this.#db = openFile(options.path);
     this.#history = new LmdbHistory(this.#db, options.path);
     this.#timers = [
       this.#clock.every(EXPIRY_CHECK_MS, () => this.#expire(), { background: true }),
@@ -206,6 +204,7 @@ class LmdbStore implements Store {
     this.#closed = true;
     for (const cancel of this.#timers) cancel();
     await this.#last.catch(() => {});
+    await this.#copying?.promise.catch(() => {});
     this.#watchers.close();
     await this.#db.close();
   }
@@ -236,17 +235,50 @@ class LmdbStore implements Store {
       : { revision, root, events, mutations, done: Promise.withResolvers<number>() };
   }
 
+  /**
+   * Gives pages that nothing uses back to the file system: the file is copied without them, and the copy takes its place. Reads go on meanwhile,
+   * writes wait. By itself where more than half of a large file is unused.
+   */
+  defragment(): Promise<void> {
+    if (this.#closed) return Promise.reject(closed());
+    this.#copying ??= Promise.withResolvers<void>();
+    const { promise } = this.#copying;
+    this.#work();
+    return promise;
+  }
+
   #enqueue(write: Write): void {
     this.#tip = write;
     this.#last = write.done.promise;
     this.#queue.push(write);
+    this.#work();
+  }
+
+  #work(): void {
     if (this.#writing) return;
     this.#writing = true;
     void this.#clock.track(this.#writeAll());
   }
 
+  async #copy(): Promise<void> {
+    const copying = this.#copying!;
+    try {
+      const copy = await copyOf(this.#db, this.#options.path, this.#meta.count + 1);
+      const before = this.#db;
+      this.#db = copy;
+      this.#history = new LmdbHistory(copy, this.#options.path);
+      await before.close();
+      copying.resolve();
+    } catch (cause) {
+      copying.reject(await writeError(this.#options.path, cause));
+    }
+    this.#copying = undefined;
+  }
+
   async #writeAll(): Promise<void> {
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 || this.#copying !== undefined) {
+      if (this.#copying !== undefined) await this.#copy();
+      if (this.#queue.length === 0) continue;
       // whoever writes in this turn of the loop, or was woken by the commit before, shares the commit
       await new Promise<void>((resolve) => setImmediate(resolve));
       const batch = this.#queue;
@@ -351,6 +383,9 @@ class LmdbStore implements Store {
   #compactByAge(): void {
     const oldest = this.#clock.now() - (this.#options.historyMs ?? 60 * 60_000);
     this.#compactTo(this.#history.lastBefore(oldest, this.#meta.compacted));
+    const { used, unused } = pagesOf(this.#db);
+    // a copy that failed is tried again in a minute
+    if (unused > WORTH_COPYING && unused > used) this.defragment().catch(() => {});
   }
 
   #compactTo(revision: number): void {

@@ -1,0 +1,62 @@
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { realClock } from "@tsukube/host";
+import { expect, test } from "vitest";
+import { lmdbStore } from "./lmdb-store.ts";
+import type { Mutation, Store, StoredRecord } from "./store.ts";
+
+const put = (key: string, value: Buffer): Mutation => ({ type: "put", key, value, expected: "any" });
+
+test("a file that became large gives its space back while it is read and written, and loses nothing", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-defragment-"));
+  const path = join(folder, "data.mdb");
+  const open = lmdbStore({ path, clock: realClock });
+  const store = (await open(() => {})) as Store & { defragment(): Promise<void> };
+  try {
+    for (let i = 0; i < 20; i += 1)
+      await store.commit(Array.from({ length: 100 }, (_, j) => put(`/k/${i}/${j}`, Buffer.alloc(4000, "x"))));
+    await store.commit([put("/kept", Buffer.from("1"))]);
+    const old = store.revision;
+    for (let i = 0; i < 20; i += 1)
+      await store.commit(
+        Array.from({ length: 100 }, (_, j): Mutation => ({ type: "delete", key: `/k/${i}/${j}`, expected: "any" })),
+      );
+    await store.compact(store.revision - 1);
+    const before = statSync(path).size;
+    let going = true;
+    let written = 0;
+    const writing = (async () => {
+      for (; going; written += 1) await store.commit([put("/kept", Buffer.from(String(written)))]);
+    })();
+    const seen: number[] = [];
+    const stop = new AbortController();
+    const watching = (async () => {
+      for await (const event of store.watch("", store.revision, stop.signal))
+        if (event.type === "put") seen.push(event.record.revision);
+    })();
+    for (let turn = 0; turn < 3; turn += 1) {
+      await store.defragment();
+      expect(await store.get("/kept")).toBeDefined();
+      expect(await store.get("/kept", { revision: store.revision - 1 })).toBeDefined();
+    }
+    going = false;
+    await writing;
+    const last = store.revision;
+    stop.abort();
+    await watching;
+    expect(statSync(path).size).toBeLessThan(before / 10);
+    expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => seen[0]! + i));
+    expect(seen.at(-1)).toBe(last);
+    await expect(store.get("/kept", { revision: old })).rejects.toMatchObject({ code: "compacted" });
+    await store.close();
+    expect(readdirSync(folder).sort()).toEqual(["data.mdb", "data.mdb-lock"]);
+    const records: StoredRecord[] = [];
+    const again = await open((record) => void records.push(record));
+    expect(records.map(({ key, revision }) => [key, revision])).toEqual([["/kept", last]]);
+    expect(await again.commit([put("/more", Buffer.from("1"))])).toBe(last + 1);
+    await again.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
