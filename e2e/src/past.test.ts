@@ -30,6 +30,9 @@ test("objects are shown as they were, also after a restart; differences and who 
   await cluster.run(["down"]);
   await cluster.run(["up", "--no-node"]);
   await look();
+  // clients see as much: lists of a revision that is older than this server
+  const list = `/api/v1/namespaces/default/configmaps?resourceVersion=${created}&resourceVersionMatch=Exact`;
+  expect(await kubectl.out(`get --raw ${list}`)).toContain('"apple":"3"');
   expect((await cluster.run(["get", "cm", "--at", "1h"])).stderr).toContain("No configmaps were there");
   await expect(cluster.run(["get", "nonsense"])).rejects.toThrow(/no such resource/);
 }, 120_000);

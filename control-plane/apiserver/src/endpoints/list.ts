@@ -70,7 +70,7 @@ async function readPage(
   const { namespace } = context.info;
   const prefix = definition.storage.prefix + (definition.namespaced && namespace !== "" ? `${namespace}/` : "");
   const from = options.continue === "" ? undefined : decodeContinue(options.continue);
-  const version = await versionFor(store, clock, options, from);
+  const version = await versionFor(store, clock, options, from, prefix);
   const limit =
     options.limit > 0 && !(options.resourceVersion === 0 && options.match === "")
       ? options.limit
@@ -105,13 +105,15 @@ async function versionFor(
   clock: Clock,
   options: ListOptions,
   continued: Continuation | undefined,
+  prefix: string,
 ): Promise<CacheVersion> {
   const { cache } = store;
   const newest = (): CacheVersion => ({ revision: cache.revision, root: cache.head, events: [] });
   if (continued !== undefined) {
     const { revision, start, since = clock.now() } = continued;
     if (revision < 0) return newest();
-    const version = clock.now() - since > CONTINUE_MS ? undefined : cache.at(revision);
+    const isLate = clock.now() - since > CONTINUE_MS;
+    const version = isLate ? undefined : (cache.at(revision) ?? (await cache.past(revision, prefix)));
     if (version !== undefined) return { ...version, revision };
     throw ApiError.expired(
       "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
@@ -124,7 +126,7 @@ async function versionFor(
     throw ApiError.tooLargeResourceVersion(asked, cache.revision);
   const exact = options.match === "Exact" || (options.match === "" && options.limit > 0);
   if (!exact) return newest();
-  const version = cache.at(asked);
+  const version = cache.at(asked) ?? (await cache.past(asked, prefix));
   if (version === undefined) throw ApiError.expired(`The resourceVersion for the provided list is too old.`);
   return { ...version, revision: asked };
 }

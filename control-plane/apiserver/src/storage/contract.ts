@@ -37,6 +37,8 @@ export interface ObjectCache {
   get(key: string): CachedObject | undefined;
   /** The state as of a revision, for Exact lists and `continue`; undefined when it is no longer kept: 410 Expired. */
   at(revision: number): CacheVersion | undefined;
+  /** What lay below `prefix` at a revision that is older than {@link oldestRevision}, as far as the store keeps it. */
+  past(revision: number, prefix: string): Promise<CacheVersion | undefined>;
   /** Everything below `prefix` that changed after `revision`; undefined when that is no longer kept: 410 Expired. */
   since(revision: number, prefix: string): readonly (readonly [readonly CacheEvent[], number])[] | undefined;
   /** Resolves when the cache holds everything that was acknowledged, by whatever server, before the call. */

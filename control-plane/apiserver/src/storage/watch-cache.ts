@@ -83,6 +83,19 @@ export class WatchCache implements ObjectCache {
     return this.#versions[this.#indexAfter(revision) - 1];
   }
 
+  /** What lay below `prefix` at a revision that the cache no longer keeps but the store does; undefined: neither does. */
+  async past(revision: number, prefix: string): Promise<CacheVersion | undefined> {
+    try {
+      const { records } = await this.store.range(prefix, { revision });
+      let root = Tree.empty<CachedObject>();
+      for (const record of records) root = root.set(record.key, new CachedObject(record, this.#decode));
+      return { revision, root, events: [] };
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "compacted") return undefined;
+      throw error;
+    }
+  }
+
   /** Everything below `prefix` that changed after `revision`; undefined when that is no longer kept. */
   since(revision: number, prefix: string): readonly (readonly [readonly CacheEvent[], number])[] | undefined {
     if (revision < this.oldestRevision) return undefined;
