@@ -34,9 +34,13 @@ export class BenchCluster {
     return processes;
   }
 
+  /** Its path. */
+  async kubeconfig(): Promise<string> {
+    return (JSON.parse(await this.tsukube("status", "-o", "json")) as { readonly kubeconfig: string }).kubeconfig;
+  }
+
   async client(): Promise<Client> {
-    const { kubeconfig } = JSON.parse(await this.tsukube("status", "-o", "json")) as { readonly kubeconfig: string };
-    return createClient(transportOfKubeconfig(kubeconfig), { userAgent: "bench" });
+    return createClient(transportOfKubeconfig(await this.kubeconfig()), { userAgent: "bench" });
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import { startCluster } from "@tsukube/testing";
 import { open } from "lmdb";
 import { BenchCluster, pssOf } from "./bench-cluster.ts";
 import { idle, pods } from "./bench-node.ts";
+import { peers } from "./bench-peers.ts";
 
 export interface Measured {
   readonly what: string;
@@ -29,6 +30,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   api: requests,
   pods,
   idle,
+  peers,
 };
 
 /** From exec of `tsukube up` to an API server that answers, and the memory it then has. */

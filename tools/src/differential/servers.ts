@@ -19,6 +19,8 @@ export interface Server {
   readonly name: string;
   /** As system:masters. */
   readonly transport: Transport;
+  /** Of its programs, where it runs in ones of its own. */
+  readonly pids: readonly number[];
   close(): Promise<void>;
 }
 
@@ -58,27 +60,34 @@ export async function startOwnServer(): Promise<Server> {
     clientCertificate: admin,
   });
   lifetime.own("transport", transport);
-  return { name: "tsukube", transport, close: () => lifetime.close() };
+  return { name: "tsukube", transport, pids: [], close: () => lifetime.close() };
 }
 
-/** Upstream's kube-apiserver with an etcd, both built by `npm run peers`, in a folder that goes with them. */
-export async function startUpstream(): Promise<Server> {
+/**
+ * Upstream's kube-apiserver with an etcd, both built by `npm run peers`, in a folder that goes with them.
+ * @param isDurable False: nothing is waited for to reach the disk.
+ */
+export async function startUpstream(isDurable = false): Promise<Server> {
   const lifetime = new Lifetime();
   const folder = mkdtempSync(join(tmpdir(), "tsukube-differential-"));
   lifetime.add("folder", () => rmSync(folder, { recursive: true, force: true }));
   try {
-    const options = await launch(lifetime, folder);
+    const { options, pids } = await launch(lifetime, folder, isDurable);
     const transport = createHttpTransport(options);
     lifetime.own("transport", transport);
     await ready(transport, folder);
-    return { name: "upstream", transport, close: () => lifetime.close() };
+    return { name: "upstream", transport, pids, close: () => lifetime.close() };
   } catch (error) {
     await lifetime.close();
     throw error;
   }
 }
 
-async function launch(lifetime: Lifetime, folder: string): Promise<HttpTransportOptions> {
+async function launch(
+  lifetime: Lifetime,
+  folder: string,
+  isDurable: boolean,
+): Promise<{ readonly options: HttpTransportOptions; readonly pids: readonly number[] }> {
   const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
   const { ca, serving, admin } = await authorityFor(["127.0.0.1", "192.0.2.10"]);
   const pair = (name: string, { cert, key }: KeyPair): void => {
@@ -91,16 +100,16 @@ async function launch(lifetime: Lifetime, folder: string): Promise<HttpTransport
   writeFileSync(join(folder, "sa.key"), signingKey, { mode: 0o600 });
   writeFileSync(join(folder, "sa.pub"), createPublicKey(signingKey).export({ type: "spki", format: "pem" }));
   mkdirSync(join(folder, "etcd"));
-  program(lifetime, folder, "etcd", [
+  const etcd = program(lifetime, folder, "etcd", [
     `--data-dir=${join(folder, "etcd")}`,
     `--listen-client-urls=http://127.0.0.1:${client}`,
     `--advertise-client-urls=http://127.0.0.1:${client}`,
     `--listen-peer-urls=http://127.0.0.1:${peer}`,
     `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
     `--initial-cluster=default=http://127.0.0.1:${peer}`,
-    "--unsafe-no-fsync",
+    ...(isDurable ? [] : ["--unsafe-no-fsync"]),
   ]);
-  program(lifetime, folder, "kube-apiserver", [
+  const apiserver = program(lifetime, folder, "kube-apiserver", [
     `--etcd-servers=http://127.0.0.1:${client}`,
     `--secure-port=${port}`,
     "--bind-address=127.0.0.1",
@@ -118,10 +127,12 @@ async function launch(lifetime: Lifetime, folder: string): Promise<HttpTransport
     "--allow-privileged",
     "--anonymous-auth=true",
   ]);
-  return { server: `https://127.0.0.1:${port}`, ca: ca.cert, clientCertificate: admin };
+  const options = { server: `https://127.0.0.1:${port}`, ca: ca.cert, clientCertificate: admin };
+  return { options, pids: [etcd, apiserver] };
 }
 
-function program(lifetime: Lifetime, folder: string, name: string, args: readonly string[]): void {
+/** @returns its pid. */
+function program(lifetime: Lifetime, folder: string, name: string, args: readonly string[]): number {
   const log = openSync(join(folder, `${name}.log`), "a");
   const child = spawn(join(peersFolder(), name), [...args], { stdio: ["ignore", log, log] });
   closeSync(log);
@@ -130,6 +141,7 @@ function program(lifetime: Lifetime, folder: string, name: string, args: readonl
     child.kill("SIGKILL");
     await ended;
   });
+  return child.pid ?? 0;
 }
 
 const READY_WITHIN_S = 60;
@@ -161,5 +173,5 @@ function freePort(): Promise<number> {
 /** A cluster that runs already. */
 export function serverOfKubeconfig(name: string, path: string): Server {
   const transport = transportOfKubeconfig(path);
-  return { name, transport, close: () => transport.close() };
+  return { name, transport, pids: [], close: () => transport.close() };
 }
