@@ -15,6 +15,7 @@ import type { StreamedProcess, WantedStreams } from "../streaming/streamed-proce
 import { attachTo } from "./attach.ts";
 import { boundingCapabilities, capabilitiesOf } from "./capabilities.ts";
 import { createUnderConmon } from "./conmon.ts";
+import { withCpuWeight } from "./cpu-weight.ts";
 import { devicesOf } from "./devices.ts";
 import { mapMounts } from "./mapped-mounts.ts";
 import type { OciRuntime } from "./runtime.ts";
@@ -176,7 +177,9 @@ export class Containers {
       const mapped = await mapMounts(volumes.config, `${bundle}/mapped`, users, this.#deps.mounts);
       const input = await this.#specInput(record, mapped, sandbox, image, rootfs, options.groups);
       const { adjust = (same) => same } = options;
-      const spec = await adjust(specOf(input), rootfs);
+      const adjusted = await adjust(specOf(input), rootfs);
+      const resources = withCpuWeight(adjusted.linux.resources, input.cgroupVersion);
+      const spec = { ...adjusted, linux: { ...adjusted.linux, resources } };
       await writeFile(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
       await writeFile(`${bundle}/process.json`, JSON.stringify(spec.process), { mode: 0o600 });
       const process = await this.#createProcess(record, options.withoutLog === true);
@@ -405,7 +408,8 @@ export class Containers {
   /** Changes limits of the runtime's configuration (OCI runtime spec, config-linux.md, `resources`) while it runs. */
   async limit(id: string, resources: object): Promise<void> {
     const record = this.get(id);
-    await this.#deps.runtime.update(record.id, resources, `${this.#bundle(record.id)}/resources.json`);
+    const wanted = withCpuWeight(resources, this.#deps.cgroups.version);
+    await this.#deps.runtime.update(record.id, wanted, `${this.#bundle(record.id)}/resources.json`);
   }
 
   /** Where its file system is mounted, as long as it is not removed. Volumes are not in it. */
@@ -415,8 +419,7 @@ export class Containers {
 
   async update(id: string, resources: LinuxContainerResources): Promise<void> {
     const record = this.get(id);
-    const wanted = resourcesOf(resources, this.#deps.cgroups.version);
-    await this.#deps.runtime.update(record.id, wanted, `${this.#bundle(record.id)}/resources.json`);
+    await this.limit(record.id, resourcesOf(resources, this.#deps.cgroups.version));
     const linux = { ...record.config.linux, resources: { ...record.config.linux?.resources, ...resources } };
     await this.#put({ ...record, config: { ...record.config, linux } });
   }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { withCpuWeight } from "./cpu-weight.ts";
 import { resourcesOf } from "./spec.ts";
 
 test("only resources that are asked for are set", () => {
@@ -20,10 +21,10 @@ test("huge pages are limited for who asks for some: a host without them has no c
 
 test("with cgroup v2 shares become a weight, and files are set by their names", () => {
   const asked = { cpuShares: 1024, memoryLimitInBytes: 1_048_576, unified: { "memory.oom.group": "1" } };
-  expect(resourcesOf(asked, 2)).toEqual({
+  expect(withCpuWeight(resourcesOf(asked, 2), 2)).toEqual({
     memory: { limit: 1_048_576 },
     cpu: {},
     unified: { "cpu.weight": "100", "memory.oom.group": "1" },
   });
-  expect(resourcesOf(asked, 1)).not.toHaveProperty("unified");
+  expect(withCpuWeight(resourcesOf(asked, 1), 1)).toEqual({ memory: { limit: 1_048_576 }, cpu: { shares: 1024 } });
 });

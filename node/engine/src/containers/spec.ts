@@ -1,4 +1,3 @@
-import { weightOfShares } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-contracts/cri";
 import facts from "../../facts/container-defaults.json" with { type: "json" };
 import type { ImageConfig } from "../images/image-store.ts";
@@ -204,9 +203,8 @@ export function resourcesOf(
 ): Record<string, unknown> {
   const value = (field: number | string | undefined): number => Number(field ?? 0);
   const memory = { limit: value(resources?.memoryLimitInBytes), swap: value(resources?.memorySwapLimitInBytes) };
-  const shares = value(resources?.cpuShares);
   const cpu = {
-    shares: cgroupVersion === 1 ? shares : 0,
+    shares: value(resources?.cpuShares),
     quota: value(resources?.cpuQuota),
     period: value(resources?.cpuPeriod),
     cpus: resources?.cpusetCpus ?? "",
@@ -214,9 +212,7 @@ export function resourcesOf(
   };
   const given = (group: object): object =>
     Object.fromEntries(Object.entries(group).filter(([, field]) => field !== 0 && field !== ""));
-  // runtimes disagree on what weight shares are; the groups above have it by one formula
-  const weight = cgroupVersion === 2 && shares > 0 ? { "cpu.weight": String(weightOfShares(shares)) } : {};
-  const unified = cgroupVersion === 1 ? {} : { ...weight, ...resources?.unified };
+  const unified = cgroupVersion === 1 ? {} : { ...resources?.unified };
   const hugepages = (resources?.hugepageLimits ?? []).filter(({ limit }) => value(limit) > 0);
   return {
     memory: given(memory.swap > 0 ? memory : { limit: memory.limit }),

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { TsukubeError } from "@tsukube/foundation";
 import type { ContainerConfig, Mount } from "@tsukube/node-contracts/cri";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
@@ -283,7 +283,12 @@ export function hasSwapAccounting(): boolean {
 }
 
 function hasBlockWeights(): boolean {
-  return exists("/sys/fs/cgroup/blkio/blkio.weight") || exists("/sys/fs/cgroup/blkio/blkio.bfq.weight");
+  // with version 2 the root itself has no weight; where one of the others has it, or this file stands there, all have
+  const files = ["blkio/blkio.weight", "blkio/blkio.bfq.weight", "io.cost.qos"];
+  const groups = readdirSync("/sys/fs/cgroup", { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [...files, ...groups.map(({ name }) => `${name}/io.bfq.weight`)].some((file) =>
+    exists(`/sys/fs/cgroup/${file}`),
+  );
 }
 
 function exists(path: string): boolean {
