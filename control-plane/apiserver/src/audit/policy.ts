@@ -2,7 +2,7 @@ import { decodeYamlUnstructured } from "@tsukube/api";
 import { TsukubeError } from "@tsukube/foundation";
 import type { RequestInfo, User } from "../contracts.ts";
 
-export type AuditLevel = "None" | "Metadata" | "Request" | "RequestResponse";
+type AuditLevel = "None" | "Metadata" | "Request" | "RequestResponse";
 export type AuditStage = "RequestReceived" | "ResponseStarted" | "ResponseComplete" | "Panic";
 
 /** How a request is audited. */
