@@ -14,6 +14,7 @@ import {
 import type { OpenStore } from "@tsukube/store";
 import { addressesOf } from "../cluster/addresses.ts";
 import { auditOf } from "../cluster/audit.ts";
+import { clusterInfo } from "../cluster/cluster-info.ts";
 import { objectStore } from "../cluster/object-store.ts";
 import { ownObjects } from "../cluster/own-objects.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
@@ -74,6 +75,7 @@ async function startServer(
   lifetime: Lifetime,
 ): Promise<ApiServer> {
   const addresses = addressesOf(record.index);
+  const address = record.withNode ? addresses.gateway : "127.0.0.1";
   const audit = await auditOf(record, realClock, logger);
   const server = await startApiServer({
     openStore,
@@ -84,12 +86,15 @@ async function startServer(
     serviceAccountKey: credentials.serviceAccountKey,
     serviceCidr: addresses.serviceCidr,
     nodePorts: addresses.nodePorts,
-    advertise: { address: record.withNode ? addresses.gateway : "127.0.0.1", port: record.apiPort },
+    advertise: { address, port: record.apiPort },
     tls: { ...credentials.apiserver, clientCa: credentials.ca.cert },
     kubelets: { ...credentials.kubeletClient, ca: credentials.ca.cert },
     frontProxy: { ...credentials.frontProxyClient, ca: credentials.frontProxyCa },
     ...(audit !== undefined && { audit }),
-    bootstrapObjects: ownObjects(),
+    bootstrapObjects: {
+      ...ownObjects(),
+      "v1 configmaps": [clusterInfo(credentials.ca.cert, `https://${address}:${record.apiPort}`)],
+    },
   });
   lifetime.own("API server", server);
   await server.listen("127.0.0.1", record.apiPort);

@@ -42,6 +42,7 @@ import { ExtensionClient, type FrontProxyCredentials } from "./aggregation/exten
 import { serviceAllocation } from "./allocation/service-admission.ts";
 import { type AuditBackend, Auditor } from "./audit/auditor.ts";
 import type { AuditPolicy } from "./audit/policy.ts";
+import { BootstrapTokenAuthenticator } from "./authentication/bootstrap-tokens.ts";
 import {
   certificateAuthenticator,
   inProcessAuthenticator,
@@ -130,6 +131,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const authorizer = unionAuthorizer([new NodeAuthorizer(new NodeGraph(cache)), rbac]);
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer: ISSUER, clock, random });
   const accounts = new ServiceAccountAuthenticator(tokens, cache, [ISSUER]);
+  const bootstrapTokens = new BootstrapTokenAuthenticator(cache, clock);
   const serviceCidr = storedServiceRange(cache) ?? options.serviceCidr;
   const services = serviceAllocation(cache, serviceCidr, options.nodePorts, random, clock);
   const webhooks = { cache, registry, authorizer, clock, random, logger };
@@ -186,7 +188,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     discovery: new Discovery(registry, aggregator, () => `${options.advertise.address}:${options.advertise.port}`),
     openApi: new OpenApiHandler(registry, aggregator, () => clock.now()),
     health: new Health(metrics, tokens),
-    reviews: { authorizer, rbac, accounts, audiences: [ISSUER] },
+    reviews: { authorizer, rbac, accounts, bootstrapTokens, audiences: [ISSUER] },
     store,
   });
   const auditor =
@@ -200,7 +202,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     metrics,
     authorizer,
     flows: new FlowClassifier(cache),
-    authenticators: [inProcessAuthenticator, certificateAuthenticator, accounts],
+    authenticators: [inProcessAuthenticator, certificateAuthenticator, bootstrapTokens, accounts],
     dispatch: (context) => router.dispatch(context),
   });
   const more = {

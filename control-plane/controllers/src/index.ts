@@ -1,5 +1,6 @@
 import { type Client, createEventRecorder, createInformerFactory } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
+import { BootstrapSigner } from "./bootstrapsigner/bootstrap-signer.ts";
 import type { CertificateSigner } from "./certificates/signer.ts";
 import { ClusterRoleAggregationController } from "./clusterroleaggregation/cluster-role-aggregation-controller.ts";
 import { ClusterTrustBundlePublisher } from "./clustertrustbundlepublisher/cluster-trust-bundle-publisher.ts";
@@ -98,6 +99,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new HorizontalPodAutoscalerController(context("horizontal-pod-autoscaler")),
     new ServiceAccountTokenController(context("kube-controller-manager", "serviceaccount-token-controller"), rootCa),
     new NodeTtlController(context("ttl-controller")),
+    new BootstrapSigner(context("bootstrap-signer")),
     new TokenCleaner(context("token-cleaner")),
     new ResourceQuotaController(context("resourcequota-controller")),
     new RootCaController(context("root-ca-cert-publisher"), rootCa),

@@ -184,7 +184,7 @@ function serviceAccountUser(namespace: string, name: string): User {
 }
 
 /** The token of an Authorization header, or of a WebSocket's subprotocol, where browsers have nowhere else to put it. */
-function bearerOf(headers: Readonly<Record<string, string>>): string | undefined {
+export function bearerOf(headers: Readonly<Record<string, string>>): string | undefined {
   const match = /^bearer +(\S+)$/i.exec(headers["authorization"] ?? "");
   if (match !== null) return match[1];
   const protocol = /(?:^|[, ])base64url\.bearer\.authorization\.k8s\.io\.([\w-]+)/.exec(
