@@ -39,6 +39,7 @@ import { WebhookClient } from "./admission/webhooks/webhook-client.ts";
 import { Aggregator } from "./aggregation/aggregator.ts";
 import { AvailabilityController } from "./aggregation/availability.ts";
 import { ExtensionClient, type FrontProxyCredentials } from "./aggregation/extension-client.ts";
+import { AddressObjects } from "./allocation/address-objects.ts";
 import { serviceAllocation } from "./allocation/service-admission.ts";
 import { type AuditBackend, Auditor } from "./audit/auditor.ts";
 import type { AuditPolicy } from "./audit/policy.ts";
@@ -217,6 +218,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     client: extensions,
     available: (service) => aggregator.learn(service, lifetime.signal),
   });
+  new AddressObjects({ store, registry, clock, random, logger, lifetime });
   new PolicyTypeChecker(store, registry, logger);
   const hooks = new WebhookClient(cache, clock);
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));

@@ -216,7 +216,6 @@ interface Named {
 const NOT_BOOTSTRAPPED: Readonly<Record<string, string>> = {
   "v1 configmaps": "needs the certificates of aggregation",
   "coordination.k8s.io/v1 leases": "there is one API server: it needs no identity",
-  "networking.k8s.io/v1 ipaddresses": "addresses are read from the Services themselves",
 };
 
 /** The recorder's API server was reached at another address, and aggregated roles are filled by a controller. */

@@ -81,3 +81,13 @@ export const AUTOSCALERS: GroupVersionResource = {
   resource: "horizontalpodautoscalers",
 };
 export const SECRETS: GroupVersionResource = { group: "", version: "v1", resource: "secrets" };
+export const SERVICE_CIDRS: GroupVersionResource = {
+  group: "networking.k8s.io",
+  version: "v1",
+  resource: "servicecidrs",
+};
+export const IP_ADDRESSES: GroupVersionResource = {
+  group: "networking.k8s.io",
+  version: "v1",
+  resource: "ipaddresses",
+};

@@ -33,6 +33,7 @@ import { ResourceQuotaController } from "./resourcequota/resource-quota-controll
 import { RootCaController } from "./rootca/root-ca-controller.ts";
 import { ServiceAccountController } from "./serviceaccount/serviceaccount-controller.ts";
 import { ServiceAccountTokenController } from "./serviceaccounttoken/service-account-token-controller.ts";
+import { ServiceCidrController } from "./servicecidrs/service-cidr-controller.ts";
 import { StatefulSetController } from "./statefulset/statefulset-controller.ts";
 import { TaintEvictionController } from "./tainteviction/taint-eviction-controller.ts";
 import { TokenCleaner } from "./tokencleaner/token-cleaner.ts";
@@ -99,6 +100,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new HorizontalPodAutoscalerController(context("horizontal-pod-autoscaler")),
     new ServiceAccountTokenController(context("kube-controller-manager", "serviceaccount-token-controller"), rootCa),
     new NodeTtlController(context("ttl-controller")),
+    new ServiceCidrController(context("service-cidrs-controller")),
     new BootstrapSigner(context("bootstrap-signer")),
     new TokenCleaner(context("token-cleaner")),
     new ResourceQuotaController(context("resourcequota-controller")),

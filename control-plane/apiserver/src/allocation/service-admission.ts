@@ -1,10 +1,13 @@
 import { ApiError, fieldError, type Unstructured } from "@tsukube/api";
 import type { Service, ServiceSpec } from "@tsukube/api/types/core-v1";
+import type { IPAddress } from "@tsukube/api/types/networking-v1";
 import type { Clock, Random } from "@tsukube/foundation";
 import type { AdmissionPlugin } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { type AddressRange, ServiceRanges, toAddress, toNumber } from "./service-ranges.ts";
 
 const PREFIX = "/registry/services/specs/";
+const ADDRESSES = "/registry/ipaddresses/";
 const TRIES = 64;
 /** Longer than any request. */
 const RESERVED_MS = 60_000;
@@ -35,8 +38,7 @@ export function serviceAllocation(
 
 class ServiceAllocator {
   readonly #cache: WatchCache;
-  readonly #base: number;
-  readonly #size: number;
+  readonly #ranges: ServiceRanges;
   readonly #nodePorts: { readonly first: number; readonly last: number };
   readonly #random: Random;
   readonly #clock: Clock;
@@ -51,9 +53,7 @@ class ServiceAllocator {
     clock: Clock,
   ) {
     this.#clock = clock;
-    const [address = "", bits = "32"] = cidr.split("/");
-    this.#base = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-    this.#size = 2 ** (32 - Number(bits));
+    this.#ranges = new ServiceRanges(cache, cidr);
     this.#cache = cache;
     this.#nodePorts = nodePorts;
     this.#random = random;
@@ -119,32 +119,46 @@ class ServiceAllocator {
   }
 
   #anyAddress(owner: string): string {
-    // the lower part of the range is left to those who choose (KEP-3070)
-    const reserved = Math.min(256, Math.max(16, this.#size / 16));
-    for (let tries = 0; tries < TRIES; tries += 1) {
-      const offset = reserved + Math.floor(this.#random.float() * (this.#size - reserved - 1));
-      const address = toAddress(this.#base + offset);
-      if (!this.#addresses.has(address)) return address;
-    }
-    for (let offset = 1; offset < this.#size - 1; offset += 1) {
-      const address = toAddress(this.#base + offset);
-      if (!this.#addresses.has(address)) return address;
+    for (const range of this.#ranges.all) {
+      const address = this.#anyOf(range, owner);
+      if (address !== undefined) return address;
     }
     throw ApiError.internal(new Error(`failed to allocate a serviceIP for "${owner}": range is full`));
   }
 
+  #anyOf({ base, size }: AddressRange, owner: string): string | undefined {
+    // the lower part of a range is left to those who choose (KEP-3070)
+    const reserved = size <= 16 ? 1 : Math.min(256, Math.max(16, size / 16));
+    for (let tries = 0; tries < TRIES && size - reserved > 1; tries += 1) {
+      const offset = reserved + Math.floor(this.#random.float() * (size - reserved - 1));
+      const address = toAddress(base + offset);
+      if (!this.#isTaken(address, owner)) return address;
+    }
+    for (let offset = 1; offset < size - 1; offset += 1) {
+      const address = toAddress(base + offset);
+      if (!this.#isTaken(address, owner)) return address;
+    }
+    return undefined;
+  }
+
+  /** By another Service, or by whoever made an IPAddress for something else. */
+  #isTaken(address: string, owner: string): boolean {
+    const holder = this.#addresses.get(address);
+    if (holder !== undefined) return holder !== owner;
+    const object = this.#cache.get(`${ADDRESSES}${address}`)?.object as IPAddress | undefined;
+    const { resource, namespace, name } = object?.spec?.parentRef ?? {};
+    return object !== undefined && (resource !== "services" || `${PREFIX}${namespace}/${name}` !== owner);
+  }
+
   #takeAddress(address: string, owner: string, name: string): void {
-    const value = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
     const refuse = (why: string): never => {
       throw ApiError.invalid({ group: "", kind: "Service" }, name, [
         fieldError.invalid("spec.clusterIPs", [address], `failed to allocate IP ${address}: ${why}`),
       ]);
     };
     if (!/^\d+(\.\d+){3}$/.test(address)) return; // validation says what is wrong with it
-    if (value <= this.#base || value >= this.#base + this.#size)
-      refuse("the provided network does not match the current range");
-    const holder = this.#addresses.get(address);
-    if (holder !== undefined && holder !== owner) refuse("provided IP is already allocated");
+    if (!this.#ranges.contains(toNumber(address))) refuse("the provided network does not match the current range");
+    if (this.#isTaken(address, owner)) refuse("provided IP is already allocated");
     this.#addresses.set(address, owner);
     this.#dropUnlessStored(this.#addresses, address, owner);
   }
@@ -236,8 +250,4 @@ function portsOf(service: Service): readonly string[] {
     .filter((port) => (port.nodePort ?? 0) > 0)
     .map((port) => `${port.nodePort}/${port.protocol}`);
   return (service.spec?.healthCheckNodePort ?? 0) > 0 ? [...ports, `${service.spec?.healthCheckNodePort}/TCP`] : ports;
-}
-
-function toAddress(value: number): string {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
 }
