@@ -1,5 +1,6 @@
 import { TsukubeError } from "@tsukube/foundation";
 import { diskUsage } from "@tsukube/kernel";
+import { OWN_PLATFORM } from "../images/platform.ts";
 import { statsStream } from "./container-stats.ts";
 import { type DockerContainer, isRunning } from "./containers/container-record.ts";
 import { containerDetails, containerSummary, type ViewDeps } from "./containers/container-views.ts";
@@ -92,9 +93,17 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   if (Object.keys(wish).length === 0)
     throw new TsukubeError("invalid", "config cannot be empty in order to create a container");
   const image = await foundImage(deps, wish.Image ?? "");
+  const is = `${image.os}/${image.architecture}`;
+  const wanted = request.query.get("platform") ?? "";
+  if (wanted !== "" && wanted.split("/").slice(0, 2).join("/") !== is) {
+    const message = `image with reference ${wish.Image} was found but its platform (${is}) does not match the specified platform (${wanted})`;
+    throw new TsukubeError("not-found", message); // for which clients pull it
+  }
+  const own = `${OWN_PLATFORM.os}/${OWN_PLATFORM.architecture}`;
+  const mismatch = `The requested image's platform (${is}) does not match the detected host platform (${own}) and no specific platform was requested`;
   const name = request.query.get("name") || undefined;
-  const { container, warnings } = await deps.dockerContainers.create(wish, image, name);
-  return { status: 201, json: { Id: container.id, Warnings: warnings } };
+  const container = await deps.dockerContainers.create(wish, image, name);
+  return { status: 201, json: { Id: container.id, Warnings: wanted === "" && is !== own ? [mismatch] : [] } };
 }
 
 async function inspect(deps: DockerDeps, name: string, withSize: boolean): Promise<DockerAnswer> {

@@ -121,12 +121,8 @@ export class DockerContainers {
     for (const { cancel } of this.#restarting.values()) cancel();
   }
 
-  /** @param image Found by its name. @returns the container, and warnings. */
-  async create(
-    wish: CreateDocument,
-    image: ImageRecord,
-    asked: string | undefined,
-  ): Promise<{ readonly container: DockerContainer; readonly warnings: readonly string[] }> {
+  /** @param image That the name of the wish stands for. */
+  async create(wish: CreateDocument, image: ImageRecord, asked: string | undefined): Promise<DockerContainer> {
     const { store, random, clock, volumes } = this.#deps;
     const processors = availableParallelism();
     checkWishes(wish, processors);
@@ -159,7 +155,7 @@ export class DockerContainers {
       await store.put(container);
       if (toCopy.length > 0) await this.#deps.rootfs.within(container, (root) => copyUp(toCopy, root));
       this.#publish("create", container);
-      return { container, warnings: [] };
+      return container;
     } finally {
       this.#names.delete(name);
     }
