@@ -26,8 +26,21 @@ const MIN_TIMEOUT_MS = 1800_000;
 /** Bytes that may wait for a client that reads slowly; past it the watch ends and the client lists again. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 
-/** Events serialized once for all watchers that want the same form. */
-const serialized = new WeakMap<CachedObject, Map<string, Uint8Array>>();
+/** Bytes of the initial state that are written at a time. */
+const CHUNK_BYTES = 256 * 1024;
+
+/** Events serialized once for all watchers that want the same form: those that get them in this turn of the loop. */
+const serialized = new Map<CachedObject, Map<string, Uint8Array>>();
+
+function formsOf(cached: CachedObject): Map<string, Uint8Array> {
+  let forms = serialized.get(cached);
+  if (forms === undefined) {
+    if (serialized.size === 0) setImmediate(() => serialized.clear());
+    forms = new Map();
+    serialized.set(cached, forms);
+  }
+  return forms;
+}
 
 /** WATCH: what is there (if asked), then every change, until the client leaves or the time is up. */
 export async function watch(
@@ -77,6 +90,8 @@ class WatchStream implements AsyncIterable<Uint8Array> {
   readonly #prefix: string;
   readonly #form: string;
   readonly #cancels: Cancel[] = [];
+  /** What is still to be sent of the state that the watch begins with, as it was at a revision. */
+  #initial: { readonly objects: Iterable<readonly [string, CachedObject]>; readonly revision: number } | undefined;
   #queue: Uint8Array[] = [];
   #queued = 0;
   #wake: (() => void) | undefined;
@@ -165,6 +180,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
     try {
+      yield* this.#chunksOfState();
       for (;;) {
         if (this.#queue.length > 0) {
           const batch = this.#queue;
@@ -184,15 +200,53 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     }
   }
 
+  /** Made as the client takes them: what is there may be of any size. */
+  *#chunksOfState(): Generator<Uint8Array, void> {
+    if (this.#initial === undefined) return;
+    const { objects, revision } = this.#initial;
+    this.#initial = undefined;
+    let pieces: Uint8Array[] = [];
+    let size = 0;
+    for (const [, cached] of objects) {
+      if (this.#ended) return;
+      if (!this.#matches(cached)) continue;
+      for (const piece of this.#piecesOf(cached)) {
+        pieces.push(piece);
+        size += piece.length;
+      }
+      if (size < CHUNK_BYTES) continue;
+      yield Buffer.concat(pieces);
+      pieces = [];
+      size = 0;
+    }
+    if (this.#marksEnd) pieces.push(this.#bookmarkAt(revision, true));
+    if (pieces.length > 0) yield Buffer.concat(pieces);
+  }
+
+  /** Of an event that says that the object is there. */
+  #piecesOf(cached: CachedObject): readonly Uint8Array[] {
+    if (this.#servesStored) return [ADDED, ...cached.pieces(), CLOSE];
+    return [frame(this.#view.accepted.encoding, "ADDED", this.#encode(cached, cached.revision))];
+  }
+
+  get #servesStored(): boolean {
+    const { accepted, definition } = this.#view;
+    return accepted.as === "" && accepted.encoding === "json" && servesStoredBytes(definition);
+  }
+
+  /** Whether the end of the initial events is marked (KEP-3157). */
+  get #marksEnd(): boolean {
+    return this.#options.sendInitialEvents === true && this.#options.bookmarks;
+  }
+
   /** What comes before live events: the present state, or what changed since the revision asked for. */
   #begin(): void {
     const { resourceVersion, sendInitialEvents } = this.#options;
     const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
     if (wantsState) {
-      for (const [, cached] of this.#store.cache.head.range(this.#prefix)) {
-        if (this.#matches(cached)) this.#send("ADDED", cached, cached.revision);
-      }
-      if (sendInitialEvents === true && this.#options.bookmarks) this.#bookmark(true);
+      const objects = this.#store.cache.head.range(this.#prefix);
+      if (this.#view.accepted.as === "Table") this.#beginTable(objects);
+      else this.#initial = { objects, revision: this.#revision };
       return;
     }
     const since = resourceVersion ?? this.#store.cache.revision;
@@ -203,6 +257,12 @@ class WatchStream implements AsyncIterable<Uint8Array> {
       return;
     }
     for (const [events] of missed) for (const event of events) this.#deliver(event);
+  }
+
+  /** The first event brings the columns. */
+  #beginTable(objects: Iterable<readonly [string, CachedObject]>): void {
+    for (const [, cached] of objects) if (this.#matches(cached)) this.#send("ADDED", cached, cached.revision);
+    if (this.#marksEnd) this.#push(this.#bookmarkAt(this.#revision, true));
   }
 
   /** An object that leaves the selection is deleted as far as this watcher is concerned, one that enters it is new. */
@@ -234,8 +294,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
       );
       return;
     }
-    const forms = serialized.get(cached) ?? new Map<string, Uint8Array>();
-    serialized.set(cached, forms);
+    const forms = formsOf(cached);
     const key = `${this.#form} ${type} ${revision}`;
     let bytes = forms.get(key);
     if (bytes === undefined) {
@@ -247,8 +306,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
 
   #encode(cached: CachedObject, revision: number): Uint8Array {
     const { definition, accepted } = this.#view;
-    if (accepted.as === "" && accepted.encoding === "json" && servesStoredBytes(definition))
-      return cached.json(revision);
+    if (this.#servesStored) return cached.json(revision);
     const object = this.#store.view(definition, cached);
     const { value, schema } = represent(
       this.#view,
@@ -257,25 +315,26 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     return encode(value, schema, { ...accepted, pretty: false });
   }
 
-  /** Tells the client how far it is. @param initialEnd Marks the end of the initial events (KEP-3157). */
-  #bookmark(initialEnd = false): void {
+  /** Tells the client how far it is. */
+  #bookmark(): void {
+    this.#push(this.#bookmarkAt(this.#revision));
+  }
+
+  /** @param initialEnd Marks the end of the initial events (KEP-3157). */
+  #bookmarkAt(revision: number, initialEnd = false): Uint8Array {
     const { definition, accepted } = this.#view;
+    const resourceVersion = String(revision);
     const annotations = initialEnd ? { annotations: { "k8s.io/initial-events-end": "true" } } : {};
-    const metadata = { resourceVersion: String(this.#revision), ...annotations };
+    const metadata = { resourceVersion, ...annotations };
     const object = { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata } as Unstructured;
-    if (accepted.as === "Table") {
-      const table = tableOf(this.#view, [object], { resourceVersion: String(this.#revision) }, false);
-      this.#push(
-        frame(
-          accepted.encoding,
-          "BOOKMARK",
-          encode(table, schemaOfType("meta/v1.Table") as ObjectSchema, { ...accepted, pretty: false }),
-        ),
-      );
-      return;
-    }
-    const { value, schema } = represent(this.#view, object);
-    this.#push(frame(accepted.encoding, "BOOKMARK", encode(value, schema, { ...accepted, pretty: false })));
+    const { value, schema } =
+      accepted.as === "Table"
+        ? {
+            value: tableOf(this.#view, [object], { resourceVersion }, false),
+            schema: schemaOfType("meta/v1.Table") as ObjectSchema,
+          }
+        : represent(this.#view, object);
+    return frame(accepted.encoding, "BOOKMARK", encode(value, schema, { ...accepted, pretty: false }));
   }
 
   #fail(error: ApiError): void {
@@ -312,9 +371,12 @@ function objectsOf({ current, previous }: CacheEvent): readonly CachedObject[] {
   return [current, previous].filter((cached) => cached !== undefined);
 }
 
+const ADDED = Buffer.from('{"type":"ADDED","object":');
+const CLOSE = Buffer.from("}\n");
+
 /** One event on the wire: a JSON line, a YAML document, or a length-prefixed protobuf message. */
 function frame(encoding: string, type: EventType, object: Uint8Array): Uint8Array {
   if (encoding === "protobuf") return encodeWatchFrame(type, object);
   const trimmed = object.at(-1) === 0x0a ? object.subarray(0, -1) : object;
-  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), trimmed, Buffer.from("}\n")]);
+  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), trimmed, CLOSE]);
 }
