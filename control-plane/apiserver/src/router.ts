@@ -18,7 +18,8 @@ import { bodyEncoding, checkAcceptable, negotiate } from "./chain/negotiation.ts
 import type { RequestContext, RequestInfo } from "./contracts.ts";
 import type { Discovery } from "./discovery/discovery.ts";
 import { fieldValidationOf, report } from "./endpoints/body.ts";
-import { encode, headersOf } from "./endpoints/represent.ts";
+import { encodeList } from "./endpoints/list.ts";
+import { encode, headersOf, includeOf, represent, type View } from "./endpoints/represent.ts";
 import type { ResourceHandler } from "./endpoints/resource-handler.ts";
 import type { Subresources } from "./endpoints/subresources.ts";
 import type { Health } from "./health/health.ts";
@@ -26,6 +27,7 @@ import type { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import type { ResourceDefinition } from "./registry/definition.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
+import { builtinTable } from "./tables/printers.ts";
 
 export interface RouterDeps {
   readonly registry: Registry;
@@ -105,8 +107,8 @@ export class Router {
     const { info, request } = context;
     const { group, version, resource } = info;
     const row = resourceOf({ group, version, resource })!;
+    if (resource === "componentstatuses") return this.#componentStatuses(context);
     const accepted = negotiate(request.headers, info.query, { forms: false });
-    if (resource === "componentstatuses") return this.#componentStatuses(context, accepted);
     if (info.verb !== "create") throw ApiError.methodNotAllowed();
     const gvk = { group, version, kind: row.kind };
     const schema = schemaOf(gvk) as ObjectSchema;
@@ -122,21 +124,33 @@ export class Router {
     return { status: 201, headers: headersOf(accepted), body: encode(object, schema, accepted) };
   }
 
-  #componentStatuses(context: RequestContext, accepted: ReturnType<typeof negotiate>): ApiResponse {
+  #componentStatuses(context: RequestContext): ApiResponse {
     context.warn("v1 ComponentStatus is deprecated in v1.19+");
-    const one = (name: string): object => ({
+    const { request, info } = context;
+    const identity = { group: "", version: "v1", resource: "componentstatuses", kind: "ComponentStatus" };
+    const schema = schemaOf(identity) as ObjectSchema;
+    const one = (name: string): Unstructured => ({
+      kind: identity.kind,
+      apiVersion: identity.version,
       metadata: { name },
       conditions: [{ type: "Healthy", status: "True", message: "ok" }],
     });
     const items = ["etcd-0", "controller-manager", "scheduler"].map(one);
-    const named = items.find((item) => (item as Unstructured).metadata?.name === context.info.name);
-    if (context.info.name !== "" && named === undefined)
-      throw ApiError.notFound({ group: "", resource: "componentstatuses" }, context.info.name);
-    const kind = named === undefined ? "ComponentStatusList" : "ComponentStatus";
-    const object =
-      named === undefined ? { kind, apiVersion: "v1", metadata: {}, items } : { kind, apiVersion: "v1", ...named };
-    const schema = schemaOf({ group: "", version: "v1", kind }) as ObjectSchema;
-    return { status: 200, headers: headersOf(accepted), body: encode(object, schema, accepted) };
+    const accepted = negotiate(request.headers, info.query);
+    const definition = { ...this.#deps.registry.get("", "v1", "nodes")!, ...identity, schema };
+    const view: View = {
+      definition: { ...definition, listKind: "ComponentStatusList" },
+      accepted,
+      table: builtinTable(definition),
+      include: includeOf(info.query),
+      now: 0,
+    };
+    const headers = headersOf(accepted);
+    if (info.name === "") return { status: 200, headers, body: encodeList(view, {}, items) };
+    const named = items.find(({ metadata }) => metadata?.name === info.name);
+    if (named === undefined) throw ApiError.notFound(identity, info.name);
+    const shown = represent(view, named);
+    return { status: 200, headers, body: encode(shown.value, shown.schema, accepted) };
   }
 }
 

@@ -13,6 +13,7 @@ import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random
 import { createHttpsServer, type Exchange, type HttpsServer, type UpgradeRequest } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { Admission } from "./admission/admission.ts";
+import { AdmissionMetrics } from "./admission/admission-metrics.ts";
 import {
   certificateApproval,
   certificateSigning,
@@ -76,6 +77,7 @@ import { answerWebSocket, streamsOut } from "./proxying/websocket-answer.ts";
 import { Registry } from "./registry/registry.ts";
 import { Router } from "./router.ts";
 import { ObjectStore } from "./storage/object-store.ts";
+import { StorageMetrics } from "./storage/storage-metrics.ts";
 import { kindOfStored } from "./storage/stored-kind.ts";
 import { type CacheSeed, WatchCache } from "./storage/watch-cache.ts";
 import { tableOfDefinition } from "./tables/custom-table.ts";
@@ -127,7 +129,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const registry = new Registry();
   const cache = await WatchCache.open(options.openStore, decodeStored, options.seed);
   lifetime.own("watch cache", cache);
-  const store = new ObjectStore(cache);
+  const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
   const rbac = new RbacAuthorizer(cache);
   const authorizer = unionAuthorizer([new NodeAuthorizer(new NodeGraph(cache)), rbac]);
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer: ISSUER, clock, random });
@@ -136,32 +138,35 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const serviceCidr = storedServiceRange(cache) ?? options.serviceCidr;
   const services = serviceAllocation(cache, serviceCidr, options.nodePorts, random, clock);
   const webhooks = { cache, registry, authorizer, clock, random, logger };
-  const admission = new Admission([
-    namespaceLifecycle(cache),
-    limitRanger(cache),
-    serviceAccountAdmission(cache, random),
-    nodeRestriction(cache, authorizer),
-    podSecurity(cache),
-    priorityAdmission(cache),
-    defaultTolerationSeconds,
-    defaultStorageClass(cache),
-    storageObjectInUseProtection,
-    claimResize(cache),
-    runtimeClassAdmission(cache),
-    certificateApproval(authorizer),
-    certificateSigning(authorizer),
-    clusterTrustBundleAttest(authorizer),
-    certificateSubjectRestriction,
-    defaultIngressClass(cache),
-    podTopologyLabels(cache),
-    mutatingPolicies({ cache, registry, authorizer }),
-    mutatingWebhooks(webhooks),
-    validatingPolicies({ cache, registry, authorizer }),
-    validatingWebhooks(webhooks),
-    services,
-    roleEscalation(rbac, authorizer),
-    resourceQuota({ store, registry, clock }),
-  ]);
+  const admission = new Admission(
+    [
+      namespaceLifecycle(cache),
+      limitRanger(cache),
+      serviceAccountAdmission(cache, random),
+      nodeRestriction(cache, authorizer),
+      podSecurity(cache),
+      priorityAdmission(cache),
+      defaultTolerationSeconds,
+      defaultStorageClass(cache),
+      storageObjectInUseProtection,
+      claimResize(cache),
+      runtimeClassAdmission(cache),
+      certificateApproval(authorizer),
+      certificateSigning(authorizer),
+      clusterTrustBundleAttest(authorizer),
+      certificateSubjectRestriction,
+      defaultIngressClass(cache),
+      podTopologyLabels(cache),
+      mutatingPolicies({ cache, registry, authorizer }),
+      mutatingWebhooks(webhooks),
+      validatingPolicies({ cache, registry, authorizer }),
+      validatingWebhooks(webhooks),
+      services,
+      roleEscalation(rbac, authorizer),
+      resourceQuota({ store, registry, clock }),
+    ],
+    new AdmissionMetrics(metrics, clock),
+  );
   const writer = new Writer({
     store,
     registry,

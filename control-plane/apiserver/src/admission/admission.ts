@@ -1,17 +1,24 @@
 import type { Unstructured } from "@tsukube/api";
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionRequest } from "../contracts.ts";
+import type { AdmissionMetrics } from "./admission-metrics.ts";
 import { Reinvocation } from "./reinvocation.ts";
 
 /** All admission plugins, in their order: each may change an object, then each may refuse it. */
 export class Admission {
   readonly #plugins: readonly AdmissionPlugin[];
+  readonly #metrics: AdmissionMetrics;
 
-  constructor(plugins: readonly AdmissionPlugin[]) {
+  constructor(plugins: readonly AdmissionPlugin[], metrics: AdmissionMetrics) {
     this.#plugins = plugins;
+    this.#metrics = metrics;
   }
 
   /** A second round lets plugins see what webhooks changed, and webhooks what came after them. @throws {ApiError} */
-  async mutate(request: AdmissionRequest): Promise<Unstructured | undefined> {
+  mutate(request: AdmissionRequest): Promise<Unstructured | undefined> {
+    return this.#metrics.step("admit", request, () => this.#mutate(request));
+  }
+
+  async #mutate(request: AdmissionRequest): Promise<Unstructured | undefined> {
     const attributes = { ...request, reinvocation: new Reinvocation() };
     const object = await this.#round(attributes);
     if (!attributes.reinvocation.isRequested) return object;
@@ -20,11 +27,14 @@ export class Admission {
   }
 
   /** @throws {ApiError} */
-  async validate(request: AdmissionRequest): Promise<void> {
+  validate(request: AdmissionRequest): Promise<void> {
     const attributes = { ...request, reinvocation: new Reinvocation() };
-    for (const plugin of this.#plugins) {
-      if (plugin.validate !== undefined && plugin.handles(attributes)) await plugin.validate(attributes);
-    }
+    return this.#metrics.step("validate", request, async () => {
+      for (const plugin of this.#plugins) {
+        if (plugin.validate === undefined || !plugin.handles(attributes)) continue;
+        await this.#metrics.plugin(plugin.name, "validate", request, () => plugin.validate!(attributes));
+      }
+    });
   }
 
   /** For requests that store nothing of their own: deletes, connections, bindings. @throws {ApiError} */
@@ -38,7 +48,8 @@ export class Admission {
     let { object } = attributes;
     for (const plugin of this.#plugins) {
       if (plugin.mutate === undefined || !plugin.handles(attributes)) continue;
-      object = (await plugin.mutate({ ...attributes, object })) ?? object;
+      const seen = { ...attributes, object };
+      object = (await this.#metrics.plugin(plugin.name, "admit", attributes, () => plugin.mutate!(seen))) ?? object;
     }
     return object;
   }

@@ -6,6 +6,8 @@ import {
   encodeProtobuf,
   encodeUnstructured,
   encodeYaml,
+  fieldError,
+  fieldErrorMessage,
   type Json,
   JsonText,
   type ObjectSchema,
@@ -64,6 +66,15 @@ export interface View {
   /** includeObject of tables. */
   readonly include: string;
   readonly now: number;
+}
+
+/** includeObject of a table. @throws {ApiError} 400. */
+export function includeOf(query: URLSearchParams): string {
+  const include = query.get("includeObject") ?? "";
+  if (include === "" || include === "Metadata") return "Metadata";
+  if (include === "None" || include === "Object") return include;
+  const problem = fieldError.invalid("includeObject", include, "must be 'Metadata', 'Object', 'None', or empty");
+  throw ApiError.badRequest(`Unable to convert to Table as requested: ${fieldErrorMessage(problem)}`);
 }
 
 /** One object in the asked form: itself, its metadata, or a table of one row. */

@@ -2,8 +2,6 @@ import {
   ApiError,
   FieldManager,
   FieldSet,
-  fieldError,
-  fieldErrorMessage,
   type ObjectSchema,
   schemaOfType,
   type Unstructured,
@@ -23,7 +21,7 @@ import { encodeList, list } from "./list.ts";
 import { revisionOf } from "./list-options.ts";
 import { placed } from "./object-meta.ts";
 import { applier, patcher, patchTypeOf } from "./patch.ts";
-import { encode, headersOf, represent, respondTyped, type View } from "./represent.ts";
+import { encode, headersOf, includeOf, represent, respondTyped, type View } from "./represent.ts";
 import { scaleOf, withScale } from "./scale.ts";
 import { selectionOf } from "./selection.ts";
 import { watch } from "./watch.ts";
@@ -354,13 +352,4 @@ function checkUid(definition: ResourceDefinition, body: Unstructured, live: Unst
     `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ` +
       `UID in precondition: ${wanted}, UID in object meta: ${live.metadata?.uid}`,
   );
-}
-
-/** includeObject of a table. @throws {ApiError} 400. */
-function includeOf(query: URLSearchParams): string {
-  const include = query.get("includeObject") ?? "";
-  if (include === "" || include === "Metadata") return "Metadata";
-  if (include === "None" || include === "Object") return include;
-  const problem = fieldError.invalid("includeObject", include, "must be 'Metadata', 'Object', 'None', or empty");
-  throw ApiError.badRequest(`Unable to convert to Table as requested: ${fieldErrorMessage(problem)}`);
 }

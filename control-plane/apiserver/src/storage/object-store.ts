@@ -4,6 +4,7 @@ import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { type CachedObject, deepFreeze, indexOf, withRevision } from "./cached-object.ts";
 import type { ObjectWriter } from "./contract.ts";
+import type { StorageMetrics } from "./storage-metrics.ts";
 import type { WatchCache } from "./watch-cache.ts";
 
 /** What a write decided, given the present object. */
@@ -26,12 +27,14 @@ const MAX_TRIES = 100;
 /** Objects of the API over the bytes of the store. */
 export class ObjectStore implements ObjectWriter {
   readonly cache: WatchCache;
+  readonly #metrics: StorageMetrics;
   /** Custom resources as their definitions show them; definitions are made anew when they change. */
   readonly #forms = new WeakMap<ResourceDefinition, WeakMap<CachedObject, WeakRef<Unstructured>>>();
   /** What conversion webhooks answered. */
   readonly #converted = new WeakMap<ResourceDefinition, WeakMap<CachedObject, Unstructured>>();
 
-  constructor(cache: WatchCache) {
+  constructor(cache: WatchCache, metrics: StorageMetrics) {
+    this.#metrics = metrics;
     this.cache = cache;
   }
 
@@ -110,7 +113,9 @@ export class ObjectStore implements ObjectWriter {
   ): Promise<Written> {
     const expected = cached?.revision ?? "absent";
     if (decided.type === "delete") {
-      const revision = await this.cache.store.commit([{ type: "delete", key, expected }]);
+      const revision = await this.#metrics.measured("delete", definition, () =>
+        this.cache.store.commit([{ type: "delete", key, expected }]),
+      );
       await this.cache.reached(revision);
       return { object: withRevision(current ?? {}, revision), revision };
     }
@@ -118,7 +123,8 @@ export class ObjectStore implements ObjectWriter {
     const mutation: Mutation = { type: "put", key, value, index, expected };
     const expiring = decided.expiresAt === undefined ? mutation : { ...mutation, expiresAt: decided.expiresAt };
     if (isStoredVersion(definition)) this.cache.expect(value, decided.object);
-    const revision = await this.cache.store.commit([expiring]);
+    const operation = cached === undefined ? "create" : "update";
+    const revision = await this.#metrics.measured(operation, definition, () => this.cache.store.commit([expiring]));
     await this.cache.reached(revision);
     const now = this.cache.get(key);
     const isOurs = now?.revision === revision && isStoredVersion(definition);

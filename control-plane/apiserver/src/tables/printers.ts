@@ -4,7 +4,7 @@ import type { ResourceDefinition } from "../registry/definition.ts";
 import { textAt } from "../registry/strategies.ts";
 import { ADMINISTRATION_CELLS } from "./administration-cells.ts";
 import { age, duration } from "./ages.ts";
-import { type Cells, count, created, labelsText, NONE, name, or, shortList, sizeAt } from "./cells.ts";
+import { type Cells, count, created, labelsText, listAt, NONE, name, or, shortList, sizeAt } from "./cells.ts";
 import type { Column, TableConvertor } from "./table.ts";
 
 type Template = {
@@ -24,6 +24,11 @@ const selector = (object: Unstructured): string => {
 const CELLS: Readonly<Record<string, Cells>> = {
   "/pods": (object, now) => podCells(object as Pod, now),
   "/services": (object, now) => serviceCells(object as Service, now),
+  "/componentstatuses": (object) => {
+    const healthy = listAt(object, "conditions").find(({ type }) => type === "Healthy");
+    const state = { True: "Healthy", False: "Unhealthy" }[textAt(healthy, "status")] ?? "Unknown";
+    return [name(object), state, textAt(healthy, "message"), textAt(healthy, "error")];
+  },
   "/nodes": (object, now) => nodeCells(object as Node, now),
   "/configmaps": (object, now) => [
     name(object),
