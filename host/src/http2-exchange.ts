@@ -19,6 +19,8 @@ export class Http2Exchange implements Exchange {
   readonly peer: PeerCertificate | undefined;
   readonly #stream: ServerHttp2Stream;
   #abort: AbortController | undefined;
+  /** The answer is complete, whether or not the client takes it. */
+  #isAnswered = false;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer: PeerCertificate | undefined) {
     this.#stream = stream;
@@ -37,7 +39,7 @@ export class Http2Exchange implements Exchange {
       this.#abort = abort;
       if (this.#stream.destroyed && !this.#stream.writableFinished) abort.abort();
       const gone = (): void => {
-        if (!this.#stream.writableFinished) abort.abort(new Error("client closed the stream"));
+        if (!this.#isAnswered && !this.#stream.writableFinished) abort.abort(new Error("client closed the stream"));
       };
       this.#stream.once("aborted", gone);
       this.#stream.once("close", gone);
@@ -57,6 +59,7 @@ export class Http2Exchange implements Exchange {
     if (this.#stream.destroyed) return;
     this.#stream.respond({ ":status": status, ...headers, "content-length": String(body.length) } as never);
     this.#stream.end(body);
+    this.#isAnswered = true;
   }
 
   begin(status: number, headers: OutgoingHeaders): ResponseSink {
@@ -67,6 +70,7 @@ export class Http2Exchange implements Exchange {
       drained: () => drained(stream),
       end: () => {
         if (!stream.destroyed) stream.end();
+        this.#isAnswered = true;
       },
       destroy: () => this.abandon(),
     };

@@ -29,12 +29,14 @@ export function createMetrics(): Metrics {
 
 /** `{a="b"}` with values escaped as the text format asks; "" without labels. */
 function labelText(labels: Labels | undefined, extra = ""): string {
-  const parts = Object.entries(labels ?? {}).map(([key, value]) => `${key}="${escapeLabel(value)}"`);
-  if (extra !== "") parts.push(extra);
-  return parts.length === 0 ? "" : `{${parts.join(",")}}`;
+  let text = "";
+  for (const key in labels) text += `${text === "" ? "" : ","}${key}="${escapeLabel(labels[key] ?? "")}"`;
+  if (extra !== "") text += `${text === "" ? "" : ","}${extra}`;
+  return text === "" ? "" : `{${text}}`;
 }
 
 function escapeLabel(value: string): string {
+  if (!/[\\"\n]/.test(value)) return value;
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
