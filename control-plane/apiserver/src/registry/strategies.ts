@@ -5,6 +5,7 @@ import { formatTime } from "@tsukube/foundation";
 import type { Strategy } from "./definition.ts";
 import { withJobSelector } from "./job-selector.ts";
 import { keyPairWarnings } from "./key-pair-warnings.ts";
+import { withoutFormerType } from "./service-type.ts";
 
 type Tree = Readonly<Record<string, unknown>>;
 
@@ -202,6 +203,8 @@ function preparations(group: string, resource: string): Preparations {
         prepareForCreate: (claim) => ({ ...withDataSources(claim), status: { phase: "Pending" } }),
         prepareForUpdate: withDataSources,
       };
+    case "/services":
+      return { prepareForUpdate: withoutFormerType };
     case "/secrets":
       return { warnings: keyPairWarnings };
     case "apps/daemonsets":
