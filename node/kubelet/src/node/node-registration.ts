@@ -1,18 +1,15 @@
 import { readFileSync } from "node:fs";
 import { arch, release } from "node:os";
 import { ApiError } from "@tsukube/api";
-import type { Lease } from "@tsukube/api/types/coordination-v1";
 import type { Node, NodeCondition, NodeStatus } from "@tsukube/api/types/core-v1";
-import { formatMicroTime, formatTime, messageOf } from "@tsukube/foundation";
+import { formatTime, messageOf } from "@tsukube/foundation";
 import type { Cri } from "../cri/runtime.ts";
 import type { KubeletOptions } from "../options.ts";
 import { allocatableOf, capacityResources, type NodeCapacity } from "./node-capacity.ts";
+import { renewLease } from "./node-lease.ts";
 import type { PressureCondition } from "./pressure.ts";
 
 const NODES = { group: "", version: "v1", resource: "nodes" };
-const LEASES = { group: "coordination.k8s.io", version: "v1", resource: "leases" };
-const LEASE_NAMESPACE = "kube-node-lease";
-const LEASE_SECONDS = 40;
 const RENEW_MS = 10_000;
 const STATUS_MS = 10_000;
 /** An unchanged status is written this often all the same. */
@@ -212,22 +209,9 @@ export class NodeRegistration {
     }
   }
 
-  async #renew(): Promise<void> {
+  #renew(): Promise<void> {
     const { client, nodeName, clock } = this.#options;
-    const leases = client.resource<Lease>(LEASES, LEASE_NAMESPACE);
-    const renewTime = formatMicroTime(clock.now());
-    try {
-      await leases.patch(nodeName, { type: "merge", body: { spec: { renewTime } } });
-    } catch (error) {
-      if (!ApiError.is(error, "NotFound")) throw error;
-      const spec = { holderIdentity: nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime };
-      await leases.create({
-        apiVersion: "coordination.k8s.io/v1",
-        kind: "Lease",
-        metadata: { name: nodeName, namespace: LEASE_NAMESPACE },
-        spec,
-      });
-    }
+    return renewLease(client, clock, nodeName);
   }
 }
 
