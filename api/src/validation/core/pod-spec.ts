@@ -97,6 +97,18 @@ const REST: Check = fields({
   os: optional(fields({ name: oneOf("linux", "windows") })),
 });
 
+/** A hostname that replaces the one made of hostname and subdomain; the kernel's limit is 64. */
+const hostnameOverride: Check = (spec, at, errors) => {
+  const name = member(spec, "hostnameOverride");
+  if (name === undefined) return;
+  const here = child(at, "hostnameOverride");
+  for (const other of ["setHostnameAsFQDN", "hostNetwork"])
+    if (member(spec, other) === true)
+      errors.push(fieldError.forbidden(here, `may not be specified when ${other} is true`));
+  if (String(name).length > 64) errors.push(fieldError.tooLong(here, 64));
+  text(dnsSubdomain)(name, here, errors);
+};
+
 /** @param claims Volumes that the pods get beside those of the spec. */
 function podSpecWith(claims: readonly string[]): Check {
   return (value, at, errors) => {
@@ -112,6 +124,7 @@ function podSpecWith(claims: readonly string[]): Check {
     dnsPolicy(value, at, errors);
     REST(value, at, errors);
     sysctls(value, at, errors);
+    hostnameOverride(value, at, errors);
     hostUsers(value, at, errors);
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Unstructured } from "../../object.ts";
 import { fieldErrorMessage } from "../../status/field-error.ts";
-import { validateUpdate } from "../validate.ts";
+import { validateCreate, validateUpdate } from "../validate.ts";
 
 const POD = { group: "", version: "v1", kind: "Pod" };
 
@@ -71,4 +71,22 @@ test("ephemeral containers are added and never change", () => {
   expect(messages(with_([]), with_([debug]), "ephemeralcontainers")[0]).toMatch(
     /^spec.ephemeralContainers: Forbidden: existing ephemeral containers "d" may not be removed/,
   );
+});
+
+describe("a name that replaces the hostname", () => {
+  const created = (spec: object): string[] => validateCreate(POD, pod(spec)).map(fieldErrorMessage);
+
+  test("is a DNS name that the kernel can hold", () => {
+    expect(created({ hostnameOverride: "a.b" })).toEqual([]);
+    expect(created({ hostnameOverride: "Not-RFC1123" })[0]).toMatch(
+      /^spec.hostnameOverride: Invalid value: "Not-RFC1123"/,
+    );
+    expect(created({ hostnameOverride: "a".repeat(65) })[0]).toMatch(/^spec.hostnameOverride: Too long/);
+  });
+
+  test.each(["setHostnameAsFQDN", "hostNetwork"])("is not given beside %s", (other) => {
+    expect(created({ hostnameOverride: "a", [other]: true })).toEqual([
+      `spec.hostnameOverride: Forbidden: may not be specified when ${other} is true`,
+    ]);
+  });
 });
