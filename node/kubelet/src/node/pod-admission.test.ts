@@ -61,6 +61,7 @@ test.each([
   ],
   [{ securityContext: { appArmorProfile: { type: "RuntimeDefault" } } }, "AppArmor", "Cannot enforce AppArmor"],
   [{ hostUsers: false }, "UserNamespaces", "does not support user namespaces"],
+  [{ os: { name: "windows" } }, "PodOSNotSupported", "the OS field doesn't match node OS"],
   [{ resourceClaims: [{ name: "gpu" }] }, "ResourceClaims", 'resource claim "gpu" cannot be prepared'],
 ])("a pod is refused rather than run without what it demands: %j", (spec, reason, message) => {
   const found = refusal({ spec: { containers: [{ name: "app" }], ...spec } });

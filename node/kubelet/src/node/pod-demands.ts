@@ -23,6 +23,13 @@ export function unmetDemand(
   { mapsUsers }: { readonly mapsUsers: boolean },
 ): { readonly reason: string; readonly message: string } | undefined {
   const { spec } = pod;
+  if ((pod.metadata?.labels?.["kubernetes.io/os"] ?? "linux") !== "linux")
+    return {
+      reason: "PodOSSelectorNodeLabelDoesNotMatch",
+      message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+    };
+  if ((spec?.os?.name ?? "linux") !== "linux")
+    return { reason: "PodOSNotSupported", message: "Failed to admit pod as the OS field doesn't match node OS" };
   const sysctl = (spec?.securityContext?.sysctls ?? []).find(
     ({ name }) => !SAFE_SYSCTLS.has(name.replaceAll("/", ".")),
   );
