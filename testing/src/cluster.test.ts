@@ -49,38 +49,34 @@ test("nothing is left running", async () => {
   expect(cluster.clock.pending).toBe(0);
 });
 
-test("a fork takes the same time whether a cluster holds a thousand objects or a hundred thousand", {
-  timeout: 60_000,
-}, async () => {
-  const clock = new VirtualClock();
-  const took: Record<number, number> = {};
-  for (const count of [1000, 10_000, 100_000]) {
-    const store = new MemoryStore({ clock });
-    const index = Buffer.alloc(8);
-    const value = Buffer.from(
-      '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"x","namespace":"default","uid":"u"}}',
-    );
-    for (let i = 0; i < count; i += 1000) {
-      const puts = Array.from({ length: 1000 }, (_, j) => ({
-        type: "put" as const,
-        key: `/registry/configmaps/default/c${i + j}`,
-        value,
-        index,
-        expected: "absent" as const,
-      }));
-      await store.commit(puts);
-    }
-    const cluster = await startCluster({ store });
-    const times: number[] = [];
-    for (let turn = 0; turn < 5; turn += 1) {
-      const began = performance.now();
-      const fork = await cluster.fork();
-      times.push(performance.now() - began);
-      await fork.close();
-    }
-    took[count] = Math.min(...times);
-    await cluster.close();
+test("a fork of a hundred thousand objects reads none of them", { timeout: 60_000 }, async () => {
+  const store = new MemoryStore({ clock: new VirtualClock() });
+  const index = Buffer.alloc(8);
+  const value = Buffer.from(
+    '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"x","namespace":"default","uid":"u"}}',
+  );
+  for (let i = 0; i < 100_000; i += 1000) {
+    const puts = Array.from({ length: 1000 }, (_, j) => ({
+      type: "put" as const,
+      key: `/registry/configmaps/default/c${i + j}`,
+      value,
+      index,
+      expected: "absent" as const,
+    }));
+    await store.commit(puts);
   }
-  // reading them would take a hundred times as long
-  expect(took[100_000]).toBeLessThan(took[1000]! * 4 + 5);
+  const timed = async (work: () => Promise<Cluster>): Promise<{ readonly cluster: Cluster; readonly ms: number }> => {
+    const began = performance.now();
+    return { cluster: await work(), ms: performance.now() - began };
+  };
+  const whole = await timed(() => startCluster({ store }));
+  const times: number[] = [];
+  for (let turn = 0; turn < 5; turn += 1) {
+    const fork = await timed(() => whole.cluster.fork());
+    times.push(fork.ms);
+    await fork.cluster.close();
+  }
+  await whole.cluster.close();
+  // measured 5 ms against 600, and 5 ms with a thousand objects; both slow down alike on a busy machine
+  expect(Math.min(...times)).toBeLessThan(whole.ms / 5);
 });
