@@ -61,6 +61,7 @@ import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
 import { BODY_LIMIT, Chain } from "./chain/chain.ts";
 import { FlowClassifier } from "./chain/flow-classifier.ts";
+import { FlowSchemaStatus } from "./chain/flow-schema-status.ts";
 import type { RequestInfo, User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
@@ -223,6 +224,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     client: extensions,
     available: (service) => aggregator.learn(service, lifetime.signal),
   });
+  new FlowSchemaStatus({ store, registry, clock, logger, lifetime });
   new AddressObjects({ store, registry, clock, random, logger, lifetime });
   new PolicyTypeChecker(store, registry, logger);
   const hooks = new WebhookClient(cache, clock);

@@ -35,7 +35,11 @@ const REASONS: readonly Reason[] = [
     because: "upstream's rows have a cell more than the table has columns",
   },
   { line: /^GET \/version/, because: "the build is another" },
-  { line: /^\w+ \/(healthz|livez|readyz)?[ ?]/, part: /^body$|^\.paths/, because: "the server is made of other parts" },
+  {
+    line: /^\w+ \/(healthz|livez|readyz)?(?:[ ?]|$)/,
+    part: /^body$|^\.paths/,
+    because: "the server is made of other parts",
+  },
   {
     line: /^GET \/(statusz|flagz|debug|logs|configz)/,
     because: "pages for people who debug upstream's server itself",

@@ -215,7 +215,7 @@ export const NETWORKING: RuleTable = {
       endpoints: each(
         fields({
           addresses: (value, at, errors) => {
-            if (listOf(value).length === 0) errors.push(fieldError.required(at, "must contain at least 1 address"));
+            if (listOf(value).length === 0) errors.push(fieldError.required(at));
             if (listOf(value).length > 100) errors.push(fieldError.tooMany(at, listOf(value).length, 100));
           },
           hostname: unlessUnset(text(dnsLabel)),

@@ -363,7 +363,7 @@ function nodeCells(node: Node, now: number): readonly unknown[] {
     node.spec?.unschedulable === true ? `${state},SchedulingDisabled` : state,
     or(roles.sort().join(",")),
     age(node.metadata?.creationTimestamp, now),
-    info?.kubeletVersion,
+    info?.kubeletVersion ?? "",
     address("InternalIP"),
     address("ExternalIP"),
     or(info?.osImage ?? "", "<unknown>"),

@@ -1,0 +1,75 @@
+import type { Unstructured } from "@tsukube/api";
+import type { FlowSchema, FlowSchemaCondition } from "@tsukube/api/types/flowcontrol-v1";
+import { type Clock, detach, formatTime, type Lifetime, type Logger } from "@tsukube/foundation";
+import type { Registry } from "../registry/registry.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+
+const SCHEMAS = "/registry/flowschemas/";
+const LEVELS = "/registry/prioritylevelconfigurations/";
+
+export interface FlowSchemaStatusDeps {
+  readonly store: ObjectStore;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly lifetime: Lifetime;
+}
+
+/** Keeps the Dangling condition of every FlowSchema true to whether its priority level exists. */
+export class FlowSchemaStatus {
+  readonly #deps: FlowSchemaStatusDeps;
+
+  constructor(deps: FlowSchemaStatusDeps) {
+    this.#deps = deps;
+    const { cache } = deps.store;
+    const lookAtAll = (): void => {
+      for (const [key] of cache.head.range(SCHEMAS)) this.#look(key);
+    };
+    const unsubscribe = cache.subscribe(SCHEMAS, (events) => {
+      for (const { key, current } of events) if (current !== undefined) this.#look(key);
+    });
+    deps.lifetime.add("FlowSchemas", unsubscribe);
+    deps.lifetime.add("priority levels", cache.subscribe(LEVELS, lookAtAll));
+    lookAtAll();
+  }
+
+  #look(key: string): void {
+    const { store, clock, logger } = this.#deps;
+    const schema = store.cache.get(key)?.object as (FlowSchema & Unstructured) | undefined;
+    if (schema === undefined || withDangling(schema, this.#dangling(schema)) === schema) return;
+    detach(clock.track(this.#report(key)), logger, "cannot write the status of a FlowSchema");
+  }
+
+  async #report(key: string): Promise<void> {
+    const { store, registry } = this.#deps;
+    const definition = registry.get("flowcontrol.apiserver.k8s.io", "v1", "flowschemas")!;
+    await store.update(definition, key, async (live) => {
+      if (live === undefined) return { type: "none" };
+      const schema = live as FlowSchema & Unstructured;
+      const next = withDangling(schema, this.#dangling(schema));
+      return next === schema ? { type: "none" } : { type: "put", object: next };
+    });
+  }
+
+  #dangling({ spec }: FlowSchema): FlowSchemaCondition {
+    const name = spec.priorityLevelConfiguration?.name ?? "";
+    const exists = this.#deps.store.cache.get(LEVELS + name) !== undefined;
+    const about = `This FlowSchema references the PriorityLevelConfiguration object named ${JSON.stringify(name)}`;
+    return {
+      type: "Dangling",
+      status: exists ? "False" : "True",
+      lastTransitionTime: formatTime(this.#deps.clock.now()),
+      reason: exists ? "Found" : "NotFound",
+      message: exists ? `${about} and it exists` : `${about} but there is no such object`,
+    };
+  }
+}
+
+/** The same object when the condition says so already. */
+function withDangling(schema: FlowSchema & Unstructured, wanted: FlowSchemaCondition): FlowSchema & Unstructured {
+  const conditions = schema.status?.conditions ?? [];
+  const before = conditions.find(({ type }) => type === "Dangling");
+  if (before?.status === wanted.status && before?.message === wanted.message) return schema;
+  const others = conditions.filter(({ type }) => type !== "Dangling");
+  return { ...schema, status: { conditions: [...others, wanted] } } as FlowSchema & Unstructured;
+}
