@@ -71,7 +71,7 @@ function launcherOf(name: string): string {
 }
 
 /**
- * Imports Node's own modules as CommonJS. As ES modules, all their members are read at once: "node:http" then loads undici,
+ * Imports Node's own modules as CommonJS, and native ones, which import those. As ES modules, all their members are read at once: "node:http" then loads undici,
  * which takes 70 ms and is not used.
  */
 const lazyBuiltins: Plugin = {
@@ -82,6 +82,12 @@ const lazyBuiltins: Plugin = {
     );
     onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+    onResolve({ filter: new RegExp(`^(?:${NATIVE.join("|")})$`) }, ({ path, kind }) =>
+      kind === "import-statement" ? { path, namespace: "native" } : { external: true },
+    );
+    onLoad({ filter: /.*/, namespace: "native" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
     }));
   },
 };
