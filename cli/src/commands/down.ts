@@ -47,6 +47,8 @@ async function takeDown({ paths, clock, progress, print }: CommandContext, purge
 
 /** Whether containers of another cluster or engine of this host need it to forward packets. */
 function otherEngineRuns(paths: CommandContext["paths"]): boolean {
-  const names = readdirSync(dirname(paths.runtime)).filter((name) => name !== paths.name);
+  const runtimes = dirname(paths.runtime);
+  if (!existsSync(runtimes)) return false; // after the last one's end, or a reboot
+  const names = readdirSync(runtimes).filter((name) => name !== paths.name);
   return names.some((name) => existsSync(filesOf({ ...paths, runtime: join(dirname(paths.runtime), name) }).criSocket));
 }

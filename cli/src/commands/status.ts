@@ -6,7 +6,7 @@ import { readClusterRecord } from "../cluster/record.ts";
 import { supervisorOf } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
 
-/** What `status -o json` prints. */
+/** What `status` knows; `-o json` prints all of it but the socket, which scripts find beside the CRI's. */
 interface ClusterStatus {
   readonly name: string;
   readonly ready: boolean;
@@ -26,7 +26,8 @@ interface ClusterStatus {
 export async function status(context: CommandContext, format: "text" | "json"): Promise<boolean> {
   const found = await clusterStatus(context);
   if (format === "json") {
-    context.print(JSON.stringify(found, undefined, 2));
+    const { dockerSocket: _beside, ...told } = found; // scripts rely on exactly these fields
+    context.print(JSON.stringify(told, undefined, 2));
   } else if (found.apiServer === "" && found.dockerSocket !== "") {
     context.print(`Engine "${found.name}" runs, without a cluster.`);
     for (const { name, pid } of found.processes) context.print(`  Process      ${name} (pid ${pid})`);
