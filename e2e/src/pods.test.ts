@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -9,6 +10,7 @@ import { Kubectl } from "./kubectl.ts";
 import { Tsukube } from "./tsukube.ts";
 
 const isRoot = process.getuid?.() === 0;
+const canHaveUsers = spawnSync("unshare", ["--user", "true"]).status === 0; // not in a chroot
 
 /** A pod of busybox containers. @param spec YAML lines of its spec besides containers, indented by two. */
 function podYaml(name: string, containers: readonly string[], spec = ""): string {
@@ -259,11 +261,13 @@ spec:
     await gone("secured");
   }, 120_000);
 
-  test("a pod with users of its own: its root is nobody on the node, and its volumes are its own", async () => {
-    await k.run("create configmap settings --from-literal=mode=quiet");
-    const folder = mkdtempSync(join(tmpdir(), "tsukube-users-"));
-    lifetime.add("host folder", () => rmSync(folder, { recursive: true }));
-    const spec = `
+  test.skipIf(!canHaveUsers)(
+    "a pod with users of its own: its root is nobody on the node, and its volumes are its own",
+    async () => {
+      await k.run("create configmap settings --from-literal=mode=quiet");
+      const folder = mkdtempSync(join(tmpdir(), "tsukube-users-"));
+      lifetime.add("host folder", () => rmSync(folder, { recursive: true }));
+      const spec = `
   hostUsers: false
   securityContext: { fsGroup: 5000 }
   volumes:
@@ -272,30 +276,32 @@ spec:
     - { name: s, configMap: { name: settings } }
     - { name: h, hostPath: { path: ${folder} } }
     - { name: i, image: { reference: tsukube.local/busybox } }`;
-    const mounts = ["e", "m", "s", "h", "i"].map((name) => `{ name: ${name}, mountPath: /v/${name} }`).join(", ");
-    await k.apply(podYaml("own", [`${FOREVER}, volumeMounts: [${mounts}]`], spec));
-    await k.apply(podYaml("other", [FOREVER], "\n  hostUsers: false"));
-    await ready("own", "other");
-    const first = async (pod: string) => Number((await exec(pod, "cat /proc/self/uid_map")).trim().split(/\s+/)[1]);
-    expect(await exec("own", "id -u; stat -Lc %u:%g /bin/busybox /v/e /v/m /v/s/mode /v/h /v/i/bin/busybox")).toBe(
-      "0\n0:0\n0:5000\n0:5000\n0:5000\n0:0\n0:0",
-    );
-    expect(await exec("own", "cat /v/s/mode /var/run/secrets/kubernetes.io/serviceaccount/namespace")).toBe(
-      "quietdefault",
-    );
-    await exec("own", "echo x > /v/h/file && chown 7:8 /v/h/file && echo x > /v/e/file && echo >> /etc/hosts");
-    expect([statSync(join(folder, "file")).uid, statSync(join(folder, "file")).gid]).toEqual([7, 8]);
-    const [one, two] = [await first("own"), await first("other")];
-    expect([one === two, Math.min(one, two) >= 65_536, one % 65_536]).toEqual([false, true, 0]);
-    expect(await k.out("get nodes -o jsonpath={.items[0].status.runtimeHandlers[0].features.userNamespaces}")).toBe(
-      "true",
-    );
-    const refused = await k.fails("apply -f -", {
-      input: podYaml("both", [FOREVER], "\n  hostUsers: false\n  hostNetwork: true"),
-    });
-    expect(refused).toMatch(/spec.hostNetwork: Forbidden: when `hostUsers` is false/);
-    await gone("own", "other");
-  }, 120_000);
+      const mounts = ["e", "m", "s", "h", "i"].map((name) => `{ name: ${name}, mountPath: /v/${name} }`).join(", ");
+      await k.apply(podYaml("own", [`${FOREVER}, volumeMounts: [${mounts}]`], spec));
+      await k.apply(podYaml("other", [FOREVER], "\n  hostUsers: false"));
+      await ready("own", "other");
+      const first = async (pod: string) => Number((await exec(pod, "cat /proc/self/uid_map")).trim().split(/\s+/)[1]);
+      expect(await exec("own", "id -u; stat -Lc %u:%g /bin/busybox /v/e /v/m /v/s/mode /v/h /v/i/bin/busybox")).toBe(
+        "0\n0:0\n0:5000\n0:5000\n0:5000\n0:0\n0:0",
+      );
+      expect(await exec("own", "cat /v/s/mode /var/run/secrets/kubernetes.io/serviceaccount/namespace")).toBe(
+        "quietdefault",
+      );
+      await exec("own", "echo x > /v/h/file && chown 7:8 /v/h/file && echo x > /v/e/file && echo >> /etc/hosts");
+      expect([statSync(join(folder, "file")).uid, statSync(join(folder, "file")).gid]).toEqual([7, 8]);
+      const [one, two] = [await first("own"), await first("other")];
+      expect([one === two, Math.min(one, two) >= 65_536, one % 65_536]).toEqual([false, true, 0]);
+      expect(await k.out("get nodes -o jsonpath={.items[0].status.runtimeHandlers[0].features.userNamespaces}")).toBe(
+        "true",
+      );
+      const refused = await k.fails("apply -f -", {
+        input: podYaml("both", [FOREVER], "\n  hostUsers: false\n  hostNetwork: true"),
+      });
+      expect(refused).toMatch(/spec.hostNetwork: Forbidden: when `hostUsers` is false/);
+      await gone("own", "other");
+    },
+    120_000,
+  );
 
   test("containers are resized in place, restarted where their policy says so, and not beyond the node", async () => {
     const resources = "resources: { requests: { cpu: 100m, memory: 32Mi }, limits: { cpu: 200m, memory: 32Mi } }";

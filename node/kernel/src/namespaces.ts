@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { TsukubeError } from "@tsukube/foundation";
@@ -81,9 +80,14 @@ async function pinWithUsers(
   const waiter = await startProgram("unshare", [...kinds, "cat"], { descriptors: ["input", "output", "null"] });
   const input = waiter.inputs.get(0) as Writable;
   const output = waiter.outputs.get(1) as Readable;
+  input.on("error", () => {}); // it may end at once
   try {
     input.write(".");
-    await once(output, "data"); // it is there
+    if (!(await hasData(output)))
+      throw new TsukubeError(
+        "no-user-namespaces",
+        "Cannot make a namespace of users: the kernel refuses it, expected one that allows it (user.max_user_namespaces) and no chroot",
+      );
     const map = ids.map(({ inside, outside, length }) => `${inside} ${outside} ${length}\n`).join("");
     writeFileSync(`/proc/${waiter.pid}/uid_map`, map);
     writeFileSync(`/proc/${waiter.pid}/gid_map`, map);
@@ -96,6 +100,14 @@ async function pinWithUsers(
   // as root outside, who may do everything inside as well
   const others = entries.filter(([kind]) => kind !== "user").map(([kind, path]) => `--${kind}=${path}`);
   if (others.length > 0) await run("nsenter", [...others, "sh", "-euc", script]);
+}
+
+/** False when it ends without any. */
+function hasData(stream: Readable): Promise<boolean> {
+  return new Promise((resolve) => {
+    stream.once("data", () => resolve(true));
+    stream.once("close", () => resolve(false));
+  });
 }
 
 /** A process that stays in a pod's namespace would serve the wrong network: it must not go on. */

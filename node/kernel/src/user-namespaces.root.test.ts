@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { run } from "@tsukube/host";
 import { afterAll, describe, expect, test } from "vitest";
@@ -5,9 +6,10 @@ import { systemMounts } from "./mounts.ts";
 import { systemNamespaces } from "./namespaces.ts";
 import { scratchFolder } from "./scratch.ts";
 
+const canHaveUsers = spawnSync("unshare", ["--user", "true"]).status === 0;
 const IDS = [{ inside: 0, outside: 200_000, length: 65_536 }];
 
-describe.skipIf(process.getuid?.() !== 0)("namespaces of users (need root)", () => {
+describe.skipIf(process.getuid?.() !== 0 || !canHaveUsers)("namespaces of users (need root, and no chroot)", () => {
   const scratch = scratchFolder("users");
   const namespaces = systemNamespaces();
   afterAll(() => scratch.remove());
