@@ -7,7 +7,7 @@ import { type RunOptions, type RunResult, run } from "@tsukube/host";
 const FOLDERS = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 /** The unmodified docker command: the machine's own, or that of Debian's package, unpacked once into the user's cache. */
-async function dockerBinary(): Promise<string> {
+export async function dockerBinary(): Promise<string> {
   const own = FOLDERS.map((folder) => join(folder, "docker")).find((path) => existsSync(path));
   if (own !== undefined) return own;
   const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "tsukube");

@@ -1,12 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { Lifetime } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { dockerBinary } from "./docker-client.ts";
 import { eventually, fetchText } from "./eventually.ts";
 import { Tsukube } from "./tsukube.ts";
 
@@ -95,6 +96,7 @@ describe.skipIf(process.getuid?.() !== 0)("libraries and tools that speak Docker
     writeFileSync(join(folder, "docker-compose.yml"), COMPOSE);
     const env = {
       ...process.env,
+      PATH: `${dirname(await dockerBinary())}:${process.env["PATH"]}`, // it builds and executes by the docker command
       HOME: tsukube.home,
       DOCKER_HOST: `unix://${socketPath}`,
       COMPOSE_PROJECT_NAME: "app",
