@@ -90,7 +90,7 @@ class Connection {
         ...(body !== undefined && { "content-type": contentType }),
         ...headers,
       },
-      ...(body !== undefined && { body: encode(body) }),
+      ...(body !== undefined && { body: encodeUnstructured(body as Json) }),
       ...(signal !== undefined && { signal }),
     });
     const response = await (clock === undefined ? work : clock.track(work));
@@ -109,15 +109,6 @@ function failure(status: number, bytes: Uint8Array): ApiError {
     // a proxy or a server that is starting answered
   }
   return ApiError.generic(status);
-}
-
-/** A server reads members in any order: only integers past 2^53, which are bigints, need our own encoder. */
-function encode(body: unknown): Uint8Array {
-  try {
-    return Buffer.from(JSON.stringify(body));
-  } catch {
-    return encodeUnstructured(body as Json);
-  }
 }
 
 function decode<T>(bytes: Uint8Array): T {
