@@ -12,9 +12,13 @@ import {
   decodeYamlUnstructured,
   encodeJson,
   encodeMessage,
+  encodeMessageOfJson,
   encodeProtobuf,
   encodeUnstructured,
   encodeWatchFrame,
+  jsonMemberAt,
+  jsonScalarAt,
+  jsonStringsAt,
   type ObjectSchema,
   schemaOfType,
 } from "../src/index.ts";
@@ -23,6 +27,8 @@ import { objectOf } from "./arbitrary.ts";
 const typeNames = [...new Set(allKinds().map((kind) => kind.typeName))].sort();
 /** Kinds without a protobuf form, or whose form is not that of a message of their own. */
 const JSON_ONLY = new Set(["meta/v1.Table", "runtime.Unknown", "meta/v1.WatchEvent", "meta/v1.InternalEvent"]);
+/** Kinds with fields whose JSON is not that of their message. */
+const TAKES_DECODING = /TokenRe|AccessReview|CertificateSigningRequest|APIResourceList|CustomResourceDefinition/;
 const RUNS = { numRuns: 20, seed: 20251124 };
 
 describe("every kind survives its encodings", () => {
@@ -38,6 +44,8 @@ describe("every kind survives its encodings", () => {
         const { kind, apiVersion, ...rest } = normal.object;
         const message = encodeMessage(rest, schema);
         expect(encodeMessage(sparse, schema)).toEqual(message);
+        const written = encodeMessageOfJson(encodeJson(rest, schema), schema);
+        if (written !== undefined || !TAKES_DECODING.test(typeName)) expect(written).toEqual(message);
         const decoded = decodeMessage<Record<string, unknown>>(message, schema);
         expect(encodeMessage(decoded, schema)).toEqual(message);
         expect(withoutTypeMeta(decoded)).toEqual(withoutTypeMeta(rest));
@@ -46,6 +54,50 @@ describe("every kind survives its encodings", () => {
     );
   });
 });
+
+describe("members are found without decoding", () => {
+  const schema = schemaOfType("core/v1.Pod") as ObjectSchema;
+  const PATHS = ["spec.nodeName", "spec.hostNetwork", "status.phase", "spec.priority", "metadata.name", "metadata.uid"];
+  test("they are what decoding finds", () => {
+    fc.assert(
+      fc.property(objectOf(schema), (sparse) => {
+        const json = encodeJson(sparse, schema);
+        const { object } = decodeJson<Tree>(json, schema);
+        for (const path of PATHS) {
+          const at = jsonMemberAt(json, 0, path.split("."));
+          const decoded = path.split(".").reduce<unknown>((value, part) => (value as Tree | undefined)?.[part], object);
+          if (at === -1) expect(decoded).toBeUndefined();
+          else expect([undefined, String(decoded)]).toContain(jsonScalarAt(json, at!));
+        }
+        const labels = jsonMemberAt(json, 0, ["metadata", "labels"]);
+        const decoded = (object["metadata"] as Tree)["labels"];
+        if (labels === -1) expect(decoded).toBeUndefined();
+        else expect([JSON.stringify(decoded), undefined]).toContain(JSON.stringify(jsonStringsAt(json, labels!)));
+      }),
+      { numRuns: 300, seed: 20251128 },
+    );
+  });
+
+  test.each([
+    ['{"a":"x\\"y","b":"z"}', "z"],
+    [`{"a":"${"x".repeat(100)}\\\\","b":"z"}`, "z"],
+    [`{"a":"${'\\"'.repeat(100)}","b":-1.5}`, "-1.5"],
+    ['{"a":[{"b":"no"},"]"],"b":null}', ""],
+    ['{"a":{"b":"no"},"b":"\u00fc"}', undefined],
+    ['{"a":1}', -1],
+  ])("of %s", (text, wanted) => {
+    const json = new TextEncoder().encode(text);
+    const at = jsonMemberAt(json, 0, ["b"]);
+    expect(at === -1 ? at : jsonScalarAt(json, at!)).toBe(wanted);
+  });
+
+  test("other JSON than the encoder's is left to decoding", () => {
+    const json = new TextEncoder().encode('{ "a": 1 }');
+    expect(jsonMemberAt(json, 0, ["a"])).toBeUndefined();
+  });
+});
+
+type Tree = Readonly<Record<string, unknown>>;
 
 describe("no bytes crash a decoder", () => {
   const pod = schemaOfType("core/v1.Pod") as ObjectSchema;

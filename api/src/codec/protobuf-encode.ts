@@ -32,6 +32,11 @@ function writeMembers(writer: ProtobufWriter, value: Struct, message: MessagePla
   }
 }
 
+/** A field that has no value. */
+export function writeAbsent(writer: ProtobufWriter, number: number, field: FieldPlan): void {
+  writeField(writer, number, undefined, field);
+}
+
 /** Lists and maps element by element; pointers and bytes when set; everything else always. */
 function writeField(writer: ProtobufWriter, number: number, value: unknown, field: FieldPlan) {
   const { plan } = field;
@@ -59,7 +64,7 @@ function writeMap(writer: ProtobufWriter, number: number, value: Struct, element
 }
 
 /** A value with its tag. Absent ones are written as the zero value of their type. */
-function writeTagged(writer: ProtobufWriter, number: number, given: unknown, plan: Plan) {
+export function writeTagged(writer: ProtobufWriter, number: number, given: unknown, plan: Plan) {
   const value = given === undefined || given === null ? absent(plan) : given;
   switch (plan.op) {
     case "string":

@@ -81,6 +81,17 @@ export class ProtobufWriter {
     this.#buffer.set(value, this.#start);
   }
 
+  /** A part of `value`. */
+  copy(value: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    this.#reserve(size);
+    this.#start -= size;
+    const buffer = this.#buffer;
+    const to = this.#start;
+    if (size > SHORT_TEXT) buffer.set(value.subarray(start, end), to);
+    else for (let i = 0; i < size; i++) buffer[to + i] = value[start + i] as number;
+  }
+
   /** UTF-8 of a text, without length. */
   text(value: string): void {
     const { length } = value;

@@ -5,6 +5,7 @@ import { planOf } from "./plan.ts";
 import { MessageDecoder } from "./protobuf-decode.ts";
 import { closeMessage, writeObject } from "./protobuf-encode.ts";
 import { ProtobufReader } from "./protobuf-reader.ts";
+import { writeJsonObject } from "./protobuf-transcode.ts";
 import { ProtobufWriter } from "./protobuf-writer.ts";
 
 /** One writer serves all: encoding is synchronous. */
@@ -82,23 +83,68 @@ export function decodeMessage<T = unknown>(bytes: Uint8Array, schema: ObjectSche
   return new MessageDecoder(bytes, options).whole(planOf(schema)) as T;
 }
 
+/**
+ * {@link encodeMessage} of an object of which there is JSON as {@link encodeJson} makes it: the object itself is never made.
+ * Undefined for what takes decoding, such as JSON schemas.
+ */
+export function encodeMessageOfJson(json: Uint8Array, schema: ObjectSchema): Uint8Array | undefined {
+  let isWritten = false;
+  const message = written(() => {
+    isWritten = writeJsonObject(writer, json, schema);
+    if (!isWritten) writer.reset();
+  });
+  return isWritten ? message : undefined;
+}
+
+/** A message that is already encoded, with envelope. */
+export function envelopeOfMessage(kind: Kind, message: Uint8Array): Uint8Array {
+  return enveloped(kind, () => writer.bytes(message));
+}
+
 /** Encodes a list whose items are already encoded messages (without envelope), with envelope: nothing is decoded. */
-export function encodeListOfMessages(
-  kind: { readonly apiVersion: string; readonly kind: string },
-  listMeta: unknown,
-  items: readonly Uint8Array[],
-): Uint8Array {
-  return enveloped(kind, () => {
-    for (let i = items.length - 1; i >= 0; i--) {
-      const item = items[i] as Uint8Array;
-      const before = writer.length;
-      writer.bytes(item);
-      closeMessage(writer, 2, before);
-    }
+export function encodeListOfMessages(kind: Kind, listMeta: unknown, items: readonly Uint8Array[]): Uint8Array {
+  let content = 0;
+  for (const item of items) content += 1 + varintSize(item.length) + item.length;
+  // what stands before and after the items, as of a list without any
+  const head = written(() => {
+    const end = writer.length;
     const before = writer.length;
     writeObject(writer, listMeta as Readonly<Record<string, unknown>>, planOf(schemaOfType("meta/v1.ListMeta")));
     closeMessage(writer, 1, before);
+    writer.varint(content + writer.length - end);
+    writer.byte(RAW_TAG);
+    writeTypeMeta(kind);
   });
+  const out = new Uint8Array(head.length + content + TAIL.length);
+  out.set(head);
+  let at = head.length;
+  for (const item of items) {
+    out[at++] = RAW_TAG;
+    at = putVarint(out, at, item.length);
+    out.set(item, at);
+    at += item.length;
+  }
+  out.set(TAIL, at);
+  return out;
+}
+
+/** Of runtime.Unknown's message, and of a list's items: field 2, delimited. */
+const RAW_TAG = 0x12;
+/** contentEncoding and contentType, always written, empty. */
+const TAIL = Uint8Array.of(0x1a, 0, 0x22, 0);
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 128)) size++;
+  return size;
+}
+
+function putVarint(out: Uint8Array, at: number, value: number): number {
+  let position = at;
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 128)) out[position++] = (rest % 128) | 0x80;
+  out[position++] = rest;
+  return position;
 }
 
 /**
@@ -138,16 +184,21 @@ const MAGIC = Uint8Array.of(0x6b, 0x38, 0x73, 0);
 
 function enveloped(kind: Kind, write: () => void): Uint8Array {
   return written(() => {
-    writer.bytes(Uint8Array.of(0x1a, 0, 0x22, 0)); // contentEncoding and contentType, always written, empty
+    writer.bytes(TAIL);
     const raw = writer.length;
     write();
     closeMessage(writer, 2, raw);
-    const typeMeta = writer.length;
-    writeString(2, kind.kind);
-    writeString(1, kind.apiVersion);
-    closeMessage(writer, 1, typeMeta);
-    writer.bytes(MAGIC);
+    writeTypeMeta(kind);
   });
+}
+
+/** What an envelope begins with. */
+function writeTypeMeta(kind: Kind): void {
+  const before = writer.length;
+  writeString(2, kind.kind);
+  writeString(1, kind.apiVersion);
+  closeMessage(writer, 1, before);
+  writer.bytes(MAGIC);
 }
 
 function writeString(number: number, text: string): void {
