@@ -44,7 +44,7 @@ export async function list(
 ): Promise<ApiResponse> {
   const { definition, accepted } = view;
   const options = parseListOptions(context.info.query, false);
-  const selection = selectionOf(definition, context.info);
+  const selection = selectionOf(store, definition, context.info);
   const page = await readPage(store, clock, context, view, options, selection);
   const metadata = {
     resourceVersion: String(page.revision),
@@ -53,6 +53,10 @@ export async function list(
   };
   if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && servesStoredBytes(definition)) {
     return { status: 200, headers: headersOf(accepted), body: spliceJson(view, metadata, page.objects) };
+  }
+  if (accepted.as === "" && accepted.encoding === "protobuf" && servesStoredBytes(definition)) {
+    const messages = page.objects.map((cached) => store.encodings.messageOf(definition, cached));
+    return { status: 200, headers: headersOf(accepted), body: listOfMessages(view, metadata, messages) };
   }
   const objects = page.objects.map((cached) => store.view(definition, cached));
   return { status: 200, headers: headersOf(accepted), body: encodeList(view, metadata, objects) };
@@ -79,8 +83,8 @@ async function readPage(
   await store.readable(definition, objectsIn(version, prefix, start));
   const objects: CachedObject[] = [];
   let last = "";
-  for (const [key, cached] of version.root.range(prefix, start)) {
-    if (!selection.isEverything && !selection.matches(store.view(definition, cached))) continue;
+  for (const [key, cached] of selection.candidates(version.root, prefix, start)) {
+    if (!selection.matches(cached)) continue;
     if (objects.length === limit) {
       const remaining = selection.isEverything ? version.root.count(prefix, `${last}\0`) : undefined;
       const token = encodeContinue({
@@ -168,17 +172,19 @@ export function encodeList(view: View, metadata: object, objects: readonly Unstr
     };
     return encode(value, schemaOfType("meta/v1.PartialObjectMetadataList") as ObjectSchema, accepted);
   }
-  const kind = { kind: definition.listKind, apiVersion: apiVersionOf(definition) };
   if (accepted.encoding === "protobuf") {
-    return encodeListOfMessages(
-      kind,
-      metadata,
-      objects.map((object) => encodeMessage(object, definition.schema)),
-    );
+    const messages = objects.map((object) => encodeMessage(object, definition.schema));
+    return listOfMessages(view, metadata, messages);
   }
+  const kind = { kind: definition.listKind, apiVersion: apiVersionOf(definition) };
   if (!definition.typed) return encode({ ...kind, metadata, items: objects }, undefined, accepted);
   const items = objects.map(({ kind: _kind, apiVersion: _apiVersion, ...rest }) => rest);
   return encode({ ...kind, metadata, items }, schemaOfType(listType(view)) as ObjectSchema, accepted);
+}
+
+function listOfMessages({ definition }: View, metadata: object, messages: readonly Uint8Array[]): Uint8Array {
+  const kind = { kind: definition.listKind, apiVersion: apiVersionOf(definition) };
+  return encodeListOfMessages(kind, metadata, messages);
 }
 
 function listType(view: View): string {

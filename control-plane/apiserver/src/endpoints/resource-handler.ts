@@ -1,5 +1,7 @@
 import {
   ApiError,
+  apiVersionOf,
+  envelopeOfMessage,
   FieldManager,
   FieldSet,
   type ObjectSchema,
@@ -108,6 +110,11 @@ export class ResourceHandler {
     if (cached === undefined) throw ApiError.notFound(definition, info.name);
     if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && servesStoredBytes(definition)) {
       return { status: 200, headers: headersOf(accepted), body: Buffer.concat([...cached.pieces(), NEWLINE]) };
+    }
+    if (accepted.as === "" && accepted.encoding === "protobuf" && servesStoredBytes(definition)) {
+      const kind = { apiVersion: apiVersionOf(definition), kind: definition.kind };
+      const body = envelopeOfMessage(kind, store.encodings.messageOf(definition, cached));
+      return { status: 200, headers: headersOf(accepted), body };
     }
     await store.readable(definition, [cached]);
     return this.#answer(200, view, store.view(definition, cached));
@@ -227,19 +234,18 @@ export class ResourceHandler {
     const { definition } = view;
     const { info } = context;
     const options = this.#deleteOptions(context);
-    const selection = selectionOf(definition, info);
     const { store } = this.#writer.deps;
+    const selection = selectionOf(store, definition, info);
     const prefix =
       definition.storage.prefix + (definition.namespaced && info.namespace !== "" ? `${info.namespace}/` : "");
     const objects: Unstructured[] = [];
-    const range = [...store.cache.head.range(prefix)];
+    const range = [...selection.candidates(store.cache.head, prefix)];
     await store.readable(
       definition,
       range.map(([, cached]) => cached),
     );
     for (const [, cached] of range) {
-      const object = store.view(definition, cached);
-      if (selection.matches(object)) objects.push(object);
+      if (selection.matches(cached)) objects.push(store.view(definition, cached));
     }
     const base = this.#request(context, definition, options.dryRun ?? []);
     for (const object of objects) {

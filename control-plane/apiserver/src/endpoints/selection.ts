@@ -6,36 +6,61 @@ import {
   type LabelMatcher,
   parseFieldSelector,
   parseLabelSelector,
+  type Requirement,
   type Unstructured,
 } from "@tsukube/api";
+import type { Tree } from "@tsukube/store";
 import type { RequestInfo } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { textAt } from "../registry/strategies.ts";
+import { labelsOf, textOf } from "../storage/cached-fields.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
+import type { Attribute } from "../storage/object-index.ts";
+import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
+
+type Entries = Iterable<readonly [string, CachedObject]>;
 
 /** What a list or watch wants to see. */
 export interface Selection {
-  readonly labels: LabelMatcher;
   readonly fields: FieldMatcher;
   /** Nothing is left out: counting and splicing need no look inside. */
   readonly isEverything: boolean;
-  matches(object: Unstructured): boolean;
+  /** Decodes nothing where the stored bytes tell. */
+  matches(cached: CachedObject): boolean;
+  /**
+   * Entries below `prefix` from `start` on, in order, among which are all that match: of the newest state those that an index
+   * names, otherwise all.
+   */
+  candidates(root: Tree<CachedObject>, prefix: string, start?: string): Entries;
 }
 
 /** Parses labelSelector and fieldSelector, and the name in the path. @throws {ApiError} 400 for unknown field labels. */
-export function selectionOf(definition: ResourceDefinition, info: RequestInfo): Selection {
+export function selectionOf(store: ObjectStore, definition: ResourceDefinition, info: RequestInfo): Selection {
   const labelText = info.query.get("labelSelector") ?? "";
   const fieldText = info.query.get("fieldSelector") ?? "";
   const labels = labelText === "" ? everything : parseLabelSelector(labelText);
   const fields = fieldText === "" ? everyField : parseFieldSelector(fieldText);
   for (const { field } of fields.requirements) checkLabel(definition, field);
   const isEverything = labelText === "" && fieldText === "";
+  const isConverted = definition.custom?.convert !== undefined; // by a webhook, which may change labels
+  const wanted = isConverted || isEverything ? [] : wantedValues(definition, labels, fields);
   return {
-    labels,
     fields,
     isEverything,
-    matches: (object) =>
-      isEverything ||
-      (labels.matches(object.metadata?.labels) && fields.matches((field) => fieldValue(definition, object, field))),
+    matches(cached) {
+      const held = (): Readonly<Record<string, string>> | undefined =>
+        isConverted ? store.view(definition, cached).metadata?.labels : labelsOf(cached);
+      if (labels.requirements.length > 0 && !labels.matches(held())) return false;
+      return fields.matches((field) => fieldOf(store, definition, cached, field));
+    },
+    candidates(root, prefix, start = prefix) {
+      const name = fields.exactValue("metadata.name");
+      if (name !== undefined && (!definition.namespaced || prefix !== definition.storage.prefix))
+        return oneOf(root, prefix + name, start);
+      const isNewest = root === store.cache.head;
+      const found = isNewest && wanted.length > 0 ? indexed(store, definition, wanted, root, prefix) : undefined;
+      return found === undefined ? root.range(prefix, start) : merged(found, prefix, start);
+    },
   };
 }
 
@@ -48,8 +73,91 @@ function checkLabel(definition: ResourceDefinition, field: string): void {
   throw ApiError.badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
 }
 
+function fieldOf(store: ObjectStore, definition: ResourceDefinition, cached: CachedObject, field: string): string {
+  if (field === "metadata.name") return nameOf(cached);
+  if (field === "metadata.namespace") return definition.namespaced ? namespaceOf(definition, cached) : "";
+  const label = definition.strategy.fieldLabels?.[field];
+  if (typeof label === "string" && servesStoredBytes(definition)) return textOf(cached, label.split("."));
+  return fieldValue(definition, store.view(definition, cached), field);
+}
+
+function nameOf({ key }: CachedObject): string {
+  return key.slice(key.lastIndexOf("/") + 1);
+}
+
+function namespaceOf({ storage: { prefix } }: ResourceDefinition, { key }: CachedObject): string {
+  return key.slice(prefix.length, key.lastIndexOf("/"));
+}
+
 function fieldValue(definition: ResourceDefinition, object: Unstructured, field: string): string {
-  if (field === "metadata.name") return object.metadata?.name ?? "";
-  if (field === "metadata.namespace") return object.metadata?.namespace ?? "";
-  return definition.strategy.fieldLabels?.[field]?.(object) ?? textAt(object, field);
+  const label = definition.strategy.fieldLabels?.[field];
+  return typeof label === "function" ? label(object) : textAt(object, label ?? field);
+}
+
+/** Every object that matches has one of the values. */
+interface Wanted {
+  readonly attribute: Attribute;
+  readonly values: readonly string[];
+}
+
+const IS_ONE_OF = new Set<Requirement["operator"]>(["=", "==", "in"]);
+
+function wantedValues(definition: ResourceDefinition, labels: LabelMatcher, fields: FieldMatcher): readonly Wanted[] {
+  const byLabel = labels.requirements
+    .filter(({ operator }) => IS_ONE_OF.has(operator))
+    .map(({ key, values }) => ({ attribute: labelAttribute(key), values }));
+  const byField = fields.requirements.flatMap(({ field, operator, value }) => {
+    const attribute = operator === "=" ? fieldAttribute(definition, field) : undefined;
+    return attribute === undefined ? [] : [{ attribute, values: [value] }];
+  });
+  return [...byLabel, ...byField];
+}
+
+function labelAttribute(key: string): Attribute {
+  return {
+    name: `label ${key}`,
+    valueOf(cached) {
+      const labels = labelsOf(cached);
+      return labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined;
+    },
+  };
+}
+
+/** Undefined for fields whose value takes more than a look at one place. */
+function fieldAttribute(definition: ResourceDefinition, field: string): Attribute | undefined {
+  const name = `field ${field}`;
+  if (field === "metadata.name") return { name, valueOf: nameOf };
+  const label = definition.strategy.fieldLabels?.[field];
+  if (typeof label !== "string" || !servesStoredBytes(definition)) return undefined;
+  const path = label.split(".");
+  return { name, valueOf: (cached) => textOf(cached, path) };
+}
+
+function oneOf(root: Tree<CachedObject>, key: string, start: string): Entries {
+  const cached = key < start ? undefined : root.get(key);
+  return cached === undefined ? [] : [[key, cached]];
+}
+
+/** The fewest objects that an index names. */
+function indexed(
+  { cache }: ObjectStore,
+  { storage }: ResourceDefinition,
+  wanted: readonly Wanted[],
+  root: Tree<CachedObject>,
+  prefix: string,
+): readonly Tree<CachedObject>[] | undefined {
+  let fewest = root.count(prefix);
+  let best: readonly Tree<CachedObject>[] | undefined;
+  for (const { attribute, values } of wanted) {
+    const trees = cache.having(storage.prefix, attribute, values);
+    const size = trees?.reduce((sum, tree) => sum + tree.count(prefix), 0) ?? fewest;
+    if (size < fewest) [fewest, best] = [size, trees];
+  }
+  return best;
+}
+
+function merged(trees: readonly Tree<CachedObject>[], prefix: string, start: string): Entries {
+  if (trees.length === 1) return trees[0]!.range(prefix, start);
+  const entries = trees.flatMap((tree) => [...tree.range(prefix, start)]);
+  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -2,6 +2,7 @@ import {
   ApiError,
   apiVersionOf,
   encodeWatchFrame,
+  envelopeOfMessage,
   type ObjectSchema,
   schemaOfType,
   type Unstructured,
@@ -12,6 +13,7 @@ import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { withRevision } from "../storage/cached-object.ts";
+import { messageOf } from "../storage/encodings.ts";
 import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
 import type { CacheEvent } from "../storage/watch-cache.ts";
 import { type ListOptions, parseListOptions } from "./list-options.ts";
@@ -51,7 +53,7 @@ export async function watch(
   view: View,
 ): Promise<ApiResponse> {
   const options = parseListOptions(context.info.query, true);
-  const selection = selectionOf(view.definition, context.info);
+  const selection = selectionOf(store, view.definition, context.info);
   const asked = options.resourceVersion ?? 0;
   const wantsState = options.sendInitialEvents === true;
   if (wantsState && asked > 0 && !(await store.cache.reachedWithin(asked, 3000, clock))) {
@@ -117,9 +119,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     this.#view = view;
     this.#selection = selection;
     this.#options = options;
-    this.#prefix =
-      definition.storage.prefix +
-      (definition.namespaced && context.info.namespace !== "" ? `${context.info.namespace}/` : "");
+    this.#prefix = prefixOf(definition, context.info.namespace, selection);
     this.#form = `${accepted.encoding} ${accepted.as} ${accepted.asVersion} ${formOf(definition)}`;
   }
 
@@ -209,7 +209,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     let size = 0;
     for (const [, cached] of objects) {
       if (this.#ended) return;
-      if (!this.#matches(cached)) continue;
+      if (!this.#selection.matches(cached)) continue;
       for (const piece of this.#piecesOf(cached)) {
         pieces.push(piece);
         size += piece.length;
@@ -244,7 +244,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     const { resourceVersion, sendInitialEvents } = this.#options;
     const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
     if (wantsState) {
-      const objects = this.#store.cache.head.range(this.#prefix);
+      const objects = this.#selection.candidates(this.#store.cache.head, this.#prefix);
       if (this.#view.accepted.as === "Table") this.#beginTable(objects);
       else this.#initial = { objects, revision: this.#revision };
       return;
@@ -261,7 +261,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
 
   /** The first event brings the columns. */
   #beginTable(objects: Iterable<readonly [string, CachedObject]>): void {
-    for (const [, cached] of objects) if (this.#matches(cached)) this.#send("ADDED", cached, cached.revision);
+    for (const [, cached] of objects) if (this.#selection.matches(cached)) this.#send("ADDED", cached, cached.revision);
     if (this.#marksEnd) this.#push(this.#bookmarkAt(this.#revision, true));
   }
 
@@ -269,14 +269,10 @@ class WatchStream implements AsyncIterable<Uint8Array> {
   #deliver(event: CacheEvent): void {
     // a watch may begin after a revision that is still to come: until then it is silent
     if (!event.key.startsWith(this.#prefix) || event.revision <= this.#since) return;
-    const was = event.previous !== undefined && this.#matches(event.previous);
-    const is = event.current !== undefined && this.#matches(event.current);
+    const was = event.previous !== undefined && this.#selection.matches(event.previous);
+    const is = event.current !== undefined && this.#selection.matches(event.current);
     if (is) this.#send(was ? "MODIFIED" : "ADDED", event.current!, event.revision);
     else if (was) this.#send("DELETED", event.previous!, event.revision);
-  }
-
-  #matches(cached: CachedObject): boolean {
-    return this.#selection.isEverything || this.#selection.matches(this.#store.view(this.#view.definition, cached));
   }
 
   #send(type: EventType, cached: CachedObject, revision: number): void {
@@ -307,6 +303,10 @@ class WatchStream implements AsyncIterable<Uint8Array> {
   #encode(cached: CachedObject, revision: number): Uint8Array {
     const { definition, accepted } = this.#view;
     if (this.#servesStored) return cached.json(revision);
+    if (accepted.as === "" && accepted.encoding === "protobuf" && servesStoredBytes(definition)) {
+      const kind = { apiVersion: apiVersionOf(definition), kind: definition.kind };
+      return envelopeOfMessage(kind, messageOf(definition.schema, cached, revision));
+    }
     const object = this.#store.view(definition, cached);
     const { value, schema } = represent(
       this.#view,
@@ -365,6 +365,13 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     this.#wake?.();
     this.#wake = undefined;
   }
+}
+
+/** Of all that the watch may have to tell: one that is about a single object hears of that alone. */
+function prefixOf(definition: ResourceDefinition, namespace: string, { fields }: Selection): string {
+  const { storage, namespaced } = definition;
+  if (namespaced && namespace === "") return storage.prefix;
+  return storage.prefix + (namespaced ? `${namespace}/` : "") + (fields.exactValue("metadata.name") ?? "");
 }
 
 function objectsOf({ current, previous }: CacheEvent): readonly CachedObject[] {

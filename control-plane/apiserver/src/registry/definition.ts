@@ -92,6 +92,6 @@ export interface Strategy {
   readonly deprecation?: string;
   /** Warnings for the client about what it wrote. */
   warnings?(object: Unstructured): readonly string[];
-  /** Values of the field selectors besides metadata.name and metadata.namespace. */
-  readonly fieldLabels?: Readonly<Record<string, (object: Unstructured) => string>>;
+  /** The field selectors besides metadata.name and metadata.namespace: where their value stands, or what makes it. */
+  readonly fieldLabels?: Readonly<Record<string, string | ((object: Unstructured) => string)>>;
 }

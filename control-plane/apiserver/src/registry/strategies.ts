@@ -16,11 +16,6 @@ export function textAt(object: unknown, path: string): string {
   return value === undefined || value === null ? "" : String(value);
 }
 
-const at =
-  (path: string) =>
-  (object: Unstructured): string =>
-    textAt(object, path);
-
 const boolAt =
   (path: string) =>
   (object: Unstructured): string =>
@@ -71,62 +66,62 @@ const NEVER_WAITING = new Set(["events", "customresourcedefinitions"]);
 /** Field selectors besides name and namespace. */
 const FIELD_LABELS: Readonly<Record<string, Strategy["fieldLabels"]>> = {
   pods: {
-    "spec.nodeName": at("spec.nodeName"),
-    "spec.restartPolicy": at("spec.restartPolicy"),
-    "spec.schedulerName": at("spec.schedulerName"),
-    "spec.serviceAccountName": at("spec.serviceAccountName"),
+    "spec.nodeName": "spec.nodeName",
+    "spec.restartPolicy": "spec.restartPolicy",
+    "spec.schedulerName": "spec.schedulerName",
+    "spec.serviceAccountName": "spec.serviceAccountName",
     "spec.hostNetwork": boolAt("spec.hostNetwork"),
-    "status.phase": at("status.phase"),
-    "status.podIP": at("status.podIP"),
+    "status.phase": "status.phase",
+    "status.podIP": "status.podIP",
     "status.podIPs": (object) => {
       const ips = (object["status"] as { podIPs?: readonly { ip?: string }[] } | undefined)?.podIPs ?? [];
       return ips.map((entry) => entry.ip ?? "").join(",");
     },
-    "status.nominatedNodeName": at("status.nominatedNodeName"),
+    "status.nominatedNodeName": "status.nominatedNodeName",
   },
   "/events": {
-    "involvedObject.kind": at("involvedObject.kind"),
-    "involvedObject.namespace": at("involvedObject.namespace"),
-    "involvedObject.name": at("involvedObject.name"),
-    "involvedObject.uid": at("involvedObject.uid"),
-    "involvedObject.apiVersion": at("involvedObject.apiVersion"),
-    "involvedObject.resourceVersion": at("involvedObject.resourceVersion"),
-    "involvedObject.fieldPath": at("involvedObject.fieldPath"),
-    reason: at("reason"),
-    reportingComponent: at("reportingComponent"),
+    "involvedObject.kind": "involvedObject.kind",
+    "involvedObject.namespace": "involvedObject.namespace",
+    "involvedObject.name": "involvedObject.name",
+    "involvedObject.uid": "involvedObject.uid",
+    "involvedObject.apiVersion": "involvedObject.apiVersion",
+    "involvedObject.resourceVersion": "involvedObject.resourceVersion",
+    "involvedObject.fieldPath": "involvedObject.fieldPath",
+    reason: "reason",
+    reportingComponent: "reportingComponent",
     source: (object) => textAt(object, "source.component") || textAt(object, "reportingComponent"),
-    type: at("type"),
+    type: "type",
   },
   "events.k8s.io/events": {
-    "regarding.kind": at("regarding.kind"),
-    "regarding.namespace": at("regarding.namespace"),
-    "regarding.name": at("regarding.name"),
-    "regarding.uid": at("regarding.uid"),
-    "regarding.apiVersion": at("regarding.apiVersion"),
-    "regarding.resourceVersion": at("regarding.resourceVersion"),
-    "regarding.fieldPath": at("regarding.fieldPath"),
-    reason: at("reason"),
-    reportingController: at("reportingController"),
-    type: at("type"),
+    "regarding.kind": "regarding.kind",
+    "regarding.namespace": "regarding.namespace",
+    "regarding.name": "regarding.name",
+    "regarding.uid": "regarding.uid",
+    "regarding.apiVersion": "regarding.apiVersion",
+    "regarding.resourceVersion": "regarding.resourceVersion",
+    "regarding.fieldPath": "regarding.fieldPath",
+    reason: "reason",
+    reportingController: "reportingController",
+    type: "type",
   },
   nodes: { "spec.unschedulable": boolAt("spec.unschedulable") },
-  namespaces: { "status.phase": at("status.phase"), name: at("metadata.name") },
-  secrets: { type: at("type") },
-  services: { "spec.clusterIP": at("spec.clusterIP"), "spec.type": at("spec.type") },
+  namespaces: { "status.phase": "status.phase", name: "metadata.name" },
+  secrets: { type: "type" },
+  services: { "spec.clusterIP": "spec.clusterIP", "spec.type": "spec.type" },
   replicationcontrollers: { "status.replicas": (object) => textAt(object, "status.replicas") || "0" },
   replicasets: { "status.replicas": (object) => textAt(object, "status.replicas") || "0" },
   jobs: { "status.successful": (object) => textAt(object, "status.succeeded") || "0" },
-  certificatesigningrequests: { "spec.signerName": at("spec.signerName") },
-  clustertrustbundles: { "spec.signerName": at("spec.signerName") },
+  certificatesigningrequests: { "spec.signerName": "spec.signerName" },
+  clustertrustbundles: { "spec.signerName": "spec.signerName" },
   podcertificaterequests: {
-    "spec.signerName": at("spec.signerName"),
-    "spec.podName": at("spec.podName"),
-    "spec.nodeName": at("spec.nodeName"),
+    "spec.signerName": "spec.signerName",
+    "spec.podName": "spec.podName",
+    "spec.nodeName": "spec.nodeName",
   },
   resourceslices: {
-    "spec.nodeName": at("spec.nodeName"),
-    "spec.driver": at("spec.driver"),
-    "spec.pool.name": at("spec.pool.name"),
+    "spec.nodeName": "spec.nodeName",
+    "spec.driver": "spec.driver",
+    "spec.pool.name": "spec.pool.name",
   },
 };
 

@@ -34,9 +34,14 @@ export class CachedObject {
     this.#splice = view.getUint32(4);
   }
 
+  /** {@link object}, if it was decoded and is still there. */
+  get decoded(): Unstructured | undefined {
+    return this.#decoded?.deref();
+  }
+
   /** The object with its resourceVersion; frozen and shared. */
   get object(): Unstructured {
-    const present = this.#decoded?.deref();
+    const present = this.decoded;
     if (present !== undefined) return present;
     const decoded = this.#decode(this.key, this.json());
     deepFreeze(decoded);

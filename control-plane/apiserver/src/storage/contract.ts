@@ -7,6 +7,7 @@ import type { Cancel, Clock } from "@tsukube/foundation";
 import type { Tree } from "@tsukube/store";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { CachedObject } from "./cached-object.ts";
+import type { Attribute } from "./object-index.ts";
 import type { TryChange, Written } from "./object-store.ts";
 
 /** A change of one object. `previous` is undefined when it was created, `current` when it was deleted. */
@@ -35,6 +36,12 @@ export interface ObjectCache {
   /** The newest state: `range` and `count` it for a LIST with resourceVersion unset, "0" or NotOlderThan. */
   readonly head: Tree<CachedObject>;
   get(key: string): CachedObject | undefined;
+  /**
+   * Sets of the newest objects that together hold all that have one of the values; undefined: no index names them quicker than
+   * looking at all of them.
+   * @param prefix Of a whole kind, such as "/registry/pods/".
+   */
+  having(prefix: string, attribute: Attribute, values: readonly string[]): readonly Tree<CachedObject>[] | undefined;
   /** The state as of a revision, for Exact lists and `continue`; undefined when it is no longer kept: 410 Expired. */
   at(revision: number): CacheVersion | undefined;
   /** What lay below `prefix` at a revision that is older than {@link oldestRevision}, as far as the store keeps it. */

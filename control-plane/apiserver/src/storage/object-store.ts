@@ -4,6 +4,7 @@ import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { type CachedObject, deepFreeze, indexOf, withRevision } from "./cached-object.ts";
 import type { ObjectWriter } from "./contract.ts";
+import { Encodings } from "./encodings.ts";
 import type { StorageMetrics } from "./storage-metrics.ts";
 import type { WatchCache } from "./watch-cache.ts";
 
@@ -32,6 +33,8 @@ export class ObjectStore implements ObjectWriter {
   readonly #forms = new WeakMap<ResourceDefinition, WeakMap<CachedObject, WeakRef<Unstructured>>>();
   /** What conversion webhooks answered. */
   readonly #converted = new WeakMap<ResourceDefinition, WeakMap<CachedObject, Unstructured>>();
+  /** Of what {@link servesStoredBytes}. */
+  readonly encodings = new Encodings();
 
   constructor(cache: WatchCache, metrics: StorageMetrics) {
     this.#metrics = metrics;

@@ -3,6 +3,7 @@ import type { Clock } from "@tsukube/foundation";
 import { type OpenStore, type Store, type StoredRecord, StoreError, Tree } from "@tsukube/store";
 import { CachedObject, type DecodeStored } from "./cached-object.ts";
 import type { CacheEvent, CacheVersion, ObjectCache, Subscriber } from "./contract.ts";
+import { type Attribute, ObjectIndexes } from "./object-index.ts";
 
 export type { CacheEvent, CacheVersion, Subscriber } from "./contract.ts";
 
@@ -26,6 +27,7 @@ export class WatchCache implements ObjectCache {
   readonly #expected = new WeakMap<Uint8Array, Unstructured>();
   readonly #subscribers = new Map<string, Set<Subscriber>>();
   readonly #waiting: { readonly revision: number; readonly wake: () => void }[] = [];
+  readonly #indexes = new ObjectIndexes();
   readonly #stop = new AbortController();
   #versions: CacheVersion[];
   /** Everything up to it is in the newest version. */
@@ -75,6 +77,10 @@ export class WatchCache implements ObjectCache {
   /** The newest state. */
   get head(): Tree<CachedObject> {
     return this.#head.root;
+  }
+
+  having(prefix: string, attribute: Attribute, values: readonly string[]): readonly Tree<CachedObject>[] | undefined {
+    return this.#indexes.find(this.head, prefix, attribute, values);
   }
 
   /** The state as of a revision; undefined when it is no longer kept. */
@@ -198,6 +204,7 @@ export class WatchCache implements ObjectCache {
       if (root.get(key) === undefined) events.push({ revision, key, current: undefined, previous });
     }
     this.#versions = [{ revision, root, events: [] }];
+    this.#indexes.clear();
     this.#historyBytes = 0;
     this.#revision = revision;
     this.#publish(events, revision);
@@ -214,6 +221,7 @@ export class WatchCache implements ObjectCache {
       const previous = root.get(key);
       const current = record === undefined ? undefined : this.#cached(record);
       root = current === undefined ? root.delete(key) : root.set(key, current);
+      this.#indexes.change(key, previous, current);
       events.push({ revision, key, current, previous });
       this.#historyBytes += previous?.stored.length ?? 0;
     }
