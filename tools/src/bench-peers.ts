@@ -2,10 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { KubeObject } from "@tsukube/api";
 import { type Client, createClient, type ResourceClient, type Transport } from "@tsukube/client";
-import { BenchCluster, cpuSecondsOf } from "./bench-cluster.ts";
+import { cpuSecondsOf } from "./bench-cluster.ts";
 import type { Measured } from "./bench-scenarios.ts";
-import { type Server, startUpstream } from "./differential/servers.ts";
-import { transportOfKubeconfig } from "./kubeconfig.ts";
+import { type Server, startOwnProcess, startUpstream } from "./differential/servers.ts";
 import { peersFolder } from "./peers.ts";
 
 const NAMESPACE = "bench";
@@ -34,31 +33,27 @@ interface Operation {
   readonly unit?: string;
 }
 
-/** CPU time of the server a request, beside kube-apiserver and etcd as `npm run peers` builds them, in the same run. */
-export async function peers(root: string): Promise<readonly Measured[]> {
+/**
+ * CPU time of the API server a request, beside kube-apiserver and etcd as `npm run peers` builds them, in the same run: each
+ * alone, durable on disk, without controllers.
+ */
+export async function peers(): Promise<readonly Measured[]> {
   if (!existsSync(join(peersFolder(), "kube-apiserver")))
     throw new Error(
       `Cannot compare with kube-apiserver: not in ${peersFolder()}, expected it there; run "npm run peers"`,
     );
-  const cluster = new BenchCluster(root);
-  try {
-    await cluster.tsukube("up", "--no-node");
-    const pids = (await cluster.processes()).filter(({ name }) => name === "server").map(({ pid }) => pid);
-    const transport = transportOfKubeconfig(await cluster.kubeconfig());
-    const ours = await costsOf({ name: "tsukube", transport, pids, close: () => transport.close() });
-    const upstream = await startUpstream(true);
-    const theirs = await costsOf(upstream).finally(() => upstream.close());
-    return [...ours].flatMap(([name, { milliseconds, unit }]) => {
-      const other = theirs.get(name)?.milliseconds ?? 0;
-      return [
-        { what: name, value: milliseconds, unit },
-        { what: `${name}, upstream`, value: other, unit },
-        { what: `${name}, upstream to ours`, value: other / milliseconds, unit: "x" },
-      ];
-    });
-  } finally {
-    await cluster.close();
-  }
+  const own = await startOwnProcess();
+  const ours = await costsOf(own).finally(() => own.close());
+  const upstream = await startUpstream(true);
+  const theirs = await costsOf(upstream).finally(() => upstream.close());
+  return [...ours].flatMap(([name, { milliseconds, unit }]) => {
+    const other = theirs.get(name)?.milliseconds ?? 0;
+    return [
+      { what: name, value: milliseconds, unit },
+      { what: `${name}, upstream`, value: other, unit },
+      { what: `${name}, upstream to ours`, value: other / milliseconds, unit: "x" },
+    ];
+  });
 }
 
 type Costs = ReadonlyMap<string, { readonly milliseconds: number; readonly unit: string }>;

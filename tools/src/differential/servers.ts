@@ -9,10 +9,11 @@ import { startApiServer } from "@tsukube/apiserver";
 import { createHttpTransport, type HttpTransportOptions, type Transport } from "@tsukube/client";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom } from "@tsukube/host";
-import { createAuthorityKeys, createSigningKey, type KeyPair, openAuthority } from "@tsukube/host/certificates";
+import { createSigningKey, type KeyPair } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
 import { transportOfKubeconfig } from "../kubeconfig.ts";
 import { peersFolder } from "../peers.ts";
+import { authorityFor, SERVICE_CIDR } from "./authority.ts";
 
 /** A server to compare: alone, so that nothing but requests changes what it holds. */
 export interface Server {
@@ -22,17 +23,6 @@ export interface Server {
   /** Of its programs, where it runs in ones of its own. */
   readonly pids: readonly number[];
   close(): Promise<void>;
-}
-
-const SERVICE_CIDR = "10.0.0.0/24";
-const ADMIN = { commonName: "admin", organizations: ["system:masters"], usages: ["client"] } as const;
-
-async function authorityFor(hostNames: readonly string[]) {
-  const keys = await createAuthorityKeys("ca", realClock, systemRandom);
-  const authority = await openAuthority(keys, realClock, systemRandom);
-  const serving = await authority.issue({ commonName: "server", sans: [...hostNames], usages: ["server"] });
-  const admin = await authority.issue(ADMIN);
-  return { ca: keys, serving, admin };
 }
 
 /** Our API server in this process, over TLS, without controllers. */
@@ -61,6 +51,25 @@ export async function startOwnServer(): Promise<Server> {
   });
   lifetime.own("transport", transport);
   return { name: "tsukube", transport, pids: [], close: () => lifetime.close() };
+}
+
+/** Our API server alone in a process of its own, with its store on disk in a folder that goes with it. */
+export async function startOwnProcess(nodeFlags: readonly string[] = []): Promise<Server> {
+  const lifetime = new Lifetime();
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-differential-"));
+  lifetime.add("folder", () => rmSync(folder, { recursive: true, force: true }));
+  const script = join(import.meta.dirname, "own-server.ts");
+  const child = spawn(process.execPath, [...nodeFlags, script, folder], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  lifetime.add("server", async () => {
+    child.kill("SIGTERM");
+    await ended;
+  });
+  await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
+  const options = JSON.parse(readFileSync(join(folder, "client.json"), "utf8")) as HttpTransportOptions;
+  const transport = createHttpTransport(options);
+  lifetime.own("transport", transport);
+  return { name: "tsukube", transport, pids: [child.pid ?? 0], close: () => lifetime.close() };
 }
 
 /**
