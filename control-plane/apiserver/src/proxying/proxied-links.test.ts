@@ -30,6 +30,20 @@ test.each([
   ['<p title="/x">2 < 3 </p>', '<p title="/x">2 < 3 </p>'],
   ['<a data-href="/x">', '<a data-href="/x">'],
   ['<a href="/x"', '<a href="/x"'],
+  ['<a title="it\'s" href="/x">', '<a title="it\'s" href="/p/proxy/x">'],
+  ["<p it's><a href=/x>", "<p it's><a href=/p/proxy/x>"],
+  ["<a href = ><a href=/x>", "<a href = ><a href=/p/proxy/x>"],
+  ['<!-- --><a href="/x"><!-- <a href="/y">', '<!-- --><a href="/p/proxy/x"><!-- <a href="/y">'],
+  ['<STYLE><a href="/x"></style ><a href="/y">', '<STYLE><a href="/x"></style ><a href="/p/proxy/y">'],
+  ['<title><a href="/x">', '<title><a href="/x">'],
 ])("of %s the links change and nothing else", (html, through) => {
   expect(rewriteLinks(html, page)).toBe(through);
 });
+
+test.each(["<a ", "<a b='", '<a b="" ', "<!--", "<script>", "<a b=", "<", "<a b  "])(
+  "a page of nothing but %j is gone over once",
+  (piece) => {
+    const html = piece.repeat(1_000_000 / piece.length);
+    expect(rewriteLinks(html, page)).toBe(html);
+  },
+);

@@ -49,3 +49,36 @@ test("a redirection leads through the proxy", async () => {
   const { headers } = await answer(new Uint8Array(0), { location: "http://10.0.0.9:80/login" });
   expect(headers["location"]).toBe("/p/proxy/login");
 });
+
+test("a page that is too large to be read whole goes on as it comes, from its first byte on and before its end", async () => {
+  let stopped = false;
+  async function* endless(): AsyncIterable<Uint8Array> {
+    try {
+      for (let index = 0; ; index += 1) yield Buffer.alloc(300_000, `${index % 10}`);
+    } finally {
+      stopped = true;
+    }
+  }
+  const headers = { "content-type": "text/html" };
+  const { body } = await throughProxy({ status: 200, headers, body: endless() }, page);
+  const firsts: string[] = [];
+  for await (const piece of body as AsyncIterable<Uint8Array>) {
+    firsts.push(String.fromCharCode(piece[0]!));
+    if (firsts.length === 8) break;
+  }
+  expect(firsts.join("")).toBe("01234567");
+  expect(stopped).toBe(true);
+});
+
+test.each([
+  ["unpacks to more than a page may be", gzipSync(Buffer.alloc(64 * 1024 * 1024))],
+  ["is damaged", gzipSync(HTML).subarray(0, 20)],
+])("a compressed page that %s goes on as it came", async (_what, bytes) => {
+  const { headers, body } = await answer(bytes, {
+    "content-type": "text/html",
+    "content-encoding": "gzip",
+    "content-length": String(bytes.length),
+  });
+  expect(Buffer.from(body as Uint8Array).equals(bytes)).toBe(true);
+  expect(headers["content-length"]).toBe(String(bytes.length));
+});
