@@ -17,6 +17,7 @@ import type {
   ListOptions,
   ObjectList,
   Patch,
+  RequestOptions,
   ResourceClient,
   WatchEvent,
   WatchOptions,
@@ -42,7 +43,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   return {
     resource: <T extends KubeObject>(resource: GroupVersionResource, namespace = ""): ResourceClient<T> =>
       new Resource<T>(connection, resource, namespace),
-    raw: (method, path, body) => connection.call(method, path, body),
+    raw: (method, path, body) => connection.call(method, path, { body }),
     discover: () => discovery.resources(),
     close: () => transport.close(),
   };
@@ -71,8 +72,8 @@ class Connection {
     this.#options = options;
   }
 
-  async call<T>(method: string, path: string, body?: unknown, contentType?: string): Promise<T> {
-    const response = await this.send(method, path, { body, ...(contentType !== undefined && { contentType }) });
+  async call<T>(method: string, path: string, sent: Sent = {}): Promise<T> {
+    const response = await this.send(method, path, sent);
     const bytes = await whole(response.body);
     return decode<T>(bytes);
   }
@@ -137,8 +138,8 @@ class Resource<T extends KubeObject> implements ResourceClient<T> {
     return new Resource(this.#connection, this.#resource, namespace);
   }
 
-  get(name: string): Promise<T> {
-    return this.#connection.call("GET", this.#path(name));
+  get(name: string, options: RequestOptions = {}): Promise<T> {
+    return this.#connection.call("GET", this.#path(name), limits(options));
   }
 
   async list(options: ListOptions = {}): Promise<ObjectList<T>> {
@@ -147,12 +148,15 @@ class Resource<T extends KubeObject> implements ResourceClient<T> {
   }
 
   create(object: T, options: WriteOptions = {}): Promise<T> {
-    return this.#connection.call("POST", this.#home(object).#path("", "", writeQuery(options)), object);
+    return this.#connection.call("POST", this.#home(object).#path("", "", writeQuery(options)), {
+      body: object,
+      ...limits(options),
+    });
   }
 
   update(object: T, options: WriteOptions & { readonly subresource?: string } = {}): Promise<T> {
     const path = this.#home(object).#path(object.metadata?.name ?? "", options.subresource, writeQuery(options));
-    return this.#connection.call("PUT", path, object);
+    return this.#connection.call("PUT", path, { body: object, ...limits(options) });
   }
 
   updateStatus(object: T, options: WriteOptions = {}): Promise<T> {
@@ -164,16 +168,12 @@ class Resource<T extends KubeObject> implements ResourceClient<T> {
       patch.type === "apply"
         ? { ...writeQuery(options), fieldManager: patch.fieldManager, force: patch.force }
         : writeQuery(options);
-    return this.#connection.call(
-      "PATCH",
-      this.#path(name, options.subresource, query),
-      patch.body,
-      CONTENT_TYPES[patch.type],
-    );
+    const sent = { body: patch.body, contentType: CONTENT_TYPES[patch.type], ...limits(options) };
+    return this.#connection.call("PATCH", this.#path(name, options.subresource, query), sent);
   }
 
   async delete(name: string, options: DeleteOptions = {}): Promise<void> {
-    await this.#connection.call("DELETE", this.#path(name), deleteBody(options));
+    await this.#connection.call("DELETE", this.#path(name), { body: deleteBody(options) });
   }
 
   async deleteCollection(options: DeleteOptions & ListOptions = {}): Promise<void> {
@@ -182,7 +182,7 @@ class Resource<T extends KubeObject> implements ResourceClient<T> {
       ...(labelSelector !== undefined && { labelSelector }),
       ...(fieldSelector !== undefined && { fieldSelector }),
     };
-    await this.#connection.call("DELETE", this.#path("", "", query), deleteBody(rest));
+    await this.#connection.call("DELETE", this.#path("", "", query), { body: deleteBody(rest) });
   }
 
   async *watch(options: WatchOptions = {}): AsyncGenerator<WatchEvent<T>, void> {
@@ -201,7 +201,7 @@ class Resource<T extends KubeObject> implements ResourceClient<T> {
   }
 
   createSubresource<S extends KubeObject, R = S>(name: string, subresource: string, body: S): Promise<R> {
-    return this.#connection.call("POST", this.#path(name, subresource), body);
+    return this.#connection.call("POST", this.#path(name, subresource), { body });
   }
 
   /** An object knows its namespace. */
@@ -228,6 +228,10 @@ class Resource<T extends KubeObject> implements ResourceClient<T> {
     }
     return `/${parts.join("/")}${parameters.size === 0 ? "" : `?${parameters}`}`;
   }
+}
+
+function limits({ signal }: RequestOptions): Sent {
+  return signal === undefined ? {} : { signal };
 }
 
 function writeQuery(options: WriteOptions): object {

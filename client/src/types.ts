@@ -27,7 +27,12 @@ export interface WatchOptions extends ListOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface WriteOptions {
+export interface RequestOptions {
+  /** Gives the request up; the server may have done it all the same. */
+  readonly signal?: AbortSignal;
+}
+
+export interface WriteOptions extends RequestOptions {
   readonly fieldManager?: string;
   readonly dryRun?: boolean;
 }
@@ -46,7 +51,7 @@ export type Patch =
 
 /** The verbs of one resource, in one namespace or over all. Failures throw `ApiError` with the server's Status. */
 export interface ResourceClient<T extends KubeObject> {
-  get(name: string): Promise<T>;
+  get(name: string, options?: RequestOptions): Promise<T>;
   list(options?: ListOptions): Promise<ObjectList<T>>;
   create(object: T, options?: WriteOptions): Promise<T>;
   update(object: T, options?: WriteOptions & { readonly subresource?: string }): Promise<T>;

@@ -4,3 +4,4 @@ export * from "./lifetime.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
 export * from "./random.ts";
+export * from "./time-limit.ts";
