@@ -6,7 +6,7 @@ import {
   parseAuditPolicy,
   WebhookAuditBackend,
 } from "@tsukube/apiserver";
-import { type Clock, type Logger, messageOf } from "@tsukube/foundation";
+import { type Clock, type Logger, type Metrics, messageOf } from "@tsukube/foundation";
 import { RotatingFile } from "@tsukube/host";
 import type { ClusterRecord } from "./record.ts";
 
@@ -19,6 +19,7 @@ export async function auditOf(
   { audit }: ClusterRecord,
   clock: Clock,
   logger: Logger,
+  metrics: Metrics,
 ): Promise<{ readonly policy: AuditPolicy; readonly backends: readonly AuditBackend[] } | undefined> {
   if (audit === undefined) return undefined;
   const policy = parseAuditPolicy(await readFile(audit.policyFile, "utf8"));
@@ -35,6 +36,6 @@ export async function auditOf(
     backends.push(new LogAuditBackend(file));
   }
   if (audit.webhookConfigFile !== undefined)
-    backends.push(new WebhookAuditBackend(await readFile(audit.webhookConfigFile, "utf8"), clock, logger));
+    backends.push(new WebhookAuditBackend(await readFile(audit.webhookConfigFile, "utf8"), clock, logger, metrics));
   return { policy, backends };
 }

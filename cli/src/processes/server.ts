@@ -76,13 +76,14 @@ async function startServer(
 ): Promise<ApiServer> {
   const addresses = addressesOf(record.index);
   const address = record.withNode ? addresses.gateway : "127.0.0.1";
-  const audit = await auditOf(record, realClock, logger);
+  const metrics = createMetrics();
+  const audit = await auditOf(record, realClock, logger, metrics);
   const server = await startApiServer({
     openStore,
     clock: realClock,
     random: systemRandom,
     logger,
-    metrics: createMetrics(),
+    metrics,
     serviceAccountKey: credentials.serviceAccountKey,
     serviceCidr: addresses.serviceCidr,
     nodePorts: addresses.nodePorts,

@@ -5,6 +5,7 @@ import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom } from "@tsukube/host";
 import { createSigningKey } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
+import { VirtualClock } from "@tsukube/testing";
 import { afterAll, expect, test } from "vitest";
 import type { User } from "../contracts.ts";
 import { startApiServer } from "../server.ts";
@@ -147,6 +148,12 @@ test("policies of admission annotate events, and may object there only", async (
   ]);
 });
 
+const kubeconfigOf = (port: number): string => `
+clusters: [{name: hook, cluster: {server: "http://127.0.0.1:${port}/events"}}]
+contexts: [{name: hook, context: {cluster: hook}}]
+current-context: hook
+`;
+
 test("events are sent to a webhook in batches, again when it does not take them", async () => {
   const batches: { readonly kind: string; readonly items: readonly object[] }[] = [];
   let refused = 0;
@@ -162,18 +169,36 @@ test("events are sent to a webhook in batches, again when it does not take them"
   await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
   lifetime.add("hook", () => void hook.close());
   const { port } = hook.address() as AddressInfo;
-  const kubeconfig = `
-clusters: [{name: hook, cluster: {server: "http://127.0.0.1:${port}/events"}}]
-contexts: [{name: hook, context: {cluster: hook}}]
-current-context: hook
-`;
-  const backend = new WebhookAuditBackend(kubeconfig, realClock, silentLogger);
+  const backend = new WebhookAuditBackend(kubeconfigOf(port), realClock, silentLogger, createMetrics());
   for (let index = 0; index < 401; index += 1) backend.log({ index });
   await backend.close();
   expect(batches.map(({ kind, items }) => [kind, items.length])).toEqual([
     ["EventList", 400],
     ["EventList", 1],
   ]);
+});
+
+test("while the webhook hangs ten thousand events wait; what comes then is dropped, and counted like what it does not take", async () => {
+  const received: number[] = [];
+  const hook = createServer((request) => {
+    request.resume();
+    received.push(request.socket.remotePort ?? 0);
+  });
+  await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
+  lifetime.add("hanging hook", () => {
+    hook.close();
+    hook.closeAllConnections();
+  });
+  const metrics = createMetrics();
+  const clock = new VirtualClock();
+  const { port } = hook.address() as AddressInfo;
+  const backend = new WebhookAuditBackend(kubeconfigOf(port), clock, silentLogger, metrics);
+  for (let index = 0; index < 400 + 10_000 + 25; index += 1) backend.log({ index });
+  expect(metrics.expose()).toContain('apiserver_audit_error_total{plugin="buffered"} 25\n');
+  await expect.poll(() => received.length).toBe(1);
+  // five attempts of thirty seconds, and the pauses between them
+  await clock.advance(5 * 30_000 + 500 + 1000 + 2000 + 4000);
+  expect(metrics.expose()).toContain('apiserver_audit_error_total{plugin="webhook"} 400\n');
 });
 
 test("what is no audit policy is refused with what is wrong", () => {

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { decodeYamlUnstructured, encodeUnstructuredText } from "@tsukube/api";
-import { type Clock, type Logger, messageOf, TsukubeError } from "@tsukube/foundation";
+import { type Clock, type Logger, type Metrics, messageOf, TsukubeError, withinTime } from "@tsukube/foundation";
+import { type AuditErrors, auditErrors } from "./audit-metrics.ts";
 import type { AuditBackend } from "./auditor.ts";
 
 /** Upstream's defaults of --audit-webhook-batch-*. */
@@ -19,26 +20,32 @@ interface Target {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Sends events in batches to the server of a kubeconfig. What it does not take is dropped after some attempts, and logged. */
+/**
+ * Sends events in batches to the server of a kubeconfig, one batch after the other. What it does not take is dropped after some
+ * attempts, and so is what comes while too many wait; both are logged and counted.
+ */
 export class WebhookAuditBackend implements AuditBackend {
   readonly #target: Target;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  #waiting: object[] = [];
+  readonly #errors: AuditErrors;
+  readonly #waiting: object[] = [];
   #dropped = 0;
   #cancel: (() => void) | undefined;
-  #sending: Promise<void> = Promise.resolve();
+  #sending: Promise<void> | undefined;
 
   /** @param kubeconfig Its text. @throws {TsukubeError} `invalid`. */
-  constructor(kubeconfig: string, clock: Clock, logger: Logger) {
+  constructor(kubeconfig: string, clock: Clock, logger: Logger, metrics: Metrics) {
     this.#target = targetOf(kubeconfig);
     this.#clock = clock;
     this.#logger = logger;
+    this.#errors = auditErrors(metrics);
   }
 
   log(event: object): void {
     if (this.#waiting.length >= MOST_WAITING) {
       this.#dropped += 1;
+      this.#errors("buffered", 1);
       return;
     }
     this.#waiting.push(event);
@@ -51,13 +58,23 @@ export class WebhookAuditBackend implements AuditBackend {
     await this.#sending;
   }
 
+  /** Sends what waits, unless that goes on already. */
   #flush(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    const batch = this.#waiting.splice(0, MOST_IN_BATCH);
-    if (batch.length === 0) return;
-    this.#sending = this.#sending.then(() => this.#send(batch));
-    if (this.#waiting.length > 0) this.#flush();
+    this.#sending ??= this.#sendAll().finally(() => {
+      this.#sending = undefined;
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MOST_IN_BATCH);
+      await this.#send(batch);
+      if (this.#dropped === 0) continue;
+      this.#logger.warn("audit events came faster than they could be sent", { dropped: this.#dropped });
+      this.#dropped = 0;
+    }
   }
 
   async #send(items: readonly object[]): Promise<void> {
@@ -65,19 +82,17 @@ export class WebhookAuditBackend implements AuditBackend {
     const body = Buffer.from(encodeUnstructuredText(list));
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await post(this.#target, body, this.#clock);
-        break;
+        return await post(this.#target, body, this.#clock);
       } catch (error) {
-        if (attempt === ATTEMPTS) {
-          this.#logger.error("cannot send audit events", { events: items.length, error: messageOf(error) });
-          return;
+        if (attempt < ATTEMPTS) {
+          await this.#clock.sleep(FIRST_RETRY_MS * 2 ** (attempt - 1));
+          continue;
         }
-        await this.#clock.sleep(FIRST_RETRY_MS * 2 ** (attempt - 1));
+        this.#errors("webhook", items.length);
+        this.#logger.error("cannot send audit events", { events: items.length, error: messageOf(error) });
+        return;
       }
     }
-    if (this.#dropped === 0) return;
-    this.#logger.warn("audit events came faster than they could be sent", { dropped: this.#dropped });
-    this.#dropped = 0;
   }
 }
 
@@ -125,24 +140,25 @@ function targetOf(text: string): Target {
 }
 
 function post({ url, tls, headers }: Target, body: Buffer, clock: Clock): Promise<void> {
-  const timeout = new AbortController();
-  const cancel = clock.after(TIMEOUT_MS, () => timeout.abort(), { background: true });
   const send = url.protocol === "https:" ? httpsRequest : httpRequest;
   const options = {
     method: "POST",
     headers: { "content-type": "application/json", "content-length": body.length, ...headers },
-    signal: timeout.signal,
     agent: false,
     ...tls,
   };
-  return new Promise<void>((resolve, reject) => {
-    const sent = send(url, options, (response) => {
-      response.resume();
-      const { statusCode = 0 } = response;
-      if (statusCode >= 200 && statusCode < 300) resolve();
-      else reject(new Error(`the server responded with the status code ${statusCode}`));
+  const posted = (signal: AbortSignal): Promise<void> =>
+    new Promise<void>((resolve, reject) => {
+      const sent = send(url, { ...options, signal }, (response) => {
+        response.resume();
+        const { statusCode = 0 } = response;
+        if (statusCode >= 200 && statusCode < 300) resolve();
+        else reject(new Error(`the server responded with the status code ${statusCode}`));
+      });
+      sent.on("error", reject);
+      sent.end(body);
     });
-    sent.on("error", reject);
-    sent.end(body);
-  }).finally(cancel);
+  return withinTime(clock, TIMEOUT_MS, NEVER, posted);
 }
+
+const NEVER = new AbortController().signal;
