@@ -1,16 +1,7 @@
-import {
-  ApiError,
-  decodeJson,
-  decodeUnstructured,
-  encodeJsonText,
-  kindOf,
-  schemaOf,
-  schemaOfType,
-  type Unstructured,
-} from "@tsukube/api";
+import { ApiError, decodeJson, decodeUnstructured, kindOf, schemaOf, type Unstructured } from "@tsukube/api";
 import type { ApiRequest, ApiResponse, Transport } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
-import { createHttpsServer, type Exchange, type HttpsServer, type UpgradeRequest } from "@tsukube/host";
+import { createHttpsServer, type Exchange, type HttpsServer } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { Admission } from "./admission/admission.ts";
 import { AdmissionMetrics } from "./admission/admission-metrics.ts";
@@ -20,7 +11,6 @@ import {
   certificateSubjectRestriction,
   clusterTrustBundleAttest,
 } from "./admission/certificates.ts";
-import { connectRequest } from "./admission/connect.ts";
 import { defaultIngressClass } from "./admission/default-ingress-class.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
@@ -62,7 +52,7 @@ import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
 import { BODY_LIMIT, Chain } from "./chain/chain.ts";
 import { FlowClassifier } from "./chain/flow-classifier.ts";
 import { FlowSchemaStatus } from "./chain/flow-schema-status.ts";
-import type { RequestInfo, User } from "./contracts.ts";
+import type { User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
 import { Discovery } from "./discovery/discovery.ts";
@@ -74,7 +64,7 @@ import { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import { HttpProxy } from "./proxying/http-proxy.ts";
 import { KubeletConnection, type KubeletCredentials } from "./proxying/kubelet-connection.ts";
 import { PodStreams } from "./proxying/pod-streams.ts";
-import { answerWebSocket, streamsOut } from "./proxying/websocket-answer.ts";
+import { Upgrades } from "./proxying/upgrades.ts";
 import { Registry } from "./registry/registry.ts";
 import { Router } from "./router.ts";
 import { ObjectStore } from "./storage/object-store.ts";
@@ -177,6 +167,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);
+  const proxy = new HttpProxy(cache, kubelets, random);
   const resources = new ResourceHandler(writer, tableOfDefinition);
   const extensions = lifetime.own("extension servers", new ExtensionClient(cache, options.frontProxy, random));
   const aggregator = new Aggregator(cache, extensions);
@@ -189,7 +180,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       cache,
       clock,
       streams,
-      proxy: new HttpProxy(cache, kubelets, random),
+      proxy,
     }),
     aggregator,
     discovery: new Discovery(registry, aggregator, () => `${options.advertise.address}:${options.advertise.port}`),
@@ -229,10 +220,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   new PolicyTypeChecker(store, registry, logger);
   const hooks = new WebhookClient(cache, clock);
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));
+  const upgrades = new Upgrades({ chain, admission, aggregator, streams, proxy, logger });
   const server =
-    options.tls === undefined
-      ? undefined
-      : lifetime.own("listener", serve(chain, streams, admission, options.tls, options.logger));
+    options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, upgrades, options.tls, logger));
   return {
     transport: (user) => inProcess(chain, user),
     async seed() {
@@ -268,8 +258,7 @@ function inProcess(chain: Chain, user: User | undefined): Transport {
 
 function serve(
   chain: Chain,
-  streams: PodStreams,
-  admission: Admission,
+  upgrades: Upgrades,
   tls: NonNullable<ApiServerOptions["tls"]>,
   logger: Logger,
 ): HttpsServer {
@@ -282,51 +271,8 @@ function serve(
         exchange.abandon(); // of one client: the others are served
       });
     },
-    upgrade: (request) => void upgrade(chain, streams, admission, request),
+    upgrade: (request) => upgrades.handle(request),
   });
-}
-
-/** Authenticates and authorizes like any request; what is refused gets an ordinary HTTP answer. */
-async function upgrade(
-  chain: Chain,
-  streams: PodStreams,
-  admission: Admission,
-  request: UpgradeRequest,
-): Promise<void> {
-  const { method, path, headers, remoteAddress, peer, socket } = request;
-  const incoming = { method, path, headers, remoteAddress, ...(peer !== undefined && { clientCertificate: peer }) };
-  try {
-    const context = await chain.admit(incoming);
-    if (streamsOut(context.info)) {
-      const gone = new AbortController();
-      socket.once("close", () => gone.abort());
-      await streamOut(await chain.handle({ ...incoming, signal: gone.signal }), request, context.info);
-      return;
-    }
-    await chain.mustCreate(context);
-    await admission.admit(connectRequest(context));
-    await streams.upgrade(context, request);
-  } catch (error) {
-    const { status, httpCode } = ApiError.from(error);
-    const body = encodeJsonText(status, schemaOfType("meta/v1.Status"));
-    refuseUpgrade(request, httpCode, status.reason ?? "Error", body);
-  }
-}
-
-async function streamOut(response: ApiResponse, request: UpgradeRequest, info: RequestInfo): Promise<void> {
-  if (response.status === 200) return answerWebSocket(request, response, info.verb === "watch");
-  const body = response.body instanceof Uint8Array ? Buffer.from(response.body).toString() : "";
-  refuseUpgrade(request, response.status, "Error", body);
-}
-
-function refuseUpgrade({ socket }: UpgradeRequest, code: number, reason: string, body: string): void {
-  const head = [
-    `HTTP/1.1 ${code} ${reason}`,
-    "Content-Type: application/json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "Connection: close",
-  ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
 const EMPTY = new Uint8Array(0);

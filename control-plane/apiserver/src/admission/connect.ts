@@ -10,6 +10,11 @@ const KINDS: Readonly<Record<string, string>> = {
   "nodes/proxy": "NodeProxyOptions",
 };
 
+/** Whether a request connects to a pod, service or node. */
+export function isConnection({ group, resource, subresource }: RequestContext["info"]): boolean {
+  return group === "" && KINDS[`${resource}/${subresource}`] !== undefined;
+}
+
 /** A connection to a pod, service or node, as admission sees it: the object is what the query asks for. */
 export function connectRequest(context: RequestContext): AdmissionRequest {
   const { info } = context;

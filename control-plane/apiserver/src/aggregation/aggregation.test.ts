@@ -1,9 +1,24 @@
+import type { IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { Duplex } from "node:stream";
 import type { Unstructured } from "@tsukube/api";
 import type { APIServiceStatus } from "@tsukube/api/types/apiregistration-v1";
 import type { ApiResponse } from "@tsukube/client";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
-import { createHttpsServer, createMetrics, type Exchange, realClock, systemRandom } from "@tsukube/host";
-import { createAuthorityKeys, createSigningKey, openAuthority } from "@tsukube/host/certificates";
+import {
+  createHttpsServer,
+  createMetrics,
+  type Exchange,
+  realClock,
+  systemRandom,
+  type UpgradeRequest,
+} from "@tsukube/host";
+import {
+  type CertificateAuthority,
+  createAuthorityKeys,
+  createSigningKey,
+  openAuthority,
+} from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { User } from "../contracts.ts";
@@ -19,6 +34,8 @@ const API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices";
 /** Requests that the extension server got: "METHOD PATH". */
 const seen: string[] = [];
 let server: ApiServer;
+let authority: CertificateAuthority;
+let ownCa: string;
 let caBundle: string;
 let port: number;
 
@@ -30,13 +47,16 @@ beforeAll(async () => {
     usages: ["client"],
   });
   const ca = await createAuthorityKeys("extension", realClock, systemRandom);
+  const own = await createAuthorityKeys("ca", realClock, systemRandom);
+  ownCa = own.cert;
+  authority = await openAuthority(own, realClock, systemRandom);
   caBundle = Buffer.from(ca.cert).toString("base64");
   const serving = await (await openAuthority(ca, realClock, systemRandom)).issue({
     commonName: "extension",
     sans: ["extension.default.svc"],
     usages: ["server"],
   });
-  const extension = createHttpsServer({ ...serving, clientCa: front.cert, handle: answer });
+  const extension = createHttpsServer({ ...serving, clientCa: front.cert, handle: answer, upgrade: answerUpgrade });
   lifetime.own("extension", extension);
   port = await extension.listen("127.0.0.1", 0);
   const store = new MemoryStore({ clock: realClock });
@@ -51,6 +71,7 @@ beforeAll(async () => {
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "127.0.0.1", port: 6443 },
     frontProxy: { ...frontProxy, ca: front.cert },
+    tls: { ...(await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] })), clientCa: ownCa },
   });
   lifetime.own("server", server);
 });
@@ -97,6 +118,21 @@ function answerOf({ path, headers, peer }: Exchange): readonly [number, object] 
       },
     ];
   return [404, {}];
+}
+
+/** Says who it believes asks, and echoes; what is "closed" is not upgraded. */
+function answerUpgrade({ path, headers, peer, socket }: UpgradeRequest): void {
+  socket.on("error", () => {});
+  if (path.endsWith("/closed")) {
+    socket.write("HTTP/1.1 409 Conflict\r\ncontent-length: 6\r\n\r\nclosed");
+    return;
+  }
+  const { "x-remote-user": user, "x-remote-group": groups, authorization, "impersonate-user": acting } = headers;
+  const told = JSON.stringify({ path, peer: peer?.commonName, user, groups, authorization, acting });
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${headers["upgrade"]}\r\n\r\n${told}\n`,
+  );
+  socket.pipe(socket);
 }
 
 async function ask(method: string, path: string, body?: object, user = ADMIN, headers: Record<string, string> = {}) {
@@ -173,6 +209,41 @@ test("once the Service leads to a server that answers, requests go there with wh
     200,
     { kind: "Flavour", who: "alice", uid: "u1", groups: "dev, system:authenticated", team: "red", path },
   ]);
+});
+
+test("upgrades go there too, whatever protocol they ask for, and what is answered in their place comes back", async () => {
+  const listening = await server.listen("127.0.0.1", 0);
+  const pair = await authority.issue({ commonName: "root", organizations: ["system:masters"], usages: ["client"] });
+  const connection = { connection: "Upgrade", upgrade: "SPDY/3.1", authorization: "Bearer secret" };
+  const headers = { ...connection, "x-remote-user": "forged", "impersonate-user": "alice", "impersonate-group": "dev" };
+  const upgrade = (name: string): Promise<readonly [IncomingMessage, Duplex | undefined]> =>
+    new Promise((resolve, reject) => {
+      const path = `/apis/taste.example.com/v1/namespaces/default/flavours/${name}`;
+      const options = { host: "127.0.0.1", port: listening, method: "POST", path, ca: ownCa, ...pair, headers };
+      const sent = httpsRequest({ ...options, agent: false }, (response) => resolve([response, undefined]));
+      sent.on("upgrade", (response, socket, head) => {
+        socket.unshift(head);
+        resolve([response, socket]);
+      });
+      sent.on("error", reject).end();
+    });
+  const [response, socket] = await upgrade("sour/taste");
+  expect([response.statusCode, response.headers["upgrade"]]).toEqual([101, "SPDY/3.1"]);
+  let heard = "";
+  socket!.on("data", (piece: Buffer) => {
+    heard += piece.toString();
+  });
+  socket!.write("hello");
+  await expect.poll(() => heard).toMatch(/hello$/);
+  socket!.destroy();
+  expect(JSON.parse(heard.split("\n")[0]!)).toEqual({
+    path: "/apis/taste.example.com/v1/namespaces/default/flavours/sour/taste",
+    peer: "front-proxy-client",
+    user: "alice",
+    groups: "dev, system:authenticated",
+  });
+  const [refused] = await upgrade("sour/closed");
+  expect([refused.statusCode, String(Buffer.concat(await refused.toArray()))]).toEqual([409, "closed"]);
 });
 
 test("who may not is refused before the extension server hears of it", async () => {

@@ -2,8 +2,9 @@ import { decodeUnstructured, type Json } from "@tsukube/api";
 import type { APIServiceSpec } from "@tsukube/api/types/apiregistration-v1";
 import type { ApiResponse } from "@tsukube/client";
 import { messageOf } from "@tsukube/foundation";
-import type { RequestContext, User } from "../contracts.ts";
-import { forwarded } from "../proxying/kubelet-connection.ts";
+import type { UpgradeRequest } from "@tsukube/host";
+import type { RequestContext, RequestInfo, User } from "../contracts.ts";
+import { forwarded } from "../proxying/forwarded.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import {
   API_SERVICES,
@@ -63,14 +64,36 @@ export class Aggregator {
     return this.#version;
   }
 
-  /** Undefined: the group is served here. @throws {ApiError} 503. */
+  /** Whether another server answers what is asked for. */
+  serves(info: RequestInfo): boolean {
+    return this.#serviceFor(info) !== undefined;
+  }
+
+  /** Undefined: the group is served here. */
   async handle(context: RequestContext): Promise<ApiResponse | undefined> {
-    const [root, group = "", version = ""] = context.info.path.split("/").filter((part) => part !== "");
-    if (root !== "apis" || version === "") return undefined;
-    const service = apiServiceOf(this.#cache, group, version);
-    if (service === undefined || !isRemote(service)) return undefined;
+    const service = this.#serviceFor(context.info);
+    if (service === undefined) return undefined;
     if (!isAvailable(service)) return unavailable("service unavailable");
     return this.#forward(service.spec!, context, context.request.path);
+  }
+
+  /** Joins an upgraded connection to the server's. @returns what to answer when that cannot be. */
+  async upgrade(context: RequestContext, request: UpgradeRequest): Promise<ApiResponse | undefined> {
+    const service = this.#serviceFor(context.info);
+    if (service === undefined || !isAvailable(service)) return unavailable("service unavailable");
+    const bare = { ...request, headers: withoutIdentity(request.headers) };
+    try {
+      return await this.#client.upgrade(service.spec!, bare, addedFor(context.user));
+    } catch (error) {
+      return unreachable(error);
+    }
+  }
+
+  #serviceFor({ path }: RequestInfo): StoredService | undefined {
+    const [root, group = "", version = ""] = path.split("/").filter((part) => part !== "");
+    if (root !== "apis" || version === "") return undefined;
+    const service = apiServiceOf(this.#cache, group, version);
+    return service !== undefined && isRemote(service) ? service : undefined;
   }
 
   /** The OpenAPI document of an aggregated version. Undefined: none of these. */
@@ -143,11 +166,7 @@ export class Aggregator {
 
   async #forward(spec: APIServiceSpec, context: RequestContext, path: string): Promise<ApiResponse> {
     const { request, user, signal } = context;
-    const headers = {
-      ...withoutIdentity(forwarded(request.headers)),
-      ...identityOf(user),
-      "x-forwarded-proto": "https",
-    };
+    const headers = { ...withoutIdentity(forwarded(request.headers)), ...addedFor(user) };
     try {
       const { method, body } = request;
       const response = await this.#client.request(spec, {
@@ -159,11 +178,15 @@ export class Aggregator {
       });
       return { ...response, headers: forwarded(response.headers) };
     } catch (error) {
-      if (error instanceof ServiceProblem) return unavailable("service unavailable");
       if (signal.aborted) throw error;
-      return unavailable(`error trying to reach service: ${messageOf(error)}`);
+      return unreachable(error);
     }
   }
+}
+
+function unreachable(error: unknown): ApiResponse {
+  const isUnknown = error instanceof ServiceProblem;
+  return unavailable(isUnknown ? "service unavailable" : `error trying to reach service: ${messageOf(error)}`);
 }
 
 function nameOf({ metadata }: StoredService): string {
@@ -182,8 +205,15 @@ function withoutIdentity(headers: Readonly<Record<string, string>>): Record<stri
   );
 }
 
+type Headers = Readonly<Record<string, string | readonly string[]>>;
+
+/** What the server is told besides the client's own headers. */
+function addedFor(user: User): Headers {
+  return { ...identityOf(user), "x-forwarded-proto": "https" };
+}
+
 /** The headers that the ConfigMap extension-apiserver-authentication names. */
-function identityOf({ name, uid, groups, extra }: User): Record<string, string | readonly string[]> {
+function identityOf({ name, uid, groups, extra }: User): Headers {
   const extras = Object.entries(extra).map(
     ([key, values]) => [`x-remote-extra-${escapedHeader(key)}`, values] as const,
   );

@@ -1,8 +1,10 @@
-import { Agent, request as httpsRequest } from "node:https";
+import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import type { APIServiceSpec } from "@tsukube/api/types/apiregistration-v1";
 import type { Service } from "@tsukube/api/types/core-v1";
 import type { ApiResponse } from "@tsukube/client";
 import type { Random } from "@tsukube/foundation";
+import type { UpgradeRequest } from "@tsukube/host";
+import { forwardUpgrade } from "../proxying/forward-upgrade.ts";
 import { type ServiceEndpoint, serviceEndpoints } from "../proxying/service-endpoints.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 
@@ -63,6 +65,34 @@ export class ExtensionClient {
 
   /** The answer streams. @throws {ServiceProblem}; errors of the network as Node's. */
   request(spec: APIServiceSpec, { method, path, headers, body, signal }: ExtensionRequest): Promise<ApiResponse> {
+    const { host, options } = this.#target(spec);
+    const out: Record<string, string | string[]> = { host };
+    for (const [header, value] of Object.entries(headers)) out[header] = typeof value === "string" ? value : [...value];
+    return new Promise((resolve, reject) => {
+      const sent = httpsRequest({ ...options, method, path, headers: out, signal, agent: this.#agent }, (response) =>
+        resolve({
+          status: response.statusCode ?? 502,
+          headers: response.headers as Readonly<Record<string, string | readonly string[]>>,
+          body: response,
+        }),
+      );
+      sent.on("error", reject);
+      sent.end(body);
+    });
+  }
+
+  /** Asks for an upgrade. @returns the server's answer when it does not agree. @throws as {@link request}. */
+  async upgrade(
+    spec: APIServiceSpec,
+    request: UpgradeRequest,
+    headers: ExtensionRequest["headers"],
+  ): Promise<ApiResponse | undefined> {
+    const { host, options } = this.#target(spec);
+    const target = { ...options, path: request.path };
+    return forwardUpgrade(request, { scheme: "https", options: target, headers: { ...headers, host } });
+  }
+
+  #target(spec: APIServiceSpec): { readonly host: string; readonly options: RequestOptions } {
     const { host, port } = this.locate(spec);
     const { namespace = "", name = "" } = spec.service ?? {};
     const ca = spec.caBundle ?? "";
@@ -75,20 +105,7 @@ export class ExtensionClient {
     const { cert, key } = this.#credentials ?? {};
     const shown = cert === undefined || key === undefined ? {} : { cert, key };
     const servername = `${name}.${namespace}.svc`;
-    const out: Record<string, string | string[]> = { host: `${servername}:${port}` };
-    for (const [header, value] of Object.entries(headers)) out[header] = typeof value === "string" ? value : [...value];
-    const options = { host, port, method, path, headers: out, signal, servername, agent: this.#agent };
-    return new Promise((resolve, reject) => {
-      const sent = httpsRequest({ ...options, ...trust, ...shown }, (response) =>
-        resolve({
-          status: response.statusCode ?? 502,
-          headers: response.headers as Readonly<Record<string, string | readonly string[]>>,
-          body: response,
-        }),
-      );
-      sent.on("error", reject);
-      sent.end(body);
-    });
+    return { host: `${servername}:${port}`, options: { host, port, servername, ...trust, ...shown } };
   }
 
   close(): void {

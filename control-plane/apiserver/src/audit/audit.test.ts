@@ -97,6 +97,7 @@ rules:
   expect(events.map(({ level, requestURI }) => `${level} ${requestURI}`)).toEqual([
     "Metadata /api/v1/namespaces/default/secrets",
     "Metadata /api/v1/namespaces/default/pods/p/log",
+    "Metadata /api/v1/namespaces/default/pods/p/log",
     `RequestResponse ${CONFIG_MAPS}`,
     "Request /apis/apps",
   ]);

@@ -102,17 +102,27 @@ export class AuditRecord {
     if (!Object.hasOwn(this.#annotations, key)) this.#annotations[key] = value;
   }
 
-  /** The answer: of streams its begin and its end are two stages. @returns the answer to give. */
+  /** The answer: of what may take long its begin and its end are two stages. @returns the answer to give. */
   answered(response: ApiResponse, error: unknown): ApiResponse {
     // who could not be authenticated is written down as nobody
     this.#terms ??= this.#termsFor(NOBODY);
-    if (error !== undefined && !(error instanceof ApiError)) this.#write("Panic", response);
-    else if (response.body instanceof Uint8Array) this.#write("ResponseComplete", response);
-    else {
-      this.#write("ResponseStarted", response);
-      return { ...response, body: this.#followed(response.body, response) };
+    if (error !== undefined && !(error instanceof ApiError)) {
+      this.#write("Panic", response);
+      return response;
     }
-    return response;
+    if (isLongRunning(this.#info)) this.#write("ResponseStarted", response);
+    if (response.body instanceof Uint8Array) {
+      this.#write("ResponseComplete", response);
+      return response;
+    }
+    return { ...response, body: this.#followed(response.body, response) };
+  }
+
+  /** The connection leaves HTTP. @param ended Resolves when it is closed. */
+  upgraded(ended: Promise<void>): void {
+    const response = { status: 101, headers: {}, body: new Uint8Array(0) };
+    this.#write("ResponseStarted", response);
+    void ended.then(() => this.#write("ResponseComplete", response));
   }
 
   async *#followed(body: AsyncIterable<Uint8Array>, response: ApiResponse): AsyncGenerator<Uint8Array, void> {
@@ -172,6 +182,13 @@ export class AuditRecord {
       ...(told !== undefined && { responseObject: told }),
     };
   }
+}
+
+const LONG = new Set(["attach", "exec", "log", "portforward", "proxy"]);
+
+/** Upstream's check of requests that stay open: there is more to their answer than its head. */
+function isLongRunning({ isResource, verb, subresource }: RequestInfo): boolean {
+  return isResource && (verb === "watch" || LONG.has(subresource));
 }
 
 function shownUser({ name, uid, groups, extra }: User): object {

@@ -58,6 +58,16 @@ interface Notes {
   readonly audit: AuditRecord | undefined;
 }
 
+/** A request whose answer is not known yet. */
+interface Begun {
+  readonly info: RequestInfo;
+  readonly auditId: string;
+  readonly notes: Notes;
+  readonly answered: (response: ApiResponse) => void;
+}
+
+const UPGRADED: ApiResponse = { status: 101, headers: {}, body: new Uint8Array(0) };
+
 /** The way of every request, from the wire or in process: who is it, may they, then the endpoint; errors become Status. */
 export class Chain {
   readonly #deps: ChainDeps;
@@ -71,22 +81,62 @@ export class Chain {
   }
 
   async handle(request: IncomingRequest): Promise<ApiResponse> {
+    const begun = this.#begin(request);
+    const { info, notes } = begun;
+    try {
+      return this.#end(begun, await this.#deps.clock.track(this.#run(request, info, notes)), undefined);
+    } catch (error) {
+      return this.#end(begun, this.#failure(request, info, error), error);
+    }
+  }
+
+  /**
+   * The way of a request that leaves HTTP: like any other it is known who asks, written down and allowed; then it is handed over.
+   * @param ended Resolves when the connection is closed.
+   * @param takeOver Undefined: it has the connection; else what to answer in its place. @throws {ApiError} before anything was sent.
+   * @returns what to answer; undefined when the connection was taken over.
+   */
+  async upgrade(
+    request: IncomingRequest,
+    ended: Promise<void>,
+    takeOver: (context: RequestContext) => Promise<ApiResponse | undefined>,
+  ): Promise<ApiResponse | undefined> {
+    const begun = this.#begin(request);
+    const { info, notes, answered } = begun;
+    const { audit } = notes;
+    const admitted = async (): Promise<ApiResponse | undefined> => {
+      const user = await this.#identify(request, info, audit);
+      await this.#authorize(user, info, audit);
+      return takeOver(contextOf(request, info, user, notes));
+    };
+    try {
+      const refusal = await this.#deps.clock.track(admitted());
+      if (refusal !== undefined) return this.#end(begun, refusal, undefined);
+    } catch (error) {
+      return this.#end(begun, this.#failure(request, info, error), error);
+    }
+    audit?.upgraded(ended);
+    void ended.then(() => answered(UPGRADED));
+    return undefined;
+  }
+
+  /** exec, attach and port-forward change the pod, whatever the HTTP method says. @throws {ApiError} 403. */
+  async mustCreate({ user, info }: RequestContext): Promise<void> {
+    await this.#authorize(user, { ...info, verb: "create" }, undefined);
+  }
+
+  #begin(request: IncomingRequest): Begun {
     const info = parseRequestInfo(request.method, request.path);
     const auditId = request.headers["audit-id"] || this.#deps.random.uuid();
     const audit = this.#deps.auditor?.begin(request, info, auditId);
     const notes: Notes = { warnings: new Set(), audit };
-    const answered = this.#requests.begin(request, info);
-    let response: ApiResponse;
-    let failure: unknown;
-    try {
-      response = await this.#deps.clock.track(this.#run(request, info, notes));
-    } catch (error) {
-      failure = error;
-      response = this.#failure(request, info, error);
-    }
-    if (audit !== undefined) response = audit.answered(response, failure);
+    return { info, auditId, notes, answered: this.#requests.begin(request, info) };
+  }
+
+  #end({ auditId, notes, answered }: Begun, given: ApiResponse, failure: unknown): ApiResponse {
+    const { warnings, flow, audit } = notes;
+    const response = audit?.answered(given, failure) ?? given;
     answered(response);
-    const { warnings, flow } = notes;
     const headers: Record<string, string | readonly string[]> = {
       "audit-id": auditId,
       "cache-control": "no-cache, private",
@@ -100,19 +150,6 @@ export class Chain {
     return { ...response, headers };
   }
 
-  /** Authenticates and authorizes only: for upgrades, which then leave HTTP. @throws {ApiError} */
-  async admit(request: IncomingRequest): Promise<RequestContext> {
-    const info = parseRequestInfo(request.method, request.path);
-    const user = await this.#identify(request, info, undefined);
-    await this.#authorize(user, info, undefined);
-    return { request, info, user, signal: request.signal ?? NEVER, warn: () => {} };
-  }
-
-  /** exec, attach and port-forward change the pod, whatever the HTTP method says. @throws {ApiError} 403. */
-  async mustCreate({ user, info }: RequestContext): Promise<void> {
-    await this.#authorize(user, { ...info, verb: "create" }, undefined);
-  }
-
   async #run(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
     const turn = this.#turns.wait();
     if (turn !== undefined) await turn;
@@ -121,9 +158,7 @@ export class Chain {
     const user = await this.#identify(request, info, audit);
     if (!OPEN_ENDED.has(info.subresource)) notes.flow = this.#deps.flows.flowOf(attributesOf(user, info));
     await this.#authorize(user, info, audit);
-    const warn = (text: string): unknown => notes.warnings.add(text);
-    const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
-    return this.#deps.dispatch({ request, info, user, signal: request.signal ?? NEVER, warn, ...annotate });
+    return this.#deps.dispatch(contextOf(request, info, user, notes));
   }
 
   async #identify(request: IncomingRequest, info: RequestInfo, audit: AuditRecord | undefined): Promise<User> {
@@ -177,6 +212,13 @@ export class Chain {
     });
     return ApiError.internal(error);
   }
+}
+
+function contextOf(request: IncomingRequest, info: RequestInfo, user: User, notes: Notes): RequestContext {
+  const { warnings, audit } = notes;
+  const warn = (text: string): unknown => warnings.add(text);
+  const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
+  return { request, info, user, signal: request.signal ?? NEVER, warn, ...annotate };
 }
 
 function attributesOf(user: User, info: RequestInfo): AuthorizationAttributes {

@@ -3,10 +3,13 @@ import { request as httpsRequest } from "node:https";
 import { ApiError } from "@tsukube/api";
 import type { Pod, Service } from "@tsukube/api/types/core-v1";
 import type { ApiResponse } from "@tsukube/client";
-import type { Random } from "@tsukube/foundation";
-import type { RequestContext } from "../contracts.ts";
+import { messageOf, type Random } from "@tsukube/foundation";
+import type { UpgradeRequest } from "@tsukube/host";
+import type { RequestContext, RequestInfo } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
-import { forwarded, type KubeletConnection } from "./kubelet-connection.ts";
+import { forwardUpgrade } from "./forward-upgrade.ts";
+import { forwarded } from "./forwarded.ts";
+import type { KubeletAddress, KubeletConnection } from "./kubelet-connection.ts";
 import { throughProxy } from "./proxied-page.ts";
 import { serviceEndpoints } from "./service-endpoints.ts";
 
@@ -35,27 +38,38 @@ export class HttpProxy {
       const query = info.query.size > 0 ? `?${info.query}` : "";
       return { status: 301, headers: { location: `${info.path}/${query}` }, body: new Uint8Array(0) };
     }
-    const path = `${info.rest === "" ? "/" : info.rest}${info.query.size > 0 ? `?${info.query}` : ""}`;
+    const path = pathOf(info);
     const body = request.body ?? new Uint8Array(0);
-    const headers = { ...forwarded(request.headers), "x-forwarded-uri": info.path, "x-forwarded-proto": "https" };
-    if (info.resource === "nodes") {
-      return this.#kubelets.request(
-        this.#kubelets.locate(info.name.split(":")[0] ?? ""),
-        request.method,
-        path,
-        headers,
-        body,
-        signal,
-      );
-    }
-    const target =
-      info.resource === "pods" ? this.#pod(info.namespace, info.name) : this.#service(info.namespace, info.name);
+    const headers = { ...forwarded(request.headers), ...forwardedFrom(info) };
+    if (info.resource === "nodes")
+      return this.#kubelets.request(this.#node(info.name), request.method, path, headers, body, signal);
+    const target = this.#target(info);
     const answer = await forward(target, request.method, path, headers, body, signal);
     return throughProxy(answer, {
       prefix: info.rest === "" ? info.path : info.path.slice(0, -info.rest.length),
       serverHost: `${target.host}:${target.port}`,
       requestHost: request.headers["host"] ?? "",
     });
+  }
+
+  /** Joins an upgraded connection to the server's. @returns the server's answer when it does not agree. @throws {ApiError} */
+  async upgrade({ info }: RequestContext, request: UpgradeRequest): Promise<ApiResponse | undefined> {
+    if (info.resource === "nodes") return this.#kubelets.upgrade(this.#node(info.name), pathOf(info), request);
+    const { scheme, host, port } = this.#target(info);
+    const options = { host, port, path: pathOf(info), ...UNCHECKED };
+    try {
+      return await forwardUpgrade(request, { scheme, options, headers: forwardedFrom(info) });
+    } catch (error) {
+      throw unreachable(error);
+    }
+  }
+
+  #node(spec: string): KubeletAddress {
+    return this.#kubelets.locate(spec.split(":")[0] ?? "");
+  }
+
+  #target({ resource, namespace, name }: RequestInfo): Target {
+    return resource === "pods" ? this.#pod(namespace, name) : this.#service(namespace, name);
   }
 
   #pod(namespace: string, spec: string): Target {
@@ -94,6 +108,21 @@ export class HttpProxy {
   }
 }
 
+/** A pod's certificate is its own affair: upstream does not check it either. */
+const UNCHECKED = { rejectUnauthorized: false };
+
+function pathOf({ rest, query }: RequestInfo): string {
+  return `${rest === "" ? "/" : rest}${query.size > 0 ? `?${query}` : ""}`;
+}
+
+function forwardedFrom({ path }: RequestInfo): Record<string, string> {
+  return { "x-forwarded-uri": path, "x-forwarded-proto": "https" };
+}
+
+function unreachable(error: unknown): ApiError {
+  return ApiError.serviceUnavailable(`error trying to reach service: ${messageOf(error)}`);
+}
+
 /** "[scheme:]name[:port]". */
 function parse(spec: string): { readonly scheme: "http" | "https"; readonly name: string; readonly port: string } {
   const parts = spec.split(":");
@@ -111,8 +140,7 @@ function forward(
   signal: AbortSignal,
 ): Promise<ApiResponse> {
   const send = target.scheme === "https" ? httpsRequest : httpRequest;
-  // a pod's certificate is its own affair: upstream does not check it either
-  const tls = target.scheme === "https" ? { rejectUnauthorized: false } : {};
+  const tls = target.scheme === "https" ? UNCHECKED : {};
   return new Promise((resolve, reject) => {
     const request = send(
       { host: target.host, port: target.port, method, path, headers, signal, agent: false, ...tls },
@@ -123,9 +151,7 @@ function forward(
           body: response,
         }),
     );
-    request.on("error", (error) =>
-      reject(ApiError.serviceUnavailable(`error trying to reach service: ${error.message}`)),
-    );
+    request.on("error", (error) => reject(unreachable(error)));
     request.end(body);
   });
 }

@@ -1,9 +1,12 @@
 import { request as httpsRequest } from "node:https";
-import { connect as connectTls, type TLSSocket } from "node:tls";
 import { ApiError } from "@tsukube/api";
 import type { Node } from "@tsukube/api/types/core-v1";
 import type { ApiResponse } from "@tsukube/client";
+import { messageOf } from "@tsukube/foundation";
+import type { UpgradeRequest } from "@tsukube/host";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { forwardUpgrade } from "./forward-upgrade.ts";
+import { forwarded } from "./forwarded.ts";
 
 /** How the API server shows itself to kubelets. PEM. */
 export interface KubeletCredentials {
@@ -17,19 +20,6 @@ export interface KubeletAddress {
   readonly host: string;
   readonly port: number;
 }
-
-/** Headers that belong to one connection, RFC 9110 section 7.6.1. */
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "host",
-  "authorization",
-]);
 
 /** Requests to the kubelets of the cluster, with the API server's own certificate. */
 export class KubeletConnection {
@@ -91,15 +81,14 @@ export class KubeletConnection {
     });
   }
 
-  /** A TLS connection, for protocols that leave HTTP. */
-  connect(to: KubeletAddress): Promise<TLSSocket> {
-    const { cert, key, ca } = this.#required();
-    return new Promise((resolve, reject) => {
-      const socket = connectTls({ host: to.host, port: to.port, cert, key, ca, ALPNProtocols: ["http/1.1"] }, () =>
-        resolve(socket),
-      );
-      socket.on("error", (error) => reject(unreachable(to, error)));
-    });
+  /** Asks for an upgrade. @returns the kubelet's answer when it does not agree. */
+  async upgrade(to: KubeletAddress, path: string, request: UpgradeRequest): Promise<ApiResponse | undefined> {
+    const options = { host: to.host, port: to.port, path, servername: "", ...this.#required() };
+    try {
+      return await forwardUpgrade(request, { scheme: "https", options });
+    } catch (error) {
+      throw unreachable(to, error);
+    }
   }
 
   #required(): KubeletCredentials {
@@ -109,18 +98,6 @@ export class KubeletConnection {
   }
 }
 
-function unreachable(to: KubeletAddress, error: Error): ApiError {
-  return ApiError.serviceUnavailable(`Cannot reach the kubelet at ${to.host}:${to.port}: ${error.message}`);
-}
-
-/** Without what belongs to the connection or to the caller's own credentials. */
-export function forwarded(
-  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
-): Record<string, string> {
-  const out: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || HOP_BY_HOP.has(name.toLowerCase()) || name.startsWith(":")) continue;
-    out[name] = typeof value === "string" ? value : value.join(", ");
-  }
-  return out;
+function unreachable(to: KubeletAddress, error: unknown): ApiError {
+  return ApiError.serviceUnavailable(`Cannot reach the kubelet at ${to.host}:${to.port}: ${messageOf(error)}`);
 }

@@ -47,8 +47,8 @@ export class PodStreams {
     throw response.status === 404 ? ApiError.notFound(PODS, info.name) : ApiError.badRequest(message.trim());
   }
 
-  /** Joins an upgraded connection to the kubelet's: it speaks the protocol, we pass bytes. @throws {ApiError} before anything was sent. */
-  async upgrade(context: RequestContext, request: UpgradeRequest): Promise<void> {
+  /** Joins an upgraded connection to the kubelet's. @returns the kubelet's answer when it does not agree. @throws {ApiError} */
+  async upgrade(context: RequestContext, request: UpgradeRequest): Promise<ApiResponse | undefined> {
     const { info } = context;
     const pod = this.#pod(info.namespace, info.name);
     const kind = info.subresource;
@@ -58,16 +58,7 @@ export class PodStreams {
       kind === "portforward"
         ? `/portForward/${info.namespace}/${info.name}`
         : `/${kind}/${info.namespace}/${info.name}/${container}`;
-    const kubelet = await this.#kubelets.connect(to);
-    const { socket, head } = request;
-    kubelet.write(upgradeHead(request, `${base}?${kubeletQuery(info.query)}`, to));
-    if (head.length > 0) kubelet.write(head);
-    socket.on("error", () => kubelet.destroy());
-    kubelet.on("error", () => socket.destroy());
-    socket.on("close", () => kubelet.destroy());
-    kubelet.on("close", () => socket.end());
-    kubelet.pipe(socket);
-    socket.pipe(kubelet);
+    return this.#kubelets.upgrade(to, `${base}?${kubeletQuery(info.query)}`, request);
   }
 
   #pod(namespace: string, name: string): Pod {
@@ -135,24 +126,6 @@ function kubeletQuery(query: URLSearchParams): URLSearchParams {
     }
   }
   return out;
-}
-
-/** The client's own request, to the kubelet's path; credentials stay behind. */
-function upgradeHead(request: UpgradeRequest, path: string, to: KubeletAddress): string {
-  const lines = [`${request.method} ${path} HTTP/1.1`, `Host: ${to.host}:${to.port}`];
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (name === "host" || name === "authorization" || name.startsWith("impersonate-")) continue;
-    lines.push(`${name}: ${name === "sec-websocket-protocol" ? withoutToken(value) : value}`);
-  }
-  return `${lines.join("\r\n")}\r\n\r\n`;
-}
-
-/** Browsers send their token as a subprotocol. */
-function withoutToken(protocols: string): string {
-  return protocols
-    .split(",")
-    .filter((protocol) => !protocol.trim().startsWith("base64url.bearer.authorization.k8s.io."))
-    .join(",");
 }
 
 async function text(response: ApiResponse): Promise<string> {
