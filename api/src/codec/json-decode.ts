@@ -365,12 +365,12 @@ function elementType(goType: string, isElement: boolean): string {
   return isElement ? goType.replace(/^\[\]|^map\[[^\]]*\]/, "") : goType;
 }
 
-/** "spec.containers[0].name". */
 /** With the names of the structs that embed the field. */
 function goPathOf({ name, field }: FieldPlan): string {
   return [...(field.embeddedIn ?? []), name].join(".");
 }
 
+/** "spec.containers[0].name". */
 function joinPath(path: readonly (FieldPlan | string | number)[]): string {
   let text = "";
   for (const step of path) {

@@ -1,4 +1,4 @@
-import { normalize, type Unstructured } from "@tsukube/api";
+import { jsonEqual, normalize, type Unstructured } from "@tsukube/api";
 import type { ConfigMap } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
 import type { WriterDeps } from "../endpoints/writer.ts";
@@ -18,7 +18,7 @@ export async function authenticationConfig(
   if (Object.keys(data).length === 0) return;
   const definition = registry.get("", "v1", "configmaps")!;
   await store.update(definition, store.keyOf(definition, "kube-system", NAME), async (live) => {
-    if (JSON.stringify((live as ConfigMap | undefined)?.data) === JSON.stringify(data)) return { type: "none" };
+    if (jsonEqual((live as ConfigMap | undefined)?.data, data)) return { type: "none" };
     const identity = live?.metadata ?? { uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
     const metadata = { ...identity, name: NAME, namespace: "kube-system" };
     const object = { kind: "ConfigMap", apiVersion: "v1", metadata, data };

@@ -1,4 +1,4 @@
-import { normalize, type Unstructured } from "@tsukube/api";
+import { jsonEqual, normalize, type Unstructured } from "@tsukube/api";
 import { formatTime } from "@tsukube/foundation";
 import type { Writer } from "../endpoints/writer.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -71,7 +71,7 @@ async function ensure(
       ...rest,
     };
     const object = normalize<Unstructured>(wanted, definition.schema).object;
-    const same = live !== undefined && JSON.stringify(object) === JSON.stringify({ ...live });
+    const same = live !== undefined && jsonEqual(object, live);
     return same ? { type: "none" } : { type: "put", object };
   });
 }

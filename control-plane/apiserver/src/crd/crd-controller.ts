@@ -1,4 +1,4 @@
-import type { Unstructured } from "@tsukube/api";
+import { jsonEqual, type Unstructured } from "@tsukube/api";
 import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from "@tsukube/api/types/apiextensions-v1";
 import { type Clock, detach, formatTime, type Logger } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
@@ -97,9 +97,7 @@ export class CrdController {
     await this.#store.update(definition, PREFIX + name, async (live) => {
       if (live === undefined) return { type: "none" };
       const next = reported(live as unknown as CustomResourceDefinition, conflict, now);
-      return JSON.stringify(next) === JSON.stringify(live)
-        ? { type: "none" }
-        : { type: "put", object: next as unknown as Unstructured };
+      return jsonEqual(next, live) ? { type: "none" } : { type: "put", object: next as unknown as Unstructured };
     });
     const live = this.#store.get(definition, "", name)?.object as unknown as CustomResourceDefinition | undefined;
     if (live?.metadata?.deletionTimestamp !== undefined && live.metadata.finalizers?.includes(FINALIZER) === true)

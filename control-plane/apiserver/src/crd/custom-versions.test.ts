@@ -194,3 +194,26 @@ describe("a conversion webhook", () => {
     expect(error.message).toMatch(message);
   });
 });
+
+test("a definition whose schema has a number that JavaScript cannot hold is established, served and described", async () => {
+  const size = { type: "integer", format: "int64", default: "@" };
+  const body = JSON.stringify(definition([version("v1", { size }, true)])).replace('"@"', "9007199254740993");
+  const headers = { "content-type": "application/json" };
+  await cluster.transport.request({ method: "POST", path: CRDS, headers, body: Buffer.from(body) });
+  await cluster.clock.advance(1000);
+  const { status } = await send("GET", `${CRDS}/hosts.example.com`);
+  expect(status).toMatchObject({
+    conditions: expect.arrayContaining([expect.objectContaining({ type: "Established", status: "True" })]),
+  });
+  const { body: made } = await cluster.transport.request({
+    method: "POST",
+    path: items("v1"),
+    headers,
+    body: Buffer.from(JSON.stringify(host("v1", "a", {}))),
+  });
+  expect(Buffer.from(made as Uint8Array).toString()).toContain('"size":9007199254740993');
+  const path = "/openapi/v3/apis/example.com/v1";
+  const { body: document } = await cluster.transport.request({ method: "GET", path, headers: {} });
+  expect(Buffer.from(document as Uint8Array).includes('"default":9007199254740993')).toBe(true);
+  expect((await cluster.transport.request({ method: "GET", path: "/openapi/v2", headers: {} })).status).toBe(200);
+});

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { encodeOpenApiV2, type Json, openApiV2, openApiV3 } from "@tsukube/api";
+import { encodeOpenApiV2, type Json, openApiV2, openApiV3, rawJsonText } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Aggregator } from "../aggregation/aggregator.ts";
 import { parseAccept } from "../chain/negotiation.ts";
@@ -54,7 +54,7 @@ export class OpenApiHandler {
     const contentType = isProtobuf ? V2_PROTOBUF_SENT : "application/json";
     const { body, hash } = this.#document(`v2 ${contentType}`, () => {
       const document = withAggregated(openApiV2(openApiContentOf(this.#registry.custom)), this.#aggregator.openApiV2);
-      return isProtobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document));
+      return isProtobuf ? encodeOpenApiV2(document) : Buffer.from(this.#text(document));
     });
     const headers = { etag: `"${hash}"`, vary: "Accept", "content-type": contentType };
     if (context.request.headers["if-none-match"] === headers.etag)
@@ -88,7 +88,7 @@ export class OpenApiHandler {
   #v3Document(path: string): Document {
     return this.#document(`v3 ${path}`, () => {
       const groupVersion = path.replace(/^apis?\//, "");
-      return Buffer.from(JSON.stringify(openApiV3(groupVersion, openApiContentOf(this.#registry.custom))));
+      return Buffer.from(this.#text(openApiV3(groupVersion, openApiContentOf(this.#registry.custom))));
     });
   }
 
@@ -107,6 +107,12 @@ export class OpenApiHandler {
     if (context.request.headers["if-none-match"] === headers["etag"])
       return { status: 304, headers, body: new Uint8Array(0) };
     return { status: 200, headers, body };
+  }
+
+  /** Schemas of others have numbers that JavaScript does not; for our own its encoder does, which takes a tenth of the time. */
+  #text(document: object): string {
+    const isOwn = this.#registry.custom.length === 0 && this.#aggregator.openApiV2.length === 0;
+    return isOwn ? JSON.stringify(document) : rawJsonText(document);
   }
 
   #document(key: string, make: () => Uint8Array): Document {

@@ -249,7 +249,6 @@ function preparations(group: string, resource: string): Preparations {
   }
 }
 
-/** The first of the addresses also stands alone. */
 /** A pod with gates is not for the scheduler yet. */
 function gatedCondition(pod: Unstructured): Pick<PodStatus, "conditions"> {
   if (((pod as Pod).spec?.schedulingGates ?? []).length === 0) return {};
@@ -263,6 +262,7 @@ function gatedCondition(pod: Unstructured): Pick<PodStatus, "conditions"> {
   return { conditions: [condition] };
 }
 
+/** The first of the addresses also stands alone. */
 function withPodIps(pod: Unstructured): Unstructured {
   const { podIP = "", podIPs = [], ...status } = (pod as Pod).status ?? {};
   const all =

@@ -1,4 +1,4 @@
-import { ApiError } from "@tsukube/api";
+import { ApiError, jsonEqual } from "@tsukube/api";
 import type { ConfigMap, Secret } from "@tsukube/api/types/core-v1";
 import { type Informer, type Outcome, SETTLED, startController } from "@tsukube/client";
 import { CONFIG_MAPS, type ControllerContext, SECRETS } from "../context.ts";
@@ -41,7 +41,7 @@ export class BootstrapSigner {
     if (map === undefined) return SETTLED;
     const tokens = this.#secrets.list().filter(({ metadata }) => metadata?.namespace === SYSTEM);
     const data = signed(map.data, tokens, this.#context.clock.now());
-    if (JSON.stringify(sorted(data)) === JSON.stringify(sorted(map.data ?? {}))) return SETTLED;
+    if (jsonEqual(data, map.data ?? {})) return SETTLED;
     try {
       await this.#context.client.resource<ConfigMap>(CONFIG_MAPS, PUBLIC).update({ ...map, data });
     } catch (error) {
@@ -49,8 +49,4 @@ export class BootstrapSigner {
     }
     return SETTLED;
   }
-}
-
-function sorted(data: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
-  return Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1));
 }
