@@ -7,6 +7,7 @@ export * from "./malloc.ts";
 export * from "./mounts.ts";
 export * from "./namespaces.ts";
 export * from "./nftables.ts";
+export * from "./places.ts";
 export * from "./programs.ts";
 export * from "./sockets.ts";
 export * from "./sysctls.ts";

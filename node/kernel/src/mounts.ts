@@ -2,9 +2,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { check, libc } from "./libc.ts";
-
-/** open(2): a descriptor that only names a place; Node has no constant for it. */
-const O_PATH = 0o10000000;
+import { O_PATH } from "./places.ts";
 
 /** Mount flags of mount(2). */
 export const MOUNT_FLAGS = {
@@ -33,6 +31,8 @@ export interface Mounts {
   /** mount(2). @throws with the errno's name as `code`. */
   mount(source: string, target: string, type: string, flags: number, data: string): void;
   bind(source: string, target: string, options?: { readonly readonly?: boolean; readonly recursive?: boolean }): void;
+  /** The same, with what is mounted below `source`, at the place that a descriptor names: links cannot lead it elsewhere. */
+  bindAt(source: string, place: number, options?: { readonly readonly?: boolean }): void;
   overlay(target: string, layers: OverlayLayers): void;
   /**
    * Shows `source` and what is mounted below it at `target`, a file or a folder as it is, with other owners: what belongs to a user
@@ -63,6 +63,8 @@ const AT_RECURSIVE = 0x8000;
 const OPEN_TREE_CLONE = 1;
 const O_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+const MOUNT_ATTR_RDONLY = 1n;
 const MOUNT_ATTR_IDMAP = 0x100000n;
 const DETACH = 2;
 /** mount(2) reads at most one page of options. */
@@ -79,6 +81,10 @@ export const systemMounts: Mounts = {
     if (options.readonly !== true) return;
     systemMounts.mount("", target, "", MOUNT_FLAGS.bind | MOUNT_FLAGS.remount | MOUNT_FLAGS.readonly, "");
   },
+  bindAt(source, place, options = {}) {
+    const attributes = options.readonly === true ? { set: MOUNT_ATTR_RDONLY } : undefined;
+    attach(source, attributes, { place });
+  },
   overlay(target, layers) {
     const data = overlayOptions(layers);
     systemMounts.mount("overlay", target, "overlay", 0, data);
@@ -86,7 +92,7 @@ export const systemMounts: Mounts = {
   idmap(source, target, users) {
     const namespace = openSync(users, "r");
     try {
-      attachIdmapped(source, target, namespace);
+      attach(source, { set: MOUNT_ATTR_IDMAP, users: namespace }, target);
     } finally {
       closeSync(namespace);
     }
@@ -119,14 +125,23 @@ export const systemMounts: Mounts = {
   },
 };
 
-function attachIdmapped(source: string, target: string, namespace: number): void {
-  const action = `map owners of "${source}" at "${target}"`;
+/** Attaches a copy of the mounts at and below `source` (open_tree(2)), changed before anybody sees it. */
+function attach(
+  source: string,
+  change: { readonly set: bigint; readonly users?: number } | undefined,
+  target: string | { readonly place: number },
+): void {
+  const action = `show "${source}" at ${typeof target === "string" ? `"${target}"` : "a place"}`;
   const tree = check(libc(OPEN_TREE)(AT_FDCWD, source, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE), action);
   try {
-    // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
-    const attributes = new Uint8Array(new BigUint64Array([MOUNT_ATTR_IDMAP, 0n, 0n, BigInt(namespace)]).buffer);
-    check(libc(MOUNT_SETATTR)(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes, attributes.length), action);
-    check(libc(MOVE_MOUNT)(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), action);
+    if (change !== undefined) {
+      // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
+      const attributes = new Uint8Array(new BigUint64Array([change.set, 0n, 0n, BigInt(change.users ?? 0)]).buffer);
+      check(libc(MOUNT_SETATTR)(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes, attributes.length), action);
+    }
+    const [to, path, flags] =
+      typeof target === "string" ? [AT_FDCWD, target, 0] : [target.place, "", MOVE_MOUNT_T_EMPTY_PATH];
+    check(libc(MOVE_MOUNT)(tree, "", to, path, MOVE_MOUNT_F_EMPTY_PATH | flags), action);
   } finally {
     closeSync(tree);
   }

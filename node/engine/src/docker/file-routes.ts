@@ -1,6 +1,7 @@
-import { lstatSync, type Stats, statSync } from "node:fs";
-import { basename } from "node:path";
-import { TsukubeError } from "@tsukube/foundation";
+import { closeSync, fstatSync, readlinkSync, type Stats } from "node:fs";
+import { basename, posix } from "node:path";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
+import { openWithin } from "@tsukube/kernel";
 import { rootedPath } from "../build/rooted-path.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { unpackLayer } from "../images/unpack.ts";
@@ -8,7 +9,7 @@ import { isTrue } from "./container-routes.ts";
 import { containerChanges } from "./containers/container-changes.ts";
 import type { DockerContainer, MountPoint } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
-import { pathArchive } from "./path-archive.ts";
+import { type PathArchive, pathArchive } from "./path-archive.ts";
 
 /** Files of containers: `cp`, `diff` and `export`. */
 export function fileRoutes(deps: DockerDeps): readonly Route[] {
@@ -22,44 +23,71 @@ export function fileRoutes(deps: DockerDeps): readonly Route[] {
   ];
 }
 
-function wanted({ parameters, query }: DockerRequest, { dockerContainers }: DockerDeps) {
-  const container = dockerContainers.store.get(parameters[0] ?? "");
-  const path = query.get("path") ?? "";
-  if (path === "") throw new TsukubeError("invalid", "bad parameter: path cannot be empty");
-  return { container, path };
+/** A path of a container, as a client names it. */
+interface WantedPath {
+  readonly container: DockerContainer;
+  /** Absolute, without "..". */
+  readonly path: string;
+  /** It says that it is a folder: a link at the end is followed. */
+  readonly isFolder: boolean;
+  /** What is in the folder, not itself. */
+  readonly isContent: boolean;
 }
 
-/** The place of a path in a container's file system; a link at the end is itself, unless the path says that it is a folder. */
-function placeOf(
+function wanted({ parameters, query }: DockerRequest, { dockerContainers }: DockerDeps): WantedPath {
+  const container = dockerContainers.store.get(parameters[0] ?? "");
+  const asked = query.get("path") ?? "";
+  if (asked === "") throw new TsukubeError("invalid", "bad parameter: path cannot be empty");
+  const isContent = asked.endsWith("/.");
+  const path = posix.normalize(`/${asked}`).replace(/(.)\/+$/, "$1");
+  return { container, path, isFolder: isContent || asked.endsWith("/"), isContent };
+}
+
+/** Calls back with a descriptor of the place, and what is there. */
+async function atPlace<T>(
   root: string,
-  path: string,
-  { id }: DockerContainer,
-): { readonly place: string; readonly status: Stats } {
-  const isFolder = path.endsWith("/") || path.endsWith("/.");
-  const place = rootedPath(root, path, isFolder);
-  const status = lstatSync(place, { throwIfNoEntry: false });
-  if (status === undefined) throw new TsukubeError("not-found", `Could not find the file ${path} in container ${id}`);
-  if (isFolder && !status.isDirectory()) throw new TsukubeError("invalid", `not a directory: ${path}`);
-  return { place, status };
+  { path, isFolder, container }: WantedPath,
+  work: (place: number, status: Stats) => T | Promise<T>,
+): Promise<T> {
+  const place = placeIn(root, path, isFolder);
+  if (place === undefined)
+    throw new TsukubeError("not-found", `Could not find the file ${path} in container ${container.id}`);
+  try {
+    return await work(place, fstatSync(place));
+  } finally {
+    closeSync(place);
+  }
+}
+
+function placeIn(root: string, path: string, last: boolean): number | undefined {
+  try {
+    return openWithin(root, path, last);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** Of what a descriptor names, as the container sees it. */
+function pathOf(place: number, root: string): string {
+  return readlinkSync(`/proc/self/fd/${place}`).slice(root.length) || "/";
 }
 
 async function head(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const { container, path } = wanted(request, deps);
-  const headers = await deps.rootfs.withMounts(container, async (root) => statHeader(root, path, container));
+  const asked = wanted(request, deps);
+  const headers = await deps.rootfs.withMounts(asked.container, (root) => statHeader(root, asked));
   return { status: 200, headers };
 }
 
 /** What `docker cp` asks first, as base64 of JSON; modes are Go's. */
-function statHeader(root: string, path: string, container: DockerContainer): Record<string, string> {
-  const { status } = placeOf(root, path, container);
-  const linkTarget = status.isSymbolicLink() ? rootedPath(root, path).slice(root.length) || "/" : "";
-  const stat = {
-    name: basename(path.replace(/\/\.?$/, "")) || "/",
-    size: status.size,
-    mode: goMode(status),
-    mtime: status.mtime.toISOString(),
-    linkTarget,
-  };
+async function statHeader(root: string, asked: WantedPath): Promise<Record<string, string>> {
+  const { path, isFolder } = asked;
+  const stat = await atPlace(root, asked, (_, status) => {
+    if (isFolder && !status.isDirectory()) throw new TsukubeError("invalid", `not a directory: ${path}`);
+    const linkTarget = status.isSymbolicLink() ? rootedPath(root, path).slice(root.length) || "/" : "";
+    const { size, mtime } = status;
+    return { name: basename(path) || "/", size, mode: goMode(status), mtime: mtime.toISOString(), linkTarget };
+  });
   return { "X-Docker-Container-Path-Stat": Buffer.from(JSON.stringify(stat)).toString("base64") };
 }
 
@@ -89,64 +117,48 @@ function goMode(status: Stats): number {
 }
 
 async function get(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const { container, path } = wanted(request, deps);
-  return held(deps, container, (root) =>
-    deps.rootfs.frozen(container, () => {
-      const { place } = placeOf(root, path, container);
-      const isContent = path.endsWith("/.");
-      const name = isContent ? "." : basename(rootedPath("", path, false)) || ".";
-      return { bytes: pathArchive(place, name), headers: statHeader(root, path, container) };
-    }),
-  );
-}
-
-/** Answers while the file system of a container stays mounted. */
-async function held(
-  deps: DockerDeps,
-  container: DockerContainer,
-  open: (
-    root: string,
-  ) => Promise<{ readonly bytes: AsyncIterable<Uint8Array>; readonly headers: Record<string, string> }>,
-): Promise<DockerAnswer> {
+  const asked = wanted(request, deps);
+  const { path, isFolder, isContent } = asked;
   const { promise, resolve, reject } = Promise.withResolvers<DockerAnswer>();
-  const work = deps.rootfs.withMounts(container, async (root) => {
-    const { bytes, headers } = await open(root);
-    const { promise: over, resolve: end } = Promise.withResolvers<void>();
-    resolve({ bytes: ending(bytes, end), type: "application/x-tar", headers });
-    await over;
+  const open = async (root: string) => {
+    const headers = await statHeader(root, asked);
+    return { headers, archive: pathArchive(root, path, isContent ? "." : basename(path) || ".", isFolder) };
+  };
+  const work = deps.rootfs.withMounts(asked.container, open, async ({ headers, archive }) => {
+    resolve({ bytes: archive.bytes, type: "application/x-tar", headers });
+    await readOrLeft(archive, request.signal);
   });
   work.catch(reject);
   return promise;
 }
 
-async function* ending(bytes: AsyncIterable<Uint8Array>, end: () => void): AsyncGenerator<Uint8Array> {
-  try {
-    yield* bytes;
-  } finally {
-    end();
-  }
+/** Waits until an archive was read, or the client went away. */
+async function readOrLeft(archive: PathArchive, signal: AbortSignal): Promise<void> {
+  const leave = (): void => void archive.close();
+  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
+  await archive.closed;
 }
 
 async function put(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const { container, path } = wanted(request, deps);
-  const { hostConfig, mounts, id } = container;
+  const { path, container } = wanted(request, deps);
+  const asked = { path, container, isFolder: true, isContent: false };
+  const options = { keepsFolders: isTrue(request.query.get("noOverwriteDirNonDir")) };
+  await deps.rootfs.withMounts(container, (root) =>
+    atPlace(root, asked, async (place, status) => {
+      if (!status.isDirectory()) throw new TsukubeError("invalid", "extraction point is not a directory");
+      refuseReadonly(container, pathOf(place, root));
+      await unpackLayer(decompressed(request.body), `/proc/self/fd/${place}`, "keep", options);
+    }),
+  );
+  return { status: 200 };
+}
+
+function refuseReadonly({ hostConfig, mounts }: DockerContainer, path: string): void {
   const isIn = ({ destination, readonly }: MountPoint): boolean =>
     !readonly && `${path}/`.startsWith(`${destination}/`);
   if (hostConfig.ReadonlyRootfs === true && !mounts.some(isIn))
     throw new TsukubeError("invalid", "container rootfs is marked read-only");
-  await deps.rootfs.withMounts(container, (root) =>
-    deps.rootfs.frozen(container, async () => {
-      const target = rootedPath(root, path);
-      const status = statSync(target, { throwIfNoEntry: false });
-      if (status === undefined)
-        throw new TsukubeError("not-found", `Could not find the file ${path} in container ${id}`);
-      if (!status.isDirectory()) throw new TsukubeError("invalid", "extraction point is not a directory");
-      await unpackLayer(decompressed(request.body), target, "keep", {
-        keepsFolders: isTrue(request.query.get("noOverwriteDirNonDir")),
-      });
-    }),
-  );
-  return { status: 200 };
 }
 
 async function changes(deps: DockerDeps, { parameters }: DockerRequest): Promise<DockerAnswer> {
@@ -157,13 +169,13 @@ async function changes(deps: DockerDeps, { parameters }: DockerRequest): Promise
   return { status: 200, json: found.length === 0 ? null : found.map(({ path, kind }) => ({ Path: path, Kind: kind })) };
 }
 
-async function exported(deps: DockerDeps, { parameters }: DockerRequest): Promise<DockerAnswer> {
+async function exported(deps: DockerDeps, { parameters, signal }: DockerRequest): Promise<DockerAnswer> {
   const container = deps.dockerContainers.store.get(parameters[0] ?? "");
   const { promise, resolve, reject } = Promise.withResolvers<DockerAnswer>();
   const work = deps.rootfs.within(container, async (root) => {
-    const { promise: over, resolve: end } = Promise.withResolvers<void>();
-    resolve({ bytes: ending(pathArchive(root, "."), end), type: "application/x-tar" });
-    await over;
+    const archive = pathArchive(root, "/", ".");
+    resolve({ bytes: archive.bytes, type: "application/x-tar" });
+    await readOrLeft(archive, signal);
   });
   work.catch(reject);
   return promise;

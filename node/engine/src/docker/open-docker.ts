@@ -11,6 +11,7 @@ import { ContainerRuns } from "./containers/container-runs.ts";
 import { ContainerStore } from "./containers/container-store.ts";
 import { DockerContainers } from "./containers/docker-containers.ts";
 import { ExecStore } from "./containers/exec-store.ts";
+import { Freezer } from "./containers/freezer.ts";
 import { LogRotation } from "./containers/log-rotation.ts";
 import { RootfsAccess } from "./containers/rootfs-access.ts";
 import type { DockerDeps } from "./contracts.ts";
@@ -115,27 +116,20 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   const withEndpoints = endpoints === undefined ? {} : { endpoints };
   const runs = new ContainerRuns({ ...shared, ...withEndpoints, sandboxes, images });
   const { snapshotter } = deps;
-  const rootfs = new RootfsAccess({
-    containers,
-    runs,
-    images,
-    snapshotter,
-    mounts,
-    folder: `${runtimeDirectory}/roots`,
-  });
+  const freezer = new Freezer(containers);
+  const roots = `${runtimeDirectory}/roots`;
+  const rootfs = new RootfsAccess({ store, runs, images, snapshotter, mounts, freezer, folder: roots });
   const removeFiles = (id: string): Promise<void> => snapshotter.remove(id);
   const dockerContainers: DockerContainers = new DockerContainers({
     ...shared,
     ...withEndpoints,
-    runs,
-    rootfs,
-    removeFiles,
+    ...{ runs, rootfs, freezer, removeFiles },
   });
   await store.load();
   await volumes.load();
-  await rootfs.clean();
   await sandboxes.load();
   await containers.load();
+  await rootfs.clean();
   await serviceSandboxes.load();
   await serviceContainers.load();
   await dockerContainers.load(deps.startsContainers);

@@ -2,10 +2,7 @@ import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, openSync, realp
 import { lstat, mkdir, rmdir, unlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
-import type { Mounts } from "@tsukube/kernel";
-
-/** open(2): a descriptor that only names a place; Node has no constant for it. */
-const O_PATH = 0o10000000;
+import { type Mounts, O_PATH } from "@tsukube/kernel";
 
 /**
  * Shows a part of a volume at a place that containers cannot change, made if it is missing. Containers own the volume: they

@@ -25,6 +25,7 @@ import type { ContainerStore } from "./container-store.ts";
 import { copyUp } from "./copy-up.ts";
 import type { CreateDocument, EndpointDocument, HostConfigDocument } from "./documents.ts";
 import { commandOf, filledConfig } from "./filled-config.ts";
+import type { Freezer } from "./freezer.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { randomName } from "./random-name.ts";
 import { restartDelay, restarts, startsWithEngine } from "./restart-policy.ts";
@@ -39,6 +40,7 @@ interface Deps {
   readonly volumes: VolumeStore;
   readonly endpoints?: Endpoints;
   readonly rootfs: RootfsAccess;
+  readonly freezer: Freezer;
   readonly events: DockerEvents;
   readonly logPath: (id: string) => string;
   readonly removeFiles: (id: string) => Promise<void>;
@@ -95,6 +97,7 @@ export class DockerContainers {
     if (found !== undefined && isRunning(found) && run?.exit === undefined && run?.startedAt !== undefined) {
       this.#health.start(found);
       return false;
+      if (found.state.status === "paused") this.#deps.freezer.adopt(id);
     }
     await this.#exclusive(id, () => this.#end(id)); // it ended while nobody looked
     const container = store.find(id);
@@ -425,7 +428,7 @@ export class DockerContainers {
     const { id, state } = this.store.get(name);
     if (state.status === "paused") throw new TsukubeError("conflict", `container ${id} is already paused`);
     if (state.status !== "running") throw notRunning(id);
-    await this.#deps.containers.pause(id);
+    await this.#deps.freezer.pause(id);
     const paused = await this.store.change(id, (each) => ({ state: { ...each.state, status: "paused" } }));
     if (paused !== undefined) this.#publish("pause", paused);
   }
@@ -433,7 +436,7 @@ export class DockerContainers {
   async unpause(name: string): Promise<void> {
     const { id, state } = this.store.get(name);
     if (state.status !== "paused") throw new TsukubeError("conflict", `Container ${id} is not paused`);
-    await this.#deps.containers.resume(id);
+    await this.#deps.freezer.resume(id);
     const running = await this.store.change(id, (each) => ({ state: { ...each.state, status: "running" } }));
     if (running !== undefined) this.#publish("unpause", running);
   }

@@ -1,21 +1,22 @@
-import { existsSync, rmdirSync, statSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
-import { TsukubeError } from "@tsukube/foundation";
-import type { Mounts } from "@tsukube/kernel";
-import { makeFolders } from "../../build/copy-files.ts";
-import { rootedPath } from "../../build/rooted-path.ts";
-import type { Containers } from "../../containers/containers.ts";
+import { closeSync, existsSync, mkdirSync, rmdirSync, statSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
+import { type Mounts, openWithin } from "@tsukube/kernel";
 import type { ImageStore } from "../../images/image-store.ts";
 import type { Snapshotter } from "../../images/snapshotter.ts";
-import type { DockerContainer } from "./container-record.ts";
+import type { DockerContainer, MountPoint } from "./container-record.ts";
 import type { ContainerRuns } from "./container-runs.ts";
+import type { ContainerStore } from "./container-store.ts";
+import type { Freezer } from "./freezer.ts";
 
 interface Deps {
-  readonly containers: Containers;
+  readonly store: ContainerStore;
   readonly runs: ContainerRuns;
   readonly images: ImageStore;
   readonly snapshotter: Snapshotter;
   readonly mounts: Mounts;
+  readonly freezer: Freezer;
   /** For mounts; empty after a reboot. */
   readonly folder: string;
 }
@@ -29,10 +30,14 @@ export class RootfsAccess {
     this.#deps = deps;
   }
 
-  /** Unmounts what an engine that was killed left. */
+  /** Takes back what an engine that was killed left: mounts, and containers that stand still for it. */
   async clean(): Promise<void> {
-    const { mounts, folder } = this.#deps;
-    for (const point of mounts.below(folder)) mounts.unmount(point);
+    const { mounts, folder, store, freezer } = this.#deps;
+    for (const name of await readdir(folder).catch(() => [])) {
+      const container = store.find(name.split("-", 1)[0] ?? "");
+      if (container?.state.status === "running") await freezer.resume(container.id);
+      mounts.unmount(`${folder}/${name}`);
+    }
     await rm(folder, { recursive: true, force: true });
   }
 
@@ -46,9 +51,10 @@ export class RootfsAccess {
     try {
       if (isMounted) mounts.bind(runs.rootfs(container.id), target);
       else await snapshotter.mount(container.id, this.#chainOf(container, images), target);
+      mounts.propagate(target, "private"); // what is mounted in it must not appear in the container
       return await work(target);
     } finally {
-      for (const point of mounts.below(target)) mounts.unmount(point);
+      mounts.unmount(target); // with all that is mounted in it
       rmdirSync(target); // never recursive: it was a container's file system
     }
   }
@@ -59,29 +65,53 @@ export class RootfsAccess {
     return image.chain;
   }
 
-  /** The same with volumes and binds in their places, as processes in the container see it; what is in its tmpfs stays hidden. */
-  withMounts<T>(container: DockerContainer, work: (root: string) => Promise<T>): Promise<T> {
+  /**
+   * The same with volumes and binds in their places, as processes in the container see it; what is in its tmpfs stays hidden. They
+   * stand still until `open` is done: nobody puts a link in the place of a folder that was just looked at.
+   * @param use What is done with what `open` found, while they go on.
+   */
+  withMounts<T>(
+    container: DockerContainer,
+    open: (root: string) => Promise<T>,
+    use: (opened: T) => Promise<void> = async () => {},
+  ): Promise<T> {
+    const shallowFirst = [...container.mounts].sort((a, b) => a.destination.length - b.destination.length);
     return this.within(container, async (root) => {
-      const shallowFirst = [...container.mounts].sort((a, b) => a.destination.length - b.destination.length);
-      for (const { type, source, destination, readonly } of shallowFirst) {
-        if (type === "tmpfs" || !existsSync(source)) continue;
-        const target = rootedPath(root, destination);
-        if (!existsSync(target) && !statSync(source).isDirectory()) continue;
-        if (!existsSync(target)) await makeFolders(root, destination, {});
-        this.#deps.mounts.bind(source, target, { recursive: true, readonly });
-      }
-      return work(root);
+      const opened = await this.#deps.freezer.during(container.id, async () => {
+        for (const mount of shallowFirst) this.#show(mount, root);
+        return open(root);
+      });
+      await use(opened);
+      return opened;
     });
   }
 
-  /** While its processes stand still: nobody can put a link in the place of a folder that was just looked at. */
-  async frozen<T>({ id, state }: DockerContainer, work: () => Promise<T> | T): Promise<T> {
-    if (state.status !== "running") return work();
-    await this.#deps.containers.pause(id);
+  /** Others may change the volume that holds its place: descriptors cannot be led out of the root. */
+  #show({ type, source, destination, readonly }: MountPoint, root: string): void {
+    if (type === "tmpfs" || !existsSync(source)) return;
+    const place = placeFor(root, destination, statSync(source).isDirectory());
+    if (place === undefined) return;
     try {
-      return await work();
+      this.#deps.mounts.bindAt(source, place, { readonly });
     } finally {
-      await this.#deps.containers.resume(id);
+      closeSync(place);
     }
   }
+}
+
+/** Folders that are missing are made; a file that is missing has no place. */
+function placeFor(root: string, path: string, isFolder: boolean): number | undefined {
+  try {
+    return openWithin(root, path);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
+  const parent = isFolder ? placeFor(root, dirname(path), true) : undefined;
+  if (parent === undefined) return undefined;
+  try {
+    mkdirSync(`/proc/self/fd/${parent}/${basename(path)}`, { mode: 0o755 });
+  } finally {
+    closeSync(parent);
+  }
+  return openWithin(root, path);
 }

@@ -1,0 +1,84 @@
+import { realClock } from "@tsukube/host";
+import { run, systemMounts } from "@tsukube/kernel";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EngineUnderTest } from "../engine-under-test.ts";
+import { askDocker } from "./docker-client-under-test.ts";
+
+describe.skipIf(process.getuid?.() !== 0)("files of Docker's containers (need root)", () => {
+  const world = new EngineUnderTest();
+  const ask = (method: string, path: string, body?: AsyncIterable<Uint8Array>) =>
+    askDocker(world.dockerSocket, method, path, body);
+  const archive = (id: string, path: string) => `/containers/${id}/archive?path=${encodeURIComponent(path)}`;
+  let id = "";
+  /** What its process counts to, outside of every mount. */
+  const count = async () => {
+    const { text } = await ask("GET", archive(id, "/count"));
+    return Number(text.split("\0").findLast((part) => part !== ""));
+  };
+
+  async function started(script: string, HostConfig: object): Promise<string> {
+    const wish = { Image: "tsukube.local/busybox", Cmd: ["sh", "-c", script], HostConfig };
+    const made = await ask("POST", "/containers/create", document(wish));
+    expect([made.status, made.text]).toEqual([201, expect.any(String)]);
+    const { Id } = JSON.parse(made.text) as { readonly Id: string };
+    expect((await ask("POST", `/containers/${Id}/start`)).status).toBe(204);
+    return Id;
+  }
+
+  beforeAll(async () => {
+    await world.start();
+    const counts = "n=0; while :; do n=$((n+1)); echo $n >/count.new; mv /count.new /count; sleep 0.01; done";
+    id = await started(`ln -s /volume/in /link; mkdir -p /volume/in; ${counts}`, {
+      NetworkMode: "none",
+      Binds: ["files:/volume"],
+    });
+  }, 90_000);
+  afterAll(() => world.close(), 60_000);
+
+  test("are read and written where its mounts are, by links too, and nothing stays mounted", async () => {
+    const put = await ask("PUT", archive(id, "/link"), await tarOf("hello", "written"));
+    expect([put.status, put.text]).toEqual([200, ""]);
+    const got = await ask("GET", archive(id, "/volume/in/hello"));
+    expect([got.status, got.text.includes("written")]).toEqual([200, true]);
+    expect((await ask("HEAD", archive(id, "/link/"))).status).toBe(200);
+    expect((await ask("GET", archive(id, "/volume/none"))).status).toBe(404);
+    expect((await ask("PUT", archive(id, "/count"), await tarOf("a", "b"))).text).toContain("extraction point is not");
+    expect(systemMounts.below(`${world.folder}/run/docker/roots`)).toEqual([]);
+  }, 60_000);
+
+  test("its processes stand still while a client writes, and go on", async () => {
+    const before = await count();
+    const [first, ...rest] = await partsOf(await tarOf("large", "x".repeat(100_000)));
+    const seen: number[] = [];
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield first as Uint8Array;
+      for (let time = 0; time < 5; time++) {
+        await realClock.sleep(100);
+        seen.push(await count());
+      }
+      yield* rest;
+    }
+    expect((await ask("PUT", archive(id, "/volume"), slow())).status).toBe(200);
+    expect(new Set(seen.slice(1)).size).toBe(1); // it stood still from the request on
+    await realClock.sleep(200);
+    expect(await count()).toBeGreaterThan(Math.max(before, ...seen));
+  }, 60_000);
+});
+
+async function* document(value: object): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(JSON.stringify(value));
+}
+
+async function tarOf(name: string, content: string): Promise<AsyncIterable<Uint8Array>> {
+  const script = `d=$(mktemp -d); cat >$d/${name}; tar -c -C $d ${name} | base64 -w0; rm -r $d`;
+  const { stdout } = await run("sh", ["-c", script], { input: content });
+  const bytes = Buffer.from(stdout, "base64");
+  return (async function* () {
+    yield bytes;
+  })();
+}
+
+async function partsOf(bytes: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+  const whole = Buffer.concat(await Array.fromAsync(bytes));
+  return [whole.subarray(0, 50_000), whole.subarray(50_000)];
+}

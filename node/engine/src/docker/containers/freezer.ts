@@ -1,0 +1,93 @@
+import { isAlive } from "@tsukube/host";
+import type { ContainerRecord, Containers } from "../../containers/containers.ts";
+
+interface Hold {
+  /** Of the run's first process: the next run is another matter. */
+  readonly pid: number;
+  readonly count: number;
+}
+
+/**
+ * Makes the processes of containers stand still. Several may want that of one at once, a client that pauses it and work that its
+ * processes must not disturb: it goes on when the last of them is done.
+ */
+export class Freezer {
+  readonly #containers: Pick<Containers, "find" | "pause" | "resume">;
+  readonly #holds = new Map<string, Hold>();
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(containers: Pick<Containers, "find" | "pause" | "resume">) {
+    this.#containers = containers;
+  }
+
+  /** Until {@link resume}. */
+  pause(id: string): Promise<void> {
+    return this.#hold(id, this.#pidOf(id));
+  }
+
+  /** Also of one that an engine which was killed left standing. */
+  resume(id: string): Promise<void> {
+    return this.#release(id, this.#pidOf(id));
+  }
+
+  /** It was paused before this engine started. */
+  adopt(id: string): void {
+    const pid = this.#pidOf(id);
+    if (pid !== undefined) this.#holds.set(id, { pid, count: 1 });
+  }
+
+  /** Who does not run disturbs nothing. */
+  async during<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const pid = this.#pidOf(id);
+    await this.#hold(id, pid);
+    try {
+      return await work();
+    } finally {
+      await this.#release(id, pid);
+    }
+  }
+
+  #hold(id: string, pid: number | undefined): Promise<void> {
+    return this.#inTurn(id, async () => {
+      if (pid === undefined) return;
+      const known = this.#holds.get(id);
+      const count = known?.pid === pid ? known.count : 0;
+      if (count === 0) await this.#unlessEnded(id, this.#containers.pause(id));
+      this.#holds.set(id, { pid, count: count + 1 });
+    });
+  }
+
+  #release(id: string, pid: number | undefined): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const { pid: held = pid, count = 1 } = this.#holds.get(id) ?? {};
+      if (pid === undefined || held !== pid) return;
+      if (count > 1) return void this.#holds.set(id, { pid, count: count - 1 });
+      this.#holds.delete(id);
+      if (this.#pidOf(id) === pid) await this.#unlessEnded(id, this.#containers.resume(id));
+    });
+  }
+
+  async #unlessEnded(id: string, done: Promise<void>): Promise<void> {
+    try {
+      await done;
+    } catch (error) {
+      if (this.#pidOf(id) !== undefined) throw error;
+    }
+  }
+
+  #pidOf(id: string): number | undefined {
+    const { pid, startTime, exit }: Partial<ContainerRecord> = this.#containers.find(id) ?? {};
+    return exit === undefined && pid !== undefined && isAlive(pid, startTime) ? pid : undefined;
+  }
+
+  #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const result = (this.#turns.get(id) ?? Promise.resolve()).then(work);
+    const over = result.then(
+      () => {},
+      () => {},
+    );
+    this.#turns.set(id, over);
+    void over.then(() => this.#turns.get(id) === over && this.#turns.delete(id));
+    return result;
+  }
+}
