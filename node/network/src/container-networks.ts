@@ -315,13 +315,12 @@ class BridgeNetworks implements ContainerNetworks {
     const { bridge: name, gateway, subnet } = network;
     const prefixLength = (parseNetwork(subnet) as Ipv4Network).bits;
     const { sysctlRecord } = this.#options;
-    const made = ensureBridge({ name, gateway, prefixLength, sysctlRecord }, this.#commands);
-    this.#bridges.set(network.id, made);
-    made.then(
-      () => this.#applyTable(),
-      () => this.#bridges.delete(network.id),
+    const made = ensureBridge({ name, gateway, prefixLength, sysctlRecord }, this.#commands).then(() =>
+      this.#applyTable(),
     );
-    return made.then(() => this.#applying);
+    this.#bridges.set(network.id, made);
+    made.catch(() => this.#bridges.delete(network.id)); // the next attachment tries again
+    return made;
   }
 
   async #dropBridge({ bridge }: Network, othersRemain = true): Promise<void> {

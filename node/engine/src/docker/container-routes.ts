@@ -238,8 +238,9 @@ function wait(deps: DockerDeps, name: string, { query, signal }: DockerRequest):
   if (!["not-running", "next-exit", "removed"].includes(condition))
     throw new TsukubeError("invalid", `invalid condition: "${condition}"`);
   const ended = deps.dockerContainers.wait(name, condition as WaitCondition, signal);
-  ended.catch(() => {});
-  return { later: ended.then((StatusCode) => ({ StatusCode })) };
+  const later = ended.then((StatusCode) => ({ StatusCode }));
+  later.catch(() => {}); // the client may be gone before it is told
+  return { later };
 }
 
 function attach(deps: DockerDeps, name: string, { query, signal }: DockerRequest): DockerAnswer {

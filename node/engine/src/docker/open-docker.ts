@@ -135,7 +135,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   await dockerContainers.load(deps.startsContainers);
   const isNamed = (networkId: string): boolean => networks?.find(networkId)?.name !== DEFAULT_NETWORK;
   await names?.adopt(networks?.attachments.some(({ networkId }) => isNamed(networkId)) === true);
-  const rotation = new LogRotation({ store, containers, logPath, clock });
+  const rotation = new LogRotation({ store, containers, logPath, clock, logger });
   rotation.start();
   return {
     deps: {

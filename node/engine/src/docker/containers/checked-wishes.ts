@@ -2,6 +2,7 @@ import { TsukubeError } from "@tsukube/foundation";
 import { signals } from "@tsukube/kernel";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
 import type { CreateDocument, HealthDocument, HostConfigDocument, ResourcesDocument } from "./documents.ts";
+import { checkLogOptions } from "./log-rotation.ts";
 
 const CAPABILITIES = new Set<string>(facts.capabilities.allByNumber);
 const SECURITY_OPTIONS = ["no-new-privileges", "seccomp", "apparmor", "label", "systempaths", "writable-cgroups"];
@@ -25,8 +26,9 @@ export function checkWishes(create: CreateDocument, processors: number): void {
   if ((create.Hostname ?? "").length > 63) refuse(`invalid hostname: ${create.Hostname}`);
   checkRestartPolicy(host);
   checkHealth(create.Healthcheck ?? undefined);
-  const { Type: driver = "" } = host.LogConfig ?? {};
+  const { Type: driver = "", Config: logOptions } = host.LogConfig ?? {};
   if (!LOG_DRIVERS.includes(driver)) refuse(`logger: no log driver named '${driver}' is registered`);
+  checkLogOptions(logOptions ?? {});
   for (const [field, names] of [
     ["CapAdd", host.CapAdd],
     ["CapDrop", host.CapDrop],

@@ -549,7 +549,8 @@ export class DockerContainers {
     const { id, state } = this.store.get(name);
     const isOver = !["running", "paused", "restarting", "removing"].includes(state.status);
     if (condition === "not-running" && isOver) return Promise.resolve(state.exitCode);
-    return new Promise((resolve, reject) => {
+    const waited = new Promise<number>((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
       let exitCode = state.exitCode;
       const leave = (): void => {
         this.#waiters.get(id)?.delete(listener);
@@ -587,6 +588,8 @@ export class DockerContainers {
   #tell(id: string, event: "exit" | "removed", exitCode: number): void {
     for (const listener of [...(this.#waiters.get(id) ?? [])]) listener(event, exitCode);
     if (event === "removed") this.#waiters.delete(id);
+    waited.catch(() => {}); // who leaves may not look at it any more
+    return waited;
   }
 
   #publish(action: string, container: DockerContainer, more: Readonly<Record<string, string>> = {}): void {

@@ -1,5 +1,5 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
-import type { Cancel, Clock } from "@tsukube/foundation";
+import { type Cancel, type Clock, type Logger, messageOf, TsukubeError } from "@tsukube/foundation";
 import type { Containers } from "../../containers/containers.ts";
 import { type DockerContainer, isRunning } from "./container-record.ts";
 import type { ContainerStore } from "./container-store.ts";
@@ -9,6 +9,7 @@ interface Deps {
   readonly containers: Containers;
   readonly logPath: (id: string) => string;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 const LOOK_MS = 5000;
@@ -33,16 +34,25 @@ export class LogRotation {
     this.#cancel();
   }
 
-  /** Rotates the logs that are too large now. */
+  /** Rotates the logs that are too large now. One that cannot be is told and tried again at the next look. */
   async look(): Promise<void> {
-    const { store, containers, logPath } = this.#deps;
+    const { store, logger } = this.#deps;
     for (const container of store.all.filter(isRunning)) {
-      const limits = limitsOf(container);
-      const path = logPath(container.id);
-      if (limits === undefined || (statSync(path, { throwIfNoEntry: false })?.size ?? 0) < limits.size) continue;
-      shift(path, limits.files);
-      await containers.reopenLog(container.id).catch(() => {}); // it ended meanwhile
+      try {
+        await this.#lookAt(container);
+      } catch (error) {
+        logger.warn("cannot rotate a container's log", { id: container.id, error: messageOf(error) });
+      }
     }
+  }
+
+  async #lookAt(container: DockerContainer): Promise<void> {
+    const { containers, logPath } = this.#deps;
+    const limits = limitsOf(container);
+    const path = logPath(container.id);
+    if (limits === undefined || (statSync(path, { throwIfNoEntry: false })?.size ?? 0) < limits.size) return;
+    shift(path, limits.files);
+    await containers.reopenLog(container.id).catch(() => {}); // it ended meanwhile
   }
 }
 
@@ -50,7 +60,18 @@ function limitsOf({ hostConfig: { LogConfig } }: DockerContainer): { size: numbe
   const { Type = "json-file", Config } = LogConfig ?? {};
   const size = sizeOf(Config?.["max-size"]);
   if (size === undefined && Type !== "local") return undefined;
-  return { size: size ?? LOCAL.size, files: Number(Config?.["max-file"] ?? (Type === "local" ? LOCAL.files : 1)) };
+  const wanted = Number(Config?.["max-file"]);
+  const files = wanted >= 1 ? wanted : Type === "local" ? LOCAL.files : 1;
+  return { size: size ?? LOCAL.size, files };
+}
+
+/** @throws {TsukubeError} `invalid` for what is no size or no number of files. */
+export function checkLogOptions(options: Readonly<Record<string, string>>): void {
+  const { "max-size": size, "max-file": files } = options;
+  if (size !== undefined && !((sizeOf(size) ?? 0) > 0))
+    throw new TsukubeError("invalid", `invalid log option max-size "${size}": expected a positive size, such as 10m`);
+  if (files !== undefined && !/^[1-9]\d*$/.test(files))
+    throw new TsukubeError("invalid", `invalid log option max-file "${files}": expected a whole number, at least 1`);
 }
 
 /** "10m" in bytes. */
