@@ -66,6 +66,8 @@ export class DockerContainers {
   readonly #delays = new Map<string, number>();
   readonly #names = new Set<string>();
   #closed = false;
+  /** Every container is to end: no policy starts one again. */
+  #isStopping = false;
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -95,9 +97,9 @@ export class DockerContainers {
     const run = runs.find(id);
     const found = store.find(id);
     if (found !== undefined && isRunning(found) && run?.exit === undefined && run?.startedAt !== undefined) {
+      if (found.state.status === "paused") this.#deps.freezer.adopt(id);
       this.#health.start(found);
       return false;
-      if (found.state.status === "paused") this.#deps.freezer.adopt(id);
     }
     await this.#exclusive(id, () => this.#end(id)); // it ended while nobody looked
     const container = store.find(id);
@@ -300,18 +302,11 @@ export class DockerContainers {
     this.#health.stop(id);
     const { code = 255, reason = "Error", at = clock.now(), message = "" } = run?.exit ?? {};
     await runs.release(id);
-    const again = restarts(container, code) && !this.#closed;
-    const ended = await store.change(id, ({ state }) => ({
-      state: {
-        ...state,
-        status: again ? "restarting" : "exited",
-        exitCode: code,
-        error: message,
-        isOomKilled: reason === "OOMKilled",
-        finishedAt: at,
-        ...(state.health !== undefined && { health: { ...state.health, status: "unhealthy" } }),
-      },
-    }));
+    let again = false;
+    const ended = await store.change(id, (latest) => {
+      again = this.#comesBack(latest, code); // it may have been stopped since it ended
+      return { state: endedState(latest.state, { code, reason, at, message, again }) };
+    });
     if (ended === undefined) return;
     if (reason === "OOMKilled") this.#publish("oom", ended);
     const seconds = Math.floor((at - (ended.state.startedAt ?? at)) / 1000);
@@ -319,6 +314,10 @@ export class DockerContainers {
     this.#tell(id, "exit", code);
     if (again) this.#restartLater(ended);
     else if (container.hostConfig.AutoRemove === true) void this.#removeQuietly(id);
+  }
+
+  #comesBack(container: DockerContainer, exitCode: number): boolean {
+    return !this.#closed && !this.#isStopping && restarts(container, exitCode);
   }
 
   #restartLater({ id, state }: DockerContainer): void {
@@ -334,19 +333,21 @@ export class DockerContainers {
     this.#restarting.delete(id);
     return this.#exclusive(id, async () => {
       const container = this.store.find(id);
-      if (container === undefined || isRunning(container) || this.#closed) return;
+      if (container === undefined || isRunning(container) || this.#closed || this.#isStopping) return;
       try {
         await this.#start(container, container.state.restartCount + 1);
       } catch (error) {
         this.#deps.logger.warn("cannot start a container again", { id, error: messageOf(error) });
         const failed = this.store.find(id);
-        if (failed === undefined || !restarts(failed, failed.state.exitCode)) return;
+        if (failed === undefined || !this.#comesBack(failed, failed.state.exitCode)) return;
         await this.store.change(id, ({ state }) => ({
           state: { ...state, status: "restarting", restartCount: state.restartCount + 1 },
         }));
         this.#restartLater(failed);
       }
-    });
+    }).catch((error: unknown) =>
+      this.#deps.logger.error("cannot note a container's start", { id, error: messageOf(error) }),
+    );
   }
 
   #cancelRestart(id: string): boolean {
@@ -358,29 +359,48 @@ export class DockerContainers {
 
   /** @param seconds Of grace; negative: without end. @returns false when it does not run. */
   async stop(name: string, signal?: string, seconds?: number): Promise<boolean> {
-    const container = this.store.get(name);
-    const { id } = container;
-    if (this.#cancelRestart(id) || container.state.status === "restarting") {
-      await this.store.change(id, ({ state }) => ({ state: { ...state, status: "exited", isStoppedByUser: true } }));
-      return true;
-    }
-    if (!isRunning(container)) return false;
-    await this.#noteStop(id);
+    const { id } = this.store.get(name);
+    const stopping = await this.#beginStop(id);
+    if (stopping === "was restarting") return true;
+    if (stopping === undefined) return false;
+    const { container, ended } = stopping;
     const number = signal ? signalNumber(signal) : stopSignalOf(container);
-    await this.#terminate(container, number, seconds ?? container.config.StopTimeout ?? DEFAULT_STOP_SECONDS);
+    await this.#terminate(container, ended, number, seconds ?? container.config.StopTimeout ?? DEFAULT_STOP_SECONDS);
     this.#publish("stop", this.store.find(id) ?? container);
     return true;
   }
 
-  #noteStop(id: string): Promise<unknown> {
-    return this.store.change(id, ({ state }) => ({ state: { ...state, isStoppedByUser: true } }));
+  /**
+   * Notes that its end is wanted, so that no policy starts it again; after the start or the end that is under way: what is known
+   * of it then stays true until its next end. @returns undefined when there is nothing to end.
+   */
+  #beginStop(
+    id: string,
+  ): Promise<{ container: DockerContainer; ended: Promise<unknown> } | "was restarting" | undefined> {
+    return this.#exclusive(id, async () => {
+      const container = this.store.find(id);
+      if (container === undefined) return undefined;
+      const { status } = container.state;
+      if (this.#cancelRestart(id) || status === "restarting") {
+        await this.store.change(id, ({ state }) => ({ state: { ...state, status: "exited", isStoppedByUser: true } }));
+        return "was restarting" as const;
+      }
+      if (!isRunning(container)) return undefined;
+      const ended = this.#exitOf(id);
+      await this.store.change(id, ({ state }) => ({ state: { ...state, isStoppedByUser: true } }));
+      return { container, ended };
+    });
   }
 
-  async #terminate(container: DockerContainer, signal: number, seconds: number): Promise<void> {
+  async #terminate(
+    container: DockerContainer,
+    ended: Promise<unknown>,
+    signal: number,
+    seconds: number,
+  ): Promise<void> {
     const { containers, clock } = this.#deps;
     const { id } = container;
-    const ended = this.#exitOf(id);
-    if (container.state.status === "paused") await this.unpause(id);
+    if (this.store.find(id)?.state.status === "paused") await this.unpause(id);
     this.#publish("kill", container, { signal: String(signal) });
     this.#signal(id, signal);
     if (seconds >= 0) {
@@ -409,19 +429,20 @@ export class DockerContainers {
     const container = this.store.get(name);
     const { id } = container;
     const number = signalNumber(signal);
-    if (!isRunning(container)) {
-      const restarting = number === 9 && this.#cancelRestart(id);
-      if (restarting) return void (await this.stop(id));
-      throw new TsukubeError("conflict", `cannot kill container: ${name}: container ${id} is not running`);
+    const notRunning = new TsukubeError("conflict", `cannot kill container: ${name}: container ${id} is not running`);
+    if (number !== 9 && number !== stopSignalOf(container)) {
+      if (!isRunning(container)) throw notRunning;
+      this.#publish("kill", container, { signal: String(number) });
+      return this.#signal(id, number);
     }
-    if (number === 9 || number === stopSignalOf(container)) await this.#noteStop(id);
+    const stopping = await this.#beginStop(id);
+    if (stopping === "was restarting") return;
+    if (stopping === undefined) throw notRunning;
     this.#publish("kill", container, { signal: String(number) });
-    if (number === 9) {
-      const ended = this.#exitOf(id);
-      if (container.state.status === "paused") await this.unpause(id);
-      await this.#deps.containers.stop(id, 0);
-      await ended;
-    } else this.#signal(id, number);
+    if (number !== 9) return this.#signal(id, number);
+    if (this.store.find(id)?.state.status === "paused") await this.unpause(id);
+    await this.#deps.containers.stop(id, 0);
+    await stopping.ended;
   }
 
   async pause(name: string): Promise<void> {
@@ -567,6 +588,8 @@ export class DockerContainers {
       this.#waiters.set(id, waiters.add(listener));
       signal.addEventListener("abort", leave, { once: true });
     });
+    waited.catch(() => {}); // who leaves may not look at it any more
+    return waited;
   }
 
   /** Resolves after the next end, when everything of the run is gone. */
@@ -576,20 +599,26 @@ export class DockerContainers {
 
   /** At the end of the engine's host: every container ends; those with a restart policy come back with the next start. */
   async stopAll(): Promise<void> {
+    this.#isStopping = true;
     for (const { cancel } of this.#restarting.values()) cancel();
-    const running = this.store.all.filter(isRunning);
-    await Promise.all(
-      running.map((container) =>
-        this.#terminate(container, stopSignalOf(container), container.config.StopTimeout ?? DEFAULT_STOP_SECONDS),
-      ),
-    );
+    await Promise.all(this.store.all.map(({ id }) => this.#endWithHost(id)));
+  }
+
+  /** Not as somebody's wish: the next start of the engine brings it back. */
+  async #endWithHost(id: string): Promise<void> {
+    const running = await this.#exclusive(id, async () => {
+      const container = this.store.find(id); // after the start that may be under way
+      return container !== undefined && isRunning(container) ? { container, ended: this.#exitOf(id) } : undefined;
+    });
+    if (running === undefined) return;
+    const { container, ended } = running;
+    const seconds = container.config.StopTimeout ?? DEFAULT_STOP_SECONDS;
+    await this.#terminate(container, ended, stopSignalOf(container), seconds);
   }
 
   #tell(id: string, event: "exit" | "removed", exitCode: number): void {
     for (const listener of [...(this.#waiters.get(id) ?? [])]) listener(event, exitCode);
     if (event === "removed") this.#waiters.delete(id);
-    waited.catch(() => {}); // who leaves may not look at it any more
-    return waited;
   }
 
   #publish(action: string, container: DockerContainer, more: Readonly<Record<string, string>> = {}): void {
@@ -606,6 +635,21 @@ export class DockerContainers {
     );
     return result;
   }
+}
+
+function endedState(
+  state: ContainerState,
+  end: { readonly code: number; reason: string; at: number; message: string; again: boolean },
+): ContainerState {
+  return {
+    ...state,
+    status: end.again ? "restarting" : "exited",
+    exitCode: end.code,
+    error: end.message,
+    isOomKilled: end.reason === "OOMKilled",
+    finishedAt: end.at,
+    ...(state.health !== undefined && { health: { ...state.health, status: "unhealthy" } }),
+  };
 }
 
 function withoutEnd({ finishedAt: _, ...state }: ContainerState): ContainerState {

@@ -1,0 +1,186 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { silentLogger } from "@tsukube/foundation";
+import { systemRandom } from "@tsukube/host";
+import { VirtualClock } from "@tsukube/testing";
+import { expect, onTestFinished, test, vi } from "vitest";
+import type { ContainerRecord, Containers } from "../../containers/containers.ts";
+import type { ImageRecord } from "../../images/image-store.ts";
+import { DockerEvents } from "../events.ts";
+import { VolumeStore } from "../volumes/volume-store.ts";
+import type { ContainerRuns } from "./container-runs.ts";
+import { ContainerStore } from "./container-store.ts";
+import { DockerContainers } from "./docker-containers.ts";
+import { Freezer } from "./freezer.ts";
+import type { RootfsAccess } from "./rootfs-access.ts";
+
+/** Docker's containers over a core without processes: a test says when they end, and may hold up what the core does. */
+class World {
+  readonly clock = new VirtualClock();
+  readonly folder = mkdtempSync(join(tmpdir(), "tsukube-containers-"));
+  readonly store = new ContainerStore(join(this.folder, "containers"));
+  readonly volumes: VolumeStore;
+  readonly events = new DockerEvents(this.clock);
+  readonly containers: DockerContainers;
+  readonly removed: string[] = [];
+  starts = 0;
+  /** What the next making or releasing of a run waits for. */
+  creating: Promise<unknown> = Promise.resolve();
+  releasing: Promise<unknown> = Promise.resolve();
+  copying: () => Promise<unknown> = async () => {};
+  ignoresSignals = false;
+  readonly #runs = new Map<string, Partial<ContainerRecord>>();
+
+  constructor() {
+    onTestFinished(() => rmSync(this.folder, { recursive: true, force: true }));
+    const { clock } = this;
+    const mounts = { unmount: () => {} } as never;
+    this.volumes = new VolumeStore({ folder: join(this.folder, "volumes"), mounts, clock, random: systemRandom });
+    const core = {
+      start: async (id: string) => {
+        this.starts++;
+        this.#runs.set(id, { startedAt: clock.now() });
+      },
+      signal: (id: string) => void (this.ignoresSignals || this.end(id, 143)),
+      stop: async (id: string) => this.end(id, 137),
+      find: () => undefined,
+    } as unknown as Containers;
+    const runs = {
+      find: (id: string) => this.#runs.get(id),
+      create: async ({ id }: { id: string }) => {
+        await this.creating;
+        this.#runs.set(id, {});
+      },
+      release: async (id: string) => {
+        await this.releasing;
+        this.#runs.delete(id);
+      },
+    } as unknown as ContainerRuns;
+    this.containers = new DockerContainers({
+      ...{ containers: core, store: this.store, runs, volumes: this.volumes, events: this.events, clock },
+      rootfs: { within: () => this.copying() } as unknown as RootfsAccess,
+      freezer: new Freezer(core),
+      logPath: (id) => join(this.folder, `${id}.log`),
+      removeFiles: async (id) => void this.removed.push(id),
+      random: systemRandom,
+      logger: silentLogger,
+    });
+  }
+
+  end(id: string, code: number): void {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.exit !== undefined) return;
+    this.#runs.set(id, {
+      ...run,
+      exit: { code, reason: code === 0 ? "Completed" : "Error", message: "", at: this.clock.now() },
+    });
+    this.containers.onEnded(id);
+  }
+
+  /** @returns the id of a container that runs. */
+  async started(policy: string): Promise<string> {
+    await this.store.load();
+    const HostConfig = { NetworkMode: "none", RestartPolicy: { Name: policy } };
+    const image = { id: "sha256:1", config: {} } as ImageRecord;
+    const { id } = await this.containers.create({ Image: "a", Cmd: ["a"], HostConfig }, image, undefined);
+    await this.containers.start(id);
+    return id;
+  }
+
+  /** Ends it by itself, and waits until it is about to start again. */
+  async failed(id: string): Promise<void> {
+    this.end(id, 1);
+    await vi.waitFor(() => expect(this.clock.pending).toBe(1)); // what is written meanwhile the clock does not know
+  }
+
+  status(id: string): string {
+    return this.store.get(id).state.status;
+  }
+}
+
+test("containers that are always to run end with the host, and stay so", async () => {
+  const world = new World();
+  const id = await world.started("always");
+  await world.containers.stopAll();
+  await world.clock.advance(120_000);
+  expect([world.status(id), world.starts]).toEqual(["exited", 1]);
+  expect(world.store.get(id).state.isStoppedByUser).toBe(false); // the next start of the engine brings it back
+});
+
+test("the host's end waits for the start that is under way, and ends what it started", async () => {
+  const world = new World();
+  const id = await world.started("always");
+  const { promise: made, resolve } = Promise.withResolvers<void>();
+  world.creating = made;
+  await world.failed(id);
+  await world.clock.advance(60_000);
+  const stopped = world.containers.stopAll();
+  resolve();
+  await stopped;
+  await world.clock.advance(120_000);
+  expect([world.status(id), world.starts]).toEqual(["exited", 2]);
+});
+
+test("stop beats the restart that is under way", async () => {
+  const world = new World();
+  const id = await world.started("always");
+  const { promise: made, resolve } = Promise.withResolvers<void>();
+  world.creating = made;
+  await world.failed(id);
+  await world.clock.advance(60_000);
+  const stopped = world.containers.stop(id);
+  resolve();
+  expect(await stopped).toBe(true);
+  await world.clock.advance(120_000);
+  expect([world.status(id), world.starts]).toEqual(["exited", 2]);
+});
+
+test("stop beats the restart policy of a container that ends at the same time", async () => {
+  const world = new World();
+  const id = await world.started("always");
+  const { promise: released, resolve } = Promise.withResolvers<void>();
+  world.releasing = released;
+  world.end(id, 1);
+  await world.clock.settle();
+  const stopped = world.containers.stop(id);
+  resolve();
+  expect(await stopped).toBe(true);
+  await world.clock.advance(120_000);
+  expect([world.status(id), world.starts]).toEqual(["exited", 1]);
+});
+
+test("a container that waits for its restart is stopped and killed at once", async () => {
+  const world = new World();
+  for (const end of ["stop", "kill"] as const) {
+    const id = await world.started("always");
+    await world.failed(id);
+    await world.containers[end](id);
+    const { starts } = world;
+    await world.clock.advance(120_000);
+    expect([world.status(id), world.starts]).toEqual(["exited", starts]);
+  }
+});
+
+test("what ignores its signal is killed after its grace", async () => {
+  const world = new World();
+  const id = await world.started("no");
+  world.ignoresSignals = true;
+  const stopped = world.containers.stop(id, undefined, 3);
+  await vi.waitFor(() => expect(world.clock.pending).toBe(1));
+  await world.clock.advance(2999);
+  expect(world.status(id)).toBe("running");
+  await world.clock.advance(1);
+  expect([await stopped, world.status(id), world.store.get(id).state.exitCode]).toEqual([true, "exited", 137]);
+});
+
+test("who waits for an end and leaves harms nobody, whoever looks at the answer", async () => {
+  const world = new World();
+  const id = await world.started("no");
+  const gone = new AbortController();
+  const waited = world.containers.wait(id, "not-running", gone.signal);
+  gone.abort(new Error("gone"));
+  await world.clock.settle();
+  await expect(waited).rejects.toThrow("gone");
+  await expect(world.containers.wait(id, "not-running", gone.signal)).rejects.toThrow("gone");
+});
