@@ -1,6 +1,7 @@
-import { join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { realClock, systemRandom } from "@tsukube/host";
-import { NAME_PORT, openContainerNetworks } from "@tsukube/network";
+import { NAME_PORT, type OtherNetworks, openContainerNetworks } from "@tsukube/network";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 
 /** The networks of Docker's containers. */
@@ -10,9 +11,20 @@ export function openNetworks(paths: ClusterPaths) {
     folder: files.dockerNetworks,
     table: `tsukube-${paths.name}-docker`,
     sysctlRecord: files.dockerSysctls,
+    others: () => othersOf(paths),
+    choiceLock: files.networkLock,
     clock: realClock,
     random: systemRandom,
   });
+}
+
+function othersOf(paths: ClusterPaths): readonly OtherNetworks[] {
+  const [states, runtimes] = [dirname(paths.state), dirname(paths.runtime)];
+  const names = existsSync(states) ? readdirSync(states).filter((name) => name !== paths.name) : [];
+  return names.map((name) => ({
+    folder: filesOf({ ...paths, state: join(states, name) }).dockerNetworks,
+    isUp: existsSync(join(runtimes, name)),
+  }));
 }
 
 /** What answers their names: this version of Tsukube in a container. @param bundle The hash that names it. */

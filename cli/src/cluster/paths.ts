@@ -34,6 +34,8 @@ export function filesOf(paths: ClusterPaths) {
     commandLock: join(state, "command.lock"),
     /** Held by a command that chooses what no other cluster of this host may have. */
     creationLock: join(dirname(state), ".creation.lock"),
+    /** Held by an engine that chooses a subnet or a port that no other engine of this host may have. */
+    networkLock: join(dirname(state), ".networks.lock"),
     /** {@link ClusterRecord}. */
     record: join(state, "cluster.json"),
     pki: join(state, "pki"),

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
-import { readRecord, writeRecord } from "@tsukube/host";
+import { acquireLock, writeRecord } from "@tsukube/host";
 import { type Links, run, systemLinks, systemNamespaces } from "@tsukube/kernel";
 import type {
   Attachment,
@@ -20,6 +20,7 @@ import { type Commands, systemCommands } from "./commands.ts";
 import { containerTable, nameTable, removeContainerTable } from "./container-table.ts";
 import { isListenedAt } from "./host-ports.ts";
 import { contains, formatAddress, type Ipv4Network, overlap, parseAddress, parseNetwork } from "./ipv4.ts";
+import { readRecords } from "./network-records.ts";
 
 export interface ContainerNetworksOptions {
   /** Records live in `networks/`, `attachments/` and `ports/` below it. */
@@ -30,16 +31,29 @@ export interface ContainerNetworksOptions {
   readonly sysctlRecord: string;
   /** Subnets to choose from. */
   readonly pools?: readonly string[];
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Pick<Clock, "now" | "sleep">;
   readonly random: Random;
+  /** The other engines of this host: what their records say is taken here, too. */
+  readonly others?: () => readonly OtherNetworks[];
+  /** A file that whoever of them chooses a subnet or a port holds meanwhile. */
+  readonly choiceLock?: string;
   readonly commands?: Commands;
   readonly links?: Links;
+}
+
+/** Networks of another engine of the host. */
+export interface OtherNetworks {
+  readonly folder: string;
+  /** Has something in the kernel: not after a reboot, when only its networks keep their subnets. */
+  readonly isUp: boolean;
 }
 
 interface PortRecord {
   readonly containerId: string;
   readonly ports: readonly PublishedPort[];
 }
+
+const LOOK_AGAIN_MS = 10;
 
 /** Ports that nobody is served from by name: the kernel's own for clients. */
 const EPHEMERAL: readonly [number, number] = [32_768, 60_999];
@@ -65,6 +79,7 @@ class BridgeNetworks implements ContainerNetworks {
   readonly #bridges = new Map<string, Promise<void>>();
   #number = 0;
   #applying: Promise<void> = Promise.resolve();
+  #choosing: Promise<unknown> = Promise.resolve();
 
   constructor(options: ContainerNetworksOptions) {
     this.#options = options;
@@ -98,7 +113,11 @@ class BridgeNetworks implements ContainerNetworks {
     return fitting.length === 1 ? fitting[0] : undefined;
   }
 
-  async create(spec: NetworkSpec): Promise<Network> {
+  create(spec: NetworkSpec): Promise<Network> {
+    return this.#alone(() => this.#create(spec));
+  }
+
+  async #create(spec: NetworkSpec): Promise<Network> {
     if (this.all.some(({ name }) => name === spec.name))
       throw new TsukubeError("conflict", `network with name ${spec.name} already exists`);
     const subnet = spec.subnet === undefined ? await this.#freeSubnet() : this.#checked(spec.subnet);
@@ -111,7 +130,7 @@ class BridgeNetworks implements ContainerNetworks {
     }
     const id = hex(this.#options.random.bytes(32));
     const network = { ...spec, id, subnet, gateway, bridge: `tkbr-${id.slice(0, 10)}`, createdAt: this.#now() };
-    this.#networks.set(id, network); // before the first await: two at once must not take the same
+    this.#networks.set(id, network);
     try {
       await writeRecord(this.#path("networks", id), network);
     } catch (error) {
@@ -132,17 +151,17 @@ class BridgeNetworks implements ContainerNetworks {
         `error while removing network: network ${network.name} has active endpoints (${endpoints.join(", ")})`,
       );
     }
+    this.#networks.delete(id); // before the first await: nothing may be attached to it meanwhile
     await rm(this.#path("networks", id), { force: true });
-    this.#networks.delete(id);
     if (!this.#bridges.delete(id)) return;
     await this.#dropBridge(network);
     await this.#applyTable();
   }
 
   async attach(spec: AttachmentSpec): Promise<Attachment> {
+    await this.detach(spec.containerId, spec.networkId);
     const network = this.#networks.get(spec.networkId);
     if (network === undefined) throw new TsukubeError("not-found", `network ${spec.networkId} not found`);
-    await this.detach(spec.containerId, network.id);
     const attachment = this.#reserve(network, spec);
     try {
       await writeRecord(this.#path("attachments", keyOf(attachment)), attachment);
@@ -234,53 +253,27 @@ class BridgeNetworks implements ContainerNetworks {
 
   async publish(containerId: string, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]> {
     await this.unpublish(containerId);
-    const ports: PublishedPort[] = [];
-    this.#ports.set(containerId, { containerId, ports }); // each chosen one is seen by others at once
     try {
-      for (const wish of wishes) {
-        const { hostPorts, ...rest } = wish;
-        ports.push({ ...rest, hostPort: await this.#hostPortFor(wish) });
-      }
-      await writeRecord(this.#path("ports", containerId), { containerId, ports });
+      const ports = await this.#alone(() => this.#choosePorts(containerId, wishes));
       await this.#applyTable();
+      return ports;
     } catch (error) {
       await this.unpublish(containerId);
       throw error;
     }
-    return ports;
   }
 
-  async #hostPortFor({ protocol, hostAddress, hostPorts }: PortWish): Promise<number> {
-    const isFree = async (port: number): Promise<boolean> =>
-      !this.#isPublished(protocol, hostAddress, port) && !(await isListenedAt(protocol, hostAddress, port));
-    const [first, last] = hostPorts ?? EPHEMERAL;
-    const size = last - first + 1;
-    const start = hostPorts === undefined ? Buffer.from(this.#options.random.bytes(4)).readUInt32LE(0) % size : 0;
-    for (let tries = 0; tries < size; tries++) {
-      const port = first + ((start + tries) % size);
-      if (await isFree(port)) return port;
+  async #choosePorts(containerId: string, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]> {
+    const ports: PublishedPort[] = [];
+    const others = (await this.#ofOthers<PortRecord>("ports", ({ isUp }) => isUp)).flatMap((record) => record.ports);
+    for (const wish of wishes) {
+      const { hostPorts, ...rest } = wish;
+      const own = [...this.#ports.values()].flatMap((record) => record.ports);
+      ports.push({ ...rest, hostPort: await hostPortFor(wish, [...others, ...own, ...ports], this.#options.random) });
     }
-    const where = `${hostAddress === "" ? "0.0.0.0" : hostAddress}:${first}`;
-    throw new TsukubeError(
-      "port-taken",
-      size > 1
-        ? `all ports of ${first}-${last}/${protocol} are already allocated`
-        : this.#isPublished(protocol, hostAddress, first)
-          ? `Bind for ${where} failed: port is already allocated`
-          : `failed to bind host port ${where}/${protocol}: address already in use`,
-    );
-  }
-
-  #isPublished(protocol: string, address: string, port: number): boolean {
-    const any = (each: string): boolean => each === "" || each === "0.0.0.0";
-    return [...this.#ports.values()].some(({ ports }) =>
-      ports.some(
-        (other) =>
-          other.protocol === protocol &&
-          other.hostPort === port &&
-          (other.hostAddress === address || any(other.hostAddress) || any(address)),
-      ),
-    );
+    this.#ports.set(containerId, { containerId, ports });
+    await writeRecord(this.#path("ports", containerId), { containerId, ports });
+    return ports;
   }
 
   published(containerId: string): readonly PublishedPort[] {
@@ -340,7 +333,36 @@ class BridgeNetworks implements ContainerNetworks {
   async #freeSubnet(): Promise<string> {
     const { stdout } = await run("ip", ["-4", "-o", "route", "show"]);
     const routes = stdout.split("\n").map((line) => line.split(" ")[0] ?? "");
-    return freeSubnet([...routes, ...this.all.map(({ subnet }) => subnet)], this.#options.pools);
+    const known = [...this.all, ...(await this.#ofOthers<Network>("networks"))];
+    return freeSubnet([...routes, ...known.map(({ subnet }) => subnet)], this.#options.pools);
+  }
+
+  /** One at a time chooses what nobody else may have, here and among the engines of this host: it is on record when it is chosen. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const { choiceLock } = this.#options;
+    const chosen = this.#choosing.then(() => (choiceLock === undefined ? work() : this.#holding(choiceLock, work)));
+    this.#choosing = chosen.catch(() => {});
+    return chosen;
+  }
+
+  async #holding<T>(lock: string, work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const result = acquireLock(lock, "");
+      if ("holder" in result) {
+        await this.#options.clock.sleep(LOOK_AGAIN_MS);
+        continue;
+      }
+      try {
+        return await work();
+      } finally {
+        result.release();
+      }
+    }
+  }
+
+  async #ofOthers<T>(kind: string, counts: (other: OtherNetworks) => boolean = () => true): Promise<readonly T[]> {
+    const others = (this.#options.others?.() ?? []).filter(counts);
+    return (await Promise.all(others.map(({ folder }) => readRecords<T>(join(folder, kind))))).flat();
   }
 
   #applyTable(): Promise<void> {
@@ -367,15 +389,43 @@ class BridgeNetworks implements ContainerNetworks {
   async #read<T>(kind: string): Promise<readonly T[]> {
     const folder = join(this.#options.folder, kind);
     await mkdir(folder, { recursive: true, mode: 0o711 });
-    const records: T[] = [];
-    for (const name of await readdir(folder)) {
-      if (name.startsWith(".")) continue;
-      const record = await readRecord<T>(join(folder, name)).catch(() => undefined);
-      if (record === undefined) await rm(join(folder, name), { force: true });
-      else records.push(record);
-    }
-    return records;
+    return readRecords<T>(folder, (name) => rm(join(folder, name), { force: true }));
   }
+}
+
+/** @throws {TsukubeError} `port-taken`. */
+async function hostPortFor(
+  { protocol, hostAddress, hostPorts }: PortWish,
+  published: readonly PublishedPort[],
+  random: Random,
+): Promise<number> {
+  const isPublished = (port: number): boolean =>
+    published.some(
+      (other) =>
+        other.protocol === protocol &&
+        other.hostPort === port &&
+        (other.hostAddress === hostAddress || isAny(other.hostAddress) || isAny(hostAddress)),
+    );
+  const [first, last] = hostPorts ?? EPHEMERAL;
+  const size = last - first + 1;
+  const start = hostPorts === undefined ? Buffer.from(random.bytes(4)).readUInt32LE(0) % size : 0;
+  for (let tries = 0; tries < size; tries++) {
+    const port = first + ((start + tries) % size);
+    if (!isPublished(port) && !(await isListenedAt(protocol, hostAddress, port))) return port;
+  }
+  const where = `${hostAddress === "" ? "0.0.0.0" : hostAddress}:${first}`;
+  throw new TsukubeError(
+    "port-taken",
+    size > 1
+      ? `all ports of ${first}-${last}/${protocol} are already allocated`
+      : isPublished(first)
+        ? `Bind for ${where} failed: port is already allocated`
+        : `failed to bind host port ${where}/${protocol}: address already in use`,
+  );
+}
+
+function isAny(address: string): boolean {
+  return address === "" || address === "0.0.0.0";
 }
 
 function keyOf({ containerId, networkId }: Pick<Attachment, "containerId" | "networkId">): string {

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, watch } from "node:fs";
+import { existsSync, watch } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readRecord } from "@tsukube/host";
 import type { Attachment, Network } from "@tsukube/node-contracts";
@@ -46,10 +47,22 @@ export class NetworkRecords {
   }
 
   async #all<T>(kind: string): Promise<readonly T[]> {
-    const names = readdirSync(join(this.#folder, kind)).filter((name) => !name.startsWith("."));
-    const records = await Promise.all(
-      names.map((name) => readRecord<T>(join(this.#folder, kind, name)).catch(() => undefined)),
-    );
-    return records.filter((record) => record !== undefined) as readonly T[];
+    return readRecords<T>(join(this.#folder, kind));
   }
+}
+
+/** The records in a folder, which may be missing. @param onDamaged Told of each that cannot be read. */
+export async function readRecords<T>(
+  folder: string,
+  onDamaged: (name: string) => Promise<void> = async () => {},
+): Promise<readonly T[]> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith("."));
+  const records = await Promise.all(
+    names.map(async (name) => {
+      const record = await readRecord<T>(join(folder, name)).catch(() => undefined);
+      if (record === undefined) await onDamaged(name);
+      return record;
+    }),
+  );
+  return records.filter((record) => record !== undefined) as readonly T[];
 }

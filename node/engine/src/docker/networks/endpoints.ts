@@ -25,6 +25,7 @@ interface Deps {
 /** Connects running containers to their networks, and writes what their files in /etc say about it. */
 export class Endpoints {
   readonly #deps: Deps;
+  #making: Promise<Network> | undefined;
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -36,7 +37,8 @@ export class Endpoints {
     const known = networks.find(name);
     if (known !== undefined) return known;
     if (name !== DEFAULT_NETWORK) throw new TsukubeError("not-found", `network ${name} not found`);
-    return networks.create({ name, internal: false, labels: {} });
+    this.#making ??= networks.create({ name, internal: false, labels: {} }).finally(() => (this.#making = undefined)); // two containers at once need one
+    return this.#making;
   }
 
   /** Everything that a container's network mode and endpoints ask for. */

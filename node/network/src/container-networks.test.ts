@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { codeOf } from "@tsukube/foundation";
+import { realClock, systemRandom } from "@tsukube/host";
+import { expect, onTestFinished, test } from "vitest";
+import { type ContainerNetworksOptions, openContainerNetworks } from "./container-networks.ts";
+
+const POOLS = ["203.0.113.0/26", "203.0.113.64/26", "203.0.113.128/26"]; // for documentation: nobody routes them
+
+function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-networks-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** Networks with records and without a kernel. */
+const open = (folder: string, more: Partial<ContainerNetworksOptions> = {}) =>
+  openContainerNetworks({
+    ...{ folder, table: "none", sysctlRecord: join(folder, "sysctls"), pools: POOLS, clock: realClock },
+    random: systemRandom,
+    commands: { ip: async () => {}, nft: async () => {} },
+    ...more,
+  });
+
+const network = (name: string) => ({ name, internal: false, labels: {} });
+const port = (...hostPorts: readonly [number, number]) =>
+  ({
+    protocol: "tcp",
+    hostAddress: "127.0.0.1",
+    containerPort: 80,
+    containerAddress: "203.0.113.2",
+    hostPorts,
+  }) as const;
+
+/** Codes of those that failed, "" for the others. */
+async function outcomes(work: readonly Promise<unknown>[]): Promise<readonly string[]> {
+  const settled = await Promise.allSettled(work);
+  return settled.map((each) => (each.status === "rejected" ? (codeOf(each.reason) ?? "?") : "")).sort();
+}
+
+test("of two networks of one name that are made at once, one is refused", async () => {
+  const networks = await open(scratch());
+  expect(await outcomes([networks.create(network("a")), networks.create(network("a"))])).toEqual(["", "conflict"]);
+  expect(networks.all).toHaveLength(1);
+});
+
+test("a host port that two containers publish at once belongs to one", async () => {
+  const networks = await open(scratch());
+  const fixed = ["a", "b"].map((id) => networks.publish(id, [port(28_081, 28_081)]));
+  expect(await outcomes(fixed)).toEqual(["", "port-taken"]);
+  const [c, d] = await Promise.all(["c", "d"].map((id) => networks.publish(id, [port(28_082, 28_083)])));
+  expect([...(c ?? []), ...(d ?? [])].map(({ hostPort }) => hostPort).sort()).toEqual([28_082, 28_083]);
+});
+
+test("engines of one host that choose at once take different subnets and ports", async () => {
+  const host = scratch();
+  const folders = ["a", "b", "c"].map((name) => join(host, name));
+  const engines = await Promise.all(
+    folders.map((folder) =>
+      open(folder, {
+        others: () => folders.filter((other) => other !== folder).map((other) => ({ folder: other, isUp: true })),
+        choiceLock: join(host, "lock"),
+      }),
+    ),
+  );
+  const made = await Promise.all(engines.map((engine) => engine.create(network("same"))));
+  expect(made.map(({ subnet }) => subnet).sort()).toEqual([...POOLS].sort());
+  const published = engines.map((engine) => engine.publish("x", [port(28_084, 28_084)]));
+  expect(await outcomes(published)).toEqual(["", "port-taken", "port-taken"]);
+});
+
+test("ports of an engine that a reboot ended are free, its subnets are not", async () => {
+  const host = scratch();
+  const before = await open(join(host, "a"));
+  const { subnet } = await before.create(network("x"));
+  await before.publish("x", [port(28_085, 28_085)]);
+  const after = await open(join(host, "b"), { others: () => [{ folder: join(host, "a"), isUp: false }] });
+  expect((await after.create(network("x"))).subnet).not.toBe(subnet);
+  expect(await outcomes([after.publish("x", [port(28_085, 28_085)])])).toEqual([""]);
+});
