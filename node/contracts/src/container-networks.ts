@@ -5,6 +5,8 @@ export interface ContainerNetworks {
   find(name: string): Network | undefined;
   /** @throws {TsukubeError} `conflict` for a name in use, `invalid` for a subnet that overlaps another, `exhausted`. */
   create(network: NetworkSpec): Promise<Network>;
+  /** The network of that name, made unless it is there. */
+  ensure(network: NetworkSpec): Promise<Network>;
   /** @throws {TsukubeError} `forbidden` while containers are attached. */
   remove(id: string): Promise<void>;
   /** Of the running containers, oldest first. */

@@ -3,7 +3,7 @@ import type { CniRequest, ContainerNetworks, PodNetwork } from "@tsukube/node-co
 /** A pod network where there is no cluster: pods and builds are on the network that containers have by default. */
 export function bridgedPods(networks: ContainerNetworks): PodNetwork {
   const bridge = async () =>
-    networks.find("bridge") ?? networks.create({ name: "bridge", internal: false, labels: {} });
+    networks.find("bridge") ?? networks.ensure({ name: "bridge", internal: false, labels: {} });
   return {
     async add(request) {
       const { id } = await bridge();

@@ -39,10 +39,11 @@ async function outcomes(work: readonly Promise<unknown>[]): Promise<readonly str
   return settled.map((each) => (each.status === "rejected" ? (codeOf(each.reason) ?? "?") : "")).sort();
 }
 
-test("of two networks of one name that are made at once, one is refused", async () => {
+test("of two networks of one name that are made at once one is refused, and who only needs it gets that", async () => {
   const networks = await open(scratch());
   expect(await outcomes([networks.create(network("a")), networks.create(network("a"))])).toEqual(["", "conflict"]);
-  expect(networks.all).toHaveLength(1);
+  const ensured = await Promise.all([networks.ensure(network("b")), networks.ensure(network("b"))]);
+  expect(new Set([...ensured, ...networks.all].map(({ name, id }) => `${name} ${id}`)).size).toBe(2);
 });
 
 test("a host port that two containers publish at once belongs to one", async () => {

@@ -117,6 +117,10 @@ class BridgeNetworks implements ContainerNetworks {
     return this.#alone(() => this.#create(spec));
   }
 
+  ensure(spec: NetworkSpec): Promise<Network> {
+    return this.#alone(async () => this.all.find(({ name }) => name === spec.name) ?? (await this.#create(spec)));
+  }
+
   async #create(spec: NetworkSpec): Promise<Network> {
     if (this.all.some(({ name }) => name === spec.name))
       throw new TsukubeError("conflict", `network with name ${spec.name} already exists`);

@@ -25,7 +25,6 @@ interface Deps {
 /** Connects running containers to their networks, and writes what their files in /etc say about it. */
 export class Endpoints {
   readonly #deps: Deps;
-  #making: Promise<Network> | undefined;
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -37,8 +36,7 @@ export class Endpoints {
     const known = networks.find(name);
     if (known !== undefined) return known;
     if (name !== DEFAULT_NETWORK) throw new TsukubeError("not-found", `network ${name} not found`);
-    this.#making ??= networks.create({ name, internal: false, labels: {} }).finally(() => (this.#making = undefined)); // two containers at once need one
-    return this.#making;
+    return networks.ensure({ name, internal: false, labels: {} }); // two containers at once may ask for it
   }
 
   /** Everything that a container's network mode and endpoints ask for. */
