@@ -1,5 +1,6 @@
 import type { Network, PublishedPort } from "@tsukube/node-contracts";
 import { NAME_PORT } from "./network-records.ts";
+import { dropStrayLoopback } from "./stray-loopback.ts";
 
 export interface ContainerTable {
   readonly table: string;
@@ -19,6 +20,7 @@ export function containerTable({ table, networks, ports }: ContainerTable): stri
     "  chain hostports {",
     ...ports.map(portRule),
     "  }",
+    ...dropStrayLoopback(networks.map(({ bridge }) => bridge)),
     "  chain prerouting {",
     "    type nat hook prerouting priority -102;",
     "    jump hostports",
@@ -46,6 +48,7 @@ export function nameTable(gateway: string): string {
     "table ip tsukube-names {}",
     "delete table ip tsukube-names",
     "table ip tsukube-names {",
+    ...dropStrayLoopback(),
     "  chain output {",
     "    type nat hook output priority -100;",
     ...["udp", "tcp"].map((protocol) => `    ip daddr 127.0.0.11 ${protocol} dport 53 dnat to ${gateway}:${NAME_PORT}`),

@@ -6,6 +6,7 @@ import { run } from "@tsukube/host";
 import type { CniRequest } from "@tsukube/node-contracts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ensureBridge, removeBridge } from "./bridge.ts";
+import { leadLoopbackTo } from "./loopback-under-test.ts";
 import { openPodNetwork } from "./pod-network.ts";
 import { removePodTable } from "./pod-table.ts";
 
@@ -98,5 +99,15 @@ describe.skipIf(!isRoot)("pod network (needs root)", () => {
     await expect(network.add(request("b", b, 31991))).rejects.toMatchObject({ code: "port-taken" });
     await network.remove(request("a", a));
     expect((await network.add(request("b", b, 31991))).ips).toHaveLength(1);
+  });
+
+  test("a pod does not reach what listens on the host's loopback alone", async () => {
+    const network = await open();
+    const a = await namespace("a");
+    await network.add(request("a", a));
+    await leadLoopbackTo(a, options.gateway);
+    await expect(ping(a, "127.0.0.1")).rejects.toThrow("exit code 1");
+    await run("nft", ["flush", "chain", "ip", table, "stray"]); // nothing else holds it up
+    await ping(a, "127.0.0.1");
   });
 });

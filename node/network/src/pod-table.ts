@@ -1,4 +1,5 @@
 import type { Lease } from "./leases.ts";
+import { dropStrayLoopback } from "./stray-loopback.ts";
 
 interface TableOptions {
   readonly table: string;
@@ -24,6 +25,7 @@ export function podTable(options: TableOptions, leases: readonly Lease[]): strin
     "  chain hostports {",
     ...jumps,
     "  }",
+    ...dropStrayLoopback([bridge]),
     "  chain prerouting {",
     "    type nat hook prerouting priority -101;",
     "    jump hostports",
