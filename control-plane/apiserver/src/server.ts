@@ -170,7 +170,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const proxy = new HttpProxy(cache, kubelets, random);
   const resources = new ResourceHandler(writer, tableOfDefinition);
   const extensions = lifetime.own("extension servers", new ExtensionClient(cache, options.frontProxy, random));
-  const aggregator = new Aggregator(cache, extensions);
+  const aggregator = new Aggregator(cache, extensions, clock);
   const router = new Router({
     registry,
     resources,

@@ -269,6 +269,26 @@ test("discovery and OpenAPI show what the extension server has", async () => {
   expect(v2["definitions"]).toHaveProperty(["com.example.Flavour"]);
 });
 
+test("a server is asked again when its Service or the Service's endpoints change, not when others do", async () => {
+  const changed = async (service: string): Promise<readonly string[]> => {
+    const from = seen.length;
+    const metadata = { name: `${service}-1`, labels: { "kubernetes.io/service-name": service } };
+    const endpoints = [{ addresses: ["127.0.0.2"] }];
+    const slice = { metadata, addressType: "IPv4", ports: [{ port: 1, name: "" }], endpoints };
+    const { code } = await ask("POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", slice);
+    expect(code).toBe(201);
+    // what was asked before arrives before
+    await ask("GET", "/apis/taste.example.com/v1/flavours/sweet");
+    return seen.slice(from).filter((line) => line === "GET /apis/taste.example.com/v1");
+  };
+  const spec = { type: "ExternalName", externalName: "localhost" };
+  const from = seen.length;
+  await ask("POST", "/api/v1/namespaces/default/services", { metadata: { name: "other" }, spec });
+  expect(await changed("other")).toEqual([]);
+  expect(seen.slice(from)).toEqual(["GET /apis/taste.example.com/v1/flavours/sweet"]);
+  expect(await changed("extension")).not.toEqual([]);
+});
+
 test("a server that is not trusted, or does not know the version, fails the discovery check", async () => {
   await register("v2", { name: "extension", namespace: "default", port });
   await available("v2.taste.example.com", "FailedDiscoveryCheck");
@@ -283,6 +303,7 @@ test("when the Service goes, so does the group's availability", async () => {
   expect((await ask("GET", "/apis/taste.example.com/v1/flavours")).code).toBe(503);
   await ask("DELETE", `${API_SERVICES}/v1.taste.example.com`);
   expect((await ask("GET", "/apis/taste.example.com/v1/flavours")).code).toBe(404);
+  expect((await ask("GET", "/openapi/v2")).text).not.toContain("com.example.Flavour");
 });
 
 test("an APIService of our own groups is always available", async () => {

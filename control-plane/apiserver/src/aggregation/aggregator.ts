@@ -1,7 +1,7 @@
-import { decodeUnstructured, type Json } from "@tsukube/api";
+import { decodeUnstructured, type Json, jsonEqual } from "@tsukube/api";
 import type { APIServiceSpec } from "@tsukube/api/types/apiregistration-v1";
 import type { ApiResponse } from "@tsukube/client";
-import { messageOf } from "@tsukube/foundation";
+import { type Clock, messageOf, withinTime } from "@tsukube/foundation";
 import type { UpgradeRequest } from "@tsukube/host";
 import type { RequestContext, RequestInfo, User } from "../contracts.ts";
 import { forwarded } from "../proxying/forwarded.ts";
@@ -34,20 +34,29 @@ interface Known {
   readonly openApi: Json | undefined;
 }
 
+/** How long a list of resources and a document may take: what comes later is left out until the next check. */
+const DISCOVERY_MS = 5000;
+const DOCUMENT_MS = 30_000;
+const DOCUMENT = "/openapi/v2";
 const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /** Hands requests for the groups of APIServices to the servers behind them, with who asks in headers (KEP-263). */
 export class Aggregator {
   readonly #cache: WatchCache;
   readonly #client: ExtensionClient;
+  readonly #clock: Clock;
   readonly #known = new Map<string, Known>();
   #version = 0;
 
-  constructor(cache: WatchCache, client: ExtensionClient) {
+  constructor(cache: WatchCache, client: ExtensionClient, clock: Clock) {
     this.#cache = cache;
     this.#client = client;
-    cache.subscribe(API_SERVICES, () => {
+    this.#clock = clock;
+    cache.subscribe(API_SERVICES, (events) => {
       this.#version += 1;
+      for (const { key, current } of events)
+        if (current === undefined || !isRemote(current.object as StoredService))
+          this.#known.delete(key.slice(API_SERVICES.length));
     });
   }
 
@@ -136,10 +145,13 @@ export class Aggregator {
   /** Reads what a server says about itself, after it was found available. */
   async learn(service: StoredService, signal: AbortSignal): Promise<void> {
     const resources = await this.#resources(service.spec!, signal).catch(() => []);
-    const openApi = await this.#json(service.spec!, "/openapi/v2", "application/json", signal).catch(() => undefined);
+    const openApi = await this.#json(service.spec!, DOCUMENT, "application/json", signal).catch(() => undefined);
     const known = { resources, openApi };
-    if (JSON.stringify(known) === JSON.stringify(this.#known.get(nameOf(service)))) return;
-    this.#known.set(nameOf(service), known);
+    const name = nameOf(service);
+    const now = this.#cache.get(API_SERVICES + name)?.object as StoredService | undefined;
+    // it may be gone meanwhile, or lead elsewhere: whoever it leads to then is asked anew
+    if (!jsonEqual(now?.spec, service.spec) || jsonEqual(known, this.#known.get(name))) return;
+    this.#known.set(name, known);
     this.#version += 1;
   }
 
@@ -158,10 +170,12 @@ export class Aggregator {
 
   async #json(spec: APIServiceSpec, path: string, accept: string, signal: AbortSignal): Promise<Json> {
     const headers = { accept, "x-remote-user": "system:kube-aggregator", "x-remote-group": "system:masters" };
-    const response = await this.#client.request(spec, { method: "GET", path, headers, signal });
-    const body = await wholeBody(response);
-    if (response.status !== 200) throw new Error(`Cannot read ${path}: status ${response.status}, expected 200`);
-    return decodeUnstructured<Json>(body).object;
+    return withinTime(this.#clock, path === DOCUMENT ? DOCUMENT_MS : DISCOVERY_MS, signal, async (limit) => {
+      const response = await this.#client.request(spec, { method: "GET", path, headers, signal: limit });
+      const body = await wholeBody(response);
+      if (response.status !== 200) throw new Error(`Cannot read ${path}: status ${response.status}, expected 200`);
+      return decodeUnstructured<Json>(body).object;
+    });
   }
 
   async #forward(spec: APIServiceSpec, context: RequestContext, path: string): Promise<ApiResponse> {

@@ -1,6 +1,8 @@
-import type { Unstructured } from "@tsukube/api";
-import { type Clock, detach, formatTime, type Lifetime, type Logger, messageOf } from "@tsukube/foundation";
+import { jsonEqual, type Unstructured } from "@tsukube/api";
+import type { APIServiceSpec } from "@tsukube/api/types/apiregistration-v1";
+import { type Clock, detach, formatTime, type Lifetime, type Logger, messageOf, withinTime } from "@tsukube/foundation";
 import type { Registry } from "../registry/registry.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { API_SERVICES, isAvailable, isRemote, type StoredService } from "./api-services.ts";
 import { type ExtensionClient, ServiceProblem, wholeBody } from "./extension-client.ts";
@@ -8,8 +10,9 @@ import { type ExtensionClient, ServiceProblem, wholeBody } from "./extension-cli
 const CHECK_EVERY_MS = 30_000;
 const RETRY_MS = 2000;
 const TIMEOUT_MS = 5000;
-/** What a check depends on besides the APIService itself. */
-const WATCHED = ["/registry/services/specs/", "/registry/endpointslices/"];
+const SERVICES = "/registry/services/specs/";
+const SLICES = "/registry/endpointslices/";
+const SERVICE_NAME = "kubernetes.io/service-name";
 
 export interface AvailabilityDeps {
   readonly store: ObjectStore;
@@ -36,6 +39,8 @@ export class AvailabilityController {
   readonly #deps: AvailabilityDeps;
   readonly #busy = new Set<string>();
   readonly #again = new Set<string>();
+  /** Keys of the APIServices that a Service ("namespace/name") answers. */
+  readonly #behind = new Map<string, Set<string>>();
 
   constructor(deps: AvailabilityDeps) {
     this.#deps = deps;
@@ -45,22 +50,51 @@ export class AvailabilityController {
       "API services",
       cache.subscribe(API_SERVICES, (events) => {
         for (const { key, current, previous } of events) {
+          const [spec, before] = [specOf(current), specOf(previous)];
           // what is written here changes status only
-          const [spec, before] = [current?.object["spec"], previous?.object["spec"]];
-          if (current !== undefined && JSON.stringify(spec) !== JSON.stringify(before)) this.#look(key);
+          if (jsonEqual(spec, before)) continue;
+          this.#behind.get(serviceOf(before))?.delete(key);
+          this.#note(key, spec);
+          if (current !== undefined) this.#look(key);
         }
       }),
     );
-    for (const prefix of WATCHED)
-      lifetime.add(
-        prefix,
-        cache.subscribe(prefix, () => this.#lookAtRemote()),
-      );
+    lifetime.add(
+      "Services",
+      cache.subscribe(SERVICES, (events) => {
+        for (const { key } of events) this.#lookBehind(key.slice(SERVICES.length));
+      }),
+    );
+    lifetime.add(
+      "EndpointSlices",
+      cache.subscribe(SLICES, (events) => {
+        if (this.#behind.size === 0) return;
+        for (const { key, current, previous } of events) {
+          const namespace = key.slice(SLICES.length).split("/")[0];
+          const names = [current, previous].map((one) => one?.object.metadata?.labels?.[SERVICE_NAME]);
+          for (const name of new Set(names)) this.#lookBehind(`${namespace}/${name}`);
+        }
+      }),
+    );
     lifetime.add(
       "checks of API services",
       clock.every(CHECK_EVERY_MS, () => this.#lookAtRemote(), { background: true }),
     );
-    for (const [key] of cache.head.range(API_SERVICES)) this.#look(key);
+    for (const [key, cached] of cache.head.range(API_SERVICES)) {
+      this.#note(key, specOf(cached));
+      this.#look(key);
+    }
+  }
+
+  #note(key: string, spec: APIServiceSpec | undefined): void {
+    const service = serviceOf(spec);
+    if (service === "") return;
+    const keys = this.#behind.get(service) ?? new Set();
+    this.#behind.set(service, keys.add(key));
+  }
+
+  #lookBehind(service: string): void {
+    for (const key of this.#behind.get(service) ?? []) this.#look(key);
   }
 
   #lookAtRemote(): void {
@@ -106,20 +140,18 @@ export class AvailabilityController {
       const message = `failing or missing response from ${url}: ${why}`;
       return { status: "False", reason: "FailedDiscoveryCheck", message };
     };
-    const timeout = new AbortController();
-    const cancel = clock.after(TIMEOUT_MS, () => timeout.abort(), { background: true });
+    const headers = { accept: "application/json", "x-remote-user": CHECKER, "x-remote-group": "system:masters" };
     try {
-      const signal = AbortSignal.any([timeout.signal, lifetime.signal]);
-      const headers = { accept: "application/json", "x-remote-user": CHECKER, "x-remote-group": "system:masters" };
-      const response = await client.request(spec, { method: "GET", path, headers, signal });
-      await wholeBody(response);
-      const { status } = response;
+      const status = await withinTime(clock, TIMEOUT_MS, lifetime.signal, async (signal) => {
+        const response = await client.request(spec, { method: "GET", path, headers, signal });
+        await wholeBody(response);
+        return response.status;
+      });
       return status >= 200 && status < 300 ? PASSED : failed(`bad status from ${path}: ${status}`);
     } catch (error) {
       if (error instanceof ServiceProblem) return { status: "False", reason: error.reason, message: error.message };
-      return failed(timeout.signal.aborted ? "context deadline exceeded" : messageOf(error));
-    } finally {
-      cancel();
+      const isLate = error instanceof Error && error.name === "TimeoutError";
+      return failed(isLate ? "context deadline exceeded" : messageOf(error));
     }
   }
 
@@ -142,6 +174,16 @@ export class AvailabilityController {
       return { type: "put", object: { ...live, status: { conditions: [...others, condition] } } as Unstructured };
     });
   }
+}
+
+function specOf(cached: CachedObject | undefined): APIServiceSpec | undefined {
+  return (cached?.object as StoredService | undefined)?.spec;
+}
+
+/** "" for one of our own groups. */
+function serviceOf(spec: APIServiceSpec | undefined): string {
+  const { namespace, name } = spec?.service ?? {};
+  return name === undefined ? "" : `${namespace}/${name}`;
 }
 
 const CHECKER = "system:kube-aggregator";

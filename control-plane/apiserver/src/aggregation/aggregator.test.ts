@@ -1,0 +1,31 @@
+import { VirtualClock } from "@tsukube/testing";
+import { expect, test } from "vitest";
+import { Aggregator } from "./aggregator.ts";
+
+const SERVICE = {
+  kind: "APIService",
+  metadata: { name: "v1.taste.example.com" },
+  spec: { group: "taste.example.com", version: "v1", service: { namespace: "default", name: "extension" } },
+  status: { conditions: [{ type: "Available", status: "True" }] },
+};
+const LIST = { resources: [{ name: "flavours", namespaced: true, kind: "Flavour", verbs: ["get"] }] };
+
+test("of a server whose OpenAPI document never comes the resources are known all the same", async () => {
+  const clock = new VirtualClock();
+  const cached = { object: SERVICE };
+  const cache = { subscribe: () => () => {}, get: () => cached, head: { range: () => [["key", cached]] } };
+  const client = {
+    request: (_spec: object, { path }: { readonly path: string }) =>
+      path === "/openapi/v2"
+        ? new Promise(() => {})
+        : Promise.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(LIST)) }),
+  };
+  const aggregator = new Aggregator(cache as never, client as never, clock);
+  let isDone = false;
+  void aggregator.learn(SERVICE as never, new AbortController().signal).then(() => {
+    isDone = true;
+  });
+  await clock.advance(60_000);
+  expect(isDone).toBe(true);
+  expect(aggregator.groups).toMatchObject([{ name: "taste.example.com", versions: [{ resources: [{}] }] }]);
+});
