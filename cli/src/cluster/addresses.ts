@@ -1,3 +1,5 @@
+import { type Ipv4Network, overlap, parseNetwork } from "@tsukube/foundation/ipv4";
+
 /** Every address of a cluster follows from its index on the host: clusters never overlap. */
 export interface Addresses {
   readonly index: number;
@@ -37,17 +39,12 @@ export function addressesOf(index: number): Addresses {
   };
 }
 
-/** Whether two IPv4 networks in CIDR form share an address. */
+/** Whether two IPv4 networks in CIDR form, or single addresses, share an address. */
 export function overlaps(a: string, b: string): boolean {
-  const [aBase, aBits] = parseCidr(a);
-  const [bBase, bBits] = parseCidr(b);
-  const bits = Math.min(aBits, bBits);
-  const mask = bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0;
-  return (aBase & mask) >>> 0 === (bBase & mask) >>> 0;
+  const [one, other] = [networkOf(a), networkOf(b)];
+  return one !== undefined && other !== undefined && overlap(one, other);
 }
 
-function parseCidr(cidr: string): [number, number] {
-  const [address = "", bits = "32"] = cidr.split("/");
-  const base = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-  return [base, Number(bits)];
+function networkOf(cidr: string): Ipv4Network | undefined {
+  return parseNetwork(cidr.includes("/") ? cidr : `${cidr}/32`);
 }

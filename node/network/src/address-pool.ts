@@ -1,5 +1,12 @@
 import { TsukubeError } from "@tsukube/foundation";
-import { contains, formatAddress, type Ipv4Network, overlap, parseAddress, parseNetwork } from "./ipv4.ts";
+import {
+  contains,
+  formatAddress,
+  type Ipv4Network,
+  overlap,
+  parseAddress,
+  parseNetwork,
+} from "@tsukube/foundation/ipv4";
 
 /** From which networks without a subnet of their own take one, as Docker does: 172.17.0.0/16 on, then parts of 192.168.0.0/16. */
 export const DEFAULT_POOLS: readonly string[] = [

@@ -3,6 +3,14 @@ import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
+import {
+  contains,
+  formatAddress,
+  type Ipv4Network,
+  overlap,
+  parseAddress,
+  parseNetwork,
+} from "@tsukube/foundation/ipv4";
 import { acquireLock, writeRecord } from "@tsukube/host";
 import { type Links, run, systemLinks, systemNamespaces } from "@tsukube/kernel";
 import type {
@@ -19,7 +27,6 @@ import { ensureBridge, removeBridge } from "./bridge.ts";
 import { type Commands, systemCommands } from "./commands.ts";
 import { containerTable, nameTable, removeContainerTable } from "./container-table.ts";
 import { isListenedAt } from "./host-ports.ts";
-import { contains, formatAddress, type Ipv4Network, overlap, parseAddress, parseNetwork } from "./ipv4.ts";
 import { readRecords } from "./network-records.ts";
 
 export interface ContainerNetworksOptions {

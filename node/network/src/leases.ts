@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
+import { formatAddress, type Ipv4Network, parseAddress, parseNetwork } from "@tsukube/foundation/ipv4";
 import { readRecord, writeRecord } from "@tsukube/host";
 
 /** Who has an address. */
@@ -35,9 +36,9 @@ export class Leases {
   /** @param cidr Such as "10.64.0.0/16"; the first address is the gateway's. */
   constructor(folder: string, cidr: string) {
     this.#folder = folder;
-    const [address = "", bits = "32"] = cidr.split("/");
-    this.#base = toNumber(address);
-    this.#size = 2 ** (32 - Number(bits));
+    const { base, size } = parseNetwork(cidr) as Ipv4Network;
+    this.#base = base;
+    this.#size = size;
   }
 
   /** Reads the leases left by an earlier process. Damaged files are removed: their container is gone or will be added again. */
@@ -86,31 +87,27 @@ export class Leases {
     for (let tries = 0; tries < this.#size; tries += 1) {
       const offset = this.#next;
       this.#next = this.#next + 1 >= this.#size - 1 ? 2 : this.#next + 1;
-      if (!this.#taken.has(offset)) return toAddress(this.#base + offset);
+      if (!this.#taken.has(offset)) return formatAddress(this.#base + offset);
     }
     throw new TsukubeError(
       "exhausted",
-      `Cannot give a pod an address: all ${this.#size - 3} of ${toAddress(this.#base)} are leased, expected a free one; delete pods`,
+      `Cannot give a pod an address: all ${this.#size - 3} of ${formatAddress(this.#base)} are leased, expected a free one; delete pods`,
     );
   }
 
   #remember(lease: Lease): void {
-    const offset = toNumber(lease.address) - this.#base;
+    const offset = this.#offsetOf(lease);
     this.#taken.add(offset);
     this.#byContainer.set(lease.containerId, lease);
     if (offset >= this.#next) this.#next = offset + 1 >= this.#size - 1 ? 2 : offset + 1;
   }
 
   #forget(lease: Lease): void {
-    this.#taken.delete(toNumber(lease.address) - this.#base);
+    this.#taken.delete(this.#offsetOf(lease));
     this.#byContainer.delete(lease.containerId);
   }
-}
 
-function toNumber(address: string): number {
-  return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-}
-
-function toAddress(value: number): string {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
+  #offsetOf({ address }: Lease): number {
+    return (parseAddress(address) ?? 0) - this.#base;
+  }
 }

@@ -1,10 +1,5 @@
 import type { IPAddress, ServiceCIDR } from "@tsukube/api/types/networking-v1";
-
-/** IPv4 addresses as numbers, from `first` on, before `end`. */
-interface Range {
-  readonly first: number;
-  readonly end: number;
-}
+import { contains, type Ipv4Network, parseAddress, parseNetwork } from "@tsukube/foundation/ipv4";
 
 /** Pure: the addresses of Services that would be in no range any more if this one went. */
 export function heldBy(
@@ -20,21 +15,11 @@ export function heldBy(
     .filter((address) => isIn(address, own) && !isIn(address, staying));
 }
 
-function rangesOf({ spec }: ServiceCIDR): readonly Range[] {
-  return (spec?.cidrs ?? [])
-    .filter((cidr) => !cidr.includes(":"))
-    .map((cidr) => {
-      const [address = "", bits = "32"] = cidr.split("/");
-      const first = toNumber(address);
-      return { first, end: first + 2 ** (32 - Number(bits)) };
-    });
+function rangesOf({ spec }: ServiceCIDR): readonly Ipv4Network[] {
+  return (spec?.cidrs ?? []).flatMap((cidr) => parseNetwork(cidr) ?? []);
 }
 
-function isIn(address: string, ranges: readonly Range[]): boolean {
-  const value = toNumber(address);
-  return ranges.some(({ first, end }) => value >= first && value < end);
-}
-
-function toNumber(address: string): number {
-  return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+function isIn(address: string, ranges: readonly Ipv4Network[]): boolean {
+  const value = parseAddress(address);
+  return value !== undefined && ranges.some((range) => contains(range, value));
 }
