@@ -32,6 +32,8 @@ import { AvailabilityController } from "./aggregation/availability.ts";
 import { ExtensionClient, type FrontProxyCredentials } from "./aggregation/extension-client.ts";
 import { AddressObjects } from "./allocation/address-objects.ts";
 import { serviceAllocation } from "./allocation/service-admission.ts";
+import { ServiceHoldings } from "./allocation/service-holdings.ts";
+import { ServiceRecords } from "./allocation/service-records.ts";
 import { type AuditBackend, Auditor } from "./audit/auditor.ts";
 import type { AuditPolicy } from "./audit/policy.ts";
 import { BootstrapTokenAuthenticator } from "./authentication/bootstrap-tokens.ts";
@@ -127,7 +129,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const accounts = new ServiceAccountAuthenticator(tokens, cache, [ISSUER]);
   const bootstrapTokens = new BootstrapTokenAuthenticator(cache, clock);
   const serviceCidr = storedServiceRange(cache) ?? options.serviceCidr;
-  const services = serviceAllocation(cache, serviceCidr, options.nodePorts, random, clock);
+  const holdings = new ServiceHoldings(cache);
+  const giving = { cache, holdings, nodePorts: options.nodePorts, random, clock };
+  const services = serviceAllocation({ ...giving, cidr: serviceCidr });
+  const addresses = registry.get("networking.k8s.io", "v1", "ipaddresses")!;
+  store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, definition: addresses }));
   const webhooks = { cache, registry, authorizer, clock, random, logger };
   const admission = new Admission(
     [

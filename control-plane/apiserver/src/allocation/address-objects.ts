@@ -1,13 +1,12 @@
 import { jsonEqual, normalize, type Unstructured } from "@tsukube/api";
-import type { Service } from "@tsukube/api/types/core-v1";
-import type { IPAddress, ParentReference } from "@tsukube/api/types/networking-v1";
+import type { IPAddress } from "@tsukube/api/types/networking-v1";
 import { type Clock, detach, formatTime, type Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import type { Registry } from "../registry/registry.ts";
-import type { ObjectStore } from "../storage/object-store.ts";
+import type { Change, ObjectStore } from "../storage/object-store.ts";
+import { ALLOCATOR, addressesOf, addressObject, MANAGER, SERVICES } from "./service-values.ts";
 
-const SERVICES = "/registry/services/specs/";
-const MANAGER = "ipaddress.kubernetes.io/managed-by";
-const ALLOCATOR = "ipallocator.k8s.io";
+/** kube-apiserver on the same store writes an IPAddress first, its Service so much later at most. */
+const GRACE_MS = 60_000;
 
 export interface AddressObjectsDeps {
   readonly store: ObjectStore;
@@ -18,16 +17,20 @@ export interface AddressObjectsDeps {
   readonly lifetime: Lifetime;
 }
 
-/** Keeps an IPAddress for every address of a Service. Services decide: what is missing is made again, what has none goes. */
+/**
+ * Keeps an IPAddress for every address of a Service. They are written together; what is missing nevertheless is made again, and what has
+ * no Service goes.
+ */
 export class AddressObjects {
   readonly #deps: AddressObjectsDeps;
-  readonly #owners = new Map<string, ParentReference>();
+  /** Keys of Services, by address. */
+  readonly #owners = new Map<string, string>();
 
   constructor(deps: AddressObjectsDeps) {
     this.#deps = deps;
     const { store, lifetime } = deps;
     const { cache } = store;
-    for (const [, cached] of cache.head.range(SERVICES)) this.#own(cached.object);
+    for (const [key, cached] of cache.head.range(SERVICES)) this.#own(key, cached.object);
     const wanted = new Set(this.#owners.keys());
     for (const [, cached] of cache.head.range(this.#definition.storage.prefix)) {
       const { metadata } = cached.object;
@@ -35,11 +38,11 @@ export class AddressObjects {
     }
     for (const address of wanted) this.#look(address);
     const unsubscribe = cache.subscribe(SERVICES, (events) => {
-      for (const { previous, current } of events) {
+      for (const { key, previous, current } of events) {
         const [before, now] = [addressesOf(previous?.object), addressesOf(current?.object)];
         if (jsonEqual(before as never, now as never)) continue;
         for (const address of before) this.#owners.delete(address);
-        if (current !== undefined) this.#own(current.object);
+        if (current !== undefined) this.#own(key, current.object);
         for (const address of new Set([...before, ...now])) this.#look(address);
       }
     });
@@ -51,35 +54,43 @@ export class AddressObjects {
   }
 
   #look(address: string): void {
-    const { clock, logger } = this.#deps;
+    const { clock, logger, lifetime } = this.#deps;
+    if (lifetime.signal.aborted) return;
     detach(clock.track(this.#reconcile(address)), logger, "cannot keep an IPAddress");
   }
 
   async #reconcile(address: string): Promise<void> {
-    const { store, clock, random } = this.#deps;
+    const { store } = this.#deps;
     const definition = this.#definition;
-    await store.update(definition, store.keyOf(definition, "", address), async (live) => {
-      const parentRef = this.#owners.get(address);
-      const isOurs = live?.metadata?.labels?.[MANAGER] === ALLOCATOR;
-      if (parentRef === undefined) return isOurs ? { type: "delete" } : { type: "none" };
-      const { spec } = (live ?? {}) as Partial<IPAddress>;
-      if (live !== undefined && (!isOurs || jsonEqual(spec?.parentRef as never, parentRef as never)))
-        return { type: "none" };
-      const labels = { "ipaddress.kubernetes.io/ip-family": "IPv4", [MANAGER]: ALLOCATOR };
-      const metadata = { name: address, uid: random.uuid(), creationTimestamp: formatTime(clock.now()), labels };
-      const object = { kind: "IPAddress", apiVersion: "networking.k8s.io/v1", metadata, spec: { parentRef } };
-      return { type: "put", object: normalize<Unstructured>(object, definition.schema).object };
-    });
+    const change = async (live: Unstructured | undefined) => this.#change(address, live);
+    await store.update(definition, store.keyOf(definition, "", address), change);
   }
 
-  #own(service: Unstructured): void {
-    const { namespace = "", name = "" } = service.metadata ?? {};
-    for (const address of addressesOf(service)) this.#owners.set(address, { resource: "services", namespace, name });
+  #change(address: string, live: Unstructured | undefined): Change {
+    const { clock, random } = this.#deps;
+    const owner = this.#owners.get(address);
+    const isOurs = live?.metadata?.labels?.[MANAGER] === ALLOCATOR;
+    if (owner === undefined) return isOurs ? this.#abandoned(address, live!) : { type: "none" };
+    const wanted = addressObject(address, owner);
+    const isRight = jsonEqual(
+      (live as Partial<IPAddress> | undefined)?.spec as never,
+      (wanted as Partial<IPAddress>).spec as never,
+    );
+    if (live !== undefined && (!isOurs || isRight)) return { type: "none" };
+    const identity = { uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
+    const object = { ...wanted, metadata: { ...wanted.metadata, ...identity } };
+    return { type: "put", object: normalize<Unstructured>(object, this.#definition.schema).object };
   }
-}
 
-function addressesOf(service: Unstructured | undefined): readonly string[] {
-  return ((service as Service | undefined)?.spec?.clusterIPs ?? []).filter((address) =>
-    /^\d+(\.\d+){3}$/.test(address),
-  );
+  #abandoned(address: string, live: Unstructured): Change {
+    const { clock } = this.#deps;
+    const left = Date.parse(live.metadata?.creationTimestamp ?? "") + GRACE_MS - clock.now();
+    if (!(left > 0)) return { type: "delete" };
+    clock.after(left, () => this.#look(address), { background: true });
+    return { type: "none" };
+  }
+
+  #own(key: string, service: Unstructured): void {
+    for (const address of addressesOf(service)) this.#owners.set(address, key);
+  }
 }

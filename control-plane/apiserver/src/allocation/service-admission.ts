@@ -1,29 +1,35 @@
 import { ApiError, fieldError, type Unstructured } from "@tsukube/api";
 import type { Service, ServiceSpec } from "@tsukube/api/types/core-v1";
-import type { IPAddress } from "@tsukube/api/types/networking-v1";
 import type { Clock, Random } from "@tsukube/foundation";
+import { formatAddress, type Ipv4Network, parseAddress } from "@tsukube/foundation/ipv4";
 import type { AdmissionPlugin } from "../contracts.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
-import { type AddressRange, ServiceRanges, toAddress, toNumber } from "./service-ranges.ts";
+import { NODE_PORT_RECORD, notedPorts, type PortRange } from "./node-port-record.ts";
+import type { ServiceHoldings } from "./service-holdings.ts";
+import { ServiceRanges } from "./service-ranges.ts";
+import { IP_ADDRESSES, isOf, portsOf, SERVICES } from "./service-values.ts";
 
-const PREFIX = "/registry/services/specs/";
-const ADDRESSES = "/registry/ipaddresses/";
 const TRIES = 64;
 /** Longer than any request. */
 const RESERVED_MS = 60_000;
 
+export interface ServiceAllocationDeps {
+  readonly cache: WatchCache;
+  readonly holdings: ServiceHoldings;
+  /** "10.160.0.0/16". */
+  readonly cidr: string;
+  readonly nodePorts: PortRange;
+  readonly random: Random;
+  readonly clock: Clock;
+}
+
 /**
- * Gives Services their cluster addresses and node ports. What is taken is read from the Services themselves, so that nothing
- * can leak or be given twice after a crash; what concurrent requests hold until they are stored is remembered here.
+ * Gives Services their cluster addresses and node ports: such as nobody holds as far as this server knows. Whether that is still so decides
+ * itself when they are stored, see {@link ServiceRecords}; what concurrent requests here were given is remembered, so that they seldom collide.
  */
-export function serviceAllocation(
-  cache: WatchCache,
-  cidr: string,
-  nodePorts: { readonly first: number; readonly last: number },
-  random: Random,
-  clock: Clock,
-): AdmissionPlugin {
-  const allocator = new ServiceAllocator(cache, cidr, nodePorts, random, clock);
+export function serviceAllocation(deps: ServiceAllocationDeps): AdmissionPlugin {
+  const allocator = new ServiceAllocator(deps);
   return {
     name: "ServiceAllocation",
     handles: ({ operation, resource, subresource }) =>
@@ -37,33 +43,15 @@ export function serviceAllocation(
 }
 
 class ServiceAllocator {
-  readonly #cache: WatchCache;
+  readonly #deps: ServiceAllocationDeps;
   readonly #ranges: ServiceRanges;
-  readonly #nodePorts: { readonly first: number; readonly last: number };
-  readonly #random: Random;
-  readonly #clock: Clock;
-  readonly #addresses = new Map<string, string>();
-  readonly #ports = new Map<string, string>();
+  /** Whom addresses and node ports were given to that are perhaps not stored yet. */
+  readonly #given = new Map<string | number, string>();
+  #noted: { readonly by: CachedObject | undefined; readonly ports: ReadonlySet<number> } = NOTHING_NOTED;
 
-  constructor(
-    cache: WatchCache,
-    cidr: string,
-    nodePorts: { readonly first: number; readonly last: number },
-    random: Random,
-    clock: Clock,
-  ) {
-    this.#clock = clock;
-    this.#ranges = new ServiceRanges(cache, cidr);
-    this.#cache = cache;
-    this.#nodePorts = nodePorts;
-    this.#random = random;
-    for (const [key, cached] of cache.head.range(PREFIX)) this.#hold(key, cached.object as Service);
-    cache.subscribe(PREFIX, (events) => {
-      for (const { key, previous, current } of events) {
-        if (previous !== undefined) this.#release(key, previous.object as Service);
-        if (current !== undefined) this.#hold(key, current.object as Service);
-      }
-    });
+  constructor(deps: ServiceAllocationDeps) {
+    this.#deps = deps;
+    this.#ranges = new ServiceRanges(deps.cache, deps.cidr);
   }
 
   allocate(service: Service & Unstructured, old: Service | undefined, name: string): Unstructured {
@@ -75,11 +63,11 @@ class ServiceAllocator {
     const [given = ""] = spec.clusterIPs ?? [];
     const contradicts = given !== "" && (spec.clusterIP ?? "") !== "" && given !== spec.clusterIP;
     if (contradicts && old === undefined) return service; // validation says so
-    const owner = `${PREFIX}${service.metadata?.namespace}/${service.metadata?.name}`;
+    const owner = `${SERVICES}${service.metadata?.namespace}/${service.metadata?.name}`;
     const kept = old?.spec?.type === "ExternalName" ? "" : (old?.spec?.clusterIP ?? "");
     const asked = spec.clusterIP ?? spec.clusterIPs?.[0] ?? "";
     const clusterIP = asked !== "" ? asked : kept !== "" ? kept : this.#anyAddress(owner);
-    if (clusterIP !== "None" && clusterIP !== kept) this.#takeAddress(clusterIP, owner, name);
+    if (asked !== "" && asked !== "None" && asked !== kept) this.#checkAddress(asked, owner, name);
     const families = familiesOf(spec, old?.spec?.ipFamilyPolicy, clusterIP, name);
     const withIp: ServiceSpec = { ...spec, clusterIP, clusterIPs: [clusterIP], ...families };
     return { ...service, spec: this.#withPorts(withIp, old, owner, name) } as Unstructured;
@@ -91,8 +79,10 @@ class ServiceAllocator {
     const before = new Map(
       (old?.spec?.ports ?? []).map((port) => [`${port.protocol}/${port.port}`, port.nodePort ?? 0]),
     );
-    const own = new Set((old?.spec?.ports ?? []).map((port) => `${port.nodePort}/${port.protocol}`));
+    const own = portsOf(old as Unstructured | undefined);
     const used = new Map<number, string>();
+    const asked = [...(spec.ports ?? []).map(({ nodePort = 0 }) => nodePort), spec.healthCheckNodePort ?? 0];
+    const any = (): number => this.#anyPort(owner, new Set([...asked, ...used.keys()]));
     const ports = (spec.ports ?? []).map((port) => {
       if (!needs) {
         const { nodePort, ...rest } = port;
@@ -103,39 +93,42 @@ class ServiceAllocator {
       if (nodePort === 0) nodePort = before.get(`${protocol}/${port.port}`) ?? 0;
       // one number may serve TCP and UDP of the same service port
       const shared = [...used].find(([, key]) => key === String(port.port))?.[0];
-      if (nodePort === 0 && shared !== undefined && this.#isFree(shared, protocol, owner)) nodePort = shared;
-      if (nodePort === 0) nodePort = this.#anyPort(protocol, owner);
-      else if (!own.has(`${nodePort}/${protocol}`)) this.#takePort(nodePort, protocol, owner, name);
+      if (nodePort === 0) nodePort = shared ?? any();
+      else if (!own.has(nodePort)) this.#checkPort(nodePort, owner, name);
       used.set(nodePort, String(port.port));
       return { ...port, nodePort };
     });
-    return { ...spec, ports, ...this.#healthCheck(spec, old, owner) };
+    return { ...spec, ports, ...this.#healthCheck(spec, old, owner, any) };
   }
 
-  #healthCheck(spec: ServiceSpec, old: Service | undefined, owner: string): Partial<ServiceSpec> {
-    if (spec.type !== "LoadBalancer" || spec.externalTrafficPolicy !== "Local" || (spec.healthCheckNodePort ?? 0) > 0)
-      return {};
-    return { healthCheckNodePort: old?.spec?.healthCheckNodePort ?? this.#anyPort("TCP", owner) };
+  #healthCheck(spec: ServiceSpec, old: Service | undefined, owner: string, any: () => number): Partial<ServiceSpec> {
+    if (spec.type !== "LoadBalancer" || spec.externalTrafficPolicy !== "Local") return {};
+    const { healthCheckNodePort: before } = old?.spec ?? {};
+    const asked = spec.healthCheckNodePort ?? 0;
+    const refused = asked > 0 && asked !== before ? this.#whyNot(asked, owner) : undefined;
+    if (refused !== undefined)
+      throw ApiError.internal(new Error(`failed to allocate requested HealthCheck NodePort ${asked}: ${refused}`));
+    return asked > 0 ? {} : { healthCheckNodePort: before ?? any() };
   }
 
   #anyAddress(owner: string): string {
     for (const range of this.#ranges.all) {
       const address = this.#anyOf(range, owner);
-      if (address !== undefined) return address;
+      if (address !== undefined) return this.#give(address, owner);
     }
     throw ApiError.internal(new Error(`failed to allocate a serviceIP for "${owner}": range is full`));
   }
 
-  #anyOf({ base, size }: AddressRange, owner: string): string | undefined {
+  #anyOf({ base, size }: Ipv4Network, owner: string): string | undefined {
     // the lower part of a range is left to those who choose (KEP-3070)
     const reserved = size <= 16 ? 1 : Math.min(256, Math.max(16, size / 16));
     for (let tries = 0; tries < TRIES && size - reserved > 1; tries += 1) {
-      const offset = reserved + Math.floor(this.#random.float() * (size - reserved - 1));
-      const address = toAddress(base + offset);
+      const offset = reserved + Math.floor(this.#deps.random.float() * (size - reserved - 1));
+      const address = formatAddress(base + offset);
       if (!this.#isTaken(address, owner)) return address;
     }
     for (let offset = 1; offset < size - 1; offset += 1) {
-      const address = toAddress(base + offset);
+      const address = formatAddress(base + offset);
       if (!this.#isTaken(address, owner)) return address;
     }
     return undefined;
@@ -143,81 +136,76 @@ class ServiceAllocator {
 
   /** By another Service, or by whoever made an IPAddress for something else. */
   #isTaken(address: string, owner: string): boolean {
-    const holder = this.#addresses.get(address);
-    if (holder !== undefined) return holder !== owner;
-    const object = this.#cache.get(`${ADDRESSES}${address}`)?.object as IPAddress | undefined;
-    const { resource, namespace, name } = object?.spec?.parentRef ?? {};
-    return object !== undefined && (resource !== "services" || `${PREFIX}${namespace}/${name}` !== owner);
+    const { cache, holdings } = this.#deps;
+    const object = cache.get(IP_ADDRESSES + address)?.object;
+    if (object !== undefined && !isOf(object, owner)) return true;
+    return holdings.isHeld(address, owner) || this.#isGiven(address, owner);
   }
 
-  #takeAddress(address: string, owner: string, name: string): void {
+  /** @throws {ApiError} 422. */
+  #checkAddress(address: string, owner: string, name: string): void {
     const refuse = (why: string): never => {
       throw ApiError.invalid({ group: "", kind: "Service" }, name, [
         fieldError.invalid("spec.clusterIPs", [address], `failed to allocate IP ${address}: ${why}`),
       ]);
     };
-    if (!/^\d+(\.\d+){3}$/.test(address)) return; // validation says what is wrong with it
-    if (!this.#ranges.contains(toNumber(address))) refuse("the provided network does not match the current range");
+    const value = parseAddress(address);
+    if (value === undefined) return; // validation says what is wrong with it
+    if (!this.#ranges.contains(value)) refuse("the provided network does not match the current range");
     if (this.#isTaken(address, owner)) refuse("provided IP is already allocated");
-    this.#addresses.set(address, owner);
-    this.#dropUnlessStored(this.#addresses, address, owner);
   }
 
-  #anyPort(protocol: string, owner: string): number {
-    const { first, last } = this.#nodePorts;
+  #anyPort(owner: string, but: ReadonlySet<number>): number {
+    const isFree = (port: number): boolean => !but.has(port) && this.#isFree(port, owner);
+    const { nodePorts, random } = this.#deps;
+    const { first, last } = nodePorts;
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const port = first + Math.floor(this.#random.float() * (last - first + 1));
-      if (this.#isFree(port, protocol, owner)) return this.#reserve(port, protocol, owner);
+      const port = first + Math.floor(random.float() * (last - first + 1));
+      if (isFree(port)) return this.#give(port, owner);
     }
-    for (let port = first; port <= last; port += 1)
-      if (this.#isFree(port, protocol, owner)) return this.#reserve(port, protocol, owner);
+    for (let port = first; port <= last; port += 1) if (isFree(port)) return this.#give(port, owner);
     throw ApiError.internal(new Error(`failed to allocate a nodePort: range is full`));
   }
 
-  #takePort(port: number, protocol: string, owner: string, name: string): void {
-    const { first, last } = this.#nodePorts;
-    const refuse = (why: string): never => {
-      throw ApiError.invalid({ group: "", kind: "Service" }, name, [
-        fieldError.invalid("spec.ports[0].nodePort", port, why),
-      ]);
-    };
+  /** @throws {ApiError} 422. */
+  #checkPort(port: number, owner: string, name: string): void {
+    const why = this.#whyNot(port, owner);
+    if (why === undefined) return;
+    throw ApiError.invalid({ group: "", kind: "Service" }, name, [
+      fieldError.invalid("spec.ports[0].nodePort", port, why),
+    ]);
+  }
+
+  #whyNot(port: number, owner: string): string | undefined {
+    const { first, last } = this.#deps.nodePorts;
     if (port < first || port > last)
-      refuse(`provided port is not in the valid range. The range of valid ports is ${first}-${last}`);
-    if (!this.#isFree(port, protocol, owner)) refuse("provided port is already allocated");
-    this.#reserve(port, protocol, owner);
+      return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
+    return this.#isFree(port, owner) ? undefined : "provided port is already allocated";
   }
 
-  #isFree(port: number, protocol: string, owner: string): boolean {
-    const holder = this.#ports.get(`${port}/${protocol}`);
-    return holder === undefined || holder === owner;
+  #isFree(port: number, owner: string): boolean {
+    const { cache, holdings } = this.#deps;
+    const by = cache.get(NODE_PORT_RECORD);
+    if (this.#noted.by !== by) this.#noted = { by, ports: notedPorts(by) };
+    return !this.#noted.ports.has(port) && !holdings.isHeld(port, owner) && !this.#isGiven(port, owner);
   }
 
-  #reserve(port: number, protocol: string, owner: string): number {
-    const key = `${port}/${protocol}`;
-    this.#ports.set(key, owner);
-    this.#dropUnlessStored(this.#ports, key, owner);
-    return port;
+  #isGiven(value: string | number, owner: string): boolean {
+    const to = this.#given.get(value);
+    return to !== undefined && to !== owner;
   }
 
-  /** A reservation whose request failed is given back after a while. */
-  #dropUnlessStored(map: Map<string, string>, key: string, owner: string): void {
-    const drop = (): void => {
-      if (map.get(key) === owner && this.#cache.get(owner) === undefined) map.delete(key);
+  #give<Value extends string | number>(value: Value, owner: string): Value {
+    this.#given.set(value, owner);
+    const forget = (): void => {
+      if (this.#given.get(value) === owner) this.#given.delete(value);
     };
-    this.#clock.after(RESERVED_MS, drop, { background: true });
-  }
-
-  #hold(key: string, service: Service): void {
-    for (const address of service.spec?.clusterIPs ?? []) if (address !== "None") this.#addresses.set(address, key);
-    for (const port of portsOf(service)) this.#ports.set(port, key);
-  }
-
-  #release(key: string, service: Service): void {
-    for (const address of service.spec?.clusterIPs ?? [])
-      if (this.#addresses.get(address) === key) this.#addresses.delete(address);
-    for (const port of portsOf(service)) if (this.#ports.get(port) === key) this.#ports.delete(port);
+    this.#deps.clock.after(RESERVED_MS, forget, { background: true });
+    return value;
   }
 }
+
+const NOTHING_NOTED = { by: undefined, ports: new Set<number>() } as const;
 
 type Families = Required<Pick<ServiceSpec, "ipFamilies" | "ipFamilyPolicy">>;
 
@@ -243,11 +231,4 @@ function checkFamilies({ ipFamilies, ipFamilyPolicy }: ServiceSpec, name: string
     errors.push(fieldError.invalid("spec.ipFamilyPolicy", ipFamilyPolicy, why));
   }
   if (errors.length > 0) throw ApiError.invalid({ group: "", kind: "Service" }, name, errors);
-}
-
-function portsOf(service: Service): readonly string[] {
-  const ports = (service.spec?.ports ?? [])
-    .filter((port) => (port.nodePort ?? 0) > 0)
-    .map((port) => `${port.nodePort}/${port.protocol}`);
-  return (service.spec?.healthCheckNodePort ?? 0) > 0 ? [...ports, `${service.spec?.healthCheckNodePort}/TCP`] : ports;
 }

@@ -64,11 +64,14 @@ export class Writer {
   async create(request: WriteRequest, body: Unstructured, track = true): Promise<Unstructured> {
     const generated = (body.metadata?.name ?? "") === "" && (body.metadata?.generateName ?? "") !== "";
     for (let tries = 1; ; tries += 1) {
-      const object = await this.#prepareCreate(request, body, track);
+      let object: Unstructured | undefined = await this.#prepareCreate(request, body, track);
       const name = object.metadata?.name ?? "";
       const created = await this.#store(request, name, async (live) => {
         if (live !== undefined) return undefined;
-        return object;
+        // asked again: another server was faster to take what the object was given, an address or a port
+        const next = object ?? (await this.#prepareCreate(request, named(body, name), track));
+        object = undefined;
+        return next;
       });
       if (created !== undefined) return created;
       if (!generated) throw ApiError.alreadyExists(request.definition, name);
@@ -277,6 +280,10 @@ export class Writer {
     if (untouched && definition !== undefined && written !== undefined && request.name === "") return undefined;
     return written?.object;
   }
+}
+
+function named(body: Unstructured, name: string): Unstructured {
+  return { ...body, metadata: { ...body.metadata, name } };
 }
 
 /** The options of a write as webhooks see them (meta/v1 CreateOptions, UpdateOptions). */

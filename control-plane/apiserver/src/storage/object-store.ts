@@ -23,12 +23,23 @@ export interface Written {
   readonly revision: number;
 }
 
+/** Writes objects of a kind together with what must change with them. */
+export interface Companions {
+  /**
+   * Commits `write` and what goes with it, all or none.
+   * @param before What the write finds, undefined when it creates. @param after What it leaves, undefined when it deletes.
+   * @throws {StoreError} `conflict`: the write is decided again.
+   */
+  commit(write: Mutation, before: Unstructured | undefined, after: Unstructured | undefined): Promise<number>;
+}
+
 const MAX_TRIES = 100;
 
 /** Objects of the API over the bytes of the store. */
 export class ObjectStore implements ObjectWriter {
   readonly cache: WatchCache;
   readonly #metrics: StorageMetrics;
+  readonly #companions = new Map<string, Companions>();
   /** Custom resources as their definitions show them; definitions are made anew when they change. */
   readonly #forms = new WeakMap<ResourceDefinition, WeakMap<CachedObject, WeakRef<Unstructured>>>();
   /** What conversion webhooks answered. */
@@ -39,6 +50,11 @@ export class ObjectStore implements ObjectWriter {
   constructor(cache: WatchCache, metrics: StorageMetrics) {
     this.#metrics = metrics;
     this.cache = cache;
+  }
+
+  /** From now on objects below a definition's prefix are written by `companions`. */
+  accompany({ storage }: ResourceDefinition, companions: Companions): void {
+    this.#companions.set(storage.prefix, companions);
   }
 
   keyOf(definition: ResourceDefinition, namespace: string, name: string): string {
@@ -116,8 +132,9 @@ export class ObjectStore implements ObjectWriter {
   ): Promise<Written> {
     const expected = cached?.revision ?? "absent";
     if (decided.type === "delete") {
+      const write: Mutation = { type: "delete", key, expected };
       const revision = await this.#metrics.measured("delete", definition, () =>
-        this.cache.store.commit([{ type: "delete", key, expected }]),
+        this.#write(definition, write, current, undefined),
       );
       await this.cache.reached(revision);
       return { object: withRevision(current ?? {}, revision), revision };
@@ -127,11 +144,23 @@ export class ObjectStore implements ObjectWriter {
     const expiring = decided.expiresAt === undefined ? mutation : { ...mutation, expiresAt: decided.expiresAt };
     if (isStoredVersion(definition)) this.cache.expect(value, decided.object);
     const operation = cached === undefined ? "create" : "update";
-    const revision = await this.#metrics.measured(operation, definition, () => this.cache.store.commit([expiring]));
+    const revision = await this.#metrics.measured(operation, definition, () =>
+      this.#write(definition, expiring, current, decided.object),
+    );
     await this.cache.reached(revision);
     const now = this.cache.get(key);
     const isOurs = now?.revision === revision && isStoredVersion(definition);
     return { object: isOurs ? now.object : withRevision(decided.object, revision), revision };
+  }
+
+  #write(
+    { storage }: ResourceDefinition,
+    write: Mutation,
+    before: Unstructured | undefined,
+    after: Unstructured | undefined,
+  ): Promise<number> {
+    const companions = this.#companions.get(storage.prefix);
+    return companions === undefined ? this.cache.store.commit([write]) : companions.commit(write, before, after);
   }
 }
 
@@ -168,7 +197,7 @@ function isStoredVersion(definition: ResourceDefinition): boolean {
 }
 
 /** The stored form: storage version, without resourceVersion, and the index beside it. */
-function encodeStored(
+export function encodeStored(
   definition: ResourceDefinition,
   object: Unstructured,
 ): { readonly value: Uint8Array; readonly index: Uint8Array } {

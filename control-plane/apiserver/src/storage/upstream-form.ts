@@ -17,6 +17,7 @@ import {
   type Unstructured,
 } from "@tsukube/api";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { NODE_PORT_RECORD, NODE_PORT_RECORD_UID } from "../allocation/node-port-record.ts";
 import { convert } from "../registry/conversion.ts";
 import { indexOf } from "./cached-object.ts";
 import { definitionFromStored, definitionToStored } from "./definition-form.ts";
@@ -37,14 +38,15 @@ function write(_key: string, value: Uint8Array): Uint8Array {
   const gvk = kindOfStored(value);
   const kind = kindOf(gvk);
   const schema = kind === undefined ? undefined : schemaOf(gvk);
-  if (kind?.etcdEncoding === "proto" && schema !== undefined)
+  const isProto = kind?.etcdEncoding === "proto" || gvk.kind === RANGE.kind;
+  if (isProto && schema !== undefined)
     return encodeProtobuf(decodeJson(value, schema, QUIET).object, schema, { ...gvk, apiVersion: apiVersionOf(gvk) });
   return Buffer.concat([isDefinition(gvk) ? definitionToStored(value) : value, NEWLINE]);
 }
 
 function read(key: string, { value }: ReadableBytes): ReadableBytes | undefined {
   try {
-    const json = isProtobuf(value) ? fromProtobuf(value) : value[0] === OPEN ? fromJson(value) : undefined;
+    const json = isProtobuf(value) ? fromProtobuf(key, value) : value[0] === OPEN ? fromJson(value) : undefined;
     return json === undefined ? undefined : indexed(json);
   } catch (cause) {
     throw new TsukubeError("damaged", `Cannot read "${key}": ${messageOf(cause)}, expected an object`, { cause });
@@ -52,13 +54,16 @@ function read(key: string, { value }: ReadableBytes): ReadableBytes | undefined 
 }
 
 const OPEN = 0x7b;
+/** Of built-in kinds that no resource serves, the one that is needed: which node ports are given. */
+const RANGE = { group: "", version: "v1", kind: "RangeAllocation" } as const;
 
-function fromProtobuf(value: Uint8Array): Readable | undefined {
+function fromProtobuf(key: string, value: Uint8Array): Readable | undefined {
   const envelope = decodeEnvelope(value);
   const gvk = { ...parseApiVersion(envelope.apiVersion), kind: envelope.kind };
   const schema = kindOf(gvk)?.object === true ? schemaOf(gvk) : undefined;
-  if (schema === undefined) return undefined; // ranges of addresses and ports, kinds of other versions
-  return inStorageVersion(decodeProtobuf<Unstructured>(envelope, schema, QUIET), gvk);
+  if (schema === undefined) return undefined; // kinds of other versions
+  const object = decodeProtobuf<Unstructured>(envelope, schema, QUIET);
+  return inStorageVersion(key === NODE_PORT_RECORD ? identified(object) : object, gvk);
 }
 
 interface Readable {
@@ -90,6 +95,11 @@ function fromJson(value: Uint8Array): Readable {
 
 function indexed({ value, uid }: Readable): ReadableBytes | undefined {
   return uid === "" ? undefined : { value, index: indexOf(value, uid) }; // leases of API servers have none
+}
+
+/** Upstream gives it neither name nor uid. */
+function identified(record: Unstructured): Unstructured {
+  return { ...record, metadata: { ...record.metadata, uid: NODE_PORT_RECORD_UID } };
 }
 
 function isDefinition(gvk: GroupVersionKind): boolean {

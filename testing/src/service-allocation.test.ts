@@ -1,0 +1,101 @@
+import type { Service } from "@tsukube/api/types/core-v1";
+import type { IPAddress } from "@tsukube/api/types/networking-v1";
+import type { Client } from "@tsukube/client";
+import { MemoryStore } from "@tsukube/store";
+import { afterEach, expect, test } from "vitest";
+import { type Cluster, startCluster } from "./cluster.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+/** Each server closes its store, but it is not its own alone. */
+class SharedStore extends MemoryStore {
+  override async close(): Promise<void> {}
+}
+
+let servers: readonly Cluster[] = [];
+/** Two API servers on one store. */
+async function start(serviceCidr: string): Promise<void> {
+  const store = new SharedStore({ clock: new VirtualClock() });
+  servers = [await startCluster({ store, serviceCidr }), await startCluster({ store, serviceCidr })];
+}
+afterEach(async () => {
+  for (const server of servers) await server.close();
+});
+
+const services = (client: Client) =>
+  client.resource<Service>({ group: "", version: "v1", resource: "services" }, "default");
+const portsOf = ({ spec }: Service): readonly number[] => (spec?.ports ?? []).map(({ nodePort = 0 }) => nodePort);
+
+function service(name: string, spec: Service["spec"] = {}): Service {
+  const ports = [
+    { name: "a", port: 80 },
+    { name: "b", port: 81 },
+  ];
+  return { metadata: { name }, spec: { type: "NodePort", ports, ...spec } };
+}
+
+async function everywhere(make: (server: number) => Service): Promise<readonly PromiseSettledResult<Service>[]> {
+  return Promise.allSettled(servers.map(({ client }, index) => services(client).create(make(index))));
+}
+
+/** What was given to those that got something, and what the others were told. */
+function outcomes(results: readonly PromiseSettledResult<Service>[]) {
+  const made = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const refused = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason)] : []));
+  return { made, refused };
+}
+
+test("two servers on one store never give the same address or node port", async () => {
+  await start("10.160.0.0/28");
+  // 13 are free: both choose some that the other has chosen too
+  const all = await Promise.all(Array.from({ length: 6 }, (_, turn) => everywhere((on) => service(`s-${turn}-${on}`))));
+  const { made, refused } = outcomes(all.flat());
+  expect(refused).toEqual([]);
+  const addresses = made.map(({ spec }) => spec?.clusterIP);
+  expect([new Set(addresses).size, new Set(made.flatMap(portsOf)).size]).toEqual([12, 24]);
+  const resource = { group: "networking.k8s.io", version: "v1", resource: "ipaddresses" };
+  const objects = await servers[0]!.client.resource<IPAddress>(resource).list();
+  const owners = new Map(objects.items.map(({ metadata, spec }) => [metadata?.name, spec?.parentRef?.name]));
+  for (const { metadata, spec } of made) expect(owners.get(spec?.clusterIP)).toBe(metadata?.name);
+});
+
+test.each([
+  ["address", { clusterIP: "10.160.0.77" }, "provided IP is already allocated"],
+  ["node port", { ports: [{ port: 80, nodePort: 30123 }] }, "provided port is already allocated"],
+])("of two who ask two servers for one %s one gets it, the other is told so", async (_what, spec, why) => {
+  await start("10.160.0.0/16");
+  const { made, refused } = outcomes(await everywhere((server) => service(`s-${server}`, spec)));
+  expect([made.length, refused.length]).toEqual([1, 1]);
+  expect(refused[0]).toContain(why);
+  const [name] = made.map(({ metadata }) => metadata?.name ?? "");
+  await services(servers[0]!.client).delete(name!);
+  await services(servers[1]!.client).create(service("after", spec));
+});
+
+test("many requests at once to one server get what is free, and give back what they no longer want", async () => {
+  await start("10.160.0.0/16");
+  const [first, second] = servers.map(({ client }) => services(client));
+  const all = await Promise.all(Array.from({ length: 150 }, (_, index) => first!.create(service(`s-${index}`))));
+  expect(new Set(all.flatMap(portsOf)).size).toBe(300);
+  const [port, other] = portsOf(all[7]!);
+  const one = { ...service("again"), spec: { type: "NodePort", ports: [{ port: 80, nodePort: port! }] } };
+  await expect(second!.create(one)).rejects.toThrow(/already allocated/);
+  await first!.patch("s-7", { type: "merge", body: { spec: { type: "ClusterIP", ports: [{ port: 80 }] } } });
+  await second!.create(one);
+  await expect(first!.create({ ...one, metadata: { name: "more" } })).rejects.toThrow(/already allocated/);
+  expect(other).not.toBe(port);
+});
+
+test("what a dry run was given is free", async () => {
+  await start("10.160.0.0/16");
+  const [first, second] = servers;
+  const query = "dryRun=All";
+  const spec = { clusterIP: "10.160.0.78", ports: [{ port: 80, nodePort: 30124 }] };
+  const { status } = await first!.transport.request({
+    method: "POST",
+    path: `/api/v1/namespaces/default/services?${query}`,
+    headers: { "content-type": "application/json" },
+    body: Buffer.from(JSON.stringify(service("dry", spec))),
+  });
+  expect(status).toBe(201);
+  await services(second!.client).create(service("wet", spec));
+});
