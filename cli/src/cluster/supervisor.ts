@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock } from "@tsukube/foundation";
 import { isAlive, lockHolder, startTimeOf } from "@tsukube/host";
@@ -35,6 +35,12 @@ while mine; do
 done
 `;
 
+/**
+ * Takes over what a container's processes leave behind, as process 1 does elsewhere. Where process 1 reaps nobody (npm or node in a container), a
+ * zombie of `exec` would keep the container from ending for ever.
+ */
+const REAPER = "/usr/bin/tini-static";
+
 /** Starts a supervisor in a session of its own; it outlives this process and its terminal. */
 export function startSupervisor(paths: ClusterPaths, name: ProcessName, command: readonly string[]): void {
   const files = filesOf(paths);
@@ -42,17 +48,10 @@ export function startSupervisor(paths: ClusterPaths, name: ProcessName, command:
   mkdirSync(files.logs, { recursive: true, mode: 0o700 });
   const log = join(files.logs, `${name}.log`);
   openSync(log, "a", 0o600);
-  const child = spawn(
-    "/bin/sh",
-    ["-c", LOOP, `tsukube-${paths.name}-${name}`, files.supervisor(name), log, ...command],
-    {
-      detached: true,
-      stdio: "ignore",
-      cwd: "/",
-      env: process.env,
-    },
-  );
-  child.unref();
+  const reaper = name !== "server" && existsSync(REAPER) ? [REAPER, "-s", "--"] : [];
+  const loop = ["/bin/sh", "-c", LOOP, `tsukube-${paths.name}-${name}`, files.supervisor(name), log];
+  const [program, ...args] = [...reaper, ...loop, ...command];
+  spawn(program!, args, { detached: true, stdio: "ignore", cwd: "/", env: process.env }).unref();
 }
 
 /** The live supervisor's pid, or undefined. */

@@ -5,7 +5,7 @@ import { type Past, versionsOf } from "@tsukube/store/past";
 import { blame } from "../past/blame.ts";
 import { differences, type FieldChange, leavesOf, textOf } from "../past/leaves.ts";
 import { revisionNamed } from "../past/moment.ts";
-import { pastOf } from "../past/open-past.ts";
+import { withPast } from "../past/open-past.ts";
 import { keyOf, type StoredResource, storedResource } from "../past/stored-resource.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -127,15 +127,6 @@ export async function blamePast(
         ]),
       );
   });
-}
-
-async function withPast(context: CommandContext, work: (past: Past) => Promise<void>): Promise<void> {
-  const past = await pastOf(context.paths);
-  try {
-    await work(past);
-  } finally {
-    await past.close();
-  }
 }
 
 function prefixOf(

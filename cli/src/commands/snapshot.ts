@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { formatTime, TsukubeError } from "@tsukube/foundation";
-import { lockHolder } from "@tsukube/host";
 import { readSnapshot, restoreFile, restoreInto, saveFile, saveRange } from "@tsukube/store/snapshots";
 import { alone } from "../cluster/command-lock.ts";
 import { etcd, readerIn, storeFile } from "../cluster/object-store.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { type ClusterRecord, type EtcdRecord, readClusterRecord } from "../cluster/record.ts";
-import { bundleFolder, supervisorOf } from "../cluster/supervisor.ts";
+import { isServed, withStoreFile } from "../cluster/store-reading.ts";
+import { bundleFolder } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Saves all objects at one revision. Secrets lie in the file as they lie in the store. */
@@ -18,7 +18,7 @@ export async function saveSnapshot(context: CommandContext, name: string): Promi
   const about = { cluster: paths.name, time: formatTime(clock.now()) };
   const saved =
     record.etcd === undefined
-      ? await saveFile(storeFile(paths), file, about, readerIn(bundleFolder()))
+      ? await withStoreFile(record, context, (from) => saveFile(from, file, about, readerIn(bundleFolder())))
       : await saveEtcd(record.etcd, file, about);
   print(
     `Saved ${saved.records} objects of cluster "${paths.name}" at revision ${saved.revision} to ${file} (${size(saved.bytes)}).`,
@@ -31,7 +31,7 @@ export async function restoreSnapshot(context: CommandContext, name: string): Pr
   const file = resolve(name);
   const record = await existing(context);
   await alone(filesOf(paths).commandLock, context, async () => {
-    if (supervisorOf(paths, "server") !== undefined || lockHolder(filesOf(paths).lock("server")) !== undefined) {
+    if (isServed(paths)) {
       throw new TsukubeError(
         "usage",
         `Cannot restore cluster "${paths.name}": it runs, expected it stopped; run "tsukube down --name ${paths.name}" first`,

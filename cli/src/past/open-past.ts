@@ -3,12 +3,15 @@ import { TsukubeError } from "@tsukube/foundation";
 import type { StoredRecord } from "@tsukube/store";
 import { openPast, type Past } from "@tsukube/store/past";
 import { openEncryption } from "../cluster/encryption.ts";
-import { etcd, storeFile } from "../cluster/object-store.ts";
+import { etcd } from "../cluster/object-store.ts";
 import type { ClusterPaths } from "../cluster/paths.ts";
-import { type EtcdRecord, readClusterRecord } from "../cluster/record.ts";
+import { type ClusterRecord, type EtcdRecord, readClusterRecord } from "../cluster/record.ts";
+import { withStoreFile } from "../cluster/store-reading.ts";
+import type { CommandContext } from "../commands/context.ts";
 
-/** The past of a cluster's objects, as the JSON that the API server made of them. @throws {TsukubeError} `not-found`. */
-export async function pastOf(paths: ClusterPaths): Promise<Past> {
+/** Shows the past of a cluster's objects, as the JSON that the API server made of them. @throws {TsukubeError} `not-found`. */
+export async function withPast(context: CommandContext, work: (past: Past) => Promise<void>): Promise<void> {
+  const { paths } = context;
   const record = await readClusterRecord(paths);
   if (record === undefined) {
     throw new TsukubeError(
@@ -16,9 +19,28 @@ export async function pastOf(paths: ClusterPaths): Promise<Past> {
       `Cannot find cluster "${paths.name}": no such cluster, expected one made by "tsukube up --name ${paths.name}"`,
     );
   }
-  const past = record.etcd === undefined ? openPast(storeFile(paths)) : await etcdPast(record.etcd);
-  const encryption = await openEncryption(record, paths);
-  return readable(past, encryption.over(record.etcd === undefined ? sameForm : upstreamForm), () => encryption.close());
+  if (record.etcd === undefined) {
+    await withStoreFile(record, context, (file) => shown(record, paths, openPast(file), sameForm, work));
+  } else await shown(record, paths, await etcdPast(record.etcd), upstreamForm, work);
+}
+
+async function shown(
+  record: ClusterRecord,
+  paths: ClusterPaths,
+  past: Past,
+  form: StoredForm,
+  work: (past: Past) => Promise<void>,
+): Promise<void> {
+  try {
+    const encryption = await openEncryption(record, paths);
+    try {
+      await work(readable(past, encryption.over(form)));
+    } finally {
+      encryption.close();
+    }
+  } finally {
+    await past.close();
+  }
 }
 
 async function etcdPast(record: EtcdRecord): Promise<Past> {
@@ -37,27 +59,24 @@ async function etcdPast(record: EtcdRecord): Promise<Past> {
   };
 }
 
-function readable(past: Past, form: StoredForm, close: () => void): Past {
-  const shown = async (record: StoredRecord): Promise<StoredRecord | undefined> => {
-    const read = await form.read(record.key, record);
-    return read && { ...record, ...read };
+function readable(past: Past, form: StoredForm): Past {
+  const read = async (record: StoredRecord): Promise<StoredRecord | undefined> => {
+    const plain = await form.read(record.key, record);
+    return plain && { ...record, ...plain };
   };
   return {
     revision: past.revision,
     oldest: past.oldest,
     get: async (key, revision) => {
       const record = await past.get(key, revision);
-      return record && shown(record);
+      return record && read(record);
     },
     range: async (prefix, revision) => {
-      const records = await Promise.all((await past.range(prefix, revision)).map(shown));
+      const records = await Promise.all((await past.range(prefix, revision)).map(read));
       return records.filter((record) => record !== undefined);
     },
     revisionAt: (time) => past.revisionAt(time),
     timeOf: (revision) => past.timeOf(revision),
-    close: async () => {
-      close();
-      await past.close();
-    },
+    close: () => past.close(),
   };
 }

@@ -27,6 +27,7 @@ import type { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import type { ResourceDefinition } from "./registry/definition.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
+import { copyOfStore } from "./storage/store-copy.ts";
 import { builtinTable } from "./tables/printers.ts";
 
 export interface RouterDeps {
@@ -74,9 +75,9 @@ export class Router {
   }
 
   async #path(context: RequestContext): Promise<ApiResponse> {
-    const { discovery, openApi, health } = this.#deps;
+    const { discovery, openApi, health, store } = this.#deps;
     const response = discovery.handle(context) ?? (await openApi.handle(context)) ?? health.handle(context);
-    return response ?? NOT_FOUND;
+    return response ?? (await copyOfStore(context, store.cache.store)) ?? NOT_FOUND;
   }
 
   async #resource(context: RequestContext, definition: ResourceDefinition): Promise<ApiResponse> {

@@ -236,6 +236,17 @@ describe("health", () => {
   });
 });
 
+describe("the store's copy", () => {
+  test("is for administrators, and not there where there is no file", async () => {
+    expect((await send(await clientOf("alice", ["dev"]), "GET", "/tsukube/store")).object).toMatchObject({
+      code: 403,
+      message: expect.stringContaining('cannot get path "/tsukube/store"'),
+    });
+    expect((await send(admin, "GET", "/tsukube/store")).object).toMatchObject({ code: 404 });
+    expect((await send(admin, "POST", "/tsukube/store", {})).object).toMatchObject({ code: 405 });
+  });
+});
+
 describe("metrics", () => {
   test("count requests under upstream's names", async () => {
     await send(admin, "GET", "/api/v1/namespaces/default/pods?limit=5");

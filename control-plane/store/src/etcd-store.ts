@@ -173,6 +173,8 @@ class EtcdStore implements Store {
     this.#learnCompacted(at);
   }
 
+  async copy(): Promise<undefined> {}
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

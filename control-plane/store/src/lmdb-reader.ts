@@ -31,8 +31,7 @@ interface Walked {
 
 export function readAll(path: string, emit: (frame: Frame) => void): void {
   const db = open<Buffer, Buffer>({ path, readOnly: true, keyEncoding: "binary", encoding: "binary", noSubdir: true });
-  const transaction = db.useReadTransaction(); // one state of a file that may be written meanwhile
-  const stored = db.get(META_KEY, { transaction });
+  const stored = db.get(META_KEY);
   if (stored === undefined) {
     if (db.getKeysCount() > 0) throw new Error("no meta entry among others");
     emit({ type: "end" });
@@ -43,7 +42,7 @@ export function readAll(path: string, emit: (frame: Frame) => void): void {
   if (meta.format > FORMAT) return; // its entries may look different; who started us says what to do
   const walked: Walked = { count: 0, sum: 0, previous: Buffer.alloc(0), logged: 0, recent: 0 };
   let last: { readonly version: Version; readonly key: Buffer; readonly value: Buffer } | undefined;
-  for (const { key, value } of db.getRange({ transaction })) {
+  for (const { key, value } of db.getRange({})) {
     const version = visit(Buffer.from(key), value, meta, walked);
     if (version === undefined) continue;
     if (last !== undefined && last.version.key !== version.key && !last.version.deleted)

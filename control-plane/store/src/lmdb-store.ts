@@ -17,6 +17,7 @@ import {
 } from "./lmdb-format.ts";
 import { LmdbHistory } from "./lmdb-history.ts";
 import { DEFAULT_READER, loadThroughReader } from "./lmdb-load.ts";
+import { removeLeft, streamOf } from "./lmdb-stream.ts";
 import { compacted, dueKeys, EXPIRY_CHECK_MS, eventOf, expectDistinct, expectRecord, future } from "./memory-store.ts";
 import {
   type Mutation,
@@ -65,6 +66,7 @@ export function lmdbStore(options: LmdbStoreOptions): OpenStore {
   return async (visit) => {
     ignoreReportedFailures();
     mkdirSync(dirname(options.path), { recursive: true });
+    removeLeft(options.path);
     let root = Tree.empty<StoredRecord>();
     const expiries = new Map<string, number>();
     const command = options.readerCommand ?? DEFAULT_READER;
@@ -116,6 +118,8 @@ class LmdbStore implements Store {
   #bytesSinceCompaction = 0;
   #closed = false;
   #copying: PromiseWithResolvers<void> | undefined;
+  /** Copies that are being made for others: they hold the file open. */
+  readonly #leaving = new Set<Promise<unknown>>();
 
   constructor(options: LmdbStoreOptions, meta: Meta, root: Tree<StoredRecord>, expiries: Map<string, number>) {
     this.#options = options;
@@ -199,12 +203,26 @@ class LmdbStore implements Store {
     }
   }
 
+  async copy(): Promise<AsyncIterable<Uint8Array>> {
+    if (this.#closed) throw closed();
+    const copy = streamOf(this.#db, this.#options.path);
+    this.#leaving.add(copy);
+    try {
+      return await copy;
+    } catch (cause) {
+      throw await writeError(this.#options.path, cause);
+    } finally {
+      this.#leaving.delete(copy);
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     for (const cancel of this.#timers) cancel();
     await this.#last.catch(() => {});
     await this.#copying?.promise.catch(() => {});
+    await Promise.allSettled(this.#leaving);
     this.#watchers.close();
     await this.#db.close();
   }
@@ -267,6 +285,7 @@ class LmdbStore implements Store {
       const before = this.#db;
       this.#db = copy;
       this.#history = new LmdbHistory(copy, this.#options.path);
+      await Promise.allSettled(this.#leaving);
       await before.close();
       copying.resolve();
     } catch (cause) {

@@ -118,6 +118,8 @@ export class MemoryStore implements Store {
     if (keep > 0) this.#versions = this.#versions.slice(keep);
   }
 
+  async copy(): Promise<undefined> {}
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#expiryTimer?.();

@@ -22,7 +22,7 @@ export interface Past {
 }
 
 /**
- * Opens the past of an LMDB file, also while a server writes to it: each call sees what is there then, `revision` is that of the opening.
+ * Opens the past of an LMDB file. Nobody may write to it meanwhile: of a store that runs, take its {@link Store.copy}.
  * @throws {StoreError} `failed` when there is no file.
  */
 export function openPast(path: string): Past {

@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "@tsukube/testing";
@@ -38,7 +39,9 @@ test("a snapshot taken while writes go on is one revision, whole", async () => {
   })();
   for (let turn = 0; turn < 3; turn += 1) {
     const file = join(folder, `online.${turn}`);
-    const saved = await saveFile(path, file, about);
+    const copy = join(folder, `online.${turn}.mdb`);
+    await writeFile(copy, (await store.copy())!);
+    const saved = await saveFile(copy, file, about);
     const seen = new Map<string, StoredRecord>();
     const summary = await readSnapshot(file, (record) => void seen.set(record.key, record));
     expect([summary.revision, summary.records]).toEqual([saved.revision, saved.records]);
@@ -50,6 +53,9 @@ test("a snapshot taken while writes go on is one revision, whole", async () => {
   stop = true;
   await writing;
   await store.close();
+  expect(readdirSync(folder).filter((name) => name.includes("leaving"))).toEqual([]);
+  // its reader counts: nothing that was written meanwhile is missing
+  await (await openFile(path)).store.close();
 });
 
 test("a restored store holds what was saved, at revisions that nobody saw before", async () => {

@@ -29,7 +29,7 @@ const BUMP = 1_000_000;
 const PER_TRANSACTION = 100;
 
 /**
- * Saves what an LMDB file holds, at one revision, also while a server writes to it: the reader child looks at one state. All of it is checked.
+ * Saves what an LMDB file holds, and checks all of it. Nobody may write to it meanwhile: of a store that runs, take its {@link Store.copy}.
  * @throws {StoreError} `damaged`.
  */
 export async function saveFile(

@@ -85,6 +85,11 @@ export interface Store {
   watch(prefix: string, revision: number, signal: AbortSignal): AsyncIterable<StoreEvent>;
   /** Forgets history older than `revision`. */
   compact(revision: number): Promise<void>;
+  /**
+   * The bytes of a file with everything that is durable, history included, as of now; it can then be read as a store's own file. @returns
+   * undefined where there is no file here. @throws {StoreError} `read-only`, `failed`.
+   */
+  copy(): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** Waits for writes in flight and releases everything. */
   close(): Promise<void>;
 }

@@ -104,6 +104,10 @@ class FormedStore implements Store {
     return this.#store.compact(revision);
   }
 
+  copy(): Promise<AsyncIterable<Uint8Array> | undefined> {
+    return this.#store.copy();
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }
