@@ -21,6 +21,7 @@ export class Tsukube {
   readonly home: string;
   readonly name: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly path = join(ROOT, "tsukube");
 
   /** @param lifetime Stops the cluster and removes its data and the home when it ends. */
   constructor(lifetime: Lifetime, name: string) {
@@ -33,7 +34,7 @@ export class Tsukube {
   }
 
   run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    return run(join(ROOT, "tsukube"), ["--name", this.name, ...args], { env: this.env, ...options });
+    return run(this.path, ["--name", this.name, ...args], { env: this.env, ...options });
   }
 
   async status(): Promise<StatusOutput> {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom } from "@tsukube/host";
 import { dialGrpc, serviceDefinition } from "@tsukube/host/grpc";
@@ -103,7 +103,13 @@ describe.skipIf(process.getuid?.() !== 0)("engine (needs root)", () => {
       .toMatchObject({ state: "CONTAINER_EXITED", exitCode: 7, reason: "Error" });
     expect(readFileSync(`${folder}/logs/failing.log`, "utf8")).toMatch(/ stdout F out\n$/);
 
+    const lost = await create(["sleep", "1000"], "lost");
+    const file = (name: string): string =>
+      `${folder}/run/${readdirSync(`${folder}/run`, { recursive: true }).find((path) => String(path).endsWith(`${lost}/${name}`))}`;
+    const pids = ["conmon.pid", "pidfile"].map((name) => Number(readFileSync(file(name), "utf8")));
     await engine.close();
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    writeFileSync(file("conmon.pid"), String(process.pid)); // pids come again
     engine = await start();
     const again = dial();
     lifetime.add("second client", () => again.close());
@@ -112,6 +118,11 @@ describe.skipIf(process.getuid?.() !== 0)("engine (needs root)", () => {
     expect((await again.ContainerStatus({ containerId: running })).status).toMatchObject({
       state: "CONTAINER_EXITED",
       exitCode: 137,
+    });
+    expect((await again.ContainerStatus({ containerId: lost })).status).toMatchObject({
+      state: "CONTAINER_EXITED",
+      exitCode: 255,
+      message: expect.stringContaining("unobserved"),
     });
     await again.RemovePodSandbox({ podSandboxId });
     expect((await again.ListContainers({})).containers).toEqual([]);

@@ -460,8 +460,7 @@ export class Containers {
     if (!noted && (record.pid === undefined ? existsSync(this.#bundle(id)) : isAlive(record.pid, record.startTime)))
       return;
     const code = noted ? Number(readFileSync(file, "utf8")) : 255;
-    const conmon = `${this.#bundle(id)}/conmon.pid`;
-    if (!noted && existsSync(conmon) && isAlive(Number(readFileSync(conmon, "utf8")))) return; // it is about to write the exit
+    if (!noted && isHeld(this.#bundle(id), id)) return; // its exit is about to be written
     const killed =
       existsSync(`${this.#bundle(id)}/persist/oom`) ||
       (code === 137 && (await this.#deps.cgroups.oomKills(record.cgroupPath)) > 0);
@@ -585,6 +584,15 @@ function stopSignalOf(config: ContainerConfig, image: ImageRecord): string {
   if (asked !== "SIGNAL_RUNTIME_DEFAULT") return asked.slice("SIGNAL_".length);
   const named = image.config.StopSignal ?? "SIGTERM";
   return named.startsWith("SIG") || /^\d+$/.test(named) ? named : `SIG${named}`;
+}
+
+/** Whether its conmon lives; by now its pid may be another's. */
+function isHeld(bundle: string, id: string): boolean {
+  try {
+    return readFileSync(`/proc/${readFileSync(`${bundle}/conmon.pid`, "utf8").trim()}/cmdline`, "utf8").includes(id);
+  } catch {
+    return false;
+  }
 }
 
 function kill(pid: number, signal: string): void {
