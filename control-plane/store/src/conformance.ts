@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import type { Mutation, Store, StoreEvent } from "./store.ts";
 
@@ -60,6 +61,12 @@ export function storeConformance(
       if (out.length === count) break;
     }
     return out;
+  }
+
+  async function settled(check: () => boolean): Promise<void> {
+    for (let turn = 0; turn < 100_000 && !check(); turn += 1)
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(check()).toBe(true);
   }
 
   describe(`${name} store`, () => {
@@ -221,6 +228,14 @@ export function storeConformance(
           if (event.type === "delete") expect(text(event.previous.value)).toBe("1");
           break;
         }
+      }));
+
+    test("a watch whose reader leaves is over", () =>
+      withStore(async ({ store, base }) => {
+        await store.commit([put("/a", "1")]);
+        const stop = new AbortController();
+        await take(store.watch("", base, stop.signal), 1);
+        await settled(() => getEventListeners(stop.signal, "abort").length === 0);
       }));
 
     test("an aborted watch ends", () =>

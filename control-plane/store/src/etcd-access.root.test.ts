@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -165,4 +166,59 @@ test("a watch whose past is compacted says so, and nobody at all answers with wh
   expect(watch.seen.error).toMatchObject({ code: "compacted" });
   const [port] = await freePorts(1);
   await expect(open(lifetime, [`http://127.0.0.1:${port}`])).rejects.toThrow(/nothing was written/);
+}, 60_000);
+
+test("a watch from the oldest revision that missed something says so, and does not go on as if nothing had been", async () => {
+  await using lifetime = new Lifetime();
+  const server = await EtcdServer.start();
+  lifetime.add("etcd", () => server.remove());
+  const store = await open(lifetime, [server.clientUrl]);
+  await store.commit([put("/registry/a")]);
+  const watch = follow(store, 0);
+  await eventually(() => watch.seen.puts.length === 1);
+  await server.kill();
+  // meanwhile it serves others, who write, and forget that they did
+  const [port] = await freePorts(1);
+  const elsewhere = `http://127.0.0.1:${port}`;
+  server.run(undefined, elsewhere);
+  const other = await open(lifetime, [elsewhere]);
+  await other.commit([put("/registry/missed")]);
+  await other.commit([put("/registry/missed", "2")]);
+  await other.compact(other.revision);
+  await server.kill();
+  server.run();
+  await eventually(() => watch.seen.error !== undefined);
+  expect(watch.seen.error).toMatchObject({ code: "compacted" });
+  expect(watch.seen.puts).toEqual(["/registry/a"]);
+}, 60_000);
+
+test("a watch that nobody reads ends at etcd too, whether its reader left or fell too far behind", async () => {
+  await using lifetime = new Lifetime();
+  const server = await EtcdServer.start();
+  lifetime.add("etcd", () => server.remove());
+  const watchers = async (): Promise<number> => {
+    const metrics = await (await fetch(`${server.clientUrl}/metrics`)).text();
+    return Number(/^etcd_debugging_mvcc_watcher_total (\S+)$/m.exec(metrics)?.[1]);
+  };
+  const untilWatched = async (by: number): Promise<void> => {
+    for (let tries = 0; tries < 200 && (await watchers()) !== by; tries += 1) await realClock.sleep(50);
+    expect(await watchers()).toBe(by);
+  };
+  const store = await open(lifetime, [server.clientUrl]);
+  const never = new AbortController();
+  const left = store.watch("", store.revision, never.signal);
+  await untilWatched(1);
+  await store.commit([put("/registry/a")]);
+  for await (const _event of left) break;
+  await untilWatched(0);
+  const slow = store.watch("", store.revision, never.signal);
+  await untilWatched(1);
+  const keys = Array.from({ length: 128 }, (_, i) => `/registry/${i}`);
+  for (let events = 0; events <= 100_000; events += keys.length) await store.commit(keys.map((key) => put(key)));
+  await untilWatched(0);
+  const read = (async () => {
+    for await (const _event of slow);
+  })();
+  await expect(read).rejects.toMatchObject({ code: "compacted" });
+  expect(getEventListeners(never.signal, "abort")).toEqual([]);
 }, 60_000);

@@ -154,10 +154,14 @@ class EtcdStore implements Store {
     if (this.#closed) throw closed();
     if (revision > 0 && revision < this.#compacted) throw compacted(revision, this.#compacted);
     const watch = new EtcdWatch(this.#watchDeps, prefix, revision);
+    const stop = (): void => watch.close();
     this.#watches.add(watch);
-    void watch.ended.finally(() => this.#watches.delete(watch));
-    if (signal.aborted) watch.close();
-    else signal.addEventListener("abort", () => watch.close(), { once: true });
+    void watch.ended.finally(() => {
+      this.#watches.delete(watch);
+      signal.removeEventListener("abort", stop);
+    });
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
     return watch.events;
   }
 

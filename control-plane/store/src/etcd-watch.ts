@@ -36,7 +36,7 @@ export class EtcdWatch {
   readonly #stop = new AbortController();
   /** Everything up to it was delivered. */
   #at: number;
-  /** Watches that ask for all of the past begin where etcd's begins. */
+  /** Watches that ask for all of the past begin where etcd's begins, until something was delivered: then there is a place to go on from. */
   #fromOldest: boolean;
   #call: GrpcDuplex<WatchRequest, WatchResponse> | undefined;
   #progressIsSafe = false;
@@ -48,7 +48,7 @@ export class EtcdWatch {
   constructor(deps: EtcdWatchDeps, prefix: string, revision: number) {
     this.#deps = deps;
     this.#prefix = prefix;
-    this.#watcher = new Watcher("");
+    this.#watcher = new Watcher(prefix, () => this.close());
     this.#at = revision;
     this.#fromOldest = revision === 0;
     this.ended = this.#run();
@@ -60,6 +60,7 @@ export class EtcdWatch {
 
   /** Ends it: quietly, or with an error for who watches. */
   close(error?: StoreError): void {
+    if (this.#stop.signal.aborted) return;
     this.#stop.abort();
     this.#timer?.();
     this.#call?.cancel();
@@ -139,7 +140,7 @@ export class EtcdWatch {
     const revision = Number(response.header?.revision ?? 0);
     if (events.length > 0) return this.#deliver(events);
     if (response.created !== true && this.#progressIsSafe && revision > this.#at) {
-      this.#at = revision;
+      this.#reach(revision);
       this.#watcher.offer([{ type: "progress", revision }]);
     }
     this.#deps.learn(revision);
@@ -160,13 +161,18 @@ export class EtcdWatch {
       const next = events[index + 1];
       if (next === undefined || Number(next.kv?.modRevision) !== revision) {
         out.push({ type: "progress", revision });
-        this.#at = revision;
+        this.#reach(revision);
       }
     }
     // known before it is told, so that nobody sees an event of a revision that the store denies
     this.#deps.learn(this.#at);
     this.#watcher.offer(out);
     return "go on";
+  }
+
+  #reach(revision: number): void {
+    this.#at = revision;
+    this.#fromOldest = false;
   }
 
   #canceled({ compactRevision, cancelReason = "" }: WatchResponse): "again" | "done" {

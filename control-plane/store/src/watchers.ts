@@ -15,34 +15,36 @@ export class Watchers {
 
   /** Everything in `replay`, then what is published. Ends when the signal aborts. */
   watch(prefix: string, replay: readonly StoreEvent[], signal: AbortSignal): AsyncIterable<StoreEvent> {
-    const watcher = new Watcher(prefix);
-    watcher.offer(replay);
-    this.#watchers.add(watcher);
-    const stop = (): void => {
+    const stop = (): void => watcher.close(undefined);
+    const watcher = new Watcher(prefix, () => {
       this.#watchers.delete(watcher);
-      watcher.close(undefined);
-    };
+      signal.removeEventListener("abort", stop);
+    });
+    this.#watchers.add(watcher);
+    watcher.offer(replay);
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
     return watcher;
   }
 
   close(): void {
-    for (const watcher of this.#watchers)
+    for (const watcher of [...this.#watchers])
       watcher.close(new StoreError("closed", "Cannot go on watching: the store is closed"));
-    this.#watchers.clear();
   }
 }
 
 /** Events on their way to one who watches. */
 export class Watcher implements AsyncIterable<StoreEvent> {
   readonly #prefix: string;
+  readonly #onEnd: () => void;
   #queue: StoreEvent[] = [];
   #wake: (() => void) | undefined;
   #ended: { readonly error: Error | undefined } | undefined;
 
-  constructor(prefix: string) {
+  /** @param onEnd Called once, when nothing more will be offered: it was closed, fell too far behind, or nobody reads it any more. */
+  constructor(prefix: string, onEnd: () => void) {
     this.#prefix = prefix;
+    this.#onEnd = onEnd;
   }
 
   offer(events: readonly StoreEvent[]): void {
@@ -60,23 +62,29 @@ export class Watcher implements AsyncIterable<StoreEvent> {
   }
 
   close(error: Error | undefined): void {
-    this.#ended ??= { error };
+    if (this.#ended !== undefined) return;
+    this.#ended = { error };
     this.#wake?.();
+    this.#onEnd();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<StoreEvent, void> {
-    for (;;) {
-      const batch = this.#queue;
-      this.#queue = [];
-      for (const event of batch) yield event;
-      if (this.#queue.length > 0) continue;
-      if (this.#ended !== undefined) {
-        if (this.#ended.error !== undefined) throw this.#ended.error;
-        return;
+    try {
+      for (;;) {
+        const batch = this.#queue;
+        this.#queue = [];
+        for (const event of batch) yield event;
+        if (this.#queue.length > 0) continue;
+        if (this.#ended !== undefined) {
+          if (this.#ended.error !== undefined) throw this.#ended.error;
+          return;
+        }
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
       }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+    } finally {
+      this.close(undefined); // who read it has left
     }
   }
 }
