@@ -1,8 +1,9 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { open as openHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realClock } from "@tsukube/host";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { lmdbStore } from "./lmdb-store.ts";
 import type { Mutation, Store, StoredRecord } from "./store.ts";
 
@@ -57,6 +58,31 @@ test("a file that became large gives its space back while it is read and written
     expect(await again.commit([put("/more", Buffer.from("1"))])).toBe(last + 1);
     await again.close();
   } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("when the folder of a copy cannot be made durable that is told, and what is written after it is in the copy", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-defragment-"));
+  const open = lmdbStore({ path: join(folder, "data.mdb"), clock: realClock });
+  const handle = await openHandle(folder);
+  const handles = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const store = (await open(() => {})) as Store & { defragment(): Promise<void> };
+  try {
+    await store.commit([put("/before", Buffer.from("1"))]);
+    // the copy's own sync passes, the folder's fails
+    vi.spyOn(handles, "sync").mockResolvedValueOnce().mockRejectedValueOnce(new Error("EIO: i/o error, fsync"));
+    await expect(store.defragment()).rejects.toThrow(/EIO/);
+    vi.restoreAllMocks();
+    await store.commit([put("/after", Buffer.from("1"))]);
+    await store.close();
+    const keys: string[] = [];
+    const again = await open(({ key }) => void keys.push(key));
+    await again.close();
+    expect(keys).toEqual(["/after", "/before"]);
+  } finally {
+    vi.restoreAllMocks();
     rmSync(folder, { recursive: true });
   }
 });

@@ -1,10 +1,10 @@
 import { renameSync, rmSync } from "node:fs";
-import { open as openHandle } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { open, type RootDatabase } from "lmdb";
+import { open as openLmdb, type RootDatabase } from "lmdb";
 
 export function openFile(path: string): RootDatabase<Buffer, Buffer> {
-  return open<Buffer, Buffer>({
+  return openLmdb<Buffer, Buffer>({
     path,
     noSubdir: true,
     keyEncoding: "binary",
@@ -28,20 +28,25 @@ export function pagesOf(db: RootDatabase<Buffer, Buffer>): { readonly used: numb
   return { used: used * pageSize, unused: Math.max(0, lastPageNumber + 1 - used) * pageSize };
 }
 
+/** A copy in the place of the file, open. */
+export interface Copied {
+  readonly db: RootDatabase<Buffer, Buffer>;
+  /** Why a loss of power may bring the file back that was there before; undefined: it cannot. */
+  readonly unsure: Error | undefined;
+}
+
 /**
  * Copies a file without its unused pages and puts the copy in its place; who reads the file that was there goes on reading that one.
- * Nothing may write meanwhile. @param entries How many there must be. @returns the copy, open.
+ * Nothing may write meanwhile. When this throws the file that was there is still in its place; when it does not, writes to that one are lost.
+ * @param entries How many there must be.
  */
-export async function copyOf(
-  db: RootDatabase<Buffer, Buffer>,
-  path: string,
-  entries: number,
-): Promise<RootDatabase<Buffer, Buffer>> {
+export async function copyOf(db: RootDatabase<Buffer, Buffer>, path: string, entries: number): Promise<Copied> {
   const fresh = `${path}.copy`;
   const remove = (): void => {
     for (const file of [fresh, `${fresh}-lock`]) rmSync(file, { force: true });
   };
   remove();
+  const folder = await open(dirname(path), "r");
   let copy: RootDatabase<Buffer, Buffer> | undefined;
   try {
     await (db as unknown as { backup(path: string, compact: boolean): Promise<void> }).backup(fresh, true);
@@ -52,17 +57,26 @@ export async function copyOf(
     // readers of the old file keep its lock; the new one must not share it, transactions count anew
     renameSync(`${fresh}-lock`, `${path}-lock`);
     renameSync(fresh, path);
-    await sync(dirname(path));
-    return copy;
+    return { db: copy, unsure: await failureOf(folder.sync()) };
   } catch (error) {
     await copy?.close();
     remove();
     throw error;
+  } finally {
+    await folder.close().catch(() => {});
   }
 }
 
+/** What went wrong, instead of throwing it. */
+function failureOf(work: Promise<void>): Promise<Error | undefined> {
+  return work.then(
+    () => undefined,
+    (error: Error) => error,
+  );
+}
+
 async function sync(path: string): Promise<void> {
-  const handle = await openHandle(path, "r");
+  const handle = await open(path, "r");
   try {
     await handle.sync();
   } finally {

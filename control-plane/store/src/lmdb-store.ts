@@ -281,12 +281,13 @@ class LmdbStore implements Store {
   async #copy(): Promise<void> {
     const copying = this.#copying!;
     try {
-      const copy = await copyOf(this.#db, this.#options.path, this.#meta.count + 1);
+      const { db, unsure } = await copyOf(this.#db, this.#options.path, this.#meta.count + 1);
       const before = this.#db;
-      this.#db = copy;
-      this.#history = new LmdbHistory(copy, this.#options.path);
+      this.#db = db;
+      this.#history = new LmdbHistory(db, this.#options.path);
       await Promise.allSettled(this.#leaving);
       await before.close();
+      if (unsure !== undefined) throw unsure;
       copying.resolve();
     } catch (cause) {
       copying.reject(await writeError(this.#options.path, cause));
