@@ -1,5 +1,5 @@
 import { type Logger, messageOf } from "@tsukube/foundation";
-import { type OpenStore, type Store, StoreError } from "@tsukube/store";
+import { type OpenStore, pagesOf, type Store, type StoredRecord, StoreError } from "@tsukube/store";
 import { formedStore, type StoredForm } from "../stored-form.ts";
 import type { Encryption } from "./encryption.ts";
 
@@ -13,12 +13,17 @@ const PASSING = "/registry/events/";
 export function encryptedStore(open: OpenStore, form: StoredForm, encryption: Encryption, logger: Logger): OpenStore {
   return async (visit) => {
     let bare: Store | undefined;
+    // noted while everything is read anyway
+    const stale: string[] = [];
     const formed = await formedStore(async (show) => {
-      bare = await open(show);
+      bare = await open((record) => {
+        show(record);
+        if (isStale(encryption, record)) stale.push(record.key);
+      });
       return bare;
     }, encryption.over(form))(visit);
     const rewriter = new Rewriter(bare!, encryption, logger);
-    rewriter.start();
+    if (stale.length > 0) rewriter.start(stale);
     const stop = encryption.onChange(() => rewriter.start());
     const close = formed.close.bind(formed);
     return Object.assign(formed, {
@@ -32,13 +37,22 @@ export function encryptedStore(open: OpenStore, form: StoredForm, encryption: En
   };
 }
 
+/** What lies plain and is to lie plain is most of it. */
+function isStale(encryption: Encryption, { key, value }: StoredRecord): boolean {
+  if (key.startsWith(PASSING)) return false;
+  const isEncrypted = value[0] === 0x6b && value[3] === 0x3a; // "k8s:"
+  return (isEncrypted || encryption.concerns(key)) && encryption.isStale(key, value);
+}
+
+type Wanted = readonly string[] | "all";
+
 /** Writes values again that lie otherwise than they would be written now. */
 class Rewriter {
   readonly #store: Store;
   readonly #encryption: Encryption;
   readonly #logger: Logger;
   #running: Promise<void> | undefined;
-  #again = false;
+  #next: Wanted | undefined;
   #closed = false;
 
   constructor(store: Store, encryption: Encryption, logger: Logger) {
@@ -47,8 +61,9 @@ class Rewriter {
     this.#logger = logger;
   }
 
-  start(): void {
-    this.#again = true;
+  /** @param wanted Keys to look at; all by default. */
+  start(wanted: Wanted = "all"): void {
+    this.#next = wanted;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
     });
@@ -60,10 +75,11 @@ class Rewriter {
   }
 
   async #run(): Promise<void> {
-    while (this.#again && !this.#closed) {
-      this.#again = false;
+    while (this.#next !== undefined && !this.#closed) {
+      const wanted = this.#next;
+      this.#next = undefined;
       try {
-        const count = await this.#rewrite();
+        const count = wanted === "all" ? await this.#rewriteAll() : await this.#rewriteThese(wanted);
         if (count > 0) this.#logger.info("encrypted again with the first key", { objects: count });
       } catch (error) {
         this.#logger.warn("cannot encrypt again", { error: messageOf(error) });
@@ -71,27 +87,34 @@ class Rewriter {
     }
   }
 
-  async #rewrite(): Promise<number> {
+  async #rewriteThese(keys: readonly string[]): Promise<number> {
     let count = 0;
-    const { records } = await this.#store.range("/registry/");
-    for (const { key, value, index, revision } of records) {
-      if (this.#closed || key.startsWith(PASSING)) continue;
-      if (!this.#isStale(key, value)) continue;
-      const next = await this.#encryption.renew(key, value);
-      try {
-        await this.#store.commit([{ type: "put", key, value: next, index, expected: revision }]);
-        count += 1;
-      } catch (error) {
-        // who was faster wrote with the first key
-        if (!(error instanceof StoreError && error.code === "conflict")) throw error;
-      }
+    for (const key of keys) {
+      const record = this.#closed ? undefined : await this.#store.get(key);
+      if (record !== undefined && (await this.#rewrite(record))) count += 1;
     }
     return count;
   }
 
-  /** What lies plain and is to lie plain is most of it. */
-  #isStale(key: string, value: Uint8Array): boolean {
-    const isEncrypted = value[0] === 0x6b && value[3] === 0x3a; // "k8s:"
-    return (isEncrypted || this.#encryption.concerns(key)) && this.#encryption.isStale(key, value);
+  async #rewriteAll(): Promise<number> {
+    let count = 0;
+    for await (const records of pagesOf(this.#store, "/registry/"))
+      for (const record of records) if (!this.#closed && (await this.#rewrite(record))) count += 1;
+    return count;
+  }
+
+  /** @returns whether it was. */
+  async #rewrite(record: StoredRecord): Promise<boolean> {
+    if (!isStale(this.#encryption, record)) return false;
+    const { key, value, index, revision } = record;
+    const next = await this.#encryption.renew(key, value);
+    try {
+      await this.#store.commit([{ type: "put", key, value: next, index, expected: revision }]);
+      return true;
+    } catch (error) {
+      // who was faster wrote with the first key
+      if (error instanceof StoreError && error.code === "conflict") return false;
+      throw error;
+    }
   }
 }

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { type Logger, silentLogger } from "@tsukube/foundation";
 import { MemoryStore, type Mutation } from "@tsukube/store";
 import { seededRandom, VirtualClock } from "@tsukube/testing";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { sameForm } from "../stored-form.ts";
 import { decodeEncryptedObject } from "./encrypted-object.ts";
 import { encryptedStore } from "./encrypted-store.ts";
@@ -163,8 +163,15 @@ test("a KMS encrypts one seed for many values, is asked once for it after a rest
   expect(changes).toBe(1);
   expect(first.isStale(SECRET, values[0]!)).toBe(true);
   expect(first.isStale(SECRET, await first.renew(SECRET, values[0]!))).toBe(false);
-  first.close();
-  second.close();
+
+  // one that begins after the key changed notices too, from what it reads
+  const third = new Encryption(text, options);
+  const noticed = new Promise<void>((resolve) => third.onChange(resolve));
+  await third.over(sameForm).read(SECRET, { value: values[0]!, index: new Uint8Array(0) });
+  await time.advance(61_000);
+  await noticed;
+  expect(third.isStale(SECRET, values[0]!)).toBe(true);
+  for (const one of [first, second, third]) one.close();
 });
 
 test("what lies plain or with an older key is written again, at the start and when keys change", async () => {
@@ -177,6 +184,7 @@ test("what lies plain or with an older key is written again, at the start and wh
     expected: "any",
   });
   await store.commit([put(SECRET), put("/registry/pods/default/a")]);
+  const ranges = vi.spyOn(store, "range");
   const logged: unknown[] = [];
   const logger: Logger = { ...silentLogger, info: (_message, fields) => void logged.push(fields) };
   const encryption = new Encryption(configuration(`${keyed("secretbox", ["one", 1])}\n${IDENTITY}`), { clock, random });
@@ -195,6 +203,8 @@ test("what lies plain or with an older key is written again, at the start and wh
   const raw = async () => Buffer.from((await store.get(SECRET))!.value).toString("latin1");
   await clock.advance(10);
   expect(await raw()).toMatch(/^k8s:enc:secretbox:v1:one:/);
+  // the start read everything once
+  expect(ranges).toHaveBeenCalledTimes(1);
   encryption.use(configuration(keyed("aesgcm", ["two", 2]) + "\n" + keyed("secretbox", ["one", 1])));
   await clock.advance(10);
   expect(await raw()).toMatch(/^k8s:enc:aesgcm:v1:two:/);

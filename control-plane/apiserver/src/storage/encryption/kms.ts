@@ -40,6 +40,8 @@ export class KmsCipher implements Cipher {
   readonly #plugin: KmsPlugin;
   readonly #options: KmsOptions;
   readonly #seeds = new Map<string, Promise<Uint8Array>>();
+  /** Keys of the plugin by which something that was read or written lies encrypted. */
+  readonly #keyIds = new Set<string>();
   readonly #stop: () => void;
   #seed: Seed | undefined;
   #making: Promise<Seed> | undefined;
@@ -73,6 +75,7 @@ export class KmsCipher implements Cipher {
 
   /** Has the plugin decrypted the seed, once. */
   #seedOf({ source, keyId, annotations, sourceType }: EncryptedObject): Promise<Uint8Array> {
+    this.#keyIds.add(keyId);
     const name = `${sourceType} ${keyId} ${Buffer.from(source).toString("base64")}`;
     let seed = this.#seeds.get(name);
     if (seed === undefined) {
@@ -105,15 +108,17 @@ export class KmsCipher implements Cipher {
     if (ciphertext === undefined || ciphertext.length === 0 || keyId === "")
       throw this.#failed("encrypt", new Error("it gave no ciphertext or no key id"));
     this.#seed = { plain, keyId, source: ciphertext, annotations, sourceType: 1 };
+    const isRotated = [...this.#keyIds].some((other) => other !== keyId);
+    this.#keyIds.clear();
+    this.#keyIds.add(keyId);
+    if (isRotated) this.#options.onRotation();
     return this.#seed;
   }
 
   async #look(): Promise<void> {
     const { keyId, healthz, version } = await this.#ask("status", (options) => this.#plugin.Status({}, options));
     if (healthz !== "ok" || !/^v2(beta1)?$/.test(version ?? "")) return;
-    if (this.#seed === undefined || this.#seed.keyId === keyId) return;
-    await this.#fresh();
-    this.#options.onRotation();
+    if ([...this.#keyIds].some((other) => other !== keyId)) await this.#fresh(); // also of before this process
   }
 
   async #ask<T>(what: string, work: (options: { readonly deadline: number }) => Promise<T>): Promise<T> {
