@@ -67,6 +67,8 @@ export class Router {
     const definition = registry.get(info.group, info.version, info.resource);
     if (definition !== undefined) {
       if (mustBeCurrent(info)) await this.#deps.store.cache.current();
+      if (info.verb !== "create" || info.name !== "")
+        this.#deps.store.mustBeReadable(definition, info.namespace, info.name);
       return this.#resource(context, definition);
     }
     if (!registry.hasGroup(info.group)) return NOT_FOUND;

@@ -120,7 +120,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const lifetime = new Lifetime();
   const { clock, random, logger, metrics } = options;
   const registry = new Registry();
-  const cache = await WatchCache.open(options.openStore, decodeStored, options.seed);
+  const cache = await WatchCache.open(options.openStore, { decode: decodeStored, clock, logger }, options.seed);
   lifetime.own("watch cache", cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
   const rbac = new RbacAuthorizer(cache);

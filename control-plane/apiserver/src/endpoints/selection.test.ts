@@ -1,4 +1,5 @@
 import { decodeJson, parseFieldSelector, parseLabelSelector, schemaOf, type Unstructured } from "@tsukube/api";
+import { silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock } from "@tsukube/host";
 import { MemoryStore } from "@tsukube/store";
 import fc from "fast-check";
@@ -34,7 +35,7 @@ async function storeOver(from: MemoryStore): Promise<ObjectStore> {
     for (const record of (await memory.range("")).records) visit(record);
     return memory;
   };
-  const cache = await WatchCache.open(visiting, decode);
+  const cache = await WatchCache.open(visiting, { decode, clock: realClock, logger: silentLogger });
   open.push(cache);
   return new ObjectStore(cache, new StorageMetrics(createMetrics(), realClock));
 }

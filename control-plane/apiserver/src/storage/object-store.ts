@@ -65,6 +65,13 @@ export class ObjectStore implements ObjectWriter {
     return this.cache.get(this.keyOf(definition, namespace, name));
   }
 
+  /** @param name "": all of the namespace, or of all namespaces. @throws {ApiError} 500 for what cannot be read now. */
+  mustBeReadable(definition: ResourceDefinition, namespace: string, name: string): void {
+    const { prefix } = definition.storage;
+    if (name !== "") this.cache.mustBeReadable(this.keyOf(definition, namespace, name));
+    else this.cache.mustBeReadable(definition.namespaced && namespace !== "" ? `${prefix}${namespace}/` : prefix);
+  }
+
   /**
    * A cached object in the definition's version; frozen when it is the stored one. Custom resources are pruned and have the
    * defaults of today's schema, whatever it was when they were stored.
@@ -106,6 +113,7 @@ export class ObjectStore implements ObjectWriter {
    */
   async update(definition: ResourceDefinition, key: string, change: TryChange): Promise<Written | undefined> {
     for (let tries = 1; ; tries += 1) {
+      this.cache.mustBeReadable(key);
       const cached = this.cache.get(key);
       if (cached !== undefined) await this.readable(definition, [cached]);
       const current = cached === undefined ? undefined : this.view(definition, cached);

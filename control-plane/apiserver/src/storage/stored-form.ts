@@ -13,10 +13,23 @@ export interface StoredForm {
   write(key: string, value: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
+/** A record of a {@link formedStore} that is there and whose value cannot be read. */
+interface UnreadableRecord extends StoredRecord {
+  readonly problem: unknown;
+}
+
+/** Why the value of a record cannot be read; undefined: it can. */
+export function problemOf(record: StoredRecord): unknown {
+  return (record as Partial<UnreadableRecord>).problem;
+}
+
 /** Values lie as caches hold them. */
 export const sameForm: StoredForm = { read: (_key, stored) => stored, write: (_key, value) => value };
 
-/** A store whose reader sees every value in its readable form. */
+/**
+ * A store whose reader sees every value in its readable form. What cannot be read is an error where it is asked for, and when the
+ * store is opened; watches and ranges go on with a record that {@link problemOf} tells of. `previous` of events comes as it lies.
+ */
 export function formedStore(open: OpenStore, form: StoredForm): OpenStore {
   return async (visit) => {
     const waiting: Promise<void>[] = [];
@@ -44,6 +57,18 @@ function readable(
   if (shown instanceof Promise) return shown.then((late) => late && { ...record, ...late });
   return shown && { ...record, ...shown };
 }
+
+function shownAnyhow(form: StoredForm, record: StoredRecord): ReturnType<typeof readable> {
+  const unreadable = (problem: unknown): UnreadableRecord => ({ ...record, value: NOTHING, problem });
+  try {
+    const shown = readable(form, record);
+    return shown instanceof Promise ? shown.catch(unreadable) : shown;
+  } catch (problem) {
+    return unreadable(problem);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
 
 class FormedStore implements Store {
   readonly #store: Store;
@@ -73,7 +98,7 @@ class FormedStore implements Store {
 
   async range(prefix: string, options?: RangeOptions): Promise<Range> {
     const range = await this.#store.range(prefix, options);
-    const shown = await Promise.all(range.records.map((record) => readable(this.#form, record)));
+    const shown = await Promise.all(range.records.map((record) => shownAnyhow(this.#form, record)));
     return { ...range, records: shown.filter((record) => record !== undefined) };
   }
 
@@ -87,16 +112,13 @@ class FormedStore implements Store {
 
   async *watch(prefix: string, revision: number, signal: AbortSignal): AsyncIterable<StoreEvent> {
     for await (const event of this.#store.watch(prefix, revision, signal)) {
-      if (event.type === "progress") {
+      if (event.type !== "put") {
         yield event;
         continue;
       }
-      const now = event.type === "put" ? readable(this.#form, event.record) : undefined;
-      const before = event.previous && readable(this.#form, event.previous);
-      const record = now instanceof Promise ? await now : now;
-      const previous = before instanceof Promise ? await before : before;
-      if (event.type === "put" && record !== undefined) yield { ...event, record, previous };
-      else if (event.type === "delete" && previous !== undefined) yield { ...event, previous };
+      const shown = shownAnyhow(this.#form, event.record);
+      const record = shown instanceof Promise ? await shown : shown;
+      if (record !== undefined) yield { ...event, record };
     }
   }
 

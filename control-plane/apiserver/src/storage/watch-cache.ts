@@ -1,11 +1,19 @@
-import type { Unstructured } from "@tsukube/api";
-import type { Clock } from "@tsukube/foundation";
+import { ApiError, type Unstructured } from "@tsukube/api";
+import type { Clock, Logger } from "@tsukube/foundation";
 import { type OpenStore, type Store, type StoredRecord, StoreError, Tree } from "@tsukube/store";
 import { CachedObject, type DecodeStored } from "./cached-object.ts";
 import type { CacheEvent, CacheVersion, ObjectCache, Subscriber } from "./contract.ts";
 import { type Attribute, ObjectIndexes } from "./object-index.ts";
+import { problemOf } from "./stored-form.ts";
+import { Unreadable } from "./unreadable.ts";
 
 export type { CacheEvent, CacheVersion, Subscriber } from "./contract.ts";
+
+export interface CacheDeps {
+  readonly decode: DecodeStored;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
 
 /** The content of a cache at a revision. */
 export interface CacheSeed {
@@ -28,6 +36,7 @@ export class WatchCache implements ObjectCache {
   readonly #subscribers = new Map<string, Set<Subscriber>>();
   readonly #waiting: { readonly revision: number; readonly wake: () => void }[] = [];
   readonly #indexes = new ObjectIndexes();
+  readonly #unreadable: Unreadable;
   readonly #stop = new AbortController();
   #versions: CacheVersion[];
   /** Everything up to it is in the newest version. */
@@ -35,9 +44,10 @@ export class WatchCache implements ObjectCache {
   #historyBytes = 0;
   readonly #following: Promise<void>;
 
-  private constructor(store: Store, root: Tree<CachedObject>, decode: DecodeStored) {
+  private constructor(store: Store, root: Tree<CachedObject>, { decode, clock, logger }: CacheDeps) {
     this.store = store;
     this.#decode = decode;
+    this.#unreadable = new Unreadable(store, clock, logger);
     this.#versions = [{ revision: store.revision, root, events: [] }];
     this.#revision = store.revision;
     this.#following = this.#follow();
@@ -47,14 +57,14 @@ export class WatchCache implements ObjectCache {
    * Opens the store and fills the cache with what it holds.
    * @param seed What another cache holds of the same objects at the same revision: then nothing is read, and it takes no time.
    */
-  static async open(openStore: OpenStore, decode: DecodeStored, seed?: CacheSeed): Promise<WatchCache> {
+  static async open(openStore: OpenStore, deps: CacheDeps, seed?: CacheSeed): Promise<WatchCache> {
     let root = Tree.empty<CachedObject>();
     const store = await openStore((record) => {
-      if (seed === undefined) root = root.set(record.key, new CachedObject(record, decode));
+      if (seed === undefined) root = root.set(record.key, new CachedObject(record, deps.decode));
     });
     if (seed !== undefined && seed.revision !== store.revision)
       throw new Error(`Cannot begin with a cache of revision ${seed.revision}: expected ${store.revision}`);
-    return new WatchCache(store, seed?.root ?? root, decode);
+    return new WatchCache(store, seed?.root ?? root, deps);
   }
 
   /** What it holds, for {@link open} of another: objects are shared, neither sees what the other does. */
@@ -94,7 +104,11 @@ export class WatchCache implements ObjectCache {
     try {
       const { records } = await this.store.range(prefix, { revision });
       let root = Tree.empty<CachedObject>();
-      for (const record of records) root = root.set(record.key, new CachedObject(record, this.#decode));
+      for (const record of records) {
+        const problem = problemOf(record);
+        if (problem !== undefined) throw ApiError.internal(problem);
+        root = root.set(record.key, new CachedObject(record, this.#decode));
+      }
       return { revision, root, events: [] };
     } catch (error) {
       if (error instanceof StoreError && error.code === "compacted") return undefined;
@@ -151,8 +165,17 @@ export class WatchCache implements ObjectCache {
     };
   }
 
+  /**
+   * The newest state has what it had before of objects that cannot be read now.
+   * @param key Of an object, or a prefix that ends in "/". @throws {ApiError} 500 when there is such an object.
+   */
+  mustBeReadable(key: string): void {
+    this.#unreadable.mustBeReadable(key);
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
+    this.#unreadable.close();
     await this.#following;
     await this.store.close();
   }
@@ -175,8 +198,11 @@ export class WatchCache implements ObjectCache {
   async #watch(): Promise<void> {
     let batch: { key: string; record: StoredRecord | undefined }[] = [];
     for await (const event of this.store.watch("", this.#revision, this.#stop.signal)) {
-      if (event.type === "put") batch.push({ key: event.record.key, record: event.record });
-      else if (event.type === "delete") batch.push({ key: event.key, record: undefined });
+      if (event.type === "put") {
+        const problem = problemOf(event.record);
+        if (problem === undefined) batch.push({ key: event.record.key, record: event.record });
+        else this.#unreadable.add(event.record.key, problem);
+      } else if (event.type === "delete") batch.push({ key: event.key, record: undefined });
       else if (batch.length > 0) {
         this.#apply(event.revision, batch);
         batch = [];
@@ -192,6 +218,13 @@ export class WatchCache implements ObjectCache {
     const events: CacheEvent[] = [];
     for (const record of records) {
       const previous = before.get(record.key);
+      const problem = problemOf(record);
+      if (problem !== undefined) {
+        this.#unreadable.add(record.key, problem);
+        if (previous !== undefined) root = root.set(record.key, previous);
+        continue;
+      }
+      this.#unreadable.remove(record.key);
       const isSame = previous?.revision === record.revision;
       const current = isSame ? previous : new CachedObject(record, this.#decode);
       root = root.set(record.key, current);
@@ -217,19 +250,28 @@ export class WatchCache implements ObjectCache {
   ): void {
     let { root } = this.#head;
     const events: CacheEvent[] = [];
-    for (const { key, record } of changes) {
+    for (const { key, record } of [...this.#recovered(revision, changes), ...changes]) {
+      this.#unreadable.remove(key);
       const previous = root.get(key);
+      if (previous === undefined && record === undefined) continue; // none of ours, or never read
       const current = record === undefined ? undefined : this.#cached(record);
       root = current === undefined ? root.delete(key) : root.set(key, current);
       this.#indexes.change(key, previous, current);
       events.push({ revision, key, current, previous });
       this.#historyBytes += previous?.stored.length ?? 0;
     }
-    this.#versions.push({ revision, root, events });
+    if (events.length > 0) this.#versions.push({ revision, root, events });
     this.#trim();
     this.#revision = revision;
     this.#publish(events, revision);
     this.#wake();
+  }
+
+  #recovered(revision: number, changes: readonly { readonly key: string }[]) {
+    const late = this.#unreadable.recovered(revision);
+    return late
+      .filter(({ key }) => !changes.some((change) => change.key === key))
+      .map((record) => ({ key: record.key, record }));
   }
 
   #cached(record: StoredRecord): CachedObject {
@@ -239,11 +281,10 @@ export class WatchCache implements ObjectCache {
     return cached;
   }
 
-  /** Nothing of ours changed up to `revision`. */
+  /** Nothing of ours changed up to `revision`, but what can be read again may join it. */
   #reach(revision: number): void {
     if (revision <= this.#revision) return;
-    this.#revision = revision;
-    this.#wake();
+    this.#apply(revision, []);
   }
 
   #wake(): void {

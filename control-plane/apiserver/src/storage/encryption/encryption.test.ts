@@ -117,7 +117,12 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 class Turning implements KmsPlugin {
   keyId = "1";
   asked = 0;
-  readonly Status = async () => ({ version: "v2", healthz: "ok", keyId: this.keyId });
+  isDown = false;
+  isClosed = false;
+  readonly Status = async () => {
+    if (this.isDown) throw new Error("down");
+    return { version: "v2", healthz: "ok", keyId: this.keyId };
+  };
   readonly Encrypt = async ({ plaintext = NOTHING }: { readonly plaintext?: Uint8Array }) => {
     this.asked += 1;
     return { ciphertext: turned(plaintext), keyId: this.keyId, annotations: { "a.b": Buffer.from("x") } };
@@ -126,7 +131,9 @@ class Turning implements KmsPlugin {
     this.asked += 1;
     return { plaintext: turned(ciphertext) };
   };
-  close(): void {}
+  close(): void {
+    this.isClosed = true;
+  }
 }
 const turned = (bytes: Uint8Array): Uint8Array => bytes.map((byte) => byte ^ 0xff);
 
@@ -172,6 +179,61 @@ test("a KMS encrypts one seed for many values, is asked once for it after a rest
   await noticed;
   expect(third.isStale(SECRET, values[0]!)).toBe(true);
   for (const one of [first, second, third]) one.close();
+});
+
+const TURNING = (timeout = "3s"): string =>
+  configuration(`- kms: {apiVersion: v2, name: turning, endpoint: 'unix:///x', timeout: ${timeout}}`);
+const sourceOf = (value: Uint8Array): string =>
+  Buffer.from(decodeEncryptedObject(value.subarray("k8s:enc:kms:v2:turning:".length)).source).toString("hex");
+
+test("what was written is read back without the KMS, and one seed writes on for as long as its key stays, whatever is configured", async () => {
+  const plugin = new Turning();
+  const time = new VirtualClock();
+  const encryption = new Encryption(TURNING(), { clock: time, random, dialKms: () => plugin });
+  const form = encryption.over(sameForm);
+  const written = await form.write(SECRET, Buffer.from("a"));
+  await form.read(SECRET, { value: written, index: NOTHING });
+  expect(plugin.asked).toBe(1);
+  await time.advance(3_600_000);
+  encryption.use(TURNING());
+  expect(sourceOf(await form.write(SECRET, Buffer.from("b")))).toBe(sourceOf(written));
+  expect([plugin.asked, plugin.isClosed]).toEqual([1, false]);
+  encryption.close();
+  expect(plugin.isClosed).toBe(true);
+});
+
+test("a seed writes for three minutes when the KMS does not say that its key is still the same, and again when it does", async () => {
+  const plugin = new Turning();
+  const time = new VirtualClock();
+  const form = new Encryption(TURNING(), { clock: time, random, dialKms: () => plugin }).over(sameForm);
+  const written = await form.write(SECRET, Buffer.from("a"));
+  plugin.isDown = true;
+  await time.advance(175_000);
+  await form.write(SECRET, Buffer.from("b"));
+  await time.advance(10_000);
+  await expect(async () => form.write(SECRET, Buffer.from("c"))).rejects.toThrow(/Cannot status with KMS "turning"/);
+  expect(Buffer.from((await form.read(SECRET, { value: written, index: NOTHING }))!.value).toString()).toBe("a");
+  plugin.isDown = false;
+  expect(sourceOf(await form.write(SECRET, Buffer.from("d")))).toBe(sourceOf(written));
+});
+
+test("a KMS that is no longer configured is left when what was asked of it is answered", async () => {
+  const plugins: Turning[] = [];
+  const answer = Promise.withResolvers<void>();
+  const dialKms = (): KmsPlugin => {
+    const plugin = new Turning();
+    plugins.push(plugin);
+    const { Decrypt } = plugin;
+    return Object.assign(plugin, { Decrypt: async (request: object) => answer.promise.then(() => Decrypt(request)) });
+  };
+  const value = await new Encryption(TURNING(), { clock, random, dialKms }).over(sameForm).write(SECRET, NOTHING);
+  const encryption = new Encryption(TURNING(), { clock, random, dialKms });
+  const reading = encryption.over(sameForm).read(SECRET, { value, index: NOTHING });
+  encryption.use(TURNING("5s"));
+  expect(plugins.map(({ isClosed }) => isClosed)).toEqual([false, false, false]);
+  answer.resolve();
+  expect((await reading)?.value).toHaveLength(0);
+  expect(plugins.map(({ isClosed }) => isClosed)).toEqual([false, true, false]);
 });
 
 test("what lies plain or with an older key is written again, at the start and when keys change", async () => {

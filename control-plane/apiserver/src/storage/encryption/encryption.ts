@@ -16,6 +16,8 @@ export interface EncryptionOptions {
 type Ciphers = readonly Cipher[];
 
 const PLAIN: Ciphers = [identity];
+type KmsProvider = Extract<ProviderConfiguration, { readonly type: "kms" }>;
+
 const ENCRYPTED = "k8s:enc:";
 
 /** Which values are encrypted how, by upstream's configuration; it may change while values are read and written. */
@@ -34,10 +36,11 @@ export class Encryption {
   /** Goes on with another configuration. @throws {TsukubeError} `usage`, and goes on with the one before. */
   use(text: string): void {
     const rules = this.#rulesOf(text);
-    const before = this.#rules;
+    const kept = new Set(rules.flatMap(({ ciphers }) => ciphers));
+    const before = this.#rules.flatMap(({ ciphers }) => ciphers);
     this.#rules = rules;
     this.#byFolder.clear();
-    closeAll(before);
+    closeAll(before.filter((cipher) => !kept.has(cipher)));
     for (const listener of this.#listeners) listener();
   }
 
@@ -75,8 +78,9 @@ export class Encryption {
 
   /** Writes a value as it would be written now. */
   async renew(key: string, stored: Uint8Array): Promise<Uint8Array> {
+    const plain = await this.#decrypt(key, stored);
     const [cipher = identity] = this.#ciphersOf(key);
-    return encrypt(cipher, key, await this.#decrypt(key, stored));
+    return encrypt(cipher, key, plain);
   }
 
   /** Whether anything below a folder of the store may be encrypted: "/registry/secrets/". */
@@ -85,7 +89,7 @@ export class Encryption {
   }
 
   close(): void {
-    closeAll(this.#rules);
+    closeAll(this.#rules.flatMap(({ ciphers }) => ciphers));
   }
 
   #decrypt(key: string, stored: Uint8Array): Uint8Array | Promise<Uint8Array> {
@@ -142,6 +146,9 @@ export class Encryption {
       case "secretbox":
         return provider.keys.map((key) => secretBox(key, random));
       case "kms": {
+        // its seed and its connection stay what they are
+        const present = this.#rules.flatMap(({ ciphers }) => ciphers).find((cipher) => isOf(cipher, provider));
+        if (present !== undefined) return [present];
         if (dialKms === undefined) throw new TsukubeError("usage", "Cannot use kms here: no way to reach its plugin");
         const onRotation = (): void => {
           for (const listener of this.#listeners) listener();
@@ -152,8 +159,13 @@ export class Encryption {
   }
 }
 
-function closeAll(rules: readonly { readonly ciphers: Ciphers }[]): void {
-  for (const { ciphers } of rules) for (const cipher of ciphers) if (cipher instanceof KmsCipher) cipher.close();
+function isOf(cipher: Cipher, { name, endpoint, timeoutMs }: KmsProvider): boolean {
+  const options = cipher instanceof KmsCipher ? cipher.options : undefined;
+  return options?.name === name && options.endpoint === endpoint && options.timeoutMs === timeoutMs;
+}
+
+function closeAll(ciphers: Ciphers): void {
+  for (const cipher of ciphers) if (cipher instanceof KmsCipher) cipher.close();
 }
 
 function encrypt(cipher: Cipher, key: string, plain: Uint8Array): Uint8Array | Promise<Uint8Array> {

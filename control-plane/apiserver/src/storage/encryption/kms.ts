@@ -27,40 +27,50 @@ export interface KmsOptions {
   onRotation(): void;
 }
 
-type Seed = Omit<EncryptedObject, "data"> & { readonly plain: Uint8Array };
+type Source = Omit<EncryptedObject, "data">;
+type Seed = Source & { readonly plain: Uint8Array };
 
 const ASK_EVERY_MS = 60_000;
+/** A seed writes so long after the plugin last said that its key is the one that encrypts it: upstream's time. */
+const WRITES_FOR_MS = 180_000;
+/** A seed that the plugin could not decrypt is not asked for again before: whoever needs it need not wait as long as it takes to fail. */
+const FAILED_FOR_MS = 3000;
 
 /**
  * Envelope encryption, KMS v2: a seed of our own encrypts values, the plugin encrypts the seed. It is asked once for each seed that is
- * met, and every minute whether its key is still the same.
+ * met, and every minute whether its key is still the same: only another key makes another seed.
  */
 export class KmsCipher implements Cipher {
   readonly prefix: string;
   readonly #plugin: KmsPlugin;
-  readonly #options: KmsOptions;
+  readonly options: KmsOptions;
   readonly #seeds = new Map<string, Promise<Uint8Array>>();
   /** Keys of the plugin by which something that was read or written lies encrypted. */
   readonly #keyIds = new Set<string>();
   readonly #stop: () => void;
   #seed: Seed | undefined;
-  #making: Promise<Seed> | undefined;
+  #writesUntil = 0;
+  #renewing: Promise<void> | undefined;
+  #calls = 0;
+  #isClosed = false;
 
   constructor(plugin: KmsPlugin, options: KmsOptions) {
     this.prefix = `k8s:enc:kms:v2:${options.name}:`;
     this.#plugin = plugin;
-    this.#options = options;
-    this.#stop = options.clock.every(ASK_EVERY_MS, () => void this.#look().catch(() => {}), { background: true });
+    this.options = options;
+    this.#stop = options.clock.every(ASK_EVERY_MS, () => this.#askAgain(), { background: true });
   }
 
+  /** What was begun is finished first. */
   close(): void {
     this.#stop();
-    this.#plugin.close();
+    this.#isClosed = true;
+    if (this.#calls === 0) this.#plugin.close();
   }
 
   async encrypt(plain: Uint8Array, key: string): Promise<Uint8Array> {
-    const seed = this.#seed ?? (await this.#fresh());
-    return encodeEncryptedObject({ ...seed, data: seededSeal(plain, seed.plain, this.#options.random, key) });
+    const seed = this.#current() ?? (await this.#used(() => this.#renewed()));
+    return encodeEncryptedObject({ ...seed, data: seededSeal(plain, seed.plain, this.options.random, key) });
   }
 
   async decrypt(sealed: Uint8Array, key: string): Promise<Uint8Array> {
@@ -74,30 +84,49 @@ export class KmsCipher implements Cipher {
   }
 
   /** Has the plugin decrypted the seed, once. */
-  #seedOf({ source, keyId, annotations, sourceType }: EncryptedObject): Promise<Uint8Array> {
-    this.#keyIds.add(keyId);
-    const name = `${sourceType} ${keyId} ${Buffer.from(source).toString("base64")}`;
+  #seedOf(source: Source): Promise<Uint8Array> {
+    this.#keyIds.add(source.keyId);
+    const name = nameOf(source);
     let seed = this.#seeds.get(name);
     if (seed === undefined) {
-      const request = { ciphertext: source, keyId, annotations, uid: this.#options.random.uuid() };
-      seed = this.#ask("decrypt", (options) => this.#plugin.Decrypt(request, options)).then(
-        ({ plaintext = new Uint8Array(0) }) => plaintext,
-      );
+      seed = this.#used(() => this.#decrypted(source));
       this.#seeds.set(name, seed);
-      seed.catch(() => this.#seeds.delete(name));
+      seed.catch(() => {
+        this.options.clock.after(FAILED_FOR_MS, () => this.#seeds.delete(name), { background: true });
+      });
     }
     return seed;
   }
 
-  #fresh(): Promise<Seed> {
-    this.#making ??= this.#make().finally(() => {
-      this.#making = undefined;
-    });
-    return this.#making;
+  async #decrypted({ source, keyId, annotations }: Source): Promise<Uint8Array> {
+    const request = { ciphertext: source, keyId, annotations, uid: this.options.random.uuid() };
+    const { plaintext } = await this.#ask("decrypt", (options) => this.#plugin.Decrypt(request, options));
+    return plaintext ?? new Uint8Array(0);
   }
 
-  async #make(): Promise<Seed> {
-    const { random } = this.#options;
+  #askAgain(): void {
+    this.#used(() => this.#look()).catch(() => {}); // it may write on for a while; then who writes is told
+  }
+
+  /** The seed that may write now. */
+  #current(): Seed | undefined {
+    return this.options.clock.monotonic() < this.#writesUntil ? this.#seed : undefined;
+  }
+
+  /** Has the plugin say that the seed may write on, or encrypt another. */
+  async #renewed(): Promise<Seed> {
+    this.#renewing ??= (this.#seed === undefined ? this.#make() : this.#look()).finally(() => {
+      this.#renewing = undefined;
+    });
+    await this.#renewing;
+    const seed = this.#current();
+    if (seed === undefined) throw this.#failed("encrypt", new Error("it does not say that it is healthy"));
+    return seed;
+  }
+
+  async #make(): Promise<void> {
+    const { clock, random } = this.options;
+    const asked = clock.monotonic();
     const plain = random.bytes(32);
     const request = { plaintext: plain, uid: random.uuid() };
     const {
@@ -108,21 +137,46 @@ export class KmsCipher implements Cipher {
     if (ciphertext === undefined || ciphertext.length === 0 || keyId === "")
       throw this.#failed("encrypt", new Error("it gave no ciphertext or no key id"));
     this.#seed = { plain, keyId, source: ciphertext, annotations, sourceType: 1 };
-    const isRotated = [...this.#keyIds].some((other) => other !== keyId);
-    this.#keyIds.clear();
-    this.#keyIds.add(keyId);
-    if (isRotated) this.#options.onRotation();
-    return this.#seed;
+    this.#writesUntil = asked + WRITES_FOR_MS;
+    // what is written with it is read back without the plugin
+    this.#seeds.set(nameOf(this.#seed), Promise.resolve(plain));
+    this.#tellOfOthers(keyId);
   }
 
   async #look(): Promise<void> {
-    const { keyId, healthz, version } = await this.#ask("status", (options) => this.#plugin.Status({}, options));
+    const asked = this.options.clock.monotonic();
+    const { keyId = "", healthz, version } = await this.#ask("status", (options) => this.#plugin.Status({}, options));
     if (healthz !== "ok" || !/^v2(beta1)?$/.test(version ?? "")) return;
-    if ([...this.#keyIds].some((other) => other !== keyId)) await this.#fresh(); // also of before this process
+    if (this.#seed?.keyId === keyId) {
+      this.#writesUntil = asked + WRITES_FOR_MS;
+      this.#tellOfOthers(keyId);
+    } else if (this.#hasOthers(keyId)) await this.#make();
+  }
+
+  /** What lies encrypted by another key, also of before this process, should be written again. */
+  #tellOfOthers(keyId: string): void {
+    const isOutdated = this.#hasOthers(keyId);
+    this.#keyIds.clear();
+    this.#keyIds.add(keyId);
+    if (isOutdated) this.options.onRotation();
+  }
+
+  #hasOthers(keyId: string): boolean {
+    return [...this.#keyIds].some((other) => other !== keyId);
+  }
+
+  async #used<T>(work: () => Promise<T>): Promise<T> {
+    this.#calls += 1;
+    try {
+      return await work();
+    } finally {
+      this.#calls -= 1;
+      if (this.#isClosed && this.#calls === 0) this.#plugin.close();
+    }
   }
 
   async #ask<T>(what: string, work: (options: { readonly deadline: number }) => Promise<T>): Promise<T> {
-    const { clock, timeoutMs } = this.#options;
+    const { clock, timeoutMs } = this.options;
     try {
       return await work({ deadline: clock.now() + timeoutMs });
     } catch (cause) {
@@ -131,11 +185,15 @@ export class KmsCipher implements Cipher {
   }
 
   #failed(what: string, cause: unknown): TsukubeError {
-    const { name, endpoint } = this.#options;
+    const { name, endpoint } = this.options;
     return new TsukubeError(
       "unavailable",
       `Cannot ${what} with KMS "${name}" at ${endpoint}: ${messageOf(cause)}, expected its plugin to answer`,
       { cause },
     );
   }
+}
+
+function nameOf({ source, keyId, sourceType }: Source): string {
+  return `${sourceType} ${keyId} ${Buffer.from(source).toString("base64")}`;
 }
