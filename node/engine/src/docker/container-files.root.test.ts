@@ -1,6 +1,6 @@
 import { realClock } from "@tsukube/host";
 import { run, systemMounts } from "@tsukube/kernel";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { EngineUnderTest } from "../engine-under-test.ts";
 import { askDocker } from "./docker-client-under-test.ts";
 
@@ -16,13 +16,18 @@ describe.skipIf(process.getuid?.() !== 0)("files of Docker's containers (need ro
     return Number(text.split("\0").findLast((part) => part !== ""));
   };
 
-  async function started(script: string, HostConfig: object): Promise<string> {
+  async function created(script: string, HostConfig: object): Promise<string> {
     const wish = { Image: "tsukube.local/busybox", Cmd: ["sh", "-c", script], HostConfig };
     const made = await ask("POST", "/containers/create", document(wish));
     expect([made.status, made.text]).toEqual([201, expect.any(String)]);
     const { Id } = JSON.parse(made.text) as { readonly Id: string };
-    expect((await ask("POST", `/containers/${Id}/start`)).status).toBe(204);
     return Id;
+  }
+
+  async function started(script: string, HostConfig: object): Promise<string> {
+    const made = await created(script, HostConfig);
+    expect((await ask("POST", `/containers/${made}/start`)).status).toBe(204);
+    return made;
   }
 
   beforeAll(async () => {
@@ -62,6 +67,43 @@ describe.skipIf(process.getuid?.() !== 0)("files of Docker's containers (need ro
     expect(new Set(seen.slice(1)).size).toBe(1); // it stood still from the request on
     await realClock.sleep(200);
     expect(await count()).toBeGreaterThan(Math.max(before, ...seen));
+  }, 60_000);
+
+  test("a part of a volume is shown alone, and a link in it leads nowhere out of it", async () => {
+    const part = (Subpath: string) => ({
+      NetworkMode: "none",
+      Mounts: [{ Type: "volume", Source: "files", Target: "/part", VolumeOptions: { Subpath } }],
+    });
+    await started("mkdir -p /volume/deep/er; ln -s ../../../.. /volume/up; ln -s /etc /volume/etc; sleep 60", {
+      ...{ NetworkMode: "none", Binds: ["files:/volume"] },
+    });
+    const shown = async (subpath: string) => {
+      const made = await started("ls /part >/s; mv /s /shown; sleep 60", part(subpath));
+      await vi.waitFor(async () => expect((await ask("GET", archive(made, "/shown"))).status).toBe(200));
+      return (await ask("GET", archive(made, "/shown"))).text.split("\0").findLast((text) => text !== "");
+    };
+    expect(await shown("deep")).toBe("er\n");
+    expect(await shown("up")).toContain("deep\n"); // the volume, above which there is nothing
+    const out = await created("true", part("etc"));
+    const refused = await ask("POST", `/containers/${out}/start`);
+    expect([refused.status, refused.text]).toEqual([400, expect.stringContaining("cannot access path etc of volume")]);
+    const up = { Image: "tsukube.local/busybox", HostConfig: part("../other") };
+    expect((await ask("POST", "/containers/create", document(up))).text).toContain("must be a relative path within");
+  }, 60_000);
+
+  test("control groups are written where that is asked for", async () => {
+    const cgroup = async (...SecurityOpt: readonly string[]) => {
+      const made = await started(
+        "grep ' - cgroup' /proc/self/mountinfo | cut -d' ' -f6 | sort -u >/s; mv /s /shown; sleep 60",
+        {
+          ...{ NetworkMode: "none", SecurityOpt },
+        },
+      );
+      await vi.waitFor(async () => expect((await ask("GET", archive(made, "/shown"))).status).toBe(200));
+      return (await ask("GET", archive(made, "/shown"))).text.split("\0").findLast((text) => text !== "");
+    };
+    expect(await cgroup()).toMatch(/^ro,/);
+    expect(await cgroup("writable-cgroups=true")).toMatch(/^rw,/);
   }, 60_000);
 });
 

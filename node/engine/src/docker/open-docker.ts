@@ -114,7 +114,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   const endpoints = networks === undefined ? undefined : new Endpoints({ networks, links, store, serveNames });
   const shared = { containers, store, volumes, events, logPath, clock, random, logger };
   const withEndpoints = endpoints === undefined ? {} : { endpoints };
-  const runs = new ContainerRuns({ ...shared, ...withEndpoints, sandboxes, images });
+  const runs = new ContainerRuns({ ...shared, ...withEndpoints, sandboxes, images, mounts });
   const { snapshotter } = deps;
   const freezer = new Freezer(containers);
   const roots = `${runtimeDirectory}/roots`;

@@ -3,9 +3,9 @@ import { signals } from "@tsukube/kernel";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
 import type { CreateDocument, HealthDocument, HostConfigDocument, ResourcesDocument } from "./documents.ts";
 import { checkLogOptions } from "./log-rotation.ts";
+import { checkSecurityOptions } from "./security-options.ts";
 
 const CAPABILITIES = new Set<string>(facts.capabilities.allByNumber);
-const SECURITY_OPTIONS = ["no-new-privileges", "seccomp", "apparmor", "label", "systempaths", "writable-cgroups"];
 const MIN_MEMORY = 6 * 1024 * 1024;
 const MIN_DURATION = 1_000_000;
 const LOG_DRIVERS = ["json-file", "local", "none", ""];
@@ -36,13 +36,7 @@ export function checkWishes(create: CreateDocument, processors: number): void {
     const unknown = (names ?? []).map(capabilityName).find((name) => name !== "ALL" && !CAPABILITIES.has(name));
     if (unknown !== undefined) refuse(`invalid ${field}: unknown capability: "${unknown}"`);
   }
-  for (const option of host.SecurityOpt ?? [])
-    if (
-      !SECURITY_OPTIONS.some(
-        (known) => option === known || option.startsWith(`${known}=`) || option.startsWith(`${known}:`),
-      )
-    )
-      refuse(`invalid --security-opt 2: "${option}"`);
+  checkSecurityOptions(host.SecurityOpt ?? []);
   if ((host.DeviceRequests ?? []).length > 0) refuse('could not select device driver "" with capabilities: [[gpu]]');
   if (host.Runtime && !["crun", "runc", "io.containerd.runc.v2"].includes(host.Runtime))
     refuse(`unknown or invalid runtime name: ${host.Runtime}`);

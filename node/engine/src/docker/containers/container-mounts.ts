@@ -1,7 +1,8 @@
-import { statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { posix } from "node:path";
-import { TsukubeError } from "@tsukube/foundation";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { type Mounts, O_PATH, openWithin } from "@tsukube/kernel";
 import type { ImageConfig } from "../../images/image-store.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
 import type { DockerContainer, MountPoint } from "./container-record.ts";
@@ -105,6 +106,11 @@ function mountWish(mount: MountDocument): Wish {
       return bindWish(mount, shared);
     case "volume": {
       const { NoCopy, Labels, DriverConfig, Subpath = "" } = mount.VolumeOptions ?? {};
+      if (Subpath.startsWith("/") || posix.normalize(Subpath).split("/").includes(".."))
+        throw new TsukubeError(
+          "invalid",
+          `invalid mount config for type "volume": subpath "${Subpath}" must be a relative path within the volume`,
+        );
       return {
         ...shared,
         type,
@@ -189,6 +195,49 @@ function cleaned(path: string, what?: string): string {
       `invalid volume specification: '${what ?? path}': invalid specification: destination can't be '/'`,
     );
   return clean;
+}
+
+/**
+ * A descriptor of what a mount shows: of a part of a volume where it says so, to which no link that a container made there leads past it.
+ * @throws {TsukubeError} `invalid` where there is no such part.
+ */
+export function openSource({ source, subpath = "", name = "" }: MountPoint): number {
+  try {
+    return subpath === "" ? openSync(source, O_PATH) : openWithin(source, subpath);
+  } catch (cause) {
+    if (subpath === "") throw cause;
+    throw new TsukubeError("invalid", `cannot access path ${subpath} of volume ${name}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Shows parts of volumes below `folder`, where containers change nothing. @returns the mounts, the parts from there. */
+export async function showParts(
+  mounts: readonly MountPoint[],
+  folder: string,
+  { bind }: Pick<Mounts, "bind">,
+): Promise<readonly MountPoint[]> {
+  const shown: MountPoint[] = [];
+  for (const [index, mount] of mounts.entries()) {
+    const { subpath, ...whole } = mount;
+    if (subpath === undefined) {
+      shown.push(mount);
+      continue;
+    }
+    const part = openSource(mount);
+    const target = `${folder}/${index}`;
+    try {
+      const isFolder = fstatSync(part).isDirectory();
+      await mkdir(isFolder ? target : folder, { recursive: true });
+      if (!isFolder) await writeFile(target, "");
+      bind(`/proc/self/fd/${part}`, target, { recursive: true });
+    } finally {
+      closeSync(part);
+    }
+    shown.push({ ...whole, source: target });
+  }
+  return shown;
 }
 
 /** What the mounts of a container are bound from must be there: folders of binds that are missing are made. */

@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
+import type { Mounts } from "@tsukube/kernel";
 import { makeFolders } from "../../build/copy-files.ts";
 import { boundingCapabilities } from "../../containers/capabilities.ts";
 import type { ContainerRecord, Containers } from "../../containers/containers.ts";
@@ -9,7 +11,7 @@ import type { SandboxRecord } from "../../sandboxes/sandbox-record.ts";
 import type { Sandboxes, SandboxWishes } from "../../sandboxes/sandboxes.ts";
 import type { Endpoints } from "../networks/endpoints.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
-import { prepareSources } from "./container-mounts.ts";
+import { prepareSources, showParts } from "./container-mounts.ts";
 import { type DockerContainer, isRunning, networkModeOf } from "./container-record.ts";
 import { adjustSpec, coreConfig } from "./container-spec.ts";
 import type { ContainerStore } from "./container-store.ts";
@@ -21,6 +23,7 @@ interface Deps {
   readonly endpoints?: Endpoints;
   readonly volumes: VolumeStore;
   readonly images: ImageStore;
+  readonly mounts: Mounts;
   readonly store: ContainerStore;
   readonly logPath: (id: string) => string;
 }
@@ -59,7 +62,9 @@ export class ContainerRuns {
     try {
       const sandbox = await this.#sandbox(container);
       await this.#deps.endpoints?.connect(container, sandbox);
-      await containers.create(id, coreConfig(container, logPath(id), this.#pidTarget(container)), sandbox, image, {
+      const mounts = await showParts(container.mounts, `${dirname(sandbox.files)}/parts`, this.#deps.mounts);
+      const config = coreConfig({ ...container, mounts }, logPath(id), this.#pidTarget(container));
+      await containers.create(id, config, sandbox, image, {
         keepsFiles: true,
         withoutLog: hostConfig.LogConfig?.Type === "none",
         groups: hostConfig.GroupAdd ?? [],

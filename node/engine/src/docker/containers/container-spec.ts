@@ -8,6 +8,7 @@ import type { OciMount, OciSpec } from "../../containers/spec.ts";
 import { signalNumber } from "./checked-wishes.ts";
 import type { DockerContainer, MountPoint } from "./container-record.ts";
 import type { DeviceRate, ResourcesDocument } from "./documents.ts";
+import { isSecurityOptionSet, securityOption } from "./security-options.ts";
 
 /** The program that containers with `--init` have as their first process, where it appears in them. */
 const INIT = "/sbin/docker-init";
@@ -20,8 +21,8 @@ export function coreConfig(
   pidTarget: string | undefined,
 ): ContainerConfig {
   const { config, hostConfig, command } = container;
-  const security = hostConfig.SecurityOpt ?? [];
-  const unmasked = hostConfig.Privileged === true || security.includes("systempaths=unconfined");
+  const security = hostConfig.SecurityOpt;
+  const unmasked = hostConfig.Privileged === true || securityOption(security, "systempaths") === "unconfined";
   const pid =
     pidTarget !== undefined
       ? { pid: "TARGET" as const, targetId: pidTarget }
@@ -57,10 +58,10 @@ export function coreConfig(
           dropCapabilities: [...(hostConfig.CapDrop ?? [])],
         },
         readonlyRootfs: hostConfig.ReadonlyRootfs === true,
-        noNewPrivs: security.some((option) => /^no-new-privileges([:=]true)?$/.test(option)),
+        noNewPrivs: isSecurityOptionSet(security, "no-new-privileges"),
         namespaceOptions: pid,
         seccomp: {
-          profileType: security.some((option) => option.startsWith("seccomp=")) ? "Unconfined" : "RuntimeDefault",
+          profileType: securityOption(security, "seccomp") === undefined ? "RuntimeDefault" : "Unconfined",
         },
         maskedPaths: unmasked ? [] : [...(hostConfig.MaskedPaths ?? facts.maskedPaths.default)],
         readonlyPaths: unmasked ? [] : [...(hostConfig.ReadonlyPaths ?? facts.readonlyPaths.default)],
@@ -69,11 +70,11 @@ export function coreConfig(
   };
 }
 
-function coreMount({ source, destination, readonly, propagation, subpath, nonRecursive }: MountPoint): Mount {
+function coreMount({ source, destination, readonly, propagation, nonRecursive }: MountPoint): Mount {
   const kinds = { shared: "PROPAGATION_BIDIRECTIONAL", slave: "PROPAGATION_HOST_TO_CONTAINER" } as const;
   const kind = (propagation ?? "").replace(/^r/, "") as keyof typeof kinds;
   return {
-    hostPath: subpath === undefined ? source : `${source}/${subpath}`,
+    hostPath: source,
     containerPath: destination,
     readonly,
     propagation: kinds[kind] ?? "PROPAGATION_PRIVATE",
@@ -94,7 +95,7 @@ export function adjustSpec(spec: OciSpec, container: DockerContainer, host: Host
   const { hostConfig } = container;
   const { process, linux, mounts } = spec;
   const capabilities = (process["capabilities"] as { bounding?: readonly string[] } | undefined)?.bounding ?? [];
-  const seccomp = hostConfig.Privileged === true ? undefined : ownSeccomp(hostConfig.SecurityOpt ?? [], capabilities);
+  const seccomp = hostConfig.Privileged === true ? undefined : ownSeccomp(hostConfig.SecurityOpt, capabilities);
   const rlimits = (hostConfig.Ulimits ?? []).map((limit) => rlimit(limit, host.canRaiseLimits));
   return {
     ...spec,
@@ -157,9 +158,16 @@ function mountsOf(mounts: readonly OciMount[], container: DockerContainer, host:
       );
     init.push({ destination: INIT, type: "bind", source: host.init, options: ["bind", "ro"] });
   }
-  const kept = mounts.filter(({ destination }) => !taken.has(destination) && destination !== isHidden);
+  const rewritten = isSecurityOptionSet(hostConfig.SecurityOpt, "writable-cgroups")
+    ? mounts.map((mount) => (mount.type === "cgroup" ? writable(mount) : mount))
+    : mounts;
+  const kept = rewritten.filter(({ destination }) => !taken.has(destination) && destination !== isHidden);
   const all = [...kept.map(nonRecursive), ...tmpfs, ...init];
   return all.sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
+}
+
+function writable(mount: OciMount): OciMount {
+  return { ...mount, options: mount.options.map((option) => (option === "ro" ? "rw" : option)) };
 }
 
 /** A bind that says "bind" does not take along what is mounted below its source. */
@@ -180,8 +188,11 @@ function depthOf(path: string): number {
 }
 
 /** `seccomp=unconfined`, or a profile whose text the client sends along; undefined: the default stays. */
-function ownSeccomp(options: readonly string[], capabilities: readonly string[]): object | undefined {
-  const wanted = options.find((option) => option.startsWith("seccomp="))?.slice("seccomp=".length);
+function ownSeccomp(
+  options: readonly string[] | null | undefined,
+  capabilities: readonly string[],
+): object | undefined {
+  const wanted = securityOption(options, "seccomp");
   if (wanted === undefined || wanted === "unconfined" || wanted === "builtin") return undefined;
   try {
     const { syscalls, ...rest } = JSON.parse(wanted) as Omit<DockerProfile, "rules"> & {

@@ -1,10 +1,11 @@
-import { closeSync, existsSync, mkdirSync, rmdirSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, rmdirSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { type Mounts, openWithin } from "@tsukube/kernel";
 import type { ImageStore } from "../../images/image-store.ts";
 import type { Snapshotter } from "../../images/snapshotter.ts";
+import { openSource } from "./container-mounts.ts";
 import type { DockerContainer, MountPoint } from "./container-record.ts";
 import type { ContainerRuns } from "./container-runs.ts";
 import type { ContainerStore } from "./container-store.ts";
@@ -87,14 +88,20 @@ export class RootfsAccess {
   }
 
   /** Others may change the volume that holds its place: descriptors cannot be led out of the root. */
-  #show({ type, source, destination, readonly }: MountPoint, root: string): void {
+  #show(mount: MountPoint, root: string): void {
+    const { type, source, destination, readonly } = mount;
     if (type === "tmpfs" || !existsSync(source)) return;
-    const place = placeFor(root, destination, statSync(source).isDirectory());
-    if (place === undefined) return;
+    const shown = openSource(mount);
     try {
-      this.#deps.mounts.bindAt(source, place, { readonly });
+      const place = placeFor(root, destination, fstatSync(shown).isDirectory());
+      if (place === undefined) return;
+      try {
+        this.#deps.mounts.bindAt(`/proc/self/fd/${shown}`, place, { readonly });
+      } finally {
+        closeSync(place);
+      }
     } finally {
-      closeSync(place);
+      closeSync(shown);
     }
   }
 }
