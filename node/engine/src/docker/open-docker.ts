@@ -147,6 +147,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
     serviceImages: () => serviceContainers.all.map(({ imageId }) => imageId),
     close() {
       rotation.stop();
+      names?.close();
       dockerContainers.close();
       containers.close();
       serviceContainers.close();

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
+import { type Cancel, type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import type { Containers } from "../../containers/containers.ts";
 import type { ImageRecord } from "../../images/image-store.ts";
 import type { Sandboxes } from "../../sandboxes/sandboxes.ts";
@@ -24,14 +24,20 @@ interface Deps {
 }
 
 const AGAIN_MS = 1000;
+const LONGEST_MS = 60_000;
 const PATIENCE_MS = 3000;
 const LOOK_MS = 10;
 
-/** What answers names of containers: a container of the engine that no client sees, and so outlives the engine. */
+/**
+ * What answers names of containers: a container of the engine that no client sees, and so outlives the engine. That it does not run
+ * is told in the log, and tried again; containers run without it.
+ */
 export class NameService {
   readonly #deps: Deps;
-  #starting: Promise<void> | undefined;
+  #starting: Promise<boolean> | undefined;
   #wanted = false;
+  #delay = AGAIN_MS;
+  #cancelRetry: Cancel = () => {};
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -40,7 +46,7 @@ export class NameService {
   /** Starts it unless it runs, and waits until it answers at a gateway. */
   async serve(gateway: string): Promise<void> {
     this.#wanted = true;
-    await this.#start();
+    if (!(await this.#start())) return;
     const { clock, options } = this.#deps;
     const began = clock.monotonic();
     while (!(await answers(gateway, options.port))) {
@@ -52,72 +58,103 @@ export class NameService {
 
   /** After a start of the engine: one of another version makes room, and where nobody needs it it goes. */
   async adopt(isNeeded: boolean): Promise<void> {
-    this.#wanted = isNeeded;
     const current = this.#deps.containers.all.some(
       ({ config, exit }) => exit === undefined && config.image?.image === this.#deps.options.image,
     );
-    if (isNeeded && current) return;
-    await this.stop();
     this.#wanted = isNeeded;
+    if (isNeeded && current) return;
+    try {
+      await this.#removeAll();
+    } catch (error) {
+      this.#failed(error);
+    }
     if (isNeeded) await this.#start();
   }
 
   /** It ended by itself. */
   onEnded(): void {
-    if (!this.#wanted) return;
-    this.#deps.clock.after(AGAIN_MS, () => void (this.#wanted && this.#start().catch(() => {})), { background: true });
+    this.#retryLater();
+  }
+
+  /** Tries no more; what runs goes on. */
+  close(): void {
+    this.#wanted = false;
+    this.#cancelRetry();
   }
 
   async stop(): Promise<void> {
-    this.#wanted = false;
-    for (const { id } of this.#deps.containers.all) await this.#deps.containers.remove(id);
-    for (const { id } of this.#deps.sandboxes.all) await this.#deps.sandboxes.remove(id);
+    this.close();
+    await this.#removeAll();
   }
 
-  #start(): Promise<void> {
+  async #removeAll(): Promise<void> {
+    const { containers, sandboxes } = this.#deps;
+    for (const { id } of containers.all) await containers.remove(id);
+    for (const { id } of sandboxes.all) await sandboxes.remove(id);
+  }
+
+  /** @returns whether it runs. */
+  #start(): Promise<boolean> {
     const runs = this.#deps.containers.all.some(({ exit, startedAt }) => exit === undefined && startedAt !== undefined);
-    if (runs) return Promise.resolve();
-    this.#starting ??= this.#create().finally(() => (this.#starting = undefined));
+    if (runs) return Promise.resolve(true);
+    this.#starting ??= this.#tryToCreate().finally(() => (this.#starting = undefined));
     return this.#starting;
   }
 
-  async #create(): Promise<void> {
-    const { containers, sandboxes, options, logger, findImage } = this.#deps;
-    for (const { id } of containers.all) await containers.remove(id);
-    for (const { id } of sandboxes.all) await sandboxes.remove(id);
+  async #tryToCreate(): Promise<boolean> {
     try {
-      const image = await findImage(options.image);
-      if (image === undefined)
-        return logger.error("names of containers are not answered: its image is missing", { image: options.image });
-      const id = Buffer.from(this.#deps.random.bytes(32)).toString("hex");
-      const sandbox = await sandboxes.run(id, {
-        metadata: { name: "names", namespace: "docker", uid: id, attempt: 0 },
-        linux: { securityContext: { namespaceOptions: { network: "NODE" } } },
-      });
-      const mounts = Object.entries(options.folders).map(([containerPath, hostPath]) => ({
-        containerPath,
-        hostPath,
-        readonly: true,
-      }));
-      const config = {
-        metadata: { name: "names", attempt: 0 },
-        image: { image: options.image },
-        command: options.command,
-        mounts,
-        linux: {
-          securityContext: {
-            noNewPrivs: true,
-            readonlyRootfs: true,
-            seccomp: { profileType: "RuntimeDefault" as const },
-          },
-        },
-      };
-      await containers.create(id, config, sandbox, image);
-      await containers.start(id);
+      await this.#create();
+      this.#delay = AGAIN_MS;
+      return true;
     } catch (error) {
-      logger.error("names of containers are not answered", { error: messageOf(error) });
-      throw error;
+      this.#failed(error);
+      return false;
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#deps.logger.error("names of containers are not answered", { error: messageOf(error) });
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    if (!this.#wanted) return;
+    this.#cancelRetry();
+    this.#cancelRetry = this.#deps.clock.after(this.#delay, () => void this.#start(), { background: true });
+    this.#delay = Math.min(this.#delay * 2, LONGEST_MS);
+  }
+
+  async #create(): Promise<void> {
+    const { containers, sandboxes, options, findImage } = this.#deps;
+    await this.#removeAll();
+    const image = await findImage(options.image);
+    if (image === undefined)
+      throw new TsukubeError("not-found", `Cannot find image "${options.image}" of the name service: no such image`);
+    const id = Buffer.from(this.#deps.random.bytes(32)).toString("hex");
+    const sandbox = await sandboxes.run(id, {
+      metadata: { name: "names", namespace: "docker", uid: id, attempt: 0 },
+      linux: { securityContext: { namespaceOptions: { network: "NODE" } } },
+    });
+    const mounts = Object.entries(options.folders).map(([containerPath, hostPath]) => ({
+      containerPath,
+      hostPath,
+      readonly: true,
+    }));
+    const config = {
+      metadata: { name: "names", attempt: 0 },
+      image: { image: options.image },
+      command: options.command,
+      mounts,
+      linux: {
+        securityContext: {
+          noNewPrivs: true,
+          readonlyRootfs: true,
+          seccomp: { profileType: "RuntimeDefault" as const },
+        },
+      },
+    };
+    await containers.create(id, config, sandbox, image);
+    await containers.start(id);
   }
 }
 
