@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { existsSync, lstatSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { run } from "@tsukube/kernel";
@@ -40,9 +40,9 @@ async function commit(deps: DockerDeps, request: DockerRequest): Promise<DockerA
       deps,
       base,
       async (staged) => {
-        await run("cp", ["-a", `${snapshotter.writable(container.id)}/.`, staged]).catch(() =>
-          mkdir(staged, { recursive: true }),
-        );
+        const written = snapshotter.writable(container.id);
+        await mkdir(staged, { recursive: true });
+        if (existsSync(written)) await run("cp", ["-a", `${written}/.`, staged]); // one that never ran wrote nothing
         await removeMountPoints(
           staged,
           base.chain.map((chainId) => snapshotter.layerFolder(chainId)),

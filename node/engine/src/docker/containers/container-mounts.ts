@@ -32,7 +32,7 @@ export interface ResolvedMounts {
 export async function resolveMounts(
   create: CreateDocument,
   image: ImageConfig,
-  volumes: VolumeStore,
+  volumes: Pick<VolumeStore, "create" | "mountpoint">,
   containerNamed: (name: string) => DockerContainer,
 ): Promise<ResolvedMounts> {
   const host = create.HostConfig ?? {};
@@ -59,7 +59,7 @@ export async function resolveMounts(
   return { mounts, toCopy };
 }
 
-async function realized(wish: Wish, volumes: VolumeStore): Promise<MountPoint> {
+async function realized(wish: Wish, volumes: Pick<VolumeStore, "create" | "mountpoint">): Promise<MountPoint> {
   const { noCopy: _, labels, driverOptions, ...rest } = wish;
   if (wish.type !== "volume") return { ...rest, source: wish.source ?? "" };
   const volume = await volumes.create({

@@ -184,3 +184,21 @@ test("who waits for an end and leaves harms nobody, whoever looks at the answer"
   await expect(waited).rejects.toThrow("gone");
   await expect(world.containers.wait(id, "not-running", gone.signal)).rejects.toThrow("gone");
 });
+
+test("a creation that fails leaves no container, name, volume or file behind", async () => {
+  const world = new World();
+  await world.store.load();
+  const image = { id: "sha256:1", config: { Volumes: { "/data": {} } } } as unknown as ImageRecord;
+  const create = () =>
+    world.containers.create(
+      { Image: "a", Cmd: ["a"], HostConfig: { NetworkMode: "none", Binds: ["kept:/kept"] } },
+      image,
+      "name",
+    );
+  world.copying = () => Promise.reject(new Error("no space left"));
+  await expect(create()).rejects.toThrow("no space left");
+  expect([world.store.all, world.volumes.all.map(({ name }) => name)]).toEqual([[], ["kept"]]);
+  expect(world.removed).toHaveLength(1);
+  world.copying = async () => {};
+  expect((await create()).name).toBe("name");
+});

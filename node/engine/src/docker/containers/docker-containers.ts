@@ -133,10 +133,20 @@ export class DockerContainers {
     checkWishes(wish, processors);
     const id = Buffer.from(random.bytes(32)).toString("hex");
     const name = this.#reserveName(asked, id);
+    const anonymous: string[] = [];
+    const recorded = {
+      mountpoint: (volume: string) => volumes.mountpoint(volume),
+      create: async (volume: Parameters<VolumeStore["create"]>[0]) => {
+        const made = await volumes.create(volume);
+        if (volume.name === undefined) anonymous.push(made.name);
+        return made;
+      },
+    };
     try {
       const config = filledConfig(wish, image.config, id);
       const hostConfig = this.#filledHost(wish.HostConfig ?? {});
-      const { mounts, toCopy } = await resolveMounts(wish, image.config, volumes, (other) => store.get(other));
+      const endpoints = await this.#endpointsOf(wish);
+      const { mounts, toCopy } = await resolveMounts(wish, image.config, recorded, (other) => store.get(other));
       const container: DockerContainer = {
         id,
         name,
@@ -147,7 +157,7 @@ export class DockerContainers {
         imageName: wish.Image ?? "",
         command: commandOf(config),
         mounts,
-        endpoints: await this.#endpointsOf(wish),
+        endpoints,
         state: {
           status: "created",
           exitCode: 0,
@@ -161,9 +171,21 @@ export class DockerContainers {
       if (toCopy.length > 0) await this.#deps.rootfs.within(container, (root) => copyUp(toCopy, root));
       this.#publish("create", container);
       return container;
+    } catch (error) {
+      await this.#undoCreation(id, anonymous);
+      throw error;
     } finally {
       this.#names.delete(name);
     }
+  }
+
+  /** Takes what a creation that failed has made; volumes that have a name may be of use, and stay. */
+  async #undoCreation(id: string, volumes: readonly string[]): Promise<void> {
+    const undone = [this.store.remove(id), this.#deps.removeFiles(id)];
+    undone.push(...volumes.map((volume) => this.#deps.volumes.remove(volume)));
+    for (const result of await Promise.allSettled(undone))
+      if (result.status === "rejected")
+        this.#deps.logger.warn("cannot undo a creation", { id, error: messageOf(result.reason) });
   }
 
   #reserveName(asked: string | undefined, id: string): string {

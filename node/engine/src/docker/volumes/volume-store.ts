@@ -76,8 +76,13 @@ export class VolumeStore {
     const isAnonymous = wish.isAnonymous ?? wish.name === undefined;
     const volume = { name, createdAt: this.#deps.clock.now(), labels, options, isAnonymous };
     this.#volumes.set(name, volume);
-    await mkdir(this.mountpoint(name), { recursive: true, mode: 0o755 });
-    await writeRecord(`${this.#records}/${name}`, volume);
+    try {
+      await mkdir(this.mountpoint(name), { recursive: true, mode: 0o755 });
+      await writeRecord(`${this.#records}/${name}`, volume);
+    } catch (error) {
+      this.#volumes.delete(name);
+      throw error;
+    }
     return volume;
   }
 

@@ -1,0 +1,46 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { commitRoutes } from "./commit-routes.ts";
+import type { DockerDeps, DockerRequest } from "./contracts.ts";
+
+/** Commits a container whose written files are in `written`. @returns what became of the new layer, and what is left of it. */
+async function committed(prepare: (written: string) => void) {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-commit-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [written, staging] = [join(folder, "written"), join(folder, "staging")];
+  mkdirSync(staging);
+  prepare(written);
+  const layers: (readonly string[])[] = [];
+  const container = { id: "c", config: {}, state: { status: "exited" }, command: [], imageId: "i", imageName: "a" };
+  const deps = {
+    dockerContainers: { store: { get: () => container } },
+    images: { find: () => ({ chain: [], diffIds: [], config: {} }), create: async () => ({ id: "new" }) },
+    snapshotter: {
+      writable: () => written,
+      stage: async () => mkdtempSync(join(staging, "layer-")),
+      commit: async (_: string, __: unknown, { staged }: { staged: string }) => void layers.push(readdirSync(staged)),
+    },
+    garbage: { hold: () => async () => {} },
+    events: { publish: () => {} },
+    clock: { now: () => 0 },
+  } as unknown as DockerDeps;
+  const request = { query: new URLSearchParams("container=c"), json: async () => ({}) } as unknown as DockerRequest;
+  const answered = await Promise.allSettled([commitRoutes(deps)[0]?.handle(request)]);
+  return { status: answered[0].status, layers, left: readdirSync(staging) };
+}
+
+test("what a container wrote becomes a layer; one that never ran has an empty one", async () => {
+  const wrote = await committed((written) => {
+    mkdirSync(written);
+    writeFileSync(join(written, "file"), "");
+  });
+  expect(wrote).toEqual({ status: "fulfilled", layers: [["file"]], left: [] });
+  expect(await committed(() => {})).toEqual({ status: "fulfilled", layers: [[]], left: [] });
+});
+
+test("files that cannot be copied are an error, not an empty layer", async () => {
+  const failed = await committed((written) => writeFileSync(written, "no folder"));
+  expect(failed).toEqual({ status: "rejected", layers: [], left: [] });
+});
