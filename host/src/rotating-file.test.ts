@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -56,3 +56,35 @@ test("a file goes on where it was, and tells what it could not write", async () 
   await nowhere.close();
   expect(failures).toHaveLength(1);
 });
+
+test("files that cannot be removed are told, and cost no line", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-rotating-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "a-2020-01-01T00-00-00.000.log")); // is no file
+  const failures: unknown[] = [];
+  const options = { maxBytes: 10, maxBackups: 1, maxAgeMs: 0, now: () => Date.UTC(2025, 0, 1) };
+  const file = new RotatingFile({
+    path: join(folder, "a.log"),
+    ...options,
+    failed: (error: unknown) => failures.push(error),
+  });
+  for (const line of ["0123456789\n", "second\n"]) file.write(line);
+  await file.close();
+  expect(readFileSync(join(folder, "a.log"), "utf8")).toBe("second\n");
+  expect(failures).toHaveLength(1);
+});
+
+test("many lines at once are written as fast as their bytes", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-rotating-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const failures: unknown[] = [];
+  const file = new RotatingFile({
+    path: join(folder, "a.log"),
+    ...{ maxBytes: 2 ** 30, maxBackups: 0, maxAgeMs: 0, now: () => 0 },
+    failed: (error: unknown) => failures.push(error),
+  });
+  const line = `${"ä".repeat(200)}\n`;
+  for (let count = 0; count < 50_000; count += 1) file.write(line);
+  await file.close();
+  expect([statSync(join(folder, "a.log")).size, failures]).toEqual([50_000 * 401, []]);
+}, 5000);

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, rename, stat, unlink } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 
 export interface RotatingFileOptions {
@@ -46,6 +46,7 @@ export class RotatingFile {
         await this.#append(lines);
       } catch (error) {
         this.#options.failed(error);
+        this.#size = undefined; // what of it was written the file tells
       }
     }
   }
@@ -53,18 +54,22 @@ export class RotatingFile {
   async #append(lines: readonly string[]): Promise<void> {
     const { path, maxBytes } = this.#options;
     this.#size ??= await this.#begin();
-    let batch = "";
+    let batch: string[] = [];
     for (const line of lines) {
-      if (this.#size > 0 && this.#size + Buffer.byteLength(batch + line) > maxBytes) {
-        if (batch !== "") await appendFile(path, batch, { mode: 0o600 });
-        batch = "";
+      const bytes = Buffer.byteLength(line);
+      if (this.#size > 0 && this.#size + bytes > maxBytes) {
+        await this.#write(path, batch);
+        batch = [];
         await this.#rotate();
       }
-      batch += line;
+      batch.push(line);
+      this.#size += bytes;
     }
-    if (batch === "") return;
-    await appendFile(path, batch, { mode: 0o600 });
-    this.#size += Buffer.byteLength(batch);
+    await this.#write(path, batch);
+  }
+
+  async #write(path: string, lines: readonly string[]): Promise<void> {
+    if (lines.length > 0) await appendFile(path, lines.join(""), { mode: 0o600 });
   }
 
   async #begin(): Promise<number> {
@@ -81,7 +86,7 @@ export class RotatingFile {
     const time = new Date(now()).toISOString().replace("Z", "").replaceAll(":", "-");
     await rename(path, `${this.#stem}-${time}${extname(path)}`);
     this.#size = 0;
-    await this.#forget();
+    await this.#forget().catch((error: unknown) => this.#options.failed(error)); // no reason to lose lines
   }
 
   get #stem(): string {
@@ -100,6 +105,8 @@ export class RotatingFile {
     const backups = names.filter((name) => !Number.isNaN(timeOf(name)));
     const surplus = maxBackups > 0 ? backups.slice(0, Math.max(0, backups.length - maxBackups)) : [];
     const old = maxAgeMs > 0 ? backups.filter((name) => timeOf(name) < now() - maxAgeMs) : [];
-    await Promise.all([...new Set([...surplus, ...old])].map((name) => unlink(join(folder, name))));
+    const removed = [...new Set([...surplus, ...old])].map((name) => rm(join(folder, name), { force: true }));
+    for (const result of await Promise.allSettled(removed))
+      if (result.status === "rejected") this.#options.failed(result.reason);
   }
 }
