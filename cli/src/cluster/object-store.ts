@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { encryptedStore, sameForm, upstreamForm } from "@tsukube/apiserver";
 import { type Lifetime, type Logger, messageOf, TsukubeError } from "@tsukube/foundation";
 import { realClock } from "@tsukube/host";
-import { lmdbStore, type OpenStore } from "@tsukube/store";
+import { lmdbStore, type OpenStore, type Store } from "@tsukube/store";
+import type { EtcdStoreOptions } from "@tsukube/store/etcd";
 import { followEncryption, openEncryption } from "./encryption.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord, EtcdRecord } from "./record.ts";
@@ -45,8 +46,19 @@ export function readerIn(bundle: string): readonly string[] | undefined {
 }
 
 /** An etcd as it is: values as they lie there. */
-export async function etcd(record: EtcdRecord, historyMs?: number): Promise<OpenStore> {
+async function etcd(record: EtcdRecord, historyMs?: number): Promise<OpenStore> {
   const { etcdStore } = await import("@tsukube/store/etcd");
+  return etcdStore({ ...etcdOptions(record), ...(historyMs !== undefined && { historyMs }) });
+}
+
+/** The same for a command: nothing is read at first, and history is left to the servers. */
+export async function etcdForCommand(record: EtcdRecord): Promise<Store> {
+  const { connectEtcd } = await import("@tsukube/store/etcd");
+  return connectEtcd({ ...etcdOptions(record), historyMs: 0 });
+}
+
+/** How an etcd is reached. @throws {TsukubeError} `usage` when a file cannot be read. */
+export function etcdOptions(record: EtcdRecord): EtcdStoreOptions {
   const { endpoints, caFile, certFile, keyFile, user, passwordFile } = record;
   const tls = {
     ...(caFile !== undefined && { ca: read(caFile) }),
@@ -54,14 +66,8 @@ export async function etcd(record: EtcdRecord, historyMs?: number): Promise<Open
     ...(keyFile !== undefined && { key: read(keyFile) }),
   };
   const password = passwordFile === undefined ? "" : read(passwordFile).trimEnd();
-  const history = historyMs === undefined ? {} : { historyMs };
-  return etcdStore({
-    endpoints,
-    clock: realClock,
-    tls,
-    ...history,
-    ...(user !== undefined && { user: { name: user, password } }),
-  });
+  const login = user === undefined ? {} : { user: { name: user, password } };
+  return { endpoints, clock: realClock, tls, ...login };
 }
 
 function read(file: string): string {

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { formatTime, TsukubeError } from "@tsukube/foundation";
-import { readSnapshot, restoreFile, restoreInto, saveFile, saveRange } from "@tsukube/store/snapshots";
+import { readSnapshot, restoreFile, restoreInto, saveFile } from "@tsukube/store/snapshots";
 import { alone } from "../cluster/command-lock.ts";
-import { etcd, readerIn, storeFile } from "../cluster/object-store.ts";
+import { etcdForCommand, etcdOptions, readerIn, storeFile } from "../cluster/object-store.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { type ClusterRecord, type EtcdRecord, readClusterRecord } from "../cluster/record.ts";
 import { isServed, withStoreFile } from "../cluster/store-reading.ts";
@@ -19,7 +19,7 @@ export async function saveSnapshot(context: CommandContext, name: string): Promi
   const saved =
     record.etcd === undefined
       ? await withStoreFile(record, context, (from) => saveFile(from, file, about, readerIn(bundleFolder())))
-      : await saveEtcd(record.etcd, file, about);
+      : await saveFromEtcd(record.etcd, file, about);
   print(
     `Saved ${saved.records} objects of cluster "${paths.name}" at revision ${saved.revision} to ${file} (${size(saved.bytes)}).`,
   );
@@ -68,17 +68,17 @@ export async function snapshotStatus({ print }: CommandContext, name: string, ou
   for (const [kind, count] of [...kinds].sort(([, a], [, b]) => b - a)) print(`${String(count).padStart(7)}  ${kind}`);
 }
 
-async function saveEtcd(record: EtcdRecord, file: string, about: { readonly cluster: string; readonly time: string }) {
-  const store = await (await etcd(record))(() => {});
-  try {
-    return await saveRange(await store.range(""), file, about);
-  } finally {
-    await store.close();
-  }
+async function saveFromEtcd(
+  record: EtcdRecord,
+  file: string,
+  about: { readonly cluster: string; readonly time: string },
+) {
+  const { saveEtcd } = await import("@tsukube/store/etcd-snapshot");
+  return saveEtcd(etcdOptions(record), file, about);
 }
 
 async function restoreEtcd(record: EtcdRecord, file: string) {
-  const store = await (await etcd(record))(() => {});
+  const store = await etcdForCommand(record);
   try {
     return await restoreInto(store, file);
   } finally {

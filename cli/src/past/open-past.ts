@@ -3,7 +3,7 @@ import { TsukubeError } from "@tsukube/foundation";
 import type { StoredRecord } from "@tsukube/store";
 import { openPast, type Past } from "@tsukube/store/past";
 import { openEncryption } from "../cluster/encryption.ts";
-import { etcd } from "../cluster/object-store.ts";
+import { etcdForCommand } from "../cluster/object-store.ts";
 import type { ClusterPaths } from "../cluster/paths.ts";
 import { type ClusterRecord, type EtcdRecord, readClusterRecord } from "../cluster/record.ts";
 import { withStoreFile } from "../cluster/store-reading.ts";
@@ -44,7 +44,7 @@ async function shown(
 }
 
 async function etcdPast(record: EtcdRecord): Promise<Past> {
-  const store = await (await etcd(record))(() => {});
+  const store = await etcdForCommand(record);
   return {
     revision: store.revision,
     oldest: 0, // etcd says it when it is asked for something older

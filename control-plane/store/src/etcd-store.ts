@@ -1,11 +1,12 @@
 import type { Cancel, Clock } from "@tsukube/foundation";
 import type { GrpcTls } from "@tsukube/host/grpc";
-import type { Compare, RangeRequest, RequestOp, TxnResponse } from "../generated/etcd.ts";
+import type { Compare, RequestOp, TxnResponse } from "../generated/etcd.ts";
 import { EtcdCompactor } from "./etcd-compactor.ts";
 import { EtcdConnection } from "./etcd-connection.ts";
 import { storeErrorOf } from "./etcd-errors.ts";
 import { EtcdKeys } from "./etcd-keys.ts";
 import { EtcdLeases } from "./etcd-leases.ts";
+import { EtcdRanges } from "./etcd-ranges.ts";
 import { EtcdWatch, type EtcdWatchDeps } from "./etcd-watch.ts";
 import { compacted, expectDistinct, expectRecord } from "./memory-store.ts";
 import {
@@ -25,7 +26,7 @@ export interface EtcdStoreOptions {
   readonly tls?: GrpcTls;
   readonly user?: { readonly name: string; readonly password: string };
   readonly clock: Clock;
-  /** What watching and listing everything means; "/registry/" by default. What else lies in etcd is not touched. */
+  /** What watching and listing everything means; {@link DEFAULT_ROOT} by default. What else lies in etcd is not touched. */
   readonly root?: string;
   /** Stands before every key; none by default. */
   readonly namespace?: string;
@@ -33,30 +34,37 @@ export interface EtcdStoreOptions {
   readonly historyMs?: number;
 }
 
+export const DEFAULT_ROOT = "/registry/";
+
 /** etcd refuses transactions of more operations unless told otherwise. */
 const MAX_OPERATIONS = 128;
-/** Records asked for at once: etcd answers in one message. */
-const PAGE = 500;
 
 /** A store in an etcd cluster (3.4 and newer), which others may use at the same time. Values have no index bytes there. */
 export function etcdStore(options: EtcdStoreOptions): OpenStore {
-  return async (visit) => {
-    const connection = new EtcdConnection(options);
-    try {
-      const store = new EtcdStore(options, connection);
-      await store.load(visit);
-      return store;
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
-  };
+  return (visit) => connected(options, (store) => store.load(visit));
+}
+
+/** The same for who does not want to see everything: nothing is read. */
+export function connectEtcd(options: EtcdStoreOptions): Promise<Store> {
+  return connected(options, (store) => store.latest());
+}
+
+async function connected(options: EtcdStoreOptions, begin: (store: EtcdStore) => Promise<unknown>): Promise<EtcdStore> {
+  const store = new EtcdStore(options);
+  try {
+    await begin(store);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 class EtcdStore implements Store {
   readonly isShared = true;
   readonly #connection: EtcdConnection;
   readonly #keys: EtcdKeys;
+  readonly #ranges: EtcdRanges;
   readonly #leases: EtcdLeases;
   readonly #watches = new Set<EtcdWatch>();
   readonly #watchDeps: EtcdWatchDeps;
@@ -70,10 +78,12 @@ class EtcdStore implements Store {
   #ticking: Promise<void> | undefined;
   #closed = false;
 
-  constructor(options: EtcdStoreOptions, connection: EtcdConnection) {
+  constructor(options: EtcdStoreOptions) {
     const { clock } = options;
+    const connection = new EtcdConnection(options);
     this.#connection = connection;
-    this.#keys = new EtcdKeys(options.namespace ?? "", options.root ?? "/registry/");
+    this.#keys = new EtcdKeys(options.namespace ?? "", options.root ?? DEFAULT_ROOT);
+    this.#ranges = new EtcdRanges(connection, this.#keys, () => this.#compacted);
     this.#leases = new EtcdLeases(connection, clock);
     this.#watchDeps = {
       connection,
@@ -92,9 +102,10 @@ class EtcdStore implements Store {
 
   /** Shows what is there, at one revision. */
   async load(visit: (record: StoredRecord) => void): Promise<void> {
-    const { records, revision } = await this.range("");
-    for (const record of records) visit(record);
-    this.#revision = revision;
+    for await (const { kvs, revision } of this.#ranges.pages("")) {
+      for (const kv of kvs) visit(this.#keys.recordOf(kv));
+      this.#revision = revision;
+    }
   }
 
   get revision(): number {
@@ -106,27 +117,19 @@ class EtcdStore implements Store {
   }
 
   async get(key: string, options: { readonly revision?: number } = {}): Promise<StoredRecord | undefined> {
-    const { kvs = [] } = await this.#range({ key: this.#keys.encode(key), revision: options.revision ?? 0 });
+    const { kvs = [] } = await this.#ranges.read({ key: this.#keys.encode(key), revision: options.revision ?? 0 });
     const [found] = kvs;
     return found === undefined ? undefined : this.#keys.recordOf(found);
   }
 
   async range(prefix: string, options: RangeOptions = {}): Promise<Range> {
-    let { key, rangeEnd } = this.#keys.bounds(prefix, options.start);
     const records: StoredRecord[] = [];
-    const wanted = options.limit ?? 0;
-    let revision = options.revision ?? 0;
-    for (;;) {
-      const limit = wanted === 0 ? PAGE : Math.min(PAGE, wanted - records.length);
-      const { kvs = [], header, count } = await this.#range({ key, rangeEnd, limit, revision });
-      const newest = Number(header?.revision);
-      if (revision === 0) revision = newest;
-      const own = kvs.filter((kv) => !this.#keys.isTick(kv.key));
-      records.push(...own.map((kv) => this.#keys.recordOf(kv)));
-      const remaining = Number(count) - kvs.length;
-      if (remaining === 0 || records.length === wanted) return { records, revision, remaining };
-      key = Buffer.concat([kvs.at(-1)!.key!, Buffer.of(0)]);
+    let last: Omit<Range, "records"> = { revision: 0, remaining: 0 };
+    for await (const { kvs, revision, remaining } of this.#ranges.pages(prefix, options)) {
+      for (const kv of kvs) records.push(this.#keys.recordOf(kv));
+      last = { revision, remaining };
     }
+    return { records, ...last };
   }
 
   latest(): Promise<number> {
@@ -201,19 +204,11 @@ class EtcdStore implements Store {
     if (revision > this.#compacted) this.#compacted = revision;
   }
 
-  async #range(request: RangeRequest) {
-    try {
-      return await this.#connection.read((member, options) => member.kv.Range(request, options));
-    } catch (error) {
-      throw storeErrorOf(error, { asked: Number(request.revision ?? 0), oldest: this.#compacted });
-    }
-  }
-
   async #ask(): Promise<number> {
     await this.#asking?.catch(() => {});
     this.#asking = this.#askingNext;
     this.#askingNext = undefined;
-    const { header } = await this.#range({ key: this.#keys.tick, countOnly: true });
+    const { header } = await this.#ranges.read({ key: this.#keys.tick, countOnly: true });
     const revision = Number(header?.revision);
     this.#learn(revision);
     return revision;

@@ -2,14 +2,48 @@ import { renameSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { open as openLmdb, type RootDatabase } from "lmdb";
+import type { Entry } from "./lmdb-format.ts";
 
-export function openFile(path: string): RootDatabase<Buffer, Buffer> {
+/** @param readOnly Nobody may write meanwhile. */
+export function openFile(path: string, { readOnly = false } = {}): RootDatabase<Buffer, Buffer> {
+  if (!readOnly) ignoreReportedFailures();
   return openLmdb<Buffer, Buffer>({
     path,
+    readOnly,
     noSubdir: true,
     keyEncoding: "binary",
     encoding: "binary",
     overlappingSync: false, // otherwise a write resolves before it is on the disk
+  });
+}
+
+/** Puts all, or changes nothing; resolves when they are durable. @param removed Keys that go in the same transaction. */
+export async function putAll(
+  db: RootDatabase<Buffer, Buffer>,
+  entries: readonly Entry[],
+  removed: readonly Buffer[] = [],
+): Promise<void> {
+  await db.batch(() => {
+    // each has a promise of its own; that of the batch tells for all
+    for (const { key, value } of entries) db.put(key, value).catch(ignore);
+    for (const key of removed) db.remove(key).catch(ignore);
+  });
+}
+
+function ignore(): void {}
+
+let isListening = false;
+
+/**
+ * After a commit that failed (a full disk), lmdb rejects a promise of its own that nobody can get hold of. The writers have
+ * been told; without this the process would end. Every other unhandled rejection ends it as before.
+ */
+function ignoreReportedFailures(): void {
+  if (isListening) return;
+  isListening = true;
+  process.on("unhandledRejection", (reason) => {
+    const isReported = typeof reason === "object" && reason !== null && "commitError" in reason;
+    if (!isReported) throw reason;
   });
 }
 

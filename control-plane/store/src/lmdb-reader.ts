@@ -4,7 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { messageOf } from "@tsukube/foundation";
-import { open } from "lmdb";
+import { openFile } from "./lmdb-file.ts";
 import {
   decodeLog,
   decodeMeta,
@@ -30,7 +30,7 @@ interface Walked {
 }
 
 export function readAll(path: string, emit: (frame: Frame) => void): void {
-  const db = open<Buffer, Buffer>({ path, readOnly: true, keyEncoding: "binary", encoding: "binary", noSubdir: true });
+  const db = openFile(path, { readOnly: true });
   const stored = db.get(META_KEY);
   if (stored === undefined) {
     if (db.getKeysCount() > 0) throw new Error("no meta entry among others");

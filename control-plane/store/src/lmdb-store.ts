@@ -3,7 +3,7 @@ import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Cancel, type Clock, messageOf } from "@tsukube/foundation";
 import type { RootDatabase } from "lmdb";
-import { copyOf, openFile, pagesOf } from "./lmdb-file.ts";
+import { copyOf, openFile, pagesOf, putAll } from "./lmdb-file.ts";
 import {
   type Entry,
   encodeLog,
@@ -64,7 +64,6 @@ const COMPACT_STEP = 500;
 /** A store in one LMDB file. Only one process may have it open. */
 export function lmdbStore(options: LmdbStoreOptions): OpenStore {
   return async (visit) => {
-    ignoreReportedFailures();
     mkdirSync(dirname(options.path), { recursive: true });
     removeLeft(options.path);
     let root = Tree.empty<StoredRecord>();
@@ -79,21 +78,6 @@ export function lmdbStore(options: LmdbStoreOptions): OpenStore {
     });
     return new LmdbStore(options, meta, root, expiries);
   };
-}
-
-let isListening = false;
-
-/**
- * After a commit that failed (a full disk), lmdb rejects a promise of its own that nobody can get hold of. The writers have
- * been told; without this the process would end. Every other unhandled rejection ends it as before.
- */
-function ignoreReportedFailures(): void {
-  if (isListening) return;
-  isListening = true;
-  process.on("unhandledRejection", (reason) => {
-    const isReported = typeof reason === "object" && reason !== null && "commitError" in reason;
-    if (!isReported) throw reason;
-  });
 }
 
 class LmdbStore implements Store {
@@ -327,12 +311,12 @@ class LmdbStore implements Store {
       count: this.#meta.count + added.length - removed.length,
       sum: sum >>> 0,
     };
-    await this.#db.batch(() => {
-      // each has a promise of its own; that of the batch tells for all
-      for (const { key, value } of added) this.#db.put(key, value).catch(ignore);
-      for (const { key } of removed) this.#db.remove(key).catch(ignore);
-      this.#db.put(META_KEY, encodeMeta(meta)).catch(ignore);
-    });
+    const entries = [...added, { key: META_KEY, value: encodeMeta(meta) }];
+    await putAll(
+      this.#db,
+      entries,
+      removed.map(({ key }) => key),
+    );
     return meta;
   }
 
@@ -425,8 +409,6 @@ function checkKey(key: string): void {
 function closed(): StoreError {
   return new StoreError("closed", "Cannot write: the store is closed, expected an open one");
 }
-
-function ignore(): void {}
 
 /** LMDB says "Input/output error" when the disk took only a part, so what is free decides. */
 const ROOM = 256 * 1024;

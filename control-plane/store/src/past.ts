@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { open, type RootDatabase } from "lmdb";
+import type { RootDatabase } from "lmdb";
+import { openFile } from "./lmdb-file.ts";
 import { decodeLog, decodeMeta, logKey, META_KEY, type Meta } from "./lmdb-format.ts";
 import { LmdbHistory } from "./lmdb-history.ts";
 import { compacted, future } from "./memory-store.ts";
@@ -37,13 +38,7 @@ class LmdbPast implements Past {
   readonly #meta: Meta;
 
   constructor(path: string) {
-    this.#db = open<Buffer, Buffer>({
-      path,
-      readOnly: true,
-      noSubdir: true,
-      keyEncoding: "binary",
-      encoding: "binary",
-    });
+    this.#db = openFile(path, { readOnly: true });
     this.#history = new LmdbHistory(this.#db, path);
     const stored = this.#db.get(META_KEY);
     if (stored === undefined) throw new StoreError("failed", `Cannot read "${path}": it is empty, expected a store`);

@@ -3,11 +3,11 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "@tsukube/testing";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { MemoryStore } from "./index.ts";
 import { lmdbStore } from "./lmdb-store.ts";
 import { readSnapshot } from "./snapshot.ts";
-import { restoreFile, restoreInto, saveFile, saveRange } from "./snapshots.ts";
+import { restoreFile, restoreInto, saveFile, savePages } from "./snapshots.ts";
 import type { Mutation, StoredRecord } from "./store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tsukube-snapshots-"));
@@ -117,15 +117,32 @@ test("whatever byte of a snapshot changes or is missing, it is refused and nothi
   await expect(restoreFile(join(folder, "none"), path)).rejects.toThrow(/no such file/);
 });
 
-test("a snapshot of an etcd goes into one that is empty", async () => {
+test("a snapshot of an etcd goes into one that is empty, in transactions that etcd takes", async () => {
   const clock = new VirtualClock();
   const [from, to] = [new MemoryStore({ clock }), new MemoryStore({ clock })];
   for (let i = 0; i < 250; i += 1) await from.commit([put(`/registry/${i}`, String(i))]);
+  for (let i = 0; i < 10; i += 1) await from.commit([put(`/registry/large-${i}`, "x".repeat(400_000))]);
+  const soon = clock.now() + 60_000;
   const file = join(folder, "etcd.snapshot");
-  await saveRange(await from.range(""), file, about);
+  const pages = async function* () {
+    const { records, revision } = await from.range("");
+    const expiresAt = (key: string) => (key === "/registry/7" ? soon : 0);
+    yield { revision, records: records.map((record) => ({ ...record, expiresAt: expiresAt(record.key) })) };
+  };
+  await savePages(pages(), file, { ...about, store: "etcd" });
+  const commits = vi.spyOn(to, "commit");
   await restoreInto(to, file);
+  const sizes = commits.mock.calls.map(([mutations]) => ({
+    entries: mutations.length,
+    bytes: mutations.reduce((sum, mutation) => sum + (mutation.type === "put" ? mutation.value.length : 0), 0),
+  }));
+  expect(Math.max(...sizes.map(({ entries }) => entries))).toBe(100);
+  expect(Math.max(...sizes.map(({ bytes }) => bytes))).toBeLessThanOrEqual(1_000_000);
   const values = async (store: MemoryStore) => (await store.range("")).records.map(({ key, value }) => [key, value]);
   expect(await values(to)).toEqual(await values(from));
   await expect(restoreInto(to, file)).rejects.toThrow(/there are objects/);
   await expect(restoreFile(file, join(folder, "other.mdb"))).rejects.toThrow(/is of a cluster with an etcd/);
+  await clock.advance(70_000);
+  expect(await to.get("/registry/7")).toBeUndefined();
+  expect((await to.range("")).records).toHaveLength(259);
 });

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
-import { open } from "lmdb";
-import { encodeMeta, encodeVersion, FORMAT, META_KEY, type Meta, sumOf, type Version } from "./lmdb-format.ts";
+import { openFile, putAll } from "./lmdb-file.ts";
+import { type Entry, encodeMeta, encodeVersion, FORMAT, META_KEY, type Meta, sumOf } from "./lmdb-format.ts";
 import { DEFAULT_READER, loadThroughReader } from "./lmdb-load.ts";
 import {
   readSnapshot,
@@ -26,7 +26,10 @@ export interface Saved {
 
 /** Revisions that a restored store leaves out, so that none which anybody was told of before comes again with other content. */
 const BUMP = 1_000_000;
-const PER_TRANSACTION = 100;
+/** etcd takes 128 operations in one transaction, */
+const MAX_ENTRIES = 100;
+/** and 1.5 MiB in one request, with what surrounds them. */
+const MAX_BYTES = 1_000_000;
 
 /**
  * Saves what an LMDB file holds, and checks all of it. Nobody may write to it meanwhile: of a store that runs, take its {@link Store.copy}.
@@ -54,18 +57,24 @@ export async function saveFile(
   }
 }
 
-/** Saves everything below the root of a store. @param range All of it, at one revision. */
-export async function saveRange(
-  range: { readonly revision: number; readonly records: readonly Omit<SnapshotRecord, "expiresAt">[] },
+/** Saves records that come in pages, at least one. All must be of one revision. */
+export async function savePages(
+  pages: AsyncIterable<{ readonly revision: number; readonly records: readonly SnapshotRecord[] }>,
   to: string,
-  about: About,
+  about: About & Pick<SnapshotInfo, "store">,
 ): Promise<Saved> {
-  const writer = await SnapshotWriter.create(to, { ...about, store: "etcd", revision: range.revision });
+  let writer: SnapshotWriter | undefined;
+  let revision = 0;
   try {
-    for (const record of range.records) await writer.record({ ...record, expiresAt: 0 });
-    return { revision: range.revision, ...(await writer.finish()) };
+    for await (const page of pages) {
+      revision = page.revision;
+      writer ??= await SnapshotWriter.create(to, { ...about, revision });
+      for (const record of page.records) await writer.record(record);
+    }
+    if (writer === undefined) throw new Error(`Cannot save "${to}": there was no page, expected one`);
+    return { revision, ...(await writer.finish()) };
   } catch (error) {
-    await writer.discard();
+    await writer?.discard();
     throw error;
   }
 }
@@ -109,17 +118,37 @@ export async function restoreInto(store: Store, from: string): Promise<SnapshotS
       `Cannot restore "${from}": there are objects in etcd, expected none; remove them with "etcdctl del --prefix /registry/", or use a new etcd`,
     );
   }
-  let batch: Mutation[] = [];
-  const flush = async (): Promise<void> => {
-    if (batch.length > 0) await store.commit(batch);
-    batch = [];
-  };
-  await readSnapshot(from, async ({ key, value }) => {
-    batch.push({ type: "put", key, value, expected: "absent" });
-    if (batch.length === PER_TRANSACTION) await flush();
+  const batches = new Batches((batch: readonly Mutation[]) => store.commit(batch));
+  await readSnapshot(from, async ({ key, value, expiresAt }) => {
+    const put: Mutation = { type: "put", key, value, expected: "absent", ...(expiresAt > 0 && { expiresAt }) };
+    await batches.add(put, value.length + 3 * Buffer.byteLength(key));
   });
-  await flush();
+  await batches.flush();
   return { ...summary, now: store.revision };
+}
+
+/** Gathers what is written into transactions: not too many entries in one, nor too many bytes. */
+class Batches<Entry> {
+  readonly #write: (batch: readonly Entry[]) => Promise<unknown>;
+  #entries: Entry[] = [];
+  #bytes = 0;
+
+  constructor(write: (batch: readonly Entry[]) => Promise<unknown>) {
+    this.#write = write;
+  }
+
+  async add(entry: Entry, bytes: number): Promise<void> {
+    if (this.#entries.length === MAX_ENTRIES || this.#bytes + bytes > MAX_BYTES) await this.flush();
+    this.#entries.push(entry);
+    this.#bytes += bytes;
+  }
+
+  async flush(): Promise<void> {
+    const batch = this.#entries;
+    this.#entries = [];
+    this.#bytes = 0;
+    if (batch.length > 0) await this.#write(batch);
+  }
 }
 
 function expectStore(from: string, { store }: SnapshotInfo, wanted: SnapshotInfo["store"]): void {
@@ -140,25 +169,20 @@ async function revisionOf(path: string, readerCommand: readonly string[]): Promi
 }
 
 async function fill(path: string, from: string, now: number): Promise<void> {
-  const db = open<Buffer, Buffer>({
-    path,
-    noSubdir: true,
-    keyEncoding: "binary",
-    encoding: "binary",
-    overlappingSync: false,
-  });
+  const db = openFile(path);
+  const put = (entries: readonly Entry[]) => putAll(db, entries);
+  const batches = new Batches(put);
   let count = 0;
   let sum = 0;
   try {
     await readSnapshot(from, async (record) => {
-      const version: Version = { ...record, previous: 0, deleted: false };
-      const entry = encodeVersion(version);
+      const entry = encodeVersion({ ...record, previous: 0, deleted: false });
       count += 1;
       sum = (sum ^ sumOf(entry)) >>> 0;
-      const written = db.put(entry.key, entry.value);
-      if (count % 1000 === 0) await written;
+      await batches.add(entry, entry.value.length);
     });
-    await db.put(META_KEY, encodeMeta({ format: FORMAT, revision: now, compacted: now, count, sum }));
+    await batches.flush();
+    await put([{ key: META_KEY, value: encodeMeta({ format: FORMAT, revision: now, compacted: now, count, sum }) }]);
     await db.flushed;
   } finally {
     await db.close();
