@@ -36,13 +36,21 @@ export async function writeAtomically(
   if (options.durable !== false) await syncFolder(folder);
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes the names in a folder survive a power loss. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY);
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
+}
+
+/** Makes a folder, and those above it that are missing, so that they survive a power loss. */
+export async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
 }
 
 /** The file's bytes, or undefined when there is none. */
