@@ -120,9 +120,9 @@ describe.skipIf(process.getuid?.() !== 0)("the guestbook, from a folder to an ap
       join(context, "Dockerfile"),
       'FROM tsukube.local/busybox\nARG WHO=you\nENV WHO=$WHO\nCMD ["sh", "-c", "echo hello $WHO"]\n',
     );
-    const { stdout } = await tsukube.run(["build", "-t", "hello:1", "--build-arg", "WHO=world", context]);
-    expect(stdout.trim()).toBe("hello:1");
-    await kubectl(["run", "hello", "--image=hello:1", "--restart=Never"]);
+    const { stdout } = await tsukube.run(["build", "-t", "hello", "--build-arg", "WHO=world", context]);
+    expect(stdout.trim()).toBe("hello");
+    await kubectl(["run", "hello", "--image=hello", "--restart=Never"]); // whose pull policy is Always
     await eventually("the greeting", async () => (await out("logs", "hello")) === "hello world");
   });
 });

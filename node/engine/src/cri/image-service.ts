@@ -4,7 +4,7 @@ import type { AuthConfig, Image, ImageService } from "@tsukube/node-contracts/cr
 import type { ImageGarbage } from "../images/image-garbage.ts";
 import type { ImageRecord, ImageStore } from "../images/image-store.ts";
 import type { ImageTransfer, PullOptions } from "../images/image-transfer.ts";
-import { isBuiltIn, parseReference } from "../images/reference.ts";
+import { formatReference, isBuiltIn, parseReference, type Reference } from "../images/reference.ts";
 import type { SystemImages } from "../images/system-images.ts";
 
 interface Deps {
@@ -34,6 +34,16 @@ function credentialsOf(auth: AuthConfig | null | undefined): PullOptions {
   return auth == null ? {} : { credentials: auth };
 }
 
+/**
+ * An image whose name was given here, by a build, a load or a tag, and that no registry had under this name: what
+ * `tsukube build -t app .` makes is what runs as "app", whatever a registry elsewhere calls so.
+ */
+function madeHere(images: ImageStore, reference: Reference): ImageRecord | undefined {
+  const found = reference.digest === undefined ? images.find(formatReference(reference)) : undefined;
+  const repository = `${reference.registry}/${reference.repository}@`;
+  return found?.digests.some((digest) => digest.startsWith(repository)) === true ? undefined : found;
+}
+
 /** CRI's ImageService. */
 export function imageService(deps: Deps): GrpcHandlers<ImageService> {
   return {
@@ -49,6 +59,8 @@ export function imageService(deps: Deps): GrpcHandlers<ImageService> {
     },
     async PullImage({ image, auth }) {
       const reference = parseReference(image?.image ?? "");
+      const own = madeHere(deps.images, reference);
+      if (own !== undefined) return { imageRef: own.id };
       if (!isBuiltIn(reference)) return { imageRef: (await deps.transfer.pull(reference, credentialsOf(auth))).id };
       return { imageRef: (await deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`)).id };
     },
