@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { TsukubeError } from "@tsukube/foundation";
+import { counted } from "./counted.ts";
 import type { HttpRequest } from "./http-exchange.ts";
-import { counted } from "./layer-archives.ts";
 import type { Descriptor } from "./manifest.ts";
 
 /** The repository that is pushed to. */

@@ -1,11 +1,11 @@
 import { TsukubeError } from "@tsukube/foundation";
 import type { ContentStore } from "./content-store.ts";
+import { counted } from "./counted.ts";
 import { readDocument } from "./image-document.ts";
 import type { ImageGarbage } from "./image-garbage.ts";
 import { pushImage } from "./image-push.ts";
 import type { ImageRecord, ImageStore } from "./image-store.ts";
 import { inParallel } from "./in-parallel.ts";
-import { counted } from "./layer-archives.ts";
 import { unpackBlob } from "./layer-unpack.ts";
 import { choose, type Descriptor, MAX_DOCUMENT, type Manifest, readManifest } from "./manifest.ts";
 import { OWN_PLATFORM, parsePlatform } from "./platform.ts";

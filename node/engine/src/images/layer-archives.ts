@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { TsukubeError } from "@tsukube/foundation";
 import type { ContentStore } from "./content-store.ts";
+import { counted } from "./counted.ts";
 import { decompressed } from "./decompressed.ts";
 import type { ImageRecord, ImageStore } from "./image-store.ts";
 import { writeLayerTar } from "./layer-tar.ts";
@@ -87,19 +88,6 @@ export async function* layerTarIn(
       "wrong-digest",
       `Cannot unpack layer: its content is ${digest}, expected ${diffId} as the image's configuration says`,
     );
-  }
-}
-
-/** Passes a stream through; `onBytes` is told the sum so far. */
-export async function* counted<T extends Uint8Array>(
-  source: AsyncIterable<T>,
-  onBytes: (bytes: number) => void,
-): AsyncGenerator<T> {
-  let bytes = 0;
-  for await (const part of source) {
-    bytes += part.length;
-    onBytes(bytes);
-    yield part;
   }
 }
 

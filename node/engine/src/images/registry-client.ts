@@ -8,8 +8,8 @@ import { authorize, type RegistryCredentials } from "./registry-auth.ts";
 import { type RegistryHost, registryHosts } from "./registry-hosts.ts";
 
 export interface RegistryClientOptions {
-  /** Folder of containerd's `certs.d/HOST/hosts.toml`. */
-  readonly hosts: string;
+  /** Folder of containerd's `certs.d/HOST/hosts.toml`; or the hosts themselves, of whatever registry. */
+  readonly hosts: string | readonly RegistryHost[];
   readonly clock: Clock;
   readonly random: Random;
   /** 30 s by default. */
@@ -37,7 +37,8 @@ export class RegistryClient {
     credentials: RegistryCredentials = {},
     signal?: AbortSignal,
   ): Promise<RegistrySession> {
-    const hosts = await registryHosts(reference.registry, this.#options.hosts);
+    const { hosts: known } = this.#options;
+    const hosts = typeof known === "string" ? await registryHosts(reference.registry, known) : known;
     return new RegistrySession(this.#options, reference, hosts, credentials, signal);
   }
 }
@@ -133,6 +134,17 @@ export class RegistrySession {
       if (codeOf(error) === "not-found") return false;
       throw error;
     }
+  }
+
+  /** How many bytes a blob has. @throws as {@link manifest}. */
+  blobSize(digest: string): Promise<number> {
+    return this.#fromAny(this.#hosts, async (host) => {
+      const answer = await this.#ask(host, `blobs/${digest}`, { method: "HEAD" }, "pull");
+      answer.resume();
+      const size = Number(answer.headers["content-length"] ?? Number.NaN);
+      if (Number.isSafeInteger(size)) return size;
+      throw new TsukubeError("unavailable", `Cannot read blob "${digest}": the registry does not tell its size`);
+    });
   }
 
   /** Uploads a blob. @param onBytes Told the sum so far. @throws as {@link manifest}, `refused`. */
