@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "node/network": ["node/contracts", "node/kernel", "client", "api", "host", "foundation"],
   "node/proxy": ["node/contracts", "node/kernel", "client", "api", "host", "foundation"],
   dns: ["client", "api", "host", "foundation"],
+  registry: ["host", "foundation"],
   cli: ["*"],
   testing: ["*"],
   e2e: ["*"],
@@ -31,6 +32,7 @@ const HEAVY: Readonly<Record<string, readonly string[]>> = {
   "@grpc/grpc-js": ["host"],
   protobufjs: ["host"],
   "@peculiar/x509": ["host"],
+  bcryptjs: ["registry"],
 };
 
 /** Time and randomness come injected, except in these rooms. Tests, benchmarks and tools may use the real ones. */

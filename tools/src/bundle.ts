@@ -120,7 +120,7 @@ async function bundleInto(root: string, folder: string): Promise<void> {
 function hashOf(root: string): string {
   const hash = createHash("sha256");
   const inputs = globSync(
-    ["foundation", "host", "api", "client", "control-plane/*", "node/*", "dns", "cli"].flatMap((room) => [
+    ["foundation", "host", "api", "client", "control-plane/*", "node/*", "dns", "registry", "cli"].flatMap((room) => [
       `${room}/{src,generated,facts}/**/*`,
       `${room}/package.json`,
     ]),
