@@ -7,6 +7,7 @@ import { type CommandContext, commandContext } from "./commands/context.ts";
 import type { EtcdFlags } from "./commands/etcd-flags.ts";
 import type { HistoryFlags } from "./commands/history-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
+import type { RegistryFlags } from "./commands/registry.ts";
 import type { RunOptions } from "./commands/run-container.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { durationOf } from "./past/moment.ts";
@@ -96,6 +97,29 @@ function program(): Command {
     });
 
   root
+    .command("registry")
+    .description("start a registry for images: what docker and tsukube push to and pull from")
+    .option(...name)
+    .requiredOption("--data <folder>", "where it keeps everything")
+    .option("--listen <host:port>", "where it serves", "127.0.0.1:5000")
+    .option("--background", "under a supervisor, until down", false)
+    .option("--tls-cert <file>", "serve HTTPS, with this certificate")
+    .option("--tls-key <file>", "the key of that certificate")
+    .option("--htpasswd <file>", "let in these users only: lines as htpasswd -B writes them")
+    .option("--token-realm <url>", "let in who has a token from there")
+    .option("--token-service <name>", "whom such tokens are for")
+    .option("--token-issuer <name>", "who issues them")
+    .option("--token-key <file>", "the public key or certificate that they are signed with")
+    .option("--proxy <url>", "be a cache of the registry there")
+    .option("--proxy-user <name>", "whom to log in to it as")
+    .option("--proxy-password-file <file>", "that user's password")
+    .option("--keep <time>", "how long what nothing refers to stays, such as 90m; 24h by default", duration)
+    .action(async (options: RegistryFlags, command: Command) => {
+      const { registry } = await import("./commands/registry.ts");
+      await registry(context(command), options);
+    });
+
+  root
     .command("status")
     .description("show whether the cluster runs, and what belongs to it")
     .option(...name)
@@ -108,13 +132,13 @@ function program(): Command {
   root
     .command("logs")
     .description("show the logs of the cluster's own processes, or of a container")
-    .argument("[name]", "server, node or engine, or a container; all processes by default")
+    .argument("[name]", "server, node, engine or registry, or a container; all processes by default")
     .option(...name)
     .option("-f, --follow", "go on as lines come", false)
     .option("-n, --lines <n>", "how many lines of each; 100 of processes, all of a container by default", wholeNumber)
     .action(
       async (wanted: string | undefined, { follow, lines }: { follow: boolean; lines?: number }, command: Command) => {
-        if (wanted === undefined || ["server", "node", "engine"].includes(wanted)) {
+        if (wanted === undefined || ["server", "node", "engine", "registry"].includes(wanted)) {
           const { logs } = await import("./commands/logs.ts");
           return logs(context(command), wanted, follow, lines ?? 100);
         }

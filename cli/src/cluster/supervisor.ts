@@ -5,8 +5,8 @@ import type { Clock } from "@tsukube/foundation";
 import { isAlive, lockHolder, startTimeOf } from "@tsukube/host";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 
-/** The long-lived processes of a cluster, and the engine where it runs without one. */
-export type ProcessName = "server" | "node" | "engine";
+/** The long-lived processes of a cluster, the engine where it runs without one, and a registry beside them. */
+export type ProcessName = "server" | "node" | "engine" | "registry";
 
 /**
  * Restarts a process when it ends: after 1 s, doubling to 30 s, back to 1 s once it lived for a minute. A shell loop, because it

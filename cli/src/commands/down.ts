@@ -24,6 +24,7 @@ async function takeDown({ paths, clock, progress, print }: CommandContext, purge
     await stopProcess(paths, "node", clock);
     await stopProcess(paths, "engine", clock);
     await stopProcess(paths, "server", clock);
+    await stopProcess(paths, "registry", clock);
     if (record?.withNode === true || existsSync(filesOf(paths).engine)) {
       const { cleanEngine, cleanHost } = await import("../cluster/node-host.ts");
       if (record?.withNode === true) await cleanHost(paths, record, otherEngineRuns(paths));

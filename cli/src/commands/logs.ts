@@ -13,7 +13,7 @@ export async function logs(
   lines: number,
 ): Promise<void> {
   const folder = filesOf(paths).logs;
-  const names = component === undefined ? ["server", "node", "engine"] : [component];
+  const names = component === undefined ? ["server", "node", "engine", "registry"] : [component];
   const files = names.map((name) => join(folder, `${name}.log`)).filter((file) => existsSync(file));
   if (files.length === 0) {
     throw new TsukubeError(

@@ -64,7 +64,7 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
     processes: [],
     applications: [],
   };
-  const processes = (["server", "node", "engine"] as const).flatMap((name) => {
+  const processes = (["server", "node", "engine", "registry"] as const).flatMap((name) => {
     const supervisor = supervisorOf(paths, name);
     const holder = lockHolder(files.lock(name));
     return [

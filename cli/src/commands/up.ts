@@ -226,7 +226,7 @@ const MEMORY_FLAGS: Readonly<Record<ClusterProcess, readonly string[]>> = {
 /** What cluster DNS runs; each version of Tsukube makes its own. */
 const SYSTEM_IMAGE = "tsukube.local/system";
 
-type ClusterProcess = Exclude<ProcessName, "engine">;
+type ClusterProcess = Exclude<ProcessName, "engine" | "registry">;
 
 const SHOWN: Readonly<Record<ClusterProcess, string>> = { server: "the control plane", node: "the node" };
 

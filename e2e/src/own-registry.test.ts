@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { Lifetime } from "@tsukube/foundation";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { dockerFor } from "./docker-client.ts";
+import { Tsukube } from "./tsukube.ts";
+
+const NAME = "e2e-registry";
+const ROOT = dirname(dirname(import.meta.dirname));
+/** Of "open sesame". */
+const USERS = "ali:$2b$04$3Cuhy7PsB3bdyTi1kZc5JuUhyR6LnXYNQBDPgPl7FQVHfo.I0YWMi\n";
+
+describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulled from (needs root)", () => {
+  const lifetime = new Lifetime();
+  const tsukube = new Tsukube(lifetime, NAME);
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-e2e-registry-"));
+  lifetime.add("folder", () => rmSync(folder, { recursive: true }));
+  let client: Awaited<ReturnType<typeof dockerFor>>;
+  let host: string;
+  const docker = (...args: readonly string[]): Promise<string> => client.docker(...args);
+  const refused = async (...args: readonly string[]): Promise<string> => {
+    const { code, stderr } = await client.raw(args, { accept: [0, 1] });
+    expect(code).toBe(1);
+    return stderr;
+  };
+  const greets = (image: string): Promise<string> => docker("run", "--rm", image);
+
+  /** In the foreground, on a free port, such as "127.0.0.1:40123". */
+  const startRegistry = async (name: string, ...flags: readonly string[]) => {
+    const args = ["registry", "--data", join(folder, name), "--listen", "127.0.0.1:0", ...flags];
+    const child = spawn(join(ROOT, "tsukube"), args, { env: tsukube.env, stdio: ["ignore", "pipe", "ignore"] });
+    lifetime.add(name, () => stop(child));
+    for await (const line of createInterface(child.stdout)) {
+      const found = /served at https?:\/\/(127\.0\.0\.1:\d+);/.exec(line)?.[1];
+      if (found !== undefined) return { at: found, child };
+    }
+    throw new Error(`registry ${name} ended`);
+  };
+
+  beforeAll(async () => {
+    host = `127.0.0.1:${await freePort()}`;
+    await tsukube.run(["registry", "--data", join(folder, "images"), "--listen", host, "--background"]);
+    await tsukube.run(["engine", "--background"]);
+    client = await dockerFor(lifetime, `/run/tsukube/${NAME}/docker.sock`);
+    mkdirSync(join(folder, "context"));
+    writeFileSync(join(folder, "context/greeting"), "hello from the registry\n");
+    writeFileSync(
+      join(folder, "context/Dockerfile"),
+      'FROM tsukube.local/busybox\nCOPY greeting /\nCMD ["cat", "/greeting"]\n',
+    );
+    await tsukube.run(["build", "-t", `${host}/team/hello:1`, join(folder, "context")]);
+  }, 90_000);
+  afterAll(() => lifetime.close(), 60_000);
+
+  test("an image is pushed by tsukube, and pulled and run by docker", async () => {
+    expect((await tsukube.run(["image", "push", `${host}/team/hello:1`])).stdout).toMatch(
+      /digest: sha256:[0-9a-f]{64}/,
+    );
+    await docker("rmi", `${host}/team/hello:1`);
+    expect(await greets(`${host}/team/hello:1`)).toBe("hello from the registry");
+    const list = await fetch(`http://${host}/v2/team/hello/tags/list`);
+    expect(await list.json()).toEqual({ name: "team/hello", tags: ["1"] });
+  }, 60_000);
+
+  test("an image is pushed by docker to another repository, whose layers are mounted, and pulled by tsukube", async () => {
+    await docker("tag", `${host}/team/hello:1`, `${host}/copy:2`);
+    expect(await docker("push", `${host}/copy:2`)).toMatch(/^[0-9a-f]{12}: Mounted$/m);
+    await docker("rmi", `${host}/copy:2`, `${host}/team/hello:1`);
+    await tsukube.run(["image", "pull", `${host}/copy:2`]);
+    expect(await greets(`${host}/copy:2`)).toBe("hello from the registry");
+    const { repositories } = (await (await fetch(`http://${host}/v2/_catalog`)).json()) as { repositories: string[] };
+    expect(repositories).toEqual(["copy", "team/hello"]);
+  }, 60_000);
+
+  test("a cache serves what it was asked for once, also when its upstream is gone", async () => {
+    const { at: upstream, child } = await startRegistry("upstream");
+    await docker("tag", `${host}/copy:2`, `${upstream}/hello`);
+    await docker("push", `${upstream}/hello`);
+    const { at: cache } = await startRegistry("cache", "--proxy", `http://${upstream}`);
+    await docker("pull", `${cache}/hello`);
+    await docker("tag", `${host}/copy:2`, `${cache}/other`);
+    expect(await refused("push", `${cache}/other`)).toContain("is a cache of another one");
+    await docker("rmi", `${cache}/hello`, `${cache}/other`, `${upstream}/hello`);
+    await stop(child);
+    expect(await greets(`${cache}/hello`)).toBe("hello from the registry");
+  }, 60_000);
+
+  test("a registry with users takes pushes and pulls of those who are logged in alone", async () => {
+    writeFileSync(join(folder, "users"), USERS);
+    const { at: closed } = await startRegistry("closed", "--htpasswd", join(folder, "users"));
+    await docker("tag", `${host}/copy:2`, `${closed}/hello`);
+    expect(await refused("push", `${closed}/hello`)).toContain("unauthorized");
+    expect(await refused("login", "-u", "ali", "-p", "wrong", closed)).toContain("unauthorized");
+    expect(await docker("login", "-u", "ali", "-p", "open sesame", closed)).toContain("Login Succeeded");
+    await docker("push", `${closed}/hello`);
+    await docker("rmi", `${closed}/hello`);
+    await docker("pull", `${closed}/hello`);
+    await docker("logout", closed);
+    await docker("rmi", `${closed}/hello`);
+    expect(await refused("pull", `${closed}/hello`)).toContain("unauthorized");
+  }, 60_000);
+
+  test("a second registry in the same folder is refused, and down ends the one in the background", async () => {
+    const second = ["registry", "--data", join(folder, "images"), "--listen", "127.0.0.1:0"];
+    expect((await tsukube.run(second, { accept: [2] })).stderr).toContain(
+      "has it open, expected one registry a folder",
+    );
+    expect((await tsukube.run(["status"], { accept: [0, 1] })).stdout).toContain("registry");
+    await tsukube.run(["down"]);
+    await expect(fetch(`http://${host}/v2/`)).rejects.toThrow();
+  }, 60_000);
+});
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill();
+  await ended;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
