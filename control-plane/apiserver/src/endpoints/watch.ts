@@ -244,7 +244,8 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     const { resourceVersion, sendInitialEvents } = this.#options;
     const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
     if (wantsState) {
-      const objects = this.#selection.candidates(this.#store.cache.head, this.#prefix);
+      const place = placeOf(this.#view.definition, this.#context.info.namespace); // the selection adds the name itself
+      const objects = this.#selection.candidates(this.#store.cache.head, place);
       if (this.#view.accepted.as === "Table") this.#beginTable(objects);
       else this.#initial = { objects, revision: this.#revision };
       return;
@@ -368,10 +369,15 @@ class WatchStream implements AsyncIterable<Uint8Array> {
 }
 
 /** Of all that the watch may have to tell: one that is about a single object hears of that alone. */
+/** Below which a watch hears of changes: of one object, when it asks for one by name. */
 function prefixOf(definition: ResourceDefinition, namespace: string, { fields }: Selection): string {
-  const { storage, namespaced } = definition;
-  if (namespaced && namespace === "") return storage.prefix;
-  return storage.prefix + (namespaced ? `${namespace}/` : "") + (fields.exactValue("metadata.name") ?? "");
+  if (definition.namespaced && namespace === "") return definition.storage.prefix;
+  return placeOf(definition, namespace) + (fields.exactValue("metadata.name") ?? "");
+}
+
+/** Below which objects of a namespace lie, or of all. */
+function placeOf({ storage, namespaced }: ResourceDefinition, namespace: string): string {
+  return storage.prefix + (namespaced && namespace !== "" ? `${namespace}/` : "");
 }
 
 function objectsOf({ current, previous }: CacheEvent): readonly CachedObject[] {
