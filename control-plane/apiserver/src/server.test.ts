@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { request as httpsRequest } from "node:https";
 import type { Status } from "@tsukube/api/types/meta-v1";
-import { createHttpTransport, type Transport } from "@tsukube/client";
+import { createHttpTransport, lines, type Transport } from "@tsukube/client";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom } from "@tsukube/host";
 import {
@@ -218,6 +218,23 @@ test("a watch streams to a WebSocket, an event a message, and what cannot be wat
   const refused = open("&fieldSelector=data.color=blue");
   const [error] = (await once(refused, "error")) as [Error];
   expect(error.message).toMatch(/Unexpected server response: 400/);
+});
+
+test("a watch of one object by its name begins with that object", async () => {
+  const url = "/api/v1/namespaces/kube-system/configmaps";
+  await send(admin, "POST", url, { metadata: { name: "watched" } });
+  await send(admin, "POST", url, { metadata: { name: "watched-2" } });
+  const begin = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+  for (const how of [begin, "resourceVersion=0", ""]) {
+    const query = `watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dwatched&${how}`;
+    const { body } = await admin.request({ method: "GET", path: `${url}?${query}`, headers: {} });
+    const names: string[] = [];
+    for await (const line of lines(body)) {
+      const { type, object } = JSON.parse(Buffer.from(line).toString());
+      if (type === "ADDED") names.push(object.metadata.name);
+    }
+    expect(names).toEqual(["watched"]);
+  }
 });
 
 describe("health", () => {
