@@ -1,14 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { createPublicKey } from "node:crypto";
-import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import defaults from "@tsukube/api/facts/defaults.json" with { type: "json" };
 import { Lifetime, messageOf } from "@tsukube/foundation";
 import { realClock, run } from "@tsukube/host";
-import { createSigningKey } from "@tsukube/host/certificates";
-import { EtcdServer, freePorts } from "@tsukube/store/etcd-server";
+import { EtcdServer } from "@tsukube/store/etcd-server";
+import { startKubeApiServer } from "./differential/servers.ts";
 import { KUBERNETES, peersFolder } from "./peers.ts";
 
 /**
@@ -62,56 +60,9 @@ function encryption(lifetime: Lifetime): string {
 }
 
 async function upstream(lifetime: Lifetime, etcd: string, keys: string): Promise<Api> {
-  const folder = mkdtempSync(join(tmpdir(), "tsukube-handover-"));
-  lifetime.add("folder", () => rmSync(folder, { recursive: true }));
-  const [port] = await freePorts(1);
-  const [key, publicKey] = [join(folder, "sa.key"), join(folder, "sa.pub")];
-  const pem = await createSigningKey();
-  writeFileSync(key, pem);
-  writeFileSync(publicKey, createPublicKey(pem).export({ type: "spki", format: "pem" }));
-  writeFileSync(join(folder, "tokens"), "handover,admin,1,system:masters\n");
-  const log = openSync(join(folder, "log"), "a");
-  const child: ChildProcess = spawn(
-    join(peersFolder(), "kube-apiserver"),
-    [
-      ...["--etcd-servers", etcd, "--secure-port", String(port), "--bind-address", "127.0.0.1"],
-      ...[
-        "--advertise-address",
-        "10.255.0.1",
-        "--cert-dir",
-        join(folder, "certs"),
-        "--token-auth-file",
-        join(folder, "tokens"),
-      ],
-      ...["--service-account-issuer", "https://kubernetes.default.svc.cluster.local"],
-      ...["--service-account-key-file", publicKey, "--service-account-signing-key-file", key],
-      ...["--service-cluster-ip-range", "10.0.0.0/24", "--authorization-mode", "Node,RBAC"],
-      ...[
-        "--encryption-provider-config",
-        keys,
-        "--allow-privileged=true",
-        "--disable-admission-plugins",
-        "ServiceAccount",
-      ],
-    ],
-    { stdio: ["ignore", log, log] },
-  );
-  lifetime.add("kube-apiserver", async () => {
-    const gone = new Promise((resolve) => child.once("close", resolve));
-    child.kill("SIGTERM");
-    await gone;
-  });
-  const flags = ["--server", `https://127.0.0.1:${port}`, "--insecure-skip-tls-verify", "--token", "handover"];
-  const made = api("kube-apiserver", flags);
-  await until(
-    async () => {
-      if (child.exitCode !== null)
-        throw new Error(`Cannot start kube-apiserver: exit code ${child.exitCode}; its log is ${join(folder, "log")}`);
-      return (await made.kubectl(["get", "--raw", "/readyz"]).catch(() => ({ out: "" }))).out === "ok";
-    },
-    join(folder, "log"),
-  );
-  return made;
+  const args = [`--encryption-provider-config=${keys}`, "--disable-admission-plugins=ServiceAccount"];
+  const { kubectlFlags } = await startKubeApiServer(lifetime, etcd, args);
+  return api("kube-apiserver", kubectlFlags);
 }
 
 async function tsukube(lifetime: Lifetime, etcd: string, keys: string): Promise<Api> {

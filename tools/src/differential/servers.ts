@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { createPublicKey } from "node:crypto";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,8 +8,9 @@ import { startApiServer } from "@tsukube/apiserver";
 import { createHttpTransport, type HttpTransportOptions, type Transport } from "@tsukube/client";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom } from "@tsukube/host";
-import { createSigningKey, type KeyPair } from "@tsukube/host/certificates";
+import { createSigningKey } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
+import { EtcdServer, freePorts } from "@tsukube/store/etcd-server";
 import { transportOfKubeconfig } from "../kubeconfig.ts";
 import { peersFolder } from "../peers.ts";
 import { authorityFor, SERVICE_CIDR } from "./authority.ts";
@@ -78,48 +78,45 @@ export async function startOwnProcess(nodeFlags: readonly string[] = []): Promis
  */
 export async function startUpstream(isDurable = false): Promise<Server> {
   const lifetime = new Lifetime();
-  const folder = mkdtempSync(join(tmpdir(), "tsukube-differential-"));
-  lifetime.add("folder", () => rmSync(folder, { recursive: true, force: true }));
   try {
-    const { options, pids } = await launch(lifetime, folder, isDurable);
-    const transport = createHttpTransport(options);
-    lifetime.own("transport", transport);
-    await ready(transport, folder);
-    return { name: "upstream", transport, pids, close: () => lifetime.close() };
+    const args = isDurable ? [] : ["--unsafe-no-fsync"];
+    const etcd = await EtcdServer.start({ program: join(peersFolder(), "etcd"), args });
+    lifetime.add("etcd", () => etcd.remove());
+    const { transport, pid } = await startKubeApiServer(lifetime, etcd.clientUrl);
+    return { name: "upstream", transport, pids: [etcd.pid, pid], close: () => lifetime.close() };
   } catch (error) {
     await lifetime.close();
     throw error;
   }
 }
 
-async function launch(
+export interface KubeApiServer {
+  /** As system:masters. */
+  readonly transport: Transport;
+  readonly pid: number;
+  /** What kubectl needs to reach it as system:masters. */
+  readonly kubectlFlags: readonly string[];
+}
+
+/** Upstream's kube-apiserver on an etcd that is there, ready. @param args More of its flags. */
+export async function startKubeApiServer(
   lifetime: Lifetime,
-  folder: string,
-  isDurable: boolean,
-): Promise<{ readonly options: HttpTransportOptions; readonly pids: readonly number[] }> {
-  const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
+  etcd: string,
+  args: readonly string[] = [],
+): Promise<KubeApiServer> {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-upstream-"));
+  lifetime.add("folder", () => rmSync(folder, { recursive: true, force: true }));
+  const [port = 0] = await freePorts(1);
   const { ca, serving, admin } = await authorityFor(["127.0.0.1", "192.0.2.10"]);
-  const pair = (name: string, { cert, key }: KeyPair): void => {
+  for (const [name, { cert, key }] of Object.entries({ ca, serving, admin })) {
     writeFileSync(join(folder, `${name}.crt`), cert);
     writeFileSync(join(folder, `${name}.key`), key, { mode: 0o600 });
-  };
-  pair("ca", ca);
-  pair("serving", serving);
+  }
   const signingKey = await createSigningKey();
   writeFileSync(join(folder, "sa.key"), signingKey, { mode: 0o600 });
   writeFileSync(join(folder, "sa.pub"), createPublicKey(signingKey).export({ type: "spki", format: "pem" }));
-  mkdirSync(join(folder, "etcd"));
-  const etcd = program(lifetime, folder, "etcd", [
-    `--data-dir=${join(folder, "etcd")}`,
-    `--listen-client-urls=http://127.0.0.1:${client}`,
-    `--advertise-client-urls=http://127.0.0.1:${client}`,
-    `--listen-peer-urls=http://127.0.0.1:${peer}`,
-    `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
-    `--initial-cluster=default=http://127.0.0.1:${peer}`,
-    ...(isDurable ? [] : ["--unsafe-no-fsync"]),
-  ]);
-  const apiserver = program(lifetime, folder, "kube-apiserver", [
-    `--etcd-servers=http://127.0.0.1:${client}`,
+  const pid = launch(lifetime, folder, [
+    `--etcd-servers=${etcd}`,
     `--secure-port=${port}`,
     "--bind-address=127.0.0.1",
     "--advertise-address=192.0.2.10",
@@ -135,18 +132,24 @@ async function launch(
     "--enable-bootstrap-token-auth",
     "--allow-privileged",
     "--anonymous-auth=true",
+    ...args,
   ]);
-  const options = { server: `https://127.0.0.1:${port}`, ca: ca.cert, clientCertificate: admin };
-  return { options, pids: [etcd, apiserver] };
+  const server = `https://127.0.0.1:${port}`;
+  const transport = createHttpTransport({ server, ca: ca.cert, clientCertificate: admin });
+  lifetime.own("transport", transport);
+  await ready(transport, folder);
+  const [authority, cert, key] = ["ca.crt", "admin.crt", "admin.key"].map((name) => join(folder, name));
+  const shown = [`--certificate-authority=${authority}`, `--client-certificate=${cert}`, `--client-key=${key}`];
+  return { transport, pid, kubectlFlags: [`--server=${server}`, ...shown] };
 }
 
 /** @returns its pid. */
-function program(lifetime: Lifetime, folder: string, name: string, args: readonly string[]): number {
-  const log = openSync(join(folder, `${name}.log`), "a");
-  const child = spawn(join(peersFolder(), name), [...args], { stdio: ["ignore", log, log] });
+function launch(lifetime: Lifetime, folder: string, args: readonly string[]): number {
+  const log = openSync(join(folder, "kube-apiserver.log"), "a");
+  const child = spawn(join(peersFolder(), "kube-apiserver"), [...args], { stdio: ["ignore", log, log] });
   closeSync(log);
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  lifetime.add(name, async () => {
+  lifetime.add("kube-apiserver", async () => {
     child.kill("SIGKILL");
     await ended;
   });
@@ -166,17 +169,6 @@ async function ready(transport: Transport, folder: string): Promise<void> {
   }
   const log = readFileSync(join(folder, "kube-apiserver.log"), "utf8").split("\n").slice(-5).join("\n");
   throw new Error(`Cannot start kube-apiserver: not ready within ${READY_WITHIN_S} s: ${log}`);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { readonly port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** A cluster that runs already. */
