@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { expect, test } from "vitest";
@@ -39,4 +39,24 @@ test("Secrets lie encrypted from the first start, keys rotate while the cluster 
   writeFileSync(keys, good);
   await cluster.run(["up", "--no-node"]);
   expect(await read()).toBe(encoded);
+}, 120_000);
+
+test("what a running cluster is told otherwise takes effect at once, or is refused", async () => {
+  await using lifetime = new Lifetime();
+  const cluster = new Tsukube(lifetime, "retold");
+  await cluster.run(["up", "--no-node"]);
+  const policy = join(cluster.home, "policy.yaml");
+  const log = join(cluster.home, "audit.log");
+  writeFileSync(policy, "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{ level: Metadata }]\n");
+  const server = async () => (await cluster.status()).processes.find(({ name }) => name === "server")?.pid;
+  const before = await server();
+  const audited = ["up", "--no-node", "--audit-policy-file", policy, "--audit-log-path", log];
+  await cluster.run(audited);
+  const after = await server();
+  expect([after === before, existsSync(log)]).toEqual([false, true]);
+  await cluster.run(audited); // nothing is new
+  await cluster.run(["up", "--no-node"]);
+  expect(await server()).toBe(after);
+  const other = await cluster.run(["up", "--no-node", "--encryption-provider-config", policy], { accept: [2] });
+  expect(other.stderr).toContain('Cannot encrypt cluster "retold" by');
 }, 120_000);

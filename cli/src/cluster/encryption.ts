@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Encryption } from "@tsukube/apiserver";
 import { type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { readIfPresent, realClock, systemRandom, writeAtomically } from "@tsukube/host";
@@ -22,6 +22,16 @@ export async function ensureEncryption(record: ClusterRecord, paths: ClusterPath
   if (record.etcd !== undefined || record.encryptionConfig !== undefined) return;
   const file = ownEncryptionFile(paths);
   if ((await readIfPresent(file)) === undefined) await writeKeys(file, [newKey(random, [])]);
+}
+
+/** What lies there is encrypted as one file says; another could not read it. @throws {TsukubeError} `usage`. */
+export function expectSameEncryption(record: ClusterRecord, paths: ClusterPaths, wanted: string | undefined): void {
+  if (wanted === undefined || resolve(wanted) === record.encryptionConfig) return;
+  const file = encryptionFile(record, paths);
+  throw new TsukubeError(
+    "usage",
+    `Cannot encrypt cluster "${record.name}" by ${resolve(wanted)}: it follows ${file} since it was made, expected the same; change that file, which is read again when it changes, and keep its keys as long as anything lies encrypted with them`,
+  );
 }
 
 /** Opens what a cluster's values are encrypted with. @throws {TsukubeError} `usage`. */

@@ -69,6 +69,11 @@ export async function writeClusterRecord(paths: ClusterPaths, record: ClusterRec
   await writeRecord(filesOf(paths).record, record);
 }
 
+/** What of a record a server follows only from its start on. */
+export function startSettings({ historyMs, historyMegabytes, audit }: ClusterRecord): string {
+  return JSON.stringify({ historyMs, historyMegabytes, audit });
+}
+
 /** Records of every cluster whose state lies beside `paths`, this one included. Damaged ones are left out. */
 export async function allClusters(paths: ClusterPaths): Promise<readonly ClusterRecord[]> {
   const folder = dirname(paths.state);

@@ -16,7 +16,7 @@ import { buildImages, forgetOldBuilds, withBuiltImages } from "../cluster/built-
 import { alone } from "../cluster/command-lock.ts";
 import { ensureCredentials } from "../cluster/credentials.ts";
 import { dnsManifests } from "../cluster/dns-manifests.ts";
-import { ensureEncryption } from "../cluster/encryption.ts";
+import { ensureEncryption, expectSameEncryption } from "../cluster/encryption.ts";
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
 import { ensureHost } from "../cluster/host-needs.ts";
 import { lastWords } from "../cluster/last-words.ts";
@@ -28,6 +28,7 @@ import {
   freeIndex,
   readClusterRecord,
   STATE_FORMAT,
+  startSettings,
   writeClusterRecord,
 } from "../cluster/record.ts";
 import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
@@ -75,15 +76,8 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
     (await progress.step(`creating cluster "${paths.name}"`, () =>
       alone(filesOf(paths).creationLock, context, () => create(context, options, etcd)),
     ));
+  expectSameCluster(known, paths, options, etcd);
   const record = await withAudit(paths, await withHistory(paths, known, options), options);
-  if (record.withNode !== options.node) {
-    const was = record.withNode ? "with a node" : "without a node";
-    throw new TsukubeError(
-      "usage",
-      `Cannot start cluster "${paths.name}": it was created ${was}, expected the same; use "down --purge" to begin anew, or another --name`,
-    );
-  }
-  expectSameStore(record, etcd);
   await ensureKeys(context, record);
   await ensureEncryption(record, paths, systemRandom);
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
@@ -113,6 +107,24 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
     for (const { what, ms } of progress.timeline) print(`${String(Math.round(ms)).padStart(7)} ms  ${what}`);
   usage(context);
   if (url !== "") print(`\n${url}`);
+}
+
+/** What was decided when a cluster was made stays. @throws {TsukubeError} `usage`. */
+function expectSameCluster(
+  record: ClusterRecord,
+  paths: ClusterPaths,
+  options: UpOptions,
+  etcd: EtcdRecord | undefined,
+): void {
+  if (record.withNode !== options.node) {
+    const was = record.withNode ? "with a node" : "without a node";
+    throw new TsukubeError(
+      "usage",
+      `Cannot start cluster "${paths.name}": it was created ${was}, expected the same; use "down --purge" to begin anew, or another --name`,
+    );
+  }
+  expectSameStore(record, etcd);
+  expectSameEncryption(record, paths, options.encryptionProviderConfig);
 }
 
 /** Applies manifests and waits until what they describe runs. @returns the URL under which it answers. */
@@ -241,7 +253,8 @@ async function ensureProcess(
   const { paths, clock, progress } = context;
   const files = filesOf(paths);
   const holder = lockHolder(files.lock(name));
-  const isCurrent = supervisorOf(paths, name) !== undefined && holder?.note === bundleHash();
+  const isCurrent =
+    supervisorOf(paths, name) !== undefined && holder?.note === bundleHash() && !hasOldSettings(paths, name, record);
   if (isCurrent && (await check().catch(() => false))) return;
   const where = name === "server" ? ` on port ${record.apiPort}` : ` ${record.nodeName}`;
   await progress.step(`starting ${SHOWN[name]}${where}`, async () => {
@@ -262,10 +275,24 @@ async function ensureProcess(
 
 /** Whether the process that runs now, of this version, has said that it serves. */
 function isServing(paths: ClusterPaths, name: ProcessName): boolean {
-  const files = filesOf(paths);
-  const holder = lockHolder(files.lock(name));
-  if (holder?.note !== bundleHash() || !existsSync(files.ready(name))) return false;
-  return (JSON.parse(readFileSync(files.ready(name), "utf8")) as { readonly pid: number }).pid === holder.pid;
+  const holder = lockHolder(filesOf(paths).lock(name));
+  return holder?.note === bundleHash() && saidOf(paths, name)?.pid === holder.pid;
+}
+
+/** Whether a process was told otherwise when it started: it goes on with that, unless it starts again. */
+function hasOldSettings(paths: ClusterPaths, name: ProcessName, record: ClusterRecord): boolean {
+  const { settings = startSettings(record) } = saidOf(paths, name) ?? {};
+  return settings !== startSettings(record);
+}
+
+/** What a process has written when it began to serve. */
+function saidOf(
+  paths: ClusterPaths,
+  name: ProcessName,
+): { readonly pid: number; readonly settings?: string } | undefined {
+  const file = filesOf(paths).ready(name);
+  if (!existsSync(file)) return undefined;
+  return JSON.parse(readFileSync(file, "utf8")) as { readonly pid: number; readonly settings?: string };
 }
 
 async function isNodeReady(client: Client, name: string): Promise<boolean> {

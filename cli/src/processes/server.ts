@@ -19,7 +19,7 @@ import { objectStore } from "../cluster/object-store.ts";
 import { ownObjects } from "../cluster/own-objects.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { readCredentials } from "../cluster/read-credentials.ts";
-import { type ClusterRecord, readClusterRecord } from "../cluster/record.ts";
+import { type ClusterRecord, readClusterRecord, startSettings } from "../cluster/record.ts";
 import { startControlPlane } from "../control-plane.ts";
 import { holdLock } from "./hold.ts";
 import { aborted, type ProgramOptions, runProgram } from "./program.ts";
@@ -57,7 +57,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   lifetime.own("control plane", await startControlPlane(options));
   await writeAtomically(
     files.ready("server"),
-    `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
+    `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic(), settings: startSettings(record) })}\n`,
     { durable: false },
   );
   flushCompileCache(); // at its end would be too late for a process that is killed
