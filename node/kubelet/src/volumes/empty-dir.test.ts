@@ -16,12 +16,14 @@ beforeEach(() => {
 afterEach(() => rmSync(base, { recursive: true }));
 
 /** Mount points in memory. */
-function mounts(): Pick<Mounts, "isMounted" | "tmpfs"> & { readonly made: { target: string; sizeBytes?: number }[] } {
-  const made: { target: string; sizeBytes?: number }[] = [];
+function mounts(): Pick<Mounts, "isMounted" | "tmpfs"> & {
+  readonly made: { target: string; sizeBytes?: number; mode?: string }[];
+} {
+  const made: { target: string; sizeBytes?: number; mode?: string }[] = [];
   return {
     made,
     isMounted: (target) => made.some((each) => each.target === target),
-    tmpfs: (target, { sizeBytes = 0 }) => void made.push({ target, sizeBytes }),
+    tmpfs: (target, { sizeBytes = 0, mode = "" }) => void made.push({ target, sizeBytes, mode }),
   };
 }
 
@@ -56,12 +58,19 @@ test("with an fsGroup the folder passes its group on", async () => {
   expect(statSync(path).gid).toBe(gid);
 });
 
-test("medium Memory is a tmpfs, mounted once", async () => {
+test("medium Memory is a tmpfs with its mode, mounted once", async () => {
   const fake = mounts();
   const volume = { name: "v", emptyDir: { medium: "Memory", sizeLimit: "64Mi" } };
   const path = await make(podWith([undefined]), volume, fake);
   await make(podWith([undefined]), volume, fake);
-  expect(fake.made).toEqual([{ target: path, sizeBytes: 64 * 1024 ** 2 }]);
+  expect(fake.made).toEqual([{ target: path, sizeBytes: 64 * 1024 ** 2, mode: "1777" }]);
+  expect(statSync(path).mode & 0o7777).toBe(0o1777);
+});
+
+test("medium Memory with an fsGroup passes its group on, too", async () => {
+  const pod = podWith([undefined], { securityContext: { fsGroup: process.getgid?.() ?? 0 } });
+  const path = await make(pod, { name: "v", emptyDir: { medium: "Memory" } }, mounts());
+  expect(statSync(path).mode & 0o7777).toBe(0o3777);
 });
 
 const asking = (...sizes: string[]): Pod => ({

@@ -21,18 +21,19 @@ export async function emptyDir(
   if (medium !== "" && medium !== "Memory" && pageSize === undefined)
     throw new TsukubeError("volume", `emptyDir of medium "${medium}" is not supported, expected Memory or HugePages`);
   const group = pod.spec?.securityContext?.fsGroup;
+  const mode = medium === "Memory" ? 0o1777 : 0o777; // as tmpfs has it: files go with those whose they are
   const open = async (): Promise<void> => {
-    await chmod(path, 0o777);
+    await chmod(path, mode);
     if (group === undefined) return;
     await chown(path, -1, group);
-    await chmod(path, 0o2777); // chown clears the bit; with it new files belong to the group
+    await chmod(path, 0o2000 | mode); // chown clears the bit; with it new files belong to the group
   };
   await mkdir(path, { recursive: true });
   if (medium === "") await setUpOnce(path, open);
   else if (!mounts.isMounted(path)) {
     // after a reboot the folder is there and the file system in it is not
     if (pageSize !== undefined) mounts.mount("nodev", path, "hugetlbfs", 0, `pagesize=${pageSize}`);
-    else mounts.tmpfs(path, { mode: "0777", sizeBytes: memoryLimitOf(pod, volume, sources.allocatable.memoryBytes) });
+    else mounts.tmpfs(path, { mode: "1777", sizeBytes: memoryLimitOf(pod, volume, sources.allocatable.memoryBytes) });
     await open();
   }
   return path;
