@@ -8,6 +8,7 @@ import { run } from "@tsukube/host";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dockerFor } from "./docker-client.ts";
 import { eventually, fetchText } from "./eventually.ts";
+import { groupsOf } from "./host-state.ts";
 import { Tsukube } from "./tsukube.ts";
 
 const BUSYBOX = "tsukube.local/busybox";
@@ -308,10 +309,11 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
   test("down ends its containers and leaves nothing on the host", async () => {
     await docker("run", "-d", "--name", "last", "-p", "18081:80", BUSYBOX, "sh", "-c", LOOP);
     expect((await tsukube.run(["status"])).stdout).toContain(`Engine "${NAME}" runs`);
+    expect(groupsOf(NAME)).not.toEqual([]);
     await tsukube.run(["down"]);
     expect((await run("nft", ["list", "table", "ip", `tsukube-${NAME}-docker`], { accept: [0, 1] })).code).toBe(1);
     expect(existsSync(`/run/tsukube/${NAME}`)).toBe(false);
-    expect(existsSync(`/sys/fs/cgroup/memory/tsukube-${NAME}`)).toBe(false);
+    expect(groupsOf(NAME)).toEqual([]);
     expect(readFileSync("/proc/mounts", "utf8")).not.toContain(`tsukube/${NAME}`);
   }, 60_000);
 });

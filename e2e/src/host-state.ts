@@ -15,21 +15,25 @@ export async function leftBehind(name: string): Promise<readonly string[]> {
     (await run(command, args, { accept: [0, 1] })).stdout.split("\n").map((line) => line.trim());
   const links = (await lines("ip", "-o", "link")).map((line) => line.split(": ")[1] ?? "");
   const networks = new RegExp(`\\b10\\.(${64 + index}|${160 + index})\\.`);
-  const groups = readdirSync("/sys/fs/cgroup", { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name === `tsukube-${name}`)
-    .map((entry) => join(entry.parentPath, entry.name));
   const mounts = textOf("/proc/self/mounts").split("\n");
   const sockets = textOf("/proc/net/unix").split("\n");
   return [
     ...links.filter((link) => new RegExp(`^(tsukube${index}$|tk${index}-)`).test(link)),
     ...(await lines("nft", "list", "tables")).filter((line) => new RegExp(` tsukube-${name}(-pods)?$`).test(line)),
     ...(await lines("ip", "route")).filter((line) => networks.test(line)),
-    ...groups,
+    ...groupsOf(name),
     ...mounts.filter((line) => line.includes(`/tsukube/${name}/`)),
     ...sockets.filter((line) => line.includes(`/run/tsukube/${name}/`)),
     ...processesOf(name),
     ...(existsSync(`/run/tsukube/${name}`) ? [`/run/tsukube/${name}`] : []),
   ];
+}
+
+/** Its control groups, in whatever hierarchy. */
+export function groupsOf(name: string): readonly string[] {
+  return readdirSync("/sys/fs/cgroup", { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name === `tsukube-${name}`)
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 /** Command lines of a cluster's supervisors, server, node, conmon and of what runs in its pods. */
