@@ -3,9 +3,13 @@ import { TsukubeError } from "@tsukube/foundation";
 
 const EMPTY = new Uint8Array(0);
 
-/** Collects a stream. Resolves with one piece uncopied. @throws {TsukubeError} `too-large` past `limit` bytes, `aborted`. */
-export function readAll(stream: Readable, limit: number): Promise<Uint8Array> {
-  if (stream.readableEnded) return Promise.resolve(EMPTY);
+/**
+ * Collects a stream. Resolves with one piece uncopied.
+ * @param length What the stream holds, where that is known: its end is then left unread.
+ * @throws {TsukubeError} `too-large` past `limit` bytes, `aborted`.
+ */
+export function readAll(stream: Readable, limit: number, length?: number): Promise<Uint8Array> {
+  if (stream.readableEnded || length === 0) return Promise.resolve(EMPTY);
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let size = 0;
@@ -18,10 +22,13 @@ export function readAll(stream: Readable, limit: number): Promise<Uint8Array> {
         return;
       }
       pieces.push(piece);
+      if (size !== length) return;
+      stream.pause();
+      done();
     });
-    stream.once("end", () =>
-      resolve(pieces.length === 0 ? EMPTY : pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)),
-    );
+    const done = (): void =>
+      resolve(pieces.length === 0 ? EMPTY : pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    stream.once("end", done);
     stream.once("error", reject);
     stream.once("close", () =>
       reject(new TsukubeError("aborted", "Cannot read the body: the client closed the connection")),

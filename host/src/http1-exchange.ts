@@ -68,7 +68,7 @@ export class Http1Exchange implements Exchange {
       response.flushHeaders();
     }
     return {
-      write: (piece) => response.destroyed || response.write(piece),
+      write: (piece, written) => response.destroyed || response.write(piece, written),
       drained: () => drained(response),
       end: () => response.end(),
       destroy: () => this.abandon(),

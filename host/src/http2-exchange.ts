@@ -30,7 +30,6 @@ export class Http2Exchange implements Exchange {
     this.remoteAddress = plainAddress(stream.session?.socket?.remoteAddress);
     this.peer = peer;
     stream.on("error", () => {}); // resets by the client surface as `signal`
-    if (this.method === "GET") stream.resume(); // an unread stream never closes
   }
 
   get signal(): AbortSignal {
@@ -47,8 +46,17 @@ export class Http2Exchange implements Exchange {
     return this.#abort.signal;
   }
 
+  /**
+   * Reads the request to its end, without which a stream never closes. Not before the answer is written: Node destroys a stream
+   * that has been read when its last frame leaves, and makes an error for the write that it then finds unfinished.
+   */
+  readonly #discardRequest = (): void => {
+    this.#stream.resume();
+  };
+
   body(limit: number): Promise<Uint8Array> {
-    return readAll(this.#stream, limit);
+    const length = this.headers["content-length"];
+    return readAll(this.#stream, limit, length === undefined ? undefined : Number(length));
   }
 
   stream(): AsyncIterable<Uint8Array> {
@@ -58,7 +66,7 @@ export class Http2Exchange implements Exchange {
   send(status: number, headers: OutgoingHeaders, body: Uint8Array): void {
     if (this.#stream.destroyed) return;
     this.#stream.respond({ ":status": status, ...headers, "content-length": String(body.length) } as never);
-    this.#stream.end(body);
+    this.#stream.end(body, this.#discardRequest);
     this.#isAnswered = true;
   }
 
@@ -66,10 +74,10 @@ export class Http2Exchange implements Exchange {
     const stream = this.#stream;
     if (!stream.destroyed) stream.respond({ ":status": status, ...headers } as never);
     return {
-      write: (piece) => stream.destroyed || stream.write(piece),
+      write: (piece, written) => stream.destroyed || stream.write(piece, written),
       drained: () => drained(stream),
       end: () => {
-        if (!stream.destroyed) stream.end();
+        if (!stream.destroyed) stream.end(this.#discardRequest);
         this.#isAnswered = true;
       },
       destroy: () => this.abandon(),

@@ -48,8 +48,11 @@ export type OutgoingHeaders = Readonly<Record<string, string | readonly string[]
 
 /** Takes the pieces of a response. */
 export interface ResponseSink {
-  /** False when the peer reads slower than we write: wait for `drained()` before more. */
-  write(piece: Uint8Array): boolean;
+  /**
+   * False when the peer reads slower than we write: wait for `drained()` before more.
+   * @param written The piece is on its way and may be changed, or will never be.
+   */
+  write(piece: Uint8Array, written?: (error?: Error | null) => void): boolean;
   drained(): Promise<void>;
   end(): void;
   /** Ends the response so that the client sees it as broken. */
@@ -136,13 +139,15 @@ function newServer(
     socket.on("error", () => {}); // a client that goes away is no event
     socket.once("close", () => sockets.delete(socket));
   });
-  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-    options.handle(new Http2Exchange(stream, headers, peerOfSession(stream.session)));
-  });
   server.on("request", (request, response) => {
     if (request.httpVersionMajor >= 2) return; // served by its stream
     const plain = request as unknown as IncomingMessage;
     options.handle(new Http1Exchange(plain, response as never, peerOf(plain.socket as TLSSocket)));
+  });
+  // Node makes a request and a response of its compatibility API for every stream as soon as somebody listens for requests
+  server.removeAllListeners("stream");
+  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    options.handle(new Http2Exchange(stream, headers, peerOfSession(stream.session)));
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (options.upgrade === undefined) {
@@ -175,8 +180,9 @@ export function flatHeaders(
   headers: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): Record<string, string> {
   const out: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || name.startsWith(":")) continue;
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined || name.charCodeAt(0) === 0x3a) continue;
     out[name] = typeof value === "string" ? value : value.join(", ");
   }
   const authority = headers[":authority"];

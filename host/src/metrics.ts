@@ -27,8 +27,21 @@ export function createMetrics(): Metrics {
   };
 }
 
+/** Of frozen labels, which those who measure much use again. */
+const texts = new WeakMap<Labels, string>();
+
 /** `{a="b"}` with values escaped as the text format asks; "" without labels. */
-function labelText(labels: Labels | undefined, extra = ""): string {
+function labelText(labels: Labels | undefined): string {
+  if (labels === undefined) return "";
+  let text = texts.get(labels);
+  if (text === undefined) {
+    text = labelTextWith(labels, "");
+    if (Object.isFrozen(labels)) texts.set(labels, text);
+  }
+  return text;
+}
+
+function labelTextWith(labels: Labels, extra: string): string {
   let text = "";
   for (const key in labels) text += `${text === "" ? "" : ","}${key}="${escapeLabel(labels[key] ?? "")}"`;
   if (extra !== "") text += `${text === "" ? "" : ","}${extra}`;
@@ -109,9 +122,9 @@ class HistogramFamily implements Family, Histogram {
       let below = 0;
       this.#buckets.forEach((bound, i) => {
         below += series.counts[i] ?? 0;
-        lines.push(`${this.name}_bucket${labelText(series.labels, `le="${bound}"`)} ${below}`);
+        lines.push(`${this.name}_bucket${labelTextWith(series.labels, `le="${bound}"`)} ${below}`);
       });
-      lines.push(`${this.name}_bucket${labelText(series.labels, 'le="+Inf"')} ${series.count}`);
+      lines.push(`${this.name}_bucket${labelTextWith(series.labels, 'le="+Inf"')} ${series.count}`);
       lines.push(`${this.name}_sum${key} ${series.sum}`, `${this.name}_count${key} ${series.count}`);
     }
   }

@@ -103,6 +103,22 @@ export function envelopeOfMessage(kind: Kind, message: Uint8Array): Uint8Array {
 
 /** Encodes a list whose items are already encoded messages (without envelope), with envelope: nothing is decoded. */
 export function encodeListOfMessages(kind: Kind, listMeta: unknown, items: readonly Uint8Array[]): Uint8Array {
+  const pieces = piecesOfMessageList(kind, listMeta, items);
+  const out = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    out.set(piece, at);
+    at += piece.length;
+  }
+  return out;
+}
+
+/** What {@link encodeListOfMessages} joins; the messages among it are those given. */
+export function piecesOfMessageList(
+  kind: Kind,
+  listMeta: unknown,
+  items: readonly Uint8Array[],
+): readonly Uint8Array[] {
   let content = 0;
   for (const item of items) content += 1 + varintSize(item.length) + item.length;
   // what stands before and after the items, as of a list without any
@@ -115,16 +131,19 @@ export function encodeListOfMessages(kind: Kind, listMeta: unknown, items: reado
     writer.byte(RAW_TAG);
     writeTypeMeta(kind);
   });
-  const out = new Uint8Array(head.length + content + TAIL.length);
-  out.set(head);
-  let at = head.length;
-  for (const item of items) {
-    out[at++] = RAW_TAG;
-    at = putVarint(out, at, item.length);
-    out.set(item, at);
-    at += item.length;
-  }
-  out.set(TAIL, at);
+  const pieces = [head];
+  for (const item of items) pieces.push(itemHead(item.length), item);
+  pieces.push(TAIL);
+  return pieces;
+}
+
+function itemHead(length: number): Uint8Array {
+  const out = new Uint8Array(1 + varintSize(length));
+  out[0] = RAW_TAG;
+  let rest = length;
+  let at = 1;
+  for (; rest >= 0x80; rest = Math.floor(rest / 128)) out[at++] = (rest % 128) | 0x80;
+  out[at] = rest;
   return out;
 }
 
@@ -137,14 +156,6 @@ function varintSize(value: number): number {
   let size = 1;
   for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 128)) size++;
   return size;
-}
-
-function putVarint(out: Uint8Array, at: number, value: number): number {
-  let position = at;
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 128)) out[position++] = (rest % 128) | 0x80;
-  out[position++] = rest;
-  return position;
 }
 
 /**

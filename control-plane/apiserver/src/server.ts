@@ -69,6 +69,7 @@ import { PodStreams } from "./proxying/pod-streams.ts";
 import { Upgrades } from "./proxying/upgrades.ts";
 import { Registry } from "./registry/registry.ts";
 import { Router } from "./router.ts";
+import { send } from "./sending/send.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 import { StorageMetrics } from "./storage/storage-metrics.ts";
 import { kindOfStored } from "./storage/stored-kind.ts";
@@ -297,47 +298,11 @@ async function answer(chain: Chain, exchange: Exchange): Promise<void> {
     path: exchange.path,
     headers: exchange.headers,
     body,
-    signal: exchange.signal,
+    get signal() {
+      return exchange.signal; // most requests are answered before anybody asks
+    },
     remoteAddress: exchange.remoteAddress,
     ...(exchange.peer !== undefined && { clientCertificate: exchange.peer }),
   });
   await send(exchange, response);
-}
-
-async function send(exchange: Exchange, response: ApiResponse): Promise<void> {
-  if (response.body instanceof Uint8Array) {
-    const { headers, body } = await compressed(exchange, response.headers, response.body);
-    exchange.send(response.status, headers, exchange.method === "HEAD" ? EMPTY : body);
-    return;
-  }
-  const sink = exchange.begin(response.status, response.headers);
-  try {
-    for await (const piece of response.body) {
-      if (exchange.signal.aborted) break;
-      if (!sink.write(piece)) await sink.drained();
-    }
-    sink.end();
-  } catch {
-    sink.destroy();
-  }
-}
-
-const GZIP_FROM = 128 * 1024;
-
-async function compressed(
-  exchange: Exchange,
-  headers: ApiResponse["headers"],
-  body: Uint8Array,
-): Promise<{ readonly headers: ApiResponse["headers"]; readonly body: Uint8Array }> {
-  if (
-    body.length <= GZIP_FROM ||
-    !/\bgzip\b/.test(exchange.headers["accept-encoding"] ?? "") ||
-    exchange.method !== "GET"
-  )
-    return { headers, body };
-  const { gzip } = await import("node:zlib");
-  const packed = await new Promise<Uint8Array>((resolve, reject) =>
-    gzip(body, { level: 1 }, (error, result) => (error === null ? resolve(result) : reject(error))),
-  );
-  return { headers: { ...headers, "content-encoding": "gzip", vary: "Accept-Encoding" }, body: packed };
 }

@@ -22,6 +22,7 @@ import type {
   User,
 } from "../contracts.ts";
 import { respondTyped } from "../endpoints/represent.ts";
+import { Pieces } from "../sending/pieces.ts";
 import type { Flow, FlowClassifier } from "./flow-classifier.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
@@ -135,7 +136,7 @@ export class Chain {
 
   #end({ auditId, notes, answered }: Begun, given: ApiResponse, failure: unknown): ApiResponse {
     const { warnings, flow, audit } = notes;
-    const response = audit?.answered(given, failure) ?? given;
+    const response = audit?.answered(whole(given), failure) ?? given;
     answered(response);
     const headers: Record<string, string | readonly string[]> = {
       "audit-id": auditId,
@@ -218,7 +219,17 @@ function contextOf(request: IncomingRequest, info: RequestInfo, user: User, note
   const { warnings, audit } = notes;
   const warn = (text: string): unknown => warnings.add(text);
   const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
-  return { request, info, user, signal: request.signal ?? NEVER, warn, ...annotate };
+  return {
+    ...{ request, info, user, warn, ...annotate },
+    get signal() {
+      return request.signal ?? NEVER; // most requests are answered before anybody asks
+    },
+  };
+}
+
+/** For who looks into answers. */
+function whole(response: ApiResponse): ApiResponse {
+  return response.body instanceof Pieces ? { ...response, body: response.body.joined() } : response;
 }
 
 function attributesOf(user: User, info: RequestInfo): AuthorizationAttributes {

@@ -1,6 +1,7 @@
 import type { ApiResponse } from "@tsukube/client";
 import type { Clock, Counter, Gauge, Histogram, Labels, Metrics } from "@tsukube/foundation";
 import type { IncomingRequest, RequestInfo } from "../contracts.ts";
+import { Pieces } from "../sending/pieces.ts";
 
 const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 const BYTES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
@@ -16,6 +17,7 @@ export class RequestMetrics {
   readonly #sizes: Histogram;
   readonly #inflight: Gauge;
   readonly #longRunning: Gauge;
+  readonly #kinds = new Map<string, KindLabels>();
 
   constructor(metrics: Metrics, clock: Clock) {
     this.#clock = clock;
@@ -48,23 +50,61 @@ export class RequestMetrics {
     );
   }
 
+  /** Requests of one kind share theirs: there are as many as series of metrics. */
+  #labelsOf(request: Head, info: RequestInfo): KindLabels {
+    const dryRun = info.query.size === 0 ? "" : info.query.getAll("dryRun").join(",");
+    const labels = labelsOf(request, info);
+    const key = `${Object.values(labels).join(" ")} ${dryRun}`;
+    let kind = this.#kinds.get(key);
+    if (kind === undefined) {
+      kind = kindLabels(labels, dryRun);
+      this.#kinds.set(key, kind);
+    }
+    return kind;
+  }
+
   /** A request begins. @returns what to call with its answer. */
   begin(request: Head, info: RequestInfo): (response: ApiResponse) => void {
-    const labels = labelsOf(request, info);
-    const dryRun = info.query.getAll("dryRun").join(",");
-    const isLong = labels["verb"] === "WATCH" || labels["verb"] === "CONNECT";
-    const kind = { request_kind: MUTATING.has(labels["verb"]!) ? "mutating" : "readOnly" };
-    const [gauge, of] = isLong ? [this.#longRunning, labels] : [this.#inflight, kind];
+    const { labels, requested, counted } = this.#labelsOf(request, info);
+    const verb = labels["verb"]!;
+    const isLong = verb === "WATCH" || verb === "CONNECT";
+    const gauge = isLong ? this.#longRunning : this.#inflight;
+    const of = isLong ? labels : MUTATING.has(verb) ? CHANGES : READS;
     const started = this.#clock.now();
     gauge.add(1, of);
     return (response) => {
       gauge.add(-1, of);
-      this.#total.inc({ ...labels, dry_run: dryRun, code: String(response.status) });
+      this.#total.inc(counted(response.status));
       if (isLong) return;
-      this.#duration.observe((this.#clock.now() - started) / 1000, { ...labels, dry_run: dryRun });
-      if (response.body instanceof Uint8Array) this.#sizes.observe(response.body.length, labels);
+      this.#duration.observe((this.#clock.now() - started) / 1000, requested);
+      if (response.body instanceof Uint8Array || response.body instanceof Pieces)
+        this.#sizes.observe(response.body.byteLength, labels);
     };
   }
+}
+
+const CHANGES: Labels = Object.freeze({ request_kind: "mutating" });
+const READS: Labels = Object.freeze({ request_kind: "readOnly" });
+
+/** The labels that requests of one kind have in the several metrics; frozen. */
+interface KindLabels {
+  readonly labels: Labels;
+  readonly requested: Labels;
+  counted(status: number): Labels;
+}
+
+function kindLabels(labels: Labels, dryRun: string): KindLabels {
+  const requested = Object.freeze({ ...labels, dry_run: dryRun });
+  const byStatus = new Map<number, Labels>();
+  return {
+    labels: Object.freeze(labels),
+    requested,
+    counted(status) {
+      const known = byStatus.get(status) ?? Object.freeze({ ...requested, code: String(status) });
+      byStatus.set(status, known);
+      return known;
+    },
+  };
 }
 
 type Head = Pick<IncomingRequest, "method" | "headers">;

@@ -1,15 +1,16 @@
 import {
   ApiError,
   apiVersionOf,
-  encodeListOfMessages,
   encodeMessage,
   type ObjectSchema,
+  piecesOfMessageList,
   schemaOfType,
   type Unstructured,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Clock } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
+import { Pieces } from "../sending/pieces.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
 import type { CacheVersion } from "../storage/watch-cache.ts";
@@ -56,7 +57,7 @@ export async function list(
   }
   if (accepted.as === "" && accepted.encoding === "protobuf" && servesStoredBytes(definition)) {
     const messages = page.objects.map((cached) => store.encodings.messageOf(definition, cached));
-    return { status: 200, headers: headersOf(accepted), body: listOfMessages(view, metadata, messages) };
+    return { status: 200, headers: headersOf(accepted), body: Pieces.of(listOfMessages(view, metadata, messages)) };
   }
   const objects = page.objects.map((cached) => store.view(definition, cached));
   return { status: 200, headers: headersOf(accepted), body: encodeList(view, metadata, objects) };
@@ -138,7 +139,7 @@ async function versionFor(
 const COMMA = Buffer.from(",");
 
 /** Joins stored bytes. Typed lists begin with kind and their items carry none; custom lists have sorted keys and items with kind. */
-function spliceJson(view: View, metadata: object, objects: readonly CachedObject[]): Uint8Array {
+function spliceJson(view: View, metadata: object, objects: readonly CachedObject[]): ApiResponse["body"] {
   const { definition } = view;
   const apiVersion = apiVersionOf(definition);
   const meta = JSON.stringify(metadata);
@@ -152,7 +153,7 @@ function spliceJson(view: View, metadata: object, objects: readonly CachedObject
     pieces.push(...(definition.typed ? object.bareJson() : object.pieces()));
   });
   pieces.push(Buffer.from(tail));
-  return Buffer.concat(pieces);
+  return Pieces.of(pieces);
 }
 
 /** A list of objects in the form that was asked for. @throws {ApiError} 406. */
@@ -174,7 +175,7 @@ export function encodeList(view: View, metadata: object, objects: readonly Unstr
   }
   if (accepted.encoding === "protobuf") {
     const messages = objects.map((object) => encodeMessage(object, definition.schema));
-    return listOfMessages(view, metadata, messages);
+    return Buffer.concat(listOfMessages(view, metadata, messages));
   }
   const kind = { kind: definition.listKind, apiVersion: apiVersionOf(definition) };
   if (!definition.typed) return encode({ ...kind, metadata, items: objects }, undefined, accepted);
@@ -182,9 +183,13 @@ export function encodeList(view: View, metadata: object, objects: readonly Unstr
   return encode({ ...kind, metadata, items }, schemaOfType(listType(view)) as ObjectSchema, accepted);
 }
 
-function listOfMessages({ definition }: View, metadata: object, messages: readonly Uint8Array[]): Uint8Array {
+function listOfMessages(
+  { definition }: View,
+  metadata: object,
+  messages: readonly Uint8Array[],
+): readonly Uint8Array[] {
   const kind = { kind: definition.listKind, apiVersion: apiVersionOf(definition) };
-  return encodeListOfMessages(kind, metadata, messages);
+  return piecesOfMessageList(kind, metadata, messages);
 }
 
 function listType(view: View): string {

@@ -9,8 +9,11 @@ import {
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Cancel, Clock, Random } from "@tsukube/foundation";
+import type { ResponseSink } from "@tsukube/host";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
+import { writeJoined } from "../sending/chunks.ts";
+import { FlowingBody } from "../sending/flowing-body.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { withRevision } from "../storage/cached-object.ts";
 import { messageOf } from "../storage/encodings.ts";
@@ -82,13 +85,16 @@ function formOf(definition: ResourceDefinition): string {
   return form;
 }
 
-class WatchStream implements AsyncIterable<Uint8Array> {
+class WatchStream extends FlowingBody {
   readonly #store: ObjectStore;
   readonly #clock: Clock;
   readonly #context: RequestContext;
   readonly #view: View;
   readonly #selection: Selection;
   readonly #options: ListOptions;
+  /** Where its objects lie. */
+  readonly #folder: string;
+  /** Of what it hears of. */
   readonly #prefix: string;
   readonly #form: string;
   readonly #cancels: Cancel[] = [];
@@ -97,6 +103,8 @@ class WatchStream implements AsyncIterable<Uint8Array> {
   #queue: Uint8Array[] = [];
   #queued = 0;
   #wake: (() => void) | undefined;
+  /** Takes events as they happen. */
+  #sink: ResponseSink | undefined;
   #ended = false;
   /** The present state may be of any size; only what comes after it counts as backlog. */
   #live = false;
@@ -112,6 +120,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     selection: Selection,
     options: ListOptions,
   ) {
+    super();
     const { definition, accepted } = view;
     this.#store = store;
     this.#clock = clock;
@@ -119,7 +128,9 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     this.#view = view;
     this.#selection = selection;
     this.#options = options;
-    this.#prefix = prefixOf(definition, context.info.namespace, selection);
+    const { namespace } = context.info;
+    this.#folder = definition.storage.prefix + (definition.namespaced && namespace !== "" ? `${namespace}/` : "");
+    this.#prefix = prefixOf(definition, this.#folder, selection);
     this.#form = `${accepted.encoding} ${accepted.as} ${accepted.asVersion} ${formOf(definition)}`;
   }
 
@@ -178,9 +189,32 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     };
   }
 
+  /** Events go to the connection as they happen, as long as the client keeps up; what it does not take at once is queued. */
+  async flow(sink: ResponseSink, signal: AbortSignal): Promise<void> {
+    try {
+      for (const batch of this.#batchesOfState()) await writeJoined(sink, batch, signal);
+      for (;;) {
+        const batch = this.#queue;
+        this.#queue = [];
+        this.#queued = 0;
+        for (const bytes of batch) if (!sink.write(bytes)) await sink.drained();
+        if (this.#queue.length > 0) continue;
+        if (this.#ended) return;
+        this.#sink = sink;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#sink = undefined;
+        await sink.drained();
+      }
+    } finally {
+      this.#end();
+    }
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
     try {
-      yield* this.#chunksOfState();
+      for (const batch of this.#batchesOfState()) yield Buffer.concat(batch);
       for (;;) {
         if (this.#queue.length > 0) {
           const batch = this.#queue;
@@ -201,7 +235,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
   }
 
   /** Made as the client takes them: what is there may be of any size. */
-  *#chunksOfState(): Generator<Uint8Array, void> {
+  *#batchesOfState(): Generator<readonly Uint8Array[], void> {
     if (this.#initial === undefined) return;
     const { objects, revision } = this.#initial;
     this.#initial = undefined;
@@ -215,12 +249,12 @@ class WatchStream implements AsyncIterable<Uint8Array> {
         size += piece.length;
       }
       if (size < CHUNK_BYTES) continue;
-      yield Buffer.concat(pieces);
+      yield pieces;
       pieces = [];
       size = 0;
     }
     if (this.#marksEnd) pieces.push(this.#bookmarkAt(revision, true));
-    if (pieces.length > 0) yield Buffer.concat(pieces);
+    if (pieces.length > 0) yield pieces;
   }
 
   /** Of an event that says that the object is there. */
@@ -244,8 +278,7 @@ class WatchStream implements AsyncIterable<Uint8Array> {
     const { resourceVersion, sendInitialEvents } = this.#options;
     const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
     if (wantsState) {
-      const place = placeOf(this.#view.definition, this.#context.info.namespace); // the selection adds the name itself
-      const objects = this.#selection.candidates(this.#store.cache.head, place);
+      const objects = this.#selection.candidates(this.#store.cache.head, this.#folder);
       if (this.#view.accepted.as === "Table") this.#beginTable(objects);
       else this.#initial = { objects, revision: this.#revision };
       return;
@@ -352,6 +385,12 @@ class WatchStream implements AsyncIterable<Uint8Array> {
 
   #push(bytes: Uint8Array): void {
     if (this.#ended) return;
+    if (this.#sink !== undefined) {
+      if (this.#sink.write(bytes)) return;
+      this.#sink = undefined; // from here on events wait until the client has caught up
+      this.#wake?.();
+      return;
+    }
     this.#queue.push(bytes);
     if (this.#live) this.#queued += bytes.length;
     if (this.#queued > MAX_BACKLOG_BYTES) this.#end();
@@ -369,15 +408,9 @@ class WatchStream implements AsyncIterable<Uint8Array> {
 }
 
 /** Of all that the watch may have to tell: one that is about a single object hears of that alone. */
-/** Below which a watch hears of changes: of one object, when it asks for one by name. */
-function prefixOf(definition: ResourceDefinition, namespace: string, { fields }: Selection): string {
-  if (definition.namespaced && namespace === "") return definition.storage.prefix;
-  return placeOf(definition, namespace) + (fields.exactValue("metadata.name") ?? "");
-}
-
-/** Below which objects of a namespace lie, or of all. */
-function placeOf({ storage, namespaced }: ResourceDefinition, namespace: string): string {
-  return storage.prefix + (namespaced && namespace !== "" ? `${namespace}/` : "");
+function prefixOf({ storage, namespaced }: ResourceDefinition, folder: string, { fields }: Selection): string {
+  const isAnywhere = namespaced && folder === storage.prefix;
+  return isAnywhere ? folder : folder + (fields.exactValue("metadata.name") ?? "");
 }
 
 function objectsOf({ current, previous }: CacheEvent): readonly CachedObject[] {

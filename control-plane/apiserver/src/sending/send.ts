@@ -1,0 +1,47 @@
+import type { ApiResponse } from "@tsukube/client";
+import type { Exchange } from "@tsukube/host";
+import { FlowingBody } from "./flowing-body.ts";
+import { Pieces } from "./pieces.ts";
+
+const EMPTY = new Uint8Array(0);
+const GZIP_FROM = 128 * 1024;
+
+/** Sends an answer; large ones are compressed for who takes that. */
+export async function send(exchange: Exchange, { status, headers, body }: ApiResponse): Promise<void> {
+  const whole = body instanceof Pieces && (takesGzip(exchange) || exchange.method === "HEAD") ? body.joined() : body;
+  if (whole instanceof Uint8Array) {
+    const packed = await compressed(exchange, headers, whole);
+    exchange.send(status, packed.headers, exchange.method === "HEAD" ? EMPTY : packed.body);
+    return;
+  }
+  const length = whole instanceof Pieces ? { "content-length": String(whole.byteLength) } : {};
+  const sink = exchange.begin(status, { ...headers, ...length });
+  try {
+    if (whole instanceof FlowingBody) await whole.flow(sink, exchange.signal);
+    else
+      for await (const piece of whole) {
+        if (exchange.signal.aborted) break;
+        if (!sink.write(piece)) await sink.drained();
+      }
+    sink.end();
+  } catch {
+    sink.destroy();
+  }
+}
+
+function takesGzip({ method, headers }: Exchange): boolean {
+  return method === "GET" && /\bgzip\b/.test(headers["accept-encoding"] ?? "");
+}
+
+async function compressed(
+  exchange: Exchange,
+  headers: ApiResponse["headers"],
+  body: Uint8Array,
+): Promise<{ readonly headers: ApiResponse["headers"]; readonly body: Uint8Array }> {
+  if (body.length <= GZIP_FROM || !takesGzip(exchange)) return { headers, body };
+  const { gzip } = await import("node:zlib");
+  const packed = await new Promise<Uint8Array>((resolve, reject) =>
+    gzip(body, { level: 1 }, (error, result) => (error === null ? resolve(result) : reject(error))),
+  );
+  return { headers: { ...headers, "content-encoding": "gzip", vary: "Accept-Encoding" }, body: packed };
+}
