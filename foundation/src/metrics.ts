@@ -1,3 +1,4 @@
+/** Frozen ones that are used again are the quickest. */
 export type Labels = Readonly<Record<string, string>>;
 
 export interface Counter {

@@ -30,6 +30,20 @@ interface MediaRange {
 
 /** Parses an Accept header into ranges, best first (RFC 9110 section 12.5.1). Ranges that cannot be parsed are left out. */
 export function parseAccept(header: string): readonly MediaRange[] {
+  let ranges = parsed.get(header);
+  if (ranges === undefined) {
+    if (parsed.size >= MOST_PARSED) parsed.clear();
+    ranges = rangesOf(header);
+    parsed.set(header, ranges);
+  }
+  return ranges;
+}
+
+/** Clients send the same few headers again and again. */
+const parsed = new Map<string, readonly MediaRange[]>();
+const MOST_PARSED = 256;
+
+function rangesOf(header: string): readonly MediaRange[] {
   const ranges = header.split(",").flatMap((text) => {
     const [type = "", ...rest] = text.split(";").map((part) => part.trim());
     if (!type.includes("/")) return [];
@@ -54,9 +68,14 @@ function splitOnce(part: string): [string, string] {
 export function checkAcceptable(headers: Readonly<Record<string, string>>, streams: boolean): void {
   const header = headers["accept"] ?? "";
   if (header === "") return;
+  if (acceptable.has(header)) return;
   const known = Object.values(CONTENT_TYPES);
   const types = header.split(",").map((range) => range.split(";")[0]?.trim() ?? "");
-  if (types.some((type) => type === "*/*" || known.includes(type))) return;
+  if (types.some((type) => type === "*/*" || known.includes(type))) {
+    if (acceptable.size >= MOST_PARSED) acceptable.clear();
+    acceptable.add(header);
+    return;
+  }
   const available = streams ? [...known, ...STREAMED] : known;
   throw new ApiError({
     status: "Failure",
@@ -66,6 +85,8 @@ export function checkAcceptable(headers: Readonly<Record<string, string>>, strea
     code: 406,
   });
 }
+
+const acceptable = new Set<string>();
 
 /** Watches are streams of JSON or protobuf. @throws {ApiError} 406. */
 export function checkStreamable(

@@ -17,8 +17,7 @@ export function parseRequestInfo(method: string, target: string): RequestInfo {
   const at = target.indexOf("?");
   const path = at < 0 ? target : target.slice(0, at);
   const query = new URLSearchParams(at < 0 ? "" : target.slice(at + 1));
-  const trimmed = path.replace(/^\/+|\/+$/g, "");
-  const parts = trimmed === "" ? [] : trimmed.split("/").map(decode);
+  const parts = partsOf(path);
   const isCore = parts[0] === "api";
   const prefix = isCore ? 2 : 3;
   if ((!isCore && parts[0] !== "apis") || parts.length <= prefix) return nonResource(method, path, query);
@@ -44,13 +43,22 @@ export function parseRequestInfo(method: string, target: string): RequestInfo {
   return withCollectionVerb({ ...info, resource, name, subresource, rest: tail.join("/") }, path);
 }
 
+function partsOf(path: string): readonly string[] {
+  let start = 0;
+  let end = path.length;
+  while (path.charCodeAt(start) === SLASH) start += 1;
+  while (end > start && path.charCodeAt(end - 1) === SLASH) end -= 1;
+  if (start === end) return [];
+  const parts = path.slice(start, end).split("/");
+  return path.includes("%") ? parts.map(decode) : parts;
+}
+
+const SLASH = 0x2f;
+
 function withCollectionVerb(info: RequestInfo, path: string): RequestInfo {
   // what follows .../proxy/ keeps its own slashes
-  const proxied = info.subresource === "proxy" ? (/\/proxy(\/.*)?$/.exec(path)?.[1] ?? "") : info.rest;
-  if (info.name !== "") {
-    const isNamedWatch = info.verb === "get" && isTrue(info.query.get("watch")) && info.subresource === "";
-    return { ...info, rest: proxied, verb: isNamedWatch ? "get" : info.verb };
-  }
+  if (info.subresource === "proxy") return { ...info, rest: /\/proxy(\/.*)?$/.exec(path)?.[1] ?? "" };
+  if (info.name !== "") return info;
   if (info.verb === "get") return { ...info, verb: isTrue(info.query.get("watch")) ? "watch" : "list" };
   if (info.verb === "delete") return { ...info, verb: "deletecollection" };
   return info;
