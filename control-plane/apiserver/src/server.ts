@@ -1,5 +1,5 @@
 import { ApiError, decodeJson, decodeUnstructured, kindOf, schemaOf, type Unstructured } from "@tsukube/api";
-import type { ApiRequest, ApiResponse, Transport } from "@tsukube/client";
+import type { ApiRequest, Transport } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import { createHttpsServer, type Exchange, type HttpsServer } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
