@@ -146,7 +146,7 @@ export class Router {
       accepted,
       table: builtinTable(definition),
       include: includeOf(info.query),
-      now: 0,
+      now: () => 0,
     };
     const headers = headersOf(accepted);
     if (info.name === "") return { status: 200, headers, body: encodeList(view, {}, items) };

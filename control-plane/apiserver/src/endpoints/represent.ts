@@ -65,7 +65,8 @@ export interface View {
   readonly table: TableConvertor;
   /** includeObject of tables. */
   readonly include: string;
-  readonly now: number;
+  /** Ages of rows count up to it: a watch outlives its request's time. */
+  now(): number;
 }
 
 /** includeObject of a table. @throws {ApiError} 400. */
@@ -120,7 +121,8 @@ export function partial(object: Unstructured, accepted: Pick<Accepted, "asVersio
 
 /** A meta.k8s.io Table. @param columns false for all but the first event of a watch. */
 export function tableOf(view: View, objects: readonly Unstructured[], metadata: object, columns = true): unknown {
-  const { accepted, table, now } = view;
+  const { accepted, table } = view;
+  const now = view.now();
   const rows = objects.map((object) => ({ cells: table.cells(object, now), object: rowObject(view, object) }));
   return {
     kind: "Table",

@@ -95,7 +95,7 @@ export class ResourceHandler {
       accepted,
       table: this.#tableOf(definition),
       include: includeOf(info.query),
-      now: this.#writer.deps.clock.now(),
+      now: () => this.#writer.deps.clock.now(),
     };
   }
 

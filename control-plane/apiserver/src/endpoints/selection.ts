@@ -55,8 +55,8 @@ export function selectionOf(store: ObjectStore, definition: ResourceDefinition, 
     },
     candidates(root, prefix, start = prefix) {
       const name = fields.exactValue("metadata.name");
-      const isHome = prefix.endsWith("/") && (!definition.namespaced || prefix !== definition.storage.prefix);
-      if (name !== undefined && isHome) return oneOf(root, prefix + name, start);
+      if (name !== undefined && (!definition.namespaced || prefix !== definition.storage.prefix))
+        return oneOf(root, prefix + name, start);
       const isNewest = root === store.cache.head;
       const found = isNewest && wanted.length > 0 ? indexed(store, definition, wanted, root, prefix) : undefined;
       return found === undefined ? root.range(prefix, start) : merged(found, prefix, start);
