@@ -9,6 +9,7 @@ import type { HistoryFlags } from "./commands/history-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
 import type { RegistryFlags } from "./commands/registry.ts";
 import type { RunOptions } from "./commands/run-container.ts";
+import type { RuntimeConfigFlag } from "./commands/runtime-config-flag.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { durationOf } from "./past/moment.ts";
 
@@ -42,6 +43,11 @@ function program(): Command {
     )
     .option("--history-size <megabytes>", "how much of it to keep at most; 256 by default", wholeNumber)
     .option("--encryption-provider-config <file>", "how values are encrypted: kube-apiserver's EncryptionConfiguration")
+    .option(
+      "--runtime-config <entries>",
+      'which built-in APIs are served besides the usual ones, such as "api/beta=true,resource.k8s.io/v1alpha3=true"',
+      joined,
+    )
     .option("--audit-policy-file <file>", "write down requests, as this audit.k8s.io/v1 Policy says")
     .option("--audit-log-path <file>", "where to write them, a line of JSON each")
     .option(
@@ -63,6 +69,7 @@ function program(): Command {
           ...options
         }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number } & EtcdFlags &
           AuditFlags &
+          RuntimeConfigFlag &
           HistoryFlags & { encryptionProviderConfig?: string },
         command: Command,
       ) => {
@@ -464,6 +471,10 @@ const CONTAINER_ACTIONS: Readonly<Record<string, string>> = {
 
 function several(text: string, before: readonly string[]): readonly string[] {
   return [...before, text];
+}
+
+function joined(text: string, before?: string): string {
+  return before === undefined ? text : `${before},${text}`;
 }
 
 function oneOf(...values: readonly string[]) {

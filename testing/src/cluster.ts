@@ -14,6 +14,8 @@ export interface ClusterOptions {
   readonly logger?: Logger;
   /** "10.160.0.0/16" by default. */
   readonly serviceCidr?: string;
+  /** Which built-in APIs are served, as of kube-apiserver's --runtime-config: "api/beta=true". Upstream's defaults without it. */
+  readonly runtimeConfig?: string;
 }
 
 /** A whole cluster in this process, on virtual time. */
@@ -67,6 +69,7 @@ async function start(
     metrics: createMetrics(),
     serviceAccountKey: SERVICE_ACCOUNT_KEY,
     serviceCidr: options.serviceCidr ?? "10.160.0.0/16",
+    ...(options.runtimeConfig !== undefined && { runtimeConfig: options.runtimeConfig }),
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "10.64.0.1", port: 6443 },
   });

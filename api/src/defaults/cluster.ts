@@ -45,7 +45,7 @@ export const clusterDefaults: Defaulters = {
   "resource/v1beta1.DeviceRequest": {
     apply: (request) => {
       // Without a class the request is a choice of subrequests, which have modes of their own.
-      if (request["deviceClassName"] !== undefined) countDevices(request);
+      if ((request["deviceClassName"] ?? "") !== "") countDevices(request);
     },
   },
   "resource/v1beta1.DeviceSubRequest": { apply: countDevices },

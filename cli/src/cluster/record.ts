@@ -24,6 +24,8 @@ export interface ClusterRecord {
   /** How long old revisions are kept, and how much of them; the store's defaults where absent. */
   readonly historyMs?: number;
   readonly historyMegabytes?: number;
+  /** Which built-in APIs are served, as of kube-apiserver's --runtime-config; upstream's defaults where it is absent. */
+  readonly runtimeConfig?: string;
   /** What is written of requests; nothing where it is absent. */
   readonly audit?: AuditSettings;
 }

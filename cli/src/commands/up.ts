@@ -39,8 +39,9 @@ import type { CommandContext } from "./context.ts";
 import { type EtcdFlags, etcdRecord, expectSameStore } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
+import { checkRuntimeConfig, type RuntimeConfigFlag, withRuntimeConfig } from "./runtime-config-flag.ts";
 
-export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags {
+export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags, RuntimeConfigFlag {
   /** A file; when the cluster is made. */
   readonly encryptionProviderConfig?: string;
   readonly node: boolean;
@@ -70,6 +71,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const application = options.application === undefined ? undefined : applicationAt(options.application);
   const objects = application === undefined ? [] : readManifests(application.path);
   const etcd = etcdRecord(options);
+  await checkRuntimeConfig(options);
   if (options.node) await ensureHost(context, "node");
   const known =
     (await readClusterRecord(paths)) ??
@@ -77,10 +79,13 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
       alone(filesOf(paths).creationLock, context, () => create(context, options, etcd)),
     ));
   expectSameCluster(known, paths, options, etcd);
-  const record = await withAudit(paths, await withHistory(paths, known, options), options);
+  const told = await withAudit(paths, await withHistory(paths, known, options), options);
+  const record = await withRuntimeConfig(paths, told, options);
   await ensureKeys(context, record);
   await ensureEncryption(record, paths, systemRandom);
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
+  // it knows from its start what it serves
+  if (record !== told && supervisorOf(paths, "server") !== undefined) await stopProcess(paths, "server", clock);
   const transport = await adminTransport(paths, record);
   const client = adminClient(transport);
   await ensureProcess(context, record, "server", timeoutMs, () => isReady(transport, clock));

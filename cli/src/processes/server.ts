@@ -92,6 +92,7 @@ async function startServer(
     kubelets: { ...credentials.kubeletClient, ca: credentials.ca.cert },
     frontProxy: { ...credentials.frontProxyClient, ca: credentials.frontProxyCa },
     ...(audit !== undefined && { audit }),
+    ...(record.runtimeConfig !== undefined && { runtimeConfig: record.runtimeConfig }),
     bootstrapObjects: {
       ...ownObjects(),
       "v1 configmaps": [clusterInfo(credentials.ca.cert, `https://${address}:${record.apiPort}`)],

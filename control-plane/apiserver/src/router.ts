@@ -95,7 +95,7 @@ export class Router {
     const isCollection = info.name === "";
     if (isCollection && (info.verb === "update" || info.verb === "patch")) throw ApiError.methodNotAllowed();
     if (info.verb === "create" && definition.namespaced && info.namespace === "") throw ApiError.methodNotAllowed();
-    if (definition.strategy.deprecation !== undefined) context.warn(definition.strategy.deprecation);
+    if (definition.deprecation !== undefined) context.warn(definition.deprecation);
     if (context.request.method === "HEAD") throw ApiError.methodNotAllowed();
     checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
     const special = await this.#deps.subresources.handle(context, definition);

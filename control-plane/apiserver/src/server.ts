@@ -50,6 +50,7 @@ import { unionAuthorizer } from "./authorization/union.ts";
 import { authenticationConfig } from "./bootstrap/authentication-config.ts";
 import { bootstrap } from "./bootstrap/bootstrap.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
+import { localServices } from "./bootstrap/local-services.ts";
 import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
 import { BODY_LIMIT, Chain } from "./chain/chain.ts";
 import { FlowClassifier } from "./chain/flow-classifier.ts";
@@ -68,6 +69,7 @@ import { KubeletConnection, type KubeletCredentials } from "./proxying/kubelet-c
 import { PodStreams } from "./proxying/pod-streams.ts";
 import { Upgrades } from "./proxying/upgrades.ts";
 import { Registry } from "./registry/registry.ts";
+import { servedResources } from "./registry/runtime-config.ts";
 import { Router } from "./router.ts";
 import { send } from "./sending/send.ts";
 import { ObjectStore } from "./storage/object-store.ts";
@@ -99,6 +101,8 @@ export interface ApiServerOptions {
   readonly frontProxy?: FrontProxyCredentials;
   /** Who is told of requests, and of which: nobody without it. */
   readonly audit?: { readonly policy: AuditPolicy; readonly backends: readonly AuditBackend[] };
+  /** Which built-in resources are served, as {@link servedResources} takes it; upstream's defaults without it. */
+  readonly runtimeConfig?: string;
   /** Objects to have from the start besides upstream's, by "group/version resource". */
   readonly bootstrapObjects?: Readonly<Record<string, readonly object[]>>;
 }
@@ -120,7 +124,7 @@ const ISSUER = "https://kubernetes.default.svc.cluster.local";
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const lifetime = new Lifetime();
   const { clock, random, logger, metrics } = options;
-  const registry = new Registry();
+  const registry = new Registry(servedResources(options.runtimeConfig ?? ""));
   const cache = await WatchCache.open(options.openStore, { decode: decodeStored, clock, logger }, options.seed);
   lifetime.own("watch cache", cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
@@ -215,6 +219,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr)],
   };
   await bootstrap({ store, registry, clock, random, more });
+  await localServices({ store, registry, clock, random });
   await authenticationConfig(writer.deps, options.tls?.clientCa, options.frontProxy?.ca);
   await kubernetesService(writer, registry, { ...options, serviceCidr });
   new AvailabilityController({

@@ -1,12 +1,11 @@
-import type { CustomResource } from "@tsukube/api";
-import type { ResourceDefinition } from "../registry/definition.ts";
+import type { OpenApiContent } from "@tsukube/api";
+import type { Registry } from "../registry/registry.ts";
 
-/** Custom resources as the OpenAPI documents want them. */
-export function openApiContentOf(definitions: readonly ResourceDefinition[]): {
-  readonly customResources: readonly CustomResource[];
-} {
+/** Everything that is served, as the OpenAPI documents want it. */
+export function openApiContentOf({ infos, custom }: Registry): OpenApiContent {
   return {
-    customResources: definitions.flatMap((definition) =>
+    resources: infos,
+    customResources: custom.flatMap((definition) =>
       definition.custom === undefined ? [] : [definition.custom.openApi],
     ),
   };

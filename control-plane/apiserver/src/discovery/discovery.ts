@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ApiError, factsText, type ObjectSchema, schemaOfType } from "@tsukube/api";
+import { ApiError, apiVersionOf, factsText, type ObjectSchema, schemaOfType } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { AggregatedGroup, Aggregator } from "../aggregation/aggregator.ts";
 import { CONTENT_TYPES, checkAcceptable, type Encoding, negotiate, parseAccept } from "../chain/negotiation.ts";
@@ -70,10 +70,11 @@ export class Discovery {
 
   #load() {
     if (this.#facts === undefined) {
-      const { default: served } = JSON.parse(factsText("discovery.json")) as {
-        default: Readonly<Record<"/api" | "/apis", { readonly items: readonly DiscoveredGroup[] }>>;
+      const { all } = JSON.parse(factsText("discovery.json")) as {
+        all: Readonly<Record<"/api" | "/apis", { readonly items: readonly DiscoveredGroup[] }>>;
       };
-      this.#facts = { core: served["/api"].items[0]!, groups: served["/apis"].items };
+      const served = new Set(this.#registry.infos.map((info) => `${apiVersionOf(info)} ${info.resource}`));
+      this.#facts = { core: all["/api"].items[0]!, groups: servedGroups(all["/apis"].items, served) };
     }
     return this.#facts;
   }
@@ -142,6 +143,17 @@ export class Discovery {
       "meta/v1.APIResourceList",
     );
   }
+}
+
+/** Of everything that could be served, what is. @param served "apps/v1 deployments". */
+function servedGroups(groups: readonly DiscoveredGroup[], served: ReadonlySet<string>): readonly DiscoveredGroup[] {
+  return groups.flatMap(({ metadata, versions }) => {
+    const kept = versions.flatMap(({ version, resources = [], ...rest }) => {
+      const own = resources.filter(({ resource }) => served.has(`${metadata.name}/${version} ${resource}`));
+      return own.length === 0 ? [] : [{ version, resources: own, ...rest }];
+    });
+    return kept.length === 0 ? [] : [{ metadata, versions: kept }];
+  });
 }
 
 /** In the form that the client accepts. @throws {ApiError} 406. */

@@ -53,7 +53,7 @@ export class OpenApiHandler {
     const isProtobuf = V2_PROTOBUF.includes(asked[0]?.type ?? "");
     const contentType = isProtobuf ? V2_PROTOBUF_SENT : "application/json";
     const { body, hash } = this.#document(`v2 ${contentType}`, () => {
-      const document = withAggregated(openApiV2(openApiContentOf(this.#registry.custom)), this.#aggregator.openApiV2);
+      const document = withAggregated(openApiV2(openApiContentOf(this.#registry)), this.#aggregator.openApiV2);
       return isProtobuf ? encodeOpenApiV2(document) : Buffer.from(this.#text(document));
     });
     const headers = { etag: `"${hash}"`, vary: "Accept", "content-type": contentType };
@@ -88,7 +88,7 @@ export class OpenApiHandler {
   #v3Document(path: string): Document {
     return this.#document(`v3 ${path}`, () => {
       const groupVersion = path.replace(/^apis?\//, "");
-      return Buffer.from(this.#text(openApiV3(groupVersion, openApiContentOf(this.#registry.custom))));
+      return Buffer.from(this.#text(openApiV3(groupVersion, openApiContentOf(this.#registry))));
     });
   }
 

@@ -23,6 +23,8 @@ export interface ResourceDefinition extends GroupVersionResource {
   readonly typed: boolean;
   readonly storage: StorageForm;
   readonly strategy: Strategy;
+  /** A warning for everyone who still uses this version. */
+  readonly deprecation?: string;
   /** JSON paths of a custom resource's subresources and columns. */
   readonly custom?: CustomDetails;
 }
@@ -88,8 +90,6 @@ export interface Strategy {
   readonly holds?: readonly string[];
   /** What nobody comes to own through the main endpoint, besides status. */
   readonly resets?: readonly string[];
-  /** A warning for everyone who still uses the resource. */
-  readonly deprecation?: string;
   /** Warnings for the client about what it wrote. */
   warnings?(object: Unstructured): readonly string[];
   /** The field selectors besides metadata.name and metadata.namespace: where their value stands, or what makes it. */

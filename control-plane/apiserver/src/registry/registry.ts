@@ -1,13 +1,7 @@
-import {
-  allResources,
-  apiVersionOf,
-  kindOf,
-  type ObjectSchema,
-  parseApiVersion,
-  type ResourceInfo,
-  schemaOf,
-} from "@tsukube/api";
+import { apiVersionOf, kindOf, type ObjectSchema, parseApiVersion, type ResourceInfo, schemaOf } from "@tsukube/api";
 import type { ResourceDefinition } from "./definition.ts";
+import { deprecationOf } from "./deprecations.ts";
+import { servedResources } from "./runtime-config.ts";
 import { builtinStrategy } from "./strategies.ts";
 
 /** Answers of these resources are made on the spot; nothing is stored. */
@@ -29,8 +23,9 @@ export class Registry {
   readonly #custom = new Map<string, ResourceDefinition>();
   #version = 0;
 
-  constructor() {
-    for (const info of allResources()) if (info.enabledByDefault) this.#infos.set(keyOf(info), info);
+  /** @param infos Which built-in resources are served: those of upstream's defaults. */
+  constructor(infos = servedResources("")) {
+    for (const info of infos) this.#infos.set(keyOf(info), info);
   }
 
   /** Changes whenever a custom resource comes, changes or goes: for ETags. */
@@ -107,7 +102,9 @@ function define(info: ResourceInfo): ResourceDefinition {
   const wanted = { ...parseApiVersion(row?.storageVersion ?? apiVersionOf(info)), kind };
   const gvk = schemaOf(wanted) === undefined ? { group, version, kind } : wanted;
   const hasStatus = info.subresources.some((subresource) => subresource.name === "status");
+  const deprecation = deprecationOf(info);
   return {
+    ...(deprecation !== undefined && { deprecation }),
     group,
     version,
     resource,

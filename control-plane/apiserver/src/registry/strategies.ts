@@ -153,14 +153,7 @@ export function builtinStrategy(group: string, resource: string, hasStatus: bool
 
 type Preparations = Pick<
   Strategy,
-  | "complete"
-  | "prepareForCreate"
-  | "prepareForUpdate"
-  | "prepareForStatus"
-  | "warnings"
-  | "deprecation"
-  | "resets"
-  | "holds"
+  "complete" | "prepareForCreate" | "prepareForUpdate" | "prepareForStatus" | "warnings" | "resets" | "holds"
 >;
 
 function preparations(group: string, resource: string): Preparations {
@@ -211,8 +204,6 @@ function preparations(group: string, resource: string): Preparations {
       return { complete: withTaintTime };
     case "batch/jobs":
       return { prepareForCreate: withJobSelector };
-    case "/endpoints":
-      return { deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice" };
     case "apiextensions.k8s.io/customresourcedefinitions":
       return {
         holds: ["customresourcecleanup.apiextensions.k8s.io"],

@@ -1,0 +1,43 @@
+import { Lifetime } from "@tsukube/foundation";
+import { expect, test } from "vitest";
+import { Kubectl } from "./kubectl.ts";
+import { Tsukube } from "./tsukube.ts";
+
+test("APIs that are off by default are served when up is told so, until it is told otherwise", async () => {
+  await using lifetime = new Lifetime();
+  const cluster = new Tsukube(lifetime, "runtime-config");
+  const up = (...more: string[]) => cluster.run(["up", "--no-node", ...more]);
+  await expect(up("--runtime-config", "api/some=true")).rejects.toThrow(/unknown API group "api"/);
+  await up(
+    "--runtime-config",
+    "admissionregistration.k8s.io/v1alpha1",
+    "--runtime-config",
+    "resource.k8s.io/v1beta1=true",
+  );
+  const kubectl = new Kubectl((await cluster.status()).kubeconfig);
+  const versions = async () => (await kubectl.out("api-versions")).split("\n");
+  expect(await versions()).toEqual(
+    expect.arrayContaining(["admissionregistration.k8s.io/v1alpha1", "resource.k8s.io/v1beta1", "resource.k8s.io/v1"]),
+  );
+  const request = { name: "gpu", deviceClassName: "gpus" };
+  await kubectl.apply({
+    apiVersion: "resource.k8s.io/v1beta1",
+    kind: "ResourceClaim",
+    metadata: { name: "c" },
+    spec: { devices: { requests: [request] } },
+  });
+  const shown =
+    "get resourceclaims.v1.resource.k8s.io c -o jsonpath={.spec.devices.requests[0].exactly.deviceClassName}";
+  expect(await kubectl.out(shown)).toBe("gpus");
+  const explained = await kubectl.out(
+    "explain resourceclaims.spec.devices.requests --api-version=resource.k8s.io/v1beta1",
+  );
+  expect(explained).toContain("deviceClassName");
+  await cluster.run(["down"]);
+  await up();
+  expect(await versions()).toContain("resource.k8s.io/v1beta1");
+  // of a server that runs
+  await up("--runtime-config", "");
+  expect(await versions()).not.toContain("resource.k8s.io/v1beta1");
+  expect(await kubectl.out(shown)).toBe("gpus");
+}, 120_000);
