@@ -191,6 +191,8 @@ function program(): Command {
     .option("--build-arg <name=value>", "a value of an ARG; may be repeated", several, [])
     .option("--label <name=value>", "a label of the image; may be repeated", several, [])
     .option("--target <stage>", "the stage to build; the last by default")
+    .option("--secret <secret>", "for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE", several, [])
+    .option("--ssh <agent>", "for RUN --mount=type=ssh: default, or NAME=SOCKET of an ssh agent", several, [])
     .option("--no-cache", "run every step")
     .option("--pull", "look for newer base images", false)
     .option("-q, --quiet", "print only the image's id", false)

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -75,6 +76,20 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     expect(await greets(`${host}/copy:2`)).toBe("hello from the registry");
     const { repositories } = (await (await fetch(`http://${host}/v2/_catalog`)).json()) as { repositories: string[] };
     expect(repositories).toEqual(["copy", "team/hello"]);
+  }, 60_000);
+
+  test("tsukube build lends a secret to a command that needs it", async () => {
+    const context = join(folder, "lent");
+    mkdirSync(context);
+    writeFileSync(
+      join(context, "Dockerfile"),
+      "FROM tsukube.local/busybox\nRUN --mount=type=secret,id=token,required sha256sum /run/secrets/token\n",
+    );
+    const flags = ["--secret", "id=token,env=E2E_TOKEN", "-t", "lent", context];
+    const { stderr } = await tsukube.run(["build", ...flags], { env: { ...tsukube.env, E2E_TOKEN: "a secret" } });
+    expect(stderr).toContain(createHash("sha256").update("a secret").digest("hex"));
+    const without = await tsukube.run(["build", "--no-cache", "-t", "lent", context], { accept: [1] });
+    expect(without.stderr).toContain('RUN --mount=type=secret needs "token", expected --secret id=token,src=FILE');
   }, 60_000);
 
   test("a cache serves what it was asked for once, also when its upstream is gone", async () => {

@@ -4,6 +4,7 @@ import { buildContext } from "@tsukube/engine/context";
 import { TsukubeError } from "@tsukube/foundation";
 import { EngineClient as Client, type EngineClient, type EngineMessage } from "../cluster/engine-client.ts";
 import { filesOf } from "../cluster/paths.ts";
+import { inputsOf } from "./build-inputs.ts";
 import type { CommandContext } from "./context.ts";
 
 export interface BuildOptions {
@@ -16,13 +17,19 @@ export interface BuildOptions {
   readonly cache: boolean;
   readonly pull: boolean;
   readonly quiet: boolean;
+  readonly secret: readonly string[];
+  readonly ssh: readonly string[];
 }
 
 /** `tsukube build -t NAME DIR`: builds an image from a Dockerfile into the cluster's engine. */
 export async function build(context: CommandContext, folder: string, options: BuildOptions): Promise<void> {
   const engine = new Client(filesOf(context.paths).dockerSocket);
   const show = options.quiet ? () => {} : (message: EngineMessage) => void process.stderr.write(message.stream ?? "");
-  const id = await buildImage(engine, folder, queryOf(options), show);
+  const query = queryOf(options);
+  const inputs = inputsOf(options, process.env);
+  if (inputs !== undefined)
+    query.set("inputs", (await engine.call<{ Id: string }>("POST", "/build/inputs", inputs))?.Id ?? "");
+  const id = await buildImage(engine, folder, query, show);
   context.print(options.quiet || options.tag.length === 0 ? id : options.tag.join("\n"));
 }
 

@@ -12,6 +12,7 @@ import { type Dockerfile, type Stage, stageNamed } from "./dockerfile/stages.ts"
 import { DEFAULT_PATH } from "./image-config.ts";
 import type { ImageState } from "./image-state.ts";
 import type { LayerMaker } from "./layer-maker.ts";
+import { withLent } from "./lent-mounts.ts";
 import { rootedPath } from "./rooted-path.ts";
 import type { BuildCommands } from "./run-command.ts";
 import { cacheFolder, type RunMount } from "./run-mounts.ts";
@@ -36,11 +37,12 @@ export interface ImageWish {
   readonly signal: AbortSignal;
 }
 
-/** A mount of a RUN, and the mount point that it needs. */
+/** A mount of a RUN, the mount point that it needs, and the variable that tells of it. */
 export interface BoundMount {
-  readonly mount: Mount;
+  readonly mount?: Mount;
   /** Ends with a slash for a folder. */
-  readonly point: string;
+  readonly point?: string;
+  readonly env?: { readonly name: string; readonly value: string };
 }
 
 /** One build: the stages that are needed, each built once, those that do not need each other at the same time. */
@@ -144,6 +146,8 @@ export class BuildSession {
     if (mount === undefined) return work(done, contents);
     const further = (bound: BoundMount, added: readonly (readonly [string, string])[] = []): Promise<T> =>
       this.withMounts(others, stage, instruction, work, [...done, bound], [...contents, ...added]);
+    if (mount.type === "secret" || mount.type === "ssh")
+      return withLent(this, mount, instruction, (bound = {}) => further(bound));
     const { target } = mount;
     if (mount.type === "cache") {
       const folder = await cacheFolder(this.deps.cacheMounts, mount);

@@ -18,8 +18,18 @@ export interface BuildRequest {
   readonly noCache: boolean;
   /** Looks for newer base images. */
   readonly pull: boolean;
+  /** What commands may read and no image holds. */
+  readonly inputs: BuildInputs;
   readonly signal: AbortSignal;
   readonly onProgress: (event: BuildProgress) => void;
+}
+
+/** What the client of a build lends to it; nothing of it is in a layer, a log or a cache key. */
+export interface BuildInputs {
+  /** By id: for `RUN --mount=type=secret`. */
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+  /** Sockets of ssh agents on this machine, by id: for `RUN --mount=type=ssh`, and "default" for repositories. */
+  readonly agents: ReadonlyMap<string, string>;
 }
 
 /** What happens in a build, in order for each step; steps of different stages mingle. */

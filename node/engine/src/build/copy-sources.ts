@@ -22,6 +22,8 @@ export interface CopySource {
   readonly path: string;
   readonly name: string;
   readonly isFolder: boolean;
+  /** What its content follows from, such as a commit: then it is not looked into to see whether it changed. */
+  readonly revision?: { readonly of: string; readonly value: string };
   /** The thing itself first, folders before what is in them. */
   readonly entries: readonly SourceEntry[];
 }
@@ -103,6 +105,10 @@ export async function digestSources(
 ): Promise<ReadonlyMap<string, string>> {
   const digests = new Map<string, string>();
   for (const source of sources) {
+    if (source.revision !== undefined) {
+      digests.set(source.revision.of, source.revision.value);
+      continue;
+    }
     for (const { path, file, status } of source.entries) {
       const name = [source.path, path].filter((part) => part !== "").join("/") || ".";
       const owner = withOwners ? ` ${status.uid}:${status.gid}` : "";

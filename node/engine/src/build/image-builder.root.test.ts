@@ -185,7 +185,8 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     ["FROM tsukube.local/nothing", "Dockerfile:1:1: FROM tsukube.local/nothing: Cannot find image"],
     ["FROM tsukube.local/busybox\nFOO", 'Dockerfile:2:1: unknown instruction "FOO"'],
     ["FROM tsukube.local/busybox\nCOPY Dockerfile Dockerfile /bin/sh", "expected a destination that ends with"],
-    ["FROM tsukube.local/busybox\nRUN --mount=type=secret,id=a true", "type=secret is not there yet"],
+    ["FROM tsukube.local/busybox\nRUN --mount=type=secret,id=a,required true", 'needs "a", expected --secret id=a'],
+    ["FROM tsukube.local/busybox\nRUN --mount=type=ssh,required true", 'needs "default", expected --ssh default'],
   ])("%j is refused where it is", async (Dockerfile, problem) => {
     expect((await build({ Dockerfile })).error).toContain(problem);
   });

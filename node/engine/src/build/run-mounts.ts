@@ -22,9 +22,35 @@ export type RunMount =
       readonly uid: number;
       readonly gid: number;
     }
-  | { readonly type: "tmpfs"; readonly target: string; readonly sizeBytes?: number };
+  | { readonly type: "tmpfs"; readonly target: string; readonly sizeBytes?: number }
+  | LentMount;
 
-/** The mounts of a RUN (Dockerfile reference, "RUN --mount"). @throws {TsukubeError} `invalid`; `unsupported` for secrets and ssh. */
+interface Lent {
+  readonly id: string;
+  /** Whether the command cannot run without it. */
+  readonly required: boolean;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+interface SecretMount extends Lent {
+  readonly type: "secret";
+  /** Absent for one that is a variable alone. */
+  readonly target?: string;
+  /** The variable that has the secret. */
+  readonly env?: string;
+}
+
+interface AgentMount extends Lent {
+  readonly type: "ssh";
+  readonly target: string;
+}
+
+/** A secret or an ssh agent that the client of the build lends. */
+export type LentMount = SecretMount | AgentMount;
+
+/** The mounts of a RUN (Dockerfile reference, "RUN --mount"). @throws {TsukubeError} `invalid`. */
 export function mountsOf(instruction: Instruction, scope: Scope, workingDir: string): readonly RunMount[] {
   return instruction.flags
     .filter(({ name }) => name === "mount")
@@ -40,8 +66,23 @@ function mountOf({ at }: Instruction, options: ReadonlyMap<string, string>, work
     return value !== undefined && value !== "false";
   };
   const place = option("target", "dst", "destination");
-  if (type === "secret" || type === "ssh")
-    throw invalid(at, `RUN --mount=type=${type} is not there yet, expected bind, cache or tmpfs`);
+  const id = option("id");
+  const owner = { uid: Number(option("uid") ?? 0), gid: Number(option("gid") ?? 0) };
+  const modeOr = (usual: string): number => Number.parseInt(option("mode") ?? usual, 8);
+  const lent = { ...owner, required: flag("required") };
+  const absolute = place === undefined ? undefined : posix.resolve(workingDir || "/", place);
+  if (type === "ssh") {
+    const name = id ?? "default";
+    return { ...lent, type, id: name, mode: modeOr("600"), target: absolute ?? `/run/ssh-agents/${name}` };
+  }
+  if (type === "secret") {
+    const name = id ?? posix.basename(place ?? "");
+    const env = option("env");
+    if (name === "") throw invalid(at, "RUN --mount=type=secret lacks its id, expected id=NAME");
+    const secret = { ...lent, type, id: name, mode: modeOr("400") } as const;
+    if (env === undefined) return { ...secret, target: absolute ?? `/run/secrets/${name}` };
+    return { ...secret, env, ...(absolute === undefined ? {} : { target: absolute }) };
+  }
   if (place === undefined) throw invalid(at, `RUN --mount=type=${type} lacks its target, expected target=/path`);
   const target = posix.resolve(workingDir || "/", place);
   switch (type) {
@@ -51,16 +92,14 @@ function mountOf({ at }: Instruction, options: ReadonlyMap<string, string>, work
       return { type, target, ...(from === undefined ? {} : { from }), source, writable: flag("rw", "readwrite") };
     }
     case "cache": {
-      const [uid, gid] = [Number(option("uid") ?? 0), Number(option("gid") ?? 0)];
-      const mode = Number.parseInt(option("mode") ?? "755", 8);
-      return { type, target, id: option("id") ?? target, readonly: flag("ro", "readonly"), mode, uid, gid };
+      return { type, target, id: id ?? target, readonly: flag("ro", "readonly"), mode: modeOr("755"), ...owner };
     }
     case "tmpfs": {
       const size = option("size");
       return { type, target, ...(size === undefined ? {} : { sizeBytes: Number(size) }) };
     }
     default:
-      throw invalid(at, `RUN --mount=type=${type} is not understood, expected bind, cache or tmpfs`);
+      throw invalid(at, `RUN --mount=type=${type} is not understood, expected bind, cache, tmpfs, secret or ssh`);
   }
 }
 

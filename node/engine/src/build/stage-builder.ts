@@ -13,6 +13,7 @@ import { readInstruction } from "./dockerfile/scan.ts";
 import type { Stage } from "./dockerfile/stages.ts";
 import { splitWords } from "./dockerfile/words.ts";
 import { download, isGit, isUrl } from "./downloads.ts";
+import { cloneSource, parseGitReference } from "./git-source.ts";
 import { commandOf, configure, shellOf } from "./image-config.ts";
 import { advanced, contentOf, type ImageState } from "./image-state.ts";
 import type { Change } from "./layer-maker.ts";
@@ -121,7 +122,7 @@ export class StageBuilder {
         ...args.filter(({ counted }) => counted).map(({ name, value }): [string, string] => [`ARG ${name}`, value]),
         ...contents,
       ]);
-      const points = [...MOUNT_POINTS, ...bound.map(({ point }) => point)];
+      const points = [...MOUNT_POINTS, ...bound.flatMap(({ point }) => (point === undefined ? [] : [point]))];
       const made = await this.#apply(step, inputs, points, async (root, id) => {
         const extra = script === undefined ? [] : [await this.#session.scriptMount(id, script, SCRIPT)];
         const code = await this.#session.deps.commands.run({
@@ -129,8 +130,8 @@ export class StageBuilder {
           rootfs: root,
           config,
           command,
-          env: args,
-          mounts: [...bound.map(({ mount }) => mount), ...extra],
+          env: [...args, ...bound.flatMap(({ env }) => (env === undefined ? [] : [env]))],
+          mounts: [...bound.flatMap(({ mount }) => (mount === undefined ? [] : [mount])), ...extra],
           network,
           privileged,
           signal: this.#session.signal,
@@ -186,12 +187,8 @@ export class StageBuilder {
       ignore?.ignores(path) !== true && !excluded.some((pattern) => pattern.test(path));
     const sources: CopySource[] = [];
     for (const word of words.filter((each) => !/^<<-?/.test(each))) {
-      if (instruction.keyword === "ADD" && isGit(word))
-        throw invalid(
-          instruction.at,
-          `ADD ${word}: git repositories are not there yet, expected a file, folder or URL`,
-        );
-      if (instruction.keyword === "ADD" && isUrl(word)) {
+      if (instruction.keyword === "ADD" && isGit(word)) sources.push(await this.#repository(instruction, word));
+      else if (instruction.keyword === "ADD" && isUrl(word)) {
         const { folder, name } = await this.#session.temporary(async (folder) => ({
           folder,
           name: await download(word, folder, flagOf(instruction, "checksum"), this.#session.signal),
@@ -208,6 +205,18 @@ export class StageBuilder {
       sources.push(...(await findSources(folder, [posix.basename(name)])));
     }
     return sources;
+  }
+
+  async #repository(instruction: Instruction, word: string): Promise<CopySource> {
+    const { agents } = this.#session.request.inputs;
+    const agent = agents.get("default");
+    const folder = await this.#session.temporary(async (created) => created);
+    return cloneSource(parseGitReference(word), folder, {
+      keepGitFolder: isSet(instruction, "keep-git-dir"),
+      signal: this.#session.signal,
+      ...(flagOf(instruction, "checksum") === undefined ? {} : { commit: flagOf(instruction, "checksum") }),
+      ...(agent === undefined ? {} : { agent }),
+    });
   }
 
   async #write(

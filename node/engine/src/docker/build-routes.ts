@@ -4,15 +4,18 @@ import type { BuildProgress, BuildRequest } from "../build/contracts.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { parseReference } from "../images/reference.ts";
 import { unpackLayer } from "../images/unpack.ts";
+import { WaitingInputs } from "./build-inputs.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 
 /** `POST /build`, as the docker CLI sends it without buildx: the context as a tar archive, answers as lines of a console. */
 export function buildRoutes(deps: DockerDeps): readonly Route[] {
-  return [{ method: "POST", path: /^\/build$/, handle: (request) => build(deps, request) }];
+  const waiting = new WaitingInputs(deps);
+  return [waiting.route(), { method: "POST", path: /^\/build$/, handle: (request) => build(deps, waiting, request) }];
 }
 
-function build(deps: DockerDeps, request: DockerRequest): DockerAnswer {
+function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest): DockerAnswer {
   const wanted = wishes(request.query); // refused before the context is read
+  const inputs = waiting.take(request.query.get("inputs") ?? "");
   return {
     async messages(send) {
       const context = `${deps.uploads}/${Buffer.from(deps.random.bytes(8)).toString("hex")}`;
@@ -21,6 +24,7 @@ function build(deps: DockerDeps, request: DockerRequest): DockerAnswer {
         await unpackLayer(decompressed(request.body), context, "keep");
         const image = await deps.builder.build({
           ...wanted,
+          inputs,
           context,
           signal: request.signal,
           onProgress: (event) => {
@@ -52,7 +56,7 @@ function messagesOf(event: BuildProgress): readonly object[] {
   }
 }
 
-function wishes(query: URLSearchParams): Omit<BuildRequest, "context" | "signal" | "onProgress"> {
+function wishes(query: URLSearchParams): Omit<BuildRequest, "context" | "inputs" | "signal" | "onProgress"> {
   const remote = query.get("remote") ?? "";
   if (remote !== "" && remote !== "client-session")
     throw new TsukubeError(
