@@ -11,8 +11,8 @@ export interface RotatingFileOptions {
   readonly maxAgeMs: number;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Learns of what could not be written. */
-  failed(error: unknown): void;
+  /** Learns of what could not be written, or not be removed. @param lines How many lines are lost, at most. */
+  failed(error: unknown, lines: number): void;
 }
 
 /** A file of lines that grows to a size, and then goes on under its name with the time: audit-2025-01-01T00-00-00.000.log. */
@@ -45,7 +45,7 @@ export class RotatingFile {
       try {
         await this.#append(lines);
       } catch (error) {
-        this.#options.failed(error);
+        this.#options.failed(error, lines.length);
         this.#size = undefined; // what of it was written the file tells
       }
     }
@@ -86,7 +86,7 @@ export class RotatingFile {
     const time = new Date(now()).toISOString().replace("Z", "").replaceAll(":", "-");
     await rename(path, `${this.#stem}-${time}${extname(path)}`);
     this.#size = 0;
-    await this.#forget().catch((error: unknown) => this.#options.failed(error)); // no reason to lose lines
+    await this.#forget().catch((error: unknown) => this.#options.failed(error, 0)); // no reason to lose lines
   }
 
   get #stem(): string {
@@ -107,6 +107,6 @@ export class RotatingFile {
     const old = maxAgeMs > 0 ? backups.filter((name) => timeOf(name) < now() - maxAgeMs) : [];
     const removed = [...new Set([...surplus, ...old])].map((name) => rm(join(folder, name), { force: true }));
     for (const result of await Promise.allSettled(removed))
-      if (result.status === "rejected") this.#options.failed(result.reason);
+      if (result.status === "rejected") this.#options.failed(result.reason, 0);
   }
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import {
   type AuditBackend,
   type AuditPolicy,
+  auditErrors,
   LogAuditBackend,
   parseAuditPolicy,
   WebhookAuditBackend,
@@ -31,7 +32,10 @@ export async function auditOf(
       maxBackups: audit.logBackups ?? 0,
       maxAgeMs: (audit.logDays ?? 0) * DAY_MS,
       now: () => clock.now(),
-      failed: (error) => logger.error("cannot write the audit log", { error: messageOf(error) }),
+      failed(error, lines) {
+        auditErrors(metrics)("log", lines);
+        logger.error("cannot write the audit log", { events: lines, error: messageOf(error) });
+      },
     });
     backends.push(new LogAuditBackend(file));
   }

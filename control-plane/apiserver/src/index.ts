@@ -1,3 +1,4 @@
+export { auditErrors } from "./audit/audit-metrics.ts";
 export type { AuditBackend } from "./audit/auditor.ts";
 export { LogAuditBackend } from "./audit/log-backend.ts";
 export { type AuditPolicy, parseAuditPolicy } from "./audit/policy.ts";

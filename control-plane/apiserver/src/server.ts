@@ -201,7 +201,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     store,
   });
   const auditor =
-    options.audit === undefined ? undefined : new Auditor(options.audit.policy, options.audit.backends, clock);
+    options.audit === undefined ? undefined : new Auditor(options.audit.policy, options.audit.backends, clock, metrics);
   if (auditor !== undefined) lifetime.own("audit", auditor);
   const chain = new Chain({
     ...(auditor !== undefined && { auditor }),

@@ -1,4 +1,30 @@
-import type { Metrics } from "@tsukube/foundation";
+import type { Counter, Metrics } from "@tsukube/foundation";
+
+/** Counts what is audited, under upstream's names. */
+export class AuditMetrics {
+  readonly #events: Counter;
+  readonly #levels: Counter;
+
+  constructor(metrics: Metrics) {
+    this.#events = metrics.counter(
+      "apiserver_audit_event_total",
+      "Counter of audit events generated and sent to the audit backend.",
+    );
+    this.#levels = metrics.counter(
+      "apiserver_audit_level_total",
+      "Counter of policy levels for audit events (1 per request).",
+      ["level"],
+    );
+  }
+
+  event(): void {
+    this.#events.inc();
+  }
+
+  level(level: string): void {
+    this.#levels.inc({ level });
+  }
+}
 
 /** Counts events that could not be written down. @param plugin Whose they were: "buffered", "webhook". */
 export type AuditErrors = (plugin: string, events: number) => void;

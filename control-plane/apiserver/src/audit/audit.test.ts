@@ -32,13 +32,14 @@ async function audited(rules: string) {
   const events: AuditEvent[] = [];
   const store = new MemoryStore({ clock: realClock });
   const policy = parseAuditPolicy(`apiVersion: audit.k8s.io/v1\nkind: Policy\n${rules}`);
+  const metrics = createMetrics();
   const backend = { log: (event: object) => void events.push(event as AuditEvent), close: async () => {} };
   const server = await startApiServer({
     openStore: async () => store,
     clock: realClock,
     random: systemRandom,
     logger: silentLogger,
-    metrics: createMetrics(),
+    metrics,
     serviceAccountKey: await createSigningKey(),
     serviceCidr: "10.160.0.0/16",
     nodePorts: { first: 30000, last: 32767 },
@@ -55,7 +56,7 @@ async function audited(rules: string) {
     });
   const anonymous = (path: string): Promise<ApiResponse> =>
     server.transport(undefined).request({ method: "GET", path, headers: {} });
-  return { events, ask, anonymous };
+  return { events, ask, anonymous, metrics };
 }
 
 test("a request is written down when it comes and when it is answered, as much of it as the level says", async () => {
@@ -106,7 +107,9 @@ rules:
 });
 
 test("who acts as another, who may not, and who is nobody are written down so", async () => {
-  const { events, ask, anonymous } = await audited("omitStages: [RequestReceived]\nrules: [{level: Metadata}]");
+  const { events, ask, anonymous, metrics } = await audited(
+    "omitStages: [RequestReceived]\nrules: [{level: Metadata}]",
+  );
   await ask("GET", CONFIG_MAPS, undefined, ADMIN, { "impersonate-user": "bob", "audit-id": "chosen" });
   await anonymous(CONFIG_MAPS);
   expect(events[0]).toMatchObject({
@@ -117,6 +120,11 @@ test("who acts as another, who may not, and who is nobody are written down so", 
     responseStatus: { status: "Failure", reason: "Forbidden", code: 403 },
   });
   expect(events[1]).toMatchObject({ user: {}, responseStatus: { reason: "Unauthorized", code: 401 } });
+  // there is nothing to complete where nobody was let in
+  expect(events.map(({ stage }) => stage)).toEqual(["ResponseComplete", "ResponseStarted"]);
+  const counted = metrics.expose();
+  expect(counted).toContain("\napiserver_audit_event_total 2\n");
+  expect(counted).toContain('\napiserver_audit_level_total{level="Metadata"} 2\n');
 });
 
 test("a watch has a stage for its begin and one for its end", async () => {

@@ -11,8 +11,9 @@ import {
   schemaOf,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
-import { type Clock, formatMicroTime } from "@tsukube/foundation";
+import { type Clock, formatMicroTime, type Metrics } from "@tsukube/foundation";
 import type { IncomingRequest, RequestInfo, User } from "../contracts.ts";
+import { AuditMetrics } from "./audit-metrics.ts";
 import { type AuditPolicy, type AuditStage, type AuditTerms, termsFor } from "./policy.ts";
 
 /** Takes events (audit.k8s.io/v1), in order. Never throws: a request does not fail because nobody can write it down. */
@@ -27,18 +28,25 @@ export class Auditor {
   readonly #policy: AuditPolicy;
   readonly #backends: readonly AuditBackend[];
   readonly #clock: Clock;
+  readonly #metrics: AuditMetrics;
 
-  constructor(policy: AuditPolicy, backends: readonly AuditBackend[], clock: Clock) {
+  constructor(policy: AuditPolicy, backends: readonly AuditBackend[], clock: Clock, metrics: Metrics) {
     this.#policy = policy;
     this.#backends = backends;
     this.#clock = clock;
+    this.#metrics = new AuditMetrics(metrics);
   }
 
   /** A record of one request. */
   begin(request: IncomingRequest, info: RequestInfo, auditId: string): AuditRecord {
     return new AuditRecord(
-      (user) => termsFor(this.#policy, user, info),
+      (user) => {
+        const terms = termsFor(this.#policy, user, info);
+        this.#metrics.level(terms.level);
+        return terms;
+      },
       (event) => {
+        this.#metrics.event();
         for (const backend of this.#backends) backend.log(event);
       },
       this.#clock,
@@ -104,8 +112,12 @@ export class AuditRecord {
 
   /** The answer: of what may take long its begin and its end are two stages. @returns the answer to give. */
   answered(response: ApiResponse, error: unknown): ApiResponse {
-    // who could not be authenticated is written down as nobody
-    this.#terms ??= this.#termsFor(NOBODY);
+    if (this.#terms === undefined) {
+      // who could not be authenticated is written down as nobody, and once
+      this.#terms = this.#termsFor(NOBODY);
+      this.#write("ResponseStarted", response);
+      return response;
+    }
     if (error !== undefined && !(error instanceof ApiError)) {
       this.#write("Panic", response);
       return response;
