@@ -194,6 +194,18 @@ function program(): Command {
     .option("--secret <secret>", "for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE", several, [])
     .option("--ssh <agent>", "for RUN --mount=type=ssh: default, or NAME=SOCKET of an ssh agent", several, [])
     .option("--no-cache", "run every step")
+    .option(
+      "--cache-from <place>",
+      "look for results of steps in type=registry,ref=IMAGE or type=local,src=DIR",
+      several,
+      [],
+    )
+    .option(
+      "--cache-to <place>",
+      "write them to type=registry,ref=IMAGE, type=local,dest=DIR or type=inline",
+      several,
+      [],
+    )
     .option("--pull", "look for newer base images", false)
     .option("-q, --quiet", "print only the image's id", false)
     .action(async (folder: string, options: BuildOptions, command: Command) => {

@@ -92,6 +92,20 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     expect(without.stderr).toContain('RUN --mount=type=secret needs "token", expected --secret id=token,src=FILE');
   }, 60_000);
 
+  test("a build's results go to the registry, and come back where they are gone", async () => {
+    const context = join(folder, "shared");
+    mkdirSync(context);
+    writeFileSync(join(context, "Dockerfile"), "FROM tsukube.local/busybox\nRUN date +%N > /made && cat /made\n");
+    const build = async (...flags: readonly string[]): Promise<string> =>
+      (await tsukube.run(["build", ...flags, "-t", "shared", context])).stderr;
+    expect(await build("--cache-to", `type=registry,ref=${host}/cache`)).toContain(`Wrote the cache to ${host}/cache`);
+    const made = await docker("run", "--rm", "shared", "cat", "/made");
+    await docker("rmi", "shared");
+    await docker("builder", "prune", "-f");
+    expect(await build("--cache-from", `type=registry,ref=${host}/cache`)).toContain("Using cache");
+    expect(await docker("run", "--rm", "shared", "cat", "/made")).toBe(made);
+  }, 60_000);
+
   test("a cache serves what it was asked for once, also when its upstream is gone", async () => {
     const { at: upstream, child } = await startRegistry("upstream");
     await docker("tag", `${host}/copy:2`, `${upstream}/hello`);

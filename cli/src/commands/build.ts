@@ -5,6 +5,7 @@ import { TsukubeError } from "@tsukube/foundation";
 import { EngineClient as Client, type EngineClient, type EngineMessage } from "../cluster/engine-client.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { inputsOf } from "./build-inputs.ts";
+import { cachePlace } from "./cache-place.ts";
 import type { CommandContext } from "./context.ts";
 
 export interface BuildOptions {
@@ -19,6 +20,8 @@ export interface BuildOptions {
   readonly quiet: boolean;
   readonly secret: readonly string[];
   readonly ssh: readonly string[];
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
 }
 
 /** `tsukube build -t NAME DIR`: builds an image from a Dockerfile into the cluster's engine. */
@@ -52,7 +55,7 @@ export async function buildImage(
   return engine.build(buildContext(root, dockerfile), query, onMessage);
 }
 
-function queryOf({ tag, file, buildArg, label, target, cache, pull }: BuildOptions): URLSearchParams {
+function queryOf({ tag, file, buildArg, label, target, cache, pull, ...options }: BuildOptions): URLSearchParams {
   const query = new URLSearchParams({ dockerfile: file ?? "Dockerfile" });
   for (const name of tag) query.append("t", name);
   if (buildArg.length > 0) query.set("buildargs", JSON.stringify(pairs(buildArg, (name) => process.env[name])));
@@ -60,6 +63,8 @@ function queryOf({ tag, file, buildArg, label, target, cache, pull }: BuildOptio
   if (target !== undefined) query.set("target", target);
   if (!cache) query.set("nocache", "1");
   if (pull) query.set("pull", "1");
+  for (const text of options.cacheFrom) query.append("cache-from", JSON.stringify(cachePlace(text, "from")));
+  for (const text of options.cacheTo) query.append("cache-to", JSON.stringify(cachePlace(text, "to")));
   return query;
 }
 

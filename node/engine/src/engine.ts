@@ -91,7 +91,20 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   });
   await images.load();
   const builder = await openImageBuilder({
-    ...{ images, systemImages, transfer, garbage, snapshotter, runtime, mounts, namespaces, cgroups, network, clock },
+    ...{
+      images,
+      content,
+      systemImages,
+      transfer,
+      garbage,
+      snapshotter,
+      runtime,
+      mounts,
+      namespaces,
+      cgroups,
+      network,
+      clock,
+    },
     random: options.random,
     stateDirectory: `${stateDirectory}/build`,
     runtimeDirectory: `${runtimeDirectory}/build`,

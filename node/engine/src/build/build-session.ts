@@ -17,6 +17,7 @@ import { rootedPath } from "./rooted-path.ts";
 import type { BuildCommands } from "./run-command.ts";
 import { cacheFolder, type RunMount } from "./run-mounts.ts";
 import { expand, platformArgs, type Scope, withArgs } from "./scope.ts";
+import type { SharedCache } from "./shared-cache.ts";
 import { StageBuilder } from "./stage-builder.ts";
 
 export interface SessionDeps {
@@ -50,6 +51,8 @@ export class BuildSession {
   readonly request: BuildRequest;
   readonly deps: SessionDeps;
   readonly dockerfile: Dockerfile;
+  /** Results of steps elsewhere. */
+  readonly cache: SharedCache;
   /** What of the context is not there. */
   readonly ignore: DockerIgnore;
   /** Ends when the client goes away, or when a stage fails. */
@@ -72,8 +75,10 @@ export class BuildSession {
     dockerfile: Dockerfile,
     ignore: DockerIgnore,
     platform: Platform,
+    cache: SharedCache,
   ) {
     this.ignore = ignore;
+    this.cache = cache;
     this.deps = deps;
     this.request = request;
     this.dockerfile = dockerfile;

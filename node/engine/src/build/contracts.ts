@@ -20,9 +20,22 @@ export interface BuildRequest {
   readonly pull: boolean;
   /** What commands may read and no image holds. */
   readonly inputs: BuildInputs;
+  /** Where results of steps are looked for that are not here. */
+  readonly cacheFrom: readonly CachePlace[];
+  /** Where the results of this build's steps go. */
+  readonly cacheTo: readonly CachePlace[];
   readonly signal: AbortSignal;
   readonly onProgress: (event: BuildProgress) => void;
 }
+
+/** Where results of steps are kept besides here. */
+export type CachePlace =
+  /** A repository with tag: a cache, or for reading an image that was made with "inline". */
+  | { readonly type: "registry"; readonly ref: string }
+  /** A folder of this machine, as OCI image layout. */
+  | { readonly type: "local"; readonly folder: string }
+  /** In the image itself: those of its own layers. */
+  | { readonly type: "inline" };
 
 /** What the client of a build lends to it; nothing of it is in a layer, a log or a cache key. */
 export interface BuildInputs {
@@ -40,7 +53,9 @@ export type BuildProgress =
   /** Why the step runs: what differs from the last time, "web.mjs changed". */
   | { readonly kind: "missed"; readonly step: BuildStep; readonly why: string }
   /** What the step's command wrote. */
-  | { readonly kind: "output"; readonly step: BuildStep; readonly text: string };
+  | { readonly kind: "output"; readonly step: BuildStep; readonly text: string }
+  /** About the build as a whole. */
+  | { readonly kind: "note"; readonly text: string };
 
 export interface BuildStep {
   /** From 1 to `total`, which counts the steps of the stages that are needed. */

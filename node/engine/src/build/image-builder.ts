@@ -4,6 +4,7 @@ import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type { OciRuntime } from "../containers/runtime.ts";
 import { findImage } from "../cri/image-service.ts";
+import type { ContentStore } from "../images/content-store.ts";
 import type { ImageGarbage } from "../images/image-garbage.ts";
 import type { ImageRecord, ImageStore } from "../images/image-store.ts";
 import type { ImageTransfer } from "../images/image-transfer.ts";
@@ -21,9 +22,11 @@ import type { ImageState } from "./image-state.ts";
 import { LayerMaker } from "./layer-maker.ts";
 import { rootedPath } from "./rooted-path.ts";
 import { BuildCommands } from "./run-command.ts";
+import { SharedCache } from "./shared-cache.ts";
 
 export interface BuilderDeps {
   readonly images: ImageStore;
+  readonly content: ContentStore;
   readonly systemImages: SystemImages;
   readonly transfer: ImageTransfer;
   readonly garbage: ImageGarbage;
@@ -107,15 +110,13 @@ class DockerfileBuilder implements ImageBuilder {
     try {
       const dockerfile = await readDockerfile(request);
       const platform = request.platform === undefined ? OWN_PLATFORM : parsePlatform(request.platform);
-      const state = await new BuildSession(
-        this.#session,
-        request,
-        dockerfile,
-        await readIgnore(request),
-        platform,
-      ).build();
+      const ignore = await readIgnore(request);
+      const cache = new SharedCache(this.#deps, request);
+      const state = await new BuildSession(this.#session, request, dockerfile, ignore, platform, cache).build();
       request.signal.throwIfAborted();
-      return await this.#create(request, state);
+      const image = await this.#create(request, state, cache);
+      await cache.write();
+      return image;
     } catch (error) {
       if (!request.signal.aborted) throw error;
       throw new TsukubeError("cancelled", "Cannot go on with the build: its client went away", { cause: error });
@@ -143,9 +144,10 @@ class DockerfileBuilder implements ImageBuilder {
     return [...freed.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  #create(request: BuildRequest, state: ImageState): Promise<ImageRecord> {
+  #create(request: BuildRequest, state: ImageState, cache: SharedCache): Promise<ImageRecord> {
     const { base, layers, config, history, author, created } = state;
     const time = created ?? base?.created;
+    const inline = request.cacheTo.some(({ type }) => type === "inline");
     const labels = { ...config.Labels, ...request.labels };
     return this.#deps.images.create({
       ...(base === undefined ? {} : { base }),
@@ -155,6 +157,7 @@ class DockerfileBuilder implements ImageBuilder {
       ...(author === undefined ? {} : { author }),
       ...(time === undefined ? {} : { created: time }),
       ...(request.platform === undefined ? {} : { platform: parsePlatform(request.platform) }),
+      ...(inline ? { buildCache: cache.document(state.layers.map(({ diffId }) => diffId)) } : {}),
       names: request.names.map((name) => formatReference(parseReference(name))),
     });
   }

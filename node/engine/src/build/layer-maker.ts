@@ -19,6 +19,9 @@ export interface LayerMakerDeps {
   readonly folder: string;
 }
 
+/** A result that was made elsewhere. */
+export type FoundStep = Pick<CachedStep, "layer" | "created">;
+
 /** A change of files. */
 export interface Change {
   readonly inputs: StepInputs;
@@ -29,6 +32,8 @@ export interface Change {
   readonly mountPoints: readonly string[];
   /** RFC 3339; now by default. */
   readonly created?: string;
+  /** The result of the same change elsewhere, brought here; undefined when there is none. */
+  readonly elsewhere: (key: string, state: ImageState) => Promise<FoundStep | undefined>;
   /** Told before the change is made, with what differs from the last time. */
   readonly onMiss: (why: string) => void;
   readonly onHit: () => void;
@@ -65,7 +70,9 @@ export class LayerMaker {
       change.onHit();
       return known;
     }
-    const making = (this.#making.get(key) ?? this.#make(key, state, change)).finally(() => this.#making.delete(key));
+    const making = (this.#making.get(key) ?? this.#findOrMake(key, state, change)).finally(() =>
+      this.#making.delete(key),
+    );
     this.#making.set(key, making);
     return making;
   }
@@ -81,6 +88,31 @@ export class LayerMaker {
     }
   }
 
+  async #findOrMake(key: string, state: ImageState, change: Change): Promise<CachedStep> {
+    const found = change.useCache ? await change.elsewhere(key, state) : undefined;
+    if (found === undefined) return this.#make(key, state, change);
+    change.onHit();
+    return this.#keep(key, state, change, found);
+  }
+
+  #keep(
+    key: string,
+    state: ImageState,
+    { inputs, lineage }: Change,
+    { layer, created }: FoundStep,
+  ): Promise<CachedStep> {
+    const above = layer === undefined ? [] : [layer];
+    return this.#deps.cache.put({
+      key,
+      inputs: digestsOf(inputs),
+      lineage,
+      ...(layer === undefined ? {} : { layer }),
+      chain: [...chainOf(state), ...above.map(({ chainId }) => chainId)],
+      diffIds: [...diffIdsOf(state), ...above.map(({ diffId }) => diffId)],
+      created,
+    });
+  }
+
   async #make(key: string, state: ImageState, change: Change): Promise<CachedStep> {
     const { cache, clock, snapshotter, mounts } = this.#deps;
     const { inputs, lineage } = change;
@@ -91,16 +123,8 @@ export class LayerMaker {
       await change.make(root, id);
       mounts.unmount(root);
       const layer = await this.#commit(snapshotter.writable(id), state);
-      const above = layer === undefined ? [] : [layer];
-      return await cache.put({
-        key,
-        inputs: digestsOf(inputs),
-        lineage,
-        ...(layer === undefined ? {} : { layer }),
-        chain: [...chainOf(state), ...above.map(({ chainId }) => chainId)],
-        diffIds: [...diffIdsOf(state), ...above.map(({ diffId }) => diffId)],
-        created: change.created ?? formatTime(clock.now()),
-      });
+      const created = change.created ?? formatTime(clock.now());
+      return await this.#keep(key, state, change, { ...(layer === undefined ? {} : { layer }), created });
     } finally {
       await this.#release(id, root);
     }

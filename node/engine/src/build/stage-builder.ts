@@ -254,16 +254,19 @@ export class StageBuilder {
     make: Change["make"],
   ): Promise<Pick<CachedStep, "layer" | "created">> {
     const { request, deps, tell, created } = this.#session;
-    const { layer, created: at } = await deps.layers.apply(this.#state, {
+    const result = await deps.layers.apply(this.#state, {
       inputs,
       lineage: `${this.#session.lineage} ${this.#stage.name ?? this.#stage.index} ${this.#steps}`,
       useCache: !request.noCache,
       mountPoints,
       ...(created === undefined ? {} : { created }),
+      elsewhere: (key, state) => this.#session.cache.find(key, state),
       onHit: () => tell({ kind: "cached", step }),
       onMiss: (why) => tell({ kind: "missed", step, why }),
       make,
     });
+    this.#session.cache.used(result);
+    const { layer, created: at } = result;
     return { ...(layer === undefined ? {} : { layer }), created: at };
   }
 

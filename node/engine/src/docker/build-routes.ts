@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import type { BuildProgress, BuildRequest } from "../build/contracts.ts";
+import type { BuildProgress, BuildRequest, CachePlace } from "../build/contracts.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { parseReference } from "../images/reference.ts";
 import { unpackLayer } from "../images/unpack.ts";
@@ -43,6 +43,7 @@ function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest)
 
 /** As the classic builder writes to a console; the stage is named where there are several. */
 function messagesOf(event: BuildProgress): readonly object[] {
+  if (event.kind === "note") return [{ stream: `${event.text}\n` }];
   const { number, total, text } = event.step;
   switch (event.kind) {
     case "step":
@@ -80,9 +81,20 @@ function wishes(query: URLSearchParams): Omit<BuildRequest, "context" | "inputs"
     labels: mapOf(query, "labels"),
     noCache: isTrue(query.get("nocache")),
     pull: isTrue(query.get("pull")),
+    cacheFrom: placesOf(query, "cache-from"),
+    cacheTo: placesOf(query, "cache-to"),
     ...(target === "" ? {} : { target }),
     ...(platform === "" ? {} : { platform }),
   };
+}
+
+/** Of our own clients; what docker sends as `cachefrom` are images, which the cache by content makes up for. */
+function placesOf(query: URLSearchParams, name: string): readonly CachePlace[] {
+  return query.getAll(name).map((text) => {
+    const place = JSON.parse(text) as CachePlace;
+    if (place.type === "registry") parseReference(place.ref);
+    return place;
+  });
 }
 
 function isTrue(value: string | null): boolean {

@@ -48,6 +48,8 @@ export interface ImageDocument extends Platform {
   readonly config?: ImageConfig;
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly string[] };
   readonly history?: readonly ImageHistory[];
+  /** Which steps made its layers, for builds elsewhere. Not in the specification, which lets readers ignore it. */
+  readonly "tsukube.buildcache.v1"?: object;
 }
 
 /** What an image's record holds of its document. */
@@ -92,7 +94,18 @@ export function documentOf(image: { readonly document: string }): ImageDocument 
 /** Members in the order of their names' first use in the specification, so that equal images have equal ids. */
 export function writeDocument(image: ImageDocument): DocumentParts {
   const { created, author, architecture, os, variant, config, rootfs, history } = image;
-  const ordered = { created, author, architecture, os, variant, config, rootfs, history };
+  const cache = image["tsukube.buildcache.v1"];
+  const ordered = {
+    created,
+    author,
+    architecture,
+    os,
+    variant,
+    config,
+    rootfs,
+    history,
+    "tsukube.buildcache.v1": cache,
+  };
   return readDocument(Buffer.from(JSON.stringify(ordered)), "an image made here");
 }
 

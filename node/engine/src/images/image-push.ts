@@ -7,13 +7,15 @@ import type { ImageRecord } from "./image-store.ts";
 import type { TransferDeps, TransferOptions } from "./image-transfer.ts";
 import { inParallel } from "./in-parallel.ts";
 import { type KeptManifest, keptManifest } from "./kept-manifest.ts";
-import { type LayerArchive, LayerArchives } from "./layer-archives.ts";
+import { type LayerArchive, LayerArchives, type Layered } from "./layer-archives.ts";
 import { type Descriptor, layerType, OCI_MANIFEST, writeManifest } from "./manifest.ts";
 import { formatReference, type Reference } from "./reference.ts";
 import type { RegistrySession } from "./registry-client.ts";
 import { layerTeller } from "./transfer-progress.ts";
 
 const PARALLEL = 3;
+
+type PushDeps = Pick<TransferDeps, "images" | "content" | "snapshotter">;
 
 /** Pushes the image that a reference names here to where it names it there. Hold off garbage meanwhile. */
 export async function pushImage(
@@ -30,7 +32,7 @@ export async function pushImage(
     );
   const session = await deps.client.open(reference, options.credentials, options.signal);
   const exact = await completeManifest(deps, image);
-  const push = new Push(deps, session, reference, image, options);
+  const push = new LayerPush(deps, session, reference, image, options);
   const layers = await push.layers(exact?.layers);
   await push.document(exact?.config.digest ?? image.id);
   const bytes = exact?.bytes ?? writeManifest({ digest: image.id, size: Buffer.byteLength(image.document) }, layers);
@@ -49,20 +51,25 @@ async function completeManifest({ content }: TransferDeps, image: ImageRecord): 
   return manifest;
 }
 
-class Push {
-  readonly #deps: TransferDeps;
-  readonly #session: RegistrySession;
-  readonly #reference: Reference;
-  readonly #image: ImageRecord;
-  readonly #options: TransferOptions;
+/** Where blobs and manifests go: a repository of a registry, or a folder. */
+export type PushTarget = Pick<RegistrySession, "hasBlob" | "mountBlob" | "pushBlob" | "streamBlob" | "pushManifest">;
+
+/** Pushes the layers and the configuration of something that has layers of this machine. */
+export class LayerPush {
+  readonly #deps: PushDeps;
+  readonly #session: PushTarget;
+  readonly #reference: Pick<Reference, "registry" | "repository"> | undefined;
+  readonly #image: Layered & { readonly document: string };
+  readonly #options: Pick<TransferOptions, "onProgress" | "signal">;
   readonly #archives: LayerArchives;
 
+  /** @param reference Where the target is; undefined for no registry. */
   constructor(
-    deps: TransferDeps,
-    session: RegistrySession,
-    reference: Reference,
-    image: ImageRecord,
-    options: TransferOptions,
+    deps: PushDeps,
+    session: PushTarget,
+    reference: Pick<Reference, "registry" | "repository"> | undefined,
+    image: Layered & { readonly document: string },
+    options: Pick<TransferOptions, "onProgress" | "signal">,
   ) {
     this.#deps = deps;
     this.#session = session;
@@ -139,6 +146,7 @@ class Push {
   }
 
   #othersWith(digest: string): readonly string[] {
+    if (this.#reference === undefined) return [];
     const { registry, repository } = this.#reference;
     const forms = this.#deps.images.layers.all.flatMap((record) => record.forms);
     const places = forms.filter((form) => form.digest === digest).flatMap((form) => form.repositories);
@@ -153,8 +161,10 @@ class Push {
   }
 
   async #noted(diffId: string, descriptor: Descriptor): Promise<Descriptor> {
-    const { registry, repository } = this.#reference;
-    await this.#deps.images.layers.found(diffId, descriptor, `${registry}/${repository}`);
+    if (this.#reference !== undefined) {
+      const { registry, repository } = this.#reference;
+      await this.#deps.images.layers.found(diffId, descriptor, `${registry}/${repository}`);
+    }
     return ociLayer(descriptor);
   }
 }

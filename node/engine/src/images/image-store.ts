@@ -68,6 +68,8 @@ export interface NewImage {
   readonly author?: string;
   /** The base's, or this machine's. */
   readonly platform?: Platform;
+  /** Which steps made its layers, for builds elsewhere. */
+  readonly buildCache?: object;
   /** Whole names with tags; the images that had them lose them. */
   readonly names: readonly string[];
   readonly digests?: (id: string) => readonly string[];
@@ -140,6 +142,7 @@ export class ImageStore {
       config,
       rootfs: { type: "layers", diff_ids: [...(base?.diffIds ?? []), ...layers.map((layer) => layer.diffId)] },
       history: [...(below?.history ?? []), ...history],
+      ...(image.buildCache === undefined ? {} : { "tsukube.buildcache.v1": image.buildCache }),
     });
     for (const { diffId, size, metadata = "kept", source } of layers)
       await this.layers.made(diffId, { size, metadata, ...(source === undefined ? {} : { source }) });

@@ -54,6 +54,11 @@ export class ImageTransfer {
     await (await this.#deps.client.open({ registry, repository: "" }, credentials, signal)).checkCredentials();
   }
 
+  /** A conversation with the registry that a name leads to, for what is no image. */
+  open(reference: Reference, signal: AbortSignal): Promise<RegistrySession> {
+    return this.#deps.client.open(reference, {}, signal);
+  }
+
   /**
    * Pulls an image: what is here already is not fetched again.
    * @throws {TsukubeError} `not-found`, `unauthorized`, `unreachable`, `stalled`, `truncated`, `wrong-digest`, `no-platform`,

@@ -14,6 +14,9 @@ interface Deps {
   readonly snapshotter: Snapshotter;
 }
 
+/** Something with layers of this machine: an image, or steps of builds. */
+export type Layered = Pick<ImageRecord, "diffIds" | "chain" | "blobs">;
+
 /** Where the archive of a layer comes from. */
 export interface LayerArchive {
   /** What `content()` gives; kept blobs may be compressed, archives from a snapshot are not. */
@@ -32,11 +35,11 @@ export class LayerArchives {
   }
 
   /**
-   * The archive of an image's layer.
+   * The archive of a layer.
    * @param index From the lowest, 0.
    * @throws {TsukubeError} `damaged` when neither a blob nor the way to make it is there.
    */
-  async of(image: ImageRecord, index: number): Promise<LayerArchive> {
+  async of(image: Layered, index: number): Promise<LayerArchive> {
     const { content, images, snapshotter } = this.#deps;
     const diffId = image.diffIds[index] ?? "";
     const chainId = image.chain[index] ?? "";
@@ -63,7 +66,7 @@ export class LayerArchives {
   }
 }
 
-function held(image: ImageRecord, { digest }: Descriptor): number {
+function held(image: Layered, { digest }: Descriptor): number {
   return image.blobs.includes(digest) ? 1 : 0;
 }
 
