@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -222,6 +222,21 @@ test("what a kubelet answers in place of an upgrade is the end: nothing that fol
 test("a pod's server is reached through its proxy, with the path that follows", async () => {
   const joined = await upgrade(`${PODS}/p:web/proxy/live?a=b`);
   expect(await conversation(joined)).toBe("/live?a=b hello");
+});
+
+test("a watch that is offered another protocol than WebSocket streams as it would without the offer", async () => {
+  const pair = await authority.issue({ commonName: "alice", organizations: ["system:masters"], usages: ["client"] });
+  const headers = { connection: "Upgrade", upgrade: "h2c" };
+  const path = "/api/v1/namespaces?watch=1&fieldSelector=metadata.name=shop";
+  const sent = httpsRequest({ host: "127.0.0.1", port, path, ca, ...pair, headers, agent: false }).end();
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
+  const [first] = (await once(response, "data")) as [Buffer];
+  expect([response.statusCode, JSON.parse(first.toString())]).toMatchObject([
+    200,
+    { type: "ADDED", object: { metadata: { name: "shop" } } },
+  ]);
+  sent.destroy();
+  await expect.poll(() => stages().at(-1)).toEqual(["ResponseComplete", 200]);
 });
 
 test("where nothing can be upgraded, the request is answered as it stands", async () => {

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import { pipeline } from "node:stream/promises";
 import type { ApiResponse } from "@tsukube/client";
 import { detach, type Logger } from "@tsukube/foundation";
 import type { UpgradeRequest } from "@tsukube/host";
@@ -46,7 +47,7 @@ export class Upgrades {
     const certificate = peer === undefined ? {} : { clientCertificate: peer };
     const incoming = { method, path, headers, remoteAddress, signal: gone.signal, ...certificate };
     const info = parseRequestInfo(method, path);
-    if (streamsOut(info)) {
+    if (streamsOut(info) && headers["upgrade"]?.toLowerCase() === "websocket") {
       const response = await chain.handle(incoming);
       if (response.status === 200) return answerWebSocket(request, response, info.verb === "watch");
       return answer(request, response);
@@ -76,6 +77,14 @@ async function answer({ socket }: UpgradeRequest, { status, headers, body }: Api
     for (const one of typeof value === "string" ? [value] : value) lines.push(`${name}: ${one}`);
   if (whole && headers["content-length"] === undefined) lines.push(`content-length: ${body.length}`);
   socket.write(`${lines.join("\r\n")}\r\nconnection: close\r\n\r\n`);
-  for await (const piece of whole ? [body] : body) socket.write(piece);
-  socket.end();
+  try {
+    await pipeline(whole ? [body] : body, socket);
+  } catch (error) {
+    if (!isLeaving(error)) throw error;
+  }
+}
+
+function isLeaving(error: unknown): boolean {
+  const code = (error as { readonly code?: unknown } | undefined)?.code;
+  return code === "ERR_STREAM_PREMATURE_CLOSE" || code === "ECONNRESET" || code === "EPIPE" || code === "ABORT_ERR";
 }
