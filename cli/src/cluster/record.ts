@@ -66,6 +66,16 @@ export async function readClusterRecord(paths: ClusterPaths): Promise<ClusterRec
   return record;
 }
 
+/** The same of one that must be there. @throws {TsukubeError} `not-found`. */
+export async function knownCluster(paths: ClusterPaths): Promise<ClusterRecord> {
+  const record = await readClusterRecord(paths);
+  if (record !== undefined) return record;
+  throw new TsukubeError(
+    "not-found",
+    `Cannot find cluster "${paths.name}": no such cluster, expected one made by "tsukube up --name ${paths.name}"`,
+  );
+}
+
 export async function writeClusterRecord(paths: ClusterPaths, record: ClusterRecord): Promise<void> {
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   await writeRecord(filesOf(paths).record, record);

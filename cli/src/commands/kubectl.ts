@@ -1,17 +1,12 @@
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { filesOf } from "../cluster/paths.ts";
-import { readClusterRecord } from "../cluster/record.ts";
+import { knownCluster } from "../cluster/record.ts";
 import type { CommandContext } from "./context.ts";
 import { runInTerminal } from "./in-terminal.ts";
 
 /** Runs the kubectl on PATH against the cluster. @returns its exit code. */
 export async function kubectl({ paths }: CommandContext, args: readonly string[]): Promise<number> {
-  if ((await readClusterRecord(paths)) === undefined) {
-    throw new TsukubeError(
-      "not-found",
-      `Cannot reach cluster "${paths.name}": it does not exist, expected one; start it with "tsukube up"`,
-    );
-  }
+  await knownCluster(paths);
   const env = { ...process.env, KUBECONFIG: filesOf(paths).kubeconfig };
   try {
     return await runInTerminal(process.env["TSUKUBE_KUBECTL"] ?? "kubectl", args, env);

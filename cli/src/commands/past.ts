@@ -8,6 +8,7 @@ import { revisionNamed } from "../past/moment.ts";
 import { withPast } from "../past/open-past.ts";
 import { keyOf, type StoredResource, storedResource } from "../past/stored-resource.ts";
 import type { CommandContext } from "./context.ts";
+import { table } from "./table.ts";
 
 export interface GetOptions {
   readonly at?: string;
@@ -115,17 +116,16 @@ export async function blamePast(
       );
     }
     if (options.output === "json") context.print(JSON.stringify(found, undefined, 2));
-    else
-      printTable(
-        context,
-        found.map(({ path, value, who, time, revision }) => [
-          path,
-          value.length > 60 ? `${value.slice(0, 57)}...` : value,
-          who,
-          time === undefined ? "?" : formatTime(time),
-          revision === undefined ? "before" : String(revision),
-        ]),
-      );
+    else {
+      const rows = found.map(({ path, value, who, time, revision }) => [
+        path,
+        value.length > 60 ? `${value.slice(0, 57)}...` : value,
+        who,
+        time === undefined ? "?" : formatTime(time),
+        revision === undefined ? "before" : String(revision),
+      ]);
+      for (const line of table([["FIELD", "VALUE", "WHO", "WHEN", "REVISION"], ...rows])) context.print(line);
+    }
   });
 }
 
@@ -202,16 +202,4 @@ function printChange(
     if (from !== undefined) print(`    - ${path}: ${textOf(from)}`);
     if (to !== undefined) print(`    + ${path}: ${textOf(to)}`);
   }
-}
-
-function printTable({ print }: CommandContext, rows: readonly (readonly string[])[]): void {
-  const all = [["FIELD", "VALUE", "WHO", "WHEN", "REVISION"], ...rows];
-  const widths = all[0]!.map((_title, column) => Math.max(...all.map((row) => row[column]!.length)));
-  for (const row of all)
-    print(
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd(),
-    );
 }

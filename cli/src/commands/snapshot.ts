@@ -5,7 +5,7 @@ import { readSnapshot, restoreFile, restoreInto, saveFile } from "@tsukube/store
 import { alone } from "../cluster/command-lock.ts";
 import { etcdForCommand, etcdOptions, readerIn, storeFile } from "../cluster/object-store.ts";
 import { filesOf } from "../cluster/paths.ts";
-import { type ClusterRecord, type EtcdRecord, readClusterRecord } from "../cluster/record.ts";
+import { type EtcdRecord, knownCluster } from "../cluster/record.ts";
 import { isServed, withStoreFile } from "../cluster/store-reading.ts";
 import { bundleFolder } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
@@ -14,7 +14,7 @@ import type { CommandContext } from "./context.ts";
 export async function saveSnapshot(context: CommandContext, name: string): Promise<void> {
   const { paths, clock, print } = context;
   const file = resolve(name);
-  const record = await existing(context);
+  const record = await knownCluster(context.paths);
   const about = { cluster: paths.name, time: formatTime(clock.now()) };
   const saved =
     record.etcd === undefined
@@ -29,7 +29,7 @@ export async function saveSnapshot(context: CommandContext, name: string): Promi
 export async function restoreSnapshot(context: CommandContext, name: string): Promise<void> {
   const { paths, print } = context;
   const file = resolve(name);
-  const record = await existing(context);
+  const record = await knownCluster(context.paths);
   await alone(filesOf(paths).commandLock, context, async () => {
     if (isServed(paths)) {
       throw new TsukubeError(
@@ -84,15 +84,6 @@ async function restoreEtcd(record: EtcdRecord, file: string) {
   } finally {
     await store.close();
   }
-}
-
-async function existing({ paths }: CommandContext): Promise<ClusterRecord> {
-  const record = await readClusterRecord(paths);
-  if (record !== undefined) return record;
-  throw new TsukubeError(
-    "not-found",
-    `Cannot find cluster "${paths.name}": no such cluster, expected one made by "tsukube up --name ${paths.name}"`,
-  );
 }
 
 function size(bytes: number): string {

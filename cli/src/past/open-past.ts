@@ -5,20 +5,14 @@ import { openPast, type Past } from "@tsukube/store/past";
 import { openEncryption } from "../cluster/encryption.ts";
 import { etcdForCommand } from "../cluster/object-store.ts";
 import type { ClusterPaths } from "../cluster/paths.ts";
-import { type ClusterRecord, type EtcdRecord, readClusterRecord } from "../cluster/record.ts";
+import { type ClusterRecord, type EtcdRecord, knownCluster } from "../cluster/record.ts";
 import { withStoreFile } from "../cluster/store-reading.ts";
 import type { CommandContext } from "../commands/context.ts";
 
 /** Shows the past of a cluster's objects, as the JSON that the API server made of them. @throws {TsukubeError} `not-found`. */
 export async function withPast(context: CommandContext, work: (past: Past) => Promise<void>): Promise<void> {
   const { paths } = context;
-  const record = await readClusterRecord(paths);
-  if (record === undefined) {
-    throw new TsukubeError(
-      "not-found",
-      `Cannot find cluster "${paths.name}": no such cluster, expected one made by "tsukube up --name ${paths.name}"`,
-    );
-  }
+  const record = await knownCluster(paths);
   if (record.etcd === undefined) {
     await withStoreFile(record, context, (file) => shown(record, paths, openPast(file), sameForm, work));
   } else await shown(record, paths, await etcdPast(record.etcd), upstreamForm, work);

@@ -1,4 +1,4 @@
-import { existsSync, statfsSync } from "node:fs";
+import { existsSync, readdirSync, statfsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 
@@ -46,8 +46,8 @@ export interface Cgroups {
   /** Removes the group and the groups below it; does nothing when there is none. @throws EBUSY when processes remain. */
   remove(path: string): Promise<void>;
   exists(path: string): boolean;
-  /** Whether the kernel limits what is swapped: another option than that of memory. */
-  limitsSwap(path: string): boolean;
+  /** Whether the kernel limits what is swapped: another option than that of memory. @param path Of a group; any by default. */
+  limitsSwap(path?: string): boolean;
   /** Processes in the group and below. */
   processes(path: string): Promise<readonly number[]>;
   /** undefined when there is no such group. */
@@ -137,7 +137,7 @@ class CgroupsV1 implements Cgroups {
     return existsSync(`${this.#root}/memory${path}`);
   }
 
-  limitsSwap(path: string): boolean {
+  limitsSwap(path = ""): boolean {
     return existsSync(`${this.#root}/memory${path}/memory.memsw.limit_in_bytes`);
   }
 
@@ -236,8 +236,13 @@ class CgroupsV2 implements Cgroups {
     return existsSync(`${this.#root}${path}`);
   }
 
-  limitsSwap(path: string): boolean {
-    return existsSync(`${this.#root}${path}/memory.swap.max`);
+  limitsSwap(path?: string): boolean {
+    const has = (folder: string, file: string): boolean => existsSync(`${folder}/${file}`);
+    if (path !== undefined) return has(`${this.#root}${path}`, "memory.swap.max");
+    // the root itself has no limits; as long as no group has any, nothing speaks against it
+    const entries = readdirSync(this.#root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const limited = entries.map(({ name }) => `${this.#root}/${name}`).filter((folder) => has(folder, "memory.max"));
+    return limited.length === 0 || limited.some((folder) => has(folder, "memory.swap.max"));
   }
 
   processes(path: string): Promise<readonly number[]> {

@@ -27,6 +27,7 @@ import { ensureBridge, removeBridge } from "./bridge.ts";
 import { type Commands, systemCommands } from "./commands.ts";
 import { containerTable, nameTable, removeContainerTable } from "./container-table.ts";
 import { isListenedAt } from "./host-ports.ts";
+import { macOf } from "./mac-address.ts";
 import { readRecords } from "./network-records.ts";
 
 export interface ContainerNetworksOptions {
@@ -205,7 +206,7 @@ class BridgeNetworks implements ContainerNetworks {
       hostLink: `tkd-${createHash("sha256").update(keyOf(spec)).digest("hex").slice(0, 10)}`,
       prefixLength: (parseNetwork(network.subnet) as Ipv4Network).bits,
       gateway: network.gateway,
-      macAddress: spec.macAddress ?? macOf(address),
+      macAddress: spec.macAddress ?? macOf("02:42", address),
       number: ++this.#number,
     };
     this.#attachments.set(keyOf(attachment), attachment);
@@ -441,12 +442,6 @@ function isAny(address: string): boolean {
 
 function keyOf({ containerId, networkId }: Pick<Attachment, "containerId" | "networkId">): string {
   return `${containerId}-${networkId.slice(0, 12)}`;
-}
-
-/** A locally administered address made from the IPv4 one, as Docker's. */
-function macOf(address: string): string {
-  const parts = address.split(".").map((part) => Number(part).toString(16).padStart(2, "0"));
-  return ["02", "42", ...parts].join(":");
 }
 
 function hex(bytes: Uint8Array): string {

@@ -5,6 +5,7 @@ import { type Links, run, systemLinks, systemNamespaces } from "@tsukube/kernel"
 import type { CniRequest, CniResult, PodNetwork } from "@tsukube/node-contracts";
 import { type Commands, systemCommands } from "./commands.ts";
 import { type Lease, Leases } from "./leases.ts";
+import { macOf } from "./mac-address.ts";
 import { podTable } from "./pod-table.ts";
 
 export interface PodNetworkOptions {
@@ -112,13 +113,13 @@ class BridgeNetwork implements PodNetwork {
   }
 
   #result(lease: Lease): CniResult {
-    return { ips: [lease.address], gateway: this.#options.gateway, macAddress: macOf(lease.address) };
+    return { ips: [lease.address], gateway: this.#options.gateway, macAddress: macOf("0a:58", lease.address) };
   }
 
   async #wire({ netns, interfaceName: inside }: CniRequest, { hostLink: host, address }: Lease): Promise<void> {
     const { bridge, gateway, mtu } = this.#options;
     await this.#links.remove(host); // what an interrupted ADD left
-    const pair = { host, bridge, inside, netns, mac: macOf(address) };
+    const pair = { host, bridge, inside, netns, mac: macOf("0a:58", address) };
     await this.#links.connect(mtu === undefined ? pair : { ...pair, mtu });
     this.#links.configure(netns, inside, address, gateway);
   }
@@ -167,10 +168,4 @@ function sameAddress(a: string, b: string): boolean {
 function linkName(bridge: string, containerId: string): string {
   const index = bridge.replace(/\D+/g, "");
   return `tk${index}-${createHash("sha256").update(containerId).digest("hex").slice(0, 10)}`;
-}
-
-/** A locally administered address made from the IPv4 one: an address that returns has the same neighbour entry. */
-function macOf(address: string): string {
-  const parts = address.split(".").map((part) => Number(part).toString(16).padStart(2, "0"));
-  return ["0a", "58", ...parts].join(":");
 }

@@ -2,8 +2,8 @@ import { constants } from "node:fs";
 import { chmod, copyFile, lchown, lstat, lutimes, mkdir, readlink, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
-import { attribute, attributeNames, makeNode, setAttribute } from "@tsukube/kernel";
-import { deviceOf, isCarried } from "../images/layer-tar.ts";
+import { attribute, attributeNames, deviceNumbers, makeNode, setAttribute } from "@tsukube/kernel";
+import { isCarried } from "../images/layer-tar.ts";
 import type { CopySource, SourceEntry } from "./copy-sources.ts";
 import { rootedPath } from "./rooted-path.ts";
 
@@ -65,7 +65,7 @@ async function copyEntry(entry: SourceEntry, target: string, options: CopyOption
   else if (status.isSymbolicLink()) await symlink(await readlink(file), target);
   else if (status.isFile()) await copyFile(file, target, constants.COPYFILE_FICLONE);
   else {
-    const { major, minor } = deviceOf(status.rdev);
+    const { major, minor } = deviceNumbers(status.rdev);
     makeNode(target, status.isFIFO() ? "fifo" : status.isBlockDevice() ? "block" : "character", major, minor);
   }
   const { uid, gid } = options.owner ?? status;

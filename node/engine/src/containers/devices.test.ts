@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { devicesOf, numbersOf } from "./devices.ts";
+import { devicesOf } from "./devices.ts";
 
 test("a container has the devices that it asks for, under its own name for them", () => {
   const devices = [{ hostPath: "/dev/null", containerPath: "/dev/nothing", permissions: "rw" }];
@@ -16,10 +16,4 @@ test("a privileged container has the host's devices, but no terminals of others"
   const all = devicesOf({ linux: { securityContext: { privileged: true } } });
   expect(all).toContainEqual(expect.objectContaining({ path: "/dev/null", type: "c", major: 1, minor: 3 }));
   expect(all.filter(({ path }) => path.startsWith("/dev/pts") || path.startsWith("/dev/shm"))).toEqual([]);
-});
-
-test("device numbers are taken apart", () => {
-  expect(numbersOf(0x0103)).toEqual({ major: 1, minor: 3 });
-  expect(numbersOf(0xfc00)).toEqual({ major: 252, minor: 0 });
-  expect(numbersOf(0x100_0801)).toEqual({ major: 8, minor: 4097 });
 });

@@ -1,6 +1,7 @@
 import { type Dirent, readdirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
+import { deviceNumbers } from "@tsukube/kernel";
 import type { ContainerConfig } from "@tsukube/node-contracts/cri";
 
 /** A device node in a container (OCI runtime spec, config-linux.md, devices), and what may be done with it. */
@@ -60,14 +61,6 @@ function entriesOf(folder: string): readonly Dirent[] {
 function nodeOf(found: Stats, path: string, access: string): DeviceNode | undefined {
   const type = found.isCharacterDevice() ? "c" : found.isBlockDevice() ? "b" : undefined;
   if (type === undefined) return undefined;
-  const { major, minor } = numbersOf(found.rdev);
+  const { major, minor } = deviceNumbers(found.rdev);
   return { type, path, major, minor, fileMode: found.mode & 0o7777, uid: found.uid, gid: found.gid, access };
-}
-
-/** Pure: makedev(3) of Linux undone. */
-export function numbersOf(rdev: number): { readonly major: number; readonly minor: number } {
-  const value = BigInt(rdev);
-  const major = ((value >> 8n) & 0xfffn) | ((value >> 32n) & 0xfffff000n);
-  const minor = (value & 0xffn) | ((value >> 12n) & 0xffffff00n);
-  return { major: Number(major), minor: Number(minor) };
 }

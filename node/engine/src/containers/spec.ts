@@ -4,6 +4,7 @@ import type { ImageConfig } from "../images/image-store.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import type { DeviceNode } from "./devices.ts";
+import { given } from "./given.ts";
 import { seccompOf } from "./seccomp.ts";
 import type { ResolvedUser } from "./users.ts";
 
@@ -210,8 +211,6 @@ export function resourcesOf(
     cpus: resources?.cpusetCpus ?? "",
     mems: resources?.cpusetMems ?? "",
   };
-  const given = (group: object): object =>
-    Object.fromEntries(Object.entries(group).filter(([, field]) => field !== 0 && field !== ""));
   const unified = cgroupVersion === 1 ? {} : { ...resources?.unified };
   const hugepages = (resources?.hugepageLimits ?? []).filter(({ limit }) => value(limit) > 0);
   return {

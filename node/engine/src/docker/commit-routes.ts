@@ -4,6 +4,7 @@ import { TsukubeError } from "@tsukube/foundation";
 import { run } from "@tsukube/kernel";
 import { readInstruction } from "../build/dockerfile/scan.ts";
 import { configure } from "../build/image-config.ts";
+import { given } from "../containers/given.ts";
 import { decompressed } from "../images/decompressed.ts";
 import type { ImageConfig, ImageRecord, NewLayer } from "../images/image-store.ts";
 import { digestOf, writeLayerTar } from "../images/layer-tar.ts";
@@ -29,7 +30,7 @@ async function commit(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   const container = dockerContainers.store.get(query.get("container") ?? "");
   const names = namesIn(query.get("repo"), query.get("tag"));
   const asked = await request.json<ConfigDocument>();
-  const config = changed({ ...imageConfig(container.config), ...given(imageConfig(asked)) }, query.getAll("changes"));
+  const config = changed({ ...imageConfig(container.config), ...imageConfig(asked) }, query.getAll("changes"));
   const base = images.find(container.imageId);
   if (base === undefined) throw new TsukubeError("not-found", `No such image: ${container.imageName}`);
   const pauses = container.state.status === "running" && isTrue(query.get("pause") ?? "1");
@@ -160,12 +161,6 @@ function imageConfig(config: ConfigDocument): ImageConfig {
     Cmd: listOf(config.Cmd),
     Entrypoint: listOf(config.Entrypoint),
   }) as ImageConfig;
-}
-
-function given(fields: object): object {
-  const isEmpty = (value: unknown): boolean =>
-    value == null || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
 }
 
 const CHANGES = [

@@ -112,7 +112,8 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   const links = systemLinks(deps.namespaces);
   const serveNames = async (gateway: string): Promise<void> => names?.serve(gateway);
   const endpoints = networks === undefined ? undefined : new Endpoints({ networks, links, store, serveNames });
-  const shared = { containers, store, volumes, events, logPath, clock, random, logger };
+  const { cgroups } = deps;
+  const shared = { containers, store, volumes, events, logPath, cgroups, clock, random, logger };
   const withEndpoints = endpoints === undefined ? {} : { endpoints };
   const runs = new ContainerRuns({ ...shared, ...withEndpoints, sandboxes, images, mounts });
   const { snapshotter } = deps;

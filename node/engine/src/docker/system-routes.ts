@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname, release, totalmem } from "node:os";
 import type { RegistryCredentials } from "../images/registry-auth.ts";
-import { hasSwapAccounting } from "./containers/container-spec.ts";
 import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 
@@ -75,7 +74,7 @@ function info({ images, dockerContainers, stateDirectory, clock, cgroups }: Dock
       Log: ["json-file", "local", "none"],
     },
     MemoryLimit: true,
-    SwapLimit: hasSwapAccounting(),
+    SwapLimit: cgroups.limitsSwap(),
     CpuCfsPeriod: true,
     CpuCfsQuota: true,
     CPUShares: true,

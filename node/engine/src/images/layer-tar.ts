@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import { attribute, attributeNames } from "@tsukube/kernel";
+import { attribute, attributeNames, deviceNumbers } from "@tsukube/kernel";
 import { TAR_END, type TarHeader, tarHeader, tarPadding } from "./tar-header.ts";
 import type { TarType } from "./tar-reader.ts";
 
@@ -128,7 +128,7 @@ class Walk {
     else if (stat.isFile()) yield* fileEntry(whole, { ...about, type: "file", size: stat.size });
     else if (stat.isSymbolicLink())
       yield tarHeader({ ...about, mode: 0o777, type: "symlink", size: 0, linkPath: readlinkSync(whole) });
-    else yield tarHeader({ ...about, type: nodeType(stat), size: 0, ...deviceOf(stat.rdev) });
+    else yield tarHeader({ ...about, type: nodeType(stat), size: 0, ...deviceNumbers(stat.rdev) });
   }
 
   #firstName(path: string, stat: Stats): string | undefined {
@@ -217,10 +217,4 @@ function plainMode(stat: Stats): number {
 function nodeType(stat: Stats): TarType {
   if (stat.isFIFO()) return "fifo";
   return stat.isBlockDevice() ? "block" : "character";
-}
-
-/** makedev(3) undone. */
-export function deviceOf(device: number): { readonly major: number; readonly minor: number } {
-  const low = device % 2 ** 32;
-  return { major: (low >>> 8) & 0xfff, minor: (low & 0xff) | ((low >>> 12) & 0xfff00) };
 }

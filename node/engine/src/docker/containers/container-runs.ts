@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
-import type { Mounts } from "@tsukube/kernel";
+import type { Cgroups, Mounts } from "@tsukube/kernel";
 import { makeFolders } from "../../build/copy-files.ts";
 import { boundingCapabilities } from "../../containers/capabilities.ts";
 import type { ContainerRecord, Containers } from "../../containers/containers.ts";
@@ -24,6 +24,7 @@ interface Deps {
   readonly volumes: VolumeStore;
   readonly images: ImageStore;
   readonly mounts: Mounts;
+  readonly cgroups: Cgroups;
   readonly store: ContainerStore;
   readonly logPath: (id: string) => string;
 }
@@ -85,6 +86,7 @@ export class ContainerRuns {
     const init = INIT_PROGRAMS.find((path) => existsSync(path));
     return adjustSpec(spec, container, {
       canRaiseLimits: boundingCapabilities().has("CAP_SYS_RESOURCE"),
+      limitsSwap: this.#deps.cgroups.limitsSwap(),
       ...(init === undefined ? {} : { init }),
     });
   }

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { TsukubeError } from "@tsukube/foundation";
+import { deviceNumbers } from "@tsukube/kernel";
 import type { ContainerConfig, Mount } from "@tsukube/node-contracts/cri";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
-import { numbersOf } from "../../containers/devices.ts";
+import { given } from "../../containers/given.ts";
 import { type DockerProfile, fromDockerProfile } from "../../containers/seccomp.ts";
 import type { OciMount, OciSpec } from "../../containers/spec.ts";
 import { signalNumber } from "./checked-wishes.ts";
@@ -86,6 +87,8 @@ function coreMount({ source, destination, readonly, propagation, nonRecursive }:
 export interface HostAbilities {
   /** Limits may be raised above ours. */
   readonly canRaiseLimits: boolean;
+  /** Its kernel accounts for what is swapped: others refuse limits for it. */
+  readonly limitsSwap: boolean;
   /** The init program; undefined where there is none. */
   readonly init?: string;
 }
@@ -113,7 +116,7 @@ export function adjustSpec(spec: OciSpec, container: DockerContainer, host: Host
       namespaces: namespacesOf(linux.namespaces, hostConfig.CgroupnsMode ?? ""),
       resources: {
         ...linux.resources,
-        ...resourcesOf(hostConfig),
+        ...resourcesOf(hostConfig, host.limitsSwap),
         devices: [...linux.resources.devices, ...(hostConfig.DeviceCgroupRules ?? []).map(deviceRule)],
       },
     },
@@ -245,12 +248,12 @@ function deviceRule(rule: string): object {
 }
 
 /** `linux.resources`; only what is asked for, because runtimes refuse what the host lacks. */
-export function resourcesOf(host: ResourcesDocument): Record<string, unknown> {
+export function resourcesOf(host: ResourcesDocument, limitsSwap: boolean): Record<string, unknown> {
   const { Memory = 0, MemorySwap = 0, NanoCpus = 0, BlkioWeight = 0 } = host;
   const swap = MemorySwap !== 0 ? MemorySwap : Memory > 0 ? Memory * 2 : 0;
   const memory = given({
     limit: Memory,
-    swap: hasSwapAccounting() ? swap : 0,
+    swap: limitsSwap ? swap : 0,
     reservation: host.MemoryReservation,
     swappiness: host.MemorySwappiness != null && host.MemorySwappiness >= 0 ? host.MemorySwappiness : undefined,
     disableOOMKiller: host.OomKillDisable === true ? true : undefined,
@@ -273,24 +276,12 @@ export function resourcesOf(host: ResourcesDocument): Record<string, unknown> {
   return given({ memory, cpu, pids: limit === 0 ? undefined : { limit }, blockIO });
 }
 
-/** Without fields that say nothing. */
-function given(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const isEmpty = (value: unknown): boolean =>
-    value == null || value === 0 || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
-}
-
 function rates(devices: readonly DeviceRate[] | null | undefined): readonly object[] {
   return (devices ?? []).map(({ Path = "", Rate = 0 }) => {
     const device = statSync(Path, { throwIfNoEntry: false });
     if (device === undefined) throw new TsukubeError("invalid", `no such device: ${Path}`);
-    return { ...numbersOf(device.rdev), rate: Rate };
+    return { ...deviceNumbers(device.rdev), rate: Rate };
   });
-}
-
-/** Kernels without accounting of swap refuse limits for it. */
-export function hasSwapAccounting(): boolean {
-  return exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes") || exists("/sys/fs/cgroup/cgroup.controllers");
 }
 
 function hasBlockWeights(): boolean {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "@tsukube/foundation";
 import { systemRandom } from "@tsukube/host";
+import type { Cgroups } from "@tsukube/kernel";
 import { VirtualClock } from "@tsukube/testing";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { ContainerRecord, Containers } from "../../containers/containers.ts";
@@ -61,6 +62,7 @@ class World {
       ...{ containers: core, store: this.store, runs, volumes: this.volumes, events: this.events, clock },
       rootfs: { within: () => this.copying() } as unknown as RootfsAccess,
       freezer: new Freezer(core),
+      cgroups: {} as Cgroups,
       logPath: (id) => join(this.folder, `${id}.log`),
       removeFiles: async (id) => void this.removed.push(id),
       random: systemRandom,

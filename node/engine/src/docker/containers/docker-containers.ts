@@ -9,6 +9,7 @@ import {
   type Random,
   TsukubeError,
 } from "@tsukube/foundation";
+import type { Cgroups } from "@tsukube/kernel";
 import type { Containers } from "../../containers/containers.ts";
 import type { ImageRecord } from "../../images/image-store.ts";
 import type { StreamedProcess, WantedStreams } from "../../streaming/streamed-process.ts";
@@ -43,6 +44,7 @@ interface Deps {
   readonly freezer: Freezer;
   readonly events: DockerEvents;
   readonly logPath: (id: string) => string;
+  readonly cgroups: Cgroups;
   readonly removeFiles: (id: string) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
@@ -526,7 +528,7 @@ export class DockerContainers {
       );
     checkResources(hostConfig, availableParallelism());
     if (isRunning(container)) {
-      const resources = resourcesOf({ ...hostConfig });
+      const resources = resourcesOf(hostConfig, this.#deps.cgroups.limitsSwap());
       if (Object.keys(resources).length > 0) await this.#deps.containers.limit(container.id, resources);
     }
     const updated = await this.store.change(container.id, () => ({ hostConfig }));
