@@ -1,14 +1,5 @@
 import { rm } from "node:fs/promises";
-import { availableParallelism } from "node:os";
-import {
-  type Cancel,
-  type Clock,
-  codeOf,
-  type Logger,
-  messageOf,
-  type Random,
-  TsukubeError,
-} from "@tsukube/foundation";
+import { type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import type { Cgroups } from "@tsukube/kernel";
 import type { Containers } from "../../containers/containers.ts";
 import type { ImageRecord } from "../../images/image-store.ts";
@@ -17,21 +8,24 @@ import type { DockerEvents } from "../events.ts";
 import { rotated } from "../log-file.ts";
 import type { Endpoints } from "../networks/endpoints.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
-import { checkResources, checkWishes, signalNumber } from "./checked-wishes.ts";
-import { resolveMounts } from "./container-mounts.ts";
-import { type ContainerState, type DockerContainer, isRunning, networkModeOf } from "./container-record.ts";
+import { signalNumber } from "./checked-wishes.ts";
+import { publishOf } from "./container-events.ts";
+import { ContainerMaker } from "./container-maker.ts";
+import { ContainerNames } from "./container-names.ts";
+import { type ContainerState, type DockerContainer, isRunning } from "./container-record.ts";
 import type { ContainerRuns } from "./container-runs.ts";
 import { resourcesOf, stopSignalOf } from "./container-spec.ts";
 import type { ContainerStore } from "./container-store.ts";
-import { copyUp } from "./copy-up.ts";
-import type { CreateDocument, EndpointDocument, HostConfigDocument } from "./documents.ts";
-import { commandOf, filledConfig } from "./filled-config.ts";
+import type { CreateDocument, HostConfigDocument } from "./documents.ts";
+import { EndWaiters, type WaitCondition } from "./end-waiters.ts";
 import type { Freezer } from "./freezer.ts";
 import { HealthChecks } from "./health-checks.ts";
-import { randomName } from "./random-name.ts";
-import { restartDelay, restarts, startsWithEngine } from "./restart-policy.ts";
+import { restarts, startsWithEngine } from "./restart-policy.ts";
+import { RestartTimers } from "./restart-timers.ts";
 import type { RootfsAccess } from "./rootfs-access.ts";
-import { startFailure } from "./start-errors.ts";
+import { startError } from "./start-errors.ts";
+import { Turns } from "./turns.ts";
+import { updatedHost } from "./updated-host.ts";
 import { WaitingClients } from "./waiting-clients.ts";
 
 interface Deps {
@@ -51,9 +45,6 @@ interface Deps {
   readonly logger: Logger;
 }
 
-export type WaitCondition = "not-running" | "next-exit" | "removed";
-
-const NAME = /^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 const DEFAULT_STOP_SECONDS = 10;
 
 /** Docker's containers: what clients ask for, what follows when a container ends, and what a start of the engine finds. */
@@ -62,11 +53,11 @@ export class DockerContainers {
   readonly #deps: Deps;
   readonly #health: HealthChecks;
   /** Starts, ends and removals of one container follow each other. */
-  readonly #queues = new Map<string, Promise<unknown>>();
-  readonly #waiters = new Map<string, Set<(event: "exit" | "removed", exitCode: number) => void>>();
-  readonly #restarting = new Map<string, { readonly cancel: Cancel; readonly delay: number }>();
-  readonly #delays = new Map<string, number>();
-  readonly #names = new Set<string>();
+  readonly #turns = new Turns();
+  readonly #waiters = new EndWaiters();
+  readonly #names: ContainerNames;
+  readonly #maker: ContainerMaker;
+  readonly #restarting: RestartTimers;
   #closed = false;
   /** Every container is to end: no policy starts one again. */
   #isStopping = false;
@@ -74,6 +65,9 @@ export class DockerContainers {
   constructor(deps: Deps) {
     this.#deps = deps;
     this.#health = new HealthChecks(deps);
+    this.#restarting = new RestartTimers(deps.clock, (id) => void this.#startAgain(id));
+    this.#names = new ContainerNames(deps.store, deps.random);
+    this.#maker = new ContainerMaker({ ...deps, names: this.#names });
   }
 
   get store(): ContainerStore {
@@ -108,7 +102,7 @@ export class DockerContainers {
     if (container === undefined) return false;
     const { state, hostConfig } = container;
     if (state.status === "restarting") {
-      this.#cancelRestart(id); // at once
+      this.#restarting.cancel(id); // at once
       return true;
     }
     await this.#exclusive(id, () => runs.release(id));
@@ -125,121 +119,14 @@ export class DockerContainers {
   close(): void {
     this.#closed = true;
     this.#health.close();
-    for (const { cancel } of this.#restarting.values()) cancel();
+    this.#restarting.cancelAll();
   }
 
   /** @param image That the name of the wish stands for. */
   async create(wish: CreateDocument, image: ImageRecord, asked: string | undefined): Promise<DockerContainer> {
-    const { store, random, clock, volumes } = this.#deps;
-    const processors = availableParallelism();
-    checkWishes(wish, processors);
-    const id = Buffer.from(random.bytes(32)).toString("hex");
-    const name = this.#reserveName(asked, id);
-    const anonymous: string[] = [];
-    const recorded = {
-      mountpoint: (volume: string) => volumes.mountpoint(volume),
-      create: async (volume: Parameters<VolumeStore["create"]>[0]) => {
-        const made = await volumes.create(volume);
-        if (volume.name === undefined) anonymous.push(made.name);
-        return made;
-      },
-    };
-    try {
-      const config = filledConfig(wish, image.config, id);
-      const hostConfig = this.#filledHost(wish.HostConfig ?? {});
-      const endpoints = await this.#endpointsOf(wish);
-      const { mounts, toCopy } = await resolveMounts(wish, image.config, recorded, (other) => store.get(other));
-      const container: DockerContainer = {
-        id,
-        name,
-        createdAt: clock.now(),
-        config,
-        hostConfig,
-        imageId: image.id,
-        imageName: wish.Image ?? "",
-        command: commandOf(config),
-        mounts,
-        endpoints,
-        state: {
-          status: "created",
-          exitCode: 0,
-          error: "",
-          isOomKilled: false,
-          isStoppedByUser: false,
-          restartCount: 0,
-        },
-      };
-      await store.put(container);
-      if (toCopy.length > 0) await this.#deps.rootfs.within(container, (root) => copyUp(toCopy, root));
-      this.#publish("create", container);
-      return container;
-    } catch (error) {
-      await this.#undoCreation(id, anonymous);
-      throw error;
-    } finally {
-      this.#names.delete(name);
-    }
-  }
-
-  /** Takes what a creation that failed has made; volumes that have a name may be of use, and stay. */
-  async #undoCreation(id: string, volumes: readonly string[]): Promise<void> {
-    const undone = [this.store.remove(id), this.#deps.removeFiles(id)];
-    undone.push(...volumes.map((volume) => this.#deps.volumes.remove(volume)));
-    for (const result of await Promise.allSettled(undone))
-      if (result.status === "rejected")
-        this.#deps.logger.warn("cannot undo a creation", { id, error: messageOf(result.reason) });
-  }
-
-  #reserveName(asked: string | undefined, id: string): string {
-    const { store, random } = this.#deps;
-    if (asked !== undefined && !NAME.test(asked))
-      throw new TsukubeError(
-        "invalid",
-        `Invalid container name (${asked}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-      );
-    const isTaken = (each: string): boolean => this.#names.has(each) || store.named(each) !== undefined;
-    const name = asked?.replace(/^\//, "") ?? randomName(random, isTaken);
-    if (isTaken(name)) throw nameConflict(name, store.named(name)?.id ?? id);
-    this.#names.add(name);
-    return name;
-  }
-
-  /** Names of other containers become ids: they may be renamed. */
-  #filledHost(host: HostConfigDocument): HostConfigDocument {
-    const whole = (mode: string | undefined): string | undefined => {
-      if (mode?.startsWith("container:") !== true) return mode;
-      const name = mode.slice("container:".length);
-      return `container:${this.#deps.store.find(name)?.id ?? name}`; // who is missing is told at the start
-    };
-    const { Name = "", MaximumRetryCount = 0 } = host.RestartPolicy ?? {};
-    return {
-      ...host,
-      NetworkMode: whole(networkModeOf({ hostConfig: host })) ?? "bridge",
-      IpcMode: whole(host.IpcMode) || "private",
-      PidMode: whole(host.PidMode) ?? "",
-      LogConfig: { Type: host.LogConfig?.Type || "json-file", Config: host.LogConfig?.Config ?? {} },
-      RestartPolicy: { Name: Name || "no", MaximumRetryCount },
-      ShmSize: host.ShmSize || 64 * 1024 * 1024,
-    };
-  }
-
-  async #endpointsOf({ HostConfig, NetworkingConfig }: CreateDocument): Promise<Record<string, EndpointDocument>> {
-    const mode = networkModeOf({ hostConfig: HostConfig ?? {} });
-    const asked = Object.entries(NetworkingConfig?.EndpointsConfig ?? {});
-    if (["host", "none"].includes(mode) || mode.startsWith("container:")) return {};
-    const endpoints: Record<string, EndpointDocument> = {};
-    // a network that is missing is told at the start, too
-    const named = async (name: string): Promise<string> =>
-      (await this.#deps.endpoints?.network(name === "default" ? "bridge" : name).catch(() => undefined))?.name ?? name;
-    endpoints[await named(mode)] = {};
-    for (const [name, endpoint] of asked) endpoints[await named(name)] = endpoint ?? {};
-    for (const [name, { IPAMConfig }] of Object.entries(endpoints))
-      if (name === "bridge" && IPAMConfig?.IPv4Address)
-        throw new TsukubeError(
-          "invalid",
-          "invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only",
-        );
-    return endpoints;
+    const container = await this.#maker.make(wish, image, asked);
+    this.#publish("create", container);
+    return container;
   }
 
   /** @returns false when it runs already. */
@@ -252,7 +139,7 @@ export class DockerContainers {
       if (container.state.status === "removing")
         throw new TsukubeError("conflict", "container is marked for removal and cannot be started");
       if (isRunning(container)) return false;
-      this.#cancelRestart(id);
+      this.#restarting.cancel(id);
       await this.#start(container, 0);
       return true;
     });
@@ -289,25 +176,19 @@ export class DockerContainers {
   }
 
   async #noteFailure(container: DockerContainer, cause: unknown): Promise<never> {
-    const { id, command } = container;
+    const { id } = container;
     await this.#deps.runs.release(id);
-    const isRefused = ["create-failed", "no-such-user"].includes(codeOf(cause) ?? "");
-    const failure = isRefused ? startFailure(messageOf(cause), command[0] ?? "") : undefined;
-    const plain = failure?.error.message ?? messageOf(cause);
-    const isPort = codeOf(cause) === "port-taken";
-    const message = isPort
-      ? `driver failed programming external connectivity on endpoint ${container.name}: ${plain}`
-      : plain;
+    const { exitCode, error } = startError(container, cause);
     await this.store.change(id, ({ state }) => ({
       state: {
         ...state,
         status: state.status === "created" ? "created" : "exited",
-        exitCode: failure?.exitCode ?? 128,
-        error: message,
+        exitCode,
+        error: error.message,
       },
     }));
     if (container.hostConfig.AutoRemove === true) void this.#removeQuietly(id);
-    throw failure?.error ?? new TsukubeError(startCode(cause), message, { cause });
+    throw error;
   }
 
   /** The core tells that a run ended. */
@@ -335,8 +216,8 @@ export class DockerContainers {
     if (reason === "OOMKilled") this.#publish("oom", ended);
     const seconds = Math.floor((at - (ended.state.startedAt ?? at)) / 1000);
     this.#publish("die", ended, { exitCode: String(code), execDuration: String(Math.max(0, seconds)) });
-    this.#tell(id, "exit", code);
-    if (again) this.#restartLater(ended);
+    this.#waiters.tell(id, "exit", code);
+    if (again) this.#restarting.later(ended);
     else if (container.hostConfig.AutoRemove === true) void this.#removeQuietly(id);
   }
 
@@ -344,17 +225,8 @@ export class DockerContainers {
     return !this.#closed && !this.#isStopping && restarts(container, exitCode);
   }
 
-  #restartLater({ id, state }: DockerContainer): void {
-    const ran = (state.finishedAt ?? 0) - (state.startedAt ?? 0);
-    const delay = restartDelay(this.#delays.get(id) ?? 0, ran);
-    this.#delays.set(id, delay);
-    const cancel = this.#deps.clock.after(delay, () => void this.#startAgain(id), { background: true });
-    this.#restarting.set(id, { cancel, delay });
-  }
-
   /** By its restart policy. */
   #startAgain(id: string): Promise<void> {
-    this.#restarting.delete(id);
     return this.#exclusive(id, async () => {
       const container = this.store.find(id);
       if (container === undefined || isRunning(container) || this.#closed || this.#isStopping) return;
@@ -367,18 +239,11 @@ export class DockerContainers {
         await this.store.change(id, ({ state }) => ({
           state: { ...state, status: "restarting", restartCount: state.restartCount + 1 },
         }));
-        this.#restartLater(failed);
+        this.#restarting.later(failed);
       }
     }).catch((error: unknown) =>
       this.#deps.logger.error("cannot note a container's start", { id, error: messageOf(error) }),
     );
-  }
-
-  #cancelRestart(id: string): boolean {
-    const pending = this.#restarting.get(id);
-    pending?.cancel();
-    this.#delays.delete(id);
-    return this.#restarting.delete(id);
   }
 
   /** @param seconds Of grace; negative: without end. @returns false when it does not run. */
@@ -405,7 +270,7 @@ export class DockerContainers {
       const container = this.store.find(id);
       if (container === undefined) return undefined;
       const { status } = container.state;
-      if (this.#cancelRestart(id) || status === "restarting") {
+      if (this.#restarting.cancel(id) || status === "restarting") {
         await this.store.change(id, ({ state }) => ({ state: { ...state, status: "exited", isStoppedByUser: true } }));
         return "was restarting" as const;
       }
@@ -489,44 +354,20 @@ export class DockerContainers {
   async rename(name: string, wanted: string): Promise<void> {
     const container = this.store.get(name);
     if (wanted === "") throw new TsukubeError("invalid", "Neither old nor new names may be empty");
-    const plain = wanted.replace(/^\//, "");
-    if (plain === container.name)
+    if (wanted.replace(/^\//, "") === container.name)
       throw new TsukubeError("invalid", "Renaming a container with the same name as its current name");
-    const reserved = this.#reserveName(wanted, container.id);
-    try {
+    await this.#names.reserving(wanted, container.id, async (reserved) => {
       const renamed = await this.store.change(container.id, () => ({ name: reserved }));
-      if (renamed !== undefined) {
-        await this.#deps.endpoints?.rename(renamed);
-        this.#publish("rename", renamed, { oldName: `/${container.name}` });
-      }
-    } finally {
-      this.#names.delete(reserved);
-    }
+      if (renamed === undefined) return;
+      await this.#deps.endpoints?.rename(renamed);
+      this.#publish("rename", renamed, { oldName: `/${container.name}` });
+    });
   }
 
   /** Changes limits and the restart policy. */
   async update(name: string, wish: HostConfigDocument): Promise<void> {
     const container = this.store.get(name);
-    const changes = Object.fromEntries(
-      Object.entries(wish).filter(
-        ([key, value]) =>
-          value != null &&
-          value !== 0 &&
-          value !== "" &&
-          !(key === "RestartPolicy" && !(value as { Name?: string }).Name),
-      ),
-    ) as HostConfigDocument;
-    const { NanoCpus, CpuQuota, CpuPeriod } = changes;
-    const { NanoCpus: formerNano = 0, CpuQuota: formerQuota = 0 } = container.hostConfig;
-    const cpu = NanoCpus && formerQuota === 0 ? {} : (CpuQuota || CpuPeriod) && formerNano > 0 ? { NanoCpus: 0 } : {};
-    const hostConfig = { ...container.hostConfig, ...changes, ...cpu };
-    const { Memory = 0, MemorySwap = 0 } = hostConfig;
-    if (changes.Memory && !changes.MemorySwap && MemorySwap > 0 && Memory > MemorySwap)
-      throw new TsukubeError(
-        "invalid",
-        "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
-      );
-    checkResources(hostConfig, availableParallelism());
+    const hostConfig = updatedHost(container.hostConfig, wish);
     if (isRunning(container)) {
       const resources = resourcesOf(hostConfig, this.#deps.cgroups.limitsSwap());
       if (Object.keys(resources).length > 0) await this.#deps.containers.limit(container.id, resources);
@@ -547,11 +388,11 @@ export class DockerContainers {
         state.status === "paused" ? `${remedy} and then stop the container before removing or force remove` : remedy;
       throw new TsukubeError("conflict", `cannot remove container "/${container.name}": container is ${is}: ${how}`);
     }
-    this.#cancelRestart(id);
+    this.#restarting.cancel(id);
     if (isRunning(container)) await this.kill(id).catch(() => {});
     await this.#exclusive(id, async () => {
       if (this.store.find(id) === undefined) return;
-      this.#cancelRestart(id);
+      this.#restarting.cancel(id);
       await this.store.change(id, (each) => ({ state: { ...each.state, status: "removing" } }));
       await this.#deps.runs.release(id);
       await this.#deps.removeFiles(id);
@@ -561,8 +402,7 @@ export class DockerContainers {
     });
     if (options.volumes === true) await this.#removeVolumes(container);
     this.#publish("destroy", container);
-    this.#tell(id, "removed", container.state.exitCode);
-    this.#queues.delete(id);
+    this.#waiters.tell(id, "removed", container.state.exitCode);
   }
 
   /** Those that nobody named and nobody else uses. */
@@ -591,29 +431,7 @@ export class DockerContainers {
 
   /** The exit code of its end. @throws the signal's reason. */
   wait(name: string, condition: WaitCondition, signal: AbortSignal): Promise<number> {
-    const { id, state } = this.store.get(name);
-    const isOver = !["running", "paused", "restarting", "removing"].includes(state.status);
-    if (condition === "not-running" && isOver) return Promise.resolve(state.exitCode);
-    const waited = new Promise<number>((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      let exitCode = state.exitCode;
-      const leave = (): void => {
-        this.#waiters.get(id)?.delete(listener);
-        reject(signal.reason);
-      };
-      const listener = (event: "exit" | "removed", code: number): void => {
-        if (event === "exit") exitCode = code;
-        if (condition === "removed" && event === "exit") return;
-        signal.removeEventListener("abort", leave);
-        this.#waiters.get(id)?.delete(listener);
-        resolve(exitCode);
-      };
-      const waiters = this.#waiters.get(id) ?? new Set();
-      this.#waiters.set(id, waiters.add(listener));
-      signal.addEventListener("abort", leave, { once: true });
-    });
-    waited.catch(() => {}); // who leaves may not look at it any more
-    return waited;
+    return this.#waiters.wait(this.store.get(name), condition, signal);
   }
 
   /** Resolves after the next end, when everything of the run is gone. */
@@ -624,7 +442,7 @@ export class DockerContainers {
   /** At the end of the engine's host: every container ends; those with a restart policy come back with the next start. */
   async stopAll(): Promise<void> {
     this.#isStopping = true;
-    for (const { cancel } of this.#restarting.values()) cancel();
+    this.#restarting.cancelAll();
     await Promise.all(this.store.all.map(({ id }) => this.#endWithHost(id)));
   }
 
@@ -640,24 +458,12 @@ export class DockerContainers {
     await this.#terminate(container, ended, stopSignalOf(container), seconds);
   }
 
-  #tell(id: string, event: "exit" | "removed", exitCode: number): void {
-    for (const listener of [...(this.#waiters.get(id) ?? [])]) listener(event, exitCode);
-    if (event === "removed") this.#waiters.delete(id);
-  }
-
   #publish(action: string, container: DockerContainer, more: Readonly<Record<string, string>> = {}): void {
-    const { id, name, imageName, config } = container;
-    this.#deps.events.publish("container", action, id, { ...config.Labels, ...more, image: imageName, name });
+    publishOf(this.#deps.events, action, container, more);
   }
 
   #exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#queues.get(id) ?? Promise.resolve();
-    const result = before.then(work);
-    this.#queues.set(
-      id,
-      result.catch(() => {}),
-    );
-    return result;
+    return this.#turns.take(id, work);
   }
 }
 
@@ -682,23 +488,4 @@ function withoutEnd({ finishedAt: _, ...state }: ContainerState): ContainerState
 
 function notRunning(id: string): TsukubeError {
   return new TsukubeError("conflict", `container ${id} is not running`);
-}
-
-function nameConflict(name: string, id: string): TsukubeError {
-  return new TsukubeError(
-    "conflict",
-    `Conflict. The container name "/${name}" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`,
-  );
-}
-
-/** What the client could have done better stays its error. */
-function startCode(cause: unknown): string {
-  const code = codeOf(cause);
-  return code === "invalid" ||
-    code === "not-found" ||
-    code === "conflict" ||
-    code === "unsupported" ||
-    code === "forbidden"
-    ? code
-    : "failed";
 }

@@ -1,5 +1,6 @@
 import { isAlive } from "@tsukube/host";
 import type { ContainerRecord, Containers } from "../../containers/containers.ts";
+import { Turns } from "./turns.ts";
 
 interface Hold {
   /** Of the run's first process: the next run is another matter. */
@@ -14,7 +15,7 @@ interface Hold {
 export class Freezer {
   readonly #containers: Pick<Containers, "find" | "pause" | "resume">;
   readonly #holds = new Map<string, Hold>();
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
 
   constructor(containers: Pick<Containers, "find" | "pause" | "resume">) {
     this.#containers = containers;
@@ -48,7 +49,7 @@ export class Freezer {
   }
 
   #hold(id: string, pid: number | undefined): Promise<void> {
-    return this.#inTurn(id, async () => {
+    return this.#turns.take(id, async () => {
       if (pid === undefined) return;
       const known = this.#holds.get(id);
       const count = known?.pid === pid ? known.count : 0;
@@ -58,7 +59,7 @@ export class Freezer {
   }
 
   #release(id: string, pid: number | undefined): Promise<void> {
-    return this.#inTurn(id, async () => {
+    return this.#turns.take(id, async () => {
       const { pid: held = pid, count = 1 } = this.#holds.get(id) ?? {};
       if (pid === undefined || held !== pid) return;
       if (count > 1) return void this.#holds.set(id, { pid, count: count - 1 });
@@ -78,16 +79,5 @@ export class Freezer {
   #pidOf(id: string): number | undefined {
     const { pid, startTime, exit }: Partial<ContainerRecord> = this.#containers.find(id) ?? {};
     return exit === undefined && pid !== undefined && isAlive(pid, startTime) ? pid : undefined;
-  }
-
-  #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const result = (this.#turns.get(id) ?? Promise.resolve()).then(work);
-    const over = result.then(
-      () => {},
-      () => {},
-    );
-    this.#turns.set(id, over);
-    void over.then(() => this.#turns.get(id) === over && this.#turns.delete(id));
-    return result;
   }
 }

@@ -2,6 +2,7 @@ import type { Clock, Logger } from "@tsukube/foundation";
 import { messageOf } from "@tsukube/foundation";
 import type { Containers } from "../../containers/containers.ts";
 import type { DockerEvents } from "../events.ts";
+import { publishOf } from "./container-events.ts";
 import { type DockerContainer, type Health, type HealthLogEntry, isRunning } from "./container-record.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { HealthDocument } from "./documents.ts";
@@ -92,9 +93,7 @@ export class HealthChecks {
     });
     const status = container?.state.health?.status;
     if (container === undefined || status === before || !isRunning(container)) return;
-    const { name, imageName, config } = container;
-    const attributes = { ...config.Labels, image: imageName, name };
-    this.#deps.events.publish("container", `health_status: ${status}`, id, attributes);
+    publishOf(this.#deps.events, `health_status: ${status}`, container);
   }
 }
 

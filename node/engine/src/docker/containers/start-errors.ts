@@ -1,4 +1,5 @@
-import { TsukubeError } from "@tsukube/foundation";
+import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
+import type { DockerContainer } from "./container-record.ts";
 
 /** Why a container could not be started, in the words and with the exit code that Docker's clients look for. */
 export interface StartFailure {
@@ -7,6 +8,23 @@ export interface StartFailure {
 }
 
 const PREFIX = "failed to create task for container: failed to create shim task: OCI runtime create failed";
+
+/** Why a container could not be started: what its client is told, and the exit code that it has from now on. */
+export function startError(
+  { name, command }: Pick<DockerContainer, "name" | "command">,
+  cause: unknown,
+): { readonly exitCode: number; readonly error: TsukubeError } {
+  const code = codeOf(cause) ?? "";
+  if (["create-failed", "no-such-user"].includes(code)) return startFailure(messageOf(cause), command[0] ?? "");
+  const message =
+    code === "port-taken"
+      ? `driver failed programming external connectivity on endpoint ${name}: ${messageOf(cause)}`
+      : messageOf(cause);
+  return { exitCode: 128, error: new TsukubeError(CLIENTS_OWN.includes(code) ? code : "failed", message, { cause }) };
+}
+
+/** What the client could have done better stays its error. */
+const CLIENTS_OWN: readonly string[] = ["invalid", "not-found", "conflict", "unsupported", "forbidden"];
 
 /** @param message Of the OCI runtime. @param program The first word of the container's command. */
 export function startFailure(message: string, program: string): StartFailure {

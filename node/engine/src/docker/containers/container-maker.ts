@@ -1,0 +1,133 @@
+import { availableParallelism } from "node:os";
+import { type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
+import type { ImageRecord } from "../../images/image-store.ts";
+import type { Endpoints } from "../networks/endpoints.ts";
+import type { VolumeStore } from "../volumes/volume-store.ts";
+import { checkWishes } from "./checked-wishes.ts";
+import { resolveMounts } from "./container-mounts.ts";
+import type { ContainerNames } from "./container-names.ts";
+import { type DockerContainer, networkModeOf } from "./container-record.ts";
+import type { ContainerStore } from "./container-store.ts";
+import { copyUp } from "./copy-up.ts";
+import type { CreateDocument, EndpointDocument, HostConfigDocument } from "./documents.ts";
+import { commandOf, filledConfig } from "./filled-config.ts";
+import type { RootfsAccess } from "./rootfs-access.ts";
+
+interface Deps {
+  readonly store: ContainerStore;
+  readonly names: ContainerNames;
+  readonly volumes: VolumeStore;
+  readonly endpoints?: Endpoints;
+  readonly rootfs: RootfsAccess;
+  readonly removeFiles: (id: string) => Promise<void>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Makes containers of what clients wish: a record, volumes with what the image has in them, and no process. */
+export class ContainerMaker {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** Leaves nothing behind when it fails. @param image That the name of the wish stands for. @param asked A name; random by default. */
+  async make(wish: CreateDocument, image: ImageRecord, asked: string | undefined): Promise<DockerContainer> {
+    checkWishes(wish, availableParallelism());
+    const id = Buffer.from(this.#deps.random.bytes(32)).toString("hex");
+    return this.#deps.names.reserving(asked, id, async (name) => {
+      const anonymous: string[] = [];
+      try {
+        return await this.#make({ id, name }, wish, image, anonymous);
+      } catch (error) {
+        await this.#undo(id, anonymous);
+        throw error;
+      }
+    });
+  }
+
+  /** @param anonymous Learns the names of volumes that nobody named. */
+  async #make(
+    { id, name }: Pick<DockerContainer, "id" | "name">,
+    wish: CreateDocument,
+    image: ImageRecord,
+    anonymous: string[],
+  ): Promise<DockerContainer> {
+    const { store, volumes, clock, rootfs } = this.#deps;
+    const recorded = {
+      mountpoint: (volume: string) => volumes.mountpoint(volume),
+      create: async (volume: Parameters<VolumeStore["create"]>[0]) => {
+        const made = await volumes.create(volume);
+        if (volume.name === undefined) anonymous.push(made.name);
+        return made;
+      },
+    };
+    const config = filledConfig(wish, image.config, id);
+    const hostConfig = this.#filledHost(wish.HostConfig ?? {});
+    const endpoints = await this.#endpointsOf(wish);
+    const { mounts, toCopy } = await resolveMounts(wish, image.config, recorded, (other) => store.get(other));
+    const container: DockerContainer = {
+      ...{ id, name, config, hostConfig, mounts, endpoints },
+      createdAt: clock.now(),
+      imageId: image.id,
+      imageName: wish.Image ?? "",
+      command: commandOf(config),
+      state: {
+        ...{ status: "created", exitCode: 0, error: "" },
+        ...{ isOomKilled: false, isStoppedByUser: false, restartCount: 0 },
+      },
+    };
+    await store.put(container);
+    if (toCopy.length > 0) await rootfs.within(container, (root) => copyUp(toCopy, root));
+    return container;
+  }
+
+  /** Takes what a creation that failed has made; volumes that have a name may be of use, and stay. */
+  async #undo(id: string, volumes: readonly string[]): Promise<void> {
+    const undone = [this.#deps.store.remove(id), this.#deps.removeFiles(id)];
+    undone.push(...volumes.map((volume) => this.#deps.volumes.remove(volume)));
+    for (const result of await Promise.allSettled(undone))
+      if (result.status === "rejected")
+        this.#deps.logger.warn("cannot undo a creation", { id, error: messageOf(result.reason) });
+  }
+
+  /** Names of other containers become ids: they may be renamed. */
+  #filledHost(host: HostConfigDocument): HostConfigDocument {
+    const whole = (mode: string | undefined): string | undefined => {
+      if (mode?.startsWith("container:") !== true) return mode;
+      const name = mode.slice("container:".length);
+      return `container:${this.#deps.store.find(name)?.id ?? name}`; // who is missing is told at the start
+    };
+    const { Name = "", MaximumRetryCount = 0 } = host.RestartPolicy ?? {};
+    return {
+      ...host,
+      NetworkMode: whole(networkModeOf({ hostConfig: host })) ?? "bridge",
+      IpcMode: whole(host.IpcMode) || "private",
+      PidMode: whole(host.PidMode) ?? "",
+      LogConfig: { Type: host.LogConfig?.Type || "json-file", Config: host.LogConfig?.Config ?? {} },
+      RestartPolicy: { Name: Name || "no", MaximumRetryCount },
+      ShmSize: host.ShmSize || 64 * 1024 * 1024,
+    };
+  }
+
+  async #endpointsOf({ HostConfig, NetworkingConfig }: CreateDocument): Promise<Record<string, EndpointDocument>> {
+    const mode = networkModeOf({ hostConfig: HostConfig ?? {} });
+    const asked = Object.entries(NetworkingConfig?.EndpointsConfig ?? {});
+    if (["host", "none"].includes(mode) || mode.startsWith("container:")) return {};
+    const endpoints: Record<string, EndpointDocument> = {};
+    // a network that is missing is told at the start, too
+    const named = async (name: string): Promise<string> =>
+      (await this.#deps.endpoints?.network(name === "default" ? "bridge" : name).catch(() => undefined))?.name ?? name;
+    endpoints[await named(mode)] = {};
+    for (const [name, endpoint] of asked) endpoints[await named(name)] = endpoint ?? {};
+    for (const [name, { IPAMConfig }] of Object.entries(endpoints))
+      if (name === "bridge" && IPAMConfig?.IPv4Address)
+        throw new TsukubeError(
+          "invalid",
+          "invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only",
+        );
+    return endpoints;
+  }
+}
