@@ -1,25 +1,25 @@
 import { existsSync, readFileSync, statSync, watch } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Writable } from "node:stream";
-import { buffer } from "node:stream/consumers";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
-import { type Cgroups, diskUsage, type Mounts, openTerminal, resizeTerminalOf, signals } from "@tsukube/kernel";
+import { type Cgroups, diskUsage, type Mounts } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources, NamespaceOption } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
 import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import type { StreamedProcess, WantedStreams } from "../streaming/streamed-process.ts";
 import { attachTo } from "./attach.ts";
-import { boundingCapabilities, capabilitiesOf } from "./capabilities.ts";
+import { boundingCapabilities } from "./capabilities.ts";
 import { createUnderConmon } from "./conmon.ts";
+import { ContainerExecs, type ExecOptions, type ExecResult } from "./container-execs.ts";
 import { withCpuWeight } from "./cpu-weight.ts";
 import { devicesOf } from "./devices.ts";
+import { killProcess } from "./kill-process.ts";
 import { mapMounts } from "./mapped-mounts.ts";
 import type { OciRuntime } from "./runtime.ts";
-import { type OciProcess, type OciSpec, resourcesOf, type SpecInput, specOf } from "./spec.ts";
+import { type OciSpec, resourcesOf, type SpecInput, specOf } from "./spec.ts";
 import { type ResolvedUser, resolveUser } from "./users.ts";
 import { mountVolumeImages, type VolumeImagesDeps } from "./volume-images.ts";
 
@@ -62,20 +62,6 @@ export interface ContainerOptions {
   readonly adjust?: (spec: OciSpec, rootfs: string) => OciSpec | Promise<OciSpec>;
 }
 
-/** How a command in a container differs from the container's own process. */
-export interface ExecOptions {
-  readonly terminal: boolean;
-  readonly stdin: boolean;
-  /** "user", "uid", "user:group"; the container's by default. */
-  readonly user?: string;
-  readonly groups?: readonly string[];
-  readonly env?: readonly string[];
-  readonly workingDirectory?: string;
-  readonly privileged?: boolean;
-  /** Columns and rows of the terminal at its start. */
-  readonly size?: readonly [columns: number, rows: number];
-}
-
 export type ContainerEventKind = "CREATED" | "STARTED" | "STOPPED" | "DELETED";
 
 interface Deps extends VolumeImagesDeps {
@@ -99,6 +85,7 @@ export class Containers {
   readonly #deps: Deps;
   readonly #records = new Map<string, ContainerRecord>();
   readonly #exits: string;
+  readonly #execs: ContainerExecs;
   readonly #waiters = new Map<string, (() => void)[]>();
   /** Noted on disk, but not made yet: that there is no process of theirs means nothing. */
   readonly #creating = new Set<string>();
@@ -107,6 +94,7 @@ export class Containers {
   constructor(deps: Deps) {
     this.#deps = deps;
     this.#exits = `${deps.runtimeFolder}/exits`;
+    this.#execs = new ContainerExecs({ ...deps, bundle: (id) => this.#bundle(id) });
   }
 
   /** Adopts what runs: records, conmon's exit files and live processes by pid and start time. */
@@ -285,113 +273,14 @@ export class Containers {
     this.#deps.onEvent("DELETED", record);
   }
 
-  async execSync(
-    id: string,
-    command: readonly string[],
-    timeoutMs: number,
-  ): Promise<{ stdout: Buffer; stderr: Buffer; exitCode: number }> {
-    const record = this.get(id);
-    const bundle = this.#bundle(record.id);
-    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as object;
-    const name = `${bundle}/exec-${process.hrtime.bigint()}`;
-    await writeFile(name, JSON.stringify({ ...base, args: command, terminal: false }), { mode: 0o600 });
-    try {
-      const child = this.#deps.runtime.exec(record.id, name, `${name}.pid`, false, ["ignore", "pipe", "pipe"]);
-      let late = false;
-      const cancel =
-        timeoutMs <= 0
-          ? () => {}
-          : this.#deps.clock.after(timeoutMs, () => {
-              late = true;
-              const pid = Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
-              if (pid > 1) kill(pid, "SIGKILL");
-              child.kill("SIGKILL");
-            });
-      const exited = new Promise<number>((resolve, reject) => {
-        child.once("error", reject);
-        child.once("exit", (code) => resolve(code ?? 137));
-      });
-      const [stdout, stderr, exitCode] = await Promise.all([buffer(child.stdout!), buffer(child.stderr!), exited]);
-      cancel();
-      if (late)
-        throw new TsukubeError(
-          "timeout",
-          `Cannot finish command in container "${record.id}": not done in ${timeoutMs} ms`,
-        );
-      return { stdout, stderr, exitCode };
-    } finally {
-      await rm(name, { force: true });
-      await rm(`${name}.pid`, { force: true });
-    }
+  /** Runs a command to its end. @throws {TsukubeError} `timeout`. */
+  async execSync(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
+    return this.#execs.run(this.get(id).id, command, timeoutMs);
   }
 
   /** Starts a command whose streams the caller holds, with a terminal of its own if asked for. */
   async exec(id: string, command: readonly string[], options: ExecOptions): Promise<StreamedProcess> {
-    const record = this.get(id);
-    const name = `${this.#bundle(record.id)}/exec-${process.hrtime.bigint()}`;
-    const { terminal, stdin } = options;
-    await writeFile(name, JSON.stringify(await this.#execProcess(record, command, options)), { mode: 0o600 });
-    const pty = terminal ? openTerminal() : undefined;
-    if (options.size !== undefined) pty?.resize(...options.size);
-    const stdio =
-      pty === undefined
-        ? ([stdin ? "pipe" : "ignore", "pipe", "pipe"] as const)
-        : [pty.programSide, pty.programSide, pty.programSide];
-    const child = this.#deps.runtime.exec(record.id, name, `${name}.pid`, terminal, stdio);
-    child.stdin?.on("error", () => {}); // the command may end before it has read everything
-    pty?.closeProgramSide();
-    let pid = 0;
-    const commandPid = (): number => {
-      if (pid === 0 && existsSync(`${name}.pid`)) pid = Number(readFileSync(`${name}.pid`, "utf8"));
-      return pid;
-    };
-    const exited = new Promise<number>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("exit", (code) => resolve(code ?? 137));
-    }).finally(async () => {
-      commandPid();
-      await rm(name, { force: true });
-      await rm(`${name}.pid`, { force: true });
-    });
-    const input = pty === undefined ? child.stdin : pty.stream;
-    const output = pty === undefined ? child.stdout : pty.stream;
-    return {
-      ...(input === null ? {} : { stdin: input as Writable }),
-      ...(output === null ? {} : { stdout: output }),
-      ...(child.stderr === null ? {} : { stderr: child.stderr }),
-      resize(columns, rows) {
-        pty?.resize(columns, rows);
-        // the runtime gives its terminal's size to the command's own at the start only
-        if (commandPid() > 1) resizeTerminalOf(commandPid(), columns, rows);
-      },
-      exited,
-      pid: commandPid,
-      kill() {
-        const pid = commandPid();
-        if (child.exitCode === null && pid > 1) kill(pid, "SIGKILL");
-        pty?.stream.destroy();
-      },
-    };
-  }
-
-  async #execProcess(record: ContainerRecord, command: readonly string[], options: ExecOptions): Promise<object> {
-    const bundle = this.#bundle(record.id);
-    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as OciProcess;
-    const { terminal, user, groups = [], env = [], privileged, workingDirectory } = options;
-    const all = new Map([...base.env, ...(terminal ? ["TERM=xterm"] : []), ...env].map((each) => [nameIn(each), each]));
-    const text = (name: string): Promise<string> => readFile(`${bundle}/rootfs/etc/${name}`, "utf8").catch(() => "");
-    const other = user === undefined ? undefined : resolveUser(user, await text("passwd"), await text("group"), groups);
-    if (other !== undefined && !env.some((each) => nameIn(each) === "HOME")) all.set("HOME", `HOME=${other.home}`);
-    const bounding = boundingCapabilities();
-    return {
-      ...base,
-      args: command,
-      terminal,
-      env: [...all.values()].filter((each) => each.includes("=")),
-      ...(other === undefined ? {} : { user: { uid: other.uid, gid: other.gid, additionalGids: other.groups } }),
-      ...(workingDirectory === undefined ? {} : { cwd: workingDirectory }),
-      ...(privileged === true ? { capabilities: capabilitiesOf({ privileged }, bounding) } : {}),
-    };
+    return this.#execs.start(this.get(id).id, command, options);
   }
 
   /** The streams of the container's own process, from now on. It goes on when the caller leaves. */
@@ -444,7 +333,7 @@ export class Containers {
   }
 
   #signal(record: ContainerRecord, signal: string): void {
-    if (record.pid !== undefined && isAlive(record.pid, record.startTime)) kill(record.pid, signal);
+    if (record.pid !== undefined && isAlive(record.pid, record.startTime)) killProcess(record.pid, signal);
   }
 
   async #observeAll(): Promise<void> {
@@ -486,7 +375,7 @@ export class Containers {
   async #endOthers({ config, cgroupPath }: ContainerRecord): Promise<void> {
     const pid = config.linux?.securityContext?.namespaceOptions?.pid ?? "CONTAINER";
     if (pid === "CONTAINER") return;
-    for (const left of await this.#deps.cgroups.processes(cgroupPath)) kill(left, "SIGKILL");
+    for (const left of await this.#deps.cgroups.processes(cgroupPath)) killProcess(left, "SIGKILL");
   }
 
   async #clean(record: ContainerRecord): Promise<void> {
@@ -574,11 +463,6 @@ export class Containers {
   }
 }
 
-/** "A" of "A=1"; of "A" alone, too. */
-function nameIn(entry: string): string {
-  return entry.split("=", 1)[0] as string;
-}
-
 function stopSignalOf(config: ContainerConfig, image: ImageRecord): string {
   const asked = config.stopSignal ?? "SIGNAL_RUNTIME_DEFAULT";
   if (asked !== "SIGNAL_RUNTIME_DEFAULT") return asked.slice("SIGNAL_".length);
@@ -592,13 +476,5 @@ function isHeld(bundle: string, id: string): boolean {
     return readFileSync(`/proc/${readFileSync(`${bundle}/conmon.pid`, "utf8").trim()}/cmdline`, "utf8").includes(id);
   } catch {
     return false;
-  }
-}
-
-function kill(pid: number, signal: string): void {
-  try {
-    process.kill(pid, signals[signal] ?? (Number(signal) || 15));
-  } catch {
-    // it ended meanwhile
   }
 }

@@ -1,0 +1,154 @@
+import { existsSync, readFileSync } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import type { Writable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { type Clock, TsukubeError } from "@tsukube/foundation";
+import { openTerminal, resizeTerminalOf } from "@tsukube/kernel";
+import type { StreamedProcess } from "../streaming/streamed-process.ts";
+import { boundingCapabilities, capabilitiesOf } from "./capabilities.ts";
+import { killProcess } from "./kill-process.ts";
+import type { OciRuntime } from "./runtime.ts";
+import type { OciProcess } from "./spec.ts";
+import { resolveUser } from "./users.ts";
+
+/** How a command in a container differs from the container's own process. */
+export interface ExecOptions {
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  /** "user", "uid", "user:group"; the container's by default. */
+  readonly user?: string;
+  readonly groups?: readonly string[];
+  readonly env?: readonly string[];
+  readonly workingDirectory?: string;
+  readonly privileged?: boolean;
+  /** Columns and rows of the terminal at its start. */
+  readonly size?: readonly [columns: number, rows: number];
+}
+
+export interface ExecResult {
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  readonly exitCode: number;
+}
+
+interface Deps {
+  readonly runtime: OciRuntime;
+  readonly clock: Clock;
+  /** The folder of a container, by its id: its process and its file system are in it. */
+  readonly bundle: (id: string) => string;
+}
+
+/** Commands in containers that run. */
+export class ContainerExecs {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** Runs a command to its end. @throws {TsukubeError} `timeout`. */
+  async run(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
+    const bundle = this.#deps.bundle(id);
+    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as object;
+    const name = `${bundle}/exec-${process.hrtime.bigint()}`;
+    await writeFile(name, JSON.stringify({ ...base, args: command, terminal: false }), { mode: 0o600 });
+    try {
+      const child = this.#deps.runtime.exec(id, name, `${name}.pid`, false, ["ignore", "pipe", "pipe"]);
+      let late = false;
+      const cancel =
+        timeoutMs <= 0
+          ? () => {}
+          : this.#deps.clock.after(timeoutMs, () => {
+              late = true;
+              const pid = Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
+              if (pid > 1) killProcess(pid, "SIGKILL");
+              child.kill("SIGKILL");
+            });
+      const exited = new Promise<number>((resolve, reject) => {
+        child.once("error", reject);
+        child.once("exit", (code) => resolve(code ?? 137));
+      });
+      const ended = Promise.all([buffer(child.stdout!), buffer(child.stderr!), exited]).finally(cancel);
+      const [stdout, stderr, exitCode] = await ended;
+      if (late)
+        throw new TsukubeError("timeout", `Cannot finish command in container "${id}": not done in ${timeoutMs} ms`);
+      return { stdout, stderr, exitCode };
+    } finally {
+      await rm(name, { force: true });
+      await rm(`${name}.pid`, { force: true });
+    }
+  }
+
+  /** Starts a command whose streams the caller holds, with a terminal of its own if asked for. */
+  async start(id: string, command: readonly string[], options: ExecOptions): Promise<StreamedProcess> {
+    const name = `${this.#deps.bundle(id)}/exec-${process.hrtime.bigint()}`;
+    const { terminal, stdin } = options;
+    await writeFile(name, JSON.stringify(await this.#process(id, command, options)), { mode: 0o600 });
+    const pty = terminal ? openTerminal() : undefined;
+    if (options.size !== undefined) pty?.resize(...options.size);
+    const stdio =
+      pty === undefined
+        ? ([stdin ? "pipe" : "ignore", "pipe", "pipe"] as const)
+        : [pty.programSide, pty.programSide, pty.programSide];
+    const child = this.#deps.runtime.exec(id, name, `${name}.pid`, terminal, stdio);
+    child.stdin?.on("error", () => {}); // the command may end before it has read everything
+    pty?.closeProgramSide();
+    let pid = 0;
+    const commandPid = (): number => {
+      if (pid === 0 && existsSync(`${name}.pid`)) pid = Number(readFileSync(`${name}.pid`, "utf8"));
+      return pid;
+    };
+    const exited = new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("exit", (code) => resolve(code ?? 137));
+    }).finally(async () => {
+      commandPid();
+      await rm(name, { force: true });
+      await rm(`${name}.pid`, { force: true });
+    });
+    const input = pty === undefined ? child.stdin : pty.stream;
+    const output = pty === undefined ? child.stdout : pty.stream;
+    return {
+      ...(input === null ? {} : { stdin: input as Writable }),
+      ...(output === null ? {} : { stdout: output }),
+      ...(child.stderr === null ? {} : { stderr: child.stderr }),
+      resize(columns, rows) {
+        pty?.resize(columns, rows);
+        // the runtime gives its terminal's size to the command's own at the start only
+        if (commandPid() > 1) resizeTerminalOf(commandPid(), columns, rows);
+      },
+      exited,
+      pid: commandPid,
+      kill() {
+        const pid = commandPid();
+        if (child.exitCode === null && pid > 1) killProcess(pid, "SIGKILL");
+        pty?.stream.destroy();
+      },
+    };
+  }
+
+  async #process(id: string, command: readonly string[], options: ExecOptions): Promise<object> {
+    const bundle = this.#deps.bundle(id);
+    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as OciProcess;
+    const { terminal, user, groups = [], env = [], privileged, workingDirectory } = options;
+    const all = new Map([...base.env, ...(terminal ? ["TERM=xterm"] : []), ...env].map((each) => [nameIn(each), each]));
+    const text = (name: string): Promise<string> => readFile(`${bundle}/rootfs/etc/${name}`, "utf8").catch(() => "");
+    const other = user === undefined ? undefined : resolveUser(user, await text("passwd"), await text("group"), groups);
+    if (other !== undefined && !env.some((each) => nameIn(each) === "HOME")) all.set("HOME", `HOME=${other.home}`);
+    const bounding = boundingCapabilities();
+    return {
+      ...base,
+      args: command,
+      terminal,
+      env: [...all.values()].filter((each) => each.includes("=")),
+      ...(other === undefined ? {} : { user: { uid: other.uid, gid: other.gid, additionalGids: other.groups } }),
+      ...(workingDirectory === undefined ? {} : { cwd: workingDirectory }),
+      ...(privileged === true ? { capabilities: capabilitiesOf({ privileged }, bounding) } : {}),
+    };
+  }
+}
+
+/** "A" of "A=1"; of "A" alone, too. */
+function nameIn(entry: string): string {
+  return entry.split("=", 1)[0] as string;
+}
