@@ -53,10 +53,13 @@ export interface Mounts {
 const MOUNT =
   "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)";
 const UMOUNT = "int umount2(const char *target, int flags)";
-const OPEN_TREE = "int open_tree(int fd, const char *path, unsigned int flags)";
+/** By number, the same on every machine: C libraries before glibc 2.36 have no functions for them. */
+const SYSCALLS = { openTree: 428, moveMount: 429, mountSetattr: 442 } as const;
+const OPEN_TREE = "long syscall(long number, int fd, const char *path, unsigned int flags)";
 const MOUNT_SETATTR =
-  "int mount_setattr(int fd, const char *path, unsigned int flags, uint8_t *attributes, unsigned long size)";
-const MOVE_MOUNT = "int move_mount(int from, const char *path, int to, const char *target, unsigned int flags)";
+  "long syscall(long number, int fd, const char *path, unsigned int flags, uint8_t *attributes, unsigned long size)";
+const MOVE_MOUNT =
+  "long syscall(long number, int from, const char *path, int to, const char *target, unsigned int flags)";
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
@@ -132,16 +135,31 @@ function attach(
   target: string | { readonly place: number },
 ): void {
   const action = `show "${source}" at ${typeof target === "string" ? `"${target}"` : "a place"}`;
-  const tree = check(libc(OPEN_TREE)(AT_FDCWD, source, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE), action);
+  const tree = check(
+    Number(libc(OPEN_TREE)(SYSCALLS.openTree, AT_FDCWD, source, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE)),
+    action,
+  );
   try {
     if (change !== undefined) {
       // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
       const attributes = new Uint8Array(new BigUint64Array([change.set, 0n, 0n, BigInt(change.users ?? 0)]).buffer);
-      check(libc(MOUNT_SETATTR)(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes, attributes.length), action);
+      check(
+        Number(
+          libc(MOUNT_SETATTR)(
+            SYSCALLS.mountSetattr,
+            tree,
+            "",
+            AT_EMPTY_PATH | AT_RECURSIVE,
+            attributes,
+            attributes.length,
+          ),
+        ),
+        action,
+      );
     }
     const [to, path, flags] =
       typeof target === "string" ? [AT_FDCWD, target, 0] : [target.place, "", MOVE_MOUNT_T_EMPTY_PATH];
-    check(libc(MOVE_MOUNT)(tree, "", to, path, MOVE_MOUNT_F_EMPTY_PATH | flags), action);
+    check(Number(libc(MOVE_MOUNT)(SYSCALLS.moveMount, tree, "", to, path, MOVE_MOUNT_F_EMPTY_PATH | flags)), action);
   } finally {
     closeSync(tree);
   }
