@@ -1,13 +1,16 @@
-import { closeSync, fstatSync, readlinkSync, type Stats } from "node:fs";
+import { closeSync, createReadStream, createWriteStream, fstatSync, readlinkSync, type Stats } from "node:fs";
+import { rm } from "node:fs/promises";
 import { basename, posix } from "node:path";
-import { codeOf, TsukubeError } from "@tsukube/foundation";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { codeOf, Lifetime, TsukubeError } from "@tsukube/foundation";
 import { openWithin } from "@tsukube/kernel";
 import { rootedPath } from "../build/rooted-path.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { unpackLayer } from "../images/unpack.ts";
 import { isTrue } from "./container-routes.ts";
 import { containerChanges } from "./containers/container-changes.ts";
-import type { DockerContainer, MountPoint } from "./containers/container-record.ts";
+import { type DockerContainer, isRunning, type MountPoint } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { type PathArchive, pathArchive } from "./path-archive.ts";
 
@@ -144,14 +147,34 @@ async function put(deps: DockerDeps, request: DockerRequest): Promise<DockerAnsw
   const { path, container } = wanted(request, deps);
   const asked = { path, container, isFolder: true, isContent: false };
   const options = { keepsFolders: isTrue(request.query.get("noOverwriteDirNonDir")) };
-  await deps.rootfs.withMounts(container, (root) =>
-    atPlace(root, asked, async (place, status) => {
-      if (!status.isDirectory()) throw new TsukubeError("invalid", "extraction point is not a directory");
-      refuseReadonly(container, pathOf(place, root));
-      await unpackLayer(decompressed(request.body), `/proc/self/fd/${place}`, "keep", options);
-    }),
-  );
+  const unpack = (bytes: AsyncIterable<Uint8Array>): Promise<void> =>
+    deps.rootfs.withMounts(container, (root) =>
+      atPlace(root, asked, async (place, status) => {
+        if (!status.isDirectory()) throw new TsukubeError("invalid", "extraction point is not a directory");
+        refuseReadonly(container, pathOf(place, root));
+        await unpackLayer(decompressed(bytes), `/proc/self/fd/${place}`, "keep", options);
+      }),
+    );
+  await (isRunning(container) ? received(deps, request.body, unpack) : unpack(request.body));
   return { status: 200 };
+}
+
+/** Takes all of an upload before work for which a container stands still: it may itself be who sends, and nobody holds it up by sending slowly. */
+async function received(
+  { uploads, random }: DockerDeps,
+  body: Readable,
+  work: (bytes: AsyncIterable<Uint8Array>) => Promise<void>,
+): Promise<void> {
+  const file = `${uploads}/${Buffer.from(random.bytes(8)).toString("hex")}`;
+  try {
+    await pipeline(body, createWriteStream(file, { flags: "wx", mode: 0o600 }));
+    await using lifetime = new Lifetime();
+    const bytes = createReadStream(file);
+    lifetime.add("upload", () => void bytes.destroy());
+    await work(bytes);
+  } finally {
+    await rm(file, { force: true });
+  }
 }
 
 function refuseReadonly({ hostConfig, mounts }: DockerContainer, path: string): void {

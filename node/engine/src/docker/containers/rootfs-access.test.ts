@@ -60,3 +60,20 @@ test("mounts are shown within the root while the container's processes stand sti
     ...["opened", "goes on", "used", "unmounted all"],
   ]);
 });
+
+test("what an engine that was killed left standing still goes on, but not what a client paused", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-rootfs-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const states = { aaaaaaaaaaaa: "running", bbbbbbbbbbbb: "paused" } as const;
+  for (const id of Object.keys(states)) mkdirSync(join(folder, "roots", `${id}-1`), { recursive: true });
+  const resumed: string[] = [];
+  const access = new RootfsAccess({
+    folder: join(folder, "roots"),
+    freezer: { resume: async (id: string) => void resumed.push(id) } as unknown as Freezer,
+    mounts: { unmount: () => {} } as Partial<Mounts> as Mounts,
+    store: { find: (id: keyof typeof states) => ({ id, state: { status: states[id] } }) } as unknown as ContainerStore,
+    ...{ runs: {} as ContainerRuns, images: {} as ImageStore, snapshotter: {} as Snapshotter },
+  });
+  await access.clean();
+  expect([resumed, readdirSync(folder)]).toEqual([["aaaaaaaaaaaa"], []]);
+});
