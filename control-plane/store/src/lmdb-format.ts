@@ -53,10 +53,11 @@ export interface Meta {
 
 export function versionKey(key: string, revision: number): Buffer {
   const length = Buffer.byteLength(key);
-  const out = Buffer.alloc(length + 10);
+  const out = Buffer.allocUnsafe(length + 10);
   out[0] = RECORD;
   out.write(key, 1);
-  out.writeBigUInt64BE(BigInt(revision), length + 2);
+  out[length + 1] = 0;
+  writeRevision(out, revision, length + 2);
   return out;
 }
 
@@ -66,10 +67,16 @@ export function keyFrom(start: string): Buffer {
 }
 
 export function logKey(revision: number): Buffer {
-  const out = Buffer.alloc(9);
+  const out = Buffer.allocUnsafe(9);
   out[0] = LOG;
-  out.writeBigUInt64BE(BigInt(revision), 1);
+  writeRevision(out, revision, 1);
   return out;
+}
+
+/** As 64 bits; without a BigInt, which each write would pay for. */
+function writeRevision(out: Buffer, revision: number, at: number): void {
+  out.writeUInt32BE(Math.floor(revision / 2 ** 32), at);
+  out.writeUInt32BE(revision >>> 0, at + 4);
 }
 
 export function isVersionKey(key: Uint8Array): boolean {
@@ -77,7 +84,8 @@ export function isVersionKey(key: Uint8Array): boolean {
 }
 
 export function encodeVersion(version: Version): Entry {
-  const value = Buffer.alloc(HEADER + version.index.length + version.value.length);
+  // from Node's pool where it is small; every byte is written below
+  const value = Buffer.allocUnsafe(HEADER + version.index.length + version.value.length);
   value[4] = version.deleted ? 1 : 0;
   value.writeDoubleBE(version.createRevision, 5);
   value.writeDoubleBE(version.previous, 13);
@@ -105,10 +113,10 @@ export function decodeVersion(key: Buffer, value: Buffer): Version {
 }
 
 export function encodeLog(entry: LogEntry): Entry {
-  const keys = Buffer.from(entry.keys.join("\0"));
-  const value = Buffer.alloc(12 + keys.length);
+  const keys = entry.keys.join("\0");
+  const value = Buffer.allocUnsafe(12 + Buffer.byteLength(keys));
   value.writeDoubleBE(entry.time, 4);
-  value.set(keys, 12);
+  value.write(keys, 12);
   return seal(logKey(entry.revision), value);
 }
 

@@ -322,33 +322,25 @@ class LmdbStore implements Store {
 
   #entriesOf(write: Write): readonly Entry[] {
     if (write.events.length === 0) return [];
-    const expiries = new Map<string, number>();
-    for (const mutation of write.mutations) {
-      if (mutation.type === "put" && mutation.expiresAt !== undefined) expiries.set(mutation.key, mutation.expiresAt);
-    }
-    const versions = write.events.map((event) => {
-      const { revision } = write;
-      const previous = event.previous?.revision ?? 0;
-      if (event.type === "put") {
-        const expiresAt = expiries.get(event.record.key) ?? 0;
-        return encodeVersion({ ...event.record, previous, deleted: false, expiresAt });
-      }
-      const { key } = event;
-      const nothing = new Uint8Array(0);
-      const createRevision = event.previous.createRevision;
+    const expiries = expiriesOf(write.mutations);
+    const keys: string[] = [];
+    const entries = write.events.map((event) => {
+      const isPut = event.type === "put";
+      const { key, createRevision, index, value } = isPut ? event.record : { ...event.previous, ...NOTHING };
+      keys.push(key);
       return encodeVersion({
         key,
-        revision,
-        previous,
-        deleted: true,
+        revision: write.revision,
+        deleted: !isPut,
         createRevision,
-        expiresAt: 0,
-        index: nothing,
-        value: nothing,
+        previous: event.previous?.revision ?? 0,
+        expiresAt: expiries?.get(key) ?? 0,
+        index,
+        value,
       });
     });
-    const keys = write.events.map((event) => (event.type === "put" ? event.record.key : event.key));
-    return [...versions, encodeLog({ revision: write.revision, time: this.#clock.now(), keys })];
+    entries.push(encodeLog({ revision: write.revision, time: this.#clock.now(), keys }));
+    return entries;
   }
 
   /** The batch is durable: now it can be read, is watched and acknowledged, in this order. */
@@ -396,6 +388,18 @@ class LmdbStore implements Store {
     // what could not be forgotten now is tried again in a minute
     if (revision > this.#meta.compacted) this.compact(revision).catch(() => {});
   }
+}
+
+const NOTHING = { index: new Uint8Array(0), value: new Uint8Array(0) };
+
+/** undefined where nothing ends by itself, as mostly. */
+function expiriesOf(mutations: readonly Mutation[]): ReadonlyMap<string, number> | undefined {
+  let expiries: Map<string, number> | undefined;
+  for (const mutation of mutations) {
+    if (mutation.type === "put" && mutation.expiresAt !== undefined)
+      (expiries ??= new Map()).set(mutation.key, mutation.expiresAt);
+  }
+  return expiries;
 }
 
 function checkKey(key: string): void {

@@ -121,6 +121,17 @@ function branch<V>(children: readonly Node<V>[]): Branch<V> {
   return { keys: children.map((child) => child.keys[0]!), values: undefined, children, size };
 }
 
+/** As most changes leave a branch: one child is another, none more and none less. */
+function replaced<V>(node: Branch<V>, at: number, child: Node<V>): Branch<V> {
+  const first = child.keys[0]!;
+  return {
+    keys: node.keys[at] === first ? node.keys : node.keys.with(at, first),
+    values: undefined,
+    children: node.children.with(at, child),
+    size: node.size - node.children[at]!.size + child.size,
+  };
+}
+
 function insert<V>(node: Node<V>, key: string, value: V): readonly Node<V>[] {
   if (node.children === undefined) {
     const at = lowerBound(node.keys, key);
@@ -133,7 +144,9 @@ function insert<V>(node: Node<V>, key: string, value: V): readonly Node<V>[] {
     return [leaf(keys.slice(0, half), values.slice(0, half)), leaf(keys.slice(half), values.slice(half))];
   }
   const at = childIndex(node.keys, key);
-  const children = node.children.toSpliced(at, 1, ...insert(node.children[at]!, key, value));
+  const parts = insert(node.children[at]!, key, value);
+  if (parts.length === 1) return [replaced(node, at, parts[0]!)];
+  const children = node.children.toSpliced(at, 1, ...parts);
   if (children.length <= WIDTH) return [branch(children)];
   const half = at === node.children.length - 1 ? WIDTH : children.length >>> 1;
   return [branch(children.slice(0, half)), branch(children.slice(half))];
@@ -150,7 +163,8 @@ function remove<V>(node: Node<V>, key: string): Node<V> | undefined {
   const child = node.children[at]!;
   const next = remove(child, key);
   if (next === child) return node;
-  const children = next === undefined ? node.children.toSpliced(at, 1) : node.children.with(at, next);
+  if (next !== undefined) return replaced(node, at, next);
+  const children = node.children.toSpliced(at, 1);
   return children.length === 0 ? undefined : branch(children);
 }
 
