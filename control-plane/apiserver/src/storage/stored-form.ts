@@ -55,7 +55,7 @@ function readable(
 ): StoredRecord | undefined | Promise<StoredRecord | undefined> {
   const shown = form.read(record.key, record);
   if (shown instanceof Promise) return shown.then((late) => late && { ...record, ...late });
-  return shown && { ...record, ...shown };
+  return shown === record ? record : shown && { ...record, ...shown }; // most lie as they are
 }
 
 function shownAnyhow(form: StoredForm, record: StoredRecord): ReturnType<typeof readable> {

@@ -19,12 +19,15 @@ const PLAIN: Ciphers = [identity];
 type KmsProvider = Extract<ProviderConfiguration, { readonly type: "kms" }>;
 
 const ENCRYPTED = "k8s:enc:";
+const FIRST = ENCRYPTED.charCodeAt(0);
 
 /** Which values are encrypted how, by upstream's configuration; it may change while values are read and written. */
 export class Encryption {
   readonly #options: EncryptionOptions;
   readonly #listeners = new Set<() => void>();
   readonly #byFolder = new Map<string, Ciphers>();
+  /** Of the key before: a start asks for all in order. */
+  #last: { readonly folder: string; readonly ciphers: Ciphers } | undefined;
   #rules: readonly { readonly resources: readonly string[]; readonly ciphers: Ciphers }[] = [];
 
   /** @param text An EncryptionConfiguration. @throws {TsukubeError} `usage`. */
@@ -40,6 +43,7 @@ export class Encryption {
     const before = this.#rules.flatMap(({ ciphers }) => ciphers);
     this.#rules = rules;
     this.#byFolder.clear();
+    this.#last = undefined;
     closeAll(before.filter((cipher) => !kept.has(cipher)));
     for (const listener of this.#listeners) listener();
   }
@@ -108,6 +112,7 @@ export class Encryption {
 
   #cipherFor(key: string, stored: Uint8Array): Cipher {
     const ciphers = this.#ciphersOf(key);
+    if (ciphers === PLAIN && stored[0] !== FIRST) return identity;
     const head = Buffer.from(stored.buffer, stored.byteOffset, Math.min(stored.length, 300)).toString("latin1");
     const isPlain = !head.startsWith(ENCRYPTED);
     const found = ciphers.find(({ prefix }) => (isPlain ? prefix === "" : prefix !== "" && head.startsWith(prefix)));
@@ -118,7 +123,14 @@ export class Encryption {
   }
 
   #ciphersOf(key: string): Ciphers {
-    const { folder, resource, group } = placeOf(key);
+    if (this.#last === undefined || !key.startsWith(this.#last.folder)) {
+      const place = placeOf(key);
+      this.#last = { folder: place.folder, ciphers: this.#ciphersIn(place) };
+    }
+    return this.#last.ciphers;
+  }
+
+  #ciphersIn({ folder, resource, group }: Place): Ciphers {
     const known = this.#byFolder.get(folder);
     if (known !== undefined) return known;
     const rule = this.#rules.find(({ resources }) => resources.some((wanted) => covers(wanted, resource, group)));
