@@ -1,101 +1,108 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createClient } from "@tsukube/client";
-import { realClock } from "@tsukube/host";
-import { lmdbStore } from "@tsukube/store";
 import { startCluster } from "@tsukube/testing";
-import { open } from "lmdb";
-import { BenchCluster, pssOf } from "./bench-cluster.ts";
+import { hammer } from "./bench-hammer.ts";
 import { idle, pods } from "./bench-node.ts";
 import { peers } from "./bench-peers.ts";
+import { forks, startUp, startWith } from "./bench-start.ts";
+import { keptHistory, puts } from "./bench-store.ts";
 
 export interface Measured {
   readonly what: string;
   readonly value: number;
   readonly unit: string;
+  /** What it should be, such as "< 5". */
+  readonly goal?: string;
 }
 
-type Scenario = (root: string) => Promise<readonly Measured[]>;
+export interface Scenario {
+  /** How its figures are made. */
+  readonly how: string;
+  /** What bounds them, whoever wrote the software. */
+  readonly limit: string;
+  readonly needs?: "root";
+  /** How often it is run at most: it takes long, or takes the middle of many itself. */
+  readonly runs?: number;
+  measure(root: string): Promise<readonly Measured[]>;
+}
 
-const VALUE = Buffer.alloc(2048, 1);
-const SECONDS = 1;
+const PUTS = {
+  limit:
+    "A commit is one or more pages written and one sync of the disk, which the last figure shows alone. Writers that come together share it, so " +
+    "with many of them the CPU bounds.",
+} as const;
+const writers = (count: number): Scenario => ({
+  ...PUTS,
+  how: `${count === 1 ? "One writer puts" : `${count} writers put`} values of 2 KB under new keys, each waiting until its own is durable. The store and a raw lmdb of the same version take turns of 0.4 s on one disk, in one process.`,
+  measure: () => puts(count),
+});
+const FORK: Pick<Scenario, "limit" | "runs"> = {
+  limit: "Nothing of the objects is read or copied, so it should not grow with them.",
+  runs: 3,
+};
+const fork = (count: number): Scenario => ({
+  ...FORK,
+  how: `A cluster in memory with ${count} ConfigMaps of 1 KB is forked a hundred times; each fork answers requests when it is counted.`,
+  measure: () => forks(count),
+});
 
 /** What `npm run bench` measures, by name. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  start: startUp,
-  "puts-1": (_root) => puts(1),
-  "puts-16": (_root) => puts(16),
-  "puts-512": (_root) => puts(512),
-  api: requests,
-  pods,
-  idle,
-  peers,
+  start: {
+    how: "From exec of `tsukube up --no-node` until it returns, when the API server answers; then the processes' proportional set size.",
+    limit: "Two Node processes start one after the other (about 40 ms each on an idle machine) and load the bundle.",
+    measure: startUp,
+  },
+  "start-100k": {
+    how: "The same with 100,000 ConfigMaps of 1 KB in the store's file. A child reads and checks all of it, the server builds its cache.",
+    limit: "100 MB are read from memory, checked and passed through a pipe: about 0.1 s.",
+    runs: 3,
+    measure: (root) => startWith(root, 100_000),
+  },
+  "start-1m": {
+    how: "The same with 1,000,000, once.",
+    limit: "1 GB is read, checked and passed through a pipe: about 1 s.",
+    runs: 1,
+    measure: (root) => startWith(root, 1_000_000),
+  },
+  "puts-1": writers(1),
+  "puts-16": writers(16),
+  "puts-512": writers(512),
+  history: {
+    how: "16 writers update 1000 keys of 2 KB: a store with 100,000 old revisions and one with few take turns of 0.4 s, then the latter and a raw lmdb that overwrites in place.",
+    limit: "Keeping a revision is one more entry in a tree of pages; a deeper tree is one more page a commit.",
+    measure: keptHistory,
+  },
+  "fork-1k": fork(1000),
+  "fork-10k": fork(10_000),
+  "fork-100k": fork(100_000),
+  api: {
+    how: "16 clients in the process of an API server in memory: every request goes through the whole chain, without a network.",
+    limit: "One core.",
+    measure: requests,
+  },
+  pods: {
+    how: "From apply to Running: ten pods one after the other beside the same steps by hand (crun under conmon in a shell script), then fifty at once.",
+    limit: "Namespaces, a network, an overlay and two processes a pod: what the steps by hand take.",
+    needs: "root",
+    measure: pods,
+  },
+  idle: {
+    how: "The guestbook example at rest for a minute after its start has settled: proportional set size and CPU of our processes.",
+    limit: "A Node process that does nothing has about 40 MB.",
+    needs: "root",
+    runs: 1,
+    measure: idle,
+  },
+  peers: {
+    how: "CPU time of the server a request, beside kube-apiserver and etcd as `npm run peers` builds them, with the same client in the same run. Both wait for their disks.",
+    limit: "TLS and HTTP/2 take about 0.05 ms a request.",
+    runs: 1,
+    measure: peers,
+  },
 };
 
-/** From exec of `tsukube up` to an API server that answers, and the memory it then has. */
-async function startUp(root: string): Promise<readonly Measured[]> {
-  const cluster = new BenchCluster(root);
-  try {
-    await cluster.tsukube("status"); // bundles when the sources changed
-    const began = performance.now();
-    await cluster.tsukube("up", "--no-node");
-    const first = performance.now() - began;
-    const pss = (await cluster.processes()).reduce((sum, { pid }) => sum + pssOf(pid), 0);
-    await cluster.tsukube("down");
-    const again = performance.now();
-    await cluster.tsukube("up", "--no-node");
-    return [
-      { what: "first up", value: first, unit: "ms" },
-      { what: "up with data", value: performance.now() - again, unit: "ms" },
-      { what: "PSS", value: pss, unit: "MB" },
-    ];
-  } finally {
-    await cluster.close();
-  }
-}
-
-/** Durable 2 KB puts a second, beside raw lmdb on the same disk in the same run. */
-async function puts(writers: number): Promise<readonly Measured[]> {
-  const folder = mkdtempSync(join(tmpdir(), "tsukube-bench-"));
-  try {
-    const store = await lmdbStore({ path: join(folder, "store"), clock: realClock })(() => {});
-    const ours = await hammer(writers, (key) => store.commit([{ type: "put", key, value: VALUE, expected: "absent" }]));
-    await store.close();
-    const raw = open<Buffer, string>({
-      path: join(folder, "raw"),
-      noSubdir: true,
-      overlappingSync: false,
-      encoding: "binary",
-    });
-    const theirs = await hammer(writers, (key) => raw.put(key, VALUE));
-    await raw.close();
-    return [
-      { what: "store", value: ours, unit: "puts/s" },
-      { what: "raw lmdb", value: theirs, unit: "puts/s" },
-      { what: "ratio", value: ours / theirs, unit: "x" },
-    ];
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** How often `put` resolved in a second, with `writers` calls under way at any time. */
-async function hammer(writers: number, put: (key: string) => Promise<unknown>): Promise<number> {
-  let count = 0;
-  const end = performance.now() + SECONDS * 1000;
-  const writer = async (_: unknown, index: number): Promise<void> => {
-    for (let i = 0; performance.now() < end; i += 1) {
-      await put(`/bench/${index}/${i}`);
-      count += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: writers }, writer));
-  return count / SECONDS;
-}
-
 /** Requests a second through the whole chain, in process. */
-async function requests(_root: string): Promise<readonly Measured[]> {
+async function requests(): Promise<readonly Measured[]> {
   const cluster = await startCluster();
   const client = createClient(cluster.transport, { userAgent: "bench" });
   const configMaps = client.resource({ group: "", version: "v1", resource: "configmaps" }, "default");

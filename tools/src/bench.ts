@@ -1,45 +1,95 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { SCENARIOS } from "./bench-scenarios.ts";
+import { parseArgs } from "node:util";
+import { run } from "@tsukube/host";
+import { type Figure, type Result, type Results, reportOf, shown, spreadOf } from "./bench-report.ts";
+import { type Measured, SCENARIOS, type Scenario } from "./bench-scenarios.ts";
 
 /**
- * `npm run bench [-- NAME...]`: each scenario several times; minimum, median and maximum of time and of CPU time. Figures of
- * one run are compared with each other, never with a limit: machines differ.
+ * `npm run bench [-- NAME...]`: each scenario several times; minimum, median and maximum. Figures of one run are compared with each other,
+ * never with a limit of another machine. `--json FILE` writes every value; `--report` notes them in docs/performance.json, in place of what
+ * was there of the same scenarios, and writes docs/performance.md.
  */
-const RUNS = Number(process.env["TSUKUBE_BENCH_RUNS"] ?? 5);
-const NEEDS_ROOT = ["pods", "idle"];
 const root = dirname(dirname(import.meta.dirname));
-const wanted = process.argv.slice(2);
-const known = Object.keys(SCENARIOS);
-const unknown = wanted.filter((name) => !known.includes(name));
-if (unknown.length > 0) {
-  process.stderr.write(`bench: no scenario ${unknown.join(", ")}, expected some of: ${known.join(", ")}\n`);
-  process.exit(2);
+const STORED = join(root, "docs", "performance.json");
+const REPORT = join(root, "docs", "performance.md");
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { json: { type: "string" }, report: { type: "boolean" }, runs: { type: "string", default: "5" } },
+    allowPositionals: true,
+  });
+  const known = Object.keys(SCENARIOS);
+  const unknown = positionals.filter((name) => !known.includes(name));
+  if (unknown.length > 0 || !/^[1-9]\d*$/.test(values.runs)) {
+    process.stderr.write(
+      `bench: no scenario ${unknown.join(", ")}, expected some of: ${known.join(", ")}; --runs of 1 or more\n`,
+    );
+    process.exitCode = 2;
+    return;
+  }
+  const results: Record<string, Result> = {};
+  process.stdout.write(
+    `${"scenario".padEnd(48)} ${"min".padStart(10)} ${"median".padStart(10)} ${"max".padStart(10)}  unit\n`,
+  );
+  for (const name of positionals.length > 0 ? positionals : known) {
+    const scenario = SCENARIOS[name]!;
+    if (scenario.needs === "root" && process.getuid?.() !== 0) {
+      process.stdout.write(`${name.padEnd(48)} skipped: needs root\n`);
+      continue;
+    }
+    const figures = await repeat(
+      name,
+      scenario,
+      Math.min(Number(values.runs), scenario.runs ?? Number.MAX_SAFE_INTEGER),
+    );
+    for (const figure of figures) print(name, figure);
+    results[name] = { time: new Date().toISOString(), commit: await commit(), machine: machine(), figures };
+  }
+  process.stdout.write(`\n${machine()}. Sources: ${join("tools", "src", "bench-scenarios.ts")}\n`);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+  if (values.report === true) report(results);
 }
 
-process.stdout.write(
-  `${"scenario".padEnd(34)} ${"min".padStart(10)} ${"median".padStart(10)} ${"max".padStart(10)}  unit\n`,
-);
-for (const [name, scenario] of Object.entries(SCENARIOS)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
-  if (NEEDS_ROOT.includes(name) && process.getuid?.() !== 0) {
-    process.stdout.write(`${name.padEnd(34)} skipped: needs root\n`);
-    continue;
-  }
-  const results: Record<string, { unit: string; values: number[] }> = {};
-  for (let run = 0; run < RUNS; run += 1) {
-    process.stderr.write(`\r${name} ${run + 1}/${RUNS}\u001b[K`);
-    for (const { what, value, unit } of await scenario(root))
-      (results[what] ??= { unit, values: [] }).values.push(value);
+async function repeat(name: string, scenario: Scenario, runs: number): Promise<readonly Figure[]> {
+  const figures = new Map<string, Omit<Measured, "value"> & { readonly values: number[] }>();
+  for (let turn = 0; turn < runs; turn += 1) {
+    process.stderr.write(`\r${name} ${turn + 1}/${runs}\u001b[K`);
+    for (const { value, ...about } of await scenario.measure(root)) {
+      const figure = figures.get(about.what) ?? { ...about, values: [] };
+      figure.values.push(value);
+      figures.set(about.what, figure);
+    }
   }
   process.stderr.write("\r\u001b[K");
-  for (const [what, { unit, values }] of Object.entries(results)) {
-    values.sort((a, b) => a - b);
-    const shown = [values[0]!, values[values.length >> 1]!, values.at(-1)!].map((value) =>
-      value.toFixed(value < 10 ? 2 : 0).padStart(10),
-    );
-    process.stdout.write(`${`${name} ${what}`.padEnd(34)} ${shown.join(" ")}  ${unit}\n`);
-  }
+  return [...figures.values()];
 }
-const cpu = /model name\s*:\s*(.*)/.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? process.arch;
-process.stdout.write(`\nNode ${process.version}, ${cpu}. Sources: ${join("tools", "src", "bench-scenarios.ts")}\n`);
+
+function print(name: string, { what, unit, values }: Figure): void {
+  const { min, median, max } = spreadOf(values);
+  const cells = [min, median, max].map((value) => shown(value).padStart(10)).join(" ");
+  process.stdout.write(`${`${name} ${what}`.padEnd(48)} ${cells}  ${unit}\n`);
+}
+
+function report(results: Results): void {
+  const before = existsSync(STORED) ? (JSON.parse(readFileSync(STORED, "utf8")) as Results) : {};
+  const all = { ...before, ...results };
+  const lines = Object.keys(SCENARIOS).flatMap((name) =>
+    all[name] === undefined ? [] : [`  ${JSON.stringify(name)}: ${JSON.stringify(all[name])}`],
+  );
+  writeFileSync(STORED, `{\n${lines.join(",\n")}\n}\n`);
+  writeFileSync(REPORT, reportOf(all, SCENARIOS));
+}
+
+async function commit(): Promise<string> {
+  return (await run("git", ["rev-parse", "--short", "HEAD"], { cwd: root })).stdout.trim();
+}
+
+function machine(): string {
+  const cpu = /model name\s*:\s*(.*)/.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? process.arch;
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${availableParallelism()} shared cores of ${cpu}, ${memory} GB, Node ${process.version}`;
+}
+
+await main();
