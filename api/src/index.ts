@@ -5,6 +5,7 @@ export * from "./codec/decode-error.ts";
 export * from "./codec/json-decode.ts";
 export * from "./codec/json-encode.ts";
 export * from "./codec/json-members.ts";
+export * from "./codec/normalize-changed.ts";
 export * from "./codec/protobuf.ts";
 export * from "./codec/yaml.ts";
 export * from "./crd/index.ts";

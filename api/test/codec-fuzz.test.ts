@@ -16,9 +16,13 @@ import {
   encodeProtobuf,
   encodeUnstructured,
   encodeWatchFrame,
+  type Json,
   jsonMemberAt,
   jsonScalarAt,
   jsonStringsAt,
+  mergePatch,
+  normalize,
+  normalizeChanged,
   type ObjectSchema,
   schemaOfType,
 } from "../src/index.ts";
@@ -52,6 +56,29 @@ describe("every kind survives its encodings", () => {
       }),
       RUNS,
     );
+  });
+});
+
+describe("a change brought into form", () => {
+  test.each(["core/v1.Pod", "apps/v1.Deployment", "core/v1.Service"])("is that of the whole: %s", (typeName) => {
+    const schema = schemaOfType(typeName) as ObjectSchema;
+    fc.assert(
+      fc.property(objectOf(schema), objectOf(schema), (sparse, patch) => {
+        const { object } = decodeJson<Json>(encodeJson(sparse, schema), schema);
+        const value = mergePatch(object, patch as Json);
+        expect(normalizeChanged(value, schema, object)).toEqual(normalize(value, schema));
+      }),
+      { numRuns: 200, seed: 20251128 },
+    );
+  });
+
+  test("is told of as that of the whole", () => {
+    const schema = schemaOfType("core/v1.Pod") as ObjectSchema;
+    const { object } = decodeJson<Json>(new TextEncoder().encode('{"spec":{"containers":[{"name":"a"}]}}'), schema);
+    const unknown = mergePatch(object, { spec: { nope: 1 } });
+    expect(normalizeChanged(unknown, schema, object).problems).toEqual(['unknown field "spec.nope"']);
+    const wrong = mergePatch(object, { spec: { nodeName: 1 } });
+    expect(() => normalizeChanged(wrong, schema, object)).toThrow("PodSpec.spec.nodeName of type string");
   });
 });
 

@@ -52,6 +52,7 @@ class Http2Transport implements Transport {
       ":method": request.method,
       ":path": request.path,
       ...request.headers,
+      ...(request.body !== undefined && { "content-length": String(request.body.length) }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     };
     // without this Node ends a DELETE at once, and its options could not be sent

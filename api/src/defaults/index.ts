@@ -45,13 +45,17 @@ function makeWalker(schema: Schema): Walker | undefined {
       return objectWalker(planOf(schema), schema.typeName);
     case "list": {
       const item = walkerOf(schema.items);
-      return item && ((value) => (value as readonly unknown[]).map(item));
+      return item && ((value) => walkedList(value as readonly unknown[], item));
     }
     case "map": {
       const member = walkerOf(schema.values);
       return (
         member &&
-        ((value) => Object.fromEntries(Object.entries(value as object).map(([key, each]) => [key, member(each)])))
+        ((value) =>
+          sameOr(
+            Object.fromEntries(Object.entries(value as object).map(([key, each]) => [key, member(each)])),
+            value as Draft,
+          ))
       );
     }
     case "scalar":
@@ -87,8 +91,33 @@ function objectWalker(plan: Plan, typeName: string): Walker | undefined {
       const member = draft[name];
       if (member !== undefined && member !== null) draft[name] = walker(member);
     }
-    return draft;
+    return sameOr(draft, value as Draft);
   };
+}
+
+/** The value itself where the draft says the same: what did not change is compared and kept by identity. */
+function sameOr(draft: Draft, value: Draft): Draft {
+  return hasMembersOf(draft, value, (a, b) => a === b || (isDraft(a) && isDraft(b) && hasMembersOf(a, b, Object.is)))
+    ? value
+    : draft;
+}
+
+function hasMembersOf(draft: Draft, value: Draft, isSame: (a: unknown, b: unknown) => boolean): boolean {
+  let count = 0;
+  for (const name in draft) {
+    if (!Object.hasOwn(value, name) || !isSame(draft[name], value[name])) return false;
+    count += 1;
+  }
+  return count === Object.keys(value).length;
+}
+
+function isDraft(value: unknown): value is Draft {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function walkedList(list: readonly unknown[], walker: Walker): readonly unknown[] {
+  const walked = list.map(walker);
+  return walked.every((item, index) => item === list[index]) ? list : walked;
 }
 
 function isZeroScalar(value: unknown): boolean {
@@ -114,11 +143,10 @@ const MILLI = 1_000_000n;
 
 /** Amounts of resources are whole thousandths. */
 function roundUpAmounts(value: unknown): unknown {
-  return Object.fromEntries(
-    Object.entries(value as Readonly<Record<string, string>>).map(([name, amount]) => {
-      const text = canonicalQuantity(amount);
-      // Only the suffixes n and u stand for less than a thousandth.
-      return [name, /[nue]/.test(text) ? formatQuantity(roundUpQuantity(parseQuantity(text), MILLI)) : text];
-    }),
-  );
+  const amounts = Object.entries(value as Readonly<Record<string, string>>).map(([name, amount]) => {
+    const text = canonicalQuantity(amount);
+    // Only the suffixes n and u stand for less than a thousandth.
+    return [name, /[nue]/.test(text) ? formatQuantity(roundUpQuantity(parseQuantity(text), MILLI)) : text];
+  });
+  return sameOr(Object.fromEntries(amounts), value as Draft);
 }

@@ -9,7 +9,7 @@ import {
   jsonPatch,
   MAX_JSON_PATCH_OPERATIONS,
   mergePatch,
-  normalize,
+  normalizeChanged,
   strategicMergePatch,
   strictDecodingMessage,
   type Unstructured,
@@ -79,8 +79,8 @@ export function patcher(
   const { patch, problems } = decodePatch(type, bytes);
   const validation = fieldValidationOf(context.info.query);
   report(context, problems, validation);
-  const inForm = (value: Json): Unstructured => {
-    const formed = formOf(definition, value);
+  const inForm = (value: Json, live: Unstructured): Unstructured => {
+    const formed = formOf(definition, value, live);
     if (formed.problems.length > 0 && validation === "Strict" && type !== "apply") {
       const shown = type === "strategic" ? goMap(patch) : encodeUnstructuredText(value);
       throw badPatch(shown, strictDecodingMessage(formed.problems));
@@ -92,18 +92,20 @@ export function patcher(
     case "apply":
       return (live, managers) => {
         const applied = managers.apply(live, patch as Unstructured, manager, force);
-        return inForm(applied as unknown as Json);
+        return inForm(applied as unknown as Json, live);
       };
     case "json":
-      return (live, managers) => tracked(inForm(jsonPatch(live as unknown as Json, patch)), live, managers, manager);
+      return (live, managers) =>
+        tracked(inForm(jsonPatch(live as unknown as Json, patch), live), live, managers, manager);
     case "merge":
       if (!isRecord(patch)) throw ApiError.badRequest(`error decoding patch: ${notAMap(patch)}`);
-      return (live, managers) => tracked(inForm(mergePatch(live as unknown as Json, patch)), live, managers, manager);
+      return (live, managers) =>
+        tracked(inForm(mergePatch(live as unknown as Json, patch), live), live, managers, manager);
     case "strategic":
       if (!isRecord(patch)) throw ApiError.badRequest(notAMap(patch));
       return (live, managers) =>
         tracked(
-          inForm(strategicMergePatch(live as unknown as Json, patch, definition.schema)),
+          inForm(strategicMergePatch(live as unknown as Json, patch, definition.schema), live),
           live,
           managers,
           manager,
@@ -153,6 +155,7 @@ function goMap(value: Json): string {
 function formOf(
   definition: ResourceDefinition,
   value: Json,
+  live?: Unstructured,
 ): { readonly object: Unstructured; readonly problems: readonly string[] } {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw ApiError.badRequest("the patched object is not an object, expected one");
@@ -164,7 +167,7 @@ function formOf(
       }
     );
   try {
-    return normalize<Unstructured>(value, definition.schema);
+    return normalizeChanged<Unstructured>(value, definition.schema, live);
   } catch (error) {
     if (error instanceof DecodeError) {
       throw badPatch(encodeUnstructuredText(value), error.message);

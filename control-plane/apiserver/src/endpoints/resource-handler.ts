@@ -14,6 +14,7 @@ import { ALL_ENCODINGS, checkStreamable, negotiate } from "../chain/negotiation.
 import { isTrue } from "../chain/request-info.ts";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
 import { servesStoredBytes } from "../storage/object-store.ts";
 import { SCALE_TABLE } from "../tables/scale-table.ts";
 import type { TableConvertorOf } from "../tables/table.ts";
@@ -108,19 +109,25 @@ export class ResourceHandler {
     revisionOf(info.query.get("resourceVersion") ?? "", true);
     const cached = store.get(definition, info.namespace, info.name);
     if (cached === undefined) throw ApiError.notFound(definition, info.name);
-    if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && servesStoredBytes(definition)) {
-      return { status: 200, headers: headersOf(accepted), body: Buffer.concat([...cached.pieces(), NEWLINE]) };
-    }
-    if (accepted.as === "" && accepted.encoding === "protobuf" && servesStoredBytes(definition)) {
-      const kind = { apiVersion: apiVersionOf(definition), kind: definition.kind };
-      const body = envelopeOfMessage(kind, store.encodings.messageOf(definition, cached));
-      return { status: 200, headers: headersOf(accepted), body };
-    }
+    const body = this.#storedBody(view, cached);
+    if (body !== undefined) return { status: 200, headers: headersOf(accepted), body };
     await store.readable(definition, [cached]);
     return this.#answer(200, view, store.view(definition, cached));
   }
 
+  /** From the bytes that lie in the cache, in the forms in which that can be. */
+  #storedBody({ definition, accepted }: View, cached: CachedObject): Uint8Array | undefined {
+    if (accepted.as !== "" || !servesStoredBytes(definition)) return undefined;
+    if (accepted.encoding === "json" && !accepted.pretty) return Buffer.concat([...cached.pieces(), NEWLINE]);
+    if (accepted.encoding !== "protobuf") return undefined;
+    const kind = { apiVersion: apiVersionOf(definition), kind: definition.kind };
+    return envelopeOfMessage(kind, this.#writer.deps.store.encodings.messageOf(definition, cached));
+  }
+
   #answer(code: number, view: View, object: Unstructured): ApiResponse {
+    const cached = this.#writer.deps.store.cachedOf(object);
+    const body = cached && this.#storedBody(view, cached);
+    if (body !== undefined) return { status: code, headers: headersOf(view.accepted), body };
     const { value, schema } = represent(view, object);
     return { status: code, headers: headersOf(view.accepted), body: encode(value, schema, view.accepted) };
   }

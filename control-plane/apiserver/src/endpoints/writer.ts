@@ -99,14 +99,18 @@ export class Writer {
     return { object: object!, created };
   }
 
-  #manager({ definition, subresource }: WriteRequest): FieldManager {
+  /** @param complete Fills in defaults before an update is compared. */
+  #manager(
+    { definition, subresource }: WriteRequest,
+    complete = (object: Unstructured): Unstructured => this.#defaulted(definition, object),
+  ): FieldManager {
     const schemaOf = (apiVersion: string) => this.#versionOf(definition, apiVersion)?.schema;
     return new FieldManager({
       apiVersion: apiVersionOf(definition),
       kind: definition.kind,
       subresource,
       clock: this.deps.clock,
-      complete: (object) => this.#defaulted(definition, object),
+      complete,
       versions: {
         schema: schemaOf,
         convert: (object, apiVersion) => {
@@ -141,12 +145,11 @@ export class Writer {
     const { strategy } = definition;
     if ((body.metadata?.resourceVersion ?? "") !== "")
       throw ApiError.unknown("resourceVersion should not be set on objects to be created");
-    const manager = this.#manager(request);
+    const manager = this.#manager(request, (given) => given);
     let object = this.#defaulted(definition, body);
     // nobody owns a generated name, nor what admission and the strategy put in
     if (track) object = manager.update(undefined, object, request.fieldManager);
     object = forCreate(object, this.deps.clock, this.deps.random, strategy.generation || !definition.typed);
-    object = this.#defaulted(definition, object);
     if (strategy.status) object = withoutStatus(object, definition);
     object = strategy.prepareForCreate?.(object, context, this.deps.clock.now()) ?? object;
     const attributes = this.#attributes(request, "CREATE", object, undefined);
@@ -164,8 +167,13 @@ export class Writer {
   async #prepareUpdate(request: WriteRequest, live: Unstructured, make: MakeNext): Promise<Unstructured | undefined> {
     const { definition, context, subresource } = request;
     const { strategy } = definition;
-    const manager = this.#manager(request);
-    let next = this.#defaulted(definition, make(live, manager));
+    let isComplete = false;
+    const manager = this.#manager(request, (object) => {
+      isComplete = true;
+      return this.#defaulted(definition, object);
+    });
+    let next = make(live, manager);
+    if (!isComplete) next = this.#defaulted(definition, next);
     this.#checkIdentity(definition, live, next);
     next = forUpdate(next, live);
     next =
@@ -208,7 +216,7 @@ export class Writer {
 
   #defaulted(definition: ResourceDefinition, object: Unstructured): Unstructured {
     if (!definition.typed) return definition.custom?.prepare(object).object ?? object;
-    const whole = applyDefaults({ ...definition }, object);
+    const whole = applyDefaults(definition, object);
     return definition.strategy.complete?.(whole, this.deps.clock.now()) ?? whole;
   }
 

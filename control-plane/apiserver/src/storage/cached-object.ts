@@ -49,11 +49,12 @@ export class CachedObject {
     return decoded;
   }
 
-  /** Spares decoding what the writer has at hand. */
-  remember(written: Unstructured): void {
+  /** Spares decoding what the writer has at hand. @returns what {@link object} then is, for as long as somebody keeps it. */
+  remember(written: Unstructured): Unstructured {
     const object = withRevision(written, this.revision);
     deepFreeze(object);
     this.#decoded = new WeakRef(object);
+    return object;
   }
 
   /** JSON in the stored version, with kind and apiVersion, and with a resourceVersion: the object's own, or that of its deletion. */

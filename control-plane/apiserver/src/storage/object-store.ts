@@ -44,6 +44,8 @@ export class ObjectStore implements ObjectWriter {
   readonly #forms = new WeakMap<ResourceDefinition, WeakMap<CachedObject, WeakRef<Unstructured>>>();
   /** What conversion webhooks answered. */
   readonly #converted = new WeakMap<ResourceDefinition, WeakMap<CachedObject, Unstructured>>();
+  /** Where written objects are in the cache. */
+  readonly #written = new WeakMap<Unstructured, CachedObject>();
   /** Of what {@link servesStoredBytes}. */
   readonly encodings = new Encodings();
 
@@ -91,6 +93,11 @@ export class ObjectStore implements ObjectWriter {
     deepFreeze(form);
     forms.set(cached, new WeakRef(form));
     return form;
+  }
+
+  /** The cached form of an object that {@link update} gave: its bytes are there already. */
+  cachedOf(written: Unstructured): CachedObject | undefined {
+    return this.#written.get(written);
   }
 
   /** Has the objects converted for which {@link view} will be asked, where that takes a webhook. @throws {ApiError} */
@@ -158,7 +165,10 @@ export class ObjectStore implements ObjectWriter {
     await this.cache.reached(revision);
     const now = this.cache.get(key);
     const isOurs = now?.revision === revision && isStoredVersion(definition);
-    return { object: isOurs ? now.object : withRevision(decided.object, revision), revision };
+    if (!isOurs) return { object: withRevision(decided.object, revision), revision };
+    const { object } = now;
+    this.#written.set(object, now);
+    return { object, revision };
   }
 
   #write(

@@ -4,6 +4,7 @@ import { type OpenStore, type Store, type StoredRecord, StoreError, Tree } from 
 import { CachedObject, type DecodeStored } from "./cached-object.ts";
 import type { CacheEvent, CacheVersion, ObjectCache, Subscriber } from "./contract.ts";
 import { type Attribute, ObjectIndexes } from "./object-index.ts";
+import { Recent } from "./recent.ts";
 import { problemOf } from "./stored-form.ts";
 import { Unreadable } from "./unreadable.ts";
 
@@ -36,6 +37,7 @@ export class WatchCache implements ObjectCache {
   readonly #subscribers = new Map<string, Set<Subscriber>>();
   readonly #waiting: { readonly revision: number; readonly wake: () => void }[] = [];
   readonly #indexes = new ObjectIndexes();
+  readonly #recent: Recent;
   readonly #unreadable: Unreadable;
   readonly #stop = new AbortController();
   #versions: CacheVersion[];
@@ -44,8 +46,9 @@ export class WatchCache implements ObjectCache {
   #historyBytes = 0;
   readonly #following: Promise<void>;
 
-  private constructor(store: Store, root: Tree<CachedObject>, { decode, clock, logger }: CacheDeps) {
+  private constructor(store: Store, root: Tree<CachedObject>, { decode, clock, logger }: CacheDeps, recent: Recent) {
     this.store = store;
+    this.#recent = recent;
     this.#decode = decode;
     this.#unreadable = new Unreadable(store, clock, logger);
     this.#versions = [{ revision: store.revision, root, events: [] }];
@@ -59,12 +62,18 @@ export class WatchCache implements ObjectCache {
    */
   static async open(openStore: OpenStore, deps: CacheDeps, seed?: CacheSeed): Promise<WatchCache> {
     let root = Tree.empty<CachedObject>();
+    const recent = new Recent();
+    const decode: DecodeStored = (key, bytes) => {
+      const object = deps.decode(key, bytes);
+      recent.keep(object, bytes.length);
+      return object;
+    };
     const store = await openStore((record) => {
-      if (seed === undefined) root = root.set(record.key, new CachedObject(record, deps.decode));
+      if (seed === undefined) root = root.set(record.key, new CachedObject(record, decode));
     });
     if (seed !== undefined && seed.revision !== store.revision)
       throw new Error(`Cannot begin with a cache of revision ${seed.revision}: expected ${store.revision}`);
-    return new WatchCache(store, seed?.root ?? root, deps);
+    return new WatchCache(store, seed?.root ?? root, { ...deps, decode }, recent);
   }
 
   /** What it holds, for {@link open} of another: objects are shared, neither sees what the other does. */
@@ -277,7 +286,9 @@ export class WatchCache implements ObjectCache {
   #cached(record: StoredRecord): CachedObject {
     const cached = new CachedObject(record, this.#decode);
     const written = this.#expected.get(record.value);
-    if (written !== undefined) cached.remember(written);
+    if (written === undefined) return cached;
+    this.#expected.delete(record.value); // or it would be kept as long as its bytes
+    this.#recent.keep(cached.remember(written), record.value.length);
     return cached;
   }
 

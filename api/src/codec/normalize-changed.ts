@@ -1,0 +1,67 @@
+import { isRecord } from "../patch/merge-patch.ts";
+import type { ObjectSchema, Schema } from "../schema.ts";
+import { type Decoded, DecodeError } from "./decode-error.ts";
+import { normalize } from "./json-decode.ts";
+import { fill, isZero, type Plan, planOf, setMember } from "./plan.ts";
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/** Something in a change that only decoding the whole can tell well. */
+const TAKES_ALL = new Error("cannot bring a change into form alone");
+
+/**
+ * {@link normalize} of a value that shares parts with `base`, which is in normal form: parts that are the same objects are kept
+ * as they are, so that a patch costs what it changes.
+ * @throws {DecodeError}
+ */
+export function normalizeChanged<T = unknown>(value: unknown, schema: ObjectSchema, base: unknown): Decoded<T> {
+  try {
+    return { object: changed(value, schema, base) as T, problems: [] };
+  } catch (error) {
+    // with the path of the whole
+    if (error === TAKES_ALL || error instanceof DecodeError) return normalize<T>(value, schema);
+    throw error;
+  }
+}
+
+function changed(value: unknown, schema: Schema, base: unknown): unknown {
+  if (value === base) return value;
+  const plan = planOf(schema);
+  if (plan.op === "list" && schema.kind === "list" && Array.isArray(value) && Array.isArray(base))
+    return value.map((item: unknown, index) => changed(item, schema.items, base[index]));
+  if (isTree(value) && isTree(base)) {
+    if (plan.op === "object") return changedObject(value, plan, base);
+    if (schema.kind === "map") return changedMap(value, schema.values, base);
+  }
+  const { object, problems } = normalize(value, schema);
+  if (problems.length > 0) throw TAKES_ALL;
+  return object;
+}
+
+function changedObject(value: Tree, plan: Plan, base: Tree): Tree {
+  const out: Record<string, unknown> = {};
+  for (const name of Object.keys(value)) {
+    const member = value[name];
+    if (member === undefined) continue;
+    const field = plan.fields.get(name);
+    if (field === undefined) throw TAKES_ALL;
+    if (member === null) continue;
+    const next = changed(member, field.field.schema, Object.hasOwn(base, name) ? base[name] : undefined);
+    if (next !== null && !(field.dropsZero && isZero(next, field.plan.op))) out[name] = next;
+  }
+  return fill(out, plan);
+}
+
+function changedMap(value: Tree, values: Schema, base: Tree): Tree {
+  const out: Record<string, unknown> = {};
+  for (const name of Object.keys(value)) {
+    const member = value[name];
+    if (member !== undefined)
+      setMember(out, name, changed(member, values, Object.hasOwn(base, name) ? base[name] : {}));
+  }
+  return out;
+}
+
+function isTree(value: unknown): value is Tree {
+  return isRecord(value as never);
+}
