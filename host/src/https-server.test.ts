@@ -1,10 +1,12 @@
+import { once } from "node:events";
 import { connect } from "node:http2";
 import { request as httpsRequest } from "node:https";
+import { connect as connectTls } from "node:tls";
 import { Lifetime } from "@tsukube/foundation";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createAuthorityKeys, openAuthority } from "./certificates.ts";
 import { realClock } from "./clock.ts";
-import { createHttpsServer, type Exchange } from "./https-server.ts";
+import { createHttpsServer, type Exchange, type Patience } from "./https-server.ts";
 import { systemRandom } from "./random.ts";
 
 let lifetime: Lifetime;
@@ -13,12 +15,15 @@ beforeEach(() => {
 });
 afterEach(() => lifetime.close());
 
-async function serve(handle: (exchange: Exchange) => void) {
+async function serve(handle: (exchange: Exchange) => void, patience?: Patience) {
   const keys = await createAuthorityKeys("ca", realClock, systemRandom);
   const authority = await openAuthority(keys, realClock, systemRandom);
   const pair = await authority.issue({ commonName: "server", sans: ["localhost", "127.0.0.1"], usages: ["server"] });
   const client = await authority.issue({ commonName: "alice", organizations: ["dev", "ops"], usages: ["client"] });
-  const server = lifetime.own("server", createHttpsServer({ ...pair, clientCa: keys.cert, handle }));
+  const server = lifetime.own(
+    "server",
+    createHttpsServer({ ...pair, clientCa: keys.cert, handle, ...(patience && { patience }) }),
+  );
   const port = await server.listen("127.0.0.1", 0);
   return { port, ca: keys.cert, client };
 }
@@ -87,4 +92,23 @@ test("an exchange that is abandoned is an error to its client, and to no other",
   const at = await serve((exchange) => (exchange.path === "/broken" ? exchange.abandon() : answer(exchange)));
   await expect(overHttp2(at, "/broken", "hello")).rejects.toThrow("NGHTTP2_INTERNAL_ERROR");
   expect(await overHttp2(at, "/x", "hello")).toBe("POST alice dev,ops 5");
+});
+
+test("who says nothing for long is disconnected, who waits for an answer is not", async () => {
+  const waiting: Exchange[] = [];
+  const at = await serve((exchange) => void waiting.push(exchange), { head: 200, idle: 200 });
+  const options = { port: at.port, host: "localhost", ca: at.ca };
+  const slow = connectTls({ ...options, ALPNProtocols: ["http/1.1"] });
+  await once(slow, "secureConnect");
+  slow.write("GET / HTTP/1.1\r\nhost: a\r\n");
+  const idle = connect(`https://localhost:${at.port}`, { ca: at.ca });
+  const busy = connect(`https://localhost:${at.port}`, { ca: at.ca });
+  lifetime.add("session", () => busy.destroy());
+  const stream = busy.request({ ":path": "/" });
+  slow.resume();
+  await Promise.all([once(slow, "close"), once(idle, "close")]);
+  await realClock.sleep(300);
+  expect([busy.closed, waiting.length]).toEqual([false, 1]);
+  waiting[0]!.send(200, {}, Buffer.from("late"));
+  expect(String(await once(stream, "data"))).toBe("late");
 });

@@ -77,9 +77,22 @@ export interface HttpsServerOptions {
   readonly cert: string;
   /** PEM of the CAs that may sign client certificates; absent: none is asked for. */
   readonly clientCa?: string | readonly string[];
+  /** {@link PATIENCE} by default. */
+  readonly patience?: Patience;
   handle(exchange: Exchange): void;
   upgrade?(request: UpgradeRequest): void;
 }
+
+/** How long clients are waited for, in milliseconds. */
+export interface Patience {
+  /** For the handshake, and for the whole head of an HTTP/1.1 request. */
+  readonly head: number;
+  /** For the next request on a connection that carries none. */
+  readonly idle: number;
+}
+
+/** As kube-apiserver has it. */
+const PATIENCE: Patience = { head: 32_000, idle: 90_000 };
 
 /** HTTP/2, HTTP/1.1 and upgrades over TLS on one port, on any number of addresses. */
 export interface HttpsServer {
@@ -125,14 +138,19 @@ function newServer(
   pair: { readonly key: string; readonly cert: string },
   sockets: Set<Duplex>,
 ): Http2SecureServer {
+  const { head, idle } = options.patience ?? PATIENCE;
+  const checks = { connectionsCheckingInterval: head / 4 }; // of HTTP/1.1 heads; passed on, though not among the types
   const server = createSecureServer({
+    ...checks,
     allowHTTP1: true,
+    handshakeTimeout: head,
     ...secureContext(options, pair),
     requestCert: options.clientCa !== undefined,
     rejectUnauthorized: false,
     minVersion: "TLSv1.2",
     settings: { maxConcurrentStreams: 250, initialWindowSize: 1024 * 1024 },
   });
+  Object.assign(server, { headersTimeout: head, requestTimeout: 0, keepAliveTimeout: idle });
   server.on("secureConnection", (socket: TLSSocket) => {
     sockets.add(socket);
     socket.setNoDelay(true);
@@ -146,7 +164,20 @@ function newServer(
   });
   // Node makes a request and a response of its compatibility API for every stream as soon as somebody listens for requests
   server.removeAllListeners("stream");
+  const open = new WeakMap<object, { streams: number }>();
+  server.on("session", (session) => {
+    const known = { streams: 0 };
+    open.set(session, known);
+    session.setTimeout(idle, () => {
+      if (known.streams === 0) session.close(); // a watch may have nothing to tell for long
+    });
+  });
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    const known = stream.session === undefined ? undefined : open.get(stream.session);
+    if (known !== undefined) {
+      known.streams += 1;
+      stream.once("close", () => (known.streams -= 1));
+    }
     options.handle(new Http2Exchange(stream, headers, peerOfSession(stream.session)));
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {

@@ -61,10 +61,21 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     { durable: false },
   );
   flushCompileCache(); // at its end would be too late for a process that is killed
-  lifetime.add("memory", releaseWhenIdle(realClock, ownMemory()));
+  lifetime.add("memory", releaseWhenIdle(realClock, ownMemory(trimIfLarge)));
   logger.info("serving", { port: record.apiPort });
   await aborted(signal);
   logger.info("stopping");
+}
+
+/** What thousands of connections needed is worth the 2 MB of a way to call malloc_trim(3). */
+const LARGE_BYTES = 192 * 1024 * 1024;
+
+function trimIfLarge(): void {
+  if (process.memoryUsage.rss() < LARGE_BYTES) return;
+  import("@tsukube/kernel/malloc").then(
+    ({ trimMalloc }) => trimMalloc(),
+    () => {}, // not of every C library
+  );
 }
 
 async function startServer(

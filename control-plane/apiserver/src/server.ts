@@ -52,7 +52,7 @@ import { bootstrap } from "./bootstrap/bootstrap.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { localServices } from "./bootstrap/local-services.ts";
 import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
-import { BODY_LIMIT, Chain } from "./chain/chain.ts";
+import { Chain } from "./chain/chain.ts";
 import { FlowClassifier } from "./chain/flow-classifier.ts";
 import { FlowSchemaStatus } from "./chain/flow-schema-status.ts";
 import type { User } from "./contracts.ts";
@@ -71,6 +71,7 @@ import { Upgrades } from "./proxying/upgrades.ts";
 import { Registry } from "./registry/registry.ts";
 import { servedResources } from "./registry/runtime-config.ts";
 import { Router } from "./router.ts";
+import { receive } from "./sending/receive.ts";
 import { send } from "./sending/send.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 import { StorageMetrics } from "./storage/storage-metrics.ts";
@@ -234,7 +235,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));
   const upgrades = new Upgrades({ chain, admission, aggregator, streams, proxy, logger });
   const server =
-    options.tls === undefined ? undefined : lifetime.own("listener", serve(chain, upgrades, options.tls, logger));
+    options.tls === undefined
+      ? undefined
+      : lifetime.own("listener", serve(chain, upgrades, options.tls, logger, clock));
   return {
     transport: (user) => inProcess(chain, user),
     async seed() {
@@ -273,11 +276,12 @@ function serve(
   upgrades: Upgrades,
   tls: NonNullable<ApiServerOptions["tls"]>,
   logger: Logger,
+  clock: Clock,
 ): HttpsServer {
   return createHttpsServer({
     ...tls,
     handle(exchange) {
-      answer(chain, exchange).catch((error: unknown) => {
+      answer(chain, exchange, clock).catch((error: unknown) => {
         const { method, path } = exchange;
         logger.error("cannot send an answer", { method, path, error: messageOf(error) });
         exchange.abandon(); // of one client: the others are served
@@ -289,14 +293,20 @@ function serve(
 
 const EMPTY = new Uint8Array(0);
 
-async function answer(chain: Chain, exchange: Exchange): Promise<void> {
+/** For the client to read why, before it is cut off. */
+const FAREWELL_MS = 1000;
+
+async function answer(chain: Chain, exchange: Exchange, clock: Clock): Promise<void> {
   let body: Uint8Array = EMPTY;
-  try {
-    if (exchange.method !== "GET" && exchange.method !== "HEAD") body = await exchange.body(BODY_LIMIT);
-  } catch {
-    const error = ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
-    exchange.send(413, { "content-type": "application/json" }, Buffer.from(JSON.stringify(error.status)));
-    return;
+  if (exchange.method !== "GET" && exchange.method !== "HEAD") {
+    const received = await receive(exchange, clock);
+    if (received instanceof ApiError) {
+      const headers = { "content-type": "application/json" };
+      exchange.send(received.httpCode, headers, Buffer.from(JSON.stringify(received.status)));
+      if (received.httpCode === 504) clock.after(FAREWELL_MS, () => exchange.abandon(), { background: true });
+      return;
+    }
+    body = received;
   }
   const response = await chain.handle({
     method: exchange.method,

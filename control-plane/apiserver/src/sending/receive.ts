@@ -1,0 +1,22 @@
+import { ApiError } from "@tsukube/api";
+import type { Clock } from "@tsukube/foundation";
+import type { Exchange } from "@tsukube/host";
+import { BODY_LIMIT } from "../chain/chain.ts";
+
+/** Upstream's default for whole requests; what a request takes beyond its body is bounded where it is spent. */
+const BODY_MS = 60_000;
+
+/** The body of a request, or why it is not waited for: 413, or 504 from a client that takes its time. */
+export async function receive(exchange: Pick<Exchange, "body">, clock: Clock): Promise<Uint8Array | ApiError> {
+  const late = Promise.withResolvers<ApiError>();
+  const cancel = clock.after(BODY_MS, () =>
+    late.resolve(ApiError.timeout("request did not complete within the allotted timeout")),
+  );
+  try {
+    return await Promise.race([exchange.body(BODY_LIMIT), late.promise]);
+  } catch {
+    return ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
+  } finally {
+    cancel();
+  }
+}
