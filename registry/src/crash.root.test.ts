@@ -18,7 +18,7 @@ afterEach(async () => {
 
 async function start(): Promise<string> {
   const script = join(import.meta.dirname, "../test/registry-child.ts");
-  child = spawn(process.execPath, [script, folder, "1000"], { stdio: ["ignore", "pipe", "inherit"] });
+  child = spawn(process.execPath, [script, folder, "4000"], { stdio: ["ignore", "pipe", "inherit"] });
   const [port] = (await once(child.stdout!, "data")) as [Buffer];
   return `http://127.0.0.1:${String(port).trim()}`;
 }

@@ -97,7 +97,7 @@ export class Registry {
    * @throws {TsukubeError} `usage` while another process has it; `newer-state`.
    */
   static async open(options: RegistryOptions): Promise<Registry> {
-    await makeFolder(options.folder);
+    await makeFolder(options.folder, 0o700); // images may be private
     const lifetime = new Lifetime();
     try {
       const lock = acquireLock(join(options.folder, "lock"), "registry");

@@ -1,3 +1,6 @@
+import { readdir } from "node:fs/promises";
+import { connect } from "node:net";
+import { silentLogger } from "@tsukube/foundation";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { codesOf, digestOf, RegistryUnderTest } from "../registry-under-test.ts";
 import { byteRange } from "./byte-range.ts";
@@ -35,6 +38,26 @@ test("a blob is read whole, in part or not at all when it is known already", asy
   );
   expect((await registry.ask("GET", path.replace("sha256:", "sha256%3A"))).status).toBe(200);
   expect(await (await registry.ask("GET", `/v2/app/blobs/${await registry.pushBlob("app", "")}`)).text()).toBe("");
+});
+
+test("a client that goes away in the middle of a blob or an upload is no error", async () => {
+  const errors: string[] = [];
+  const logger = { ...silentLogger, error: (message: string) => void errors.push(message) };
+  await registry.close();
+  registry = await RegistryUnderTest.start({ logger });
+  const digest = await registry.pushBlob("app", new Uint8Array(20_000_000));
+  const gone = new AbortController();
+  const answer = await registry.ask("GET", `/v2/app/blobs/${digest}`, { signal: gone.signal });
+  await answer.body?.getReader().read();
+  gone.abort();
+  const upload = connect(Number(new URL(registry.url).port), "127.0.0.1");
+  upload.write(
+    "POST /v2/app/blobs/uploads/?digest=" + digest + " HTTP/1.1\r\nhost: x\r\ncontent-length: 20000000\r\n\r\nabc",
+  );
+  await expect.poll(() => readdir(`${registry.folder}/repositories/app/_uploads`)).toHaveLength(1);
+  upload.destroy();
+  await expect.poll(() => readdir(`${registry.folder}/repositories/app/_uploads`)).toHaveLength(0);
+  expect(errors).toEqual([]);
 });
 
 test("a blob is of its repository: others see it once it is mounted, and it is deleted from one alone", async () => {

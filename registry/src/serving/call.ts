@@ -1,7 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { TsukubeError } from "@tsukube/foundation";
 import type { Visitor } from "../access/access.ts";
 import { RegistryError } from "../registry-error.ts";
 
@@ -82,9 +81,4 @@ export class Call {
       },
     );
   }
-}
-
-/** Whether the client went away, which is no event. */
-export function isGone(request: IncomingMessage, error: unknown): boolean {
-  return (request.destroyed && !request.complete) || (error instanceof TsukubeError && error.code === "aborted");
 }

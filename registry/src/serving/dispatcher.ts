@@ -3,7 +3,7 @@ import { type Logger, messageOf } from "@tsukube/foundation";
 import type { Guard, Scope } from "../access/access.ts";
 import { RegistryError } from "../registry-error.ts";
 import type { BlobHandler } from "./blob-handler.ts";
-import { Call, isGone } from "./call.ts";
+import { Call } from "./call.ts";
 import type { ListHandler } from "./list-handler.ts";
 import type { ManifestHandler } from "./manifest-handler.ts";
 import { type Route, routeOf } from "./route.ts";
@@ -34,8 +34,8 @@ export class Dispatcher {
     try {
       await this.#serve(request, response);
     } catch (error) {
-      if (!isGone(request, error)) this.#refuse(request, response, error);
-      else response.destroy();
+      if (response.destroyed) return; // the client went away, which is no event
+      this.#refuse(request, response, error);
     }
   }
 
