@@ -207,6 +207,8 @@ function program(): Command {
       [],
     )
     .option("--pull", "look for newer base images", false)
+    .option("--provenance", "say how the image was made, to registries that it is pushed to", false)
+    .option("--sbom", "say which packages are in it, too", false)
     .option("-q, --quiet", "print only the image's id", false)
     .action(async (folder: string, options: BuildOptions, command: Command) => {
       const { build } = await import("./commands/build.ts");

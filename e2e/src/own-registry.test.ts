@@ -106,6 +106,30 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     expect(await docker("run", "--rm", "shared", "cat", "/made")).toBe(made);
   }, 60_000);
 
+  test("how an image was made and what is in it goes to the registry with it", async () => {
+    const context = join(folder, "attested");
+    mkdirSync(context);
+    const name = `${host}/attested`;
+    const lines = ["FROM tsukube.local/busybox", "ARG TOKEN", "COPY package.json /app/node_modules/one/"];
+    writeFileSync(join(context, "Dockerfile"), lines.join("\n"));
+    writeFileSync(join(context, "package.json"), '{"name":"one","version":"1.2.3"}');
+    await tsukube.run(["build", "--provenance", "--sbom", "--build-arg", "TOKEN=hidden", "-t", name, context]);
+    const { stdout } = await tsukube.run(["image", "push", name]);
+    const digest = /sha256:[0-9a-f]{64}/.exec(stdout)?.[0] ?? "";
+    const get = async <T>(path: string): Promise<T> =>
+      (await (await fetch(`http://${host}/v2/attested/${path}`)).json()) as T;
+    const { manifests } = await get<{ manifests: { digest: string }[] }>(`referrers/${digest}`);
+    const texts: string[] = [];
+    for (const each of manifests) {
+      const { layers } = await get<{ layers: { digest: string }[] }>(`manifests/${each.digest}`);
+      texts.push(JSON.stringify(await get(`blobs/${layers[0]!.digest}`)));
+    }
+    expect(texts.length).toBe(2);
+    expect(texts.join()).toContain('"pkg:npm/one@1.2.3"');
+    expect(texts.join()).toContain('"docker-image://tsukube.local/busybox"');
+    expect(texts.join()).not.toContain("hidden");
+  }, 60_000);
+
   test("a cache serves what it was asked for once, also when its upstream is gone", async () => {
     const { at: upstream, child } = await startRegistry("upstream");
     await docker("tag", `${host}/copy:2`, `${upstream}/hello`);

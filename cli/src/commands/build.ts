@@ -22,6 +22,8 @@ export interface BuildOptions {
   readonly ssh: readonly string[];
   readonly cacheFrom: readonly string[];
   readonly cacheTo: readonly string[];
+  readonly provenance: boolean;
+  readonly sbom: boolean;
 }
 
 /** `tsukube build -t NAME DIR`: builds an image from a Dockerfile into the cluster's engine. */
@@ -63,6 +65,8 @@ function queryOf({ tag, file, buildArg, label, target, cache, pull, ...options }
   if (target !== undefined) query.set("target", target);
   if (!cache) query.set("nocache", "1");
   if (pull) query.set("pull", "1");
+  if (options.provenance) query.set("provenance", "1");
+  if (options.sbom) query.set("sbom", "1");
   for (const text of options.cacheFrom) query.append("cache-from", JSON.stringify(cachePlace(text, "from")));
   for (const text of options.cacheTo) query.append("cache-to", JSON.stringify(cachePlace(text, "to")));
   return query;

@@ -4,6 +4,7 @@ import type { Mounts } from "@tsukube/kernel";
 import type { Mount } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Platform } from "../images/platform.ts";
+import type { Material } from "./attestations.ts";
 import type { BuildProgress, BuildRequest, BuildStep } from "./contracts.ts";
 import { digestSources, findSources } from "./copy-sources.ts";
 import type { DockerIgnore } from "./docker-ignore.ts";
@@ -65,6 +66,7 @@ export class BuildSession {
   readonly #globals: Scope;
   readonly #failed = new AbortController();
   readonly #stages = new Map<Stage, Promise<ImageState>>();
+  readonly #materials = new Map<string, ImageRecord>();
   #folder: Promise<string> | undefined;
   #total = 0;
   #begun = 0;
@@ -104,6 +106,11 @@ export class BuildSession {
       await Promise.allSettled(states);
       if (this.#folder !== undefined) await rm(await this.#folder, { recursive: true, force: true });
     }
+  }
+
+  /** Images that were begun from, or copied of, by the names that the Dockerfile has for them. */
+  get materials(): readonly Material[] {
+    return [...this.#materials].map(([name, image]) => ({ name, image }));
   }
 
   tell = (event: BuildProgress): void => this.request.onProgress(event);
@@ -209,6 +216,7 @@ export class BuildSession {
     try {
       const wish = { pull: this.request.pull, signal: this.signal, ...(platform === undefined ? {} : { platform }) };
       const base = await this.deps.image(name, wish);
+      this.#materials.set(name, base);
       return { base, layers: [], config: base.config, ownCmd: false, history: [] };
     } catch (error) {
       this.signal.throwIfAborted();

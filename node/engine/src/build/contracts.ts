@@ -20,6 +20,9 @@ export interface BuildRequest {
   readonly pull: boolean;
   /** What commands may read and no image holds. */
   readonly inputs: BuildInputs;
+  /** Whether the image gets a statement of what it was made of, and one of the packages in it. */
+  readonly provenance: boolean;
+  readonly sbom: boolean;
   /** Where results of steps are looked for that are not here. */
   readonly cacheFrom: readonly CachePlace[];
   /** Where the results of this build's steps go. */

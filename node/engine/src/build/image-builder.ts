@@ -6,13 +6,14 @@ import type { OciRuntime } from "../containers/runtime.ts";
 import { findImage } from "../cri/image-service.ts";
 import type { ContentStore } from "../images/content-store.ts";
 import type { ImageGarbage } from "../images/image-garbage.ts";
-import type { ImageRecord, ImageStore } from "../images/image-store.ts";
+import type { Attestation, ImageRecord, ImageStore } from "../images/image-store.ts";
 import type { ImageTransfer } from "../images/image-transfer.ts";
 import { OWN_PLATFORM, parsePlatform } from "../images/platform.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
 import type { SystemImages } from "../images/system-images.ts";
 import { Sandboxes } from "../sandboxes/sandboxes.ts";
+import { PROVENANCE, provenanceOf, SPDX, spdxOf } from "./attestations.ts";
 import { BuildCache } from "./build-cache.ts";
 import { BuildSession, type ImageWish, type SessionDeps } from "./build-session.ts";
 import type { BuildRequest, CachedResult, ImageBuilder } from "./contracts.ts";
@@ -20,6 +21,7 @@ import { DockerIgnore, ignoreFile } from "./docker-ignore.ts";
 import { type Dockerfile, parseDockerfile } from "./dockerfile/stages.ts";
 import type { ImageState } from "./image-state.ts";
 import { LayerMaker } from "./layer-maker.ts";
+import { packagesIn } from "./packages-in.ts";
 import { rootedPath } from "./rooted-path.ts";
 import { BuildCommands } from "./run-command.ts";
 import { SharedCache } from "./shared-cache.ts";
@@ -112,9 +114,12 @@ class DockerfileBuilder implements ImageBuilder {
       const platform = request.platform === undefined ? OWN_PLATFORM : parsePlatform(request.platform);
       const ignore = await readIgnore(request);
       const cache = new SharedCache(this.#deps, request);
-      const state = await new BuildSession(this.#session, request, dockerfile, ignore, platform, cache).build();
+      const began = this.#deps.clock.now();
+      const session = new BuildSession(this.#session, request, dockerfile, ignore, platform, cache);
+      const state = await session.build();
       request.signal.throwIfAborted();
-      const image = await this.#create(request, state, cache);
+      const attestations = await this.#attest(request, session, state, began);
+      const image = await this.#create(request, state, cache, attestations);
       await cache.write();
       return image;
     } catch (error) {
@@ -144,7 +149,35 @@ class DockerfileBuilder implements ImageBuilder {
     return [...freed.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  #create(request: BuildRequest, state: ImageState, cache: SharedCache): Promise<ImageRecord> {
+  async #attest(
+    request: BuildRequest,
+    { materials }: BuildSession,
+    state: ImageState,
+    began: number,
+  ): Promise<readonly Attestation[]> {
+    const { clock, random } = this.#deps;
+    const made: Attestation[] = [];
+    const keep = async (predicateType: string, predicate: object): Promise<void> => {
+      const { digest } = await this.#deps.content.write([Buffer.from(JSON.stringify(predicate))]);
+      made.push({ predicateType, digest });
+    };
+    if (request.provenance) {
+      const text = await readFile(rootedPath(request.context, request.dockerfile), "utf8");
+      await keep(PROVENANCE, provenanceOf(request, text, materials, began, clock.now()));
+    }
+    if (request.sbom) {
+      const packages = await this.#session.layers.read(state, packagesIn);
+      await keep(SPDX, spdxOf(request.names[0] ?? "image", packages, clock.now(), random.uuid()));
+    }
+    return made;
+  }
+
+  #create(
+    request: BuildRequest,
+    state: ImageState,
+    cache: SharedCache,
+    attestations: readonly Attestation[],
+  ): Promise<ImageRecord> {
     const { base, layers, config, history, author, created } = state;
     const time = created ?? base?.created;
     const inline = request.cacheTo.some(({ type }) => type === "inline");
@@ -158,6 +191,7 @@ class DockerfileBuilder implements ImageBuilder {
       ...(time === undefined ? {} : { created: time }),
       ...(request.platform === undefined ? {} : { platform: parsePlatform(request.platform) }),
       ...(inline ? { buildCache: cache.document(state.layers.map(({ diffId }) => diffId)) } : {}),
+      ...(attestations.length === 0 ? {} : { attestations }),
       names: request.names.map((name) => formatReference(parseReference(name))),
     });
   }

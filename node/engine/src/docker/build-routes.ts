@@ -81,6 +81,8 @@ function wishes(query: URLSearchParams): Omit<BuildRequest, "context" | "inputs"
     labels: mapOf(query, "labels"),
     noCache: isTrue(query.get("nocache")),
     pull: isTrue(query.get("pull")),
+    provenance: isTrue(query.get("provenance")),
+    sbom: isTrue(query.get("sbom")),
     cacheFrom: placesOf(query, "cache-from"),
     cacheTo: placesOf(query, "cache-to"),
     ...(target === "" ? {} : { target }),

@@ -35,11 +35,12 @@ export class ImageLayout implements PushTarget {
   }
 
   /** The one manifest from now on; blobs of a former one stay. */
-  async pushManifest(_name: string, mediaType: string, bytes: Uint8Array): Promise<void> {
+  async pushManifest(_name: string, mediaType: string, bytes: Uint8Array): Promise<boolean> {
     const { digest, size } = await this.#content.write([bytes]);
     const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [{ mediaType, digest, size }] };
     await writeAtomically(`${this.#folder}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}', { mode: MANIFEST_MODE });
     await writeAtomically(`${this.#folder}/index.json`, JSON.stringify(index), { mode: MANIFEST_MODE });
+    return false;
   }
 
   /** @throws {TsukubeError} `not-found`, `invalid-image`, `damaged`. */

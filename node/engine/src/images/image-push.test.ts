@@ -104,3 +104,43 @@ test("a push that is cancelled ends, and is not begun again", async () => {
   await expect(push).rejects.toMatchObject({ code: "cancelled" });
   expect(methods().filter((method) => method === "PATCH").length).toBe(1);
 });
+
+test("what is said of an image goes along, and is listed where the registry lists nothing itself", async () => {
+  const { digest } = await machine.content.write([Buffer.from('{"packages":[]}')]);
+  const attestations = [{ predicateType: "https://spdx.dev/Document", digest }];
+  const attested = await machine.images.put({ ...image, attestations, blobs: [...image.blobs, digest] });
+  await machine.garbage.collect();
+  const pushed = await machine.transfer.push(name);
+  const list = registry.manifests.get(pushed.digest.replace(":", "-"));
+  const index = JSON.parse(list?.bytes.toString() ?? "{}") as { manifests: { digest: string; artifactType: string }[] };
+  expect(index.manifests).toMatchObject([{ artifactType: "application/vnd.in-toto+json" }]);
+  const artifact = JSON.parse(registry.manifests.get(index.manifests[0]!.digest)!.bytes.toString()) as {
+    subject: { digest: string };
+    layers: { digest: string }[];
+  };
+  expect(artifact.subject.digest).toBe(pushed.digest);
+  expect(JSON.parse(registry.blobs.get(artifact.layers[0]!.digest)!.toString())).toEqual({
+    _type: "https://in-toto.io/Statement/v1",
+    subject: [{ name, digest: { sha256: pushed.digest.slice(7) } }],
+    predicateType: "https://spdx.dev/Document",
+    predicate: { packages: [] },
+  });
+  await machine.transfer.push(name); // again: nothing is listed twice
+  expect(registry.manifests.get(pushed.digest.replace(":", "-"))?.bytes).toEqual(list?.bytes);
+  expect(machine.images.find(attested.id)?.attestations).toEqual(attestations);
+});
+
+test("a registry that lists referrers itself gets no index of them", async () => {
+  const { digest } = await machine.content.write([Buffer.from("{}")]);
+  await machine.images.put({
+    ...image,
+    attestations: [{ predicateType: "x", digest }],
+    blobs: [...image.blobs, digest],
+  });
+  registry.before = (request, response, path) => {
+    if (request.method === "PUT" && path.startsWith("manifests/sha256:")) response.setHeader("oci-subject", "sha256:0");
+    return false;
+  };
+  const pushed = await machine.transfer.push(name);
+  expect(registry.manifests.has(pushed.digest.replace(":", "-"))).toBe(false);
+});

@@ -34,6 +34,16 @@ export interface ImageRecord extends DocumentParts {
   readonly sizeBytes: number;
   /** Not to be collected as garbage. */
   readonly pinned: boolean;
+  /** Their blobs are among its own. */
+  readonly attestations?: readonly Attestation[];
+}
+
+/** A statement about an image. It goes to registries beside the image. */
+export interface Attestation {
+  /** "https://slsa.dev/provenance/v1", "https://spdx.dev/Document". */
+  readonly predicateType: string;
+  /** Of the predicate, a JSON document that is kept as a blob. */
+  readonly digest: string;
 }
 
 /** A record of an older version: a real image is made of it after the start. */
@@ -74,6 +84,7 @@ export interface NewImage {
   readonly names: readonly string[];
   readonly digests?: (id: string) => readonly string[];
   readonly pinned?: boolean;
+  readonly attestations?: readonly Attestation[];
 }
 
 /** The images of this machine, in memory and on disk. */
@@ -151,7 +162,8 @@ export class ImageStore {
       names,
       digests: image.digests?.(parts.id) ?? [],
       chain: [...(base?.chain ?? []), ...layers.map((layer) => layer.chainId)],
-      blobs: base?.blobs ?? [],
+      blobs: [...(base?.blobs ?? []), ...(image.attestations ?? []).map(({ digest }) => digest)],
+      ...(image.attestations === undefined ? {} : { attestations: image.attestations }),
       sizeBytes: (base?.sizeBytes ?? 0) + layers.reduce((sum, layer) => sum + layer.size, 0),
       pinned: image.pinned ?? false,
     });
@@ -164,8 +176,10 @@ export class ImageStore {
       if (other.id !== image.id && names.length < other.names.length) await this.#write({ ...other, names });
     }
     const known = this.#images.get(image.id);
+    const attestations = image.attestations ?? known?.attestations;
     const merged = {
       ...image,
+      ...(attestations === undefined ? {} : { attestations }),
       names: [...new Set([...(known?.names ?? []), ...image.names])],
       digests: [...new Set([...(known?.digests ?? []), ...image.digests])],
       pinned: image.pinned || known?.pinned === true,

@@ -166,12 +166,14 @@ export class RegistrySession {
     return mountBlob(this.#peer(), digest, from);
   }
 
-  /** @param name A tag or a digest. */
-  async pushManifest(name: string, mediaType: string, bytes: Uint8Array): Promise<void> {
+  /** @param name A tag or a digest. @returns whether the registry lists it by its subject, if it has one. */
+  async pushManifest(name: string, mediaType: string, bytes: Uint8Array): Promise<boolean> {
     const headers = { "content-type": mediaType, "content-length": bytes.length };
-    await this.#repeat(async () => {
+    return this.#repeat(async () => {
       const request = { method: "PUT", headers, body: bytes };
-      (await this.#ask(this.#pushHost(), `manifests/${name}`, request, "pull,push")).resume();
+      const answer = await this.#ask(this.#pushHost(), `manifests/${name}`, request, "pull,push");
+      answer.resume();
+      return answer.headers["oci-subject"] !== undefined;
     });
   }
 
