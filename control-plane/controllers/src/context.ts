@@ -38,6 +38,11 @@ export const REPLICATION_CONTROLLERS: GroupVersionResource = {
   resource: "replicationcontrollers",
 };
 export const JOBS: GroupVersionResource = { group: "batch", version: "v1", resource: "jobs" };
+export const STORAGE_VERSION_MIGRATIONS: GroupVersionResource = {
+  group: "storagemigration.k8s.io",
+  version: "v1",
+  resource: "storageversionmigrations",
+};
 export const NODES: GroupVersionResource = { group: "", version: "v1", resource: "nodes" };
 export const CRON_JOBS: GroupVersionResource = { group: "batch", version: "v1", resource: "cronjobs" };
 export const STATEFUL_SETS: GroupVersionResource = { group: "apps", version: "v1", resource: "statefulsets" };

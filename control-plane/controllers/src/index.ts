@@ -35,6 +35,7 @@ import { ServiceAccountController } from "./serviceaccount/serviceaccount-contro
 import { ServiceAccountTokenController } from "./serviceaccounttoken/service-account-token-controller.ts";
 import { ServiceCidrController } from "./servicecidrs/service-cidr-controller.ts";
 import { StatefulSetController } from "./statefulset/statefulset-controller.ts";
+import { StorageVersionMigrator } from "./storageversionmigrator/storage-version-migrator.ts";
 import { TaintEvictionController } from "./tainteviction/taint-eviction-controller.ts";
 import { TokenCleaner } from "./tokencleaner/token-cleaner.ts";
 import { TtlAfterFinishedController } from "./ttlafterfinished/ttl-after-finished-controller.ts";
@@ -107,6 +108,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new RootCaController(context("root-ca-cert-publisher"), rootCa),
     new ClusterTrustBundlePublisher(context("kube-apiserver-serving-clustertrustbundle-publisher"), rootCa),
     new PodCertificateRequestCleaner(context("podcertificaterequestcleaner")),
+    new StorageVersionMigrator(context("storage-version-migrator-controller")),
     ...(signer === undefined
       ? []
       : [

@@ -2,7 +2,8 @@ import { ApiError, type Unstructured } from "@tsukube/api";
 import { Lifetime } from "@tsukube/foundation";
 import { createHttpsServer, realClock, systemRandom } from "@tsukube/host";
 import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
-import { type Cluster, startCluster } from "@tsukube/testing";
+import { MemoryStore } from "@tsukube/store";
+import { type Cluster, startCluster, VirtualClock } from "@tsukube/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -84,6 +85,27 @@ test("objects stored in another version than today's are shown in the version as
     const list = (await send("GET", items(name)))["items"] as readonly Unstructured[];
     expect(list.map((item) => item.apiVersion)).toEqual([`example.com/${name}`, `example.com/${name}`]);
   }
+});
+
+test("a write that changes nothing brings an object into today's version, once", async () => {
+  const versions = (stored: string) => ["v1", "v2"].map((name) => version(name, { a: text }, name === stored));
+  const store = new MemoryStore({ clock: new VirtualClock() });
+  cluster = lifetime.own("another", await startCluster({ store }));
+  const lies = async () => {
+    const record = await store.get("/registry/example.com/hosts/default/x");
+    return JSON.parse(Buffer.from(record!.value).toString()) as Unstructured;
+  };
+  await send("POST", CRDS, definition(versions("v1")));
+  await send("POST", items("v1"), host("v1", "x", { a: "1" }));
+  const untouched = await send("PATCH", `${items("v1")}/x`, {});
+  await send("PATCH", `${CRDS}/hosts.example.com`, { spec: { versions: versions("v2") } });
+  expect((await lies()).apiVersion).toBe("example.com/v1");
+  const rewritten = await send("PATCH", `${items("v1")}/x`, {});
+  expect((await lies()).apiVersion).toBe("example.com/v2");
+  expect(rewritten).toMatchObject({ apiVersion: "example.com/v1", a: "1" });
+  expect(rewritten.metadata?.resourceVersion).not.toBe(untouched.metadata?.resourceVersion);
+  const again = await send("PATCH", `${items("v1")}/x`, {});
+  expect(again.metadata?.resourceVersion).toBe(rewritten.metadata?.resourceVersion);
 });
 
 describe("a conversion webhook", () => {

@@ -18,8 +18,8 @@ import type { AdmissionRequest, RequestContext } from "../contracts.ts";
 import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
-import { withRevision } from "../storage/cached-object.ts";
-import type { Change, ObjectStore, Written } from "../storage/object-store.ts";
+import { type CachedObject, withRevision } from "../storage/cached-object.ts";
+import { type Change, liesOtherwise, type ObjectStore, type Written } from "../storage/object-store.ts";
 import { forCreate, forUpdate } from "./object-meta.ts";
 import { statusMetadata, statusResets } from "./status-metadata.ts";
 
@@ -90,9 +90,12 @@ export class Writer {
   ): Promise<{ readonly object: Unstructured; readonly created: boolean }> {
     const { definition, name } = request;
     let created = false;
-    const object = await this.#store(request, name, async (live) => {
+    const object = await this.#store(request, name, async (live, cached) => {
       created = live === undefined;
-      if (live !== undefined) return this.#prepareUpdate(request, live, make);
+      // what changes nothing is written all the same where it brings the object into today's form
+      const isOutdated = cached !== undefined && liesOtherwise(definition, cached);
+      if (live !== undefined)
+        return (await this.#prepareUpdate(request, live, make)) ?? (isOutdated ? live : undefined);
       if (createFrom === undefined) throw ApiError.notFound(definition, name);
       return this.#prepareCreate(request, createFrom(this.#manager(request)), false);
     });
@@ -256,7 +259,7 @@ export class Writer {
   async #store(
     request: WriteRequest,
     name: string,
-    make: (live: Unstructured | undefined) => Promise<Unstructured | undefined>,
+    make: (live: Unstructured | undefined, cached: CachedObject | undefined) => Promise<Unstructured | undefined>,
   ): Promise<Unstructured | undefined> {
     const { definition, namespace, dryRun } = request;
     const { store } = this.deps;
@@ -264,8 +267,8 @@ export class Writer {
     let untouched = false;
     let dry: Unstructured | undefined;
     let last: Unstructured | undefined;
-    const decide = async (live: Unstructured | undefined): Promise<Change> => {
-      const next = await make(live);
+    const decide = async (live: Unstructured | undefined, cached: CachedObject | undefined): Promise<Change> => {
+      const next = await make(live, cached);
       untouched = next === undefined;
       if (next === undefined) return { type: "none" };
       if (dryRun) {

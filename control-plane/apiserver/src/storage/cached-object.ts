@@ -1,5 +1,6 @@
 import type { Unstructured } from "@tsukube/api";
 import type { StoredRecord } from "@tsukube/store";
+import type { ReadableBytes } from "./stored-form.ts";
 
 /** Decodes the stored bytes of any object; frozen. Supplied by the registry, which knows the kinds. */
 export type DecodeStored = (key: string, bytes: Uint8Array) => Unstructured;
@@ -18,6 +19,8 @@ export class CachedObject {
   readonly revision: number;
   readonly createRevision: number;
   readonly stored: Uint8Array;
+  /** Whether it lies in the store in another version than it would be written in: {@link stored} is what was made of it. */
+  readonly isOutdated: boolean;
   readonly #bodyStart: number;
   readonly #splice: number;
   readonly #decode: DecodeStored;
@@ -28,6 +31,7 @@ export class CachedObject {
     this.revision = record.revision;
     this.createRevision = record.createRevision;
     this.stored = record.value;
+    this.isOutdated = (record as ReadableBytes).isOutdated === true;
     this.#decode = decode;
     const view = new DataView(record.index.buffer, record.index.byteOffset, record.index.byteLength);
     this.#bodyStart = view.getUint32(0);

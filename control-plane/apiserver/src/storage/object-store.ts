@@ -182,6 +182,12 @@ export class ObjectStore implements ObjectWriter {
   }
 }
 
+/** Whether an object lies in the store otherwise than it would be written now, in another version. */
+export function liesOtherwise(definition: ResourceDefinition, cached: CachedObject): boolean {
+  const { gvk } = definition.storage;
+  return cached.isOutdated || (!definition.typed && cached.object.apiVersion !== apiVersionOf(gvk));
+}
+
 /** Whether bytes can be served as they are stored. */
 export function servesStoredBytes(definition: ResourceDefinition): boolean {
   return definition.typed && isStoredVersion(definition);

@@ -4,6 +4,8 @@ import type { Mutation, OpenStore, Range, RangeOptions, Store, StoredRecord, Sto
 export interface ReadableBytes {
   readonly value: Uint8Array;
   readonly index: Uint8Array;
+  /** Whether it lies in another version than it would be written in now. */
+  readonly isOutdated?: boolean;
 }
 
 /** How objects lie in the store, where that is not as caches hold them: protobuf, or encrypted. */

@@ -114,3 +114,15 @@ test("a custom resource stays JSON; what is no object of the API is left alone",
   expect(await read(Buffer.from(lease))).toBeUndefined();
   expect(() => read(Buffer.from("{nonsense"))).toThrow(/Cannot read "\/registry\/x"/);
 });
+
+test("what lies in another version than it would be written in now is read in today's, and marked", async () => {
+  const written = async (version: string) => {
+    const json = `{"kind":"ClusterTrustBundle","apiVersion":"certificates.k8s.io/${version}","metadata":{"name":"a","uid":"${UID}"},"spec":{"trustBundle":"x"}}`;
+    return upstreamForm.write("/registry/x", Buffer.from(json));
+  };
+  const read = async (version: string) =>
+    upstreamForm.read("/registry/x", { value: await written(version), index: new Uint8Array(0) });
+  const [today, another] = [await read("v1beta1"), await read("v1")];
+  expect(Buffer.from(another!.value).equals(Buffer.from(today!.value))).toBe(true);
+  expect([today?.isOutdated, another?.isOutdated]).toEqual([undefined, true]);
+});

@@ -69,6 +69,7 @@ function fromProtobuf(key: string, value: Uint8Array): Readable | undefined {
 interface Readable {
   readonly value: Uint8Array;
   readonly uid: string;
+  readonly isOutdated?: boolean;
 }
 
 /** Who kept it may have been older: what is read is always in today's storage version, with today's defaults. */
@@ -77,7 +78,8 @@ function inStorageVersion(object: Unstructured, gvk: GroupVersionKind): Readable
   const target = schemaOf(wanted) === undefined ? gvk : wanted;
   const schema = schemaOf(target) as ObjectSchema;
   const whole = applyDefaults(target, convert(object, target, schema));
-  return { value: encodeJson(whole, schema), uid: object.metadata?.uid ?? "" };
+  const isOutdated = apiVersionOf(gvk) !== apiVersionOf(target);
+  return { value: encodeJson(whole, schema), uid: object.metadata?.uid ?? "", ...(isOutdated && { isOutdated }) };
 }
 
 function fromJson(value: Uint8Array): Readable {
@@ -93,8 +95,8 @@ function fromJson(value: Uint8Array): Readable {
   return { value: encodeUnstructured(object), uid: object.metadata?.uid ?? "" };
 }
 
-function indexed({ value, uid }: Readable): ReadableBytes | undefined {
-  return uid === "" ? undefined : { value, index: indexOf(value, uid) }; // leases of API servers have none
+function indexed({ value, uid, ...rest }: Readable): ReadableBytes | undefined {
+  return uid === "" ? undefined : { value, index: indexOf(value, uid), ...rest }; // leases of API servers have none
 }
 
 /** Upstream gives it neither name nor uid. */

@@ -1,0 +1,136 @@
+import { ApiError, apiVersionOf, type GroupVersionResource, type KubeObject } from "@tsukube/api";
+import type { CustomResourceDefinition } from "@tsukube/api/types/apiextensions-v1";
+import type { StorageVersionMigration } from "@tsukube/api/types/storagemigration-v1";
+import {
+  type DiscoveredResource,
+  type Informer,
+  type Key,
+  keyOf,
+  type Outcome,
+  SETTLED,
+  startController,
+} from "@tsukube/client";
+import { messageOf } from "@tsukube/foundation";
+import { type ControllerContext, STORAGE_VERSION_MIGRATIONS } from "../context.ts";
+import { isOver, storageVersionOf, type Verdict, withVerdict } from "./plan.ts";
+
+const NAME = "storage-version-migrator-controller";
+const DEFINITIONS: GroupVersionResource = {
+  group: "apiextensions.k8s.io",
+  version: "v1",
+  resource: "customresourcedefinitions",
+};
+const PAGE = 500;
+/** A resource that is not served yet may be soon: its definition was made at the same time. */
+const PATIENCE_MS = 60_000;
+
+/** Has every object of the resource that a StorageVersionMigration names written in the version that it is stored in today. */
+export class StorageVersionMigrator {
+  readonly #context: ControllerContext;
+  readonly #migrations: Informer<StorageVersionMigration>;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#migrations = context.informers.informer<StorageVersionMigration>(STORAGE_VERSION_MIGRATIONS);
+  }
+
+  start(): void {
+    const { clock, logger, lifetime } = this.#context;
+    const reconcile = (key: Key, signal: AbortSignal): Promise<Outcome> => this.reconcile(key, signal);
+    const { queue } = lifetime.own(NAME, startController({ name: NAME, clock, logger, reconcile }));
+    const wake = (migration: StorageVersionMigration): void => queue.add(keyOf(migration));
+    lifetime.add("migrations", this.#migrations.onChange({ added: wake, updated: (_, now) => wake(now) }));
+  }
+
+  async reconcile(key: Key, signal: AbortSignal): Promise<Outcome> {
+    const migration = this.#migrations.get(key);
+    if (migration === undefined || isOver(migration)) return SETTLED;
+    const { group = "", resource = "" } = migration.spec?.resource ?? {};
+    const served = await this.#context.client.discover();
+    const found = served.find((one) => one.group === group && one.resource === resource);
+    if (found === undefined) return this.#missing(migration);
+    const running = await this.#report(migration, "Running", "");
+    try {
+      await this.#migrate(found, signal);
+    } catch (error) {
+      if (signal.aborted || mayPass(error)) throw error;
+      await this.#report(running, "Failed", messageOf(error));
+      return SETTLED;
+    }
+    await this.#report(running, "Succeeded", "");
+    return SETTLED;
+  }
+
+  async #missing(migration: StorageVersionMigration): Promise<Outcome> {
+    const age = this.#context.clock.now() - Date.parse(migration.metadata?.creationTimestamp ?? "");
+    if (age < PATIENCE_MS) return { recheckAfterMs: 5000 };
+    await this.#report(migration, "Failed", "resource not found");
+    return SETTLED;
+  }
+
+  async #migrate(resource: DiscoveredResource, signal: AbortSignal): Promise<void> {
+    const isCustom = resource.group.includes(".");
+    const definition = isCustom ? await this.#definitionOf(resource) : undefined;
+    const { client } = this.#context;
+    let next: string | undefined;
+    do {
+      const options = { limit: PAGE, ...(next !== undefined && { continue: next }) };
+      const page = await client.resource(resource).list(options);
+      for (const object of page.items) {
+        signal.throwIfAborted();
+        await this.#rewrite(resource, object);
+      }
+      next = page.metadata.continue;
+    } while ((next ?? "") !== "");
+    if (definition !== undefined) await this.#onlyStored(definition);
+  }
+
+  /** An apply that owns nothing: the server writes the object again, and only where it lies otherwise than it should. */
+  async #rewrite(resource: DiscoveredResource, { metadata }: KubeObject): Promise<void> {
+    const { name = "", namespace = "", uid, resourceVersion } = metadata ?? {};
+    const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name, uid, resourceVersion } };
+    try {
+      const objects = this.#context.client.resource(resource, namespace);
+      await objects.patch(name, { type: "apply", body, fieldManager: NAME });
+    } catch (error) {
+      // changed meanwhile, which was a write too; or gone
+      if (!ApiError.is(error, "Conflict") && !ApiError.is(error, "NotFound")) throw error;
+    }
+  }
+
+  async #definitionOf({ group, resource }: GroupVersionResource): Promise<CustomResourceDefinition | undefined> {
+    try {
+      return await this.#context.client.resource<CustomResourceDefinition>(DEFINITIONS).get(`${resource}.${group}`);
+    } catch (error) {
+      if (ApiError.is(error, "NotFound")) return undefined;
+      throw error;
+    }
+  }
+
+  /** No object lies in another version now, unless the definition was changed meanwhile. */
+  async #onlyStored(before: CustomResourceDefinition): Promise<void> {
+    const definitions = this.#context.client.resource<CustomResourceDefinition>(DEFINITIONS);
+    const { name = "", uid, generation } = before.metadata ?? {};
+    const { metadata } = await definitions.get(name);
+    if (metadata?.uid !== uid || metadata?.generation !== generation) return;
+    const status = { storedVersions: [storageVersionOf(before)] };
+    const body = { metadata: { resourceVersion: metadata?.resourceVersion }, status };
+    await definitions.patch(name, { type: "merge", body }, { subresource: "status" });
+  }
+
+  async #report(
+    migration: StorageVersionMigration,
+    verdict: Verdict,
+    message: string,
+  ): Promise<StorageVersionMigration> {
+    const next = withVerdict(migration, verdict, message, this.#context.clock.now());
+    if (next === migration) return migration;
+    return this.#context.client.resource<StorageVersionMigration>(STORAGE_VERSION_MIGRATIONS).updateStatus(next);
+  }
+}
+
+/** Whether it is worth to try again: the server was busy or could not be reached, or the definition changed. */
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return true;
+  return error.httpCode === 429 || error.httpCode >= 500 || error.httpCode === 409;
+}

@@ -1,0 +1,103 @@
+import type { Unstructured } from "@tsukube/api";
+import type { CustomResourceDefinition } from "@tsukube/api/types/apiextensions-v1";
+import type { StorageVersionMigration } from "@tsukube/api/types/storagemigration-v1";
+import { MemoryStore } from "@tsukube/store";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Cluster } from "./cluster.ts";
+import { startManagedCluster } from "./managed-cluster.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+let store: MemoryStore;
+let cluster: Cluster;
+beforeEach(async () => {
+  store = new MemoryStore({ clock: new VirtualClock() });
+  cluster = await startManagedCluster({ store });
+});
+afterEach(() => cluster.close());
+
+const definitions = () =>
+  cluster.client.resource<CustomResourceDefinition>({
+    group: "apiextensions.k8s.io",
+    version: "v1",
+    resource: "customresourcedefinitions",
+  });
+const migrations = () =>
+  cluster.client.resource<StorageVersionMigration>({
+    group: "storagemigration.k8s.io",
+    version: "v1",
+    resource: "storageversionmigrations",
+  });
+const hosts = (version: string) =>
+  cluster.client.resource<Unstructured>({ group: "example.com", version, resource: "hosts" }, "default");
+
+function definition(stored: string): CustomResourceDefinition {
+  const openAPIV3Schema = { type: "object", properties: { a: { type: "string" } } };
+  const versions = ["v1", "v2"].map((name) => ({
+    name,
+    served: true,
+    storage: name === stored,
+    schema: { openAPIV3Schema },
+  }));
+  const names = { plural: "hosts", singular: "host", kind: "Host", listKind: "HostList" };
+  return {
+    metadata: { name: "hosts.example.com" },
+    spec: { group: "example.com", scope: "Namespaced", names, versions },
+  };
+}
+
+async function migrate(group: string, resource: string): Promise<readonly (readonly [string, string, string])[]> {
+  await migrations().create({ metadata: { name: "m" }, spec: { resource: { group, resource } } });
+  await cluster.clock.advance(2000);
+  return verdicts();
+}
+
+async function verdicts() {
+  const { status } = await migrations().get("m");
+  return (status?.conditions ?? []).map(({ type, status: is, reason }) => [type, is, reason] as const);
+}
+
+/** The versions that objects lie in. */
+async function lying(): Promise<readonly string[]> {
+  const { records } = await store.range("/registry/example.com/hosts/");
+  return records.map(({ value }) => (JSON.parse(Buffer.from(value).toString()) as Unstructured).apiVersion ?? "");
+}
+
+const DONE = [
+  ["Running", "False", "MigrationCompleted"],
+  ["Succeeded", "True", "StorageVersionMigrationSucceeded"],
+];
+
+test("objects of a custom resource are written in the version that is stored now, which then is the only one", async () => {
+  await definitions().create(definition("v1"));
+  await cluster.clock.advance(1000);
+  for (let index = 0; index < 3; index += 1)
+    await hosts("v1").create({ apiVersion: "example.com/v1", kind: "Host", metadata: { name: `h${index}` } } as never);
+  const live = await definitions().get("hosts.example.com");
+  await definitions().update({ ...live, spec: definition("v2").spec! });
+  await cluster.clock.advance(1000);
+  expect(await lying()).toEqual(Array(3).fill("example.com/v1"));
+  expect((await definitions().get("hosts.example.com")).status?.storedVersions).toEqual(["v1", "v2"]);
+  const before = await hosts("v2").get("h0");
+
+  expect(await migrate("example.com", "hosts")).toEqual(DONE);
+  expect(await lying()).toEqual(Array(3).fill("example.com/v2"));
+  expect((await definitions().get("hosts.example.com")).status?.storedVersions).toEqual(["v2"]);
+  const after = await hosts("v2").get("h0");
+  expect({ ...after.metadata, resourceVersion: "" }).toEqual({ ...before.metadata, resourceVersion: "" });
+});
+
+test("objects that lie as they should are not touched", async () => {
+  const secrets = cluster.client.resource<Unstructured>({ group: "", version: "v1", resource: "secrets" }, "default");
+  const made = await secrets.create({ metadata: { name: "s" } } as never);
+  expect(await migrate("", "secrets")).toEqual(DONE);
+  expect((await secrets.get("s")).metadata?.resourceVersion).toBe(made.metadata?.resourceVersion);
+});
+
+test("a resource that nobody serves fails, once there was time to define it", async () => {
+  expect(await migrate("example.com", "widgets")).toEqual([]);
+  await cluster.clock.advance(70_000);
+  expect(await verdicts()).toEqual([
+    ["Running", "False", "MigrationCompleted"],
+    ["Failed", "True", "StorageVersionMigrationFailed"],
+  ]);
+});
