@@ -39,6 +39,18 @@ test("a pod with gates is told to be gated, and placed when the last one is gone
   expect(await world.nodeOf("gated")).toBe("a");
 });
 
+test("a pod that claims a device waits for one, and makes nobody leave", async () => {
+  await world.node("a");
+  await world.pod("plain", "100m");
+  const resourceClaims = [{ name: "gpu", resourceClaimTemplateName: "gpus" }];
+  await world.pod("claiming", "100m", { resourceClaims });
+  expect(await world.nodeOf("claiming")).toBeUndefined();
+  expect(await world.refusal("claiming")).toMatch(
+    /^0\/1 nodes are available: 1 cannot allocate all claims\. preemption: .*not helpful/,
+  );
+  expect(await world.nodeOf("plain")).toBe("a");
+});
+
 test("pods are spread over zones as evenly as asked, or wait", async () => {
   await world.node("a1", { zone: "a" }, "10");
   await world.node("a2", { zone: "a" }, "10");

@@ -1,4 +1,5 @@
 import type { SchedulerPlugin } from "../framework.ts";
+import { dynamicResources } from "./dynamic-resources.ts";
 import { interPodAffinity } from "./inter-pod-affinity.ts";
 import { nodeResourcesBalancedAllocation, nodeResourcesFit } from "./node-resources.ts";
 import { imageLocality, nodeAffinity, nodeName, nodePorts, nodeUnschedulable } from "./node-selection.ts";
@@ -14,6 +15,7 @@ export const defaultPlugins: readonly SchedulerPlugin[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  dynamicResources,
   volumeRestrictions,
   volumeBinding,
   podTopologySpread,
