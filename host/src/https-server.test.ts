@@ -50,9 +50,14 @@ async function overHttp2(at: Awaited<ReturnType<typeof serve>>, path: string, bo
   return text;
 }
 
-function overHttp1(at: Awaited<ReturnType<typeof serve>>, body: string, withCertificate: boolean): Promise<string> {
+function overHttp1(
+  at: Awaited<ReturnType<typeof serve>>,
+  body: string,
+  withCertificate: boolean,
+  path = "/",
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { port: at.port, host: "localhost", ca: at.ca, method: "POST", agent: false as const };
+    const options = { port: at.port, host: "localhost", path, ca: at.ca, method: "POST", agent: false as const };
     const request = httpsRequest(withCertificate ? { ...options, ...at.client } : options, (response) => {
       let text = `${response.statusCode} `;
       response.on("data", (piece) => (text += piece));
@@ -73,6 +78,11 @@ test("HTTP/2 and HTTP/1.1 on one port see the same request and the verified clie
 test("a body over the limit is refused and the connection can answer", async () => {
   const at = await serve(answer);
   expect(await overHttp1(at, "x".repeat(101), false)).toBe("413 ");
+});
+
+test("a path may be as long as a selector of thousands of names makes it", async () => {
+  const at = await serve((exchange) => exchange.send(200, {}, Buffer.from(String(exchange.path.length))));
+  expect(await overHttp1(at, "", false, `/${"x".repeat(500_000)}`)).toBe("200 500001");
 });
 
 test("the signal aborts when the client goes away in the middle of a streamed answer", async () => {

@@ -91,6 +91,9 @@ export interface Patience {
   readonly idle: number;
 }
 
+/** Of an HTTP/1.1 request, as Go's servers take it. In HTTP/2 nghttp2 takes no more than 64 KB. */
+const HEAD_BYTES = 1024 * 1024;
+
 /** As kube-apiserver has it. */
 const PATIENCE: Patience = { head: 32_000, idle: 90_000 };
 
@@ -150,7 +153,7 @@ function newServer(
     minVersion: "TLSv1.2",
     settings: { maxConcurrentStreams: 250, initialWindowSize: 1024 * 1024 },
   });
-  Object.assign(server, { headersTimeout: head, requestTimeout: 0, keepAliveTimeout: idle });
+  Object.assign(server, { headersTimeout: head, requestTimeout: 0, keepAliveTimeout: idle, maxHeaderSize: HEAD_BYTES });
   server.on("secureConnection", (socket: TLSSocket) => {
     sockets.add(socket);
     socket.setNoDelay(true);
