@@ -13,6 +13,7 @@ export function readAll(stream: Readable, limit: number, length?: number): Promi
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let size = 0;
+    let isDone = false;
     stream.on("data", (piece: Buffer) => {
       size += piece.length;
       if (size > limit) {
@@ -26,12 +27,14 @@ export function readAll(stream: Readable, limit: number, length?: number): Promi
       stream.pause();
       done();
     });
-    const done = (): void =>
+    const done = (): void => {
+      isDone = true;
       resolve(pieces.length === 0 ? EMPTY : pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    };
     stream.once("end", done);
     stream.once("error", reject);
-    stream.once("close", () =>
-      reject(new TsukubeError("aborted", "Cannot read the body: the client closed the connection")),
-    );
+    stream.once("close", () => {
+      if (!isDone) reject(new TsukubeError("aborted", "Cannot read the body: the client closed the connection"));
+    });
   });
 }

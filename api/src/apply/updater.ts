@@ -124,7 +124,9 @@ export class Updater {
   /** Removes what the manager's last apply owned, this one leaves out, and nobody else owns. */
   #prune(merged: Json, managers: Managers, manager: string, last: OwnedFields | undefined): Json {
     if (last === undefined || last.set.isEmpty) return merged;
-    const current = managers.get(manager)!.apiVersion;
+    const { apiVersion: current, set } = managers.get(manager)!;
+    // who leaves nothing out has everything added back
+    if (last.apiVersion === current && last.set.difference(set).isEmpty) return merged;
     const converted = last.apiVersion === current ? merged : this.#versions.convert(merged, last.apiVersion);
     if (converted === undefined) return merged;
     const kept = this.#pruneInVersion(converted, managers, last);
