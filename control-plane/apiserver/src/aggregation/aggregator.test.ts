@@ -10,14 +10,21 @@ const SERVICE = {
 };
 const LIST = { resources: [{ name: "flavours", namespaced: true, kind: "Flavour", verbs: ["get"] }] };
 
-test("of a server whose OpenAPI document never comes the resources are known all the same", async () => {
+async function* endless(): AsyncIterable<Uint8Array> {
+  for (;;) yield Buffer.alloc(1024 * 1024);
+}
+
+test.each([
+  ["never comes", () => new Promise(() => {})],
+  ["never ends", async () => ({ status: 200, headers: {}, body: endless() })],
+])("of a server whose OpenAPI document %s the resources are known all the same", async (_what, document) => {
   const clock = new VirtualClock();
   const cached = { object: SERVICE };
   const cache = { subscribe: () => () => {}, get: () => cached, head: { range: () => [["key", cached]] } };
   const client = {
     request: (_spec: object, { path }: { readonly path: string }) =>
       path === "/openapi/v2"
-        ? new Promise(() => {})
+        ? document()
         : Promise.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(LIST)) }),
   };
   const aggregator = new Aggregator(cache as never, client as never, clock);

@@ -113,10 +113,18 @@ export class ExtensionClient {
   }
 }
 
-/** The whole body of an answer. */
+/** Bytes of what a server may say about itself: the OpenAPI document of a large one has a few million. */
+const BODY_LIMIT = 32 * 1024 * 1024;
+
+/** The whole body of an answer. @throws when it is larger than 32 MiB. */
 export async function wholeBody({ body }: ApiResponse): Promise<Buffer> {
   if (body instanceof Uint8Array) return Buffer.from(body);
   const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(piece);
+  let length = 0;
+  for await (const piece of body) {
+    length += piece.length;
+    if (length > BODY_LIMIT) throw new Error(`Cannot read an answer: more than ${BODY_LIMIT} bytes, expected fewer`);
+    pieces.push(piece);
+  }
   return Buffer.concat(pieces);
 }
