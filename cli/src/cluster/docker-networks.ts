@@ -1,11 +1,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Logger } from "@tsukube/foundation";
 import { realClock, systemRandom } from "@tsukube/host";
 import { NAME_PORT, type OtherNetworks, openContainerNetworks } from "@tsukube/network";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 
 /** The networks of Docker's containers. */
-export function openNetworks(paths: ClusterPaths) {
+export function openNetworks(paths: ClusterPaths, logger: Logger) {
   const files = filesOf(paths);
   return openContainerNetworks({
     folder: files.dockerNetworks,
@@ -15,6 +16,7 @@ export function openNetworks(paths: ClusterPaths) {
     choiceLock: files.networkLock,
     clock: realClock,
     random: systemRandom,
+    logger,
   });
 }
 

@@ -58,7 +58,7 @@ export async function cleanEngine(
   const { cgroup } = kernelNames(paths.name);
   if (existsSync(files.engine)) {
     const { startEngine } = await import("@tsukube/engine");
-    const containerNetworks = await openNetworks(paths);
+    const containerNetworks = await openNetworks(paths, silentLogger);
     const engine = await startEngine({
       stateDirectory: files.engine,
       runtimeDirectory: join(paths.runtime, "engine"),

@@ -14,7 +14,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const files = filesOf(paths);
   await using lifetime = new Lifetime();
   lifetime.add("lock", await holdLock(files.lock("engine"), bundle, realClock, logger));
-  const networks = await openNetworks(paths);
+  const networks = await openNetworks(paths, logger);
   const engine = await startEngine({
     ...{ clock: realClock, random: systemRandom, metrics: createMetrics(), logger },
     stateDirectory: files.engine,

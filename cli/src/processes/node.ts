@@ -52,7 +52,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     bridge: addresses.bridge,
     table: `tsukube-${name}-pods`,
   });
-  const containerNetworks = await openNetworks(paths);
+  const containerNetworks = await openNetworks(paths, logger);
   const engine = await startEngine({
     ...base,
     stateDirectory: files.engine,

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Lifetime } from "@tsukube/foundation";
+import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { realClock, run, systemRandom } from "@tsukube/host";
 import type { Attachment } from "@tsukube/node-contracts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -26,9 +26,11 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
   async function open(commands: Commands = systemCommands) {
     const sysctlRecord = join(folder, "sysctls");
     const parts = { folder, table, sysctlRecord, pools: ["10.192.0.0/24"], commands };
-    const networks = await openContainerNetworks({ ...parts, clock: realClock, random: systemRandom });
+    const networks = await openContainerNetworks({
+      ...{ ...parts, clock: realClock, random: systemRandom, logger: silentLogger },
+    });
     lifetime.add("host", () => networks.cleanHost(false));
-    return { networks, network: await networks.create({ name: "test", internal: false, labels: {} }) };
+    return { networks, network: await networks.ensure({ name: "test", internal: false, labels: {} }) };
   }
 
   async function namespace(name: string): Promise<string> {
@@ -66,15 +68,16 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
     }
   });
 
-  test("an attachment fails when the firewall refuses its table, and the next one tries again", async () => {
+  test("an attachment fails when the firewall refuses its table, the next one tries again, and no engine is held up", async () => {
     let refuses = true;
-    const { networks, network } = await open({
+    const commands: Commands = {
       ip: systemCommands.ip,
       nft: async (script) => {
         if (refuses) throw new Error("out of memory");
         await systemCommands.nft(script);
       },
-    });
+    };
+    const { networks, network } = await open(commands);
     const attach = async (containerId: string) =>
       networks.attach({
         ...{ containerId, networkId: network.id, netns: await namespace(containerId), names: [], isDefault: true },
@@ -82,6 +85,11 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
     await expect(attach("a")).rejects.toThrow("out of memory");
     expect(networks.attachments).toEqual([]);
     refuses = false;
-    expect((await attach("b")).address).toMatch(/^10\.192\.0\./);
+    const { address } = await attach("b");
+    expect(address).toMatch(/^10\.192\.0\./);
+    refuses = true;
+    const { networks: next } = await open(commands);
+    expect(next.attachments).toMatchObject([{ containerId: "b", address }]);
+    refuses = false;
   });
 });

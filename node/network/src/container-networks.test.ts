@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { codeOf } from "@tsukube/foundation";
+import { codeOf, silentLogger } from "@tsukube/foundation";
 import { realClock, systemRandom } from "@tsukube/host";
 import { expect, onTestFinished, test } from "vitest";
 import { type ContainerNetworksOptions, openContainerNetworks } from "./container-networks.ts";
@@ -18,7 +18,7 @@ function scratch(): string {
 const open = (folder: string, more: Partial<ContainerNetworksOptions> = {}) =>
   openContainerNetworks({
     ...{ folder, table: "none", sysctlRecord: join(folder, "sysctls"), pools: POOLS, clock: realClock },
-    random: systemRandom,
+    ...{ random: systemRandom, logger: silentLogger },
     commands: { ip: async () => {}, nft: async () => {} },
     ...more,
   });

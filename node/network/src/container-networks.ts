@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
+import { type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import {
   contains,
   formatAddress,
@@ -41,6 +41,7 @@ export interface ContainerNetworksOptions {
   readonly pools?: readonly string[];
   readonly clock: Pick<Clock, "now" | "sleep">;
   readonly random: Random;
+  readonly logger: Logger;
   /** The other engines of this host: what their records say is taken here, too. */
   readonly others?: () => readonly OtherNetworks[];
   /** A file that whoever of them chooses a subnet or a port holds meanwhile. */
@@ -102,8 +103,16 @@ class BridgeNetworks implements ContainerNetworks {
       this.#number = Math.max(this.#number, attachment.number);
     }
     for (const record of await this.#read<PortRecord>("ports")) this.#ports.set(record.containerId, record);
-    for (const network of this.all)
-      if (existsSync(`/sys/class/net/${network.bridge}`)) await this.#ensureBridge(network);
+    for (const network of this.all) if (existsSync(`/sys/class/net/${network.bridge}`)) await this.#restore(network);
+  }
+
+  /** What stands in the kernel goes on as it is where this fails, and the others are not held up. */
+  async #restore(network: Network): Promise<void> {
+    try {
+      await this.#ensureBridge(network);
+    } catch (error) {
+      this.#options.logger.error("cannot restore a network", { name: network.name, error: messageOf(error) });
+    }
   }
 
   get all(): readonly Network[] {
