@@ -13,6 +13,10 @@ export interface HttpTransportOptions {
   token?(): string;
 }
 
+/** Bytes that a server may send before we have read them, of one answer and of all; Node's 64 kB make large lists wait. */
+const STREAM_WINDOW = 4 * 1024 * 1024;
+const CONNECTION_WINDOW = 64 * 1024 * 1024;
+
 /** Requests over one HTTP/2 connection, made when first needed and again after it broke. */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
   return new Http2Transport(options);
@@ -89,7 +93,8 @@ class Http2Transport implements Transport {
   #connected(): ClientHttp2Session {
     if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed) return this.#session;
     const { server, ca, clientCertificate } = this.#options;
-    const session = connect(server, { ca, ...clientCertificate });
+    const session = connect(server, { ca, ...clientCertificate, settings: { initialWindowSize: STREAM_WINDOW } });
+    session.once("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW));
     session.on("error", () => {}); // each stream reports it
     session.setMaxListeners(0);
     session.once("goaway", () => session.close());
