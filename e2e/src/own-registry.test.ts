@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -158,6 +159,28 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     expect(await refused("pull", `${closed}/hello`)).toContain("unauthorized");
   }, 60_000);
 
+  test("a registry that wants tokens takes those of its server: docker and tsukube get them for what they do", async () => {
+    const { url, key, asked } = await startTokenServer(lifetime);
+    writeFileSync(join(folder, "token.pem"), key);
+    const flags = ["--token-realm", url, "--token-service", "images", "--token-issuer", "e2e"];
+    const { at } = await startRegistry("tokens", ...flags, "--token-key", join(folder, "token.pem"));
+    await docker("tag", `${host}/copy:2`, `${at}/public/hello`);
+    expect(await refused("push", `${at}/public/hello`)).toContain("unauthorized");
+    expect(await docker("login", "-u", "ali", "-p", "open sesame", at)).toContain("Login Succeeded");
+    await docker("push", `${at}/public/hello`);
+    await docker("tag", `${at}/public/hello`, `${at}/other/hello`);
+    await docker("push", `${at}/other/hello`);
+    await docker("logout", at);
+    await docker("rmi", `${at}/public/hello`, `${at}/other/hello`);
+    await tsukube.run(["image", "pull", `${at}/public/hello`]); // whoever asks may read that
+    expect(await greets(`${at}/public/hello`)).toBe("hello from the registry");
+    expect((await tsukube.run(["image", "pull", `${at}/other/hello`], { accept: [1] })).stderr).toContain(
+      "unauthorized",
+    );
+    expect(asked).toContain("ali repository:public/hello:pull,push");
+    expect(asked).toContain("nobody repository:public/hello:pull");
+  }, 60_000);
+
   test("a second registry in the same folder is refused, and down ends the one in the background", async () => {
     const second = ["registry", "--data", join(folder, "images"), "--listen", "127.0.0.1:0"];
     expect((await tsukube.run(second, { accept: [2] })).stderr).toContain(
@@ -168,6 +191,36 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     await expect(fetch(`http://${host}/v2/`)).rejects.toThrow();
   }, 60_000);
 });
+
+/** Gives "ali" tokens for everything, others for reading what is below "public/". */
+async function startTokenServer(lifetime: Lifetime) {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const asked: string[] = [];
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const server = createHttpServer((request, response) => {
+    const query = new URL(request.url ?? "", "http://x").searchParams;
+    const login = Buffer.from((request.headers.authorization ?? "").replace("Basic ", ""), "base64").toString();
+    const isAli = login === "ali:open sesame";
+    if (login !== "" && !isAli) return response.writeHead(401).end();
+    const access = query.getAll("scope").flatMap((scopes) =>
+      scopes.split(" ").map((scope) => {
+        const [type, name = "", actions = ""] = scope.split(":");
+        asked.push(`${isAli ? "ali" : "nobody"} ${scope}`);
+        const granted = isAli ? actions.split(",") : name.startsWith("public/") ? ["pull"] : [];
+        return { type, name, actions: granted };
+      }),
+    );
+    const claims = { iss: "e2e", aud: query.get("service"), exp: Math.floor(Date.now() / 1000) + 60, access };
+    const signed = `${part({ alg: "ES256", typ: "JWT" })}.${part(claims)}`;
+    const signature = sign("sha256", Buffer.from(signed), { key: privateKey, dsaEncoding: "ieee-p1363" });
+    response.end(JSON.stringify({ token: `${signed}.${signature.toString("base64url")}` }));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  lifetime.add("token server", () => void server.close().closeAllConnections());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
+  return { url, key: publicKey.export({ type: "spki", format: "pem" }), asked };
+}
 
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
