@@ -184,7 +184,7 @@ function program(): Command {
   root
     .command("build")
     .description("build an image from a Dockerfile, for this cluster")
-    .argument("<folder>", "the build context")
+    .argument("<folder>", "the build context: a folder, or a git repository as URL#REF:FOLDER")
     .option(...name)
     .option("-t, --tag <name>", "a name for the image; may be repeated", several, [])
     .option("-f, --file <path>", "the Dockerfile, below the folder")

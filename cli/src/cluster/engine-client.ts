@@ -34,9 +34,9 @@ export class EngineClient {
     return JSON.parse(await textOf(await this.#send("GET", "/images/json"))) as readonly EngineImage[];
   }
 
-  /** @param query As `POST /build` of the Engine API has it. @returns the image's id. */
+  /** @param context A tar archive; undefined for one that the query names. @param query As `POST /build` of the Engine API has it. @returns the image's id. */
   async build(
-    context: AsyncIterable<Uint8Array>,
+    context: AsyncIterable<Uint8Array> | undefined,
     query: URLSearchParams,
     onMessage: (message: EngineMessage) => void,
   ): Promise<string> {

@@ -38,13 +38,17 @@ export async function build(context: CommandContext, folder: string, options: Bu
   context.print(options.quiet || options.tag.length === 0 ? id : options.tag.join("\n"));
 }
 
-/** Sends a folder to be built. @param query As `POST /build` has it. @returns the image's id. */
+/** Sends a folder to be built, or names a repository to the engine. @param query As `POST /build` has it. @returns the image's id. */
 export async function buildImage(
   engine: EngineClient,
   folder: string,
   query: URLSearchParams,
   onMessage: (message: EngineMessage) => void,
 ): Promise<string> {
+  if (/^\w+:\/\/|^git@/.test(folder)) {
+    query.set("remote", folder);
+    return engine.build(undefined, query, onMessage);
+  }
   const root = resolve(folder);
   const dockerfile = query.get("dockerfile") ?? "Dockerfile";
   if (!existsSync(root) || !statSync(root).isDirectory())

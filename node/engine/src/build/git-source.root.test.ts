@@ -148,6 +148,13 @@ test.skipIf(process.getuid?.() !== 0)(
       expect((await build("")).match(/Using cache/g)?.length).toBe(2);
       expect(await build("--keep-git-dir")).toContain(".git");
       expect(await build(`--checksum=${first}`)).toContain(`is commit ${second}, expected ${first}`);
+      await commit(
+        { "made/Dockerfile": "FROM tsukube.local/busybox\nCOPY file /\nRUN cat /file", "made/file": "remote" },
+        "made",
+      );
+      const query = new URLSearchParams({ t: "remote", remote: `${url}#main:made` });
+      const remote = await askDocker(engine.dockerSocket, "POST", `/build?${query}`);
+      expect(remote.messages.map(({ stream = "", error = "" }) => stream + error).join("")).toContain("\nremote");
       await commit({ "a.txt": "three" }, "third");
       expect(await build("")).toContain("threeread");
     } finally {

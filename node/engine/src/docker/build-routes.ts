@@ -1,6 +1,9 @@
 import { mkdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import type { BuildProgress, BuildRequest, CachePlace } from "../build/contracts.ts";
+import type { BuildInputs, BuildProgress, BuildRequest, CachePlace } from "../build/contracts.ts";
+import { isGit } from "../build/downloads.ts";
+import { cloneSource, parseGitReference } from "../build/git-source.ts";
+import { rootedPath } from "../build/rooted-path.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { parseReference } from "../images/reference.ts";
 import { unpackLayer } from "../images/unpack.ts";
@@ -21,11 +24,11 @@ function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest)
       const context = `${deps.uploads}/${Buffer.from(deps.random.bytes(8)).toString("hex")}`;
       await mkdir(context, { mode: 0o755 });
       try {
-        await unpackLayer(decompressed(request.body), context, "keep");
+        const place = await fillContext(request, context, inputs);
         const image = await deps.builder.build({
           ...wanted,
           inputs,
-          context,
+          context: place,
           signal: request.signal,
           onProgress: (event) => {
             for (const message of messagesOf(event)) send(message);
@@ -39,6 +42,23 @@ function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest)
       }
     },
   };
+}
+
+/** From the request, or a repository. @returns where in the folder the context is. */
+async function fillContext(request: DockerRequest, folder: string, { agents }: BuildInputs): Promise<string> {
+  const remote = request.query.get("remote") ?? "";
+  if (!isGit(remote)) {
+    await unpackLayer(decompressed(request.body), folder, "keep");
+    return folder;
+  }
+  const agent = agents.get("default");
+  const reference = parseGitReference(remote);
+  await cloneSource(reference, folder, {
+    keepGitFolder: false,
+    signal: request.signal,
+    ...(agent === undefined ? {} : { agent }),
+  });
+  return rootedPath(folder, reference.folder ?? "");
 }
 
 /** As the classic builder writes to a console; the stage is named where there are several. */
@@ -59,10 +79,10 @@ function messagesOf(event: BuildProgress): readonly object[] {
 
 function wishes(query: URLSearchParams): Omit<BuildRequest, "context" | "inputs" | "signal" | "onProgress"> {
   const remote = query.get("remote") ?? "";
-  if (remote !== "" && remote !== "client-session")
+  if (remote !== "" && remote !== "client-session" && !isGit(remote))
     throw new TsukubeError(
       "unsupported",
-      `Cannot build from "${remote}": not there yet, expected the context in the request`,
+      `Cannot build from "${remote}": not there yet, expected a git repository, or the context in the request`,
     );
   if (query.get("version") === "2") {
     throw new TsukubeError(
