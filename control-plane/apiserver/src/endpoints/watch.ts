@@ -214,7 +214,13 @@ class WatchStream extends FlowingBody {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
     try {
-      for (const batch of this.#batchesOfState()) yield Buffer.concat(batch);
+      let isFirst = true;
+      for (const batch of this.#batchesOfState()) {
+        // whoever reads it in this process never waits by itself: others have a turn
+        if (!isFirst) await this.#clock.track(new Promise<void>((resolve) => setImmediate(resolve)));
+        isFirst = false;
+        yield Buffer.concat(batch);
+      }
       for (;;) {
         if (this.#queue.length > 0) {
           const batch = this.#queue;
