@@ -24,11 +24,14 @@ test("on-failure gives up after its retries", () => {
   expect(restarts(container("on-failure", { restartCount: 2 }, 2), 1)).toBe(false);
 });
 
-test("a start of the engine brings back what is always to run, and what nobody stopped", () => {
+test("a start of the engine brings back what is always to run, what nobody stopped, and what failed", () => {
   expect(startsWithEngine(container("always", { isStoppedByUser: true }))).toBe(true);
   expect(startsWithEngine(container("unless-stopped", { isStoppedByUser: true }))).toBe(false);
   expect(startsWithEngine(container("unless-stopped"))).toBe(true);
   expect(startsWithEngine(container("always", { status: "created" }))).toBe(false);
+  expect(startsWithEngine(container("on-failure", { exitCode: 137 }))).toBe(true);
+  expect(startsWithEngine(container("on-failure", { exitCode: 0 }))).toBe(false);
+  expect(startsWithEngine(container("on-failure", { exitCode: 1, restartCount: 2 }, 2))).toBe(false);
 });
 
 test("waits double up to a minute, and begin anew after a steady run", () => {

@@ -21,12 +21,15 @@ export function restarts({ hostConfig, state }: DockerContainer, exitCode: numbe
 }
 
 /** Pure: whether a container that does not run is started when the engine is. */
-export function startsWithEngine({ hostConfig, state }: DockerContainer): boolean {
+export function startsWithEngine(container: DockerContainer): boolean {
+  const { hostConfig, state } = container;
   switch (hostConfig.RestartPolicy?.Name) {
     case "always":
       return state.status !== "created";
     case "unless-stopped":
       return state.status !== "created" && !state.isStoppedByUser;
+    case "on-failure":
+      return state.status !== "created" && restarts(container, state.exitCode ?? 0);
     default:
       return false;
   }
