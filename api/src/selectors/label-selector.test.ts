@@ -32,7 +32,7 @@ test.each([
   ["a=b=c", "found '=', expected: ',' or 'end of string'"],
   ["a,", "found '', expected: identifier after ','"],
   [",a", "found ',', expected: !, identifier, or 'end of string'"],
-  ["a in b", "unable to parse requirement: found 'b', expected: '('"],
+  ["a in b", "unable to parse requirement: found 'b' expected: '('"],
   ["a/b/c", /^unable to parse requirement: key: Invalid value: "a\/b\/c": a qualified name must consist/],
   ["a=-", /^unable to parse requirement: values\[0\]\[a\]: Invalid value: "-": a valid label must be/],
   ["a>b", /the value must be an integer$/],

@@ -201,7 +201,7 @@ class Parser {
 
   #valueSet(): string[] {
     const open = this.#take(true);
-    if (open.kind !== "(") throw ApiError.badRequest(`found '${open.text}', expected: '('`);
+    if (open.kind !== "(") throw ApiError.badRequest(`found '${open.text}' expected: '('`);
     const values: string[] = [];
     let needsValue = true;
     for (;;) {

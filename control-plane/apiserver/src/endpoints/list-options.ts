@@ -36,6 +36,8 @@ export function numberOf(query: URLSearchParams, name: string): number | undefin
   if (text === null || text === "") return undefined;
   if (!/^-?\d+$/.test(text))
     throw ApiError.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (BigInt.asIntN(64, BigInt(text)) !== BigInt(text))
+    throw ApiError.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
   return Number(text);
 }
 
@@ -120,7 +122,7 @@ export function decodeContinue(token: string): Continuation {
     throw ApiError.badRequest(`invalid continue token: continue key is not valid: ${why}`);
   };
   const { v, rv, start, since } = parseToken(Buffer.from(token, "base64url"), refuse);
-  if (v !== "meta.k8s.io/v1") return refuse(`server does not recognize this encoded version "${v ?? ""}"`);
+  if (v !== "meta.k8s.io/v1") return refuse(`server does not recognize this encoded version ${v ?? ""}`);
   if (typeof rv !== "number" || rv === 0)
     return refuse("incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
   if (typeof start !== "string" || start === "" || start.startsWith("/") || start.split("/").includes(".."))
