@@ -130,4 +130,30 @@ describe.skipIf(process.getuid?.() !== 0)("engine (needs root)", () => {
     await engine.stopAll();
     await engine.close();
   });
+
+  test("an end is known by its exit code, whenever one looks", async () => {
+    const engine = await start();
+    lifetime.add("containers", () => engine.stopAll());
+    const cri = dial();
+    lifetime.add("client", () => cri.close());
+    const { podSandboxId = "" } = await cri.RunPodSandbox({
+      config: { metadata: { name: "a", uid: "u", namespace: "n", attempt: 0 }, logDirectory: `${folder}/logs` },
+    });
+    const codes = new Set<number | undefined>();
+    for (let turn = 0; turn < 40; turn += 1) {
+      const config = {
+        metadata: { name: `c${turn}`, attempt: 0 },
+        image: { image: "tsukube.local/busybox" },
+        command: ["true"],
+      };
+      const { containerId = "" } = await cri.CreateContainer({ podSandboxId, config });
+      await cri.StartContainer({ containerId });
+      await realClock.sleep((turn % 10) / 2);
+      await cri.StopContainer({ containerId, timeout: 0 }); // it looks whether the container has ended by itself
+      codes.add((await cri.ContainerStatus({ containerId })).status?.exitCode);
+    }
+    expect([...codes].filter((code) => code !== 0 && code !== 137)).toEqual([]);
+    await engine.stopAll();
+    await engine.close();
+  });
 });

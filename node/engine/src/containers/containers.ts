@@ -345,11 +345,12 @@ export class Containers {
     const record = this.#records.get(id);
     if (record === undefined || record.exit !== undefined || this.#creating.has(id)) return;
     const file = `${this.#exits}/${id}`;
-    const noted = existsSync(file);
-    if (!noted && (record.pid === undefined ? existsSync(this.#bundle(id)) : isAlive(record.pid, record.startTime)))
-      return;
+    if (!existsSync(file)) {
+      if (record.pid === undefined ? existsSync(this.#bundle(id)) : isAlive(record.pid, record.startTime)) return;
+      if (isHeld(this.#bundle(id), id)) return; // its exit is about to be written
+    }
+    const noted = existsSync(file); // perhaps since a moment ago: conmon ends once it has written it
     const code = noted ? Number(readFileSync(file, "utf8")) : 255;
-    if (!noted && isHeld(this.#bundle(id), id)) return; // its exit is about to be written
     const killed =
       existsSync(`${this.#bundle(id)}/persist/oom`) ||
       (code === 137 && (await this.#deps.cgroups.oomKills(record.cgroupPath)) > 0);
