@@ -1,17 +1,16 @@
 import { messageOf } from "@tsukube/foundation";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import type { AuditFlags } from "./commands/audit-flags.ts";
 import type { BuildOptions } from "./commands/build.ts";
-import type { ExecOptions } from "./commands/containers.ts";
 import { type CommandContext, commandContext } from "./commands/context.ts";
 import type { EtcdFlags } from "./commands/etcd-flags.ts";
 import type { HistoryFlags } from "./commands/history-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
 import type { RegistryFlags } from "./commands/registry.ts";
-import type { RunOptions } from "./commands/run-container.ts";
 import type { RuntimeConfigFlag } from "./commands/runtime-config-flag.ts";
+import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
-import { durationOf } from "./past/moment.ts";
+import { duration, joined, oneOf, several, wholeNumber } from "./option-values.ts";
 
 /** The `tsukube` command. Each subcommand loads its own code: `status` must not pay for `up`. */
 function program(): Command {
@@ -376,140 +375,11 @@ function addImageCommands(image: Command, context: (command: Command) => Command
     );
 }
 
-function addContainerCommands(root: Command, context: (command: Command) => CommandContext): void {
-  const commands = () => import("./commands/containers.ts");
-  const cluster = ["--name <name>", "which cluster or engine of this host, before the subcommand"] as const;
-  root
-    .command("run")
-    .description("run a command in a new container of this engine")
-    .argument("<image>")
-    .argument("[command...]")
-    .passThroughOptions()
-    .option("-d, --detach", "print the container's id, and leave it running")
-    .option("-i, --interactive", "connect standard input")
-    .option("-t, --tty", "with a terminal")
-    .option("--rm", "remove the container when it ends")
-    .option("--name <name>", 'a name for the container; that of the engine stands before "run"')
-    .option("-p, --publish <ports>", "lead a port of the host to it: 8080:80; may be repeated", several, [])
-    .option("-P, --publish-all", "lead a free port of the host to each that the image exposes")
-    .option("-v, --volume <volume>", "mount a folder or a volume: ./data:/data; may be repeated", several, [])
-    .option("-e, --env <name=value>", "a variable; may be repeated", several, [])
-    .option("--env-file <file>", "variables, one a line; may be repeated", several, [])
-    .option("-l, --label <name=value>", "a label; may be repeated", several, [])
-    .option("--network <network>", "bridge (the default), host, none, container:NAME, or one that was created")
-    .option("--network-alias <name>", "one more name on the network; may be repeated", several, [])
-    .option("--restart <policy>", "no, always, unless-stopped, on-failure[:times]")
-    .option("--entrypoint <program>", "instead of the image's")
-    .option("-w, --workdir <folder>", "where the command starts")
-    .option("-u, --user <user>", "name or number, with :group")
-    .option("-h, --hostname <name>", "its host name")
-    .option("-m, --memory <bytes>", "a limit: 512m")
-    .option("--cpus <number>", "a limit: 1.5")
-    .option("--init", "a first process that reaps others")
-    .option("--read-only", "its file system cannot be written")
-    .option("--privileged", "with everything that root may do")
-    .option("--cap-add <capability>", "may be repeated", several, [])
-    .option("--cap-drop <capability>", "may be repeated", several, [])
-    .helpOption("--help")
-    .action(async (image: string, words: string[], options: RunOptions) =>
-      (await commands()).runContainer(context(root), image, words, options),
-    );
-  root
-    .command("ps")
-    .description("list this engine's containers (those of pods are the kubelet's)")
-    .option(...cluster)
-    .option("-a, --all", "also those that do not run", false)
-    .option("-q, --quiet", "ids alone", false)
-    .action(async ({ all, quiet }: { all: boolean; quiet: boolean }, command: Command) =>
-      (await commands()).listContainers(context(command), all, quiet),
-    );
-  root
-    .command("exec")
-    .description("run a command in a running container")
-    .argument("<container>")
-    .argument("<command...>")
-    .passThroughOptions()
-    .option("-d, --detach", "do not wait for it")
-    .option("-i, --interactive", "connect standard input")
-    .option("-t, --tty", "with a terminal")
-    .option("-e, --env <name=value>", "a variable; may be repeated", several, [])
-    .option("-u, --user <user>", "name or number, with :group")
-    .option("-w, --workdir <folder>", "where the command starts")
-    .action(async (container: string, words: string[], options: ExecOptions, command: Command) =>
-      (await commands()).execInContainer(context(command), container, words, options),
-    );
-  root
-    .command("attach")
-    .description("connect to the streams of a running container")
-    .argument("<container>")
-    .option(...cluster)
-    .action(async (container: string, _options: object, command: Command) =>
-      (await commands()).attachToContainer(context(command), container),
-    );
-  root
-    .command("inspect")
-    .description("show containers as JSON")
-    .argument("<container...>")
-    .option(...cluster)
-    .action(async (names: string[], _options: object, command: Command) =>
-      (await commands()).inspectContainers(context(command), names),
-    );
-  for (const [action, what] of Object.entries(CONTAINER_ACTIONS)) {
-    root
-      .command(action)
-      .description(`${what} containers`)
-      .argument("<container...>")
-      .option(...cluster)
-      .action(async (names: string[], _options: object, command: Command) =>
-        (await commands()).eachContainer(context(command), names, "POST", `/${action}`),
-      );
-  }
-  root
-    .command("rm")
-    .description("remove containers")
-    .argument("<container...>")
-    .option(...cluster)
-    .option("-f, --force", "also those that run", false)
-    .option("-v, --volumes", "with their anonymous volumes", false)
-    .action(async (names: string[], { force, volumes }: { force: boolean; volumes: boolean }, command: Command) =>
-      (await commands()).eachContainer(context(command), names, "DELETE", `?force=${force}&v=${volumes}`),
-    );
-}
-
-const CONTAINER_ACTIONS: Readonly<Record<string, string>> = {
-  start: "start",
-  stop: "stop",
-  restart: "stop and start",
-  kill: "end at once",
-  pause: "freeze",
-  unpause: "let go on",
-};
-
-function several(text: string, before: readonly string[]): readonly string[] {
-  return [...before, text];
-}
-
-function joined(text: string, before?: string): string {
-  return before === undefined ? text : `${before},${text}`;
-}
-
-function oneOf(...values: readonly string[]) {
-  return (text: string): string => {
-    if (!values.includes(text)) throw new InvalidArgumentError(`expected ${values.join(" or ")}`);
-    return text;
-  };
-}
-
-function duration(text: string): number {
-  const ms = durationOf(text);
-  if (ms === undefined) throw new InvalidArgumentError("expected such as 30m, 24h or 7d");
-  return ms;
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("expected a whole number");
-  return Number(text);
-}
+// who reads has seen enough: "tsukube blame … | head"
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
 
 try {
   await program().parseAsync();

@@ -13,7 +13,7 @@ export interface ApiResponse {
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
-  /** Whole, or in pieces as they come (watch, log -f). */
+  /** Whole, or in pieces as they come (watch, log -f): read from it at once, Node drops what nobody has begun to read when an answer ends. */
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
+import { run } from "@tsukube/host";
 import { expect, test } from "vitest";
 import { Kubectl } from "./kubectl.ts";
 import { Tsukube } from "./tsukube.ts";
@@ -15,6 +16,8 @@ test("a cluster goes back to a snapshot that was taken while it ran; a bad one i
   const file = join(cluster.home, "snapshot");
   expect((await cluster.run(["snapshot", "save", file])).stdout).toMatch(/^Saved \d+ objects .* at revision \d+/);
   expect((await cluster.run(["snapshot", "status", file])).stdout).toMatch(/^Whole: [\s\S]*\d {2}configmaps/);
+  const unread = await run("sh", ["-c", `"$0" snapshot status "$1" | true`, cluster.path, file], { env: cluster.env });
+  expect(unread.stderr).toBe("");
   await kubectl.run("delete configmap kept");
   await kubectl.run("create configmap later");
   const newest = Number(await kubectl.out("get configmap later -o jsonpath={.metadata.resourceVersion}"));

@@ -106,7 +106,7 @@ test("an exchange that is abandoned is an error to its client, and to no other",
 
 test("who says nothing for long is disconnected, who waits for an answer is not", async () => {
   const waiting: Exchange[] = [];
-  const at = await serve((exchange) => void waiting.push(exchange), { head: 200, idle: 200 });
+  const at = await serve((exchange) => void waiting.push(exchange), { head: 1000, idle: 1000 });
   const options = { port: at.port, host: "localhost", ca: at.ca };
   const slow = connectTls({ ...options, ALPNProtocols: ["http/1.1"] });
   await once(slow, "secureConnect");
@@ -117,7 +117,7 @@ test("who says nothing for long is disconnected, who waits for an answer is not"
   const stream = busy.request({ ":path": "/" });
   slow.resume();
   await Promise.all([once(slow, "close"), once(idle, "close")]);
-  await realClock.sleep(300);
+  await realClock.sleep(1200);
   expect([busy.closed, waiting.length]).toEqual([false, 1]);
   waiting[0]!.send(200, {}, Buffer.from("late"));
   expect(String(await once(stream, "data"))).toBe("late");

@@ -1,8 +1,7 @@
 import { DecodeError } from "./decode-error.ts";
+import { BACKSLASH, QUOTE } from "./json-bytes.ts";
 import { asciiText, utf8Text } from "./text.ts";
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
   "\\": "\\",

@@ -1,13 +1,6 @@
+import { BACKSLASH, CLOSE, CLOSE_LIST, COLON, COMMA, OPEN, OPEN_LIST, QUOTE } from "./json-bytes.ts";
 import type { FieldPlan, Plan } from "./plan.ts";
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
-const OPEN_LIST = 0x5b;
-const CLOSE_LIST = 0x5d;
 const FIRST_TAPE = 1 << 14;
 /** Strings longer than this are searched natively: a call costs as much as so many steps. */
 const SHORT = 48;

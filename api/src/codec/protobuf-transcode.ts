@@ -1,4 +1,5 @@
 import type { ObjectSchema } from "../schema.ts";
+import { QUOTE } from "./json-bytes.ts";
 import { JsonReader } from "./json-reader.ts";
 import { CELLS, JsonTape, UNFORESEEN } from "./json-tape.ts";
 import { type Op, type Plan, planOf } from "./plan.ts";
@@ -7,7 +8,6 @@ import { type Member, type MessagePlan, messagePlanOf } from "./protobuf-plan.ts
 import { ProtobufWriter } from "./protobuf-writer.ts";
 import { asciiText, utf8Text } from "./text.ts";
 
-const QUOTE = 0x22;
 const NOTHING = new Uint8Array(0);
 
 /** One tape serves all: transcoding is synchronous. */

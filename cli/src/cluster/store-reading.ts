@@ -45,18 +45,17 @@ async function download(
   to: string,
 ): Promise<void> {
   const transport = await adminTransport(paths, record);
-  const file = await open(to, "w", 0o600);
+  const file = await open(to, "w", 0o600); // before the request: an answer is read at once, or it is lost
+  const logs = async (): Promise<string> => `see the logs in ${filesOf(paths).logs}`;
   try {
-    const logs = async (): Promise<string> => `see the logs in ${filesOf(paths).logs}`;
     await waitUntil("the API server", () => isReady(transport, clock), clock, START_MS, logs);
     const { status, body } = await transport.request({ method: "GET", path: STORE_COPY_PATH, headers: {} });
-    for await (const piece of body instanceof Uint8Array ? [body] : body) await file.write(piece);
-    if (status !== 200) {
-      throw new TsukubeError(
-        "failed",
-        `Cannot copy the store of cluster "${paths.name}": GET ${STORE_COPY_PATH} answered ${status}, expected 200; ${await logs()}`,
-      );
-    }
+    for await (const piece of body instanceof Uint8Array ? [body] : body) await file.appendFile(piece);
+    if (status === 200) return;
+    throw new TsukubeError(
+      "failed",
+      `Cannot copy the store of cluster "${paths.name}": GET ${STORE_COPY_PATH} answered ${status}, expected 200; ${await logs()}`,
+    );
   } finally {
     await file.close();
     await transport.close();

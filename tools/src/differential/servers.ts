@@ -6,14 +6,15 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { startApiServer } from "@tsukube/apiserver";
 import { createHttpTransport, type HttpTransportOptions, type Transport } from "@tsukube/client";
-import { Lifetime, silentLogger } from "@tsukube/foundation";
-import { createMetrics, realClock, systemRandom } from "@tsukube/host";
+import { Lifetime } from "@tsukube/foundation";
+import { realClock } from "@tsukube/host";
 import { createSigningKey } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
 import { EtcdServer, freePorts } from "@tsukube/store/etcd-server";
 import { transportOfKubeconfig } from "../kubeconfig.ts";
 import { peersFolder } from "../peers.ts";
 import { authorityFor, SERVICE_CIDR } from "./authority.ts";
+import { ownOptions } from "./own-options.ts";
 
 /** A server to compare: alone, so that nothing but requests changes what it holds. */
 export interface Server {
@@ -28,26 +29,15 @@ export interface Server {
 /** Our API server in this process, over TLS, without controllers. */
 export async function startOwnServer(): Promise<Server> {
   const lifetime = new Lifetime();
-  const { ca, serving, admin } = await authorityFor(["127.0.0.1"]);
+  const authority = await authorityFor(["127.0.0.1"]);
   const store = new MemoryStore({ clock: realClock });
-  const server = await startApiServer({
-    openStore: async () => store,
-    clock: realClock,
-    random: systemRandom,
-    logger: silentLogger,
-    metrics: createMetrics(),
-    serviceAccountKey: await createSigningKey(),
-    serviceCidr: SERVICE_CIDR,
-    nodePorts: { first: 30000, last: 32767 },
-    advertise: { address: "192.0.2.10", port: 6443 },
-    tls: { ...serving, clientCa: ca.cert },
-  });
+  const server = await startApiServer(await ownOptions(authority, async () => store));
   lifetime.own("server", server);
   const port = await server.listen("127.0.0.1", 0);
   const transport = createHttpTransport({
     server: `https://127.0.0.1:${port}`,
-    ca: ca.cert,
-    clientCertificate: admin,
+    ca: authority.ca.cert,
+    clientCertificate: authority.admin,
   });
   lifetime.own("transport", transport);
   return { name: "tsukube", transport, pids: [], close: () => lifetime.close() };
