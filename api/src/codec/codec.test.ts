@@ -5,7 +5,7 @@ import { strictDecodingMessage } from "./decode-error.ts";
 import { decodeJson, decodeUnstructured } from "./json-decode.ts";
 import { encodeJsonText, encodeUnstructuredText } from "./json-encode.ts";
 import { decodeEnvelope, decodeProtobuf, encodeListOfMessages, encodeMessage, encodeProtobuf } from "./protobuf.ts";
-import { decodeYaml, encodeYaml } from "./yaml.ts";
+import { decodeYaml, decodeYamlUnstructured, encodeYaml } from "./yaml.ts";
 
 const configMap = schemaOfType("core/v1.ConfigMap") as ObjectSchema;
 const pod = schemaOfType("core/v1.Pod") as ObjectSchema;
@@ -154,6 +154,14 @@ describe("YAML", () => {
     const { object } = decodeYaml<{ data: object }>(bytes("data:\n  a: 22:22\n  b: 2025-01-01\n  1: x\n"), configMap);
     expect(object.data).toEqual({ a: "22:22", b: "2025-01-01", "1": "x" });
     expect(() => decodeYaml(bytes("metadata:\n  name: y\n"), configMap)).toThrow("cannot unmarshal bool");
+  });
+
+  test("what begins like JSON may be YAML", () => {
+    const body = '{\n\t"metadata": {"name": "cfg"},\n\t"data": {\n\t\t"a": "b", # as YAML has them\n\t},\n}';
+    expect(decodeYaml(bytes(body), configMap).object).toEqual({ metadata: { name: "cfg" }, data: { a: "b" } });
+    expect(decodeYamlUnstructured(bytes('{"a": [1, 2,],}')).object).toEqual({ a: [1, 2] });
+    expect(() => decodeYaml(bytes('{"data": }'), configMap)).not.toThrow();
+    expect(() => decodeYaml(bytes('{"data": {'), configMap)).toThrow("error converting YAML to JSON");
   });
 
   test("duplicate keys are reported as Go's YAML library does", () => {

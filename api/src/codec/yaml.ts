@@ -15,6 +15,7 @@ import {
 import type { Json } from "../object.ts";
 import type { Schema } from "../schema.ts";
 import { type Decoded, DecodeError, type DecodeOptions } from "./decode-error.ts";
+import { OPEN } from "./json-bytes.ts";
 import { decodeJson, decodeUnstructured } from "./json-decode.ts";
 import { encodeJson, encodeUnstructured, quote, sortedKeys } from "./json-encode.ts";
 
@@ -31,7 +32,8 @@ const encoder = new TextEncoder();
  * @throws {DecodeError}
  */
 export function decodeYaml<T = unknown>(bytes: Uint8Array, schema: Schema, options: DecodeOptions = {}): Decoded<T> {
-  if (isJson(bytes)) return decodeJson<T>(bytes, schema, options);
+  const decodedJson = ifJson(bytes, () => decodeJson<T>(bytes, schema, options));
+  if (decodedJson !== undefined) return decodedJson;
   const { json, problems } = jsonOfYaml(bytes, options);
   const decoded = decodeJson<T>(json, schema, options);
   return { object: decoded.object, problems: [...problems, ...decoded.problems] };
@@ -39,7 +41,8 @@ export function decodeYaml<T = unknown>(bytes: Uint8Array, schema: Schema, optio
 
 /** Decodes YAML (or JSON) into any JSON value. @throws {DecodeError} */
 export function decodeYamlUnstructured<T = Json>(bytes: Uint8Array, options: DecodeOptions = {}): Decoded<T> {
-  if (isJson(bytes)) return decodeUnstructured<T>(bytes, options);
+  const decodedJson = ifJson(bytes, () => decodeUnstructured<T>(bytes, options));
+  if (decodedJson !== undefined) return decodedJson;
   const { json, problems } = jsonOfYaml(bytes, options);
   const decoded = decodeUnstructured<T>(json, options);
   return { object: decoded.object, problems: [...problems, ...decoded.problems] };
@@ -54,9 +57,15 @@ export function encodeYaml(object: unknown, schema: Schema | undefined): Uint8Ar
   return encoder.encode(text);
 }
 
-function isJson(bytes: Uint8Array): boolean {
-  const first = bytes.find((byte) => byte > 0x20);
-  return first === 0x7b;
+/** What JSON decodes to, without YAML's parser; undefined for what begins like JSON and is not: YAML allows `{"a": 1,}`. */
+function ifJson<T>(bytes: Uint8Array, decode: () => T): T | undefined {
+  if (bytes.find((byte) => byte > 0x20) !== OPEN) return undefined;
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof DecodeError && error.code === "syntax") return undefined;
+    throw error;
+  }
 }
 
 /** YAML becomes JSON first, so that there is one decoder. */

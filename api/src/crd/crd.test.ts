@@ -111,6 +111,43 @@ describe("value validation", () => {
   });
 });
 
+describe("value validation of an update", () => {
+  const named = { type: "string", enum: ["good"] };
+  const item = { type: "object", properties: { key: { type: "string" }, name: named } };
+  const schema = props({
+    name: named,
+    within: { type: "object", properties: { name: named } },
+    byName: { type: "object", additionalProperties: named },
+    keyed: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["key"], items: item },
+    plain: { type: "array", items: named },
+    set: { type: "array", "x-kubernetes-list-type": "set", items: { type: "string" } },
+  });
+  const fields = (old: unknown, spec: unknown) =>
+    validateValue({ spec }, compileStructural(schema), { spec: old }).map(({ field }) => field);
+
+  test("what was wrong before and did not change is not held against it", () => {
+    const old = { name: "bad", within: { name: "bad" }, byName: { a: "bad" }, keyed: [{ key: "1", name: "bad" }] };
+    expect(fields(old, { ...old, set: ["x"] })).toEqual([]);
+    expect(fields(old, { ...old, keyed: [{ key: "0", name: "good" }, ...old.keyed] })).toEqual([]);
+  });
+
+  test("what changed is", () => {
+    const old = { name: "bad", within: { name: "bad" }, keyed: [{ key: "1", name: "bad" }] };
+    const spec = { name: "worse", within: {}, byName: { a: "bad" }, keyed: [{ key: "2", name: "bad" }] };
+    expect(fields(old, spec)).toEqual(["spec.name", "spec.byName.a", "spec.keyed[0].name"]);
+  });
+
+  test("items of a list without keys correspond to none, the whole list to the one before", () => {
+    expect(fields({ plain: ["bad"] }, { plain: ["bad"], name: "good" })).toEqual([]);
+    expect(fields({ plain: ["bad"] }, { plain: ["bad", "good"] })).toEqual(["spec.plain[0]"]);
+  });
+
+  test("items twice in a set are refused unless there were some twice before", () => {
+    expect(fields({ set: ["a"] }, { set: ["a", "a"] })).toEqual(["spec.set[1]"]);
+    expect(fields({ set: ["a", "a"] }, { set: ["a", "a", "b", "b"] })).toEqual([]);
+  });
+});
+
 describe("pruning and defaulting", () => {
   test("unknown fields go, but not below preserve-unknown-fields", () => {
     const schema = compileStructural(

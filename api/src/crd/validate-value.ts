@@ -1,5 +1,6 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
+import { jsonEqual } from "../patch/index.ts";
 import type { Constraints, Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import { hasFormat } from "./formats.ts";
@@ -9,15 +10,29 @@ type Struct = Readonly<Record<string, unknown>>;
 /**
  * Checks a value against a schema: types, required fields and every OpenAPI keyword, with upstream's reasons and messages.
  * x-kubernetes-validations are validateRules'.
- * @param path Of the value, such as "spec"; "" at the root.
+ * @param old What is stored, for an update: errors in a part that did not change are not held against it (KEP-4008). Items
+ *   of a list correspond where it is a map by keys, else only the whole list does.
  */
-export function validateValue(value: unknown, schema: Schema, path = ""): readonly FieldError[] {
+export function validateValue(value: unknown, schema: Schema, old?: unknown): readonly FieldError[] {
   const errors: FieldError[] = [];
-  check(value, schema, path, errors);
-  return errors;
+  check(value, schema, "", errors, undefined);
+  // Most values have no errors: only for one that has some is it worth to look what changed.
+  if (errors.length > 0 && old !== undefined) {
+    errors.length = 0;
+    check(value, schema, "", errors, old);
+  }
+  const repeated = duplicates(value, schema);
+  const areOld = repeated.length > 0 && old !== undefined && duplicates(old, schema).length > 0;
+  return areOld ? errors : [...errors, ...repeated];
 }
 
-function check(value: unknown, schema: Schema, path: string, errors: FieldError[]) {
+function check(value: unknown, schema: Schema, path: string, errors: FieldError[], old: unknown): void {
+  const before = errors.length;
+  checkNode(value, schema, path, errors, old);
+  if (errors.length > before && old !== undefined && jsonEqual(value, old)) errors.length = before;
+}
+
+function checkNode(value: unknown, schema: Schema, path: string, errors: FieldError[], old: unknown) {
   if (value === null && schema.nullable === true) return;
   const types = typesOf(schema);
   if (types.length > 0 && !types.some((type) => isOfType(value, type))) {
@@ -27,24 +42,25 @@ function check(value: unknown, schema: Schema, path: string, errors: FieldError[
   checkConstraints(value, schema, path, errors);
   switch (schema.kind) {
     case "object":
-      return checkObject(value as Struct, schema, path, errors);
+      return checkObject(value as Struct, schema, path, errors, old);
     case "map":
-      return checkMap(value as Struct, schema, path, errors);
+      return checkMap(value as Struct, schema, path, errors, old);
     case "list":
-      return checkList(value as readonly unknown[], schema, path, errors);
+      return checkList(value as readonly unknown[], schema, path, errors, old);
     case "scalar":
       return checkScalar(value, schema, path, errors);
   }
 }
 
-function checkMap(value: Struct, schema: MapSchema, path: string, errors: FieldError[]): void {
+function checkMap(value: Struct, schema: MapSchema, path: string, errors: FieldError[], old: unknown): void {
   for (const name of schema.requiredKeys ?? []) {
     if (!Object.hasOwn(value, name)) errors.push(fieldError.required(join(path, name)));
   }
-  for (const [name, member] of Object.entries(value)) check(member, schema.values, join(path, name), errors);
+  for (const [name, member] of Object.entries(value))
+    check(member, schema.values, join(path, name), errors, memberOf(old, name));
 }
 
-function checkObject(value: Struct, schema: ObjectSchema, path: string, errors: FieldError[]): void {
+function checkObject(value: Struct, schema: ObjectSchema, path: string, errors: FieldError[], old: unknown): void {
   // Built-in types within custom resources (metadata) have validations of their own.
   if (schema.typeName !== "") return;
   for (const field of schema.fields.values()) {
@@ -53,7 +69,7 @@ function checkObject(value: Struct, schema: ObjectSchema, path: string, errors: 
   if (schema.embeddedResource && path !== "") checkEmbedded(value, path, errors);
   for (const name of Object.keys(value)) {
     const field: Field | undefined = schema.fields.get(name);
-    if (field !== undefined) check(value[name], field.schema, join(path, name), errors);
+    if (field !== undefined) check(value[name], field.schema, join(path, name), errors, memberOf(old, name));
   }
 }
 
@@ -64,8 +80,52 @@ function checkEmbedded(value: Struct, path: string, errors: FieldError[]): void 
   }
 }
 
-function checkList(items: readonly unknown[], schema: ListSchema, path: string, errors: FieldError[]): void {
-  items.forEach((item, index) => void check(item, schema.items, `${path}[${index}]`, errors));
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? (value as Struct)[name]
+    : undefined;
+}
+
+function checkList(
+  items: readonly unknown[],
+  schema: ListSchema,
+  path: string,
+  errors: FieldError[],
+  old: unknown,
+): void {
+  const stored = schema.listType === "map" && Array.isArray(old) ? (old as readonly unknown[]) : undefined;
+  const counterpart = (item: unknown): unknown =>
+    stored?.find((each) => jsonEqual(keyOf(each, schema), keyOf(item, schema)));
+  items.forEach((item, index) => {
+    check(item, schema.items, `${path}[${index}]`, errors, counterpart(item));
+  });
+}
+
+/** Items that a set or a map by keys has twice, anywhere in a value. */
+function duplicates(value: unknown, schema: Schema): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  findDuplicates(value, schema, "", errors);
+  return errors;
+}
+
+function findDuplicates(value: unknown, schema: Schema, path: string, errors: FieldError[]): void {
+  if (typeof value !== "object" || value === null || schema.kind === "scalar") return;
+  if (schema.kind === "list") {
+    if (!Array.isArray(value)) return;
+    findRepeated(value, schema, path, errors);
+    value.forEach((item, index) => {
+      findDuplicates(item, schema.items, `${path}[${index}]`, errors);
+    });
+    return;
+  }
+  if (schema.kind === "object" && schema.typeName !== "") return;
+  for (const [name, member] of Object.entries(value)) {
+    const below = schema.kind === "map" ? schema.values : schema.fields.get(name)?.schema;
+    if (below !== undefined) findDuplicates(member, below, join(path, name), errors);
+  }
+}
+
+function findRepeated(items: readonly unknown[], schema: ListSchema, path: string, errors: FieldError[]): void {
   if (schema.listType === "atomic") return;
   const seen = new Set<string>();
   items.forEach((item, index) => {

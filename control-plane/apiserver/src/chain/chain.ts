@@ -23,6 +23,7 @@ import type {
 } from "../contracts.ts";
 import { respondTyped } from "../endpoints/represent.ts";
 import { Pieces } from "../sending/pieces.ts";
+import { deadlineOf, within } from "./deadline.ts";
 import type { Flow, FlowClassifier } from "./flow-classifier.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
@@ -151,7 +152,14 @@ export class Chain {
     return { ...response, headers };
   }
 
-  async #run(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
+  #run(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
+    const isLong = info.verb === "watch" || OPEN_ENDED.has(info.subresource);
+    const ms = isLong ? undefined : deadlineOf(info);
+    const work = this.#work(request, info, notes);
+    return ms === undefined ? work : within(ms, this.#deps.clock, work);
+  }
+
+  async #work(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
     const turn = this.#turns.wait();
     if (turn !== undefined) await turn;
     if ((request.body?.length ?? 0) > BODY_LIMIT) throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);

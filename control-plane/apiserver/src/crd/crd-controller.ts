@@ -7,7 +7,7 @@ import type { WriteRequest, Writer } from "../endpoints/writer.ts";
 import type { ConvertObjects, ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { definitionsOf } from "./custom-definition.ts";
+import { definitionsOf, isEstablished } from "./custom-definition.ts";
 
 const PREFIX = "/registry/apiextensions.k8s.io/customresourcedefinitions/";
 const FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
@@ -177,13 +177,12 @@ function reported(
     const lastTransitionTime = old?.status === value ? (old.lastTransitionTime ?? now) : now;
     return { type, status: value, lastTransitionTime, reason, message };
   };
-  const isEstablished = before.some((candidate) => candidate.type === "Established" && candidate.status === "True");
   const accepted = conflict === undefined;
   const conditions = [
     accepted
       ? condition("NamesAccepted", true, "NoConflicts", "no conflicts found")
       : condition("NamesAccepted", false, conflict.reason, conflict.message),
-    accepted || isEstablished
+    accepted || isEstablished(crd)
       ? condition("Established", true, "InitialNamesAccepted", "the initial names have been accepted")
       : condition("Established", false, "NotAccepted", "not all names are accepted"),
     ...(crd.metadata?.deletionTimestamp === undefined

@@ -114,6 +114,7 @@ function detailsOf(
       ...(column.priority !== undefined && { priority: column.priority }),
     })),
     selectableFields: (version.selectableFields ?? []).map((field) => (field.jsonPath ?? "").replace(/^\./, "")),
+    isEstablished: isEstablished(crd),
     prepare: (object) => {
       const clean = preserve ? { object, problems: [] } : cleanCustomResource(object, schema);
       const filled = defaultCustomResource(clean.object, schema);
@@ -137,6 +138,11 @@ function detailsOf(
   };
 }
 
+/** The condition that says that a definition is served, and stays so. */
+export function isEstablished(crd: CustomResourceDefinition): boolean {
+  return crd.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") === true;
+}
+
 /** Errors of these types keep the rules from being run. */
 const BLOCKING: ReadonlySet<string> = new Set<FieldError["type"]>([
   "FieldValueNotSupported",
@@ -156,7 +162,7 @@ function validate(
 ): readonly FieldError[] {
   const meta = old === undefined ? validateCreate(gvk, object) : validateUpdate(gvk, object, old, "");
   const { metadata: _metadata, ...rest } = object;
-  const errors = [...meta, ...validateValue(rest, schema)];
+  const errors = [...meta, ...validateValue(rest, schema, old)];
   if (errors.length === 0 && object.metadata === undefined) return [fieldError.required("metadata")];
   if (!errors.some(({ type }) => BLOCKING.has(type))) return [...errors, ...validateRules(object, old, schema)];
   return hasRules(schema) ? [...errors, fieldError.invalid("<nil>", null, NOT_RUN)] : errors;

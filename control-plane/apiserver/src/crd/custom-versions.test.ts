@@ -75,6 +75,16 @@ test("what is stored shows the defaults and the fields of today's schema", async
   expect([list[0]!["b"], list[0]!["c"]]).toEqual([undefined, "new"]);
 });
 
+test("discovery tells of a definition once its conditions are stored, so that clients may update it then", async () => {
+  await send("POST", CRDS, definition([version("v1", { a: text }, true)]));
+  const groups = async () => JSON.stringify(await send("GET", "/apis"));
+  const told = await groups();
+  const stored = JSON.stringify((await send("GET", `${CRDS}/hosts.example.com`))["status"]);
+  expect(told.includes("example.com")).toBe(stored.includes("Established"));
+  await cluster.clock.advance(1000);
+  expect(await groups()).toContain("example.com");
+});
+
 test("objects stored in another version than today's are shown in the version asked for", async () => {
   const versions = (stored: string) => ["v1", "v2"].map((name) => version(name, { a: text }, name === stored));
   await send("POST", CRDS, definition(versions("v1")));

@@ -80,7 +80,7 @@ export class Discovery {
   }
 
   #groups(): readonly DiscoveredGroup[] {
-    const own = [...this.#load().groups, ...customGroups(this.#registry.custom)];
+    const own = [...this.#load().groups, ...customGroups(this.#registry.established)];
     const aggregated = this.#aggregator.groups;
     if (aggregated.length === 0) return own;
     const places = new Map(aggregated.map(({ name }) => [name, this.#aggregator.priorityOf(name)]));

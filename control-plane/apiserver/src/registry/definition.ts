@@ -54,6 +54,8 @@ export interface CustomDetails {
     readonly jsonPath: string;
   }[];
   readonly selectableFields: readonly string[];
+  /** Its conditions are stored: clients that find it in discovery take the definition for settled, and update it. */
+  readonly isEstablished: boolean;
   /** Brings a decoded object into form: prunes, fills defaults. Returns unknown field paths. */
   readonly prepare: (object: Unstructured) => { readonly object: Unstructured; readonly problems: readonly string[] };
   readonly validate: (object: Unstructured, old: Unstructured | undefined) => readonly FieldError[];

@@ -60,6 +60,11 @@ export class Registry {
     return [...this.#custom.values()];
   }
 
+  /** Custom resources that discovery tells of; those just defined are served already. */
+  get established(): readonly ResourceDefinition[] {
+    return this.custom.filter(({ custom }) => custom?.isEstablished === true);
+  }
+
   /** All stored resources, each in every served version. */
   *all(): IterableIterator<ResourceDefinition> {
     for (const { group, version, resource } of this.#infos.values()) {
