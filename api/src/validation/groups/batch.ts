@@ -109,13 +109,6 @@ const JOB_FIXED = [
   "successPolicy",
 ] as const;
 
-function isSuspended(object: unknown): boolean {
-  return valueAt(object, "spec.suspend") === true && valueAt(object, "status.startTime") === undefined;
-}
-
-/** While a job is suspended and never started, where its pods may run can still change. */
-const SCHEDULING = ["nodeSelector", "tolerations", "affinity", "schedulingGates"] as const;
-
 /** Unless the selector was chosen by hand, it and the labels of the pods name the job by its uid. */
 const generatedSelector: Check = (object, _at, errors) => {
   const uid = valueAt(object, "metadata.uid");
@@ -136,10 +129,10 @@ const jobStays: UpdateCheck = (next, old) => {
   const errors: FieldError[] = JOB_FIXED.filter(
     (name) => changed(next, old, `spec.${name}`) && !elasticCompletions(name, next),
   ).map((name) => immutableError(next, `spec.${name}`));
-  const suspended = isSuspended(old);
-  const at = suspended ? "spec.template.spec" : "spec.template";
-  const part = (object: unknown): unknown => (suspended ? withoutScheduling(valueAt(object, at)) : valueAt(object, at));
-  if (!jsonEqual(part(next), part(old))) errors.push(immutableError(next, at));
+  const at = hasOpenTemplate(old) ? "spec.template.spec" : "spec.template";
+  const [to, from] = [valueAt(next, at), valueAt(old, at)];
+  if (!jsonEqual(to, hasOpenTemplate(old) ? withOpenParts(from as Values, to as Values) : from))
+    errors.push(immutableError(next, at));
   return errors;
 };
 
@@ -153,9 +146,38 @@ function elasticCompletions(name: string, next: unknown): boolean {
   );
 }
 
-function withoutScheduling(spec: unknown): Values {
-  const kept = Object.entries((spec ?? {}) as Values).filter(([name]) => !SCHEDULING.includes(name as never));
-  return Object.fromEntries(kept);
+/** While a job is suspended and none of its pods runs, where they may run and what they ask for can still change (KEP-5440). */
+function hasOpenTemplate(old: unknown): boolean {
+  if (valueAt(old, "spec.suspend") !== true || (valueAt(old, "status.active") ?? 0) !== 0) return false;
+  const conditions = (valueAt(old, "status.conditions") ?? []) as readonly Values[];
+  const isKnown = conditions.some((condition) => condition["type"] === "Suspended" && condition["status"] === "True");
+  return isKnown || valueAt(old, "status.startTime") === undefined;
+}
+
+/** The stored pod spec with those parts of the next that may change. */
+function withOpenParts(old: Values, next: Values): Values {
+  const open: Record<string, unknown> = { ...old };
+  for (const name of ["nodeSelector", "tolerations", "schedulingGates"]) copyMember(open, next, name);
+  const affinity: Record<string, unknown> = { ...(old["affinity"] as Values | undefined) };
+  copyMember(affinity, (next["affinity"] ?? {}) as Values, "nodeAffinity");
+  if (next["affinity"] === undefined && Object.keys(affinity).length === 0) delete open["affinity"];
+  else open["affinity"] = affinity;
+  for (const name of ["containers", "initContainers"]) {
+    const [from, to] = [old[name], next[name]] as readonly (readonly Values[] | undefined)[];
+    if (from !== undefined && from.length === to?.length) open[name] = from.map((one, i) => withResources(one, to[i]!));
+  }
+  return open;
+}
+
+function withResources(old: Values, next: Values): Values {
+  const open = { ...old };
+  if (old["name"] === next["name"]) copyMember(open, next, "resources");
+  return open;
+}
+
+function copyMember(to: Record<string, unknown>, from: Values, name: string): void {
+  if (from[name] === undefined) delete to[name];
+  else to[name] = from[name];
 }
 
 const schedule: Check = (value, at, errors) => {
