@@ -8,6 +8,9 @@ import { dialGrpc, type GrpcTls, serviceDefinition } from "@tsukube/host/grpc";
 import descriptor from "../facts/etcd.json" with { type: "json" };
 import type { Maintenance } from "../generated/etcd.ts";
 
+/** Arguments of setpriv, before a program: it ends when the process that started it does, however that ends. */
+export const WITH_PARENT = ["--pdeathsig", "KILL"] as const;
+
 export interface EtcdServerOptions {
   readonly program?: string;
   readonly args?: readonly string[];
@@ -83,7 +86,8 @@ export class EtcdServer {
       ...["--initial-cluster", peers, "--initial-cluster-token", peers, "--log-level", "error"],
     ];
     const env = { PATH: process.env["PATH"] };
-    this.#child = spawn(this.#program, [...fixed, ...this.#args], {
+    const command = [...WITH_PARENT, this.#program, ...fixed, ...this.#args];
+    this.#child = spawn("setpriv", command, {
       stdio: ["ignore", log, log],
       env,
       ...(this.user !== undefined && { uid: this.user, gid: this.user }),

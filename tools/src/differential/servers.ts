@@ -10,7 +10,7 @@ import { Lifetime } from "@tsukube/foundation";
 import { realClock } from "@tsukube/host";
 import { createSigningKey } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
-import { EtcdServer, freePorts } from "@tsukube/store/etcd-server";
+import { EtcdServer, freePorts, WITH_PARENT } from "@tsukube/store/etcd-server";
 import { transportOfKubeconfig } from "../kubeconfig.ts";
 import { peersFolder } from "../peers.ts";
 import { authorityFor, SERVICE_CIDR } from "./authority.ts";
@@ -136,7 +136,8 @@ export async function startKubeApiServer(
 /** @returns its pid. */
 function launch(lifetime: Lifetime, folder: string, args: readonly string[]): number {
   const log = openSync(join(folder, "kube-apiserver.log"), "a");
-  const child = spawn(join(peersFolder(), "kube-apiserver"), [...args], { stdio: ["ignore", log, log] });
+  const command = [...WITH_PARENT, join(peersFolder(), "kube-apiserver"), ...args];
+  const child = spawn("setpriv", command, { stdio: ["ignore", log, log] });
   closeSync(log);
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   lifetime.add("kube-apiserver", async () => {
