@@ -63,6 +63,16 @@ test("pods count while they may run, within the scopes of the quota", async () =
   expect(await usedOf("best")).toEqual({ pods: "0", "count/pods": "1" });
 });
 
+test("what admission charged for an object that is about to be created is not given back", async () => {
+  await create("all", { hard: { pods: "5" } });
+  const charged = await quotas.get("all");
+  await quotas.updateStatus({ ...charged, status: { ...charged.status, used: { pods: "1" } } } as ResourceQuota);
+  await cluster.clock.advance(300);
+  expect(await usedOf("all")).toEqual({ pods: "1" });
+  await settle();
+  expect(await usedOf("all")).toEqual({ pods: "0" });
+});
+
 test("limits that change are taken over, and a kind that no quota counted yet is counted then", async () => {
   await create("all", { hard: { pods: "5" } });
   await quotas.patch("all", { type: "merge", body: { spec: { hard: { pods: "6", secrets: "3" } } } });

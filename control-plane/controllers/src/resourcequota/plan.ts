@@ -33,6 +33,12 @@ export function plan(quota: ResourceQuota, holdings: readonly Holding[], now: nu
   return { hard: usageText(hard), used: usageText(used) };
 }
 
+/** Pure: whether less is used by `next` than the quota says. */
+export function givesBack(quota: ResourceQuota, next: ResourceQuotaStatus): boolean {
+  const used = usageFrom(next.used);
+  return [...usageFrom(quota.status?.used)].some(([name, { nanos }]) => nanos > (used.get(name) ?? ZERO).nanos);
+}
+
 /** What is counted and not there is zero, which differs from not counted. */
 function usageWithin(quota: ResourceQuota, { resource, objects }: Holding, now: number): Usage {
   const names = trackedNames(resource, Object.keys(quota.spec?.hard ?? {}));

@@ -12,10 +12,12 @@ import {
 } from "@tsukube/client";
 import { messageOf } from "@tsukube/foundation";
 import { type ControllerContext, RESOURCE_QUOTAS } from "../context.ts";
-import { type Holding, plan } from "./plan.ts";
+import { givesBack, type Holding, plan } from "./plan.ts";
 
 /** Changes in a namespace that come together are counted once. */
 const GATHER_MS = 200;
+/** Between the charge for an object and its creation: while a quota changes, nothing is given back. */
+const CHARGED_MS = 500;
 /** Pods that outlive their grace period stop to count without any change. */
 const RESYNC_MS = 5 * 60_000;
 const DISCOVER_MS = 30_000;
@@ -26,6 +28,8 @@ export class ResourceQuotaController {
   readonly #context: ControllerContext;
   readonly #quotas: Informer<ResourceQuota>;
   readonly #informers = new Map<string, Informer<KubeObject>>();
+  /** When each quota was last seen to change, in ms. */
+  readonly #changed = new Map<Key, number>();
   #resources: readonly DiscoveredResource[] = [];
   #running: RunningController | undefined;
 
@@ -39,8 +43,12 @@ export class ResourceQuotaController {
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const running = startController({ name: "resourcequota", clock, logger, reconcile });
     this.#running = lifetime.own("quotas", running);
-    const add = (quota: ResourceQuota): void => running.queue.add(keyOf(quota));
-    lifetime.add("changes", this.#quotas.onChange({ added: add, updated: (_, now) => add(now) }));
+    const add = (quota: ResourceQuota): void => {
+      this.#changed.set(keyOf(quota), clock.monotonic());
+      running.queue.add(keyOf(quota));
+    };
+    const deleted = (quota: ResourceQuota): void => void this.#changed.delete(keyOf(quota));
+    lifetime.add("changes", this.#quotas.onChange({ added: add, updated: (_, now) => add(now), deleted }));
     const look = (): void => {
       if (this.#quotas.list().length === 0) return;
       void this.#discover().catch((error: unknown) =>
@@ -63,6 +71,10 @@ export class ResourceQuotaController {
       return { resource, objects: informer.byIndex("namespace", namespace) };
     });
     const status = plan(quota, holdings, this.#context.clock.now());
+    if (status !== undefined && givesBack(quota, status)) {
+      const since = this.#context.clock.monotonic() - (this.#changed.get(key) ?? 0);
+      if (since < CHARGED_MS) return { recheckAfterMs: CHARGED_MS - since };
+    }
     if (status !== undefined) await this.#report({ ...quota, status });
     return { recheckAfterMs: RESYNC_MS };
   }
