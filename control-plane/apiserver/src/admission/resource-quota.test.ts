@@ -58,6 +58,15 @@ test("requests at the same time never share the last piece", async () => {
   expect(await usedOf("q")).toEqual({ "count/configmaps": "3" });
 });
 
+test("what may not be created is refused before what only the store objects to", async () => {
+  const versioned = (resourceVersion: string) => ({ metadata: { name: "a", resourceVersion } });
+  await expect(post("configmaps", versioned("5"))).rejects.toThrow("resourceVersion should not be set");
+  await quota("q", { configmaps: "0" });
+  expect(await refusal(post("configmaps", versioned("5")))).toContain("exceeded quota");
+  await quota("q2", { "count/secrets": "9" });
+  await expect(post("secrets", versioned("0"))).resolves.toMatchObject({ metadata: { name: "a" } });
+});
+
 test("a dry run is refused like the real one, and charges nothing", async () => {
   await quota("q", { configmaps: "1" });
   expect(await refusal(post("configmaps?dryRun=All", configMap("a")))).toBe("");

@@ -146,8 +146,6 @@ export class Writer {
   async #prepareCreate(request: WriteRequest, body: Unstructured, track: boolean): Promise<Unstructured> {
     const { definition, context } = request;
     const { strategy } = definition;
-    if ((body.metadata?.resourceVersion ?? "") !== "")
-      throw ApiError.unknown("resourceVersion should not be set on objects to be created");
     const manager = this.#manager(request, (given) => given);
     let object = this.#defaulted(definition, body);
     // nobody owns a generated name, nor what admission and the strategy put in
@@ -163,6 +161,9 @@ export class Writer {
       definition.typed ? validateCreate(definition, object) : (definition.custom?.validate(object, undefined) ?? []),
     );
     await this.deps.admission.validate({ ...attributes, object });
+    // The store's own refusal upstream: who may not create the object hears that, not this.
+    if (/^0*[1-9]\d*$/.test(body.metadata?.resourceVersion ?? ""))
+      throw ApiError.unknown("resourceVersion should not be set on objects to be created");
     this.#warn(request, object, undefined);
     return object;
   }
