@@ -10,6 +10,7 @@ import type { RegistryFlags } from "./commands/registry.ts";
 import type { RuntimeConfigFlag } from "./commands/runtime-config-flag.ts";
 import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
+import { addLoginCommands } from "./login-commands.ts";
 import { duration, joined, oneOf, several, wholeNumber } from "./option-values.ts";
 
 /** The `tsukube` command. Each subcommand loads its own code: `status` must not pay for `up`. */
@@ -222,6 +223,8 @@ function program(): Command {
       const { images } = await import("./commands/images.ts");
       await images(context(command));
     });
+
+  addLoginCommands(root, context);
 
   addContainerCommands(root, context);
 

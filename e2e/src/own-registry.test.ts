@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -159,6 +159,79 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     expect(await refused("pull", `${closed}/hello`)).toContain("unauthorized");
   }, 60_000);
 
+  test("tsukube logs in where docker does: it pulls, pushes, runs, and builds from what only its users may read", async () => {
+    writeFileSync(join(folder, "users"), USERS);
+    const { at } = await startRegistry("private", "--htpasswd", join(folder, "users"));
+    const login = (password: string) =>
+      tsukube.run(["login", "-u", "ali", "--password-stdin", at], { input: `${password}\n`, accept: [0, 1] });
+    await docker("tag", `${host}/copy:2`, `${at}/base`);
+    expect((await tsukube.run(["image", "push", `${at}/base`], { accept: [1] })).stderr).toContain("unauthorized");
+    expect(await login("wrong")).toMatchObject({ code: 1, stderr: expect.stringContaining("unauthorized") });
+    expect(await login("open sesame")).toMatchObject({ code: 0, stdout: "Login Succeeded\n" });
+    await tsukube.run(["image", "push", `${at}/base`]);
+    await docker("rmi", `${at}/base`);
+    expect((await tsukube.run(["run", "--rm", `${at}/base`])).stdout).toBe("hello from the registry\n");
+    await docker("rmi", `${at}/base`);
+    const context = join(folder, "from-private");
+    mkdirSync(context);
+    writeFileSync(join(context, "Dockerfile"), `FROM ${at}/base\nRUN date +%N > /made\n`);
+    const build = (...flags: readonly string[]) => tsukube.run(["build", ...flags, "-t", "private", context]);
+    await build("--cache-to", `type=registry,ref=${at}/cache`);
+    const made = await docker("run", "--rm", "private", "cat", "/made");
+    await docker("rmi", "private", `${at}/base`);
+    await docker("builder", "prune", "-f");
+    expect((await build("--cache-from", `type=registry,ref=${at}/cache`)).stderr).toContain("Using cache");
+    expect(await docker("run", "--rm", "private", "cat", "/made")).toBe(made);
+    expect((await tsukube.run(["logout", at])).stdout).toBe(`Removed the login at ${at}\n`);
+    await docker("rmi", "private", `${at}/base`);
+    const { stderr } = await tsukube.run(["build", context], { accept: [1] });
+    expect(stderr).toContain("unauthorized");
+  }, 90_000);
+
+  test("docker's classic build is lent the client's logins, too", async () => {
+    const { at } = await startRegistry("private-docker", "--htpasswd", join(folder, "users"));
+    await docker("login", "-u", "ali", "-p", "open sesame", at);
+    await docker("tag", `${host}/copy:2`, `${at}/base`);
+    await docker("push", `${at}/base`);
+    await docker("rmi", `${at}/base`);
+    const context = join(folder, "from-private-docker");
+    mkdirSync(context);
+    writeFileSync(join(context, "Dockerfile"), `FROM ${at}/base\nRUN true\n`);
+    const env = { ...client.env, DOCKER_BUILDKIT: "0" };
+    expect((await client.raw(["build", "-q", context], { env })).stdout).toMatch(/^sha256:/);
+    await docker("logout", at);
+    await docker("rmi", `${at}/base`);
+    expect((await client.raw(["build", "-q", context], { env, accept: [1] })).stderr).toContain("unauthorized");
+  }, 60_000);
+
+  test("a credential helper keeps logins at a registry that wants tokens", async () => {
+    const { url, key, asked } = await startTokenServer(lifetime);
+    writeFileSync(join(folder, "helped.pem"), key);
+    const flags = ["--token-realm", url, "--token-service", "images", "--token-issuer", "e2e"];
+    const { at } = await startRegistry("helped", ...flags, "--token-key", join(folder, "helped.pem"));
+    const kept = join(folder, "kept-login");
+    mkdirSync(join(folder, "bin"));
+    writeFileSync(join(folder, "bin/docker-credential-e2e"), helperWith(kept), { mode: 0o755 });
+    mkdirSync(join(folder, "docker-config"));
+    const file = join(folder, "docker-config/config.json");
+    writeFileSync(file, JSON.stringify({ credHelpers: { [at]: "e2e" } }));
+    const env = { ...tsukube.env, DOCKER_CONFIG: dirname(file), PATH: `${join(folder, "bin")}:${process.env["PATH"]}` };
+    await tsukube.run(["login", "-u", "ali", "-p", "open sesame", at], { env });
+    expect(JSON.parse(readFileSync(kept, "utf8"))).toEqual({ ServerURL: at, Username: "ali", Secret: "open sesame" });
+    expect(readFileSync(file, "utf8")).not.toContain(Buffer.from("ali:open sesame").toString("base64"));
+    await docker("tag", `${host}/copy:2`, `${at}/hello`);
+    await tsukube.run(["image", "push", `${at}/hello`], { env });
+    await docker("rmi", `${at}/hello`);
+    await tsukube.run(["image", "pull", `${at}/hello`], { env });
+    expect(asked).toContain("ali repository:hello:pull,push");
+    await tsukube.run(["logout", at], { env });
+    expect(existsSync(kept)).toBe(false);
+    await docker("rmi", `${at}/hello`);
+    expect((await tsukube.run(["image", "pull", `${at}/hello`], { env, accept: [1] })).stderr).toContain(
+      "unauthorized",
+    );
+  }, 60_000);
+
   test("a registry that wants tokens takes those of its server: docker and tsukube get them for what they do", async () => {
     const { url, key, asked } = await startTokenServer(lifetime);
     writeFileSync(join(folder, "token.pem"), key);
@@ -191,6 +264,12 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     await expect(fetch(`http://${host}/v2/`)).rejects.toThrow();
   }, 60_000);
 });
+
+/** A docker-credential-NAME that keeps one login in a file. */
+function helperWith(file: string): string {
+  const none = "{ echo 'credentials not found in native keychain'; exit 1; }";
+  return `#!/bin/sh\ncase $1 in store) cat > ${file} ;; get) cat ${file} 2>/dev/null || ${none} ;; erase) rm ${file} ;; list) echo '{}' ;; esac\n`;
+}
 
 /** Gives "ali" tokens for everything, others for reading what is below "public/". */
 async function startTokenServer(lifetime: Lifetime) {

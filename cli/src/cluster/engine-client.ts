@@ -13,6 +13,9 @@ export interface EngineMessage {
   readonly error?: string;
 }
 
+/** Headers of a request, such as those that carry logins. */
+export type EngineHeaders = Readonly<Record<string, string>>;
+
 export interface EngineImage {
   readonly Id: string;
   readonly RepoTags: readonly string[];
@@ -38,22 +41,25 @@ export class EngineClient {
   async build(
     context: AsyncIterable<Uint8Array> | undefined,
     query: URLSearchParams,
+    headers: EngineHeaders,
     onMessage: (message: EngineMessage) => void,
   ): Promise<string> {
     let id = "";
-    await this.#stream("POST", `/build?${query}`, context, (message) => {
+    const show = (message: EngineMessage): void => {
       id = message.aux?.ID ?? id;
       onMessage(message);
-    });
+    };
+    await this.#stream("POST", `/build?${query}`, context, show, headers);
     return id;
   }
 
-  pull(name: string, onMessage: (message: EngineMessage) => void): Promise<void> {
-    return this.#stream("POST", `/images/create?${new URLSearchParams({ fromImage: name })}`, undefined, onMessage);
+  pull(name: string, headers: EngineHeaders, onMessage: (message: EngineMessage) => void): Promise<void> {
+    const path = `/images/create?${new URLSearchParams({ fromImage: name })}`;
+    return this.#stream("POST", path, undefined, onMessage, headers);
   }
 
-  push(name: string, onMessage: (message: EngineMessage) => void): Promise<void> {
-    return this.#stream("POST", `/images/${encodeURIComponent(name)}/push`, undefined, onMessage);
+  push(name: string, headers: EngineHeaders, onMessage: (message: EngineMessage) => void): Promise<void> {
+    return this.#stream("POST", `/images/${encodeURIComponent(name)}/push`, undefined, onMessage, headers);
   }
 
   load(archive: AsyncIterable<Uint8Array>, onMessage: (message: EngineMessage) => void): Promise<void> {
@@ -122,9 +128,10 @@ export class EngineClient {
     path: string,
     body: AsyncIterable<Uint8Array> | undefined,
     onMessage: (message: EngineMessage) => void,
+    headers: EngineHeaders = {},
   ): Promise<void> {
     let rest = "";
-    for await (const part of (await this.#send(method, path, body)).setEncoding("utf8")) {
+    for await (const part of (await this.#send(method, path, body, "application/x-tar", headers)).setEncoding("utf8")) {
       const lines = `${rest}${part}`.split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) if (line.trim() !== "") deliver(JSON.parse(line) as EngineMessage, onMessage);
@@ -137,8 +144,9 @@ export class EngineClient {
     path: string,
     body?: AsyncIterable<Uint8Array>,
     type = "application/x-tar",
+    more: EngineHeaders = {},
   ): Promise<IncomingMessage> {
-    const headers = body === undefined ? {} : { "Content-Type": type };
+    const headers = { ...more, ...(body === undefined ? {} : { "Content-Type": type }) };
     const outgoing = request({ socketPath: this.#socket, method, path, headers });
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once("response", resolve);

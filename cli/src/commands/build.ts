@@ -4,6 +4,7 @@ import { buildContext } from "@tsukube/engine/context";
 import { TsukubeError } from "@tsukube/foundation";
 import { EngineClient as Client, type EngineClient, type EngineMessage } from "../cluster/engine-client.ts";
 import { filesOf } from "../cluster/paths.ts";
+import { buildHeaders } from "../registry/login-headers.ts";
 import { inputsOf } from "./build-inputs.ts";
 import { cachePlace } from "./cache-place.ts";
 import type { CommandContext } from "./context.ts";
@@ -47,7 +48,7 @@ export async function buildImage(
 ): Promise<string> {
   if (/^\w+:\/\/|^git@/.test(folder)) {
     query.set("remote", folder);
-    return engine.build(undefined, query, onMessage);
+    return engine.build(undefined, query, await buildHeaders(), onMessage);
   }
   const root = resolve(folder);
   const dockerfile = query.get("dockerfile") ?? "Dockerfile";
@@ -58,7 +59,7 @@ export async function buildImage(
       "usage",
       `Cannot build "${folder}": it has no ${dockerfile}, expected one; -f names another`,
     );
-  return engine.build(buildContext(root, dockerfile), query, onMessage);
+  return engine.build(buildContext(root, dockerfile), query, await buildHeaders(), onMessage);
 }
 
 function queryOf({ tag, file, buildArg, label, target, cache, pull, ...options }: BuildOptions): URLSearchParams {

@@ -1,6 +1,7 @@
 import { TsukubeError } from "@tsukube/foundation";
 import { EngineClient } from "../cluster/engine-client.ts";
 import { filesOf } from "../cluster/paths.ts";
+import { transferHeaders } from "../registry/login-headers.ts";
 import { connectStreams, forward } from "./container-streams.ts";
 import type { CommandContext } from "./context.ts";
 import { createDocument, type RunOptions } from "./run-container.ts";
@@ -71,7 +72,8 @@ async function created(
     return (await create())?.Id ?? "";
   } catch (error) {
     if (!String(error).includes("No such image")) throw error;
-    await context.progress.step(`pulling ${image}`, () => client.pull(image, () => {}));
+    const headers = await transferHeaders(image);
+    await context.progress.step(`pulling ${image}`, () => client.pull(image, headers, () => {}));
     return (await create())?.Id ?? "";
   }
 }

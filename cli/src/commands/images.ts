@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { EngineClient, type EngineMessage } from "../cluster/engine-client.ts";
 import { filesOf } from "../cluster/paths.ts";
+import { transferHeaders } from "../registry/login-headers.ts";
 import type { CommandContext } from "./context.ts";
 import { table } from "./table.ts";
 
@@ -53,14 +54,16 @@ export async function saveImages(
 
 export async function pullImage(context: CommandContext, name: string): Promise<void> {
   const { progress } = context;
-  await progress.step(`pulling ${name}`, (update) => clientOf(context).pull(name, layerProgress(update)));
+  const headers = await transferHeaders(name);
+  await progress.step(`pulling ${name}`, (update) => clientOf(context).pull(name, headers, layerProgress(update)));
 }
 
 export async function pushImage(context: CommandContext, name: string): Promise<void> {
   let last = "";
+  const headers = await transferHeaders(name);
   await context.progress.step(`pushing ${name}`, (update) => {
     const show = layerProgress(update);
-    return clientOf(context).push(name, (message) => {
+    return clientOf(context).push(name, headers, (message) => {
       if (message.id === undefined) last = message.status ?? last;
       show(message);
     });

@@ -36,6 +36,7 @@ export interface SessionDeps {
 export interface ImageWish {
   readonly pull: boolean;
   readonly platform?: string;
+  readonly credentials: BuildRequest["credentials"];
   readonly signal: AbortSignal;
 }
 
@@ -214,7 +215,8 @@ export class BuildSession {
     const flag = stage?.platform ?? flagOf(instruction, "platform");
     const platform = flag === undefined ? this.request.platform : expand(this.#globals, instruction, flag);
     try {
-      const wish = { pull: this.request.pull, signal: this.signal, ...(platform === undefined ? {} : { platform }) };
+      const { pull, credentials } = this.request;
+      const wish = { pull, credentials, signal: this.signal, ...(platform === undefined ? {} : { platform }) };
       const base = await this.deps.image(name, wish);
       this.#materials.set(name, base);
       return { base, layers: [], config: base.config, ownCmd: false, history: [] };

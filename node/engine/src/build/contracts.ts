@@ -1,4 +1,5 @@
 import type { ImageRecord } from "../images/image-store.ts";
+import type { RegistryCredentials } from "../images/registry-auth.ts";
 
 /** What `POST /build` asks for. */
 export interface BuildRequest {
@@ -20,6 +21,8 @@ export interface BuildRequest {
   readonly pull: boolean;
   /** What commands may read and no image holds. */
   readonly inputs: BuildInputs;
+  /** Who the client is at a registry ("docker.io", "localhost:5000"); {} for anyone. */
+  readonly credentials: (registry: string) => RegistryCredentials;
   /** Whether the image gets a statement of what it was made of, and one of the packages in it. */
   readonly provenance: boolean;
   readonly sbom: boolean;

@@ -196,13 +196,14 @@ class DockerfileBuilder implements ImageBuilder {
     });
   }
 
-  async #image(name: string, { pull, platform, signal }: ImageWish): Promise<ImageRecord> {
+  async #image(name: string, { pull, platform, credentials, signal }: ImageWish): Promise<ImageRecord> {
     const reference = parseReference(name);
     const known = pull && !isBuiltIn(reference) ? undefined : await findImage(this.#deps, name);
     if (known !== undefined) return known;
     if (isBuiltIn(reference))
       return this.#deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`);
-    return this.#deps.transfer.pull(reference, { signal, ...(platform === undefined ? {} : { platform }) });
+    const options = { credentials: credentials(reference.registry), signal };
+    return this.#deps.transfer.pull(reference, { ...options, ...(platform === undefined ? {} : { platform }) });
   }
 }
 

@@ -198,7 +198,8 @@ export class SharedCache {
 
   async #open(place: Exclude<CachePlace, { type: "inline" }>): Promise<PushTarget & CacheSource> {
     if (place.type === "local") return new ImageLayout(place.folder, this.#deps.random);
-    return this.#deps.transfer.open(parseReference(place.ref), this.#request.signal);
+    const reference = parseReference(place.ref);
+    return this.#deps.transfer.open(reference, this.#request.credentials(reference.registry), this.#request.signal);
   }
 
   #note(text: string): void {

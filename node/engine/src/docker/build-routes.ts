@@ -9,6 +9,7 @@ import { parseReference } from "../images/reference.ts";
 import { unpackLayer } from "../images/unpack.ts";
 import { WaitingInputs } from "./build-inputs.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import { buildCredentialsIn } from "./registry-auth-header.ts";
 
 /** `POST /build`, as the docker CLI sends it without buildx: the context as a tar archive, answers as lines of a console. */
 export function buildRoutes(deps: DockerDeps): readonly Route[] {
@@ -19,8 +20,12 @@ export function buildRoutes(deps: DockerDeps): readonly Route[] {
 function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest): DockerAnswer {
   const wanted = wishes(request.query); // refused before the context is read
   const inputs = waiting.take(request.query.get("inputs") ?? "");
+  const credentials = buildCredentialsIn(request.header("X-Registry-Config"));
   return {
     async messages(send) {
+      const quiet = isTrue(request.query.get("q"));
+      const held: object[] = [];
+      const show = quiet ? (message: object): void => void held.push(message) : send;
       const context = `${deps.uploads}/${Buffer.from(deps.random.bytes(8)).toString("hex")}`;
       await mkdir(context, { mode: 0o755 });
       try {
@@ -28,15 +33,20 @@ function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest)
         const image = await deps.builder.build({
           ...wanted,
           inputs,
+          credentials,
           context: place,
           signal: request.signal,
           onProgress: (event) => {
-            for (const message of messagesOf(event)) send(message);
+            for (const message of messagesOf(event)) show(message);
           },
         });
         send({ aux: { ID: image.id } });
+        if (quiet) return send({ stream: `${image.id}\n` });
         send({ stream: `Successfully built ${image.id.replace("sha256:", "").slice(0, 12)}\n` });
         for (const name of wanted.names) send({ stream: `Successfully tagged ${name}\n` });
+      } catch (error) {
+        for (const message of held) send(message); // what came before the failure says why
+        throw error;
       } finally {
         await rm(context, { recursive: true, force: true });
       }
@@ -77,7 +87,9 @@ function messagesOf(event: BuildProgress): readonly object[] {
   }
 }
 
-function wishes(query: URLSearchParams): Omit<BuildRequest, "context" | "inputs" | "signal" | "onProgress"> {
+function wishes(
+  query: URLSearchParams,
+): Omit<BuildRequest, "context" | "inputs" | "credentials" | "signal" | "onProgress"> {
   const remote = query.get("remote") ?? "";
   if (remote !== "" && remote !== "client-session" && !isGit(remote))
     throw new TsukubeError(

@@ -33,7 +33,10 @@ export class DockerServer {
       ...[...execRoutes(deps), ...fileRoutes(deps), ...networkRoutes(deps), ...volumeRoutes(deps)],
       ...[...eventRoutes(deps), ...pruneRoutes(deps), ...commitRoutes(deps)],
     ];
-    const server = createServer({ shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "tcp" });
+    const server = createServer({
+      maxHeaderSize: MAX_HEADERS,
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "tcp",
+    });
     this.#server = server;
     server.on("request", (request, response) => void this.#serve(request, response));
     server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
@@ -150,6 +153,8 @@ export class DockerServer {
   }
 }
 
+/** X-Registry-Config has the tokens of every registry that a client is logged in to. */
+const MAX_HEADERS = 1024 * 1024;
 const COMMON_HEADERS = {
   "Api-Version": API_VERSION,
   "Docker-Experimental": "false",

@@ -3,12 +3,12 @@ import { findImage } from "../cri/image-service.ts";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { LayerProgress } from "../images/image-transfer.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
-import type { RegistryCredentials } from "../images/registry-auth.ts";
 import { importImage } from "./commit-routes.ts";
 import { isRunning } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { Filters } from "./filters.ts";
 import { familiarName, imageDetails, imageHistory, imageSummary } from "./image-views.ts";
+import { credentialsIn } from "./registry-auth-header.ts";
 
 /** List, inspect, tag, remove, pull, push, save and load. */
 export function imageRoutes(deps: DockerDeps): readonly Route[] {
@@ -138,6 +138,7 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
   const name = wanted === "" ? source : wanted.includes(":") ? `${source}@${wanted}` : `${source}:${wanted}`;
   const reference = parseReference(name);
   const platform = query.get("platform") ?? "";
+  const credentials = credentialsIn(request.header("X-Registry-Auth"));
   return {
     async messages(send) {
       send({ status: `Pulling from ${reference.repository}`, id: reference.tag ?? reference.digest ?? "latest" });
@@ -145,7 +146,7 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
         await foundImage(deps, name);
       } else {
         await deps.transfer.pull(reference, {
-          ...credentialsOf(request),
+          credentials,
           ...(platform === "" ? {} : { platform }),
           signal: request.signal,
           onProgress: (progress) => send(progressMessage(progress)),
@@ -162,17 +163,19 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
 function push(deps: DockerDeps, request: DockerRequest): DockerAnswer {
   const tagged = request.query.get("tag") ?? "";
   const name = tagged === "" ? (request.parameters[0] ?? "") : `${request.parameters[0]}:${tagged}`;
+  const credentials = credentialsIn(request.header("X-Registry-Auth"));
   return {
     async messages(send) {
-      const image = await foundImage(deps, name);
+      await foundImage(deps, name);
       send({ status: `The push refers to repository [${familiarName(wholeOf(name)).replace(/:[^:/]*$/, "")}]` });
-      const { digest } = await deps.transfer.push(name, {
-        ...credentialsOf(request),
+      const { digest, size } = await deps.transfer.push(name, {
+        credentials,
         signal: request.signal,
         onProgress: (progress) => send(progressMessage(progress, "Pushed")),
       });
       const { tag: pushed = "latest" } = parseReference(name);
-      send({ status: `${pushed}: digest: ${digest} size: ${image.sizeBytes}` });
+      send({ status: `${pushed}: digest: ${digest} size: ${size}` });
+      send({ progressDetail: {}, aux: { Tag: pushed, Digest: digest, Size: size } });
     },
   };
 }
@@ -193,18 +196,6 @@ function progressMessage({ digest, state, bytes, size }: LayerProgress, done = S
   if (state === "waiting" || state === "exists" || state === "mounted")
     return { status: STATES[state], progressDetail: {}, id };
   return { status: STATES[state], progressDetail: { current: bytes, total: size }, id };
-}
-
-/** X-Registry-Auth: base64 of JSON, `e30=` when there is none. */
-function credentialsOf(request: DockerRequest): { credentials?: RegistryCredentials } {
-  const header = request.header("X-Registry-Auth");
-  if (header === undefined) return {};
-  try {
-    const auth = JSON.parse(Buffer.from(header, "base64").toString("utf8")) as RegistryCredentials;
-    return Object.keys(auth).length === 0 ? {} : { credentials: auth };
-  } catch {
-    throw new TsukubeError("invalid", "Cannot read the header X-Registry-Auth: expected base64 of JSON");
-  }
 }
 
 async function save(deps: DockerDeps, names: readonly string[]): Promise<DockerAnswer> {

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname, release, totalmem } from "node:os";
-import type { RegistryCredentials } from "../images/registry-auth.ts";
 import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import { type AuthConfig, credentialsOf, registryAt } from "./registry-auth-header.ts";
 
 /** What Docker Engine 28 speaks, and the oldest that it still answers. */
 export const API_VERSION = "1.51";
@@ -33,11 +33,10 @@ export function systemRoutes(deps: DockerDeps): readonly Route[] {
 
 /** `docker login`: whether the registry takes the credentials, which the client keeps and sends with each pull and push. */
 async function login({ transfer }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const { serveraddress = "", ...credentials } = await request.json<RegistryCredentials & { serveraddress?: string }>();
-  const host = serveraddress.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
-  const registry = host === "" || host === "index.docker.io" ? "docker.io" : host;
-  await transfer.checkCredentials(registry, credentials, request.signal);
-  return { status: 200, json: { Status: "Login Succeeded", IdentityToken: "" } };
+  const config = await request.json<AuthConfig>();
+  const registry = registryAt(config.serveraddress ?? "");
+  const IdentityToken = (await transfer.checkCredentials(registry, credentialsOf(config), request.signal)) ?? "";
+  return { status: 200, json: { Status: "Login Succeeded", IdentityToken } };
 }
 
 function version() {

@@ -49,14 +49,21 @@ export class ImageTransfer {
     this.#deps = deps;
   }
 
-  /** Whether a registry ("localhost:5000") takes credentials. @throws {TsukubeError} `unauthorized`, `unreachable`. */
-  async checkCredentials(registry: string, credentials: RegistryCredentials, signal: AbortSignal): Promise<void> {
-    await (await this.#deps.client.open({ registry, repository: "" }, credentials, signal)).checkCredentials();
+  /**
+   * Whether a registry ("localhost:5000") takes credentials. @returns an identity token, where it gives one.
+   * @throws {TsukubeError} `unauthorized`, `unreachable`.
+   */
+  async checkCredentials(
+    registry: string,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return (await this.#deps.client.open({ registry, repository: "" }, credentials, signal)).checkCredentials();
   }
 
   /** A conversation with the registry that a name leads to, for what is no image. */
-  open(reference: Reference, signal: AbortSignal): Promise<RegistrySession> {
-    return this.#deps.client.open(reference, {}, signal);
+  open(reference: Reference, credentials: RegistryCredentials, signal: AbortSignal): Promise<RegistrySession> {
+    return this.#deps.client.open(reference, credentials, signal);
   }
 
   /**

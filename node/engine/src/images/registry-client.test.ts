@@ -2,6 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { Clock } from "@tsukube/foundation";
 import { realClock, systemRandom } from "@tsukube/host";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ContentStore } from "./content-store.ts";
@@ -21,8 +23,12 @@ let images: ImageStore;
 let content: ContentStore;
 let snapshotter: ReadingSnapshotter;
 let garbage: ImageGarbage;
+let ahead = 0;
+const clock: Clock = { ...realClock, now: () => realClock.now() + ahead };
+const ALI = { username: "ali", password: "open sesame" };
 
 beforeEach(async () => {
+  ahead = 0;
   folder = await mkdtemp(join(tmpdir(), "tsukube-registry-"));
   registry = await TinyRegistry.start();
   content = new ContentStore(`${folder}/blobs`, systemRandom);
@@ -32,7 +38,7 @@ beforeEach(async () => {
   garbage = new ImageGarbage({ images, content, snapshotter });
   const client = new RegistryClient({
     hosts: `${folder}/certs.d`,
-    clock: realClock,
+    clock,
     random: systemRandom,
     stallMs: 200,
     backoffMs: 1,
@@ -137,6 +143,79 @@ test("a bearer token is asked for with the credentials, which mirrors and other 
   seen.length = 0;
   await pull("1.0", { auth: Buffer.from("me:secret").toString("base64") });
   expect(seen).toEqual([`Basic ${Buffer.from("me:secret").toString("base64")}`, "repository:team/app:pull", "here"]);
+});
+
+test("a token is used until it expires, by whoever has the same credentials, and not when the registry no longer takes it", async () => {
+  registry.addImage();
+  let asked = 0;
+  let good = "";
+  registry.before = (request, response) => {
+    if (request.url?.startsWith("/token") === true) {
+      good = `T${++asked}`;
+      response.end(JSON.stringify({ access_token: good, expires_in: 100 }));
+      return true;
+    }
+    if (good !== "" && request.headers.authorization === `Bearer ${good}`) return false;
+    const realm = `http://${registry.name.split("/")[0]}/token`;
+    response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"` }).end();
+    return true;
+  };
+  await pull("1.0", ALI);
+  await pull("1.0", ALI);
+  expect(asked).toBe(1);
+  await pull("1.0", { ...ALI, password: "other" });
+  expect(asked).toBe(2); // and the first is worth nothing any more
+  await pull("1.0", ALI);
+  expect(asked).toBe(3);
+  ahead = 90_001;
+  await pull("1.0", ALI);
+  expect(asked).toBe(4);
+});
+
+test("an identity token gets tokens, and a login gets an identity token", async () => {
+  registry.addImage();
+  const asked: string[] = [];
+  registry.before = (request, response) => {
+    const url = new URL(request.url ?? "", "http://x");
+    if (url.pathname === "/token") {
+      void text(request).then((form) => {
+        asked.push(`${request.method} ${new URLSearchParams(form || url.search)}`);
+        response.end(JSON.stringify({ token: "T", refresh_token: "R" }));
+      });
+      return true;
+    }
+    if (request.headers.authorization === "Bearer T") {
+      if (url.pathname !== "/v2/") return false;
+      response.end();
+      return true;
+    }
+    const realm = `http://${registry.name.split("/")[0]}/token`;
+    response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}",service="here"` }).end();
+    return true;
+  };
+  const host = registry.name.split("/")[0] ?? "";
+  expect(await transfer.checkCredentials(host, ALI, new AbortController().signal)).toBe("R");
+  await pull("1.0", { identityToken: "R" });
+  expect(asked).toEqual([
+    "GET service=here&offline_token=true&client_id=tsukube",
+    "POST scope=repository%3Ateam%2Fapp%3Apull&service=here&grant_type=refresh_token&refresh_token=R&client_id=tsukube",
+  ]);
+});
+
+test("a challenge that leads nowhere, and a token server that gives no token, are refusals", async () => {
+  registry.addImage();
+  let realm = "file:///etc/passwd";
+  registry.before = (request, response) => {
+    if (request.url?.startsWith("/token") === true) response.end("<html>");
+    else response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"` }).end();
+    return true;
+  };
+  await expect(pull()).rejects.toMatchObject({ code: "unauthorized", message: expect.stringContaining(realm) });
+  realm = `http://${registry.name.split("/")[0]}/token`;
+  await expect(pull()).rejects.toMatchObject({
+    code: "unauthorized",
+    message: expect.stringContaining("there is none"),
+  });
 });
 
 test("what was pulled is pushed byte for byte", async () => {

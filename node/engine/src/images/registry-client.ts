@@ -6,6 +6,7 @@ import { type Descriptor, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST 
 import type { Reference } from "./reference.ts";
 import { authorize, type RegistryCredentials } from "./registry-auth.ts";
 import { type RegistryHost, registryHosts } from "./registry-hosts.ts";
+import { RegistryTokens } from "./registry-tokens.ts";
 
 export interface RegistryClientOptions {
   /** Folder of containerd's `certs.d/HOST/hosts.toml`; or the hosts themselves, of whatever registry. */
@@ -26,9 +27,11 @@ const REPEATABLE = new Set(["unreachable", "stalled", "truncated", "unavailable"
 /** Speaks to registries (OCI distribution spec 1.1): finds hosts, answers challenges, repeats what failed in passing. */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
+  readonly #tokens: RegistryTokens;
 
   constructor(options: RegistryClientOptions) {
     this.#options = options;
+    this.#tokens = new RegistryTokens(options.clock);
   }
 
   /** A conversation about one repository with one set of credentials. */
@@ -39,37 +42,50 @@ export class RegistryClient {
   ): Promise<RegistrySession> {
     const { hosts: known } = this.#options;
     const hosts = typeof known === "string" ? await registryHosts(reference.registry, known) : known;
-    return new RegistrySession(this.#options, reference, hosts, credentials, signal);
+    return new RegistrySession(this.#options, this.#tokens, reference, hosts, credentials, signal);
   }
 }
 
-/** Talks about one repository. Tokens live as long as it. */
+/** Talks about one repository. */
 export class RegistrySession {
   readonly #options: RegistryClientOptions;
   readonly #reference: Reference;
   readonly #hosts: readonly RegistryHost[];
   readonly #credentials: RegistryCredentials;
   readonly #signal: AbortSignal | undefined;
-  readonly #tokens = new Map<string, string>();
+  readonly #tokens: RegistryTokens;
 
   constructor(
     options: RegistryClientOptions,
+    tokens: RegistryTokens,
     reference: Reference,
     hosts: readonly RegistryHost[],
     credentials: RegistryCredentials,
     signal: AbortSignal | undefined,
   ) {
     this.#options = options;
+    this.#tokens = tokens;
     this.#reference = reference;
     this.#hosts = hosts;
     this.#credentials = credentials;
     this.#signal = signal;
   }
 
-  /** Whether the registry takes the credentials. @throws {TsukubeError} `unauthorized`, `unreachable`, `unavailable`. */
-  async checkCredentials(): Promise<void> {
+  /**
+   * Whether the registry takes the credentials. @returns what takes a password's place from now on, where the registry gives such.
+   * @throws {TsukubeError} `unauthorized`, `unreachable`, `unavailable`.
+   */
+  async checkCredentials(): Promise<string | undefined> {
     const host = this.#pushHost();
-    (await this.#askUrl(host, new URL(`${host.base}/`), {}, "")).resume();
+    const trust = this.#trust(host);
+    const url = new URL(`${host.base}/`);
+    const open = await exchange(url, {}, trust);
+    if (open.statusCode !== 401) return void (await good(open, url, trust)).resume();
+    open.resume();
+    const answer = await authorize(open.headers["www-authenticate"] ?? "", { offline: true }, this.#credentials, trust);
+    const headers = answer === undefined ? {} : { authorization: answer.header };
+    (await good(await exchange(url, { headers }, trust), url, trust)).resume();
+    return answer?.identityToken;
   }
 
   /**
@@ -234,27 +250,25 @@ export class RegistrySession {
   async #askUrl(host: RegistryHost, url: URL, request: HttpRequest, actions: string): Promise<IncomingMessage> {
     const trust = this.#trust(host);
     const registryToken = this.#credentials.registryToken ?? "";
+    const scope = `repository:${this.#reference.repository}:${actions}`;
+    // a mirror is another party: the registry's credentials are not for it
+    const use = { base: host.base, scope, credentials: host.mirror ? {} : this.#credentials };
     const send = (): Promise<IncomingMessage> => {
-      const token =
-        this.#tokens.get(`${host.base} ${actions}`) ?? (registryToken === "" ? "" : `Bearer ${registryToken}`);
+      const token = this.#tokens.get(use) ?? (registryToken === "" ? "" : `Bearer ${registryToken}`);
       const authorization = token !== "" && url.origin === new URL(host.base).origin ? { authorization: token } : {};
       return exchange(url, { ...request, headers: { ...request.headers, ...authorization } }, trust);
     };
     let response = await send();
     if (response.statusCode === 401) {
-      const challenge = response.headers["www-authenticate"] ?? "";
       response.resume();
-      const scope = `repository:${this.#reference.repository}:${actions}`;
-      // a mirror is another party: the registry's credentials are not for it
-      const token = await authorize(challenge, scope, host.mirror ? {} : this.#credentials, trust);
-      if (token !== undefined) {
-        this.#tokens.set(`${host.base} ${actions}`, token);
+      this.#tokens.forget(use);
+      const answer = await authorize(response.headers["www-authenticate"] ?? "", { scope }, use.credentials, trust);
+      if (answer !== undefined) {
+        this.#tokens.put(use, answer);
         response = await send();
       }
     }
-    const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return response;
-    throw refusal(status, url, messageIn(await readAll(response, trust).catch(() => Buffer.alloc(0))));
+    return good(response, url, trust);
   }
 
   #trust(host: RegistryHost): HttpTrust {
@@ -266,6 +280,12 @@ export class RegistrySession {
       ...(this.#signal === undefined ? {} : { signal: this.#signal }),
     };
   }
+}
+
+async function good(response: IncomingMessage, url: URL, trust: HttpTrust): Promise<IncomingMessage> {
+  const status = response.statusCode ?? 0;
+  if (status >= 200 && status < 300) return response;
+  throw refusal(status, url, messageIn(await readAll(response, trust).catch(() => Buffer.alloc(0))));
 }
 
 function refusal(status: number, url: URL, message: string): TsukubeError {
