@@ -202,7 +202,7 @@ function program(): Command {
     )
     .option(
       "--cache-to <place>",
-      "write them to type=registry,ref=IMAGE, type=local,dest=DIR or type=inline",
+      "write them to type=registry,ref=IMAGE or type=local,dest=DIR, with mode=max those of all steps, or type=inline",
       several,
       [],
     )

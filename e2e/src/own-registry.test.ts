@@ -71,7 +71,12 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
 
   test("an image is pushed by docker to another repository, whose layers are mounted, and pulled by tsukube", async () => {
     await docker("tag", `${host}/team/hello:1`, `${host}/copy:2`);
-    expect(await docker("push", `${host}/copy:2`)).toMatch(/^[0-9a-f]{12}: Mounted$/m);
+    const pushed = await docker("push", `${host}/copy:2`);
+    expect(pushed).toMatch(/^[0-9a-f]{12}: Mounted$/m);
+    const headers = { accept: "application/vnd.oci.image.manifest.v1+json" };
+    const manifest = await fetch(`http://${host}/v2/copy/manifests/2`, { headers });
+    const digest = manifest.headers.get("docker-content-digest");
+    expect(pushed).toContain(`2: digest: ${digest} size: ${(await manifest.arrayBuffer()).byteLength}`);
     await docker("rmi", `${host}/copy:2`, `${host}/team/hello:1`);
     await tsukube.run(["image", "pull", `${host}/copy:2`]);
     expect(await greets(`${host}/copy:2`)).toBe("hello from the registry");

@@ -43,7 +43,8 @@ export interface RegistryOptions {
   readonly keepCachedMs?: number;
 }
 
-const FORMAT = 1;
+/** 2: tags are found by what they lead to. */
+const FORMAT = 2;
 const DAY = 24 * 60 * 60_000;
 /** How often garbage is looked for, within the time that it stays. */
 const COLLECTIONS = 8;
@@ -55,6 +56,7 @@ export class Registry {
   readonly #lifetime: Lifetime;
   readonly #dispatcher: Dispatcher;
   readonly #collector: Collector;
+  readonly #repositories: RepositoryStore;
   readonly #options: RegistryOptions;
 
   private constructor(options: RegistryOptions, lifetime: Lifetime) {
@@ -65,6 +67,7 @@ export class Registry {
     const reliance = new Reliance(clock);
     const blobs = new BlobStore(layout);
     const repositories = new RepositoryStore({ layout, blobs, reliance, clock });
+    this.#repositories = repositories;
     const uploads = new Uploads({ layout, blobs, repositories, reliance, random });
     const manifests = new Manifests({ blobs, repositories, uploads });
     const store = { layout, reliance, blobs, repositories, uploads, manifests };
@@ -107,14 +110,20 @@ export class Registry {
           `Cannot open registry "${options.folder}": process ${lock.holder.pid} has it open, expected one registry a folder`,
         );
       lifetime.add("lock", lock.release);
-      await checkFormat(options.folder);
+      const version = await formatOf(options.folder);
       const registry = new Registry(options, lifetime);
+      if (version < FORMAT) await registry.#migrate();
       registry.#collectRegularly();
       return registry;
     } catch (error) {
       await lifetime.close();
       throw error;
     }
+  }
+
+  async #migrate(): Promise<void> {
+    await this.#repositories.indexTags();
+    await writeRecord(join(this.#options.folder, "format"), { version: FORMAT });
   }
 
   get #keepMs(): number {
@@ -158,13 +167,12 @@ export class Registry {
   }
 }
 
-async function checkFormat(folder: string): Promise<void> {
-  const path = join(folder, "format");
-  const found = await readRecord<{ readonly version: number }>(path);
-  if (found === undefined) return writeRecord(path, { version: FORMAT });
-  if (found.version > FORMAT)
-    throw new TsukubeError(
-      "newer-state",
-      `Cannot open registry "${folder}": its format is ${found.version}, expected ${FORMAT} or older; use the version of Tsukube that wrote it`,
-    );
+/** @returns 0 for a folder without one. @throws {TsukubeError} `newer-state`. */
+async function formatOf(folder: string): Promise<number> {
+  const { version = 0 } = (await readRecord<{ readonly version: number }>(join(folder, "format"))) ?? {};
+  if (version <= FORMAT) return version;
+  throw new TsukubeError(
+    "newer-state",
+    `Cannot open registry "${folder}": its format is ${version}, expected ${FORMAT} or older; use the version of Tsukube that wrote it`,
+  );
 }

@@ -3,8 +3,8 @@ import { TsukubeError } from "@tsukube/foundation";
 
 /** As `POST /build` takes it. */
 type CachePlace =
-  | { readonly type: "registry"; readonly ref: string }
-  | { readonly type: "local"; readonly folder: string }
+  | { readonly type: "registry"; readonly ref: string; readonly mode?: string }
+  | { readonly type: "local"; readonly folder: string; readonly mode?: string }
   | { readonly type: "inline" };
 
 /** A `--cache-from` or `--cache-to`: "type=registry,ref=localhost:5000/cache", or that name alone. @throws {TsukubeError} `usage`. */
@@ -18,14 +18,18 @@ export function cachePlace(text: string, direction: "from" | "to"): CachePlace {
   ) as Readonly<Record<string, string>>;
   const folder = direction === "from" ? "src" : "dest";
   const needed = { registry: "ref", local: folder, inline: undefined }[type];
-  const allowed = [needed, ...(direction === "to" && options["mode"] === "max" ? ["mode"] : [])];
+  const { mode = "min" } = options;
+  const takesMode = direction === "to" && (mode === "max" || mode === "min") && type !== "inline";
+  const allowed = [needed, ...(takesMode ? ["mode"] : [])];
   const isKnown = type === "registry" || type === "local" || (type === "inline" && direction === "to");
   const isWhole = needed === undefined || (options[needed] ?? "") !== "";
   if (!isKnown || !isWhole || !Object.keys(options).every((name) => allowed.includes(name)))
     throw new TsukubeError(
       "usage",
-      `Cannot use --cache-${direction} ${text}: expected type=registry,ref=IMAGE or type=local,${folder}=DIR${direction === "to" ? " (mode=max is what is done) or type=inline" : ""}`,
+      `Cannot use --cache-${direction} ${text}: expected type=registry,ref=IMAGE or type=local,${folder}=DIR${direction === "to" ? ", with mode=min (what the image is made of) or mode=max (all steps), or type=inline" : ""}`,
     );
   if (type === "inline") return { type };
-  return type === "registry" ? { type, ref: options["ref"]! } : { type: "local", folder: resolve(options[folder]!) };
+  const more = mode === "max" ? { mode } : {};
+  if (type === "registry") return { type, ref: options["ref"]!, ...more };
+  return { type: "local", folder: resolve(options[folder]!), ...more };
 }

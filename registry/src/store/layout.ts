@@ -56,6 +56,15 @@ export class Layout {
     return join(this.tags(name), tag);
   }
 
+  /** An empty file for each tag that leads, or led, to the digest. */
+  tagged(name: string, digest: string): string {
+    return join(this.repository(name), "_tagged", digest.replace(":", "/"));
+  }
+
+  taggedAs(name: string, digest: string, tag: string): string {
+    return join(this.tagged(name, digest), tag);
+  }
+
   /** An entry for each manifest that has the digest as its subject. */
   referrers(name: string, subject: string): string {
     return join(this.repository(name), "_referrers", subject.replace(":", "/"));

@@ -2,7 +2,7 @@ import { open, readdir, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Clock, codeOf } from "@tsukube/foundation";
 import { makeFolder, readIfPresent, readRecord, syncFolder, writeAtomically, writeRecord } from "@tsukube/host";
-import { ALGORITHMS, byName, isTag } from "../names.ts";
+import { ALGORITHMS, byName, isDigest, isTag } from "../names.ts";
 import { type BlobStore, namesIn } from "./blob-store.ts";
 import type { Layout } from "./layout.ts";
 import type { Reliance } from "./reliance.ts";
@@ -60,10 +60,7 @@ export class RepositoryStore {
     const { layout, reliance } = this.#deps;
     reliance.note(digest);
     const link = layout.link(name, digest);
-    if (await this.#isThere(link)) return;
-    await makeFolder(dirname(link));
-    await (await open(link, "a")).close();
-    await syncFolder(dirname(link));
+    if (!(await this.#isThere(link))) await emptyFile(link);
   }
 
   /** @returns whether it was there. */
@@ -98,9 +95,10 @@ export class RepositoryStore {
     const { layout } = this.#deps;
     const record = await this.manifest(name, digest);
     if (record === undefined) return false;
-    for (const tag of await this.tags(name))
+    for (const tag of (await namesIn(layout.tagged(name, digest))).filter(isTag))
       if ((await this.tag(name, tag)) === digest) await this.removeTag(name, tag);
     await removed(layout.manifest(name, digest));
+    await rm(layout.tagged(name, digest), { recursive: true, force: true });
     if (record.subject !== undefined) await removed(layout.referrer(name, record.subject, digest));
     return true;
   }
@@ -119,13 +117,34 @@ export class RepositoryStore {
   }
 
   async putTag(name: string, tag: string, digest: string): Promise<void> {
-    const path = this.#deps.layout.tag(name, tag);
+    const { layout } = this.#deps;
+    const path = layout.tag(name, tag);
+    const before = await this.tag(name, tag);
+    await this.#noteTagged(name, tag, digest); // first: who removes the manifest finds the tag by it
     await makeFolder(dirname(path));
     await writeAtomically(path, `${digest}\n`);
+    if (before !== undefined && before !== digest) await rm(layout.taggedAs(name, before, tag), { force: true });
   }
 
-  removeTag(name: string, tag: string): Promise<boolean> {
-    return removed(this.#deps.layout.tag(name, tag));
+  async removeTag(name: string, tag: string): Promise<boolean> {
+    const { layout } = this.#deps;
+    const before = await this.tag(name, tag);
+    const wasThere = await removed(layout.tag(name, tag));
+    if (before !== undefined) await rm(layout.taggedAs(name, before, tag), { force: true });
+    return wasThere;
+  }
+
+  /** Notes for all tags where they lead: registries of format 1 did not. */
+  async indexTags(): Promise<void> {
+    for await (const name of this.repositories())
+      for (const tag of await this.tags(name)) {
+        const digest = await this.tag(name, tag);
+        if (digest !== undefined && isDigest(digest)) await this.#noteTagged(name, tag, digest);
+      }
+  }
+
+  async #noteTagged(name: string, tag: string, digest: string): Promise<void> {
+    await emptyFile(this.#deps.layout.taggedAs(name, digest, tag));
   }
 
   /** In order. */
@@ -173,6 +192,13 @@ export class RepositoryStore {
       throw error;
     }
   }
+}
+
+/** One that is there after a power loss. */
+async function emptyFile(path: string): Promise<void> {
+  await makeFolder(dirname(path));
+  await (await open(path, "a")).close();
+  await syncFolder(dirname(path));
 }
 
 async function* digestsIn(folder: string): AsyncGenerator<string> {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { formatTime } from "@tsukube/foundation";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { BuildRequest } from "./contracts.ts";
-import type { InstalledPackage } from "./packages-in.ts";
+import type { InstalledPackage } from "./packages/packages-in.ts";
 
 export const PROVENANCE = "https://slsa.dev/provenance/v1";
 export const SPDX = "https://spdx.dev/Document";

@@ -37,11 +37,14 @@ export interface BuildRequest {
 /** Where results of steps are kept besides here. */
 export type CachePlace =
   /** A repository with tag: a cache, or for reading an image that was made with "inline". */
-  | { readonly type: "registry"; readonly ref: string }
+  | { readonly type: "registry"; readonly ref: string; readonly mode?: CacheMode }
   /** A folder of this machine, as OCI image layout. */
-  | { readonly type: "local"; readonly folder: string }
+  | { readonly type: "local"; readonly folder: string; readonly mode?: CacheMode }
   /** In the image itself: those of its own layers. */
   | { readonly type: "inline" };
+
+/** What goes to a cache: the results that the image is made of ("min", the default), or those of all steps of its stages. */
+export type CacheMode = "min" | "max";
 
 /** What the client of a build lends to it; nothing of it is in a layer, a log or a cache key. */
 export interface BuildInputs {

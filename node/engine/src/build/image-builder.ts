@@ -21,7 +21,7 @@ import { DockerIgnore, ignoreFile } from "./docker-ignore.ts";
 import { type Dockerfile, parseDockerfile } from "./dockerfile/stages.ts";
 import type { ImageState } from "./image-state.ts";
 import { LayerMaker } from "./layer-maker.ts";
-import { packagesIn } from "./packages-in.ts";
+import { packagesIn } from "./packages/packages-in.ts";
 import { rootedPath } from "./rooted-path.ts";
 import { BuildCommands } from "./run-command.ts";
 import { SharedCache } from "./shared-cache.ts";
@@ -120,7 +120,7 @@ class DockerfileBuilder implements ImageBuilder {
       request.signal.throwIfAborted();
       const attestations = await this.#attest(request, session, state, began);
       const image = await this.#create(request, state, cache, attestations);
-      await cache.write();
+      await cache.write(state.layers.map(({ diffId }) => diffId));
       return image;
     } catch (error) {
       if (!request.signal.aborted) throw error;

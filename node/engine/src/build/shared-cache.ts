@@ -99,11 +99,8 @@ export class SharedCache {
 
   /** What an image or a cache says of the steps that made some layers; all by default. */
   document(diffIds?: readonly string[]): CacheDocument {
-    const steps = [...this.#used.values()].filter(
-      ({ layer }) => diffIds === undefined || layer === undefined || diffIds.includes(layer.diffId),
-    );
     return {
-      steps: steps.map(({ key, layer, created }) => ({
+      steps: this.#steps(diffIds).map(({ key, layer, created }) => ({
         key,
         ...(layer === undefined ? {} : { layer: { diffId: layer.diffId, size: layer.size } }),
         created,
@@ -111,23 +108,29 @@ export class SharedCache {
     };
   }
 
-  /** Writes this build's results to where they were wished. @throws as a push does. */
-  async write(): Promise<void> {
+  #steps(diffIds: readonly string[] | undefined): readonly CachedStep[] {
+    return [...this.#used.values()].filter(
+      ({ layer }) => diffIds === undefined || layer === undefined || diffIds.includes(layer.diffId),
+    );
+  }
+
+  /** Writes this build's results to where they were wished. @param diffIds Of the image. @throws as a push does. */
+  async write(diffIds: readonly string[]): Promise<void> {
     for (const place of this.#request.cacheTo) {
       if (place.type === "inline") continue; // it is in the image
-      await this.#writeTo(await this.#open(place), place);
+      await this.#writeTo(await this.#open(place), place, place.mode === "max" ? undefined : diffIds);
       this.#note(`Wrote the cache to ${nameOf(place)}`);
     }
   }
 
-  async #writeTo(target: PushTarget, place: CachePlace): Promise<void> {
+  async #writeTo(target: PushTarget, place: CachePlace, wanted: readonly string[] | undefined): Promise<void> {
     const { images } = this.#deps;
     const layers = new Map<string, NewLayer>();
-    for (const { layer } of this.#used.values()) if (layer !== undefined) layers.set(layer.diffId, layer);
+    for (const { layer } of this.#steps(wanted)) if (layer !== undefined) layers.set(layer.diffId, layer);
     const made = [...layers.values()];
     for (const { diffId, size } of made) await images.layers.made(diffId, { size, metadata: "kept" });
     const diffIds = made.map(({ diffId }) => diffId);
-    const document = JSON.stringify({ ...this.document(), diffIds });
+    const document = JSON.stringify({ ...this.document(wanted), diffIds });
     const set = { diffIds, chain: made.map(({ chainId }) => chainId), blobs: [], document };
     const reference = place.type === "registry" ? parseReference(place.ref) : undefined;
     const push = new LayerPush(this.#deps, target, reference, set, { signal: this.#request.signal });
