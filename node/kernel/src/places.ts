@@ -17,22 +17,28 @@ const MOST_TRIES = 100;
 /**
  * A descriptor that names the place of `path` as a process finds it whose root `root` is: links are followed, absolute ones and ".."
  * from `root`. Who changes them meanwhile cannot lead it out of there (openat2(2), RESOLVE_IN_ROOT).
+ * @param root A path, or a descriptor of the folder.
  * @param last Whether a link at the end is followed, too.
  * @throws with the errno's name as `code`: `ENOENT`, `ENOTDIR`, `ELOOP`.
  */
-export function openWithin(root: string, path: string, last = true): number {
-  const flags = O_PATH | O_CLOEXEC | (last ? 0 : constants.O_NOFOLLOW);
+export function openWithin(root: string | number, path: string, last = true): number {
+  if (typeof root === "number") return openAt(root, path, last);
   const folder = openSync(root, O_PATH | constants.O_DIRECTORY);
   try {
-    for (let tries = 1; ; tries++) {
-      try {
-        return openedAt(folder, path, BigInt(flags));
-      } catch (error) {
-        if (codeOf(error) !== "EAGAIN" || tries >= MOST_TRIES) throw error;
-      }
-    }
+    return openAt(folder, path, last);
   } finally {
     closeSync(folder);
+  }
+}
+
+function openAt(folder: number, path: string, last: boolean): number {
+  const flags = O_PATH | O_CLOEXEC | (last ? 0 : constants.O_NOFOLLOW);
+  for (let tries = 1; ; tries++) {
+    try {
+      return openedAt(folder, path === "" ? "." : path, BigInt(flags));
+    } catch (error) {
+      if (codeOf(error) !== "EAGAIN" || tries >= MOST_TRIES) throw error;
+    }
   }
 }
 

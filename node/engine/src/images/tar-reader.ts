@@ -78,7 +78,7 @@ const TYPES: Readonly<Record<string, TarType>> = {
 /**
  * Reads a tar archive as it streams by: ustar, GNU long names, pax headers (sizes, ids and names of any length).
  * The body of an entry must be read or skipped before the next entry; what is left of it is skipped.
- * @throws {TsukubeError} `invalid-tar`.
+ * @throws {TsukubeError} `invalid-tar`; `unsupported` for sparse files.
  */
 export async function* readTar(
   source: AsyncIterable<Uint8Array>,
@@ -102,6 +102,12 @@ export async function* readTar(
       continue;
     }
     const entry = entryOf(header, TYPES[type], size, { ...global, ...local });
+    if (type === "S" || Object.keys(local).some((key) => key.startsWith("GNU.sparse.")))
+      throw new TsukubeError(
+        "unsupported",
+        "Cannot read archive: a sparse file, expected whole ones; make it without --sparse",
+      );
+    if (entry !== undefined) refuseImpossible(entry);
     local = {};
     let left = entry?.type === "file" || entry === undefined ? size : 0;
     const padding = (BLOCK - (left % BLOCK)) % BLOCK;
@@ -118,6 +124,16 @@ export async function* readTar(
     while (left > 0) left -= (await bytes.some(left)).length || left;
     if (padding > 0) await bytes.exactly(padding);
   }
+}
+
+/** What no file system has; files that nobody can name would stay. */
+function refuseImpossible({ path, linkPath, uid, gid, major, minor, mtime }: TarEntry): void {
+  const ids = [uid, gid, major, minor].every((id) => Number.isSafeInteger(id) && id >= 0 && id <= 0xffff_ffff);
+  if (ids && Number.isFinite(mtime) && !`${path}${linkPath}`.includes("\0")) return;
+  throw new TsukubeError(
+    "invalid-tar",
+    `Cannot read archive: no file can have the name, owner or time of ${JSON.stringify(path)}`,
+  );
 }
 
 async function special(bytes: Bytes, size: number): Promise<Buffer> {
@@ -193,7 +209,7 @@ function verifyChecksum(header: Buffer): void {
 
 /** Records of the form "<length> <key>=<value>\n" (pax, POSIX.1-2001). */
 function paxRecords(bytes: Buffer): Record<string, Buffer> {
-  const out: Record<string, Buffer> = {};
+  const out: Record<string, Buffer> = Object.create(null) as Record<string, Buffer>;
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
     const length = Number(bytes.toString("latin1", at, space));

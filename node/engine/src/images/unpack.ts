@@ -1,10 +1,11 @@
-import { createWriteStream } from "node:fs";
-import { chmod, chown, lchown, link, lstat, lutimes, mkdir, realpath, rm, symlink } from "node:fs/promises";
-import { basename, dirname, join, normalize, relative } from "node:path";
+import { closeSync, constants, createWriteStream, fstatSync, openSync } from "node:fs";
+import { chmod, lchown, link, lstat, lutimes, mkdir, symlink } from "node:fs/promises";
+import { basename, dirname, normalize } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { codeOf, TsukubeError } from "@tsukube/foundation";
-import { makeNode, setAttribute } from "@tsukube/kernel";
+import { TsukubeError } from "@tsukube/foundation";
+import { makeNode, O_PATH, setAttribute } from "@tsukube/kernel";
 import { readTar, type TarEntry } from "./tar-reader.ts";
+import { emptyFolder, removeTree, UnpackPlaces } from "./unpack-places.ts";
 
 /**
  * How deletions of lower layers are written: overlay marks them, a plain copy deletes at once. "keep" is for archives that are
@@ -20,10 +21,13 @@ export interface UnpackOptions {
 
 const PREFIX = ".wh.";
 const OPAQUE = ".wh..wh..opq";
+/** Of AUFS itself: no part of the layer. */
+const METADATA = ".wh..wh.";
 
 /**
- * Unpacks one layer into `root` (OCI image spec, layer.md). Names never lead out of `root`, whatever links the layer holds.
- * @throws {TsukubeError} `invalid-tar`.
+ * Unpacks one layer into `root` (OCI image spec, layer.md). Names never lead out of `root`, whatever links the layer holds, and
+ * whatever links others put into `root` meanwhile.
+ * @throws {TsukubeError} `invalid-tar`, `unsupported`.
  */
 export async function unpackLayer(
   tar: AsyncIterable<Uint8Array>,
@@ -31,66 +35,92 @@ export async function unpackLayer(
   style: WhiteoutStyle,
   options: UnpackOptions = {},
 ): Promise<void> {
-  const base = await realpath(root);
-  const folderTimes: (readonly [string, number])[] = [];
-  const source = tar[Symbol.asyncIterator]();
-  const whole = { [Symbol.asyncIterator]: () => source };
-  for await (const { entry, body } of readTar(whole)) {
-    const name = cleanPath(entry.path);
-    if (name === "") {
-      await applyMetadata(base, entry);
-      continue;
-    }
-    const target = await place(base, name);
-    if (style !== "keep" && basename(target) === OPAQUE) await makeOpaque(dirname(target), style);
-    else if (style !== "keep" && basename(target).startsWith(PREFIX)) await whiteOut(target, style);
-    else {
-      if (options.keepsFolders === true) await refuseReplacing(target, entry, name);
-      await writeEntry(base, target, entry, body);
-      if (entry.type === "directory") folderTimes.push([target, entry.mtime]);
-    }
-  }
-  for await (const _ of whole); // what follows the archive's end belongs to its digest, which the source may check
-  for (const [folder, mtime] of folderTimes.reverse()) await lutimes(folder, mtime, mtime).catch(() => {});
-}
-
-/** "./a/../../b/" becomes "b": relative, without "..". */
-function cleanPath(path: string): string {
-  return normalize(`/${path}`).replace(/^\/+|\/+$/g, "");
-}
-
-/** The path of `name` below `base` with its folders made; an ancestor that is a link must stay inside. */
-async function place(base: string, name: string): Promise<string> {
-  const parent = join(base, dirname(name));
-  let real: string;
+  const places = new UnpackPlaces(root);
   try {
-    real = await realpath(parent);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
-    await place(base, dirname(name));
-    await mkdir(parent, { recursive: true, mode: 0o755 });
-    real = await realpath(parent);
+    await new Unpacking(places, style, options).unpack(tar);
+  } finally {
+    places.close();
   }
-  if (real !== base && relative(base, real).startsWith("..")) {
-    throw new TsukubeError("invalid-tar", `Cannot unpack "${name}": a link leads out of the image`);
-  }
-  return join(real, basename(name));
 }
 
-async function refuseReplacing(target: string, entry: TarEntry, name: string): Promise<void> {
-  const before = await lstat(target).catch(() => undefined);
-  if (before === undefined || before.isDirectory() === (entry.type === "directory")) return;
-  const [is, by] = before.isDirectory() ? ["directory", "non-directory"] : ["non-directory", "directory"];
-  throw new TsukubeError("invalid", `cannot overwrite ${is} "${name}" with ${by}`);
+class Unpacking {
+  readonly #places: UnpackPlaces;
+  readonly #style: WhiteoutStyle;
+  readonly #options: UnpackOptions;
+
+  constructor(places: UnpackPlaces, style: WhiteoutStyle, options: UnpackOptions) {
+    this.#places = places;
+    this.#style = style;
+    this.#options = options;
+  }
+
+  async unpack(tar: AsyncIterable<Uint8Array>): Promise<void> {
+    const folderTimes: (readonly [name: string, time: number])[] = [];
+    const source = tar[Symbol.asyncIterator]();
+    const whole = { [Symbol.asyncIterator]: () => source };
+    for await (const { entry, body } of readTar(whole)) {
+      const name = cleanPath(entry.path);
+      if (name === "") await applyMetadata(this.#places.root, entry);
+      else if (!(await this.#deletes(name))) {
+        await this.#write(name, entry, body);
+        if (entry.type === "directory") folderTimes.push([name, entry.mtime]);
+      }
+    }
+    for await (const _ of whole); // what follows the archive's end belongs to its digest, which the source may check
+    for (const [name, mtime] of folderTimes.reverse()) await this.#setTime(name, mtime);
+  }
+
+  async #setTime(name: string, mtime: number): Promise<void> {
+    const folder = this.#places.existing(name);
+    if (folder !== undefined) await lutimes(folder, mtime, mtime).catch(() => {}); // it may be gone
+  }
+
+  /** Whether an entry stands for something of a lower layer that is no longer there. */
+  async #deletes(name: string): Promise<boolean> {
+    if (this.#style === "keep" || !basename(name).startsWith(PREFIX)) return false;
+    this.#places.forget();
+    const marker = basename(name);
+    if (marker === OPAQUE) await this.#makeOpaque(this.#places.folderOf(name));
+    else if (!marker.startsWith(METADATA)) await this.#whiteOut(dirname(name), marker.slice(PREFIX.length));
+    return true;
+  }
+
+  async #whiteOut(folder: string, name: string): Promise<void> {
+    if (["", ".", ".."].includes(name))
+      throw new TsukubeError(
+        "invalid-tar",
+        `Cannot unpack "${folder}/${PREFIX}${name}": it deletes no name of its folder`,
+      );
+    const target = this.#places.pathOf(`${folder}/${name}`);
+    await removeTree(target);
+    if (this.#style === "overlay") makeNode(target, "character");
+  }
+
+  async #makeOpaque(folder: string): Promise<void> {
+    if (this.#style === "overlay") setAttribute(`${folder}/.`, "trusted.overlay.opaque", Buffer.from("y"));
+    else await emptyFolder(`${folder}/.`);
+  }
+
+  async #write(name: string, entry: TarEntry, body: AsyncIterable<Buffer>): Promise<void> {
+    const target = this.#places.pathOf(name);
+    const before = await lstat(target).catch(() => undefined);
+    if (before !== undefined && this.#options.keepsFolders === true) refuseReplacing(before, entry, name);
+    const stays = before?.isDirectory() === true && entry.type === "directory";
+    if (before !== undefined && !stays) {
+      await removeTree(target);
+      if (before.isDirectory() || before.isSymbolicLink()) this.#places.forget(); // what was found through it
+    }
+    if (stays) return applyMetadata(target, entry);
+    if (entry.type !== "link") return create(this.#places.pathOf(name), entry, body);
+    const source = this.#places.pathOf(cleanPath(entry.linkPath));
+    await link(source, this.#places.pathOf(name)); // mode, owner and time are those of the first name
+  }
 }
 
-async function writeEntry(base: string, target: string, entry: TarEntry, body: AsyncIterable<Buffer>): Promise<void> {
-  const before = await lstat(target).catch(() => undefined);
-  if (before !== undefined && !(before.isDirectory() && entry.type === "directory"))
-    await rm(target, { recursive: true });
+async function create(target: string, entry: TarEntry, body: AsyncIterable<Buffer>): Promise<void> {
   switch (entry.type) {
     case "directory":
-      if (before?.isDirectory() !== true) await mkdir(target);
+      await mkdir(target);
       break;
     case "file":
       await pipeline(body, createWriteStream(target, { flags: "wx", mode: 0o600 }));
@@ -99,8 +129,7 @@ async function writeEntry(base: string, target: string, entry: TarEntry, body: A
       await symlink(entry.linkPath, target);
       break;
     case "link":
-      await link(await place(base, cleanPath(entry.linkPath)), target);
-      return; // mode, owner and time are those of the first name
+      return;
     case "character":
     case "block":
       makeNode(target, entry.type, entry.major, entry.minor);
@@ -111,9 +140,20 @@ async function writeEntry(base: string, target: string, entry: TarEntry, body: A
   await applyMetadata(target, entry);
 }
 
+/** "./a/../../b/" becomes "b": relative, without "..". */
+function cleanPath(path: string): string {
+  return normalize(`/${path}`).replace(/^\/+|\/+$/g, "");
+}
+
+function refuseReplacing(before: { isDirectory(): boolean }, entry: TarEntry, name: string): void {
+  if (before.isDirectory() === (entry.type === "directory")) return;
+  const [is, by] = before.isDirectory() ? ["directory", "non-directory"] : ["non-directory", "directory"];
+  throw new TsukubeError("invalid", `cannot overwrite ${is} "${name}" with ${by}`);
+}
+
 async function applyMetadata(target: string, entry: TarEntry): Promise<void> {
   await lchown(target, entry.uid, entry.gid);
-  if (entry.type !== "symlink") await chmod(target, entry.mode); // after chown, which clears setuid
+  if (entry.type !== "symlink") await changeMode(target, entry.mode); // after chown, which clears setuid
   for (const [name, value] of Object.entries(entry.xattrs)) {
     if (name.startsWith("trusted.overlay.")) continue; // a layer must not speak to our overlay
     setAttribute(target, name, value);
@@ -121,20 +161,12 @@ async function applyMetadata(target: string, entry: TarEntry): Promise<void> {
   await lutimes(target, entry.mtime, entry.mtime);
 }
 
-async function whiteOut(marker: string, style: WhiteoutStyle): Promise<void> {
-  const target = join(dirname(marker), basename(marker).slice(PREFIX.length));
-  await rm(target, { recursive: true, force: true });
-  if (style === "overlay") makeNode(target, "character");
-}
-
-async function makeOpaque(folder: string, style: WhiteoutStyle): Promise<void> {
-  if (style === "overlay") {
-    setAttribute(folder, "trusted.overlay.opaque", Buffer.from("y"));
-    return;
+/** chmod(2) would follow a link that somebody put in the file's place. */
+async function changeMode(target: string, mode: number): Promise<void> {
+  const place = openSync(target, O_PATH | constants.O_NOFOLLOW);
+  try {
+    if (!fstatSync(place).isSymbolicLink()) await chmod(`/proc/self/fd/${place}`, mode);
+  } finally {
+    closeSync(place);
   }
-  const { mode, uid, gid } = await lstat(folder);
-  await rm(folder, { recursive: true });
-  await mkdir(folder);
-  await chown(folder, uid, gid);
-  await chmod(folder, mode & 0o7777);
 }
