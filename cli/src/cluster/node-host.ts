@@ -35,7 +35,7 @@ export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othe
   const { bridge, podCidr, gateway } = addressesOf(record.index);
   const names = kernelNames(paths.name);
   const network = await openPodNetwork({
-    stateDirectory: join(paths.state, "network"),
+    stateDirectory: files.podNetwork,
     podCidr,
     gateway,
     bridge,

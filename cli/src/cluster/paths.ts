@@ -53,6 +53,7 @@ export function filesOf(paths: ClusterPaths) {
     ready: (process: string) => join(runtime, `${process}.ready`),
     supervisor: (process: string) => join(runtime, `${process}.supervisor`),
     sysctls: join(runtime, "sysctls.json"),
+    podNetwork: join(state, "network"),
     dockerNetworks: join(state, "docker-networks"),
     dockerSysctls: join(runtime, "docker-sysctls.json"),
   };

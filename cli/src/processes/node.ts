@@ -18,7 +18,7 @@ import { MOST_POD_USERS, startKubelet, startProvisioner } from "@tsukube/kubelet
 import { openPodNetwork } from "@tsukube/network";
 import { startProxy } from "@tsukube/proxy";
 import { addressesOf } from "../cluster/addresses.ts";
-import { namesOf, openNetworks } from "../cluster/docker-networks.ts";
+import { namesOf, openNetworks, sharedPorts } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { readCredentials } from "../cluster/read-credentials.ts";
 import { readClusterRecord } from "../cluster/record.ts";
@@ -46,11 +46,12 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   lifetime.add("lock", release);
   const base = { clock: realClock, random: systemRandom, metrics: createMetrics() };
   const network = await openPodNetwork({
-    stateDirectory: join(paths.state, "network"),
+    stateDirectory: files.podNetwork,
     podCidr: addresses.podCidr,
     gateway: addresses.gateway,
     bridge: addresses.bridge,
     table: `tsukube-${name}-pods`,
+    ports: sharedPorts(paths),
   });
   const containerNetworks = await openNetworks(paths, logger);
   const engine = await startEngine({

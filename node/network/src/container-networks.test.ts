@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeOf, silentLogger } from "@tsukube/foundation";
-import { realClock, systemRandom } from "@tsukube/host";
+import { realClock, systemRandom, writeRecord } from "@tsukube/host";
 import { expect, onTestFinished, test } from "vitest";
 import { type ContainerNetworksOptions, openContainerNetworks } from "./container-networks.ts";
+import { containerPortsIn, podPortsIn } from "./host-ports.ts";
+import type { Lease } from "./leases.ts";
 
 const POOLS = ["203.0.113.0/26", "203.0.113.64/26", "203.0.113.128/26"]; // for documentation: nobody routes them
 
@@ -32,6 +34,10 @@ const port = (...hostPorts: readonly [number, number]) =>
     containerAddress: "203.0.113.2",
     hostPorts,
   }) as const;
+
+const lease = (ports: Lease["ports"]): Lease => ({
+  ...{ address: "10.64.0.7", containerId: "pod", interfaceName: "eth0", hostLink: "v", ports },
+});
 
 /** Codes of those that failed, "" for the others. */
 async function outcomes(work: readonly Promise<unknown>[]): Promise<readonly string[]> {
@@ -79,4 +85,18 @@ test("ports of an engine that a reboot ended are free, its subnets are not", asy
   const after = await open(join(host, "b"), { others: () => [{ folder: join(host, "a"), isUp: false }] });
   expect((await after.create(network("x"))).subnet).not.toBe(subnet);
   expect(await outcomes([after.publish("x", [port(28_085, 28_085)])])).toEqual([""]);
+});
+
+test("a host port that a pod has is refused, and who has it is said", async () => {
+  const folder = scratch();
+  const ports = [{ protocol: "tcp", hostIp: "0.0.0.0", hostPort: 28_086, containerPort: 80 }] as const;
+  mkdirSync(join(folder, "leases"));
+  await writeRecord(join(folder, "leases/10.64.0.7"), lease(ports));
+  const networks = await open(join(folder, "a"), { podPorts: () => podPortsIn(folder) });
+  await expect(networks.publish("x", [port(28_086, 28_086)])).rejects.toMatchObject({
+    code: "port-taken",
+    message: "Bind for 127.0.0.1:28086 failed: port is already allocated (a pod at 10.64.0.7 has it)",
+  });
+  expect((await networks.publish("x", [port(28_086, 28_087)])).map(({ hostPort }) => hostPort)).toEqual([28_087]);
+  expect(await containerPortsIn(join(folder, "a"))).toMatchObject([{ hostPort: 28_087, holder: "container x" }]);
 });

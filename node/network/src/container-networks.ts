@@ -11,7 +11,7 @@ import {
   parseAddress,
   parseNetwork,
 } from "@tsukube/foundation/ipv4";
-import { acquireLock, writeRecord } from "@tsukube/host";
+import { writeRecord } from "@tsukube/host";
 import { type Links, run, systemLinks, systemNamespaces } from "@tsukube/kernel";
 import type {
   Attachment,
@@ -24,11 +24,12 @@ import type {
 } from "@tsukube/node-contracts";
 import { freeAddress, freeSubnet } from "./address-pool.ts";
 import { ensureBridge, removeBridge } from "./bridge.ts";
+import { holding } from "./choice-lock.ts";
 import { type Commands, systemCommands } from "./commands.ts";
 import { containerTable, nameTable, removeContainerTable } from "./container-table.ts";
-import { isListenedAt } from "./host-ports.ts";
+import { containerPortsIn, type HeldPort, holderOf, isListenedAt } from "./host-ports.ts";
 import { macOf } from "./mac-address.ts";
-import { readRecords } from "./network-records.ts";
+import { type PortRecord, readRecords } from "./network-records.ts";
 
 export interface ContainerNetworksOptions {
   /** Records live in `networks/`, `attachments/` and `ports/` below it. */
@@ -44,7 +45,9 @@ export interface ContainerNetworksOptions {
   readonly logger: Logger;
   /** The other engines of this host: what their records say is taken here, too. */
   readonly others?: () => readonly OtherNetworks[];
-  /** A file that whoever of them chooses a subnet or a port holds meanwhile. */
+  /** Ports of the host that pods have. */
+  readonly podPorts?: () => Promise<readonly HeldPort[]>;
+  /** A file that whoever of them, or of the pods' networks, chooses a subnet or a port holds meanwhile. */
   readonly choiceLock?: string;
   readonly commands?: Commands;
   readonly links?: Links;
@@ -56,13 +59,6 @@ export interface OtherNetworks {
   /** Has something in the kernel: not after a reboot, when only its networks keep their subnets. */
   readonly isUp: boolean;
 }
-
-interface PortRecord {
-  readonly containerId: string;
-  readonly ports: readonly PublishedPort[];
-}
-
-const LOOK_AGAIN_MS = 10;
 
 /** Ports that nobody is served from by name: the kernel's own for clients. */
 const EPHEMERAL: readonly [number, number] = [32_768, 60_999];
@@ -286,11 +282,16 @@ class BridgeNetworks implements ContainerNetworks {
 
   async #choosePorts(containerId: string, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]> {
     const ports: PublishedPort[] = [];
-    const others = (await this.#ofOthers<PortRecord>("ports", ({ isUp }) => isUp)).flatMap((record) => record.ports);
+    const others = (this.#options.others?.() ?? []).filter(({ isUp }) => isUp);
+    const held = [
+      ...((await this.#options.podPorts?.()) ?? []),
+      ...(await Promise.all(others.map(({ folder }) => containerPortsIn(folder)))).flat(),
+    ];
     for (const wish of wishes) {
       const { hostPorts, ...rest } = wish;
       const own = [...this.#ports.values()].flatMap((record) => record.ports);
-      ports.push({ ...rest, hostPort: await hostPortFor(wish, [...others, ...own, ...ports], this.#options.random) });
+      const taken = [...own, ...ports].map((port) => ({ ...port, holder: "" }));
+      ports.push({ ...rest, hostPort: await hostPortFor(wish, [...held, ...taken], this.#options.random) });
     }
     this.#ports.set(containerId, { containerId, ports });
     await writeRecord(this.#path("ports", containerId), { containerId, ports });
@@ -360,29 +361,14 @@ class BridgeNetworks implements ContainerNetworks {
 
   /** One at a time chooses what nobody else may have, here and among the engines of this host: it is on record when it is chosen. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
-    const { choiceLock } = this.#options;
-    const chosen = this.#choosing.then(() => (choiceLock === undefined ? work() : this.#holding(choiceLock, work)));
+    const { choiceLock, clock } = this.#options;
+    const chosen = this.#choosing.then(() => holding(choiceLock, clock, work));
     this.#choosing = chosen.catch(() => {});
     return chosen;
   }
 
-  async #holding<T>(lock: string, work: () => Promise<T>): Promise<T> {
-    for (;;) {
-      const result = acquireLock(lock, "");
-      if ("holder" in result) {
-        await this.#options.clock.sleep(LOOK_AGAIN_MS);
-        continue;
-      }
-      try {
-        return await work();
-      } finally {
-        result.release();
-      }
-    }
-  }
-
-  async #ofOthers<T>(kind: string, counts: (other: OtherNetworks) => boolean = () => true): Promise<readonly T[]> {
-    const others = (this.#options.others?.() ?? []).filter(counts);
+  async #ofOthers<T>(kind: string): Promise<readonly T[]> {
+    const others = this.#options.others?.() ?? [];
     return (await Promise.all(others.map(({ folder }) => readRecords<T>(join(folder, kind))))).flat();
   }
 
@@ -417,36 +403,28 @@ class BridgeNetworks implements ContainerNetworks {
 /** @throws {TsukubeError} `port-taken`. */
 async function hostPortFor(
   { protocol, hostAddress, hostPorts }: PortWish,
-  published: readonly PublishedPort[],
+  held: readonly HeldPort[],
   random: Random,
 ): Promise<number> {
-  const isPublished = (port: number): boolean =>
-    published.some(
-      (other) =>
-        other.protocol === protocol &&
-        other.hostPort === port &&
-        (other.hostAddress === hostAddress || isAny(other.hostAddress) || isAny(hostAddress)),
-    );
+  const holder = (hostPort: number): string | undefined => holderOf({ protocol, hostAddress, hostPort }, held);
   const [first, last] = hostPorts ?? EPHEMERAL;
   const size = last - first + 1;
   const start = hostPorts === undefined ? Buffer.from(random.bytes(4)).readUInt32LE(0) % size : 0;
   for (let tries = 0; tries < size; tries++) {
     const port = first + ((start + tries) % size);
-    if (!isPublished(port) && !(await isListenedAt(protocol, hostAddress, port))) return port;
+    if (holder(port) === undefined && !(await isListenedAt(protocol, hostAddress, port))) return port;
   }
-  const where = `${hostAddress === "" ? "0.0.0.0" : hostAddress}:${first}`;
   throw new TsukubeError(
     "port-taken",
-    size > 1
-      ? `all ports of ${first}-${last}/${protocol} are already allocated`
-      : isPublished(first)
-        ? `Bind for ${where} failed: port is already allocated`
-        : `failed to bind host port ${where}/${protocol}: address already in use`,
+    size > 1 ? `all ports of ${first}-${last}/${protocol} are already allocated` : taken(),
   );
-}
 
-function isAny(address: string): boolean {
-  return address === "" || address === "0.0.0.0";
+  function taken(): string {
+    const where = `${hostAddress === "" ? "0.0.0.0" : hostAddress}:${first}`;
+    const who = holder(first);
+    if (who === undefined) return `failed to bind host port ${where}/${protocol}: address already in use`;
+    return `Bind for ${where} failed: port is already allocated${who === "" ? "" : ` (${who} has it)`}`;
+  }
 }
 
 function keyOf({ containerId, networkId }: Pick<Attachment, "containerId" | "networkId">): string {

@@ -1,5 +1,8 @@
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
+import { join } from "node:path";
+import type { Lease } from "./leases.ts";
+import { type PortRecord, readRecords } from "./network-records.ts";
 
 /** Whether a process of this machine listens at a port; what nftables leads elsewhere does not count. */
 export function isListenedAt(protocol: "tcp" | "udp" | "sctp", address: string, port: number): Promise<boolean> {
@@ -16,4 +19,50 @@ export function isListenedAt(protocol: "tcp" | "udp" | "sctp", address: string, 
     socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EADDRINUSE"));
     socket.bind({ port, address: where, exclusive: true }, () => socket.close(() => resolve(false)));
   });
+}
+
+/** A port of the host that leads somewhere. */
+export interface HeldPort {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  /** "" and "0.0.0.0" are every address. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  /** For people: "a pod at 10.64.0.7". */
+  readonly holder: string;
+}
+
+/** Who has a port already. */
+export function holderOf(
+  { protocol, hostAddress, hostPort }: Omit<HeldPort, "holder">,
+  held: readonly HeldPort[],
+): string | undefined {
+  const collides = (other: HeldPort): boolean =>
+    other.protocol === protocol &&
+    other.hostPort === hostPort &&
+    (other.hostAddress === hostAddress || isAny(other.hostAddress) || isAny(hostAddress));
+  return held.find(collides)?.holder;
+}
+
+function isAny(address: string): boolean {
+  return address === "" || address === "0.0.0.0";
+}
+
+/** Ports of the pods of a node, as its records say. @param stateDirectory As {@link PodNetworkOptions} has it. */
+export async function podPortsIn(stateDirectory: string): Promise<readonly HeldPort[]> {
+  return (await readRecords<Lease>(join(stateDirectory, "leases"))).flatMap(heldBy);
+}
+
+export function heldBy({ address, ports }: Lease): readonly HeldPort[] {
+  return ports.map(({ protocol, hostIp, hostPort }) => ({
+    ...{ protocol, hostAddress: hostIp, hostPort, holder: `a pod at ${address}` },
+  }));
+}
+
+/** Ports of an engine's containers, as its records say. @param folder As {@link ContainerNetworksOptions} has it. */
+export async function containerPortsIn(folder: string): Promise<readonly HeldPort[]> {
+  return (await readRecords<PortRecord>(join(folder, "ports"))).flatMap(({ containerId, ports }) =>
+    ports.map(({ protocol, hostAddress, hostPort }) => ({
+      ...{ protocol, hostAddress, hostPort, holder: `container ${containerId.slice(0, 12)}` },
+    })),
+  );
 }

@@ -4,6 +4,7 @@ export * from "./bridged-pods.ts";
 export * from "./commands.ts";
 export * from "./container-networks.ts";
 export * from "./container-table.ts";
+export { containerPortsIn, type HeldPort, podPortsIn } from "./host-ports.ts";
 export * from "./leases.ts";
 export * from "./network-records.ts";
 export * from "./pod-network.ts";

@@ -2,10 +2,16 @@ import { existsSync, watch } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readRecord } from "@tsukube/host";
-import type { Attachment, Network } from "@tsukube/node-contracts";
+import type { Attachment, Network, PublishedPort } from "@tsukube/node-contracts";
 
 /** Where the names of containers are answered at the gateways of networks; 53 may be another's. */
 export const NAME_PORT = 1053;
+
+/** What leads from the host to a container. */
+export interface PortRecord {
+  readonly containerId: string;
+  readonly ports: readonly PublishedPort[];
+}
 
 /** Networks and attachments as their records say, for another process than the one that writes them. */
 export class NetworkRecords {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
-import { run } from "@tsukube/host";
+import { realClock, run } from "@tsukube/host";
 import type { CniRequest } from "@tsukube/node-contracts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ensureBridge, removeBridge } from "./bridge.ts";
@@ -99,6 +99,19 @@ describe.skipIf(!isRoot)("pod network (needs root)", () => {
     await expect(network.add(request("b", b, 31991))).rejects.toMatchObject({ code: "port-taken" });
     await network.remove(request("a", a));
     expect((await network.add(request("b", b, 31991))).ips).toHaveLength(1);
+  });
+
+  test("a host port that a container has is refused while it has it", async () => {
+    let elsewhere = [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 31992, holder: "container abc" }] as const;
+    const ports = { elsewhere: async () => elsewhere, choiceLock: join(folder, "lock"), clock: realClock };
+    const network = await openPodNetwork({ ...options, stateDirectory: folder, ports });
+    const a = await namespace("a");
+    await expect(network.add(request("a", a, 31992))).rejects.toMatchObject({
+      code: "port-taken",
+      message: "Cannot publish host port 31992/tcp: it leads to container abc already, expected a free one",
+    });
+    elsewhere = [{ ...elsewhere[0], protocol: "udp" as never }];
+    expect((await network.add(request("a", a, 31992))).ips).toHaveLength(1);
   });
 
   test("a pod does not reach what listens on the host's loopback alone", async () => {

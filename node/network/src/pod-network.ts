@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { TsukubeError } from "@tsukube/foundation";
+import { type Clock, TsukubeError } from "@tsukube/foundation";
 import { type Links, run, systemLinks, systemNamespaces } from "@tsukube/kernel";
 import type { CniRequest, CniResult, PodNetwork } from "@tsukube/node-contracts";
+import { holding } from "./choice-lock.ts";
 import { type Commands, systemCommands } from "./commands.ts";
-import { type Lease, Leases } from "./leases.ts";
+import { type HeldPort, heldBy, holderOf } from "./host-ports.ts";
+import { type Lease, type LeasedPort, Leases } from "./leases.ts";
 import { macOf } from "./mac-address.ts";
 import { podTable } from "./pod-table.ts";
 
@@ -20,8 +22,19 @@ export interface PodNetworkOptions {
   readonly table: string;
   /** Of pod interfaces; the bridge's by default. */
   readonly mtu?: number;
+  /** Where others of this host have ports, too. */
+  readonly ports?: SharedPorts;
   readonly commands?: Commands;
   readonly links?: Links;
+}
+
+/** Ports of the host that pods share with containers and other nodes of it. */
+export interface SharedPorts {
+  /** Those that others have. */
+  readonly elsewhere: () => Promise<readonly HeldPort[]>;
+  /** A file that whoever of them chooses holds meanwhile. */
+  readonly choiceLock: string;
+  readonly clock: Pick<Clock, "sleep">;
 }
 
 const IFF_UP = 1;
@@ -59,13 +72,7 @@ class BridgeNetwork implements PodNetwork {
     const before = this.#leases.of(request.containerId);
     if (before !== undefined && (await this.#isWired(request, before))) return this.#result(before);
     const ports = request.portMappings.filter((port) => port.hostPort > 0);
-    this.#refuseTaken(request.containerId, ports);
-    const hostLink = linkName(this.#options.bridge, request.containerId);
-    const lease = await this.#leases.take(request.containerId, {
-      interfaceName: request.interfaceName,
-      hostLink,
-      ports,
-    });
+    const lease = await (ports.length === 0 ? this.#take(request, ports) : this.#takeWithPorts(request, ports));
     try {
       await this.#wire(request, lease);
       if (lease.ports.length > 0) await this.#applyTable();
@@ -130,25 +137,19 @@ class BridgeNetwork implements PodNetwork {
     return stdout.includes(` ${lease.address}/`);
   }
 
-  #refuseTaken(containerId: string, ports: CniRequest["portMappings"]): void {
-    for (const port of ports) {
-      const holder = this.#leases.all.find(
-        (lease) =>
-          lease.containerId !== containerId &&
-          lease.ports.some(
-            (other) =>
-              other.hostPort === port.hostPort &&
-              other.protocol === port.protocol &&
-              sameAddress(other.hostIp, port.hostIp),
-          ),
-      );
-      if (holder !== undefined) {
-        throw new TsukubeError(
-          "port-taken",
-          `Cannot publish host port ${port.hostPort}/${port.protocol}: it leads to ${holder.address} already, expected a free one`,
-        );
-      }
-    }
+  #take({ containerId, interfaceName }: CniRequest, ports: readonly LeasedPort[]): Promise<Lease> {
+    const hostLink = linkName(this.#options.bridge, containerId);
+    return this.#leases.take(containerId, { interfaceName, hostLink, ports });
+  }
+
+  #takeWithPorts(request: CniRequest, ports: readonly LeasedPort[]): Promise<Lease> {
+    const { ports: shared } = this.#options;
+    const take = async (): Promise<Lease> => {
+      const own = this.#leases.all.filter(({ containerId }) => containerId !== request.containerId);
+      refuseTaken(ports, [...own.flatMap(heldBy), ...((await shared?.elsewhere()) ?? [])]);
+      return this.#take(request, ports);
+    };
+    return shared === undefined ? take() : holding(shared.choiceLock, shared.clock, take);
   }
 
   #applyTable(): Promise<void> {
@@ -159,9 +160,16 @@ class BridgeNetwork implements PodNetwork {
   }
 }
 
-function sameAddress(a: string, b: string): boolean {
-  const any = (address: string): boolean => address === "" || address === "0.0.0.0";
-  return a === b || any(a) || any(b);
+/** @throws {TsukubeError} `port-taken`. */
+function refuseTaken(ports: readonly LeasedPort[], held: readonly HeldPort[]): void {
+  for (const { protocol, hostIp, hostPort } of ports) {
+    const holder = holderOf({ protocol, hostAddress: hostIp, hostPort }, held);
+    if (holder === undefined) continue;
+    throw new TsukubeError(
+      "port-taken",
+      `Cannot publish host port ${hostPort}/${protocol}: it leads to ${holder} already, expected a free one`,
+    );
+  }
 }
 
 /** At most 15 characters (IFNAMSIZ - 1): the bridge's index and a part of the container's id hashed. */
