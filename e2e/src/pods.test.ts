@@ -346,6 +346,33 @@ spec:
     expect(existsSync(file)).toBe(false);
   }, 120_000);
 
+  test("a host port is a pod's or a container's, and whoever comes second is told who has it", async () => {
+    const ports = "ports: [{ containerPort: 80, hostPort: 18097 }]";
+    await k.run("apply -f -", { input: podYaml("port", [`${FOREVER}, ${ports}`]) });
+    await ready("port");
+    const publish = (port: number) =>
+      tsukube.run(
+        ["run", "-d", "--name", `port-${port}`, "-p", `${port}:80`, "tsukube.local/busybox", "sleep", "10000"],
+        {
+          accept: [0, 1, 125, 126],
+        },
+      );
+    const { code, stderr } = await publish(18_097);
+    expect([code, stderr]).not.toEqual([0, ""]);
+    expect(stderr).toMatch(/Bind for 0\.0\.0\.0:18097 failed: port is already allocated \(a pod at [\d.]+ has it\)/);
+    await tsukube.run(["rm", "-f", "port-18097"], { accept: [0, 1] });
+    const { stdout } = await publish(18_098);
+    await k.run("apply -f -", { input: podYaml("late", [`${FOREVER}, ${ports.replace("18097", "18098")}`]) });
+    await eventually("the pod says who has its port", async () =>
+      (await k.out("get events --field-selector involvedObject.name=late")).includes(
+        `Cannot publish host port 18098/tcp: it leads to container ${stdout.slice(0, 12)} already`,
+      ),
+    );
+    await tsukube.run(["rm", "-f", "port-18098"]);
+    await ready("late");
+    await gone("port", "late");
+  }, 120_000);
+
   test("the node tells what it and its pods use, to who may ask", async () => {
     await k.apply(podYaml("busy", [sh("while :; do :; done")]));
     await ready("busy");
