@@ -1,5 +1,6 @@
 import { createClient } from "@tsukube/client";
 import { startCluster } from "@tsukube/testing";
+import { containerDensity, containerStarts, imageBuilds, imagePulls } from "./bench-engine.ts";
 import { hammer } from "./bench-hammer.ts";
 import { idle, pods } from "./bench-node.ts";
 import { peers } from "./bench-peers.ts";
@@ -92,6 +93,34 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     needs: "root",
     runs: 1,
     measure: idle,
+  },
+  "engine-starts": {
+    how: "`docker run --rm` and `docker exec` of `true` with one docker command, our engine and Debian's dockerd in turns.",
+    limit: "Starting the docker command takes 40-60 ms, crun and conmon about 30 ms.",
+    needs: "root",
+    runs: 1,
+    measure: containerStarts,
+  },
+  "engine-builds": {
+    how: "A Dockerfile of three stages and 20 steps whose input changed, then the same unchanged, our engine and Debian's dockerd (its classic builder) in turns.",
+    limit: "A process in a container for each RUN; nothing for what is known.",
+    needs: "root",
+    runs: 1,
+    measure: imageBuilds,
+  },
+  "engine-pulls": {
+    how: "An image of five layers of 100 MB that do not compress, from our registry on the loopback, our engine and Debian's dockerd in turns.",
+    limit: "SHA-256 twice, gunzip, and writing 500 MB.",
+    needs: "root",
+    runs: 1,
+    measure: imagePulls,
+  },
+  "engine-density": {
+    how: "`tsukube engine` at rest, then with 200 containers of `sleep` that the docker command started, four at a time.",
+    limit: "A Node process that does nothing has about 40 MB, conmon 0.3 MB.",
+    needs: "root",
+    runs: 1,
+    measure: containerDensity,
   },
   peers: {
     how: "CPU time of the server a request, beside kube-apiserver and etcd as `npm run peers` builds them, with the same client in the same run. Both wait for their disks.",

@@ -32,7 +32,10 @@ function devicesAt(hostPath: string, path: string, access: string): readonly Dev
   if (found?.isDirectory() === true) return below(hostPath, path, access);
   const device = found && nodeOf(found, path, access);
   if (device !== undefined) return [device];
-  throw new TsukubeError("not-found", `Cannot give device "${hostPath}": no such device`);
+  throw new TsukubeError(
+    "not-found",
+    `Cannot give device "${hostPath}": error gathering device information while adding custom device "${hostPath}": no such file or directory`,
+  );
 }
 
 /** What a container has of its own under these names, or what is no device of the machine. */

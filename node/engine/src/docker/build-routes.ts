@@ -5,9 +5,10 @@ import { isGit } from "../build/downloads.ts";
 import { cloneSource, parseGitReference } from "../build/git-source.ts";
 import { rootedPath } from "../build/rooted-path.ts";
 import { decompressed } from "../images/decompressed.ts";
-import { parseReference } from "../images/reference.ts";
+import { formatReference, parseReference } from "../images/reference.ts";
 import { unpackLayer } from "../images/unpack.ts";
 import { WaitingInputs } from "./build-inputs.ts";
+import { tellTags } from "./commit-routes.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { buildCredentialsIn } from "./registry-auth-header.ts";
 
@@ -40,6 +41,8 @@ function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest)
             for (const message of messagesOf(event)) show(message);
           },
         });
+        const tags = wanted.names.map((name) => formatReference(parseReference(name)));
+        tellTags(deps, image.id, tags);
         send({ aux: { ID: image.id } });
         if (quiet) return send({ stream: `${image.id}\n` });
         send({ stream: `Successfully built ${image.id.replace("sha256:", "").slice(0, 12)}\n` });

@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { run } from "@tsukube/kernel";
 import { readInstruction } from "../build/dockerfile/scan.ts";
+import { isUrl, opened } from "../build/downloads.ts";
 import { configure } from "../build/image-config.ts";
 import { given } from "../containers/given.ts";
 import { decompressed } from "../images/decompressed.ts";
@@ -12,7 +13,7 @@ import { formatReference, parseReference } from "../images/reference.ts";
 import { chainIds } from "../images/snapshotter.ts";
 import { unpackLayer } from "../images/unpack.ts";
 import { isTrue } from "./container-routes.ts";
-import { isMountPoint } from "./containers/container-changes.ts";
+import { isMountPoint, OWN_FILES } from "./containers/container-changes.ts";
 import { time } from "./containers/container-views.ts";
 import type { ConfigDocument } from "./containers/documents.ts";
 import { listOf } from "./containers/filled-config.ts";
@@ -68,13 +69,14 @@ async function commit(deps: DockerDeps, request: DockerRequest): Promise<DockerA
     imageRef: familiarName(names[0] ?? ""),
     name: container.name,
   };
+  tellTags(deps, image.id, names);
   deps.events.publish("container", "commit", container.id, attributes);
   return { status: 201, json: { Id: image.id } };
 }
 
 /** What was only made to mount the engine's files on does not belong to the image. */
 async function removeMountPoints(staged: string, layers: readonly string[]): Promise<void> {
-  for (const path of ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]) {
+  for (const path of OWN_FILES) {
     const status = lstatSync(staged + path, { throwIfNoEntry: false });
     const isBelow = layers.some((layer) => lstatSync(layer + path, { throwIfNoEntry: false }) !== undefined);
     if (status !== undefined && !isBelow && isMountPoint(path, status)) await rm(staged + path);
@@ -84,17 +86,20 @@ async function removeMountPoints(staged: string, layers: readonly string[]): Pro
 /** `POST /images/create?fromSrc=-`: an archive of a file system becomes an image of one layer. */
 export function importImage(deps: DockerDeps, request: DockerRequest): DockerAnswer {
   const { query, body } = request;
-  if (query.get("fromSrc") !== "-")
+  const source = query.get("fromSrc") ?? "";
+  if (source !== "-" && !isUrl(source))
     throw new TsukubeError(
-      "unsupported",
-      "Cannot import from a URL: not there yet, expected the archive in the request",
+      "invalid",
+      `Cannot import "${source}": expected a URL, or "-" for the archive in the request`,
     );
   const names = namesIn(query.get("repo"), query.get("tag"));
   const config = changed({}, query.getAll("changes"));
   return {
     async messages(send) {
       const comment = query.get("message") ?? "";
-      const image = await withLayer(deps, undefined, (staged) => unpackLayer(decompressed(body), staged, "keep"), {
+      if (source !== "-") send({ status: `Downloading from ${source}` });
+      const archive = source === "-" ? body : await opened(source, request.signal);
+      const image = await withLayer(deps, undefined, (staged) => unpackLayer(decompressed(archive), staged, "keep"), {
         config,
         names,
         step: "",
@@ -102,9 +107,15 @@ export function importImage(deps: DockerDeps, request: DockerRequest): DockerAns
         author: "",
       });
       send({ status: image.id });
+      tellTags(deps, image.id, names);
       deps.events.publish("image", "import", image.id, { name: familiarName(names[0] ?? image.id) });
     },
   };
+}
+
+/** That an image has names from now on. */
+export function tellTags({ events }: Pick<DockerDeps, "events">, id: string, names: readonly string[]): void {
+  for (const name of names) events.publish("image", "tag", id, { name: familiarName(name) });
 }
 
 interface Wish {

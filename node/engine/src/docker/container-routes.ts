@@ -2,7 +2,9 @@ import { TsukubeError } from "@tsukube/foundation";
 import { diskUsage } from "@tsukube/kernel";
 import { OWN_PLATFORM } from "../images/platform.ts";
 import { statsStream } from "./container-stats.ts";
+import { publishOf } from "./containers/container-events.ts";
 import { type DockerContainer, isRunning } from "./containers/container-record.ts";
+import { ignoredWishes } from "./containers/container-spec.ts";
 import { containerDetails, containerSummary, type ViewDeps } from "./containers/container-views.ts";
 import type { CreateDocument, HostConfigDocument } from "./containers/documents.ts";
 import type { WaitCondition } from "./containers/end-waiters.ts";
@@ -77,7 +79,7 @@ export function containerRoutes(deps: DockerDeps): readonly Route[] {
   ];
 }
 
-export function viewDeps({ networks, runs, execs, logPath, snapshotter: _ }: DockerDeps): ViewDeps {
+export function viewDeps({ networks, runs, execs, logPath, cgroups }: DockerDeps): ViewDeps {
   return {
     ...(networks === undefined ? {} : { networks }),
     run: (id) => runs.find(id),
@@ -85,6 +87,7 @@ export function viewDeps({ networks, runs, execs, logPath, snapshotter: _ }: Doc
     logPath,
     etc: (id) => runs.sandbox(id)?.files ?? "",
     driver: "overlayfs",
+    cgroupns: cgroups.version === 1 ? "host" : "private",
   };
 }
 
@@ -103,7 +106,8 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   const mismatch = `The requested image's platform (${is}) does not match the detected host platform (${own}) and no specific platform was requested`;
   const name = request.query.get("name") || undefined;
   const container = await deps.dockerContainers.create(wish, image, name);
-  return { status: 201, json: { Id: container.id, Warnings: wanted === "" && is !== own ? [mismatch] : [] } };
+  const warnings = [...(wanted === "" && is !== own ? [mismatch] : []), ...ignoredWishes(wish.HostConfig ?? {})];
+  return { status: 201, json: { Id: container.id, Warnings: warnings } };
 }
 
 async function inspect(deps: DockerDeps, name: string, withSize: boolean): Promise<DockerAnswer> {
@@ -221,6 +225,7 @@ async function top(deps: DockerDeps, name: string, args: string): Promise<Docker
   const run = deps.runs.find(container.id);
   if (!isRunning(container) || run === undefined)
     throw new TsukubeError("conflict", `container ${container.id} is not running`);
+  publishOf(deps.events, "top", container);
   return { status: 200, json: await listProcesses(await deps.cgroups.processes(run.cgroupPath), args) };
 }
 
@@ -230,6 +235,7 @@ async function resize(deps: DockerDeps, name: string, { query }: DockerRequest):
   const [width, height] = [Number(query.get("w") || "NaN"), Number(query.get("h") || "NaN")];
   if (Number.isNaN(width + height)) throw new TsukubeError("invalid", "invalid size: expected the numbers h and w");
   await deps.core.resize(container.id, width, height);
+  publishOf(deps.events, "resize", container, { height: String(height), width: String(width) });
   return { status: 200 };
 }
 
@@ -255,6 +261,7 @@ function attach(deps: DockerDeps, name: string, { query, signal }: DockerRequest
     stderr: asked("stderr"),
     tty: terminal,
   };
+  publishOf(deps.events, "attach", container);
   const process = asked("stream") ? dockerContainers.attach(id, wanted, signal) : undefined; // from here on nothing is missed
   process?.catch(() => {});
   return {

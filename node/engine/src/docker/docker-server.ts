@@ -16,6 +16,7 @@ import { fileRoutes } from "./file-routes.ts";
 import { imageRoutes } from "./image-routes.ts";
 import { networkRoutes } from "./network-routes.ts";
 import { pruneRoutes } from "./prune-routes.ts";
+import { searchRoutes } from "./search-routes.ts";
 import { API_VERSION, MIN_API_VERSION, systemRoutes } from "./system-routes.ts";
 import { volumeRoutes } from "./volume-routes.ts";
 
@@ -31,7 +32,7 @@ export class DockerServer {
     this.#routes = [
       ...[...systemRoutes(deps), ...imageRoutes(deps), ...buildRoutes(deps), ...containerRoutes(deps)],
       ...[...execRoutes(deps), ...fileRoutes(deps), ...networkRoutes(deps), ...volumeRoutes(deps)],
-      ...[...eventRoutes(deps), ...pruneRoutes(deps), ...commitRoutes(deps)],
+      ...[...eventRoutes(deps), ...searchRoutes(deps), ...pruneRoutes(deps), ...commitRoutes(deps)],
     ];
     const server = createServer({
       maxHeaderSize: MAX_HEADERS,
@@ -147,7 +148,7 @@ export class DockerServer {
     if (method === "GET" && path === "/plugins") return { status: 200, json: [] };
     const plugin = /^\/plugins\/(.+)\/json$/.exec(path)?.[1];
     if (plugin !== undefined) return refuse(404, `plugin "${plugin}" not found`);
-    if (/^\/(plugins|images\/search|session|grpc|distribution|containers\/[^/]+\/(checkpoints|attach\/ws))/.test(path))
+    if (/^\/(plugins|session|grpc|distribution|containers\/[^/]+\/(checkpoints|attach\/ws))/.test(path))
       return refuse(501, `${method} ${path} is not there yet`);
     return refuse(404, "page not found");
   }

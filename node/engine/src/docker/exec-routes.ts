@@ -1,7 +1,10 @@
+import { codeOf, messageOf } from "@tsukube/foundation";
+import type { StreamedProcess } from "../streaming/streamed-process.ts";
 import { type ExecDocument, isBusy } from "./containers/exec-store.ts";
+import { startFailure } from "./containers/start-errors.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { connectClient } from "./hijack.ts";
-import { MULTIPLEXED, RAW } from "./stream-frames.ts";
+import { frame, MULTIPLEXED, RAW } from "./stream-frames.ts";
 
 interface StartDocument {
   readonly Detach?: boolean;
@@ -30,8 +33,9 @@ async function start({ execs, logger }: DockerDeps, request: DockerRequest): Pro
   const { wish } = execs.get(id);
   const { Detach = false, ConsoleSize } = await request.json<StartDocument>();
   const [rows = 0, columns = 0] = ConsoleSize ?? [];
-  const process = await execs.start(id, rows > 0 && columns > 0 ? [columns, rows] : undefined);
   const terminal = wish.Tty === true;
+  const process = await begun(execs.start(id, rows > 0 && columns > 0 ? [columns, rows] : undefined), Detach);
+  if ("refusal" in process) return refused(process.refusal, terminal);
   if (Detach) {
     for (const stream of [process.stdout, process.stderr]) stream?.on("error", () => {}).resume();
     process.stdin?.end();
@@ -43,6 +47,30 @@ async function start({ execs, logger }: DockerDeps, request: DockerRequest): Pro
       const detachKeys = wish.DetachKeys || "ctrl-p,ctrl-q";
       const outcome = await connectClient(process, client, { terminal, stdin: wish.AttachStdin === true, detachKeys });
       if (outcome === "left") logger.debug("a client left a command", { id });
+    },
+  };
+}
+
+/** What is wrong with a command itself is said on its streams, as what it writes; what is wrong with the request is its answer. */
+async function begun(
+  started: Promise<StreamedProcess>,
+  isDetached: boolean,
+): Promise<StreamedProcess | { readonly refusal: string }> {
+  try {
+    return await started;
+  } catch (error) {
+    if (isDetached || !["no-such-user", "create-failed", "failed"].includes(codeOf(error) ?? "")) throw error;
+    return { refusal: startFailure(messageOf(error), "").error.message };
+  }
+}
+
+function refused(message: string, terminal: boolean): DockerAnswer {
+  const bytes = Buffer.from(`${message}\r\n`);
+  return {
+    type: terminal ? RAW : MULTIPLEXED,
+    async hijack(client) {
+      await client.write(terminal ? bytes : frame("stdout", bytes));
+      client.end();
     },
   };
 }

@@ -10,6 +10,7 @@ import { decompressed } from "../images/decompressed.ts";
 import { unpackLayer } from "../images/unpack.ts";
 import { isTrue } from "./container-routes.ts";
 import { containerChanges } from "./containers/container-changes.ts";
+import { publishOf } from "./containers/container-events.ts";
 import { type DockerContainer, isRunning, type MountPoint } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { type PathArchive, pathArchive } from "./path-archive.ts";
@@ -29,6 +30,8 @@ export function fileRoutes(deps: DockerDeps): readonly Route[] {
 /** A path of a container, as a client names it. */
 interface WantedPath {
   readonly container: DockerContainer;
+  /** As the client calls it. */
+  readonly name: string;
   /** Absolute, without "..". */
   readonly path: string;
   /** It says that it is a folder: a link at the end is followed. */
@@ -38,23 +41,23 @@ interface WantedPath {
 }
 
 function wanted({ parameters, query }: DockerRequest, { dockerContainers }: DockerDeps): WantedPath {
-  const container = dockerContainers.store.get(parameters[0] ?? "");
+  const [name = ""] = parameters;
+  const container = dockerContainers.store.get(name);
   const asked = query.get("path") ?? "";
   if (asked === "") throw new TsukubeError("invalid", "bad parameter: path cannot be empty");
   const isContent = asked.endsWith("/.");
   const path = posix.normalize(`/${asked}`).replace(/(.)\/+$/, "$1");
-  return { container, path, isFolder: isContent || asked.endsWith("/"), isContent };
+  return { container, name, path, isFolder: isContent || asked.endsWith("/"), isContent };
 }
 
 /** Calls back with a descriptor of the place, and what is there. */
 async function atPlace<T>(
   root: string,
-  { path, isFolder, container }: WantedPath,
+  { path, isFolder, name }: WantedPath,
   work: (place: number, status: Stats) => T | Promise<T>,
 ): Promise<T> {
   const place = placeIn(root, path, isFolder);
-  if (place === undefined)
-    throw new TsukubeError("not-found", `Could not find the file ${path} in container ${container.id}`);
+  if (place === undefined) throw new TsukubeError("not-found", `Could not find the file ${path} in container ${name}`);
   try {
     return await work(place, fstatSync(place));
   } finally {
@@ -125,6 +128,7 @@ async function get(deps: DockerDeps, request: DockerRequest): Promise<DockerAnsw
   const { promise, resolve, reject } = Promise.withResolvers<DockerAnswer>();
   const open = async (root: string) => {
     const headers = await statHeader(root, asked);
+    publishOf(deps.events, "archive-path", asked.container, { path });
     return { headers, archive: pathArchive(root, path, isContent ? "." : basename(path) || ".", isFolder) };
   };
   const work = deps.rootfs.withMounts(asked.container, open, async ({ headers, archive }) => {
@@ -144,8 +148,8 @@ async function readOrLeft(archive: PathArchive, signal: AbortSignal): Promise<vo
 }
 
 async function put(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const { path, container } = wanted(request, deps);
-  const asked = { path, container, isFolder: true, isContent: false };
+  const { path, name, container } = wanted(request, deps);
+  const asked = { path, name, container, isFolder: true, isContent: false };
   const options = { keepsFolders: isTrue(request.query.get("noOverwriteDirNonDir")) };
   const unpack = (bytes: AsyncIterable<Uint8Array>): Promise<void> =>
     deps.rootfs.withMounts(container, (root) =>
@@ -156,6 +160,7 @@ async function put(deps: DockerDeps, request: DockerRequest): Promise<DockerAnsw
       }),
     );
   await (isRunning(container) ? received(deps, request.body, unpack) : unpack(request.body));
+  publishOf(deps.events, "extract-to-dir", container, { path });
   return { status: 200 };
 }
 
@@ -196,6 +201,7 @@ async function exported(deps: DockerDeps, { parameters, signal }: DockerRequest)
   const container = deps.dockerContainers.store.get(parameters[0] ?? "");
   const { promise, resolve, reject } = Promise.withResolvers<DockerAnswer>();
   const work = deps.rootfs.within(container, async (root) => {
+    publishOf(deps.events, "export", container);
     const archive = pathArchive(root, "/", ".");
     resolve({ bytes: archive.bytes, type: "application/x-tar" });
     await readOrLeft(archive, signal);

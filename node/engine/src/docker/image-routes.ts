@@ -3,7 +3,7 @@ import { findImage } from "../cri/image-service.ts";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { LayerProgress } from "../images/image-transfer.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
-import { importImage } from "./commit-routes.ts";
+import { importImage, tellTags } from "./commit-routes.ts";
 import { isRunning } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { Filters } from "./filters.ts";
@@ -31,7 +31,7 @@ export function imageRoutes(deps: DockerDeps): readonly Route[] {
 }
 
 function list({ images, dockerContainers }: DockerDeps, query: URLSearchParams): DockerAnswer {
-  const filters = new Filters(query);
+  const filters = new Filters(query, ["dangling", "label", "label!", "before", "since", "reference", "until"]);
   const dangling = filters.flag("dangling");
   const created = (name: string): number => Date.parse(images.find(name)?.created ?? "");
   const shown = images.all.filter(
@@ -55,8 +55,13 @@ function fitsReference(name: string, wanted: string): boolean {
 
 export async function foundImage(deps: DockerDeps, name: string): Promise<ImageRecord> {
   const image = (await findImage(deps, name)) ?? byShortId(deps, name);
-  if (image === undefined) throw new TsukubeError("not-found", `No such image: ${name}`);
+  if (image === undefined) throw new TsukubeError("not-found", `No such image: ${withTag(name)}`);
   return image;
+}
+
+/** As docker names what it looked for. */
+function withTag(name: string): string {
+  return /^[0-9a-f]{64}$|[:@][^/]*$/.test(name) ? name : `${name}:latest`;
 }
 
 /** The first digits of an id, where only one image has them. */
@@ -79,7 +84,7 @@ async function tag(deps: DockerDeps, { parameters, query }: DockerRequest): Prom
   const image = await foundImage(deps, parameters[0] ?? "");
   const name = formatReference(parseReference(`${query.get("repo") ?? ""}:${query.get("tag") || "latest"}`));
   await deps.images.put({ ...image, names: [...image.names, name] });
-  deps.events.publish("image", "tag", image.id, { name: familiarName(name) });
+  tellTags(deps, image.id, [name]);
   return { status: 201 };
 }
 
@@ -97,11 +102,16 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
   const force = query.get("force") === "1" || query.get("force") === "true";
   const user = deps.dockerContainers.store.all.find(({ imageId }) => imageId === image.id);
   if (user !== undefined) {
-    const [how, is] = isRunning(user) ? ["cannot be forced", "running"] : ["must be forced", "stopped"];
-    if (isRunning(user) || !force)
+    const [container, shown] = [user.id.slice(0, 12), image.id.slice(7, 19)];
+    if (!force)
       throw new TsukubeError(
         "in-use",
-        `conflict: unable to remove repository reference "${name}" (${how}) - container ${user.id.slice(0, 12)} is using its referenced image ${image.id.slice(7, 19)}: the container is ${is}`,
+        `conflict: unable to remove repository reference "${name}" (must force) - container ${container} is using its referenced image ${shown}`,
+      );
+    if (isRunning(user))
+      throw new TsukubeError(
+        "in-use",
+        `conflict: unable to delete ${shown} (cannot be forced) - image is being used by running container ${container}`,
       );
     for (const known of image.names) await deps.images.untag(image.id, known); // the container keeps it
     return { status: 200, json: image.names.map((known) => ({ Untagged: familiarName(known) })) };
@@ -116,6 +126,7 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
     throw new TsukubeError("in-use", `Cannot remove image "${name}": it has the names ${tags}, expected one or force`);
   }
   await deps.images.remove(image.id);
+  for (const known of image.names) deps.events.publish("image", "untag", image.id, { name: familiarName(known) });
   await deps.garbage.collect();
   deps.events.publish("image", "delete", image.id, { name: image.id });
   const names = image.names.map((known) => ({ Untagged: familiarName(known) }));
@@ -141,7 +152,9 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
   const credentials = credentialsIn(request.header("X-Registry-Auth"));
   return {
     async messages(send) {
-      send({ status: `Pulling from ${reference.repository}`, id: reference.tag ?? reference.digest ?? "latest" });
+      const begin = once(() =>
+        send({ status: `Pulling from ${reference.repository}`, id: reference.tag ?? reference.digest ?? "latest" }),
+      );
       if (isBuiltIn(reference)) {
         await foundImage(deps, name);
       } else {
@@ -149,9 +162,13 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
           credentials,
           ...(platform === "" ? {} : { platform }),
           signal: request.signal,
-          onProgress: (progress) => send(progressMessage(progress)),
+          onProgress: (progress) => {
+            begin(); // not before the registry has answered: a refusal has a status of its own
+            send(progressMessage(progress));
+          },
         });
       }
+      begin();
       deps.events.publish("image", "pull", familiarName(formatReference(reference)), {
         name: familiarName(formatReference(reference)),
       });
@@ -166,18 +183,33 @@ function push(deps: DockerDeps, request: DockerRequest): DockerAnswer {
   const credentials = credentialsIn(request.header("X-Registry-Auth"));
   return {
     async messages(send) {
-      await foundImage(deps, name);
-      send({ status: `The push refers to repository [${familiarName(wholeOf(name)).replace(/:[^:/]*$/, "")}]` });
+      send({ status: `The push refers to repository [${withoutTag(formatReference(parseReference(name)))}]` });
+      if ((await findImage(deps, name)) === undefined)
+        throw new TsukubeError("not-found", `An image does not exist locally with the tag: ${withoutTag(name)}`);
       const { digest, size } = await deps.transfer.push(name, {
         credentials,
         signal: request.signal,
         onProgress: (progress) => send(progressMessage(progress, "Pushed")),
       });
       const { tag: pushed = "latest" } = parseReference(name);
+      const shown = familiarName(wholeOf(name));
+      deps.events.publish("image", "push", shown, { name: shown });
       send({ status: `${pushed}: digest: ${digest} size: ${size}` });
       send({ progressDetail: {}, aux: { Tag: pushed, Digest: digest, Size: size } });
     },
   };
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
+}
+
+function withoutTag(name: string): string {
+  return name.replace(/:[^:/]*$/, "");
 }
 
 const STATES: Readonly<Record<LayerProgress["state"], string>> = {
@@ -199,7 +231,10 @@ function progressMessage({ digest, state, bytes, size }: LayerProgress, done = S
 }
 
 async function save(deps: DockerDeps, names: readonly string[]): Promise<DockerAnswer> {
-  for (const name of names) await foundImage(deps, name); // an error before the first byte
+  for (const name of names) {
+    const { id } = await foundImage(deps, name); // an error before the first byte
+    deps.events.publish("image", "save", id, { name: id });
+  }
   return { bytes: deps.archive.save(names), type: "application/x-tar" };
 }
 
@@ -208,6 +243,7 @@ function load(deps: DockerDeps, { body }: DockerRequest): DockerAnswer {
     async messages(send) {
       for (const image of await deps.archive.load(body)) {
         const names = image.names.map((name) => `Loaded image: ${familiarName(name)}\n`);
+        deps.events.publish("image", "load", image.id, { name: image.id });
         for (const stream of names.length > 0 ? names : [`Loaded image ID: ${image.id}\n`]) send({ stream });
       }
     },

@@ -236,6 +236,7 @@ async function connect(deps: DockerDeps, request: DockerRequest): Promise<Docker
     Container?: string;
     EndpointConfig?: EndpointDocument | null;
   }>();
+  refuseBuiltIn(request.parameters[0] ?? "");
   const network = await found(deps, request.parameters[0] ?? "");
   const { store } = deps.dockerContainers;
   const container = store.get(Container);
@@ -255,12 +256,19 @@ async function connect(deps: DockerDeps, request: DockerRequest): Promise<Docker
     endpoints: { ...endpoints, [network.name]: endpoint },
     ...(networkModeOf(container) === "none" ? { hostConfig: { ...hostConfig, NetworkMode: network.name } } : {}),
   }));
-  deps.events.publish("network", "connect", network.id, {
-    container: container.id,
-    name: network.name,
-    type: "bridge",
-  });
   return { status: 200 };
+}
+
+/** Containers are on these alone, from their creation. */
+function refuseBuiltIn(name: string): void {
+  const own = builtIn(name)?.name;
+  if (own === undefined) return;
+  throw new TsukubeError(
+    "invalid",
+    own === "host"
+      ? "container cannot be disconnected from host network or connected to host network"
+      : "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+  );
 }
 
 function assertConnectable(container: DockerContainer): void {
@@ -297,7 +305,6 @@ async function disconnect(deps: DockerDeps, request: DockerRequest): Promise<Doc
   });
   const sandbox = deps.runs.sandbox(id);
   if (changed !== undefined && sandbox !== undefined) await parts(deps).endpoints.detach(changed, network.id, sandbox);
-  deps.events.publish("network", "disconnect", network.id, { container: id, name: network.name, type: "bridge" });
   return { status: 200 };
 }
 
@@ -318,5 +325,6 @@ async function prune(deps: DockerDeps, query: URLSearchParams): Promise<DockerAn
     await networks.remove(id);
     deps.events.publish("network", "destroy", id, { name, type: "bridge" });
   }
+  deps.events.publish("network", "prune", "", { reclaimed: "0" });
   return { status: 200, json: { NetworksDeleted: unused.map(({ name }) => name) } };
 }

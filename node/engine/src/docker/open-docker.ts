@@ -111,7 +111,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
         });
   const links = systemLinks(deps.namespaces);
   const serveNames = async (gateway: string): Promise<void> => names?.serve(gateway);
-  const endpoints = networks === undefined ? undefined : new Endpoints({ networks, links, store, serveNames });
+  const endpoints = networks === undefined ? undefined : new Endpoints({ networks, links, store, events, serveNames });
   const { cgroups } = deps;
   const shared = { containers, store, volumes, events, logPath, cgroups, clock, random, logger };
   const withEndpoints = endpoints === undefined ? {} : { endpoints };

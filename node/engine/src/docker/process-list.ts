@@ -15,7 +15,7 @@ export async function listProcesses(pids: readonly number[], args: string): Prom
     args.split(/\s+/).filter((arg) => arg !== ""),
     { accept: [0, 1] },
   );
-  if (code !== 0 && stdout === "") throw new TsukubeError("invalid", `ps: ${stderr.trim()}`);
+  if (code !== 0 && stdout === "") throw new TsukubeError("invalid", `ps: ${stderr.trim().split("\n", 1)[0] ?? ""}`);
   const [head = "", ...lines] = stdout.split("\n").filter((line) => line !== "");
   const titles = head.trim().split(/\s+/);
   const column = titles.indexOf("PID");

@@ -33,6 +33,7 @@ async function pruneContainers(deps: DockerDeps, query: URLSearchParams): Promis
     SpaceReclaimed += await diskUsage(snapshotter.writable(id));
     await containers.remove(id);
   }
+  deps.events.publish("container", "prune", "", { reclaimed: String(SpaceReclaimed) });
   return { status: 200, json: { ContainersDeleted: over.map(({ id }) => id), SpaceReclaimed } };
 }
 
@@ -59,6 +60,7 @@ async function pruneImages(deps: DockerDeps, query: URLSearchParams): Promise<Do
   await garbage.collect();
   const SpaceReclaimed =
     unused.length === 0 ? 0 : Math.max(0, before - (await diskUsage(`${deps.stateDirectory}/s/l`)));
+  deps.events.publish("image", "prune", "", { reclaimed: String(SpaceReclaimed) });
   const deleted = unused.flatMap(({ id, names }) => [
     ...names.map((name) => ({ Untagged: familiarName(name) })),
     { Deleted: id },

@@ -69,7 +69,10 @@ function list(deps: DockerDeps, query: URLSearchParams): DockerAnswer {
 async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
   const { Name = "", Driver = "local", DriverOpts, Labels } = await request.json<CreateVolume>();
   if (Driver !== "local" && Driver !== "")
-    throw new TsukubeError("not-found", `error looking up volume plugin ${Driver}: plugin "${Driver}" not found`);
+    throw new TsukubeError(
+      "not-found",
+      `create ${Name}: error looking up volume plugin ${Driver}: plugin "${Driver}" not found`,
+    );
   const known = Name === "" ? undefined : deps.volumes.find(Name);
   const volume = await deps.volumes.create({
     ...(Name === "" ? {} : { name: Name }),
@@ -105,5 +108,6 @@ async function prune(deps: DockerDeps, query: URLSearchParams): Promise<DockerAn
     await deps.volumes.remove(name);
     deps.events.publish("volume", "destroy", name, { driver: "local" });
   }
+  deps.events.publish("volume", "prune", "", { reclaimed: String(SpaceReclaimed) });
   return { status: 200, json: { VolumesDeleted: unused.map(({ name }) => name), SpaceReclaimed } };
 }

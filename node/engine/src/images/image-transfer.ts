@@ -11,7 +11,7 @@ import { choose, type Descriptor, MAX_DOCUMENT, type Manifest, readManifest } fr
 import { OWN_PLATFORM, parsePlatform } from "./platform.ts";
 import { formatReference, parseReference, type Reference } from "./reference.ts";
 import type { RegistryCredentials } from "./registry-auth.ts";
-import type { RegistryClient, RegistrySession } from "./registry-client.ts";
+import type { RegistryClient, RegistrySession, Search, SearchResult } from "./registry-client.ts";
 import { chainIds, type Snapshotter } from "./snapshotter.ts";
 import { transferError } from "./transfer-errors.ts";
 import { layerTeller, type OnProgress } from "./transfer-progress.ts";
@@ -59,6 +59,16 @@ export class ImageTransfer {
     signal: AbortSignal,
   ): Promise<string | undefined> {
     return (await this.#deps.client.open({ registry, repository: "" }, credentials, signal)).checkCredentials();
+  }
+
+  /** What a registry finds by words. @throws {TsukubeError} `unsupported`, `unreachable`. */
+  async search(
+    registry: string,
+    wanted: Search,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): Promise<readonly SearchResult[]> {
+    return (await this.#deps.client.open({ registry, repository: "" }, credentials, signal)).search(wanted);
   }
 
   /** A conversation with the registry that a name leads to, for what is no image. */

@@ -19,6 +19,22 @@ export interface RegistryClientOptions {
   readonly backoffMs?: number;
 }
 
+export interface Search {
+  readonly text: string;
+  /** Of results, at most. */
+  readonly limit: number;
+}
+
+/** As Docker's API passes it on. */
+export interface SearchResult {
+  readonly name?: string;
+  readonly description?: string;
+  readonly star_count?: number;
+  readonly is_official?: boolean;
+  readonly is_automated?: boolean;
+}
+
+const HUB_INDEX = "https://index.docker.io";
 const MANIFESTS = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 const ATTEMPTS = 5;
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
@@ -86,6 +102,26 @@ export class RegistrySession {
     const headers = answer === undefined ? {} : { authorization: answer.header };
     (await good(await exchange(url, { headers }, trust), url, trust)).resume();
     return answer?.identityToken;
+  }
+
+  /** What the registry finds by words. @throws {TsukubeError} `unsupported` where it does not search, and as {@link manifest}. */
+  async search({ text, limit }: Search): Promise<readonly SearchResult[]> {
+    const host = this.#pushHost();
+    const base = this.#reference.registry === "docker.io" ? HUB_INDEX : host.base.replace(/\/v2$/, "");
+    const url = new URL(`${base}/v1/search`);
+    url.searchParams.set("q", text);
+    url.searchParams.set("n", String(limit));
+    const trust = this.#trust(host);
+    const answer = await exchange(url, {}, trust);
+    const body = (await readAll(answer, trust)).toString("utf8");
+    try {
+      const { results } = JSON.parse(body) as { readonly results?: readonly SearchResult[] };
+      if (answer.statusCode === 200 && Array.isArray(results)) return results;
+    } catch {} // said below
+    throw new TsukubeError(
+      "unsupported",
+      `Cannot search in "${this.#reference.registry}": it answered ${answer.statusCode}, expected results; few registries search`,
+    );
   }
 
   /**

@@ -1,6 +1,7 @@
 import { TsukubeError } from "@tsukube/foundation";
 import { signals } from "@tsukube/kernel";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
+import { checkLogOptionNames, checkSets, checkTmpfsOptions } from "./checked-resources.ts";
 import type { CreateDocument, HealthDocument, HostConfigDocument, ResourcesDocument } from "./documents.ts";
 import { checkLogOptions } from "./log-rotation.ts";
 import { checkSecurityOptions } from "./security-options.ts";
@@ -28,6 +29,7 @@ export function checkWishes(create: CreateDocument, processors: number): void {
   checkHealth(create.Healthcheck ?? undefined);
   const { Type: driver = "", Config: logOptions } = host.LogConfig ?? {};
   if (!LOG_DRIVERS.includes(driver)) refuse(`logger: no log driver named '${driver}' is registered`);
+  checkLogOptionNames(driver, logOptions ?? {});
   checkLogOptions(logOptions ?? {});
   for (const [field, names] of [
     ["CapAdd", host.CapAdd],
@@ -43,6 +45,15 @@ export function checkWishes(create: CreateDocument, processors: number): void {
   if (host.UsernsMode && host.UsernsMode !== "host") refuse("invalid user namespace mode");
   if (Object.keys(host.StorageOpt ?? {}).length > 0)
     throw new TsukubeError("unsupported", "--storage-opt is not supported: overlay snapshots have no quota here");
+  if (host.Isolation && host.Isolation !== "default")
+    refuse(`invalid isolation: "${host.Isolation}" - linux only supports 'default'`);
+  const { IpcMode: ipc = "" } = host;
+  if (!["", "none", "host", "private", "shareable"].includes(ipc) && !ipc.startsWith("container:"))
+    refuse(`invalid IPC mode: ${ipc}`);
+  for (const [path, options] of Object.entries(host.Tmpfs ?? {})) {
+    if (!path.startsWith("/")) refuse(`invalid mount path: '${path}' mount path must be absolute`);
+    checkTmpfsOptions(options);
+  }
   if (host.CgroupnsMode && !["host", "private"].includes(host.CgroupnsMode))
     refuse(`invalid cgroup namespace mode: ${host.CgroupnsMode}`);
   if ((host.Links ?? []).length > 0 && (host.NetworkMode ?? "").startsWith("container:"))
@@ -82,6 +93,7 @@ export function checkResources(host: ResourcesDocument, processors: number): voi
   if (CpuQuota > 0 && CpuQuota < 1000) refuse("CPU cfs quota can not be less than 1ms (i.e. 1000)");
   if (CpuPeriod > 0 && (CpuPeriod < 1000 || CpuPeriod > 1_000_000))
     refuse("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+  checkSets(host);
   if (host.BlkioWeight && (host.BlkioWeight < 10 || host.BlkioWeight > 1000))
     refuse("range of blkio weight is from 10 to 1000");
   const { MemorySwappiness: swappiness } = host;

@@ -32,9 +32,12 @@ export async function containerChanges(upper: string, lower: readonly string[]):
   return found;
 }
 
+/** Files of the engine in each container. */
+export const OWN_FILES: readonly string[] = ["/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+
 /** Where files of the engine appear in a container: made for it, not by it. */
 export function isMountPoint(path: string, status: Stats): boolean {
-  return ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"].includes(path) && status.isFile() && status.size === 0;
+  return OWN_FILES.includes(path) && status.isFile() && status.size === 0;
 }
 
 function isSame(a: Stats, b: Stats): boolean {

@@ -171,13 +171,22 @@ function tmpfsOf(host: HostConfigDocument): readonly Wish[] {
 /** "name", "name:ro". */
 function mountsFrom(from: string, containerNamed: (name: string) => DockerContainer): readonly Wish[] {
   const [name = "", mode = "rw"] = from.split(":");
-  const others = containerNamed(name).mounts.filter(({ type }) => type !== "tmpfs");
+  const others = given(name, containerNamed).mounts.filter(({ type }) => type !== "tmpfs");
   return others.map(({ isAnonymous: _, ...mount }) => ({
     ...mount,
     mode: mount.mode,
     readonly: mount.readonly || mode.split(",").includes("ro"),
     noCopy: true,
   }));
+}
+
+/** Its absence is the client's mistake: for a missing image it would pull that. */
+function given(name: string, containerNamed: (name: string) => DockerContainer): DockerContainer {
+  try {
+    return containerNamed(name);
+  } catch (cause) {
+    throw new TsukubeError("invalid", messageOf(cause), { cause });
+  }
 }
 
 function cleaned(path: string, what?: string): string {
@@ -192,7 +201,7 @@ function cleaned(path: string, what?: string): string {
   if (clean === "/")
     throw new TsukubeError(
       "invalid",
-      `invalid volume specification: '${what ?? path}': invalid specification: destination can't be '/'`,
+      `invalid volume specification: '${what ?? path}': invalid mount config for type "volume": invalid specification: destination can't be '/'`,
     );
   return clean;
 }

@@ -29,12 +29,17 @@ export class ContainerNames {
     }
   }
 
+  /** @throws {TsukubeError} `invalid` for what is no name. @param prefix Of the message. */
+  check(asked: string, prefix = ""): void {
+    if (NAME.test(asked)) return;
+    throw new TsukubeError(
+      "invalid",
+      `${prefix}Invalid container name (${asked}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    );
+  }
+
   #reserve(asked: string | undefined, id: string): string {
-    if (asked !== undefined && !NAME.test(asked))
-      throw new TsukubeError(
-        "invalid",
-        `Invalid container name (${asked}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-      );
+    if (asked !== undefined) this.check(asked);
     const isTaken = (each: string): boolean => this.#reserved.has(each) || this.#store.named(each) !== undefined;
     const name = asked?.replace(/^\//, "") ?? randomName(this.#random, isTaken);
     if (isTaken(name)) throw nameConflict(name, this.#store.named(name)?.id ?? id);

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts } from "@tsukube/kernel";
 import { makeFolders } from "../../build/copy-files.ts";
 import { boundingCapabilities } from "../../containers/capabilities.ts";
@@ -79,10 +80,11 @@ export class ContainerRuns {
 
   async #adjusted(spec: OciSpec, rootfs: string, container: DockerContainer): Promise<OciSpec> {
     await makeFolders(rootfs, spec.process.cwd, {}).catch((cause: unknown) => {
-      throw new TsukubeError("invalid", `Cannot mkdir: ${spec.process.cwd} is not a directory: ${messageOf(cause)}`, {
+      throw new TsukubeError("invalid", `Cannot mkdir: ${spec.process.cwd} is not a directory`, {
         cause,
       });
     });
+    await writeFile(`${rootfs}/.dockerenv`, "", { flag: "wx", mode: 0o755 }).catch(() => {}); // by which programs know where they are
     const init = INIT_PROGRAMS.find((path) => existsSync(path));
     return adjustSpec(spec, container, {
       canRaiseLimits: boundingCapabilities().has("CAP_SYS_RESOURCE"),

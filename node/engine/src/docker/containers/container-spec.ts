@@ -8,7 +8,7 @@ import { type DockerProfile, fromDockerProfile } from "../../containers/seccomp.
 import type { OciMount, OciSpec } from "../../containers/spec.ts";
 import { signalNumber } from "./checked-wishes.ts";
 import type { DockerContainer, MountPoint } from "./container-record.ts";
-import type { DeviceRate, ResourcesDocument } from "./documents.ts";
+import type { DeviceRate, HostConfigDocument, ResourcesDocument } from "./documents.ts";
 import { isSecurityOptionSet, securityOption } from "./security-options.ts";
 
 /** The program that containers with `--init` have as their first process, where it appears in them. */
@@ -273,17 +273,32 @@ export function resourcesOf(host: ResourcesDocument, limitsSwap: boolean): Recor
     throttleReadIOPSDevice: rates(host.BlkioDeviceReadIOps),
     throttleWriteIOPSDevice: rates(host.BlkioDeviceWriteIOps),
   });
-  return given({ memory, cpu, pids: limit === 0 ? undefined : { limit }, blockIO });
+  return given({ memory, cpu, pids: limit > 0 ? { limit } : undefined, blockIO });
 }
 
 function rates(devices: readonly DeviceRate[] | null | undefined): readonly object[] {
   return (devices ?? []).map(({ Path = "", Rate = 0 }) => {
     const device = statSync(Path, { throwIfNoEntry: false });
-    if (device === undefined) throw new TsukubeError("invalid", `no such device: ${Path}`);
+    if (device === undefined) throw new TsukubeError("invalid", `stat ${Path}: no such file or directory`);
     return { ...deviceNumbers(device.rdev), rate: Rate };
   });
 }
 
+/** What is left out of what a client wishes, in words for it. */
+export function ignoredWishes(host: HostConfigDocument): readonly string[] {
+  const lacks = (what: string, short: string): string =>
+    `Your kernel does not support Block I/O ${what} or the cgroup is not mounted. ${short} discarded.`;
+  const isUnweighted = !hasBlockWeights();
+  return [
+    ...(isUnweighted && (host.BlkioWeight ?? 0) > 0 ? [lacks("weight", "Weight")] : []),
+    ...(isUnweighted && (host.BlkioWeightDevice ?? []).length > 0 ? [lacks("weight_device", "Weight-device")] : []),
+    ...(host.NetworkMode === "host" && Object.keys(host.PortBindings ?? {}).length > 0
+      ? ["Published ports are discarded when using host network mode"]
+      : []),
+  ];
+}
+
+/** Whether the kernel shares disks by weight. */
 function hasBlockWeights(): boolean {
   // with version 2 the root itself has no weight; where one of the others has it, or this file stands there, all have
   const files = ["blkio/blkio.weight", "blkio/blkio.bfq.weight", "io.cost.qos"];

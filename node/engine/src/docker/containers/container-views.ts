@@ -16,6 +16,8 @@ export interface ViewDeps {
   readonly logPath: (id: string) => string;
   readonly etc: (id: string) => string;
   readonly driver: string;
+  /** How containers see control groups unless they ask for something else. */
+  readonly cgroupns: "host" | "private";
 }
 
 /** `GET /containers/ID/json` (ContainerInspectResponse). */
@@ -23,7 +25,7 @@ export function containerDetails(container: DockerContainer, deps: ViewDeps, siz
   const { id, name, config, hostConfig, command } = container;
   const [path = "", ...args] = command;
   const etc = deps.etc(id);
-  const hasLog = hostConfig.LogConfig?.Type !== "none";
+  const isReadableFile = (hostConfig.LogConfig?.Type ?? "json-file") === "json-file"; // others are nobody's business
   return {
     Id: id,
     Created: time(container.createdAt),
@@ -34,7 +36,7 @@ export function containerDetails(container: DockerContainer, deps: ViewDeps, siz
     ResolvConfPath: isRunning(container) ? `${etc}/resolv.conf` : "",
     HostnamePath: isRunning(container) ? `${etc}/hostname` : "",
     HostsPath: isRunning(container) ? `${etc}/hosts` : "",
-    LogPath: hasLog ? deps.logPath(id) : "",
+    LogPath: isReadableFile ? deps.logPath(id) : "",
     Name: `/${name}`,
     RestartCount: container.state.restartCount,
     Driver: deps.driver,
@@ -43,7 +45,7 @@ export function containerDetails(container: DockerContainer, deps: ViewDeps, siz
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: nullIfEmpty(deps.execIds(id)),
-    HostConfig: hostDetails(container),
+    HostConfig: hostDetails(container, deps),
     GraphDriver: { Data: null, Name: deps.driver },
     ...(size === undefined ? {} : { SizeRw: size.rw, SizeRootFs: size.rootFs }),
     Mounts: container.mounts.map(mountDetails),
@@ -53,7 +55,7 @@ export function containerDetails(container: DockerContainer, deps: ViewDeps, siz
       Cmd: listOf(config.Cmd) ?? null,
       Entrypoint: listOf(config.Entrypoint) ?? null,
       OnBuild: config.OnBuild ?? null,
-      Volumes: config.Volumes ?? null,
+      Volumes: Object.keys(config.Volumes ?? {}).length === 0 ? null : config.Volumes,
     },
     NetworkSettings: networkDetails(container, deps),
   };
@@ -92,7 +94,7 @@ function stateDetails({ state }: DockerContainer, run: ContainerRecord | undefin
 }
 
 /** With the values that fields have when nobody asks for others: clients print them. */
-function hostDetails({ hostConfig, mounts }: DockerContainer) {
+function hostDetails({ hostConfig, mounts }: DockerContainer, { cgroupns }: ViewDeps) {
   return {
     Binds: null,
     ContainerIDFile: "",
@@ -123,10 +125,6 @@ function hostDetails({ hostConfig, mounts }: DockerContainer) {
     Memory: 0,
     NanoCpus: 0,
     CgroupParent: "",
-    CgroupnsMode: "",
-    ...(hostConfig.Privileged === true
-      ? { MaskedPaths: null, ReadonlyPaths: null }
-      : { MaskedPaths: facts.maskedPaths.default, ReadonlyPaths: facts.readonlyPaths.default }),
     BlkioWeight: 0,
     BlkioWeightDevice: [],
     BlkioDeviceReadBps: [],
@@ -144,17 +142,29 @@ function hostDetails({ hostConfig, mounts }: DockerContainer) {
     DeviceRequests: null,
     MemoryReservation: 0,
     MemorySwap: 0,
-    MemorySwappiness: null,
     OomKillDisable: null,
-    PidsLimit: null,
     Ulimits: [],
     CpuCount: 0,
     CpuPercent: 0,
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
     ...hostConfig,
+    ...unset(hostConfig),
+    CgroupnsMode: hostConfig.CgroupnsMode || cgroupns,
     ...(hostConfig.Memory && !hostConfig.MemorySwap ? { MemorySwap: hostConfig.Memory * 2 } : {}),
     ...(mounts.length === 0 ? { Mounts: undefined } : {}),
+  };
+}
+
+/** Clients send a value for what was not asked for; it is shown as nothing. */
+function unset({ MemorySwappiness, PidsLimit, MaskedPaths, ReadonlyPaths, Privileged }: DockerContainer["hostConfig"]) {
+  const [masked, readonly] =
+    Privileged === true ? [null, null] : [facts.maskedPaths.default, facts.readonlyPaths.default];
+  return {
+    MemorySwappiness: MemorySwappiness === -1 ? null : (MemorySwappiness ?? null),
+    PidsLimit: PidsLimit === 0 ? null : (PidsLimit ?? null),
+    MaskedPaths: MaskedPaths ?? masked,
+    ReadonlyPaths: ReadonlyPaths ?? readonly,
   };
 }
 

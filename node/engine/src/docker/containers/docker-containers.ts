@@ -171,6 +171,7 @@ export class DockerContainers {
       },
     }));
     if (started === undefined) return;
+    this.#publishVolumes("mount", started);
     this.#publish("start", started);
     this.#health.start(started);
   }
@@ -216,6 +217,7 @@ export class DockerContainers {
     if (reason === "OOMKilled") this.#publish("oom", ended);
     const seconds = Math.floor((at - (ended.state.startedAt ?? at)) / 1000);
     this.#publish("die", ended, { exitCode: String(code), execDuration: String(Math.max(0, seconds)) });
+    this.#publishVolumes("unmount", ended);
     this.#waiters.tell(id, "exit", code);
     if (again) this.#restarting.later(ended);
     else if (container.hostConfig.AutoRemove === true) void this.#removeQuietly(id);
@@ -315,7 +317,9 @@ export class DockerContainers {
   }
 
   async kill(name: string, signal = "SIGKILL"): Promise<void> {
-    const container = this.store.get(name);
+    const container = this.store.find(name);
+    if (container === undefined)
+      throw new TsukubeError("not-found", `cannot kill container: ${name}: No such container: ${name}`);
     const { id } = container;
     const number = signalNumber(signal);
     const notRunning = new TsukubeError("conflict", `cannot kill container: ${name}: container ${id} is not running`);
@@ -356,6 +360,7 @@ export class DockerContainers {
     if (wanted === "") throw new TsukubeError("invalid", "Neither old nor new names may be empty");
     if (wanted.replace(/^\//, "") === container.name)
       throw new TsukubeError("invalid", "Renaming a container with the same name as its current name");
+    this.#names.check(wanted, "Error when allocating new name: ");
     await this.#names.reserving(wanted, container.id, async (reserved) => {
       const renamed = await this.store.change(container.id, () => ({ name: reserved }));
       if (renamed === undefined) return;
@@ -460,6 +465,14 @@ export class DockerContainers {
 
   #publish(action: string, container: DockerContainer, more: Readonly<Record<string, string>> = {}): void {
     publishOf(this.#deps.events, action, container, more);
+  }
+
+  #publishVolumes(action: "mount" | "unmount", { id, mounts }: DockerContainer): void {
+    for (const { name, destination, readonly, propagation = "" } of mounts) {
+      if (name === undefined) continue;
+      const how = action === "mount" ? { destination, propagation, "read/write": String(!readonly) } : {};
+      this.#deps.events.publish("volume", action, name, { container: id, driver: "local", ...how });
+    }
   }
 
   #exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {

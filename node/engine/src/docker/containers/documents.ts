@@ -122,6 +122,7 @@ export interface HostConfigDocument extends ResourcesDocument {
   readonly ExtraHosts?: List<string>;
   readonly GroupAdd?: List<string>;
   readonly IpcMode?: string;
+  readonly Isolation?: string;
   readonly Links?: List<string>;
   readonly OomScoreAdj?: number;
   readonly PidMode?: string;

@@ -39,6 +39,8 @@ interface Deps {
   readonly random: Random;
 }
 
+/** The exit code of a command that did not come to run. */
+const CANNOT_START = 126;
 /** Those that ended are kept until there are so many. */
 const KEPT = 1000;
 
@@ -87,7 +89,7 @@ export class ExecStore {
       );
     const { Cmd, Tty = false, AttachStdin = false, User, Env, WorkingDir, Privileged } = exec.wish;
     const given = sizeOf(exec.wish.ConsoleSize);
-    const process = await this.#deps.containers.exec(container.id, Cmd ?? [], {
+    const begun = this.#deps.containers.exec(container.id, Cmd ?? [], {
       terminal: Tty,
       stdin: AttachStdin,
       groups: container.hostConfig.GroupAdd ?? [],
@@ -97,12 +99,16 @@ export class ExecStore {
       ...(Privileged === true ? { privileged: true } : {}),
       ...((size ?? given) === undefined ? {} : { size: (size ?? given) as readonly [number, number] }),
     });
+    const process = await begun.catch((error: unknown) => {
+      this.#note(exec, CANNOT_START);
+      throw error;
+    });
     const inWords = withDockersWords(process, Cmd?.[0] ?? "");
     exec.process = inWords;
     this.#publish("exec_start", exec);
     void inWords.exited.then(
       (exitCode) => this.#note(exec, exitCode),
-      () => this.#note(exec, 126),
+      () => this.#note(exec, CANNOT_START),
     );
     return inWords;
   }
@@ -158,8 +164,8 @@ function sizeOf(size: readonly number[] | null | undefined): readonly [number, n
 }
 
 function assertRunning(container: DockerContainer): void {
-  const { id, state } = container;
+  const { id, name, state } = container;
   if (!isRunning(container)) throw new TsukubeError("conflict", `container ${id} is not running`);
   if (state.status === "paused")
-    throw new TsukubeError("conflict", `Container ${id} is paused, unpause the container before exec`);
+    throw new TsukubeError("conflict", `Container ${name} is paused, unpause the container before exec`);
 }

@@ -39,6 +39,12 @@ export function startFailure(message: string, program: string): StartFailure {
     return failure(126, `${PREFIX}: unable to start container process: exec: "${program}": permission denied: unknown`);
   if (/is a directory/i.test(plain))
     return failure(126, `${PREFIX}: unable to start container process: exec: "${program}": is a directory: unknown`);
+  const folder = /^chdir `(.*)`: No such file or directory/i.exec(plain)?.[1];
+  if (folder !== undefined)
+    return failure(
+      127,
+      `${PREFIX}: unable to start container process: chdir to cwd ("${folder}") set in config.json failed: no such file or directory: unknown`,
+    );
   const user = /^Cannot run as (user|group) "(.*)": not in/.exec(plain);
   if (user !== null)
     return failure(

@@ -7,6 +7,7 @@ import { parsePort } from "../containers/checked-wishes.ts";
 import { type DockerContainer, networkModeOf } from "../containers/container-record.ts";
 import type { ContainerStore } from "../containers/container-store.ts";
 import type { EndpointDocument } from "../containers/documents.ts";
+import type { DockerEvents } from "../events.ts";
 import { extraHosts, hostsFile, resolversFile, upstreamServers } from "./host-files.ts";
 
 /** The network of containers that name none. */
@@ -18,6 +19,7 @@ interface Deps {
   readonly networks: ContainerNetworks;
   readonly links: Links;
   readonly store: ContainerStore;
+  readonly events: DockerEvents;
   /** Makes sure that names of containers are answered at a gateway. */
   readonly serveNames: (gateway: string) => Promise<void>;
 }
@@ -67,7 +69,7 @@ export class Endpoints {
     const hasDefault = own.some(({ networkId }) => networks.find(networkId)?.internal === false);
     const address = endpoint.IPAMConfig?.IPv4Address || undefined;
     const macAddress = endpoint.MacAddress || (own.length === 0 ? container.config.MacAddress : undefined) || undefined;
-    return networks.attach({
+    const attached = await networks.attach({
       containerId: container.id,
       networkId: network.id,
       netns: sandbox.namespaces.net ?? "",
@@ -77,17 +79,28 @@ export class Endpoints {
       ...(address === undefined ? {} : { address }),
       ...(macAddress === undefined ? {} : { macAddress }),
     });
+    this.#tell("connect", attached);
+    return attached;
+  }
+
+  #tell(action: "connect" | "disconnect", { containerId, networkId }: Attachment): void {
+    const name = this.#deps.networks.find(networkId)?.name ?? "";
+    this.#deps.events.publish("network", action, networkId, { container: containerId, name, type: "bridge" });
   }
 
   async detach(container: DockerContainer, networkId: string, sandbox: SandboxRecord): Promise<void> {
+    const gone = this.of(container.id).find((attachment) => attachment.networkId === networkId);
     await this.#deps.networks.detach(container.id, networkId);
+    if (gone !== undefined) this.#tell("disconnect", gone);
     await this.#publish(container);
     await this.#writeFiles(container, sandbox);
   }
 
   async release(id: string): Promise<void> {
+    const gone = this.of(id);
     await this.#deps.networks.unpublish(id);
     await this.#deps.networks.detach(id);
+    for (const attachment of gone) this.#tell("disconnect", attachment);
   }
 
   /** The container has another name: under it others find it from now on. */

@@ -22,7 +22,8 @@ const COMMON = [
 
 /** /etc/hosts. */
 export function hostsFile({ hostname, domainname = "", addresses, extra, gateway, links = [] }: HostsWish): string {
-  const own = domainname === "" ? hostname : `${hostname}.${domainname} ${hostname}`;
+  const whole = domainname === "" ? hostname : `${hostname}.${domainname}`;
+  const own = whole.includes(".") ? `${whole} ${whole.slice(0, whole.indexOf("."))}` : whole;
   return `${[
     ...COMMON,
     ...extraHosts(extra, gateway),
