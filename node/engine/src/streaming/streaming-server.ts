@@ -31,7 +31,7 @@ export class StreamingServer {
   readonly #sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered, { url = "" }) => {
-      const known: readonly string[] = url.startsWith("/portforward/") ? SOCKET_FORWARDS : PROCESS_PROTOCOLS;
+      const known: readonly string[] = url.startsWith("/portforward/") ? FORWARD_PROTOCOLS : PROCESS_PROTOCOLS;
       return known.find((protocol) => offered.has(protocol)) ?? false;
     },
   });
@@ -53,7 +53,7 @@ export class StreamingServer {
     return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
   }
 
-  /** An address under which `open` is started once. `wanted` tells how many SPDY streams to wait for. */
+  /** An address under which `open` is started once. `wanted` tells what to send, and how many SPDY streams to wait for. */
   offer(
     open: OpenProcess,
     wanted: WantedStreams = { stdin: false, stdout: true, stderr: false, tty: false },
@@ -103,11 +103,25 @@ export class StreamingServer {
       return;
     }
     this.#sessions.delete(token);
+    if (session.kind === "forward" && offered.includes(TUNNELLED)) {
+      this.#tunnel(request, socket, head, session.dial);
+      return;
+    }
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
-      if (session.kind === "process") void serveWebSocketProcess(client, session.open);
-      else if (client.protocol !== TUNNELLED) serveWebSocketPortForward(client, session.ports, session.dial);
-      else void servePortForward(createWebSocketStream(client), session.dial, this.#clock);
+      if (session.kind === "process") void serveWebSocketProcess(client, session.wanted, session.open);
+      else serveWebSocketPortForward(client, session.ports, session.dial);
     });
+  }
+
+  /** The name of this subprotocol is not one that RFC 6455 allows: ws must neither read nor write it. */
+  #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer, dial: Dial): void {
+    delete request.headers["sec-websocket-protocol"];
+    const name = (headers: string[]): void => void headers.push(`Sec-WebSocket-Protocol: ${TUNNELLED}`);
+    this.#sockets.once("headers", name);
+    this.#sockets.handleUpgrade(request, socket, head, (client) => {
+      void servePortForward(createWebSocketStream(client), dial, this.#clock);
+    });
+    this.#sockets.off("headers", name); // of a handshake that was refused
   }
 
   #upgradeToSpdy(token: string, session: Session, request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type IncomingMessage, request } from "node:http";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { Lifetime } from "@tsukube/foundation";
 import { realClock, systemRandom } from "@tsukube/host";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -62,6 +63,26 @@ test("in base64 too", async () => {
   client.send(`0${Buffer.from("bye").toString("base64")}`);
   await once(client, "close");
   expect(heard.at(-1)).toBe(`0${Buffer.from("BYE").toString("base64")}`);
+});
+
+test("SPDY goes through a WebSocket under the name that client-go gives it", async () => {
+  const url = streaming.offerPortForward((wanted) => connect(wanted, "127.0.0.1"), []);
+  const headers = {
+    connection: "Upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": Buffer.alloc(16).toString("base64"),
+    "sec-websocket-protocol": "SPDY/3.1+portforward.k8s.io",
+  };
+  const sent = request(url, { headers });
+  sent.end();
+  const [answer, socket] = (await once(sent, "upgrade")) as [IncomingMessage, Socket];
+  lifetime.add("socket", () => void socket.destroy());
+  expect(answer.headers["sec-websocket-protocol"]).toBe(headers["sec-websocket-protocol"]);
+  const ping = Buffer.of(0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 1);
+  socket.write(Buffer.concat([Buffer.of(0x82, 0x80 | ping.length, 0, 0, 0, 0), ping])); // masked with zeros
+  const [echo] = (await once(socket, "data")) as [Buffer];
+  expect(echo).toEqual(Buffer.concat([Buffer.of(0x82, ping.length), ping]));
 });
 
 test("a port at which nobody listens is told on its error channel", async () => {

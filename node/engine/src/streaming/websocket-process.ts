@@ -8,6 +8,7 @@ import {
   resizeTo,
   type StreamedProcess,
   statusOf,
+  type WantedStreams,
 } from "./streamed-process.ts";
 
 /** Subprotocols of exec and attach, best first. "" is a client that names none and means "channel.k8s.io". */
@@ -21,8 +22,12 @@ export const PROCESS_PROTOCOLS = [
 
 const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
-/** Serves exec or attach over a WebSocket. */
-export async function serveWebSocketProcess(client: WebSocket, open: OpenProcess): Promise<void> {
+/** Serves exec or attach over a WebSocket. What is not wanted is not sent: clients take it for a stream that does not exist. */
+export async function serveWebSocketProcess(
+  client: WebSocket,
+  wanted: WantedStreams,
+  open: OpenProcess,
+): Promise<void> {
   const framing = new Framing(client.protocol);
   const early: Buffer[] = []; // what arrives before the process runs
   let take = (message: Buffer): void => void early.push(message);
@@ -44,8 +49,8 @@ export async function serveWebSocketProcess(client: WebSocket, open: OpenProcess
     await finish(
       await pump(
         process,
-        (chunk) => send(CHANNEL.stdout, chunk),
-        (chunk) => send(CHANNEL.stderr, chunk),
+        async (chunk) => void (wanted.stdout && (await send(CHANNEL.stdout, chunk))),
+        async (chunk) => void (wanted.stderr && (await send(CHANNEL.stderr, chunk))),
       ),
     );
   } catch (error) {
