@@ -110,9 +110,9 @@ export class Router {
     const { info, request } = context;
     const { group, version, resource } = info;
     const row = resourceOf({ group, version, resource })!;
+    if (!row.verbs.includes(info.verb)) throw ApiError.methodNotAllowed();
     if (resource === "componentstatuses") return this.#componentStatuses(context);
     const accepted = negotiate(request.headers, info.query, { forms: false });
-    if (info.verb !== "create") throw ApiError.methodNotAllowed();
     const gvk = { group, version, kind: row.kind };
     const schema = schemaOf(gvk) as ObjectSchema;
     const body = decodeReview(context, schema);

@@ -23,6 +23,15 @@ test("metrics tell of each admission plugin and of each write, by operation and 
   await cluster.close();
 });
 
+test("component statuses are only read", async () => {
+  const cluster = await startCluster();
+  const path = "/api/v1/componentstatuses/etcd-0";
+  expect((await cluster.transport.request({ method: "GET", path, headers: {} })).status).toBe(200);
+  for (const method of ["PUT", "PATCH", "DELETE"] as const)
+    expect((await cluster.transport.request({ method, path, headers: {} })).status, method).toBe(405);
+  await cluster.close();
+});
+
 test("component statuses have a table", async () => {
   const cluster = await startCluster();
   const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
