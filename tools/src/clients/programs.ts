@@ -1,0 +1,54 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { type RunOptions, run } from "@tsukube/host";
+
+const SOURCES = join(dirname(dirname(dirname(import.meta.dirname))), "e2e/clients");
+
+/** A program of e2e/clients, built: what to execute. */
+export type Command = readonly [program: string, ...args: string[]];
+
+/** A program that asks a cluster what its client library asks. */
+export interface ClientProgram {
+  /** Of its folder in e2e/clients. */
+  readonly name: string;
+  /** Commands that must be on PATH. */
+  readonly needs: readonly string[];
+  /** Builds it into a folder of the user's cache; what is unchanged is not built again. */
+  build(source: string, target: string): Promise<Command>;
+}
+
+const nice = (command: string, args: readonly string[], options: RunOptions): Promise<unknown> =>
+  run("nice", [command, ...args], options);
+
+function go(name: string): ClientProgram {
+  return {
+    name,
+    needs: ["go"],
+    build: async (source, target) => {
+      await nice("go", ["build", "-o", join(target, name), "."], { cwd: source });
+      return [join(target, name)];
+    },
+  };
+}
+
+/** All of e2e/clients, in the order in which they run. */
+export const PROGRAMS: readonly ClientProgram[] = [go("client-go")];
+
+/** Builds it. @param cache A folder that outlives the command. */
+export function build(program: ClientProgram, cache: string): Promise<Command> {
+  const target = join(cache, program.name);
+  mkdirSync(target, { recursive: true });
+  return program.build(join(SOURCES, program.name), target);
+}
+
+/** @returns those of a program's commands that are not on PATH. */
+export function missing({ needs }: ClientProgram): readonly string[] {
+  const folders = (process.env["PATH"] ?? "").split(":");
+  return needs.filter((command) => !folders.some((folder) => existsSync(join(folder, command))));
+}
+
+/** Where builds are kept: outside the repository. */
+export function buildFolder(): string {
+  return join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "tsukube", "e2e-clients");
+}
