@@ -30,6 +30,8 @@ export interface Cluster {
   readonly anonymous: Transport;
   /** A cluster of its own that begins with what this one holds now. In constant time, whatever that is. */
   fork(): Promise<Cluster>;
+  /** Signs ServiceAccount tokens: PKCS #8 PEM. Not a secret: all clusters in tests have the same. */
+  readonly serviceAccountKey: string;
   close(): Promise<void>;
 }
 
@@ -88,6 +90,7 @@ async function start(
         if (present.revision === store.revision) return start({ ...options, store: store.fork() }, present);
       }
     },
+    serviceAccountKey: SERVICE_ACCOUNT_KEY,
     close: () => lifetime.close(),
   };
 }

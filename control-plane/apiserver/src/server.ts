@@ -37,6 +37,7 @@ import { ServiceRecords } from "./allocation/service-records.ts";
 import { type AuditBackend, Auditor } from "./audit/auditor.ts";
 import type { AuditPolicy } from "./audit/policy.ts";
 import { BootstrapTokenAuthenticator } from "./authentication/bootstrap-tokens.ts";
+import { legacyUseNotes } from "./authentication/legacy-tokens.ts";
 import {
   certificateAuthenticator,
   inProcessAuthenticator,
@@ -50,6 +51,7 @@ import { unionAuthorizer } from "./authorization/union.ts";
 import { authenticationConfig } from "./bootstrap/authentication-config.ts";
 import { bootstrap } from "./bootstrap/bootstrap.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
+import { legacyTokenTracking } from "./bootstrap/legacy-token-tracking.ts";
 import { localServices } from "./bootstrap/local-services.ts";
 import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
 import { Chain } from "./chain/chain.ts";
@@ -132,7 +134,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const rbac = new RbacAuthorizer(cache);
   const authorizer = unionAuthorizer([new NodeAuthorizer(new NodeGraph(cache)), rbac]);
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer: ISSUER, clock, random });
-  const accounts = new ServiceAccountAuthenticator(tokens, cache, [ISSUER]);
+  const accounts = new ServiceAccountAuthenticator(
+    tokens,
+    cache,
+    [ISSUER],
+    legacyUseNotes(store, registry, clock, logger),
+  );
   const bootstrapTokens = new BootstrapTokenAuthenticator(cache, clock);
   const serviceCidr = storedServiceRange(cache) ?? options.serviceCidr;
   const holdings = new ServiceHoldings(cache);
@@ -215,8 +222,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authenticators: [inProcessAuthenticator, certificateAuthenticator, bootstrapTokens, accounts],
     dispatch: (context) => router.dispatch(context),
   });
+  const configMaps = options.bootstrapObjects?.["v1 configmaps"] ?? [];
   const more = {
     ...options.bootstrapObjects,
+    "v1 configmaps": [...configMaps, legacyTokenTracking(clock.now())],
     "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr)],
   };
   await bootstrap({ store, registry, clock, random, more });

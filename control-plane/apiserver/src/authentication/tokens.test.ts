@@ -1,3 +1,4 @@
+import { sign } from "node:crypto";
 import { type Cluster, startCluster } from "@tsukube/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
@@ -44,4 +45,37 @@ test("a changed token is none", async () => {
   const forged = Buffer.from(JSON.stringify({ ...claims, sub: "system:admin" })).toString("base64url");
   const review = await send(REVIEWS, { token: `${header}.${forged}.${signature}` });
   expect(review.status.authenticated).toBeUndefined();
+});
+
+/** As kube-controller-manager makes it, which has the key as well. */
+function legacyToken(claims: object): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg: "ES256" })}.${part({ iss: "kubernetes/serviceaccount", ...claims })}`;
+  const key = { key: cluster.serviceAccountKey, dsaEncoding: "ieee-p1363" as const };
+  return `${signed}.${sign("sha256", Buffer.from(signed), key).toString("base64url")}`;
+}
+
+test("a token in a Secret is its ServiceAccount until the Secret holds another, and its use is noted", async () => {
+  const account = (await cluster.client.raw("GET", `${ACCOUNTS}/robot`)) as { metadata: { uid: string } };
+  const of = (name: string) => `kubernetes.io/serviceaccount/${name}`;
+  const token = legacyToken({
+    sub: "system:serviceaccount:default:robot",
+    [of("namespace")]: "default",
+    [of("secret.name")]: "old",
+    [of("service-account.name")]: "robot",
+    [of("service-account.uid")]: account.metadata.uid,
+  });
+  const secrets = "/api/v1/namespaces/default/secrets";
+  const hold = (text: string) => ({ metadata: { name: "old" }, data: { token: Buffer.from(text).toString("base64") } });
+  const reviewed = async (more: object = {}) => (await send(REVIEWS, { token, ...more })).status;
+  expect((await reviewed()).authenticated).toBeUndefined();
+  await cluster.client.raw("POST", secrets, hold(token));
+  expect(await reviewed()).toMatchObject({ user: { username: "system:serviceaccount:default:robot" } });
+  expect((await reviewed({ audiences: ["vault"] })).authenticated).toBeUndefined();
+  const labels = async () =>
+    ((await cluster.client.raw("GET", `${secrets}/old`)) as { metadata: { labels?: object } }).metadata.labels;
+  const today = new Date(cluster.clock.now()).toISOString().slice(0, 10);
+  await expect.poll(labels).toEqual({ "kubernetes.io/legacy-token-last-used": today });
+  await cluster.client.raw("PUT", `${secrets}/old`, hold("another"));
+  expect((await reviewed()).authenticated).toBeUndefined();
 });

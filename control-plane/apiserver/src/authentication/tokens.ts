@@ -1,8 +1,10 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { ApiError, type Unstructured } from "@tsukube/api";
+import type { Secret } from "@tsukube/api/types/core-v1";
 import type { Clock, Random } from "@tsukube/foundation";
 import type { Authenticator, IncomingRequest, User } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { LEGACY_ISSUER, type LegacyClaims, legacyAccountOf } from "./legacy-tokens.ts";
 
 /** What a bound token is about (KEP-1205). */
 export interface TokenRequest {
@@ -49,7 +51,7 @@ export class Tokens {
   readonly #publicKey: KeyObject;
   readonly #keyId: string;
   /** Tokens whose signature was checked, by the token: a kubelet or controller sends the same one thousands of times. */
-  readonly #verified = new Map<string, Claims>();
+  readonly #verified = new Map<string, Claims | LegacyClaims>();
 
   constructor(options: TokenOptions) {
     this.issuer = options.issuer;
@@ -84,13 +86,12 @@ export class Tokens {
     return { token: `${signed}.${signature.toString("base64url")}`, expiresAt: claims.exp * 1000 };
   }
 
-  /** The claims of a token with a good signature, issuer and time; undefined when it is no token of ours. */
-  check(token: string): Claims | undefined {
+  /** The claims of a token with a good signature, issuer and time; undefined when it is no token of this cluster. */
+  check(token: string): Claims | LegacyClaims | undefined {
     const now = this.#options.clock.now() / 1000;
     const claims = this.#verified.get(token) ?? this.#verify(token);
-    if (claims === undefined || claims.iss !== this.issuer || claims.exp <= now || claims.nbf > now + 60)
-      return undefined;
-    return claims;
+    if (claims === undefined || isLegacy(claims)) return claims;
+    return claims.iss !== this.issuer || claims.exp <= now || claims.nbf > now + 60 ? undefined : claims;
   }
 
   /** JSON Web Key Set, RFC 7517. */
@@ -99,7 +100,7 @@ export class Tokens {
     return { keys: [{ use: "sig", kty, kid: this.#keyId, crv, alg: "ES256", x, y }] };
   }
 
-  #verify(token: string): Claims | undefined {
+  #verify(token: string): Claims | LegacyClaims | undefined {
     const [header = "", payload = "", signature = "", ...more] = token.split(".");
     if (signature === "" || more.length > 0) return undefined;
     try {
@@ -108,7 +109,7 @@ export class Tokens {
       const key = { key: this.#publicKey, dsaEncoding: "ieee-p1363" as const };
       if (!verify("sha256", Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, "base64url")))
         return undefined;
-      const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as Claims;
+      const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as Claims | LegacyClaims;
       if (this.#verified.size > 10_000) this.#verified.clear();
       this.#verified.set(token, claims);
       return claims;
@@ -116,6 +117,10 @@ export class Tokens {
       return undefined;
     }
   }
+}
+
+function isLegacy(claims: Claims | LegacyClaims): claims is LegacyClaims {
+  return claims.iss === LEGACY_ISSUER;
 }
 
 /** What a token says, checked against the objects it is bound to. */
@@ -129,11 +134,19 @@ export class ServiceAccountAuthenticator implements Authenticator {
   readonly #tokens: Tokens;
   readonly #cache: WatchCache;
   readonly #audiences: readonly string[];
+  readonly #noteLegacyUse: (secret: Secret) => void;
 
-  constructor(tokens: Tokens, cache: WatchCache, audiences: readonly string[]) {
+  /** @param noteLegacyUse Told of each use of a token that kube-controller-manager put into a Secret. */
+  constructor(
+    tokens: Tokens,
+    cache: WatchCache,
+    audiences: readonly string[],
+    noteLegacyUse: (secret: Secret) => void,
+  ) {
     this.#tokens = tokens;
     this.#cache = cache;
     this.#audiences = audiences;
+    this.#noteLegacyUse = noteLegacyUse;
   }
 
   async authenticate(request: IncomingRequest): Promise<User | undefined> {
@@ -147,8 +160,14 @@ export class ServiceAccountAuthenticator implements Authenticator {
   /** Undefined unless the token is good, for one of the audiences, and what it is bound to still exists. */
   review(token: string, audiences: readonly string[]): ReviewedToken | undefined {
     const claims = this.#tokens.check(token);
-    const common = claims?.aud.filter((audience) => audiences.includes(audience)) ?? [];
-    if (claims === undefined || common.length === 0) return undefined;
+    if (claims === undefined) return undefined;
+    const common = (isLegacy(claims) ? this.#audiences : claims.aud).filter((audience) => audiences.includes(audience));
+    if (common.length === 0) return undefined;
+    if (isLegacy(claims)) {
+      const account = legacyAccountOf(claims, token, this.#cache, this.#noteLegacyUse);
+      if (account === undefined) return undefined;
+      return { user: { ...serviceAccountUser(account.namespace, account.name), uid: account.uid }, audiences: common };
+    }
     const { namespace, serviceaccount, pod, secret, node } = claims["kubernetes.io"];
     const account = this.#live(`/registry/serviceaccounts/${namespace}/${serviceaccount.name}`, serviceaccount.uid);
     if (account === undefined) return undefined;

@@ -40,3 +40,16 @@ test("some kinds keep all of their metadata", async () => {
   const attachment = { metadata: { name: "a" }, spec };
   expect(await written("/apis/storage.k8s.io/v1/volumeattachments", attachment)).toEqual([{}, {}, undefined]);
 });
+
+test("a Node is created with its status, which kubelets say when they register", async () => {
+  const capacity = { cpu: "4" };
+  const status = { capacity, config: { error: "old" }, conditions: [{ type: "Ready", status: "True" }] };
+  const made = await cluster.client.raw("POST", "/api/v1/nodes", { metadata: { name: "n" }, status });
+  expect(made).toMatchObject({ status: { capacity, conditions: [{ type: "Ready", status: "True" }] } });
+  expect(made).not.toHaveProperty("status.config");
+  const put = await cluster.client.raw("PUT", "/api/v1/nodes/n", {
+    metadata: { name: "n" },
+    status: { capacity: { cpu: "8" } },
+  });
+  expect(put).toMatchObject({ status: { capacity } });
+});

@@ -151,7 +151,7 @@ export class Writer {
     // nobody owns a generated name, nor what admission and the strategy put in
     if (track) object = manager.update(undefined, object, request.fieldManager);
     object = forCreate(object, this.deps.clock, this.deps.random, strategy.generation || !definition.typed);
-    if (strategy.status) object = withoutStatus(object, definition);
+    if (strategy.status && strategy.createdWithStatus !== true) object = withoutStatus(object, definition);
     object = strategy.prepareForCreate?.(object, context, this.deps.clock.now()) ?? object;
     const attributes = this.#attributes(request, "CREATE", object, undefined);
     object = this.#defaulted(definition, (await this.deps.admission.mutate(attributes)) ?? object);

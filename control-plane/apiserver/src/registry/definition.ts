@@ -75,6 +75,8 @@ export interface Strategy {
   readonly unconditionalUpdate: boolean;
   /** Has `status` that only the status endpoint writes. */
   readonly status: boolean;
+  /** Who creates it may say its status as well. */
+  readonly createdWithStatus?: boolean;
   /** A delete that ends the object answers with it, not with a Status. */
   readonly returnsDeleted: boolean;
   /** What becomes of dependents when a delete does not say; "none": there is no waiting for them at all. */

@@ -153,7 +153,14 @@ export function builtinStrategy(group: string, resource: string, hasStatus: bool
 
 type Preparations = Pick<
   Strategy,
-  "complete" | "prepareForCreate" | "prepareForUpdate" | "prepareForStatus" | "warnings" | "resets" | "holds"
+  | "complete"
+  | "createdWithStatus"
+  | "prepareForCreate"
+  | "prepareForUpdate"
+  | "prepareForStatus"
+  | "warnings"
+  | "resets"
+  | "holds"
 >;
 
 function preparations(group: string, resource: string): Preparations {
@@ -168,7 +175,11 @@ function preparations(group: string, resource: string): Preparations {
         prepareForStatus: withPodIps,
       };
     case "/nodes":
-      return { prepareForCreate: withPodCidrs, prepareForUpdate: withPodCidrs };
+      return {
+        createdWithStatus: true,
+        prepareForCreate: (node) => withPodCidrs(withoutConfig(node)),
+        prepareForUpdate: withPodCidrs,
+      };
     case "/namespaces":
       return {
         prepareForCreate: (namespace) => ({
@@ -260,6 +271,13 @@ function withPodIps(pod: Unstructured): Unstructured {
     podIPs.length > 0 && (podIP === "" || podIPs[0]?.ip === podIP) ? podIPs : podIP === "" ? [] : [{ ip: podIP }];
   if (all.length === 0) return pod;
   return { ...pod, status: { ...status, podIP: all[0]?.ip ?? "", podIPs: all } } as Unstructured;
+}
+
+/** Kubelets are no longer configured through the API. */
+function withoutConfig(node: Unstructured): Unstructured {
+  const { configSource: _source, ...spec } = (node as Node).spec ?? {};
+  const { config: _config, ...status } = (node as Node).status ?? {};
+  return { ...node, spec, status } as Unstructured;
 }
 
 function withPodCidrs(node: Unstructured): Unstructured {

@@ -1,0 +1,88 @@
+import { timingSafeEqual } from "node:crypto";
+import type { Secret } from "@tsukube/api/types/core-v1";
+import { type Clock, formatTime, type Logger, messageOf } from "@tsukube/foundation";
+import type { Registry } from "../registry/registry.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import type { WatchCache } from "../storage/watch-cache.ts";
+
+/** The issuer of tokens that kube-controller-manager puts into Secrets. They never expire and are for the API server alone. */
+export const LEGACY_ISSUER = "kubernetes/serviceaccount";
+
+export interface LegacyClaims {
+  readonly iss: typeof LEGACY_ISSUER;
+  readonly sub: string;
+  readonly "kubernetes.io/serviceaccount/namespace": string;
+  readonly "kubernetes.io/serviceaccount/secret.name": string;
+  readonly "kubernetes.io/serviceaccount/service-account.name": string;
+  readonly "kubernetes.io/serviceaccount/service-account.uid": string;
+}
+
+/** Whose token it is. */
+export interface LegacyAccount {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+const LAST_USED = "kubernetes.io/legacy-token-last-used";
+/** Set by who found that nobody uses it any more. */
+const INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since";
+
+/**
+ * Undefined unless the Secret still holds this very token, and its account is the same.
+ * @param noteUse Told of each good use, and of those of tokens that were declared invalid.
+ */
+export function legacyAccountOf(
+  claims: LegacyClaims,
+  token: string,
+  cache: WatchCache,
+  noteUse: (secret: Secret) => void,
+): LegacyAccount | undefined {
+  const claim = (name: string): string =>
+    (claims as unknown as Readonly<Record<string, string>>)[`kubernetes.io/serviceaccount/${name}`] ?? "";
+  const namespace = claim("namespace");
+  const name = claim("service-account.name");
+  const uid = claim("service-account.uid");
+  if (claims.sub !== `system:serviceaccount:${namespace}:${name}`) return undefined;
+  const secret = cache.get(`/registry/secrets/${namespace}/${claim("secret.name")}`)?.object as Secret | undefined;
+  if (secret === undefined || secret.metadata?.deletionTimestamp !== undefined) return undefined;
+  if (!isSame(Buffer.from(secret.data?.["token"] ?? "", "base64"), Buffer.from(token))) return undefined;
+  const account = cache.get(`/registry/serviceaccounts/${namespace}/${name}`)?.object;
+  if (account?.metadata?.uid !== uid || account.metadata.deletionTimestamp !== undefined) return undefined;
+  noteUse(secret);
+  return (secret.metadata?.labels?.[INVALID_SINCE] ?? "") === "" ? { namespace, name, uid } : undefined;
+}
+
+function isSame(one: Buffer, other: Buffer): boolean {
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
+const DAY_MS = 86_400_000;
+
+/** Labels Secrets with the day on which their token was used last, once a day: kube-controller-manager removes what is not used. */
+export function legacyUseNotes(
+  store: ObjectStore,
+  registry: Registry,
+  clock: Clock,
+  logger: Logger,
+): (secret: Secret) => void {
+  const definition = registry.get("", "v1", "secrets")!;
+  const dayAt = (ms: number): string => formatTime(ms).slice(0, 10);
+  const isNoted = (secret: Secret | undefined): boolean => {
+    const noted = secret?.metadata?.labels?.[LAST_USED];
+    return noted === dayAt(clock.now()) || noted === dayAt(clock.now() + DAY_MS); // another server's clock may be ahead
+  };
+  return (secret) => {
+    if (isNoted(secret)) return;
+    const { namespace = "", name = "", uid } = secret.metadata ?? {};
+    store
+      .update(definition, store.keyOf(definition, namespace, name), async (live) => {
+        if (live?.metadata?.uid !== uid || isNoted(live as Secret)) return { type: "none" };
+        const labels = { ...live?.metadata?.labels, [LAST_USED]: dayAt(clock.now()) };
+        return { type: "put", object: { ...live!, metadata: { ...live?.metadata, labels } } };
+      })
+      .catch((error: unknown) =>
+        logger.warn("cannot note the use of a token", { namespace, name, error: messageOf(error) }),
+      );
+  };
+}
