@@ -3,6 +3,7 @@ import { Command } from "commander";
 import type { AuditFlags } from "./commands/audit-flags.ts";
 import type { BuildOptions } from "./commands/build.ts";
 import { type CommandContext, commandContext } from "./commands/context.ts";
+import type { ControllersFlag } from "./commands/controllers-flag.ts";
 import type { EtcdFlags } from "./commands/etcd-flags.ts";
 import type { HistoryFlags } from "./commands/history-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
@@ -48,6 +49,11 @@ function program(): Command {
       'which built-in APIs are served besides the usual ones, such as "api/beta=true,resource.k8s.io/v1alpha3=true"',
       joined,
     )
+    .option(
+      "--controllers <whose>",
+      "others: leave the work to a kube-controller-manager and kube-scheduler of your own; own ends that",
+      oneOf("own", "others"),
+    )
     .option("--audit-policy-file <file>", "write down requests, as this audit.k8s.io/v1 Policy says")
     .option("--audit-log-path <file>", "where to write them, a line of JSON each")
     .option(
@@ -70,6 +76,7 @@ function program(): Command {
         }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number } & EtcdFlags &
           AuditFlags &
           RuntimeConfigFlag &
+          ControllersFlag &
           HistoryFlags & { encryptionProviderConfig?: string },
         command: Command,
       ) => {

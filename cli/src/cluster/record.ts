@@ -26,6 +26,8 @@ export interface ClusterRecord {
   readonly historyMegabytes?: number;
   /** Which built-in APIs are served, as of kube-apiserver's --runtime-config; upstream's defaults where it is absent. */
   readonly runtimeConfig?: string;
+  /** Others run controllers and scheduler; absent: they are ours. */
+  readonly controllers?: "others";
   /** What is written of requests; nothing where it is absent. */
   readonly audit?: AuditSettings;
 }
@@ -82,8 +84,8 @@ export async function writeClusterRecord(paths: ClusterPaths, record: ClusterRec
 }
 
 /** What of a record a server follows only from its start on. */
-export function startSettings({ historyMs, historyMegabytes, audit }: ClusterRecord): string {
-  return JSON.stringify({ historyMs, historyMegabytes, audit });
+export function startSettings({ historyMs, historyMegabytes, audit, controllers }: ClusterRecord): string {
+  return JSON.stringify({ historyMs, historyMegabytes, audit, controllers });
 }
 
 /** Records of every cluster whose state lies beside `paths`, this one included. Damaged ones are left out. */

@@ -36,12 +36,13 @@ import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
 import { type AuditFlags, withAudit } from "./audit-flags.ts";
 import type { CommandContext } from "./context.ts";
+import { type ControllersFlag, withControllers } from "./controllers-flag.ts";
 import { type EtcdFlags, etcdRecord, expectSameStore } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
 import { checkRuntimeConfig, type RuntimeConfigFlag, withRuntimeConfig } from "./runtime-config-flag.ts";
 
-export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags, RuntimeConfigFlag {
+export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags, RuntimeConfigFlag, ControllersFlag {
   /** A file; when the cluster is made. */
   readonly encryptionProviderConfig?: string;
   readonly node: boolean;
@@ -79,7 +80,8 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
       alone(filesOf(paths).creationLock, context, () => create(context, options, etcd)),
     ));
   expectSameCluster(known, paths, options, etcd);
-  const told = await withAudit(paths, await withHistory(paths, known, options), options);
+  const kept = await withControllers(paths, await withHistory(paths, known, options), options);
+  const told = await withAudit(paths, kept, options);
   const record = await withRuntimeConfig(paths, told, options);
   await ensureKeys(context, record);
   await ensureEncryption(record, paths, systemRandom);
@@ -318,6 +320,7 @@ async function ensureDns(
     file: "cluster DNS",
   }));
   const applied = await applyAll(client, objects, "kube-system");
+  if (record.controllers === "others") return; // they may begin after this command
   const answers = () => answersDns(addressesOf(record.index).dnsIp);
   // what the API says of pods may be from before a reboot
   if ((await rollouts(client, applied)).every(({ ready, wanted }) => ready >= wanted) && (await answers())) return;

@@ -54,7 +54,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     ca: credentials.ca,
     ...(record.etcd !== undefined && { electAs: `${hostname()}_${systemRandom.uuid()}` }),
   };
-  lifetime.own("control plane", await startControlPlane(options));
+  if (record.controllers !== "others") lifetime.own("control plane", await startControlPlane(options));
   await writeAtomically(
     files.ready("server"),
     `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic(), settings: startSettings(record) })}\n`,
