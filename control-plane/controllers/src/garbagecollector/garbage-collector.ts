@@ -32,6 +32,8 @@ export class GarbageCollector {
   readonly #dependents = new Map<string, Set<string>>();
   readonly #watched = new Set<string>();
   #kinds = new Map<string, DiscoveredResource>();
+  /** uids of what has an owner of a kind that is not known (yet), by that kind. */
+  readonly #undecided = new Map<string, Set<string>>();
   #running: RunningController | undefined;
 
   constructor(context: ControllerContext) {
@@ -63,7 +65,7 @@ export class GarbageCollector {
     const references = metadata?.ownerReferences ?? [];
     const states = new Map<string, OwnerState>();
     for (const reference of references)
-      states.set(reference.uid ?? "", await this.#stateOf(reference, metadata?.namespace ?? ""));
+      states.set(reference.uid ?? "", await this.#stateOf(uid, reference, metadata?.namespace ?? ""));
     const verdict = judge(
       references,
       (reference) => states.get(reference.uid ?? "") ?? "solid",
@@ -87,6 +89,16 @@ export class GarbageCollector {
       if (!collectable || this.#watched.has(key) || NEVER_COLLECTED.has(resource.resource)) continue;
       this.#watched.add(key);
       this.#watch(resource);
+    }
+    this.#decide();
+  }
+
+  /** Looks again at those whose owner's kind has become known: it may be gone already. */
+  #decide(): void {
+    for (const [kind, uids] of this.#undecided) {
+      if (!this.#kinds.has(kind)) continue;
+      this.#undecided.delete(kind);
+      for (const uid of uids) this.#running?.queue.add(uid);
     }
   }
 
@@ -139,16 +151,19 @@ export class GarbageCollector {
   }
 
   /** Absent is only what the API server itself does not have: the cache may be behind. */
-  async #stateOf(reference: OwnerReference, namespace: string): Promise<OwnerState> {
+  async #stateOf(uid: string, reference: OwnerReference, namespace: string): Promise<OwnerState> {
     const known = this.#vertices.get(reference.uid ?? "");
     if (known !== undefined) {
       const { namespace: home = "" } = known.object.metadata ?? {};
       if (home !== "" && home !== namespace) return "absent"; // owners do not reach across namespaces
       return isDeletingDependents(known) ? "waiting" : "solid";
     }
-    const { group } = parseApiVersion(reference.apiVersion ?? "");
-    const resource = this.#kinds.get(`${group}/${reference.kind}`);
-    if (resource === undefined) return "solid"; // a kind that is not served (yet): better keep too much
+    const kind = `${parseApiVersion(reference.apiVersion ?? "").group}/${reference.kind}`;
+    const resource = this.#kinds.get(kind);
+    if (resource === undefined) {
+      this.#undecided.set(kind, (this.#undecided.get(kind) ?? new Set()).add(uid));
+      return "solid"; // a kind that is not served (yet): better keep too much
+    }
     try {
       const live = await this.#resource(resource, resource.namespaced ? namespace : "").get(reference.name ?? "");
       return live.metadata?.uid === reference.uid ? "solid" : "absent";
