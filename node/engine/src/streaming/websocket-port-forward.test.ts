@@ -32,7 +32,9 @@ afterEach(() => lifetime.close());
 const numberOf = (value: number): string => Buffer.of(value & 0xff, value >> 8).toString("latin1");
 
 async function forward(protocol: string | undefined, ports: readonly number[]) {
-  const url = streaming.offerPortForward((wanted) => connect(wanted, "127.0.0.1"), ports);
+  // half open, as those are that reach into a pod
+  const dial = (wanted: number) => connect({ port: wanted, host: "127.0.0.1", allowHalfOpen: true });
+  const url = streaming.offerPortForward(dial, ports);
   const client = new WebSocket(
     url.replace("http:", "ws:"),
     protocol === undefined ? [] : ["v5.channel.k8s.io", protocol],

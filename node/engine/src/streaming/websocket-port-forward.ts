@@ -33,6 +33,7 @@ export function serveWebSocketPortForward(client: WebSocket, ports: readonly num
     socket.once("error", (error) =>
       send(2 * index + 1, Buffer.from(`error forwarding port ${port}: ${messageOf(error)}`)),
     );
+    socket.once("end", () => socket.end()); // a client cannot end a channel by itself: nothing more would come from it
     socket.once("close", () => {
       if (sockets.every(({ closed }) => closed)) client.close(1000);
     });
