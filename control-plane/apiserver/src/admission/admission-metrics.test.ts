@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 
 test("metrics tell of each admission plugin and of each write, by operation and whether it was refused", async () => {
   const cluster = await startCluster();
-  const pods = cluster.client.resource({ group: "", version: "v1", resource: "configmaps" }, "default");
-  await pods.create({ metadata: { name: "c" } });
-  await pods.delete("c");
-  await expect(pods.in("nowhere").create({ metadata: { name: "c" } })).rejects.toThrow(/not found/);
+  const secrets = cluster.client.resource({ group: "", version: "v1", resource: "secrets" }, "default");
+  await secrets.create({ metadata: { name: "c" } });
+  await secrets.delete("c");
+  await expect(secrets.in("nowhere").create({ metadata: { name: "c" } })).rejects.toThrow(/not found/);
   const { body } = await cluster.transport.request({ method: "GET", path: "/metrics", headers: {} });
   const lines = Buffer.from(body as Uint8Array)
     .toString()
@@ -17,8 +17,8 @@ test("metrics tell of each admission plugin and of each write, by operation and 
   expect([
     counted(plugin, 'name="NamespaceLifecycle"', 'operation="CREATE"', 'rejected="true"'),
     counted("apiserver_admission_step_admission_duration_seconds_count", 'type="validate"', 'operation="DELETE"'),
-    counted("etcd_requests_total", 'operation="create"', 'resource="configmaps"'),
-    counted("etcd_request_duration_seconds_count", 'operation="delete"', 'resource="configmaps"'),
+    counted("etcd_requests_total", 'operation="create"', 'resource="secrets"'),
+    counted("etcd_request_duration_seconds_count", 'operation="delete"', 'resource="secrets"'),
   ]).toEqual(["1", "1", "1", "1"]);
   await cluster.close();
 });

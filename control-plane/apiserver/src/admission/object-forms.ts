@@ -29,18 +29,47 @@ export function jsonOf(registry: Registry, form: RequestForm, object: Unstructur
   return decodeUnstructured<Json>(Buffer.from(jsonTextOf(registry, form, object))).object;
 }
 
-/** Back from JSON: with the form's defaults, in the version of the request. @throws {DecodeError} */
-export function objectOf(
+/**
+ * The request with its objects in the form's version, where that takes a conversion webhook; what else it takes, the functions here do
+ * by themselves. @throws {ApiError} when the webhook fails.
+ */
+export async function inForm(
+  registry: Registry,
+  form: RequestForm,
+  attributes: AdmissionAttributes,
+): Promise<AdmissionAttributes> {
+  const object = await throughWebhook(registry, form, attributes.object);
+  const oldObject = await throughWebhook(registry, form, attributes.oldObject);
+  return object === attributes.object && oldObject === attributes.oldObject
+    ? attributes
+    : { ...attributes, object, oldObject };
+}
+
+async function throughWebhook<T extends Unstructured | undefined>(
+  registry: Registry,
+  { kind, resource: { group, version, resource } }: RequestForm,
+  object: T,
+): Promise<T> {
+  const { apiVersion } = apiKind(kind);
+  if (object === undefined || object.apiVersion === apiVersion || object.kind !== kind.kind) return object;
+  const convertObjects = registry.get(group, version, resource)?.custom?.convert;
+  if (convertObjects === undefined) return object;
+  const [converted] = await convertObjects([object], apiVersion);
+  return converted as T;
+}
+
+/** Back from JSON: with the form's defaults, in the version of the request. @throws {DecodeError} {ApiError} */
+export async function objectOf(
   registry: Registry,
   form: RequestForm,
   attributes: Pick<AdmissionAttributes, "kind" | "resource">,
   json: Json,
-): Unstructured {
+): Promise<Unstructured> {
   const { group, version, resource } = form.resource;
   const bytes = Buffer.from(encodeUnstructuredText(json));
   const definition = registry.get(group, version, resource);
   const object = definition?.typed === false ? custom(definition, bytes) : typed(form.kind, bytes);
-  return inVersion(registry, object, attributes);
+  return inVersion(registry, await throughWebhook(registry, attributes, object), attributes);
 }
 
 function apiKind({ group, version, kind }: GroupVersionKind): { readonly kind: string; readonly apiVersion: string } {

@@ -195,6 +195,28 @@ describe("a conversion webhook", () => {
     }
   });
 
+  test("converts for admission that knows the other version, and back", async () => {
+    const admission = "/apis/admissionregistration.k8s.io/v1";
+    const rule = { apiGroups: ["example.com"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["hosts"] };
+    const matchConstraints = { resourceRules: [rule] };
+    const metadata = { name: "p" };
+    const validations = [{ expression: "object.hostPort != 'bad:1'", message: "a bad one" }];
+    const jsonPatch = { expression: `[JSONPatch{op: "replace", path: "/hostPort", value: object.hostPort + "0"}]` };
+    const mutations = [{ patchType: "JSONPatch", jsonPatch }];
+    const policy = { metadata, spec: { matchConstraints, validations } };
+    await send("POST", `${admission}/validatingadmissionpolicies`, policy);
+    const bound = { metadata, spec: { policyName: "p", validationActions: ["Deny"] } };
+    await send("POST", `${admission}/validatingadmissionpolicybindings`, bound);
+    const bad = send("POST", items("v2"), host("v2", "x", { host: "bad", port: "1" }));
+    await expect(bad).rejects.toThrow(/a bad one/);
+    const changing = { metadata, spec: { matchConstraints, mutations, reinvocationPolicy: "Never" } };
+    await send("POST", `${admission}/mutatingadmissionpolicies`, changing);
+    await send("POST", `${admission}/mutatingadmissionpolicybindings`, { metadata, spec: { policyName: "p" } });
+    const made = await send("POST", items("v2"), host("v2", "x", { host: "good", port: "1" }));
+    expect(made).toMatchObject({ apiVersion: "example.com/v2", host: "good", port: "10" });
+    expect(await send("GET", `${items("v1")}/x`)).toMatchObject({ hostPort: "good:10" });
+  });
+
   test("converts what watchers see", async () => {
     const headers = {};
     const path = `${items("v2")}?watch=true`;

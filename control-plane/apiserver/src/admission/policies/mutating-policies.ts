@@ -18,7 +18,7 @@ import type {
 } from "@tsukube/api/types/admissionregistration-v1";
 import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import { evaluate } from "../cel-request.ts";
-import { jsonOf, objectOf } from "../object-forms.ts";
+import { inForm, jsonOf, objectOf } from "../object-forms.ts";
 import { isExempt } from "../webhooks/webhook-admission.ts";
 import { type Encounter, encounters, type PolicyDeps, policiesOf } from "./policy.ts";
 
@@ -34,10 +34,10 @@ export function mutatingPolicies(deps: PolicyDeps): AdmissionPlugin {
       for (const { policy, binding } of pairs(deps)) {
         const about = `policy '${policy.name}' with binding '${binding.name}'`;
         try {
-          for (const encounter of encounters(deps, policy, binding, { ...attributes, object })) {
+          for (const encounter of await encounters(deps, policy, binding, { ...attributes, object })) {
             if (reinvocation.isAgain && !reinvocation.isRequired(encounter.id)) continue;
             const before = object;
-            object = mutated(deps, policy.spec.mutations ?? [], encounter, { ...attributes, object });
+            object = await mutated(deps, policy.spec.mutations ?? [], encounter, { ...attributes, object });
             if (!jsonEqual(before, object)) {
               reinvocation.requireAll();
               reinvocation.request();
@@ -63,23 +63,24 @@ function pairs({ cache }: PolicyDeps) {
 }
 
 /** Each mutation sees what those before it made. @throws {CelError} */
-function mutated(
+async function mutated(
   { registry }: PolicyDeps,
   mutations: readonly Mutation[],
   { form, bindings, budget }: Encounter,
   attributes: AdmissionAttributes,
-): Unstructured | undefined {
+): Promise<Unstructured | undefined> {
   let { object } = attributes;
   for (const mutation of mutations) {
     if (object === undefined) return object;
-    const live = jsonOf(registry, form, object);
+    const shown = await inForm(registry, form, { ...attributes, object });
+    const live = jsonOf(registry, form, shown.object ?? object);
     const source = mutation.applyConfiguration?.expression ?? mutation.jsonPatch?.expression ?? "";
     const current = object;
     const scope = (name: string): unknown => (name === "object" ? adapt(live) : bindings(name));
     const value = toJson(
       evaluate(source, POLICY_ENVIRONMENT, current === attributes.object ? bindings : scope, budget),
     );
-    object = objectOf(registry, form, attributes, applied(mutation, form, live, value));
+    object = await objectOf(registry, form, attributes, applied(mutation, form, live, value));
   }
   return object;
 }

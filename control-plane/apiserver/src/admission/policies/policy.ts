@@ -23,7 +23,7 @@ import type { ResourceDefinition } from "../../registry/definition.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { conditionsHold, evaluate, POLICY_BUDGET, requestBindings } from "../cel-request.ts";
-import { jsonOf } from "../object-forms.ts";
+import { inForm, jsonOf } from "../object-forms.ts";
 import { formFor, type MatchRule, type RequestForm, type RequestSelector } from "../request-rules.ts";
 
 /** A policy with its bindings. */
@@ -69,21 +69,22 @@ export function policiesOf<P, B>(cache: WatchCache, kind: "validating" | "mutati
  * How the policy meets the request through this binding: once for each set of parameters.
  * @throws {CelError} for parameters that are missing though they must not, and conditions without value.
  */
-export function encounters(
+export async function encounters(
   deps: PolicyDeps,
   policy: Policy<AnyPolicySpec, AnyBindingSpec>,
   binding: { readonly name: string; readonly spec: AnyBindingSpec },
   attributes: AdmissionAttributes,
-): readonly Encounter[] {
+): Promise<readonly Encounter[]> {
   const { cache, registry } = deps;
   const { matchConstraints, matchConditions, variables, paramKind } = policy.spec;
   const form = formFor(cache, registry, selectorOf(matchConstraints, false), attributes);
   if (form === undefined) return [];
   const { matchResources, paramRef } = binding.spec;
   if (matchResources && formFor(cache, registry, selectorOf(matchResources, true), attributes) === undefined) return [];
+  const shown = await inForm(registry, form, attributes);
   return paramsOf(deps, paramKind, paramRef, attributes.namespace).flatMap((params) => {
     const budget = { left: POLICY_BUDGET };
-    const scope = scopeOf(deps, form, attributes, params, variables ?? [], budget);
+    const scope = scopeOf(deps, form, shown, params, variables ?? [], budget);
     if (!conditionsHold(matchConditions ?? [], POLICY_ENVIRONMENT, scope)) return [];
     const { namespace = "", name = "" } = (params as { raw?: Unstructured } | null)?.raw?.metadata ?? {};
     return [{ form, bindings: scope, budget, id: `${policy.name}/${binding.name}/${namespace}/${name}` }];

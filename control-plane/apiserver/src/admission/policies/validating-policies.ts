@@ -39,7 +39,7 @@ export function validatingPolicies(deps: PolicyDeps): AdmissionPlugin {
       )) {
         for (const binding of policy.bindings) {
           const actions = binding.spec.validationActions ?? [];
-          const found = objections(deps, policy, binding, attributes);
+          const found = await objections(deps, policy, binding, attributes);
           if (actions.includes("Audit") && found.length > 0)
             attributes.context.annotate?.(FAILURES, failuresText(policy.name, binding.name, found, actions));
           for (const objection of found) {
@@ -81,12 +81,12 @@ function annotate(policy: ValidatingPolicy, { bindings, budget }: Encounter, { c
 
 const MAX_ANNOTATION = 10 * 1024;
 
-function objections(
+async function objections(
   deps: PolicyDeps,
   policy: ValidatingPolicy,
   binding: ValidatingPolicy["bindings"][number],
   attributes: AdmissionAttributes,
-): readonly Objection[] {
+): Promise<readonly Objection[]> {
   const failure = (error: unknown, expressionIndex = 0): readonly Objection[] => {
     if (!(error instanceof CelError)) throw error;
     return policy.spec.failurePolicy === "Ignore"
@@ -94,7 +94,7 @@ function objections(
       : [{ message: error.message, reason: "Invalid", expressionIndex }];
   };
   try {
-    return encounters(deps, policy, binding, attributes).flatMap((encounter) => {
+    return (await encounters(deps, policy, binding, attributes)).flatMap((encounter) => {
       annotate(policy, encounter, attributes);
       return (policy.spec.validations ?? []).flatMap((validation, expressionIndex) => {
         try {

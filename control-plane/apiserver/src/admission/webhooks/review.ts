@@ -11,7 +11,7 @@ import type { AdmissionResponse } from "@tsukube/api/types/admission-v1";
 import type { Status } from "@tsukube/api/types/meta-v1";
 import type { AdmissionAttributes, User } from "../../contracts.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { jsonOf, jsonTextOf, objectOf } from "../object-forms.ts";
+import { inForm, jsonOf, jsonTextOf, objectOf } from "../object-forms.ts";
 import type { Invocation } from "./webhook.ts";
 
 /** The webhook did not answer, or not as it should: its failure policy decides. */
@@ -102,12 +102,12 @@ export function denial(name: string, result: Status | null | undefined): ApiErro
 }
 
 /** The object as the webhook's patch (base64, RFC 6902) makes it, with defaults, in the version of the request. */
-export function patched(
+export async function patched(
   registry: Registry,
   invocation: Invocation,
   attributes: AdmissionAttributes,
   patch: string,
-): Unstructured {
+): Promise<Unstructured> {
   const operations = decodePatch(patch);
   if (attributes.object === undefined) {
     const { name } = invocation.webhook.spec;
@@ -117,7 +117,8 @@ export function patched(
       ),
     );
   }
-  const before = jsonOf(registry, invocation, attributes.object);
+  const shown = await inForm(registry, invocation, attributes);
+  const before = jsonOf(registry, invocation, shown.object ?? attributes.object);
   return objectOf(registry, invocation, attributes, jsonPatch(before, operations));
 }
 

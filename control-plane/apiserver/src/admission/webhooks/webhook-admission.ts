@@ -5,6 +5,7 @@ import type { AdmissionAttributes, AdmissionPlugin, ImmediateAuthorizer } from "
 import type { Registry } from "../../registry/registry.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { conditionsHold, requestBindings } from "../cel-request.ts";
+import { inForm } from "../object-forms.ts";
 import { denial, patched, responseOf, reviewText, WebhookFailure } from "./review.ts";
 import { type Invocation, invocationOf, type Webhook, webhooksOf } from "./webhook.ts";
 import { WebhookClient } from "./webhook-client.ts";
@@ -70,10 +71,10 @@ class WebhookCaller {
     if (reinvocation.isAgain && !jsonEqual(reinvocation.lastOutput, object)) reinvocation.requireAll();
     for (const webhook of webhooksOf(this.#deps.cache, "mutating")) {
       const current = { ...attributes, object };
-      const invocation = this.#invocation(webhook, current);
+      const invocation = await this.#invocation(webhook, current);
       if (invocation === undefined || (reinvocation.isAgain && !reinvocation.isRequired(webhook.id))) continue;
       const response = await this.#ask(invocation, current, true);
-      const changed = this.#apply(invocation, current, response);
+      const changed = await this.#apply(invocation, current, response);
       if (changed !== undefined && !jsonEqual(changed, object)) {
         object = changed;
         reinvocation.requireAll();
@@ -87,20 +88,19 @@ class WebhookCaller {
   }
 
   async validate(attributes: AdmissionAttributes): Promise<void> {
-    const invocations = webhooksOf(this.#deps.cache, "validating").flatMap(
-      (webhook) => this.#invocation(webhook, attributes) ?? [],
-    );
+    const found = webhooksOf(this.#deps.cache, "validating").map((webhook) => this.#invocation(webhook, attributes));
+    const invocations = (await Promise.all(found)).filter((invocation) => invocation !== undefined);
     const answers = await Promise.allSettled(invocations.map((one) => this.#ask(one, attributes, false)));
     for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
   }
 
   /** undefined: the request does not concern it. @throws {ApiError} 403 for match conditions without value. */
-  #invocation(webhook: Webhook, attributes: AdmissionAttributes): Invocation | undefined {
+  async #invocation(webhook: Webhook, attributes: AdmissionAttributes): Promise<Invocation | undefined> {
     const { cache, registry } = this.#deps;
     const invocation = invocationOf(cache, registry, webhook, attributes);
     const conditions = webhook.spec.matchConditions ?? [];
     if (invocation === undefined || conditions.length === 0) return invocation;
-    const bindings = requestBindings(this.#deps, invocation, attributes);
+    const bindings = requestBindings(this.#deps, invocation, await inForm(registry, invocation, attributes));
     try {
       return conditionsHold(conditions, MATCH_ENVIRONMENT, bindings) ? invocation : undefined;
     } catch (error) {
@@ -110,17 +110,18 @@ class WebhookCaller {
     }
   }
 
-  #apply(
+  async #apply(
     invocation: Invocation,
     attributes: AdmissionAttributes,
     response: AdmissionResponse | undefined,
-  ): Unstructured | undefined {
+  ): Promise<Unstructured | undefined> {
     if (response === undefined || (response.patch ?? "") === "") return undefined;
     try {
       if (response.patchType !== "JSONPatch")
         throw new WebhookFailure(`unsupported patch type "${response.patchType ?? ""}"`);
-      return patched(this.#deps.registry, invocation, attributes, response.patch ?? "");
+      return await patched(this.#deps.registry, invocation, attributes, response.patch ?? "");
     } catch (error) {
+      if (error instanceof ApiError) throw error;
       if (!(error instanceof WebhookFailure)) throw ApiError.internal(error);
       return this.#failed(invocation.webhook, error);
     }
@@ -136,7 +137,8 @@ class WebhookCaller {
     if (attributes.dryRun && spec.sideEffects !== "None" && spec.sideEffects !== "NoneOnDryRun")
       throw ApiError.badRequest(`admission webhook "${spec.name}" does not support dry run`);
     const uid = this.#deps.random.uuid();
-    const body = reviewText(this.#deps.registry, invocation, attributes, uid);
+    const shown = await inForm(this.#deps.registry, invocation, attributes);
+    const body = reviewText(this.#deps.registry, invocation, shown, uid);
     let response: AdmissionResponse;
     try {
       const call = { config: spec.clientConfig, body, signal: attributes.context.signal };
