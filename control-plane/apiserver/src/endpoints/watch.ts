@@ -103,6 +103,8 @@ class WatchStream extends FlowingBody {
   #queue: Uint8Array[] = [];
   #queued = 0;
   #wake: (() => void) | undefined;
+  /** What begins with the whole state may be large. */
+  override readonly isPackable: boolean;
   /** Takes events as they happen. */
   #sink: ResponseSink | undefined;
   #ended = false;
@@ -128,6 +130,7 @@ class WatchStream extends FlowingBody {
     this.#view = view;
     this.#selection = selection;
     this.#options = options;
+    this.isPackable = this.#marksEnd;
     const { namespace } = context.info;
     this.#folder = definition.storage.prefix + (definition.namespaced && namespace !== "" ? `${namespace}/` : "");
     this.#prefix = prefixOf(definition, this.#folder, selection);

@@ -1,5 +1,5 @@
 import type { ApiResponse } from "@tsukube/client";
-import type { Exchange } from "@tsukube/host";
+import type { Exchange, ResponseSink } from "@tsukube/host";
 import { FlowingBody } from "./flowing-body.ts";
 import { Pieces } from "./pieces.ts";
 
@@ -15,7 +15,9 @@ export async function send(exchange: Exchange, { status, headers, body }: ApiRes
     return;
   }
   const length = whole instanceof Pieces ? { "content-length": String(whole.byteLength) } : {};
-  const sink = exchange.begin(status, { ...headers, ...length });
+  const isPacked = whole instanceof FlowingBody && whole.isPackable && takesGzip(exchange);
+  const plain = exchange.begin(status, { ...headers, ...length, ...(isPacked && PACKED) });
+  const sink = isPacked ? await packing(plain) : plain;
   try {
     if (whole instanceof FlowingBody) await whole.flow(sink, exchange.signal);
     else
@@ -29,8 +31,15 @@ export async function send(exchange: Exchange, { status, headers, body }: ApiRes
   }
 }
 
-function takesGzip({ method, headers }: Exchange): boolean {
-  return method === "GET" && /\bgzip\b/.test(headers["accept-encoding"] ?? "");
+const PACKED = { "content-encoding": "gzip", vary: "Accept-Encoding" };
+
+async function packing(sink: ResponseSink): Promise<ResponseSink> {
+  const { PackedSink } = await import("./packed-sink.ts");
+  return new PackedSink(sink);
+}
+
+function takesGzip({ headers }: Exchange): boolean {
+  return (headers["accept-encoding"] ?? "").split(",").some((coding) => coding.trim() === "gzip");
 }
 
 async function compressed(
@@ -43,5 +52,5 @@ async function compressed(
   const packed = await new Promise<Uint8Array>((resolve, reject) =>
     gzip(body, { level: 1 }, (error, result) => (error === null ? resolve(result) : reject(error))),
   );
-  return { headers: { ...headers, "content-encoding": "gzip", vary: "Accept-Encoding" }, body: packed };
+  return { headers: { ...headers, ...PACKED }, body: packed };
 }
