@@ -200,8 +200,8 @@ export class WireClient {
   }
 
   /** @param path May have a query. */
-  socket(path: string, protocols: readonly string[] = []): WebSocket {
-    const options = { ...this.connection, headers: this.#bearer() };
+  socket(path: string, protocols: readonly string[] = [], headers: Headers = {}): WebSocket {
+    const options = { ...this.connection, origin: "https://localhost", headers: { ...this.#bearer(), ...headers } };
     return new WebSocket(`wss://127.0.0.1:${this.#port}${path}`, [...protocols], options);
   }
 

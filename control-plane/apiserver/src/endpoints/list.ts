@@ -14,6 +14,7 @@ import { Pieces } from "../sending/pieces.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
 import type { CacheVersion } from "../storage/watch-cache.ts";
+import { mustReach } from "./freshness.ts";
 import {
   type Continuation,
   decodeContinue,
@@ -24,8 +25,6 @@ import {
 import { encode, goType, headersOf, notInForm, partial, tableOf, type View } from "./represent.ts";
 import { type Selection, selectionOf } from "./selection.ts";
 
-/** How long a list waits for a revision that the cache has not reached. */
-const FRESHNESS_WAIT_MS = 3000;
 /** How long a list goes on as it was when it began: as upstream, which may keep no more. Clients are to know how to go on. */
 const CONTINUE_MS = 5 * 60_000;
 
@@ -127,8 +126,7 @@ async function versionFor(
   }
   const asked = options.resourceVersion;
   if (asked === undefined || asked === 0) return newest();
-  if (!(await cache.reachedWithin(asked, FRESHNESS_WAIT_MS, clock)))
-    throw ApiError.tooLargeResourceVersion(asked, cache.revision);
+  await mustReach(cache, asked, clock);
   const exact = options.match === "Exact" || (options.match === "" && options.limit > 0);
   if (!exact) return newest();
   const version = cache.at(asked) ?? (await cache.past(asked, prefix));

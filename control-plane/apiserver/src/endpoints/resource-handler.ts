@@ -20,6 +20,7 @@ import { SCALE_TABLE } from "../tables/scale-table.ts";
 import type { TableConvertorOf } from "../tables/table.ts";
 import { decodeObject, decodeOptions } from "./body.ts";
 import { type Deleted, deletedStatus, deleteObject, deleteOptionsOf } from "./delete.ts";
+import { mustReach } from "./freshness.ts";
 import { encodeList, list } from "./list.ts";
 import { revisionOf } from "./list-options.ts";
 import { placed } from "./object-meta.ts";
@@ -106,7 +107,8 @@ export class ResourceHandler {
     const { store } = this.#writer.deps;
     if (isTrue(info.query.get("export")))
       throw ApiError.badRequest("the export parameter, deprecated since v1.14, is no longer supported");
-    revisionOf(info.query.get("resourceVersion") ?? "", true);
+    const asked = revisionOf(info.query.get("resourceVersion") ?? "", true) ?? 0;
+    if (asked > 0) await mustReach(store.cache, asked, this.#writer.deps.clock);
     const cached = store.get(definition, info.namespace, info.name);
     if (cached === undefined) throw ApiError.notFound(definition, info.name);
     const body = this.#storedBody(view, cached);

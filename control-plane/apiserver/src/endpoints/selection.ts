@@ -3,6 +3,7 @@ import {
   everyField,
   everything,
   type FieldMatcher,
+  fieldMatcher,
   type LabelMatcher,
   parseFieldSelector,
   parseLabelSelector,
@@ -37,11 +38,10 @@ export interface Selection {
 /** Parses labelSelector and fieldSelector, and the name in the path. @throws {ApiError} 400 for unknown field labels. */
 export function selectionOf(store: ObjectStore, definition: ResourceDefinition, info: RequestInfo): Selection {
   const labelText = info.query.get("labelSelector") ?? "";
-  const fieldText = info.query.get("fieldSelector") ?? "";
   const labels = labelText === "" ? everything : parseLabelSelector(labelText);
-  const fields = fieldText === "" ? everyField : parseFieldSelector(fieldText);
+  const fields = fieldsOf(info);
   for (const { field } of fields.requirements) checkLabel(definition, field);
-  const isEverything = labelText === "" && fieldText === "";
+  const isEverything = labelText === "" && fields.requirements.length === 0;
   const isConverted = definition.custom?.convert !== undefined; // by a webhook, which may change labels
   const wanted = isConverted || isEverything ? [] : wantedValues(definition, labels, fields);
   return {
@@ -62,6 +62,16 @@ export function selectionOf(store: ObjectStore, definition: ResourceDefinition, 
       return found === undefined ? root.range(prefix, start) : merged(found, prefix, start);
     },
   };
+}
+
+/** The deprecated paths below /watch/ may name an object. @throws {ApiError} 400. */
+function fieldsOf({ name, query }: RequestInfo): FieldMatcher {
+  const text = query.get("fieldSelector") ?? "";
+  const fields = text === "" ? everyField : parseFieldSelector(text);
+  if (name === "") return fields;
+  if (fields.requirements.length === 0) return fieldMatcher([{ field: "metadata.name", operator: "=", value: name }]);
+  if (fields.exactValue("metadata.name") === name) return fields;
+  throw ApiError.badRequest("fieldSelector metadata.name doesn't match requested name");
 }
 
 function checkLabel(definition: ResourceDefinition, field: string): void {

@@ -19,6 +19,7 @@ import { withRevision } from "../storage/cached-object.ts";
 import { messageOf } from "../storage/encodings.ts";
 import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
 import type { CacheEvent } from "../storage/watch-cache.ts";
+import { lateness } from "./freshness.ts";
 import { type ListOptions, parseListOptions } from "./list-options.ts";
 import { encode, headersOf, represent, tableOf, type View } from "./represent.ts";
 import { type Selection, selectionOf } from "./selection.ts";
@@ -59,12 +60,13 @@ export async function watch(
   const selection = selectionOf(store, view.definition, context.info);
   const asked = options.resourceVersion ?? 0;
   const wantsState = options.sendInitialEvents === true;
-  if (wantsState && asked > 0 && !(await store.cache.reachedWithin(asked, 3000, clock))) {
-    throw ApiError.tooLargeResourceVersion(asked, store.cache.revision);
-  }
+  const late = wantsState && asked > 0 ? await lateness(store.cache, asked, clock) : undefined;
   const stream = new WatchStream(store, clock, context, view, selection, options);
-  await stream.prepare();
-  stream.start(random);
+  if (late !== undefined) stream.refuse(late);
+  else {
+    await stream.prepare();
+    stream.start(random);
+  }
   const { accepted } = view;
   const contentType = accepted.encoding === "protobuf" ? `${accepted.mediaType};stream=watch` : accepted.mediaType;
   return { status: 200, headers: { ...headersOf(accepted), "content-type": contentType }, body: stream };
@@ -111,8 +113,11 @@ class WatchStream extends FlowingBody {
   /** The present state may be of any size; only what comes after it counts as backlog. */
   #live = false;
   #columnsSent = false;
+  /** Of the last event. */
   #revision = 0;
   #since = 0;
+  /** Batches of events that wait for a conversion webhook. */
+  #converting = 0;
 
   constructor(
     store: ObjectStore,
@@ -146,6 +151,11 @@ class WatchStream extends FlowingBody {
     const since = this.#options.resourceVersion ?? 0;
     const missed = since === 0 ? [] : (cache.since(since, this.#prefix) ?? []);
     await this.#store.readable(definition, [...present, ...missed.flatMap(([events]) => events.flatMap(objectsOf))]);
+  }
+
+  /** Tells why it does not begin: as an event, as upstream does, which has sent the head of its answer by then. */
+  refuse(error: ApiError): void {
+    this.#fail(error);
   }
 
   start(random: Random): void {
@@ -183,12 +193,16 @@ class WatchStream extends FlowingBody {
   #afterConversion(receive: (events: readonly CacheEvent[], revision: number) => void): typeof receive {
     let before = Promise.resolve();
     return (events, revision) => {
+      this.#converting += 1;
       before = before
         .then(() => this.#store.readable(this.#view.definition, events.flatMap(objectsOf)))
         .then(
           () => receive(events, revision),
           (error: unknown) => this.#fail(ApiError.from(error)),
-        );
+        )
+        .then(() => {
+          this.#converting -= 1;
+        });
     };
   }
 
@@ -358,9 +372,10 @@ class WatchStream extends FlowingBody {
     return encode(value, schema, { ...accepted, pretty: false });
   }
 
-  /** Tells the client how far it is. */
+  /** Tells the client how far it is: whatever its watch does not show may have made newer revisions. */
   #bookmark(): void {
-    this.#push(this.#bookmarkAt(this.#revision));
+    const reached = this.#converting > 0 ? this.#revision : this.#store.cache.revision;
+    this.#push(this.#bookmarkAt(Math.max(reached, this.#since)));
   }
 
   /** @param initialEnd Marks the end of the initial events (KEP-3157). */

@@ -12,10 +12,13 @@ export function streamsOut({ subresource, verb }: RequestInfo): boolean {
   return verb === "watch" || (verb === "get" && subresource === "log");
 }
 
-/** Answers the upgrade and sends the body: each event of a watch as a message, a log as it comes. The end closes the connection. */
+/**
+ * Answers the upgrade and sends the body: each event of a watch as a message, text of JSON and bytes of protobuf, a log as it comes. The
+ * end closes the connection.
+ */
 export async function answerWebSocket(
   { request, socket, head }: UpgradeRequest,
-  { body }: ApiResponse,
+  { headers, body }: ApiResponse,
   isWatch: boolean,
 ): Promise<void> {
   const { WebSocketServer } = await import("ws");
@@ -25,9 +28,11 @@ export async function answerWebSocket(
   const client = await new Promise<WebSocket>((resolve) => server.handleUpgrade(request, socket, head, resolve));
   client.on("error", () => client.terminate());
   const stream = body instanceof Uint8Array ? [body] : body;
-  for await (const piece of isWatch ? lines(stream) : stream) {
+  const isFramed = String(headers["content-type"]).includes("protobuf");
+  const messages = isWatch ? (isFramed ? frames(stream) : lines(stream)) : stream;
+  for await (const message of messages) {
     if (client.readyState !== client.OPEN) return;
-    await sent(client, isWatch || client.protocol === BASE64, piece);
+    await sent(client, (isWatch && !isFramed) || client.protocol === BASE64, message);
   }
   client.close(1000);
 }
@@ -47,4 +52,24 @@ async function* lines(stream: Iterable<Uint8Array> | AsyncIterable<Uint8Array>):
     }
   }
   if (rest.length > 0) yield rest;
+}
+
+/** The frames of a watch without their lengths. */
+async function* frames(stream: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let rest = Buffer.alloc(0);
+  for await (const piece of stream) {
+    rest = Buffer.concat([rest, piece]);
+    for (let end = endOfFrame(rest); end !== undefined; end = endOfFrame(rest)) {
+      yield rest.subarray(LENGTH_BYTES, end);
+      rest = rest.subarray(end);
+    }
+  }
+}
+
+const LENGTH_BYTES = 4;
+
+/** undefined: the frame is not whole. */
+function endOfFrame(bytes: Buffer): number | undefined {
+  const end = bytes.length < LENGTH_BYTES ? Number.POSITIVE_INFINITY : LENGTH_BYTES + bytes.readUInt32BE(0);
+  return end <= bytes.length ? end : undefined;
 }

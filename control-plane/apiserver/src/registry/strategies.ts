@@ -67,16 +67,14 @@ const NEVER_WAITING = new Set(["events", "customresourcedefinitions"]);
 const FIELD_LABELS: Readonly<Record<string, Strategy["fieldLabels"]>> = {
   pods: {
     "spec.nodeName": "spec.nodeName",
+    "spec.host": "spec.nodeName", // its name of old
     "spec.restartPolicy": "spec.restartPolicy",
     "spec.schedulerName": "spec.schedulerName",
     "spec.serviceAccountName": "spec.serviceAccountName",
     "spec.hostNetwork": boolAt("spec.hostNetwork"),
     "status.phase": "status.phase",
     "status.podIP": "status.podIP",
-    "status.podIPs": (object) => {
-      const ips = (object["status"] as { podIPs?: readonly { ip?: string }[] } | undefined)?.podIPs ?? [];
-      return ips.map((entry) => entry.ip ?? "").join(",");
-    },
+    "status.podIPs": () => "", // upstream takes it and finds nothing by it
     "status.nominatedNodeName": "status.nominatedNodeName",
   },
   "/events": {
@@ -105,11 +103,10 @@ const FIELD_LABELS: Readonly<Record<string, Strategy["fieldLabels"]>> = {
     type: "type",
   },
   nodes: { "spec.unschedulable": boolAt("spec.unschedulable") },
-  namespaces: { "status.phase": "status.phase", name: "metadata.name" },
+  namespaces: { "status.phase": "status.phase" },
   secrets: { type: "type" },
   services: { "spec.clusterIP": "spec.clusterIP", "spec.type": "spec.type" },
   replicationcontrollers: { "status.replicas": (object) => textAt(object, "status.replicas") || "0" },
-  replicasets: { "status.replicas": (object) => textAt(object, "status.replicas") || "0" },
   jobs: { "status.successful": (object) => textAt(object, "status.succeeded") || "0" },
   certificatesigningrequests: { "spec.signerName": "spec.signerName" },
   clustertrustbundles: { "spec.signerName": "spec.signerName" },

@@ -1,0 +1,18 @@
+import { ApiError } from "@tsukube/api";
+import type { Clock } from "@tsukube/foundation";
+import type { WatchCache } from "../storage/watch-cache.ts";
+
+/** How long a read waits for a revision that the cache has not reached. */
+const WAIT_MS = 3000;
+
+/** Waits until the cache is at `revision` at least. @returns the 504 to answer with where that takes too long. */
+export async function lateness(cache: WatchCache, revision: number, clock: Clock): Promise<ApiError | undefined> {
+  if (await cache.reachedWithin(revision, WAIT_MS, clock)) return undefined;
+  return ApiError.tooLargeResourceVersion(revision, cache.revision);
+}
+
+/** As {@link lateness}. @throws {ApiError} 504. */
+export async function mustReach(cache: WatchCache, revision: number, clock: Clock): Promise<void> {
+  const late = await lateness(cache, revision, clock);
+  if (late !== undefined) throw late;
+}

@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Answer, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
+
+const MAPS = "/api/v1/namespaces/reads/configmaps";
+
+let server: WireServer;
+let admin: WireClient;
+beforeAll(async () => {
+  server = await startWireServer();
+  admin = server.admin;
+  await admin.send("POST", "/api/v1/namespaces", { metadata: { name: "reads" } });
+});
+afterAll(() => server.close());
+
+const names = ({ object }: Answer): readonly string[] =>
+  (object.items ?? []).map(({ metadata }) => metadata?.name ?? "");
+const revision = ({ object }: Answer): string => object.metadata?.resourceVersion ?? "";
+
+async function make(name: string, of: string): Promise<string> {
+  return revision(await admin.send("POST", MAPS, { metadata: { name, labels: { of } } }));
+}
+
+describe("a list", () => {
+  let before: string;
+  let middle: string;
+  beforeAll(async () => {
+    await make("a", "list");
+    before = await make("b", "list");
+    middle = await make("c", "list");
+    await admin.send("DELETE", `${MAPS}/a`);
+  });
+  const list = (query: string): Promise<Answer> => admin.get(`${MAPS}?labelSelector=of%3Dlist${query}`);
+
+  test("is of now when it names no revision", async () => {
+    const answer = await list("");
+    expect(names(answer)).toEqual(["b", "c"]);
+    expect(Number(revision(answer))).toBeGreaterThan(Number(middle));
+  });
+
+  test.each(["&resourceVersion=0", "&resourceVersion=0&resourceVersionMatch=NotOlderThan"])(
+    "of any revision has one of its own: %s",
+    async (query) => {
+      const answer = await list(query);
+      expect(names(answer)).toEqual(["b", "c"]);
+      expect(Number(revision(answer))).toBeGreaterThan(Number(middle));
+    },
+  );
+
+  test("not older than a revision may be newer", async () => {
+    for (const query of [
+      `&resourceVersion=${before}`,
+      `&resourceVersion=${before}&resourceVersionMatch=NotOlderThan`,
+    ]) {
+      const answer = await list(query);
+      expect(names(answer)).toEqual(["b", "c"]);
+      expect(Number(revision(answer))).toBeGreaterThanOrEqual(Number(middle));
+    }
+  });
+
+  test("at exactly a revision is what was there then, under that revision, also by pages", async () => {
+    const exact = `&resourceVersion=${before}&resourceVersionMatch=Exact`;
+    const whole = await list(exact);
+    expect([names(whole), revision(whole)]).toEqual([["a", "b"], before]);
+    const first = await list(`${exact}&limit=1`);
+    expect([names(first), revision(first)]).toEqual([["a"], before]);
+    const second = await list(`&limit=1&continue=${first.object.metadata?.continue}`);
+    expect([names(second), revision(second), second.object.metadata?.continue]).toEqual([["b"], before, undefined]);
+  });
+
+  test("by pages with a revision alone is of exactly that one, as clients of old mean it", async () => {
+    const first = await list(`&resourceVersion=${middle}&limit=2`);
+    expect([names(first), revision(first)]).toEqual([["a", "b"], middle]);
+  });
+
+  test("of any revision may come whole, whatever its limit", async () => {
+    const answer = await list("&resourceVersion=0&limit=1");
+    expect([names(answer), answer.object.metadata?.continue]).toEqual([["b", "c"], undefined]);
+  });
+});
+
+describe("pages", () => {
+  beforeAll(async () => {
+    for (let i = 0; i < 7; i += 1) await make(`page-${i}`, i % 2 === 0 ? "even" : "odd");
+  });
+  const ALL = "/api/v1/namespaces/pages/configmaps";
+  beforeAll(async () => {
+    await admin.send("POST", "/api/v1/namespaces", { metadata: { name: "pages" } });
+    for (let i = 0; i < 7; i += 1)
+      await admin.send("POST", ALL, { metadata: { name: `p-${i}`, labels: { odd: `${i % 2}` } } });
+  });
+
+  test("are never larger than asked for, are of one revision, and tell what is left", async () => {
+    const first = await admin.get(`${ALL}?limit=3`);
+    expect([names(first), first.object.metadata?.remainingItemCount]).toEqual([["p-0", "p-1", "p-2"], 4]);
+    const token = first.object.metadata?.continue ?? "";
+    expect(JSON.parse(Buffer.from(token, "base64url").toString())).toMatchObject({
+      v: "meta.k8s.io/v1",
+      rv: Number(revision(first)),
+    });
+    await admin.send("POST", ALL, { metadata: { name: "p-3a" } });
+    await admin.send("DELETE", `${ALL}/p-4`);
+    const second = await admin.get(`${ALL}?limit=3&continue=${token}`);
+    expect([names(second), second.object.metadata?.remainingItemCount]).toEqual([["p-3", "p-4", "p-5"], 1]);
+    const third = await admin.get(`${ALL}?limit=3&continue=${second.object.metadata?.continue}`);
+    expect(names(third)).toEqual(["p-6"]);
+    expect(third.object.metadata).toEqual({ resourceVersion: revision(first) });
+    expect(revision(second)).toBe(revision(first));
+  });
+
+  test("of a selection do not tell what is left", async () => {
+    const first = await admin.get(`${ALL}?limit=1&labelSelector=odd%3D1`);
+    expect([names(first), first.object.metadata?.remainingItemCount]).toEqual([["p-1"], undefined]);
+    const second = await admin.get(`${ALL}?labelSelector=odd%3D1&continue=${first.object.metadata?.continue}`);
+    expect(names(second)).toEqual(["p-3", "p-5"]);
+  });
+
+  test("lead to no other namespace", async () => {
+    const first = await admin.get(`${ALL}?limit=1`);
+    const elsewhere = await admin.get(`${MAPS}?continue=${first.object.metadata?.continue}`);
+    expect(names(elsewhere).filter((name) => name.startsWith("p-"))).toEqual([]);
+  });
+
+  test("go on over several namespaces, and in tables and metadata alone", async () => {
+    const every = "/api/v1/configmaps?limit=1&labelSelector=odd%3D0";
+    for (const accept of [
+      "application/json;as=Table;v=v1;g=meta.k8s.io",
+      "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+    ]) {
+      const first = await admin.get(every, { accept });
+      const second = await admin.get(`${every}&continue=${first.object.metadata?.continue}`, { accept });
+      expect(second.object.metadata?.continue).toBeDefined();
+      expect(revision(second)).toBe(revision(first));
+    }
+  });
+});
+
+describe("a get", () => {
+  test("may name a revision that it must not be older than; of one that is not there yet it is 504", async () => {
+    const made = await make("got", "get");
+    expect(revision(await admin.get(`${MAPS}/got?resourceVersion=${made}`))).toBe(made);
+    expect(revision(await admin.get(`${MAPS}/got?resourceVersion=0`))).toBe(made);
+    const { code, object } = await admin.get(`${MAPS}/got?resourceVersion=${Number(made) + 1_000_000}`);
+    expect([code, object.reason, object.details?.causes]).toEqual([
+      504,
+      "Timeout",
+      [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+    ]);
+    expect(object.details?.retryAfterSeconds).toBe(1);
+  });
+});
