@@ -21,20 +21,50 @@ interface Descriptor {
  * is what client-go's OpenAPISchema asks for.
  */
 export function encodeOpenApiV2(document: Node): Uint8Array {
+  return encoded(document, V2);
+}
+
+/**
+ * An OpenAPI 3.0 document in gnostic's protobuf form (media type application/com.github.proto-openapi.spec.v3@v1.0+protobuf), which
+ * is what client-go's openapi3 asks for: kubectl looks there for what a dry run takes.
+ */
+export function encodeOpenApiV3(document: Node): Uint8Array {
+  return encoded(document, V3);
+}
+
+function encoded(document: Node, dialect: Dialect): Uint8Array {
   const writer = new ProtobufWriter();
-  new GnosticEncoder(writer).message("Document", document);
+  new GnosticEncoder(writer, dialect).message("Document", document);
   return writer.finish();
 }
 
-let descriptors: Readonly<Record<string, Descriptor>> | undefined;
+type Fields = Readonly<Record<string, FieldDescriptor>>;
+/** What stands for a value in a message; undefined: nothing does. */
+type Form = (value: unknown) => Node | undefined;
 
-function descriptorOf(name: string): Readonly<Record<string, FieldDescriptor>> {
-  if (descriptors === undefined) {
-    const root = JSON.parse(factsText("grpc/openapi-v2.json")) as Descriptor;
-    descriptors = root.nested?.["openapi"]?.nested?.["v2"]?.nested ?? {};
+/** How one version of gnostic's messages is made of documents. */
+interface Dialect {
+  readonly version: "v2" | "v3";
+  /** Takes what begins with "x-". */
+  readonly extension: string;
+  /** Members that collect the names which the message does not know. */
+  readonly collectors: readonly string[];
+  /** Of messages that stand for one of several things, or for a JSON value that has no members. */
+  formOf(message: string): Form | undefined;
+}
+
+const descriptors = new Map<string, Readonly<Record<string, Descriptor>>>();
+
+function descriptorOf({ version }: Dialect, name: string): Fields {
+  const file = `grpc/openapi-${version}.json`;
+  let messages = descriptors.get(version);
+  if (messages === undefined) {
+    const root = JSON.parse(factsText(file)) as Descriptor;
+    messages = root.nested?.["openapi"]?.nested?.[version]?.nested ?? {};
+    descriptors.set(version, messages);
   }
-  const fields = descriptors[name]?.fields;
-  if (fields === undefined) throw new Error(`Cannot encode "${name}": not in facts/grpc/openapi-v2.json`);
+  const fields = messages[name]?.fields;
+  if (fields === undefined) throw new Error(`Cannot encode "${name}": not in facts/${file}`);
   return fields;
 }
 
@@ -44,13 +74,15 @@ type Member = readonly [field: FieldDescriptor, value: unknown];
 /** Writes messages backwards, so members go from the last to the first. */
 class GnosticEncoder {
   readonly #writer: ProtobufWriter;
+  readonly #dialect: Dialect;
 
-  constructor(writer: ProtobufWriter) {
+  constructor(writer: ProtobufWriter, dialect: Dialect) {
     this.#writer = writer;
+    this.#dialect = dialect;
   }
 
   message(name: string, value: unknown): void {
-    const members = membersOf(name, descriptorOf(name), value).sort(([a], [b]) => a.id - b.id);
+    const members = membersOf(this.#dialect, name, value).sort(([a], [b]) => a.id - b.id);
     for (const [field, member] of members.reverse()) this.#field(field, member);
   }
 
@@ -81,14 +113,13 @@ class GnosticEncoder {
         writer.varint(field.id * 8 + 1);
         break;
       default:
-        this.message(field.type.slice(field.type.lastIndexOf(".") + 1), value);
+        this.message(nameOf(field), value);
         closeMessage(writer, field.id, before);
     }
   }
 }
 
-/** Messages that stand for one of several things, or for a JSON value that has no members. */
-const FORMS: Readonly<Record<string, (value: unknown) => Node>> = {
+const V2_FORMS: Readonly<Record<string, Form>> = {
   Any: (value) => ({ yaml: `${encodeUnstructuredText(value)}\n` }),
   TypeItem: (value) => ({ value: Array.isArray(value) ? value : [value] }),
   ItemsItem: (value) => ({ schema: Array.isArray(value) ? value : [value] }),
@@ -102,35 +133,73 @@ const FORMS: Readonly<Record<string, (value: unknown) => Node>> = {
   StringArray: (value) => ({ value }),
 };
 
-/** Members that collect the names which the message does not know. */
-const COLLECTORS = ["additionalProperties", "path", "responseCode"] as const;
+const V2: Dialect = {
+  version: "v2",
+  extension: "vendorExtension",
+  collectors: ["additionalProperties", "path", "responseCode"],
+  formOf: (message) => V2_FORMS[message],
+};
 
-function membersOf(name: string, fields: Readonly<Record<string, FieldDescriptor>>, value: unknown): Member[] {
-  const shaped = FORMS[name]?.(value) ?? (value as Node);
+const V3_FORMS: Readonly<Record<string, Form>> = {
+  Any: V2_FORMS["Any"]!,
+  StringArray: V2_FORMS["StringArray"]!,
+  ItemsItem: (value) => ({ schemaOrReference: [value] }),
+  AdditionalPropertiesItem: (value) => (typeof value === "boolean" ? { boolean: value } : { schemaOrReference: value }),
+  // of objects and lists the messages have no defaults
+  DefaultType: (value) =>
+    ["number", "boolean", "string"].includes(typeof value) ? { [typeof value]: value } : undefined,
+};
+
+const V3: Dialect = {
+  version: "v3",
+  extension: "specificationExtension",
+  collectors: ["additionalProperties", "path", "responseOrReference"],
+  formOf(message) {
+    const [, first, rest] = /^(?!Named)(.)(.*)OrReference$/.exec(message) ?? [];
+    if (first === undefined) return V3_FORMS[message];
+    return (value) => ({ [isReference(value) ? "reference" : first.toLowerCase() + rest]: value });
+  },
+};
+
+function membersOf(dialect: Dialect, name: string, value: unknown): Member[] {
+  const fields = descriptorOf(dialect, name);
+  const form = dialect.formOf(name);
+  const shaped = form === undefined ? (value as Node) : (form(value) ?? {});
   const isNamed = name.startsWith("Named");
   const rest: { name: string; value: unknown }[] = [];
   const extensions: { name: string; value: unknown }[] = [];
   const members: Member[] = [];
   for (const [key, member] of Object.entries(shaped)) {
     const field = isMap(fields) ? undefined : fields[key === "$ref" ? "Ref" : key];
-    if (field !== undefined && (isNamed || !isCollector(fields, key))) members.push([field, member]);
-    else if (key.startsWith("x-") && fields["vendorExtension"] !== undefined)
+    if (field !== undefined && (isNamed || !isCollector(dialect, fields, key))) {
+      if (isExpressible(dialect, field, member)) members.push([field, member]);
+    } else if (key.startsWith("x-") && fields[dialect.extension] !== undefined)
       extensions.push({ name: key, value: member });
     else rest.push({ name: key, value: member });
   }
-  if (extensions.length > 0) members.push([fields["vendorExtension"]!, extensions]);
-  const collector = COLLECTORS.map((each) => fields[each]).find((field) => field?.rule === "repeated");
+  if (extensions.length > 0) members.push([fields[dialect.extension]!, extensions]);
+  const collector = dialect.collectors.map((each) => fields[each]).find((field) => field?.rule === "repeated");
   if (rest.length > 0 && collector !== undefined) members.push([collector, rest]);
   return members;
 }
 
+function isExpressible({ formOf }: Dialect, field: FieldDescriptor, value: unknown): boolean {
+  const form = formOf(nameOf(field));
+  return form === undefined || form(value) !== undefined;
+}
+
+/** Of the field's type, without its package. */
+function nameOf({ type }: FieldDescriptor): string {
+  return type.slice(type.lastIndexOf(".") + 1);
+}
+
 /** Messages that are nothing but a map of names. */
-function isMap(fields: Readonly<Record<string, FieldDescriptor>>): boolean {
+function isMap(fields: Fields): boolean {
   return fields["additionalProperties"]?.rule === "repeated";
 }
 
-function isCollector(fields: Readonly<Record<string, FieldDescriptor>>, key: string): boolean {
-  return COLLECTORS.some((each) => each === key && fields[each]?.rule === "repeated");
+function isCollector({ collectors }: Dialect, fields: Fields, key: string): boolean {
+  return collectors.includes(key) && fields[key]?.rule === "repeated";
 }
 
 function isReference(value: unknown): boolean {

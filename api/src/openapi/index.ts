@@ -6,7 +6,7 @@ import { kubernetesVersion } from "./names.ts";
 import { type DocumentedResource, type Operation, type Parameter, type Path, pathsOf } from "./paths.ts";
 
 export type { CustomResource } from "./custom.ts";
-export { encodeOpenApiV2 } from "./gnostic.ts";
+export { encodeOpenApiV2, encodeOpenApiV3 } from "./gnostic.ts";
 
 /** Which resources a document describes. */
 export interface OpenApiContent {

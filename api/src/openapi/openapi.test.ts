@@ -1,7 +1,7 @@
 import protobuf from "protobufjs";
 import { describe, expect, test } from "vitest";
 import { factsText } from "../facts.ts";
-import { type CustomResource, encodeOpenApiV2, openApiV2, openApiV3 } from "./index.ts";
+import { type CustomResource, encodeOpenApiV2, encodeOpenApiV3, openApiV2, openApiV3 } from "./index.ts";
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -60,6 +60,37 @@ describe("OpenAPI 3", () => {
     expect(scale["x-kubernetes-group-version-kind"]).toEqual({ group: "autoscaling", kind: "Scale", version: "v1" });
   });
 });
+
+test("the protobuf form of OpenAPI 3 is gnostic's", () => {
+  const root = protobuf.Root.fromJSON(JSON.parse(factsText("grpc/openapi-v3.json")) as protobuf.INamespace);
+  const type = root.lookupType("openapi.v3.Document");
+  const decoded = type.toObject(type.decode(encodeOpenApiV3(openApiV3("v1")))) as Node;
+  const schemas = at(decoded, "components", "schemas", "additionalProperties") as unknown as readonly Named[];
+  const schemaOf = (name: string): Node => schemas.find((each) => each.name === name)?.value["schema"] as Node;
+  const probe = at(
+    schemaOf("io.k8s.api.core.v1.Container"),
+    "properties",
+    "additionalProperties",
+  ) as unknown as readonly Named[];
+  const propertyOf = (name: string): Node => probe.find((each) => each.name === name)?.value["schema"] as Node;
+  expect(propertyOf("name")).toMatchObject({ type: "string", default: { string: "" } });
+  expect(propertyOf("resources")).toMatchObject({
+    allOf: [{ reference: { Ref: expect.stringMatching(/ResourceRequirements$/) } }],
+  });
+  expect(propertyOf("resources")["default"]).toBeUndefined(); // an object: the message has none
+  expect(propertyOf("ports")["specificationExtension"]).toContainEqual({
+    name: "x-kubernetes-patch-merge-key",
+    value: { yaml: '"containerPort"\n' },
+  });
+  const paths = at(decoded, "paths", "path") as unknown as readonly Named[];
+  const patch = at(paths.find((each) => each.name === "/api/v1/namespaces/{name}")?.value, "patch");
+  expect(patch["parameters"]).toContainEqual({ parameter: expect.objectContaining({ name: "dryRun", in: "query" }) });
+});
+
+interface Named {
+  readonly name: string;
+  readonly value: Node;
+}
 
 describe("OpenAPI 2", () => {
   const document = openApiV2(content);

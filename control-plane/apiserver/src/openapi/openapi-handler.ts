@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { encodeOpenApiV2, type Json, openApiV2, openApiV3, rawJsonText } from "@tsukube/api";
+import { ApiError, encodeOpenApiV2, encodeOpenApiV3, type Json, openApiV2, openApiV3, rawJsonText } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Aggregator } from "../aggregation/aggregator.ts";
 import { parseAccept } from "../chain/negotiation.ts";
@@ -7,13 +7,7 @@ import type { RequestContext } from "../contracts.ts";
 import { openApiContentOf } from "../crd/openapi-content.ts";
 import type { Registry } from "../registry/registry.ts";
 
-/** What clients ask for. */
-const V2_PROTOBUF = [
-  "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
-  "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
-];
-/** What they are told they get: Go's parser of media types takes no "@". */
-const V2_PROTOBUF_SENT = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+const JSON_TYPE = "application/json";
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
 interface Document {
@@ -49,17 +43,12 @@ export class OpenApiHandler {
   }
 
   #v2(context: RequestContext): ApiResponse {
-    const asked = parseAccept(context.request.headers["accept"] ?? "");
-    const isProtobuf = V2_PROTOBUF.includes(asked[0]?.type ?? "");
-    const contentType = isProtobuf ? V2_PROTOBUF_SENT : "application/json";
+    const contentType = typeFor(context, 2);
     const { body, hash } = this.#document(`v2 ${contentType}`, () => {
       const document = withAggregated(openApiV2(openApiContentOf(this.#registry)), this.#aggregator.openApiV2);
-      return isProtobuf ? encodeOpenApiV2(document) : Buffer.from(this.#text(document));
+      return contentType === JSON_TYPE ? Buffer.from(this.#text(document)) : encodeOpenApiV2(document);
     });
-    const headers = { etag: `"${hash}"`, vary: "Accept", "content-type": contentType };
-    if (context.request.headers["if-none-match"] === headers.etag)
-      return { status: 304, headers, body: new Uint8Array(0) };
-    return { status: 200, headers, body };
+    return unlessKnown(context, { etag: `"${hash}"`, vary: "Accept", "content-type": contentType }, body);
   }
 
   #paths(): readonly string[] {
@@ -78,35 +67,32 @@ export class OpenApiHandler {
       ]),
     );
     for (const path of this.#aggregator.openApiPaths) paths[path] = { serverRelativeURL: `/openapi/v3/${path}` };
-    return {
-      status: 200,
-      headers: { "content-type": "application/json" },
-      body: Buffer.from(JSON.stringify({ paths })),
-    };
+    return { status: 200, headers: { "content-type": JSON_TYPE }, body: Buffer.from(JSON.stringify({ paths })) };
   }
 
   #v3Document(path: string): Document {
-    return this.#document(`v3 ${path}`, () => {
-      const groupVersion = path.replace(/^apis?\//, "");
-      return Buffer.from(this.#text(openApiV3(groupVersion, openApiContentOf(this.#registry))));
-    });
+    return this.#document(`v3 ${path}`, () => Buffer.from(this.#text(this.#v3Of(path))));
+  }
+
+  #v3Of(path: string): ReturnType<typeof openApiV3> {
+    return openApiV3(path.replace(/^apis?\//, ""), openApiContentOf(this.#registry));
   }
 
   #v3(context: RequestContext, path: string): ApiResponse {
     if (!this.#paths().includes(path)) return this.#nothing();
+    const contentType = typeFor(context, 3);
     const { body, hash } = this.#v3Document(path);
     const asked = context.info.query.get("hash");
     if (asked !== null && asked !== hash) {
       return { status: 301, headers: { location: `/openapi/v3/${path}?hash=${hash}` }, body: new Uint8Array(0) };
     }
-    const headers: Record<string, string> = { etag: `"${hash}"`, vary: "Accept", "content-type": "application/json" };
-    if (asked !== null) {
-      headers["cache-control"] = "public, immutable";
-      headers["expires"] = new Date(this.#now() + YEAR_MS).toUTCString();
-    }
-    if (context.request.headers["if-none-match"] === headers["etag"])
-      return { status: 304, headers, body: new Uint8Array(0) };
-    return { status: 200, headers, body };
+    const forever = { "cache-control": "public, immutable", expires: new Date(this.#now() + YEAR_MS).toUTCString() };
+    const headers = { etag: `"${hash}"`, vary: "Accept", "content-type": contentType, ...(asked !== null && forever) };
+    const shown =
+      contentType === JSON_TYPE
+        ? body
+        : this.#document(`v3 ${path} ${contentType}`, () => encodeOpenApiV3(this.#v3Of(path))).body;
+    return unlessKnown(context, headers, shown);
   }
 
   /** Schemas of others have numbers that JavaScript does not; for our own its encoder does, which takes a tenth of the time. */
@@ -124,6 +110,23 @@ export class OpenApiHandler {
     this.#documents.set(key, made);
     return made;
   }
+}
+
+/** The first form that the client takes. @returns the media type to send. @throws {ApiError} 406. */
+function typeFor(context: RequestContext, version: 2 | 3): string {
+  const spec = `application/com.github.proto-openapi.spec.v${version}`;
+  const protobuf = `${spec}.v1.0+protobuf`; // Go's parser of media types takes no "@"
+  const header = context.request.headers["accept"] ?? "";
+  for (const { type } of header === "" ? [{ type: "*/*" }] : parseAccept(header)) {
+    if (type === JSON_TYPE || type === "*/*" || type === "application/*") return JSON_TYPE;
+    if (type === protobuf || type === `${spec}@v1.0+protobuf`) return protobuf;
+  }
+  throw ApiError.notAcceptable([JSON_TYPE, protobuf]);
+}
+
+function unlessKnown(context: RequestContext, headers: Record<string, string>, body: Uint8Array): ApiResponse {
+  const isKnown = context.request.headers["if-none-match"] === headers["etag"];
+  return isKnown ? { status: 304, headers, body: new Uint8Array(0) } : { status: 200, headers, body };
 }
 
 type Parts = Readonly<Record<string, unknown>>;
