@@ -160,7 +160,7 @@ describe("OpenAPI v3", () => {
 
   test("has what is defined as soon as it is served, under another hash when it changes", async () => {
     await admin.define(definition("widgets", "Widget"));
-    await expect.poll(async () => (await paths())["apis/discovery.example.com/v1"]).toBeDefined();
+    await expect.poll(async () => (await paths())["apis/discovery.example.com/v1"], SOON).toBeDefined();
     const before = (await paths())["apis/discovery.example.com/v1"]?.serverRelativeURL ?? "";
     const schema = async (): Promise<string> =>
       JSON.stringify((await admin.get("/openapi/v3/apis/discovery.example.com/v1")).object["components"]);

@@ -12,6 +12,7 @@ import type { Cancel, Clock, Random } from "@tsukube/foundation";
 import type { ResponseSink } from "@tsukube/host";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
+import { formOf } from "../registry/form.ts";
 import { writeJoined } from "../sending/chunks.ts";
 import { FlowingBody } from "../sending/flowing-body.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
@@ -70,21 +71,6 @@ export async function watch(
   const { accepted } = view;
   const contentType = accepted.encoding === "protobuf" ? `${accepted.mediaType};stream=watch` : accepted.mediaType;
   return { status: 200, headers: { ...headersOf(accepted), "content-type": contentType }, body: stream };
-}
-
-const customForms = new WeakMap<ResourceDefinition, string>();
-let formCount = 0;
-
-/** Custom resources look different when their definition changes. */
-function formOf(definition: ResourceDefinition): string {
-  if (definition.typed) return apiVersionOf(definition);
-  let form = customForms.get(definition);
-  if (form === undefined) {
-    formCount += 1;
-    form = `${apiVersionOf(definition)} ${formCount}`;
-    customForms.set(definition, form);
-  }
-  return form;
 }
 
 class WatchStream extends FlowingBody {

@@ -1,10 +1,20 @@
 import { createHash } from "node:crypto";
-import { ApiError, encodeOpenApiV2, encodeOpenApiV3, type Json, openApiV2, openApiV3, rawJsonText } from "@tsukube/api";
+import {
+  ApiError,
+  apiVersionOf,
+  encodeOpenApiV2,
+  encodeOpenApiV3,
+  type Json,
+  openApiV2,
+  openApiV3,
+  rawJsonText,
+} from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Aggregator } from "../aggregation/aggregator.ts";
 import { parseAccept } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import { openApiContentOf } from "../crd/openapi-content.ts";
+import { formOf } from "../registry/form.ts";
 import type { Registry } from "../registry/registry.ts";
 
 const JSON_TYPE = "application/json";
@@ -44,9 +54,11 @@ export class OpenApiHandler {
 
   #v2(context: RequestContext): ApiResponse {
     const contentType = typeFor(context, 2);
-    const { body, hash } = this.#document(`v2 ${contentType}`, () => {
+    const version = `${this.#registry.version} ${this.#aggregator.version}`;
+    const { body, hash } = this.#document(`v2 ${contentType}`, version, () => {
       const document = withAggregated(openApiV2(openApiContentOf(this.#registry)), this.#aggregator.openApiV2);
-      return contentType === JSON_TYPE ? Buffer.from(this.#text(document)) : encodeOpenApiV2(document);
+      const isOwn = this.#registry.custom.length === 0 && this.#aggregator.openApiV2.length === 0;
+      return contentType === JSON_TYPE ? textOf(document, isOwn) : encodeOpenApiV2(document);
     });
     return unlessKnown(context, { etag: `"${hash}"`, vary: "Accept", "content-type": contentType }, body);
   }
@@ -70,12 +82,14 @@ export class OpenApiHandler {
     return { status: 200, headers: { "content-type": JSON_TYPE }, body: Buffer.from(JSON.stringify({ paths })) };
   }
 
-  #v3Document(path: string): Document {
-    return this.#document(`v3 ${path}`, () => Buffer.from(this.#text(this.#v3Of(path))));
-  }
-
-  #v3Of(path: string): ReturnType<typeof openApiV3> {
-    return openApiV3(path.replace(/^apis?\//, ""), openApiContentOf(this.#registry));
+  /** Made anew when what is custom in it changes: other definitions leave it alone. */
+  #v3Document(path: string, contentType = JSON_TYPE): Document {
+    const groupVersion = path.replace(/^apis?\//, "");
+    const custom = this.#registry.custom.filter((definition) => apiVersionOf(definition) === groupVersion);
+    return this.#document(`v3 ${path} ${contentType}`, custom.map(formOf).join(), () => {
+      const document = openApiV3(groupVersion, openApiContentOf(this.#registry));
+      return contentType === JSON_TYPE ? textOf(document, custom.length === 0) : encodeOpenApiV3(document);
+    });
   }
 
   #v3(context: RequestContext, path: string): ApiResponse {
@@ -88,28 +102,22 @@ export class OpenApiHandler {
     }
     const forever = { "cache-control": "public, immutable", expires: new Date(this.#now() + YEAR_MS).toUTCString() };
     const headers = { etag: `"${hash}"`, vary: "Accept", "content-type": contentType, ...(asked !== null && forever) };
-    const shown =
-      contentType === JSON_TYPE
-        ? body
-        : this.#document(`v3 ${path} ${contentType}`, () => encodeOpenApiV3(this.#v3Of(path))).body;
-    return unlessKnown(context, headers, shown);
+    return unlessKnown(context, headers, contentType === JSON_TYPE ? body : this.#v3Document(path, contentType).body);
   }
 
-  /** Schemas of others have numbers that JavaScript does not; for our own its encoder does, which takes a tenth of the time. */
-  #text(document: object): string {
-    const isOwn = this.#registry.custom.length === 0 && this.#aggregator.openApiV2.length === 0;
-    return isOwn ? JSON.stringify(document) : rawJsonText(document);
-  }
-
-  #document(key: string, make: () => Uint8Array): Document {
+  #document(key: string, version: string, make: () => Uint8Array): Document {
     const present = this.#documents.get(key);
-    const version = `${this.#registry.version} ${this.#aggregator.version}`;
     if (present?.version === version) return present;
     const body = make();
     const made = { version, body, hash: createHash("sha512").update(body).digest("hex").toUpperCase() };
     this.#documents.set(key, made);
     return made;
   }
+}
+
+/** Schemas of others have numbers that JavaScript does not; for our own its encoder does, which takes a tenth of the time. */
+function textOf(document: object, isOwn: boolean): Uint8Array {
+  return Buffer.from(isOwn ? JSON.stringify(document) : rawJsonText(document));
 }
 
 /** The first form that the client takes. @returns the media type to send. @throws {ApiError} 406. */
