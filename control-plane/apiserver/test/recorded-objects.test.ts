@@ -174,7 +174,11 @@ describe("an object that is deleted", () => {
       const made = await send(fresh.transport, "POST", path, { apiVersion, kind, ...created.in });
       const at = `${path}/${made.object.metadata?.name}`;
       const target = { name: "n1" };
-      if (name === "v1 pods") await send(fresh.transport, "POST", `${at}/binding`, { target });
+      if (name === "v1 pods")
+        await send(fresh.transport, "POST", `${at}/binding`, {
+          metadata: { name: made.object.metadata?.name },
+          target,
+        });
       const answers: Record<string, unknown> = {};
       for (const propagationPolicy of ["Foreground", "Orphan"]) {
         const { code, object } = await send(fresh.transport, "DELETE", at, {

@@ -51,16 +51,13 @@ export function forCreate(object: Unstructured, clock: Clock, random: Random, ge
   };
 }
 
-/** What an update cannot touch comes from the live object. */
+/**
+ * What an update cannot touch comes from the live object. When and how an object is to go is kept once it is known; before, validation
+ * refuses it.
+ */
 export function forUpdate(next: Unstructured, old: Unstructured): Unstructured {
   const before = old.metadata ?? {};
-  const {
-    deletionTimestamp: _at,
-    deletionGracePeriodSeconds: _grace,
-    generation: _generation,
-    selfLink: _link,
-    ...metadata
-  } = next.metadata ?? {};
+  const { generation: _generation, selfLink: _link, ...metadata } = next.metadata ?? {};
   return {
     ...next,
     metadata: ordered({
@@ -72,9 +69,10 @@ export function forUpdate(next: Unstructured, old: Unstructured): Unstructured {
       ...(before.generation !== undefined && { generation: before.generation }),
       ...(before.creationTimestamp !== undefined && { creationTimestamp: before.creationTimestamp }),
       ...(before.deletionTimestamp !== undefined && { deletionTimestamp: before.deletionTimestamp }),
-      ...(before.deletionGracePeriodSeconds !== undefined && {
-        deletionGracePeriodSeconds: before.deletionGracePeriodSeconds,
-      }),
+      ...((metadata.deletionGracePeriodSeconds ?? undefined) === undefined &&
+        before.deletionGracePeriodSeconds !== undefined && {
+          deletionGracePeriodSeconds: before.deletionGracePeriodSeconds,
+        }),
     }),
   };
 }

@@ -83,7 +83,10 @@ export class Subresources {
   /** Binds a pod to a node, once; labels and annotations of the Binding go to the pod. */
   async bind(context: RequestContext, body: Unstructured, accepted: Accepted): Promise<ApiResponse> {
     const { info } = context;
-    const name = info.subresource === "binding" ? info.name : (body.metadata?.name ?? "");
+    const named = body.metadata?.name ?? "";
+    if (info.subresource === "binding" && named !== info.name)
+      throw ApiError.badRequest("name in URL does not match name in Binding object");
+    const name = named;
     const target = (body as unknown as Binding).target ?? {};
     if ((target.name ?? "") === "") throw ApiError.unknown("target.name: Required value");
     if ((target.kind ?? "") !== "" && target.kind !== "Node")

@@ -1,0 +1,269 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Answer, type Held, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
+
+const IN = "/api/v1/namespaces/writes";
+const MAPS = `${IN}/configmaps`;
+const DEPLOYMENTS = "/apis/apps/v1/namespaces/writes/deployments";
+const WIDGETS = "/apis/writes.example.com/v1/namespaces/writes/widgets";
+
+let server: WireServer;
+let admin: WireClient;
+beforeAll(async () => {
+  server = await startWireServer();
+  admin = server.admin;
+  await admin.send("POST", "/api/v1/namespaces", { metadata: { name: "writes" } });
+  await admin.send("POST", `${IN}/serviceaccounts`, { metadata: { name: "default" } });
+  await admin.define({
+    metadata: { name: "widgets.writes.example.com" },
+    spec: {
+      group: "writes.example.com",
+      scope: "Namespaced",
+      names: { plural: "widgets", kind: "Widget" },
+      versions: [
+        {
+          ...{ name: "v1", served: true, storage: true, subresources: { status: {} } },
+          schema: {
+            openAPIV3Schema: {
+              type: "object",
+              properties: {
+                spec: {
+                  type: "object",
+                  properties: {
+                    size: { type: "integer" },
+                    free: {
+                      type: "object",
+                      "x-kubernetes-embedded-resource": true,
+                      "x-kubernetes-preserve-unknown-fields": true,
+                    },
+                  },
+                },
+                status: { type: "object", properties: { ready: { type: "boolean" } } },
+              },
+            },
+          },
+        },
+      ],
+    },
+  });
+});
+afterAll(() => server.close());
+
+const deployment = (name: string, more: object = {}): object => ({
+  metadata: { name },
+  spec: {
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "i" }] } },
+    ...more,
+  },
+});
+const widget = (name: string, more: object = {}): object => ({
+  apiVersion: "writes.example.com/v1",
+  kind: "Widget",
+  metadata: { name },
+  ...more,
+});
+const code = ({ code, object }: Answer): unknown => [code, object.reason];
+const revision = ({ object }: Answer): string | undefined => object.metadata?.resourceVersion;
+const generation = ({ object }: Answer): number | undefined => object.metadata?.generation;
+
+test("a generated name ends in five letters and digits that make no words, after at most 58 of the given", async () => {
+  for (const generateName of ["short-", "x".repeat(100)]) {
+    const { object } = await admin.send("POST", MAPS, { metadata: { generateName } });
+    expect(object.metadata?.generateName).toBe(generateName);
+    expect(object.metadata?.name).toMatch(new RegExp(`^${generateName.slice(0, 58)}[bcdfghjklmnpqrstvwxz2456789]{5}$`));
+  }
+});
+
+describe("a write that changes nothing", () => {
+  test("keeps the revision and tells no watch", async () => {
+    const made = await admin.send("POST", MAPS, {
+      metadata: { name: "same", labels: { of: "same" } },
+      data: { a: "1" },
+    });
+    const watch = await admin.watch(`${MAPS}?watch=1&labelSelector=of%3Dsame&resourceVersion=${revision(made)}`);
+    const put = await admin.send("PUT", `${MAPS}/same`, made.object);
+    const patched = await admin.send("PATCH", `${MAPS}/same`, { data: { a: "1" } });
+    const applied = await admin.send("PATCH", `${MAPS}/same`, [{ op: "test", path: "/data/a", value: "1" }], {
+      "content-type": "application/json-patch+json",
+    });
+    expect([put, patched, applied].map(revision)).toEqual([revision(made), revision(made), revision(made)]);
+    const next = await admin.send("PATCH", `${MAPS}/same`, { data: { a: "2" } });
+    expect((await watch.change())?.object.metadata?.resourceVersion).toBe(revision(next));
+    watch.close();
+  });
+});
+
+describe("the generation", () => {
+  test.each(["a deployment", "a custom resource"])(
+    "of %s counts changes of its spec, not of metadata and status",
+    async (what) => {
+      const path = what === "a deployment" ? DEPLOYMENTS : WIDGETS;
+      const made = await admin.send(
+        "POST",
+        path,
+        what === "a deployment" ? deployment("gen") : widget("gen", { spec: { size: 1 } }),
+      );
+      const at = `${path}/gen`;
+      const labelled = await admin.send("PATCH", at, { metadata: { labels: { a: "b" } } });
+      const status = await admin.send("PATCH", `${at}/status`, {
+        status: what === "a deployment" ? { replicas: 1 } : { ready: true },
+      });
+      const changed = await admin.send("PATCH", at, { spec: what === "a deployment" ? { replicas: 5 } : { size: 2 } });
+      const finalized = await admin.send("PATCH", at, { metadata: { finalizers: ["example.com/x"] } });
+      const deleted = await admin.send("DELETE", at);
+      expect([made, labelled, status, changed, finalized, deleted].map(generation)).toEqual([1, 1, 1, 2, 2, 3]);
+      await admin.send("PATCH", at, { metadata: { finalizers: null } });
+      expect((await admin.get(at)).code).toBe(404);
+    },
+  );
+
+  test("of a pod starts with one and is told by its status as the kubelet saw it", async () => {
+    const made = await admin.send("POST", `${IN}/pods`, {
+      metadata: { name: "gen" },
+      spec: { nodeName: "n", containers: [{ name: "c", image: "i" }] },
+    });
+    const deleted = await admin.send("DELETE", `${IN}/pods/gen`);
+    expect([generation(made), generation(deleted), deleted.object.metadata?.deletionGracePeriodSeconds]).toEqual([
+      1, 2, 30,
+    ]);
+    await admin.send("DELETE", `${IN}/pods/gen?gracePeriodSeconds=0`);
+  });
+});
+
+describe("the status endpoint", () => {
+  test("writes the status alone, and the main endpoint everything else", async () => {
+    await admin.send("POST", WIDGETS, widget("parts", { spec: { size: 1 }, status: { ready: true } }));
+    const made = await admin.get(`${WIDGETS}/parts`);
+    expect(made.object["status"]).toBeUndefined();
+    const both = { spec: { size: 7 }, status: { ready: true } };
+    const status = await admin.send("PUT", `${WIDGETS}/parts/status`, { ...made.object, ...both });
+    expect(status.object).toMatchObject({ spec: { size: 1 }, status: { ready: true } });
+    const main = await admin.send("PUT", `${WIDGETS}/parts`, { ...status.object, ...both, status: { ready: false } });
+    expect(main.object).toMatchObject({ spec: { size: 7 }, status: { ready: true } });
+    expect((await admin.get(`${WIDGETS}/parts/status`)).object).toEqual(main.object);
+  });
+});
+
+describe("what the system says of an object", () => {
+  test("a client cannot set or change", async () => {
+    const given = {
+      uid: "mine",
+      creationTimestamp: "2001-01-01T00:00:00Z",
+      selfLink: "/x",
+      deletionTimestamp: "2001-01-01T00:00:00Z",
+      deletionGracePeriodSeconds: 5,
+      generation: 7,
+    };
+    const made = await admin.send("POST", MAPS, { metadata: { name: "system", ...given } });
+    const { uid, creationTimestamp, selfLink, deletionTimestamp, deletionGracePeriodSeconds } =
+      made.object.metadata ?? {};
+    expect(uid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(creationTimestamp).not.toMatch(/^2001/);
+    expect([selfLink, deletionTimestamp, deletionGracePeriodSeconds]).toEqual([undefined, undefined, undefined]);
+    const changed = (more: object): object => ({ ...made.object, metadata: { ...made.object.metadata, ...more } });
+    const put = await admin.send(
+      "PUT",
+      `${MAPS}/system`,
+      changed({ creationTimestamp: given.creationTimestamp, generation: 9 }),
+    );
+    expect([put.code, put.object.metadata]).toEqual([200, made.object.metadata]);
+    for (const name of ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
+      const refused = await admin.send("PUT", `${MAPS}/system`, changed({ [name]: given[name] }));
+      expect(code(refused)).toEqual(name === "uid" ? [409, "Conflict"] : [422, "Invalid"]);
+      if (name !== "uid") expect(refused.object.details?.causes).toMatchObject([{ field: `metadata.${name}` }]);
+    }
+  });
+
+  test("stays while it is being deleted, and takes no more finalizers", async () => {
+    await admin.send("POST", MAPS, { metadata: { name: "going", finalizers: ["example.com/x"] } });
+    const going = (await admin.send("DELETE", `${MAPS}/going`)).object;
+    const { deletionTimestamp: _at, ...rest } = going.metadata ?? {};
+    const put = await admin.send("PUT", `${MAPS}/going`, { ...going, metadata: rest, data: { a: "1" } });
+    expect(put.object.metadata?.deletionTimestamp).toBe(going.metadata?.deletionTimestamp);
+    const more = await admin.send("PATCH", `${MAPS}/going`, {
+      metadata: { finalizers: ["example.com/x", "example.com/y"] },
+    });
+    expect([...(code(more) as unknown[]), more.object.details?.causes?.[0]?.message]).toEqual([
+      422,
+      "Invalid",
+      'Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"example.com/y"}',
+    ]);
+    const last = await admin.send("PATCH", `${MAPS}/going`, { metadata: { finalizers: [] } });
+    expect([last.code, (await admin.get(`${MAPS}/going`)).code]).toEqual([200, 404]);
+  });
+});
+
+describe("a dry run", () => {
+  const dry = "dryRun=All";
+  const list = async (): Promise<Answer> => admin.get(`${MAPS}?labelSelector=of%3Ddry`);
+  const metadata = { labels: { of: "dry" } };
+
+  test("of every verb answers as if it were meant, and leaves things as they are", async () => {
+    await admin.send("POST", MAPS, { metadata: { name: "dry", ...metadata }, data: { a: "1" } });
+    const before = await list();
+    const created = await admin.send("POST", `${MAPS}?${dry}`, { metadata: { generateName: "new-", ...metadata } });
+    expect([created.code, created.object.metadata?.name, created.object.metadata?.uid]).toEqual([
+      201,
+      expect.stringMatching(/^new-.{5}$/),
+      expect.any(String),
+    ]);
+    const live = before.object.items?.[0];
+    const put = await admin.send("PUT", `${MAPS}/dry?${dry}`, { ...live, data: { a: "2" } });
+    expect(put.object).toMatchObject({
+      data: { a: "2" },
+      metadata: { resourceVersion: live?.metadata?.resourceVersion },
+    });
+    const patched = await admin.send("PATCH", `${MAPS}/dry?${dry}`, { data: { b: "3" } });
+    expect(patched.object).toMatchObject({ data: { a: "1", b: "3" } });
+    const applied = await admin.send(
+      "PATCH",
+      `${MAPS}/other?${dry}&fieldManager=m`,
+      { apiVersion: "v1", kind: "ConfigMap", metadata: { ...metadata, name: "other" } },
+      { "content-type": "application/apply-patch+yaml" },
+    );
+    expect(applied.code).toBe(201);
+    const deleted = await admin.send("DELETE", `${MAPS}/dry?${dry}`);
+    expect([deleted.code, deleted.object["status"]]).toEqual([200, "Success"]);
+    const all = await admin.send("DELETE", `${MAPS}?${dry}&labelSelector=of%3Ddry`);
+    expect([all.code, all.object.items?.map((item) => item.metadata?.name)]).toEqual([200, ["dry"]]);
+    expect(
+      (await admin.send("DELETE", `${MAPS}/dry`, { apiVersion: "v1", kind: "DeleteOptions", dryRun: ["All"] })).code,
+    ).toBe(200);
+    expect((await list()).object.items).toEqual(before.object.items);
+  });
+
+  test("of a subresource is one too", async () => {
+    await admin.send("POST", DEPLOYMENTS, deployment("dry", { replicas: 1 }));
+    const scaled = await admin.send("PATCH", `${DEPLOYMENTS}/dry/scale?${dry}`, { spec: { replicas: 9 } });
+    expect(scaled.object["spec"]).toEqual({ replicas: 9 });
+    const status = await admin.send("PATCH", `${DEPLOYMENTS}/dry/status?${dry}`, { status: { replicas: 9 } });
+    expect(status.object["status"]).toMatchObject({ replicas: 9 });
+    const { object } = await admin.get(`${DEPLOYMENTS}/dry`);
+    expect([(object["spec"] as Held)["replicas"], object["status"]]).toEqual([1, {}]);
+    await admin.send("POST", `${IN}/pods`, {
+      metadata: { name: "dry" },
+      spec: { containers: [{ name: "c", image: "i" }] },
+    });
+    for (const [path, body] of [
+      ["binding", { metadata: { name: "dry" }, target: { kind: "Node", name: "n" } }],
+      ["eviction", { metadata: { name: "dry" } }],
+    ] as const)
+      expect((await admin.send("POST", `${IN}/pods/dry/${path}?${dry}`, body)).code).toBe(201);
+    const pod = await admin.get(`${IN}/pods/dry`);
+    expect([pod.code, (pod.object["spec"] as Held)["nodeName"]]).toEqual([200, undefined]);
+    const token = await admin.send("POST", `${IN}/serviceaccounts/default/token?${dry}`, {});
+    expect([token.code, (token.object["status"] as Held)["token"]]).toEqual([201, expect.any(String)]);
+  });
+
+  test("refuses what would be refused", async () => {
+    await admin.send("POST", MAPS, { metadata: { name: "taken" } });
+    expect(code(await admin.send("POST", `${MAPS}?${dry}`, { metadata: { name: "taken" } }))).toEqual([
+      409,
+      "AlreadyExists",
+    ]);
+    expect(code(await admin.send("DELETE", `${MAPS}/absent?${dry}`))).toEqual([404, "NotFound"]);
+    expect(
+      code(await admin.send("PUT", `${MAPS}/taken?${dry}`, { metadata: { name: "taken", resourceVersion: "1" } })),
+    ).toEqual([409, "Conflict"]);
+  });
+});
