@@ -20,8 +20,9 @@ export interface DecodeOptions {
 export interface Decoded<T> {
   readonly object: T;
   /**
-   * Unknown and duplicate fields, in order of appearance: `unknown field "spec.x"`, `duplicate field "data.a"`. With fieldValidation
-   * Warn each is a warning; with Strict the request fails with {@link strictDecodingMessage}. The last of duplicates counts.
+   * Unknown and duplicate fields, in order of appearance: `unknown field "spec.x"`, `duplicate field "data.a"`; all duplicates of YAML
+   * are one of several lines. With fieldValidation Warn each is a warning, see {@link warningsOfProblem}; with Strict the request fails
+   * with {@link strictDecodingMessage}. The last of duplicates counts.
    */
   readonly problems: readonly string[];
 }
@@ -30,3 +31,11 @@ export interface Decoded<T> {
 export function strictDecodingMessage(problems: readonly string[]): string {
   return `strict decoding error: ${problems.join(", ")}`;
 }
+
+/** One warning for each duplicate: those of YAML come together. */
+export function warningsOfProblem(problem: string): readonly string[] {
+  const lines = problem.replace(YAML_ERRORS, "");
+  return lines === problem ? [problem] : lines.split("\n").map((line) => line.trim());
+}
+
+const YAML_ERRORS = /^yaml: unmarshal errors:\n/;

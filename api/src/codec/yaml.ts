@@ -32,20 +32,12 @@ const encoder = new TextEncoder();
  * @throws {DecodeError}
  */
 export function decodeYaml<T = unknown>(bytes: Uint8Array, schema: Schema, options: DecodeOptions = {}): Decoded<T> {
-  const decodedJson = ifJson(bytes, () => decodeJson<T>(bytes, schema, options));
-  if (decodedJson !== undefined) return decodedJson;
-  const { json, problems } = jsonOfYaml(bytes, options);
-  const decoded = decodeJson<T>(json, schema, options);
-  return { object: decoded.object, problems: [...problems, ...decoded.problems] };
+  return decodeThroughJson(bytes, options, (json) => decodeJson<T>(json, schema, options));
 }
 
 /** Decodes YAML (or JSON) into any JSON value. @throws {DecodeError} */
 export function decodeYamlUnstructured<T = Json>(bytes: Uint8Array, options: DecodeOptions = {}): Decoded<T> {
-  const decodedJson = ifJson(bytes, () => decodeUnstructured<T>(bytes, options));
-  if (decodedJson !== undefined) return decodedJson;
-  const { json, problems } = jsonOfYaml(bytes, options);
-  const decoded = decodeUnstructured<T>(json, options);
-  return { object: decoded.object, problems: [...problems, ...decoded.problems] };
+  return decodeThroughJson(bytes, options, (json) => decodeUnstructured<T>(json, options));
 }
 
 /** Encodes as sigs.k8s.io/yaml does: keys sorted, ends with a newline. `schema` undefined: any JSON value. */
@@ -55,6 +47,20 @@ export function encodeYaml(object: unknown, schema: Schema | undefined): Uint8Ar
   document.contents = nodeOf(decodeUnstructured<unknown>(json).object) as never;
   const text = document.toString({ lineWidth: 0, indentSeq: false });
   return encoder.encode(text);
+}
+
+function decodeThroughJson<T>(
+  bytes: Uint8Array,
+  options: DecodeOptions,
+  decode: (json: Uint8Array) => Decoded<T>,
+): Decoded<T> {
+  const fromJson = ifJson(bytes, () => decode(bytes));
+  // read as YAML only for the words and the order in which problems are reported
+  const isPlain = fromJson?.problems.every((problem, index) => index === 0 && problem.startsWith("unknown"));
+  if (fromJson !== undefined && isPlain) return fromJson;
+  const { json, problems } = jsonOfYaml(bytes, options);
+  const decoded = decode(json);
+  return { object: decoded.object, problems: [...problems, ...decoded.problems] };
 }
 
 /** What JSON decodes to, without YAML's parser; undefined for what begins like JSON and is not: YAML allows `{"a": 1,}`. */
@@ -177,7 +183,9 @@ class Converter {
   #map(node: YAMLMap, depth: number): string {
     const members = new Map<string, string>();
     this.#collect(node, members, depth);
-    return `{${[...members].map(([key, json]) => `${quote(key)}:${json}`).join(",")}}`;
+    // as Go's maps become JSON: problems are found in this order
+    const sorted = [...members].sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${sorted.map(([key, json]) => `${quote(key)}:${json}`).join(",")}}`;
   }
 
   /** Own keys win over merged ones, later ones over earlier. */

@@ -15,6 +15,7 @@ import {
   parseApiVersion,
   strictDecodingMessage,
   type Unstructured,
+  warningsOfProblem,
 } from "@tsukube/api";
 import { bodyEncoding, type Encoding } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
@@ -32,7 +33,7 @@ export function fieldValidationOf(query: URLSearchParams): FieldValidation {
 export function report(context: RequestContext, problems: readonly string[], validation: FieldValidation): void {
   if (problems.length === 0 || validation === "Ignore") return;
   if (validation === "Strict") throw ApiError.badRequest(strictDecodingMessage(problems));
-  for (const problem of problems) context.warn(problem);
+  for (const problem of problems) for (const warning of warningsOfProblem(problem)) context.warn(warning);
 }
 
 /** As {@link report}, for a body that is the object itself. */

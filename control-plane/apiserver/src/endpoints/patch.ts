@@ -59,7 +59,8 @@ function decodePatch(
         `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${decoded.object.length}`,
       );
     }
-    return { patch: decoded.object, problems: decoded.problems };
+    const problems = type === "json" ? decoded.problems.map((problem) => `json patch ${problem}`) : decoded.problems;
+    return { patch: decoded.object, problems };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     if (type === "apply") throw ApiError.badRequest(`error encoding patch: ${error.message}`);
@@ -78,21 +79,21 @@ export function patcher(
 ): MakeNext {
   const { patch, problems } = decodePatch(type, bytes);
   const validation = fieldValidationOf(context.info.query);
-  report(context, problems, validation);
   const inForm = (value: Json, live: Unstructured): Unstructured => {
     const formed = formOf(definition, value, live);
-    if (formed.problems.length > 0 && validation === "Strict" && type !== "apply") {
-      const shown = type === "strategic" ? goMap(patch) : encodeUnstructuredText(value);
-      throw badPatch(shown, strictDecodingMessage(formed.problems));
-    }
-    report(context, formed.problems, validation);
+    const all = [...problems, ...formed.problems];
+    if (all.length > 0 && validation === "Strict")
+      throw badPatch(type === "strategic" ? goMap(patch) : encodeUnstructuredText(value), strictDecodingMessage(all));
+    report(context, all, validation);
     return formed.object;
   };
   switch (type) {
     case "apply":
       return (live, managers) => {
         const applied = managers.apply(live, patch as Unstructured, manager, force);
-        return inForm(applied as unknown as Json, live);
+        const { object } = formOf(definition, applied as unknown as Json, live);
+        reportOfApply(context, problems);
+        return object;
       };
     case "json":
       return (live, managers) =>
@@ -123,10 +124,30 @@ function notAMap(value: Json): string {
 }
 
 /** A first apply creates. */
-export function applier(definition: ResourceDefinition, bytes: Uint8Array, manager: string, force: boolean) {
-  const { patch } = decodePatch("apply", bytes);
-  return (managers: Parameters<MakeNext>[1]): Unstructured =>
-    formOf(definition, managers.apply(undefined, patch as Unstructured, manager, force) as unknown as Json).object;
+export function applier(
+  context: RequestContext,
+  definition: ResourceDefinition,
+  bytes: Uint8Array,
+  manager: string,
+  force: boolean,
+) {
+  const { patch, problems } = decodePatch("apply", bytes);
+  return (managers: Parameters<MakeNext>[1]): Unstructured => {
+    const applied = managers.apply(undefined, patch as Unstructured, manager, force) as unknown as Json;
+    const { object } = formOf(definition, applied);
+    reportOfApply(context, problems);
+    return object;
+  };
+}
+
+/** Fields that are not there are an error in any case; what is left is what the configuration says twice. */
+function reportOfApply(context: RequestContext, problems: readonly string[]): void {
+  const validation = fieldValidationOf(context.info.query);
+  if (problems.length > 0 && validation === "Strict") {
+    const why = `error converting YAML to JSON: ${problems.join(", ")}`;
+    throw ApiError.badRequest(`error strict decoding patch: ${why}`);
+  }
+  report(context, problems, validation);
 }
 
 function tracked(

@@ -213,7 +213,9 @@ export class ResourceHandler {
       return placed(object, definition, info.namespace, info.name);
     };
     const create =
-      type === "apply" && info.subresource === "" ? applier(definition, bytes, request.fieldManager, force) : undefined;
+      type === "apply" && info.subresource === ""
+        ? applier(context, definition, bytes, request.fieldManager, force)
+        : undefined;
     const { object, created } = await this.#writer.update(
       request,
       (live, manager) => {
