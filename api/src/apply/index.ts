@@ -4,4 +4,5 @@ export { type FieldPath, FieldSet } from "./field-set.ts";
 export { decodeManagedFields, encodeManagedFields } from "./managed-fields.ts";
 export { mergeObjects } from "./merge.ts";
 export { fieldElement, listElement, pathText } from "./path.ts";
+export { managedFieldsAfterScale, type ReplicasPathOf, scaleManagedFields } from "./scale-fields.ts";
 export type { Versions } from "./updater.ts";

@@ -136,7 +136,10 @@ export function applier(
     const applied = managers.apply(undefined, patch as Unstructured, manager, force) as unknown as Json;
     const { object } = formOf(definition, applied);
     reportOfApply(context, problems);
-    return object;
+    const { uid = "", name = "", resourceVersion: _seen, ...metadata } = object.metadata ?? {};
+    if (uid === "") return { ...object, metadata: { ...metadata, name } };
+    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+    throw ApiError.conflict(definition, name, why);
   };
 }
 

@@ -5,6 +5,8 @@ import {
   FieldManager,
   FieldSet,
   type ObjectSchema,
+  parseApiVersion,
+  type ReplicasPathOf,
   schemaOfType,
   type Unstructured,
   validateCreate,
@@ -26,11 +28,11 @@ import { revisionOf } from "./list-options.ts";
 import { placed } from "./object-meta.ts";
 import { applier, patcher, patchTypeOf } from "./patch.ts";
 import { encode, headersOf, includeOf, represent, respondTyped, type View } from "./represent.ts";
-import { scaleOf, withScale } from "./scale.ts";
+import { replicasPathOf, scaleOf, trackedScaleOf, withScale } from "./scale.ts";
 import { selectionOf } from "./selection.ts";
 import { watch } from "./watch.ts";
 import { checkWriteOptions, fieldManagerOf } from "./write-options.ts";
-import type { WriteRequest, Writer } from "./writer.ts";
+import type { MakeNext, WriteRequest, Writer } from "./writer.ts";
 
 const EMPTY = new Uint8Array(0);
 /** Subresources that are another view of the same object. */
@@ -284,7 +286,7 @@ export class ResourceHandler {
   }
 
   async #scale(context: RequestContext, definition: ResourceDefinition): Promise<ApiResponse> {
-    const { info, request } = context;
+    const { info } = context;
     const schema = schemaOfType("autoscaling/v1.Scale") as ObjectSchema;
     const identity = { group: "autoscaling", version: "v1", kind: "Scale", schema, typed: true };
     const scale: ResourceDefinition = { ...definition, ...identity };
@@ -297,31 +299,42 @@ export class ResourceHandler {
       return this.#answer(200, view, scaleOf(definition, store.view(definition, cached)));
     }
     const write = this.#request(context, definition);
-    const bytes = request.body ?? EMPTY;
-    const make =
-      info.verb === "patch"
-        ? patcher(
-            context,
-            scale,
-            patchTypeOf(context, scale),
-            bytes,
-            write.fieldManager,
-            isTrue(info.query.get("force")),
-          )
-        : undefined;
+    const make = this.#scaleMaker(context, scale, write.fieldManager);
     const asScale = new FieldManager({
       ...{ apiVersion: "autoscaling/v1", kind: "Scale", subresource: "scale", clock: this.#writer.deps.clock },
       versions: { schema: () => schema, convert: (object) => object, resetFields: () => FieldSet.empty },
     });
-    const body = make === undefined ? decodeObject(context, scale, bytes) : undefined;
-    if (body !== undefined) checkNamed(body, info.name);
-    const { object } = await this.#writer.update(write, (live, manager) => {
-      const wanted = body ?? make!(scaleOf(definition, live), asScale);
+    const pathOf: ReplicasPathOf = (apiVersion) => this.#replicasPath(definition, apiVersion);
+    const { object } = await this.#writer.update(write, (live) => {
+      const wanted = make(trackedScaleOf(definition, live, pathOf), asScale);
       const errors = validateCreate(scale, wanted);
       if (errors.length > 0) throw ApiError.invalid(scale, info.name, errors);
-      return manager.update(live, withScale(definition, live, wanted), write.fieldManager);
+      const uid = wanted.metadata?.uid ?? "";
+      if (uid !== "" && uid !== live.metadata?.uid) throw uidMismatch(definition, info.name, uid, live);
+      return withScale(definition, live, wanted, pathOf);
     });
     return this.#answer(200, view, scaleOf(definition, object));
+  }
+
+  /** What a write to a scale makes of it. */
+  #scaleMaker(context: RequestContext, scale: ResourceDefinition, manager: string): MakeNext {
+    const { info, request } = context;
+    const bytes = request.body ?? EMPTY;
+    if (info.verb === "patch") {
+      const type = patchTypeOf(context, scale);
+      checkWriteOptions("PatchOptions", info.query, type);
+      return patcher(context, scale, type, bytes, manager, isTrue(info.query.get("force")));
+    }
+    const body = decodeObject(context, scale, bytes);
+    checkNamed(body, info.name);
+    return (live, managers) => managers.update(live, body, manager);
+  }
+
+  #replicasPath(definition: ResourceDefinition, apiVersion: string): readonly string[] | undefined {
+    const { group, version } = parseApiVersion(apiVersion);
+    const spoken = this.#writer.deps.registry.get(group, version, definition.resource);
+    const hasScale = spoken?.typed === true || spoken?.custom?.scale !== undefined;
+    return spoken !== undefined && hasScale ? replicasPathOf(spoken) : undefined;
   }
 
   #request(context: RequestContext, definition: ResourceDefinition, deleteDryRun?: readonly string[]): WriteRequest {
@@ -369,4 +382,9 @@ function checkUid(definition: ResourceDefinition, body: Unstructured, live: Unst
     `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ` +
       `UID in precondition: ${wanted}, UID in object meta: ${live.metadata?.uid}`,
   );
+}
+
+function uidMismatch(definition: ResourceDefinition, name: string, wanted: string, live: Unstructured): ApiError {
+  const why = `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${live.metadata?.uid}`;
+  return ApiError.conflict({ ...definition, resource: `${definition.resource}/scale` }, name, why);
 }

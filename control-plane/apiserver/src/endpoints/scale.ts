@@ -1,4 +1,11 @@
-import { labelMatcherOf, type Unstructured } from "@tsukube/api";
+import {
+  apiVersionOf,
+  labelMatcherOf,
+  managedFieldsAfterScale,
+  type ReplicasPathOf,
+  scaleManagedFields,
+  type Unstructured,
+} from "@tsukube/api";
 import type { LabelSelector } from "@tsukube/api/types/meta-v1";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { textAt } from "../registry/strategies.ts";
@@ -49,17 +56,41 @@ function readings(definition: ResourceDefinition, object: Unstructured) {
   };
 }
 
-/** The workload with the replicas that a Scale asks for. */
-export function withScale(definition: ResourceDefinition, object: Unstructured, scale: Unstructured): Unstructured {
+/** The scale of a workload as a write to it begins: with who owns the replicas. */
+export function trackedScaleOf(
+  definition: ResourceDefinition,
+  object: Unstructured,
+  pathOf: ReplicasPathOf,
+): Unstructured {
+  const { metadata, ...scale } = scaleOf(definition, object);
+  const managedFields = scaleManagedFields(object.metadata?.managedFields, pathOf);
+  return { ...scale, metadata: managedFields.length === 0 ? metadata : { ...metadata, managedFields } } as Unstructured;
+}
+
+/** Where the replicas stand that the scale of a workload shows. */
+export function replicasPathOf({ custom }: ResourceDefinition): readonly string[] {
+  return (custom?.scale?.specReplicasPath ?? ".spec.replicas").split(".").filter((part) => part !== "");
+}
+
+/** The workload with the replicas that a Scale asks for, owned by whom it says. */
+export function withScale(
+  definition: ResourceDefinition,
+  object: Unstructured,
+  scale: Unstructured,
+  pathOf: ReplicasPathOf,
+): Unstructured {
   const replicas = (scale["spec"] as { replicas?: number } | undefined)?.replicas ?? 0;
-  const path = (definition.custom?.scale?.specReplicasPath ?? ".spec.replicas")
-    .split(".")
-    .filter((part) => part !== "");
-  const metadata = { ...object.metadata };
+  const { managedFields, ...metadata } = object.metadata ?? {};
   const asked = scale.metadata?.resourceVersion;
+  const owners = scale.metadata?.managedFields;
+  const managed = managedFieldsAfterScale(managedFields, owners, pathOf, apiVersionOf(definition));
   return {
-    ...setAt(object, path, replicas),
-    metadata: asked === undefined || asked === "" ? metadata : { ...metadata, resourceVersion: asked },
+    ...setAt(object, replicasPathOf(definition), replicas),
+    metadata: {
+      ...metadata,
+      ...(asked !== undefined && asked !== "" && { resourceVersion: asked }),
+      ...(managed.length > 0 && { managedFields: managed }),
+    },
   } as Unstructured;
 }
 

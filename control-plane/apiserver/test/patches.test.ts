@@ -1,0 +1,246 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Answer, type Held, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
+
+const MAPS = "/api/v1/namespaces/patches/configmaps";
+const DEPLOYMENTS = "/apis/apps/v1/namespaces/patches/deployments";
+const SERVICES = "/api/v1/namespaces/patches/services";
+const APPLY = { "content-type": "application/apply-patch+yaml" };
+const STRATEGIC = { "content-type": "application/strategic-merge-patch+json" };
+const JSON_PATCH = { "content-type": "application/json-patch+json" };
+
+let server: WireServer;
+let admin: WireClient;
+beforeAll(async () => {
+  server = await startWireServer();
+  admin = server.admin;
+  await admin.send("POST", "/api/v1/namespaces", { metadata: { name: "patches" } });
+});
+afterAll(() => server.close());
+
+const deployment = (name: string, replicas?: number): object => ({
+  ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name } },
+  spec: {
+    ...(replicas !== undefined && { replicas }),
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "i" }] } },
+  },
+});
+const map = (name: string, data: object, metadata: object = {}): object => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name, ...metadata },
+  data,
+});
+const apply = (path: string, object: object, query = "fieldManager=m"): Promise<Answer> =>
+  admin.send("PATCH", `${path}?${query}`, object, APPLY);
+const problem = ({ code, object }: Answer): unknown => [code, object.reason, object.message];
+const managers = ({ object }: Answer): unknown =>
+  object.metadata?.managedFields?.map(({ manager, operation, subresource, fieldsV1 }) => [
+    manager,
+    operation,
+    subresource,
+    fieldsV1,
+  ]);
+
+describe("an apply", () => {
+  test("creates with 201 what is not there, and answers 200 afterwards, without a new revision for the same", async () => {
+    const first = await apply(`${MAPS}/made`, map("made", { a: "1" }));
+    const second = await apply(`${MAPS}/made`, map("made", { a: "1" }));
+    expect([first.code, second.code]).toEqual([201, 200]);
+    expect(second.object.metadata?.resourceVersion).toBe(first.object.metadata?.resourceVersion);
+    expect(managers(first)).toEqual([["m", "Apply", undefined, { "f:data": { "f:a": {} } }]]);
+  });
+
+  test("tells of each conflict who has the field, and takes it with force", async () => {
+    await apply(`${MAPS}/fought`, map("fought", { a: "1", b: "1" }));
+    const lost = await apply(`${MAPS}/fought`, map("fought", { a: "2", b: "2" }), "fieldManager=other");
+    expect(problem(lost)).toEqual([
+      409,
+      "Conflict",
+      'Apply failed with 2 conflicts: conflicts with "m":\n- .data.a\n- .data.b',
+    ]);
+    expect(lost.object.details?.causes).toEqual([
+      { reason: "FieldManagerConflict", message: 'conflict with "m"', field: ".data.a" },
+      { reason: "FieldManagerConflict", message: 'conflict with "m"', field: ".data.b" },
+    ]);
+    const won = await apply(`${MAPS}/fought`, map("fought", { a: "2" }), "fieldManager=other&force=true");
+    expect([won.code, won.object["data"]]).toEqual([200, { a: "2", b: "1" }]);
+    expect(managers(won)).toEqual([
+      ["m", "Apply", undefined, { "f:data": { "f:b": {} } }],
+      ["other", "Apply", undefined, { "f:data": { "f:a": {} } }],
+    ]);
+  });
+
+  test("that another manager updated in between conflicts with the update", async () => {
+    await apply(`${MAPS}/updated`, map("updated", { a: "1" }));
+    await admin.send("PATCH", `${MAPS}/updated?fieldManager=editor`, { data: { a: "2" } });
+    const { code, object } = await apply(`${MAPS}/updated`, map("updated", { a: "3" }));
+    expect([code, object.message]).toEqual([
+      409,
+      'Apply failed with 1 conflict: conflict with "editor" using v1: .data.a',
+    ]);
+  });
+
+  test("of a scale is owned through the subresource", async () => {
+    await apply(`${DEPLOYMENTS}/scaled`, deployment("scaled", 1));
+    await admin.send("PATCH", `${DEPLOYMENTS}/scaled/scale?fieldManager=scaler`, { spec: { replicas: 3 } });
+    const live = await admin.get(`${DEPLOYMENTS}/scaled`);
+    expect(managers(live)).toContainEqual(["scaler", "Update", "scale", { "f:spec": { "f:replicas": {} } }]);
+    const again = await apply(`${DEPLOYMENTS}/scaled`, deployment("scaled", 1));
+    expect(problem(again)).toEqual([
+      409,
+      "Conflict",
+      'Apply failed with 1 conflict: conflict with "scaler" with subresource "scale" using apps/v1: .spec.replicas',
+    ]);
+    expect((await apply(`${DEPLOYMENTS}/scaled`, deployment("scaled"))).object["spec"]).toMatchObject({ replicas: 3 });
+    const scale = { apiVersion: "autoscaling/v1", kind: "Scale", metadata: { name: "scaled" }, spec: { replicas: 5 } };
+    const applied = await apply(`${DEPLOYMENTS}/scaled/scale`, scale, "fieldManager=applier&force=true");
+    expect([applied.code, applied.object["spec"]]).toEqual([200, { replicas: 5 }]);
+    expect(managers(await admin.get(`${DEPLOYMENTS}/scaled`))).toContainEqual([
+      "applier",
+      "Apply",
+      "scale",
+      { "f:spec": { "f:replicas": {} } },
+    ]);
+  });
+
+  test("of a status is owned through the subresource", async () => {
+    await apply(`${DEPLOYMENTS}/status`, deployment("status"));
+    const status = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "status" }, status: { replicas: 2 } };
+    const applied = await apply(`${DEPLOYMENTS}/status/status`, status, "fieldManager=observer");
+    expect([applied.code, applied.object["status"]]).toEqual([200, { replicas: 2 }]);
+    expect(managers(applied)).toContainEqual(["observer", "Apply", "status", { "f:status": { "f:replicas": {} } }]);
+  });
+
+  test("finds the port it means by its defaulted protocol", async () => {
+    const service = (targetPort: number, protocol?: string): object => ({
+      ...{ apiVersion: "v1", kind: "Service", metadata: { name: "ported" } },
+      spec: { ports: [{ port: 80, targetPort, ...(protocol !== undefined && { protocol }) }] },
+    });
+    await apply(`${SERVICES}/ported`, service(8080));
+    const { object } = await apply(`${SERVICES}/ported`, service(9090, "TCP"));
+    expect((object["spec"] as Held)["ports"]).toEqual([{ port: 80, protocol: "TCP", targetPort: 9090 }]);
+  });
+
+  test("may name the revision or the object that it means", async () => {
+    const { object } = await apply(`${MAPS}/meant`, map("meant", { a: "1" }));
+    const { resourceVersion } = object.metadata ?? {};
+    await admin.send("PATCH", `${MAPS}/meant`, { data: { b: "1" } });
+    const stale = await apply(`${MAPS}/meant`, map("meant", { a: "2" }, { resourceVersion }));
+    expect(stale.object.reason).toBe("Conflict");
+    const other = await apply(`${MAPS}/meant`, map("meant", { a: "2" }, { uid: "another" }));
+    expect(problem(other)).toEqual([
+      422,
+      "Invalid",
+      'ConfigMap "meant" is invalid: metadata.uid: Invalid value: "another": field is immutable',
+    ]);
+    const absent = await apply(`${MAPS}/nobody`, map("nobody", { a: "2" }, { uid: "another" }));
+    expect(problem(absent)).toEqual([
+      409,
+      "Conflict",
+      expect.stringContaining(
+        "uid mismatch: the provided object specified uid another, and no existing object was found",
+      ),
+    ]);
+    const gone = await apply(`${MAPS}/nobody`, map("nobody", { a: "2" }, { resourceVersion: "7" }));
+    expect(problem(gone)).toEqual([201, undefined, undefined]);
+  });
+
+  test("of null to managedFields forgets who owns what", async () => {
+    await apply(`${MAPS}/forgotten`, map("forgotten", { a: "1" }));
+    const reset = await admin.send("PATCH", `${MAPS}/forgotten`, { metadata: { managedFields: [{}] } });
+    expect(reset.object.metadata?.managedFields).toBeUndefined();
+    const again = await apply(`${MAPS}/forgotten`, map("forgotten", { a: "2" }));
+    expect(problem(again)).toEqual([
+      409,
+      "Conflict",
+      'Apply failed with 1 conflict: conflict with "before-first-apply" using v1: .data.a',
+    ]);
+  });
+});
+
+describe("a strategic merge patch", () => {
+  const containers = async (name: string, patch: object): Promise<unknown> => {
+    const { object } = await admin.send(
+      "PATCH",
+      `${DEPLOYMENTS}/${name}`,
+      { spec: { template: { spec: patch } } },
+      STRATEGIC,
+    );
+    const spec = ((object["spec"] as Held)["template"] as Held)["spec"] as {
+      containers: readonly { name: string; image: string }[];
+    };
+    return spec.containers.map(({ name, image }) => `${name}=${image}`);
+  };
+
+  test("merges lists by their key, orders, deletes and replaces as its directives say", async () => {
+    await admin.send("POST", DEPLOYMENTS, deployment("smp"));
+    expect(await containers("smp", { containers: [{ name: "d", image: "j" }] })).toEqual(["d=j", "c=i"]);
+    expect(
+      await containers("smp", {
+        "$setElementOrder/containers": [{ name: "c" }, { name: "d" }],
+        containers: [{ name: "d", image: "k" }],
+      }),
+    ).toEqual(["c=i", "d=k"]);
+    expect(await containers("smp", { containers: [{ name: "c", $patch: "delete" }] })).toEqual(["d=k"]);
+    expect(await containers("smp", { containers: [{ $patch: "replace" }, { name: "e", image: "l" }] })).toEqual([
+      "e=l",
+    ]);
+  });
+
+  test("keeps of a union what it names", async () => {
+    await admin.send("POST", DEPLOYMENTS, deployment("union"));
+    const { object } = await admin.send(
+      "PATCH",
+      `${DEPLOYMENTS}/union`,
+      { spec: { strategy: { $retainKeys: ["type"], type: "Recreate" } } },
+      STRATEGIC,
+    );
+    expect((object["spec"] as Held)["strategy"]).toEqual({ type: "Recreate" });
+  });
+
+  test("takes finalizers out of their list", async () => {
+    await admin.send("POST", MAPS, { metadata: { name: "held", finalizers: ["a.example.com/x", "b.example.com/x"] } });
+    const patch = { metadata: { "$deleteFromPrimitiveList/finalizers": ["a.example.com/x"] } };
+    const { object } = await admin.send("PATCH", `${MAPS}/held`, patch, STRATEGIC);
+    expect(object.metadata?.finalizers).toEqual(["b.example.com/x"]);
+    await admin.send("PATCH", `${MAPS}/held`, { metadata: { finalizers: null } });
+  });
+});
+
+describe("patches", () => {
+  test("of many at once all come through, unless they name a revision", async () => {
+    const made = await admin.send("POST", MAPS, map("crowded", {}));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => admin.send("PATCH", `${MAPS}/crowded`, { data: { [`k${i}`]: "v" } })),
+    );
+    expect(answers.map(({ code }) => code)).toEqual(Array.from({ length: 20 }, () => 200));
+    const { object } = await admin.get(`${MAPS}/crowded`);
+    expect(Object.keys(object["data"] as object)).toHaveLength(20);
+    const stale = { metadata: { resourceVersion: made.object.metadata?.resourceVersion }, data: { late: "v" } };
+    expect((await admin.send("PATCH", `${MAPS}/crowded`, stale)).object.reason).toBe("Conflict");
+  });
+
+  test("in JSON move, copy, test and remove, all or nothing", async () => {
+    await admin.send("POST", MAPS, map("moved", { a: "1", b: "2" }));
+    const operations = [
+      { op: "test", path: "/data/a", value: "1" },
+      { op: "move", from: "/data/a", path: "/data/c" },
+      { op: "add", path: "/metadata/labels", value: { "example.com/x": "1" } },
+      { op: "copy", from: "/metadata/labels/example.com~1x", path: "/data/d" },
+      { op: "remove", path: "/data/b" },
+    ];
+    const { object } = await admin.send("PATCH", `${MAPS}/moved`, operations, JSON_PATCH);
+    expect(object["data"]).toEqual({ c: "1", d: "1" });
+    const failed = await admin.send(
+      "PATCH",
+      `${MAPS}/moved`,
+      [{ op: "remove", path: "/data/c" }, ...operations],
+      JSON_PATCH,
+    );
+    expect([failed.code, (await admin.get(`${MAPS}/moved`)).object["data"]]).toEqual([422, { c: "1", d: "1" }]);
+    const many = Array.from({ length: 10_001 }, () => operations[0]);
+    const long = await admin.send("PATCH", `${MAPS}/moved`, many, JSON_PATCH);
+    expect([long.code, long.object.reason]).toEqual([413, "RequestEntityTooLarge"]);
+  });
+});
