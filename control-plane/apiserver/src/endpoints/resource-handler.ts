@@ -234,11 +234,14 @@ export class ResourceHandler {
     const options = this.#deleteOptions(context);
     const request = this.#request(context, definition, options.dryRun ?? []);
     const deleted = await deleteObject(this.#writer, request, options);
-    return this.#deletedAnswer(view, deleted);
+    // as upstream: 202 for everybody who waits would break clients
+    const isAwaited = !deleted.gone && options.orphanDependents === false;
+    return this.#deletedAnswer(view, deleted, isAwaited ? 202 : 200);
   }
 
-  #deletedAnswer(view: View, { object, gone }: Deleted): ApiResponse {
-    if (!gone || view.definition.strategy.returnsDeleted) return this.#answer(200, view, object);
+  #deletedAnswer(view: View, { object, gone }: Deleted, code: number): ApiResponse {
+    if (!gone) return this.#answer(code, view, object);
+    if (view.definition.strategy.returnsDeleted) return this.#answer(200, view, object);
     if (view.accepted.as === "Table") return this.#answer(200, view, object);
     return respondTyped(200, deletedStatus(view.definition, object), "meta/v1.Status", { ...view.accepted, as: "" });
   }
