@@ -212,13 +212,15 @@ export class ApiError extends TsukubeError<StatusReason> {
     return failure(503, "ServiceUnavailable", why);
   }
 
-  /** Upstream's stock sentence for an HTTP code. */
-  static generic(httpCode: number): ApiError {
-    const [reason, message] = GENERIC[httpCode] ?? [
-      "InternalError",
-      `an error on the server has prevented the request from succeeding`,
-    ];
-    return failure(httpCode, reason as StatusReason, message, {});
+  /** Upstream's stock sentence for an HTTP code. @param of Another server's answer: to what, and what it said. */
+  static generic(
+    httpCode: number,
+    of?: { readonly resource: string; readonly name: string; readonly said: string },
+  ): ApiError {
+    const [reason, message] = GENERIC[httpCode] ?? unnamed(httpCode, of?.said);
+    if (of === undefined) return failure(httpCode, reason, message, {});
+    const { resource, name } = of;
+    return failure(httpCode, reason, `${message} ( ${resource} ${name})`, { name, kind: resource });
   }
 
   /** True for an ApiError of `reason`; for `catch` clauses. */
@@ -230,6 +232,12 @@ export class ApiError extends TsukubeError<StatusReason> {
   static from(error: unknown): ApiError {
     return error instanceof ApiError ? error : ApiError.internal(error);
   }
+}
+
+function unnamed(code: number, said: string | undefined): readonly [StatusReason, string] {
+  if (code < 500) return ["", `the server responded with the status code ${code} but did not return more information`];
+  const words = said === undefined ? "" : `(${JSON.stringify(said)}) `;
+  return ["InternalError", `an error on the server ${words}has prevented the request from succeeding`];
 }
 
 function failure(

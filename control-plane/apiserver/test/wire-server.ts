@@ -87,6 +87,7 @@ async function ownServer(
 ): Promise<number> {
   const serving = await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] });
   const store = new MemoryStore({ clock: realClock });
+  const kubeletClient = await authority.issue({ commonName: "kubelet-client", usages: ["client"] });
   const server = await startApiServer({
     openStore: async () => store,
     clock: realClock,
@@ -98,6 +99,7 @@ async function ownServer(
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "192.0.2.10", port: 6443 },
     tls: { ...serving, clientCa: ca },
+    kubelets: { ...kubeletClient, ca },
     ...options,
   });
   lifetime.own("server", server);

@@ -1,25 +1,15 @@
-import { ApiError, fieldError } from "@tsukube/api";
+import { ApiError } from "@tsukube/api";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import type { ApiResponse } from "@tsukube/client";
 import type { UpgradeRequest } from "@tsukube/host";
 import type { RequestContext } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import type { KubeletAddress, KubeletConnection } from "./kubelet-connection.ts";
+import { kubeletLogQuery } from "./log-options.ts";
 
 const PODS = { group: "", resource: "pods" };
 /** Names of query parameters in the API and at the kubelet. */
 const STREAMS: Readonly<Record<string, string>> = { stdin: "input", stdout: "output", stderr: "error", tty: "tty" };
-const LOG_OPTIONS = [
-  "follow",
-  "previous",
-  "sinceSeconds",
-  "sinceTime",
-  "timestamps",
-  "tailLines",
-  "limitBytes",
-  "stream",
-];
-
 /** logs, exec, attach and port-forward: the API server finds the pod's kubelet and passes bytes. */
 export class PodStreams {
   readonly #cache: WatchCache;
@@ -30,21 +20,18 @@ export class PodStreams {
     this.#kubelets = kubelets;
   }
 
-  /** GET pods/NAME/log. */
+  /** GET pods/NAME/log. Of a pod that is on no node yet there is nothing, which is no error. */
   async logs(context: RequestContext): Promise<ApiResponse> {
     const { info } = context;
+    const query = kubeletLogQuery(info.query, info.name);
     const pod = this.#pod(info.namespace, info.name);
-    checkLogOptions(info.query, info.name);
-    const container = containerOf(pod, info.query.get("container") ?? "", "log");
-    const to = this.#kubeletOf(pod, container);
-    const query = new URLSearchParams(
-      LOG_OPTIONS.flatMap((name) => (info.query.has(name) ? [[name, info.query.get(name) ?? ""]] : [])),
-    );
+    const container = containerOf(pod, info.query.get("container") ?? "");
+    if ((pod.spec?.nodeName ?? "") === "") return { status: 204, headers: {}, body: new Uint8Array(0) };
     const path = `/containerLogs/${info.namespace}/${info.name}/${container}?${query}`;
+    const to = this.#kubeletOf(pod);
     const response = await this.#kubelets.request(to, "GET", path, {}, new Uint8Array(0), context.signal);
     if (response.status === 200) return { status: 200, headers: { "content-type": "text/plain" }, body: response.body };
-    const message = await text(response);
-    throw response.status === 404 ? ApiError.notFound(PODS, info.name) : ApiError.badRequest(message.trim());
+    throw refusedLog(response.status, info.name, await text(response));
   }
 
   /** Joins an upgraded connection to the kubelet's. @returns the kubelet's answer when it does not agree. @throws {ApiError} */
@@ -52,8 +39,8 @@ export class PodStreams {
     const { info } = context;
     const pod = this.#pod(info.namespace, info.name);
     const kind = info.subresource;
-    const container = kind === "portforward" ? "" : containerOf(pod, info.query.get("container") ?? "", kind);
-    const to = this.#kubeletOf(pod, container);
+    const container = kind === "portforward" ? "" : containerOf(pod, info.query.get("container") ?? "");
+    const to = this.#kubeletOf(pod);
     const base =
       kind === "portforward"
         ? `/portForward/${info.namespace}/${info.name}`
@@ -67,52 +54,36 @@ export class PodStreams {
     return pod;
   }
 
-  #kubeletOf(pod: Pod, container: string): KubeletAddress {
-    const node = pod.spec?.nodeName ?? "";
-    const name = pod.metadata?.name ?? "";
-    if (node === "")
-      throw ApiError.badRequest(
-        container === ""
-          ? `pod ${name} does not have a host assigned`
-          : `container "${container}" in pod "${name}" is waiting to start: ContainerCreating`,
-      );
+  #kubeletOf({ spec, metadata }: Pod): KubeletAddress {
+    const node = spec?.nodeName ?? "";
+    if (node === "") throw ApiError.badRequest(`pod ${metadata?.name} does not have a host assigned`);
     return this.#kubelets.locate(node);
   }
 }
 
-function containerOf(pod: Pod, asked: string, verb: string): string {
-  const name = pod.metadata?.name ?? "";
-  const containers = (pod.spec?.containers ?? []).map((container) => container.name ?? "");
-  const inits = (pod.spec?.initContainers ?? []).map((container) => container.name ?? "");
-  const ephemeral = (pod.spec?.ephemeralContainers ?? []).map((container) => container.name ?? "");
-  if (asked === "") {
-    const [only] = containers;
-    if (containers.length === 1 && only !== undefined) return only;
-    const preferred = pod.metadata?.annotations?.["kubectl.kubernetes.io/default-container"];
-    if (verb !== "log" && preferred !== undefined && containers.includes(preferred)) return preferred;
-    const more = inits.length > 0 ? ` or one of the init containers: [${inits.join(" ")}]` : "";
-    throw ApiError.badRequest(
-      `a container name must be specified for pod ${name}, choose one of: [${containers.join(" ")}]${more}`,
-    );
-  }
-  if ([...containers, ...inits, ...ephemeral].includes(asked)) return asked;
-  throw ApiError.badRequest(`container ${asked} is not valid for pod ${name}`);
+/** What the kubelet says of a log that it does not give. */
+function refusedLog(code: number, pod: string, said: string): ApiError {
+  if (code === 500) return ApiError.internal(new Error(said));
+  if (code === 400) return ApiError.badRequest(said.trim());
+  return ApiError.generic(code, { resource: "pods/log", name: pod, said });
 }
 
-function checkLogOptions(query: URLSearchParams, name: string): void {
-  const positive = (option: string, least: number, why: string) => {
-    const value = query.get(option);
-    return value !== null && Number(value) < least ? [fieldError.invalid(option, Number(value), why)] : [];
-  };
-  const errors = [
-    ...positive("tailLines", 0, "must be greater than or equal to 0"),
-    ...positive("limitBytes", 1, "must be greater than 0"),
-    ...positive("sinceSeconds", 1, "must be greater than 0"),
+/** @throws {ApiError} 400 for a name that is not there, or where there are several and none was named. */
+function containerOf({ metadata, spec }: Pod, asked: string): string {
+  const named = (containers: readonly { readonly name?: string }[] = []) => containers.map(({ name = "" }) => name);
+  const all = [
+    ...named(spec?.initContainers ?? []),
+    ...named(spec?.containers),
+    ...named(spec?.ephemeralContainers ?? []),
   ];
-  if (query.has("sinceSeconds") && query.has("sinceTime")) {
-    errors.push(fieldError.forbidden("sinceSeconds", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
+  if (asked === "") {
+    const [only, ...others] = named(spec?.containers);
+    if (only !== undefined && others.length === 0) return only;
+    const pod = metadata?.name;
+    throw ApiError.badRequest(`a container name must be specified for pod ${pod}, choose one of: [${all.join(" ")}]`);
   }
-  if (errors.length > 0) throw ApiError.invalid({ group: "", kind: "PodLogOptions" }, name, errors);
+  if (all.includes(asked)) return asked;
+  throw ApiError.badRequest(`container ${asked} is not valid for pod ${metadata?.name}`);
 }
 
 function kubeletQuery(query: URLSearchParams): URLSearchParams {
