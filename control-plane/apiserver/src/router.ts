@@ -96,7 +96,7 @@ export class Router {
     if (isCollection && (info.verb === "update" || info.verb === "patch")) throw ApiError.methodNotAllowed();
     if (info.verb === "create" && definition.namespaced && info.namespace === "") throw ApiError.methodNotAllowed();
     if (definition.deprecation !== undefined) context.warn(definition.deprecation);
-    if (context.request.method === "HEAD") throw ApiError.methodNotAllowed();
+    if (context.request.method === "HEAD" && info.subresource !== "proxy") throw ApiError.methodNotAllowed();
     checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
     const special = await this.#deps.subresources.handle(context, definition);
     if (special !== undefined) return special;

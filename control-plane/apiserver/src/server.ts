@@ -100,6 +100,8 @@ export interface ApiServerOptions {
   readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa: string };
   /** Shown to kubelets: logs, exec and the like need it. */
   readonly kubelets?: KubeletCredentials;
+  /** Which addresses of pods and nodes proxies lead to: by default none of a machine's own. */
+  readonly isProxied?: (address: string) => boolean;
   /** Shown to the servers behind APIServices; without it they do not know who asks. */
   readonly frontProxy?: FrontProxyCredentials;
   /** Who is told of requests, and of which: nobody without it. */
@@ -186,7 +188,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);
-  const proxy = new HttpProxy(cache, kubelets, random);
+  const proxy = new HttpProxy(cache, kubelets, random, options.isProxied);
   const resources = new ResourceHandler(writer, tableOfDefinition);
   const extensions = lifetime.own("extension servers", new ExtensionClient(cache, options.frontProxy, random));
   const aggregator = new Aggregator(cache, extensions, clock);

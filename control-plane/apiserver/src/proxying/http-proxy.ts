@@ -9,14 +9,16 @@ import type { RequestContext, RequestInfo } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { forwardUpgrade } from "./forward-upgrade.ts";
 import { forwarded } from "./forwarded.ts";
-import type { KubeletAddress, KubeletConnection } from "./kubelet-connection.ts";
+import { isGlobalUnicast } from "./global-unicast.ts";
+import type { KubeletConnection } from "./kubelet-connection.ts";
 import { throughProxy } from "./proxied-page.ts";
-import { serviceEndpoints } from "./service-endpoints.ts";
+import { isOfPod, serviceEndpoints } from "./service-endpoints.ts";
 
 interface Target {
   readonly scheme: "http" | "https";
   readonly host: string;
   readonly port: number;
+  readonly isKubelet?: boolean;
 }
 
 /** pods, services and nodes /proxy: forwards HTTP with the path that follows; links to the root of a server lead through the proxy. */
@@ -24,11 +26,14 @@ export class HttpProxy {
   readonly #cache: WatchCache;
   readonly #kubelets: KubeletConnection;
   readonly #random: Random;
+  readonly #isProxied: (address: string) => boolean;
 
-  constructor(cache: WatchCache, kubelets: KubeletConnection, random: Random) {
+  /** @param isProxied Whether it leads to an address; by default to those that networks route. */
+  constructor(cache: WatchCache, kubelets: KubeletConnection, random: Random, isProxied = isGlobalUnicast) {
     this.#cache = cache;
     this.#kubelets = kubelets;
     this.#random = random;
+    this.#isProxied = isProxied;
   }
 
   async handle(context: RequestContext): Promise<ApiResponse> {
@@ -41,9 +46,8 @@ export class HttpProxy {
     const path = pathOf(info);
     const body = request.body ?? new Uint8Array(0);
     const headers = { ...forwarded(request.headers), ...forwardedFrom(info) };
-    if (info.resource === "nodes")
-      return this.#kubelets.request(this.#node(info.name), request.method, path, headers, body, signal);
     const target = this.#target(info);
+    if (target.isKubelet === true) return this.#kubelets.request(target, request.method, path, headers, body, signal);
     const answer = await forward(target, request.method, path, headers, body, signal);
     return throughProxy(answer, {
       prefix: info.rest === "" ? info.path : info.path.slice(0, -info.rest.length),
@@ -54,8 +58,9 @@ export class HttpProxy {
 
   /** Joins an upgraded connection to the server's. @returns the server's answer when it does not agree. @throws {ApiError} */
   async upgrade({ info }: RequestContext, request: UpgradeRequest): Promise<ApiResponse | undefined> {
-    if (info.resource === "nodes") return this.#kubelets.upgrade(this.#node(info.name), pathOf(info), request);
-    const { scheme, host, port } = this.#target(info);
+    const target = this.#target(info);
+    if (target.isKubelet === true) return this.#kubelets.upgrade(target, pathOf(info), request);
+    const { scheme, host, port } = target;
     const options = { host, port, path: pathOf(info), ...UNCHECKED };
     try {
       return await forwardUpgrade(request, { scheme, options, headers: forwardedFrom(info) });
@@ -64,47 +69,62 @@ export class HttpProxy {
     }
   }
 
-  #node(spec: string): KubeletAddress {
-    return this.#kubelets.locate(spec.split(":")[0] ?? "");
-  }
-
+  /** @throws {ApiError} 400 for names that make no sense, 404, 503. */
   #target({ resource, namespace, name }: RequestInfo): Target {
-    return resource === "pods" ? this.#pod(namespace, name) : this.#service(namespace, name);
+    const spec = parse(name);
+    if (spec === undefined) throw ApiError.badRequest(`invalid ${resource.slice(0, -1)} request "${name}"`);
+    switch (resource) {
+      case "nodes":
+        return this.#node(spec);
+      case "pods":
+        return this.#pod(namespace, spec);
+      default:
+        return this.#service(namespace, spec);
+    }
   }
 
-  #pod(namespace: string, spec: string): Target {
-    const { scheme, name, port } = parse(spec);
+  #node({ scheme, name, port }: Named): Target {
+    const kubelet = this.#kubelets.locate(name);
+    this.#mustBeProxied(kubelet.host);
+    if (port === "" || Number(port) === kubelet.port) return { ...kubelet, scheme: "https", isKubelet: true };
+    return { scheme, host: kubelet.host, port: Number(port) };
+  }
+
+  #pod(namespace: string, { scheme, name, port }: Named): Target {
     const pod = this.#cache.get(`/registry/pods/${namespace}/${name}`)?.object as Pod | undefined;
     if (pod === undefined) throw ApiError.notFound({ group: "", resource: "pods" }, name);
     const host = pod.status?.podIP ?? "";
-    if (host === "") throw ApiError.badRequest("address not allowed");
+    this.#mustBeProxied(host);
     const ports = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
     const number =
       port === ""
-        ? (ports[0]?.containerPort ?? 80)
+        ? (ports[0]?.containerPort ?? (scheme === "https" ? 443 : 80))
         : (ports.find((candidate) => candidate.name === port)?.containerPort ?? Number(port));
     return { scheme, host, port: number };
   }
 
-  #service(namespace: string, spec: string): Target {
-    const { scheme, name, port } = parse(spec);
+  /** Whatever else its slices name may be anything: only pods of its namespace are led to. */
+  #service(namespace: string, { scheme, name, port }: Named): Target {
+    const portName = /^\d+$/.test(port) ? this.#portName(namespace, name, Number(port)) : port;
+    const found = serviceEndpoints(this.#cache, namespace, name, portName).filter((endpoint) =>
+      isOfPod(this.#cache, namespace, endpoint),
+    );
+    const chosen = found[Math.floor(this.#random.float() * found.length)];
+    if (chosen === undefined) throw ApiError.serviceUnavailable(`no endpoints available for service "${name}"`);
+    return { scheme, host: chosen.host, port: chosen.port };
+  }
+
+  #portName(namespace: string, name: string, port: number): string {
     const service = this.#cache.get(`/registry/services/specs/${namespace}/${name}`)?.object as Service | undefined;
     if (service === undefined) throw ApiError.notFound({ group: "", resource: "services" }, name);
-    const ports = service.spec?.ports ?? [];
-    const wanted =
-      port === "" && ports.length === 1
-        ? ports[0]
-        : ports.find((candidate) => candidate.name === port || String(candidate.port) === port);
-    const none = (): ApiError =>
-      ApiError.serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
-    if (wanted === undefined)
-      throw ApiError.serviceUnavailable(
-        `no service port ${JSON.stringify(port)} found for service ${JSON.stringify(name)}`,
-      );
-    const found = serviceEndpoints(this.#cache, namespace, name, wanted.name ?? "");
-    const chosen = found[Math.floor(this.#random.float() * found.length)];
-    if (chosen === undefined) throw none();
-    return { scheme, ...chosen };
+    const found = (service.spec?.ports ?? []).find((candidate) => candidate.port === port);
+    if (found !== undefined) return found.name ?? "";
+    throw ApiError.serviceUnavailable(`no service port ${port} found for service "${name}"`);
+  }
+
+  /** @throws {ApiError} 400: what listens on this machine alone is not for whoever may write a pod's status. */
+  #mustBeProxied(address: string): void {
+    if (address === "" || !this.#isProxied(address)) throw ApiError.badRequest("address not allowed");
   }
 }
 
@@ -123,12 +143,18 @@ function unreachable(error: unknown): ApiError {
   return ApiError.serviceUnavailable(`error trying to reach service: ${messageOf(error)}`);
 }
 
-/** "[scheme:]name[:port]". */
-function parse(spec: string): { readonly scheme: "http" | "https"; readonly name: string; readonly port: string } {
+interface Named {
+  readonly scheme: "http" | "https";
+  readonly name: string;
+  readonly port: string;
+}
+
+/** "[scheme:]name[:port]"; undefined for what is not of that form. */
+function parse(spec: string): Named | undefined {
   const parts = spec.split(":");
-  if (parts.length === 3)
-    return { scheme: parts[0] === "https" ? "https" : "http", name: parts[1] ?? "", port: parts[2] ?? "" };
-  return { scheme: "http", name: parts[0] ?? "", port: parts[1] ?? "" };
+  const [scheme = "", name = "", port = ""] = parts.length === 3 ? parts : ["", ...parts];
+  if (parts.length > 3 || name === "" || !["", "http", "https"].includes(scheme)) return undefined;
+  return { scheme: scheme === "https" ? "https" : "http", name, port };
 }
 
 function forward(

@@ -73,6 +73,7 @@ beforeAll(async () => {
     advertise: { address: "127.0.0.1", port: 6443 },
     tls: { ...serving, clientCa: ca },
     kubelets: { ...client, ca },
+    isProxied: () => true,
     audit: { policy, backends: [backend] },
   });
   lifetime.own("server", server);
