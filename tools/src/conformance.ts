@@ -108,11 +108,20 @@ async function runOne(program: string, name: string, kubeconfig: string, log: st
   const began = performance.now();
   const limit = Number(values.limit) * (name.includes("[Slow]") ? SLOW_TESTS_LAST : 1);
   const { stdout, stderr } = await run(
-    "timeout",
+    "sh", // where a test does not end timeout kills itself too: the shell tells of it by 137
     [
-      ...["--kill-after=5", String(limit + 20), program, `--kubeconfig=${kubeconfig}`, "--provider=skeleton"],
+      ...[
+        "-c",
+        'timeout "$@"; exit $?',
+        "sh",
+        "--kill-after=5",
+        String(limit + 20),
+        program,
+        `--kubeconfig=${kubeconfig}`,
+        "--provider=skeleton",
+      ],
       ...["--allowed-not-ready-nodes=-1", "--minStartupPods=-1", "--ginkgo.no-color", "--ginkgo.v"],
-      ...[`--ginkgo.timeout=${limit}s`, `--ginkgo.focus=${name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}`],
+      ...[`--ginkgo.timeout=${limit}s`, `--ginkgo.focus=^${name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`],
     ],
     { accept: [0, 1, 2, 124, 137], env: { ...process.env, PATH: `${peersFolder()}:${process.env["PATH"]}` } },
   );
