@@ -121,7 +121,7 @@ async function runOne(program: string, name: string, kubeconfig: string, log: st
         "--provider=skeleton",
       ],
       ...["--allowed-not-ready-nodes=-1", "--minStartupPods=-1", "--ginkgo.no-color", "--ginkgo.v"],
-      ...[`--ginkgo.timeout=${limit}s`, `--ginkgo.focus=^${name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`],
+      ...[`--ginkgo.timeout=${limit}s`, `--ginkgo.focus=${name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`],
     ],
     { accept: [0, 1, 2, 124, 137], env: { ...process.env, PATH: `${peersFolder()}:${process.env["PATH"]}` } },
   );
