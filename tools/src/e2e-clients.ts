@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { messageOf } from "@tsukube/foundation";
+import { Lifetime, messageOf } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
-import { build, buildFolder, type ClientProgram, missing, PROGRAMS } from "./clients/programs.ts";
+import { build, buildFolder, type ClientProgram, missing, PROGRAMS, UPSTREAM_CONTROLLERS } from "./clients/programs.ts";
 import { type Outcome, tour } from "./clients/tour.ts";
+import { missingUpstream, startUpstreamControllers } from "./clients/upstream-controllers.ts";
 
 const NAMES = PROGRAMS.map(({ name }) => name);
 const USAGE = `npm run e2e:clients -- [NAME...] [OPTIONS]
@@ -13,6 +14,8 @@ Builds small programs on unmodified client libraries (e2e/clients/NAME) where th
 a Tsukube cluster of its own, and prints what answers differently than they expect. Names: ${NAMES.join(", ")}.
   --kubeconfig FILE  a cluster that runs, instead; programs leave namespaces and definitions behind
   --no-node          starts the control plane alone, as it does without root: nothing runs in pods then
+  --upstream-controllers  kube-controller-manager and kube-scheduler, which npm run peers builds, in the place of ours: asks
+                     whether they do their work against our API server, and fails for every error that they log
   --keep             leaves the cluster running
   --logs DIR         where the output of each program goes (a temporary folder)
 `;
@@ -26,6 +29,7 @@ const { values, positionals } = parseArgs({
   options: {
     kubeconfig: { type: "string" },
     "no-node": { type: "boolean", default: process.getuid?.() !== 0 },
+    "upstream-controllers": { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     logs: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
@@ -45,15 +49,28 @@ async function main(): Promise<void> {
     process.exitCode = values.help ? 0 : 2;
     return;
   }
-  const chosen = PROGRAMS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  if (values["upstream-controllers"] && missingUpstream().length > 0) {
+    process.stdout.write(`e2e:clients: no ${missingUpstream().join(" and no ")}: build them with "npm run peers"\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const chosen = values["upstream-controllers"]
+    ? [UPSTREAM_CONTROLLERS]
+    : PROGRAMS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const logs = values.logs ?? mkdtempSync(join(tmpdir(), "tsukube-e2e-clients-"));
   mkdirSync(logs, { recursive: true });
   say("… the cluster");
   const cluster = values.kubeconfig === undefined ? await startCluster() : await clusterOf(values.kubeconfig);
   const outcomes = new Map<string, Outcome>();
+  const runAll = async (env: NodeJS.ProcessEnv): Promise<void> => {
+    for (const program of chosen) {
+      const log = join(logs, `${program.name}.log`);
+      outcomes.set(program.name, await runOne(program, { ...env, ...envOf(cluster) }, log));
+    }
+  };
   try {
-    for (const program of chosen)
-      outcomes.set(program.name, await runOne(program, cluster, join(logs, `${program.name}.log`)));
+    if (!values["upstream-controllers"]) await runAll(process.env);
+    else outcomes.set("what they log", await besideUpstream(cluster, logs, runAll));
   } finally {
     if (!values.keep) await cluster.stop();
   }
@@ -65,10 +82,12 @@ const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 async function startCluster(): Promise<Cluster> {
   const tsukube = (...args: readonly string[]) => run(join(ROOT, "tsukube"), ["--name", CLUSTER, ...args]);
   await tsukube("down", "--purge");
-  await tsukube("up", ...(values["no-node"] ? ["--no-node"] : []));
+  const isAlone = values["no-node"] || values["upstream-controllers"];
+  const whose = values["upstream-controllers"] ? ["--controllers", "others"] : [];
+  await tsukube("up", ...(isAlone ? ["--no-node"] : []), ...whose);
   const { kubeconfig } = JSON.parse((await tsukube("status", "-o", "json")).stdout) as { readonly kubeconfig: string };
   const stop = async () => void (await tsukube("down", "--purge"));
-  return { kubeconfig, hasNode: !values["no-node"], stop };
+  return { kubeconfig, hasNode: !isAlone, stop };
 }
 
 /** Of a cluster that runs already: whether a node is in it. */
@@ -83,7 +102,25 @@ async function clusterOf(kubeconfig: string): Promise<Cluster> {
   return { kubeconfig, hasNode: items.length > 0, stop: async () => {} };
 }
 
-async function runOne(program: ClientProgram, cluster: Cluster, log: string): Promise<Outcome> {
+/** Runs `work` while upstream's controllers run. @returns whether they logged an error. */
+async function besideUpstream(
+  cluster: Cluster,
+  logs: string,
+  work: (env: NodeJS.ProcessEnv) => Promise<void>,
+): Promise<Outcome> {
+  await using lifetime = new Lifetime();
+  const upstream = await startUpstreamControllers(lifetime, cluster.kubeconfig, logs);
+  await work({ ...process.env, ...upstream.env });
+  const failed = upstream.errors();
+  return { passed: failed.length === 0 ? 1 : 0, failed, skipped: 0, seconds: 0 };
+}
+
+/** What programs know of the cluster. */
+function envOf({ kubeconfig, hasNode }: Cluster): NodeJS.ProcessEnv {
+  return { KUBECONFIG: kubeconfig, PODS: hasNode ? "yes" : "no" };
+}
+
+async function runOne(program: ClientProgram, env: NodeJS.ProcessEnv, log: string): Promise<Outcome> {
   const lacks = missing(program);
   if (lacks.length > 0) {
     say(`\n${program.name}: skipped: no ${lacks.join(" and no ")} on PATH`);
@@ -93,7 +130,6 @@ async function runOne(program: ClientProgram, cluster: Cluster, log: string): Pr
     say(`\n… building ${program.name} (the first time takes minutes)`);
     const command = await build(program, buildFolder());
     say(program.name);
-    const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, PODS: cluster.hasNode ? "yes" : "no" };
     return await tour(command, env, log, LIMIT_MS, (line) => say(`  ${line}`));
   } catch (error) {
     say(`  failed  ${messageOf(error)}`);

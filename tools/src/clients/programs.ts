@@ -32,8 +32,26 @@ function go(name: string): ClientProgram {
   };
 }
 
+function rust(name: string): ClientProgram {
+  return {
+    name,
+    needs: ["cargo"],
+    build: async (source, target) => {
+      await nice("cargo", ["build", "--quiet", "--locked", "--target-dir", target], { cwd: source });
+      return [join(target, "debug", name)];
+    },
+  };
+}
+
+function node(name: string): ClientProgram {
+  return { name, needs: [], build: async (source) => [process.execPath, join(source, "main.ts")] };
+}
+
 /** All of e2e/clients, in the order in which they run. */
-export const PROGRAMS: readonly ClientProgram[] = [go("client-go")];
+export const PROGRAMS: readonly ClientProgram[] = [go("client-go"), go("controller-runtime"), rust("kube-rs")];
+
+/** Runs against upstream's controllers alone. */
+export const UPSTREAM_CONTROLLERS: ClientProgram = node("upstream-controllers");
 
 /** Builds it. @param cache A folder that outlives the command. */
 export function build(program: ClientProgram, cache: string): Promise<Command> {
