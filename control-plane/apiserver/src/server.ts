@@ -228,7 +228,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const more = {
     ...options.bootstrapObjects,
     "v1 configmaps": [...configMaps, legacyTokenTracking(clock.now())],
-    "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr)],
+    "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr, clock.now())],
   };
   await bootstrap({ store, registry, clock, random, more });
   await localServices({ store, registry, clock, random });

@@ -155,7 +155,7 @@ function isFormServed(range: MediaRange, form: string, encoding: Encoding, rules
 /** Indented JSON for people: asked for, or a client that people type into. */
 function wantsPretty(headers: Readonly<Record<string, string>>, query: URLSearchParams, range: MediaRange): boolean {
   const asked = query.get("pretty") ?? range.parameters["pretty"];
-  if (asked !== undefined && asked !== null) return asked === "1" || asked === "true";
+  if (asked !== undefined && asked !== null) return /^(1|t|T|TRUE|true|True)$/.test(asked);
   return /^(curl|Wget|Mozilla)\//.test(headers["user-agent"] ?? "");
 }
 

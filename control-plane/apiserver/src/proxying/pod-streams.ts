@@ -2,6 +2,7 @@ import { ApiError } from "@tsukube/api";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import type { ApiResponse } from "@tsukube/client";
 import type { UpgradeRequest } from "@tsukube/host";
+import { isTrue } from "../chain/request-info.ts";
 import type { RequestContext } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import type { KubeletAddress, KubeletConnection } from "./kubelet-connection.ts";
@@ -10,6 +11,7 @@ import { kubeletLogQuery } from "./log-options.ts";
 const PODS = { group: "", resource: "pods" };
 /** Names of query parameters in the API and at the kubelet. */
 const STREAMS: Readonly<Record<string, string>> = { stdin: "input", stdout: "output", stderr: "error", tty: "tty" };
+
 /** logs, exec, attach and port-forward: the API server finds the pod's kubelet and passes bytes. */
 export class PodStreams {
   readonly #cache: WatchCache;
@@ -91,7 +93,7 @@ function kubeletQuery(query: URLSearchParams): URLSearchParams {
   for (const [name, value] of query) {
     const kubeletName = STREAMS[name];
     if (kubeletName !== undefined) {
-      if (value === "true" || value === "1") out.append(kubeletName, "1");
+      if (isTrue(value)) out.append(kubeletName, "1");
     } else if (name === "command" || name === "ports" || name === "port") {
       out.append(name, value);
     }

@@ -5,7 +5,14 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
-import { createHttpsServer, createMetrics, realClock, systemRandom, type UpgradeRequest } from "@tsukube/host";
+import {
+  createHttpsServer,
+  createMetrics,
+  type Exchange,
+  realClock,
+  systemRandom,
+  type UpgradeRequest,
+} from "@tsukube/host";
 import {
   type CertificateAuthority,
   createAuthorityKeys,
@@ -50,7 +57,7 @@ beforeAll(async () => {
   ca = keys.cert;
   authority = await openAuthority(keys, realClock, systemRandom);
   const serving = await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] });
-  const kubelet = createHttpsServer({ ...serving, clientCa: ca, handle: () => {}, upgrade: kubeletUpgrade });
+  const kubelet = createHttpsServer({ ...serving, clientCa: ca, handle: kubeletLog, upgrade: kubeletUpgrade });
   lifetime.own("kubelet", kubelet);
   const kubeletPort = await kubelet.listen("127.0.0.1", 0);
   const web = createServer();
@@ -101,6 +108,11 @@ beforeAll(async () => {
   const podIPs = [{ ip: "127.0.0.1" }];
   await send("PUT", `${PODS}/p/status`, { ...pod, status: { phase: "Running", podIP: "127.0.0.1", podIPs } });
 });
+
+function kubeletLog(exchange: Exchange): void {
+  asked.push(`${exchange.method} ${exchange.path}`);
+  exchange.send(200, { "content-type": "text/plain" }, Buffer.from("a log"));
+}
 
 function kubeletUpgrade(request: UpgradeRequest): void {
   asked.push(`${request.peer?.commonName} ${request.method} ${request.path}`);
@@ -181,6 +193,19 @@ test("exec reaches the kubelet, and is written down when it comes, when it begin
     objectRef: { resource: "pods", namespace: "shop", name: "p", subresource: "exec" },
     annotations: { "authorization.k8s.io/decision": "allow" },
   });
+});
+
+test("a flag is true however a client writes it, and false as upstream reads it", async () => {
+  const flags = "command=sh&stdin=True&stdout&stderr=1&tty=False";
+  (await upgrade(`${PODS}/p/exec?container=c&${flags}`)).socket?.destroy();
+  expect(asked).toEqual(["kubelet-client POST /exec/shop/p/c?command=sh&input=1&output=1&error=1"]);
+  const path = `${PODS}/p/log?container=c&follow=True&timestamps=0&previous=False&tailLines=3`;
+  const pair = await authority.issue({ commonName: "a", organizations: ["system:masters"], usages: ["client"] });
+  const sent = httpsRequest({ host: "127.0.0.1", port, path, ca, ...pair, agent: false });
+  const [answer] = (await once(sent.end(), "response")) as [IncomingMessage];
+  answer.resume();
+  await once(answer, "end");
+  expect(asked[1]).toBe("GET /containerLogs/shop/p/c?follow=true&tailLines=3");
 });
 
 test.each([
