@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { type RunOptions, run } from "@tsukube/host";
@@ -43,12 +44,44 @@ function rust(name: string): ClientProgram {
   };
 }
 
+function python(name: string): ClientProgram {
+  return {
+    name,
+    needs: ["python3"],
+    build: async (source, target) => {
+      const wanted = join(source, "requirements.txt");
+      const program = join(target, "bin/python");
+      await once(target, [wanted], async () => {
+        await run("python3", ["-m", "venv", "--clear", target]);
+        await nice(program, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", wanted], {});
+      });
+      return [program, "-B", join(source, "main.py")];
+    },
+  };
+}
+
 function node(name: string): ClientProgram {
   return { name, needs: [], build: async (source) => [process.execPath, join(source, "main.ts")] };
 }
 
+/** Runs `work` unless it was done for these very files. */
+async function once(target: string, files: readonly string[], work: () => Promise<unknown>): Promise<void> {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(readFileSync(file));
+  const digest = hash.digest("hex");
+  const done = join(target, "built-from");
+  if (existsSync(done) && readFileSync(done, "utf8") === digest) return;
+  await work();
+  writeFileSync(done, digest);
+}
+
 /** All of e2e/clients, in the order in which they run. */
-export const PROGRAMS: readonly ClientProgram[] = [go("client-go"), go("controller-runtime"), rust("kube-rs")];
+export const PROGRAMS: readonly ClientProgram[] = [
+  go("client-go"),
+  go("controller-runtime"),
+  rust("kube-rs"),
+  python("python"),
+];
 
 /** Runs against upstream's controllers alone. */
 export const UPSTREAM_CONTROLLERS: ClientProgram = node("upstream-controllers");
