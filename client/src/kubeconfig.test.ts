@@ -1,3 +1,4 @@
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +21,16 @@ test("a kubeconfig that was not there gets the context, made current, 0600", asy
   await mergeKubeconfig(path, entry);
   expect(read()["current-context"]).toBe("tsukube-default");
   expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test("the key is in the form that every client reads", async () => {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  await mergeKubeconfig(path, { ...entry, key });
+  const [{ user }] = read()["users"] as [{ user: Record<string, string> }];
+  const written = Buffer.from(user["client-key-data"] ?? "", "base64").toString();
+  expect(written).toMatch(/^-----BEGIN EC PRIVATE KEY-----\n/);
+  expect(createPrivateKey(written).equals(privateKey)).toBe(true);
 });
 
 test("what others put there stays: contexts, comments, the current context", async () => {

@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
@@ -72,12 +73,22 @@ function merged(document: Document, entry: KubeconfigEntry): Document {
   if (!document.has("kind")) document.set("kind", "Config");
   const values = {
     clusters: { name, cluster: { server: entry.server, "certificate-authority-data": base64(entry.ca) } },
-    users: { name, user: { "client-certificate-data": base64(entry.cert), "client-key-data": base64(entry.key) } },
+    users: {
+      name,
+      user: { "client-certificate-data": base64(entry.cert), "client-key-data": base64(widelyRead(entry.key)) },
+    },
     contexts: { name, context: { cluster: name, user: name } },
   };
   for (const list of LISTS) putNamed(document, list, values[list]);
   if ((document.get("current-context") ?? "") === "") document.set("current-context", name);
   return document;
+}
+
+/** fabric8's client takes an EC key for one of RSA unless it is in the form of SEC 1, which all others read, too. */
+function widelyRead(pem: string): string {
+  if (!pem.includes("-----BEGIN PRIVATE KEY-----")) return pem;
+  const key = createPrivateKey(pem);
+  return key.asymmetricKeyType === "ec" ? key.export({ type: "sec1", format: "pem" }).toString() : pem;
 }
 
 function putNamed(document: Document, list: string, value: { readonly name: string }): void {

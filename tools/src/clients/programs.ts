@@ -60,6 +60,20 @@ function python(name: string): ClientProgram {
   };
 }
 
+function java(name: string): ClientProgram {
+  return {
+    name,
+    needs: ["java", "mvn"],
+    build: async (source, target) => {
+      const files = [join(source, "pom.xml"), join(source, "src/Main.java")];
+      await once(target, files, () =>
+        nice("mvn", ["--quiet", "--batch-mode", `-Dtarget=${target}`, "compile"], { cwd: source }),
+      );
+      return ["java", "-cp", `${join(target, "classes")}:${join(target, "lib")}/*`, "Main"];
+    },
+  };
+}
+
 function node(name: string): ClientProgram {
   return { name, needs: [], build: async (source) => [process.execPath, join(source, "main.ts")] };
 }
@@ -81,6 +95,7 @@ export const PROGRAMS: readonly ClientProgram[] = [
   go("controller-runtime"),
   rust("kube-rs"),
   python("python"),
+  java("java"),
 ];
 
 /** Runs against upstream's controllers alone. */
