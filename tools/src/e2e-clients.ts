@@ -130,7 +130,7 @@ async function runOne(program: ClientProgram, env: NodeJS.ProcessEnv, log: strin
     say(`\n… building ${program.name} (the first time takes minutes)`);
     const command = await build(program, buildFolder());
     say(program.name);
-    return await tour(command, env, log, LIMIT_MS, (line) => say(`  ${line}`));
+    return await tour(command, { ...env, ...program.env }, log, LIMIT_MS, (line) => say(`  ${line}`));
   } catch (error) {
     say(`  failed  ${messageOf(error)}`);
     return { passed: 0, failed: [`Cannot be built: ${messageOf(error)}`], skipped: 0, seconds: 0 };

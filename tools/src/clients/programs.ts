@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { type RunOptions, run } from "@tsukube/host";
+import { peersFolder } from "../peers.ts";
 
 const SOURCES = join(dirname(dirname(dirname(import.meta.dirname))), "e2e/clients");
 
@@ -15,6 +16,8 @@ export interface ClientProgram {
   readonly name: string;
   /** Commands that must be on PATH. */
   readonly needs: readonly string[];
+  /** What else it is told. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Builds it into a folder of the user's cache; what is unchanged is not built again. */
   build(source: string, target: string): Promise<Command>;
 }
@@ -96,6 +99,9 @@ export const PROGRAMS: readonly ClientProgram[] = [
   rust("kube-rs"),
   python("python"),
   java("java"),
+  node("javascript"),
+  { ...node("kubectl"), env: { KUBECTL: join(peersFolder(), "kubectl") } },
+  node("helm"),
 ];
 
 /** Runs against upstream's controllers alone. */
