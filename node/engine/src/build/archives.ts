@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { lstat, mkdir } from "node:fs/promises";
 import { codeOf } from "@tsukube/foundation";
 import { decompressed } from "../images/decompressed.ts";
 import { unpackLayer } from "../images/unpack.ts";
@@ -13,7 +13,7 @@ const HEADER = 512;
  * @throws {TsukubeError} `unsupported` for bzip2 and xz; `invalid-tar`.
  */
 export async function unpackArchive(file: string, root: string, destination: string): Promise<boolean> {
-  if (!(await isTar(file))) return false;
+  if (!(await lstat(file)).isFile() || !(await isTar(file))) return false;
   const folder = rootedPath(root, destination);
   await mkdir(folder, { recursive: true });
   await unpackLayer(decompressed(createReadStream(file)), folder, "keep");

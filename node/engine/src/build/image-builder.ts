@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type { OciRuntime } from "../containers/runtime.ts";
+import { textWithin } from "../containers/text-within.ts";
 import { findImage } from "../cri/image-service.ts";
 import type { ContentStore } from "../images/content-store.ts";
 import type { ImageGarbage } from "../images/image-garbage.ts";
@@ -17,12 +17,11 @@ import { PROVENANCE, provenanceOf, SPDX, spdxOf } from "./attestations.ts";
 import { BuildCache } from "./build-cache.ts";
 import { BuildSession, type ImageWish, type SessionDeps } from "./build-session.ts";
 import type { BuildRequest, CachedResult, ImageBuilder } from "./contracts.ts";
-import { DockerIgnore, ignoreFile } from "./docker-ignore.ts";
+import { DockerIgnore } from "./docker-ignore.ts";
 import { type Dockerfile, parseDockerfile } from "./dockerfile/stages.ts";
 import type { ImageState } from "./image-state.ts";
 import { LayerMaker } from "./layer-maker.ts";
 import { packagesIn } from "./packages/packages-in.ts";
-import { rootedPath } from "./rooted-path.ts";
 import { BuildCommands } from "./run-command.ts";
 import { SharedCache } from "./shared-cache.ts";
 
@@ -162,7 +161,7 @@ class DockerfileBuilder implements ImageBuilder {
       made.push({ predicateType, digest });
     };
     if (request.provenance) {
-      const text = await readFile(rootedPath(request.context, request.dockerfile), "utf8");
+      const text = (await textWithin(request.context, request.dockerfile)) ?? "";
       await keep(PROVENANCE, provenanceOf(request, text, materials, began, clock.now()));
     }
     if (request.sbom) {
@@ -208,18 +207,16 @@ class DockerfileBuilder implements ImageBuilder {
 }
 
 async function readDockerfile({ context, dockerfile }: BuildRequest): Promise<Dockerfile> {
-  try {
-    return parseDockerfile(await readFile(rootedPath(context, dockerfile), "utf8"), dockerfile);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT" && codeOf(error) !== "EISDIR") throw error;
-    throw new TsukubeError(
-      "invalid",
-      `Cannot read "${dockerfile}": the build context has no such file, expected a Dockerfile`,
-    );
-  }
+  const text = await textWithin(context, dockerfile);
+  if (text !== undefined) return parseDockerfile(text, dockerfile);
+  throw new TsukubeError(
+    "invalid",
+    `Cannot read "${dockerfile}": the build context has no such file, expected a Dockerfile`,
+  );
 }
 
+/** That of the Dockerfile alone, or the folder's. */
 async function readIgnore({ context, dockerfile }: BuildRequest): Promise<DockerIgnore> {
-  const file = ignoreFile(context, dockerfile);
-  return new DockerIgnore(file === undefined ? "" : await readFile(file, "utf8"));
+  const own = await textWithin(context, `${dockerfile}.dockerignore`);
+  return new DockerIgnore(own ?? (await textWithin(context, ".dockerignore")) ?? "");
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts } from "@tsukube/kernel";
 import type { LinuxContainerSecurityContext, Mount } from "@tsukube/node-contracts/cri";
@@ -8,6 +8,7 @@ import facts from "../../facts/container-defaults.json" with { type: "json" };
 import { boundingCapabilities } from "../containers/capabilities.ts";
 import type { OciRuntime } from "../containers/runtime.ts";
 import { specOf } from "../containers/spec.ts";
+import { textWithin } from "../containers/text-within.ts";
 import { resolveUser } from "../containers/users.ts";
 import type { ImageConfig } from "../images/image-document.ts";
 import type { Sandboxes } from "../sandboxes/sandboxes.ts";
@@ -83,7 +84,7 @@ export class BuildCommands {
 
   async #specOf(command: BuildCommand, sandbox: Awaited<ReturnType<Sandboxes["run"]>>): Promise<object> {
     const { id, rootfs, config, privileged, mounts, env } = command;
-    const text = (name: string): Promise<string> => readFile(`${rootfs}/etc/${name}`, "utf8").catch(() => "");
+    const text = async (name: string): Promise<string> => (await textWithin(rootfs, `/etc/${name}`)) ?? "";
     const bounding = boundingCapabilities();
     const securityContext: LinuxContainerSecurityContext = privileged
       ? { privileged }

@@ -1,6 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { posix } from "node:path";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
+import { textWithin } from "../containers/text-within.ts";
 import { resolveUser } from "../containers/users.ts";
 import { unpackArchive } from "./archives.ts";
 import type { CachedStep, StepInputs } from "./build-cache.ts";
@@ -18,7 +19,6 @@ import { commandOf, configure, shellOf } from "./image-config.ts";
 import { advanced, contentOf, type ImageState } from "./image-state.ts";
 import type { Change } from "./layer-maker.ts";
 import { pathPattern } from "./path-pattern.ts";
-import { rootedPath } from "./rooted-path.ts";
 import type { BuildNetwork } from "./run-command.ts";
 import { mountsOf } from "./run-mounts.ts";
 import { commandArgs, expand, expandHeredoc, type Scope, withArgs } from "./scope.ts";
@@ -301,7 +301,7 @@ function optionsOf(instruction: Instruction, word: (text: string) => string): Co
 
 /** A user without a group has the group of the same number (Dockerfile reference, "--chown"). */
 async function ownerOf(root: string, chown: string): Promise<{ readonly uid: number; readonly gid: number }> {
-  const text = (name: string): Promise<string> => readFile(rootedPath(root, `/etc/${name}`), "utf8").catch(() => "");
+  const text = async (name: string): Promise<string> => (await textWithin(root, `/etc/${name}`)) ?? "";
   const { uid, gid } = resolveUser(chown, await text("passwd"), await text("group"));
   return { uid, gid: chown.includes(":") ? gid : uid };
 }

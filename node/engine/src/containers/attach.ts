@@ -1,9 +1,9 @@
 import { closeSync, openSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { PassThrough, Writable } from "node:stream";
 import type { Clock } from "@tsukube/foundation";
 import { PacketSocket } from "@tsukube/kernel";
 import type { StreamedProcess, WantedStreams } from "../streaming/streamed-process.ts";
+import { tellConmon } from "./conmon.ts";
 
 /** conmon's names for streams in the first byte of a packet. */
 const STDOUT = 2;
@@ -65,8 +65,7 @@ export function attachTo(bundle: string, wanted: WantedStreams, clock: Clock): S
     stdout,
     ...(wanted.tty ? {} : { stderr }),
     resize(columns, rows) {
-      // conmon(8), the control fifo: "1 <rows> <columns>"
-      void writeFile(`${bundle}/ctl`, `1 ${rows} ${columns}\n`, { flag: "a" }).catch(() => {});
+      if (!over) tellConmon(bundle, `1 ${rows} ${columns}`);
     },
     exited,
     kill: leave,

@@ -1,6 +1,6 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { Readable } from "node:stream";
-import { TsukubeError } from "@tsukube/foundation";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { startProgram } from "@tsukube/kernel";
 import type { OciRuntime } from "./runtime.ts";
 
@@ -55,6 +55,23 @@ async function startConmon(args: readonly string[], cwd: string, stderr: number)
     return outputs.get(3) as Readable;
   } finally {
     closeSync(stderr);
+  }
+}
+
+/**
+ * Sends a line to the control fifo of a container's conmon (conmon(8)): "1 ROWS COLUMNS" for its terminal, "2 0 0" for its log. Where
+ * it has ended nobody reads: to wait for a reader would take a thread for ever.
+ */
+export function tellConmon(bundle: string, line: string): void {
+  try {
+    const fifo = openSync(`${bundle}/ctl`, constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      writeSync(fifo, `${line}\n`);
+    } finally {
+      closeSync(fifo);
+    }
+  } catch (error) {
+    if (!["ENXIO", "ENOENT", "EPIPE"].includes(codeOf(error) ?? "")) throw error;
   }
 }
 

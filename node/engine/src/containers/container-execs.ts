@@ -9,6 +9,7 @@ import { boundingCapabilities, capabilitiesOf } from "./capabilities.ts";
 import { killProcess } from "./kill-process.ts";
 import type { OciRuntime } from "./runtime.ts";
 import type { OciProcess } from "./spec.ts";
+import { textWithin } from "./text-within.ts";
 import { resolveUser } from "./users.ts";
 
 /** How a command in a container differs from the container's own process. */
@@ -132,7 +133,7 @@ export class ContainerExecs {
     const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as OciProcess;
     const { terminal, user, groups = [], env = [], privileged, workingDirectory } = options;
     const all = new Map([...base.env, ...(terminal ? ["TERM=xterm"] : []), ...env].map((each) => [nameIn(each), each]));
-    const text = (name: string): Promise<string> => readFile(`${bundle}/rootfs/etc/${name}`, "utf8").catch(() => "");
+    const text = async (name: string): Promise<string> => (await textWithin(`${bundle}/rootfs`, `/etc/${name}`)) ?? "";
     const other = user === undefined ? undefined : resolveUser(user, await text("passwd"), await text("group"), groups);
     if (other !== undefined && !env.some((each) => nameIn(each) === "HOME")) all.set("HOME", `HOME=${other.home}`);
     const bounding = boundingCapabilities();

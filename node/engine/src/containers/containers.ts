@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync, watch } from "node:fs";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
@@ -12,7 +12,7 @@ import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import type { StreamedProcess, WantedStreams } from "../streaming/streamed-process.ts";
 import { attachTo } from "./attach.ts";
 import { boundingCapabilities } from "./capabilities.ts";
-import { createUnderConmon } from "./conmon.ts";
+import { createUnderConmon, tellConmon } from "./conmon.ts";
 import { ContainerExecs, type ExecOptions, type ExecResult } from "./container-execs.ts";
 import { withCpuWeight } from "./cpu-weight.ts";
 import { devicesOf } from "./devices.ts";
@@ -20,6 +20,7 @@ import { killProcess } from "./kill-process.ts";
 import { mapMounts } from "./mapped-mounts.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { type OciSpec, resourcesOf, type SpecInput, specOf } from "./spec.ts";
+import { textWithin } from "./text-within.ts";
 import { type ResolvedUser, resolveUser } from "./users.ts";
 import { mountVolumeImages, type VolumeImagesDeps } from "./volume-images.ts";
 
@@ -291,7 +292,7 @@ export class Containers {
 
   /** Of the terminal of its first process (conmon(8), the control fifo: "1 <rows> <columns>"). */
   async resize(id: string, columns: number, rows: number): Promise<void> {
-    await writeFile(`${this.#bundle(this.get(id).id)}/ctl`, `1 ${rows} ${columns}\n`, { flag: "a" });
+    tellConmon(this.#bundle(this.get(id).id), `1 ${rows} ${columns}`);
   }
 
   /** Changes limits of the runtime's configuration (OCI runtime spec, config-linux.md, `resources`) while it runs. */
@@ -320,7 +321,7 @@ export class Containers {
 
   /** Makes conmon open the log anew after its file was renamed (conmon(8), the control fifo: "2 0 0"). */
   async reopenLog(id: string): Promise<void> {
-    await writeFile(`${this.#bundle(this.get(id).id)}/ctl`, "2 0 0\n", { flag: "a" });
+    tellConmon(this.#bundle(this.get(id).id), "2 0 0");
   }
 
   #bundle(id: string): string {
@@ -398,7 +399,7 @@ export class Containers {
     groups: readonly string[] = [],
   ): Promise<SpecInput> {
     const security = config.linux?.securityContext ?? undefined;
-    const text = (name: string): Promise<string> => readFile(`${rootfs}/etc/${name}`, "utf8").catch(() => "");
+    const text = async (name: string): Promise<string> => (await textWithin(rootfs, `/etc/${name}`)) ?? "";
     const wanted = security?.runAsUser?.value ?? (security?.runAsUsername || image.config.User || "0");
     const group = security?.runAsGroup?.value;
     const extra = [...(security?.supplementalGroups ?? []).map(String), ...groups];

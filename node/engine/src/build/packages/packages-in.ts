@@ -1,5 +1,6 @@
-import { lstat, readdir, readFile } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { textWithin } from "../../containers/text-within.ts";
 import { rootedPath } from "../rooted-path.ts";
 import { encoded, type InstalledPackage } from "./installed-package.ts";
 import { jarPackages } from "./jars.ts";
@@ -8,6 +9,7 @@ import { programPackages } from "./programs.ts";
 export type { InstalledPackage } from "./installed-package.ts";
 
 const MAX_FILE = 4 * 1024 * 1024;
+const MAX_DATABASE = 256 * 1024 * 1024;
 /** Of those that have packages in them. */
 const LEAST_PROGRAM = 64 * 1024;
 
@@ -119,10 +121,10 @@ async function* files(root: string, folder: string): AsyncGenerator<string> {
   }
 }
 
-/** "" for a file that is not there, or too large to be what it is taken for. Links lead nowhere outside. */
+/** "" for a file that is not there, or too large to be what it is taken for. */
 async function textIn(root: string, path: string): Promise<string> {
-  const bytes = await readFile(rootedPath(root, path)).catch(() => Buffer.alloc(0));
-  return path.includes("/dpkg/") || path.includes("/apk/") || bytes.length <= MAX_FILE ? bytes.toString("utf8") : "";
+  const isDatabase = path.includes("/dpkg/") || path.includes("/apk/");
+  return (await textWithin(root, path, isDatabase ? MAX_DATABASE : MAX_FILE)) ?? "";
 }
 
 function namesIn(root: string, path: string): Promise<readonly string[]> {
