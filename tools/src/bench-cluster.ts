@@ -1,8 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Client, createClient } from "@tsukube/client";
 import { run } from "@tsukube/host";
+import { atExit } from "./at-exit.ts";
 import { transportOfKubeconfig } from "./kubeconfig.ts";
 
 export interface BenchProcess {
@@ -14,16 +16,26 @@ export interface BenchProcess {
 export class BenchCluster {
   readonly #root: string;
   readonly #home = mkdtempSync(join(tmpdir(), "tsukube-bench-"));
+  readonly #forget: () => void;
 
   constructor(root: string) {
     this.#root = root;
+    this.#forget = atExit(() => this.#removeAtOnce());
   }
 
   async tsukube(...args: readonly string[]): Promise<string> {
-    const cache = process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? "/root", ".cache");
-    const env = { ...process.env, HOME: this.#home, XDG_CACHE_HOME: cache };
-    const { stdout } = await run(join(this.#root, "tsukube"), ["--name", "bench", ...args], { env, accept: [0, 1] });
+    const accept = [0, 1];
+    const { stdout } = await run(this.#program, ["--name", "bench", ...args], { env: this.#env, accept });
     return stdout;
+  }
+
+  get #program(): string {
+    return join(this.#root, "tsukube");
+  }
+
+  get #env(): NodeJS.ProcessEnv {
+    const cache = process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? "/root", ".cache");
+    return { ...process.env, HOME: this.#home, XDG_CACHE_HOME: cache };
   }
 
   /** Ours, without supervisors. */
@@ -45,6 +57,12 @@ export class BenchCluster {
 
   async close(): Promise<void> {
     await this.tsukube("down", "--purge");
+    rmSync(this.#home, { recursive: true, force: true });
+    this.#forget();
+  }
+
+  #removeAtOnce(): void {
+    spawnSync(this.#program, ["--name", "bench", "down", "--purge"], { env: this.#env });
     rmSync(this.#home, { recursive: true, force: true });
   }
 }

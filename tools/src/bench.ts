@@ -9,7 +9,7 @@ import { type Measured, SCENARIOS, type Scenario } from "./bench-scenarios.ts";
 /**
  * `npm run bench [-- NAME...]`: each scenario several times; minimum, median and maximum. Figures of one run are compared with each other,
  * never with a limit of another machine. `--json FILE` writes every value; `--report` notes them in docs/performance.json, in place of what
- * was there of the same scenarios, and writes docs/performance.md.
+ * was there of the same scenarios, and writes docs/performance.md. `--small` takes a look at `peers` with less to carry, which is not noted.
  */
 const root = dirname(dirname(import.meta.dirname));
 const STORED = join(root, "docs", "performance.json");
@@ -17,7 +17,12 @@ const REPORT = join(root, "docs", "performance.md");
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { json: { type: "string" }, report: { type: "boolean" }, runs: { type: "string", default: "5" } },
+    options: {
+      json: { type: "string" },
+      report: { type: "boolean" },
+      runs: { type: "string", default: "5" },
+      small: { type: "boolean", default: false },
+    },
     allowPositionals: true,
   });
   const known = Object.keys(SCENARIOS);
@@ -26,6 +31,11 @@ async function main(): Promise<void> {
     process.stderr.write(
       `bench: no scenario ${unknown.join(", ")}, expected some of: ${known.join(", ")}; --runs of 1 or more\n`,
     );
+    process.exitCode = 2;
+    return;
+  }
+  if (values.small && values.report === true) {
+    process.stderr.write("bench: cannot report what --small measures: expected the full sizes\n");
     process.exitCode = 2;
     return;
   }
@@ -39,11 +49,8 @@ async function main(): Promise<void> {
       process.stdout.write(`${name.padEnd(48)} skipped: needs root\n`);
       continue;
     }
-    const figures = await repeat(
-      name,
-      scenario,
-      Math.min(Number(values.runs), scenario.runs ?? Number.MAX_SAFE_INTEGER),
-    );
+    const runs = Math.min(Number(values.runs), scenario.runs ?? Number.MAX_SAFE_INTEGER);
+    const figures = await repeat(name, scenario, runs, values.small);
     for (const figure of figures) print(name, figure);
     results[name] = { time: new Date().toISOString(), commit: await commit(), machine: machine(), figures };
   }
@@ -52,11 +59,11 @@ async function main(): Promise<void> {
   if (values.report === true) report(results);
 }
 
-async function repeat(name: string, scenario: Scenario, runs: number): Promise<readonly Figure[]> {
+async function repeat(name: string, scenario: Scenario, runs: number, isSmall: boolean): Promise<readonly Figure[]> {
   const figures = new Map<string, Omit<Measured, "value"> & { readonly values: number[] }>();
   for (let turn = 0; turn < runs; turn += 1) {
     process.stderr.write(`\r${name} ${turn + 1}/${runs}\u001b[K`);
-    for (const { value, ...about } of await scenario.measure(root)) {
+    for (const { value, ...about } of await scenario.measure(root, isSmall)) {
       const figure = figures.get(about.what) ?? { ...about, values: [] };
       figure.values.push(value);
       figures.set(about.what, figure);

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createPublicKey } from "node:crypto";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import { realClock } from "@tsukube/host";
 import { createSigningKey } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
 import { EtcdServer, freePorts, WITH_PARENT } from "@tsukube/store/etcd-server";
+import { atExit } from "../at-exit.ts";
 import { transportOfKubeconfig } from "../kubeconfig.ts";
 import { peersFolder } from "../peers.ts";
 import { authorityFor, SERVICE_CIDR } from "./authority.ts";
@@ -23,6 +24,8 @@ export interface Server {
   readonly transport: Transport;
   /** Of its programs, where it runs in ones of its own. */
   readonly pids: readonly number[];
+  /** Another connection as system:masters, which whoever asks for it closes. */
+  connect(): Transport;
   close(): Promise<void>;
 }
 
@@ -34,13 +37,14 @@ export async function startOwnServer(): Promise<Server> {
   const server = await startApiServer(await ownOptions(authority, async () => store));
   lifetime.own("server", server);
   const port = await server.listen("127.0.0.1", 0);
-  const transport = createHttpTransport({
-    server: `https://127.0.0.1:${port}`,
-    ca: authority.ca.cert,
-    clientCertificate: authority.admin,
-  });
-  lifetime.own("transport", transport);
-  return { name: "tsukube", transport, pids: [], close: () => lifetime.close() };
+  const connect = (): Transport =>
+    createHttpTransport({
+      server: `https://127.0.0.1:${port}`,
+      ca: authority.ca.cert,
+      clientCertificate: authority.admin,
+    });
+  const transport = lifetime.own("transport", connect());
+  return { name: "tsukube", transport, pids: [], connect, close: () => lifetime.close() };
 }
 
 /** Our API server alone in a process of its own, with its store on disk in a folder that goes with it. */
@@ -50,16 +54,32 @@ export async function startOwnProcess(nodeFlags: readonly string[] = []): Promis
   lifetime.add("folder", () => rmSync(folder, { recursive: true, force: true }));
   const script = join(import.meta.dirname, "own-server.ts");
   const child = spawn(process.execPath, [...nodeFlags, script, folder], { stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const ended = endOf(child);
   lifetime.add("server", async () => {
     child.kill("SIGTERM");
     await ended;
   });
-  await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
-  const options = JSON.parse(readFileSync(join(folder, "client.json"), "utf8")) as HttpTransportOptions;
-  const transport = createHttpTransport(options);
-  lifetime.own("transport", transport);
-  return { name: "tsukube", transport, pids: [child.pid ?? 0], close: () => lifetime.close() };
+  try {
+    await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
+    const options = JSON.parse(readFileSync(join(folder, "client.json"), "utf8")) as HttpTransportOptions;
+    const connect = (): Transport => createHttpTransport(options);
+    const transport = lifetime.own("transport", connect());
+    return { name: "tsukube", transport, pids: [child.pid ?? 0], connect, close: () => lifetime.close() };
+  } catch (error) {
+    await lifetime.close();
+    throw error;
+  }
+}
+
+/** @returns what resolves when a program has ended, which it does at the latest when we do. */
+function endOf(child: ChildProcess): Promise<void> {
+  const forget = atExit(() => child.kill("SIGKILL"));
+  return new Promise<void>((resolve) =>
+    child.once("close", () => {
+      forget();
+      resolve();
+    }),
+  );
 }
 
 /**
@@ -71,9 +91,10 @@ export async function startUpstream(isDurable = false): Promise<Server> {
   try {
     const args = isDurable ? [] : ["--unsafe-no-fsync"];
     const etcd = await EtcdServer.start({ program: join(peersFolder(), "etcd"), args });
-    lifetime.add("etcd", () => etcd.remove());
-    const { transport, pid } = await startKubeApiServer(lifetime, etcd.clientUrl);
-    return { name: "upstream", transport, pids: [etcd.pid, pid], close: () => lifetime.close() };
+    const forget = atExit(() => etcd.signal("SIGKILL"));
+    lifetime.add("etcd", () => etcd.remove().finally(forget));
+    const { transport, pid, connect } = await startKubeApiServer(lifetime, etcd.clientUrl);
+    return { name: "upstream", transport, pids: [etcd.pid, pid], connect, close: () => lifetime.close() };
   } catch (error) {
     await lifetime.close();
     throw error;
@@ -84,6 +105,8 @@ export interface KubeApiServer {
   /** As system:masters. */
   readonly transport: Transport;
   readonly pid: number;
+  /** Another connection as system:masters, which whoever asks for it closes. */
+  connect(): Transport;
   /** What kubectl needs to reach it as system:masters. */
   readonly kubectlFlags: readonly string[];
 }
@@ -125,12 +148,12 @@ export async function startKubeApiServer(
     ...args,
   ]);
   const server = `https://127.0.0.1:${port}`;
-  const transport = createHttpTransport({ server, ca: ca.cert, clientCertificate: admin });
-  lifetime.own("transport", transport);
+  const connect = (): Transport => createHttpTransport({ server, ca: ca.cert, clientCertificate: admin });
+  const transport = lifetime.own("transport", connect());
   await ready(transport, folder);
   const [authority, cert, key] = ["ca.crt", "admin.crt", "admin.key"].map((name) => join(folder, name));
   const shown = [`--certificate-authority=${authority}`, `--client-certificate=${cert}`, `--client-key=${key}`];
-  return { transport, pid, kubectlFlags: [`--server=${server}`, ...shown] };
+  return { transport, pid, connect, kubectlFlags: [`--server=${server}`, ...shown] };
 }
 
 /** @returns its pid. */
@@ -139,7 +162,7 @@ function launch(lifetime: Lifetime, folder: string, args: readonly string[]): nu
   const command = [...WITH_PARENT, join(peersFolder(), "kube-apiserver"), ...args];
   const child = spawn("setpriv", command, { stdio: ["ignore", log, log] });
   closeSync(log);
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const ended = endOf(child);
   lifetime.add("kube-apiserver", async () => {
     child.kill("SIGKILL");
     await ended;
@@ -164,6 +187,7 @@ async function ready(transport: Transport, folder: string): Promise<void> {
 
 /** A cluster that runs already. */
 export function serverOfKubeconfig(name: string, path: string): Server {
-  const transport = transportOfKubeconfig(path);
-  return { name, transport, pids: [], close: () => transport.close() };
+  const connect = (): Transport => transportOfKubeconfig(path);
+  const transport = connect();
+  return { name, transport, pids: [], connect, close: () => transport.close() };
 }

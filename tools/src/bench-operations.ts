@@ -1,0 +1,271 @@
+import type { KubeObject } from "@tsukube/api";
+import { type Client, createClient, type ResourceClient, type Transport } from "@tsukube/client";
+
+/** How much a server of the scenario `peers` has to carry. */
+export interface Sizes {
+  /** Pods that are listed. */
+  readonly pods: number;
+  /** Streams that hear of one event, each over a connection of its own. */
+  readonly watchers: number;
+  /** Requests at a time, each over a connection of its own. */
+  readonly clients: number;
+}
+
+/** A cluster of a thousand nodes, as its API server sees it. */
+export const FULL: Sizes = { pods: 10_000, watchers: 1000, clients: 1000 };
+/** For a look within a minute. */
+export const SMALL: Sizes = { pods: 2000, watchers: 64, clients: 16 };
+
+/** One kind of request: how often it is made, how many units of work each is, and how. */
+export interface Operation {
+  readonly name: string;
+  readonly times: number;
+  /** Makes the `index`th request over a connection that nobody else uses meanwhile. */
+  request(index: number, peer: Peer): Promise<unknown>;
+  /** Requests made before, so that programs are measured as they run; as many by default. */
+  readonly warm?: number;
+  /** How many at a time; 1 by default. */
+  readonly parallel?: number;
+  /** Units of work of all requests together, where that is not their number. */
+  readonly units?: number;
+}
+
+const NAMESPACE = "bench";
+/** Objects that are changed in turn. */
+const HELD = 2000;
+const WATCHED_EVENTS = 20;
+const FILLER = "x".repeat(9000);
+const JSON_TYPE = "application/json";
+const PROTOBUF = "application/vnd.kubernetes.protobuf";
+const NEWLINE = 0x0a;
+
+const core = (resource: string) => ({ group: "", version: "v1", resource });
+const DEPLOYMENTS = { group: "apps", version: "v1", resource: "deployments" };
+const LEASES = { group: "coordination.k8s.io", version: "v1", resource: "leases" };
+
+type Free = KubeObject & { readonly [member: string]: unknown };
+
+/** A client with a connection of its own. */
+export class Peer {
+  readonly transport: Transport;
+  readonly client: Client;
+  readonly pods: ResourceClient<Free>;
+  readonly configMaps: ResourceClient<Free>;
+  readonly deployments: ResourceClient<Free>;
+  readonly leases: ResourceClient<Free>;
+
+  constructor(transport: Transport) {
+    this.transport = transport;
+    this.client = createClient(transport, { userAgent: "bench" });
+    this.pods = this.client.resource(core("pods"), NAMESPACE);
+    this.configMaps = this.client.resource(core("configmaps"), NAMESPACE);
+    this.deployments = this.client.resource(DEPLOYMENTS, NAMESPACE);
+    this.leases = this.client.resource(LEASES, NAMESPACE);
+  }
+
+  /** Reads an answer to its end without looking into it. */
+  async read(path: string, accept: string): Promise<void> {
+    const whole = `/api/v1/namespaces/${NAMESPACE}/${path}`;
+    const { body } = await this.transport.request({ method: "GET", path: whole, headers: { accept } });
+    if (!(body instanceof Uint8Array)) for await (const _piece of body);
+  }
+}
+
+/** Makes what the operations begin with. */
+export async function prepare({ client, pods, configMaps }: Peer): Promise<void> {
+  const ignoringConflicts = (made: Promise<unknown>) => made.catch(() => {}); // controllers, where there are some, are as quick
+  await ignoringConflicts(client.resource(core("namespaces")).create({ metadata: { name: NAMESPACE } }));
+  await ignoringConflicts(
+    client.resource(core("serviceaccounts"), NAMESPACE).create({ metadata: { name: "default" } }),
+  );
+  await pods.create(pod("read"));
+  await configMaps.create(configMap("watched", 0));
+}
+
+/** In the order in which they are measured. @param peers As many as there are watchers and clients. */
+export function operationsOf(sizes: Sizes, peers: readonly Peer[]): readonly Operation[] {
+  return [...requests(sizes), ...applies(), ...collections(sizes, peers)];
+}
+
+function requests({ clients }: Sizes): readonly Operation[] {
+  const parallel = clients;
+  const many = Math.max(2000, 4 * clients);
+  const pods = new Held();
+  const leases = new Held();
+  return [
+    {
+      ...{ name: "get a pod, JSON", times: 3 * many, parallel },
+      request: (_, peer) => peer.read("pods/read", JSON_TYPE),
+    },
+    {
+      ...{ name: "get a pod, protobuf", times: 3 * many, parallel },
+      request: (_, peer) => peer.read("pods/read", PROTOBUF),
+    },
+    {
+      ...{ name: "create a ConfigMap", times: many, parallel },
+      request: (index, { configMaps }) => configMaps.create(configMap(`c-${index}`, 100)),
+    },
+    {
+      ...{ name: "create a Pod", times: many, parallel },
+      request: async (index, peer) => pods.hold(await peer.pods.create(pod(`p-${index}`))),
+    },
+    {
+      ...{ name: "patch a Pod", times: many, parallel },
+      request: (index, peer) => peer.pods.patch(`p-${index % HELD}`, { type: "strategic", body: stepped(index) }),
+    },
+    {
+      ...{ name: "put a Pod", times: many, parallel },
+      request: (index, peer) => peer.pods.update(labelled(pods.get(`p-${index % HELD}`)!, index)),
+    },
+    {
+      ...{ name: "renew a Lease", times: many, parallel },
+      request: async (index, peer) => leases.hold(await renew(peer.leases, leases, index)),
+    },
+  ];
+}
+
+/** One after the other: who applies waits for the answer. */
+function applies(): readonly Operation[] {
+  const apply = (replicas: number, { deployments }: Peer) =>
+    deployments.patch("d", { type: "apply", body: deployment(replicas), fieldManager: "bench", force: true });
+  return [
+    {
+      ...{ name: "apply a Deployment, a change", times: 1000 },
+      request: (index, peer) => apply(1 + (index % 2), peer),
+    },
+    { name: "apply a Deployment, nothing to change", times: 1000, request: (_, peer) => apply(3, peer) },
+  ];
+}
+
+function collections({ pods, clients, watchers }: Sizes, peers: readonly Peer[]): readonly Operation[] {
+  return [
+    {
+      ...{ name: `fill with ${pods} pods of 9 KB`, times: pods, warm: 0, parallel: clients },
+      request: (index, peer) => peer.pods.create(pod(`l-${index}`, { rare: index % 100 === 0 ? "yes" : "no" }, FILLER)),
+    },
+    { name: "list them, JSON", times: 8, request: (_, peer) => peer.read("pods", JSON_TYPE) },
+    { name: "list them, protobuf", times: 8, request: (_, peer) => peer.read("pods", PROTOBUF) },
+    {
+      ...{ name: "list 1% by a label", times: 400 },
+      request: (_, peer) => peer.read("pods?labelSelector=rare%3Dyes", JSON_TYPE),
+    },
+    { name: "begin an informer on them", times: 4, request: (_, peer) => begin(peer.pods) },
+    {
+      ...{ name: `deliver an event of 10 KB to ${watchers}`, times: 3, warm: 1, units: 3 * WATCHED_EVENTS * watchers },
+      request: () => deliver(peers.slice(0, watchers)),
+    },
+  ];
+}
+
+/** To the end of the initial events of a WatchList (KEP-3157). */
+async function begin(pods: ResourceClient<Free>): Promise<void> {
+  const end = new AbortController();
+  const options = {
+    ...{ sendInitialEvents: true, resourceVersionMatch: "NotOlderThan" as const, allowWatchBookmarks: true },
+    signal: end.signal,
+  };
+  for await (const { type } of pods.watch(options)) if (type === "BOOKMARK") break;
+  end.abort();
+}
+
+/** Each event when all have the one before, so that none is left out or joined with another. */
+async function deliver(peers: readonly Peer[]): Promise<void> {
+  const end = new AbortController();
+  const { configMaps } = peers[0]!;
+  const change = (event: number) =>
+    configMaps.patch("watched", { type: "merge", body: { data: { filler: FILLER, event: String(event) } } });
+  const { metadata } = await change(0); // a recent revision: older ones are not kept for watches
+  const watchers = await Promise.all(peers.map((peer) => watch(peer, metadata?.resourceVersion ?? "", end.signal)));
+  try {
+    for (let event = 1; event <= WATCHED_EVENTS; event += 1) {
+      await change(event);
+      await Promise.all(watchers.map((next) => next()));
+    }
+  } finally {
+    end.abort();
+  }
+}
+
+/** @returns what resolves when the next event has come. */
+async function watch({ transport }: Peer, resourceVersion: string, signal: AbortSignal): Promise<() => Promise<void>> {
+  const query = `watch=true&fieldSelector=metadata.name%3Dwatched&resourceVersion=${resourceVersion}`;
+  const path = `/api/v1/namespaces/${NAMESPACE}/configmaps?${query}`;
+  const { body } = await transport.request({ method: "GET", path, headers: { accept: JSON_TYPE }, signal });
+  const pieces = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  return async () => {
+    for (;;) {
+      const { value, done } = await pieces.next();
+      if (done === true) throw new Error("Cannot measure the delivery of events: a watch has ended");
+      if (value.at(-1) === NEWLINE) return;
+    }
+  };
+}
+
+/** Objects as they came in the last answer, by name: who updates does not ask for them first. */
+class Held {
+  readonly #objects = new Map<string, Free>();
+
+  get(name: string): Free | undefined {
+    return this.#objects.get(name);
+  }
+
+  hold(object: Free): void {
+    this.#objects.set(object.metadata?.name ?? "", object);
+  }
+}
+
+/** As a kubelet does: with what the last answer said. */
+function renew(leases: ResourceClient<Free>, held: Held, index: number): Promise<Free> {
+  const name = `lease-${index % HELD}`;
+  const renewTime = `2025-01-01T00:00:00.${String(index).padStart(6, "0")}Z`;
+  const spec = { holderIdentity: "bench", leaseDurationSeconds: 40, renewTime };
+  const present = held.get(name);
+  return present === undefined ? leases.create({ metadata: { name }, spec }) : leases.update({ ...present, spec });
+}
+
+/** Whatever version is there. */
+function labelled(object: Free, index: number): Free {
+  const { resourceVersion: _seen, ...metadata } = object.metadata ?? {};
+  return { ...object, metadata: { ...metadata, labels: { app: "bench", step: `${index}` } } };
+}
+
+function stepped(index: number): object {
+  return { metadata: { labels: { step: `${index}` } } };
+}
+
+/** Of no scheduler, so that only the request costs. */
+function pod(name: string, labels: Readonly<Record<string, string>> = {}, filler = ""): Free {
+  const container = {
+    name: "main",
+    image: "registry.example.com/app:1.2.3",
+    env: [{ name: "MODE", value: "production" }],
+    ports: [{ containerPort: 8080 }],
+    resources: { requests: { cpu: "100m", memory: "64Mi" }, limits: { memory: "128Mi" } },
+    readinessProbe: { httpGet: { path: "/healthz", port: 8080 } },
+  };
+  return {
+    metadata: { name, labels: { app: "bench", ...labels }, annotations: { filler } },
+    spec: { schedulerName: "nobody", containers: [container] },
+  };
+}
+
+function configMap(name: string, bytes: number): Free {
+  return { metadata: { name }, data: { filler: "x".repeat(bytes) } };
+}
+
+function deployment(replicas: number): Free {
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "d" },
+    spec: {
+      replicas: 0,
+      minReadySeconds: replicas,
+      selector: { matchLabels: { app: "d" } },
+      template: {
+        metadata: { labels: { app: "d" } },
+        spec: { containers: [{ name: "main", image: "app:1", ports: [{ containerPort: 80 }] }] },
+      },
+    },
+  };
+}
