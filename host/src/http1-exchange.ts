@@ -44,12 +44,12 @@ export class Http1Exchange implements Exchange {
     return this.#abort.signal;
   }
 
-  body(limit: number): Promise<Uint8Array> {
-    return readAll(this.#request, limit);
+  get isWhole(): boolean {
+    return this.#request.complete;
   }
 
-  stream(): AsyncIterable<Uint8Array> {
-    return this.#request;
+  body(limit: number): Promise<Uint8Array> {
+    return readAll(this.#request, limit);
   }
 
   send(status: number, headers: OutgoingHeaders, body: Uint8Array): void {
@@ -81,7 +81,7 @@ export class Http1Exchange implements Exchange {
 }
 
 /** Resolves when the stream takes more, or is closed. */
-export function drained(
+function drained(
   stream: NodeJS.EventEmitter & { readonly destroyed: boolean; readonly writableNeedDrain: boolean },
 ): Promise<void> {
   if (stream.destroyed || !stream.writableNeedDrain) return Promise.resolve();

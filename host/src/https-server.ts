@@ -1,16 +1,11 @@
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
-import {
-  createSecureServer,
-  type Http2SecureServer,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
-} from "node:http2";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { Http1Exchange } from "./http1-exchange.ts";
-import { Http2Exchange } from "./http2-exchange.ts";
+import { Http2Connection } from "./http2/connection.ts";
 
 /** The verified subject of a client's certificate. */
 export interface PeerCertificate {
@@ -25,17 +20,17 @@ export interface Exchange {
   readonly method: string;
   /** Path with query. */
   readonly path: string;
-  /** Lower-case names; pseudo headers left out, `host` filled in. */
+  /** Lower-case names; `host` filled in. */
   readonly headers: Readonly<Record<string, string>>;
   readonly remoteAddress: string;
   /** Undefined without a certificate, or with one that the server's client CA did not sign. */
   readonly peer: PeerCertificate | undefined;
   /** Aborts when the client goes away before the answer is complete. */
   readonly signal: AbortSignal;
-  /** The whole body. @throws {TsukubeError} `too-large` past `limit` bytes. */
+  /** The body has come whole: nobody has to wait for it. */
+  readonly isWhole: boolean;
+  /** The whole body. @throws {TsukubeError} `too-large` past `limit` bytes, `aborted`. */
   body(limit: number): Promise<Uint8Array>;
-  /** The body in pieces, for proxying. */
-  stream(): AsyncIterable<Uint8Array>;
   /** Answers at once. */
   send(status: number, headers: OutgoingHeaders, body: Uint8Array): void;
   /** Begins an answer in pieces. */
@@ -91,7 +86,7 @@ export interface Patience {
   readonly idle: number;
 }
 
-/** Of an HTTP/1.1 request, as Go's servers take it. In HTTP/2 nghttp2 takes no more than 64 KB. */
+/** Of a request, as Go's servers take it. */
 const HEAD_BYTES = 1024 * 1024;
 
 /** As kube-apiserver has it. */
@@ -108,7 +103,7 @@ export interface HttpsServer {
 }
 
 export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
-  const servers: Http2SecureServer[] = [];
+  const servers: Server[] = [];
   const sockets = new Set<Duplex>();
   let pair = { key: options.key, cert: options.cert };
   return {
@@ -140,48 +135,34 @@ function newServer(
   options: HttpsServerOptions,
   pair: { readonly key: string; readonly cert: string },
   sockets: Set<Duplex>,
-): Http2SecureServer {
+): Server {
   const { head, idle } = options.patience ?? PATIENCE;
-  const checks = { connectionsCheckingInterval: head / 4 }; // of HTTP/1.1 heads; passed on, though not among the types
-  const server = createSecureServer({
-    ...checks,
-    allowHTTP1: true,
+  const server = createServer({
+    ...{ connectionsCheckingInterval: head / 4, headersTimeout: head, requestTimeout: 0, keepAliveTimeout: idle },
+    maxHeaderSize: HEAD_BYTES,
     handshakeTimeout: head,
     ...secureContext(options, pair),
+    ALPNProtocols: ["h2", "http/1.1"],
     requestCert: options.clientCa !== undefined,
     rejectUnauthorized: false,
     minVersion: "TLSv1.2",
-    settings: { maxConcurrentStreams: 250, initialWindowSize: 1024 * 1024 },
   });
-  Object.assign(server, { headersTimeout: head, requestTimeout: 0, keepAliveTimeout: idle, maxHeaderSize: HEAD_BYTES });
+  const [serveHttp1] = server.listeners("secureConnection");
+  server.removeAllListeners("secureConnection");
   server.on("secureConnection", (socket: TLSSocket) => {
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.on("error", () => {}); // a client that goes away is no event
     socket.once("close", () => sockets.delete(socket));
-  });
-  server.on("request", (request, response) => {
-    if (request.httpVersionMajor >= 2) return; // served by its stream
-    const plain = request as unknown as IncomingMessage;
-    options.handle(new Http1Exchange(plain, response as never, peerOf(plain.socket as TLSSocket)));
-  });
-  // Node makes a request and a response of its compatibility API for every stream as soon as somebody listens for requests
-  server.removeAllListeners("stream");
-  const open = new WeakMap<object, { streams: number }>();
-  server.on("session", (session) => {
-    const known = { streams: 0 };
-    open.set(session, known);
-    session.setTimeout(idle, () => {
-      if (known.streams === 0) session.close(); // a watch may have nothing to tell for long
-    });
-  });
-  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-    const known = stream.session === undefined ? undefined : open.get(stream.session);
-    if (known !== undefined) {
-      known.streams += 1;
-      stream.once("close", () => (known.streams -= 1));
+    if (socket.alpnProtocol !== "h2") serveHttp1?.call(server, socket);
+    else {
+      const remoteAddress = plainAddress(socket.remoteAddress);
+      const { handle } = options;
+      new Http2Connection(socket, { remoteAddress, peer: peerOf(socket), headBytes: HEAD_BYTES, idle, handle });
     }
-    options.handle(new Http2Exchange(stream, headers, peerOfSession(stream.session)));
+  });
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    options.handle(new Http1Exchange(request, response, peerOf(request.socket as TLSSocket)));
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (options.upgrade === undefined) {
@@ -191,7 +172,6 @@ function newServer(
     socket.on("error", () => {});
     options.upgrade(upgradeOf(request, socket, head));
   });
-  server.on("sessionError", () => {});
   server.on("tlsClientError", () => {});
   return server;
 }
@@ -209,37 +189,22 @@ function upgradeOf(request: IncomingMessage, socket: Duplex, head: Buffer): Upgr
   };
 }
 
-/** Joins repeated headers with commas, as RFC 9110 section 5.3 allows; drops HTTP/2 pseudo headers. */
+/** Joins repeated headers with commas, as RFC 9110 section 5.3 allows. */
 export function flatHeaders(
   headers: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): Record<string, string> {
   const out: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
-    if (value === undefined || name.charCodeAt(0) === 0x3a) continue;
+    if (value === undefined) continue;
     out[name] = typeof value === "string" ? value : value.join(", ");
   }
-  const authority = headers[":authority"];
-  if (out["host"] === undefined && typeof authority === "string") out["host"] = authority;
   return out;
 }
 
 /** "::ffff:127.0.0.1" as "127.0.0.1". */
 export function plainAddress(address: string | undefined): string {
   return (address ?? "").replace(/^::ffff:/, "");
-}
-
-/** A certificate is the same for all requests of a connection; reading it costs more than the rest of a small request. */
-const sessionPeers = new WeakMap<object, { readonly peer: PeerCertificate | undefined }>();
-
-function peerOfSession(session: ServerHttp2Stream["session"]): PeerCertificate | undefined {
-  if (session === undefined) return undefined;
-  let known = sessionPeers.get(session);
-  if (known === undefined) {
-    known = { peer: peerOf(session.socket as TLSSocket) };
-    sessionPeers.set(session, known);
-  }
-  return known.peer;
 }
 
 function peerOf(socket: TLSSocket | undefined): PeerCertificate | undefined {

@@ -5,12 +5,14 @@ import { receive } from "./receive.ts";
 
 test("a body is waited for a minute, and has its limit", async () => {
   const clock = new VirtualClock();
-  const never = receive({ body: () => new Promise(() => {}) }, clock);
+  const never = receive({ isWhole: false, body: () => new Promise(() => {}) }, clock);
   await clock.advance(61_000);
   expect((await never) as ApiError).toMatchObject({
     httpCode: 504,
     status: { reason: "Timeout", message: "Timeout: request did not complete within the allotted timeout" },
   });
-  expect(await receive({ body: () => Promise.reject(new Error("too large")) }, clock)).toMatchObject({ httpCode: 413 });
-  expect(await receive({ body: async () => Buffer.from("x") }, clock)).toEqual(Buffer.from("x"));
+  expect(await receive({ isWhole: false, body: () => Promise.reject(new Error("too large")) }, clock)).toMatchObject({
+    httpCode: 413,
+  });
+  expect(await receive({ isWhole: true, body: async () => Buffer.from("x") }, clock)).toEqual(Buffer.from("x"));
 });

@@ -7,16 +7,15 @@ import { BODY_LIMIT } from "../chain/chain.ts";
 const BODY_MS = 60_000;
 
 /** The body of a request, or why it is not waited for: 413, or 504 from a client that takes its time. */
-export async function receive(exchange: Pick<Exchange, "body">, clock: Clock): Promise<Uint8Array | ApiError> {
+export async function receive(
+  exchange: Pick<Exchange, "body" | "isWhole">,
+  clock: Clock,
+): Promise<Uint8Array | ApiError> {
+  const body = exchange.body(BODY_LIMIT).catch(() => ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`));
+  if (exchange.isWhole) return body; // mostly: no clock is asked
   const late = Promise.withResolvers<ApiError>();
   const cancel = clock.after(BODY_MS, () =>
     late.resolve(ApiError.timeout("request did not complete within the allotted timeout")),
   );
-  try {
-    return await Promise.race([exchange.body(BODY_LIMIT), late.promise]);
-  } catch {
-    return ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
-  } finally {
-    cancel();
-  }
+  return Promise.race([body, late.promise]).finally(cancel);
 }
