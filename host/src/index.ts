@@ -2,6 +2,7 @@
 export type { KeyRequest } from "./certificate-keys.ts";
 export { certificateSigner, requestCertificateKey } from "./certificate-signer.ts";
 export * from "./clock.ts";
+export * from "./external-memory.ts";
 export * from "./files.ts";
 export * from "./https-server.ts";
 export * from "./idle-memory.ts";

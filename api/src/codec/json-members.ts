@@ -21,6 +21,28 @@ export function jsonMemberAt(bytes: Uint8Array, at: number, path: readonly strin
   });
 }
 
+/** Whether the object at `at` has one of these members; undefined: cannot tell, decode it. */
+export function jsonHasMember(bytes: Uint8Array, at: number, names: readonly string[]): boolean | undefined {
+  return unlessUnforeseen(() => {
+    if (bytes[at] !== OPEN) throw UNFORESEEN;
+    if (bytes[at + 1] === CLOSE) return false;
+    for (let i = at + 1; ; i += 1) {
+      if (bytes[i] !== QUOTE) throw UNFORESEEN;
+      const colon = skipString(bytes, i);
+      if (bytes[colon] !== COLON) throw UNFORESEEN;
+      for (const name of names) if (colon - i - 2 === name.length && isName(bytes, i + 1, name)) return true;
+      i = skipValue(bytes, colon + 1);
+      if (bytes[i] === CLOSE) return false;
+      if (bytes[i] !== COMMA) throw UNFORESEEN;
+    }
+  });
+}
+
+/** Where the value at `at` ends; undefined: cannot tell, decode it. */
+export function jsonValueEnd(bytes: Uint8Array, at: number): number | undefined {
+  return unlessUnforeseen(() => skipValue(bytes, at));
+}
+
 /** The text of the scalar at `at` as `String` shows it, "" for null; undefined: cannot tell, decode it. */
 export function jsonScalarAt(bytes: Uint8Array, at: number): string | undefined {
   const first = bytes[at];

@@ -1,5 +1,6 @@
 /** How records lie in the file. Everything carries a CRC-32 over its key and the rest of its value. */
 import { crc32 } from "node:zlib";
+import type { EntryPlace } from "./lmdb-blocks.ts";
 import { StoreError } from "./store.ts";
 
 /** Raise it with each change of the layout, together with a migration. */
@@ -14,6 +15,12 @@ export const META_KEY = Buffer.from("m");
 export const MAX_KEY_BYTES = 1960;
 
 const HEADER = 33;
+/** Every value begins with one. */
+export const CHECKSUM = 4;
+/** A version's key ends in its revision. */
+export const REVISION = 8;
+/** A log entry's value begins with its time. */
+const TIME = 8;
 
 /** What a key became at a revision. */
 export interface Version {
@@ -79,8 +86,13 @@ function writeRevision(out: Buffer, revision: number, at: number): void {
   out.writeUInt32BE(revision >>> 0, at + 4);
 }
 
-export function isVersionKey(key: Uint8Array): boolean {
-  return key[0] === RECORD;
+function readRevision(bytes: Buffer, at: number): number {
+  return bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
+}
+
+/** @param first Its first byte. */
+export function isVersionKey(first: number | undefined): boolean {
+  return first === RECORD;
 }
 
 export function encodeVersion(version: Version): Entry {
@@ -110,6 +122,39 @@ export function decodeVersion(key: Buffer, value: Buffer): Version {
     index: value.subarray(HEADER, body),
     value: value.subarray(body),
   };
+}
+
+/** What a version's value begins with, and where in its block the rest lies. */
+export interface VersionHead {
+  readonly revision: number;
+  readonly deleted: boolean;
+  readonly createRevision: number;
+  readonly expiresAt: number;
+  /** Where its index begins, and its body after that. */
+  readonly index: number;
+  readonly body: number;
+}
+
+/** Of an entry that was checked already: its checksum is left out. @throws {StoreError} `damaged`. */
+export function headAt({ block, value, end }: EntryPlace): VersionHead {
+  const index = value + HEADER - CHECKSUM;
+  const body = index > end ? index : index + block.readUInt32BE(index - 4);
+  if (body > end) throw differs(block.subarray(0, 0));
+  return {
+    revision: readRevision(block, value - REVISION),
+    deleted: block[value] === 1,
+    createRevision: block.readDoubleBE(value + 1),
+    expiresAt: block.readDoubleBE(value + 17),
+    index,
+    body,
+  };
+}
+
+/** How many keys a log entry names, that was checked already: its checksum is left out. */
+export function keysInLog({ block, value, end }: EntryPlace): number {
+  let keys = 1;
+  for (let at = value + TIME; at < end; at += 1) if (block[at] === 0) keys += 1;
+  return keys;
 }
 
 export function encodeLog(entry: LogEntry): Entry {
@@ -179,7 +224,9 @@ function checksum(key: Uint8Array, value: Uint8Array): number {
 }
 
 function check(key: Buffer, value: Buffer, least: number): void {
-  if (value.length < least || value.readUInt32BE(0) !== checksum(key, value)) {
-    throw new StoreError("damaged", `Cannot read "${showKey(key)}": checksum differs, expected what was written`);
-  }
+  if (value.length < least || value.readUInt32BE(0) !== checksum(key, value)) throw differs(key);
+}
+
+export function differs(key: Uint8Array): StoreError {
+  return new StoreError("damaged", `Cannot read "${showKey(key)}": checksum differs, expected what was written`);
 }

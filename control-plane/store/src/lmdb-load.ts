@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { damaged, decodeMeta, decodeVersion, FORMAT, type Meta, type Version } from "./lmdb-format.ts";
+import { keepingBuffers } from "@tsukube/host";
+import { BlockRecord } from "./block-record.ts";
+import { type EntryPlace, entriesIn } from "./lmdb-blocks.ts";
+import { damaged, decodeMeta, FORMAT, headAt, type Meta, REVISION } from "./lmdb-format.ts";
 import { readFrames } from "./lmdb-frames.ts";
-import { StoreError } from "./store.ts";
+import { type StoredRecord, StoreError } from "./store.ts";
 
 /** Runs the reader from its source; a bundle names its own. The file's path is added as the last argument. */
 export const DEFAULT_READER: readonly string[] = [
@@ -13,15 +16,14 @@ export const DEFAULT_READER: readonly string[] = [
 
 const EMPTY: Meta = { format: FORMAT, revision: 0, compacted: 0, count: 0, sum: 0 };
 
+/** A record of a file. @param expiresAt Milliseconds since the epoch; 0: never. */
+export type VisitLoaded = (record: StoredRecord, expiresAt: number, meta: Meta) => void | Promise<void>;
+
 /**
  * Reads everything through a child process and shows the newest version of each key, in key order.
  * @throws {StoreError} `damaged` when anything in the file is not as it was written, `failed` when it cannot be read here.
  */
-export async function loadThroughReader(
-  path: string,
-  command: readonly string[],
-  visit: (version: Version, meta: Meta) => void | Promise<void>,
-): Promise<Meta> {
+export async function loadThroughReader(path: string, command: readonly string[], visit: VisitLoaded): Promise<Meta> {
   if (!existsSync(path)) return EMPTY;
   const [program, ...args] = command;
   const child = spawn(program!, [...args, path], { stdio: ["ignore", "pipe", "pipe"] });
@@ -33,22 +35,40 @@ export async function loadThroughReader(
   child.stderr.on("data", (text: Buffer) => {
     said = (said + text).slice(-500);
   });
-  let meta = EMPTY;
   try {
-    for await (const frame of readFrames(child.stdout)) {
-      if (frame.type === "end") return meta;
-      if (frame.type === "damage") throw damaged(path, frame.message);
-      if (frame.type === "meta") meta = checked(path, decodeMeta(frame.value));
-      else {
-        const work = visit(decodeVersion(frame.key, frame.value), meta);
-        if (work !== undefined) await work;
-      }
-    }
+    const meta = await keepingBuffers(() => readFrom(child.stdout, path, visit));
+    if (meta !== undefined) return meta;
   } finally {
     child.kill("SIGKILL");
     await exited;
   }
   throw damaged(path, `its reader ended early (${await exited}${said === "" ? "" : `: ${said.trim()}`})`);
+}
+
+/** @returns undefined when it ended before it said that it was at the end. */
+async function readFrom(out: AsyncIterable<Buffer>, path: string, visit: VisitLoaded): Promise<Meta | undefined> {
+  let meta = EMPTY;
+  for await (const frame of readFrames(out)) {
+    if (frame.type === "end") return meta;
+    if (frame.type === "damage") throw damaged(path, frame.message);
+    if (frame.type === "meta") meta = checked(path, decodeMeta(frame.value));
+    else
+      for (const place of entriesIn(frame.block)) {
+        const { record, expiresAt } = loaded(place);
+        const work = visit(record, expiresAt, meta);
+        if (work !== undefined) await work;
+      }
+  }
+  return undefined;
+}
+
+/** The child has checked it. */
+function loaded(place: EntryPlace) {
+  const { block, key, value, end } = place;
+  const { revision, createRevision, expiresAt, index, body } = headAt(place);
+  // after the first byte, and before the NUL and the revision
+  const name = block.toString("utf8", key + 1, value - REVISION - 1);
+  return { record: new BlockRecord(name, revision, createRevision, { block, index, body, end }), expiresAt };
 }
 
 function checked(path: string, meta: Meta): Meta {

@@ -29,7 +29,7 @@ import {
   StoreError,
   type StoreEvent,
 } from "./store.ts";
-import { Tree } from "./tree.ts";
+import { type Tree, TreeBuilder } from "./tree.ts";
 import { Watchers } from "./watchers.ts";
 
 export interface LmdbStoreOptions {
@@ -66,17 +66,15 @@ export function lmdbStore(options: LmdbStoreOptions): OpenStore {
   return async (visit) => {
     mkdirSync(dirname(options.path), { recursive: true });
     removeLeft(options.path);
-    let root = Tree.empty<StoredRecord>();
+    const records = new TreeBuilder<StoredRecord>();
     const expiries = new Map<string, number>();
     const command = options.readerCommand ?? DEFAULT_READER;
-    const meta = await loadThroughReader(options.path, command, (version) => {
-      const { key, value, index, revision, createRevision } = version;
-      const record = { key, value, index, revision, createRevision };
-      root = root.set(key, record);
-      if (version.expiresAt > 0) expiries.set(key, version.expiresAt);
+    const meta = await loadThroughReader(options.path, command, (record, expiresAt) => {
+      records.add(record.key, record);
+      if (expiresAt > 0) expiries.set(record.key, expiresAt);
       visit(record);
     });
-    return new LmdbStore(options, meta, root, expiries);
+    return new LmdbStore(options, meta, records.build(), expiries);
   };
 }
 

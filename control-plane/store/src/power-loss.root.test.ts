@@ -5,7 +5,8 @@ import { run } from "@tsukube/host";
 import { seededRandom } from "@tsukube/testing";
 import { expect, test } from "vitest";
 import { type DiskCall, FOLLOWED, parseTrace } from "../test/disk-trace.ts";
-import { decodeMeta, decodeVersion } from "./lmdb-format.ts";
+import { entriesIn } from "./lmdb-blocks.ts";
+import { decodeMeta, headAt, showKey } from "./lmdb-format.ts";
 import { readAll } from "./lmdb-reader.ts";
 
 const STRACE = "/usr/bin/strace";
@@ -38,10 +39,11 @@ function read(folder: string, image: Buffer, number: number): Found {
   const values = new Map<string, number>();
   readAll(path, (frame) => {
     if (frame.type === "meta") revision = decodeMeta(frame.value).revision;
-    if (frame.type === "entry") {
-      const version = decodeVersion(frame.key, frame.value);
-      values.set(version.key, version.revision);
-    }
+    if (frame.type === "entries")
+      for (const place of entriesIn(frame.block)) {
+        const key = place.block.subarray(place.key, place.value);
+        values.set(showKey(key), headAt(place).revision);
+      }
   });
   for (const file of [path, `${path}-lock`]) rmSync(file, { force: true });
   return { revision, values };

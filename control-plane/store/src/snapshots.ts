@@ -45,9 +45,10 @@ export async function saveFile(
   const begin = (meta: Meta): Promise<SnapshotWriter> =>
     SnapshotWriter.create(to, { ...about, store: "file", revision: meta.revision });
   try {
-    const meta = await loadThroughReader(from, readerCommand, async (version, meta) => {
+    const meta = await loadThroughReader(from, readerCommand, async (record, expiresAt, meta) => {
       writer ??= await begin(meta);
-      await writer.record(version);
+      const { key, value, index, revision, createRevision } = record;
+      await writer.record({ key, value, index, revision, createRevision, expiresAt });
     });
     writer ??= await begin(meta);
     return { revision: meta.revision, ...(await writer.finish()) };

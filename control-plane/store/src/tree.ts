@@ -30,6 +30,11 @@ export class Tree<V> {
     this.#root = root;
   }
 
+  /** @internal */
+  static of<V>(root: Node<V>): Tree<V> {
+    return new Tree(root);
+  }
+
   static empty<V>(): Tree<V> {
     return new Tree<V>({ keys: [], values: [], children: undefined, size: 0 });
   }
@@ -70,6 +75,51 @@ export class Tree<V> {
   count(prefix: string, start = prefix): number {
     return Math.max(0, rank(this.#root, successorOf(prefix)) - rank(this.#root, start > prefix ? start : prefix));
   }
+}
+
+/** Makes a tree of many entries at once: of those that come in the order of their keys, full nodes, each once. */
+export class TreeBuilder<V> {
+  #keys: string[] = [];
+  #values: V[] = [];
+  readonly #leaves: Node<V>[] = [];
+  readonly #outOfOrder: (readonly [string, V])[] = [];
+  #last: string | undefined;
+
+  /** Of a key that comes again the last value stays. */
+  add(key: string, value: V): void {
+    if (this.#last !== undefined && key <= this.#last) {
+      this.#outOfOrder.push([key, value]);
+      return;
+    }
+    this.#last = key;
+    this.#keys.push(key);
+    this.#values.push(value);
+    if (this.#keys.length === WIDTH) this.#endLeaf();
+  }
+
+  /** Once. */
+  build(): Tree<V> {
+    this.#endLeaf();
+    let nodes: readonly Node<V>[] = this.#leaves;
+    while (nodes.length > 1) nodes = parentsOf(nodes);
+    const [root] = nodes;
+    let tree = root === undefined ? Tree.empty<V>() : Tree.of(root);
+    for (const [key, value] of this.#outOfOrder) tree = tree.set(key, value);
+    return tree;
+  }
+
+  #endLeaf(): void {
+    // arrays that grew have room that nobody needs
+    if (this.#keys.length > 0) this.#leaves.push(leaf(this.#keys.slice(), this.#values.slice()));
+    this.#keys = [];
+    this.#values = [];
+  }
+}
+
+function parentsOf<V>(nodes: readonly Node<V>[]): readonly Node<V>[] {
+  const parents: Node<V>[] = [];
+  for (let at = 0; at < nodes.length; at += WIDTH) parents.push(branch(nodes.slice(at, at + WIDTH)));
+  return parents;
 }
 
 /** The smallest string greater than every string that begins with `prefix`; undefined: there is none. */

@@ -6,8 +6,9 @@ const LABELS = ["metadata", "labels"] as const;
 
 /** metadata.labels of an object; found in the stored bytes where nobody decoded them. */
 export function labelsOf(cached: CachedObject): Labels | undefined {
-  const { decoded, stored } = cached;
+  const { decoded } = cached;
   if (decoded !== undefined) return decoded.metadata?.labels;
+  const { stored } = cached;
   const at = jsonMemberAt(stored, 0, LABELS);
   if (at === -1) return undefined;
   return (at === undefined ? undefined : jsonStringsAt(stored, at)) ?? cached.object.metadata?.labels;
@@ -15,8 +16,9 @@ export function labelsOf(cached: CachedObject): Labels | undefined {
 
 /** The scalar at a path as text, "" where there is none; found in the stored bytes where nobody decoded them. */
 export function textOf(cached: CachedObject, path: readonly string[]): string {
-  const { decoded, stored } = cached;
+  const { decoded } = cached;
   if (decoded !== undefined) return textIn(decoded, path);
+  const { stored } = cached;
   const at = jsonMemberAt(stored, 0, path);
   if (at === -1) return "";
   return (at === undefined ? undefined : jsonScalarAt(stored, at)) ?? textIn(cached.object, path);

@@ -1,4 +1,4 @@
-import type { Unstructured } from "@tsukube/api";
+import { jsonValueEnd, type Unstructured } from "@tsukube/api";
 import type { StoredRecord } from "@tsukube/store";
 import type { ReadableBytes } from "./stored-form.ts";
 
@@ -6,6 +6,7 @@ import type { ReadableBytes } from "./stored-form.ts";
 export type DecodeStored = (key: string, bytes: Uint8Array) => Unstructured;
 
 const REVISION_FIELD = Buffer.from(',"resourceVersion":"');
+const METADATA = '"metadata":';
 const QUOTE = 0x22;
 /** Bytes of the index beside a record: where type meta ends, and where resourceVersion goes. */
 const INDEX_LENGTH = 8;
@@ -15,27 +16,40 @@ const INDEX_LENGTH = 8;
  * bytes begin with type meta and metadata, so that both splices are at fixed offsets and nothing is parsed to serve them.
  */
 export class CachedObject {
-  readonly key: string;
-  readonly revision: number;
-  readonly createRevision: number;
-  readonly stored: Uint8Array;
-  /** Whether it lies in the store in another version than it would be written in: {@link stored} is what was made of it. */
-  readonly isOutdated: boolean;
+  readonly #record: StoredRecord;
   readonly #bodyStart: number;
   readonly #splice: number;
   readonly #decode: DecodeStored;
   #decoded: WeakRef<Unstructured> | undefined;
 
   constructor(record: StoredRecord, decode: DecodeStored) {
-    this.key = record.key;
-    this.revision = record.revision;
-    this.createRevision = record.createRevision;
-    this.stored = record.value;
-    this.isOutdated = (record as ReadableBytes).isOutdated === true;
+    const { index } = record;
+    this.#record = record;
     this.#decode = decode;
-    const view = new DataView(record.index.buffer, record.index.byteOffset, record.index.byteLength);
-    this.#bodyStart = view.getUint32(0);
-    this.#splice = view.getUint32(4);
+    this.#bodyStart = uint32At(index, 0);
+    this.#splice = uint32At(index, 4);
+  }
+
+  get key(): string {
+    return this.#record.key;
+  }
+
+  get revision(): number {
+    return this.#record.revision;
+  }
+
+  get createRevision(): number {
+    return this.#record.createRevision;
+  }
+
+  /** A view that may be made anew each time. */
+  get stored(): Uint8Array {
+    return this.#record.value;
+  }
+
+  /** Whether it lies in the store in another version than it would be written in: {@link stored} is what was made of it. */
+  get isOutdated(): boolean {
+    return (this.#record as ReadableBytes).isOutdated === true;
   }
 
   /** {@link object}, if it was decoded and is still there. */
@@ -68,18 +82,34 @@ export class CachedObject {
 
   /** The pieces of {@link json} without kind and apiVersion, as items of typed lists have them. */
   bareJson(): readonly Uint8Array[] {
+    const { stored, revision } = this;
     return [
       OPEN,
-      this.stored.subarray(this.#bodyStart, this.#splice),
-      revisionField(this.revision),
-      this.stored.subarray(this.#splice),
+      stored.subarray(this.#bodyStart, this.#splice),
+      revisionField(revision),
+      stored.subarray(this.#splice),
     ];
+  }
+
+  /** The pieces of its metadata's JSON; undefined: it has to be decoded. */
+  metadataPieces(revision = this.revision): readonly Uint8Array[] | undefined {
+    const { stored } = this;
+    const start = this.#bodyStart + METADATA.length;
+    const end = jsonValueEnd(stored, start);
+    if (end === undefined) return undefined;
+    return [stored.subarray(start, this.#splice), revisionField(revision), stored.subarray(this.#splice, end)];
   }
 
   /** The pieces of {@link json}. */
   pieces(revision = this.revision): readonly Uint8Array[] {
-    return [this.stored.subarray(0, this.#splice), revisionField(revision), this.stored.subarray(this.#splice)];
+    const { stored } = this;
+    return [stored.subarray(0, this.#splice), revisionField(revision), stored.subarray(this.#splice)];
   }
+}
+
+/** @returns 0 where there is none. */
+function uint32At(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
 function revisionField(revision: number): Uint8Array {
@@ -106,7 +136,7 @@ export function indexOf(stored: Uint8Array, uid: string): Uint8Array {
   const buffer = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   const marker = `"uid":"${uid}"`;
   const at = buffer.indexOf(marker);
-  const metadata = buffer.indexOf('"metadata":');
+  const metadata = buffer.indexOf(METADATA);
   if (at < 0 || metadata < 0) throw new Error(`Cannot index an object: no ${marker} in its JSON`);
   const out = new Uint8Array(INDEX_LENGTH);
   const view = new DataView(out.buffer);

@@ -56,12 +56,17 @@ function readable(
   record: StoredRecord,
 ): StoredRecord | undefined | Promise<StoredRecord | undefined> {
   const shown = form.read(record.key, record);
-  if (shown instanceof Promise) return shown.then((late) => late && { ...record, ...late });
-  return shown === record ? record : shown && { ...record, ...shown }; // most lie as they are
+  if (shown instanceof Promise) return shown.then((late) => late && shownAs(record, late));
+  return shown === record ? record : shown && shownAs(record, shown); // most lie as they are
+}
+
+function shownAs<Shown extends object>({ key, revision, createRevision }: StoredRecord, shown: Shown) {
+  return { key, revision, createRevision, ...shown };
 }
 
 function shownAnyhow(form: StoredForm, record: StoredRecord): ReturnType<typeof readable> {
-  const unreadable = (problem: unknown): UnreadableRecord => ({ ...record, value: NOTHING, problem });
+  const unreadable = (problem: unknown): UnreadableRecord =>
+    shownAs(record, { value: NOTHING, index: NOTHING, problem });
   try {
     const shown = readable(form, record);
     return shown instanceof Promise ? shown.catch(unreadable) : shown;

@@ -1,6 +1,6 @@
 import { ApiError, type Unstructured } from "@tsukube/api";
 import type { Clock, Logger } from "@tsukube/foundation";
-import { type OpenStore, type Store, type StoredRecord, StoreError, Tree } from "@tsukube/store";
+import { type OpenStore, type Store, type StoredRecord, StoreError, type Tree, TreeBuilder } from "@tsukube/store";
 import { CachedObject, type DecodeStored } from "./cached-object.ts";
 import type { CacheEvent, CacheVersion, ObjectCache, Subscriber } from "./contract.ts";
 import { type Attribute, ObjectIndexes } from "./object-index.ts";
@@ -61,7 +61,7 @@ export class WatchCache implements ObjectCache {
    * @param seed What another cache holds of the same objects at the same revision: then nothing is read, and it takes no time.
    */
   static async open(openStore: OpenStore, deps: CacheDeps, seed?: CacheSeed): Promise<WatchCache> {
-    let root = Tree.empty<CachedObject>();
+    const objects = new TreeBuilder<CachedObject>();
     const recent = new Recent();
     const decode: DecodeStored = (key, bytes) => {
       const object = deps.decode(key, bytes);
@@ -69,11 +69,11 @@ export class WatchCache implements ObjectCache {
       return object;
     };
     const store = await openStore((record) => {
-      if (seed === undefined) root = root.set(record.key, new CachedObject(record, decode));
+      if (seed === undefined) objects.add(record.key, new CachedObject(record, decode));
     });
     if (seed !== undefined && seed.revision !== store.revision)
       throw new Error(`Cannot begin with a cache of revision ${seed.revision}: expected ${store.revision}`);
-    return new WatchCache(store, seed?.root ?? root, { ...deps, decode }, recent);
+    return new WatchCache(store, seed?.root ?? objects.build(), { ...deps, decode }, recent);
   }
 
   /** What it holds, for {@link open} of another: objects are shared, neither sees what the other does. */
@@ -112,13 +112,13 @@ export class WatchCache implements ObjectCache {
   async past(revision: number, prefix: string): Promise<CacheVersion | undefined> {
     try {
       const { records } = await this.store.range(prefix, { revision });
-      let root = Tree.empty<CachedObject>();
+      const objects = new TreeBuilder<CachedObject>();
       for (const record of records) {
         const problem = problemOf(record);
         if (problem !== undefined) throw ApiError.internal(problem);
-        root = root.set(record.key, new CachedObject(record, this.#decode));
+        objects.add(record.key, new CachedObject(record, this.#decode));
       }
-      return { revision, root, events: [] };
+      return { revision, root: objects.build(), events: [] };
     } catch (error) {
       if (error instanceof StoreError && error.code === "compacted") return undefined;
       throw error;
@@ -223,25 +223,26 @@ export class WatchCache implements ObjectCache {
   async #reload(): Promise<void> {
     const { records, revision } = await this.store.range("");
     const before = this.#head.root;
-    let root = Tree.empty<CachedObject>();
+    const objects = new TreeBuilder<CachedObject>();
     const events: CacheEvent[] = [];
     for (const record of records) {
       const previous = before.get(record.key);
       const problem = problemOf(record);
       if (problem !== undefined) {
         this.#unreadable.add(record.key, problem);
-        if (previous !== undefined) root = root.set(record.key, previous);
+        if (previous !== undefined) objects.add(record.key, previous);
         continue;
       }
       this.#unreadable.remove(record.key);
       const isSame = previous?.revision === record.revision;
       const current = isSame ? previous : new CachedObject(record, this.#decode);
-      root = root.set(record.key, current);
+      objects.add(record.key, current);
       if (isSame) continue;
       const isAnother = previous !== undefined && previous.createRevision !== current.createRevision;
       if (isAnother) events.push({ revision, key: record.key, current: undefined, previous });
       events.push({ revision, key: record.key, current, previous: isAnother ? undefined : previous });
     }
+    const root = objects.build();
     for (const [key, previous] of before.range("")) {
       if (root.get(key) === undefined) events.push({ revision, key, current: undefined, previous });
     }

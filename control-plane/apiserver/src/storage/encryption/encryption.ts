@@ -58,8 +58,9 @@ export class Encryption {
   over(form: StoredForm): StoredForm {
     return {
       read: (key, stored) => {
-        const plain = this.#decrypt(key, stored.value);
-        if (plain === stored.value) return form.read(key, stored);
+        const { value: lying } = stored;
+        const plain = this.#decrypt(key, lying);
+        if (plain === lying) return form.read(key, stored);
         const as = (value: Uint8Array): ReadableBytes => ({ value, index: stored.index });
         return plain instanceof Promise ? plain.then((late) => form.read(key, as(late))) : form.read(key, as(plain));
       },
