@@ -10,6 +10,7 @@ import {
 import type { Status } from "@tsukube/api/types/meta-v1";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { Discovery } from "./discovery.ts";
+import { MetadataEvent } from "./metadata-event.ts";
 import type { ApiResponse, Transport } from "./transport.ts";
 import type {
   Client,
@@ -55,6 +56,9 @@ const CONTENT_TYPES: Readonly<Record<Patch["type"], string>> = {
   strategic: "application/strategic-merge-patch+json",
   apply: "application/apply-patch+yaml",
 };
+
+const METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 interface Sent {
   readonly body?: unknown;
@@ -194,6 +198,24 @@ class Resource<T extends KubeObject> implements ResourceClient<T> {
       if (event.type === "ERROR") throw new ApiError(event.object);
       yield event as unknown as WatchEvent<T>;
     }
+  }
+
+  async *watchMetadata(options: WatchOptions = {}): AsyncGenerator<MetadataEvent, void> {
+    const { signal, ...query } = options;
+    const sent = { headers: { accept: METADATA }, ...(signal !== undefined && { signal }) };
+    const response = await this.#connection.send("GET", this.#path("", "", { ...query, watch: true }), sent);
+    for await (const line of lines(response.body)) {
+      const event = new MetadataEvent(line);
+      if (event.type === "ERROR") throw new ApiError(event.decoded.object);
+      yield event;
+    }
+  }
+
+  async listMetadata(): Promise<{ readonly revision: string; readonly events: readonly MetadataEvent[] }> {
+    const sent = { headers: { accept: METADATA_LIST } };
+    const { metadata, items } = await this.#connection.call<ObjectList<Json>>("GET", this.#path(), sent);
+    const events = (items ?? []).map((object) => new MetadataEvent(encodeUnstructured({ type: "ADDED", object })));
+    return { revision: metadata.resourceVersion ?? "", events };
   }
 
   getSubresource<S extends KubeObject>(name: string, subresource: string): Promise<S> {

@@ -15,10 +15,13 @@ export {
   type EventType,
   referenceTo,
 } from "./event-recorder.ts";
+export { followMetadata } from "./follow-metadata.ts";
 export { createHttpTransport, type HttpTransportOptions, inClusterOptions } from "./http-transport.ts";
 export { createInformerFactory, type InformerDeps, keyOf } from "./informer.ts";
 export { type KubeconfigEntry, kubeconfigText, mergeKubeconfig, removeFromKubeconfig } from "./kubeconfig.ts";
 export { LeaderElection, type LeaderElectionOptions } from "./leader-election.ts";
+export type { EventSink, EventSource, ListWatchDeps } from "./list-watch.ts";
+export { MetadataEvent } from "./metadata-event.ts";
 export { splitKey } from "./object-key.ts";
 export { controllerOf, controllerReference, isControlledBy, withoutOwner } from "./owner-reference.ts";
 export * from "./transport.ts";

@@ -1,6 +1,5 @@
-import { ApiError, type GroupVersionResource, type KubeObject } from "@tsukube/api";
-import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
-import { Backoff } from "./backoff.ts";
+import type { GroupVersionResource, KubeObject } from "@tsukube/api";
+import { type EventSink, type EventSource, ListWatch, type ListWatchDeps } from "./list-watch.ts";
 import type {
   Client,
   Informer,
@@ -9,17 +8,15 @@ import type {
   InformerOptions,
   Key,
   ResourceClient,
+  WatchEvent,
   WatchOptions,
 } from "./types.ts";
 
-export interface InformerDeps {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly random: Random;
-}
+export type InformerDeps = ListWatchDeps;
 
 const NAMESPACE_INDEX = "namespace";
-const INITIAL_END = "k8s.io/initial-events-end";
+/** Marks the bookmark after the state that a watch begins with (KEP-3157). */
+export const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 /** Hands out informers over one client; each resource with the same options is watched once. */
 export function createInformerFactory(client: Client, deps: InformerDeps): InformerFactory {
@@ -27,25 +24,25 @@ export function createInformerFactory(client: Client, deps: InformerDeps): Infor
   const informers = new Map<string, Reflector<KubeObject>>();
   return {
     informer<T extends KubeObject>(resource: GroupVersionResource, options: InformerOptions<T> = {}): Informer<T> {
-      const { namespace, labelSelector, fieldSelector } = options;
-      const key = JSON.stringify([
-        resource.group,
-        resource.version,
-        resource.resource,
-        namespace,
-        labelSelector,
-        fieldSelector,
-      ]);
+      const key = nameOf(resource, options);
       const present = informers.get(key) as unknown as Reflector<T> | undefined;
       if (present !== undefined) {
         present.addIndexes(options.indexes ?? {});
         return present;
       }
-      const made = new Reflector<T>(client.resource<T>(resource, namespace), resource, options, deps, stop.signal);
+      const made = new Reflector<T>(
+        client.resource<T>(resource, options.namespace),
+        resource,
+        options,
+        deps,
+        stop.signal,
+      );
       informers.set(key, made as unknown as Reflector<KubeObject>);
       made.start();
       return made;
     },
+    present: <T extends KubeObject>(resource: GroupVersionResource) =>
+      informers.get(nameOf(resource, {})) as unknown as Reflector<T> | undefined,
     async synced() {
       await Promise.all([...informers.values()].map((informer) => informer.synced));
     },
@@ -56,6 +53,12 @@ export function createInformerFactory(client: Client, deps: InformerDeps): Infor
   };
 }
 
+/** What makes an informer another one. */
+function nameOf({ group, version, resource }: GroupVersionResource, options: InformerOptions<never>): string {
+  const { namespace, labelSelector, fieldSelector } = options;
+  return JSON.stringify([group, version, resource, namespace, labelSelector, fieldSelector]);
+}
+
 /** "namespace/name", or "name" of a cluster-scoped object. */
 export function keyOf(object: KubeObject): Key {
   const { namespace, name } = object.metadata ?? {};
@@ -64,7 +67,7 @@ export function keyOf(object: KubeObject): Key {
 
 type IndexFunction<T> = (object: T) => readonly string[];
 
-class Reflector<T extends KubeObject> implements Informer<T> {
+class Reflector<T extends KubeObject> implements Informer<T>, EventSink<WatchEvent<T>> {
   readonly synced: Promise<void>;
   hasSynced = false;
   stopped: Promise<void> = Promise.resolve();
@@ -77,8 +80,8 @@ class Reflector<T extends KubeObject> implements Informer<T> {
   readonly #handlers = new Set<InformerHandler<T>>();
   readonly #indexes = new Map<string, { readonly valuesOf: IndexFunction<T>; readonly keys: Map<string, Set<Key>> }>();
   readonly #markSynced: () => void;
-  #revision = "";
-  #streamsLists = true;
+  /** Keys that came so far of what is there; undefined: all did. */
+  #seen: Set<Key> | undefined;
 
   constructor(
     client: ResourceClient<T>,
@@ -99,7 +102,9 @@ class Reflector<T extends KubeObject> implements Informer<T> {
   }
 
   start(): void {
-    this.stopped = this.#run();
+    const { logger } = this.#deps;
+    const deps = { ...this.#deps, logger: logger.child({ resource: this.#resource.resource }) };
+    this.stopped = new ListWatch(this.#source(), this, deps, this.#signal).run();
   }
 
   get(key: Key): T | undefined {
@@ -131,62 +136,42 @@ class Reflector<T extends KubeObject> implements Informer<T> {
     return () => this.#handlers.delete(handler);
   }
 
-  async #run(): Promise<void> {
-    const { clock, random, logger } = this.#deps;
-    const backoff = new Backoff(100, 30_000, random);
-    while (!this.#signal.aborted) {
-      try {
-        if (this.#revision === "") await this.#begin();
-        await this.#follow({ resourceVersion: this.#revision, allowWatchBookmarks: true });
-        backoff.reset();
-      } catch (error) {
-        if (this.#signal.aborted) return;
-        if (isExpired(error)) this.#revision = "";
-        else logger.debug("cannot watch, trying again", { resource: this.#resource.resource, error: messageOf(error) });
-        await clock.sleep(backoff.next(), this.#signal).catch(() => {});
-      }
-    }
+  listing(): void {
+    this.#seen = new Set();
   }
 
-  /** The present state: streamed where the server can (KEP-3157), listed otherwise. */
-  async #begin(): Promise<void> {
-    if (this.#streamsLists) {
-      try {
-        await this.#follow(
-          { sendInitialEvents: true, resourceVersionMatch: "NotOlderThan", allowWatchBookmarks: true },
-          new Set(),
-        );
-        return;
-      } catch (error) {
-        if (!ApiError.is(error, "Invalid") && !ApiError.is(error, "BadRequest")) throw error;
-        this.#streamsLists = false;
-      }
+  take(event: WatchEvent<T>): void {
+    if (event.type === "BOOKMARK") return;
+    const { object } = event;
+    if (event.type === "DELETED") {
+      this.#remove(keyOf(object), object);
+      return;
     }
-    const { metadata, items } = await this.#client.list(this.#selectors());
-    this.#replace(items);
-    this.#revision = metadata.resourceVersion ?? "";
-    this.#sync();
+    this.#seen?.add(keyOf(object));
+    this.#put(object);
   }
 
-  /** @param initial Keys seen so far of a streamed list; the watch goes on after its end. */
-  async #follow(options: WatchOptions, initial?: Set<Key>): Promise<void> {
-    let seen = initial;
-    for await (const event of this.#client.watch({ ...this.#selectors(), ...options, signal: this.#signal })) {
-      const { object } = event;
-      this.#revision = seen === undefined ? (object.metadata?.resourceVersion ?? this.#revision) : "";
-      if (event.type === "BOOKMARK") {
-        if (object.metadata?.annotations?.[INITIAL_END] !== "true" || seen === undefined) continue;
-        for (const key of [...this.#objects.keys()]) if (!seen.has(key)) this.#remove(key);
-        seen = undefined;
-        this.#revision = object.metadata?.resourceVersion ?? "";
-        this.#sync();
-      } else if (event.type === "DELETED") {
-        this.#remove(keyOf(event.object), event.object);
-      } else {
-        seen?.add(keyOf(event.object));
-        this.#put(event.object);
-      }
-    }
+  listed(): void {
+    for (const key of [...this.#objects.keys()]) if (this.#seen?.has(key) === false) this.#remove(key);
+    this.#seen = undefined;
+    this.hasSynced = true;
+    this.#markSynced();
+  }
+
+  #source(): EventSource<WatchEvent<T>> {
+    const selectors = this.#selectors();
+    return {
+      watch: (options) => this.#client.watch({ ...selectors, ...options }),
+      list: async () => {
+        const { metadata, items } = await this.#client.list(selectors);
+        const events = items.map((object): WatchEvent<T> => ({ type: "ADDED", object }));
+        return { revision: metadata.resourceVersion ?? "", events };
+      },
+      revisionOf: ({ object }) => object.metadata?.resourceVersion ?? "",
+      isBookmark: ({ type }) => type === "BOOKMARK",
+      endsState: ({ type, object }) =>
+        type === "BOOKMARK" && object.metadata?.annotations?.[INITIAL_EVENTS_END] === "true",
+    };
   }
 
   #selectors(): WatchOptions {
@@ -195,17 +180,6 @@ class Reflector<T extends KubeObject> implements Informer<T> {
       ...(labelSelector !== undefined && { labelSelector }),
       ...(fieldSelector !== undefined && { fieldSelector }),
     };
-  }
-
-  #sync(): void {
-    this.hasSynced = true;
-    this.#markSynced();
-  }
-
-  #replace(items: readonly T[]): void {
-    const present = new Set(items.map(keyOf));
-    for (const key of [...this.#objects.keys()]) if (!present.has(key)) this.#remove(key);
-    for (const item of items) this.#put(item);
   }
 
   #put(object: T): void {
@@ -235,10 +209,6 @@ class Reflector<T extends KubeObject> implements Informer<T> {
     for (const { valuesOf, keys } of this.#indexes.values()) dropFrom(keys, valuesOf(before), key);
     for (const handler of this.#handlers) handler.deleted?.(last ?? before);
   }
-}
-
-function isExpired(error: unknown): boolean {
-  return ApiError.is(error, "Expired") || ApiError.is(error, "Gone");
 }
 
 function indexUnder(keys: Map<string, Set<Key>>, values: readonly string[], key: Key): void {

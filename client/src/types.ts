@@ -1,6 +1,7 @@
 import type { GroupVersionResource, KubeObject } from "@tsukube/api";
 import type { ListMeta, Preconditions } from "@tsukube/api/types/meta-v1";
 import type { DiscoveredResource } from "./discovery.ts";
+import type { MetadataEvent } from "./metadata-event.ts";
 
 export interface ObjectList<T> {
   readonly metadata: ListMeta;
@@ -61,6 +62,10 @@ export interface ResourceClient<T extends KubeObject> {
   delete(name: string, options?: DeleteOptions): Promise<void>;
   deleteCollection(options?: DeleteOptions & ListOptions): Promise<void>;
   watch(options?: WatchOptions): AsyncIterable<WatchEvent<T>>;
+  /** The same, of metadata alone. */
+  watchMetadata(options?: WatchOptions): AsyncIterable<MetadataEvent>;
+  /** What is there, as events of a watch that begins with it. */
+  listMetadata(): Promise<{ readonly revision: string; readonly events: readonly MetadataEvent[] }>;
   /** GET of a subresource such as "scale". */
   getSubresource<S extends KubeObject>(name: string, subresource: string): Promise<S>;
   /** POST to a subresource such as "binding", "eviction", "token". */
@@ -115,6 +120,8 @@ export interface InformerOptions<T> {
 /** Hands out informers, one shared per resource and options; `namespace` index is always there. */
 export interface InformerFactory {
   informer<T extends KubeObject>(resource: GroupVersionResource, options?: InformerOptions<T>): Informer<T>;
+  /** The one of all objects of a resource, if somebody else has asked for it already. */
+  present<T extends KubeObject>(resource: GroupVersionResource): Informer<T> | undefined;
   /** Resolves when every informer handed out so far has synced. */
   synced(): Promise<void>;
   close(): Promise<void>;

@@ -58,3 +58,25 @@ test("orphans outlive their owner", async () => {
   expect(await names()).toEqual(["orphan"]);
   expect((await maps.get("orphan")).metadata?.ownerReferences).toBeUndefined();
 });
+
+test("a dependent goes with its last owner, whether that was ever changed or not, and stays while one is left", async () => {
+  const [one, other, dependent] = [await create("one"), await create("other"), await create("dependent")];
+  const reference = ({ metadata }: ConfigMap) => ({
+    ...{ apiVersion: "v1", kind: "ConfigMap" },
+    ...{ name: metadata?.name ?? "", uid: metadata?.uid ?? "" },
+  });
+  const ownerReferences = [reference(one), reference(other)];
+  await maps.patch(dependent.metadata?.name ?? "", { type: "merge", body: { metadata: { ownerReferences } } });
+  await maps.create({ metadata: { name: "of-nobody", ownerReferences: [{ ...reference(one), uid: "another" }] } });
+  await cluster.clock.advance(30_000);
+  expect(await names()).toEqual(["dependent", "one", "other"]);
+  await maps.patch("other", { type: "merge", body: { data: { changed: "yes" } } });
+  await cluster.clock.advance(30_000);
+  await maps.delete("one");
+  await cluster.clock.advance(30_000);
+  expect(await names()).toEqual(["dependent", "other"]);
+  expect((await maps.get("dependent")).metadata?.ownerReferences).toEqual([reference(other)]);
+  await maps.delete("other");
+  await cluster.clock.advance(30_000);
+  expect(await names()).toEqual([]);
+});

@@ -57,6 +57,7 @@ export function selectionOf(store: ObjectStore, definition: ResourceDefinition, 
       const name = fields.exactValue("metadata.name");
       if (name !== undefined && (!definition.namespaced || prefix !== definition.storage.prefix))
         return oneOf(root, prefix + name, start);
+      if (name !== undefined) return inEachNamespace(root, prefix, name, start);
       const isNewest = root === store.cache.head;
       const found = isNewest && wanted.length > 0 ? indexed(store, definition, wanted, root, prefix) : undefined;
       return found === undefined ? root.range(prefix, start) : merged(found, prefix, start);
@@ -136,7 +137,6 @@ function labelAttribute(key: string): Attribute {
 /** Undefined for fields whose value takes more than a look at one place. */
 function fieldAttribute(definition: ResourceDefinition, field: string): Attribute | undefined {
   const name = `field ${field}`;
-  if (field === "metadata.name") return { name, valueOf: nameOf };
   const label = definition.strategy.fieldLabels?.[field];
   if (typeof label !== "string" || !servesStoredBytes(definition)) return undefined;
   const path = label.split(".");
@@ -146,6 +146,28 @@ function fieldAttribute(definition: ResourceDefinition, field: string): Attribut
 function oneOf(root: Tree<CachedObject>, key: string, start: string): Entries {
   const cached = key < start ? undefined : root.get(key);
   return cached === undefined ? [] : [[key, cached]];
+}
+
+/** Objects of one name, by looking once in each namespace: an index would need as much memory as all names do. */
+function* inEachNamespace(root: Tree<CachedObject>, prefix: string, name: string, start: string): Entries {
+  let next: string | undefined = prefix;
+  while (next !== undefined) {
+    const folder = folderFrom(root, prefix, next);
+    if (folder !== undefined) yield* oneOf(root, `${folder}/${name}`, start);
+    next = folder && folder + AFTER_SLASH;
+  }
+}
+
+/** The smallest character after "/". */
+const AFTER_SLASH = "0";
+
+/** The first folder below `prefix` from `start` on, without the slash at its end. */
+function folderFrom(root: Tree<CachedObject>, prefix: string, start: string): string | undefined {
+  for (const [key] of root.range(prefix, start)) {
+    const end = key.indexOf("/", prefix.length);
+    if (end >= 0) return key.slice(0, end);
+  }
+  return undefined;
 }
 
 /** The fewest objects that an index names. */

@@ -1,5 +1,5 @@
-import { decodeUnstructured } from "@tsukube/api";
-import { createHttpTransport, type Transport } from "@tsukube/client";
+import { decodeUnstructured, type KubeObject } from "@tsukube/api";
+import { createHttpTransport, lines, type Transport } from "@tsukube/client";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom } from "@tsukube/host";
 import { createAuthorityKeys, createSigningKey, openAuthority } from "@tsukube/host/certificates";
@@ -116,4 +116,43 @@ describe.each(["over the wire", "in process"])("a watch %s", (where) => {
     expect(bulk.length).toBeGreaterThanOrEqual(10);
     expect(bulk.every(({ object }) => object.data?.["filler"]?.length === 90_000)).toBe(true);
   });
+});
+
+test("metadata that is taken from what is stored is that of the object, with its revision, live or not", async () => {
+  const annotations = { quote: 'x"y', umlaut: "ä" };
+  await send("POST", paths.configMaps, {
+    metadata: { name: "told", annotations, finalizers: ["example.com/f"] },
+    data: { k: "v" },
+  });
+  const end = new AbortController();
+  const told = async (accept: string) => {
+    const path = `${paths.configMaps}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&fieldSelector=metadata.name=told`;
+    const { body } = await local.request({ method: "GET", path, headers: { accept }, signal: end.signal });
+    return lines(body);
+  };
+  const streams = [
+    await told("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"),
+    await told("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1beta1"),
+    await told("application/json"),
+  ];
+  const next = async (stream: AsyncIterator<Uint8Array>) =>
+    decodeUnstructured<{ type: string; object: object }>((await stream.next()).value).object;
+  const both = async () => {
+    const [lean, decoded, whole] = await Promise.all(streams.map(next));
+    const { metadata } = (whole?.object ?? {}) as KubeObject;
+    expect(lean).toEqual({
+      type: whole?.type,
+      object: { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata },
+    });
+    expect(decoded).toEqual({ type: whole?.type, object: { ...lean?.object, apiVersion: "meta.k8s.io/v1beta1" } });
+    return [whole?.type, metadata?.generation, metadata?.deletionTimestamp !== undefined];
+  };
+  expect((await both())[0]).toBe("ADDED");
+  await send("PATCH", `${paths.configMaps}/told`, { data: { k: "w" } });
+  expect((await both())[0]).toBe("MODIFIED");
+  await send("DELETE", `${paths.configMaps}/told`, {});
+  expect(await both()).toEqual(["MODIFIED", undefined, true]);
+  await send("PATCH", `${paths.configMaps}/told`, { metadata: { finalizers: null } });
+  expect((await both())[0]).toBe("DELETED");
+  end.abort();
 });

@@ -269,12 +269,23 @@ class WatchStream extends FlowingBody {
   /** Of an event that says that the object is there. */
   #piecesOf(cached: CachedObject): readonly Uint8Array[] {
     if (this.#servesStored) return [ADDED, ...cached.pieces(), CLOSE];
+    const metadata = this.#metadataOf(cached, cached.revision);
+    if (metadata !== undefined) return [ADDED, ...metadata, CLOSE];
     return [frame(this.#view.accepted.encoding, "ADDED", this.#encode(cached, cached.revision))];
   }
 
   get #servesStored(): boolean {
     const { accepted, definition } = this.#view;
     return accepted.as === "" && accepted.encoding === "json" && servesStoredBytes(definition);
+  }
+
+  /** The metadata of an object as one of its own, where that can be had from what is stored. */
+  #metadataOf(cached: CachedObject, revision: number): readonly Uint8Array[] | undefined {
+    const { accepted, definition } = this.#view;
+    const isMetadata = accepted.as === "PartialObjectMetadata" && accepted.asVersion === "v1";
+    if (!isMetadata || accepted.encoding !== "json" || !servesStoredBytes(definition)) return undefined;
+    const pieces = cached.metadataPieces(revision);
+    return pieces && [METADATA, ...pieces, END];
   }
 
   /** Whether the end of the initial events is marked (KEP-3157). */
@@ -350,6 +361,8 @@ class WatchStream extends FlowingBody {
       const kind = { apiVersion: apiVersionOf(definition), kind: definition.kind };
       return envelopeOfMessage(kind, messageOf(definition.schema, cached, revision));
     }
+    const metadata = this.#metadataOf(cached, revision);
+    if (metadata !== undefined) return Buffer.concat(metadata);
     const object = this.#store.view(definition, cached);
     const { value, schema } = represent(
       this.#view,
@@ -429,6 +442,8 @@ function objectsOf({ current, previous }: CacheEvent): readonly CachedObject[] {
 
 const ADDED = Buffer.from('{"type":"ADDED","object":');
 const CLOSE = Buffer.from("}\n");
+const METADATA = Buffer.from('{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":');
+const END = Buffer.from("}");
 
 /** One event on the wire: a JSON line, a YAML document, or a length-prefixed protobuf message. */
 function frame(encoding: string, type: EventType, object: Uint8Array): Uint8Array {

@@ -1,8 +1,11 @@
 import { ApiError, type KubeObject, parseApiVersion } from "@tsukube/api";
-import type { OwnerReference } from "@tsukube/api/types/meta-v1";
+import type { ObjectMeta, OwnerReference } from "@tsukube/api/types/meta-v1";
 import {
   type DiscoveredResource,
+  type EventSink,
+  followMetadata,
   type Key,
+  type MetadataEvent,
   type Outcome,
   type RunningController,
   SETTLED,
@@ -16,6 +19,8 @@ const FOREGROUND = "foregroundDeletion";
 const ORPHAN = "orphan";
 /** Resources that come with CustomResourceDefinitions are found this often. */
 const DISCOVER_MS = 10_000;
+/** It looks at everything that is there: whatever else begins goes first. */
+const BEGIN_MS = 500;
 const NEVER_COLLECTED = new Set(["events", "componentstatuses"]);
 
 /** An object in the graph of owners. */
@@ -48,7 +53,7 @@ export class GarbageCollector {
       void this.#discover().catch((error: unknown) =>
         logger.debug("cannot discover resources", { error: messageOf(error) }),
       );
-    discover();
+    lifetime.add("first discovery", clock.after(BEGIN_MS, discover, { background: true }));
     lifetime.add("discovery", clock.every(DISCOVER_MS, discover, { background: true }));
   }
 
@@ -102,16 +107,81 @@ export class GarbageCollector {
     }
   }
 
+  /** Who watches whole objects anyway is listened to. Of others metadata comes, which is looked into only where owners or deletion play a part. */
   #watch(resource: DiscoveredResource): void {
     const { group, version, resource: name } = resource;
-    const informer = this.#context.informers.informer<KubeObject>({ group, version, resource: name });
-    const seen = (object: KubeObject): void => this.#put({ resource, object });
+    const informer = this.#context.informers.present<KubeObject>({ group, version, resource: name });
+    if (informer === undefined) {
+      this.#follow(resource);
+      return;
+    }
+    const seen = (object: KubeObject): void => {
+      if (this.#concerns(object.metadata?.uid ?? "", isInvolved(object.metadata))) this.#put({ resource, object });
+      else this.#forget(object.metadata?.uid ?? "");
+    };
     const stop = informer.onChange({
       added: seen,
       updated: (_before, now) => seen(now),
       deleted: (object) => this.#remove(object.metadata?.uid ?? ""),
     });
     this.#context.lifetime.add(`${group}/${name}`, stop);
+  }
+
+  #follow(resource: DiscoveredResource): void {
+    const { client, lifetime } = this.#context;
+    const { group, version, resource: name } = resource;
+    const stop = new AbortController();
+    let seen: Set<string> | undefined;
+    let isFirst = true;
+    const sink: EventSink<MetadataEvent> = {
+      listing: () => {
+        seen = new Set();
+      },
+      take: (event) => {
+        const uid = event.text("uid");
+        if (event.type === "DELETED") this.#remove(uid);
+        else if (this.#concerns(uid, event.has(INVOLVED))) {
+          seen?.add(uid);
+          this.#put({ resource, object: { metadata: graphed(event.metadata) } });
+        } else this.#forget(uid);
+      },
+      listed: () => {
+        if (!isFirst) this.#removeUnseen(resource, seen ?? new Set());
+        isFirst = false;
+        seen = undefined;
+      },
+    };
+    const following = followMetadata(
+      client.resource({ group, version, resource: name }),
+      sink,
+      this.#context,
+      stop.signal,
+    );
+    lifetime.add(`${group}/${name}`, async () => {
+      stop.abort();
+      await following;
+    });
+  }
+
+  /** Owners of which nothing else is to be known are looked at when their dependents are: see {@link #stateOf}. */
+  #concerns(uid: string, isInvolved: boolean): boolean {
+    return isInvolved || this.#dependents.has(uid);
+  }
+
+  /** Nothing is to be known of it any more, but it is there. */
+  #forget(uid: string): void {
+    this.#unlink(uid);
+    this.#vertices.delete(uid);
+  }
+
+  /** After a new list: what went meanwhile may have been an owner that nothing was known of. */
+  #removeUnseen({ group, kind, resource: name }: DiscoveredResource, seen: ReadonlySet<string>): void {
+    for (const [uid, { resource, object }] of this.#vertices) {
+      if (resource.group === group && resource.resource === name) {
+        if (!seen.has(uid)) this.#remove(uid);
+      } else if ((object.metadata?.ownerReferences ?? []).some((reference) => isOfKind(reference, group, kind)))
+        this.#running?.queue.add(uid);
+    }
   }
 
   #put(vertex: Vertex): void {
@@ -234,6 +304,23 @@ export class GarbageCollector {
   #dependentsOf(uid: string): readonly Vertex[] {
     return [...(this.#dependents.get(uid) ?? [])].flatMap((dependent) => this.#vertices.get(dependent) ?? []);
   }
+}
+
+/** Without one of these an object plays no part, unless others name it as their owner. */
+const INVOLVED = ["ownerReferences", "finalizers", "deletionTimestamp"] as const;
+
+function isInvolved(metadata: ObjectMeta | undefined): boolean {
+  return metadata !== undefined && INVOLVED.some((member) => metadata[member] !== undefined);
+}
+
+/** What the graph of owners needs to know. */
+function graphed(metadata: ObjectMeta): ObjectMeta {
+  const { managedFields: _fields, annotations: _annotations, labels: _labels, ...rest } = metadata;
+  return rest;
+}
+
+function isOfKind(reference: OwnerReference, group: string, kind: string): boolean {
+  return reference.kind === kind && parseApiVersion(reference.apiVersion ?? "").group === group;
 }
 
 /** It is deleted in the foreground, and waits for those that name it as their owner. */
