@@ -264,7 +264,7 @@ function addPastCommands(root: Command, context: (command: Command) => CommandCo
   root
     .command("get")
     .description("show objects as they were")
-    .argument("<kind>", 'as with kubectl: "pods", "deploy", "widgets.example.com"')
+    .argument("<kind>", 'as with kubectl: "pods", "deploy", "widgets.example.com", "deployment/web"')
     .argument("[object]", "its name; all by default")
     .option(...name)
     .option("--at <moment>", `${moment}; now by default`)
@@ -272,12 +272,12 @@ function addPastCommands(root: Command, context: (command: Command) => CommandCo
     .option("-A, --all-namespaces", "those of all namespaces", false)
     .option("-o, --output <format>", "yaml, json or name", oneOf("yaml", "json", "name"), "yaml")
     .action(async (kind: string, object: string | undefined, options: GetOptions, command: Command) =>
-      (await commands()).getPast(context(command), kind, object, options),
+      (await commands()).getPast(context(command), [kind, object], options),
     );
   root
     .command("diff")
     .description("show what changed between two moments")
-    .argument("[kind]", "all by default")
+    .argument("[kind]", 'all by default; or "<kind>/<name>"')
     .argument("[object]", "its name; all by default")
     .option(...name)
     .requiredOption("--from <moment>", moment)
@@ -285,19 +285,25 @@ function addPastCommands(root: Command, context: (command: Command) => CommandCo
     .option("-n, --namespace <namespace>", "only objects of this namespace")
     .option("-o, --output <format>", "text or json", oneOf("text", "json"), "text")
     .action(async (kind: string | undefined, object: string | undefined, options: DiffOptions, command: Command) =>
-      (await commands()).diffPast(context(command), kind, object, options),
+      (await commands()).diffPast(context(command), [kind, object], options),
     );
   root
     .command("blame")
     .description("show who gave an object's fields their values, and when")
-    .argument("<kind>")
-    .argument("<object>")
+    .argument("<kind>", 'or "<kind>/<name>"')
+    .argument("[object]", "its name")
     .argument("[field]", 'such as "spec.replicas" or "spec.template.spec.containers[web].image"; all by default')
     .option(...name)
     .option("-n, --namespace <namespace>", "where it is", "default")
     .option("-o, --output <format>", "text or json", oneOf("text", "json"), "text")
-    .action(async (kind: string, object: string, field: string | undefined, options: BlameOptions, command: Command) =>
-      (await commands()).blamePast(context(command), kind, object, field, options),
+    .action(
+      async (
+        kind: string,
+        object: string | undefined,
+        field: string | undefined,
+        options: BlameOptions,
+        command: Command,
+      ) => (await commands()).blamePast(context(command), [kind, object, field], options),
     );
 }
 

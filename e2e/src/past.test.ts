@@ -24,6 +24,11 @@ test("objects are shown as they were, also after a restart; differences and who 
     expect(diff).toContain("+ Deployment default/web");
     const blamed = await tsukube("blame deployment web spec.replicas");
     expect(blamed).toMatch(/^spec\.replicas +3 +kubectl\/scale +\d{4}-\d\d-\d\dT\S+Z +\d+$/m);
+    expect(await tsukube("blame deployment/web spec.replicas")).toBe(blamed);
+    await expect(tsukube(`get deployments.apps/web --at ${created}`)).rejects.toThrow(/it was not there/);
+    expect(await tsukube("get deployments.apps/web -o name")).toBe("deployments/web\n");
+    expect(await tsukube(`diff deployment/web --from ${created}`)).toMatch(/^\+ Deployment default\/web .*\n$/);
+    await expect(tsukube("blame deployment/web spec.replicas more")).rejects.toThrow(/expected a kind and a name/);
     expect(await tsukube("blame deploy web spec.template.spec.containers[web].image")).toMatch(/web:1 +kubectl-create/);
   };
   await look();

@@ -5,6 +5,7 @@ import { type Past, versionsOf } from "@tsukube/store/past";
 import { blame } from "../past/blame.ts";
 import { differences, type FieldChange, leavesOf, textOf } from "../past/leaves.ts";
 import { revisionNamed } from "../past/moment.ts";
+import { namedObject } from "../past/named-object.ts";
 import { withPast } from "../past/open-past.ts";
 import { keyOf, type StoredResource, storedResource } from "../past/stored-resource.ts";
 import type { CommandContext } from "./context.ts";
@@ -17,13 +18,12 @@ export interface GetOptions {
   readonly output: "yaml" | "json" | "name";
 }
 
+/** Words of a command that name objects: a kind and perhaps a name, or both as "deployment/web". */
+type Words = readonly (string | undefined)[];
+
 /** Shows objects as they were. */
-export async function getPast(
-  context: CommandContext,
-  kind: string,
-  name: string | undefined,
-  options: GetOptions,
-): Promise<void> {
+export async function getPast(context: CommandContext, words: Words, options: GetOptions): Promise<void> {
+  const { kind = "", name } = namedObject(words);
   await withPast(context, async (past) => {
     const at = options.at === undefined ? past.revision : await revisionNamed(past, options.at, context.clock.now());
     const resource = await storedResource(past, at, kind);
@@ -57,12 +57,8 @@ interface ObjectChange {
 }
 
 /** What changed between two moments: of all objects, of a kind, or of one. */
-export async function diffPast(
-  context: CommandContext,
-  kind: string | undefined,
-  name: string | undefined,
-  options: DiffOptions,
-): Promise<void> {
+export async function diffPast(context: CommandContext, words: Words, options: DiffOptions): Promise<void> {
+  const { kind, name } = namedObject(words);
   await withPast(context, async (past) => {
     const now = context.clock.now();
     const from = await revisionNamed(past, options.from, now);
@@ -87,14 +83,10 @@ export interface BlameOptions {
   readonly output: "text" | "json";
 }
 
-/** Who gave the fields of an object their values, and when. */
-export async function blamePast(
-  context: CommandContext,
-  kind: string,
-  name: string,
-  field: string | undefined,
-  options: BlameOptions,
-): Promise<void> {
+/** Who gave the fields of an object their values, and when. @param words May end in a field. */
+export async function blamePast(context: CommandContext, words: Words, options: BlameOptions): Promise<void> {
+  const { kind = "", name, rest: field } = namedObject(words, true);
+  if (name === undefined) throw new TsukubeError("usage", `Cannot blame "${kind}": no name, expected "${kind}/NAME"`);
   await withPast(context, async (past) => {
     const resource = await storedResource(past, past.revision, kind);
     await one(past, resource, options.namespace, name, past.revision);
