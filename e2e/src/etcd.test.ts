@@ -1,53 +1,50 @@
-import { cpSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
-import { EtcdServer, HAS_ETCD } from "@tsukube/store/etcd-server";
+import { withEachEtcd } from "@tsukube/store/each-etcd";
+import { EtcdServer } from "@tsukube/store/etcd-server";
 import { expect, test } from "vitest";
 import { eventually } from "./eventually.ts";
 import { Kubectl } from "./kubectl.ts";
+import { shareAuthority } from "./shared-authority.ts";
 import { Tsukube } from "./tsukube.ts";
 
-const asRoot = HAS_ETCD && process.getuid?.() === 0;
+const isRoot = process.getuid?.() === 0;
 
-test.skipIf(!asRoot)(
-  "two control planes on one etcd show the same at once, and one of them leads (needs root)",
-  async () => {
-    await using lifetime = new Lifetime();
-    const etcd = await EtcdServer.start();
-    lifetime.add("etcd", () => etcd.remove());
-    const one = new Tsukube(lifetime, "etcd-one");
-    const other = new Tsukube(lifetime, "etcd-other");
-    const flags = ["up", "--no-node", "--etcd", etcd.clientUrl];
-    await one.run(flags);
-    // the second shows the same authority and signs tokens with the same key
-    const pki = (cluster: Tsukube): string => join("/var/lib/tsukube", cluster.name, "pki");
-    for (const name of ["ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key", "sa.key"]) {
-      mkdirSync(dirname(join(pki(other), name)), { recursive: true, mode: 0o700 });
-      cpSync(join(pki(one), name), join(pki(other), name), { force: true, errorOnExist: false });
-    }
-    await other.run(flags);
-    const a = new Kubectl((await one.status()).kubeconfig);
-    const b = new Kubectl((await other.status()).kubeconfig);
+withEachEtcd(({ program }) => {
+  test.skipIf(!isRoot)(
+    "two control planes on one etcd show the same at once, and one of them leads (needs root)",
+    async () => {
+      await using lifetime = new Lifetime();
+      const etcd = await EtcdServer.start({ program });
+      lifetime.add("etcd", () => etcd.remove());
+      const one = new Tsukube(lifetime, "etcd-one");
+      const other = new Tsukube(lifetime, "etcd-other");
+      const flags = ["up", "--no-node", "--etcd", etcd.clientUrl];
+      await one.run(flags);
+      shareAuthority(one, other);
+      await other.run(flags);
+      const a = new Kubectl((await one.status()).kubeconfig);
+      const b = new Kubectl((await other.status()).kubeconfig);
 
-    for (let i = 0; i < 5; i += 1) {
-      await a.run(`create configmap c${i} --from-literal=n=${i}`);
-      expect(await b.out(`get configmap c${i} -o jsonpath={.data.n}`)).toBe(String(i));
-      await b.run(`delete configmap c${i}`);
-      expect(await a.out(`get configmap c${i} --ignore-not-found`)).toBe("");
-    }
-    const holder = (): Promise<string> =>
-      b.out("get lease -n kube-system kube-controller-manager -o jsonpath={.spec.holderIdentity}");
-    const first = await holder();
-    expect(first).not.toBe("");
-    await one.run(["down"]);
-    // given back at the end, it is taken at the next look
-    await eventually("another leads", async () => !["", first].includes(await holder()));
-    await b.run("create deployment web --image=web --replicas=2");
-    await eventually("pods are made", async () => (await b.out("get pods -o name")).split("\n").length === 2);
+      for (let i = 0; i < 5; i += 1) {
+        await a.run(`create configmap c${i} --from-literal=n=${i}`);
+        expect(await b.out(`get configmap c${i} -o jsonpath={.data.n}`)).toBe(String(i));
+        await b.run(`delete configmap c${i}`);
+        expect(await a.out(`get configmap c${i} --ignore-not-found`)).toBe("");
+      }
+      const holder = (): Promise<string> =>
+        b.out("get lease -n kube-system kube-controller-manager -o jsonpath={.spec.holderIdentity}");
+      const first = await holder();
+      expect(first).not.toBe("");
+      await one.run(["down"]);
+      // given back at the end, it is taken at the next look
+      await eventually("another leads", async () => !["", first].includes(await holder()));
+      await b.run("create deployment web --image=web --replicas=2");
+      await eventually("pods are made", async () => (await b.out("get pods -o name")).split("\n").length === 2);
 
-    await expect(one.run(["up", "--no-node", "--etcd", "http://127.0.0.1:1"])).rejects.toThrow(
-      /keeps its objects in etcd/,
-    );
-  },
-  120_000,
-);
+      await expect(one.run(["up", "--no-node", "--etcd", "http://127.0.0.1:1"])).rejects.toThrow(
+        /keeps its objects in etcd/,
+      );
+    },
+    120_000,
+  );
+});

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Client, createClient } from "@tsukube/client";
+import { transportOfKubeconfig } from "@tsukube/e2e/kubeconfig-transport";
 import { run } from "@tsukube/host";
 import { atExit } from "./at-exit.ts";
-import { transportOfKubeconfig } from "./kubeconfig.ts";
 
 export interface BenchProcess {
   readonly name: string;

@@ -1,22 +1,22 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { peersFolder } from "./peers.ts";
 import { runTests } from "./run-tests.ts";
 
-/** `npm run torture`: the crash and damage tests of the store, and etcd servers that are killed, paused and cut off, many more rounds than `npm test` affords. About an hour. */
+/**
+ * `npm run torture`: the crash and damage tests of the store, and servers of each etcd that is found killed, paused and cut off under stores and under
+ * two control planes, many more rounds than `npm test` affords. About two hours.
+ */
 process.env["TSUKUBE_CRASH_ROUNDS"] ??= "1000";
 process.env["TSUKUBE_DAMAGE_SAMPLES"] ??= "10000";
 process.env["TSUKUBE_LINEARIZABILITY_SECONDS"] ??= "900";
-// a newer etcd than Debian's, where `npm run peers` built one
-const etcd = join(peersFolder(), "etcd");
-if (existsSync(etcd)) process.env["TSUKUBE_ETCD"] ??= etcd;
 const root = dirname(dirname(import.meta.dirname));
 const folder = mkdtempSync(join(tmpdir(), "tsukube-torture-"));
 const args = [
   "crash.root.test.ts",
   "damage.root.test.ts",
   "linearizability.root.test.ts",
+  "etcd-cluster.test.ts",
   "--no-file-parallelism",
   "--testTimeout=14400000",
 ];

@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { realClock, systemRandom } from "@tsukube/host";
 import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
-import { test as anyTest, expect } from "vitest";
-import { EtcdServer, freePorts, HAS_ETCD } from "../test/etcd-server.ts";
+import { expect, test } from "vitest";
+import { withEachEtcd } from "../test/each-etcd.ts";
+import { EtcdServer, freePorts, membersOf } from "../test/etcd-server.ts";
 import { EtcdConnection } from "./etcd-connection.ts";
 import { type EtcdStoreOptions, etcdStore } from "./etcd-store.ts";
 import type { Mutation, Store, StoreEvent } from "./store.ts";
 
-const test = anyTest.skipIf(!HAS_ETCD);
 const put = (key: string, value = "x"): Mutation => ({
   type: "put",
   key,
@@ -53,172 +53,260 @@ async function eventually(check: () => boolean): Promise<void> {
   expect(check()).toBe(true);
 }
 
-test("certificates of clients and servers are shown and checked", async () => {
-  await using lifetime = new Lifetime();
-  const folder = mkdtempSync(join(tmpdir(), "tsukube-etcd-tls-"));
-  lifetime.add("folder", () => rmSync(folder, { recursive: true }));
-  const keys = await createAuthorityKeys("etcd-ca", realClock, systemRandom);
-  const authority = await openAuthority(keys, realClock, systemRandom);
-  const serving = await authority.issue({ commonName: "etcd", sans: ["127.0.0.1"], usages: ["server", "client"] });
-  const client = await authority.issue({ commonName: "tsukube", usages: ["client"] });
-  const file = (name: string, text: string): string => {
-    writeFileSync(join(folder, name), text);
-    return join(folder, name);
-  };
-  const args = [
-    ...["--cert-file", file("crt", serving.cert), "--key-file", file("key", serving.key)],
-    ...["--trusted-ca-file", file("ca", keys.cert), "--client-cert-auth"],
-  ];
-  const server = await EtcdServer.start({ args, tls: { ca: keys.cert, ...client } });
-  lifetime.add("etcd", () => server.remove());
-  const store = await open(lifetime, [server.clientUrl], { tls: { ca: keys.cert, ...client } });
-  await store.commit([put("/registry/a")]);
-  expect((await store.get("/registry/a"))?.value.toString()).toBe("x");
-  await expect(open(lifetime, [server.clientUrl], { tls: { ca: keys.cert } })).rejects.toMatchObject({
-    code: "unavailable",
-  });
-}, 40_000);
+withEachEtcd(({ program }) => {
+  test("certificates of clients and servers are shown and checked", async () => {
+    await using lifetime = new Lifetime();
+    const folder = mkdtempSync(join(tmpdir(), "tsukube-etcd-tls-"));
+    lifetime.add("folder", () => rmSync(folder, { recursive: true }));
+    const keys = await createAuthorityKeys("etcd-ca", realClock, systemRandom);
+    const authority = await openAuthority(keys, realClock, systemRandom);
+    const serving = await authority.issue({ commonName: "etcd", sans: ["127.0.0.1"], usages: ["server", "client"] });
+    const client = await authority.issue({ commonName: "tsukube", usages: ["client"] });
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const args = [
+      ...["--cert-file", file("crt", serving.cert), "--key-file", file("key", serving.key)],
+      ...["--trusted-ca-file", file("ca", keys.cert), "--client-cert-auth"],
+    ];
+    const server = await EtcdServer.start({ program, args, tls: { ca: keys.cert, ...client } });
+    lifetime.add("etcd", () => server.remove());
+    const store = await open(lifetime, [server.clientUrl], { tls: { ca: keys.cert, ...client } });
+    await store.commit([put("/registry/a")]);
+    expect((await store.get("/registry/a"))?.value.toString()).toBe("x");
+    const stranger = { tls: { ca: keys.cert }, giveUpMs: 1000 };
+    await expect(open(lifetime, [server.clientUrl], stranger)).rejects.toMatchObject({
+      code: "unavailable",
+    });
+  }, 40_000);
 
-test("users log in, stay logged in when their token ends, and are told what they may not", async () => {
-  await using lifetime = new Lifetime();
-  const server = await EtcdServer.start({ args: ["--auth-token-ttl", "2"] });
-  lifetime.add("etcd", () => server.remove());
-  const admin = new EtcdConnection({ endpoints: [server.clientUrl], clock: realClock });
-  lifetime.own("admin", admin);
-  const { auth } = admin.member;
-  await auth.UserAdd({ name: "root", password: "secret" });
-  await auth.UserGrantRole({ user: "root", role: "root" });
-  await auth.UserAdd({ name: "tsukube", password: "pass" });
-  await auth.RoleAdd({ name: "registry" });
-  const perm = { permType: "READWRITE", key: Buffer.from("/registry/"), rangeEnd: Buffer.from("/registry0") } as const;
-  await auth.RoleGrantPermission({ name: "registry", perm });
-  await auth.UserGrantRole({ user: "tsukube", role: "registry" });
-  await auth.AuthEnable({});
-  const user = { name: "tsukube", password: "pass" };
-  const store = await open(lifetime, [server.clientUrl], { user });
-  const watch = follow(store, store.revision);
-  await store.commit([put("/registry/a")]);
-  await realClock.sleep(3500);
-  await store.commit([put("/registry/b")]);
-  await eventually(() => watch.seen.puts.length === 2);
-  await watch.stop();
-  const wrong = { name: "tsukube", password: "wrong" };
-  await expect(open(lifetime, [server.clientUrl], { user: wrong })).rejects.toThrow(/authentication failed/);
-  await expect(open(lifetime, [server.clientUrl])).rejects.toThrow(/user name is empty/);
-  await expect(open(lifetime, [server.clientUrl], { user, root: "/other/" })).rejects.toThrow(/permission denied/);
-}, 40_000);
+  test("users log in, stay logged in when their token ends, and are told what they may not", async () => {
+    await using lifetime = new Lifetime();
+    const server = await EtcdServer.start({ program, args: ["--auth-token-ttl", "2"] });
+    lifetime.add("etcd", () => server.remove());
+    const admin = new EtcdConnection({ endpoints: [server.clientUrl], clock: realClock });
+    lifetime.own("admin", admin);
+    const { auth } = admin.member;
+    await auth.UserAdd({ name: "root", password: "secret" });
+    await auth.UserGrantRole({ user: "root", role: "root" });
+    await auth.UserAdd({ name: "tsukube", password: "pass" });
+    await auth.RoleAdd({ name: "registry" });
+    const perm = {
+      permType: "READWRITE",
+      key: Buffer.from("/registry/"),
+      rangeEnd: Buffer.from("/registry0"),
+    } as const;
+    await auth.RoleGrantPermission({ name: "registry", perm });
+    await auth.UserGrantRole({ user: "tsukube", role: "registry" });
+    await auth.AuthEnable({});
+    const user = { name: "tsukube", password: "pass" };
+    const store = await open(lifetime, [server.clientUrl], { user });
+    const watch = follow(store, store.revision);
+    await store.commit([put("/registry/a")]);
+    await realClock.sleep(3500);
+    await store.commit([put("/registry/b")]);
+    await eventually(() => watch.seen.puts.length === 2);
+    await watch.stop();
+    const wrong = { name: "tsukube", password: "wrong" };
+    await expect(open(lifetime, [server.clientUrl], { user: wrong })).rejects.toThrow(/authentication failed/);
+    await expect(open(lifetime, [server.clientUrl])).rejects.toThrow(/user name is empty/);
+    await expect(open(lifetime, [server.clientUrl], { user, root: "/other/" })).rejects.toThrow(/permission denied/);
+  }, 40_000);
 
-test("a revision that other keys made is reached too, whether etcd answers progress requests or not", async () => {
-  await using lifetime = new Lifetime();
-  const server = await EtcdServer.start();
-  lifetime.add("etcd", () => server.remove());
-  const ours = await open(lifetime, [server.clientUrl]);
-  const theirs = await open(lifetime, [server.clientUrl], { root: "/elsewhere/" });
-  const watch = follow(ours, ours.revision);
-  const revision = await theirs.commit([put("/elsewhere/a")]);
-  expect(await ours.latest()).toBeGreaterThanOrEqual(revision);
-  await eventually(() => watch.seen.progress >= revision);
-  expect(watch.seen.puts).toEqual([]);
-  expect((await ours.range("")).records).toEqual([]);
-  await watch.stop();
-}, 40_000);
+  test("a revision that other keys made is reached too, whether etcd answers progress requests or not", async () => {
+    await using lifetime = new Lifetime();
+    const server = await EtcdServer.start({ program });
+    lifetime.add("etcd", () => server.remove());
+    const ours = await open(lifetime, [server.clientUrl]);
+    const theirs = await open(lifetime, [server.clientUrl], { root: "/elsewhere/" });
+    const watch = follow(ours, ours.revision);
+    const revision = await theirs.commit([put("/elsewhere/a")]);
+    expect(await ours.latest()).toBeGreaterThanOrEqual(revision);
+    await eventually(() => watch.seen.progress >= revision);
+    expect(watch.seen.puts).toEqual([]);
+    expect((await ours.range("")).records).toEqual([]);
+    await watch.stop();
+  }, 40_000);
 
-test("a watch goes on without gaps when its server dies, and the store finds another", async () => {
-  await using lifetime = new Lifetime();
-  const servers = await EtcdServer.cluster(3);
-  for (const server of servers) lifetime.add("etcd", () => server.remove());
-  const store = await open(
-    lifetime,
-    servers.map(({ clientUrl }) => clientUrl),
-  );
-  const watch = follow(store, store.revision);
-  const written: string[] = [];
-  for (let i = 0; i < 60; i += 1) {
-    const key = `/registry/${i}`;
-    if (i === 20) await servers[0]!.kill();
-    if (i === 40) servers[1]!.signal("SIGSTOP");
-    if (i === 40) servers[0]!.run(servers.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(","));
-    // what certainly was not written, or may not have been, is written again under a name of its own
-    const done = await store.commit([put(key)]).then(
-      () => true,
-      () => false,
+  test("a watch goes on without gaps when its server dies, and the store finds another", async () => {
+    await using lifetime = new Lifetime();
+    const servers = await EtcdServer.cluster(3, { program });
+    for (const server of servers) lifetime.add("etcd", () => server.remove());
+    const store = await open(
+      lifetime,
+      servers.map(({ clientUrl }) => clientUrl),
     );
-    if (done) written.push(key);
-  }
-  servers[1]!.signal("SIGCONT");
-  expect(written.length).toBeGreaterThan(40);
-  await eventually(() => written.every((key) => watch.seen.puts.includes(key)));
-  expect(new Set(watch.seen.puts).size).toBe(watch.seen.puts.length);
-  await watch.stop();
-}, 60_000);
+    const watch = follow(store, store.revision);
+    const written: string[] = [];
+    for (let i = 0; i < 60; i += 1) {
+      const key = `/registry/${i}`;
+      if (i === 20) await servers[0]!.kill();
+      if (i === 40) servers[1]!.signal("SIGSTOP");
+      if (i === 40) servers[0]!.run(membersOf(servers));
+      // what certainly was not written, or may not have been, is written again under a name of its own
+      const done = await store.commit([put(key)]).then(
+        () => true,
+        () => false,
+      );
+      if (done) written.push(key);
+    }
+    servers[1]!.signal("SIGCONT");
+    expect(written.length).toBeGreaterThan(40);
+    await eventually(() => written.every((key) => watch.seen.puts.includes(key)));
+    expect(new Set(watch.seen.puts).size).toBe(watch.seen.puts.length);
+    await watch.stop();
+  }, 60_000);
 
-test("a watch whose past is compacted says so, and nobody at all answers with what to do", async () => {
-  await using lifetime = new Lifetime();
-  const server = await EtcdServer.start();
-  lifetime.add("etcd", () => server.remove());
-  const store = await open(lifetime, [server.clientUrl]);
-  const first = await store.commit([put("/registry/a")]);
-  for (let i = 0; i < 5; i += 1) await store.commit([put("/registry/a", String(i))]);
-  const other = await open(lifetime, [server.clientUrl]);
-  await store.compact(first + 3);
-  const watch = follow(other, first);
-  await eventually(() => watch.seen.error !== undefined);
-  expect(watch.seen.error).toMatchObject({ code: "compacted" });
-  const [port] = await freePorts(1);
-  await expect(open(lifetime, [`http://127.0.0.1:${port}`])).rejects.toThrow(/nothing was written/);
-}, 60_000);
+  test("a watch whose past is compacted says so, and nobody at all answers with what to do", async () => {
+    await using lifetime = new Lifetime();
+    const server = await EtcdServer.start({ program });
+    lifetime.add("etcd", () => server.remove());
+    const store = await open(lifetime, [server.clientUrl]);
+    const first = await store.commit([put("/registry/a")]);
+    for (let i = 0; i < 5; i += 1) await store.commit([put("/registry/a", String(i))]);
+    const other = await open(lifetime, [server.clientUrl]);
+    await store.compact(first + 3);
+    const watch = follow(other, first);
+    await eventually(() => watch.seen.error !== undefined);
+    expect(watch.seen.error).toMatchObject({ code: "compacted" });
+    const [port] = await freePorts(1);
+    await expect(open(lifetime, [`http://127.0.0.1:${port}`], { giveUpMs: 1000 })).rejects.toThrow(
+      /nothing was written/,
+    );
+  }, 60_000);
 
-test("a watch from the oldest revision that missed something says so, and does not go on as if nothing had been", async () => {
-  await using lifetime = new Lifetime();
-  const server = await EtcdServer.start();
-  lifetime.add("etcd", () => server.remove());
-  const store = await open(lifetime, [server.clientUrl]);
-  await store.commit([put("/registry/a")]);
-  const watch = follow(store, 0);
-  await eventually(() => watch.seen.puts.length === 1);
-  await server.kill();
-  // meanwhile it serves others, who write, and forget that they did
-  const [port] = await freePorts(1);
-  const elsewhere = `http://127.0.0.1:${port}`;
-  server.run(undefined, elsewhere);
-  const other = await open(lifetime, [elsewhere]);
-  await other.commit([put("/registry/missed")]);
-  await other.commit([put("/registry/missed", "2")]);
-  await other.compact(other.revision);
-  await server.kill();
-  server.run();
-  await eventually(() => watch.seen.error !== undefined);
-  expect(watch.seen.error).toMatchObject({ code: "compacted" });
-  expect(watch.seen.puts).toEqual(["/registry/a"]);
-}, 60_000);
+  test("a watch from the oldest revision that missed something says so, and does not go on as if nothing had been", async () => {
+    await using lifetime = new Lifetime();
+    const server = await EtcdServer.start({ program });
+    lifetime.add("etcd", () => server.remove());
+    const store = await open(lifetime, [server.clientUrl]);
+    await store.commit([put("/registry/a")]);
+    const watch = follow(store, 0);
+    await eventually(() => watch.seen.puts.length === 1);
+    await server.kill();
+    // meanwhile it serves others, who write, and forget that they did
+    const [port] = await freePorts(1);
+    const elsewhere = `http://127.0.0.1:${port}`;
+    server.run(undefined, elsewhere);
+    const other = await open(lifetime, [elsewhere]);
+    await other.commit([put("/registry/missed")]);
+    await other.commit([put("/registry/missed", "2")]);
+    await other.compact(other.revision);
+    await server.kill();
+    server.run();
+    await eventually(() => watch.seen.error !== undefined);
+    expect(watch.seen.error).toMatchObject({ code: "compacted" });
+    expect(watch.seen.puts).toEqual(["/registry/a"]);
+  }, 60_000);
 
-test("a watch that nobody reads ends at etcd too, whether its reader left or fell too far behind", async () => {
-  await using lifetime = new Lifetime();
-  const server = await EtcdServer.start();
-  lifetime.add("etcd", () => server.remove());
-  const watchers = async (): Promise<number> => {
-    const metrics = await (await fetch(`${server.clientUrl}/metrics`)).text();
-    return Number(/^etcd_debugging_mvcc_watcher_total (\S+)$/m.exec(metrics)?.[1]);
-  };
-  const untilWatched = async (by: number): Promise<void> => {
-    for (let tries = 0; tries < 200 && (await watchers()) !== by; tries += 1) await realClock.sleep(50);
-    expect(await watchers()).toBe(by);
-  };
-  const store = await open(lifetime, [server.clientUrl]);
-  const never = new AbortController();
-  const left = store.watch("", store.revision, never.signal);
-  await untilWatched(1);
-  await store.commit([put("/registry/a")]);
-  for await (const _event of left) break;
-  await untilWatched(0);
-  const slow = store.watch("", store.revision, never.signal);
-  await untilWatched(1);
-  const keys = Array.from({ length: 128 }, (_, i) => `/registry/${i}`);
-  for (let events = 0; events <= 100_000; events += keys.length) await store.commit(keys.map((key) => put(key)));
-  await untilWatched(0);
-  const read = (async () => {
-    for await (const _event of slow);
-  })();
-  await expect(read).rejects.toMatchObject({ code: "compacted" });
-  expect(getEventListeners(never.signal, "abort")).toEqual([]);
-}, 60_000);
+  test("a watch that nobody reads ends at etcd too, whether its reader left or fell too far behind", async () => {
+    await using lifetime = new Lifetime();
+    const server = await EtcdServer.start({ program });
+    lifetime.add("etcd", () => server.remove());
+    const watchers = async (): Promise<number> => {
+      const metrics = await (await fetch(`${server.clientUrl}/metrics`)).text();
+      return Number(/^etcd_debugging_mvcc_watcher_total (\S+)$/m.exec(metrics)?.[1]);
+    };
+    const untilWatched = async (by: number): Promise<void> => {
+      for (let tries = 0; tries < 200 && (await watchers()) !== by; tries += 1) await realClock.sleep(50);
+      expect(await watchers()).toBe(by);
+    };
+    const store = await open(lifetime, [server.clientUrl]);
+    const never = new AbortController();
+    const left = store.watch("", store.revision, never.signal);
+    await untilWatched(1);
+    await store.commit([put("/registry/a")]);
+    for await (const _event of left) break;
+    await untilWatched(0);
+    const slow = store.watch("", store.revision, never.signal);
+    await untilWatched(1);
+    const keys = Array.from({ length: 128 }, (_, i) => `/registry/${i}`);
+    for (let events = 0; events <= 100_000; events += keys.length) await store.commit(keys.map((key) => put(key)));
+    await untilWatched(0);
+    const read = (async () => {
+      for await (const _event of slow);
+    })();
+    await expect(read).rejects.toMatchObject({ code: "compacted" });
+    expect(getEventListeners(never.signal, "abort")).toEqual([]);
+  }, 60_000);
+
+  test("writes, reads and watches go on while a server gives back what it does not need, and nothing is lost", async () => {
+    await using lifetime = new Lifetime();
+    const server = await EtcdServer.start({ program });
+    lifetime.add("etcd", () => server.remove());
+    const store = await open(lifetime, [server.clientUrl]);
+    const admin = new EtcdConnection({ endpoints: [server.clientUrl], clock: realClock });
+    lifetime.own("admin", admin);
+    const large = Buffer.alloc(500_000, 1);
+    for (let i = 0; i < 40; i += 1)
+      await store.commit([{ type: "put", key: "/registry/large", value: large, expected: "any" }]);
+    await store.commit([{ type: "delete", key: "/registry/large", expected: "any" }]);
+    await store.compact(store.revision);
+    const watch = follow(store, store.revision);
+    const written: string[] = [];
+    let going = true;
+    const writing = (async () => {
+      for (let i = 0; going; i += 1) {
+        const key = `/registry/${i}`;
+        await store.commit([put(key)]);
+        written.push(key);
+      }
+    })();
+    const bytes = async (): Promise<number> => Number((await admin.member.maintenance.Status({})).dbSize);
+    const before = await bytes();
+    for (let turn = 0; turn < 3; turn += 1) await admin.member.maintenance.Defragment({});
+    going = false;
+    await writing;
+    expect(await bytes()).toBeLessThan(before / 2);
+    await eventually(() => written.length > 0 && written.every((key) => watch.seen.puts.includes(key)));
+    expect(watch.seen.error).toBeUndefined();
+    expect((await store.range("/registry/")).records.length).toBe(written.length);
+    await watch.stop();
+  }, 60_000);
+
+  test("what is written goes on when the leader gives its office to another, under load", async () => {
+    await using lifetime = new Lifetime();
+    const servers = await EtcdServer.cluster(3, { program });
+    for (const server of servers) lifetime.add("etcd", () => server.remove());
+    const store = await open(
+      lifetime,
+      servers.map(({ clientUrl }) => clientUrl),
+    );
+    const admins = servers.map(({ clientUrl }) => new EtcdConnection({ endpoints: [clientUrl], clock: realClock }));
+    for (const admin of admins) lifetime.own("admin", admin);
+    const statuses = () => Promise.all(admins.map(({ member }) => member.maintenance.Status({})));
+    const watch = follow(store, store.revision);
+    const written: string[] = [];
+    const failed: unknown[] = [];
+    let going = true;
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let i = 0; going; i += 1) {
+        const key = `/registry/${writer}-${i}`;
+        await store.commit([put(key)]).then(
+          () => written.push(key),
+          (error: unknown) => failed.push(error),
+        );
+      }
+    });
+    const leaders = new Set<string>();
+    for (let turn = 0; turn < 4; turn += 1) {
+      const all = await statuses();
+      const leader = String(all[0]?.leader);
+      leaders.add(leader);
+      const from = all.findIndex(({ header }) => String(header?.memberId) === leader);
+      const to = all[(from + 1) % 3]?.header?.memberId;
+      await admins[from]?.member.maintenance.MoveLeader({ targetID: to ?? 0 });
+      await realClock.sleep(300);
+    }
+    going = false;
+    await Promise.all(writers);
+    expect(leaders.size).toBeGreaterThan(1);
+    // a write whose answer was lost says so; no other fails
+    for (const error of failed) expect(error).toMatchObject({ code: "unknown" });
+    expect(written.length).toBeGreaterThan(100);
+    await eventually(() => written.every((key) => watch.seen.puts.includes(key)));
+    expect(new Set(watch.seen.puts).size).toBe(watch.seen.puts.length);
+    await watch.stop();
+  }, 60_000);
+});

@@ -11,6 +11,8 @@ export interface EtcdConnectionOptions {
   readonly tls?: GrpcTls;
   readonly user?: { readonly name: string; readonly password: string };
   readonly clock: Clock;
+  /** How long a call is tried again; 15 s by default. */
+  readonly giveUpMs?: number;
 }
 
 /** One etcd server, by service. */
@@ -96,7 +98,7 @@ export class EtcdConnection {
     tryMs: number,
     mayRepeat: (outcome: Outcome) => boolean,
   ): Promise<T> {
-    const { clock } = this.#options;
+    const { clock, giveUpMs = GIVE_UP_MS } = this.#options;
     const began = clock.monotonic();
     for (;;) {
       const { member } = this;
@@ -109,7 +111,7 @@ export class EtcdConnection {
         const outcome = outcomeOf(error);
         if (outcome !== "refused") this.leave(member);
         if (outcome === "refused") throw error;
-        if (!mayRepeat(outcome) || clock.monotonic() - began > GIVE_UP_MS) throw unreachable(member, outcome, error);
+        if (!mayRepeat(outcome) || clock.monotonic() - began > giveUpMs) throw unreachable(member, outcome, error);
         await clock.sleep(PAUSE_MS);
       }
     }

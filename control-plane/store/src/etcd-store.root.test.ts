@@ -1,14 +1,18 @@
 import { realClock } from "@tsukube/host";
-import { afterAll, describe } from "vitest";
-import { EtcdServer, HAS_ETCD } from "../test/etcd-server.ts";
+import { afterAll, beforeAll } from "vitest";
+import { withEachEtcd } from "../test/each-etcd.ts";
+import { EtcdServer } from "../test/etcd-server.ts";
 import { storeConformance } from "./conformance.ts";
 import { etcdStore } from "./etcd-store.ts";
 
-const server = HAS_ETCD ? await EtcdServer.start() : undefined;
-afterAll(() => server?.remove());
-let made = 0;
+withEachEtcd(({ program }) => {
+  let server: EtcdServer | undefined;
+  beforeAll(async () => {
+    server = await EtcdServer.start({ program });
+  });
+  afterAll(() => server?.remove());
+  let made = 0;
 
-const suite = (): void =>
   storeConformance(
     "etcd",
     async () => {
@@ -25,5 +29,4 @@ const suite = (): void =>
     },
     { expiryMs: 2000, ordersAcknowledgements: false },
   );
-
-describe.skipIf(!HAS_ETCD)("with etcd (needs it installed)", suite);
+});

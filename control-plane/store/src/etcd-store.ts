@@ -26,6 +26,8 @@ export interface EtcdStoreOptions {
   readonly tls?: GrpcTls;
   readonly user?: { readonly name: string; readonly password: string };
   readonly clock: Clock;
+  /** How long a call is tried again at one server after the other; 15 s by default. */
+  readonly giveUpMs?: number;
   /** What watching and listing everything means; {@link DEFAULT_ROOT} by default. What else lies in etcd is not touched. */
   readonly root?: string;
   /** Stands before every key; none by default. */

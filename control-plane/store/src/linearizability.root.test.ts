@@ -1,7 +1,10 @@
 import { Lifetime } from "@tsukube/foundation";
-import { realClock, run } from "@tsukube/host";
+import { realClock } from "@tsukube/host";
 import { expect, test } from "vitest";
-import { EtcdServer, HAS_ETCD } from "../test/etcd-server.ts";
+import { withEachEtcd } from "../test/each-etcd.ts";
+import { EtcdNetwork } from "../test/etcd-network.ts";
+import { EtcdServer } from "../test/etcd-server.ts";
+import { EtcdTroubles } from "../test/etcd-troubles.ts";
 import { contradictions, type Operation, type Outcome } from "../test/linearizability.ts";
 import { etcdStore } from "./etcd-store.ts";
 import { type Store, StoreError, type StoreEvent } from "./store.ts";
@@ -9,8 +12,6 @@ import { type Store, StoreError, type StoreEvent } from "./store.ts";
 const SECONDS = Number(process.env["TSUKUBE_LINEARIZABILITY_SECONDS"] ?? 14);
 const CLIENTS = 6;
 const KEYS = 4;
-const FIRST_USER = 64_000;
-const TABLE = "tsukube_test_etcd";
 
 const base = { key: "k", type: "write" as const, expected: "any" as const };
 const wrote = (
@@ -83,91 +84,53 @@ async function write(store: Store, key: string, value: string, expected: number 
   return { type: "ok", revision };
 }
 
-/** Cuts a server off from the others, and only from them. */
-async function cutOff(server: EtcdServer, all: readonly EtcdServer[]): Promise<void> {
-  const port = (one: EtcdServer): string => new URL(one.peerUrl).port;
-  const others = all.filter((one) => one !== server).map(port);
-  const rules = `table inet ${TABLE} {
-  chain output {
-    type filter hook output priority 0;
-    tcp dport ${port(server)} drop
-    tcp sport ${port(server)} drop
-    meta skuid ${server.user} tcp dport { ${others.join(", ")} } drop
-  }
-}
-`;
-  await run("nft", ["-f", "-"], { input: rules });
-}
-
-async function heal(): Promise<void> {
-  await run("nft", ["delete", "table", "inet", TABLE], { accept: [0, 1] });
-}
-
 const isRoot = process.getuid?.() === 0;
 
-test.skipIf(!HAS_ETCD || !isRoot)(
-  "three servers that are killed, paused and cut off answer as one register would, and watches miss nothing (needs root)",
-  { timeout: SECONDS * 1000 + 90_000 },
-  async () => {
-    await using lifetime = new Lifetime();
-    lifetime.add("firewall", heal);
-    const servers = await EtcdServer.cluster(3, { firstUser: FIRST_USER });
-    for (const server of servers) lifetime.add("etcd", () => server.remove());
-    const peers = servers.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(",");
-    const urls = servers.map(({ clientUrl }) => clientUrl);
-    const stores = await Promise.all(
-      Array.from({ length: CLIENTS }, async (_, i) => {
-        // each begins with another server
-        const endpoints = [...urls.slice(i % 3), ...urls.slice(0, i % 3)];
-        return lifetime.own("store", await etcdStore({ endpoints, clock: realClock, historyMs: 0 })(() => {}));
-      }),
-    );
-    const watched: [number, string][] = [];
-    const stop = new AbortController();
-    const from = stores[0]!.revision;
-    const watching = (async () => {
-      for await (const event of stores[0]!.watch("", from, stop.signal) as AsyncIterable<StoreEvent>)
-        if (event.type === "put") watched.push([event.record.revision, Buffer.from(event.record.value).toString()]);
-    })();
+withEachEtcd(({ program }) => {
+  test.skipIf(!isRoot)(
+    "three servers that are killed, paused and cut off answer as one register would, and watches miss nothing (needs root)",
+    { timeout: SECONDS * 1000 + 90_000 },
+    async () => {
+      await using lifetime = new Lifetime();
+      const network = await EtcdNetwork.create(3);
+      lifetime.add("network", () => network.remove());
+      const servers = await EtcdServer.cluster(3, { program, hosts: network.hosts });
+      for (const server of servers) lifetime.add("etcd", () => server.remove());
+      const urls = servers.map(({ clientUrl }) => clientUrl);
+      const stores = await Promise.all(
+        Array.from({ length: CLIENTS }, async (_, i) => {
+          // each begins with another server
+          const endpoints = [...urls.slice(i % 3), ...urls.slice(0, i % 3)];
+          return lifetime.own("store", await etcdStore({ endpoints, clock: realClock, historyMs: 0 })(() => {}));
+        }),
+      );
+      const watched: [number, string][] = [];
+      const stop = new AbortController();
+      const from = stores[0]!.revision;
+      const watching = (async () => {
+        for await (const event of stores[0]!.watch("", from, stop.signal) as AsyncIterable<StoreEvent>)
+          if (event.type === "put") watched.push([event.record.revision, Buffer.from(event.record.value).toString()]);
+      })();
 
-    const history: Operation[] = [];
-    const until = realClock.monotonic() + SECONDS * 1000;
-    const clients = Promise.all(stores.map((store, i) => client(store, i, until, history)));
-    lifetime.add("clients", async () => void (await clients.catch(() => {})));
-    const troubles = [
-      async (server: EtcdServer) => {
-        await server.kill();
-        await realClock.sleep(1000);
-        server.run(peers);
-      },
-      async (server: EtcdServer) => {
-        server.signal("SIGSTOP");
-        await realClock.sleep(2000);
-        server.signal("SIGCONT");
-      },
-      async (server: EtcdServer) => {
-        await cutOff(server, servers);
-        await realClock.sleep(2000);
-        await heal();
-      },
-    ];
-    for (let turn = 0; realClock.monotonic() < until - 3000; turn += 1) {
-      await realClock.sleep(1000);
-      await troubles[turn % troubles.length]!(servers[(turn * 2 + 1) % 3]!);
-      await realClock.sleep(500);
-    }
-    await clients;
+      const history: Operation[] = [];
+      const until = realClock.monotonic() + SECONDS * 1000;
+      const clients = Promise.all(stores.map((store, i) => client(store, i, until, history)));
+      lifetime.add("clients", async () => void (await clients.catch(() => {})));
+      await new EtcdTroubles(servers, network).makeUntil(until);
+      await clients;
 
-    expect(contradictions(history)).toEqual([]);
-    const done = history.filter(({ type, outcome }) => type === "write" && outcome.type === "ok");
-    expect(done.length).toBeGreaterThan(SECONDS * 5);
-    const newest = await stores[1]!.latest();
-    for (let tries = 0; tries < 100 && (watched.at(-1)?.[0] ?? 0) < newest; tries += 1) await realClock.sleep(100);
-    stop.abort();
-    await watching;
-    const events = new Map(watched);
-    expect(events.size).toBe(watched.length); // each once
-    expect(watched.every(([revision], i) => i === 0 || watched[i - 1]![0] <= revision)).toBe(true);
-    for (const { outcome, value } of done) if (outcome.type === "ok") expect(events.get(outcome.revision)).toBe(value);
-  },
-);
+      expect(contradictions(history)).toEqual([]);
+      const done = history.filter(({ type, outcome }) => type === "write" && outcome.type === "ok");
+      expect(done.length).toBeGreaterThan(SECONDS * 5);
+      const newest = await stores[1]!.latest();
+      for (let tries = 0; tries < 100 && (watched.at(-1)?.[0] ?? 0) < newest; tries += 1) await realClock.sleep(100);
+      stop.abort();
+      await watching;
+      const events = new Map(watched);
+      expect(events.size).toBe(watched.length); // each once
+      expect(watched.every(([revision], i) => i === 0 || watched[i - 1]![0] <= revision)).toBe(true);
+      for (const { outcome, value } of done)
+        if (outcome.type === "ok") expect(events.get(outcome.revision)).toBe(value);
+    },
+  );
+});

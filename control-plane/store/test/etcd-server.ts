@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chownSync, cpSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { realClock } from "@tsukube/host";
 import { dialGrpc, type GrpcTls, serviceDefinition } from "@tsukube/host/grpc";
 import descriptor from "../facts/etcd.json" with { type: "json" };
 import type { Maintenance } from "../generated/etcd.ts";
+import { DEBIAN } from "./etcd-programs.ts";
 
 /** Arguments of setpriv, before a program: it ends when the process that started it does, however that ends. */
 export const WITH_PARENT = ["--pdeathsig", "KILL"] as const;
@@ -14,19 +15,21 @@ export const WITH_PARENT = ["--pdeathsig", "KILL"] as const;
 export interface EtcdServerOptions {
   readonly program?: string;
   readonly args?: readonly string[];
-  /** Runs each server of a cluster as a user of its own, from this id on, so that a firewall can tell them apart. Needs root. */
-  readonly firstUser?: number;
+  /** Where each server of a cluster runs; all on loopback by default. */
+  readonly hosts?: readonly EtcdHost[];
   /** Serves clients over TLS: what they show. `args` say what the server shows. */
   readonly tls?: GrpcTls;
 }
 
-/** Debian's; TSUKUBE_ETCD names another. */
-const PROGRAM = process.env["TSUKUBE_ETCD"] ?? "/usr/bin/etcd";
+/** A network namespace by its name, and the server's address there. */
+export interface EtcdHost {
+  readonly address: string;
+  readonly namespace: string;
+}
 
-/** Tests with etcd are skipped where it is not. */
-export const HAS_ETCD = existsSync(PROGRAM);
+const LOOPBACK = "127.0.0.1";
 
-/** A real etcd on loopback, with a folder of its own. */
+/** A real etcd with a folder of its own, on loopback by default. */
 export class EtcdServer {
   readonly folder = mkdtempSync(join(tmpdir(), "tsukube-etcd-"));
   readonly name: string;
@@ -35,23 +38,19 @@ export class EtcdServer {
   readonly #program: string;
   readonly #args: readonly string[];
   readonly #tls: GrpcTls | undefined;
-  readonly user: number | undefined;
+  readonly #namespace: string | undefined;
   #child: ChildProcess | undefined;
 
-  private constructor(name: string, ports: readonly [number, number], options: EtcdServerOptions, index: number) {
-    this.user = options.firstUser === undefined ? undefined : options.firstUser + index;
-    if (this.user !== undefined) chownSync(this.folder, this.user, this.user);
+  private constructor(name: string, ports: readonly [number, number], options: EtcdServerOptions, host?: EtcdHost) {
+    const { program = DEBIAN, args = [], tls } = options;
+    const address = host?.address ?? LOOPBACK;
     this.name = name;
-    this.clientUrl = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${ports[0]}`;
-    this.peerUrl = `http://127.0.0.1:${ports[1]}`;
-    this.#program = options.program ?? PROGRAM;
-    if (this.user !== undefined) {
-      // where the program lies, that user may not look
-      cpSync(this.#program, join(this.folder, "etcd"));
-      this.#program = join(this.folder, "etcd");
-    }
-    this.#args = options.args ?? [];
-    this.#tls = options.tls;
+    this.clientUrl = `${tls === undefined ? "http" : "https"}://${address}:${ports[0]}`;
+    this.peerUrl = `http://${address}:${ports[1]}`;
+    this.#program = program;
+    this.#args = args;
+    this.#tls = tls;
+    this.#namespace = host?.namespace;
   }
 
   static async start(options: EtcdServerOptions = {}): Promise<EtcdServer> {
@@ -64,10 +63,9 @@ export class EtcdServer {
     const ports = await freePorts(size * 2);
     const servers = Array.from(
       { length: size },
-      (_, i) => new EtcdServer(`m${i}`, [ports[2 * i]!, ports[2 * i + 1]!], options, i),
+      (_, i) => new EtcdServer(`m${i}`, [ports[2 * i]!, ports[2 * i + 1]!], options, options.hosts?.[i]),
     );
-    const peers = servers.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(",");
-    for (const server of servers) server.run(peers);
+    for (const server of servers) server.run(membersOf(servers));
     try {
       await Promise.all(servers.map((server) => server.ready()));
     } catch (error) {
@@ -86,12 +84,10 @@ export class EtcdServer {
       ...["--initial-cluster", peers, "--initial-cluster-token", peers, "--log-level", "error"],
     ];
     const env = { PATH: process.env["PATH"] };
-    const command = [...WITH_PARENT, this.#program, ...fixed, ...this.#args];
-    this.#child = spawn("setpriv", command, {
-      stdio: ["ignore", log, log],
-      env,
-      ...(this.user !== undefined && { uid: this.user, gid: this.user }),
-    });
+    const enter = this.#namespace === undefined ? [] : ["nsenter", `--net=/run/netns/${this.#namespace}`, "--"];
+    const command = [...WITH_PARENT, ...enter, this.#program, ...fixed, ...this.#args];
+    this.#child = spawn("setpriv", command, { stdio: ["ignore", log, log], env });
+    closeSync(log);
   }
 
   get pid(): number {
@@ -134,6 +130,11 @@ export class EtcdServer {
     await this.kill();
     rmSync(this.folder, { recursive: true });
   }
+}
+
+/** What every server of a cluster is told of all of them. */
+export function membersOf(servers: readonly EtcdServer[]): string {
+  return servers.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(",");
 }
 
 /** Ports of loopback that were free a moment ago. */
