@@ -92,7 +92,7 @@ async function startCluster(): Promise<Cluster> {
 
 /** Of a cluster that runs already: whether a node is in it. */
 async function clusterOf(kubeconfig: string): Promise<Cluster> {
-  const { transportOfKubeconfig } = await import("./kubeconfig.ts");
+  const { transportOfKubeconfig } = await import("@tsukube/e2e/kubeconfig-transport");
   const transport = transportOfKubeconfig(kubeconfig);
   const { body } = await transport.request({ method: "GET", path: "/api/v1/nodes", headers: {} });
   const pieces: Uint8Array[] = [];
