@@ -13,6 +13,7 @@ export * from "./defaults/index.ts";
 export * from "./disruption/index.ts";
 export * from "./duration.ts";
 export { type FactsReader, factsTable, factsText, setFactsReader } from "./facts.ts";
+export * from "./feature-gates/index.ts";
 export * from "./int-or-string.ts";
 export * from "./kinds.ts";
 export * from "./object.ts";

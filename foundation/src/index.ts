@@ -1,3 +1,4 @@
+export * from "./boolean.ts";
 export * from "./clock.ts";
 export * from "./errors.ts";
 export * from "./lifetime.ts";
