@@ -7,6 +7,8 @@ export interface ListWatchDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: Random;
+  /** What becomes of a resource that is not served, until it is: it waits to be listed, or counts as empty. "wait" by default. */
+  readonly unserved?: "wait" | "empty";
 }
 
 /** Where events come from, however much of their objects is decoded. */
@@ -56,6 +58,7 @@ export class ListWatch<Event> {
         backoff.reset();
       } catch (error) {
         if (this.#signal.aborted) return;
+        if (this.#deps.unserved === "empty" && ApiError.is(error, "NotFound")) this.#sink.listed();
         if (isExpired(error)) this.#revision = "";
         else logger.debug("cannot watch, trying again", { error: messageOf(error) });
         await clock.sleep(backoff.next(), this.#signal).catch(() => {});

@@ -1,3 +1,4 @@
+import { FeatureGates } from "@tsukube/api";
 import { type ApiServer, startApiServer, type User } from "@tsukube/apiserver";
 import { type Client, createClient, type Transport } from "@tsukube/client";
 import { Lifetime, type Logger, silentLogger } from "@tsukube/foundation";
@@ -16,6 +17,8 @@ export interface ClusterOptions {
   readonly serviceCidr?: string;
   /** Which built-in APIs are served, as of kube-apiserver's --runtime-config: "api/beta=true". Upstream's defaults without it. */
   readonly runtimeConfig?: string;
+  /** As kube-apiserver's --feature-gates: "EvictionRequestAPI=true". Upstream's defaults without it. */
+  readonly featureGates?: string;
 }
 
 /** A whole cluster in this process, on virtual time. */
@@ -72,6 +75,7 @@ async function start(
     serviceAccountKey: SERVICE_ACCOUNT_KEY,
     serviceCidr: options.serviceCidr ?? "10.160.0.0/16",
     ...(options.runtimeConfig !== undefined && { runtimeConfig: options.runtimeConfig }),
+    ...(options.featureGates !== undefined && { featureGates: FeatureGates.parse(options.featureGates) }),
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "10.64.0.1", port: 6443 },
   });

@@ -1,3 +1,4 @@
+import { FeatureGates } from "@tsukube/api";
 import { startControllers } from "@tsukube/controllers";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { certificateSigner } from "@tsukube/host";
@@ -14,6 +15,7 @@ export async function startManagedCluster(options: ClusterOptions = {}): Promise
     clock: cluster.clock,
     random: seededRandom((options.seed ?? 1) + 1),
     logger: options.logger ?? silentLogger,
+    ...(options.featureGates !== undefined && { featureGates: FeatureGates.parse(options.featureGates) }),
     options: {
       rootCa: TEST_AUTHORITY.cert,
       signer: certificateSigner(TEST_AUTHORITY, cluster.clock, seededRandom((options.seed ?? 1) + 2)),

@@ -1,4 +1,13 @@
-import { ApiError, decodeJson, decodeUnstructured, kindOf, schemaOf, type Unstructured } from "@tsukube/api";
+import {
+  ApiError,
+  decodeJson,
+  decodeUnstructured,
+  FeatureGates,
+  kindOf,
+  recordFeatureGates,
+  schemaOf,
+  type Unstructured,
+} from "@tsukube/api";
 import type { ApiRequest, Transport } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import { createHttpsServer, type Exchange, type HttpsServer } from "@tsukube/host";
@@ -15,12 +24,14 @@ import { defaultIngressClass } from "./admission/default-ingress-class.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
+import { podGroupProtection } from "./admission/pod-group-protection.ts";
 import { podSecurity } from "./admission/pod-security/pod-security.ts";
 import { podTopologyLabels } from "./admission/pod-topology-labels.ts";
-import { defaultTolerationSeconds, priorityAdmission, serviceAccountAdmission } from "./admission/pods.ts";
+import { defaultTolerationSeconds, serviceAccountAdmission } from "./admission/pods.ts";
 import { mutatingPolicies } from "./admission/policies/mutating-policies.ts";
 import { PolicyTypeChecker } from "./admission/policies/type-check.ts";
 import { validatingPolicies } from "./admission/policies/validating-policies.ts";
+import { priorityAdmission } from "./admission/priority.ts";
 import { resourceQuota } from "./admission/resource-quota.ts";
 import { roleEscalation } from "./admission/role-escalation.ts";
 import { runtimeClassAdmission } from "./admission/runtime-class.ts";
@@ -49,7 +60,8 @@ import { NodeGraph } from "./authorization/node-graph.ts";
 import { RbacAuthorizer } from "./authorization/rbac.ts";
 import { unionAuthorizer } from "./authorization/union.ts";
 import { authenticationConfig } from "./bootstrap/authentication-config.ts";
-import { bootstrap } from "./bootstrap/bootstrap.ts";
+import { type BootstrapObjects, bootstrap } from "./bootstrap/bootstrap.ts";
+import { gatedRoles } from "./bootstrap/gated-roles.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { legacyTokenTracking } from "./bootstrap/legacy-token-tracking.ts";
 import { localServices } from "./bootstrap/local-services.ts";
@@ -108,8 +120,10 @@ export interface ApiServerOptions {
   readonly audit?: { readonly policy: AuditPolicy; readonly backends: readonly AuditBackend[] };
   /** Which built-in resources are served, as {@link servedResources} takes it; upstream's defaults without it. */
   readonly runtimeConfig?: string;
+  /** Upstream's defaults without it. */
+  readonly featureGates?: FeatureGates;
   /** Objects to have from the start besides upstream's, by "group/version resource". */
-  readonly bootstrapObjects?: Readonly<Record<string, readonly object[]>>;
+  readonly bootstrapObjects?: BootstrapObjects;
 }
 
 /** A running API server. */
@@ -128,8 +142,9 @@ const ISSUER = "https://kubernetes.default.svc.cluster.local";
 /** Opens the store, fills the cache, makes what a fresh server has, and is then ready to answer. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const lifetime = new Lifetime();
-  const { clock, random, logger, metrics } = options;
-  const registry = new Registry(servedResources(options.runtimeConfig ?? ""));
+  const { clock, random, logger, metrics, featureGates: gates = FeatureGates.defaults } = options;
+  const registry = new Registry(servedResources(options.runtimeConfig ?? "", gates));
+  recordFeatureGates(gates, metrics);
   const cache = await WatchCache.open(options.openStore, { decode: decodeStored, clock, logger }, options.seed);
   lifetime.own("watch cache", cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
@@ -157,10 +172,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       serviceAccountAdmission(cache, random),
       nodeRestriction(cache, authorizer),
       podSecurity(cache),
-      priorityAdmission(cache),
+      priorityAdmission(cache, gates),
       defaultTolerationSeconds,
       defaultStorageClass(cache),
       storageObjectInUseProtection,
+      podGroupProtection,
       claimResize(cache),
       runtimeClassAdmission(cache),
       certificateApproval(authorizer),
@@ -185,6 +201,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     clock,
     random,
     admission,
+    gates,
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);
@@ -224,12 +241,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authenticators: [inProcessAuthenticator, certificateAuthenticator, bootstrapTokens, accounts],
     dispatch: (context) => router.dispatch(context),
   });
-  const configMaps = options.bootstrapObjects?.["v1 configmaps"] ?? [];
-  const more = {
-    ...options.bootstrapObjects,
-    "v1 configmaps": [...configMaps, legacyTokenTracking(clock.now())],
-    "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr, clock.now())],
-  };
+  const more = [
+    options.bootstrapObjects ?? {},
+    gatedRoles(gates),
+    { "v1 configmaps": [legacyTokenTracking(clock.now())] },
+    { "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr, clock.now())] },
+  ];
   await bootstrap({ store, registry, clock, random, more });
   await localServices({ store, registry, clock, random });
   await authenticationConfig(writer.deps, options.tls?.clientCa, options.frontProxy?.ca);

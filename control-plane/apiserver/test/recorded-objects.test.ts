@@ -1,29 +1,17 @@
-import { parseApiVersion, resourceOf, type Unstructured } from "@tsukube/api";
+import type { Unstructured } from "@tsukube/api";
 import bootstrap from "@tsukube/api/facts/bootstrap.json" with { type: "json" };
 import defaults from "@tsukube/api/facts/defaults.json" with { type: "json" };
 import discovery from "@tsukube/api/facts/discovery.json" with { type: "json" };
 import facts from "@tsukube/api/facts/validation.json" with { type: "json" };
-import type { Transport } from "@tsukube/client";
 import { type Cluster, startCluster } from "@tsukube/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { normalized } from "./normalized.ts";
+import { type Created, EVERYTHING, pathOf, RECORDED_OBJECTS, recorder, send } from "./recorded-cluster.ts";
 
-interface Created {
-  readonly server: "default" | "all";
-  readonly in: Unstructured;
-  readonly code: number;
-  readonly out: Unstructured;
-  readonly warnings?: readonly string[];
-}
-
-const ALL_OBJECTS = Object.entries(defaults.objects as unknown as Readonly<Record<string, Created>>);
+const ALL_OBJECTS = Object.entries(RECORDED_OBJECTS);
 const OBJECTS = ALL_OBJECTS.filter(([, { server }]) => server === "default");
-/** Of versions that are off by default, but those that upstream keeps behind feature gates besides. */
-const OTHERS = ALL_OBJECTS.filter(
-  ([name, { server }]) => server === "all" && !/^(?:lifecycle|scheduling)\.k8s\.io/.test(name),
-);
-const LIMITED = new Set(["limitranges", "resourcequotas"]);
-
+/** Of versions that are off by default. */
+const OTHERS = ALL_OBJECTS.filter(([, { server }]) => server === "all");
 const BY_CONTROLLER = "a finalizer that no controller here would take off again";
 /** Answers that differ, and why. */
 const DIFFERS: Readonly<Record<string, string>> = {
@@ -35,45 +23,6 @@ const DIFFERS: Readonly<Record<string, string>> = {
   "authorization.k8s.io/v1 subjectaccessreviews #nonResource": "several bindings allow it: each may be the reason",
   "storage.k8s.io/v1 volumeattributesclasses": BY_CONTROLLER,
 };
-
-/** Where objects of "apps/v1 deployments #variant" are posted. */
-function pathOf(name: string): { readonly path: string; readonly apiVersion: string; readonly kind: string } {
-  const [apiVersion = "", resource = ""] = name.split(" ");
-  const info = resourceOf({ ...parseApiVersion(apiVersion), resource })!;
-  const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const namespace = LIMITED.has(resource) ? "facts2" : "facts";
-  const path = info.namespaced ? `${root}/namespaces/${namespace}/${resource}` : `${root}/${resource}`;
-  return { path, apiVersion, kind: info.kind };
-}
-
-async function send(
-  transport: Transport,
-  method: string,
-  path: string,
-  body?: object,
-  contentType = "application/json",
-) {
-  const {
-    status,
-    headers,
-    body: answer,
-  } = await transport.request({
-    method,
-    path,
-    headers: { "content-type": contentType },
-    ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
-  });
-  const warnings = ((headers["warning"] ?? []) as readonly string[]).map((text) => JSON.parse(text.slice(6)) as string);
-  return { code: status, warnings, object: JSON.parse(Buffer.from(answer as Uint8Array).toString()) as Unstructured };
-}
-
-async function recorder(runtimeConfig = ""): Promise<Cluster> {
-  const cluster = await startCluster({ serviceCidr: "10.0.0.0/24", runtimeConfig });
-  for (const name of ["facts", "facts2"])
-    await cluster.client.raw("POST", "/api/v1/namespaces", { metadata: { name } });
-  await cluster.client.raw("POST", "/api/v1/namespaces/facts/serviceaccounts", { metadata: { name: "default" } });
-  return cluster;
-}
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -108,7 +57,7 @@ describe("an object that is created", () => {
 describe("an object of a version that the runtime config enables", () => {
   let every: Cluster;
   beforeAll(async () => {
-    every = await recorder("api/all=true");
+    every = await recorder(EVERYTHING);
   });
   afterAll(() => every.close());
 
@@ -160,16 +109,21 @@ function deletionOf(code: number, object: Unstructured): unknown {
 }
 
 describe("an object that is deleted", () => {
-  let fresh: Cluster;
+  const clusters: Partial<Record<Created["server"], Cluster>> = {};
   beforeAll(async () => {
-    fresh = await recorder();
+    clusters.default = await recorder();
+    clusters.all = await recorder(EVERYTHING);
   });
-  afterAll(() => fresh.close());
+  afterAll(async () => {
+    await clusters.default?.close();
+    await clusters.all?.close();
+  });
 
   for (const [name, recorded] of Object.entries(facts.delete as Readonly<Record<string, object>>)) {
-    const created = OBJECTS.find(([variant]) => variant === name)?.[1];
+    const created = ALL_OBJECTS.find(([variant]) => variant === name)?.[1];
     if (created === undefined || DIFFERS[name] === BY_CONTROLLER) continue;
     test(`${name} goes as recorded`, async () => {
+      const fresh = clusters[created.server]!;
       const { path, apiVersion, kind } = pathOf(name);
       const made = await send(fresh.transport, "POST", path, { apiVersion, kind, ...created.in });
       const at = `${path}/${made.object.metadata?.name}`;

@@ -14,6 +14,11 @@ export interface ControllerContext {
 }
 
 export const PODS: GroupVersionResource = { group: "", version: "v1", resource: "pods" };
+export const POD_GROUPS: GroupVersionResource = {
+  group: "scheduling.k8s.io",
+  version: "v1beta1",
+  resource: "podgroups",
+};
 export const CLAIMS: GroupVersionResource = { group: "", version: "v1", resource: "persistentvolumeclaims" };
 export const VOLUMES: GroupVersionResource = { group: "", version: "v1", resource: "persistentvolumes" };
 export const STORAGE_CLASSES: GroupVersionResource = {

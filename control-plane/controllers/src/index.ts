@@ -1,3 +1,4 @@
+import { FeatureGates } from "@tsukube/api";
 import { type Client, createEventRecorder, createInformerFactory } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import { BootstrapSigner } from "./bootstrapsigner/bootstrap-signer.ts";
@@ -25,6 +26,7 @@ import { NodeTtlController } from "./nodettl/node-ttl-controller.ts";
 import { PersistentVolumeController } from "./persistentvolume/persistent-volume-controller.ts";
 import { PodCertificateRequestCleaner } from "./podcertificaterequestcleaner/pod-certificate-request-cleaner.ts";
 import { PodGarbageCollector } from "./podgc/pod-garbage-collector.ts";
+import { PodGroupProtectionController } from "./podgroupprotection/pod-group-protection-controller.ts";
 import { PvcProtectionController } from "./pvcprotection/pvc-protection-controller.ts";
 import { PvProtectionController } from "./pvprotection/pv-protection-controller.ts";
 import { ReplicaSetController } from "./replicaset/replicaset-controller.ts";
@@ -49,6 +51,8 @@ export interface ControllersOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Those of the API server; upstream's defaults without them. */
+  readonly featureGates?: FeatureGates;
   readonly options: {
     /** PEM of the cluster's certificate authority. */
     readonly rootCa: string;
@@ -61,17 +65,21 @@ export type { CertificateSigner, RequestedNames } from "./certificates/signer.ts
 
 /** Starts all controllers; resolves once their caches are filled. */
 export async function startControllers(deps: ControllersOptions): Promise<{ close(): Promise<void> }> {
-  const { clock, random, logger } = deps;
+  const { clock, random, logger, featureGates: gates = FeatureGates.defaults } = deps;
   const { rootCa, signer } = deps.options;
   const lifetime = new Lifetime();
   const reader = lifetime.own("reader", deps.clientFor("kube-controller-manager"));
-  const informers = lifetime.own("informers", createInformerFactory(reader, { clock, random, logger }));
+  const informers = lifetime.own(
+    "informers",
+    createInformerFactory(reader, { clock, random, logger, unserved: "empty" }),
+  );
   const context = (name: string, component = name): ControllerContext => {
     const client = lifetime.own(name, deps.clientFor(name));
     const log = logger.child({ controller: name });
     const events = lifetime.own(`${name} events`, createEventRecorder({ client, clock, logger: log, component }));
     return { client, informers, events, clock, random, lifetime, logger: log };
   };
+  const ifOn = <C>(gate: string, make: () => C): readonly C[] => (gates.isOn(gate) ? [make()] : []);
   const controllers = [
     new DeploymentController(context("deployment-controller")),
     new ReplicaSetController(context("replicaset-controller")),
@@ -106,9 +114,14 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new TokenCleaner(context("token-cleaner")),
     new ResourceQuotaController(context("resourcequota-controller")),
     new RootCaController(context("root-ca-cert-publisher"), rootCa),
-    new ClusterTrustBundlePublisher(context("kube-apiserver-serving-clustertrustbundle-publisher"), rootCa),
-    new PodCertificateRequestCleaner(context("podcertificaterequestcleaner")),
-    new StorageVersionMigrator(context("storage-version-migrator-controller")),
+    ...ifOn("ClusterTrustBundle", () => {
+      return new ClusterTrustBundlePublisher(context("kube-apiserver-serving-clustertrustbundle-publisher"), rootCa);
+    }),
+    ...ifOn("PodCertificateRequest", () => new PodCertificateRequestCleaner(context("podcertificaterequestcleaner"))),
+    ...ifOn("StorageVersionMigrator", () => {
+      return new StorageVersionMigrator(context("storage-version-migrator-controller"));
+    }),
+    ...ifOn("GenericWorkload", () => new PodGroupProtectionController(context("podgroup-protection-controller"))),
     ...(signer === undefined
       ? []
       : [

@@ -1,6 +1,5 @@
 import { ApiError, type Unstructured } from "@tsukube/api";
 import type { Container, Pod, PodSpec, ServiceAccount, Toleration, Volume } from "@tsukube/api/types/core-v1";
-import type { PriorityClass } from "@tsukube/api/types/scheduling-v1";
 import { nameSuffix, type Random } from "@tsukube/foundation";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
@@ -84,75 +83,6 @@ function tokenVolume(name: string): Volume {
       defaultMode: 420,
     },
   };
-}
-
-/** Turns priorityClassName into a number, or the default class into both. */
-export function priorityAdmission(cache: WatchCache): AdmissionPlugin {
-  return {
-    name: "Priority",
-    handles: (attributes) => isNewPod(attributes) || isClass(attributes),
-    async mutate(attributes) {
-      const { object, resource, name } = attributes;
-      if (!isNewPod(attributes)) return object;
-      const spec = specOf(object);
-      const wanted = spec.priorityClassName ?? "";
-      const found =
-        wanted === ""
-          ? defaultClass(cache)
-          : (cache.get(`/registry/priorityclasses/${wanted}`)?.object as PriorityClass | undefined);
-      if (wanted !== "" && found === undefined)
-        throw ApiError.forbidden(resource, name, `no PriorityClass with name ${wanted} was found`);
-      const value = found?.value ?? 0;
-      if (spec.priority !== undefined && spec.priority !== null && spec.priority !== value) {
-        throw ApiError.forbidden(
-          resource,
-          name,
-          `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
-        );
-      }
-      return withSpec(object, {
-        ...spec,
-        priority: value,
-        preemptionPolicy: spec.preemptionPolicy ?? found?.preemptionPolicy ?? "PreemptLowerPriority",
-        ...(found?.metadata?.name !== undefined && { priorityClassName: found.metadata.name }),
-      });
-    },
-    async validate(attributes) {
-      if (isClass(attributes)) checkClass(cache, attributes);
-    },
-  };
-}
-
-const isClass = ({ resource }: AdmissionAttributes): boolean =>
-  resource.group === "scheduling.k8s.io" && resource.resource === "priorityclasses";
-
-const SYSTEM_CLASSES = new Set(["system-node-critical", "system-cluster-critical"]);
-
-/** The system's own classes stay, and at most one class is the default. @throws {ApiError} 403. */
-function checkClass(cache: WatchCache, { operation, resource, name, object }: AdmissionAttributes): void {
-  if (operation === "DELETE") {
-    if (SYSTEM_CLASSES.has(name))
-      throw ApiError.forbidden(resource, name, "this is a system priority class and cannot be deleted");
-    return;
-  }
-  if ((object as PriorityClass | undefined)?.globalDefault !== true) return;
-  const present = defaultClass(cache)?.metadata?.name;
-  if (present === undefined || present === name) return;
-  throw ApiError.forbidden(
-    resource,
-    name,
-    `PriorityClass ${present} is already marked as default. Only one default can exist`,
-  );
-}
-
-function defaultClass(cache: WatchCache): PriorityClass | undefined {
-  let best: PriorityClass | undefined;
-  for (const [, cached] of cache.head.range("/registry/priorityclasses/")) {
-    const candidate = cached.object as PriorityClass;
-    if (candidate.globalDefault === true && (best === undefined || (candidate.value ?? 0) < (best.value ?? 0)))
-      best = candidate;
-  }
-  return best;
 }
 
 const TOLERATED_SECONDS = 300;

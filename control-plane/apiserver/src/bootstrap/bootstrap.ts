@@ -33,19 +33,22 @@ export interface BootstrapDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly random: Random;
-  /** Objects besides upstream's: Tsukube's own components. By "group/version resource". */
-  readonly more: Readonly<Record<string, readonly object[]>>;
+  /** Objects besides those that upstream always has, by "group/version resource". */
+  readonly more: readonly BootstrapObjects[];
 }
+
+/** By "group/version resource". */
+export type BootstrapObjects = Readonly<Record<string, readonly object[]>>;
 
 /** What a fresh API server creates by itself (facts/bootstrap.json). All of it shares few commits. */
 export async function bootstrap(deps: BootstrapDeps): Promise<void> {
   const facts = JSON.parse(factsText("bootstrap.json")) as Record<string, readonly Unstructured[]>;
   const writes: Promise<unknown>[] = [];
-  for (const where of new Set([...CREATED, ...RECONCILED, ...Object.keys(deps.more)])) {
+  for (const where of new Set([...CREATED, ...RECONCILED, ...deps.more.flatMap(Object.keys)])) {
     const isReconciled = (RECONCILED as readonly string[]).includes(where);
     const own = isReconciled || (CREATED as readonly string[]).includes(where) ? (facts[where] ?? []) : [];
-    for (const object of [...own, ...((deps.more[where] ?? []) as readonly Unstructured[])])
-      writes.push(ensure(deps, where, object, isReconciled));
+    const others = deps.more.flatMap((objects) => (objects[where] ?? []) as readonly Unstructured[]);
+    for (const object of [...own, ...others]) writes.push(ensure(deps, where, object, isReconciled));
   }
   await Promise.all(writes);
 }

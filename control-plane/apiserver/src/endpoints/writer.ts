@@ -2,6 +2,8 @@ import {
   ApiError,
   apiVersionOf,
   applyDefaults,
+  conformToGates,
+  type FeatureGates,
   FieldManager,
   FieldSet,
   fieldError,
@@ -29,6 +31,7 @@ export interface WriterDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly admission: Admission;
+  readonly gates: FeatureGates;
 }
 
 /** How one write is meant. */
@@ -105,7 +108,7 @@ export class Writer {
   /** @param complete Fills in defaults before an update is compared. */
   #manager(
     { definition, subresource }: WriteRequest,
-    complete = (object: Unstructured): Unstructured => this.#defaulted(definition, object),
+    complete = (object: Unstructured): Unstructured => this.#defaulted(definition, object, undefined),
   ): FieldManager {
     const schemaOf = (apiVersion: string) => this.#versionOf(definition, apiVersion)?.schema;
     return new FieldManager({
@@ -147,14 +150,14 @@ export class Writer {
     const { definition, context } = request;
     const { strategy } = definition;
     const manager = this.#manager(request, (given) => given);
-    let object = this.#defaulted(definition, body);
+    let object = this.#defaulted(definition, body, undefined);
     // nobody owns a generated name, nor what admission and the strategy put in
     if (track) object = manager.update(undefined, object, request.fieldManager);
     object = forCreate(object, this.deps.clock, this.deps.random, strategy.generation || !definition.typed);
     if (strategy.status && strategy.createdWithStatus !== true) object = withoutStatus(object, definition);
     object = strategy.prepareForCreate?.(object, context, this.deps.clock.now()) ?? object;
     const attributes = this.#attributes(request, "CREATE", object, undefined);
-    object = this.#defaulted(definition, (await this.deps.admission.mutate(attributes)) ?? object);
+    object = this.#defaulted(definition, (await this.deps.admission.mutate(attributes)) ?? object, undefined);
     this.#refuse(
       definition,
       object.metadata?.name ?? "",
@@ -174,10 +177,10 @@ export class Writer {
     let isComplete = false;
     const manager = this.#manager(request, (object) => {
       isComplete = true;
-      return this.#defaulted(definition, object);
+      return this.#defaulted(definition, object, live);
     });
     let next = make(live, manager);
-    if (!isComplete) next = this.#defaulted(definition, next);
+    if (!isComplete) next = this.#defaulted(definition, next, live);
     this.#checkIdentity(definition, live, next);
     next = forUpdate(next, live);
     next =
@@ -192,7 +195,7 @@ export class Writer {
     if (subresource !== "status" && (strategy.generation || !definition.typed)) next = counted(next, live);
     const attributes = this.#attributes(request, "UPDATE", next, live);
     const admitted = await this.deps.admission.mutate(attributes);
-    if (admitted !== undefined && admitted !== next) next = this.#defaulted(definition, admitted);
+    if (admitted !== undefined && admitted !== next) next = this.#defaulted(definition, admitted, live);
     const errors = definition.typed
       ? validateUpdate(definition, next, live, subresource)
       : (definition.custom?.validate(next, live) ?? []);
@@ -218,10 +221,11 @@ export class Writer {
     if (seen !== live.metadata?.resourceVersion) throw ApiError.modified(definition, name);
   }
 
-  #defaulted(definition: ResourceDefinition, object: Unstructured): Unstructured {
+  #defaulted(definition: ResourceDefinition, object: Unstructured, live: Unstructured | undefined): Unstructured {
     if (!definition.typed) return definition.custom?.prepare(object).object ?? object;
     const whole = applyDefaults(definition, object);
-    return definition.strategy.complete?.(whole, this.deps.clock.now()) ?? whole;
+    const complete = definition.strategy.complete?.(whole, this.deps.clock.now()) ?? whole;
+    return conformToGates(definition, complete, this.deps.gates, live);
   }
 
   #warn({ definition, context }: WriteRequest, object: Unstructured, old: Unstructured | undefined): void {

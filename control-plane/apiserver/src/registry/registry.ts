@@ -128,6 +128,6 @@ function define(info: ResourceInfo): ResourceDefinition {
       gvk,
       schema: schemaOf(gvk) as ObjectSchema,
     },
-    strategy: builtinStrategy(group, resource, hasStatus),
+    strategy: builtinStrategy(info, hasStatus),
   };
 }

@@ -1,12 +1,12 @@
-import { apiVersionOf, type Unstructured } from "@tsukube/api";
+import { apiVersionOf, FeatureGates, type Unstructured } from "@tsukube/api";
 import { Lifetime } from "@tsukube/foundation";
 import { MemoryStore } from "@tsukube/store";
 import { type Cluster, startCluster, VirtualClock } from "@tsukube/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { servedResources } from "./runtime-config.ts";
 
-const served = (config: string): readonly string[] =>
-  servedResources(config).map((info) => `${apiVersionOf(info)}/${info.resource}`);
+const served = (config: string, gates = ""): readonly string[] =>
+  servedResources(config, FeatureGates.parse(gates)).map((info) => `${apiVersionOf(info)}/${info.resource}`);
 const DEFAULT = served("");
 /** What a config adds to the default, and what it takes away. */
 const changes = (config: string) => {
@@ -45,6 +45,22 @@ describe("a runtime config", () => {
     expect(changes("api/beta=true").more).not.toContain("resource.k8s.io/v1alpha3/devicetaintrules");
   });
 
+  test("of all APIs has those that upstream keeps behind feature gates where these are on", () => {
+    expect(served("api/all=true", "AllAlpha=true,AllBeta=true")).toHaveLength(100);
+    const more = served("api/all=true", "GenericWorkload=true").filter((name) => name.startsWith("scheduling"));
+    expect(more).toEqual([
+      "scheduling.k8s.io/v1/priorityclasses",
+      "scheduling.k8s.io/v1alpha3/podgroups",
+      "scheduling.k8s.io/v1alpha3/workloads",
+      "scheduling.k8s.io/v1beta1/podgroups",
+      "scheduling.k8s.io/v1beta1/workloads",
+    ]);
+    const without = served("", "ClusterTrustBundle=false,ClusterTrustBundleProjection=false");
+    expect(DEFAULT.filter((name) => !without.includes(name))).toEqual(["certificates.k8s.io/v1/clustertrustbundles"]);
+    expect(served("lifecycle.k8s.io/v1alpha1=true", "EvictionRequestAPI=true")).toHaveLength(74);
+    expect(served("lifecycle.k8s.io/v1alpha1=false")).toEqual(DEFAULT);
+  });
+
   test.each([
     ["v1=true", /key "v1", expected group\/version/],
     ["apps/v1/deployments/scale=true", /key "apps\/v1\/deployments\/scale"/],
@@ -60,7 +76,8 @@ describe("a runtime config", () => {
       /leaves out apiregistration.k8s.io\/v1\/apiservices.*the server itself needs it/,
     ],
     ["api/ga=false", /leaves out/],
-    ["lifecycle.k8s.io/v1alpha1=true", /behind the feature gate EvictionRequestAPI/],
+    ["lifecycle.k8s.io/v1alpha1=true", /behind the feature gate EvictionRequestAPI, which is off/],
+    ["scheduling.k8s.io/v1alpha3=true", /behind the feature gate CompositePodGroup and GenericWorkload/],
   ])("%s is refused", (config, message) => {
     expect(() => servedResources(config)).toThrow(message);
   });

@@ -1,5 +1,5 @@
-import { allResources, apiVersionOf, type GroupVersionResource, type ResourceInfo } from "@tsukube/api";
-import { TsukubeError } from "@tsukube/foundation";
+import { allResources, apiVersionOf, FeatureGates, type GroupVersionResource, type ResourceInfo } from "@tsukube/api";
+import { parseBoolean, TsukubeError } from "@tsukube/foundation";
 
 /** Upstream's selectors of versions, in the order in which they count. */
 const SELECTORS: Readonly<Record<string, RegExp>> = {
@@ -9,11 +9,15 @@ const SELECTORS: Readonly<Record<string, RegExp>> = {
   "api/alpha": /^v\d+alpha\d+$/,
 };
 
-/** What upstream serves only with a feature gate as well; there are none here. */
+/** The feature gate without which a resource, or a group, is not served in any version. */
 const GATED: Readonly<Record<string, string>> = {
-  "lifecycle.k8s.io/v1alpha1": "EvictionRequestAPI",
-  "scheduling.k8s.io/v1alpha3": "GenericWorkload",
-  "scheduling.k8s.io/v1beta1": "GenericWorkload",
+  "certificates.k8s.io/clustertrustbundles": "ClusterTrustBundle",
+  "certificates.k8s.io/podcertificaterequests": "PodCertificateRequest",
+  "lifecycle.k8s.io": "EvictionRequestAPI",
+  "scheduling.k8s.io/compositepodgroups": "CompositePodGroup",
+  "scheduling.k8s.io/podgroups": "GenericWorkload",
+  "scheduling.k8s.io/workloads": "GenericWorkload",
+  "storagemigration.k8s.io": "StorageVersionMigrator",
 };
 
 /** What the server itself reads and writes, besides the core group. */
@@ -27,18 +31,16 @@ const NEEDED: readonly GroupVersionResource[] = [
   { group: "policy", version: "v1", resource: "poddisruptionbudgets" },
 ];
 
-const TRUE = new Set(["", "1", "t", "T", "true", "True", "TRUE"]);
-const FALSE = new Set(["0", "f", "F", "false", "False", "FALSE"]);
-
 /**
  * The built-in resources that are served.
  * @param config As kube-apiserver's --runtime-config: "api/beta=true,resource.k8s.io/v1alpha3=true,apps/v1/replicasets=false"; "" is
  * what upstream serves by default. Selectors count first, then versions, then resources.
- * @throws {TsukubeError} `usage` for what it does not name.
+ * @param gates Some are served only where a feature gate is on as well.
+ * @throws {TsukubeError} `usage` for what names none, or only what is behind a gate that is off.
  */
-export function servedResources(config: string): readonly ResourceInfo[] {
-  const known = allResources().filter((info) => GATED[apiVersionOf(info)] === undefined);
-  const wanted = parse(config);
+export function servedResources(config: string, gates = FeatureGates.defaults): readonly ResourceInfo[] {
+  const known = allResources().filter((info) => missingGate(info, gates) === undefined);
+  const wanted = parse(config, gates);
   const served = known.filter((info) => isServed(info, wanted));
   const missing =
     NEEDED.find((needed) => !served.some((info) => isSame(info, needed))) ??
@@ -46,6 +48,12 @@ export function servedResources(config: string): readonly ResourceInfo[] {
   if (missing !== undefined)
     throw wrong(`it leaves out ${nameOf(missing)}`, "it to be served, because the server itself needs it");
   return served;
+}
+
+/** The gate that keeps a resource from being served; undefined where none does. */
+function missingGate({ group, resource }: GroupVersionResource, gates: FeatureGates): string | undefined {
+  const gate = GATED[group] ?? GATED[`${group}/${resource}`];
+  return gate === undefined || gates.isOn(gate) ? undefined : gate;
 }
 
 type Wanted = ReadonlyMap<string, boolean>;
@@ -60,22 +68,30 @@ function isServed(info: ResourceInfo, wanted: Wanted): boolean {
   return served;
 }
 
-function parse(config: string): Wanted {
+function parse(config: string, gates: FeatureGates): Wanted {
   const wanted = new Map<string, boolean>();
   for (const entry of config.split(",").map((part) => part.trim())) {
     if (entry === "") continue;
-    const [, key = "", value = ""] = /^([^=]*)=?(.*)$/s.exec(entry) ?? [];
-    if (SELECTORS[key] === undefined) checkKey(key);
-    else if (value !== "true" && value !== "false") throw wrong(`${key}=${value}`, "true or false");
-    if (!TRUE.has(value) && !FALSE.has(value)) throw wrong(`${key}=${value}`, "true or false");
-    wanted.set(key, TRUE.has(value));
+    const [, key = "", text = ""] = /^([^=]*)=?(.*)$/s.exec(entry) ?? [];
+    const meant = SELECTORS[key] === undefined ? resourcesOf(key) : [];
+    const value = booleanOf(key, text);
+    if (value === undefined) throw wrong(`${key}=${text}`, "true or false");
+    if (value) expectUngated(key, meant, gates);
+    wanted.set(key, value);
   }
   if (wanted.size === 1 && wanted.get("api/all") === false)
     throw wrong("api/all=false alone", "something that is served");
   return wanted;
 }
 
-function checkKey(key: string): void {
+/** Selectors know two words alone. */
+function booleanOf(key: string, text: string): boolean | undefined {
+  if (SELECTORS[key] !== undefined) return text === "true" || text === "false" ? text === "true" : undefined;
+  return text === "" || parseBoolean(text);
+}
+
+/** The resources that a key names. */
+function resourcesOf(key: string): readonly ResourceInfo[] {
   const [group = "", version, resource, ...more] = key.split("/");
   if (version === undefined || more.length > 0)
     throw wrong(`key "${key}"`, `group/version, group/version/resource or one of ${Object.keys(SELECTORS).join(", ")}`);
@@ -84,15 +100,16 @@ function checkKey(key: string): void {
   const ofVersion = ofGroup.filter((info) => info.version === version);
   const versions = [...new Set(ofGroup.map((info) => info.version))].join(", ");
   if (ofVersion.length === 0) throw wrong(`unknown version "${group}/${version}"`, `one of ${versions}`);
-  const gate = GATED[`${group}/${version}`];
-  if (gate !== undefined)
-    throw wrong(
-      `${group}/${version} is behind the feature gate ${gate}`,
-      "a version without one: there are no gates here",
-    );
   const resources = ofVersion.map((info) => info.resource);
   if (resource !== undefined && !resources.includes(resource))
     throw wrong(`unknown resource "${key}"`, `one of ${resources.join(", ")}`);
+  return ofVersion.filter((info) => resource === undefined || info.resource === resource);
+}
+
+function expectUngated(key: string, meant: readonly ResourceInfo[], gates: FeatureGates): void {
+  const missing = meant.map((info) => missingGate(info, gates));
+  if (missing.length > 0 && missing.every((gate) => gate !== undefined))
+    throw wrong(`${key} is behind the feature gate ${[...new Set(missing)].join(" and ")}, which is off`, "it on");
 }
 
 function nameOf(info: GroupVersionResource): string {

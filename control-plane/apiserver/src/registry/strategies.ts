@@ -1,4 +1,4 @@
-import { jsonEqual, type Unstructured } from "@tsukube/api";
+import { type GroupVersionResource, jsonEqual, type Unstructured } from "@tsukube/api";
 import type { CertificateSigningRequest } from "@tsukube/api/types/certificates-v1";
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, PodStatus } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
@@ -34,26 +34,27 @@ const GENERATION = new Set(
 
 /** PUT creates what is absent. */
 const CREATE_ON_UPDATE = new Set(
-  "endpoints events leases limitranges podtemplates roles rolebindings clusterroles clusterrolebindings services".split(
+  "endpoints events leases leasecandidates limitranges roles rolebindings clusterroles clusterrolebindings runtimeclasses services".split(
     " ",
   ),
 );
 
-/** PUT must say which version it replaces. */
+/** PUT must say which version it replaces; of some in one version of the API alone. */
 const CONDITIONAL = new Set(
   (
     "customresourcedefinitions leases poddisruptionbudgets apiservices persistentvolumeclaimtemplates validatingadmissionpolicies " +
     "validatingadmissionpolicybindings mutatingadmissionpolicies mutatingadmissionpolicybindings validatingwebhookconfigurations " +
     "mutatingwebhookconfigurations clustertrustbundles podcertificaterequests runtimeclasses csidrivers csinodes " +
-    "csistoragecapacities volumeattachments storageversionmigrations"
+    "csistoragecapacities volumeattachments storageversionmigrations storageversions leasecandidates evictions evictionrequests " +
+    "resourcepoolstatusrequests compositepodgroups podgroups workloads v1/devicetaintrules"
   ).split(" "),
 );
 
-/** A delete answers with the object. */
+/** A delete answers with the object; of some in one version of the API alone. */
 const RETURNED = new Set(
   (
     "pods podtemplates resourcequotas serviceaccounts services persistentvolumes persistentvolumeclaims csidrivers csinodes " +
-    "storageclasses volumeattachments volumeattributesclasses deviceclasses resourceclaims resourceclaimtemplates resourceslices"
+    "storageclasses volumeattachments volumeattributesclasses deviceclasses v1alpha3/devicetaintrules v1beta2/devicetaintrules resourceclaims resourceclaimtemplates resourcepoolstatusrequests resourceslices"
   ).split(" "),
 );
 
@@ -133,14 +134,15 @@ function podGracePeriod(pod: Unstructured, asked: number | undefined): number {
 }
 
 /** The behaviour of a built-in resource. @param hasStatus It has a status subresource. */
-export function builtinStrategy(group: string, resource: string, hasStatus: boolean): Strategy {
+export function builtinStrategy({ group, version, resource }: GroupVersionResource, hasStatus: boolean): Strategy {
+  const isIn = (set: ReadonlySet<string>): boolean => set.has(resource) || set.has(`${version}/${resource}`);
   const labels = FIELD_LABELS[`${group}/${resource}`] ?? (resource === "events" ? undefined : FIELD_LABELS[resource]);
   return {
     generation: GENERATION.has(resource),
     createOnUpdate: CREATE_ON_UPDATE.has(resource),
-    unconditionalUpdate: !CONDITIONAL.has(resource),
+    unconditionalUpdate: !isIn(CONDITIONAL),
     status: hasStatus && resource !== "persistentvolumes" ? true : hasStatus,
-    returnsDeleted: RETURNED.has(resource),
+    returnsDeleted: isIn(RETURNED),
     dependents: ORPHANING.has(`${group}/${resource}`) ? "orphan" : NEVER_WAITING.has(resource) ? "none" : "background",
     ...(resource === "pods" && { gracePeriod: podGracePeriod }),
     ...(labels !== undefined && { fieldLabels: labels }),

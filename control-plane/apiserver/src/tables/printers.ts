@@ -5,6 +5,7 @@ import { textAt } from "../registry/strategies.ts";
 import { ADMINISTRATION_CELLS } from "./administration-cells.ts";
 import { age, duration } from "./ages.ts";
 import { type Cells, count, created, labelsText, listAt, NONE, name, or, shortList, sizeAt } from "./cells.ts";
+import { PREVIEW_CELLS } from "./preview-cells.ts";
 import type { Column, TableConvertor } from "./table.ts";
 
 type Template = {
@@ -217,6 +218,7 @@ const CELLS: Readonly<Record<string, Cells>> = {
     ];
   },
   ...ADMINISTRATION_CELLS,
+  ...PREVIEW_CELLS,
 };
 
 function accessModes(modes: readonly string[] | undefined | null): string {
