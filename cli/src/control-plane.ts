@@ -1,3 +1,4 @@
+import type { FeatureGates } from "@tsukube/api";
 import type { ApiServer, User } from "@tsukube/apiserver";
 import { type Client, createClient, createInformerFactory, LeaderElection } from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
@@ -11,6 +12,7 @@ export interface ControlPlaneOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly featureGates: FeatureGates;
   /** The cluster's CA, PEM. */
   readonly ca: KeyPair;
   /** Who this is among several control planes of one store; absent: the only one. */
@@ -51,12 +53,13 @@ async function led(
 }
 
 async function controllers(options: ControlPlaneOptions): Promise<Lifetime> {
-  const { clock, random, logger, ca } = options;
+  const { clock, random, logger, ca, featureGates } = options;
   const lifetime = new Lifetime();
   const started = await startControllers({
     clientFor: (name) => clientAs(options, name === "kube-controller-manager" ? component(name) : controllerUser(name)),
     clock,
     random,
+    featureGates,
     logger: logger.child({ component: "controllers" }),
     options: { rootCa: ca.cert, signer: certificateSigner(ca, clock, random) },
   });
@@ -69,7 +72,10 @@ async function scheduler(options: ControlPlaneOptions): Promise<Lifetime> {
   const lifetime = new Lifetime();
   const client = lifetime.own("scheduler client", clientAs(options, component("kube-scheduler")));
   const scheduling = { client, clock, random, logger: logger.child({ component: "scheduler" }) };
-  const informers = lifetime.own("scheduler informers", createInformerFactory(client, scheduling));
+  const informers = lifetime.own(
+    "scheduler informers",
+    createInformerFactory(client, { ...scheduling, unserved: "empty" }),
+  );
   lifetime.own("scheduler", await startScheduler({ ...scheduling, informers }));
   return lifetime;
 }

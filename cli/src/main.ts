@@ -1,5 +1,6 @@
 import { messageOf } from "@tsukube/foundation";
 import { Command } from "commander";
+import type { ApiFlags } from "./commands/api-flags.ts";
 import type { AuditFlags } from "./commands/audit-flags.ts";
 import type { BuildOptions } from "./commands/build.ts";
 import { type CommandContext, commandContext } from "./commands/context.ts";
@@ -8,7 +9,6 @@ import type { EtcdFlags } from "./commands/etcd-flags.ts";
 import type { HistoryFlags } from "./commands/history-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
 import type { RegistryFlags } from "./commands/registry.ts";
-import type { RuntimeConfigFlag } from "./commands/runtime-config-flag.ts";
 import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { addLoginCommands } from "./login-commands.ts";
@@ -50,6 +50,11 @@ function program(): Command {
       joined,
     )
     .option(
+      "--feature-gates <entries>",
+      'which feature gates of upstream are on or off, such as "EvictionRequestAPI=true,AllBeta=true"',
+      joined,
+    )
+    .option(
       "--controllers <whose>",
       "others: leave the work to a kube-controller-manager and kube-scheduler of your own; own ends that",
       oneOf("own", "others"),
@@ -75,7 +80,7 @@ function program(): Command {
           ...options
         }: { node: boolean; timings: boolean; foreground: boolean; timeout?: number } & EtcdFlags &
           AuditFlags &
-          RuntimeConfigFlag &
+          ApiFlags &
           ControllersFlag &
           HistoryFlags & { encryptionProviderConfig?: string },
         command: Command,

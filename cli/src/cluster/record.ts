@@ -28,6 +28,8 @@ export interface ClusterRecord {
   readonly runtimeConfig?: string;
   /** Others run controllers and scheduler; absent: they are ours. */
   readonly controllers?: "others";
+  /** Which feature gates are on or off, as of kube-apiserver's --feature-gates; upstream's defaults where it is absent. */
+  readonly featureGates?: string;
   /** What is written of requests; nothing where it is absent. */
   readonly audit?: AuditSettings;
 }
@@ -83,9 +85,14 @@ export async function writeClusterRecord(paths: ClusterPaths, record: ClusterRec
   await writeRecord(filesOf(paths).record, record);
 }
 
-/** What of a record a server follows only from its start on. */
-export function startSettings({ historyMs, historyMegabytes, audit, controllers }: ClusterRecord): string {
-  return JSON.stringify({ historyMs, historyMegabytes, audit, controllers });
+/** What of a record a process follows only from its start on. */
+export function startSettings(process: "server" | "node", record: ClusterRecord): string {
+  const { historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates } = record;
+  const settings =
+    process === "node"
+      ? { featureGates }
+      : { historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates };
+  return JSON.stringify(settings);
 }
 
 /** Records of every cluster whose state lies beside `paths`, this one included. Damaged ones are left out. */

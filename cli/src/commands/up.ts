@@ -34,15 +34,15 @@ import {
 import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
 import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
+import { type ApiFlags, checkApiFlags, withApis } from "./api-flags.ts";
 import { type AuditFlags, withAudit } from "./audit-flags.ts";
 import type { CommandContext } from "./context.ts";
 import { type ControllersFlag, withControllers } from "./controllers-flag.ts";
 import { type EtcdFlags, etcdRecord, expectSameStore } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
-import { checkRuntimeConfig, type RuntimeConfigFlag, withRuntimeConfig } from "./runtime-config-flag.ts";
 
-export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags, RuntimeConfigFlag, ControllersFlag {
+export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags, ApiFlags, ControllersFlag {
   /** A file; when the cluster is made. */
   readonly encryptionProviderConfig?: string;
   readonly node: boolean;
@@ -72,22 +72,21 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const application = options.application === undefined ? undefined : applicationAt(options.application);
   const objects = application === undefined ? [] : readManifests(application.path);
   const etcd = etcdRecord(options);
-  await checkRuntimeConfig(options);
+  const present = await readClusterRecord(paths);
+  await checkApiFlags(options, present);
   if (options.node) await ensureHost(context, "node");
   const known =
-    (await readClusterRecord(paths)) ??
+    present ??
     (await progress.step(`creating cluster "${paths.name}"`, () =>
       alone(filesOf(paths).creationLock, context, () => create(context, options, etcd)),
     ));
   expectSameCluster(known, paths, options, etcd);
   const kept = await withControllers(paths, await withHistory(paths, known, options), options);
   const told = await withAudit(paths, kept, options);
-  const record = await withRuntimeConfig(paths, told, options);
+  const record = await withApis(paths, told, options);
   await ensureKeys(context, record);
   await ensureEncryption(record, paths, systemRandom);
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
-  // it knows from its start what it serves
-  if (record !== told && supervisorOf(paths, "server") !== undefined) await stopProcess(paths, "server", clock);
   const transport = await adminTransport(paths, record);
   const client = adminClient(transport);
   await ensureProcess(context, record, "server", timeoutMs, () => isReady(transport, clock));
@@ -287,9 +286,10 @@ function isServing(paths: ClusterPaths, name: ProcessName): boolean {
 }
 
 /** Whether a process was told otherwise when it started: it goes on with that, unless it starts again. */
-function hasOldSettings(paths: ClusterPaths, name: ProcessName, record: ClusterRecord): boolean {
-  const { settings = startSettings(record) } = saidOf(paths, name) ?? {};
-  return settings !== startSettings(record);
+function hasOldSettings(paths: ClusterPaths, name: ClusterProcess, record: ClusterRecord): boolean {
+  const present = startSettings(name, record);
+  const { settings = present } = saidOf(paths, name) ?? {};
+  return settings !== present;
 }
 
 /** What a process has written when it began to serve. */

@@ -1,5 +1,6 @@
 import { flushCompileCache } from "node:module";
 import { dirname, join } from "node:path";
+import { FeatureGates } from "@tsukube/api";
 import { createClient, createHttpTransport, createInformerFactory } from "@tsukube/client";
 import { startEngine } from "@tsukube/engine";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
@@ -21,7 +22,7 @@ import { addressesOf } from "../cluster/addresses.ts";
 import { namesOf, openNetworks, sharedPorts } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { readCredentials } from "../cluster/read-credentials.ts";
-import { readClusterRecord } from "../cluster/record.ts";
+import { readClusterRecord, startSettings } from "../cluster/record.ts";
 import { holdLock } from "./hold.ts";
 import { aborted, type ProgramOptions, runProgram } from "./program.ts";
 
@@ -74,7 +75,11 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
       userAgent: `${agent}/0.1`,
     });
     lifetime.own(`${agent} client`, client);
-    const informers = createInformerFactory(client, { ...base, logger: logger.child({ component: agent }) });
+    const informers = createInformerFactory(client, {
+      ...base,
+      logger: logger.child({ component: agent }),
+      unserved: "empty",
+    });
     lifetime.own(`${agent} informers`, informers);
     return { client, informers };
   };
@@ -105,6 +110,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     clusterDomain: "cluster.local",
     addresses: [addresses.gateway],
     podCidr: addresses.podCidr,
+    featureGates: FeatureGates.parse(record.featureGates ?? ""),
     listen: {
       addresses: ["127.0.0.1", addresses.gateway],
       port: addresses.kubeletPort,
@@ -125,7 +131,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   lifetime.own("provisioner", provisioner);
   await writeAtomically(
     files.ready("node"),
-    `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic() })}\n`,
+    `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic(), settings: startSettings("node", record) })}\n`,
     { durable: false },
   );
   flushCompileCache(); // at its end would be too late for a process that is killed

@@ -1,5 +1,6 @@
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
+import { FeatureGates } from "@tsukube/api";
 import { type ApiServer, startApiServer } from "@tsukube/apiserver";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
 import {
@@ -39,8 +40,10 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const release = await holdLock(files.lock("server"), bundle, realClock, logger);
   lifetime.add("lock", release);
   const credentials = await readCredentials(files.pki);
+  const featureGates = FeatureGates.parse(record.featureGates ?? "");
   const server = await startServer(
     record,
+    featureGates,
     credentials,
     await objectStore(record, paths, import.meta.dirname, logger, lifetime),
     logger.child({ component: "apiserver" }),
@@ -51,13 +54,14 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     clock: realClock,
     random: systemRandom,
     logger,
+    featureGates,
     ca: credentials.ca,
     ...(record.etcd !== undefined && { electAs: `${hostname()}_${systemRandom.uuid()}` }),
   };
   if (record.controllers !== "others") lifetime.own("control plane", await startControlPlane(options));
   await writeAtomically(
     files.ready("server"),
-    `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic(), settings: startSettings(record) })}\n`,
+    `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic(), settings: startSettings("server", record) })}\n`,
     { durable: false },
   );
   flushCompileCache(); // at its end would be too late for a process that is killed
@@ -80,6 +84,7 @@ function trimIfLarge(): void {
 
 async function startServer(
   record: ClusterRecord,
+  featureGates: FeatureGates,
   credentials: Awaited<ReturnType<typeof readCredentials>>,
   openStore: OpenStore,
   logger: ProgramOptions["logger"],
@@ -104,6 +109,7 @@ async function startServer(
     frontProxy: { ...credentials.frontProxyClient, ca: credentials.frontProxyCa },
     ...(audit !== undefined && { audit }),
     ...(record.runtimeConfig !== undefined && { runtimeConfig: record.runtimeConfig }),
+    featureGates,
     bootstrapObjects: {
       ...ownObjects(),
       "v1 configmaps": [clusterInfo(credentials.ca.cert, `https://${address}:${record.apiPort}`)],

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { FeatureGates, recordFeatureGates } from "@tsukube/api";
 import type { Pod, Service } from "@tsukube/api/types/core-v1";
 import { createEventRecorder } from "@tsukube/client";
 import { Lifetime, messageOf } from "@tsukube/foundation";
@@ -42,6 +43,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const cri = lifetime.own("runtime", dialCri(options.criAddress));
   const services = informers.informer<Service>(core("services"));
   const pods = informers.informer<Pod>(core("pods"), { fieldSelector: `spec.nodeName=${nodeName}` });
+  recordFeatureGates(options.featureGates ?? FeatureGates.defaults, options.metrics);
   await mkdir(options.rootDirectory, { recursive: true, mode: 0o750 });
   await options.cgroups.create(`${options.cgroupRoot}/besteffort`, { cpuShares: LEAST_SHARES });
   const capacity = readCapacity(options.rootDirectory);

@@ -1,3 +1,4 @@
+import type { FeatureGates } from "@tsukube/api";
 import type { Client, InformerFactory } from "@tsukube/client";
 import type { Clock, Logger, Metrics, Random } from "@tsukube/foundation";
 import type { KeyRequest } from "@tsukube/host";
@@ -34,6 +35,8 @@ export interface KubeletOptions {
   /** The node's own addresses, the first is its InternalIP. */
   readonly addresses: readonly string[];
   readonly podCidr: string;
+  /** Upstream's feature gates; its defaults without them. */
+  readonly featureGates?: FeatureGates;
   /** Where the API server reaches this kubelet. */
   readonly listen?: KubeletListen;
 }

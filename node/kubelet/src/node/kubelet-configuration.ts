@@ -23,5 +23,6 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     nodeLeaseDurationSeconds: 40,
     failSwapOn: false,
     serializeImagePulls: false,
+    ...(options.featureGates !== undefined && { featureGates: options.featureGates.named }),
   };
 }
