@@ -107,6 +107,44 @@ export function unique(key: string): Check {
   };
 }
 
+/** Refuses an element whose `key` an element before it has. */
+export function uniqueElements(key: string): Check {
+  return (value, at, errors) => {
+    const seen = new Set<unknown>();
+    listOf(value).forEach((item, index) => {
+      const id = member(item, key);
+      if (seen.has(id)) errors.push(fieldError.duplicate(element(at, index), item));
+      seen.add(id);
+    });
+  };
+}
+
+/** Checks a list unless it has too many elements, which alone is refused then. */
+export function atMost(most: number, ...checks: readonly Check[]): Check {
+  const check = all(...checks);
+  return (value, at, errors) => {
+    const { length } = listOf(value);
+    if (length > most) errors.push(fieldError.tooMany(at, length, most));
+    else check(value, at, errors);
+  };
+}
+
+/** Exactly one of these members. */
+export function union(...names: readonly string[]): Check {
+  const all = names.map((name) => `\`${name}\``).join(", ");
+  return (value, at, errors) => {
+    const given = names.filter((name) => !isAbsent(member(value, name)));
+    if (given.length === 0) errors.push(fieldError.invalid(at, "", `must specify one of: ${all}`));
+    if (given.length > 1)
+      errors.push(fieldError.invalid(at, `{${given.join(", ")}}`, `must specify exactly one of: ${all}`));
+  };
+}
+
+/** Undefined, or a list without elements. */
+function isAbsent(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.length === 0);
+}
+
 /** One of `values`; unset is refused as required unless `optional`. */
 export function oneOf(...values: readonly string[]): Check {
   return (value, at, errors) => {
@@ -150,6 +188,20 @@ export const nonNegative: Check = (value, at, errors) => {
 export const positive: Check = (value, at, errors) => {
   if (!(Number(value ?? 0) > 0)) errors.push(fieldError.invalid(at, value ?? 0, "must be greater than zero"));
 };
+
+export function atLeast(low: number): Check {
+  return (value, at, errors) => {
+    if (Number(value ?? 0) < low)
+      errors.push(fieldError.invalid(at, value ?? 0, `must be greater than or equal to ${low}`));
+  };
+}
+
+/** As declarative validation words it. */
+export function noMoreThan(high: number): Check {
+  return (value, at, errors) => {
+    if (Number(value ?? 0) > high) errors.push(fieldError.invalid(at, value, `must be less than or equal to ${high}`));
+  };
+}
 
 export function between(low: number, high: number): Check {
   return (value, at, errors) => {

@@ -41,6 +41,14 @@ export function immutableError(next: Unstructured, path: string): FieldError {
   return fieldError.invalid(path, valueAt(next, path) ?? null, "field is immutable");
 }
 
+/** The same as declarative validation says it: it does not show values, nor look into those that changed. */
+export function frozen(...paths: readonly string[]): UpdateCheck {
+  return (next, old) =>
+    paths
+      .filter((path) => changed(next, old, path))
+      .map((path) => fieldError.invalid(path, null, "field is immutable"));
+}
+
 /** True if the field at `path` differs; null equals absent. */
 export function changed(next: Unstructured, old: Unstructured, path: string): boolean {
   return !jsonEqual(valueAt(next, path) ?? null, valueAt(old, path) ?? null);

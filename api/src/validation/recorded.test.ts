@@ -3,6 +3,7 @@ import defaults from "../../facts/defaults.json" with { type: "json" };
 import facts from "../../facts/validation.json" with { type: "json" };
 import { normalize } from "../codec/json-decode.ts";
 import { applyDefaults } from "../defaults/index.ts";
+import { conformToGates, FeatureGates } from "../feature-gates/index.ts";
 import { resourceOf } from "../kinds.ts";
 import type { Json, Unstructured } from "../object.ts";
 import { type GroupVersionKind, parseApiVersion, type Schema } from "../schema.ts";
@@ -12,6 +13,8 @@ import { type Values, valueAt } from "./check.ts";
 import gaps from "./known-gaps.json" with { type: "json" };
 import { validateCreate, validateUpdate } from "./validate.ts";
 
+const EVERYTHING = FeatureGates.parse("AllAlpha=true,AllBeta=true");
+
 /** An answer of a real API server. */
 interface Answer {
   readonly code: number;
@@ -19,6 +22,7 @@ interface Answer {
 }
 
 interface Recorded {
+  readonly server: "default" | "all";
   readonly create?: Readonly<Record<string, Answer>>;
   readonly update?: Readonly<
     Record<
@@ -132,14 +136,15 @@ function prepareDefinition(object: Values): Values {
   return withPath(named, "status", { storedVersions: stored }) as Values;
 }
 
-function defaulted(kind: GroupVersionKind, body: Json): Unstructured {
+function defaulted(kind: GroupVersionKind, body: Json, gates: FeatureGates): Unstructured {
   const complete = {
     ...(body as Values),
     apiVersion: kind.group === "" ? kind.version : `${kind.group}/${kind.version}`,
     kind: kind.kind,
   };
   const schema = schemaOf(kind)!;
-  return prepare(kind, applyDefaults(kind, normalize<Unstructured>(complete, schema).object) as Values) as Unstructured;
+  const whole = applyDefaults(kind, normalize<Unstructured>(complete, schema).object);
+  return prepare(kind, conformToGates(kind, whole, gates, undefined)) as Unstructured;
 }
 
 function namespaced(name: string, body: Json): Json {
@@ -170,6 +175,7 @@ function creations(): Outcome[] {
     const kind = kindOfResource(name);
     const base = OBJECTS[name]?.in as Json;
     const cases = { ...COMMON, ...recorded.create };
+    const gates = recorded.server === "all" ? EVERYTHING : FeatureGates.defaults;
     for (const [label, answer] of Object.entries(cases)) {
       if (recorded.notTried?.includes(label) || (answer.code !== 422 && answer.code !== 201)) continue;
       const body = bodyOf(label, base);
@@ -177,7 +183,7 @@ function creations(): Outcome[] {
       outcomes.push({
         name: `create ${name}: ${label}`,
         expected: [...(answer.causes ?? [])].sort().join(" | "),
-        actual: attempt(() => causes(validateCreate(kind, defaulted(kind, namespaced(name, body))))),
+        actual: attempt(() => causes(validateCreate(kind, defaulted(kind, namespaced(name, body), gates), gates))),
       });
     }
   }

@@ -9,9 +9,12 @@ import { CERTIFICATES, REVIEWS } from "./groups/certificates.ts";
 import { CLUSTER } from "./groups/cluster.ts";
 import { CUSTOM_RESOURCES } from "./groups/custom-resource-definitions.ts";
 import { DEVICES } from "./groups/devices.ts";
+import { LIFECYCLE } from "./groups/lifecycle.ts";
 import { NETWORKING } from "./groups/networking.ts";
 import { RBAC } from "./groups/rbac.ts";
+import { SCHEDULING } from "./groups/scheduling.ts";
 import { STORAGE } from "./groups/storage.ts";
+import { STORAGE_VERSIONS } from "./groups/storage-versions.ts";
 import type { KindRules, RuleTable } from "./kind-rules.ts";
 
 const RULES: RuleTable = {
@@ -25,10 +28,13 @@ const RULES: RuleTable = {
   ...CLUSTER,
   ...CUSTOM_RESOURCES,
   ...DEVICES,
+  ...LIFECYCLE,
   ...NETWORKING,
   ...RBAC,
   ...REVIEWS,
+  ...SCHEDULING,
   ...STORAGE,
+  ...STORAGE_VERSIONS,
 };
 
 const META_ONLY: KindRules = {};

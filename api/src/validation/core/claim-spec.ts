@@ -50,11 +50,16 @@ const dataSource: Check = (value, at, errors) => {
 const sameSources: Check = (value, at, errors) => {
   const [source, reference] = [member(value, "dataSource"), member(value, "dataSourceRef")];
   if (source === undefined || reference === undefined) return;
+  if (!isUnset(member(reference, "namespace"))) {
+    // upstream shows nothing of the spec
+    return void errors.push(
+      fieldError.invalid(at, {}, "may not be specified when dataSourceRef.namespace is specified"),
+    );
+  }
   const differs = ["apiGroup", "kind", "name"].some(
     (name) => (member(source, name) ?? "") !== (member(reference, name) ?? ""),
   );
-  if (differs && isUnset(member(reference, "namespace")))
-    errors.push(fieldError.invalid(at, at, "must match dataSourceRef"));
+  if (differs) errors.push(fieldError.invalid(at, at, "must match dataSourceRef"));
 };
 
 /** core/v1.PersistentVolumeClaimSpec. */

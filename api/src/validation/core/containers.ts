@@ -84,9 +84,15 @@ export const portReference: Check = (value, at, errors) => {
 
 const HANDLERS: Readonly<Record<string, Check>> = {
   exec: fields({ command: required() }),
-  httpGet: fields({ path: required(), port: portReference, scheme: optionalOneOf("HTTP", "HTTPS") }),
+  httpGet: (value, at, errors) => {
+    fields({ path: required(), port: portReference, scheme: optionalOneOf("HTTP", "HTTPS") })(value, at, errors);
+    const [protocol, here] = [member(value, "protocol"), child(at, "protocol")];
+    optionalOneOf("HTTP1", "HTTP2")(protocol, here, errors);
+    if (protocol === "HTTP2" && member(value, "scheme") === "HTTPS")
+      errors.push(fieldError.invalid(here, protocol, "is only supported with HTTP (H2C)"));
+  },
   tcpSocket: fields({ port: portReference }),
-  grpc: fields({ port }),
+  grpc: fields({ port, mode: optionalOneOf("Plaintext", "TLS") }),
   sleep: fields({ seconds: nonNegative }),
 };
 

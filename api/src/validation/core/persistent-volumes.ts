@@ -6,6 +6,7 @@ import {
   entriesOf,
   fields,
   isUnset,
+  listOf,
   member,
   optional,
   optionalOneOf,
@@ -14,6 +15,7 @@ import {
   type Values,
   valueAt,
 } from "../check.ts";
+import { allows } from "../gates-in-force.ts";
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { dnsSubdomain } from "../names.ts";
 import { accessModes, claimSpec } from "./claim-spec.ts";
@@ -97,8 +99,37 @@ const sourceStays: UpdateCheck = (next, old) => {
       fieldError.forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation"),
     );
   }
-  return [...errors, ...volumeModeStays(next, old)];
+  return [...errors, ...volumeModeStays(next, old), ...affinityStays(next, old)];
 };
+
+/** Labels of zones and regions had other names once. */
+const RENAMED: Readonly<Record<string, string>> = {
+  "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+  "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+  "beta.kubernetes.io/arch": "kubernetes.io/arch",
+  "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+  "beta.kubernetes.io/os": "kubernetes.io/os",
+};
+
+/** Where a volume can be used is given once. Upstream names the field without `spec`. */
+function affinityStays(next: object, old: object): FieldError[] {
+  const [now, before] = [valueAt(next, "spec.nodeAffinity"), valueAt(old, "spec.nodeAffinity")];
+  if (before === undefined || allows("MutablePVNodeAffinity") || jsonEqual(now, before)) return [];
+  if (jsonEqual(withNewLabels(now), withNewLabels(before))) return [];
+  const why = "field is immutable, except for updating from beta label to GA";
+  return [fieldError.invalid("nodeAffinity", now ?? null, why)];
+}
+
+function withNewLabels(affinity: unknown): unknown {
+  const renamed = (expression: unknown): unknown => {
+    const key = String(member(expression, "key"));
+    return { ...(expression as Values), key: RENAMED[key] ?? key };
+  };
+  return listOf(valueAt(affinity, "required.nodeSelectorTerms")).map((term) => ({
+    ...(term as Values),
+    matchExpressions: listOf(member(term, "matchExpressions")).map(renamed),
+  }));
+}
 
 /** Upstream names the field without `spec`. */
 function volumeModeStays(next: object, old: object): FieldError[] {

@@ -1,3 +1,4 @@
+import type { Unstructured } from "../../object.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
   between,
@@ -16,11 +17,15 @@ import {
   unlessUnset,
   valueAt,
 } from "../check.ts";
+import { allows } from "../gates-in-force.ts";
 import { dnsLabel, dnsSubdomain, ipAddress } from "../names.ts";
 import { annotations, labels } from "../object-meta.ts";
 import { containers } from "./containers.ts";
+import { evictionResponders } from "./eviction-responders.ts";
+import { podSpecOf } from "./pod-spec-of.ts";
 import { nonNegativeQuantity } from "./resources.ts";
 import { affinity, schedulingGates, tolerations, topologySpreadConstraints } from "./scheduling.ts";
+import { stopSignals } from "./stop-signals.ts";
 import { sysctls } from "./sysctls.ts";
 import { volumeNames, volumes } from "./volumes.ts";
 
@@ -64,11 +69,17 @@ const overhead: Check = (value, at, errors) => {
   for (const [name, amount] of entriesOf(value)) nonNegativeQuantity(amount, `${at}[${name}]`, errors);
 };
 
+function sharesNetwork(old: Unstructured): boolean {
+  const spec = podSpecOf(old);
+  return member(spec, "hostUsers") === false && member(spec, "hostNetwork") === true;
+}
+
 /** Who has users of their own may not see into the host by other ways. Upstream names two of the fields so. */
 const hostUsers: Check = (spec, at, errors) => {
   if (member(spec, "hostUsers") !== false) return;
   const reason = "when `hostUsers` is false";
-  if (member(spec, "hostNetwork") === true) errors.push(fieldError.forbidden(child(at, "hostNetwork"), reason));
+  if (member(spec, "hostNetwork") === true && !allows("UserNamespacesHostNetworkSupport", sharesNetwork))
+    errors.push(fieldError.forbidden(child(at, "hostNetwork"), reason));
   if (member(spec, "hostPID") === true) errors.push(fieldError.forbidden(child(at, "HostPID"), reason));
   if (member(spec, "hostIPC") === true) errors.push(fieldError.forbidden(child(at, "HostIPC"), reason));
 };
@@ -95,6 +106,13 @@ const REST: Check = fields({
   schedulingGates,
   overhead,
   os: optional(fields({ name: oneOf("linux", "windows") })),
+  schedulingGroup: optional((value, at, errors) => {
+    const name = member(value, "podGroupName");
+    const here = child(at, "podGroupName");
+    if (name === undefined) errors.push(fieldError.invalid(here, null, "must specify one of: `podGroupName`"));
+    else text(dnsSubdomain)(name, here, errors);
+  }),
+  evictionResponders,
 });
 
 /** A hostname that replaces the one made of hostname and subdomain; the kernel's limit is 64. */
@@ -126,6 +144,7 @@ function podSpecWith(claims: readonly string[]): Check {
     sysctls(value, at, errors);
     hostnameOverride(value, at, errors);
     hostUsers(value, at, errors);
+    stopSignals(value, at, errors);
   };
 }
 

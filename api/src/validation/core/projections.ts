@@ -18,7 +18,7 @@ import { labelSelector } from "../label-selectors.ts";
 import { dnsSubdomain } from "../names.ts";
 import { annotations } from "../object-meta.ts";
 import { signerName } from "../signer-name.ts";
-import { fileMode, keyToPaths, localPath } from "./volume-files.ts";
+import { fileMode, keyToPaths, localPath, userId } from "./volume-files.ts";
 
 const SECONDS_A_DAY = 24 * 3600;
 const KEY_TYPES = ["RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"];
@@ -97,7 +97,9 @@ const podCertificate: Check = all(
 const SOURCES = {
   secret: objectFiles,
   configMap: objectFiles,
-  downwardAPI: fields({ items: each(fields({ path: required(localPath), mode: optional(fileMode) })) }),
+  downwardAPI: fields({
+    items: each(fields({ path: required(localPath), mode: optional(fileMode), user: optional(userId) })),
+  }),
   serviceAccountToken: token,
   clusterTrustBundle: trustBundle,
   podCertificate,
@@ -129,4 +131,7 @@ function pathsOf(of: unknown): readonly string[] {
 }
 
 /** A volume whose files come from several sources. */
-export const projected: Check = all(fields({ defaultMode: fileMode, sources: each(source) }), distinctPaths);
+export const projected: Check = all(
+  fields({ defaultMode: fileMode, defaultUser: optional(userId), sources: each(source) }),
+  distinctPaths,
+);

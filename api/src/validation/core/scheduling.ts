@@ -1,3 +1,4 @@
+import type { Unstructured } from "../../object.ts";
 import { labelKeyProblems, labelValueProblems } from "../../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
@@ -18,7 +19,9 @@ import {
   text,
   unlessUnset,
 } from "../check.ts";
+import { allows } from "../gates-in-force.ts";
 import { labelSelector } from "../label-selectors.ts";
+import { podSpecOf } from "./pod-spec-of.ts";
 
 const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
 
@@ -56,7 +59,23 @@ const tolerationValue: Check = (value, at, errors) => {
   } else if (operator === "Exists") {
     if (!isUnset(label))
       errors.push(fieldError.invalid(child(at, "operator"), value, "value must be empty when `operator` is 'Exists'"));
-  } else errors.push(fieldError.notSupported(child(at, "operator"), operator, ["Equal", "Exists"]));
+  } else if ((operator === "Lt" || operator === "Gt") && allows("TaintTolerationComparisonOperators", comparesTaints)) {
+    wholeNumber(label, child(at, "value"), errors);
+  } else errors.push(fieldError.notSupported(child(at, "operator"), operator, ["Equal", "Exists", "Lt", "Gt"]));
+};
+
+function comparesTaints(old: Unstructured): boolean {
+  const operators = listOf(member(podSpecOf(old), "tolerations")).map((one) => member(one, "operator"));
+  return operators.includes("Lt") || operators.includes("Gt");
+}
+
+const wholeNumber: Check = (value, at, errors) => {
+  const number = String(value ?? "");
+  if (number === "") errors.push(fieldError.invalid(at, number, "must be non-empty"));
+  else if (!/^(?:0|-?[1-9]\d*)$/.test(number))
+    errors.push(fieldError.invalid(at, number, "must be a valid decimal integer in canonical form"));
+  if (!/^[+-]?\d+$/.test(number))
+    errors.push(fieldError.invalid(at, number, `strconv.ParseInt: parsing ${JSON.stringify(number)}: invalid syntax`));
 };
 
 export const tolerations: Check = each(toleration);

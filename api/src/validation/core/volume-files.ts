@@ -1,5 +1,5 @@
 import { fieldError } from "../../status/field-error.ts";
-import { type Check, each, fields, optional, required } from "../check.ts";
+import { between, type Check, each, fields, optional, required } from "../check.ts";
 
 export const fileMode: Check = (value, at, errors) => {
   const mode = Number(value ?? 0);
@@ -32,4 +32,9 @@ export const noBackSteps: Check = (value, at, errors) => {
     errors.push(fieldError.invalid(at, value, "must not contain '..'"));
 };
 
-export const keyToPaths: Check = each(fields({ key: required(), path: required(localPath), mode: optional(fileMode) }));
+/** Whose a file is. */
+export const userId: Check = between(0, 2 ** 31 - 1);
+
+export const keyToPaths: Check = each(
+  fields({ key: required(), path: required(localPath), mode: optional(fileMode), user: optional(userId) }),
+);

@@ -21,7 +21,7 @@ import { labels } from "../object-meta.ts";
 import { claimSpec } from "./claim-spec.ts";
 import { projected } from "./projections.ts";
 import { nonNegativeQuantity } from "./resources.ts";
-import { descendingPath, fileMode, keyToPaths, localPath, noBackSteps } from "./volume-files.ts";
+import { descendingPath, fileMode, keyToPaths, localPath, noBackSteps, userId } from "./volume-files.ts";
 
 const HOST_PATH_TYPES = [
   "",
@@ -44,16 +44,25 @@ export const nfs: Check = fields({
 });
 
 const SOURCES: Readonly<Record<string, Check>> = {
-  emptyDir: fields({ sizeLimit: nonNegativeQuantity }),
+  emptyDir: fields({
+    sizeLimit: nonNegativeQuantity,
+    mode: optional((value, at, errors) => {
+      if (Number(value) < 0 || Number(value) > 0o1777) {
+        const why = "must be a number between 0 and 01777 (octal), both inclusive";
+        errors.push(fieldError.invalid(at, value, why));
+      }
+    }),
+  }),
   hostPath,
-  secret: fields({ secretName: required(), defaultMode: fileMode, items: keyToPaths }),
-  configMap: fields({ name: required(), defaultMode: fileMode, items: keyToPaths }),
+  secret: fields({ secretName: required(), defaultMode: fileMode, defaultUser: optional(userId), items: keyToPaths }),
+  configMap: fields({ name: required(), defaultMode: fileMode, defaultUser: optional(userId), items: keyToPaths }),
   persistentVolumeClaim: fields({ claimName: required() }),
   nfs,
   projected,
   downwardAPI: fields({
     defaultMode: fileMode,
-    items: each(fields({ path: required(localPath), mode: optional(fileMode) })),
+    defaultUser: optional(userId),
+    items: each(fields({ path: required(localPath), mode: optional(fileMode), user: optional(userId) })),
   }),
   csi: fields({ driver: required() }),
   gitRepo: fields({ repository: required() }),
@@ -91,10 +100,21 @@ export function volumeMounts(names: ReadonlySet<string>): Check {
       if (paths.has(mountPath))
         errors.push({ ...fieldError.invalid(child(here, "mountPath"), mountPath, "must be unique") });
       paths.add(mountPath);
+      bindOptions(member(mount, "bindMountOptions"), child(here, "bindMountOptions"), errors);
       subPaths(mount, here, errors);
     });
   };
 }
+
+const BIND_OPTIONS = ["nodev", "noexec", "nosuid"];
+
+const bindOptions: Check = (value, at, errors) => {
+  listOf(value).forEach((option, index) => {
+    const here = element(at, index);
+    if (!BIND_OPTIONS.includes(String(option))) errors.push(fieldError.notSupported(here, option, BIND_OPTIONS));
+    else if (listOf(value).indexOf(option) !== index) errors.push(fieldError.duplicate(here, option));
+  });
+};
 
 const subPaths: Check = (mount, at, errors) => {
   const [subPath, expression] = [member(mount, "subPath"), member(mount, "subPathExpr")];

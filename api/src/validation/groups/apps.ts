@@ -1,4 +1,5 @@
 import type { LabelSelector } from "../../../generated/types/meta-v1.ts";
+import type { Unstructured } from "../../object.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import type { Labels } from "../../selectors/label-selector.ts";
 import { labelMatcherOf } from "../../selectors/label-selector-object.ts";
@@ -19,6 +20,7 @@ import {
 } from "../check.ts";
 import { claimSpec } from "../core/claim-spec.ts";
 import { alwaysTemplate } from "../core/pod-spec.ts";
+import { allows } from "../gates-in-force.ts";
 import { changed, immutable, immutableError, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
 import { isEmptySelector, labelSelector } from "../label-selectors.ts";
 import { dnsLabel } from "../names.ts";
@@ -163,17 +165,25 @@ const RETENTION = fields({
   whenScaled: optionalOneOf("Delete", "Retain"),
 });
 
+function recreates(old: Unstructured): boolean {
+  return valueAt(old, "spec.updateStrategy.type") === "Recreate";
+}
+
+const someShare: Check = (value, at, errors) => {
+  if (isZeroShare(value)) errors.push(fieldError.invalid(at, value, "cannot be 0"));
+};
+
 const statefulStrategy: Check = (value, at, errors) => {
   const type = member(value, "type");
   const update = member(value, "rollingUpdate");
   if (isUnset(type)) errors.push(fieldError.required(child(at, "type")));
-  else if (type === "OnDelete") {
+  else if (type === "OnDelete" || (type === "Recreate" && allows("StatefulSetRecreateStrategy", recreates))) {
     if (update !== undefined)
       errors.push(
         fieldError.invalid(child(at, "rollingUpdate"), update, "only allowed for updateStrategy 'RollingUpdate'"),
       );
   } else if (type === "RollingUpdate")
-    fields({ partition: nonNegative, maxUnavailable: optional(atMostWhole) })(
+    fields({ partition: nonNegative, maxUnavailable: optional(atMostWhole, someShare) })(
       update,
       child(at, "rollingUpdate"),
       errors,

@@ -1,3 +1,4 @@
+import type { Unstructured } from "../../object.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
   type Check,
@@ -6,6 +7,7 @@ import {
   exactlyOneOf,
   fields,
   isUnset,
+  listOf,
   member,
   nonNegative,
   optional,
@@ -16,6 +18,7 @@ import {
   text,
   valueAt,
 } from "../check.ts";
+import { allows } from "../gates-in-force.ts";
 import type { RuleTable } from "../kind-rules.ts";
 import { pathSegment } from "../names.ts";
 
@@ -86,8 +89,9 @@ const scalingRules: Check = fields({
 
 const spec: Check = (value, at, errors) => {
   const [low, high] = [member(value, "minReplicas"), member(value, "maxReplicas")];
-  if (low !== undefined && Number(low) < 1)
-    errors.push(fieldError.invalid(child(at, "minReplicas"), low, "must be greater than or equal to 1"));
+  const least = allows("HPAScaleToZero", scaledToZero) ? 0 : 1;
+  if (low !== undefined && Number(low) < least)
+    errors.push(fieldError.invalid(child(at, "minReplicas"), low, `must be greater than or equal to ${least}`));
   if (Number(high ?? 0) < 1 && low === undefined)
     errors.push(fieldError.invalid(child(at, "maxReplicas"), high ?? 0, "must be greater than 0"));
   else if (low !== undefined && Number(high ?? 0) < Number(low)) {
@@ -101,6 +105,18 @@ const spec: Check = (value, at, errors) => {
     behavior: fields({ scaleUp: optional(scalingRules), scaleDown: optional(scalingRules) }),
   })(value, at, errors);
   requiredWith("")(high, child(at, "maxReplicas"), errors);
+  if (low === 0 && least === 0) outsideMetric(member(value, "metrics"), child(at, "metrics"), errors);
+};
+
+function scaledToZero(old: Unstructured): boolean {
+  return valueAt(old, "spec.minReplicas") === 0;
+}
+
+/** Without a pod there is nothing to measure but what is outside of pods. */
+const outsideMetric: Check = (value, at, errors) => {
+  const types = listOf(value).map((one) => member(one, "type"));
+  const why = "must specify at least one Object or External metric to support scaling to zero replicas";
+  if (!types.includes("Object") && !types.includes("External")) errors.push(fieldError.forbidden(at, why));
 };
 
 /** v1's only metric is checked, and named, as the v2 metric that it stands for. */

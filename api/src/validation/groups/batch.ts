@@ -1,6 +1,7 @@
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
+  atLeast,
   type Check,
   child,
   each,
@@ -93,8 +94,15 @@ const commonSpec: Check = (value, at, errors) => {
   restartPolicy(value, at, errors);
 };
 
+/** How the pods of a job are scheduled together (KEP-5547). */
+const gang: Check = optional(
+  fields({
+    schedulingPolicy: optional(fields({ gang: optional(fields({ minCount: optional(atLeast(1)) })) })),
+  }),
+);
+
 const jobSpec: Check = (value, at, errors) => {
-  fields({ selector: optional(labelSelector) })(value, at, errors);
+  fields({ selector: optional(labelSelector), scheduling: gang })(value, at, errors);
   commonSpec(value, at, errors);
   if (member(value, "selector") !== undefined) matchingTemplate(value, at, errors);
 };

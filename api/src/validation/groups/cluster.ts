@@ -1,6 +1,7 @@
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
+  all,
   between,
   type Check,
   child,
@@ -24,7 +25,7 @@ import { nonNegativeQuantity } from "../core/resources.ts";
 import { tolerations } from "../core/scheduling.ts";
 import { changed, immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
-import { dns1035Label, dnsLabel, dnsSubdomain, pathSegment } from "../names.ts";
+import { configMapKey, dns1035Label, dnsLabel, pathSegment } from "../names.ts";
 import { labels } from "../object-meta.ts";
 import { countOrPercent } from "./apps.ts";
 
@@ -79,34 +80,52 @@ const leaseSpec: Check = fields({
   leaseTransitions: optional((value, at, errors) => {
     if (Number(value) < 0) errors.push(fieldError.invalid(at, value, "must be greater than or equal to 0"));
   }),
+  strategy: optional((value, at, errors) => electionStrategy(value, at, errors)),
 });
 
-const candidateSpec: Check = (value, at, errors) => {
-  const [strategy, emulation] = [member(value, "strategy"), member(value, "emulationVersion")];
-  fields({ leaseName: required(text(dnsSubdomain)), binaryVersion: required(text(semanticVersion)) })(
-    value,
-    at,
-    errors,
-  );
-  if (!isUnset(emulation)) text(semanticVersion)(emulation, child(at, "emulationVersion"), errors);
-  if (strategy === "OldestEmulationVersion" && (isUnset(emulation) || semanticVersion(String(emulation)).length > 0)) {
-    errors.push(
-      fieldError.required(child(at, "emulationVersion"), "must be set when strategy is OldestEmulationVersion"),
-    );
-  }
-  if (isUnset(strategy)) errors.push(fieldError.required(child(at, "strategy")));
-  else if (strategy !== "OldestEmulationVersion") {
-    errors.push(fieldError.notSupported(child(at, "strategy.strategy"), strategy, ["OldestEmulationVersion"]));
-  }
+const preferredHolder: Check = (spec, at, errors) => {
+  if (!isUnset(member(spec, "preferredHolder")) && isUnset(member(spec, "strategy")))
+    errors.push(fieldError.forbidden(child(at, "preferredHolder"), "may only be specified if `strategy` is defined"));
 };
 
-/** Any path segment of at most 253 characters. */
-function candidateName(name: string): string[] {
-  return [...pathSegment(name), ...(name.length > 253 ? ["must be no more than 253 characters"] : [])];
-}
+const candidateSpec: Check = (value, at, errors) => {
+  const [strategy, binary, emulation] = ["strategy", "binaryVersion", "emulationVersion"].map((name) =>
+    String(member(value, name) ?? ""),
+  ) as [string, string, string];
+  required()(member(value, "leaseName"), child(at, "leaseName"), errors);
+  if (emulation !== "") text(semanticVersion)(emulation, child(at, "emulationVersion"), errors);
+  required(text(semanticVersion))(binary, child(at, "binaryVersion"), errors);
+  if (isOlder(binary, emulation)) {
+    const why = "must be greater than or equal to `emulationVersion`";
+    errors.push(fieldError.invalid(child(at, "binaryVersion"), binary, why));
+  }
+  if (strategy === "") return void errors.push(fieldError.required(child(at, "strategy")));
+  if (strategy === OLDEST && (emulation === "" || semanticVersion(emulation).length > 0)) {
+    const why = "must be specified when `strategy` is 'OldestEmulationVersion'";
+    errors.push(fieldError.required(child(at, "emulationVersion"), why));
+  }
+  electionStrategy(strategy, child(at, "strategy"), errors);
+};
+
+const OLDEST = "OldestEmulationVersion";
+
+/** One that Kubernetes knows, or a name with a domain. Upstream names the field twice. */
+const electionStrategy: Check = (value, at, errors) => {
+  if (String(value).includes("/")) text(labelKeyProblems)(value, child(at, "strategy"), errors);
+  else if (value !== OLDEST) errors.push(fieldError.notSupported(child(at, "strategy"), value, [OLDEST]));
+};
+
+const VERSION = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/;
 
 function semanticVersion(version: string): string[] {
-  return /^(0|[1-9]\d*)\.(0|[1-9]\d*)(\.(0|[1-9]\d*))?$/.test(version) ? [] : ["must be a valid semantic version"];
+  return VERSION.test(version) ? [] : ["must be a valid semantic version"];
+}
+
+function isOlder(version: string, other: string): boolean {
+  const [parts, others] = [VERSION.exec(version)?.slice(1), VERSION.exec(other)?.slice(1)];
+  if (parts === undefined || others === undefined) return false;
+  const at = parts.findIndex((part, index) => part !== others[index]);
+  return at >= 0 && Number(parts[at]) < Number(others[at]);
 }
 
 /** A list that needs at least one value; "*" stands alone. */
@@ -253,54 +272,14 @@ function inRange(value: unknown, high: number, at: string, errors: Parameters<Ch
     errors.push(fieldError.invalid(at, value ?? 0, `must be positive and less than ${high}`));
 }
 
-const evictionTarget: Check = (value, at, errors) => {
-  if (member(value, "pod") === undefined) errors.push(fieldError.invalid(at, "", "must specify one of: `pod`"));
-};
-
-/** Names equal the target pod's UID, so what a name lacks is said of both. */
-function uidName(name: string): string[] {
-  return dnsSubdomain(name);
-}
-
-const evictionName: Check = (object, _at, errors) => {
-  if (isUnset(valueAt(object, "metadata.name")))
-    errors.push(fieldError.invalid("metadata.name", "", "must equal spec.target.pod.uid"));
-};
-
 const taintKey: Check = text(labelKeyProblems);
 
 export const CLUSTER: RuleTable = {
   "scheduling.k8s.io/PriorityClass": { state: priorityClass, update: priorityStays },
-  "scheduling.k8s.io/CompositePodGroup": {
-    state: fields({
-      spec: fields({
-        workloadRef: (value, at, errors) => {
-          if (value === undefined) errors.push(fieldError.required(at));
-        },
-        schedulingPolicy: oneMember("basic", "gang"),
-      }),
-    }),
-    update: immutable("spec.workloadRef", "spec.priority", "spec.preemptionPolicy"),
-  },
-  "scheduling.k8s.io/PodGroup": {
-    state: fields({ spec: fields({ schedulingPolicy: oneMember("basic", "gang") }) }),
-    update: immutable("spec.workloadRef", "spec.priority", "spec.preemptionPolicy"),
-  },
-  "scheduling.k8s.io/Workload": {
-    state: fields({
-      spec: (value, at, errors) => {
-        if (isUnset(member(value, "podGroupTemplates")) && isUnset(member(value, "compositePodGroupTemplates"))) {
-          errors.push(
-            fieldError.invalid(at, "", "must specify one of: `podGroupTemplates`, `compositePodGroupTemplates`"),
-          );
-        }
-      },
-    }),
-  },
   "policy/PodDisruptionBudget": { name: pathSegment, state: fields({ spec: budgetSpec }) },
-  "coordination.k8s.io/Lease": { state: fields({ spec: leaseSpec }) },
+  "coordination.k8s.io/Lease": { state: fields({ spec: all(leaseSpec, preferredHolder) }) },
   "coordination.k8s.io/LeaseCandidate": {
-    name: candidateName,
+    name: configMapKey,
     state: fields({ spec: candidateSpec }),
     update: immutable("spec.leaseName"),
   },
@@ -308,38 +287,9 @@ export const CLUSTER: RuleTable = {
   "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": { state: fields({ spec: priorityLevelSpec }) },
   "node.k8s.io/RuntimeClass": { state: runtimeClass, update: immutable("handler") },
   "apiregistration.k8s.io/APIService": { name: pathSegment, state: apiService },
-  "lifecycle.k8s.io/EvictionRequest": {
-    name: uidName,
-    state: (object, at, errors) => {
-      evictionName(object, at, errors);
-      fields({
-        spec: fields({ target: evictionTarget, requester: required(), intent: oneOf("Eviction", "Withdrawn") }),
-      })(object, at, errors);
-    },
-    update: immutable("spec.target", "spec.requester"),
-  },
-  "lifecycle.k8s.io/Eviction": {
-    name: uidName,
-    state: (object, at, errors) => {
-      evictionName(object, at, errors);
-      fields({ spec: fields({ target: evictionTarget }) })(object, at, errors);
-    },
-    update: immutable("spec.target"),
-  },
   "resource.k8s.io/DeviceTaintRule": {
     state: fields({
       spec: fields({ taint: fields({ key: taintKey, effect: oneOf("NoExecute", "NoSchedule", "None") }) }),
     }),
   },
 };
-
-/** Exactly one of these members. */
-function oneMember(...names: readonly string[]): Check {
-  return (value, at, errors) => {
-    if (names.filter((name) => member(value, name) !== undefined).length !== 1) {
-      errors.push(
-        fieldError.invalid(at, "", `must specify exactly one of: ${names.map((name) => `\`${name}\``).join(", ")}`),
-      );
-    }
-  };
-}

@@ -1,12 +1,14 @@
 import { fieldError } from "../../status/field-error.ts";
 import {
   all,
+  atLeast,
   type Check,
   child,
   each,
   fields,
   isUnset,
   member,
+  noMoreThan,
   optional,
   positive,
   required,
@@ -52,11 +54,44 @@ const sliceSpec: Check = (value, at, errors) => {
     );
 };
 
+const MOST_POOLS = 1000;
+
+/** A domain of any case. */
+function driverName(name: string): readonly string[] {
+  const message =
+    "an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'Example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+  return dnsSubdomain(name.toLowerCase()).length > 0 ? [message] : [];
+}
+
+/** Domains between slashes. */
+function poolName(name: string): readonly string[] {
+  return name
+    .split("/")
+    .flatMap((part, index) =>
+      (part === "" ? ["must not be empty"] : dnsSubdomain(part)).map((problem) => `segment ${index}: ${problem}`),
+    );
+}
+
+/** "domain/name". */
+function qualifiedAttribute(name: string): readonly string[] {
+  const [domain, id] = name.includes("/") ? name.split("/") : [undefined, name];
+  const isIdentifier = /^[A-Za-z_][A-Za-z0-9_]*$/.test(id ?? "");
+  return [
+    ...(domain === undefined ? [] : dnsSubdomain(domain)),
+    ...(isIdentifier
+      ? []
+      : [
+          "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')",
+        ]),
+    ...(domain === undefined ? ["a fully qualified name must be a domain and a name separated by a slash"] : []),
+  ];
+}
+
 const poolRequest: Check = fields({
-  driver: required(text(dnsSubdomain)),
-  limit: optional((value, at, errors) => {
-    if (Number(value) < 1) errors.push(fieldError.invalid(at, value, "must be greater than or equal to 1"));
-  }),
+  driver: required(text(driverName)),
+  poolName: optional(text(poolName)),
+  limit: optional(atLeast(1), noMoreThan(MOST_POOLS)),
+  defaultPartitionTypeAttribute: optional(text(qualifiedAttribute)),
 });
 
 /** A count of one device is written out when everything matching is not asked for. */

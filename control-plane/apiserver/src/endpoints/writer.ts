@@ -161,7 +161,9 @@ export class Writer {
     this.#refuse(
       definition,
       object.metadata?.name ?? "",
-      definition.typed ? validateCreate(definition, object) : (definition.custom?.validate(object, undefined) ?? []),
+      definition.typed
+        ? validateCreate(definition, object, this.deps.gates)
+        : (definition.custom?.validate(object, undefined) ?? []),
     );
     await this.deps.admission.validate({ ...attributes, object });
     // The store's own refusal upstream: who may not create the object hears that, not this.
@@ -197,7 +199,7 @@ export class Writer {
     const admitted = await this.deps.admission.mutate(attributes);
     if (admitted !== undefined && admitted !== next) next = this.#defaulted(definition, admitted, live);
     const errors = definition.typed
-      ? validateUpdate(definition, next, live, subresource)
+      ? validateUpdate(definition, next, live, subresource, this.deps.gates)
       : (definition.custom?.validate(next, live) ?? []);
     this.#refuse(definition, live.metadata?.name ?? "", errors);
     await this.deps.admission.validate({ ...attributes, object: next });
