@@ -6,7 +6,7 @@ import type { Status } from "@tsukube/api/types/meta-v1";
 import type { Cluster } from "@tsukube/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { normalized } from "./normalized.ts";
-import { EVERYTHING, pathOf, RECORDED_OBJECTS, recorder, send } from "./recorded-cluster.ts";
+import { EVERYTHING, pathOf, RECORDED_OBJECTS, recorder, send, warningsOf } from "./recorded-cluster.ts";
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -117,6 +117,12 @@ function stored(name: string, info: ResourceInfo): void {
   const { path, apiVersion, kind } = pathOf(name);
   const recorded = RECORDED_OBJECTS[name]!;
   const updates = (facts.resources as unknown as Readonly<Record<string, Readonly<Record<string, Answer>>>>)[name]!;
+  /** What is recorded, with the warning that nothing acts on the kind where it is written. */
+  const told = (what: string): Answer => {
+    const { warnings: recorded, ...answer } = updates[what]!;
+    const warnings = answer.code < 300 ? warningsOf(name, recorded) : (recorded ?? []);
+    return { ...answer, ...(warnings.length > 0 && { warnings }) };
+  };
   let live: Unstructured;
   const at = (): string => `${path}/${live.metadata?.name}`;
   const call = async (method: string, where: string, body?: object, type?: string): Promise<Answer> => {
@@ -143,11 +149,11 @@ function stored(name: string, info: ResourceInfo): void {
       const { resourceVersion: _seen, ...metadata } = live.metadata ?? {};
       const put = (where: string, seen: object): Promise<Answer> =>
         call("PUT", `${where}?dryRun=All`, { ...live, metadata: { ...metadata, ...seen } });
-      expect(await put(at(), {})).toEqual(updates["update no resourceVersion"]);
-      expect(await put(at(), { resourceVersion: "1" })).toEqual(updates["update stale resourceVersion"]);
+      expect(await put(at(), {})).toEqual(told("update no resourceVersion"));
+      expect(await put(at(), { resourceVersion: "1" })).toEqual(told("update stale resourceVersion"));
       const absent = info.resource === "ipaddresses" ? "10.8.8.9" : "tsukube-absent";
       const other = { ...recorded.in, apiVersion, kind, metadata: { ...recorded.in.metadata, name: absent } };
-      expect(await call("PUT", `${path}/${absent}?dryRun=All`, other)).toEqual(updates["update absent"]);
+      expect(await call("PUT", `${path}/${absent}?dryRun=All`, other)).toEqual(told("update absent"));
     });
 
     test("is patched, also by server-side apply", async () => {

@@ -2,6 +2,7 @@ import { parseApiVersion, resourceOf, type Unstructured } from "@tsukube/api";
 import defaults from "@tsukube/api/facts/defaults.json" with { type: "json" };
 import type { Transport } from "@tsukube/client";
 import { type Cluster, type ClusterOptions, startCluster } from "@tsukube/testing";
+import { noticeOf } from "../src/registry/unreconciled.ts";
 
 /** An object that was created in a kube-apiserver v1.37, and the answer. */
 export interface Created {
@@ -14,6 +15,13 @@ export interface Created {
 
 /** By "apps/v1 deployments" or "apps/v1 deployments #variant". */
 export const RECORDED_OBJECTS = defaults.objects as unknown as Readonly<Record<string, Created>>;
+
+/** The warnings of a write: those of upstream, and where nothing acts on the kind here, that it is so. */
+export function warningsOf(name: string, recorded: readonly string[] = []): readonly string[] {
+  const [apiVersion = "", resource = ""] = name.split(" ");
+  const notice = noticeOf(resourceOf({ ...parseApiVersion(apiVersion), resource })!);
+  return notice === undefined ? recorded : [...recorded, notice];
+}
 
 const LIMITED = new Set(["limitranges", "resourcequotas"]);
 

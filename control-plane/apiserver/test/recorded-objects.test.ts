@@ -6,7 +6,7 @@ import facts from "@tsukube/api/facts/validation.json" with { type: "json" };
 import { type Cluster, startCluster } from "@tsukube/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { normalized } from "./normalized.ts";
-import { type Created, EVERYTHING, pathOf, RECORDED_OBJECTS, recorder, send } from "./recorded-cluster.ts";
+import { type Created, EVERYTHING, pathOf, RECORDED_OBJECTS, recorder, send, warningsOf } from "./recorded-cluster.ts";
 
 const ALL_OBJECTS = Object.entries(RECORDED_OBJECTS);
 const OBJECTS = ALL_OBJECTS.filter(([, { server }]) => server === "default");
@@ -47,7 +47,7 @@ describe("an object that is created", () => {
       }
       expect({ code, warnings, object: normalized(object) }).toEqual({
         code: recorded.code,
-        warnings: recorded.warnings ?? [],
+        warnings: warningsOf(name, recorded.warnings),
         object: normalized(recorded.out),
       });
     });
@@ -69,7 +69,7 @@ describe("an object of a version that the runtime config enables", () => {
       const created = await send(every.transport, "POST", path, { apiVersion, kind, ...recorded.in });
       expect({ ...created, object: normalized(created.object) }).toEqual({
         code: recorded.code,
-        warnings: recorded.warnings ?? [],
+        warnings: warningsOf(name, recorded.warnings),
         object: normalized(recorded.out),
       });
     });

@@ -231,6 +231,7 @@ export class Writer {
   }
 
   #warn({ definition, context }: WriteRequest, object: Unstructured, old: Unstructured | undefined): void {
+    if (definition.notice !== undefined) context.warn(definition.notice);
     const own = definition.typed ? warningsOf(definition, object, old) : [];
     for (const text of [...own, ...(definition.strategy.warnings?.(object) ?? [])]) context.warn(text);
   }

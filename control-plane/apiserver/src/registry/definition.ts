@@ -25,6 +25,8 @@ export interface ResourceDefinition extends GroupVersionResource {
   readonly strategy: Strategy;
   /** A warning for everyone who still uses this version. */
   readonly deprecation?: string;
+  /** A warning for everyone who writes one, because nothing acts on it. */
+  readonly notice?: string;
   /** JSON paths of a custom resource's subresources and columns. */
   readonly custom?: CustomDetails;
 }

@@ -3,6 +3,7 @@ import type { ResourceDefinition } from "./definition.ts";
 import { deprecationOf } from "./deprecations.ts";
 import { servedResources } from "./runtime-config.ts";
 import { builtinStrategy } from "./strategies.ts";
+import { noticeOf } from "./unreconciled.ts";
 
 /** Answers of these resources are made on the spot; nothing is stored. */
 const VIRTUAL = new Set([
@@ -108,7 +109,9 @@ function define(info: ResourceInfo): ResourceDefinition {
   const gvk = schemaOf(wanted) === undefined ? { group, version, kind } : wanted;
   const hasStatus = info.subresources.some((subresource) => subresource.name === "status");
   const deprecation = deprecationOf(info);
+  const notice = noticeOf(info);
   return {
+    ...(notice !== undefined && { notice }),
     ...(deprecation !== undefined && { deprecation }),
     group,
     version,
