@@ -1,6 +1,7 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
 import { describeField } from "../descriptions/index.ts";
 import type { GroupVersionKind } from "../schema.ts";
+import { customSchema, keepsUnknown } from "./custom-schema.ts";
 import type { Definitions, Dialect, Node } from "./definitions.ts";
 import { customDefinitionName } from "./names.ts";
 import type { DocumentedResource } from "./paths.ts";
@@ -65,19 +66,21 @@ function definitionOf(custom: CustomResource, definitions: Definitions, dialect:
   const kinds = { "x-kubernetes-group-version-kind": [{ group, kind, version }] };
   // clients of Swagger take properties that are named for all there are: so none, where any may be
   const isFree = custom.schema === undefined || (dialect === 2 && keepsUnknown(custom.schema));
-  if (isFree) return { type: "object", ...kinds };
-  const schema = (dialect === 2 ? toSwagger(custom.schema ?? {}) : (custom.schema ?? {})) as Node;
+  if (isFree) return { type: "object", ...kinds, ...selectable(custom) };
+  const metadata = metadataOf(definitions, "meta/v1.ObjectMeta", dialect);
+  const embedded = { ...TYPE_META, metadata };
+  const schema = customSchema(custom.schema ?? {}, dialect, embedded);
   return {
     ...schema,
     type: "object",
-    properties: {
-      ...(schema["properties"] as Node),
-      ...TYPE_META,
-      metadata: metadataOf(definitions, "meta/v1.ObjectMeta", dialect),
-    },
+    properties: { ...(schema["properties"] as Node), ...embedded },
     ...kinds,
-    ...(custom.selectableFields !== undefined && { "x-kubernetes-selectable-fields": custom.selectableFields }),
+    ...selectable(custom),
   };
+}
+
+function selectable({ selectableFields }: CustomResource): Node {
+  return selectableFields === undefined ? {} : { "x-kubernetes-selectable-fields": selectableFields };
 }
 
 /** OpenAPI 3 allows nothing beside a reference. */
@@ -97,49 +100,6 @@ function listDefinition(custom: CustomResource, item: Node, definitions: Definit
       metadata: metadataOf(definitions, "meta/v1.ListMeta", dialect),
     },
     "x-kubernetes-group-version-kind": [{ group, kind: listKind, version }],
+    ...selectable(custom),
   };
-}
-
-const UNKNOWN_TO_SWAGGER = new Set([
-  "oneOf",
-  "anyOf",
-  "allOf",
-  "not",
-  "nullable",
-  "default",
-  "x-kubernetes-validations",
-]);
-
-function keepsUnknown(schema: JSONSchemaProps): boolean {
-  return schema["x-kubernetes-preserve-unknown-fields"] === true;
-}
-
-/**
- * Swagger knows no alternatives and no null: such nodes lose them, and a nullable node its type. What may hold unknown fields
- * says nothing of those that it knows, and kubectl does not understand an array without items.
- */
-function toSwagger(schema: JSONSchemaProps): Node {
-  const out: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(schema))
-    if (!UNKNOWN_TO_SWAGGER.has(name)) out[name] = swaggerMember(name, value);
-  const nullable = schema.nullable === true;
-  if (nullable || keepsUnknown(schema)) for (const name of ["items", "properties"]) delete out[name];
-  const untyped =
-    nullable ||
-    (schema.type === "array" ? out["items"] === undefined : keepsUnknown(schema) && schema.type === "object");
-  if (untyped) delete out["type"];
-  const properties = (schema.properties ?? {}) as Readonly<Record<string, JSONSchemaProps>>;
-  const required = (schema.required ?? []).filter((name) => properties[name]?.nullable !== true);
-  if (required.length > 0) out["required"] = required;
-  else delete out["required"];
-  return out;
-}
-
-function swaggerMember(name: string, value: unknown): unknown {
-  if (name === "properties") {
-    const members = Object.entries(value as Record<string, JSONSchemaProps>);
-    return Object.fromEntries(members.map(([key, each]) => [key, toSwagger(each)]));
-  }
-  const isSchema = (name === "items" || name === "additionalProperties") && typeof value === "object";
-  return isSchema ? toSwagger(value as JSONSchemaProps) : value;
 }

@@ -13,10 +13,13 @@ export type Dialect = 2 | 3;
 /** Collects the definitions that a document refers to. */
 export class Definitions {
   readonly #dialect: Dialect;
+  readonly #isShown: (kind: GroupVersionKind) => boolean;
   readonly #nodes = new Map<string, Node>();
 
-  constructor(dialect: Dialect) {
+  /** @param isShown Whether a document tells that one of its types is registered as this kind, too. */
+  constructor(dialect: Dialect, isShown: (kind: GroupVersionKind) => boolean = () => true) {
     this.#dialect = dialect;
+    this.#isShown = isShown;
   }
 
   /** Everything referred to so far, sorted by name. */
@@ -50,20 +53,13 @@ export class Definitions {
     const type = factsType(typeName);
     if (type === undefined) throw new Error(`Cannot define "${typeName}": not in facts/kinds.json`);
     const description = describeType(typeName);
-    if (type.items !== undefined) {
-      return {
-        ...(description !== undefined && { description }),
-        items: this.#expression(type.items.type),
-        type: "array",
-      };
-    }
     return this.#struct(typeName, type, description);
   }
 
   #struct(typeName: string, type: FactType, description: string | undefined): Node {
     const fields = flatten(type);
     const required = fields.filter((field) => field.req === 1).map((field) => field.name);
-    const kinds = kindsOf(typeName);
+    const kinds = kindsOf(typeName).filter((kind) => this.#isShown(kind));
     return {
       ...(description !== undefined && { description }),
       ...(fields.length > 0 && {
@@ -73,7 +69,7 @@ export class Definitions {
             .sort(([a], [b]) => (a < b ? -1 : 1)),
         ),
       }),
-      ...(required.length > 0 && { required: required.sort() }),
+      ...(required.length > 0 && { required }),
       type: "object",
       ...(kinds.length > 0 && { "x-kubernetes-group-version-kind": kinds }),
       ...(type.mapType !== undefined && { "x-kubernetes-map-type": type.mapType }),
@@ -83,7 +79,7 @@ export class Definitions {
 
   #property(typeName: string, field: FactField): Node {
     const description = describeField(typeName, field.name);
-    const value = field.default ?? this.#impliedDefault(field);
+    const value = this.#dialect === 2 ? undefined : (field.default ?? impliedDefault(field));
     const marks: Node = {
       ...(description !== undefined && { description }),
       ...(value !== undefined && { default: value }),
@@ -93,37 +89,20 @@ export class Definitions {
       ...(field.patchMergeKey !== undefined && { "x-kubernetes-patch-merge-key": field.patchMergeKey }),
       ...(field.patchStrategy !== undefined && { "x-kubernetes-patch-strategy": field.patchStrategy }),
     };
-    return this.#marked(this.#expression(field.type, field.enum), marks);
-  }
-
-  /** OpenAPI 3 allows nothing beside a reference, so marks wrap it. */
-  #marked(node: Node, marks: Node): Node {
-    if (Object.keys(marks).length === 0) return node;
-    return node["$ref"] !== undefined && this.#dialect === 3 ? { allOf: [node], ...marks } : { ...node, ...marks };
-  }
-
-  /** See facts/README.md; Swagger shows explicit defaults only. */
-  #impliedDefault(field: FactField): unknown {
-    if (this.#dialect === 2 || field.ptr === 1) return undefined;
-    if (field.type in PRIMITIVES) return field.omit === undefined ? ZERO[field.type] : undefined;
-    return isStruct(field.type) ? {} : undefined;
+    const node = this.#expression(field.type, field.enum);
+    const isWrapped = this.#dialect === 3 && node["$ref"] !== undefined && isDescribed(typeName, field);
+    return isWrapped ? { allOf: [node], ...marks } : { ...node, ...marks };
   }
 
   #expression(expression: string, values?: readonly unknown[]): Node {
     const primitive = PRIMITIVES[expression];
     if (primitive !== undefined) return values === undefined ? primitive : { ...primitive, enum: values };
-    if (expression.startsWith("[]")) return { type: "array", items: this.#element(expression.slice(2), values) };
-    if (expression.startsWith("map:")) {
-      return { type: "object", additionalProperties: this.#element(expression.slice(4), values) };
-    }
+    if (expression.startsWith("[]")) return { type: "array", items: this.#expression(expression.slice(2), values) };
+    if (expression.startsWith("map:"))
+      return { type: "object", additionalProperties: this.#expression(expression.slice(4), values) };
+    const items = factsType(expression)?.items; // a list with a name
+    if (items !== undefined) return { type: "array", items: this.#expression(items.type) };
     return this.reference(SPECIAL_REFERENCES[expression] ?? expression);
-  }
-
-  #element(expression: string, values?: readonly unknown[]): Node {
-    const node = this.#expression(expression, values);
-    if (this.#dialect === 2) return node;
-    if (isStruct(expression)) return this.#marked(node, { default: {} });
-    return expression in ZERO ? { ...node, default: ZERO[expression] } : node;
   }
 }
 
@@ -150,6 +129,21 @@ const SPECIAL_REFERENCES: Readonly<Record<string, string>> = {
 };
 
 const ANYTHING = () => ({});
+/** What GET /version answers: the one type of a document that no kind has. */
+const VERSION_REQUIRED = "major minor gitVersion gitCommit gitTreeState buildDate goVersion compiler platform".split(
+  " ",
+);
+const VERSION_OPTIONAL = "emulationMajor emulationMinor minCompatibilityMajor minCompatibilityMinor".split(" ");
+
+function versionInfo(dialect: Dialect): Node {
+  const text = { type: "string" };
+  const required = dialect === 2 ? text : { ...text, default: "" };
+  const properties = [
+    ...VERSION_REQUIRED.map((name) => [name, required] as const),
+    ...VERSION_OPTIONAL.map((name) => [name, text] as const),
+  ].sort(([a], [b]) => (a < b ? -1 : 1));
+  return { type: "object", properties: Object.fromEntries(properties), required: VERSION_REQUIRED };
+}
 const SPECIAL_TYPES: Readonly<Record<string, (dialect: Dialect) => Node>> = {
   "api.resource.Quantity": (dialect) =>
     dialect === 2 ? { type: "string" } : { oneOf: [{ type: "string" }, { type: "number" }] },
@@ -157,6 +151,7 @@ const SPECIAL_TYPES: Readonly<Record<string, (dialect: Dialect) => Node>> = {
     dialect === 2
       ? { type: "string", format: "int-or-string" }
       : { format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] },
+  "version.Info": versionInfo,
   "meta/v1.Time": () => ({ type: "string", format: "date-time" }),
   "meta/v1.MicroTime": () => ({ type: "string", format: "date-time" }),
   "meta/v1.Duration": () => ({ type: "string" }),
@@ -168,6 +163,18 @@ const SPECIAL_TYPES: Readonly<Record<string, (dialect: Dialect) => Node>> = {
   "apiextensions/v1.JSONSchemaPropsOrArray": ANYTHING,
   "apiextensions/v1.JSONSchemaPropsOrStringArray": ANYTHING,
 };
+
+/** OpenAPI 3 allows nothing beside a reference, so what a property says wraps it. Those of schemas say nothing. */
+function isDescribed(typeName: string, { name }: FactField): boolean {
+  return typeName !== "apiextensions/v1.JSONSchemaProps" || name === "default";
+}
+
+/** See facts/README.md. */
+function impliedDefault(field: FactField): unknown {
+  if (field.ptr === 1) return undefined;
+  if (field.type in PRIMITIVES) return field.omit === undefined ? ZERO[field.type] : undefined;
+  return isStruct(field.type) ? {} : undefined;
+}
 
 function isStruct(expression: string): boolean {
   if (SPECIAL_TYPES[expression] !== undefined) return false;
@@ -183,14 +190,39 @@ function flatten(type: FactType): readonly FactField[] {
 
 let kindsByType: ReadonlyMap<string, readonly GroupVersionKind[]> | undefined;
 
-/** The kinds that a type is registered as: most as one, options as one in each group version. */
+/** The kinds that a type is registered as, sorted: most as one, options as one in each group version. */
 function kindsOf(typeName: string): readonly GroupVersionKind[] {
-  if (kindsByType === undefined) {
-    const map = new Map<string, GroupVersionKind[]>();
-    for (const { typeName: type, group, version, kind } of allKinds()) {
-      map.set(type, [...(map.get(type) ?? []), { group, kind, version }]);
-    }
-    kindsByType = map;
-  }
+  kindsByType ??= registeredKinds();
   return kindsByType.get(typeName) ?? [];
+}
+
+/** Group versions of which nothing is left but what is registered in all. */
+const FORMER = ["apiextensions.k8s.io", "apiregistration.k8s.io"].map((group) => ({ group, version: "v1beta1" }));
+
+function registeredKinds(): ReadonlyMap<string, readonly GroupVersionKind[]> {
+  const map = new Map<string, GroupVersionKind[]>();
+  for (const { typeName, group, version, kind } of allKinds()) {
+    const known = map.get(typeName) ?? [];
+    if (isRegisteredByAll(kind) ? isOfServer(group) : true) map.set(typeName, [...known, { group, kind, version }]);
+  }
+  for (const kinds of map.values()) {
+    const [{ kind } = { kind: "" }] = kinds;
+    if (isRegisteredByAll(kind)) kinds.push(...FORMER.map(({ group, version }) => ({ group, kind, version })));
+    kinds.sort((a, b) => (sortKeyOf(a) < sortKeyOf(b) ? -1 : 1));
+  }
+  return map;
+}
+
+/** Registered as one kind in each group version. */
+export function isRegisteredByAll(kind: string): boolean {
+  return kind === "DeleteOptions" || kind === "WatchEvent";
+}
+
+/** Groups that the API server does not know as its own: metrics are answered by others. */
+function isOfServer(group: string): boolean {
+  return group !== "apidiscovery.k8s.io" && !group.endsWith("metrics.k8s.io");
+}
+
+function sortKeyOf({ group, version, kind }: GroupVersionKind): string {
+  return `${group} ${version} ${kind}`;
 }

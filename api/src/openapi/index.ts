@@ -1,9 +1,12 @@
 import { allResources, kindOf, type ResourceInfo } from "../kinds.ts";
-import { apiVersionOf } from "../schema.ts";
+import { apiVersionOf, type GroupVersionKind } from "../schema.ts";
 import { type CustomResource, documentCustom } from "./custom.ts";
-import { Definitions, type Dialect, type Node } from "./definitions.ts";
+import { Definitions, type Dialect, isRegisteredByAll, type Node } from "./definitions.ts";
 import { kubernetesVersion } from "./names.ts";
-import { type DocumentedResource, type Operation, type Parameter, type Path, pathsOf } from "./paths.ts";
+import { type Path, pathV2, pathV3 } from "./operations.ts";
+import { type DocumentedResource, pathsOf } from "./paths.ts";
+import { documentNames, rootPath } from "./roots.ts";
+import { SharedParameters } from "./shared-parameters.ts";
 
 export type { CustomResource } from "./custom.ts";
 export { encodeOpenApiV2, encodeOpenApiV3 } from "./gnostic.ts";
@@ -15,52 +18,99 @@ export interface OpenApiContent {
   readonly customResources?: readonly CustomResource[];
 }
 
+const SECURITY = {
+  BearerToken: { type: "apiKey", description: "Bearer Token authentication", name: "authorization", in: "header" },
+};
+
+/** Names of the OpenAPI 3 documents, sorted: "api/v1", "apis/apps", "apis/apps/v1", "version" ... */
+export function openApiV3Names(content: OpenApiContent = {}): readonly string[] {
+  const custom = (content.customResources ?? []).map(({ group, version }) => `apis/${group}/${version}`);
+  return [...new Set([...documentNames(builtinOf(content)), ...custom])].sort();
+}
+
 /**
- * The OpenAPI 3.0 document of one group version, such as "v1" or "apps/v1": encode it with encodeUnstructured.
- * Built on each call; callers keep the bytes.
+ * The OpenAPI 3.0 document of this name: encode it with encodeUnstructured. Built on each call; callers keep the bytes.
+ * @param name One of {@link openApiV3Names}.
  */
-export function openApiV3(groupVersion: string, content: OpenApiContent = {}): Node {
-  const definitions = new Definitions(3);
-  const resources = documented(content, 3).filter((resource) => apiVersionOf(resource) === groupVersion);
+export function openApiV3(name: string, content: OpenApiContent = {}): Node {
+  const groupVersion = name.replace(/^apis?\//, "");
+  const isHere = (resource: DocumentedResource) => apiVersionOf(resource) === groupVersion;
+  const resources = documented(content, 3).filter(isHere);
+  return resources.some(({ custom }) => custom) ? customV3(resources) : builtinV3(name, resources);
+}
+
+function builtinV3(name: string, resources: readonly DocumentedResource[]): Node {
+  const [{ group, version } = { group: "", version: "v1" }] = resources;
+  const isHere = (kind: GroupVersionKind) => kind.group === group && kind.version === version;
+  const isCore = (kind: GroupVersionKind) => apiVersionOf(kind) === "v1";
+  const definitions = new Definitions(3, (kind) => !isRegisteredByAll(kind.kind) || isHere(kind) || isCore(kind));
+  const root = rootPath(name, definitions);
+  const paths = [...(root === undefined ? [] : [root]), ...resources.flatMap((each) => pathsOf(each, definitions))];
+  return {
+    openapi: "3.0.0",
+    info: kubernetesInfo(),
+    paths: Object.fromEntries(paths.map((path) => [path.path, pathV3(path)])),
+    components: { ...schemasOf(definitions), securitySchemes: SECURITY },
+  };
+}
+
+function customV3(resources: readonly DocumentedResource[]): Node {
+  const definitions = new Definitions(3, (kind) => !OF_SERVERS.has(kind.group));
   const paths = resources.flatMap((resource) => pathsOf(resource, definitions));
   return {
     openapi: "3.0.0",
-    info: { title: "Kubernetes", version: kubernetesVersion() },
+    info: { title: "Kubernetes CRD Swagger", version: "v0.1.0" },
     paths: Object.fromEntries(paths.map((path) => [path.path, pathV3(path)])),
-    components: {
-      schemas: definitions.all(),
-      securitySchemes: {
-        BearerToken: {
-          type: "apiKey",
-          description: "Bearer Token authentication",
-          name: "authorization",
-          in: "header",
-        },
-      },
-    },
+    components: schemasOf(definitions),
   };
+}
+
+function schemasOf(definitions: Definitions): Node {
+  const schemas = definitions.all();
+  return Object.keys(schemas).length === 0 ? {} : { schemas };
+}
+
+/** "1.37": the level without the patch. */
+function kubernetesInfo(): Node {
+  return { title: "Kubernetes", version: kubernetesVersion().replace(/^v(\d+\.\d+).*$/, "$1") };
 }
 
 /** The Swagger 2.0 document of everything served. */
 export function openApiV2(content: OpenApiContent = {}): Node {
   const definitions = new Definitions(2);
-  const paths = documented(content, 2).flatMap((resource) => pathsOf(resource, definitions));
+  const shared = new SharedParameters();
+  const roots = documentNames(builtinOf(content)).flatMap((name): readonly Path[] => {
+    const root = rootPath(name, definitions);
+    return root === undefined ? [] : [root];
+  });
+  const paths = [...roots, ...documented(content, 2).flatMap((resource) => pathsOf(resource, definitions))];
+  const described = paths.map((path) => [path.path, pathV2(path, shared)] as const);
   return {
     swagger: "2.0",
-    info: { title: "Kubernetes", version: kubernetesVersion() },
-    paths: Object.fromEntries(paths.map((path) => [path.path, pathV2(path)])),
+    info: kubernetesInfo(),
+    paths: Object.fromEntries(described.sort(([a], [b]) => (a < b ? -1 : 1))),
     definitions: definitions.all(),
-    securityDefinitions: {
-      BearerToken: { type: "apiKey", description: "Bearer Token authentication", name: "authorization", in: "header" },
-    },
+    parameters: shared.all(),
+    securityDefinitions: SECURITY,
     security: [{ BearerToken: [] }],
   };
 }
 
+function builtinOf(content: OpenApiContent): readonly ResourceInfo[] {
+  return content.resources ?? allResources().filter((resource) => resource.enabledByDefault);
+}
+
+/** Groups of servers themselves, which clients do not know. */
+const OF_SERVERS = new Set([
+  "admission.k8s.io",
+  "apiextensions.k8s.io",
+  "apiregistration.k8s.io",
+  "imagepolicy.k8s.io",
+]);
+
 function documented(content: OpenApiContent, dialect: Dialect): readonly DocumentedResource[] {
-  const builtin = content.resources ?? allResources().filter((resource) => resource.enabledByDefault);
   return [
-    ...builtin.map(documentBuiltin),
+    ...builtinOf(content).map(documentBuiltin),
     ...(content.customResources ?? []).map((custom) => documentCustom(custom, dialect)),
   ];
 }
@@ -75,87 +125,5 @@ function documentBuiltin(resource: ResourceInfo): DocumentedResource {
     custom: false,
     schema: (definitions) => definitions.reference(info.typeName),
     listSchema: (definitions) => definitions.reference(list?.typeName ?? info.typeName),
-  };
-}
-
-function pathV3(path: Path): Node {
-  const operations = path.operations.map((operation) => [operation.method, operationV3(operation)] as const);
-  return { ...Object.fromEntries(operations), parameters: path.parameters.map(parameterV3) };
-}
-
-function operationV3(operation: Operation): Node {
-  const { body } = operation;
-  return {
-    description: operation.description,
-    operationId: operation.id,
-    ...(operation.parameters.length > 0 && { parameters: operation.parameters.map(parameterV3) }),
-    ...(body !== undefined && { requestBody: { content: contentOf(operation.consumes, body) } }),
-    responses: Object.fromEntries(
-      operation.responses.map(({ code, description, schema }) => [
-        code,
-        code === "401"
-          ? { description }
-          : { description, content: contentOf(operation.produces, schema ?? { type: "string" }) },
-      ]),
-    ),
-    ...marks(operation),
-  };
-}
-
-function contentOf(types: readonly string[], schema: Node): Node {
-  return Object.fromEntries(types.map((type) => [type, { schema }]));
-}
-
-function parameterV3(parameter: Parameter): Node {
-  const { name, description, type } = parameter;
-  const required = parameter.in === "path" ? { required: true } : {};
-  return { description, in: parameter.in, name, ...required, schema: { type, uniqueItems: true } };
-}
-
-function pathV2(path: Path): Node {
-  const operations = path.operations.map((operation) => [operation.method, operationV2(operation)] as const);
-  return { ...Object.fromEntries(operations), parameters: path.parameters.map(parameterV2) };
-}
-
-function operationV2(operation: Operation): Node {
-  const { body } = operation;
-  const parameters = operation.parameters.map(parameterV2);
-  return {
-    consumes: operation.consumes,
-    description: operation.description,
-    operationId: operation.id,
-    parameters:
-      body === undefined
-        ? parameters
-        : [{ in: "body", name: "body", required: operation.method !== "delete", schema: body }, ...parameters],
-    produces: operation.produces,
-    responses: Object.fromEntries(
-      operation.responses.map(({ code, description, schema }) => [
-        code,
-        code === "401" ? { description } : { description, schema: schema ?? { type: "string" } },
-      ]),
-    ),
-    schemes: ["https"],
-    ...marks(operation),
-  };
-}
-
-function parameterV2(parameter: Parameter): Node {
-  const { name, description, type } = parameter;
-  return {
-    description,
-    in: parameter.in,
-    name,
-    ...(parameter.in === "path" && { required: true }),
-    type,
-    uniqueItems: true,
-  };
-}
-
-function marks(operation: Operation): Node {
-  return {
-    tags: [operation.tag],
-    "x-kubernetes-action": operation.action,
-    "x-kubernetes-group-version-kind": operation.kind,
   };
 }

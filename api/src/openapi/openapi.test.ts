@@ -1,7 +1,14 @@
 import protobuf from "protobufjs";
 import { describe, expect, test } from "vitest";
 import { factsText } from "../facts.ts";
-import { type CustomResource, encodeOpenApiV2, encodeOpenApiV3, openApiV2, openApiV3 } from "./index.ts";
+import {
+  type CustomResource,
+  encodeOpenApiV2,
+  encodeOpenApiV3,
+  openApiV2,
+  openApiV3,
+  openApiV3Names,
+} from "./index.ts";
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -19,11 +26,14 @@ const cronTab: CustomResource = {
   scale: true,
 };
 const content = { customResources: [cronTab] };
+const withProperties = (properties: object) => ({
+  customResources: [{ ...cronTab, schema: { type: "object", properties } } as CustomResource],
+});
 const at = (document: unknown, ...steps: string[]) =>
   steps.reduce((node, step) => (node as Node)[step], document) as Node;
 
 describe("OpenAPI 3", () => {
-  const apps = openApiV3("apps/v1");
+  const apps = openApiV3("apis/apps/v1");
 
   test("kubectl finds fieldValidation and dryRun where it looks for them", () => {
     const patch = at(apps, "paths", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}", "patch");
@@ -36,12 +46,24 @@ describe("OpenAPI 3", () => {
 
   test("every reference leads somewhere", () => {
     expect(dangling(apps, at(apps, "components", "schemas"))).toEqual([]);
-    const custom = openApiV3("stable.example.com/v1", content);
+    const custom = openApiV3("apis/stable.example.com/v1", content);
     expect(dangling(custom, at(custom, "components", "schemas"))).toEqual([]);
   });
 
+  test("a custom resource says what its schema means", () => {
+    const properties = {
+      port: { "x-kubernetes-int-or-string": true },
+      object: { type: "object", "x-kubernetes-embedded-resource": true },
+    };
+    const types = at(openApiV3("apis/stable.example.com/v1", withProperties(properties)), "components", "schemas");
+    const { port, object } = at(types, "com.example.stable.v1.CronTab", "properties") as Record<string, Node>;
+    expect(port?.["anyOf"]).toEqual([{ type: "integer" }, { type: "string" }]);
+    expect(object?.["required"]).toEqual(["kind", "apiVersion"]);
+    expect(Object.keys(at(object, "properties"))).toEqual(["apiVersion", "kind", "metadata"]);
+  });
+
   test("what every custom resource has is described, as explain shows it", () => {
-    const custom = at(openApiV3("stable.example.com/v1", content), "components", "schemas");
+    const custom = at(openApiV3("apis/stable.example.com/v1", content), "components", "schemas");
     const { apiVersion, metadata } = at(custom, "com.example.stable.v1.CronTab", "properties") as Record<string, Node>;
     expect(apiVersion?.["description"]).toMatch(/^APIVersion defines/);
     expect(metadata?.["description"]).toMatch(/^Standard object's metadata/);
@@ -64,7 +86,7 @@ describe("OpenAPI 3", () => {
 test("the protobuf form of OpenAPI 3 is gnostic's", () => {
   const root = protobuf.Root.fromJSON(JSON.parse(factsText("grpc/openapi-v3.json")) as protobuf.INamespace);
   const type = root.lookupType("openapi.v3.Document");
-  const decoded = type.toObject(type.decode(encodeOpenApiV3(openApiV3("v1")))) as Node;
+  const decoded = type.toObject(type.decode(encodeOpenApiV3(openApiV3("api/v1")))) as Node;
   const schemas = at(decoded, "components", "schemas", "additionalProperties") as unknown as readonly Named[];
   const schemaOf = (name: string): Node => schemas.find((each) => each.name === name)?.value["schema"] as Node;
   const probe = at(
@@ -92,11 +114,84 @@ interface Named {
   readonly value: Node;
 }
 
+describe("operations", () => {
+  const swagger = openApiV2(content);
+  const core = openApiV3("api/v1");
+  const pods = "/api/v1/namespaces/{namespace}/pods";
+  const crons = "/apis/stable.example.com/v1/namespaces/{namespace}/crontabs";
+  const namesOf = (parameters: unknown) => (parameters as readonly Node[]).map((each) => each["name"]);
+
+  test.each([
+    [pods, "delete", "deleteCoreV1CollectionNamespacedPod"],
+    ["/api/v1/pods", "get", "listCoreV1PodForAllNamespaces"],
+    ["/api/v1/watch/pods", "get", "watchCoreV1PodListForAllNamespaces"],
+    ["/api/v1/watch/namespaces/{namespace}/pods/{name}", "get", "watchCoreV1NamespacedPod"],
+    [`${pods}/{name}/exec`, "post", "connectCoreV1PostNamespacedPodExec"],
+    [`${pods}/{name}/proxy/{path}`, "options", "connectCoreV1OptionsNamespacedPodProxyWithPath"],
+    [`${pods}/{name}/binding`, "post", "createCoreV1NamespacedPodBinding"],
+    ["/apis/rbac.authorization.k8s.io/", "get", "getRbacAuthorizationAPIGroup"],
+    ["/apis/rbac.authorization.k8s.io/v1/", "get", "getRbacAuthorizationV1APIResources"],
+    ["/version/", "get", "getCodeVersion"],
+    [crons, "delete", "deleteStableExampleComV1CollectionNamespacedCronTab"],
+  ])("%s %s is %s", (path, method, id) => {
+    expect(at(swagger, "paths", path, method)["operationId"]).toBe(id);
+  });
+
+  test("what all operations of a path take stands at the path, sorted", () => {
+    const log = at(core, "paths", `${pods}/{name}/log`);
+    expect(at(log, "get")["parameters"]).toBeUndefined();
+    const names =
+      "container follow insecureSkipTLSVerifyBackend limitBytes name namespace pretty previous sinceSeconds";
+    expect(namesOf(log["parameters"])).toEqual(`${names} stream tailLines timestamps`.split(" "));
+  });
+
+  test("options of a connection have their own kind", () => {
+    const exec = at(core, "paths", `${pods}/{name}/exec`, "get");
+    expect(exec["x-kubernetes-group-version-kind"]).toEqual({ group: "", kind: "PodExecOptions", version: "v1" });
+  });
+
+  test.each([
+    [pods, "Pod"],
+    ["/api/v1/namespaces/{namespace}/configmaps", "Status"],
+  ])("a deletion from %s answers with a %s", (collection, kind) => {
+    const { schema } = at(swagger, "paths", `${collection}/{name}`, "delete", "responses", "200");
+    expect((schema as Node)["$ref"]).toMatch(new RegExp(`\\.${kind}$`));
+  });
+
+  test("a body is required unless it is options of a deletion", () => {
+    const object = at(core, "paths", `${pods}/{name}`);
+    expect(at(object, "put", "requestBody")["required"]).toBe(true);
+    expect(at(object, "delete", "requestBody")["required"]).toBeUndefined();
+  });
+
+  test("custom resources have no older paths of watches and no protobuf", () => {
+    expect(Object.keys(at(swagger, "paths")).filter((path) => /example.*watch/.test(path))).toEqual([]);
+    expect(at(swagger, "paths", crons, "get")["produces"]).toEqual(["application/json", "application/yaml"]);
+  });
+
+  test("a document is registered for its own group version and the core's", () => {
+    const types = at(openApiV3("apis/apps/v1"), "components", "schemas");
+    const options = at(types, "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions");
+    expect(options["x-kubernetes-group-version-kind"]).toEqual([
+      { group: "", kind: "DeleteOptions", version: "v1" },
+      { group: "apps", kind: "DeleteOptions", version: "v1" },
+    ]);
+  });
+
+  test("there is a document for each group, each version and each path of the server's own", () => {
+    expect(openApiV3Names(content)).toEqual(
+      expect.arrayContaining(["api", "api/v1", "apis/apps", "apis/apps/v1", "apis/stable.example.com/v1", "version"]),
+    );
+    expect(openApiV3Names(content)).not.toContain("apis/stable.example.com");
+  });
+});
+
 describe("OpenAPI 2", () => {
   const document = openApiV2(content);
 
   test("every reference leads somewhere", () => {
-    expect(dangling(document, at(document, "definitions"))).toEqual([]);
+    const known = { ...at(document, "definitions"), ...at(document, "parameters") };
+    expect(dangling(document, known)).toEqual([]);
   });
 
   test("custom resources lose what Swagger cannot say", () => {

@@ -1,7 +1,10 @@
+import { deleteReturnsObject } from "../deletion.ts";
 import { allKinds, kindOf, type ResourceInfo } from "../kinds.ts";
 import type { GroupVersionKind } from "../schema.ts";
 import type { Definitions, Node } from "./definitions.ts";
 import { groupName } from "./names.ts";
+import type { Method, Operation, Path, Response } from "./operations.ts";
+import { NAMESPACE, nameOf, optionParameters, type Parameter, PRETTY, TAIL } from "./parameters.ts";
 
 /** A resource as a document describes it: built-in, or of a CustomResourceDefinition. */
 export interface DocumentedResource extends ResourceInfo {
@@ -11,122 +14,44 @@ export interface DocumentedResource extends ResourceInfo {
   readonly custom: boolean;
 }
 
-/** One operation, before it takes the form of OpenAPI 2 or 3. */
-export interface Operation {
-  readonly method: "get" | "put" | "post" | "delete" | "patch";
-  readonly id: string;
-  readonly tag: string;
-  readonly description: string;
-  readonly action: string;
-  readonly kind: GroupVersionKind;
-  readonly parameters: readonly Parameter[];
-  readonly body: Node | undefined;
-  readonly consumes: readonly string[];
-  readonly produces: readonly string[];
-  /** By status code; undefined: a string. */
-  readonly responses: readonly {
-    readonly code: string;
-    readonly description: string;
-    readonly schema: Node | undefined;
-  }[];
-}
-
-/** A path with its operations. */
-export interface Path {
-  readonly path: string;
-  readonly parameters: readonly Parameter[];
-  readonly operations: readonly Operation[];
-}
-
-/** A parameter in the path or the query. */
-export interface Parameter {
-  readonly name: string;
-  readonly in: "path" | "query";
-  readonly type: "string" | "boolean" | "integer";
-  readonly description: string;
-}
-
-const query = (name: string, type: Parameter["type"], description: string): Parameter => ({
-  name,
-  in: "query",
-  type,
-  description,
-});
-const PRETTY = query("pretty", "string", "'true' indents the answer.");
-const DRY_RUN = query("dryRun", "string", "'All' processes the request without storing the result.");
-const FIELD_MANAGER = query("fieldManager", "string", "Name of the actor that makes this change.");
-const FIELD_VALIDATION = query(
-  "fieldValidation",
-  "string",
-  "What becomes of unknown and duplicate fields: Ignore, Warn or Strict.",
-);
-const FORCE = query("force", "boolean", "Takes fields over from other managers; for apply only.");
-const WRITE = [DRY_RUN, FIELD_MANAGER, FIELD_VALIDATION];
-const LIST = [
-  query("allowWatchBookmarks", "boolean", "Asks a watch for bookmarks."),
-  query("continue", "string", "Where the last page ended."),
-  query("fieldSelector", "string", "Restricts by fields."),
-  query("labelSelector", "string", "Restricts by labels."),
-  query("limit", "integer", "At most so many objects in a page."),
-  query("resourceVersion", "string", "How old the answer may be."),
-  query("resourceVersionMatch", "string", "How resourceVersion is meant: Exact or NotOlderThan."),
-  query("sendInitialEvents", "boolean", "A watch starts with the objects that exist."),
-  query("timeoutSeconds", "integer", "Ends the call after so long."),
-  query("watch", "boolean", "Streams changes instead of listing."),
-];
-const DELETE = [
-  DRY_RUN,
-  query("gracePeriodSeconds", "integer", "Time to end in; 0 means at once."),
-  query("ignoreStoreReadErrorWithClusterBreakingPotential", "boolean", "Deletes an object that cannot be read."),
-  query("orphanDependents", "boolean", "Deprecated: see propagationPolicy."),
-  query("propagationPolicy", "string", "What becomes of dependents: Orphan, Background or Foreground."),
-];
-const NAME: Parameter = { name: "name", in: "path", type: "string", description: "Name of the object." };
-const NAMESPACE: Parameter = { name: "namespace", in: "path", type: "string", description: "Namespace of the object." };
-const TAIL: Parameter = {
-  name: "path",
-  in: "path",
-  type: "string",
-  description: "Path of the resource behind the proxy.",
-};
-
 const JSON_TYPES = ["application/json", "application/yaml"];
-const PROTOBUF = "application/vnd.kubernetes.protobuf";
+export const BUILTIN_TYPES = [...JSON_TYPES, "application/vnd.kubernetes.protobuf"];
 const STREAMS = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
-const PATCHES = ["application/json-patch+json", "application/merge-patch+json"];
-const CONNECTS = new Set(["attach", "exec", "portforward", "proxy"]);
+const ANY = ["*/*"];
+const STREAM_METHODS: readonly Method[] = ["get", "post"];
+const PROXY_METHODS: readonly Method[] = ["get", "put", "post", "delete", "options", "head", "patch"];
+/** Kinds of the options that a request to a subresource takes. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  "pods/attach": "PodAttachOptions",
+  "pods/exec": "PodExecOptions",
+  "pods/portforward": "PodPortForwardOptions",
+  "pods/proxy": "PodProxyOptions",
+  "pods/log": "PodLogOptions",
+  "services/proxy": "ServiceProxyOptions",
+  "nodes/proxy": "NodeProxyOptions",
+};
 
 /** The paths of a resource and its subresources. */
 export function pathsOf(resource: DocumentedResource, definitions: Definitions): readonly Path[] {
   const base = resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
-  const scope = resource.namespaced ? `${base}/namespaces/{namespace}` : base;
-  const scopeParameters = resource.namespaced ? [NAMESPACE, PRETTY] : [PRETTY];
-  const collection = `${scope}/${resource.resource}`;
   const maker = new Maker(resource, definitions);
-  const paths: Path[] = [
-    { path: collection, parameters: scopeParameters, operations: maker.collection() },
-    { path: `${collection}/{name}`, parameters: [NAME, ...scopeParameters], operations: maker.object() },
-  ];
-  if (resource.namespaced && resource.verbs.includes("list")) {
-    paths.push({
-      path: `${base}/${resource.resource}`,
-      parameters: [PRETTY],
-      operations: [maker.list("ForAllNamespaces")],
-    });
-  }
-  for (const { name, verbs } of resource.subresources) {
-    const parameters = [NAME, ...scopeParameters];
-    const path = `${collection}/{name}/${name}`;
-    paths.push({ path, parameters, operations: maker.subresource(name, verbs) });
-    if (name === "proxy") {
-      paths.push({
-        path: `${path}/{path}`,
-        parameters: [...parameters, TAIL],
-        operations: maker.subresource(name, verbs, "WithPath"),
-      });
-    }
-  }
+  const paths = [...maker.pathsOfObjects(base), ...maker.pathsOfWatches(base)];
   return paths.filter((path) => path.operations.length > 0);
+}
+
+/** What an operation is, but for what all operations of a resource have in common. */
+interface Draft {
+  readonly method: Method;
+  /** The verb that begins the id, and what follows the group and version in it. */
+  readonly verb: string;
+  readonly rest: string;
+  readonly action: string;
+  readonly kind?: GroupVersionKind;
+  readonly parameters: readonly Parameter[];
+  readonly body?: Operation["body"];
+  readonly consumes?: readonly string[];
+  readonly produces?: readonly string[];
+  readonly responses: readonly Response[];
 }
 
 /** Makes the operations of one resource. */
@@ -139,89 +64,231 @@ class Maker {
     this.#definitions = definitions;
   }
 
-  collection(): Operation[] {
-    const { verbs } = this.#resource;
-    const status = () => this.#definitions.reference("meta/v1.Status");
+  pathsOfObjects(base: string): readonly Path[] {
+    const { resource, namespaced, subresources, verbs } = this.#resource;
+    const collection = `${namespaced ? `${base}/namespaces/{namespace}` : base}/${resource}`;
+    const object = `${collection}/{name}`;
+    const everywhere = namespaced && verbs.includes("list") ? [this.#list("ForAllNamespaces")] : [];
     return [
-      ...(verbs.includes("list") ? [this.list("")] : []),
-      ...(verbs.includes("create") ? [this.#write("post", "create", "create", this.#schema())] : []),
-      ...(verbs.includes("deletecollection")
-        ? [
-            this.#operation(
-              "delete",
-              "deleteCollection",
-              "deletecollection",
-              [...LIST.slice(1, -1), ...DELETE],
-              this.#deleteOptions(),
-              [ok(status())],
-            ),
-          ]
-        : []),
+      { path: collection, operations: this.#collection() },
+      { path: object, operations: this.#object() },
+      { path: `${base}/${resource}`, operations: everywhere },
+      ...subresources.flatMap((subresource) => this.#subresource(object, subresource.name, subresource.verbs)),
     ];
   }
 
-  list(suffix: string): Operation {
-    const schema = this.#resource.listSchema(this.#definitions);
-    const operation = this.#operation("get", "list", "list", LIST, undefined, [ok(schema)], suffix);
-    return { ...operation, produces: [...operation.produces, ...STREAMS] };
-  }
-
-  object(): Operation[] {
-    const { verbs } = this.#resource;
-    const status = () => this.#definitions.reference("meta/v1.Status");
+  /** The older paths of watches, which custom resources do not have. */
+  pathsOfWatches(base: string): readonly Path[] {
+    const { resource, namespaced, verbs, custom } = this.#resource;
+    if (custom || !verbs.includes("watch")) return [];
+    const collection = `${base}/watch/${namespaced ? "namespaces/{namespace}/" : ""}${resource}`;
     return [
-      ...(verbs.includes("get") ? [this.#operation("get", "read", "get", [], undefined, [ok(this.#schema())])] : []),
-      ...(verbs.includes("update") ? [this.#write("put", "replace", "put", this.#schema())] : []),
-      ...(verbs.includes("delete")
-        ? [
-            this.#operation("delete", "delete", "delete", DELETE, this.#deleteOptions(), [
-              ok(status()),
-              { code: "202", description: "Accepted", schema: status() },
-            ]),
-          ]
-        : []),
-      ...(verbs.includes("patch") ? [this.#patch(this.#schema(), "")] : []),
+      { path: collection, operations: [this.#watch("List")] },
+      { path: `${collection}/{name}`, operations: [this.#watch("")] },
+      ...(namespaced ? [{ path: `${base}/watch/${resource}`, operations: [this.#watch("ListForAllNamespaces")] }] : []),
     ];
   }
 
-  subresource(name: string, verbs: readonly string[], more = ""): Operation[] {
-    const suffix = name.charAt(0).toUpperCase() + name.slice(1) + more;
-    if (CONNECTS.has(name)) return this.#connects(verbs, suffix);
+  #collection(): readonly Operation[] {
+    const { verbs, custom } = this.#resource;
+    const made: readonly (readonly [string, () => Operation])[] = [
+      ["list", () => this.#list("")],
+      ["create", () => this.#write("post", "create", this.#ofKind(), this.#schema(), this.#scope())],
+      ["deletecollection", () => (custom ? this.#deleteCustomCollection() : this.#deleteCollection())],
+    ];
+    return made.flatMap(([verb, make]) => (verbs.includes(verb) ? [make()] : []));
+  }
+
+  #list(suffix: string): Operation {
+    const { custom } = this.#resource;
+    const scope = suffix === "" ? this.#scope() : [];
+    return this.#operation({
+      method: "get",
+      verb: "list",
+      rest: `${this.#ofKind(suffix)}${suffix}`,
+      action: "list",
+      parameters: [...scope, PRETTY, ...optionParameters("meta/v1.ListOptions")],
+      ...(!custom && { produces: [...BUILTIN_TYPES, ...STREAMS] }),
+      responses: [{ code: "200", schema: this.#resource.listSchema(this.#definitions) }],
+    });
+  }
+
+  #watch(suffix: string): Operation {
+    const name = suffix === "" ? [nameOf(this.#resource.kind)] : [];
+    const scope = suffix === "ListForAllNamespaces" ? [] : this.#scope();
+    return this.#operation({
+      method: "get",
+      verb: "watch",
+      rest: `${this.#ofKind(suffix)}${suffix}`,
+      action: suffix === "" ? "watch" : "watchlist",
+      parameters: [...name, ...scope, PRETTY, ...optionParameters("meta/v1.ListOptions")],
+      produces: [...BUILTIN_TYPES, ...STREAMS],
+      responses: [{ code: "200", schema: this.#definitions.reference("meta/v1.WatchEvent") }],
+    });
+  }
+
+  #deleteCollection(): Operation {
+    const lists = optionParameters("meta/v1.ListOptions", ["watch", "allowWatchBookmarks"]);
+    return this.#operation({
+      method: "delete",
+      verb: "delete",
+      rest: `Collection${this.#ofKind()}`,
+      action: "deletecollection",
+      parameters: [...this.#scope(), PRETTY, ...lists, ...optionParameters("meta/v1.DeleteOptions")],
+      body: { schema: this.#definitions.reference("meta/v1.DeleteOptions"), required: false },
+      responses: [{ code: "200", schema: this.#status() }],
+    });
+  }
+
+  #deleteCustomCollection(): Operation {
+    return this.#operation({
+      method: "delete",
+      verb: "delete",
+      rest: `Collection${this.#ofKind()}`,
+      action: "deletecollection",
+      parameters: [...this.#scope(), PRETTY, ...optionParameters("meta/v1.ListOptions")],
+      responses: [{ code: "200", schema: this.#status() }],
+    });
+  }
+
+  #object(): readonly Operation[] {
+    const { verbs } = this.#resource;
+    const made: readonly (readonly [string, () => Operation])[] = [
+      ["get", () => this.#read(this.#ofKind(), this.#schema())],
+      ["update", () => this.#write("put", "replace", this.#ofKind(), this.#schema(), this.#identity())],
+      ["delete", () => this.#delete()],
+      ["patch", () => this.#patch(this.#ofKind(), this.#schema())],
+    ];
+    return made.flatMap(([verb, make]) => (verbs.includes(verb) ? [make()] : []));
+  }
+
+  #read(rest: string, schema: Node | undefined, more: Partial<Draft> = {}): Operation {
+    const options = this.#resource.custom ? optionParameters("meta/v1.GetOptions") : [];
+    return this.#operation({
+      method: "get",
+      verb: "read",
+      rest,
+      action: "get",
+      parameters: [...this.#identity(), PRETTY, ...options],
+      responses: [{ code: "200", schema }],
+      ...more,
+    });
+  }
+
+  #write(
+    method: "post" | "put",
+    verb: string,
+    rest: string,
+    schema: Node,
+    at: readonly Parameter[],
+    kind?: GroupVersionKind,
+  ): Operation {
+    const codes = method === "post" ? ["200", "201", "202"] : ["200", "201"];
+    return this.#operation({
+      method,
+      verb,
+      rest,
+      action: method,
+      ...(kind !== undefined && { kind }),
+      parameters: [...at, PRETTY, ...optionParameters("meta/v1.CreateOptions")],
+      body: { schema, required: true },
+      responses: codes.map((code) => ({ code, schema })),
+    });
+  }
+
+  #delete(): Operation {
+    const { version, resource, custom } = this.#resource;
+    const schema = !custom && deleteReturnsObject(version, resource) ? this.#schema() : this.#status();
+    return this.#operation({
+      method: "delete",
+      verb: "delete",
+      rest: this.#ofKind(),
+      action: "delete",
+      parameters: [...this.#identity(), PRETTY, ...optionParameters("meta/v1.DeleteOptions")],
+      body: { schema: this.#definitions.reference("meta/v1.DeleteOptions"), required: false },
+      responses: ["200", "202"].map((code) => ({ code, schema })),
+    });
+  }
+
+  #patch(rest: string, schema: Node, kind?: GroupVersionKind): Operation {
+    const { custom } = this.#resource;
+    const strategic = custom ? [] : ["application/strategic-merge-patch+json"];
+    return this.#operation({
+      method: "patch",
+      verb: "patch",
+      rest,
+      action: "patch",
+      ...(kind !== undefined && { kind }),
+      parameters: [...this.#identity(), PRETTY, ...optionParameters("meta/v1.PatchOptions")],
+      body: { schema: this.#definitions.reference("meta/v1.Patch"), required: true },
+      consumes: [
+        ...["application/json-patch+json", "application/merge-patch+json"],
+        ...strategic,
+        "application/apply-patch+yaml",
+      ],
+      responses: (custom ? ["200"] : ["200", "201"]).map((code) => ({ code, schema })),
+    });
+  }
+
+  #subresource(object: string, name: string, verbs: readonly string[]): readonly Path[] {
+    const options = OPTIONS[`${this.#resource.resource}/${name}`];
+    const title = name.charAt(0).toUpperCase() + name.slice(1);
+    const path = `${object}/${name}`;
+    if (name === "log") return [{ path, operations: [this.#log(title, options ?? "")] }];
+    if (options === undefined) return [{ path, operations: this.#plainSubresource(name, title, verbs) }];
+    if (name !== "proxy") return [{ path, operations: this.#connects(STREAM_METHODS, title, options, []) }];
+    return [
+      { path, operations: this.#connects(PROXY_METHODS, title, options, []) },
+      { path: `${path}/{path}`, operations: this.#connects(PROXY_METHODS, `${title}WithPath`, options, [TAIL]) },
+    ];
+  }
+
+  #log(title: string, options: string): Operation {
+    return this.#read(`${this.#ofKind()}${title}`, undefined, {
+      parameters: [...this.#identity(), PRETTY, ...optionParameters(`core/v1.${options}`)],
+      produces: ["text/plain", ...BUILTIN_TYPES],
+    });
+  }
+
+  #plainSubresource(name: string, title: string, verbs: readonly string[]): readonly Operation[] {
     const kind = this.#subresourceKind(name);
     const type = kind === undefined ? undefined : kindOf(kind)?.typeName;
     const schema = type === undefined ? this.#schema() : this.#definitions.reference(type);
-    const operations = verbs.flatMap((verb): Operation[] => {
-      if (verb === "get")
-        return [
-          this.#operation("get", "read", "get", [], undefined, [ok(name === "log" ? undefined : schema)], suffix),
-        ];
-      if (verb === "update") return [this.#write("put", "replace", "put", schema, suffix)];
-      if (verb === "patch") return [this.#patch(schema, suffix)];
-      return verb === "create" ? [this.#write("post", "create", "post", schema, suffix)] : [];
+    const rest = `${this.#ofKind()}${title}`;
+    const shown = this.#resource.custom ? undefined : kind;
+    return verbs.map((verb) => {
+      if (verb === "get") return this.#read(rest, schema, shown === undefined ? {} : { kind: shown });
+      if (verb === "update") return this.#write("put", "replace", rest, schema, this.#identity(), shown);
+      if (verb === "patch") return this.#patch(rest, schema, shown);
+      return this.#write("post", "create", rest, schema, this.#identity(), shown);
     });
-    return kind === undefined ? operations : operations.map((operation) => ({ ...operation, kind }));
   }
 
-  #connects(verbs: readonly string[], suffix: string): Operation[] {
-    const methods: Readonly<Record<string, Operation["method"]>> = {
-      get: "get",
-      create: "post",
-      update: "put",
-      delete: "delete",
-      patch: "patch",
-    };
-    return verbs.flatMap((verb) => {
-      const method = methods[verb];
-      if (method === undefined) return [];
-      const word = method.charAt(0).toUpperCase() + method.slice(1);
-      const operation = this.#operation(method, `connect${word}`, "connect", [], undefined, [ok(undefined)], suffix);
-      const id = operation.id.replace(`connect${word}${this.#group()}`, `connect${this.#group()}${word}`);
-      return [{ ...operation, id, produces: ["*/*"], consumes: ["*/*"] }];
-    });
+  /** Requests that become a connection to something. */
+  #connects(
+    methods: readonly Method[],
+    title: string,
+    options: string,
+    at: readonly Parameter[],
+  ): readonly Operation[] {
+    return methods.map((method) =>
+      this.#operation({
+        method,
+        verb: "connect",
+        rest: `${method.charAt(0).toUpperCase()}${method.slice(1)}${this.#ofKind()}${title}`,
+        action: "connect",
+        kind: { group: "", kind: options, version: "v1" },
+        parameters: [...this.#identity(), ...at, ...optionParameters(`core/v1.${options}`)],
+        produces: ANY,
+        consumes: ANY,
+        responses: [{ code: "200", schema: undefined }],
+      }),
+    );
   }
 
   /** Kinds such as Scale and Eviction answer subresources; other subresources have the resource's kind. */
   #subresourceKind(name: string): GroupVersionKind | undefined {
+    if (name === "binding") return { group: "", kind: "Binding", version: "v1" };
     if (this.#resource.custom && name !== "scale") return undefined;
     const path = this.#resource.custom ? "deployments/scale" : `${this.#resource.resource}/${name}`;
     const info = allKinds().find((kind) => kind.resources.includes(path));
@@ -232,59 +299,47 @@ class Maker {
     return this.#resource.schema(this.#definitions);
   }
 
-  #deleteOptions(): Node {
-    return this.#definitions.reference("meta/v1.DeleteOptions");
+  #status(): Node {
+    return this.#definitions.reference("meta/v1.Status");
   }
 
-  #write(method: "post" | "put", word: string, action: string, schema: Node, suffix = ""): Operation {
-    const codes = method === "post" ? ["200", "201", "202"] : ["200", "201"];
-    const responses = codes.map((code) => ({ code, description: DESCRIPTIONS[code] ?? "", schema }));
-    return this.#operation(method, word, action === "create" ? "post" : action, WRITE, schema, responses, suffix);
+  #scope(): readonly Parameter[] {
+    return this.#resource.namespaced ? [NAMESPACE] : [];
   }
 
-  #patch(schema: Node, suffix: string): Operation {
-    const responses = ["200", "201"].map((code) => ({ code, description: DESCRIPTIONS[code] ?? "", schema }));
-    const body = this.#definitions.reference("meta/v1.Patch");
-    const operation = this.#operation("patch", "patch", "patch", [...WRITE, FORCE], body, responses, suffix);
-    const strategic = this.#resource.custom ? [] : ["application/strategic-merge-patch+json"];
-    return { ...operation, consumes: [...PATCHES, ...strategic, "application/apply-patch+yaml"] };
+  #identity(): readonly Parameter[] {
+    return [nameOf(this.#resource.kind), ...this.#scope()];
   }
 
-  #group(): string {
-    const { group, version } = this.#resource;
-    return groupName(group, true) + version.charAt(0).toUpperCase() + version.slice(1);
+  /** "NamespacedPod"; across namespaces just "Pod". */
+  #ofKind(suffix = ""): string {
+    const { namespaced, kind } = this.#resource;
+    return `${namespaced && !suffix.endsWith("ForAllNamespaces") ? "Namespaced" : ""}${kind}`;
   }
 
-  #operation(
-    method: Operation["method"],
-    word: string,
-    action: string,
-    parameters: readonly Parameter[],
-    body: Node | undefined,
-    responses: Operation["responses"],
-    suffix = "",
-  ): Operation {
-    const { group, version, kind, namespaced, custom } = this.#resource;
-    const scope = namespaced && suffix !== "ForAllNamespaces" ? "Namespaced" : "";
-    const types = custom ? JSON_TYPES : [...JSON_TYPES, PROTOBUF];
+  #operation(draft: Draft): Operation {
+    const { group, version, kind, custom } = this.#resource;
+    const { method, verb, rest, action, parameters, body, responses } = draft;
+    const types = custom ? JSON_TYPES : BUILTIN_TYPES;
     return {
       method,
-      id: `${word}${this.#group()}${scope}${kind}${suffix}`,
+      id: `${verb}${groupName(group, true)}${version.charAt(0).toUpperCase()}${version.slice(1)}${rest}`,
       tag: `${groupName(group, false)}_${version}`,
-      description: `${WORDS[action] ?? action} ${kind}${suffix === "" || suffix === "ForAllNamespaces" ? "" : ` (${suffix.toLowerCase()})`}`,
-      action,
-      kind: { group, kind, version },
+      description: `${WORDS[action] ?? action} ${kind}`,
+      marks: { action, kind: draft.kind ?? { group, kind, version } },
       parameters,
       body,
-      consumes: body === undefined ? ["*/*"] : types,
-      produces: types,
-      responses: [...responses, { code: "401", description: "Unauthorized", schema: undefined }],
+      consumes: draft.consumes ?? (custom ? types : ANY),
+      produces: draft.produces ?? types,
+      responses,
     };
   }
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  list: "list or watch objects of kind",
+  list: "list or watch",
+  watch: "watch one",
+  watchlist: "watch all",
   post: "create",
   put: "replace",
   patch: "partially update",
@@ -293,8 +348,3 @@ const WORDS: Readonly<Record<string, string>> = {
   deletecollection: "delete a collection of",
   connect: "connect to",
 };
-const DESCRIPTIONS: Readonly<Record<string, string>> = { "200": "OK", "201": "Created", "202": "Accepted" };
-
-function ok(schema: Node | undefined): Operation["responses"][number] {
-  return { code: "200", description: "OK", schema };
-}

@@ -97,6 +97,7 @@ function detailsOf(
 ): CustomDetails {
   const scale = version.subresources?.scale;
   const preserve = crd.spec?.preserveUnknownFields === true;
+  const selectableFields = (version.selectableFields ?? []).map(({ jsonPath = "" }) => jsonPath.replace(/^\./, ""));
   return {
     ...(scale !== undefined &&
       scale !== null && {
@@ -113,7 +114,7 @@ function detailsOf(
       ...(column.format !== undefined && { format: column.format }),
       ...(column.priority !== undefined && { priority: column.priority }),
     })),
-    selectableFields: (version.selectableFields ?? []).map((field) => (field.jsonPath ?? "").replace(/^\./, "")),
+    selectableFields,
     isEstablished: isEstablished(crd),
     prepare: (object) => {
       const clean = preserve ? { object, problems: [] } : cleanCustomResource(object, schema);
@@ -134,6 +135,7 @@ function detailsOf(
       shortNames: crd.spec?.names?.shortNames ?? [],
       categories: crd.spec?.names?.categories ?? [],
       scale: scale !== undefined && scale !== null,
+      ...(selectableFields.length > 0 && { selectableFields: selectableFields.map((fieldPath) => ({ fieldPath })) }),
     },
   };
 }

@@ -7,6 +7,7 @@ import {
   type Json,
   openApiV2,
   openApiV3,
+  openApiV3Names,
   rawJsonText,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
@@ -64,11 +65,7 @@ export class OpenApiHandler {
   }
 
   #paths(): readonly string[] {
-    const versions = new Set<string>();
-    for (const { group, version } of [...this.#registry.infos, ...this.#registry.custom]) {
-      versions.add(group === "" ? `api/${version}` : `apis/${group}/${version}`);
-    }
-    return [...versions].sort();
+    return openApiV3Names(openApiContentOf(this.#registry));
   }
 
   #index(): ApiResponse {
@@ -84,10 +81,9 @@ export class OpenApiHandler {
 
   /** Made anew when what is custom in it changes: other definitions leave it alone. */
   #v3Document(path: string, contentType = JSON_TYPE): Document {
-    const groupVersion = path.replace(/^apis?\//, "");
-    const custom = this.#registry.custom.filter((definition) => apiVersionOf(definition) === groupVersion);
+    const custom = this.#registry.custom.filter((definition) => `apis/${apiVersionOf(definition)}` === path);
     return this.#document(`v3 ${path} ${contentType}`, custom.map(formOf).join(), () => {
-      const document = openApiV3(groupVersion, openApiContentOf(this.#registry));
+      const document = openApiV3(path, openApiContentOf(this.#registry));
       return contentType === JSON_TYPE ? textOf(document, custom.length === 0) : encodeOpenApiV3(document);
     });
   }

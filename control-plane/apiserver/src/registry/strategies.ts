@@ -1,4 +1,4 @@
-import { type GroupVersionResource, jsonEqual, type Unstructured } from "@tsukube/api";
+import { deleteReturnsObject, type GroupVersionResource, jsonEqual, type Unstructured } from "@tsukube/api";
 import type { CertificateSigningRequest } from "@tsukube/api/types/certificates-v1";
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, PodStatus } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
@@ -47,14 +47,6 @@ const CONDITIONAL = new Set(
     "mutatingwebhookconfigurations clustertrustbundles podcertificaterequests runtimeclasses csidrivers csinodes " +
     "csistoragecapacities volumeattachments storageversionmigrations storageversions leasecandidates evictions evictionrequests " +
     "resourcepoolstatusrequests compositepodgroups podgroups workloads v1/devicetaintrules"
-  ).split(" "),
-);
-
-/** A delete answers with the object; of some in one version of the API alone. */
-const RETURNED = new Set(
-  (
-    "pods podtemplates resourcequotas serviceaccounts services persistentvolumes persistentvolumeclaims csidrivers csinodes " +
-    "storageclasses volumeattachments volumeattributesclasses deviceclasses v1alpha3/devicetaintrules v1beta2/devicetaintrules resourceclaims resourceclaimtemplates resourcepoolstatusrequests resourceslices"
   ).split(" "),
 );
 
@@ -142,7 +134,7 @@ export function builtinStrategy({ group, version, resource }: GroupVersionResour
     createOnUpdate: CREATE_ON_UPDATE.has(resource),
     unconditionalUpdate: !isIn(CONDITIONAL),
     status: hasStatus && resource !== "persistentvolumes" ? true : hasStatus,
-    returnsDeleted: isIn(RETURNED),
+    returnsDeleted: deleteReturnsObject(version, resource),
     dependents: ORPHANING.has(`${group}/${resource}`) ? "orphan" : NEVER_WAITING.has(resource) ? "none" : "background",
     ...(resource === "pods" && { gracePeriod: podGracePeriod }),
     ...(labels !== undefined && { fieldLabels: labels }),
