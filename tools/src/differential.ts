@@ -3,15 +3,17 @@ import { parseArgs } from "node:util";
 import { compare, type Difference } from "./differential/compare.ts";
 import { type Scenario, transcript } from "./differential/exchange.ts";
 import { reasonFor } from "./differential/reasons.ts";
+import { differenceText, type Findings, reportText } from "./differential/report.ts";
 import { SCENARIOS } from "./differential/scenarios.ts";
 import { type Server, serverOfKubeconfig, startOwnServer, startUpstream } from "./differential/servers.ts";
 
 const USAGE = `npm run differential -- [KUBECONFIG_A KUBECONFIG_B] [OPTIONS]
-Sends the same requests to two API servers and prints every difference between their answers. Without kubeconfigs it starts
-two, each alone: upstream's kube-apiserver (npm run peers builds it) and ours.
-  --only RE      scenarios whose name fits
-  --out FILE     every difference as a line of JSON
-  --explained    prints also those that have a reason
+Sends the same requests to two API servers and prints where their answers differ, one example of each sort, and what explains
+the rest. Without kubeconfigs it starts two, each alone: upstream's kube-apiserver (npm run peers builds it) and ours.
+Ends with 1 if a difference has no reason.
+  --only RE    scenarios whose name fits
+  --out FILE   every difference as a line of JSON, with its reason
+  --each       prints every difference that has no reason
 `;
 
 const { values, positionals } = parseArgs({
@@ -19,7 +21,7 @@ const { values, positionals } = parseArgs({
   options: {
     only: { type: "string", default: "." },
     out: { type: "string" },
-    explained: { type: "boolean", default: false },
+    each: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -34,33 +36,33 @@ async function main(): Promise<void> {
   const a = first === undefined ? await startUpstream() : serverOfKubeconfig("A", first);
   const b = second === undefined ? await startOwnServer() : serverOfKubeconfig("B", second);
   try {
-    process.exitCode = (await compareAll(a, b)) === 0 ? 0 : 1;
+    const findings = await compareAll(a, b);
+    process.stdout.write(reportText(findings, [a.name, b.name]));
+    process.exitCode = findings.unexplained.length === 0 ? 0 : 1;
   } finally {
     await Promise.all([a.close(), b.close()]);
   }
 }
 
-/** @returns how many differences have no reason. */
-async function compareAll(a: Server, b: Server): Promise<number> {
+async function compareAll(a: Server, b: Server): Promise<Findings> {
   if (values.out !== undefined) writeFileSync(values.out, "");
   const only = new RegExp(values.only);
-  const totals = { scenarios: 0, requests: 0, explained: 0, unexplained: 0 };
-  for (const scenario of SCENARIOS.filter(({ name }) => only.test(name))) {
-    const { requests, differences } = await compareOne(scenario, a, b);
-    totals.scenarios += 1;
-    totals.requests += requests;
-    for (const difference of differences) {
+  const scenarios = SCENARIOS.filter(({ name }) => only.test(name));
+  const unexplained: Difference[] = [];
+  const explained = new Map<string, number>();
+  let requests = 0;
+  for (const scenario of scenarios) {
+    const found = await compareOne(scenario, a, b);
+    requests += found.requests;
+    for (const difference of found.differences) {
       const because = reasonFor(difference);
-      totals[because === undefined ? "unexplained" : "explained"] += 1;
-      if (because === undefined || values.explained) print(difference, because, a.name, b.name);
+      if (because === undefined) unexplained.push(difference);
+      else explained.set(because, (explained.get(because) ?? 0) + 1);
+      if (because === undefined && values.each) process.stdout.write(differenceText(difference, [a.name, b.name]));
       if (values.out !== undefined) appendFileSync(values.out, `${JSON.stringify({ ...difference, because })}\n`);
     }
   }
-  const { scenarios, requests, explained, unexplained } = totals;
-  process.stdout.write(
-    `\n${requests} requests in ${scenarios} scenarios: ${unexplained} differences without a reason, ${explained} with one\n`,
-  );
-  return unexplained;
+  return { scenarios: scenarios.length, requests, unexplained, explained };
 }
 
 async function compareOne(
@@ -70,16 +72,6 @@ async function compareOne(
 ): Promise<{ readonly requests: number; readonly differences: readonly Difference[] }> {
   const [left, right] = await Promise.all([transcript(scenario, a.transport), transcript(scenario, b.transport)]);
   return { requests: left.length, differences: compare(scenario.name, left, right) };
-}
-
-const SHOWN = 600;
-
-function print(difference: Difference, because: string | undefined, a: string, b: string): void {
-  const { scenario, line, part } = difference;
-  const reason = because === undefined ? "" : `\n  because ${because}`;
-  process.stdout.write(
-    `${scenario}: ${line}\n  ${part}${reason}\n    ${a}: ${difference.a.slice(0, SHOWN)}\n    ${b}: ${difference.b.slice(0, SHOWN)}\n`,
-  );
 }
 
 await main();

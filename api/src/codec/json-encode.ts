@@ -49,6 +49,11 @@ export function rawJsonText(value: unknown): string {
   return untyped(value, false);
 }
 
+/** JSON of any value with keys sorted in these objects and in their own order in all others. */
+export function partlySortedText(value: unknown, isSorted: (object: object) => boolean): string {
+  return untyped(value, isSorted);
+}
+
 function typed(value: unknown, plan: Plan): string {
   switch (plan.op) {
     case "object":
@@ -139,7 +144,9 @@ function schemaOr(value: unknown, op: "schemaOrBool" | "schemaOrArray" | "schema
   return typed(value, op === "schemaOrArray" ? schemasPlan() : stringsPlan());
 }
 
-function untyped(value: unknown, sorted: boolean): string {
+type Sorting = boolean | ((object: object) => boolean);
+
+function untyped(value: unknown, sorted: Sorting): string {
   switch (typeof value) {
     case "string":
       return quote(value);
@@ -157,9 +164,10 @@ function untyped(value: unknown, sorted: boolean): string {
   }
 }
 
-function untypedObject(value: Readonly<Record<string, unknown>>, sorted: boolean): string {
+function untypedObject(value: Readonly<Record<string, unknown>>, sorted: Sorting): string {
+  const isSorted = typeof sorted === "boolean" ? sorted : sorted(value);
   let text = "{";
-  for (const key of sorted ? sortedKeys(value) : Object.keys(value)) {
+  for (const key of isSorted ? sortedKeys(value) : Object.keys(value)) {
     const member = value[key];
     if (member === undefined) continue;
     if (text.length > 1) text += ",";

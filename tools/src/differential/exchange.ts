@@ -77,8 +77,10 @@ async function send(transport: Transport, asked: Asked): Promise<Answer> {
     ...(body !== undefined && { body }),
     signal: AbortSignal.timeout(GIVE_UP_MS),
   });
-  const text = shown(await whole(response));
-  return { code: response.status, headers: headersOf(response), text, object: parsed(text) };
+  const headers = headersOf(response);
+  const bytes = await whole(response);
+  const text = headers["content-type"] === PROTOBUF_STREAM ? shownEvents(bytes) : shown(bytes);
+  return { code: response.status, headers, text, object: parsed(text) };
 }
 
 function bytesOf(body: Asked["body"]): Uint8Array | undefined {
@@ -108,6 +110,22 @@ function shown(bytes: Buffer): string {
   return JSON.stringify({ ...object, apiVersion: envelope.apiVersion, kind: envelope.kind }, (_, value) =>
     typeof value === "bigint" ? Number(value) : value,
   );
+}
+
+const PROTOBUF_STREAM = "application/vnd.kubernetes.protobuf;stream=watch";
+const MAGIC = Buffer.from("k8s\0");
+
+/** Events of a watch, one a line as in JSON. Each is a length, then a message of a type and the object's envelope. */
+function shownEvents(bytes: Buffer): string {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 4 + bytes.readUInt32BE(at);
+    const event = bytes.subarray(at + 4, end);
+    const type = event.toString("utf8", 2, 2 + event.readUInt8(1));
+    lines.push(`{"type":"${type}","object":${shown(event.subarray(event.indexOf(MAGIC)))}}`);
+    at = end;
+  }
+  return lines.join("\n");
 }
 
 function parsed(text: string): Unstructured {

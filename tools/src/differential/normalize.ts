@@ -2,7 +2,11 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uid>"],
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>"],
   [/("?resourceVersion"?: ?)"\d+"/g, '$1"<rv>"'],
-  [/"continue":"[\w-]+"/g, '"continue":"<token>"'],
+  [/(resourceVersion\\+":\\+")\d+/g, "$1<rv>"], // in JSON that a message shows
+  [/"continue": ?"[\w-]+"/g, '"continue":"<token>"'],
+  [/\bcontinue: ey[\w-]+/g, "continue: <token>"],
+  [/\bhash=[0-9A-F]{128}\b/g, "hash=<hash>"],
+  [/"(kid|x|y)": ?"[\w-]{43}"/g, '"$1":"<key>"'],
   [/continue=ey[\w-]+/g, "continue=<token>"],
   [/resourceVersion=\d{2,}/g, "resourceVersion=<rv>"],
   [/"10\.0\.0\.\d+"/g, '"<clusterIP>"'],

@@ -3,6 +3,7 @@ import {
   DecodeError,
   decodeUnstructured,
   decodeYamlUnstructured,
+  encodeJson,
   encodeUnstructuredText,
   fieldError,
   type Json,
@@ -10,6 +11,7 @@ import {
   MAX_JSON_PATCH_OPERATIONS,
   mergePatch,
   normalizeChanged,
+  partlySortedText,
   strategicMergePatch,
   strictDecodingMessage,
   type Unstructured,
@@ -80,10 +82,10 @@ export function patcher(
   const { patch, problems } = decodePatch(type, bytes);
   const validation = fieldValidationOf(context.info.query);
   const inForm = (value: Json, live: Unstructured): Unstructured => {
-    const formed = formOf(definition, value, live);
+    const shown = (): string => shownPatch(definition, type, patch, value, live);
+    const formed = formOf(definition, value, shown, live);
     const all = [...problems, ...formed.problems];
-    if (all.length > 0 && validation === "Strict")
-      throw badPatch(type === "strategic" ? goMap(patch) : encodeUnstructuredText(value), strictDecodingMessage(all));
+    if (all.length > 0 && validation === "Strict") throw badPatch(shown(), strictDecodingMessage(all));
     report(context, all, validation);
     return formed.object;
   };
@@ -91,7 +93,8 @@ export function patcher(
     case "apply":
       return (live, managers) => {
         const applied = managers.apply(live, patch as Unstructured, manager, force);
-        const { object } = formOf(definition, applied as unknown as Json, live);
+        const value = applied as unknown as Json;
+        const { object } = formOf(definition, value, () => encodeUnstructuredText(value), live);
         reportOfApply(context, problems);
         return object;
       };
@@ -134,7 +137,7 @@ export function applier(
   const { patch, problems } = decodePatch("apply", bytes);
   return (managers: Parameters<MakeNext>[1]): Unstructured => {
     const applied = managers.apply(undefined, patch as Unstructured, manager, force) as unknown as Json;
-    const { object } = formOf(definition, applied);
+    const { object } = formOf(definition, applied, () => encodeUnstructuredText(applied));
     reportOfApply(context, problems);
     const { uid = "", name = "", resourceVersion: _seen, ...metadata } = object.metadata ?? {};
     if (uid === "") return { ...object, metadata: { ...metadata, name } };
@@ -162,6 +165,27 @@ function tracked(
   return managers.update(live, next, manager);
 }
 
+/** What is shown of a patch that makes no object of its kind: the patch itself, or what became of the live object. */
+function shownPatch(
+  definition: ResourceDefinition,
+  type: PatchType,
+  patch: Json,
+  value: Json,
+  live: Unstructured,
+): string {
+  if (type === "strategic") return goMap(patch);
+  if (!definition.typed) return encodeUnstructuredText(value);
+  const { object } = decodeUnstructured<Json>(encodeJson(live, definition.schema));
+  // as with upstream's patches of text: only what was looked into is written anew, its members sorted
+  const untouched = new Set(objectsIn(object));
+  const patched = type === "json" ? jsonPatch(object, patch) : mergePatch(object, patch);
+  return partlySortedText(patched, (part) => !untouched.has(part));
+}
+
+function objectsIn(value: Json): readonly object[] {
+  return typeof value === "object" && value !== null ? [value, ...Object.values(value).flatMap(objectsIn)] : [];
+}
+
 /** The patched object is not one of its kind. */
 function badPatch(shown: string, why: string): ApiError {
   return ApiError.invalid({ group: "", kind: "" }, "", [fieldError.invalid("patch", shown, why)]);
@@ -179,6 +203,7 @@ function goMap(value: Json): string {
 function formOf(
   definition: ResourceDefinition,
   value: Json,
+  shown: () => string,
   live?: Unstructured,
 ): { readonly object: Unstructured; readonly problems: readonly string[] } {
   if (typeof value !== "object" || value === null || Array.isArray(value))
@@ -193,9 +218,7 @@ function formOf(
   try {
     return normalizeChanged<Unstructured>(value, definition.schema, live);
   } catch (error) {
-    if (error instanceof DecodeError) {
-      throw badPatch(encodeUnstructuredText(value), error.message);
-    }
+    if (error instanceof DecodeError) throw badPatch(shown(), error.message);
     throw error;
   }
 }

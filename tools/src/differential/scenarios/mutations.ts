@@ -27,7 +27,7 @@ async function mutations(send: Send, sample: Sample): Promise<void> {
   const path = `${collection}/${metadata?.name}`;
   await setTimeout(300); // what the server itself notes in status
   const made = (await send({ method: "GET", path })).object;
-  const fields = spread(pathsOf(withoutMeta(made) as Json), MOST_FIELDS);
+  const fields = spread(pathsOf(contentOf(made) as Json), MOST_FIELDS);
   for (const field of fields) {
     for (const value of VALUES) {
       const body = replaced(made as unknown as Json, field, value) as object;
@@ -43,10 +43,12 @@ async function mutations(send: Send, sample: Sample): Promise<void> {
   await send({ method: "DELETE", path: `${path}?gracePeriodSeconds=0` });
 }
 
-function withoutMeta({
+/** What a client writes. */
+function contentOf({
   metadata: _metadata,
   apiVersion: _version,
   kind: _kind,
+  status: _status,
   ...content
 }: object & Record<string, unknown>) {
   return content;
