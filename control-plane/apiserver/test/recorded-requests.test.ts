@@ -21,9 +21,6 @@ const DIFF = { parts: MESSAGES, because: "the message shows a diff of Go's inter
 
 /** Parts of answers that differ, or cannot be given here, and why. */
 const DIFFERS: Readonly<Record<string, { readonly parts: readonly string[]; readonly because: string }>> = {
-  "json patch wrong type result": ORDER,
-  "merge patch wrong type": ORDER,
-  "merge patch unknown field Strict": ORDER,
   "two controllers": ORDER,
   "job template change": INTERNAL,
   "service duplicate ports": INTERNAL,
