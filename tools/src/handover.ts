@@ -1,42 +1,38 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
-import defaults from "@tsukube/api/facts/defaults.json" with { type: "json" };
+import { addressesOf, indexOf } from "@tsukube/cli/addresses";
+import { transportOfKubeconfig } from "@tsukube/e2e/kubeconfig-transport";
 import { Lifetime, messageOf } from "@tsukube/foundation";
-import { realClock, run } from "@tsukube/host";
+import { run } from "@tsukube/host";
 import { EtcdServer } from "@tsukube/store/etcd-server";
+import { SERVICE_CIDR } from "./differential/authority.ts";
 import { startKubeApiServer } from "./differential/servers.ts";
+import { Api } from "./handover/api.ts";
+import { type Compared, compare, compareViews, type View, viewOf } from "./handover/compare.ts";
+import { type Answers, type Changed, change, fill } from "./handover/objects.ts";
 import { KUBERNETES, peersFolder } from "./peers.ts";
 
 /**
- * `./tools/node tools/src/handover.ts [ETCD]`: kube-apiserver and Tsukube on one etcd, at the same time. Objects of every kind that upstream
- * accepted once are written through the one and read through both, then through the other; all answers must be the same, and each must
- * be able to change what the other wrote. Needs `npm run peers`.
+ * `./tools/node tools/src/handover.ts [ETCD]`: kube-apiserver and Tsukube on one etcd, first at the same time, then one after the other on an etcd
+ * that Tsukube filled. Objects of every kind that upstream accepted once are written through the one and read through both, then through the
+ * other; all answers must be the same, and each must be able to change what the other wrote. Needs `npm run peers`.
  */
 const NAME = "handover";
 const ROOT = dirname(dirname(import.meta.dirname));
+const TSUKUBE = join(ROOT, "tsukube");
+/** Every version of every kind that no feature gate hides. */
+const ALL_APIS = "api/all=true";
 
-interface Api {
-  readonly name: string;
-  kubectl(args: readonly string[], input?: string): Promise<{ readonly code: number; readonly out: string }>;
+const differences: string[] = [];
+
+function say(text: string): void {
+  process.stdout.write(`  ✓ ${text}\n`);
 }
 
-interface Item {
-  readonly apiVersion?: string;
-  readonly kind?: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}
-
-function api(name: string, flags: readonly string[]): Api {
-  return {
-    name,
-    async kubectl(args, input = "") {
-      const accept = [0, 1];
-      const result = await run(join(peersFolder(), "kubectl"), [...flags, ...args], { input, accept });
-      return { code: result.code, out: result.code === 0 ? result.stdout : result.stderr };
-    },
-  };
+function note(what: string, { alike, differences: found }: Compared): void {
+  say(`${what}: ${alike} objects alike`);
+  differences.push(...found);
 }
 
 /** Both encrypt alike: each must read what the other encrypted, by each provider. */
@@ -59,167 +55,150 @@ function encryption(lifetime: Lifetime): string {
   return join(folder, "encryption.json");
 }
 
-async function upstream(lifetime: Lifetime, etcd: string, keys: string): Promise<Api> {
-  const args = [`--encryption-provider-config=${keys}`, "--disable-admission-plugins=ServiceAccount"];
-  const { kubectlFlags } = await startKubeApiServer(lifetime, etcd, args);
-  return api("kube-apiserver", kubectlFlags);
-}
+/** One etcd, and the servers that open it. */
+class Handover {
+  readonly #lifetime: Lifetime;
+  readonly #etcd: EtcdServer;
+  readonly #keys: string;
 
-async function tsukube(lifetime: Lifetime, etcd: string, keys: string): Promise<Api> {
-  const command = join(ROOT, "tsukube");
-  lifetime.add("cluster", async () => void (await run(command, ["down", "--purge", "--name", NAME])));
-  await run(command, ["up", "--no-node", "--name", NAME, "--etcd", etcd, "--encryption-provider-config", keys]);
-  const status = await run(command, ["status", "-o", "json", "--name", NAME]);
-  return api("tsukube", ["--kubeconfig", (JSON.parse(status.stdout) as { kubeconfig: string }).kubeconfig]);
-}
-
-async function until(check: () => Promise<boolean>, log: string): Promise<void> {
-  for (let tries = 0; tries < 120; tries += 1) {
-    if (await check()) return;
-    await realClock.sleep(500);
+  constructor(lifetime: Lifetime, etcd: EtcdServer) {
+    this.#lifetime = lifetime;
+    this.#etcd = etcd;
+    this.#keys = encryption(lifetime);
+    lifetime.add("cluster", async () => void (await run(TSUKUBE, ["down", "--purge", "--name", NAME])));
   }
-  throw new Error(`Cannot reach the server: not ready after a minute; its log is ${log}`);
+
+  static async start(lifetime: Lifetime, program: string): Promise<Handover> {
+    const etcd = await EtcdServer.start({ program });
+    lifetime.add("etcd", () => etcd.remove());
+    return new Handover(lifetime, etcd);
+  }
+
+  /** @param serviceCidr What Services get addresses of. @param nodePorts Such as "30000-32767". */
+  async upstream(lifetime: Lifetime, serviceCidr: string, nodePorts: string): Promise<Api> {
+    const args = [
+      `--encryption-provider-config=${this.#keys}`,
+      "--disable-admission-plugins=ServiceAccount",
+      `--runtime-config=${ALL_APIS}`,
+      `--service-cluster-ip-range=${serviceCidr}`,
+      `--service-node-port-range=${nodePorts}`,
+    ];
+    const { kubectlFlags, transport } = await startKubeApiServer(lifetime, this.#etcd.clientUrl, args);
+    return new Api("kube-apiserver", kubectlFlags, transport);
+  }
+
+  async tsukube(): Promise<Api> {
+    const flags = ["--etcd", this.#etcd.clientUrl, "--encryption-provider-config", this.#keys];
+    await run(TSUKUBE, ["up", "--no-node", "--name", NAME, "--runtime-config", ALL_APIS, ...flags]);
+    const { kubeconfig } = await this.#status();
+    const transport = transportOfKubeconfig(kubeconfig);
+    this.#lifetime.own("transport", transport);
+    return new Api("tsukube", ["--kubeconfig", kubeconfig], transport);
+  }
+
+  async down(): Promise<void> {
+    await run(TSUKUBE, ["down", "--name", NAME]);
+  }
+
+  async #status(): Promise<{ readonly kubeconfig: string }> {
+    const { stdout } = await run(TSUKUBE, ["status", "-o", "json", "--name", NAME]);
+    return JSON.parse(stdout) as { kubeconfig: string };
+  }
 }
 
-const problems: string[] = [];
+const DEFAULT_PORTS = "30000-32767";
 
-interface Recorded {
-  readonly in: Item;
-  readonly out: Item;
-  readonly code: number;
+/** At the same time. */
+async function sideBySide(program: string): Promise<void> {
+  await using lifetime = new Lifetime();
+  const handover = await Handover.start(lifetime, program);
+  const theirs = await handover.upstream(lifetime, SERVICE_CIDR, DEFAULT_PORTS);
+  const theirAnswers = filled(theirs, await fill(theirs, "from-upstream", 1));
+  const ours = await handover.tsukube();
+  note("both show", await compare(theirs, ours));
+  const ourAnswers = filled(ours, await fill(ours, "from-tsukube", 2));
+  note("both show", await compare(theirs, ours));
+  expectSame(theirs, theirAnswers, ours, ourAnswers);
+  const own = await change(theirs, "from-upstream", "theirs");
+  changed(theirs, theirs, own, own.refusals);
+  changed(ours, theirs, await change(ours, "from-upstream", "ours"));
+  changed(theirs, ours, await change(theirs, "from-tsukube", "theirs"), own.refusals);
+  const again = filled(theirs, await fill(theirs, "from-upstream-again", 3));
+  expectSame(theirs, again, ours, ourAnswers);
+  note("both show", await compare(theirs, ours));
 }
 
-/** Every recorded object that asks for nothing but itself, each with a name of its own, in this namespace. */
-function requests(namespace: string): readonly string[] {
-  const recorded = (defaults as unknown as { objects: Record<string, Recorded> }).objects;
-  return Object.entries(recorded).flatMap(([where, { in: given, out, code }], index) => {
-    if (code !== 201 || NOT_CREATED.test(where)) return [];
-    const named = /^[a-z0-9]+$/.test(given.metadata?.name ?? "") ? `${namespace}-${index}` : given.metadata?.name;
-    const isNamespaced = out.metadata?.namespace !== undefined;
-    const metadata = { ...given.metadata, name: named, ...(isNamespaced && { namespace }) };
-    const text = JSON.stringify({ apiVersion: out.apiVersion, kind: out.kind, ...given, metadata });
-    return /<[a-zA-Z]/.test(text) ? [] : [text];
+/** One after the other: what we wrote is opened by kube-apiserver, and given back. */
+async function inTurns(program: string): Promise<void> {
+  await using lifetime = new Lifetime();
+  const handover = await Handover.start(lifetime, program);
+  const ours = await handover.tsukube();
+  const answers = filled(ours, await fill(ours, "of-tsukube", 4));
+  const { cidr, nodePorts } = await networkOf(ours);
+  const ourView = await viewOf(ours);
+  await handover.down();
+  const theirView = await withUpstream(handover, cidr, nodePorts, async (theirs) => {
+    opened(theirs, ourView, await viewOf(theirs, ourView));
+    expectSame(theirs, filled(theirs, await fill(theirs, "of-upstream", 5)), ours, answers);
+    const { refusals } = await change(theirs, "of-upstream", "theirs");
+    changed(theirs, ours, await change(theirs, "of-tsukube", "theirs"), refusals);
+    return viewOf(theirs);
   });
+  const again = await handover.tsukube();
+  opened(again, theirView, await viewOf(again, theirView));
+  changed(again, again, await change(again, "of-upstream", "ours"));
+  filled(again, await fill(again, "of-tsukube-again", 6));
 }
 
-/** Not stored, or of use to one server alone: an aggregated API that nobody serves would stop the deletion of namespaces. */
-const NOT_CREATED =
-  /bindings|reviews|namespaces|apiservices|customresource|webhookconfig|admissionpolic|resourcequotas/;
+async function withUpstream<T>(
+  handover: Handover,
+  cidr: string,
+  nodePorts: string,
+  work: (theirs: Api) => Promise<T>,
+): Promise<T> {
+  await using turn = new Lifetime();
+  return await work(await handover.upstream(turn, cidr, nodePorts));
+}
 
-const DEFINITION = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  metadata: { name: "widgets.handover.example.com" },
-  spec: {
-    group: "handover.example.com",
-    scope: "Namespaced",
-    names: { plural: "widgets", kind: "Widget" },
-    versions: ["v1", "v1beta1"].map((name) => ({
-      name,
-      served: true,
-      storage: name === "v1",
-      schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
-      subresources: { status: {} },
-      additionalPrinterColumns: [{ name: "Size", type: "integer", jsonPath: ".spec.size" }],
-    })),
-  },
-};
+/** What an operator would give the next server as flags. */
+async function networkOf(server: Api): Promise<{ readonly cidr: string; readonly nodePorts: string }> {
+  const path = "/apis/networking.k8s.io/v1/servicecidrs/kubernetes";
+  const { spec } = (await server.get(path)) as { readonly spec: { readonly cidrs: readonly [string] } };
+  const [cidr] = spec.cidrs;
+  const { first, last } = addressesOf(indexOf(cidr)).nodePorts;
+  return { cidr, nodePorts: `${first}-${last}` };
+}
 
-/** Creates what can be created; a refusal is not this command's question. @returns how many were. */
-async function fill(server: Api, namespace: string): Promise<number> {
-  const refused: string[] = [];
-  await server.kubectl(["create", "namespace", namespace]);
-  await server.kubectl(["apply", "-f", "-"], JSON.stringify(DEFINITION));
-  let made = 0;
-  for (const text of requests(namespace)) {
-    const { code, out } = await server.kubectl(["create", "--validate=false", "-f", "-"], text);
-    if (code === 0) made += 1;
-    else refused.push(out);
+/** @returns what it answered, for comparison. */
+function filled(server: Api, answers: Answers): Answers {
+  const made = [...answers.values()].filter((answer) => answer === "").length;
+  say(`${server.name} made ${made} objects, refused ${answers.size - made}`);
+  return answers;
+}
+
+/** What the one takes the other must take. */
+function expectSame(one: Api, answers: Answers, other: Api, others: Answers): void {
+  for (const [where, answer] of answers) {
+    const twin = others.get(where) ?? "not asked";
+    if ((answer === "") === (twin === "")) continue;
+    differences.push(`${where}\n  ${one.name}: ${answer || "made"}\n  ${other.name}: ${twin || "made"}`);
   }
-  if (process.env["VERBOSE"] !== undefined) process.stdout.write(refused.join("\n"));
-  const widget = {
-    apiVersion: "handover.example.com/v1",
-    kind: "Widget",
-    metadata: { name: "w", namespace },
-    spec: { size: 9007199254740993n.toString(), nested: { list: [1, 1.5, null, "ä"] } },
-  };
-  await until(async () => (await server.kubectl(["apply", "-f", "-"], JSON.stringify(widget))).code === 0, server.name);
-  return made + 1;
 }
 
-interface Resource {
-  readonly path: string;
-  readonly name: string;
+/** @param known What the server would not change either if it had made it itself. */
+function changed(server: Api, owner: Api, { count, refusals }: Changed, known: readonly string[] = []): void {
+  const unknown = refusals.filter((refusal) => !known.includes(refusal));
+  say(`${server.name} changed ${count} of ${owner.name}'s objects`);
+  differences.push(...unknown.map((refusal) => `${server.name} cannot change ${refusal}`));
 }
 
-/** In the versions that upstream prefers: how objects look in others is not a question of how they are stored. */
-async function resources(server: Api): Promise<readonly Resource[]> {
-  const { out } = await server.kubectl(["get", "--raw", "/apis"]);
-  const groups = (JSON.parse(out) as { groups: { preferredVersion: { groupVersion: string } }[] }).groups;
-  const versions = ["/api/v1", ...groups.map(({ preferredVersion }) => `/apis/${preferredVersion.groupVersion}`)];
-  const lists = await Promise.all(
-    versions.map(async (path) => {
-      const answer = await server.kubectl(["get", "--raw", path]);
-      const found = JSON.parse(answer.out) as { resources: { name: string; verbs: readonly string[] }[] };
-      return found.resources
-        .filter(({ name, verbs }) => !name.includes("/") && verbs.includes("list"))
-        .map(({ name }) => ({ path: `${path}/${name}`, name }));
-    }),
-  );
-  return lists.flat();
+function opened(server: Api, before: View, after: View): void {
+  const compared = compareViews(before, after);
+  note(`${server.name} opened what was there, wrote ${compared.written.length}`, compared);
+  if (process.env["VERBOSE"] !== undefined) process.stdout.write(`${compared.written.join("\n")}\n`);
 }
 
-/** What servers write for themselves, about themselves: it changes between two requests. */
-const OWN = /componentstatuses$|\/events$|flowcontrol|\/leases$/;
-
-async function list(server: Api, { path }: Resource): Promise<ReadonlyMap<string, Item>> {
-  const { out } = await server.kubectl(["get", "--raw", path]);
-  const { items = [] } = JSON.parse(out) as { items?: readonly Item[] };
-  return new Map(items.map((item) => [`${item.metadata.namespace ?? ""}/${item.metadata.name}`, item]));
-}
-
-/** @returns how many objects both show alike. */
-async function compare(one: Api, other: Api): Promise<number> {
-  let same = 0;
-  for (const resource of await resources(one)) {
-    if (OWN.test(resource.path)) continue;
-    const [here, there] = await Promise.all([list(one, resource), list(other, resource)]);
-    for (const [name, item] of here) {
-      const twin = there.get(name);
-      if (isDeepStrictEqual(item, twin)) same += 1;
-      else if (!/\/kubernetes$/.test(name))
-        problems.push(
-          `${resource.path} ${name}\n  ${one.name}: ${JSON.stringify(item)}\n  ${other.name}: ${JSON.stringify(twin)}`,
-        );
-    }
-    for (const name of there.keys())
-      if (!here.has(name)) problems.push(`${resource.path} ${name}: only ${other.name} shows it`);
-  }
-  return same;
-}
-
-/** @returns how many objects `server` could change in the namespace. */
-async function change(server: Api, namespace: string, mark: string): Promise<number> {
-  let changed = 0;
-  for (const { path, name } of await resources(server)) {
-    if (!/^\/api\/v1|\/apis\/(apps|batch|networking|policy|handover)/.test(path) || OWN.test(path)) continue;
-    const group = path.startsWith("/api/") ? "" : `.${path.split("/")[3]}.${path.split("/")[2]}`;
-    const { out } = await server.kubectl(["get", "-n", namespace, `${name}${group}`, "-o", "name"]);
-    for (const object of out.split("\n").filter((line) => line.includes("/"))) {
-      const { code, out: said } = await server.kubectl([
-        "annotate",
-        "-n",
-        namespace,
-        "--overwrite",
-        object,
-        `mark=${mark}`,
-      ]);
-      if (code === 0) changed += 1;
-      else problems.push(`${server.name} cannot change ${object}: ${said}`);
-    }
-  }
-  return changed;
-}
+const SHOWN = 40;
 
 async function main(): Promise<void> {
   if (!existsSync(join(peersFolder(), "kube-apiserver"))) {
@@ -229,24 +208,12 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  await using lifetime = new Lifetime();
   const program = process.argv[2] ?? join(peersFolder(), "etcd");
-  const etcd = await EtcdServer.start({ program });
-  lifetime.add("etcd", () => etcd.remove());
-  const say = (text: string): boolean => process.stdout.write(`  ✓ ${text}\n`);
-  const keys = encryption(lifetime);
-  const theirs = await upstream(lifetime, etcd.clientUrl, keys);
-  say(`kube-apiserver wrote ${await fill(theirs, "from-upstream")} objects`);
-  const ours = await tsukube(lifetime, etcd.clientUrl, keys);
-  say(`both show ${await compare(theirs, ours)} objects alike`);
-  say(`tsukube wrote ${await fill(ours, "from-tsukube")} objects`);
-  say(`both show ${await compare(theirs, ours)} objects alike`);
-  say(`tsukube changed ${await change(ours, "from-upstream", "ours")} of kube-apiserver's`);
-  say(`kube-apiserver changed ${await change(theirs, "from-tsukube", "theirs")} of tsukube's`);
-  say(`both show ${await compare(theirs, ours)} objects alike`);
-  for (const problem of problems.slice(0, 30)) process.stdout.write(`  ✗ ${problem}\n`);
-  process.stdout.write(`\n${problems.length} differences\n`);
-  process.exitCode = problems.length > 0 ? 1 : 0;
+  await sideBySide(program);
+  await inTurns(program);
+  for (const difference of differences.slice(0, SHOWN)) process.stdout.write(`  ✗ ${difference}\n`);
+  process.stdout.write(`\n${differences.length} differences\n`);
+  process.exitCode = differences.length > 0 ? 1 : 0;
 }
 
 await main().catch((error: unknown) => {

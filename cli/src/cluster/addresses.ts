@@ -18,12 +18,15 @@ export interface Addresses {
   readonly bridge: string;
 }
 
+const FIRST_POD_NETWORK = 64;
+const FIRST_SERVICE_NETWORK = 160;
+
 /** Clusters that one host can hold: Services of the last one still lie in 10/8, NodePorts above 27000. */
 export const MAX_CLUSTERS = 24;
 
 export function addressesOf(index: number): Addresses {
-  const pods = 64 + index;
-  const services = 160 + index;
+  const pods = FIRST_POD_NETWORK + index;
+  const services = FIRST_SERVICE_NETWORK + index;
   const first = 30000 - 128 * index;
   return {
     index,
@@ -37,6 +40,11 @@ export function addressesOf(index: number): Addresses {
     nodePorts: index === 0 ? { first: 30000, last: 32767 } : { first, last: first + 127 },
     bridge: `tsukube${index}`,
   };
+}
+
+/** The index of the cluster with this network of Services. */
+export function indexOf(serviceCidr: string): number {
+  return Number(serviceCidr.split(".")[1]) - FIRST_SERVICE_NETWORK;
 }
 
 /** Whether two IPv4 networks in CIDR form, or single addresses, share an address. */

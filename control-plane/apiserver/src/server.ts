@@ -42,6 +42,7 @@ import { Aggregator } from "./aggregation/aggregator.ts";
 import { AvailabilityController } from "./aggregation/availability.ts";
 import { ExtensionClient, type FrontProxyCredentials } from "./aggregation/extension-client.ts";
 import { AddressObjects } from "./allocation/address-objects.ts";
+import { storedNodePorts } from "./allocation/node-port-record.ts";
 import { serviceAllocation } from "./allocation/service-admission.ts";
 import { ServiceHoldings } from "./allocation/service-holdings.ts";
 import { ServiceRecords } from "./allocation/service-records.ts";
@@ -160,7 +161,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const bootstrapTokens = new BootstrapTokenAuthenticator(cache, clock);
   const serviceCidr = storedServiceRange(cache) ?? options.serviceCidr;
   const holdings = new ServiceHoldings(cache);
-  const giving = { cache, holdings, nodePorts: options.nodePorts, random, clock };
+  const nodePorts = storedNodePorts(cache) ?? options.nodePorts;
+  const giving = { cache, holdings, nodePorts, random, clock };
   const services = serviceAllocation({ ...giving, cidr: serviceCidr });
   const addresses = registry.get("networking.k8s.io", "v1", "ipaddresses")!;
   store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, definition: addresses }));

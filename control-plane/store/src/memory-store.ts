@@ -29,7 +29,7 @@ interface Version {
 
 /** Keeps everything in memory: for tests, and as the ground of forks. What it holds ends with the process. */
 export class MemoryStore implements Store {
-  readonly isShared = false;
+  readonly isShared: boolean = false;
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #watchers = new Watchers();

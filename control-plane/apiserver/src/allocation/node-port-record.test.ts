@@ -1,9 +1,13 @@
 import { decodeJson, schemaOf, type Unstructured } from "@tsukube/api";
 import type { RangeAllocation } from "@tsukube/api/types/core-v1";
+import { silentLogger } from "@tsukube/foundation";
+import { realClock } from "@tsukube/host";
+import { MemoryStore, type OpenStore } from "@tsukube/store";
 import { expect, test } from "vitest";
 import { CachedObject } from "../storage/cached-object.ts";
 import { upstreamForm } from "../storage/upstream-form.ts";
-import { NODE_PORT_RECORD, notedPorts, noting } from "./node-port-record.ts";
+import { WatchCache } from "../storage/watch-cache.ts";
+import { NODE_PORT_RECORD, notedPorts, noting, storedNodePorts } from "./node-port-record.ts";
 
 const schema = schemaOf({ group: "", version: "v1", kind: "RangeAllocation" })!;
 const range = { first: 30000, last: 32767 };
@@ -47,4 +51,24 @@ test("in an etcd it lies as kube-apiserver keeps it", async () => {
   const shown = await upstreamForm.read(NODE_PORT_RECORD, { value: foreign, index: new Uint8Array(0) });
   const cached = cachedOf({ ...written, value: shown!.value, index: shown!.index });
   expect([...notedPorts(cached)]).toEqual([30001]);
+});
+
+test("the range that others noted is gone on with where others write too, and only there", async () => {
+  class SharedStore extends MemoryStore {
+    override readonly isShared: boolean = true;
+  }
+  const clock = realClock;
+  for (const store of [new SharedStore({ clock }), new MemoryStore({ clock })]) {
+    await store.commit([noting([29872], { first: 29872, last: 29999 }, undefined)]);
+    const { records } = await store.range("");
+    const open: OpenStore = async (visit) => {
+      for (const record of records) visit(record);
+      return store;
+    };
+    const decode = (_key: string, bytes: Uint8Array) =>
+      decodeJson<Unstructured>(bytes, schema, { collectProblems: false }).object;
+    const cache = await WatchCache.open(open, { decode, clock, logger: silentLogger });
+    expect(storedNodePorts(cache)).toEqual(store.isShared ? { first: 29872, last: 29999 } : undefined);
+    await cache.close();
+  }
 });

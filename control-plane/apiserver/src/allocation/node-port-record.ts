@@ -2,6 +2,7 @@ import { encodeJson, normalize, schemaOf, type Unstructured } from "@tsukube/api
 import type { RangeAllocation } from "@tsukube/api/types/core-v1";
 import type { Mutation } from "@tsukube/store";
 import { type CachedObject, indexOf } from "../storage/cached-object.ts";
+import type { WatchCache } from "../storage/watch-cache.ts";
 
 /** Where the node ports that are given are noted, as upstream does: two servers on one store cannot both write it. */
 export const NODE_PORT_RECORD = "/registry/ranges/servicenodeports";
@@ -9,6 +10,14 @@ export const NODE_PORT_RECORD = "/registry/ranges/servicenodeports";
 export interface PortRange {
   readonly first: number;
   readonly last: number;
+}
+
+/** The range that a cluster has already, when others wrote it: an upstream cluster, or another of our control planes. */
+export function storedNodePorts(cache: WatchCache): PortRange | undefined {
+  if (!cache.store.isShared) return undefined;
+  const { range = "" } = (cache.get(NODE_PORT_RECORD)?.object ?? {}) as Partial<RangeAllocation>;
+  const [first, last] = range.split("-").map(Number);
+  return first === undefined || last === undefined || !(first <= last) ? undefined : { first, last };
 }
 
 /** What is noted as given: the data is one number, its highest byte first, with a bit for each port of the range. */
