@@ -1,4 +1,4 @@
-import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
+import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type { OciRuntime } from "../containers/runtime.ts";
@@ -12,6 +12,7 @@ import { OWN_PLATFORM, parsePlatform } from "../images/platform.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
 import type { SystemImages } from "../images/system-images.ts";
+import { diskFull } from "../images/transfer-errors.ts";
 import { Sandboxes } from "../sandboxes/sandboxes.ts";
 import { PROVENANCE, provenanceOf, SPDX, spdxOf } from "./attestations.ts";
 import { BuildCache } from "./build-cache.ts";
@@ -122,6 +123,7 @@ class DockerfileBuilder implements ImageBuilder {
       await cache.write(state.layers.map(({ diffId }) => diffId));
       return image;
     } catch (error) {
+      if (isDiskFull(error)) throw diskFull(`build "${request.names[0] ?? request.dockerfile}"`, error);
       if (!request.signal.aborted) throw error;
       throw new TsukubeError("cancelled", "Cannot go on with the build: its client went away", { cause: error });
     } finally {
@@ -219,4 +221,9 @@ async function readDockerfile({ context, dockerfile }: BuildRequest): Promise<Do
 async function readIgnore({ context, dockerfile }: BuildRequest): Promise<DockerIgnore> {
   const own = await textWithin(context, `${dockerfile}.dockerignore`);
   return new DockerIgnore(own ?? (await textWithin(context, ".dockerignore")) ?? "");
+}
+
+/** Steps put their words around an error. */
+function isDiskFull(error: unknown): boolean {
+  return codeOf(error) === "ENOSPC" || (error instanceof Error && error.cause !== undefined && isDiskFull(error.cause));
 }

@@ -25,6 +25,7 @@ export async function askDocker(
     outgoing.once("response", (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (part: string) => (text += part));
+      response.once("close", () => response.complete || reject(new Error("aborted: the engine is gone")));
       response.once("end", () => resolve(replyOf(response.statusCode ?? 0, text)));
     });
   });

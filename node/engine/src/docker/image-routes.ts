@@ -185,7 +185,10 @@ function push(deps: DockerDeps, request: DockerRequest): DockerAnswer {
     async messages(send) {
       send({ status: `The push refers to repository [${withoutTag(formatReference(parseReference(name)))}]` });
       if ((await findImage(deps, name)) === undefined)
-        throw new TsukubeError("not-found", `An image does not exist locally with the tag: ${withoutTag(name)}`);
+        throw new TsukubeError(
+          "not-found",
+          `An image does not exist locally with the tag: ${familiarName(withoutTag(name))}`,
+        );
       const { digest, size } = await deps.transfer.push(name, {
         credentials,
         signal: request.signal,

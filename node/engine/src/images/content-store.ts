@@ -84,6 +84,17 @@ export class ContentStore {
     return bytes;
   }
 
+  /** A small blob; undefined when it is not there, or was damaged: then it is removed, to be fetched again. */
+  async readSound(digest: string): Promise<Buffer | undefined> {
+    try {
+      return await this.read(digest);
+    } catch (error) {
+      if (codeOf(error) !== "damaged" && codeOf(error) !== "ENOENT") throw error;
+      await this.remove(digest);
+      return undefined;
+    }
+  }
+
   async list(): Promise<readonly string[]> {
     const names = await readdir(`${this.#folder}/sha256`).catch(() => []);
     return names.map((name) => `sha256:${name}`);

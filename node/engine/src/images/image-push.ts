@@ -8,7 +8,7 @@ import type { ImageRecord } from "./image-store.ts";
 import type { TransferDeps, TransferOptions } from "./image-transfer.ts";
 import { inParallel } from "./in-parallel.ts";
 import { type KeptManifest, keptManifest } from "./kept-manifest.ts";
-import { type LayerArchive, LayerArchives, type Layered } from "./layer-archives.ts";
+import { type LayerArchive, LayerArchives, type Layered, soundBlob } from "./layer-archives.ts";
 import { type Descriptor, layerType, OCI_MANIFEST, writeManifest } from "./manifest.ts";
 import { formatReference, type Reference } from "./reference.ts";
 import type { RegistrySession } from "./registry-client.ts";
@@ -103,7 +103,7 @@ export class LayerPush {
 
   /** As a manifest names it, which must not change. */
   #exact(descriptor: Descriptor): LayerArchive {
-    return { descriptor, origin: "exact", content: () => this.#deps.content.stream(descriptor.digest) };
+    return { descriptor, origin: "exact", content: () => soundBlob(this.#deps.content, descriptor) };
   }
 
   async #layer(diffId: string, archive: LayerArchive): Promise<Descriptor> {
@@ -117,9 +117,28 @@ export class LayerPush {
     if (there !== undefined) return this.#noted(diffId, there);
     const onBytes = (bytes: number): void => tell("uploading", bytes);
     const pushed = ready ? descriptor : await this.#compress(archive, onBytes);
-    if (ready) await this.#session.pushBlob(descriptor, archive.content, onBytes);
+    if (ready) await this.#send(archive, onBytes);
     tell("done");
     return this.#noted(diffId, pushed);
+  }
+
+  /** All bytes are sent when their digest is known: what the registry refuses may have been damaged here. */
+  async #send({ descriptor, content }: LayerArchive, onBytes: (bytes: number) => void): Promise<void> {
+    let damage: unknown;
+    const noted = async function* (): AsyncGenerator<Buffer> {
+      try {
+        yield* content();
+      } catch (error) {
+        damage = error;
+        throw error;
+      }
+    };
+    try {
+      await this.#session.pushBlob(descriptor, noted, onBytes);
+    } catch (error) {
+      if (damage === undefined && codeOf(error) === "refused") for await (const _ of content());
+      throw damage ?? error;
+    }
   }
 
   /** A form of the layer that the registry has, or takes from another of its repositories. */

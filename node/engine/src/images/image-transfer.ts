@@ -1,4 +1,4 @@
-import { TsukubeError } from "@tsukube/foundation";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
 import type { ContentStore } from "./content-store.ts";
 import { counted } from "./counted.ts";
 import { readDocument } from "./image-document.ts";
@@ -39,6 +39,8 @@ export interface PullOptions extends TransferOptions {
 }
 
 const PARALLEL = 3;
+/** What unpacking a blob fails with whose bytes are not those that its digest says. */
+const DAMAGED = new Set(["wrong-digest", "invalid-archive", "invalid-tar", "unsupported"]);
 
 /** Moves images between registries and this machine. */
 export class ImageTransfer {
@@ -125,8 +127,9 @@ export class ImageTransfer {
     }
     if (config.size > MAX_DOCUMENT)
       throw new TsukubeError("too-large", `Cannot pull "${name}": a configuration of ${config.size} bytes`);
-    await this.#fetch(session, config);
-    const parts = readDocument(await this.#deps.content.read(config.digest), name);
+    const known = await this.#deps.content.readSound(config.digest);
+    if (known === undefined) await this.#fetch(session, config);
+    const parts = readDocument(known ?? (await this.#deps.content.read(config.digest)), name);
     const { diffIds } = parts;
     if (diffIds.length !== layers.length) {
       throw new TsukubeError(
@@ -160,8 +163,8 @@ export class ImageTransfer {
     which: string,
     name: string,
   ): Promise<{ manifest: Manifest; digest: string }> {
-    const known = which.includes(":") && (await this.#deps.content.has(which));
-    const bytes = known ? await this.#deps.content.read(which) : (await session.manifest(which)).bytes;
+    const known = which.includes(":") ? await this.#deps.content.readSound(which) : undefined;
+    const bytes = known ?? (await session.manifest(which)).bytes;
     const { digest } = await this.#deps.content.write([bytes], which.includes(":") ? which : undefined);
     return { manifest: readManifest(bytes, name), digest };
   }
@@ -173,7 +176,7 @@ export class ImageTransfer {
     onBytes: (bytes: number) => void = () => {},
   ): Promise<boolean> {
     await this.#fetching.get(blob.digest)?.catch(() => {}); // another pull fetches it: its failure is not ours
-    if (await this.#deps.content.has(blob.digest)) return false;
+    if ((await this.#deps.content.size(blob.digest)) === blob.size) return false; // of another size it was damaged
     const fetching = this.#deps.content
       .write(counted(session.blob(blob), onBytes), blob.digest)
       .then(() => {})
@@ -192,9 +195,19 @@ export class ImageTransfer {
     repository: string,
     tell: ReturnType<typeof layerTeller>,
   ): Promise<void> {
-    const fetched = await this.#fetch(session, layer, (bytes) => tell("downloading", bytes));
+    const fetch = () => this.#fetch(session, layer, (bytes) => tell("downloading", bytes));
+    const options = { repository, onBytes: (bytes: number): void => tell("extracting", bytes) };
+    const fetched = await fetch();
     const known = !fetched && this.#deps.snapshotter.has(chain.at(-1) as string);
-    await unpackBlob(this.#deps, layer, diffId, chain, { repository, onBytes: (bytes) => tell("extracting", bytes) });
+    try {
+      await unpackBlob(this.#deps, layer, diffId, chain, options);
+    } catch (error) {
+      // one that lay here may have been damaged since: the registry's is not
+      if (fetched || !DAMAGED.has(codeOf(error) ?? "")) throw error;
+      await this.#deps.content.remove(layer.digest);
+      await fetch();
+      await unpackBlob(this.#deps, layer, diffId, chain, options);
+    }
     tell(known ? "exists" : "done");
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { TsukubeError } from "@tsukube/foundation";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
 import type { ContentStore } from "./content-store.ts";
 import { counted } from "./counted.ts";
 import { decompressed } from "./decompressed.ts";
@@ -47,7 +47,7 @@ export class LayerArchives {
     const forms = [...(record?.forms ?? [])].sort((a, b) => held(image, b) - held(image, a));
     for (const { mediaType, digest, size } of forms) {
       if ((await content.size(digest)) !== size) continue;
-      const stream = (): AsyncGenerator<Buffer> => verified(content.stream(digest), digest, size, "the blob");
+      const stream = (): AsyncGenerator<Buffer> => soundBlob(content, { digest, size });
       return { descriptor: { mediaType, digest, size }, origin: "kept", content: stream };
     }
     const made = record?.made;
@@ -91,6 +91,19 @@ export async function* layerTarIn(
       "wrong-digest",
       `Cannot unpack layer: its content is ${digest}, expected ${diffId} as the image's configuration says`,
     );
+  }
+}
+
+/** A blob that is kept. One that was damaged is removed, so that a pull fetches it again. @throws {TsukubeError} `damaged` at its end. */
+export async function* soundBlob(
+  content: ContentStore,
+  { digest, size }: Pick<Descriptor, "digest" | "size">,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* verified(content.stream(digest), digest, size, "the blob");
+  } catch (error) {
+    if (codeOf(error) === "damaged") await content.remove(digest);
+    throw error;
   }
 }
 

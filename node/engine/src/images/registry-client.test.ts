@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
@@ -120,6 +121,82 @@ test("errors have codes: not found, truncated, wrong content, stalled", async ()
   registry.before = answer((_, response) => response.flushHeaders());
   await expect(pull()).rejects.toMatchObject({ code: "stalled" });
   expect(images.all).toEqual([]);
+});
+
+test("a registry that lies about sizes, sends without end or in circles, or says one thing and serves another, is refused", async () => {
+  const { content: layers } = registry.addImage();
+  const first = [...registry.blobs].find(([, bytes]) => bytes.length > 100 && bytes.length < 100_000)!;
+  const manifestWith = (change: (layer: { size: number; digest: string; mediaType: string }) => object) => {
+    for (const [name, { type, bytes }] of registry.manifests) {
+      const document = JSON.parse(bytes.toString()) as {
+        layers?: { size: number; digest: string; mediaType: string }[];
+      };
+      if (document.layers === undefined || name.includes("lie")) continue;
+      const lie = { ...document, layers: document.layers.map((layer) => ({ ...layer, ...change(layer) })) };
+      registry.manifests.set("lie", { type, bytes: Buffer.from(JSON.stringify(lie)) });
+    }
+  };
+  manifestWith(({ size }) => ({ size: size - 1 }));
+  await expect(pull("lie")).rejects.toMatchObject({ code: "wrong-digest" });
+  manifestWith(({ size }) => ({ size: size + 1 }));
+  await expect(pull("lie")).rejects.toMatchObject({ code: "truncated" });
+  for (const wrong of [{ size: -1 }, { size: "9" }, { size: 1e300 }, { digest: "sha256:../../../etc/passwd" }]) {
+    manifestWith(() => wrong);
+    await expect(pull("lie")).rejects.toMatchObject({ code: "invalid-image" });
+  }
+  registry.before = (_, response, path) => {
+    if (path !== `blobs/${first[0]}`) return false;
+    const chunk = Buffer.alloc(64 * 1024);
+    const more = (): void => {
+      while (!response.destroyed && response.write(chunk));
+    };
+    response.writeHead(200).on("drain", more);
+    more();
+    return true;
+  };
+  await expect(pull()).rejects.toMatchObject({
+    code: "wrong-digest",
+    message: expect.stringContaining("more came than"),
+  });
+  registry.before = (request, response) => Boolean(response.writeHead(307, { location: request.url ?? "/" }).end());
+  await expect(pull()).rejects.toMatchObject({ code: "refused", message: expect.stringContaining("307") });
+  registry.before = (_, response, path) => path.startsWith("manifests/") && Boolean(response.end("<html>".repeat(100)));
+  await expect(pull()).rejects.toMatchObject({ code: "invalid-image" });
+  registry.before = (_, response, path) =>
+    path.startsWith("manifests/") && Boolean(response.end(Buffer.alloc(9_000_000)));
+  await expect(pull()).rejects.toMatchObject({ code: "too-large" });
+  registry.before = () => false;
+  expect(images.all).toEqual([]);
+  expect(readdirSync(`${folder}/blobs/incoming`)).toEqual([]);
+  await pull(); // what came right is not lost by what came wrong
+  expect(snapshotter.sizes.size).toBe(layers.length);
+});
+
+test("what was damaged on the disk is found, and fetched again", async () => {
+  registry.addImage();
+  const image = await pull();
+  const damage = (digest: string): void => {
+    const bytes = readFileSync(content.path(digest));
+    bytes[bytes.length >> 1] = ~(bytes[bytes.length >> 1] as number);
+    writeFileSync(content.path(digest), bytes);
+  };
+  const isSound = async (digest: string): Promise<boolean> => (await content.readSound(digest)) !== undefined;
+  for (const digest of image.blobs) {
+    damage(digest);
+    snapshotter.sizes.clear();
+    registry.asked.length = 0;
+    expect((await pull()).id).toBe(image.id);
+    expect([digest, await isSound(digest)]).toEqual([digest, true]);
+    expect(registry.asked.filter((line) => line.includes(digest) || line.includes("1.0")).length).toBeGreaterThan(0);
+  }
+  damage(image.blobs.at(-1)!);
+  await images.put({ ...image, names: [`${registry.name}:copy`] });
+  registry.blobs.delete(image.blobs.at(-1)!);
+  await expect(transfer.push(`${registry.name}:copy`)).rejects.toMatchObject({
+    code: "damaged",
+    message: expect.stringContaining(image.blobs.at(-1)!),
+  });
+  expect(await content.has(image.blobs.at(-1)!)).toBe(false); // so that a pull brings it again
 });
 
 test("a bearer token is asked for with the credentials, which mirrors and other hosts never see", async () => {

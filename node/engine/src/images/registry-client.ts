@@ -148,6 +148,8 @@ export class RegistrySession {
       try {
         for await (const part of this.#blobFrom(digest, done)) {
           done += part.length;
+          if (done > size)
+            throw new TsukubeError("wrong-digest", `Cannot read blob "${digest}": more came than its ${size} bytes`);
           yield part;
         }
         if (done >= size) return;

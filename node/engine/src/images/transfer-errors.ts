@@ -20,9 +20,16 @@ const REMEDIES: Readonly<Record<string, Readonly<Record<"pull" | "push", string>
   },
 };
 
+/** The error of what the disk has no room for. @param what It was: `pull "busybox"`. */
+export function diskFull(what: string, cause: unknown): TsukubeError {
+  const remedy = 'expected more; "docker system prune" or "tsukube image rm" makes some';
+  return new TsukubeError("disk-full", `Cannot ${what}: there is no space left on the disk, ${remedy}`, { cause });
+}
+
 /** The error of a transfer with the image's name, what the registry answered, and what to do; its code stays. */
 export function transferError(action: "pull" | "push", reference: Reference, cause: unknown): unknown {
   const code = codeOf(cause);
+  if (code === "ENOSPC") return diskFull(`${action} "${formatReference(reference)}"`, cause);
   if (!(cause instanceof TsukubeError) || code === undefined) return cause;
   const name = formatReference(reference);
   if (cause.message.startsWith(`Cannot ${action} "${name}"`)) return cause;

@@ -79,10 +79,8 @@ export class ContainerRuns {
   }
 
   async #adjusted(spec: OciSpec, rootfs: string, container: DockerContainer): Promise<OciSpec> {
-    await makeFolders(rootfs, spec.process.cwd, {}).catch((cause: unknown) => {
-      throw new TsukubeError("invalid", `Cannot mkdir: ${spec.process.cwd} is not a directory`, {
-        cause,
-      });
+    await makeFolders(rootfs, spec.process.cwd, {}).catch(() => {
+      throw new TsukubeError("invalid", `Cannot mkdir: ${spec.process.cwd} is not a directory`);
     });
     await writeFile(`${rootfs}/.dockerenv`, "", { flag: "wx", mode: 0o755 }).catch(() => {}); // by which programs know where they are
     const init = INIT_PROGRAMS.find((path) => existsSync(path));
@@ -136,6 +134,11 @@ export class ContainerRuns {
     const sandbox = isRunning(other) ? this.sandbox(other.id) : undefined;
     if (sandbox === undefined)
       throw new TsukubeError("conflict", `cannot join ${what} namespace of a non running container: ${other.id}`);
+    if (what === "IPC" && (other.hostConfig.IpcMode ?? "private") === "private")
+      throw new TsukubeError(
+        "invalid",
+        `can't join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+      );
     return sandbox;
   }
 

@@ -360,7 +360,7 @@ export class DockerContainers {
     if (wanted === "") throw new TsukubeError("invalid", "Neither old nor new names may be empty");
     if (wanted.replace(/^\//, "") === container.name)
       throw new TsukubeError("invalid", "Renaming a container with the same name as its current name");
-    this.#names.check(wanted, "Error when allocating new name: ");
+    this.#names.check(`/${wanted.replace(/^\//, "")}`, "Error when allocating new name: ");
     await this.#names.reserving(wanted, container.id, async (reserved) => {
       const renamed = await this.store.change(container.id, () => ({ name: reserved }));
       if (renamed === undefined) return;

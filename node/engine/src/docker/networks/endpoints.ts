@@ -162,7 +162,9 @@ export class Endpoints {
     ];
     return links.flatMap((link) => {
       const [name = "", alias = name] = link.split(":");
-      const other = this.#deps.store.get(name);
+      const other = this.#deps.store.find(name);
+      if (other === undefined)
+        throw new TsukubeError("invalid", `could not get container for ${name}: No such container: ${name}`);
       const address = this.of(other.id)[0]?.address;
       if (address === undefined)
         throw new TsukubeError("conflict", `Cannot link to a non running container: ${name} AS ${alias}`);
