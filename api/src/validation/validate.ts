@@ -7,6 +7,7 @@ import { underGates } from "./gates-in-force.ts";
 import type { KindRules } from "./kind-rules.ts";
 import { validateMeta, validateMetaUpdate } from "./object-meta.ts";
 import { rulesOf } from "./rules.ts";
+import { STATUSES } from "./statuses/index.ts";
 
 /**
  * Checks an object about to be created, after defaulting and strategy (so names are generated and status is cleared).
@@ -49,7 +50,11 @@ function updateErrors(
 ): readonly FieldError[] {
   const rules = rulesOf(kind);
   const meta = validateMetaUpdate(next, old);
-  if (subresource !== "") return [...meta, ...(rules.subresources?.[subresource]?.(next, old, { kind }) ?? [])];
+  if (subresource !== "") {
+    const own = subresource === "status" ? STATUSES[`${kind.group}/${kind.kind}`] : undefined;
+    const check = own ?? rules.subresources?.[subresource];
+    return [...meta, ...(check?.(next, old, { kind }) ?? [])];
+  }
   const state = rules.updateState?.(next, old, { kind }) ?? stateErrors(rules, next);
   return [...meta, ...state, ...(rules.update?.(next, old, { kind }) ?? [])];
 }

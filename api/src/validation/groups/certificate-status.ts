@@ -36,9 +36,10 @@ function conditionErrors(next: Unstructured): readonly FieldError[] {
   const errors = conditionsOf(next).flatMap((condition, index) => {
     const at = element(CONDITIONS, index);
     const type = types[index] ?? "";
-    if (type === "") return [fieldError.required(`${at}.type`)];
-    if (types.indexOf(type) !== index) return [fieldError.duplicate(`${at}.type`, type)];
-    return statusErrors(type, member(condition, "status"), `${at}.status`);
+    const isTwice = types.indexOf(type) !== index;
+    const wrong =
+      type === "" ? [fieldError.required(`${at}.type`)] : isTwice ? [fieldError.duplicate(`${at}.type`, type)] : [];
+    return [...wrong, ...statusErrors(type, member(condition, "status"), `${at}.status`)];
   });
   const isBoth = DECISIONS.every((type) => types.includes(type));
   const both = fieldError.invalid(CONDITIONS, "Denied", "Approved and Denied conditions are mutually exclusive");
@@ -46,7 +47,7 @@ function conditionErrors(next: Unstructured): readonly FieldError[] {
 }
 
 function statusErrors(type: string, status: unknown, at: string): readonly FieldError[] {
-  const allowed = [...DECISIONS, "Failed"].includes(type) ? ["True"] : ["True", "False", "Unknown"];
+  const allowed = [...DECISIONS, "Failed"].includes(type) ? ["True"] : ["False", "True", "Unknown"];
   if (isUnset(status)) return [fieldError.required(at)];
   return allowed.includes(String(status)) ? [] : [fieldError.notSupported(at, status, allowed)];
 }

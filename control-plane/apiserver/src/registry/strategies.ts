@@ -5,6 +5,7 @@ import { formatTime } from "@tsukube/foundation";
 import type { Strategy } from "./definition.ts";
 import { withJobSelector } from "./job-selector.ts";
 import { keyPairWarnings } from "./key-pair-warnings.ts";
+import { preparedPodStatus } from "./pod-status.ts";
 import { withoutFormerType } from "./service-type.ts";
 
 type Tree = Readonly<Record<string, unknown>>;
@@ -163,7 +164,7 @@ function preparations(group: string, resource: string): Preparations {
           status: { phase: "Pending", qosClass: qosClassOf(pod), ...gatedCondition(pod) },
         }),
         prepareForUpdate: (next, old) => ({ ...next, status: old["status"] }),
-        prepareForStatus: withPodIps,
+        prepareForStatus: preparedPodStatus,
       };
     case "/nodes":
       return {
@@ -253,15 +254,6 @@ function gatedCondition(pod: Unstructured): Pick<PodStatus, "conditions"> {
     message: "Scheduling is blocked due to non-empty scheduling gates",
   };
   return { conditions: [condition] };
-}
-
-/** The first of the addresses also stands alone. */
-function withPodIps(pod: Unstructured): Unstructured {
-  const { podIP = "", podIPs = [], ...status } = (pod as Pod).status ?? {};
-  const all =
-    podIPs.length > 0 && (podIP === "" || podIPs[0]?.ip === podIP) ? podIPs : podIP === "" ? [] : [{ ip: podIP }];
-  if (all.length === 0) return pod;
-  return { ...pod, status: { ...status, podIP: all[0]?.ip ?? "", podIPs: all } } as Unstructured;
 }
 
 /** Kubelets are no longer configured through the API. */

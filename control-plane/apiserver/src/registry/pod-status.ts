@@ -1,0 +1,46 @@
+import type { Unstructured } from "@tsukube/api";
+import type { Pod, PodCondition, PodStatus } from "@tsukube/api/types/core-v1";
+
+/** What clients leave out that know nothing of it: it stays as it was. */
+const KEPT = [
+  "resourceClaimStatuses",
+  "extendedResourceClaimStatus",
+  "nodeAllocatableResourceClaimStatuses",
+] as const satisfies readonly (keyof PodStatus)[];
+
+/** The status of a pod that somebody writes, with what it holds in any case. */
+export function preparedPodStatus(next: Unstructured, old: Unstructured): Unstructured {
+  const [status, before] = [(next as Pod).status ?? {}, (old as Pod).status ?? {}];
+  const kept = KEPT.filter((name) => before[name] != null && status[name] == null);
+  const prepared: PodStatus = {
+    ...status,
+    ...withFirstAddress(status),
+    ...(!status.qosClass && before.qosClass && { qosClass: before.qosClass }),
+    ...Object.fromEntries(kept.map((name) => [name, before[name]])),
+    ...(!status.observedGeneration && before.observedGeneration && { observedGeneration: before.observedGeneration }),
+    ...(status.conditions && { conditions: withGenerations(status.conditions, before.conditions ?? []) }),
+  };
+  return { ...next, status: prepared } as Unstructured;
+}
+
+/** The first of the addresses also stands alone. */
+function withFirstAddress({ podIP = "", podIPs }: PodStatus): Pick<PodStatus, "podIP" | "podIPs"> {
+  const given = podIPs ?? [];
+  const all =
+    given.length > 0 && (podIP === "" || given[0]?.ip === podIP) ? given : podIP === "" ? [] : [{ ip: podIP }];
+  return all.length === 0 ? {} : { podIP: all[0]?.ip ?? "", podIPs: all };
+}
+
+/** Conditions that say no generation keep theirs; of several of one type each that of its turn. */
+function withGenerations(
+  conditions: readonly PodCondition[],
+  before: readonly PodCondition[],
+): readonly PodCondition[] {
+  const left = [...before];
+  return conditions.map((condition) => {
+    const index = left.findIndex(({ type }) => type === condition.type);
+    const [former] = index < 0 ? [] : left.splice(index, 1);
+    const observedGeneration = condition.observedGeneration || former?.observedGeneration;
+    return { ...condition, ...(observedGeneration && { observedGeneration }) };
+  });
+}
