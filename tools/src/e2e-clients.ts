@@ -21,7 +21,7 @@ a Tsukube cluster of its own, and prints what answers differently than they expe
 `;
 
 const ROOT = dirname(dirname(import.meta.dirname));
-const CLUSTER = "e2e-programs";
+const CLUSTER = `e2e-clients-${process.pid}`;
 const LIMIT_MS = 600_000;
 
 const { values, positionals } = parseArgs({
@@ -61,6 +61,8 @@ async function main(): Promise<void> {
   mkdirSync(logs, { recursive: true });
   say("… the cluster");
   const cluster = values.kubeconfig === undefined ? await startCluster() : await clusterOf(values.kubeconfig);
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => void cluster.stop().finally(() => process.exit(1)));
   const outcomes = new Map<string, Outcome>();
   const runAll = async (env: NodeJS.ProcessEnv): Promise<void> => {
     for (const program of chosen) {
@@ -81,7 +83,6 @@ const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 
 async function startCluster(): Promise<Cluster> {
   const tsukube = (...args: readonly string[]) => run(join(ROOT, "tsukube"), ["--name", CLUSTER, ...args]);
-  await tsukube("down", "--purge");
   const isAlone = values["no-node"] || values["upstream-controllers"];
   const whose = values["upstream-controllers"] ? ["--controllers", "others"] : [];
   await tsukube("up", ...(isAlone ? ["--no-node"] : []), ...whose);

@@ -31,11 +31,13 @@ pub async fn exec(client: &Client) -> Result<()> {
     let mut input = process.stdin().context("no input")?;
     let mut output = process.stdout().context("no output")?;
     let status = process.take_status().context("no status")?;
-    input.write_all(&vec![b'x'; 1 << 20]).await?;
-    input.shutdown().await?;
-    drop(input);
+    // at the same time: kube-rs reads nothing more while nobody takes what it has read
+    let writing = async {
+        input.write_all(&vec![b'x'; 1 << 20]).await?;
+        input.shutdown().await
+    };
     let mut copy = Vec::new();
-    soon("what comes back", output.read_to_end(&mut copy)).await??;
+    soon("what comes back", futures::future::try_join(writing, output.read_to_end(&mut copy))).await??;
     let status = soon("the exit code", status).await?.context("never ended")?;
     ensure!(copy.len() == 1 << 20, "{} bytes came back", copy.len());
     let code = status.details.and_then(|details| details.causes).and_then(|causes| causes.first().and_then(|cause| cause.message.clone()));
