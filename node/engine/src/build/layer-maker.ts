@@ -19,6 +19,9 @@ export interface LayerMakerDeps {
   readonly folder: string;
 }
 
+/** Containers have longer ones. */
+const OWN_ID = /^[0-9a-f]{16}$/;
+
 /** A result that was made elsewhere. */
 export type FoundStep = Pick<CachedStep, "layer" | "created">;
 
@@ -50,11 +53,12 @@ export class LayerMaker {
     this.#deps = deps;
   }
 
-  /** Unmounts what an engine that was killed left. */
+  /** Takes back what an engine that was killed left: mounts, and what its steps had written. */
   async clean(): Promise<void> {
-    const { mounts, folder } = this.#deps;
+    const { mounts, folder, snapshotter } = this.#deps;
     for (const point of mounts.below(folder)) mounts.unmount(point);
     await rm(folder, { recursive: true, force: true });
+    for (const id of await snapshotter.written()) if (OWN_ID.test(id)) await snapshotter.remove(id);
   }
 
   /** Equal changes at the same time are made once. */

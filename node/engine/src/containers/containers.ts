@@ -241,10 +241,17 @@ export class Containers {
       await Promise.race([ended, this.#deps.clock.sleep(graceMs, cancelled.signal).catch(() => {})]);
       cancelled.abort();
     }
-    this.#signal(record, "SIGKILL");
-    const poll = this.#deps.clock.every(250, () => void this.#observe(record.id));
+    this.#kill(record.id);
+    const look = (): void => void this.#observe(record.id).then(() => this.#kill(record.id));
+    const poll = this.#deps.clock.every(250, look);
     await ended;
     poll();
+  }
+
+  /** As it is known by now. */
+  #kill(id: string): void {
+    const record = this.#records.get(id);
+    if (record !== undefined && record.exit === undefined) this.#signal(record, "SIGKILL");
   }
 
   /** Sends a signal ("SIGHUP", "1") to its first process. */
@@ -347,7 +354,9 @@ export class Containers {
     if (record === undefined || record.exit !== undefined || this.#creating.has(id)) return;
     const file = `${this.#exits}/${id}`;
     if (!existsSync(file)) {
-      if (record.pid === undefined ? existsSync(this.#bundle(id)) : isAlive(record.pid, record.startTime)) return;
+      if (record.pid !== undefined && isAlive(record.pid, record.startTime)) return;
+      if (record.refusal !== undefined && existsSync(this.#bundle(id))) return; // its start tells
+      if (record.pid === undefined && (await this.#adoptMade(record))) return;
       if (isHeld(this.#bundle(id), id)) return; // its exit is about to be written
     }
     const noted = existsSync(file); // perhaps since a moment ago: conmon ends once it has written it
@@ -371,6 +380,15 @@ export class Containers {
     for (const resolve of this.#waiters.get(id) ?? []) resolve();
     this.#waiters.delete(id);
     this.#deps.onEvent("STOPPED", exited);
+  }
+
+  /** An engine that was killed may have made a process without noting it. @returns whether it is there. */
+  async #adoptMade(record: ContainerRecord): Promise<boolean> {
+    const pid = pidIn(`${this.#bundle(record.id)}/pidfile`);
+    const startTime = pid === undefined ? undefined : startTimeOf(pid);
+    if (pid === undefined || startTime === undefined) return false;
+    await this.#put({ ...record, pid, startTime });
+    return true;
   }
 
   /** Where the first process of a container is not that of its pid namespace, the kernel leaves the others alone. */
@@ -470,6 +488,12 @@ function stopSignalOf(config: ContainerConfig, image: ImageRecord): string {
   if (asked !== "SIGNAL_RUNTIME_DEFAULT") return asked.slice("SIGNAL_".length);
   const named = image.config.StopSignal ?? "SIGTERM";
   return named.startsWith("SIG") || /^\d+$/.test(named) ? named : `SIG${named}`;
+}
+
+/** Of a process, where a file has it. */
+function pidIn(file: string): number | undefined {
+  const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
 }
 
 /** Whether its conmon lives; by now its pid may be another's. */

@@ -34,6 +34,7 @@ export class ReadingSnapshotter implements Snapshotter {
   view = async (): Promise<void> => {};
   remove = async (): Promise<void> => {};
   writable = (id: string): string => id;
+  written = async (): Promise<readonly string[]> => [];
   stage = (): Promise<string> => mkdtemp(join(this.#folder, "staged-"));
   layerFolder = (chainId: string): string => this.#staged.get(chainId) ?? "";
   chains = async (): Promise<readonly string[]> => [...this.sizes.keys()];

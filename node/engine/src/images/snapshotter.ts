@@ -21,6 +21,8 @@ export interface Snapshotter {
   remove(id: string): Promise<void>;
   /** Folder with what a container wrote. */
   writable(id: string): string;
+  /** Whose folders there are, also of those that a killed engine left. */
+  written(): Promise<readonly string[]>;
   /**
    * An empty folder on the file system of the layers, for one whose chain id follows from its content: fill it, then commit it
    * as `staged`, or remove it. What a crash leaves goes at the next start.
@@ -106,6 +108,10 @@ abstract class LayerFolders {
 
   async chains(): Promise<readonly string[]> {
     return readdir(`${this.folder}/l`).catch(() => []);
+  }
+
+  async written(): Promise<readonly string[]> {
+    return readdir(`${this.folder}/w`).catch(() => []);
   }
 
   async removeChain(chainId: string): Promise<void> {
