@@ -129,7 +129,7 @@ export class LayerPush {
       try {
         yield* content();
       } catch (error) {
-        damage = error;
+        damage ??= error; // asked again it is not there any more
         throw error;
       }
     };
