@@ -387,6 +387,14 @@ function addImageCommands(image: Command, context: (command: Command) => Command
       (await commands()).tagImage(context(command), wanted, other),
     );
   image
+    .command("why")
+    .description("say who keeps an image, a layer or a blob on the disk")
+    .argument("<digest>", "or at least six digits of it")
+    .option(...name)
+    .action(async (digest: string, _options: object, command: Command) =>
+      (await commands()).whyKept(context(command), digest),
+    );
+  image
     .command("rm")
     .description("remove images, or one of their names")
     .argument("<image...>")

@@ -1,8 +1,9 @@
-import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "@tsukube/foundation";
 import { lockHolder } from "@tsukube/host";
 import { adminTransport, isReady } from "../cluster/api.ts";
+import { EngineClient } from "../cluster/engine-client.ts";
 import { lastWords } from "../cluster/last-words.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
@@ -16,6 +17,9 @@ interface Finding {
   readonly ok: boolean;
   readonly remedy?: string;
 }
+
+/** Of a disk. */
+const LEAST_FREE = 0.05;
 
 /** Looks at the host and the cluster for what commonly goes wrong. @returns whether everything is right. */
 export async function doctor(context: CommandContext): Promise<boolean> {
@@ -44,12 +48,31 @@ function hostFindings({ isRoot }: CommandContext): readonly Finding[] {
   ];
 }
 
-async function clusterFindings({ paths, clock }: CommandContext): Promise<readonly Finding[]> {
+/** Of an engine alone. */
+async function engineFindings({ paths }: CommandContext): Promise<readonly Finding[]> {
+  const files = filesOf(paths);
+  const { bavail, blocks } = statfsSync(files.engine);
+  const room = {
+    what: `${Math.floor((bavail / blocks) * 100)} % of the disk of ${files.engine} are free`,
+    ok: bavail / blocks > LEAST_FREE,
+    remedy: 'remove what nobody uses: "docker system prune", or "tsukube image rm"',
+  };
+  if (supervisorOf(paths, "engine") === undefined)
+    return [{ what: `${paths.state} holds an engine without a cluster, which is stopped`, ok: true }, room];
+  const failure = await new EngineClient(files.dockerSocket).images().then(
+    () => undefined,
+    (error: unknown) => messageOf(error),
+  );
+  const answers = failure === undefined ? `the engine answers at ${files.dockerSocket}` : failure;
+  return [{ what: answers, ok: failure === undefined, remedy: "see tsukube logs engine" }, room];
+}
+
+async function clusterFindings(context: CommandContext): Promise<readonly Finding[]> {
+  const { paths, clock } = context;
   const files = filesOf(paths);
   if (!existsSync(paths.state)) return [{ what: `cluster "${paths.name}" does not exist`, ok: true }];
   const record = await readClusterRecord(paths).catch((error: unknown) => messageOf(error));
-  if (record === undefined && existsSync(files.engine))
-    return [{ what: `${paths.state} holds an engine without a cluster`, ok: true }];
+  if (record === undefined && existsSync(files.engine)) return engineFindings(context);
   if (typeof record === "string" || record === undefined) {
     const what = record ?? `${paths.state} holds no cluster`;
     return [

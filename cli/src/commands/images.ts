@@ -76,6 +76,19 @@ export async function tagImage(context: CommandContext, name: string, other: str
   await clientOf(context).tag(name, repository, tag);
 }
 
+interface Held {
+  readonly digest: string;
+  readonly holders: readonly { readonly kind: string; readonly name: string; readonly as: string }[];
+}
+
+/** `tsukube image why DIGEST`: who keeps an image, a layer or a blob on the disk. */
+export async function whyKept(context: CommandContext, digest: string): Promise<void> {
+  const held = await clientOf(context).call<Held>("GET", `/images/why?${new URLSearchParams({ digest })}`);
+  context.print(`${held?.digest} is kept by:`);
+  for (const line of table((held?.holders ?? []).map(({ kind, name, as }) => [`  ${kind}`, name, as])))
+    context.print(line);
+}
+
 export async function removeImages(context: CommandContext, names: readonly string[]): Promise<void> {
   const client = clientOf(context);
   for (const name of names) for (const line of await client.remove(name)) context.print(line);

@@ -81,6 +81,9 @@ export interface CachedResult {
   readonly id: string;
   /** Which step of which build it was. */
   readonly lineage: string;
+  /** Layers up to its own. */
+  readonly chain: readonly string[];
+  readonly diffIds: readonly string[];
   readonly bytes: number;
   /** RFC 3339. */
   readonly created: string;

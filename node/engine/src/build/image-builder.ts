@@ -133,8 +133,8 @@ class DockerfileBuilder implements ImageBuilder {
   }
 
   get cached(): readonly CachedResult[] {
-    return this.#cache.all.map(({ key, lineage, layer, created, usedAt }) => ({
-      ...{ id: key, lineage, created, usedAt },
+    return this.#cache.all.map(({ key, lineage, chain, diffIds, layer, created, usedAt }) => ({
+      ...{ id: key, lineage, chain, diffIds, created, usedAt },
       bytes: layer?.size ?? 0,
     }));
   }

@@ -1,5 +1,6 @@
 import { TsukubeError } from "@tsukube/foundation";
 import { findImage } from "../cri/image-service.ts";
+import { holdersOf } from "../images/disk-holders.ts";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { LayerProgress } from "../images/image-transfer.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
@@ -14,6 +15,7 @@ import { credentialsIn } from "./registry-auth-header.ts";
 export function imageRoutes(deps: DockerDeps): readonly Route[] {
   return [
     { method: "GET", path: /^\/images\/json$/, handle: ({ query }) => list(deps, query) },
+    { method: "GET", path: /^\/images\/why$/, handle: ({ query }) => why(deps, query.get("digest") ?? "") },
     { method: "POST", path: /^\/images\/create$/, handle: (request) => pull(deps, request) },
     { method: "POST", path: /^\/images\/load$/, handle: (request) => load(deps, request) },
     { method: "GET", path: /^\/images\/get$/, handle: ({ query }) => save(deps, query.getAll("names")) },
@@ -45,6 +47,15 @@ function list({ images, dockerContainers }: DockerDeps, query: URLSearchParams):
   const newest = [...shown].sort((a, b) => imageSummary(b).Created - imageSummary(a).Created);
   const users = (id: string): number => dockerContainers.store.all.filter(({ imageId }) => imageId === id).length;
   return { status: 200, json: newest.map((image) => ({ ...imageSummary(image), Containers: users(image.id) })) };
+}
+
+/** An extension of ours: who holds content on the disk. */
+function why({ images, builder, dockerContainers }: DockerDeps, digest: string): DockerAnswer {
+  const named = images.all.map((image) => ({ ...image, names: image.names.map(familiarName) }));
+  return {
+    status: 200,
+    json: holdersOf(digest, { images: named, steps: builder.cached, containers: dockerContainers.store.all }),
+  };
 }
 
 function fitsReference(name: string, wanted: string): boolean {
