@@ -291,14 +291,14 @@ func questions(direct client.Client, manager ctrl.Manager) {
 		}
 		return nil
 	})
-	check("the cache answers by an index", func(ctx context.Context) error {
+	check("the cache answers by an index, and follows", func(ctx context.Context) error {
 		if err := direct.Create(ctx, shop("mine", ShopSpec{Owner: "me"})); err != nil {
 			return err
 		}
 		list := &ShopList{}
 		return eventually(ctx, "found", func() bool {
 			err := manager.GetClient().List(ctx, list, client.MatchingFields{"spec.owner": "me"})
-			return err == nil && len(list.Items) == 1 && list.Items[0].Name == "mine"
+			return err == nil && len(list.Items) == 1 && list.Items[0].Name == "mine" && len(list.Items[0].Finalizers) > 0
 		})
 	})
 	check("a finalizer runs before the end, and what it owned goes", func(ctx context.Context) error {
