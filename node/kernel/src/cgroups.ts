@@ -56,6 +56,8 @@ export interface Cgroups {
   blockIo(path: string): Promise<readonly BlockIo[]>;
   /** How often the kernel killed a process of the group for its memory limit. */
   oomKills(path: string): Promise<number>;
+  /** Whether each process of the group stands still: the kernel stops them one by one. */
+  isFrozen(path: string): Promise<boolean>;
 }
 
 const ROOT = "/sys/fs/cgroup";
@@ -176,6 +178,10 @@ class CgroupsV1 implements Cgroups {
   async oomKills(path: string): Promise<number> {
     return table(await read(`${this.#root}/memory${path}/memory.oom_control`))["oom_kill"] ?? 0;
   }
+
+  async isFrozen(path: string): Promise<boolean> {
+    return (await read(`${this.#root}/freezer${path}/freezer.state`)).trim() === "FROZEN";
+  }
 }
 
 class CgroupsV2 implements Cgroups {
@@ -282,6 +288,10 @@ class CgroupsV2 implements Cgroups {
 
   async oomKills(path: string): Promise<number> {
     return table(await read(`${this.#root}${path}/memory.events`))["oom_kill"] ?? 0;
+  }
+
+  async isFrozen(path: string): Promise<boolean> {
+    return table(await read(`${this.#root}${path}/cgroup.events`))["frozen"] === 1;
   }
 }
 

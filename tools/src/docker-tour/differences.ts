@@ -51,7 +51,7 @@ const KNOWN: readonly Known[] = [
   { step: /--blkio-weight 5 /, because: "a weight that is none is refused also where the kernel has no weights" },
   { step: /--platform/, because: "this engine makes the image itself; the other looks for a registry of its name" },
   {
-    step: /max-size=x|--storage-opt|commit -c 'BAD|load -i|pull |push |login |import http|nosuchimage/,
+    step: /max-size=x|--device \/dev\/nosuch|--storage-opt|commit -c 'BAD|load -i|pull |push |login |import http|nosuchimage/,
     because: MESSAGE,
   },
   { step: /rshared/, because: "the other engine runs where mounts are private" },
@@ -84,6 +84,10 @@ const KNOWN: readonly Known[] = [
   {
     step: /docker build --target|ctxfail|docker history/,
     because: "builds have BuildKit's form of history, and errors with file and line",
+  },
+  {
+    step: /docker logs -n 1 lg/,
+    because: "two lines of two streams come at the same time, and either may be the last",
   },
   { step: /docker ps -aq/, because: "a container that the other's build left" },
 ];

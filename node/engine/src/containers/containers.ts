@@ -78,6 +78,8 @@ interface Deps extends VolumeImagesDeps {
   readonly onEvent: (kind: ContainerEventKind, container: ContainerRecord) => void;
 }
 
+const FREEZE_MS = 2000;
+const FREEZE_LOOK_MS = 5;
 /** How often processes are looked at, for the case that conmon was killed and can note no exit. */
 const LIVENESS_MS = 5000;
 
@@ -264,8 +266,13 @@ export class Containers {
     return this.#ended(this.get(id).id);
   }
 
+  /** Until none of its processes moves; a kernel that is busy takes its time. */
   async pause(id: string): Promise<void> {
-    await this.#deps.runtime.run(["pause", this.get(id).id]);
+    const { runtime, cgroups, clock } = this.#deps;
+    const record = this.get(id);
+    await runtime.run(["pause", record.id]);
+    for (const until = clock.now() + FREEZE_MS; clock.now() < until; await clock.sleep(FREEZE_LOOK_MS))
+      if (await cgroups.isFrozen(record.cgroupPath)) return;
   }
 
   async resume(id: string): Promise<void> {
