@@ -3,7 +3,7 @@ import { createHttpsServer, type Exchange, type UpgradeRequest } from "@tsukube/
 import type { WireServer } from "./wire-server.ts";
 
 /** What the API server asked a kubelet for. */
-export interface Asked {
+interface Asked {
   /** Of its certificate. */
   readonly who: string | undefined;
   readonly method: string;

@@ -44,7 +44,7 @@ export type CachePlace =
   | { readonly type: "inline" };
 
 /** What goes to a cache: the results that the image is made of ("min", the default), or those of all steps of its stages. */
-export type CacheMode = "min" | "max";
+type CacheMode = "min" | "max";
 
 /** What the client of a build lends to it; nothing of it is in a layer, a log or a cache key. */
 export interface BuildInputs {

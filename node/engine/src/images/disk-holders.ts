@@ -2,7 +2,7 @@ import { TsukubeError } from "@tsukube/foundation";
 import type { ImageRecord } from "./image-store.ts";
 
 /** Something that keeps content on the disk. */
-export interface DiskHolder {
+interface DiskHolder {
   readonly kind: "image" | "build step" | "container";
   /** A name where it has one, or an id. */
   readonly name: string;

@@ -29,7 +29,7 @@ function contentOf(file: FileHandle, { offset, size }: ElfSection): Promise<Buff
 }
 
 /** As programs have it since Go 1.18 (debug/buildinfo): two strings after a header of 32 bytes, the second between marks of 16. */
-export function goModules(section: Buffer): readonly InstalledPackage[] {
+function goModules(section: Buffer): readonly InstalledPackage[] {
   if (!section.subarray(0, GO_MAGIC.length).equals(GO_MAGIC) || ((section[15] ?? 0) & 2) === 0) return [];
   const [version, next] = stringAt(section, 32);
   const [marked] = stringAt(section, next);
