@@ -1,4 +1,4 @@
-import { TsukubeError } from "@tsukube/foundation";
+import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { findImage } from "../cri/image-service.ts";
 import { holdersOf } from "../images/disk-holders.ts";
 import type { ImageRecord } from "../images/image-store.ts";
@@ -169,7 +169,7 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
       if (isBuiltIn(reference)) {
         await foundImage(deps, name);
       } else {
-        await deps.transfer.pull(reference, {
+        const pulled = deps.transfer.pull(reference, {
           credentials,
           ...(platform === "" ? {} : { platform }),
           signal: request.signal,
@@ -177,6 +177,11 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
             begin(); // not before the registry has answered: a refusal has a status of its own
             send(progressMessage(progress));
           },
+        });
+        await pulled.catch((cause: unknown) => {
+          if (codeOf(cause) !== "unauthorized") throw cause;
+          // with 401 a client would ask whoever sits there for a password; dockerd says that there is no such image
+          throw new TsukubeError("not-found", messageOf(cause), { cause });
         });
       }
       begin();
