@@ -8,7 +8,7 @@ import type { ImageRecord } from "./image-store.ts";
 import type { TransferDeps, TransferOptions } from "./image-transfer.ts";
 import { inParallel } from "./in-parallel.ts";
 import { type KeptManifest, keptManifest } from "./kept-manifest.ts";
-import { type LayerArchive, LayerArchives, type Layered, soundBlob } from "./layer-archives.ts";
+import { damaged, type LayerArchive, LayerArchives, type Layered, soundBlob } from "./layer-archives.ts";
 import { type Descriptor, layerType, OCI_MANIFEST, writeManifest } from "./manifest.ts";
 import { formatReference, type Reference } from "./reference.ts";
 import type { RegistrySession } from "./registry-client.ts";
@@ -129,14 +129,14 @@ export class LayerPush {
       try {
         yield* content();
       } catch (error) {
-        damage ??= error; // asked again it is not there any more
+        damage ??= error;
         throw error;
       }
     };
     try {
       await this.#session.pushBlob(descriptor, noted, onBytes);
     } catch (error) {
-      if (damage === undefined && codeOf(error) === "refused") for await (const _ of content());
+      if (damage === undefined && codeOf(error) === "refused") damage = await damageOf(descriptor, content);
       throw damage ?? error;
     }
   }
@@ -213,4 +213,14 @@ function isCompressed({ mediaType }: Descriptor): boolean {
 function ociLayer({ mediaType, digest, size }: Descriptor): Descriptor {
   const compression = /\.tar[.+](gzip|zstd)$/.exec(mediaType)?.[1] as "gzip" | "zstd" | undefined;
   return { mediaType: compression === undefined ? mediaType : layerType(compression), digest, size };
+}
+
+/** What is wrong with a blob; undefined: nothing. One that is gone was found damaged, and removed, by who read it just now. */
+async function damageOf({ digest }: Descriptor, content: LayerArchive["content"]): Promise<unknown> {
+  try {
+    for await (const _ of content());
+    return undefined;
+  } catch (error) {
+    return codeOf(error) === "ENOENT" ? damaged(digest, "the blob") : error;
+  }
 }

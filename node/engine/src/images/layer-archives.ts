@@ -124,9 +124,14 @@ async function* verified(
     yield part;
   }
   if (bytes !== size || `${algorithm}:${hash.digest("hex")}` !== digest) {
-    throw new TsukubeError(
-      "damaged",
-      `Cannot read layer "${digest}": ${what} changed on disk, expected what the image was made with; remove the image and pull or build it again`,
-    );
+    throw damaged(digest, what);
   }
+}
+
+/** Why a layer cannot be read. @param what Holds it. */
+export function damaged(digest: string, what: string): TsukubeError {
+  return new TsukubeError(
+    "damaged",
+    `Cannot read layer "${digest}": ${what} changed on disk, expected what the image was made with; remove the image and pull or build it again`,
+  );
 }
