@@ -37,7 +37,8 @@ export function requestHead(fields: readonly string[]): RequestHead | undefined 
     isRegular = true;
     if (!isFit(name, value)) return undefined;
     const before = headers[name];
-    if (before === undefined) headers[name] = value;
+    if (typeof before !== "string")
+      headers[name] = value; // "constructor" is what every object has
     else if (!SINGLE.has(name)) headers[name] = before + (name === "cookie" ? "; " : ", ") + value;
   }
   const { ":method": method, ":path": path, ":scheme": scheme, ":authority": authority } = pseudo;

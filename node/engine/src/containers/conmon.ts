@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { startProgram } from "@tsukube/kernel";
@@ -72,6 +72,22 @@ export function tellConmon(bundle: string, line: string): void {
     }
   } catch (error) {
     if (!["ENXIO", "ENOENT", "EPIPE"].includes(codeOf(error) ?? "")) throw error;
+  }
+}
+
+/** The process that it made, as it notes it; undefined: none, or not yet. */
+export function pidMade(bundle: string): number | undefined {
+  const file = `${bundle}/pidfile`;
+  const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+/** Whether the conmon of a container lives; by now its pid may be another's. */
+export function isHeld(bundle: string, id: string): boolean {
+  try {
+    return readFileSync(`/proc/${readFileSync(`${bundle}/conmon.pid`, "utf8").trim()}/cmdline`, "utf8").includes(id);
+  } catch {
+    return false;
   }
 }
 

@@ -12,7 +12,7 @@ import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import type { StreamedProcess, WantedStreams } from "../streaming/streamed-process.ts";
 import { attachTo } from "./attach.ts";
 import { boundingCapabilities } from "./capabilities.ts";
-import { createUnderConmon, tellConmon } from "./conmon.ts";
+import { createUnderConmon, isHeld, pidMade, tellConmon } from "./conmon.ts";
 import { ContainerExecs, type ExecOptions, type ExecResult } from "./container-execs.ts";
 import { withCpuWeight } from "./cpu-weight.ts";
 import { devicesOf } from "./devices.ts";
@@ -391,7 +391,7 @@ export class Containers {
 
   /** An engine that was killed may have made a process without noting it. @returns whether it is there. */
   async #adoptMade(record: ContainerRecord): Promise<boolean> {
-    const pid = pidIn(`${this.#bundle(record.id)}/pidfile`);
+    const pid = pidMade(this.#bundle(record.id));
     const startTime = pid === undefined ? undefined : startTimeOf(pid);
     if (pid === undefined || startTime === undefined) return false;
     await this.#put({ ...record, pid, startTime });
@@ -495,19 +495,4 @@ function stopSignalOf(config: ContainerConfig, image: ImageRecord): string {
   if (asked !== "SIGNAL_RUNTIME_DEFAULT") return asked.slice("SIGNAL_".length);
   const named = image.config.StopSignal ?? "SIGTERM";
   return named.startsWith("SIG") || /^\d+$/.test(named) ? named : `SIG${named}`;
-}
-
-/** Of a process, where a file has it. */
-function pidIn(file: string): number | undefined {
-  const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
-  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
-}
-
-/** Whether its conmon lives; by now its pid may be another's. */
-function isHeld(bundle: string, id: string): boolean {
-  try {
-    return readFileSync(`/proc/${readFileSync(`${bundle}/conmon.pid`, "utf8").trim()}/cmdline`, "utf8").includes(id);
-  } catch {
-    return false;
-  }
 }

@@ -10,3 +10,16 @@ export function publishOf(
 ): void {
   events.publish("container", action, id, { ...config.Labels, ...more, image: imageName, name });
 }
+
+/** Publishes that a container begins or ends to use its volumes. */
+export function publishVolumesOf(
+  events: DockerEvents,
+  action: "mount" | "unmount",
+  { id, mounts }: DockerContainer,
+): void {
+  for (const { name, destination, readonly, propagation = "" } of mounts) {
+    if (name === undefined) continue;
+    const how = action === "mount" ? { destination, propagation, "read/write": String(!readonly) } : {};
+    events.publish("volume", action, name, { container: id, driver: "local", ...how });
+  }
+}

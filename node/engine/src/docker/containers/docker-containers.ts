@@ -9,7 +9,7 @@ import { rotated } from "../log-file.ts";
 import type { Endpoints } from "../networks/endpoints.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
 import { signalNumber } from "./checked-wishes.ts";
-import { publishOf } from "./container-events.ts";
+import { publishOf, publishVolumesOf } from "./container-events.ts";
 import { ContainerMaker } from "./container-maker.ts";
 import { ContainerNames } from "./container-names.ts";
 import { type ContainerState, type DockerContainer, isRunning } from "./container-record.ts";
@@ -171,7 +171,7 @@ export class DockerContainers {
       },
     }));
     if (started === undefined) return;
-    this.#publishVolumes("mount", started);
+    publishVolumesOf(this.#deps.events, "mount", started);
     this.#publish("start", started);
     this.#health.start(started);
   }
@@ -217,7 +217,7 @@ export class DockerContainers {
     if (reason === "OOMKilled") this.#publish("oom", ended);
     const seconds = Math.floor((at - (ended.state.startedAt ?? at)) / 1000);
     this.#publish("die", ended, { exitCode: String(code), execDuration: String(Math.max(0, seconds)) });
-    this.#publishVolumes("unmount", ended);
+    publishVolumesOf(this.#deps.events, "unmount", ended);
     this.#waiters.tell(id, "exit", code);
     if (again) this.#restarting.later(ended);
     else if (container.hostConfig.AutoRemove === true) void this.#removeQuietly(id);
@@ -465,14 +465,6 @@ export class DockerContainers {
 
   #publish(action: string, container: DockerContainer, more: Readonly<Record<string, string>> = {}): void {
     publishOf(this.#deps.events, action, container, more);
-  }
-
-  #publishVolumes(action: "mount" | "unmount", { id, mounts }: DockerContainer): void {
-    for (const { name, destination, readonly, propagation = "" } of mounts) {
-      if (name === undefined) continue;
-      const how = action === "mount" ? { destination, propagation, "read/write": String(!readonly) } : {};
-      this.#deps.events.publish("volume", action, name, { container: id, driver: "local", ...how });
-    }
   }
 
   #exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {
