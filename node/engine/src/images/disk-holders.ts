@@ -38,7 +38,7 @@ export function holdersOf(wanted: string, { images, steps, containers }: Holders
   if (!/^[0-9a-f]+$/.test(digits) || digits.length < LEAST)
     throw new TsukubeError(
       "invalid",
-      `Cannot look for "${wanted}": expected a digest, or at least ${LEAST} digits of one`,
+      `Cannot look for "${wanted}": expected a digest, or at least ${LEAST} digits of one, such as an ID of "tsukube images"`,
     );
   const all = [
     ...images.flatMap(({ id, diffIds, chain, blobs }) => [id, ...diffIds, ...chain, ...blobs]),

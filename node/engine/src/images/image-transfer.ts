@@ -13,7 +13,7 @@ import { formatReference, parseReference, type Reference } from "./reference.ts"
 import type { RegistryCredentials } from "./registry-auth.ts";
 import type { RegistryClient, RegistrySession, Search, SearchResult } from "./registry-client.ts";
 import { chainIds, type Snapshotter } from "./snapshotter.ts";
-import { transferError } from "./transfer-errors.ts";
+import { loginError, transferError } from "./transfer-errors.ts";
 import { layerTeller, type OnProgress } from "./transfer-progress.ts";
 
 export type { LayerProgress } from "./transfer-progress.ts";
@@ -60,7 +60,11 @@ export class ImageTransfer {
     credentials: RegistryCredentials,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    return (await this.#deps.client.open({ registry, repository: "" }, credentials, signal)).checkCredentials();
+    try {
+      return await (await this.#deps.client.open({ registry, repository: "" }, credentials, signal)).checkCredentials();
+    } catch (error) {
+      throw loginError(registry, error);
+    }
   }
 
   /** What a registry finds by words. @throws {TsukubeError} `unsupported`, `unreachable`. */

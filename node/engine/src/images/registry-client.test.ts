@@ -343,3 +343,15 @@ test("hosts.toml names mirrors before the registry", () => {
     { base: "https://up.example/v2", mirror: false, canResolve: true, canPush: true, skipVerify: false },
   ]);
 });
+
+test("a login at a registry that is not there says what to look at", async () => {
+  const login = transfer.checkCredentials(
+    "localhost:1",
+    { username: "a", password: "b" },
+    new AbortController().signal,
+  );
+  await expect(login).rejects.toMatchObject({
+    code: "unreachable",
+    message: expect.stringMatching(/^Cannot log in to "localhost:1": Cannot reach .*; check that the registry runs/),
+  });
+});

@@ -1,6 +1,7 @@
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { formatReference, type Reference } from "./reference.ts";
 
+const IS_IT_THERE = "check that the registry runs and that this machine reaches it";
 const REMEDIES: Readonly<Record<string, Readonly<Record<"pull" | "push", string>>>> = {
   "not-found": {
     pull: "check name and tag, and that it was pushed",
@@ -10,10 +11,7 @@ const REMEDIES: Readonly<Record<string, Readonly<Record<"pull" | "push", string>
     pull: "check the name, and give user name and password if it is private",
     push: "give user name and password of one who may push there",
   },
-  unreachable: {
-    pull: "check that the registry runs and that this machine reaches it",
-    push: "check that the registry runs and that this machine reaches it",
-  },
+  unreachable: { pull: IS_IT_THERE, push: IS_IT_THERE },
   "wrong-digest": {
     pull: "the registry, or something before it, serves other content than its name says: pull again, or ask its operator",
     push: "",
@@ -36,4 +34,12 @@ export function transferError(action: "pull" | "push", reference: Reference, cau
   const remedy = REMEDIES[code]?.[action] ?? "";
   const said = messageOf(cause);
   return new TsukubeError(code, `Cannot ${action} "${name}": ${said}${remedy === "" ? "" : `; ${remedy}`}`, { cause });
+}
+
+/** The error of a login at a registry that is not there; others say enough. */
+export function loginError(registry: string, cause: unknown): unknown {
+  if (codeOf(cause) !== "unreachable") return cause;
+  return new TsukubeError("unreachable", `Cannot log in to "${registry}": ${messageOf(cause)}; ${IS_IT_THERE}`, {
+    cause,
+  });
 }
