@@ -48,6 +48,8 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** Adds a `Warning: 299` header to the response; duplicates are dropped. */
   warn(text: string): void;
+  /** Whether there are warnings. */
+  readonly hasWarned: boolean;
   /** Adds an annotation to the request's audit events; a key keeps its first value. Absent where nothing is audited. */
   annotate?(key: string, value: string): void;
 }

@@ -229,6 +229,9 @@ function contextOf(request: IncomingRequest, info: RequestInfo, user: User, note
   const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
   return {
     ...{ request, info, user, warn, ...annotate },
+    get hasWarned() {
+      return warnings.size > 0;
+    },
     get signal() {
       return request.signal ?? NEVER; // most requests are answered before anybody asks
     },

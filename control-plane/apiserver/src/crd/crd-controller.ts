@@ -157,6 +157,7 @@ const INTERNAL: RequestContext = {
   user: { name: "system:apiserver", groups: ["system:masters"], extra: {} },
   signal: new AbortController().signal,
   warn: () => {},
+  hasWarned: false,
 };
 
 function reported(

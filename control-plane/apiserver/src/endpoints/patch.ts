@@ -5,6 +5,7 @@ import {
   decodeYamlUnstructured,
   encodeJson,
   encodeUnstructuredText,
+  type FieldManager,
   fieldError,
   type Json,
   jsonPatch,
@@ -19,7 +20,6 @@ import {
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { fieldValidationOf, report } from "./body.ts";
-import type { MakeNext } from "./writer.ts";
 
 export type PatchType = "json" | "merge" | "strategic" | "apply";
 
@@ -70,51 +70,72 @@ function decodePatch(
   }
 }
 
-/** How the patch makes the next object from the live one. */
+/** Makes the next object from the live one. */
+export type Patcher = (live: Unstructured, managers: FieldManager) => Unstructured;
+
+/** Makes a new object. */
+export type Creator = (managers: FieldManager) => Unstructured;
+
+/** How the patch makes the next object from the live one. @throws {ApiError} 400. */
 export function patcher(
   context: RequestContext,
   definition: ResourceDefinition,
-  type: PatchType,
+  type: Exclude<PatchType, "apply">,
   bytes: Uint8Array,
   manager: string,
-  force: boolean,
-): MakeNext {
+): Patcher {
   const { patch, problems } = decodePatch(type, bytes);
   const validation = fieldValidationOf(context.info.query);
-  const inForm = (value: Json, live: Unstructured): Unstructured => {
+  if (type === "merge" && !isRecord(patch)) throw ApiError.badRequest(`error decoding patch: ${notAMap(patch)}`);
+  if (type === "strategic" && !isRecord(patch)) throw ApiError.badRequest(notAMap(patch));
+  return (live, managers) => {
+    const value = patched(type, live as unknown as Json, patch, definition);
     const shown = (): string => shownPatch(definition, type, patch, value, live);
     const formed = formOf(definition, value, shown, live);
     const all = [...problems, ...formed.problems];
     if (all.length > 0 && validation === "Strict") throw badPatch(shown(), strictDecodingMessage(all));
     report(context, all, validation);
-    return formed.object;
+    return managers.update(live, formed.object, manager);
   };
+}
+
+function patched(type: Exclude<PatchType, "apply">, live: Json, patch: Json, { schema }: ResourceDefinition): Json {
   switch (type) {
-    case "apply":
-      return (live, managers) => {
-        const applied = managers.apply(live, patch as Unstructured, manager, force);
-        const value = applied as unknown as Json;
-        const { object } = formOf(definition, value, () => encodeUnstructuredText(value), live);
-        reportOfApply(context, problems);
-        return object;
-      };
     case "json":
-      return (live, managers) =>
-        tracked(inForm(jsonPatch(live as unknown as Json, patch), live), live, managers, manager);
+      return jsonPatch(live, patch);
     case "merge":
-      if (!isRecord(patch)) throw ApiError.badRequest(`error decoding patch: ${notAMap(patch)}`);
-      return (live, managers) =>
-        tracked(inForm(mergePatch(live as unknown as Json, patch), live), live, managers, manager);
+      return mergePatch(live, patch);
     case "strategic":
-      if (!isRecord(patch)) throw ApiError.badRequest(notAMap(patch));
-      return (live, managers) =>
-        tracked(
-          inForm(strategicMergePatch(live as unknown as Json, patch, definition.schema), live),
-          live,
-          managers,
-          manager,
-        );
+      return strategicMergePatch(live, patch, schema);
   }
+}
+
+/** How a server-side apply makes the next object from the live one, and, at the first time, a new one. They throw {@link ApiError} 400. */
+export function applier(
+  context: RequestContext,
+  definition: ResourceDefinition,
+  bytes: Uint8Array,
+  manager: string,
+  force: boolean,
+): { readonly update: Patcher; readonly create: Creator } {
+  let decoded: ReturnType<typeof decodePatch> | undefined;
+  const make = (live: Unstructured | undefined, managers: FieldManager): Unstructured => {
+    // an apply that is known to change nothing is not even decoded
+    decoded ??= decodePatch("apply", bytes);
+    const applied = managers.apply(live, decoded.patch as Unstructured, manager, force) as unknown as Json;
+    const { object } = formOf(definition, applied, () => encodeUnstructuredText(applied), live);
+    reportOfApply(context, decoded.problems);
+    return object;
+  };
+  return { update: make, create: (managers) => asNew(definition, make(undefined, managers)) };
+}
+
+/** A first apply creates: not where it names an object that was there. @throws {ApiError} 409. */
+function asNew(definition: ResourceDefinition, object: Unstructured): Unstructured {
+  const { uid = "", name = "", resourceVersion: _seen, ...metadata } = object.metadata ?? {};
+  if (uid === "") return { ...object, metadata: { ...metadata, name } };
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  throw ApiError.conflict(definition, name, why);
 }
 
 function isRecord(value: Json): boolean {
@@ -126,26 +147,6 @@ function notAMap(value: Json): string {
   return `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
 }
 
-/** A first apply creates. */
-export function applier(
-  context: RequestContext,
-  definition: ResourceDefinition,
-  bytes: Uint8Array,
-  manager: string,
-  force: boolean,
-) {
-  const { patch, problems } = decodePatch("apply", bytes);
-  return (managers: Parameters<MakeNext>[1]): Unstructured => {
-    const applied = managers.apply(undefined, patch as Unstructured, manager, force) as unknown as Json;
-    const { object } = formOf(definition, applied, () => encodeUnstructuredText(applied));
-    reportOfApply(context, problems);
-    const { uid = "", name = "", resourceVersion: _seen, ...metadata } = object.metadata ?? {};
-    if (uid === "") return { ...object, metadata: { ...metadata, name } };
-    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
-    throw ApiError.conflict(definition, name, why);
-  };
-}
-
 /** Fields that are not there are an error in any case; what is left is what the configuration says twice. */
 function reportOfApply(context: RequestContext, problems: readonly string[]): void {
   const validation = fieldValidationOf(context.info.query);
@@ -154,15 +155,6 @@ function reportOfApply(context: RequestContext, problems: readonly string[]): vo
     throw ApiError.badRequest(`error strict decoding patch: ${why}`);
   }
   report(context, problems, validation);
-}
-
-function tracked(
-  next: Unstructured,
-  live: Unstructured,
-  managers: Parameters<MakeNext>[1],
-  manager: string,
-): Unstructured {
-  return managers.update(live, next, manager);
 }
 
 /** What is shown of a patch that makes no object of its kind: the patch itself, or what became of the live object. */

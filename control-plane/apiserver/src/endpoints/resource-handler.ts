@@ -26,13 +26,14 @@ import { mustReach } from "./freshness.ts";
 import { encodeList, list } from "./list.ts";
 import { revisionOf } from "./list-options.ts";
 import { placed } from "./object-meta.ts";
-import { applier, patcher, patchTypeOf } from "./patch.ts";
+import { applier, type Patcher, patcher, patchTypeOf } from "./patch.ts";
 import { encode, headersOf, includeOf, represent, respondTyped, type View } from "./represent.ts";
 import { replicasPathOf, scaleOf, trackedScaleOf, withScale } from "./scale.ts";
 import { selectionOf } from "./selection.ts";
+import { applyId, SettledApplies } from "./settled-applies.ts";
 import { watch } from "./watch.ts";
 import { checkWriteOptions, fieldManagerOf } from "./write-options.ts";
-import type { MakeNext, WriteRequest, Writer } from "./writer.ts";
+import type { WriteRequest, Writer } from "./writer.ts";
 
 const EMPTY = new Uint8Array(0);
 /** Subresources that are another view of the same object. */
@@ -50,6 +51,7 @@ const WITHOUT_TABLE = new Set(
 export class ResourceHandler {
   readonly #writer: Writer;
   readonly #tableOf: TableConvertorOf;
+  readonly #settled = new SettledApplies();
 
   constructor(writer: Writer, tableOf: TableConvertorOf) {
     this.#writer = writer;
@@ -207,25 +209,42 @@ export class ResourceHandler {
     const type = patchTypeOf(context, definition);
     checkWriteOptions("PatchOptions", info.query, type);
     const request = this.#request(context, definition);
-    const force = isTrue(info.query.get("force"));
-    const bytes = context.request.body ?? EMPTY;
-    const make = patcher(context, definition, type, bytes, request.fieldManager, force);
     const place = (object: Unstructured): Unstructured => {
       checkNamed(object, info.name);
       return placed(object, definition, info.namespace, info.name);
     };
-    const create =
-      type === "apply" && info.subresource === ""
-        ? applier(context, definition, bytes, request.fieldManager, force)
-        : undefined;
-    const { object, created } = await this.#writer.update(
+    const inPlace = (live: Unstructured, made: Unstructured): Unstructured => {
+      const next = place(made);
+      return info.subresource === "resize" ? { ...next, metadata: keptBut(live, next) } : next;
+    };
+    if (type === "apply") return this.#apply(context, view, request, inPlace, place);
+    const make = patcher(context, definition, type, context.request.body ?? EMPTY, request.fieldManager);
+    const { object } = await this.#writer.update(request, (live, managers) => inPlace(live, make(live, managers)));
+    return this.#answer(200, view, object);
+  }
+
+  async #apply(
+    context: RequestContext,
+    view: View,
+    request: WriteRequest,
+    inPlace: (live: Unstructured, made: Unstructured) => Unstructured,
+    place: (object: Unstructured) => Unstructured,
+  ): Promise<ApiResponse> {
+    const { definition } = view;
+    const { query, subresource } = context.info;
+    const bytes = context.request.body ?? EMPTY;
+    const force = isTrue(query.get("force"));
+    const { fieldManager } = request;
+    const make = applier(context, definition, bytes, fieldManager, force);
+    const form = [apiVersionOf(definition), subresource, fieldManager, query.get("fieldValidation") ?? ""];
+    const id = applyId(bytes, String(force), ...form);
+    const { object, created, kept } = await this.#writer.update(
       request,
-      (live, manager) => {
-        const next = place(make(live, manager));
-        return info.subresource === "resize" ? { ...next, metadata: keptBut(live, next) } : next;
-      },
-      create === undefined ? undefined : (manager) => place(create(manager)),
+      (live, managers, cached) =>
+        this.#settled.has(definition, cached, id) ? undefined : inPlace(live, make.update(live, managers)),
+      subresource === "" ? (managers) => place(make.create(managers)) : undefined,
     );
+    if (kept !== undefined && !context.hasWarned) this.#settled.add(definition, kept, id);
     return this.#answer(created ? 201 : 200, view, object);
   }
 
@@ -320,13 +339,15 @@ export class ResourceHandler {
   }
 
   /** What a write to a scale makes of it. */
-  #scaleMaker(context: RequestContext, scale: ResourceDefinition, manager: string): MakeNext {
+  #scaleMaker(context: RequestContext, scale: ResourceDefinition, manager: string): Patcher {
     const { info, request } = context;
     const bytes = request.body ?? EMPTY;
     if (info.verb === "patch") {
       const type = patchTypeOf(context, scale);
       checkWriteOptions("PatchOptions", info.query, type);
-      return patcher(context, scale, type, bytes, manager, isTrue(info.query.get("force")));
+      return type === "apply"
+        ? applier(context, scale, bytes, manager, isTrue(info.query.get("force"))).update
+        : patcher(context, scale, type, bytes, manager);
     }
     const body = decodeObject(context, scale, bytes);
     checkNamed(body, info.name);

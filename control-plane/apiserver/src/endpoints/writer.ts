@@ -46,8 +46,25 @@ export interface WriteRequest {
   readonly fieldManager: string;
 }
 
-/** Makes the wanted object from the live one; throws to refuse. */
-export type MakeNext = (live: Unstructured, manager: FieldManager) => Unstructured;
+/**
+ * Makes the wanted object from the live one; throws to refuse. Undefined: it is known to make the live one again, in the form in
+ * which it was found to be right.
+ */
+export type MakeNext = (live: Unstructured, manager: FieldManager, cached: CachedObject) => Unstructured | undefined;
+
+export interface Updated {
+  readonly object: Unstructured;
+  readonly created: boolean;
+  /** What was there, when `make` made the same again: admission had no part in it. */
+  readonly kept: CachedObject | undefined;
+}
+
+interface Prepared {
+  /** Undefined: nothing changes. */
+  readonly next: Unstructured | undefined;
+  /** Admission changed nothing. */
+  readonly isAsMade: boolean;
+}
 
 const EVENT_TTL_MS = 60 * 60 * 1000;
 const GENERATE_TRIES = 8;
@@ -90,19 +107,24 @@ export class Writer {
     request: WriteRequest,
     make: MakeNext,
     createFrom?: (manager: FieldManager) => Unstructured,
-  ): Promise<{ readonly object: Unstructured; readonly created: boolean }> {
+  ): Promise<Updated> {
     const { definition, name } = request;
     let created = false;
+    let kept: CachedObject | undefined;
     const object = await this.#store(request, name, async (live, cached) => {
       created = live === undefined;
-      // what changes nothing is written all the same where it brings the object into today's form
-      const isOutdated = cached !== undefined && liesOtherwise(definition, cached);
-      if (live !== undefined)
-        return (await this.#prepareUpdate(request, live, make)) ?? (isOutdated ? live : undefined);
+      kept = undefined;
+      if (live !== undefined && cached !== undefined) {
+        const { next, isAsMade } = await this.#prepareUpdate(request, live, cached, make);
+        // what changes nothing is written all the same where it brings the object into today's form
+        if (next !== undefined || liesOtherwise(definition, cached)) return next ?? live;
+        if (isAsMade) kept = cached;
+        return undefined;
+      }
       if (createFrom === undefined) throw ApiError.notFound(definition, name);
       return this.#prepareCreate(request, createFrom(this.#manager(request)), false);
     });
-    return { object: object!, created };
+    return { object: object!, created, kept };
   }
 
   /** @param complete Fills in defaults before an update is compared. */
@@ -173,18 +195,37 @@ export class Writer {
     return object;
   }
 
-  async #prepareUpdate(request: WriteRequest, live: Unstructured, make: MakeNext): Promise<Unstructured | undefined> {
-    const { definition, context, subresource } = request;
-    const { strategy } = definition;
+  async #prepareUpdate(
+    request: WriteRequest,
+    live: Unstructured,
+    cached: CachedObject,
+    make: MakeNext,
+  ): Promise<Prepared> {
+    const { definition, subresource } = request;
     let isComplete = false;
     const manager = this.#manager(request, (object) => {
       isComplete = true;
       return this.#defaulted(definition, object, live);
     });
-    let next = make(live, manager);
-    if (!isComplete) next = this.#defaulted(definition, next, live);
-    this.#checkIdentity(definition, live, next);
-    next = forUpdate(next, live);
+    const made = make(live, manager, cached);
+    const whole = made === undefined || isComplete ? made : this.#defaulted(definition, made, live);
+    let next = whole === undefined ? live : this.#prepared(request, whole, live);
+    const attributes = this.#attributes(request, "UPDATE", next, live);
+    const admitted = (await this.deps.admission.mutate(attributes)) ?? next;
+    const isAdmitted = admitted === next;
+    if (!isAdmitted) next = this.#defaulted(definition, admitted, live);
+    const isKnown = made === undefined && isAdmitted;
+    if (!isKnown) this.#refuseUpdate(request, next, live);
+    await this.deps.admission.validate({ ...attributes, object: next });
+    if (!isKnown && subresource === "") this.#warn(request, next, live);
+    return { next: isKnown || isSame(next, live) ? undefined : next, isAsMade: isAdmitted };
+  }
+
+  /** An update with what it cannot touch as it was, and what follows from it. */
+  #prepared({ definition, context, subresource }: WriteRequest, asked: Unstructured, live: Unstructured): Unstructured {
+    const { strategy } = definition;
+    this.#checkIdentity(definition, live, asked);
+    let next = forUpdate(asked, live);
     next =
       subresource === "status"
         ? statusOnly(definition, next, live)
@@ -195,16 +236,14 @@ export class Writer {
       next = strategy.prepareForStatus?.(next, live, this.deps.clock.now()) ?? next;
     if (subresource === "") next = strategy.prepareForUpdate?.(next, live, context) ?? next;
     if (subresource !== "status" && (strategy.generation || !definition.typed)) next = counted(next, live);
-    const attributes = this.#attributes(request, "UPDATE", next, live);
-    const admitted = await this.deps.admission.mutate(attributes);
-    if (admitted !== undefined && admitted !== next) next = this.#defaulted(definition, admitted, live);
+    return next;
+  }
+
+  #refuseUpdate({ definition, subresource }: WriteRequest, next: Unstructured, live: Unstructured): void {
     const errors = definition.typed
       ? validateUpdate(definition, next, live, subresource, this.deps.gates)
       : (definition.custom?.validate(next, live) ?? []);
     this.#refuse(definition, live.metadata?.name ?? "", errors);
-    await this.deps.admission.validate({ ...attributes, object: next });
-    if (subresource === "") this.#warn(request, next, live);
-    return isSame(next, live) ? undefined : next;
   }
 
   /** Optimistic concurrency: the resourceVersion that the client saw must be the live one. */
