@@ -53,7 +53,7 @@ function pullPolicy(image: unknown): string {
 
 /** serviceAccount is the old name of serviceAccountName; both are shown. */
 function mirrorServiceAccount(spec: Draft): void {
-  const name = spec["serviceAccountName"] ?? spec["serviceAccount"];
+  const name = spec["serviceAccountName"] || spec["serviceAccount"];
   if (name === undefined) return;
   spec["serviceAccountName"] = name;
   spec["serviceAccount"] = name;
@@ -62,6 +62,7 @@ function mirrorServiceAccount(spec: Draft): void {
 function defaultPod(pod: Draft): void {
   const spec = nested(pod, "spec");
   setAbsent(spec, { enableServiceLinks: true });
+  if (Number(spec["terminationGracePeriodSeconds"]) < 0) spec["terminationGracePeriodSeconds"] = 1; // not in templates
   for (const list of ["containers", "initContainers"]) {
     if (Array.isArray(spec[list])) spec[list] = spec[list].map(requestLimits);
   }

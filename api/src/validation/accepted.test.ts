@@ -35,7 +35,8 @@ function filledIn(object: Values): Values {
     .replaceAll("<time>", "2025-01-01T00:00:00Z")
     .replaceAll("<clusterIP>", "10.0.0.5")
     .replaceAll(/<(uid|5|hash|hostname|date|jwt)>/g, "x1");
-  return JSON.parse(text) as Values;
+  const filled = JSON.parse(text) as Values;
+  return { ...filled, metadata: { ...(filled["metadata"] as Values), uid: "x1" } };
 }
 
 function problems({ name, object }: Accepted): string[] {

@@ -17,7 +17,12 @@ const container = {
   imagePullPolicy: "Always",
   terminationMessagePolicy: "File",
 };
-const podSpec = { containers: [container], restartPolicy: "Always", dnsPolicy: "ClusterFirst" };
+const podSpec = {
+  containers: [container],
+  restartPolicy: "Always",
+  dnsPolicy: "ClusterFirst",
+  terminationGracePeriodSeconds: 30,
+};
 const pod = (more: object): Unstructured => ({ metadata, spec: { ...podSpec, ...more } });
 const labels = { app: "a" };
 const set = (updateStrategy: object): Unstructured => ({

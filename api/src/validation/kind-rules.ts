@@ -3,6 +3,7 @@ import { jsonEqual } from "../patch/json-equal.ts";
 import type { GroupVersionKind } from "../schema.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import { type Check, type Problems, valueAt } from "./check.ts";
+import { shownSelector } from "./typed-value.ts";
 
 /** What an update check knows besides the objects. */
 interface UpdateContext {
@@ -25,6 +26,14 @@ export interface KindRules {
   readonly update?: UpdateCheck;
   /** State checks that also know the old object replace `state` on updates. */
   readonly updateState?: UpdateCheck;
+  /** On updates `update` comes before the state checks. */
+  readonly updateFirst?: boolean;
+  /** State checks that upstream's types declare of themselves; they come last. */
+  readonly declared?: Check;
+  /** The declared checks that need both objects: they come before `declared`. */
+  readonly declaredUpdate?: UpdateCheck;
+  /** False for kinds whose types declare nothing: errors are said as often as they are found. Default true. */
+  readonly hasDeclarations?: boolean;
   /** Updates through subresources, beside metadata. */
   readonly subresources?: Readonly<Record<string, UpdateCheck>>;
 }
@@ -38,7 +47,8 @@ export function immutable(...paths: readonly string[]): UpdateCheck {
 }
 
 export function immutableError(next: Unstructured, path: string): FieldError {
-  return fieldError.invalid(path, valueAt(next, path) ?? null, "field is immutable");
+  const value = valueAt(next, path) ?? null;
+  return fieldError.invalid(path, path === "spec.selector" ? shownSelector(value) : value, "field is immutable");
 }
 
 /** The same as declarative validation says it: it does not show values, nor look into those that changed. */

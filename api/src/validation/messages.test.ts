@@ -66,7 +66,7 @@ test("the table has what it should", () => {
 test.each(cases.map((one) => [one.case, one] as const))("%s", (_name, recorded) => {
   const kind = gvkOf(recorded.path)!;
   const decoded = decodeJson<Unstructured>(new TextEncoder().encode(recorded.body), schemaOf(kind)!).object;
-  const object = applyDefaults(kind, withDefinitionStatus(decoded));
+  const object = withJobLabels(kind.kind, applyDefaults(kind, withDefinitionStatus(decoded)));
   const error = ApiError.invalid(kind, object.metadata?.name ?? "", validateCreate(kind, object));
   const exact = (text: string): unknown => (text.endsWith("…") ? expect.stringContaining(text.slice(0, -1)) : text);
   expect(error.status.details?.causes).toEqual(
@@ -74,6 +74,18 @@ test.each(cases.map((one) => [one.case, one] as const))("%s", (_name, recorded) 
   );
   expect(error.message).toEqual(exact(recorded.message!));
 });
+
+/** Strategy names the pods of a job after it. */
+function withJobLabels(kind: string, object: Unstructured): Unstructured {
+  if (kind !== "Job") return object;
+  const spec = object["spec"] as { readonly template: { readonly metadata?: { readonly labels?: object } } };
+  const uid = { "batch.kubernetes.io/controller-uid": "u" };
+  const name = object.metadata?.name ?? "";
+  const names = { "controller-uid": "u", "job-name": name, "batch.kubernetes.io/job-name": name };
+  const metadata = { ...spec.template.metadata, labels: { ...spec.template.metadata?.labels, ...uid, ...names } };
+  const labelled = { ...spec, selector: { matchLabels: uid }, template: { ...spec.template, metadata } };
+  return { ...object, metadata: { ...object.metadata, uid: "u" }, spec: labelled } as Unstructured;
+}
 
 /** Strategy fills these before validation. */
 function withDefinitionStatus(object: Unstructured): Unstructured {

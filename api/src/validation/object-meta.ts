@@ -7,6 +7,7 @@ import { labelKeyProblems, labelValueProblems } from "../selectors/label-syntax.
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import type { Check, Problems } from "./check.ts";
 import { dnsSubdomain } from "./names.ts";
+import { typedValue } from "./typed-value.ts";
 
 const MAX_ANNOTATION_BYTES = 262_144;
 const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
@@ -90,9 +91,13 @@ function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
   if (controllers.length > 1) {
     const [first, second] = controllers as [OwnerReference, OwnerReference];
     const why = `Only one reference can have Controller set to true. Found "true" in references for ${first.kind}/${first.name} and ${second.kind}/${second.name}`;
-    errors.push(fieldError.invalid("metadata.ownerReferences", owners, why));
+    errors.push(fieldError.invalid("metadata.ownerReferences", owners.map(shownOwner), why));
   }
   return errors;
+}
+
+function shownOwner(owner: OwnerReference): unknown {
+  return typedValue(owner, "meta/v1.OwnerReference");
 }
 
 function ownerError(owner: OwnerReference, at: string): FieldError[] {
@@ -106,7 +111,7 @@ function ownerError(owner: OwnerReference, at: string): FieldError[] {
   }
   if (owner.kind === "Event" && (apiVersion === "v1" || apiVersion.startsWith("events.k8s.io/"))) {
     const kind = apiVersion.includes("/") ? apiVersion : `/${apiVersion}`;
-    errors.push(fieldError.invalid(at, owner, `${kind}, Kind=Event is disallowed from being an owner`));
+    errors.push(fieldError.invalid(at, shownOwner(owner), `${kind}, Kind=Event is disallowed from being an owner`));
   }
   return errors;
 }
@@ -127,6 +132,14 @@ function finalizerError(finalizer: string, index: number, qualified: boolean): F
   const why = "name is neither a standard finalizer name nor is it fully qualified";
   return [fieldError.invalid(`metadata.finalizers[${index}]`, finalizer, why)];
 }
+
+/** A finalizer by itself, as in the spec of a namespace. */
+export const finalizerName: Check = (value, at, errors) => {
+  const name = String(value);
+  for (const problem of labelKeyProblems(name)) errors.push(fieldError.invalid(at, name, problem));
+  if (name.includes("/") || STANDARD_FINALIZERS.has(name)) return;
+  errors.push(fieldError.invalid(at, name, "name is neither a standard finalizer name nor is it fully qualified"));
+};
 
 const IMMUTABLE = [
   "name",

@@ -108,19 +108,18 @@ function prepare(kind: GroupVersionKind, object: Values): Values {
   }
   if (kind.kind === "LimitRange" && name === "")
     return withPath(object as Json, "metadata.name", "generated") as Values;
-  if (kind.kind === "Job" && name !== "") {
-    const labels = {
-      ...(valueAt(object, "spec.template.metadata.labels") as object),
-      "job-name": name,
-      "batch.kubernetes.io/controller-uid": "u",
-    };
-    const labelled = withPath(object as Json, "spec.template.metadata.labels", labels as Json);
-    return withPath(labelled, "spec.selector", {
-      matchLabels: { "batch.kubernetes.io/controller-uid": "u" },
-    }) as Values;
-  }
+  if (kind.kind === "Job") return prepareJob(object, name);
   if (kind.kind === "CustomResourceDefinition") return prepareDefinition(object);
   return object;
+}
+
+function prepareJob(object: Values, name: string): Values {
+  const uid = { "batch.kubernetes.io/controller-uid": "u" };
+  const names = { "controller-uid": "u", "job-name": name, "batch.kubernetes.io/job-name": name };
+  const labels = { ...uid, ...names, ...(valueAt(object, "spec.template.metadata.labels") as object) };
+  const labelled = withPath(object as Json, "spec.template.metadata.labels", labels as Json);
+  const selecting = withPath(labelled, "spec.selector", { matchLabels: uid });
+  return withPath(selecting, "metadata.uid", "u") as Values;
 }
 
 function prepareDefinition(object: Values): Values {

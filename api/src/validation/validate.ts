@@ -1,7 +1,7 @@
 import { FeatureGates } from "../feature-gates/feature-gates.ts";
 import type { Unstructured } from "../object.ts";
 import type { GroupVersionKind } from "../schema.ts";
-import type { FieldError } from "../status/field-error.ts";
+import { type FieldError, fieldErrorMessage } from "../status/field-error.ts";
 import { run } from "./check.ts";
 import { underGates } from "./gates-in-force.ts";
 import type { KindRules } from "./kind-rules.ts";
@@ -24,7 +24,7 @@ export function validateCreate(
   const meta = rules.hasMeta === false ? [] : validateMeta(object, rules.name);
   return underGates(gates, undefined, () => {
     const created = rules.create === undefined ? [] : run(rules.create, object);
-    return [...meta, ...stateErrors(rules, object), ...created];
+    return inOrder(rules, [...meta, ...stateErrors(rules, object), ...created], declaredErrors(rules, object));
   });
 }
 
@@ -53,12 +53,36 @@ function updateErrors(
   if (subresource !== "") {
     const own = subresource === "status" ? STATUSES[`${kind.group}/${kind.kind}`] : undefined;
     const check = own ?? rules.subresources?.[subresource];
-    return [...meta, ...(check?.(next, old, { kind }) ?? [])];
+    return inOrder(rules, [...meta, ...(check?.(next, old, { kind }) ?? [])], []);
   }
   const state = rules.updateState?.(next, old, { kind }) ?? stateErrors(rules, next);
-  return [...meta, ...state, ...(rules.update?.(next, old, { kind }) ?? [])];
+  const update = rules.update?.(next, old, { kind }) ?? [];
+  const own = rules.updateFirst === true ? [...update, ...state] : [...state, ...update];
+  const declared = [...(rules.declaredUpdate?.(next, old, { kind }) ?? []), ...declaredErrors(rules, next)];
+  return inOrder(rules, [...meta, ...own], declared);
 }
 
 function stateErrors(rules: KindRules, object: Unstructured): readonly FieldError[] {
   return rules.state === undefined ? [] : run(rules.state, object);
+}
+
+function declaredErrors(rules: KindRules, object: Unstructured): readonly FieldError[] {
+  return rules.declared === undefined ? [] : run(rules.declared, object);
+}
+
+/** Upstream says each thing once, and last what its types declare of themselves. */
+function inOrder(
+  { hasDeclarations = true }: KindRules,
+  errors: readonly FieldError[],
+  declared: readonly FieldError[],
+): readonly FieldError[] {
+  if (!hasDeclarations) return errors;
+  const seen = new Set<string>();
+  const once = errors.filter((error) => {
+    const message = fieldErrorMessage(error);
+    const isNew = !seen.has(message);
+    seen.add(message);
+    return isNew;
+  });
+  return [...once, ...declared];
 }

@@ -41,7 +41,7 @@ function sealed(...content: readonly string[]): UpdateCheck {
   };
 }
 
-export const configMap: KindRules = { state: configMapState, update: sealed("data", "binaryData") };
+export const configMap: KindRules = { state: configMapState, updateFirst: true, update: sealed("data", "binaryData") };
 
 /** The keys that each type of secret must have. */
 const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -78,7 +78,8 @@ const secretOfType: Check = (object, _at, errors) => {
     for (const key of ["username", "password"]) errors.push(fieldError.required(element("data", key)));
   }
   for (const key of REQUIRED_KEYS[type] ?? []) {
-    if (member(data, key) === undefined) errors.push(fieldError.required(element("data", key)));
+    const isMissing = key === "ssh-privatekey" ? isUnset(member(data, key)) : member(data, key) === undefined;
+    if (isMissing) errors.push(fieldError.required(element("data", key)));
     else if (type.includes("docker")) jsonText(member(data, key), element("data", key), errors);
   }
 };
@@ -97,6 +98,7 @@ const typeStays: UpdateCheck = (next, old) =>
 
 export const secret: KindRules = {
   state: secretState,
+  updateFirst: true,
   update: (next, old, context) => [...typeStays(next, old, context), ...sealed("data")(next, old, context)],
 };
 

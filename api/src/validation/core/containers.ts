@@ -1,30 +1,35 @@
 import { fieldError } from "../../status/field-error.ts";
 import {
-  all,
-  between,
   type Check,
   child,
-  each,
   element,
-  entriesOf,
   fields,
   isUnset,
   listOf,
   member,
-  nonNegative,
   oneOf,
-  optional,
-  optionalOneOf,
   port,
   required,
   text,
   unlessUnset,
 } from "../check.ts";
-import { configMapKey, dnsLabel, environmentName, portName } from "../names.ts";
+import { dnsLabel, portName } from "../names.ts";
+import { environment, environmentSources } from "./environment.ts";
+import { pullPolicy } from "./image-policy.ts";
+import { checkDevices, checkMounts } from "./mounts.ts";
+import { lifecycle, probes } from "./probes.ts";
 import { containerResources } from "./resources.ts";
-import { volumeMounts } from "./volumes.ts";
+import { containerRestarts, initRestarts, resizePolicy } from "./restarts.ts";
+import { containerSecurity } from "./security-contexts.ts";
+import type { Volumes } from "./volumes.ts";
 
-const PULL_POLICIES = ["Always", "IfNotPresent", "Never"] as const;
+type Errors = Parameters<Check>[2];
+
+/** What the containers of a pod must fit. */
+export interface PodParts {
+  readonly spec: unknown;
+  readonly volumes: Volumes;
+}
 
 const ports: Check = (value, at, errors) => {
   const names = new Set<unknown>();
@@ -32,8 +37,9 @@ const ports: Check = (value, at, errors) => {
     const here = element(at, index);
     const name = member(one, "name");
     if (!isUnset(name)) {
-      text(portName)(name, child(here, "name"), errors);
-      if (names.has(name)) errors.push(fieldError.duplicate(child(here, "name"), name));
+      const problems = portName(String(name));
+      for (const problem of problems) errors.push(fieldError.invalid(child(here, "name"), name, problem));
+      if (problems.length === 0 && names.has(name)) errors.push(fieldError.duplicate(child(here, "name"), name));
       names.add(name);
     }
     fields({ containerPort: required(port), hostPort: unlessUnset(port), protocol: oneOf("SCTP", "TCP", "UDP") })(
@@ -44,176 +50,142 @@ const ports: Check = (value, at, errors) => {
   });
 };
 
-const keyRef = fields({ name: required(), key: required(text(configMapKey)) });
+const MESSAGE_POLICIES = ["File", "FallbackToLogsOnError"] as const;
 
-const valueFrom: Check = (value, at, errors) => {
-  const given = entriesOf(value).filter(([, one]) => one !== null && one !== undefined);
-  if (given.length !== 1) {
-    const why =
-      given.length === 0
-        ? "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
-        : "may not have more than one field specified at a time";
-    errors.push(fieldError.invalid(at, "", why));
-  }
+/** What all containers have. */
+function common(container: unknown, parts: PodParts, at: string, errors: Errors): void {
   fields({
-    configMapKeyRef: optional(keyRef),
-    secretKeyRef: optional(keyRef),
-    fieldRef: optional(fields({ apiVersion: required(), fieldPath: required() })),
-    resourceFieldRef: optional(fields({ resource: required() })),
-  })(value, at, errors);
-};
-
-const environment: Check = (value, at, errors) => {
-  fields({ name: required(text(environmentName)), valueFrom: optional(valueFrom) })(value, at, errors);
-  if (!isUnset(member(value, "value")) && member(value, "valueFrom") !== undefined) {
-    errors.push(fieldError.invalid(child(at, "valueFrom"), "", "may not be specified when `value` is not empty"));
-  }
-};
-
-const environmentSource: Check = fields({
-  prefix: unlessUnset(text(environmentName)),
-  configMapRef: optional(fields({ name: required() })),
-  secretRef: optional(fields({ name: required() })),
-});
-
-/** A port by number or name. */
-export const portReference: Check = (value, at, errors) => {
-  if (typeof value === "string") text(portName)(value, at, errors);
-  else port(value, at, errors);
-};
-
-const HANDLERS: Readonly<Record<string, Check>> = {
-  exec: fields({ command: required() }),
-  httpGet: (value, at, errors) => {
-    fields({ path: required(), port: portReference, scheme: optionalOneOf("HTTP", "HTTPS") })(value, at, errors);
-    const [protocol, here] = [member(value, "protocol"), child(at, "protocol")];
-    optionalOneOf("HTTP1", "HTTP2")(protocol, here, errors);
-    if (protocol === "HTTP2" && member(value, "scheme") === "HTTPS")
-      errors.push(fieldError.invalid(here, protocol, "is only supported with HTTP (H2C)"));
-  },
-  tcpSocket: fields({ port: portReference }),
-  grpc: fields({ port, mode: optionalOneOf("Plaintext", "TLS") }),
-  sleep: fields({ seconds: nonNegative }),
-};
-
-/** Exactly one of the ways to probe or hook. */
-const handler: Check = (value, at, errors) => {
-  const given = Object.keys(HANDLERS).filter((name) => member(value, name) !== undefined);
-  if (given.length === 0) errors.push(fieldError.required(at, "must specify a handler type"));
-  given.forEach((name, index) => {
-    if (index > 0) errors.push(fieldError.forbidden(child(at, name), "may not specify more than 1 handler type"));
-    else HANDLERS[name]!(member(value, name), child(at, name), errors);
-  });
-};
-
-const probe: Check = all(
-  handler,
-  fields({
-    initialDelaySeconds: nonNegative,
-    timeoutSeconds: nonNegative,
-    periodSeconds: nonNegative,
-    successThreshold: nonNegative,
-    failureThreshold: nonNegative,
-  }),
-);
-
-const singleSuccess: Check = (value, at, errors) => {
-  const threshold = member(value, "successThreshold");
-  if (value !== undefined && threshold !== 1)
-    errors.push(fieldError.invalid(child(at, "successThreshold"), threshold ?? 0, "must be 1"));
-};
-
-const securityContext: Check = (value, at, errors) => {
-  fields({
-    runAsUser: optional(between(0, 2 ** 31 - 1)),
-    runAsGroup: optional(between(0, 2 ** 31 - 1)),
-    procMount: optionalOneOf("Default", "Unmasked"),
-  })(value, at, errors);
-  const escalation = member(value, "allowPrivilegeEscalation");
-  if (escalation === false && member(value, "privileged") === true) {
-    errors.push(
-      fieldError.invalid(at, value, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"),
-    );
-  }
-};
-
-/** Which containers a list holds: some fields are for some only. */
-export type ContainerRole = "regular" | "init" | "ephemeral";
-
-function container(
-  volumes: ReadonlySet<string>,
-  role: ContainerRole,
-  restartAlways: (value: unknown) => boolean,
-): Check {
-  const common = fields({
     name: required(text(dnsLabel)),
-    image: required((value, at, errors) => {
-      if (String(value).trim() !== value)
-        errors.push(fieldError.invalid(at, value, "must not have leading or trailing whitespace"));
-    }),
-    terminationMessagePolicy: optionalOneOf("FallbackToLogsOnError", "File"),
+    image: required(),
+    terminationMessagePolicy: oneOf(...MESSAGE_POLICIES),
     ports,
-    env: each(environment),
-    envFrom: each(environmentSource),
-    volumeMounts: volumeMounts(volumes),
-    imagePullPolicy: oneOf(...PULL_POLICIES),
-    resources: containerResources,
-    securityContext: optional(securityContext),
+    env: environment,
+    envFrom: environmentSources,
+  })(container, at, errors);
+  checkMounts(container, parts.volumes, child(at, "volumeMounts"), errors);
+  checkDevices(container, parts.volumes, child(at, "volumeDevices"), errors);
+  fields({
+    imagePullPolicy: pullPolicy,
+    resources: containerResources(parts.spec),
+    resizePolicy: resizePolicy(member(parts.spec, "restartPolicy")),
+    securityContext: containerSecurity(member(parts.spec, "hostUsers") !== false),
+  })(container, at, errors);
+}
+
+/** What a container has that runs as long as the pod. */
+function running(container: unknown, { spec }: PodParts, at: string, errors: Errors): void {
+  const grace = member(spec, "terminationGracePeriodSeconds");
+  fields({ lifecycle: lifecycle(grace, member(spec, "os")) })(container, at, errors);
+  probes(container, at, errors);
+}
+
+const RUNNING_ONLY = ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"];
+
+/** `containers`. */
+export function checkContainers(parts: PodParts, at: string, errors: Errors): void {
+  const list = listOf(member(parts.spec, "containers"));
+  if (list.length === 0) return void errors.push(fieldError.required(at));
+  const names = new Set<unknown>();
+  list.forEach((container, index) => {
+    const here = element(at, index);
+    common(container, parts, here, errors);
+    distinctName(container, names, here, errors);
+    running(container, parts, here, errors);
+    containerRestarts(container, here, errors);
   });
-  const running = fields({
-    lifecycle: optional(fields({ postStart: optional(handler), preStop: optional(handler) })),
-    livenessProbe: optional(probe, singleSuccess),
-    readinessProbe: optional(probe),
-    startupProbe: optional(probe, singleSuccess),
+  hostPorts(list, at, errors);
+}
+
+/** `initContainers`: those that restart always are sidecars, which run as others do. */
+export function checkInitContainers(parts: PodParts, at: string, errors: Errors): void {
+  const names = new Set(listOf(member(parts.spec, "containers")).map((one) => member(one, "name") ?? ""));
+  listOf(member(parts.spec, "initContainers")).forEach((container, index) => {
+    const here = element(at, index);
+    common(container, parts, here, errors);
+    initRestarts(container, here, errors);
+    if (!isUnset(member(container, "name"))) distinctName(container, names, here, errors);
+    hostPorts([container], at, errors);
+    if (member(container, "restartPolicy") === "Always") running(container, parts, here, errors);
+    else ending(container, here, errors);
   });
-  const idle = fields(
-    Object.fromEntries(
-      ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"].map((name) => [name, forbiddenIn(role)]),
+}
+
+/** What only containers that run on may have. */
+function ending(container: unknown, at: string, errors: Errors): void {
+  for (const name of RUNNING_ONLY) {
+    const why = "may not be set for init containers without restartPolicy=Always";
+    if (member(container, name) !== undefined) errors.push(fieldError.forbidden(child(at, name), why));
+  }
+  restartsOnResize(container, at, errors);
+}
+
+function restartsOnResize(container: unknown, at: string, errors: Errors): void {
+  listOf(member(container, "resizePolicy")).forEach((policy, index) => {
+    if (member(policy, "restartPolicy") !== "RestartContainer") return;
+    const here = `${child(at, "resizePolicy")}[${index}].restartPolicy`;
+    const why = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+    errors.push(fieldError.invalid(here, "RestartContainer", why));
+  });
+}
+
+const NOT_EPHEMERAL = ["ports", "resources", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe"];
+const NOT_EPHEMERAL_WHY = "cannot be set for an Ephemeral Container";
+const EPHEMERAL_ORDER = ["ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", ...NOT_EPHEMERAL];
+
+/** `ephemeralContainers`: those that look into a pod. */
+export function checkEphemeralContainers(parts: PodParts, at: string, errors: Errors): void {
+  const others = new Set(
+    ["containers", "initContainers"].flatMap((name) =>
+      listOf(member(parts.spec, name)).map((one) => member(one, "name") ?? ""),
     ),
   );
-  return (value, at, errors) => {
-    common(value, at, errors);
-    const runs = role === "regular" || (role === "init" && restartAlways(value));
-    (runs ? running : idle)(value, at, errors);
-  };
+  const names = new Set(others);
+  listOf(member(parts.spec, "ephemeralContainers")).forEach((container, index) => {
+    const here = element(at, index);
+    common(container, parts, here, errors);
+    untrimmedImage(container, here, errors);
+    distinctName(container, names, here, errors);
+    const target = member(container, "targetContainerName") ?? "";
+    if (target !== "" && !others.has(target))
+      errors.push(fieldError.notFound(child(here, "targetContainerName"), target));
+    for (const name of new Set(EPHEMERAL_ORDER))
+      if (!isUnset(member(container, name))) errors.push(fieldError.forbidden(child(here, name), NOT_EPHEMERAL_WHY));
+    wholeMounts(container, here, errors);
+  });
 }
 
-function forbiddenIn(role: ContainerRole): Check {
-  const why =
-    role === "ephemeral"
-      ? "cannot be set for an Ephemeral Container"
-      : "may not be set for init containers without restartPolicy=Always";
-  return optional((_value, at, errors) => void errors.push(fieldError.forbidden(at, why)));
+function wholeMounts(container: unknown, at: string, errors: Errors): void {
+  listOf(member(container, "volumeMounts")).forEach((mount, index) => {
+    for (const name of ["subPath", "subPathExpr"])
+      if (!isUnset(member(mount, name)))
+        errors.push(fieldError.forbidden(`${child(at, "volumeMounts")}[${index}].${name}`, NOT_EPHEMERAL_WHY));
+  });
 }
 
-/** One list of containers; names are unique across the pod, which `seen` holds. */
-export function containers(role: ContainerRole, volumes: ReadonlySet<string>, seen: Set<unknown>): Check {
-  const check = container(volumes, role, (value) => member(value, "restartPolicy") === "Always");
-  return (value, at, errors) => {
-    const list = listOf(value);
-    if (list.length === 0 && role === "regular") errors.push(fieldError.required(at));
-    list.forEach((one, index) => {
-      const here = element(at, index);
-      check(one, here, errors);
-      const name = member(one, "name");
-      if (!isUnset(name) && seen.has(name)) errors.push(fieldError.duplicate(child(here, "name"), name));
-      seen.add(name);
-    });
-    hostPorts(list, at, errors);
-  };
+/** Pods do not take what templates always took. */
+export function untrimmedImage(container: unknown, at: string, errors: Errors): void {
+  const image = String(member(container, "image") ?? "");
+  if (image.trim() !== image)
+    errors.push(fieldError.invalid(child(at, "image"), image, "must not have leading or trailing whitespace"));
+}
+
+function distinctName(container: unknown, names: Set<unknown>, at: string, errors: Errors): void {
+  const name = member(container, "name") ?? "";
+  if (names.has(name)) errors.push(fieldError.duplicate(child(at, "name"), name));
+  names.add(name);
 }
 
 /** Two containers cannot take the same port of the host. */
-const hostPorts: Check = (value, at, errors) => {
+function hostPorts(containers: readonly unknown[], at: string, errors: Errors): void {
   const taken = new Set<string>();
-  listOf(value).forEach((one, index) => {
-    listOf(member(one, "ports")).forEach((entry, portIndex) => {
+  containers.forEach((container, index) => {
+    listOf(member(container, "ports")).forEach((entry, place) => {
       const hostPort = member(entry, "hostPort");
       if (isUnset(hostPort)) return;
-      const id = [member(entry, "protocol"), member(entry, "hostIP") ?? "", hostPort].join("/");
-      const here = child(element(child(element(at, index), "ports"), portIndex), "hostPort");
+      const id = [member(entry, "protocol") ?? "", member(entry, "hostIP") ?? "", hostPort].join("/");
+      const here = `${child(element(at, index), "ports")}[${place}].hostPort`;
       if (taken.has(id)) errors.push(fieldError.duplicate(here, id));
       taken.add(id);
     });
   });
-};
+}

@@ -34,7 +34,7 @@ function same(left: unknown, right: unknown): boolean {
 
 /** The `resize` subresource: cpu and memory of containers change, their QoS class and all else stay. */
 export const resize: UpdateCheck = (next, old) => {
-  const errors = run(fields({ spec: podSpec }), next);
+  const errors = run(fields({ spec: podSpec(String(valueAt(next, "metadata.name") ?? "")) }), next);
   if (qosClassOf(valueAt(next, "spec")) !== qosClassOf(valueAt(old, "spec"))) {
     const value = valueAt(next, "status.qosClass") ?? qosClassOf(valueAt(old, "spec"));
     errors.push(fieldError.invalid("spec", value, "Pod QOS Class may not change as a result of resizing"));

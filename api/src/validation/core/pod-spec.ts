@@ -1,73 +1,114 @@
 import type { Unstructured } from "../../object.ts";
+import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
   between,
   type Check,
   child,
   each,
-  entriesOf,
   fields,
   isUnset,
   listOf,
   member,
   oneOf,
   optional,
-  optionalOneOf,
   text,
   unlessUnset,
   valueAt,
 } from "../check.ts";
 import { allows } from "../gates-in-force.ts";
-import { dnsLabel, dnsSubdomain, ipAddress } from "../names.ts";
+import { dnsLabel, dnsSubdomain, ipAddress, underscoredSubdomain } from "../names.ts";
 import { annotations, labels } from "../object-meta.ts";
-import { containers } from "./containers.ts";
+import { checkContainers, checkEphemeralContainers, checkInitContainers } from "./containers.ts";
+import { fileReferences } from "./environment.ts";
 import { evictionResponders } from "./eviction-responders.ts";
+import { podAnnotations } from "./pod-annotations.ts";
+import { osFields } from "./pod-os.ts";
+import { podLevelResources } from "./pod-resources.ts";
 import { podSpecOf } from "./pod-spec-of.ts";
-import { nonNegativeQuantity } from "./resources.ts";
+import { overhead } from "./resources.ts";
 import { affinity, schedulingGates, tolerations, topologySpreadConstraints } from "./scheduling.ts";
-import { stopSignals } from "./stop-signals.ts";
-import { sysctls } from "./sysctls.ts";
-import { volumeNames, volumes } from "./volumes.ts";
+import { podSecurity } from "./security-contexts.ts";
+import { checkVolumes } from "./volumes.ts";
+
+type Errors = Parameters<Check>[2];
 
 const MAX_INT32 = 2 ** 31 - 1;
+const MOST_SERVERS = 3;
+const MOST_SEARCHES = 32;
+const MOST_SEARCH_CHARACTERS = 2048;
 
-const dnsPolicy: Check = (value, at, errors) => {
-  const policy = member(value, "dnsPolicy");
-  oneOf("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")(policy, child(at, "dnsPolicy"), errors);
-  const config = member(value, "dnsConfig");
-  const servers = listOf(member(config, "nameservers"));
-  if (policy === "None") {
-    if (config === undefined)
-      errors.push(fieldError.required(child(at, "dnsConfig"), "must provide `dnsConfig` when `dnsPolicy` is None"));
-    else if (servers.length === 0) {
+const resourceClaims: Check = (value, at, errors) => {
+  const names = new Set<unknown>();
+  listOf(value).forEach((claim, index) => {
+    const here = `${at}[${index}]`;
+    const name = member(claim, "name") ?? "";
+    if (name === "") errors.push(fieldError.required(child(here, "name")));
+    else if (names.has(name)) errors.push(fieldError.duplicate(child(here, "name"), name));
+    else text(dnsLabel)(name, child(here, "name"), errors);
+    names.add(name);
+    const given = ["resourceClaimName", "resourceClaimTemplateName"].filter((one) => member(claim, one) !== undefined);
+    if (given.length === 2) {
+      const why = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified";
+      errors.push(fieldError.invalid(here, claim, why));
+    }
+    if (given.length === 0)
       errors.push(
-        fieldError.required(
-          child(at, "dnsConfig.nameservers"),
-          "must provide at least one DNS nameserver when `dnsPolicy` is None",
-        ),
+        fieldError.invalid(here, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"),
       );
+    for (const one of given) text(dnsSubdomain)(member(claim, one), child(here, one), errors);
+  });
+};
+
+/** A pod on the network of its host has the ports of the host. @param isPod Templates may leave host ports out. */
+function hostNetworkPorts(spec: unknown, isPod: boolean, at: string, errors: Errors): void {
+  if (member(spec, "hostNetwork") !== true) return;
+  listOf(member(spec, "containers")).forEach((container, index) => {
+    listOf(member(container, "ports")).forEach((port, place) => {
+      const [host, own] = [member(port, "hostPort") ?? 0, member(port, "containerPort") ?? 0];
+      if ((!isPod && host === 0) || host === own) return;
+      const here = `${child(at, "containers")}[${index}].ports[${place}].hostPort`;
+      errors.push(fieldError.invalid(here, host, "must match `containerPort` when `hostNetwork` is true"));
+    });
+  });
+}
+
+const dnsConfig: Check = (spec, at, errors) => {
+  const config = member(spec, "dnsConfig");
+  const servers = listOf(member(config, "nameservers"));
+  if (member(spec, "dnsPolicy") === "None") {
+    if (config === undefined)
+      return void errors.push(fieldError.required(at, "must provide `dnsConfig` when `dnsPolicy` is None"));
+    if (servers.length === 0) {
+      const why = "must provide at least one DNS nameserver when `dnsPolicy` is None";
+      return void errors.push(fieldError.required(child(at, "nameservers"), why));
     }
   }
-  if (servers.length > 3)
-    errors.push(
-      fieldError.invalid(child(at, "dnsConfig.nameservers"), servers, "must not have more than 3 nameservers"),
-    );
-  each(text(ipAddress))(servers, child(at, "dnsConfig.nameservers"), errors);
+  if (servers.length > MOST_SERVERS) {
+    const why = `must not have more than ${MOST_SERVERS} nameservers`;
+    errors.push(fieldError.invalid(child(at, "nameservers"), servers, why));
+  }
+  each(text(ipAddress))(servers, child(at, "nameservers"), errors);
+  searches(listOf(member(config, "searches")), child(at, "searches"), errors);
+  listOf(member(config, "options")).forEach((option, index) => {
+    if (isUnset(member(option, "name")))
+      errors.push(fieldError.required(`${child(at, "options")}[${index}]`, "must not be empty"));
+  });
 };
 
-const securityContext: Check = fields({
-  runAsUser: optional(between(0, MAX_INT32)),
-  runAsGroup: optional(between(0, MAX_INT32)),
-  fsGroup: optional(between(0, MAX_INT32)),
-  supplementalGroups: each(between(0, MAX_INT32)),
-  fsGroupChangePolicy: optionalOneOf("Always", "OnRootMismatch"),
-});
+function searches(list: readonly unknown[], at: string, errors: Errors): void {
+  if (list.length > MOST_SEARCHES)
+    errors.push(fieldError.invalid(at, list, `must not have more than ${MOST_SEARCHES} search paths`));
+  if (list.join(" ").length > MOST_SEARCH_CHARACTERS) {
+    const why = `must not have more than ${MOST_SEARCH_CHARACTERS} characters (including spaces) in the search list`;
+    errors.push(fieldError.invalid(at, list, why));
+  }
+  list.forEach((search, index) => {
+    if (search !== ".") text(underscoredSubdomain)(String(search).replace(/\.$/, ""), `${at}[${index}]`, errors);
+  });
+}
 
 const hostAliases: Check = each(fields({ ip: text(ipAddress), hostnames: each(text(dnsSubdomain)) }));
-
-const overhead: Check = (value, at, errors) => {
-  for (const [name, amount] of entriesOf(value)) nonNegativeQuantity(amount, `${at}[${name}]`, errors);
-};
 
 function sharesNetwork(old: Unstructured): boolean {
   const spec = podSpecOf(old);
@@ -75,48 +116,22 @@ function sharesNetwork(old: Unstructured): boolean {
 }
 
 /** Who has users of their own may not see into the host by other ways. Upstream names two of the fields so. */
-const hostUsers: Check = (spec, at, errors) => {
+function hostUsers(spec: unknown, at: string, errors: Errors): void {
   if (member(spec, "hostUsers") !== false) return;
   const reason = "when `hostUsers` is false";
   if (member(spec, "hostNetwork") === true && !allows("UserNamespacesHostNetworkSupport", sharesNetwork))
     errors.push(fieldError.forbidden(child(at, "hostNetwork"), reason));
   if (member(spec, "hostPID") === true) errors.push(fieldError.forbidden(child(at, "HostPID"), reason));
   if (member(spec, "hostIPC") === true) errors.push(fieldError.forbidden(child(at, "HostIPC"), reason));
-};
-
-const PARTS: Check = fields({
-  restartPolicy: oneOf("Always", "OnFailure", "Never"),
-});
-
-const REST: Check = fields({
-  activeDeadlineSeconds: optional(between(1, MAX_INT32)),
-  nodeSelector: labels,
-  securityContext: optional(securityContext),
-  affinity: optional(affinity),
-  serviceAccountName: unlessUnset(text(dnsSubdomain)),
-  nodeName: unlessUnset(text(dnsSubdomain)),
-  hostname: unlessUnset(text(dnsLabel)),
-  subdomain: unlessUnset(text(dnsLabel)),
-  tolerations,
-  hostAliases,
-  priorityClassName: unlessUnset(text(dnsSubdomain)),
-  runtimeClassName: optional(text(dnsSubdomain)),
-  preemptionPolicy: optionalOneOf("Never", "PreemptLowerPriority"),
-  topologySpreadConstraints,
-  schedulingGates,
-  overhead,
-  os: optional(fields({ name: oneOf("linux", "windows") })),
-  schedulingGroup: optional((value, at, errors) => {
-    const name = member(value, "podGroupName");
-    const here = child(at, "podGroupName");
-    if (name === undefined) errors.push(fieldError.invalid(here, null, "must specify one of: `podGroupName`"));
-    else text(dnsSubdomain)(name, here, errors);
-  }),
-  evictionResponders,
-});
+  for (const list of ["initContainers", "containers", "ephemeralContainers"])
+    listOf(member(spec, list)).forEach((container, index) => {
+      if (!isUnset(member(container, "volumeDevices")))
+        errors.push(fieldError.forbidden(`${child(at, list)}[${index}].volumeDevices`, reason));
+    });
+}
 
 /** A hostname that replaces the one made of hostname and subdomain; the kernel's limit is 64. */
-const hostnameOverride: Check = (spec, at, errors) => {
+function hostnameOverride(spec: unknown, at: string, errors: Errors): void {
   const name = member(spec, "hostnameOverride");
   if (name === undefined) return;
   const here = child(at, "hostnameOverride");
@@ -125,63 +140,106 @@ const hostnameOverride: Check = (spec, at, errors) => {
       errors.push(fieldError.forbidden(here, `may not be specified when ${other} is true`));
   if (String(name).length > 64) errors.push(fieldError.tooLong(here, 64));
   text(dnsSubdomain)(name, here, errors);
+}
+
+function sharedProcesses(spec: unknown, at: string, errors: Errors): void {
+  if (member(spec, "shareProcessNamespace") !== true || member(spec, "hostPID") !== true) return;
+  const why = "ShareProcessNamespace and HostPID cannot both be enabled";
+  errors.push(fieldError.invalid(child(at, "shareProcessNamespace"), true, why));
+}
+
+const schedulingGroup: Check = (value, at, errors) => {
+  const name = member(value, "podGroupName");
+  const here = child(at, "podGroupName");
+  if (name === undefined) errors.push(fieldError.invalid(here, null, "must specify one of: `podGroupName`"));
+  else text(dnsSubdomain)(name, here, errors);
 };
 
-/** @param claims Volumes that the pods get beside those of the spec. */
-function podSpecWith(claims: readonly string[]): Check {
+const preemptionPolicy: Check = oneOf("PreemptLowerPriority", "Never");
+
+const PLACEMENT: Check = fields({
+  affinity: optional(affinity),
+});
+
+const REST: Check = fields({
+  readinessGates: each(fields({ conditionType: text(labelKeyProblems) })),
+  schedulingGates,
+  topologySpreadConstraints,
+});
+
+const IDENTITY: Check = fields({
+  serviceAccountName: unlessUnset(text(dnsSubdomain)),
+  nodeName: unlessUnset(text(dnsSubdomain)),
+  activeDeadlineSeconds: optional(between(1, MAX_INT32)),
+  hostname: unlessUnset(text(dnsLabel)),
+  subdomain: unlessUnset(text(dnsLabel)),
+  tolerations,
+  hostAliases,
+  priorityClassName: unlessUnset(text(dnsSubdomain)),
+  runtimeClassName: optional(text(dnsSubdomain)),
+  preemptionPolicy: optional(preemptionPolicy),
+  overhead,
+});
+
+/** core/v1.PodSpec. @param pod The pod's name, "" for templates; undefined where no pod is known. */
+export function podSpec(pod: string | undefined): Check {
   return (value, at, errors) => {
-    const mountable = new Set([...volumeNames(value), ...claims]);
-    const seen = new Set<unknown>();
+    fields({ terminationGracePeriodSeconds: requiredUnlessSet })(value, at, errors);
+    const volumes = checkVolumes(member(value, "volumes"), pod ?? "", child(at, "volumes"), errors);
+    const parts = { spec: value, volumes };
+    resourceClaims(member(value, "resourceClaims"), child(at, "resourceClaims"), errors);
+    checkContainers(parts, child(at, "containers"), errors);
+    checkInitContainers(parts, child(at, "initContainers"), errors);
+    checkEphemeralContainers(parts, child(at, "ephemeralContainers"), errors);
+    podLevelResources(value, at, errors);
+    hostNetworkPorts(value, pod !== undefined, at, errors);
     fields({
-      volumes,
-      containers: containers("regular", mountable, seen),
-      initContainers: containers("init", mountable, seen),
-      ephemeralContainers: containers("ephemeral", mountable, seen),
+      restartPolicy: oneOf("Always", "OnFailure", "Never"),
+      dnsPolicy: oneOf("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"),
+      nodeSelector: labels,
     })(value, at, errors);
-    PARTS(value, at, errors);
-    dnsPolicy(value, at, errors);
+    podSecurity(value, at, errors);
+    sharedProcesses(value, at, errors);
+    PLACEMENT(value, at, errors);
+    dnsConfig(value, child(at, "dnsConfig"), errors);
     REST(value, at, errors);
-    sysctls(value, at, errors);
-    hostnameOverride(value, at, errors);
     hostUsers(value, at, errors);
-    stopSignals(value, at, errors);
+    hostnameOverride(value, at, errors);
+    IDENTITY(value, at, errors);
+    osFields(value, at, errors);
+    fields({ schedulingGroup: optional(schedulingGroup), evictionResponders })(value, at, errors);
+    for (const list of ["initContainers", "containers", "ephemeralContainers"]) fileReferences(value, list, at, errors);
   };
 }
 
-/** core/v1.PodSpec, of pods and templates. */
-export const podSpec: Check = podSpecWith([]);
-
-function podTemplateWith(spec: Check): Check {
-  return (value, at, errors) => {
-    labels(valueAt(value, "metadata.labels"), child(at, "labels"), errors); // upstream leaves out "metadata"
-    annotations(valueAt(value, "metadata.annotations"), child(at, "annotations"), errors);
-    spec(member(value, "spec"), child(at, "spec"), errors);
-  };
-}
+/** 0 is set. */
+const requiredUnlessSet: Check = (value, at, errors) => {
+  if (value === undefined) errors.push(fieldError.required(at));
+};
 
 /** core/v1.PodTemplateSpec. */
-export const podTemplate: Check = podTemplateWith(podSpec);
+export const podTemplate: Check = (value, at, errors) => {
+  labels(valueAt(value, "metadata.labels"), child(at, "labels"), errors); // upstream leaves out "metadata"
+  annotations(valueAt(value, "metadata.annotations"), child(at, "annotations"), errors);
+  podAnnotations(valueAt(value, "metadata.annotations"), member(value, "spec"), child(at, "annotations"), errors);
+  podSpec(undefined)(member(value, "spec"), child(at, "spec"), errors);
+  if (!isUnset(valueAt(value, "spec.ephemeralContainers"))) {
+    const why = "ephemeral containers not allowed in pod template";
+    errors.push(fieldError.forbidden(child(at, "spec.ephemeralContainers"), why));
+  }
+};
 
-/** A template whose pods are kept running forever: restartPolicy must be Always. @param claims Volumes that its pods get, too. */
-export function alwaysTemplate(claims: readonly string[] = []): Check {
-  return (value, at, errors) => {
-    podTemplateWith(podSpecWith(claims))(value, at, errors);
-    keptRunning(value, at, errors);
-  };
-}
+/** A template whose pods are kept running forever: restartPolicy must be Always. */
+export const alwaysTemplate: Check = (value, at, errors) => {
+  podTemplate(value, at, errors);
+  keptRunning(value, at, errors);
+};
 
 const keptRunning: Check = (value, at, errors) => {
-  const policy = member(member(value, "spec"), "restartPolicy");
-  const here = child(at, "spec.restartPolicy");
-  if (!isUnset(policy) && policy !== "Always" && !errors.some((error) => error.field === here)) {
-    errors.push(fieldError.notSupported(here, policy, ["Always"]));
-  }
-  if (member(member(value, "spec"), "activeDeadlineSeconds") !== undefined) {
-    errors.push(
-      fieldError.forbidden(
-        child(at, "spec.activeDeadlineSeconds"),
-        "activeDeadlineSeconds in ReplicaSet is not Supported",
-      ),
-    );
+  const policy = valueAt(value, "spec.restartPolicy") ?? "";
+  if (policy !== "Always") errors.push(fieldError.notSupported(child(at, "spec.restartPolicy"), policy, ["Always"]));
+  if (valueAt(value, "spec.activeDeadlineSeconds") !== undefined) {
+    const why = "activeDeadlineSeconds in ReplicaSet is not Supported";
+    errors.push(fieldError.forbidden(child(at, "spec.activeDeadlineSeconds"), why));
   }
 };

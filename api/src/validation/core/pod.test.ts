@@ -7,7 +7,12 @@ const POD = { group: "", version: "v1", kind: "Pod" };
 
 function pod(spec: object, resources: object = {}): Unstructured {
   const container = { name: "c", image: "i", imagePullPolicy: "Always", terminationMessagePolicy: "File", resources };
-  const base = { containers: [container], restartPolicy: "Always", dnsPolicy: "ClusterFirst" };
+  const base = {
+    containers: [container],
+    restartPolicy: "Always",
+    dnsPolicy: "ClusterFirst",
+    terminationGracePeriodSeconds: 30,
+  };
   return { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { ...base, ...spec } } as Unstructured;
 }
 
@@ -26,6 +31,8 @@ describe("update", () => {
     const old = pod({ activeDeadlineSeconds: 5, tolerations: [{ key: "a", operator: "Exists" }] });
     expect(messages(pod({ activeDeadlineSeconds: 9 }), old)).toEqual([
       "spec.activeDeadlineSeconds: Invalid value: 9: must be less than or equal to previous value",
+    ]);
+    expect(messages(pod({ activeDeadlineSeconds: 5 }), old)).toEqual([
       "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds",
     ]);
   });
@@ -88,5 +95,64 @@ describe("a name that replaces the hostname", () => {
     expect(created({ hostnameOverride: "a", [other]: true })).toEqual([
       `spec.hostnameOverride: Forbidden: may not be specified when ${other} is true`,
     ]);
+  });
+});
+
+describe("status", () => {
+  const terminated = (exitCode: number): object => ({ name: "c", state: { terminated: { exitCode } } });
+  const running = { name: "c", state: { running: {} } };
+  const withStatus = (spec: object, status: object): Unstructured => ({ ...pod(spec), status }) as Unstructured;
+  const changes = (spec: object, from: object, to: object): string[] =>
+    messages(withStatus(spec, to), withStatus(spec, from), "status");
+
+  test.each([
+    ["Always", 0, true],
+    ["OnFailure", 1, true],
+    ["OnFailure", 0, false],
+    ["Never", 1, false],
+  ])("under restartPolicy %s, after exit code %i, a container may run again: %s", (restartPolicy, code, isAllowed) => {
+    const refusal = "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state";
+    const found = changes(
+      { restartPolicy },
+      { containerStatuses: [terminated(code)] },
+      { containerStatuses: [running] },
+    );
+    expect(found).toEqual(isAllowed ? [] : [refusal]);
+  });
+
+  test("ephemeral containers run once", () => {
+    const found = changes(
+      {},
+      { ephemeralContainerStatuses: [terminated(0)] },
+      { ephemeralContainerStatuses: [running] },
+    );
+    expect(found).toEqual([
+      "status.ephemeralContainerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state",
+    ]);
+  });
+
+  test.each<[object, string]>([
+    [
+      { podIP: "10.0.0.1", podIPs: [{ ip: "10.0.0.1" }, { ip: "10.0.0.2" }] },
+      'status.podIPs: Invalid value: [{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}]: may specify no more than one IP for each IP family',
+    ],
+    [
+      { podIP: "10.0.0.1" },
+      "status.podIPs: Invalid value: null: podIP and podIPs must either both be set or both be unset",
+    ],
+    [
+      { hostIP: "10.0.0.1", hostIPs: [{ ip: "10.0.0.2" }] },
+      'status.hostIPs[0].ip: Invalid value: "10.0.0.2": must be equal to `hostIP`',
+    ],
+    [
+      { resourceClaimStatuses: [{ name: "x" }] },
+      'status.resourceClaimStatuses[0].name: Invalid value: "x": must match the name of an entry in `spec.resourceClaims`',
+    ],
+    [
+      { conditions: [{ type: "a b" }] },
+      "status.conditions[0].Type: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+    ],
+  ])("%j is refused", (status, message) => {
+    expect(changes({}, {}, status)).toEqual([message]);
   });
 });

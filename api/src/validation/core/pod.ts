@@ -1,82 +1,114 @@
+import type { Unstructured } from "../../object.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
-import { fields, listOf, member, run, type Values, valueAt } from "../check.ts";
-import { type KindRules, type UpdateCheck, updates } from "../kind-rules.ts";
+import {
+  between,
+  type Check,
+  child,
+  element,
+  entriesOf,
+  isUnset,
+  listOf,
+  member,
+  nonNegative,
+  optional,
+  required,
+  run,
+  type Values,
+  valueAt,
+} from "../check.ts";
+import type { KindRules, UpdateCheck } from "../kind-rules.ts";
+import { untrimmedImage } from "./containers.ts";
+import { podAnnotations, podAnnotationUpdates } from "./pod-annotations.ts";
 import { resize } from "./pod-resize.ts";
 import { podSpec } from "./pod-spec.ts";
+import { tolerations } from "./scheduling.ts";
+import { withStructDiff } from "./struct-diff.ts";
 
 const MUTABLE =
   "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
-/** Everything that an update may change, taken from the old spec: what differs then is forbidden. */
-const specUnchanged: UpdateCheck = (next, old) => {
-  const [spec, before] = [valueAt(next, "spec") as Values, valueAt(old, "spec") as Values];
-  const masked: Values = {
-    ...spec,
-    containers: withImages(spec["containers"], before["containers"]),
-    initContainers: withImages(spec["initContainers"], before["initContainers"]),
-    activeDeadlineSeconds: before["activeDeadlineSeconds"],
-    tolerations: before["tolerations"],
-    terminationGracePeriodSeconds: graceOf(spec, before),
-    schedulingGates: fewerGates(spec, before) ? before["schedulingGates"] : spec["schedulingGates"],
-    nodeSelector: isGated(before) && addsLabels(spec, before) ? before["nodeSelector"] : spec["nodeSelector"],
-  };
-  return jsonEqual(withoutAbsent(masked), withoutAbsent(before)) ? [] : [fieldError.forbidden("spec", MUTABLE)];
+/** A pod as it may be at any time. */
+const podState: Check = (object, _at, errors) => {
+  const spec = member(object, "spec");
+  podAnnotations(valueAt(object, "metadata.annotations"), spec, "metadata.annotations", errors);
+  podSpec(String(valueAt(object, "metadata.name") ?? ""))(spec, "spec", errors);
+  if (isUnset(member(spec, "serviceAccountName"))) withoutTokens(spec, errors);
+  optional(nonNegative)(member(spec, "terminationGracePeriodSeconds"), "spec.terminationGracePeriodSeconds", errors);
+  for (const list of ["containers", "initContainers"])
+    listOf(member(spec, list)).forEach((container, index) => {
+      untrimmedImage(container, `spec.${list}[${index}]`, errors);
+    });
 };
 
-function withImages(list: unknown, before: unknown): unknown {
-  const old = listOf(before);
-  if (listOf(list).length !== old.length) return list;
-  return listOf(list).map((container, index) => ({ ...(container as Values), image: member(old[index], "image") }));
+function withoutTokens(spec: unknown, errors: FieldError[]): void {
+  listOf(member(spec, "volumes")).forEach((volume, index) => {
+    listOf(valueAt(volume, "projected.sources")).forEach((source, place) => {
+      if (member(source, "serviceAccountToken") === undefined) return;
+      const here = `spec.volumes[${index}].projected.sources[${place}].serviceAccountToken`;
+      errors.push(fieldError.forbidden(here, "must not be specified when serviceAccountName is not set"));
+    });
+  });
 }
 
-function graceOf(spec: Values, before: Values): unknown {
-  const was = before["terminationGracePeriodSeconds"];
-  return Number(was) < 0 && spec["terminationGracePeriodSeconds"] === 1 ? was : spec["terminationGracePeriodSeconds"];
+const create: Check = (object, _at, errors) => {
+  const spec = member(object, "spec");
+  if (!isUnset(member(spec, "ephemeralContainers")))
+    errors.push(fieldError.forbidden("spec.ephemeralContainers", "cannot be set on create"));
+  if (!isUnset(member(spec, "nodeName")) && !isUnset(member(spec, "schedulingGates"))) {
+    const why = "cannot be set until all schedulingGates have been cleared";
+    errors.push(fieldError.forbidden("spec.nodeName", why));
+  }
+};
+
+/** What an update may change; where something is wrong that hides the rest, nothing more is said. */
+const update: UpdateCheck = (next, old) => {
+  const errors: FieldError[] = [];
+  const annotations = "metadata.annotations";
+  podAnnotationUpdates(valueAt(next, annotations), valueAt(old, annotations), annotations, errors);
+  for (const list of ["containers", "initContainers"]) if (!sameContainers(next, old, list, errors)) return errors;
+  if (!deadlineFits(next, old, errors)) return errors;
+  errors.push(...tolerationsOnlyGrow(next, old), ...gatesOnlyGo(next, old), ...placementStays(next, old));
+  return [...errors, ...specUnchanged(next, old)];
+};
+
+/** @returns whether there are as many containers as before. */
+function sameContainers(next: Unstructured, old: Unstructured, list: string, errors: FieldError[]): boolean {
+  const [now, before] = [listOf(valueAt(next, `spec.${list}`)), listOf(valueAt(old, `spec.${list}`))];
+  if (now.length !== before.length) {
+    errors.push(fieldError.forbidden(`spec.${list}`, "pod updates may not add or remove containers"));
+    return false;
+  }
+  now.forEach((container, index) => {
+    const here = element(`spec.${list}`, index);
+    required()(member(container, "image"), child(here, "image"), errors);
+    untrimmedImage(container, here, errors);
+  });
+  return true;
 }
 
-function isGated(before: Values): boolean {
-  return listOf(before["schedulingGates"]).length > 0;
-}
-
-function fewerGates(spec: Values, before: Values): boolean {
-  const old = listOf(before["schedulingGates"]);
-  return listOf(spec["schedulingGates"]).every((gate) => old.some((one) => jsonEqual(one, gate)));
-}
-
-function addsLabels(spec: Values, before: Values): boolean {
-  return Object.entries((before["nodeSelector"] ?? {}) as Values).every(
-    ([key, value]) => member(spec["nodeSelector"], key) === value,
-  );
-}
-
-/** Absent, null and empty are one to the API's types. */
-function withoutAbsent(value: Values): Values {
-  const kept = Object.entries(value).filter(
-    ([, one]) => one !== undefined && one !== null && !(Array.isArray(one) && one.length === 0),
-  );
-  return Object.fromEntries(kept);
-}
-
-const deadlineOnlyShrinks: UpdateCheck = (next, old) => {
-  const [deadline, before] = [valueAt(next, "spec.activeDeadlineSeconds"), valueAt(old, "spec.activeDeadlineSeconds")];
+/** @returns whether more can be said. */
+function deadlineFits(next: Unstructured, old: Unstructured, errors: FieldError[]): boolean {
   const at = "spec.activeDeadlineSeconds";
-  if (before === undefined) return [];
-  if (deadline === undefined)
-    return [fieldError.invalid(at, null, "must not update from a positive integer to nil value")];
-  if (Number(deadline) <= Number(before)) return [];
-  return [fieldError.invalid(at, deadline, "must be less than or equal to previous value")];
-};
+  const [deadline, before] = [valueAt(next, at), valueAt(old, at)];
+  if (deadline === undefined) {
+    if (before !== undefined)
+      errors.push(fieldError.invalid(at, null, "must not update from a positive integer to nil value"));
+    return true;
+  }
+  const count = errors.length;
+  between(0, 2 ** 31 - 1)(deadline, at, errors);
+  if (errors.length === count && before !== undefined && Number(before) < Number(deadline))
+    errors.push(fieldError.invalid(at, deadline, "must be less than or equal to previous value"));
+  return errors.length === count;
+}
 
-const tolerationsOnlyGrow: UpdateCheck = (next, old) => {
-  const now = listOf(valueAt(next, "spec.tolerations"));
-  const lost = listOf(valueAt(old, "spec.tolerations")).some(
-    (toleration) => !now.some((one) => sameToleration(one, toleration)),
-  );
-  if (!lost) return [];
-  return [
-    fieldError.forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds"),
-  ];
+const tolerationsOnlyGrow = (next: Unstructured, old: Unstructured): readonly FieldError[] => {
+  const at = "spec.tolerations";
+  const now = listOf(valueAt(next, at));
+  const isLost = (toleration: unknown): boolean => !now.some((one) => sameToleration(one, toleration));
+  if (!listOf(valueAt(old, at)).some(isLost)) return run(tolerations, now, at);
+  return [fieldError.forbidden(at, "existing toleration can not be modified except its tolerationSeconds")];
 };
 
 function sameToleration(left: unknown, right: unknown): boolean {
@@ -85,27 +117,88 @@ function sameToleration(left: unknown, right: unknown): boolean {
   return jsonEqual(a, b);
 }
 
+function gatesOnlyGo(next: Unstructured, old: Unstructured): readonly FieldError[] {
+  const at = "spec.schedulingGates";
+  const before = listOf(valueAt(old, at)).map((gate) => member(gate, "name"));
+  return listOf(valueAt(next, at)).flatMap((gate, index) => {
+    const name = member(gate, "name");
+    if (before.includes(name)) return [];
+    const why = `only deletion is allowed, but found new scheduling gate '${String(name)}'`;
+    return [fieldError.forbidden(`${at}[${index}].name`, why)];
+  });
+}
+
+function isGated(old: Unstructured): boolean {
+  return listOf(valueAt(old, "spec.schedulingGates")).length > 0;
+}
+
+/** Where a pod may run can only get narrower, and only while gates hold it back. */
+function placementStays(next: Unstructured, old: Unstructured): readonly FieldError[] {
+  if (!isGated(old)) return [];
+  const at = "spec.nodeSelector";
+  const [now, before] = [valueAt(next, at), valueAt(old, at)];
+  if (entriesOf(before).every(([key, value]) => member(now, key) === value)) return [];
+  return [
+    fieldError.invalid(at, now ?? null, "only additions to spec.nodeSelector are allowed (no mutations or deletions)"),
+  ];
+}
+
+/** Everything that an update may change, taken from the old spec: what differs then is forbidden. */
+function specUnchanged(next: Unstructured, old: Unstructured): readonly FieldError[] {
+  const [spec, before] = [valueAt(next, "spec") as Values, valueAt(old, "spec") as Values];
+  const masked = present({
+    ...spec,
+    containers: withImages(spec["containers"], before["containers"]),
+    initContainers: withImages(spec["initContainers"], before["initContainers"]),
+    activeDeadlineSeconds: before["activeDeadlineSeconds"],
+    tolerations: before["tolerations"],
+    schedulingGates: before["schedulingGates"],
+    terminationGracePeriodSeconds: graceOf(spec, before),
+    ...(isGated(old) && { nodeSelector: before["nodeSelector"] }),
+  });
+  const was = present(before);
+  return jsonEqual(masked, was) ? [] : [fieldError.forbidden("spec", withStructDiff(MUTABLE, was, masked))];
+}
+
+function withImages(list: unknown, before: unknown): unknown {
+  const old = listOf(before);
+  return listOf(list).map((container, index) => ({ ...(container as Values), image: member(old[index], "image") }));
+}
+
+function graceOf(spec: Values, before: Values): unknown {
+  const was = before["terminationGracePeriodSeconds"];
+  return Number(was) < 0 && spec["terminationGracePeriodSeconds"] === 1 ? was : spec["terminationGracePeriodSeconds"];
+}
+
+/** Absent, null and empty are one to the API's types. */
+function present(value: Values): Values {
+  const kept = Object.entries(value).filter(
+    ([, one]) => one !== undefined && one !== null && !(Array.isArray(one) && one.length === 0),
+  );
+  return Object.fromEntries(kept);
+}
+
 /** Ephemeral containers are added through their subresource, and never change or go. */
 const ephemeralOnlyAdded: UpdateCheck = (next, old) => {
   const at = "spec.ephemeralContainers";
   const now = listOf(valueAt(next, at));
-  const errors: FieldError[] = run(fields({ spec: podSpec }), next);
+  const errors: FieldError[] = run(podState, next);
   for (const container of listOf(valueAt(old, at))) {
-    const same = now.find((one) => member(one, "name") === member(container, "name"));
-    if (same === undefined || !jsonEqual(same, container)) {
-      errors.push(
-        fieldError.forbidden(
-          at,
-          `existing ephemeral containers "${String(member(container, "name"))}" may not be ${same === undefined ? "removed" : "changed"}\n`,
-        ),
-      );
+    const name = String(member(container, "name"));
+    const same = now.find((one) => member(one, "name") === name);
+    if (same === undefined)
+      errors.push(fieldError.forbidden(at, `existing ephemeral containers "${name}" may not be removed\n`));
+    else if (!jsonEqual(same, container)) {
+      const why = `existing ephemeral containers "${name}" may not be changed`;
+      errors.push(fieldError.forbidden(at, withStructDiff(why, container, same)));
     }
   }
   return errors;
 };
 
 export const pod: KindRules = {
-  state: fields({ spec: podSpec }),
-  update: updates(deadlineOnlyShrinks, tolerationsOnlyGrow, specUnchanged),
+  state: podState,
+  create,
+  update,
   subresources: { ephemeralcontainers: ephemeralOnlyAdded, resize },
 };

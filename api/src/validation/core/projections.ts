@@ -3,7 +3,7 @@ import {
   all,
   type Check,
   child,
-  each,
+  element,
   entriesOf,
   exactlyOneOf,
   fields,
@@ -18,6 +18,8 @@ import { labelSelector } from "../label-selectors.ts";
 import { dnsSubdomain } from "../names.ts";
 import { annotations } from "../object-meta.ts";
 import { signerName } from "../signer-name.ts";
+import { shownSelector } from "../typed-value.ts";
+import { downwardApiFiles } from "./downward-api.ts";
 import { fileMode, keyToPaths, localPath, userId } from "./volume-files.ts";
 
 const SECONDS_A_DAY = 24 * 3600;
@@ -25,15 +27,17 @@ const KEY_TYPES = ["RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", 
 
 const objectFiles: Check = fields({ name: required(), items: keyToPaths });
 
-const token: Check = fields({
-  path: required(localPath),
-  expirationSeconds: optional((value, at, errors) => {
-    if (Number(value) < 600)
-      errors.push(fieldError.invalid(at, value, "may not specify a duration less than 10 minutes"));
-    if (Number(value) > 2 ** 32)
-      errors.push(fieldError.invalid(at, value, "may not specify a duration larger than 2^32 seconds"));
-  }),
-});
+/** Upstream names the token's path as one of the volume's. */
+function token(value: unknown, volume: string, at: string, errors: Parameters<Check>[2]): void {
+  const seconds = member(value, "expirationSeconds");
+  const here = child(at, "expirationSeconds");
+  if (seconds === undefined) errors.push(fieldError.required(here));
+  else if (Number(seconds) < 600)
+    errors.push(fieldError.invalid(here, seconds, "may not specify a duration less than 10 minutes"));
+  else if (Number(seconds) > 2 ** 32)
+    errors.push(fieldError.invalid(here, seconds, "may not specify a duration larger than 2^32 seconds"));
+  required(localPath)(member(value, "path"), child(volume, "path"), errors);
+}
 
 /** Trust anchors by the name of their object, or by their signer. */
 const trustBundle: Check = (value, at, errors) => {
@@ -53,7 +57,11 @@ const bundleByName: Check = (value, at, errors) => {
     errors.push(fieldError.invalid(child(at, "name"), name, `not a valid clustertrustbundlename: ${problem}`));
   if (selector !== undefined)
     errors.push(
-      fieldError.invalid(child(at, "labelSelector"), selector, "labelSelector must be unset if name is specified"),
+      fieldError.invalid(
+        child(at, "labelSelector"),
+        shownSelector(selector),
+        "labelSelector must be unset if name is specified",
+      ),
     );
 };
 
@@ -94,44 +102,46 @@ const podCertificate: Check = all(
   },
 );
 
-const SOURCES = {
-  secret: objectFiles,
-  configMap: objectFiles,
-  downwardAPI: fields({
-    items: each(fields({ path: required(localPath), mode: optional(fileMode), user: optional(userId) })),
-  }),
-  serviceAccountToken: token,
-  clusterTrustBundle: trustBundle,
-  podCertificate,
-} as const satisfies Readonly<Record<string, Check>>;
+/** Files of one source that all sources of a volume share paths with. `shown` is the value that a conflict shows. */
+type Paths = (of: unknown) => readonly { readonly path: string; readonly shown: unknown }[];
 
-const source: Check = (value, at, errors) => {
-  const present = Object.entries(SOURCES).filter(([name]) => member(value, name) !== undefined);
-  for (const [name, check] of present) check(member(value, name), child(at, name), errors);
-  if (present.length > 1) errors.push(fieldError.forbidden(at, "may not specify more than 1 volume type per source"));
-};
+const itemPaths: Paths = (of) =>
+  listOf(member(of, "items")).map((item) => ({
+    path: String(member(item, "path") ?? ""),
+    shown: member(of, "name") ?? "",
+  }));
 
-/** No file comes from two sources. */
-const distinctPaths: Check = (value, at, errors) => {
-  const seen = new Set<string>();
-  for (const path of listOf(member(value, "sources")).flatMap(pathsOf)) {
-    if (seen.has(path)) errors.push(fieldError.invalid(at, path, "conflicting duplicate paths"));
-    seen.add(path);
-  }
-};
+const SOURCES: readonly (readonly [name: string, check: Check, paths: Paths])[] = [
+  ["secret", objectFiles, itemPaths],
+  ["configMap", objectFiles, itemPaths],
+  ["downwardAPI", downwardApiFiles, (of) => itemPaths(of).map(({ path }) => ({ path, shown: path }))],
+  ["serviceAccountToken", () => {}, () => []],
+  ["clusterTrustBundle", trustBundle, (of) => [shownPath(member(of, "path"))]],
+  ["podCertificate", podCertificate, (of) => CERTIFICATE_PATHS.map((name) => shownPath(member(of, name)))],
+];
 
-function pathsOf(of: unknown): readonly string[] {
-  const items = ["secret", "configMap", "downwardAPI"].flatMap((name) => listOf(member(member(of, name), "items")));
-  const paths = [
-    ...items.map((item) => member(item, "path")),
-    member(member(of, "clusterTrustBundle"), "path"),
-    ...CERTIFICATE_PATHS.map((path) => member(member(of, "podCertificate"), path)),
-  ];
-  return paths.filter((path) => !isUnset(path)).map(String);
+function shownPath(value: unknown) {
+  const path = String(value ?? "");
+  return { path, shown: path };
 }
 
-/** A volume whose files come from several sources. */
-export const projected: Check = all(
-  fields({ defaultMode: fileMode, defaultUser: optional(userId), sources: each(source) }),
-  distinctPaths,
-);
+/** A volume whose files come from several sources, none from two. */
+export const projected: Check = (value, at, errors) => {
+  fields({ defaultMode: fileMode, defaultUser: optional(userId) })(value, at, errors);
+  const seen = new Set<string>();
+  listOf(member(value, "sources")).forEach((one, index) => {
+    const here = element(child(at, "sources"), index);
+    const present = SOURCES.filter(([name]) => member(one, name) !== undefined);
+    for (const [name, check, pathsOf] of present) {
+      const of = member(one, name);
+      check(of, child(here, name), errors);
+      if (name === "serviceAccountToken") token(of, at, child(here, name), errors);
+      for (const { path, shown } of pathsOf(of)) {
+        if (path !== "" && seen.has(path)) errors.push(fieldError.invalid(at, shown, "conflicting duplicate paths"));
+        seen.add(path);
+      }
+    }
+    if (present.length > 1)
+      errors.push(fieldError.forbidden(here, "may not specify more than 1 volume type per source"));
+  });
+};

@@ -2,25 +2,25 @@ import type { Unstructured } from "../../object.ts";
 import { labelKeyProblems, labelValueProblems } from "../../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
-  between,
+  all,
   type Check,
   child,
   each,
   element,
+  entriesOf,
   exactlyOneOf,
   fields,
   isUnset,
   listOf,
   member,
   optional,
-  optionalOneOf,
-  required,
   requiredWith,
   text,
   unlessUnset,
 } from "../check.ts";
 import { allows } from "../gates-in-force.ts";
 import { labelSelector } from "../label-selectors.ts";
+import { dnsLabel, dnsSubdomain } from "../names.ts";
 import { podSpecOf } from "./pod-spec-of.ts";
 
 const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
@@ -54,11 +54,11 @@ const toleration: Check = (value, at, errors) => {
 const tolerationValue: Check = (value, at, errors) => {
   const [operator, label] = [member(value, "operator"), member(value, "value")];
   if (isUnset(operator) || operator === "Equal") {
-    for (const problem of labelValueProblems(String(label ?? "")))
-      errors.push(fieldError.invalid(child(at, "operator"), label, problem));
+    const problems = labelValueProblems(String(label ?? ""));
+    if (problems.length > 0) errors.push(fieldError.invalid(child(at, "operator"), label, problems.join(";")));
   } else if (operator === "Exists") {
     if (!isUnset(label))
-      errors.push(fieldError.invalid(child(at, "operator"), value, "value must be empty when `operator` is 'Exists'"));
+      errors.push(fieldError.invalid(child(at, "operator"), label, "value must be empty when `operator` is 'Exists'"));
   } else if ((operator === "Lt" || operator === "Gt") && allows("TaintTolerationComparisonOperators", comparesTaints)) {
     wholeNumber(label, child(at, "value"), errors);
   } else errors.push(fieldError.notSupported(child(at, "operator"), operator, ["Equal", "Exists", "Lt", "Gt"]));
@@ -103,39 +103,93 @@ export const taints: Check = (value, at, errors) => {
   });
 };
 
-const nodeRequirement: Check = (value, at, errors) => {
+const OPERATOR = "not a valid selector operator";
+
+/** @param isStrict Whether values must be ones that labels can have. */
+function nodeRequirement(isStrict: boolean): Check {
+  return (value, at, errors) => {
+    const operator = String(member(value, "operator") ?? "");
+    const values = listOf(member(value, "values"));
+    const here = child(at, "values");
+    if (operator === "In" || operator === "NotIn") {
+      if (values.length === 0)
+        errors.push(fieldError.required(here, "must be specified when `operator` is 'In' or 'NotIn'"));
+    } else if (operator === "Exists" || operator === "DoesNotExist") {
+      if (values.length > 0)
+        errors.push(fieldError.forbidden(here, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+    } else if (operator === "Gt" || operator === "Lt") {
+      if (values.length !== 1)
+        errors.push(fieldError.required(here, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+    } else errors.push(fieldError.invalid(child(at, "operator"), operator, OPERATOR));
+    text(labelKeyProblems)(member(value, "key"), child(at, "key"), errors);
+    if (isStrict) each(text(labelValueProblems))(values, here, errors);
+  };
+}
+
+const nodeField: Check = (value, at, errors) => {
   const operator = String(member(value, "operator") ?? "");
   const values = listOf(member(value, "values"));
-  const here = child(at, "values");
-  if (operator === "In" || operator === "NotIn") {
-    if (values.length === 0)
-      errors.push(fieldError.required(here, "must be specified when `operator` is 'In' or 'NotIn'"));
-  } else if (operator === "Exists" || operator === "DoesNotExist") {
-    if (values.length > 0)
-      errors.push(fieldError.forbidden(here, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-  } else if (operator === "Gt" || operator === "Lt") {
-    if (values.length !== 1)
-      errors.push(fieldError.required(here, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
-  } else errors.push(fieldError.invalid(child(at, "operator"), operator, "not a valid selector operator"));
-  text(labelKeyProblems)(member(value, "key"), child(at, "key"), errors);
+  if (operator !== "In" && operator !== "NotIn")
+    errors.push(fieldError.invalid(child(at, "operator"), operator, OPERATOR));
+  else if (values.length !== 1) {
+    const why = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+    errors.push(fieldError.required(child(at, "values"), why));
+  }
+  const key = member(value, "key") ?? "";
+  if (key !== "metadata.name") errors.push(fieldError.invalid(child(at, "key"), key, "not a valid field selector key"));
+  else each(text(dnsSubdomain))(values, child(at, "values"), errors);
 };
 
-const nodeTerm: Check = fields({ matchExpressions: each(nodeRequirement), matchFields: each(nodeRequirement) });
+function nodeTerm(isStrict: boolean): Check {
+  return fields({ matchExpressions: each(nodeRequirement(isStrict)), matchFields: each(nodeField) });
+}
 
 /** core/v1.NodeSelector: at least one term. */
 export const nodeSelector: Check = fields({
-  nodeSelectorTerms: requiredWith("must have at least one node selector term", each(nodeTerm)),
+  nodeSelectorTerms: requiredWith("must have at least one node selector term", each(nodeTerm(true))),
 });
 
-const podTerm: Check = fields({
-  labelSelector: optional(labelSelector),
-  namespaceSelector: optional(labelSelector),
-  topologyKey: requiredWith("can not be empty", text(labelKeyProblems)),
-});
+/** Keys whose values a selector takes from the pod itself. */
+const labelKeys: Check = (value, at, errors) => {
+  const [match, mismatch] = [listOf(member(value, "matchLabelKeys")), listOf(member(value, "mismatchLabelKeys"))];
+  const selector = member(value, "labelSelector");
+  for (const [name, keys] of [
+    ["matchLabelKeys", match],
+    ["mismatchLabelKeys", mismatch],
+  ] as const) {
+    if (keys.length === 0) continue;
+    if (selector === undefined)
+      errors.push(fieldError.forbidden(child(at, name), "must not be specified when labelSelector is not set"));
+    else each(text(labelKeyProblems))(keys, child(at, name), errors);
+  }
+  selectedTwice(match, selector, at, errors);
+  match.forEach((key, index) => {
+    const why = "exists in both matchLabelKeys and mismatchLabelKeys";
+    if (mismatch.includes(key)) errors.push(fieldError.invalid(element(child(at, "matchLabelKeys"), index), key, why));
+  });
+};
+
+function selectedTwice(match: readonly unknown[], selector: unknown, at: string, errors: FieldError[]): void {
+  const seen = new Set<unknown>(entriesOf(member(selector, "matchLabels")).map(([key]) => key));
+  for (const expression of listOf(member(selector, "matchExpressions"))) {
+    const key = member(expression, "key");
+    const index = match.lastIndexOf(key);
+    if (index >= 0 && seen.has(key))
+      errors.push(fieldError.invalid(element(at, index), key, "exists in both matchLabelKeys and labelSelector"));
+    seen.add(key);
+  }
+}
+
+const podTerm: Check = (value, at, errors) => {
+  fields({ labelSelector: optional(labelSelector), namespaceSelector: optional(labelSelector) })(value, at, errors);
+  for (const name of listOf(member(value, "namespaces"))) text(dnsLabel)(name, child(at, "namespace"), errors);
+  labelKeys(value, at, errors);
+  fields({ topologyKey: all(requiredWith("can not be empty"), text(labelKeyProblems)) })(value, at, errors);
+};
 
 const podAffinity: Check = fields({
   requiredDuringSchedulingIgnoredDuringExecution: each(podTerm),
-  preferredDuringSchedulingIgnoredDuringExecution: each(fields({ weight: weight, podAffinityTerm: podTerm })),
+  preferredDuringSchedulingIgnoredDuringExecution: each(fields({ weight, podAffinityTerm: podTerm })),
 });
 
 function weight(value: unknown, at: string, errors: FieldError[]): void {
@@ -147,27 +201,65 @@ export const affinity: Check = fields({
   nodeAffinity: optional(
     fields({
       requiredDuringSchedulingIgnoredDuringExecution: optional(nodeSelector),
-      preferredDuringSchedulingIgnoredDuringExecution: each(fields({ weight, preference: nodeTerm })),
+      preferredDuringSchedulingIgnoredDuringExecution: each(fields({ weight, preference: nodeTerm(false) })),
     }),
   ),
   podAffinity: optional(podAffinity),
   podAntiAffinity: optional(podAffinity),
 });
 
-const POLICIES = optionalOneOf("Ignore", "Honor");
+const POLICIES = optional((value, at, errors) => {
+  const known = ["Honor", "Ignore"];
+  if (!known.includes(String(value))) errors.push(fieldError.notSupported(at, value, known));
+});
 
-export const topologySpreadConstraints: Check = each(
+function minDomains(action: unknown): Check {
+  return optional((value, at, errors) => {
+    if (Number(value) <= 0) errors.push(fieldError.invalid(at, value, "must be greater than zero"));
+    if (action === "DoNotSchedule") return;
+    const why = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${String(action ?? "")}`;
+    errors.push(fieldError.invalid(at, value, why));
+  });
+}
+
+const spreadConstraint: Check = (value, at, errors) => {
   fields({
-    maxSkew: (value, at, errors) => {
-      if (Number(value ?? 0) <= 0) errors.push(fieldError.invalid(at, value ?? 0, "must be greater than zero"));
-    },
-    topologyKey: requiredWith("can not be empty", text(labelKeyProblems)),
-    whenUnsatisfiable: exactlyOneOf("DoNotSchedule", "ScheduleAnyway"),
-    minDomains: optional(between(1, 2 ** 31 - 1)),
+    minDomains: minDomains(member(value, "whenUnsatisfiable")),
     nodeAffinityPolicy: POLICIES,
     nodeTaintsPolicy: POLICIES,
-    labelSelector: optional(labelSelector),
-  }),
-);
+  })(value, at, errors);
+  labelKeys(value, at, errors);
+  fields({ labelSelector: optional(labelSelector) })(value, at, errors);
+};
 
-export const schedulingGates: Check = each(fields({ name: required(text(labelKeyProblems)) }));
+/** What is said first of a constraint, before whether another one is about the same. */
+const spreadBasics: Check = fields({
+  maxSkew: (value, at, errors) => {
+    if (Number(value ?? 0) <= 0) errors.push(fieldError.invalid(at, value ?? 0, "must be greater than zero"));
+  },
+  topologyKey: requiredWith("can not be empty"),
+  whenUnsatisfiable: exactlyOneOf("DoNotSchedule", "ScheduleAnyway"),
+});
+
+export const topologySpreadConstraints: Check = (value, at, errors) => {
+  const list = listOf(value);
+  const idOf = (one: unknown) =>
+    `{${String(member(one, "topologyKey") ?? "")}, ${String(member(one, "whenUnsatisfiable") ?? "")}}`;
+  list.forEach((one, index) => {
+    const here = element(at, index);
+    spreadBasics(one, here, errors);
+    if (list.slice(index + 1).some((other) => idOf(other) === idOf(one)))
+      errors.push(fieldError.duplicate(child(here, "{topologyKey, whenUnsatisfiable}"), idOf(one)));
+    spreadConstraint(one, here, errors);
+  });
+};
+
+export const schedulingGates: Check = (value, at, errors) => {
+  const seen = new Set<unknown>();
+  listOf(value).forEach((gate, index) => {
+    const [here, name] = [element(at, index), member(gate, "name") ?? ""];
+    text(labelKeyProblems)(name, here, errors);
+    if (seen.has(name)) errors.push(fieldError.duplicate(here, name));
+    seen.add(name);
+  });
+};

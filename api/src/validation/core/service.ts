@@ -22,7 +22,7 @@ import { isIP } from "../ip-address.ts";
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { cidr, dnsLabel, dnsSubdomain, ipAddress, serviceName } from "../names.ts";
 import { labels } from "../object-meta.ts";
-import { portReference } from "./containers.ts";
+import { portReference } from "./probes.ts";
 
 const TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"] as const;
 

@@ -3,7 +3,6 @@ import {
   all,
   type Check,
   child,
-  each,
   element,
   entriesOf,
   fields,
@@ -11,118 +10,121 @@ import {
   listOf,
   member,
   optional,
-  optionalOneOf,
   required,
   text,
-  unique,
 } from "../check.ts";
-import { dnsLabel } from "../names.ts";
-import { labels } from "../object-meta.ts";
+import { dnsLabel, dnsSubdomain } from "../names.ts";
+import { annotations, labels } from "../object-meta.ts";
 import { claimSpec } from "./claim-spec.ts";
+import { downwardApiFiles } from "./downward-api.ts";
 import { projected } from "./projections.ts";
 import { nonNegativeQuantity } from "./resources.ts";
-import { descendingPath, fileMode, keyToPaths, localPath, noBackSteps, userId } from "./volume-files.ts";
+import { directoryMode, fileMode, keyToPaths, localDescendingPath, userId } from "./volume-files.ts";
+import * as sources from "./volume-sources.ts";
 
-const HOST_PATH_TYPES = [
-  "",
-  "BlockDevice",
-  "CharDevice",
-  "Directory",
-  "DirectoryOrCreate",
-  "File",
-  "FileOrCreate",
-  "Socket",
-];
-
-export const hostPath: Check = fields({ path: required(noBackSteps), type: optionalOneOf(...HOST_PATH_TYPES) });
-
-export const nfs: Check = fields({
-  server: required(),
-  path: required((value, at, errors) => {
-    if (!String(value).startsWith("/")) errors.push(fieldError.invalid(at, value, "must be an absolute path"));
-  }),
+const emptyDir: Check = fields({
+  sizeLimit: (value, at, errors) => {
+    const found: typeof errors = [];
+    nonNegativeQuantity(value, at, found);
+    if (found.length > 0) errors.push(fieldError.forbidden(at, "SizeLimit field must be a valid resource quantity"));
+  },
+  mode: optional(directoryMode),
 });
 
-const SOURCES: Readonly<Record<string, Check>> = {
-  emptyDir: fields({
-    sizeLimit: nonNegativeQuantity,
-    mode: optional((value, at, errors) => {
-      if (Number(value) < 0 || Number(value) > 0o1777) {
-        const why = "must be a number between 0 and 01777 (octal), both inclusive";
-        errors.push(fieldError.invalid(at, value, why));
-      }
-    }),
-  }),
-  hostPath,
-  secret: fields({ secretName: required(), defaultMode: fileMode, defaultUser: optional(userId), items: keyToPaths }),
-  configMap: fields({ name: required(), defaultMode: fileMode, defaultUser: optional(userId), items: keyToPaths }),
-  persistentVolumeClaim: fields({ claimName: required() }),
-  nfs,
-  projected,
-  downwardAPI: fields({
-    defaultMode: fileMode,
-    defaultUser: optional(userId),
-    items: each(fields({ path: required(localPath), mode: optional(fileMode), user: optional(userId) })),
-  }),
-  csi: fields({ driver: required() }),
-  gitRepo: fields({ repository: required() }),
-  ephemeral: fields({ volumeClaimTemplate: fields({ metadata: fields({ labels }), spec: claimSpec }) }),
-  image: fields({ pullPolicy: optionalOneOf("Always", "IfNotPresent", "Never") }),
+const gitRepo: Check = fields({ repository: required(), directory: localDescendingPath });
+
+/** What a claim made for a pod may be told of itself. */
+const claimMetadata: Check = (value, at, errors) => {
+  annotations(member(value, "annotations"), child(at, "annotations"), errors);
+  labels(member(value, "labels"), child(at, "labels"), errors);
+  for (const [name] of entriesOf(value))
+    if (name !== "annotations" && name !== "labels" && !isUnset(member(value, name)))
+      errors.push(fieldError.forbidden(child(at, name), "cannot be set"));
 };
 
-const source: Check = (value, at, errors) => {
-  const given = entriesOf(value).filter(([name, body]) => name !== "name" && body !== null && body !== undefined);
-  if (given.length === 0) errors.push(fieldError.required(at, "must specify a volume type"));
-  given.forEach(([name, body], index) => {
-    if (index > 0) errors.push(fieldError.forbidden(child(at, name), "may not specify more than 1 volume type"));
-    else SOURCES[name]?.(body, child(at, name), errors);
-  });
+const ephemeral: Check = (value, at, errors) => {
+  const template = member(value, "volumeClaimTemplate");
+  const here = child(at, "volumeClaimTemplate");
+  if (template === undefined) errors.push(fieldError.required(here));
+  else fields({ metadata: claimMetadata, spec: claimSpec })(template, here, errors);
 };
 
-/** core/v1.PodSpec.volumes. */
-export const volumes: Check = all(each(all(source, fields({ name: required(text(dnsLabel)) }))), unique("name"));
+/** Whose the files of a volume are, and who may do what with them. */
+const ownership = { defaultMode: fileMode, defaultUser: optional(userId) };
 
-/** The names that containers may mount. */
-export function volumeNames(spec: unknown): ReadonlySet<string> {
-  return new Set(listOf(member(spec, "volumes")).map((volume) => String(member(volume, "name") ?? "")));
-}
+const SOURCES: readonly sources.VolumeSource[] = [
+  { name: "emptyDir", check: emptyDir },
+  { name: "hostPath", check: sources.hostPath },
+  { name: "gitRepo", check: gitRepo },
+  { name: "gcePersistentDisk", check: sources.gcePersistentDisk, shown: "persistentDisk" },
+  { name: "awsElasticBlockStore", check: sources.awsElasticBlockStore },
+  { name: "secret", check: fields({ secretName: required(), ...ownership, items: keyToPaths }) },
+  { name: "nfs", check: sources.nfs },
+  { name: "iscsi", check: sources.iscsi },
+  { name: "glusterfs", check: sources.glusterfs },
+  { name: "flocker", check: sources.flocker },
+  { name: "persistentVolumeClaim", check: fields({ claimName: required() }) },
+  { name: "rbd", check: sources.rbd },
+  { name: "cinder", check: sources.cinder },
+  { name: "cephfs", check: sources.cephfs, known: "cephFS" },
+  { name: "quobyte", check: sources.quobyte },
+  { name: "downwardAPI", check: all(fields(ownership), downwardApiFiles), known: "downwarAPI" },
+  { name: "fc", check: sources.fc },
+  { name: "flexVolume", check: sources.flexVolume },
+  { name: "configMap", check: fields({ name: required(), ...ownership, items: keyToPaths }) },
+  { name: "azureFile", check: sources.azureFile },
+  { name: "vsphereVolume", check: sources.vsphereVolume },
+  { name: "photonPersistentDisk", check: sources.photonPersistentDisk },
+  { name: "portworxVolume", check: sources.portworxVolume },
+  { name: "azureDisk", check: sources.azureDisk },
+  { name: "storageos", check: sources.storageos },
+  { name: "projected", check: projected },
+  { name: "scaleIO", check: sources.scaleIO },
+  { name: "csi", check: sources.csi },
+  { name: "ephemeral", check: ephemeral },
+  { name: "image", check: sources.image },
+];
 
-/** Mounts name a volume of the pod and have paths of their own. */
-export function volumeMounts(names: ReadonlySet<string>): Check {
+const source = sources.oneSource(SOURCES);
+
+/** What of a volume's source also depends on its name, or on the pod's. */
+function nameWithSource(volume: unknown, pod: string): Check {
   return (value, at, errors) => {
-    const paths = new Set<unknown>();
-    listOf(value).forEach((mount, index) => {
-      const here = element(at, index);
-      const [name, mountPath] = [member(mount, "name"), member(mount, "mountPath")];
-      if (isUnset(name)) errors.push(fieldError.required(child(here, "name")));
-      else if (!names.has(String(name))) errors.push(fieldError.notFound(child(here, "name"), name));
-      if (isUnset(mountPath)) errors.push(fieldError.required(child(here, "mountPath")));
-      if (paths.has(mountPath))
-        errors.push({ ...fieldError.invalid(child(here, "mountPath"), mountPath, "must be unique") });
-      paths.add(mountPath);
-      bindOptions(member(mount, "bindMountOptions"), child(here, "bindMountOptions"), errors);
-      subPaths(mount, here, errors);
-    });
+    const name = String(value ?? "");
+    if (sources.isIscsiNameTooLong(member(volume, "iscsi"), name))
+      errors.push(fieldError.invalid(at, name, sources.iscsiTooLong));
+    if (member(volume, "ephemeral") === undefined || pod === "" || name === "") return;
+    for (const problem of dnsSubdomain(`${pod}-${name}`))
+      errors.push(fieldError.invalid(at, name, `PVC name "${pod}-${name}": ${problem}`));
   };
 }
 
-const BIND_OPTIONS = ["nodev", "noexec", "nosuid"];
+/** What is known of a pod's volumes: by name, those without errors. */
+export type Volumes = ReadonlyMap<string, unknown>;
 
-const bindOptions: Check = (value, at, errors) => {
-  listOf(value).forEach((option, index) => {
+/** core/v1.PodSpec.volumes. @param pod The pod's name, "" for templates. @returns what containers may mount. */
+export function checkVolumes(value: unknown, pod: string, at: string, errors: Parameters<Check>[2]): Volumes {
+  const known = new Map<string, unknown>();
+  const claims = new Set(
+    listOf(value).flatMap((volume) =>
+      member(volume, "ephemeral") === undefined || pod === "" ? [] : [`${pod}-${String(member(volume, "name"))}`],
+    ),
+  );
+  listOf(value).forEach((volume, index) => {
     const here = element(at, index);
-    if (!BIND_OPTIONS.includes(String(option))) errors.push(fieldError.notSupported(here, option, BIND_OPTIONS));
-    else if (listOf(value).indexOf(option) !== index) errors.push(fieldError.duplicate(here, option));
+    const name = String(member(volume, "name") ?? "");
+    const found: typeof errors = [];
+    source(volume, here, found);
+    nameWithSource(volume, pod)(name, child(here, "name"), found);
+    required(text(dnsLabel))(name, child(here, "name"), found);
+    if (known.has(name)) found.push(fieldError.duplicate(child(here, "name"), name));
+    if (found.length === 0) known.set(name, volume);
+    errors.push(...found);
+    const claim = member(member(volume, "persistentVolumeClaim"), "claimName");
+    if (claims.has(String(claim))) {
+      const why = "must not reference a PVC that gets created for an ephemeral volume";
+      errors.push(fieldError.invalid(child(here, "persistentVolumeClaim.claimName"), claim, why));
+    }
   });
-};
-
-const subPaths: Check = (mount, at, errors) => {
-  const [subPath, expression] = [member(mount, "subPath"), member(mount, "subPathExpr")];
-  if (!isUnset(subPath)) descendingPath(subPath, child(at, "subPath"), errors);
-  if (isUnset(expression)) return;
-  if (!isUnset(subPath))
-    errors.push(
-      fieldError.invalid(child(at, "subPathExpr"), expression, "subPathExpr and subPath are mutually exclusive"),
-    );
-  descendingPath(expression, child(at, "subPathExpr"), errors);
-};
+  return known;
+}

@@ -1,241 +1,117 @@
-import { jsonEqual } from "../../patch/json-equal.ts";
-import { type FieldError, fieldError } from "../../status/field-error.ts";
-import {
-  atLeast,
-  type Check,
-  child,
-  each,
-  exactlyOneOf,
-  fields,
-  isUnset,
-  member,
-  nonNegative,
-  oneOf,
-  optional,
-  optionalOneOf,
-  required,
-  text,
-  type Values,
-  valueAt,
-} from "../check.ts";
-import { podTemplate } from "../core/pod-spec.ts";
-import { changed, immutableError, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
-import { labelSelector } from "../label-selectors.ts";
-import { dnsSubdomain } from "../names.ts";
-import { matchingTemplate } from "./apps.ts";
-import { isSchedule, isTimeZone } from "./cron-schedule.ts";
+import type { Labels } from "../../selectors/label-selector.ts";
+import { fieldError } from "../../status/field-error.ts";
+import { all, type Check, fields, isUnset, member, nonNegative, oneOf, run, valueAt } from "../check.ts";
+import type { RuleTable, UpdateCheck } from "../kind-rules.ts";
+import { dnsLabel, dnsSubdomain } from "../names.ts";
+import { shownSelector } from "../typed-value.ts";
+import { matcherOf } from "./apps.ts";
+import { isTimeZone, scheduleProblem } from "./cron-schedule.ts";
+import { jobSpec, jobTemplateSpec } from "./job-spec.ts";
+import { jobStays } from "./job-update.ts";
 
-const podFailureRule: Check = (value, at, errors) => {
-  oneOf("Count", "FailIndex", "FailJob", "Ignore")(member(value, "action"), child(at, "action"), errors);
-  const [codes, conditions] = [member(value, "onExitCodes"), member(value, "onPodConditions")];
-  if ((codes === undefined) === isUnset(conditions)) {
-    errors.push(fieldError.invalid(at, value, "specifying one of OnExitCodes and OnPodConditions is required"));
-  }
-  fields({
-    onExitCodes: optional(fields({ operator: oneOf("In", "NotIn"), values: required() })),
-    onPodConditions: each(fields({ type: text(() => []), status: oneOf("False", "True", "Unknown") })),
-  })(value, at, errors);
-};
-
-const restartPolicy: Check = (spec, at, errors) => {
-  const policy = valueAt(spec, "template.spec.restartPolicy");
-  const here = child(at, "template.spec.restartPolicy");
-  if (isUnset(policy) || policy === "Always")
-    errors.push(fieldError.required(here, 'valid values: "OnFailure", "Never"'));
-  else if (policy !== "OnFailure" && policy !== "Never")
-    errors.push(fieldError.notSupported(here, policy, ["OnFailure", "Never"]));
-  else if (policy !== "Never" && member(spec, "podFailurePolicy") !== undefined) {
-    errors.push(fieldError.invalid(here, policy, 'only "Never" is supported when podFailurePolicy is specified'));
-  }
-};
-
-const indexed: Check = (spec, at, errors) => {
-  const mode = member(spec, "completionMode");
-  const [perIndex, most] = [member(spec, "backoffLimitPerIndex"), member(spec, "maxFailedIndexes")];
-  if (mode === "Indexed" && member(spec, "completions") === undefined) {
-    errors.push(fieldError.required(child(at, "completions"), "when completion mode is Indexed"));
-  }
-  if (perIndex !== undefined && mode !== undefined && mode !== "Indexed") {
-    errors.push(fieldError.invalid(child(at, "backoffLimitPerIndex"), perIndex, "requires indexed completion mode"));
-  }
-  if (most !== undefined && perIndex === undefined) {
-    errors.push(fieldError.required(child(at, "backoffLimitPerIndex"), "when maxFailedIndexes is specified"));
-  }
-  if (member(spec, "successPolicy") !== undefined && mode !== undefined && mode !== "Indexed") {
-    errors.push(
-      fieldError.invalid(child(at, "successPolicy"), member(spec, "successPolicy"), "requires indexed completion mode"),
-    );
-  }
-};
-
-/** What Jobs and the templates of CronJobs share. */
-const commonSpec: Check = (value, at, errors) => {
-  fields({
-    parallelism: nonNegative,
-    completions: nonNegative,
-    activeDeadlineSeconds: nonNegative,
-    backoffLimit: nonNegative,
-    ttlSecondsAfterFinished: nonNegative,
-    backoffLimitPerIndex: nonNegative,
-    maxFailedIndexes: nonNegative,
-    completionMode: optional(exactlyOneOf("Indexed", "NonIndexed")),
-    podFailurePolicy: optional(fields({ rules: each(podFailureRule) })),
-  })(value, at, errors);
-  indexed(value, at, errors);
-  if (member(value, "podFailurePolicy") !== undefined)
-    exactlyOneOf("Failed")(member(value, "podReplacementPolicy"), child(at, "podReplacementPolicy"), errors);
-  else
-    optionalOneOf("Failed", "TerminatingOrFailed")(
-      member(value, "podReplacementPolicy"),
-      child(at, "podReplacementPolicy"),
-      errors,
-    );
-  podTemplate(member(value, "template"), child(at, "template"), errors);
-  restartPolicy(value, at, errors);
-};
-
-/** How the pods of a job are scheduled together (KEP-5547). */
-const gang: Check = optional(
-  fields({
-    schedulingPolicy: optional(fields({ gang: optional(fields({ minCount: optional(atLeast(1)) })) })),
-  }),
-);
-
-const jobSpec: Check = (value, at, errors) => {
-  fields({ selector: optional(labelSelector), scheduling: gang })(value, at, errors);
-  commonSpec(value, at, errors);
-  if (member(value, "selector") !== undefined) matchingTemplate(value, at, errors);
-};
-
-const JOB_FIXED = [
-  "completions",
-  "selector",
-  "completionMode",
-  "podFailurePolicy",
-  "backoffLimitPerIndex",
-  "managedBy",
-  "successPolicy",
-] as const;
-
-/** Unless the selector was chosen by hand, it and the labels of the pods name the job by its uid. */
+/** Unless the selector was chosen by hand, it and the labels of the pods name the job. */
 const generatedSelector: Check = (object, _at, errors) => {
-  const uid = valueAt(object, "metadata.uid");
-  if (uid === undefined || valueAt(object, "spec.manualSelector") === true) return;
-  const labels = valueAt(object, "spec.template.metadata.labels");
-  for (const name of ["controller-uid", "batch.kubernetes.io/controller-uid"]) {
-    const at = `spec.template.metadata.labels[${name}]`;
-    if (member(labels, name) === undefined) errors.push(fieldError.required(at, `must be '${String(uid)}'`));
-    else if (member(labels, name) !== uid) errors.push(fieldError.invalid(at, labels, `must be '${String(uid)}'`));
-  }
   const selector = valueAt(object, "spec.selector");
-  const wanted = { matchLabels: { "batch.kubernetes.io/controller-uid": uid } };
-  if (!jsonEqual(selector, wanted as never))
-    errors.push(fieldError.invalid("spec.selector", selector ?? null, "`selector` not auto-generated"));
-};
-
-const jobStays: UpdateCheck = (next, old) => {
-  const errors: FieldError[] = JOB_FIXED.filter(
-    (name) => changed(next, old, `spec.${name}`) && !elasticCompletions(name, next),
-  ).map((name) => immutableError(next, `spec.${name}`));
-  const at = hasOpenTemplate(old) ? "spec.template.spec" : "spec.template";
-  const [to, from] = [valueAt(next, at), valueAt(old, at)];
-  if (!jsonEqual(to, hasOpenTemplate(old) ? withOpenParts(from as Values, to as Values) : from))
-    errors.push(immutableError(next, at));
-  return errors;
-};
-
-/** Indexed jobs may grow and shrink when completions and parallelism change together. */
-function elasticCompletions(name: string, next: unknown): boolean {
-  const completions = valueAt(next, "spec.completions");
-  return (
-    name === "completions" &&
-    valueAt(next, "spec.completionMode") === "Indexed" &&
-    completions === valueAt(next, "spec.parallelism")
-  );
-}
-
-/** While a job is suspended and none of its pods runs, where they may run and what they ask for can still change (KEP-5440). */
-function hasOpenTemplate(old: unknown): boolean {
-  if (valueAt(old, "spec.suspend") !== true || (valueAt(old, "status.active") ?? 0) !== 0) return false;
-  const conditions = (valueAt(old, "status.conditions") ?? []) as readonly Values[];
-  const isKnown = conditions.some((condition) => condition["type"] === "Suspended" && condition["status"] === "True");
-  return isKnown || valueAt(old, "status.startTime") === undefined;
-}
-
-/** The stored pod spec with those parts of the next that may change. */
-function withOpenParts(old: Values, next: Values): Values {
-  const open: Record<string, unknown> = { ...old };
-  for (const name of ["nodeSelector", "tolerations", "schedulingGates"]) copyMember(open, next, name);
-  const affinity: Record<string, unknown> = { ...(old["affinity"] as Values | undefined) };
-  copyMember(affinity, (next["affinity"] ?? {}) as Values, "nodeAffinity");
-  if (next["affinity"] === undefined && Object.keys(affinity).length === 0) delete open["affinity"];
-  else open["affinity"] = affinity;
-  for (const name of ["containers", "initContainers"]) {
-    const [from, to] = [old[name], next[name]] as readonly (readonly Values[] | undefined)[];
-    if (from !== undefined && from.length === to?.length) open[name] = from.map((one, i) => withResources(one, to[i]!));
+  if (selector === undefined || valueAt(object, "spec.manualSelector") === true) return;
+  const uid = String(valueAt(object, "metadata.uid") ?? "");
+  const name = String(valueAt(object, "metadata.name") ?? "");
+  if (uid === "") errors.push(fieldError.required("metadata.uid"));
+  const wanted: Labels = {
+    "controller-uid": uid,
+    "job-name": name,
+    "batch.kubernetes.io/controller-uid": uid,
+    "batch.kubernetes.io/job-name": name,
+  };
+  const labels = valueAt(object, "spec.template.metadata.labels");
+  for (const [key, value] of Object.entries(wanted)) {
+    const at = `spec.template.metadata.labels[${key}]`;
+    if (member(labels, key) === undefined) errors.push(fieldError.required(at, `must be '${value}'`));
+    else if (member(labels, key) !== value) errors.push(fieldError.invalid(at, labels, `must be '${value}'`));
   }
-  return open;
-}
-
-function withResources(old: Values, next: Values): Values {
-  const open = { ...old };
-  if (old["name"] === next["name"]) copyMember(open, next, "resources");
-  return open;
-}
-
-function copyMember(to: Record<string, unknown>, from: Values, name: string): void {
-  if (from[name] === undefined) delete to[name];
-  else to[name] = from[name];
-}
-
-const schedule: Check = (value, at, errors) => {
-  if (isUnset(value)) errors.push(fieldError.required(at));
-  else if (!isSchedule(String(value)))
-    errors.push(
-      fieldError.invalid(
-        at,
-        value,
-        `expected exactly 5 fields, found ${String(value).trim().split(/\s+/).length}: [${String(value)}]`,
-      ),
-    );
+  if (matcherOf(selector)?.matches(wanted) === false)
+    errors.push(fieldError.invalid("spec.selector", shownSelector(selector), "`selector` not auto-generated"));
 };
 
-const timeZone: Check = optional((value, at, errors) => {
-  if (value === "") errors.push(fieldError.invalid(at, value, "timeZone must be nil or non-empty string"));
-  else if (!isTimeZone(String(value))) errors.push(fieldError.invalid(at, value, `unknown time zone ${String(value)}`));
-});
+/** The pods of an indexed job are named after it and their index. */
+const nameOfPods: Check = (object, _at, errors) => {
+  const completions = Number(valueAt(object, "spec.completions") ?? 0);
+  if (valueAt(object, "spec.completionMode") !== "Indexed" || completions <= 0) return;
+  const name = String(valueAt(object, "metadata.name") ?? "");
+  const last = `${name}-${completions - 1}`;
+  if (dnsLabel(last).length === 0) return;
+  const why = `will not able to create pod with invalid DNS label: ${last}`;
+  errors.push(fieldError.invalid("metadata.name", name, why));
+};
 
-const cronJobSpec: Check = (value, at, errors) => {
-  const job = child(at, "jobTemplate.spec");
-  commonSpec(valueAt(value, "jobTemplate.spec"), job, errors);
-  if (valueAt(value, "jobTemplate.spec.selector") !== undefined) {
-    errors.push(
-      fieldError.invalid(
-        child(job, "selector"),
-        valueAt(value, "jobTemplate.spec.selector"),
-        "`selector` will be auto-generated",
-      ),
-    );
+const jobUpdate: UpdateCheck = (next, old, context) => [...jobStays(next, old, context), ...run(nameOfPods, next)];
+
+const NO_ZONE = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+const ONE_ZONE = "cannot use both timeZone field and TZ or CRON_TZ in schedule";
+
+/** @param before The schedule so far: one with a zone in it may stay. */
+function schedule(spec: unknown, before: string, at: string, errors: Parameters<Check>[2]): void {
+  const text = String(member(spec, "schedule") ?? "");
+  if (text === "") return;
+  const problem = scheduleProblem(text);
+  if (problem !== undefined) errors.push(fieldError.invalid(at, text, problem));
+  if (!text.includes("TZ")) return;
+  if (!before.includes("TZ")) errors.push(fieldError.invalid(at, text, NO_ZONE));
+  else if (member(spec, "timeZone") !== undefined) errors.push(fieldError.invalid(at, text, ONE_ZONE));
+}
+
+const ZONE_PART = /^[A-Za-z.\-_0-9+]{1,14}$/;
+
+const timeZone: Check = (value, at, errors) => {
+  if (value === undefined) return;
+  const name = String(value);
+  if (name === "") return void errors.push(fieldError.invalid(at, name, "timeZone must be nil or non-empty string"));
+  const unknown = `unknown time zone ${name}`;
+  const isPart = (part: string): boolean =>
+    part !== "." && part !== ".." && !part.startsWith("-") && ZONE_PART.test(part);
+  if (!name.split("/").every(isPart)) return void errors.push(fieldError.invalid(at, name, unknown));
+  if (name.toLowerCase() === "local") {
+    const why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+    errors.push(fieldError.invalid(at, name, why));
   }
-  fields({
-    schedule,
-    startingDeadlineSeconds: nonNegative,
-    timeZone,
-    concurrencyPolicy: oneOf("Allow", "Forbid", "Replace"),
-    successfulJobsHistoryLimit: nonNegative,
-    failedJobsHistoryLimit: nonNegative,
-  })(value, at, errors);
+  if (!isTimeZone(name)) errors.push(fieldError.invalid(at, name, unknown));
 };
+
+/** @param before The spec so far, on updates: its zone may stay. */
+function cronJobSpec(before: unknown): Check {
+  return (spec, at, errors) => {
+    schedule(spec, String(member(before, "schedule") ?? ""), `${at}.schedule`, errors);
+    fields({ startingDeadlineSeconds: nonNegative })(spec, at, errors);
+    if (member(before, "timeZone") !== member(spec, "timeZone")) fields({ timeZone })(spec, at, errors);
+    fields({
+      concurrencyPolicy: oneOf("Allow", "Forbid", "Replace"),
+      jobTemplate: fields({ spec: jobTemplateSpec }),
+      successfulJobsHistoryLimit: nonNegative,
+      failedJobsHistoryLimit: nonNegative,
+    })(spec, at, errors);
+  };
+}
 
 /** 11 characters are appended to the names of jobs. */
-function cronJobName(name: string): string[] {
-  return [
-    ...dnsSubdomain(name),
-    ...(name.length > 52 && dnsSubdomain(name).length === 0 ? ["must be no more than 52 characters"] : []),
-  ];
-}
+const cronJobName: Check = (object, _at, errors) => {
+  const name = String(valueAt(object, "metadata.name") ?? "");
+  if (name.length > 52) errors.push(fieldError.invalid("metadata.name", name, "must be no more than 52 characters"));
+};
+
+const scheduled: Check = (object, _at, errors) => {
+  if (isUnset(valueAt(object, "spec.schedule"))) errors.push(fieldError.required("spec.schedule"));
+};
 
 export const BATCH: RuleTable = {
-  "batch/Job": { state: fields({ spec: jobSpec }), create: generatedSelector, update: jobStays },
-  "batch/CronJob": { name: cronJobName, state: fields({ spec: cronJobSpec }) },
+  "batch/Job": {
+    state: all(generatedSelector, fields({ spec: jobSpec }), nameOfPods),
+    updateState: (next) => run(fields({ spec: jobSpec }), next),
+    update: jobUpdate,
+  },
+  "batch/CronJob": {
+    name: dnsSubdomain,
+    state: fields({ spec: cronJobSpec(undefined) }),
+    create: cronJobName,
+    updateState: (next, old) => run(cronJobSpec(valueAt(old, "spec")), valueAt(next, "spec"), "spec"),
+    declared: scheduled,
+  },
 };

@@ -27,7 +27,7 @@ import { changed, immutable, type RuleTable, type UpdateCheck } from "../kind-ru
 import { labelSelector } from "../label-selectors.ts";
 import { configMapKey, dns1035Label, dnsLabel, pathSegment } from "../names.ts";
 import { labels } from "../object-meta.ts";
-import { countOrPercent } from "./apps.ts";
+import { countOrPercent } from "./percents.ts";
 
 const HIGHEST_USER_PRIORITY = 1_000_000_000;
 const SYSTEM_CLASSES: Readonly<Record<string, number>> = {

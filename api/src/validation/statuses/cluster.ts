@@ -18,23 +18,6 @@ export const namespaceStatus: UpdateCheck = (next) => {
   return [fieldError.invalid("status.Phase", phase, why)];
 };
 
-const FEATURE = /^[A-Z][A-Za-z0-9]*(\/[A-Za-z0-9]+)*$/;
-
-export const nodeStatus: UpdateCheck = (next) => {
-  const features = listOf(valueAt(next, "status.declaredFeatures")).flatMap((feature, index) => {
-    const at = element("status.declaredFeatures", index);
-    const why = `invalid feature name "${feature}": must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`;
-    return FEATURE.test(String(feature)) ? [] : [fieldError.invalid(at, feature, why)];
-  });
-  const addresses = listOf(valueAt(next, "status.addresses"));
-  const twice = addresses.flatMap((address, index) =>
-    addresses.slice(0, index).some((other) => jsonEqual(other as never, address as never))
-      ? [fieldError.duplicate(element("status.addresses", index), address)]
-      : [],
-  );
-  return [...features, ...twice];
-};
-
 export const budgetStatus: UpdateCheck = statusOf(withConditions, budgetCounts);
 export const flowStatus: UpdateCheck = statusOf(fields({ conditions: typedConditions }));
 const warnings = fields({ expressionWarnings: each(fields({ fieldRef: required(), warning: required() })) });

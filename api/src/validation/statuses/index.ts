@@ -1,3 +1,4 @@
+import { nodeUpdate } from "../core/node.ts";
 import type { UpdateCheck } from "../kind-rules.ts";
 import * as cluster from "./cluster.ts";
 import { jobStatus } from "./job.ts";
@@ -8,7 +9,7 @@ import * as workloads from "./workloads.ts";
 /** What may be written to the status endpoint of a kind, by "<group>/<Kind>". */
 export const STATUSES: Readonly<Record<string, UpdateCheck>> = {
   "/Namespace": cluster.namespaceStatus,
-  "/Node": cluster.nodeStatus,
+  "/Node": nodeUpdate,
   "/Pod": podStatus,
   "/ReplicationController": workloads.replicationControllerStatus,
   "/Service": serviceStatus,

@@ -2,6 +2,7 @@ import type { Unstructured } from "../../object.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError, OMITTED } from "../../status/field-error.ts";
 import { element, listOf, member, NON_NEGATIVE, valueAt } from "../check.ts";
+import { commonIndex, parseIndexes } from "../groups/index-intervals.ts";
 import type { UpdateCheck } from "../kind-rules.ts";
 
 /** What is asked of a Job's status, of one that is written and of the one before. */
@@ -143,8 +144,9 @@ function indexErrors(next: Unstructured, job: JobView, before: JobView): readonl
   const newFailed = differs(job, before, "failedIndexes");
   const errors: FieldError[] = [];
   const wrong = (name: string, text: string): void => {
-    const problem = completions === undefined ? undefined : indexProblem(text, Number(completions));
-    if (problem !== undefined) errors.push(fieldError.invalid(at(name), text, `error parsing ${name}: ${problem}`));
+    const parsed = completions === undefined ? undefined : parseIndexes(text, Number(completions));
+    if (parsed === undefined || !("problem" in parsed)) return;
+    errors.push(fieldError.invalid(at(name), text, `error parsing ${name}: ${parsed.problem}`));
   };
   if (newCompleted) wrong("completedIndexes", String(completed));
   if (newFailed && limit !== undefined && failed !== undefined) wrong("failedIndexes", String(failed));
@@ -157,54 +159,11 @@ function indexErrors(next: Unstructured, job: JobView, before: JobView): readonl
     errors.push(fieldError.invalid(at("failedIndexes"), failed, why));
   }
   if ((newFailed || newCompleted) && completions !== undefined && failed !== undefined) {
-    const both = overlap(String(completed), String(failed), Number(completions));
+    const both = commonIndex(String(completed), String(failed), Number(completions));
     const why = `failedIndexes and completedIndexes overlap at index: ${both}`;
     if (both !== undefined) errors.push(fieldError.invalid(at("failedIndexes"), failed, why));
   }
   return errors;
-}
-
-type Interval = readonly [first: number, last: number];
-
-/** "3-5" or "3"; else what is wrong. */
-function intervalOf(text: string, completions: number): Interval | string {
-  const parts = text.split("-");
-  if (parts.length > 2)
-    return `the fragment ${JSON.stringify(text)} violates the requirement that an index interval can have at most two parts separated by '-'`;
-  for (const part of parts) {
-    if (!/^[+-]?\d+$/.test(part)) return `cannot convert string to integer for index: ${JSON.stringify(part)}`;
-    if (Number(part) >= completions) return `too large index: ${JSON.stringify(part)}`;
-  }
-  const [first = 0, last = first] = parts.map(Number);
-  return parts.length > 1 && first >= last ? notIncreasing(first, last) : [first, last];
-}
-
-function notIncreasing(previous: number, current: number): string {
-  return `non-increasing order, previous: ${previous}, current: ${current}`;
-}
-
-function indexProblem(text: string, completions: number): string | undefined {
-  let last: number | undefined;
-  for (const part of text === "" ? [] : text.split(",")) {
-    const interval = intervalOf(part, completions);
-    if (typeof interval === "string") return interval;
-    if (last !== undefined && last >= interval[0]) return notIncreasing(last, interval[0]);
-    last = interval[1];
-  }
-  return undefined;
-}
-
-function intervalsOf(text: string, completions: number): readonly Interval[] {
-  const parts = text === "" ? [] : text.split(",");
-  return parts.map((part) => intervalOf(part, completions)).filter((interval) => typeof interval !== "string");
-}
-
-/** The first index that is in both. */
-function overlap(completed: string, failed: string, completions: number): number | undefined {
-  const others = intervalsOf(failed, completions);
-  for (const [first, last] of intervalsOf(completed, completions))
-    for (const [from, to] of others) if (first <= to && from <= last) return Math.max(first, from);
-  return undefined;
 }
 
 function countErrors(job: JobView, before: JobView): readonly FieldError[] {

@@ -2,6 +2,7 @@ import type { Unstructured } from "../../object.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import { element, isUnset, listOf, member, valueAt } from "../check.ts";
+import { podAnnotationUpdates } from "../core/pod-annotations.ts";
 import { isIP } from "../ip-address.ts";
 import { changed, immutableError, type UpdateCheck, updates } from "../kind-rules.ts";
 import { dnsSubdomain, ipAddress } from "../names.ts";
@@ -139,7 +140,15 @@ const hostAddresses: UpdateCheck = (next, old) => {
   return [...(isSame ? [] : [differs]), ...addressErrors(next, old, at)];
 };
 
+const annotations: UpdateCheck = (next, old) => {
+  const at = "metadata.annotations";
+  const errors: FieldError[] = [];
+  podAnnotationUpdates(valueAt(next, at), valueAt(old, at), at, errors);
+  return errors;
+};
+
 export const podStatus: UpdateCheck = updates(
+  annotations,
   conditions,
   nomination,
   generation,

@@ -20,7 +20,14 @@ export function preparedPodStatus(next: Unstructured, old: Unstructured): Unstru
     ...(!status.observedGeneration && before.observedGeneration && { observedGeneration: before.observedGeneration }),
     ...(status.conditions && { conditions: withGenerations(status.conditions, before.conditions ?? []) }),
   };
-  return { ...next, status: prepared } as Unstructured;
+  return { ...next, metadata: withOwnersOf(old, next), status: prepared } as Unstructured;
+}
+
+/** Kubelets of old spoil the owners of pods. */
+function withOwnersOf(old: Unstructured, next: Unstructured): Unstructured["metadata"] {
+  const { ownerReferences: _asked, ...metadata } = next.metadata ?? {};
+  const owners = old.metadata?.ownerReferences;
+  return owners === undefined ? metadata : { ...metadata, ownerReferences: owners };
 }
 
 /** The first of the addresses also stands alone. */
