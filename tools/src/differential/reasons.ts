@@ -18,6 +18,7 @@ const REASONS: readonly Reason[] = [
     part: /(?<!\.properties)\.description$/,
     because: "descriptions are upstream's prose: ours are our own",
   },
+  { part: /^Go values in causes$/, because: "the message shows a value, or a diff, of upstream's internal Go types" },
   { line: /x: \[$/, part: /message$/, because: "the sentence is the YAML parser's" },
   {
     part: /managedFields|^code$/,
