@@ -1,4 +1,13 @@
-import type { Counter, Gauge, Histogram, Labels, Metrics } from "@tsukube/foundation";
+import type {
+  Counter,
+  CounterSeries,
+  Gauge,
+  GaugeSeries,
+  Histogram,
+  HistogramSeries,
+  Labels,
+  Metrics,
+} from "@tsukube/foundation";
 
 interface Family {
   readonly name: string;
@@ -57,7 +66,7 @@ class ValueFamily implements Family, Counter, Gauge {
   readonly name: string;
   readonly #help: string;
   readonly #type: string;
-  readonly #values = new Map<string, number>();
+  readonly #series = new Map<string, ValueSeries>();
 
   constructor(name: string, help: string, type: "counter" | "gauge") {
     this.name = name;
@@ -65,37 +74,55 @@ class ValueFamily implements Family, Counter, Gauge {
     this.#type = type;
   }
 
+  of(labels?: Labels): ValueSeries {
+    const key = labelText(labels);
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = new ValueSeries();
+      this.#series.set(key, series);
+    }
+    return series;
+  }
+
   inc(labels?: Labels, by = 1): void {
-    this.add(by, labels);
+    this.of(labels).inc(by);
   }
 
   add(delta: number, labels?: Labels): void {
-    const key = labelText(labels);
-    this.#values.set(key, (this.#values.get(key) ?? 0) + delta);
+    this.of(labels).add(delta);
   }
 
   set(value: number, labels?: Labels): void {
-    this.#values.set(labelText(labels), value);
+    this.of(labels).set(value);
   }
 
   expose(lines: string[]): void {
     lines.push(`# HELP ${this.name} ${this.#help}`, `# TYPE ${this.name} ${this.#type}`);
-    for (const [labels, value] of this.#values) lines.push(`${this.name}${labels} ${value}`);
+    for (const [labels, { value }] of this.#series) lines.push(`${this.name}${labels} ${value}`);
   }
 }
 
-interface Series {
-  readonly labels: Labels;
-  readonly counts: number[];
-  sum: number;
-  count: number;
+class ValueSeries implements CounterSeries, GaugeSeries {
+  value = 0;
+
+  inc(by = 1): void {
+    this.value += by;
+  }
+
+  add(delta: number): void {
+    this.value += delta;
+  }
+
+  set(value: number): void {
+    this.value = value;
+  }
 }
 
 class HistogramFamily implements Family, Histogram {
   readonly name: string;
   readonly #help: string;
   readonly #buckets: readonly number[];
-  readonly #series = new Map<string, Series>();
+  readonly #series = new Map<string, Distribution>();
 
   constructor(name: string, help: string, buckets: readonly number[]) {
     this.name = name;
@@ -103,29 +130,52 @@ class HistogramFamily implements Family, Histogram {
     this.#buckets = buckets;
   }
 
-  observe(value: number, labels: Labels = {}): void {
+  of(labels: Labels): Distribution {
     const key = labelText(labels);
     let series = this.#series.get(key);
     if (series === undefined) {
-      series = { labels, counts: new Array<number>(this.#buckets.length).fill(0), sum: 0, count: 0 };
+      series = new Distribution(labels, this.#buckets);
       this.#series.set(key, series);
     }
-    const bucket = this.#buckets.findIndex((bound) => value <= bound);
-    if (bucket >= 0) series.counts[bucket] = (series.counts[bucket] ?? 0) + 1;
-    series.sum += value;
-    series.count += 1;
+    return series;
+  }
+
+  observe(value: number, labels: Labels = {}): void {
+    this.of(labels).observe(value);
   }
 
   expose(lines: string[]): void {
     lines.push(`# HELP ${this.name} ${this.#help}`, `# TYPE ${this.name} histogram`);
-    for (const [key, series] of this.#series) {
+    for (const [key, { labels, counts, sum, count }] of this.#series) {
       let below = 0;
       this.#buckets.forEach((bound, i) => {
-        below += series.counts[i] ?? 0;
-        lines.push(`${this.name}_bucket${labelTextWith(series.labels, `le="${bound}"`)} ${below}`);
+        below += counts[i] ?? 0;
+        lines.push(`${this.name}_bucket${labelTextWith(labels, `le="${bound}"`)} ${below}`);
       });
-      lines.push(`${this.name}_bucket${labelTextWith(series.labels, 'le="+Inf"')} ${series.count}`);
-      lines.push(`${this.name}_sum${key} ${series.sum}`, `${this.name}_count${key} ${series.count}`);
+      lines.push(`${this.name}_bucket${labelTextWith(labels, 'le="+Inf"')} ${count}`);
+      lines.push(`${this.name}_sum${key} ${sum}`, `${this.name}_count${key} ${count}`);
     }
+  }
+}
+
+class Distribution implements HistogramSeries {
+  readonly labels: Labels;
+  readonly counts: number[];
+  readonly #buckets: readonly number[];
+  sum = 0;
+  count = 0;
+
+  constructor(labels: Labels, buckets: readonly number[]) {
+    this.labels = labels;
+    this.counts = new Array<number>(buckets.length).fill(0);
+    this.#buckets = buckets;
+  }
+
+  observe(value: number): void {
+    let bucket = 0;
+    while (bucket < this.#buckets.length && !(value <= this.#buckets[bucket]!)) bucket += 1;
+    if (bucket < this.#buckets.length) this.counts[bucket]! += 1;
+    this.sum += value;
+    this.count += 1;
   }
 }

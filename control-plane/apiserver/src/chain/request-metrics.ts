@@ -1,5 +1,15 @@
 import type { ApiResponse } from "@tsukube/client";
-import type { Clock, Counter, Gauge, Histogram, Labels, Metrics } from "@tsukube/foundation";
+import type {
+  Clock,
+  Counter,
+  CounterSeries,
+  Gauge,
+  GaugeSeries,
+  Histogram,
+  HistogramSeries,
+  Labels,
+  Metrics,
+} from "@tsukube/foundation";
 import type { IncomingRequest, RequestInfo } from "../contracts.ts";
 import { Pieces } from "../sending/pieces.ts";
 
@@ -17,7 +27,7 @@ export class RequestMetrics {
   readonly #sizes: Histogram;
   readonly #inflight: Gauge;
   readonly #longRunning: Gauge;
-  readonly #kinds = new Map<string, KindLabels>();
+  readonly #kinds = new Map<string, Kind>();
 
   constructor(metrics: Metrics, clock: Clock) {
     this.#clock = clock;
@@ -51,60 +61,62 @@ export class RequestMetrics {
   }
 
   /** Requests of one kind share theirs: there are as many as series of metrics. */
-  #labelsOf(request: Head, info: RequestInfo): KindLabels {
+  #kindOf(request: Head, info: RequestInfo): Kind {
     const dryRun = info.query.size === 0 ? "" : info.query.getAll("dryRun").join(",");
     const labels = labelsOf(request, info);
     const key = `${Object.values(labels).join(" ")} ${dryRun}`;
     let kind = this.#kinds.get(key);
     if (kind === undefined) {
-      kind = kindLabels(labels, dryRun);
+      kind = this.#kind(labels, dryRun);
       this.#kinds.set(key, kind);
     }
     return kind;
   }
 
-  /** A request begins. @returns what to call with its answer. */
-  begin(request: Head, info: RequestInfo): (response: ApiResponse) => void {
-    const { labels, requested, counted } = this.#labelsOf(request, info);
+  #kind(labels: Labels, dryRun: string): Kind {
     const verb = labels["verb"]!;
     const isLong = verb === "WATCH" || verb === "CONNECT";
-    const gauge = isLong ? this.#longRunning : this.#inflight;
-    const of = isLong ? labels : MUTATING.has(verb) ? CHANGES : READS;
+    const requested = { ...labels, dry_run: dryRun };
+    const byStatus = new Map<number, CounterSeries>();
+    return {
+      present: isLong ? this.#longRunning.of(labels) : this.#inflight.of(MUTATING.has(verb) ? CHANGES : READS),
+      duration: isLong ? undefined : this.#duration.of(requested),
+      sizes: isLong ? undefined : this.#sizes.of(labels),
+      counted: (status) => {
+        let series = byStatus.get(status);
+        if (series === undefined) {
+          series = this.#total.of({ ...requested, code: String(status) });
+          byStatus.set(status, series);
+        }
+        return series;
+      },
+    };
+  }
+
+  /** A request begins. @returns what to call with its answer. */
+  begin(request: Head, info: RequestInfo): (response: ApiResponse) => void {
+    const { present, duration, sizes, counted } = this.#kindOf(request, info);
     const started = this.#clock.now();
-    gauge.add(1, of);
-    return (response) => {
-      gauge.add(-1, of);
-      this.#total.inc(counted(response.status));
-      if (isLong) return;
-      this.#duration.observe((this.#clock.now() - started) / 1000, requested);
-      if (response.body instanceof Uint8Array || response.body instanceof Pieces)
-        this.#sizes.observe(response.body.byteLength, labels);
+    present.add(1);
+    return ({ status, body }) => {
+      present.add(-1);
+      counted(status).inc();
+      duration?.observe((this.#clock.now() - started) / 1000);
+      if (body instanceof Uint8Array || body instanceof Pieces) sizes?.observe(body.byteLength);
     };
   }
 }
 
-const CHANGES: Labels = Object.freeze({ request_kind: "mutating" });
-const READS: Labels = Object.freeze({ request_kind: "readOnly" });
+const CHANGES: Labels = { request_kind: "mutating" };
+const READS: Labels = { request_kind: "readOnly" };
 
-/** The labels that requests of one kind have in the several metrics; frozen. */
-interface KindLabels {
-  readonly labels: Labels;
-  readonly requested: Labels;
-  counted(status: number): Labels;
-}
-
-function kindLabels(labels: Labels, dryRun: string): KindLabels {
-  const requested = Object.freeze({ ...labels, dry_run: dryRun });
-  const byStatus = new Map<number, Labels>();
-  return {
-    labels: Object.freeze(labels),
-    requested,
-    counted(status) {
-      const known = byStatus.get(status) ?? Object.freeze({ ...requested, code: String(status) });
-      byStatus.set(status, known);
-      return known;
-    },
-  };
+/** The series of metrics that requests of one kind move. */
+interface Kind {
+  readonly present: GaugeSeries;
+  /** Of what stays open by itself there is neither duration nor size. */
+  readonly duration: HistogramSeries | undefined;
+  readonly sizes: HistogramSeries | undefined;
+  counted(status: number): CounterSeries;
 }
 
 type Head = Pick<IncomingRequest, "method" | "headers">;
