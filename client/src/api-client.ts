@@ -9,6 +9,7 @@ import {
 } from "@tsukube/api";
 import type { Status } from "@tsukube/api/types/meta-v1";
 import type { Clock, Logger } from "@tsukube/foundation";
+import { realClock } from "@tsukube/host";
 import { Discovery } from "./discovery.ts";
 import { MetadataEvent } from "./metadata-event.ts";
 import type { ApiResponse, Transport } from "./transport.ts";
@@ -50,6 +51,9 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   };
 }
 
+/** As client-go. */
+const MOST_RETRIES = 10;
+
 const CONTENT_TYPES: Readonly<Record<Patch["type"], string>> = {
   json: "application/json-patch+json",
   merge: "application/merge-patch+json",
@@ -82,8 +86,20 @@ class Connection {
     return decode<T>(bytes);
   }
 
-  /** @throws {ApiError} for codes from 400 on. */
+  /** A server that is busy says when to come again. @throws {ApiError} for codes from 400 on. */
   async send(method: string, path: string, sent: Sent = {}): Promise<ApiResponse> {
+    const { clock = realClock } = this.#options;
+    for (let retries = 0; ; retries += 1) {
+      const response = await this.#once(method, path, sent);
+      if (response.status < 400) return response;
+      const body = await whole(response.body);
+      const seconds = retries < MOST_RETRIES ? secondsUntilRetry(response) : undefined;
+      if (seconds === undefined) throw failure(response.status, body);
+      await clock.sleep(seconds * 1000, sent.signal);
+    }
+  }
+
+  async #once(method: string, path: string, sent: Sent): Promise<ApiResponse> {
     const { body, contentType = "application/json", headers, signal } = sent;
     const { clock, logger, userAgent } = this.#options;
     const work = this.#transport.request({
@@ -101,9 +117,14 @@ class Connection {
     const response = await (clock === undefined ? work : clock.track(work));
     const { warning } = response.headers;
     if (warning !== undefined) logger?.warn("server warns", { method, path, warning });
-    if (response.status < 400) return response;
-    throw failure(response.status, await whole(response.body));
+    return response;
   }
+}
+
+/** Of a request that was refused because there are too many; undefined: it is refused for good. */
+function secondsUntilRetry({ status, headers }: ApiResponse): number | undefined {
+  const seconds = Number(headers["retry-after"]);
+  return status === 429 && Number.isInteger(seconds) ? seconds : undefined;
 }
 
 function failure(status: number, bytes: Uint8Array): ApiError {
