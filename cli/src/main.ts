@@ -9,6 +9,7 @@ import type { EtcdFlags } from "./commands/etcd-flags.ts";
 import type { HistoryFlags } from "./commands/history-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
 import type { RegistryFlags } from "./commands/registry.ts";
+import type { SeatFlags } from "./commands/seat-flags.ts";
 import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { addLoginCommands } from "./login-commands.ts";
@@ -59,6 +60,12 @@ function program(): Command {
       "others: leave the work to a kube-controller-manager and kube-scheduler of your own; own ends that",
       oneOf("own", "others"),
     )
+    .option(
+      "--max-requests-inflight <count>",
+      "with the next, how many requests are served at a time, shared out by API Priority and Fairness; 400 by default",
+      wholeNumber,
+    )
+    .option("--max-mutating-requests-inflight <count>", "added to the former; 200 by default", wholeNumber)
     .option("--audit-policy-file <file>", "write down requests, as this audit.k8s.io/v1 Policy says")
     .option("--audit-log-path <file>", "where to write them, a line of JSON each")
     .option(
@@ -82,6 +89,7 @@ function program(): Command {
           AuditFlags &
           ApiFlags &
           ControllersFlag &
+          SeatFlags &
           HistoryFlags & { encryptionProviderConfig?: string },
         command: Command,
       ) => {

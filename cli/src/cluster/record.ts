@@ -30,6 +30,9 @@ export interface ClusterRecord {
   readonly controllers?: "others";
   /** Which feature gates are on or off, as of kube-apiserver's --feature-gates; upstream's defaults where it is absent. */
   readonly featureGates?: string;
+  /** How many requests are served at a time: the sum; upstream's defaults where they are absent. */
+  readonly maxRequestsInflight?: number;
+  readonly maxMutatingRequestsInflight?: number;
   /** What is written of requests; nothing where it is absent. */
   readonly audit?: AuditSettings;
 }
@@ -87,12 +90,11 @@ export async function writeClusterRecord(paths: ClusterPaths, record: ClusterRec
 
 /** What of a record a process follows only from its start on. */
 export function startSettings(process: "server" | "node", record: ClusterRecord): string {
+  if (process === "node") return JSON.stringify({ featureGates: record.featureGates });
   const { historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates } = record;
-  const settings =
-    process === "node"
-      ? { featureGates }
-      : { historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates };
-  return JSON.stringify(settings);
+  const { maxRequestsInflight, maxMutatingRequestsInflight } = record;
+  const seats = { maxRequestsInflight, maxMutatingRequestsInflight };
+  return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates, ...seats });
 }
 
 /** Records of every cluster whose state lies beside `paths`, this one included. Damaged ones are left out. */

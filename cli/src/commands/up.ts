@@ -41,8 +41,9 @@ import { type ControllersFlag, withControllers } from "./controllers-flag.ts";
 import { type EtcdFlags, etcdRecord, expectSameStore } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
+import { type SeatFlags, withSeats } from "./seat-flags.ts";
 
-export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags, ApiFlags, ControllersFlag {
+export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags, ApiFlags, ControllersFlag, SeatFlags {
   /** A file; when the cluster is made. */
   readonly encryptionProviderConfig?: string;
   readonly node: boolean;
@@ -83,7 +84,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   expectSameCluster(known, paths, options, etcd);
   const kept = await withControllers(paths, await withHistory(paths, known, options), options);
   const told = await withAudit(paths, kept, options);
-  const record = await withApis(paths, told, options);
+  const record = await withSeats(paths, await withApis(paths, told, options), options);
   await ensureKeys(context, record);
   await ensureEncryption(record, paths, systemRandom);
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);

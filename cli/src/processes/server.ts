@@ -110,6 +110,10 @@ async function startServer(
     ...(audit !== undefined && { audit }),
     ...(record.runtimeConfig !== undefined && { runtimeConfig: record.runtimeConfig }),
     featureGates,
+    ...(record.maxRequestsInflight !== undefined && { maxRequestsInflight: record.maxRequestsInflight }),
+    ...(record.maxMutatingRequestsInflight !== undefined && {
+      maxMutatingRequestsInflight: record.maxMutatingRequestsInflight,
+    }),
     bootstrapObjects: {
       ...ownObjects(),
       "v1 configmaps": [clusterInfo(credentials.ca.cert, `https://${address}:${record.apiPort}`)],

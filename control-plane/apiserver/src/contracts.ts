@@ -3,6 +3,7 @@ import type { FieldRequirement, GroupVersionKind, GroupVersionResource, Unstruct
 import type { ApiRequest } from "@tsukube/client";
 import type { PeerCertificate } from "@tsukube/host";
 import type { Reinvocation } from "./admission/reinvocation.ts";
+import type { Seating } from "./flow-control/seating.ts";
 
 /** Who asks, as authentication/v1.UserInfo. */
 export interface User {
@@ -46,6 +47,8 @@ export interface RequestContext {
   readonly info: RequestInfo;
   readonly user: User;
   readonly signal: AbortSignal;
+  /** What it holds of its priority level; undefined: nothing, as of what stays open by itself. */
+  readonly seating?: Pick<Seating, "keep" | "end"> | undefined;
   /** Adds a `Warning: 299` header to the response; duplicates are dropped. */
   warn(text: string): void;
   /** Whether there are warnings. */

@@ -22,6 +22,7 @@ import { encodeList } from "./endpoints/list.ts";
 import { encode, headersOf, includeOf, represent, type View } from "./endpoints/represent.ts";
 import type { ResourceHandler } from "./endpoints/resource-handler.ts";
 import type { Subresources } from "./endpoints/subresources.ts";
+import type { FlowControl } from "./flow-control/flow-control.ts";
 import type { Health } from "./health/health.ts";
 import type { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import type { ResourceDefinition } from "./registry/definition.ts";
@@ -38,9 +39,12 @@ export interface RouterDeps {
   readonly discovery: Discovery;
   readonly openApi: OpenApiHandler;
   readonly health: Health;
+  readonly flows: FlowControl;
   readonly reviews: ReviewDeps;
   readonly store: ObjectStore;
 }
+
+const FLOW_DUMPS = "/debug/api_priority_and_fairness/";
 
 /** Where nothing is, there is no Status either: upstream's plain answer. */
 const NOT_FOUND: ApiResponse = {
@@ -79,7 +83,15 @@ export class Router {
   async #path(context: RequestContext): Promise<ApiResponse> {
     const { discovery, openApi, health, store } = this.#deps;
     const response = discovery.handle(context) ?? (await openApi.handle(context)) ?? health.handle(context);
-    return response ?? (await copyOfStore(context, store.cache.store)) ?? NOT_FOUND;
+    return response ?? (await copyOfStore(context, store.cache.store)) ?? this.#flowDump(context) ?? NOT_FOUND;
+  }
+
+  #flowDump({ info: { path, query } }: RequestContext): ApiResponse | undefined {
+    if (!path.startsWith(FLOW_DUMPS)) return undefined;
+    const details = query.get("includeRequestDetails") ?? "";
+    const text = this.#deps.flows.dump(path.slice(FLOW_DUMPS.length), details !== "");
+    if (text === undefined) return undefined;
+    return { status: 200, headers: { "content-type": "text/plain; charset=utf-8" }, body: Buffer.from(text) };
   }
 
   async #resource(context: RequestContext, definition: ResourceDefinition): Promise<ApiResponse> {

@@ -68,8 +68,6 @@ import { legacyTokenTracking } from "./bootstrap/legacy-token-tracking.ts";
 import { localServices } from "./bootstrap/local-services.ts";
 import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
 import { Chain } from "./chain/chain.ts";
-import { FlowClassifier } from "./chain/flow-classifier.ts";
-import { FlowSchemaStatus } from "./chain/flow-schema-status.ts";
 import type { User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
@@ -77,6 +75,9 @@ import { Discovery } from "./discovery/discovery.ts";
 import { ResourceHandler } from "./endpoints/resource-handler.ts";
 import { Subresources } from "./endpoints/subresources.ts";
 import { Writer } from "./endpoints/writer.ts";
+import { extentIn } from "./flow-control/extent.ts";
+import { FlowControl } from "./flow-control/flow-control.ts";
+import { FlowSchemaStatus } from "./flow-control/flow-schema-status.ts";
 import { Health } from "./health/health.ts";
 import { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import { HttpProxy } from "./proxying/http-proxy.ts";
@@ -123,6 +124,9 @@ export interface ApiServerOptions {
   readonly runtimeConfig?: string;
   /** Upstream's defaults without it. */
   readonly featureGates?: FeatureGates;
+  /** How many requests are served at a time, as far as they are not exempt, is the sum of both: 400 and 200 without them. */
+  readonly maxRequestsInflight?: number;
+  readonly maxMutatingRequestsInflight?: number;
   /** Objects to have from the start besides upstream's, by "group/version resource". */
   readonly bootstrapObjects?: BootstrapObjects;
 }
@@ -211,7 +215,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const resources = new ResourceHandler(writer, tableOfDefinition);
   const extensions = lifetime.own("extension servers", new ExtensionClient(cache, options.frontProxy, random));
   const aggregator = new Aggregator(cache, extensions, clock);
+  const flows = new FlowControl({
+    ...{ cache, clock, metrics },
+    seats: (options.maxRequestsInflight ?? 400) + (options.maxMutatingRequestsInflight ?? 200),
+    bySize: gates.isOn("SizeBasedListCostEstimate"),
+    extentOf: extentIn(registry, cache),
+  });
+  lifetime.add("flows", () => flows.close());
   const router = new Router({
+    flows,
     registry,
     resources,
     subresources: new Subresources({
@@ -239,7 +251,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logger,
     metrics,
     authorizer,
-    flows: new FlowClassifier(cache),
+    flows,
     authenticators: [inProcessAuthenticator, certificateAuthenticator, bootstrapTokens, accounts],
     dispatch: (context) => router.dispatch(context),
   });

@@ -22,9 +22,11 @@ import type {
   User,
 } from "../contracts.ts";
 import { respondTyped } from "../endpoints/represent.ts";
+import type { Flow } from "../flow-control/flow.ts";
+import type { FlowControl } from "../flow-control/flow-control.ts";
+import { Seating } from "../flow-control/seating.ts";
 import { Pieces } from "../sending/pieces.ts";
-import { deadlineOf, within } from "./deadline.ts";
-import type { Flow, FlowClassifier } from "./flow-classifier.ts";
+import { deadlineOf, MOST_MS, within } from "./deadline.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
 import { RequestMetrics } from "./request-metrics.ts";
@@ -37,7 +39,7 @@ export interface ChainDeps {
   readonly metrics: Metrics;
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
-  readonly flows: FlowClassifier;
+  readonly flows: FlowControl;
   readonly auditor?: Auditor;
   /** What comes after the chain. @throws {ApiError} */
   dispatch(context: RequestContext): Promise<ApiResponse>;
@@ -50,8 +52,11 @@ export const BODY_LIMIT = 3 * 1024 * 1024;
 const PUBLIC = /^\/(?:healthz|livez|readyz)(?:\/|$)|^\/version\/?$/;
 const NEVER = new AbortController().signal;
 
-/** Requests that stay open by themselves have no flow. */
+/** Requests that stay open by themselves take no seats. */
 const OPEN_ENDED = new Set(["proxy", "exec", "attach", "portforward", "log"]);
+
+/** The part of its time that a request waits for seats. */
+const PATIENCE = 1 / 4;
 
 /** What the way of a request leaves for the head of its answer. */
 interface Notes {
@@ -108,8 +113,8 @@ export class Chain {
     const { audit } = notes;
     const admitted = async (): Promise<ApiResponse | undefined> => {
       const user = await this.#identify(request, info, audit);
-      await this.#authorize(user, info, audit);
-      return takeOver(contextOf(request, info, user, notes));
+      await this.#authorize(attributesOf(user, info), info, audit);
+      return takeOver(contextOf(request, info, user, notes, undefined));
     };
     try {
       const refusal = await this.#deps.clock.track(admitted());
@@ -124,7 +129,8 @@ export class Chain {
 
   /** exec, attach and port-forward change the pod, whatever the HTTP method says. @throws {ApiError} 403. */
   async mustCreate({ user, info }: RequestContext): Promise<void> {
-    await this.#authorize(user, { ...info, verb: "create" }, undefined);
+    const created = { ...info, verb: "create" };
+    await this.#authorize(attributesOf(user, created), created, undefined);
   }
 
   #begin(request: IncomingRequest): Begun {
@@ -144,7 +150,7 @@ export class Chain {
       "cache-control": "no-cache, private",
       ...(flow !== undefined && {
         "x-kubernetes-pf-flowschema-uid": flow.schemaUid,
-        "x-kubernetes-pf-prioritylevel-uid": flow.levelUid,
+        "x-kubernetes-pf-prioritylevel-uid": flow.level.uid,
       }),
       ...response.headers,
     };
@@ -155,19 +161,31 @@ export class Chain {
   #run(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
     const isLong = info.verb === "watch" || OPEN_ENDED.has(info.subresource);
     const ms = isLong ? undefined : deadlineOf(info);
-    const work = this.#work(request, info, notes);
+    const work = this.#work(request, info, notes, ms ?? MOST_MS);
     return ms === undefined ? work : within(ms, this.#deps.clock, work);
   }
 
-  async #work(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
-    const turn = this.#turns.wait();
-    if (turn !== undefined) await turn;
+  async #work(request: IncomingRequest, info: RequestInfo, notes: Notes, ms: number): Promise<ApiResponse> {
     if ((request.body?.length ?? 0) > BODY_LIMIT) throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
-    const { audit } = notes;
-    const user = await this.#identify(request, info, audit);
-    if (!OPEN_ENDED.has(info.subresource)) notes.flow = this.#deps.flows.flowOf(attributesOf(user, info));
-    await this.#authorize(user, info, audit);
-    return this.#deps.dispatch(contextOf(request, info, user, notes));
+    const user = await this.#identify(request, info, notes.audit);
+    const attributes = attributesOf(user, info);
+    let seating: Seating | undefined;
+    if (!OPEN_ENDED.has(info.subresource)) {
+      const { flows } = this.#deps;
+      const flow = flows.flowOf(attributes);
+      notes.flow = flow;
+      const found = flows.seat(flow, { user, info }, ms * PATIENCE, request.signal);
+      seating = found instanceof Seating ? found : await found;
+      if (seating === undefined) return tooManyRequests(flows.refused(flow));
+    }
+    try {
+      const turn = this.#turns.wait(); // after the seat: one flow does not fill the line for all
+      if (turn !== undefined) await turn;
+      await this.#authorize(attributes, info, notes.audit);
+      return await this.#deps.dispatch(contextOf(request, info, user, notes, seating));
+    } finally {
+      seating?.answered();
+    }
   }
 
   async #identify(request: IncomingRequest, info: RequestInfo, audit: AuditRecord | undefined): Promise<User> {
@@ -184,12 +202,16 @@ export class Chain {
     return ANONYMOUS;
   }
 
-  async #authorize(user: User, info: RequestInfo, audit: AuditRecord | undefined): Promise<void> {
+  async #authorize(
+    attributes: AuthorizationAttributes,
+    info: RequestInfo,
+    audit: AuditRecord | undefined,
+  ): Promise<void> {
     if (!info.isResource && PUBLIC.test(info.path)) return;
-    const { decision, reason } = await this.#deps.authorizer.authorize(attributesOf(user, info));
+    const { decision, reason } = await this.#deps.authorizer.authorize(attributes);
     audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
     audit?.annotate("authorization.k8s.io/reason", reason);
-    if (decision !== "allow") throw forbidden(user, info, reason);
+    if (decision !== "allow") throw forbidden(attributes.user, info, reason);
   }
 
   #failure(request: IncomingRequest, info: RequestInfo, error: unknown): ApiResponse {
@@ -223,12 +245,31 @@ export class Chain {
   }
 }
 
-function contextOf(request: IncomingRequest, info: RequestInfo, user: User, notes: Notes): RequestContext {
+/** In upstream's words, which are no Status. */
+function tooManyRequests(afterSeconds: number): ApiResponse {
+  return {
+    status: 429,
+    headers: {
+      "content-type": "text/plain; charset=utf-8",
+      "x-content-type-options": "nosniff",
+      "retry-after": String(afterSeconds),
+    },
+    body: Buffer.from("Too many requests, please try again later.\n"),
+  };
+}
+
+function contextOf(
+  request: IncomingRequest,
+  info: RequestInfo,
+  user: User,
+  notes: Notes,
+  seating: Seating | undefined,
+): RequestContext {
   const { warnings, audit } = notes;
   const warn = (text: string): unknown => warnings.add(text);
   const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
   return {
-    ...{ request, info, user, warn, ...annotate },
+    ...{ request, info, user, warn, seating, ...annotate },
     get hasWarned() {
       return warnings.size > 0;
     },

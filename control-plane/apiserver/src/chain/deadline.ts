@@ -3,7 +3,7 @@ import { type Clock, messageOf } from "@tsukube/foundation";
 import type { RequestInfo } from "../contracts.ts";
 
 /** Upstream's default of --request-timeout: a client cannot ask for more. */
-const MOST_MS = 60_000;
+export const MOST_MS = 60_000;
 
 /**
  * How long a client wants to wait at most, in ms, by the `timeout` of its URL; undefined: it does not say, or says 0s.

@@ -148,6 +148,7 @@ class WatchStream extends FlowingBody {
     const { cache } = this.#store;
     this.#revision = cache.revision;
     this.#begin();
+    if (this.#initial !== undefined) this.#context.seating?.keep();
     this.#live = true;
     const receive = (events: readonly CacheEvent[], revision: number): void => {
       for (const event of events) this.#deliver(event);
@@ -248,6 +249,14 @@ class WatchStream extends FlowingBody {
     if (this.#initial === undefined) return;
     const { objects, revision } = this.#initial;
     this.#initial = undefined;
+    yield* this.#batchesOf(objects, revision);
+    this.#context.seating?.end();
+  }
+
+  *#batchesOf(
+    objects: Iterable<readonly [string, CachedObject]>,
+    revision: number,
+  ): Generator<readonly Uint8Array[], void> {
     let pieces: Uint8Array[] = [];
     let size = 0;
     for (const [, cached] of objects) {
@@ -424,6 +433,7 @@ class WatchStream extends FlowingBody {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#context.seating?.end();
     for (const cancel of this.#cancels.splice(0)) cancel();
     this.#wake?.();
     this.#wake = undefined;

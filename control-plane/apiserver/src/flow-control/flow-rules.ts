@@ -1,57 +1,13 @@
-import type { Unstructured } from "@tsukube/api";
 import type {
-  FlowSchema,
   NonResourcePolicyRule,
   PolicyRulesWithSubjects,
   ResourcePolicyRule,
   Subject,
 } from "@tsukube/api/types/flowcontrol-v1";
 import type { AuthorizationAttributes, User } from "../contracts.ts";
-import type { WatchCache } from "../storage/watch-cache.ts";
 
-const SCHEMAS = "/registry/flowschemas/";
-const LEVELS = "/registry/prioritylevelconfigurations/";
-
-/** Which FlowSchema a request belongs to, and the uids that the answer names. */
-export interface Flow {
-  readonly schemaUid: string;
-  readonly levelUid: string;
-}
-
-/**
- * Sorts requests into flows (KEP-1040): the FlowSchema of lowest precedence whose rules cover the request. Clients and
- * metrics see the flow; requests are not queued by it.
- */
-export class FlowClassifier {
-  readonly #cache: WatchCache;
-  #schemas: readonly (FlowSchema & Unstructured)[] | undefined;
-
-  constructor(cache: WatchCache) {
-    this.#cache = cache;
-    cache.subscribe(SCHEMAS, () => {
-      this.#schemas = undefined;
-    });
-  }
-
-  /** Undefined when no FlowSchema covers the request. */
-  flowOf(attributes: AuthorizationAttributes): Flow | undefined {
-    this.#schemas ??= this.#sorted();
-    const schema = this.#schemas.find(({ spec }) => (spec?.rules ?? []).some((rule) => covers(rule, attributes)));
-    if (schema === undefined) return undefined;
-    const level = this.#cache.get(LEVELS + (schema.spec?.priorityLevelConfiguration?.name ?? ""))?.object;
-    return { schemaUid: schema.metadata?.uid ?? "", levelUid: level?.metadata?.uid ?? "" };
-  }
-
-  #sorted(): readonly (FlowSchema & Unstructured)[] {
-    const all = [...this.#cache.head.range(SCHEMAS)].map(([, cached]) => cached.object as FlowSchema & Unstructured);
-    const precedence = ({ spec }: FlowSchema): number => spec?.matchingPrecedence ?? 0;
-    return all.sort(
-      (a, b) => precedence(a) - precedence(b) || ((a.metadata?.name ?? "") < (b.metadata?.name ?? "") ? -1 : 1),
-    );
-  }
-}
-
-function covers(rule: PolicyRulesWithSubjects, attributes: AuthorizationAttributes): boolean {
+/** Whether a rule of a FlowSchema is about this request, and about who makes it. */
+export function covers(rule: PolicyRulesWithSubjects, attributes: AuthorizationAttributes): boolean {
   if (!(rule.subjects ?? []).some((subject) => isSubject(subject, attributes.user))) return false;
   return attributes.isResource
     ? (rule.resourceRules ?? []).some((one) => coversResource(one, attributes))
