@@ -102,6 +102,21 @@ describe("a priority level that has seats", () => {
   });
 });
 
+describe("a priority level without seats", () => {
+  test("holds requests until they give up, or it has some", async () => {
+    const { clock, level, request, shown } = setUp(QUEUES, 0);
+    const late = request("jane", { patience: 1000 });
+    await clock.advance(1000);
+    expect(await late).toBeUndefined();
+    expect(shown("rejected_requests_total")).toEqual([expect.stringMatching(/reason="time-out"\} 1$/)]);
+    const served = request("jane");
+    await clock.advance(500);
+    level.limit = 1;
+    await clock.advance(100);
+    expect(await served).toBe(500);
+  });
+});
+
 describe("a priority level whose seats are taken", () => {
   test("does not let an elephant delay a mouse", async () => {
     const { clock, stream } = setUp(QUEUES, 4);

@@ -131,7 +131,7 @@ export class PriorityLevel {
     if (this.#inUse >= this.#limit && queue.waiting.length >= queueLengthLimit) return this.#refuse(flow, "queue-full");
     const seating = new Seating(flow, asked, distinguisher, seats, queue, now);
     series.queueLength.observe(queue.waiting.length + 1);
-    if (this.waiting === 0 && this.#fits(seats)) {
+    if (this.waiting === 0 && this.#inUse < this.#limit && this.#fits(seats)) {
       this.queues.start(queue, seats);
       return this.#begin(seating, now);
     }
@@ -155,7 +155,7 @@ export class PriorityLevel {
     if (this.waiting > 0) this.#dispatch(now);
   }
 
-  /** A request that is wider than the level has it for itself. */
+  /** A request that is wider than the level has it for itself; nobody begins in queues of a level without seats. */
   #fits(seats: number): boolean {
     return seats > this.#limit ? this.executing.size === 0 : this.#inUse + seats <= this.#limit;
   }

@@ -88,6 +88,15 @@ test("a level that wants more borrows what others do not use and lend", async ()
   expect([busy, idle, proud]).toEqual([300, 100, 200]);
 });
 
+test("a level that lends all keeps a seat, unless it is due none", async () => {
+  const { period } = setUp({
+    busy: { shares: 100 },
+    idle: { shares: 100, lendablePercent: 100 },
+    jail: { shares: 0, borrowingLimitPercent: 0 },
+  });
+  expect(await period({ busy: 1000, jail: 10 })).toEqual({ busy: 600, idle: 1, jail: 0 });
+});
+
 test("a level borrows no more than its limit", async () => {
   const { period } = setUp({
     busy: { shares: 100, borrowingLimitPercent: 10 },

@@ -20,7 +20,7 @@ export function rebalance(levels: readonly PriorityLevel[], metrics: FlowMetrics
     level.limit = limit;
   };
   for (const level of exempt) give(level, usedBy(level), usedBy(level));
-  for (const [i, level] of limited.entries()) give(level, targets[i]!, Math.round(seats[i]!));
+  for (const [i, level] of limited.entries()) give(level, targets[i]!, Math.max(floorOf(level), Math.round(seats[i]!)));
 }
 
 function deal(
@@ -40,6 +40,11 @@ function deal(
     all,
     levels.map(({ limits }, i) => ({ least: leasts[i]!, most: limits.most, target: targets[i]! })),
   );
+}
+
+/** A level that lends all it has keeps a seat: else whoever comes first waits until the period ends. */
+function floorOf({ limits }: PriorityLevel): number {
+  return Math.min(limits.nominal, 1);
 }
 
 /** What a level used of its own is not lent away. */
