@@ -124,7 +124,7 @@ async function syncMilliseconds(path: string): Promise<number> {
 }
 
 function openStore(path: string): Promise<Store> {
-  return lmdbStore({ path, clock: realClock, historyBytes: 4 << 30 })(() => {});
+  return lmdbStore({ path, clock: realClock, historyBytes: 4 * 2 ** 30 })(() => {});
 }
 
 function openRaw(path: string) {

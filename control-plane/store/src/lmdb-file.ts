@@ -24,13 +24,11 @@ export async function putAll(
   removed: readonly Buffer[] = [],
 ): Promise<void> {
   await db.batch(() => {
-    // each has a promise of its own; that of the batch tells for all
-    for (const { key, value } of entries) db.put(key, value).catch(ignore);
-    for (const key of removed) db.remove(key).catch(ignore);
+    // the promise of the batch tells for all
+    for (const { key, value } of entries) void db.put(key, value);
+    for (const key of removed) void db.remove(key);
   });
 }
-
-function ignore(): void {}
 
 let isListening = false;
 

@@ -1,12 +1,15 @@
 import type { RootDatabase } from "lmdb";
 import {
+  commitsOf,
   damaged,
   decodeLog,
   decodeVersion,
   type Entry,
   keyFrom,
+  LOGS_END,
   type LogEntry,
   logKey,
+  revisionOfLog,
   type Version,
   versionKey,
 } from "./lmdb-format.ts";
@@ -44,8 +47,12 @@ export class LmdbHistory {
   /** All changes after `from` up to `to`, each commit's followed by a progress event. */
   *since(from: number, to: number): IterableIterator<StoreEvent> {
     for (const log of this.#logs(from + 1, to)) {
-      for (const key of log.keys) yield this.#event(key, log.revision);
-      yield { type: "progress", revision: log.revision };
+      for (const [revision, keys] of commitsOf(log)) {
+        if (revision <= from) continue;
+        if (revision > to) return;
+        for (const key of keys) yield this.#event(key, revision);
+        yield { type: "progress", revision };
+      }
     }
   }
 
@@ -59,14 +66,33 @@ export class LmdbHistory {
     return last;
   }
 
-  /** The entries that nobody needs who reads at `to` or later. Everything up to `from` was forgotten already. */
+  /**
+   * To where one step of compaction goes from `from` on: what is in one log entry is forgotten together. About `step` revisions further, at most to
+   * `to`; `from` if there is nothing to forget.
+   */
+  nextEnd(from: number, to: number, step: number): number {
+    let end = from;
+    for (const key of this.#db.getKeys({ start: logKey(from + 1), end: logKey(to + 1) })) {
+      const next = revisionOfLog(key);
+      if (end > from && next > from + step) break;
+      end = next;
+    }
+    return end;
+  }
+
+  /**
+   * The entries that nobody needs who reads at `to` or later. Everything up to `from` was forgotten already; both are such as
+   * {@link nextEnd} tells.
+   */
   superseded(from: number, to: number): readonly Entry[] {
     const out: Entry[] = [];
     for (const log of this.#logs(from + 1, to)) {
-      for (const key of log.keys) {
-        const version = this.#at(key, log.revision);
-        if (version.previous > 0) out.push(this.#raw(versionKey(key, version.previous)));
-        if (version.deleted) out.push(this.#raw(versionKey(key, log.revision)));
+      for (const [revision, keys] of commitsOf(log)) {
+        for (const key of keys) {
+          const version = this.#at(key, revision);
+          if (version.previous > 0) out.push(this.#raw(versionKey(key, version.previous)));
+          if (version.deleted) out.push(this.#raw(versionKey(key, revision)));
+        }
       }
       out.push(this.#raw(logKey(log.revision)));
     }
@@ -81,13 +107,20 @@ export class LmdbHistory {
     return { type: "delete", key, revision, previous };
   }
 
+  /** Entries with commits of these revisions; the last one may have further ones. */
   *#logs(from: number, to: number): IterableIterator<LogEntry> {
-    for (const { key, value } of this.#db.getRange({ start: logKey(from), end: logKey(to + 1) })) {
-      try {
-        yield decodeLog(Buffer.from(key), value);
-      } catch (cause) {
-        throw damaged(this.#path, "the log is not as it was written", cause);
-      }
+    for (const { key, value } of this.#db.getRange({ start: logKey(from), end: LOGS_END })) {
+      const log = this.#log(key, value);
+      if (log.revision - log.commits.length >= to) return;
+      yield log;
+    }
+  }
+
+  #log(key: Buffer, value: Buffer): LogEntry {
+    try {
+      return decodeLog(Buffer.from(key), value);
+    } catch (cause) {
+      throw damaged(this.#path, "the log is not as it was written", cause);
     }
   }
 

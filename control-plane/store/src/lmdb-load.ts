@@ -72,9 +72,9 @@ function loaded(place: EntryPlace) {
 }
 
 function checked(path: string, meta: Meta): Meta {
-  if (meta.format === FORMAT) return meta;
+  if (meta.format <= FORMAT) return meta;
   throw new StoreError(
     "failed",
-    `Cannot open "${path}": format ${meta.format}, expected ${FORMAT}; start the version of Tsukube that wrote it, or a newer one`,
+    `Cannot open "${path}": format ${meta.format}, expected ${FORMAT} or older; start the version of Tsukube that wrote it, or a newer one`,
   );
 }

@@ -3,6 +3,7 @@ import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Cancel, type Clock, messageOf } from "@tsukube/foundation";
 import type { RootDatabase } from "lmdb";
+import { GroupCommit } from "./group-commit.ts";
 import { copyOf, openFile, pagesOf, putAll } from "./lmdb-file.ts";
 import {
   type Entry,
@@ -14,11 +15,13 @@ import {
   META_KEY,
   type Meta,
   sumOf,
+  type Version,
 } from "./lmdb-format.ts";
 import { LmdbHistory } from "./lmdb-history.ts";
 import { DEFAULT_READER, loadThroughReader } from "./lmdb-load.ts";
 import { removeLeft, streamOf } from "./lmdb-stream.ts";
-import { compacted, dueKeys, EXPIRY_CHECK_MS, eventOf, expectDistinct, expectRecord, future } from "./memory-store.ts";
+import { compacted, dueKeys, EXPIRY_CHECK_MS, expectDistinct, expectRecord, future, recordOf } from "./memory-store.ts";
+import { ScratchMemory } from "./scratch-memory.ts";
 import {
   type Mutation,
   type OpenStore,
@@ -49,6 +52,8 @@ interface Write {
   readonly revision: number;
   readonly root: Tree<StoredRecord>;
   readonly events: readonly Change[];
+  /** Its versions as they go into the file. */
+  readonly entries: readonly Entry[];
   readonly mutations: readonly Mutation[];
   readonly done: PromiseWithResolvers<number>;
 }
@@ -84,7 +89,7 @@ class LmdbStore implements Store {
   #history: LmdbHistory;
   readonly #clock: Clock;
   readonly #options: LmdbStoreOptions;
-  readonly #watchers = new Watchers();
+  readonly #watchers: Watchers;
   readonly #expiries: Map<string, number>;
   readonly #timers: readonly Cancel[];
   /** What is durable. */
@@ -94,9 +99,12 @@ class LmdbStore implements Store {
   #tip: { readonly revision: number; readonly root: Tree<StoredRecord> };
   /** The newest write on its way, or the newest durable revision. */
   #last: Promise<number>;
-  #queue: Write[] = [];
-  #writing = false;
+  readonly #commits: GroupCommit<Write, Meta>;
   #compacted: number;
+  /** Of the entries that wait, and of those that are on their way. */
+  #memory = new ScratchMemory();
+  #memoryUnderWay = new ScratchMemory();
+  readonly #allocate = (length: number): Buffer => this.#memory.allocate(length);
   #bytesSinceCompaction = 0;
   #closed = false;
   #copying: PromiseWithResolvers<void> | undefined;
@@ -106,8 +114,15 @@ class LmdbStore implements Store {
   constructor(options: LmdbStoreOptions, meta: Meta, root: Tree<StoredRecord>, expiries: Map<string, number>) {
     this.#options = options;
     this.#clock = options.clock;
+    this.#watchers = new Watchers(options.clock);
     this.#meta = meta;
     this.#root = root;
+    this.#commits = new GroupCommit<Write, Meta>({
+      clock: options.clock,
+      write: (batch) => this.#write(batch),
+      landed: (batch, written) => this.#adopt(batch, written),
+      failed: (writes, error) => this.#fail(writes, error as StoreError),
+    });
     this.#tip = { revision: meta.revision, root };
     this.#last = Promise.resolve(meta.revision);
     this.#compacted = meta.compacted;
@@ -153,15 +168,16 @@ class LmdbStore implements Store {
     return this.revision;
   }
 
-  async commit(mutations: readonly Mutation[]): Promise<number> {
-    if (this.#closed) throw closed();
+  commit(mutations: readonly Mutation[]): Promise<number> {
+    if (this.#closed) return Promise.reject(closed());
     let write: Write | undefined;
     try {
       write = this.#prepare(mutations);
     } catch (conflict) {
       // it may have met a write that is not durable yet: nobody hears of that one before it is, or at all if it fails
-      await this.#last;
-      throw conflict;
+      return this.#last.then(() => {
+        throw conflict;
+      });
     }
     if (write === undefined) return this.#last;
     this.#enqueue(write);
@@ -177,9 +193,9 @@ class LmdbStore implements Store {
   async compact(revision: number): Promise<void> {
     this.#compacted = Math.max(this.#compacted, Math.min(revision, this.revision));
     this.#bytesSinceCompaction = 0;
-    while (this.#meta.compacted < this.#compacted) {
+    while (this.#nextCompaction() > this.#meta.compacted) {
       if (this.#closed) throw closed();
-      const write = { ...this.#tip, events: [], mutations: [], done: Promise.withResolvers<number>() };
+      const write = { ...this.#tip, events: [], entries: [], mutations: [], done: Promise.withResolvers<number>() };
       this.#enqueue(write);
       await write.done.promise;
     }
@@ -223,16 +239,16 @@ class LmdbStore implements Store {
     const events: Change[] = [];
     for (const mutation of mutations) {
       checkKey(mutation.key);
-      const previous = root.get(mutation.key);
-      expectRecord(mutation.key, mutation.expected, previous);
-      const event = eventOf(mutation, previous, revision);
-      if (event === undefined) continue;
-      root = event.type === "put" ? root.set(mutation.key, event.record) : root.delete(mutation.key);
-      events.push(event);
+      root =
+        mutation.type === "put"
+          ? putInto(root, mutation, revision, events)
+          : deleteFrom(root, mutation, revision, events);
     }
-    return events.length === 0
-      ? undefined
-      : { revision, root, events, mutations, done: Promise.withResolvers<number>() };
+    if (events.length === 0) return undefined;
+    const expiries = expiriesOf(mutations);
+    // now, while another batch may be on its way, and not when the disk waits for this one
+    const entries = events.map((event) => encodeVersion(versionOf(event, revision, expiries), this.#allocate));
+    return { revision, root, events, entries, mutations, done: Promise.withResolvers<number>() };
   }
 
   /**
@@ -241,23 +257,17 @@ class LmdbStore implements Store {
    */
   defragment(): Promise<void> {
     if (this.#closed) return Promise.reject(closed());
-    this.#copying ??= Promise.withResolvers<void>();
-    const { promise } = this.#copying;
-    this.#work();
-    return promise;
+    if (this.#copying === undefined) {
+      this.#copying = Promise.withResolvers<void>();
+      this.#commits.alone(() => this.#copy());
+    }
+    return this.#copying.promise;
   }
 
   #enqueue(write: Write): void {
     this.#tip = write;
     this.#last = write.done.promise;
-    this.#queue.push(write);
-    this.#work();
-  }
-
-  #work(): void {
-    if (this.#writing) return;
-    this.#writing = true;
-    void this.#clock.track(this.#writeAll());
+    this.#commits.add(write);
   }
 
   async #copy(): Promise<void> {
@@ -277,36 +287,28 @@ class LmdbStore implements Store {
     this.#copying = undefined;
   }
 
-  async #writeAll(): Promise<void> {
-    while (this.#queue.length > 0 || this.#copying !== undefined) {
-      if (this.#copying !== undefined) await this.#copy();
-      if (this.#queue.length === 0) continue;
-      // whoever writes in this turn of the loop, or was woken by the commit before, shares the commit
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      const batch = this.#queue;
-      this.#queue = [];
-      try {
-        const meta = await this.#writeBatch(batch);
-        this.#adopt(batch, meta);
-      } catch (cause) {
-        this.#fail(batch, await writeError(this.#options.path, cause));
-      }
+  /** @throws {StoreError} `read-only`, `failed`. */
+  async #write(batch: readonly Write[]): Promise<Meta> {
+    try {
+      return await this.#writeBatch(batch);
+    } catch (cause) {
+      throw await writeError(this.#options.path, cause);
     }
-    this.#writing = false;
   }
 
   async #writeBatch(batch: readonly Write[]): Promise<Meta> {
-    const added = batch.flatMap((write) => this.#entriesOf(write));
-    const target = Math.min(this.#compacted, this.#meta.compacted + COMPACT_STEP);
-    const removed = target > this.#meta.compacted ? this.#history.superseded(this.#meta.compacted, target) : [];
-    let { sum } = this.#meta;
+    const before = this.#meta;
+    const added = this.#entriesOf(batch.filter(({ events }) => events.length > 0));
+    const target = this.#compacted > before.compacted ? this.#nextCompaction() : before.compacted;
+    const removed = target > before.compacted ? this.#history.superseded(before.compacted, target) : [];
+    let { sum } = before;
     for (const entry of added) sum ^= sumOf(entry);
     for (const entry of removed) sum ^= sumOf(entry);
     const meta: Meta = {
       format: FORMAT,
       revision: batch.at(-1)!.revision,
       compacted: target,
-      count: this.#meta.count + added.length - removed.length,
+      count: before.count + added.length - removed.length,
       sum: sum >>> 0,
     };
     const entries = [...added, { key: META_KEY, value: encodeMeta(meta) }];
@@ -318,26 +320,23 @@ class LmdbStore implements Store {
     return meta;
   }
 
-  #entriesOf(write: Write): readonly Entry[] {
-    if (write.events.length === 0) return [];
-    const expiries = expiriesOf(write.mutations);
-    const keys: string[] = [];
-    const entries = write.events.map((event) => {
-      const isPut = event.type === "put";
-      const { key, createRevision, index, value } = isPut ? event.record : { ...event.previous, ...NOTHING };
-      keys.push(key);
-      return encodeVersion({
-        key,
-        revision: write.revision,
-        deleted: !isPut,
-        createRevision,
-        previous: event.previous?.revision ?? 0,
-        expiresAt: expiries?.get(key) ?? 0,
-        index,
-        value,
-      });
-    });
-    entries.push(encodeLog({ revision: write.revision, time: this.#clock.now(), keys }));
+  /** The revision that the next write compacts to. */
+  #nextCompaction(): number {
+    return this.#history.nextEnd(this.#meta.compacted, this.#compacted, COMPACT_STEP);
+  }
+
+  /** Their versions, and one log entry of all. */
+  #entriesOf(writes: readonly Write[]): readonly Entry[] {
+    // what was on its way before has arrived
+    [this.#memory, this.#memoryUnderWay] = [this.#memoryUnderWay, this.#memory];
+    this.#memory.clear();
+    const last = writes.at(-1);
+    if (last === undefined) return [];
+    const entries = writes.flatMap((write) => write.entries);
+    const commits = writes.map(({ events }) =>
+      events.map((event) => (event.type === "put" ? event.record.key : event.key)),
+    );
+    entries.push(encodeLog({ revision: last.revision, time: this.#clock.now(), commits }));
     return entries;
   }
 
@@ -360,12 +359,10 @@ class LmdbStore implements Store {
   }
 
   /** What waits was checked against what failed, and goes with it. */
-  #fail(batch: readonly Write[], error: StoreError): void {
-    const all = [...batch, ...this.#queue];
-    this.#queue = [];
+  #fail(writes: readonly Write[], error: StoreError): void {
     this.#tip = { revision: this.revision, root: this.#root };
     this.#last = Promise.resolve(this.revision);
-    for (const write of all) write.done.reject(error);
+    for (const write of writes) write.done.reject(error);
   }
 
   #expire(): void {
@@ -386,6 +383,38 @@ class LmdbStore implements Store {
     // what could not be forgotten now is tried again in a minute
     if (revision > this.#meta.compacted) this.compact(revision).catch(() => {});
   }
+}
+
+type Put = Extract<Mutation, { type: "put" }>;
+type Delete = Extract<Mutation, { type: "delete" }>;
+
+function putInto(root: Tree<StoredRecord>, put: Put, revision: number, events: Change[]): Tree<StoredRecord> {
+  return root.replace(put.key, (previous) => {
+    expectRecord(put.key, put.expected, previous);
+    const record = recordOf(put, previous, revision);
+    events.push({ type: "put", record, previous });
+    return record;
+  });
+}
+
+function deleteFrom(
+  root: Tree<StoredRecord>,
+  { key, expected }: Delete,
+  revision: number,
+  events: Change[],
+): Tree<StoredRecord> {
+  const previous = root.get(key);
+  expectRecord(key, expected, previous);
+  if (previous === undefined) return root;
+  events.push({ type: "delete", key, revision, previous });
+  return root.delete(key);
+}
+
+function versionOf(event: Change, revision: number, expiries: ReadonlyMap<string, number> | undefined): Version {
+  const isPut = event.type === "put";
+  const { key, createRevision, index, value } = isPut ? event.record : { ...event.previous, ...NOTHING };
+  const previous = event.previous?.revision ?? 0;
+  return { key, revision, deleted: !isPut, createRevision, previous, expiresAt: expiries?.get(key) ?? 0, index, value };
 }
 
 const NOTHING = { index: new Uint8Array(0), value: new Uint8Array(0) };

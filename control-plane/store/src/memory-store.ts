@@ -32,7 +32,7 @@ export class MemoryStore implements Store {
   readonly isShared: boolean = false;
   readonly #clock: Clock;
   readonly #limit: number;
-  readonly #watchers = new Watchers();
+  readonly #watchers: Watchers;
   #expiries = Tree.empty<number>();
   #versions: Version[];
   #expiryTimer: Cancel | undefined;
@@ -40,6 +40,7 @@ export class MemoryStore implements Store {
 
   constructor(options: MemoryStoreOptions) {
     this.#clock = options.clock;
+    this.#watchers = new Watchers(options.clock);
     this.#limit = options.history ?? 10_000;
     this.#versions = [{ revision: 0, root: Tree.empty(), events: [] }];
   }
@@ -178,23 +179,23 @@ export function dueKeys(expiries: Iterable<readonly [string, number]>, now: numb
 }
 
 /** What a mutation does, given what it finds; undefined: deleting what is not there. */
-export function eventOf(
+function eventOf(
   mutation: Mutation,
   previous: StoredRecord | undefined,
   revision: number,
 ): Exclude<StoreEvent, { type: "progress" }> | undefined {
   const { key } = mutation;
-  if (mutation.type === "delete")
-    return previous === undefined ? undefined : { type: "delete", key, revision, previous };
-  const createRevision = previous?.createRevision ?? revision;
-  const record: StoredRecord = {
-    key,
-    value: mutation.value,
-    index: mutation.index ?? NO_INDEX,
-    revision,
-    createRevision,
-  };
-  return { type: "put", record, previous };
+  if (mutation.type === "put") return { type: "put", record: recordOf(mutation, previous, revision), previous };
+  return previous === undefined ? undefined : { type: "delete", key, revision, previous };
+}
+
+/** What a put makes of what it finds. */
+export function recordOf(
+  { key, value, index = NO_INDEX }: Extract<Mutation, { type: "put" }>,
+  previous: StoredRecord | undefined,
+  revision: number,
+): StoredRecord {
+  return { key, value, index, revision, createRevision: previous?.createRevision ?? revision };
 }
 
 /** @throws {StoreError} `conflict` when the record is not as the write expects. */

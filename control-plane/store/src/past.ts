@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { RootDatabase } from "lmdb";
 import { openFile } from "./lmdb-file.ts";
-import { decodeLog, decodeMeta, logKey, META_KEY, type Meta } from "./lmdb-format.ts";
+import { decodeLog, decodeMeta, LOGS_END, logKey, META_KEY, type Meta } from "./lmdb-format.ts";
 import { LmdbHistory } from "./lmdb-history.ts";
 import { compacted, future } from "./memory-store.ts";
 import { type StoredRecord, StoreError } from "./store.ts";
@@ -77,8 +77,11 @@ class LmdbPast implements Past {
   }
 
   timeOf(revision: number): number | undefined {
-    const value = this.#db.get(logKey(revision));
-    return value === undefined ? undefined : decodeLog(logKey(revision), value).time;
+    for (const { key, value } of this.#db.getRange({ start: logKey(revision), end: LOGS_END, limit: 1 })) {
+      const log = decodeLog(Buffer.from(key), value);
+      return log.revision - log.commits.length < revision ? log.time : undefined;
+    }
+    return undefined;
   }
 
   close(): Promise<void> {

@@ -76,8 +76,8 @@ export interface Store {
   /** All mutations or none, each of another key, at one new revision, resolved when durable. @throws {StoreError} `conflict`, `read-only`, `failed`, `unavailable`, `unknown`. */
   commit(mutations: readonly Mutation[]): Promise<number>;
   /**
-   * Streams each change under `prefix` after `revision`, oldest first, without gaps. A progress event follows each commit:
-   * everything up to its revision was delivered.
+   * Streams each change under `prefix` after `revision`, oldest first, without gaps. A progress event follows each commit with such changes:
+   * everything up to its revision was delivered. Of other commits one tells about a second later: a write costs those whom it concerns.
    * @param prefix Such as "/registry/pods/default/"; "" watches everything.
    * @param revision 0 means from the oldest kept.
    * @throws {StoreError} `compacted` if `revision` is no longer kept: list, then watch again.

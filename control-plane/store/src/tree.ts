@@ -51,7 +51,12 @@ export class Tree<V> {
   }
 
   set(key: string, value: V): Tree<V> {
-    const parts = insert(this.#root, key, value);
+    return this.replace(key, () => value);
+  }
+
+  /** Looks for the key once. @param make Sees what is there, and says what shall be; what it throws leaves everything as it is. */
+  replace(key: string, make: (present: V | undefined) => V): Tree<V> {
+    const parts = insert(this.#root, key, make);
     return new Tree(parts.length === 1 ? parts[0]! : branch(parts));
   }
 
@@ -182,10 +187,11 @@ function replaced<V>(node: Branch<V>, at: number, child: Node<V>): Branch<V> {
   };
 }
 
-function insert<V>(node: Node<V>, key: string, value: V): readonly Node<V>[] {
+function insert<V>(node: Node<V>, key: string, make: (present: V | undefined) => V): readonly Node<V>[] {
   if (node.children === undefined) {
     const at = lowerBound(node.keys, key);
-    if (node.keys[at] === key) return [leaf(node.keys, node.values.with(at, value))];
+    if (node.keys[at] === key) return [leaf(node.keys, node.values.with(at, make(node.values[at])))];
+    const value = make(undefined);
     const keys = node.keys.toSpliced(at, 0, key);
     const values = node.values.toSpliced(at, 0, value);
     if (keys.length <= WIDTH) return [leaf(keys, values)];
@@ -194,7 +200,7 @@ function insert<V>(node: Node<V>, key: string, value: V): readonly Node<V>[] {
     return [leaf(keys.slice(0, half), values.slice(0, half)), leaf(keys.slice(half), values.slice(half))];
   }
   const at = childIndex(node.keys, key);
-  const parts = insert(node.children[at]!, key, value);
+  const parts = insert(node.children[at]!, key, make);
   if (parts.length === 1) return [replaced(node, at, parts[0]!)];
   const children = node.children.toSpliced(at, 1, ...parts);
   if (children.length <= WIDTH) return [branch(children)];

@@ -1,0 +1,63 @@
+import { VirtualClock } from "@tsukube/testing";
+import { expect, test } from "vitest";
+import type { StoreEvent } from "./store.ts";
+import { Watchers } from "./watchers.ts";
+
+const event = (key: string, revision: number): StoreEvent => ({
+  ...{ type: "put", previous: undefined },
+  record: { key, value: Buffer.alloc(0), index: Buffer.alloc(0), revision, createRevision: revision },
+});
+
+/** What a watcher was told, as far as it has come. */
+function told(watchers: Watchers, prefix: string, signal: AbortSignal): string[] {
+  const seen: string[] = [];
+  void (async () => {
+    for await (const one of watchers.watch(prefix, [], signal))
+      seen.push(one.type === "put" ? one.record.key : one.type === "progress" ? `at ${one.revision}` : one.key);
+  })();
+  return seen;
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("a commit is told to those whom it concerns, whole and with its revision, to others only that it was", async () => {
+  const clock = new VirtualClock();
+  const watchers = new Watchers(clock);
+  const stop = new AbortController();
+  const [all, pods, one, other] = ["", "/pods/", "/pods/a/1", "/nodes/"].map((prefix) =>
+    told(watchers, prefix, stop.signal),
+  );
+  watchers.publish([event("/pods/a/1", 7), event("/pods/b/1", 7)], 7);
+  watchers.publish([event("/pods/a/12", 8)], 8);
+  watchers.publish([event("/pod", 9)], 9);
+  await turn();
+  expect(all).toEqual(["/pods/a/1", "/pods/b/1", "at 7", "/pods/a/12", "at 8", "/pod", "at 9"]);
+  expect(pods).toEqual(["/pods/a/1", "/pods/b/1", "at 7", "/pods/a/12", "at 8"]);
+  expect(one).toEqual(["/pods/a/1", "at 7", "/pods/a/12", "at 8"]);
+  expect(other).toEqual([]);
+  await clock.advance(1000);
+  expect([all?.length, pods?.at(-1), one?.at(-1), other]).toEqual([7, "at 9", "at 9", ["at 9"]]);
+  stop.abort();
+  watchers.close();
+});
+
+test("of ten thousand who watch something else, a commit touches none", async () => {
+  const clock = new VirtualClock();
+  const watchers = new Watchers(clock);
+  const stop = new AbortController();
+  const others = Array.from({ length: 10_000 }, (_, index) =>
+    told(watchers, `/maps/default/other-${index}`, stop.signal),
+  );
+  await turn();
+  const seen = told(watchers, "/maps/default/mine", stop.signal);
+  for (let revision = 1; revision <= 1000; revision += 1)
+    watchers.publish([event("/maps/default/mine", revision)], revision);
+  await turn();
+  expect(seen).toHaveLength(2000);
+  expect(others.every((other) => other.length === 0)).toBe(true);
+  await clock.advance(1000);
+  // once, of all thousand
+  expect(others.every((other) => other.length === 1 && other[0] === "at 1000")).toBe(true);
+  stop.abort();
+  watchers.close();
+});
