@@ -112,7 +112,39 @@ describe.skipIf(process.getuid?.() !== 0)("libraries and tools that speak Docker
     await compose("down", "-v", "-t", "1");
     expect(await open().listContainers({ all: true })).toEqual([]);
   }, 120_000);
+
+  test("compose waits for a service to be healthy before it starts what depends on it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tsukube-compose-"));
+    lifetime.add("compose's other folder", () => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, "docker-compose.yml"), HEALTHY);
+    const own = { HOME: tsukube.home, DOCKER_HOST: `unix://${socketPath}`, COMPOSE_PROJECT_NAME: "healthy" };
+    const compose = async (...args: readonly string[]): Promise<string> =>
+      (await run("docker-compose", args, { cwd: folder, env: { ...process.env, ...own } })).stdout.trim();
+    await compose("up", "-d");
+    expect(await compose("ps", "-q")).toMatch(/^[0-9a-f]{64}\n[0-9a-f]{64}$/);
+    await eventually("what came second", async () =>
+      (await compose("logs", "--no-color", "second")).includes("ready at"),
+    );
+    expect(await compose("logs", "--no-color", "second")).toContain("ready at the first try");
+    await compose("down", "-t", "1");
+  }, 120_000);
 });
+
+const HEALTHY = `
+version: "2.4"
+services:
+  first:
+    image: ${BUSYBOX}
+    command: sh -c 'sleep 1; touch /share/ready; sleep 1000'
+    volumes: ["share:/share"]
+    healthcheck: { test: ["CMD", "test", "-e", "/share/ready"], interval: 200ms, retries: 50 }
+  second:
+    image: ${BUSYBOX}
+    command: sh -c 'test -e /share/ready && echo ready at the first try; sleep 1000'
+    volumes: ["share:/share"]
+    depends_on: { first: { condition: service_healthy } }
+volumes: { share: {} }
+`;
 
 const COMPOSE = `
 version: "3.7"

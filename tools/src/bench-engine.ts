@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { realClock, run } from "@tsukube/host";
-import { pssOf } from "./bench-cluster.ts";
+import { cpuSecondsOf, pssOf } from "./bench-cluster.ts";
 import type { Measured } from "./bench-scenarios.ts";
 import { type Engine, startStock } from "./docker-tour/stock-engine.ts";
 
@@ -56,6 +56,14 @@ class Engines {
 
   async tsukube(...args: readonly string[]): Promise<string> {
     return (await run(join(this.#root, "tsukube"), ["--name", NAME, ...args])).stdout;
+  }
+
+  /** Of our engine. */
+  async pid(): Promise<number> {
+    const { processes } = JSON.parse(await this.tsukube("status", "-o", "json")) as {
+      readonly processes: readonly { readonly name: string; readonly pid: number }[];
+    };
+    return processes.find(({ name }) => name === "engine")?.pid ?? 0;
   }
 
   async docker(engine: Engine, ...args: readonly string[]): Promise<string> {
@@ -115,7 +123,10 @@ export function imageBuilds(root: string): Promise<readonly Measured[]> {
     const [cached, stockCached] = await engines.turns(RUNS, build);
     const archive = (await run("sh", ["-c", `tar -C ${context} -c . | base64 -w0`])).stdout;
     const own: number[] = [];
+    const pid = await engines.pid();
+    const before = cpuSecondsOf(pid);
     for (let turn = 0; turn < RUNS; turn++) own.push(await posted(engines.ours.socket, Buffer.from(archive, "base64")));
+    const cpu = ((cpuSecondsOf(pid) - before) / RUNS) * 1000;
     return [
       { what: `cold, ${STEPS} steps`, value: cold, unit: "ms" },
       { what: "cold, dockerd", value: stockCold, unit: "ms" },
@@ -123,6 +134,7 @@ export function imageBuilds(root: string): Promise<readonly Measured[]> {
       { what: "cached", value: cached, unit: "ms" },
       { what: "cached, dockerd", value: stockCached, unit: "ms" },
       { what: "cached, in the engine", value: median(own), unit: "ms", goal: "< 30" },
+      { what: "cached, CPU of the engine", value: cpu, unit: "ms" },
     ];
   });
 }
@@ -224,10 +236,7 @@ async function registryBeside(
 export async function containerDensity(root: string): Promise<readonly Measured[]> {
   const engines = await Engines.start(root, { alone: true });
   try {
-    const { processes } = JSON.parse(await engines.tsukube("status", "-o", "json")) as {
-      readonly processes: readonly { readonly name: string; readonly pid: number }[];
-    };
-    const pid = processes.find(({ name }) => name === "engine")?.pid ?? 0;
+    const pid = await engines.pid();
     await realClock.sleep(20_000); // what the start leaves behind settles
     const idle = pssOf(pid);
     const start = (): Promise<string> => engines.docker(engines.ours, "run", "-d", IMAGE, "sleep", "10000");

@@ -10,14 +10,14 @@ interface DiskHolder {
   readonly as: string;
 }
 
-export interface HeldContent {
+interface HeldContent {
   /** The whole digest. */
   readonly digest: string;
   readonly holders: readonly DiskHolder[];
 }
 
 /** Who may hold content. */
-export interface Holders {
+interface Holders {
   readonly images: readonly Pick<ImageRecord, "id" | "names" | "diffIds" | "chain" | "blobs">[];
   readonly steps: readonly {
     readonly lineage: string;
