@@ -7,6 +7,7 @@ const encoder = new TextEncoder();
 /** Defaulting of the core group, but for what stands within pods. */
 export const coreDefaults: Defaulters = {
   ...podDefaults,
+  "authentication/v1.TokenRequestSpec": { values: { expirationSeconds: 3600 } },
   "core/v1.PersistentVolumeClaimSpec": { values: { volumeMode: "Filesystem" } },
   "core/v1.PersistentVolumeClaim": { apply: (claim) => setAbsent(nested(claim, "status"), { phase: "Pending" }) },
   "core/v1.PersistentVolume": {

@@ -1,35 +1,22 @@
-import {
-  ApiError,
-  decodeEnvelope,
-  decodeJson,
-  decodeProtobuf,
-  decodeYaml,
-  isProtobuf,
-  kindOf,
-  type ObjectSchema,
-  resourceOf,
-  schemaOf,
-  type Unstructured,
-} from "@tsukube/api";
+import { ApiError, apiVersionOf, type ObjectSchema, resourceOf, schemaOf } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Aggregator } from "./aggregation/aggregator.ts";
 import { REVIEWS, type ReviewDeps } from "./authorization/reviews.ts";
-import { bodyEncoding, checkAcceptable, negotiate } from "./chain/negotiation.ts";
+import { checkAcceptable, negotiate } from "./chain/negotiation.ts";
 import type { RequestContext, RequestInfo } from "./contracts.ts";
 import type { Discovery } from "./discovery/discovery.ts";
-import { fieldValidationOf, report } from "./endpoints/body.ts";
-import { encodeList } from "./endpoints/list.ts";
-import { encode, headersOf, includeOf, represent, type View } from "./endpoints/represent.ts";
+import { type ComponentDeps, componentStatuses } from "./endpoints/component-statuses.ts";
+import { encode, headersOf } from "./endpoints/represent.ts";
 import type { ResourceHandler } from "./endpoints/resource-handler.ts";
 import type { Subresources } from "./endpoints/subresources.ts";
 import type { FlowControl } from "./flow-control/flow-control.ts";
+import { decodeTransient } from "./endpoints/transient.ts";
 import type { Health } from "./health/health.ts";
 import type { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import type { ResourceDefinition } from "./registry/definition.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 import { copyOfStore } from "./storage/store-copy.ts";
-import { builtinTable } from "./tables/printers.ts";
 
 export interface RouterDeps {
   readonly registry: Registry;
@@ -41,6 +28,7 @@ export interface RouterDeps {
   readonly health: Health;
   readonly flows: FlowControl;
   readonly reviews: ReviewDeps;
+  readonly components: ComponentDeps;
   readonly store: ObjectStore;
 }
 
@@ -122,50 +110,21 @@ export class Router {
     const { info, request } = context;
     const { group, version, resource } = info;
     const row = resourceOf({ group, version, resource })!;
+    if (row.namespaced !== (info.namespace !== "")) throw ApiError.generic(404);
+    const isStatuses = resource === "componentstatuses";
+    // upstream has no such routes of reviews, so that not the method is wrong
+    if (!isStatuses && (info.name !== "" || info.path.includes(`/watch/${resource}`))) throw ApiError.generic(404);
     if (!row.verbs.includes(info.verb)) throw ApiError.methodNotAllowed();
-    if (resource === "componentstatuses") return this.#componentStatuses(context);
+    if (isStatuses) return componentStatuses(context, this.#deps.components);
     const accepted = negotiate(request.headers, info.query, { forms: false });
     const gvk = { group, version, kind: row.kind };
-    const schema = schemaOf(gvk) as ObjectSchema;
-    const body = decodeReview(context, schema);
+    const body = decodeTransient(context, gvk, this.#deps.reviews.clock);
     if (resource === "bindings") return this.#deps.subresources.bind(context, body, accepted);
     const review = REVIEWS[resource];
-    if (review === undefined || kindOf(gvk) === undefined) throw ApiError.generic(404);
-    const status = await review(context, body, this.#deps.reviews);
-    const apiVersion = group === "" ? version : `${group}/${version}`;
-    // upstream shows no namespace in the spec of an answer about rules
-    const shown = resource === "selfsubjectrulesreviews" ? { ...body, spec: {} } : body;
-    const object = { ...shown, kind: row.kind, apiVersion, status };
-    return { status: 201, headers: headersOf(accepted), body: encode(object, schema, accepted) };
-  }
-
-  #componentStatuses(context: RequestContext): ApiResponse {
-    context.warn("v1 ComponentStatus is deprecated in v1.19+");
-    const { request, info } = context;
-    const identity = { group: "", version: "v1", resource: "componentstatuses", kind: "ComponentStatus" };
-    const schema = schemaOf(identity) as ObjectSchema;
-    const one = (name: string): Unstructured => ({
-      kind: identity.kind,
-      apiVersion: identity.version,
-      metadata: { name },
-      conditions: [{ type: "Healthy", status: "True", message: "ok" }],
-    });
-    const items = ["etcd-0", "controller-manager", "scheduler"].map(one);
-    const accepted = negotiate(request.headers, info.query);
-    const definition = { ...this.#deps.registry.get("", "v1", "nodes")!, ...identity, schema };
-    const view: View = {
-      definition: { ...definition, listKind: "ComponentStatusList" },
-      accepted,
-      table: builtinTable(definition),
-      include: includeOf(info.query),
-      now: () => 0,
-    };
-    const headers = headersOf(accepted);
-    if (info.name === "") return { status: 200, headers, body: encodeList(view, {}, items) };
-    const named = items.find(({ metadata }) => metadata?.name === info.name);
-    if (named === undefined) throw ApiError.notFound(identity, info.name);
-    const shown = represent(view, named);
-    return { status: 200, headers, body: encode(shown.value, shown.schema, accepted) };
+    if (review === undefined) throw ApiError.generic(404);
+    const answer = await review(context, body, this.#deps.reviews);
+    const object = { kind: row.kind, apiVersion: apiVersionOf(gvk), ...answer };
+    return { status: 201, headers: headersOf(accepted), body: encode(object, schemaOf(gvk) as ObjectSchema, accepted) };
   }
 }
 
@@ -173,20 +132,4 @@ export class Router {
 function mustBeCurrent({ verb, query }: RequestInfo): boolean {
   const isRead = verb === "get" || verb === "list" || verb === "watch";
   return !isRead || (query.get("resourceVersion") ?? "") === "";
-}
-
-function decodeReview(context: RequestContext, schema: ObjectSchema): Unstructured {
-  const bytes = context.request.body ?? new Uint8Array(0);
-  const encoding = isProtobuf(bytes) ? "protobuf" : bodyEncoding(context.request.headers);
-  try {
-    if (encoding === "protobuf") return decodeProtobuf<Unstructured>(decodeEnvelope(bytes), schema);
-    const { object, problems } =
-      encoding === "yaml" ? decodeYaml<Unstructured>(bytes, schema) : decodeJson<Unstructured>(bytes, schema);
-    report(context, problems, fieldValidationOf(context.info.query));
-    return object;
-  } catch (error) {
-    throw error instanceof ApiError
-      ? error
-      : ApiError.badRequest(error instanceof Error ? error.message : String(error));
-  }
 }

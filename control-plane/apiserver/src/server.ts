@@ -79,6 +79,7 @@ import { extentIn } from "./flow-control/extent.ts";
 import { FlowControl } from "./flow-control/flow-control.ts";
 import { FlowSchemaStatus } from "./flow-control/flow-schema-status.ts";
 import { Health } from "./health/health.ts";
+import { Presence } from "./health/presence.ts";
 import { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import { HttpProxy } from "./proxying/http-proxy.ts";
 import { KubeletConnection, type KubeletCredentials } from "./proxying/kubelet-connection.ts";
@@ -222,6 +223,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     extentOf: extentIn(registry, cache),
   });
   lifetime.add("flows", () => flows.close());
+  const presence = new Presence();
   const router = new Router({
     flows,
     registry,
@@ -238,7 +240,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     discovery: new Discovery(registry, aggregator, () => `${options.advertise.address}:${options.advertise.port}`),
     openApi: new OpenApiHandler(registry, aggregator, () => clock.now()),
     health: new Health(metrics, tokens),
-    reviews: { authorizer, rbac, accounts, bootstrapTokens, audiences: [ISSUER] },
+    components: { registry, presence, cache, clock },
+    reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences: [ISSUER] },
     store,
   });
   const auditor =
@@ -253,7 +256,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authorizer,
     flows,
     authenticators: [inProcessAuthenticator, certificateAuthenticator, bootstrapTokens, accounts],
-    dispatch: (context) => router.dispatch(context),
+    dispatch: async (context) => presence.noted(context.user.name, await router.dispatch(context)),
   });
   const more = [
     options.bootstrapObjects ?? {},

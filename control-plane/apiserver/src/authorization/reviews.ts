@@ -1,41 +1,44 @@
-import { ApiError, type FieldRequirement, parseFieldSelector, type Unstructured } from "@tsukube/api";
-import type {
-  FieldSelectorAttributes,
-  NonResourceAttributes,
-  ResourceAttributes,
-} from "@tsukube/api/types/authorization-v1";
+import { ApiError, type Unstructured, validateCreate } from "@tsukube/api";
+import { type Clock, formatTime } from "@tsukube/foundation";
 import type { BootstrapTokenAuthenticator } from "../authentication/bootstrap-tokens.ts";
 import type { ServiceAccountAuthenticator } from "../authentication/tokens.ts";
-import type { AuthorizationAttributes, Authorizer, RequestContext, User } from "../contracts.ts";
+import type { Authorizer, RequestContext, User } from "../contracts.ts";
 import type { RbacAuthorizer } from "./rbac.ts";
+import { questionOf } from "./review-question.ts";
 
 export interface ReviewDeps {
   readonly authorizer: Authorizer;
   readonly rbac: RbacAuthorizer;
   readonly accounts: ServiceAccountAuthenticator;
   readonly bootstrapTokens: BootstrapTokenAuthenticator;
+  readonly clock: Clock;
   /** Of the API server itself. */
   readonly audiences: readonly string[];
 }
 
 type Spec = Readonly<Record<string, unknown>>;
-type Review = (context: RequestContext, object: Unstructured, deps: ReviewDeps) => Promise<unknown>;
+type Answer = Pick<Unstructured, "metadata"> & { readonly spec?: unknown; readonly status: unknown };
+type Review = (context: RequestContext, object: Unstructured, deps: ReviewDeps) => Promise<Answer>;
 
-/** Resources that answer a question and store nothing: what `create` gives as their status. */
+/** Resources that answer a question and store nothing: what `create` makes of it. */
 export const REVIEWS: Readonly<Record<string, Review>> = {
-  selfsubjectaccessreviews: async ({ user }, object, deps) => decide(deps, user, specOf(object)),
-  subjectaccessreviews: async (_context, object, deps) => decide(deps, subjectOf(specOf(object)), specOf(object)),
-  localsubjectaccessreviews: async (context, object, deps) => {
-    const spec = specOf(object);
-    const { namespace } = (spec["resourceAttributes"] ?? {}) as ResourceAttributes;
-    if (namespace !== context.info.namespace) {
-      throw ApiError.badRequest(`spec.resourceAttributes.namespace must match namespace: ${context.info.namespace}`);
-    }
-    return decide(deps, subjectOf(spec), spec);
+  selfsubjectaccessreviews: async ({ user }, object, deps) => {
+    checkQuestion("SelfSubjectAccessReview", object);
+    return { ...object, status: await decide(deps, user, specOf(object)) };
+  },
+  subjectaccessreviews: async (_context, object, deps) => {
+    checkQuestion("SubjectAccessReview", object);
+    return { ...object, status: await decide(deps, subjectOf(specOf(object)), specOf(object)) };
+  },
+  localsubjectaccessreviews: async (_context, object, deps) => {
+    checkQuestion("LocalSubjectAccessReview", object);
+    return { ...object, status: await decide(deps, subjectOf(specOf(object)), specOf(object)) };
   },
   selfsubjectrulesreviews: async ({ user }, object, { rbac }) => {
-    const rules = rbac.rulesFor(user, String(specOf(object)["namespace"] ?? ""));
-    return {
+    const namespace = String(specOf(object)["namespace"] ?? "");
+    if (namespace === "") throw ApiError.badRequest("no namespace on request");
+    const rules = rbac.rulesFor(user, namespace);
+    const status = {
       resourceRules: rules
         .filter((rule) => (rule.resources ?? []).length > 0)
         .map(({ verbs, apiGroups, resources, resourceNames }) => ({
@@ -47,22 +50,45 @@ export const REVIEWS: Readonly<Record<string, Review>> = {
       nonResourceRules: rules
         .filter((rule) => (rule.nonResourceURLs ?? []).length > 0)
         .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
-      incomplete: false,
+      ...completeness(user),
     };
+    return { metadata: {}, spec: {}, status }; // the answer does not tell the question
   },
-  selfsubjectreviews: async ({ user }) => ({ userInfo: userInfo(user) }),
-  tokenreviews: async (_context, object, { accounts, bootstrapTokens, audiences }) => {
-    const spec = specOf(object) as { token?: string; audiences?: readonly string[] };
-    const asked = spec.audiences === undefined || spec.audiences.length === 0 ? audiences : spec.audiences;
-    const joining = bootstrapTokens.userOf(spec.token ?? "");
-    const common = audiences.filter((audience) => asked.includes(audience));
-    if (joining !== undefined && common.length > 0)
-      return { authenticated: true, user: userInfo(joining), audiences: common };
-    const reviewed = spec.token === undefined ? undefined : accounts.review(spec.token, asked);
-    if (reviewed === undefined) return { user: {}, error: "invalid bearer token" };
-    return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
+  selfsubjectreviews: async ({ user }, _object, { clock }) => ({
+    metadata: { creationTimestamp: formatTime(clock.now()) },
+    status: { userInfo: userInfo(user) },
+  }),
+  tokenreviews: async (_context, object, deps) => {
+    const { token = "", audiences = [] } = specOf(object) as { token?: string; audiences?: readonly string[] };
+    if (token === "") throw ApiError.badRequest("token is required for TokenReview in authentication");
+    return { ...object, status: reviewOf(token, audiences, deps) };
   },
 };
+
+function reviewOf(token: string, wanted: readonly string[], deps: ReviewDeps): unknown {
+  const { accounts, bootstrapTokens, audiences } = deps;
+  const asked = wanted.length === 0 ? audiences : wanted;
+  const joining = bootstrapTokens.userOf(token);
+  const common = audiences.filter((audience) => asked.includes(audience));
+  if (joining !== undefined && common.length > 0)
+    return { authenticated: true, user: userInfo(joining), audiences: common };
+  const reviewed = accounts.review(token, asked);
+  if (reviewed === undefined) return { user: {}, error: "invalid bearer token" };
+  return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
+}
+
+/** What the node authorizer lets nodes do depends on what they run: no list of rules tells it. */
+function completeness({ name, groups }: User): object {
+  if (!name.startsWith("system:node:") || !groups.includes("system:nodes")) return { incomplete: false };
+  return { incomplete: true, evaluationError: "node authorizer does not support user rule resolution" };
+}
+
+/** Upstream names no kind here. */
+function checkQuestion(kind: string, object: Unstructured): void {
+  const group = "authorization.k8s.io";
+  const errors = validateCreate({ group, version: "v1", kind }, object);
+  if (errors.length > 0) throw ApiError.invalid({ group, kind: "" }, "", errors);
+}
 
 function specOf(object: Unstructured): Spec {
   return (object["spec"] ?? {}) as Spec;
@@ -79,45 +105,14 @@ function subjectOf(spec: Spec): User {
 }
 
 async function decide({ authorizer }: ReviewDeps, user: User, spec: Spec): Promise<unknown> {
-  const { decision, reason } = await authorizer.authorize(attributesOf(user, spec));
+  const { attributes, problems } = questionOf(user, spec);
+  const { decision, reason } = await authorizer.authorize(attributes);
   return {
     allowed: decision === "allow",
     ...(decision === "deny" && { denied: true }),
     ...(reason !== "" && { reason }),
+    ...(problems.length > 0 && { evaluationError: problems.join("; ") }),
   };
-}
-
-function attributesOf(user: User, spec: Spec): AuthorizationAttributes {
-  const resource = spec["resourceAttributes"] as ResourceAttributes | undefined | null;
-  const nonResource = spec["nonResourceAttributes"] as NonResourceAttributes | undefined | null;
-  return {
-    user,
-    isResource: resource !== undefined && resource !== null,
-    verb: resource?.verb ?? nonResource?.verb ?? "",
-    group: resource?.group ?? "",
-    version: resource?.version ?? "",
-    resource: resource?.resource ?? "",
-    subresource: resource?.subresource ?? "",
-    namespace: resource?.namespace ?? "",
-    name: resource?.name ?? "",
-    path: nonResource?.path ?? "",
-    ...(resource?.fieldSelector && { fieldSelector: requirementsOf(resource.fieldSelector) }),
-  };
-}
-
-/** Selectors that cannot be understood confine nothing: the decision is then about everything. */
-function requirementsOf({ rawSelector, requirements }: FieldSelectorAttributes): readonly FieldRequirement[] {
-  if (rawSelector !== undefined && rawSelector !== "") {
-    try {
-      return parseFieldSelector(rawSelector).requirements;
-    } catch {
-      return [];
-    }
-  }
-  return (requirements ?? []).flatMap(({ key, operator, values }) => {
-    if ((values ?? []).length !== 1 || (operator !== "In" && operator !== "NotIn")) return [];
-    return [{ field: key ?? "", operator: operator === "In" ? ("=" as const) : ("!=" as const), value: values![0]! }];
-  });
 }
 
 function userInfo(user: User): object {

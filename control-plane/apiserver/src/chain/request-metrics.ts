@@ -11,6 +11,7 @@ import type {
   Metrics,
 } from "@tsukube/foundation";
 import type { IncomingRequest, RequestInfo } from "../contracts.ts";
+import { FlowingBody } from "../sending/flowing-body.ts";
 import { Pieces } from "../sending/pieces.ts";
 
 const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
@@ -99,7 +100,8 @@ export class RequestMetrics {
     const started = this.#clock.now();
     present.add(1);
     return ({ status, body }) => {
-      present.add(-1);
+      if (duration === undefined && body instanceof FlowingBody && body.lasts) body.whenOver(() => present.add(-1));
+      else present.add(-1);
       counted(status).inc();
       duration?.observe((this.#clock.now() - started) / 1000);
       if (body instanceof Uint8Array || body instanceof Pieces) sizes?.observe(body.byteLength);

@@ -21,6 +21,12 @@ import { bodyEncoding, type Encoding } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 
+/** What a body is to be. */
+type BodyForm = Pick<ResourceDefinition, "group" | "version" | "kind" | "typed" | "schema" | "custom"> & {
+  /** Other versions that have the same form. */
+  readonly aliases?: readonly string[];
+};
+
 export type FieldValidation = "Ignore" | "Warn" | "Strict";
 
 /** What the client wants to hear of fields that are not there; checked by checkWriteOptions. */
@@ -39,7 +45,7 @@ export function report(context: RequestContext, problems: readonly string[], val
 /** As {@link report}, for a body that is the object itself. */
 function reportOf(
   context: RequestContext,
-  definition: ResourceDefinition,
+  definition: BodyForm,
   problems: readonly string[],
   validation: FieldValidation,
 ): void {
@@ -48,7 +54,7 @@ function reportOf(
   report(context, problems, validation);
 }
 
-function cannotBe({ kind, version }: ResourceDefinition): string {
+function cannotBe({ kind, version }: BodyForm): string {
   return `${kind} in version "${version}" cannot be handled as a ${kind}`;
 }
 
@@ -79,7 +85,7 @@ function outerProblem({ code, message }: DecodeError): string | undefined {
 }
 
 /** Decodes the object of a create or update in the definition's form. @throws {ApiError} 400, 415. */
-export function decodeObject(context: RequestContext, definition: ResourceDefinition, bytes: Uint8Array): Unstructured {
+export function decodeObject(context: RequestContext, definition: BodyForm, bytes: Uint8Array): Unstructured {
   const encoding = bodyEncoding(context.request.headers, definition.typed ? undefined : ["json", "yaml"]);
   const validation = fieldValidationOf(context.info.query);
   if (!definition.typed) return decodeCustom(context, definition, bytes, encoding, validation);
@@ -93,7 +99,7 @@ function decodeTyped(
   bytes: Uint8Array,
   encoding: Encoding,
   schema: ObjectSchema,
-  definition: ResourceDefinition,
+  definition: BodyForm,
 ): { readonly object: Unstructured; readonly problems: readonly string[] } {
   try {
     if (encoding === "protobuf") {
@@ -111,13 +117,11 @@ function decodeTyped(
 }
 
 /** Bodies may leave out kind and apiVersion; wrong ones are refused with upstream's words. */
-function checkKind(
-  object: { readonly kind?: string; readonly apiVersion?: string },
-  definition: ResourceDefinition,
-): void {
+function checkKind(object: { readonly kind?: string; readonly apiVersion?: string }, definition: BodyForm): void {
   const kind = object.kind ?? "";
   const apiVersion = object.apiVersion ?? "";
   const wanted = apiVersionOf(definition);
+  if (kind === definition.kind && definition.aliases?.includes(apiVersion) === true) return;
   if ((kind === "" || kind === definition.kind) && (apiVersion === "" || apiVersion === wanted)) return;
   const { group, version } = parseApiVersion(apiVersion);
   const asked = kind === "" ? definition.kind : kind;
@@ -133,13 +137,13 @@ function checkKind(
   );
 }
 
-function goPackage(definition: ResourceDefinition): string {
+function goPackage(definition: BodyForm): string {
   return definition.group === "" ? "core" : (definition.group.split(".")[0] ?? "");
 }
 
 function decodeCustom(
   context: RequestContext,
-  definition: ResourceDefinition,
+  definition: BodyForm,
   bytes: Uint8Array,
   encoding: Encoding,
   validation: FieldValidation,

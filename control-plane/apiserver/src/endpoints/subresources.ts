@@ -1,17 +1,5 @@
-import {
-  ApiError,
-  decodeEnvelope,
-  decodeJson,
-  decodeProtobuf,
-  fieldError,
-  type GroupVersionKind,
-  isProtobuf,
-  type ObjectSchema,
-  schemaOf,
-  type Unstructured,
-} from "@tsukube/api";
-import type { TokenRequest } from "@tsukube/api/types/authentication-v1";
-import type { Binding, Node, Pod } from "@tsukube/api/types/core-v1";
+import { ApiError, type GroupVersionKind, type Unstructured } from "@tsukube/api";
+import type { Binding, Pod } from "@tsukube/api/types/core-v1";
 import type { Eviction } from "@tsukube/api/types/policy-v1";
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, formatTime } from "@tsukube/foundation";
@@ -23,9 +11,11 @@ import type { HttpProxy } from "../proxying/http-proxy.ts";
 import type { PodStreams } from "../proxying/pod-streams.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { AccountTokens } from "./account-tokens.ts";
 import { deleteOptionsOf } from "./delete.ts";
 import { evict } from "./eviction.ts";
-import { encode, headersOf, respondTyped } from "./represent.ts";
+import { respondTyped } from "./represent.ts";
+import { decodeTransient } from "./transient.ts";
 import type { Writer } from "./writer.ts";
 
 export interface SubresourceDeps {
@@ -46,9 +36,11 @@ const BINDING = { group: "", resource: "pods/binding" };
 /** Subresources that do something else than show a part of the object. */
 export class Subresources {
   readonly #deps: SubresourceDeps;
+  readonly #accountTokens: AccountTokens;
 
   constructor(deps: SubresourceDeps) {
     this.#deps = deps;
+    this.#accountTokens = new AccountTokens(deps.writer, deps.tokens);
   }
 
   /** undefined: not one of these. */
@@ -58,12 +50,12 @@ export class Subresources {
     switch (`${definition.resource}/${info.subresource}`) {
       case "pods/binding":
         return this.#created(context)
-          ? this.bind(context, decode(context, { group: "", version: "v1", kind: "Binding" }), accepted())
+          ? this.bind(context, decodeTransient(context, BINDING_KIND, this.#deps.clock), accepted())
           : undefined;
       case "pods/eviction":
         return this.#created(context) ? this.#evict(context, definition, accepted()) : undefined;
       case "serviceaccounts/token":
-        return this.#created(context) ? this.#token(context, definition, accepted()) : undefined;
+        return this.#created(context) ? this.#accountTokens.create(context, definition, accepted()) : undefined;
       case "pods/log":
         return this.#deps.streams.logs(context);
       case "pods/exec":
@@ -181,7 +173,8 @@ export class Subresources {
   }
 
   async #evict(context: RequestContext, definition: ResourceDefinition, accepted: Accepted): Promise<ApiResponse> {
-    const eviction = decode(context, { group: "policy", version: "v1", kind: "Eviction" }) as Eviction & Unstructured;
+    const eviction = decodeTransient(context, EVICTION_KIND, this.#deps.clock, ["policy/v1beta1"]) as Eviction &
+      Unstructured;
     const { namespace, name, query } = context.info;
     if ((eviction.metadata?.name ?? "") !== name)
       throw ApiError.badRequest("name in URL does not match name in Eviction object");
@@ -198,86 +191,5 @@ export class Subresources {
     const request = { context, definition, namespace, name, subresource: "", dryRun, fieldManager: "" };
     await evict(this.#deps, request, options);
     return respondTyped(201, SUCCESS, "meta/v1.Status", accepted);
-  }
-
-  async #token(context: RequestContext, definition: ResourceDefinition, accepted: Accepted): Promise<ApiResponse> {
-    const gvk = { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" };
-    const body = decode(context, gvk) as TokenRequest & Unstructured;
-    const { info } = context;
-    const { cache, tokens, writer } = this.#deps;
-    const account = writer.deps.store.get(definition, info.namespace, info.name)?.object;
-    if (account === undefined) throw ApiError.notFound(definition, info.name);
-    const seconds = body.spec?.expirationSeconds ?? 3600;
-    if (seconds < 600)
-      throw ApiError.invalid(gvk, "", [
-        fieldError.invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 10 minutes"),
-      ]);
-    if (seconds > 2 ** 32)
-      throw ApiError.invalid(gvk, "", [
-        fieldError.invalid("spec.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds"),
-      ]);
-    await writer.deps.admission.admit({ ...this.#attributes(context, definition, gvk), object: body });
-    const audiences = (body.spec?.audiences ?? []).length > 0 ? (body.spec?.audiences ?? []) : [tokens.issuer];
-    const { token, expiresAt } = tokens.issue({
-      namespace: info.namespace,
-      serviceAccount: info.name,
-      serviceAccountUid: account.metadata?.uid ?? "",
-      audiences,
-      expirationSeconds: seconds,
-      ...this.#bound(cache, info.namespace, info.name, body),
-    });
-    const spec = { ...body.spec, audiences, expirationSeconds: seconds };
-    const object = {
-      kind: "TokenRequest",
-      apiVersion: "authentication.k8s.io/v1",
-      metadata: { name: info.name, namespace: info.namespace, creationTimestamp: formatTime(this.#deps.clock.now()) },
-      spec,
-      status: { token, expirationTimestamp: formatTime(expiresAt) },
-    };
-    return { status: 201, headers: headersOf(accepted), body: encode(object, schemaOf(gvk) as ObjectSchema, accepted) };
-  }
-
-  #bound(cache: WatchCache, namespace: string, account: string, body: TokenRequest) {
-    const ref = body.spec?.boundObjectRef;
-    if (ref === undefined || ref === null) return {};
-    const kind = ref.kind as "Pod" | "Secret" | "Node";
-    const name = ref.name ?? "";
-    const key = kind === "Node" ? `/registry/minions/${name}` : `/registry/${kind.toLowerCase()}s/${namespace}/${name}`;
-    const found = ["Pod", "Secret", "Node"].includes(kind) ? cache.get(key)?.object : undefined;
-    const resource = { group: "", resource: `${(ref.kind ?? "").toLowerCase()}s` };
-    if (found === undefined) throw ApiError.notFound(resource, name);
-    const uid = found.metadata?.uid ?? "";
-    if ((ref.uid ?? "") !== "" && ref.uid !== uid)
-      throw ApiError.conflict(
-        resource,
-        name,
-        `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
-      );
-    if (kind === "Pod" && (found as Pod).spec?.serviceAccountName !== account) {
-      throw ApiError.badRequest(
-        `cannot bind token for serviceaccount "${account}" to pod running with different serviceaccount name.`,
-      );
-    }
-    const nodeName = kind === "Pod" ? ((found as Pod).spec?.nodeName ?? "") : "";
-    const node = nodeName === "" ? undefined : (cache.get(`/registry/minions/${nodeName}`)?.object as Node | undefined);
-    return {
-      boundTo: { kind, name, uid },
-      ...(node !== undefined && { node: { name: nodeName, uid: node.metadata?.uid ?? "" } }),
-    };
-  }
-}
-
-function decode(
-  context: RequestContext,
-  gvk: { readonly group: string; readonly version: string; readonly kind: string },
-): Unstructured {
-  const bytes = context.request.body ?? new Uint8Array(0);
-  const schema = schemaOf(gvk) as ObjectSchema;
-  if (bytes.length === 0) return { kind: gvk.kind };
-  try {
-    if (isProtobuf(bytes)) return decodeProtobuf<Unstructured>(decodeEnvelope(bytes), schema);
-    return decodeJson<Unstructured>(bytes, schema).object;
-  } catch (error) {
-    throw ApiError.badRequest(error instanceof Error ? error.message : String(error));
   }
 }

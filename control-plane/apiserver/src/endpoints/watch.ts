@@ -93,6 +93,7 @@ class WatchStream extends FlowingBody {
   #wake: (() => void) | undefined;
   /** What begins with the whole state may be large. */
   override readonly isPackable: boolean;
+  override readonly lasts = true;
   /** Takes events as they happen. */
   #sink: ResponseSink | undefined;
   #ended = false;
@@ -435,6 +436,7 @@ class WatchStream extends FlowingBody {
     this.#ended = true;
     this.#context.seating?.end();
     for (const cancel of this.#cancels.splice(0)) cancel();
+    this.over();
     this.#wake?.();
     this.#wake = undefined;
   }
