@@ -65,7 +65,7 @@ export interface Meta {
 }
 
 /** Gives memory to encode into; of any content. */
-export type Allocate = (length: number) => Buffer;
+type Allocate = (length: number) => Buffer;
 
 const fromPool: Allocate = (length) => Buffer.allocUnsafe(length);
 
