@@ -9,8 +9,8 @@ import { type ComponentDeps, componentStatuses } from "./endpoints/component-sta
 import { encode, headersOf } from "./endpoints/represent.ts";
 import type { ResourceHandler } from "./endpoints/resource-handler.ts";
 import type { Subresources } from "./endpoints/subresources.ts";
-import type { FlowControl } from "./flow-control/flow-control.ts";
 import { decodeTransient } from "./endpoints/transient.ts";
+import type { FlowControl } from "./flow-control/flow-control.ts";
 import type { Health } from "./health/health.ts";
 import type { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import type { ResourceDefinition } from "./registry/definition.ts";
