@@ -25,6 +25,7 @@ import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
 import { podGroupProtection } from "./admission/pod-group-protection.ts";
+import { podResize } from "./admission/pod-resize.ts";
 import { podSecurity } from "./admission/pod-security/pod-security.ts";
 import { podTopologyLabels } from "./admission/pod-topology-labels.ts";
 import { defaultTolerationSeconds, serviceAccountAdmission } from "./admission/pods.ts";
@@ -192,6 +193,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       certificateSubjectRestriction,
       defaultIngressClass(cache),
       podTopologyLabels(cache),
+      podResize(cache),
       mutatingPolicies({ cache, registry, authorizer }),
       mutatingWebhooks(webhooks),
       validatingPolicies({ cache, registry, authorizer }),

@@ -65,8 +65,58 @@ describe("resize", () => {
     expect(messages(pod({}, { requests: { cpu: "1" } }), burstable, "resize")).toEqual([
       "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed",
     ]);
-    expect(messages(pod({ nodeName: "n" }, { requests: { cpu: "1", memory: "1Gi" } }), burstable, "resize")).toEqual([
+    const disk = { requests: { cpu: "1", memory: "1Gi", "ephemeral-storage": "1Gi" } };
+    expect(messages(pod({}, disk), burstable, "resize")).toEqual([
       "spec: Forbidden: only cpu and memory resources are mutable",
+    ]);
+  });
+
+  const init = (name: string, more: object = {}): object => ({
+    ...{ name, image: "i", imagePullPolicy: "Always", terminationMessagePolicy: "File" },
+    ...{ resources: { requests: { cpu: "1" } }, ...more },
+  });
+  const withInit = (...initContainers: readonly object[]): Unstructured => pod({ initContainers });
+
+  test("containers neither come nor go nor change places", () => {
+    const at = "spec.initContainers";
+    expect(messages(withInit(init("a")), withInit(init("a"), init("b")), "resize")).toEqual([
+      `${at}: Forbidden: initContainers may not be added or removed on resize`,
+    ]);
+    expect(messages(withInit(init("b"), init("a")), withInit(init("a"), init("b")), "resize")).toEqual([
+      `${at}[0].name: Forbidden: initContainers may not be renamed or reordered on resize`,
+      `${at}[1].name: Forbidden: initContainers may not be renamed or reordered on resize`,
+    ]);
+  });
+
+  test("what has ended is not begun again", () => {
+    const resizePolicy = [{ resourceName: "cpu", restartPolicy: "RestartContainer" }];
+    const more = (cpu: string, other: object = {}): object =>
+      init("a", { resizePolicy, resources: { requests: { cpu } }, ...other });
+    expect(messages(withInit(more("2")), withInit(more("1")), "resize")).toContain(
+      "spec.initContainers[0]: Forbidden: non-sidecar init containers with a resize policy of RestartContainer cannot be resized",
+    );
+    const sidecar = { restartPolicy: "Always" };
+    expect(messages(withInit(more("2", sidecar)), withInit(more("1", sidecar)), "resize")).toEqual([]);
+  });
+
+  test("what a pod has as a whole changes too, and does not go", () => {
+    const whole = (cpu?: string): Unstructured =>
+      pod({ ...(cpu !== undefined && { resources: { requests: { cpu } } }) }, { requests: { cpu: "1" } });
+    expect(messages(whole("3"), whole("2"), "resize")).toEqual([]);
+    expect(messages(whole(), whole("2"), "resize")).toEqual([
+      "spec.resources: Forbidden: pod-level resources cannot be removed",
+    ]);
+  });
+
+  test("a pod from a file, of Windows or on a node that does not tell resources has none", () => {
+    const [next, old] = [pod({}, resources("2")), pod({}, resources("1"))];
+    const mirror = { ...old, metadata: { name: "p", annotations: { "kubernetes.io/config.mirror": "x" } } };
+    expect(messages(next, mirror, "resize")).toEqual([": Forbidden: static pods cannot be resized"]);
+    const windows = pod({ os: { name: "windows" } }, resources("1"));
+    expect(messages(next, windows, "resize")).toEqual([": Forbidden: windows pods cannot be resized"]);
+    const running = { ...old, status: { containerStatuses: [{ name: "c", state: { running: {} } }] } };
+    expect(messages(next, running, "resize")).toEqual([
+      "spec: Forbidden: Pod running on node without support for resize",
     ]);
   });
 });
@@ -75,6 +125,10 @@ test("ephemeral containers are added and never change", () => {
   const debug = { name: "d", image: "i", imagePullPolicy: "Always", terminationMessagePolicy: "File" };
   const with_ = (list: readonly object[]): Unstructured => pod({ ephemeralContainers: list });
   expect(messages(with_([debug]), with_([]), "ephemeralcontainers")).toEqual([]);
+  const mirror = { name: "p", annotations: { "kubernetes.io/config.mirror": "x" } };
+  expect(messages(with_([debug]), { ...with_([]), metadata: mirror }, "ephemeralcontainers")).toEqual([
+    ": Forbidden: static pods do not support ephemeral containers",
+  ]);
   expect(messages(with_([]), with_([debug]), "ephemeralcontainers")[0]).toMatch(
     /^spec.ephemeralContainers: Forbidden: existing ephemeral containers "d" may not be removed/,
   );

@@ -20,7 +20,7 @@ import {
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { untrimmedImage } from "./containers.ts";
 import { podAnnotations, podAnnotationUpdates } from "./pod-annotations.ts";
-import { resize } from "./pod-resize.ts";
+import { isMirror, resize } from "./pod-resize.ts";
 import { podSpec } from "./pod-spec.ts";
 import { tolerations } from "./scheduling.ts";
 import { withStructDiff } from "./struct-diff.ts";
@@ -182,6 +182,7 @@ function present(value: Values): Values {
 const ephemeralOnlyAdded: UpdateCheck = (next, old) => {
   const at = "spec.ephemeralContainers";
   const now = listOf(valueAt(next, at));
+  if (isMirror(old)) return [fieldError.forbidden("", "static pods do not support ephemeral containers")];
   const errors: FieldError[] = run(podState, next);
   for (const container of listOf(valueAt(old, at))) {
     const name = String(member(container, "name"));

@@ -1,9 +1,7 @@
-import "reflect-metadata";
-import { webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
 import { ApiError, type Unstructured } from "@tsukube/api";
 import { type Cluster, startCluster } from "@tsukube/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { signingRequest } from "../../test/signing-request.ts";
 
 const PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 let cluster: Cluster;
@@ -12,12 +10,8 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.close());
 
-async function signingRequest(name: string, signerName: string): Promise<object> {
-  const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const;
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
-  const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" };
-  const made = await x509.Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm });
-  const request = Buffer.from(made.toString("pem")).toString("base64");
+async function csr(name: string, signerName: string): Promise<object> {
+  const request = Buffer.from(await signingRequest(name)).toString("base64");
   return { metadata: { name: "csr" }, spec: { signerName, usages: ["client auth"], request } };
 }
 
@@ -47,8 +41,7 @@ const signers = (verb: string, name: string) => ({
 });
 
 test("no ordinary signer is asked for a certificate of system:masters", async () => {
-  const asked = async (signer: string) =>
-    cluster.client.raw("POST", PATH, await signingRequest("O=system:masters,CN=x", signer));
+  const asked = async (signer: string) => cluster.client.raw("POST", PATH, await csr("O=system:masters,CN=x", signer));
   await expect(asked("kubernetes.io/kube-apiserver-client")).rejects.toThrow(
     "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed",
   );
@@ -56,7 +49,7 @@ test("no ordinary signer is asked for a certificate of system:masters", async ()
 });
 
 test("approving takes the right to approve for the signer, or for its domain", async () => {
-  await cluster.client.raw("POST", PATH, await signingRequest("CN=x", "example.com/a"));
+  await cluster.client.raw("POST", PATH, await csr("CN=x", "example.com/a"));
   const live = (await cluster.client.raw("GET", `${PATH}/csr`)) as Unstructured;
   const approved = { ...live, status: { conditions: [{ type: "Approved", status: "True", reason: "r" }] } };
   const robot = await userWith(csrRule("approval"), signers("approve", "other.com/*"));
@@ -73,7 +66,7 @@ test("approving takes the right to approve for the signer, or for its domain", a
 });
 
 test("writing a certificate takes the right to sign for the signer", async () => {
-  await cluster.client.raw("POST", PATH, await signingRequest("CN=x", "example.com/a"));
+  await cluster.client.raw("POST", PATH, await csr("CN=x", "example.com/a"));
   const live = (await cluster.client.raw("GET", `${PATH}/csr`)) as Unstructured;
   const failed = { ...live, status: { conditions: [{ type: "Failed", status: "True", reason: "r" }] } };
   const robot = await userWith(csrRule("status"));

@@ -1,10 +1,8 @@
-import "reflect-metadata";
-import { webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
 import { ApiError, type Unstructured } from "@tsukube/api";
 import type { Client } from "@tsukube/client";
 import { type Cluster, startCluster } from "@tsukube/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { signingRequest } from "../../test/signing-request.ts";
 
 const PODS = "/api/v1/namespaces/default/pods";
 const NODES = "/api/v1/nodes";
@@ -142,7 +140,7 @@ describe("a node", () => {
       spec: {
         signerName: "kubernetes.io/kube-apiserver-client-kubelet",
         usages: ["client auth", "digital signature"],
-        request: Buffer.from(await certificateRequest(commonName)).toString("base64"),
+        request: Buffer.from(await signingRequest(`O=system:nodes,CN=${commonName}`)).toString("base64"),
       },
     });
     const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
@@ -150,14 +148,6 @@ describe("a node", () => {
     expect(await refusal("POST", path, await request("system:node:n1"))).toBe("");
   });
 });
-
-async function certificateRequest(commonName: string): Promise<string> {
-  const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const;
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
-  const name = `O=system:nodes,CN=${commonName}`;
-  const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" };
-  return (await x509.Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm })).toString("pem");
-}
 
 test("who claims to be a node without a name is refused", async () => {
   const nameless = cluster.clientAs({ name: "system:node:", groups: ["system:nodes", "system:masters"] });

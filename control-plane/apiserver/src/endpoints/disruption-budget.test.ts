@@ -81,6 +81,20 @@ test("without any left it is refused with the reason, to be tried again", () => 
   });
 });
 
+test("what its controller says counts where the numbers would allow it", () => {
+  const denied = (reason: string, message: string): PodDisruptionBudgetStatus => ({
+    ...{ disruptionsAllowed: 0, currentHealthy: 3, desiredHealthy: 2 },
+    conditions: [
+      { type: "DisruptionAllowed", status: "False", reason, message, lastTransitionTime: "2025-01-01T00:00:00Z" },
+    ],
+  });
+  const why = (status: PodDisruptionBudgetStatus): unknown => refusal(status).status.details?.causes?.[0]?.message;
+  const budget = "The disruption budget b does not allow evicting pods currently";
+  expect(why(denied("SyncFailed", "no scale"))).toBe(`${budget} because it failed sync: no scale`);
+  expect(why(denied("Busy", "later"))).toBe(`${budget} (Busy): later`);
+  expect(why(denied("Busy", ""))).toBe(budget);
+});
+
 test("a budget whose last change was not counted yet is to be asked again in a while", () => {
   const { status } = refusal({ observedGeneration: 0, disruptionsAllowed: 5 });
   expect(status.details).toMatchObject({

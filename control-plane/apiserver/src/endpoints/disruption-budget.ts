@@ -1,12 +1,14 @@
-import { ApiError, type Unstructured, withAllowedCondition } from "@tsukube/api";
+import { ApiError, DISRUPTION_ALLOWED, type Unstructured, withAllowedCondition } from "@tsukube/api";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import type { PodDisruptionBudget } from "@tsukube/api/types/policy-v1";
 import { formatTime } from "@tsukube/foundation";
 
 /** More evictions than this that the controller has not confirmed: something is wrong with it. */
 const MOST_UNCONFIRMED = 2000;
+const CAUSE = "DisruptionBudget";
+const SYNC_FAILED = "SyncFailed";
 const REFUSED = "Cannot evict pod as it would violate the pod's disruption budget.";
-const BUDGETS = { group: "policy", resource: "poddisruptionbudgets" };
+const BUDGETS = { group: "policy", resource: "poddisruptionbudget" }; // upstream says it in the singular
 
 /** Pods that have ended, are going or never ran cost no budget. */
 export function needsNoBudget({ status, metadata }: Pod): boolean {
@@ -35,21 +37,34 @@ export function spend(budget: PodDisruptionBudget, podName: string, now: number)
   const { name = "", generation = 0 } = budget.metadata ?? {};
   const { observedGeneration = 0, disruptionsAllowed = 0, disruptedPods = {} } = budget.status ?? {};
   if (observedGeneration < generation) throw notProcessed(name);
-  if (disruptionsAllowed < 0) throw ApiError.forbidden(BUDGETS, name, "pdb disruptions allowed is negative");
+  if (disruptionsAllowed < 0) throw senseless(name, "pdb disruptions allowed is negative");
   if (Object.keys(disruptedPods).length > MOST_UNCONFIRMED) {
     const why = "DisruptedPods map too big - too many evictions not confirmed by PDB controller";
-    throw ApiError.forbidden(BUDGETS, name, why);
+    throw senseless(name, why, "too many pending evictions not confirmed by PDB controller");
   }
-  if (disruptionsAllowed === 0) {
-    const { desiredHealthy = 0, currentHealthy = 0 } = budget.status ?? {};
-    throw refused(
-      `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`,
-    );
-  }
+  if (disruptionsAllowed === 0) throw refused(exhausted(budget));
   const left = { ...budget.status, disruptionsAllowed: disruptionsAllowed - 1 };
   const status = left.disruptionsAllowed === 0 ? withAllowedCondition(left, now) : left;
   const disrupted = { ...disruptedPods, [podName]: formatTime(now) };
   return { ...budget, status: { ...status, disruptedPods: disrupted } } as unknown as Unstructured;
+}
+
+/** Why nothing may go now: what its controller says counts for more than the numbers, which are old where that failed. */
+function exhausted({ metadata, status }: PodDisruptionBudget): string {
+  const { desiredHealthy = 0, currentHealthy = 0, conditions } = status ?? {};
+  const budget = `The disruption budget ${metadata?.name ?? ""}`;
+  const denied = `${budget} does not allow evicting pods currently`;
+  const condition = conditions?.find(({ type }) => type === DISRUPTION_ALLOWED);
+  const message = condition?.status === "False" ? (condition.message ?? "") : "";
+  if (message !== "" && condition?.reason === SYNC_FAILED) return `${denied} because it failed sync: ${message}`;
+  if (currentHealthy <= desiredHealthy)
+    return `${budget} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+  return message === "" ? denied : `${denied} (${condition?.reason}): ${message}`;
+}
+
+function senseless(name: string, why: string, shown = why): ApiError {
+  const message = `The disruption budget ${name} does not allow evicting pods currently: ${shown}`;
+  return ApiError.forbidden(BUDGETS, name, why, [{ reason: CAUSE, message }]);
 }
 
 /** What the budget allows is not known yet: to be tried again. */
@@ -58,5 +73,5 @@ export function notProcessed(name: string): ApiError {
 }
 
 function refused(message: string, retryAfterSeconds = 0): ApiError {
-  return ApiError.tooManyRequests(REFUSED, retryAfterSeconds, [{ reason: "DisruptionBudget", message }]);
+  return ApiError.tooManyRequests(REFUSED, retryAfterSeconds, [{ reason: CAUSE, message }]);
 }

@@ -167,40 +167,11 @@ export class ResourceHandler {
       (live, manager) => {
         const key = this.#writer.deps.store.keyOf(definition, info.namespace, info.name);
         checkUid(definition, body, live, request.dryRun ? key.replace(/^\/registry/, "") : key);
-        return manager.update(live, this.#merged(info.subresource, body, live), request.fieldManager);
+        return manager.update(live, body, request.fieldManager);
       },
       mayCreate ? (manager) => manager.update(undefined, body, request.fieldManager) : undefined,
     );
     return this.#answer(created ? 201 : 200, view, object);
-  }
-
-  /** Some subresources write only their own part of the object. */
-  #merged(subresource: string, body: Unstructured, live: Unstructured): Unstructured {
-    const spec = (object: Unstructured): Record<string, unknown> => (object["spec"] ?? {}) as Record<string, unknown>;
-    const identity = { ...live.metadata, resourceVersion: body.metadata?.resourceVersion ?? "" };
-    switch (subresource) {
-      case "resize":
-        return { ...body, metadata: identity };
-      case "ephemeralcontainers":
-        return {
-          ...live,
-          metadata: identity,
-          spec: { ...spec(live), ephemeralContainers: spec(body)["ephemeralContainers"] },
-        };
-      case "finalize":
-        return { ...live, metadata: identity, spec: body["spec"] };
-      case "approval":
-        return {
-          ...live,
-          metadata: { ...identity, ...(body.metadata?.labels && { labels: body.metadata.labels }) },
-          status: {
-            ...(live["status"] as object),
-            conditions: (body["status"] as { conditions?: unknown })?.conditions,
-          },
-        };
-      default:
-        return body;
-    }
   }
 
   async #patch(context: RequestContext, view: View): Promise<ApiResponse> {
@@ -213,13 +184,9 @@ export class ResourceHandler {
       checkNamed(object, info.name);
       return placed(object, definition, info.namespace, info.name);
     };
-    const inPlace = (live: Unstructured, made: Unstructured): Unstructured => {
-      const next = place(made);
-      return info.subresource === "resize" ? { ...next, metadata: keptBut(live, next) } : next;
-    };
-    if (type === "apply") return this.#apply(context, view, request, inPlace, place);
+    if (type === "apply") return this.#apply(context, view, request, place);
     const make = patcher(context, definition, type, context.request.body ?? EMPTY, request.fieldManager);
-    const { object } = await this.#writer.update(request, (live, managers) => inPlace(live, make(live, managers)));
+    const { object } = await this.#writer.update(request, (live, managers) => place(make(live, managers)));
     return this.#answer(200, view, object);
   }
 
@@ -227,7 +194,6 @@ export class ResourceHandler {
     context: RequestContext,
     view: View,
     request: WriteRequest,
-    inPlace: (live: Unstructured, made: Unstructured) => Unstructured,
     place: (object: Unstructured) => Unstructured,
   ): Promise<ApiResponse> {
     const { definition } = view;
@@ -241,7 +207,7 @@ export class ResourceHandler {
     const { object, created, kept } = await this.#writer.update(
       request,
       (live, managers, cached) =>
-        this.#settled.has(definition, cached, id) ? undefined : inPlace(live, make.update(live, managers)),
+        this.#settled.has(definition, cached, id) ? undefined : place(make.update(live, managers)),
       subresource === "" ? (managers) => place(make.create(managers)) : undefined,
     );
     if (kept !== undefined && !context.hasWarned) this.#settled.add(definition, kept, id);
@@ -379,16 +345,6 @@ export class ResourceHandler {
 }
 
 const NEWLINE = Buffer.from("\n");
-
-/** The live metadata, with what says which object is meant and who owns its fields. */
-function keptBut(live: Unstructured, next: Unstructured): NonNullable<Unstructured["metadata"]> {
-  const { resourceVersion, managedFields } = next.metadata ?? {};
-  return {
-    ...live.metadata,
-    ...(resourceVersion !== undefined && { resourceVersion }),
-    ...(managedFields !== undefined && { managedFields }),
-  };
-}
 
 /** @throws {ApiError} 400 for an object that does not say its name. */
 function checkNamed(object: Unstructured, name: string): void {

@@ -23,6 +23,7 @@ import type { Registry } from "../registry/registry.ts";
 import { type CachedObject, withRevision } from "../storage/cached-object.ts";
 import { type Change, liesOtherwise, type ObjectStore, type Written } from "../storage/object-store.ts";
 import { forCreate, forUpdate } from "./object-meta.ts";
+import { confined } from "./partial-writes.ts";
 import { statusMetadata, statusResets } from "./status-metadata.ts";
 
 export interface WriterDeps {
@@ -231,7 +232,7 @@ export class Writer {
         ? statusOnly(definition, next, live)
         : strategy.status && subresource === ""
           ? withStatusOf(next, live)
-          : next;
+          : (confined(subresource, next, live) ?? next);
     if (subresource === "status" || subresource === "approval")
       next = strategy.prepareForStatus?.(next, live, this.deps.clock.now()) ?? next;
     if (subresource === "") next = strategy.prepareForUpdate?.(next, live, context) ?? next;
