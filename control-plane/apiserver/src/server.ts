@@ -224,7 +224,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     bySize: gates.isOn("SizeBasedListCostEstimate"),
     extentOf: extentIn(registry, cache),
   });
-  lifetime.add("flows", () => flows.close());
+  lifetime.own("flows", flows);
   const presence = new Presence();
   const router = new Router({
     flows,

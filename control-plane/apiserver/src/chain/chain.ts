@@ -174,7 +174,7 @@ export class Chain {
       const { flows } = this.#deps;
       const flow = flows.flowOf(attributes);
       notes.flow = flow;
-      const found = flows.seat(flow, { user, info }, ms * PATIENCE, request.signal);
+      const found = flows.seat(flow, { user, info }, ms * PATIENCE, request);
       seating = found instanceof Seating ? found : await found;
       if (seating === undefined) return tooManyRequests(flows.refused(flow));
     }

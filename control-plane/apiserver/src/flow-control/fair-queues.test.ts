@@ -28,7 +28,7 @@ test.each(facts.runs)("$requests.length requests for $seats seats begin when ups
   const info = parseRequestInfo("GET", "/api/v1/pods");
   const began = async ([name, arrival, ms, wide]: Recorded): Promise<number | undefined> => {
     await clock.sleep(arrival);
-    const seating = await level.seat(flow, { user: { name, groups: [], extra: {} }, info }, wide, PATIENT_MS);
+    const seating = await level.seat(flow, { user: { name, groups: [], extra: {} }, info }, wide, PATIENT_MS, {});
     if (seating === undefined) return undefined;
     const now = clock.monotonic();
     clock.after(ms, () => seating.answered());

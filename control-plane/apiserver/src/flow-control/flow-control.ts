@@ -9,7 +9,7 @@ import { levelConfigs } from "./level-configs.ts";
 import { PriorityLevel, REBALANCE_MS } from "./priority-level.ts";
 import { rebalance } from "./rebalance.ts";
 import { RetryAfter } from "./retry-after.ts";
-import type { Asked } from "./seating.ts";
+import type { Asked, Asker } from "./seating.ts";
 import { seatsFor, type WorkEstimateOptions } from "./work-estimate.ts";
 
 export interface FlowControlDeps extends WorkEstimateOptions {
@@ -27,6 +27,7 @@ export interface FlowControlDeps extends WorkEstimateOptions {
 export class FlowControl {
   readonly #deps: FlowControlDeps;
   readonly #metrics: FlowMetrics;
+  readonly #subscriptions: readonly Cancel[];
   readonly #retries = new Map<string, RetryAfter>();
   #levels: readonly PriorityLevel[] = [];
   #flows: readonly Flow[] = [];
@@ -39,7 +40,7 @@ export class FlowControl {
   constructor(deps: FlowControlDeps) {
     this.#deps = deps;
     this.#metrics = new FlowMetrics(deps.metrics);
-    for (const prefix of [SCHEMAS, LEVELS]) deps.cache.subscribe(prefix, () => this.#change());
+    this.#subscriptions = [SCHEMAS, LEVELS].map((prefix) => deps.cache.subscribe(prefix, () => this.#change()));
   }
 
   /** Whose seats a request takes. */
@@ -50,11 +51,11 @@ export class FlowControl {
   }
 
   /** As {@link PriorityLevel.seat}. */
-  seat(flow: Flow, asked: Asked, patienceMs: number, signal?: AbortSignal): ReturnType<PriorityLevel["seat"]> {
+  seat(flow: Flow, asked: Asked, patienceMs: number, asker: Asker): ReturnType<PriorityLevel["seat"]> {
     this.#wasAsked = true;
     if (this.#timer === undefined) this.#rebalanceLater();
     const { level } = flow;
-    return level.seat(flow, asked, seatsFor(asked.info, level, this.#deps), patienceMs, signal);
+    return level.seat(flow, asked, seatsFor(asked.info, level, this.#deps), patienceMs, asker);
   }
 
   /** A request of this flow was refused. @returns after how many seconds it may come again. */
@@ -73,6 +74,7 @@ export class FlowControl {
   }
 
   close(): void {
+    for (const unsubscribe of this.#subscriptions) unsubscribe();
     this.#timer?.();
   }
 

@@ -3,9 +3,7 @@ import type { FlowSchema, FlowSchemaCondition } from "@tsukube/api/types/flowcon
 import { type Clock, detach, formatTime, type Lifetime, type Logger } from "@tsukube/foundation";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-
-const SCHEMAS = "/registry/flowschemas/";
-const LEVELS = "/registry/prioritylevelconfigurations/";
+import { LEVELS, SCHEMAS } from "./flow-objects.ts";
 
 export interface FlowSchemaStatusDeps {
   readonly store: ObjectStore;

@@ -37,9 +37,9 @@ function setUp(response: LevelResponse, seats: number) {
   const level = new PriorityLevel("level", configOf(response), clock, metrics);
   level.limit = seats;
   const flow = new Flow(SCHEMA, level, metrics);
-  const seat = (name: string, { seats: wide = 1, patience = 60_000, signal }: Wanted = {}) => {
+  const seat = (name: string, wanted: Wanted = {}) => {
     const asked = { user: { name, groups: [], extra: {} }, info: parseRequestInfo("GET", "/api/v1/pods") };
-    return level.seat(flow, asked, wide, patience, signal);
+    return level.seat(flow, asked, wanted.seats ?? 1, wanted.patience ?? 60_000, wanted);
   };
   /** @returns how long it waited; undefined: it was refused. */
   const request = async (name: string, wanted: Wanted = {}): Promise<number | undefined> => {
@@ -78,10 +78,15 @@ function setUp(response: LevelResponse, seats: number) {
 }
 
 describe("a priority level that has seats", () => {
-  test("gives them at once: nothing is promised, no timer runs", () => {
+  test("gives them at once: nothing is promised, no timer runs, no signal is asked for", () => {
     const { seat, clock, level } = setUp(QUEUES, 2);
-    const first = seat("jane");
-    const second = seat("jane");
+    const unasked = {
+      get signal(): AbortSignal {
+        throw new Error("who has a seat does not need to know when the client goes");
+      },
+    };
+    const first = seat("jane", unasked);
+    const second = seat("jane", unasked);
     expect([first, second]).toEqual([expect.any(Seating), expect.any(Seating)]);
     expect(clock.pending).toBe(0);
     expect(level.executing.size).toBe(2);

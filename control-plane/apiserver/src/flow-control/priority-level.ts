@@ -4,7 +4,7 @@ import { FairQueues } from "./fair-queues.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowMetrics, Refusal, SeatLimits } from "./flow-metrics.ts";
 import { SeatDemand } from "./seat-demand.ts";
-import { type Asked, Seating } from "./seating.ts";
+import { type Asked, type Asker, Seating } from "./seating.ts";
 
 /** What happens to requests for which there are no seats. */
 export type LevelResponse =
@@ -106,7 +106,7 @@ export class PriorityLevel {
 
   /**
    * Seats for a request. There is a promise only where it has to wait.
-   * @param patienceMs How long it waits at most. @param signal Tells that it no longer wants to.
+   * @param patienceMs How long it waits at most.
    * @returns undefined: it is refused.
    */
   seat(
@@ -114,7 +114,7 @@ export class PriorityLevel {
     asked: Asked,
     seats: number,
     patienceMs: number,
-    signal?: AbortSignal,
+    asker: Asker,
   ): Seating | Promise<Seating | undefined> | undefined {
     const { response } = this.#config;
     const { series } = flow;
@@ -135,7 +135,7 @@ export class PriorityLevel {
       this.queues.start(queue, seats);
       return this.#begin(seating, now);
     }
-    return this.#wait(seating, patienceMs, signal, now);
+    return this.#wait(seating, patienceMs, asker, now);
   }
 
   /** A request gives its seats back. */
@@ -180,7 +180,7 @@ export class PriorityLevel {
     return seating;
   }
 
-  #wait(seating: Seating, ms: number, signal: AbortSignal | undefined, now: number): Promise<Seating | undefined> {
+  #wait(seating: Seating, ms: number, { signal }: Asker, now: number): Promise<Seating | undefined> {
     this.queues.wait(seating.queue!, seating);
     this.#countWaiting(seating, 1, now);
     const decision = new Promise<Seating | undefined>((resolve) => {

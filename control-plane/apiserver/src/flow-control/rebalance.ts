@@ -1,6 +1,6 @@
 import type { FlowMetrics } from "./flow-metrics.ts";
 import type { PriorityLevel } from "./priority-level.ts";
-import { allocate } from "./seat-allocation.ts";
+import { allocate, sumOf } from "./seat-allocation.ts";
 
 /**
  * Ends a period: levels lend seats that they do not use to those that want more, within their limits, in proportion to what each
@@ -54,8 +54,4 @@ function leastOf({ limits, demand }: PriorityLevel): number {
 
 function usedBy({ limits, demand }: PriorityLevel): number {
   return Math.max(limits.least, demand.high);
-}
-
-function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, each) => sum + each, 0);
 }

@@ -33,6 +33,6 @@ export function allocate(total: number, claims: readonly SeatClaim[]): Allocatio
   return { seats: dealt(high), fraction: high };
 }
 
-function sumOf(numbers: readonly number[]): number {
+export function sumOf(numbers: readonly number[]): number {
   return numbers.reduce((sum, each) => sum + each, 0);
 }

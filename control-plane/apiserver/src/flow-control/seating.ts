@@ -1,4 +1,4 @@
-import type { RequestInfo, User } from "../contracts.ts";
+import type { IncomingRequest, RequestInfo, User } from "../contracts.ts";
 import type { FlowQueue } from "./fair-queues.ts";
 import type { Flow } from "./flow.ts";
 
@@ -7,6 +7,9 @@ export interface Asked {
   readonly user: User;
   readonly info: RequestInfo;
 }
+
+/** Whose signal tells that it no longer waits. It is looked at only where it has to: making signals costs as much as seats. */
+export type Asker = Pick<IncomingRequest, "signal">;
 
 /** The seats of one request, or its wait for them. */
 export class Seating {
