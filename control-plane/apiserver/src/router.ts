@@ -70,7 +70,7 @@ export class Router {
 
   async #path(context: RequestContext): Promise<ApiResponse> {
     const { discovery, openApi, health, store } = this.#deps;
-    const response = discovery.handle(context) ?? (await openApi.handle(context)) ?? health.handle(context);
+    const response = discovery.handle(context) ?? (await openApi.handle(context)) ?? (await health.handle(context));
     return response ?? (await copyOfStore(context, store.cache.store)) ?? this.#flowDump(context) ?? NOT_FOUND;
   }
 

@@ -81,6 +81,7 @@ import { FlowControl } from "./flow-control/flow-control.ts";
 import { FlowSchemaStatus } from "./flow-control/flow-schema-status.ts";
 import { Health } from "./health/health.ts";
 import { Presence } from "./health/presence.ts";
+import { storeProblem } from "./health/store-problem.ts";
 import { OpenApiHandler } from "./openapi/openapi-handler.ts";
 import { HttpProxy } from "./proxying/http-proxy.ts";
 import { KubeletConnection, type KubeletCredentials } from "./proxying/kubelet-connection.ts";
@@ -241,7 +242,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     aggregator,
     discovery: new Discovery(registry, aggregator, () => `${options.advertise.address}:${options.advertise.port}`),
     openApi: new OpenApiHandler(registry, aggregator, () => clock.now()),
-    health: new Health(metrics, tokens),
+    health: new Health(metrics, tokens, {
+      store: () => storeProblem(cache, clock),
+      isClosing: () => lifetime.signal.aborted,
+    }),
     components: { registry, presence, cache, clock },
     reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences: [ISSUER] },
     store,

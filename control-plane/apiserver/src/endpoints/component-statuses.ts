@@ -12,6 +12,7 @@ import type { Clock } from "@tsukube/foundation";
 import { negotiate } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import type { Presence } from "../health/presence.ts";
+import { storeProblem } from "../health/store-problem.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { builtinTable } from "../tables/printers.ts";
@@ -63,21 +64,12 @@ function selects({ info }: RequestContext): (status: Unstructured) => boolean {
 
 async function statusesOf(deps: ComponentDeps): Promise<readonly Unstructured[]> {
   const own = COMPONENTS.map((name) => statusOf(name, problemOf(`kube-${name}`, deps)));
-  return [...own, statusOf("etcd-0", await storeProblem(deps.cache))];
+  return [...own, statusOf("etcd-0", await storeProblem(deps.cache, deps.clock))];
 }
 
 function statusOf(name: string, problem: string | undefined): Unstructured {
   const condition = { type: "Healthy", status: problem === undefined ? "True" : "False", message: problem ?? "ok" };
   return { kind: KIND.kind, apiVersion: KIND.version, metadata: { name }, conditions: [condition] };
-}
-
-async function storeProblem(cache: WatchCache): Promise<string | undefined> {
-  try {
-    await cache.current();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }
 
 /** It watches here, or it is elected elsewhere. */

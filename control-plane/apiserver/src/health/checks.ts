@@ -33,20 +33,66 @@ const STARTED = [
 
 const STORAGE = "poststarthook/storage-readiness";
 
-export const CHECKS: Readonly<Record<string, readonly string[]>> = {
-  healthz: ["ping", "log", "etcd", STORAGE, ...STARTED],
-  livez: ["ping", "log", "etcd", STORAGE, ...STARTED],
+/** What is asked of the server at the time: undefined where it is well, else why not. */
+export interface Vitals {
+  store(): Promise<string | undefined>;
+  /** Whether it has begun to end. */
+  isClosing(): boolean;
+}
+
+type Check = (vitals: Vitals) => Promise<string | undefined> | string | undefined;
+
+const well: Check = () => undefined;
+const stored: Check = (vitals) => vitals.store();
+const STORED = { etcd: stored, "etcd-readiness": stored, [STORAGE]: stored };
+const live = ["ping", "log", "etcd", STORAGE, ...STARTED];
+
+const NAMES: Readonly<Record<string, readonly string[]>> = {
+  healthz: live,
+  livez: live,
   readyz: ["ping", "log", "etcd", "etcd-readiness", "informer-sync", STORAGE, ...STARTED, "shutdown"],
 };
 
-/** What ?verbose shows. @param excluded Names of checks that are not to count. */
-export function verboseChecks(endpoint: string, excluded: readonly string[]): string {
-  const names = CHECKS[endpoint] ?? [];
-  const lines = names.map((name) => (excluded.includes(name) ? `[+]${name} excluded: ok` : `[+]${name} ok`));
+const CHECKS: Readonly<Record<string, Check>> = {
+  ...STORED,
+  shutdown: (vitals) => (vitals.isClosing() ? "process is shutting down" : undefined),
+};
+
+/** @returns why it fails; undefined: it is well. */
+async function problemOf(name: string, vitals: Vitals): Promise<string | undefined> {
+  return (CHECKS[name] ?? well)(vitals);
+}
+
+export interface Checked {
+  readonly ok: boolean;
+  /** One line a check, as ?verbose shows it. */
+  readonly report: string;
+}
+
+/** One check by itself. @returns undefined where there is none of this name. */
+export async function checkOne(endpoint: string, name: string, vitals: Vitals): Promise<Checked | undefined> {
+  if (NAMES[endpoint]?.includes(name) !== true) return undefined;
+  const problem = await problemOf(name, vitals);
+  return problem === undefined
+    ? { ok: true, report: "ok" }
+    : { ok: false, report: `internal server error: ${problem}\n` };
+}
+
+/** @param excluded Names of checks that are not to count. */
+export async function checkAll(endpoint: string, excluded: readonly string[], vitals: Vitals): Promise<Checked> {
+  const names = NAMES[endpoint] ?? [];
+  const counted = names.filter((name) => !excluded.includes(name));
+  const problems = await Promise.all(counted.map((name) => problemOf(name, vitals)));
+  const failed = counted.filter((_name, index) => problems[index] !== undefined);
+  const lines = names.map((name) => {
+    if (excluded.includes(name)) return `[+]${name} excluded: ok`;
+    return failed.includes(name) ? `[-]${name} failed: reason withheld` : `[+]${name} ok`;
+  });
   const unknown = [...new Set(excluded)].filter((name) => !names.includes(name)).sort();
   if (unknown.length > 0) {
     const shown = unknown.map((name) => JSON.stringify(name)).join(",");
     lines.push(`warn: some health checks cannot be excluded: no matches for ${shown}`);
   }
-  return [...lines, `${endpoint} check passed`, ""].join("\n");
+  const ok = failed.length === 0;
+  return { ok, report: [...lines, `${endpoint} check ${ok ? "passed" : "failed"}`, ""].join("\n") };
 }

@@ -3,7 +3,7 @@ import type { ApiResponse } from "@tsukube/client";
 import type { Metrics } from "@tsukube/foundation";
 import type { Tokens } from "../authentication/tokens.ts";
 import type { RequestContext } from "../contracts.ts";
-import { CHECKS, verboseChecks } from "./checks.ts";
+import { type Checked, checkAll, checkOne, type Vitals } from "./checks.ts";
 
 /** The level of the Kubernetes API that is spoken here. */
 const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
@@ -15,16 +15,18 @@ const ROUTED = /^\/(?:version\/?|\.well-known\/openid-configuration|openid\/v1\/
 export class Health {
   readonly #metrics: Metrics;
   readonly #tokens: Tokens;
+  readonly #vitals: Vitals;
 
-  constructor(metrics: Metrics, tokens: Tokens) {
+  constructor(metrics: Metrics, tokens: Tokens, vitals: Vitals) {
     this.#metrics = metrics;
     this.#tokens = tokens;
+    this.#vitals = vitals;
     metrics
       .gauge("kubernetes_build_info", "A metric with a constant '1' value labeled by major, minor, git version.")
       .set(1, { major: VERSION.major, minor: VERSION.minor, git_version: VERSION.gitVersion });
   }
 
-  handle(context: RequestContext): ApiResponse | undefined {
+  async handle(context: RequestContext): Promise<ApiResponse | undefined> {
     const { path, query } = context.info;
     if (ROUTED.test(path) && context.request.method !== "GET") throw ApiError.methodNotAllowed();
     const health = /^\/(healthz|livez|readyz)(?:\/(.+))?$/.exec(path);
@@ -76,10 +78,19 @@ export class Health {
     }
   }
 
-  #health(endpoint: string, check: string | undefined, query: URLSearchParams): ApiResponse | undefined {
-    if (check !== undefined) return CHECKS[endpoint]?.includes(check) === true ? plain("ok") : undefined;
-    return text(query.has("verbose") ? verboseChecks(endpoint, query.getAll("exclude")) : "ok");
+  async #health(endpoint: string, check: string | undefined, query: URLSearchParams): Promise<ApiResponse | undefined> {
+    if (check !== undefined) {
+      const one = await checkOne(endpoint, check, this.#vitals);
+      return one && (one.ok ? plain(one.report) : failed(one));
+    }
+    const all = await checkAll(endpoint, query.getAll("exclude"), this.#vitals);
+    if (!all.ok) return failed(all);
+    return text(query.has("verbose") ? all.report : "ok");
   }
+}
+
+function failed({ report }: Checked): ApiResponse {
+  return { ...text(report), status: 500 };
 }
 
 /** A single check is answered without the header that keeps browsers from guessing. */

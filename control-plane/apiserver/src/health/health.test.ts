@@ -1,0 +1,73 @@
+import { silentLogger } from "@tsukube/foundation";
+import { createMetrics, realClock, systemRandom } from "@tsukube/host";
+import { createSigningKey } from "@tsukube/host/certificates";
+import { MemoryStore, StoreError } from "@tsukube/store";
+import { expect, test } from "vitest";
+import { startApiServer } from "../server.ts";
+import { checkAll, checkOne, type Vitals } from "./checks.ts";
+
+const vitals = (more: Partial<Vitals> = {}): Vitals => ({
+  store: async () => undefined,
+  isClosing: () => false,
+  ...more,
+});
+
+test("a check that fails fails its endpoint, says which, and withholds why", async () => {
+  const { ok, report } = await checkAll("readyz", [], vitals({ store: async () => "no quorum" }));
+  expect(ok).toBe(false);
+  const lines = report.split("\n");
+  expect(lines).toContain("[-]etcd failed: reason withheld");
+  expect(lines).toContain("[+]ping ok");
+  expect(report).toMatch(/\nreadyz check failed\n$/);
+  expect(report).not.toContain("no quorum");
+});
+
+test("what is excluded does not count", async () => {
+  const excluded = ["etcd", "etcd-readiness", "poststarthook/storage-readiness"];
+  const { ok, report } = await checkAll("readyz", excluded, vitals({ store: async () => "no quorum" }));
+  expect(ok).toBe(true);
+  expect(report).toContain("[+]etcd excluded: ok\n");
+});
+
+test("a server that ends is not ready, and alive", async () => {
+  const closing = vitals({ isClosing: () => true });
+  expect((await checkAll("readyz", [], closing)).ok).toBe(false);
+  expect((await checkAll("livez", [], closing)).ok).toBe(true);
+  expect(await checkOne("readyz", "shutdown", closing)).toEqual({
+    ok: false,
+    report: "internal server error: process is shutting down\n",
+  });
+  expect(await checkOne("livez", "shutdown", closing)).toBeUndefined();
+});
+
+/** Others write to it too; it may be out of reach. */
+class SharedStore extends MemoryStore {
+  override readonly isShared = true;
+  isThere = true;
+  override async latest(): Promise<number> {
+    if (!this.isThere) throw new StoreError("unavailable", "no etcd server answers");
+    return this.revision;
+  }
+}
+
+test("a server whose store is out of reach says so until it is back", async () => {
+  const store = new SharedStore({ clock: realClock });
+  const server = await startApiServer({
+    openStore: async () => store,
+    ...{ clock: realClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() },
+    serviceAccountKey: await createSigningKey(),
+    ...{ serviceCidr: "10.0.0.0/24", nodePorts: { first: 30000, last: 32767 } },
+    advertise: { address: "192.0.2.10", port: 6443 },
+  });
+  const get = async (path: string): Promise<unknown> => {
+    const { status, body } = await server.transport(undefined).request({ method: "GET", path, headers: {} });
+    return [status, Buffer.from(body as Uint8Array).toString()];
+  };
+  expect(await get("/readyz")).toEqual([200, "ok"]);
+  store.isThere = false;
+  expect(await get("/readyz/etcd")).toEqual([500, "internal server error: no etcd server answers\n"]);
+  expect(await get("/livez")).toEqual([500, expect.stringContaining("[-]etcd failed: reason withheld\n")]);
+  store.isThere = true;
+  expect(await get("/readyz")).toEqual([200, "ok"]);
+  await server.close();
+});
