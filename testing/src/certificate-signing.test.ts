@@ -28,11 +28,12 @@ async function ask(
   name: string,
   subject: string,
   more: Partial<CertificateSigningRequest["spec"]> = {},
+  extensions: x509.Extension[] = [],
 ) {
   const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const;
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" };
-  const csr = await x509.Pkcs10CertificateRequestGenerator.create({ name: subject, keys, signingAlgorithm });
+  const csr = await x509.Pkcs10CertificateRequestGenerator.create({ name: subject, keys, signingAlgorithm, extensions });
   const spec = {
     request: Buffer.from(csr.toString("pem")).toString("base64"),
     signerName: CLIENT,
@@ -110,6 +111,23 @@ test("a node gets its own client certificate without anybody's help if it may, a
   expect((await certificateOf("own"))?.subject).toBe(`O=system:nodes\nCN=${NODE}`);
   const admin = cluster.clientAs({ name: "someone", groups: ["system:nodes", "system:authenticated"] });
   await expect(ask(admin, "stolen", "O=system:nodes, CN=system:node:b", { signerName: KUBELET })).rejects.toThrow();
+});
+
+test("a node's server gets a certificate of its names when somebody approves it", async () => {
+  const names = new x509.SubjectAlternativeNameExtension([
+    { type: "dns", value: "a.example.com" },
+    { type: "ip", value: "10.0.0.7" },
+  ]);
+  const serving = { signerName: "kubernetes.io/kubelet-serving", usages: ["digital signature", "server auth"] };
+  await ask(node(), "serving", `O=system:nodes, CN=${NODE}`, serving, [names]);
+  expect(await conditionsOf("serving")).toEqual([]);
+  await decide("serving", "Approved");
+  const certificate = await certificateOf("serving");
+  expect(certificate?.subjectAltName).toBe("DNS:a.example.com, IP Address:10.0.0.7");
+  expect(certificate?.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1"]);
+  await ask(node(), "nameless", `O=system:nodes, CN=${NODE}`, serving);
+  await decide("nameless", "Approved");
+  expect(await conditionsOf("nameless")).toContain("Failed SignerValidationFailure");
 });
 
 test("requests go when they have been dealt with for an hour", async () => {
