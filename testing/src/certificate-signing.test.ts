@@ -33,7 +33,12 @@ async function ask(
   const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const;
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" };
-  const csr = await x509.Pkcs10CertificateRequestGenerator.create({ name: subject, keys, signingAlgorithm, extensions });
+  const csr = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: subject,
+    keys,
+    signingAlgorithm,
+    extensions,
+  });
   const spec = {
     request: Buffer.from(csr.toString("pem")).toString("base64"),
     signerName: CLIENT,

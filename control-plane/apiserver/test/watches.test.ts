@@ -8,7 +8,7 @@ import {
   type Unstructured,
 } from "@tsukube/api";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startWireServer, type WatchEvent, type WireClient, type WireServer } from "./wire-server.ts";
+import { isPeer, startWireServer, type WatchEvent, type WireClient, type WireServer } from "./wire-server.ts";
 
 const PROTOBUF = "application/vnd.kubernetes.protobuf";
 const MAPS = "/api/v1/namespaces/watches/configmaps";
@@ -230,3 +230,40 @@ describe("over a WebSocket", () => {
     ]);
   });
 });
+
+// kube-apiserver counts events instead of bytes
+test.skipIf(isPeer)(
+  "a watch that nobody reads ends before it holds much, delays nobody, and goes on where its client stopped reading",
+  async () => {
+    const since = await make("big", "unread");
+    const path = `${MAPS}?watch=1&labelSelector=of%3Dunread&resourceVersion=${since}`;
+    const lazy = await server.clientOf("lazy", ["system:masters"]);
+    const [unread, read] = [await lazy.watch(path), await admin.watch(path)];
+    const before = await openWatches();
+    const written: number[] = [];
+    for (let i = 0; i < 40; i += 1) {
+      const { object } = await admin.send("PATCH", `${MAPS}/big`, { data: { a: String(i % 10).repeat(900_000) } });
+      written.push(Number(object.metadata?.resourceVersion));
+      expect(revisionOf(await read.change())).toBe(written.at(-1));
+    }
+    expect(await openWatches()).toBe(before - 1);
+    const told: number[] = [];
+    for (let event = await unread.next(); event !== undefined; event = await unread.next())
+      told.push(revisionOf(event));
+    expect(told.length).toBeLessThan(10);
+    expect(told).toEqual(written.slice(0, told.length));
+    const again = await lazy.watch(`${path.replace(/\d+$/, "")}${told.at(-1) ?? since}`);
+    for (const revision of written.slice(told.length)) expect(revisionOf(await again.change())).toBe(revision);
+    again.close();
+    read.close();
+  },
+  60_000,
+);
+
+async function openWatches(): Promise<number> {
+  const metrics = (await admin.get("/metrics")).body.toString();
+  const line = metrics
+    .split("\n")
+    .find((line) => /^apiserver_longrunning_requests\{.*resource="configmaps".*WATCH/.test(line));
+  return Number(line?.split(" ").at(-1));
+}

@@ -89,7 +89,10 @@ class WatchStream extends FlowingBody {
   /** What is still to be sent of the state that the watch begins with, as it was at a revision. */
   #initial: { readonly objects: Iterable<readonly [string, CachedObject]>; readonly revision: number } | undefined;
   #queue: Uint8Array[] = [];
+  /** Bytes in the queue that came since the watch is live. */
   #queued = 0;
+  /** What the client is taking. */
+  #sending: Uint8Array[] = [];
   #wake: (() => void) | undefined;
   /** What begins with the whole state may be large. */
   override readonly isPackable: boolean;
@@ -199,10 +202,11 @@ class WatchStream extends FlowingBody {
     try {
       for (const batch of this.#batchesOfState()) await writeJoined(sink, batch, signal);
       for (;;) {
-        const batch = this.#queue;
+        this.#sending = this.#queue;
         this.#queue = [];
         this.#queued = 0;
-        for (const bytes of batch) if (!sink.write(bytes)) await sink.drained();
+        for (const bytes of this.#sending) if (!sink.write(bytes)) await sink.drained();
+        this.#sending = [];
         if (this.#queue.length > 0) continue;
         if (this.#ended) return;
         this.#sink = sink;
@@ -426,9 +430,16 @@ class WatchStream extends FlowingBody {
     }
     this.#queue.push(bytes);
     if (this.#live) this.#queued += bytes.length;
-    if (this.#queued > MAX_BACKLOG_BYTES) this.#end();
+    if (this.#queued > MAX_BACKLOG_BYTES) this.#overrun();
     this.#wake?.();
     this.#wake = undefined;
+  }
+
+  /** What the client has not taken is not kept for it: it begins again from the last event that it read. */
+  #overrun(): void {
+    this.#sending.length = 0;
+    this.#queue = [];
+    this.#end();
   }
 
   #end(): void {
