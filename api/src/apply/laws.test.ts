@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Json, Unstructured } from "../object.ts";
+import { sharing } from "../patch/sharing.ts";
 import type { Field, ObjectSchema, Schema } from "../schema.ts";
 import { compareObjects } from "./compare.ts";
 import { extractFields } from "./extract-fields.ts";
@@ -212,5 +213,22 @@ test("without schema maps are granular, lists atomic, and the laws hold", () => 
     const alone = fields.apply(undefined, patch, "m", false);
     const empty = fields.apply(alone, { ...patch, spec: {} } as Unstructured, "m", false);
     expect(Object.keys((empty["spec"] ?? {}) as object)).toEqual([]);
+  });
+});
+
+test("who owns what does not follow from which parts are shared with what was there", () => {
+  each((dice) => {
+    const fields = manager();
+    let live = fields.update(undefined, randomObject(dice), "first");
+    for (let step = 0; step < 4; step += 1) {
+      const name = `m${dice.below(2)}`;
+      const [given, copy] = [randomObject(dice), structuredClone(live)];
+      const [shared, looked] =
+        dice.below(2) === 0
+          ? [fields.apply(live, given, name, true), fields.apply(copy, structuredClone(given), name, true)]
+          : [fields.update(live, sharing(given, live), name), fields.update(copy, structuredClone(given), name)];
+      expect(shared).toEqual(looked);
+      live = shared;
+    }
   });
 });

@@ -1,5 +1,6 @@
 import type { Json } from "../object.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
+import { sharing } from "../patch/sharing.ts";
 import type { Schema } from "../schema.ts";
 import { type Comparison, compareObjects, withoutFields } from "./compare.ts";
 import { extractFields } from "./extract-fields.ts";
@@ -74,7 +75,7 @@ export class Updater {
     const set = extractFields(schema, applied).recursiveDifference(this.#versions.resetFields(apiVersion));
     const claimed = new Map(managers).set(manager, { set, apiVersion, applied: true });
     const merged = mergeObjects(schema, live, applied)!;
-    const object = this.#prune(merged, claimed, manager, last);
+    const object = sharing(this.#prune(merged, claimed, manager, last), live);
     const settled = this.#settle(live, object, apiVersion, claimed, manager, force).managers;
     return { object, managers: settled, changed: !jsonEqual(live, object) };
   }

@@ -5,6 +5,8 @@ export type Draft = Record<string, unknown>;
 export interface Defaulter {
   readonly values?: Readonly<Record<string, unknown>>;
   readonly apply?: (draft: Draft) => void;
+  /** The one member that `apply` looks at and changes: it is not called for one that it has seen. */
+  readonly of?: string;
 }
 
 /** Defaulters by the name of the type, such as "core/v1.Container". They run before those of the types within. */

@@ -81,18 +81,31 @@ function objectWalker(plan: Plan, typeName: string): Walker | undefined {
   const zeroed = Object.keys({ ...defaulter?.values, ...marked }).filter(
     (name) => plan.fields.get(name)?.field.pointer === false,
   );
+  const isRemembered = steps.length > 0;
+  // What is stored is frozen, to the bottom, and most of it comes back unchanged.
+  const whole = new WeakSet<object>();
+  const seen = new WeakSet<object>();
   return (value) => {
+    if (isKnown(value, whole)) return value;
     const draft: Draft = { ...(value as Draft) };
     for (const name of zeroed) if (isZeroScalar(draft[name])) delete draft[name];
     if (defaulter?.values !== undefined) setAbsent(draft, defaulter.values);
-    defaulter?.apply?.(draft);
+    const of = defaulter?.of;
+    if (of === undefined || !isKnown(draft[of], seen)) defaulter?.apply?.(draft);
     if (marked !== undefined) setAbsent(draft, marked);
     for (const { name, walker } of steps) {
       const member = draft[name];
       if (member !== undefined && member !== null) draft[name] = walker(member);
     }
-    return sameOr(draft, value as Draft);
+    const result = sameOr(draft, value as Draft);
+    if (isRemembered) whole.add(result);
+    if (of !== undefined && isDraft(result[of])) seen.add(result[of]);
+    return result;
   };
+}
+
+function isKnown(value: unknown, known: WeakSet<object>): boolean {
+  return Object.isFrozen(value) && known.has(value as object);
 }
 
 /** The value itself where the draft says the same: what did not change is compared and kept by identity. */

@@ -9,7 +9,7 @@ const DEFAULT_MODE = { values: { defaultMode: 0o644 } };
 
 /** Defaulting of pods and what stands within them, in pods and in templates. */
 export const podDefaults: Defaulters = {
-  "core/v1.Pod": { apply: defaultPod },
+  "core/v1.Pod": { apply: defaultPod, of: "spec" },
   "core/v1.PodSpec": {
     values: {
       dnsPolicy: "ClusterFirst",

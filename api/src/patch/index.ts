@@ -1,4 +1,5 @@
 export { jsonEqual } from "./json-equal.ts";
 export { jsonPatch, MAX_JSON_PATCH_OPERATIONS } from "./json-patch.ts";
 export { mergePatch } from "./merge-patch.ts";
+export { sharing } from "./sharing.ts";
 export { strategicMergePatch } from "./strategic-merge-patch.ts";

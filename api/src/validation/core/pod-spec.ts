@@ -16,7 +16,7 @@ import {
   unlessUnset,
   valueAt,
 } from "../check.ts";
-import { allows } from "../gates-in-force.ts";
+import { allows, remembered } from "../gates-in-force.ts";
 import { dnsLabel, dnsSubdomain, ipAddress, underscoredSubdomain } from "../names.ts";
 import { annotations, labels } from "../object-meta.ts";
 import { checkContainers, checkEphemeralContainers, checkInitContainers } from "./containers.ts";
@@ -182,7 +182,9 @@ const IDENTITY: Check = fields({
 });
 
 /** core/v1.PodSpec. @param pod The pod's name, "" for templates; undefined where no pod is known. */
-export function podSpec(pod: string | undefined): Check {
+export const podSpec = remembered(podSpecOf, podSpecOfPod);
+
+function podSpecOfPod(pod: string | undefined): Check {
   return (value, at, errors) => {
     fields({ terminationGracePeriodSeconds: requiredUnlessSet })(value, at, errors);
     const volumes = checkVolumes(member(value, "volumes"), pod ?? "", child(at, "volumes"), errors);

@@ -8,6 +8,7 @@ import {
   parseApiVersion,
   type ReplicasPathOf,
   schemaOfType,
+  sharing,
   type Unstructured,
   validateCreate,
 } from "@tsukube/api";
@@ -167,7 +168,7 @@ export class ResourceHandler {
       (live, manager) => {
         const key = this.#writer.deps.store.keyOf(definition, info.namespace, info.name);
         checkUid(definition, body, live, request.dryRun ? key.replace(/^\/registry/, "") : key);
-        return manager.update(live, body, request.fieldManager);
+        return manager.update(live, sharing(body, live), request.fieldManager);
       },
       mayCreate ? (manager) => manager.update(undefined, body, request.fieldManager) : undefined,
     );
