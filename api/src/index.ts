@@ -10,6 +10,7 @@ export * from "./codec/protobuf.ts";
 export * from "./codec/yaml.ts";
 export * from "./crd/index.ts";
 export * from "./defaults/index.ts";
+export { podLevelResources } from "./defaults/pod-resources.ts";
 export { deleteReturnsObject } from "./deletion.ts";
 export * from "./disruption/index.ts";
 export * from "./duration.ts";

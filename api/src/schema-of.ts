@@ -74,14 +74,14 @@ function compileFields(type: FactType, path: readonly number[], embeddedIn: read
     if (inner === undefined) throw new Error(`Cannot inline type "${field.type}": not in facts/kinds.json`);
     const within = [...embeddedIn, shortGoName(field.type).replace(/^.*\./, "")];
     if (field.pb !== undefined) return compileFields(inner, [...path, field.pb], within);
-    return compileFields(inner, path).map(withoutProtobuf);
+    return compileFields(inner, path, within).map(withoutProtobuf);
   });
 }
 
 /** TypeMeta stands in JSON and in the envelope, never in the message. */
 function withoutProtobuf(field: Field): Field {
-  const { name, required, omit, pointer, patchStrategy } = field;
-  return { name, schema: field.schema, required, omit, pointer, patchStrategy };
+  const { name, embeddedIn = [], required, omit, pointer, patchStrategy, goType: type = "" } = field;
+  return { name, embeddedIn, schema: field.schema, required, omit, pointer, patchStrategy, goType: type };
 }
 
 function compileField(fact: FactField, path: readonly number[], embeddedIn: readonly string[]): Field {

@@ -123,7 +123,7 @@ class Decoder {
         return this.any(true);
       case "intOrString":
         if (token === "string") return reader.string();
-        return token === "number" ? this.#number("int32", "int32") : this.#mismatch(token, "string");
+        return token === "number" ? this.#number("int32", "int32") : this.#mismatch(token, "int32");
       case "schemaOrBool":
       case "schemaOrArray":
       case "schemaOrStrings":
@@ -230,6 +230,10 @@ class Decoder {
       const start = reader.position;
       reader.number();
       return this.#canonical(canonicalQuantity, String.fromCharCode(...reader.bytes.subarray(start, reader.position)));
+    }
+    if (token !== "string" && op === "quantity") {
+      this.#skip();
+      return this.#canonical(canonicalQuantity, token);
     }
     if (token !== "string") return this.#mismatch(token, op === "bytes" ? undefined : "string");
     return this.#canonical(CANONICAL[op], reader.string());

@@ -27,7 +27,7 @@ const NOT_DEFAULTS_OF: Readonly<Record<string, Readonly<Record<string, string>>>
   nodes: {},
   persistentvolumeclaims: { "spec.dataSourceRef.": "strategy mirrors dataSource" },
   persistentvolumes: { "status.lastPhaseTransitionTime": "strategy: the clock" },
-  pods: { "status.": "strategy: phase and QoS class" },
+  pods: { "status.": "strategy: phase and QoS class", "spec.resources.requests.": "strategy" },
   services: {
     "spec.clusterIP": "allocation",
     "spec.clusterIPs": "allocation",

@@ -1,4 +1,3 @@
-import { addQuantities, compareQuantities, formatQuantity, parseQuantity } from "../quantity.ts";
 import { type Defaulters, type Draft, isEmpty, nested, setAbsent } from "./defaulter.ts";
 
 const CONTAINER = {
@@ -71,7 +70,6 @@ function defaultPod(pod: Draft): void {
       if (Array.isArray(spec[list])) spec[list] = spec[list].map(publishPorts);
     }
   }
-  if (spec["resources"] !== undefined) defaultPodRequests(spec);
 }
 
 /** A limit without a request sets the request. */
@@ -90,56 +88,4 @@ function publishPorts(container: Draft): Draft {
     hostPort: port["hostPort"] ?? port["containerPort"],
   }));
   return { ...container, ports };
-}
-
-/** Requests of a pod with limits of its own: those of its containers, else its limits. */
-function defaultPodRequests(spec: Draft): void {
-  const resources = nested(spec, "resources");
-  if (isEmpty(resources["limits"])) return;
-  const requests = { ...(resources["requests"] as Draft) };
-  for (const [name, amount] of Object.entries(containerRequests(spec))) {
-    if (name === "cpu" || name === "memory") requests[name] ??= amount;
-  }
-  for (const [name, limit] of Object.entries(resources["limits"] as Draft)) {
-    if (name === "cpu" || name === "memory" || name.startsWith("hugepages-")) requests[name] ??= limit;
-  }
-  if (!isEmpty(requests)) resources["requests"] = requests;
-}
-
-type Amounts = Record<string, string>;
-
-/** What the containers of a pod request together: the sum of those that run on, or the most of one that initialises. */
-function containerRequests(spec: Draft): Amounts {
-  const total: Amounts = {};
-  const sidecars: Amounts = {};
-  const peak: Amounts = {};
-  for (const container of (spec["containers"] ?? []) as readonly Draft[]) merge(total, requestsOf(container), add);
-  for (const container of (spec["initContainers"] ?? []) as readonly Draft[]) {
-    if (container["restartPolicy"] === "Always") merge(sidecars, requestsOf(container), add);
-    const needed = { ...sidecars };
-    if (container["restartPolicy"] !== "Always") merge(needed, requestsOf(container), add);
-    merge(peak, needed, larger);
-  }
-  merge(total, sidecars, add);
-  merge(total, peak, larger);
-  return total;
-}
-
-function requestsOf(container: Draft): Amounts {
-  return ((container["resources"] as Draft | undefined)?.["requests"] ?? {}) as Amounts;
-}
-
-function merge(into: Amounts, amounts: Amounts, combine: (a: string, b: string) => string): void {
-  for (const [name, amount] of Object.entries(amounts)) {
-    const present = into[name];
-    into[name] = present === undefined ? amount : combine(present, amount);
-  }
-}
-
-function add(a: string, b: string): string {
-  return formatQuantity(addQuantities(parseQuantity(a), parseQuantity(b)));
-}
-
-function larger(a: string, b: string): string {
-  return compareQuantities(parseQuantity(a), parseQuantity(b)) >= 0 ? a : b;
 }

@@ -40,7 +40,10 @@ function defaultRolling(strategy: Draft, values: Readonly<Record<string, unknown
 }
 
 function defaultStatefulSet(spec: Draft): void {
-  defaultRolling(nested(spec, "updateStrategy"), { partition: 0, maxUnavailable: 1 });
+  const strategy = nested(spec, "updateStrategy");
+  if (isAbsent(strategy["type"])) setAbsent(strategy, { type: "RollingUpdate", rollingUpdate: {} });
+  if (strategy["type"] === "RollingUpdate" && !isAbsent(strategy["rollingUpdate"]))
+    setAbsent(nested(strategy, "rollingUpdate"), { partition: 0, maxUnavailable: 1 });
   setAbsent(nested(spec, "persistentVolumeClaimRetentionPolicy"), RETAIN);
   // Claims lose their kind in protobuf; the server shows it in JSON.
   if (!Array.isArray(spec["volumeClaimTemplates"])) return;

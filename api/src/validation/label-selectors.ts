@@ -1,12 +1,11 @@
 import { labelKeyProblems, labelValueProblems } from "../selectors/label-syntax.ts";
 import { fieldError } from "../status/field-error.ts";
-import { type Check, child, each, element, entriesOf, fields, isUnset, listOf, member, text } from "./check.ts";
+import { type Check, child, each, entriesOf, fields, isUnset, listOf, member, text } from "./check.ts";
 
 const matchLabels: Check = (value, at, errors) => {
   for (const [key, label] of entriesOf(value)) {
     for (const problem of labelKeyProblems(key)) errors.push(fieldError.invalid(at, key, problem));
-    for (const problem of labelValueProblems(String(label)))
-      errors.push(fieldError.invalid(element(at, key), label, problem));
+    for (const problem of labelValueProblems(String(label))) errors.push(fieldError.invalid(at, label, problem));
   }
 };
 

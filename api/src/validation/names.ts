@@ -1,4 +1,4 @@
-import { isIP } from "./ip-address.ts";
+import { addressText, isIP, isMapped, networkOf, parseAddress } from "./ip-address.ts";
 
 /** The forms of names, in upstream's words. Each returns what is wrong; nothing means valid. */
 
@@ -80,16 +80,68 @@ export function portName(value: string): string[] {
   return problems;
 }
 
+/** An IP address; IPv6 in any form. */
 export function ipAddress(value: string): string[] {
-  return isIP(value) === 0 ? ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"] : [];
+  const address = parseAddress(value);
+  if (address !== undefined) return isMapped(address) ? ["must not be an IPv4-mapped IPv6 address"] : [];
+  return isIP(withoutZeros(value)) === 0
+    ? ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    : ["must not have leading 0s"];
 }
 
+/** An IP address in the form that all write. */
+export function canonicalAddress(value: string): string[] {
+  const problems = ipAddress(value);
+  if (problems.length > 0) return problems;
+  const canonical = addressText(parseAddress(value)!);
+  return canonical === value ? [] : [`must be in canonical form ("${canonical}")`];
+}
+
+const CIDR = /^(.+)\/(0|[1-9]\d{0,2})$/;
+
+/** A network such as "10.9.8.0/24"; IPv6 in any form. */
 export function cidr(value: string): string[] {
-  const [address = "", bits = "", ...rest] = value.split("/");
-  const family = isIP(address);
-  const valid =
-    family !== 0 && rest.length === 0 && /^(0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
-  return valid ? [] : ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"];
+  if (!isCidr(value)) {
+    return isCidr(withoutZeros(value))
+      ? ["must not have leading 0s in IP or prefix length"]
+      : ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"];
+  }
+  const [, text = "", length] = CIDR.exec(value)!;
+  const address = parseAddress(text)!;
+  if (isMapped(address)) return ["must not have an IPv4-mapped IPv6 address"];
+  const isWhole = addressText(networkOf(address, Number(length))) === addressText(address);
+  return isWhole ? [] : ["must not have bits set beyond the prefix length"];
+}
+
+/** A network in the form that all write. */
+export function canonicalCidr(value: string): string[] {
+  const problems = cidr(value);
+  if (problems.length > 0) return problems;
+  const [, text = "", length] = CIDR.exec(value)!;
+  const canonical = `${addressText(parseAddress(text)!)}/${length}`;
+  return canonical === value ? [] : [`must be in canonical form ("${canonical}")`];
+}
+
+/** An address with the length of its network, such as "10.9.8.7/24". */
+export function interfaceAddress(value: string): string[] {
+  const plain = withoutZeros(value);
+  if (!isCidr(plain)) return ["must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)"];
+  const [, text = "", length] = CIDR.exec(plain)!;
+  const address = parseAddress(text)!;
+  const bits = isMapped(address) && Number(length) > 32 ? Number(length) - 96 : Number(length);
+  const canonical = `${addressText(address)}/${bits}`;
+  return canonical === value ? [] : [`must be in canonical form ("${canonical}")`];
+}
+
+function isCidr(value: string): boolean {
+  const [, text = "", length] = CIDR.exec(value) ?? [];
+  const family = isIP(text);
+  return family !== 0 && Number(length) <= (family === 4 ? 32 : 128);
+}
+
+/** Numbers of IPv4 addresses and of bits once could begin with zeros. */
+function withoutZeros(value: string): string {
+  return value.replace(/(^|[./:])0+(?=\d+(?:[./]|$))/g, "$1");
 }
 
 /** "*.example.com". */

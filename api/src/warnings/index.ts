@@ -1,107 +1,90 @@
-import type { PersistentVolume, PodTemplateSpec, Service } from "../../generated/types/core-v1.ts";
-import type { Ingress } from "../../generated/types/networking-v1.ts";
+import type { Pod } from "../../generated/types/core-v1.ts";
 import type { Unstructured } from "../object.ts";
 import type { GroupVersionKind } from "../schema.ts";
-import { valueAt } from "../validation/check.ts";
-import { dnsLabel } from "../validation/names.ts";
-import { nodeTermWarnings, OLD_VOLUMES, podWarnings } from "./pod.ts";
+import { addressWarnings } from "./addresses.ts";
+import {
+  nodeWarnings,
+  quotaWarnings,
+  resourceSliceWarnings,
+  runtimeClassWarnings,
+  serviceAccountWarnings,
+  staticNameWarnings,
+  webhookWarnings,
+} from "./cluster.ts";
+import {
+  balancerWarnings,
+  endpointsWarnings,
+  ingressWarnings,
+  networkPolicyWarnings,
+  serviceWarnings,
+  sliceWarnings,
+} from "./networking.ts";
+import { podWarnings } from "./pod.ts";
+import {
+  claimWarnings,
+  driverWarnings,
+  persistentVolumeWarnings,
+  storageCapacityWarnings,
+  storageClassWarnings,
+} from "./storage.ts";
+import { isWorkload, nameWarnings, workloadWarnings } from "./workloads.ts";
 
-/** Where kinds have pod templates. */
-const TEMPLATES: Readonly<Record<string, string>> = {
-  "/PodTemplate": "template",
-  "/ReplicationController": "spec.template",
-  "apps/DaemonSet": "spec.template",
-  "apps/Deployment": "spec.template",
-  "apps/ReplicaSet": "spec.template",
-  "apps/StatefulSet": "spec.template",
-  "batch/CronJob": "spec.jobTemplate.spec.template",
-  "batch/Job": "spec.template",
+/** @param old The object before an update; undefined for a new one. */
+type Warner = (object: never, old: Unstructured | undefined) => readonly string[];
+
+const onlyNew =
+  (warn: (object: never) => readonly string[]): Warner =>
+  (object, old) =>
+    old === undefined ? warn(object) : [];
+const staticName: Warner = (object, old) => (old === undefined ? [] : staticNameWarnings(object));
+const webhooks: Warner = (object, old) => [...staticName(object, old), ...webhookWarnings(object)];
+
+const WARNERS: Readonly<Record<string, Warner>> = {
+  "/Endpoints": endpointsWarnings,
+  "/Node": nodeWarnings,
+  "/PersistentVolume": persistentVolumeWarnings,
+  "/PersistentVolumeClaim": claimWarnings,
+  "/Pod": onlyNew((pod: Unstructured) => [...nameWarnings(pod, "the Pod's hostname"), ...podWarnings(pod, "")]),
+  "/Pod status": (pod: Pod) => podStatusWarnings(pod),
+  "/ResourceQuota": onlyNew(quotaWarnings),
+  "/Service": serviceWarnings,
+  "/Service status": balancerWarnings,
+  "/ServiceAccount": (account: never, old) => serviceAccountWarnings(account, old as never),
+  "admissionregistration.k8s.io/MutatingAdmissionPolicy": staticName,
+  "admissionregistration.k8s.io/MutatingAdmissionPolicyBinding": staticName,
+  "admissionregistration.k8s.io/MutatingWebhookConfiguration": webhooks,
+  "admissionregistration.k8s.io/ValidatingAdmissionPolicy": staticName,
+  "admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding": staticName,
+  "admissionregistration.k8s.io/ValidatingWebhookConfiguration": webhooks,
+  "discovery.k8s.io/EndpointSlice": (slice: never, old) => sliceWarnings(slice, old === undefined),
+  "networking.k8s.io/Ingress": onlyNew(ingressWarnings),
+  "networking.k8s.io/Ingress status": balancerWarnings,
+  "networking.k8s.io/NetworkPolicy": networkPolicyWarnings,
+  "node.k8s.io/RuntimeClass": runtimeClassWarnings,
+  "resource.k8s.io/ResourceSlice": resourceSliceWarnings,
+  "storage.k8s.io/CSIDriver": (driver: never, old) => driverWarnings(driver, old as never),
+  "storage.k8s.io/CSIStorageCapacity": storageCapacityWarnings,
+  "storage.k8s.io/StorageClass": storageClassWarnings,
 };
-
-/** Kinds whose names become part of the names of pods. */
-const NAMING = new Set(["/ReplicationController", "apps/Deployment", "apps/ReplicaSet", "batch/CronJob", "batch/Job"]);
-
-/** Old volume plugins that upstream warns of in PersistentVolumes. */
-const OLD_PERSISTENT = new Set<string>(["cephfs", "photonPersistentDisk", "scaleIO", "storageos", "glusterfs", "rbd"]);
 
 /**
  * Warnings for whoever writes an object of a built-in kind: accepted, but old or probably not meant. As upstream words them.
  * @param old The object before an update; undefined for a new one.
+ * @param subresource What is written of it; "" for the whole.
  */
-export function warningsOf(kind: GroupVersionKind, object: Unstructured, old: Unstructured | undefined): string[] {
+export function warningsOf(
+  kind: GroupVersionKind,
+  object: Unstructured,
+  old: Unstructured | undefined,
+  subresource = "",
+): readonly string[] {
   const name = `${kind.group}/${kind.kind}`;
-  const at = TEMPLATES[name];
-  if (at !== undefined) return workloadWarnings(name, at, object, old);
-  switch (name) {
-    case "/Pod":
-      return old === undefined ? [...nameWarnings(object, "the Pod's hostname"), ...podWarnings(object, "")] : [];
-    case "/PersistentVolume":
-      return volumeWarnings(object as PersistentVolume & Unstructured);
-    case "/Service":
-      return serviceWarnings(object as Service);
-    case "networking.k8s.io/Ingress":
-      return old === undefined ? ingressWarnings(object as Ingress & Unstructured) : [];
-    default:
-      return [];
-  }
+  if (subresource === "" && isWorkload(name)) return workloadWarnings(name, object, old);
+  return WARNERS[subresource === "" ? name : `${name} ${subresource}`]?.(object as never, old) ?? [];
 }
 
-function workloadWarnings(name: string, at: string, object: Unstructured, old: Unstructured | undefined): string[] {
-  if (old !== undefined && old.metadata?.generation === object.metadata?.generation) return [];
-  const template = (valueAt(object, at) ?? {}) as PodTemplateSpec;
-  const own = old === undefined && NAMING.has(name) ? nameWarnings(object, "Pod names and hostnames") : [];
-  return [...own, ...podWarnings(template, at)];
-}
-
-function nameWarnings(object: Unstructured, use: string): string[] {
-  const problems = dnsLabel(object.metadata?.name ?? "");
-  if (problems.length === 0) return [];
-  return [
-    `metadata.name: this is used in ${use}, which can result in surprising behavior; a DNS label is recommended: [${problems.join(" ")}]`,
-  ];
-}
-
-function serviceWarnings({ metadata, spec = {} }: Service): string[] {
-  const warnings: string[] = [];
-  const hints = "service.kubernetes.io/topology-aware-hints";
-  const external = (spec.externalIPs ?? []).length > 0;
-  if (metadata?.annotations?.[hints] !== undefined)
-    warnings.push(`annotation ${hints} is deprecated, please use service.kubernetes.io/topology-mode instead`);
-  const isHeadless = spec.type === "ClusterIP" && spec.clusterIP === "None";
-  if (isHeadless) {
-    if ((spec.loadBalancerIP ?? "") !== "") warnings.push("spec.loadBalancerIP is ignored for headless services");
-    if (external) warnings.push("spec.externalIPs is ignored for headless services");
-    if (spec.sessionAffinity !== "None") warnings.push("spec.SessionAffinity is ignored for headless services");
-  }
-  if (external && !isHeadless && spec.type !== "ExternalName")
-    warnings.push("spec.externalIPs is deprecated and may no longer be implemented in some clusters");
-  if (external && spec.type === "ExternalName")
-    warnings.push('spec.externalIPs is ignored when spec.type is "ExternalName"');
-  if (spec.type !== "ExternalName" && (spec.externalName ?? "") !== "")
-    warnings.push('spec.externalName is ignored when spec.type is not "ExternalName"');
-  if (spec.trafficDistribution === "PreferClose")
-    warnings.push('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"');
-  return warnings;
-}
-
-function volumeWarnings({ spec }: PersistentVolume): string[] {
-  const terms = spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [];
-  return [
-    ...(spec?.persistentVolumeReclaimPolicy === "Recycle"
-      ? [
-          "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.",
-        ]
-      : []),
-    ...terms.flatMap((term, index) => nodeTermWarnings(term, `spec.nodeAffinity.required.nodeSelectorTerms[${index}]`)),
-    ...OLD_VOLUMES.filter(([source]) => OLD_PERSISTENT.has(source)).flatMap(([source, why]) => {
-      const member = source as keyof typeof spec;
-      return spec?.[member] ? [`spec.${source === "storageos" ? "storageOS" : source}: ${why}`] : [];
-    }),
-  ];
-}
-
-function ingressWarnings({ metadata, spec }: Ingress): string[] {
-  const annotation = "kubernetes.io/ingress.class";
-  if (metadata?.annotations?.[annotation] === undefined || spec?.ingressClassName) return [];
-  return [`annotation "${annotation}" is deprecated, please use 'spec.ingressClassName' instead`];
+function podStatusWarnings({ status }: Pod): readonly string[] {
+  return (["podIPs", "hostIPs"] as const).flatMap((list) =>
+    (status?.[list] ?? []).flatMap(({ ip }, index) => addressWarnings(ip, `status.${list}[${index}].ip`)),
+  );
 }

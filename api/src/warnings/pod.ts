@@ -1,45 +1,17 @@
-import type {
-  Affinity,
-  Container,
-  ContainerPort,
-  NodeSelectorTerm,
-  Pod,
-  PodSpec,
-  Volume,
-} from "../../generated/types/core-v1.ts";
+import type { Affinity, Container, ContainerPort, Pod, PodSpec, Volume } from "../../generated/types/core-v1.ts";
 import type { ObjectMeta } from "../../generated/types/meta-v1.ts";
-import { quantityMilliValue } from "../quantity.ts";
-
-/** Labels of nodes that have a newer name. */
-const OLD_NODE_LABELS: Readonly<Record<string, string>> = {
-  "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  "failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  "failure-domain.beta.kubernetes.io/zone": 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  "beta.kubernetes.io/instance-type": 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-  "app.kubernetes.io/created-by": "deprecated since v1.9",
-  "scheduler.alpha.kubernetes.io/preferAvoidPods": "deprecated since v1.22; use Taints and Tolerations instead",
-  "node-role.kubernetes.io/master": 'use "node-role.kubernetes.io/control-plane" instead',
-};
+import { addressWarnings } from "./addresses.ts";
+import { byteFractions } from "./byte-fractions.ts";
+import { nodeTermWarnings, OLD_NODE_LABELS } from "./node-labels.ts";
+import { OLD_VOLUMES } from "./old-volumes.ts";
+import { claimSpecWarnings } from "./storage.ts";
+import { pathWarnings } from "./volume-paths.ts";
 
 const OLD_ANNOTATIONS: Readonly<Record<string, string>> = {
   "scheduler.alpha.kubernetes.io/critical-pod": 'non-functional in v1.16+; use the "priorityClassName" field instead',
   "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
   "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 };
-
-/** Volumes of plugins that are gone or going. */
-export const OLD_VOLUMES: readonly (readonly [keyof Volume, string])[] = [
-  ["photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"],
-  ["gitRepo", "deprecated in v1.11, and disabled by default in v1.33+"],
-  ["scaleIO", "deprecated in v1.16, non-functional in v1.22+"],
-  ["flocker", "deprecated in v1.22, non-functional in v1.25+"],
-  ["storageos", "deprecated in v1.22, non-functional in v1.25+"],
-  ["quobyte", "deprecated in v1.22, non-functional in v1.25+"],
-  ["glusterfs", "deprecated in v1.25, non-functional in v1.26+"],
-  ["cephfs", "deprecated in v1.28, non-functional in v1.31+"],
-  ["rbd", "deprecated in v1.28, non-functional in v1.31+"],
-];
 
 /**
  * What is accepted in a pod or template but probably not meant, as upstream words it.
@@ -48,26 +20,31 @@ export const OLD_VOLUMES: readonly (readonly [keyof Volume, string])[] = [
 export function podWarnings(pod: { readonly metadata?: ObjectMeta; readonly spec?: PodSpec }, at: string): string[] {
   const spec: Partial<PodSpec> = pod.spec ?? {};
   const here = at === "" ? "" : `${at}.`;
+  const containers = containersOf(spec, `${here}spec`);
   return [
     ...nodeLabelWarnings(spec, `${here}spec`),
     ...annotationWarnings(pod, here),
     ...volumeWarnings(spec.volumes ?? [], `${here}spec.volumes`),
+    ...pathWarnings(spec.volumes ?? []),
     ...duplicates(spec.hostAliases ?? [], `${here}spec.hostAliases`, "ip"),
     ...duplicates(spec.imagePullSecrets ?? [], `${here}spec.imagePullSecrets`, "name"),
     ...(spec.imagePullSecrets ?? []).flatMap(({ name = "" }, index) =>
       name === "" ? [`${here}spec.imagePullSecrets[${index}].name: invalid empty name ""`] : [],
     ),
-    ...fractions(spec.overhead, `${here}spec.overhead`),
-    ...containersOf(spec, `${here}spec`).flatMap(([container, path]) => containerWarnings(container, path)),
-    ...portWarnings(containersOf(spec, `${here}spec`)),
-    ...(Number(spec.terminationGracePeriodSeconds ?? 0) < 0
-      ? [
-          `${here}spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`,
-        ]
-      : []),
+    ...byteFractions(spec.overhead, `${here}spec.overhead`),
+    ...seccompWarnings(pod, here),
+    ...containers.flatMap(([container, path]) => containerWarnings(container, pod, path, here)),
+    ...portWarnings(containers),
+    ...(Number(spec.terminationGracePeriodSeconds ?? 0) < 0 ? [`${here}spec.${ENDLESS}`] : []),
     ...affinityWarnings(spec.affinity ?? undefined, `${here}spec.affinity`),
+    ...(spec.dnsConfig?.nameservers ?? []).flatMap((address, index) =>
+      addressWarnings(address, `${here}spec.dnsConfig.nameservers[${index}]`),
+    ),
+    ...(spec.hostAliases ?? []).flatMap(({ ip }, index) => addressWarnings(ip, `${here}spec.hostAliases[${index}].ip`)),
   ];
 }
+
+const ENDLESS = "terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1";
 
 type Placed = readonly [Container, string];
 
@@ -86,14 +63,14 @@ function nodeLabelWarnings(spec: Partial<PodSpec>, at: string): string[] {
   const terms = [
     ...(required?.nodeSelectorTerms ?? []).map(
       (term, index) =>
-        [term, `${base}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${index}]`] as const,
+        [term, `${base}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${index}]`, false] as const,
     ),
     ...(soft.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
       ({ preference }, index) =>
-        [preference, `${base}.preferredDuringSchedulingIgnoredDuringExecution[${index}].preference`] as const,
+        [preference, `${base}.preferredDuringSchedulingIgnoredDuringExecution[${index}].preference`, true] as const,
     ),
   ];
-  const expressions = terms.flatMap(([term, path]) => nodeTermWarnings(term, path));
+  const expressions = terms.flatMap(([term, path, isPreferred]) => nodeTermWarnings(term, path, isPreferred));
   const spreads = (spec.topologySpreadConstraints ?? []).flatMap(({ topologyKey, labelSelector }, index) => {
     const path = `${at}.topologySpreadConstraints[${index}]`;
     const old = OLD_NODE_LABELS[topologyKey];
@@ -105,30 +82,57 @@ function nodeLabelWarnings(spec: Partial<PodSpec>, at: string): string[] {
   return [...selector, ...expressions, ...spreads];
 }
 
-/** Old labels in a term that selects nodes. */
-export function nodeTermWarnings(term: NodeSelectorTerm, at: string): string[] {
-  return (term.matchExpressions ?? []).flatMap(({ key }, index) =>
-    OLD_NODE_LABELS[key] === undefined
-      ? []
-      : [`${at}.matchExpressions[${index}].key: ${key} is ${OLD_NODE_LABELS[key]}`],
-  );
+type Annotated = Pick<Pod, "metadata" | "spec">;
+
+function annotationWarnings({ metadata }: Annotated, here: string): string[] {
+  const annotations = metadata?.annotations ?? {};
+  return Object.entries(OLD_ANNOTATIONS)
+    .filter(([key]) => annotations[key] !== undefined)
+    .map(([key, why]) => `${here}metadata.annotations[${key}]: ${why}`);
 }
 
-function annotationWarnings({ metadata, spec }: Pick<Pod, "metadata" | "spec">, here: string): string[] {
+const SECCOMP = 'non-functional in v1.27+; use the "seccompProfile" field instead';
+
+function seccompWarnings({ metadata, spec }: Annotated, here: string): string[] {
+  const key = "seccomp.security.alpha.kubernetes.io/pod";
+  const isOld = metadata?.annotations?.[key] !== undefined && !spec?.securityContext?.seccompProfile;
+  return isOld ? [`${here}metadata.annotations[${key}]: ${SECCOMP}`] : [];
+}
+
+/** Annotations that stand for fields of one container. */
+function profileWarnings(container: Container, { metadata, spec }: Annotated, here: string): string[] {
   const annotations = metadata?.annotations ?? {};
-  const old = Object.entries(OLD_ANNOTATIONS).filter(([key]) => annotations[key] !== undefined);
-  const seccomp = "seccomp.security.alpha.kubernetes.io/pod";
-  if (annotations[seccomp] !== undefined && !spec?.securityContext?.seccompProfile)
-    old.push([seccomp, 'non-functional in v1.27+; use the "seccompProfile" field instead']);
-  return old.map(([key, why]) => `${here}metadata.annotations[${key}]: ${why}`);
+  const warnings: string[] = [];
+  const seccomp = `container.seccomp.security.alpha.kubernetes.io/${container.name}`;
+  if (annotations[seccomp] !== undefined && !container.securityContext?.seccompProfile)
+    warnings.push(`${here}metadata.annotations[${seccomp}]: ${SECCOMP}`);
+  const appArmor = `container.apparmor.security.beta.kubernetes.io/${container.name}`;
+  const profile = annotations[appArmor];
+  const isSaid = container.securityContext?.appArmorProfile || isProfile(profile, spec);
+  if (profile !== undefined && !isSaid)
+    warnings.push(
+      `${here}metadata.annotations[${appArmor}]: deprecated since v1.30; use the "appArmorProfile" field instead`,
+    );
+  return warnings;
+}
+
+/** True if the pod's own profile is the one that an annotation names. */
+function isProfile(annotation: string | undefined, spec: PodSpec | undefined): boolean {
+  const { type, localhostProfile } = spec?.securityContext?.appArmorProfile ?? {};
+  if (type === "Localhost") return annotation === `localhost/${localhostProfile}`;
+  return type !== undefined && annotation === { Unconfined: "unconfined", RuntimeDefault: "runtime/default" }[type];
 }
 
 function volumeWarnings(volumes: readonly Volume[], at: string): string[] {
-  return volumes.flatMap((volume, index) =>
-    OLD_VOLUMES.flatMap(([source, why]) =>
-      volume[source] ? [`${at}[${index}].${source === "storageos" ? "storageOS" : source}: ${why}`] : [],
-    ),
-  );
+  return volumes.flatMap((volume, index) => {
+    const here = `${at}[${index}]`;
+    return OLD_VOLUMES.flatMap(([source, why]) => {
+      const own = volume[source] ? [`${here}.${source === "storageos" ? "storageOS" : source}: ${why}`] : [];
+      if (source !== "glusterfs") return own;
+      const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
+      return [...own, ...claimSpecWarnings(claim, `${here}.ephemeral.volumeClaimTemplate.spec`)];
+    });
+  });
 }
 
 function duplicates<K extends string>(items: readonly { readonly [key in K]?: string }[], at: string, member: K) {
@@ -141,19 +145,14 @@ function duplicates<K extends string>(items: readonly { readonly [key in K]?: st
   });
 }
 
-/** Parts of a byte. */
-function fractions(amounts: Readonly<Record<string, string>> | undefined | null, at: string): string[] {
-  return ["memory", "ephemeral-storage"].flatMap((name) => {
-    const amount = amounts?.[name];
-    if (amount === undefined || quantityMilliValue(amount) % 1000 === 0) return [];
-    return [`${at}[${name}]: fractional byte value "${amount}" is invalid, must be an integer`];
-  });
-}
-
-function containerWarnings(container: Container, at: string): string[] {
+function containerWarnings(container: Container, pod: Annotated, at: string, here: string): string[] {
+  const { limits, requests } = container.resources ?? {};
   return [
-    ...fractions(container.resources?.limits, `${at}.resources.limits`),
-    ...fractions(container.resources?.requests, `${at}.resources.requests`),
+    ...profileWarnings(container, pod, here),
+    ...["memory", "ephemeral-storage"].flatMap((name) => [
+      ...byteFractions(limits, `${at}.resources.limits`, [name]),
+      ...byteFractions(requests, `${at}.resources.requests`, [name]),
+    ]),
     ...environmentWarnings(container, at),
   ];
 }
@@ -177,6 +176,7 @@ function portWarnings(containers: readonly Placed[]): string[] {
   );
   const byName = new Map<string, string>();
   all.forEach(([port, at], index) => {
+    if (port.hostIP && !port.hostPort) warnings.push(`${at}: hostIP set without hostPort: ${shownPort(port)}`);
     for (const [other, where] of all.slice(0, index)) {
       const how = overlap(port, other);
       if (how !== "") warnings.push(`${at}: ${how} port definition with ${where}`);
@@ -191,6 +191,11 @@ function portWarnings(containers: readonly Placed[]): string[] {
     else byName.set(name, at);
   }
   return warnings;
+}
+
+/** As Go prints a struct. */
+function shownPort({ name = "", hostPort, containerPort, protocol = "TCP", hostIP = "" }: ContainerPort): string {
+  return `{Name:${name} HostPort:${hostPort ?? 0} ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`;
 }
 
 function overlap(a: ContainerPort, b: ContainerPort): "" | "duplicate" | "overlapping" | "dangerously ambiguous" {

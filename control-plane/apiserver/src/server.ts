@@ -44,7 +44,7 @@ import { AvailabilityController } from "./aggregation/availability.ts";
 import { ExtensionClient, type FrontProxyCredentials } from "./aggregation/extension-client.ts";
 import { AddressObjects } from "./allocation/address-objects.ts";
 import { storedNodePorts } from "./allocation/node-port-record.ts";
-import { serviceAllocation } from "./allocation/service-admission.ts";
+import { ServiceAllocator } from "./allocation/service-allocator.ts";
 import { ServiceHoldings } from "./allocation/service-holdings.ts";
 import { ServiceRecords } from "./allocation/service-records.ts";
 import { type AuditBackend, Auditor } from "./audit/auditor.ts";
@@ -170,7 +170,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const holdings = new ServiceHoldings(cache);
   const nodePorts = storedNodePorts(cache) ?? options.nodePorts;
   const giving = { cache, holdings, nodePorts, random, clock };
-  const services = serviceAllocation({ ...giving, cidr: serviceCidr });
+  const services = new ServiceAllocator({ ...giving, cidr: serviceCidr });
   const addresses = registry.get("networking.k8s.io", "v1", "ipaddresses")!;
   store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, definition: addresses }));
   const webhooks = { cache, registry, authorizer, clock, random, logger };
@@ -199,7 +199,6 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       mutatingWebhooks(webhooks),
       validatingPolicies({ cache, registry, authorizer }),
       validatingWebhooks(webhooks),
-      services,
       roleEscalation(rbac, authorizer),
       resourceQuota({ store, registry, clock }),
     ],
@@ -212,6 +211,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     random,
     admission,
     gates,
+    allocate: ({ group, resource }, object, old) =>
+      group === "" && resource === "services" ? services.allocate(object, old) : object,
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);

@@ -21,7 +21,6 @@ const DIFF = { parts: MESSAGES, because: "the message shows a diff of Go's inter
 /** Parts of answers that differ, or cannot be given here, and why. */
 const DIFFERS: Readonly<Record<string, { readonly parts: readonly string[]; readonly because: string }>> = {
   "job template change": INTERNAL,
-  "service duplicate ports": INTERNAL,
   "roleRef change": INTERNAL,
   "crd two storage versions": INTERNAL,
   "pvc shrink": DIFF,

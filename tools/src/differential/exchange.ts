@@ -20,6 +20,8 @@ interface Asked {
   readonly type?: string;
   readonly accept?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What is shown of the body; default: its begin. */
+  readonly note?: string;
 }
 
 /** What came back, as text: protobuf is shown as the JSON of what it holds. */
@@ -139,21 +141,19 @@ function parsed(text: string): Unstructured {
 
 const SHOWN_BODY = 300;
 
-function lineOf({ method, path, body, type, accept, headers }: Asked): string {
-  const said =
-    body === undefined
-      ? ""
-      : body instanceof Uint8Array
-        ? `<${body.length} bytes>`
-        : typeof body === "string"
-          ? body
-          : JSON.stringify(body);
+function lineOf({ method, path, body, type, accept, headers, note }: Asked): string {
   const more = [
     ...(type === undefined ? [] : [`content-type: ${type}`]),
     ...(accept === undefined ? [] : [`accept: ${accept}`]),
     ...Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`),
   ];
-  return [method, path, ...more.map((text) => `[${text}]`), said.slice(0, SHOWN_BODY)]
+  return [method, path, ...more.map((text) => `[${text}]`), note ?? shownBody(body)]
     .filter((part) => part !== "")
     .join(" ");
+}
+
+function shownBody(body: Asked["body"]): string {
+  if (body === undefined) return "";
+  if (body instanceof Uint8Array) return `<${body.length} bytes>`;
+  return (typeof body === "string" ? body : JSON.stringify(body)).slice(0, SHOWN_BODY);
 }

@@ -27,6 +27,11 @@ const REASONS: readonly Reason[] = [
       "an empty list and none are the same here: protobuf, in which upstream stores them, does not tell them apart",
   },
   {
+    part: /^empty values in causes$/,
+    because:
+      "an empty list and none are the same here: protobuf, in which upstream stores them, does not tell them apart",
+  },
+  {
     scenario: /webhookconfigurations|endpointslices/,
     part: /generation$/,
     because:

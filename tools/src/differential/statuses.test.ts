@@ -32,6 +32,12 @@ test.each([
     ["causes"],
   ],
   ["a missing cause", status(GO, ["a", "b"]), status(OWN), ["Go values in causes", "causes"]],
+  [
+    "an empty list",
+    status(["a", "Invalid value: []: no"]),
+    status(["a", "Invalid value: null: no"]),
+    ["empty values in causes"],
+  ],
   ["another order", status(["a", "b"], ["c", "d"]), status(["c", "d"], ["a", "b"]), ["order of causes"]],
 ])("%s", (_name, a, b, parts) => {
   expect(differences(a, b).map((text) => text.slice(0, text.indexOf(":")))).toEqual(parts);

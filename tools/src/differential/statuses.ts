@@ -27,32 +27,50 @@ export function compareStatuses(a: Status, b: Status, report: Report): void {
     compareValues("", a, b, report);
     return;
   }
-  const { missing, more, asGo } = distinguished(without(left, right), without(right, left));
-  if (asGo.length > 0) report("Go values in causes", ...sides(asGo));
-  if (missing.length + more.length > 0) report("causes", missing, more);
-  else if (left.map(withoutAnyValue).join("\n") !== right.map(withoutAnyValue).join("\n"))
-    report("order of causes", left, right);
+  const go = paired(without(left, right), without(right, left), withoutGoValue, withoutAnyValue);
+  const empty = paired(go.left, go.right, withoutEmpty, withoutEmpty);
+  if (go.pairs.length > 0) report("Go values in causes", ...sides(go.pairs));
+  if (empty.pairs.length > 0) report("empty values in causes", ...sides(empty.pairs));
+  if (empty.left.length + empty.right.length > 0) report("causes", empty.left, empty.right);
+  else if (left.map(bare).join("\n") !== right.map(bare).join("\n")) report("order of causes", left, right);
   compareValues("", withoutCauses(a), withoutCauses(b), report);
 }
 
-interface Distinguished {
+interface Paired {
   /** Causes that only one side has. */
-  readonly missing: readonly string[];
-  readonly more: readonly string[];
+  readonly left: readonly string[];
+  readonly right: readonly string[];
   /** Causes that both have, but for how they show a value. */
-  readonly asGo: readonly (readonly [string, string])[];
+  readonly pairs: readonly (readonly [string, string])[];
 }
 
-function distinguished(missing: readonly string[], more: readonly string[]): Distinguished {
-  const left = [...more];
-  const asGo: (readonly [string, string])[] = [];
-  const others = missing.filter((cause) => {
-    const bare = withoutGoValue(cause);
-    const index = bare === undefined ? -1 : left.findIndex((one) => withoutAnyValue(one) === bare);
-    if (index >= 0) asGo.push([cause, ...left.splice(index, 1)] as [string, string]);
+/** Pairs causes of two sides that are the same without something. */
+function paired(
+  left: readonly string[],
+  right: readonly string[],
+  bareLeft: (cause: string) => string | undefined,
+  bareRight: (cause: string) => string | undefined,
+): Paired {
+  const rest = [...right];
+  const pairs: [string, string][] = [];
+  const others = left.filter((cause) => {
+    const bare = bareLeft(cause);
+    const index = bare === undefined ? -1 : rest.findIndex((one) => bareRight(one) === bare);
+    if (index >= 0) pairs.push([cause, ...rest.splice(index, 1)] as [string, string]);
     return index < 0;
   });
-  return { missing: others, more: left, asGo };
+  return { left: others, right: rest, pairs };
+}
+
+/** A cause without what can be shown in two ways. */
+function bare(cause: string): string {
+  return withoutEmpty(cause) ?? withoutAnyValue(cause);
+}
+
+/** A cause that shows an empty list or object, or none, as one that shows none. */
+function withoutEmpty(cause: string): string | undefined {
+  const shown = cause.replace(/value: (\{\}|\[\]|null)(?=:|$)/, "value: null");
+  return shown.includes("value: null") ? shown : undefined;
 }
 
 function sides(pairs: readonly (readonly [string, string])[]): readonly [readonly string[], readonly string[]] {

@@ -19,7 +19,7 @@ import type { KindRules } from "../kind-rules.ts";
 import { dnsLabel, dnsSubdomain, ipAddress } from "../names.ts";
 
 /** An address that traffic can be sent to. */
-const endpointAddress: Check = (value, at, errors) => {
+export const endpointAddress: Check = (value, at, errors) => {
   const address = String(value ?? "");
   if (isIP(address) === 0) return void errors.push(fieldError.invalid(at, address, "must be a valid IP address"));
   const ranges = {

@@ -10,7 +10,7 @@ const RESIZABLE = ["cpu", "memory"] as const;
 
 export type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
 
-/** The quality-of-service class that a pod's cpu and memory requests and limits make. */
+/** The quality-of-service class that a pod's cpu and memory requests and limits make: its own, or those of its containers. */
 export function qosClassOf(spec: unknown): QosClass {
   const own = valueAt(spec, "resources");
   const isOwn = ["requests", "limits"].some((kind) => !isUnset(member(own, kind)));

@@ -1,11 +1,10 @@
-import { jsonEqual } from "../../patch/json-equal.ts";
+import { JsonText } from "../../codec/json-encode.ts";
+import type { Unstructured } from "../../object.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
-  between,
   type Check,
   child,
-  each,
   element,
   fields,
   isUnset,
@@ -13,211 +12,294 @@ import {
   member,
   oneOf,
   optional,
+  optionalOneOf,
   port,
+  required,
+  run,
   text,
-  unlessUnset,
   valueAt,
 } from "../check.ts";
 import { isIP } from "../ip-address.ts";
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { cidr, dnsLabel, dnsSubdomain, ipAddress, serviceName } from "../names.ts";
 import { labels } from "../object-meta.ts";
+import { endpointAddress } from "./endpoints.ts";
 import { portReference } from "./probes.ts";
+import { addressesStay, isHeadless, serviceAddressErrors } from "./service-addresses.ts";
 
-const TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"] as const;
+type Errors = FieldError[];
 
-const servicePort = (mustBeNamed: boolean): Check =>
-  fields({
-    name: (value, at, errors) => {
-      if (isUnset(value)) {
-        if (mustBeNamed) errors.push(fieldError.required(at));
-      } else text(dnsLabel)(value, at, errors);
-    },
+/** A day. */
+const LONGEST_AFFINITY = 86_400;
+
+/** What a Service is checked with. */
+interface Subject {
+  readonly service: Unstructured;
+  readonly spec: unknown;
+  readonly type: unknown;
+  /** Before an update: addresses and ranges that it had may stay. */
+  readonly old: Unstructured | undefined;
+}
+
+function serviceErrors(service: Unstructured, old?: Unstructured): Errors {
+  const spec = valueAt(service, "spec");
+  const subject: Subject = { service, spec, type: member(spec, "type"), old };
+  const errors: Errors = [];
+  topologyMode(subject, errors);
+  byType(subject, errors);
+  ports(subject, errors);
+  fields({ selector: labels, sessionAffinity: oneOf("ClientIP", "None") })(spec, "spec", errors);
+  affinity(subject, errors);
+  errors.push(...serviceAddressErrors(service, old));
+  externalAddresses(subject, errors);
+  fields({ type: oneOf("ClusterIP", "ExternalName", "LoadBalancer", "NodePort") })(spec, "spec", errors);
+  portNumbers(subject, errors);
+  sourceRanges(subject, errors);
+  balancer(subject, errors);
+  externalTraffic(subject, errors);
+  internalTraffic(subject, errors);
+  fields({ trafficDistribution: optional(distribution) })(spec, "spec", errors);
+  return errors;
+}
+
+const MODE = "service.kubernetes.io/topology-mode";
+const HINTS = "service.kubernetes.io/topology-aware-hints";
+
+function topologyMode({ service }: Subject, errors: Errors): void {
+  const annotations = valueAt(service, "metadata.annotations");
+  const [mode, hints] = [member(annotations, MODE), member(annotations, HINTS)];
+  if (mode === undefined || hints === undefined || mode === hints) return;
+  const why = `must match annotations[${HINTS}] when both are specified`;
+  errors.push(fieldError.invalid(`metadata.annotations[${MODE}]`, mode, why));
+}
+
+function byType({ service, spec, type }: Subject, errors: Errors): void {
+  const headless = isHeadless(service);
+  if (isUnset(member(spec, "ports")) && !headless && type !== "ExternalName")
+    errors.push(fieldError.required("spec.ports"));
+  if ((type === "LoadBalancer" || type === "NodePort") && headless)
+    errors.push(fieldError.invalid("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${type} services`));
+  if (type !== "ExternalName") return;
+  for (const name of ["clusterIPs", "ipFamilies", "ipFamilyPolicy"])
+    if (!isUnset(member(spec, name)))
+      errors.push(fieldError.forbidden(`spec.${name}`, "may not be set for ExternalName services"));
+  const name = String(member(spec, "externalName") ?? "").replace(/\.$/, "");
+  required(text(dnsSubdomain))(name, "spec.externalName", errors);
+}
+
+function ports({ spec }: Subject, errors: Errors): void {
+  const list = listOf(member(spec, "ports"));
+  const names = new Set<unknown>();
+  const name: Check = (value, at, found) => {
+    if (isUnset(value)) {
+      if (list.length > 1) found.push(fieldError.required(at));
+      return;
+    }
+    text(dnsLabel)(value, at, found);
+    if (names.has(value)) found.push(fieldError.duplicate(at, value));
+    names.add(value);
+  };
+  const check = fields({
+    name,
     port,
     protocol: oneOf("SCTP", "TCP", "UDP"),
-    targetPort: optional(portReference),
+    targetPort: portReference,
     appProtocol: optional(text(labelKeyProblems)),
   });
-
-const ports: Check = (value, at, errors) => {
-  const list = listOf(value);
-  const check = servicePort(list.length > 1);
-  const [names, numbers, nodePorts] = [new Set<unknown>(), new Set<string>(), new Set<string>()];
   list.forEach((one, index) => {
-    const here = element(at, index);
-    check(one, here, errors);
-    const name = member(one, "name");
-    if (!isUnset(name) && names.has(name)) errors.push(fieldError.duplicate(child(here, "name"), name));
-    names.add(name);
-    refuseSecond(numbers, `${String(member(one, "protocol"))}/${String(member(one, "port"))}`, () =>
-      errors.push(fieldError.duplicate(here, one)),
-    );
+    check(one, element("spec.ports", index), errors);
+  });
+}
+
+function affinity({ spec }: Subject, errors: Errors): void {
+  const [kind, config] = [member(spec, "sessionAffinity"), member(spec, "sessionAffinityConfig")];
+  const at = "spec.sessionAffinityConfig";
+  if (kind === "None" && config !== undefined)
+    errors.push(fieldError.forbidden(at, "must not be set when session affinity is None"));
+  if (kind !== "ClientIP") return;
+  const seconds = valueAt(config, "clientIP.timeoutSeconds");
+  const here = `${at}.clientIP.timeoutSeconds`;
+  const missing =
+    config === undefined
+      ? at
+      : member(config, "clientIP") === undefined
+        ? `${at}.clientIP`
+        : seconds === undefined
+          ? here
+          : "";
+  if (missing !== "") errors.push(fieldError.required(missing, "when session affinity type is ClientIP"));
+  else if (Number(seconds) <= 0 || Number(seconds) > LONGEST_AFFINITY) {
+    const why = `must be greater than 0 and less than ${LONGEST_AFFINITY}`;
+    errors.push(fieldError.invalid(here, seconds, why));
+  }
+}
+
+function externalAddresses({ spec, old }: Subject, errors: Errors): void {
+  const kept = listOf(valueAt(old, "spec.externalIPs"));
+  listOf(member(spec, "externalIPs")).forEach((address, index) => {
+    const at = element("spec.externalIPs", index);
+    const wrong = kept.includes(address) ? [] : run(text(ipAddress), address, at);
+    errors.push(...(wrong.length > 0 ? wrong : run(endpointAddress, address, at)));
+  });
+}
+
+/** Node ports are for types that have them; each protocol has a number once. */
+function portNumbers({ spec, type }: Subject, errors: Errors): void {
+  const list = listOf(member(spec, "ports"));
+  const at = (index: number): string => element("spec.ports", index);
+  list.forEach((one, index) => {
+    if (type === "ClusterIP" && !isUnset(member(one, "nodePort")))
+      errors.push(fieldError.forbidden(`${at(index)}.nodePort`, "may not be used when `type` is 'ClusterIP'"));
+  });
+  const seen = new Set<string>();
+  const isSecond = (...id: readonly unknown[]): boolean => seen.size === seen.add(id.join("/")).size;
+  list.forEach((one, index) => {
     const nodePort = member(one, "nodePort");
-    if (isUnset(nodePort)) return;
-    const id = `${String(member(one, "protocol"))}/${String(nodePort)}`;
-    refuseSecond(nodePorts, id, () => errors.push(fieldError.duplicate(child(here, "nodePort"), nodePort)));
+    if (!isUnset(nodePort) && isSecond("node", member(one, "protocol"), nodePort))
+      errors.push(fieldError.duplicate(`${at(index)}.nodePort`, nodePort));
   });
-};
-
-function refuseSecond(seen: Set<string>, id: string, refuse: () => void): void {
-  if (seen.has(id)) refuse();
-  seen.add(id);
+  list.forEach((one, index) => {
+    if (isSecond("own", member(one, "protocol"), member(one, "port")))
+      errors.push(fieldError.duplicate(at(index), shownPort(one)));
+  });
 }
 
-function isHeadless(spec: unknown): boolean {
-  return member(spec, "clusterIP") === "None" || listOf(member(spec, "clusterIPs"))[0] === "None";
+/** Upstream shows the port as its own type does, with what makes it a duplicate alone. */
+function shownPort(one: unknown): JsonText {
+  const [protocol, number] = [member(one, "protocol"), member(one, "port")];
+  return new JsonText(
+    `{"Name":"","Protocol":${JSON.stringify(protocol ?? "")},"AppProtocol":null,"Port":${Number(number ?? 0)},"TargetPort":0,"NodePort":0}`,
+  );
 }
 
-const byType: Check = (spec, at, errors) => {
-  const type = member(spec, "type");
-  if (isUnset(member(spec, "ports")) && !isHeadless(spec) && type !== "ExternalName")
-    errors.push(fieldError.required(child(at, "ports")));
-  if (type === "LoadBalancer" && isHeadless(spec)) {
-    errors.push(
-      fieldError.invalid(
-        element(child(at, "clusterIPs"), 0),
-        "None",
-        "may not be set to 'None' for LoadBalancer services",
-      ),
-    );
-  }
-  if (type === "NodePort" && isHeadless(spec)) {
-    errors.push(
-      fieldError.invalid(element(child(at, "clusterIPs"), 0), "None", "may not be set to 'None' for NodePort services"),
-    );
-  }
-  if (type === "ExternalName") externalName(spec, at, errors);
-};
+const RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges";
+const ONLY_BALANCER = "may only be used when `type` is 'LoadBalancer'";
 
-const externalName: Check = (spec, at, errors) => {
-  if (!isUnset(member(spec, "clusterIPs")) || !isUnset(member(spec, "clusterIP"))) {
-    errors.push(fieldError.forbidden(child(at, "clusterIPs"), "may not be set for ExternalName services"));
+/** Upstream names the field so. */
+function sourceRanges({ service, spec, type, old }: Subject, errors: Errors): void {
+  const annotation = member(valueAt(service, "metadata.annotations"), RANGES);
+  const ranges = listOf(member(spec, "loadBalancerSourceRanges")).map((range) => String(range).trim());
+  if (ranges.length > 0) {
+    const at = "spec.LoadBalancerSourceRanges";
+    if (type !== "LoadBalancer") errors.push(fieldError.forbidden(at, ONLY_BALANCER));
+    const kept = listOf(valueAt(old, "spec.loadBalancerSourceRanges")).map((range) => String(range).trim());
+    ranges.forEach((range, index) => {
+      if (!kept.includes(range)) text(cidr)(range, element(at, index), errors);
+    });
+  } else if (annotation !== undefined) {
+    const at = `metadata.annotations[${RANGES}]`;
+    if (type !== "LoadBalancer") errors.push(fieldError.forbidden(at, ONLY_BALANCER));
+    const isKept = member(valueAt(old, "metadata.annotations"), RANGES) === annotation;
+    if (isKept || String(annotation).trim() === "") return;
+    for (const range of String(annotation).split(",")) text(cidr)(range.trim(), at, errors);
   }
-  const name = String(member(spec, "externalName") ?? "").replace(/\.$/, "");
-  if (name === "") errors.push(fieldError.required(child(at, "externalName")));
-  else text(dnsSubdomain)(name, child(at, "externalName"), errors);
-};
+}
 
-const externalTraffic: Check = (spec, at, errors) => {
-  const policy = member(spec, "externalTrafficPolicy");
-  const here = child(at, "externalTrafficPolicy");
-  const type = member(spec, "type");
-  const reachable =
+function balancer({ spec, type }: Subject, errors: Errors): void {
+  const isBalancer = type === "LoadBalancer";
+  const allocates = member(spec, "allocateLoadBalancerNodePorts");
+  if (allocates !== undefined && !isBalancer)
+    errors.push(fieldError.forbidden("spec.allocateLoadBalancerNodePorts", ONLY_BALANCER));
+  if (allocates === undefined && isBalancer) errors.push(fieldError.required("allocateLoadBalancerNodePorts"));
+  errors.push(...balancerClass(spec, isBalancer));
+}
+
+function balancerClass(spec: unknown, isBalancer: boolean): Errors {
+  const [name, at] = [member(spec, "loadBalancerClass"), "spec.loadBalancerClass"];
+  if (name === undefined) return [];
+  return isBalancer ? run(text(labelKeyProblems), name, at) : [fieldError.forbidden(at, ONLY_BALANCER)];
+}
+
+function needsHealthCheck(service: Unstructured): boolean {
+  return valueAt(service, "spec.type") === "LoadBalancer" && valueAt(service, "spec.externalTrafficPolicy") === "Local";
+}
+
+function externalTraffic({ service, spec, type }: Subject, errors: Errors): void {
+  const [policy, check] = [member(spec, "externalTrafficPolicy"), member(spec, "healthCheckNodePort")];
+  const isReachable =
     type === "NodePort" || type === "LoadBalancer" || (type === "ClusterIP" && !isUnset(member(spec, "externalIPs")));
-  if (reachable) oneOf("Cluster", "Local")(policy, here, errors);
+  if (isReachable) oneOf("Cluster", "Local")(policy, "spec.externalTrafficPolicy", errors);
   else if (!isUnset(policy)) {
-    errors.push(fieldError.invalid(here, policy, "may only be set for externally-accessible services"));
+    const why = "may only be set for externally-accessible services";
+    errors.push(fieldError.invalid("spec.externalTrafficPolicy", policy, why));
   }
-  const healthPort = member(spec, "healthCheckNodePort");
-  const wanted = type === "LoadBalancer" && policy === "Local";
-  if (!isUnset(healthPort) && !wanted) {
+  const at = "spec.healthCheckNodePort";
+  if (needsHealthCheck(service)) required(port)(check, at, errors);
+  else if (!isUnset(check)) {
     const why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
-    errors.push(fieldError.invalid(child(at, "healthCheckNodePort"), healthPort, why));
+    errors.push(fieldError.invalid(at, check, why));
   }
-};
-
-const clusterAddresses: Check = (value, at, errors) => {
-  listOf(value).forEach((address, index) => {
-    if (address !== "None") text(ipAddress)(address, element(at, index), errors);
-    else if (index > 0 || listOf(value).length > 1) {
-      errors.push(
-        fieldError.invalid(
-          element(at, index),
-          address,
-          "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-        ),
-      );
-    }
-  });
-};
-
-const families: Check = (value, at, errors) => {
-  const list = listOf(value);
-  list.forEach((family, index) => {
-    if (family !== "IPv4" && family !== "IPv6")
-      errors.push(fieldError.notSupported(element(at, index), family, ["IPv4", "IPv6"]));
-    if (index > 0 && list.indexOf(family) < index) errors.push(fieldError.duplicate(element(at, index), family));
-  });
-  if (list.length > 2) errors.push(fieldError.invalid(at, list, "may only hold up to 2 values"));
-};
-
-const spec: Check = (value, at, errors) => {
-  byType(value, at, errors);
-  fields({
-    ports,
-    type: oneOf(...TYPES),
-    selector: labels,
-    sessionAffinity: oneOf("ClientIP", "None"),
-    sessionAffinityConfig: fields({ clientIP: fields({ timeoutSeconds: optional(between(1, 86_400)) }) }),
-    clusterIPs: clusterAddresses,
-    ipFamilies: families,
-    ipFamilyPolicy: optional(oneOf("PreferDualStack", "RequireDualStack", "SingleStack")),
-    externalIPs: each(text(ipAddress)),
-    loadBalancerSourceRanges: each(text(cidr)),
-    loadBalancerClass: optional(text(labelKeyProblems)),
-    internalTrafficPolicy: optional(oneOf("Cluster", "Local")),
-    trafficDistribution: unlessUnset(oneOf("PreferClose", "PreferSameNode", "PreferSameZone")),
-  })(value, at, errors);
-  externalTraffic(value, at, errors);
-};
-
-/** clusterIP and clusterIPs[0] say the same; who changes only the first means both. */
-function addressesOf(next: unknown, old: unknown): readonly unknown[] {
-  const [single, list] = [valueAt(next, "spec.clusterIP"), listOf(valueAt(next, "spec.clusterIPs"))];
-  const onlySingle =
-    single !== valueAt(old, "spec.clusterIP") && jsonEqual(list, listOf(valueAt(old, "spec.clusterIPs")));
-  return onlySingle && !isUnset(single) ? [single, ...list.slice(1)] : list;
 }
 
-/** Primary address and family stay once set, as long as the type needs an address. */
-const addressesStay: UpdateCheck = (next, old) => {
-  const errors: FieldError[] = [];
-  if (valueAt(next, "spec.type") === "ExternalName" || valueAt(old, "spec.type") === "ExternalName") return errors;
-  const at = "spec.clusterIPs";
-  const [now, before] = [addressesOf(next, old), listOf(valueAt(old, at))];
-  const single = valueAt(next, "spec.clusterIP");
-  if (!isUnset(single) && now.length > 0 && now[0] !== single) {
-    return [fieldError.invalid(at, now, "first value must match `clusterIP`")];
-  }
-  if (before[0] !== undefined && now[0] !== before[0]) {
-    errors.push(
-      fieldError.invalid(
-        `${at}[0]`,
-        now,
-        now[0] === undefined ? "primary clusterIP can not be unset" : "may not change once set",
-      ),
-    );
-  }
-  return [...errors, ...familiesFit(now, listOf(valueAt(next, "spec.ipFamilies")))];
+function internalTraffic({ spec, type }: Subject, errors: Errors): void {
+  const policy = member(spec, "internalTrafficPolicy");
+  const at = "spec.internalTrafficPolicy";
+  if (policy !== undefined) return void optionalOneOf("Cluster", "Local")(policy, at, errors);
+  if (["NodePort", "LoadBalancer", "ClusterIP"].includes(String(type))) errors.push(fieldError.required(at));
+}
+
+const distribution: Check = (value, at, errors) => {
+  const all = ["PreferClose", "PreferSameZone", "PreferSameNode"];
+  if (!all.includes(String(value))) errors.push(fieldError.notSupported(at, value, all));
 };
 
-/** Each address is of the family that stands at its place. */
-function familiesFit(addresses: readonly unknown[], families: readonly unknown[]): FieldError[] {
-  return addresses.flatMap((address, index) => {
-    const family = isIP(String(address));
-    if (family === 0 || families[index] === undefined || families[index] === `IPv${family}`) return [];
-    const why = `expected an ${String(families[index])} value as indicated by \`ipFamilies[${index}]\``;
-    return [fieldError.invalid(`spec.clusterIPs[${index}]`, addresses, why)];
-  });
-}
+const classStays: UpdateCheck = (next, old) => {
+  const at = "spec.loadBalancerClass";
+  const isBalancer = (service: Unstructured): boolean => valueAt(service, "spec.type") === "LoadBalancer";
+  const [now, before] = [valueAt(next, at), valueAt(old, at)];
+  const fixed =
+    isBalancer(next) && isBalancer(old) && now !== before
+      ? [fieldError.invalid(at, now ?? null, "may not change once set")]
+      : [];
+  return [...fixed, ...balancerClass(valueAt(next, "spec"), isBalancer(next))];
+};
 
 const healthPortStays: UpdateCheck = (next, old) => {
-  const needs = (service: unknown): boolean =>
-    valueAt(service, "spec.type") === "LoadBalancer" && valueAt(service, "spec.externalTrafficPolicy") === "Local";
   const at = "spec.healthCheckNodePort";
-  if (!needs(next) || !needs(old) || valueAt(next, at) === valueAt(old, at)) return [];
+  if (!needsHealthCheck(next) || !needsHealthCheck(old) || valueAt(next, at) === valueAt(old, at)) return [];
   return [fieldError.forbidden(at, "field is immutable")];
 };
 
-const sameAddress: Check = (object, _at, errors) => {
-  const [single, list] = [valueAt(object, "spec.clusterIP"), listOf(valueAt(object, "spec.clusterIPs"))];
-  if (!isUnset(single) && list.length > 0 && list[0] !== single)
-    errors.push(fieldError.invalid("spec.clusterIPs", list, "first value must match `clusterIP`"));
+/** The addresses at which a load balancer answers. */
+const balancerStatus: UpdateCheck = (next, old) => {
+  const at = "status.loadBalancer.ingress";
+  const ingress = listOf(valueAt(next, at));
+  if (valueAt(next, "spec.type") !== "LoadBalancer" && ingress.length > 0)
+    return [fieldError.forbidden(at, "may only be used when `spec.type` is 'LoadBalancer'")];
+  const kept = listOf(valueAt(old, at)).map((one) => member(one, "ip"));
+  return ingress.flatMap((one, index) => ingressErrors(one, kept, element(at, index)));
 };
 
+function ingressErrors(one: unknown, kept: readonly unknown[], at: string): Errors {
+  const [ip, mode] = [member(one, "ip") ?? "", member(one, "ipMode")];
+  const errors = ip === "" || kept.includes(ip) ? [] : run(text(ipAddress), ip, child(at, "ip"));
+  const here = child(at, "ipMode");
+  if (mode === undefined) {
+    if (ip !== "") errors.push(fieldError.required(here, "must be specified when `ip` is set"));
+  } else if (ip === "") errors.push(fieldError.forbidden(here, "may not be specified when `ip` is not set"));
+  else if (mode !== "VIP" && mode !== "Proxy") errors.push(fieldError.notSupported(here, mode, ["Proxy", "VIP"]));
+  return [...errors, ...hostnameErrors(member(one, "hostname"), child(at, "hostname"))];
+}
+
+/** The name of a load balancer. */
+function hostnameErrors(hostname: unknown, at: string): Errors {
+  if (isUnset(hostname)) return [];
+  const errors = run(text(dnsSubdomain), hostname, at);
+  const why = "must be a DNS name, not an IP address";
+  return isIP(String(hostname)) === 0 ? errors : [...errors, fieldError.invalid(at, hostname, why)];
+}
+
 export const service: KindRules = {
-  create: sameAddress,
   name: serviceName,
-  state: fields({ spec }),
-  update: (next, old, context) => [...addressesStay(next, old, context), ...healthPortStays(next, old, context)],
+  state: (object, _at, errors) => {
+    errors.push(...serviceErrors(object as Unstructured));
+  },
+  updateState: (next, old) => serviceErrors(next, old),
+  updateFirst: true,
+  update: (next, old, context) => [
+    ...addressesStay(next, old, context),
+    ...classStays(next, old, context),
+    ...healthPortStays(next, old, context),
+  ],
+  subresources: { status: balancerStatus },
 };

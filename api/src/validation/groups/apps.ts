@@ -14,6 +14,7 @@ import {
   member,
   nonNegative,
   optional,
+  run,
   text,
   unlessUnset,
   type Values,
@@ -117,7 +118,7 @@ const deploymentSpec: Check = (value, at, errors) => {
 };
 
 const replicaSetSpec: Check = (value, at, errors) => {
-  fields({ replicas: nonNegative, minReadySeconds: nonNegative, selector: selector("ReplicaSet") })(value, at, errors);
+  fields({ replicas: nonNegative, minReadySeconds: nonNegative, selector: selector("deployment") })(value, at, errors);
   if (brokenSelector(value, "invalid label selector", at, errors)) return;
   matchingTemplate(value, at, errors);
   fields({ template: alwaysTemplate })(value, at, errors);
@@ -204,21 +205,25 @@ const managementPolicy: Check = (value, at, errors) => {
     errors.push(fieldError.invalid(at, value, "must be 'OrderedReady' or 'Parallel'"));
 };
 
-const statefulSetSpec: Check = (value, at, errors) => {
-  fields({
-    podManagementPolicy: managementPolicy,
-    updateStrategy: statefulStrategy,
-    persistentVolumeClaimRetentionPolicy: optional(fields({ whenDeleted: retention, whenScaled: retention })),
-    volumeClaimTemplates: each(fields({ spec: claimSpec })),
-    replicas: nonNegative,
-    minReadySeconds: nonNegative,
-  })(value, at, errors);
-  const ordinals = member(value, "ordinals");
-  if (ordinals !== undefined) nonNegative(member(ordinals, "start"), child(at, "ordinals.start"), errors);
-  fields({ serviceName: unlessUnset(text(dnsLabel)), selector: selector("statefulset") })(value, at, errors);
-  if (!brokenSelector(value, "", at, errors)) statefulTemplate(value, at, errors);
-  keptRunning("StatefulSet")(member(value, "template"), child(at, "template"), errors);
-};
+/** @param isNew Claims and the name of the service never change: what stands may stay. */
+function statefulSetSpec(isNew: boolean): Check {
+  return (value, at, errors) => {
+    fields({
+      podManagementPolicy: managementPolicy,
+      updateStrategy: statefulStrategy,
+      persistentVolumeClaimRetentionPolicy: optional(fields({ whenDeleted: retention, whenScaled: retention })),
+      ...(isNew && { volumeClaimTemplates: each(fields({ spec: claimSpec })) }),
+      replicas: nonNegative,
+      minReadySeconds: nonNegative,
+    })(value, at, errors);
+    const ordinals = member(value, "ordinals");
+    if (ordinals !== undefined) nonNegative(member(ordinals, "start"), child(at, "ordinals.start"), errors);
+    if (isNew) fields({ serviceName: unlessUnset(text(dnsLabel)) })(value, at, errors);
+    fields({ selector: selector("statefulset") })(value, at, errors);
+    if (!brokenSelector(value, "", at, errors)) statefulTemplate(value, at, errors);
+    keptRunning("StatefulSet")(member(value, "template"), child(at, "template"), errors);
+  };
+}
 
 /** The template as its pods will be: with volumes for their claims, and named by the controller. */
 const statefulTemplate: Check = (spec, at, errors) => {
@@ -293,7 +298,8 @@ export const APPS: RuleTable = {
   },
   "apps/StatefulSet": {
     name: dnsLabel,
-    state: fields({ spec: statefulSetSpec }),
+    state: fields({ spec: statefulSetSpec(true) }),
+    updateState: (next) => run(fields({ spec: statefulSetSpec(false) }), next),
     update: statefulStays,
   },
 };

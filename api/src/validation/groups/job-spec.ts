@@ -124,9 +124,7 @@ export const jobSpec: Check = all(
   fields({ scheduling: gang }),
   ownSpec,
   fields({ selector: (value, at, errors) => (value === undefined ? required() : labelSelector)(value, at, errors) }),
-  (spec, at, errors) => {
-    if (member(spec, "selector") !== undefined) matchingTemplate(spec, at, errors);
-  },
+  matchingTemplate,
 );
 
 /** batch/v1.JobSpec within a CronJob: its selectors are made for each job. */

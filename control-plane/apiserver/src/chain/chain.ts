@@ -218,8 +218,7 @@ export class Chain {
     const known = error instanceof ApiError ? error : this.#unexpected(request, error);
     const headers: Record<string, string> = {};
     const retry = known.status.details?.retryAfterSeconds;
-    if (retry !== undefined && (known.httpCode === 429 || known.httpCode >= 500))
-      headers["retry-after"] = String(retry);
+    if (retry) headers["retry-after"] = String(retry);
     if (known.httpCode === 401) headers["www-authenticate"] = 'Bearer realm="kubernetes"';
     try {
       const accepted = negotiate(request.headers, info.query, { forms: false });

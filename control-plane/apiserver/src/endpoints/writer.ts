@@ -33,6 +33,8 @@ export interface WriterDeps {
   readonly random: Random;
   readonly admission: Admission;
   readonly gates: FeatureGates;
+  /** Gives an object what the server hands out, such as addresses. @throws {ApiError} when there is nothing left. */
+  readonly allocate: (definition: ResourceDefinition, object: Unstructured, old?: Unstructured) => Unstructured;
 }
 
 /** How one write is meant. */
@@ -83,20 +85,22 @@ export class Writer {
 
   /** Stores a new object. @throws {ApiError} 409 when it exists, 422, 403. */
   async create(request: WriteRequest, body: Unstructured, track = true): Promise<Unstructured> {
-    const generated = (body.metadata?.name ?? "") === "" && (body.metadata?.generateName ?? "") !== "";
+    const admitted = await this.#admitCreate(request, body, track);
+    const isNamed = (admitted.metadata?.name ?? "") !== "";
+    const generates = (admitted.metadata?.generateName ?? "") !== "";
     for (let tries = 1; ; tries += 1) {
-      let object: Unstructured | undefined = await this.#prepareCreate(request, body, track);
+      let object: Unstructured | undefined = await this.#prepareCreate(request, admitted);
       const name = object.metadata?.name ?? "";
       const created = await this.#store(request, name, async (live) => {
         if (live !== undefined) return undefined;
         // asked again: another server was faster to take what the object was given, an address or a port
-        const next = object ?? (await this.#prepareCreate(request, named(body, name), track));
+        const next = object ?? (await this.#prepareCreate(request, named(admitted, name)));
         object = undefined;
         return next;
       });
       if (created !== undefined) return created;
-      if (!generated) throw ApiError.alreadyExists(request.definition, name);
-      if (tries === GENERATE_TRIES) throw ApiError.generateNameConflict(request.definition, name);
+      if (!generates) throw ApiError.alreadyExists(request.definition, name);
+      if (isNamed || tries === GENERATE_TRIES) throw ApiError.generateNameConflict(request.definition, name);
     }
   }
 
@@ -123,7 +127,7 @@ export class Writer {
         return undefined;
       }
       if (createFrom === undefined) throw ApiError.notFound(definition, name);
-      return this.#prepareCreate(request, createFrom(this.#manager(request)), false);
+      return this.#prepareCreate(request, await this.#admitCreate(request, createFrom(this.#manager(request)), false));
     });
     return { object: object!, created, kept };
   }
@@ -169,18 +173,26 @@ export class Writer {
     return undefined;
   }
 
-  async #prepareCreate(request: WriteRequest, body: Unstructured, track: boolean): Promise<Unstructured> {
-    const { definition, context } = request;
-    const { strategy } = definition;
+  /** What a client asked for, as admission lets it pass. */
+  async #admitCreate(request: WriteRequest, body: Unstructured, track: boolean): Promise<Unstructured> {
+    const { definition } = request;
     const manager = this.#manager(request, (given) => given);
     let object = this.#defaulted(definition, body, undefined);
     // nobody owns a generated name, nor what admission and the strategy put in
     if (track) object = manager.update(undefined, object, request.fieldManager);
-    object = forCreate(object, this.deps.clock, this.deps.random, strategy.generation || !definition.typed);
+    const admitted = await this.deps.admission.mutate(this.#attributes(request, "CREATE", object, undefined));
+    return admitted === undefined || admitted === object ? object : this.#defaulted(definition, admitted, undefined);
+  }
+
+  /** What is stored of an object that was admitted: it has identity now, a name, and defaults for what follows from both. */
+  async #prepareCreate(request: WriteRequest, admitted: Unstructured): Promise<Unstructured> {
+    const { definition, context } = request;
+    const { strategy } = definition;
+    const { clock, random, admission } = this.deps;
+    let object = forCreate(admitted, clock, random, strategy.generation || !definition.typed);
+    object = this.deps.allocate(definition, object);
     if (strategy.status && strategy.createdWithStatus !== true) object = withoutStatus(object, definition);
-    object = strategy.prepareForCreate?.(object, context, this.deps.clock.now()) ?? object;
-    const attributes = this.#attributes(request, "CREATE", object, undefined);
-    object = this.#defaulted(definition, (await this.deps.admission.mutate(attributes)) ?? object, undefined);
+    object = strategy.prepareForCreate?.(object, context, clock.now()) ?? object;
     this.#refuse(
       definition,
       object.metadata?.name ?? "",
@@ -188,12 +200,12 @@ export class Writer {
         ? validateCreate(definition, object, this.deps.gates)
         : (definition.custom?.validate(object, undefined) ?? []),
     );
-    await this.deps.admission.validate({ ...attributes, object });
-    // The store's own refusal upstream: who may not create the object hears that, not this.
-    if (/^0*[1-9]\d*$/.test(body.metadata?.resourceVersion ?? ""))
-      throw ApiError.unknown("resourceVersion should not be set on objects to be created");
     this.#warn(request, object, undefined);
-    return object;
+    await admission.validate(this.#attributes(request, "CREATE", object, undefined));
+    // The store's own refusal upstream: who may not create the object hears that, not this.
+    if (/^0*[1-9]\d*$/.test(admitted.metadata?.resourceVersion ?? ""))
+      throw ApiError.unknown("resourceVersion should not be set on objects to be created");
+    return strategy.prepareForCreate === undefined ? object : this.#defaulted(definition, object, undefined);
   }
 
   async #prepareUpdate(
@@ -202,49 +214,54 @@ export class Writer {
     cached: CachedObject,
     make: MakeNext,
   ): Promise<Prepared> {
-    const { definition, subresource } = request;
+    const { definition } = request;
     let isComplete = false;
     const manager = this.#manager(request, (object) => {
       isComplete = true;
       return this.#defaulted(definition, object, live);
     });
     const made = make(live, manager, cached);
-    const whole = made === undefined || isComplete ? made : this.#defaulted(definition, made, live);
-    let next = whole === undefined ? live : this.#prepared(request, whole, live);
-    const attributes = this.#attributes(request, "UPDATE", next, live);
-    const admitted = (await this.deps.admission.mutate(attributes)) ?? next;
-    const isAdmitted = admitted === next;
-    if (!isAdmitted) next = this.#defaulted(definition, admitted, live);
-    const isKnown = made === undefined && isAdmitted;
-    if (!isKnown) this.#refuseUpdate(request, next, live);
+    const asked = made === undefined || isComplete ? made : this.#defaulted(definition, made, live);
+    const whole = asked ?? live;
+    const attributes = this.#attributes(request, "UPDATE", whole, live);
+    const admitted = (await this.deps.admission.mutate(attributes)) ?? whole;
+    const isAsMade = admitted === whole;
+    const isKnown = asked === undefined && isAsMade;
+    const next = isKnown
+      ? live
+      : this.#changed(request, isAsMade ? whole : this.#defaulted(definition, admitted, live), live);
     await this.deps.admission.validate({ ...attributes, object: next });
-    if (!isKnown && subresource === "") this.#warn(request, next, live);
-    return { next: isKnown || isSame(next, live) ? undefined : next, isAsMade: isAdmitted };
+    if (isKnown) return { next: undefined, isAsMade };
+    const stored = definition.strategy.prepareForUpdate === undefined ? next : this.#defaulted(definition, next, live);
+    return { next: isSame(stored, live) ? undefined : stored, isAsMade };
+  }
+
+  /** What becomes of an update that was admitted. @throws {ApiError} 409, 422. */
+  #changed(request: WriteRequest, asked: Unstructured, live: Unstructured): Unstructured {
+    const { definition, subresource } = request;
+    this.#checkIdentity(definition, live, asked);
+    const next = this.#prepared(request, asked, live);
+    const errors = definition.typed
+      ? validateUpdate(definition, next, live, subresource, this.deps.gates)
+      : (definition.custom?.validate(next, live) ?? []);
+    this.#refuse(definition, live.metadata?.name ?? "", errors);
+    this.#warn(request, next, live, subresource);
+    return next;
   }
 
   /** An update with what it cannot touch as it was, and what follows from it. */
   #prepared({ definition, context, subresource }: WriteRequest, asked: Unstructured, live: Unstructured): Unstructured {
     const { strategy } = definition;
-    this.#checkIdentity(definition, live, asked);
     let next = forUpdate(asked, live);
-    next =
-      subresource === "status"
-        ? statusOnly(definition, next, live)
-        : strategy.status && subresource === ""
-          ? withStatusOf(next, live)
-          : (confined(subresource, next, live) ?? next);
+    if (subresource === "") next = this.deps.allocate(definition, next, live);
+    if (subresource === "status") next = statusOnly(definition, next, live);
+    else if (subresource !== "") next = confined(subresource, next, live) ?? next;
+    else if (strategy.status) next = withStatusOf(next, live);
     if (subresource === "status" || subresource === "approval")
       next = strategy.prepareForStatus?.(next, live, this.deps.clock.now()) ?? next;
     if (subresource === "") next = strategy.prepareForUpdate?.(next, live, context) ?? next;
-    if (subresource !== "status" && (strategy.generation || !definition.typed)) next = counted(next, live);
-    return next;
-  }
-
-  #refuseUpdate({ definition, subresource }: WriteRequest, next: Unstructured, live: Unstructured): void {
-    const errors = definition.typed
-      ? validateUpdate(definition, next, live, subresource, this.deps.gates)
-      : (definition.custom?.validate(next, live) ?? []);
-    this.#refuse(definition, live.metadata?.name ?? "", errors);
+    const counts = subresource !== "status" && (strategy.generation || !definition.typed);
+    return counts ? counted(next, live) : next;
   }
 
   /** Optimistic concurrency: the resourceVersion that the client saw must be the live one. */
@@ -270,10 +287,17 @@ export class Writer {
     return conformToGates(definition, complete, this.deps.gates, live);
   }
 
-  #warn({ definition, context }: WriteRequest, object: Unstructured, old: Unstructured | undefined): void {
-    if (definition.notice !== undefined) context.warn(definition.notice);
-    const own = definition.typed ? warningsOf(definition, object, old) : [];
-    for (const text of [...own, ...(definition.strategy.warnings?.(object) ?? [])]) context.warn(text);
+  #warn(
+    { definition, context }: WriteRequest,
+    object: Unstructured,
+    old: Unstructured | undefined,
+    subresource = "",
+  ): void {
+    const own = definition.typed ? warningsOf(definition, object, old, subresource) : [];
+    const { notice, strategy } = definition;
+    const others =
+      subresource === "" ? [...(notice === undefined ? [] : [notice]), ...(strategy.warnings?.(object) ?? [])] : [];
+    for (const text of [...own, ...others]) context.warn(text);
   }
 
   #refuse(definition: ResourceDefinition, name: string, errors: ReturnType<typeof validateCreate>): void {

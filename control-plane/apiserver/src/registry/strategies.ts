@@ -1,10 +1,11 @@
 import { deleteReturnsObject, type GroupVersionResource, jsonEqual, type Unstructured } from "@tsukube/api";
 import type { CertificateSigningRequest } from "@tsukube/api/types/certificates-v1";
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, PodStatus } from "@tsukube/api/types/core-v1";
+import type { Node, PersistentVolume, PersistentVolumeClaim } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
 import type { Strategy } from "./definition.ts";
 import { withJobSelector } from "./job-selector.ts";
 import { keyPairWarnings } from "./key-pair-warnings.ts";
+import { preparedPod, updatedPod } from "./pod-preparation.ts";
 import { preparedPodStatus } from "./pod-status.ts";
 import { withoutFormerType } from "./service-type.ts";
 
@@ -159,11 +160,8 @@ function preparations(group: string, resource: string): Preparations {
   switch (`${group}/${resource}`) {
     case "/pods":
       return {
-        prepareForCreate: (pod) => ({
-          ...pod,
-          status: { phase: "Pending", qosClass: qosClassOf(pod), ...gatedCondition(pod) },
-        }),
-        prepareForUpdate: (next, old) => ({ ...next, status: old["status"] }),
+        prepareForCreate: (pod, _context, now) => preparedPod(pod, now),
+        prepareForUpdate: updatedPod,
         prepareForStatus: preparedPodStatus,
       };
     case "/nodes":
@@ -194,6 +192,8 @@ function preparations(group: string, resource: string): Preparations {
         prepareForCreate: (claim) => ({ ...withDataSources(claim), status: { phase: "Pending" } }),
         prepareForUpdate: withDataSources,
       };
+    case "/limitranges":
+      return { prepareForCreate: withName };
     case "/services":
       return { prepareForUpdate: withoutFormerType };
     case "/secrets":
@@ -243,17 +243,10 @@ function preparations(group: string, resource: string): Preparations {
   }
 }
 
-/** A pod with gates is not for the scheduler yet. */
-function gatedCondition(pod: Unstructured): Pick<PodStatus, "conditions"> {
-  if (((pod as Pod).spec?.schedulingGates ?? []).length === 0) return {};
-  const condition = {
-    type: "PodScheduled",
-    observedGeneration: pod.metadata?.generation ?? 1,
-    status: "False",
-    reason: "SchedulingGated",
-    message: "Scheduling is blocked due to non-empty scheduling gates",
-  };
-  return { conditions: [condition] };
+/** Of all kinds only this one may be made without a name. */
+function withName(limits: Unstructured): Unstructured {
+  const { name, uid } = limits.metadata ?? {};
+  return name ? limits : { ...limits, metadata: { ...limits.metadata, name: uid ?? "" } };
 }
 
 /** Kubelets are no longer configured through the API. */
@@ -329,40 +322,6 @@ function withLabel(namespace: Unstructured): Unstructured {
   return name === "" ? namespace : { ...namespace, metadata: { ...namespace.metadata, labels } };
 }
 
-interface ResourceLists {
-  readonly requests?: Readonly<Record<string, string>>;
-  readonly limits?: Readonly<Record<string, string>>;
-}
-
-/**
- * Guaranteed: every container limits cpu and memory and asks for just that; BestEffort: none asks for or limits either;
- * Burstable: the others.
- */
-function qosClassOf(pod: Unstructured): "Guaranteed" | "Burstable" | "BestEffort" {
-  const spec = pod["spec"] as
-    | {
-        resources?: ResourceLists;
-        containers?: readonly { resources?: ResourceLists }[];
-        initContainers?: readonly { resources?: ResourceLists }[];
-      }
-    | undefined;
-  const own = spec?.resources;
-  const all: readonly ResourceLists[] =
-    own !== undefined && (own.requests !== undefined || own.limits !== undefined)
-      ? [own]
-      : [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map((container) => container.resources ?? {});
-  const isSet = (value: string | undefined): boolean => value !== undefined && !/^0+[A-Za-z]*$/.test(value);
-  const names = ["cpu", "memory"] as const;
-  const any = all.some(({ requests, limits }) =>
-    names.some((name) => isSet(requests?.[name]) || isSet(limits?.[name])),
-  );
-  if (!any) return "BestEffort";
-  const guaranteed = all.every(({ requests, limits }) =>
-    names.every((name) => isSet(limits?.[name]) && (requests?.[name] ?? limits?.[name]) === limits?.[name]),
-  );
-  return guaranteed ? "Guaranteed" : "Burstable";
-}
-
 interface CrdSpec {
   readonly names?: { readonly kind?: string; readonly singular?: string; readonly listKind?: string };
   readonly versions?: readonly { readonly name?: string; readonly storage?: boolean }[];
@@ -380,6 +339,6 @@ function withNames(crd: Unstructured): Unstructured {
   const spec = (crd["spec"] ?? {}) as CrdSpec;
   const { kind = "" } = spec.names ?? {};
   const singular = spec.names?.singular || kind.toLowerCase();
-  const listKind = spec.names?.listKind || `${kind}List`;
+  const listKind = spec.names?.listKind || (kind === "" ? "" : `${kind}List`);
   return { ...crd, spec: { ...spec, names: { ...spec.names, singular, listKind } } };
 }

@@ -36,8 +36,9 @@ async function mutations(send: Send, sample: Sample): Promise<void> {
         ...content,
         metadata: { ...object.metadata, name: object.metadata?.name ?? made.metadata?.name },
       };
-      await send({ method: "POST", path: `${collection}?dryRun=All`, body: fresh });
-      await send({ method: "PUT", path: `${path}?dryRun=All`, body });
+      const note = `${field.join(".")}: ${JSON.stringify(value) ?? "(none)"}`;
+      await send({ method: "POST", path: `${collection}?dryRun=All`, body: fresh, note });
+      await send({ method: "PUT", path: `${path}?dryRun=All`, body, note });
     }
   }
   await send({ method: "DELETE", path: `${path}?gracePeriodSeconds=0` });

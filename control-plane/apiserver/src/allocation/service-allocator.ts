@@ -1,11 +1,12 @@
 import { ApiError, fieldError, type Unstructured } from "@tsukube/api";
-import type { Service, ServiceSpec } from "@tsukube/api/types/core-v1";
+import type { Service, ServicePort, ServiceSpec } from "@tsukube/api/types/core-v1";
 import type { Clock, Random } from "@tsukube/foundation";
 import { formatAddress, type Ipv4Network, parseAddress } from "@tsukube/foundation/ipv4";
-import type { AdmissionPlugin } from "../contracts.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { hasAddress, isBalanced, needsHealthPort, needsNodePorts, withFormerValues } from "./former-values.ts";
 import { NODE_PORT_RECORD, notedPorts, type PortRange } from "./node-port-record.ts";
+import { withFamilies } from "./service-families.ts";
 import type { ServiceHoldings } from "./service-holdings.ts";
 import { ServiceRanges } from "./service-ranges.ts";
 import { IP_ADDRESSES, isOf, portsOf, SERVICES } from "./service-values.ts";
@@ -28,21 +29,7 @@ export interface ServiceAllocationDeps {
  * Gives Services their cluster addresses and node ports: such as nobody holds as far as this server knows. Whether that is still so decides
  * itself when they are stored, see {@link ServiceRecords}; what concurrent requests here were given is remembered, so that they seldom collide.
  */
-export function serviceAllocation(deps: ServiceAllocationDeps): AdmissionPlugin {
-  const allocator = new ServiceAllocator(deps);
-  return {
-    name: "ServiceAllocation",
-    handles: ({ operation, resource, subresource }) =>
-      (operation === "CREATE" || operation === "UPDATE") &&
-      subresource === "" &&
-      resource.group === "" &&
-      resource.resource === "services",
-    mutate: async ({ object, oldObject, name }) =>
-      allocator.allocate(object as Service & Unstructured, oldObject as Service | undefined, name),
-  };
-}
-
-class ServiceAllocator {
+export class ServiceAllocator {
   readonly #deps: ServiceAllocationDeps;
   readonly #ranges: ServiceRanges;
   /** Whom addresses and node ports were given to that are perhaps not stored yet. */
@@ -54,61 +41,54 @@ class ServiceAllocator {
     this.#ranges = new ServiceRanges(deps.cache, deps.cidr);
   }
 
-  allocate(service: Service & Unstructured, old: Service | undefined, name: string): Unstructured {
-    const spec: ServiceSpec = service.spec ?? {};
-    if (spec.type === "ExternalName") {
-      const { clusterIP: _ip, clusterIPs: _ips, ipFamilies: _families, ipFamilyPolicy: _policy, ...rest } = spec;
-      return { ...service, spec: rest } as Unstructured;
-    }
-    const [given = ""] = spec.clusterIPs ?? [];
-    const contradicts = given !== "" && (spec.clusterIP ?? "") !== "" && given !== spec.clusterIP;
-    if (contradicts && old === undefined) return service; // validation says so
-    const owner = `${SERVICES}${service.metadata?.namespace}/${service.metadata?.name}`;
-    const kept = old?.spec?.type === "ExternalName" ? "" : (old?.spec?.clusterIP ?? "");
-    const asked = spec.clusterIP ?? spec.clusterIPs?.[0] ?? "";
-    const clusterIP = asked !== "" ? asked : kept !== "" ? kept : this.#anyAddress(owner);
-    if (asked !== "" && asked !== "None" && asked !== kept) this.#checkAddress(asked, owner, name);
-    const families = familiesOf(spec, old?.spec?.ipFamilyPolicy, clusterIP, name);
-    const withIp: ServiceSpec = { ...spec, clusterIP, clusterIPs: [clusterIP], ...families };
-    return { ...service, spec: this.#withPorts(withIp, old, owner, name) } as Unstructured;
+  /** @param old The Service before an update. @throws {ApiError} */
+  allocate(asked: Unstructured, old: Service | undefined): Unstructured {
+    const service = withFamilies(withFormerValues(asked, old), old as Unstructured | undefined);
+    const spec = (service as Service).spec ?? {};
+    const name = service.metadata?.name ?? "";
+    const request = { spec, old: old?.spec, name, owner: `${SERVICES}${service.metadata?.namespace}/${name}` };
+    const whole = { ...spec, ...this.#address(request), ...this.#ports(request) };
+    return { ...service, spec: { ...whole, ...this.#healthPort({ ...request, spec: whole }) } };
   }
 
-  #withPorts(spec: ServiceSpec, old: Service | undefined, owner: string, name: string): ServiceSpec {
-    const needs =
-      spec.type === "NodePort" || (spec.type === "LoadBalancer" && spec.allocateLoadBalancerNodePorts !== false);
-    const before = new Map(
-      (old?.spec?.ports ?? []).map((port) => [`${port.protocol}/${port.port}`, port.nodePort ?? 0]),
-    );
-    const own = portsOf(old as Unstructured | undefined);
-    const used = new Map<number, string>();
-    const asked = [...(spec.ports ?? []).map(({ nodePort = 0 }) => nodePort), spec.healthCheckNodePort ?? 0];
-    const any = (): number => this.#anyPort(owner, new Set([...asked, ...used.keys()]));
-    const ports = (spec.ports ?? []).map((port) => {
-      if (!needs) {
-        const { nodePort, ...rest } = port;
-        return old !== undefined && before.get(`${port.protocol}/${port.port}`) === nodePort ? rest : port;
-      }
-      const protocol = port.protocol ?? "TCP";
-      let nodePort = port.nodePort ?? 0;
-      if (nodePort === 0) nodePort = before.get(`${protocol}/${port.port}`) ?? 0;
+  /** What has an address once keeps it: only new Services, and those that were names of others, get one. */
+  #address({ spec, old, name, owner }: Allocation): Partial<ServiceSpec> {
+    const isNew = old === undefined || !hasAddress(old);
+    const [first = ""] = spec.clusterIPs ?? [];
+    if (!hasAddress(spec) || !isNew || first === "None") return {};
+    if (first !== "") this.#checkAddress(first, owner, name);
+    const clusterIP = first === "" ? this.#anyAddress(owner) : first;
+    return { clusterIP, clusterIPs: [clusterIP, ...(spec.clusterIPs ?? []).slice(1)] };
+  }
+
+  #ports(request: Allocation): Partial<ServiceSpec> {
+    const { spec, old } = request;
+    if (spec.type !== "NodePort" && !isBalanced(spec)) return {};
+    const isNew = old === undefined || (old.type !== "NodePort" && !isBalanced(old));
+    const own = isNew ? new Set<number>() : portsOf({ spec: old } as unknown as Unstructured);
+    const given = new Map<number, number>();
+    const asked = (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort);
+    const ports = (spec.ports ?? []).map((port, index) => {
+      if (!port.nodePort && !needsNodePorts(spec)) return port;
       // one number may serve TCP and UDP of the same service port
-      const shared = [...used].find(([, key]) => key === String(port.port))?.[0];
-      if (nodePort === 0) nodePort = shared ?? any();
-      else if (!own.has(nodePort)) this.#checkPort(nodePort, owner, name);
-      used.set(nodePort, String(port.port));
+      const shared = given.get(port.port) ?? (isNew ? requested(port.port, spec.ports ?? []) : 0);
+      const nodePort = port.nodePort || shared || this.#anyPort(request.owner, new Set([...asked, ...given.values()]));
+      const isTaken = own.has(nodePort) || [...given.values()].includes(nodePort);
+      if ((port.nodePort || shared) && !isTaken) this.#checkPort(nodePort, index, request);
+      given.set(port.port, nodePort);
       return { ...port, nodePort };
     });
-    return { ...spec, ports, ...this.#healthCheck(spec, old, owner, any) };
+    return { ports };
   }
 
-  #healthCheck(spec: ServiceSpec, old: Service | undefined, owner: string, any: () => number): Partial<ServiceSpec> {
-    if (spec.type !== "LoadBalancer" || spec.externalTrafficPolicy !== "Local") return {};
-    const { healthCheckNodePort: before } = old?.spec ?? {};
+  #healthPort({ spec, old, owner }: Allocation): Partial<ServiceSpec> {
+    if (!needsHealthPort(spec) || (old !== undefined && needsHealthPort(old))) return {};
     const asked = spec.healthCheckNodePort ?? 0;
-    const refused = asked > 0 && asked !== before ? this.#whyNot(asked, owner) : undefined;
-    if (refused !== undefined)
-      throw ApiError.internal(new Error(`failed to allocate requested HealthCheck NodePort ${asked}: ${refused}`));
-    return asked > 0 ? {} : { healthCheckNodePort: before ?? any() };
+    const others = new Set((spec.ports ?? []).map(({ nodePort = 0 }) => nodePort));
+    if (asked === 0) return { healthCheckNodePort: this.#anyPort(owner, others) };
+    const refused = others.has(asked) ? TAKEN_PORT : this.#whyNot(asked, owner);
+    if (refused === undefined) return {};
+    throw ApiError.internal(new Error(`failed to allocate requested HealthCheck NodePort ${asked}: ${refused}`));
   }
 
   #anyAddress(owner: string): string {
@@ -168,11 +148,11 @@ class ServiceAllocator {
   }
 
   /** @throws {ApiError} 422. */
-  #checkPort(port: number, owner: string, name: string): void {
+  #checkPort(port: number, index: number, { owner, name }: Allocation): void {
     const why = this.#whyNot(port, owner);
     if (why === undefined) return;
     throw ApiError.invalid({ group: "", kind: "Service" }, name, [
-      fieldError.invalid("spec.ports[0].nodePort", port, why),
+      fieldError.invalid(`spec.ports[${index}].nodePort`, port, why),
     ]);
   }
 
@@ -180,7 +160,7 @@ class ServiceAllocator {
     const { first, last } = this.#deps.nodePorts;
     if (port < first || port > last)
       return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
-    return this.#isFree(port, owner) ? undefined : "provided port is already allocated";
+    return this.#isFree(port, owner) ? undefined : TAKEN_PORT;
   }
 
   #isFree(port: number, owner: string): boolean {
@@ -207,28 +187,19 @@ class ServiceAllocator {
 
 const NOTHING_NOTED = { by: undefined, ports: new Set<number>() } as const;
 
-type Families = Required<Pick<ServiceSpec, "ipFamilies" | "ipFamilyPolicy">>;
+const TAKEN_PORT = "provided port is already allocated";
 
-/** Addresses are IPv4 only; but endpoints that somebody else writes may be of both families. @throws {ApiError} 422. */
-function familiesOf(spec: ServiceSpec, before: string | undefined, clusterIP: string, name: string): Families {
-  const isForeign = clusterIP === "None" && Object.keys(spec.selector ?? {}).length === 0;
-  const ipFamilyPolicy = spec.ipFamilyPolicy ?? before ?? (isForeign ? "RequireDualStack" : "SingleStack");
-  const ipFamilies = (spec.ipFamilies ?? []).length === 0 ? ["IPv4"] : (spec.ipFamilies ?? []);
-  if (!isForeign) checkFamilies({ ...spec, ipFamilyPolicy }, name);
-  if (!isForeign || ipFamilies.length > 1 || ipFamilyPolicy === "SingleStack") return { ipFamilies, ipFamilyPolicy };
-  return { ipFamilies: [...ipFamilies, ipFamilies[0] === "IPv4" ? "IPv6" : "IPv4"], ipFamilyPolicy };
+/** What a Service is given its addresses and ports by. */
+interface Allocation {
+  readonly spec: ServiceSpec;
+  /** Before an update. */
+  readonly old: ServiceSpec | undefined;
+  readonly name: string;
+  /** The key of the Service. */
+  readonly owner: string;
 }
 
-/** @throws {ApiError} 422. */
-function checkFamilies({ ipFamilies, ipFamilyPolicy }: ServiceSpec, name: string): void {
-  const errors = (ipFamilies ?? []).flatMap((family, index) =>
-    family === "IPv6"
-      ? [fieldError.invalid(`spec.ipFamilies[${index}]`, family, "not configured on this cluster")]
-      : [],
-  );
-  if (ipFamilyPolicy === "RequireDualStack") {
-    const why = "this cluster is not configured for dual-stack services";
-    errors.push(fieldError.invalid("spec.ipFamilyPolicy", ipFamilyPolicy, why));
-  }
-  if (errors.length > 0) throw ApiError.invalid({ group: "", kind: "Service" }, name, errors);
+/** The node port that another protocol of this port asks for; 0 for none. */
+function requested(port: number, ports: readonly ServicePort[]): number {
+  return ports.find((other) => other.port === port && other.nodePort)?.nodePort ?? 0;
 }
