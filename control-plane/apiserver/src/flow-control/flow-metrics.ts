@@ -124,13 +124,11 @@ export class FlowMetrics {
     };
   }
 
-  refuse(level: string, schema: string, reason: Refusal): void {
-    this.#refused.inc({ ...flowLabels(level, schema), reason });
-  }
-
-  /** One that waited got no seats. */
-  waitedInVain(level: string, schema: string, ms: number): void {
-    this.#waited.observe(ms / 1000, { ...flowLabels(level, schema), execute: "false" });
+  /** @param ms How long it had waited. */
+  refuse(level: string, schema: string, reason: Refusal, ms: number): void {
+    const labels = flowLabels(level, schema);
+    this.#refused.inc({ ...labels, reason });
+    this.#waited.observe(ms / 1000, { ...labels, execute: "false" });
   }
 
   unaccommodated(level: string, schema: string): void {

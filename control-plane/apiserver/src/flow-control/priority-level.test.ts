@@ -188,6 +188,9 @@ describe("a priority level whose seats are taken", () => {
     expect(shown("rejected_requests_total")).toEqual([
       'rejected_requests_total{priority_level="level",flow_schema="all",reason="queue-full"} 1',
     ]);
+    expect(shown("request_wait_duration_seconds_count")).toContain(
+      'request_wait_duration_seconds_count{priority_level="level",flow_schema="all",execute="false"} 1',
+    );
     expect(shown("dispatched_requests_total")).toEqual([
       'dispatched_requests_total{priority_level="level",flow_schema="all"} 3',
     ]);

@@ -160,9 +160,9 @@ export class PriorityLevel {
     return seats > this.#limit ? this.executing.size === 0 : this.#inUse + seats <= this.#limit;
   }
 
-  #refuse(flow: Flow, reason: Refusal): undefined {
+  #refuse(flow: Flow, reason: Refusal, waitedMs = 0): undefined {
     this.counts.refused += 1;
-    this.#metrics.refuse(this.name, flow.schema, reason);
+    this.#metrics.refuse(this.name, flow.schema, reason, waitedMs);
   }
 
   #begin(seating: Seating, now: number): Seating {
@@ -206,8 +206,7 @@ export class PriorityLevel {
     this.queues.leave(queue!, seating);
     this.#countWaiting(seating, -1, now);
     this.counts[how] += 1;
-    this.#metrics.waitedInVain(this.name, flow.schema, now - arrived);
-    this.#refuse(flow, "time-out");
+    this.#refuse(flow, "time-out", now - arrived);
     decide?.(false);
     this.#dispatch(now); // it may have been too wide for those behind it
   }
