@@ -33,6 +33,8 @@ export interface Metrics {
   gauge(name: string, help: string, labels?: readonly string[]): Gauge;
   /** @param buckets Upper bounds, rising, without +Inf. */
   histogram(name: string, help: string, buckets: readonly number[], labels?: readonly string[]): Histogram;
+  /** A gauge whose series are looked at when somebody asks for them. @param read The value of each, by its labels. */
+  collected(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void;
   /** The Prometheus text format 0.0.4 of everything registered. */
   expose(): string;
 }

@@ -13,6 +13,8 @@ export interface PeerCertificate {
   readonly organizations: readonly string[];
   /** SHA-256 of the certificate, lower-case hex. */
   readonly fingerprint: string;
+  /** Ms since the epoch. */
+  readonly expiresAt: number;
 }
 
 /** One request and the way to answer it, the same over HTTP/1.1 and HTTP/2. */
@@ -217,6 +219,7 @@ function peerOf(socket: TLSSocket | undefined): PeerCertificate | undefined {
   return {
     commonName,
     fingerprint: certificate.fingerprint256.replaceAll(":", "").toLowerCase(),
+    expiresAt: Date.parse(certificate.valid_to),
     organizations:
       organizations === undefined ? [] : typeof organizations === "string" ? [organizations] : organizations,
   };

@@ -16,7 +16,7 @@ interface Family {
 
 /** A registry of metrics in memory, exposed in the Prometheus text format 0.0.4. Registering a name again returns the first. */
 export function createMetrics(): Metrics {
-  const families = new Map<string, Family & (Counter | Gauge | Histogram)>();
+  const families = new Map<string, Family>();
   const once = <F extends Family & (Counter | Gauge | Histogram)>(name: string, make: () => F): F => {
     const present = families.get(name);
     if (present !== undefined) return present as F;
@@ -27,6 +27,7 @@ export function createMetrics(): Metrics {
   return {
     counter: (name, help) => once(name, () => new ValueFamily(name, help, "counter")),
     gauge: (name, help) => once(name, () => new ValueFamily(name, help, "gauge")),
+    collected: (name, help, read) => void families.set(name, new CollectedFamily(name, help, read)),
     histogram: (name, help, buckets) => once(name, () => new HistogramFamily(name, help, buckets)),
     expose() {
       const lines: string[] = [];
@@ -99,6 +100,23 @@ class ValueFamily implements Family, Counter, Gauge {
   expose(lines: string[]): void {
     lines.push(`# HELP ${this.name} ${this.#help}`, `# TYPE ${this.name} ${this.#type}`);
     for (const [labels, { value }] of this.#series) lines.push(`${this.name}${labels} ${value}`);
+  }
+}
+
+class CollectedFamily implements Family {
+  readonly name: string;
+  readonly #help: string;
+  readonly #read: () => Iterable<readonly [Labels, number]>;
+
+  constructor(name: string, help: string, read: () => Iterable<readonly [Labels, number]>) {
+    this.name = name;
+    this.#help = help;
+    this.#read = read;
+  }
+
+  expose(lines: string[]): void {
+    lines.push(`# HELP ${this.name} ${this.#help}`, `# TYPE ${this.name} gauge`);
+    for (const [labels, value] of this.#read()) lines.push(`${this.name}${labelText(labels)} ${value}`);
   }
 }
 

@@ -51,6 +51,8 @@ export interface RequestContext {
   readonly seating?: Pick<Seating, "keep" | "end"> | undefined;
   /** Adds a `Warning: 299` header to the response; duplicates are dropped. */
   warn(text: string): void;
+  /** So many ms of its time were somebody else's: latency as an indicator (SLI) leaves them out. */
+  leaveOut?(ms: number): void;
   /** Whether there are warnings. */
   readonly hasWarned: boolean;
   /** Adds an annotation to the request's audit events; a key keeps its first value. Absent where nothing is audited. */

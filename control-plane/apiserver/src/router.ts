@@ -1,5 +1,6 @@
 import { ApiError, apiVersionOf, type ObjectSchema, resourceOf, schemaOf } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
+import type { Gauge } from "@tsukube/foundation";
 import type { Aggregator } from "./aggregation/aggregator.ts";
 import { REVIEWS, type ReviewDeps } from "./authorization/reviews.ts";
 import { checkAcceptable, negotiate } from "./chain/negotiation.ts";
@@ -13,7 +14,7 @@ import { decodeTransient } from "./endpoints/transient.ts";
 import type { FlowControl } from "./flow-control/flow-control.ts";
 import type { Health } from "./health/health.ts";
 import type { OpenApiHandler } from "./openapi/openapi-handler.ts";
-import type { ResourceDefinition } from "./registry/definition.ts";
+import type { Deprecation, ResourceDefinition } from "./registry/definition.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 import { copyOfStore } from "./storage/store-copy.ts";
@@ -30,6 +31,8 @@ export interface RouterDeps {
   readonly reviews: ReviewDeps;
   readonly components: ComponentDeps;
   readonly store: ObjectStore;
+  /** Of versions that are on their way out: 1 where somebody used one. */
+  readonly deprecatedUse: Gauge;
 }
 
 const FLOW_DUMPS = "/debug/api_priority_and_fairness/";
@@ -74,6 +77,18 @@ export class Router {
     return response ?? (await copyOfStore(context, store.cache.store)) ?? this.#flowDump(context) ?? NOT_FOUND;
   }
 
+  #deprecated({ info, warn }: RequestContext, definition: ResourceDefinition, { warning, removed }: Deprecation): void {
+    const { group, version, resource } = definition;
+    this.#deps.deprecatedUse.set(1, {
+      group,
+      version,
+      resource,
+      subresource: info.subresource,
+      removed_release: removed,
+    });
+    warn(warning);
+  }
+
   #flowDump({ info: { path, query } }: RequestContext): ApiResponse | undefined {
     if (!path.startsWith(FLOW_DUMPS)) return undefined;
     const details = query.get("includeRequestDetails") ?? "";
@@ -95,7 +110,7 @@ export class Router {
     const isCollection = info.name === "";
     if (isCollection && (info.verb === "update" || info.verb === "patch")) throw ApiError.methodNotAllowed();
     if (info.verb === "create" && definition.namespaced && info.namespace === "") throw ApiError.methodNotAllowed();
-    if (definition.deprecation !== undefined) context.warn(definition.deprecation);
+    if (definition.deprecation !== undefined) this.#deprecated(context, definition, definition.deprecation);
     if (context.request.method === "HEAD" && info.subresource !== "proxy") throw ApiError.methodNotAllowed();
     checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
     const special = await this.#deps.subresources.handle(context, definition);

@@ -75,6 +75,7 @@ import { CrdController } from "./crd/crd-controller.ts";
 import { Discovery } from "./discovery/discovery.ts";
 import { ResourceHandler } from "./endpoints/resource-handler.ts";
 import { Subresources } from "./endpoints/subresources.ts";
+import { WatchMetrics } from "./endpoints/watch-metrics.ts";
 import { Writer } from "./endpoints/writer.ts";
 import { extentIn } from "./flow-control/extent.ts";
 import { FlowControl } from "./flow-control/flow-control.ts";
@@ -93,6 +94,7 @@ import { Router } from "./router.ts";
 import { receive } from "./sending/receive.ts";
 import { send } from "./sending/send.ts";
 import { ObjectStore } from "./storage/object-store.ts";
+import { stateMetrics } from "./storage/state-metrics.ts";
 import { StorageMetrics } from "./storage/storage-metrics.ts";
 import { kindOfStored } from "./storage/stored-kind.ts";
 import { type CacheSeed, WatchCache } from "./storage/watch-cache.ts";
@@ -155,6 +157,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   recordFeatureGates(gates, metrics);
   const cache = await WatchCache.open(options.openStore, { decode: decodeStored, clock, logger }, options.seed);
   lifetime.own("watch cache", cache);
+  stateMetrics(metrics, registry, cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
   const rbac = new RbacAuthorizer(cache);
   const authorizer = unionAuthorizer([new NodeAuthorizer(new NodeGraph(cache)), rbac]);
@@ -217,7 +220,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);
   const proxy = new HttpProxy(cache, kubelets, random, options.isProxied);
-  const resources = new ResourceHandler(writer, tableOfDefinition);
+  const resources = new ResourceHandler(writer, tableOfDefinition, new WatchMetrics(metrics));
   const extensions = lifetime.own("extension servers", new ExtensionClient(cache, options.frontProxy, random));
   const aggregator = new Aggregator(cache, extensions, clock);
   const flows = new FlowControl({
@@ -250,6 +253,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     components: { registry, presence, cache, clock },
     reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences: [ISSUER] },
     store,
+    deprecatedUse: metrics.gauge(
+      "apiserver_requested_deprecated_apis",
+      "Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.",
+      ["group", "version", "resource", "subresource", "removed_release"],
+    ),
   });
   const auditor =
     options.audit === undefined ? undefined : new Auditor(options.audit.policy, options.audit.backends, clock, metrics);

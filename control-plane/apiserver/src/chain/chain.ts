@@ -10,6 +10,7 @@ import {
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import type { Auditor, AuditRecord } from "../audit/auditor.ts";
+import { AuthenticationMetrics } from "../authentication/authentication-metrics.ts";
 import { impersonated } from "../authentication/impersonation.ts";
 import { ANONYMOUS } from "../authentication/tokens.ts";
 import type {
@@ -24,7 +25,7 @@ import type {
 import { respondTyped } from "../endpoints/represent.ts";
 import type { Flow } from "../flow-control/flow.ts";
 import type { FlowControl } from "../flow-control/flow-control.ts";
-import { Seating } from "../flow-control/seating.ts";
+import type { Seating } from "../flow-control/seating.ts";
 import { Pieces } from "../sending/pieces.ts";
 import { deadlineOf, MOST_MS, within } from "./deadline.ts";
 import { negotiate } from "./negotiation.ts";
@@ -61,6 +62,8 @@ const PATIENCE = 1 / 4;
 /** What the way of a request leaves for the head of its answer. */
 interface Notes {
   readonly warnings: Set<string>;
+  /** Of its time, in ms: it waited for seats or for webhooks. */
+  leftOut: number;
   flow?: Flow | undefined;
   readonly audit: AuditRecord | undefined;
 }
@@ -70,7 +73,7 @@ interface Begun {
   readonly info: RequestInfo;
   readonly auditId: string;
   readonly notes: Notes;
-  readonly answered: (response: ApiResponse) => void;
+  readonly answered: ReturnType<RequestMetrics["begin"]>;
 }
 
 const UPGRADED: ApiResponse = { status: 101, headers: {}, body: new Uint8Array(0) };
@@ -79,11 +82,13 @@ const UPGRADED: ApiResponse = { status: 101, headers: {}, body: new Uint8Array(0
 export class Chain {
   readonly #deps: ChainDeps;
   readonly #requests: RequestMetrics;
+  readonly #authentication: AuthenticationMetrics;
   readonly #turns: Turns;
 
   constructor(deps: ChainDeps) {
     this.#deps = deps;
     this.#requests = new RequestMetrics(deps.metrics, deps.clock);
+    this.#authentication = new AuthenticationMetrics(deps.metrics);
     this.#turns = new Turns(deps.clock);
   }
 
@@ -123,7 +128,7 @@ export class Chain {
       return this.#end(begun, this.#failure(request, info, error), error);
     }
     audit?.upgraded(ended);
-    void ended.then(() => answered(UPGRADED));
+    void ended.then(() => answered(UPGRADED, 0));
     return undefined;
   }
 
@@ -137,14 +142,14 @@ export class Chain {
     const info = parseRequestInfo(request.method, request.path);
     const auditId = request.headers["audit-id"] || this.#deps.random.uuid();
     const audit = this.#deps.auditor?.begin(request, info, auditId);
-    const notes: Notes = { warnings: new Set(), audit };
+    const notes: Notes = { warnings: new Set(), leftOut: 0, audit };
     return { info, auditId, notes, answered: this.#requests.begin(request, info) };
   }
 
   #end({ auditId, notes, answered }: Begun, given: ApiResponse, failure: unknown): ApiResponse {
     const { warnings, flow, audit } = notes;
     const response = audit?.answered(whole(given), failure) ?? given;
-    answered(response);
+    answered(response, notes.leftOut);
     const headers: Record<string, string | readonly string[]> = {
       "audit-id": auditId,
       "cache-control": "no-cache, private",
@@ -175,7 +180,7 @@ export class Chain {
       const flow = flows.flowOf(attributes);
       notes.flow = flow;
       const found = flows.seat(flow, { user, info }, ms * PATIENCE, request);
-      seating = found instanceof Seating ? found : await found;
+      seating = found instanceof Promise ? await this.#leftOut(notes, found) : found;
       if (seating === undefined) return tooManyRequests(flows.refused(flow));
     }
     try {
@@ -188,10 +193,17 @@ export class Chain {
     }
   }
 
+  async #leftOut<T>(notes: Notes, work: Promise<T>): Promise<T> {
+    const { clock } = this.#deps;
+    const began = clock.monotonic();
+    const result = await work;
+    notes.leftOut += clock.monotonic() - began;
+    return result;
+  }
+
   async #identify(request: IncomingRequest, info: RequestInfo, audit: AuditRecord | undefined): Promise<User> {
-    for (const authenticator of this.#deps.authenticators) {
-      const user = await authenticator.authenticate(request);
-      if (user === undefined) continue;
+    const user = await this.#authenticated(request);
+    if (user !== undefined) {
       audit?.authenticated(user);
       const acting = await impersonated(request, user, this.#deps.authorizer);
       if (acting !== user) audit?.impersonates(acting);
@@ -200,6 +212,26 @@ export class Chain {
     if (!PUBLIC.test(info.path)) throw ApiError.unauthorized();
     audit?.authenticated(ANONYMOUS);
     return ANONYMOUS;
+  }
+
+  /** undefined: there are no credentials. @throws {ApiError} 401. */
+  async #authenticated(request: IncomingRequest): Promise<User | undefined> {
+    const { authenticators, clock } = this.#deps;
+    try {
+      for (const authenticator of authenticators) {
+        const user = await authenticator.authenticate(request);
+        if (user === undefined) continue;
+        this.#authentication.succeeded(user);
+        const { clientCertificate } = request;
+        if (clientCertificate !== undefined)
+          this.#authentication.certificateLasts((clientCertificate.expiresAt - clock.now()) / 1000);
+        return user;
+      }
+    } catch (error) {
+      this.#authentication.failed();
+      throw error;
+    }
+    return undefined;
   }
 
   async #authorize(
@@ -266,9 +298,12 @@ function contextOf(
 ): RequestContext {
   const { warnings, audit } = notes;
   const warn = (text: string): unknown => warnings.add(text);
+  const leaveOut = (ms: number): void => {
+    notes.leftOut += ms;
+  };
   const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
   return {
-    ...{ request, info, user, warn, seating, ...annotate },
+    ...{ request, info, user, warn, leaveOut, seating, ...annotate },
     get hasWarned() {
       return warnings.size > 0;
     },

@@ -16,6 +16,7 @@ import { Pieces } from "../sending/pieces.ts";
 
 const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 const BYTES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+const RECEIVED_BYTES = Array.from({ length: 31 }, (_, index) => 50_000 + index * 100_000);
 const WHERE = ["verb", "group", "version", "resource", "subresource", "scope", "component"];
 const MUTATING = new Set(["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"]);
 const CONNECTING = new Set(["exec", "attach", "portforward", "proxy"]);
@@ -25,7 +26,9 @@ export class RequestMetrics {
   readonly #clock: Clock;
   readonly #total: Counter;
   readonly #duration: Histogram;
+  readonly #own: Histogram;
   readonly #sizes: Histogram;
+  readonly #received: Histogram;
   readonly #inflight: Gauge;
   readonly #longRunning: Gauge;
   readonly #kinds = new Map<string, Kind>();
@@ -42,6 +45,18 @@ export class RequestMetrics {
       "Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.",
       SECONDS,
       ["verb", "dry_run", ...WHERE.slice(1)],
+    );
+    this.#own = metrics.histogram(
+      "apiserver_request_sli_duration_seconds",
+      "Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds for each verb, group, version, resource, subresource, scope and component.",
+      SECONDS,
+      WHERE,
+    );
+    this.#received = metrics.histogram(
+      "apiserver_request_body_size_bytes",
+      "Apiserver request body size in bytes broken out by resource and verb.",
+      RECEIVED_BYTES,
+      ["resource", "group", "verb"],
     );
     this.#sizes = metrics.histogram(
       "apiserver_response_sizes",
@@ -68,21 +83,25 @@ export class RequestMetrics {
     const key = `${Object.values(labels).join(" ")} ${dryRun}`;
     let kind = this.#kinds.get(key);
     if (kind === undefined) {
-      kind = this.#kind(labels, dryRun);
+      kind = this.#kind(labels, dryRun, info);
       this.#kinds.set(key, kind);
     }
     return kind;
   }
 
-  #kind(labels: Labels, dryRun: string): Kind {
+  #kind(labels: Labels, dryRun: string, info: RequestInfo): Kind {
     const verb = labels["verb"]!;
     const isLong = verb === "WATCH" || verb === "CONNECT";
     const requested = { ...labels, dry_run: dryRun };
     const byStatus = new Map<number, CounterSeries>();
+    const { group = "", resource = "" } = labels;
+    const received = { group, resource, verb: info.verb };
     return {
       present: isLong ? this.#longRunning.of(labels) : this.#inflight.of(MUTATING.has(verb) ? CHANGES : READS),
       duration: isLong ? undefined : this.#duration.of(requested),
+      own: isLong ? undefined : this.#own.of(labels),
       sizes: isLong ? undefined : this.#sizes.of(labels),
+      received: MUTATING.has(verb) ? this.#received.of(received) : undefined,
       counted: (status) => {
         let series = byStatus.get(status);
         if (series === undefined) {
@@ -95,15 +114,18 @@ export class RequestMetrics {
   }
 
   /** A request begins. @returns what to call with its answer. */
-  begin(request: Head, info: RequestInfo): (response: ApiResponse) => void {
-    const { present, duration, sizes, counted } = this.#kindOf(request, info);
+  begin(request: Head, info: RequestInfo): Answered {
+    const { present, duration, own, sizes, received, counted } = this.#kindOf(request, info);
     const started = this.#clock.now();
     present.add(1);
-    return ({ status, body }) => {
+    if (received !== undefined && info.isResource) received.observe(request.body?.length ?? 0);
+    return ({ status, body }, leftOut) => {
       if (duration === undefined && body instanceof FlowingBody && body.lasts) body.whenOver(() => present.add(-1));
       else present.add(-1);
       counted(status).inc();
-      duration?.observe((this.#clock.now() - started) / 1000);
+      const took = this.#clock.now() - started;
+      duration?.observe(took / 1000);
+      own?.observe(Math.max(0, took - leftOut) / 1000);
       if (body instanceof Uint8Array || body instanceof Pieces) sizes?.observe(body.byteLength);
     };
   }
@@ -117,11 +139,16 @@ interface Kind {
   readonly present: GaugeSeries;
   /** Of what stays open by itself there is neither duration nor size. */
   readonly duration: HistogramSeries | undefined;
+  readonly own: HistogramSeries | undefined;
   readonly sizes: HistogramSeries | undefined;
+  readonly received: HistogramSeries | undefined;
   counted(status: number): CounterSeries;
 }
 
-type Head = Pick<IncomingRequest, "method" | "headers">;
+type Head = Pick<IncomingRequest, "method" | "headers" | "body">;
+
+/** @param leftOut Of its time, in ms: it waited for seats or for webhooks. */
+type Answered = (response: ApiResponse, leftOut: number) => void;
 
 function labelsOf(request: Head, info: RequestInfo): Labels {
   const { isResource, group, version, resource, subresource, path } = info;

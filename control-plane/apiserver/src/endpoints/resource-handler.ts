@@ -33,6 +33,7 @@ import { replicasPathOf, scaleOf, trackedScaleOf, withScale } from "./scale.ts";
 import { selectionOf } from "./selection.ts";
 import { applyId, SettledApplies } from "./settled-applies.ts";
 import { watch } from "./watch.ts";
+import type { WatchMetrics } from "./watch-metrics.ts";
 import { checkWriteOptions, fieldManagerOf } from "./write-options.ts";
 import type { WriteRequest, Writer } from "./writer.ts";
 
@@ -52,10 +53,12 @@ const WITHOUT_TABLE = new Set(
 export class ResourceHandler {
   readonly #writer: Writer;
   readonly #tableOf: TableConvertorOf;
+  readonly #watches: WatchMetrics;
   readonly #settled = new SettledApplies();
 
-  constructor(writer: Writer, tableOf: TableConvertorOf) {
+  constructor(writer: Writer, tableOf: TableConvertorOf, watches: WatchMetrics) {
     this.#writer = writer;
+    this.#watches = watches;
     this.#tableOf = tableOf;
   }
 
@@ -71,7 +74,7 @@ export class ResourceHandler {
       case "list":
         return list(this.#writer.deps.store, this.#writer.deps.clock, context, view);
       case "watch":
-        return watch(this.#writer.deps.store, this.#writer.deps.clock, this.#writer.deps.random, context, view);
+        return watch(this.#writer.deps, this.#watches, context, view);
       case "create":
         return this.#create(context, view);
       case "update":

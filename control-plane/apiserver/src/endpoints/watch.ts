@@ -24,6 +24,8 @@ import { lateness } from "./freshness.ts";
 import { type ListOptions, parseListOptions } from "./list-options.ts";
 import { encode, headersOf, represent, tableOf, type View } from "./represent.ts";
 import { type Selection, selectionOf } from "./selection.ts";
+import type { WatchMetrics, WatchSeries } from "./watch-metrics.ts";
+import type { WriterDeps } from "./writer.ts";
 
 type EventType = "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
 
@@ -51,9 +53,8 @@ function formsOf(cached: CachedObject): Map<string, Uint8Array> {
 
 /** WATCH: what is there (if asked), then every change, until the client leaves or the time is up. */
 export async function watch(
-  store: ObjectStore,
-  clock: Clock,
-  random: Random,
+  { store, clock, random }: Pick<WriterDeps, "store" | "clock" | "random">,
+  metrics: WatchMetrics,
   context: RequestContext,
   view: View,
 ): Promise<ApiResponse> {
@@ -62,7 +63,7 @@ export async function watch(
   const asked = options.resourceVersion ?? 0;
   const wantsState = options.sendInitialEvents === true;
   const late = wantsState && asked > 0 ? await lateness(store.cache, asked, clock) : undefined;
-  const stream = new WatchStream(store, clock, context, view, selection, options);
+  const stream = new WatchStream(store, clock, metrics.of(view.definition), context, view, selection, options);
   if (late !== undefined) stream.refuse(late);
   else {
     await stream.prepare();
@@ -76,6 +77,7 @@ export async function watch(
 class WatchStream extends FlowingBody {
   readonly #store: ObjectStore;
   readonly #clock: Clock;
+  readonly #sent: WatchSeries;
   readonly #context: RequestContext;
   readonly #view: View;
   readonly #selection: Selection;
@@ -112,6 +114,7 @@ class WatchStream extends FlowingBody {
   constructor(
     store: ObjectStore,
     clock: Clock,
+    sent: WatchSeries,
     context: RequestContext,
     view: View,
     selection: Selection,
@@ -121,6 +124,7 @@ class WatchStream extends FlowingBody {
     const { definition, accepted } = view;
     this.#store = store;
     this.#clock = clock;
+    this.#sent = sent;
     this.#context = context;
     this.#view = view;
     this.#selection = selection;
@@ -267,10 +271,12 @@ class WatchStream extends FlowingBody {
     for (const [, cached] of objects) {
       if (this.#ended) return;
       if (!this.#selection.matches(cached)) continue;
+      const before = size;
       for (const piece of this.#piecesOf(cached)) {
         pieces.push(piece);
         size += piece.length;
       }
+      this.#count(size - before);
       if (size < CHUNK_BYTES) continue;
       yield pieces;
       pieces = [];
@@ -420,8 +426,14 @@ class WatchStream extends FlowingBody {
     this.#end();
   }
 
+  #count(bytes: number): void {
+    this.#sent.events.inc();
+    this.#sent.sizes.observe(bytes);
+  }
+
   #push(bytes: Uint8Array): void {
     if (this.#ended) return;
+    this.#count(bytes.length);
     if (this.#sink !== undefined) {
       if (this.#sink.write(bytes)) return;
       this.#sink = undefined; // from here on events wait until the client has caught up

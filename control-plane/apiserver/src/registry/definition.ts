@@ -23,12 +23,18 @@ export interface ResourceDefinition extends GroupVersionResource {
   readonly typed: boolean;
   readonly storage: StorageForm;
   readonly strategy: Strategy;
-  /** A warning for everyone who still uses this version. */
-  readonly deprecation?: string;
+  /** For everyone who still uses this version. */
+  readonly deprecation?: Deprecation;
   /** A warning for everyone who writes one, because nothing acts on it. */
   readonly notice?: string;
   /** JSON paths of a custom resource's subresources and columns. */
   readonly custom?: CustomDetails;
+}
+
+export interface Deprecation {
+  readonly warning: string;
+  /** The release that will not have it, such as "1.40"; "": none is known. */
+  readonly removed: string;
 }
 
 /** How objects of the resource are kept, whatever version a request speaks. */

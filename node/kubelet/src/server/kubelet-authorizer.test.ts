@@ -32,7 +32,8 @@ beforeEach(() => {
 
 const ask = (path: string, who: { token?: string; name?: string } = {}, method = "GET") =>
   authorizer.authorize({
-    peer: who.name === undefined ? undefined : { commonName: who.name, organizations: [], fingerprint: "" },
+    peer:
+      who.name === undefined ? undefined : { commonName: who.name, organizations: [], fingerprint: "", expiresAt: 0 },
     headers: who.token === undefined ? {} : { authorization: `Bearer ${who.token}` },
     method,
     path,

@@ -73,7 +73,7 @@ class WebhookCaller {
       const current = { ...attributes, object };
       const invocation = await this.#invocation(webhook, current);
       if (invocation === undefined || (reinvocation.isAgain && !reinvocation.isRequired(webhook.id))) continue;
-      const response = await this.#ask(invocation, current, true);
+      const response = await this.#leftOut(attributes, () => this.#ask(invocation, current, true));
       const changed = await this.#apply(invocation, current, response);
       if (changed !== undefined && !jsonEqual(changed, object)) {
         object = changed;
@@ -90,8 +90,21 @@ class WebhookCaller {
   async validate(attributes: AdmissionAttributes): Promise<void> {
     const found = webhooksOf(this.#deps.cache, "validating").map((webhook) => this.#invocation(webhook, attributes));
     const invocations = (await Promise.all(found)).filter((invocation) => invocation !== undefined);
-    const answers = await Promise.allSettled(invocations.map((one) => this.#ask(one, attributes, false)));
+    if (invocations.length === 0) return;
+    const ask = () => Promise.allSettled(invocations.map((one) => this.#ask(one, attributes, false)));
+    const answers = await this.#leftOut(attributes, ask);
     for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+  }
+
+  /** The time that others take is not the server's own. */
+  async #leftOut<T>({ context }: AdmissionAttributes, work: () => Promise<T>): Promise<T> {
+    const { clock } = this.#deps;
+    const began = clock.monotonic();
+    try {
+      return await work();
+    } finally {
+      context.leaveOut?.(clock.monotonic() - began);
+    }
   }
 
   /** undefined: the request does not concern it. @throws {ApiError} 403 for match conditions without value. */

@@ -1,0 +1,71 @@
+import type { Counter, CounterSeries, Histogram, Metrics } from "@tsukube/foundation";
+import type { User } from "../contracts.ts";
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+/** Seconds. */
+const REMAINING = [
+  0,
+  HOUR / 2,
+  HOUR,
+  2 * HOUR,
+  6 * HOUR,
+  12 * HOUR,
+  DAY,
+  2 * DAY,
+  4 * DAY,
+  7 * DAY,
+  30 * DAY,
+  90 * DAY,
+];
+const NAMED = new Set(["admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"]);
+
+/** Who comes, under upstream's names. */
+export class AuthenticationMetrics {
+  readonly #users: Counter;
+  readonly #succeeded: CounterSeries;
+  readonly #failed: CounterSeries;
+  readonly #remaining: Histogram;
+  readonly #series = new Map<string, CounterSeries>();
+
+  constructor(metrics: Metrics) {
+    const attempts = metrics.counter("authentication_attempts", "Counter of authenticated attempts.", ["result"]);
+    this.#succeeded = attempts.of({ result: "success" });
+    this.#failed = attempts.of({ result: "failure" });
+    this.#users = metrics.counter(
+      "authenticated_user_requests",
+      "Counter of authenticated requests broken out by username.",
+      ["username"],
+    );
+    this.#remaining = metrics.histogram(
+      "apiserver_client_certificate_expiration_seconds",
+      "Distribution of the remaining lifetime on the certificate used to authenticate a request.",
+      REMAINING,
+    );
+  }
+
+  succeeded({ name }: User): void {
+    this.#succeeded.inc();
+    const shown = shownAs(name);
+    let series = this.#series.get(shown);
+    if (series === undefined) {
+      series = this.#users.of({ username: shown });
+      this.#series.set(shown, series);
+    }
+    series.inc();
+  }
+
+  failed(): void {
+    this.#failed.inc();
+  }
+
+  certificateLasts(seconds: number): void {
+    this.#remaining.observe(seconds);
+  }
+}
+
+/** All names would make too many series. */
+function shownAs(name: string): string {
+  if (NAMED.has(name)) return name;
+  return name.includes("@") ? "email_id" : "other";
+}
