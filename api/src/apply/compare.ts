@@ -48,6 +48,10 @@ class Comparer {
 
   visit(schema: Schema | undefined, before: Json | undefined, after: Json | undefined, at: Step | undefined): void {
     if (before === after) return;
+    if (before === undefined && at !== undefined) {
+      this.#cameTo(schema, after!, at);
+      return;
+    }
     const [old, next] = [shapeOf(schema, before), shapeOf(schema, after)];
     const shape = after === undefined ? old : next;
     if (before !== undefined && after !== undefined && old.kind !== next.kind) this.#compareLeaf(before, after, at);
@@ -55,14 +59,19 @@ class Comparer {
     else {
       if (shape.kind === "list") this.#visitList(shape.schema, before, after, at);
       else this.#visitMap(shape.schema, before, after, at);
-      if (before === undefined) this.added.insert(pathOf(at));
-      else if (after === undefined) this.removed.insert(pathOf(at));
+      if (after === undefined) this.removed.insert(pathOf(at));
     }
   }
 
+  /** All of it is added: there is nothing to compare with. */
+  #cameTo(schema: Schema | undefined, after: Json, at: Step): void {
+    const parent = this.added.below(pathOf(at.parent));
+    parent.add(at.element);
+    insertAll(schema, after, at.element, parent);
+  }
+
   #compareLeaf(before: Json | undefined, after: Json | undefined, at: Step | undefined): void {
-    if (before === undefined) this.added.insert(pathOf(at));
-    else if (after === undefined) this.removed.insert(pathOf(at));
+    if (after === undefined) this.removed.insert(pathOf(at));
     else if (!jsonEqual(before, after)) this.modified.insert(pathOf(at));
   }
 
@@ -89,6 +98,28 @@ class Comparer {
   }
 }
 
+/** Inserts what lies below `element`, which is there already: every node, structs in between too. */
+function insertAll(schema: Schema | undefined, value: Json, element: PathElement, parent: FieldSetBuilder): void {
+  const shape = shapeOf(schema, value);
+  if (shape.kind === "leaf" || isHollow(value)) return;
+  const into = parent.at(element);
+  if (shape.kind === "list") {
+    for (const [each, item] of indexItems(shape.schema, value)) {
+      into.add(each);
+      insertAll(shape.schema.items, item, each, into);
+    }
+    return;
+  }
+  const record = recordOf(value);
+  for (const name of memberNames(shape.schema, undefined, record)) {
+    const member = memberOf(shape.schema, record, name);
+    if (member === undefined) continue;
+    const each = fieldElement(name);
+    into.add(each);
+    insertAll(memberShape(shape.schema, name)?.schema, member, each, into);
+  }
+}
+
 /** Empty or null: two such lists or maps compare as leaves, which keeps the difference between empty and absent. */
 function isHollow(value: Json | undefined): boolean {
   if (value === undefined || value === null) return true;
@@ -109,9 +140,21 @@ function memberNames(
     for (const name of Object.keys(old)) if (!Object.hasOwn(next, name)) names.push(name);
     return names;
   }
-  const names = new Set(Object.keys(next ?? old ?? {}));
-  if (isTyped(schema))
-    for (const field of schema.fields.values()) if (zeroMember(field) !== undefined) names.add(field.name);
+  const present = next ?? old ?? {};
+  const names = Object.keys(present);
+  if (isTyped(schema)) for (const name of alwaysThere(schema)) if (!Object.hasOwn(present, name)) names.push(name);
+  return names;
+}
+
+const namesAlwaysThere = new WeakMap<ObjectSchema, readonly string[]>();
+
+/** Members that Go's structs print whether or not they are set. */
+function alwaysThere(schema: ObjectSchema): readonly string[] {
+  let names = namesAlwaysThere.get(schema);
+  if (names === undefined) {
+    names = [...schema.fields.values()].filter((field) => zeroMember(field) !== undefined).map(({ name }) => name);
+    namesAlwaysThere.set(schema, names);
+  }
   return names;
 }
 

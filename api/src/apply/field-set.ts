@@ -1,5 +1,5 @@
 import type { Json } from "../object.ts";
-import { define, isRecord } from "../patch/merge-patch.ts";
+import { isRecord } from "../patch/merge-patch.ts";
 import { isPathElement, type PathElement } from "./path.ts";
 
 /** The set that a FieldsV1 object stands for, where that is known. */
@@ -158,13 +158,15 @@ export class FieldSet {
     for (const element of this.#elements()) {
       const below = this.child(element).toFieldsV1();
       const both = this.members.has(element) && this.children.has(element);
-      define(fields, element, both ? { ".": {}, ...below } : below);
+      fields[element] = both ? { ".": {}, ...below } : below; // elements have a colon: none is __proto__
     }
     return fields;
   }
 
   #elements(): readonly PathElement[] {
-    return [...new Set([...this.members, ...this.children.keys()])].sort();
+    const elements = [...this.members];
+    for (const element of this.children.keys()) if (!this.members.has(element)) elements.push(element);
+    return elements.length > 1 ? elements.sort() : elements;
   }
 }
 
@@ -210,10 +212,14 @@ export class FieldSetBuilder {
 
   /** The root itself is no member. */
   insert(path: FieldPath): void {
-    if (path.length === 0) return;
+    if (path.length > 0) this.below(path.slice(0, -1)).add(path.at(-1)!);
+  }
+
+  /** The builder of the paths below a path. */
+  below(path: FieldPath): FieldSetBuilder {
     let node: FieldSetBuilder = this;
-    for (let depth = 0; depth < path.length - 1; depth++) node = node.at(path[depth]!);
-    node.#members.add(path.at(-1)!);
+    for (const element of path) node = node.at(element);
+    return node;
   }
 
   /** The builder of the paths below `element`. */

@@ -1,7 +1,11 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { objectOf } from "../../test/arbitrary.ts";
+import { normalize } from "../codec/json-decode.ts";
 import type { Json, Unstructured } from "../object.ts";
 import { sharing } from "../patch/sharing.ts";
 import type { Field, ObjectSchema, Schema } from "../schema.ts";
+import { schemaOfType } from "../schema-of.ts";
 import { compareObjects } from "./compare.ts";
 import { extractFields } from "./extract-fields.ts";
 import { FieldManager, FieldSet } from "./index.ts";
@@ -231,4 +235,17 @@ test("who owns what does not follow from which parts are shared with what was th
       live = shared;
     }
   });
+});
+
+test("what comes is what would go", () => {
+  const whole = (schema: Schema, object: Json): void => {
+    const [coming, going] = [compareObjects(schema, {}, object), compareObjects(schema, object, {})];
+    expect(coming.added.toFieldsV1()).toEqual(going.removed.toFieldsV1());
+    expect(coming.removed.isEmpty && coming.modified.isEmpty).toBe(true);
+  };
+  each((dice) => whole(SCHEMA, randomObject(dice) as Json));
+  for (const kind of ["core/v1.Pod", "apps/v1.Deployment", "core/v1.Service", "batch/v1.Job"]) {
+    const schema = schemaOfType(kind) as ObjectSchema;
+    fc.assert(fc.property(objectOf(schema), (object) => whole(schema, normalize<Json>(object, schema).object)));
+  }
 });

@@ -38,12 +38,30 @@ export function listElement(schema: ListSchema, item: Json): PathElement | undef
   if (schema.listType === "set") return typeof item === "object" ? undefined : valueElement(item);
   if (!isRecord(item)) return undefined;
   const parts: string[] = [];
-  for (const key of schema.mapKeys.toSorted()) {
+  for (const { key, text } of keysOf(schema)) {
     const value = Object.hasOwn(item, key) ? item[key] : keyDefault(schema, key);
     if (value === undefined || value === null) return undefined;
-    parts.push(`${scalarText(key)}:${scalarText(value)}`);
+    parts.push(`${text}:${scalarText(value)}`);
   }
   return `k:{${parts.join(",")}}`;
+}
+
+interface Key {
+  readonly key: string;
+  /** Its JSON. */
+  readonly text: string;
+}
+
+const keys = new WeakMap<ListSchema, readonly Key[]>();
+
+/** The keys of a list in the order in which they stand in paths. */
+function keysOf(schema: ListSchema): readonly Key[] {
+  let known = keys.get(schema);
+  if (known === undefined) {
+    known = schema.mapKeys.toSorted().map((key) => ({ key, text: scalarText(key) }));
+    keys.set(schema, known);
+  }
+  return known;
 }
 
 function keyDefault(schema: ListSchema, key: string): Json | undefined {

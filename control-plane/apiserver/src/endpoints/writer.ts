@@ -20,7 +20,7 @@ import type { AdmissionRequest, RequestContext } from "../contracts.ts";
 import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
-import { type CachedObject, withRevision } from "../storage/cached-object.ts";
+import { type CachedObject, deepFreeze, withRevision } from "../storage/cached-object.ts";
 import { type Change, liesOtherwise, type ObjectStore, type Written } from "../storage/object-store.ts";
 import { forCreate, forUpdate } from "./object-meta.ts";
 import { confined } from "./partial-writes.ts";
@@ -283,6 +283,7 @@ export class Writer {
   #defaulted(definition: ResourceDefinition, object: Unstructured, live: Unstructured | undefined): Unstructured {
     if (!definition.typed) return definition.custom?.prepare(object).object ?? object;
     const whole = applyDefaults(definition, object);
+    deepFreeze(whole); // as it will be stored: what has its defaults is known from now on
     const complete = definition.strategy.complete?.(whole, this.deps.clock.now()) ?? whole;
     return conformToGates(definition, complete, this.deps.gates, live);
   }

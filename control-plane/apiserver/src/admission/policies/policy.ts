@@ -21,6 +21,7 @@ import type {
 import type { AdmissionAttributes, ImmediateAuthorizer } from "../../contracts.ts";
 import type { ResourceDefinition } from "../../registry/definition.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { derived } from "../../storage/derived.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { conditionsHold, evaluate, POLICY_BUDGET, requestBindings } from "../cel-request.ts";
 import { inForm, jsonOf } from "../object-forms.ts";
@@ -54,14 +55,24 @@ export interface PolicyDeps {
 
 /** Policies by name. @param kind "validating" or "mutating". */
 export function policiesOf<P, B>(cache: WatchCache, kind: "validating" | "mutating"): readonly Policy<P, B>[] {
-  const bindings = [...cache.head.range(`/registry/${kind}admissionpolicybindings/`)].map(([, cached]) => ({
-    name: cached.object.metadata?.name ?? "",
-    spec: cached.object["spec"] as B & { readonly policyName?: string },
-  }));
-  if (bindings.length === 0) return [];
-  return [...cache.head.range(`/registry/${kind}admissionpolicies/`)].map(([, { object }]) => {
-    const name = object.metadata?.name ?? "";
-    return { name, spec: object["spec"] as P, bindings: bindings.filter(({ spec }) => spec.policyName === name) };
+  return POLICIES[kind](cache) as readonly Policy<P, B>[];
+}
+
+const POLICIES = { validating: policiesBelow("validating"), mutating: policiesBelow("mutating") };
+
+function policiesBelow(kind: "validating" | "mutating"): (cache: WatchCache) => readonly Policy<unknown, unknown>[] {
+  const ofBindings = `/registry/${kind}admissionpolicybindings/`;
+  const ofPolicies = `/registry/${kind}admissionpolicies/`;
+  return derived([ofBindings, ofPolicies], ({ head }) => {
+    const bindings = [...head.range(ofBindings)].map(([, { object }]) => ({
+      name: object.metadata?.name ?? "",
+      spec: object["spec"] as { readonly policyName?: string },
+    }));
+    if (bindings.length === 0) return [];
+    return [...head.range(ofPolicies)].map(([, { object }]) => {
+      const name = object.metadata?.name ?? "";
+      return { name, spec: object["spec"], bindings: bindings.filter(({ spec }) => spec.policyName === name) };
+    });
   });
 }
 

@@ -5,6 +5,7 @@ import type {
 } from "@tsukube/api/types/admissionregistration-v1";
 import type { AdmissionAttributes } from "../../contracts.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { derived } from "../../storage/derived.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { formFor, type MatchRule, type RequestForm } from "../request-rules.ts";
 
@@ -22,14 +23,19 @@ export interface Invocation extends RequestForm {
 
 /** Configurations by name, their webhooks in order. @param kind "mutating" or "validating". */
 export function webhooksOf(cache: WatchCache, kind: "mutating" | "validating"): readonly Webhook[] {
-  const found: Webhook[] = [];
-  for (const [, cached] of cache.head.range(`/registry/${kind}webhookconfigurations/`)) {
-    const { metadata, webhooks } = cached.object as MutatingWebhookConfiguration;
-    (webhooks ?? []).forEach((spec, index) => {
-      found.push({ id: `${metadata?.name}/${spec.name}/${index}`, spec });
-    });
-  }
-  return found;
+  return WEBHOOKS[kind](cache);
+}
+
+const WEBHOOKS = { mutating: webhooksBelow("mutating"), validating: webhooksBelow("validating") };
+
+function webhooksBelow(kind: "mutating" | "validating"): (cache: WatchCache) => readonly Webhook[] {
+  const prefix = `/registry/${kind}webhookconfigurations/`;
+  return derived([prefix], (cache) =>
+    [...cache.head.range(prefix)].flatMap(([, { object }]) => {
+      const { metadata, webhooks } = object as MutatingWebhookConfiguration;
+      return (webhooks ?? []).map((spec, index) => ({ id: `${metadata?.name}/${spec.name}/${index}`, spec }));
+    }),
+  );
 }
 
 /** How to call the webhook about this request; undefined: not at all. Its match conditions are not looked at. */
