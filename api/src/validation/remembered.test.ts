@@ -53,7 +53,7 @@ function edited(object: Unstructured, path: readonly string[], choice: number): 
 }
 
 function othersOf(value: unknown): readonly unknown[] {
-  if (typeof value === "string" && /^-?[\d.]+[a-zA-Z]*$/.test(value)) return ["0", "-1", "70Mi", undefined]; // a quantity
+  if (typeof value === "string" && /^-?[\d.]+[a-zA-Z]*\d*$/.test(value)) return ["0", "-1", "70Mi", undefined]; // a quantity
   if (typeof value === "string") return ["", "A_b", undefined];
   if (typeof value === "number") return [0, -1, 70_000, undefined];
   if (typeof value === "boolean") return [!value, undefined];
