@@ -94,7 +94,6 @@ function defaultAutoscaler(spec: Draft): void {
   const behavior = nested(spec, "behavior");
   for (const [direction, values] of [["scaleUp", SCALE_UP] as const, ["scaleDown", SCALE_DOWN] as const]) {
     const rules = nested(behavior, direction);
-    if (isEmpty(rules["policies"])) delete rules["policies"];
     setAbsent(rules, values);
   }
 }

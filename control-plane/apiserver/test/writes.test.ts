@@ -66,6 +66,13 @@ const code = ({ code, object }: Answer): unknown => [code, object.reason];
 const revision = ({ object }: Answer): string | undefined => object.metadata?.resourceVersion;
 const generation = ({ object }: Answer): number | undefined => object.metadata?.generation;
 
+test("an event that is refused is one of core's, through either of the two groups", async () => {
+  for (const path of [`${IN}/events`, "/apis/events.k8s.io/v1/namespaces/writes/events"]) {
+    const { code, object } = await admin.send("POST", path, { metadata: { name: "Bad/Name" } });
+    expect({ code, message: object["message"] }).toEqual({ code: 422, message: expect.stringMatching(/^Event "Bad/) });
+  }
+});
+
 test("a generated name ends in five letters and digits that make no words, after at most 58 of the given", async () => {
   for (const generateName of ["short-", "x".repeat(100)]) {
     const { object } = await admin.send("POST", MAPS, { metadata: { generateName } });

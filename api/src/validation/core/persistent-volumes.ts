@@ -109,6 +109,21 @@ function volumeSpec(name: string): Check {
   };
 }
 
+const INLINE_WHY = "may not be specified in the context of inline volumes";
+
+/** A volume that stands in a VolumeAttachment: such as were part of pods before they were volumes of a CSI driver. */
+export const inlineVolume: Check = (value, at, errors) => {
+  const forbidden: Check = unlessUnset(
+    (_value, here, found) => void found.push(fieldError.forbidden(here, INLINE_WHY)),
+  );
+  fields({ persistentVolumeReclaimPolicy: forbidden, capacity: forbidden })(value, at, errors);
+  if (member(value, "csi") === undefined)
+    errors.push(fieldError.required(child(at, "csi"), "has to be specified in the context of inline volumes"));
+  fields({ accessModes: volumeModes, nodeAffinity: optional(nodeAffinity) })(value, at, errors);
+  volumeSource("", value, at, errors);
+  fields({ storageClassName: forbidden, volumeMode: forbidden })(value, at, errors);
+};
+
 const oneOfModes: Check = (value, at, errors) => {
   if (value !== "Block" && value !== "Filesystem")
     errors.push(fieldError.notSupported(at, value, ["Block", "Filesystem"]));

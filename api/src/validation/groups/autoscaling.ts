@@ -1,6 +1,7 @@
 import type { Unstructured } from "../../object.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
+  atLeast,
   type Check,
   child,
   each,
@@ -11,7 +12,6 @@ import {
   member,
   nonNegative,
   optional,
-  optionalOneOf,
   positive,
   required,
   requiredWith,
@@ -40,8 +40,9 @@ const target: Check = (value, at, errors) => {
 const metricTarget: Check = (value, at, errors) => {
   const type = member(value, "type");
   if (isUnset(type)) errors.push(fieldError.required(child(at, "type"), "must specify a metric target type"));
-  else if (!["Utilization", "Value", "AverageValue"].includes(String(type))) {
-    errors.push(fieldError.invalid(child(at, "type"), type, "must be either Utilization, Value, or AverageValue"));
+  if (!["Utilization", "Value", "AverageValue"].includes(String(type ?? ""))) {
+    const why = "must be either Utilization, Value, or AverageValue";
+    errors.push(fieldError.invalid(child(at, "type"), type ?? "", why));
   }
   const utilization = member(value, "averageUtilization");
   const given = ["averageUtilization", "averageValue", "value"].filter((name) => member(value, name) !== undefined);
@@ -65,9 +66,9 @@ const metric: Check = (value, at, errors) => {
   const type = String(member(value, "type") ?? "");
   const name = METRICS[type];
   if (type === "") errors.push(fieldError.required(child(at, "type"), "must specify a metric source type"));
-  else if (name === undefined)
+  if (name === undefined)
     return void errors.push(fieldError.notSupported(child(at, "type"), type, Object.keys(METRICS)));
-  else if (member(value, name) === undefined)
+  if (member(value, name) === undefined)
     errors.push(fieldError.required(child(at, name), "must populate information for the given metric source"));
   for (const source of Object.values(METRICS)) {
     const body = member(value, source);
@@ -83,8 +84,11 @@ const scalingRules: Check = fields({
     nonNegative(value, at, errors);
     if (Number(value) > 3600) errors.push(fieldError.invalid(at, value, "must be less than or equal to 3600"));
   }),
-  selectPolicy: optionalOneOf("Disabled", "Max", "Min"),
-  policies: each(fields({ type: exactlyOneOf("Percent", "Pods"), value: positive, periodSeconds: positive })),
+  selectPolicy: optional(exactlyOneOf("Disabled", "Max", "Min")),
+  policies: requiredWith(
+    "must specify at least one Policy",
+    each(fields({ type: exactlyOneOf("Percent", "Pods"), value: positive, periodSeconds: positive })),
+  ),
 });
 
 const spec: Check = (value, at, errors) => {
@@ -104,7 +108,7 @@ const spec: Check = (value, at, errors) => {
     metrics: each(metric),
     behavior: fields({ scaleUp: optional(scalingRules), scaleDown: optional(scalingRules) }),
   })(value, at, errors);
-  requiredWith("")(high, child(at, "maxReplicas"), errors);
+  required(atLeast(1))(high, child(at, "maxReplicas"), errors);
   if (low === 0 && least === 0) outsideMetric(member(value, "metrics"), child(at, "metrics"), errors);
 };
 

@@ -25,7 +25,7 @@ import { nonNegativeQuantity } from "../core/resources.ts";
 import { tolerations } from "../core/scheduling.ts";
 import { changed, immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
-import { configMapKey, dns1035Label, dnsLabel, pathSegment } from "../names.ts";
+import { configMapKey, dns1035Label, dnsLabel, dnsSubdomain, pathSegment } from "../names.ts";
 import { labels } from "../object-meta.ts";
 import { countOrPercent } from "./percents.ts";
 
@@ -155,9 +155,26 @@ const flowSubject: Check = (value, at, errors) => {
   for (const name of needed) required()(valueAt(value, `${part}.${name}`), child(child(at, part), name), errors);
 };
 
+const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"];
+
+/** Verbs of the API; "*" stands alone. */
+const flowVerbs: Check = (value, at, errors) => {
+  const verbs = listOf(value).map((verb) => verb ?? "");
+  someOf("verbs must contain at least one value")(value, at, errors);
+  const isKnown = verbs.includes("*") || verbs.every((verb) => VERBS.includes(String(verb)));
+  if (!isKnown) errors.push(fieldError.notSupported(at, verbs, VERBS));
+};
+
+const flowNamespaces: Check = each((value, at, errors) => {
+  for (const problem of value === "*" ? [] : dnsLabel(String(value ?? "")))
+    errors.push(
+      fieldError.invalid(at, value ?? "", `each member of this list must be '*' or a DNS-1123 label; ${problem}`),
+    );
+});
+
 const flowResourceRule: Check = (value, at, errors) => {
   fields({
-    verbs: someOf("verbs must contain at least one value"),
+    verbs: flowVerbs,
     apiGroups: someOf("resource rules must supply at least one api group"),
     resources: someOf("resource rules must supply at least one resource"),
   })(value, at, errors);
@@ -165,6 +182,7 @@ const flowResourceRule: Check = (value, at, errors) => {
     const why = "resource rules that are not cluster scoped must supply at least one namespace";
     errors.push(fieldError.required(child(at, "namespaces"), why));
   }
+  fields({ namespaces: flowNamespaces })(value, at, errors);
 };
 
 const flowRule: Check = (value, at, errors) => {
@@ -179,7 +197,7 @@ const flowRule: Check = (value, at, errors) => {
     resourceRules: each(flowResourceRule),
     nonResourceRules: each(
       fields({
-        verbs: someOf("verbs must contain at least one value"),
+        verbs: flowVerbs,
         nonResourceURLs: someOf("nonResourceURLs must contain at least one value"),
       }),
     ),
@@ -187,8 +205,12 @@ const flowRule: Check = (value, at, errors) => {
 };
 
 const flowSchemaSpec: Check = fields({
-  matchingPrecedence: between(1, 10_000),
-  priorityLevelConfiguration: fields({ name: requiredWith("must reference a priority level") }),
+  matchingPrecedence: (value, at, errors) => {
+    const precedence = Number(value ?? 0);
+    if (precedence <= 0) errors.push(fieldError.invalid(at, precedence, "must be a positive value"));
+    if (precedence > 10_000) errors.push(fieldError.invalid(at, precedence, "must not be greater than 10000"));
+  },
+  priorityLevelConfiguration: fields({ name: requiredWith("must reference a priority level", text(dnsSubdomain)) }),
   distinguisherMethod: optional(fields({ type: exactlyOneOf("ByNamespace", "ByUser") })),
   rules: each(flowRule),
 });
@@ -198,12 +220,38 @@ const limitResponse: Check = (value, at, errors) => {
   const type = member(value, "type");
   if (isUnset(type)) errors.push(fieldError.required(child(at, "type")));
   else exactlyOneOf("Queue", "Reject")(type, child(at, "type"), errors);
-  if (type === "Reject" && member(value, "queuing") !== undefined)
-    errors.push(fieldError.forbidden(child(at, "queuing"), "must be nil if limited.limitResponse.type is not Limited"));
+  if (type !== "Queue" && member(value, "queuing") !== undefined)
+    errors.push(fieldError.forbidden(child(at, "queuing"), ""));
   if (type === "Queue" && member(value, "queuing") === undefined)
-    errors.push(
-      fieldError.required(child(at, "queuing"), "must not be empty if limited.limitResponse.type is Limited"),
-    );
+    errors.push(fieldError.required(child(at, "queuing")));
+  if (type === "Queue") optional(queuing)(member(value, "queuing"), child(at, "queuing"), errors);
+};
+
+const MOST_QUEUES = 10_000_000;
+const HASH_BITS = 60;
+
+/** What a request's hand of queues is dealt by needs so many bits of its hash. */
+function entropyBits(queues: number, handSize: number): number {
+  let choices = 1;
+  for (let index = 0; index < handSize; index += 1) choices *= queues - index;
+  return Math.ceil(Math.log2(choices));
+}
+
+const queuing: Check = (value, at, errors) => {
+  const [queues, hand] = ["queues", "handSize"].map((name) => Number(member(value, name) ?? 0)) as [number, number];
+  const refuse = (name: string, number: number, why: string): void =>
+    void errors.push(fieldError.invalid(child(at, name), number, why));
+  const length = Number(member(value, "queueLengthLimit") ?? 0);
+  if (length <= 0) refuse("queueLengthLimit", length, "must be positive");
+  if (queues <= 0) refuse("queues", queues, "must be positive");
+  else if (queues > MOST_QUEUES) refuse("queues", queues, `must not be greater than ${MOST_QUEUES}`);
+  const bits = entropyBits(queues, hand);
+  if (hand <= 0) refuse("handSize", hand, "must be positive");
+  else if (hand > queues) refuse("handSize", hand, `should not be greater than queues (${queues})`);
+  else if (bits > HASH_BITS) {
+    const why = `required entropy bits of deckSize ${queues} and handSize ${hand} should not be greater than ${HASH_BITS}`;
+    refuse("handSize", hand, why);
+  }
 };
 
 const priorityLevelSpec: Check = (value, at, errors) => {
@@ -211,10 +259,8 @@ const priorityLevelSpec: Check = (value, at, errors) => {
   const limited = member(value, "limited");
   if (isUnset(type)) errors.push(fieldError.required(child(at, "type")));
   else exactlyOneOf("Exempt", "Limited")(type, child(at, "type"), errors);
-  if (type !== "Limited" && limited !== undefined)
-    errors.push(fieldError.forbidden(child(at, "limited"), "must be nil if the type is not Limited"));
-  if (type === "Limited" && limited === undefined)
-    errors.push(fieldError.required(child(at, "limited"), "must not be empty when type is Limited"));
+  if (type !== "Limited" && limited !== undefined) errors.push(fieldError.forbidden(child(at, "limited"), ""));
+  if (type === "Limited" && limited === undefined) errors.push(fieldError.required(child(at, "limited")));
   const [shares, lent] = [member(limited, "nominalConcurrencyShares"), member(limited, "lendablePercent")];
   if (Number(shares ?? 0) < 0) {
     const here = child(at, "limited.nominalConcurrencyShares");

@@ -7,19 +7,21 @@ import {
   each,
   entriesOf,
   fields,
-  isUnset,
   listOf,
   member,
   optional,
   optionalOneOf,
   required,
+  requiredWith,
+  run,
   text,
   unlessUnset,
   valueAt,
 } from "../check.ts";
-import { changed, immutable, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
+import { inlineVolume } from "../core/persistent-volumes.ts";
+import { changed, frozen, immutable, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
-import { dnsSubdomain } from "../names.ts";
+import { caselessSubdomain, dns1035Label, dnsSubdomain } from "../names.ts";
 
 const driverName: Check = required((value, at, errors) => {
   if (String(value).length > 63) errors.push(fieldError.tooLong(at, 63));
@@ -35,18 +37,25 @@ const parameters: Check = (value, at, errors) => {
   if (entriesOf(value).some(([key]) => key === "")) errors.push(fieldError.invalid(at, "", "field must be non-empty"));
 };
 
+const ONE_SOURCE = "must specify exactly one of inlineVolumeSpec and persistentVolumeName";
+
 const attachmentSource: Check = (value, at, errors) => {
   const [inline, name] = [member(value, "inlineVolumeSpec"), member(value, "persistentVolumeName")];
-  if (inline === undefined && isUnset(name))
-    errors.push(fieldError.required(at, "must specify exactly one of inlineVolumeSpec and persistentVolumeName"));
-  if (inline !== undefined && !isUnset(name))
-    errors.push(fieldError.forbidden(at, "must specify exactly one of inlineVolumeSpec and persistentVolumeName"));
+  if (inline === undefined && name === undefined) return void errors.push(fieldError.required(at, ONE_SOURCE));
+  if (inline !== undefined && name !== undefined) return void errors.push(fieldError.forbidden(at, ONE_SOURCE));
+  if (inline !== undefined) return void inlineVolume(inline, child(at, "inlineVolumeSpec"), errors);
+  const here = child(at, "persistentVolumeName");
+  if (name === "") errors.push(fieldError.required(here, "must specify non empty persistentVolumeName"));
+  text(dnsSubdomain)(name, here, errors);
 };
 
-const attachmentSpec: Check = (value, at, errors) => {
-  attachmentSource(member(value, "source"), child(at, "source"), errors);
-  text(dnsSubdomain)(member(value, "nodeName"), child(at, "nodeName"), errors);
-  required()(member(value, "attacher"), child(at, "attacher"), errors);
+/** @param attacher How a driver's name is checked: of new attachments in other words than of those that are. */
+function attachmentSpec(attacher: Check): Check {
+  return fields({ attacher: required(attacher), source: attachmentSource, nodeName: text(dnsSubdomain) });
+}
+
+const attacherOfOld: Check = (value, at, errors) => {
+  for (const problem of dnsSubdomain(String(value).toLowerCase())) errors.push(fieldError.invalid(at, value, problem));
 };
 
 /** The parameters are what the class means. */
@@ -84,6 +93,11 @@ const driversStay: UpdateCheck = (next, old) => {
     .map((driver) => fieldError.invalid("spec.drivers", driver, "field is immutable"));
 };
 
+const migratedResource: Check = fields({
+  group: unlessUnset(text(dnsSubdomain)),
+  resource: requiredWith("resource is required to be set", text(dns1035Label)),
+});
+
 export const STORAGE: RuleTable = {
   "storage.k8s.io/CSIDriver": {
     state: fields({
@@ -115,13 +129,17 @@ export const STORAGE: RuleTable = {
     }),
     update: updates(parametersStay, immutable("provisioner", "reclaimPolicy", "volumeBindingMode")),
   },
-  "storage.k8s.io/VolumeAttachment": { state: fields({ spec: attachmentSpec }), update: immutable("spec") },
+  "storage.k8s.io/VolumeAttachment": {
+    state: fields({ spec: attachmentSpec(text(caselessSubdomain)) }),
+    updateState: (next) => run(fields({ spec: attachmentSpec(attacherOfOld) }), next),
+    update: frozen("spec"),
+  },
   "storage.k8s.io/VolumeAttributesClass": {
     state: fields({ driverName, parameters: required(parameters) }),
     update: attributesStay,
   },
   "storagemigration.k8s.io/StorageVersionMigration": {
-    state: fields({ spec: fields({ resource: fields({ resource: required() }) }) }),
+    state: fields({ spec: fields({ resource: migratedResource }) }),
     update: immutable("spec"),
   },
 };

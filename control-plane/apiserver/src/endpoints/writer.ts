@@ -302,7 +302,9 @@ export class Writer {
   }
 
   #refuse(definition: ResourceDefinition, name: string, errors: ReturnType<typeof validateCreate>): void {
-    if (errors.length > 0) throw ApiError.invalid(definition, name, errors);
+    if (errors.length === 0) return;
+    // both groups of events have one type upstream, which is core's
+    throw ApiError.invalid(definition.kind === "Event" ? { group: "", kind: "Event" } : definition, name, errors);
   }
 
   #attributes(

@@ -1,0 +1,196 @@
+import { describe, expect, test } from "vitest";
+import defaults from "../../facts/defaults.json" with { type: "json" };
+import { applyDefaults } from "../defaults/index.ts";
+import { resourceOf } from "../kinds.ts";
+import type { Unstructured } from "../object.ts";
+import { type GroupVersionKind, parseApiVersion } from "../schema.ts";
+import { fieldErrorMessage } from "../status/field-error.ts";
+import { validateCreate, validateUpdate } from "./validate.ts";
+
+const OBJECTS = defaults.objects as unknown as Readonly<Record<string, { readonly out: Unstructured }>>;
+/** Tails of upstream's messages. */
+const LABEL =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const SUBDOMAIN =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const QUALIFIED =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+
+function kindOf(name: string): GroupVersionKind {
+  const [apiVersion = "", resource = ""] = name.split(" ");
+  const version = parseApiVersion(apiVersion);
+  return { ...version, kind: resourceOf({ ...version, resource })!.kind };
+}
+
+/** A recorded object with another value at a path; undefined takes it away. */
+function edited(name: string, path: string, value: unknown): Unstructured {
+  const copy = structuredClone(OBJECTS[name]!.out) as unknown as Record<string, unknown>;
+  const keys = path.split(".");
+  const last = keys.pop()!;
+  const at = keys.reduce<Record<string, unknown>>((part, key) => part[key] as Record<string, unknown>, copy);
+  if (value === undefined) delete at[last];
+  else at[last] = value;
+  return applyDefaults(kindOf(name), copy as unknown as Unstructured);
+}
+
+type Row = readonly [object: string, path: string, value: unknown, ...messages: readonly string[]];
+
+const FLOWS = "flowcontrol.apiserver.k8s.io/v1 flowschemas #rules";
+const QUEUES = "flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations #queue";
+const SCALER = "autoscaling/v2 horizontalpodautoscalers #behavior";
+const CLAIM = "resource.k8s.io/v1 resourceclaims #request";
+const SLICE = "resource.k8s.io/v1 resourceslices #device";
+const INLINE = "storage.k8s.io/v1 volumeattachments #inline";
+const ATTACHMENT = "storage.k8s.io/v1 volumeattachments";
+const MIGRATION = "storagemigration.k8s.io/v1 storageversionmigrations";
+const EVENT = "events.k8s.io/v1 events";
+
+const QUEUING = "spec.limited.limitResponse.queuing";
+const REQUEST = "spec.devices.requests.0";
+const EXACT = "spec.devices.requests[0].exactly";
+const RULE = "spec.rules.0.resourceRules.0";
+const INLINE_SPEC = "spec.source.inlineVolumeSpec";
+
+const NEW: readonly Row[] = [
+  [FLOWS, "spec.matchingPrecedence", -1, "spec.matchingPrecedence: Invalid value: -1: must be a positive value"],
+  [
+    FLOWS,
+    "spec.priorityLevelConfiguration.name",
+    "A_b",
+    `spec.priorityLevelConfiguration.name: Invalid value: "A_b": ${SUBDOMAIN}`,
+  ],
+  [
+    FLOWS,
+    `${RULE}.verbs`,
+    ["look"],
+    'spec.rules[0].resourceRules[0].verbs: Unsupported value: ["look"]: supported values: "create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"',
+  ],
+  [
+    FLOWS,
+    `${RULE}.namespaces`,
+    ["A_b"],
+    `spec.rules[0].resourceRules[0].namespaces[0]: Invalid value: "A_b": each member of this list must be '*' or a DNS-1123 label; ${LABEL}`,
+  ],
+  [QUEUES, "spec.limited", undefined, "spec.limited: Required value"],
+  [QUEUES, QUEUING, undefined, `${QUEUING}: Required value`],
+  [
+    QUEUES,
+    `${QUEUING}.queues`,
+    -1,
+    `${QUEUING}.queues: Invalid value: -1: must be positive`,
+    `${QUEUING}.handSize: Invalid value: 8: should not be greater than queues (-1)`,
+  ],
+  [
+    QUEUES,
+    QUEUING,
+    { queues: 1000, handSize: 8, queueLengthLimit: -1 },
+    `${QUEUING}.queueLengthLimit: Invalid value: -1: must be positive`,
+    `${QUEUING}.handSize: Invalid value: 8: required entropy bits of deckSize 1000 and handSize 8 should not be greater than 60`,
+  ],
+  [
+    SCALER,
+    "spec.behavior.scaleUp.policies",
+    [],
+    "spec.behavior.scaleUp.policies: Required value: must specify at least one Policy",
+  ],
+  [
+    SCALER,
+    "spec.behavior.scaleUp.selectPolicy",
+    "",
+    'spec.behavior.scaleUp.selectPolicy: Unsupported value: "": supported values: "Disabled", "Max", "Min"',
+  ],
+  [
+    SCALER,
+    "spec.metrics.0.type",
+    "",
+    "spec.metrics[0].type: Required value: must specify a metric source type",
+    'spec.metrics[0].type: Unsupported value: "": supported values: "ContainerResource", "External", "Object", "Pods", "Resource"',
+  ],
+  [CLAIM, `${REQUEST}.name`, "", `spec.devices.requests[0].name: Invalid value: "": ${LABEL}`],
+  [
+    CLAIM,
+    `${REQUEST}.exactly`,
+    undefined,
+    "spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required",
+  ],
+  [CLAIM, `${REQUEST}.exactly.deviceClassName`, "", `${EXACT}.deviceClassName: Required value`],
+  [CLAIM, `${REQUEST}.exactly.count`, -1, `${EXACT}.count: Invalid value: -1: must be greater than zero`],
+  [
+    CLAIM,
+    `${REQUEST}.exactly.allocationMode`,
+    "Some",
+    `${EXACT}.allocationMode: Unsupported value: "Some": supported values: "All", "ExactCount"`,
+  ],
+  [SLICE, "spec.devices.0.name", "A_b", `spec.devices[0].name: Invalid value: "A_b": ${LABEL}`],
+  [SLICE, "spec.pool.generation", -1, "spec.pool.generation: Invalid value: -1: must be greater than or equal to zero"],
+  [
+    SLICE,
+    "spec.devices.0.attributes",
+    { a: {} },
+    'spec.devices[0].attributes[a]: Invalid value: "": must specify one of: `int`, `bool`, `string`, `version`, `ints`, `bools`, `strings`, `versions`',
+  ],
+  [
+    INLINE,
+    INLINE_SPEC,
+    {},
+    `${INLINE_SPEC}.csi: Required value: has to be specified in the context of inline volumes`,
+    `${INLINE_SPEC}.accessModes: Required value`,
+    `${INLINE_SPEC}: Required value: must specify a volume type`,
+  ],
+  [
+    INLINE,
+    `${INLINE_SPEC}.storageClassName`,
+    "fast",
+    `${INLINE_SPEC}.storageClassName: Forbidden: may not be specified in the context of inline volumes`,
+  ],
+  [
+    ATTACHMENT,
+    "spec.source.persistentVolumeName",
+    "",
+    "spec.source.persistentVolumeName: Required value: must specify non empty persistentVolumeName",
+    `spec.source.persistentVolumeName: Invalid value: "": ${SUBDOMAIN}`,
+  ],
+  [MIGRATION, "spec.resource.resource", "", "spec.resource.resource: Required value: resource is required to be set"],
+  [MIGRATION, "spec.resource.group", "A_b", `spec.resource.group: Invalid value: "A_b": ${SUBDOMAIN}`],
+  [
+    EVENT,
+    "reportingController",
+    "",
+    "reportingController: Required value",
+    'reportingController: Invalid value: "": name part must be non-empty',
+    `reportingController: Invalid value: "": ${QUALIFIED}`,
+  ],
+  [EVENT, "regarding.namespace", "elsewhere"],
+];
+
+describe("what is created", () => {
+  for (const [name, path, value, ...messages] of NEW)
+    test(`${name} with ${path} = ${JSON.stringify(value)}`, () => {
+      expect(validateCreate(kindOf(name), edited(name, path, value)).map(fieldErrorMessage)).toEqual(messages);
+    });
+});
+
+const CHANGED: readonly Row[] = [
+  [CLAIM, `${REQUEST}.exactly.count`, -1, "spec: Invalid value: null: field is immutable"],
+  [
+    ATTACHMENT,
+    "spec.attacher",
+    "A_b",
+    `spec.attacher: Invalid value: "A_b": ${SUBDOMAIN}`,
+    "spec: Invalid value: null: field is immutable",
+  ],
+  [EVENT, "action", "", "action: Required value", 'action: Invalid value: "": field is immutable'],
+];
+
+describe("what is changed", () => {
+  for (const [name, path, value, ...messages] of CHANGED)
+    test(`${name} to ${path} = ${JSON.stringify(value)}`, () => {
+      const versioned = (object: Unstructured): Unstructured => ({
+        ...object,
+        metadata: { ...object.metadata, resourceVersion: "1" },
+      });
+      const old = versioned(applyDefaults(kindOf(name), structuredClone(OBJECTS[name]!.out)));
+      const next = versioned(edited(name, path, value));
+      expect(validateUpdate(kindOf(name), next, old, "").map(fieldErrorMessage)).toEqual(messages);
+    });
+});
