@@ -1,6 +1,6 @@
 import type { FeatureGates } from "@tsukube/api";
 import type { ApiServer, User } from "@tsukube/apiserver";
-import { type Client, createClient, createInformerFactory, LeaderElection } from "@tsukube/client";
+import { type Client, createClient, createInformerFactory, LeaderElection, limitedTransport } from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import { certificateSigner } from "@tsukube/host";
@@ -80,8 +80,12 @@ async function scheduler(options: ControlPlaneOptions): Promise<Lifetime> {
   return lifetime;
 }
 
+/** Requests of one controller at a time: there are seats for those of all and room in their queues, so that none is refused. */
+const MOST_UNDER_WAY = 100;
+
 function clientAs({ server }: ControlPlaneOptions, user: User): Client {
-  return createClient(server.transport(user), { userAgent: userAgentOf(user.name) });
+  const transport = limitedTransport(server.transport(user), MOST_UNDER_WAY);
+  return createClient(transport, { userAgent: userAgentOf(user.name) });
 }
 
 function component(name: string): User {

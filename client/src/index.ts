@@ -20,6 +20,7 @@ export { createHttpTransport, type HttpTransportOptions, inClusterOptions } from
 export { createInformerFactory, type InformerDeps, keyOf } from "./informer.ts";
 export { type KubeconfigEntry, kubeconfigText, mergeKubeconfig, removeFromKubeconfig } from "./kubeconfig.ts";
 export { LeaderElection, type LeaderElectionOptions } from "./leader-election.ts";
+export { limitedTransport } from "./limited-transport.ts";
 export type { EventSink, EventSource, ListWatchDeps } from "./list-watch.ts";
 export { MetadataEvent } from "./metadata-event.ts";
 export { splitKey } from "./object-key.ts";
