@@ -13,6 +13,8 @@ const LABEL =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const SUBDOMAIN =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const LABEL_1035 =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const QUALIFIED =
   "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 
@@ -43,6 +45,11 @@ const SLICE = "resource.k8s.io/v1 resourceslices #device";
 const INLINE = "storage.k8s.io/v1 volumeattachments #inline";
 const ATTACHMENT = "storage.k8s.io/v1 volumeattachments";
 const MIGRATION = "storagemigration.k8s.io/v1 storageversionmigrations";
+const DEFINITION = "apiextensions.k8s.io/v1 customresourcedefinitions";
+const INGRESS = "networking.k8s.io/v1 ingresses #rules";
+const POLICY = "networking.k8s.io/v1 networkpolicies #egress";
+const COPY = "v1 persistentvolumeclaims #dataSource";
+const SERVICE = "v1 services #headless";
 const EVENT = "events.k8s.io/v1 events";
 
 const QUEUING = "spec.limited.limitResponse.queuing";
@@ -153,6 +160,66 @@ const NEW: readonly Row[] = [
   [MIGRATION, "spec.resource.resource", "", "spec.resource.resource: Required value: resource is required to be set"],
   [MIGRATION, "spec.resource.group", "A_b", `spec.resource.group: Invalid value: "A_b": ${SUBDOMAIN}`],
   [
+    DEFINITION,
+    "spec.names.kind",
+    "A_b",
+    `spec.names.kind: Invalid value: "A_b": may have mixed case, but should otherwise match: ${LABEL_1035}`,
+  ],
+  [
+    DEFINITION,
+    "spec.group",
+    "A_b",
+    'metadata.name: Invalid value: "foos.facts.example.com": must be spec.names.plural+"."+spec.group',
+    `spec.group: Invalid value: "A_b": ${SUBDOMAIN}`,
+  ],
+  [DEFINITION, "spec.conversion", {}, "spec.conversion.strategy: Required value"],
+  [
+    DEFINITION,
+    "spec.versions.0.additionalPrinterColumns",
+    [{ name: "c", type: "string", jsonPath: "a" }],
+    'spec.additionalPrinterColumns[0].JSONPath: Invalid value: "a": must be a simple json path starting with .',
+  ],
+  [
+    DEFINITION,
+    "spec.versions.0.schema.openAPIV3Schema",
+    { type: "object", properties: { l: { type: "array" } } },
+    "spec.validation.openAPIV3Schema.properties[l].items: Required value: must be specified",
+  ],
+  [INGRESS, "spec.rules", [], "spec: Invalid value: []: either `defaultBackend` or `rules` must be specified"],
+  [INGRESS, "spec.tls.0.hosts", [""], `spec.tls[0].hosts[0]: Invalid value: "": ${SUBDOMAIN}`],
+  [
+    INGRESS,
+    "spec.rules.0.http.paths.0.backend",
+    {},
+    'spec.rules[0].http.paths[0].backend: Invalid value: "": resource or service backend is required',
+  ],
+  [
+    INGRESS,
+    "spec.rules.0.http.paths.0.backend.service",
+    { name: "s" },
+    "spec.rules[0].http.paths[0].backend: Required value: port name or number is required",
+  ],
+  [
+    POLICY,
+    "spec.policyTypes",
+    ["No"],
+    'spec.policyTypes[0]: Unsupported value: "No": supported values: "Ingress", "Egress"',
+  ],
+  [COPY, "spec.volumeMode", "", 'spec.volumeMode: Unsupported value: "": supported values: "Block", "Filesystem"'],
+  [
+    COPY,
+    "spec.dataSource.apiGroup",
+    "A_b",
+    `spec.dataSource.apiGroup: Invalid value: "A_b": ${SUBDOMAIN}`,
+    "spec: Invalid value: {}: must match dataSourceRef",
+  ],
+  [
+    SERVICE,
+    "spec.internalTrafficPolicy",
+    "",
+    'spec.internalTrafficPolicy: Unsupported value: "": supported values: "Cluster", "Local"',
+  ],
+  [
     EVENT,
     "reportingController",
     "",
@@ -179,6 +246,20 @@ const CHANGED: readonly Row[] = [
     `spec.attacher: Invalid value: "A_b": ${SUBDOMAIN}`,
     "spec: Invalid value: null: field is immutable",
   ],
+  [
+    "networking.k8s.io/v1 ingressclasses",
+    "spec.controller",
+    "a",
+    'spec.controller: Invalid value: "a": field is immutable',
+    'spec.controller: Invalid value: "a": must be a domain-prefixed path (such as "acme.io/foo")',
+  ],
+  [
+    "networking.k8s.io/v1 ipaddresses",
+    "spec.parentRef.name",
+    "other",
+    "spec.parentRef: Invalid value: null: field is immutable",
+  ],
+  ["networking.k8s.io/v1 servicecidrs", "spec.cidrs", [], "spec.cidrs: Invalid value: null: field is immutable"],
   [EVENT, "action", "", "action: Required value", 'action: Invalid value: "": field is immutable'],
 ];
 

@@ -3,13 +3,14 @@ import {
   type Check,
   child,
   element,
+  exactlyOneOf,
   fields,
   isUnset,
   listOf,
   member,
   optional,
-  optionalOneOf,
   text,
+  unlessUnset,
 } from "../check.ts";
 import { labelSelector } from "../label-selectors.ts";
 import { dnsSubdomain } from "../names.ts";
@@ -47,19 +48,24 @@ const dataSource: Check = (value, at, errors) => {
   }
 };
 
+const source: Check = (value, at, errors) => {
+  dataSource(value, at, errors);
+  fields({ apiGroup: unlessUnset(text(dnsSubdomain)) })(value, at, errors);
+};
+
+/** Upstream shows nothing of the spec. */
 const sameSources: Check = (value, at, errors) => {
-  const [source, reference] = [member(value, "dataSource"), member(value, "dataSourceRef")];
-  if (source === undefined || reference === undefined) return;
+  const [local, reference] = [member(value, "dataSource"), member(value, "dataSourceRef")];
+  if (local === undefined || reference === undefined) return;
   if (!isUnset(member(reference, "namespace"))) {
-    // upstream shows nothing of the spec
     return void errors.push(
       fieldError.invalid(at, {}, "may not be specified when dataSourceRef.namespace is specified"),
     );
   }
-  const differs = ["apiGroup", "kind", "name"].some(
-    (name) => (member(source, name) ?? "") !== (member(reference, name) ?? ""),
-  );
-  if (differs) errors.push(fieldError.invalid(at, at, "must match dataSourceRef"));
+  const differs =
+    member(local, "apiGroup") !== member(reference, "apiGroup") ||
+    ["kind", "name"].some((name) => (member(local, name) ?? "") !== (member(reference, name) ?? ""));
+  if (differs) errors.push(fieldError.invalid(at, {}, "must match dataSourceRef"));
 };
 
 /** core/v1.PersistentVolumeClaimSpec. */
@@ -71,9 +77,9 @@ export const claimSpec: Check = (value, at, errors) => {
     storageClassName: optional((name, here, found) => {
       if (name !== "") text(dnsSubdomain)(name, here, found);
     }),
-    volumeMode: optionalOneOf("Block", "Filesystem"),
-    dataSource: optional(dataSource),
-    dataSourceRef: optional(dataSource),
+    volumeMode: optional(exactlyOneOf("Block", "Filesystem")),
+    dataSource: optional(source),
+    dataSourceRef: optional(source),
   })(value, at, errors);
   sameSources(value, at, errors);
 };

@@ -293,9 +293,11 @@ function attributesStay(next: object, old: object): FieldError[] {
   ];
 }
 
-/** Absent and null are one to the API's types. */
+/** Absent and null are one to the API's types, and for what is no pointer there also "". */
 function present(value: Values): Values {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined && one !== null && one !== ""));
+  const isThere = (name: string, one: unknown): boolean =>
+    one !== undefined && one !== null && (name !== "volumeName" || one !== "");
+  return Object.fromEntries(Object.entries(value).filter(([name, one]) => isThere(name, one)));
 }
 
 const statusOfClaim: UpdateCheck = (next) => {

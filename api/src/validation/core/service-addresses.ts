@@ -1,7 +1,7 @@
 import type { Unstructured } from "../../object.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
-import { element, isUnset, listOf, optionalOneOf, run, valueAt } from "../check.ts";
+import { element, exactlyOneOf, isUnset, listOf, optional, run, valueAt } from "../check.ts";
 import { isIP } from "../ip-address.ts";
 import type { UpdateCheck } from "../kind-rules.ts";
 import { ipAddress } from "../names.ts";
@@ -50,7 +50,7 @@ function familyErrors(service: Unstructured): FieldError[] {
       family === "IPv4" || family === "IPv6" ? [] : [fieldError.notSupported(at, family, ["IPv4", "IPv6"])];
     return families.indexOf(family) < index ? [...unknown, fieldError.duplicate(at, family)] : unknown;
   });
-  const policies = optionalOneOf("PreferDualStack", "RequireDualStack", "SingleStack");
+  const policies = optional(exactlyOneOf("PreferDualStack", "RequireDualStack", "SingleStack"));
   return [...errors, ...run(policies, valueAt(service, POLICY), POLICY)];
 }
 

@@ -6,13 +6,13 @@ import {
   type Check,
   child,
   element,
+  exactlyOneOf,
   fields,
   isUnset,
   listOf,
   member,
   oneOf,
   optional,
-  optionalOneOf,
   port,
   required,
   run,
@@ -234,7 +234,7 @@ function externalTraffic({ service, spec, type }: Subject, errors: Errors): void
 function internalTraffic({ spec, type }: Subject, errors: Errors): void {
   const policy = member(spec, "internalTrafficPolicy");
   const at = "spec.internalTrafficPolicy";
-  if (policy !== undefined) return void optionalOneOf("Cluster", "Local")(policy, at, errors);
+  if (policy !== undefined) return void exactlyOneOf("Cluster", "Local")(policy, at, errors);
   if (["NodePort", "LoadBalancer", "ClusterIP"].includes(String(type))) errors.push(fieldError.required(at));
 }
 

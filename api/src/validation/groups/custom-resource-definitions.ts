@@ -3,6 +3,7 @@ import { ruleErrors } from "../../crd/validation-rules.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
+  all,
   type Check,
   child,
   each,
@@ -13,7 +14,9 @@ import {
   listOf,
   member,
   required,
+  run,
   text,
+  unlessUnset,
   valueAt,
 } from "../check.ts";
 import { changed, immutableError, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
@@ -25,19 +28,26 @@ const APPROVAL = "api-approved.kubernetes.io";
 const nameMatches: Check = (object, _at, errors) => {
   const name = valueAt(object, "metadata.name");
   const required = `${String(valueAt(object, "spec.names.plural") ?? "")}.${String(valueAt(object, "spec.group") ?? "")}`;
-  if (!isUnset(name) && name !== required)
-    errors.push(fieldError.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'));
+  const why = 'must be spec.names.plural+"."+spec.group';
+  const base = valueAt(object, "metadata.generateName");
+  if (!isUnset(base) && base !== required) errors.push(fieldError.invalid("metadata.generateName", base, why));
+  if (!isUnset(name) && name !== required) errors.push(fieldError.invalid("metadata.name", name, why));
 };
 
 const group: Check = (value, at, errors) => {
   if (isUnset(value)) return void errors.push(fieldError.required(at));
-  text(dnsSubdomain)(value, at, errors);
-  if (!String(value).includes("."))
+  const problems = dnsSubdomain(String(value));
+  for (const problem of problems) errors.push(fieldError.invalid(at, value, problem));
+  if (problems.length === 0 && !String(value).includes("."))
     errors.push(fieldError.invalid(at, value, "should be a domain with at least one dot"));
 };
 
 /** Go's parser of kinds takes them in lower case. */
-const kindName: Check = required((value, at, errors) => text(dns1035Label)(String(value).toLowerCase(), at, errors));
+const kindName: Check = required((value, at, errors) => {
+  const problems = dns1035Label(String(value).toLowerCase());
+  const why = `may have mixed case, but should otherwise match: ${problems.join(",")}`;
+  if (problems.length > 0) errors.push(fieldError.invalid(at, value, why));
+});
 
 const names: Check = fields({
   plural: required(text(dns1035Label)),
@@ -50,18 +60,23 @@ const names: Check = fields({
 
 const COLUMN_TYPES = ["boolean", "date", "integer", "number", "string"] as const;
 
-const column: Check = fields({
+const columnFields: Check = fields({
   name: required(),
   type: (value, at, errors) => {
     if (isUnset(value)) errors.push(fieldError.required(at, `must be one of ${COLUMN_TYPES.join(",")}`));
     else if (!COLUMN_TYPES.includes(value as never))
       errors.push(fieldError.invalid(at, value, `must be one of ${COLUMN_TYPES.join(",")}`));
   },
-  jsonPath: required((value, at, errors) => {
-    if (!String(value).startsWith("."))
-      errors.push(fieldError.invalid(at, value, "must be a simple json path starting with ."));
-  }),
 });
+
+/** Upstream names the path as its internal type does. */
+const column: Check = (value, at, errors) => {
+  columnFields(value, at, errors);
+  const [path, here] = [String(member(value, "jsonPath") ?? ""), child(at, "JSONPath")];
+  if (path === "") errors.push(fieldError.required(here));
+  else if (!path.startsWith("."))
+    errors.push(fieldError.invalid(here, path, "must be a simple json path starting with ."));
+};
 
 const scale: Check = fields({ specReplicasPath: pathBelow(".spec."), statusReplicasPath: pathBelow(".status.") });
 
@@ -82,12 +97,16 @@ const versions: Check = (spec, at, errors) => {
   const stored = list.filter((version) => member(version, "storage") === true);
   if (stored.length !== 1)
     errors.push(
-      fieldError.invalid(child(at, "versions"), list, "must have exactly one version marked as storage version"),
+      fieldError.invalid(
+        child(at, "versions"),
+        member(spec, "versions") ?? null,
+        "must have exactly one version marked as storage version",
+      ),
     );
   const seen = new Set<unknown>();
   list.forEach((version, index) => {
     const here = element(child(at, "versions"), index);
-    required(text(dns1035Label))(member(version, "name"), child(here, "name"), errors);
+    text(dns1035Label)(member(version, "name") ?? "", child(here, "name"), errors);
     if (seen.has(member(version, "name")))
       errors.push(fieldError.invalid(child(at, "versions"), list, "must contain unique version names"));
     seen.add(member(version, "name"));
@@ -102,6 +121,8 @@ const versions: Check = (spec, at, errors) => {
     if (scaling !== undefined && (index === 0 || !shared(list, "subresources")))
       scale(scaling, child(subresources, "scale"), errors);
   });
+  // what was the only version once is the first
+  unlessUnset(text(dns1035Label))(member(list[0], "name"), child(at, "version"), errors);
 };
 
 function versionSchema(
@@ -127,7 +148,7 @@ const conversion: Check = (spec, at, errors) => {
   if (value === undefined) return;
   const strategy = member(value, "strategy");
   const here = child(at, "conversion");
-  exactlyOneOf("None", "Webhook")(strategy, child(here, "strategy"), errors);
+  required(exactlyOneOf("None", "Webhook"))(strategy, child(here, "strategy"), errors);
   const [config, reviews] = [
     valueAt(value, "webhook.clientConfig"),
     listOf(valueAt(value, "webhook.conversionReviewVersions")),
@@ -204,10 +225,13 @@ const storedVersions: Check = (object, _at, errors) => {
       errors.push(fieldError.invalid(at, stored, `must have the storage version ${member(version, "name")}`));
   }
   stored.forEach((name, index) => {
-    if (!versionNames.includes(name))
-      errors.push(fieldError.invalid(element(at, index), name, "missing from spec.versions"));
+    if (!versionNames.includes(name)) errors.push(fieldError.invalid(element(at, index), name, missing(name)));
   });
 };
+
+function missing(version: unknown): string {
+  return `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`;
+}
 
 const state: Check = (object, at, errors) => {
   const spec = member(object, "spec");
@@ -228,10 +252,14 @@ const identityStays: UpdateCheck = (next, old) => {
   const established = conditions.some(
     (one) => member(one, "type") === "Established" && member(one, "status") === "True",
   );
-  const paths = ["spec.group", "spec.names.plural", ...(established ? ["spec.scope", "spec.names.kind"] : [])];
+  const paths = [...(established ? ["spec.scope", "spec.names.kind"] : []), "spec.group", "spec.names.plural"];
   return paths.filter((path) => changed(next, old, path)).map((path) => immutableError(next, path));
 };
 
 export const CUSTOM_RESOURCES: RuleTable = {
-  "apiextensions.k8s.io/CustomResourceDefinition": { create: nameMatches, state, update: identityStays },
+  "apiextensions.k8s.io/CustomResourceDefinition": {
+    state: all(nameMatches, state),
+    updateState: (next) => run(state, next),
+    update: identityStays,
+  },
 };

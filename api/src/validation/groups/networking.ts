@@ -1,4 +1,4 @@
-import { type FieldError, fieldError } from "../../status/field-error.ts";
+import { fieldError } from "../../status/field-error.ts";
 import {
   type Check,
   child,
@@ -9,7 +9,6 @@ import {
   isUnset,
   listOf,
   member,
-  oneOf,
   optional,
   port,
   required,
@@ -18,7 +17,7 @@ import {
   valueAt,
 } from "../check.ts";
 import { isIP } from "../ip-address.ts";
-import { immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
+import { changed, frozen, immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
 import {
   cidr,
@@ -35,9 +34,10 @@ const backendService: Check = (value, at, errors) => {
   fields({ name: required(text(serviceName)) })(value, at, errors);
   const [name, number] = [valueAt(value, "port.name"), valueAt(value, "port.number")];
   const here = child(at, "port");
-  if (isUnset(name) && isUnset(number)) errors.push(fieldError.required(here, "port name or number is required"));
+  const whole = at.replace(/\.service$/, ""); // upstream says of the backend what is wrong with both together
+  if (isUnset(name) && isUnset(number)) errors.push(fieldError.required(whole, "port name or number is required"));
   else if (!isUnset(name) && !isUnset(number))
-    errors.push(fieldError.invalid(here, "", "cannot set both port name & port number"));
+    errors.push(fieldError.invalid(whole, "", "cannot set both port name & port number"));
   else if (isUnset(number)) text(portName)(name, child(here, "name"), errors);
   else port(number, child(here, "number"), errors);
 };
@@ -49,14 +49,15 @@ const backend: Check = (value, at, errors) => {
   else if (resource !== undefined)
     fields({ kind: required(), name: required() })(resource, child(at, "resource"), errors);
   else if (service !== undefined) backendService(service, child(at, "service"), errors);
-  else errors.push(fieldError.required(at, "resource or service backend is required"));
+  else errors.push(fieldError.invalid(at, "", "resource or service backend is required"));
 };
 
 const ingressPath: Check = (value, at, errors) => {
   const type = member(value, "pathType");
   const path = String(member(value, "path") ?? "");
-  if (type === undefined) errors.push(fieldError.required(child(at, "pathType"), "pathType must be specified"));
-  else exactlyOneOf("Exact", "ImplementationSpecific", "Prefix")(type, child(at, "pathType"), errors);
+  if (type === undefined)
+    return void errors.push(fieldError.required(child(at, "pathType"), "pathType must be specified"));
+  exactlyOneOf("Exact", "ImplementationSpecific", "Prefix")(type, child(at, "pathType"), errors);
   if (type === "Exact" || type === "Prefix") {
     if (!path.startsWith("/")) errors.push(fieldError.invalid(child(at, "path"), path, "must be an absolute path"));
     for (const bad of ["//", "/./", "/../", "%2f", "%2F"]) {
@@ -72,6 +73,11 @@ const host: Check = unlessUnset((value, at, errors) => {
   text(String(value).includes("*") ? wildcardSubdomain : dnsSubdomain)(value, at, errors);
 });
 
+const tlsHost: Check = (value, at, errors) => {
+  const name = String(value ?? "");
+  text(name.includes("*") ? wildcardSubdomain : dnsSubdomain)(name, at, errors);
+};
+
 const ingressRule: Check = fields({
   host,
   http: optional((value, at, errors) => {
@@ -82,12 +88,13 @@ const ingressRule: Check = fields({
 
 const ingressSpec: Check = (value, at, errors) => {
   if (isUnset(member(value, "rules")) && member(value, "defaultBackend") === undefined) {
-    errors.push(fieldError.invalid(at, value ?? null, "either `defaultBackend` or `rules` must be specified"));
+    const rules = member(value, "rules") ?? null; // upstream shows the rules as if they were the spec
+    errors.push(fieldError.invalid(at, rules, "either `defaultBackend` or `rules` must be specified"));
   }
   fields({
     defaultBackend: optional(backend),
     rules: each(ingressRule),
-    tls: each(fields({ hosts: each(host), secretName: unlessUnset(text(dnsSubdomain)) })),
+    tls: each(fields({ hosts: each(tlsHost), secretName: unlessUnset(text(dnsSubdomain)) })),
     ingressClassName: optional(text(dnsSubdomain)),
   })(value, at, errors);
 };
@@ -100,8 +107,13 @@ const controllerName: Check = required((value, at, errors) => {
   }
 });
 
+const ingressScope: Check = (value, at, errors) => {
+  if (value === undefined) errors.push(fieldError.required(at));
+  else exactlyOneOf("Cluster", "Namespace")(value, at, errors);
+};
+
 const parameters: Check = (value, at, errors) => {
-  fields({ kind: required(), name: required(), scope: oneOf("Cluster", "Namespace") })(value, at, errors);
+  fields({ kind: required(), name: required(), scope: ingressScope })(value, at, errors);
   const [scope, namespace] = [member(value, "scope"), member(value, "namespace")];
   if (scope === "Namespace" && isUnset(namespace))
     errors.push(fieldError.required(child(at, "namespace"), "`parameters.scope` is set to 'Namespace'"));
@@ -111,7 +123,7 @@ const parameters: Check = (value, at, errors) => {
 
 const policyPort: Check = (value, at, errors) => {
   const [number, end] = [member(value, "port"), member(value, "endPort")];
-  exactlyOneOf("SCTP", "TCP", "UDP")(member(value, "protocol"), child(at, "protocol"), errors);
+  exactlyOneOf("TCP", "UDP", "SCTP")(member(value, "protocol"), child(at, "protocol"), errors);
   if (typeof number === "number") {
     port(number, child(at, "port"), errors);
     if (end !== undefined && Number(end) < number)
@@ -144,7 +156,7 @@ const networkPolicySpec: Check = fields({
   policyTypes: (value, at, errors) => {
     if (listOf(value).length > 2)
       errors.push(fieldError.invalid(at, value, "may not specify more than two policyTypes"));
-    each(exactlyOneOf("Egress", "Ingress"))(value, at, errors);
+    each(exactlyOneOf("Ingress", "Egress"))(value, at, errors);
   },
 });
 
@@ -157,12 +169,10 @@ const parentReference: Check = (value, at, errors) => {
 const rangesStay: UpdateCheck = (next, old) => {
   const at = "spec.cidrs";
   const [now, before] = [listOf(valueAt(next, at)), listOf(valueAt(old, at))];
-  const errors: FieldError[] = [];
-  before.forEach((range, index) => {
-    if (now[index] !== range)
-      errors.push(fieldError.invalid(element(at, index), now[index] ?? null, "field is immutable"));
-  });
-  return errors;
+  if (now.length === 0) return [fieldError.invalid(at, null, "field is immutable")];
+  return before.flatMap((range, index) =>
+    now[index] === range ? [] : [fieldError.invalid(element(at, index), now[index] ?? null, "field is immutable")],
+  );
 };
 
 const slicePorts: Check = (value, at, errors) => {
@@ -185,12 +195,16 @@ export const NETWORKING: RuleTable = {
   "networking.k8s.io/Ingress": { state: fields({ spec: ingressSpec }) },
   "networking.k8s.io/IngressClass": {
     state: fields({ spec: fields({ controller: controllerName, parameters: optional(parameters) }) }),
-    update: immutable("spec.controller"),
+    updateFirst: true,
+    update: (next, old) =>
+      changed(next, old, "spec.controller")
+        ? [fieldError.invalid("spec.controller", valueAt(next, "spec.controller") ?? "", "field is immutable")]
+        : [],
   },
   "networking.k8s.io/IPAddress": {
     name: addressName,
     state: fields({ spec: fields({ parentRef: parentReference }) }),
-    update: immutable("spec.parentRef"),
+    update: frozen("spec.parentRef"),
   },
   "networking.k8s.io/NetworkPolicy": { state: fields({ spec: networkPolicySpec }) },
   "networking.k8s.io/ServiceCIDR": {

@@ -31,6 +31,8 @@ function node(schema: unknown, at: string, errors: FieldError[], isRoot: boolean
   for (const [name, property] of entriesOf(member(schema, "properties")))
     node(property, element(child(at, "properties"), name), errors, false);
   const [items, additional] = [member(schema, "items"), member(schema, "additionalProperties")];
+  if (type === "array" && items === undefined)
+    errors.push(fieldError.required(child(at, "items"), "must be specified"));
   if (items !== undefined) node(items, child(at, "items"), errors, false);
   if (typeof additional === "object") node(additional, child(at, "additionalProperties"), errors, false);
 }

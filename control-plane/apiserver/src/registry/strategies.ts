@@ -258,7 +258,7 @@ function withoutConfig(node: Unstructured): Unstructured {
 
 function withPodCidrs(node: Unstructured): Unstructured {
   const { podCIDR = "", podCIDRs = [], ...spec } = (node as Node).spec ?? {};
-  const all = podCIDRs.length > 0 ? podCIDRs : podCIDR === "" ? [] : [podCIDR];
+  const all = podCIDR === "" || podCIDRs[0] === podCIDR ? podCIDRs : [podCIDR]; // who changed one meant both
   return all.length === 0 ? node : ({ ...node, spec: { ...spec, podCIDR: all[0], podCIDRs: all } } as Unstructured);
 }
 
