@@ -80,12 +80,12 @@ async function scheduler(options: ControlPlaneOptions): Promise<Lifetime> {
   return lifetime;
 }
 
-/** Requests of one controller at a time: there are seats for those of all and room in their queues, so that none is refused. */
+/** Requests of one controller at a time: about as many as there are seats, and the queues have room for those of others. */
 const MOST_UNDER_WAY = 100;
 
-function clientAs({ server }: ControlPlaneOptions, user: User): Client {
+function clientAs({ server, clock }: ControlPlaneOptions, user: User): Client {
   const transport = limitedTransport(server.transport(user), MOST_UNDER_WAY);
-  return createClient(transport, { userAgent: userAgentOf(user.name) });
+  return createClient(transport, { userAgent: userAgentOf(user.name), clock });
 }
 
 function component(name: string): User {

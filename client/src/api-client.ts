@@ -29,7 +29,7 @@ import type {
 export interface ClientOptions {
   /** Names the caller to the server and in managedFields, up to the first slash. */
   readonly userAgent: string;
-  /** Learns of each request in flight, so that a virtual clock knows when the world has settled. */
+  /** Learns of each request in flight, so that a virtual clock knows when the world has settled; tells when to ask again. Real by default. */
   readonly clock?: Clock;
   /** Hears the warnings of the server. */
   readonly logger?: Logger;

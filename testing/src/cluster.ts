@@ -81,7 +81,10 @@ async function start(
   });
   lifetime.own("API server", server);
   const clientAs = (user: Partial<User> & { readonly name: string }): Client =>
-    createClient(server.transport({ groups: ["system:authenticated"], extra: {}, ...user }), { userAgent: "test" });
+    createClient(server.transport({ groups: ["system:authenticated"], extra: {}, ...user }), {
+      userAgent: "test",
+      clock,
+    });
   return {
     clock,
     client: clientAs(ADMIN),
