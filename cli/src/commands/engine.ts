@@ -6,6 +6,7 @@ import { TsukubeError } from "@tsukube/foundation";
 import { isAlive, lockHolder } from "@tsukube/host";
 import { alone } from "../cluster/command-lock.ts";
 import { ensureHost } from "../cluster/host-needs.ts";
+import { MEMORY_FLAGS } from "../cluster/memory-flags.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { bundleFolder, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
 import { bundleHash } from "../processes/program.ts";
@@ -25,13 +26,7 @@ const LOOK_MS = 20;
 export async function engine(context: CommandContext, options: EngineOptions): Promise<void> {
   const { paths } = context;
   const socket = resolve(options.dockerSocket ?? filesOf(paths).dockerSocket);
-  const command = [
-    process.execPath,
-    "--max-semi-space-size=4",
-    join(bundleFolder(), "engine.js"),
-    "--name",
-    paths.name,
-  ];
+  const command = [process.execPath, ...MEMORY_FLAGS.engine, join(bundleFolder(), "engine.js"), "--name", paths.name];
   command.push("--docker-socket", socket);
   await ensureHost(context, "engine");
   if (options.background) {

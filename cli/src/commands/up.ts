@@ -20,6 +20,7 @@ import { ensureEncryption, expectSameEncryption } from "../cluster/encryption.ts
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
 import { ensureHost } from "../cluster/host-needs.ts";
 import { lastWords } from "../cluster/last-words.ts";
+import { MEMORY_FLAGS } from "../cluster/memory-flags.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import {
   allClusters,
@@ -235,12 +236,6 @@ async function ensureKeys({ paths, clock }: CommandContext, record: ClusterRecor
     random: systemRandom,
   });
 }
-
-/** They give back at rest what they needed under load. The node's young generation is half of the usual size: it lives beside what it runs. */
-const MEMORY_FLAGS: Readonly<Record<ClusterProcess, readonly string[]>> = {
-  server: ["--expose-gc"],
-  node: ["--max-semi-space-size=8", "--expose-gc"],
-};
 
 /** What cluster DNS runs; each version of Tsukube makes its own. */
 const SYSTEM_IMAGE = "tsukube.local/system";

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { codeOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { FileBatches } from "./file-batches.ts";
 
 /** Blobs by digest ("sha256:…"), written once, never changed. */
 export class ContentStore {
@@ -46,11 +47,13 @@ export class ContentStore {
     let size = 0;
     const file = await open(temporary, "wx", 0o600);
     try {
+      const batches = new FileBatches(file);
       for await (const chunk of content) {
         hash.update(chunk);
         size += chunk.length;
-        await file.writeFile(chunk);
+        await batches.add(chunk);
       }
+      await batches.end();
       await file.sync();
       const digest = `${algorithm}:${hash.digest("hex")}`;
       if (expected !== undefined && digest !== expected) {

@@ -1,0 +1,15 @@
+/**
+ * V8 collects as often as 64 MB of buffers came, however many are left. Counted with the heap they may grow as it may: a pull of an image
+ * takes a third less CPU at the same peak. Older ones have no such flag.
+ */
+const BUFFERS = Number(process.versions.v8.split(".")[0]) < 14 ? [] : ["--external-memory-accounted-in-global-limit"];
+
+/**
+ * How the processes use memory. They give back at rest what they needed under load. The node's young generation is half of the usual
+ * size, and the engine's a quarter: they live beside what they run.
+ */
+export const MEMORY_FLAGS = {
+  server: ["--expose-gc"],
+  node: ["--max-semi-space-size=8", "--expose-gc", ...BUFFERS],
+  engine: ["--max-semi-space-size=4", ...BUFFERS],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
