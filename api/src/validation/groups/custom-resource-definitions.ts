@@ -97,11 +97,7 @@ const versions: Check = (spec, at, errors) => {
   const stored = list.filter((version) => member(version, "storage") === true);
   if (stored.length !== 1)
     errors.push(
-      fieldError.invalid(
-        child(at, "versions"),
-        member(spec, "versions") ?? null,
-        "must have exactly one version marked as storage version",
-      ),
+      fieldError.invalid(child(at, "versions"), list, "must have exactly one version marked as storage version"),
     );
   const seen = new Set<unknown>();
   list.forEach((version, index) => {
