@@ -78,30 +78,62 @@ function objectWalker(plan: Plan, typeName: string): Walker | undefined {
   }
   if (defaulter === undefined && marked === undefined && steps.length === 0) return undefined;
   // Where presence does not matter, the zero value that Go always prints means "not set".
-  const zeroed = Object.keys({ ...defaulter?.values, ...marked }).filter(
-    (name) => plan.fields.get(name)?.field.pointer === false,
+  const zeroed = new Set(
+    Object.keys({ ...defaulter?.values, ...marked }).filter((name) => plan.fields.get(name)?.field.pointer === false),
   );
+  const fill = defaulter?.apply === undefined ? filler({ ...marked, ...defaulter?.values }, zeroed) : undefined;
   const isRemembered = steps.length > 0;
   // What is stored is frozen, to the bottom, and most of it comes back unchanged.
   const whole = new WeakSet<object>();
   const seen = new WeakSet<object>();
-  return (value) => {
-    if (isKnown(value, whole)) return value;
-    const draft: Draft = { ...(value as Draft) };
-    for (const name of zeroed) if (isZeroScalar(draft[name])) delete draft[name];
+  const draftOf = (value: Draft): Draft => {
+    const draft: Draft = { ...value };
+    for (const name of zeroed) if (isZeroScalar(draft[name])) draft[name] = undefined;
     if (defaulter?.values !== undefined) setAbsent(draft, defaulter.values);
     const of = defaulter?.of;
     if (of === undefined || !isKnown(draft[of], seen)) defaulter?.apply?.(draft);
     if (marked !== undefined) setAbsent(draft, marked);
-    for (const { name, walker } of steps) {
-      const member = draft[name];
-      if (member !== undefined && member !== null) draft[name] = walker(member);
-    }
-    const result = sameOr(draft, value as Draft);
+    return draft;
+  };
+  return (value) => {
+    if (isKnown(value, whole)) return value;
+    const filled = fill === undefined ? draftOf(value as Draft) : fill(value as Draft);
+    const walked = walkedMembers(filled, steps, filled === value);
+    const result = fill === undefined ? sameOr(walked, value as Draft) : walked;
     if (isRemembered) whole.add(result);
+    const of = defaulter?.of;
     if (of !== undefined && isDraft(result[of])) seen.add(result[of]);
     return result;
   };
+}
+
+/** Sets what is absent, or the zero value of those in `zeroed`; a copy where something is. */
+function filler(values: Readonly<Record<string, unknown>>, zeroed: ReadonlySet<string>): (value: Draft) => Draft {
+  const names = Object.keys(values);
+  return (value) => {
+    const absent = names.filter((name) => isAbsent(value[name], zeroed.has(name)) && value[name] !== values[name]);
+    if (absent.length === 0) return value;
+    const draft: Draft = { ...value };
+    for (const name of absent) draft[name] = undefined;
+    setAbsent(draft, values);
+    return draft;
+  };
+}
+
+function isAbsent(value: unknown, isZeroed: boolean): boolean {
+  return value === undefined || value === null || (isZeroed && isZeroScalar(value));
+}
+
+/** @param isShared Whether `object` is somebody's, so that a change takes a copy. */
+function walkedMembers(object: Draft, steps: readonly Step[], isShared: boolean): Draft {
+  let own = isShared ? undefined : object;
+  for (const { name, walker } of steps) {
+    const member = object[name];
+    if (member === undefined || member === null) continue;
+    const walked = walker(member);
+    if (walked !== member) (own ??= { ...object })[name] = walked;
+  }
+  return own ?? object;
 }
 
 function isKnown(value: unknown, known: WeakSet<object>): boolean {
