@@ -29,5 +29,9 @@ test.each([
 
 test("micro times have exactly six decimals", () => {
   expect(canonicalMicroTime("2025-01-01T01:00:00.123456+01:00")).toBe("2025-01-01T00:00:00.123456Z");
+  expect(canonicalMicroTime("2025-01-01T00:00:00.000001Z")).toBe("2025-01-01T00:00:00.000001Z");
+  expect(canonicalMicroTime("2024-02-29T00:00:00.000000Z")).toBe("2024-02-29T00:00:00.000000Z");
+  expect(canonicalMicroTime("0001-01-01T00:00:00.000000Z")).toBe(null);
+  expect(canonicalMicroTime("0001-01-01T00:00:00.000001Z")).toBe("0001-01-01T00:00:00.000001Z");
   expect(() => canonicalMicroTime("2025-01-01T00:00:00Z")).toThrow('cannot parse "Z" as ".000000"');
 });

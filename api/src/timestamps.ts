@@ -26,6 +26,7 @@ export function canonicalTime(text: string): string | null {
 
 /** The form of metav1.MicroTime: with six decimals; the input must have them. @throws {TimeError} */
 export function canonicalMicroTime(text: string): string | null {
+  if (CANONICAL_MICRO.test(text) && !text.startsWith("0001-01-01T00:00:00")) return text;
   return formatMicro(parseTime(text, true));
 }
 

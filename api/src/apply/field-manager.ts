@@ -173,7 +173,7 @@ export class FieldManager {
     if (taken === undefined) return capUpdaters({ managers: stripped, times: managed.times });
     const id = this.#identify(manager, "Update");
     const previous = stripped.get(id);
-    stripped.set(id, previous === undefined ? taken : { ...taken, set: taken.set.union(previous.set) });
+    stripped.set(id, previous === undefined ? taken : { ...taken, set: previous.set.union(taken.set) });
     return capUpdaters({ managers: stripped, times: new Map(managed.times).set(id, this.#now()) });
   }
 

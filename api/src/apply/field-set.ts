@@ -61,15 +61,19 @@ export class FieldSet {
     return this.children.get(element) ?? FieldSet.empty;
   }
 
+  /** Itself when nothing comes, so that an unchanged entry keeps its serialised form. */
   union(other: FieldSet): FieldSet {
     if (this.isEmpty) return other;
     if (other.isEmpty) return this;
-    const children = new Map(this.children);
-    for (const [element, set] of other.children) {
-      const mine = children.get(element);
-      children.set(element, mine === undefined ? set : mine.union(set));
+    let children: Map<PathElement, FieldSet> | undefined;
+    for (const [element, theirs] of other.children) {
+      const mine = this.children.get(element);
+      const both = mine === undefined ? theirs : mine.union(theirs);
+      if (both !== mine) (children ??= new Map(this.children)).set(element, both);
     }
-    return new FieldSet(this.members.union(other.members), children);
+    const hasAll = other.members.isSubsetOf(this.members);
+    if (hasAll && children === undefined) return this;
+    return new FieldSet(hasAll ? this.members : this.members.union(other.members), children ?? this.children);
   }
 
   intersection(other: FieldSet): FieldSet {

@@ -121,6 +121,8 @@ test("sets obey the algebra, and FieldsV1 is lossless", () => {
     expect(a.difference(b).union(a.intersection(b)).equals(a)).toBe(true);
     expect(a.union(b).equals(b.union(a))).toBe(true);
     expect(a.difference(b).intersection(b).isEmpty).toBe(true);
+    expect(a.union(b.intersection(a))).toBe(a);
+    expect([...a.union(b).paths()].every((path) => a.has(path) || b.has(path))).toBe(true);
     expect(FieldSet.of(...a.paths()).equals(a)).toBe(true);
     expect([...a.paths()].every((path) => a.has(path))).toBe(true);
   });

@@ -40,6 +40,9 @@ const DOCUMENT_MS = 30_000;
 const DOCUMENT = "/openapi/v2";
 const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
+/** What lies at or below a version of a group. */
+const VERSION_PATH = /^\/*apis\/+([^/]+)\/+([^/]+)/;
+
 /** Hands requests for the groups of APIServices to the servers behind them, with who asks in headers (KEP-263). */
 export class Aggregator {
   readonly #cache: WatchCache;
@@ -99,8 +102,8 @@ export class Aggregator {
   }
 
   #serviceFor({ path }: RequestInfo): StoredService | undefined {
-    const [root, group = "", version = ""] = path.split("/").filter((part) => part !== "");
-    if (root !== "apis" || version === "") return undefined;
+    const [, group, version] = VERSION_PATH.exec(path) ?? [];
+    if (group === undefined || version === undefined) return undefined;
     const service = apiServiceOf(this.#cache, group, version);
     return service !== undefined && isRemote(service) ? service : undefined;
   }

@@ -460,8 +460,19 @@ function podReason(
 
 let columnRows: Readonly<Record<string, readonly (readonly [string, string, string, number])[]>> | undefined;
 
+const builtinTables = new WeakMap<ResourceDefinition, TableConvertor>();
+
 /** The table of a built-in resource. */
 export function builtinTable(definition: ResourceDefinition): TableConvertor {
+  let table = builtinTables.get(definition);
+  if (table === undefined) {
+    table = makeBuiltinTable(definition);
+    builtinTables.set(definition, table);
+  }
+  return table;
+}
+
+function makeBuiltinTable(definition: ResourceDefinition): TableConvertor {
   columnRows ??= JSON.parse(factsText("columns.json"));
   const groupVersion = definition.group === "" ? definition.version : `${definition.group}/${definition.version}`;
   const rows = columnRows?.[`${groupVersion} ${definition.resource}`] ?? [
