@@ -112,6 +112,8 @@ describe("an expression cannot be compiled", () => {
   test.each([
     ["... [] bad expression", "Syntax error"],
     ["1 +", "Syntax error: mismatched input '<EOF>'"],
+    ["1 2", "Syntax error: extraneous input '2' expecting <EOF>"],
+    ["1 2 3", "Syntax error: mismatched input '2' expecting <EOF>"],
     ["nope == 1", "undeclared reference to 'nope' (in container '')"],
     ["nope(1)", "undeclared reference to 'nope'"],
     ["object.foo()", "undeclared reference to 'foo'"],

@@ -56,7 +56,11 @@ class Parser {
   #unexpected(wanted: string): never {
     const { text, at, type } = this.#peek();
     const shown = type === "literal" && text === "" ? "string" : text;
-    throw new CelCompileError(this.#source, at, `Syntax error: mismatched input '${shown}' expecting ${wanted}`);
+    const after = this.#tokens[this.#next + 1];
+    // without this one token the expression would go on as it should
+    const isExtra = after !== undefined && (wanted === "<EOF>" ? after.type === "end" : wanted === `'${after.text}'`);
+    const what = isExtra ? "extraneous" : "mismatched";
+    throw new CelCompileError(this.#source, at, `Syntax error: ${what} input '${shown}' expecting ${wanted}`);
   }
 
   #expression(): Expression {

@@ -153,10 +153,11 @@ export function oneOf(...values: readonly string[]): Check {
   };
 }
 
-/** One of `values`, or unset. */
+/** One of `values`, or absent. */
 export function optionalOneOf(...values: readonly string[]): Check {
   return (value, at, errors) => {
-    if (!isUnset(value) && !values.includes(value as string)) errors.push(fieldError.notSupported(at, value, values));
+    if (value !== undefined && !values.includes(value as string))
+      errors.push(fieldError.notSupported(at, value, values));
   };
 }
 

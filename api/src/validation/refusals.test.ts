@@ -45,6 +45,10 @@ const SLICE = "resource.k8s.io/v1 resourceslices #device";
 const INLINE = "storage.k8s.io/v1 volumeattachments #inline";
 const ATTACHMENT = "storage.k8s.io/v1 volumeattachments";
 const MIGRATION = "storagemigration.k8s.io/v1 storageversionmigrations";
+const VALIDATING = "admissionregistration.k8s.io/v1 validatingadmissionpolicies";
+const MUTATING = "admissionregistration.k8s.io/v1 mutatingadmissionpolicies";
+const WEBHOOK = "admissionregistration.k8s.io/v1 mutatingwebhookconfigurations #url";
+const SERVED = "admissionregistration.k8s.io/v1 validatingwebhookconfigurations #webhook";
 const DEFINITION = "apiextensions.k8s.io/v1 customresourcedefinitions";
 const INGRESS = "networking.k8s.io/v1 ingresses #rules";
 const POLICY = "networking.k8s.io/v1 networkpolicies #egress";
@@ -159,6 +163,51 @@ const NEW: readonly Row[] = [
   ],
   [MIGRATION, "spec.resource.resource", "", "spec.resource.resource: Required value: resource is required to be set"],
   [MIGRATION, "spec.resource.group", "A_b", `spec.resource.group: Invalid value: "A_b": ${SUBDOMAIN}`],
+  [
+    VALIDATING,
+    "spec.paramKind",
+    { apiVersion: "a/b/c", kind: "A_b" },
+    'spec.paramKind.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+    `spec.paramKind.kind: Invalid value: "A_b": may have mixed case, but should otherwise match: ${LABEL_1035}`,
+  ],
+  [
+    VALIDATING,
+    "spec.paramKind",
+    {},
+    "spec.paramKind.apiVersion: Required value",
+    "spec.paramKind.kind: Required value",
+  ],
+  [
+    VALIDATING,
+    "spec.failurePolicy",
+    "",
+    'spec.failurePolicy: Unsupported value: "": supported values: "Fail", "Ignore"',
+  ],
+  [
+    VALIDATING,
+    "spec.variables",
+    [{ name: "a b" }],
+    'spec.variables[0].name: Invalid value: "a b": must be a valid CEL identifier',
+    "spec.variables[0].expression: Required value: expression is not specified",
+  ],
+  [
+    MUTATING,
+    "spec.matchConstraints.resourceRules.0.operations",
+    ["DELETE"],
+    'spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"',
+  ],
+  [
+    WEBHOOK,
+    "webhooks.0.clientConfig.url",
+    "http://u@/p?q#f",
+    "webhooks[0].clientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; desired format: https://host[/path]",
+    'webhooks[0].clientConfig.url: Invalid value: "": host must be specified; desired format: https://host[/path]',
+    'webhooks[0].clientConfig.url: Invalid value: "u": user information is not permitted in the URL',
+    'webhooks[0].clientConfig.url: Invalid value: "f": fragments are not permitted in the URL',
+    'webhooks[0].clientConfig.url: Invalid value: "q": query parameters are not permitted in the URL',
+  ],
+  [WEBHOOK, "webhooks.0.name", "A_b", `webhooks[0].name: Invalid value: "A_b": ${SUBDOMAIN}`],
+  [SERVED, "webhooks.0.clientConfig.service.namespace", "", "webhooks[0].clientConfig.service.name: Required value"],
   [
     DEFINITION,
     "spec.names.kind",

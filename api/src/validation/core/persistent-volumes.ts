@@ -97,7 +97,7 @@ function volumeSpec(name: string): Check {
     fields({
       accessModes: volumeModes,
       capacity,
-      persistentVolumeReclaimPolicy: optionalOneOf("Delete", "Recycle", "Retain"),
+      persistentVolumeReclaimPolicy: unlessUnset(optionalOneOf("Delete", "Recycle", "Retain")),
       nodeAffinity: optional(nodeAffinity),
     })(value, at, errors);
     volumeSource(name, value, at, errors);

@@ -2,6 +2,7 @@ import { type CelEnvironment, MATCH_ENVIRONMENT, POLICY_ENVIRONMENT } from "../.
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
+  all,
   type Check,
   child,
   each,
@@ -18,6 +19,7 @@ import {
   requiredWith,
   text,
   unique,
+  unlessUnset,
 } from "../check.ts";
 import type { RuleTable } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
@@ -63,14 +65,35 @@ const variables: Check = each(
   fields({
     name: requiredWith("name is not specified", (value, at, errors) => {
       if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(String(value)))
-        errors.push(fieldError.invalid(at, value, "name is not a valid CEL identifier"));
+        errors.push(fieldError.invalid(at, value, "must be a valid CEL identifier"));
     }),
-    expression: required(celExpression(POLICY_ENVIRONMENT)),
+    expression: requiredWith("expression is not specified", celExpression(POLICY_ENVIRONMENT)),
+  }),
+);
+
+const paramVersion: Check = (value, at, errors) => {
+  const [version = "", group = "", ...more] = String(value).split("/").reverse();
+  if (more.length > 0)
+    return void errors.push(fieldError.invalid(at, value, `unexpected GroupVersion string: ${String(value)}`));
+  unlessUnset(text(dnsSubdomain))(group, at, errors);
+  if (version === "") errors.push(fieldError.invalid(at, value, "version must be specified"));
+  else text(dns1035Label)(version, at, errors);
+};
+
+const paramKind: Check = optional(
+  fields({
+    apiVersion: required(paramVersion),
+    kind: required((value, at, errors) => {
+      const problems = dns1035Label(String(value).toLowerCase());
+      const why = `may have mixed case, but should otherwise match: ${problems.join(", ")}`;
+      if (problems.length > 0) errors.push(fieldError.invalid(at, value, why));
+    }),
   }),
 );
 
 const validatingPolicy: Check = (value, at, errors) => {
   fields({
+    paramKind,
     failurePolicy: optionalOneOf("Fail", "Ignore"),
     matchConstraints: constraints,
     matchConditions: policyConditions,
@@ -128,9 +151,20 @@ const mutation: Check = (value, at, errors) => {
   if (patch !== undefined) expression("list")(patch, child(at, "jsonPatch"), errors);
 };
 
+const MUTATED = ["*", "CONNECT", "CREATE", "UPDATE"] as const;
+
+/** What is deleted cannot be changed. Upstream names no element. */
+const mutatedOperations: Check = (value, at, errors) => {
+  for (const rule of listOf(member(value, "resourceRules")))
+    for (const operation of listOf(member(rule, "operations")))
+      if (!MUTATED.includes((operation ?? "") as never))
+        errors.push(fieldError.notSupported(child(at, "resourceRules.operations"), operation ?? "", MUTATED));
+};
+
 const mutatingPolicy: Check = fields({
+  paramKind,
   failurePolicy: optionalOneOf("Fail", "Ignore"),
-  matchConstraints: constraints,
+  matchConstraints: all(constraints, mutatedOperations),
   matchConditions: policyConditions,
   variables,
   mutations: requiredWith("mutations must contain at least one item", each(mutation)),
@@ -171,21 +205,35 @@ const validatingBinding: Check = fields({
   matchResources: optional(matchResources),
 });
 
+/** Upstream says of the one that the other is missing. */
+const MIXED_UP = [
+  ["namespace", "name"],
+  ["name", "namespace"],
+] as const;
+
+const webhookUrl: Check = (value, at, errors) => {
+  const form = "; desired format: https://host[/path]";
+  const [, scheme = "", authority = "", query = "", fragment = ""] =
+    /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/([^/?#]*))?[^?#]*(?:\?([^#]*))?(?:#(.*))?$/s.exec(String(value)) ?? [];
+  const user = authority.includes("@") ? authority.slice(0, authority.lastIndexOf("@")) : "";
+  const host = authority.slice(authority.lastIndexOf("@") + 1);
+  const refuse = (part: string, why: string): void => void errors.push(fieldError.invalid(at, part, why));
+  if (scheme.toLowerCase() !== "https") refuse(scheme.toLowerCase(), `'https' is the only allowed URL scheme${form}`);
+  if (host === "") refuse(host, `host must be specified${form}`);
+  if (user !== "") refuse(user, "user information is not permitted in the URL");
+  if (fragment !== "") refuse(fragment, "fragments are not permitted in the URL");
+  if (query !== "") refuse(query, "query parameters are not permitted in the URL");
+};
+
 const clientConfig: Check = (value, at, errors) => {
   const [url, service] = [member(value, "url"), member(value, "service")];
   if ((url === undefined) === (service === undefined))
     errors.push(fieldError.required(at, "exactly one of url or service is required"));
-  if (url !== undefined && !String(url).startsWith("https://"))
-    errors.push(
-      fieldError.invalid(
-        child(at, "url"),
-        url,
-        "'https' is the only allowed URL scheme; desired format: https://host[/path]",
-      ),
-    );
+  if (url !== undefined) webhookUrl(url, child(at, "url"), errors);
   if (service === undefined) return;
   const here = child(at, "service");
-  fields({ name: required(), namespace: required() })(service, here, errors);
+  for (const [name, said] of MIXED_UP)
+    if (isUnset(member(service, name))) errors.push(fieldError.required(child(here, said)));
   const port = Number(member(service, "port") ?? 443);
   if (port < 1 || port > 65_535)
     errors.push(
@@ -196,10 +244,11 @@ const clientConfig: Check = (value, at, errors) => {
 const webhook = (mutating: boolean): Check =>
   fields({
     name: (value, at, errors) => {
-      if (isUnset(value)) errors.push(fieldError.required(at));
-      else if (String(value).split(".").length < 3)
-        errors.push(fieldError.invalid(at, value, "should be a domain with at least three segments separated by dots"));
-      else text(dnsSubdomain)(value, at, errors);
+      if (isUnset(value)) return void errors.push(fieldError.required(at));
+      const problems = dnsSubdomain(String(value));
+      if (String(value).split(".").length < 3)
+        problems.push("should be a domain with at least three segments separated by dots");
+      if (problems[0] !== undefined) errors.push(fieldError.invalid(at, value, problems[0]));
     },
     rules: each(operationRule),
     failurePolicy: optionalOneOf("Fail", "Ignore"),

@@ -121,7 +121,7 @@ export const STORAGE: RuleTable = {
     state: fields({
       provisioner,
       parameters,
-      reclaimPolicy: unlessUnset(optionalOneOf("Delete", "Retain")),
+      reclaimPolicy: optionalOneOf("Delete", "Retain"),
       volumeBindingMode: (value, at, errors) => {
         if (value === undefined) errors.push(fieldError.required(at));
         else optionalOneOf("Immediate", "WaitForFirstConsumer")(value, at, errors);
