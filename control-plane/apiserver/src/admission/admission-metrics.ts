@@ -1,22 +1,21 @@
-import type { Clock, Histogram, Labels, Metrics } from "@tsukube/foundation";
+import type { Clock, Histogram, HistogramSeries, Metrics } from "@tsukube/foundation";
 import type { AdmissionRequest } from "../contracts.ts";
 
 const SECONDS = [0.005, 0.025, 0.1, 0.5, 1, 2.5];
 
 type Phase = "admit" | "validate";
 
-interface Measured {
-  readonly name?: string;
-  readonly type: Phase;
-  readonly operation: string;
-}
+/** By operation, and "<operation> rejected", of one plugin (or of all together) in one phase. */
+type Series = Map<string, HistogramSeries>;
 
 /** How long admission takes, as a whole and by plugin, under upstream's names. */
 export class AdmissionMetrics {
   readonly #clock: Clock;
   readonly #plugins: Histogram;
   readonly #steps: Histogram;
-  readonly #labels = new Map<string, Labels>();
+  /** Held, because every write moves two of each plugin. */
+  readonly #ofPlugins: Readonly<Record<Phase, Map<string, Series>>> = { admit: new Map(), validate: new Map() };
+  readonly #ofSteps: Readonly<Record<Phase, Series>> = { admit: new Map(), validate: new Map() };
 
   constructor(metrics: Metrics, clock: Clock) {
     this.#clock = clock;
@@ -35,14 +34,23 @@ export class AdmissionMetrics {
   }
 
   plugin<T>(name: string, type: Phase, { operation }: AdmissionRequest, work: () => Promise<T>): Promise<T> {
-    return this.#measured(this.#plugins, { name, type, operation }, work);
+    let held = this.#ofPlugins[type].get(name);
+    if (held === undefined) this.#ofPlugins[type].set(name, (held = new Map()));
+    return this.#measured(held, operation, work, (rejected) => this.#plugins.of({ name, type, operation, rejected }));
   }
 
   step<T>(type: Phase, { operation }: AdmissionRequest, work: () => Promise<T>): Promise<T> {
-    return this.#measured(this.#steps, { type, operation }, work);
+    return this.#measured(this.#ofSteps[type], operation, work, (rejected) =>
+      this.#steps.of({ type, operation, rejected }),
+    );
   }
 
-  async #measured<T>(histogram: Histogram, of: Measured, work: () => Promise<T>): Promise<T> {
+  async #measured<T>(
+    held: Series,
+    operation: string,
+    work: () => Promise<T>,
+    seriesOf: (rejected: string) => HistogramSeries,
+  ): Promise<T> {
     const began = this.#clock.monotonic();
     let rejected = "true";
     try {
@@ -50,17 +58,10 @@ export class AdmissionMetrics {
       rejected = "false";
       return result;
     } finally {
-      histogram.observe((this.#clock.monotonic() - began) / 1000, this.#labelsOf(of, rejected));
+      const key = rejected === "false" ? operation : `${operation} rejected`;
+      let series = held.get(key);
+      if (series === undefined) held.set(key, (series = seriesOf(rejected)));
+      series.observe((this.#clock.monotonic() - began) / 1000);
     }
-  }
-
-  #labelsOf({ name = "", type, operation }: Measured, rejected: string): Labels {
-    const key = `${name} ${type} ${operation} ${rejected}`;
-    let labels = this.#labels.get(key);
-    if (labels === undefined) {
-      labels = Object.freeze({ ...(name !== "" && { name }), type, operation, rejected });
-      this.#labels.set(key, labels);
-    }
-    return labels;
   }
 }

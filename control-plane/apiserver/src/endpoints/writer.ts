@@ -14,6 +14,7 @@ import {
   validateUpdate,
   warningsOf,
 } from "@tsukube/api";
+import type { ObjectMeta } from "@tsukube/api/types/meta-v1";
 import type { Clock, Random } from "@tsukube/foundation";
 import type { Admission } from "../admission/admission.ts";
 import type { AdmissionRequest, RequestContext } from "../contracts.ts";
@@ -427,10 +428,10 @@ function counted(next: Unstructured, live: Unstructured): Unstructured {
 
 /** Equal but for times in managedFields: a write that changes nothing is none. */
 function isSame(next: Unstructured, live: Unstructured): boolean {
-  const comparable = (object: Unstructured): unknown => {
-    const { managedFields, resourceVersion: _revision, ...metadata } = object.metadata ?? {};
-    const managed = (managedFields ?? []).map(({ time: _time, ...entry }) => entry);
-    return { ...object, metadata: { ...metadata, managed } };
-  };
-  return jsonEqual(comparable(next), comparable(live));
+  const [{ metadata, ...rest }, { metadata: before, ...restBefore }] = [next, live];
+  return jsonEqual(rest, restBefore) && jsonEqual(comparable(metadata), comparable(before));
+}
+
+function comparable({ managedFields, resourceVersion: _revision, ...metadata }: ObjectMeta = {}): unknown {
+  return { ...metadata, managed: (managedFields ?? []).map(({ time: _time, ...entry }) => entry) };
 }

@@ -1,14 +1,19 @@
-import type { Clock, Counter, Histogram, Labels, Metrics } from "@tsukube/foundation";
+import type { Clock, Counter, CounterSeries, Histogram, HistogramSeries, Metrics } from "@tsukube/foundation";
 import type { ResourceDefinition } from "../registry/definition.ts";
 
 const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
+
+interface Series {
+  readonly total: CounterSeries;
+  readonly seconds: HistogramSeries;
+}
 
 /** How long the store takes for writes, under upstream's names; reads do not reach it. */
 export class StorageMetrics {
   readonly #clock: Clock;
   readonly #total: Counter;
   readonly #seconds: Histogram;
-  readonly #labels = new Map<string, Labels>();
+  readonly #held = new Map<string, Series>();
 
   constructor(metrics: Metrics, clock: Clock) {
     this.#clock = clock;
@@ -26,11 +31,15 @@ export class StorageMetrics {
     );
   }
 
-  #labelsOf(operation: string, group: string, resource: string): Labels {
+  #seriesOf(operation: string, group: string, resource: string): Series {
     const key = `${operation} ${group} ${resource}`;
-    const labels = this.#labels.get(key) ?? Object.freeze({ operation, group, resource });
-    this.#labels.set(key, labels);
-    return labels;
+    let series = this.#held.get(key);
+    if (series === undefined) {
+      const labels = { operation, group, resource };
+      series = { total: this.#total.of(labels), seconds: this.#seconds.of(labels) };
+      this.#held.set(key, series);
+    }
+    return series;
   }
 
   async measured<T>(
@@ -38,13 +47,13 @@ export class StorageMetrics {
     { group, resource }: ResourceDefinition,
     work: () => Promise<T>,
   ): Promise<T> {
-    const labels = this.#labelsOf(operation, group, resource);
+    const { total, seconds } = this.#seriesOf(operation, group, resource);
     const began = this.#clock.monotonic();
-    this.#total.inc(labels);
+    total.inc();
     try {
       return await work();
     } finally {
-      this.#seconds.observe((this.#clock.monotonic() - began) / 1000, labels);
+      seconds.observe((this.#clock.monotonic() - began) / 1000);
     }
   }
 }
