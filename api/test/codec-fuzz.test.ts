@@ -18,6 +18,7 @@ import {
   encodeWatchFrame,
   type Json,
   jsonMemberAt,
+  jsonMemberTexts,
   jsonScalarAt,
   jsonStringsAt,
   mergePatch,
@@ -44,6 +45,9 @@ describe("every kind survives its encodings", () => {
         expect(normal.problems).toEqual([]);
         const again = decodeJson(encodeJson(normal.object, schema), schema).object;
         expect(again).toEqual(normal.object);
+        const bytes = encodeJson(normal.object, schema);
+        const known = jsonMemberTexts(bytes, 0, new Set(Object.keys(normal.object)));
+        if (known !== undefined) expect(encodeJson(normal.object, schema, { known })).toEqual(bytes);
         if (JSON_ONLY.has(typeName)) return;
         const { kind, apiVersion, ...rest } = normal.object;
         const message = encodeMessage(rest, schema);

@@ -6,6 +6,8 @@ import { absentValue, type FieldPlan, isZero, type Plan, planOf } from "./plan.t
 export interface EncodeOptions {
   /** Two spaces of indentation, as for curl and ?pretty=true. Default false. */
   readonly pretty?: boolean;
+  /** The JSON of members of the object itself that is known already, such as from the bytes of an object that shares them. */
+  readonly known?: ReadonlyMap<string, string>;
 }
 
 const encoder = new TextEncoder();
@@ -20,7 +22,11 @@ export function encodeJson(object: unknown, schema: Schema, options: EncodeOptio
 
 /** The text of {@link encodeJson}. */
 export function encodeJsonText(object: unknown, schema: Schema, options: EncodeOptions = {}): string {
-  const text = typed(object, planOf(schema));
+  const plan = planOf(schema);
+  const text =
+    options.known !== undefined && plan.op === "object"
+      ? objectText(object as Readonly<Record<string, unknown>>, plan, options.known)
+      : typed(object, plan);
   return options.pretty === true ? indentJson(text) : text;
 }
 
@@ -57,7 +63,7 @@ export function partlySortedText(value: unknown, isSorted: (object: object) => b
 function typed(value: unknown, plan: Plan): string {
   switch (plan.op) {
     case "object":
-      return object(value as Readonly<Record<string, unknown>>, plan);
+      return objectText(value as Readonly<Record<string, unknown>>, plan);
     case "map":
       return map(value as Readonly<Record<string, unknown>>, plan.element);
     case "list":
@@ -85,7 +91,7 @@ function typed(value: unknown, plan: Plan): string {
   }
 }
 
-function object(value: Readonly<Record<string, unknown>>, plan: Plan): string {
+function objectText(value: Readonly<Record<string, unknown>>, plan: Plan, known?: ReadonlyMap<string, string>): string {
   const { fieldList } = plan;
   let text = "{";
   for (let i = 0; i < fieldList.length; i++) {
@@ -100,7 +106,7 @@ function object(value: Readonly<Record<string, unknown>>, plan: Plan): string {
     const fieldPlan = field.plan;
     if (field.dropsZero && field.field.omit !== "never" && isZero(member, fieldPlan.op)) continue;
     text += text.length > 1 ? `,${field.label}` : field.label;
-    text += typed(member, fieldPlan);
+    text += known?.get(field.name) ?? typed(member, fieldPlan);
   }
   return `${text}}`;
 }

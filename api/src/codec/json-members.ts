@@ -38,6 +38,32 @@ export function jsonHasMember(bytes: Uint8Array, at: number, names: readonly str
   });
 }
 
+/** The JSON text of those of these members that the object at `at` has; undefined: cannot tell, decode it. */
+export function jsonMemberTexts(
+  bytes: Uint8Array,
+  at: number,
+  names: ReadonlySet<string>,
+): ReadonlyMap<string, string> | undefined {
+  return unlessUnforeseen(() => {
+    const texts = new Map<string, string>();
+    if (bytes[at] !== OPEN) throw UNFORESEEN;
+    if (bytes[at + 1] === CLOSE) return texts;
+    for (let i = at + 1; ; i += 1) {
+      if (bytes[i] !== QUOTE) throw UNFORESEEN;
+      const colon = skipString(bytes, i);
+      if (bytes[colon] !== COLON) throw UNFORESEEN;
+      const end = skipValue(bytes, colon + 1);
+      const name = plainText(bytes, i + 1, colon - 1);
+      if (names.has(name)) texts.set(name, decoder.decode(bytes.subarray(colon + 1, end)));
+      if (bytes[end] === CLOSE || texts.size === names.size) return texts;
+      if (bytes[end] !== COMMA) throw UNFORESEEN;
+      i = end;
+    }
+  });
+}
+
+const decoder = new TextDecoder();
+
 /** Where the value at `at` ends; undefined: cannot tell, decode it. */
 export function jsonValueEnd(bytes: Uint8Array, at: number): number | undefined {
   return unlessUnforeseen(() => skipValue(bytes, at));

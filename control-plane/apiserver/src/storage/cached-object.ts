@@ -1,4 +1,4 @@
-import { jsonValueEnd, type Unstructured } from "@tsukube/api";
+import { jsonMemberTexts, jsonValueEnd, type Unstructured } from "@tsukube/api";
 import type { StoredRecord } from "@tsukube/store";
 import type { ReadableBytes } from "./stored-form.ts";
 
@@ -6,6 +6,7 @@ import type { ReadableBytes } from "./stored-form.ts";
 export type DecodeStored = (key: string, bytes: Uint8Array) => Unstructured;
 
 const REVISION_FIELD = Buffer.from(',"resourceVersion":"');
+const NONE: ReadonlyMap<string, string> = new Map();
 const METADATA = '"metadata":';
 const QUOTE = 0x22;
 /** Bytes of the index beside a record: where type meta ends, and where resourceVersion goes. */
@@ -21,6 +22,8 @@ export class CachedObject {
   readonly #splice: number;
   readonly #decode: DecodeStored;
   #decoded: WeakRef<Unstructured> | undefined;
+  /** Whether the stored bytes are what the encoder made here. */
+  #isOwn = false;
 
   constructor(record: StoredRecord, decode: DecodeStored) {
     const { index } = record;
@@ -72,7 +75,17 @@ export class CachedObject {
     const object = withRevision(written, this.revision);
     deepFreeze(object);
     this.#decoded = new WeakRef(object);
+    this.#isOwn = true;
     return object;
+  }
+
+  /** The stored JSON of the members that another object shares with this one; empty where that cannot be told cheaply. */
+  sharedTexts(other: Unstructured): ReadonlyMap<string, string> {
+    const { decoded } = this;
+    if (!this.#isOwn || decoded === undefined) return NONE;
+    const names = new Set<string>();
+    for (const name in other) if (typeof other[name] === "object" && other[name] === decoded[name]) names.add(name);
+    return names.size === 0 ? NONE : (jsonMemberTexts(this.stored, 0, names) ?? NONE);
   }
 
   /** JSON in the stored version, with kind and apiVersion, and with a resourceVersion: the object's own, or that of its deletion. */

@@ -154,7 +154,7 @@ export class ObjectStore implements ObjectWriter {
       await this.cache.reached(revision);
       return { object: withRevision(current ?? {}, revision), revision };
     }
-    const { value, index } = encodeStored(definition, await toStorageVersion(definition, decided.object));
+    const { value, index } = encodeStored(definition, await toStorageVersion(definition, decided.object), cached);
     const mutation: Mutation = { type: "put", key, value, index, expected };
     const expiring = decided.expiresAt === undefined ? mutation : { ...mutation, expiresAt: decided.expiresAt };
     if (isStoredVersion(definition)) this.cache.expect(value, decided.object);
@@ -220,15 +220,30 @@ function isStoredVersion(definition: ResourceDefinition): boolean {
   return definition.storage.gvk.version === definition.version && definition.storage.gvk.group === definition.group;
 }
 
-/** The stored form: storage version, without resourceVersion, and the index beside it. */
+/**
+ * The stored form: storage version, without resourceVersion, and the index beside it.
+ * @param before What it replaces, whose bytes say what both share.
+ */
 export function encodeStored(
   definition: ResourceDefinition,
   object: Unstructured,
+  before?: CachedObject,
 ): { readonly value: Uint8Array; readonly index: Uint8Array } {
   const { resourceVersion: _dropped, ...metadata } = object.metadata ?? {};
   const bare = { ...object, metadata } as Unstructured;
   const value = definition.typed
-    ? encodeJson(convert(bare, definition.storage.gvk, definition.storage.schema), definition.storage.schema)
+    ? encodeTyped(definition, bare, before)
     : encodeUnstructured({ ...bare, apiVersion: apiVersionOf(definition.storage.gvk) } as unknown as Json);
   return { value, index: indexOf(value, metadata.uid ?? "") };
+}
+
+function encodeTyped(
+  { storage }: ResourceDefinition,
+  bare: Unstructured,
+  before: CachedObject | undefined,
+): Uint8Array {
+  const { gvk, schema } = storage;
+  const stored = convert(bare, gvk, schema);
+  const known = stored === bare ? before?.sharedTexts(bare) : undefined;
+  return encodeJson(stored, schema, known === undefined || known.size === 0 ? {} : { known });
 }
