@@ -35,7 +35,7 @@ function edited(name: string, path: string, value: unknown): Unstructured {
   return applyDefaults(kindOf(name), copy as unknown as Unstructured);
 }
 
-type Row = readonly [object: string, path: string, value: unknown, ...messages: readonly string[]];
+type Row = readonly [object: string, path: string, value: unknown, ...messages: readonly unknown[]];
 
 const FLOWS = "flowcontrol.apiserver.k8s.io/v1 flowschemas #rules";
 const QUEUES = "flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations #queue";
@@ -49,6 +49,11 @@ const VALIDATING = "admissionregistration.k8s.io/v1 validatingadmissionpolicies"
 const MUTATING = "admissionregistration.k8s.io/v1 mutatingadmissionpolicies";
 const WEBHOOK = "admissionregistration.k8s.io/v1 mutatingwebhookconfigurations #url";
 const SERVED = "admissionregistration.k8s.io/v1 validatingwebhookconfigurations #webhook";
+const REQUEST_FOR = "certificates.k8s.io/v1 certificatesigningrequests";
+const BINDING = "rbac.authorization.k8s.io/v1 rolebindings #subjects";
+const SLICED = "discovery.k8s.io/v1 endpointslices #ports";
+const AGGREGATED = "apiregistration.k8s.io/v1 apiservices";
+const RUNTIME = "node.k8s.io/v1 runtimeclasses #overhead";
 const DEFINITION = "apiextensions.k8s.io/v1 customresourcedefinitions";
 const INGRESS = "networking.k8s.io/v1 ingresses #rules";
 const POLICY = "networking.k8s.io/v1 networkpolicies #egress";
@@ -209,6 +214,55 @@ const NEW: readonly Row[] = [
   [WEBHOOK, "webhooks.0.name", "A_b", `webhooks[0].name: Invalid value: "A_b": ${SUBDOMAIN}`],
   [SERVED, "webhooks.0.clientConfig.service.namespace", "", "webhooks[0].clientConfig.service.name: Required value"],
   [
+    REQUEST_FOR,
+    "spec.usages",
+    ["A_b"],
+    expect.stringMatching(/^spec.usages\[0\]: Unsupported value: "A_b": supported/),
+  ],
+  [
+    BINDING,
+    "subjects.0",
+    {},
+    'subjects[0].kind: Unsupported value: "": supported values: "ServiceAccount", "User", "Group"',
+    "subjects[0].name: Required value",
+  ],
+  ["rbac.authorization.k8s.io/v1 roles #rules", "rules.0.verbs", [], "rules[0].verbs: Required value"],
+  [
+    SLICED,
+    "endpoints.0.addresses",
+    ["A_b", "127.0.0.1", "2001:db8::1"],
+    'endpoints[0].addresses[0]: Invalid value: "A_b": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+    'endpoints[0].addresses[1]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+    'endpoints[0].addresses[2]: Invalid value: "2001:db8::1": must be an IPv4 address',
+  ],
+  [
+    AGGREGATED,
+    "spec.service.port",
+    -1,
+    "spec.service.port: Invalid value: -1: port is not valid: must be between 1 and 65535, inclusive",
+  ],
+  [
+    AGGREGATED,
+    "spec.service",
+    undefined,
+    "spec.insecureSkipTLSVerify: Invalid value: true: local APIServices may not have insecureSkipTLSVerify",
+  ],
+  [
+    RUNTIME,
+    "overhead.podFixed",
+    { cpu: "-1" },
+    'overhead.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0',
+  ],
+  [
+    RUNTIME,
+    "scheduling.tolerations",
+    [{ operator: "Like" }],
+    expect.stringContaining("operator must be Exists"),
+    'scheduling.tolerations[0].operator: Unsupported value: "Like": supported values: "Equal", "Exists"',
+  ],
+  ["storage.k8s.io/v1 storageclasses", "provisioner", "A b", `provisioner: Invalid value: "a b": ${QUALIFIED}`],
+  [QUEUES, "spec.type", "", "spec.limited: Forbidden", "spec.type: Required value"],
+  [
     DEFINITION,
     "spec.names.kind",
     "A_b",
@@ -309,6 +363,19 @@ const CHANGED: readonly Row[] = [
     "spec.parentRef: Invalid value: null: field is immutable",
   ],
   ["networking.k8s.io/v1 servicecidrs", "spec.cidrs", [], "spec.cidrs: Invalid value: null: field is immutable"],
+  [
+    "storage.k8s.io/v1 storageclasses",
+    "reclaimPolicy",
+    "Retain",
+    "reclaimPolicy: Invalid value: null: field is immutable",
+  ],
+  [
+    SLICED,
+    "addressType",
+    "IPv6",
+    'endpoints[0].addresses[0]: Invalid value: "10.1.2.3": must be an IPv6 address',
+    "addressType: Invalid value: null: field is immutable",
+  ],
   [EVENT, "action", "", "action: Required value", 'action: Invalid value: "": field is immutable'],
 ];
 

@@ -61,7 +61,11 @@ const tolerationValue: Check = (value, at, errors) => {
       errors.push(fieldError.invalid(child(at, "operator"), label, "value must be empty when `operator` is 'Exists'"));
   } else if ((operator === "Lt" || operator === "Gt") && allows("TaintTolerationComparisonOperators", comparesTaints)) {
     wholeNumber(label, child(at, "value"), errors);
-  } else errors.push(fieldError.notSupported(child(at, "operator"), operator, ["Equal", "Exists", "Lt", "Gt"]));
+  } else {
+    const isComparison = operator === "Lt" || operator === "Gt" || allows("TaintTolerationComparisonOperators");
+    const known = isComparison ? ["Equal", "Exists", "Lt", "Gt"] : ["Equal", "Exists"];
+    errors.push(fieldError.notSupported(child(at, "operator"), operator, known));
+  }
 };
 
 function comparesTaints(old: Unstructured): boolean {

@@ -1,5 +1,17 @@
-import { fieldError } from "../../status/field-error.ts";
-import { all, type Check, fields, isUnset, listOf, member, optional, text, unlessUnset, valueAt } from "../check.ts";
+import { fieldError, OMITTED } from "../../status/field-error.ts";
+import {
+  all,
+  type Check,
+  each,
+  fields,
+  isUnset,
+  listOf,
+  member,
+  optional,
+  text,
+  unlessUnset,
+  valueAt,
+} from "../check.ts";
 import { changed, immutable, type RuleTable } from "../kind-rules.ts";
 import { dnsSubdomain, pathSegment } from "../names.ts";
 import { signerName } from "../signer-name.ts";
@@ -14,13 +26,27 @@ function isPem(value: unknown, type: string): boolean {
   }
 }
 
+const USAGES = [
+  ...["any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment"],
+  ...["decipher only", "digital signature", "email protection", "encipher only", "ipsec end system", "ipsec tunnel"],
+  ...["ipsec user", "key agreement", "key encipherment", "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime"],
+  ...["server auth", "signing", "timestamping"],
+];
+
 const requestSpec: Check = (value, at, errors) => {
   if (!isPem(member(value, "request"), "CERTIFICATE REQUEST")) {
     errors.push(
-      fieldError.invalid(`${at}.request`, member(value, "request") ?? "", "PEM block type must be CERTIFICATE REQUEST"),
+      fieldError.invalid(
+        `${at}.request`,
+        member(value, "request") ?? null,
+        "PEM block type must be CERTIFICATE REQUEST",
+      ),
     );
   }
   if (listOf(member(value, "usages")).length === 0) errors.push(fieldError.required(`${at}.usages`));
+  each((usage, here, found) => {
+    if (!USAGES.includes(String(usage ?? ""))) found.push(fieldError.notSupported(here, usage ?? "", USAGES));
+  })(member(value, "usages"), `${at}.usages`, errors);
   fields({
     signerName,
     expirationSeconds: optional((seconds, here, found) => {
@@ -91,13 +117,8 @@ const podRequest: Check = (value, at, errors) => {
     member(value, name),
   );
   if (isUnset(stub) && (isUnset(key) || isUnset(proof))) {
-    errors.push(
-      fieldError.invalid(
-        at,
-        "",
-        "exactly one of stubPKCS10Request, or pkixPublicKey with proofOfPossession, must be set",
-      ),
-    );
+    const why = "exactly one of (stubPKCS10Request) or (pkixPublicKey, proofOfPossession) must be set";
+    errors.push(fieldError.invalid(at, OMITTED, why));
   }
 };
 

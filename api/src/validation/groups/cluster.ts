@@ -7,6 +7,7 @@ import {
   child,
   each,
   element,
+  entriesOf,
   exactlyOneOf,
   fields,
   isUnset,
@@ -19,11 +20,12 @@ import {
   required,
   requiredWith,
   text,
+  unlessUnset,
   valueAt,
 } from "../check.ts";
 import { nonNegativeQuantity } from "../core/resources.ts";
 import { tolerations } from "../core/scheduling.ts";
-import { changed, immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
+import { changed, frozen, immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
 import { configMapKey, dns1035Label, dnsLabel, dnsSubdomain, pathSegment } from "../names.ts";
 import { labels } from "../object-meta.ts";
@@ -218,8 +220,7 @@ const flowSchemaSpec: Check = fields({
 const limitResponse: Check = (value, at, errors) => {
   if (value === undefined) return;
   const type = member(value, "type");
-  if (isUnset(type)) errors.push(fieldError.required(child(at, "type")));
-  else exactlyOneOf("Queue", "Reject")(type, child(at, "type"), errors);
+  unlessUnset(exactlyOneOf("Queue", "Reject"))(type, child(at, "type"), errors);
   if (type !== "Queue" && member(value, "queuing") !== undefined)
     errors.push(fieldError.forbidden(child(at, "queuing"), ""));
   if (type === "Queue" && member(value, "queuing") === undefined)
@@ -257,8 +258,7 @@ const queuing: Check = (value, at, errors) => {
 const priorityLevelSpec: Check = (value, at, errors) => {
   const type = member(value, "type");
   const limited = member(value, "limited");
-  if (isUnset(type)) errors.push(fieldError.required(child(at, "type")));
-  else exactlyOneOf("Exempt", "Limited")(type, child(at, "type"), errors);
+  unlessUnset(exactlyOneOf("Exempt", "Limited"))(type, child(at, "type"), errors);
   if (type !== "Limited" && limited !== undefined) errors.push(fieldError.forbidden(child(at, "limited"), ""));
   if (type === "Limited" && limited === undefined) errors.push(fieldError.required(child(at, "limited")));
   const [shares, lent] = [member(limited, "nominalConcurrencyShares"), member(limited, "lendablePercent")];
@@ -276,15 +276,22 @@ const runtimeClass: Check = fields({
   overhead: optional(
     fields({
       podFixed: (value, at, errors) => {
-        for (const [name, amount] of Object.entries((value ?? {}) as Record<string, unknown>))
-          nonNegativeQuantity(amount, element(at, name), errors);
+        const here = at.replace(/podFixed$/, "limits"); // upstream checks it as the limits of a container
+        for (const [name, amount] of entriesOf(value)) nonNegativeQuantity(amount, element(here, name), errors);
       },
     }),
   ),
   scheduling: optional(fields({ nodeSelector: labels, tolerations })),
 });
 
-const serviceName: Check = fields({ namespace: required(), name: required() });
+const serviceReference: Check = fields({
+  namespace: required(),
+  name: required(),
+  port: optional((value, at, errors) => {
+    const why = "port is not valid: must be between 1 and 65535, inclusive";
+    if (Number(value) < 1 || Number(value) > 65_535) errors.push(fieldError.invalid(at, value, why));
+  }),
+});
 
 const apiService: Check = (object, _at, errors) => {
   const spec = member(object, "spec");
@@ -299,17 +306,17 @@ const apiService: Check = (object, _at, errors) => {
       ),
     );
   }
-  if (group === "" && valueAt(object, "metadata.name") !== "v1.")
+  if (group !== "") text(dnsSubdomain)(group, "spec.group", errors);
+  else if (valueAt(object, "metadata.name") !== "v1.")
     errors.push(fieldError.required("spec.group", "only v1 may have an empty group and it better be legacy kube"));
   text(dns1035Label)(version, "spec.version", errors);
   inRange(member(spec, "groupPriorityMinimum"), 20_000, "spec.groupPriorityMinimum", errors);
   inRange(member(spec, "versionPriority"), 1000, "spec.versionPriority", errors);
-  if (member(spec, "service") !== undefined) serviceName(member(spec, "service"), "spec.service", errors);
-  if (member(spec, "service") === undefined && member(spec, "insecureSkipTLSVerify") === true) {
-    errors.push(
-      fieldError.invalid("spec.insecureSkipTLSVerify", true, "cannot skip TLS verification for a local APIService"),
-    );
-  }
+  if (member(spec, "service") !== undefined)
+    return void serviceReference(member(spec, "service"), "spec.service", errors);
+  if (member(spec, "insecureSkipTLSVerify") !== true) return;
+  const why = "local APIServices may not have insecureSkipTLSVerify";
+  errors.push(fieldError.invalid("spec.insecureSkipTLSVerify", true, why));
 };
 
 function inRange(value: unknown, high: number, at: string, errors: Parameters<Check>[2]): void {
@@ -330,8 +337,16 @@ export const CLUSTER: RuleTable = {
     update: immutable("spec.leaseName"),
   },
   "flowcontrol.apiserver.k8s.io/FlowSchema": { state: fields({ spec: flowSchemaSpec }) },
-  "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": { state: fields({ spec: priorityLevelSpec }) },
-  "node.k8s.io/RuntimeClass": { state: runtimeClass, update: immutable("handler") },
+  "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": {
+    state: fields({ spec: priorityLevelSpec }),
+    declared: fields({
+      spec: fields({
+        type: required(),
+        limited: optional(fields({ limitResponse: fields({ type: required() }) })),
+      }),
+    }),
+  },
+  "node.k8s.io/RuntimeClass": { state: runtimeClass, update: frozen("handler") },
   "apiregistration.k8s.io/APIService": { name: pathSegment, state: apiService },
   "resource.k8s.io/DeviceTaintRule": {
     state: fields({

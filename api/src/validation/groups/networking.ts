@@ -1,5 +1,6 @@
 import { fieldError } from "../../status/field-error.ts";
 import {
+  all,
   type Check,
   child,
   each,
@@ -16,8 +17,9 @@ import {
   unlessUnset,
   valueAt,
 } from "../check.ts";
+import { endpointAddress } from "../core/endpoints.ts";
 import { isIP } from "../ip-address.ts";
-import { changed, frozen, immutable, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
+import { changed, frozen, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
 import {
   cidr,
@@ -184,9 +186,27 @@ const slicePorts: Check = (value, at, errors) => {
     fields({
       name: unlessUnset(text(dnsLabel)),
       protocol: optional(exactlyOneOf("SCTP", "TCP", "UDP")),
-      port: optional(port),
     }),
   )(value, at, errors);
+};
+
+const FAMILIES: Readonly<Record<string, number>> = { IPv4: 4, IPv6: 6 };
+
+/** Addresses of endpoints are of the type of their slice. */
+const sliceAddresses: Check = (object, _at, errors) => {
+  const type = String(member(object, "addressType") ?? "");
+  const family = FAMILIES[type];
+  listOf(member(object, "endpoints")).forEach((endpoint, index) => {
+    listOf(member(endpoint, "addresses")).forEach((value, place) => {
+      const [address, at] = [String(value ?? ""), `endpoints[${index}].addresses[${place}]`];
+      if (family === undefined) return;
+      const problems = ipAddress(address);
+      for (const problem of problems) errors.push(fieldError.invalid(at, address, problem));
+      if (problems.length > 0) return;
+      if (isIP(address) !== family) errors.push(fieldError.invalid(at, address, `must be an ${type} address`));
+      endpointAddress(address, at, errors);
+    });
+  });
 };
 
 const addressName = (name: string): string[] => ipAddress(name);
@@ -221,22 +241,25 @@ export const NETWORKING: RuleTable = {
     update: rangesStay,
   },
   "discovery.k8s.io/EndpointSlice": {
-    state: fields({
-      addressType: (value, at, errors) => {
-        if (isUnset(value)) errors.push(fieldError.required(at));
-        else exactlyOneOf("FQDN", "IPv4", "IPv6")(value, at, errors);
-      },
-      endpoints: each(
-        fields({
-          addresses: (value, at, errors) => {
-            if (listOf(value).length === 0) errors.push(fieldError.required(at));
-            if (listOf(value).length > 100) errors.push(fieldError.tooMany(at, listOf(value).length, 100));
-          },
-          hostname: unlessUnset(text(dnsLabel)),
-        }),
-      ),
-      ports: slicePorts,
-    }),
-    update: immutable("addressType"),
+    state: all(
+      sliceAddresses,
+      fields({
+        addressType: (value, at, errors) => {
+          if (isUnset(value)) errors.push(fieldError.required(at));
+          else exactlyOneOf("FQDN", "IPv4", "IPv6")(value, at, errors);
+        },
+        endpoints: each(
+          fields({
+            addresses: (value, at, errors) => {
+              if (listOf(value).length === 0) errors.push(fieldError.required(at));
+              if (listOf(value).length > 100) errors.push(fieldError.tooMany(at, listOf(value).length, 100));
+            },
+            hostname: unlessUnset(text(dnsLabel)),
+          }),
+        ),
+        ports: slicePorts,
+      }),
+    ),
+    update: frozen("addressType"),
   },
 };

@@ -22,7 +22,6 @@ const RBAC_GROUP = "rbac.authorization.k8s.io";
 function policyRule(namespaced: boolean): Check {
   return (value, at, errors) => {
     const has = (name: string): boolean => listOf(member(value, name)).length > 0;
-    if (!has("verbs")) errors.push(fieldError.required(child(at, "verbs"), "verbs must contain at least one value"));
     if (has("nonResourceURLs")) {
       if (namespaced) {
         errors.push(
@@ -56,7 +55,6 @@ const SUBJECTS: Readonly<Record<string, string>> = { ServiceAccount: "", User: R
 function subject(namespaced: boolean): Check {
   return (value, at, errors) => {
     const [kind, group] = [String(member(value, "kind") ?? ""), String(member(value, "apiGroup") ?? "")];
-    if (isUnset(member(value, "name"))) errors.push(fieldError.required(child(at, "name")));
     const expected = SUBJECTS[kind];
     if (expected === undefined)
       return void errors.push(fieldError.notSupported(child(at, "kind"), kind, Object.keys(SUBJECTS)));
@@ -79,20 +77,24 @@ function binding(namespaced: boolean): KindRules {
   return {
     name: pathSegment,
     state: fields({ roleRef, subjects: each(subject(namespaced)) }),
+    declared: fields({ subjects: each(fields({ name: required() })) }),
     update: immutable("roleRef"),
   };
 }
 
+const verbs: Check = fields({ rules: each(fields({ verbs: required() })) });
+
 const NO_SELECTORS = "at least one clusterRoleSelector required if aggregationRule is non-nil";
 
 export const RBAC: RuleTable = {
-  [`${RBAC_GROUP}/Role`]: { name: pathSegment, state: fields({ rules: each(policyRule(true)) }) },
+  [`${RBAC_GROUP}/Role`]: { name: pathSegment, state: fields({ rules: each(policyRule(true)) }), declared: verbs },
   [`${RBAC_GROUP}/ClusterRole`]: {
     name: pathSegment,
     state: fields({
       rules: each(policyRule(false)),
       aggregationRule: optional(fields({ clusterRoleSelectors: requiredWith(NO_SELECTORS, each(labelSelector)) })),
     }),
+    declared: verbs,
   },
   [`${RBAC_GROUP}/RoleBinding`]: binding(true),
   [`${RBAC_GROUP}/ClusterRoleBinding`]: binding(false),

@@ -30,7 +30,7 @@ const driverName: Check = required((value, at, errors) => {
 
 const provisioner: Check = required((value, at, errors) => {
   for (const problem of labelKeyProblems(String(value).toLowerCase()))
-    errors.push(fieldError.invalid(at, value, problem));
+    errors.push(fieldError.invalid(at, String(value).toLowerCase(), problem));
 });
 
 const parameters: Check = (value, at, errors) => {
@@ -74,7 +74,7 @@ const attachStays: UpdateCheck = (next, old) =>
     ? [fieldError.invalid("spec.attachedRequired", valueAt(next, "spec.attachRequired"), "field is immutable")]
     : [];
 
-const LIFECYCLES = ["Ephemeral", "Persistent"];
+const LIFECYCLES = ["Persistent", "Ephemeral"];
 
 const lifecycleModes: Check = (value, at, errors) => {
   for (const mode of listOf(value))
@@ -127,7 +127,7 @@ export const STORAGE: RuleTable = {
         else optionalOneOf("Immediate", "WaitForFirstConsumer")(value, at, errors);
       },
     }),
-    update: updates(parametersStay, immutable("provisioner", "reclaimPolicy", "volumeBindingMode")),
+    update: updates(parametersStay, frozen("provisioner", "reclaimPolicy", "volumeBindingMode")),
   },
   "storage.k8s.io/VolumeAttachment": {
     state: fields({ spec: attachmentSpec(text(caselessSubdomain)) }),
@@ -135,7 +135,11 @@ export const STORAGE: RuleTable = {
     update: frozen("spec"),
   },
   "storage.k8s.io/VolumeAttributesClass": {
-    state: fields({ driverName, parameters: required(parameters) }),
+    state: fields({
+      driverName: provisioner,
+      parameters: requiredWith("must contain at least one key/value pair", parameters),
+    }),
+    updateFirst: true,
     update: attributesStay,
   },
   "storagemigration.k8s.io/StorageVersionMigration": {

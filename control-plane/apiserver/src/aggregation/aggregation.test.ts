@@ -273,7 +273,7 @@ test("a server is asked again when its Service or the Service's endpoints change
   const changed = async (service: string): Promise<readonly string[]> => {
     const from = seen.length;
     const metadata = { name: `${service}-1`, labels: { "kubernetes.io/service-name": service } };
-    const endpoints = [{ addresses: ["127.0.0.2"] }];
+    const endpoints = [{ addresses: ["192.0.2.2"] }];
     const slice = { metadata, addressType: "IPv4", ports: [{ port: 1, name: "" }], endpoints };
     const { code } = await ask("POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", slice);
     expect(code).toBe(201);
