@@ -5,6 +5,8 @@ import { isPathElement, type PathElement } from "./path.ts";
 /** The set that a FieldsV1 object stands for, where that is known. */
 const parsed = new WeakMap<object, FieldSet>();
 
+const NOTHING: Json = Object.freeze({});
+
 /** A path from the root of an object. */
 export type FieldPath = readonly PathElement[];
 
@@ -148,7 +150,7 @@ export class FieldSet {
     }
   }
 
-  /** The FieldsV1 object, members in byte order; that which was read, if the set was read. */
+  /** The FieldsV1 object, members in byte order; that which was read, if the set was read, else frozen. */
   toFieldsV1(): { readonly [key: string]: Json } {
     if (this.#serialised === undefined) {
       this.#serialised = this.#serialise();
@@ -162,9 +164,9 @@ export class FieldSet {
     for (const element of this.#elements()) {
       const below = this.child(element).toFieldsV1();
       const both = this.members.has(element) && this.children.has(element);
-      fields[element] = both ? { ".": {}, ...below } : below; // elements have a colon: none is __proto__
+      fields[element] = both ? Object.freeze({ ".": NOTHING, ...below }) : below; // elements have a colon: none is __proto__
     }
-    return fields;
+    return Object.freeze(fields);
   }
 
   #elements(): readonly PathElement[] {

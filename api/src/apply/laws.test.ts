@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { objectOf } from "../../test/arbitrary.ts";
 import { normalize } from "../codec/json-decode.ts";
+import { encodeJsonText } from "../codec/json-encode.ts";
 import type { Json, Unstructured } from "../object.ts";
 import { sharing } from "../patch/sharing.ts";
 import type { Field, ObjectSchema, Schema } from "../schema.ts";
@@ -250,4 +251,15 @@ test("what comes is what would go", () => {
     const schema = schemaOfType(kind) as ObjectSchema;
     fc.assert(fc.property(objectOf(schema), (object) => whole(schema, normalize<Json>(object, schema).object)));
   }
+});
+
+test("managedFields are written the same the second time, and as their copy is", () => {
+  const fields = { kind: "scalar", scalar: "fieldsV1" } as Schema;
+  each((dice) => {
+    const made = extractFields(SCHEMA, randomObject(dice) as Json).toFieldsV1();
+    const first = encodeJsonText(made, fields);
+    expect(encodeJsonText(structuredClone(made), fields)).toBe(first);
+    expect(encodeJsonText(made, fields)).toBe(first);
+    expect(encodeJsonText({ ...made, "f:other": {} }, fields)).not.toBe(first);
+  });
 });

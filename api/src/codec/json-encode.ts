@@ -81,7 +81,7 @@ function typed(value: unknown, plan: Plan): string {
     case "bool":
       return String(value);
     case "raw":
-      return untyped(value, false);
+      return rawText(value);
     case "schemaOrBool":
     case "schemaOrArray":
     case "schemaOrStrings":
@@ -148,6 +148,19 @@ function schemaOr(value: unknown, op: "schemaOrBool" | "schemaOrArray" | "schema
   if (typeof value === "boolean") return String(value);
   if (!Array.isArray(value)) return typed(value, jsonSchemaPlan());
   return typed(value, op === "schemaOrArray" ? schemasPlan() : stringsPlan());
+}
+
+/** Of frozen values: what is stored is frozen to the bottom, and managedFields pass most writes as they are. */
+const rawTexts = new WeakMap<object, string>();
+
+function rawText(value: unknown): string {
+  if (typeof value !== "object" || value === null || !Object.isFrozen(value)) return untyped(value, false);
+  let text = rawTexts.get(value);
+  if (text === undefined) {
+    text = untyped(value, false);
+    rawTexts.set(value, text);
+  }
+  return text;
 }
 
 type Sorting = boolean | ((object: object) => boolean);
