@@ -11,7 +11,11 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/resourceVersion=\d{2,}/g, "resourceVersion=<rv>"],
   [/"10\.0\.0\.\d+"/g, '"<clusterIP>"'],
   [/(- |: )10\.0\.0\.\d+$/gm, "$1<clusterIP>"],
+  [/\\"10\.0\.0\.\d+\\"/g, '\\"<clusterIP>\\"'], // in JSON that a message shows
   [/("?(?:nodePort|healthCheckNodePort)"?: ?)3\d{4}/g, "$1<nodePort>"],
+  [/\b((?:Node|node)Port: Invalid value:|HealthCheck NodePort) 3\d{4}\b/g, "$1 <nodePort>"],
+  [/(Invalid value:) 3\d{4}(: (?:provided port|may only be set))/g, "$1 <nodePort>$2"],
+  [/:3\d{4}\/(TCP|UDP|SCTP)\b/g, ":<nodePort>/$1"],
   [/kube-api-access-[a-z0-9]{5}\b/g, "kube-api-access-<5>"],
   [/\bgn-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "gn-<5>"],
   [/\bey[\w-]{20,}\.[\w-]+\.[\w-]+/g, "<jwt>"],

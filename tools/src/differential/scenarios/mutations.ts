@@ -24,10 +24,12 @@ async function mutations(send: Send, sample: Sample): Promise<void> {
   const { object } = movedTo(sample, namespace);
   const collection = collectionPath(resource, namespace);
   const { metadata } = (await send({ method: "POST", path: collection, body: object })).object;
-  const path = `${collection}/${metadata?.name}`;
+  if (metadata?.name === undefined) return; // what cannot be created cannot be changed either
+  const path = `${collection}/${metadata.name}`;
   await setTimeout(300); // what the server itself notes in status
   const made = (await send({ method: "GET", path })).object;
-  const fields = spread(pathsOf(contentOf(made) as Json), MOST_FIELDS);
+  const paths = pathsOf(contentOf(made) as Json).filter((path) => !isOfUpstreamOnly(path));
+  const fields = spread(paths, MOST_FIELDS);
   for (const field of fields) {
     for (const value of VALUES) {
       const body = replaced(made as unknown as Json, field, value) as object;
@@ -42,6 +44,11 @@ async function mutations(send: Send, sample: Sample): Promise<void> {
     }
   }
   await send({ method: "DELETE", path: `${path}?gracePeriodSeconds=0` });
+}
+
+/** Upstream puts taints on new nodes; both servers are to be asked the same. */
+function isOfUpstreamOnly([first, second]: Path): boolean {
+  return first === "spec" && second === "taints";
 }
 
 /** What a client writes. */
