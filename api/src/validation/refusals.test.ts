@@ -261,6 +261,26 @@ const NEW: readonly Row[] = [
     'scheduling.tolerations[0].operator: Unsupported value: "Like": supported values: "Equal", "Exists"',
   ],
   ["storage.k8s.io/v1 storageclasses", "provisioner", "A b", `provisioner: Invalid value: "a b": ${QUALIFIED}`],
+  [
+    "v1 namespaces",
+    "spec.finalizers",
+    ["a"],
+    'spec.finalizers: Invalid value: "a": name is neither a standard finalizer name nor is it fully qualified',
+  ],
+  ["scheduling.k8s.io/v1 priorityclasses", "preemptionPolicy", "", "preemptionPolicy: Required value"],
+  ["storage.k8s.io/v1 storageclasses", "reclaimPolicy", ""],
+  [
+    SERVED,
+    "webhooks.0.admissionReviewVersions",
+    ["v2"],
+    'webhooks[0].admissionReviewVersions: Invalid value: ["v2"]: must include at least one of v1, v1beta1',
+  ],
+  [
+    "apiextensions.k8s.io/v1 customresourcedefinitions #conversion",
+    "spec.conversion.webhook.clientConfig",
+    {},
+    "spec.conversion.webhookClientConfig: Required value: exactly one of url or service is required",
+  ],
   [QUEUES, "spec.type", "", "spec.limited: Forbidden", "spec.type: Required value"],
   [
     DEFINITION,

@@ -66,6 +66,15 @@ const code = ({ code, object }: Answer): unknown => [code, object.reason];
 const revision = ({ object }: Answer): string | undefined => object.metadata?.resourceVersion;
 const generation = ({ object }: Answer): number | undefined => object.metadata?.generation;
 
+test("who does not know of a pod's priority does not take it away", async () => {
+  const spec = { containers: [{ name: "c", image: "i" }] };
+  const made = (await admin.send("POST", `${IN}/pods`, { metadata: { name: "ranked" }, spec })).object;
+  const { priority, preemptionPolicy, ...others } = made["spec"] as Record<string, unknown>;
+  expect({ priority, preemptionPolicy }).toEqual({ priority: 0, preemptionPolicy: "PreemptLowerPriority" });
+  const { code: put, object } = await admin.send("PUT", `${IN}/pods/ranked`, { ...made, spec: others });
+  expect({ put, spec: object["spec"] }).toEqual({ put: 200, spec: made["spec"] });
+});
+
 test("an event that is refused is one of core's, through either of the two groups", async () => {
   for (const path of [`${IN}/events`, "/apis/events.k8s.io/v1/namespaces/writes/events"]) {
     const { code, object } = await admin.send("POST", path, { metadata: { name: "Bad/Name" } });

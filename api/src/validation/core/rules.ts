@@ -24,6 +24,11 @@ const binding: Check = (object, _at, errors) => {
   else if (kind === "" || kind === "Node") text(dnsSubdomain)(name, "target.name", errors);
 };
 
+/** Upstream names no element. */
+const namespaceState: Check = (object, _at, errors) => {
+  for (const name of listOf(valueAt(object, "spec.finalizers"))) finalizerName(name ?? "", "spec.finalizers", errors);
+};
+
 const namespaceFinalizers: UpdateCheck = (next) => {
   const at = "spec.finalizers";
   return listOf(valueAt(next, at)).flatMap((name, index) => run(finalizerName, name, element(at, index)));
@@ -35,7 +40,7 @@ export const CORE: RuleTable = {
   "/Endpoints": endpoints,
   "/Event": event,
   "/LimitRange": limitRange,
-  "/Namespace": { name: dnsLabel, subresources: { finalize: namespaceFinalizers } },
+  "/Namespace": { name: dnsLabel, state: namespaceState, subresources: { finalize: namespaceFinalizers } },
   "/Node": node,
   "/PersistentVolume": persistentVolume,
   "/PersistentVolumeClaim": persistentVolumeClaim,

@@ -25,6 +25,7 @@ import type { RuleTable } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
 import { dns1035Label, dnsSubdomain } from "../names.ts";
 import { celExpression } from "./cel-expression.ts";
+import { reviewVersions, webhookClient } from "./webhook-client.ts";
 
 const OPERATIONS = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"] as const;
 
@@ -177,7 +178,7 @@ const paramRef: Check = (value, at, errors) => {
     errors.push(fieldError.required(at, "one of name or selector must be specified"));
   if (!isUnset(name) && selector !== undefined)
     errors.push(fieldError.forbidden(child(at, "name"), "name and selector are mutually exclusive"));
-  oneOf("Allow", "Deny")(member(value, "parameterNotFoundAction"), child(at, "parameterNotFoundAction"), errors);
+  oneOf("Deny", "Allow")(member(value, "parameterNotFoundAction"), child(at, "parameterNotFoundAction"), errors);
 };
 
 const ACTIONS = ["Audit", "Deny", "Warn"] as const;
@@ -205,42 +206,6 @@ const validatingBinding: Check = fields({
   matchResources: optional(matchResources),
 });
 
-/** Upstream says of the one that the other is missing. */
-const MIXED_UP = [
-  ["namespace", "name"],
-  ["name", "namespace"],
-] as const;
-
-const webhookUrl: Check = (value, at, errors) => {
-  const form = "; desired format: https://host[/path]";
-  const [, scheme = "", authority = "", query = "", fragment = ""] =
-    /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/([^/?#]*))?[^?#]*(?:\?([^#]*))?(?:#(.*))?$/s.exec(String(value)) ?? [];
-  const user = authority.includes("@") ? authority.slice(0, authority.lastIndexOf("@")) : "";
-  const host = authority.slice(authority.lastIndexOf("@") + 1);
-  const refuse = (part: string, why: string): void => void errors.push(fieldError.invalid(at, part, why));
-  if (scheme.toLowerCase() !== "https") refuse(scheme.toLowerCase(), `'https' is the only allowed URL scheme${form}`);
-  if (host === "") refuse(host, `host must be specified${form}`);
-  if (user !== "") refuse(user, "user information is not permitted in the URL");
-  if (fragment !== "") refuse(fragment, "fragments are not permitted in the URL");
-  if (query !== "") refuse(query, "query parameters are not permitted in the URL");
-};
-
-const clientConfig: Check = (value, at, errors) => {
-  const [url, service] = [member(value, "url"), member(value, "service")];
-  if ((url === undefined) === (service === undefined))
-    errors.push(fieldError.required(at, "exactly one of url or service is required"));
-  if (url !== undefined) webhookUrl(url, child(at, "url"), errors);
-  if (service === undefined) return;
-  const here = child(at, "service");
-  for (const [name, said] of MIXED_UP)
-    if (isUnset(member(service, name))) errors.push(fieldError.required(child(here, said)));
-  const port = Number(member(service, "port") ?? 443);
-  if (port < 1 || port > 65_535)
-    errors.push(
-      fieldError.invalid(child(here, "port"), port, "port is not valid: must be between 1 and 65535, inclusive"),
-    );
-};
-
 const webhook = (mutating: boolean): Check =>
   fields({
     name: (value, at, errors) => {
@@ -263,10 +228,10 @@ const webhook = (mutating: boolean): Check =>
     }),
     namespaceSelector: optional(labelSelector),
     objectSelector: optional(labelSelector),
-    clientConfig,
+    clientConfig: webhookClient,
     admissionReviewVersions: (value, at, errors) => {
       if (isUnset(value)) errors.push(fieldError.required(at, "must specify one of v1, v1beta1"));
-      each(text(dns1035Label))(value, at, errors);
+      else reviewVersions(value, at, errors);
     },
     matchConditions: conditionsIn(MATCH_ENVIRONMENT),
     ...(mutating ? { reinvocationPolicy: optionalOneOf("IfNeeded", "Never") } : {}),
@@ -290,7 +255,7 @@ export const ADMISSION: RuleTable = {
       spec: fields({
         policyName: required(text(dnsSubdomain)),
         paramRef: optional(paramRef),
-        matchResources: optional(matchResources),
+        matchResources: optional(matchResources, mutatedOperations),
       }),
     }),
   },

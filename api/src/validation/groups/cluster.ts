@@ -16,7 +16,6 @@ import {
   oneOf,
   optional,
   optionalOneOf,
-  positive,
   required,
   requiredWith,
   text,
@@ -54,7 +53,7 @@ const priorityClass: Check = (object, _at, errors) => {
       fieldError.forbidden("value", `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`),
     );
   }
-  optionalOneOf("Never", "PreemptLowerPriority")(member(object, "preemptionPolicy"), "preemptionPolicy", errors);
+  fields({ preemptionPolicy: optional(required(exactlyOneOf("PreemptLowerPriority", "Never"))) })(object, "", errors);
 };
 
 const priorityStays: UpdateCheck = (next, old) => {
@@ -78,7 +77,9 @@ const budgetSpec: Check = (value, at, errors) => {
 };
 
 const leaseSpec: Check = fields({
-  leaseDurationSeconds: optional(positive),
+  leaseDurationSeconds: optional((value, at, errors) => {
+    if (Number(value) <= 0) errors.push(fieldError.invalid(at, value, "must be greater than 0"));
+  }),
   leaseTransitions: optional((value, at, errors) => {
     if (Number(value) < 0) errors.push(fieldError.invalid(at, value, "must be greater than or equal to 0"));
   }),
@@ -328,7 +329,7 @@ function inRange(value: unknown, high: number, at: string, errors: Parameters<Ch
 const taintKey: Check = text(labelKeyProblems);
 
 export const CLUSTER: RuleTable = {
-  "scheduling.k8s.io/PriorityClass": { state: priorityClass, update: priorityStays },
+  "scheduling.k8s.io/PriorityClass": { state: priorityClass, updateState: () => [], update: priorityStays },
   "policy/PodDisruptionBudget": { name: pathSegment, state: fields({ spec: budgetSpec }) },
   "coordination.k8s.io/Lease": { state: fields({ spec: all(leaseSpec, preferredHolder) }) },
   "coordination.k8s.io/LeaseCandidate": {

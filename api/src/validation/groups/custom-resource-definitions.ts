@@ -22,6 +22,7 @@ import {
 import { changed, immutableError, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
 import { dns1035Label, dnsSubdomain } from "../names.ts";
 import { structuralSchema } from "./structural-schema.ts";
+import { reviewVersions, webhookClient } from "./webhook-client.ts";
 
 const APPROVAL = "api-approved.kubernetes.io";
 
@@ -151,22 +152,10 @@ const conversion: Check = (spec, at, errors) => {
   ];
   if (strategy === "Webhook") {
     if (config === undefined)
-      errors.push(
-        fieldError.required(
-          child(here, "webhookClientConfig"),
-          "required when strategy is set to Webhook, but not allowed if it is not",
-        ),
-      );
+      errors.push(fieldError.required(child(here, "webhookClientConfig"), "required when strategy is set to Webhook"));
+    else webhookClient(config, child(here, "webhookClientConfig"), errors);
     if (reviews.length === 0) errors.push(fieldError.required(child(here, "conversionReviewVersions")));
-    else if (!reviews.some((one) => one === "v1" || one === "v1beta1")) {
-      errors.push(
-        fieldError.invalid(
-          child(here, "conversionReviewVersions"),
-          reviews,
-          "must include at least one of v1, v1beta1",
-        ),
-      );
-    }
+    else reviewVersions(reviews, child(here, "conversionReviewVersions"), errors);
     return;
   }
   if (config !== undefined)

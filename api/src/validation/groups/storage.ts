@@ -23,9 +23,13 @@ import { changed, frozen, immutable, type RuleTable, type UpdateCheck, updates }
 import { labelSelector } from "../label-selectors.ts";
 import { caselessSubdomain, dns1035Label, dnsSubdomain } from "../names.ts";
 
+const caselessDriver: Check = (value, at, errors) => {
+  for (const problem of dnsSubdomain(String(value).toLowerCase())) errors.push(fieldError.invalid(at, value, problem));
+};
+
 const driverName: Check = required((value, at, errors) => {
   if (String(value).length > 63) errors.push(fieldError.tooLong(at, 63));
-  text(dnsSubdomain)(String(value).toLowerCase(), at, errors);
+  caselessDriver(value, at, errors);
 });
 
 const provisioner: Check = required((value, at, errors) => {
@@ -53,10 +57,6 @@ const attachmentSource: Check = (value, at, errors) => {
 function attachmentSpec(attacher: Check): Check {
   return fields({ attacher: required(attacher), source: attachmentSource, nodeName: text(dnsSubdomain) });
 }
-
-const attacherOfOld: Check = (value, at, errors) => {
-  for (const problem of dnsSubdomain(String(value).toLowerCase())) errors.push(fieldError.invalid(at, value, problem));
-};
 
 /** The parameters are what the class means. */
 const parametersStay: UpdateCheck = (next, old) =>
@@ -121,7 +121,7 @@ export const STORAGE: RuleTable = {
     state: fields({
       provisioner,
       parameters,
-      reclaimPolicy: optionalOneOf("Delete", "Retain"),
+      reclaimPolicy: unlessUnset(optionalOneOf("Delete", "Retain")),
       volumeBindingMode: (value, at, errors) => {
         if (value === undefined) errors.push(fieldError.required(at));
         else optionalOneOf("Immediate", "WaitForFirstConsumer")(value, at, errors);
@@ -131,7 +131,7 @@ export const STORAGE: RuleTable = {
   },
   "storage.k8s.io/VolumeAttachment": {
     state: fields({ spec: attachmentSpec(text(caselessSubdomain)) }),
-    updateState: (next) => run(fields({ spec: attachmentSpec(attacherOfOld) }), next),
+    updateState: (next) => run(fields({ spec: attachmentSpec(caselessDriver) }), next),
     update: frozen("spec"),
   },
   "storage.k8s.io/VolumeAttributesClass": {

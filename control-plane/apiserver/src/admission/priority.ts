@@ -21,8 +21,10 @@ const GROUP_NAMES: Readonly<Record<string, string>> = {
 export function priorityAdmission(cache: WatchCache, gates: FeatureGates): AdmissionPlugin {
   return {
     name: "Priority",
-    handles: (attributes) => isClass(attributes) || prioritizedName(attributes) !== undefined,
+    handles: (attributes) =>
+      isClass(attributes) || isPodUpdate(attributes) || prioritizedName(attributes) !== undefined,
     async mutate(attributes) {
+      if (isPodUpdate(attributes)) return withPriorityOf(attributes);
       const what = prioritizedName(attributes);
       if (what === undefined) return attributes.object;
       const spec = (attributes.object?.["spec"] ?? {}) as Prioritized;
@@ -42,6 +44,21 @@ export function priorityAdmission(cache: WatchCache, gates: FeatureGates): Admis
       if (isClass(attributes)) checkClass(cache, attributes);
     },
   };
+}
+
+function isPodUpdate({ operation, resource, subresource }: AdmissionAttributes): boolean {
+  return operation === "UPDATE" && resource.group === "" && resource.resource === "pods" && subresource === "";
+}
+
+/** Who does not know of a pod's priority leaves it. */
+function withPriorityOf({ object, oldObject }: AdmissionAttributes): Unstructured | undefined {
+  const [spec, before] = [object, oldObject].map((pod) => (pod?.["spec"] ?? {}) as Prioritized) as [
+    Prioritized,
+    Prioritized,
+  ];
+  const kept = (["priority", "preemptionPolicy"] as const).filter((name) => spec[name] == null && before[name] != null);
+  if (object === undefined || kept.length === 0) return object;
+  return { ...object, spec: { ...spec, ...Object.fromEntries(kept.map((name) => [name, before[name]])) } };
 }
 
 /** What messages call an object that gets a priority: it is new. Undefined for others. */
