@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { Clock } from "@tsukube/foundation";
 import { isAlive, lockHolder, startTimeOf } from "@tsukube/host";
 import { type ClusterPaths, filesOf } from "./paths.ts";
+import { ensureRuntimeFolder } from "./runtime-folder.ts";
 
 /** The long-lived processes of a cluster, the engine where it runs without one, and a registry beside them. */
 export type ProcessName = "server" | "node" | "engine" | "registry";
@@ -44,7 +45,7 @@ const REAPER = "/usr/bin/tini-static";
 /** Starts a supervisor in a session of its own; it outlives this process and its terminal. */
 export function startSupervisor(paths: ClusterPaths, name: ProcessName, command: readonly string[]): void {
   const files = filesOf(paths);
-  mkdirSync(paths.runtime, { recursive: true, mode: 0o700 });
+  ensureRuntimeFolder(paths);
   mkdirSync(files.logs, { recursive: true, mode: 0o700 });
   const log = join(files.logs, `${name}.log`);
   openSync(log, "a", 0o600);

@@ -5,6 +5,7 @@ import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukub
 import { bridgedPods } from "@tsukube/network";
 import { namesOf, openNetworks } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
+import { ensureRuntimeFolder } from "../cluster/runtime-folder.ts";
 import { holdLock } from "./hold.ts";
 import { aborted, argument, type ProgramOptions, runProgram } from "./program.ts";
 
@@ -13,6 +14,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const paths = pathsOf(name, process.env, process.getuid?.() ?? 1);
   const files = filesOf(paths);
   await using lifetime = new Lifetime();
+  ensureRuntimeFolder(paths);
   lifetime.add("lock", await holdLock(files.lock("engine"), bundle, realClock, logger));
   const networks = await openNetworks(paths, logger);
   const engine = await startEngine({
