@@ -120,5 +120,17 @@ describe("defaults of what is known", () => {
     expect(applyDefaults(gvk, { ...live, metadata: { name: "b" } } as Tree)["spec"]).toBe(live["spec"]);
   });
 
+  test("containers that request what they are limited to are not made anew in a spec that is", () => {
+    const gvk = { group: "", version: "v1", kind: "Pod" };
+    const container = { name: "a", image: "a:1", resources: { limits: { cpu: "1" } } };
+    const live = frozen(applyDefaults(gvk, { kind: "Pod", spec: { containers: [container] } } as Tree));
+    const next = applyDefaults(gvk, { ...live, spec: { ...(live["spec"] as Tree), priority: 1 } } as Tree);
+    const containers = (pod: Tree): unknown => (pod["spec"] as Tree)["containers"];
+    expect(containers(next)).toBe(containers(live));
+    expect(containers(live)).toEqual([
+      expect.objectContaining({ resources: { limits: { cpu: "1" }, requests: { cpu: "1" } } }),
+    ]);
+  });
+
   test("a Pod, whose defaults depend on one another", () => like("v1/Pod", POD, 1000));
 });

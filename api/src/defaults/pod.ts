@@ -63,19 +63,30 @@ function defaultPod(pod: Draft): void {
   setAbsent(spec, { enableServiceLinks: true });
   if (Number(spec["terminationGracePeriodSeconds"]) < 0) spec["terminationGracePeriodSeconds"] = 1; // not in templates
   for (const list of ["containers", "initContainers"]) {
-    if (Array.isArray(spec[list])) spec[list] = spec[list].map(requestLimits);
+    if (Array.isArray(spec[list])) spec[list] = mapped(spec[list], requestLimits);
   }
   if (spec["hostNetwork"] === true) {
     for (const list of ["containers", "initContainers"]) {
-      if (Array.isArray(spec[list])) spec[list] = spec[list].map(publishPorts);
+      if (Array.isArray(spec[list])) spec[list] = mapped(spec[list], publishPorts);
     }
   }
+}
+
+/** The list itself where nothing in it changes. */
+function mapped(list: readonly Draft[], change: (item: Draft) => Draft): readonly Draft[] {
+  const changed = list.map(change);
+  return changed.every((item, index) => item === list[index]) ? list : changed;
 }
 
 /** A limit without a request sets the request. */
 function requestLimits(container: Draft): Draft {
   const resources = container["resources"] as Draft | undefined;
   if (resources === undefined || isEmpty(resources["limits"])) return container;
+  const given = resources["requests"];
+  const isWhole = Object.keys(resources["limits"] as Draft).every((name) =>
+    Object.hasOwn((given ?? {}) as Draft, name),
+  );
+  if (isWhole) return container;
   const requests = { ...(resources["limits"] as Draft), ...(resources["requests"] as Draft) };
   return { ...container, resources: { ...resources, requests } };
 }

@@ -27,12 +27,15 @@ function amountsOf(container: unknown, name: string): { readonly request: unknow
   return { request: isZero(request) ? undefined : request, limit: isZero(limit) ? undefined : limit };
 }
 
+/** Most amounts need no reading to be more than nothing. */
+const PLAINLY_MORE = /^[1-9]\d*(?:m|[KMGT]i|[kMGT])?$/;
+
 function isZero(value: unknown): boolean {
-  return value !== undefined && same(value, "0");
+  return value !== undefined && !PLAINLY_MORE.test(String(value)) && same(value, "0");
 }
 
 function same(left: unknown, right: unknown): boolean {
-  return compareQuantities(parseQuantity(String(left)), parseQuantity(String(right))) === 0;
+  return left === right || compareQuantities(parseQuantity(String(left)), parseQuantity(String(right))) === 0;
 }
 
 /** True for the copy of a pod that a node runs from a file. */

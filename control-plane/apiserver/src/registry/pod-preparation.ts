@@ -1,4 +1,4 @@
-import { podLevelResources, qosClassOf, type Unstructured } from "@tsukube/api";
+import { podLevelResources, qosClassOf, sharing, type Unstructured } from "@tsukube/api";
 import type {
   Affinity,
   AppArmorProfile,
@@ -29,7 +29,7 @@ export function preparedPod(object: Unstructured, now: number): Unstructured {
   const resources = podLevelResources(spec);
   const whole = { ...spec, ...(resources !== undefined && { resources }) };
   const status: PodStatus = { phase: "Pending", qosClass: qosClassOf(whole), ...gatedCondition(whole, now) };
-  return { ...object, spec: whole, status };
+  return { ...object, spec: sharing(whole, pod.spec), status };
 }
 
 /** Who does not know of a pod's own resources does not take them away. */

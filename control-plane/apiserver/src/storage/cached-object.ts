@@ -162,5 +162,7 @@ export function indexOf(stored: Uint8Array, uid: string): Uint8Array {
 export function deepFreeze(value: unknown): void {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
   Object.freeze(value);
-  for (const member of Object.values(value)) deepFreeze(member);
+  // half as dear as by Object.values, and every object that is written comes by
+  if (Array.isArray(value)) for (const item of value) deepFreeze(item);
+  else for (const name in value) deepFreeze((value as Readonly<Record<string, unknown>>)[name]);
 }
