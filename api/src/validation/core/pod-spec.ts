@@ -181,12 +181,27 @@ const IDENTITY: Check = fields({
   overhead,
 });
 
+/** 0 is set. */
+const requiredUnlessSet: Check = (value, at, errors) => {
+  if (value === undefined) errors.push(fieldError.required(at));
+};
+
+const GRACE: Check = fields({ terminationGracePeriodSeconds: requiredUnlessSet });
+
+const CHOICES: Check = fields({
+  restartPolicy: oneOf("Always", "OnFailure", "Never"),
+  dnsPolicy: oneOf("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"),
+  nodeSelector: labels,
+});
+
+const GROUP: Check = fields({ schedulingGroup: optional(schedulingGroup), evictionResponders });
+
 /** core/v1.PodSpec. @param pod The pod's name, "" for templates; undefined where no pod is known. */
 export const podSpec = remembered(podSpecOf, podSpecOfPod);
 
 function podSpecOfPod(pod: string | undefined): Check {
   return (value, at, errors) => {
-    fields({ terminationGracePeriodSeconds: requiredUnlessSet })(value, at, errors);
+    GRACE(value, at, errors);
     const volumes = checkVolumes(member(value, "volumes"), pod ?? "", child(at, "volumes"), errors);
     const parts = { spec: value, volumes };
     resourceClaims(member(value, "resourceClaims"), child(at, "resourceClaims"), errors);
@@ -195,11 +210,7 @@ function podSpecOfPod(pod: string | undefined): Check {
     checkEphemeralContainers(parts, child(at, "ephemeralContainers"), errors);
     podLevelResources(value, at, errors);
     hostNetworkPorts(value, pod !== undefined, at, errors);
-    fields({
-      restartPolicy: oneOf("Always", "OnFailure", "Never"),
-      dnsPolicy: oneOf("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"),
-      nodeSelector: labels,
-    })(value, at, errors);
+    CHOICES(value, at, errors);
     podSecurity(value, at, errors);
     sharedProcesses(value, at, errors);
     PLACEMENT(value, at, errors);
@@ -209,15 +220,10 @@ function podSpecOfPod(pod: string | undefined): Check {
     hostnameOverride(value, at, errors);
     IDENTITY(value, at, errors);
     osFields(value, at, errors);
-    fields({ schedulingGroup: optional(schedulingGroup), evictionResponders })(value, at, errors);
+    GROUP(value, at, errors);
     for (const list of ["initContainers", "containers", "ephemeralContainers"]) fileReferences(value, list, at, errors);
   };
 }
-
-/** 0 is set. */
-const requiredUnlessSet: Check = (value, at, errors) => {
-  if (value === undefined) errors.push(fieldError.required(at));
-};
 
 /** core/v1.PodTemplateSpec. */
 export const podTemplate: Check = (value, at, errors) => {
