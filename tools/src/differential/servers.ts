@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { startApiServer } from "@tsukube/apiserver";
+import { MEMORY_FLAGS } from "@tsukube/cli/memory-flags";
 import { createHttpTransport, type HttpTransportOptions, type Transport } from "@tsukube/client";
 import { transportOfKubeconfig } from "@tsukube/e2e/kubeconfig-transport";
 import { Lifetime } from "@tsukube/foundation";
@@ -48,7 +49,7 @@ export async function startOwnServer(): Promise<Server> {
 }
 
 /** Our API server alone in a process of its own, with its store on disk in a folder that goes with it. */
-export async function startOwnProcess(nodeFlags: readonly string[] = []): Promise<Server> {
+export async function startOwnProcess(nodeFlags: readonly string[] = MEMORY_FLAGS.server): Promise<Server> {
   const lifetime = new Lifetime();
   const folder = mkdtempSync(join(tmpdir(), "tsukube-differential-"));
   lifetime.add("folder", () => rmSync(folder, { recursive: true, force: true }));
