@@ -194,6 +194,7 @@ export class Writer {
     object = this.deps.allocate(definition, object);
     if (strategy.status && strategy.createdWithStatus !== true) object = withoutStatus(object, definition);
     object = strategy.prepareForCreate?.(object, context, clock.now()) ?? object;
+    if (strategy.checksWhole === true) object = this.#defaulted(definition, object, undefined);
     this.#refuse(
       definition,
       object.metadata?.name ?? "",
@@ -206,7 +207,8 @@ export class Writer {
     // The store's own refusal upstream: who may not create the object hears that, not this.
     if (/^0*[1-9]\d*$/.test(admitted.metadata?.resourceVersion ?? ""))
       throw ApiError.unknown("resourceVersion should not be set on objects to be created");
-    return strategy.prepareForCreate === undefined ? object : this.#defaulted(definition, object, undefined);
+    const isWhole = strategy.prepareForCreate === undefined || strategy.checksWhole === true;
+    return isWhole ? object : this.#defaulted(definition, object, undefined);
   }
 
   async #prepareUpdate(

@@ -93,6 +93,11 @@ export interface Strategy {
   gracePeriod?(object: Unstructured, asked: number | undefined): number | undefined;
   /** Defaults that ask for the time. @param now Ms since the epoch. */
   complete?(object: Unstructured, now: number): Unstructured;
+  /**
+   * Defaults for what `prepareForCreate` made come before the checks, not after them as upstream's: what is stored is then what was
+   * found right, and is not looked at again in updates that leave it.
+   */
+  readonly checksWhole?: true;
   /** @param now Ms since the epoch. */
   prepareForCreate?(object: Unstructured, context: RequestContext, now: number): Unstructured;
   prepareForUpdate?(next: Unstructured, old: Unstructured, context: RequestContext): Unstructured;

@@ -147,6 +147,7 @@ export function builtinStrategy({ group, version, resource }: GroupVersionResour
 type Preparations = Pick<
   Strategy,
   | "complete"
+  | "checksWhole"
   | "createdWithStatus"
   | "prepareForCreate"
   | "prepareForUpdate"
@@ -160,6 +161,7 @@ function preparations(group: string, resource: string): Preparations {
   switch (`${group}/${resource}`) {
     case "/pods":
       return {
+        checksWhole: true,
         prepareForCreate: (pod, _context, now) => preparedPod(pod, now),
         prepareForUpdate: updatedPod,
         prepareForStatus: preparedPodStatus,
