@@ -15,9 +15,17 @@ const root = dirname(dirname(import.meta.dirname));
 const STORED = join(root, "docs", "performance.json");
 const REPORT = join(root, "docs", "performance.md");
 
+const USAGE = `Usage: npm run bench -- [SCENARIO...] [--runs N] [--json FILE] [--report] [--small]
+
+  --runs N     how often each scenario is run at most (default: 5)
+  --json FILE  writes every value
+  --report     notes the figures in docs/performance.md
+  --small      peers with less to carry, a look that is not noted`;
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: {
+      help: { type: "boolean", short: "h", default: false },
       json: { type: "string" },
       report: { type: "boolean" },
       runs: { type: "string", default: "5" },
@@ -26,6 +34,10 @@ async function main(): Promise<void> {
     allowPositionals: true,
   });
   const known = Object.keys(SCENARIOS);
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n\nScenarios: ${known.join(", ")}\n`);
+    return;
+  }
   const unknown = positionals.filter((name) => !known.includes(name));
   if (unknown.length > 0 || !/^[1-9]\d*$/.test(values.runs)) {
     process.stderr.write(
