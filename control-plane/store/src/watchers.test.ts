@@ -1,7 +1,7 @@
 import { VirtualClock } from "@tsukube/testing";
 import { expect, test } from "vitest";
 import type { StoreEvent } from "./store.ts";
-import { Watchers } from "./watchers.ts";
+import { Watcher, Watchers } from "./watchers.ts";
 
 const event = (key: string, revision: number): StoreEvent => ({
   ...{ type: "put", previous: undefined },
@@ -10,9 +10,13 @@ const event = (key: string, revision: number): StoreEvent => ({
 
 /** What a watcher was told, as far as it has come. */
 function told(watchers: Watchers, prefix: string, signal: AbortSignal): string[] {
+  return read(watchers.watch(prefix, [], signal));
+}
+
+function read(events: AsyncIterable<StoreEvent>): string[] {
   const seen: string[] = [];
   void (async () => {
-    for await (const one of watchers.watch(prefix, [], signal))
+    for await (const one of events)
       seen.push(one.type === "put" ? one.record.key : one.type === "progress" ? `at ${one.revision}` : one.key);
   })();
   return seen;
@@ -39,6 +43,22 @@ test("a commit is told to those whom it concerns, whole and with its revision, t
   expect([all?.length, pods?.at(-1), one?.at(-1), other]).toEqual([7, "at 9", "at 9", ["at 9"]]);
   stop.abort();
   watchers.close();
+});
+
+test("a commit keeps its revision, however soon more of them are reached", async () => {
+  const progress = (revision: number): StoreEvent => ({ type: "progress", revision });
+  const watcher = new Watcher("/pods/", () => {});
+  watcher.offer([event("/pods/1", 7), progress(7)]);
+  for (const revision of [8, 9, 10]) watcher.offer([progress(revision)]);
+  const seen = read(watcher);
+  await turn();
+  expect(seen).toEqual(["/pods/1", "at 7", "at 10"]);
+  watcher.offer([event("/pods/2", 11)]);
+  await turn();
+  for (const revision of [11, 12, 13, 14]) watcher.offer([progress(revision)]);
+  await turn();
+  expect(seen.slice(3)).toEqual(["/pods/2", "at 11", "at 14"]);
+  watcher.close(undefined);
 });
 
 test("of ten thousand who watch something else, a commit touches none", async () => {

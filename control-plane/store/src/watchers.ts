@@ -178,10 +178,10 @@ export class Watcher implements AsyncIterable<StoreEvent> {
     }
   }
 
-  /** Of several in a row the last one tells for all. */
+  /** Of several in a row the last one tells for all but the first, which ends a commit and has its revision. */
   #progress(event: Extract<StoreEvent, { type: "progress" }>): void {
     this.#at = event.revision;
-    if (this.#queue.at(-1)?.type === "progress") this.#queue.pop();
+    if (this.#queue.at(-1)?.type === "progress" && this.#queue.at(-2)?.type === "progress") this.#queue.pop();
     this.take(event);
     this.#isWithin = false;
   }
