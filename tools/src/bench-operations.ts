@@ -119,7 +119,7 @@ function requests({ clients }: Sizes): readonly Operation[] {
     },
     {
       ...{ name: "renew a Lease", times: many, parallel },
-      request: async (index, peer) => leases.hold(await renew(peer.leases, leases, index)),
+      request: (index, peer) => renew(peer.leases, leases, index),
     },
   ];
 }
@@ -204,6 +204,7 @@ async function watch({ transport }: Peer, resourceVersion: string, signal: Abort
 /** Objects as they came in the last answer, by name: who updates does not ask for them first. */
 class Held {
   readonly #objects = new Map<string, Free>();
+  readonly #turns = new Map<string, Promise<void>>();
 
   get(name: string): Free | undefined {
     return this.#objects.get(name);
@@ -212,15 +213,25 @@ class Held {
   hold(object: Free): void {
     this.#objects.set(object.metadata?.name ?? "", object);
   }
+
+  /** One write of an object at a time: one may have to wait for the server longer than the next. */
+  async inTurn(name: string, write: () => Promise<Free>): Promise<void> {
+    const before = this.#turns.get(name) ?? Promise.resolve();
+    const turn = before.then(async () => this.hold(await write()));
+    this.#turns.set(name, turn);
+    await turn;
+  }
 }
 
 /** As a kubelet does: with what the last answer said. */
-function renew(leases: ResourceClient<Free>, held: Held, index: number): Promise<Free> {
+function renew(leases: ResourceClient<Free>, held: Held, index: number): Promise<void> {
   const name = `lease-${index % HELD}`;
   const renewTime = `2025-01-01T00:00:00.${String(index).padStart(6, "0")}Z`;
   const spec = { holderIdentity: "bench", leaseDurationSeconds: 40, renewTime };
-  const present = held.get(name);
-  return present === undefined ? leases.create({ metadata: { name }, spec }) : leases.update({ ...present, spec });
+  return held.inTurn(name, () => {
+    const present = held.get(name);
+    return present === undefined ? leases.create({ metadata: { name }, spec }) : leases.update({ ...present, spec });
+  });
 }
 
 /** Whatever version is there. */

@@ -23,6 +23,7 @@ test("goals", () => {
     ...[true, false],
     ...[true, false],
   ]);
+  expect([meets("<= 0.5", 0.5), meets("<= 0.5", 0.51)]).toEqual([true, false]);
   expect(() => meets("about 5", 5)).toThrow(/expected such as/);
   expect(spreadOf([3, 1, 2])).toEqual({ min: 1, median: 2, max: 3 });
 });

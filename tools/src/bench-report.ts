@@ -31,10 +31,11 @@ export function spreadOf(values: readonly number[]): Spread {
   return { min: sorted[0] ?? 0, median: sorted[sorted.length >> 1] ?? 0, max: sorted.at(-1) ?? 0 };
 }
 
-/** Whether a value is as the goal says: "< 5", ">= 0.7". */
+/** Whether a value is as the goal says: "< 5", "<= 0.5", ">= 0.7". */
 export function meets(goal: string, value: number): boolean {
   const [sign = "", limit = ""] = goal.split(" ");
   if (sign === "<") return value < Number(limit);
+  if (sign === "<=") return value <= Number(limit);
   if (sign === ">=") return value >= Number(limit);
   throw new Error(`Cannot judge by goal "${goal}": expected such as "< 5" or ">= 0.7"`);
 }

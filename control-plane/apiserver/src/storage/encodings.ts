@@ -2,8 +2,11 @@ import { encodeMessage, encodeMessageOfJson } from "@tsukube/api";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { type CachedObject, withRevision } from "./cached-object.ts";
 
-/** Bytes of messages that are kept at least, and half of those at most. */
-const KEPT_BYTES = 32 * 1024 * 1024;
+/**
+ * Bytes of messages that are kept at least, and half of those at most: lists of ten thousand pods are made once. Whoever lists more than
+ * this over and over finds nothing kept.
+ */
+const KEPT_BYTES = 96 * 1024 * 1024;
 
 /**
  * Protobuf messages of cached objects. An object of the cache never changes, so neither does its message; those that were asked
