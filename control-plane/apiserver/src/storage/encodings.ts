@@ -6,7 +6,7 @@ import { type CachedObject, withRevision } from "./cached-object.ts";
  * Bytes of messages that are kept at least, and half of those at most: lists of ten thousand pods are made once. Whoever lists more than
  * this over and over finds nothing kept.
  */
-const KEPT_BYTES = 96 * 1024 * 1024;
+const KEPT_BYTES = 128 * 1024 * 1024;
 
 /**
  * Protobuf messages of cached objects. An object of the cache never changes, so neither does its message; those that were asked
