@@ -1,10 +1,8 @@
-import { type ApiResponse, createClient, createHttpTransport, type Transport } from "@tsukube/client";
-import { Lifetime, silentLogger } from "@tsukube/foundation";
-import { createMetrics, realClock, systemRandom } from "@tsukube/host";
-import { createAuthorityKeys, createSigningKey, openAuthority } from "@tsukube/host/certificates";
+import { type ApiResponse, createClient, type Transport } from "@tsukube/client";
+import { realClock } from "@tsukube/host";
 import { MemoryStore, type Mutation } from "@tsukube/store";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startApiServer } from "../src/server.ts";
+import { startWireServer, type WireServer } from "./wire-server.ts";
 
 /** Writes to the namespace "shop" take so long that requests meet. */
 class SlowStore extends MemoryStore {
@@ -43,31 +41,12 @@ const SCHEMA = {
 };
 const MAPS = "/api/v1/namespaces/shop/configmaps";
 
-const lifetime = new Lifetime();
+let server: WireServer;
 let admin: Transport;
 
 beforeAll(async () => {
-  const keys = await createAuthorityKeys("ca", realClock, systemRandom);
-  const authority = await openAuthority(keys, realClock, systemRandom);
-  const serving = await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] });
-  const server = await startApiServer({
-    openStore: async () => new SlowStore({ clock: realClock }),
-    clock: realClock,
-    random: systemRandom,
-    logger: silentLogger,
-    metrics: createMetrics(),
-    serviceAccountKey: await createSigningKey(),
-    serviceCidr: "10.160.0.0/16",
-    nodePorts: { first: 30000, last: 32767 },
-    advertise: { address: "127.0.0.1", port: 6443 },
-    tls: { ...serving, clientCa: keys.cert },
-  });
-  lifetime.own("server", server);
-  const port = await server.listen("127.0.0.1", 0);
-  const organizations = ["system:masters"];
-  const clientCertificate = await authority.issue({ commonName: "admin", organizations, usages: ["client"] });
-  const transport = createHttpTransport({ server: `https://127.0.0.1:${port}`, ca: keys.cert, clientCertificate });
-  admin = lifetime.own("transport", transport);
+  server = await startWireServer({ openStore: async () => new SlowStore({ clock: realClock }) });
+  admin = server.admin.transport;
   const client = createClient(admin, { userAgent: "test" });
   await client.raw("POST", "/api/v1/namespaces", { metadata: { name: "shop" } });
   await client.raw("POST", "/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations", LEVEL);
@@ -78,7 +57,7 @@ beforeAll(async () => {
     subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: "animals" }],
   });
 });
-afterAll(() => lifetime.close());
+afterAll(() => server.close());
 
 const as = (user: string): Transport => ({
   request: (request) =>

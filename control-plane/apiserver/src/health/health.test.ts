@@ -1,9 +1,7 @@
-import { silentLogger } from "@tsukube/foundation";
-import { createMetrics, realClock, systemRandom } from "@tsukube/host";
-import { createSigningKey } from "@tsukube/host/certificates";
+import { realClock } from "@tsukube/host";
 import { MemoryStore, StoreError } from "@tsukube/store";
 import { expect, test } from "vitest";
-import { startApiServer } from "../server.ts";
+import { startWireServer } from "../../test/wire-server.ts";
 import { checkAll, checkOne, type Vitals } from "./checks.ts";
 
 const vitals = (more: Partial<Vitals> = {}): Vitals => ({
@@ -52,16 +50,10 @@ class SharedStore extends MemoryStore {
 
 test("a server whose store is out of reach says so until it is back", async () => {
   const store = new SharedStore({ clock: realClock });
-  const server = await startApiServer({
-    openStore: async () => store,
-    ...{ clock: realClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() },
-    serviceAccountKey: await createSigningKey(),
-    ...{ serviceCidr: "10.0.0.0/24", nodePorts: { first: 30000, last: 32767 } },
-    advertise: { address: "192.0.2.10", port: 6443 },
-  });
+  const server = await startWireServer({ openStore: async () => store });
   const get = async (path: string): Promise<unknown> => {
-    const { status, body } = await server.transport(undefined).request({ method: "GET", path, headers: {} });
-    return [status, Buffer.from(body as Uint8Array).toString()];
+    const { code, body } = await server.admin.get(path);
+    return [code, body.toString()];
   };
   expect(await get("/readyz")).toEqual([200, "ok"]);
   store.isThere = false;

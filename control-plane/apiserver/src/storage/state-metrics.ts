@@ -13,7 +13,7 @@ export function stateMetrics(metrics: Metrics, registry: Registry, cache: WatchC
   metrics.collected(
     "apiserver_resource_objects",
     "Number of stored objects at the time of last check split by kind.",
-    () => ofEach(registry, ({ storage }) => count(cache.head.range(storage.prefix))),
+    () => ofEach(registry, ({ storage }) => cache.head.count(storage.prefix)),
   );
   metrics.collected(
     "apiserver_watch_cache_resource_version",
@@ -36,12 +36,6 @@ function* ofEach(registry: Registry, measure: (definition: ResourceDefinition) =
     seen.add(storage.prefix);
     yield [{ group, resource }, measure(definition)];
   }
-}
-
-function count(all: Iterable<unknown>): number {
-  let total = 0;
-  for (const _one of all) total += 1;
-  return total;
 }
 
 function* unavailable(cache: WatchCache): Generator<Series> {
