@@ -186,6 +186,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       await dockerServer.close();
       await streaming.close();
       await server.close();
+      runtime.close();
     },
     async stopAll(othersRemain = false) {
       await docker.stopAll(othersRemain);

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { codeOf } from "@tsukube/foundation";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Cgroups, systemCgroups } from "./cgroups.ts";
@@ -52,6 +53,16 @@ describe.skipIf(!isRoot)(`control groups of version ${cgroups.version} (needs ro
     expect(await cgroups.usage(group)).not.toHaveProperty("memoryLimitBytes");
     expect(value(group, "cpu.max", "cpu.cfs_quota_us")).toBe(cgroups.version === 2 ? "max 100000" : "-1");
     expect(value(group, "pids.max", "pids.max")).toBe("max");
+  });
+
+  test("expecting a move leaves this process where it is, and what then moves arrives", async () => {
+    const before = readFileSync("/proc/self/cgroup", "utf8");
+    await cgroups.create(`${top}/a`);
+    cgroups.expectMove();
+    cgroups.expectMove();
+    const pid = sleepIn(dirname(file(`${top}/a`, "cgroup.procs", "pids.max")));
+    expect(readFileSync(`/proc/${pid}/cgroup`, "utf8")).toContain(`${top}/a`);
+    expect(readFileSync("/proc/self/cgroup", "utf8")).toBe(before);
   });
 
   test("a group with processes stays, without them it goes with all below", async () => {

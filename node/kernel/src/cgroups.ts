@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statfsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 
@@ -58,6 +58,11 @@ export interface Cgroups {
   oomKills(path: string): Promise<number>;
   /** Whether each process of the group stands still: the kernel stops them one by one. */
   isFrozen(path: string): Promise<boolean>;
+  /**
+   * Say that a process will be moved into a group within some milliseconds. The kernel then waits for every processor (an RCU grace
+   * period, 4-10 ms) unless it did so just now: it begins at once, beside what is still to be done.
+   */
+  expectMove(): void;
 }
 
 const ROOT = "/sys/fs/cgroup";
@@ -83,14 +88,37 @@ export function systemCgroups(root = ROOT): Cgroups {
   return version === 2 ? new CgroupsV2(root) : new CgroupsV1(root);
 }
 
+/** Moves this process where it is already. What the kernel does first is the same for every move, and lasts a while. */
+class MoveInPlace {
+  #file: string | undefined;
+  #isUnderWay = false;
+
+  /** @param folder Where a hierarchy is mounted. @param line How its line in /proc/self/cgroup begins. */
+  constructor(folder: string, line: RegExp) {
+    const lines = existsSync("/proc/self/cgroup") ? readFileSync("/proc/self/cgroup", "utf8").split("\n") : [];
+    const path = lines.find((each) => line.test(each))?.replace(line, "");
+    if (path !== undefined && !path.startsWith("/..")) this.#file = `${folder}${path}/cgroup.procs`;
+  }
+
+  begin(): void {
+    if (this.#file === undefined || this.#isUnderWay) return;
+    this.#isUnderWay = true;
+    writeFile(this.#file, String(process.pid))
+      .catch(() => (this.#file = undefined)) // it only saves time
+      .finally(() => (this.#isUnderWay = false));
+  }
+}
+
 class CgroupsV1 implements Cgroups {
   readonly version = 1;
   readonly #root: string;
   readonly #controllers: readonly string[];
+  readonly #move: MoveInPlace;
 
   constructor(root: string) {
     this.#root = root;
     this.#controllers = V1.filter((name) => existsSync(`${root}/${name}`));
+    this.#move = new MoveInPlace(`${root}/pids`, /^\d+:pids:/);
   }
 
   async create(path: string, limits: CgroupLimits = {}): Promise<void> {
@@ -182,14 +210,20 @@ class CgroupsV1 implements Cgroups {
   async isFrozen(path: string): Promise<boolean> {
     return (await read(`${this.#root}/freezer${path}/freezer.state`)).trim() === "FROZEN";
   }
+
+  expectMove(): void {
+    this.#move.begin();
+  }
 }
 
 class CgroupsV2 implements Cgroups {
   readonly version = 2;
   readonly #root: string;
+  readonly #move: MoveInPlace;
 
   constructor(root: string) {
     this.#root = root;
+    this.#move = new MoveInPlace(root, /^0::/);
   }
 
   async create(path: string, limits: CgroupLimits = {}): Promise<void> {
@@ -292,6 +326,10 @@ class CgroupsV2 implements Cgroups {
 
   async isFrozen(path: string): Promise<boolean> {
     return table(await read(`${this.#root}${path}/cgroup.events`))["frozen"] === 1;
+  }
+
+  expectMove(): void {
+    this.#move.begin();
   }
 }
 

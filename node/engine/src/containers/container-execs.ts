@@ -1,9 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
-import type { Writable } from "node:stream";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { buffer } from "node:stream/consumers";
 import { type Clock, TsukubeError } from "@tsukube/foundation";
-import { openTerminal, resizeTerminalOf } from "@tsukube/kernel";
+import { type Cgroups, openTerminal, resizeTerminalOf } from "@tsukube/kernel";
 import type { StreamedProcess } from "../streaming/streamed-process.ts";
 import { boundingCapabilities, capabilitiesOf } from "./capabilities.ts";
 import { killProcess } from "./kill-process.ts";
@@ -34,6 +32,7 @@ export interface ExecResult {
 
 interface Deps {
   readonly runtime: OciRuntime;
+  readonly cgroups: Cgroups;
   readonly clock: Clock;
   /** The folder of a container, by its id: its process and its file system are in it. */
   readonly bundle: (id: string) => string;
@@ -49,12 +48,12 @@ export class ContainerExecs {
 
   /** Runs a command to its end. @throws {TsukubeError} `timeout`. */
   async run(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
-    const bundle = this.#deps.bundle(id);
-    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as object;
-    const name = `${bundle}/exec-${process.hrtime.bigint()}`;
-    await writeFile(name, JSON.stringify({ ...base, args: command, terminal: false }), { mode: 0o600 });
+    this.#deps.cgroups.expectMove();
+    const base = this.#processOf(id);
+    const name = `${this.#deps.bundle(id)}/exec-${process.hrtime.bigint()}`;
+    writeFileSync(name, JSON.stringify({ ...base, args: command, terminal: false }), { mode: 0o600 });
     try {
-      const child = this.#deps.runtime.exec(id, name, `${name}.pid`, false, ["ignore", "pipe", "pipe"]);
+      const child = await this.#deps.runtime.exec(id, name, `${name}.pid`, false, ["null", "output", "output"]);
       let late = false;
       const cancel =
         timeoutMs <= 0
@@ -63,56 +62,56 @@ export class ContainerExecs {
               late = true;
               const pid = Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
               if (pid > 1) killProcess(pid, "SIGKILL");
-              child.kill("SIGKILL");
+              child.kill();
             });
-      const exited = new Promise<number>((resolve, reject) => {
-        child.once("error", reject);
-        child.once("exit", (code) => resolve(code ?? 137));
-      });
-      const ended = Promise.all([buffer(child.stdout!), buffer(child.stderr!), exited]).finally(cancel);
+      const ended = Promise.all([buffer(child.stdout!), buffer(child.stderr!), child.exited]).finally(cancel);
       const [stdout, stderr, exitCode] = await ended;
       if (late)
         throw new TsukubeError("timeout", `Cannot finish command in container "${id}": not done in ${timeoutMs} ms`);
       return { stdout, stderr, exitCode };
     } finally {
-      await rm(name, { force: true });
-      await rm(`${name}.pid`, { force: true });
+      remove(name);
     }
   }
 
   /** Starts a command whose streams the caller holds, with a terminal of its own if asked for. */
   async start(id: string, command: readonly string[], options: ExecOptions): Promise<StreamedProcess> {
+    this.#deps.cgroups.expectMove();
     const name = `${this.#deps.bundle(id)}/exec-${process.hrtime.bigint()}`;
     const { terminal, stdin } = options;
-    await writeFile(name, JSON.stringify(await this.#process(id, command, options)), { mode: 0o600 });
+    writeFileSync(name, JSON.stringify(await this.#process(id, command, options)), { mode: 0o600 });
     const pty = terminal ? openTerminal() : undefined;
     if (options.size !== undefined) pty?.resize(...options.size);
     const stdio =
       pty === undefined
-        ? ([stdin ? "pipe" : "ignore", "pipe", "pipe"] as const)
+        ? ([stdin ? "input" : "null", "output", "output"] as const)
         : [pty.programSide, pty.programSide, pty.programSide];
-    const child = this.#deps.runtime.exec(id, name, `${name}.pid`, terminal, stdio);
+    const started = this.#deps.runtime.exec(id, name, `${name}.pid`, terminal, stdio);
+    const child = await started
+      .catch((error: unknown) => {
+        remove(name);
+        pty?.stream.destroy();
+        throw error;
+      })
+      .finally(() => pty?.closeProgramSide());
     child.stdin?.on("error", () => {}); // the command may end before it has read everything
-    pty?.closeProgramSide();
     let pid = 0;
     const commandPid = (): number => {
       if (pid === 0 && existsSync(`${name}.pid`)) pid = Number(readFileSync(`${name}.pid`, "utf8"));
       return pid;
     };
-    const exited = new Promise<number>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("exit", (code) => resolve(code ?? 137));
-    }).finally(async () => {
+    let isOver = false;
+    const exited = child.exited.finally(() => {
+      isOver = true;
       commandPid();
-      await rm(name, { force: true });
-      await rm(`${name}.pid`, { force: true });
+      remove(name);
     });
     const input = pty === undefined ? child.stdin : pty.stream;
     const output = pty === undefined ? child.stdout : pty.stream;
     return {
-      ...(input === null ? {} : { stdin: input as Writable }),
-      ...(output === null ? {} : { stdout: output }),
-      ...(child.stderr === null ? {} : { stderr: child.stderr }),
+      ...(input === undefined ? {} : { stdin: input }),
+      ...(output === undefined ? {} : { stdout: output }),
+      ...(child.stderr === undefined ? {} : { stderr: child.stderr }),
       resize(columns, rows) {
         pty?.resize(columns, rows);
         // the runtime gives its terminal's size to the command's own at the start only
@@ -122,15 +121,20 @@ export class ContainerExecs {
       pid: commandPid,
       kill() {
         const pid = commandPid();
-        if (child.exitCode === null && pid > 1) killProcess(pid, "SIGKILL");
+        if (!isOver && pid > 1) killProcess(pid, "SIGKILL");
         pty?.stream.destroy();
       },
     };
   }
 
+  /** The container's own. Bundles are in memory: to wait for another thread takes longer than to read there. */
+  #processOf(id: string): OciProcess {
+    return JSON.parse(readFileSync(`${this.#deps.bundle(id)}/process.json`, "utf8")) as OciProcess;
+  }
+
   async #process(id: string, command: readonly string[], options: ExecOptions): Promise<object> {
     const bundle = this.#deps.bundle(id);
-    const base = JSON.parse(await readFile(`${bundle}/process.json`, "utf8")) as OciProcess;
+    const base = this.#processOf(id);
     const { terminal, user, groups = [], env = [], privileged, workingDirectory } = options;
     const all = new Map([...base.env, ...(terminal ? ["TERM=xterm"] : []), ...env].map((each) => [nameIn(each), each]));
     const text = async (name: string): Promise<string> => (await textWithin(`${bundle}/rootfs`, `/etc/${name}`)) ?? "";
@@ -147,6 +151,11 @@ export class ContainerExecs {
       ...(privileged === true ? { capabilities: capabilitiesOf({ privileged }, bounding) } : {}),
     };
   }
+}
+
+/** The file of a process, and that of its pid. */
+function remove(name: string): void {
+  for (const file of [name, `${name}.pid`]) rmSync(file, { force: true });
 }
 
 /** "A" of "A=1"; of "A" alone, too. */

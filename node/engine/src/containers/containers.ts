@@ -188,6 +188,7 @@ export class Containers {
   }
 
   async #createProcess({ id, config, logPath }: ContainerRecord, withoutLog: boolean) {
+    this.#deps.cgroups.expectMove();
     try {
       const pid = await createUnderConmon(this.#deps.runtime, {
         id,
@@ -296,6 +297,11 @@ export class Containers {
   /** Starts a command whose streams the caller holds, with a terminal of its own if asked for. */
   async exec(id: string, command: readonly string[], options: ExecOptions): Promise<StreamedProcess> {
     return this.#execs.start(this.get(id).id, command, options);
+  }
+
+  /** Say that a command will be started soon: what the kernel needs for it begins. */
+  expectExec(): void {
+    this.#deps.cgroups.expectMove();
   }
 
   /** The streams of the container's own process, from now on. It goes on when the caller leaves. */

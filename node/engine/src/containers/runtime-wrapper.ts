@@ -34,7 +34,8 @@ export function runtimeWrapper(program: string, reasons: WrapperReasons): string
 /** Statically linked: it starts in half a millisecond, and while "/" is still the root outside. */
 export const BUSYBOX = "/bin/busybox";
 
-const HIDE_UNIFIED = [
+/** Steps of sh. */
+export const HIDE_UNIFIED = [
   "mount --make-private /sys/fs/cgroup",
   "mount --make-private /sys/fs/cgroup/unified",
   "umount /sys/fs/cgroup/unified",

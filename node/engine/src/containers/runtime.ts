@@ -1,35 +1,67 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
+import type { Readable, Writable } from "node:stream";
 import { TsukubeError } from "@tsukube/foundation";
 import type { RunResult } from "@tsukube/host";
-import { run } from "@tsukube/kernel";
+import { run, sealedCopy, startProgram } from "@tsukube/kernel";
+import { openRuntimeView } from "./runtime-view.ts";
 import { BUSYBOX, insideChroot, runtimeWrapper } from "./runtime-wrapper.ts";
+
+/** A command in a container. What its streams are depends on what was asked for. */
+export interface RunningCommand {
+  readonly stdin: Writable | undefined;
+  readonly stdout: Readable | undefined;
+  readonly stderr: Readable | undefined;
+  /** Its exit code; 137 when it was killed with the runtime. */
+  readonly exited: Promise<number>;
+  /** Ends the runtime, which waits for the command; not the command. Does nothing when it has ended. */
+  kill(): void;
+}
 
 /** An OCI runtime: crun, or runc. */
 export class OciRuntime {
-  /** What conmon is told to run. */
+  /** What is to make containers, as conmon does: it sees every mount of this machine as it is by then. */
   readonly path: string;
+  /** What everything else is asked of: the same program, started in less time. */
+  readonly #near: readonly string[];
   readonly #root: string;
+  readonly #held: readonly number[];
 
-  private constructor(path: string, root: string) {
+  private constructor(path: string, root: string, near: readonly string[] = [path], held: readonly number[] = []) {
     this.path = path;
     this.#root = root;
+    this.#near = near;
+    this.#held = held;
   }
 
   static async open(name: "crun" | "runc", folder: string): Promise<OciRuntime> {
     const root = `${folder}/oci`;
     await mkdir(root, { recursive: true, mode: 0o700 });
     const program = await find(name);
+    const hybridCgroups = name === "crun" && existsSync("/sys/fs/cgroup/unified");
+    const isInChroot = await insideChroot();
     const script = runtimeWrapper(program, {
       busybox: existsSync(BUSYBOX),
-      hybridCgroups: name === "crun" && existsSync("/sys/fs/cgroup/unified"),
-      ...((await insideChroot()) ? { oldRoot: `${folder}/outside` } : {}),
+      hybridCgroups,
+      ...(isInChroot ? { oldRoot: `${folder}/outside` } : {}),
     });
-    if (script === undefined) return new OciRuntime(program, root);
-    const path = `${folder}/${name}-wrapper`;
-    await writeFile(path, script, { mode: 0o755 });
-    return new OciRuntime(path, root);
+    const path = script === undefined ? program : `${folder}/${name}-wrapper`;
+    if (script !== undefined) await writeFile(path, script, { mode: 0o755 });
+    if (name !== "crun" || isInChroot) return new OciRuntime(path, root);
+    const copy = sealedCopy(program);
+    const own = copy === undefined ? program : `/proc/${process.pid}/fd/${copy}`;
+    const view = hybridCgroups ? await openRuntimeView([folder, program]) : undefined;
+    const near = [...(view === undefined ? [] : view.enter), own];
+    return new OciRuntime(
+      path,
+      root,
+      near,
+      [copy, view?.descriptor].filter((fd) => fd !== undefined),
+    );
+  }
+
+  close(): void {
+    for (const descriptor of this.#held) closeSync(descriptor);
   }
 
   get globalArgs(): readonly string[] {
@@ -37,7 +69,9 @@ export class OciRuntime {
   }
 
   run(args: readonly string[], accept?: readonly number[]): Promise<RunResult> {
-    return run(this.path, [...this.globalArgs, ...args], accept === undefined ? {} : { accept });
+    const [program = "", ...before] = this.#near;
+    const all = [...before, ...this.globalArgs, ...args];
+    return run(program, all, accept === undefined ? {} : { accept });
   }
 
   start(id: string): Promise<RunResult> {
@@ -49,17 +83,37 @@ export class OciRuntime {
     await this.run(["delete", "--force", id], [0, 1]);
   }
 
-  /** Runs a process in a container; its standard streams are those given. The exit code is the process's own. */
-  exec(
+  /** Runs a process in a container; its standard streams are those given. */
+  async exec(
     id: string,
     processFile: string,
     pidFile: string,
     terminal: boolean,
-    stdio: readonly ("pipe" | "ignore" | number)[],
-  ): ChildProcess {
+    stdio: readonly ("input" | "output" | "null" | number)[],
+  ): Promise<RunningCommand> {
+    const [program = "", ...before] = this.#near;
     const flags = terminal ? ["--tty"] : [];
-    const args = [...this.globalArgs, "exec", ...flags, "--process", processFile, "--pid-file", pidFile, id];
-    return spawn(this.path, args, { stdio: [...stdio] });
+    const args = ["exec", ...flags, "--process", processFile, "--pid-file", pidFile, id];
+    // the runtime gives the command none of its descriptors but these three: its end of the fourth is open as long as it lives
+    const descriptors = [...stdio, "output"] as const;
+    const started = await startProgram(program, [...before, ...this.globalArgs, ...args], { descriptors });
+    const { inputs, outputs, pid } = started;
+    let isOver = false;
+    const end = async (): Promise<number> => {
+      await closed(outputs.get(LIFELINE) as Readable);
+      const end = await started.ended();
+      isOver = true;
+      return "code" in end ? end.code : KILLED;
+    };
+    return {
+      stdin: inputs.get(0),
+      stdout: outputs.get(1),
+      stderr: outputs.get(2),
+      exited: end(),
+      kill() {
+        if (!isOver) process.kill(pid, "SIGKILL");
+      },
+    };
   }
 
   /** @param file To write the resources to: crun opens what it reads by its name, which a pipe to it has none of. */
@@ -67,6 +121,13 @@ export class OciRuntime {
     await writeFile(file, JSON.stringify(resources), { mode: 0o600 });
     await this.run(["update", "--resources", file, id]);
   }
+}
+
+const LIFELINE = 3;
+const KILLED = 137;
+
+function closed(stream: Readable): Promise<void> {
+  return new Promise((resolve) => stream.once("close", resolve).resume());
 }
 
 async function find(name: string): Promise<string> {

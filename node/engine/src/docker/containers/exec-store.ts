@@ -58,6 +58,7 @@ export class ExecStore {
     if ((wish.Cmd ?? []).length === 0) throw new TsukubeError("invalid", "No exec command specified");
     const id = Buffer.from(this.#deps.random.bytes(32)).toString("hex");
     const exec: Exec = { id, containerId: container.id, wish };
+    this.#deps.containers.expectExec();
     this.#execs.set(id, exec);
     const over = [...this.#execs.values()].find(({ exitCode }) => exitCode !== undefined);
     if (this.#execs.size > KEPT && over !== undefined) this.#execs.delete(over.id);
