@@ -8,15 +8,19 @@ import { peersFolder } from "./peers.ts";
 
 const UNIT = "ms CPU";
 
+/** Why there is nothing to compare with. */
+export function noPeers(): string | undefined {
+  const isThere = ["kube-apiserver", "etcd"].every((name) => existsSync(join(peersFolder(), name)));
+  return isThere
+    ? undefined
+    : `no kube-apiserver and etcd in ${peersFolder()}, expected them there; run "npm run peers"`;
+}
+
 /**
  * CPU time of the API server a request, beside kube-apiserver and etcd as `npm run peers` builds them, in the same run: each
  * alone, durable on disk, without controllers.
  */
 export async function peers(sizes: Sizes): Promise<readonly Measured[]> {
-  if (!existsSync(join(peersFolder(), "kube-apiserver")))
-    throw new Error(
-      `Cannot compare with kube-apiserver: not in ${peersFolder()}, expected it there; run "npm run peers"`,
-    );
   const ours = await costsOf(await startOwnProcess(), sizes);
   const theirs = await costsOf(await startUpstream(true), sizes);
   return [...ours].flatMap(([name, value]) => {

@@ -1,12 +1,14 @@
 import { createClient } from "@tsukube/client";
 import { startCluster } from "@tsukube/testing";
 import { containerDensity, containerStarts, imageBuilds, imagePulls } from "./bench-engine.ts";
+import { besideEtcd, noEtcd } from "./bench-etcd.ts";
 import { hammer } from "./bench-hammer.ts";
 import { idle, pods } from "./bench-node.ts";
 import { FULL, SMALL } from "./bench-operations.ts";
-import { peers } from "./bench-peers.ts";
+import { noPeers, peers } from "./bench-peers.ts";
 import { forks, startUp, startWith } from "./bench-start.ts";
 import { keptHistory, puts } from "./bench-store.ts";
+import { watchers } from "./bench-watchers.ts";
 
 export interface Measured {
   readonly what: string;
@@ -22,6 +24,8 @@ export interface Scenario {
   /** What bounds them, whoever wrote the software. */
   readonly limit: string;
   readonly needs?: "root";
+  /** Why it cannot be run here; undefined: it can. */
+  readonly missing?: () => string | undefined;
   /** How often it is run at most: it takes long, or takes the middle of many itself. */
   readonly runs?: number;
   /** @param isSmall For a quick look, where it would take many minutes. */
@@ -74,6 +78,18 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     how: "16 writers update 1000 keys of 2 KB: a store with 100,000 old revisions and one with few take turns of 0.4 s, then the latter and a raw lmdb that overwrites in place.",
     limit: "Keeping a revision is one more entry in a tree of pages; a deeper tree is one more page a commit.",
     measure: keptHistory,
+  },
+  etcd: {
+    how: "64 clients put values of 2 KB under new keys, each waiting until its own is durable: through our store on a file, and through our store on an etcd 3.7 of one server, in turns of a second on one disk. The CPU of our clients counts with the file, where they are one process; with etcd its own process alone counts.",
+    limit: "One sync of the disk for all writers that wait.",
+    missing: noEtcd,
+    measure: besideEtcd,
+  },
+  watchers: {
+    how: "Ten thousand watch what nobody writes to, each something else: prefixes of a store; ConfigMaps by name, and pods by node, through an API server in memory. 16 writers write there and where nobody watches, in turns of 0.3 s, of which the least counts. Then some, and ten thousand, watch one thing that changes.",
+    limit: "An event is put into a queue for each who hears of it, and taken from there.",
+    runs: 3,
+    measure: watchers,
   },
   "fork-1k": fork(1000),
   "fork-10k": fork(10_000),
@@ -128,6 +144,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     how: "CPU time of the server a request, beside kube-apiserver and etcd as `npm run peers` builds them, with the same client in the same run. Both wait for their disks. Requests come from 1,000 clients at a time, each with a connection of its own; who applies, lists or begins an informer is alone.",
     limit: "TLS and HTTP/2 take about 0.05 ms a request.",
     runs: 1,
+    missing: noPeers,
     measure: (_, isSmall) => peers(isSmall ? SMALL : FULL),
   },
 };

@@ -57,8 +57,9 @@ async function main(): Promise<void> {
   );
   for (const name of positionals.length > 0 ? positionals : known) {
     const scenario = SCENARIOS[name]!;
-    if (scenario.needs === "root" && process.getuid?.() !== 0) {
-      process.stdout.write(`${name.padEnd(48)} skipped: needs root\n`);
+    const missing = scenario.needs === "root" && process.getuid?.() !== 0 ? "needs root" : scenario.missing?.();
+    if (missing !== undefined) {
+      process.stdout.write(`${name.padEnd(48)} skipped: ${missing}\n`);
       continue;
     }
     const runs = Math.min(Number(values.runs), scenario.runs ?? Number.MAX_SAFE_INTEGER);

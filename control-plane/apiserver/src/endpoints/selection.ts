@@ -16,6 +16,7 @@ import type { ResourceDefinition } from "../registry/definition.ts";
 import { textAt } from "../registry/strategies.ts";
 import { labelsOf, textOf } from "../storage/cached-fields.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
+import type { Having } from "../storage/contract.ts";
 import type { Attribute } from "../storage/object-index.ts";
 import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
 
@@ -26,6 +27,8 @@ export interface Selection {
   readonly fields: FieldMatcher;
   /** Nothing is left out: counting and splicing need no look inside. */
   readonly isEverything: boolean;
+  /** Objects among which are all that match; undefined: no value of theirs is known. */
+  readonly having: Having | undefined;
   /** Decodes nothing where the stored bytes tell. */
   matches(cached: CachedObject): boolean;
   /**
@@ -43,10 +46,11 @@ export function selectionOf(store: ObjectStore, definition: ResourceDefinition, 
   for (const { field } of fields.requirements) checkLabel(definition, field);
   const isEverything = labelText === "" && fields.requirements.length === 0;
   const isConverted = definition.custom?.convert !== undefined; // by a webhook, which may change labels
-  const wanted = isConverted || isEverything ? [] : wantedValues(definition, labels, fields);
+  const wanted: readonly Having[] = isConverted || isEverything ? [] : wantedValues(definition, labels, fields);
   return {
     fields,
     isEverything,
+    having: wanted.at(-1), // fields come last: they tell more objects apart than labels do
     matches(cached) {
       const held = (): Readonly<Record<string, string>> | undefined =>
         isConverted ? store.view(definition, cached).metadata?.labels : labelsOf(cached);
@@ -105,15 +109,9 @@ function fieldValue(definition: ResourceDefinition, object: Unstructured, field:
   return typeof label === "function" ? label(object) : textAt(object, label ?? field);
 }
 
-/** Every object that matches has one of the values. */
-interface Wanted {
-  readonly attribute: Attribute;
-  readonly values: readonly string[];
-}
-
 const IS_ONE_OF = new Set<Requirement["operator"]>(["=", "==", "in"]);
 
-function wantedValues(definition: ResourceDefinition, labels: LabelMatcher, fields: FieldMatcher): readonly Wanted[] {
+function wantedValues(definition: ResourceDefinition, labels: LabelMatcher, fields: FieldMatcher): readonly Having[] {
   const byLabel = labels.requirements
     .filter(({ operator }) => IS_ONE_OF.has(operator))
     .map(({ key, values }) => ({ attribute: labelAttribute(key), values }));
@@ -174,7 +172,7 @@ function folderFrom(root: Tree<CachedObject>, prefix: string, start: string): st
 function indexed(
   { cache }: ObjectStore,
   { storage }: ResourceDefinition,
-  wanted: readonly Wanted[],
+  wanted: readonly Having[],
   root: Tree<CachedObject>,
   prefix: string,
 ): readonly Tree<CachedObject>[] | undefined {

@@ -166,6 +166,7 @@ class WatchStream extends FlowingBody {
     const unsubscribe = cache.subscribe(
       this.#prefix,
       definition.custom?.convert === undefined ? receive : this.#afterConversion(receive),
+      this.#selection.having,
     );
     this.#cancels.push(unsubscribe);
     const timeout = this.#options.timeoutSeconds;

@@ -28,6 +28,12 @@ export interface CacheVersion {
 /** Called in order, once per revision that changed something below the subscribed prefix. Must not throw. */
 export type Subscriber = (events: readonly CacheEvent[], revision: number) => void;
 
+/** Objects that have one of the values, and those that had one before an event. */
+export interface Having {
+  readonly attribute: Attribute;
+  readonly values: readonly string[];
+}
+
 /** All objects as of a durable revision, and the recent past. */
 export interface ObjectCache {
   readonly revision: number;
@@ -57,8 +63,9 @@ export interface ObjectCache {
   /**
    * @param prefix Ends in "/", as "/registry/pods/" or "/registry/pods/default/"; or the whole key of one object. The narrower
    * it is, the fewer events the subscriber is called for: an event costs its receivers, not everybody who watches.
+   * @param having The subscriber hears of these objects alone.
    */
-  subscribe(prefix: string, subscriber: Subscriber): Cancel;
+  subscribe(prefix: string, subscriber: Subscriber, having?: Having): Cancel;
 }
 
 /** Objects of the API over the bytes of the store. */

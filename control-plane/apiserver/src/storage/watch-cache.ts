@@ -1,11 +1,12 @@
 import { ApiError, type Unstructured } from "@tsukube/api";
-import type { Clock, Logger } from "@tsukube/foundation";
+import type { Cancel, Clock, Logger } from "@tsukube/foundation";
 import { type OpenStore, type Store, type StoredRecord, StoreError, type Tree, TreeBuilder } from "@tsukube/store";
 import { CachedObject, type DecodeStored } from "./cached-object.ts";
-import type { CacheEvent, CacheVersion, ObjectCache, Subscriber } from "./contract.ts";
+import type { CacheEvent, CacheVersion, Having, ObjectCache, Subscriber } from "./contract.ts";
 import { type Attribute, ObjectIndexes } from "./object-index.ts";
 import { Recent } from "./recent.ts";
 import { problemOf } from "./stored-form.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { Unreadable } from "./unreadable.ts";
 
 export type { CacheEvent, CacheVersion, Subscriber } from "./contract.ts";
@@ -34,7 +35,7 @@ export class WatchCache implements ObjectCache {
   readonly store: Store;
   readonly #decode: DecodeStored;
   readonly #expected = new WeakMap<Uint8Array, Unstructured>();
-  readonly #subscribers = new Map<string, Set<Subscriber>>();
+  readonly #subscriptions = new Subscriptions();
   readonly #waiting: { readonly revision: number; readonly wake: () => void }[] = [];
   readonly #indexes = new ObjectIndexes();
   readonly #recent: Recent;
@@ -164,14 +165,8 @@ export class WatchCache implements ObjectCache {
     this.#expected.set(value, object);
   }
 
-  subscribe(prefix: string, subscriber: Subscriber): () => void {
-    const set = this.#subscribers.get(prefix) ?? new Set();
-    this.#subscribers.set(prefix, set);
-    set.add(subscriber);
-    return () => {
-      set.delete(subscriber);
-      if (set.size === 0) this.#subscribers.delete(prefix);
-    };
+  subscribe(prefix: string, subscriber: Subscriber, having?: Having): Cancel {
+    return this.#subscriptions.add(prefix, subscriber, having);
   }
 
   /**
@@ -250,7 +245,7 @@ export class WatchCache implements ObjectCache {
     this.#indexes.clear();
     this.#historyBytes = 0;
     this.#revision = revision;
-    this.#publish(events, revision);
+    this.#subscriptions.publish(events, revision);
     this.#wake();
   }
 
@@ -273,7 +268,7 @@ export class WatchCache implements ObjectCache {
     if (events.length > 0) this.#versions.push({ revision, root, events });
     this.#trim();
     this.#revision = revision;
-    this.#publish(events, revision);
+    this.#subscriptions.publish(events, revision);
     this.#wake();
   }
 
@@ -316,21 +311,6 @@ export class WatchCache implements ObjectCache {
     this.#versions = this.#versions.slice(drop);
   }
 
-  #publish(events: readonly CacheEvent[], revision: number): void {
-    const groups = new Map<string, CacheEvent[]>();
-    for (const event of events) {
-      for (const prefix of prefixesOf(event.key)) {
-        if (!this.#subscribers.has(prefix)) continue;
-        const group = groups.get(prefix);
-        if (group === undefined) groups.set(prefix, [event]);
-        else group.push(event);
-      }
-    }
-    for (const [prefix, group] of groups) {
-      for (const subscriber of this.#subscribers.get(prefix) ?? []) subscriber(group, revision);
-    }
-  }
-
   #indexAfter(revision: number): number {
     let low = 0;
     let high = this.#versions.length;
@@ -341,12 +321,4 @@ export class WatchCache implements ObjectCache {
     }
     return low;
   }
-}
-
-/** What one may subscribe to and get this key: each of its folders, and itself. */
-function prefixesOf(key: string): readonly string[] {
-  const out: string[] = [];
-  for (let at = key.indexOf("/", 1); at > 0; at = key.indexOf("/", at + 1)) out.push(key.slice(0, at + 1));
-  if (!key.endsWith("/")) out.push(key);
-  return out;
 }
