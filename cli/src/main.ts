@@ -10,6 +10,7 @@ import type { HistoryFlags } from "./commands/history-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
 import type { RegistryFlags } from "./commands/registry.ts";
 import type { SeatFlags } from "./commands/seat-flags.ts";
+import type { ServiceCidrFlag } from "./commands/service-cidr-flag.ts";
 import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { addLoginCommands } from "./login-commands.ts";
@@ -56,6 +57,10 @@ function program(): Command {
       joined,
     )
     .option(
+      "--service-cidr <networks>",
+      "what Services get addresses of: a network, or one of each IP family by comma, the primary one first",
+    )
+    .option(
       "--controllers <whose>",
       "others: leave the work to a kube-controller-manager and kube-scheduler of your own; own ends that",
       oneOf("own", "others"),
@@ -89,6 +94,7 @@ function program(): Command {
           AuditFlags &
           ApiFlags &
           ControllersFlag &
+          ServiceCidrFlag &
           SeatFlags &
           HistoryFlags & { encryptionProviderConfig?: string },
         command: Command,

@@ -8,13 +8,15 @@ import { VirtualClock } from "./virtual-clock.ts";
 
 /** Each server closes its store, but it is not its own alone. */
 class SharedStore extends MemoryStore {
+  override readonly isShared: boolean = true;
   override async close(): Promise<void> {}
 }
 
 let servers: readonly Cluster[] = [];
+let store: SharedStore;
 /** Two API servers on one store. */
 async function start(serviceCidr: string): Promise<void> {
-  const store = new SharedStore({ clock: new VirtualClock() });
+  store = new SharedStore({ clock: new VirtualClock() });
   servers = [await startCluster({ store, serviceCidr }), await startCluster({ store, serviceCidr })];
 }
 afterEach(async () => {
@@ -98,4 +100,49 @@ test("what a dry run was given is free", async () => {
   });
   expect(status).toBe(201);
   await services(second!.client).create(service("wet", spec));
+});
+
+test("two servers never give the same address of either family", async () => {
+  await start("10.160.0.0/28,fd00:160::/124");
+  const both = (turn: number, on: number) =>
+    service(`s-${turn}-${on}`, { type: "ClusterIP", ipFamilyPolicy: "RequireDualStack" });
+  const all = await Promise.all(Array.from({ length: 6 }, (_, turn) => everywhere((on) => both(turn, on))));
+  const { made, refused } = outcomes(all.flat());
+  expect(refused).toEqual([]);
+  expect(new Set(made.flatMap(({ spec }) => spec?.clusterIPs ?? [])).size).toBe(24);
+});
+
+test("a server that starts mends what was lost of the addresses of both families", async () => {
+  await start("10.160.0.0/24,fd00:160::/112");
+  const spec = {
+    clusterIP: "fd00:160::7",
+    clusterIPs: ["fd00:160::7", "10.160.0.7"],
+    ipFamilyPolicy: "RequireDualStack",
+  };
+  await services(servers[0]!.client).create(service("s", { type: "ClusterIP", ...spec }));
+  const addresses = ({ client }: Cluster) =>
+    client.resource<IPAddress>({ group: "networking.k8s.io", version: "v1", resource: "ipaddresses" });
+  const [first, second] = servers;
+  for (const address of spec.clusterIPs) await addresses(first!).delete(address);
+  const own = (await addresses(first!).get("10.160.0.1")).metadata?.labels;
+  const parentRef = { resource: "services", namespace: "default", name: "gone" };
+  const labels = { ...own, "ipaddress.kubernetes.io/ip-family": "IPv6" };
+  await addresses(first!).create({ metadata: { name: "fd00:160::8", labels }, spec: { parentRef } });
+  await second!.close();
+  servers = [first!, await startCluster({ store, serviceCidr: "10.160.0.0/24,fd00:160::/112" })];
+  await servers[1]!.clock.advance(120_000);
+  const left = (await addresses(servers[1]!).list()).items.map(({ metadata }) => metadata?.name);
+  expect(left.toSorted()).toEqual(["10.160.0.1", "10.160.0.7", "fd00:160::7"]);
+});
+
+test("a store of one network is widened by a server of two, and stays so for others", async () => {
+  await start("10.160.0.0/24");
+  const preferred = await services(servers[0]!.client).create(service("s", { ipFamilyPolicy: "PreferDualStack" }));
+  servers = [...servers, await startCluster({ store, serviceCidr: "10.160.0.0/24,fd00:160::/112" })];
+  servers = [...servers, await startCluster({ store, serviceCidr: "10.9.0.0/24" })];
+  const [, , wide, other] = servers;
+  const kept = await services(wide!.client).patch("s", { type: "merge", body: { metadata: { labels: { a: "b" } } } });
+  expect(kept.spec?.clusterIPs).toEqual(preferred.spec?.clusterIPs);
+  const made = await services(other!.client).create(service("both", { ipFamilyPolicy: "RequireDualStack" }));
+  expect(made.spec?.clusterIPs).toEqual([expect.stringMatching(/^10\.160\.0\./), expect.stringMatching(/^fd00:160::/)]);
 });

@@ -1,5 +1,5 @@
+import { isSpecialAddress } from "@tsukube/foundation/ip-address";
 import { describe, expect, test } from "vitest";
-import { isSpecialAddress } from "./ip-address.ts";
 import { canonicalAddress, canonicalCidr, cidr, interfaceAddress, ipAddress } from "./names.ts";
 
 const NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";

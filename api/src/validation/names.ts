@@ -1,4 +1,4 @@
-import { addressText, isIP, isMapped, networkOf, parseAddress } from "./ip-address.ts";
+import { addressText, isIP, isMapped, networkOf, parseAddress } from "@tsukube/foundation/ip-address";
 
 /** The forms of names, in upstream's words. Each returns what is wrong; nothing means valid. */
 

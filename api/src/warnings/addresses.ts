@@ -1,4 +1,4 @@
-import { addressText, parseAddress } from "../validation/ip-address.ts";
+import { addressText, parseAddress } from "@tsukube/foundation/ip-address";
 
 /** Of IPv6 addresses in another form than the one that all write. */
 export function addressWarnings(value: string | undefined, at: string): string[] {

@@ -1,3 +1,4 @@
+import { addressAt, type IpFamily, parseIpNetwork } from "@tsukube/foundation/ip-network";
 import { type Ipv4Network, overlap, parseNetwork } from "@tsukube/foundation/ipv4";
 
 /** Every address of a cluster follows from its index on the host: clusters never overlap. */
@@ -6,7 +7,12 @@ export interface Addresses {
   readonly podCidr: string;
   /** First address of the pod network: the bridge, and the `kubernetes` endpoint. */
   readonly gateway: string;
+  /** One network, or one of each family by comma, the primary one first. */
   readonly serviceCidr: string;
+  /** Of Services and pods. */
+  readonly primaryFamily: IpFamily;
+  /** Where the API server is without a node. */
+  readonly loopback: string;
   /** The `kubernetes` Service. */
   readonly kubernetesIp: string;
   /** The cluster DNS Service. */
@@ -24,22 +30,29 @@ const FIRST_SERVICE_NETWORK = 160;
 /** Clusters that one host can hold: Services of the last one still lie in 10/8, NodePorts above 27000. */
 export const MAX_CLUSTERS = 24;
 
-export function addressesOf(index: number): Addresses {
+/** @param serviceCidr What Services get addresses of, where it does not follow from the index. */
+export function addressesOf(index: number, serviceCidr = defaultServiceCidr(index)): Addresses {
   const pods = FIRST_POD_NETWORK + index;
-  const services = FIRST_SERVICE_NETWORK + index;
+  const primary = parseIpNetwork(serviceCidr.split(",")[0] ?? "")!;
   const first = 30000 - 128 * index;
   return {
     index,
     podCidr: `10.${pods}.0.0/16`,
     gateway: `10.${pods}.0.1`,
-    serviceCidr: `10.${services}.0.0/16`,
-    kubernetesIp: `10.${services}.0.1`,
-    dnsIp: `10.${services}.0.10`,
+    serviceCidr,
+    primaryFamily: primary.family,
+    loopback: primary.family === "IPv4" ? "127.0.0.1" : "::1",
+    kubernetesIp: addressAt(primary, 1),
+    dnsIp: addressAt(primary, 10),
     apiPort: 6443 + index,
     kubeletPort: 10250 + 10 * index,
     nodePorts: index === 0 ? { first: 30000, last: 32767 } : { first, last: first + 127 },
     bridge: `tsukube${index}`,
   };
+}
+
+export function defaultServiceCidr(index: number): string {
+  return `10.${FIRST_SERVICE_NETWORK + index}.0.0/16`;
 }
 
 /** The index of the cluster with this network of Services. */

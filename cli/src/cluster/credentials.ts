@@ -77,7 +77,7 @@ export async function ensureCredentials(options: CredentialOptions): Promise<Cre
         "kubernetes.default.svc.cluster.local",
         nodeName,
         addresses.kubernetesIp,
-        ...local,
+        ...new Set([...local, addresses.loopback]),
       ],
       usages: ["server"],
     }),

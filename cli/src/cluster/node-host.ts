@@ -25,14 +25,14 @@ function kernelNames(name: string) {
 
 /** The pods' bridge: before both processes, because the API server listens on its address. */
 export async function prepareHost(paths: ClusterPaths, record: ClusterRecord): Promise<void> {
-  const { bridge, gateway } = addressesOf(record.index);
+  const { bridge, gateway } = addressesOf(record.index, record.serviceCidr);
   await ensureBridge({ name: bridge, gateway, prefixLength: 16, sysctlRecord: filesOf(paths).sysctls });
 }
 
 /** Removes everything that a stopped node left on the host: containers, mounts, links, tables, groups, changed sysctls. */
 export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othersRemain: boolean): Promise<void> {
   const files = filesOf(paths);
-  const { bridge, podCidr, gateway } = addressesOf(record.index);
+  const { bridge, podCidr, gateway } = addressesOf(record.index, record.serviceCidr);
   const names = kernelNames(paths.name);
   const network = await openPodNetwork({
     stateDirectory: files.podNetwork,

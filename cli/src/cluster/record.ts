@@ -33,6 +33,8 @@ export interface ClusterRecord {
   /** How many requests are served at a time: the sum; upstream's defaults where they are absent. */
   readonly maxRequestsInflight?: number;
   readonly maxMutatingRequestsInflight?: number;
+  /** What Services get addresses of: a network, or one of each family by comma; it follows from the index where it is absent. */
+  readonly serviceCidr?: string;
   /** What is written of requests; nothing where it is absent. */
   readonly audit?: AuditSettings;
 }
@@ -90,11 +92,13 @@ export async function writeClusterRecord(paths: ClusterPaths, record: ClusterRec
 
 /** What of a record a process follows only from its start on. */
 export function startSettings(process: "server" | "node", record: ClusterRecord): string {
-  if (process === "node") return JSON.stringify({ featureGates: record.featureGates });
+  const { serviceCidr } = record;
+  if (process === "node") return JSON.stringify({ featureGates: record.featureGates, serviceCidr });
   const { historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates } = record;
   const { maxRequestsInflight, maxMutatingRequestsInflight } = record;
   const seats = { maxRequestsInflight, maxMutatingRequestsInflight };
-  return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates, ...seats });
+  const apis = { runtimeConfig, featureGates, serviceCidr };
+  return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, ...apis, ...seats });
 }
 
 /** Records of every cluster whose state lies beside `paths`, this one included. Damaged ones are left out. */

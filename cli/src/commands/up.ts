@@ -7,6 +7,7 @@ import type { KubeObject } from "@tsukube/api";
 import type { Node } from "@tsukube/api/types/core-v1";
 import { type Client, kubeconfigText, mergeKubeconfig } from "@tsukube/client";
 import { TsukubeError } from "@tsukube/foundation";
+import type { IpNetwork } from "@tsukube/foundation/ip-network";
 import { lockHolder, run, systemRandom, writeAtomically } from "@tsukube/host";
 import { addressesOf, MAX_CLUSTERS, overlaps } from "../cluster/addresses.ts";
 import { adminClient, adminTransport, isReady, waitUntil } from "../cluster/api.ts";
@@ -32,7 +33,9 @@ import {
   startSettings,
   writeClusterRecord,
 } from "../cluster/record.ts";
+import { expectApart, parseServiceNetworks } from "../cluster/service-networks.ts";
 import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
+import { hostRoutes, usedNetworks } from "../cluster/used-networks.ts";
 import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
 import { type ApiFlags, checkApiFlags, withApis } from "./api-flags.ts";
@@ -43,8 +46,16 @@ import { type EtcdFlags, etcdRecord, expectSameStore } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
 import { type SeatFlags, withSeats } from "./seat-flags.ts";
+import { type ServiceCidrFlag, withServiceCidr } from "./service-cidr-flag.ts";
 
-export interface UpOptions extends EtcdFlags, HistoryFlags, AuditFlags, ApiFlags, ControllersFlag, SeatFlags {
+export interface UpOptions
+  extends EtcdFlags,
+    HistoryFlags,
+    AuditFlags,
+    ApiFlags,
+    ControllersFlag,
+    ServiceCidrFlag,
+    SeatFlags {
   /** A file; when the cluster is made. */
   readonly encryptionProviderConfig?: string;
   readonly node: boolean;
@@ -74,18 +85,26 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const application = options.application === undefined ? undefined : applicationAt(options.application);
   const objects = application === undefined ? [] : readManifests(application.path);
   const etcd = etcdRecord(options);
+  const networks = options.serviceCidr === undefined ? [] : parseServiceNetworks(options.serviceCidr);
+  if (options.node && networks.some(({ family }) => family === "IPv6"))
+    throw new TsukubeError(
+      "usage",
+      `Cannot take --service-cidr "${options.serviceCidr}" with a node: its pods have IPv4 alone, expected an IPv4 network or --no-node`,
+    );
   const present = await readClusterRecord(paths);
   await checkApiFlags(options, present);
   if (options.node) await ensureHost(context, "node");
   const known =
     present ??
     (await progress.step(`creating cluster "${paths.name}"`, () =>
-      alone(filesOf(paths).creationLock, context, () => create(context, options, etcd)),
+      alone(filesOf(paths).creationLock, context, () => create(context, options, etcd, networks)),
     ));
   expectSameCluster(known, paths, options, etcd);
   const kept = await withControllers(paths, await withHistory(paths, known, options), options);
   const told = await withAudit(paths, kept, options);
-  const record = await withSeats(paths, await withApis(paths, told, options), options);
+  const served = await withSeats(paths, await withApis(paths, told, options), options);
+  if (options.serviceCidr !== served.serviceCidr) expectApart(networks, await usedNetworks(paths, served));
+  const record = await withServiceCidr(paths, served, options);
   await ensureKeys(context, record);
   await ensureEncryption(record, paths, systemRandom);
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
@@ -154,9 +173,10 @@ async function create(
   { paths, isRoot }: CommandContext,
   options: UpOptions,
   etcd: EtcdRecord | undefined,
+  networks: readonly IpNetwork[],
 ): Promise<ClusterRecord> {
   const others = await allClusters(paths);
-  const routes = await hostRoutes();
+  const routes = hostRoutes();
   const busy = isRoot ? await busyIndexes(options.node) : new Set<number>();
   const collides = (index: number): boolean => {
     const { podCidr, serviceCidr } = addressesOf(index);
@@ -175,10 +195,12 @@ async function create(
     withNode: options.node,
     nodeName: hostNodeName(),
     ...(etcd !== undefined && { etcd }),
+    ...(options.serviceCidr !== undefined && { serviceCidr: options.serviceCidr }),
     ...(options.encryptionProviderConfig !== undefined && {
       encryptionConfig: resolve(options.encryptionProviderConfig),
     }),
   };
+  expectApart(networks, await usedNetworks(paths, record));
   await writeClusterRecord(paths, record);
   return record;
 }
@@ -191,23 +213,6 @@ async function busyIndexes(withNode: boolean): Promise<ReadonlySet<number>> {
     if (!(await isFree(apiPort)) || (withNode && !(await isFree(kubeletPort)))) busy.add(index);
   }
   return busy;
-}
-
-/** IPv4 networks that the host routes, but for the default. */
-async function hostRoutes(): Promise<readonly string[]> {
-  if (process.platform !== "linux") return [];
-  return readFileSync("/proc/net/route", "utf8")
-    .split("\n")
-    .slice(1)
-    .flatMap((line) => {
-      const [, destination = "", , , , , , mask = ""] = line.split("\t");
-      if (!/^[0-9A-F]{8}$/.test(destination) || mask === "00000000") return [];
-      const bits = [...Buffer.from(mask, "hex")].reduce(
-        (sum, byte) => sum + byte.toString(2).replaceAll("0", "").length,
-        0,
-      );
-      return [`${[...Buffer.from(destination, "hex")].reverse().join(".")}/${bits}`];
-    });
 }
 
 async function freePort(first: number, taken: ReadonlySet<number>): Promise<number> {
@@ -229,7 +234,7 @@ function isFree(port: number): Promise<boolean> {
 async function ensureKeys({ paths, clock }: CommandContext, record: ClusterRecord): Promise<void> {
   await ensureCredentials({
     folder: filesOf(paths).pki,
-    addresses: addressesOf(record.index),
+    addresses: addressesOf(record.index, record.serviceCidr),
     nodeName: record.nodeName,
     nodeAddresses: hostAddresses(),
     clock,
@@ -311,13 +316,13 @@ async function ensureDns(
   record: ClusterRecord,
   timeoutMs: number,
 ): Promise<void> {
-  const objects = dnsManifests(addressesOf(record.index).dnsIp, bundleHash()).map((object) => ({
+  const objects = dnsManifests(addressesOf(record.index, record.serviceCidr).dnsIp, bundleHash()).map((object) => ({
     object: object as KubeObject,
     file: "cluster DNS",
   }));
   const applied = await applyAll(client, objects, "kube-system");
   if (record.controllers === "others") return; // they may begin after this command
-  const answers = () => answersDns(addressesOf(record.index).dnsIp);
+  const answers = () => answersDns(addressesOf(record.index, record.serviceCidr).dnsIp);
   // what the API says of pods may be from before a reboot
   if ((await rollouts(client, applied)).every(({ ready, wanted }) => ready >= wanted) && (await answers())) return;
   await progress.step("starting cluster DNS", async (update) => {

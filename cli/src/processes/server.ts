@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { FeatureGates } from "@tsukube/api";
 import { type ApiServer, startApiServer } from "@tsukube/apiserver";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
+import { withPort } from "@tsukube/foundation/ip-network";
 import {
   createMetrics,
   ownMemory,
@@ -90,8 +91,8 @@ async function startServer(
   logger: ProgramOptions["logger"],
   lifetime: Lifetime,
 ): Promise<ApiServer> {
-  const addresses = addressesOf(record.index);
-  const address = record.withNode ? addresses.gateway : "127.0.0.1";
+  const addresses = addressesOf(record.index, record.serviceCidr);
+  const address = record.withNode ? addresses.gateway : addresses.loopback;
   const metrics = createMetrics();
   const audit = await auditOf(record, realClock, logger, metrics);
   const server = await startApiServer({
@@ -116,12 +117,12 @@ async function startServer(
     }),
     bootstrapObjects: {
       ...ownObjects(),
-      "v1 configmaps": [clusterInfo(credentials.ca.cert, `https://${address}:${record.apiPort}`)],
+      "v1 configmaps": [clusterInfo(credentials.ca.cert, `https://${withPort(address, record.apiPort)}`)],
     },
   });
   lifetime.own("API server", server);
   await server.listen("127.0.0.1", record.apiPort);
-  if (record.withNode) await server.listen(addresses.gateway, record.apiPort);
+  if (address !== "127.0.0.1") await server.listen(address, record.apiPort);
   return server;
 }
 

@@ -10,6 +10,7 @@ import {
 } from "@tsukube/api";
 import type { ApiRequest, Transport } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
+import { withPort } from "@tsukube/foundation/ip-network";
 import { createHttpsServer, type Exchange, type HttpsServer } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { Admission } from "./admission/admission.ts";
@@ -67,7 +68,7 @@ import { gatedRoles } from "./bootstrap/gated-roles.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { legacyTokenTracking } from "./bootstrap/legacy-token-tracking.ts";
 import { localServices } from "./bootstrap/local-services.ts";
-import { serviceRange, storedServiceRange } from "./bootstrap/service-range.ts";
+import { serviceRange, storedServiceRange, widenedServiceRange } from "./bootstrap/service-range.ts";
 import { Chain } from "./chain/chain.ts";
 import type { User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
@@ -110,7 +111,7 @@ export interface ApiServerOptions {
   readonly metrics: Metrics;
   /** PKCS #8 PEM (P-256) that signs ServiceAccount tokens. */
   readonly serviceAccountKey: string;
-  /** IPv4 network of Services, such as "10.160.0.0/16". */
+  /** Network of Services, such as "10.160.0.0/16"; or one of each family by comma, the primary one first. */
   readonly serviceCidr: string;
   readonly nodePorts: { readonly first: number; readonly last: number };
   /** Where pods reach this server: the endpoint of the `kubernetes` Service. */
@@ -169,7 +170,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     legacyUseNotes(store, registry, clock, logger),
   );
   const bootstrapTokens = new BootstrapTokenAuthenticator(cache, clock);
-  const serviceCidr = storedServiceRange(cache) ?? options.serviceCidr;
+  const serviceCidr = storedServiceRange(cache, options.serviceCidr) ?? options.serviceCidr;
   const holdings = new ServiceHoldings(cache);
   const nodePorts = storedNodePorts(cache) ?? options.nodePorts;
   const giving = { cache, holdings, nodePorts, random, clock };
@@ -244,7 +245,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       proxy,
     }),
     aggregator,
-    discovery: new Discovery(registry, aggregator, () => `${options.advertise.address}:${options.advertise.port}`),
+    discovery: new Discovery(registry, aggregator, () => withPort(options.advertise.address, options.advertise.port)),
     openApi: new OpenApiHandler(registry, aggregator, () => clock.now()),
     health: new Health(metrics, tokens, {
       store: () => storeProblem(cache, clock),
@@ -280,6 +281,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     { "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr, clock.now())] },
   ];
   await bootstrap({ store, registry, clock, random, more });
+  await widenedServiceRange(store, registry, serviceCidr);
   await localServices({ store, registry, clock, random });
   await authenticationConfig(writer.deps, options.tls?.clientCa, options.frontProxy?.ca);
   await kubernetesService(writer, registry, { ...options, serviceCidr });

@@ -1,3 +1,4 @@
+import { isIP, isSpecialAddress } from "@tsukube/foundation/ip-address";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
@@ -14,7 +15,6 @@ import {
   text,
   unlessUnset,
 } from "../check.ts";
-import { isIP, isSpecialAddress } from "../ip-address.ts";
 import type { KindRules } from "../kind-rules.ts";
 import { dnsLabel, dnsSubdomain, ipAddress } from "../names.ts";
 

@@ -1,7 +1,7 @@
+import { isIP } from "@tsukube/foundation/ip-address";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import { type Check, child, each, element, entriesOf, listOf, text, valueAt } from "../check.ts";
-import { isIP } from "../ip-address.ts";
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { cidr } from "../names.ts";
 import { resourceQuantity } from "./resources.ts";

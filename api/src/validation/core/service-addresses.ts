@@ -1,8 +1,8 @@
+import { isIP } from "@tsukube/foundation/ip-address";
 import type { Unstructured } from "../../object.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import { element, exactlyOneOf, isUnset, listOf, optional, run, valueAt } from "../check.ts";
-import { isIP } from "../ip-address.ts";
 import type { UpdateCheck } from "../kind-rules.ts";
 import { ipAddress } from "../names.ts";
 

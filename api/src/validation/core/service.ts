@@ -1,3 +1,4 @@
+import { isIP } from "@tsukube/foundation/ip-address";
 import { JsonText } from "../../codec/json-encode.ts";
 import type { Unstructured } from "../../object.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
@@ -19,7 +20,6 @@ import {
   text,
   valueAt,
 } from "../check.ts";
-import { isIP } from "../ip-address.ts";
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { cidr, dnsLabel, dnsSubdomain, ipAddress, serviceName } from "../names.ts";
 import { labels } from "../object-meta.ts";

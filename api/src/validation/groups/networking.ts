@@ -1,3 +1,5 @@
+import { isIP } from "@tsukube/foundation/ip-address";
+import { parseIpNetwork } from "@tsukube/foundation/ip-network";
 import { fieldError } from "../../status/field-error.ts";
 import {
   all,
@@ -13,15 +15,16 @@ import {
   optional,
   port,
   required,
+  run,
   text,
   unlessUnset,
   valueAt,
 } from "../check.ts";
 import { endpointAddress } from "../core/endpoints.ts";
-import { isIP } from "../ip-address.ts";
 import { changed, frozen, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
 import {
+  canonicalCidr,
   cidr,
   dnsLabel,
   dnsSubdomain,
@@ -167,14 +170,30 @@ const parentReference: Check = (value, at, errors) => {
   fields({ resource: required(text(pathSegment)), name: required(text(pathSegment)) })(value, at, errors);
 };
 
-/** Ranges can be added once, for the other family, but the first stays. */
+const serviceRanges: Check = (value, at, errors) => {
+  const ranges = listOf(value);
+  if (ranges.length === 0) return void errors.push(fieldError.required(at, "at least one CIDR required"));
+  if (ranges.length > 2)
+    return void errors.push(fieldError.invalid(at, { CIDRs: value }, "may only hold up to 2 values"));
+  each(text(canonicalCidr))(value, at, errors);
+  const [first, second] = ranges.map((range) => parseIpNetwork(String(range))?.family);
+  if (first === undefined || first !== second) return;
+  const why = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64";
+  errors.push(fieldError.invalid(at, value, why));
+};
+
+const FIXED = "field is immutable";
+
+/** A range of the other family can be added once, but the first stays. */
 const rangesStay: UpdateCheck = (next, old) => {
   const at = "spec.cidrs";
   const [now, before] = [listOf(valueAt(next, at)), listOf(valueAt(old, at))];
-  if (now.length === 0) return [fieldError.invalid(at, null, "field is immutable")];
-  return before.flatMap((range, index) =>
-    now[index] === range ? [] : [fieldError.invalid(element(at, index), now[index] ?? null, "field is immutable")],
+  const isWidened = before.length === 1 && now.length === 2;
+  if (before.length !== now.length && !isWidened) return [fieldError.invalid(at, now.length === 0 ? null : now, FIXED)];
+  const errors = before.flatMap((range, index) =>
+    now[index] === range ? [] : [fieldError.invalid(element(at, index), now[index], FIXED)],
   );
+  return isWidened ? [...errors, ...run(serviceRanges, now, at)] : errors;
 };
 
 const slicePorts: Check = (value, at, errors) => {
@@ -230,11 +249,7 @@ export const NETWORKING: RuleTable = {
   "networking.k8s.io/ServiceCIDR": {
     state: fields({
       spec: fields({
-        cidrs: (value, at, errors) => {
-          if (listOf(value).length === 0) errors.push(fieldError.required(at, "at least one CIDR required"));
-          if (listOf(value).length > 2) errors.push(fieldError.invalid(at, value, "may only hold up to 2 values"));
-          each(text(cidr))(value, at, errors);
-        },
+        cidrs: serviceRanges,
       }),
     }),
     updateState: () => [],

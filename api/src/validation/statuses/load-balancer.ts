@@ -1,7 +1,7 @@
+import { isIP } from "@tsukube/foundation/ip-address";
 import type { Unstructured } from "../../object.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import { element, listOf, member, valueAt } from "../check.ts";
-import { isIP } from "../ip-address.ts";
 import type { UpdateCheck } from "../kind-rules.ts";
 import { dnsSubdomain, ipAddress } from "../names.ts";
 

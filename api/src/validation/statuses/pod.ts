@@ -1,9 +1,9 @@
+import { isIP } from "@tsukube/foundation/ip-address";
 import type { Unstructured } from "../../object.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import { element, isUnset, listOf, member, valueAt } from "../check.ts";
 import { podAnnotationUpdates } from "../core/pod-annotations.ts";
-import { isIP } from "../ip-address.ts";
 import { changed, immutableError, type UpdateCheck, updates } from "../kind-rules.ts";
 import { dnsSubdomain, ipAddress } from "../names.ts";
 

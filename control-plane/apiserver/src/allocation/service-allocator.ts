@@ -1,7 +1,7 @@
 import { ApiError, fieldError, type Unstructured } from "@tsukube/api";
 import type { Service, ServicePort, ServiceSpec } from "@tsukube/api/types/core-v1";
 import type { Clock, Random } from "@tsukube/foundation";
-import { formatAddress, type Ipv4Network, parseAddress } from "@tsukube/foundation/ipv4";
+import { addressAt, formatIp, type IpFamily, type IpNetwork, parseIp } from "@tsukube/foundation/ip-network";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { hasAddress, isBalanced, needsHealthPort, needsNodePorts, withFormerValues } from "./former-values.ts";
@@ -14,11 +14,12 @@ import { IP_ADDRESSES, isOf, portsOf, SERVICES } from "./service-values.ts";
 const TRIES = 64;
 /** Longer than any request. */
 const RESERVED_MS = 60_000;
+const MOST_DRAWN = 1n << 52n;
 
 export interface ServiceAllocationDeps {
   readonly cache: WatchCache;
   readonly holdings: ServiceHoldings;
-  /** "10.160.0.0/16". */
+  /** "10.160.0.0/16", or one network of each family by comma. */
   readonly cidr: string;
   readonly nodePorts: PortRange;
   readonly random: Random;
@@ -43,7 +44,7 @@ export class ServiceAllocator {
 
   /** @param old The Service before an update. @throws {ApiError} */
   allocate(asked: Unstructured, old: Service | undefined): Unstructured {
-    const service = withFamilies(withFormerValues(asked, old), old as Unstructured | undefined);
+    const service = withFamilies(withFormerValues(asked, old), old, this.#ranges.families);
     const spec = (service as Service).spec ?? {};
     const name = service.metadata?.name ?? "";
     const request = { spec, old: old?.spec, name, owner: `${SERVICES}${service.metadata?.namespace}/${name}` };
@@ -51,14 +52,24 @@ export class ServiceAllocator {
     return { ...service, spec: { ...whole, ...this.#healthPort({ ...request, spec: whole }) } };
   }
 
-  /** What has an address once keeps it: only new Services, and those that were names of others, get one. */
-  #address({ spec, old, name, owner }: Allocation): Partial<ServiceSpec> {
+  /**
+   * What has an address once keeps it. New Services, and those that were names of others, get one of each of their families; a
+   * family that is added gets its own.
+   */
+  #address(request: Allocation): Partial<ServiceSpec> {
+    const { spec, old } = request;
+    const { clusterIPs = [], ipFamilies = [] } = spec;
     const isNew = old === undefined || !hasAddress(old);
-    const [first = ""] = spec.clusterIPs ?? [];
-    if (!hasAddress(spec) || !isNew || first === "None") return {};
-    if (first !== "") this.#checkAddress(first, owner, name);
-    const clusterIP = first === "" ? this.#anyAddress(owner) : first;
-    return { clusterIP, clusterIPs: [clusterIP, ...(spec.clusterIPs ?? []).slice(1)] };
+    const isAdded = (old?.ipFamilies ?? []).length === 1 && ipFamilies.length === 2;
+    if (!hasAddress(spec) || (!isNew && !isAdded) || [spec, old].some(isHeadless)) return {};
+    const asked = ipFamilies.map((_, index) => clusterIPs[index] ?? "");
+    const given = ipFamilies.map((family, index) => {
+      const address = asked[index] ?? "";
+      if (index === 0 && !isNew) return address;
+      if (address !== "") this.#checkAddress(address, asked, request);
+      return address === "" ? this.#anyAddress(family, request) : address;
+    });
+    return { clusterIP: given[0] ?? "", clusterIPs: given };
   }
 
   #ports(request: Allocation): Partial<ServiceSpec> {
@@ -91,24 +102,26 @@ export class ServiceAllocator {
     throw ApiError.internal(new Error(`failed to allocate requested HealthCheck NodePort ${asked}: ${refused}`));
   }
 
-  #anyAddress(owner: string): string {
-    for (const range of this.#ranges.all) {
+  #anyAddress(family: string, { owner, name }: Allocation): string {
+    for (const range of this.#ranges.of(family as IpFamily)) {
       const address = this.#anyOf(range, owner);
       if (address !== undefined) return this.#give(address, owner);
     }
-    throw ApiError.internal(new Error(`failed to allocate a serviceIP for "${owner}": range is full`));
+    throw ApiError.internal(new Error(`failed to allocate a serviceIP for Service "${name}": range is full`));
   }
 
-  #anyOf({ base, size }: Ipv4Network, owner: string): string | undefined {
+  #anyOf(range: IpNetwork, owner: string): string | undefined {
+    // nobody draws from more addresses than a number holds exactly
+    const size = Number(range.size < MOST_DRAWN ? range.size : MOST_DRAWN);
+    const end = range.family === "IPv4" ? size - 1 : size;
     // the lower part of a range is left to those who choose (KEP-3070)
     const reserved = size <= 16 ? 1 : Math.min(256, Math.max(16, size / 16));
-    for (let tries = 0; tries < TRIES && size - reserved > 1; tries += 1) {
-      const offset = reserved + Math.floor(this.#deps.random.float() * (size - reserved - 1));
-      const address = formatAddress(base + offset);
+    for (let tries = 0; tries < TRIES && end - reserved > 0; tries += 1) {
+      const address = addressAt(range, reserved + Math.floor(this.#deps.random.float() * (end - reserved)));
       if (!this.#isTaken(address, owner)) return address;
     }
-    for (let offset = 1; offset < size - 1; offset += 1) {
-      const address = formatAddress(base + offset);
+    for (let offset = 1; offset < end; offset += 1) {
+      const address = addressAt(range, offset);
       if (!this.#isTaken(address, owner)) return address;
     }
     return undefined;
@@ -123,16 +136,16 @@ export class ServiceAllocator {
   }
 
   /** @throws {ApiError} 422. */
-  #checkAddress(address: string, owner: string, name: string): void {
+  #checkAddress(address: string, asked: readonly string[], { owner, name }: Allocation): void {
     const refuse = (why: string): never => {
       throw ApiError.invalid({ group: "", kind: "Service" }, name, [
-        fieldError.invalid("spec.clusterIPs", [address], `failed to allocate IP ${address}: ${why}`),
+        fieldError.invalid("spec.clusterIPs", asked, `failed to allocate IP ${address}: ${why}`),
       ]);
     };
-    const value = parseAddress(address);
-    if (value === undefined) return; // validation says what is wrong with it
-    if (!this.#ranges.contains(value)) refuse("the provided network does not match the current range");
-    if (this.#isTaken(address, owner)) refuse("provided IP is already allocated");
+    const parsed = parseIp(address);
+    if (parsed === undefined) return; // validation says what is wrong with it
+    if (!this.#ranges.contains(parsed)) refuse("the provided network does not match the current range");
+    if (this.#isTaken(formatIp(parsed), owner)) refuse("provided IP is already allocated");
   }
 
   #anyPort(owner: string, but: ReadonlySet<number>): number {
@@ -188,6 +201,8 @@ export class ServiceAllocator {
 const NOTHING_NOTED = { by: undefined, ports: new Set<number>() } as const;
 
 const TAKEN_PORT = "provided port is already allocated";
+
+const isHeadless = (spec: ServiceSpec | undefined): boolean => spec?.clusterIPs?.[0] === "None";
 
 /** What a Service is given its addresses and ports by. */
 interface Allocation {

@@ -1,28 +1,50 @@
-import { ApiError, type FieldError, fieldError, serviceAddressErrors, type Unstructured } from "@tsukube/api";
+import {
+  ApiError,
+  type FieldError,
+  fieldError,
+  jsonEqual,
+  serviceAddressErrors,
+  type Unstructured,
+} from "@tsukube/api";
 import type { Service, ServiceSpec } from "@tsukube/api/types/core-v1";
+import { familyOf, type IpFamily, otherFamily } from "@tsukube/foundation/ip-network";
 import { hasAddress } from "./former-values.ts";
 
 const POLICY = "spec.ipFamilyPolicy";
 
 /**
- * A Service with the families of its addresses, in a cluster whose addresses are IPv4 only. Endpoints that somebody else
- * writes may be of both families. @throws {ApiError} 422.
+ * A Service with the families of its addresses (KEP-563). Endpoints that somebody else writes may be of both families
+ * everywhere. @param families Of Services here, the primary one first. @throws {ApiError} 422.
  */
-export function withFamilies(service: Unstructured, old: Unstructured | undefined): Unstructured {
+export function withFamilies(
+  service: Unstructured,
+  old: Service | undefined,
+  families: readonly IpFamily[],
+): Unstructured {
   const spec = (service as Service).spec ?? {};
-  if (!hasAddress(spec)) return service;
+  const before = old?.spec;
+  if (!hasAddress(spec) || stays(spec, before)) return service;
   const isForeign = spec.clusterIP === "None" && Object.keys(spec.selector ?? {}).length === 0;
-  const before = (old as Service | undefined)?.spec;
   const ipFamilyPolicy =
     spec.ipFamilyPolicy ?? before?.ipFamilyPolicy ?? (isForeign ? "RequireDualStack" : "SingleStack");
   const whole = { ...service, spec: { ...spec, ipFamilyPolicy } };
-  refuse(service, serviceAddressErrors(whole, old));
+  refuse(service, serviceAddressErrors(whole, old as Unstructured | undefined));
   const single = withoutSecond(whole.spec, before);
-  refuse(service, [...releaseErrors(whole.spec, before), ...countErrors(single)]);
-  const ipFamilies = familiesOf(service, single);
-  if (isForeign) return { ...service, spec: { ...single, ipFamilies: bothFamilies(ipFamilies, ipFamilyPolicy) } };
-  refuse(service, unknownFamilies(single, ipFamilies));
-  return { ...service, spec: { ...single, ipFamilies: ipFamilies.length === 0 ? ["IPv4"] : ipFamilies } };
+  const { inferred, errors } = familiesOf(single, families);
+  refuse(service, [...releaseErrors(whole.spec, before), ...countErrors(single), ...errors]);
+  if (!isForeign) refuse(service, unknownFamilies(single, inferred, families));
+  const own = inferred.length === 0 ? families.slice(0, 1) : inferred;
+  const hasBoth = ipFamilyPolicy !== "SingleStack" && (isForeign || families.length === 2);
+  const ipFamilies = hasBoth && own.length === 1 ? [own[0]!, otherFamily(own[0] as IpFamily)] : own;
+  return { ...service, spec: { ...single, ipFamilies } };
+}
+
+/** Whoever prefers two families keeps the number that there is: it does not follow the cluster's. */
+function stays(spec: ServiceSpec, before: ServiceSpec | undefined): boolean {
+  const isSame = (name: "clusterIPs" | "ipFamilies"): boolean =>
+    jsonEqual([...(spec[name] ?? [])], [...(before?.[name] ?? [])]);
+  const isPreferred = spec.ipFamilyPolicy === "PreferDualStack" && before?.ipFamilyPolicy === "PreferDualStack";
+  return isPreferred && spec.type === before?.type && isSame("clusterIPs") && isSame("ipFamilies");
 }
 
 /** @throws {ApiError} */
@@ -67,35 +89,31 @@ function countErrors({ clusterIPs, ipFamilies, ipFamilyPolicy }: ServiceSpec): F
   ];
 }
 
-/** Families follow from addresses that are given. @throws {ApiError} 422. */
-function familiesOf(service: Unstructured, { clusterIPs = [], ipFamilies }: ServiceSpec): readonly string[] {
-  const families: string[] = [...(ipFamilies ?? [])];
-  const errors: FieldError[] = [];
-  if (clusterIPs[0] === "None") return families;
-  clusterIPs.forEach((address, index) => {
-    if (index < families.length) return;
-    if (!address.includes(":")) families.push("IPv4");
-    else
-      errors.push(
-        fieldError.invalid(`spec.clusterIPs[${index}]`, clusterIPs, "IPv6 is not configured on this cluster"),
-      );
+/** Families follow from addresses that are given. */
+function familiesOf(
+  { clusterIPs = [], ipFamilies = [] }: ServiceSpec,
+  known: readonly IpFamily[],
+): { readonly inferred: readonly string[]; readonly errors: readonly FieldError[] } {
+  const more = clusterIPs[0] === "None" ? [] : clusterIPs.slice(ipFamilies.length).map((address) => familyOf(address)!);
+  const errors = more.flatMap((family, index) => {
+    const at = `spec.clusterIPs[${ipFamilies.length + index}]`;
+    const why = `${family} is not configured on this cluster`;
+    return known.includes(family) ? [] : [fieldError.invalid(at, clusterIPs, why)];
   });
-  refuse(service, errors);
-  return families;
+  return { inferred: [...ipFamilies, ...more], errors };
 }
 
-function bothFamilies(families: readonly string[], policy: string): readonly string[] {
-  const own = families.length === 0 ? ["IPv4"] : families;
-  if (own.length > 1 || policy === "SingleStack") return own;
-  return [...own, own[0] === "IPv4" ? "IPv6" : "IPv4"];
-}
-
-function unknownFamilies({ ipFamilyPolicy }: ServiceSpec, families: readonly string[]): FieldError[] {
+function unknownFamilies(
+  { ipFamilyPolicy }: ServiceSpec,
+  families: readonly string[],
+  known: readonly string[],
+): FieldError[] {
   const why = "this cluster is not configured for dual-stack services";
+  const isDemanded = ipFamilyPolicy === "RequireDualStack" && known.length < 2;
   return [
-    ...(ipFamilyPolicy === "RequireDualStack" ? [fieldError.invalid(POLICY, ipFamilyPolicy, why)] : []),
+    ...(isDemanded ? [fieldError.invalid(POLICY, ipFamilyPolicy, why)] : []),
     ...families.flatMap((family, index) =>
-      family === "IPv4"
+      known.includes(family)
         ? []
         : [fieldError.invalid(`spec.ipFamilies[${index}]`, family, "not configured on this cluster")],
     ),

@@ -1,44 +1,55 @@
 import type { ServiceCIDR } from "@tsukube/api/types/networking-v1";
-import { type Ipv4Network, parseNetwork } from "@tsukube/foundation/ipv4";
+import { type IpFamily, type IpNetwork, type IpNumber, parseIpNetwork } from "@tsukube/foundation/ip-network";
 import type { WatchCache } from "../storage/watch-cache.ts";
 
 const PREFIX = "/registry/servicecidrs/";
 /** The one that the server is started with. */
 const DEFAULT = "kubernetes";
 
-/** Where Services get their addresses from: the server's own network first, then every ServiceCIDR that is ready (KEP-1880). */
+/** Where Services get their addresses from: the server's own networks first, then every ServiceCIDR that is not said to be unready (KEP-1880). */
 export class ServiceRanges {
   readonly #cache: WatchCache;
-  readonly #first: Ipv4Network;
-  #all: readonly Ipv4Network[] | undefined;
+  readonly #own: readonly IpNetwork[];
+  #all: readonly IpNetwork[] | undefined;
 
-  /** @param cidr "10.160.0.0/16". */
-  constructor(cache: WatchCache, cidr: string) {
+  /** @param cidrs "10.160.0.0/16", or one of each family by comma. */
+  constructor(cache: WatchCache, cidrs: string) {
     this.#cache = cache;
-    this.#first = parseNetwork(cidr) as Ipv4Network;
+    this.#own = networksOf(cidrs.split(","));
     cache.subscribe(PREFIX, () => {
       this.#all = undefined;
     });
   }
 
-  get all(): readonly Ipv4Network[] {
-    this.#all ??= [this.#first, ...this.#further()];
-    return this.#all;
+  /** Of Services here, the primary one first; a further ServiceCIDR adds none. */
+  get families(): readonly IpFamily[] {
+    return this.#own.map(({ family }) => family);
   }
 
-  /** The network's own address and its last one are nobody's. */
-  contains(value: number): boolean {
-    return this.all.some(({ base, size }) => value > base && value < base + size - (size > 2 ? 1 : 0));
+  of(family: IpFamily): readonly IpNetwork[] {
+    this.#all ??= [...this.#own, ...this.#further()];
+    return this.#all.filter((network) => network.family === family);
   }
 
-  #further(): readonly Ipv4Network[] {
+  /** A network's own address is nobody's, nor is the last one of IPv4. */
+  contains({ family, value }: IpNumber): boolean {
+    return this.of(family).some(({ base, size }) => value > base && value < base + size - lastOnes(family, size));
+  }
+
+  #further(): readonly IpNetwork[] {
     return [...this.#cache.head.range(PREFIX)].flatMap(([, cached]) => {
       const { metadata, spec, status } = cached.object as ServiceCIDR;
-      const isReady = (status?.conditions ?? []).some(
-        ({ type, status: value }) => type === "Ready" && value === "True",
-      );
-      if (metadata?.name === DEFAULT || metadata?.deletionTimestamp !== undefined || !isReady) return [];
-      return (spec?.cidrs ?? []).flatMap((cidr) => parseNetwork(cidr) ?? []);
+      const ready = (status?.conditions ?? []).find(({ type }) => type === "Ready")?.status ?? "True"; // nobody may say so
+      if (metadata?.name === DEFAULT || metadata?.deletionTimestamp !== undefined || ready !== "True") return [];
+      return networksOf(spec?.cidrs ?? []);
     });
   }
+}
+
+function networksOf(cidrs: readonly string[]): readonly IpNetwork[] {
+  return cidrs.flatMap((cidr) => parseIpNetwork(cidr) ?? []);
+}
+
+function lastOnes(family: IpFamily, size: bigint): bigint {
+  return family === "IPv4" && size > 2n ? 1n : 0n;
 }

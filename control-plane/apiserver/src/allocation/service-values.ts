@@ -1,7 +1,7 @@
 import type { Unstructured } from "@tsukube/api";
 import type { Service } from "@tsukube/api/types/core-v1";
 import type { IPAddress } from "@tsukube/api/types/networking-v1";
-import { parseAddress } from "@tsukube/foundation/ipv4";
+import { familyOf, formatIp, parseIp } from "@tsukube/foundation/ip-network";
 
 export const SERVICES = "/registry/services/specs/";
 export const IP_ADDRESSES = "/registry/ipaddresses/";
@@ -9,11 +9,12 @@ export const IP_ADDRESSES = "/registry/ipaddresses/";
 export const MANAGER = "ipaddress.kubernetes.io/managed-by";
 export const ALLOCATOR = "ipallocator.k8s.io";
 
-/** IPv4 addresses that a Service holds. */
+/** Addresses that a Service holds, in the form that all write. */
 export function addressesOf(service: Unstructured | undefined): readonly string[] {
-  return ((service as Service | undefined)?.spec?.clusterIPs ?? []).filter(
-    (address) => parseAddress(address) !== undefined,
-  );
+  return ((service as Service | undefined)?.spec?.clusterIPs ?? []).flatMap((address) => {
+    const parsed = parseIp(address);
+    return parsed === undefined ? [] : formatIp(parsed);
+  });
 }
 
 /** Node ports that a Service holds, each once, whatever its protocols. */
@@ -31,9 +32,10 @@ export function isOf(address: Unstructured, service: string): boolean {
 /** The IPAddress of a Service, without identity. */
 export function addressObject(address: string, service: string): Unstructured {
   const [namespace = "", name = ""] = service.slice(SERVICES.length).split("/");
+  const labels = { "ipaddress.kubernetes.io/ip-family": familyOf(address), [MANAGER]: ALLOCATOR };
   return {
     ...{ kind: "IPAddress", apiVersion: "networking.k8s.io/v1" },
-    metadata: { name: address, labels: { "ipaddress.kubernetes.io/ip-family": "IPv4", [MANAGER]: ALLOCATOR } },
+    metadata: { name: address, labels },
     spec: { parentRef: { resource: "services", namespace, name } },
   } as unknown as Unstructured;
 }

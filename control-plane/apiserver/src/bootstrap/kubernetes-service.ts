@@ -1,13 +1,18 @@
 import { jsonEqual, normalize, type Unstructured } from "@tsukube/api";
 import { formatTime } from "@tsukube/foundation";
+import { addressAt, familyOf, parseIpNetwork } from "@tsukube/foundation/ip-network";
 import type { Writer } from "../endpoints/writer.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ApiServerOptions } from "../server.ts";
 
-/** The `kubernetes` Service of namespace default, and its endpoint: this server. Written again when the address changed. */
+/**
+ * The `kubernetes` Service of namespace default, of the primary family alone, and its endpoint: this server. Written again when
+ * the address changed.
+ */
 export async function kubernetesService(writer: Writer, registry: Registry, options: ApiServerOptions): Promise<void> {
   const { address, port } = options.advertise;
-  const clusterIP = options.serviceCidr.replace(/\.\d+\/\d+$/, ".1");
+  const primary = parseIpNetwork(options.serviceCidr.split(",")[0] ?? "")!;
+  const clusterIP = addressAt(primary, 1);
   const ports = [{ name: "https", protocol: "TCP", port: 443, targetPort: port }];
   const endpointPorts = [{ name: "https", protocol: "TCP", port }];
   const slice = { labels: { "kubernetes.io/service-name": "kubernetes" } };
@@ -24,7 +29,7 @@ export async function kubernetesService(writer: Writer, registry: Registry, opti
           clusterIPs: [clusterIP],
           type: "ClusterIP",
           sessionAffinity: "None",
-          ipFamilies: ["IPv4"],
+          ipFamilies: [primary.family],
           ipFamilyPolicy: "SingleStack",
           internalTrafficPolicy: "Cluster",
         },
@@ -41,7 +46,7 @@ export async function kubernetesService(writer: Writer, registry: Registry, opti
       },
     ),
     ensure(writer, registry, ["discovery.k8s.io", "v1", "endpointslices"], slice, {
-      addressType: "IPv4",
+      addressType: familyOf(address),
       endpoints: [{ addresses: [address], conditions: { ready: true } }],
       ports: endpointPorts,
     }),

@@ -19,3 +19,8 @@ test("a range that goes as well holds nothing for others", () => {
   const going = { ...range("10.0.0.0/8"), metadata: { name: "g", deletionTimestamp: "2025-01-01T00:00:00Z" } };
   expect(heldBy(range("10.1.0.0/24"), [going], [address("10.1.0.5")])).toEqual(["10.1.0.5"]);
 });
+
+test("a range of two families is held by addresses of either", () => {
+  const addresses = [address("10.1.0.5"), address("fd00::5"), address("fd01::5")];
+  expect(heldBy(range("10.1.0.0/24", "fd00::/112"), [range("10.0.0.0/8")], addresses)).toEqual(["fd00::5"]);
+});

@@ -1,5 +1,5 @@
 import type { IPAddress, ServiceCIDR } from "@tsukube/api/types/networking-v1";
-import { contains, type Ipv4Network, parseAddress, parseNetwork } from "@tsukube/foundation/ipv4";
+import { type IpNetwork, isWithin, parseIp, parseIpNetwork } from "@tsukube/foundation/ip-network";
 
 /** Pure: the addresses of Services that would be in no range any more if this one went. */
 export function heldBy(
@@ -15,11 +15,11 @@ export function heldBy(
     .filter((address) => isIn(address, own) && !isIn(address, staying));
 }
 
-function rangesOf({ spec }: ServiceCIDR): readonly Ipv4Network[] {
-  return (spec?.cidrs ?? []).flatMap((cidr) => parseNetwork(cidr) ?? []);
+function rangesOf({ spec }: ServiceCIDR): readonly IpNetwork[] {
+  return (spec?.cidrs ?? []).flatMap((cidr) => parseIpNetwork(cidr) ?? []);
 }
 
-function isIn(address: string, ranges: readonly Ipv4Network[]): boolean {
-  const value = parseAddress(address);
-  return value !== undefined && ranges.some((range) => contains(range, value));
+function isIn(address: string, ranges: readonly IpNetwork[]): boolean {
+  const parsed = parseIp(address);
+  return parsed !== undefined && ranges.some((range) => isWithin(range, parsed));
 }
