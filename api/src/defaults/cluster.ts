@@ -61,6 +61,7 @@ export const clusterDefaults: Defaulters = {
   "admissionregistration/v1.MutatingWebhook": webhook({ reinvocationPolicy: "Never" }),
   "apiregistration/v1.ServiceReference": HTTPS_PORT,
   "apiextensions/v1.ServiceReference": HTTPS_PORT,
+  "apiextensions/v1.CustomResourceDefinition": { apply: defaultStoredVersions },
   "apiextensions/v1.CustomResourceDefinitionSpec": { apply: defaultDefinition },
 };
 
@@ -97,4 +98,13 @@ function defaultDefinition(spec: Draft): void {
   setAbsent(names, { singular: kind.toLowerCase() });
   if (kind !== "") setAbsent(names, { listKind: `${kind}List` });
   setAbsent(spec, { conversion: { strategy: "None" } });
+}
+
+/** Some version is always stored: the one that is now. */
+function defaultStoredVersions(definition: Draft): void {
+  const status = definition["status"] as Draft | undefined;
+  if (status === undefined || (status["storedVersions"] as readonly unknown[] | undefined)?.length) return;
+  const versions = nested(definition, "spec")["versions"] as readonly Draft[] | undefined;
+  const stored = versions?.find((version) => version["storage"] === true);
+  if (stored !== undefined) nested(definition, "status")["storedVersions"] = [stored["name"]];
 }

@@ -82,8 +82,10 @@ export class ApiError extends TsukubeError<StatusReason> {
     return failure(404, "NotFound", `${resourceText(what)} ${quote(name)} not found`, detailsOf(what, name));
   }
 
-  static alreadyExists(what: Qualified, name: string): ApiError {
-    return failure(409, "AlreadyExists", `${resourceText(what)} ${quote(name)} already exists`, detailsOf(what, name));
+  /** @param isLeaving It is being deleted: the name will be free. */
+  static alreadyExists(what: Qualified, name: string, isLeaving = false): ApiError {
+    const message = `${isLeaving ? "object is being deleted: " : ""}${resourceText(what)} ${quote(name)} already exists`;
+    return failure(409, "AlreadyExists", message, detailsOf(what, name));
   }
 
   /** generateName found no free name. */

@@ -50,7 +50,7 @@ const kindName: Check = required((value, at, errors) => {
   if (problems.length > 0) errors.push(fieldError.invalid(at, value, why));
 });
 
-const names: Check = fields({
+const nameFields: Check = fields({
   plural: required(text(dns1035Label)),
   singular: required(text(dns1035Label)),
   kind: kindName,
@@ -58,6 +58,13 @@ const names: Check = fields({
   shortNames: each(text(dns1035Label)),
   categories: each(text(dns1035Label)),
 });
+
+const names: Check = (value, at, errors) => {
+  nameFields(value, at, errors);
+  const { kind, listKind } = (value ?? {}) as { readonly kind?: string; readonly listKind?: string };
+  if (!isUnset(kind) && kind === listKind)
+    errors.push(fieldError.invalid(child(at, "listKind"), listKind, "kind and listKind may not be the same"));
+};
 
 const COLUMN_TYPES = ["boolean", "date", "integer", "number", "string"] as const;
 
@@ -93,6 +100,23 @@ function shared(versions: readonly unknown[], name: string): boolean {
   return versions.every((version) => jsonEqual(member(version, name) ?? null, member(versions[0], name) ?? null));
 }
 
+const MAX_WARNING = 256;
+
+/** What a version tells those who use it, which ends up in a header. */
+const deprecationWarning: Check = (version, at, errors) => {
+  const text = member(version, "deprecationWarning");
+  if (typeof text !== "string") return;
+  const refuse = (why: string): void =>
+    void errors.push(fieldError.invalid(child(at, "deprecationWarning"), text, why));
+  if (member(version, "deprecated") !== true) refuse("can only be set for deprecated versions");
+  if (text === "") return refuse("must not be an empty string");
+  if ([...text].length > MAX_WARNING) refuse(`must be <= ${MAX_WARNING} characters long`);
+  const hidden = text.search(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u);
+  const bytes = new TextEncoder().encode(text.slice(0, Math.max(hidden, 0))).length;
+  if (hidden >= 0)
+    refuse(`must only contain printable UTF-8 characters; non-printable character found at index ${bytes}`);
+};
+
 const versions: Check = (spec, at, errors) => {
   const list = listOf(member(spec, "versions"));
   const stored = list.filter((version) => member(version, "storage") === true);
@@ -107,6 +131,7 @@ const versions: Check = (spec, at, errors) => {
     if (seen.has(member(version, "name")))
       errors.push(fieldError.invalid(child(at, "versions"), list, "must contain unique version names"));
     seen.add(member(version, "name"));
+    deprecationWarning(version, here, errors);
     versionSchema(version, list, index, at, errors);
     const columns = shared(list, "additionalPrinterColumns")
       ? child(at, "additionalPrinterColumns")

@@ -1,18 +1,25 @@
 import { jsonEqual, type Unstructured } from "@tsukube/api";
-import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from "@tsukube/api/types/apiextensions-v1";
+import type { CustomResourceDefinition } from "@tsukube/api/types/apiextensions-v1";
 import { type Clock, detach, formatTime, type Logger } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
 import { deleteObject } from "../endpoints/delete.ts";
 import type { WriteRequest, Writer } from "../endpoints/writer.ts";
 import type { ConvertObjects, ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import { acceptedNames, areAccepted, type Naming } from "./accepted-names.ts";
+import { approvalOf } from "./approval.ts";
+import { isTrueOf, withCondition } from "./crd-conditions.ts";
 import { definitionsOf, isEstablished } from "./custom-definition.ts";
 
 const PREFIX = "/registry/apiextensions.k8s.io/customresourcedefinitions/";
 const FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
 
-/** Serves what CustomResourceDefinitions define as soon as they are stored, and cleans up behind those that are deleted. */
+/**
+ * Serves what CustomResourceDefinitions define as soon as their names are accepted, and cleans up behind those that are deleted.
+ * Definitions are looked at one after the other, so that two that ask for a name at once do not both get it.
+ */
 export class CrdController {
   readonly #store: ObjectStore;
   readonly #registry: Registry;
@@ -20,6 +27,9 @@ export class CrdController {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #converter: (crd: CustomResourceDefinition) => ConvertObjects;
+  /** Keys of those to look at. */
+  readonly #due = new Set<string>();
+  #isBusy = false;
 
   constructor(
     store: ObjectStore,
@@ -35,29 +45,32 @@ export class CrdController {
     this.#writer = writer;
     this.#clock = clock;
     this.#logger = logger;
-    for (const [, cached] of store.cache.head.range(PREFIX))
-      this.#serve(cached.object as unknown as CustomResourceDefinition);
+    for (const [key, cached] of store.cache.head.range(PREFIX)) {
+      this.#serve(definitionOf(cached));
+      this.#look(key);
+    }
     store.cache.subscribe(PREFIX, (events) => {
-      for (const { current, previous } of events) {
-        if (current === undefined) this.#withdraw(previous?.object as unknown as CustomResourceDefinition);
-        else this.#serve(current.object as unknown as CustomResourceDefinition);
+      for (const { key, current, previous } of events) {
+        const before = previous && definitionOf(previous);
+        if (current === undefined) this.#withdraw(before!);
+        else this.#serve(definitionOf(current), before);
+        this.#look(key);
       }
     });
   }
 
   #withdraw(crd: CustomResourceDefinition): void {
-    this.#registry.setCustom(crd.spec?.group ?? "", crd.spec?.names?.plural ?? "", []);
+    this.#registry.setCustom(crd.spec?.group ?? "", crd.spec?.names?.plural ?? "", [], true);
+    this.#lookAtGroupOf(crd); // its names are free now
   }
 
-  #serve(crd: CustomResourceDefinition): void {
-    const conflict = this.#nameConflict(crd);
-    const isServed = conflict === undefined || this.#isServed(crd);
-    this.#registry.setCustom(
-      crd.spec?.group ?? "",
-      crd.spec?.names?.plural ?? "",
-      isServed ? this.#definitionsOf(crd) : [],
-    );
-    detach(this.#report(crd, conflict), this.#logger, "cannot write the status of a CustomResourceDefinition");
+  #serve(crd: CustomResourceDefinition, before?: CustomResourceDefinition): void {
+    const isServed = isTrueOf(crd, "NamesAccepted") || isEstablished(crd);
+    const isOther =
+      before !== undefined &&
+      !(jsonEqual(crd.spec, before.spec) && jsonEqual(crd.status?.acceptedNames, before.status?.acceptedNames));
+    const definitions = isServed ? this.#definitionsOf(crd) : [];
+    this.#registry.setCustom(crd.spec?.group ?? "", crd.spec?.names?.plural ?? "", definitions, isOther);
   }
 
   #definitionsOf(crd: CustomResourceDefinition): readonly ResourceDefinition[] {
@@ -65,49 +78,60 @@ export class CrdController {
     return definitionsOf(crd, isConverted ? this.#converter(crd) : undefined);
   }
 
-  #isServed(crd: CustomResourceDefinition): boolean {
-    return this.#registry.custom.some(
-      (definition) => definition.group === crd.spec?.group && definition.resource === crd.spec?.names?.plural,
-    );
-  }
-
-  /** Names are unique within a group: another definition that was accepted keeps its own. */
-  #nameConflict(crd: CustomResourceDefinition): { readonly reason: string; readonly message: string } | undefined {
-    const names = crd.spec?.names;
-    for (const other of this.#registry.custom) {
-      if (other.group !== crd.spec?.group || other.resource === names?.plural) continue;
-      if (other.kind === names?.kind) return { reason: "KindConflict", message: `"${names?.kind}" is already in use` };
-      if (other.listKind === names?.listKind)
-        return { reason: "ListKindConflict", message: `"${names?.listKind}" is already in use` };
-      if (other.singular === names?.singular)
-        return { reason: "SingularConflict", message: `"${names?.singular}" is already in use` };
-      const short = names?.shortNames?.find((name) => other.shortNames.includes(name));
-      if (short !== undefined) return { reason: "ShortNamesConflict", message: `"${short}" is already in use` };
+  #lookAtGroupOf({ metadata, spec }: CustomResourceDefinition): void {
+    for (const [key, cached] of this.#store.cache.head.range(PREFIX)) {
+      const other = definitionOf(cached);
+      if (other.spec?.group === spec?.group && other.metadata?.name !== metadata?.name) this.#look(key);
     }
-    return undefined;
   }
 
-  async #report(
-    crd: CustomResourceDefinition,
-    conflict: { readonly reason: string; readonly message: string } | undefined,
-  ): Promise<void> {
+  #look(key: string): void {
+    this.#due.add(key);
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    detach(this.#lookAtAll(), this.#logger, "cannot write the status of a CustomResourceDefinition");
+  }
+
+  async #lookAtAll(): Promise<void> {
+    try {
+      for (const key of this.#due) {
+        this.#due.delete(key);
+        await this.#report(key);
+      }
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  async #report(key: string): Promise<void> {
     const definition = this.#registry.get("apiextensions.k8s.io", "v1", "customresourcedefinitions")!;
-    const name = crd.metadata?.name ?? "";
     const now = formatTime(this.#clock.now());
-    await this.#store.update(definition, PREFIX + name, async (live) => {
+    let isChanged = false;
+    await this.#store.update(definition, key, async (live) => {
       if (live === undefined) return { type: "none" };
-      const next = reported(live as unknown as CustomResourceDefinition, conflict, now);
-      return jsonEqual(next, live) ? { type: "none" } : { type: "put", object: next as unknown as Unstructured };
+      const crd = live as unknown as CustomResourceDefinition;
+      const next = reported(crd, this.#groupOf(crd), now);
+      isChanged = !jsonEqual(next, live);
+      return isChanged ? { type: "put", object: next as unknown as Unstructured } : { type: "none" };
     });
-    const live = this.#store.get(definition, "", name)?.object as unknown as CustomResourceDefinition | undefined;
-    if (live?.metadata?.deletionTimestamp !== undefined && live.metadata.finalizers?.includes(FINALIZER) === true)
-      await this.#cleanUp(live);
+    const cached = this.#store.cache.head.get(key);
+    if (cached === undefined) return;
+    const live = definitionOf(cached);
+    if (isChanged) this.#lookAtGroupOf(live); // it may have let names go
+    if (live.metadata?.deletionTimestamp !== undefined && live.metadata.finalizers?.includes(FINALIZER) === true)
+      detach(this.#cleanUp(live), this.#logger, "cannot delete custom resources");
+  }
+
+  #groupOf(crd: CustomResourceDefinition): readonly CustomResourceDefinition[] {
+    return [...this.#store.cache.head.range(PREFIX)]
+      .map(([, cached]) => definitionOf(cached))
+      .filter(({ spec }) => spec?.group === crd.spec?.group);
   }
 
   /** Deletes every object of a definition that is being deleted, then lets the definition go. */
   async #cleanUp(crd: CustomResourceDefinition): Promise<void> {
     const [definition] = definitionsOf(crd);
-    if (definition !== undefined) {
+    if (definition !== undefined && isEstablished(crd) && !this.#registry.isBuiltIn(definition)) {
       for (const [, cached] of this.#store.cache.head.range(definition.storage.prefix)) {
         const { namespace = "", name = "" } = cached.object.metadata ?? {};
         const request: WriteRequest = {
@@ -160,48 +184,38 @@ const INTERNAL: RequestContext = {
   hasWarned: false,
 };
 
+function definitionOf(cached: CachedObject): CustomResourceDefinition {
+  return cached.object as unknown as CustomResourceDefinition;
+}
+
+/** The definition with what its status says now. */
 function reported(
   crd: CustomResourceDefinition,
-  conflict: { readonly reason: string; readonly message: string } | undefined,
+  group: readonly CustomResourceDefinition[],
   now: string,
 ): CustomResourceDefinition {
-  const names = crd.spec?.names ?? {};
-  const before = crd.status?.conditions ?? [];
-  const condition = (
-    type: string,
-    status: boolean,
-    reason: string,
-    message: string,
-  ): CustomResourceDefinitionCondition => {
-    const old = before.find((candidate) => candidate.type === type);
-    const value = status ? "True" : "False";
-    const lastTransitionTime = old?.status === value ? (old.lastTransitionTime ?? now) : now;
-    return { type, status: value, lastTransitionTime, reason, message };
-  };
-  const accepted = conflict === undefined;
-  const conditions = [
-    accepted
-      ? condition("NamesAccepted", true, "NoConflicts", "no conflicts found")
-      : condition("NamesAccepted", false, conflict.reason, conflict.message),
-    accepted || isEstablished(crd)
-      ? condition("Established", true, "InitialNamesAccepted", "the initial names have been accepted")
-      : condition("Established", false, "NotAccepted", "not all names are accepted"),
-    ...(crd.metadata?.deletionTimestamp === undefined
-      ? []
-      : [condition("Terminating", true, "InstanceDeletionInProgress", "CustomResource deletion is in progress")]),
-  ];
-  const stored = (crd.spec?.versions ?? [])
-    .filter((version) => version.storage === true)
-    .map((version) => version.name ?? "");
-  const storedVersions = [...new Set([...(crd.status?.storedVersions ?? []), ...stored])];
-  const known = [...before.filter((old) => !conditions.some((now) => now.type === old.type)), ...conditions];
-  return {
-    ...crd,
-    status: {
-      ...crd.status,
-      conditions: known,
-      acceptedNames: accepted ? names : (crd.status?.acceptedNames ?? { plural: "", kind: "" }),
-      storedVersions,
-    } as NonNullable<CustomResourceDefinition["status"]>,
-  };
+  let next = areAccepted(crd) ? crd : named(crd, acceptedNames(crd, group), now);
+  const approval = approvalOf(crd);
+  if (approval !== undefined) next = withCondition(next, approval, now);
+  const [type, message] = ["Terminating", "CustomResource deletion is in progress"];
+  const isLeaving = crd.metadata?.deletionTimestamp !== undefined;
+  return isLeaving
+    ? withCondition(next, { type, status: "True", reason: "InstanceDeletionInProgress", message }, now)
+    : next;
+}
+
+/** Whoever is established stays so, whatever names it asks for later. */
+function named(crd: CustomResourceDefinition, { names, conflict }: Naming, now: string): CustomResourceDefinition {
+  const status = { ...crd.status, acceptedNames: names } as NonNullable<CustomResourceDefinition["status"]>;
+  const accepted =
+    conflict === undefined
+      ? ({ status: "True", reason: "NoConflicts", message: "no conflicts found" } as const)
+      : ({ status: "False", ...conflict } as const);
+  const next = withCondition({ ...crd, status }, { type: "NamesAccepted", ...accepted }, now);
+  if (isEstablished(crd)) return next;
+  const [reason, message] =
+    conflict === undefined
+      ? ["InitialNamesAccepted", "the initial names have been accepted"]
+      : ["NotAccepted", "not all names are accepted"];
+  return withCondition(next, { type: "Established", status: conflict ? "False" : "True", reason, message }, now);
 }

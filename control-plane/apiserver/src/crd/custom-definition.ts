@@ -15,10 +15,13 @@ import {
 } from "@tsukube/api";
 import type {
   CustomResourceDefinition,
+  CustomResourceDefinitionNames,
   CustomResourceDefinitionVersion,
   JSONSchemaProps,
 } from "@tsukube/api/types/apiextensions-v1";
-import type { ConvertObjects, CustomDetails, ResourceDefinition } from "../registry/definition.ts";
+import { compareVersions } from "../discovery/version-order.ts";
+import type { ConvertObjects, CustomDetails, Deprecation, ResourceDefinition } from "../registry/definition.ts";
+import { isTrueOf } from "./crd-conditions.ts";
 
 const VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const PART_VERBS = ["get", "patch", "update"];
@@ -43,14 +46,16 @@ function define(
   convert: ConvertObjects | undefined,
 ): ResourceDefinition {
   const spec = crd.spec!;
-  const names = spec.names!;
+  const names = namesOf(crd);
   const group = spec.group ?? "";
   const kind = names.kind ?? "";
   const schema = schemaOf(version);
   const hasStatus = version.subresources?.status !== undefined && version.subresources.status !== null;
   const scale = version.subresources?.scale;
   const gvk = { group, version: version.name ?? "", kind };
+  const deprecation = deprecationOf(crd, version);
   return {
+    ...(deprecation !== undefined && { deprecation }),
     group,
     version: version.name ?? "",
     resource: names.plural ?? "",
@@ -84,6 +89,28 @@ function define(
   };
 }
 
+/** Those that were accepted: what is asked for later is served once it is accepted too. */
+function namesOf({ spec, status }: CustomResourceDefinition): CustomResourceDefinitionNames {
+  const accepted = status?.acceptedNames;
+  return accepted?.kind ? accepted : spec!.names!;
+}
+
+/** What users of a version hear; undefined: it is not deprecated. */
+function deprecationOf(
+  { spec }: CustomResourceDefinition,
+  { name = "", deprecated, deprecationWarning }: CustomResourceDefinitionVersion,
+): Deprecation | undefined {
+  if (deprecated !== true) return undefined;
+  if (deprecationWarning !== undefined) return { warning: deprecationWarning, removed: "" };
+  const { group = "", names, versions = [] } = spec ?? {};
+  const [newest] = versions
+    .filter((one) => one.served === true && one.deprecated !== true && compareVersions(one.name ?? "", name) > 0)
+    .map((one) => one.name ?? "")
+    .sort((a, b) => compareVersions(b, a));
+  const use = newest === undefined ? "" : `; use ${group}/${newest} ${names?.kind}`;
+  return { warning: `${group}/${name} ${names?.kind} is deprecated${use}`, removed: "" };
+}
+
 function schemaOf(version: CustomResourceDefinitionVersion): ObjectSchema {
   return compileStructural((version.schema?.openAPIV3Schema ?? ANYTHING) as JSONSchemaProps);
 }
@@ -96,6 +123,7 @@ function detailsOf(
   hasStatus: boolean,
 ): CustomDetails {
   const scale = version.subresources?.scale;
+  const names = namesOf(crd);
   const preserve = crd.spec?.preserveUnknownFields === true;
   const selectableFields = (version.selectableFields ?? []).map(({ jsonPath = "" }) => jsonPath.replace(/^\./, ""));
   return {
@@ -116,6 +144,7 @@ function detailsOf(
     })),
     selectableFields,
     isEstablished: isEstablished(crd),
+    isTerminating: isTrueOf(crd, "Terminating"),
     prepare: (object) => {
       const clean = preserve ? { object, problems: [] } : cleanCustomResource(object, schema);
       const filled = defaultCustomResource(clean.object, schema);
@@ -127,13 +156,13 @@ function detailsOf(
     validate: (object, old) => validate(object, old, schema, gvk),
     openApi: {
       ...gvk,
-      resource: crd.spec?.names?.plural ?? "",
-      listKind: crd.spec?.names?.listKind ?? `${gvk.kind}List`,
+      resource: names.plural,
+      listKind: names.listKind ?? `${gvk.kind}List`,
       namespaced: crd.spec?.scope === "Namespaced",
       schema: version.schema?.openAPIV3Schema,
       status: hasStatus,
-      shortNames: crd.spec?.names?.shortNames ?? [],
-      categories: crd.spec?.names?.categories ?? [],
+      shortNames: names.shortNames ?? [],
+      categories: names.categories ?? [],
       scale: scale !== undefined && scale !== null,
       ...(selectableFields.length > 0 && { selectableFields: selectableFields.map((fieldPath) => ({ fieldPath })) }),
     },
@@ -142,7 +171,7 @@ function detailsOf(
 
 /** The condition that says that a definition is served, and stays so. */
 export function isEstablished(crd: CustomResourceDefinition): boolean {
-  return crd.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") === true;
+  return isTrueOf(crd, "Established");
 }
 
 /** Errors of these types keep the rules from being run. */

@@ -7,6 +7,7 @@ import type { RequestContext } from "../contracts.ts";
 import { encode, headersOf } from "../endpoints/represent.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
+import { compareVersions } from "./version-order.ts";
 
 /** apidiscovery.k8s.io/v2, as facts/discovery.json has it. */
 interface DiscoveredResource {
@@ -258,6 +259,9 @@ function customGroups(definitions: readonly ResourceDefinition[]): readonly Disc
   }));
 }
 
+/** Of a resource whose definition is being deleted. */
+const LEAVING_VERBS = ["delete", "deletecollection", "get", "list", "watch"];
+
 function discovered(definition: ResourceDefinition): DiscoveredResource {
   const { group, version, kind, resource, shortNames, categories } = definition;
   const responseKind = { group, version, kind };
@@ -266,7 +270,7 @@ function discovered(definition: ResourceDefinition): DiscoveredResource {
     responseKind,
     scope: definition.namespaced ? "Namespaced" : "Cluster",
     singularResource: definition.singular,
-    verbs: definition.verbs,
+    verbs: definition.custom?.isTerminating === true ? LEAVING_VERBS : definition.verbs,
     ...(shortNames.length > 0 && { shortNames }),
     ...(categories.length > 0 && { categories }),
     ...(definition.subresources.length > 0 && {
@@ -277,18 +281,4 @@ function discovered(definition: ResourceDefinition): DiscoveredResource {
       })),
     }),
   };
-}
-
-/** Kubernetes' order of versions: v2 > v1 > v1beta2 > v1beta1 > v1alpha1 > anything else by name. */
-function compareVersions(a: string, b: string): number {
-  const parse = (version: string): readonly number[] | undefined => {
-    const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
-    if (match === null) return undefined;
-    const stage = match[2] === undefined ? 2 : match[2] === "beta" ? 1 : 0;
-    return [stage, Number(match[1]), Number(match[3] ?? 0)];
-  };
-  const [x, y] = [parse(a), parse(b)];
-  if (x === undefined || y === undefined) return x === y ? (a < b ? 1 : a > b ? -1 : 0) : x === undefined ? -1 : 1;
-  for (let i = 0; i < 3; i += 1) if (x[i] !== y[i]) return x[i]! - y[i]!;
-  return 0;
 }

@@ -102,7 +102,7 @@ function checkPreconditions(definition: ResourceDefinition, live: Unstructured, 
   const { uid, resourceVersion } = options.preconditions ?? {};
   const refuse = (what: string, wanted: string, found: string | undefined, since: string): never => {
     throw ApiError.conflict(
-      { group: definition.group, resource: definition.kind },
+      preconditioned(definition),
       live.metadata?.name ?? "",
       `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${found ?? ""}). The object might have been ${since}`,
     );
@@ -113,6 +113,13 @@ function checkPreconditions(definition: ResourceDefinition, live: Unstructured, 
   if (resourceVersion !== undefined && resourceVersion !== null && resourceVersion !== found.resourceVersion) {
     refuse("ResourceVersion", resourceVersion, found.resourceVersion, "modified");
   }
+}
+
+/** How a broken precondition names the object: two kinds check by themselves upstream, and all events are core's. */
+function preconditioned({ group, resource, kind }: ResourceDefinition): Pick<ResourceDefinition, "group" | "resource"> {
+  if (resource === "customresourcedefinitions" || (group === "" && resource === "namespaces"))
+    return { group, resource };
+  return { group: kind === "Event" ? "" : group, resource: kind };
 }
 
 /** What a client sees of an object that goes now: of kinds that may wait, that it did not. */
@@ -161,7 +168,8 @@ function marked(
     ...(holdsNamespace && { status: { ...(live["status"] as object), phase: "Terminating" } }),
   };
   const { finalizers: none, ...rest } = next.metadata ?? {};
-  const result = none?.length === 0 ? { ...next, metadata: rest } : next;
+  const kept = none?.length === 0 ? { ...next, metadata: rest } : next;
+  const result = isMarked ? kept : (definition.strategy.prepareForDelete?.(kept, now) ?? kept);
   return jsonEqual(result, live) ? live : result;
 }
 

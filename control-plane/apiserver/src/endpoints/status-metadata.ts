@@ -4,7 +4,7 @@ import type { ResourceDefinition } from "../registry/definition.ts";
 /** Their status endpoints leave metadata alone, as those of custom resources do. */
 const KEEPING = new Set(
   (
-    "customresourcedefinitions apiservices flowschemas prioritylevelconfigurations validatingadmissionpolicies storageversions " +
+    "apiservices flowschemas prioritylevelconfigurations validatingadmissionpolicies storageversions " +
     "storageversionmigrations resourceclaims volumeattachments podcertificaterequests devicetaintrules resourcepoolstatusrequests " +
     "evictionrequests evictions"
   ).split(" "),

@@ -53,7 +53,7 @@ function formsOf(cached: CachedObject): Map<string, Uint8Array> {
 
 /** WATCH: what is there (if asked), then every change, until the client leaves or the time is up. */
 export async function watch(
-  { store, clock, random }: Pick<WriterDeps, "store" | "clock" | "random">,
+  { store, clock, random, registry }: Pick<WriterDeps, "store" | "clock" | "random" | "registry">,
   metrics: WatchMetrics,
   context: RequestContext,
   view: View,
@@ -67,7 +67,7 @@ export async function watch(
   if (late !== undefined) stream.refuse(late);
   else {
     await stream.prepare();
-    stream.start(random);
+    stream.start(random, (ended) => registry.whenReplaced(view.definition, ended));
   }
   const { accepted } = view;
   const contentType = accepted.encoding === "protobuf" ? `${accepted.mediaType};stream=watch` : accepted.mediaType;
@@ -152,7 +152,8 @@ class WatchStream extends FlowingBody {
     this.#fail(error);
   }
 
-  start(random: Random): void {
+  /** @param whenReplaced Tells when what is watched is served otherwise: the client has to look again then. */
+  start(random: Random, whenReplaced: (tell: () => void) => Cancel): void {
     const { cache } = this.#store;
     this.#revision = cache.revision;
     this.#begin();
@@ -168,7 +169,10 @@ class WatchStream extends FlowingBody {
       definition.custom?.convert === undefined ? receive : this.#afterConversion(receive),
       this.#selection.having,
     );
-    this.#cancels.push(unsubscribe);
+    this.#cancels.push(
+      unsubscribe,
+      whenReplaced(() => this.#end()),
+    );
     const timeout = this.#options.timeoutSeconds;
     const ms = timeout === undefined || timeout <= 0 ? MIN_TIMEOUT_MS * (1 + random.float()) : timeout * 1000;
     this.#cancels.push(this.#clock.after(ms, () => this.#end(), { background: true }));

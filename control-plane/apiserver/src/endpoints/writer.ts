@@ -71,6 +71,7 @@ interface Prepared {
 }
 
 const EVENT_TTL_MS = 60 * 60 * 1000;
+const TERMINATING = "create not allowed while custom resource definition is terminating";
 const GENERATE_TRIES = 8;
 
 /**
@@ -92,7 +93,9 @@ export class Writer {
     for (let tries = 1; ; tries += 1) {
       let object: Unstructured | undefined = await this.#prepareCreate(request, admitted);
       const name = object.metadata?.name ?? "";
+      let isLeaving = false;
       const created = await this.#store(request, name, async (live) => {
+        isLeaving = live?.metadata?.deletionTimestamp !== undefined;
         if (live !== undefined) return undefined;
         // asked again: another server was faster to take what the object was given, an address or a port
         const next = object ?? (await this.#prepareCreate(request, named(admitted, name)));
@@ -100,7 +103,7 @@ export class Writer {
         return next;
       });
       if (created !== undefined) return created;
-      if (!generates) throw ApiError.alreadyExists(request.definition, name);
+      if (!generates) throw ApiError.alreadyExists(request.definition, name, isLeaving);
       if (isNamed || tries === GENERATE_TRIES) throw ApiError.generateNameConflict(request.definition, name);
     }
   }
@@ -190,6 +193,8 @@ export class Writer {
     const { definition, context } = request;
     const { strategy } = definition;
     const { clock, random, admission } = this.deps;
+    if (definition.custom?.isTerminating === true)
+      throw ApiError.forbidden(definition, admitted.metadata?.name ?? request.name, TERMINATING);
     let object = forCreate(admitted, clock, random, strategy.generation || !definition.typed);
     object = this.deps.allocate(definition, object);
     if (strategy.status && strategy.createdWithStatus !== true) object = withoutStatus(object, definition);

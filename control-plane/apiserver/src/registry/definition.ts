@@ -64,6 +64,8 @@ export interface CustomDetails {
   readonly selectableFields: readonly string[];
   /** Its conditions are stored: clients that find it in discovery take the definition for settled, and update it. */
   readonly isEstablished: boolean;
+  /** It is being deleted with all that it defines: nothing is created any more. */
+  readonly isTerminating: boolean;
   /** Brings a decoded object into form: prunes, fills defaults. Returns unknown field paths. */
   readonly prepare: (object: Unstructured) => { readonly object: Unstructured; readonly problems: readonly string[] };
   readonly validate: (object: Unstructured, old: Unstructured | undefined) => readonly FieldError[];
@@ -107,6 +109,8 @@ export interface Strategy {
   readonly holds?: readonly string[];
   /** What nobody comes to own through the main endpoint, besides status. */
   readonly resets?: readonly string[];
+  /** What the beginning of a deletion writes into the object besides its marks. @param now Ms since the epoch. */
+  prepareForDelete?(object: Unstructured, now: number): Unstructured;
   /** Warnings for the client about what it wrote. */
   warnings?(object: Unstructured): readonly string[];
   /** The field selectors besides metadata.name and metadata.namespace: where their value stands, or what makes it. */

@@ -1,4 +1,5 @@
 import { apiVersionOf, kindOf, type ObjectSchema, parseApiVersion, type ResourceInfo, schemaOf } from "@tsukube/api";
+import type { Cancel } from "@tsukube/foundation";
 import type { ResourceDefinition } from "./definition.ts";
 import { deprecationOf } from "./deprecations.ts";
 import { servedResources } from "./runtime-config.ts";
@@ -22,6 +23,7 @@ export class Registry {
   readonly #builtin = new Map<string, ResourceDefinition>();
   readonly #infos = new Map<string, ResourceInfo>();
   readonly #custom = new Map<string, ResourceDefinition>();
+  readonly #watchers = new Map<string, Set<() => void>>();
   #version = 0;
 
   /** @param infos Which built-in resources are served: those of upstream's defaults. */
@@ -87,13 +89,42 @@ export class Registry {
     return this.infos.some(same) || this.custom.some(same);
   }
 
-  /** Replaces the served versions of one custom resource ("widgets.example.com"). */
-  setCustom(group: string, resource: string, definitions: readonly ResourceDefinition[]): void {
+  /** Whether a built-in resource has that name, whatever the version. */
+  isBuiltIn({ group, resource }: { readonly group: string; readonly resource: string }): boolean {
+    return this.infos.some((info) => info.group === group && info.resource === resource);
+  }
+
+  /**
+   * Replaces the served versions of one custom resource ("widgets.example.com"). What is built in is served as it is.
+   * @param isOther What watchers are shown looks different from now on.
+   */
+  setCustom(group: string, resource: string, definitions: readonly ResourceDefinition[], isOther: boolean): void {
+    const gone = new Set<string>();
     for (const [key, definition] of this.#custom) {
-      if (definition.group === group && definition.resource === resource) this.#custom.delete(key);
+      if (definition.group !== group || definition.resource !== resource) continue;
+      this.#custom.delete(key);
+      gone.add(key);
     }
-    for (const definition of definitions) this.#custom.set(keyOf(definition), definition);
+    for (const definition of definitions) {
+      const key = keyOf(definition);
+      if (this.#infos.has(key)) continue;
+      this.#custom.set(key, definition);
+      if (!isOther) gone.delete(key);
+    }
     this.#version += 1;
+    for (const key of gone) for (const tell of [...(this.#watchers.get(key) ?? [])]) tell();
+  }
+
+  /** Calls when the custom resource is not served any more as it is now. */
+  whenReplaced(definition: ResourceDefinition, tell: () => void): Cancel {
+    if (definition.custom === undefined) return () => {};
+    const key = keyOf(definition);
+    const all = this.#watchers.get(key) ?? new Set();
+    this.#watchers.set(key, all.add(tell));
+    return () => {
+      all.delete(tell);
+      if (all.size === 0) this.#watchers.delete(key);
+    };
   }
 }
 

@@ -2,6 +2,7 @@ import { deleteReturnsObject, type GroupVersionResource, jsonEqual, type Unstruc
 import type { CertificateSigningRequest } from "@tsukube/api/types/certificates-v1";
 import type { Node, PersistentVolume, PersistentVolumeClaim } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
+import { withCondition } from "../crd/crd-conditions.ts";
 import type { Strategy } from "./definition.ts";
 import { withJobSelector } from "./job-selector.ts";
 import { keyPairWarnings } from "./key-pair-warnings.ts";
@@ -152,6 +153,7 @@ type Preparations = Pick<
   | "prepareForCreate"
   | "prepareForUpdate"
   | "prepareForStatus"
+  | "prepareForDelete"
   | "warnings"
   | "resets"
   | "holds"
@@ -212,6 +214,7 @@ function preparations(group: string, resource: string): Preparations {
     case "apiextensions.k8s.io/customresourcedefinitions":
       return {
         holds: ["customresourcecleanup.apiextensions.k8s.io"],
+        prepareForDelete: (crd, now) => withCondition(crd as never, DELETION_PENDING, formatTime(now)) as never,
         prepareForCreate: (crd) =>
           withNames({
             ...crd,
@@ -330,6 +333,14 @@ interface CrdSpec {
 }
 
 /** The version that objects of a definition are written in from now on, if it says so. */
+/** Of a definition whose deletion was asked for. */
+const DELETION_PENDING = {
+  type: "Terminating",
+  status: "True",
+  reason: "InstanceDeletionPending",
+  message: "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+};
+
 function storedVersionOf(crd: Unstructured): readonly string[] {
   const { versions } = (crd["spec"] ?? {}) as CrdSpec;
   const stored = (versions ?? []).find((version) => version.storage === true);

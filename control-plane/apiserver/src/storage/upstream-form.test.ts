@@ -57,6 +57,7 @@ const definition = (versions: readonly object[], rest: object = {}): Uint8Array 
       versions,
       ...rest,
     },
+    status: { conditions: null, acceptedNames: { plural: "", kind: "" }, storedVersions: ["v1"] },
   };
   return encodeJson(normalize(object, schema).object, schema);
 };
