@@ -92,3 +92,14 @@ test("the name of a pod below the Service is told", () => {
   const withName = { ...named, spec: { ...named.spec, hostname: "a", subdomain: "web" } } as Pod;
   expect(plan(service(), [withName], undefined)?.subsets?.[0]?.addresses?.[0]?.hostname).toBe("a");
 });
+
+test.each([
+  [["IPv4", "IPv6"], "10.64.0.1"],
+  [["IPv6", "IPv4"], "fd00::1"],
+  [undefined, "10.64.0.1"],
+])("of families %j the addresses are of the first", (ipFamilies, address) => {
+  const one = pod(1);
+  const dual: Pod = { ...one, status: { ...one.status, podIPs: [{ ip: "10.64.0.1" }, { ip: "fd00::1" }] } };
+  const subsets = plan(service(ipFamilies === undefined ? {} : { ipFamilies }), [dual], undefined)?.subsets;
+  expect(subsets?.[0]?.addresses?.map(({ ip }) => ip)).toEqual([address]);
+});

@@ -7,7 +7,7 @@ import type {
   Pod,
   Service,
 } from "@tsukube/api/types/core-v1";
-import { addressOf, HEADLESS, hostnameOf, isHeadless, isReady } from "../services/pod-endpoint.ts";
+import { addressOf, familiesOf, HEADLESS, hostnameOf, isHeadless, isReady } from "../services/pod-endpoint.ts";
 import { targetPortOf } from "../services/target-port.ts";
 import { repack, truncated } from "./subsets.ts";
 
@@ -16,7 +16,7 @@ export const MANAGED_BY = "endpoints.kubernetes.io/managed-by";
 export const MANAGER = "endpoint-controller";
 const OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity";
 
-/** Pure: the Endpoints that a Service should have; undefined when `present` is just that. */
+/** Pure: the Endpoints that a Service should have, of its primary family; undefined when `present` is just that. */
 export function plan(service: Service, pods: readonly Pod[], present: Endpoints | undefined): Endpoints | undefined {
   const all = repack(pods.flatMap((pod) => subsetsOf(service, pod)));
   const cut = truncated(all, MOST_ADDRESSES);
@@ -49,7 +49,7 @@ function labelsOf(service: Service): Readonly<Record<string, string>> {
 /** Pods that are going are out, unless all addresses are wanted. */
 function subsetsOf(service: Service, pod: Pod): readonly EndpointSubset[] {
   const takesAny = service.spec?.publishNotReadyAddresses === true;
-  const ip = addressOf(pod);
+  const ip = addressOf(pod, familiesOf(service)[0] ?? "IPv4");
   if (ip === undefined || (pod.metadata?.deletionTimestamp !== undefined && !takesAny)) return [];
   const addresses = [addressEntry(service, pod, ip)];
   const where = takesAny || isReady(pod) ? { addresses } : { notReadyAddresses: addresses };

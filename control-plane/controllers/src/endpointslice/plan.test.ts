@@ -165,3 +165,45 @@ test("a port that goes by a name is found among sidecars, by protocol too", () =
     { name: "dns", port: 5353, protocol: "UDP" },
   ]);
 });
+
+const both = (spec: Service["spec"] = {}): Service =>
+  service({ ipFamilies: ["IPv4", "IPv6"], ipFamilyPolicy: "RequireDualStack", ...spec });
+const ofBoth = (index: number): Pod => {
+  const { status, ...rest } = pod(index);
+  const podIPs = [{ ip: `10.64.0.${index}` }, { ip: `fd00::${index}` }];
+  return { ...rest, status: { ...status, podIPs } };
+};
+const typed = (slices: readonly EndpointSlice[]) =>
+  slices.map(({ addressType, endpoints }) => [
+    addressType,
+    ...(endpoints ?? []).flatMap((each) => each.addresses ?? []),
+  ]);
+
+test("a Service of two families has slices of each, with the addresses that pods have of it", () => {
+  const { create } = plan(both(), [ofBoth(1), pod(2)], []);
+  expect(typed(create)).toEqual([
+    ["IPv4", "10.64.0.1", "10.64.0.2"],
+    ["IPv6", "fd00::1"],
+  ]);
+  expect(plan(both(), [ofBoth(1), pod(2)], named(create))).toEqual({ create: [], update: [], delete: [] });
+});
+
+test("a family that no pod has an address of has a slice without endpoints", () => {
+  const { create } = plan(both(), [pod(1)], []);
+  expect(typed(create)).toEqual([["IPv4", "10.64.0.1"], ["IPv6"]]);
+  const { update } = plan(both(), [ofBoth(1)], named(create));
+  expect(typed(update)).toEqual([]);
+  expect(typed(plan(both(), [ofBoth(1)], named(create)).create)).toEqual([["IPv6", "fd00::1"]]);
+});
+
+test("slices of a family that a Service has no more go, of one that it gets they come", () => {
+  const slices = named(plan(both(), [ofBoth(1)], []).create);
+  const { create, update, delete: removed } = plan(service({ ipFamilies: ["IPv4"] }), [ofBoth(1)], slices);
+  expect([create, update, typed(removed)]).toEqual([[], [], [["IPv6", "fd00::1"]]]);
+  const wider = plan(both(), [ofBoth(1)], slices.slice(0, 1));
+  expect([typed(wider.create), wider.update, wider.delete]).toEqual([[["IPv6", "fd00::1"]], [], []]);
+});
+
+test("a Service of IPv6 alone has slices of that alone", () => {
+  expect(typed(plan(service({ ipFamilies: ["IPv6"] }), [ofBoth(1)], []).create)).toEqual([["IPv6", "fd00::1"]]);
+});

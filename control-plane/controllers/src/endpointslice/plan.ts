@@ -1,7 +1,8 @@
 import { jsonEqual } from "@tsukube/api";
 import type { Node, Pod, Service } from "@tsukube/api/types/core-v1";
 import type { Endpoint, EndpointHints, EndpointPort, EndpointSlice } from "@tsukube/api/types/discovery-v1";
-import { addressOf, HEADLESS, hostnameOf, isHeadless, isReady } from "../services/pod-endpoint.ts";
+import type { IpFamily } from "@tsukube/foundation/ip-network";
+import { addressOf, familiesOf, HEADLESS, hostnameOf, isHeadless, isReady } from "../services/pod-endpoint.ts";
 import { targetPortOf } from "../services/target-port.ts";
 
 /** As upstream's --max-endpoints-per-slice. */
@@ -21,9 +22,9 @@ export interface EndpointSlicePlan {
 export type NodeOf = (name: string) => Node | undefined;
 
 /**
- * Pure. Pods are grouped by the numbers that the Service's named ports have in them; each group fills slices of at most 100.
- * Slices that exist are kept and changed as little as possible, so that few watchers hear of much. Those of an earlier
- * Service of the same name go.
+ * Pure. Each family of the Service's addresses has slices of its own. Pods are grouped by the numbers that the Service's named
+ * ports have in them; each group fills slices of at most 100. Slices that exist are kept and changed as little as possible, so
+ * that few watchers hear of much. Those of an earlier Service of the same name go, and those of families that it has no more.
  */
 export function plan(
   service: Service,
@@ -31,13 +32,33 @@ export function plan(
   slices: readonly EndpointSlice[],
   nodeOf: NodeOf,
 ): EndpointSlicePlan {
-  const groups = new Map<string, { ports: readonly EndpointPort[]; endpoints: Map<string, Endpoint> }>();
+  const families = familiesOf(service);
+  const plans = families.map((family) => {
+    const own = slices.filter(({ addressType }) => addressType === family);
+    return planOf(service, pods, own, nodeOf, family);
+  });
+  const others = slices.filter(({ addressType }) => !families.includes(addressType as IpFamily));
+  return {
+    create: plans.flatMap(({ create }) => create),
+    update: plans.flatMap(({ update }) => update),
+    delete: [...plans.flatMap((each) => each.delete), ...others],
+  };
+}
+
+function planOf(
+  service: Service,
+  pods: readonly Pod[],
+  slices: readonly EndpointSlice[],
+  nodeOf: NodeOf,
+  family: IpFamily,
+): EndpointSlicePlan {
+  const groups = new Map<string, Group>();
   for (const pod of pods) {
-    const endpoint = endpointOf(service, pod, nodeOf);
+    const endpoint = endpointOf(service, pod, nodeOf, family);
     if (endpoint === undefined) continue;
     const ports = portsOf(service, pod);
     const key = JSON.stringify(ports);
-    const group = groups.get(key) ?? { ports, endpoints: new Map() };
+    const group = groups.get(key) ?? { family, ports, endpoints: new Map() };
     groups.set(key, group);
     group.endpoints.set(pod.metadata?.uid ?? "", endpoint);
   }
@@ -52,16 +73,23 @@ export function plan(
     const own = ours.filter((slice) => JSON.stringify(normalPorts(slice.ports)) === key);
     placeGroup(service, group, own, unused, out);
   }
-  if (groups.size === 0) keepOneEmpty(service, ours, unused, out);
+  if (groups.size === 0) keepOneEmpty(service, family, ours, unused, out);
   out.delete.push(...unused);
   return out;
+}
+
+interface Group {
+  readonly family: IpFamily;
+  readonly ports: readonly EndpointPort[];
+  /** By the uids of pods. */
+  readonly endpoints: Map<string, Endpoint>;
 }
 
 type Draft = { create: EndpointSlice[]; update: EndpointSlice[]; delete: EndpointSlice[] };
 
 function placeGroup(
   service: Service,
-  group: { ports: readonly EndpointPort[]; endpoints: Map<string, Endpoint> },
+  group: Group,
   own: readonly EndpointSlice[],
   unused: Set<EndpointSlice>,
   out: Draft,
@@ -88,19 +116,20 @@ function placeGroup(
   }
   const rest = [...left.values()];
   for (let i = 0; i < rest.length; i += MAX_ENDPOINTS)
-    out.create.push(newSlice(service, group.ports, rest.slice(i, i + MAX_ENDPOINTS)));
+    out.create.push(newSlice(service, group, rest.slice(i, i + MAX_ENDPOINTS)));
 }
 
 /** A Service without pods has one slice without endpoints: "none" differs from "not looked at yet". */
 function keepOneEmpty(
   service: Service,
+  family: IpFamily,
   slices: readonly EndpointSlice[],
   unused: Set<EndpointSlice>,
   out: Draft,
 ): void {
   const [first] = slices;
   if (first === undefined) {
-    out.create.push(newSlice(service, [], []));
+    out.create.push(newSlice(service, { family, ports: [] }, []));
     return;
   }
   unused.delete(first);
@@ -108,7 +137,11 @@ function keepOneEmpty(
   if (!sameSlice(first, next)) out.update.push(next);
 }
 
-function newSlice(service: Service, ports: readonly EndpointPort[], endpoints: readonly Endpoint[]): EndpointSlice {
+function newSlice(
+  service: Service,
+  { family, ports }: Pick<Group, "family" | "ports">,
+  endpoints: readonly Endpoint[],
+): EndpointSlice {
   const { name = "", namespace = "", uid = "" } = service.metadata ?? {};
   return {
     apiVersion: "discovery.k8s.io/v1",
@@ -119,7 +152,7 @@ function newSlice(service: Service, ports: readonly EndpointPort[], endpoints: r
       labels: labelsOf(service),
       ownerReferences: [{ apiVersion: "v1", kind: "Service", name, uid, controller: true, blockOwnerDeletion: true }],
     },
-    addressType: "IPv4",
+    addressType: family,
     endpoints,
     ports,
   };
@@ -140,8 +173,8 @@ function labelsOf(service: Service): Record<string, string> {
 }
 
 /** Undefined for a pod that has no address, that has ended, or whose node is gone: nothing is known of such any more. */
-function endpointOf(service: Service, pod: Pod, nodeOf: NodeOf): Endpoint | undefined {
-  const address = addressOf(pod);
+function endpointOf(service: Service, pod: Pod, nodeOf: NodeOf, family: IpFamily): Endpoint | undefined {
+  const address = addressOf(pod, family);
   const { nodeName } = pod.spec ?? {};
   const node = nodeName === undefined ? undefined : nodeOf(nodeName);
   const takesAny = service.spec?.publishNotReadyAddresses === true;

@@ -1,11 +1,18 @@
 import type { Pod, Service } from "@tsukube/api/types/core-v1";
+import { familyOf, type IpFamily } from "@tsukube/foundation/ip-network";
 import { readySince } from "../pods/pod-state.ts";
 
-/** The IPv4 address under which a Service reaches the pod; undefined while it has none and once it ended. */
-export function addressOf({ status }: Pod): string | undefined {
+/** The address of a family under which a Service reaches the pod; undefined while it has none and once it ended. */
+export function addressOf({ status }: Pod, family: IpFamily): string | undefined {
   if (status?.phase === "Succeeded" || status?.phase === "Failed") return undefined;
   const all = [...(status?.podIPs ?? []).map(({ ip }) => ip), status?.podIP];
-  return all.find((ip) => ip !== undefined && ip !== "" && !ip.includes(":"));
+  return all.find((ip) => ip !== undefined && familyOf(ip) === family);
+}
+
+/** Of the addresses of a Service, its primary one first. */
+export function familiesOf({ spec }: Service): readonly IpFamily[] {
+  const families = (spec?.ipFamilies ?? []) as readonly IpFamily[];
+  return families.length > 0 ? families : [familyOf(spec?.clusterIP ?? "") ?? "IPv4"];
 }
 
 /** The name of the pod below the Service's, which DNS serves; undefined when it has none. */
