@@ -1,3 +1,5 @@
+import { DECLARED } from "./declared.ts";
+
 /** Reads a file of the facts folder, such as "kinds.json", as text. */
 export type FactsReader = (name: string) => string;
 
@@ -72,16 +74,15 @@ export function factsType(name: string): FactType | undefined {
   if (known !== undefined) return known;
   typeLines ??= indexTypes(factsText("kinds.json"));
   const line = typeLines.get(name);
-  if (line === undefined) return undefined;
-  const type = JSON.parse(line) as FactType;
-  types.set(name, type);
+  const type = line === undefined ? DECLARED.types[name] : (JSON.parse(line) as FactType);
+  if (type !== undefined) types.set(name, type);
   return type;
 }
 
-/** The names of all types, sorted. */
+/** The names of all types, sorted; those that resources declare come last. */
 export function factsTypeNames(): readonly string[] {
   typeLines ??= indexTypes(factsText("kinds.json"));
-  return [...typeLines.keys()];
+  return [...typeLines.keys(), ...Object.keys(DECLARED.types)];
 }
 
 /** One type a line: `"name":{...},`. Slicing is all that a start pays for kinds that nobody uses. */

@@ -1,3 +1,4 @@
+import { DECLARED } from "./declared.ts";
 import { factsTable, factsType } from "./facts.ts";
 import type { GroupVersionKind, GroupVersionResource } from "./schema.ts";
 import { apiVersionOf } from "./schema.ts";
@@ -45,11 +46,7 @@ let resourceRows: ReadonlyMap<string, ResourceInfo> | undefined;
 
 /** A built-in kind; undefined when none is registered under these names. */
 export function kindOf(gvk: GroupVersionKind): KindInfo | undefined {
-  kindRows ??= new Map(
-    factsTable("gvk.tsv")
-      .map(parseKind)
-      .map((row) => [kindKey(row), row]),
-  );
+  kindRows ??= new Map([...factsTable("gvk.tsv"), ...DECLARED.kinds].map(parseKind).map((row) => [kindKey(row), row]));
   return kindRows.get(kindKey(gvk));
 }
 
@@ -62,9 +59,7 @@ export function allKinds(): readonly KindInfo[] {
 /** A built-in resource; undefined when there is none. */
 export function resourceOf(gvr: GroupVersionResource): ResourceInfo | undefined {
   resourceRows ??= new Map(
-    factsTable("resources.tsv")
-      .map(parseResource)
-      .map((row) => [resourceKey(row), row]),
+    [...factsTable("resources.tsv"), ...DECLARED.resources].map(parseResource).map((row) => [resourceKey(row), row]),
   );
   return resourceRows.get(resourceKey(gvr));
 }

@@ -21,10 +21,14 @@ export class Tsukube {
   readonly home: string;
   readonly name: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly path = join(ROOT, "tsukube");
+  readonly path: string;
 
-  /** @param lifetime Stops the cluster and removes its data and the home when it ends. */
-  constructor(lifetime: Lifetime, name: string) {
+  /**
+   * @param lifetime Stops the cluster and removes its data and the home when it ends.
+   * @param root The checkout whose command it is.
+   */
+  constructor(lifetime: Lifetime, name: string, root = ROOT) {
+    this.path = join(root, "tsukube");
     this.home = mkdtempSync(join(tmpdir(), "tsukube-e2e-"));
     this.name = name;
     const cache = process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? "/root", ".cache");

@@ -3,11 +3,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { run } from "@tsukube/host";
 import { checkBoundaries } from "./boundaries.ts";
+import { generateDeclared } from "./generate-declared.ts";
+import { generateResources } from "./generate-resources.ts";
 import { generateTypes } from "./generate-types.ts";
 import { runTests, UNIT_TESTS } from "./run-tests.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 const node = process.execPath;
+
+const STALE = "api/generated is stale: run ./tools/node tools/src/generate.ts and commit what it writes";
 
 /** One part of the check: resolves with what it proved. @throws with what is wrong and the remedy. */
 type Part = () => Promise<string>;
@@ -50,9 +54,12 @@ const PARTS: Readonly<Record<string, Part>> = {
     const wanted = generateTypes(root);
     const stale = [...wanted].filter(([name, text]) => readFileSync(join(folder, name), "utf8") !== text);
     if (stale.length > 0 || readdirSync(folder).length !== wanted.size) {
-      throw new Error("api/generated is stale: run ./tools/node tools/src/generate.ts and commit what it writes");
+      throw new Error(STALE);
     }
-    return `${wanted.size} generated modules are current`;
+    const lists = { "resources.ts": generateResources(root), "declared.json": await generateDeclared(root) };
+    for (const [name, text] of Object.entries(lists))
+      if (readFileSync(join(root, "api/generated", name), "utf8") !== text) throw new Error(STALE);
+    return `${wanted.size + Object.keys(lists).length} generated modules are current`;
   },
   tests: async () => {
     const folder = mkdtempSync(join(tmpdir(), "tsukube-check-"));

@@ -33,9 +33,9 @@ const SCALARS: Readonly<Record<string, string>> = {
 
 /** TypeScript types of every built-in kind, one module per group and version, from facts/kinds.json. Text by file name. */
 export function generateTypes(root: string): Map<string, string> {
-  const { types } = JSON.parse(readFileSync(join(root, "api/facts/kinds.json"), "utf8")) as {
-    types: Record<string, FactType>;
-  };
+  const typesOf = (file: string): Record<string, FactType> =>
+    (JSON.parse(readFileSync(join(root, "api", file), "utf8")) as { types: Record<string, FactType> }).types;
+  const types = { ...typesOf("facts/kinds.json"), ...typesOf("generated/declared.json") };
   const modules = new Map<string, string[]>();
   const imports = new Map<string, Set<string>>();
   for (const [name, type] of Object.entries(types)) {

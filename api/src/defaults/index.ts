@@ -1,3 +1,4 @@
+import { RESOURCES } from "../../generated/resources.ts";
 import { type Plan, planOf } from "../codec/plan.ts";
 import { factsType } from "../facts.ts";
 import type { KubeObject } from "../object.ts";
@@ -9,7 +10,10 @@ import { coreDefaults } from "./core.ts";
 import { type Defaulters, type Draft, setAbsent } from "./defaulter.ts";
 import { workloadDefaults } from "./workloads.ts";
 
-const defaulters: Defaulters = { ...coreDefaults, ...workloadDefaults, ...clusterDefaults };
+const defaulters: Defaulters = Object.assign(
+  { ...coreDefaults, ...workloadDefaults, ...clusterDefaults },
+  ...RESOURCES.map((resource) => resource.defaults),
+);
 
 /**
  * Fills in what upstream's defaulting and conversion functions fill in; not what admission, strategies or allocation add.

@@ -1,5 +1,5 @@
-import { deleteReturnsObject } from "../deletion.ts";
 import { allKinds, kindOf, type ResourceInfo } from "../kinds.ts";
+import { strategyOf } from "../resources/index.ts";
 import type { GroupVersionKind } from "../schema.ts";
 import type { Definitions, Node } from "./definitions.ts";
 import { groupName } from "./names.ts";
@@ -197,8 +197,8 @@ class Maker {
   }
 
   #delete(): Operation {
-    const { version, resource, custom } = this.#resource;
-    const schema = !custom && deleteReturnsObject(version, resource) ? this.#schema() : this.#status();
+    const { custom } = this.#resource;
+    const schema = !custom && strategyOf(this.#resource, false).returnsDeleted ? this.#schema() : this.#status();
     return this.#operation({
       method: "delete",
       verb: "delete",

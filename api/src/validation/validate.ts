@@ -1,5 +1,6 @@
 import { FeatureGates } from "../feature-gates/feature-gates.ts";
 import type { Unstructured } from "../object.ts";
+import { resourceOfKind } from "../resources/index.ts";
 import type { GroupVersionKind } from "../schema.ts";
 import { type FieldError, fieldErrorMessage } from "../status/field-error.ts";
 import { run } from "./check.ts";
@@ -7,7 +8,6 @@ import { underGates } from "./gates-in-force.ts";
 import type { KindRules } from "./kind-rules.ts";
 import { validateMeta, validateMetaUpdate } from "./object-meta.ts";
 import { rulesOf } from "./rules.ts";
-import { STATUSES } from "./statuses/index.ts";
 
 /**
  * Checks an object about to be created, after defaulting and strategy (so names are generated and status is cleared).
@@ -51,7 +51,7 @@ function updateErrors(
   const rules = rulesOf(kind);
   const meta = validateMetaUpdate(next, old);
   if (subresource !== "") {
-    const own = subresource === "status" ? STATUSES[`${kind.group}/${kind.kind}`] : undefined;
+    const own = subresource === "status" ? resourceOfKind(kind)?.statusRules : undefined;
     const check = own ?? rules.subresources?.[subresource];
     return inOrder(rules, [...meta, ...(check?.(next, old, { kind }) ?? [])], []);
   }

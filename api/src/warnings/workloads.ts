@@ -4,6 +4,7 @@ import { listOf, member, valueAt } from "../validation/check.ts";
 import { dnsLabel } from "../validation/names.ts";
 import { podWarnings } from "./pod.ts";
 import { claimSpecWarnings } from "./storage.ts";
+import type { Warner } from "./warner.ts";
 
 /** Where kinds have pod templates. */
 const TEMPLATES: Readonly<Record<string, string>> = {
@@ -20,13 +21,12 @@ const TEMPLATES: Readonly<Record<string, string>> = {
 /** Kinds whose names become part of the names of pods. */
 const NAMING = new Set(["/ReplicationController", "apps/Deployment", "apps/ReplicaSet", "batch/CronJob", "batch/Job"]);
 
-/** True for kinds that make pods. @param kind "<group>/<Kind>" */
-export function isWorkload(kind: string): boolean {
-  return TEMPLATES[kind] !== undefined;
+/** Of a kind that makes pods. @param kind "<group>/<Kind>" */
+export function workloadWarner(kind: string): Warner {
+  return (object: Unstructured, old) => workloadWarnings(kind, object, old);
 }
 
-/** Of kinds that make pods. @param kind "<group>/<Kind>" */
-export function workloadWarnings(kind: string, object: Unstructured, old: Unstructured | undefined): string[] {
+function workloadWarnings(kind: string, object: Unstructured, old: Unstructured | undefined): string[] {
   const at = TEMPLATES[kind] ?? "";
   const name = old === undefined && NAMING.has(kind) ? nameWarnings(object, "Pod names and hostnames") : [];
   // of a ReplicationController upstream takes the old template for the new one

@@ -34,7 +34,7 @@ const namespaceFinalizers: UpdateCheck = (next) => {
   return listOf(valueAt(next, at)).flatMap((name, index) => run(finalizerName, name, element(at, index)));
 };
 
-export const CORE: RuleTable = {
+export const CORE = {
   "/Binding": { hasMeta: false, state: binding },
   "/ConfigMap": configMap,
   "/Endpoints": endpoints,
@@ -51,4 +51,4 @@ export const CORE: RuleTable = {
   "/Secret": secret,
   "/Service": service,
   "/ServiceAccount": serviceAccount,
-};
+} satisfies RuleTable;

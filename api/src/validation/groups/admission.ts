@@ -244,13 +244,11 @@ const webhooks =
     unique("name")(value, at, errors);
   };
 
-const GROUP = "admissionregistration.k8s.io";
-
-export const ADMISSION: RuleTable = {
-  [`${GROUP}/ValidatingAdmissionPolicy`]: { state: fields({ spec: validatingPolicy }) },
-  [`${GROUP}/ValidatingAdmissionPolicyBinding`]: { state: fields({ spec: validatingBinding }) },
-  [`${GROUP}/MutatingAdmissionPolicy`]: { state: fields({ spec: mutatingPolicy }) },
-  [`${GROUP}/MutatingAdmissionPolicyBinding`]: {
+export const ADMISSION = {
+  "admissionregistration.k8s.io/ValidatingAdmissionPolicy": { state: fields({ spec: validatingPolicy }) },
+  "admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding": { state: fields({ spec: validatingBinding }) },
+  "admissionregistration.k8s.io/MutatingAdmissionPolicy": { state: fields({ spec: mutatingPolicy }) },
+  "admissionregistration.k8s.io/MutatingAdmissionPolicyBinding": {
     state: fields({
       spec: fields({
         policyName: required(text(dnsSubdomain)),
@@ -259,6 +257,6 @@ export const ADMISSION: RuleTable = {
       }),
     }),
   },
-  [`${GROUP}/ValidatingWebhookConfiguration`]: { state: fields({ webhooks: webhooks(false) }) },
-  [`${GROUP}/MutatingWebhookConfiguration`]: { state: fields({ webhooks: webhooks(true) }) },
-};
+  "admissionregistration.k8s.io/ValidatingWebhookConfiguration": { state: fields({ webhooks: webhooks(false) }) },
+  "admissionregistration.k8s.io/MutatingWebhookConfiguration": { state: fields({ webhooks: webhooks(true) }) },
+} satisfies RuleTable;

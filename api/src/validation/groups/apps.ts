@@ -277,7 +277,7 @@ const revisionData: Check = (object, _at, errors) => {
     errors.push(fieldError.required("data", "data must be a valid JSON object"));
 };
 
-export const APPS: RuleTable = {
+export const APPS = {
   "apps/ControllerRevision": {
     state: revisionNumber,
     create: revisionData,
@@ -302,4 +302,4 @@ export const APPS: RuleTable = {
     updateState: (next) => run(fields({ spec: statefulSetSpec(false) }), next),
     update: statefulStays,
   },
-};
+} satisfies RuleTable;

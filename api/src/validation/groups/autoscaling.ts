@@ -138,10 +138,10 @@ const legacySpec: Check = (value, at, errors) => {
   }
 };
 
-export const AUTOSCALING: RuleTable = {
+export const AUTOSCALING = {
   "autoscaling/v1.HorizontalPodAutoscaler": { state: fields({ spec: legacySpec }) },
   "autoscaling/HorizontalPodAutoscaler": { state: fields({ spec }) },
   "autoscaling/Scale": {
     state: (object, _at, errors) => nonNegative(valueAt(object, "spec.replicas"), "spec.replicas", errors),
   },
-};
+} satisfies RuleTable;

@@ -101,7 +101,7 @@ const scheduled: Check = (object, _at, errors) => {
   if (isUnset(valueAt(object, "spec.schedule"))) errors.push(fieldError.required("spec.schedule"));
 };
 
-export const BATCH: RuleTable = {
+export const BATCH = {
   "batch/Job": {
     state: all(generatedSelector, fields({ spec: jobSpec }), nameOfPods),
     updateState: (next) => run(fields({ spec: jobSpec }), next),
@@ -114,4 +114,4 @@ export const BATCH: RuleTable = {
     updateState: (next, old) => run(cronJobSpec(valueAt(old, "spec")), valueAt(next, "spec"), "spec"),
     declared: scheduled,
   },
-};
+} satisfies RuleTable;

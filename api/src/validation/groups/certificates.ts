@@ -122,7 +122,7 @@ const podRequest: Check = (value, at, errors) => {
   }
 };
 
-export const CERTIFICATES: RuleTable = {
+export const CERTIFICATES = {
   "certificates.k8s.io/CertificateSigningRequest": {
     name: pathSegment,
     state: fields({ spec: requestSpec }),
@@ -141,4 +141,4 @@ export const CERTIFICATES: RuleTable = {
     update: (next, old) =>
       changed(next, old, "spec") ? [fieldError.invalid("spec", valueAt(next, "spec"), "field is immutable")] : [],
   },
-};
+} satisfies RuleTable;

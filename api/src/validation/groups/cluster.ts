@@ -328,7 +328,7 @@ function inRange(value: unknown, high: number, at: string, errors: Parameters<Ch
 
 const taintKey: Check = text(labelKeyProblems);
 
-export const CLUSTER: RuleTable = {
+export const CLUSTER = {
   "scheduling.k8s.io/PriorityClass": { state: priorityClass, updateState: () => [], update: priorityStays },
   "policy/PodDisruptionBudget": { name: pathSegment, state: fields({ spec: budgetSpec }) },
   "coordination.k8s.io/Lease": { state: fields({ spec: all(leaseSpec, preferredHolder) }) },
@@ -354,4 +354,4 @@ export const CLUSTER: RuleTable = {
       spec: fields({ taint: fields({ key: taintKey, effect: oneOf("NoExecute", "NoSchedule", "None") }) }),
     }),
   },
-};
+} satisfies RuleTable;

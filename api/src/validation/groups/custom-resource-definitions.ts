@@ -266,10 +266,10 @@ const identityStays: UpdateCheck = (next, old) => {
   return paths.filter((path) => changed(next, old, path)).map((path) => immutableError(next, path));
 };
 
-export const CUSTOM_RESOURCES: RuleTable = {
+export const CUSTOM_RESOURCES = {
   "apiextensions.k8s.io/CustomResourceDefinition": {
     state: all(nameMatches, state),
     updateState: (next) => run(state, next),
     update: identityStays,
   },
-};
+} satisfies RuleTable;

@@ -139,7 +139,7 @@ const deviceClassSpec: Check = fields({
   config: each(fields({ opaque })),
 });
 
-export const DEVICES: RuleTable = {
+export const DEVICES = {
   "resource.k8s.io/DeviceClass": { state: fields({ spec: deviceClassSpec }) },
   "resource.k8s.io/ResourceSlice": {
     state: fields({ spec: sliceSpec }),
@@ -155,4 +155,4 @@ export const DEVICES: RuleTable = {
     update: immutable("spec"),
   },
   "resource.k8s.io/ResourcePoolStatusRequest": { state: fields({ spec: poolRequest }), update: immutable("spec") },
-};
+} satisfies RuleTable;

@@ -92,7 +92,7 @@ const named: Check = (object, at, errors) => {
 };
 
 /** Requests to evict, and the evictions that they ask for (KEP-4563). */
-export const LIFECYCLE: RuleTable = {
+export const LIFECYCLE = {
   "lifecycle.k8s.io/EvictionRequest": {
     name: dnsSubdomain,
     state: all(named, fields({ spec: fields({ target, requester: required(text(foreignKey)), intent }) })),
@@ -109,4 +109,4 @@ export const LIFECYCLE: RuleTable = {
       status: updates(observedStatus, (next) => run(participants, member(next, "status") ?? {}, "status")),
     },
   },
-};
+} satisfies RuleTable;

@@ -230,7 +230,7 @@ const sliceAddresses: Check = (object, _at, errors) => {
 
 const addressName = (name: string): string[] => ipAddress(name);
 
-export const NETWORKING: RuleTable = {
+export const NETWORKING = {
   "networking.k8s.io/Ingress": { state: fields({ spec: ingressSpec }) },
   "networking.k8s.io/IngressClass": {
     state: fields({ spec: fields({ controller: controllerName, parameters: optional(parameters) }) }),
@@ -277,4 +277,4 @@ export const NETWORKING: RuleTable = {
     ),
     update: frozen("addressType"),
   },
-};
+} satisfies RuleTable;

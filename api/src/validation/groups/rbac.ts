@@ -86,9 +86,13 @@ const verbs: Check = fields({ rules: each(fields({ verbs: required() })) });
 
 const NO_SELECTORS = "at least one clusterRoleSelector required if aggregationRule is non-nil";
 
-export const RBAC: RuleTable = {
-  [`${RBAC_GROUP}/Role`]: { name: pathSegment, state: fields({ rules: each(policyRule(true)) }), declared: verbs },
-  [`${RBAC_GROUP}/ClusterRole`]: {
+export const RBAC = {
+  "rbac.authorization.k8s.io/Role": {
+    name: pathSegment,
+    state: fields({ rules: each(policyRule(true)) }),
+    declared: verbs,
+  },
+  "rbac.authorization.k8s.io/ClusterRole": {
     name: pathSegment,
     state: fields({
       rules: each(policyRule(false)),
@@ -96,6 +100,6 @@ export const RBAC: RuleTable = {
     }),
     declared: verbs,
   },
-  [`${RBAC_GROUP}/RoleBinding`]: binding(true),
-  [`${RBAC_GROUP}/ClusterRoleBinding`]: binding(false),
-};
+  "rbac.authorization.k8s.io/RoleBinding": binding(true),
+  "rbac.authorization.k8s.io/ClusterRoleBinding": binding(false),
+} satisfies RuleTable;

@@ -106,7 +106,7 @@ function lifetimeErrors(seconds: unknown, at: string): readonly FieldError[] {
 }
 
 /** What is asked and not kept. */
-export const REVIEWS: RuleTable = {
+export const REVIEWS = {
   "authentication.k8s.io/SelfSubjectReview": { hasMeta: false },
   "authentication.k8s.io/TokenReview": { hasMeta: false },
   "authentication.k8s.io/TokenRequest": { hasMeta: false, state: fields({ spec: tokenSpec }) },
@@ -118,4 +118,4 @@ export const REVIEWS: RuleTable = {
   "authorization.k8s.io/SelfSubjectAccessReview": review(about(attributes), bare),
   "authorization.k8s.io/SelfSubjectRulesReview": { hasMeta: false },
   "authorization.k8s.io/SubjectAccessReview": review(about(attributes, subject), bare),
-};
+} satisfies RuleTable;

@@ -271,7 +271,7 @@ const groupStatus: UpdateCheck = (next) => {
 const inSpec = (names: readonly string[]): readonly string[] => names.map((name) => `spec.${name}`);
 
 /** Groups of pods that are scheduled together (KEP-4671), groups of those, and the workloads that they are made from. */
-export const SCHEDULING: RuleTable = {
+export const SCHEDULING = {
   "scheduling.k8s.io/CompositePodGroup": {
     state: fields({ spec: compositeSpec }),
     updateState: () => [],
@@ -296,4 +296,4 @@ export const SCHEDULING: RuleTable = {
     updateState: (next) => run(fields({ spec: templates }), next),
     update: updates(frozen("spec.controllerRef"), templatesOfWorkload),
   },
-};
+} satisfies RuleTable;

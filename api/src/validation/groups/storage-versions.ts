@@ -112,11 +112,11 @@ const conditions: Check = (status, at, errors) => {
 const status: Check = all(fields({ storageVersions: all(distinctServers, each(server)) }), commonVersion, conditions);
 
 /** What servers of one store write and read of a resource (KEP-2339). */
-export const STORAGE_VERSIONS: RuleTable = {
+export const STORAGE_VERSIONS = {
   "internal.apiserver.k8s.io/StorageVersion": {
     name: versionName,
     state: fields({ status }),
     updateState: () => [],
     subresources: { status: (next) => run(status, valueAt(next, "status"), "status") },
   },
-};
+} satisfies RuleTable;

@@ -98,7 +98,7 @@ const migratedResource: Check = fields({
   resource: requiredWith("resource is required to be set", text(dns1035Label)),
 });
 
-export const STORAGE: RuleTable = {
+export const STORAGE = {
   "storage.k8s.io/CSIDriver": {
     state: fields({
       spec: fields({
@@ -146,4 +146,4 @@ export const STORAGE: RuleTable = {
     state: fields({ spec: fields({ resource: migratedResource }) }),
     update: immutable("spec"),
   },
-};
+} satisfies RuleTable;

@@ -7,7 +7,7 @@ import { podStatus } from "./pod.ts";
 import * as workloads from "./workloads.ts";
 
 /** What may be written to the status endpoint of a kind, by "<group>/<Kind>". */
-export const STATUSES: Readonly<Record<string, UpdateCheck>> = {
+export const STATUSES = {
   "/Namespace": cluster.namespaceStatus,
   "/Node": nodeUpdate,
   "/Pod": podStatus,
@@ -31,4 +31,4 @@ export const STATUSES: Readonly<Record<string, UpdateCheck>> = {
   "resource.k8s.io/ResourceClaim": cluster.claimStatus,
   "storage.k8s.io/VolumeAttachment": cluster.attachmentStatus,
   "storagemigration.k8s.io/StorageVersionMigration": cluster.migrationStatus,
-};
+} satisfies Readonly<Record<string, UpdateCheck>>;

@@ -1,5 +1,5 @@
+import type { ConditionOfDefinition } from "@tsukube/api";
 import type { CustomResourceDefinition } from "@tsukube/api/types/apiextensions-v1";
-import type { ConditionOfDefinition } from "./crd-conditions.ts";
 
 const ANNOTATION = "api-approved.kubernetes.io";
 const TYPE = "KubernetesAPIApprovalPolicyConformant";

@@ -1,4 +1,4 @@
-import { jsonEqual, type Unstructured } from "@tsukube/api";
+import { isTrueOf, jsonEqual, type Unstructured, withCondition } from "@tsukube/api";
 import type { CustomResourceDefinition } from "@tsukube/api/types/apiextensions-v1";
 import { type Clock, detach, formatTime, type Logger } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
@@ -10,7 +10,6 @@ import type { CachedObject } from "../storage/cached-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { acceptedNames, areAccepted, type Naming } from "./accepted-names.ts";
 import { approvalOf } from "./approval.ts";
-import { isTrueOf, withCondition } from "./crd-conditions.ts";
 import { definitionsOf, isEstablished } from "./custom-definition.ts";
 
 const PREFIX = "/registry/apiextensions.k8s.io/customresourcedefinitions/";

@@ -6,6 +6,7 @@ import {
   type FieldError,
   fieldError,
   hasRules,
+  isTrueOf,
   type ObjectSchema,
   type Unstructured,
   validateCreate,
@@ -21,7 +22,6 @@ import type {
 } from "@tsukube/api/types/apiextensions-v1";
 import { compareVersions } from "../discovery/version-order.ts";
 import type { ConvertObjects, CustomDetails, Deprecation, ResourceDefinition } from "../registry/definition.ts";
-import { isTrueOf } from "./crd-conditions.ts";
 
 const VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const PART_VERBS = ["get", "patch", "update"];

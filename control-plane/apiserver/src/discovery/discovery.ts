@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ApiError, apiVersionOf, factsText, type ObjectSchema, schemaOfType } from "@tsukube/api";
+import { ApiError, apiVersionOf, DECLARED, factsText, type ObjectSchema, schemaOfType } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { AggregatedGroup, Aggregator } from "../aggregation/aggregator.ts";
 import { CONTENT_TYPES, checkAcceptable, type Encoding, negotiate, parseAccept } from "../chain/negotiation.ts";
@@ -75,13 +75,21 @@ export class Discovery {
         all: Readonly<Record<"/api" | "/apis", { readonly items: readonly DiscoveredGroup[] }>>;
       };
       const served = new Set(this.#registry.infos.map((info) => `${apiVersionOf(info)} ${info.resource}`));
-      this.#facts = { core: all["/api"].items[0]!, groups: servedGroups(all["/apis"].items, served) };
+      const groups = [...servedGroups(all["/apis"].items, served), ...groupsOf(this.#declared())];
+      this.#facts = { core: all["/api"].items[0]!, groups };
     }
     return this.#facts;
   }
 
+  /** The resources that upstream does not have. */
+  #declared(): readonly ResourceDefinition[] {
+    const own = new Set(DECLARED.resources.map(({ group }) => group));
+    const infos = this.#registry.infos.filter(({ group }) => own.has(group));
+    return infos.flatMap(({ group, version, resource }) => this.#registry.get(group, version, resource) ?? []);
+  }
+
   #groups(): readonly DiscoveredGroup[] {
-    const own = [...this.#load().groups, ...customGroups(this.#registry.established)];
+    const own = [...this.#load().groups, ...groupsOf(this.#registry.established)];
     const aggregated = this.#aggregator.groups;
     if (aggregated.length === 0) return own;
     const places = new Map(aggregated.map(({ name }) => [name, this.#aggregator.priorityOf(name)]));
@@ -242,7 +250,7 @@ function merged(own: readonly DiscoveredGroup[], aggregated: readonly Aggregated
   return groups;
 }
 
-function customGroups(definitions: readonly ResourceDefinition[]): readonly DiscoveredGroup[] {
+function groupsOf(definitions: readonly ResourceDefinition[]): readonly DiscoveredGroup[] {
   const groups = new Map<string, Map<string, DiscoveredResource[]>>();
   for (const definition of definitions) {
     const versions = groups.get(definition.group) ?? new Map<string, DiscoveredResource[]>();

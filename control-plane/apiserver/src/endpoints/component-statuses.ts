@@ -15,7 +15,7 @@ import type { Presence } from "../health/presence.ts";
 import { storeProblem } from "../health/store-problem.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
-import { builtinTable } from "../tables/printers.ts";
+import { builtinTable } from "../tables/builtin-table.ts";
 import { encodeList } from "./list.ts";
 import { encode, headersOf, includeOf, represent, type View } from "./represent.ts";
 

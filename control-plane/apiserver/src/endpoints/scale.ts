@@ -4,11 +4,11 @@ import {
   managedFieldsAfterScale,
   type ReplicasPathOf,
   scaleManagedFields,
+  textAt,
   type Unstructured,
 } from "@tsukube/api";
 import type { LabelSelector } from "@tsukube/api/types/meta-v1";
 import type { ResourceDefinition } from "../registry/definition.ts";
-import { textAt } from "../registry/strategies.ts";
 
 interface Scalable {
   readonly spec?: { readonly replicas?: number; readonly selector?: LabelSelector | Readonly<Record<string, string>> };

@@ -1,4 +1,4 @@
-import { decodeJson, parseFieldSelector, parseLabelSelector, schemaOf, type Unstructured } from "@tsukube/api";
+import { decodeJson, parseFieldSelector, parseLabelSelector, schemaOf, textAt, type Unstructured } from "@tsukube/api";
 import { silentLogger } from "@tsukube/foundation";
 import { createMetrics, realClock } from "@tsukube/host";
 import { MemoryStore } from "@tsukube/store";
@@ -6,7 +6,6 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { parseRequestInfo } from "../chain/request-info.ts";
 import { Registry } from "../registry/registry.ts";
-import { textAt } from "../registry/strategies.ts";
 import { ObjectStore } from "../storage/object-store.ts";
 import { StorageMetrics } from "../storage/storage-metrics.ts";
 import { WatchCache } from "../storage/watch-cache.ts";

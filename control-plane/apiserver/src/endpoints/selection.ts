@@ -8,12 +8,12 @@ import {
   parseFieldSelector,
   parseLabelSelector,
   type Requirement,
+  textAt,
   type Unstructured,
 } from "@tsukube/api";
 import type { Tree } from "@tsukube/store";
 import type { RequestInfo } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
-import { textAt } from "../registry/strategies.ts";
 import { labelsOf, textOf } from "../storage/cached-fields.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { Having } from "../storage/contract.ts";

@@ -258,7 +258,7 @@ export class Writer {
   }
 
   /** An update with what it cannot touch as it was, and what follows from it. */
-  #prepared({ definition, context, subresource }: WriteRequest, asked: Unstructured, live: Unstructured): Unstructured {
+  #prepared({ definition, subresource }: WriteRequest, asked: Unstructured, live: Unstructured): Unstructured {
     const { strategy } = definition;
     let next = forUpdate(asked, live);
     if (subresource === "") next = this.deps.allocate(definition, next, live);
@@ -267,7 +267,7 @@ export class Writer {
     else if (strategy.status) next = withStatusOf(next, live);
     if (subresource === "status" || subresource === "approval")
       next = strategy.prepareForStatus?.(next, live, this.deps.clock.now()) ?? next;
-    if (subresource === "") next = strategy.prepareForUpdate?.(next, live, context) ?? next;
+    if (subresource === "") next = strategy.prepareForUpdate?.(next, live) ?? next;
     const counts = subresource !== "status" && (strategy.generation || !definition.typed);
     return counts ? counted(next, live) : next;
   }
@@ -303,9 +303,9 @@ export class Writer {
     subresource = "",
   ): void {
     const own = definition.typed ? warningsOf(definition, object, old, subresource) : [];
-    const { notice, strategy } = definition;
+    const { notice } = definition;
     const others =
-      subresource === "" ? [...(notice === undefined ? [] : [notice]), ...(strategy.warnings?.(object) ?? [])] : [];
+      subresource === "" ? [...(notice === undefined ? [] : [notice]), ...(definition.warnings?.(object) ?? [])] : [];
     for (const text of [...own, ...others]) context.warn(text);
   }
 

@@ -4,9 +4,9 @@ import type {
   GroupVersionKind,
   GroupVersionResource,
   ObjectSchema,
+  Strategy,
   Unstructured,
 } from "@tsukube/api";
-import type { RequestContext } from "../contracts.ts";
 
 /** A resource as the generic endpoints serve it: built-in kinds and custom ones alike. */
 export interface ResourceDefinition extends GroupVersionResource {
@@ -27,6 +27,8 @@ export interface ResourceDefinition extends GroupVersionResource {
   readonly deprecation?: Deprecation;
   /** A warning for everyone who writes one, because nothing acts on it. */
   readonly notice?: string;
+  /** Warnings that take what the contract of a kind does not know: certificates. */
+  warnings?(object: Unstructured): readonly string[];
   /** JSON paths of a custom resource's subresources and columns. */
   readonly custom?: CustomDetails;
 }
@@ -73,46 +75,4 @@ export interface CustomDetails {
   readonly convert?: ConvertObjects;
   /** For the OpenAPI documents. */
   readonly openApi: CustomResource;
-}
-
-/** What differs from the generic behaviour. All functions are pure; objects are never modified. */
-export interface Strategy {
-  /** metadata.generation is kept: 1 at first, one more whenever `spec` (or what the function says) changes. */
-  readonly generation: boolean;
-  /** PUT of an absent object creates it. */
-  readonly createOnUpdate: boolean;
-  /** PUT without resourceVersion overwrites whatever is there. */
-  readonly unconditionalUpdate: boolean;
-  /** Has `status` that only the status endpoint writes. */
-  readonly status: boolean;
-  /** Who creates it may say its status as well. */
-  readonly createdWithStatus?: boolean;
-  /** A delete that ends the object answers with it, not with a Status. */
-  readonly returnsDeleted: boolean;
-  /** What becomes of dependents when a delete does not say; "none": there is no waiting for them at all. */
-  readonly dependents: "background" | "orphan" | "none";
-  /** Deleting waits for this many seconds (pods); undefined: at once. */
-  gracePeriod?(object: Unstructured, asked: number | undefined): number | undefined;
-  /** Defaults that ask for the time. @param now Ms since the epoch. */
-  complete?(object: Unstructured, now: number): Unstructured;
-  /**
-   * Defaults for what `prepareForCreate` made come before the checks, not after them as upstream's: what is stored is then what was
-   * found right, and is not looked at again in updates that leave it.
-   */
-  readonly checksWhole?: true;
-  /** @param now Ms since the epoch. */
-  prepareForCreate?(object: Unstructured, context: RequestContext, now: number): Unstructured;
-  prepareForUpdate?(next: Unstructured, old: Unstructured, context: RequestContext): Unstructured;
-  /** An update through a subresource that writes status. @param now Ms since the epoch. */
-  prepareForStatus?(next: Unstructured, old: Unstructured, now: number): Unstructured;
-  /** Finalizers that a delete puts on. */
-  readonly holds?: readonly string[];
-  /** What nobody comes to own through the main endpoint, besides status. */
-  readonly resets?: readonly string[];
-  /** What the beginning of a deletion writes into the object besides its marks. @param now Ms since the epoch. */
-  prepareForDelete?(object: Unstructured, now: number): Unstructured;
-  /** Warnings for the client about what it wrote. */
-  warnings?(object: Unstructured): readonly string[];
-  /** The field selectors besides metadata.name and metadata.namespace: where their value stands, or what makes it. */
-  readonly fieldLabels?: Readonly<Record<string, string | ((object: Unstructured) => string)>>;
 }

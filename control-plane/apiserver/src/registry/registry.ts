@@ -1,22 +1,24 @@
-import { apiVersionOf, kindOf, type ObjectSchema, parseApiVersion, type ResourceInfo, schemaOf } from "@tsukube/api";
+import {
+  apiVersionOf,
+  builtinResource,
+  kindOf,
+  type ObjectSchema,
+  parseApiVersion,
+  type ResourceInfo,
+  schemaOf,
+  strategyOf,
+} from "@tsukube/api";
 import type { Cancel } from "@tsukube/foundation";
 import type { ResourceDefinition } from "./definition.ts";
 import { deprecationOf } from "./deprecations.ts";
+import { keyPairWarnings } from "./key-pair-warnings.ts";
 import { servedResources } from "./runtime-config.ts";
-import { builtinStrategy } from "./strategies.ts";
 import { noticeOf } from "./unreconciled.ts";
 
 /** Answers of these resources are made on the spot; nothing is stored. */
-const VIRTUAL = new Set([
-  "bindings",
-  "componentstatuses",
-  "tokenreviews",
-  "selfsubjectreviews",
-  "subjectaccessreviews",
-  "selfsubjectaccessreviews",
-  "localsubjectaccessreviews",
-  "selfsubjectrulesreviews",
-]);
+function isVirtual(group: string, resource: string): boolean {
+  return builtinResource(group, resource)?.isVirtual === true;
+}
 
 /** Every resource that is served, built-in and custom. */
 export class Registry {
@@ -44,14 +46,14 @@ export class Registry {
     const present = this.#builtin.get(key);
     if (present !== undefined) return present;
     const info = this.#infos.get(key);
-    if (info === undefined || VIRTUAL.has(resource)) return undefined;
+    if (info === undefined || isVirtual(group, resource)) return undefined;
     const definition = define(info);
     this.#builtin.set(key, definition);
     return definition;
   }
 
   isVirtual(group: string, version: string, resource: string): boolean {
-    return VIRTUAL.has(resource) && this.#infos.has(keyOf({ group, version, resource }));
+    return isVirtual(group, resource) && this.#infos.has(keyOf({ group, version, resource }));
   }
 
   /** Rows of facts/resources.tsv that are served. */
@@ -162,6 +164,7 @@ function define(info: ResourceInfo): ResourceDefinition {
       gvk,
       schema: schemaOf(gvk) as ObjectSchema,
     },
-    strategy: builtinStrategy(info, hasStatus),
+    strategy: strategyOf(info, hasStatus),
+    ...(group === "" && resource === "secrets" && { warnings: keyPairWarnings }),
   };
 }

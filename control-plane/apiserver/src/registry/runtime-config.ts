@@ -1,4 +1,11 @@
-import { allResources, apiVersionOf, FeatureGates, type GroupVersionResource, type ResourceInfo } from "@tsukube/api";
+import {
+  allResources,
+  apiVersionOf,
+  builtinResource,
+  FeatureGates,
+  type GroupVersionResource,
+  type ResourceInfo,
+} from "@tsukube/api";
 import { parseBoolean, TsukubeError } from "@tsukube/foundation";
 
 /** Upstream's selectors of versions, in the order in which they count. */
@@ -7,17 +14,6 @@ const SELECTORS: Readonly<Record<string, RegExp>> = {
   "api/ga": /^v\d+$/,
   "api/beta": /^v\d+beta\d+$/,
   "api/alpha": /^v\d+alpha\d+$/,
-};
-
-/** The feature gate without which a resource, or a group, is not served in any version. */
-const GATED: Readonly<Record<string, string>> = {
-  "certificates.k8s.io/clustertrustbundles": "ClusterTrustBundle",
-  "certificates.k8s.io/podcertificaterequests": "PodCertificateRequest",
-  "lifecycle.k8s.io": "EvictionRequestAPI",
-  "scheduling.k8s.io/compositepodgroups": "CompositePodGroup",
-  "scheduling.k8s.io/podgroups": "GenericWorkload",
-  "scheduling.k8s.io/workloads": "GenericWorkload",
-  "storagemigration.k8s.io": "StorageVersionMigrator",
 };
 
 /** What the server itself reads and writes, besides the core group. */
@@ -52,7 +48,7 @@ export function servedResources(config: string, gates = FeatureGates.defaults): 
 
 /** The gate that keeps a resource from being served; undefined where none does. */
 function missingGate({ group, resource }: GroupVersionResource, gates: FeatureGates): string | undefined {
-  const gate = GATED[group] ?? GATED[`${group}/${resource}`];
+  const gate = builtinResource(group, resource)?.gate;
   return gate === undefined || gates.isOn(gate) ? undefined : gate;
 }
 

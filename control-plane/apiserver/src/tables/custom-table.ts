@@ -1,7 +1,6 @@
-import type { Unstructured } from "@tsukube/api";
+import { age, type Unstructured } from "@tsukube/api";
 import type { ResourceDefinition } from "../registry/definition.ts";
-import { age } from "./ages.ts";
-import { builtinTable } from "./printers.ts";
+import { builtinTable } from "./builtin-table.ts";
 import type { Column, TableConvertor } from "./table.ts";
 
 /** The table of any resource. */

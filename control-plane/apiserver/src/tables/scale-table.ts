@@ -1,4 +1,4 @@
-import { count, created, name } from "./cells.ts";
+import { age, textAt } from "@tsukube/api";
 import type { TableConvertor } from "./table.ts";
 
 /** The table of autoscaling/v1 Scale. */
@@ -10,9 +10,9 @@ export const SCALE_TABLE: TableConvertor = {
     { name: "Age", type: "string", format: "", description: "", priority: 0 },
   ],
   cells: (scale, now) => [
-    name(scale),
-    count(scale, "spec.replicas"),
-    count(scale, "status.replicas"),
-    created(scale, now),
+    scale.metadata?.name,
+    Number(textAt(scale, "spec.replicas")),
+    Number(textAt(scale, "status.replicas")),
+    age(scale.metadata?.creationTimestamp, now),
   ],
 };

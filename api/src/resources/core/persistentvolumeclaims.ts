@@ -1,0 +1,42 @@
+import type { PersistentVolumeClaim } from "../../../generated/types/core-v1.ts";
+import type { Unstructured } from "../../object.ts";
+import { CORE } from "../../validation/core/rules.ts";
+import { claimWarnings } from "../../warnings/storage.ts";
+import { created, name, or } from "../cells.ts";
+import type { Resource } from "../resource.ts";
+import { textAt } from "../text-at.ts";
+import { accessModes } from "./access-modes.ts";
+
+/** PersistentVolumeClaim: v1. */
+export const persistentvolumeclaims: Resource = {
+  group: "",
+  resource: "persistentvolumeclaims",
+  returnsDeleted: true,
+  prepareForCreate: (claim) => ({ ...withDataSources(claim), status: { phase: "Pending" } }),
+  prepareForUpdate: withDataSources,
+  rules: CORE["/PersistentVolumeClaim"],
+  warnings: claimWarnings,
+  cells: (object, now) => [
+    name(object),
+    object.metadata?.deletionTimestamp === undefined ? textAt(object, "status.phase") : "Terminating",
+    textAt(object, "spec.volumeName"),
+    textAt(object, "spec.volumeName") === "" ? "" : textAt(object, "status.capacity.storage"),
+    textAt(object, "spec.volumeName") === ""
+      ? ""
+      : accessModes((object["status"] as { accessModes?: readonly string[] } | undefined)?.accessModes),
+    textAt(object, "spec.storageClassName"),
+    or(textAt(object, "spec.volumeAttributesClassName"), "<unset>"),
+    created(object, now),
+    textAt(object, "spec.volumeMode") || "<unset>",
+  ],
+};
+
+/** dataSource and dataSourceRef say the same, unless the latter is in another namespace (KEP-1495). */
+function withDataSources(claim: Unstructured): Unstructured {
+  const spec = ((claim as PersistentVolumeClaim).spec ?? {}) as NonNullable<PersistentVolumeClaim["spec"]>;
+  const { dataSource, dataSourceRef } = spec;
+  if (dataSource && !dataSourceRef) return { ...claim, spec: { ...spec, dataSourceRef: dataSource } } as Unstructured;
+  if (!dataSourceRef || dataSource || (dataSourceRef.namespace ?? "") !== "") return claim;
+  const { namespace: _own, ...source } = dataSourceRef;
+  return { ...claim, spec: { ...spec, dataSource: source } } as Unstructured;
+}

@@ -1,0 +1,42 @@
+import { describe, expect, test } from "vitest";
+import type { Unstructured } from "../../object.ts";
+import { preparedPodStatus } from "./pod-status.ts";
+
+function pod(status: object, metadata: object = {}): Unstructured {
+  return { apiVersion: "v1", kind: "Pod", metadata: { name: "p", ...metadata }, status } as Unstructured;
+}
+
+describe("the status a node writes", () => {
+  test.each<[string, object, object, object]>([
+    ["keeps the QoS class", {}, { qosClass: "Burstable" }, { qosClass: "Burstable" }],
+    ["may say another QoS class", { qosClass: "x" }, { qosClass: "Burstable" }, { qosClass: "x" }],
+    ["lists its only address", { podIP: "10.0.0.1" }, {}, { podIP: "10.0.0.1", podIPs: [{ ip: "10.0.0.1" }] }],
+    ["names its first address", { podIPs: [{ ip: "::1" }] }, {}, { podIP: "::1", podIPs: [{ ip: "::1" }] }],
+    [
+      "keeps claims it leaves out",
+      {},
+      { resourceClaimStatuses: [{ name: "a" }] },
+      { resourceClaimStatuses: [{ name: "a" }] },
+    ],
+    [
+      "clears claims by an empty list",
+      { resourceClaimStatuses: [] },
+      { resourceClaimStatuses: [{ name: "a" }] },
+      { resourceClaimStatuses: [] },
+    ],
+    [
+      "keeps what its conditions observed",
+      { conditions: [{ type: "Ready", status: "True" }] },
+      { observedGeneration: 2, conditions: [{ type: "Ready", status: "False", observedGeneration: 2 }] },
+      { observedGeneration: 2, conditions: [{ type: "Ready", status: "True", observedGeneration: 2 }] },
+    ],
+  ])("%s", (_name, next, old, kept) => {
+    expect(preparedPodStatus(pod(next), pod(old))["status"]).toEqual(kept);
+  });
+
+  test("does not touch owners", () => {
+    const owners = [{ apiVersion: "v1", kind: "Node", name: "n", uid: "u" }];
+    expect(preparedPodStatus(pod({}), pod({}, { ownerReferences: owners })).metadata?.ownerReferences).toEqual(owners);
+    expect(preparedPodStatus(pod({}, { ownerReferences: owners }), pod({})).metadata?.ownerReferences).toBeUndefined();
+  });
+});

@@ -1,0 +1,13 @@
+import { DEVICES } from "../../validation/groups/devices.ts";
+import type { Resource } from "../resource.ts";
+
+/** DeviceClass: resource.k8s.io/v1, resource.k8s.io/v1beta1, resource.k8s.io/v1beta2. */
+export const deviceclasses: Resource = {
+  group: "resource.k8s.io",
+  resource: "deviceclasses",
+  isUnreconciled: true,
+  generation: true,
+  returnsDeleted: true,
+  rules: DEVICES["resource.k8s.io/DeviceClass"],
+  versions: { v1beta1: { lifetime: { since: 35, until: 38 } }, v1beta2: { lifetime: { since: 36, until: 39 } } },
+};
