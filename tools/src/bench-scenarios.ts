@@ -76,7 +76,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "puts-512": writers(512),
   history: {
     how: "16 writers update 1000 keys of 2 KB: a store with 100,000 old revisions and one with few take turns of 0.4 s, then the latter and a raw lmdb that overwrites in place.",
-    limit: "Keeping a revision is one more entry in a tree of pages; a deeper tree is one more page a commit.",
+    limit: "What is kept is in a tree of pages: a deeper one is one more page a commit.",
     measure: keptHistory,
   },
   etcd: {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { open as openHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import type { Measured } from "./bench-scenarios.ts";
 
 const VALUE = Buffer.alloc(2048, 1);
 /** Ours and the other take turns, so that a busy moment of the machine meets both. */
-const TURNS = 4;
+const TURNS = 6;
 const TURN_MS = 400;
 const KEYS = 1000;
 const KEPT = 100_000;
@@ -69,6 +69,10 @@ export async function keptHistory(): Promise<readonly Measured[]> {
       { what: `updates, ${KEPT} old revisions kept`, value: kept.rate, unit: "puts/s" },
       { what: "updates, few kept", value: fresh.rate, unit: "puts/s" },
       { what: "cost of what is kept", value: (1 - kept.rate / fresh.rate) * 100, unit: "%", goal: "< 5" },
+      { what: `CPU an update, ${KEPT} kept`, value: kept.cpu, unit: "µs" },
+      { what: "CPU an update, few kept", value: fresh.cpu, unit: "µs" },
+      { what: `written an update, ${KEPT} kept`, value: kept.written, unit: "KB" },
+      { what: "written an update, few kept", value: fresh.written, unit: "KB" },
       { what: "raw lmdb in place", value: place.rate, unit: "puts/s" },
       { what: "store to raw lmdb in place", value: own.rate / place.rate, unit: "x" },
     ];
@@ -79,21 +83,35 @@ interface Rate {
   readonly rate: number;
   /** Microseconds of CPU a call. */
   readonly cpu: number;
+  /** Kilobytes a call that reached the disk, or will. */
+  readonly written: number;
 }
 
 async function inTurns(writers: number, ours: Put, theirs: Put): Promise<readonly [Rate, Rate]> {
-  const sums = [ours, theirs].map((put) => ({ put, count: 0, cpu: 0 }));
+  const sums = [ours, theirs].map((put) => ({ put, count: 0, cpu: 0, written: 0 }));
   for (const { put } of sums) await hammer(writers, (key) => put(`${key}/warm`), TURN_MS);
   for (let turn = 0; turn < TURNS; turn += 1) {
-    for (const sum of sums) {
+    // each is first as often as the other
+    for (const sum of turn % 2 === 0 ? sums : sums.toReversed()) {
       const before = process.cpuUsage();
+      const written = bytesWritten();
       sum.count += await hammer(writers, (key) => sum.put(`${key}/${turn}`), TURN_MS);
       const { user, system } = process.cpuUsage(before);
       sum.cpu += user + system;
+      sum.written += bytesWritten() - written;
     }
   }
-  const rates = sums.map(({ count, cpu }) => ({ rate: (count / (TURNS * TURN_MS)) * 1000, cpu: cpu / count }));
+  const rates = sums.map(({ count, cpu, written }) => ({
+    rate: (count / (TURNS * TURN_MS)) * 1000,
+    cpu: cpu / count,
+    written: written / count / 1024,
+  }));
   return [rates[0]!, rates[1]!];
+}
+
+/** By this process, so far. */
+function bytesWritten(): number {
+  return Number(/^write_bytes: (\d+)/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1]);
 }
 
 /** The 99th percentile of how late timers are meanwhile. Measuring it costs a wake-up each millisecond: not while rates are taken. */

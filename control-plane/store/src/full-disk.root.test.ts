@@ -14,8 +14,12 @@ test.skipIf(!isRoot)(
     try {
       const child = join(import.meta.dirname, "../test/full-disk-child.ts");
       const { stdout } = await run(process.execPath, [child, folder]);
-      const { written, refused, readable, revision, after, reopened } = JSON.parse(stdout) as Record<string, unknown>;
+      const { written, refused, others, readable, revision, after, reopened } = JSON.parse(stdout) as Record<
+        string,
+        unknown
+      >;
       expect(refused).toBe("read-only");
+      expect(others).toBe(50);
       expect([readable, revision]).toEqual([written, written]);
       expect(after).toBe(Number(written) + 1);
       expect(reopened).toBe(Number(written) + 1);

@@ -15,11 +15,11 @@ const entry = fc.record({
 test("entries lie in blocks in the order in which they came, without those that were taken back", () => {
   fc.assert(
     fc.property(fc.array(entry, { maxLength: 20 }), (entries) => {
-      const found: (readonly [Buffer, Buffer])[] = [];
+      const found: (readonly [Buffer, Buffer, number])[] = [];
       const writer = new BlockWriter((block) => {
         const copy = Buffer.from(block); // the writer uses its memory again
-        for (const { key, value, end } of entriesIn(copy))
-          found.push([copy.subarray(key, value), copy.subarray(value, end)]);
+        for (const { key, value, end, number } of entriesIn(copy))
+          found.push([copy.subarray(key, value), copy.subarray(value, end), number]);
       });
       for (const { key, value, isTakenBack } of entries) {
         const bytes = Buffer.concat([Buffer.from("before"), key, Buffer.from(CHECKSUM), value, Buffer.from("after")]);
@@ -27,6 +27,7 @@ test("entries lie in blocks in the order in which they came, without those that 
         const place = writer.add(bytes, start, start + key.length, bytes.length - "after".length);
         expect(place.block.subarray(place.key, place.end).equals(Buffer.concat([key, value]))).toBe(true);
         if (isTakenBack) writer.takeBack();
+        else writer.setNumber(value.length);
       }
       writer.flush();
       const kept = entries.filter(({ isTakenBack }) => !isTakenBack);
@@ -34,6 +35,7 @@ test("entries lie in blocks in the order in which they came, without those that 
       for (const [index, { key, value }] of kept.entries()) {
         expect(found[index]?.[0].equals(key)).toBe(true);
         expect(found[index]?.[1].equals(value)).toBe(true);
+        expect(found[index]?.[2]).toBe(value.length);
       }
     }),
     { numRuns: 60 },

@@ -1,10 +1,11 @@
 /**
- * Entries as the reader child hands them on, one after the other: the length of the key (16 bits), that of the value (32 bits), key, value. The
- * checksum that a value begins with in the file is left out.
+ * Entries as the reader child hands them on, one after the other: the length of the key (16 bits), that of the value (32 bits), a number that tells
+ * where it belongs among all (32 bits), key, value. The checksum that a value begins with in the file is left out.
  */
 import { CHECKSUM } from "./lmdb-format.ts";
 
-const HEAD = 6;
+const HEAD = 10;
+const NUMBER_AT = 6;
 const SIZE = 1024 * 1024;
 
 /** Where an entry lies in a block. */
@@ -36,11 +37,17 @@ export class BlockWriter {
     const valueAt = at + HEAD + value - key;
     block.writeUInt16LE(value - key, at);
     block.writeUInt32LE(end - value - CHECKSUM, at + 2);
+    block.writeUInt32LE(0, at + NUMBER_AT);
     bytes.copy(block, at + HEAD, key, value);
     bytes.copy(block, valueAt, value + CHECKSUM, end);
     this.#last = at;
     this.#end = at + length;
     return { block, key: at + HEAD, value: valueAt, end: this.#end };
+  }
+
+  /** Says where the last entry belongs: 0 otherwise. */
+  setNumber(number: number): void {
+    this.#block.writeUInt32LE(number, this.#last + NUMBER_AT);
   }
 
   /** Once for each entry. */
@@ -67,12 +74,12 @@ export class BlockWriter {
   }
 }
 
-export function* entriesIn(block: Buffer): IterableIterator<EntryPlace> {
+export function* entriesIn(block: Buffer): IterableIterator<EntryPlace & { readonly number: number }> {
   for (let at = 0; at < block.length; ) {
     const key = at + HEAD;
     const value = key + block.readUInt16LE(at);
     const end = value + block.readUInt32LE(at + 2);
-    yield { block, key, value, end };
+    yield { block, key, value, end, number: block.readUInt32LE(at + NUMBER_AT) };
     at = end;
   }
 }

@@ -1,29 +1,32 @@
-/** How records lie in the file. Everything carries a CRC-32 over its key and the rest of its value. */
+/**
+ * How records lie in the file: versions in the order of their revisions, so that writes append to it, and beside them one small entry for each life
+ * of a key, from its creation to its deletion, that says which version is its newest. Everything carries a CRC-32 over its key and the rest of its
+ * value.
+ */
 import { crc32 } from "node:zlib";
 import type { EntryPlace } from "./lmdb-blocks.ts";
 import { StoreError } from "./store.ts";
 
-/**
- * Raise it with each change of the layout, together with a migration. A file of format 1 is one of format 2 in which every log entry is of one commit:
- * it becomes one of format 2 with its next write.
- */
-export const FORMAT = 2;
+/** Raise it with each change of the layout, together with a migration: see lmdb-migration.ts. */
+export const FORMAT = 3;
 
-/** `l` + revision -> log entry; `m` -> meta; `r` + key + NUL + revision -> version. */
-const LOG = 0x6c;
-const RECORD = 0x72;
+/** `k` + key + NUL + revision of creation -> life; `m` -> meta; `r` + revision + key -> version. */
+const LIFE = 0x6b;
+const VERSION = 0x72;
 export const META_KEY = Buffer.from("m");
 
-/** LMDB takes 1978 bytes with pages of 4 KB; a version's key adds ten. */
+/** LMDB takes 1978 bytes with pages of 4 KB; the key of a life adds ten. */
 export const MAX_KEY_BYTES = 1960;
 
-const HEADER = 33;
 /** Every value begins with one. */
 export const CHECKSUM = 4;
-/** A version's key ends in its revision. */
-export const REVISION = 8;
-/** A log entry's value begins with its time. */
-const TIME = 8;
+/** A version's key begins with its type and its revision, that of a life ends in one. */
+const REVISION = 8;
+export const KEY_AT = 1 + REVISION;
+/** Of a version's value, before its index. */
+const HEADER = 45;
+/** Of a life's value. */
+const LIFE_LENGTH = 13;
 
 /** What a key became at a revision. */
 export interface Version {
@@ -35,23 +38,27 @@ export interface Version {
   readonly previous: number;
   /** Milliseconds since the epoch; 0: never. */
   readonly expiresAt: number;
+  /** When it was written, milliseconds since the epoch; 0: that is not known. */
+  readonly time: number;
+  /** Its place among the changes of its commit. */
+  readonly place: number;
   readonly index: Uint8Array;
   readonly value: Uint8Array;
+}
+
+/** A key from its creation to its deletion. */
+export interface Life {
+  readonly key: string;
+  readonly createRevision: number;
+  /** Of its newest version. */
+  readonly revision: number;
+  /** Whether that is its deletion. */
+  readonly deleted: boolean;
 }
 
 export interface Entry {
   readonly key: Buffer;
   readonly value: Buffer;
-}
-
-/** What was committed at one time, in one transaction of the file. */
-export interface LogEntry {
-  /** Of the last commit; those of the others come right before it. */
-  readonly revision: number;
-  /** Milliseconds since the epoch. */
-  readonly time: number;
-  /** The keys of each commit, at least one. */
-  readonly commits: readonly (readonly string[])[];
 }
 
 export interface Meta {
@@ -71,34 +78,42 @@ const fromPool: Allocate = (length) => Buffer.allocUnsafe(length);
 
 export function versionKey(key: string, revision: number, allocate = fromPool): Buffer {
   const length = Buffer.byteLength(key);
-  const out = allocate(length + 10);
-  out[0] = RECORD;
-  // most keys are of ASCII: a loop takes half of the time that a call of Node's does
-  if (length === key.length) for (let at = 0; at < length; at += 1) out[at + 1] = key.charCodeAt(at);
-  else out.write(key, 1);
-  out[length + 1] = 0;
-  writeRevision(out, revision, length + 2);
-  return out;
-}
-
-/** Bounds of all versions of keys from `start` on; pass "" for all. */
-export function keyFrom(start: string): Buffer {
-  return Buffer.concat([Buffer.of(RECORD), Buffer.from(start)]);
-}
-
-export function logKey(revision: number): Buffer {
-  const out = Buffer.allocUnsafe(9);
-  out[0] = LOG;
+  const out = allocate(KEY_AT + length);
+  out[0] = VERSION;
   writeRevision(out, revision, 1);
+  writeName(out, key, length, KEY_AT);
   return out;
 }
 
-export function revisionOfLog(key: Buffer): number {
-  return readRevision(key, 1);
+export function lifeKey(key: string, createRevision: number, allocate = fromPool): Buffer {
+  const length = Buffer.byteLength(key);
+  const out = allocate(length + 2 + REVISION);
+  out[0] = LIFE;
+  writeName(out, key, length, 1);
+  out[length + 1] = 0;
+  writeRevision(out, createRevision, length + 2);
+  return out;
 }
 
-/** After every log entry. */
-export const LOGS_END = Buffer.of(LOG + 1);
+/** @param length In bytes. */
+function writeName(out: Buffer, key: string, length: number, at: number): void {
+  // most keys are of ASCII: a loop takes half of the time that a call of Node's does
+  if (length === key.length) for (let index = 0; index < length; index += 1) out[at + index] = key.charCodeAt(index);
+  else out.write(key, at);
+}
+
+/** Where lives of keys from `start` on begin; pass "" for all. */
+export function livesFrom(start: string): Buffer {
+  return Buffer.concat([Buffer.of(LIFE), Buffer.from(start)]);
+}
+
+/** After every life. */
+export const LIVES_END = Buffer.of(LIFE + 1);
+
+/** Before all versions of a revision. */
+export function versionsFrom(revision: number): Buffer {
+  return versionKey("", revision);
+}
 
 /** As 64 bits; without a BigInt, which each write would pay for. */
 function writeRevision(out: Buffer, revision: number, at: number): void {
@@ -110,9 +125,13 @@ function readRevision(bytes: Buffer, at: number): number {
   return bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
 }
 
-/** @param first Its first byte. */
 export function isVersionKey(first: number | undefined): boolean {
-  return first === RECORD;
+  return first === VERSION;
+}
+
+/** @param first The first byte of a key. */
+export function isLifeKey(first: number | undefined): boolean {
+  return first === LIFE;
 }
 
 export function encodeVersion(version: Version, allocate = fromPool): Entry {
@@ -121,7 +140,9 @@ export function encodeVersion(version: Version, allocate = fromPool): Entry {
   value.writeDoubleBE(version.createRevision, 5);
   value.writeDoubleBE(version.previous, 13);
   value.writeDoubleBE(version.expiresAt, 21);
-  value.writeUInt32BE(version.index.length, 29);
+  value.writeDoubleBE(version.time, 29);
+  value.writeUInt32BE(version.place, 37);
+  value.writeUInt32BE(version.index.length, 41);
   if (version.index.length > 0) value.set(version.index, HEADER);
   value.set(version.value, HEADER + version.index.length);
   return seal(versionKey(version.key, version.revision, allocate), value);
@@ -130,20 +151,40 @@ export function encodeVersion(version: Version, allocate = fromPool): Entry {
 /** @throws {StoreError} `damaged`. */
 export function decodeVersion(key: Buffer, value: Buffer): Version {
   check(key, value, HEADER);
-  const body = HEADER + value.readUInt32BE(29);
+  const body = HEADER + value.readUInt32BE(41);
   return {
-    key: key.toString("utf8", 1, key.length - 9),
-    revision: readRevision(key, key.length - REVISION),
+    key: key.toString("utf8", KEY_AT),
+    revision: readRevision(key, 1),
     deleted: value[4] === 1,
     createRevision: value.readDoubleBE(5),
     previous: value.readDoubleBE(13),
     expiresAt: value.readDoubleBE(21),
+    time: value.readDoubleBE(29),
+    place: value.readUInt32BE(37),
     index: value.subarray(HEADER, body),
     value: value.subarray(body),
   };
 }
 
-/** What a version's value begins with, and where in its block the rest lies. */
+export function encodeLife({ key, createRevision, revision, deleted }: Life, allocate = fromPool): Entry {
+  const value = allocate(LIFE_LENGTH);
+  value.writeDoubleBE(revision, 4);
+  value[12] = deleted ? 1 : 0;
+  return seal(lifeKey(key, createRevision, allocate), value);
+}
+
+/** @throws {StoreError} `damaged`. */
+export function decodeLife(key: Buffer, value: Buffer): Life {
+  check(key, value, LIFE_LENGTH);
+  return {
+    key: key.toString("utf8", 1, key.length - REVISION - 1),
+    createRevision: readRevision(key, key.length - REVISION),
+    revision: value.readDoubleBE(4),
+    deleted: value[12] === 1,
+  };
+}
+
+/** What a version says of itself, and where in its block the rest lies. */
 export interface VersionHead {
   readonly revision: number;
   readonly deleted: boolean;
@@ -155,12 +196,12 @@ export interface VersionHead {
 }
 
 /** Of an entry that was checked already: its checksum is left out. @throws {StoreError} `damaged`. */
-export function headAt({ block, value, end }: EntryPlace): VersionHead {
+export function headAt({ block, key, value, end }: EntryPlace): VersionHead {
   const index = value + HEADER - CHECKSUM;
   const body = index > end ? index : index + block.readUInt32BE(index - 4);
-  if (body > end) throw differs(block.subarray(0, 0));
+  if (body > end) throw differs(block.subarray(key, value));
   return {
-    revision: readRevision(block, value - REVISION),
+    revision: readRevision(block, key + 1),
     deleted: block[value] === 1,
     createRevision: block.readDoubleBE(value + 1),
     expiresAt: block.readDoubleBE(value + 17),
@@ -169,43 +210,11 @@ export function headAt({ block, value, end }: EntryPlace): VersionHead {
   };
 }
 
-/** How many keys a log entry names, that was checked already: its checksum is left out. */
-export function keysInLog({ block, value, end }: EntryPlace): number {
-  let keys = 0;
-  for (let at = value + TIME, before = 0; at < end; at += 1) {
-    const byte = block[at] as number;
-    if (before === 0 && byte !== 0) keys += 1;
-    before = byte;
-  }
-  return keys;
-}
-
-/** No key is empty, and none has a NUL: one stands after each key of a commit, and another one between commits. */
-const COMMIT_END = "\0\0";
-
-export function encodeLog({ revision, time, commits }: LogEntry, allocate = fromPool): Entry {
-  const keys = commits.map((commit) => commit.join("\0")).join(COMMIT_END);
-  const value = allocate(CHECKSUM + TIME + Buffer.byteLength(keys));
-  value.writeDoubleBE(time, CHECKSUM);
-  value.write(keys, CHECKSUM + TIME);
-  return seal(logKey(revision), value);
-}
-
-/** @throws {StoreError} `damaged`. */
-export function decodeLog(key: Buffer, value: Buffer): LogEntry {
-  check(key, value, CHECKSUM + TIME);
-  const text = value.toString("utf8", CHECKSUM + TIME);
-  return {
-    revision: revisionOfLog(key),
-    time: value.readDoubleBE(CHECKSUM),
-    commits: text.split(COMMIT_END).map((commit) => commit.split("\0")),
-  };
-}
-
-/** The keys of each commit with its revision, oldest first. */
-export function* commitsOf({ revision, commits }: LogEntry): IterableIterator<readonly [number, readonly string[]]> {
-  const first = revision - commits.length + 1;
-  for (const [index, keys] of commits.entries()) yield [first + index, keys];
+/** What a life says whose entry lies there, and where its key ends. @throws {StoreError} `damaged`. */
+export function lifeIn(bytes: Buffer, key: number, value: number, end: number) {
+  if (end - value !== LIFE_LENGTH) throw differs(bytes.subarray(key, value));
+  const revision = bytes.readDoubleBE(value + CHECKSUM);
+  return { revision, deleted: bytes[value + LIFE_LENGTH - 1] === 1, keyEnd: value - REVISION - 1 };
 }
 
 export function encodeMeta(meta: Meta): Buffer {
@@ -237,8 +246,8 @@ export function sumOf(entry: Entry): number {
 /** Names a key of the file for people. */
 export function showKey(key: Uint8Array): string {
   const buffer = Buffer.from(key);
-  if (key[0] === RECORD && key.length > 10) return buffer.toString("utf8", 1, key.length - 9);
-  if (key[0] === LOG && key.length === 9) return `log of revision ${buffer.readBigUInt64BE(1)}`;
+  if (key[0] === VERSION && key.length > KEY_AT) return buffer.toString("utf8", KEY_AT);
+  if (key[0] === LIFE && key.length > 2 + REVISION) return buffer.toString("utf8", 1, key.length - REVISION - 1);
   return key.length === 1 ? "meta" : `0x${buffer.toString("hex").slice(0, 64)}`;
 }
 
@@ -253,9 +262,13 @@ function seal(key: Buffer, value: Buffer): Entry {
 }
 
 function checksum(key: Uint8Array, value: Uint8Array): number {
+  if (value.length <= SHORT) return crcOfShort(value, CHECKSUM, value.length, crcOfShort(key));
   // a call and a view of Node's cost as much as a key's whole sum
   return crc32(new Uint8Array(value.buffer, value.byteOffset + CHECKSUM, value.length - CHECKSUM), crcOfShort(key));
 }
+
+/** Up to so many bytes a loop is quicker than a call. */
+const SHORT = 64;
 
 const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
   let sum = byte;
@@ -263,11 +276,11 @@ const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
   return sum;
 });
 
-/** CRC-32 as zlib computes it. */
-function crcOfShort(bytes: Uint8Array): number {
-  let sum = -1;
-  for (let at = 0; at < bytes.length; at += 1) sum = CRC_TABLE[(sum ^ bytes[at]!) & 0xff]! ^ (sum >>> 8);
-  return (sum ^ -1) >>> 0;
+/** CRC-32 as zlib computes it, in less time where there are few bytes. @param before The sum of what comes before them. */
+export function crcOfShort(bytes: Uint8Array, start = 0, end = bytes.length, before = 0): number {
+  let sum = ~before;
+  for (let at = start; at < end; at += 1) sum = CRC_TABLE[(sum ^ bytes[at]!) & 0xff]! ^ (sum >>> 8);
+  return ~sum >>> 0;
 }
 
 function check(key: Buffer, value: Buffer, least: number): void {

@@ -1,17 +1,16 @@
 import type { RootDatabase } from "lmdb";
 import {
-  commitsOf,
   damaged,
-  decodeLog,
+  decodeLife,
   decodeVersion,
   type Entry,
-  keyFrom,
-  LOGS_END,
-  type LogEntry,
-  logKey,
-  revisionOfLog,
+  LIVES_END,
+  type Life,
+  lifeKey,
+  livesFrom,
   type Version,
   versionKey,
+  versionsFrom,
 } from "./lmdb-format.ts";
 import type { StoredRecord, StoreEvent } from "./store.ts";
 
@@ -19,6 +18,8 @@ import type { StoredRecord, StoreEvent } from "./store.ts";
 export class LmdbHistory {
   readonly #db: RootDatabase<Buffer, Buffer>;
   readonly #path: string;
+  /** The version that was found last: who looks at a key further and further back goes on there. */
+  #found: Version | undefined;
 
   constructor(db: RootDatabase<Buffer, Buffer>, path: string) {
     this.#db = db;
@@ -26,118 +27,129 @@ export class LmdbHistory {
   }
 
   get(key: string, revision: number): StoredRecord | undefined {
-    const range = { start: versionKey(key, revision), end: versionKey(key, 0), reverse: true, limit: 1 };
-    for (const entry of this.#db.getRange(range)) return recordOf(this.#version(entry.key, entry.value));
+    const range = { start: lifeKey(key, revision), end: lifeKey(key, 0), reverse: true, limit: 1 };
+    for (const entry of this.#db.getRange(range)) {
+      const version = this.#asOf(revision, this.#life(entry.key, entry.value));
+      return version && recordOf(version);
+    }
     return undefined;
   }
 
   /** Pairs of key and record as of `revision`, in key order. */
   *range(prefix: string, start = prefix, revision: number): IterableIterator<readonly [string, StoredRecord]> {
-    let found: Version | undefined;
-    for (const { key, value } of this.#db.getRange({ start: keyFrom(start > prefix ? start : prefix) })) {
-      const version = this.#version(key, value);
-      if (!version.key.startsWith(prefix)) break;
-      if (found !== undefined && found.key !== version.key) yield* pairOf(found);
-      if (found?.key !== version.key) found = undefined;
-      if (version.revision <= revision) found = version;
+    for (const { key, value } of this.#db.getRange({
+      start: livesFrom(start > prefix ? start : prefix),
+      end: LIVES_END,
+    })) {
+      const life = this.#life(key, value);
+      if (!life.key.startsWith(prefix)) return;
+      const version = life.createRevision > revision ? undefined : this.#asOf(revision, life);
+      const record = version && recordOf(version);
+      if (record !== undefined) yield [life.key, record];
     }
-    if (found !== undefined) yield* pairOf(found);
   }
 
   /** All changes after `from` up to `to`, each commit's followed by a progress event. */
   *since(from: number, to: number): IterableIterator<StoreEvent> {
-    for (const log of this.#logs(from + 1, to)) {
-      for (const [revision, keys] of commitsOf(log)) {
-        if (revision <= from) continue;
-        if (revision > to) return;
-        for (const key of keys) yield this.#event(key, revision);
-        yield { type: "progress", revision };
+    let commit: Version[] = [];
+    for (const { version } of this.#versions(from, to)) {
+      if (commit.length > 0 && version.revision !== commit[0]!.revision) {
+        yield* this.#events(commit);
+        commit = [];
       }
+      commit.push(version);
     }
+    if (commit.length > 0) yield* this.#events(commit);
   }
 
-  /** The newest revision after `from` that was committed before `time`; `from` if there is none. */
-  lastBefore(time: number, from: number): number {
-    let last = from;
-    for (const log of this.#logs(from + 1, Number.MAX_SAFE_INTEGER)) {
-      if (log.time >= time) break;
-      last = log.revision;
+  /** The newest revision of `from` to `to` that was written at `time` or before; `from` if there is none after it. */
+  newestAt(time: number, from: number, to: number): number {
+    let [low, high] = [from, to];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.timeOf(middle) ?? Number.POSITIVE_INFINITY) <= time) low = middle;
+      else high = middle - 1;
     }
-    return last;
+    return low;
   }
 
-  /**
-   * To where one step of compaction goes from `from` on: what is in one log entry is forgotten together. About `step` revisions further, at most to
-   * `to`; `from` if there is nothing to forget.
-   */
-  nextEnd(from: number, to: number, step: number): number {
-    let end = from;
-    for (const key of this.#db.getKeys({ start: logKey(from + 1), end: logKey(to + 1) })) {
-      const next = revisionOfLog(key);
-      if (end > from && next > from + step) break;
-      end = next;
-    }
-    return end;
+  /** When a revision was written, ms since the epoch; undefined when that is not known. */
+  timeOf(revision: number): number | undefined {
+    for (const { version } of this.#versions(revision - 1, revision, 1))
+      return version.time > 0 ? version.time : undefined;
+    return undefined;
   }
 
-  /**
-   * The entries that nobody needs who reads at `to` or later. Everything up to `from` was forgotten already; both are such as
-   * {@link nextEnd} tells.
-   */
+  /** The entries that nobody needs who reads at `to` or later. Everything up to `from` was forgotten already. */
   superseded(from: number, to: number): readonly Entry[] {
     const out: Entry[] = [];
-    for (const log of this.#logs(from + 1, to)) {
-      for (const [revision, keys] of commitsOf(log)) {
-        for (const key of keys) {
-          const version = this.#at(key, revision);
-          if (version.previous > 0) out.push(this.#raw(versionKey(key, version.previous)));
-          if (version.deleted) out.push(this.#raw(versionKey(key, revision)));
-        }
-      }
-      out.push(this.#raw(logKey(log.revision)));
+    for (const { entry, version } of this.#versions(from, to)) {
+      const { key, previous, deleted, createRevision } = version;
+      if (previous > 0) out.push(this.#raw(versionKey(key, previous)));
+      if (deleted) out.push(entry, this.#raw(lifeKey(key, createRevision)));
     }
     return out;
   }
 
-  #event(key: string, revision: number): StoreEvent {
-    const version = this.#at(key, revision);
-    const previous = version.previous > 0 ? recordOf(this.#at(key, version.previous)) : undefined;
-    if (!version.deleted) return { type: "put", record: recordOf(version)!, previous };
-    if (previous === undefined) throw damaged(this.#path, `nothing before the deletion of "${key}"`);
-    return { type: "delete", key, revision, previous };
+  *#events(commit: readonly Version[]): IterableIterator<StoreEvent> {
+    const [{ revision }] = commit as readonly [Version];
+    for (const version of commit.toSorted((a, b) => a.place - b.place)) {
+      const { key, deleted } = version;
+      const previous = version.previous > 0 ? recordOf(this.#at(key, version.previous)) : undefined;
+      if (!deleted) yield { type: "put", record: recordOf(version)!, previous };
+      else if (previous !== undefined) yield { type: "delete", key, revision, previous };
+      else throw damaged(this.#path, `nothing before the deletion of "${key}"`);
+    }
+    yield { type: "progress", revision };
   }
 
-  /** Entries with commits of these revisions; the last one may have further ones. */
-  *#logs(from: number, to: number): IterableIterator<LogEntry> {
-    for (const { key, value } of this.#db.getRange({ start: logKey(from), end: LOGS_END })) {
-      const log = this.#log(key, value);
-      if (log.revision - log.commits.length >= to) return;
-      yield log;
+  /** What a life was at a revision that it had begun by. */
+  #asOf(revision: number, { key, revision: newest }: Life): Version | undefined {
+    const found = this.#found;
+    const goesOn = found?.key === key && found.revision > revision && found.revision <= newest;
+    let version = goesOn ? found : this.#at(key, newest);
+    while (version.revision > revision) {
+      if (version.previous === 0) return undefined;
+      version = this.#at(key, version.previous);
+    }
+    this.#found = version;
+    return version;
+  }
+
+  /** Versions of the revisions after `from` up to `to`, in order. */
+  *#versions(
+    from: number,
+    to: number,
+    limit?: number,
+  ): IterableIterator<{ readonly entry: Entry; readonly version: Version }> {
+    const range = { start: versionsFrom(from + 1), end: versionsFrom(to + 1), ...(limit !== undefined && { limit }) };
+    for (const { key, value } of this.#db.getRange(range)) {
+      const entry = { key: Buffer.from(key), value };
+      yield { entry, version: this.#version(entry) };
     }
   }
 
-  #log(key: Buffer, value: Buffer): LogEntry {
+  #life(key: Buffer, value: Buffer): Life {
     try {
-      return decodeLog(Buffer.from(key), value);
+      return decodeLife(Buffer.from(key), value);
     } catch (cause) {
-      throw damaged(this.#path, "the log is not as it was written", cause);
+      throw damaged(this.#path, "what is known of a key is not as it was written", cause);
     }
   }
 
   #at(key: string, revision: number): Version {
-    const at = versionKey(key, revision);
-    return this.#version(at, this.#raw(at).value);
+    return this.#version(this.#raw(versionKey(key, revision)));
   }
 
   #raw(key: Buffer): Entry {
     const value = this.#db.get(key);
-    if (value === undefined) throw damaged(this.#path, `an entry is missing that the log names`);
+    if (value === undefined) throw damaged(this.#path, "an entry is missing that another one names");
     return { key, value };
   }
 
-  #version(key: Buffer, value: Buffer): Version {
+  #version({ key, value }: Entry): Version {
     try {
-      return decodeVersion(Buffer.from(key), value);
+      return decodeVersion(key, value);
     } catch (cause) {
       throw damaged(this.#path, "a record is not as it was written", cause);
     }
@@ -147,9 +159,4 @@ export class LmdbHistory {
 function recordOf(version: Version): StoredRecord | undefined {
   const { key, value, index, revision, createRevision, deleted } = version;
   return deleted ? undefined : { key, value, index, revision, createRevision };
-}
-
-function* pairOf(version: Version): IterableIterator<readonly [string, StoredRecord]> {
-  const record = recordOf(version);
-  if (record !== undefined) yield [version.key, record];
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { keepingBuffers } from "@tsukube/host";
 import { BlockRecord } from "./block-record.ts";
 import { type EntryPlace, entriesIn } from "./lmdb-blocks.ts";
-import { damaged, decodeMeta, FORMAT, headAt, type Meta, REVISION } from "./lmdb-format.ts";
+import { damaged, decodeMeta, FORMAT, headAt, KEY_AT, type Meta } from "./lmdb-format.ts";
 import { readFrames } from "./lmdb-frames.ts";
 import { type StoredRecord, StoreError } from "./store.ts";
 
@@ -16,11 +16,19 @@ export const DEFAULT_READER: readonly string[] = [
 
 const EMPTY: Meta = { format: FORMAT, revision: 0, compacted: 0, count: 0, sum: 0 };
 
-/** A record of a file. @param expiresAt Milliseconds since the epoch; 0: never. */
-export type VisitLoaded = (record: StoredRecord, expiresAt: number, meta: Meta) => void | Promise<void>;
+/** What is known of a record of a file. */
+interface AboutLoaded {
+  /** Milliseconds since the epoch; 0: never. */
+  readonly expiresAt: number;
+  /** Its place among all records, in key order. */
+  readonly number: number;
+  readonly meta: Meta;
+}
+
+export type VisitLoaded = (record: StoredRecord, about: AboutLoaded) => void | Promise<void>;
 
 /**
- * Reads everything through a child process and shows the newest version of each key, in key order.
+ * Reads everything through a child process and shows the newest version of each key, in the order of the file.
  * @throws {StoreError} `damaged` when anything in the file is not as it was written, `failed` when it cannot be read here.
  */
 export async function loadThroughReader(path: string, command: readonly string[], visit: VisitLoaded): Promise<Meta> {
@@ -55,7 +63,7 @@ async function readFrom(out: AsyncIterable<Buffer>, path: string, visit: VisitLo
     else
       for (const place of entriesIn(frame.block)) {
         const { record, expiresAt } = loaded(place);
-        const work = visit(record, expiresAt, meta);
+        const work = visit(record, { expiresAt, number: place.number, meta });
         if (work !== undefined) await work;
       }
   }
@@ -66,8 +74,7 @@ async function readFrom(out: AsyncIterable<Buffer>, path: string, visit: VisitLo
 function loaded(place: EntryPlace) {
   const { block, key, value, end } = place;
   const { revision, createRevision, expiresAt, index, body } = headAt(place);
-  // after the first byte, and before the NUL and the revision
-  const name = block.toString("utf8", key + 1, value - REVISION - 1);
+  const name = block.toString("utf8", key + KEY_AT, value);
   return { record: new BlockRecord(name, revision, createRevision, { block, index, body, end }), expiresAt };
 }
 

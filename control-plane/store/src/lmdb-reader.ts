@@ -3,8 +3,8 @@
  * no core with the server, which makes what it is told its own meanwhile, and what it needed goes with it.
  */
 import { writeSync } from "node:fs";
-import { crc32 } from "node:zlib";
 import { messageOf } from "@tsukube/foundation";
+import { EntryChecks } from "./entry-checks.ts";
 import { BlockWriter, type EntryPlace } from "./lmdb-blocks.ts";
 import {
   CHECKSUM,
@@ -12,15 +12,18 @@ import {
   differs,
   FORMAT,
   headAt,
+  isLifeKey,
   isVersionKey,
-  keysInLog,
+  KEY_AT,
+  lifeIn,
   META_KEY,
   type Meta,
-  REVISION,
   showKey,
 } from "./lmdb-format.ts";
+import { EntriesOfFormat2 } from "./lmdb-format-2.ts";
 import { type Frame, piecesOf } from "./lmdb-frames.ts";
 import { LmdbPages } from "./lmdb-pages.ts";
+import { NewestVersions } from "./newest-versions.ts";
 
 /** @throws when anything in the file is not as it was written. */
 export function readAll(path: string, emit: (frame: Frame) => void): void {
@@ -40,87 +43,56 @@ function readEntries(pages: LmdbPages, stored: Buffer, emit: (frame: Frame) => v
   const meta = decodeMeta(stored);
   emit({ type: "meta", value: stored });
   if (meta.format > FORMAT) return false;
-  const entries = new Entries(meta, (block) => emit({ type: "entries", block }));
+  const sink = (block: Buffer): void => emit({ type: "entries", block });
+  const entries = meta.format === FORMAT ? new Entries(meta, sink) : new EntriesOfFormat2(meta, sink);
   pages.walk((bytes, key, value, end) => entries.take(bytes, key, value, end));
   entries.finish();
   return true;
 }
 
-/** Checks entries in the order of their keys, and keeps what is newest of each key. */
+/** Checks entries, and keeps what is newest of each key. What is known of keys comes before all versions. */
 class Entries {
   readonly #meta: Meta;
+  readonly #checks: EntryChecks;
   readonly #blocks: BlockWriter;
-  /** Both marks of what was walked, to compare with what the meta entry says. */
-  #count = 0;
-  #sum = 0;
-  /** Log entries and versions above the compacted revision must name each other. */
-  #logged = 0;
-  #recent = 0;
-  readonly #previous = Buffer.alloc(64 * 1024);
-  #previousLength = 0;
-  /** Whether the last entry in the block is to be taken back when the next key begins. */
-  #isDeleted = false;
+  readonly #newest = new NewestVersions();
 
   constructor(meta: Meta, sink: (block: Buffer) => void) {
     this.#meta = meta;
+    this.#checks = new EntryChecks(meta);
     this.#blocks = new BlockWriter(sink);
   }
 
   take(bytes: Buffer, key: number, value: number, end: number): void {
-    const length = value - key;
-    const shared = this.#sharedWith(bytes, key, length);
-    bytes.copy(this.#previous, shared, key + shared, value);
-    const isNewer = length === this.#previousLength && shared >= length - REVISION;
-    this.#previousLength = length;
-    if (length === META_KEY.length && bytes[key] === META_KEY[0]) return;
-    const isVersion = isVersionKey(bytes[key]);
-    if (this.#isDeleted || (isVersion && isNewer)) this.#blocks.takeBack();
-    this.#isDeleted = false;
+    this.#checks.follow(bytes, key, value);
+    if (value - key === META_KEY.length && bytes[key] === META_KEY[0]) return;
     if (end - value < CHECKSUM) throw differs(bytes.subarray(key, value));
-    const place = this.#blocks.add(bytes, key, value, end);
-    this.#check(place, bytes.readUInt32BE(value));
-    if (isVersion) this.#version(place);
-    else this.#log(place);
+    if (isLifeKey(bytes[key])) this.#life(bytes, key, value, end);
+    else if (isVersionKey(bytes[key])) this.#version(bytes, key, value, end);
+    else throw new Error(`"${showKey(bytes.subarray(key, value))}" is of an unknown kind`);
   }
 
   finish(): void {
-    if (this.#isDeleted) this.#blocks.takeBack();
+    this.#checks.finish();
+    if (!this.#newest.isComplete) throw new Error("the newest version of a key is missing");
     this.#blocks.flush();
-    const { count, sum } = this.#meta;
-    if (this.#count !== count) throw new Error(`${this.#count} entries, expected ${count}`);
-    if (this.#sum !== sum) throw new Error("the sum of all checksums differs, expected that of the last commit");
-    if (this.#logged !== this.#recent) throw new Error("the log and the records name different changes");
   }
 
-  #check({ block, key, value, end }: EntryPlace, expected: number | undefined): void {
-    // without Buffer's constructor, which takes as long as the sum
-    const found = crc32(new Uint8Array(block.buffer, block.byteOffset + key, end - key));
-    if (found !== expected) throw differs(block.subarray(key, value));
-    this.#count += 1;
-    this.#sum = (this.#sum ^ found) >>> 0;
+  #life(bytes: Buffer, key: number, value: number, end: number): void {
+    this.#checks.checkShort(bytes, key, value, end);
+    const { revision, deleted, keyEnd } = lifeIn(bytes, key, value, end);
+    if (!deleted) this.#newest.add(bytes, key + 1, keyEnd, revision);
   }
 
-  #version(place: EntryPlace): void {
+  #version(bytes: Buffer, key: number, value: number, end: number): void {
+    const place = this.#blocks.add(bytes, key, value, end);
+    this.#checks.check(place, bytes.readUInt32BE(value));
     const { revision, deleted } = headAt(place);
     if (revision > this.#meta.revision) throw new Error(`"${nameOf(place)}" is newer than the last commit`);
-    if (revision > this.#meta.compacted) this.#recent += 1;
-    this.#isDeleted = deleted;
-  }
-
-  #log(place: EntryPlace): void {
-    this.#logged += keysInLog(place);
-    this.#blocks.takeBack();
-  }
-
-  /** How many bytes a key begins with that the one before it begins with too. */
-  #sharedWith(bytes: Buffer, key: number, length: number): number {
-    const previous = this.#previous;
-    const most = Math.min(length, this.#previousLength);
-    let shared = 0;
-    while (shared < most && bytes[key + shared] === previous[shared]) shared += 1;
-    const isNext = shared < most ? bytes[key + shared]! > previous[shared]! : length > this.#previousLength;
-    if (!isNext) throw new Error(`"${showKey(bytes.subarray(key, key + length))}" is out of order`);
-    return shared;
+    const number = this.#newest.find(bytes, key + KEY_AT, value, revision);
+    if (number === undefined) this.#blocks.takeBack();
+    else if (deleted) throw new Error(`"${nameOf(place)}" is deleted, and not`);
+    else this.#blocks.setNumber(number);
   }
 }
 

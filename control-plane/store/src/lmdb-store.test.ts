@@ -1,12 +1,13 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { VirtualClock } from "@tsukube/testing";
 import { afterAll, expect, test } from "vitest";
+import { writeFormat2 } from "../test/format-2-file.ts";
 import { storeConformance } from "./conformance.ts";
-import { openFile, putAll } from "./lmdb-file.ts";
-import { decodeMeta, encodeLog, encodeMeta, encodeVersion, META_KEY, sumOf } from "./lmdb-format.ts";
+import { openFile } from "./lmdb-file.ts";
 import { lmdbStore } from "./lmdb-store.ts";
+import { openPast } from "./past.ts";
 import type { Mutation, Store } from "./store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tsukube-lmdb-"));
@@ -64,38 +65,78 @@ test("writes that share a transaction of the file are read, watched and forgotte
   expect((await store.range("")).records).toHaveLength(1501);
   await store.close();
   const db = openFile(path, { readOnly: true });
-  expect(db.getKeysCount()).toBe(1502);
+  expect(db.getKeysCount()).toBe(2 * 1501 + 1);
   await db.close();
 });
 
-test("a file of the format before is gone on with, and becomes one of the new format", async () => {
-  const path = newPath();
-  const clock = new VirtualClock();
-  await lmdbStore({ path, clock })(() => {}).then((store) => store.close());
-  const versions = [1, 2, 3].map((revision) =>
-    encodeVersion({
-      ...{ key: "/a", revision, deleted: false, createRevision: 1, previous: revision - 1, expiresAt: 0 },
-      ...{ index: Buffer.from("i"), value: Buffer.from(String(revision)) },
-    }),
-  );
-  // each log entry was of one commit
-  const logs = [1, 2, 3].map((revision) => encodeLog({ revision, time: revision * 1000, commits: [["/a"]] }));
-  const entries = [...versions, ...logs];
-  const sum = entries.reduce((all, entry) => (all ^ sumOf(entry)) >>> 0, 0);
-  const meta = { format: 1, revision: 3, compacted: 0, count: entries.length, sum };
-  const old = openFile(path);
-  await putAll(old, [...entries, { key: META_KEY, value: encodeMeta(meta) }]);
-  await old.close();
+test.each([1, 2] as const)(
+  "a file of format %s becomes one of the present format, and stays beside it",
+  async (format) => {
+    const path = newPath();
+    mkdirSync(dirname(path));
+    const clock = new VirtualClock();
+    const expiresAt = clock.now() + 60_000;
+    await writeFormat2(path, format, [
+      { key: "/a", revision: 1, createRevision: 1, value: "first" },
+      { key: "/a", revision: 3, createRevision: 1, value: "second" },
+      { key: "/b", revision: 2, createRevision: 2, value: "x" },
+      { key: "/b", revision: 4, createRevision: 2, deleted: true, value: "" },
+      { key: "/a/below", revision: 5, createRevision: 5, value: "y" },
+      { key: "/ä", revision: 6, createRevision: 6, expiresAt, value: "z" },
+    ]);
+    const open = lmdbStore({ path, clock });
+    const visited: string[] = [];
+    let store = await open(({ key, revision, createRevision, value, index }) => {
+      visited.push([key, revision, createRevision, Buffer.from(value), Buffer.from(index)].join(" "));
+    });
+    const present = ["/a 3 1 second index of second", "/a/below 5 5 y index of y", "/ä 6 6 z index of z"];
+    expect(visited).toEqual(present);
+    expect([store.revision, store.compactedRevision]).toEqual([6, 6]);
+    expect(await store.commit([put("/a", "third")])).toBe(7);
+    await store.close();
+    expect(readdirSync(dirname(path)).sort()).toEqual([`store.lmdb`, `store.lmdb-lock`, `store.lmdb.format-${format}`]);
+    // it is one of this format, with all it needs
+    store = await open(() => {});
+    expect((await store.get("/a", { revision: 6 }))?.value.toString()).toBe("second");
+    await clock.advance(120_000);
+    expect((await store.range("")).records.map(({ key }) => key)).toEqual(["/a", "/a/below"]);
+    await store.close();
+    renameSync(`${path}.format-${format}`, path);
+    expect(() => openPast(path)).toThrow(/format [12], expected 3; "tsukube up" brings it up to date/);
+  },
+);
 
-  const store = await lmdbStore({ path, clock })(() => {});
-  expect((await store.get("/a", { revision: 2 }))?.value.toString()).toBe("2");
-  expect(await revisionsAfter(store, 1, 2)).toEqual([2, 3]);
-  await Promise.all([store.commit([put("/a", "4")]), store.commit([put("/b", "5")])]);
-  expect(await revisionsAfter(store, 2, 3)).toEqual([3, 4, 5]);
+test("keys of any letters live, end and begin again", async () => {
+  const path = newPath();
+  const open = lmdbStore({ path, clock: new VirtualClock() });
+  const keys = ["/a", "/a/b", "/ab", "/ä", "/日本語-seven-x", "/😀"];
+  let store = await open(() => {});
+  const remove = (key: string): Mutation => ({ type: "delete", key, expected: "any" });
+  await store.commit(keys.map((key) => put(key, "1")));
+  await store.commit(keys.map(remove));
+  await store.commit(keys.toReversed().map((key) => put(key, "2")));
+  await store.commit(keys.map((key) => put(key, "3")));
+  const states: readonly (readonly string[])[] = [[], ["1"], [], ["2"], ["3"]];
+  for (let turn = 0; turn < 2; turn += 1) {
+    for (const [revision, values] of states.entries()) {
+      if (revision === 0) continue;
+      for (const key of keys) expect((await store.get(key, { revision }))?.value.toString()).toBe(values[0]);
+      const { records } = await store.range("", { revision });
+      expect(records.map(({ key }) => key)).toEqual(values.length === 0 ? [] : keys);
+    }
+    const events: string[] = [];
+    for await (const event of store.watch("", 2, new AbortController().signal)) {
+      if (event.type === "put") events.push(event.record.key);
+      if (event.type === "progress" && event.revision === 3) break;
+    }
+    expect(events).toEqual(keys.toReversed());
+    await store.close();
+    store = await open(() => {});
+  }
   await store.compact(4);
-  expect((await store.get("/a", { revision: 4 }))?.value.toString()).toBe("4");
   await store.close();
-  const now = openFile(path, { readOnly: true });
-  expect(decodeMeta(now.get(META_KEY)!).format).toBe(2);
-  await now.close();
+  const visited: string[] = [];
+  store = await open(({ key, value }) => void visited.push(`${key}=${Buffer.from(value)}`));
+  expect(visited).toEqual(keys.map((key) => `${key}=3`));
+  await store.close();
 });

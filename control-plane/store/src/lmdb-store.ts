@@ -7,7 +7,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { copyOf, openFile, pagesOf, putAll } from "./lmdb-file.ts";
 import {
   type Entry,
-  encodeLog,
+  encodeLife,
   encodeMeta,
   encodeVersion,
   FORMAT,
@@ -18,7 +18,9 @@ import {
   type Version,
 } from "./lmdb-format.ts";
 import { LmdbHistory } from "./lmdb-history.ts";
-import { DEFAULT_READER, loadThroughReader } from "./lmdb-load.ts";
+import { DEFAULT_READER } from "./lmdb-load.ts";
+import { loadCurrent } from "./lmdb-migration.ts";
+import { expectRoom, noRoom } from "./lmdb-room.ts";
 import { removeLeft, streamOf } from "./lmdb-stream.ts";
 import { compacted, dueKeys, EXPIRY_CHECK_MS, expectDistinct, expectRecord, future, recordOf } from "./memory-store.ts";
 import { ScratchMemory } from "./scratch-memory.ts";
@@ -47,13 +49,23 @@ export interface LmdbStoreOptions {
   readonly historyBytes?: number;
 }
 
+/** What a commit puts into the file. */
+interface Changes {
+  /** Versions, and what is known of their keys. */
+  readonly entries: readonly Entry[];
+  /** How many more entries there are then, and the XOR of their checksums and of those that they replace. */
+  readonly count: number;
+  readonly sum: number;
+}
+
+const NO_CHANGES: Changes = { entries: [], count: 0, sum: 0 };
+
 /** A commit on its way to the disk. */
 interface Write {
   readonly revision: number;
   readonly root: Tree<StoredRecord>;
   readonly events: readonly Change[];
-  /** Its versions as they go into the file. */
-  readonly entries: readonly Entry[];
+  readonly changes: Changes;
   readonly mutations: readonly Mutation[];
   readonly done: PromiseWithResolvers<number>;
 }
@@ -71,15 +83,14 @@ export function lmdbStore(options: LmdbStoreOptions): OpenStore {
   return async (visit) => {
     mkdirSync(dirname(options.path), { recursive: true });
     removeLeft(options.path);
-    const records = new TreeBuilder<StoredRecord>();
-    const expiries = new Map<string, number>();
     const command = options.readerCommand ?? DEFAULT_READER;
-    const meta = await loadThroughReader(options.path, command, (record, expiresAt) => {
-      records.add(record.key, record);
-      if (expiresAt > 0) expiries.set(record.key, expiresAt);
+    const { meta, records, expiries } = await loadCurrent(options.path, command);
+    const tree = new TreeBuilder<StoredRecord>();
+    for (const record of records) {
+      tree.add(record.key, record);
       visit(record);
-    });
-    return new LmdbStore(options, meta, records.build(), expiries);
+    }
+    return new LmdbStore(options, meta, tree.build(), expiries);
   };
 }
 
@@ -195,7 +206,13 @@ class LmdbStore implements Store {
     this.#bytesSinceCompaction = 0;
     while (this.#nextCompaction() > this.#meta.compacted) {
       if (this.#closed) throw closed();
-      const write = { ...this.#tip, events: [], entries: [], mutations: [], done: Promise.withResolvers<number>() };
+      const write = {
+        ...this.#tip,
+        events: [],
+        changes: NO_CHANGES,
+        mutations: [],
+        done: Promise.withResolvers<number>(),
+      };
       this.#enqueue(write);
       await write.done.promise;
     }
@@ -245,10 +262,9 @@ class LmdbStore implements Store {
           : deleteFrom(root, mutation, revision, events);
     }
     if (events.length === 0) return undefined;
-    const expiries = expiriesOf(mutations);
     // now, while another batch may be on its way, and not when the disk waits for this one
-    const entries = events.map((event) => encodeVersion(versionOf(event, revision, expiries), this.#allocate));
-    return { revision, root, events, entries, mutations, done: Promise.withResolvers<number>() };
+    const changes = changesOf(events, revision, this.#clock.now(), expiriesOf(mutations), this.#allocate);
+    return { revision, root, events, changes, mutations, done: Promise.withResolvers<number>() };
   }
 
   /**
@@ -298,20 +314,21 @@ class LmdbStore implements Store {
 
   async #writeBatch(batch: readonly Write[]): Promise<Meta> {
     const before = this.#meta;
-    const added = this.#entriesOf(batch.filter(({ events }) => events.length > 0));
+    // what was on its way before has arrived
+    [this.#memory, this.#memoryUnderWay] = [this.#memoryUnderWay, this.#memory];
+    this.#memory.clear();
     const target = this.#compacted > before.compacted ? this.#nextCompaction() : before.compacted;
     const removed = target > before.compacted ? this.#history.superseded(before.compacted, target) : [];
-    let { sum } = before;
-    for (const entry of added) sum ^= sumOf(entry);
+    let { sum, count } = before;
+    for (const { changes } of batch) {
+      sum ^= changes.sum;
+      count += changes.count;
+    }
     for (const entry of removed) sum ^= sumOf(entry);
-    const meta: Meta = {
-      format: FORMAT,
-      revision: batch.at(-1)!.revision,
-      compacted: target,
-      count: before.count + added.length - removed.length,
-      sum: sum >>> 0,
-    };
-    const entries = [...added, { key: META_KEY, value: encodeMeta(meta) }];
+    count -= removed.length;
+    const meta: Meta = { format: FORMAT, revision: batch.at(-1)!.revision, compacted: target, count, sum: sum >>> 0 };
+    const entries = [...batch.flatMap(({ changes }) => changes.entries), { key: META_KEY, value: encodeMeta(meta) }];
+    expectRoom(this.#options.path, entries, removed.length);
     await putAll(
       this.#db,
       entries,
@@ -322,22 +339,7 @@ class LmdbStore implements Store {
 
   /** The revision that the next write compacts to. */
   #nextCompaction(): number {
-    return this.#history.nextEnd(this.#meta.compacted, this.#compacted, COMPACT_STEP);
-  }
-
-  /** Their versions, and one log entry of all. */
-  #entriesOf(writes: readonly Write[]): readonly Entry[] {
-    // what was on its way before has arrived
-    [this.#memory, this.#memoryUnderWay] = [this.#memoryUnderWay, this.#memory];
-    this.#memory.clear();
-    const last = writes.at(-1);
-    if (last === undefined) return [];
-    const entries = writes.flatMap((write) => write.entries);
-    const commits = writes.map(({ events }) =>
-      events.map((event) => (event.type === "put" ? event.record.key : event.key)),
-    );
-    entries.push(encodeLog({ revision: last.revision, time: this.#clock.now(), commits }));
-    return entries;
+    return Math.min(this.#meta.compacted + COMPACT_STEP, this.#compacted);
   }
 
   /** The batch is durable: now it can be read, is watched and acknowledged, in this order. */
@@ -373,7 +375,7 @@ class LmdbStore implements Store {
 
   #compactByAge(): void {
     const oldest = this.#clock.now() - (this.#options.historyMs ?? 60 * 60_000);
-    this.#compactTo(this.#history.lastBefore(oldest, this.#meta.compacted));
+    this.#compactTo(this.#history.newestAt(oldest, this.#meta.compacted, this.revision));
     const { used, unused } = pagesOf(this.#db);
     // a copy that failed is tried again in a minute
     if (unused > WORTH_COPYING && unused > used) this.defragment().catch(() => {});
@@ -410,11 +412,42 @@ function deleteFrom(
   return root.delete(key);
 }
 
-function versionOf(event: Change, revision: number, expiries: ReadonlyMap<string, number> | undefined): Version {
+/** @param expiries By key. @param allocate Gives memory for the entries. */
+function changesOf(
+  events: readonly Change[],
+  revision: number,
+  time: number,
+  expiries: ReadonlyMap<string, number> | undefined,
+  allocate: (length: number) => Buffer,
+): Changes {
+  const entries: Entry[] = [];
+  let [count, sum] = [0, 0];
+  for (const [place, event] of events.entries()) {
+    const version = versionOf(event, revision, time, place, expiries);
+    const { key, createRevision, previous, deleted } = version;
+    const own = encodeVersion(version, allocate);
+    const life = encodeLife({ key, createRevision, revision, deleted }, allocate);
+    entries.push(own, life);
+    sum ^= sumOf(own) ^ sumOf(life);
+    count += previous > 0 ? 1 : 2;
+    // it takes the place of what was known of the key before
+    if (previous > 0) sum ^= sumOf(encodeLife({ key, createRevision, revision: previous, deleted: false }, allocate));
+  }
+  return { entries, count, sum };
+}
+
+function versionOf(
+  event: Change,
+  revision: number,
+  time: number,
+  place: number,
+  expiries: ReadonlyMap<string, number> | undefined,
+): Version {
   const isPut = event.type === "put";
   const { key, createRevision, index, value } = isPut ? event.record : { ...event.previous, ...NOTHING };
   const previous = event.previous?.revision ?? 0;
-  return { key, revision, deleted: !isPut, createRevision, previous, expiresAt: expiries?.get(key) ?? 0, index, value };
+  const expiresAt = expiries?.get(key) ?? 0;
+  return { key, revision, deleted: !isPut, createRevision, previous, expiresAt, time, place, index, value };
 }
 
 const NOTHING = { index: new Uint8Array(0), value: new Uint8Array(0) };
@@ -445,16 +478,11 @@ function closed(): StoreError {
 const ROOM = 256 * 1024;
 
 async function writeError(path: string, cause: unknown): Promise<StoreError> {
+  if (cause instanceof StoreError) return cause;
   const text = messageOf(await causeOf(cause));
   const { bavail, bsize } = await statfs(dirname(path)).catch(() => ({ bavail: Number.MAX_SAFE_INTEGER, bsize: 1 }));
   const full = bavail * bsize < ROOM || /No space left|MDB_MAP_FULL|quota/i.test(text);
-  return full
-    ? new StoreError(
-        "read-only",
-        `Cannot write to "${path}": no space left (${text}); free some on its file system, writes then go on`,
-        { cause },
-      )
-    : new StoreError("failed", `Cannot write to "${path}": ${text}`, { cause });
+  return full ? noRoom(path, text, cause) : new StoreError("failed", `Cannot write to "${path}": ${text}`, { cause });
 }
 
 /** A failed commit's reason comes as a promise that rejects with it, a moment later. */

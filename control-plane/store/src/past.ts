@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { RootDatabase } from "lmdb";
 import { openFile } from "./lmdb-file.ts";
-import { decodeLog, decodeMeta, LOGS_END, logKey, META_KEY, type Meta } from "./lmdb-format.ts";
+import { decodeMeta, FORMAT, META_KEY, type Meta } from "./lmdb-format.ts";
 import { LmdbHistory } from "./lmdb-history.ts";
 import { compacted, future } from "./memory-store.ts";
 import { type StoredRecord, StoreError } from "./store.ts";
@@ -43,6 +43,7 @@ class LmdbPast implements Past {
     const stored = this.#db.get(META_KEY);
     if (stored === undefined) throw new StoreError("failed", `Cannot read "${path}": it is empty, expected a store`);
     this.#meta = decodeMeta(stored);
+    if (this.#meta.format !== FORMAT) throw otherFormat(path, this.#meta.format);
   }
 
   get revision(): number {
@@ -64,24 +65,14 @@ class LmdbPast implements Past {
   }
 
   async revisionAt(time: number): Promise<number> {
-    let low = this.#meta.compacted; // written at or before, if anything is known
-    let high = this.#meta.revision;
-    const first = this.timeOf(low + 1);
-    if (low > 0 && (first === undefined || time < first)) throw tooEarly(time, first, low);
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if ((this.timeOf(middle) ?? Number.POSITIVE_INFINITY) <= time) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    const { compacted, revision } = this.#meta;
+    const first = this.timeOf(compacted + 1);
+    if (compacted > 0 && (first === undefined || time < first)) throw tooEarly(time, first, compacted);
+    return this.#history.newestAt(time, compacted, revision);
   }
 
   timeOf(revision: number): number | undefined {
-    for (const { key, value } of this.#db.getRange({ start: logKey(revision), end: LOGS_END, limit: 1 })) {
-      const log = decodeLog(Buffer.from(key), value);
-      return log.revision - log.commits.length < revision ? log.time : undefined;
-    }
-    return undefined;
+    return this.#history.timeOf(revision);
   }
 
   close(): Promise<void> {
@@ -92,6 +83,12 @@ class LmdbPast implements Past {
     if (revision < this.oldest) throw compacted(revision, this.oldest);
     if (revision > this.revision) throw future(revision, this.revision);
   }
+}
+
+function otherFormat(path: string, format: number): StoreError {
+  const remedy =
+    format < FORMAT ? '"tsukube up" brings it up to date' : "use the tsukube that wrote it, or a newer one";
+  return new StoreError("failed", `Cannot look back in "${path}": format ${format}, expected ${FORMAT}; ${remedy}`);
 }
 
 function tooEarly(time: number, first: number | undefined, oldest: number): StoreError {

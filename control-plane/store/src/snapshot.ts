@@ -2,7 +2,7 @@
  * Snapshots: all records of one revision in a file that says when it is damaged.
  *
  * Layout: magic; frames of length (32 bits, of what follows), type (8 bits) and body. The first frame is about the snapshot (JSON), then one for
- * each record in key order, then the end: how many records, and the SHA-256 of everything before it.
+ * each record, then the end: how many records, and the SHA-256 of everything before it.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";

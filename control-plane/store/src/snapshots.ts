@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
-import { openFile, putAll } from "./lmdb-file.ts";
-import { type Entry, encodeMeta, encodeVersion, FORMAT, META_KEY, type Meta, sumOf } from "./lmdb-format.ts";
+import { Batches } from "./batches.ts";
+import { LmdbFiller } from "./lmdb-filler.ts";
+import type { Meta } from "./lmdb-format.ts";
 import { DEFAULT_READER, loadThroughReader } from "./lmdb-load.ts";
 import {
   readSnapshot,
@@ -26,11 +27,6 @@ export interface Saved {
 
 /** Revisions that a restored store leaves out, so that none which anybody was told of before comes again with other content. */
 const BUMP = 1_000_000;
-/** etcd takes 128 operations in one transaction, */
-const MAX_ENTRIES = 100;
-/** and 1.5 MiB in one request, with what surrounds them. */
-const MAX_BYTES = 1_000_000;
-
 /**
  * Saves what an LMDB file holds, and checks all of it. Nobody may write to it meanwhile: of a store that runs, take its {@link Store.copy}.
  * @throws {StoreError} `damaged`.
@@ -45,7 +41,7 @@ export async function saveFile(
   const begin = (meta: Meta): Promise<SnapshotWriter> =>
     SnapshotWriter.create(to, { ...about, store: "file", revision: meta.revision });
   try {
-    const meta = await loadThroughReader(from, readerCommand, async (record, expiresAt, meta) => {
+    const meta = await loadThroughReader(from, readerCommand, async (record, { expiresAt, meta }) => {
       writer ??= await begin(meta);
       const { key, value, index, revision, createRevision } = record;
       await writer.record({ key, value, index, revision, createRevision, expiresAt });
@@ -128,30 +124,6 @@ export async function restoreInto(store: Store, from: string): Promise<SnapshotS
   return { ...summary, now: store.revision };
 }
 
-/** Gathers what is written into transactions: not too many entries in one, nor too many bytes. */
-class Batches<Entry> {
-  readonly #write: (batch: readonly Entry[]) => Promise<unknown>;
-  #entries: Entry[] = [];
-  #bytes = 0;
-
-  constructor(write: (batch: readonly Entry[]) => Promise<unknown>) {
-    this.#write = write;
-  }
-
-  async add(entry: Entry, bytes: number): Promise<void> {
-    if (this.#entries.length === MAX_ENTRIES || this.#bytes + bytes > MAX_BYTES) await this.flush();
-    this.#entries.push(entry);
-    this.#bytes += bytes;
-  }
-
-  async flush(): Promise<void> {
-    const batch = this.#entries;
-    this.#entries = [];
-    this.#bytes = 0;
-    if (batch.length > 0) await this.#write(batch);
-  }
-}
-
 function expectStore(from: string, { store }: SnapshotInfo, wanted: SnapshotInfo["store"]): void {
   if (store === wanted) return;
   const named = { file: "a cluster with a file of its own", etcd: "a cluster with an etcd" };
@@ -170,22 +142,11 @@ async function revisionOf(path: string, readerCommand: readonly string[]): Promi
 }
 
 async function fill(path: string, from: string, now: number): Promise<void> {
-  const db = openFile(path);
-  const put = (entries: readonly Entry[]) => putAll(db, entries);
-  const batches = new Batches(put);
-  let count = 0;
-  let sum = 0;
+  const filler = new LmdbFiller(path);
   try {
-    await readSnapshot(from, async (record) => {
-      const entry = encodeVersion({ ...record, previous: 0, deleted: false });
-      count += 1;
-      sum = (sum ^ sumOf(entry)) >>> 0;
-      await batches.add(entry, entry.value.length);
-    });
-    await batches.flush();
-    await put([{ key: META_KEY, value: encodeMeta({ format: FORMAT, revision: now, compacted: now, count, sum }) }]);
-    await db.flushed;
+    await readSnapshot(from, (record) => filler.add(record));
+    await filler.finish(now);
   } finally {
-    await db.close();
+    await filler.close();
   }
 }

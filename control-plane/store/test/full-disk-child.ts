@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "@tsukube/foundation";
 import { realClock } from "@tsukube/host";
-import { lmdbStore } from "../src/index.ts";
+import { lmdbStore, type Mutation } from "../src/index.ts";
 
 const folder = process.argv[2]!;
 const path = join(folder, "store.lmdb");
@@ -24,6 +24,13 @@ while (refused === undefined && written < 1000) {
     (error: unknown) => (refused = codeOf(error) ?? String(error)),
   );
 }
+// whoever tries again and again is refused each time, and ends nothing
+let others = 0;
+for (let i = 0; i < 50; i += 1) {
+  const size = 10_000 + 500 * i;
+  const put: Mutation = { type: "put", key: `/other/${i}`, value: Buffer.alloc(size, i), expected: "absent" };
+  await store.commit([put]).catch((error: unknown) => (others += codeOf(error) === "read-only" ? 1 : 0));
+}
 const readable = (await store.range("/")).records.length;
 const { revision } = store;
 rmSync(ballast);
@@ -34,4 +41,4 @@ const again = await lmdbStore({ path, clock: realClock })(() => {
   reopened += 1;
 });
 await again.close();
-process.stdout.write(JSON.stringify({ written, refused, readable, revision, after, reopened }));
+process.stdout.write(JSON.stringify({ written, refused, others, readable, revision, after, reopened }));
