@@ -70,9 +70,9 @@ class Extraction {
 
   #visitList(schema: ListSchema, items: readonly Json[], into: FieldSetBuilder): void {
     const seen = new Set<string>();
-    for (const item of items) {
+    for (const [index, item] of items.entries()) {
       const element = listElement(schema, item);
-      if (element === undefined) this.#failItem(schema);
+      if (element === undefined) this.#failItem(schema, index);
       else if (seen.has(element)) this.#fail(`duplicate entries for key ${elementText(element)}`);
       else {
         seen.add(element);
@@ -84,12 +84,12 @@ class Extraction {
     }
   }
 
-  #failItem(schema: ListSchema): void {
+  #failItem(schema: ListSchema, index: number): void {
     const keys = schema.mapKeys.map((key) => `"${key}"`).join(", ");
     this.#fail(
       schema.listType === "set"
         ? "associative lists of type set must contain scalars"
-        : `associative list with keys has an element that omits key field ${keys} (and doesn't have default value)`,
+        : `element ${index}: associative list with keys has an element that omits all key fields [${keys}] (and doesn't have default values for any key fields)`,
     );
   }
 
@@ -126,5 +126,5 @@ function scalarName(scalar: string): string {
 
 function goShown(value: Json): string {
   if (Array.isArray(value)) return "list";
-  return typeof value === "object" ? "map" : typeof value === "string" ? `&{${value}}` : `&{${String(value)}}`;
+  return typeof value === "object" ? "map" : `&value.valueUnstructured{Value:${JSON.stringify(value)}}`;
 }

@@ -216,10 +216,7 @@ describe("structural schemas", () => {
       properties: { a: { type: "string" } },
       anyOf: [{ properties: { a: { type: "string" }, b: {} } }],
     };
-    expect(structural(schema)).toEqual([
-      "s.properties[b]: Required value: because it is defined in s.anyOf[0].properties[b]",
-      "s.anyOf[0].properties[a].type: Forbidden: must be empty to be structural",
-    ]);
+    expect(structural(schema)).toEqual(["s.anyOf[0].properties[a].type: Forbidden: must be empty to be structural"]);
   });
 
   test("int-or-string may be spelled with anyOf", () => {

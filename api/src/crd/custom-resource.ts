@@ -38,6 +38,7 @@ export function cleanCustomResource(
   const { metadata, ...rest } = value as Record<string, unknown>;
   const meta = normalize<Unstructured>({ metadata }, schemaOfType("meta/v1.PartialObjectMetadata"), options);
   const pruned = prune(rest, schema);
+  if (pruned.unreadable !== undefined) throw new DecodeError("type", pruned.unreadable);
   const problems = [...meta.problems, ...pruned.unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
   return { object: { ...pruned.object, metadata: meta.object.metadata ?? {} } as Unstructured, problems };
 }

@@ -1,4 +1,5 @@
 import { canonicalTime } from "../timestamps.ts";
+import { dnsLabel, dnsSubdomain } from "../validation/names.ts";
 
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/;
 const HOSTNAME =
@@ -17,14 +18,38 @@ function isIPv6(text: string): boolean {
   return edges && (tail === undefined ? count === 8 : count < 8);
 }
 
+/** As Go's sloppy parser: decimal, with leading zeros if somebody likes them; IPv4 within IPv6 has dots as well. */
+function isIPv4(text: string): boolean {
+  return IPV4.test(withoutZeros(text)) || (text.includes(".") && isIPv6(text));
+}
+
+function withoutZeros(text: string): string {
+  return text.replaceAll(/\b0+(?=\d)/g, "");
+}
+
 function isCidr(text: string): boolean {
   const [address = "", bits, extra] = text.split("/");
   if (bits === undefined || extra !== undefined || !/^\d{1,3}$/.test(bits)) return false;
-  return (IPV4.test(address) && Number(bits) <= 32) || (isIPv6(address) && Number(bits) <= 128);
+  return (IPV4.test(withoutZeros(address)) && Number(bits) <= 32) || (isIPv6(address) && Number(bits) <= 128);
+}
+
+/** 48 and 64 bits, and the 20 bytes of InfiniBand. */
+function isMac(text: string): boolean {
+  const isDotted = /^(?:[0-9a-f]{4}\.)+[0-9a-f]{4}$/i.test(text);
+  const isPaired = /^[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2})*$/i.test(text);
+  return (isDotted || isPaired) && [12, 16, 40].includes(text.replaceAll(/[.:-]/g, "").length);
 }
 
 function isDate(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(text) && isTime(`${text}T00:00:00Z`);
+}
+
+/** Letters in any case; the seconds' fraction may begin with any character. */
+function isDateTime(text: string): boolean {
+  const parts = /^(.*)t(\d\d):(\d\d):(\d\d)(?:.\d+)?(?:z|[+-]\d\d:\d\d)$/.exec(text.toLowerCase());
+  if (parts === null) return false;
+  const [, date = "", hour, minute, second] = parts;
+  return isDate(date) && Number(hour) <= 23 && Number(minute) <= 59 && Number(second) <= 59;
 }
 
 function isTime(text: string): boolean {
@@ -37,7 +62,16 @@ function isTime(text: string): boolean {
 }
 
 function isUri(text: string): boolean {
-  return /^[a-zA-Z][a-zA-Z0-9+.-]*:[^\s]+$/.test(text) || text.startsWith("/");
+  const isHostWhole = !/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/?#]*\[[^\]/?#]*(?:[/?#]|$)/.test(text);
+  return (/^[a-zA-Z][a-zA-Z0-9+.-]*:[^\s]+$/.test(text) && isHostWhole) || text.startsWith("/");
+}
+
+const UNITS = /^(?:ns|nano.*|us|µs|micro.*|ms|milli.*|s|sec.*|m|min.*|h|hr|hour.*|d|day.*|w|wk|week.*)$/i;
+
+/** Go's durations, or words among which is an amount of something that is a time. */
+function isDuration(text: string): boolean {
+  if (/^[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return true;
+  return [...text.matchAll(/\d+\s*([A-Za-zµ]+)/g)].some(([, unit = ""]) => UNITS.test(unit));
 }
 
 /** ISBN-10 and -13, credit cards: a weighted sum of digits that a modulus divides. */
@@ -78,12 +112,12 @@ function matches(form: RegExp): (text: string) => boolean {
 const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   bsonobjectid: matches(/^[0-9a-fA-F]{24}$/),
   uri: isUri,
-  email: matches(/^[^\s@<>]+@[^\s@<>]+$/),
+  email: matches(/^(?:[^\s@<>]+@[^\s@<>]+|[^<>@]*<[^\s@<>]+@[^\s@<>]+>)$/),
   hostname: (text) => text.length <= 255 && HOSTNAME.test(text),
-  ipv4: matches(IPV4),
+  ipv4: isIPv4,
   ipv6: isIPv6,
   cidr: isCidr,
-  mac: matches(/^(?:[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4})$/),
+  mac: isMac,
   uuid: matches(UUID("[0-9a-f]", "[0-9a-f]")),
   uuid3: matches(UUID("3", "[0-9a-f]")),
   uuid4: matches(UUID("4", "[89ab]")),
@@ -92,19 +126,25 @@ const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   isbn10: isIsbn10,
   isbn13: isIsbn13,
   creditcard: isCreditCard,
-  ssn: matches(/^\d{3}[- ]?\d{2}[- ]?\d{4}$/),
+  ssn: matches(/^\d{3}[- ]\d{2}[- ]\d{4}$/),
   hexcolor: matches(/^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$/),
   rgbcolor: matches(
     /^rgb\(\s*(?:\d{1,2}|1\d\d|2[0-4]\d|25[0-5])\s*(?:,\s*(?:\d{1,2}|1\d\d|2[0-4]\d|25[0-5])\s*){2}\)$/,
   ),
-  byte: matches(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/),
+  byte: matches(/^(?=.)(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/),
   date: isDate,
-  "date-time": isTime,
-  datetime: isTime,
-  duration: matches(
-    /^\s*-?\d+(?:\.\d+)?\s*(?:ns|us|µs|μs|ms|s|m|h|d|w|(?:nano|micro|milli)?seconds?|minutes?|hours?|days?|weeks?)?(?:\d+(?:\.\d+)?\s*(?:ns|us|µs|ms|s|m|h))*$/,
-  ),
+  "date-time": isDateTime,
+  datetime: isDateTime,
+  duration: isDuration,
+  password: () => true,
+  "k8s-short-name": (text) => dnsLabel(text).length === 0,
+  "k8s-long-name": (text) => dnsSubdomain(text).length === 0,
 };
+
+/** Whether upstream knows the format of texts: others are kept as they are, with a warning. */
+export function isKnownFormat(format: string): boolean {
+  return Object.hasOwn(FORMATS, format);
+}
 
 /** Whether a text has a format such as "date-time"; names that upstream does not know are accepted. */
 export function hasFormat(text: string, format: string): boolean {

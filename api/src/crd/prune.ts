@@ -1,5 +1,6 @@
 import { DecodeError } from "../codec/decode-error.ts";
 import { normalize } from "../codec/json-decode.ts";
+import { encodeUnstructuredText } from "../codec/json-encode.ts";
 import { setMember } from "../codec/plan.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
 import type { ObjectSchema, Schema } from "../schema.ts";
@@ -11,12 +12,15 @@ export interface Pruned<T> {
   readonly object: T;
   /** Such as "spec.l[0].x", sorted; after them those in the metadata of embedded objects. */
   readonly unknown: readonly string[];
+  /** What cannot be read of an embedded object's type or metadata, such as "spec.o.kind: Invalid value: 1: must be a string". */
+  readonly unreadable?: string;
 }
 
 /** Paths of what was dropped. */
 interface Dropped {
   readonly own: string[];
   readonly metadata: string[];
+  readonly unreadable: string[];
 }
 
 /**
@@ -24,17 +28,24 @@ interface Dropped {
  * validation reports them. Parts without unknown fields are shared with the object given.
  */
 export function prune<T>(object: T, schema: Schema): Pruned<T> {
-  const dropped: Dropped = { own: [], metadata: [] };
+  const dropped: Dropped = { own: [], metadata: [], unreadable: [] };
   const pruned = pruneValue(object, schema, "", dropped) as T;
-  return { object: pruned, unknown: [...dropped.own.sort(), ...dropped.metadata] };
+  const [unreadable] = dropped.unreadable;
+  const unknown = [...dropped.own.sort(), ...dropped.metadata];
+  return { object: pruned, unknown, ...(unreadable !== undefined && { unreadable }) };
 }
 
 function pruneValue(value: unknown, schema: Schema, path: string, dropped: Dropped): unknown {
-  if (value === null || typeof value !== "object") return value;
+  if (value === null && schema.kind === "object" && schema.typeName !== "") return {};
+  if (value === null || typeof value !== "object") {
+    if (schema.kind === "object" && schema.typeName !== "") return metadataOf(value, schema, path, dropped);
+    return value;
+  }
   switch (schema.kind) {
     case "object":
       if (Array.isArray(value)) return value;
-      if (schema.typeName !== "") return metadataOf(value, schema, path, dropped.metadata);
+      if (schema.typeName !== "") return metadataOf(value, schema, path, dropped);
+      if (schema.embeddedResource && path !== "") checkType(value as Struct, path, dropped);
       return pruneMembers(value as Struct, path, dropped, (name) => {
         const field = schema.fields.get(name);
         return field === undefined ? (schema.preserveUnknown ? KEEP : undefined) : field.schema;
@@ -42,24 +53,36 @@ function pruneValue(value: unknown, schema: Schema, path: string, dropped: Dropp
     case "map":
       return Array.isArray(value) ? value : pruneMembers(value as Struct, path, dropped, () => schema.values);
     case "list":
-      return Array.isArray(value) ? pruneItems(value, schema.items, path, dropped) : value;
+      if (Array.isArray(value)) return pruneItems(value, schema.items, path, dropped);
+      return pruneMembers(value as Struct, path, dropped, () => undefined);
     case "scalar":
-      return value;
+      if (schema.scalar === "any" || Array.isArray(value)) return value;
+      return pruneMembers(value as Struct, path, dropped, () => undefined);
   }
 }
 
-/** Of an embedded object, in the form of its type. What is wrong in it is left to validation. */
-function metadataOf(value: object, schema: ObjectSchema, path: string, unknown: string[]): unknown {
+function checkType(value: Struct, path: string, dropped: Dropped): void {
+  for (const name of ["apiVersion", "kind"]) {
+    const found = value[name];
+    if (found === undefined || typeof found === "string") continue;
+    dropped.unreadable.push(`${path}.${name}: Invalid value: ${encodeUnstructuredText(found)}: must be a string`);
+  }
+}
+
+/** Of an embedded object, in the form of its type. */
+function metadataOf(value: unknown, schema: ObjectSchema, path: string, dropped: Dropped): unknown {
   try {
     const { object, problems } = normalize<object>(value, schema);
     for (const problem of problems) {
       const [, name] = UNKNOWN.exec(problem) ?? [];
-      if (name !== undefined) unknown.push(`${path}.${name}`);
+      if (name !== undefined) dropped.metadata.push(`${path}.${name}`);
     }
     return jsonEqual(object, value) ? value : object;
   } catch (error) {
-    if (error instanceof DecodeError) return value;
-    throw error;
+    if (!(error instanceof DecodeError)) throw error;
+    const shown = encodeUnstructuredText(value);
+    dropped.unreadable.push(`${path}: Invalid value: ${shown}: ${error.message}`);
+    return value;
   }
 }
 

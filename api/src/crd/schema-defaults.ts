@@ -59,7 +59,7 @@ function walkObject(
 }
 
 function isRefusedNull(value: unknown, schema: Schema): boolean {
-  return value === null && schema.nullable !== true && !(schema.kind === "scalar" && schema.scalar === "any");
+  return value === null && schema.nullable !== true;
 }
 
 /** A deep copy: defaults must never be shared with an object. */

@@ -1,8 +1,9 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
-import { type FieldError, fieldError } from "../status/field-error.ts";
+import { type FieldError, fieldError, fieldErrorMessage } from "../status/field-error.ts";
 import { compileNode } from "./compile.ts";
+import { patternProblem } from "./pattern-problem.ts";
 import { prune } from "./prune.ts";
-import { patternOf, validateValue } from "./validate-value.ts";
+import { typeName, validateValue } from "./validate-value.ts";
 
 type Level = "root" | "item" | "field";
 
@@ -13,79 +14,136 @@ type Level = "root" | "item" | "field";
  */
 export function structuralErrors(props: JSONSchemaProps, path: string): readonly FieldError[] {
   const errors: FieldError[] = [];
-  checkSupported(props, path, errors, false);
-  if (errors.length > 0) return errors;
-  checkNode(props, path, "root", errors);
-  return errors;
+  if (props.nullable === true)
+    errors.push(fieldError.forbidden(`${path}.nullable`, "nullable cannot be true at the root"));
+  checkSupported(props, path, errors);
+  const structure: FieldError[] = [];
+  checkNode(props, path, "root", structure);
+  structure.sort((a, b) => (fieldErrorMessage(a) < fieldErrorMessage(b) ? -1 : 1)); // as upstream, which walks maps in any order
+  const defaults: FieldError[] = [];
+  if (structure.length === 0) checkDefaults(props, path, defaults);
+  return [...errors, ...structure, ...defaults];
 }
 
 /** What OpenAPI has and structural schemas may not use. */
-function checkSupported(props: JSONSchemaProps, path: string, errors: FieldError[], nested: boolean): void {
+function checkSupported(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
   const forbid = (name: string, detail: string) => errors.push(fieldError.forbidden(`${path}.${name}`, detail));
+  for (const name of ["id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref"] as const) {
+    if (props[name] !== undefined) forbid(name, `${name} is not supported`);
+  }
+  if (props.type !== undefined && !TYPES.has(props.type)) {
+    errors.push(fieldError.notSupported(`${path}.type`, props.type, [...TYPES]));
+  }
+  const items: unknown = props.items;
+  if (Array.isArray(items)) forbid("items", "items must be a schema object and not an array");
+  if (props.type === "array" && items === undefined)
+    errors.push(fieldError.required(`${path}.items`, "must be specified"));
+  const wrong = props.pattern === undefined ? undefined : patternProblem(props.pattern);
+  if (wrong !== undefined) {
+    const why = `must be a valid regular expression, but isn't: error parsing regexp: ${wrong}`;
+    errors.push(fieldError.invalid(`${path}.pattern`, props.pattern, why));
+  }
   if (props.uniqueItems === true) {
     forbid("uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic");
   }
   const additional: unknown = props.additionalProperties;
-  if (props.additionalProperties !== undefined && props.properties !== undefined && additional !== false) {
+  if (additional !== undefined && props.properties !== undefined && additional !== true) {
     forbid("additionalProperties", "additionalProperties and properties are mutual exclusive");
-  }
-  if (additional === false) forbid("additionalProperties", "additionalProperties cannot be set to false");
-  if (props.$ref !== undefined) forbid("$ref", "$ref is not supported");
-  for (const name of ["id", "patternProperties", "dependencies", "definitions", "additionalItems"] as const) {
-    if (props[name] !== undefined) forbid(name, `${name} is not supported`);
-  }
-  const items: unknown = props.items;
-  if (Array.isArray(items)) forbid("items", "items must be a schema object and not an array");
-  if (props.type !== undefined && !TYPES.has(props.type)) {
-    errors.push(fieldError.notSupported(`${path}.type`, props.type, [...TYPES]));
-  }
-  if (props.pattern !== undefined && patternOf(props.pattern) === undefined) {
-    errors.push(
-      fieldError.invalid(
-        `${path}.pattern`,
-        props.pattern,
-        "must be a valid regular expression, but isn't: error parsing regexp",
-      ),
-    );
-  }
-  if (!nested) checkLists(props, path, errors);
-  for (const [below, child, isNested] of children(props, path))
-    checkSupported(child, below, errors, nested || isNested);
+  } else if (additional === false) forbid("additionalProperties", "additionalProperties cannot be set to false");
+  for (const [below, child] of children(props, path)) checkSupported(child, below, errors);
+  checkExtensions(props, path, errors);
 }
 
 const TYPES: ReadonlySet<string> = new Set(["array", "boolean", "integer", "number", "object", "string"]);
+
+/** The x-kubernetes-* of one node. */
+function checkExtensions(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
+  const preserve = "x-kubernetes-preserve-unknown-fields";
+  if (props[preserve] === false)
+    errors.push(fieldError.invalid(`${path}.${preserve}`, false, "must be true or undefined"));
+  const mapType = props["x-kubernetes-map-type"];
+  if (mapType !== undefined && props.type !== "object")
+    errors.push(wrongType(props, path, "must be object if x-kubernetes-map-type is specified"));
+  if (mapType !== undefined && mapType !== "atomic" && mapType !== "granular")
+    errors.push(fieldError.notSupported(`${path}.x-kubernetes-map-type`, mapType, ["atomic", "granular"]));
+  checkLists(props, path, errors);
+}
+
+function wrongType(props: JSONSchemaProps, path: string, detail: string): FieldError {
+  const at = `${path}.type`;
+  return props.type === undefined ? fieldError.required(at, detail) : fieldError.invalid(at, props.type, detail);
+}
 
 function checkLists(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
   const listType = props["x-kubernetes-list-type"];
   const keys = props["x-kubernetes-list-map-keys"] ?? [];
   const at = `${path}.x-kubernetes-list-type`;
-  if (listType !== undefined && !["atomic", "set", "map"].includes(listType)) {
-    errors.push(fieldError.notSupported(at, listType, ["atomic", "map", "set"]));
+  if (listType !== undefined && props.type !== "array")
+    errors.push(wrongType(props, path, "must be array if x-kubernetes-list-type is specified"));
+  else if (listType !== undefined && !["atomic", "set", "map"].includes(listType))
+    errors.push(fieldError.notSupported(at, listType, ["atomic", "set", "map"]));
+  const keysAt = `${path}.x-kubernetes-list-map-keys`;
+  if (listType !== "map" && keys.length > 0) {
+    const why = "must be map if x-kubernetes-list-map-keys is non-empty";
+    errors.push(listType === undefined ? fieldError.required(at, why) : fieldError.invalid(at, listType, why));
   }
-  if (listType !== undefined && props.type !== "array") {
-    errors.push(
-      props.type === undefined
-        ? fieldError.required(`${path}.type`, "must be array if x-kubernetes-list-type is specified")
-        : fieldError.invalid(`${path}.type`, props.type, "must be array if x-kubernetes-list-type is specified"),
-    );
+  const items = props.items as JSONSchemaProps | undefined;
+  if (listType === "map") {
+    if (keys.length === 0)
+      errors.push(fieldError.required(keysAt, "must not be empty if x-kubernetes-list-type is map"));
+    if (items === undefined)
+      errors.push(fieldError.required(`${path}.items`, "must have a schema if x-kubernetes-list-type is map"));
+    else checkKeys(items, keys, path, errors);
+  }
+  if ((listType === "map" || listType === "set") && isSchema(items)) checkItems(items, listType, keys, path, errors);
+}
+
+function checkKeys(items: JSONSchemaProps, keys: readonly string[], path: string, errors: FieldError[]): void {
+  const list = "parent array's x-kubernetes-list-type is map";
+  if (items.type !== "object") {
+    errors.push(fieldError.invalid(`${path}.items.type`, items.type ?? "", `must be object if ${list}`));
+    return;
   }
   const keysAt = `${path}.x-kubernetes-list-map-keys`;
-  if (listType === "map" && keys.length === 0) {
-    errors.push(fieldError.required(keysAt, "must not be empty if x-kubernetes-list-type is map"));
-  }
-  if (listType !== "map" && keys.length > 0) {
-    errors.push(
-      listType === undefined
-        ? fieldError.required(at, "must be map if x-kubernetes-list-map-keys is non-empty")
-        : fieldError.invalid(at, listType, "must be map if x-kubernetes-list-map-keys is non-empty"),
-    );
-  }
-  const properties = (props.items as JSONSchemaProps | undefined)?.properties ?? {};
   keys.forEach((key, index) => {
-    if (!Object.hasOwn(properties, key)) {
+    const property = Object.hasOwn(items.properties ?? {}, key) ? items.properties?.[key] : undefined;
+    if (property === undefined)
       errors.push(fieldError.invalid(`${keysAt}[${index}]`, key, "entries must all be names of item properties"));
+    else if (property.type === "array" || property.type === "object") {
+      const at = `${path}.items.properties[${key}].type`;
+      errors.push(fieldError.invalid(at, property.type, `must be a scalar type if ${list}`));
     }
+    if (keys.indexOf(key) < index) errors.push(fieldError.invalid(keysAt, keys, "must not contain duplicate entries"));
   });
+}
+
+/** What the items of sets and maps must be, so that they can be told apart. */
+function checkItems(
+  items: JSONSchemaProps,
+  listType: "map" | "set",
+  keys: readonly string[],
+  path: string,
+  errors: FieldError[],
+): void {
+  if (items.nullable === true)
+    errors.push(
+      fieldError.forbidden(`${path}.items.nullable`, `cannot be nullable when x-kubernetes-list-type is ${listType}`),
+    );
+  for (const key of listType === "map" ? keys : []) {
+    const property = Object.hasOwn(items.properties ?? {}, key) ? items.properties?.[key] : undefined;
+    if (property === undefined) continue;
+    const [at, what] = [`${path}.items.properties[${key}]`, "this property is in x-kubernetes-list-map-keys, so it"];
+    if (property.default === undefined && items.required?.includes(key) !== true)
+      errors.push(fieldError.required(`${at}.default`, `${what} must have a default or be a required property`));
+    if (property.nullable === true) errors.push(fieldError.forbidden(`${at}.nullable`, `${what} cannot be nullable`));
+  }
+  if (listType !== "set") return;
+  const name = { array: "x-kubernetes-list-type", object: "x-kubernetes-map-type" }[items.type ?? ""];
+  const found = name === undefined ? "atomic" : items[name as "x-kubernetes-map-type"];
+  if (found !== "atomic") {
+    const why = "must be atomic as item of a list with x-kubernetes-list-type=set";
+    errors.push(fieldError.invalid(`${path}.items.${name}`, found ?? null, why));
+  }
 }
 
 /** The schemas within a schema: structural ones first, then those of value validations. */
@@ -109,8 +167,14 @@ function checkNode(props: JSONSchemaProps, path: string, level: Level, errors: F
   checkType(props, path, level, errors);
   const isResource = level === "root" || props["x-kubernetes-embedded-resource"] === true;
   if (isResource) checkMetadata(props, path, errors);
+  if (level === "root") checkTopLevel(props, path, errors);
   if (props["x-kubernetes-embedded-resource"] === true) checkEmbedded(props, path, errors);
+}
+
+function checkDefaults(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
   if (props.default !== undefined) checkDefault(props, path, errors);
+  for (const [below, child, isNested] of children(props, path))
+    if (!isNested && !below.endsWith(".additionalProperties")) checkDefaults(child, below, errors);
 }
 
 const EMPTY_TYPE: Readonly<Record<Level, string>> = {
@@ -123,9 +187,9 @@ function checkType(props: JSONSchemaProps, path: string, level: Level, errors: F
   const at = `${path}.type`;
   const type = props.type ?? "";
   const isIntOrString = props["x-kubernetes-int-or-string"] === true;
-  if (isIntOrString && type !== "") {
-    errors.push(fieldError.forbidden(at, "must be empty if x-kubernetes-int-or-string is true"));
-  }
+  const preserve = "x-kubernetes-preserve-unknown-fields";
+  if (isIntOrString && props[preserve] === true)
+    errors.push(fieldError.invalid(`${path}.${preserve}`, true, "must be false if x-kubernetes-int-or-string is true"));
   if (type === "") {
     const isFree = isIntOrString || props["x-kubernetes-preserve-unknown-fields"] === true;
     if (level === "root" || !isFree) errors.push(fieldError.required(at, EMPTY_TYPE[level]));
@@ -163,12 +227,23 @@ function checkMetadata(props: JSONSchemaProps, path: string, errors: FieldError[
   errors.push(fieldError.forbidden(`${path}.properties[metadata]`, why));
 }
 
+/** What every object has is of one type, and the kind is that of the definition. */
+function checkTopLevel(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
+  for (const [name, type] of Object.entries({ metadata: "object", apiVersion: "string", kind: "string" })) {
+    const property = props.properties?.[name];
+    if (property === undefined) continue;
+    const at = `${path}.properties[${name}]`;
+    if (property.type !== type) errors.push(fieldError.invalid(`${at}.type`, property.type ?? "", `must be ${type}`));
+    if (name !== "metadata" && property.default !== undefined)
+      errors.push(fieldError.forbidden(`${at}.default`, `must not be set in top-level ${name}`));
+  }
+}
+
 /** Within allOf, anyOf, oneOf and not only values are restricted; the structure is said outside. */
 function checkNested(props: JSONSchemaProps, path: string, outer: JSONSchemaProps, errors: FieldError[]): void {
   const forbid = (name: string, detail: string) => errors.push(fieldError.forbidden(`${path}.${name}`, detail));
-  const isIntOrString =
-    outer["x-kubernetes-int-or-string"] === true && (props.type === "integer" || props.type === "string");
-  if (props.type !== undefined && !isIntOrString) forbid("type", "must be empty to be structural");
+  if (props.type !== undefined && !saysIntOrString(props, path, outer))
+    forbid("type", "must be empty to be structural");
   for (const name of ["title", "description"] as const) {
     if (props[name] !== undefined) forbid(name, "must be empty to be structural");
   }
@@ -179,10 +254,17 @@ function checkNested(props: JSONSchemaProps, path: string, outer: JSONSchemaProp
   for (const name of ["x-kubernetes-list-type", "x-kubernetes-map-type", "x-kubernetes-list-map-keys"] as const) {
     if (props[name] !== undefined) forbid(name, "must be undefined to be structural");
   }
-  checkSpecified(props, path, outer, errors);
-  for (const [below, child] of children(props, path)) {
+  for (const [below, child] of children({ ...props, additionalProperties: undefined as never }, path))
     checkNested(child, below, outerOf(below, path, outer), errors);
-  }
+}
+
+/** `anyOf: [{type: integer}, {type: string}]`, beside x-kubernetes-int-or-string or within its only allOf. */
+function saysIntOrString({ type }: JSONSchemaProps, path: string, outer: JSONSchemaProps): boolean {
+  const place = /\.anyOf\[([01])\]$/.exec(path)?.[1];
+  return (
+    outer["x-kubernetes-int-or-string"] === true &&
+    type === ({ 0: "integer", 1: "string" } as const)[Number(place) as 0 | 1]
+  );
 }
 
 const EXTENSIONS = [
@@ -190,21 +272,6 @@ const EXTENSIONS = [
   "x-kubernetes-embedded-resource",
   "x-kubernetes-int-or-string",
 ] as const;
-
-/** What a value validation restricts must be specified by the structure around it. */
-function checkSpecified(props: JSONSchemaProps, path: string, outer: JSONSchemaProps, errors: FieldError[]): void {
-  const base = path.replace(/\.(?:allOf|anyOf|oneOf)\[\d+\].*$|\.not.*$/, "");
-  for (const name of Object.keys(props.properties ?? {}).sort()) {
-    if (outer.properties?.[name] !== undefined || isSchema(outer.additionalProperties)) continue;
-    if (outer["x-kubernetes-preserve-unknown-fields"] === true && outer.properties === undefined) continue;
-    errors.push(
-      fieldError.required(`${base}.properties[${name}]`, `because it is defined in ${path}.properties[${name}]`),
-    );
-  }
-  if (props.items !== undefined && outer.items === undefined) {
-    errors.push(fieldError.required(`${base}.items`, `because it is defined in ${path}.items`));
-  }
-}
 
 /** The structure that stands beside a nested schema's child. */
 function outerOf(below: string, path: string, outer: JSONSchemaProps): JSONSchemaProps {
@@ -223,6 +290,12 @@ const FREE: JSONSchemaProps = { "x-kubernetes-preserve-unknown-fields": true };
 /** Defaults must be what the schema itself accepts and keeps. */
 function checkDefault(props: JSONSchemaProps, path: string, errors: FieldError[]): void {
   const at = `${path}.default`;
+  if (props.type !== undefined && !TYPES.has(props.type)) {
+    const actual = typeName(props.default);
+    const why = ` in body must be of type ${props.type}: "${actual}"`;
+    errors.push(fieldError.typeInvalid(at, actual, why));
+    return;
+  }
   const schema = compileNode(props);
   const value: unknown = props.default;
   if (prune(value, schema).unknown.length > 0) {

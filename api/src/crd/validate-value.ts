@@ -1,8 +1,11 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
+import type { ObjectMeta } from "../../generated/types/meta-v1.ts";
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
 import { jsonEqual } from "../patch/index.ts";
 import type { Constraints, Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
+import { dns1035Label } from "../validation/names.ts";
+import { embeddedMetadataErrors } from "../validation/object-meta.ts";
 import { hasFormat } from "./formats.ts";
 
 type Struct = Readonly<Record<string, unknown>>;
@@ -36,7 +39,12 @@ function checkNode(value: unknown, schema: Schema, path: string, errors: FieldEr
   if (value === null && schema.nullable === true) return;
   const types = typesOf(schema);
   if (types.length > 0 && !types.some((type) => isOfType(value, type))) {
-    errors.push(typeError(path, types.join(","), value));
+    const isInteger = schema.kind === "scalar" && schema.scalar === "int64";
+    errors.push(
+      (isInteger ? formatError(path, schema.format, value) : undefined) ?? typeError(path, types.join(","), value),
+    );
+    if (isInteger) checkInteger(value, schema, path, errors);
+    checkEnum(value, schema, path, errors);
     return;
   }
   checkConstraints(value, schema, path, errors);
@@ -73,11 +81,25 @@ function checkObject(value: Struct, schema: ObjectSchema, path: string, errors: 
   }
 }
 
+/** An object within an object: its own type and metadata, as if it stood alone. */
 function checkEmbedded(value: Struct, path: string, errors: FieldError[]): void {
   for (const name of ["apiVersion", "kind"]) {
-    if (value[name] === undefined || value[name] === "")
-      errors.push(fieldError.required(join(path, name), "must not be empty"));
+    const [found, at] = [value[name], join(path, name)];
+    if (found === undefined) errors.push(fieldError.required(at));
+    else if (found === "") errors.push(fieldError.invalid(at, found, "must not be empty"));
   }
+  const { apiVersion, kind, metadata } = value;
+  if (typeof apiVersion === "string" && apiVersion.split("/").length > 2) {
+    const why = `unexpected GroupVersion string: ${apiVersion}`;
+    errors.push(fieldError.invalid(join(path, "apiVersion"), apiVersion, why));
+  }
+  const problems = typeof kind === "string" && kind !== "" ? dns1035Label(kind.toLowerCase()) : [];
+  if (problems.length > 0) {
+    const why = `may have mixed case, but should otherwise match: ${problems.join(",")}`;
+    errors.push(fieldError.invalid(join(path, "kind"), kind, why));
+  }
+  if (typeof metadata === "object" && metadata !== null)
+    errors.push(...embeddedMetadataErrors(metadata as ObjectMeta, join(path, "metadata")));
 }
 
 function memberOf(value: unknown, name: string): unknown {
@@ -144,12 +166,19 @@ function keyOf(item: unknown, schema: ListSchema): Struct {
 }
 
 function checkScalar(value: unknown, schema: ScalarSchema, path: string, errors: FieldError[]): void {
-  if (schema.scalar === "int64" && schema.format === "int32") checkInt32(value, path, errors);
+  if (schema.scalar === "int64") checkInteger(value, schema, path, errors);
 }
 
-function checkInt32(value: unknown, path: string, errors: FieldError[]): void {
-  if (typeof value === "number" && value >= -(2 ** 31) && value < 2 ** 31) return;
-  errors.push(fieldError.invalid(path, value, "Checked value must be of type integer with format int32"));
+/** That it is none, or one too large for its format: upstream says so of the whole object. */
+function checkInteger(value: unknown, { format = "" }: ScalarSchema, path: string, errors: FieldError[]): void {
+  if (typeof value !== "number" && typeof value !== "bigint") return;
+  const bits = format === "int32" ? 32n : 64n;
+  const isWithin =
+    (typeof value === "bigint" || Number.isInteger(value)) &&
+    BigInt.asIntN(Number(bits), BigInt(value)) === BigInt(value);
+  if (isWithin) return;
+  const form = format === "int32" || format === "int64" ? `with format ${format}` : "(default format)";
+  errors.push(fieldError.invalid("<nil>", "", `Checked value must be of type integer ${form} in ${path}`));
 }
 
 /** JSON types that a node allows; none: every type. */
@@ -186,8 +215,16 @@ function isOfType(value: unknown, type: string): boolean {
 export function typeName(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (Array.isArray(value)) return "array";
-  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
+  if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? "integer" : "number";
   return typeof value === "bigint" ? "integer" : typeof value;
+}
+
+/** Of an integer with a format: Go's name of what is there instead. */
+function formatError(path: string, format: string | undefined, value: unknown): FieldError | undefined {
+  if (format !== "int32" && format !== "int64") return undefined;
+  const actual = typeof value === "number" ? "float64" : typeof value === "boolean" ? "" : undefined;
+  if (actual === undefined) return undefined;
+  return fieldError.typeInvalid(path, actual, `${path} in body must be of type ${format}: "${actual}"`);
 }
 
 function typeError(path: string, wanted: string, value: unknown): FieldError {
@@ -202,15 +239,19 @@ function join(path: string, name: string): string {
 /** The keywords that any node may have, whatever its type. */
 function checkConstraints(value: unknown, schema: Constraints, path: string, errors: FieldError[]): void {
   const fail = (detail: string) => errors.push(fieldError.invalid(path, value, `${path} in body ${detail}`));
-  if (schema.enum !== undefined && schema.enum.length > 0 && !schema.enum.some((each) => sameJson(each, value))) {
-    const supported = schema.enum.map((each) => (typeof each === "string" ? each : encodeUnstructuredText(each)));
-    errors.push(fieldError.notSupported(path, value, supported));
-  }
+  checkEnum(value, schema, path, errors);
   if (typeof value === "string") checkText(value, schema, path, errors, fail);
   else if (typeof value === "number" || typeof value === "bigint") checkNumber(Number(value), schema, fail);
   else if (Array.isArray(value)) checkLength(value, schema, path, errors, fail);
-  else if (typeof value === "object" && value !== null) checkProperties(value, schema, path, errors, fail);
+  else if (typeof value === "object" && value !== null) checkProperties(value, schema, path, errors);
   checkCombined(value, schema, path, errors);
+}
+
+function checkEnum(value: unknown, schema: Constraints, path: string, errors: FieldError[]): void {
+  if (schema.enum === undefined || schema.enum.length === 0) return;
+  if (schema.enum.some((each) => sameJson(each, value))) return;
+  const supported = schema.enum.map((each) => (typeof each === "string" ? each : encodeUnstructuredText(each)));
+  errors.push(fieldError.notSupported(path, value, supported));
 }
 
 type Fail = (detail: string) => void;
@@ -219,9 +260,10 @@ function checkText(value: string, schema: Constraints, path: string, errors: Fie
   const length = schema.minLength === undefined && schema.maxLength === undefined ? 0 : [...value].length;
   if (schema.maxLength !== undefined && length > schema.maxLength)
     errors.push(fieldError.tooLong(path, schema.maxLength));
-  if (schema.minLength !== undefined && length < schema.minLength)
+  else if (schema.minLength !== undefined && length < schema.minLength)
     fail(`should be at least ${schema.minLength} chars long`);
-  if (schema.pattern !== undefined && !patternOf(schema.pattern)?.test(value)) fail(`should match '${schema.pattern}'`);
+  else if (schema.pattern !== undefined && !patternOf(schema.pattern)?.test(value))
+    fail(`should match '${schema.pattern}'`);
   if (schema.format !== undefined && !hasFormat(value, schema.format)) {
     errors.push(
       fieldError.typeInvalid(path, value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`),
@@ -249,8 +291,10 @@ function checkLength(
   errors: FieldError[],
   fail: Fail,
 ): void {
-  if (schema.minItems !== undefined && value.length < schema.minItems)
-    fail(`should have at least ${schema.minItems} items`);
+  if (schema.minItems !== undefined && value.length < schema.minItems) {
+    const why = `${path} in body should have at least ${schema.minItems} items`;
+    errors.push(fieldError.invalid(path, value.length, why));
+  }
   if (schema.maxItems !== undefined && value.length > schema.maxItems) {
     errors.push(fieldError.tooMany(path, value.length, schema.maxItems));
   }
@@ -262,10 +306,11 @@ function encodeEach(value: unknown): string {
   return encodeUnstructuredText(value);
 }
 
-function checkProperties(value: object, schema: Constraints, path: string, errors: FieldError[], fail: Fail): void {
+function checkProperties(value: object, schema: Constraints, path: string, errors: FieldError[]): void {
   const count = Object.keys(value).length;
   if (schema.minProperties !== undefined && count < schema.minProperties) {
-    fail(`should have at least ${schema.minProperties} properties`);
+    const why = `${path} in body should have at least ${schema.minProperties} properties`;
+    errors.push(fieldError.invalid(path, count, why));
   }
   if (schema.maxProperties !== undefined && count > schema.maxProperties) {
     errors.push(fieldError.tooMany(path, count, schema.maxProperties));
@@ -342,7 +387,7 @@ const patterns = new Map<string, RegExp | null>();
 const MOST_PATTERNS = 2000;
 
 /** A Go (RE2) pattern as a JavaScript one; undefined when it cannot be one, which refuses every text. */
-export function patternOf(pattern: string): RegExp | undefined {
+function patternOf(pattern: string): RegExp | undefined {
   let known = patterns.get(pattern);
   if (known === undefined) {
     known = compilePattern(pattern);

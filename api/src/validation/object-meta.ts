@@ -6,7 +6,7 @@ import { schemaOf } from "../schema-of.ts";
 import { labelKeyProblems, labelValueProblems } from "../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import type { Check, Problems } from "./check.ts";
-import { dnsSubdomain } from "./names.ts";
+import { dnsLabel, dnsSubdomain, pathSegment } from "./names.ts";
 import { typedValue } from "./typed-value.ts";
 
 const MAX_ANNOTATION_BYTES = 262_144;
@@ -20,6 +20,18 @@ export function validateMeta(object: Unstructured, nameProblems: Problems = dnsS
     errors.push(fieldError.invalid("metadata.generation", meta.generation, "must be greater than or equal to 0"));
   }
   return [...errors, ...contentErrors(meta, object)];
+}
+
+/** metadata of an object that stands within another one. */
+export function embeddedMetadataErrors(meta: ObjectMeta, at: string): FieldError[] {
+  const named = (meta.name ?? "") === "" ? { ...meta, name: "x" } : meta;
+  const namespace = meta.namespace ?? "";
+  const spaces = namespace === "" ? [] : dnsLabel(namespace);
+  return [
+    ...nameErrors(named, pathSegment),
+    ...spaces.map((problem) => fieldError.invalid("metadata.namespace", namespace, problem)),
+    ...contentErrors(named, {} as Unstructured),
+  ].map((error) => ({ ...error, field: error.field.replace(/^metadata/, () => at) }));
 }
 
 function nameErrors({ name = "", generateName = "" }: ObjectMeta, problems: Problems): FieldError[] {

@@ -115,7 +115,8 @@ export class Router {
     checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
     const special = await this.#deps.subresources.handle(context, definition);
     if (special !== undefined) return special;
-    if (!verbs.includes(info.verb)) throw ApiError.methodNotAllowed();
+    if (!verbs.includes(info.verb))
+      throw definition.typed ? ApiError.methodNotAllowed() : ApiError.methodNotSupported(definition, info.verb);
     const response = await this.#deps.resources.handle(context, definition);
     if (response === undefined) throw ApiError.generic(404);
     return response;

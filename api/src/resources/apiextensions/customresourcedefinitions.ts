@@ -6,6 +6,7 @@ import { conditionOf, listAt, name } from "../cells.ts";
 import type { Resource } from "../resource.ts";
 import { textAt } from "../text-at.ts";
 import { withCondition } from "./definition-conditions.ts";
+import { formatWarnings } from "./format-warnings.ts";
 
 interface CrdSpec {
   readonly names?: { readonly kind?: string; readonly singular?: string; readonly listKind?: string };
@@ -39,6 +40,7 @@ export const customresourcedefinitions: Resource = {
     const storedVersions = [...new Set([...(status.storedVersions ?? []), ...storedVersionOf(next)])];
     return withNames({ ...next, status: { ...status, storedVersions } });
   },
+  warnings: formatWarnings,
   rules: CUSTOM_RESOURCES["apiextensions.k8s.io/CustomResourceDefinition"],
   statusRules: STATUSES["apiextensions.k8s.io/CustomResourceDefinition"],
   cells: (object) => {

@@ -1,4 +1,5 @@
 import type { JSONSchemaProps } from "../../../generated/types/apiextensions-v1.ts";
+import { structuralErrors } from "../../crd/structural.ts";
 import { ruleErrors } from "../../crd/validation-rules.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
@@ -21,7 +22,7 @@ import {
 } from "../check.ts";
 import { changed, immutableError, type RuleTable, type UpdateCheck } from "../kind-rules.ts";
 import { dns1035Label, dnsSubdomain } from "../names.ts";
-import { structuralSchema } from "./structural-schema.ts";
+import { selectableFields } from "./selectable-fields.ts";
 import { reviewVersions, webhookClient } from "./webhook-client.ts";
 
 const APPROVAL = "api-approved.kubernetes.io";
@@ -68,12 +69,18 @@ const names: Check = (value, at, errors) => {
 
 const COLUMN_TYPES = ["boolean", "date", "integer", "number", "string"] as const;
 
+const COLUMN_FORMATS = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"] as const;
+
 const columnFields: Check = fields({
   name: required(),
   type: (value, at, errors) => {
     if (isUnset(value)) errors.push(fieldError.required(at, `must be one of ${COLUMN_TYPES.join(",")}`));
     else if (!COLUMN_TYPES.includes(value as never))
       errors.push(fieldError.invalid(at, value, `must be one of ${COLUMN_TYPES.join(",")}`));
+  },
+  format: (value, at, errors) => {
+    if (!isUnset(value) && !COLUMN_FORMATS.includes(value as never))
+      errors.push(fieldError.invalid(at, value, `must be one of ${COLUMN_FORMATS.join(",")}`));
   },
 });
 
@@ -86,13 +93,20 @@ const column: Check = (value, at, errors) => {
     errors.push(fieldError.invalid(here, path, "must be a simple json path starting with ."));
 };
 
-const scale: Check = fields({ specReplicasPath: pathBelow(".spec."), statusReplicasPath: pathBelow(".status.") });
+const scale: Check = fields({
+  specReplicasPath: required(pathBelow(["spec"])),
+  statusReplicasPath: required(pathBelow(["status"])),
+  labelSelectorPath: unlessUnset(pathBelow(["spec", "status"])),
+});
 
-function pathBelow(prefix: string): Check {
-  return required((value, at, errors) => {
-    if (!String(value).startsWith(prefix))
-      errors.push(fieldError.invalid(at, value, `should be a json path under ${prefix.slice(0, -1)}`));
-  });
+function pathBelow(roots: readonly string[]): Check {
+  const where = roots.length === 1 ? `.${roots[0]}` : `either ${roots.map((root) => `.${root}`).join(" or ")}`;
+  return (value, at, errors) => {
+    if (!String(value).startsWith("."))
+      errors.push(fieldError.invalid(at, value, "must be a simple json path starting with ."));
+    else if (!roots.some((root) => String(value).startsWith(`.${root}.`)))
+      errors.push(fieldError.invalid(at, value, `should be a json path under ${where}`));
+  };
 }
 
 /** Fields that are the same in all versions are named where the internal type has them: at the top of spec. */
@@ -140,6 +154,9 @@ const versions: Check = (spec, at, errors) => {
       each(column)(member(version, "additionalPrinterColumns"), columns, errors);
     const scaling = valueAt(version, "subresources.scale");
     const subresources = shared(list, "subresources") ? child(at, "subresources") : child(here, "subresources");
+    const selectable = shared(list, "selectableFields") ? at : here;
+    if (index === 0 || !shared(list, "selectableFields"))
+      selectableFields(version, child(selectable, "selectableFields"), errors);
     if (scaling !== undefined && (index === 0 || !shared(list, "subresources")))
       scale(scaling, child(subresources, "scale"), errors);
   });
@@ -160,7 +177,7 @@ function versionSchema(
   const common = shared(list, "schema");
   if (common && index > 0) return;
   const [here, before] = [common ? child(at, "validation.openAPIV3Schema") : own, errors.length];
-  structuralSchema(schema, here, errors);
+  errors.push(...structuralErrors(schema as JSONSchemaProps, here));
   // Rules of a schema that is wrong are not compiled: what is wrong with them may be due to it.
   if (errors.length === before) errors.push(...ruleErrors(schema as JSONSchemaProps, here));
 }
@@ -243,12 +260,17 @@ function missing(version: unknown): string {
   return `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`;
 }
 
+const PRESERVED =
+  "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
+
 const state: Check = (object, at, errors) => {
   const spec = member(object, "spec");
   const scope = member(spec, "scope");
   group(member(spec, "group"), "spec.group", errors);
   if (isUnset(scope)) errors.push(fieldError.required("spec.scope"));
   else exactlyOneOf("Cluster", "Namespaced")(scope, "spec.scope", errors);
+  const preserve = member(spec, "preserveUnknownFields");
+  if (preserve === true) errors.push(fieldError.invalid("spec.preserveUnknownFields", true, PRESERVED));
   versions(spec, "spec", errors);
   names(member(spec, "names"), "spec.names", errors);
   conversion(spec, "spec", errors);

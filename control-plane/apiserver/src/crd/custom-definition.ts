@@ -22,6 +22,7 @@ import type {
 } from "@tsukube/api/types/apiextensions-v1";
 import { compareVersions } from "../discovery/version-order.ts";
 import type { ConvertObjects, CustomDetails, Deprecation, ResourceDefinition } from "../registry/definition.ts";
+import { scaleErrors } from "./scale-errors.ts";
 
 const VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const PART_VERBS = ["get", "patch", "update"];
@@ -140,6 +141,7 @@ function detailsOf(
       type: column.type ?? "string",
       jsonPath: column.jsonPath ?? "",
       ...(column.format !== undefined && { format: column.format }),
+      ...(column.description !== undefined && { description: column.description }),
       ...(column.priority !== undefined && { priority: column.priority }),
     })),
     selectableFields,
@@ -153,7 +155,10 @@ function detailsOf(
         problems: clean.problems,
       };
     },
-    validate: (object, old) => validate(object, old, schema, gvk),
+    validate: (object, old) => [
+      ...validate(object, old, schema, gvk),
+      ...(scale === undefined || scale === null ? [] : scaleErrors(object, scale)),
+    ],
     openApi: {
       ...gvk,
       resource: names.plural,

@@ -177,7 +177,7 @@ function decodeCustom(
     if (!(error instanceof DecodeError)) throw error;
     const outer = encoding === "json" ? outerProblem(error) : undefined;
     throw outer === undefined
-      ? ApiError.badRequest(`error decoding: ${error.message}`)
+      ? ApiError.badRequest(`${cannotBe(definition)}: ${error.message.replace("ObjectMeta.metadata.", "ObjectMeta.")}`)
       : unrecognized(definition.kind, outer, bytes);
   }
 }

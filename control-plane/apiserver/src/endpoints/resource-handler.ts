@@ -29,7 +29,7 @@ import { revisionOf } from "./list-options.ts";
 import { placed } from "./object-meta.ts";
 import { applier, type Patcher, patcher, patchTypeOf } from "./patch.ts";
 import { encode, headersOf, includeOf, represent, respondTyped, type View } from "./represent.ts";
-import { replicasPathOf, scaleOf, trackedScaleOf, withScale } from "./scale.ts";
+import { replicasPathOf, scaleOf, shownScale, trackedScaleOf, withScale } from "./scale.ts";
 import { selectionOf } from "./selection.ts";
 import { applyId, SettledApplies } from "./settled-applies.ts";
 import { watch } from "./watch.ts";
@@ -288,7 +288,7 @@ export class ResourceHandler {
       const cached = store.get(definition, info.namespace, info.name);
       if (cached === undefined) throw ApiError.notFound(definition, info.name);
       await store.readable(definition, [cached]);
-      return this.#answer(200, view, scaleOf(definition, store.view(definition, cached)));
+      return this.#answer(200, view, shownScale(definition, store.view(definition, cached)));
     }
     const write = this.#request(context, definition);
     const make = this.#scaleMaker(context, scale, write.fieldManager);
@@ -299,7 +299,7 @@ export class ResourceHandler {
     const pathOf: ReplicasPathOf = (apiVersion) => this.#replicasPath(definition, apiVersion);
     const { object } = await this.#writer.update(write, (live) => {
       const wanted = make(trackedScaleOf(definition, live, pathOf), asScale);
-      const errors = validateCreate(scale, wanted);
+      const errors = definition.typed ? validateCreate(scale, wanted) : []; // custom ones are checked as a whole
       if (errors.length > 0) throw ApiError.invalid(scale, info.name, errors);
       const uid = wanted.metadata?.uid ?? "";
       if (uid !== "" && uid !== live.metadata?.uid) throw uidMismatch(definition, info.name, uid, live);

@@ -1,4 +1,5 @@
 import {
+  ApiError,
   apiVersionOf,
   labelMatcherOf,
   managedFieldsAfterScale,
@@ -65,6 +66,14 @@ export function trackedScaleOf(
   const { metadata, ...scale } = scaleOf(definition, object);
   const managedFields = scaleManagedFields(object.metadata?.managedFields, pathOf);
   return { ...scale, metadata: managedFields.length === 0 ? metadata : { ...metadata, managedFields } } as Unstructured;
+}
+
+/** The Scale that a client is shown. @throws {ApiError} 500 for a custom resource that does not say how many it wants. */
+export function shownScale(definition: ResourceDefinition, object: Unstructured): Unstructured {
+  const path = definition.custom?.scale?.specReplicasPath;
+  if (path !== undefined && textAt(object, path.replace(/^\./, "")) === "")
+    throw ApiError.internal(`the spec replicas field "${path}" does not exist`);
+  return scaleOf(definition, object);
 }
 
 /** Where the replicas stand that the scale of a workload shows. */

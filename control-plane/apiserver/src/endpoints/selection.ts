@@ -84,7 +84,8 @@ function checkLabel(definition: ResourceDefinition, field: string): void {
   if (definition.strategy.fieldLabels?.[field] !== undefined || definition.custom?.selectableFields.includes(field))
     return;
   const known = Object.keys(definition.strategy.fieldLabels ?? {}).length > 0;
-  if (known) throw ApiError.badRequest(`field label not supported: ${field}`);
+  if (known || (definition.custom?.selectableFields.length ?? 0) > 0)
+    throw ApiError.badRequest(`field label not supported: ${field}`);
   throw ApiError.badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
 }
 

@@ -18,6 +18,7 @@ import type { ObjectMeta } from "@tsukube/api/types/meta-v1";
 import type { Clock, Random } from "@tsukube/foundation";
 import type { Admission } from "../admission/admission.ts";
 import type { AdmissionRequest, RequestContext } from "../contracts.ts";
+import { finalizerWarnings } from "../crd/finalizer-warnings.ts";
 import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -302,7 +303,7 @@ export class Writer {
     old: Unstructured | undefined,
     subresource = "",
   ): void {
-    const own = definition.typed ? warningsOf(definition, object, old, subresource) : [];
+    const own = definition.typed ? warningsOf(definition, object, old, subresource) : finalizerWarnings(object, old);
     const { notice } = definition;
     const others =
       subresource === "" ? [...(notice === undefined ? [] : [notice]), ...(definition.warnings?.(object) ?? [])] : [];

@@ -60,6 +60,7 @@ export interface CustomDetails {
     readonly name: string;
     readonly type: string;
     readonly format?: string;
+    readonly description?: string;
     readonly priority?: number;
     readonly jsonPath: string;
   }[];

@@ -17,7 +17,9 @@ function customTable(definition: ResourceDefinition): TableConvertor {
     name: column.name,
     type: column.type,
     format: ("format" in column ? column.format : undefined) ?? "",
-    description: `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
+    description:
+      ("description" in column ? column.description : undefined) ??
+      `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
     priority: ("priority" in column ? column.priority : undefined) ?? 0,
     jsonPath: column.jsonPath,
   }));
@@ -37,11 +39,16 @@ function customTable(definition: ResourceDefinition): TableConvertor {
 function cell(object: Unstructured, column: Column & { readonly jsonPath: string }, now: number): unknown {
   const value = readJsonPath(object, column.jsonPath);
   if (value === undefined || value === null) return null;
-  if (column.type === "date") return age(String(value), now);
-  if (column.type === "integer" || column.type === "number" || column.type === "boolean") return value;
+  if (column.type === "date") return Number.isNaN(Date.parse(String(value))) ? "<invalid>" : age(String(value), now);
+  if (column.type === "integer" || column.type === "number") return isNumber(value, column.type) ? value : null;
+  if (column.type === "boolean") return typeof value === "boolean" ? value : null;
   return typeof value === "string"
     ? value
     : JSON.stringify(value, (_key, inner: unknown) => (typeof inner === "bigint" ? Number(inner) : inner));
+}
+
+function isNumber(value: unknown, type: "integer" | "number"): boolean {
+  return typeof value === "bigint" || (type === "number" ? typeof value === "number" : Number.isInteger(value));
 }
 
 /**

@@ -1,0 +1,13 @@
+import type { Unstructured } from "@tsukube/api";
+
+const STANDARD: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+
+/** Finalizers of custom resources whose names others could have as well: those that are new. */
+export function finalizerWarnings({ metadata }: Unstructured, old: Unstructured | undefined): readonly string[] {
+  const before = old?.metadata?.finalizers ?? [];
+  return (metadata?.finalizers ?? [])
+    .filter((name) => !before.includes(name) && !name.includes("/") && !STANDARD.has(name))
+    .map((name) => `metadata.finalizers: "${name}": ${PREFER}`);
+}
+
+const PREFER = "prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers";

@@ -1,0 +1,50 @@
+import { encodeUnstructuredText, type FieldError, fieldError, type Unstructured } from "@tsukube/api";
+import type { CustomResourceSubresourceScale } from "@tsukube/api/types/apiextensions-v1";
+
+const MOST = 2 ** 31 - 1;
+
+/** What the scale of a custom resource cannot show: replicas that are no count, a selector that is no text. */
+export function scaleErrors(object: Unstructured, scale: CustomResourceSubresourceScale): readonly FieldError[] {
+  const { specReplicasPath = "", statusReplicasPath = "", labelSelectorPath = "" } = scale;
+  const counts = [specReplicasPath, statusReplicasPath].flatMap((path) => countErrors(object, path));
+  if (labelSelectorPath === "") return counts;
+  const { value, wrong } = valueAt(object, labelSelectorPath);
+  const why =
+    wrong ?? (value === undefined || typeof value === "string" ? undefined : is(labelSelectorPath, value, "string"));
+  return why === undefined ? counts : [...counts, fieldError.invalid(labelSelectorPath, "", why)];
+}
+
+function countErrors(object: Unstructured, path: string): readonly FieldError[] {
+  const { value, wrong } = valueAt(object, path);
+  if (wrong !== undefined) return [fieldError.invalid(path, 0, wrong)];
+  if (value === undefined) return [];
+  if (!Number.isInteger(value)) return [fieldError.invalid(path, 0, is(path, value, "int64"))];
+  if (Number(value) < 0) return [fieldError.invalid(path, value, "should be a non-negative integer")];
+  return Number(value) > MOST ? [fieldError.invalid(path, value, `should be less than or equal to ${MOST}`)] : [];
+}
+
+function valueAt(object: unknown, path: string): { readonly value?: unknown; readonly wrong?: string } {
+  let value = object;
+  let at = "";
+  for (const name of path.replace(/^\./, "").split(".")) {
+    at += `.${name}`;
+    if (value === undefined) return {};
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      return { wrong: is(at, value, "map[string]interface{}") };
+    value = (value as Readonly<Record<string, unknown>>)[name];
+  }
+  return { value };
+}
+
+function is(path: string, value: unknown, wanted: string): string {
+  const shown = typeof value === "string" ? value : encodeUnstructuredText(value);
+  return `${path} accessor error: ${shown} is of the type ${goType(value)}, expected ${wanted}`;
+}
+
+function goType(value: unknown): string {
+  if (value === null) return "<nil>";
+  if (Array.isArray(value)) return "[]interface {}";
+  if (typeof value === "object") return "map[string]interface {}";
+  if (typeof value === "boolean") return "bool";
+  return typeof value === "string" ? "string" : Number.isInteger(value) ? "int64" : "float64";
+}
