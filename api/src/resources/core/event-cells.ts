@@ -5,7 +5,7 @@ import { textAt } from "../text-at.ts";
 
 /** Cells of events, of both groups. */
 export function eventCells(object: Unstructured, now: number): readonly unknown[] {
-  const event = object as {
+  const said = object as {
     involvedObject?: { kind?: string; name?: string; fieldPath?: string };
     /** events.k8s.io/v1 */
     regarding?: { kind?: string; name?: string; fieldPath?: string };
@@ -17,8 +17,20 @@ export function eventCells(object: Unstructured, now: number): readonly unknown[
     source?: { component?: string; host?: string };
     reportingComponent?: string;
     reportingController?: string;
+    note?: string;
+    deprecatedFirstTimestamp?: string | null;
+    deprecatedLastTimestamp?: string | null;
+    deprecatedSource?: { component?: string; host?: string };
+    deprecatedCount?: number;
     reportingInstance?: string;
   } & Unstructured;
+  const event = {
+    ...said,
+    firstTimestamp: said.firstTimestamp ?? said.deprecatedFirstTimestamp,
+    lastTimestamp: said.lastTimestamp ?? said.deprecatedLastTimestamp,
+    source: said.source ?? said.deprecatedSource,
+    count: said.count ?? said.deprecatedCount,
+  };
   const about = event.involvedObject ?? event.regarding;
   const first = event.firstTimestamp ?? event.eventTime;
   const last = event.series?.lastObservedTime ?? event.lastTimestamp ?? first;
@@ -35,7 +47,7 @@ export function eventCells(object: Unstructured, now: number): readonly unknown[
     [about?.kind?.toLowerCase() ?? "", about?.name ?? ""].filter((part) => part !== "").join("/"),
     about?.fieldPath ?? "",
     source,
-    textAt(object, "message").trim(),
+    (event.note ?? textAt(object, "message")).trim(),
     age(first, now),
     event.series?.count ?? (event.count || 1),
     name(object),

@@ -3,7 +3,7 @@ import { jsonEqual } from "../../patch/json-equal.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import { type Check, isUnset, text, valueAt } from "../check.ts";
-import { changed, type KindRules, type UpdateCheck } from "../kind-rules.ts";
+import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { pathSegment } from "../names.ts";
 import { validateMeta } from "../object-meta.ts";
 
@@ -44,7 +44,7 @@ function reportErrors(object: unknown, { controller, note }: Names): readonly Fi
     if (said === "") errors.push(fieldError.required(name));
     errors.push(...lengthErrors(name, said, limit));
   }
-  return [...errors, ...lengthErrors(note, String(valueAt(object, note) ?? ""), LONGEST_NOTE)];
+  return [...errors, ...lengthErrors("message", String(valueAt(object, note) ?? ""), LONGEST_NOTE)];
 }
 
 function lengthErrors(name: string, said: string, limit: number): readonly FieldError[] {
@@ -63,26 +63,68 @@ const legacyState: Check = (object, _at, errors) => {
 
 const newState: Check = (object, _at, errors) => void errors.push(...eventErrors(object, NEW));
 
+/** What events of core alone may have, by its name there. */
+const DEPRECATED = {
+  deprecatedFirstTimestamp: "firstTimestamp",
+  deprecatedLastTimestamp: "lastTimestamp",
+  deprecatedCount: "count",
+  deprecatedSource: "source",
+} as const;
+
 /** events.k8s.io asks for more, but only of new events. */
 const newCreate: Check = (object, _at, errors) => {
   if (!isModern(object)) errors.push(fieldError.required("eventTime"));
   const type = valueAt(object, "type") ?? "";
   if (type !== "Normal" && type !== "Warning")
     errors.push(fieldError.invalid("type", "", `has invalid value: ${String(type)}`));
-  if (!isUnset(valueAt(object, "deprecatedCount"))) errors.push(fieldError.invalid("count", "", "needs to be unset"));
-};
-
-const FIXED = ["reportingController", "reportingInstance", "action", "reason", "type", "eventTime"] as const;
-
-const newUpdate: UpdateCheck = (next, old) => {
-  const errors: FieldError[] = FIXED.filter((path) => changed(next, old, path)).map((path) =>
-    fieldError.invalid(path, valueAt(next, path) ?? (path === "eventTime" ? null : ""), "field is immutable"),
-  );
-  if (!jsonEqual(valueAt(next, "regarding") ?? null, valueAt(old, "regarding") ?? null)) {
-    errors.push(fieldError.invalid("involvedObject", valueAt(next, "regarding"), "field is immutable"));
+  for (const [path, name] of Object.entries(DEPRECATED)) {
+    const value = valueAt(object, path);
+    if (!isUnset(value) && Object.keys(value as object).length + (typeof value === "object" ? 0 : 1) > 0)
+      errors.push(fieldError.invalid(name, "", "needs to be unset"));
   }
-  return errors;
+  const series = valueAt(object, "series");
+  if (isUnset(series)) return;
+  if (Number(valueAt(series, "count") ?? 0) < 2)
+    errors.push(fieldError.invalid("series.count", "", "should be at least 2"));
+  if (isUnset(valueAt(series, "lastObservedTime"))) errors.push(fieldError.required("series.lastObservedTime"));
 };
+
+const REFERENCE = ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"];
+
+/** Everything but the series is fixed. Errors have core's names, and values the fields of its Go type. */
+const FIXED: readonly (readonly [path: string, name: string, unset: unknown, fields?: readonly string[]])[] = [
+  ["regarding", "involvedObject", {}, REFERENCE],
+  ["reason", "reason", ""],
+  ["note", "message", ""],
+  ["deprecatedSource", "source", {}, ["component", "host"]],
+  ["deprecatedFirstTimestamp", "firstTimestamp", null],
+  ["deprecatedLastTimestamp", "lastTimestamp", null],
+  ["deprecatedCount", "count", 0],
+  ["type", "type", ""],
+  ["eventTime", "eventTime", null],
+  ["action", "action", ""],
+  ["related", "related", null, REFERENCE],
+  ["reportingController", "reportingController", ""],
+  ["reportingInstance", "reportingInstance", ""],
+];
+
+const newUpdate: UpdateCheck = (next, old) =>
+  FIXED.filter(([path, _name, unset]) => {
+    const [is, was] = [valueAt(next, path) ?? unset, valueAt(old, path) ?? unset];
+    return !jsonEqual(is, was);
+  }).map(([path, name, unset, names]) => {
+    const value = valueAt(next, path) ?? unset;
+    const shown = names === undefined || value === null ? value : goFields(value, names);
+    return fieldError.invalid(name, shown, "field is immutable");
+  });
+
+function goFields(value: unknown, names: readonly string[]): object {
+  return Object.fromEntries(names.map((name) => [goName(name), valueAt(value, name) ?? ""]));
+}
+
+function goName(name: string): string {
+  return { uid: "UID", apiVersion: "APIVersion" }[name] ?? name[0]!.toUpperCase() + name.slice(1);
+}
 
 export const event: KindRules = { hasMeta: false, state: legacyState };
 export const newEvent: KindRules = { state: newState, create: newCreate, update: newUpdate };

@@ -169,6 +169,7 @@ export class Writer {
     if (apiVersion === apiVersionOf(definition)) return definition;
     for (const other of this.deps.registry.all()) {
       if (
+        other.group === definition.group && // events are in two, whose owners do not know each other
         other.kind === definition.kind &&
         other.storage.prefix === definition.storage.prefix &&
         apiVersionOf(other) === apiVersion
