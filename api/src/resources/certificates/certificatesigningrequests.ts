@@ -15,7 +15,7 @@ export const certificatesigningrequests: Resource = {
   prepareForCreate: (csr, { user }) => ({
     ...csr,
     spec: {
-      ...(csr["spec"] as object),
+      ...withoutRequestor(csr),
       username: user.name,
       groups: user.groups,
       ...(user.uid !== undefined && { uid: user.uid }),
@@ -39,6 +39,12 @@ export const certificatesigningrequests: Resource = {
     ];
   },
 };
+
+/** The spec without what it says of who asks: that is known. */
+function withoutRequestor(csr: Unstructured): object {
+  const { uid: _uid, extra: _extra, ...spec } = (csr["spec"] ?? {}) as Readonly<Record<string, unknown>>;
+  return spec;
+}
 
 function signingState(object: Unstructured): string {
   const is = (type: string): boolean => listAt(object, "status.conditions").some(({ type: found }) => found === type);

@@ -3,7 +3,7 @@ import type { Unstructured } from "../../object.ts";
 import { approval, signing } from "./certificate-status.ts";
 
 const KIND = { kind: { group: "certificates.k8s.io", version: "v1", kind: "CertificateSigningRequest" } };
-const pem = (type: string) => btoa(`-----BEGIN ${type}-----\nMA==\n-----END ${type}-----\n`);
+const pem = (type: string) => btoa(`-----BEGIN ${type}-----\nMAA=\n-----END ${type}-----\n`);
 const condition = (type: string, status = "True", reason = "") => ({ type, status, reason });
 const csr = (conditions: readonly object[] = [], certificate?: string): Unstructured =>
   ({ status: { conditions, ...(certificate !== undefined && { certificate }) } }) as unknown as Unstructured;
@@ -20,7 +20,7 @@ test("a request is approved or denied, with status True, once", () => {
     expect.stringContaining("FieldValueNotSupported status.conditions[0].status"),
   ]);
   expect(approving(csr([condition("Approved"), condition("Denied")]))).toEqual([
-    expect.stringContaining("mutually exclusive"),
+    expect.stringContaining("must specify at most one of"),
   ]);
   expect(approving(csr([condition("Approved"), condition("Approved")]))).toEqual([
     expect.stringContaining("FieldValueDuplicate status.conditions[1].type"),
@@ -53,6 +53,6 @@ test("a certificate is PEM of certificates only, and written once", () => {
   for (const wrong of [pem("EC PRIVATE KEY"), btoa("text"), "&"])
     expect(writing(csr([], wrong))).toEqual([expect.stringContaining("FieldValueInvalid status.certificate")]);
   expect(writing(csr([], pem("CERTIFICATE")), csr([], btoa("other")))).toEqual([
-    expect.stringContaining("may not modify an existing certificate"),
+    expect.stringContaining("may not modify existing certificate content"),
   ]);
 });

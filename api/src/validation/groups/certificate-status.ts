@@ -3,6 +3,7 @@ import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import { element, isUnset, listOf, member, valueAt } from "../check.ts";
 import { changed, type UpdateCheck } from "../kind-rules.ts";
+import { isSequence, pemBlocks } from "../pem-blocks.ts";
 
 const DECISIONS = ["Approved", "Denied"];
 const CONDITIONS = "status.conditions";
@@ -42,7 +43,9 @@ function conditionErrors(next: Unstructured): readonly FieldError[] {
     return [...wrong, ...statusErrors(type, member(condition, "status"), `${at}.status`)];
   });
   const isBoth = DECISIONS.every((type) => types.includes(type));
-  const both = fieldError.invalid(CONDITIONS, "Denied", "Approved and Denied conditions are mutually exclusive");
+  const [approved, denied] = DECISIONS.map((type) => `conditions[{"type": "${type}"}]`);
+  const why = `must specify at most one of: \`${approved}\`, \`${denied}\``;
+  const both = fieldError.invalid(CONDITIONS, `{${approved}, ${denied}}`, why);
   return isBoth ? [...errors, both] : errors;
 }
 
@@ -71,24 +74,18 @@ function decided(next: Unstructured, old: Unstructured): readonly FieldError[] {
 function certificateErrors(next: Unstructured, old: Unstructured): readonly FieldError[] {
   if (!changed(next, old, CERTIFICATE)) return [];
   if (!isUnset(valueAt(old, CERTIFICATE)))
-    return [fieldError.forbidden(CERTIFICATE, "updates may not modify an existing certificate")];
-  return isCertificates(String(valueAt(next, CERTIFICATE) ?? ""))
-    ? []
-    : [
-        fieldError.invalid(
-          CERTIFICATE,
-          "<certificate data>",
-          "must contain at least one CERTIFICATE block, and no others",
-        ),
-      ];
+    return [fieldError.forbidden(CERTIFICATE, "updates may not modify existing certificate content")];
+  const why = certificateProblem(valueAt(next, CERTIFICATE));
+  return why === undefined ? [] : [fieldError.invalid(CERTIFICATE, "<certificate data>", why)];
 }
 
-/** base64 of PEM with certificates and nothing else. */
-function isCertificates(value: string): boolean {
-  try {
-    const types = [...atob(value).matchAll(/-----BEGIN ([^-]+)-----/g)].map(([, type]) => type);
-    return types.length > 0 && types.every((type) => type === "CERTIFICATE");
-  } catch {
-    return false;
+/** Why base64 is no PEM of certificates and nothing else. */
+function certificateProblem(value: unknown): string | undefined {
+  const blocks = pemBlocks(value);
+  for (const { type, hasHeaders, bytes } of blocks) {
+    if (type !== "CERTIFICATE") return `only CERTIFICATE PEM blocks are allowed, found "${type}"`;
+    if (hasHeaders) return "no PEM block headers are permitted";
+    if (!isSequence(bytes)) return "x509: malformed certificate";
   }
+  return blocks.length === 0 ? "must contain at least one CERTIFICATE PEM block" : undefined;
 }

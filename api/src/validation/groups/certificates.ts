@@ -3,6 +3,7 @@ import {
   all,
   type Check,
   each,
+  element,
   fields,
   isUnset,
   listOf,
@@ -14,17 +15,9 @@ import {
 } from "../check.ts";
 import { changed, immutable, type RuleTable } from "../kind-rules.ts";
 import { dnsSubdomain, pathSegment } from "../names.ts";
+import { pemBlocks } from "../pem-blocks.ts";
 import { signerName } from "../signer-name.ts";
 import { approval, signing } from "./certificate-status.ts";
-
-/** base64 of a PEM block of `type`. */
-function isPem(value: unknown, type: string): boolean {
-  try {
-    return atob(String(value ?? "")).includes(`-----BEGIN ${type}-----`);
-  } catch {
-    return false;
-  }
-}
 
 const USAGES = [
   ...["any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment"],
@@ -34,7 +27,7 @@ const USAGES = [
 ];
 
 const requestSpec: Check = (value, at, errors) => {
-  if (!isPem(member(value, "request"), "CERTIFICATE REQUEST")) {
+  if (pemBlocks(member(value, "request"))[0]?.type !== "CERTIFICATE REQUEST") {
     errors.push(
       fieldError.invalid(
         `${at}.request`,
@@ -47,8 +40,15 @@ const requestSpec: Check = (value, at, errors) => {
   each((usage, here, found) => {
     if (!USAGES.includes(String(usage ?? ""))) found.push(fieldError.notSupported(here, usage ?? "", USAGES));
   })(member(value, "usages"), `${at}.usages`, errors);
+  listOf(member(value, "usages")).forEach((usage, index, all) => {
+    if (all.indexOf(usage) < index) errors.push(fieldError.duplicate(element(`${at}.usages`, index), usage));
+  });
   fields({
-    signerName,
+    signerName: (name, here, found) => {
+      signerName(name, here, found);
+      if (name === "kubernetes.io/legacy-unknown")
+        found.push(fieldError.invalid(here, name, "the legacy signerName is not allowed via this API version"));
+    },
     expirationSeconds: optional((seconds, here, found) => {
       if (Number(seconds) < 600)
         found.push(fieldError.invalid(here, seconds, "may not specify a duration less than 600 seconds (10 minutes)"));
