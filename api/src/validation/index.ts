@@ -1,5 +1,6 @@
 export { type QosClass, qosClassOf } from "./core/pod-resize.ts";
 export { serviceAddressErrors } from "./core/service-addresses.ts";
+export { domainPrefixedPath } from "./domain-prefixed-path.ts";
 export { cidr, configMapKey, dns1035Label, dnsLabel, dnsSubdomain, ipAddress, pathSegment } from "./names.ts";
 export { validateMeta, validateMetaUpdate } from "./object-meta.ts";
 export { validateCreate, validateUpdate } from "./validate.ts";

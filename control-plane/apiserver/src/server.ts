@@ -270,6 +270,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logger,
     metrics,
     authorizer,
+    constrainsImpersonation: gates.isOn("ConstrainedImpersonation"),
     flows,
     authenticators: [inProcessAuthenticator, certificateAuthenticator, bootstrapTokens, accounts],
     dispatch: async (context) => presence.noted(context.user.name, await router.dispatch(context)),

@@ -76,6 +76,7 @@ export class AuditRecord {
   #terms: AuditTerms | undefined;
   #user: User = NOBODY;
   #impersonated: User | undefined;
+  #constraint: string | undefined;
 
   constructor(
     terms: (user: User) => AuditTerms,
@@ -101,8 +102,10 @@ export class AuditRecord {
     this.#write("RequestReceived");
   }
 
-  impersonates(user: User): void {
+  /** @param constraint The verb that allows it for some requests only. */
+  impersonates(user: User, constraint: string | undefined): void {
     this.#impersonated = user;
+    this.#constraint = constraint;
   }
 
   /** A key keeps its first value. */
@@ -160,6 +163,9 @@ export class AuditRecord {
       verb: this.#info.verb,
       user: shownUser(this.#user),
       ...(this.#impersonated !== undefined && { impersonatedUser: shownUser(this.#impersonated) }),
+      ...(this.#constraint !== undefined && {
+        authenticationMetadata: { impersonationConstraint: this.#constraint },
+      }),
       ...(remoteAddress !== "" && { sourceIPs: [...forwardedFor(headers), remoteAddress] }),
       ...(headers["user-agent"] !== undefined && { userAgent: headers["user-agent"] }),
       ...(this.#info.isResource && { objectRef: this.#reference() }),

@@ -11,8 +11,9 @@ import type { ApiResponse } from "@tsukube/client";
 import { type Clock, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import type { Auditor, AuditRecord } from "../audit/auditor.ts";
 import { AuthenticationMetrics } from "../authentication/authentication-metrics.ts";
-import { impersonated } from "../authentication/impersonation.ts";
+import { Impersonation } from "../authentication/impersonation.ts";
 import { ANONYMOUS } from "../authentication/tokens.ts";
+import { forbidden } from "../authorization/forbidden.ts";
 import type {
   Authenticator,
   AuthorizationAttributes,
@@ -40,6 +41,8 @@ export interface ChainDeps {
   readonly metrics: Metrics;
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
+  /** Whether who acts as somebody else may be held to what it does as that (KEP-5284). */
+  readonly constrainsImpersonation: boolean;
   readonly flows: FlowControl;
   readonly auditor?: Auditor;
   /** What comes after the chain. @throws {ApiError} */
@@ -83,12 +86,14 @@ export class Chain {
   readonly #deps: ChainDeps;
   readonly #requests: RequestMetrics;
   readonly #authentication: AuthenticationMetrics;
+  readonly #impersonation: Impersonation;
   readonly #turns: Turns;
 
   constructor(deps: ChainDeps) {
     this.#deps = deps;
     this.#requests = new RequestMetrics(deps.metrics, deps.clock);
     this.#authentication = new AuthenticationMetrics(deps.metrics);
+    this.#impersonation = new Impersonation(deps.authorizer, deps.constrainsImpersonation);
     this.#turns = new Turns(deps.clock);
   }
 
@@ -205,9 +210,10 @@ export class Chain {
     const user = await this.#authenticated(request);
     if (user !== undefined) {
       audit?.authenticated(user);
-      const acting = await impersonated(request, user, this.#deps.authorizer);
-      if (acting !== user) audit?.impersonates(acting);
-      return acting;
+      const asked = attributesOf(user, info);
+      const acting = await this.#impersonation.of(request, asked);
+      if (acting.user !== user) audit?.impersonates(acting.user, acting.constraint);
+      return acting.user;
     }
     if (!PUBLIC.test(info.path)) throw ApiError.unauthorized();
     audit?.authenticated(ANONYMOUS);
@@ -243,7 +249,7 @@ export class Chain {
     const { decision, reason } = await this.#deps.authorizer.authorize(attributes);
     audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
     audit?.annotate("authorization.k8s.io/reason", reason);
-    if (decision !== "allow") throw forbidden(attributes.user, info, reason);
+    if (decision !== "allow") throw forbidden({ ...attributes, name: info.name }, reason);
   }
 
   #failure(request: IncomingRequest, info: RequestInfo, error: unknown): ApiResponse {
@@ -334,23 +340,4 @@ function fieldSelectorOf(info: RequestInfo): FieldMatcher {
   } catch {
     return everyField;
   }
-}
-
-/** "pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "y"". */
-function forbidden(user: User, info: RequestInfo, reason: string): ApiError {
-  const tail = reason === "" ? "" : `: ${reason}`;
-  if (!info.isResource) {
-    return ApiError.forbidden(
-      { group: "", resource: "" },
-      "",
-      `User "${user.name}" cannot ${info.verb} path "${info.path}"${tail}`,
-    );
-  }
-  const resource = info.subresource === "" ? info.resource : `${info.resource}/${info.subresource}`;
-  const scope =
-    info.namespace === "" || info.resource === "namespaces"
-      ? "at the cluster scope"
-      : `in the namespace "${info.namespace}"`;
-  const why = `User "${user.name}" cannot ${info.verb} resource "${resource}" in API group "${info.group}" ${scope}${tail}`;
-  return ApiError.forbidden({ group: info.group, resource: info.resource }, info.name, why);
 }
