@@ -133,7 +133,7 @@ describe("who asks", () => {
     const refused = await send(await clientOf("alice", []), "POST", SELF, {}, as);
     expect([refused.code, refused.object.message]).toEqual([
       403,
-      'users "bob" is forbidden: User "alice" cannot impersonate resource "users" in API group "" at the cluster scope',
+      'selfsubjectreviews.authentication.k8s.io is forbidden: User "alice" cannot impersonate-on:user-info:create resource "selfsubjectreviews" in API group "authentication.k8s.io" at the cluster scope',
     ]);
   });
 });
