@@ -110,9 +110,10 @@ export class Router {
     const isCollection = info.name === "";
     if (isCollection && (info.verb === "update" || info.verb === "patch")) throw ApiError.methodNotAllowed();
     if (info.verb === "create" && definition.namespaced && info.namespace === "") throw ApiError.methodNotAllowed();
-    if (definition.deprecation !== undefined) this.#deprecated(context, definition, definition.deprecation);
     if (context.request.method === "HEAD" && info.subresource !== "proxy") throw ApiError.methodNotAllowed();
+    if (info.subresource === "log" && info.verb !== "get") throw ApiError.methodNotAllowed();
     checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
+    if (definition.deprecation !== undefined) this.#deprecated(context, definition, definition.deprecation);
     const special = await this.#deps.subresources.handle(context, definition);
     if (special !== undefined) return special;
     if (!verbs.includes(info.verb))

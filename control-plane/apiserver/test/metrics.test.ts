@@ -65,6 +65,15 @@ test("who comes is counted, and how long certificates last", async () => {
   if (!isPeer) expect(await value("authentication_attempts", attempts)).toBe(before + 1);
 });
 
+test("who may is counted, and how long it takes to know that and who comes", async () => {
+  const [allowed, denied] = [{ result: "allowed" }, { result: "no-opinion" }];
+  const before = (await value("authorization_attempts_total", denied)) ?? 0;
+  expect((await (await server.clientOf("nobody-measured")).get(MAPS)).code).toBe(403);
+  expect((await value("authorization_attempts_total", denied))! - before).toBeGreaterThanOrEqual(1);
+  expect(await value("authorization_duration_seconds_count", allowed)).toBeGreaterThan(0);
+  expect(await value("authentication_duration_seconds_count", { result: "success" })).toBeGreaterThan(0);
+});
+
 test("what is deprecated is told where it is used", async () => {
   const of = { ...CORE, resource: "endpoints" };
   await admin.get(`${IN}/endpoints`);

@@ -39,7 +39,7 @@ const REASONS: readonly Reason[] = [
   },
   {
     scenario: /ipaddresses/,
-    part: /cells\.2$/,
+    part: /cells(?:\.2)?$/,
     because: "upstream's rows have a cell more than the table has columns",
   },
   { line: /^GET \/version/, because: "the build is another" },
@@ -53,6 +53,29 @@ const REASONS: readonly Reason[] = [
     because: "pages for people who debug upstream's server itself",
   },
   { line: /openid-configuration/, part: /jwks_uri/, because: "keys are read where pods reach the server" },
+  {
+    scenario: /^OpenAPI/,
+    part: /header (?:accept-ranges|last-modified)$/,
+    because: "documents are told apart by their ETag, and are sent whole",
+  },
+  {
+    scenario: /validatingadmissionpolicies/,
+    part: /^causes$/,
+    b: /observedGeneration/,
+    because: "upstream's controller manager checks types",
+  },
+  {
+    scenario: /services/,
+    part: /^causes$/,
+    a: /clusterIP/,
+    because: "the message shows the whole object, with the address that it was given at random",
+  },
+  {
+    scenario: /customresourcedefinitions/,
+    part: /^\.status\.(?:conditions|acceptedNames)/,
+    a: /^null$|^$|^\(absent\)$|^False$|^Installing$/,
+    because: "upstream accepts names a moment after it answers",
+  },
   { part: /^order of members$/, line: /application\/yaml/, because: "the same YAML in another style" },
   {
     scenario: /validatingadmissionpolicies/,
@@ -79,7 +102,8 @@ const REASONS: readonly Reason[] = [
   },
   {
     scenario: /volumeattributesclasses/,
-    part: /finalizers$/,
+    part: /finalizers$|deletion\w+$|^code$|items$|^causes$/,
+    a: /vac-protection|deletion|<time>|^0$/,
     because: "a finalizer that no controller here would take off again",
   },
 ];

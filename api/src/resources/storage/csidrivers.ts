@@ -1,3 +1,4 @@
+import { jsonEqual } from "../../patch/json-equal.ts";
 import { STORAGE } from "../../validation/groups/storage.ts";
 import { driverWarnings } from "../../warnings/storage.ts";
 import { booleanAt, created, listAt, name, or, UNSET } from "../cells.ts";
@@ -11,6 +12,10 @@ export const csidrivers: Resource = {
   isUnreconciled: true,
   unconditionalUpdate: false,
   returnsDeleted: true,
+  prepareForUpdate: (next, old) =>
+    jsonEqual(next["spec"], old["spec"])
+      ? next
+      : { ...next, metadata: { ...next.metadata, generation: (old.metadata?.generation ?? 0) + 1 } },
   rules: STORAGE["storage.k8s.io/CSIDriver"],
   warnings: (driver: never, old) => driverWarnings(driver, old as never),
   cells: (object, now) => [

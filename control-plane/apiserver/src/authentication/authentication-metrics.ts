@@ -1,4 +1,4 @@
-import type { Counter, CounterSeries, Histogram, Metrics } from "@tsukube/foundation";
+import type { Counter, CounterSeries, Histogram, HistogramSeries, Metrics } from "@tsukube/foundation";
 import type { User } from "../contracts.ts";
 
 const HOUR = 3600;
@@ -18,6 +18,8 @@ const REMAINING = [
   30 * DAY,
   90 * DAY,
 ];
+/** From a millisecond to sixteen seconds. */
+const SECONDS = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power);
 const NAMED = new Set(["admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"]);
 
 /** Who comes, under upstream's names. */
@@ -26,12 +28,22 @@ export class AuthenticationMetrics {
   readonly #succeeded: CounterSeries;
   readonly #failed: CounterSeries;
   readonly #remaining: Histogram;
+  readonly #tookSucceeded: HistogramSeries;
+  readonly #tookFailed: HistogramSeries;
   readonly #series = new Map<string, CounterSeries>();
 
   constructor(metrics: Metrics) {
     const attempts = metrics.counter("authentication_attempts", "Counter of authenticated attempts.", ["result"]);
     this.#succeeded = attempts.of({ result: "success" });
     this.#failed = attempts.of({ result: "failure" });
+    const took = metrics.histogram(
+      "authentication_duration_seconds",
+      "Authentication duration in seconds broken out by result.",
+      SECONDS,
+      ["result"],
+    );
+    this.#tookSucceeded = took.of({ result: "success" });
+    this.#tookFailed = took.of({ result: "failure" });
     this.#users = metrics.counter(
       "authenticated_user_requests",
       "Counter of authenticated requests broken out by username.",
@@ -44,8 +56,10 @@ export class AuthenticationMetrics {
     );
   }
 
-  succeeded({ name }: User): void {
+  /** @param seconds How long it took to know. */
+  succeeded({ name }: User, seconds: number): void {
     this.#succeeded.inc();
+    this.#tookSucceeded.observe(seconds);
     const shown = shownAs(name);
     let series = this.#series.get(shown);
     if (series === undefined) {
@@ -55,8 +69,9 @@ export class AuthenticationMetrics {
     series.inc();
   }
 
-  failed(): void {
+  failed(seconds: number): void {
     this.#failed.inc();
+    this.#tookFailed.observe(seconds);
   }
 
   certificateLasts(seconds: number): void {

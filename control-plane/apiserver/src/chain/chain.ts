@@ -13,6 +13,7 @@ import type { Auditor, AuditRecord } from "../audit/auditor.ts";
 import { AuthenticationMetrics } from "../authentication/authentication-metrics.ts";
 import { Impersonation } from "../authentication/impersonation.ts";
 import { ANONYMOUS } from "../authentication/tokens.ts";
+import { AuthorizationMetrics } from "../authorization/authorization-metrics.ts";
 import { forbidden } from "../authorization/forbidden.ts";
 import type {
   Authenticator,
@@ -86,6 +87,7 @@ export class Chain {
   readonly #deps: ChainDeps;
   readonly #requests: RequestMetrics;
   readonly #authentication: AuthenticationMetrics;
+  readonly #authorization: AuthorizationMetrics;
   readonly #impersonation: Impersonation;
   readonly #turns: Turns;
 
@@ -93,6 +95,7 @@ export class Chain {
     this.#deps = deps;
     this.#requests = new RequestMetrics(deps.metrics, deps.clock);
     this.#authentication = new AuthenticationMetrics(deps.metrics);
+    this.#authorization = new AuthorizationMetrics(deps.metrics);
     this.#impersonation = new Impersonation(deps.authorizer, deps.constrainsImpersonation);
     this.#turns = new Turns(deps.clock);
   }
@@ -223,18 +226,20 @@ export class Chain {
   /** undefined: there are no credentials. @throws {ApiError} 401. */
   async #authenticated(request: IncomingRequest): Promise<User | undefined> {
     const { authenticators, clock } = this.#deps;
+    const began = clock.monotonic();
+    const took = (): number => (clock.monotonic() - began) / 1000;
     try {
       for (const authenticator of authenticators) {
         const user = await authenticator.authenticate(request);
         if (user === undefined) continue;
-        this.#authentication.succeeded(user);
+        this.#authentication.succeeded(user, took());
         const { clientCertificate } = request;
         if (clientCertificate !== undefined)
           this.#authentication.certificateLasts((clientCertificate.expiresAt - clock.now()) / 1000);
         return user;
       }
     } catch (error) {
-      this.#authentication.failed();
+      this.#authentication.failed(took());
       throw error;
     }
     return undefined;
@@ -246,7 +251,10 @@ export class Chain {
     audit: AuditRecord | undefined,
   ): Promise<void> {
     if (!info.isResource && PUBLIC.test(info.path)) return;
-    const { decision, reason } = await this.#deps.authorizer.authorize(attributes);
+    const { authorizer, clock } = this.#deps;
+    const began = clock.monotonic();
+    const { decision, reason } = await authorizer.authorize(attributes);
+    this.#authorization.decided(decision, (clock.monotonic() - began) / 1000);
     audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
     audit?.annotate("authorization.k8s.io/reason", reason);
     if (decision !== "allow") throw forbidden({ ...attributes, name: info.name }, reason);

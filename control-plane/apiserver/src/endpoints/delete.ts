@@ -101,6 +101,10 @@ async function admit(writer: Writer, request: WriteRequest, live: Unstructured, 
 function checkPreconditions(definition: ResourceDefinition, live: Unstructured, options: DeleteOptions): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const refuse = (what: string, wanted: string, found: string | undefined, since: string): never => {
+    if (checksByItself(definition)) {
+      const why = `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found ?? ""}`;
+      throw ApiError.conflict(definition, live.metadata?.name ?? "", why);
+    }
     throw ApiError.conflict(
       preconditioned(definition),
       live.metadata?.name ?? "",
@@ -115,10 +119,13 @@ function checkPreconditions(definition: ResourceDefinition, live: Unstructured, 
   }
 }
 
-/** How a broken precondition names the object: two kinds check by themselves upstream, and all events are core's. */
-function preconditioned({ group, resource, kind }: ResourceDefinition): Pick<ResourceDefinition, "group" | "resource"> {
-  if (resource === "customresourcedefinitions" || (group === "" && resource === "namespaces"))
-    return { group, resource };
+/** Two kinds are deleted by code of their own upstream, which has other words. */
+function checksByItself({ group, resource }: ResourceDefinition): boolean {
+  return resource === "customresourcedefinitions" || (group === "" && resource === "namespaces");
+}
+
+/** How a broken precondition names the object: all events are core's. */
+function preconditioned({ group, kind }: ResourceDefinition): Pick<ResourceDefinition, "group" | "resource"> {
   return { group: kind === "Event" ? "" : group, resource: kind };
 }
 

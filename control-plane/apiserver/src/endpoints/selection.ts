@@ -79,13 +79,20 @@ function fieldsOf({ name, query }: RequestInfo): FieldMatcher {
   throw ApiError.badRequest("fieldSelector metadata.name doesn't match requested name");
 }
 
+/** Two kinds have words of their own. */
+function unsupported({ group, version, resource, kind }: ResourceDefinition, field: string): string {
+  if (group === "batch" && resource === "jobs") return `field label "${field}" not supported for Job`;
+  if (resource === "resourceslices") return `field label not supported for ${group}/${version}, Kind=${kind}: ${field}`;
+  return `field label not supported: ${field}`;
+}
+
 function checkLabel(definition: ResourceDefinition, field: string): void {
   if (field === "metadata.name" || (field === "metadata.namespace" && definition.namespaced)) return;
   if (definition.strategy.fieldLabels?.[field] !== undefined || definition.custom?.selectableFields.includes(field))
     return;
   const known = Object.keys(definition.strategy.fieldLabels ?? {}).length > 0;
   if (known || (definition.custom?.selectableFields.length ?? 0) > 0)
-    throw ApiError.badRequest(`field label not supported: ${field}`);
+    throw ApiError.badRequest(unsupported(definition, field));
   throw ApiError.badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
 }
 

@@ -61,6 +61,7 @@ export class Subresources {
       case "pods/exec":
       case "pods/attach":
       case "pods/portforward":
+        this.#deps.streams.mustHaveHost(info);
         throw ApiError.badRequest("Upgrade request required");
       case "pods/proxy":
       case "services/proxy":

@@ -50,15 +50,17 @@ export class Health {
       case "/metrics":
         return text(this.#metrics.expose(), "text/plain; version=0.0.4; charset=utf-8");
       case "/.well-known/openid-configuration":
-        return json({
-          issuer: this.#tokens.issuer,
-          jwks_uri: `${this.#tokens.issuer}/openid/v1/jwks`,
-          response_types_supported: ["id_token"],
-          subject_types_supported: ["public"],
-          id_token_signing_alg_values_supported: ["ES256"],
-        });
+        return forEverybody(
+          json({
+            issuer: this.#tokens.issuer,
+            jwks_uri: `${this.#tokens.issuer}/openid/v1/jwks`,
+            response_types_supported: ["id_token"],
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: ["ES256"],
+          }),
+        );
       case "/openid/v1/jwks":
-        return json(this.#tokens.jwks, "application/jwk-set+json");
+        return forEverybody(json(this.#tokens.jwks, "application/jwk-set+json"));
       case "/":
         return json({
           paths: [
@@ -105,6 +107,11 @@ function json(value: object, contentType = "application/json"): ApiResponse {
     headers: { "content-type": contentType },
     body: Buffer.from(JSON.stringify(value, undefined, 2)),
   };
+}
+
+/** What relying parties ask for may be kept for an hour, by anybody. */
+function forEverybody(response: ApiResponse): ApiResponse {
+  return { ...response, headers: { ...response.headers, "cache-control": "public, max-age=3600" } };
 }
 
 function text(value: string, contentType = "text/plain; charset=utf-8"): ApiResponse {

@@ -3,7 +3,7 @@ import type { Pod } from "@tsukube/api/types/core-v1";
 import type { ApiResponse } from "@tsukube/client";
 import type { UpgradeRequest } from "@tsukube/host";
 import { isTrue } from "../chain/request-info.ts";
-import type { RequestContext } from "../contracts.ts";
+import type { RequestContext, RequestInfo } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import type { KubeletAddress, KubeletConnection } from "./kubelet-connection.ts";
 import { kubeletLogQuery } from "./log-options.ts";
@@ -54,6 +54,11 @@ export class PodStreams {
     const pod = this.#cache.get(`/registry/pods/${namespace}/${name}`)?.object as Pod | undefined;
     if (pod === undefined) throw ApiError.notFound(PODS, name);
     return pod;
+  }
+
+  /** @throws {ApiError} 404, 400 where the pod runs nowhere. */
+  mustHaveHost({ namespace, name }: Pick<RequestInfo, "namespace" | "name">): void {
+    this.#kubeletOf(this.#pod(namespace, name));
   }
 
   #kubeletOf({ spec, metadata }: Pod): KubeletAddress {
