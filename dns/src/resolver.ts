@@ -1,4 +1,5 @@
 import { type Logger, messageOf } from "@tsukube/foundation";
+import { formatIp } from "@tsukube/foundation/ip-network";
 import type { Answer, DecodedPacket, Packet, Question } from "dns-packet";
 import { type ClusterView, lookup, type ResourceRecord, reverseLookup, type ZoneAnswer } from "./zone.ts";
 
@@ -120,8 +121,10 @@ export function respond(query: DecodedPacket, rcode: number, flags = 0): Packet 
   };
 }
 
-/** "2.0.64.10.in-addr.arpa" as "10.64.0.2". */
+/** "2.0.64.10.in-addr.arpa" as "10.64.0.2", and the 32 digits below ip6.arpa as an IPv6 address. */
 function addressOfPointer(name: string): string | undefined {
   const labels = /^((?:\d+\.){3}\d+)\.in-addr\.arpa$/.exec(name)?.[1];
-  return labels?.split(".").reverse().join(".");
+  if (labels !== undefined) return labels.split(".").reverse().join(".");
+  const digits = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name)?.[1]?.split(".").reverse().join("");
+  return digits === undefined ? undefined : formatIp({ family: "IPv6", value: BigInt(`0x${digits}`) });
 }

@@ -18,10 +18,12 @@ const view: ClusterView = {
       ? { spec: { clusterIPs: ["10.160.0.9"] } }
       : name === "big"
         ? { spec: { clusterIP: "None" } }
-        : undefined,
+        : name === "both"
+          ? { metadata: { namespace: "default", name }, spec: { clusterIPs: ["10.160.0.8", "fd00:160::8"] } }
+          : undefined,
   slices: () => [{ addressType: "IPv4", endpoints: many.map((address) => ({ addresses: [address] })) }],
   hasNamespace: () => true,
-  serviceByAddress: () => undefined,
+  serviceByAddress: (address) => (address === "fd00:160::8" ? view.service("default", "both") : undefined),
   slicesByAddress: () => [],
 };
 
@@ -45,6 +47,13 @@ test("a real resolver gets a Service's address, whatever the case of the name", 
   expect(await client.resolve4("WEB.default.svc.cluster.local")).toEqual(["10.160.0.9"]);
   await expect(client.resolve4("none.default.svc.cluster.local")).rejects.toMatchObject({ code: "ENOTFOUND" });
   await expect(client.resolve6("web.default.svc.cluster.local")).rejects.toMatchObject({ code: "ENODATA" });
+});
+
+test("a real resolver gets both addresses of a Service of two families, and its name by either", async () => {
+  const { client } = await start([]);
+  expect(await client.resolve4("both.default.svc.cluster.local")).toEqual(["10.160.0.8"]);
+  expect(await client.resolve6("both.default.svc.cluster.local")).toEqual(["fd00:160::8"]);
+  expect(await client.reverse("fd00:160::8")).toEqual(["both.default.svc.cluster.local"]);
 });
 
 test("an answer too large for UDP arrives whole by TCP", async () => {

@@ -11,6 +11,11 @@ const services: Service[] = [
     spec: { clusterIP: "10.160.0.9", clusterIPs: ["10.160.0.9"], ports: [{ name: "http", port: 80, protocol: "TCP" }] },
   },
   { metadata: meta("store"), spec: { clusterIP: "None", clusterIPs: ["None"], ports: [{ name: "http", port: 7000 }] } },
+  {
+    metadata: meta("both"),
+    spec: { clusterIP: "10.160.0.8", clusterIPs: ["10.160.0.8", "fd00:160::8"], ports: [{ name: "http", port: 80 }] },
+  },
+  { metadata: meta("dual"), spec: { clusterIP: "None", clusterIPs: ["None"], ports: [{ name: "http", port: 7000 }] } },
   { metadata: meta("empty"), spec: { clusterIP: "None", clusterIPs: ["None"] } },
   { metadata: meta("out"), spec: { type: "ExternalName", externalName: "example.org" } },
 ];
@@ -25,6 +30,18 @@ const slices: EndpointSlice[] = [
       { addresses: ["10.64.0.4"], hostname: "store-2", conditions: { ready: false } },
     ],
   },
+  ...(["IPv4", "IPv6"] as const).map((addressType) => ({
+    metadata: { namespace: "default", name: `dual-${addressType}`, labels: { "kubernetes.io/service-name": "dual" } },
+    addressType,
+    ports: [{ name: "http", port: 7000, protocol: "TCP" }],
+    endpoints: [
+      {
+        addresses: [addressType === "IPv4" ? "10.64.0.5" : "fd00:64::5"],
+        hostname: "dual-0",
+        conditions: { ready: true },
+      },
+    ],
+  })),
 ];
 const view: ClusterView = {
   service: (namespace, name) => services.find((s) => s.metadata?.namespace === namespace && s.metadata?.name === name),
@@ -43,6 +60,12 @@ test.each([
   ["web.default.svc", "A", ["10.160.0.9"]],
   ["web.default.svc", "AAAA", []],
   ["web.default.svc", "MX", []],
+  ["both.default.svc", "A", ["10.160.0.8"]],
+  ["both.default.svc", "AAAA", ["fd00:160::8"]],
+  ["dual.default.svc", "A", ["10.64.0.5"]],
+  ["dual.default.svc", "AAAA", ["fd00:64::5"]],
+  ["dual-0.dual.default.svc", "AAAA", ["fd00:64::5"]],
+  ["fd00-64--5.default.pod", "AAAA", ["fd00:64::5"]],
   ["nothing.default.svc", "A", "NXDOMAIN"],
   ["web.nowhere.svc", "A", "NXDOMAIN"],
   ["default.svc", "A", []],
@@ -81,9 +104,19 @@ test("SRV of a headless Service leads to each ready pod", () => {
   ]);
 });
 
+test("SRV leads to a pod of two families once, and both of its addresses come along", () => {
+  const { answers, additionals } = lookup(view, ZONE, ["_http", "_tcp", "dual", "default", "svc"], "SRV");
+  expect(answers.map((record) => (record.type === "SRV" ? record.data.target : ""))).toEqual([
+    "dual-0.dual.default.svc.cluster.local",
+  ]);
+  expect(additionals.map((record) => record.data)).toEqual(["10.64.0.5", "fd00:64::5"]);
+});
+
 test("addresses lead back to Services and to the pods of headless ones", () => {
   const names = (address: string) => reverseLookup(view, ZONE, address, "x")?.answers.map((record) => record.data);
   expect(names("10.160.0.9")).toEqual(["web.default.svc.cluster.local"]);
   expect(names("10.64.0.2")).toEqual(["store-0.store.default.svc.cluster.local"]);
+  expect(names("fd00:160::8")).toEqual(["both.default.svc.cluster.local"]);
+  expect(names("fd00:64::5")).toEqual(["dual-0.dual.default.svc.cluster.local"]);
   expect(names("192.0.2.1")).toBeUndefined();
 });

@@ -133,9 +133,11 @@ function lookupHeadless(
   );
   if (matches.length === 0) return NO_SUCH_NAME;
   if (type !== "SRV") return NOTHING;
+  // a pod with addresses of two families is one target
+  const targets = new Map(matches.map(({ host, port }) => [`${host.name} ${port}`, { host, port }]));
   return {
     result: "found",
-    answers: matches.map(({ host, port }) => srv(name, port, `${host.name}.${base}`)),
+    answers: [...targets.values()].map(({ host, port }) => srv(name, port, `${host.name}.${base}`)),
     additionals: matches.flatMap(({ host }) => allAddressRecords(`${host.name}.${base}`, [host.address])),
   };
 }

@@ -32,7 +32,7 @@ export async function prepareHost(paths: ClusterPaths, record: ClusterRecord): P
 /** Removes everything that a stopped node left on the host: containers, mounts, links, tables, groups, changed sysctls. */
 export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othersRemain: boolean): Promise<void> {
   const files = filesOf(paths);
-  const { bridge, podCidr, gateway } = addressesOf(record.index, record.serviceCidr);
+  const { bridge, podCidr, gateway, serviceCidr } = addressesOf(record.index, record.serviceCidr);
   const names = kernelNames(paths.name);
   const network = await openPodNetwork({
     stateDirectory: files.podNetwork,
@@ -43,7 +43,7 @@ export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othe
   });
   await cleanEngine(paths, network, othersRemain);
   await network.collect([]);
-  await removeProxy(names.proxyTable);
+  await removeProxy({ table: names.proxyTable, serviceCidr, bridge });
   await systemCommands.nft(removePodTable(names.podTable));
   await removeBridge({ name: bridge, sysctlRecord: files.sysctls, othersRemain });
 }

@@ -1,8 +1,11 @@
+import type { IpFamily } from "@tsukube/foundation/ip-network";
 import { run } from "@tsukube/kernel";
 import type { Frontend } from "./frontends.ts";
+import { addressOf } from "./ruleset.ts";
 
 /** A UDP frontend whose tracked flows lead to a backend that is gone, or nowhere. */
 export interface StaleFlow {
+  readonly family: IpFamily;
   readonly address: string | undefined;
   readonly port: number;
   /** Address of the backend; undefined: flows that were tracked while there was no backend. */
@@ -14,7 +17,7 @@ export interface StaleFlow {
  * forgotten. Pure.
  */
 export function staleFlows(before: readonly Frontend[], after: readonly Frontend[]): readonly StaleFlow[] {
-  const keyOf = (frontend: Frontend): string => `${frontend.address ?? ""}:${frontend.port}`;
+  const keyOf = (frontend: Frontend): string => `${frontend.family} ${frontend.address ?? ""}:${frontend.port}`;
   const now = new Map(
     after.filter((frontend) => frontend.protocol === "udp").map((frontend) => [keyOf(frontend), frontend]),
   );
@@ -22,22 +25,26 @@ export function staleFlows(before: readonly Frontend[], after: readonly Frontend
   for (const old of before) {
     if (old.protocol !== "udp") continue;
     const current = now.get(keyOf(old));
-    const { address, port } = old;
+    const { family, address, port } = old;
     for (const backend of old.backends) {
       if (current?.backends.includes(backend) !== true)
-        out.push({ address, port, backend: backend.slice(0, backend.indexOf(":")) });
+        out.push({ family, address, port, backend: addressOf(backend) });
     }
     if (old.backends.length === 0 && (current?.backends.length ?? 0) > 0)
-      out.push({ address, port, backend: undefined });
+      out.push({ family, address, port, backend: undefined });
   }
   return out;
 }
 
 /** Forgets tracked flows; there may be none. */
 export async function forgetFlows(flows: readonly StaleFlow[]): Promise<void> {
-  for (const { address, port, backend } of flows) {
+  for (const { family, address, port, backend } of flows) {
     const where = address === undefined ? [] : ["--orig-dst", address];
     const to = backend === undefined ? [] : ["--dst-nat", backend];
-    await run("conntrack", ["-D", "-p", "udp", ...where, "--orig-port-dst", String(port), ...to], { accept: [0, 1] });
+    await run(
+      "conntrack",
+      ["-D", "-f", family.toLowerCase(), "-p", "udp", ...where, "--orig-port-dst", String(port), ...to],
+      { accept: [0, 1] },
+    );
   }
 }

@@ -36,6 +36,28 @@ test("a ClusterIP Service has one frontend with every ready endpoint", () => {
   expect(only?.backends).toEqual(["10.64.0.2:8080", "10.64.0.3:8080"]);
 });
 
+test("a Service of two families has frontends of each, with endpoints of its family", () => {
+  const spec = {
+    type: "NodePort",
+    clusterIP: "10.160.0.9",
+    clusterIPs: ["10.160.0.9", "fd00:160::9"],
+    ipFamilies: ["IPv4", "IPv6"],
+    externalIPs: ["2001:db8::7"],
+    ports,
+  };
+  const six = { ...slice(ready("fd00:64::2"), ready("fd00:64::3")), addressType: "IPv6" };
+  const all = frontendsOf([service(spec)], () => [slice(ready("10.64.0.2")), six], "n1");
+  const four = ["10.64.0.2:8080"];
+  const both = ["[fd00:64::2]:8080", "[fd00:64::3]:8080"];
+  expect(all.map(({ family, address, port, backends }) => [family, address, port, backends])).toEqual([
+    ["IPv4", "10.160.0.9", 80, four],
+    ["IPv4", undefined, 30080, four],
+    ["IPv6", "fd00:160::9", 80, both],
+    ["IPv6", "2001:db8::7", 80, both],
+    ["IPv6", undefined, 30080, both],
+  ]);
+});
+
 test("headless and ExternalName Services have none", () => {
   expect(frontends({ clusterIP: "None", ports }, ready("10.64.0.2"))).toEqual([]);
   expect(frontends({ type: "ExternalName", externalName: "x", ports }, ready("10.64.0.2"))).toEqual([]);
@@ -58,6 +80,7 @@ test("endpoints that terminate serve only while none is ready", () => {
 test("UDP flows to backends that left, or to none while there was none, are stale", () => {
   const udp = (...backends: string[]): Frontend => ({
     service: "kube-system/kube-dns:dns",
+    family: "IPv4",
     address: "10.160.0.10",
     protocol: "udp",
     port: 53,
@@ -66,10 +89,10 @@ test("UDP flows to backends that left, or to none while there was none, are stal
     affinitySeconds: 0,
   });
   expect(staleFlows([udp("10.64.0.2:53", "10.64.0.3:53")], [udp("10.64.0.3:53")])).toEqual([
-    { address: "10.160.0.10", port: 53, backend: "10.64.0.2" },
+    { family: "IPv4", address: "10.160.0.10", port: 53, backend: "10.64.0.2" },
   ]);
   expect(staleFlows([udp()], [udp("10.64.0.3:53")])).toEqual([
-    { address: "10.160.0.10", port: 53, backend: undefined },
+    { family: "IPv4", address: "10.160.0.10", port: 53, backend: undefined },
   ]);
   expect(staleFlows([udp("10.64.0.3:53")], [udp("10.64.0.3:53")])).toEqual([]);
 });

@@ -1,15 +1,18 @@
-import type { Service, ServicePort } from "@tsukube/api/types/core-v1";
+import type { Service, ServicePort, ServiceSpec } from "@tsukube/api/types/core-v1";
 import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
+import { familyOf, type IpFamily, withPort } from "@tsukube/foundation/ip-network";
 
 /** Where clients connect: a Service's port under one of its addresses, or a node port. */
 export interface Frontend {
   /** "namespace/name:port", for people. */
   readonly service: string;
-  /** IPv4 address; undefined for a node port, which is every address of the node. */
+  /** Of its address and its backends. */
+  readonly family: IpFamily;
+  /** undefined for a node port, which is every address of the node of that family. */
   readonly address: string | undefined;
   readonly protocol: "tcp" | "udp" | "sctp";
   readonly port: number;
-  /** "address:port" of pods, sorted, without duplicates. */
+  /** "10.64.0.2:80" and "[fd00::2]:80" of pods, sorted, without duplicates. */
   readonly backends: readonly string[];
   /** The client's address must be replaced, so that a pod on another node answers through this one. */
   readonly masquerade: boolean;
@@ -53,42 +56,51 @@ function addPort(
   const protocol = PROTOCOLS[port.protocol ?? "TCP"] ?? "tcp";
   const affinity = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
   const affinitySeconds = spec.sessionAffinity === "ClientIP" ? affinity : 0;
-  const all = backendsOf(slices, port.name ?? "", undefined);
-  const local = backendsOf(slices, port.name ?? "", nodeName);
-  const inside = spec.internalTrafficPolicy === "Local" ? local : all;
   const keepsClient = spec.externalTrafficPolicy === "Local";
-  const outside = { backends: keepsClient ? local : all, masquerade: !keepsClient };
-  const common = { service: label, protocol, affinitySeconds };
-  for (const address of (spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter(isIpv4)) {
-    out.push({ ...common, address, port: port.port, backends: inside, masquerade: false });
+  for (const family of familiesOf(spec)) {
+    const all = backendsOf(slices, family, port.name ?? "", undefined);
+    const local = backendsOf(slices, family, port.name ?? "", nodeName);
+    const inside = spec.internalTrafficPolicy === "Local" ? local : all;
+    const outside = { backends: keepsClient ? local : all, masquerade: !keepsClient };
+    const common = { service: label, family, protocol, affinitySeconds };
+    const own = (spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter((address) => familyOf(address) === family);
+    for (const address of own) out.push({ ...common, address, port: port.port, backends: inside, masquerade: false });
+    const external = externalAddresses(service).filter((address) => familyOf(address) === family);
+    for (const address of external) out.push({ ...common, address, port: port.port, ...outside });
+    if ((port.nodePort ?? 0) > 0) out.push({ ...common, address: undefined, port: port.nodePort ?? 0, ...outside });
   }
-  for (const address of externalAddresses(service)) out.push({ ...common, address, port: port.port, ...outside });
-  if ((port.nodePort ?? 0) > 0) out.push({ ...common, address: undefined, port: port.nodePort ?? 0, ...outside });
+}
+
+/** Of what serves it: those of its own addresses, where nothing says so. */
+function familiesOf({ ipFamilies, clusterIPs, clusterIP = "" }: ServiceSpec): readonly IpFamily[] {
+  const named = (ipFamilies ?? []) as readonly IpFamily[];
+  return named.length > 0 ? named : [...new Set((clusterIPs ?? [clusterIP]).flatMap((ip) => familyOf(ip) ?? []))];
 }
 
 function externalAddresses(service: Service): readonly string[] {
   const ingress = service.status?.loadBalancer?.ingress ?? [];
   const balanced = ingress.filter((entry) => entry.ipMode !== "Proxy").map((entry) => entry.ip ?? "");
-  return [...new Set([...(service.spec?.externalIPs ?? []), ...balanced])].filter(isIpv4);
+  return [...new Set([...(service.spec?.externalIPs ?? []), ...balanced])];
 }
 
-function backendsOf(slices: readonly EndpointSlice[], portName: string, onNode: string | undefined): readonly string[] {
+function backendsOf(
+  slices: readonly EndpointSlice[],
+  family: IpFamily,
+  portName: string,
+  onNode: string | undefined,
+): readonly string[] {
   const ready = new Set<string>();
   const terminating = new Set<string>();
   for (const slice of slices) {
-    if (slice.addressType !== "IPv4") continue;
+    if (slice.addressType !== family) continue;
     const port = (slice.ports ?? []).find((candidate) => (candidate.name ?? "") === portName)?.port;
     if (port === undefined) continue;
     for (const endpoint of slice.endpoints ?? []) {
       if (onNode !== undefined && endpoint.nodeName !== onNode) continue;
       const { ready: isReady, serving, terminating: ends } = endpoint.conditions ?? {};
       const target = isReady !== false ? ready : serving === true && ends === true ? terminating : undefined;
-      for (const address of endpoint.addresses ?? []) target?.add(`${address}:${port}`);
+      for (const address of endpoint.addresses ?? []) target?.add(withPort(address, port));
     }
   }
   return [...(ready.size > 0 ? ready : terminating)].sort();
-}
-
-function isIpv4(address: string): boolean {
-  return /^\d+\.\d+\.\d+\.\d+$/.test(address);
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
+import { type IpFamily, withPort } from "@tsukube/foundation/ip-network";
 import { realClock, run } from "@tsukube/host";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Frontend } from "./frontends.ts";
@@ -10,8 +11,13 @@ import { type Ruleset, rulesetOf } from "./ruleset.ts";
 import { fullScript, incrementalScript } from "./script.ts";
 
 const isRoot = process.getuid?.() === 0;
-const options = { table: "tsukube-proxy-test", serviceCidr: "10.160.0.0/16", bridge: "none0" };
+const table = { table: "tsukube-proxy-test", bridge: "none0" };
+const options = {
+  IPv4: { ...table, family: "IPv4", serviceCidr: "10.160.0.0/16" },
+  IPv6: { ...table, family: "IPv6", serviceCidr: "fd00:160::/112" },
+} as const;
 const VIP = "10.160.0.9";
+const VIP6 = "fd00:160::9";
 
 describe.skipIf(!isRoot)("Services in nftables (needs root)", () => {
   let lifetime: Lifetime;
@@ -28,6 +34,7 @@ describe.skipIf(!isRoot)("Services in nftables (needs root)", () => {
     lifetime.add("namespace", async () => void (await run("umount", [netns])));
     await inside("ip", "link", "set", "lo", "up");
     await inside("ip", "route", "add", "10.160.0.0/16", "dev", "lo");
+    await inside("ip", "-6", "route", "add", "fd00:160::/112", "dev", "lo");
   });
   afterEach(() => lifetime.close());
 
@@ -36,14 +43,16 @@ describe.skipIf(!isRoot)("Services in nftables (needs root)", () => {
 
   /** A web server at an address of its own that answers with that address. */
   async function backend(address: string): Promise<void> {
-    await inside("ip", "addr", "add", `${address}/32`, "dev", "lo");
+    const six = address.includes(":");
+    await inside("ip", "addr", "add", ...(six ? [`${address}/128`, "nodad"] : [`${address}/32`]), "dev", "lo");
+    const at = withPort(address, 8080);
     const home = join(folder, address);
     mkdirSync(home);
     writeFileSync(join(home, "index.html"), address);
-    const server = spawn("nsenter", [`--net=${netns}`, "busybox", "httpd", "-f", "-p", `${address}:8080`, "-h", home]);
+    const server = spawn("nsenter", [`--net=${netns}`, "busybox", "httpd", "-f", "-p", at, "-h", home]);
     lifetime.add(address, () => void server.kill("SIGKILL"));
     for (let tries = 0; tries < 100; tries += 1) {
-      const { code } = await run("nsenter", [`--net=${netns}`, "busybox", "wget", "-qO-", `http://${address}:8080/`], {
+      const { code } = await run("nsenter", [`--net=${netns}`, "busybox", "wget", "-qO-", `http://${at}/`], {
         accept: [0, 1],
       });
       if (code === 0) return;
@@ -56,18 +65,20 @@ describe.skipIf(!isRoot)("Services in nftables (needs root)", () => {
 
   const frontend = (backends: string[], more: Partial<Frontend> = {}): Frontend => ({
     service: "default/web:http",
+    family: "IPv4",
     address: VIP,
     protocol: "tcp",
     port: 80,
-    backends: backends.map((address) => `${address}:8080`),
+    backends: backends.map((address) => withPort(address, 8080)),
     masquerade: false,
     affinitySeconds: 0,
     ...more,
   });
 
-  async function step(before: Ruleset | undefined, frontends: Frontend[]): Promise<Ruleset> {
-    const after = rulesetOf(frontends);
-    const script = before === undefined ? fullScript(options, after) : incrementalScript(options, before, after);
+  async function step(before: Ruleset | undefined, frontends: Frontend[], family: IpFamily = "IPv4"): Promise<Ruleset> {
+    const after = rulesetOf(frontends, family);
+    const of = options[family];
+    const script = before === undefined ? fullScript(of, after) : incrementalScript(of, before, after);
     if (script !== undefined) await apply(script);
     return after;
   }
@@ -108,5 +119,35 @@ describe.skipIf(!isRoot)("Services in nftables (needs root)", () => {
     expect(await get(`http://${VIP}/`)).toBe("10.64.0.4");
     await step(rules, []);
     await expect(get(`http://${VIP}/`)).rejects.toThrow(/refused/);
+  });
+
+  test("Services of IPv6 have a table of their own: connections spread, follow changes and are refused without backends", async () => {
+    await backend("fd00:64::2");
+    await backend("fd00:64::3");
+    const six = (...backends: string[]) => [frontend(backends, { family: "IPv6", address: VIP6 })];
+    let rules = await step(undefined, six("fd00:64::2", "fd00:64::3"), "IPv6");
+    await step(undefined, []); // that of IPv4 stands beside it
+    const seen = new Set<string>();
+    for (let i = 0; i < 24; i += 1) seen.add(await get(`http://[${VIP6}]/`));
+    expect([...seen].sort()).toEqual(["fd00:64::2", "fd00:64::3"]);
+    rules = await step(rules, six("fd00:64::3"), "IPv6");
+    for (let i = 0; i < 6; i += 1) expect(await get(`http://[${VIP6}]/`)).toBe("fd00:64::3");
+    await step(rules, six(), "IPv6");
+    await expect(get(`http://[${VIP6}]/`)).rejects.toThrow(/refused/);
+  });
+
+  test("node ports and session affinity are served for IPv6 too", async () => {
+    for (const address of ["fd00:64::2", "fd00:64::3"]) await backend(address);
+    await inside("ip", "addr", "add", "2001:db8::7/128", "dev", "lo", "nodad");
+    const six = { family: "IPv6", address: VIP6, affinitySeconds: 60 } as const;
+    const node = { family: "IPv6", address: undefined, port: 30080, masquerade: true } as const;
+    const both = ["fd00:64::2", "fd00:64::3"];
+    const rules = await step(undefined, [frontend(both, six), frontend(["fd00:64::3"], node)], "IPv6");
+    expect(await get("http://[2001:db8::7]:30080/")).toBe("fd00:64::3");
+    const first = await get(`http://[${VIP6}]/`);
+    for (let i = 0; i < 8; i += 1) expect(await get(`http://[${VIP6}]/`)).toBe(first);
+    const [other = ""] = both.filter((address) => address !== first);
+    await step(rules, [frontend([other], six)], "IPv6");
+    expect(await get(`http://[${VIP6}]/`)).toBe(other);
   });
 });

@@ -2,6 +2,7 @@ import type { Service } from "@tsukube/api/types/core-v1";
 import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
 import type { InformerFactory } from "@tsukube/client";
 import { type Clock, type Logger, messageOf } from "@tsukube/foundation";
+import { parseIpNetwork } from "@tsukube/foundation/ip-network";
 import { run } from "@tsukube/kernel";
 import { forgetFlows, type StaleFlow, staleFlows } from "./conntrack.ts";
 import { type Frontend, frontendsOf } from "./frontends.ts";
@@ -15,12 +16,18 @@ export interface ProxyKernel {
   forgetFlows(flows: readonly StaleFlow[]): Promise<void>;
 }
 
-export interface ProxyOptions extends TableOptions {
+export interface ProxyOptions extends ProxyTables {
   readonly nodeName: string;
   readonly informers: InformerFactory;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly kernel?: ProxyKernel;
+}
+
+/** A table for each family that Services have. */
+export interface ProxyTables extends Omit<TableOptions, "family"> {
+  /** One network, or one of each family by comma. */
+  readonly serviceCidr: string;
 }
 
 export interface ServiceProxy {
@@ -48,13 +55,21 @@ export function startProxy(options: ProxyOptions): ServiceProxy {
 }
 
 /** Removes what a proxy left in the kernel. */
-export async function removeProxy(table: string, kernel: ProxyKernel = systemKernel): Promise<void> {
-  await kernel.apply(removeScript(table));
+export async function removeProxy(tables: ProxyTables, kernel: ProxyKernel = systemKernel): Promise<void> {
+  for (const table of tablesOf(tables)) await kernel.apply(removeScript(table));
+}
+
+function tablesOf({ table, serviceCidr, bridge }: ProxyTables): readonly TableOptions[] {
+  return serviceCidr.split(",").flatMap((cidr) => {
+    const family = parseIpNetwork(cidr)?.family;
+    return family === undefined ? [] : [{ family, table, serviceCidr: cidr, bridge }];
+  });
 }
 
 class NftablesProxy implements ServiceProxy {
   readonly synced: Promise<void>;
   readonly #options: ProxyOptions;
+  readonly #tables: readonly TableOptions[];
   readonly #kernel: ProxyKernel;
   readonly #services;
   readonly #slices;
@@ -62,7 +77,7 @@ class NftablesProxy implements ServiceProxy {
   readonly #stops: (() => void)[] = [];
   #frontends: readonly Frontend[] = [];
   /** What the kernel holds; undefined when that is not known. */
-  #applied: Ruleset | undefined;
+  #applied: readonly Ruleset[] | undefined;
   #scheduled = false;
   #closed = false;
   #running: Promise<void> = Promise.resolve();
@@ -72,6 +87,7 @@ class NftablesProxy implements ServiceProxy {
     this.synced = promise;
     this.#markSynced = resolve;
     this.#options = options;
+    this.#tables = tablesOf(options);
     this.#kernel = options.kernel ?? systemKernel;
     this.#services = options.informers.informer<Service>({ group: "", version: "v1", resource: "services" });
     this.#slices = options.informers.informer<EndpointSlice>(
@@ -107,13 +123,14 @@ class NftablesProxy implements ServiceProxy {
     if (this.#closed) return;
     const slicesOf = (namespace: string, name: string) => this.#slices.byIndex("service", `${namespace}/${name}`);
     const frontends = frontendsOf(this.#services.list(), slicesOf, this.#options.nodeName);
-    const rules = rulesetOf(frontends);
-    const script =
-      this.#applied === undefined
-        ? fullScript(this.#options, rules)
-        : incrementalScript(this.#options, this.#applied, rules);
+    const rules = this.#tables.map(({ family }) => rulesetOf(frontends, family));
+    const scripts = this.#tables.map((table, index) => {
+      const before = this.#applied?.[index];
+      return before === undefined ? fullScript(table, rules[index]!) : incrementalScript(table, before, rules[index]!);
+    });
+    const script = scripts.filter((each) => each !== undefined).join("");
     try {
-      if (script !== undefined) await this.#kernel.apply(script);
+      if (script !== "") await this.#kernel.apply(script);
       this.#applied = rules;
       const stale = staleFlows(this.#frontends, frontends);
       this.#frontends = frontends;
