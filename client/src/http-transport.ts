@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { TsukubeError } from "@tsukube/foundation";
+import { withPort } from "@tsukube/foundation/ip-network";
 import type { ApiRequest, ApiResponse, Transport } from "./transport.ts";
 
 export interface HttpTransportOptions {
@@ -35,7 +36,7 @@ export function inClusterOptions(env: NodeJS.ProcessEnv): HttpTransportOptions {
     );
   }
   return {
-    server: `https://${host}:${port}`,
+    server: `https://${withPort(host, Number(port))}`,
     ca: readFileSync(`${SERVICE_ACCOUNT}/ca.crt`, "utf8"),
     token: () => readFileSync(`${SERVICE_ACCOUNT}/token`, "utf8").trim(),
   };

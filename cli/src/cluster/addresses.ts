@@ -7,6 +7,11 @@ export interface Addresses {
   readonly podCidr: string;
   /** First address of the pod network: the bridge, and the `kubernetes` endpoint. */
   readonly gateway: string;
+  /** The same of IPv6, where Services have it. */
+  readonly ipv6?: { readonly podCidr: string; readonly gateway: string };
+  /** Gateways and pod networks of all families, those of the primary one first. */
+  readonly gateways: readonly string[];
+  readonly podCidrs: readonly string[];
   /** One network, or one of each family by comma, the primary one first. */
   readonly serviceCidr: string;
   /** Of Services and pods. */
@@ -35,10 +40,16 @@ export function addressesOf(index: number, serviceCidr = defaultServiceCidr(inde
   const pods = FIRST_POD_NETWORK + index;
   const primary = parseIpNetwork(serviceCidr.split(",")[0] ?? "")!;
   const first = 30000 - 128 * index;
+  const ipv4 = { podCidr: `10.${pods}.0.0/16`, gateway: `10.${pods}.0.1` };
+  const ipv6 = { podCidr: `fd00:10:${pods}::/64`, gateway: `fd00:10:${pods}::1` };
+  const both = primary.family === "IPv4" ? [ipv4, ipv6] : [ipv6, ipv4];
+  const own = serviceCidr.includes(":") ? both : [ipv4];
   return {
     index,
-    podCidr: `10.${pods}.0.0/16`,
-    gateway: `10.${pods}.0.1`,
+    ...ipv4,
+    ...(own.length === 2 && { ipv6 }),
+    gateways: own.map(({ gateway }) => gateway),
+    podCidrs: own.map(({ podCidr }) => podCidr),
     serviceCidr,
     primaryFamily: primary.family,
     loopback: primary.family === "IPv4" ? "127.0.0.1" : "::1",

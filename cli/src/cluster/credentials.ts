@@ -63,7 +63,7 @@ export async function ensureCredentials(options: CredentialOptions): Promise<Cre
     ensurePair(folder, name, clock, () => from.issue(request));
   const client = (name: keyof typeof CLIENTS): Promise<KeyPair> =>
     issue(name, { ...CLIENTS[name], usages: ["client"] });
-  const local = ["localhost", "127.0.0.1", addresses.gateway];
+  const local = ["localhost", "127.0.0.1", ...addresses.gateways];
   return {
     ca,
     frontProxyCa,

@@ -25,14 +25,17 @@ function kernelNames(name: string) {
 
 /** The pods' bridge: before both processes, because the API server listens on its address. */
 export async function prepareHost(paths: ClusterPaths, record: ClusterRecord): Promise<void> {
-  const { bridge, gateway } = addressesOf(record.index, record.serviceCidr);
-  await ensureBridge({ name: bridge, gateway, prefixLength: 16, sysctlRecord: filesOf(paths).sysctls });
+  const { bridge, gateway, ipv6 } = addressesOf(record.index, record.serviceCidr);
+  await ensureBridge({
+    ...{ name: bridge, gateway, prefixLength: 16, sysctlRecord: filesOf(paths).sysctls },
+    ...(ipv6 !== undefined && { ipv6: { gateway: ipv6.gateway, prefixLength: 64 } }),
+  });
 }
 
 /** Removes everything that a stopped node left on the host: containers, mounts, links, tables, groups, changed sysctls. */
 export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othersRemain: boolean): Promise<void> {
   const files = filesOf(paths);
-  const { bridge, podCidr, gateway, serviceCidr } = addressesOf(record.index, record.serviceCidr);
+  const { bridge, podCidr, gateway, ipv6, serviceCidr, primaryFamily } = addressesOf(record.index, record.serviceCidr);
   const names = kernelNames(paths.name);
   const network = await openPodNetwork({
     stateDirectory: files.podNetwork,
@@ -40,11 +43,12 @@ export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othe
     gateway,
     bridge,
     table: names.podTable,
+    ...(ipv6 !== undefined && { ipv6: { ...ipv6, isPrimary: primaryFamily === "IPv6" } }),
   });
   await cleanEngine(paths, network, othersRemain);
   await network.collect([]);
   await removeProxy({ table: names.proxyTable, serviceCidr, bridge });
-  await systemCommands.nft(removePodTable(names.podTable));
+  await systemCommands.nft(removePodTable(names.podTable, ipv6 !== undefined));
   await removeBridge({ name: bridge, sysctlRecord: files.sysctls, othersRemain });
 }
 

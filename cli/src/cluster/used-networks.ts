@@ -12,11 +12,11 @@ export async function usedNetworks(paths: ClusterPaths, record: ClusterRecord): 
       .serviceCidr.split(",")
       .map((cidr) => [cidr, `the Services of cluster "${name}"`] as const),
   );
-  const { podCidr } = addressesOf(record.index);
+  const { podCidrs } = addressesOf(record.index, record.serviceCidr);
   return new Map([
     ...hostRoutes().map((route) => [route, "a route of this host"] as const),
     ...services,
-    [podCidr, "the cluster's pods"],
+    ...podCidrs.map((cidr) => [cidr, "the cluster's pods"] as const),
   ]);
 }
 

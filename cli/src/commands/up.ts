@@ -86,11 +86,6 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const objects = application === undefined ? [] : readManifests(application.path);
   const etcd = etcdRecord(options);
   const networks = options.serviceCidr === undefined ? [] : parseServiceNetworks(options.serviceCidr);
-  if (options.node && networks.some(({ family }) => family === "IPv6"))
-    throw new TsukubeError(
-      "usage",
-      `Cannot take --service-cidr "${options.serviceCidr}" with a node: its pods have IPv4 alone, expected an IPv4 network or --no-node`,
-    );
   const present = await readClusterRecord(paths);
   await checkApiFlags(options, present);
   if (options.node) await ensureHost(context, "node");
@@ -335,7 +330,9 @@ async function answersDns(address: string): Promise<boolean> {
   const resolver = new Resolver({ timeout: 500, tries: 1 });
   resolver.setServers([address]);
   try {
-    return (await resolver.resolve4("kubernetes.default.svc.cluster.local")).length > 0;
+    const name = "kubernetes.default.svc.cluster.local"; // of the same family
+    const found = await (address.includes(":") ? resolver.resolve6(name) : resolver.resolve4(name));
+    return found.length > 0;
   } catch {
     return false;
   }

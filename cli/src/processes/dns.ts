@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { networkInterfaces } from "node:os";
 import { createClient, createHttpTransport, createInformerFactory, inClusterOptions } from "@tsukube/client";
 import { clusterView, createUpstream, nameserversOf, Resolver, serveDns } from "@tsukube/dns";
 import { Lifetime } from "@tsukube/foundation";
@@ -30,7 +31,8 @@ async function main({ logger, signal }: ProgramOptions): Promise<void> {
     upstream: createUpstream({ servers, clock: realClock, random: systemRandom }),
     logger,
   });
-  lifetime.own("DNS", await serveDns(resolver, "0.0.0.0", 53));
+  const hasIpv6 = Object.values(networkInterfaces()).some((links) => links?.some(({ family }) => family === "IPv6"));
+  lifetime.own("DNS", await serveDns(resolver, hasIpv6 ? "::" : "0.0.0.0", 53));
   isReady = true;
   logger.info("answering", { upstream: servers });
   await aborted(signal);

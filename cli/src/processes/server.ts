@@ -92,7 +92,8 @@ async function startServer(
   lifetime: Lifetime,
 ): Promise<ApiServer> {
   const addresses = addressesOf(record.index, record.serviceCidr);
-  const address = record.withNode ? addresses.gateway : addresses.loopback;
+  const [gateway = ""] = addresses.gateways;
+  const address = record.withNode ? gateway : addresses.loopback;
   const metrics = createMetrics();
   const audit = await auditOf(record, realClock, logger, metrics);
   const server = await startApiServer({

@@ -40,6 +40,14 @@ describe.skipIf(process.getuid?.() !== 0)("links and mounts of the kernel (need 
     expect(await shown(pod, "addr")).toMatch(/link\/ether 0a:58:0a:00:00:05[\s\S]*inet 10\.0\.0\.5\/32/);
     expect(await shown(pod, "addr", "show", "lo")).toContain("inet 127.0.0.1/8");
     expect(await shown(pod, "route")).toBe("default via 10.0.0.1 dev eth0 \n10.0.0.1 dev eth0 scope link \n");
+    links.configure(pod, "eth0", "fd00::5", "fd00::1");
+    const six = await shown(pod, "-6", "addr", "show", "dev", "eth0");
+    expect(six).toMatch(/inet6 fd00::5\/128 scope global nodad/);
+    const routes = (await shown(pod, "-6", "route")).split("\n").filter((route) => route.includes("fd00::1"));
+    expect(routes).toEqual([
+      expect.stringMatching(/^fd00::1 dev eth0 /),
+      expect.stringMatching(/^default via fd00::1 dev eth0 /),
+    ]);
     await expect(namespaces.within(host, () => links.connect(pair))).rejects.toThrow(
       'add link "veth1" to "br0": the kernel answered EEXIST',
     );

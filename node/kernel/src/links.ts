@@ -1,5 +1,6 @@
 import { closeSync, openSync } from "node:fs";
-import { codeOf } from "@tsukube/foundation";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
+import { parseIp } from "@tsukube/foundation/ip-network";
 import { libc } from "./libc.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { type Attribute, encodeAttributes, NLM_F_CREATE, NLM_F_EXCL, name, RouteSocket, uint32 } from "./netlink.ts";
@@ -9,7 +10,7 @@ export interface Links {
   /** A pair of veth links: `host` here, attached to `bridge` and up, `inside` in the namespace pinned at `netns`. */
   connect(pair: VethPair): Promise<void>;
   /**
-   * Loopback and `inside` up, the address, and a default route over the gateway, which is reached directly.
+   * Loopback and `inside` up, the address, and a default route over the gateway, which is reached directly. Once for each family.
    * @param address Alone, or with the length of its network's prefix: "10.0.0.2/24", whose addresses are then reached directly.
    * @param gateway There is no default route without one.
    */
@@ -41,7 +42,9 @@ const BRPORT_HAIRPIN = 4;
 const [IFA_ADDRESS, IFA_LOCAL] = [1, 2];
 const [RTA_DST, RTA_OIF, RTA_GATEWAY] = [1, 4, 5];
 const UP = 1;
-const AF_INET = 2;
+const [AF_INET, AF_INET6] = [2, 10];
+/** At once usable: nobody else on the link can have it. */
+const IFA_F_NODAD = 2;
 const [SCOPE_UNIVERSE, SCOPE_LINK] = [0, 253];
 const [TABLE_MAIN, PROTOCOL_BOOT, UNICAST] = [254, 3, 1];
 
@@ -124,24 +127,26 @@ function loopback(socket: RouteSocket): void {
 function configure(socket: RouteSocket, inside: string, address: string, gateway: string | undefined): void {
   const index = indexOf(inside);
   loopback(socket);
-  const [plain = "", length = "32"] = address.split("/");
-  const own = ipv4(plain);
-  const message = Buffer.from([AF_INET, Number(length), 0, SCOPE_UNIVERSE, ...uint32(index)]);
-  socket.request(`add address ${address}`, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, message, [
-    [IFA_LOCAL, own],
-    [IFA_ADDRESS, own],
+  const own = ipOf(address.split("/")[0] ?? "");
+  const length = Number(address.split("/")[1] ?? own.width);
+  const message = Buffer.from([own.family, length, own.family === AF_INET6 ? IFA_F_NODAD : 0, SCOPE_UNIVERSE]);
+  const addressed = Buffer.concat([message, uint32(index)]);
+  socket.request(`add address ${address}`, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, addressed, [
+    [IFA_LOCAL, own.bytes],
+    [IFA_ADDRESS, own.bytes],
   ]);
   socket.request(`set link "${inside}" up`, RTM_NEWLINK, 0, linkMessage(index, UP, UP), []);
   if (gateway === undefined) return;
-  if (length === "32") addRoute(socket, index, gateway, "direct");
+  if (length === own.width) addRoute(socket, index, gateway, "direct");
   addRoute(socket, index, gateway, "default");
 }
 
 function addRoute(socket: RouteSocket, index: number, gateway: string, kind: "direct" | "default"): void {
+  const { family, width, bytes } = ipOf(gateway);
   const [message, destination]: readonly [Buffer, Attribute] =
     kind === "direct"
-      ? [routeMessage(32, SCOPE_LINK), [RTA_DST, ipv4(gateway)]]
-      : [routeMessage(0, SCOPE_UNIVERSE), [RTA_GATEWAY, ipv4(gateway)]];
+      ? [routeMessage(family, width, SCOPE_LINK), [RTA_DST, bytes]]
+      : [routeMessage(family, 0, SCOPE_UNIVERSE), [RTA_GATEWAY, bytes]];
   const flags = NLM_F_CREATE | NLM_F_EXCL;
   socket.request(`add a route over ${gateway}`, RTM_NEWROUTE, flags, message, [destination, [RTA_OIF, uint32(index)]]);
 }
@@ -162,8 +167,8 @@ function linkMessage(index: number, flags: number, change: number): Buffer {
 }
 
 /** struct rtmsg. */
-function routeMessage(length: number, scope: number): Buffer {
-  return Buffer.from([AF_INET, length, 0, 0, TABLE_MAIN, PROTOCOL_BOOT, scope, UNICAST, 0, 0, 0, 0]);
+function routeMessage(family: number, length: number, scope: number): Buffer {
+  return Buffer.from([family, length, 0, 0, TABLE_MAIN, PROTOCOL_BOOT, scope, UNICAST, 0, 0, 0, 0]);
 }
 
 /** 0 when there is no such link in the present namespace: the kernel then says so. */
@@ -171,6 +176,12 @@ function indexOf(link: string): number {
   return libc(IF_INDEX)(link);
 }
 
-function ipv4(address: string): Buffer {
-  return Buffer.from(address.split(".").map(Number));
+/** An address as the kernel takes it, and how many bits it has. */
+function ipOf(address: string): { readonly family: number; readonly width: number; readonly bytes: Buffer } {
+  const parsed = parseIp(address);
+  if (parsed === undefined)
+    throw new TsukubeError("usage", `Cannot use "${address}": no IP address, expected one of IPv4 or IPv6`);
+  const width = parsed.family === "IPv4" ? 32 : 128;
+  const bytes = Buffer.from(parsed.value.toString(16).padStart(width / 4, "0"), "hex");
+  return { family: width === 32 ? AF_INET : AF_INET6, width, bytes };
 }

@@ -32,9 +32,10 @@ export interface KubeletOptions {
   /** Address of the cluster DNS Service. */
   readonly clusterDns: string;
   readonly clusterDomain: string;
-  /** The node's own addresses, the first is its InternalIP. */
+  /** The node's own addresses, one of each family; the first is its InternalIP. */
   readonly addresses: readonly string[];
-  readonly podCidr: string;
+  /** Networks of its pods, one of each family, the primary one first. */
+  readonly podCidrs: readonly string[];
   /** Upstream's feature gates; its defaults without them. */
   readonly featureGates?: FeatureGates;
   /** Where the API server reaches this kubelet. */

@@ -1,5 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { codeOf } from "@tsukube/foundation";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import { run } from "@tsukube/kernel";
 import { type Commands, systemCommands } from "./commands.ts";
@@ -11,6 +11,8 @@ export interface BridgeOptions {
   readonly gateway: string;
   /** Length of the pod network's prefix. */
   readonly prefixLength: number;
+  /** The same of IPv6, where pods have it. */
+  readonly ipv6?: { readonly gateway: string; readonly prefixLength: number };
   /** Where the sysctls that were changed are recorded with their former values. */
   readonly sysctlRecord: string;
 }
@@ -20,15 +22,41 @@ export interface BridgeOptions {
  * localhost; no ICMP redirects, because pods of one node talk through the gateway on purpose (see pod-network.ts).
  */
 export async function ensureBridge(options: BridgeOptions, commands: Commands = systemCommands): Promise<void> {
-  const { name, gateway, prefixLength } = options;
+  const { name, gateway, prefixLength, ipv6 } = options;
+  if (ipv6 !== undefined) await expectIpv6();
   if ((await linkOf(name)) === undefined) await commands.ip([`link add ${name} type bridge`]);
-  await commands.ip([`link set ${name} up`, `addr replace ${gateway}/${prefixLength} dev ${name}`]);
+  // one of the link as well: without it neighbours of packets on their way are asked for only when the link's own is known to be free
+  const own = ipv6 === undefined ? [] : [`${ipv6.gateway}/${ipv6.prefixLength}`, "fe80::1/64"];
+  const six = own.map((address) => `addr replace ${address} dev ${name} nodad`);
+  await commands.ip([`link set ${name} up`, `addr replace ${gateway}/${prefixLength} dev ${name}`, ...six]);
   await changeSysctls(options.sysctlRecord, {
+    ...(ipv6 !== undefined && (await forwardingIpv6())),
     "net.ipv4.ip_forward": "1",
     "net.ipv4.conf.all.send_redirects": "0",
     [`net.ipv4.conf.${name}.route_localnet`]: "1",
     [`net.ipv4.conf.${name}.send_redirects`]: "0",
   });
+}
+
+/** @throws {TsukubeError} `unsupported`. */
+async function expectIpv6(): Promise<void> {
+  const isOff = await readFile(sysctlPath("net.ipv6.conf.all.disable_ipv6"), "utf8").catch(() => "1");
+  if (isOff.trim() === "0") return;
+  throw new TsukubeError(
+    "unsupported",
+    "Cannot give pods IPv6 addresses: IPv6 is off on this host, expected sysctl net.ipv6.conf.all.disable_ipv6 to be 0",
+  );
+}
+
+/** A host that forwards ignores routers that announce themselves, and forgets those it knows, unless each link is told otherwise first. */
+async function forwardingIpv6(): Promise<Readonly<Record<string, string>>> {
+  const wanted: Record<string, string> = {};
+  for (const link of await readdir("/proc/sys/net/ipv6/conf")) {
+    const key = `net.ipv6.conf.${link.replaceAll(".", "/")}.accept_ra`;
+    const accepts = await readFile(sysctlPath(key), "utf8").catch(() => "0"); // it may be gone meanwhile
+    if (link !== "all" && link !== "default" && accepts.trim() === "1") wanted[key] = "2";
+  }
+  return { ...wanted, "net.ipv6.conf.all.forwarding": "1" };
 }
 
 /** Removes the bridge and restores each sysctl that {@link ensureBridge} changed. */
@@ -68,6 +96,7 @@ async function writeSysctl(key: string, value: string): Promise<void> {
   }
 }
 
+/** "net.ipv4.conf.eth0/1.forwarding" as a file: a slash stands for a dot in a name (sysctl(8)). */
 function sysctlPath(key: string): string {
-  return `/proc/sys/${key.replaceAll(".", "/")}`;
+  return `/proc/sys/${key.replace(/[./]/g, (sign) => (sign === "." ? "/" : "."))}`;
 }

@@ -13,6 +13,7 @@ import { removePodTable } from "./pod-table.ts";
 const isRoot = process.getuid?.() === 0;
 const bridge = "tsukube91";
 const table = "tsukube-network-test";
+const ipv6 = { podCidr: "fd00:10:191::/64", gateway: "fd00:10:191::1", isPrimary: false };
 const options = { podCidr: "10.191.0.0/24", gateway: "10.191.0.1", bridge, table };
 
 describe.skipIf(!isRoot)("pod network (needs root)", () => {
@@ -24,9 +25,12 @@ describe.skipIf(!isRoot)("pod network (needs root)", () => {
     folder = mkdtempSync(join(tmpdir(), "tsukube-network-"));
     lifetime.add("folder", () => rmSync(folder, { recursive: true }));
     const sysctlRecord = join(folder, "sysctls");
-    lifetime.add("table", async () => void (await run("nft", ["-f", "-"], { input: removePodTable(table) })));
+    lifetime.add("table", async () => void (await run("nft", ["-f", "-"], { input: removePodTable(table, true) })));
     lifetime.add("bridge", () => removeBridge({ name: bridge, sysctlRecord, othersRemain: false }));
-    await ensureBridge({ name: bridge, gateway: options.gateway, prefixLength: 24, sysctlRecord });
+    await ensureBridge({
+      ...{ name: bridge, gateway: options.gateway, prefixLength: 24, sysctlRecord },
+      ipv6: { gateway: ipv6.gateway, prefixLength: 64 },
+    });
   });
   afterEach(() => lifetime.close());
 
@@ -122,5 +126,27 @@ describe.skipIf(!isRoot)("pod network (needs root)", () => {
     await expect(ping(a, "127.0.0.1")).rejects.toThrow("exit code 1");
     await run("nft", ["flush", "chain", "ip", table, "stray"]); // nothing else holds it up
     await ping(a, "127.0.0.1");
+  });
+
+  test("pods of two families reach the gateway and each other by either, through the gateway each time", async () => {
+    const network = await openPodNetwork({ ...options, stateDirectory: folder, ipv6 });
+    const [a, b] = [await namespace("a"), await namespace("b")];
+    expect((await network.add(request("a", a))).ips).toEqual(["10.191.0.2", "fd00:10:191::2"]);
+    const first = await openPodNetwork({ ...options, stateDirectory: folder, ipv6: { ...ipv6, isPrimary: true } });
+    expect((await first.add(request("b", b))).ips).toEqual(["fd00:10:191::3", "10.191.0.3"]);
+    for (const address of [ipv6.gateway, "fd00:10:191::3", "10.191.0.3"]) await ping(a, address);
+    for (let times = 0; times < 3; times += 1) await ping(a, "fd00:10:191::3");
+    const { stdout } = await run("nsenter", [`--net=${a}`, "ip", "-6", "neigh"]);
+    expect(stdout).not.toContain("fd00:10:191::3 "); // nobody told it of the short way
+    await run("busybox", ["ping", "-c1", "-W2", "fd00:10:191::2"]);
+    await network.remove(request("a", a));
+    await network.remove(request("b", b));
+  });
+
+  test("a host port leads to the pod by the host's IPv6 address, too", async () => {
+    const network = await openPodNetwork({ ...options, stateDirectory: folder, ipv6 });
+    await network.add(request("a", await namespace("a"), 31993));
+    const { stdout } = await run("nft", ["list", "chain", "ip6", table, "hostports"]);
+    expect(stdout).toContain("tcp dport 31993 dnat to [fd00:10:191::2]:80");
   });
 });

@@ -8,7 +8,7 @@ import { type Commands, systemCommands } from "./commands.ts";
 import { type HeldPort, heldBy, holderOf } from "./host-ports.ts";
 import { type Lease, type LeasedPort, Leases } from "./leases.ts";
 import { macOf } from "./mac-address.ts";
-import { podTable } from "./pod-table.ts";
+import { podTable, siblingOf } from "./pod-table.ts";
 
 export interface PodNetworkOptions {
   /** Leases live in `leases/` below it. */
@@ -16,6 +16,8 @@ export interface PodNetworkOptions {
   /** "10.64.0.0/16". */
   readonly podCidr: string;
   readonly gateway: string;
+  /** The same of IPv6: then each pod has an address of both. */
+  readonly ipv6?: PodNetworkIpv6;
   /** The bridge that {@link ensureBridge} made. */
   readonly bridge: string;
   /** nftables table of this network, such as "tsukube-default-pods". */
@@ -26,6 +28,14 @@ export interface PodNetworkOptions {
   readonly ports?: SharedPorts;
   readonly commands?: Commands;
   readonly links?: Links;
+}
+
+export interface PodNetworkIpv6 {
+  /** "fd00:10:64::/64", with no fewer addresses than the network of IPv4. */
+  readonly podCidr: string;
+  readonly gateway: string;
+  /** Whether the address of IPv6 is a pod's primary one. */
+  readonly isPrimary: boolean;
 }
 
 /** Ports of the host that pods share with containers and other nodes of it. */
@@ -70,7 +80,7 @@ class BridgeNetwork implements PodNetwork {
 
   async add(request: CniRequest): Promise<CniResult> {
     const before = this.#leases.of(request.containerId);
-    if (before !== undefined && (await this.#isWired(request, before))) return this.#result(before);
+    if (before !== undefined && (await this.#isWired(request, this.#addressesOf(before)))) return this.#result(before);
     const ports = request.portMappings.filter((port) => port.hostPort > 0);
     const lease = await (ports.length === 0 ? this.#take(request, ports) : this.#takeWithPorts(request, ports));
     try {
@@ -93,7 +103,7 @@ class BridgeNetwork implements PodNetwork {
 
   async check(request: CniRequest): Promise<void> {
     const lease = this.#leases.of(request.containerId);
-    if (lease === undefined || !(await this.#isWired(request, lease))) {
+    if (lease === undefined || !(await this.#isWired(request, [lease.address]))) {
       throw new TsukubeError(
         "not-attached",
         `Cannot find the network of pod "${request.podNamespace}/${request.podName}": not attached, expected ${request.interfaceName}; the pod will be made again`,
@@ -120,21 +130,33 @@ class BridgeNetwork implements PodNetwork {
   }
 
   #result(lease: Lease): CniResult {
-    return { ips: [lease.address], gateway: this.#options.gateway, macAddress: macOf("0a:58", lease.address) };
+    const { ipv6, gateway } = this.#options;
+    const ips = this.#addressesOf(lease);
+    const inOrder = ipv6?.isPrimary === true ? ips.toReversed() : ips;
+    return { ips: inOrder, gateway, macAddress: macOf("0a:58", lease.address) };
   }
 
-  async #wire({ netns, interfaceName: inside }: CniRequest, { hostLink: host, address }: Lease): Promise<void> {
-    const { bridge, gateway, mtu } = this.#options;
+  /** That of IPv4 first. */
+  #addressesOf({ address }: Lease): readonly string[] {
+    const { ipv6, podCidr } = this.#options;
+    return ipv6 === undefined ? [address] : [address, siblingOf(address, podCidr, ipv6.podCidr)];
+  }
+
+  async #wire({ netns, interfaceName: inside }: CniRequest, lease: Lease): Promise<void> {
+    const { bridge, gateway, mtu, ipv6 } = this.#options;
+    const { hostLink: host, address } = lease;
     await this.#links.remove(host); // what an interrupted ADD left
     const pair = { host, bridge, inside, netns, mac: macOf("0a:58", address) };
     await this.#links.connect(mtu === undefined ? pair : { ...pair, mtu });
-    this.#links.configure(netns, inside, address, gateway);
+    const [four = "", six = ""] = this.#addressesOf(lease);
+    this.#links.configure(netns, inside, four, gateway);
+    if (ipv6 !== undefined) this.#links.configure(netns, inside, six, ipv6.gateway);
   }
 
-  async #isWired(request: CniRequest, lease: Lease): Promise<boolean> {
+  async #isWired(request: CniRequest, addresses: readonly string[]): Promise<boolean> {
     const args = [`--net=${request.netns}`, "ip", "-o", "addr", "show", "dev", request.interfaceName];
     const { stdout } = await run("nsenter", args, { accept: [0, 1] });
-    return stdout.includes(` ${lease.address}/`);
+    return addresses.every((address) => stdout.includes(` ${address}/`));
   }
 
   #take({ containerId, interfaceName }: CniRequest, ports: readonly LeasedPort[]): Promise<Lease> {

@@ -1,6 +1,7 @@
 import { quantityMilliValue, quantityValue } from "@tsukube/api";
 import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from "@tsukube/api/types/core-v1";
 import { TsukubeError } from "@tsukube/foundation";
+import { withPort } from "@tsukube/foundation/ip-network";
 import { valueFromFile } from "./environment-files.ts";
 
 /** Where environment variables come from besides the spec itself. */
@@ -11,7 +12,8 @@ export interface EnvironmentSources {
   readonly services: readonly Service[];
   /** Facts about the pod that only the node knows. */
   readonly podIps: readonly string[];
-  readonly hostIp: string;
+  /** The node's, its primary one first. */
+  readonly hostIps: readonly string[];
   readonly nodeName: string;
   /** Of the node, for limits that the container does not set. */
   readonly allocatable: { readonly cpuMilli: number; readonly memoryBytes: number; readonly storageBytes: number };
@@ -114,7 +116,7 @@ export function expand(text: string, known: ReadonlyMap<string, string>): string
 export function fieldValue(
   pod: Pod,
   path: string,
-  sources: Pick<EnvironmentSources, "podIps" | "hostIp" | "nodeName">,
+  sources: Pick<EnvironmentSources, "podIps" | "hostIps" | "nodeName">,
 ): string {
   const keyed = /^metadata\.(labels|annotations)\['([^']*)'\]$/.exec(path);
   if (keyed !== null) return pod.metadata?.[keyed[1] as "labels" | "annotations"]?.[keyed[2] ?? ""] ?? "";
@@ -134,8 +136,9 @@ export function fieldValue(
     case "spec.serviceAccountName":
       return pod.spec?.serviceAccountName ?? "";
     case "status.hostIP":
+      return sources.hostIps[0] ?? "";
     case "status.hostIPs":
-      return sources.hostIp;
+      return sources.hostIps.join(",");
     case "status.podIP":
       return sources.podIps[0] ?? "";
     case "status.podIPs":
@@ -192,7 +195,7 @@ function serviceVariables(services: readonly Service[]): readonly (readonly [str
         out.push([`${prefix}_SERVICE_PORT_${variableName(port.name ?? "")}`, String(port.port)]);
     for (const [index, port] of ports.entries()) {
       const protocol = port.protocol ?? "TCP";
-      const url = `${protocol.toLowerCase()}://${host}:${port.port}`;
+      const url = `${protocol.toLowerCase()}://${withPort(host, port.port)}`;
       if (index === 0) out.push([`${prefix}_PORT`, url]);
       const base = `${prefix}_PORT_${port.port}_${protocol}`;
       out.push(

@@ -95,7 +95,7 @@ export class NodeRegistration {
   }
 
   async #register(): Promise<void> {
-    const { client, nodeName } = this.#options;
+    const { client, nodeName, podCidrs } = this.#options;
     const labels = {
       "kubernetes.io/hostname": nodeName,
       "kubernetes.io/os": "linux",
@@ -107,7 +107,7 @@ export class NodeRegistration {
       apiVersion: "v1",
       kind: "Node",
       metadata: { name: nodeName, labels },
-      spec: { podCIDR: this.#options.podCidr, podCIDRs: [this.#options.podCidr] },
+      spec: { podCIDR: podCidrs[0] ?? "", podCIDRs: podCidrs },
     };
     try {
       await client.resource<Node>(NODES).create(node);

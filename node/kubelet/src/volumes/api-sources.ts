@@ -62,7 +62,7 @@ export class ApiSources {
       volume: (name) => orUndefined(client.resource<PersistentVolume>(core("persistentvolumes")).get(name)),
       services: this.#servicesOf(pod),
       podIps,
-      hostIp: hostIps[0] ?? "",
+      hostIps,
       nodeName,
       allocatable,
       token: (audience, seconds) => this.#token(pod, audience, seconds),

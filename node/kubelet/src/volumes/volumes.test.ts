@@ -20,7 +20,7 @@ const sources = {
   configMap: async (name: string) => (name === "settings" ? { data: { color: "blue" } } : undefined),
   secret: async (name: string) => (name === "key" ? { data: { token: btoa("s3cret") } } : undefined),
   podIps: ["10.64.0.9"],
-  hostIp: "10.64.0.1",
+  hostIps: ["10.64.0.1"],
   nodeName: "n",
 } as unknown as VolumeSources;
 
