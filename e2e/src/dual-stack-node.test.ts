@@ -124,6 +124,11 @@ describe.skipIf(!isRoot).each([
     expect(await lookup("web", "AAAA")).toContain(await addressOf("web", "IPv6"));
     expect(await lookup("web", "A")).toContain(await addressOf("web", "IPv4"));
 
+    const six = { ipFamilies: ["IPv6"], selector: { app: "web" }, ports: [{ port: 80, targetPort: 8080 }] };
+    await k.apply({ apiVersion: "v1", kind: "Service", metadata: { name: "six" }, spec: six });
+    const asked = () => inClient("timeout 3 wget -qO- http://six.default.svc.cluster.local/ || true");
+    await eventually("an answer", async () => (await asked()).startsWith("web-"));
+
     const pods = await k.out("get pods -l app=web -o jsonpath={.items[*].status.podIPs[*].ip}");
     for (const address of pods.split(" "))
       expect(await lookup("pods", address.includes(":") ? "AAAA" : "A")).toContain(address);

@@ -3,6 +3,7 @@ import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import { run } from "@tsukube/kernel";
 import { type Commands, systemCommands } from "./commands.ts";
+import { macOf } from "./mac-address.ts";
 
 export interface BridgeOptions {
   /** Link name, such as "tsukube0". */
@@ -24,11 +25,18 @@ export interface BridgeOptions {
 export async function ensureBridge(options: BridgeOptions, commands: Commands = systemCommands): Promise<void> {
   const { name, gateway, prefixLength, ipv6 } = options;
   if (ipv6 !== undefined) await expectIpv6();
-  if ((await linkOf(name)) === undefined) await commands.ip([`link add ${name} type bridge`]);
+  const present = await linkOf(name);
+  // one that it is not given is the lowest of its ports', and changes with them: who remembers it then talks to nobody, for half a minute
+  const mac = present === undefined ? macOf("0a:58", gateway) : (/link\/ether (\S+)/.exec(present)?.[1] ?? "");
+  if (present === undefined) await commands.ip([`link add ${name} type bridge`]);
   // one of the link as well: without it neighbours of packets on their way are asked for only when the link's own is known to be free
   const own = ipv6 === undefined ? [] : [`${ipv6.gateway}/${ipv6.prefixLength}`, "fe80::1/64"];
   const six = own.map((address) => `addr replace ${address} dev ${name} nodad`);
-  await commands.ip([`link set ${name} up`, `addr replace ${gateway}/${prefixLength} dev ${name}`, ...six]);
+  await commands.ip([
+    `link set ${name} address ${mac} up`,
+    `addr replace ${gateway}/${prefixLength} dev ${name}`,
+    ...six,
+  ]);
   await changeSysctls(options.sysctlRecord, {
     ...(ipv6 !== undefined && (await forwardingIpv6())),
     "net.ipv4.ip_forward": "1",

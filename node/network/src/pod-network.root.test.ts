@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
@@ -27,12 +28,15 @@ describe.skipIf(!isRoot)("pod network (needs root)", () => {
     const sysctlRecord = join(folder, "sysctls");
     lifetime.add("table", async () => void (await run("nft", ["-f", "-"], { input: removePodTable(table, true) })));
     lifetime.add("bridge", () => removeBridge({ name: bridge, sysctlRecord, othersRemain: false }));
-    await ensureBridge({
-      ...{ name: bridge, gateway: options.gateway, prefixLength: 24, sysctlRecord },
-      ipv6: { gateway: ipv6.gateway, prefixLength: 64 },
-    });
+    await make();
   });
   afterEach(() => lifetime.close());
+
+  const make = () =>
+    ensureBridge({
+      ...{ name: bridge, gateway: options.gateway, prefixLength: 24, sysctlRecord: join(folder, "sysctls") },
+      ipv6: { gateway: ipv6.gateway, prefixLength: 64 },
+    });
 
   const open = () => openPodNetwork({ ...options, stateDirectory: folder });
 
@@ -74,6 +78,23 @@ describe.skipIf(!isRoot)("pod network (needs root)", () => {
     await expect(network.check(request("a", a))).rejects.toMatchObject({ code: "not-attached" });
     await network.remove(request("b", b));
     expect((await run("ip", ["-o", "link", "show", "master", bridge])).stdout).toBe("");
+  });
+
+  test("the bridge keeps its link address whoever comes and goes, because pods remember it", async () => {
+    const addressOf = async () => (await readFile(`/sys/class/net/${bridge}/address`, "utf8")).trim();
+    const before = await addressOf();
+    const port = "tsukube91-low";
+    await run("ip", ["link", "add", port, "address", "02:00:00:00:00:01", "type", "veth"]);
+    lifetime.add(port, async () => void (await run("ip", ["link", "del", port])));
+    await run("ip", ["link", "set", port, "master", bridge]);
+    expect(await addressOf()).toBe(before);
+    // of an earlier version, whose bridges had the lowest address of their ports
+    await run("ip", ["link", "del", bridge]);
+    await run("ip", ["link", "add", bridge, "type", "bridge"]);
+    await run("ip", ["link", "set", port, "master", bridge]);
+    await make();
+    await run("ip", ["link", "set", port, "nomaster"]);
+    expect(await addressOf()).toBe("02:00:00:00:00:01");
   });
 
   test("without its bridge, or while that is down, the network is not ready and says so", async () => {
