@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { type Answer, isPeer, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
 // held against kube-apiserver it must have been started with the same networks
+// addresses that are asked for are of the lower part of a range, from where none is given by itself (KEP-3070): 10.0.0.1 to .15
 const NETWORKS = "10.0.0.0/24,fd00::/112";
 const SERVICES = "/api/v1/namespaces/dual/services";
 const RANGES = "/apis/networking.k8s.io/v1/servicecidrs";
@@ -136,20 +137,20 @@ describe("a new Service", () => {
     ],
     [
       "two addresses",
-      { clusterIP: "10.0.0.70", clusterIPs: ["10.0.0.70", "fd00::70"] },
+      { clusterIP: "10.0.0.10", clusterIPs: ["10.0.0.10", "fd00::70"] },
       [
         "spec.ipFamilyPolicy: Invalid value: \"SingleStack\": must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified",
       ],
     ],
     [
       "two addresses of one family",
-      { ipFamilyPolicy: "RequireDualStack", clusterIP: "10.0.0.70", clusterIPs: ["10.0.0.70", "10.0.0.71"] },
-      ['spec.clusterIPs: Invalid value: ["10.0.0.70","10.0.0.71"]: may specify no more than one IP for each IP family'],
+      { ipFamilyPolicy: "RequireDualStack", clusterIP: "10.0.0.10", clusterIPs: ["10.0.0.10", "10.0.0.11"] },
+      ['spec.clusterIPs: Invalid value: ["10.0.0.10","10.0.0.11"]: may specify no more than one IP for each IP family'],
     ],
     [
       "an address of another family",
-      { ipFamilies: SIX, clusterIP: "10.0.0.70" },
-      ['spec.clusterIPs[0]: Invalid value: "10.0.0.70": expected an IPv6 value as indicated by `ipFamilies[0]`'],
+      { ipFamilies: SIX, clusterIP: "10.0.0.10" },
+      ['spec.clusterIPs[0]: Invalid value: "10.0.0.10": expected an IPv6 value as indicated by `ipFamilies[0]`'],
     ],
     [
       "a family twice",
@@ -177,9 +178,9 @@ describe("a new Service", () => {
     ],
     [
       "a second address elsewhere",
-      { ipFamilyPolicy: "RequireDualStack", clusterIP: "10.0.0.70", clusterIPs: ["10.0.0.70", "fd01::1"] },
+      { ipFamilyPolicy: "RequireDualStack", clusterIP: "10.0.0.10", clusterIPs: ["10.0.0.10", "fd01::1"] },
       [
-        'spec.clusterIPs: Invalid value: ["10.0.0.70","fd01::1"]: failed to allocate IP fd01::1: the provided network does not match the current range',
+        'spec.clusterIPs: Invalid value: ["10.0.0.10","fd01::1"]: failed to allocate IP fd01::1: the provided network does not match the current range',
       ],
     ],
     [
@@ -193,21 +194,21 @@ describe("a new Service", () => {
       "three addresses",
       {
         ipFamilyPolicy: "RequireDualStack",
-        clusterIP: "10.0.0.70",
-        clusterIPs: ["10.0.0.70", "fd00::70", "10.0.0.71"],
+        clusterIP: "10.0.0.10",
+        clusterIPs: ["10.0.0.10", "fd00::70", "10.0.0.11"],
       },
-      ['spec.clusterIPs: Invalid value: ["10.0.0.70","fd00::70","10.0.0.71"]: may only hold up to 2 values'],
+      ['spec.clusterIPs: Invalid value: ["10.0.0.10","fd00::70","10.0.0.11"]: may only hold up to 2 values'],
     ],
     [
       "addresses in the other order than families",
       {
         ipFamilyPolicy: "RequireDualStack",
         ipFamilies: SIX_FOUR,
-        clusterIP: "10.0.0.70",
-        clusterIPs: ["10.0.0.70", "fd00::70"],
+        clusterIP: "10.0.0.10",
+        clusterIPs: ["10.0.0.10", "fd00::70"],
       },
       [
-        'spec.clusterIPs[0]: Invalid value: "10.0.0.70": expected an IPv6 value as indicated by `ipFamilies[0]`',
+        'spec.clusterIPs[0]: Invalid value: "10.0.0.10": expected an IPv6 value as indicated by `ipFamilies[0]`',
         'spec.clusterIPs[1]: Invalid value: "fd00::70": expected an IPv4 value as indicated by `ipFamilies[1]`',
       ],
     ],
@@ -218,8 +219,8 @@ describe("a new Service", () => {
     ],
     [
       "an IPv4 address in IPv6",
-      { clusterIP: "::ffff:10.0.0.70" },
-      ['spec.clusterIPs[0]: Invalid value: "::ffff:10.0.0.70": must not be an IPv4-mapped IPv6 address'],
+      { clusterIP: "::ffff:10.0.0.10" },
+      ['spec.clusterIPs[0]: Invalid value: "::ffff:10.0.0.10": must not be an IPv4-mapped IPv6 address'],
     ],
     [
       "families of a name elsewhere",
@@ -303,10 +304,10 @@ describe("a Service that is changed", () => {
     [
       "chooses a second address of its family",
       {},
-      (spec) => ({ ...wide(spec), clusterIPs: [spec.clusterIP!, "10.0.0.82"] }),
+      (spec) => ({ ...wide(spec), clusterIPs: [spec.clusterIP!, "10.0.0.12"] }),
       [
         "422",
-        'spec.clusterIPs: Invalid value: ["FIRST","10.0.0.82"]: may specify no more than one IP for each IP family',
+        'spec.clusterIPs: Invalid value: ["FIRST","10.0.0.12"]: may specify no more than one IP for each IP family',
       ],
     ],
     [
@@ -344,8 +345,8 @@ describe("a Service that is changed", () => {
     [
       "changes its first address",
       {},
-      (spec) => ({ ...spec, clusterIP: "10.0.0.83" }),
-      ["422", 'spec.clusterIPs[0]: Invalid value: ["10.0.0.83"]: may not change once set'],
+      (spec) => ({ ...spec, clusterIP: "10.0.0.13" }),
+      ["422", 'spec.clusterIPs[0]: Invalid value: ["10.0.0.13"]: may not change once set'],
     ],
     [
       "changes its second address",
