@@ -65,6 +65,18 @@ describe.skipIf(!isRoot)(`control groups of version ${cgroups.version} (needs ro
     expect(readFileSync("/proc/self/cgroup", "utf8")).toBe(before);
   });
 
+  test.skipIf(cgroups.hugepageSizes.length === 0)(
+    "the use of huge pages is limited, by their size (needs the hugetlb controller)",
+    async () => {
+      const [size = ""] = cgroups.hugepageSizes;
+      await cgroups.create(`${top}/a`, { hugepages: { [size]: 1 << 30 } });
+      const limit = () => value(`${top}/a`, `hugetlb.${size}.max`, `hugetlb.${size}.limit_in_bytes`);
+      expect(limit()).toBe(String(1 << 30));
+      await cgroups.update(`${top}/a`, { hugepages: { [size]: 0 } });
+      expect(limit()).toBe("0");
+    },
+  );
+
   test("a group with processes stays, without them it goes with all below", async () => {
     const group = `${top}/a/b`;
     await cgroups.create(group);

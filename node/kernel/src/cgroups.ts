@@ -14,6 +14,8 @@ export interface CgroupLimits {
   readonly cpusetMems?: string;
   /** -1 is no limit. */
   readonly pids?: number;
+  /** Bytes by page size, which must be one of {@link Cgroups.hugepageSizes}; 0 allows none. */
+  readonly hugepages?: Readonly<Record<string, number>>;
 }
 
 export interface CgroupUsage {
@@ -40,6 +42,8 @@ export interface BlockIo {
 /** Control groups of the machine, by paths such as "/kubepods/burstable/pod123": the same in every hierarchy. */
 export interface Cgroups {
   readonly version: 1 | 2;
+  /** Of huge pages, whose use can be limited: "2MB", "1GB"; empty where nothing limits it. */
+  readonly hugepageSizes: readonly string[];
   /** Makes the group in every hierarchy (parents too) and sets limits. Idempotent. */
   create(path: string, limits?: CgroupLimits): Promise<void>;
   update(path: string, limits: CgroupLimits): Promise<void>;
@@ -111,6 +115,7 @@ class MoveInPlace {
 
 class CgroupsV1 implements Cgroups {
   readonly version = 1;
+  readonly hugepageSizes: readonly string[];
   readonly #root: string;
   readonly #controllers: readonly string[];
   readonly #move: MoveInPlace;
@@ -118,6 +123,7 @@ class CgroupsV1 implements Cgroups {
   constructor(root: string) {
     this.#root = root;
     this.#controllers = V1.filter((name) => existsSync(`${root}/${name}`));
+    this.hugepageSizes = this.#controllers.includes("hugetlb") ? hugepageSizes() : [];
     this.#move = new MoveInPlace(`${root}/pids`, /^\d+:pids:/);
   }
 
@@ -153,6 +159,10 @@ class CgroupsV1 implements Cgroups {
       [at("cpuset", "cpuset.cpus"), limits.cpusetCpus],
       [at("cpuset", "cpuset.mems"), limits.cpusetMems],
       [at("pids", "pids.max"), limits.pids === -1 ? "max" : limits.pids],
+      ...Object.entries(limits.hugepages ?? {}).map(([size, bytes]): [string, number] => [
+        at("hugetlb", `hugetlb.${size}.limit_in_bytes`),
+        bytes,
+      ]),
     ];
     for (const [file, value] of writes) {
       if (value !== undefined && value !== "") await writeFile(file, String(value));
@@ -218,11 +228,15 @@ class CgroupsV1 implements Cgroups {
 
 class CgroupsV2 implements Cgroups {
   readonly version = 2;
+  readonly hugepageSizes: readonly string[];
   readonly #root: string;
   readonly #move: MoveInPlace;
 
   constructor(root: string) {
     this.#root = root;
+    const file = `${root}/cgroup.controllers`;
+    const controllers = existsSync(file) ? readFileSync(file, "utf8").trim().split(" ") : [];
+    this.hugepageSizes = controllers.includes("hugetlb") ? hugepageSizes() : [];
     this.#move = new MoveInPlace(root, /^0::/);
   }
 
@@ -249,6 +263,10 @@ class CgroupsV2 implements Cgroups {
       ["cpuset.cpus", limits.cpusetCpus],
       ["cpuset.mems", limits.cpusetMems],
       ["pids.max", max(limits.pids)],
+      ...Object.entries(limits.hugepages ?? {}).map(([size, bytes]): [string, number] => [
+        `hugetlb.${size}.max`,
+        bytes,
+      ]),
     ];
     for (const [file, value] of writes) {
       if (value !== undefined && value !== "") await this.#limit(path, file, String(value));
@@ -331,6 +349,21 @@ class CgroupsV2 implements Cgroups {
   expectMove(): void {
     this.#move.begin();
   }
+}
+
+const HUGEPAGES = "/sys/kernel/mm/hugepages";
+
+/** As control groups name them: folders are named by kibibytes. */
+function hugepageSizes(): readonly string[] {
+  if (!existsSync(HUGEPAGES)) return [];
+  return readdirSync(HUGEPAGES)
+    .flatMap((name) => /^hugepages-(\d+)kB$/.exec(name)?.[1] ?? [])
+    .map((kibibytes) => sizeName(Number(kibibytes)));
+}
+
+function sizeName(kibibytes: number): string {
+  if (kibibytes >= 1 << 20) return `${kibibytes >> 20}GB`;
+  return kibibytes >= 1024 ? `${kibibytes >> 10}MB` : `${kibibytes}KB`;
 }
 
 /** Where the processes go that are in the way of their group's children. */

@@ -107,6 +107,7 @@ export class BuildCommands {
       user: resolveUser(config.User ?? "", await text("passwd"), await text("group")),
       cgroupPath: `${this.#deps.cgroupParent}/build-${id}`,
       cgroupVersion: this.#deps.cgroups.version,
+      hugepageSizes: this.#deps.cgroups.hugepageSizes,
       bounding,
       ownOomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
       canLowerOomScore: bounding.has("CAP_SYS_RESOURCE"),

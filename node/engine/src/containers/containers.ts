@@ -329,7 +329,7 @@ export class Containers {
 
   async update(id: string, resources: LinuxContainerResources): Promise<void> {
     const record = this.get(id);
-    await this.limit(record.id, resourcesOf(resources, this.#deps.cgroups.version));
+    await this.limit(record.id, resourcesOf(resources, this.#deps.cgroups.version, this.#deps.cgroups.hugepageSizes));
     const linux = { ...record.config.linux, resources: { ...record.config.linux?.resources, ...resources } };
     await this.#put({ ...record, config: { ...record.config, linux } });
   }
@@ -452,6 +452,7 @@ export class Containers {
       user,
       cgroupPath: record.cgroupPath,
       cgroupVersion: this.#deps.cgroups.version,
+      hugepageSizes: this.#deps.cgroups.hugepageSizes,
       bounding,
       devices: devicesOf(config),
       ownOomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),

@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
-import { systemCgroups } from "@tsukube/kernel";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { systemCgroups, systemMounts } from "@tsukube/kernel";
 import type { LinuxContainerResources } from "@tsukube/node-contracts/cri";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type Cri, EngineUnderTest } from "../engine-under-test.ts";
 
 const ROOT = "/sys/fs/cgroup";
-const { version } = systemCgroups();
+const { version, hugepageSizes } = systemCgroups();
+const PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
 
 /** Some emulated machines are slow. */
 const SLOW = { timeout: 60_000, interval: 200 };
@@ -88,6 +89,39 @@ describe.skipIf(process.getuid?.() !== 0)(
       await expect.poll(() => /nr_throttled (\d+)/.exec(value(id, "cpu.stat", "cpu.stat"))?.[1], SLOW).not.toBe("0");
       await cri.StopContainer({ containerId: id, timeout: 0 });
     }, 90_000);
+
+    test.skipIf(!hugepageSizes.includes("2MB"))(
+      "no more huge pages are given than are allowed (needs the hugetlb controller and pages of 2 MB)",
+      async () => {
+        const folder = `${world.folder}/pages`;
+        const before = readFileSync(PAGES, "utf8");
+        writeFileSync(PAGES, "4");
+        mkdirSync(folder);
+        systemMounts.mount("nodev", folder, "hugetlbfs", 0, "pagesize=2M");
+        onTestFinished(() => {
+          systemMounts.unmount(folder);
+          writeFileSync(PAGES, before);
+        });
+        const hugepageLimits = hugepageSizes.map((pageSize) => ({ pageSize, limit: pageSize === "2MB" ? 4 << 20 : 0 }));
+        const id = await world.run(cri, sandbox, ["sleep", "1000"], {
+          mounts: [{ containerPath: "/pages", hostPath: folder }],
+          linux: { resources: { hugepageLimits } },
+        });
+        expect(value(id, "hugetlb.2MB.max", "hugetlb.2MB.limit_in_bytes")).toBe(String(4 << 20));
+        const take = (name: string) => exec(id, `fallocate -l 4194304 /pages/${name} && echo given || echo refused`);
+        expect([await take("a"), await take("b")]).toEqual(["given\n", "refused\n"]);
+        await cri.StopContainer({ containerId: id, timeout: 0 });
+      },
+      90_000,
+    );
+
+    test.skipIf(hugepageSizes.includes("2MB"))(
+      "who asks for huge pages that the machine cannot limit is told (needs a machine without the hugetlb controller)",
+      async () => {
+        const asked = run(["sleep", "1000"], { hugepageLimits: [{ pageSize: "2MB", limit: 4 << 20 }] });
+        await expect(asked).rejects.toThrow("Cannot limit huge pages of 2MB");
+      },
+    );
 
     test("nothing of a removed container stays in the kernel", async () => {
       const id = await run(["sh", "-c", "sleep 1000 & sleep 1000 & wait"], {});

@@ -11,12 +11,21 @@ test("only resources that are asked for are set", () => {
   });
 });
 
-test("huge pages are limited for who asks for some: a host without them has no cgroup for them", () => {
+test("huge pages are limited, to none too, where the machine can; who may have none needs no machine that can", () => {
   const hugepageLimits = [
     { pageSize: "2MB", limit: "4194304" },
     { pageSize: "1GB", limit: 0 },
   ];
-  expect(resourcesOf({ hugepageLimits }, 1)["hugepageLimits"]).toEqual([{ pageSize: "2MB", limit: 4_194_304 }]);
+  const both = [
+    { pageSize: "2MB", limit: 4_194_304 },
+    { pageSize: "1GB", limit: 0 },
+  ];
+  expect(resourcesOf({ hugepageLimits }, 1, ["2MB", "1GB"])["hugepageLimits"]).toEqual(both);
+  expect(resourcesOf({ hugepageLimits }, 1, ["2MB"])["hugepageLimits"]).toEqual(both.slice(0, 1));
+  expect(resourcesOf({ hugepageLimits: hugepageLimits.slice(1) }, 1)["hugepageLimits"]).toBeUndefined();
+  expect(() => resourcesOf({ hugepageLimits }, 1, ["1GB"])).toThrow(
+    'Cannot limit huge pages of 2MB: this machine limits those of "1GB"',
+  );
 });
 
 test("with cgroup v2 shares become a weight, and files are set by their names", () => {

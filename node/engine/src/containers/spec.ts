@@ -1,3 +1,4 @@
+import { TsukubeError } from "@tsukube/foundation";
 import type { ContainerConfig, LinuxContainerResources } from "@tsukube/node-contracts/cri";
 import facts from "../../facts/container-defaults.json" with { type: "json" };
 import type { ImageConfig } from "../images/image-store.ts";
@@ -17,6 +18,8 @@ export interface SpecInput {
   readonly user: ResolvedUser;
   readonly cgroupPath: string;
   readonly cgroupVersion: 1 | 2;
+  /** That the machine limits. */
+  readonly hugepageSizes: readonly string[];
   /** Capabilities that the host lets us give. */
   readonly bounding: ReadonlySet<string>;
   /** Of this process: without CAP_SYS_RESOURCE a container's cannot be lower. */
@@ -88,7 +91,7 @@ export function specOf(input: SpecInput): OciSpec {
       ...mappingsOf(sandbox),
       devices: input.devices ?? [],
       resources: {
-        ...resourcesOf(config.linux?.resources ?? undefined, input.cgroupVersion),
+        ...resourcesOf(config.linux?.resources ?? undefined, input.cgroupVersion, input.hugepageSizes),
         devices: [
           privileged ? { allow: true, access: "rwm" } : { allow: false, access: "rwm" },
           ...(input.devices ?? []).map(({ type, major, minor, access }) => ({
@@ -197,10 +200,15 @@ function mountsOf({ config, sandbox }: SpecInput, privileged: boolean): readonly
   return [...kept, ...own].sort((a, b) => depth(a) - depth(b));
 }
 
-/** `linux.resources`; only what is asked for, because runtimes refuse what the host lacks. */
+/**
+ * `linux.resources`; only what is asked for, because runtimes refuse what the host lacks.
+ * @param hugepageSizes That the machine limits. Who may have none of another size need not be limited.
+ * @throws {TsukubeError} `unsupported`.
+ */
 export function resourcesOf(
   resources: LinuxContainerResources | undefined,
   cgroupVersion: 1 | 2,
+  hugepageSizes: readonly string[] = [],
 ): Record<string, unknown> {
   const value = (field: number | string | undefined): number => Number(field ?? 0);
   const memory = { limit: value(resources?.memoryLimitInBytes), swap: value(resources?.memorySwapLimitInBytes) };
@@ -212,7 +220,15 @@ export function resourcesOf(
     mems: resources?.cpusetMems ?? "",
   };
   const unified = cgroupVersion === 1 ? {} : { ...resources?.unified };
-  const hugepages = (resources?.hugepageLimits ?? []).filter(({ limit }) => value(limit) > 0);
+  const hugepages = (resources?.hugepageLimits ?? []).filter(
+    ({ pageSize = "", limit }) => hugepageSizes.includes(pageSize) || value(limit) > 0,
+  );
+  const unlimited = hugepages.find(({ pageSize = "" }) => !hugepageSizes.includes(pageSize));
+  if (unlimited !== undefined)
+    throw new TsukubeError(
+      "unsupported",
+      `Cannot limit huge pages of ${unlimited.pageSize}: this machine limits those of "${hugepageSizes.join(" ")}", expected the hugetlb controller and pages of that size`,
+    );
   return {
     memory: given(memory.swap > 0 ? memory : { limit: memory.limit }),
     cpu: given(cpu),

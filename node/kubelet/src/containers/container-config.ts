@@ -41,6 +41,8 @@ export interface ContainerConfigInput {
   readonly users?: readonly IDMapping[];
   /** Files of its control group (version 2) and what is written there. */
   readonly unified: Readonly<Record<string, string>>;
+  /** That the machine limits. */
+  readonly hugepageSizes: readonly string[];
   /** The container whose processes it sees (ephemeral containers). */
   readonly targetId?: string;
 }
@@ -82,7 +84,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
     linux: {
-      resources: { ...containerResources(pod, container), unified: input.unified },
+      resources: { ...containerResources(pod, container, input.hugepageSizes), unified: input.unified },
       securityContext: securityContext(input),
     },
   };

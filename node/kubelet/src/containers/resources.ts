@@ -8,8 +8,15 @@ const PERIOD_US = 100_000;
 const MIN_SHARES = 2;
 const MAX_SHARES = 262_144;
 
-/** cgroup limits of a container (upstream's milliCPUToShares and milliCPUToQuota). */
-export function containerResources(pod: Pod, container: Container): LinuxContainerResources {
+/**
+ * cgroup limits of a container (upstream's milliCPUToShares and milliCPUToQuota).
+ * @param hugepageSizes That the machine limits.
+ */
+export function containerResources(
+  pod: Pod,
+  container: Container,
+  hugepageSizes: readonly string[] = [],
+): LinuxContainerResources {
   const requests = container.resources?.requests ?? {};
   const limits = container.resources?.limits ?? {};
   const cpuRequest = requests["cpu"] ?? limits["cpu"];
@@ -19,7 +26,7 @@ export function containerResources(pod: Pod, container: Container): LinuxContain
     cpuShares: sharesOf(cpuRequest === undefined ? 0 : quantityMilliValue(cpuRequest)),
     ...(cpuLimit !== undefined && { cpuPeriod: PERIOD_US, cpuQuota: quotaOf(quantityMilliValue(cpuLimit)) }),
     ...(memoryLimit !== undefined && { memoryLimitInBytes: quantityValue(memoryLimit) }),
-    ...hugepageLimits(limits),
+    ...hugepageLimits(limits, hugepageSizes),
     oomScoreAdj: oomScoreOf(pod, container),
   };
 }
@@ -34,32 +41,49 @@ export function unifiedLimits(cgroups: Cgroups, pod: string): Readonly<Record<st
   return { "memory.oom.group": "1", ...(cgroups.limitsSwap(pod) && { "memory.swap.max": "0" }) };
 }
 
-const PAGE_SIZES: Readonly<Record<string, string>> = { "hugepages-2Mi": "2MB", "hugepages-1Gi": "1GB" };
+/**
+ * Huge pages that may be used: none of a size that is not asked for, where the machine limits that size.
+ * @param sizes That the machine limits, as control groups name them.
+ */
+function hugepageLimits(
+  limits: Readonly<Record<string, string>>,
+  sizes: readonly string[],
+): Pick<LinuxContainerResources, "hugepageLimits"> {
+  const asked = Object.keys(limits).flatMap((name) => /^hugepages-(\d+[KMG])i$/.exec(name)?.[1] ?? []);
+  const all = new Set([...sizes, ...asked.map((size) => `${size}B`)]);
+  if (all.size === 0) return {};
+  const limit = (pageSize: string): number => quantityValue(limits[resourceOf(pageSize)] ?? "0");
+  return { hugepageLimits: [...all].map((pageSize) => ({ pageSize, limit: limit(pageSize) })) };
+}
 
-/** Only what is asked for: a host without huge pages has no cgroup for them. */
-function hugepageLimits(limits: Readonly<Record<string, string>>): Pick<LinuxContainerResources, "hugepageLimits"> {
-  const asked = Object.entries(limits).filter(([name]) => PAGE_SIZES[name] !== undefined);
-  if (asked.length === 0) return {};
-  return {
-    hugepageLimits: asked.map(([name, size]) => ({ pageSize: PAGE_SIZES[name] ?? "", limit: quantityValue(size) })),
-  };
+/** "hugepages-2Mi" of "2MB". */
+function resourceOf(pageSize: string): string {
+  return `hugepages-${pageSize.slice(0, -1)}i`;
 }
 
 /**
  * cgroup limits of a pod as a whole: those of its own resources; else what its containers may use together, or an init
  * container before them, with a limit only where each of them has one.
  * @param lasting Containers that run side by side. @param initial Those that run one after the other before them.
+ * @param hugepageSizes That the machine limits; of one that nobody asks for there are none.
  */
-export function podLimits(pod: Pod, lasting: readonly Container[], initial: readonly Container[]): CgroupLimits {
+export function podLimits(
+  pod: Pod,
+  lasting: readonly Container[],
+  initial: readonly Container[],
+  hugepageSizes: readonly string[] = [],
+): CgroupLimits {
   const own = pod.spec?.resources;
   const total = (kind: "requests" | "limits", name: string, parse: (text: string) => number): number => {
     const given = own?.[kind]?.[name];
     if (given !== undefined) return parse(given);
     const of = ({ resources }: Container): number => parse(resources?.[kind]?.[name] ?? "0");
-    if (kind === "limits" && [...lasting, ...initial].some((container) => of(container) === 0)) return 0;
+    const isOpen = kind === "limits" && !name.startsWith("hugepages-"); // without a limit there is no end to it
+    if (isOpen && [...lasting, ...initial].some((container) => of(container) === 0)) return 0;
     const together = lasting.reduce((sum, container) => sum + of(container), 0);
     return Math.max(together, ...initial.map(of));
   };
+  const pages = hugepageSizes.map((size) => [size, total("limits", resourceOf(size), quantityValue)] as const);
   const cpu = total("limits", "cpu", quantityMilliValue);
   const memory = total("limits", "memory", quantityValue);
   return {
@@ -67,6 +91,7 @@ export function podLimits(pod: Pod, lasting: readonly Container[], initial: read
     cpuPeriod: PERIOD_US,
     cpuQuota: cpu === 0 ? -1 : quotaOf(cpu),
     memoryBytes: memory === 0 ? -1 : memory,
+    ...(pages.length > 0 && { hugepages: Object.fromEntries(pages) }),
   };
 }
 

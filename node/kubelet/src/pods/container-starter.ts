@@ -107,6 +107,7 @@ export class ContainerStarter {
       image,
       restartCount,
       ...(users !== undefined && { users }),
+      hugepageSizes: this.#context.options.cgroups.hugepageSizes,
       unified: unifiedLimits(this.#context.options.cgroups, this.#context.placesOf(pod).cgroup),
       ...(targetId !== undefined && { targetId }),
     });

@@ -54,7 +54,7 @@ export function kubeletContext(parts: ContextParts): PodContext {
     cgroupLimits(pod) {
       const given = (container: Parameters<typeof isSidecar>[0]) => allocations.allocated(pod, container);
       const initial = (pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container));
-      return podLimits(pod, lastingContainers(pod).map(given), initial.map(given));
+      return podLimits(pod, lastingContainers(pod).map(given), initial.map(given), options.cgroups.hugepageSizes);
     },
     resize(pod) {
       const pending = allocations.resize(pod);

@@ -46,3 +46,19 @@ test("a pod's cgroup has the sum of its containers' limits, where each has one, 
   const own = { spec: { containers: [], resources: { limits: { memory: "1Gi" }, requests: { cpu: "2" } } } };
   expect(podLimits(own, two, [])).toMatchObject({ cpuShares: 2048, memoryBytes: 1 << 30 });
 });
+
+test("huge pages are limited for containers and for their pod, to none of a size that nobody asks for", () => {
+  const asking = (...amounts: readonly string[]): readonly Container[] =>
+    amounts.map((amount) => ({ name: "app", resources: { limits: { memory: "1Gi", "hugepages-2Mi": amount } } }));
+  const [app = { name: "" }] = asking("4Mi");
+  expect(containerResources({}, app, ["2MB", "1GB"]).hugepageLimits).toEqual([
+    { pageSize: "2MB", limit: 4 << 20 },
+    { pageSize: "1GB", limit: 0 },
+  ]);
+  expect(containerResources({}, { name: "none" }).hugepageLimits).toBeUndefined();
+  expect(containerResources({}, app).hugepageLimits).toEqual([{ pageSize: "2MB", limit: 4 << 20 }]);
+  const pages = (lasting: readonly Container[], initial: readonly Container[]) =>
+    podLimits({}, lasting, initial, ["2MB", "1GB"]).hugepages;
+  expect(pages([...asking("4Mi", "2Mi"), { name: "none" }], asking("2Mi"))).toEqual({ "2MB": 6 << 20, "1GB": 0 });
+  expect(pages(asking("4Mi"), asking("8Mi"))).toEqual({ "2MB": 8 << 20, "1GB": 0 });
+});
