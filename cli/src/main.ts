@@ -5,6 +5,7 @@ import type { AuditFlags } from "./commands/audit-flags.ts";
 import type { BuildOptions } from "./commands/build.ts";
 import { type CommandContext, commandContext } from "./commands/context.ts";
 import type { ControllersFlag } from "./commands/controllers-flag.ts";
+import type { EngineOptions } from "./commands/engine.ts";
 import type { EtcdFlags } from "./commands/etcd-flags.ts";
 import type { HistoryFlags } from "./commands/history-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
@@ -123,8 +124,12 @@ function program(): Command {
     .description("start the container engine without a cluster: Docker's API on a socket")
     .option(...name)
     .option("--docker-socket <path>", "where Docker's API is served; in the runtime directory by default")
+    .option("--docker-host <url>", "serve it over TCP too, to who has a certificate: tcp://0.0.0.0:2376")
+    .option("--tlscacert <file>", "whose certificates clients must have")
+    .option("--tlscert <file>", "the server's certificate")
+    .option("--tlskey <file>", "the key of that certificate")
     .option("--background", "under a supervisor, until down", false)
-    .action(async (options: { dockerSocket?: string; background: boolean }, command: Command) => {
+    .action(async (options: EngineOptions, command: Command) => {
       const { engine } = await import("./commands/engine.ts");
       await engine(context(command), options);
     });

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 import { isAlive, lockHolder } from "@tsukube/host";
@@ -11,8 +11,9 @@ import { filesOf } from "../cluster/paths.ts";
 import { bundleFolder, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
 import { bundleHash } from "../processes/program.ts";
 import type { CommandContext } from "./context.ts";
+import { argumentsOf, type DockerHostFlags, dockerHostOf } from "./docker-host.ts";
 
-export interface EngineOptions {
+export interface EngineOptions extends DockerHostFlags {
   /** Where Docker's API is served; in the runtime directory by default. */
   readonly dockerSocket?: string;
   /** Under a supervisor, until `down`. */
@@ -27,11 +28,13 @@ export async function engine(context: CommandContext, options: EngineOptions): P
   const { paths } = context;
   const socket = resolve(options.dockerSocket ?? filesOf(paths).dockerSocket);
   const command = [process.execPath, ...MEMORY_FLAGS.engine, join(bundleFolder(), "engine.js"), "--name", paths.name];
-  command.push("--docker-socket", socket);
+  dockerHostOf(options);
+  const served = ["--docker-socket", socket, ...argumentsOf(options)];
+  command.push(...served);
   await ensureHost(context, "engine");
   if (options.background) {
-    await alone(filesOf(paths).commandLock, context, () => startInBackground(context, command));
-    return usage(context, socket);
+    await alone(filesOf(paths).commandLock, context, () => startInBackground(context, command, served));
+    return usage(context, socket, options);
   }
   const holder = lockHolder(filesOf(paths).lock("engine"));
   if (holder !== undefined && isAlive(holder.pid, holder.startTime)) {
@@ -44,16 +47,21 @@ export async function engine(context: CommandContext, options: EngineOptions): P
   const child = spawn(program, args, { stdio: "inherit" });
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => child.kill(name));
   const ended = once(child, "exit") as Promise<[number | null]>;
-  if (await waitUntilReady(context, child.pid, () => child.exitCode !== null)) usage(context, socket);
+  if (await waitUntilReady(context, child.pid, () => child.exitCode !== null)) usage(context, socket, options);
   const [code] = await ended;
   process.exitCode = code ?? 1;
 }
 
-async function startInBackground(context: CommandContext, command: readonly string[]): Promise<void> {
+/** @param served Where it is to serve: one that runs and serves elsewhere is replaced. Containers go on. */
+async function startInBackground(
+  context: CommandContext,
+  command: readonly string[],
+  served: readonly string[],
+): Promise<void> {
   const { paths, clock, progress } = context;
   const isCurrent =
     supervisorOf(paths, "engine") !== undefined && lockHolder(filesOf(paths).lock("engine"))?.note === bundleHash();
-  if (isCurrent) return;
+  if (isCurrent && String(saidBy(filesOf(paths).ready("engine"))?.served) === String(served)) return;
   await progress.step(`starting engine "${paths.name}"`, async () => {
     if (supervisorOf(paths, "engine") !== undefined) await stopProcess(paths, "engine", clock);
     startSupervisor(paths, "engine", command);
@@ -73,8 +81,8 @@ async function waitUntilReady(
 ): Promise<boolean> {
   const ready = filesOf(paths).ready("engine");
   for (const began = clock.monotonic(); clock.monotonic() - began < START_MS && !isOver(); await clock.sleep(LOOK_MS)) {
-    if (!existsSync(ready)) continue;
-    const said = JSON.parse(readFileSync(ready, "utf8")) as { readonly pid: number };
+    const said = saidBy(ready);
+    if (said === undefined) continue;
     if (
       pid === undefined
         ? isAlive(said.pid) && lockHolder(filesOf(paths).lock("engine"))?.pid === said.pid
@@ -85,9 +93,17 @@ async function waitUntilReady(
   return false;
 }
 
-function usage({ paths, print }: CommandContext, socket: string): void {
+/** What an engine that is ready has written. */
+function saidBy(ready: string): { readonly pid: number; readonly served: readonly string[] } | undefined {
+  return existsSync(ready) ? JSON.parse(readFileSync(ready, "utf8")) : undefined;
+}
+
+function usage({ paths, print }: CommandContext, socket: string, { dockerHost }: DockerHostFlags): void {
   const name = paths.name === "default" ? "" : ` --name ${paths.name}`;
-  print(`Docker's API is served at ${socket}.
+  const isShared = (statSync(socket).mode & 0o060) !== 0;
+  const whose = isShared ? "for root and members of the group docker" : "for its owner alone (no group docker)";
+  const tcp = dockerHost === undefined ? "" : `, and at ${dockerHost} to who has a certificate`;
+  print(`Docker's API is served at ${socket}, ${whose}${tcp}.
 Use it:   export DOCKER_HOST=unix://${socket}
           docker run --rm tsukube.local/busybox echo hello     or: tsukube${name} run --rm tsukube.local/busybox echo hello
 Stop:     tsukube${name} down     (ends its containers; down --purge removes its data too)`);

@@ -6,8 +6,16 @@ import { bridgedPods } from "@tsukube/network";
 import { namesOf, openNetworks } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { ensureRuntimeFolder } from "../cluster/runtime-folder.ts";
+import { argumentsOf, type DockerHostFlags, dockerHostOf } from "../commands/docker-host.ts";
 import { holdLock } from "./hold.ts";
 import { aborted, argument, type ProgramOptions, runProgram } from "./program.ts";
+
+const FLAGS = [
+  ["dockerHost", "--docker-host"],
+  ["tlscacert", "--tlscacert"],
+  ["tlscert", "--tlscert"],
+  ["tlskey", "--tlskey"],
+] as const;
 
 /** The container engine without a cluster. Containers outlive it. */
 async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<void> {
@@ -16,13 +24,17 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   await using lifetime = new Lifetime();
   ensureRuntimeFolder(paths);
   lifetime.add("lock", await holdLock(files.lock("engine"), bundle, realClock, logger));
+  const dockerSocket = argument("--docker-socket") ?? files.dockerSocket;
+  const flags = Object.fromEntries(FLAGS.map(([name, flag]) => [name, argument(flag)])) as DockerHostFlags;
+  const dockerHost = dockerHostOf(flags);
   const networks = await openNetworks(paths, logger);
   const engine = await startEngine({
     ...{ clock: realClock, random: systemRandom, metrics: createMetrics(), logger },
     stateDirectory: files.engine,
     runtimeDirectory: join(paths.runtime, "engine"),
     criSocket: files.criSocket,
-    dockerSocket: argument("--docker-socket") ?? files.dockerSocket,
+    dockerSocket,
+    ...(dockerHost === undefined ? {} : { dockerHost }),
     network: bridgedPods(networks),
     containerNetworks: networks,
     names: namesOf(paths, bundle),
@@ -30,7 +42,8 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     bundle: { folder: dirname(process.argv[1] ?? ""), hash: bundle },
   });
   lifetime.own("engine", engine);
-  await writeAtomically(files.ready("engine"), `${JSON.stringify({ pid: process.pid })}\n`, { durable: false });
+  const ready = { pid: process.pid, served: ["--docker-socket", dockerSocket, ...argumentsOf(flags)] };
+  await writeAtomically(files.ready("engine"), `${JSON.stringify(ready)}\n`, { durable: false });
   await aborted(signal);
 }
 

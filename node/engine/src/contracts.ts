@@ -1,9 +1,10 @@
 import type { Clock, Logger, Metrics, Random } from "@tsukube/foundation";
 import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
 import type { ContainerNetworks, PodNetwork } from "@tsukube/node-contracts";
+import type { DockerHost } from "./docker/contracts.ts";
 import type { NameServiceOptions } from "./docker/networks/name-service.ts";
 
-export type { NameServiceOptions };
+export type { DockerHost, NameServiceOptions };
 
 export interface EngineOptions {
   /** Images, snapshots and records; survives a reboot. "/var/lib/tsukube/NAME/engine". */
@@ -14,6 +15,8 @@ export interface EngineOptions {
   readonly criSocket: string;
   /** Path of the unix socket that serves Docker's Engine API; none by default. */
   readonly dockerSocket?: string;
+  /** Where it is served too; nowhere by default. */
+  readonly dockerHost?: DockerHost;
   /** How many bytes of layers the cache of builds may hold; 20 GB by default. */
   readonly buildCacheBytes?: number;
   readonly network: PodNetwork;

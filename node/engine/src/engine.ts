@@ -177,6 +177,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     uploads: `${stateDirectory}/build/uploads`,
   });
   if (options.dockerSocket !== undefined) await dockerServer.listen(options.dockerSocket);
+  if (options.dockerHost !== undefined) await dockerServer.listenSecurely(options.dockerHost);
   return {
     criAddress,
     streamingAddress: streaming.address,

@@ -95,3 +95,14 @@ export interface Route {
   readonly path: RegExp;
   handle(request: DockerRequest): Promise<DockerAnswer> | DockerAnswer;
 }
+
+/** Where Docker's API is served to clients on other machines, over TLS. */
+export interface DockerHost {
+  readonly host: string;
+  readonly port: number;
+  /** PEM: of the authority that clients' certificates must be from. */
+  readonly ca: string;
+  /** PEM: the server's own certificate, and its key. */
+  readonly cert: string;
+  readonly key: string;
+}

@@ -1,6 +1,7 @@
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
+import type { ListenOptions, Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -9,7 +10,8 @@ import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { buildRoutes } from "./build-routes.ts";
 import { commitRoutes } from "./commit-routes.ts";
 import { containerRoutes } from "./container-routes.ts";
-import type { DockerAnswer, DockerDeps, DockerRequest, Hijacked, Route } from "./contracts.ts";
+import type { DockerAnswer, DockerDeps, DockerHost, DockerRequest, Hijacked, Route } from "./contracts.ts";
+import { dockerGroup } from "./docker-group.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { execRoutes } from "./exec-routes.ts";
 import { fileRoutes } from "./file-routes.ts";
@@ -24,7 +26,7 @@ import { volumeRoutes } from "./volume-routes.ts";
 export class DockerServer {
   readonly #routes: readonly Route[];
   readonly #deps: DockerDeps;
-  readonly #server: Server;
+  readonly #servers: (Server | SecureServer)[] = [];
   readonly #upgraded = new Set<Duplex>();
 
   constructor(deps: DockerDeps) {
@@ -34,34 +36,49 @@ export class DockerServer {
       ...[...execRoutes(deps), ...fileRoutes(deps), ...networkRoutes(deps), ...volumeRoutes(deps)],
       ...[...eventRoutes(deps), ...searchRoutes(deps), ...pruneRoutes(deps), ...commitRoutes(deps)],
     ];
-    const server = createServer({
-      maxHeaderSize: MAX_HEADERS,
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "tcp",
-    });
-    this.#server = server;
-    server.on("request", (request, response) => void this.#serve(request, response));
-    server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
-    this.#server.requestTimeout = 0; // a build context or an archive takes as long as it takes
   }
 
-  /** Listens on a unix socket that only its owner may use. */
+  /** Listens on a unix socket that its owner may use, and who is of the group docker where there is one. */
   async listen(socket: string): Promise<void> {
     await rm(this.#deps.uploads, { recursive: true, force: true });
     await mkdir(this.#deps.uploads, { recursive: true, mode: 0o700 });
     await mkdir(dirname(socket), { recursive: true });
     await rm(socket, { force: true });
+    await this.#serveOn(createServer(HTTP_OPTIONS), { path: socket });
+    const isRoot = process.getuid?.() === 0; // others may give nothing away
+    const group = isRoot ? dockerGroup() : undefined;
+    if (group !== undefined) await chown(socket, 0, group);
+    else if (isRoot) this.#deps.logger.info("Docker's API is for root alone: there is no group docker", { socket });
+    await chmod(socket, group === undefined ? 0o600 : 0o660);
+  }
+
+  /** Listens on TCP for who has a certificate of the authority: who may use the engine is root on this machine. */
+  async listenSecurely({ host, port, ...certificates }: DockerHost): Promise<void> {
+    // a client that has no more input for a container waits for what it writes
+    const options = { ...HTTP_OPTIONS, ...certificates, allowHalfOpen: true };
+    const mutual = { requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.2" } as const;
+    await this.#serveOn(createSecureServer({ ...options, ...mutual }), { host, port });
+  }
+
+  async #serveOn(server: Server | SecureServer, address: ListenOptions): Promise<void> {
+    server.on("request", (request, response) => void this.#serve(request, response));
+    server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+    server.requestTimeout = 0; // a build context or an archive takes as long as it takes
     await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(socket, resolve);
+      server.once("error", reject);
+      server.listen(address, resolve);
+    }).catch((cause: unknown) => {
+      const at = address.path ?? `tcp://${address.host}:${address.port}`;
+      throw new TsukubeError("cannot-listen", `Cannot serve Docker's API at "${at}": ${messageOf(cause)}`, { cause });
     });
-    await chmod(socket, 0o600);
+    this.#servers.push(server);
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const server of this.#servers) server.closeAllConnections();
     for (const socket of this.#upgraded) socket.destroy();
-    await closed;
+    await Promise.all(closed);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -156,6 +173,10 @@ export class DockerServer {
 
 /** X-Registry-Config has the tokens of every registry that a client is logged in to. */
 const MAX_HEADERS = 1024 * 1024;
+const HTTP_OPTIONS = {
+  maxHeaderSize: MAX_HEADERS,
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "tcp",
+};
 const COMMON_HEADERS = {
   "Api-Version": API_VERSION,
   "Docker-Experimental": "false",
