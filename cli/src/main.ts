@@ -57,6 +57,7 @@ function program(): Command {
       'which feature gates of upstream are on or off, such as "EvictionRequestAPI=true,AllBeta=true"',
       joined,
     )
+    .option("--event-ttl <time>", "how long events are kept, such as 30m or 24h; an hour by default", duration)
     .option(
       "--service-cidr <networks>",
       "what Services get addresses of: a network, or one of each IP family by comma, the primary one first",

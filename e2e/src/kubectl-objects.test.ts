@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +16,7 @@ lifetime.add("files", () => rmSync(folder, { recursive: true }));
 let k: Kubectl;
 
 beforeAll(async () => {
-  await tsukube.run(["up", "--no-node"]);
+  await tsukube.run(["up", "--no-node", "--event-ttl", "5s"]);
   k = new Kubectl((await tsukube.status()).kubeconfig);
 }, 120_000);
 afterAll(() => lifetime.close(), 60_000);
@@ -427,6 +428,46 @@ test.concurrent("certificate approves and denies requests, and shows both", asyn
   expect(await k.out("describe csr one")).toMatch(/Requesting User:\s+kubernetes-admin[\s\S]*Common Name:\s+jane/);
   expect(await k.fails("certificate deny one")).toContain("already Approved");
 }, 60_000);
+
+test.concurrent("an approved request to the cluster's own signer brings a certificate that its owner is known by", async () => {
+  const spec = { signerName: "kubernetes.io/kube-apiserver-client", usages: ["client auth"], expirationSeconds: 7200 };
+  await k.apply({
+    apiVersion: "certificates.k8s.io/v1",
+    kind: "CertificateSigningRequest",
+    metadata: { name: "jane" },
+    spec: { ...spec, request: JANE_CSR },
+  });
+  await k.run("certificate approve jane");
+  await k.run("wait csr/jane --for=jsonpath={.status.certificate} --timeout=30s");
+  expect(await k.out("get csr jane --no-headers")).toMatch(/kubernetes-admin\s+120m\s+Approved,Issued$/);
+  const certificate = Buffer.from(await k.out("get csr jane -o jsonpath={.status.certificate}"), "base64").toString();
+  const [cert, key] = [file("jane.crt", certificate), file("jane.key", Buffer.from(JANE_KEY, "base64").toString())];
+  const lasts = new X509Certificate(certificate).validToDate.getTime() - realClock.now();
+  expect(Math.abs(lasts - 7_200_000)).toBeLessThan(60_000);
+  await k.run(`config set-credentials jane --client-certificate=${cert} --client-key=${key}`);
+  const who = "-o 'jsonpath={.status.userInfo.username} {.status.userInfo.groups}'";
+  expect(await k.out(`auth whoami --user=jane ${who}`)).toBe('jane ["dev","system:authenticated"]');
+}, 60_000);
+
+test.concurrent("events go when their time is over, and who watches is told", async () => {
+  const ns = await namespace("eventful");
+  const involvedObject = { apiVersion: "v1", kind: "Pod", name: "p", namespace: "eventful" };
+  const watch = k.start(lifetime, `get events ${ns} --field-selector=involvedObject.name=p -w --output-watch-events`);
+  await k.apply({
+    ...{ apiVersion: "v1", kind: "Event", metadata: { name: "e", namespace: "eventful" } },
+    ...{ involvedObject, reason: "Seen", message: "here", type: "Normal" },
+  });
+  await watch.until(/ADDED[^\n]*Seen/);
+  await watch.until(/DELETED[^\n]*Seen/);
+  expect(await k.fails(`get event e ${ns}`)).toContain("NotFound");
+  await watch.stop();
+}, 60_000);
+
+/** O=dev, CN=jane, made with openssl req, and its key. */
+const JANE_CSR =
+  "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIWE1IOENBUUF3SFRFTU1Bb0dBMVVFQ2d3RFpHVjJNUTB3Q3dZRFZRUUREQVJxWVc1bE1Ga3dFd1lIS29aSQp6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVlaEFHSVcybXAxaDlwWWJqSWVpL211clFETFFSMDB0RXNIdU5idjgxCnQvUjZNZDBhUUdteEttaFp2Qk5MM3dBb3JHWmpKbzZWVmJ2bGNuUHVRS2pVZjZBQU1Bb0dDQ3FHU000OUJBTUMKQTBnQU1FVUNJUUQ4L1ZlR0JpNGZ6WmY1TkNtYmI1b3VEenpJNmRNK2NCTnpKaTBIaVFMQ2JBSWdIZXJnY2RwSgpTQmJBR0FacFRheUpvNkQrS0RRTkgyZlJJMEFuS1RhSWtBTT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg==";
+const JANE_KEY =
+  "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JR0hBZ0VBTUJNR0J5cUdTTTQ5QWdFR0NDcUdTTTQ5QXdFSEJHMHdhd0lCQVFRZzR2aS92UUNZTWdzQXVYcUkKa2xpWENsVUZBckRhTUwraG9SNEVJcVU2Y3JDaFJBTkNBQVI2RUFZaGJhYW5XSDJsaHVNaDZMK2E2dEFNdEJIVApTMFN3ZTQxdS96VzM5SG94M1JwQWFiRXFhRm04RTB2ZkFDaXNabU1tanBWVnUrVnljKzVBcU5SLwotLS0tLUVORCBQUklWQVRFIEtFWS0tLS0tCg==";
 
 /** CN=jane, made with openssl req. */
 const CSR =

@@ -11,6 +11,8 @@ import { TEST_AUTHORITY } from "./test-authority.ts";
 const KIND = { group: "certificates.k8s.io", version: "v1", resource: "certificatesigningrequests" };
 const KUBELET = "kubernetes.io/kube-apiserver-client-kubelet";
 const CLIENT = "kubernetes.io/kube-apiserver-client";
+const SERVING = "kubernetes.io/kubelet-serving";
+const USAGES = ["digital signature", "client auth"];
 const NODE = "system:node:a";
 let cluster: Cluster;
 let requests: ResourceClient<CertificateSigningRequest>;
@@ -30,23 +32,19 @@ async function ask(
   more: Partial<CertificateSigningRequest["spec"]> = {},
   extensions: x509.Extension[] = [],
 ) {
+  const request = Buffer.from(await csrOf(subject, extensions)).toString("base64");
+  const spec = { request, signerName: CLIENT, usages: USAGES, ...more };
+  await client.resource<CertificateSigningRequest>(KIND).create({ metadata: { name }, spec });
+  await settle();
+}
+
+async function csrOf(name: string, extensions: x509.Extension[] = []): Promise<string> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const;
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" };
-  const csr = await x509.Pkcs10CertificateRequestGenerator.create({
-    name: subject,
-    keys,
-    signingAlgorithm,
-    extensions,
-  });
-  const spec = {
-    request: Buffer.from(csr.toString("pem")).toString("base64"),
-    signerName: CLIENT,
-    usages: ["digital signature", "client auth"],
-    ...more,
-  };
-  await client.resource<CertificateSigningRequest>(KIND).create({ metadata: { name }, spec });
-  await settle();
+  return (await x509.Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm, extensions })).toString(
+    "pem",
+  );
 }
 
 async function decide(name: string, type: "Approved" | "Denied"): Promise<void> {
@@ -97,14 +95,63 @@ test("a denied request is not, nor is one for another signer", async () => {
   expect([await certificateOf("denied"), await certificateOf("other")]).toEqual([undefined, undefined]);
 });
 
-test("what the signer does not sign says why", async () => {
-  await ask(cluster.client, "csr", "CN=jane", { usages: ["server auth"] });
+const NODE_NAME = `O=system:nodes, CN=${NODE}`;
+const SERVER = ["digital signature", "server auth"];
+const WHY: readonly (readonly [signer: string, subject: string, usages: readonly string[], why: string])[] = [
+  [CLIENT, "CN=jane", ["server auth"], "invalid usage for client certificate: server auth"],
+  [CLIENT, "CN=jane", ["digital signature"], "missing required usage for client certificate: client auth"],
+  [KUBELET, "O=system:nodes, CN=jane", USAGES, "subject common name does not begin with system:node:"],
+  [KUBELET, NODE_NAME, SERVER, "usages did not match [client auth digital signature key encipherment]"],
+  [SERVING, NODE_NAME, SERVER, "DNS or IP subjectAltName is required"],
+];
+
+test.each(WHY)("what %s does not sign says why: %s for %j", async (signerName, subject, usages, message) => {
+  const spec = { signerName, usages };
+  await (subject === NODE_NAME ? ask(node(), "csr", subject, spec) : ask(cluster.client, "csr", subject, spec));
   await decide("csr", "Approved");
-  expect((await requests.get("csr")).status?.conditions?.[1]).toMatchObject({
+  const { conditions, certificate } = (await requests.get("csr")).status ?? {};
+  expect(conditions?.[1]).toMatchObject({
     type: "Failed",
+    status: "True",
     reason: "SignerValidationFailure",
-    message: "invalid usage for client certificate: server auth",
+    message,
+    lastUpdateTime: expect.any(String),
+    lastTransitionTime: expect.any(String),
   });
+  expect([conditions?.length, certificate]).toEqual([2, undefined]);
+});
+
+const DAY = 24 * 60 * 60;
+const NAMED = new x509.SubjectAlternativeNameExtension([{ type: "dns", value: "a.example.com" }]);
+const TERMS: readonly (readonly [
+  signer: string,
+  usages: readonly string[],
+  asked: number | undefined,
+  lasts: number,
+])[] = [
+  [CLIENT, ["client auth"], undefined, 365 * DAY - 300],
+  [CLIENT, [...USAGES, "key encipherment"], 600, 600],
+  [CLIENT, ["client auth"], 2 * 365 * DAY, 365 * DAY - 300],
+  [KUBELET, USAGES, 8 * 3600, 8 * 3600 - 300],
+  [SERVING, SERVER, 8 * 3600 - 1, 8 * 3600 - 1],
+];
+
+test.each(TERMS)("%s signs for %j, asked for %s seconds, %s from now on", async (signerName, usages, asked, lasts) => {
+  const spec = { signerName, usages, ...(asked !== undefined && { expirationSeconds: asked }) };
+  await ask(node(), "csr", NODE_NAME, spec, signerName === SERVING ? [NAMED] : []);
+  await decide("csr", "Approved");
+  const certificate = (await certificateOf("csr"))!;
+  const { raw, keyUsage, ca } = certificate;
+  const read = new x509.X509Certificate(raw);
+  expect((await requests.get("csr")).status?.conditions?.map(({ type }) => type)).toEqual(["Approved"]);
+  expect(keyUsage).toEqual([`1.3.6.1.5.5.7.3.${usages.includes("server auth") ? 1 : 2}`]);
+  const bits = read.getExtension(x509.KeyUsagesExtension)?.usages ?? 0;
+  expect([(bits & 1) > 0, (bits & 4) > 0]).toEqual(
+    ["digital signature", "key encipherment"].map((u) => usages.includes(u)),
+  );
+  expect(ca).toBe(false);
+  expect(Math.abs(certificate.validToDate.getTime() / 1000 - cluster.clock.now() / 1000 - lasts)).toBeLessThan(5);
+  expect(Math.abs(cluster.clock.now() / 1000 - certificate.validFromDate.getTime() / 1000 - 300)).toBeLessThan(5);
 });
 
 test("a node gets its own client certificate without anybody's help if it may, and no other's", async () => {

@@ -30,6 +30,8 @@ export interface ClusterRecord {
   readonly controllers?: "others";
   /** Which feature gates are on or off, as of kube-apiserver's --feature-gates; upstream's defaults where it is absent. */
   readonly featureGates?: string;
+  /** How long events are kept; an hour where it is absent. */
+  readonly eventTtlMs?: number;
   /** How many requests are served at a time: the sum; upstream's defaults where they are absent. */
   readonly maxRequestsInflight?: number;
   readonly maxMutatingRequestsInflight?: number;
@@ -94,10 +96,10 @@ export async function writeClusterRecord(paths: ClusterPaths, record: ClusterRec
 export function startSettings(process: "server" | "node", record: ClusterRecord): string {
   const { serviceCidr } = record;
   if (process === "node") return JSON.stringify({ featureGates: record.featureGates, serviceCidr });
-  const { historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates } = record;
+  const { historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates, eventTtlMs } = record;
   const { maxRequestsInflight, maxMutatingRequestsInflight } = record;
   const seats = { maxRequestsInflight, maxMutatingRequestsInflight };
-  const apis = { runtimeConfig, featureGates, serviceCidr };
+  const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs };
   return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, ...apis, ...seats });
 }
 

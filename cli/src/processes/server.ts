@@ -116,6 +116,7 @@ async function startServer(
     ...(record.maxMutatingRequestsInflight !== undefined && {
       maxMutatingRequestsInflight: record.maxMutatingRequestsInflight,
     }),
+    ...(record.eventTtlMs !== undefined && { eventTtlMs: record.eventTtlMs }),
     bootstrapObjects: {
       ...ownObjects(),
       "v1 configmaps": [clusterInfo(credentials.ca.cert, `https://${withPort(address, record.apiPort)}`)],

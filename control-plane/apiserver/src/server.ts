@@ -133,6 +133,8 @@ export interface ApiServerOptions {
   /** How many requests are served at a time, as far as they are not exempt, is the sum of both: 400 and 200 without them. */
   readonly maxRequestsInflight?: number;
   readonly maxMutatingRequestsInflight?: number;
+  /** How long an event is kept after it was written: an hour without it; 0: for ever. */
+  readonly eventTtlMs?: number;
   /** Objects to have from the start besides upstream's, by "group/version resource". */
   readonly bootstrapObjects?: BootstrapObjects;
 }
@@ -148,6 +150,8 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+/** As upstream's --event-ttl. */
+const EVENT_TTL_MS = 60 * 60 * 1000;
 const ISSUER = "https://kubernetes.default.svc.cluster.local";
 
 /** Opens the store, fills the cache, makes what a fresh server has, and is then ready to answer. */
@@ -215,6 +219,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     random,
     admission,
     gates,
+    eventTtlMs: options.eventTtlMs ?? EVENT_TTL_MS,
     allocate: ({ group, resource }, object, old) =>
       group === "" && resource === "services" ? services.allocate(object, old) : object,
   });

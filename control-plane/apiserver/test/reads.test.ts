@@ -134,6 +134,31 @@ describe("pages", () => {
   });
 });
 
+describe("a list that asks for what may be ignored", () => {
+  test("is whole where it names shards, which are told only behind a gate", async () => {
+    await make("sharded", "shards");
+    const shard = encodeURIComponent("shardRange(object.metadata.uid, '0x0', '0x1')");
+    for (const selector of [shard, "x"]) {
+      const answer = await admin.get(`${MAPS}?labelSelector=of%3Dshards&shardSelector=${selector}`);
+      expect([answer.code, names(answer)]).toEqual([200, ["sharded"]]);
+      expect(answer.object.metadata).not.toHaveProperty("shardInfo");
+      const watch = await admin.watch(`${MAPS}?watch=1&labelSelector=of%3Dshards&shardSelector=${selector}`);
+      expect((await watch.change())?.object.metadata?.name).toBe("sharded");
+      watch.close();
+    }
+  });
+});
+
+test.each(["GET", "POST"])("%s with a time that is none is a bad request", async (method) => {
+  const body = method === "GET" ? undefined : { metadata: { name: "timed" } };
+  const { code, object } = await admin.send(method, `${MAPS}?timeout=soon`, body);
+  expect([code, object.message]).toEqual([
+    400,
+    'invalid timeout specified in the request URL - time: invalid duration "soon"',
+  ]);
+  expect((await admin.send(method, `${MAPS}?timeout=5s`, body)).code).toBeLessThan(300);
+});
+
 describe("a get", () => {
   test("may name a revision that it must not be older than; of one that is not there yet it is 504", async () => {
     const made = await make("got", "get");

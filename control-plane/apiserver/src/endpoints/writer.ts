@@ -35,6 +35,8 @@ export interface WriterDeps {
   readonly random: Random;
   readonly admission: Admission;
   readonly gates: FeatureGates;
+  /** How long an event is kept after it was written; 0: for ever. */
+  readonly eventTtlMs: number;
   /** Gives an object what the server hands out, such as addresses. @throws {ApiError} when there is nothing left. */
   readonly allocate: (definition: ResourceDefinition, object: Unstructured, old?: Unstructured) => Unstructured;
 }
@@ -71,7 +73,6 @@ interface Prepared {
   readonly isAsMade: boolean;
 }
 
-const EVENT_TTL_MS = 60 * 60 * 1000;
 const TERMINATING = "create not allowed while custom resource definition is terminating";
 const GENERATE_TRIES = 8;
 
@@ -367,8 +368,9 @@ export class Writer {
         last = next;
         return { type: "delete" };
       }
-      const isEvent = definition.resource === "events";
-      return { type: "put", object: next, ...(isEvent && { expiresAt: this.deps.clock.now() + EVENT_TTL_MS }) };
+      const { eventTtlMs, clock } = this.deps;
+      const ends = eventTtlMs > 0 && definition.kind === "Event" && definition.custom === undefined;
+      return { type: "put", object: next, ...(ends && { expiresAt: clock.now() + eventTtlMs }) };
     };
     const written: Written | undefined = await store.update(definition, key, decide);
     if (dry !== undefined) return dry;

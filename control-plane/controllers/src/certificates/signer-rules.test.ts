@@ -53,7 +53,7 @@ test("a kubelet that serves needs a name or an address, and no others", () => {
 
 test("usages of kubelets are just those", () => {
   const client = "usages did not match [client auth digital signature key encipherment]";
-  const server = "usages did not match [server auth digital signature key encipherment]";
+  const server = "usages did not match [digital signature key encipherment server auth]";
   expect(kubelet({}, ["client auth"])).toBe(client);
   expect(kubelet({}, [...CLIENT_USAGES, "server auth"])).toBe(client);
   expect(serving({}, [...SERVER_USAGES, "client auth"])).toBe(server);

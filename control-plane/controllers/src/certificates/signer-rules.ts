@@ -62,5 +62,5 @@ function whyOtherUsages(usages: readonly string[], purpose: string): string | un
   const wanted = [purpose, "digital signature", "key encipherment"];
   const isKnown = usages.every((usage) => wanted.includes(usage));
   const isWhole = [purpose, "digital signature"].every((usage) => usages.includes(usage));
-  return isKnown && isWhole ? undefined : `usages did not match [${wanted.join(" ")}]`;
+  return isKnown && isWhole ? undefined : `usages did not match [${wanted.sort().join(" ")}]`;
 }

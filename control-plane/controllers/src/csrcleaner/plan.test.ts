@@ -24,13 +24,15 @@ test.each(["Denied", "Failed"])("what is %s stays for an hour", (type) => {
   expect(isLeftOver(request(1.1, [type]), undefined, NOW)).toBe(true);
 });
 
-test("what is answered stays for an hour, what is approved until it is answered", () => {
+test("what is answered stays for an hour, what is approved and not answered for a day", () => {
   expect(isLeftOver(request(0.9, ["Approved"], "c"), NOW + 1, NOW)).toBe(false);
   expect(isLeftOver(request(1.1, ["Approved"], "c"), NOW + 1, NOW)).toBe(true);
-  expect(isLeftOver(request(100, ["Approved"]), undefined, NOW)).toBe(false);
+  expect(isLeftOver(request(23.9, ["Approved"]), undefined, NOW)).toBe(false);
+  expect(isLeftOver(request(24.1, ["Approved"]), undefined, NOW)).toBe(true);
 });
 
 test("a certificate that ended goes with its request", () => {
   expect(isLeftOver(request(0.1, ["Approved"], "c"), NOW - 1, NOW)).toBe(true);
   expect(isLeftOver(request(0.1, ["Approved"], "c"), undefined, NOW)).toBe(false);
+  expect(isLeftOver(request(0.1, ["Other"], "c"), NOW - 1, NOW)).toBe(false);
 });
