@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -282,6 +282,41 @@ describe("what a user may get wrong with the command", () => {
     await new Promise((resolve) => squatter.close(resolve));
     await tsukube.run(["up", "--no-node"]);
     expect((await tsukube.status()).ready).toBe(true);
+  }, 60_000);
+
+  test("a cluster whose etcd does not answer or whose encryption cannot be used is not made, and that is told at once", async () => {
+    const tsukube = new Tsukube(lifetime, "e2e-unmade");
+    const file = join(tsukube.home, "encryption.yaml");
+    writeFileSync(file, "kind: EncryptionConfiguration\nresources: [");
+    const began = realClock.monotonic();
+    for (const [flag, value, says] of [
+      [
+        "--etcd",
+        "http://127.0.0.1:1",
+        "Cannot reach etcd at http://127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1, expected",
+      ],
+      [
+        "--etcd",
+        "ftp://127.0.0.1:1",
+        'Cannot use etcd at "ftp://127.0.0.1:1": not the URL of a server, expected such as',
+      ],
+      ["--encryption-provider-config", "/nowhere", '"/nowhere": no such file, expected one'],
+      ["--encryption-provider-config", file, `Cannot use encryption configuration "${file}": error converting YAML`],
+    ] as const) {
+      const { stderr } = await tsukube.run(["up", "--no-node", flag, value], { accept: [1, 2] });
+      expect(stderr).toContain(says);
+      expect((await tsukube.run(["status"], { accept: [1] })).stdout).toBe(
+        'Cluster "e2e-unmade" does not exist. Start it with: tsukube up --name e2e-unmade\n',
+      );
+    }
+    expect(realClock.monotonic() - began).toBeLessThan(25_000);
+    await tsukube.run(["up", "--no-node"]);
+    const keys = join(dirname((await tsukube.status()).kubeconfig), "pki/encryption.yaml");
+    await tsukube.run(["down"]);
+    writeFileSync(keys, readFileSync(keys, "utf8").replace(/secret: .*/, "secret: AAAA"));
+    await expect(tsukube.run(["up", "--no-node"])).rejects.toThrow(
+      `Cannot use encryption configuration "${keys}": key "key1" of 3 bytes, expected 32 for secretbox`,
+    );
   }, 60_000);
 
   test.skipIf(process.getuid?.() !== 0)(

@@ -8,8 +8,10 @@ import type { ClusterRecord } from "./record.ts";
 const LOOK_EVERY_MS = 5000;
 const NONE = "kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\nresources: []\n";
 
+type Named = Pick<ClusterRecord, "encryptionConfig">;
+
 /** The file that says how values are encrypted: the one that was named, or the cluster's own. */
-function encryptionFile(record: ClusterRecord, paths: ClusterPaths): string {
+function encryptionFile(record: Named, paths: ClusterPaths): string {
   return record.encryptionConfig ?? ownEncryptionFile(paths);
 }
 
@@ -35,15 +37,26 @@ export function expectSameEncryption(record: ClusterRecord, paths: ClusterPaths,
 }
 
 /** Opens what a cluster's values are encrypted with. @throws {TsukubeError} `usage`. */
-export async function openEncryption(record: ClusterRecord, paths: ClusterPaths): Promise<Encryption> {
+export async function openEncryption(record: Named, paths: ClusterPaths): Promise<Encryption> {
   const text = await configuration(record, paths);
   // only who has a KMS loads gRPC
   const dialKms = /\bkms\b/.test(text) ? (await import("@tsukube/apiserver/kms")).dialKms : undefined;
-  return new Encryption(text, {
-    clock: realClock,
-    random: systemRandom,
-    ...(dialKms !== undefined && { dialKms }),
-  });
+  try {
+    return new Encryption(text, {
+      clock: realClock,
+      random: systemRandom,
+      ...(dialKms !== undefined && { dialKms }),
+    });
+  } catch (cause) {
+    const why = messageOf(cause).replace("Cannot use the encryption configuration: ", "");
+    const file = encryptionFile(record, paths);
+    throw new TsukubeError("usage", `Cannot use encryption configuration "${file}": ${why}`);
+  }
+}
+
+/** @throws {TsukubeError} `usage` when nothing can be read or written by it. */
+export async function checkEncryption(record: Named, paths: ClusterPaths): Promise<void> {
+  (await openEncryption(record, paths)).close();
 }
 
 /** Goes on with what the file says whenever it changes. @returns what ends that. */
@@ -71,7 +84,7 @@ export function followEncryption(
   return clock.every(LOOK_EVERY_MS, () => void look(), { background: true });
 }
 
-async function configuration(record: ClusterRecord, paths: ClusterPaths): Promise<string> {
+async function configuration(record: Named, paths: ClusterPaths): Promise<string> {
   const file = encryptionFile(record, paths);
   const bytes = await readIfPresent(file);
   if (bytes !== undefined) return bytes.toString();

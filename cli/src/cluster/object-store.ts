@@ -51,10 +51,10 @@ async function etcd(record: EtcdRecord, historyMs?: number): Promise<OpenStore> 
   return etcdStore({ ...etcdOptions(record), ...(historyMs !== undefined && { historyMs }) });
 }
 
-/** The same for a command: nothing is read at first, and history is left to the servers. */
-export async function etcdForCommand(record: EtcdRecord): Promise<Store> {
+/** The same for a command: nothing is read at first, and history is left to the servers. @throws {StoreError} `unavailable`. */
+export async function etcdForCommand(record: EtcdRecord, giveUpMs?: number): Promise<Store> {
   const { connectEtcd } = await import("@tsukube/store/etcd");
-  return connectEtcd({ ...etcdOptions(record), historyMs: 0 });
+  return connectEtcd({ ...etcdOptions(record), historyMs: 0, ...(giveUpMs !== undefined && { giveUpMs }) });
 }
 
 /** How an etcd is reached. @throws {TsukubeError} `usage` when a file cannot be read. */

@@ -5,11 +5,13 @@ import { lockHolder } from "@tsukube/host";
 import { adminTransport, isReady } from "../cluster/api.ts";
 import { EngineClient } from "../cluster/engine-client.ts";
 import { lastWords } from "../cluster/last-words.ts";
+import { describeOld, oldStoreFiles } from "../cluster/old-store-files.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import { supervisorOf } from "../cluster/supervisor.ts";
 import { missingPrograms } from "../host-packages.ts";
 import type { CommandContext } from "./context.ts";
+import { upCommand } from "./up-command.ts";
 
 /** One thing looked at: what was found, and what to do when it is not right. */
 interface Finding {
@@ -97,16 +99,18 @@ async function clusterFindings(context: CommandContext): Promise<readonly Findin
       ok: loose.length === 0,
       remedy: `chmod 600 ${files.pki}/*.key`,
     },
+    ...oldStoreFiles(paths).map((old) => ({ what: describeOld(old), ok: true })),
   ];
   if (supervisor === undefined && holder === undefined) {
     const words = await lastWords(paths, "server");
-    const remedy = "do what it says, then run tsukube up";
+    const remedy = `do what it says, then run ${upCommand(paths, record)}`;
     const stopped = words === "" ? "the cluster is stopped" : `the control plane gave up: ${words}`;
     return [...findings, { what: stopped, ok: words === "", remedy }];
   }
   const transport = await adminTransport(paths, record);
   const ready = await isReady(transport, clock);
   await transport.close();
+  const words = ready ? "" : await lastWords(paths, "server");
   return [
     ...findings,
     {
@@ -115,14 +119,14 @@ async function clusterFindings(context: CommandContext): Promise<readonly Findin
           ? "no supervisor: a crash would not be repaired"
           : `supervisor is alive (pid ${supervisor})`,
       ok: supervisor !== undefined,
-      remedy: "run tsukube up",
+      remedy: `run ${upCommand(paths, record)}`,
     },
     {
       what: ready
         ? `API server answers on port ${record.apiPort}`
-        : `API server does not answer on port ${record.apiPort}`,
+        : `API server does not answer on port ${record.apiPort}${words === "" ? "" : `: ${words}`}`,
       ok: ready,
-      remedy: "see tsukube logs",
+      remedy: `see tsukube --name ${paths.name} logs`,
     },
   ];
 }

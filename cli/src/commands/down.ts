@@ -8,6 +8,7 @@ import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import { stopProcess } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
+import { upCommand } from "./up-command.ts";
 
 /** Stops a cluster and removes what it left on the host; its data stay unless `purge`. */
 export async function down(context: CommandContext, purge: boolean): Promise<void> {
@@ -34,7 +35,7 @@ async function takeDown({ paths, clock, progress, print }: CommandContext, purge
     removeIfEmpty(dirname(paths.runtime));
   });
   if (!purge) {
-    const again = what === "engine" ? "tsukube engine" : "tsukube up";
+    const again = what === "engine" ? "tsukube engine" : upCommand(paths, record);
     print(`${title} is stopped; its data stay in ${paths.state}. Start it again with: ${again}`);
     return;
   }

@@ -27,11 +27,23 @@ export function etcdRecord(flags: EtcdFlags): EtcdRecord | undefined {
   if ((etcdUser === undefined) !== (etcdPasswordFile === undefined))
     throw new TsukubeError("usage", "Cannot use one of --etcd-user and --etcd-password-file, expected both");
   const endpoints = etcd.flatMap((urls) => urls.split(","));
+  for (const endpoint of endpoints) expectEndpoint(endpoint);
   return {
     endpoints,
     ...Object.fromEntries(given.map(([name, file]) => [name, resolve(file!)])),
     ...(etcdUser !== undefined && { user: etcdUser }),
   };
+}
+
+/** As etcd's own clients have them: without a scheme they are of HTTP. */
+const ENDPOINT = /^(https?:\/\/)?[^/\s:]+(:\d+)?\/?$|^(https?:\/\/)?\[[\da-f:.]+\](:\d+)?\/?$|^unixs?:\/\/\S+$/i;
+
+function expectEndpoint(endpoint: string): void {
+  if (ENDPOINT.test(endpoint)) return;
+  throw new TsukubeError(
+    "usage",
+    `Cannot use etcd at "${endpoint}": not the URL of a server, expected such as https://10.0.0.1:2379`,
+  );
 }
 
 /** A cluster's objects do not move from one store to another by a flag. @throws {TsukubeError} `usage`. */

@@ -9,6 +9,7 @@ import { type EtcdRecord, knownCluster } from "../cluster/record.ts";
 import { isServed, withStoreFile } from "../cluster/store-reading.ts";
 import { bundleFolder } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
+import { upCommand } from "./up-command.ts";
 
 /** Saves all objects at one revision. Secrets lie in the file as they lie in the store. */
 export async function saveSnapshot(context: CommandContext, name: string): Promise<void> {
@@ -46,7 +47,7 @@ export async function restoreSnapshot(context: CommandContext, name: string): Pr
       `Restored ${restored.records} objects of ${restored.time} (cluster "${restored.cluster}", revision ${restored.revision}).`,
     );
     if (existsSync(`${path}.replaced`)) print(`What was there before is in ${path}.replaced.`);
-    print(`Start it with: tsukube up --name ${paths.name}`);
+    print(`Start it with: ${upCommand(paths, record)}`);
   });
 }
 

@@ -1,10 +1,12 @@
 import { lockHolder } from "@tsukube/host";
 import { adminClient, adminTransport, isReady } from "../cluster/api.ts";
 import { readApplications } from "../cluster/applications.ts";
+import { lastWords } from "../cluster/last-words.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import { supervisorOf } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
+import { upCommand } from "./up-command.ts";
 
 /** What `status` knows; `-o json` prints all of it but the socket, which scripts find beside the CRI's. */
 interface ClusterStatus {
@@ -20,22 +22,23 @@ interface ClusterStatus {
   /** Our long-lived processes; not conmon, not workloads. */
   readonly processes: readonly { readonly name: string; readonly pid: number }[];
   readonly applications: readonly { readonly name: string; readonly url: string }[];
+  /** For people: what starts it, and why it does not come up. */
+  readonly words: { readonly up: string; readonly why: string };
 }
 
 /** @returns false when there is no such cluster, or it is not ready. */
 export async function status(context: CommandContext, format: "text" | "json"): Promise<boolean> {
   const found = await clusterStatus(context);
   if (format === "json") {
-    const { dockerSocket: _beside, ...told } = found; // scripts rely on exactly these fields
+    const { dockerSocket: _beside, words: _words, ...told } = found; // scripts rely on exactly these fields
     context.print(JSON.stringify(told, undefined, 2));
   } else if (found.apiServer === "" && found.dockerSocket !== "") {
     context.print(`Engine "${found.name}" runs, without a cluster.`);
     for (const { name, pid } of found.processes) context.print(`  Process      ${name} (pid ${pid})`);
   } else if (found.apiServer === "") {
-    context.print(`Cluster "${found.name}" does not exist. Start it with: tsukube up`);
+    context.print(`Cluster "${found.name}" does not exist. Start it with: ${found.words.up}`);
   } else {
-    context.print(`Cluster "${found.name}" is ${found.ready ? "ready" : "not running"}.`);
-    if (!found.ready) context.print("Start it with: tsukube up");
+    for (const line of stateOf(found)) context.print(line);
     const rows = [
       ["API server", found.apiServer],
       ["Kubeconfig", found.kubeconfig],
@@ -47,6 +50,14 @@ export async function status(context: CommandContext, format: "text" | "json"): 
     for (const [what = "", value] of rows) context.print(`  ${what.padEnd(12)} ${value}`);
   }
   return found.ready || (found.apiServer === "" && found.dockerSocket !== "");
+}
+
+function stateOf({ name, ready, processes, words: { up, why } }: ClusterStatus): readonly string[] {
+  if (ready) return [`Cluster "${name}" is ready.`];
+  const reason = why === "" ? [] : [`Last error: ${why}`];
+  const isKept = processes.some((process) => process.name === "server-supervisor");
+  if (isKept) return [`Cluster "${name}" is not ready: its control plane does not answer (yet).`, ...reason];
+  return [`Cluster "${name}" is not running.`, ...reason, `Start it with: ${up}`];
 }
 
 async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterStatus> {
@@ -63,6 +74,7 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
     nodes: [],
     processes: [],
     applications: [],
+    words: { up: upCommand(paths, record), why: "" },
   };
   const processes = (["server", "node", "engine", "registry"] as const).flatMap((name) => {
     const supervisor = supervisorOf(paths, name);
@@ -89,6 +101,7 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
     nodes,
     processes,
     applications: (await readApplications(paths)).map(({ name, url }) => ({ name, url })),
+    words: { up: upCommand(paths, record), why: ready ? "" : await lastWords(paths, "server") },
   };
 }
 

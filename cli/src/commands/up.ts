@@ -17,11 +17,13 @@ import { buildImages, forgetOldBuilds, withBuiltImages } from "../cluster/built-
 import { alone } from "../cluster/command-lock.ts";
 import { ensureCredentials } from "../cluster/credentials.ts";
 import { dnsManifests } from "../cluster/dns-manifests.ts";
-import { ensureEncryption, expectSameEncryption } from "../cluster/encryption.ts";
+import { checkEncryption, ensureEncryption, expectSameEncryption } from "../cluster/encryption.ts";
 import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
 import { ensureHost } from "../cluster/host-needs.ts";
 import { lastWords } from "../cluster/last-words.ts";
 import { MEMORY_FLAGS } from "../cluster/memory-flags.ts";
+import { etcdForCommand } from "../cluster/object-store.ts";
+import { describeOld, oldStoreFiles } from "../cluster/old-store-files.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import {
   allClusters,
@@ -70,6 +72,8 @@ export interface UpOptions
 
 const WAIT_MS = 60_000;
 const ROLL_OUT_MS = 180_000;
+/** How long an etcd may take to answer before a cluster is made on it. */
+const ETCD_ANSWERS_MS = 5000;
 
 /** Starts a cluster, or finds it running. Quick and without effect the second time; two at once take turns. */
 export async function up(context: CommandContext, options: UpOptions): Promise<void> {
@@ -102,10 +106,13 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const record = await withServiceCidr(paths, served, options);
   await ensureKeys(context, record);
   await ensureEncryption(record, paths, systemRandom);
+  await checkEncryption(record, paths); // a server would try again for ever
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
   const transport = await adminTransport(paths, record);
   const client = adminClient(transport);
+  const old = new Set(oldStoreFiles(paths).map(({ path }) => path));
   await ensureProcess(context, record, "server", timeoutMs, () => isReady(transport, clock));
+  for (const left of oldStoreFiles(paths)) if (!old.has(left.path)) progress.say(describeOld(left));
   await writeKubeconfigs(paths, record);
   if (record.withNode) {
     await ensureProcess(
@@ -196,6 +203,8 @@ async function create(
     }),
   };
   expectApart(networks, await usedNetworks(paths, record));
+  if (record.encryptionConfig !== undefined) await checkEncryption(record, paths);
+  if (etcd !== undefined) await (await etcdForCommand(etcd, ETCD_ANSWERS_MS)).close();
   await writeClusterRecord(paths, record);
   return record;
 }

@@ -9,11 +9,16 @@ export function durationOf(text: string): number | undefined {
   return number === undefined ? undefined : Number(number) * UNITS[unit!]!;
 }
 
+/** NaN for what is no time. JavaScript takes nearly everything for one: "-5" would be in May. */
+function timeOf(text: string): number {
+  return /^\d{4}-\d\d-\d\d(T|$)/.test(text) ? Date.parse(text) : Number.NaN;
+}
+
 /** The revision that people name: a number, a time ("2026-01-31T12:00:00Z"), or how long ago ("10m"). @throws {TsukubeError} `usage`. */
 export async function revisionNamed(past: Past, text: string, now: number): Promise<number> {
   if (/^\d+$/.test(text)) return Number(text);
   const ago = durationOf(text);
-  const time = ago === undefined ? Date.parse(text) : now - ago;
+  const time = ago === undefined ? timeOf(text) : now - ago;
   if (Number.isNaN(time)) {
     throw new TsukubeError(
       "usage",

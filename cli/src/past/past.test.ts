@@ -79,6 +79,8 @@ test("a moment is a revision, a time or how long ago", async () => {
   expect(await revisionNamed(past, "17", 0)).toBe(17);
   expect(await revisionNamed(past, "2025-01-01T00:00:00Z", 0)).toBe(Date.UTC(2025, 0, 1));
   expect(await revisionNamed(past, "10m", 1_000_000)).toBe(400_000);
-  await expect(revisionNamed(past, "soon", 0)).rejects.toMatchObject({ code: "usage" });
+  expect(await revisionNamed(past, "2025-01-01", 0)).toBe(Date.UTC(2025, 0, 1));
+  for (const none of ["soon", "-5", "1.5", "2025-1", "2025-13-01"])
+    await expect(revisionNamed(past, none, 0), none).rejects.toMatchObject({ code: "usage" });
   expect(durationOf("7d")).toBe(604_800_000);
 });

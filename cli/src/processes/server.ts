@@ -37,6 +37,8 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     );
   preferOwnSession();
   const files = filesOf(paths);
+  const started = new AbortController();
+  signal.addEventListener("abort", leave, { once: true, signal: started.signal });
   await using lifetime = new Lifetime();
   const release = await holdLock(files.lock("server"), bundle, realClock, logger);
   lifetime.add("lock", release);
@@ -60,6 +62,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     ...(record.etcd !== undefined && { electAs: `${hostname()}_${systemRandom.uuid()}` }),
   };
   if (record.controllers !== "others") lifetime.own("control plane", await startControlPlane(options));
+  started.abort();
   await writeAtomically(
     files.ready("server"),
     `${JSON.stringify({ pid: process.pid, readyMs: realClock.monotonic(), settings: startSettings("server", record) })}\n`,
@@ -70,6 +73,11 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   logger.info("serving", { port: record.apiPort });
   await aborted(signal);
   logger.info("stopping");
+}
+
+/** Who is told to stop while it starts has nothing to bring to an end: an etcd that does not answer keeps nobody. */
+function leave(): void {
+  process.exit(0);
 }
 
 /** What thousands of connections needed is worth the 2 MB of a way to call malloc_trim(3). */

@@ -206,12 +206,22 @@ function notAsked(user: string): StoreError {
 }
 
 function unreachable(member: EtcdMember, outcome: Outcome, cause: unknown): StoreError {
-  const said = messageOf(cause);
+  const said = wordsOf(cause);
   return outcome === "unknown"
     ? new StoreError(
         "unknown",
         `Cannot tell whether etcd at ${member.endpoint} wrote it: ${said}; look before trying again`,
         { cause },
       )
-    : new StoreError("unavailable", `Cannot reach etcd at ${member.endpoint}: ${said}; nothing was written`, { cause });
+    : new StoreError(
+        "unavailable",
+        `Cannot reach etcd at ${member.endpoint}: ${said}, expected an etcd that answers there; nothing was written`,
+      );
+}
+
+/** gRPC's words without its own troubles: "connect ECONNREFUSED 127.0.0.1:2379". */
+function wordsOf(cause: unknown): string {
+  const { details = "" } = cause as GrpcFailure;
+  const [, last = details] = /Last error: (?:Error: )?(.*?)\.? ?Resolution note: $/.exec(details) ?? [];
+  return last === "" ? messageOf(cause) : last;
 }

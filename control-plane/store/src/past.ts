@@ -3,7 +3,7 @@ import type { RootDatabase } from "lmdb";
 import { openFile } from "./lmdb-file.ts";
 import { decodeMeta, FORMAT, META_KEY, type Meta } from "./lmdb-format.ts";
 import { LmdbHistory } from "./lmdb-history.ts";
-import { compacted, future } from "./memory-store.ts";
+import { future } from "./memory-store.ts";
 import { type StoredRecord, StoreError } from "./store.ts";
 
 /** What a store remembers, for reading only. */
@@ -80,7 +80,7 @@ class LmdbPast implements Past {
   }
 
   #check(revision: number): void {
-    if (revision < this.oldest) throw compacted(revision, this.oldest);
+    if (revision < this.oldest) throw forgotten(revision, this.oldest);
     if (revision > this.revision) throw future(revision, this.revision);
   }
 }
@@ -89,6 +89,13 @@ function otherFormat(path: string, format: number): StoreError {
   const remedy =
     format < FORMAT ? '"tsukube up" brings it up to date' : "use the tsukube that wrote it, or a newer one";
   return new StoreError("failed", `Cannot look back in "${path}": format ${format}, expected ${FORMAT}; ${remedy}`);
+}
+
+function forgotten(revision: number, oldest: number): StoreError {
+  return new StoreError(
+    "compacted",
+    `Cannot look back to revision ${revision}: history begins at revision ${oldest}, expected that or a later one; "tsukube up --history" keeps more`,
+  );
 }
 
 function tooEarly(time: number, first: number | undefined, oldest: number): StoreError {

@@ -6,9 +6,9 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { codeOf, TsukubeError } from "@tsukube/foundation";
+import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import type { StoredRecord } from "./store.ts";
 
 const SNAPSHOT_FORMAT = 1;
@@ -61,7 +61,7 @@ export class SnapshotWriter {
 
   static async create(path: string, info: Omit<SnapshotInfo, "format">): Promise<SnapshotWriter> {
     const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-    const writer = new SnapshotWriter(path, temporary, await open(temporary, "w", 0o600));
+    const writer = new SnapshotWriter(path, temporary, await openNew(path, temporary));
     writer.#add(MAGIC);
     writer.#frame(TYPES.info, Buffer.from(JSON.stringify({ format: SNAPSHOT_FORMAT, ...info })));
     return writer;
@@ -118,9 +118,22 @@ export class SnapshotWriter {
   }
 }
 
+/** @throws {TsukubeError} `usage` where no file can be. */
+async function openNew(path: string, temporary: string): Promise<FileHandle> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isFolder) throw new TsukubeError("usage", `Cannot save "${path}": it is a folder, expected the name of a file`);
+  return open(temporary, "w", 0o600).catch((cause: unknown) => {
+    const why = codeOf(cause) === "ENOENT" ? "its folder is not there" : (codeOf(cause) ?? messageOf(cause));
+    throw new TsukubeError("usage", `Cannot save "${path}": ${why}, expected a folder that can be written to`);
+  });
+}
+
 /**
  * Reads a snapshot. Only when this returns was everything as it was written: records are shown before that.
- * @throws {TsukubeError} `not-found`, `damaged`, `newer-state`.
+ * @throws {TsukubeError} `not-found`, `usage`, `damaged`, `newer-state`.
  */
 export async function readSnapshot(
   path: string,
@@ -178,10 +191,7 @@ async function* frames(path: string): AsyncGenerator<Frame, void> {
       }
     }
   } catch (cause) {
-    if (cause instanceof TsukubeError) throw cause;
-    if (codeOf(cause) === "ENOENT")
-      throw new TsukubeError("not-found", `Cannot read "${path}": no such file, expected a snapshot`, { cause });
-    throw cause;
+    throw cause instanceof TsukubeError ? cause : unreadable(path, cause);
   }
   if (!isBegun) throw notOne(path);
 }
@@ -225,6 +235,13 @@ function checked(path: string, value: object): SnapshotInfo {
   );
 }
 
+function unreadable(path: string, cause: unknown): TsukubeError {
+  if (codeOf(cause) === "ENOENT")
+    return new TsukubeError("not-found", `Cannot read "${path}": no such file, expected a snapshot`);
+  const why = codeOf(cause) === "EISDIR" ? "it is a folder" : messageOf(cause);
+  return new TsukubeError("usage", `Cannot read "${path}": ${why}, expected a snapshot`);
+}
+
 function notOne(path: string): TsukubeError {
   return new TsukubeError(
     "damaged",
@@ -233,6 +250,6 @@ function notOne(path: string): TsukubeError {
 }
 
 function damaged(path: string, what: string, cause?: unknown): TsukubeError {
-  const remedy = "expected what was saved; nothing was restored: use another snapshot";
+  const remedy = "expected what was saved; nothing of it was used: take another snapshot";
   return new TsukubeError("damaged", `Cannot read snapshot "${path}": ${what}, ${remedy}`, { cause });
 }

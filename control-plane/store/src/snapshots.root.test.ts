@@ -114,7 +114,13 @@ test("whatever byte of a snapshot changes or is missing, it is refused and nothi
   await expect(restoreFile(bad, path)).rejects.toMatchObject({ code: "damaged" });
   expect(readFileSync(path).equals(before)).toBe(true);
   expect(readdirSync(folder).filter((name) => name.includes("restoring"))).toEqual([]);
-  await expect(restoreFile(join(folder, "none"), path)).rejects.toThrow(/no such file/);
+  await expect(restoreFile(join(folder, "none"), path)).rejects.toThrow(/no such file, expected a snapshot$/);
+  await expect(readSnapshot(folder)).rejects.toThrow(/it is a folder, expected a snapshot$/);
+  await expect(saveFile(path, folder, about)).rejects.toThrow(/it is a folder, expected the name of a file$/);
+  const nowhere = join(folder, "nowhere", "s");
+  await expect(saveFile(path, nowhere, about)).rejects.toThrow(`Cannot save "${nowhere}": its folder is not there`);
+  writeFileSync(bad, good.toString("latin1").replace('"format":1', '"format":9'), "latin1");
+  await expect(restoreFile(bad, path)).rejects.toThrow(/format 9, expected at most 1; use the tsukube that wrote it/);
 });
 
 test("a snapshot of an etcd goes into one that is empty, in transactions that etcd takes", async () => {

@@ -6,6 +6,8 @@ const NETWORK = "198.18";
 
 /** A bridge with network namespaces behind it, one for each server of an etcd cluster: the links between them can be cut. Needs root. */
 export class EtcdNetwork {
+  /** A namespace's links go a moment after it: the next network has names of its own. */
+  static #made = 0;
   readonly hosts: readonly EtcdHost[];
   readonly #bridge: string;
 
@@ -16,8 +18,9 @@ export class EtcdNetwork {
 
   static async create(size: number): Promise<EtcdNetwork> {
     const id = process.pid;
-    const bridge = `tke${id}`;
-    const third = id % 256;
+    const number = EtcdNetwork.#made++;
+    const bridge = `tke${id}n${number}`;
+    const third = (id + number) % 256;
     const hosts = Array.from({ length: size }, (_, index) => ({
       address: `${NETWORK}.${third}.${10 + index}`,
       namespace: `${bridge}-${index}`,
