@@ -129,6 +129,11 @@ function program(): Command {
     .option("--tlscacert <file>", "whose certificates clients must have")
     .option("--tlscert <file>", "the server's certificate")
     .option("--tlskey <file>", "the key of that certificate")
+    .option(
+      "--snapshotter <kind>",
+      "overlay, or copies where overlayfs cannot lie; as before, or what the disk can carry by default",
+      oneOf("overlay", "copies"),
+    )
     .option("--background", "under a supervisor, until down", false)
     .action(async (options: EngineOptions, command: Command) => {
       const { engine } = await import("./commands/engine.ts");

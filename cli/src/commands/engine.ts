@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { SnapshotterKind } from "@tsukube/engine";
 import { TsukubeError } from "@tsukube/foundation";
 import { isAlive, lockHolder } from "@tsukube/host";
 import { alone } from "../cluster/command-lock.ts";
@@ -16,6 +17,8 @@ import { argumentsOf, type DockerHostFlags, dockerHostOf } from "./docker-host.t
 export interface EngineOptions extends DockerHostFlags {
   /** Where Docker's API is served; in the runtime directory by default. */
   readonly dockerSocket?: string;
+  /** How containers get the files of their image; as before, or what the disk can carry. */
+  readonly snapshotter?: SnapshotterKind;
   /** Under a supervisor, until `down`. */
   readonly background: boolean;
 }
@@ -30,6 +33,7 @@ export async function engine(context: CommandContext, options: EngineOptions): P
   const command = [process.execPath, ...MEMORY_FLAGS.engine, join(bundleFolder(), "engine.js"), "--name", paths.name];
   dockerHostOf(options);
   const served = ["--docker-socket", socket, ...argumentsOf(options)];
+  if (options.snapshotter !== undefined) served.push("--snapshotter", options.snapshotter);
   command.push(...served);
   await ensureHost(context, "engine");
   if (options.background) {

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { startEngine } from "@tsukube/engine";
+import { type SnapshotterKind, startEngine } from "@tsukube/engine";
 import { Lifetime } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukube/host";
 import { bridgedPods } from "@tsukube/network";
@@ -28,6 +28,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const flags = Object.fromEntries(FLAGS.map(([name, flag]) => [name, argument(flag)])) as DockerHostFlags;
   const dockerHost = dockerHostOf(flags);
   const networks = await openNetworks(paths, logger);
+  const snapshotter = argument("--snapshotter") as SnapshotterKind | undefined;
   const engine = await startEngine({
     ...{ clock: realClock, random: systemRandom, metrics: createMetrics(), logger },
     stateDirectory: files.engine,
@@ -39,6 +40,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     containerNetworks: networks,
     names: namesOf(paths, bundle),
     cgroupParent: `/tsukube-${name}`,
+    ...(snapshotter === undefined ? {} : { snapshotter }),
     bundle: { folder: dirname(process.argv[1] ?? ""), hash: bundle },
   });
   lifetime.own("engine", engine);

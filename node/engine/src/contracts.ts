@@ -3,8 +3,9 @@ import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
 import type { ContainerNetworks, PodNetwork } from "@tsukube/node-contracts";
 import type { DockerHost } from "./docker/contracts.ts";
 import type { NameServiceOptions } from "./docker/networks/name-service.ts";
+import type { SnapshotterKind } from "./images/open-snapshotter.ts";
 
-export type { DockerHost, NameServiceOptions };
+export type { DockerHost, NameServiceOptions, SnapshotterKind };
 
 export interface EngineOptions {
   /** Images, snapshots and records; survives a reboot. "/var/lib/tsukube/NAME/engine". */
@@ -19,6 +20,8 @@ export interface EngineOptions {
   readonly dockerHost?: DockerHost;
   /** How many bytes of layers the cache of builds may hold; 20 GB by default. */
   readonly buildCacheBytes?: number;
+  /** By default as before, or what the disk can carry: "overlay" before "copies". */
+  readonly snapshotter?: SnapshotterKind;
   readonly network: PodNetwork;
   /** Networks of Docker's containers; without them "host" and "none" are all there is. */
   readonly containerNetworks?: ContainerNetworks;

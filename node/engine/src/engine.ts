@@ -20,8 +20,8 @@ import { ImageArchive } from "./images/image-archive.ts";
 import { ImageGarbage } from "./images/image-garbage.ts";
 import { ImageStore } from "./images/image-store.ts";
 import { ImageTransfer } from "./images/image-transfer.ts";
+import { openSnapshotter } from "./images/open-snapshotter.ts";
 import { RegistryClient } from "./images/registry-client.ts";
-import { OverlaySnapshotter } from "./images/snapshotter.ts";
 import { SystemImages } from "./images/system-images.ts";
 import { canMapUsers } from "./sandboxes/pod-users.ts";
 import { Sandboxes } from "./sandboxes/sandboxes.ts";
@@ -36,7 +36,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const namespaces = options.kernel?.namespaces ?? systemNamespaces(mounts);
   const cgroups = options.kernel?.cgroups ?? systemCgroups();
   for (const folder of [stateDirectory, runtimeDirectory]) await mkdir(folder, { recursive: true, mode: 0o711 });
-  const snapshotter = new OverlaySnapshotter(`${stateDirectory}/s`, mounts);
+  const snapshotter = await openSnapshotter(`${stateDirectory}/s`, mounts, options.snapshotter);
   const images = new ImageStore(`${stateDirectory}/images`);
   const content = new ContentStore(`${stateDirectory}/blobs`, options.random);
   const garbage = new ImageGarbage({ images, content, snapshotter });

@@ -126,7 +126,7 @@ export class LayerMaker {
     try {
       await change.make(root, id);
       mounts.unmount(root);
-      const layer = await this.#commit(snapshotter.writable(id), state);
+      const layer = await snapshotter.changes(id, (folder) => this.#commit(folder, state));
       const created = change.created ?? formatTime(clock.now());
       return await this.#keep(key, state, change, { ...(layer === undefined ? {} : { layer }), created });
     } finally {
@@ -134,8 +134,8 @@ export class LayerMaker {
     }
   }
 
-  async #commit(folder: string, state: ImageState): Promise<NewLayer | undefined> {
-    if ((await readdir(folder)).length === 0) return undefined;
+  async #commit(folder: string | undefined, state: ImageState): Promise<NewLayer | undefined> {
+    if (folder === undefined || (await readdir(folder)).length === 0) return undefined;
     const { digest: diffId, size } = await digestOf(writeLayerTar(folder));
     const chainId = chainIds([...diffIdsOf(state), diffId]).at(-1) as string;
     await this.#deps.snapshotter.commit(chainId, chainOf(state), { staged: folder });

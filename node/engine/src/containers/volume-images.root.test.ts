@@ -4,7 +4,7 @@ import { scratchFolder } from "@tsukube/kernel/scratch";
 import type { Mount } from "@tsukube/node-contracts/cri";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EngineUnderTest } from "../engine-under-test.ts";
-import { OverlaySnapshotter } from "../images/snapshotter.ts";
+import { OverlaySnapshotter } from "../images/overlay-snapshotter.ts";
 
 const IMAGE = "tsukube.local/busybox";
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -18,7 +18,7 @@ async function committed(prepare: (written: string) => void) {
     dockerContainers: { store: { get: () => container } },
     images: { find: () => ({ chain: [], diffIds: [], config: {} }), create: async () => ({ id: "new" }) },
     snapshotter: {
-      writable: () => written,
+      changes: (_: string, use: (folder?: string) => unknown) => use(existsSync(written) ? written : undefined),
       stage: async () => mkdtempSync(join(staging, "layer-")),
       commit: async (_: string, __: unknown, { staged }: { staged: string }) => void layers.push(readdirSync(staged)),
     },

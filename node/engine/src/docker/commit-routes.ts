@@ -1,4 +1,4 @@
-import { existsSync, lstatSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { run } from "@tsukube/kernel";
@@ -42,9 +42,10 @@ async function commit(deps: DockerDeps, request: DockerRequest): Promise<DockerA
       deps,
       base,
       async (staged) => {
-        const written = snapshotter.writable(container.id);
         await mkdir(staged, { recursive: true });
-        if (existsSync(written)) await run("cp", ["-a", `${written}/.`, staged]); // one that never ran wrote nothing
+        await snapshotter.changes(container.id, async (written) => {
+          if (written !== undefined) await run("cp", ["-a", `${written}/.`, staged]); // one that never ran wrote nothing
+        });
         await removeMountPoints(
           staged,
           base.chain.map((chainId) => snapshotter.layerFolder(chainId)),

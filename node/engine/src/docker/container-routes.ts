@@ -79,14 +79,14 @@ export function containerRoutes(deps: DockerDeps): readonly Route[] {
   ];
 }
 
-export function viewDeps({ networks, runs, execs, logPath, cgroups }: DockerDeps): ViewDeps {
+export function viewDeps({ networks, runs, execs, logPath, cgroups, snapshotter }: DockerDeps): ViewDeps {
   return {
     ...(networks === undefined ? {} : { networks }),
     run: (id) => runs.find(id),
     execIds: (id) => execs.runningIn(id),
     logPath,
     etc: (id) => runs.sandbox(id)?.files ?? "",
-    driver: "overlayfs",
+    driver: snapshotter.driver,
     cgroupns: cgroups.version === 1 ? "host" : "private",
   };
 }

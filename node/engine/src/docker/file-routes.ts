@@ -193,7 +193,9 @@ async function changes(deps: DockerDeps, { parameters }: DockerRequest): Promise
   const container = deps.dockerContainers.store.get(parameters[0] ?? "");
   const chain = deps.images.find(container.imageId)?.chain ?? [];
   const lower = chain.map((chainId) => deps.snapshotter.layerFolder(chainId)).reverse();
-  const found = await containerChanges(deps.snapshotter.writable(container.id), lower);
+  const found = await deps.snapshotter.changes(container.id, async (folder) =>
+    folder === undefined ? [] : containerChanges(folder, lower),
+  );
   return { status: 200, json: found.length === 0 ? null : found.map(({ path, kind }) => ({ Path: path, Kind: kind })) };
 }
 

@@ -51,7 +51,7 @@ function version() {
   };
 }
 
-function info({ images, dockerContainers, stateDirectory, clock, cgroups }: DockerDeps) {
+function info({ images, dockerContainers, stateDirectory, clock, cgroups, snapshotter }: DockerDeps) {
   const { all } = dockerContainers.store;
   const count = (...statuses: readonly string[]): number =>
     all.filter(({ state }) => statuses.includes(state.status)).length;
@@ -63,7 +63,7 @@ function info({ images, dockerContainers, stateDirectory, clock, cgroups }: Dock
     ContainersPaused: count("paused"),
     ContainersStopped: count("created", "exited", "dead", "removing"),
     Images: images.all.length,
-    Driver: "overlayfs",
+    Driver: snapshotter.driver,
     DriverStatus: [],
     DockerRootDir: stateDirectory,
     Plugins: {

@@ -9,11 +9,13 @@ import type { ImageConfig, ImageRecord } from "./image-store.ts";
 import { ImageStore } from "./image-store.ts";
 import { ImageTransfer } from "./image-transfer.ts";
 import { digestOf, writeLayerTar } from "./layer-tar.ts";
+import { OverlaySnapshotter } from "./overlay-snapshotter.ts";
 import { RegistryClient } from "./registry-client.ts";
-import { chainIds, type Fill, OverlaySnapshotter, type Snapshotter } from "./snapshotter.ts";
+import { chainIds, type Fill, type Snapshotter } from "./snapshotter.ts";
 
 /** Reads archives to their end and keeps their size: unpacking needs root and has tests of its own. Staged folders stay. */
 export class ReadingSnapshotter implements Snapshotter {
+  readonly driver = "reading";
   readonly sizes = new Map<string, number>();
   readonly #staged = new Map<string, string>();
   readonly #folder: string;
@@ -34,6 +36,8 @@ export class ReadingSnapshotter implements Snapshotter {
   view = async (): Promise<void> => {};
   remove = async (): Promise<void> => {};
   writable = (id: string): string => id;
+  changes = <T>(id: string, use: (folder: string | undefined) => Promise<T>): Promise<T> => use(id);
+  clearLent = async (): Promise<void> => {};
   written = async (): Promise<readonly string[]> => [];
   stage = (): Promise<string> => mkdtemp(join(this.#folder, "staged-"));
   layerFolder = (chainId: string): string => this.#staged.get(chainId) ?? "";

@@ -13,7 +13,7 @@ import { run } from "@tsukube/host";
 import { systemMounts } from "@tsukube/kernel";
 import { scratchFolder } from "@tsukube/kernel/scratch";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { OverlaySnapshotter } from "./snapshotter.ts";
+import { OverlaySnapshotter } from "./overlay-snapshotter.ts";
 import { TAR_END, type TarHeader, tarHeader, tarPadding } from "./tar-header.ts";
 import { unpackLayer, type WhiteoutStyle } from "./unpack.ts";
 

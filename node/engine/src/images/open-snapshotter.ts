@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { TsukubeError } from "@tsukube/foundation";
+import { writeAtomically } from "@tsukube/host";
+import type { Mounts } from "@tsukube/kernel";
+import { CopySnapshotter } from "./copy-snapshotter.ts";
+import { OverlaySnapshotter } from "./overlay-snapshotter.ts";
+import type { Snapshotter } from "./snapshotter.ts";
+
+/** How containers get the files of their image: layers that lie over each other, or a copy each. */
+export type SnapshotterKind = "overlay" | "copies";
+
+/**
+ * Opens the layers in a folder: as is wanted, as they were opened before, or at first with copies where overlayfs cannot lie.
+ * @throws {TsukubeError} `wrong-state` where containers have files of the other kind.
+ */
+export async function openSnapshotter(folder: string, mounts: Mounts, wanted?: SnapshotterKind): Promise<Snapshotter> {
+  await mkdir(folder, { recursive: true });
+  const note = `${folder}/kind`;
+  const before = existsSync(note) ? (readFileSync(note, "utf8").trim() as SnapshotterKind) : undefined;
+  const kind = wanted ?? before ?? ((await carriesOverlay(folder, mounts)) ? "overlay" : "copies");
+  const snapshotter = kind === "overlay" ? new OverlaySnapshotter(folder, mounts) : new CopySnapshotter(folder, mounts);
+  const known = before ?? "overlay"; // engines that noted nothing knew nothing else
+  const written = await snapshotter.written();
+  if (kind !== known && written.length > 0)
+    throw new TsukubeError(
+      "wrong-state",
+      `Cannot keep files of containers with snapshotter "${kind}": ${written.length} containers have theirs with "${known}", expected none; remove them first, or use "${known}"`,
+    );
+  if (kind !== before) await writeAtomically(note, `${kind}\n`);
+  return snapshotter;
+}
+
+/** An overlay cannot lie on another one, nor on some file systems of networks. */
+async function carriesOverlay(folder: string, mounts: Mounts): Promise<boolean> {
+  const place = `${folder}/probe`;
+  const [lower = "", upper = "", work = "", target = ""] = ["l", "u", "w", "t"].map((name) => `${place}/${name}`);
+  try {
+    for (const each of [lower, upper, work, target]) await mkdir(each, { recursive: true });
+    mounts.overlay(target, { lower: [lower], upper, work });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    mounts.unmount(target);
+    await rm(place, { recursive: true, force: true });
+  }
+}
