@@ -9,6 +9,7 @@ import { decodeYaml, decodeYamlUnstructured, encodeYaml } from "./yaml.ts";
 
 const configMap = schemaOfType("core/v1.ConfigMap") as ObjectSchema;
 const pod = schemaOfType("core/v1.Pod") as ObjectSchema;
+const signing = schemaOfType("certificates/v1.CertificateSigningRequest") as ObjectSchema;
 const bytes = (text: string) => new TextEncoder().encode(text);
 const hex = (data: Uint8Array) => data.toHex();
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
@@ -32,6 +33,21 @@ describe("decoding JSON", () => {
     ],
     [configMap, "[]", "json: cannot unmarshal array into Go value of type v1.ConfigMap"],
     [configMap, '{"binaryData":{"a":"%%%"}}', "illegal base64 data at input byte 0"],
+    [
+      configMap,
+      '{"binaryData":{"a":[1,"x"]}}',
+      "json: cannot unmarshal string into Go struct field ConfigMap.binaryData of type uint8",
+    ],
+    [
+      configMap,
+      '{"binaryData":{"a":[256]}}',
+      "json: cannot unmarshal number 256 into Go struct field ConfigMap.binaryData of type uint8",
+    ],
+    [
+      signing,
+      '{"spec":{"extra":{"a":[true]}}}',
+      "json: cannot unmarshal bool into Go struct field CertificateSigningRequestSpec.spec.extra of type string",
+    ],
     [configMap, "{}{}", "invalid character '{' after top-level value"],
     [configMap, '{"data":{"a":"b"', "unexpected end of JSON input"],
     [
@@ -96,6 +112,16 @@ describe("encoding JSON", () => {
     );
     const list = schemaOfType("core/v1.PodList");
     expect(encodeJsonText({}, list)).toBe('{"metadata":{},"items":[]}');
+  });
+
+  test.each([
+    ["[]", ""],
+    ["[104,105]", "aGk="],
+    ["[null]", "AA=="],
+    ["null", ""],
+  ])("takes bytes as Go does: %s is %j", (value, base64) => {
+    const { object } = decodeJson<{ binaryData: object }>(bytes(`{"binaryData":{"a":${value}}}`), configMap);
+    expect(object.binaryData).toEqual({ a: base64 });
   });
 
   test("map keys are sorted by bytes and strings escaped as in Go", () => {

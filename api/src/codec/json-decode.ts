@@ -4,7 +4,7 @@ import type { Json } from "../object.ts";
 import { canonicalQuantity } from "../quantity.ts";
 import type { Schema } from "../schema.ts";
 import { canonicalMicroTime, canonicalTime } from "../timestamps.ts";
-import { canonicalBase64 } from "./base64.ts";
+import { base64OfBytes, canonicalBase64 } from "./base64.ts";
 import { type Decoded, DecodeError, type DecodeOptions } from "./decode-error.ts";
 import { encodeUnstructured } from "./json-encode.ts";
 import { JsonReader } from "./json-reader.ts";
@@ -188,7 +188,7 @@ class Decoder {
       const name = reader.name();
       if (Object.hasOwn(out, name)) this.#problem("duplicate", name);
       this.#path.push(name);
-      setMember(out, name, this.value(element) ?? zeroValue(element));
+      setMember(out, name, this.value(element) ?? (element.op === "bytes" ? "" : zeroValue(element)));
       this.#path.pop();
     }
     this.#depth--;
@@ -235,8 +235,30 @@ class Decoder {
       this.#skip();
       return this.#canonical(canonicalQuantity, token);
     }
+    if (op === "bytes" && token === "array") return this.#numberedBytes();
     if (token !== "string") return this.#mismatch(token, op === "bytes" ? undefined : "string");
     return this.#canonical(CANONICAL[op], reader.string());
+  }
+
+  /** Go takes bytes as a list of numbers too. */
+  #numberedBytes(): string {
+    const reader = this.#reader;
+    const out: number[] = [];
+    for (let more = reader.open(CLOSE_ARRAY); more; more = reader.more(CLOSE_ARRAY, "after array element"))
+      out.push(this.#byte());
+    return base64OfBytes(Uint8Array.from(out));
+  }
+
+  #byte(): number {
+    const reader = this.#reader;
+    const token = reader.peek();
+    if (token === "number") {
+      const value = reader.number();
+      if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255) return value;
+      this.#typeMismatch(`number ${reader.numberText === "" ? value : reader.numberText}`, "uint8");
+    } else if (token === "null") reader.null();
+    else this.#mismatch(token, "uint8");
+    return 0;
   }
 
   #canonical(canonical: (text: string) => unknown, text: string): unknown {
@@ -255,11 +277,8 @@ class Decoder {
     if (op !== "schemaOrBool" && token === "array")
       return this.value(op === "schemaOrArray" ? schemasPlan() : stringsPlan());
     this.#skip();
-    const wanted = op === "schemaOrBool" ? "boolean JSON value" : "JSON array";
-    this.#typeError ??= new DecodeError(
-      "type",
-      op === "schemaOrBool" ? `${wanted} or object expected` : `${wanted} expected`,
-    );
+    if (op !== "schemaOrBool") return []; // what upstream makes of anything else: neither one
+    this.#typeError ??= new DecodeError("type", "boolean JSON value or object expected");
     return undefined;
   }
 
@@ -356,17 +375,18 @@ class Decoder {
   #target(goType: string | undefined): string {
     const fields = this.#path.filter((step) => typeof step === "object");
     const struct = this.#structs.at(-1);
-    const last = this.#path.at(-1);
-    const type =
-      goType ?? elementType(fields.at(-1)?.goType ?? this.rootType, typeof last !== "object" && last !== undefined);
+    const within = this.#path.length - 1 - this.#path.findLastIndex((step) => typeof step === "object");
+    const type = goType ?? elementType(fields.at(-1)?.goType ?? this.rootType, within);
     if (struct === undefined || fields.length === 0) return `Go value of type ${type === "" ? "interface {}" : type}`;
     return `Go struct field ${struct}.${fields.map(goPathOf).join(".")} of type ${type}`;
   }
 }
 
-/** The type of an element of "[]T" or "map[K]T"; lists and maps behind a name stay that name. */
-function elementType(goType: string, isElement: boolean): string {
-  return isElement ? goType.replace(/^\[\]|^map\[[^\]]*\]/, "") : goType;
+/** The type of an element so many levels within "[]T" or "map[K]T"; lists behind a name are of strings. */
+function elementType(goType: string, levels: number): string {
+  if (levels === 0) return goType;
+  const inner = goType.replace(/^\[\]|^map\[[^\]]*\]/, "");
+  return inner === goType ? "string" : elementType(inner, levels - 1);
 }
 
 /** With the names of the structs that embed the field. */

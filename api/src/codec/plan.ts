@@ -131,6 +131,9 @@ function scalarOp(scalar: Scalar, typeName: string | undefined): Op {
   }
 }
 
+/** Lists of which defaults or messages tell an empty one from none; it is refused, and never stored. */
+const KEPT_EMPTY = new Set(["[]v2.HPAScalingPolicy", "[]v1.CustomResourceDefinitionVersion"]);
+
 /** Resolves the field's schema on first use: kinds are recursive. */
 class LazyFieldPlan implements FieldPlan {
   readonly name: string;
@@ -168,7 +171,7 @@ class LazyFieldPlan implements FieldPlan {
   }
 
   #computeDropsZero(): boolean {
-    if (this.field.pointer) return false;
+    if (this.field.pointer || KEPT_EMPTY.has(this.goType)) return false;
     // The store's protobuf knows no empty lists: they come back as null. Lists of objects always answer with items.
     if (this.field.omit === "never") return (this.plan.op === "list" || this.plan.op === "map") && !this.isItems;
     return this.field.omit !== "empty" || !isStruct(this.plan);

@@ -16,13 +16,14 @@ export function structuralErrors(props: JSONSchemaProps, path: string): readonly
   const errors: FieldError[] = [];
   if (props.nullable === true)
     errors.push(fieldError.forbidden(`${path}.nullable`, "nullable cannot be true at the root"));
-  checkSupported(props, path, errors);
   const structure: FieldError[] = [];
   checkNode(props, path, "root", structure);
   structure.sort((a, b) => (fieldErrorMessage(a) < fieldErrorMessage(b) ? -1 : 1)); // as upstream, which walks maps in any order
   const defaults: FieldError[] = [];
   if (structure.length === 0) checkDefaults(props, path, defaults);
-  return [...errors, ...structure, ...defaults];
+  const unsupported: FieldError[] = [];
+  checkSupported(props, path, unsupported);
+  return [...errors, ...structure, ...defaults, ...unsupported];
 }
 
 /** What OpenAPI has and structural schemas may not use. */
@@ -35,9 +36,9 @@ function checkSupported(props: JSONSchemaProps, path: string, errors: FieldError
     errors.push(fieldError.notSupported(`${path}.type`, props.type, [...TYPES]));
   }
   const items: unknown = props.items;
-  if (Array.isArray(items)) forbid("items", "items must be a schema object and not an array");
-  if (props.type === "array" && items === undefined)
-    errors.push(fieldError.required(`${path}.items`, "must be specified"));
+  const isEmpty = items === undefined || (Array.isArray(items) && items.length === 0);
+  if (!isEmpty && Array.isArray(items)) forbid("items", "items must be a schema object and not an array");
+  if (props.type === "array" && isEmpty) errors.push(fieldError.required(`${path}.items`, "must be specified"));
   const wrong = props.pattern === undefined ? undefined : patternProblem(props.pattern);
   if (wrong !== undefined) {
     const why = `must be a valid regular expression, but isn't: error parsing regexp: ${wrong}`;

@@ -86,11 +86,11 @@ export const fieldError = {
     badValue: "",
     detail,
   }),
-  tooLong: (field: string, maxBytes: number): FieldError => ({
+  tooLong: (field: string, max: number, unit: "bytes" | "characters" = "bytes"): FieldError => ({
     type: "FieldValueTooLong",
     field,
     badValue: "",
-    detail: `may not be more than ${maxBytes} bytes`,
+    detail: `may not be more than ${max} ${unit}`,
   }),
   /** A list or map of `actual` elements where at most `max` are allowed. */
   tooMany: (field: string, actual: number, max: number): FieldError => ({

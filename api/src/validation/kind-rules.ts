@@ -46,6 +46,12 @@ export function immutable(...paths: readonly string[]): UpdateCheck {
   return (next, old) => paths.filter((path) => changed(next, old, path)).map((path) => immutableError(next, path));
 }
 
+/** The same for texts that are left out when they are empty: they are shown as such. */
+export function immutableText(path: string): UpdateCheck {
+  return (next, old) =>
+    changed(next, old, path) ? [fieldError.invalid(path, valueAt(next, path) ?? "", "field is immutable")] : [];
+}
+
 export function immutableError(next: Unstructured, path: string): FieldError {
   const value = valueAt(next, path) ?? null;
   return fieldError.invalid(path, path === "spec.selector" ? shownSelector(value) : value, "field is immutable");

@@ -351,6 +351,56 @@ const NEW: readonly Row[] = [
     `reportingController: Invalid value: "": ${QUALIFIED}`,
   ],
   [EVENT, "regarding.namespace", "elsewhere"],
+  [
+    ATTACHMENT,
+    "spec",
+    {},
+    "spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName",
+    `spec.nodeName: Invalid value: "": ${SUBDOMAIN}`,
+    "spec.attacher: Required value",
+  ],
+  [
+    AGGREGATED,
+    "metadata",
+    { generateName: "gn-", name: "gn-x" },
+    'metadata.generateName: Invalid value: "gn-": must be `spec.version+"."+spec.group`: "v1.agg.example.com"',
+    'metadata.name: Invalid value: "gn-x": must be `spec.version+"."+spec.group`: "v1.agg.example.com"',
+  ],
+  [
+    AGGREGATED,
+    "spec.group",
+    "",
+    'metadata.name: Invalid value: "v1.agg.example.com": must be `spec.version+"."+spec.group`: "v1."',
+  ],
+  [
+    AGGREGATED,
+    "spec.caBundle",
+    "aGk=",
+    "spec.insecureSkipTLSVerify: Invalid value: true: may not be true if caBundle is present",
+  ],
+  [
+    "rbac.authorization.k8s.io/v1 clusterroles #aggregation",
+    "aggregationRule.clusterRoleSelectors",
+    [{ matchLabels: { "a b": "c" } }],
+    `aggregationRule.clusterRoleSelectors[0].matchLabels: Invalid value: "a b": ${QUALIFIED}`,
+    "aggregationRule.clusterRoleSelectors[0]: Invalid value: null: invalid label selector.",
+  ],
+  [
+    DEFINITION,
+    "spec.versions.0",
+    { name: "", served: false, storage: false },
+    "spec.versions[0].schema.openAPIV3Schema: Required value",
+    `spec.versions[0].name: Invalid value: "": ${LABEL_1035}`,
+    'spec.versions: Invalid value: [{"name":"","served":false,"storage":false}]: must have exactly one version marked as storage version',
+    expect.stringContaining("status.storedVersions"),
+  ],
+  [
+    DEFINITION,
+    "spec.versions.0.schema.openAPIV3Schema.type",
+    "A_b c",
+    'spec.validation.openAPIV3Schema.type: Invalid value: "A_b c": must be object at the root',
+    'spec.validation.openAPIV3Schema.type: Unsupported value: "A_b c": supported values: "array", "boolean", "integer", "number", "object", "string"',
+  ],
 ];
 
 describe("what is created", () => {
@@ -397,6 +447,21 @@ const CHANGED: readonly Row[] = [
     "addressType: Invalid value: null: field is immutable",
   ],
   [EVENT, "action", "", "action: Required value", 'action: Invalid value: "": field is immutable'],
+  [
+    RUNTIME,
+    "handler",
+    "A_b",
+    `handler: Invalid value: "A_b": ${LABEL}`,
+    "handler: Invalid value: null: field is immutable",
+  ],
+  [RUNTIME, "handler", "", "handler: Invalid value: null: field is immutable", "handler: Required value"],
+  [
+    "certificates.k8s.io/v1beta1 clustertrustbundles #signer",
+    "spec.signerName",
+    undefined,
+    expect.stringContaining("metadata.name"),
+    'spec.signerName: Invalid value: "": field is immutable',
+  ],
 ];
 
 describe("what is changed", () => {

@@ -122,6 +122,19 @@ test("discovery of old shows the same, group by group", async () => {
   expect((await admin.get("/api/v1")).object).toMatchObject({ kind: "APIResourceList", groupVersion: "v1" });
 });
 
+test("a resource has the hash of the version in which upstream stores it, whatever version is asked", async () => {
+  const hashes = async (path: string): Promise<object> => {
+    const { resources } = (await admin.get(path)).object as unknown as {
+      readonly resources: readonly { readonly name: string; readonly storageVersionHash?: string }[];
+    };
+    return Object.fromEntries(resources.map(({ name, storageVersionHash }) => [name, storageVersionHash]));
+  };
+  expect(await hashes("/api/v1")).toMatchObject({ events: "r2yiGXH7wu8=" });
+  expect(await hashes("/apis/events.k8s.io/v1")).toMatchObject({ events: "r2yiGXH7wu8=" });
+  expect(await hashes("/apis/autoscaling/v1")).toMatchObject({ horizontalpodautoscalers: "qwQve8ut294=" });
+  expect(await hashes("/apis/apiextensions.k8s.io/v1")).toMatchObject({ customresourcedefinitions: "jfWCUB31mvA=" });
+});
+
 describe("OpenAPI v3", () => {
   const paths = async (): Promise<Readonly<Record<string, { serverRelativeURL: string }>>> =>
     (await admin.get("/openapi/v3")).object["paths"] as Readonly<Record<string, { serverRelativeURL: string }>>;

@@ -13,7 +13,7 @@ import {
   unlessUnset,
   valueAt,
 } from "../check.ts";
-import { changed, immutable, type RuleTable } from "../kind-rules.ts";
+import { changed, immutable, immutableText, type RuleTable } from "../kind-rules.ts";
 import { dnsSubdomain, pathSegment } from "../names.ts";
 import { pemBlocks } from "../pem-blocks.ts";
 import { signerName } from "../signer-name.ts";
@@ -133,7 +133,7 @@ export const CERTIFICATES = {
   "certificates.k8s.io/ClusterTrustBundle": {
     name: lastSegment,
     state: all(bundleName, fields({ spec: fields({ trustBundle, signerName: unlessUnset(signerName) }) })),
-    update: immutable("spec.signerName"),
+    update: immutableText("spec.signerName"),
   },
   "certificates.k8s.io/PodCertificateRequest": {
     state: fields({ spec: podRequest }),

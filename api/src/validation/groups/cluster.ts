@@ -18,6 +18,7 @@ import {
   optionalOneOf,
   required,
   requiredWith,
+  run,
   text,
   unlessUnset,
   valueAt,
@@ -273,7 +274,6 @@ const priorityLevelSpec: Check = (value, at, errors) => {
 };
 
 const runtimeClass: Check = fields({
-  handler: required(text(dnsLabel)),
   overhead: optional(
     fields({
       podFixed: (value, at, errors) => {
@@ -294,31 +294,43 @@ const serviceReference: Check = fields({
   }),
 });
 
+const runtimeHandler: Check = fields({ handler: text(dnsLabel) });
+
+/** An empty handler is refused where the others are that types declare of themselves. */
+const handlerStays: UpdateCheck = (next, old) => [
+  ...frozen("handler")(next, old, { kind: { group: "node.k8s.io", version: "v1", kind: "RuntimeClass" } }),
+  ...run(fields({ handler: required() }), next),
+];
+
 const apiService: Check = (object, _at, errors) => {
   const spec = member(object, "spec");
   const [group, version] = [String(member(spec, "group") ?? ""), String(member(spec, "version") ?? "")];
-  const required = `${version}.${group}`;
-  if (valueAt(object, "metadata.name") !== required && !isUnset(valueAt(object, "metadata.name"))) {
-    errors.push(
-      fieldError.invalid(
-        "metadata.name",
-        valueAt(object, "metadata.name"),
-        `must be \`spec.version+"."+spec.group\`: "${required}"`,
-      ),
-    );
+  const wanted = `${version}.${group}`;
+  for (const at of ["metadata.generateName", "metadata.name"]) {
+    const name = valueAt(object, at);
+    if (name !== wanted && !isUnset(name))
+      errors.push(fieldError.invalid(at, name, `must be \`spec.version+"."+spec.group\`: "${wanted}"`));
   }
   if (group !== "") text(dnsSubdomain)(group, "spec.group", errors);
-  else if (valueAt(object, "metadata.name") !== "v1.")
+  else if (version !== "v1")
     errors.push(fieldError.required("spec.group", "only v1 may have an empty group and it better be legacy kube"));
   text(dns1035Label)(version, "spec.version", errors);
   inRange(member(spec, "groupPriorityMinimum"), 20_000, "spec.groupPriorityMinimum", errors);
   inRange(member(spec, "versionPriority"), 1000, "spec.versionPriority", errors);
-  if (member(spec, "service") !== undefined)
-    return void serviceReference(member(spec, "service"), "spec.service", errors);
-  if (member(spec, "insecureSkipTLSVerify") !== true) return;
-  const why = "local APIServices may not have insecureSkipTLSVerify";
-  errors.push(fieldError.invalid("spec.insecureSkipTLSVerify", true, why));
+  if (member(spec, "service") === undefined) return localService(spec, errors);
+  serviceReference(member(spec, "service"), "spec.service", errors);
+  if (member(spec, "insecureSkipTLSVerify") === true && !isUnset(member(spec, "caBundle")))
+    errors.push(fieldError.invalid("spec.insecureSkipTLSVerify", true, "may not be true if caBundle is present"));
 };
+
+/** What this server serves itself has no certificate. */
+function localService(spec: unknown, errors: Parameters<Check>[2]): void {
+  const bundle = String(member(spec, "caBundle") ?? "");
+  const refuse = (name: string, value: unknown, what: string) =>
+    errors.push(fieldError.invalid(`spec.${name}`, value, `local APIServices may not have ${what}`));
+  if (bundle !== "") refuse("caBundle", `${atob(bundle).length} bytes`, "a caBundle");
+  if (member(spec, "insecureSkipTLSVerify") === true) refuse("insecureSkipTLSVerify", true, "insecureSkipTLSVerify");
+}
 
 function inRange(value: unknown, high: number, at: string, errors: Parameters<Check>[2]): void {
   const number = Number(value ?? 0);
@@ -347,7 +359,12 @@ export const CLUSTER = {
       }),
     }),
   },
-  "node.k8s.io/RuntimeClass": { state: runtimeClass, update: frozen("handler") },
+  "node.k8s.io/RuntimeClass": {
+    state: runtimeClass,
+    create: fields({ handler: required(text(dnsLabel)) }),
+    updateState: (next) => [...(isUnset(next["handler"]) ? [] : run(runtimeHandler, next)), ...run(runtimeClass, next)],
+    declaredUpdate: handlerStays,
+  },
   "apiregistration.k8s.io/APIService": { name: pathSegment, state: apiService },
   "resource.k8s.io/DeviceTaintRule": {
     state: fields({

@@ -45,19 +45,25 @@ const group: Check = (value, at, errors) => {
 };
 
 /** Go's parser of kinds takes them in lower case. */
-const kindName: Check = required((value, at, errors) => {
+const kindName: Check = unlessUnset((value, at, errors) => {
   const problems = dns1035Label(String(value).toLowerCase());
   const why = `may have mixed case, but should otherwise match: ${problems.join(",")}`;
   if (problems.length > 0) errors.push(fieldError.invalid(at, value, why));
 });
 
+const requiredNames: Check = fields({
+  plural: required(),
+  singular: required(),
+  kind: required(),
+  listKind: required(),
+});
+
 const nameFields: Check = fields({
-  plural: required(text(dns1035Label)),
-  singular: required(text(dns1035Label)),
+  plural: unlessUnset(text(dns1035Label)),
+  singular: unlessUnset(text(dns1035Label)),
   kind: kindName,
   listKind: kindName,
   shortNames: each(text(dns1035Label)),
-  categories: each(text(dns1035Label)),
 });
 
 const names: Check = (value, at, errors) => {
@@ -65,6 +71,7 @@ const names: Check = (value, at, errors) => {
   const { kind, listKind } = (value ?? {}) as { readonly kind?: string; readonly listKind?: string };
   if (!isUnset(kind) && kind === listKind)
     errors.push(fieldError.invalid(child(at, "listKind"), listKind, "kind and listKind may not be the same"));
+  fields({ categories: each(text(dns1035Label)) })(value, at, errors);
 };
 
 const COLUMN_TYPES = ["boolean", "date", "integer", "number", "string"] as const;
@@ -131,55 +138,59 @@ const deprecationWarning: Check = (version, at, errors) => {
     refuse(`must only contain printable UTF-8 characters; non-printable character found at index ${bytes}`);
 };
 
+/** What upstream's internal type has at the top of spec once all versions have the same. */
+const SHARED = ["schema", "subresources", "additionalPrinterColumns", "selectableFields"] as const;
+
 const versions: Check = (spec, at, errors) => {
   const list = listOf(member(spec, "versions"));
-  const stored = list.filter((version) => member(version, "storage") === true);
-  if (stored.length !== 1)
-    errors.push(
-      fieldError.invalid(child(at, "versions"), list, "must have exactly one version marked as storage version"),
-    );
-  const seen = new Set<unknown>();
+  const here = child(at, "versions");
+  const own = SHARED.filter((name) => !shared(list, name));
   list.forEach((version, index) => {
-    const here = element(child(at, "versions"), index);
-    text(dns1035Label)(member(version, "name") ?? "", child(here, "name"), errors);
-    if (seen.has(member(version, "name")))
-      errors.push(fieldError.invalid(child(at, "versions"), list, "must contain unique version names"));
-    seen.add(member(version, "name"));
-    deprecationWarning(version, here, errors);
-    versionSchema(version, list, index, at, errors);
-    const columns = shared(list, "additionalPrinterColumns")
-      ? child(at, "additionalPrinterColumns")
-      : child(here, "additionalPrinterColumns");
-    if (index === 0 || !shared(list, "additionalPrinterColumns"))
-      each(column)(member(version, "additionalPrinterColumns"), columns, errors);
-    const scaling = valueAt(version, "subresources.scale");
-    const subresources = shared(list, "subresources") ? child(at, "subresources") : child(here, "subresources");
-    const selectable = shared(list, "selectableFields") ? at : here;
-    if (index === 0 || !shared(list, "selectableFields"))
-      selectableFields(version, child(selectable, "selectableFields"), errors);
-    if (scaling !== undefined && (index === 0 || !shared(list, "subresources")))
-      scale(scaling, child(subresources, "scale"), errors);
+    if (valueAt(version, "schema.openAPIV3Schema") === undefined)
+      errors.push(fieldError.required(`${element(here, index)}.schema.openAPIV3Schema`));
   });
+  list.forEach((version, index) => {
+    text(dns1035Label)(member(version, "name") ?? "", child(element(here, index), "name"), errors);
+    deprecationWarning(version, element(here, index), errors);
+    versionParts(version, own, element(here, index), "schema", errors);
+  });
+  const refuse = (why: string) => errors.push(fieldError.invalid(here, member(spec, "versions") ?? null, why));
+  if (new Set(list.map((version) => member(version, "name"))).size < list.length)
+    refuse("must contain unique version names");
+  if (list.filter((version) => member(version, "storage") === true).length !== 1)
+    refuse("must have exactly one version marked as storage version");
   // what was the only version once is the first
   unlessUnset(text(dns1035Label))(member(list[0], "name"), child(at, "version"), errors);
 };
 
-function versionSchema(
+/** What all versions have the same, looked at once. */
+const sharedParts: Check = (spec, at, errors) => {
+  const list = listOf(member(spec, "versions"));
+  const common = SHARED.filter((name) => shared(list, name));
+  if (list.length > 0) versionParts(list[0], common, at, "validation", errors);
+};
+
+function versionParts(
   version: unknown,
-  list: readonly unknown[],
-  index: number,
+  names: readonly string[],
   at: string,
+  schemaName: string,
   errors: FieldError[],
 ): void {
   const schema = valueAt(version, "schema.openAPIV3Schema");
-  const own = `${element(child(at, "versions"), index)}.schema.openAPIV3Schema`;
-  if (schema === undefined) return void errors.push(fieldError.required(own));
-  const common = shared(list, "schema");
-  if (common && index > 0) return;
-  const [here, before] = [common ? child(at, "validation.openAPIV3Schema") : own, errors.length];
-  errors.push(...structuralErrors(schema as JSONSchemaProps, here));
-  // Rules of a schema that is wrong are not compiled: what is wrong with them may be due to it.
-  if (errors.length === before) errors.push(...ruleErrors(schema as JSONSchemaProps, here));
+  if (names.includes("schema") && schema !== undefined)
+    schemaProblems(schema as JSONSchemaProps, `${at}.${schemaName}.openAPIV3Schema`, errors);
+  const scaling = valueAt(version, "subresources.scale");
+  if (names.includes("subresources") && scaling !== undefined) scale(scaling, `${at}.subresources.scale`, errors);
+  if (names.includes("additionalPrinterColumns"))
+    each(column)(member(version, "additionalPrinterColumns"), child(at, "additionalPrinterColumns"), errors);
+  if (names.includes("selectableFields")) selectableFields(version, child(at, "selectableFields"), errors);
+}
+
+/** Rules of a schema that is wrong are not compiled: what is wrong with them may be due to it. */
+function schemaProblems(schema: JSONSchemaProps, at: string, errors: FieldError[]): void {
+  const problems = structuralErrors(schema, at);
+  errors.push(...(problems.length > 0 ? problems : ruleErrors(schema, at)));
 }
 
 const conversion: Check = (spec, at, errors) => {
@@ -263,19 +274,26 @@ function missing(version: unknown): string {
 const PRESERVED =
   "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
 
-const state: Check = (object, at, errors) => {
+const specState: Check = (object, _at, errors) => {
   const spec = member(object, "spec");
   const scope = member(spec, "scope");
   group(member(spec, "group"), "spec.group", errors);
   if (isUnset(scope)) errors.push(fieldError.required("spec.scope"));
   else exactlyOneOf("Cluster", "Namespaced")(scope, "spec.scope", errors);
-  const preserve = member(spec, "preserveUnknownFields");
-  if (preserve === true) errors.push(fieldError.invalid("spec.preserveUnknownFields", true, PRESERVED));
   versions(spec, "spec", errors);
+  requiredNames(member(spec, "names"), "spec.names", errors);
   names(member(spec, "names"), "spec.names", errors);
+  sharedParts(spec, "spec", errors);
   conversion(spec, "spec", errors);
-  approval(object, at, errors);
+};
+
+/** Comes after what `spec` says of itself and, on updates, of the one before. */
+const restState: Check = (object, at, errors) => {
+  names(valueAt(object, "status.acceptedNames"), "status.acceptedNames", errors);
   storedVersions(object, at, errors);
+  approval(object, at, errors);
+  if (valueAt(object, "spec.preserveUnknownFields") === true)
+    errors.push(fieldError.invalid("spec.preserveUnknownFields", true, PRESERVED));
 };
 
 /** The group and plural are fixed for ever; scope and kind once the names are established. */
@@ -290,8 +308,8 @@ const identityStays: UpdateCheck = (next, old) => {
 
 export const CUSTOM_RESOURCES = {
   "apiextensions.k8s.io/CustomResourceDefinition": {
-    state: all(nameMatches, state),
-    updateState: (next) => run(state, next),
-    update: identityStays,
+    state: all(nameMatches, specState, restState),
+    updateState: (next) => run(specState, next),
+    update: (next, old, context) => [...identityStays(next, old, context), ...run(restState, next)],
   },
 } satisfies RuleTable;

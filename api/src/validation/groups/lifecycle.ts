@@ -79,7 +79,7 @@ const participants: Check = fields({
         name: required(text(prefixedKey)),
         message: (value, at, errors) => {
           if (String(value ?? "").length > LONGEST_MESSAGE)
-            errors.push({ ...fieldError.tooLong(at, 0), detail: `may not be more than ${LONGEST_MESSAGE} characters` });
+            errors.push(fieldError.tooLong(at, LONGEST_MESSAGE, "characters"));
         },
       }),
     ),

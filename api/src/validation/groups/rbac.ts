@@ -11,6 +11,7 @@ import {
   optional,
   required,
   requiredWith,
+  run,
   text,
 } from "../check.ts";
 import { immutable, type KindRules, type RuleTable } from "../kind-rules.ts";
@@ -84,6 +85,13 @@ function binding(namespaced: boolean): KindRules {
 
 const verbs: Check = fields({ rules: each(fields({ verbs: required() })) });
 
+/** A selector that cannot be used is said so besides, with what became of it: nothing. */
+const aggregated: Check = (value, at, errors) => {
+  const wrong = run(labelSelector, value, at);
+  errors.push(...wrong);
+  if (wrong.length > 0) errors.push(fieldError.invalid(at, null, "invalid label selector."));
+};
+
 const NO_SELECTORS = "at least one clusterRoleSelector required if aggregationRule is non-nil";
 
 export const RBAC = {
@@ -96,7 +104,7 @@ export const RBAC = {
     name: pathSegment,
     state: fields({
       rules: each(policyRule(false)),
-      aggregationRule: optional(fields({ clusterRoleSelectors: requiredWith(NO_SELECTORS, each(labelSelector)) })),
+      aggregationRule: optional(fields({ clusterRoleSelectors: requiredWith(NO_SELECTORS, each(aggregated)) })),
     }),
     declared: verbs,
   },

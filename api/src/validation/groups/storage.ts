@@ -1,6 +1,7 @@
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
+  all,
   between,
   type Check,
   child,
@@ -27,8 +28,10 @@ const caselessDriver: Check = (value, at, errors) => {
   for (const problem of dnsSubdomain(String(value).toLowerCase())) errors.push(fieldError.invalid(at, value, problem));
 };
 
+const LONGEST_DRIVER = 63;
+
 const driverName: Check = required((value, at, errors) => {
-  if (String(value).length > 63) errors.push(fieldError.tooLong(at, 63));
+  if (String(value).length > LONGEST_DRIVER) errors.push(fieldError.tooLong(at, LONGEST_DRIVER));
   caselessDriver(value, at, errors);
 });
 
@@ -48,15 +51,20 @@ const attachmentSource: Check = (value, at, errors) => {
   if (inline === undefined && name === undefined) return void errors.push(fieldError.required(at, ONE_SOURCE));
   if (inline !== undefined && name !== undefined) return void errors.push(fieldError.forbidden(at, ONE_SOURCE));
   if (inline !== undefined) return void inlineVolume(inline, child(at, "inlineVolumeSpec"), errors);
-  const here = child(at, "persistentVolumeName");
-  if (name === "") errors.push(fieldError.required(here, "must specify non empty persistentVolumeName"));
-  text(dnsSubdomain)(name, here, errors);
+  if (name === "")
+    errors.push(fieldError.required(child(at, "persistentVolumeName"), "must specify non empty persistentVolumeName"));
 };
 
-/** @param attacher How a driver's name is checked: of new attachments in other words than of those that are. */
-function attachmentSpec(attacher: Check): Check {
-  return fields({ attacher: required(attacher), source: attachmentSource, nodeName: text(dnsSubdomain) });
-}
+const attachmentSpec: Check = all(
+  fields({ source: attachmentSource, nodeName: text(dnsSubdomain) }),
+  fields({ source: fields({ persistentVolumeName: optional(text(dnsSubdomain)) }) }),
+);
+
+/** Of new attachments, as types declare it of themselves: in other words than of those that are. */
+const newAttacher: Check = required((value, at, errors) => {
+  text(caselessSubdomain)(value, at, errors);
+  if (String(value).length > LONGEST_DRIVER) errors.push(fieldError.tooLong(at, LONGEST_DRIVER, "characters"));
+});
 
 /** The parameters are what the class means. */
 const parametersStay: UpdateCheck = (next, old) =>
@@ -130,8 +138,9 @@ export const STORAGE = {
     update: updates(parametersStay, frozen("provisioner", "reclaimPolicy", "volumeBindingMode")),
   },
   "storage.k8s.io/VolumeAttachment": {
-    state: fields({ spec: attachmentSpec(text(caselessSubdomain)) }),
-    updateState: (next) => run(fields({ spec: attachmentSpec(caselessDriver) }), next),
+    state: fields({ spec: attachmentSpec }),
+    create: fields({ spec: fields({ attacher: newAttacher }) }),
+    updateState: (next) => run(fields({ spec: all(fields({ attacher: driverName }), attachmentSpec) }), next),
     update: frozen("spec"),
   },
   "storage.k8s.io/VolumeAttributesClass": {

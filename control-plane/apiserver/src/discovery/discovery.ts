@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { ApiError, apiVersionOf, DECLARED, factsText, type ObjectSchema, schemaOfType } from "@tsukube/api";
+import {
+  ApiError,
+  apiVersionOf,
+  DECLARED,
+  factsText,
+  type GroupVersionKind,
+  kindOf,
+  type ObjectSchema,
+  parseApiVersion,
+  schemaOfType,
+} from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { AggregatedGroup, Aggregator } from "../aggregation/aggregator.ts";
 import { CONTENT_TYPES, checkAcceptable, type Encoding, negotiate, parseAccept } from "../chain/negotiation.ts";
@@ -145,12 +155,22 @@ export class Discovery {
     if (found === undefined) throw ApiError.generic(404);
     const name = group.metadata.name ?? "";
     const groupVersion = name === "" ? version : `${name}/${version}`;
-    const resources = (found.resources ?? []).flatMap((resource) => listed(resource, name, version));
+    const resources = (found.resources ?? []).flatMap((resource) =>
+      listed(resource, name, version, this.#stored(resource, name, version)),
+    );
     return answer(
       context,
       { kind: "APIResourceList", ...(name !== "" && { apiVersion: "v1" }), groupVersion, resources },
       "meta/v1.APIResourceList",
     );
+  }
+
+  /** Where upstream stores a built-in kind, which is not always here; a custom one where its definition says. */
+  #stored({ resource, responseKind }: DiscoveredResource, group: string, version: string): GroupVersionKind {
+    const kind = responseKind?.kind ?? "";
+    const storageVersion = kindOf({ group, version, kind })?.storageVersion;
+    if (storageVersion !== undefined) return { ...parseApiVersion(storageVersion), kind };
+    return this.#registry.get(group, version, resource)?.storage.gvk ?? { group, version, kind };
   }
 }
 
@@ -200,12 +220,12 @@ function apiGroup(group: DiscoveredGroup): object {
 }
 
 /** Of the version that is stored (KEP-2339). */
-function hashOf(group: string, version: string, kind: string | undefined): string {
+function hashOf({ group, version, kind }: GroupVersionKind): string {
   return createHash("sha256").update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString("base64");
 }
 
 /** A resource and its subresources in the older form. */
-function listed(resource: DiscoveredResource, group: string, version: string): object[] {
+function listed(resource: DiscoveredResource, group: string, version: string, stored: GroupVersionKind): object[] {
   const { resource: name, singularResource, scope, verbs, shortNames, categories, responseKind } = resource;
   const namespaced = scope === "Namespaced";
   const foreign = (kind: DiscoveredResource["responseKind"]): object =>
@@ -223,8 +243,7 @@ function listed(resource: DiscoveredResource, group: string, version: string): o
     verbs,
     ...(shortNames !== undefined && { shortNames }),
     ...(categories !== undefined && { categories }),
-    ...(verbs.includes("get") &&
-      name !== "componentstatuses" && { storageVersionHash: hashOf(group, version, responseKind?.kind) }),
+    ...(verbs.includes("get") && name !== "componentstatuses" && { storageVersionHash: hashOf(stored) }),
   };
   const parts = (resource.subresources ?? []).map((part) => ({
     name: `${name}/${part.subresource}`,
