@@ -357,6 +357,14 @@ function addSnapshotCommands(snapshot: Command, context: (command: Command) => C
       (await commands()).restoreSnapshot(context(command), file),
     );
   snapshot
+    .command("salvage")
+    .description("save what is whole of a store that is damaged, and name what is not")
+    .argument("<file>")
+    .option(...name)
+    .action(async (file: string, _options: object, command: Command) =>
+      (await commands()).salvageSnapshot(context(command), file),
+    );
+  snapshot
     .command("status")
     .description("say what a snapshot holds, and whether it is whole")
     .argument("<file>")

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
 import { expect, test } from "vitest";
@@ -44,4 +44,32 @@ test("a cluster goes back to a snapshot that was taken while it ran; a bad one i
         kubectl.out(`get --raw /api/v1/configmaps?watch=true&resourceVersion=${newest}&timeoutSeconds=2`),
       ),
   ).toMatch(/too old resource version/);
+}, 120_000);
+
+test("of a damaged store what is whole is saved and restored, and what is not is named", async () => {
+  await using lifetime = new Lifetime();
+  const cluster = new Tsukube(lifetime, "salvage");
+  await cluster.run(["up", "--no-node"]);
+  const { kubeconfig } = await cluster.status();
+  const kubectl = new Kubectl(kubeconfig);
+  await kubectl.run("create configmap lost --from-literal=text=bytes-that-will-change");
+  await kubectl.run("create configmap kept --from-literal=n=1");
+  const file = join(cluster.home, "salvaged");
+  await expect(cluster.run(["snapshot", "salvage", file])).rejects.toThrow(/it runs, expected it stopped/);
+  await cluster.run(["down"]);
+  const path = join(dirname(kubeconfig), "store/data.mdb");
+  const damaged = readFileSync(path, "latin1").replaceAll("bytes-that-will-change", "bytes-that-HAVE-change");
+  writeFileSync(path, damaged, "latin1");
+
+  await expect(cluster.run(["up", "--no-node"])).rejects.toThrow(
+    /configmaps\/default\/lost.*"tsukube snapshot salvage"/,
+  );
+  await expect(cluster.run(["get", "configmap", "kept"])).rejects.toThrow(/configmaps\/default\/lost/);
+  const { stdout } = await cluster.run(["snapshot", "salvage", file]);
+  expect(stdout).toMatch(/^Damaged and left out \(1\):\n {2}\/registry\/configmaps\/default\/lost$/m);
+  await cluster.run(["snapshot", "restore", file]);
+  await cluster.run(["up", "--no-node"]);
+  expect(await kubectl.out("get configmap --output=name")).not.toContain("lost");
+  expect(await kubectl.out("get configmap kept -o jsonpath={.data.n}")).toBe("1");
+  expect((await cluster.run(["doctor"])).stdout).toContain(`rm ${path}.replaced`);
 }, 120_000);

@@ -20,15 +20,20 @@ export async function objectStore(
   const encryption = await openEncryption(record, paths);
   lifetime.add("encryption configuration", followEncryption(encryption, record, paths, realClock, logger));
   const form = record.etcd === undefined ? sameForm : upstreamForm;
-  const open = record.etcd === undefined ? file(record, paths, bundle) : await etcd(record.etcd, record.historyMs);
+  const open =
+    record.etcd === undefined ? file(record, paths, bundle, logger) : await etcd(record.etcd, record.historyMs);
   return encryptedStore(open, form, encryption, logger);
 }
 
-function file(record: ClusterRecord, paths: ClusterPaths, bundle: string): OpenStore {
+function file(record: ClusterRecord, paths: ClusterPaths, bundle: string, logger: Logger): OpenStore {
   const readerCommand = readerIn(bundle);
   return lmdbStore({
     path: storeFile(paths),
     clock: realClock,
+    onDamage(error) {
+      logger.error("the store is damaged", { error: messageOf(error) });
+      process.exit(1); // its start looks at everything, and says what to do
+    },
     ...(record.historyMs !== undefined && { historyMs: record.historyMs }),
     ...(record.historyMegabytes !== undefined && { historyBytes: record.historyMegabytes * 1024 * 1024 }),
     ...(readerCommand !== undefined && { readerCommand }),

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { formatTime, TsukubeError } from "@tsukube/foundation";
-import { readSnapshot, restoreFile, restoreInto, saveFile } from "@tsukube/store/snapshots";
+import { type Lost, readSnapshot, restoreFile, restoreInto, salvageFile, saveFile } from "@tsukube/store/snapshots";
 import { alone } from "../cluster/command-lock.ts";
 import { etcdForCommand, etcdOptions, readerIn, storeFile } from "../cluster/object-store.ts";
-import { filesOf } from "../cluster/paths.ts";
+import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import { type EtcdRecord, knownCluster } from "../cluster/record.ts";
 import { isServed, withStoreFile } from "../cluster/store-reading.ts";
 import { bundleFolder } from "../cluster/supervisor.ts";
@@ -26,18 +26,55 @@ export async function saveSnapshot(context: CommandContext, name: string): Promi
   );
 }
 
+/** Saves what is whole of a store that is damaged, and names what is not. */
+export async function salvageSnapshot(context: CommandContext, name: string): Promise<void> {
+  const { paths, clock, print } = context;
+  const file = resolve(name);
+  const record = await knownCluster(paths);
+  if (record.etcd !== undefined) {
+    throw new TsukubeError(
+      "usage",
+      `Cannot salvage cluster "${paths.name}": an etcd keeps its objects, expected a file of its own; etcd's own "etcdutl snapshot" is for that`,
+    );
+  }
+  await alone(filesOf(paths).commandLock, context, async () => {
+    expectStopped(paths, "salvage");
+    const about = { cluster: paths.name, time: formatTime(clock.now()) };
+    const { saved, lost } = await salvageFile(storeFile(paths), file, about, readerIn(bundleFolder()));
+    print(
+      `Saved ${saved.records} objects of cluster "${paths.name}" that are whole to ${file} (${size(saved.bytes)}).`,
+    );
+    for (const line of leftOut(lost)) print(line);
+    if (lost.keys.length + lost.entries === 0 && !lost.isOutdated) return;
+    print(`To go on with what is whole: tsukube snapshot restore --name ${paths.name} ${file}`);
+  });
+}
+
+function leftOut({ keys, entries, isOutdated }: Lost): readonly string[] {
+  const named = keys.length === 0 ? [] : [`Damaged and left out (${keys.length}):`, ...keys.map((key) => `  ${key}`)];
+  if (isOutdated) return [...named, "The file is not what was written last: what is saved may be older than that."];
+  if (entries > 0) {
+    const beside = " (of these objects, of the past, or of objects that nothing names)";
+    return [...named, `Entries of the file that cannot be read: ${entries}${beside}.`];
+  }
+  return keys.length === 0 ? ["Nothing is damaged."] : named;
+}
+
+function expectStopped(paths: ClusterPaths, action: string): void {
+  if (!isServed(paths)) return;
+  throw new TsukubeError(
+    "usage",
+    `Cannot ${action} cluster "${paths.name}": it runs, expected it stopped; run "tsukube down --name ${paths.name}" first`,
+  );
+}
+
 /** Brings a snapshot's objects back in place of all that are there. */
 export async function restoreSnapshot(context: CommandContext, name: string): Promise<void> {
   const { paths, print } = context;
   const file = resolve(name);
   const record = await knownCluster(context.paths);
   await alone(filesOf(paths).commandLock, context, async () => {
-    if (isServed(paths)) {
-      throw new TsukubeError(
-        "usage",
-        `Cannot restore cluster "${paths.name}": it runs, expected it stopped; run "tsukube down --name ${paths.name}" first`,
-      );
-    }
+    expectStopped(paths, "restore");
     const path = storeFile(paths);
     const restored =
       record.etcd === undefined

@@ -1,12 +1,13 @@
 import { type StoredForm, sameForm, upstreamForm } from "@tsukube/apiserver";
 import { TsukubeError } from "@tsukube/foundation";
 import type { StoredRecord } from "@tsukube/store";
-import { openPast, type Past } from "@tsukube/store/past";
+import { expectWhole, openPast, type Past } from "@tsukube/store/past";
 import { openEncryption } from "../cluster/encryption.ts";
-import { etcdForCommand } from "../cluster/object-store.ts";
+import { etcdForCommand, readerIn } from "../cluster/object-store.ts";
 import type { ClusterPaths } from "../cluster/paths.ts";
 import { type ClusterRecord, type EtcdRecord, knownCluster } from "../cluster/record.ts";
-import { withStoreFile } from "../cluster/store-reading.ts";
+import { isServed, withStoreFile } from "../cluster/store-reading.ts";
+import { bundleFolder } from "../cluster/supervisor.ts";
 import type { CommandContext } from "../commands/context.ts";
 
 /** Shows the past of a cluster's objects, as the JSON that the API server made of them. @throws {TsukubeError} `not-found`. */
@@ -14,7 +15,11 @@ export async function withPast(context: CommandContext, work: (past: Past) => Pr
   const { paths } = context;
   const record = await knownCluster(paths);
   if (record.etcd === undefined) {
-    await withStoreFile(record, context, (file) => shown(record, paths, openPast(file), sameForm, work));
+    const isCopy = isServed(paths); // of what a server looked at when it opened it
+    await withStoreFile(record, context, async (file) => {
+      if (!isCopy) await expectWhole(file, readerIn(bundleFolder()));
+      await shown(record, paths, openPast(file), sameForm, work);
+    });
   } else await shown(record, paths, await etcdPast(record.etcd), upstreamForm, work);
 }
 

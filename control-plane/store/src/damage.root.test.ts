@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { realClock } from "@tsukube/host";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { lmdbStore } from "./lmdb-store.ts";
+import { readSnapshot, salvageFile } from "./snapshots.ts";
 
 const PAGE = 4096;
 const SAMPLES = Number(process.env["TSUKUBE_DAMAGE_SAMPLES"] ?? 16);
@@ -18,7 +19,13 @@ beforeAll(async () => {
   for (let i = 0; i < 400; i += 1) {
     const key = `/registry/pods/default/pod-${i}`;
     written.set(key, `${i}:${"v".repeat(i * 10)}`);
+    // each has an old version, and some one that was deleted before: none of them may come back
+    await store.commit([{ type: "put", key, value: Buffer.from(`old ${i}`), expected: "any" }]);
+    if (i % 5 === 0) await store.commit([{ type: "delete", key, expected: "any" }]);
     await store.commit([{ type: "put", key, value: Buffer.from(written.get(key)!), expected: "any" }]);
+    const gone = `${key}-gone`;
+    await store.commit([{ type: "put", key: gone, value: Buffer.from("x"), expected: "any" }]);
+    await store.commit([{ type: "delete", key: gone, expected: "any" }]);
   }
   await store.close();
 });
@@ -37,9 +44,26 @@ test("a file without damage is read whole", async () => {
   expect(await load(path)).toEqual(written);
 });
 
+/** Saves what is whole, and reads it back. */
+async function salvaged(file: string) {
+  const found = new Map<string, string>();
+  const snapshot = `${file}.salvaged`;
+  const { saved, lost } = await salvageFile(file, snapshot, { cluster: "test", time: "2025-01-01T00:00:00Z" });
+  await readSnapshot(snapshot, ({ key, value }) => void found.set(key, Buffer.from(value).toString()));
+  expect(found.size).toBe(saved.records);
+  return { found, lost };
+}
+
+test("of a file without damage everything is whole", async () => {
+  const { found, lost } = await salvaged(path);
+  expect(found).toEqual(written);
+  expect(lost).toEqual({ keys: [], entries: 0, isOutdated: false });
+});
+
 test("damaged pages are reported with a remedy, or nothing was lost with them", { timeout: 120_000 }, async () => {
   const pages = Math.floor(readFileSync(path).length / PAGE);
   let reported = 0;
+  let whole = 0;
   for (let sample = 0; sample < SAMPLES; sample += 1) {
     // pages 0 and 1 are LMDB's own roots
     const page = 2 + Math.floor(((pages - 2) * sample) / SAMPLES);
@@ -54,7 +78,54 @@ test("damaged pages are reported with a remedy, or nothing was lost with them", 
       expect(error, `page ${page}`).toMatchObject({ code: "damaged" });
       expect((error as Error).message).toContain("restore");
       reported += 1;
+      whole += await expectSalvage(copy, page);
     }
   }
   expect(reported).toBeGreaterThan(0);
+  // not one page of a tree of many takes everything with it
+  expect(whole / reported).toBeGreaterThan(0.5);
+});
+
+/** What is saved of a damaged file is as it was written, and what is not is named or counted. @returns the share of it. */
+async function expectSalvage(file: string, page: number): Promise<number> {
+  const result = await salvaged(file).catch((error: unknown) => {
+    expect(error, `page ${page}`).toMatchObject({ code: "damaged" }); // where all ways begin
+    return undefined;
+  });
+  if (result === undefined) return 0;
+  const { found, lost } = result;
+  for (const [key, value] of found) expect(value, `page ${page}: ${key}`).toBe(written.get(key));
+  const named = new Set(lost.keys);
+  for (const key of named) expect(found.has(key), `page ${page}: ${key}`).toBe(false);
+  const unnamed = [...written.keys()].filter((key) => !found.has(key) && !named.has(key));
+  expect(lost.entries, `page ${page}`).toBeGreaterThanOrEqual(2 * unnamed.length);
+  expect(lost.keys.length + lost.entries, `page ${page}`).toBeGreaterThan(0);
+  return found.size / written.size;
+}
+
+test("damage that is met while the store is open is told, and nothing of it is served", async () => {
+  const file = join(folder, "open.lmdb");
+  const met: string[] = [];
+  const store = await lmdbStore({ path: file, clock: realClock, onDamage: ({ code }) => void met.push(code) })(
+    () => {},
+  );
+  const put = (key: string, value: string) =>
+    store.commit([{ type: "put", key, value: Buffer.from(value), expected: "any" }]);
+  try {
+    const old = await put("/a", "the-old-value");
+    await put("/a", "new");
+    await put("/b", "x");
+    const at = readFileSync(file).lastIndexOf("the-old-value");
+    const handle = openSync(file, "r+");
+    writeSync(handle, Buffer.from("THE"), 0, 3, at);
+    closeSync(handle);
+    await expect(store.get("/a", { revision: old })).rejects.toMatchObject({ code: "damaged" });
+    expect(() => store.watch("", old - 1, new AbortController().signal)).toThrow(/salvage/);
+    expect((await store.get("/a"))?.value.toString()).toBe("new");
+    await expect(store.compact(store.revision)).rejects.toMatchObject({ code: "damaged" });
+    expect(met).toEqual(["damaged", "damaged", "damaged"]);
+  } finally {
+    await store.close();
+  }
+  await expect(load(file)).rejects.toMatchObject({ code: "damaged" });
 });

@@ -252,7 +252,7 @@ export function showKey(key: Uint8Array): string {
 }
 
 export function damaged(path: string, what: string, cause?: unknown): StoreError {
-  const remedy = `stop everything that uses it, then restore "${path}" from a snapshot, or move it away to begin empty`;
+  const remedy = `stop everything that uses it, then restore "${path}" from a snapshot, or move it away to begin empty; "tsukube snapshot salvage" makes a snapshot of what is whole in it and names what is not`;
   return new StoreError("damaged", `Cannot read "${path}": ${what}; ${remedy}`, { cause });
 }
 

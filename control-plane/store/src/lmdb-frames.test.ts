@@ -8,6 +8,8 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constant("entries" as const), block: bytes }),
   fc.record({ type: fc.constant("damage" as const), message: fc.string() }),
   fc.constant({ type: "end" as const }),
+  fc.record({ type: fc.constant("lost" as const), key: fc.string({ unit: "grapheme" }) }),
+  fc.record({ type: fc.constant("missing" as const), count: fc.nat(), isOutdated: fc.boolean() }),
 );
 
 async function* inChunks(all: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {

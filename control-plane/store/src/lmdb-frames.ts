@@ -4,9 +4,13 @@ export type Frame =
   /** See lmdb-blocks.ts. */
   | { readonly type: "entries"; readonly block: Buffer }
   | { readonly type: "damage"; readonly message: string }
+  /** A key of which nothing is handed on. */
+  | { readonly type: "lost"; readonly key: string }
+  /** How many entries nothing is known of; and whether, though none is missing, some may be older than what was written. */
+  | { readonly type: "missing"; readonly count: number; readonly isOutdated: boolean }
   | { readonly type: "end" };
 
-const TYPES = ["meta", "entries", "damage", "end"] as const;
+const TYPES = ["meta", "entries", "damage", "end", "lost", "missing"] as const;
 const HEAD = 5;
 
 /** A frame in pieces, to be written one after the other. */
@@ -50,6 +54,14 @@ function bodyOf(frame: Frame): Buffer {
       return Buffer.from(frame.message);
     case "end":
       return Buffer.alloc(0);
+    case "lost":
+      return Buffer.from(frame.key);
+    case "missing": {
+      const body = Buffer.alloc(9);
+      body.writeDoubleBE(frame.count, 0);
+      body[8] = frame.isOutdated ? 1 : 0;
+      return body;
+    }
   }
 }
 
@@ -64,6 +76,10 @@ function parse(number: number, body: Buffer): Frame {
       return { type, message: body.toString() };
     case "end":
       return { type };
+    case "lost":
+      return { type, key: body.toString() };
+    case "missing":
+      return { type, count: body.readDoubleBE(0), isOutdated: body[8] === 1 };
     default:
       throw new Error(`Cannot read a frame of the reader: type ${number}, expected one of ${TYPES.length}`);
   }

@@ -12,18 +12,21 @@ import {
   versionKey,
   versionsFrom,
 } from "./lmdb-format.ts";
-import type { StoredRecord, StoreEvent } from "./store.ts";
+import type { StoredRecord, StoreError, StoreEvent } from "./store.ts";
 
 /** Reads old revisions from the file. Only durable revisions that are not compacted may be asked for. */
 export class LmdbHistory {
   readonly #db: RootDatabase<Buffer, Buffer>;
   readonly #path: string;
+  readonly #onDamage: (error: StoreError) => void;
   /** The version that was found last: who looks at a key further and further back goes on there. */
   #found: Version | undefined;
 
-  constructor(db: RootDatabase<Buffer, Buffer>, path: string) {
+  /** @param onDamage Hears of damage before whoever met it. */
+  constructor(db: RootDatabase<Buffer, Buffer>, path: string, onDamage: (error: StoreError) => void = () => {}) {
     this.#db = db;
     this.#path = path;
+    this.#onDamage = onDamage;
   }
 
   get(key: string, revision: number): StoredRecord | undefined {
@@ -98,7 +101,7 @@ export class LmdbHistory {
       const previous = version.previous > 0 ? recordOf(this.#at(key, version.previous)) : undefined;
       if (!deleted) yield { type: "put", record: recordOf(version)!, previous };
       else if (previous !== undefined) yield { type: "delete", key, revision, previous };
-      else throw damaged(this.#path, `nothing before the deletion of "${key}"`);
+      else throw this.#damaged(`nothing before the deletion of "${key}"`);
     }
     yield { type: "progress", revision };
   }
@@ -133,8 +136,14 @@ export class LmdbHistory {
     try {
       return decodeLife(Buffer.from(key), value);
     } catch (cause) {
-      throw damaged(this.#path, "what is known of a key is not as it was written", cause);
+      throw this.#damaged("what is known of a key is not as it was written", cause);
     }
+  }
+
+  #damaged(what: string, cause?: unknown): StoreError {
+    const error = damaged(this.#path, what, cause);
+    this.#onDamage(error);
+    return error;
   }
 
   #at(key: string, revision: number): Version {
@@ -143,7 +152,7 @@ export class LmdbHistory {
 
   #raw(key: Buffer): Entry {
     const value = this.#db.get(key);
-    if (value === undefined) throw damaged(this.#path, "an entry is missing that another one names");
+    if (value === undefined) throw this.#damaged("an entry is missing that another one names");
     return { key, value };
   }
 
@@ -151,7 +160,7 @@ export class LmdbHistory {
     try {
       return decodeVersion(key, value);
     } catch (cause) {
-      throw damaged(this.#path, "a record is not as it was written", cause);
+      throw this.#damaged("a record is not as it was written", cause);
     }
   }
 }

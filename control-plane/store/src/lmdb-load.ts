@@ -6,6 +6,7 @@ import { BlockRecord } from "./block-record.ts";
 import { type EntryPlace, entriesIn } from "./lmdb-blocks.ts";
 import { damaged, decodeMeta, FORMAT, headAt, KEY_AT, type Meta } from "./lmdb-format.ts";
 import { readFrames } from "./lmdb-frames.ts";
+import { ONLY_WHOLE } from "./lmdb-reader.ts";
 import { type StoredRecord, StoreError } from "./store.ts";
 
 /** Runs the reader from its source; a bundle names its own. The file's path is added as the last argument. */
@@ -25,6 +26,16 @@ interface AboutLoaded {
   readonly meta: Meta;
 }
 
+/** What a damaged file holds no more, as far as that can be told. */
+export interface Lost {
+  /** Of records whose newest version is not whole. */
+  readonly keys: readonly string[];
+  /** Entries of the file of which nothing is known; a record has two or more. */
+  readonly entries: number;
+  /** Nothing is missing, but the file is not what was written last. */
+  readonly isOutdated: boolean;
+}
+
 export type VisitLoaded = (record: StoredRecord, about: AboutLoaded) => void | Promise<void>;
 
 /**
@@ -32,9 +43,28 @@ export type VisitLoaded = (record: StoredRecord, about: AboutLoaded) => void | P
  * @throws {StoreError} `damaged` when anything in the file is not as it was written, `failed` when it cannot be read here.
  */
 export async function loadThroughReader(path: string, command: readonly string[], visit: VisitLoaded): Promise<Meta> {
-  if (!existsSync(path)) return EMPTY;
-  const [program, ...args] = command;
-  const child = spawn(program!, [...args, path], { stdio: ["ignore", "pipe", "pipe"] });
+  return existsSync(path) ? (await readThrough(path, [...command, path], visit)).meta : EMPTY;
+}
+
+/** Reads everything, and shows nothing. @throws {StoreError} `damaged`, `failed`. */
+export async function expectWhole(path: string, command: readonly string[] = DEFAULT_READER): Promise<void> {
+  await loadThroughReader(path, command, () => {});
+}
+
+/**
+ * The same of what is whole in a file that is damaged, in the order of the file. @returns what is lost, too.
+ * @throws {StoreError} `damaged` when it cannot be told what is whole.
+ */
+export function loadWhole(
+  path: string,
+  command: readonly string[],
+  visit: VisitLoaded,
+): Promise<{ readonly meta: Meta; readonly lost: Lost }> {
+  return readThrough(path, [...command, ONLY_WHOLE, path], visit);
+}
+
+async function readThrough(path: string, [program, ...args]: readonly string[], visit: VisitLoaded) {
+  const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] });
   const exited = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(error.message));
     child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
@@ -44,8 +74,8 @@ export async function loadThroughReader(path: string, command: readonly string[]
     said = (said + text).slice(-500);
   });
   try {
-    const meta = await keepingBuffers(() => readFrom(child.stdout, path, visit));
-    if (meta !== undefined) return meta;
+    const read = await keepingBuffers(() => readFrom(child.stdout, path, visit));
+    if (read !== undefined) return read;
   } finally {
     child.kill("SIGKILL");
     await exited;
@@ -54,18 +84,32 @@ export async function loadThroughReader(path: string, command: readonly string[]
 }
 
 /** @returns undefined when it ended before it said that it was at the end. */
-async function readFrom(out: AsyncIterable<Buffer>, path: string, visit: VisitLoaded): Promise<Meta | undefined> {
+async function readFrom(out: AsyncIterable<Buffer>, path: string, visit: VisitLoaded) {
   let meta = EMPTY;
+  const keys: string[] = [];
+  let missing = { entries: 0, isOutdated: false };
   for await (const frame of readFrames(out)) {
-    if (frame.type === "end") return meta;
-    if (frame.type === "damage") throw damaged(path, frame.message);
-    if (frame.type === "meta") meta = checked(path, decodeMeta(frame.value));
-    else
-      for (const place of entriesIn(frame.block)) {
-        const { record, expiresAt } = loaded(place);
-        const work = visit(record, { expiresAt, number: place.number, meta });
-        if (work !== undefined) await work;
-      }
+    switch (frame.type) {
+      case "end":
+        return { meta, lost: { keys, ...missing } };
+      case "damage":
+        throw damaged(path, frame.message);
+      case "meta":
+        meta = checked(path, decodeMeta(frame.value));
+        break;
+      case "entries":
+        for (const place of entriesIn(frame.block)) {
+          const { record, expiresAt } = loaded(place);
+          const work = visit(record, { expiresAt, number: place.number, meta });
+          if (work !== undefined) await work;
+        }
+        break;
+      case "lost":
+        keys.push(frame.key);
+        break;
+      case "missing":
+        missing = { entries: frame.count, isOutdated: frame.isOutdated };
+    }
   }
   return undefined;
 }

@@ -57,6 +57,7 @@ export class LmdbPages {
   readonly #root: Root;
   /** One bit for each page of the tree: a damaged one could lead in a circle. */
   #seen = new Uint8Array(0);
+  #passesOver = false;
 
   /** @throws when it is not a file of LMDB. */
   constructor(path: string) {
@@ -87,6 +88,16 @@ export class LmdbPages {
     if (count !== this.entries) throw new Error(`${count} entries in pages, expected ${this.entries}`);
   }
 
+  /** Shows every entry that can be reached, in order: what is not as LMDB writes it is passed over. */
+  walkWhole(visit: VisitEntry): void {
+    this.#passesOver = true;
+    try {
+      this.#try(() => this.#run(visit));
+    } finally {
+      this.#passesOver = false;
+    }
+  }
+
   /** @throws when something on the way to the key is not as LMDB writes it. */
   get(wanted: Uint8Array): Buffer | undefined {
     let found: Buffer | undefined;
@@ -111,9 +122,19 @@ export class LmdbPages {
     expectPage(bytes, at, number, isLeaf ? LEAF : BRANCH);
     const nodes = bytes.readUInt16LE(at + LOWER_AT) >> 1;
     if (HEADER + 2 * nodes > pageSize) throw new Error(`page ${number} has ${nodes} nodes`);
-    if (isLeaf) for (let node = 0; node < nodes; node += 1) this.#leaf(bytes, at, node, number, visit);
+    if (isLeaf) for (let node = 0; node < nodes; node += 1) this.#try(() => this.#leaf(bytes, at, node, number, visit));
     else
-      for (const child of this.#children(bytes, at, nodes, number, only)) this.#descend(child, depth + 1, visit, only);
+      for (const child of this.#children(bytes, at, nodes, number, only))
+        this.#try(() => this.#descend(child, depth + 1, visit, only));
+  }
+
+  /** Passes over what cannot be read, if it is to. */
+  #try(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (!this.#passesOver) throw error;
+    }
   }
 
   #see(number: number): void {

@@ -23,6 +23,7 @@ import {
 import { EntriesOfFormat2 } from "./lmdb-format-2.ts";
 import { type Frame, piecesOf } from "./lmdb-frames.ts";
 import { LmdbPages } from "./lmdb-pages.ts";
+import { readWhole } from "./lmdb-salvage.ts";
 import { NewestVersions } from "./newest-versions.ts";
 
 /** @throws when anything in the file is not as it was written. */
@@ -100,13 +101,17 @@ function nameOf({ block, key, value }: EntryPlace): string {
   return showKey(block.subarray(key, value));
 }
 
+/** Before the file's path: only what is whole is wanted, and the names of what is not. */
+export const ONLY_WHOLE = "--whole";
+
 /** The whole program: reads `path`, writes frames to stdout. */
-export function runReader(path: string): void {
+export function runReader(path: string, onlyWhole = false): void {
   const emit = (frame: Frame): void => {
     for (const bytes of piecesOf(frame)) for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
   };
   try {
-    readAll(path, emit);
+    if (onlyWhole) readWhole(path, emit);
+    else readAll(path, emit);
   } catch (error) {
     emit({ type: "damage", message: messageOf(error) });
   }

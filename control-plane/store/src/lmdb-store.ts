@@ -6,6 +6,7 @@ import type { RootDatabase } from "lmdb";
 import { GroupCommit } from "./group-commit.ts";
 import { copyOf, openFile, pagesOf, putAll } from "./lmdb-file.ts";
 import {
+  damaged,
   type Entry,
   encodeLife,
   encodeMeta,
@@ -47,6 +48,8 @@ export interface LmdbStoreOptions {
   readonly historyMs?: number;
   /** Bytes of written values after which history is cut earlier; 256 MB by default. */
   readonly historyBytes?: number;
+  /** Hears of damage that is met while the store is open; whoever met it is refused. Opening it anew tells all that is to be told. */
+  readonly onDamage?: (error: StoreError) => void;
 }
 
 /** What a commit puts into the file. */
@@ -139,7 +142,7 @@ class LmdbStore implements Store {
     this.#compacted = meta.compacted;
     this.#expiries = expiries;
     this.#db = openFile(options.path);
-    this.#history = new LmdbHistory(this.#db, options.path);
+    this.#history = new LmdbHistory(this.#db, options.path, options.onDamage);
     this.#timers = [
       this.#clock.every(EXPIRY_CHECK_MS, () => this.#expire(), { background: true }),
       this.#clock.every(COMPACT_EVERY_MS, () => this.#compactByAge(), { background: true }),
@@ -292,7 +295,7 @@ class LmdbStore implements Store {
       const { db, unsure } = await copyOf(this.#db, this.#options.path, this.#meta.count + 1);
       const before = this.#db;
       this.#db = db;
-      this.#history = new LmdbHistory(db, this.#options.path);
+      this.#history = new LmdbHistory(db, this.#options.path, this.#options.onDamage);
       await Promise.allSettled(this.#leaving);
       await before.close();
       if (unsure !== undefined) throw unsure;
@@ -308,7 +311,9 @@ class LmdbStore implements Store {
     try {
       return await this.#writeBatch(batch);
     } catch (cause) {
-      throw await writeError(this.#options.path, cause);
+      const error = await writeError(this.#options.path, cause);
+      if (error.code === "damaged" && error !== cause) this.#options.onDamage?.(error);
+      throw error;
     }
   }
 
@@ -477,9 +482,13 @@ function closed(): StoreError {
 /** LMDB says "Input/output error" when the disk took only a part, so what is free decides. */
 const ROOM = 256 * 1024;
 
+/** What LMDB says of pages that are not as it wrote them. */
+const DAMAGE = /MDB_(CORRUPTED|PAGE_NOTFOUND|INVALID|PAGE_FULL|CURSOR_FULL)/;
+
 async function writeError(path: string, cause: unknown): Promise<StoreError> {
   if (cause instanceof StoreError) return cause;
   const text = messageOf(await causeOf(cause));
+  if (DAMAGE.test(text)) return damaged(path, text, cause);
   const { bavail, bsize } = await statfs(dirname(path)).catch(() => ({ bavail: Number.MAX_SAFE_INTEGER, bsize: 1 }));
   const full = bavail * bsize < ROOM || /No space left|MDB_MAP_FULL|quota/i.test(text);
   return full ? noRoom(path, text, cause) : new StoreError("failed", `Cannot write to "${path}": ${text}`, { cause });

@@ -6,6 +6,8 @@ import { LmdbHistory } from "./lmdb-history.ts";
 import { future } from "./memory-store.ts";
 import { type StoredRecord, StoreError } from "./store.ts";
 
+export { expectWhole } from "./lmdb-load.ts";
+
 /** What a store remembers, for reading only. */
 export interface Past {
   readonly revision: number;
@@ -23,7 +25,7 @@ export interface Past {
 }
 
 /**
- * Opens the past of an LMDB file. Nobody may write to it meanwhile: of a store that runs, take its {@link Store.copy}.
+ * Opens the past of an LMDB file, of which {@link expectWhole} found that it is whole. Nobody may write to it meanwhile: of a store that runs, take its {@link Store.copy}.
  * @throws {StoreError} `failed` when there is no file.
  */
 export function openPast(path: string): Past {

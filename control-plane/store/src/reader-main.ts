@@ -1,5 +1,5 @@
 /** The reader child as a program of its own; its last argument is the file. A bundle may call {@link runReader} instead. */
-import { runReader } from "./lmdb-reader.ts";
+import { ONLY_WHOLE, runReader } from "./lmdb-reader.ts";
 
-runReader(process.argv.at(-1)!);
+runReader(process.argv.at(-1)!, process.argv.at(-2) === ONLY_WHOLE);
 process.exit(0);

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 import { Batches } from "./batches.ts";
 import { LmdbFiller } from "./lmdb-filler.ts";
-import type { Meta } from "./lmdb-format.ts";
-import { DEFAULT_READER, loadThroughReader } from "./lmdb-load.ts";
+import { damaged as damagedFile, type Meta } from "./lmdb-format.ts";
+import { DEFAULT_READER, type Lost, loadThroughReader, loadWhole, type VisitLoaded } from "./lmdb-load.ts";
 import {
   readSnapshot,
   type SnapshotInfo,
@@ -14,6 +14,7 @@ import {
 } from "./snapshot.ts";
 import type { Mutation, Store } from "./store.ts";
 
+export type { Lost } from "./lmdb-load.ts";
 export { readSnapshot, type SnapshotInfo, type SnapshotSummary } from "./snapshot.ts";
 
 /** What the caller knows of a snapshot to be. `time` is RFC 3339. */
@@ -37,17 +38,50 @@ export async function saveFile(
   about: About,
   readerCommand: readonly string[] = DEFAULT_READER,
 ): Promise<Saved> {
+  const { saved } = await saveLoaded(to, about, async (visit) => ({
+    meta: await loadThroughReader(from, readerCommand, visit),
+  }));
+  return saved;
+}
+
+/**
+ * Saves what is whole in an LMDB file that is damaged: each record whose newest version certainly is what was written. Nobody may have it open.
+ * @returns what is left out, too. @throws {StoreError} `damaged` when it cannot be told what is whole, or nothing is.
+ */
+export async function salvageFile(
+  from: string,
+  to: string,
+  about: About,
+  readerCommand: readonly string[] = DEFAULT_READER,
+): Promise<{ readonly saved: Saved; readonly lost: Lost }> {
+  return saveLoaded(to, about, async (visit) => {
+    let count = 0;
+    const loaded = await loadWhole(from, readerCommand, (record, loading) => {
+      count += 1;
+      return visit(record, loading);
+    });
+    if (count === 0) throw damagedFile(from, "no record in it is whole");
+    return loaded;
+  });
+}
+
+/** Saves what `load` shows. */
+async function saveLoaded<T extends { readonly meta: Meta }>(
+  to: string,
+  about: About,
+  load: (visit: VisitLoaded) => Promise<T>,
+): Promise<Omit<T, "meta"> & { readonly saved: Saved }> {
   let writer: SnapshotWriter | undefined;
   const begin = (meta: Meta): Promise<SnapshotWriter> =>
     SnapshotWriter.create(to, { ...about, store: "file", revision: meta.revision });
   try {
-    const meta = await loadThroughReader(from, readerCommand, async (record, { expiresAt, meta }) => {
+    const { meta, ...more } = await load(async (record, { expiresAt, meta }) => {
       writer ??= await begin(meta);
       const { key, value, index, revision, createRevision } = record;
       await writer.record({ key, value, index, revision, createRevision, expiresAt });
     });
     writer ??= await begin(meta);
-    return { revision: meta.revision, ...(await writer.finish()) };
+    return { ...more, saved: { revision: meta.revision, ...(await writer.finish()) } };
   } catch (error) {
     await writer?.discard();
     throw error;
