@@ -26,6 +26,8 @@ export interface Operation {
   readonly warm?: number;
   /** How many at a time; 1 by default. */
   readonly parallel?: number;
+  /** How many begin in a second; as many as the server answers by default. */
+  readonly perSecond?: number;
   /** Units of work of all requests together, where that is not their number. */
   readonly units?: number;
 }
@@ -33,7 +35,11 @@ export interface Operation {
 const NAMESPACE = "bench";
 /** Objects that are changed in turn. */
 const HELD = 2000;
-const WATCHED_EVENTS = 20;
+const WATCHED_EVENTS = 100;
+/** Who creates: fewer share a commit of the store than among all connections. */
+const CREATORS = 16;
+/** Renewals of a thousand nodes, whose Leases last 40 s and are renewed after 10, with room for five times as many. */
+const RENEWALS_PER_SECOND = 500;
 const FILLER = "x".repeat(9000);
 const JSON_TYPE = "application/json";
 const PROTOBUF = "application/vnd.kubernetes.protobuf";
@@ -89,7 +95,7 @@ export function operationsOf(sizes: Sizes, peers: readonly Peer[]): readonly Ope
 
 function requests({ clients }: Sizes): readonly Operation[] {
   const parallel = clients;
-  const many = Math.max(2000, 4 * clients);
+  const many = Math.max(2000, 10 * clients);
   const pods = new Held();
   const leases = new Held();
   return [
@@ -102,11 +108,11 @@ function requests({ clients }: Sizes): readonly Operation[] {
       request: (_, peer) => peer.read("pods/read", PROTOBUF),
     },
     {
-      ...{ name: "create a ConfigMap", times: many, parallel },
+      ...{ name: "create a ConfigMap", times: many, parallel: CREATORS },
       request: (index, { configMaps }) => configMaps.create(configMap(`c-${index}`, 100)),
     },
     {
-      ...{ name: "create a Pod", times: many, parallel },
+      ...{ name: "create a Pod", times: many, parallel: CREATORS },
       request: async (index, peer) => pods.hold(await peer.pods.create(pod(`p-${index}`))),
     },
     {
@@ -118,7 +124,7 @@ function requests({ clients }: Sizes): readonly Operation[] {
       request: (index, peer) => peer.pods.update(labelled(pods.get(`p-${index % HELD}`)!, index)),
     },
     {
-      ...{ name: "renew a Lease", times: many, parallel },
+      ...{ name: "renew a Lease", times: many, parallel, perSecond: RENEWALS_PER_SECOND },
       request: (index, peer) => renew(peer.leases, leases, index),
     },
   ];

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { cpuSecondsOf } from "./bench-cluster.ts";
 import { type Operation, operationsOf, Peer, prepare, type Sizes } from "./bench-operations.ts";
 import type { Measured } from "./bench-scenarios.ts";
@@ -65,14 +66,19 @@ async function costOf({ pids }: Server, operation: Operation, peers: readonly Pe
 }
 
 async function repeat(
-  { parallel = 1, request }: Operation,
+  { parallel = 1, perSecond = Infinity, request }: Operation,
   times: number,
   first: number,
   peers: readonly Peer[],
 ): Promise<void> {
   let next = 0;
+  const begin = performance.now();
   const worker = async (peer: Peer): Promise<void> => {
-    for (let index = next++; index < times; index = next++) await request(first + index, peer);
+    for (let index = next++; index < times; index = next++) {
+      const early = begin + (index * 1000) / perSecond - performance.now();
+      if (early > 0) await setTimeout(early);
+      await request(first + index, peer);
+    }
   };
   await Promise.all(peers.slice(0, parallel).map(worker));
 }

@@ -164,6 +164,7 @@ export class FieldManager {
   }
 
   #recordUpdate(live: Unstructured | undefined, next: Unstructured, managed: Managed, manager: string): Managed {
+    if (live === undefined && managed.managers.size === 0) return this.#recordCreate(next, manager);
     const { apiVersion } = this.#options;
     const before = withManagedFields(live ?? this.#emptyObject(), []) as Json;
     const updated = this.#updater.update(before, next as Json, apiVersion, managed.managers, SELF);
@@ -175,6 +176,14 @@ export class FieldManager {
     const previous = stripped.get(id);
     stripped.set(id, previous === undefined ? taken : { ...taken, set: previous.set.union(taken.set) });
     return capUpdaters({ managers: stripped, times: new Map(managed.times).set(id, this.#now()) });
+  }
+
+  #recordCreate(next: Unstructured, manager: string): Managed {
+    const { apiVersion } = this.#options;
+    const owned = this.#updater.create(this.#emptyObject() as Json, next as Json, apiVersion, STRIPPED);
+    if (owned.set.isEmpty) return NO_MANAGERS;
+    const id = this.#identify(manager, "Update");
+    return { managers: new Map([[id, owned]]), times: new Map([[id, this.#now()]]) };
   }
 
   /** Clients may edit managedFields, but not through a subresource; who sends none means the live ones. */

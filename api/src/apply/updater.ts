@@ -6,6 +6,7 @@ import { type Comparison, compareObjects, withoutFields } from "./compare.ts";
 import { extractFields } from "./extract-fields.ts";
 import { FieldSet } from "./field-set.ts";
 import { mergeObjects } from "./merge.ts";
+import { fieldsOfNew } from "./new-fields.ts";
 import { removeFields, withNamedParents } from "./remove-fields.ts";
 
 /** What one manager owns: a set of paths of one apiVersion. */
@@ -56,6 +57,18 @@ export class Updater {
       .union(comparison.added)
       .recursiveDifference(this.#versions.resetFields(apiVersion));
     return withManager(others, manager, { set, apiVersion, applied: false });
+  }
+
+  /** What the first manager of an object owns of it, but for `unowned`. */
+  create(empty: Json, next: Json, apiVersion: string, unowned: FieldSet): OwnedFields {
+    const resets = this.#versions.resetFields(apiVersion);
+    const find = (): FieldSet => {
+      const { modified, added } = this.#compare(empty, next, apiVersion, apiVersion)!;
+      return modified.union(added).difference(unowned);
+    };
+    const schema = this.#versions.schema(apiVersion);
+    const set = schema === undefined ? find() : fieldsOfNew(schema, next, resets, find);
+    return { set, apiVersion, applied: false };
   }
 
   /**

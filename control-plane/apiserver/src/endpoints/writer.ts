@@ -402,11 +402,20 @@ function holdsContent({ group, resource }: ResourceDefinition, object: Unstructu
   return ((object["spec"] as { finalizers?: readonly string[] } | undefined)?.finalizers ?? []).length > 0;
 }
 
-/** The fields that nobody comes to own through an endpoint, because it resets them. */
+const resetFields = new WeakMap<ResourceDefinition, Map<string, FieldSet>>();
+
+/** The fields that nobody comes to own through an endpoint, because it resets them; always the same set. */
 function resetFieldsOf(definition: ResourceDefinition, subresource: string): FieldSet {
-  const { status, resets = [] } = definition.strategy;
-  if (subresource === "status") return statusResets(definition);
-  return FieldSet.of(...[...(status ? ["f:status"] : []), ...resets].map((field) => [field]));
+  let sets = resetFields.get(definition);
+  if (sets === undefined) resetFields.set(definition, (sets = new Map()));
+  let set = sets.get(subresource);
+  if (set === undefined) {
+    const { status, resets = [] } = definition.strategy;
+    const ownResets = [...(status ? ["f:status"] : []), ...resets].map((field) => [field]);
+    set = subresource === "status" ? statusResets(definition) : FieldSet.of(...ownResets);
+    sets.set(subresource, set);
+  }
+  return set;
 }
 
 function withoutStatus(object: Unstructured, definition: ResourceDefinition): Unstructured {
