@@ -3,46 +3,26 @@ import type { ExecOptions } from "./commands/containers.ts";
 import type { CommandContext } from "./commands/context.ts";
 import type { RunOptions } from "./commands/run-container.ts";
 import { several } from "./option-values.ts";
+import { addRunOptions } from "./run-options.ts";
 
 /** What people do with containers where there is no docker command. */
 export function addContainerCommands(root: Command, context: (command: Command) => CommandContext): void {
   const commands = () => import("./commands/containers.ts");
   const cluster = ["--name <name>", "which cluster or engine of this host, before the subcommand"] as const;
-  root
-    .command("run")
-    .description("run a command in a new container of this engine")
-    .argument("<image>")
-    .argument("[command...]")
-    .passThroughOptions()
+  const addRun = (verb: string, description: string): Command =>
+    addRunOptions(root.command(verb).description(description).argument("<image>").argument("[command...]"))
+      .passThroughOptions()
+      .option("--rm", "remove the container when it ends")
+      .helpOption("--help");
+  addRun("run", "run a command in a new container of this engine")
     .option("-d, --detach", "print the container's id, and leave it running")
-    .option("-i, --interactive", "connect standard input")
-    .option("-t, --tty", "with a terminal")
-    .option("--rm", "remove the container when it ends")
-    .option("--name <name>", 'a name for the container; that of the engine stands before "run"')
-    .option("-p, --publish <ports>", "lead a port of the host to it: 8080:80; may be repeated", several, [])
-    .option("-P, --publish-all", "lead a free port of the host to each that the image exposes")
-    .option("-v, --volume <volume>", "mount a folder or a volume: ./data:/data; may be repeated", several, [])
-    .option("-e, --env <name=value>", "a variable; may be repeated", several, [])
-    .option("--env-file <file>", "variables, one a line; may be repeated", several, [])
-    .option("-l, --label <name=value>", "a label; may be repeated", several, [])
-    .option("--network <network>", "bridge (the default), host, none, container:NAME, or one that was created")
-    .option("--network-alias <name>", "one more name on the network; may be repeated", several, [])
-    .option("--restart <policy>", "no, always, unless-stopped, on-failure[:times]")
-    .option("--entrypoint <program>", "instead of the image's")
-    .option("-w, --workdir <folder>", "where the command starts")
-    .option("-u, --user <user>", "name or number, with :group")
-    .option("-h, --hostname <name>", "its host name")
-    .option("-m, --memory <bytes>", "a limit: 512m")
-    .option("--cpus <number>", "a limit: 1.5")
-    .option("--init", "a first process that reaps others")
-    .option("--read-only", "its file system cannot be written")
-    .option("--privileged", "with everything that root may do")
-    .option("--cap-add <capability>", "may be repeated", several, [])
-    .option("--cap-drop <capability>", "may be repeated", several, [])
-    .helpOption("--help")
     .action(async (image: string, words: string[], options: RunOptions) =>
       (await commands()).runContainer(context(root), image, words, options),
     );
+  addRun("create", "make a container, and print its id; start begins it").action(
+    async (image: string, words: string[], options: RunOptions) =>
+      (await commands()).createContainer(context(root), image, words, options),
+  );
   root
     .command("ps")
     .description("list this engine's containers (those of pods are the kubelet's)")

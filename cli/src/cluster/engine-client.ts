@@ -53,8 +53,15 @@ export class EngineClient {
     return id;
   }
 
-  pull(name: string, headers: EngineHeaders, onMessage: (message: EngineMessage) => void): Promise<void> {
-    const path = `/images/create?${new URLSearchParams({ fromImage: name })}`;
+  /** @param platform "linux/arm64"; this machine's by default. */
+  pull(
+    name: string,
+    headers: EngineHeaders,
+    onMessage: (message: EngineMessage) => void,
+    platform?: string,
+  ): Promise<void> {
+    const query = { fromImage: name, ...(platform === undefined ? {} : { platform }) };
+    const path = `/images/create?${new URLSearchParams(query)}`;
     return this.#stream("POST", path, undefined, onMessage, headers);
   }
 

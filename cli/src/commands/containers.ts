@@ -36,7 +36,7 @@ export async function runContainer(
 ): Promise<void> {
   const { detach = false, interactive = false, tty = false, rm = false } = options;
   const client = clientOf(context);
-  const id = await created(context, client, image, createDocument(image, command, options), options.name);
+  const id = await created(context, client, image, createDocument(image, command, options), options);
   const path = `/containers/${id}`;
   if (detach) {
     await client.call("POST", `${path}/start`);
@@ -58,23 +58,38 @@ export async function runContainer(
   process.exitCode = (await ended)?.StatusCode ?? 0;
 }
 
+/** `tsukube create IMAGE [COMMAND…]`. */
+export async function createContainer(
+  context: CommandContext,
+  image: string,
+  command: readonly string[],
+  options: RunOptions,
+): Promise<void> {
+  context.print(await created(context, clientOf(context), image, createDocument(image, command, options), options));
+}
+
 /** Pulls the image where it is missing. */
 async function created(
   context: CommandContext,
   client: EngineClient,
   image: string,
   document: object,
-  name: string | undefined,
+  { name, platform }: RunOptions,
 ): Promise<string> {
-  const path = `/containers/create${name === undefined ? "" : `?${new URLSearchParams({ name })}`}`;
-  const create = (): Promise<{ Id: string } | undefined> => client.call("POST", path, document);
+  const query = { ...(name === undefined ? {} : { name }), ...(platform === undefined ? {} : { platform }) };
+  const path = `/containers/create?${new URLSearchParams(query)}`;
+  const create = async (): Promise<string> => {
+    const made = await client.call<{ Id: string; Warnings?: readonly string[] | null }>("POST", path, document);
+    for (const warning of made?.Warnings ?? []) process.stderr.write(`tsukube: warning: ${warning}\n`);
+    return made?.Id ?? "";
+  };
   try {
-    return (await create())?.Id ?? "";
+    return await create();
   } catch (error) {
     if (!String(error).includes("No such image")) throw error;
     const headers = await transferHeaders(image);
-    await context.progress.step(`pulling ${image}`, () => client.pull(image, headers, () => {}));
-    return (await create())?.Id ?? "";
+    await context.progress.step(`pulling ${image}`, () => client.pull(image, headers, () => {}, platform));
+    return create();
   }
 }
 

@@ -18,6 +18,7 @@ import { withCpuWeight } from "./cpu-weight.ts";
 import { devicesOf } from "./devices.ts";
 import { killProcess } from "./kill-process.ts";
 import { mapMounts } from "./mapped-mounts.ts";
+import { checkPropagation } from "./propagation.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { type OciSpec, resourcesOf, type SpecInput, specOf } from "./spec.ts";
 import { textWithin } from "./text-within.ts";
@@ -143,6 +144,7 @@ export class Containers {
     const bundle = this.#bundle(id);
     const logPath = join(sandbox.config.logDirectory ?? "", config.logPath || `${id}.log`);
     const { envs: _, ...kept } = config;
+    checkPropagation(config.mounts ?? [], () => readFileSync("/proc/self/mountinfo", "utf8"));
     const record: ContainerRecord = {
       id,
       sandboxId: sandbox.id,

@@ -6,6 +6,7 @@ import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import type { DeviceNode } from "./devices.ts";
 import { given } from "./given.ts";
+import { rootfsPropagation } from "./propagation.ts";
 import { seccompOf } from "./seccomp.ts";
 import type { ResolvedUser } from "./users.ts";
 
@@ -78,6 +79,7 @@ export function specOf(input: SpecInput): OciSpec {
   const seccomp = privileged
     ? undefined
     : seccompOf(security?.seccomp ?? undefined, capabilitiesOf(security, input.bounding).bounding);
+  const propagation = rootfsPropagation(config.mounts ?? []);
   return {
     ociVersion: "1.0.2",
     process: processOf(input),
@@ -89,6 +91,7 @@ export function specOf(input: SpecInput): OciSpec {
       cgroupsPath: input.cgroupPath,
       namespaces: namespacesOf(input, privileged),
       ...mappingsOf(sandbox),
+      ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
       devices: input.devices ?? [],
       resources: {
         ...resourcesOf(config.linux?.resources ?? undefined, input.cgroupVersion, input.hugepageSizes),

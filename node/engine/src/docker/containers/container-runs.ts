@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts } from "@tsukube/kernel";
 import { makeFolders } from "../../build/copy-files.ts";
@@ -62,7 +62,8 @@ export class ContainerRuns {
     if (image === undefined) throw new TsukubeError("not-found", `No such image: ${container.imageName}`);
     await prepareSources(container.mounts, volumes);
     try {
-      const sandbox = await this.#sandbox(container);
+      const joined = this.#shared(networkModeOf(container), "network");
+      const sandbox = await this.#sandbox(container, joined);
       await this.#deps.endpoints?.connect(container, sandbox);
       const mounts = await showParts(container.mounts, `${dirname(sandbox.files)}/parts`, this.#deps.mounts);
       const config = coreConfig({ ...container, mounts }, logPath(id), this.#pidTarget(container));
@@ -70,7 +71,7 @@ export class ContainerRuns {
         keepsFiles: true,
         withoutLog: hostConfig.LogConfig?.Type === "none",
         groups: hostConfig.GroupAdd ?? [],
-        adjust: (spec, rootfs) => this.#adjusted(spec, rootfs, container),
+        adjust: async (spec, rootfs) => withFilesOf(joined, sandbox, await this.#adjusted(spec, rootfs, container)),
       });
     } catch (error) {
       await this.release(id);
@@ -91,7 +92,8 @@ export class ContainerRuns {
     });
   }
 
-  async #sandbox(container: DockerContainer): Promise<SandboxRecord> {
+  /** @param joined Whose network it has. */
+  async #sandbox(container: DockerContainer, joined: SandboxRecord | undefined): Promise<SandboxRecord> {
     const { id, config, hostConfig, name } = container;
     const mode = networkModeOf(container);
     if (this.#deps.endpoints === undefined && mode !== "host" && mode !== "none")
@@ -105,7 +107,7 @@ export class ContainerRuns {
       ...(config.Domainname ? { domainname: config.Domainname } : {}),
       ...(ipc === undefined ? {} : { shm: ipc.shm }),
       shared: {
-        ...(mode.startsWith("container:") ? { net: this.#shared(mode, "network")?.namespaces.net ?? "host" } : {}),
+        ...(mode.startsWith("container:") ? { net: joined?.namespaces.net ?? "host" } : {}),
         ...(hostConfig.IpcMode === "host" ? { ipc: "host" } : {}),
         ...(ipc === undefined ? {} : { ipc: ipc.namespaces.ipc ?? "host" }),
         ...(hostConfig.UTSMode === "host" ? { uts: "host" as const } : {}),
@@ -115,7 +117,7 @@ export class ContainerRuns {
       id,
       {
         metadata: { name, uid: id, namespace: "docker", attempt: 0 },
-        hostname: config.Hostname || id.slice(0, 12),
+        hostname: joined?.hostname ?? (config.Hostname || id.slice(0, 12)),
         linux: {
           ...(hostConfig.CgroupParent ? { cgroupParent: hostConfig.CgroupParent } : {}),
           sysctls: { ...hostConfig.Sysctls },
@@ -156,4 +158,14 @@ export class ContainerRuns {
     await this.#deps.endpoints?.release(id);
     await this.#deps.sandboxes.remove(id);
   }
+}
+
+/** Who shares a network shares its names: the files of /etc are the other's, also when they change. */
+function withFilesOf(joined: SandboxRecord | undefined, own: SandboxRecord, spec: OciSpec): OciSpec {
+  if (joined === undefined) return spec;
+  const mounts = spec.mounts.map((mount) => {
+    const isOwn = dirname(mount.source) === own.files;
+    return isOwn ? { ...mount, source: `${joined.files}/${basename(mount.source)}` } : mount;
+  });
+  return { ...spec, mounts };
 }

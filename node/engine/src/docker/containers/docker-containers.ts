@@ -19,7 +19,7 @@ import type { ContainerStore } from "./container-store.ts";
 import type { CreateDocument, HostConfigDocument } from "./documents.ts";
 import { EndWaiters, type WaitCondition } from "./end-waiters.ts";
 import type { Freezer } from "./freezer.ts";
-import { HealthChecks } from "./health-checks.ts";
+import { HealthChecks, isChecked } from "./health-checks.ts";
 import { restarts, startsWithEngine } from "./restart-policy.ts";
 import { RestartTimers } from "./restart-timers.ts";
 import type { RootfsAccess } from "./rootfs-access.ts";
@@ -167,7 +167,7 @@ export class DockerContainers {
         isStoppedByUser: false,
         startedAt: runs.find(id)?.startedAt ?? clock.now(),
         restartCount,
-        ...(container.config.Healthcheck != null && { health: { status: "starting", failingStreak: 0, log: [] } }),
+        ...(isChecked(container) && { health: { status: "starting", failingStreak: 0, log: [] } }),
       },
     }));
     if (started === undefined) return;

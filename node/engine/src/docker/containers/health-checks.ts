@@ -22,6 +22,11 @@ const DEFAULT_RETRIES = 3;
 const KEPT_RESULTS = 5;
 const KEPT_OUTPUT = 4096;
 
+/** Whether somebody is to ask how it is. */
+export function isChecked({ config: { Healthcheck: check, Shell: shell } }: DockerContainer): boolean {
+  return check != null && checkCommand(check, shell ?? undefined) !== undefined;
+}
+
 /** Runs the health checks of running containers, and keeps what they found. */
 export class HealthChecks {
   readonly #deps: Deps;
