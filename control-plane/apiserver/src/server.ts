@@ -76,7 +76,6 @@ import { CrdController } from "./crd/crd-controller.ts";
 import { Discovery } from "./discovery/discovery.ts";
 import { ResourceHandler } from "./endpoints/resource-handler.ts";
 import { Subresources } from "./endpoints/subresources.ts";
-import { WatchMetrics } from "./endpoints/watch-metrics.ts";
 import { Writer } from "./endpoints/writer.ts";
 import { extentIn } from "./flow-control/extent.ts";
 import { FlowControl } from "./flow-control/flow-control.ts";
@@ -94,6 +93,7 @@ import { servedResources } from "./registry/runtime-config.ts";
 import { Router } from "./router.ts";
 import { receive } from "./sending/receive.ts";
 import { send } from "./sending/send.ts";
+import { eventMetrics } from "./storage/event-metrics.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 import { stateMetrics } from "./storage/state-metrics.ts";
 import { StorageMetrics } from "./storage/storage-metrics.ts";
@@ -163,6 +163,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const cache = await WatchCache.open(options.openStore, { decode: decodeStored, clock, logger }, options.seed);
   lifetime.own("watch cache", cache);
   stateMetrics(metrics, registry, cache);
+  eventMetrics(metrics, registry, cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
   const rbac = new RbacAuthorizer(cache);
   const authorizer = unionAuthorizer([new NodeAuthorizer(new NodeGraph(cache)), rbac]);
@@ -172,12 +173,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     cache,
     [ISSUER],
     legacyUseNotes(store, registry, clock, logger),
+    { metrics, clock },
   );
   const bootstrapTokens = new BootstrapTokenAuthenticator(cache, clock);
   const serviceCidr = storedServiceRange(cache, options.serviceCidr) ?? options.serviceCidr;
   const holdings = new ServiceHoldings(cache);
   const nodePorts = storedNodePorts(cache) ?? options.nodePorts;
-  const giving = { cache, holdings, nodePorts, random, clock };
+  const giving = { cache, holdings, nodePorts, random, clock, metrics };
   const services = new ServiceAllocator({ ...giving, cidr: serviceCidr });
   const addresses = registry.get("networking.k8s.io", "v1", "ipaddresses")!;
   store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, definition: addresses }));
@@ -188,7 +190,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       limitRanger(cache),
       serviceAccountAdmission(cache, random),
       nodeRestriction(cache, authorizer),
-      podSecurity(cache),
+      podSecurity(cache, metrics),
       priorityAdmission(cache, gates),
       defaultTolerationSeconds,
       defaultStorageClass(cache),
@@ -226,7 +228,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);
   const proxy = new HttpProxy(cache, kubelets, random, options.isProxied);
-  const resources = new ResourceHandler(writer, tableOfDefinition, new WatchMetrics(metrics));
+  const resources = new ResourceHandler(writer, tableOfDefinition, metrics);
   const extensions = lifetime.own("extension servers", new ExtensionClient(cache, options.frontProxy, random));
   const aggregator = new Aggregator(cache, extensions, clock);
   const flows = new FlowControl({

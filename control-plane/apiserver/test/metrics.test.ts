@@ -92,3 +92,143 @@ test("API services that cannot be reached are told", async () => {
   expect(await value("aggregator_unavailable_apiservice", { name: "v1.apps" })).toBe(0);
   await admin.send("DELETE", `${path}/v1.gone.example.com`);
 });
+
+test("lists are counted with what they read and what they give, consistent ones apart", async () => {
+  const of = { group: "", resource: "podtemplates" };
+  const cached = { ...of, storage: "watchcache" };
+  const numbers = async () => ({
+    lists: (await value("apiserver_storage_list_total", { ...cached, index: "" })) ?? 0,
+    fetched: (await value("apiserver_storage_list_fetched_objects_total", cached)) ?? 0,
+    returned: (await value("apiserver_storage_list_returned_objects_total", cached)) ?? 0,
+    consistent: (await value("apiserver_watch_cache_consistent_read_total", { ...of, success: "true" })) ?? 0,
+  });
+  const spec = { containers: [{ name: "c", image: "i" }] };
+  for (const [name, labels] of Object.entries({ one: { is: "odd" }, two: {}, three: {} }))
+    await admin.send("POST", `${IN}/podtemplates`, { metadata: { name, labels }, template: { spec } });
+  const before = await numbers();
+  await admin.get(`${IN}/podtemplates`);
+  await admin.get(`${IN}/podtemplates?resourceVersion=0&labelSelector=is!%3Dodd`);
+  const after = await numbers();
+  expect(after.lists - before.lists).toBe(2);
+  expect(after.fetched - before.fetched).toBe(6);
+  expect(after.returned - before.returned).toBe(5);
+  expect(after.consistent - before.consistent).toBe(1);
+});
+
+test("what the store tells is counted by kind, once for the cache and once for watches", async () => {
+  const of = { group: "", resource: "limitranges" };
+  const before = (await value("apiserver_watch_cache_events_received_total", of)) ?? 0;
+  await admin.send("POST", `${IN}/limitranges`, { metadata: { name: "one" }, spec: { limits: [] } });
+  await admin.send("DELETE", `${IN}/limitranges/one`);
+  await expect.poll(async () => (await value("apiserver_watch_cache_events_received_total", of))! - before).toBe(2);
+  expect(await value("apiserver_storage_events_received_total", of)).toBeGreaterThanOrEqual(2);
+  expect(await value("apiserver_watch_cache_events_dispatched_total", of)).toBeGreaterThanOrEqual(2);
+});
+
+test("streamed lists are measured, and what watches begin with is counted", async () => {
+  const scoped = { ...CORE, resource: "secrets", scope: "namespace" };
+  const before = (await value("apiserver_init_events_total", { group: "", resource: "secrets" })) ?? 0;
+  await admin.send("POST", `${IN}/secrets`, { metadata: { name: "one" } });
+  const begin = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+  const watch = await admin.watch(`${IN}/secrets?watch=1&${begin}`);
+  await watch.take(2);
+  watch.close();
+  expect(await value("apiserver_watch_list_duration_seconds_count", scoped)).toBe(1);
+  expect((await value("apiserver_init_events_total", { group: "", resource: "secrets" }))! - before).toBeGreaterThan(0);
+});
+
+test("pods are counted by what they were held against and what came of it", async () => {
+  const prefix = "pod-security.kubernetes.io";
+  const standards = { enforce: "baseline", warn: "restricted", "warn-version": "v1.30" };
+  const labels = Object.fromEntries(Object.entries(standards).map(([mode, text]) => [`${prefix}/${mode}`, text]));
+  await admin.send("POST", "/api/v1/namespaces", { metadata: { name: "secured", labels } });
+  await admin.send("POST", "/api/v1/namespaces/secured/serviceaccounts", { metadata: { name: "default" } });
+  const created = { request_operation: "create", subresource: "" };
+  const enforced = { ...created, mode: "enforce", policy_level: "baseline", policy_version: "latest", resource: "pod" };
+  const warned = { ...created, mode: "warn", policy_level: "restricted", policy_version: "v1.30", decision: "deny" };
+  const wanted = [
+    { ...enforced, decision: "allow" },
+    { ...enforced, decision: "deny" },
+    { ...warned, resource: "pod" },
+    { ...warned, resource: "controller" },
+  ];
+  const counts = () =>
+    Promise.all(wanted.map(async (labels) => (await value("pod_security_evaluations_total", labels)) ?? 0));
+  const before = await counts();
+  const containers = [{ name: "c", image: "i" }];
+  await admin.send("POST", "/api/v1/namespaces/secured/pods", { metadata: { name: "fine" }, spec: { containers } });
+  const bad = { metadata: { name: "bad" }, spec: { containers, hostNetwork: true } };
+  expect((await admin.send("POST", "/api/v1/namespaces/secured/pods", bad)).code).toBe(403);
+  const template = { metadata: { name: "template" }, template: { spec: { containers } } };
+  await admin.send("POST", "/api/v1/namespaces/secured/podtemplates", template);
+  expect(await counts()).toEqual(before.map((count) => count + 1));
+});
+
+test("addresses and node ports are counted as they are given, asked for or not, and as they are held", async () => {
+  const [addresses, ports] = ["kube_apiserver_clusterip_allocator", "kube_apiserver_nodeport_allocator"];
+  const cidr = "10.0.0.0/24";
+  const plain = async (name: string): Promise<number> => {
+    const text = (await admin.get("/metrics")).body.toString();
+    return Number(new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]);
+  };
+  const numbers = async () => ({
+    dynamic: (await value(`${addresses}_allocation_total`, { cidr, scope: "dynamic" })) ?? 0,
+    static: (await value(`${addresses}_allocation_total`, { cidr, scope: "static" })) ?? 0,
+    errors: (await value(`${addresses}_allocation_errors_total`, { cidr, scope: "static" })) ?? 0,
+    took: (await value(`${addresses}_allocation_duration_seconds_count`, { cidr })) ?? 0,
+    ports: (await value(`${ports}_allocation_total`, { scope: "dynamic" })) ?? 0,
+  });
+  const make = (name: string, spec: object) =>
+    admin.send("POST", `${IN}/services`, { metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } });
+  const before = await numbers();
+  await make("any", { type: "NodePort" });
+  await make("fixed", { clusterIP: "10.0.0.99" });
+  expect((await make("taken", { clusterIP: "10.0.0.99" })).code).toBe(422);
+  const after = await numbers();
+  expect(after).toEqual({
+    dynamic: before.dynamic + 1,
+    static: before.static + 1,
+    errors: before.errors + 1,
+    took: expect.any(Number),
+    ports: before.ports + 1,
+  });
+  expect(after.took - before.took).toBeGreaterThanOrEqual(2);
+  const [held, free] = [
+    await value(`${addresses}_allocated_ips`, { cidr }),
+    await value(`${addresses}_available_ips`, { cidr }),
+  ];
+  expect(held).toBeGreaterThanOrEqual(2);
+  expect(held! + free!).toBe(254);
+  const [heldPorts, freePorts] = [await plain(`${ports}_allocated_ports`), await plain(`${ports}_available_ports`)];
+  expect([heldPorts >= 1, heldPorts + freePorts]).toEqual([true, 2768]);
+  for (const name of ["any", "fixed"]) await admin.send("DELETE", `${IN}/services/${name}`);
+});
+
+test("writes are measured by what they want to hear of fields that there are not", async () => {
+  await admin.send("POST", `${MAPS}?fieldValidation=Strict`, { metadata: { name: "strict" } });
+  const count = await value("field_validation_request_duration_seconds_count", { field_validation: "Strict" });
+  expect(count).toBe(isPeer ? 0 : 1); // kube-apiserver has the series, but observes nothing
+});
+
+test("tokens of pods are counted while they are to be used", async () => {
+  const account = `${IN}/serviceaccounts/default`;
+  await admin.send("POST", `${IN}/serviceaccounts`, { metadata: { name: "default" } });
+  const spec = { containers: [{ name: "c", image: "i" }] };
+  const pod = await admin.send("POST", `${IN}/pods`, { metadata: { name: "holder" }, spec });
+  const boundObjectRef = { kind: "Pod", apiVersion: "v1", name: "holder", uid: pod.object.metadata?.uid };
+  const asked = { spec: { audiences: [], expirationSeconds: 3607, boundObjectRef } };
+  const kind = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest" };
+  const { object } = await admin.send("POST", `${account}/token`, { ...kind, ...asked });
+  const { token, expirationTimestamp } = object["status"] as { token: string; expirationTimestamp: string };
+  const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+  const lasts = Date.parse(expirationTimestamp) / 1000 - claims.iat;
+  expect([Math.abs(lasts - 3607) <= 1, claims.exp - claims.iat]).toEqual([true, 365 * 24 * 60 * 60]);
+  expect(claims["kubernetes.io"].warnafter - claims.iat).toBe(3607);
+  const valid = async (): Promise<number> => {
+    const text = (await admin.get("/metrics")).body.toString();
+    return Number(/^serviceaccount_valid_tokens_total (.*)$/m.exec(text)?.[1]);
+  };
+  const before = await valid();
+  await server.clientWith(token).get(MAPS);
+  expect(await valid()).toBe(before + 1);
+});

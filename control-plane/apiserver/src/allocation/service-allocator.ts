@@ -1,9 +1,10 @@
 import { ApiError, fieldError, type Unstructured } from "@tsukube/api";
 import type { Service, ServicePort, ServiceSpec } from "@tsukube/api/types/core-v1";
-import type { Clock, Random } from "@tsukube/foundation";
+import type { Clock, Metrics, Random } from "@tsukube/foundation";
 import { addressAt, formatIp, type IpFamily, type IpNetwork, parseIp } from "@tsukube/foundation/ip-network";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { AllocationMetrics } from "./allocation-metrics.ts";
 import { hasAddress, isBalanced, needsHealthPort, needsNodePorts, withFormerValues } from "./former-values.ts";
 import { NODE_PORT_RECORD, notedPorts, type PortRange } from "./node-port-record.ts";
 import { withFamilies } from "./service-families.ts";
@@ -24,6 +25,7 @@ export interface ServiceAllocationDeps {
   readonly nodePorts: PortRange;
   readonly random: Random;
   readonly clock: Clock;
+  readonly metrics: Metrics;
 }
 
 /**
@@ -33,13 +35,16 @@ export interface ServiceAllocationDeps {
 export class ServiceAllocator {
   readonly #deps: ServiceAllocationDeps;
   readonly #ranges: ServiceRanges;
+  readonly #metrics: AllocationMetrics;
   /** Whom addresses and node ports were given to that are perhaps not stored yet. */
   readonly #given = new Map<string | number, string>();
   #noted: { readonly by: CachedObject | undefined; readonly ports: ReadonlySet<number> } = NOTHING_NOTED;
 
   constructor(deps: ServiceAllocationDeps) {
     this.#deps = deps;
-    this.#ranges = new ServiceRanges(deps.cache, deps.cidr);
+    const ranges = new ServiceRanges(deps.cache, deps.cidr);
+    this.#ranges = ranges;
+    this.#metrics = new AllocationMetrics({ ...deps, ranges: () => ranges.all });
   }
 
   /** @param old The Service before an update. @throws {ApiError} */
@@ -103,9 +108,15 @@ export class ServiceAllocator {
   }
 
   #anyAddress(family: string, { owner, name }: Allocation): string {
+    const { clock } = this.#deps;
     for (const range of this.#ranges.of(family as IpFamily)) {
+      const began = clock.monotonic();
       const address = this.#anyOf(range, owner);
-      if (address !== undefined) return this.#give(address, owner);
+      if (address === undefined) this.#metrics.addressRefused(range, "dynamic");
+      else {
+        this.#metrics.address(range, "dynamic", (clock.monotonic() - began) / 1000);
+        return this.#give(address, owner);
+      }
     }
     throw ApiError.internal(new Error(`failed to allocate a serviceIP for Service "${name}": range is full`));
   }
@@ -144,20 +155,39 @@ export class ServiceAllocator {
     };
     const parsed = parseIp(address);
     if (parsed === undefined) return; // validation says what is wrong with it
-    if (!this.#ranges.contains(parsed)) refuse("the provided network does not match the current range");
-    if (this.#isTaken(formatIp(parsed), owner)) refuse("provided IP is already allocated");
+    const began = this.#deps.clock.monotonic();
+    const range = this.#ranges.containing(parsed);
+    if (range === undefined) {
+      refuse("the provided network does not match the current range");
+      return;
+    }
+    if (this.#isTaken(formatIp(parsed), owner)) {
+      this.#metrics.addressRefused(range, "static");
+      refuse("provided IP is already allocated");
+    }
+    this.#metrics.address(range, "static", (this.#deps.clock.monotonic() - began) / 1000);
   }
 
   #anyPort(owner: string, but: ReadonlySet<number>): number {
+    const port = this.#freePort(owner, but);
+    if (port === undefined) {
+      this.#metrics.portRefused("dynamic");
+      throw ApiError.internal(new Error(`failed to allocate a nodePort: range is full`));
+    }
+    this.#metrics.port("dynamic");
+    return this.#give(port, owner);
+  }
+
+  #freePort(owner: string, but: ReadonlySet<number>): number | undefined {
     const isFree = (port: number): boolean => !but.has(port) && this.#isFree(port, owner);
     const { nodePorts, random } = this.#deps;
     const { first, last } = nodePorts;
     for (let tries = 0; tries < TRIES; tries += 1) {
       const port = first + Math.floor(random.float() * (last - first + 1));
-      if (isFree(port)) return this.#give(port, owner);
+      if (isFree(port)) return port;
     }
-    for (let port = first; port <= last; port += 1) if (isFree(port)) return this.#give(port, owner);
-    throw ApiError.internal(new Error(`failed to allocate a nodePort: range is full`));
+    for (let port = first; port <= last; port += 1) if (isFree(port)) return port;
+    return undefined;
   }
 
   /** @throws {ApiError} 422. */
@@ -170,6 +200,13 @@ export class ServiceAllocator {
   }
 
   #whyNot(port: number, owner: string): string | undefined {
+    const why = this.#problemOf(port, owner);
+    if (why === undefined) this.#metrics.port("static");
+    else this.#metrics.portRefused("static");
+    return why;
+  }
+
+  #problemOf(port: number, owner: string): string | undefined {
     const { first, last } = this.#deps.nodePorts;
     if (port < first || port > last)
       return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;

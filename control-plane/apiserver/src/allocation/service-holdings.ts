@@ -1,4 +1,5 @@
 import type { Unstructured } from "@tsukube/api";
+import { type IpNetwork, isWithin, parseIp } from "@tsukube/foundation/ip-network";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { addressesOf, portsOf, SERVICES } from "./service-values.ts";
 
@@ -25,6 +26,15 @@ export class ServiceHoldings {
   /** The node ports of all Services but the one at `key`. */
   portsBut(key: string): readonly number[] {
     return this.#ports.all.filter((port) => this.#ports.isHeld(port, key));
+  }
+
+  /** How many addresses of a network Services hold. */
+  addressesIn(network: IpNetwork): number {
+    return this.#addresses.all.filter((address) => isWithin(network, parseIp(address)!)).length;
+  }
+
+  get portCount(): number {
+    return this.#ports.all.length;
   }
 
   #hold(key: string, service: Unstructured): void {

@@ -26,14 +26,18 @@ export class ServiceRanges {
     return this.#own.map(({ family }) => family);
   }
 
-  of(family: IpFamily): readonly IpNetwork[] {
+  get all(): readonly IpNetwork[] {
     this.#all ??= [...this.#own, ...this.#further()];
-    return this.#all.filter((network) => network.family === family);
+    return this.#all;
   }
 
-  /** A network's own address is nobody's, nor is the last one of IPv4. */
-  contains({ family, value }: IpNumber): boolean {
-    return this.of(family).some(({ base, size }) => value > base && value < base + size - lastOnes(family, size));
+  of(family: IpFamily): readonly IpNetwork[] {
+    return this.all.filter((network) => network.family === family);
+  }
+
+  /** The one whose address it is: a network's own address is nobody's, nor is the last one of IPv4. */
+  containing({ family, value }: IpNumber): IpNetwork | undefined {
+    return this.of(family).find(({ base, size }) => value > base && value < base + size - lastOnes(family, size));
   }
 
   #further(): readonly IpNetwork[] {

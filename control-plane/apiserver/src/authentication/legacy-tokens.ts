@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import type { Secret } from "@tsukube/api/types/core-v1";
+import type { Secret, ServiceAccount } from "@tsukube/api/types/core-v1";
 import { type Clock, formatTime, type Logger, messageOf } from "@tsukube/foundation";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -28,6 +28,9 @@ const LAST_USED = "kubernetes.io/legacy-token-last-used";
 /** Set by who found that nobody uses it any more. */
 const INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since";
 
+/** Of a token of a Secret that kube-controller-manager made, that somebody made, or that is invalid by now. */
+export type LegacyUse = "legacyAuto" | "legacyManual" | "legacyInvalid";
+
 /**
  * Undefined unless the Secret still holds this very token, and its account is the same.
  * @param noteUse Told of each good use, and of those of tokens that were declared invalid.
@@ -36,7 +39,7 @@ export function legacyAccountOf(
   claims: LegacyClaims,
   token: string,
   cache: WatchCache,
-  noteUse: (secret: Secret) => void,
+  noteUse: (secret: Secret, use: LegacyUse) => void,
 ): LegacyAccount | undefined {
   const claim = (name: string): string =>
     (claims as unknown as Readonly<Record<string, string>>)[`kubernetes.io/serviceaccount/${name}`] ?? "";
@@ -47,10 +50,15 @@ export function legacyAccountOf(
   const secret = cache.get(`/registry/secrets/${namespace}/${claim("secret.name")}`)?.object as Secret | undefined;
   if (secret === undefined || secret.metadata?.deletionTimestamp !== undefined) return undefined;
   if (!isSame(Buffer.from(secret.data?.["token"] ?? "", "base64"), Buffer.from(token))) return undefined;
-  const account = cache.get(`/registry/serviceaccounts/${namespace}/${name}`)?.object;
+  const account = cache.get(`/registry/serviceaccounts/${namespace}/${name}`)?.object as ServiceAccount | undefined;
   if (account?.metadata?.uid !== uid || account.metadata.deletionTimestamp !== undefined) return undefined;
-  noteUse(secret);
-  return (secret.metadata?.labels?.[INVALID_SINCE] ?? "") === "" ? { namespace, name, uid } : undefined;
+  if ((secret.metadata?.labels?.[INVALID_SINCE] ?? "") !== "") {
+    noteUse(secret, "legacyInvalid");
+    return undefined;
+  }
+  const isListed = account?.secrets?.some((ref) => ref.name === secret.metadata?.name) === true;
+  noteUse(secret, isListed ? "legacyAuto" : "legacyManual");
+  return { namespace, name, uid };
 }
 
 function isSame(one: Buffer, other: Buffer): boolean {

@@ -1,10 +1,11 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { ApiError, type Unstructured } from "@tsukube/api";
 import type { Secret } from "@tsukube/api/types/core-v1";
-import type { Clock, Random } from "@tsukube/foundation";
+import type { Clock, Metrics, Random } from "@tsukube/foundation";
 import type { Authenticator, IncomingRequest, User } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
-import { LEGACY_ISSUER, type LegacyClaims, legacyAccountOf } from "./legacy-tokens.ts";
+import { LEGACY_ISSUER, type LegacyClaims, type LegacyUse, legacyAccountOf } from "./legacy-tokens.ts";
+import { TokenMetrics } from "./token-metrics.ts";
 
 /** What a bound token is about (KEP-1205). */
 export interface TokenRequest {
@@ -13,6 +14,8 @@ export interface TokenRequest {
   readonly serviceAccountUid: string;
   readonly audiences: readonly string[];
   readonly expirationSeconds: number;
+  /** From when on its use is counted as late, though it is still good; in seconds from now. */
+  readonly staleAfterSeconds?: number;
   readonly boundTo?: { readonly kind: "Pod" | "Secret" | "Node"; readonly name: string; readonly uid: string };
   /** The node that the pod runs on. */
   readonly node?: { readonly name: string; readonly uid: string };
@@ -31,6 +34,8 @@ interface Claims {
     readonly pod?: { readonly name: string; readonly uid: string };
     readonly secret?: { readonly name: string; readonly uid: string };
     readonly node?: { readonly name: string; readonly uid: string };
+    /** Seconds since the epoch. */
+    readonly warnafter?: number;
   };
 }
 
@@ -62,7 +67,7 @@ export class Tokens {
     this.#keyId = createHash("sha256").update(der).digest("base64url");
   }
 
-  issue(request: TokenRequest): { readonly token: string; readonly expiresAt: number } {
+  issue(request: TokenRequest): string {
     const now = Math.floor(this.#options.clock.now() / 1000);
     const { boundTo } = request;
     const claims = {
@@ -76,6 +81,7 @@ export class Tokens {
         ...(request.node !== undefined && { node: request.node }),
         ...(boundTo !== undefined && { [boundTo.kind.toLowerCase()]: { name: boundTo.name, uid: boundTo.uid } }),
         serviceaccount: { name: request.serviceAccount, uid: request.serviceAccountUid },
+        ...(request.staleAfterSeconds !== undefined && { warnafter: now + request.staleAfterSeconds }),
       },
       nbf: now,
       sub: `system:serviceaccount:${request.namespace}:${request.serviceAccount}`,
@@ -83,7 +89,7 @@ export class Tokens {
     const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const signed = `${part({ alg: "ES256", kid: this.#keyId })}.${part(claims)}`;
     const signature = sign("sha256", Buffer.from(signed), { key: this.#privateKey, dsaEncoding: "ieee-p1363" });
-    return { token: `${signed}.${signature.toString("base64url")}`, expiresAt: claims.exp * 1000 };
+    return `${signed}.${signature.toString("base64url")}`;
   }
 
   /** The claims of a token with a good signature, issuer and time; undefined when it is no token of this cluster. */
@@ -135,6 +141,8 @@ export class ServiceAccountAuthenticator implements Authenticator {
   readonly #cache: WatchCache;
   readonly #audiences: readonly string[];
   readonly #noteLegacyUse: (secret: Secret) => void;
+  readonly #metrics: TokenMetrics;
+  readonly #clock: Clock;
 
   /** @param noteLegacyUse Told of each use of a token that kube-controller-manager put into a Secret. */
   constructor(
@@ -142,7 +150,10 @@ export class ServiceAccountAuthenticator implements Authenticator {
     cache: WatchCache,
     audiences: readonly string[],
     noteLegacyUse: (secret: Secret) => void,
+    { metrics, clock }: { readonly metrics: Metrics; readonly clock: Clock },
   ) {
+    this.#metrics = new TokenMetrics(metrics);
+    this.#clock = clock;
     this.#tokens = tokens;
     this.#cache = cache;
     this.#audiences = audiences;
@@ -164,17 +175,24 @@ export class ServiceAccountAuthenticator implements Authenticator {
     const common = (isLegacy(claims) ? this.#audiences : claims.aud).filter((audience) => audiences.includes(audience));
     if (common.length === 0) return undefined;
     if (isLegacy(claims)) {
-      const account = legacyAccountOf(claims, token, this.#cache, this.#noteLegacyUse);
+      this.#metrics.legacy.inc();
+      const noteUse = (secret: Secret, use: LegacyUse): void => {
+        this.#metrics[use].inc();
+        this.#noteLegacyUse(secret);
+      };
+      const account = legacyAccountOf(claims, token, this.#cache, noteUse);
       if (account === undefined) return undefined;
       return { user: { ...serviceAccountUser(account.namespace, account.name), uid: account.uid }, audiences: common };
     }
-    const { namespace, serviceaccount, pod, secret, node } = claims["kubernetes.io"];
+    const { namespace, serviceaccount, pod, secret, node, warnafter } = claims["kubernetes.io"];
     const account = this.#live(`/registry/serviceaccounts/${namespace}/${serviceaccount.name}`, serviceaccount.uid);
     if (account === undefined) return undefined;
     if (pod !== undefined && this.#live(`/registry/pods/${namespace}/${pod.name}`, pod.uid) === undefined)
       return undefined;
     if (secret !== undefined && this.#live(`/registry/secrets/${namespace}/${secret.name}`, secret.uid) === undefined)
       return undefined;
+    if (warnafter !== undefined)
+      (this.#clock.now() / 1000 > warnafter ? this.#metrics.stale : this.#metrics.valid).inc();
     const extra: Record<string, readonly string[]> = {
       "authentication.kubernetes.io/credential-id": [`JTI=${claims.jti}`],
     };

@@ -19,6 +19,7 @@ const BYTES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 const RECEIVED_BYTES = Array.from({ length: 31 }, (_, index) => 50_000 + index * 100_000);
 const WHERE = ["verb", "group", "version", "resource", "subresource", "scope", "component"];
 const MUTATING = new Set(["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"]);
+const VALIDATED = new Set(["POST", "PUT", "PATCH", "APPLY"]);
 const CONNECTING = new Set(["exec", "attach", "portforward", "proxy"]);
 
 /** Counts requests under upstream's names (apiserver_request_total and its kin). */
@@ -29,6 +30,7 @@ export class RequestMetrics {
   readonly #own: Histogram;
   readonly #sizes: Histogram;
   readonly #received: Histogram;
+  readonly #validated: Histogram;
   readonly #inflight: Gauge;
   readonly #longRunning: Gauge;
   readonly #kinds = new Map<string, Kind>();
@@ -58,6 +60,12 @@ export class RequestMetrics {
       RECEIVED_BYTES,
       ["resource", "group", "verb"],
     );
+    this.#validated = metrics.histogram(
+      "field_validation_request_duration_seconds",
+      "Response latency distribution in seconds for each field validation value",
+      SECONDS.slice(2),
+      ["field_validation"],
+    );
     this.#sizes = metrics.histogram(
       "apiserver_response_sizes",
       "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.",
@@ -80,16 +88,17 @@ export class RequestMetrics {
   #kindOf(request: Head, info: RequestInfo): Kind {
     const dryRun = info.query.size === 0 ? "" : info.query.getAll("dryRun").join(",");
     const labels = labelsOf(request, info);
-    const key = `${Object.values(labels).join(" ")} ${dryRun}`;
+    const validation = info.query.size === 0 ? "" : fieldValidationIn(info.query);
+    const key = `${Object.values(labels).join(" ")} ${dryRun} ${validation}`;
     let kind = this.#kinds.get(key);
     if (kind === undefined) {
-      kind = this.#kind(labels, dryRun, info);
+      kind = this.#kind(labels, dryRun, validation, info);
       this.#kinds.set(key, kind);
     }
     return kind;
   }
 
-  #kind(labels: Labels, dryRun: string, info: RequestInfo): Kind {
+  #kind(labels: Labels, dryRun: string, validation: string, info: RequestInfo): Kind {
     const verb = labels["verb"]!;
     const isLong = verb === "WATCH" || verb === "CONNECT";
     const requested = { ...labels, dry_run: dryRun };
@@ -101,6 +110,7 @@ export class RequestMetrics {
       duration: isLong ? undefined : this.#duration.of(requested),
       own: isLong ? undefined : this.#own.of(labels),
       sizes: isLong ? undefined : this.#sizes.of(labels),
+      validated: isLong || !VALIDATED.has(verb) ? undefined : this.#validated.of({ field_validation: validation }),
       received: MUTATING.has(verb) ? this.#received.of(received) : undefined,
       counted: (status) => {
         let series = byStatus.get(status);
@@ -115,7 +125,7 @@ export class RequestMetrics {
 
   /** A request begins. @returns what to call with its answer. */
   begin(request: Head, info: RequestInfo): Answered {
-    const { present, duration, own, sizes, received, counted } = this.#kindOf(request, info);
+    const { present, duration, own, sizes, validated, received, counted } = this.#kindOf(request, info);
     const started = this.#clock.now();
     present.add(1);
     if (received !== undefined && info.isResource) received.observe(request.body?.length ?? 0);
@@ -125,6 +135,7 @@ export class RequestMetrics {
       counted(status).inc();
       const took = this.#clock.now() - started;
       duration?.observe(took / 1000);
+      validated?.observe(took / 1000);
       own?.observe(Math.max(0, took - leftOut) / 1000);
       if (body instanceof Uint8Array || body instanceof Pieces) sizes?.observe(body.byteLength);
     };
@@ -141,6 +152,8 @@ interface Kind {
   readonly duration: HistogramSeries | undefined;
   readonly own: HistogramSeries | undefined;
   readonly sizes: HistogramSeries | undefined;
+  /** Of writes whose fields are looked at. */
+  readonly validated: HistogramSeries | undefined;
   readonly received: HistogramSeries | undefined;
   counted(status: number): CounterSeries;
 }
@@ -149,6 +162,11 @@ type Head = Pick<IncomingRequest, "method" | "headers" | "body">;
 
 /** @param leftOut Of its time, in ms: it waited for seats or for webhooks. */
 type Answered = (response: ApiResponse, leftOut: number) => void;
+
+function fieldValidationIn(query: URLSearchParams): string {
+  const [value = "", ...more] = query.getAll("fieldValidation");
+  return ["", "Ignore", "Warn", "Strict"].includes(value) && more.length === 0 ? value : "invalid";
+}
 
 function labelsOf(request: Head, info: RequestInfo): Labels {
   const { isResource, group, version, resource, subresource, path } = info;

@@ -13,6 +13,9 @@ import type { Writer } from "./writer.ts";
 
 const KIND = { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" };
 const RESOURCE = { group: KIND.group, resource: KIND.kind };
+/** What kubelets ask for, and how long such a token is good all the same: a client that keeps its first one goes on (KEP-1205). */
+const POD_TOKEN_SECONDS = 3607;
+const YEAR_SECONDS = 365 * 24 * 60 * 60;
 const NODES = "/registry/minions/";
 
 type Bound = Pick<Parameters<Tokens["issue"]>[0], "boundTo" | "node">;
@@ -63,12 +66,17 @@ export class AccountTokens {
     const errors = validateCreate(KIND, request);
     if (errors.length > 0) throw ApiError.invalid(KIND, "", errors);
     await admission.validate({ ...attributes, object: request });
-    const { token, expiresAt } = this.#tokens.issue({
+    const seconds = spec.expirationSeconds ?? 3600;
+    const bound = this.#bound(namespace, name, spec);
+    const isOwn = spec.audiences.every((audience) => audience === this.#tokens.issuer);
+    const isOfPod = bound.boundTo?.kind === "Pod" && seconds === POD_TOKEN_SECONDS && isOwn;
+    const lasting = isOfPod ? { expirationSeconds: YEAR_SECONDS, staleAfterSeconds: seconds } : {};
+    const token = this.#tokens.issue({
       ...{ namespace, serviceAccount: name, serviceAccountUid: uid, audiences: spec.audiences },
-      expirationSeconds: spec.expirationSeconds ?? 3600,
-      ...this.#bound(namespace, name, spec),
+      ...{ expirationSeconds: seconds, ...lasting, ...bound },
     });
-    const object = { ...request, status: { token, expirationTimestamp: formatTime(expiresAt) } };
+    const expirationTimestamp = formatTime(Math.floor(clock.now() / 1000 + seconds) * 1000);
+    const object = { ...request, status: { token, expirationTimestamp } };
     const schema = schemaOf(KIND) as ObjectSchema;
     return { status: 201, headers: headersOf(accepted), body: encode(object, schema, accepted) };
   }

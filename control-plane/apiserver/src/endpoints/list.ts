@@ -15,6 +15,7 @@ import type { CachedObject } from "../storage/cached-object.ts";
 import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
 import type { CacheVersion } from "../storage/watch-cache.ts";
 import { mustReach } from "./freshness.ts";
+import type { ListMetrics } from "./list-metrics.ts";
 import {
   type Continuation,
   decodeContinue,
@@ -39,13 +40,14 @@ interface Page {
 export async function list(
   store: ObjectStore,
   clock: Clock,
+  metrics: ListMetrics,
   context: RequestContext,
   view: View,
 ): Promise<ApiResponse> {
   const { definition, accepted } = view;
   const options = parseListOptions(context.info.query, false);
   const selection = selectionOf(store, definition, context.info);
-  const page = await readPage(store, clock, context, view, options, selection);
+  const page = await readPage(store, clock, metrics, context, view, options, selection);
   const metadata = {
     resourceVersion: String(page.revision),
     ...(page.continue !== "" && { continue: page.continue }),
@@ -65,6 +67,7 @@ export async function list(
 async function readPage(
   store: ObjectStore,
   clock: Clock,
+  metrics: ListMetrics,
   context: RequestContext,
   view: View,
   options: ListOptions,
@@ -74,7 +77,9 @@ async function readPage(
   const { namespace } = context.info;
   const prefix = definition.storage.prefix + (definition.namespaced && namespace !== "" ? `${namespace}/` : "");
   const from = options.continue === "" ? undefined : decodeContinue(options.continue);
+  if (from === undefined && options.resourceVersion === undefined) metrics.readNewest(definition);
   const version = await versionFor(store, clock, options, from, prefix);
+  const source = version.revision < store.cache.oldestRevision ? "etcd" : "watchcache";
   const limit =
     options.limit > 0 && !(options.resourceVersion === 0 && options.match === "")
       ? options.limit
@@ -83,7 +88,10 @@ async function readPage(
   await store.readable(definition, objectsIn(version, prefix, start));
   const objects: CachedObject[] = [];
   let last = "";
-  for (const [key, cached] of selection.candidates(version.root, prefix, start)) {
+  let fetched = 0;
+  const { entries, index } = selection.candidates(version.root, prefix, start);
+  for (const [key, cached] of entries) {
+    fetched += 1;
     if (!selection.matches(cached)) continue;
     if (objects.length === limit) {
       const remaining = selection.isEverything ? version.root.count(prefix, `${last}\0`) : undefined;
@@ -92,11 +100,13 @@ async function readPage(
         start: `${last.slice(definition.storage.prefix.length)}\0`,
         since: from === undefined || from.revision < 0 ? clock.now() : from.since,
       });
+      metrics.listed(definition, source, index, fetched, objects.length);
       return { revision: version.revision, objects, continue: token, remaining };
     }
     objects.push(cached);
     last = key;
   }
+  metrics.listed(definition, source, index, fetched, objects.length);
   return { revision: version.revision, objects, continue: "", remaining: undefined };
 }
 

@@ -13,6 +13,7 @@ import {
   validateCreate,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
+import type { Metrics } from "@tsukube/foundation";
 import { ALL_ENCODINGS, checkStreamable, negotiate } from "../chain/negotiation.ts";
 import { isTrue } from "../chain/request-info.ts";
 import type { RequestContext } from "../contracts.ts";
@@ -25,6 +26,7 @@ import { decodeObject, decodeOptions } from "./body.ts";
 import { type Deleted, deletedStatus, deleteObject, deleteOptionsOf } from "./delete.ts";
 import { mustReach } from "./freshness.ts";
 import { encodeList, list } from "./list.ts";
+import { ListMetrics } from "./list-metrics.ts";
 import { revisionOf } from "./list-options.ts";
 import { placed } from "./object-meta.ts";
 import { applier, type Patcher, patcher, patchTypeOf } from "./patch.ts";
@@ -33,7 +35,7 @@ import { replicasPathOf, scaleOf, shownScale, trackedScaleOf, withScale } from "
 import { selectionOf } from "./selection.ts";
 import { applyId, SettledApplies } from "./settled-applies.ts";
 import { watch } from "./watch.ts";
-import type { WatchMetrics } from "./watch-metrics.ts";
+import { WatchMetrics } from "./watch-metrics.ts";
 import { checkWriteOptions, fieldManagerOf } from "./write-options.ts";
 import type { WriteRequest, Writer } from "./writer.ts";
 
@@ -53,12 +55,14 @@ const WITHOUT_TABLE = new Set(
 export class ResourceHandler {
   readonly #writer: Writer;
   readonly #tableOf: TableConvertorOf;
+  readonly #lists: ListMetrics;
   readonly #watches: WatchMetrics;
   readonly #settled = new SettledApplies();
 
-  constructor(writer: Writer, tableOf: TableConvertorOf, watches: WatchMetrics) {
+  constructor(writer: Writer, tableOf: TableConvertorOf, metrics: Metrics) {
     this.#writer = writer;
-    this.#watches = watches;
+    this.#lists = new ListMetrics(metrics);
+    this.#watches = new WatchMetrics(metrics);
     this.#tableOf = tableOf;
   }
 
@@ -72,7 +76,7 @@ export class ResourceHandler {
       case "get":
         return this.#get(context, view);
       case "list":
-        return list(this.#writer.deps.store, this.#writer.deps.clock, context, view);
+        return list(this.#writer.deps.store, this.#writer.deps.clock, this.#lists, context, view);
       case "watch":
         return watch(this.#writer.deps, this.#watches, context, view);
       case "create":
@@ -244,7 +248,7 @@ export class ResourceHandler {
     const prefix =
       definition.storage.prefix + (definition.namespaced && info.namespace !== "" ? `${info.namespace}/` : "");
     const objects: Unstructured[] = [];
-    const range = [...selection.candidates(store.cache.head, prefix)];
+    const range = [...selection.candidates(store.cache.head, prefix).entries];
     await store.readable(
       definition,
       range.map(([, cached]) => cached),

@@ -64,7 +64,7 @@ function selected(store: ObjectStore, { namespace, labels, fields }: Query): rea
   const query = new URLSearchParams({ labelSelector: labels, fieldSelector: fields });
   const selection = selectionOf(store, pods, parseRequestInfo("GET", `${path}?${query}`));
   const prefix = pods.storage.prefix + (namespace === "" ? "" : `${namespace}/`);
-  return [...selection.candidates(store.cache.head, prefix)]
+  return [...selection.candidates(store.cache.head, prefix).entries]
     .filter(([, cached]) => selection.matches(cached))
     .map(([key]) => key);
 }
@@ -165,7 +165,9 @@ describe("a selection", () => {
     await put(store, { namespace: 0, name: 5, app: "db", tier: undefined, node: undefined });
     const info = parseRequestInfo("GET", "/api/v1/pods?labelSelector=app%3Dweb");
     const selection = selectionOf(store, pods, info);
-    const past = [...selection.candidates(before, pods.storage.prefix)].filter(([, each]) => selection.matches(each));
+    const past = [...selection.candidates(before, pods.storage.prefix).entries].filter(([, each]) =>
+      selection.matches(each),
+    );
     expect(past).toHaveLength(80);
     expect(selected(store, asked)).toEqual([`${pods.storage.prefix}ns-0/pod-5`]);
   });

@@ -35,7 +35,13 @@ export interface Selection {
    * Entries below `prefix` from `start` on, in order, among which are all that match: of the newest state those that an index
    * names, otherwise all.
    */
-  candidates(root: Tree<CachedObject>, prefix: string, start?: string): Entries;
+  candidates(root: Tree<CachedObject>, prefix: string, start?: string): Candidates;
+}
+
+interface Candidates {
+  readonly entries: Entries;
+  /** By what they were found: "f:spec.nodeName", "l:" for any label; "" where nothing spared looking at all. */
+  readonly index: string;
 }
 
 /** Parses labelSelector and fieldSelector, and the name in the path. @throws {ApiError} 400 for unknown field labels. */
@@ -60,11 +66,12 @@ export function selectionOf(store: ObjectStore, definition: ResourceDefinition, 
     candidates(root, prefix, start = prefix) {
       const name = fields.exactValue("metadata.name");
       if (name !== undefined && (!definition.namespaced || prefix !== definition.storage.prefix))
-        return oneOf(root, prefix + name, start);
-      if (name !== undefined) return inEachNamespace(root, prefix, name, start);
+        return plain(oneOf(root, prefix + name, start));
+      if (name !== undefined) return plain(inEachNamespace(root, prefix, name, start));
       const isNewest = root === store.cache.head;
       const found = isNewest && wanted.length > 0 ? indexed(store, definition, wanted, root, prefix) : undefined;
-      return found === undefined ? root.range(prefix, start) : merged(found, prefix, start);
+      if (found === undefined) return plain(root.range(prefix, start));
+      return { entries: merged(found.trees, prefix, start), index: found.index };
     },
   };
 }
@@ -183,16 +190,25 @@ function indexed(
   wanted: readonly Having[],
   root: Tree<CachedObject>,
   prefix: string,
-): readonly Tree<CachedObject>[] | undefined {
+): { readonly trees: readonly Tree<CachedObject>[]; readonly index: string } | undefined {
   let fewest = root.count(prefix);
-  let best: readonly Tree<CachedObject>[] | undefined;
+  let best: ReturnType<typeof indexed>;
   for (const { attribute, values } of wanted) {
     const trees = cache.having(storage.prefix, attribute, values);
     const size = trees?.reduce((sum, tree) => sum + tree.count(prefix), 0) ?? fewest;
-    if (size < fewest) [fewest, best] = [size, trees];
+    if (trees === undefined || size >= fewest) continue;
+    fewest = size;
+    best = { trees, index: indexName(attribute) };
   }
   return best;
 }
+
+/** Labels have any name: as values of a metric they would be too many. */
+function indexName({ name }: Attribute): string {
+  return name.startsWith("field ") ? `f:${name.slice("field ".length)}` : "l:";
+}
+
+const plain = (entries: Entries): Candidates => ({ entries, index: "" });
 
 function merged(trees: readonly Tree<CachedObject>[], prefix: string, start: string): Entries {
   if (trees.length === 1) return trees[0]!.range(prefix, start);

@@ -88,6 +88,7 @@ class WatchStream extends FlowingBody {
   readonly #prefix: string;
   readonly #form: string;
   readonly #cancels: Cancel[] = [];
+  readonly #began: number;
   /** What is still to be sent of the state that the watch begins with, as it was at a revision. */
   #initial: { readonly objects: Iterable<readonly [string, CachedObject]>; readonly revision: number } | undefined;
   #queue: Uint8Array[] = [];
@@ -124,6 +125,7 @@ class WatchStream extends FlowingBody {
     const { definition, accepted } = view;
     this.#store = store;
     this.#clock = clock;
+    this.#began = clock.monotonic();
     this.#sent = sent;
     this.#context = context;
     this.#view = view;
@@ -282,12 +284,16 @@ class WatchStream extends FlowingBody {
         size += piece.length;
       }
       this.#count(size - before);
+      this.#sent.initial.inc();
       if (size < CHUNK_BYTES) continue;
       yield pieces;
       pieces = [];
       size = 0;
     }
-    if (this.#marksEnd) pieces.push(this.#bookmarkAt(revision, true));
+    if (this.#marksEnd) {
+      pieces.push(this.#bookmarkAt(revision, true));
+      this.#measureList();
+    }
     if (pieces.length > 0) yield pieces;
   }
 
@@ -323,7 +329,7 @@ class WatchStream extends FlowingBody {
     const { resourceVersion, sendInitialEvents } = this.#options;
     const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
     if (wantsState) {
-      const objects = this.#selection.candidates(this.#store.cache.head, this.#folder);
+      const objects = this.#selection.candidates(this.#store.cache.head, this.#folder).entries;
       if (this.#view.accepted.as === "Table") this.#beginTable(objects);
       else this.#initial = { objects, revision: this.#revision };
       return;
@@ -341,7 +347,14 @@ class WatchStream extends FlowingBody {
   /** The first event brings the columns. */
   #beginTable(objects: Iterable<readonly [string, CachedObject]>): void {
     for (const [, cached] of objects) if (this.#selection.matches(cached)) this.#send("ADDED", cached, cached.revision);
-    if (this.#marksEnd) this.#push(this.#bookmarkAt(this.#revision, true));
+    if (!this.#marksEnd) return;
+    this.#push(this.#bookmarkAt(this.#revision, true));
+    this.#measureList();
+  }
+
+  #measureList(): void {
+    const { namespace } = this.#context.info;
+    this.#sent.listed((this.#clock.monotonic() - this.#began) / 1000, namespace === "" ? "cluster" : "namespace");
   }
 
   /** An object that leaves the selection is deleted as far as this watcher is concerned, one that enters it is new. */

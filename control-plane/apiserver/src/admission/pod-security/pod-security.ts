@@ -1,8 +1,10 @@
 import { ApiError, jsonEqual, type Unstructured } from "@tsukube/api";
 import type { Container, Pod } from "@tsukube/api/types/core-v1";
+import type { Metrics } from "@tsukube/foundation";
 import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
-import { containersOf, type PodLike } from "./check.ts";
+import { containersOf, type Finding, type PodLike } from "./check.ts";
+import { Evaluations } from "./evaluations.ts";
 import { findings, findingsText, isStricter, type Policy, policyOf, type Standard, standardText } from "./policy.ts";
 
 /** Where kinds have pod templates, by "group/resource". */
@@ -24,21 +26,24 @@ const MAX_PODS = 3000;
  * The Pod Security Standards (KEP-2579): a namespace's labels say what its pods must not have; templates only warn. The
  * standards have versions, so that a namespace can keep to those that it was made for.
  */
-export function podSecurity(cache: WatchCache): AdmissionPlugin {
+export function podSecurity(cache: WatchCache, metrics: Metrics): AdmissionPlugin {
+  const evaluations = new Evaluations(metrics);
   const labelsOf = (namespace: string): Readonly<Record<string, string>> =>
     cache.get(`/registry/namespaces/${namespace}`)?.object.metadata?.labels ?? {};
   return {
     name: "PodSecurity",
     handles: ({ operation }) => operation === "CREATE" || operation === "UPDATE",
     async validate(attributes) {
-      const { resource, subresource, namespace, object, context } = attributes;
+      const { resource, subresource, namespace, object } = attributes;
       const name = `${resource.group}/${resource.resource}`;
       if (name === "/namespaces" && subresource === "") return checkNamespace(cache, attributes);
       if (name === "/pods" && POD_SUBRESOURCES.has(subresource) && isSignificant(attributes))
-        return checkPod(attributes, policyOf(labelsOf(namespace)));
+        return checkPod(attributes, policyOf(labelsOf(namespace)), evaluations);
       const template = subresource === "" ? TEMPLATES[name] : undefined;
       if (template === undefined || object === undefined) return undefined;
-      warn(context.warn, memberAt(object, template) as PodLike, policyOf(labelsOf(namespace)).warn);
+      const [pod, policy] = [memberAt(object, template) as PodLike, policyOf(labelsOf(namespace))];
+      audit(attributes, pod, policy.audit, evaluations);
+      warn(attributes, pod, policy.warn, evaluations);
       return undefined;
     },
   };
@@ -48,26 +53,37 @@ function memberAt(object: unknown, path: readonly string[]): unknown {
   return path.reduce((at, member) => (at as Readonly<Record<string, unknown>> | undefined)?.[member], object);
 }
 
-function warn(say: (text: string) => void, pod: PodLike, standard: Standard): void {
+function violating(standard: Standard, found: readonly Finding[]): string {
+  return `PodSecurity "${standardText(standard)}": ${findingsText(found)}`;
+}
+
+function audit(attributes: AdmissionAttributes, pod: PodLike, standard: Standard, evaluations: Evaluations): void {
   const found = findings(pod, standard);
-  if (found.length > 0) say(`would violate PodSecurity "${standardText(standard)}": ${findingsText(found)}`);
+  if (found.length === 0) return;
+  evaluations.count("deny", "audit", standard, attributes);
+  const text = `would violate ${violating(standard, found)}`;
+  attributes.context.annotate?.("pod-security.kubernetes.io/audit-violations", text);
+}
+
+function warn(attributes: AdmissionAttributes, pod: PodLike, standard: Standard, evaluations: Evaluations): void {
+  const found = findings(pod, standard);
+  if (found.length === 0) return;
+  evaluations.count("deny", "warn", standard, attributes);
+  attributes.context.warn(`would violate ${violating(standard, found)}`);
 }
 
 /** @throws {ApiError} 403. */
-function checkPod({ resource, name, object, context }: AdmissionAttributes, policy: Policy): void {
+function checkPod(attributes: AdmissionAttributes, policy: Policy, evaluations: Evaluations): void {
+  const { resource, name, object, context } = attributes;
   const pod = object as Pod;
   const found = findings(pod, policy.enforce);
+  evaluations.count(found.length === 0 ? "allow" : "deny", "enforce", policy.enforce, attributes);
   context.annotate?.("pod-security.kubernetes.io/enforce-policy", standardText(policy.enforce));
-  const audited = findings(pod, policy.audit);
-  if (audited.length > 0) {
-    const value = `would violate PodSecurity "${standardText(policy.audit)}": ${findingsText(audited)}`;
-    context.annotate?.("pod-security.kubernetes.io/audit-violations", value);
-  }
+  audit(attributes, pod, policy.audit, evaluations);
   if (found.length > 0) {
-    const why = `violates PodSecurity "${standardText(policy.enforce)}": ${findingsText(found)}`;
-    throw ApiError.forbidden(resource, name, why);
+    throw ApiError.forbidden(resource, name, `violates ${violating(policy.enforce, found)}`);
   }
-  warn(context.warn, pod, policy.warn);
+  warn(attributes, pod, policy.warn, evaluations);
 }
 
 /** Updates of a pod matter when they bring in an image or a container. */

@@ -21,6 +21,9 @@ export interface Policy {
   readonly errors: readonly FieldError[];
 }
 
+/** The newest version that the standards here know. */
+export const NEWEST_VERSION = 37;
+
 const PREFIX = "pod-security.kubernetes.io/";
 const LEVELS: readonly string[] = ["privileged", "baseline", "restricted"];
 

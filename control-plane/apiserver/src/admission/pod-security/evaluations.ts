@@ -1,0 +1,41 @@
+import type { Counter, CounterSeries, Metrics } from "@tsukube/foundation";
+import type { AdmissionAttributes } from "../../contracts.ts";
+import { NEWEST_VERSION, type Standard } from "./policy.ts";
+
+type Mode = "enforce" | "audit" | "warn";
+
+/** What pods were held against and what came of it, under upstream's names. */
+export class Evaluations {
+  readonly #total: Counter;
+  readonly #series = new Map<string, CounterSeries>();
+
+  constructor(metrics: Metrics) {
+    this.#total = metrics.counter(
+      "pod_security_evaluations_total",
+      "Number of policy evaluations that occurred, not counting ignored or exempt requests.",
+      ["decision", "policy_level", "policy_version", "mode", "request_operation", "resource", "subresource"],
+    );
+  }
+
+  count(decision: "allow" | "deny", mode: Mode, { level, version }: Standard, attributes: AdmissionAttributes): void {
+    const { operation, resource, subresource } = attributes;
+    const key = `${decision} ${mode} ${level} ${version} ${operation} ${resource.resource} ${subresource}`;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = this.#total.of({
+        ...{ decision, policy_level: level, policy_version: versionText(level, version), mode },
+        request_operation: operation.toLowerCase(),
+        resource: resource.resource === "pods" ? "pod" : "controller",
+        subresource,
+      });
+      this.#series.set(key, series);
+    }
+    series.inc();
+  }
+}
+
+/** Privileged is the same in every version. */
+function versionText(level: string, version: number): string {
+  if (level === "privileged" || version === Number.POSITIVE_INFINITY) return "latest";
+  return version <= NEWEST_VERSION ? `v1.${version}` : "future";
+}
