@@ -221,10 +221,19 @@ function program(): Command {
   root
     .command("build")
     .description("build an image from a Dockerfile, for this cluster")
-    .argument("<folder>", "the build context: a folder, or a git repository as URL#REF:FOLDER")
+    .argument(
+      "<folder>",
+      "the build context: a folder, a git repository as URL#REF:FOLDER, or - for an archive or a Dockerfile alone",
+    )
     .option(...name)
     .option("-t, --tag <name>", "a name for the image; may be repeated", several, [])
-    .option("-f, --file <path>", "the Dockerfile, below the folder")
+    .option("-f, --file <path>", "the Dockerfile; - reads it from the standard input")
+    .option(
+      "--build-context <name=place>",
+      "what --from and FROM may name, too: NAME=FOLDER, NAME=docker-image://IMAGE or NAME=a git repository",
+      several,
+      [],
+    )
     .option("--build-arg <name=value>", "a value of an ARG; may be repeated", several, [])
     .option("--label <name=value>", "a label of the image; may be repeated", several, [])
     .option("--target <stage>", "the stage to build; the last by default")
@@ -246,6 +255,10 @@ function program(): Command {
     .option("--pull", "look for newer base images", false)
     .option("--provenance", "say how the image was made, to registries that it is pushed to", false)
     .option("--sbom", "say which packages are in it, too", false)
+    .option("--platform <platform>", "what the image is for, such as linux/amd64; this machine's by default")
+    .option("--network <mode>", "of commands that do not say which: default, none or host")
+    .option("--iidfile <file>", "write the image's id there")
+    .option("--why", "print which steps ran and what had changed, and nothing else of the build", false)
     .option("-q, --quiet", "print only the image's id", false)
     .action(async (folder: string, options: BuildOptions, command: Command) => {
       const { build } = await import("./commands/build.ts");

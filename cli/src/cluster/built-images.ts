@@ -14,7 +14,6 @@ export interface BuiltImage {
 }
 
 const CONTENT_TAG = /^[0-9a-f]{12,16}$/;
-const SHOWN_LINES = 20;
 
 /** Builds an application's images into the cluster's engine, each named NAME:latest and NAME:<first digits of its id>. */
 export async function buildImages(
@@ -46,22 +45,16 @@ async function buildOne(
   image: string,
   update: (line: string) => void,
 ): Promise<string> {
-  const output: string[] = [];
   const steps = new Map<string, string>();
   try {
     return await buildImage(engine, folder, new URLSearchParams({ t: image }), ({ stream = "" }) => {
-      output.push(...stream.split("\n").filter((line) => line.trim() !== ""));
-      output.splice(0, Math.max(0, output.length - SHOWN_LINES));
       const [, number = "", text] = /^Step (\d+)\/\d+ : (.*)/.exec(stream) ?? [];
       if (text !== undefined) steps.set(number, stream.trim());
       const running = /^ ---> Running \(step (\d+)\)/.exec(stream)?.[1]; // the others are found in the cache at once
       if (running !== undefined) update(steps.get(running) ?? "");
     });
   } catch (error) {
-    const said = output.map((line) => `\n    ${line}`).join("");
-    throw new TsukubeError("failed", `Cannot build "${image}" in ${folder}:${said}\n${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new TsukubeError("failed", `Cannot build "${image}" in ${folder}: ${messageOf(error)}`, { cause: error });
   }
 }
 

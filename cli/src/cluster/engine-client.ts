@@ -53,6 +53,12 @@ export class EngineClient {
     return id;
   }
 
+  /** Sends a folder for a build that is to follow. @param archive A tar archive. @returns its id, for `POST /build?context=`. */
+  async sendContext(archive: AsyncIterable<Uint8Array>): Promise<string> {
+    const text = await textOf(await this.#send("POST", "/build/contexts", archive));
+    return (JSON.parse(text) as { readonly Id: string }).Id;
+  }
+
   /** @param platform "linux/arm64"; this machine's by default. */
   pull(
     name: string,

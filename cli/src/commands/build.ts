@@ -1,18 +1,23 @@
-import { existsSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { buildContext } from "@tsukube/engine/context";
-import { TsukubeError } from "@tsukube/foundation";
 import { EngineClient as Client, type EngineClient, type EngineMessage } from "../cluster/engine-client.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { buildHeaders } from "../registry/login-headers.ts";
 import { inputsOf } from "./build-inputs.ts";
+import { BuildReasons } from "./build-reasons.ts";
+import { type BuildSource, buildSource, contextPlace } from "./build-source.ts";
 import { cachePlace } from "./cache-place.ts";
 import type { CommandContext } from "./context.ts";
 
 export interface BuildOptions {
   readonly tag: readonly string[];
-  /** Below the folder. */
   readonly file?: string;
+  readonly buildContext: readonly string[];
+  readonly platform?: string;
+  readonly network?: string;
+  /** Where the image's id goes. */
+  readonly iidfile?: string;
+  readonly why: boolean;
   readonly buildArg: readonly string[];
   readonly label: readonly string[];
   readonly target?: string;
@@ -30,44 +35,60 @@ export interface BuildOptions {
 /** `tsukube build -t NAME DIR`: builds an image from a Dockerfile into the cluster's engine. */
 export async function build(context: CommandContext, folder: string, options: BuildOptions): Promise<void> {
   const engine = new Client(filesOf(context.paths).dockerSocket);
-  const show = options.quiet ? () => {} : (message: EngineMessage) => void process.stderr.write(message.stream ?? "");
+  const reasons = new BuildReasons();
+  const show = ({ stream = "" }: EngineMessage): void => {
+    reasons.read(stream);
+    if (!options.quiet && !options.why) process.stderr.write(stream);
+  };
   const query = queryOf(options);
+  const source = await buildSource(folder, options.file);
+  query.set("dockerfile", source.dockerfile);
+  const places = [...options.buildContext.map(contextPlace), ...(source.place === undefined ? [] : [source.place])];
+  for (const { folder: sent, archive, ...place } of places) {
+    const bytes = archive ?? (sent === undefined ? undefined : buildContext(sent, "Dockerfile"));
+    const id = bytes === undefined ? undefined : await engine.sendContext(bytes);
+    query.append("context", JSON.stringify({ ...place, ...(id === undefined ? {} : { id }) }));
+  }
   const inputs = inputsOf(options, process.env);
   if (inputs !== undefined)
     query.set("inputs", (await engine.call<{ Id: string }>("POST", "/build/inputs", inputs))?.Id ?? "");
-  const id = await buildImage(engine, folder, query, show);
-  context.print(options.quiet || options.tag.length === 0 ? id : options.tag.join("\n"));
+  const id = await sendBuild(engine, source.context, query, show);
+  if (options.iidfile !== undefined) await writeFile(options.iidfile, id);
+  if (options.why) for (const line of reasons.lines) context.print(line);
+  else context.print(options.quiet || options.tag.length === 0 ? id : options.tag.join("\n"));
 }
 
-/** Sends a folder to be built, or names a repository to the engine. @param query As `POST /build` has it. @returns the image's id. */
+async function sendBuild(
+  engine: EngineClient,
+  source: BuildSource["context"],
+  query: URLSearchParams,
+  onMessage: (message: EngineMessage) => void,
+): Promise<string> {
+  if ("remote" in source) query.set("remote", source.remote);
+  return engine.build("archive" in source ? source.archive : undefined, query, await buildHeaders(), onMessage);
+}
+
+/** Sends a folder with its Dockerfile to be built. @param query As `POST /build` has it. @returns the image's id. */
 export async function buildImage(
   engine: EngineClient,
   folder: string,
   query: URLSearchParams,
   onMessage: (message: EngineMessage) => void,
 ): Promise<string> {
-  if (/^\w+:\/\/|^git@/.test(folder)) {
-    query.set("remote", folder);
-    return engine.build(undefined, query, await buildHeaders(), onMessage);
-  }
-  const root = resolve(folder);
-  const dockerfile = query.get("dockerfile") ?? "Dockerfile";
-  if (!existsSync(root) || !statSync(root).isDirectory())
-    throw new TsukubeError("usage", `Cannot build "${folder}": no such folder, expected one with a Dockerfile`);
-  if (!existsSync(join(root, dockerfile)))
-    throw new TsukubeError(
-      "usage",
-      `Cannot build "${folder}": it has no ${dockerfile}, expected one; -f names another`,
-    );
-  return engine.build(buildContext(root, dockerfile), query, await buildHeaders(), onMessage);
+  const { context } = await buildSource(folder, undefined);
+  return sendBuild(engine, context, query, onMessage);
 }
 
-function queryOf({ tag, file, buildArg, label, target, cache, pull, ...options }: BuildOptions): URLSearchParams {
-  const query = new URLSearchParams({ dockerfile: file ?? "Dockerfile" });
+function queryOf({ tag, label, target, cache, pull, ...options }: BuildOptions): URLSearchParams {
+  const query = new URLSearchParams();
+  const isTimed = process.env["SOURCE_DATE_EPOCH"] !== undefined; // for reproducible builds it is an argument wherever it is set
+  const buildArg = [...(isTimed ? ["SOURCE_DATE_EPOCH"] : []), ...options.buildArg];
   for (const name of tag) query.append("t", name);
   if (buildArg.length > 0) query.set("buildargs", JSON.stringify(pairs(buildArg, (name) => process.env[name])));
   if (label.length > 0) query.set("labels", JSON.stringify(pairs(label, () => "")));
   if (target !== undefined) query.set("target", target);
+  if (options.platform !== undefined) query.set("platform", options.platform);
+  if (options.network !== undefined) query.set("networkmode", options.network);
   if (!cache) query.set("nocache", "1");
   if (pull) query.set("pull", "1");
   if (options.provenance) query.set("provenance", "1");

@@ -44,7 +44,9 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     bundle: { folder: dirname(process.argv[1] ?? ""), hash: bundle },
   });
   lifetime.own("engine", engine);
-  const ready = { pid: process.pid, served: ["--docker-socket", dockerSocket, ...argumentsOf(flags)] };
+  const served = ["--docker-socket", dockerSocket, ...argumentsOf(flags)];
+  if (snapshotter !== undefined) served.push("--snapshotter", snapshotter);
+  const ready = { pid: process.pid, served };
   await writeAtomically(files.ready("engine"), `${JSON.stringify(ready)}\n`, { durable: false });
   await aborted(signal);
 }

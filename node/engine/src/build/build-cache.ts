@@ -75,7 +75,7 @@ export class BuildCache {
   }
 
   /** What differs from the same step of the last such build, in words. */
-  explain(lineage: string, inputs: StepInputs): string {
+  explain(lineage: string, inputs: StepInputs, baseName: string): string {
     const last = [...this.#steps.values()]
       .filter((step) => step.lineage === lineage)
       .sort((a, b) => b.usedAt - a.usedAt)[0];
@@ -83,7 +83,7 @@ export class BuildCache {
     const before = new Map(last.inputs);
     const changed = [...inputs].flatMap(([name, value]) => {
       if (!before.has(name)) return [`${name} is new`];
-      return before.get(name) === short(value) ? [] : [`${name} changed`];
+      return before.get(name) === short(value) ? [] : [`${name === "base" ? baseName : name} changed`];
     });
     const gone = [...before.keys()].filter((name) => !inputs.has(name)).map((name) => `${name} is gone`);
     const all = [...changed, ...gone];

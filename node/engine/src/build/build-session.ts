@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { formatTime, messageOf, TsukubeError } from "@tsukube/foundation";
 import type { Mounts } from "@tsukube/kernel";
 import type { Mount } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Platform } from "../images/platform.ts";
 import type { Material } from "./attestations.ts";
+import type { CacheMounts } from "./cache-mounts.ts";
 import type { BuildProgress, BuildRequest, BuildStep } from "./contracts.ts";
 import { digestSources, findSources } from "./copy-sources.ts";
 import type { DockerIgnore } from "./docker-ignore.ts";
@@ -16,7 +17,7 @@ import type { LayerMaker } from "./layer-maker.ts";
 import { withLent } from "./lent-mounts.ts";
 import { rootedPath } from "./rooted-path.ts";
 import type { BuildCommands } from "./run-command.ts";
-import { cacheFolder, type RunMount } from "./run-mounts.ts";
+import type { RunMount } from "./run-mounts.ts";
 import { expand, platformArgs, type Scope, withArgs } from "./scope.ts";
 import type { SharedCache } from "./shared-cache.ts";
 import { StageBuilder } from "./stage-builder.ts";
@@ -27,8 +28,7 @@ export interface SessionDeps {
   readonly mounts: Mounts;
   /** The image of that name, pulled if it is not here, or if the newest is wanted. */
   readonly image: (name: string, options: ImageWish) => Promise<ImageRecord>;
-  /** Folders of cache mounts; they outlive builds. */
-  readonly cacheMounts: string;
+  readonly cacheMounts: CacheMounts;
   /** For what one build needs; emptied at start. */
   readonly temporary: string;
 }
@@ -61,7 +61,9 @@ export class BuildSession {
   readonly signal: AbortSignal;
   /** What the steps of a later build of the same are compared with. */
   readonly lineage: string;
-  /** RFC 3339: SOURCE_DATE_EPOCH. */
+  /** SOURCE_DATE_EPOCH: seconds, which no time in the image is later than. */
+  readonly epoch: number | undefined;
+  /** The same, as RFC 3339. */
   readonly created: string | undefined;
   readonly #platform: Platform;
   readonly #globals: Scope;
@@ -88,8 +90,8 @@ export class BuildSession {
     this.#platform = platform;
     this.signal = AbortSignal.any([request.signal, this.#failed.signal]);
     this.lineage = `${request.names[0] ?? ""} ${request.dockerfile}`;
-    const epoch = request.buildArgs["SOURCE_DATE_EPOCH"];
-    this.created = epoch === undefined ? undefined : new Date(Number(epoch) * 1000).toISOString().replace(".000Z", "Z");
+    this.epoch = epochOf(request.buildArgs["SOURCE_DATE_EPOCH"]);
+    this.created = this.epoch === undefined ? undefined : formatTime(this.epoch * 1000);
     this.#globals = this.#globalScope();
   }
 
@@ -141,6 +143,9 @@ export class BuildSession {
     work: (root: string) => Promise<T>,
   ): Promise<T> {
     if (from === undefined) return work(this.request.context);
+    const named = this.request.contexts.get(from);
+    if (named !== undefined && "folder" in named) return work(named.folder);
+    if (named !== undefined) return this.deps.layers.read(await this.#imageState(named.image, instruction), work);
     const other = stageNamed(this.dockerfile.stages, from, stage.index);
     const state = other === undefined ? await this.#imageState(from, instruction) : await this.stateOf(other);
     return this.deps.layers.read(state, work);
@@ -163,8 +168,7 @@ export class BuildSession {
       return withLent(this, mount, instruction, (bound = {}) => further(bound));
     const { target } = mount;
     if (mount.type === "cache") {
-      const folder = await cacheFolder(this.deps.cacheMounts, mount);
-      return further(boundAt(folder, target, mount.readonly));
+      return this.deps.cacheMounts.lend(mount, (folder) => further(boundAt(folder, target, mount.readonly)));
     }
     if (mount.type === "tmpfs") {
       const folder = await this.temporary(async (created) => created);
@@ -200,13 +204,16 @@ export class BuildSession {
     this.signal.throwIfAborted();
     const from = this.#baseOf(stage);
     this.begin(stage, stage.from);
-    const other = stageNamed(this.dockerfile.stages, from, stage.index);
+    const named = this.request.contexts.get(from);
+    if (named !== undefined && "folder" in named)
+      throw invalid(stage.from.at, `FROM ${from}: build context "${from}" is a folder, expected an image`);
+    const other = named === undefined ? stageNamed(this.dockerfile.stages, from, stage.index) : undefined;
     const state =
       other !== undefined
         ? { ...(await this.stateOf(other)), ownCmd: false }
-        : from === "scratch"
+        : from === "scratch" && named === undefined
           ? { layers: [], config: { Env: [DEFAULT_PATH] }, ownCmd: false, history: [] }
-          : await this.#imageState(from, stage.from, stage);
+          : await this.#imageState(named?.image ?? from, stage.from, stage);
     const scope = { ...this.#globals, env: state.config.Env ?? [], args: new Map<string, string>() };
     return new StageBuilder(this, stage, state, scope).build();
   }
@@ -258,7 +265,11 @@ export class BuildSession {
       if (stage === undefined || needed.has(stage)) return;
       needed.add(stage);
       const named = (reference: string | undefined): void =>
-        add(reference === undefined ? undefined : stageNamed(this.dockerfile.stages, reference, stage.index));
+        add(
+          reference === undefined || this.request.contexts.has(reference)
+            ? undefined
+            : stageNamed(this.dockerfile.stages, reference, stage.index),
+        );
       named(this.#baseOf(stage));
       for (const instruction of stage.instructions) {
         named(flagOf(instruction, "from"));
@@ -283,6 +294,13 @@ export class BuildSession {
     for (const instruction of this.dockerfile.globals) scope = withArgs(scope, instruction);
     return { ...scope, given: { buildArgs, globals: scope.args } };
   }
+}
+
+function epochOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const epoch = Number(text);
+  if (/^\d+$/.test(text) && epoch <= 8_640_000_000_000) return epoch;
+  throw new TsukubeError("invalid", `Cannot build at SOURCE_DATE_EPOCH=${text}: expected seconds since 1970`);
 }
 
 function boundAt(hostPath: string, containerPath: string, readonly: boolean, isFolder = true): BoundMount {

@@ -1,10 +1,14 @@
 import type { ImageRecord } from "../images/image-store.ts";
 import type { RegistryCredentials } from "../images/registry-auth.ts";
 
+export type BuildNetwork = "default" | "none" | "host";
+
 /** What `POST /build` asks for. */
 export interface BuildRequest {
   /** Folder with the build context. */
   readonly context: string;
+  /** What `--from` and FROM may name besides stages and images, and before them. "dockerfile" is where the Dockerfile lies. */
+  readonly contexts: ReadonlyMap<string, NamedContext>;
   /** Path of the Dockerfile within the context. */
   readonly dockerfile: string;
   /** Names for the image, as people write them. */
@@ -15,6 +19,8 @@ export interface BuildRequest {
   readonly target?: string;
   /** "linux/amd64"; this machine's by default. */
   readonly platform?: string;
+  /** Of commands that do not say which. */
+  readonly network: BuildNetwork;
   /** Runs every step. */
   readonly noCache: boolean;
   /** Looks for newer base images. */
@@ -33,6 +39,9 @@ export interface BuildRequest {
   readonly signal: AbortSignal;
   readonly onProgress: (event: BuildProgress) => void;
 }
+
+/** A folder of this machine, or an image. */
+export type NamedContext = { readonly folder: string } | { readonly image: string };
 
 /** Where results of steps are kept besides here. */
 export type CachePlace =

@@ -151,6 +151,13 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     expect(third.output).toContain('"c.txt" changed');
     const fresh = await build(first.folder, { ...steps, nocache: "1" });
     expect(fresh.output).not.toContain("Using cache");
+    writeFileSync(`${first.folder}/a.txt`, "2");
+    const fourth = await build(first.folder, steps);
+    expect(fourth.output).toContain('"a.txt" changed');
+    expect(fourth.output).toContain("what the steps before it made changed");
+    writeFileSync(`${first.folder}/Dockerfile`, Dockerfile.replace("FROM tsukube.local/busybox", "FROM made"));
+    await build({ Dockerfile: "FROM tsukube.local/busybox\nRUN echo 1 > /other" });
+    expect((await build(first.folder, steps)).output).toContain('the base "made" changed');
   });
 
   test("cached results outlive the engine", async () => {
@@ -177,7 +184,84 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
   test("a command that fails stops the build, with its words and its place", async () => {
     const { error, output } = await build({ Dockerfile: "FROM tsukube.local/busybox\n\n RUN echo so far; exit 3" });
     expect(output).toContain("so far");
-    expect(error).toBe("Dockerfile:3:2: RUN echo so far; exit 3: it ended with exit code 3, expected 0");
+    expect(error).toBe(
+      "Dockerfile:3:2: RUN echo so far; exit 3: it ended with exit code 3, expected 0; its last lines:\n    so far",
+    );
+    const long = await build({ Dockerfile: "FROM tsukube.local/busybox\nRUN seq 1 5000; false" });
+    expect(long.error?.split("\n").slice(1)).toEqual(Array.from({ length: 10 }, (_, index) => `    ${4991 + index}`));
+    expect((await build({ Dockerfile: "FROM tsukube.local/busybox\nRUN false" })).error).toContain("it wrote nothing");
+  });
+
+  test("stages that do not need each other are built at the same time", async () => {
+    const meet = (own: string, other: string): string =>
+      `RUN --mount=type=cache,id=meet,target=/m touch /m/${own}; for i in $(seq 50); do [ -e /m/${other} ] && exit 0; sleep 0.1; done; false`;
+    const Dockerfile = [
+      ...["FROM tsukube.local/busybox AS a", meet("a", "b"), "FROM tsukube.local/busybox AS b", meet("b", "a")],
+      ...["FROM tsukube.local/busybox", "COPY --from=a /etc /a", "COPY --from=b /etc /b"],
+    ].join("\n");
+    expect((await build({ Dockerfile }, { nocache: "1" })).error).toBeUndefined(); // each waits for the other
+  });
+
+  test("the same at another time is the same image to the byte where a time is given", async () => {
+    const Dockerfile = [
+      "FROM tsukube.local/busybox",
+      "WORKDIR /work",
+      "COPY --parents deep/file /copied/",
+      "RUN date > /dev/null; mkdir -p a/b && echo x > a/b/c && ln -s c a/b/d && rm /bin/yes",
+      "ENV LAST=1",
+    ].join("\n");
+    const epoch = { nocache: "1", buildargs: JSON.stringify({ SOURCE_DATE_EPOCH: "1000000000" }) };
+    const first = await build({ Dockerfile, "deep/file": "x" }, epoch);
+    await new Promise((resolve) => setTimeout(resolve, 1100)); // times of files in layers have seconds
+    const second = await build({ Dockerfile, "deep/file": "x" }, epoch);
+    expect(first.error).toBeUndefined();
+    expect(second.id).toBe(first.id);
+    expect(await runs("made", "stat", "-c", "%Y", "/work/a/b/c", "/work/a", "/copied/deep/file")).toBe(
+      "1000000000\n1000000000\n1000000000\n",
+    );
+    expect(JSON.parse((await askDocker(socket, "GET", "/images/made/json")).text)).toMatchObject({
+      Created: "2001-09-09T01:46:40Z",
+    });
+    const other = await build({ Dockerfile, "deep/file": "x" }, { nocache: "1" });
+    expect(other.id).not.toBe(first.id);
+    const wrong = await build({ Dockerfile }, { buildargs: JSON.stringify({ SOURCE_DATE_EPOCH: "yesterday" }) });
+    expect(wrong.error).toContain("expected seconds since 1970");
+  });
+
+  test("further contexts are folders, images, and in place of stages and images that the file names", async () => {
+    const sent = await askDocker(
+      socket,
+      "POST",
+      "/build/contexts",
+      buildContext(context({ "lib/file": "of the folder" }), "Dockerfile"),
+    );
+    const { Id: id } = JSON.parse(sent.text) as { readonly Id: string };
+    await build({ Dockerfile: "FROM tsukube.local/busybox\nRUN echo other > /which" }, { t: "other" });
+    const Dockerfile = [
+      ...["FROM base", "COPY --from=libs lib/file /lib-file"],
+      "RUN --mount=type=bind,from=libs,source=lib,target=/l cat /l/file > /bound",
+    ].join("\n");
+    const query = new URLSearchParams({ t: "made" });
+    query.append("context", JSON.stringify({ name: "libs", id }));
+    query.append("context", JSON.stringify({ name: "base", image: "other" }));
+    const ask = async (): Promise<string> =>
+      (await askDocker(socket, "POST", `/build?${query}`, buildContext(context({ Dockerfile }), "Dockerfile"))).text;
+    expect(await ask()).toContain("Successfully built");
+    expect(await runs("made", "cat", "/which", "/lib-file", "/bound")).toBe("other\nof the folderof the folder");
+    expect(await ask()).toContain("it is there once"); // and its folder went with the build
+    expect(readdirSync(`${engine.folder}/state/build/uploads`)).toEqual([]);
+  });
+
+  test("a cache that is locked is one command's at a time, and a private one is nobody else's", async () => {
+    const use = (sharing: string): string =>
+      `RUN --mount=type=cache,id=${sharing},target=/c,sharing=${sharing} mkdir /c/mine && sleep 0.3 && rmdir /c/mine`;
+    for (const sharing of ["locked", "private"]) {
+      const stages = ["a", "b", "c"].map(
+        (name) => `FROM tsukube.local/busybox AS ${name}\nRUN echo ${name}\n${use(sharing)}`,
+      );
+      const last = "FROM tsukube.local/busybox\nCOPY --from=a /etc /a\nCOPY --from=b /etc /b\nCOPY --from=c /etc /c";
+      expect((await build({ Dockerfile: [...stages, last].join("\n") }, { nocache: "1" })).error).toBeUndefined();
+    }
   });
 
   test.each([
@@ -185,6 +269,12 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     ["FROM tsukube.local/nothing", "Dockerfile:1:1: FROM tsukube.local/nothing: Cannot find image"],
     ["FROM tsukube.local/busybox\nFOO", 'Dockerfile:2:1: unknown instruction "FOO"'],
     ["FROM tsukube.local/busybox\nCOPY Dockerfile Dockerfile /bin/sh", "expected a destination that ends with"],
+    [
+      "FROM tsukube.local/busybox\nRUN --mount=type=cache,target=/c,sharing=no true",
+      "expected shared, private, locked",
+    ],
+    ["FROM tsukube.local/busybox\nRUN --mount=type=cache,target=/c,size=1 true", 'type=cache has no option "size"'],
+    ["FROM tsukube.local/busybox\nRUN --mount=type=tmpfs,target=/c,size=1g true", "size=1g: expected a number"],
     ["FROM tsukube.local/busybox\nRUN --mount=type=secret,id=a,required true", 'needs "a", expected --secret id=a'],
     ["FROM tsukube.local/busybox\nRUN --mount=type=ssh,required true", 'needs "default", expected --ssh default'],
   ])("%j is refused where it is", async (Dockerfile, problem) => {
@@ -255,6 +345,12 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
       Dockerfile: "FROM tsukube.local/busybox\nRUN --network=none ls /sys/class/net; hostname",
     });
     expect(output).toContain("lo\nbuild\n");
+    const Dockerfile = "FROM tsukube.local/busybox\nRUN ls /sys/class/net; echo for all";
+    expect((await build({ Dockerfile }, { networkmode: "none" })).output).toContain("\nlo\nfor all\n");
+    expect((await build({ Dockerfile }, { networkmode: "container:x" })).error).toContain("Cannot build in network");
+    expect((await build({ Dockerfile }, { extrahosts: "a:1.2.3.4" })).error).toContain(
+      'Cannot build with "extrahosts"',
+    );
   });
 
   test("ADD unpacks archives and fetches files that it can check", async () => {

@@ -17,6 +17,7 @@ import { Sandboxes } from "../sandboxes/sandboxes.ts";
 import { PROVENANCE, provenanceOf, SPDX, spdxOf } from "./attestations.ts";
 import { BuildCache } from "./build-cache.ts";
 import { BuildSession, type ImageWish, type SessionDeps } from "./build-session.ts";
+import { CacheMounts } from "./cache-mounts.ts";
 import type { BuildRequest, CachedResult, ImageBuilder } from "./contracts.ts";
 import { DockerIgnore } from "./docker-ignore.ts";
 import { type Dockerfile, parseDockerfile } from "./dockerfile/stages.ts";
@@ -102,7 +103,7 @@ class DockerfileBuilder implements ImageBuilder {
       commands,
       mounts: deps.mounts,
       image: (name, wish) => this.#image(name, wish),
-      cacheMounts: `${deps.stateDirectory}/cache-mounts`,
+      cacheMounts: new CacheMounts(`${deps.stateDirectory}/cache-mounts`),
       temporary: `${deps.runtimeDirectory}/files`,
     };
   }
@@ -119,7 +120,7 @@ class DockerfileBuilder implements ImageBuilder {
       const state = await session.build();
       request.signal.throwIfAborted();
       const attestations = await this.#attest(request, session, state, began);
-      const image = await this.#create(request, state, cache, attestations);
+      const image = await this.#create(request, session, state, cache, attestations);
       await cache.write(state.layers.map(({ diffId }) => diffId));
       return image;
     } catch (error) {
@@ -163,7 +164,7 @@ class DockerfileBuilder implements ImageBuilder {
       made.push({ predicateType, digest });
     };
     if (request.provenance) {
-      const text = (await textWithin(request.context, request.dockerfile)) ?? "";
+      const text = (await textWithin(placeOf(request), request.dockerfile)) ?? "";
       await keep(PROVENANCE, provenanceOf(request, text, materials, began, clock.now()));
     }
     if (request.sbom) {
@@ -175,12 +176,13 @@ class DockerfileBuilder implements ImageBuilder {
 
   #create(
     request: BuildRequest,
+    session: BuildSession,
     state: ImageState,
     cache: SharedCache,
     attestations: readonly Attestation[],
   ): Promise<ImageRecord> {
     const { base, layers, config, history, author, created } = state;
-    const time = created ?? base?.created;
+    const time = session.created ?? created ?? base?.created;
     const inline = request.cacheTo.some(({ type }) => type === "inline");
     const labels = { ...config.Labels, ...request.labels };
     return this.#deps.images.create({
@@ -208,8 +210,15 @@ class DockerfileBuilder implements ImageBuilder {
   }
 }
 
-async function readDockerfile({ context, dockerfile }: BuildRequest): Promise<Dockerfile> {
-  const text = await textWithin(context, dockerfile);
+/** The folder with the Dockerfile. */
+function placeOf({ context, contexts }: BuildRequest): string {
+  const named = contexts.get("dockerfile");
+  return named !== undefined && "folder" in named ? named.folder : context;
+}
+
+async function readDockerfile(request: BuildRequest): Promise<Dockerfile> {
+  const { dockerfile } = request;
+  const text = await textWithin(placeOf(request), dockerfile);
   if (text !== undefined) return parseDockerfile(text, dockerfile);
   throw new TsukubeError(
     "invalid",
@@ -218,8 +227,9 @@ async function readDockerfile({ context, dockerfile }: BuildRequest): Promise<Do
 }
 
 /** That of the Dockerfile alone, or the folder's. */
-async function readIgnore({ context, dockerfile }: BuildRequest): Promise<DockerIgnore> {
-  const own = await textWithin(context, `${dockerfile}.dockerignore`);
+async function readIgnore(request: BuildRequest): Promise<DockerIgnore> {
+  const { context, dockerfile } = request;
+  const own = await textWithin(placeOf(request), `${dockerfile}.dockerignore`);
   return new DockerIgnore(own ?? (await textWithin(context, ".dockerignore")) ?? "");
 }
 

@@ -6,6 +6,7 @@ import type { Mounts } from "@tsukube/kernel";
 import type { NewLayer } from "../images/image-store.ts";
 import { digestOf, writeLayerTar } from "../images/layer-tar.ts";
 import { chainIds, type Snapshotter } from "../images/snapshotter.ts";
+import { ageFiles } from "./age-files.ts";
 import { type BuildCache, type CachedStep, digestsOf, keyOf, type StepInputs } from "./build-cache.ts";
 import { chainOf, diffIdsOf, type ImageState } from "./image-state.ts";
 
@@ -35,6 +36,10 @@ export interface Change {
   readonly mountPoints: readonly string[];
   /** RFC 3339; now by default. */
   readonly created?: string;
+  /** Seconds since the epoch: files that were written later get this time. */
+  readonly latest?: number;
+  /** What the change is made to, for people. */
+  readonly baseName: string;
   /** The result of the same change elsewhere, brought here; undefined when there is none. */
   readonly elsewhere: (key: string, state: ImageState) => Promise<FoundStep | undefined>;
   /** Told before the change is made, with what differs from the last time. */
@@ -120,13 +125,13 @@ export class LayerMaker {
   async #make(key: string, state: ImageState, change: Change): Promise<CachedStep> {
     const { cache, clock, snapshotter, mounts } = this.#deps;
     const { inputs, lineage } = change;
-    change.onMiss(cache.explain(lineage, inputs));
+    change.onMiss(cache.explain(lineage, inputs, change.baseName));
     const id = this.#newId();
     const root = await this.#mount(id, state, change.mountPoints);
     try {
       await change.make(root, id);
       mounts.unmount(root);
-      const layer = await snapshotter.changes(id, (folder) => this.#commit(folder, state));
+      const layer = await snapshotter.changes(id, (folder) => this.#commit(folder, state, change.latest));
       const created = change.created ?? formatTime(clock.now());
       return await this.#keep(key, state, change, { ...(layer === undefined ? {} : { layer }), created });
     } finally {
@@ -134,8 +139,13 @@ export class LayerMaker {
     }
   }
 
-  async #commit(folder: string | undefined, state: ImageState): Promise<NewLayer | undefined> {
+  async #commit(
+    folder: string | undefined,
+    state: ImageState,
+    latest: number | undefined,
+  ): Promise<NewLayer | undefined> {
     if (folder === undefined || (await readdir(folder)).length === 0) return undefined;
+    if (latest !== undefined) await ageFiles(folder, latest);
     const { digest: diffId, size } = await digestOf(writeLayerTar(folder));
     const chainId = chainIds([...diffIdsOf(state), diffId]).at(-1) as string;
     await this.#deps.snapshotter.commit(chainId, chainOf(state), { staged: folder });

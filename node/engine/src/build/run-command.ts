@@ -12,8 +12,7 @@ import { textWithin } from "../containers/text-within.ts";
 import { resolveUser } from "../containers/users.ts";
 import type { ImageConfig } from "../images/image-document.ts";
 import type { Sandboxes } from "../sandboxes/sandboxes.ts";
-
-export type BuildNetwork = "default" | "none" | "host";
+import type { BuildNetwork } from "./contracts.ts";
 
 /** A command of a RUN instruction. */
 export interface BuildCommand {

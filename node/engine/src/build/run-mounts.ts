@@ -1,8 +1,21 @@
-import { createHash } from "node:crypto";
-import { chmod, chown, mkdir } from "node:fs/promises";
 import { posix } from "node:path";
 import { type Instruction, invalid } from "./dockerfile/instruction.ts";
 import { expand, type Scope } from "./scope.ts";
+
+/** Who uses a cache at the same time: all, each a folder of its own, or one after the other. */
+type CacheSharing = "shared" | "private" | "locked";
+
+const SHARING: readonly CacheSharing[] = ["shared", "private", "locked"];
+
+/** Options by type, besides `type` and the names of the target. */
+const OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  bind: ["from", "source", "src", "rw", "readwrite", "ro", "readonly"],
+  cache: ["id", "ro", "readonly", "rw", "readwrite", "sharing", "mode", "uid", "gid"],
+  tmpfs: ["size"],
+  secret: ["id", "required", "mode", "uid", "gid", "env"],
+  ssh: ["id", "required", "mode", "uid", "gid"],
+};
+const TARGETS = ["target", "dst", "destination"];
 
 /** A `RUN --mount`. */
 export type RunMount =
@@ -17,6 +30,7 @@ export type RunMount =
       readonly type: "cache";
       readonly target: string;
       readonly id: string;
+      readonly sharing: CacheSharing;
       readonly readonly: boolean;
       readonly mode: number;
       readonly uid: number;
@@ -59,13 +73,14 @@ export function mountsOf(instruction: Instruction, scope: Scope, workingDir: str
 
 function mountOf({ at }: Instruction, options: ReadonlyMap<string, string>, workingDir: string): RunMount {
   const type = options.get("type") ?? "bind";
+  refuseUnknown(at, type, options);
   const option = (...names: readonly string[]): string | undefined =>
     names.map((name) => options.get(name)).find((value) => value !== undefined);
   const flag = (...names: readonly string[]): boolean => {
     const value = option(...names);
     return value !== undefined && value !== "false";
   };
-  const place = option("target", "dst", "destination");
+  const place = option(...TARGETS);
   const id = option("id");
   const owner = { uid: Number(option("uid") ?? 0), gid: Number(option("gid") ?? 0) };
   const modeOr = (usual: string): number => Number.parseInt(option("mode") ?? usual, 8);
@@ -92,15 +107,44 @@ function mountOf({ at }: Instruction, options: ReadonlyMap<string, string>, work
       return { type, target, ...(from === undefined ? {} : { from }), source, writable: flag("rw", "readwrite") };
     }
     case "cache": {
-      return { type, target, id: id ?? target, readonly: flag("ro", "readonly"), mode: modeOr("755"), ...owner };
+      const sharing = SHARING.find((each) => each === (option("sharing") ?? "shared"));
+      if (sharing === undefined)
+        throw invalid(
+          at,
+          `RUN --mount=type=cache,sharing=${option("sharing")} is not understood, expected ${SHARING.join(", ")}`,
+        );
+      const about = { id: id ?? target, sharing, readonly: flag("ro", "readonly"), mode: modeOr("755") };
+      return { type, target, ...about, ...owner };
     }
     case "tmpfs": {
       const size = option("size");
       return { type, target, ...(size === undefined ? {} : { sizeBytes: Number(size) }) };
     }
     default:
-      throw invalid(at, `RUN --mount=type=${type} is not understood, expected bind, cache, tmpfs, secret or ssh`);
+      throw unknownType(at, type);
   }
+}
+
+function unknownType(at: Instruction["at"], type: string): Error {
+  return invalid(at, `RUN --mount=type=${type} is not understood, expected bind, cache, tmpfs, secret or ssh`);
+}
+
+function refuseUnknown(at: Instruction["at"], type: string, options: ReadonlyMap<string, string>): void {
+  const known = OPTIONS[type];
+  if (known === undefined) throw unknownType(at, type);
+  const all = ["type", ...TARGETS, ...known];
+  const unknown = [...options.keys()].find((name) => !all.includes(name));
+  if (unknown !== undefined)
+    throw invalid(
+      at,
+      `RUN --mount=type=${type} has no option "${unknown}", expected one of target, ${known.join(", ")}`,
+    );
+  for (const name of ["mode", "uid", "gid", "size"])
+    if (options.has(name) && !(name === "mode" ? /^[0-7]+$/ : /^\d+$/).test(options.get(name) ?? ""))
+      throw invalid(
+        at,
+        `RUN --mount=type=${type},${name}=${options.get(name)}: expected ${name === "mode" ? "an octal mode" : "a number"}`,
+      );
 }
 
 function optionsOf(text: string): ReadonlyMap<string, string> {
@@ -110,17 +154,4 @@ function optionsOf(text: string): ReadonlyMap<string, string> {
       return equals < 0 ? [part.toLowerCase(), ""] : [part.slice(0, equals).toLowerCase(), part.slice(equals + 1)];
     }),
   );
-}
-
-/** The folder of a cache mount, made with its owner when it is new. */
-export async function cacheFolder(
-  root: string,
-  { id, mode, uid, gid }: Extract<RunMount, { type: "cache" }>,
-): Promise<string> {
-  const folder = `${root}/${createHash("sha256").update(id).digest("hex").slice(0, 24)}`;
-  if ((await mkdir(folder, { recursive: true })) !== undefined) {
-    await chmod(folder, mode);
-    await chown(folder, uid, gid);
-  }
-  return folder;
 }

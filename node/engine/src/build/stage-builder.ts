@@ -6,7 +6,7 @@ import { resolveUser } from "../containers/users.ts";
 import { unpackArchive } from "./archives.ts";
 import type { CachedStep, StepInputs } from "./build-cache.ts";
 import type { BuildSession } from "./build-session.ts";
-import type { BuildStep } from "./contracts.ts";
+import type { BuildNetwork, BuildStep } from "./contracts.ts";
 import { type CopyOptions, copySources, makeFolders } from "./copy-files.ts";
 import { type CopySource, digestSources, findSources } from "./copy-sources.ts";
 import { flagOf, type Instruction, invalid, isSet } from "./dockerfile/instruction.ts";
@@ -17,9 +17,9 @@ import { download, isGit, isUrl } from "./downloads.ts";
 import { cloneSource, parseGitReference } from "./git-source.ts";
 import { commandOf, configure, shellOf } from "./image-config.ts";
 import { advanced, contentOf, type ImageState } from "./image-state.ts";
+import { LastLines } from "./last-lines.ts";
 import type { Change } from "./layer-maker.ts";
 import { pathPattern } from "./path-pattern.ts";
-import type { BuildNetwork } from "./run-command.ts";
 import { mountsOf } from "./run-mounts.ts";
 import { commandArgs, expand, expandHeredoc, type Scope, withArgs } from "./scope.ts";
 
@@ -110,9 +110,11 @@ export class StageBuilder {
     const mounts = mountsOf(instruction, this.#scope, config.WorkingDir ?? "/");
     const script = scriptOf(instruction);
     const command = script === undefined ? commandWithHeredocs(this.#state, instruction) : [SCRIPT];
-    const network = networkOf(instruction);
+    const network = networkOf(instruction, this.#session.request.network);
     const privileged = flagOf(instruction, "security") === "insecure";
-    return this.#session.withMounts(mounts, this.#stage, instruction, async (bound, contents) => {
+    const withMounts: BuildSession["withMounts"] = (...args) =>
+      this.#session.deps.cacheMounts.inTurn(mounts, () => this.#session.withMounts(...args));
+    return withMounts(mounts, this.#stage, instruction, async (bound, contents) => {
       const inputs = new Map([
         ["instruction", JSON.stringify([command, script, network, privileged, instruction.flags])],
         this.#base(),
@@ -123,6 +125,7 @@ export class StageBuilder {
         ...contents,
       ]);
       const points = [...MOUNT_POINTS, ...bound.flatMap(({ point }) => (point === undefined ? [] : [point]))];
+      const last = new LastLines();
       const made = await this.#apply(step, inputs, points, async (root, id) => {
         const extra = script === undefined ? [] : [await this.#session.scriptMount(id, script, SCRIPT)];
         const code = await this.#session.deps.commands.run({
@@ -135,9 +138,12 @@ export class StageBuilder {
           network,
           privileged,
           signal: this.#session.signal,
-          onOutput: (text) => this.#session.tell({ kind: "output", step, text }),
+          onOutput: (text) => {
+            last.add(text);
+            this.#session.tell({ kind: "output", step, text });
+          },
         });
-        if (code !== 0) throw failedCommand(instruction, code);
+        if (code !== 0) throw failedCommand(instruction, code, last.lines);
       });
       return advanced(this.#state, { text: instruction.text, ...made });
     });
@@ -253,13 +259,15 @@ export class StageBuilder {
     mountPoints: readonly string[],
     make: Change["make"],
   ): Promise<Pick<CachedStep, "layer" | "created">> {
-    const { request, deps, tell, created } = this.#session;
+    const { request, deps, tell, created, epoch } = this.#session;
     const result = await deps.layers.apply(this.#state, {
-      inputs,
+      inputs: epoch === undefined ? inputs : new Map([...inputs, ["SOURCE_DATE_EPOCH", String(epoch)]]),
       lineage: `${this.#session.lineage} ${this.#stage.name ?? this.#stage.index} ${this.#steps}`,
       useCache: !request.noCache,
       mountPoints,
       ...(created === undefined ? {} : { created }),
+      ...(epoch === undefined ? {} : { latest: epoch }),
+      baseName: this.#state.layers.length === 0 ? `the base "${this.#stage.base}"` : "what the steps before it made",
       elsewhere: (key, state) => this.#session.cache.find(key, state),
       onHit: () => tell({ kind: "cached", step }),
       onMiss: (why) => tell({ kind: "missed", step, why }),
@@ -308,8 +316,8 @@ async function ownerOf(root: string, chown: string): Promise<{ readonly uid: num
 
 const NETWORKS: readonly BuildNetwork[] = ["default", "none", "host"];
 
-function networkOf(instruction: Instruction): BuildNetwork {
-  const wanted = flagOf(instruction, "network") ?? "default";
+function networkOf(instruction: Instruction, usual: BuildNetwork): BuildNetwork {
+  const wanted = flagOf(instruction, "network") ?? usual;
   const network = NETWORKS.find((name) => name === wanted);
   if (network === undefined)
     throw invalid(instruction.at, `RUN --network=${wanted} is not understood, expected ${NETWORKS.join(", ")}`);
@@ -333,10 +341,13 @@ function commandWithHeredocs({ config }: ImageState, instruction: Instruction): 
   return [...shellOf(config), args + documents];
 }
 
-function failedCommand(instruction: Instruction, code: number): TsukubeError {
+/** @param lines What it wrote last: what others wrote at the same time may stand between on the screen. */
+function failedCommand(instruction: Instruction, code: number, lines: readonly string[]): TsukubeError {
+  const said =
+    lines.length === 0 ? "; it wrote nothing" : `; its last lines:${lines.map((line) => `\n    ${line}`).join("")}`;
   return new TsukubeError(
     "failed",
-    `${place(instruction)}: ${instruction.text}: it ended with exit code ${code}, expected 0`,
+    `${place(instruction)}: ${instruction.text}: it ended with exit code ${code}, expected 0${said}`,
   );
 }
 

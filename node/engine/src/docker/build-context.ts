@@ -19,6 +19,14 @@ export async function* buildContext(folder: string, dockerfile: string): AsyncIt
   });
 }
 
+/** A few files as such an archive. */
+export function fileArchive(files: readonly (readonly [name: string, content: Buffer])[]): AsyncIterable<Uint8Array> {
+  const archive = pack();
+  for (const [name, content] of files) archive.entry({ name }, content);
+  archive.finalize();
+  return archive as AsyncIterable<Uint8Array>;
+}
+
 /**
  * A folder as the tar archive that `POST /build` takes. Owners are root's, as docker sends them; sockets and devices are left out.
  * @param keep Whether a path below the folder goes along, "src/main.ts"; a folder that does not is not looked into.

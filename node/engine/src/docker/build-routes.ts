@@ -1,12 +1,20 @@
 import { mkdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import type { BuildInputs, BuildProgress, BuildRequest, CachePlace } from "../build/contracts.ts";
+import type {
+  BuildInputs,
+  BuildNetwork,
+  BuildProgress,
+  BuildRequest,
+  CachePlace,
+  NamedContext,
+} from "../build/contracts.ts";
 import { isGit } from "../build/downloads.ts";
 import { cloneSource, parseGitReference } from "../build/git-source.ts";
 import { rootedPath } from "../build/rooted-path.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { formatReference, parseReference } from "../images/reference.ts";
 import { unpackLayer } from "../images/unpack.ts";
+import { type ContextDocument, WaitingContexts } from "./build-contexts.ts";
 import { WaitingInputs } from "./build-inputs.ts";
 import { tellTags } from "./commit-routes.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
@@ -15,11 +23,22 @@ import { buildCredentialsIn } from "./registry-auth-header.ts";
 /** `POST /build`, as the docker CLI sends it without buildx: the context as a tar archive, answers as lines of a console. */
 export function buildRoutes(deps: DockerDeps): readonly Route[] {
   const waiting = new WaitingInputs(deps);
-  return [waiting.route(), { method: "POST", path: /^\/build$/, handle: (request) => build(deps, waiting, request) }];
+  const contexts = new WaitingContexts(deps);
+  return [
+    waiting.route(),
+    contexts.route(),
+    { method: "POST", path: /^\/build$/, handle: (request) => build(deps, waiting, contexts, request) },
+  ];
 }
 
-function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest): DockerAnswer {
+function build(
+  deps: DockerDeps,
+  waiting: WaitingInputs,
+  waitingContexts: WaitingContexts,
+  request: DockerRequest,
+): DockerAnswer {
   const wanted = wishes(request.query); // refused before the context is read
+  const named = contextsOf(request.query);
   const inputs = waiting.take(request.query.get("inputs") ?? "");
   const credentials = buildCredentialsIn(request.header("X-Registry-Config"));
   return {
@@ -29,13 +48,24 @@ function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest)
       const show = quiet ? (message: object): void => void held.push(message) : send;
       const context = `${deps.uploads}/${Buffer.from(deps.random.bytes(8)).toString("hex")}`;
       await mkdir(context, { mode: 0o755 });
+      const folders = [context];
       try {
+        const contexts = new Map<string, NamedContext>();
+        for (const { name, id, image, remote } of named) {
+          const folder = id === undefined ? `${context}-${folders.length}` : waitingContexts.take(id);
+          folders.push(folder);
+          if (image !== undefined) contexts.set(name, { image });
+          else if (remote === undefined) contexts.set(name, { folder });
+          else contexts.set(name, { folder: await cloned(remote, folder, request, inputs) });
+        }
         const place = await fillContext(request, context, inputs);
+        for (const text of unused(request.query)) show({ stream: `${text}\n` });
         const image = await deps.builder.build({
           ...wanted,
           inputs,
           credentials,
           context: place,
+          contexts,
           signal: request.signal,
           onProgress: (event) => {
             for (const message of messagesOf(event)) show(message);
@@ -51,19 +81,27 @@ function build(deps: DockerDeps, waiting: WaitingInputs, request: DockerRequest)
         for (const message of held) send(message); // what came before the failure says why
         throw error;
       } finally {
-        await rm(context, { recursive: true, force: true });
+        for (const folder of folders) await rm(folder, { recursive: true, force: true });
       }
     },
   };
 }
 
 /** From the request, or a repository. @returns where in the folder the context is. */
-async function fillContext(request: DockerRequest, folder: string, { agents }: BuildInputs): Promise<string> {
+async function fillContext(request: DockerRequest, folder: string, inputs: BuildInputs): Promise<string> {
   const remote = request.query.get("remote") ?? "";
-  if (!isGit(remote)) {
-    await unpackLayer(decompressed(request.body), folder, "keep");
-    return folder;
-  }
+  if (isGit(remote)) return cloned(remote, folder, request, inputs);
+  await unpackLayer(decompressed(request.body), folder, "keep");
+  return folder;
+}
+
+async function cloned(
+  remote: string,
+  folder: string,
+  request: DockerRequest,
+  { agents }: BuildInputs,
+): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o755 });
   const agent = agents.get("default");
   const reference = parseGitReference(remote);
   await cloneSource(reference, folder, {
@@ -92,7 +130,7 @@ function messagesOf(event: BuildProgress): readonly object[] {
 
 function wishes(
   query: URLSearchParams,
-): Omit<BuildRequest, "context" | "inputs" | "credentials" | "signal" | "onProgress"> {
+): Omit<BuildRequest, "context" | "contexts" | "inputs" | "credentials" | "signal" | "onProgress"> {
   const remote = query.get("remote") ?? "";
   if (remote !== "" && remote !== "client-session" && !isGit(remote))
     throw new TsukubeError(
@@ -107,6 +145,9 @@ function wishes(
   }
   const names = query.getAll("t").filter((name) => name !== "");
   for (const name of names) parseReference(name);
+  for (const name of ["extrahosts", "ulimits", "squash", "outputs"])
+    if (!["", "0", "null", "[]", "false"].includes(query.get(name) ?? ""))
+      throw new TsukubeError("unsupported", `Cannot build with "${name}": not there yet, expected a build without it`);
   const target = query.get("target") ?? "";
   const platform = query.get("platform") ?? "";
   return {
@@ -114,6 +155,7 @@ function wishes(
     dockerfile: query.get("dockerfile") || "Dockerfile",
     buildArgs: mapOf(query, "buildargs"),
     labels: mapOf(query, "labels"),
+    network: networkIn(query),
     noCache: isTrue(query.get("nocache")),
     pull: isTrue(query.get("pull")),
     provenance: isTrue(query.get("provenance")),
@@ -132,6 +174,35 @@ function placesOf(query: URLSearchParams, name: string): readonly CachePlace[] {
     if (place.type === "registry") parseReference(place.ref);
     return place;
   });
+}
+
+function contextsOf(query: URLSearchParams): readonly ContextDocument[] {
+  return query.getAll("context").map((text) => {
+    const context = JSON.parse(text) as ContextDocument;
+    if (context.image !== undefined) parseReference(context.image);
+    else if (context.id === undefined && !isGit(context.remote ?? ""))
+      throw new TsukubeError(
+        "invalid",
+        `Cannot use build context "${context.name}": expected a folder, image or repository`,
+      );
+    return context;
+  });
+}
+
+const NETWORKS: readonly BuildNetwork[] = ["default", "none", "host"];
+
+function networkIn(query: URLSearchParams): BuildNetwork {
+  const wanted = query.get("networkmode") || "default";
+  const network = NETWORKS.find((name) => name === wanted) ?? (wanted === "bridge" ? "default" : undefined);
+  if (network !== undefined) return network;
+  throw new TsukubeError("unsupported", `Cannot build in network "${wanted}": expected ${NETWORKS.join(", ")}`);
+}
+
+/** Limits that commands of builds do not have, in words. */
+function unused(query: URLSearchParams): readonly string[] {
+  const names = ["memory", "memswap", "cpushares", "cpuquota", "cpuperiod", "cpusetcpus", "cpusetmems", "shmsize"];
+  const asked = names.filter((name) => !["", "0"].includes(query.get(name) ?? ""));
+  return asked.map((name) => `Note: "${name}" does not limit commands of builds`);
 }
 
 function isTrue(value: string | null): boolean {

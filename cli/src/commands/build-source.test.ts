@@ -1,0 +1,62 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { BuildReasons } from "./build-reasons.ts";
+import { type BuildSource, buildSource, contextPlace } from "./build-source.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tsukube-source-"));
+beforeAll(() => {
+  mkdirSync(join(folder, "web/sub"), { recursive: true });
+  for (const name of ["web/Dockerfile", "web/sub/Other", "Elsewhere", "Elsewhere.dockerignore"])
+    writeFileSync(join(folder, name), name);
+  vi.spyOn(process, "cwd").mockReturnValue(folder);
+});
+afterAll(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+async function contentOf(archive: AsyncIterable<Uint8Array> | undefined): Promise<string> {
+  return archive === undefined ? "" : Buffer.concat(await Array.fromAsync(archive)).toString("latin1");
+}
+const contextOf = ({ context }: BuildSource) => contentOf("archive" in context ? context.archive : undefined);
+
+test("a Dockerfile is that of the folder, or looked for from here and then in the folder", async () => {
+  expect((await buildSource("web", undefined)).dockerfile).toBe("Dockerfile");
+  expect((await buildSource("web", "web/sub/Other")).dockerfile).toBe("sub/Other");
+  expect((await buildSource("web", "sub/Other")).dockerfile).toBe("sub/Other");
+  const outside = await buildSource("web", "Elsewhere");
+  expect([outside.dockerfile, outside.place?.name]).toEqual(["Elsewhere", "dockerfile"]);
+  expect(await contentOf(outside.place?.archive)).toContain("Elsewhere.dockerignore");
+  await expect(buildSource("web", "missing")).rejects.toThrow('Cannot build "web": it has no missing');
+  await expect(buildSource("nowhere", undefined)).rejects.toThrow("no such folder");
+});
+
+test("what comes on the standard input is a Dockerfile alone, an archive, or the Dockerfile of a folder", async () => {
+  const alone = await buildSource("-", undefined, () => Buffer.from("FROM scratch"));
+  expect(await contextOf(alone)).toContain("FROM scratch");
+  const packed = gzipSync("an archive");
+  const archive = await buildSource("-", "sub/Dockerfile", () => packed);
+  expect([archive.dockerfile, await contextOf(archive)]).toEqual(["sub/Dockerfile", packed.toString("latin1")]);
+  const beside = await buildSource("web", "-", () => Buffer.from("FROM web"));
+  expect([beside.dockerfile, beside.place?.name]).toEqual(["Dockerfile", "dockerfile"]);
+  expect(await contentOf(beside.place?.archive)).toContain("FROM web");
+});
+
+test("a further context is a folder, an image or a repository", () => {
+  expect(contextPlace("a=web")).toEqual({ name: "a", folder: join(folder, "web") });
+  expect(contextPlace("a=docker-image://b:1")).toEqual({ name: "a", image: "b:1" });
+  expect(contextPlace("a=https://host/r.git#main")).toEqual({ name: "a", remote: "https://host/r.git#main" });
+  for (const text of ["a", "=web", "a=nowhere", "a=oci-layout://web", "a="])
+    expect(() => contextPlace(text)).toThrow(`Cannot use --build-context ${text}`);
+});
+
+test("why a build did what it did is one line for each step that ran", () => {
+  const reasons = new BuildReasons();
+  const said = ["Step 1/3 : FROM a\n", "Step 2/3 : COPY b /\n", ' ---> Running (step 2): "b" changed\n', "a line\n"];
+  for (const text of [...said, "Step 3/3 : RUN c\n", " ---> Using cache (step 3)\n"]) reasons.read(text);
+  expect(reasons.lines).toEqual(['step 2/3 COPY b /: "b" changed', "1 steps were found in the cache"]);
+  expect(new BuildReasons().lines).toEqual(["nothing ran: 0 steps were found in the cache"]);
+});
