@@ -5,7 +5,9 @@ export class CelCompileError extends Error {
     const line = before.split("\n").length;
     const column = at - (before.lastIndexOf("\n") + 1);
     const text = source.split("\n")[line - 1] ?? "";
-    super(`ERROR: <input>:${line}:${column + 1}: ${why}\n | ${text}\n | ${".".repeat(column)}^`);
+    // of nothing, nothing is shown
+    const shown = source === "" ? "" : `\n | ${text}\n | ${".".repeat(column)}^`;
+    super(`ERROR: <input>:${line}:${source === "" ? 0 : column + 1}: ${why}${shown}`);
   }
 }
 

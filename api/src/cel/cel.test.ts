@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { compileStructural } from "../crd/compile.ts";
 import { CelCompileError, CelError } from "./cel-error.ts";
 import { DYN, typeOfSchema } from "./checker.ts";
+import { estimateCost } from "./cost.ts";
+import { DEVICE_ENVIRONMENT } from "./device-environment.ts";
 import { compileCel } from "./program.ts";
 import { adapt, toJson } from "./values.ts";
 
@@ -20,7 +22,7 @@ describe("an expression has a value", () => {
   test.each([
     ["1 + 2 * 3 - 4 / 2", 5],
     ["7 % 4 == 3 && -7 / 2 == -3", true],
-    ["1 == 1.0 && 1u == 1 && 2 > 1.5", true],
+    ["dyn(1) == 1.0 && dyn(1u) == 1 && 2 > 1.5", true],
     ["'a' + \"b\" + r'\\n' + '''c'''", "ab\\nc"],
     ["'\\x41\\u00e9\\101\\n'", "AéA\n"],
     ["size('héllo') == 5 && size([1, 2]) == 2 && {'a': 1}.size() == 1", true],
@@ -92,7 +94,7 @@ describe("an expression has no value", () => {
     ["'a' + object.spec.replicas", "no such overload: _+_(string, int)"],
     ["object.spec.none.deep", "no such key: deep"],
     ["object.spec.replicas && true", "no such overload: _&&_"],
-    ["timestamp('yesterday')", "invalid timestamp"],
+    ["timestamp(string(object.metadata.name))", "invalid timestamp"],
     ["x.all(i, i)", "no such overload"],
   ])("%s", (source, message) => {
     expect(() => evaluate(source)).toThrow(CelError);
@@ -108,11 +110,49 @@ describe("an expression has no value", () => {
   });
 });
 
+describe("a selector of devices", () => {
+  const device = adapt({ driver: "d.example.com", attributes: { "a.example.com": { cores: 8, kind: "x" } } });
+
+  test("knows the device, and names for parts of it", () => {
+    const source = "cel.bind(a, device.attributes['a.example.com'], a.cores > 4 && a.kind == 'x')";
+    const program = compileCel(source, DEVICE_ENVIRONMENT);
+    expect(program.evaluate(() => device)).toBe(true);
+  });
+
+  test.each([
+    ["device.nope", "undefined field 'nope'"],
+    ["device.driver == 1", "found no matching overload for '_==_' applied to '(string, int)'"],
+    ["object.x", "undeclared reference to 'object' (in container '')"],
+    ["", "ERROR: <input>:1:0: Syntax error: mismatched input '<EOF>' expecting"],
+  ])("cannot be %j", (source, message) => {
+    expect(() => compileCel(source, DEVICE_ENVIRONMENT)).toThrow(message);
+  });
+
+  test("costs as much as its loops over all attributes could", () => {
+    const nested = (depth: number): string =>
+      depth === 0 ? "true" : `device.attributes.all(a${depth}, ${nested(depth - 1)})`;
+    const cost = (depth: number) =>
+      estimateCost(compileCel(nested(depth), DEVICE_ENVIRONMENT).expression, DEVICE_ENVIRONMENT);
+    expect(cost(2)).toBeLessThan(10_000);
+    expect(cost(5)).toBeGreaterThan(1_000_000);
+  });
+});
+
 describe("an expression cannot be compiled", () => {
   test.each([
     ["... [] bad expression", "Syntax error"],
     ["1 +", "Syntax error: mismatched input '<EOF>'"],
     ["1 2", "Syntax error: extraneous input '2' expecting <EOF>"],
+    ["(1", "<input>:1:3: Syntax error: missing ')' at '<EOF>'"],
+    ["nope(1)", "<input>:1:5: undeclared reference to 'nope' (in container '')"],
+    ["1 == 1.0", "found no matching overload for '_==_' applied to '(int, double)'"],
+    ["true ? 1 : 'x'", "found no matching overload for '_?_:_' applied to '(bool, int, string)'"],
+    ["-'x'", "found no matching overload for '-_' applied to '(string)'"],
+    ["'x'[0]", "found no matching overload for '_[_]' applied to '(string, int)'"],
+    ["'x'.matches('(')", "<input>:1:13: invalid matches argument"],
+    ["timestamp('x')", "invalid timestamp argument"],
+    ["duration('1s') == 'x'", "found no matching overload for '_==_' applied to '(duration, string)'"],
+    ["cel.bind(a, 1, a == 1)", "undeclared reference to 'cel' (in container '')"],
     ["1 2 3", "Syntax error: mismatched input '2' expecting <EOF>"],
     ["nope == 1", "undeclared reference to 'nope' (in container '')"],
     ["nope(1)", "undeclared reference to 'nope'"],

@@ -1,11 +1,13 @@
+import { patternProblem } from "../crd/pattern-problem.ts";
+import { parseDuration } from "../duration.ts";
 import type { ObjectSchema, Schema } from "../schema.ts";
 import type { Expression } from "./ast.ts";
 import { CelCompileError } from "./cel-error.ts";
 import { FUNCTIONS, METHODS } from "./functions.ts";
-import { isMacro, variablesOf } from "./macros.ts";
+import { bindingOf, isMacro, variablesOf } from "./macros.ts";
 import { unescapeName } from "./names.ts";
 import { OPERATORS } from "./operators.ts";
-import { typeOf } from "./values.ts";
+import { timestampOf, typeOf } from "./values.ts";
 
 /** What is known of a value before it is there: the name of its type, and for objects and lists what is in them. */
 export interface StaticType {
@@ -13,11 +15,17 @@ export interface StaticType {
   readonly schema?: Schema;
   /** Of lists and maps. */
   readonly element?: StaticType;
+  /** Of an object that no schema describes: all there are. */
+  readonly fields?: Readonly<Record<string, StaticType>>;
+  /** How many elements or characters there are at most, where no schema says it. */
+  readonly size?: number;
 }
 
 export interface CelEnvironment {
   /** The variables that there are. */
   readonly variables: Readonly<Record<string, StaticType>>;
+  /** Whether `cel.bind(name, value, expression)` is known (cel-go, ext.Bindings). */
+  readonly binds?: boolean;
 }
 
 export const DYN: StaticType = { name: "dyn" };
@@ -56,6 +64,8 @@ const RESULTS: Readonly<Record<string, string>> = {
   join: "string",
   replace: "string",
   hasValue: "bool",
+  timestamp: "google.protobuf.Timestamp",
+  duration: "google.protobuf.Duration",
 };
 
 /** The type of a value that this schema describes. */
@@ -91,16 +101,21 @@ const SCALARS: Readonly<Record<string, string>> = {
  * an operator does not take. @returns the type of the whole. @throws {CelCompileError}
  */
 export function checkTypes(source: string, expression: Expression, environment: CelEnvironment): StaticType {
-  return new Checker(source).check(expression, new Map(Object.entries(environment.variables)));
+  return new Checker(source, environment.binds === true).check(
+    expression,
+    new Map(Object.entries(environment.variables)),
+  );
 }
 
 type Scope = ReadonlyMap<string, StaticType>;
 
 class Checker {
   readonly #source: string;
+  readonly #binds: boolean;
 
-  constructor(source: string) {
+  constructor(source: string, binds: boolean) {
     this.#source = source;
+    this.#binds = binds;
   }
 
   check(expression: Expression, scope: Scope): StaticType {
@@ -113,21 +128,22 @@ class Checker {
         return this.#select(expression, scope);
       case "index": {
         const container = this.check(expression.operand, scope);
-        this.check(expression.index, scope);
+        const index = this.check(expression.index, scope);
+        if (SIMPLE.has(container.name) || container.fields !== undefined)
+          this.#noOverload("_[_]", [container, index], expression.at);
         return expression.optional ? DYN : (container.element ?? DYN);
       }
       case "list": {
         const types = expression.items.map(({ value }) => this.check(value, scope));
-        const [first] = types;
-        const isUniform = first !== undefined && types.every((type) => type.name === first.name);
-        return { name: "list", ...(isUniform && { element: first }) };
+        return { name: "list", ...elementOf(types) };
       }
-      case "map":
-        for (const { key, value } of expression.entries) {
+      case "map": {
+        const types = expression.entries.map(({ key, value }) => {
           this.check(key, scope);
-          this.check(value, scope);
-        }
-        return { name: "map" };
+          return this.check(value, scope);
+        });
+        return { name: "map", ...elementOf(types) };
+      }
       case "struct":
         for (const { value } of expression.fields) this.check(value, scope);
         return { name: expression.name };
@@ -151,7 +167,8 @@ class Checker {
     const container = this.check(operand, scope);
     if (optional || container.name === "dyn" || container.name === "optional_type") return DYN;
     if (container.name === "map") return container.element ?? DYN;
-    const { schema } = container;
+    const { schema, fields } = container;
+    if (fields !== undefined) return fields[field] ?? this.#fail(at, `undefined field '${field}'`);
     if (container.name === "object" && schema?.kind === "object") {
       const found = fieldOf(schema, field);
       return found === undefined ? this.#fail(at, `undefined field '${field}'`) : typeOfSchema(found);
@@ -166,6 +183,8 @@ class Checker {
       for (const arg of args) this.check(arg, scope);
       return BOOL;
     }
+    const bind = this.#binds ? bindingOf(call) : undefined;
+    if (bind !== undefined) return this.check(bind.body, new Map(scope).set(bind.name, this.check(bind.value, scope)));
     if (target !== undefined && isMacro(name, args)) return this.#macro(call, scope);
     const isQualified = target?.type === "identifier" && FUNCTIONS[`${target.name}.${name}`] !== undefined;
     const targetType = target === undefined || isQualified ? undefined : this.check(target, scope);
@@ -181,7 +200,14 @@ class Checker {
       targetType.name !== "string"
     )
       this.#noOverload(name, [targetType, ...types], at);
+    for (const arg of args) this.#checkLiteral(name, arg);
     return RESULTS[name] === undefined ? DYN : { name: RESULTS[name] };
+  }
+
+  /** What no value can be made of is found before there is a need for it. */
+  #checkLiteral(name: string, arg: Expression): void {
+    if (arg.type !== "literal" || typeof arg.value !== "string") return;
+    if (LITERALS[name]?.(arg.value) === false) this.#fail(arg.at, `invalid ${name} argument`);
   }
 
   #macro({ name, target, args }: Extract<Expression, { type: "call" }>, scope: Scope): StaticType {
@@ -208,6 +234,7 @@ class Checker {
     switch (name) {
       case "_?_:_":
         if (a.name !== "bool" && a.name !== "dyn") this.#noOverload(name, types, at);
+        if (SIMPLE.has(b.name) && SIMPLE.has(c.name) && b.name !== c.name) this.#noOverload(name, types, at);
         return b.name === c.name ? b : DYN;
       case "_&&_":
       case "_||_":
@@ -217,7 +244,7 @@ class Checker {
       case "_==_":
       case "_!=_":
       case "@in":
-        if (name !== "@in" && SIMPLE.has(a.name) && SIMPLE.has(b.name) && !isComparable(a.name, b.name))
+        if (name !== "@in" && KNOWN.has(a.name) && KNOWN.has(b.name) && a.name !== b.name)
           this.#noOverload(name, types, at);
         return BOOL;
       case "_<_":
@@ -234,26 +261,66 @@ class Checker {
 
   #arithmetic(name: string, types: readonly StaticType[], at: number): StaticType {
     const [a = DYN, b] = types;
-    if (b === undefined) return a;
+    if (b === undefined) {
+      if (SIMPLE.has(a.name) && !SIGNED.has(a.name)) this.#noOverload(name, types, at);
+      return a;
+    }
     if (SIMPLE.has(a.name) && SIMPLE.has(b.name) && a.name !== b.name) this.#noOverload(name, types, at);
     if (a.name === b.name && a.name !== "dyn" && OPERATORS[name] !== undefined) return a;
     return DYN;
   }
 
   #noOverload(name: string, types: readonly StaticType[], at: number): never {
-    const shown = types.map((type) => type.name).join(", ");
+    const shown = types.map(shownType).join(", ");
     return this.#fail(at, `found no matching overload for '${name}' applied to '(${shown})'`);
   }
 }
 
+/** What all elements are, if they are one. */
+function elementOf(types: readonly StaticType[]): { readonly element?: StaticType } {
+  const [first] = types;
+  return first !== undefined && types.every((type) => type.name === first.name) ? { element: first } : {};
+}
+
 /** Types whose values have no members. */
 const SIMPLE = new Set(["bool", "bytes", "double", "int", "string", "uint"]);
+/** Whose values equal those of the same type only. */
+const KNOWN = new Set([...SIMPLE, "google.protobuf.Timestamp", "google.protobuf.Duration"]);
+const SIGNED = new Set(["double", "int"]);
 const NUMBERS = new Set(["int", "uint", "double"]);
 const STRING_METHODS = new Set(
   "startsWith endsWith contains matches lowerAscii upperAscii trim split substring charAt find findAll replace".split(
     " ",
   ),
 );
+
+/** A type as messages have it. */
+export function shownType({ name, element, fields }: StaticType): string {
+  if (name === "list" && element !== undefined) return `list(${shownType(element)})`;
+  if (name === "map" && element !== undefined) return `map(string, ${shownType(element)})`;
+  return fields === undefined ? (SHORT[name] ?? name) : name;
+}
+
+/** Whether a literal is one that these functions take. */
+const LITERALS: Readonly<Record<string, (text: string) => boolean>> = {
+  matches: (pattern) => patternProblem(pattern) === undefined,
+  timestamp: (text) => isMade(() => timestampOf(text)),
+  duration: (text) => isMade(() => parseDuration(text)),
+};
+
+function isMade(make: () => unknown): boolean {
+  try {
+    make();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const SHORT: Readonly<Record<string, string>> = {
+  "google.protobuf.Timestamp": "timestamp",
+  "google.protobuf.Duration": "duration",
+};
 
 function isComparable(a: string, b: string): boolean {
   return a === b || (NUMBERS.has(a) && NUMBERS.has(b));

@@ -1,7 +1,7 @@
 import type { Schema } from "../schema.ts";
 import { type Expression, partsOf } from "./ast.ts";
 import { type CelEnvironment, DYN, type StaticType, typeOfSchema } from "./checker.ts";
-import { isMacro, variablesOf } from "./macros.ts";
+import { bindingOf, isMacro, variablesOf } from "./macros.ts";
 import { unescapeName } from "./names.ts";
 
 /** What a request may have at most, which bounds every list, map and string in it. */
@@ -74,10 +74,13 @@ function reckon(expression: Expression, scope: Scope): Reckoned {
       const [container, key] = [reckon(expression.operand, scope), reckon(expression.index, scope)];
       return of(container.cost + key.cost + 1, container.type.element);
     }
-    case "call":
+    case "call": {
+      const bind = bindingOf(expression);
+      if (bind !== undefined) return bound(bind, scope);
       return expression.target !== undefined && isMacro(expression.name, expression.args)
         ? macro(expression, scope)
         : call(expression, scope);
+    }
     default: {
       const parts = partsOf(expression).map((part) => reckon(part, scope));
       return { cost: sum(parts) + (expression.type === "list" ? 10 : 30), type: DYN, size: parts.length };
@@ -86,10 +89,17 @@ function reckon(expression: Expression, scope: Scope): Reckoned {
 }
 
 function of(cost: number, type: StaticType | undefined): Reckoned {
-  return { cost, type: type ?? DYN, size: type?.schema === undefined ? 1 : maxSizeOf(type.schema) };
+  return { cost, type: type ?? DYN, size: type?.size ?? (type?.schema === undefined ? 1 : maxSizeOf(type.schema)) };
 }
 
-function memberOf({ schema, element }: StaticType, field: string): StaticType | undefined {
+function bound({ name, value, body }: NonNullable<ReturnType<typeof bindingOf>>, scope: Scope): Reckoned {
+  const init = reckon(value, scope);
+  const rest = reckon(body, new Map(scope).set(name, init.type));
+  return { ...rest, cost: init.cost + rest.cost + 1 };
+}
+
+function memberOf({ schema, element, fields }: StaticType, field: string): StaticType | undefined {
+  if (fields !== undefined) return fields[field];
   return schema?.kind === "object" ? typeOfSchema(schema.fields.get(unescapeName(field))?.schema) : element;
 }
 

@@ -2,8 +2,9 @@ export { MATCH_ENVIRONMENT, POLICY_ENVIRONMENT } from "./admission-environment.t
 export { mentions } from "./ast.ts";
 export { type CelAccess, CelAuthorizer, type CelDecide } from "./authorizer.ts";
 export { CelCompileError, CelError } from "./cel-error.ts";
-export { type CelEnvironment, DYN, type StaticType, typeOfSchema } from "./checker.ts";
+export { type CelEnvironment, DYN, type StaticType, shownType, typeOfSchema } from "./checker.ts";
 export { estimateCost, minJsonSizeOf } from "./cost.ts";
+export { DEVICE_ENVIRONMENT } from "./device-environment.ts";
 export { type Bindings, type CelProgram, COST_LIMIT, compileCel } from "./program.ts";
 export {
   adapt,

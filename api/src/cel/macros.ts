@@ -15,3 +15,17 @@ export function variablesOf(name: string, args: readonly Expression[]): number {
   const mayHaveTwo = name === "all" || name === "exists" || name === "exists_one" || name === "existsOne";
   return mayHaveTwo && args.length === 3 ? 2 : 1;
 }
+
+type Call = Extract<Expression, { type: "call" }>;
+
+/** What `cel.bind(name, value, body)` binds; undefined: the call is another. */
+export function bindingOf({
+  name,
+  target,
+  args,
+}: Call): { readonly name: string; readonly value: Expression; readonly body: Expression } | undefined {
+  if (name !== "bind" || target?.type !== "identifier" || target.name !== "cel") return undefined;
+  const [variable, value, body] = args;
+  if (variable?.type !== "identifier" || value === undefined || body === undefined) return undefined;
+  return { name: variable.name, value, body };
+}

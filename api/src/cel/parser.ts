@@ -4,6 +4,7 @@ import { type Token, tokenize } from "./lexer.ts";
 
 /** Nesting that is parsed; upstream's limit. */
 const MAX_DEPTH = 250;
+const CLOSING = new Set(["')'", "']'", "'}'"]);
 const RELATIONS = new Set(["<", "<=", ">", ">=", "==", "!=", "in"]);
 
 /** Parses a CEL expression, by precedence. @throws {CelCompileError} */
@@ -55,6 +56,8 @@ class Parser {
 
   #unexpected(wanted: string): never {
     const { text, at, type } = this.#peek();
+    if (type === "end" && CLOSING.has(wanted))
+      throw new CelCompileError(this.#source, at, `Syntax error: missing ${wanted} at '<EOF>'`);
     const shown = type === "literal" && text === "" ? "string" : text;
     const after = this.#tokens[this.#next + 1];
     // without this one token the expression would go on as it should
@@ -142,8 +145,9 @@ class Parser {
         expression = { type: "select", operand: expression, field: this.#name(), optional: true, at };
       } else if (this.#accept(".")) {
         const field = this.#name();
+        const open = this.#peek().at;
         if (this.#accept("(")) {
-          expression = { type: "call", name: field, target: expression, args: this.#arguments(), at };
+          expression = { type: "call", name: field, target: expression, args: this.#arguments(), at: open };
         } else if (this.#is("{") && isTypeName(expression)) {
           expression = this.#struct(`${typeName(expression)}.${field}`, at);
         } else {
@@ -213,7 +217,8 @@ class Parser {
   }
 
   #identifier(name: string, at: number): Expression {
-    if (this.#accept("(")) return { type: "call", name, target: undefined, args: this.#arguments(), at };
+    const open = this.#peek().at; // where a call is said to be
+    if (this.#accept("(")) return { type: "call", name, target: undefined, args: this.#arguments(), at: open };
     if (this.#is("{") && /^[A-Z]/.test(name)) return this.#struct(name, at);
     return { type: "identifier", name, at };
   }

@@ -2,7 +2,7 @@ import type { Expression } from "./ast.ts";
 import { CelCompileError, CelError } from "./cel-error.ts";
 import { type CelEnvironment, checkTypes, type StaticType } from "./checker.ts";
 import { FUNCTIONS, iterate, METHODS, member, optionalMember } from "./functions.ts";
-import { isMacro, variablesOf } from "./macros.ts";
+import { bindingOf, isMacro, variablesOf } from "./macros.ts";
 import { noOverload, OPERATORS } from "./operators.ts";
 import { parse } from "./parser.ts";
 import { CelMap, CelOptional, CelStruct, CelType, entryOf, isMap, typeOf } from "./values.ts";
@@ -139,6 +139,8 @@ class Compiler {
     const lazy = target === undefined ? this.#lazy(name, args) : undefined;
     if (lazy !== undefined) return lazy;
     if (name === "has" && target === undefined) return this.#has(args);
+    const bind = bindingOf(call);
+    if (bind !== undefined) return bound(bind.name, this.compile(bind.value), this.compile(bind.body));
     if (target !== undefined && isMacro(name, args)) return this.#macro(name, target, args);
     const isQualified = target?.type === "identifier" && FUNCTIONS[`${target.name}.${name}`] !== undefined;
     if (target?.type === "identifier" && (isQualified || NAMESPACES.has(target.name)))
@@ -235,6 +237,10 @@ function select(container: unknown, field: string, optional: boolean): unknown {
       container === null ? `no such key: ${field}` : `no such overload: ${typeOf(container)}.${field}`,
     );
   return member(container, field);
+}
+
+function bound(name: string, value: Step, body: Step): Step {
+  return (frame) => body({ ...frame, locals: new Map(frame.locals).set(name, value(frame)) });
 }
 
 function attempt(step: Step, frame: Frame): unknown {

@@ -42,6 +42,7 @@ const QUEUES = "flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations #que
 const SCALER = "autoscaling/v2 horizontalpodautoscalers #behavior";
 const CLAIM = "resource.k8s.io/v1 resourceclaims #request";
 const SLICE = "resource.k8s.io/v1 resourceslices #device";
+const DEVICES = "resource.k8s.io/v1 deviceclasses #selectors";
 const INLINE = "storage.k8s.io/v1 volumeattachments #inline";
 const ATTACHMENT = "storage.k8s.io/v1 volumeattachments";
 const MIGRATION = "storagemigration.k8s.io/v1 storageversionmigrations";
@@ -401,6 +402,49 @@ const NEW: readonly Row[] = [
     'spec.validation.openAPIV3Schema.type: Invalid value: "A_b c": must be object at the root',
     'spec.validation.openAPIV3Schema.type: Unsupported value: "A_b c": supported values: "array", "boolean", "integer", "number", "object", "string"',
   ],
+  [
+    DEVICES,
+    "spec.selectors",
+    [{}, { cel: { expression: "device.driver" } }, { cel: { expression: "A_b c" } }],
+    "spec.selectors[0].cel: Required value",
+    'spec.selectors[1].cel.expression: Invalid value: "device.driver": must evaluate to bool or the unknown type, not string',
+    `spec.selectors[2].cel.expression: Invalid value: "A_b c": compilation failed: ERROR: <input>:1:5: Syntax error: extraneous input 'c' expecting <EOF>\n | A_b c\n | ....^`,
+  ],
+  [
+    DEVICES,
+    "spec.selectors",
+    [{ cel: { expression: "x".repeat(10_241) } }],
+    "spec.selectors[0].cel.expression: Too long: may not be more than 10240 bytes",
+  ],
+  [
+    DEVICES,
+    "spec.config",
+    [{ opaque: { driver: "a", parameters: [] } }, {}, { opaque: { parameters: {} } }],
+    'spec.config[0].opaque.parameters: Invalid value: "<value omitted>": must be a valid JSON object',
+    "spec.config[1].opaque: Required value",
+    "spec.config[2].opaque.driver: Required value",
+  ],
+  [
+    DEVICES,
+    "spec.extendedResourceName",
+    "cpu",
+    "spec.extendedResourceName: Invalid value: \"cpu\": a name must be a domain-prefixed path, such as 'example.com/my-prop'",
+  ],
+  [
+    CLAIM,
+    "spec.devices.requests",
+    [{ name: "r", firstAvailable: [{ name: "a" }, { name: "a", deviceClassName: "c" }] }],
+    'spec.devices.requests[0].firstAvailable[1]: Duplicate value: {"name":"a","deviceClassName":"c","allocationMode":"ExactCount","count":1}',
+    "spec.devices.requests[0].firstAvailable[0].deviceClassName: Required value",
+  ],
+  [
+    CLAIM,
+    "spec.devices.constraints",
+    [{ requests: ["zz"], matchAttribute: "a" }, {}],
+    `spec.devices.constraints[0].requests[0]: Invalid value: "zz": must be the name of a request in the claim or the name of a request and a subrequest separated by '/'`,
+    'spec.devices.constraints[1]: Required value: exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
+    'spec.devices.constraints[0].matchAttribute: Invalid value: "a": a fully qualified name must be a domain and a name separated by a slash',
+  ],
 ];
 
 describe("what is created", () => {
@@ -461,6 +505,13 @@ const CHANGED: readonly Row[] = [
     undefined,
     expect.stringContaining("metadata.name"),
     'spec.signerName: Invalid value: "": field is immutable',
+  ],
+  [
+    SLICE,
+    "spec.nodeName",
+    "A_b",
+    'spec.nodeName: Invalid value: "A_b": field is immutable',
+    `spec.nodeName: Invalid value: "A_b": ${SUBDOMAIN}`,
   ],
 ];
 

@@ -1,6 +1,9 @@
+import { jsonEqual } from "../../patch/json-equal.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
+  all,
   atLeast,
+  atMost,
   type Check,
   child,
   each,
@@ -13,12 +16,17 @@ import {
   optional,
   positive,
   required,
+  run,
   text,
   union,
   valueAt,
 } from "../check.ts";
 import { frozen, immutable, type RuleTable } from "../kind-rules.ts";
 import { caselessSubdomain, dnsLabel, dnsSubdomain } from "../names.ts";
+import { claimSpec, declaredClaimSpec } from "./device-claims.ts";
+import { extendedResource, qualifiedAttribute } from "./device-names.ts";
+import { declaredOpaque, deviceOpaque } from "./device-parameters.ts";
+import { deviceSelectors } from "./device-selectors.ts";
 
 const slicePool: Check = fields({
   name: required((value, at, errors) => {
@@ -45,18 +53,27 @@ const WHERE = ["nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection"]
 
 const ONE_PLACE = `exactly one of ${WHERE.map((name) => `\`${name}\``).join(", ")} is required`;
 
+const DRIVER_IDENTITY = ["spec.pool.name", "spec.driver", "spec.nodeName"] as const;
+
 const sliceNode: Check = (value, at, errors) => {
   if (value === "") errors.push(fieldError.invalid(at, value, "must be either unset or set to a non-empty string"));
   else text(dnsSubdomain)(value, at, errors);
 };
 
-const sliceSpec: Check = (value, at, errors) => {
-  fields({ driver: required(text(dnsSubdomain)), pool: slicePool, nodeName: optional(sliceNode) })(value, at, errors);
-  const given = WHERE.filter((name) => !isUnset(member(value, name)));
-  if (given.length === 0) errors.push(fieldError.required(at, ONE_PLACE));
-  if (given.length > 1) errors.push(fieldError.invalid(at, given.join(", "), ONE_PLACE));
-  fields({ devices: each(device) })(value, at, errors);
-};
+const sliceIdentity: Check = fields({ spec: fields({ driver: required(text(dnsSubdomain)), pool: slicePool }) });
+
+const slicePlace: Check = fields({
+  spec: (value, at, errors) => {
+    fields({ nodeName: optional(sliceNode) })(value, at, errors);
+    const given = WHERE.filter((name) => !isUnset(member(value, name)));
+    if (given.length === 0) errors.push(fieldError.required(at, ONE_PLACE));
+    if (given.length > 1) {
+      const shown = `{${given.map((name) => `\`${name}\``).join(", ")}}`;
+      errors.push(fieldError.invalid(at, shown, `${ONE_PLACE}, but multiple fields are set`));
+    }
+    fields({ devices: each(device) })(value, at, errors);
+  },
+});
 
 const MOST_POOLS = 1000;
 
@@ -69,90 +86,54 @@ function poolName(name: string): readonly string[] {
     );
 }
 
-/** "domain/name". */
-function qualifiedAttribute(name: string): readonly string[] {
-  const [domain, id] = name.includes("/") ? name.split("/") : [undefined, name];
-  const isIdentifier = /^[A-Za-z_][A-Za-z0-9_]*$/.test(id ?? "");
-  return [
-    ...(domain === undefined ? [] : dnsSubdomain(domain)),
-    ...(isIdentifier
-      ? []
-      : [
-          "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')",
-        ]),
-    ...(domain === undefined ? ["a fully qualified name must be a domain and a name separated by a slash"] : []),
-  ];
-}
-
 const poolRequest: Check = fields({
   driver: required(text(caselessSubdomain)),
   poolName: optional(text(poolName)),
   limit: optional(atLeast(1), noMoreThan(MOST_POOLS)),
-  defaultPartitionTypeAttribute: optional(text(qualifiedAttribute)),
+  defaultPartitionTypeAttribute: optional(qualifiedAttribute),
 });
 
-const ONE_KIND = "exactly one of `exactly` or `firstAvailable` is required";
-const FLAT = ["deviceClassName", "allocationMode", "count", "selectors", "adminAccess", "tolerations", "capacity"];
+const MOST_CONFIGS = 32;
 
-/** v1beta1 has the fields of an exact request in the request itself. */
-function exactOf(request: unknown): unknown {
-  const exact = member(request, "exactly");
-  return exact ?? (FLAT.some((name) => !isUnset(member(request, name))) ? request : undefined);
-}
-
-const request: Check = (value, at, errors) => {
-  text(dnsLabel)(member(value, "name") ?? "", child(at, "name"), errors);
-  const [exact, others] = [exactOf(value), member(value, "firstAvailable")];
-  if (exact === undefined && isUnset(others)) errors.push(fieldError.required(at, ONE_KIND));
-  if (exact !== undefined && !isUnset(others)) errors.push(fieldError.invalid(at, value, ONE_KIND));
-  if (exact !== undefined) exactRequest(exact, child(at, "exactly"), errors);
-};
-
-const exactRequest: Check = (value, at, errors) => {
-  fields({ deviceClassName: required(text(dnsSubdomain)) })(value, at, errors);
-  const [mode, count, here] = [member(value, "allocationMode"), member(value, "count"), child(at, "count")];
-  if (mode === "All") {
-    if (!isUnset(count))
-      errors.push(fieldError.invalid(here, count, "must not be specified when allocationMode is 'All'"));
-  } else if (mode === "ExactCount") {
-    if (Number(count ?? 0) <= 0) errors.push(fieldError.invalid(here, count ?? 0, "must be greater than zero"));
-  } else errors.push(fieldError.notSupported(child(at, "allocationMode"), mode ?? "", ["All", "ExactCount"]));
-};
-
-/** resource.k8s.io's ResourceClaimSpec. */
-const claimSpec: Check = fields({ devices: fields({ requests: each(request) }) });
-
-const opaque: Check = (value, at, errors) => {
-  if (value === undefined) return void errors.push(fieldError.required(at));
-  const parameters = member(value, "parameters");
-  if (parameters === undefined) errors.push(fieldError.required(child(at, "parameters")));
-  else if (typeof parameters !== "object" || Array.isArray(parameters))
-    errors.push(fieldError.invalid(child(at, "parameters"), "<value omitted>", "must be a valid JSON object"));
-  required(text(caselessSubdomain))(member(value, "driver"), child(at, "driver"), errors);
-};
-
-const deviceClassSpec: Check = fields({
-  selectors: each((value, at, errors) => {
-    const cel = member(value, "cel");
-    if (cel === undefined) errors.push(fieldError.required(child(at, "cel")));
-  }),
-  config: each(fields({ opaque })),
-});
+/** Where selectors or configurations are as they were, they were valid then. */
+const classSpec = (old?: unknown): Check =>
+  fields({
+    selectors: (value, at, errors) => {
+      if (old === undefined || !jsonEqual(value ?? [], member(old, "selectors") ?? []))
+        deviceSelectors(value, at, errors);
+    },
+    config: atMost(MOST_CONFIGS, each(fields({ opaque: deviceOpaque }))),
+  });
 
 export const DEVICES = {
-  "resource.k8s.io/DeviceClass": { state: fields({ spec: deviceClassSpec }) },
+  "resource.k8s.io/DeviceClass": {
+    state: fields({ spec: classSpec() }),
+    declared: fields({
+      spec: fields({
+        config: each(fields({ opaque: declaredOpaque })),
+        extendedResourceName: optional(extendedResource),
+      }),
+    }),
+    updateState: (next, old) => run(fields({ spec: classSpec(old["spec"]) }), next),
+  },
   "resource.k8s.io/ResourceSlice": {
-    state: fields({ spec: sliceSpec }),
-    update: immutable("spec.driver", "spec.pool.name", "spec.nodeName"),
+    state: all(sliceIdentity, slicePlace),
+    updateState: (next, old, context) => [
+      ...run(sliceIdentity, next),
+      ...immutable(...DRIVER_IDENTITY)(next, old, context),
+      ...run(slicePlace, next),
+    ],
   },
   "resource.k8s.io/ResourceClaim": {
     state: fields({ spec: claimSpec }),
+    create: fields({ spec: declaredClaimSpec }),
     updateState: () => [],
     update: frozen("spec"),
   },
   "resource.k8s.io/ResourceClaimTemplate": {
     state: fields({ spec: fields({ spec: claimSpec }) }),
     update: immutable("spec"),
+    declared: fields({ spec: fields({ spec: declaredClaimSpec }) }),
   },
   "resource.k8s.io/ResourcePoolStatusRequest": { state: fields({ spec: poolRequest }), update: immutable("spec") },
 } satisfies RuleTable;
