@@ -219,6 +219,24 @@ export function storeConformance(
         stop.abort();
       }));
 
+    test("whom a commit does not concern is told how far the store is, all the same", () =>
+      withStore(async ({ store, advance }) => {
+        const stop = new AbortController();
+        const told: number[] = [];
+        const watching = (async () => {
+          for await (const event of store.watch("/a/", store.revision, stop.signal)) {
+            if (event.type === "progress") told.push(event.revision);
+            else told.push(Number.NaN);
+          }
+        })();
+        const revision = await store.commit([put("/b/1", "1")]);
+        expect(await store.latest()).toBe(revision);
+        for (let turn = 0; turn < 100 && told.at(-1) !== revision; turn += 1) await advance(50);
+        expect(told.at(-1)).toBe(revision);
+        stop.abort();
+        await watching;
+      }));
+
     test("an event carries the record before it", () =>
       withStore(async ({ store, base }) => {
         await store.commit([put("/a", "1")]);

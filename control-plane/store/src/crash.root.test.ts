@@ -9,6 +9,8 @@ import { lmdbStore } from "./lmdb-store.ts";
 import type { StoredRecord } from "./store.ts";
 
 const ROUNDS = Number(process.env["TSUKUBE_CRASH_ROUNDS"] ?? 10);
+/** Then another one begins: each round reads all of it. */
+const ROUNDS_A_FILE = 50;
 const WRITER = fileURLToPath(new URL("../test/crash-writer.ts", import.meta.url));
 
 interface Acknowledged {
@@ -47,11 +49,15 @@ function compare(model: ReadonlyMap<string, Acknowledged>, records: ReadonlyMap<
 
 test("every acknowledged write survives kill -9", { timeout: 20_000 + ROUNDS * 5000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "tsukube-crash-"));
-  const path = join(folder, "store.lmdb");
+  let path = "";
   const model = new Map<string, Acknowledged>();
   let acknowledged = 0;
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
+      if (round % ROUNDS_A_FILE === 0) {
+        path = join(folder, `store-${round}.lmdb`);
+        model.clear();
+      }
       acknowledged += await writeUntilKilled(path, Math.random() * 400, model);
       const records = new Map<string, StoredRecord>();
       const store = await lmdbStore({ path, clock: realClock })((record) => void records.set(record.key, record));

@@ -17,7 +17,7 @@ export interface EtcdWatchDeps {
   learnCompacted(revision: number): void;
   /** The newest revision known. */
   newest(): number;
-  /** Writes a key of our own in sight of every watch. */
+  /** Writes a key of our own in sight of a watch of everything. */
   tick(): Promise<void>;
 }
 
@@ -114,7 +114,8 @@ export class EtcdWatch {
     const call = member.watch.Watch({ ...(metadata !== undefined && { metadata }), signal: this.#stop.signal });
     this.#call = call;
     this.#fragments = [];
-    const { key, rangeEnd } = keys.bounds(this.#prefix);
+    // whoever cannot be asked how far it is shows that by a tick, which a watch of some keys alone would not see
+    const { key, rangeEnd } = keys.bounds(this.#progressIsSafe ? this.#prefix : "");
     const startRevision = this.#at + 1;
     const progressNotify = this.#progressIsSafe;
     call.send({ createRequest: { key, rangeEnd, startRevision, prevKv: true, fragment: true, progressNotify } });

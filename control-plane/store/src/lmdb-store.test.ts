@@ -106,6 +106,44 @@ test.each([1, 2] as const)(
   },
 );
 
+test("reads do not wait for a write that is on its way, and see nothing of it", async () => {
+  const store = await lmdbStore({ path: newPath(), clock: new VirtualClock() })(() => {});
+  const old = await store.commit([put("/a", "1")]);
+  const newer = await store.commit([put("/a", "2")]);
+  const events: number[] = [];
+  const stop = new AbortController();
+  const watching = (async () => {
+    for await (const event of store.watch("", newer, stop.signal))
+      if (event.type === "put") events.push(event.record.revision);
+  })();
+  let isDurable = false;
+  const writing = store.commit([put("/a", "3")]).then(() => {
+    isDurable = true;
+  });
+  expect((await store.get("/a"))?.value.toString()).toBe("2");
+  expect((await store.get("/a", { revision: old }))?.value.toString()).toBe("1");
+  expect((await store.range("/")).records.map(({ revision }) => revision)).toEqual([newer]);
+  expect([isDurable, store.revision, events]).toEqual([false, newer, []]);
+  await writing;
+  expect((await store.get("/a"))?.value.toString()).toBe("3");
+  stop.abort();
+  await watching;
+  await store.close();
+});
+
+test("history is cut when it has more bytes than it may", async () => {
+  const historyBytes = 100_000;
+  const store = await lmdbStore({ path: newPath(), clock: new VirtualClock(), historyBytes })(() => {});
+  for (let turn = 0; turn < 40; turn += 1) await store.commit([put("/a", String(turn).repeat(5000))]);
+  const oldest = store.compactedRevision;
+  // 5 to 10 KB a revision
+  expect(oldest).toBeGreaterThan(15);
+  await expect(store.get("/a", { revision: oldest - 1 })).rejects.toMatchObject({ code: "compacted" });
+  expect((await store.get("/a", { revision: oldest }))?.revision).toBe(oldest);
+  expect((await store.get("/a"))?.value.toString()).toBe("39".repeat(5000));
+  await store.close();
+});
+
 test("keys of any letters live, end and begin again", async () => {
   const path = newPath();
   const open = lmdbStore({ path, clock: new VirtualClock() });

@@ -61,6 +61,31 @@ test("a commit keeps its revision, however soon more of them are reached", async
   watcher.close(undefined);
 });
 
+test("who falls too far behind is told so, and skips nothing before that", async () => {
+  const watchers = new Watchers(new VirtualClock());
+  const events = watchers.watch("/a/", [], new AbortController().signal)[Symbol.asyncIterator]();
+  const stop = new AbortController();
+  const quick = told(watchers, "/a/", stop.signal);
+  const first = events.next();
+  watchers.publish([event("/a/0", 1)], 1);
+  expect((await first).value).toMatchObject({ record: { revision: 1 } });
+  for (let revision = 2; revision <= 60_000; revision += 1) {
+    watchers.publish([event(`/a/${revision}`, revision)], revision);
+    if (revision % 1000 === 0) await turn();
+  }
+  // two entries a commit: it was told when there were too many
+  let seen = 1;
+  const rest = (async () => {
+    for (let next = await events.next(); next.done !== true; next = await events.next())
+      if (next.value.type === "put") expect(next.value.record.revision).toBe((seen += 1));
+  })();
+  await expect(rest).rejects.toMatchObject({ code: "compacted" });
+  expect(seen).toBeGreaterThan(49_000);
+  expect(quick).toHaveLength(120_000);
+  stop.abort();
+  watchers.close();
+});
+
 test("of ten thousand who watch something else, a commit touches none", async () => {
   const clock = new VirtualClock();
   const watchers = new Watchers(clock);
