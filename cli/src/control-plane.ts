@@ -1,8 +1,15 @@
 import type { FeatureGates } from "@tsukube/api";
 import type { ApiServer, User } from "@tsukube/apiserver";
-import { type Client, createClient, createInformerFactory, LeaderElection, limitedTransport } from "@tsukube/client";
+import {
+  type Client,
+  createClient,
+  createInformerFactory,
+  LeaderElection,
+  limitedTransport,
+  QueueMetrics,
+} from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
-import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
+import { type Clock, Lifetime, type Logger, type Metrics, type Random } from "@tsukube/foundation";
 import { certificateSigner } from "@tsukube/host";
 import type { KeyPair } from "@tsukube/host/certificates";
 import { startScheduler } from "@tsukube/scheduler";
@@ -13,6 +20,8 @@ export interface ControlPlaneOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly featureGates: FeatureGates;
+  /** Those of the API server, at which they are asked for. */
+  readonly metrics: Metrics;
   /** The cluster's CA, PEM. */
   readonly ca: KeyPair;
   /** Who this is among several control planes of one store; absent: the only one. */
@@ -53,13 +62,14 @@ async function led(
 }
 
 async function controllers(options: ControlPlaneOptions): Promise<Lifetime> {
-  const { clock, random, logger, ca, featureGates } = options;
+  const { clock, random, logger, ca, featureGates, metrics } = options;
   const lifetime = new Lifetime();
   const started = await startControllers({
     clientFor: (name) => clientAs(options, name === "kube-controller-manager" ? component(name) : controllerUser(name)),
     clock,
     random,
     featureGates,
+    queues: new QueueMetrics(metrics, clock),
     logger: logger.child({ component: "controllers" }),
     options: { rootCa: ca.cert, signer: certificateSigner(ca, clock, random) },
   });

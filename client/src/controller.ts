@@ -1,5 +1,6 @@
 import { ApiError } from "@tsukube/api";
 import { type Clock, type Logger, messageOf, TerminalError } from "@tsukube/foundation";
+import type { QueueMetrics } from "./queue-metrics.ts";
 import type { Key } from "./types.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -12,6 +13,9 @@ export interface ControllerOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where its queue is measured, under its own name or the one that upstream has for it. */
+  readonly queues?: QueueMetrics | undefined;
+  readonly queueName?: string;
   /** Keys worked on at the same time; 5 by default. */
   readonly workers?: number;
   /** Which keys are worked on first: those of the highest rank; all alike by default. */
@@ -32,7 +36,11 @@ const UNINTERRUPTED = 50;
 /** Runs the workers of a controller. Whoever watches adds keys to `queue`. */
 export function startController(options: ControllerOptions): RunningController {
   const { clock, logger } = options;
-  const queue = new WorkQueue(clock, options.rank?.bind(options));
+  const queue = new WorkQueue(
+    clock,
+    options.rank?.bind(options),
+    options.queues?.of(options.queueName ?? options.name),
+  );
   const stop = new AbortController();
   const worker = async (): Promise<void> => {
     let since = 0;

@@ -25,6 +25,7 @@ export type { EventSink, EventSource, ListWatchDeps } from "./list-watch.ts";
 export { MetadataEvent } from "./metadata-event.ts";
 export { splitKey } from "./object-key.ts";
 export { controllerOf, controllerReference, isControlledBy, withoutOwner } from "./owner-reference.ts";
+export { QueueMetrics } from "./queue-metrics.ts";
 export * from "./transport.ts";
 export * from "./types.ts";
 export { WorkQueue } from "./work-queue.ts";

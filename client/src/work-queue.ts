@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from "@tsukube/foundation";
+import type { MeasuredQueue } from "./queue-metrics.ts";
 import type { Key } from "./types.ts";
 
 /** As client-go's ItemExponentialFailureRateLimiter: 5 ms, doubling, at most about 16 minutes. */
@@ -19,12 +20,14 @@ export class WorkQueue {
   readonly #failures = new Map<Key, number>();
   readonly #later = new Map<Key, { readonly due: number; readonly cancel: Cancel }>();
   readonly #takers: ((key: Key | undefined) => void)[] = [];
+  readonly #measured: MeasuredQueue | undefined;
   #closed = false;
 
   /** @param rank Keys of the highest rank are taken first, as it is when they are added. */
-  constructor(clock: Clock, rank: (key: Key) => number = () => 0) {
+  constructor(clock: Clock, rank: (key: Key) => number = () => 0, measured?: MeasuredQueue) {
     this.#clock = clock;
     this.#rank = rank;
+    this.#measured = measured;
   }
 
   get length(): number {
@@ -34,7 +37,11 @@ export class WorkQueue {
   add(key: Key): void {
     if (this.#closed || this.#dirty.has(key)) return;
     this.#dirty.add(key);
-    if (this.#processing.has(key)) return;
+    this.#measured?.added(key);
+    if (!this.#processing.has(key)) this.#offer(key);
+  }
+
+  #offer(key: Key): void {
     const taker = this.#takers.shift();
     if (taker === undefined) this.#wait(key);
     else taker(this.#begin(key));
@@ -66,6 +73,7 @@ export class WorkQueue {
   retry(key: Key): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
+    this.#measured?.retried();
     this.addAfter(key, Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS));
   }
 
@@ -84,9 +92,8 @@ export class WorkQueue {
 
   done(key: Key): void {
     this.#processing.delete(key);
-    if (!this.#dirty.has(key)) return;
-    this.#dirty.delete(key);
-    this.add(key);
+    this.#measured?.done(key);
+    if (this.#dirty.has(key) && !this.#closed) this.#offer(key);
   }
 
   close(): void {
@@ -94,6 +101,7 @@ export class WorkQueue {
     for (const { cancel } of this.#later.values()) cancel();
     this.#later.clear();
     this.#waiting.clear();
+    this.#measured?.closed();
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
@@ -116,6 +124,7 @@ export class WorkQueue {
   #begin(key: Key): Key {
     this.#dirty.delete(key);
     this.#processing.add(key);
+    this.#measured?.taken(key);
     return key;
   }
 }

@@ -16,7 +16,7 @@ lifetime.add("files", () => rmSync(folder, { recursive: true }));
 let k: Kubectl;
 
 beforeAll(async () => {
-  await tsukube.run(["up", "--no-node", "--event-ttl", "5s"]);
+  await tsukube.run(["up", "--no-node"]);
   k = new Kubectl((await tsukube.status()).kubeconfig);
 }, 120_000);
 afterAll(() => lifetime.close(), 60_000);
@@ -449,18 +449,16 @@ test.concurrent("an approved request to the cluster's own signer brings a certif
   expect(await k.out(`auth whoami --user=jane ${who}`)).toBe('jane ["dev","system:authenticated"]');
 }, 60_000);
 
-test.concurrent("events go when their time is over, and who watches is told", async () => {
-  const ns = await namespace("eventful");
-  const involvedObject = { apiVersion: "v1", kind: "Pod", name: "p", namespace: "eventful" };
-  const watch = k.start(lifetime, `get events ${ns} --field-selector=involvedObject.name=p -w --output-watch-events`);
-  await k.apply({
-    ...{ apiVersion: "v1", kind: "Event", metadata: { name: "e", namespace: "eventful" } },
-    ...{ involvedObject, reason: "Seen", message: "here", type: "Normal" },
-  });
-  await watch.until(/ADDED[^\n]*Seen/);
-  await watch.until(/DELETED[^\n]*Seen/);
-  expect(await k.fails(`get event e ${ns}`)).toContain("NotFound");
-  await watch.stop();
+test.concurrent("the queues of controllers are measured beside the API server", async () => {
+  const ns = await namespace("queueing");
+  await k.run(`create deployment d --image=example/d ${ns}`);
+  await k.run(`wait --for=create replicaset --all ${ns} --timeout=30s`);
+  const metrics = await k.out("get --raw /metrics");
+  for (const name of ["deployment", "replicaset", "endpoint_slice", "garbage_collector_attempt_to_delete"]) {
+    expect(metrics).toMatch(new RegExp(`^workqueue_depth\\{name="${name}"\\} \\d+$`, "m"));
+    expect(metrics).toMatch(new RegExp(`^workqueue_work_duration_seconds_count\\{name="${name}"\\} \\d+$`, "m"));
+  }
+  expect(metrics).toMatch(/^workqueue_adds_total\{name="deployment"\} [1-9]/m);
 }, 60_000);
 
 /** O=dev, CN=jane, made with openssl req, and its key. */

@@ -2,7 +2,7 @@ import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { FeatureGates } from "@tsukube/api";
 import { type ApiServer, startApiServer } from "@tsukube/apiserver";
-import { Lifetime, TsukubeError } from "@tsukube/foundation";
+import { Lifetime, type Metrics, TsukubeError } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
 import {
   createMetrics,
@@ -44,11 +44,13 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   lifetime.add("lock", release);
   const credentials = await readCredentials(files.pki);
   const featureGates = FeatureGates.parse(record.featureGates ?? "");
+  const metrics = createMetrics();
   const server = await startServer(
     record,
     featureGates,
     credentials,
     await objectStore(record, paths, import.meta.dirname, logger, lifetime),
+    metrics,
     logger.child({ component: "apiserver" }),
     lifetime,
   );
@@ -58,6 +60,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     random: systemRandom,
     logger,
     featureGates,
+    metrics,
     ca: credentials.ca,
     ...(record.etcd !== undefined && { electAs: `${hostname()}_${systemRandom.uuid()}` }),
   };
@@ -96,13 +99,13 @@ async function startServer(
   featureGates: FeatureGates,
   credentials: Awaited<ReturnType<typeof readCredentials>>,
   openStore: OpenStore,
+  metrics: Metrics,
   logger: ProgramOptions["logger"],
   lifetime: Lifetime,
 ): Promise<ApiServer> {
   const addresses = addressesOf(record.index, record.serviceCidr);
   const [gateway = ""] = addresses.gateways;
   const address = record.withNode ? gateway : addresses.loopback;
-  const metrics = createMetrics();
   const audit = await auditOf(record, realClock, logger, metrics);
   const server = await startApiServer({
     openStore,

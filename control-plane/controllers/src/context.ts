@@ -1,5 +1,5 @@
 import type { GroupVersionResource } from "@tsukube/api";
-import type { Client, EventRecorder, InformerFactory } from "@tsukube/client";
+import type { Client, EventRecorder, InformerFactory, QueueMetrics } from "@tsukube/client";
 import type { Clock, Lifetime, Logger, Random } from "@tsukube/foundation";
 
 /** What a controller is made with. Reads go through `informers`, which all share; writes through its own identity. */
@@ -11,6 +11,8 @@ export interface ControllerContext {
   readonly random: Random;
   readonly logger: Logger;
   readonly lifetime: Lifetime;
+  /** Where queues are measured. */
+  readonly queues: QueueMetrics | undefined;
 }
 
 export const PODS: GroupVersionResource = { group: "", version: "v1", resource: "pods" };

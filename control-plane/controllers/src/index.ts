@@ -1,5 +1,5 @@
 import { FeatureGates } from "@tsukube/api";
-import { type Client, createEventRecorder, createInformerFactory } from "@tsukube/client";
+import { type Client, createEventRecorder, createInformerFactory, type QueueMetrics } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Random } from "@tsukube/foundation";
 import { BootstrapSigner } from "./bootstrapsigner/bootstrap-signer.ts";
 import type { CertificateSigner } from "./certificates/signer.ts";
@@ -51,6 +51,8 @@ export interface ControllersOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Where queues are measured; nowhere without it. */
+  readonly queues?: QueueMetrics;
   /** Those of the API server; upstream's defaults without them. */
   readonly featureGates?: FeatureGates;
   readonly options: {
@@ -65,7 +67,7 @@ export type { CertificateSigner, RequestedNames } from "./certificates/signer.ts
 
 /** Starts all controllers; resolves once their caches are filled. */
 export async function startControllers(deps: ControllersOptions): Promise<{ close(): Promise<void> }> {
-  const { clock, random, logger, featureGates: gates = FeatureGates.defaults } = deps;
+  const { clock, random, logger, queues, featureGates: gates = FeatureGates.defaults } = deps;
   const { rootCa, signer } = deps.options;
   const lifetime = new Lifetime();
   const reader = lifetime.own("reader", deps.clientFor("kube-controller-manager"));
@@ -77,7 +79,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     const client = lifetime.own(name, deps.clientFor(name));
     const log = logger.child({ controller: name });
     const events = lifetime.own(`${name} events`, createEventRecorder({ client, clock, logger: log, component }));
-    return { client, informers, events, clock, random, lifetime, logger: log };
+    return { client, informers, events, clock, random, lifetime, queues, logger: log };
   };
   const ifOn = <C>(gate: string, make: () => C): readonly C[] => (gates.isOn(gate) ? [make()] : []);
   const controllers = [

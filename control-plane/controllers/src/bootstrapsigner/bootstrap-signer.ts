@@ -21,9 +21,19 @@ export class BootstrapSigner {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (): Promise<Outcome> => this.reconcile();
-    const { queue } = lifetime.own("signer", startController({ name: "bootstrap-signer", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "signer",
+      startController({
+        name: "bootstrap-signer",
+        queueName: "bootstrap_signer_queue",
+        clock,
+        logger,
+        queues,
+        reconcile,
+      }),
+    );
     const look = ({ metadata }: Secret | ConfigMap, namespace: string): void => {
       if (metadata?.namespace === namespace) queue.add(NAME);
     };

@@ -16,9 +16,12 @@ export class ClusterRoleAggregationController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("roles", startController({ name: MANAGER, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "roles",
+      startController({ name: MANAGER, queueName: "ClusterRoleAggregator", clock, logger, queues, reconcile }),
+    );
     // any role may begin or cease to be part of any other
     const wake = (): void => {
       for (const role of this.#roles.list()) if (isAggregated(role)) queue.add(keyOf(role));

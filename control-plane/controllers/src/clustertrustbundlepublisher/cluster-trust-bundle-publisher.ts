@@ -21,10 +21,13 @@ export class ClusterTrustBundlePublisher {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (): Promise<Outcome> => this.reconcile();
     const name = "cluster-trust-bundles";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "ca_cert_publisher_cluster_trust_bundles", clock, logger, queues, reconcile }),
+    );
     const look = (): void => queue.add(SIGNER);
     lifetime.add("bundles", this.#bundles.onChange({ added: look, updated: look, deleted: look }));
     look();

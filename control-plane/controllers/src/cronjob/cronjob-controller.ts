@@ -38,9 +38,9 @@ export class CronJobController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("cronjob", startController({ name: "cronjob", clock, logger, reconcile }));
+    const { queue } = lifetime.own("cronjob", startController({ name: "cronjob", clock, logger, queues, reconcile }));
     const owner = (job: Job): void => {
       const reference = controllerOf(job);
       if (reference?.kind === "CronJob") queue.add(`${job.metadata?.namespace}/${reference.name}`);

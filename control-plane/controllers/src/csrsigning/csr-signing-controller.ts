@@ -20,10 +20,13 @@ export class CsrSigningController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const name = "csr-signing";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "certificate", clock, logger, queues, reconcile }),
+    );
     const look = (request: CertificateSigningRequest): void => {
       if (isOurs(request)) queue.add(keyOf(request));
     };

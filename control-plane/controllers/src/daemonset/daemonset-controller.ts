@@ -45,9 +45,12 @@ export class DaemonSetController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("daemonset", startController({ name: "daemonset", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "daemonset",
+      startController({ name: "daemonset", clock, logger, queues, reconcile }),
+    );
     const add = (set: DaemonSet): void => queue.add(keyOf(set));
     const deleted = (set: DaemonSet): void => this.#expectations.forget(keyOf(set));
     lifetime.add("sets", this.#sets.onChange({ added: add, updated: (_, set) => add(set), deleted }));

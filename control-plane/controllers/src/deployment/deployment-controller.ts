@@ -37,9 +37,12 @@ export class DeploymentController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("deployment", startController({ name: "deployment", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "deployment",
+      startController({ name: "deployment", clock, logger, queues, reconcile }),
+    );
     const add = (deployment: Deployment): void => queue.add(keyOf(deployment));
     lifetime.add("deployments", this.#deployments.onChange({ added: add, updated: (_, after) => add(after) }));
     const wake = (set: ReplicaSet): void => {

@@ -33,9 +33,12 @@ export class DisruptionController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("budgets", startController({ name: "disruption", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "budgets",
+      startController({ name: "disruption", clock, logger, queues, reconcile }),
+    );
     const spare = { name: "stale-disruption", clock, logger, reconcile: (key: Key) => this.spare(key) };
     const { queue: targets } = lifetime.own("targets", startController(spare));
     const budget = (object: PodDisruptionBudget): void => queue.add(keyOf(object));

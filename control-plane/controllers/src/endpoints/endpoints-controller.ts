@@ -22,9 +22,12 @@ export class EndpointsController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("services", startController({ name: "endpoints", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "services",
+      startController({ name: "endpoints", queueName: "endpoint", clock, logger, queues, reconcile }),
+    );
     const add = (object: Service | Endpoints): void => queue.add(keyOf(object));
     const ended = (service: Service): void => {
       this.#ended.add(keyOf(service));

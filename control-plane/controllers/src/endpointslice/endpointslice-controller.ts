@@ -29,9 +29,12 @@ export class EndpointSliceController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("services", startController({ name: "endpointslice", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "services",
+      startController({ name: "endpointslice", queueName: "endpoint_slice", clock, logger, queues, reconcile }),
+    );
     const service = (object: Service): void => queue.add(keyOf(object));
     lifetime.add(
       "services",

@@ -35,10 +35,13 @@ export class EndpointSliceMirroringController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const name = "endpointslicemirroring";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "endpoint_slice_mirroring", clock, logger, queues, reconcile }),
+    );
     const add = (object: Service | Endpoints): void => queue.add(keyOf(object));
     lifetime.add("services", this.#services.onChange({ added: add, updated: (_, now) => add(now), deleted: add }));
     lifetime.add("endpoints", this.#endpoints.onChange({ added: add, updated: (_, now) => add(now), deleted: add }));

@@ -19,10 +19,13 @@ export class EphemeralVolumeController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const name = "ephemeral-volume";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "ephemeral_volume", clock, logger, queues, reconcile }),
+    );
     const isConcerned = (pod: Pod): boolean =>
       (pod.spec?.volumes ?? []).some(({ ephemeral }) => ephemeral !== undefined);
     const added = (pod: Pod): void => (isConcerned(pod) ? queue.add(keyOf(pod)) : undefined);

@@ -46,9 +46,19 @@ export class GarbageCollector {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (uid: Key): Promise<Outcome> => this.reconcile(uid);
-    this.#running = lifetime.own("objects", startController({ name: "garbagecollector", clock, logger, reconcile }));
+    this.#running = lifetime.own(
+      "objects",
+      startController({
+        name: "garbagecollector",
+        queueName: "garbage_collector_attempt_to_delete",
+        clock,
+        logger,
+        queues,
+        reconcile,
+      }),
+    );
     const discover = (): void =>
       void this.#discover().catch((error: unknown) =>
         logger.debug("cannot discover resources", { error: messageOf(error) }),

@@ -48,10 +48,13 @@ export class HorizontalPodAutoscalerController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const name = "horizontal-pod-autoscaler";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "horizontalpodautoscaler", clock, logger, queues, reconcile }),
+    );
     const added = (autoscaler: HorizontalPodAutoscaler): void => queue.add(keyOf(autoscaler));
     // its own status is no reason to look again before the next period
     const updated = (before: HorizontalPodAutoscaler, now: HorizontalPodAutoscaler): void =>

@@ -48,9 +48,9 @@ export class JobController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("job", startController({ name: "job", clock, logger, reconcile }));
+    const { queue } = lifetime.own("job", startController({ name: "job", clock, logger, queues, reconcile }));
     const soon = (key: Key): void => queue.addAfter(key, BATCH_MS);
     const updated = (before: Job, job: Job): void => {
       if (before.metadata?.generation === job.metadata?.generation) soon(keyOf(job));

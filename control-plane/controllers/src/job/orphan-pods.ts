@@ -31,9 +31,12 @@ export class OrphanPods {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const running = lifetime.own("job orphans", startController({ name: "job-orphans", clock, logger, reconcile }));
+    const running = lifetime.own(
+      "job orphans",
+      startController({ name: "job-orphans", queueName: "job_orphan_pod", clock, logger, queues, reconcile }),
+    );
     const look = (pod: Pod): void => {
       if (isTracked(pod) && this.#mayBeOrphan(pod)) running.queue.add(keyOf(pod));
     };

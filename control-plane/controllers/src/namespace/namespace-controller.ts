@@ -27,9 +27,12 @@ export class NamespaceController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("namespaces", startController({ name: "namespace", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "namespaces",
+      startController({ name: "namespace", clock, logger, queues, reconcile }),
+    );
     const add = (namespace: Namespace): void => {
       if (namespace.metadata?.deletionTimestamp !== undefined) queue.add(keyOf(namespace));
     };

@@ -50,9 +50,19 @@ export class NodeLifecycleController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("nodes", startController({ name: "node-lifecycle", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "nodes",
+      startController({
+        name: "node-lifecycle",
+        queueName: "node_lifecycle_controller",
+        clock,
+        logger,
+        queues,
+        reconcile,
+      }),
+    );
     const node = (object: Node): void => queue.add(keyOf(object));
     lifetime.add("changes", this.#nodes.onChange({ added: node, updated: (_, now) => node(now) }));
     const bound = ({ spec }: Pod): void => {

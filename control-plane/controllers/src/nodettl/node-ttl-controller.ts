@@ -18,9 +18,12 @@ export class NodeTtlController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("nodes", startController({ name: "node-ttl", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "nodes",
+      startController({ name: "node-ttl", queueName: "ttlcontroller", clock, logger, queues, reconcile }),
+    );
     const counted = (): void => {
       const seconds = secondsFor(this.#nodes.list().length, this.#seconds);
       if (seconds === this.#seconds) return;

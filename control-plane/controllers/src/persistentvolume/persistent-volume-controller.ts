@@ -41,9 +41,9 @@ export class PersistentVolumeController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const run = (name: string, reconcile: (key: Key) => Promise<Outcome>): RunningController["queue"] =>
-      lifetime.own(name, startController({ name, clock, logger, reconcile, workers: 1 })).queue;
+      lifetime.own(name, startController({ name, clock, logger, queues, reconcile, workers: 1 })).queue;
     const claims = run("persistentvolumeclaims", (key) => this.reconcileClaim(key));
     const volumes = run("persistentvolumes", (key) => this.reconcileVolume(key));
     const claim = (object: PersistentVolumeClaim): void => {

@@ -19,10 +19,13 @@ export class PodGroupProtectionController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const name = "pod-group-protection";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "podgroupprotection", clock, logger, queues, reconcile }),
+    );
     const add = (group: PodGroup): void => queue.add(keyOf(group));
     lifetime.add("pod groups", this.#groups.onChange({ added: add, updated: (_, group) => add(group) }));
     const look = (pod: Pod): void => {

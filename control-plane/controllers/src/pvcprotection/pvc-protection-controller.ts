@@ -18,10 +18,13 @@ export class PvcProtectionController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const name = "pvc-protection";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "pvcprotection", clock, logger, queues, reconcile }),
+    );
     const add = (claim: PersistentVolumeClaim): void => queue.add(keyOf(claim));
     lifetime.add("claims", this.#claims.onChange({ added: add, updated: (_, claim) => add(claim) }));
     const deleted = (pod: Pod): void => {

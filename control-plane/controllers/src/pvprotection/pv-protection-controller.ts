@@ -15,10 +15,13 @@ export class PvProtectionController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const name = "pv-protection";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "pvprotection", clock, logger, queues, reconcile }),
+    );
     const add = (volume: PersistentVolume): void => queue.add(keyOf(volume));
     lifetime.add("volumes", this.#volumes.onChange({ added: add, updated: (_, volume) => add(volume) }));
   }

@@ -39,10 +39,10 @@ export class ReplicatedController<T extends Replicated> {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const name = this.#kind.kind.toLowerCase();
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(name, startController({ name, clock, logger, queues, reconcile }));
     const add = (owner: T): void => queue.add(keyOf(owner));
     const deleted = (owner: T): void => {
       this.#expectations.forget(keyOf(owner));

@@ -39,9 +39,16 @@ export class ResourceQuotaController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const running = startController({ name: "resourcequota", clock, logger, reconcile });
+    const running = startController({
+      name: "resourcequota",
+      queueName: "resourcequota_primary",
+      clock,
+      logger,
+      queues,
+      reconcile,
+    });
     this.#running = lifetime.own("quotas", running);
     const add = (quota: ResourceQuota): void => {
       this.#changed.set(keyOf(quota), clock.monotonic());

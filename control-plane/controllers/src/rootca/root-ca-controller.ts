@@ -22,9 +22,12 @@ export class RootCaController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("publisher", startController({ name: "root-ca", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "publisher",
+      startController({ name: "root-ca", queueName: "root_ca_cert_publisher", clock, logger, queues, reconcile }),
+    );
     const add = (namespace: Namespace): void => queue.add(keyOf(namespace));
     lifetime.add("namespaces", this.#namespaces.onChange({ added: add, updated: (_, namespace) => add(namespace) }));
     const changed = (map: ConfigMap): void => queue.add(map.metadata?.namespace ?? "");

@@ -16,9 +16,12 @@ export class ServiceAccountController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("accounts", startController({ name: "serviceaccount", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "accounts",
+      startController({ name: "serviceaccount", clock, logger, queues, reconcile }),
+    );
     const add = (namespace: Namespace): void => queue.add(keyOf(namespace));
     lifetime.add("namespaces", this.#namespaces.onChange({ added: add, updated: (_, namespace) => add(namespace) }));
     const deleted = (account: ServiceAccount): void => queue.add(account.metadata?.namespace ?? "");

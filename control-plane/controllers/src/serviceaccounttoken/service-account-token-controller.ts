@@ -24,10 +24,13 @@ export class ServiceAccountTokenController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const name = "serviceaccount-token";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "serviceaccount_tokens_service", clock, logger, queues, reconcile }),
+    );
     const secret = (object: Secret): void =>
       accountNameOf(object) === undefined ? undefined : queue.add(keyOf(object));
     lifetime.add("secrets", this.#secrets.onChange({ added: secret, updated: (_, now) => secret(now) }));

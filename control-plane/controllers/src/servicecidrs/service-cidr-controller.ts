@@ -25,9 +25,12 @@ export class ServiceCidrController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("ranges", startController({ name: "service-cidr", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "ranges",
+      startController({ name: "service-cidr", queueName: "ipaddresses", clock, logger, queues, reconcile }),
+    );
     const look = (range: ServiceCIDR): void => queue.add(keyOf(range));
     const lookAtAll = (): void => {
       for (const range of this.#ranges.list()) look(range);

@@ -37,9 +37,12 @@ export class StatefulSetController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("statefulset", startController({ name: "statefulset", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "statefulset",
+      startController({ name: "statefulset", clock, logger, queues, reconcile }),
+    );
     const add = (set: StatefulSet): void => queue.add(keyOf(set));
     const deleted = (set: StatefulSet): void => this.#expectations.forget(keyOf(set));
     lifetime.add("sets", this.#sets.onChange({ added: add, updated: (_, set) => add(set), deleted }));

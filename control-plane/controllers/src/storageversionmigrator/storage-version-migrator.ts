@@ -35,9 +35,9 @@ export class StorageVersionMigrator {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key, signal: AbortSignal): Promise<Outcome> => this.reconcile(key, signal);
-    const { queue } = lifetime.own(NAME, startController({ name: NAME, clock, logger, reconcile }));
+    const { queue } = lifetime.own(NAME, startController({ name: NAME, clock, logger, queues, reconcile }));
     const wake = (migration: StorageVersionMigration): void => queue.add(keyOf(migration));
     lifetime.add("migrations", this.#migrations.onChange({ added: wake, updated: (_, now) => wake(now) }));
   }

@@ -22,9 +22,12 @@ export class TaintEvictionController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("pods", startController({ name: "taint-eviction", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "pods",
+      startController({ name: "taint-eviction", queueName: "noexec_taint_pod", clock, logger, queues, reconcile }),
+    );
     const pod = (object: Pod): void => (object.spec?.nodeName === undefined ? undefined : queue.add(keyOf(object)));
     const updated = (before: Pod, now: Pod): void => {
       const isSame = jsonEqual(before.spec?.tolerations ?? [], now.spec?.tolerations ?? []);

@@ -18,9 +18,12 @@ export class TokenCleaner {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
-    const { queue } = lifetime.own("tokens", startController({ name: "token-cleaner", clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      "tokens",
+      startController({ name: "token-cleaner", queueName: "token_cleaner", clock, logger, queues, reconcile }),
+    );
     const look = (secret: Secret): void => {
       const isOurs = secret.metadata?.namespace === NAMESPACE;
       if (isOurs && endsIn(secret, clock.now()) !== undefined) queue.add(keyOf(secret));

@@ -17,10 +17,13 @@ export class TtlAfterFinishedController {
   }
 
   start(): void {
-    const { clock, logger, lifetime } = this.#context;
+    const { clock, logger, lifetime, queues } = this.#context;
     const reconcile = (key: Key): Promise<Outcome> => this.reconcile(key);
     const name = "ttl-after-finished";
-    const { queue } = lifetime.own(name, startController({ name, clock, logger, reconcile }));
+    const { queue } = lifetime.own(
+      name,
+      startController({ name, queueName: "ttl_jobs_to_delete", clock, logger, queues, reconcile }),
+    );
     const look = (job: Job): void => {
       if (expiresIn(job, clock.now()) !== undefined) queue.add(keyOf(job));
     };

@@ -1,0 +1,45 @@
+import { createMetrics } from "@tsukube/host";
+import { VirtualClock } from "@tsukube/testing";
+import { expect, test } from "vitest";
+import { QueueMetrics } from "./queue-metrics.ts";
+import { WorkQueue } from "./work-queue.ts";
+
+test("a queue tells how many keys wait, how long they waited, and how long work takes and has taken", async () => {
+  const clock = new VirtualClock(0);
+  const metrics = createMetrics();
+  const measured = new QueueMetrics(metrics, clock);
+  const queue = new WorkQueue(clock, () => 0, measured.of("job"));
+  const value = (name: string): number =>
+    Number(new RegExp(`^workqueue_${name}\\{name="job"\\} (.*)$`, "m").exec(metrics.expose())?.[1]);
+  for (const key of ["a", "b", "c", "a"]) queue.add(key);
+  expect([value("depth"), value("adds_total")]).toEqual([3, 3]);
+  await clock.advance(2000);
+  await queue.take();
+  await queue.take();
+  expect([value("depth"), value("queue_duration_seconds_count"), value("queue_duration_seconds_sum")]).toEqual([
+    1, 2, 4,
+  ]);
+  await clock.advance(500);
+  queue.done("b");
+  queue.add("a");
+  await clock.advance(500);
+  expect([value("depth"), value("adds_total")]).toEqual([1, 4]);
+  expect([value("unfinished_work_seconds"), value("longest_running_processor_seconds")]).toEqual([1, 1]);
+  queue.done("a");
+  expect([value("work_duration_seconds_sum"), value("work_duration_seconds_count")]).toEqual([1.5, 2]);
+  expect([value("depth"), value("unfinished_work_seconds")]).toEqual([2, 0]);
+  queue.retry("a");
+  expect(value("retries_total")).toBe(1);
+  queue.close();
+  expect(value("depth")).toBe(0);
+});
+
+test("the buckets are client-go's", () => {
+  const metrics = createMetrics();
+  const measured = new QueueMetrics(metrics, new VirtualClock(0));
+  measured.of("job");
+  const bounds = [...metrics.expose().matchAll(/work_duration_seconds_bucket\{name="job",le="([^"]+)"\}/g)];
+  expect(bounds.map(([, bound]) => bound)).toEqual(
+    "1e-8 1e-7 0.000001 0.00001 0.0001 0.001 0.01 0.1 1 10 +Inf".split(" "),
+  );
+});
