@@ -23,6 +23,11 @@ export const NODE_PROGRAMS: readonly HostProgram[] = [
   { program: "mount", package: "mount", why: "mounts volumes" },
 ];
 
+/** What an engine without root needs of them: it makes no networks. */
+export const ROOTLESS_PROGRAMS: readonly HostProgram[] = NODE_PROGRAMS.filter(
+  ({ program }) => !["nft", "conntrack", "ip"].includes(program),
+);
+
 /** What the tests need besides. */
 export const TEST_PROGRAMS: readonly HostProgram[] = [
   { program: "runc", package: "runc", why: "runs the engine's suite a second time" },

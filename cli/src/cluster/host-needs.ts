@@ -1,19 +1,18 @@
 import { TsukubeError } from "@tsukube/foundation";
 import { isAlive, lockHolder } from "@tsukube/host";
 import type { CommandContext } from "../commands/context.ts";
-import { installPackages, missingPrograms } from "../host-packages.ts";
+import { installPackages, missingPrograms, NODE_PROGRAMS, ROOTLESS_PROGRAMS } from "../host-packages.ts";
 import { filesOf } from "./paths.ts";
 
 /**
- * What containers need of the host: root, the distribution's packages, and that no other process has this engine.
+ * What containers need of the host: root for those of pods, the distribution's packages, and that no other process has this engine.
  * @param what Is about to be started.
  */
 export async function ensureHost({ isRoot, progress, paths }: CommandContext, what: "node" | "engine"): Promise<void> {
-  if (!isRoot) {
-    const instead = what === "node" ? ', or start the control plane alone with "tsukube up --no-node"' : "";
+  if (!isRoot && what === "node") {
     throw new TsukubeError(
       "usage",
-      `Cannot start ${what === "node" ? "a node" : "an engine"}: not root, expected root for containers; run it with sudo${instead}`,
+      'Cannot start a node: not root, expected root for containers; run it with sudo, or start the control plane alone with "tsukube up --no-node"',
     );
   }
   const other = lockHolder(filesOf(paths).lock(what === "node" ? "engine" : "node"));
@@ -25,6 +24,11 @@ export async function ensureHost({ isRoot, progress, paths }: CommandContext, wh
         : `Cannot start an engine: the node of cluster "${paths.name}" has it already, at ${filesOf(paths).dockerSocket}; use that one, or another --name`,
     );
   }
-  const missing = missingPrograms();
+  const missing = missingPrograms(isRoot ? NODE_PROGRAMS : ROOTLESS_PROGRAMS);
+  if (!isRoot && missing.length > 0)
+    throw new TsukubeError(
+      "missing-programs",
+      `Cannot start an engine: ${missing.map(({ program, why }) => `${program} (${why})`).join(", ")} not found, expected the packages ${missing.map((program) => program.package).join(", ")}; root can install them`,
+    );
   if (missing.length > 0) await progress.step("preparing the host", (update) => installPackages(missing, update));
 }

@@ -17,6 +17,7 @@ import { addressesOf } from "./addresses.ts";
 import { openNetworks } from "./docker-networks.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord } from "./record.ts";
+import { UNCONNECTED, UNCONNECTED_NETWORKS } from "./unconnected.ts";
 
 /** Names of what a node's cluster has in the kernel. */
 function kernelNames(name: string) {
@@ -52,23 +53,28 @@ export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othe
   await removeBridge({ name: bridge, sysctlRecord: files.sysctls, othersRemain });
 }
 
-/** What an engine that does not run left on the host. @param network Of pods; that of containers by default. */
+/** What an engine that does not run left on the host. @param network Of pods; that of containers by default. @param rootless See {@link EngineOptions}. */
 export async function cleanEngine(
   paths: ClusterPaths,
   network: PodNetwork | undefined,
   othersRemain: boolean,
+  rootless?: "many-ids" | "one-id",
 ): Promise<void> {
   const files = filesOf(paths);
   const { cgroup } = kernelNames(paths.name);
   if (existsSync(files.engine)) {
     const { startEngine } = await import("@tsukube/engine");
-    const containerNetworks = await openNetworks(paths, silentLogger);
+    const containerNetworks = rootless === undefined ? await openNetworks(paths, silentLogger) : undefined;
+    const connected =
+      containerNetworks === undefined
+        ? { network: UNCONNECTED, containerNetworks: UNCONNECTED_NETWORKS }
+        : { network: network ?? bridgedPods(containerNetworks), containerNetworks };
     const engine = await startEngine({
       stateDirectory: files.engine,
       runtimeDirectory: join(paths.runtime, "engine"),
       criSocket: files.criSocket,
-      network: network ?? bridgedPods(containerNetworks),
-      containerNetworks,
+      ...connected,
+      ...(rootless === undefined ? {} : { rootless }),
       startsContainers: false,
       cgroupParent: cgroup,
       clock: realClock,
@@ -81,5 +87,5 @@ export async function cleanEngine(
   }
   for (const mount of [...systemMounts.below(paths.state), ...systemMounts.below(paths.runtime)])
     systemMounts.unmount(mount);
-  await systemCgroups().remove(cgroup);
+  if (rootless === undefined) await systemCgroups().remove(cgroup);
 }

@@ -52,6 +52,8 @@ export function filesOf(paths: ClusterPaths) {
     lock: (process: string) => join(runtime, `${process}.lock`),
     ready: (process: string) => join(runtime, `${process}.ready`),
     supervisor: (process: string) => join(runtime, `${process}.supervisor`),
+    /** Pid and start time of what holds the namespaces of an engine without root. */
+    userNamespace: join(runtime, "user-namespace"),
     sysctls: join(runtime, "sysctls.json"),
     podNetwork: join(state, "network"),
     dockerNetworks: join(state, "docker-networks"),

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -7,17 +9,30 @@ import { alone, removeIfEmpty } from "../cluster/command-lock.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import { stopProcess } from "../cluster/supervisor.ts";
-import type { CommandContext } from "./context.ts";
+import { holderOf, userNamespaceOf } from "../cluster/user-namespace.ts";
+import { type CommandContext, ROOTLESS } from "./context.ts";
 import { upCommand } from "./up-command.ts";
 
 /** Stops a cluster and removes what it left on the host; its data stay unless `purge`. */
 export async function down(context: CommandContext, purge: boolean): Promise<void> {
   const { paths, print } = context;
-  if (existsSync(paths.state)) await alone(filesOf(paths).commandLock, context, () => takeDown(context, purge));
+  if (!context.isRoot && existsSync(filesOf(paths).engine)) await takeDownWithin(context);
+  else if (existsSync(paths.state)) await alone(filesOf(paths).commandLock, context, () => takeDown(context, purge));
   else print(`Cluster "${paths.name}" does not exist: nothing to stop.`);
 }
 
-async function takeDown({ paths, clock, progress, print }: CommandContext, purge: boolean): Promise<void> {
+/** By the same command where its engine is root: what containers wrote belongs to users whom only that knows. */
+async function takeDownWithin({ paths, clock }: CommandContext): Promise<void> {
+  const users = await userNamespaceOf(paths, clock);
+  const end = holderOf(paths);
+  const [program = "", ...args] = [...users.enter, process.execPath, ...process.argv.slice(1)];
+  const child = spawn(program, args, { stdio: "inherit", env: { ...process.env, [ROOTLESS]: users.ids } });
+  const [code] = (await once(child, "exit")) as [number | null];
+  process.exitCode = code ?? 1;
+  if (code === 0) end();
+}
+
+async function takeDown({ rootless, paths, clock, progress, print }: CommandContext, purge: boolean): Promise<void> {
   const record = await readClusterRecord(paths).catch(() => undefined);
   const what = record === undefined && existsSync(filesOf(paths).engine) ? "engine" : "cluster";
   const title = `${what[0]?.toUpperCase()}${what.slice(1)} "${paths.name}"`;
@@ -29,7 +44,7 @@ async function takeDown({ paths, clock, progress, print }: CommandContext, purge
     if (record?.withNode === true || existsSync(filesOf(paths).engine)) {
       const { cleanEngine, cleanHost } = await import("../cluster/node-host.ts");
       if (record?.withNode === true) await cleanHost(paths, record, otherEngineRuns(paths));
-      else await cleanEngine(paths, undefined, otherEngineRuns(paths));
+      else await cleanEngine(paths, undefined, otherEngineRuns(paths), rootless);
     }
     await rm(paths.runtime, { recursive: true, force: true });
     removeIfEmpty(dirname(paths.runtime));

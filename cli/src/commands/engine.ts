@@ -10,6 +10,7 @@ import { ensureHost } from "../cluster/host-needs.ts";
 import { MEMORY_FLAGS } from "../cluster/memory-flags.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { bundleFolder, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
+import { userNamespaceOf } from "../cluster/user-namespace.ts";
 import { bundleHash } from "../processes/program.ts";
 import type { CommandContext } from "./context.ts";
 import { argumentsOf, type DockerHostFlags, dockerHostOf } from "./docker-host.ts";
@@ -30,12 +31,14 @@ const LOOK_MS = 20;
 export async function engine(context: CommandContext, options: EngineOptions): Promise<void> {
   const { paths } = context;
   const socket = resolve(options.dockerSocket ?? filesOf(paths).dockerSocket);
-  const command = [process.execPath, ...MEMORY_FLAGS.engine, join(bundleFolder(), "engine.js"), "--name", paths.name];
   dockerHostOf(options);
+  await ensureHost(context, "engine");
+  const users = context.isRoot ? undefined : await userNamespaceOf(paths, context.clock);
   const served = ["--docker-socket", socket, ...argumentsOf(options)];
   if (options.snapshotter !== undefined) served.push("--snapshotter", options.snapshotter);
-  command.push(...served);
-  await ensureHost(context, "engine");
+  const program = join(bundleFolder(), "engine.js");
+  const command = [...(users?.enter ?? []), process.execPath, ...MEMORY_FLAGS.engine, program, "--name", paths.name];
+  command.push(...served, ...(users === undefined ? [] : ["--rootless", users.ids]));
   if (options.background) {
     await alone(filesOf(paths).commandLock, context, () => startInBackground(context, command, served));
     return usage(context, socket, options);
@@ -47,8 +50,8 @@ export async function engine(context: CommandContext, options: EngineOptions): P
       `Cannot start engine "${paths.name}": it runs already (process ${holder.pid}), expected it stopped; "tsukube down" stops it`,
     );
   }
-  const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: "inherit" });
+  const [first = "", ...args] = command;
+  const child = spawn(first, args, { stdio: "inherit" });
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => child.kill(name));
   const ended = once(child, "exit") as Promise<[number | null]>;
   if (await waitUntilReady(context, child.pid, () => child.exitCode !== null)) usage(context, socket, options);

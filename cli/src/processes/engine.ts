@@ -1,11 +1,12 @@
 import { dirname, join } from "node:path";
-import { type SnapshotterKind, startEngine } from "@tsukube/engine";
+import { type EngineOptions, type SnapshotterKind, startEngine } from "@tsukube/engine";
 import { Lifetime } from "@tsukube/foundation";
 import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukube/host";
 import { bridgedPods } from "@tsukube/network";
 import { namesOf, openNetworks } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { ensureRuntimeFolder } from "../cluster/runtime-folder.ts";
+import { UNCONNECTED, UNCONNECTED_NETWORKS } from "../cluster/unconnected.ts";
 import { argumentsOf, type DockerHostFlags, dockerHostOf } from "../commands/docker-host.ts";
 import { holdLock } from "./hold.ts";
 import { aborted, argument, type ProgramOptions, runProgram } from "./program.ts";
@@ -19,7 +20,8 @@ const FLAGS = [
 
 /** The container engine without a cluster. Containers outlive it. */
 async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<void> {
-  const paths = pathsOf(name, process.env, process.getuid?.() ?? 1);
+  const rootless = argument("--rootless") as EngineOptions["rootless"];
+  const paths = pathsOf(name, process.env, rootless === undefined ? (process.getuid?.() ?? 1) : 1);
   const files = filesOf(paths);
   await using lifetime = new Lifetime();
   ensureRuntimeFolder(paths);
@@ -27,7 +29,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const dockerSocket = argument("--docker-socket") ?? files.dockerSocket;
   const flags = Object.fromEntries(FLAGS.map(([name, flag]) => [name, argument(flag)])) as DockerHostFlags;
   const dockerHost = dockerHostOf(flags);
-  const networks = await openNetworks(paths, logger);
+  const networks = rootless === undefined ? await openNetworks(paths, logger) : undefined;
   const snapshotter = argument("--snapshotter") as SnapshotterKind | undefined;
   const engine = await startEngine({
     ...{ clock: realClock, random: systemRandom, metrics: createMetrics(), logger },
@@ -36,9 +38,10 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     criSocket: files.criSocket,
     dockerSocket,
     ...(dockerHost === undefined ? {} : { dockerHost }),
-    network: bridgedPods(networks),
-    containerNetworks: networks,
-    names: namesOf(paths, bundle),
+    ...(rootless === undefined ? {} : { rootless }),
+    ...(networks === undefined
+      ? { network: UNCONNECTED, containerNetworks: UNCONNECTED_NETWORKS }
+      : { network: bridgedPods(networks), containerNetworks: networks, names: namesOf(paths, bundle) }),
     cgroupParent: `/tsukube-${name}`,
     ...(snapshotter === undefined ? {} : { snapshotter }),
     bundle: { folder: dirname(process.argv[1] ?? ""), hash: bundle },

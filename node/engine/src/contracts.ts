@@ -41,6 +41,11 @@ export interface EngineOptions {
   readonly registryHosts?: string;
   /** Folder with the bundle of this Tsukube and its hash: the content of `tsukube.local/system:<hash>`. */
   readonly bundle?: { readonly folder: string; readonly hash: string };
+  /**
+   * It is root in a namespace of users and mounts only, and not of the machine: overlays keep their marks where users may write,
+   * containers have no control groups. "one-id": it has no ids but its own.
+   */
+  readonly rootless?: "many-ids" | "one-id";
   /** Stand-ins for the kernel in tests. */
   readonly kernel?: { readonly mounts: Mounts; readonly namespaces: Namespaces; readonly cgroups: Cgroups };
 }

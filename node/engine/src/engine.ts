@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { dirname } from "node:path";
 import { codeOf, messageOf } from "@tsukube/foundation";
 import { grpcError, serveGrpc, serviceDefinition } from "@tsukube/host/grpc";
-import { connectWithin, systemCgroups, systemMounts, systemNamespaces } from "@tsukube/kernel";
+import { connectWithin, noCgroups, systemCgroups, systemMounts, systemNamespaces, userMounts } from "@tsukube/kernel";
 import type { ContainerEventResponse } from "@tsukube/node-contracts/cri";
 import descriptor from "@tsukube/node-contracts/facts/cri.json" with { type: "json" };
 import { openImageBuilder } from "./build/image-builder.ts";
@@ -32,11 +32,17 @@ const BUILD_CACHE_BYTES = 20e9;
 /** Starts the engine: adopts what runs, then serves the CRI. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { stateDirectory, runtimeDirectory, clock, network, logger } = options;
-  const mounts = options.kernel?.mounts ?? systemMounts;
+  const { rootless } = options;
+  const mounts = options.kernel?.mounts ?? (rootless === undefined ? systemMounts : userMounts);
   const namespaces = options.kernel?.namespaces ?? systemNamespaces(mounts);
-  const cgroups = options.kernel?.cgroups ?? systemCgroups();
+  const cgroups = options.kernel?.cgroups ?? (rootless === undefined ? systemCgroups() : noCgroups);
   for (const folder of [stateDirectory, runtimeDirectory]) await mkdir(folder, { recursive: true, mode: 0o711 });
-  const snapshotter = await openSnapshotter(`${stateDirectory}/s`, mounts, options.snapshotter);
+  const snapshotter = await openSnapshotter(
+    `${stateDirectory}/s`,
+    mounts,
+    options.snapshotter,
+    rootless === undefined ? "overlay" : "user-overlay",
+  );
   const images = new ImageStore(`${stateDirectory}/images`);
   const content = new ContentStore(`${stateDirectory}/blobs`, options.random);
   const garbage = new ImageGarbage({ images, content, snapshotter });
@@ -52,7 +58,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     garbage,
     ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
   });
-  const runtime = await OciRuntime.open(options.runtime ?? "crun", runtimeDirectory);
+  const runtime = await OciRuntime.open(options.runtime ?? "crun", runtimeDirectory, rootless !== undefined);
   const events = new EventBus<ContainerEventResponse>();
   const now = (): number => clock.now();
   const sandboxes = new Sandboxes({
@@ -86,6 +92,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     clock,
     logger,
     cgroupParent,
+    ...(rootless === undefined ? {} : { rootless }),
     findImage: (name) => findImage({ images, systemImages }, name),
     onEvent: announce,
   });
@@ -105,6 +112,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       network,
       clock,
     },
+    ...(rootless === undefined ? {} : { rootless }),
     random: options.random,
     stateDirectory: `${stateDirectory}/build`,
     runtimeDirectory: `${runtimeDirectory}/build`,
@@ -120,6 +128,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     ...(options.containerNetworks === undefined ? {} : { networks: options.containerNetworks }),
     ...(options.names === undefined ? {} : { names: options.names }),
     findImage: (name) => findImage({ images, systemImages }, name),
+    ...(rootless === undefined ? {} : { rootless }),
     startsContainers: options.startsContainers !== false,
     stateDirectory: `${stateDirectory}/docker`,
     runtimeDirectory: `${runtimeDirectory}/docker`,
@@ -172,7 +181,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const dockerServer = new DockerServer({
     ...docker.deps,
     ...{ images, systemImages, transfer, builder, garbage, inUse, logger, random: options.random },
-    ...{ clock, mounts, cgroups, snapshotter, stateDirectory },
+    ...{ clock, mounts, cgroups, snapshotter, stateDirectory, isRootless: rootless !== undefined },
     archive: new ImageArchive({ images, content, snapshotter, garbage }),
     uploads: `${stateDirectory}/build/uploads`,
   });

@@ -92,6 +92,35 @@ export function systemCgroups(root = ROOT): Cgroups {
   return version === 2 ? new CgroupsV2(root) : new CgroupsV1(root);
 }
 
+/** For who may make no groups: there are none, and no limits. */
+export const noCgroups: Cgroups = {
+  version: 1,
+  hugepageSizes: [],
+  async create(_, limits = {}) {
+    if (Object.keys(limits).length > 0) throw notDelegated(Object.keys(limits));
+  },
+  async update(_, limits) {
+    if (Object.keys(limits).length > 0) throw notDelegated(Object.keys(limits));
+  },
+  async remove() {},
+  exists: () => false,
+  limitsSwap: () => false,
+  processes: async () => [],
+  usage: async () => undefined,
+  blockIo: async () => [],
+  oomKills: async () => 0,
+  isFrozen: async () => false,
+  expectMove() {},
+};
+
+/** @param limits By the names under which they were asked for. */
+export function notDelegated(limits: readonly string[]): TsukubeError {
+  return new TsukubeError(
+    "unsupported",
+    `Cannot limit ${limits.join(", ")}: this engine runs without root and no control groups are delegated to it, expected no limits, or an engine of root`,
+  );
+}
+
 /** Moves this process where it is already. What the kernel does first is the same for every move, and lasts a while. */
 class MoveInPlace {
   #file: string | undefined;

@@ -4,6 +4,7 @@ import { parseIp } from "@tsukube/foundation/ip-network";
 import { libc } from "./libc.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { type Attribute, encodeAttributes, NLM_F_CREATE, NLM_F_EXCL, name, RouteSocket, uint32 } from "./netlink.ts";
+import { run } from "./programs.ts";
 
 /** Network links of the host and of pinned namespaces, without a program for each: about a millisecond for a whole pod. What is made or removed takes longer when the kernel is busy with others, and nobody waits for it. */
 export interface Links {
@@ -47,6 +48,11 @@ const [AF_INET, AF_INET6] = [2, 10];
 const IFA_F_NODAD = 2;
 const [SCOPE_UNIVERSE, SCOPE_LINK] = [0, 253];
 const [TABLE_MAIN, PROTOCOL_BOOT, UNICAST] = [254, 3, 1];
+
+/** As {@link Links.loopback}, for who could enter the namespace, but not return: the one we are in is not ours. */
+export async function loopbackByProgram(netns: string): Promise<void> {
+  await run("nsenter", [`--net=${netns}`, "busybox", "ip", "link", "set", "lo", "up"]);
+}
 
 export function systemLinks(namespaces: Namespaces): Links {
   return {

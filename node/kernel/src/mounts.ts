@@ -128,6 +128,18 @@ export const systemMounts: Mounts = {
   },
 };
 
+/** Mounts in a namespace that belongs to one of users (user_namespaces(7)): the kernel allows less there, and otherwise. */
+export const userMounts: Mounts = {
+  ...systemMounts,
+  bind(source, target, options = {}) {
+    if (options.readonly !== true) return systemMounts.bind(source, target, options);
+    attach(source, { set: MOUNT_ATTR_RDONLY }, target); // a remount would have to name flags of the source that may not be lost
+  },
+  overlay(target, layers) {
+    systemMounts.mount("overlay", target, "overlay", 0, `${overlayOptions(layers)},userxattr`);
+  },
+};
+
 /** Attaches a copy of the mounts at and below `source` (open_tree(2)), changed before anybody sees it. */
 function attach(
   source: string,

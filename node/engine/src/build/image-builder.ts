@@ -46,6 +46,8 @@ export interface BuilderDeps {
   /** Mounts and bundles; empty after a reboot. */
   readonly runtimeDirectory: string;
   readonly cgroupParent: string;
+  /** See `rootless` of {@link EngineOptions}. */
+  readonly rootless?: "many-ids" | "one-id";
   /** How much the cache of steps holds, in bytes. */
   readonly cacheBytes: number;
 }
@@ -84,6 +86,7 @@ export async function openImageBuilder(deps: BuilderDeps): Promise<ImageBuilder>
     cgroups: deps.cgroups,
     folder: `${runtimeDirectory}/bundles`,
     cgroupParent: deps.cgroupParent,
+    ...(deps.rootless === undefined ? {} : { rootless: deps.rootless }),
   });
   await commands.clean();
   await layers.clean();

@@ -6,6 +6,7 @@ import type { Cgroups, Mounts } from "@tsukube/kernel";
 import type { LinuxContainerSecurityContext, Mount } from "@tsukube/node-contracts/cri";
 import facts from "../../facts/container-defaults.json" with { type: "json" };
 import { boundingCapabilities } from "../containers/capabilities.ts";
+import { rootlessSpec } from "../containers/rootless-spec.ts";
 import type { OciRuntime } from "../containers/runtime.ts";
 import { specOf } from "../containers/spec.ts";
 import { textWithin } from "../containers/text-within.ts";
@@ -40,6 +41,8 @@ export interface CommandDeps {
   /** For bundles; empty after a reboot. */
   readonly folder: string;
   readonly cgroupParent: string;
+  /** See `rootless` of {@link EngineOptions}: the network is that of the machine then. */
+  readonly rootless?: "many-ids" | "one-id";
 }
 
 /** Runs commands of builds in containers of their own, which end with this process. */
@@ -67,7 +70,8 @@ export class BuildCommands {
     const bundle = `${this.#deps.folder}/${id}`;
     await mkdir(bundle, { recursive: true, mode: 0o700 });
     try {
-      const namespaceOptions = network === "host" ? { network: "NODE" as const } : {};
+      const isHosts = network === "host" || (network === "default" && this.#deps.rootless !== undefined);
+      const namespaceOptions = isHosts ? { network: "NODE" as const } : {};
       const sandbox = await sandboxes.run(id, {
         metadata: { name: id, namespace: "build", uid: id, attempt: 0 },
         hostname: "build",
@@ -92,7 +96,7 @@ export class BuildCommands {
           maskedPaths: facts.maskedPaths.default,
           readonlyPaths: facts.readonlyPaths.default,
         };
-    return specOf({
+    const spec = specOf({
       id,
       config: {
         command: command.command,
@@ -111,6 +115,7 @@ export class BuildCommands {
       ownOomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
       canLowerOomScore: bounding.has("CAP_SYS_RESOURCE"),
     });
+    return this.#deps.rootless === undefined ? spec : rootlessSpec(spec, this.#deps.rootless);
   }
 
   async #wait(command: BuildCommand, bundle: string, signal: AbortSignal): Promise<number> {

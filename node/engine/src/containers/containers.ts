@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
-import { type Cgroups, diskUsage, type Mounts } from "@tsukube/kernel";
+import { type Cgroups, diskUsage, type Mounts, notDelegated } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources, NamespaceOption } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
@@ -19,6 +19,7 @@ import { devicesOf } from "./devices.ts";
 import { killProcess } from "./kill-process.ts";
 import { mapMounts } from "./mapped-mounts.ts";
 import { checkPropagation } from "./propagation.ts";
+import { rootlessSpec, withDevicesShown } from "./rootless-spec.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { type OciSpec, resourcesOf, type SpecInput, specOf } from "./spec.ts";
 import { textWithin } from "./text-within.ts";
@@ -76,6 +77,8 @@ interface Deps extends VolumeImagesDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly cgroupParent: string;
+  /** See `rootless` of {@link EngineOptions}. */
+  readonly rootless?: "many-ids" | "one-id";
   readonly onEvent: (kind: ContainerEventKind, container: ContainerRecord) => void;
 }
 
@@ -172,7 +175,9 @@ export class Containers {
       const { adjust = (same) => same } = options;
       const adjusted = await adjust(specOf(input), rootfs);
       const resources = withCpuWeight(adjusted.linux.resources, input.cgroupVersion);
-      const spec = { ...adjusted, linux: { ...adjusted.linux, resources } };
+      const whole = { ...adjusted, linux: { ...adjusted.linux, resources } };
+      const { rootless } = this.#deps;
+      const spec = rootless === undefined ? whole : rootlessSpec(whole, rootless);
       await writeFile(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
       await writeFile(`${bundle}/process.json`, JSON.stringify(spec.process), { mode: 0o600 });
       const process = await this.#createProcess(record, options.withoutLog === true);
@@ -271,7 +276,12 @@ export class Containers {
 
   /** Until none of its processes moves; a kernel that is busy takes its time. */
   async pause(id: string): Promise<void> {
-    const { runtime, cgroups, clock } = this.#deps;
+    const { runtime, cgroups, clock, rootless } = this.#deps;
+    if (rootless !== undefined)
+      throw new TsukubeError(
+        "unsupported",
+        `Cannot pause container "${id}": this engine runs without root and has no control groups, expected an engine of root`,
+      );
     const record = this.get(id);
     await runtime.run(["pause", record.id]);
     for (const until = clock.now() + FREEZE_MS; clock.now() < until; await clock.sleep(FREEZE_LOOK_MS))
@@ -320,6 +330,7 @@ export class Containers {
   /** Changes limits of the runtime's configuration (OCI runtime spec, config-linux.md, `resources`) while it runs. */
   async limit(id: string, resources: object): Promise<void> {
     const record = this.get(id);
+    if (this.#deps.rootless !== undefined) throw notDelegated(Object.keys(resources));
     const wanted = withCpuWeight(resources, this.#deps.cgroups.version);
     await this.#deps.runtime.update(record.id, wanted, `${this.#bundle(record.id)}/resources.json`);
   }
@@ -445,9 +456,11 @@ export class Containers {
     );
     const bounding = boundingCapabilities();
     const target = this.#pidTarget(security?.namespaceOptions ?? undefined, sandbox.id);
+    const devices = devicesOf(config);
+    const isRootless = this.#deps.rootless !== undefined;
     return {
       id: record.id,
-      config,
+      config: isRootless ? withDevicesShown(config, devices) : config,
       sandbox,
       image: image.config,
       rootfs,
@@ -456,9 +469,9 @@ export class Containers {
       cgroupVersion: this.#deps.cgroups.version,
       hugepageSizes: this.#deps.cgroups.hugepageSizes,
       bounding,
-      devices: devicesOf(config),
+      devices: isRootless ? [] : devices,
       ownOomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
-      canLowerOomScore: bounding.has("CAP_SYS_RESOURCE"),
+      canLowerOomScore: bounding.has("CAP_SYS_RESOURCE") && this.#deps.rootless === undefined,
       ...(target === undefined ? {} : { pidNamespace: `/proc/${target}/ns/pid` }),
     };
   }

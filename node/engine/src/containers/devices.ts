@@ -8,6 +8,8 @@ import type { ContainerConfig } from "@tsukube/node-contracts/cri";
 export interface DeviceNode {
   readonly type: "c" | "b";
   readonly path: string;
+  /** Its path on the machine. */
+  readonly hostPath: string;
   readonly major: number;
   readonly minor: number;
   readonly fileMode: number;
@@ -30,7 +32,7 @@ export function devicesOf(config: ContainerConfig): readonly DeviceNode[] {
 function devicesAt(hostPath: string, path: string, access: string): readonly DeviceNode[] {
   const found = statSync(hostPath, { throwIfNoEntry: false });
   if (found?.isDirectory() === true) return below(hostPath, path, access);
-  const device = found && nodeOf(found, path, access);
+  const device = found && nodeOf(found, hostPath, path, access);
   if (device !== undefined) return [device];
   throw new TsukubeError(
     "not-found",
@@ -48,7 +50,7 @@ function below(folder: string, path: string, access: string): readonly DeviceNod
     if (entry.isDirectory()) return below(from, to, access);
     if (!entry.isCharacterDevice() && !entry.isBlockDevice()) return [];
     const found = statSync(from, { throwIfNoEntry: false });
-    const device = found && nodeOf(found, to, access);
+    const device = found && nodeOf(found, from, to, access);
     return device === undefined ? [] : [device];
   });
 }
@@ -61,9 +63,9 @@ function entriesOf(folder: string): readonly Dirent[] {
   }
 }
 
-function nodeOf(found: Stats, path: string, access: string): DeviceNode | undefined {
+function nodeOf(found: Stats, hostPath: string, path: string, access: string): DeviceNode | undefined {
   const type = found.isCharacterDevice() ? "c" : found.isBlockDevice() ? "b" : undefined;
   if (type === undefined) return undefined;
   const { major, minor } = deviceNumbers(found.rdev);
-  return { type, path, major, minor, fileMode: found.mode & 0o7777, uid: found.uid, gid: found.gid, access };
+  return { type, path, hostPath, major, minor, fileMode: found.mode & 0o7777, uid: found.uid, gid: found.gid, access };
 }

@@ -24,20 +24,27 @@ export class OciRuntime {
   readonly path: string;
   /** What everything else is asked of: the same program, started in less time. */
   readonly #near: readonly string[];
-  readonly #root: string;
+  readonly globalArgs: readonly string[];
   readonly #held: readonly number[];
 
-  private constructor(path: string, root: string, near: readonly string[] = [path], held: readonly number[] = []) {
+  private constructor(
+    path: string,
+    globalArgs: readonly string[],
+    near: readonly string[] = [path],
+    held: readonly number[] = [],
+  ) {
     this.path = path;
-    this.#root = root;
+    this.globalArgs = globalArgs;
     this.#near = near;
     this.#held = held;
   }
 
-  static async open(name: "crun" | "runc", folder: string): Promise<OciRuntime> {
+  /** @param isRootless It may touch no control groups. @throws {TsukubeError} `not-found`, `unsupported`. */
+  static async open(name: "crun" | "runc", folder: string, isRootless = false): Promise<OciRuntime> {
     const root = `${folder}/oci`;
     await mkdir(root, { recursive: true, mode: 0o700 });
     const program = await find(name);
+    const globalArgs = ["--root", root, ...(isRootless ? ["--cgroup-manager", "disabled"] : [])];
     const hybridCgroups = name === "crun" && existsSync("/sys/fs/cgroup/unified");
     const isInChroot = await insideChroot();
     const script = runtimeWrapper(program, {
@@ -47,14 +54,14 @@ export class OciRuntime {
     });
     const path = script === undefined ? program : `${folder}/${name}-wrapper`;
     if (script !== undefined) await writeFile(path, script, { mode: 0o755 });
-    if (name !== "crun" || isInChroot) return new OciRuntime(path, root);
+    if (name !== "crun" || isInChroot) return new OciRuntime(path, globalArgs);
     const copy = sealedCopy(program);
     const own = copy === undefined ? program : `/proc/${process.pid}/fd/${copy}`;
     const view = hybridCgroups ? await openRuntimeView([folder, program]) : undefined;
     const near = [...(view === undefined ? [] : view.enter), own];
     return new OciRuntime(
       path,
-      root,
+      globalArgs,
       near,
       [copy, view?.descriptor].filter((fd) => fd !== undefined),
     );
@@ -62,10 +69,6 @@ export class OciRuntime {
 
   close(): void {
     for (const descriptor of this.#held) closeSync(descriptor);
-  }
-
-  get globalArgs(): readonly string[] {
-    return ["--root", this.#root];
   }
 
   run(args: readonly string[], accept?: readonly number[]): Promise<RunResult> {

@@ -13,6 +13,7 @@ import { Filters, matchesText } from "./filters.ts";
 import { connectClient } from "./hijack.ts";
 import { foundImage } from "./image-routes.ts";
 import { readLog } from "./log-file.ts";
+import { processesBeside } from "./namespace-processes.ts";
 import { listProcesses } from "./process-list.ts";
 import { frame, MULTIPLEXED, RAW } from "./stream-frames.ts";
 import { timeIn } from "./time-in.ts";
@@ -92,8 +93,10 @@ export function viewDeps({ networks, runs, execs, logPath, cgroups, snapshotter 
 }
 
 async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const wish = await request.json<CreateDocument>();
-  if (Object.keys(wish).length === 0)
+  const asked = await request.json<CreateDocument>();
+  const isUnconnected = deps.isRootless && ["", "default"].includes(asked.HostConfig?.NetworkMode ?? "");
+  const wish = isUnconnected ? { ...asked, HostConfig: { ...asked.HostConfig, NetworkMode: "host" } } : asked;
+  if (Object.keys(asked).length === 0)
     throw new TsukubeError("invalid", "config cannot be empty in order to create a container");
   const image = await foundImage(deps, wish.Image ?? "");
   const is = `${image.os}/${image.architecture}`;
@@ -106,7 +109,12 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   const mismatch = `The requested image's platform (${is}) does not match the detected host platform (${own}) and no specific platform was requested`;
   const name = request.query.get("name") || undefined;
   const container = await deps.dockerContainers.create(wish, image, name);
-  const warnings = [...(wanted === "" && is !== own ? [mismatch] : []), ...ignoredWishes(wish.HostConfig ?? {})];
+  const unconnected = "This engine has no networks of containers: this one has the network of the machine";
+  const warnings = [
+    ...(isUnconnected ? [unconnected] : []),
+    ...(wanted === "" && is !== own ? [mismatch] : []),
+    ...ignoredWishes(wish.HostConfig ?? {}),
+  ];
   return { status: 201, json: { Id: container.id, Warnings: warnings } };
 }
 
@@ -226,7 +234,8 @@ async function top(deps: DockerDeps, name: string, args: string): Promise<Docker
   if (!isRunning(container) || run === undefined)
     throw new TsukubeError("conflict", `container ${container.id} is not running`);
   publishOf(deps.events, "top", container);
-  return { status: 200, json: await listProcesses(await deps.cgroups.processes(run.cgroupPath), args) };
+  const pids = deps.isRootless ? processesBeside(run.pid ?? 0) : await deps.cgroups.processes(run.cgroupPath);
+  return { status: 200, json: await listProcesses(pids, args) };
 }
 
 async function resize(deps: DockerDeps, name: string, { query }: DockerRequest): Promise<DockerAnswer> {

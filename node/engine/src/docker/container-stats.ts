@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
+import { TsukubeError } from "@tsukube/foundation";
 import { type DockerContainer, isRunning } from "./containers/container-record.ts";
 import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest } from "./contracts.ts";
@@ -20,6 +21,11 @@ export function statsStream(
   container: DockerContainer,
   { query, signal }: DockerRequest,
 ): DockerAnswer {
+  if (deps.isRootless)
+    throw new TsukubeError(
+      "unsupported",
+      "Cannot measure what containers use: this engine runs without root and has no control groups, expected an engine of root",
+    );
   const isOne = ["0", "false"].includes(query.get("stream") ?? "1");
   const oneShot = ["1", "true"].includes(query.get("one-shot") ?? "0");
   async function* documents(): AsyncGenerator<Buffer> {

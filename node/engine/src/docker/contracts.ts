@@ -44,6 +44,8 @@ export interface DockerDeps {
   readonly rootfs: RootfsAccess;
   readonly volumes: VolumeStore;
   readonly networks?: ContainerNetworks;
+  /** It is not root of the machine: there are no networks to make, no control groups to look at. */
+  readonly isRootless: boolean;
   readonly endpoints?: Endpoints;
   readonly events: DockerEvents;
   readonly logPath: (id: string) => string;

@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from "@tsukube/foundation";
-import { type Cgroups, type Mounts, type Namespaces, systemLinks } from "@tsukube/kernel";
+import { type Cgroups, loopbackByProgram, type Mounts, type Namespaces, systemLinks } from "@tsukube/kernel";
 import type { ContainerNetworks, PodNetwork } from "@tsukube/node-contracts";
 import { Containers } from "../containers/containers.ts";
 import type { OciRuntime } from "../containers/runtime.ts";
@@ -28,6 +28,8 @@ interface Deps {
   readonly namespaces: Namespaces;
   readonly cgroups: Cgroups;
   readonly networks?: ContainerNetworks;
+  /** See `rootless` of {@link EngineOptions}. */
+  readonly rootless?: "many-ids" | "one-id";
   readonly names?: NameServiceOptions;
   readonly findImage: (name: string) => Promise<ImageRecord | undefined>;
   readonly startsContainers: boolean;
@@ -93,6 +95,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
       runtimeFolder,
       ...{ runtime: deps.runtime, snapshotter: deps.snapshotter, cgroups: deps.cgroups },
       ...{ mounts, clock, logger, cgroupParent, findImage: deps.findImage },
+      ...(deps.rootless === undefined ? {} : { rootless: deps.rootless }),
       onEvent: (kind, { id }) => {
         if (kind === "STOPPED") onEnded(id);
       },
@@ -110,14 +113,16 @@ export async function openDocker(deps: Deps): Promise<Docker> {
           ...{ clock, random, logger },
         });
   const links = systemLinks(deps.namespaces);
+  const loopback = deps.rootless === undefined ? (netns: string) => links.loopback(netns) : loopbackByProgram;
   const serveNames = async (gateway: string): Promise<void> => names?.serve(gateway);
-  const endpoints = networks === undefined ? undefined : new Endpoints({ networks, links, store, events, serveNames });
+  const endpoints =
+    networks === undefined ? undefined : new Endpoints({ networks, loopback, store, events, serveNames });
   const { cgroups } = deps;
   const shared = { containers, store, volumes, events, logPath, cgroups, clock, random, logger };
   const withEndpoints = endpoints === undefined ? {} : { endpoints };
   const runs = new ContainerRuns({ ...shared, ...withEndpoints, sandboxes, images, mounts });
   const { snapshotter } = deps;
-  const freezer = new Freezer(containers);
+  const freezer = new Freezer(containers, deps.rootless === undefined);
   const roots = `${runtimeDirectory}/roots`;
   const rootfs = new RootfsAccess({ store, runs, images, snapshotter, mounts, freezer, folder: roots });
   const removeFiles = (id: string): Promise<void> => snapshotter.remove(id);

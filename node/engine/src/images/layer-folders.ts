@@ -4,18 +4,21 @@ import { dirname } from "node:path";
 import type { Mounts } from "@tsukube/kernel";
 import type { PodUsers } from "../sandboxes/pod-users.ts";
 import { type Fill, shortName } from "./snapshotter.ts";
-import { unpackLayer } from "./unpack.ts";
+import { unpackLayer, type WhiteoutStyle } from "./unpack.ts";
 
 /** Layers as folders of what each adds and deletes, as overlayfs writes it. */
 export abstract class LayerFolders {
   protected readonly folder: string;
   protected readonly mounts: Mounts;
+  readonly #style: WhiteoutStyle;
   /** Two images that share a layer may be pulled at once. */
   readonly #building = new Map<string, Promise<void>>();
 
-  constructor(folder: string, mounts: Mounts) {
+  /** @param style How its mounts mark what hides lower layers. */
+  constructor(folder: string, mounts: Mounts, style: "overlay" | "user-overlay" = "overlay") {
     this.folder = folder;
     this.mounts = mounts;
+    this.#style = style;
   }
 
   protected layer(chainId: string): string {
@@ -81,7 +84,7 @@ export abstract class LayerFolders {
 
   async commit(chainId: string, _parents: readonly string[], fill: Fill): Promise<void> {
     await this.build(chainId, async (root) => {
-      if ("tar" in fill) await unpackLayer(fill.tar(), root, "overlay");
+      if ("tar" in fill) await unpackLayer(fill.tar(), root, this.#style);
       else if ("build" in fill) await fill.build(root);
       else await rename(fill.staged, root); // which is empty
     });

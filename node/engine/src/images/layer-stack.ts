@@ -1,6 +1,7 @@
 import { type BigIntStats, lstatSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { attribute, attributeNames } from "@tsukube/kernel";
+import { OPAQUE_MARKS } from "./unpack.ts";
 
 /** What layers that lie over each other show under a name. */
 export interface Shown {
@@ -39,6 +40,7 @@ function isWhiteout(status: BigIntStats): boolean {
 }
 
 function isOpaque(folder: string): boolean {
-  const name = "trusted.overlay.opaque";
-  return attributeNames(folder).includes(name) && attribute(folder, name).toString() === "y";
+  const names = attributeNames(folder);
+  const name = Object.values(OPAQUE_MARKS).find((each) => names.includes(each));
+  return name !== undefined && attribute(folder, name).toString() === "y";
 }

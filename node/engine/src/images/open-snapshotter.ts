@@ -12,14 +12,21 @@ export type SnapshotterKind = "overlay" | "copies";
 
 /**
  * Opens the layers in a folder: as is wanted, as they were opened before, or at first with copies where overlayfs cannot lie.
+ * @param style How overlays mark what hides lower layers: as `mounts` makes them.
  * @throws {TsukubeError} `wrong-state` where containers have files of the other kind.
  */
-export async function openSnapshotter(folder: string, mounts: Mounts, wanted?: SnapshotterKind): Promise<Snapshotter> {
+export async function openSnapshotter(
+  folder: string,
+  mounts: Mounts,
+  wanted?: SnapshotterKind,
+  style: "overlay" | "user-overlay" = "overlay",
+): Promise<Snapshotter> {
   await mkdir(folder, { recursive: true });
   const note = `${folder}/kind`;
   const before = existsSync(note) ? (readFileSync(note, "utf8").trim() as SnapshotterKind) : undefined;
   const kind = wanted ?? before ?? ((await carriesOverlay(folder, mounts)) ? "overlay" : "copies");
-  const snapshotter = kind === "overlay" ? new OverlaySnapshotter(folder, mounts) : new CopySnapshotter(folder, mounts);
+  const Kind = kind === "overlay" ? OverlaySnapshotter : CopySnapshotter;
+  const snapshotter = new Kind(folder, mounts, style);
   const known = before ?? "overlay"; // engines that noted nothing knew nothing else
   const written = await snapshotter.written();
   if (kind !== known && written.length > 0)

@@ -2,16 +2,19 @@ import { closeSync, constants, createWriteStream, fstatSync, openSync } from "no
 import { chmod, lchown, link, lstat, lutimes, mkdir, symlink } from "node:fs/promises";
 import { basename, dirname, normalize } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { TsukubeError } from "@tsukube/foundation";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { makeNode, O_PATH, setAttribute } from "@tsukube/kernel";
 import { readTar, type TarEntry } from "./tar-reader.ts";
 import { emptyFolder, removeTree, UnpackPlaces } from "./unpack-places.ts";
 
 /**
- * How deletions of lower layers are written: overlay marks them, a plain copy deletes at once. "keep" is for archives that are
- * no layers, where a file named ".wh.x" is just that.
+ * How deletions of lower layers are written: overlay marks them, for users who are not root where they may write; a plain copy
+ * deletes at once. "keep" is for archives that are no layers, where a file named ".wh.x" is just that.
  */
-export type WhiteoutStyle = "overlay" | "delete" | "keep";
+export type WhiteoutStyle = keyof typeof OPAQUE_MARKS | "delete" | "keep";
+
+/** Extended attributes of folders that hide those below. */
+export const OPAQUE_MARKS = { overlay: "trusted.overlay.opaque", "user-overlay": "user.overlay.opaque" } as const;
 
 /** For archives that clients send into a container. */
 export interface UnpackOptions {
@@ -93,12 +96,13 @@ class Unpacking {
       );
     const target = this.#places.pathOf(`${folder}/${name}`);
     await removeTree(target);
-    if (this.#style === "overlay") makeNode(target, "character");
+    if (this.#style in OPAQUE_MARKS) makeNode(target, "character");
   }
 
   async #makeOpaque(folder: string): Promise<void> {
-    if (this.#style === "overlay") setAttribute(`${folder}/.`, "trusted.overlay.opaque", Buffer.from("y"));
-    else await emptyFolder(`${folder}/.`);
+    const mark = Object.entries(OPAQUE_MARKS).find(([style]) => style === this.#style)?.[1];
+    if (mark === undefined) await emptyFolder(`${folder}/.`);
+    else setAttribute(`${folder}/.`, mark, Buffer.from("y"));
   }
 
   async #write(name: string, entry: TarEntry, body: AsyncIterable<Buffer>): Promise<void> {
@@ -152,10 +156,17 @@ function refuseReplacing(before: { isDirectory(): boolean }, entry: TarEntry, na
 }
 
 async function applyMetadata(target: string, entry: TarEntry): Promise<void> {
-  await lchown(target, entry.uid, entry.gid);
+  await lchown(target, entry.uid, entry.gid).catch((cause: unknown) => {
+    if (codeOf(cause) !== "EINVAL") throw cause;
+    throw new TsukubeError(
+      "unsupported",
+      `Cannot give "${entry.path}" to ${entry.uid}:${entry.gid}: this engine runs without root and has no such ids, expected some for its user in /etc/subuid and /etc/subgid, and the package uidmap`,
+      { cause },
+    );
+  });
   if (entry.type !== "symlink") await changeMode(target, entry.mode); // after chown, which clears setuid
   for (const [name, value] of Object.entries(entry.xattrs)) {
-    if (name.startsWith("trusted.overlay.")) continue; // a layer must not speak to our overlay
+    if (/^(trusted|user)\.overlay\./.test(name)) continue; // a layer must not speak to our overlay
     setAttribute(target, name, value);
   }
   await lutimes(target, entry.mtime, entry.mtime);

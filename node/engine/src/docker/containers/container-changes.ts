@@ -71,6 +71,6 @@ function isWhiteout(status: Stats): boolean {
 }
 
 function isOpaque(folder: string): boolean {
-  const name = "trusted.overlay.opaque";
-  return attributeNames(folder).includes(name) && attribute(folder, name).toString() === "y";
+  const name = attributeNames(folder).find((each) => /^(trusted|user)\.overlay\.opaque$/.test(each));
+  return name !== undefined && attribute(folder, name).toString() === "y";
 }

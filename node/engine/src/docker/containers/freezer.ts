@@ -14,11 +14,14 @@ interface Hold {
  */
 export class Freezer {
   readonly #containers: Pick<Containers, "find" | "pause" | "resume">;
+  readonly #canHold: boolean;
   readonly #holds = new Map<string, Hold>();
   readonly #turns = new Turns();
 
-  constructor(containers: Pick<Containers, "find" | "pause" | "resume">) {
+  /** @param canHold Whether processes can be made to stand still; where not, work goes on beside them. */
+  constructor(containers: Pick<Containers, "find" | "pause" | "resume">, canHold = true) {
     this.#containers = containers;
+    this.#canHold = canHold;
   }
 
   /** Until {@link resume}. */
@@ -39,6 +42,7 @@ export class Freezer {
 
   /** Who does not run disturbs nothing. */
   async during<T>(id: string, work: () => Promise<T>): Promise<T> {
+    if (!this.#canHold) return work();
     const pid = this.#pidOf(id);
     await this.#hold(id, pid);
     try {

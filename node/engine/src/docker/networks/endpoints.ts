@@ -1,6 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import type { Links } from "@tsukube/kernel";
 import type { Attachment, ContainerNetworks, Network, PortWish } from "@tsukube/node-contracts";
 import type { SandboxRecord } from "../../sandboxes/sandbox-record.ts";
 import { parsePort } from "../containers/checked-wishes.ts";
@@ -17,7 +16,8 @@ const NAME_SERVER = "127.0.0.11";
 
 interface Deps {
   readonly networks: ContainerNetworks;
-  readonly links: Links;
+  /** Makes the loopback of a network namespace ready. */
+  readonly loopback: (netns: string) => void | Promise<void>;
   readonly store: ContainerStore;
   readonly events: DockerEvents;
   /** Makes sure that names of containers are answered at a gateway. */
@@ -46,7 +46,7 @@ export class Endpoints {
     const { net } = sandbox.namespaces;
     const mode = networkModeOf(container);
     if (mode.startsWith("container:")) return;
-    if (net !== undefined) this.#deps.links.loopback(net);
+    if (net !== undefined) await this.#deps.loopback(net);
     if (net !== undefined && mode !== "none" && container.config.NetworkDisabled !== true) {
       for (const name of orderedNetworks(container)) await this.#attach(container, name, sandbox);
       await this.#publish(container);

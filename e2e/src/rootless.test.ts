@@ -1,0 +1,192 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { Lifetime } from "@tsukube/foundation";
+import { run } from "@tsukube/host";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { dockerFor } from "./docker-client.ts";
+
+const ROOT = dirname(dirname(import.meta.dirname));
+const IMAGE = "tsukube.local/busybox";
+const isRoot = process.getuid?.() === 0;
+
+/** A user of the test's own, in a mount namespace where /etc/passwd knows it, and /etc/subuid and /etc/subgid are what the test says. */
+class Stranger {
+  readonly lifetime = new Lifetime();
+  readonly folder = mkdtempSync(join(tmpdir(), "tsukube-stranger-"));
+  readonly home = join(this.folder, "home");
+  readonly uid: number;
+  readonly #ids: string;
+
+  constructor(uid: number, ids: string) {
+    this.uid = uid;
+    this.#ids = join(this.folder, "ids");
+    this.lifetime.add("folder", () => rmSync(this.folder, { recursive: true, force: true }));
+    chmodSync(this.folder, 0o755);
+    mkdirSync(this.home);
+    chownSync(this.home, uid, uid);
+    writeFileSync(this.#ids, ids);
+    const line = `stranger${uid}:x:${uid}:${uid}::${this.home}:/bin/sh\n`; // newuidmap asks for its name
+    writeFileSync(join(this.folder, "passwd"), readFileSync("/etc/passwd", "utf8") + line);
+    copyFileSync(process.execPath, join(this.folder, "node"));
+  }
+
+  get state(): string {
+    return join(this.home, ".local/state/tsukube/default");
+  }
+
+  async tsukube(
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    const hide = ["subuid", "subgid"].map((name) => `touch /etc/${name}; mount --bind ${this.#ids} /etc/${name}`);
+    hide.push(`mount --bind ${join(this.folder, "passwd")} /etc/passwd`);
+    const become = ["setpriv", "--reuid", `${this.uid}`, "--regid", `${this.uid}`, "--clear-groups"];
+    const env = ["env", "-i", `PATH=${process.env["PATH"]}`, `HOME=${this.home}`];
+    const program = [join(this.folder, "node"), join(ROOT, "dist/current/cli.js")];
+    const script = `${hide.join("; ")}; exec "$@"`;
+    const child = spawn("unshare", ["-m", "sh", "-euc", script, "sh", ...become, ...env, ...program, ...args], {
+      cwd: "/",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const said = { stdout: "", stderr: "" };
+    for (const name of ["stdout", "stderr"] as const)
+      child[name].setEncoding("utf8").on("data", (text: string) => (said[name] += text));
+    const [code] = (await once(child, "close")) as [number];
+    return { code, ...said };
+  }
+
+  /** Pids of processes that are this user's. */
+  processes(): readonly string[] {
+    return readdirSync("/proc").filter((pid) => {
+      const status =
+        /^\d+$/.test(pid) && existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, "utf8") : "";
+      return new RegExp(`^Uid:\\s+${this.uid}\\s`, "m").test(status) && !/^State:\s+Z/m.test(status);
+    });
+  }
+}
+
+describe.skipIf(!isRoot)("an engine of a user who is not root (needs root, to become such a user)", () => {
+  const stranger = new Stranger(54_321, "");
+  let client: Awaited<ReturnType<typeof dockerFor>>;
+  const docker = (...args: readonly string[]) => client.raw(args);
+
+  beforeAll(async () => {
+    await run(join(ROOT, "tsukube"), ["--version"]); // bundles what changed
+    const { code, stderr } = await stranger.tsukube("engine", "--background");
+    expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
+    client = await dockerFor(stranger.lifetime, join(stranger.state, "run/docker.sock"));
+  }, 120_000);
+  afterAll(async () => {
+    await stranger.tsukube("down", "--purge");
+    await stranger.lifetime.close();
+  }, 60_000);
+
+  test("run passes output and exit codes through; who is root inside is that user outside", async () => {
+    expect(await stranger.tsukube("run", "--rm", IMAGE, "echo", "hi")).toMatchObject({ code: 0, stdout: "hi\n" });
+    expect((await stranger.tsukube("run", "--rm", IMAGE, "sh", "-c", "exit 7")).code).toBe(7);
+    const mapped = await stranger.tsukube("run", "--rm", IMAGE, "cat", "/proc/self/uid_map");
+    expect(mapped.stdout.trim().split(/\s+/)).toEqual(["0", "54321", "1"]);
+  }, 60_000);
+
+  test("commands, volumes, copies, builds and commits work as they do for root", async () => {
+    await docker(
+      "run",
+      "-d",
+      "--name",
+      "kept",
+      "--network",
+      "none",
+      "-v",
+      "vol:/data",
+      IMAGE,
+      "sh",
+      "-c",
+      "echo log; exec sleep 1000",
+    );
+    expect((await docker("exec", "kept", "sh", "-c", "echo x > /data/x; cat /data/x")).stdout).toBe("x\n");
+    expect((await docker("exec", "kept", "ip", "-o", "link")).stdout).toContain("lo: <LOOPBACK,UP");
+    expect((await docker("logs", "kept")).stdout).toBe("log\n");
+    expect((await docker("top", "kept")).stdout).toContain("sleep 1000");
+    await docker("exec", "kept", "sh", "-c", "rm /bin/cat; echo made > /made");
+    await docker("commit", "kept", "committed");
+    expect((await docker("run", "--rm", "committed", "sh", "-c", "ls /made /bin/cat 2>/dev/null || true")).stdout).toBe(
+      "/made\n",
+    );
+    const context = join(stranger.folder, "context");
+    mkdirSync(context);
+    writeFileSync(
+      join(context, "Dockerfile"),
+      `FROM ${IMAGE}\nRUN echo built > /made && rm /bin/cat\nCMD sed '' /made\n`,
+    );
+    await docker("build", "-q", "-t", "built", context);
+    expect((await docker("run", "--rm", "built")).stdout).toBe("built\n");
+    expect(
+      (await docker("run", "--rm", "--device", "/dev/null:/dev/nothing", IMAGE, "ls", "/dev/nothing")).stdout,
+    ).toBe("/dev/nothing\n");
+    for (const flags of [["--pid", "host"], ["--ipc", "host", "--uts", "host"], ["--privileged"]])
+      expect((await docker("run", "--rm", ...flags, IMAGE, "echo", "runs")).stdout).toBe("runs\n");
+  }, 120_000);
+
+  test.each([
+    [["run", "--rm", "-m", "64m", IMAGE, "true"], /Cannot limit memory: this engine runs without root/],
+    [["run", "--rm", "--cpus", "1", IMAGE, "true"], /Cannot limit cpu: this engine runs without root/],
+    [["run", "--rm", "--network", "bridge", IMAGE, "true"], /Cannot connect containers: this engine runs without root/],
+    [["network", "create", "n"], /Cannot connect containers: this engine runs without root/],
+    [["update", "-m", "64m", "kept"], /Cannot limit memory: this engine runs without root/],
+    [["pause", "kept"], /Cannot pause container .* without root/],
+  ])("%j is refused with the reason", async (args, reason) => {
+    await expect(docker(...args)).rejects.toThrow(reason);
+  });
+
+  test("containers outlive a killed engine, and down leaves nothing", async () => {
+    const engine = JSON.parse(readFileSync(join(stranger.state, "run/engine.ready"), "utf8")) as {
+      readonly pid: number;
+    };
+    process.kill(engine.pid, "SIGKILL");
+    await expect
+      .poll(() => docker("exec", "kept", "echo", "again").catch(() => ({ stdout: "" })), { timeout: 30_000 })
+      .toMatchObject({ stdout: "again\n" });
+    expect(await stranger.tsukube("down", "--purge")).toMatchObject({ code: 0 });
+    await expect.poll(() => stranger.processes(), { timeout: 10_000 }).toEqual([]);
+    expect(existsSync(stranger.state)).toBe(false);
+  }, 90_000);
+});
+
+describe.skipIf(!isRoot || !existsSync("/usr/bin/newuidmap"))(
+  "an engine of a user to whom the machine gives ids (needs root, and the package uidmap)",
+  () => {
+    const stranger = new Stranger(54_322, "54322:300000:65536\n");
+    afterAll(async () => {
+      await stranger.tsukube("down", "--purge");
+      await stranger.lifetime.close();
+    }, 60_000);
+
+    test("has users in its containers", async () => {
+      expect(await stranger.tsukube("engine", "--background")).toMatchObject({ code: 0 });
+      const shown = await stranger.tsukube(
+        "run",
+        "--rm",
+        "-u",
+        "1000",
+        IMAGE,
+        "sh",
+        "-c",
+        "id -u; cat /proc/self/uid_map",
+      );
+      expect(shown.stdout.trim().split(/\s+/)).toEqual(["1000", "0", "54322", "1", "1", "300000", "65536"]);
+    }, 120_000);
+  },
+);

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { rootlessSpec } from "./rootless-spec.ts";
+import type { OciMount, OciSpec } from "./spec.ts";
+
+function mount(type: string, destination: string, ...options: readonly string[]): OciMount {
+  return { type, destination, source: type, options };
+}
+
+function spec(namespaces: readonly string[], resources: object = {}): OciSpec {
+  return {
+    process: { args: ["true"], env: [], cwd: "/", oomScoreAdj: 5 },
+    root: { path: "/r", readonly: false },
+    mounts: [
+      mount("proc", "/proc"),
+      mount("mqueue", "/dev/mqueue"),
+      mount("cgroup", "/sys/fs/cgroup"),
+      mount("devpts", "/dev/pts", "gid=5"),
+    ],
+    linux: {
+      ...{ namespaces: namespaces.map((type) => ({ type })), cgroupsPath: "/x" },
+      resources: { devices: [{ allow: false }], memory: {}, cpu: {}, ...resources },
+    },
+  };
+}
+
+test("an engine without root asks its runtime for no control groups, and refuses limits", () => {
+  const made = rootlessSpec(spec(["pid", "ipc", "cgroup"]), "many-ids", () => true);
+  expect(made.linux).toEqual({ namespaces: [{ type: "pid" }, { type: "ipc" }], resources: { devices: [] } });
+  expect(made.mounts.map(({ type }) => type)).toEqual(["proc", "mqueue", "devpts"]);
+  expect(made.process["oomScoreAdj"]).toBeUndefined();
+  expect(() => rootlessSpec(spec([], { memory: { limit: 1 } }), "many-ids")).toThrow(
+    "Cannot limit memory: this engine",
+  );
+});
+
+test("what belongs to a namespace of the machine is the machine's own, where it has it", () => {
+  const shown = rootlessSpec(spec([]), "many-ids", (path) => path === "/proc").mounts;
+  expect(shown.map(({ type, source }) => `${type} ${source}`)).toEqual(["bind /proc", "devpts devpts"]);
+});
+
+test("with one id terminals belong to no group of their own", () => {
+  const { mounts } = rootlessSpec(spec(["pid", "ipc"]), "one-id", () => true);
+  expect(mounts.at(-1)?.options).toEqual([]);
+});
