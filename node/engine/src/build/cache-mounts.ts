@@ -1,18 +1,72 @@
 import { createHash } from "node:crypto";
-import { chmod, chown, mkdir } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import type { Clock } from "@tsukube/foundation";
+import { diskUsage } from "@tsukube/kernel";
+import type { CacheFolder } from "./contracts.ts";
 import type { RunMount } from "./run-mounts.ts";
+
+/** Beside each folder: what it is, and by its time when it was used. */
+const NOTE = ".target";
+const MEASURE_MS = 10 * 60_000;
 
 type CacheMount = Extract<RunMount, { type: "cache" }>;
 
 /** Folders of cache mounts; they outlive builds (Dockerfile reference, "RUN --mount=type=cache"). */
 export class CacheMounts {
   readonly #root: string;
+  readonly #clock: Clock;
+  readonly #maxBytes: number;
   /** Folders in use, by how many. */
   readonly #users = new Map<string, number>();
   readonly #locks = new Map<string, Promise<unknown>>();
 
-  constructor(root: string) {
+  #measured = 0;
+
+  /** @param maxBytes Of all together; the longest unused go when they take more. */
+  constructor(root: string, clock: Clock, maxBytes: number) {
     this.#root = root;
+    this.#clock = clock;
+    this.#maxBytes = maxBytes;
+  }
+
+  async all(): Promise<readonly CacheFolder[]> {
+    const names = await readdir(this.#root).catch(() => []);
+    return Promise.all(names.filter((name) => !name.endsWith(NOTE)).map((name) => this.#folderOf(name)));
+  }
+
+  /** Removes those that no command uses now. @returns how many bytes they took. */
+  async prune(): Promise<number> {
+    let freed = 0;
+    for (const folder of await this.all()) if (!folder.inUse) freed += await this.#remove(folder);
+    return freed;
+  }
+
+  /** Removes what is too much. To measure them all takes its time: this does so every ten minutes at most. */
+  async shrink(): Promise<void> {
+    const now = this.#clock.monotonic();
+    if (this.#measured !== 0 && now - this.#measured < MEASURE_MS) return;
+    this.#measured = now;
+    let bytes = 0;
+    for (const folder of (await this.all()).toSorted((a, b) => b.usedAt - a.usedAt)) {
+      bytes += folder.bytes;
+      if (bytes > this.#maxBytes && !folder.inUse) await this.#remove(folder);
+    }
+  }
+
+  async #folderOf(name: string): Promise<CacheFolder> {
+    const path = `${this.#root}/${name}`;
+    const note = await stat(path + NOTE).catch(() => undefined);
+    const target = await readFile(path + NOTE, "utf8").catch(() => name);
+    const usedAt = note?.mtimeMs ?? 0;
+    return { id: name, target, bytes: await diskUsage(path), usedAt, inUse: this.#users.has(path) };
+  }
+
+  async #remove({ id, bytes }: CacheFolder): Promise<number> {
+    const path = `${this.#root}/${id}`;
+    if (this.#users.has(path)) return 0;
+    await rm(path, { recursive: true, force: true });
+    await rm(path + NOTE, { force: true });
+    return bytes;
   }
 
   /** Waits until nobody else uses those of the mounts that are locked. In one order for all: nobody waits for who waits for them. */
@@ -38,13 +92,14 @@ export class CacheMounts {
     }
   }
 
-  async #use<T>(path: string, { mode, uid, gid }: CacheMount, work: (folder: string) => Promise<T>): Promise<T> {
+  async #use<T>(path: string, { id, mode, uid, gid }: CacheMount, work: (folder: string) => Promise<T>): Promise<T> {
     this.#users.set(path, (this.#users.get(path) ?? 0) + 1);
     try {
       if ((await mkdir(path, { recursive: true })) !== undefined) {
         await chmod(path, mode);
         await chown(path, uid, gid);
       }
+      await writeFile(path + NOTE, id);
       return await work(path);
     } finally {
       const left = (this.#users.get(path) ?? 1) - 1;

@@ -100,12 +100,25 @@ export interface CachedResult {
   readonly usedAt: number;
 }
 
+/** The folder of a `RUN --mount=type=cache`. */
+export interface CacheFolder {
+  readonly id: string;
+  /** Its id in the Dockerfile, which is its place where it has none. */
+  readonly target: string;
+  readonly bytes: number;
+  /** Milliseconds since the epoch. */
+  readonly usedAt: number;
+  readonly inUse: boolean;
+}
+
 /** Makes images from Dockerfiles. */
 export interface ImageBuilder {
   /** @throws {TsukubeError} `invalid` with file, line and column; `failed` with the command and its exit code; `not-found`; `cancelled`. */
   build(request: BuildRequest): Promise<ImageRecord>;
   /** What the cache holds. */
   readonly cached: readonly CachedResult[];
-  /** Forgets everything that the cache holds. @returns how many bytes of layers it held alone. */
+  /** What commands keep for the next time. */
+  cacheFolders(): Promise<readonly CacheFolder[]>;
+  /** Forgets everything that the cache holds, and those folders. @returns how many bytes they held alone. */
   prune(): Promise<number>;
 }

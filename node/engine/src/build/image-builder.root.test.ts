@@ -266,6 +266,7 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
 
   test.each([
     ["FROM tsukube.local/busybox\nCOPY missing /", 'Dockerfile:2:1: COPY missing /: "missing" is not there'],
+    ["FROM scratch\nCOPY Dockerfile /\nRUN echo a", "Dockerfile:3:1: RUN echo a: the image has no /bin/sh"],
     ["FROM tsukube.local/nothing", "Dockerfile:1:1: FROM tsukube.local/nothing: Cannot find image"],
     ["FROM tsukube.local/busybox\nFOO", 'Dockerfile:2:1: unknown instruction "FOO"'],
     ["FROM tsukube.local/busybox\nCOPY Dockerfile Dockerfile /bin/sh", "expected a destination that ends with"],
@@ -338,6 +339,22 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     expect(await runs("made", "cat", "/out")).toBe("from other\ncontext\n1\n");
     await build(first.folder, { nocache: "1" });
     expect(await runs("made", "sh", "-c", "cat /out; ls /m /t /cache 2>&1 | head -1")).toContain("2\n");
+    const caches = async () =>
+      (
+        JSON.parse((await askDocker(socket, "GET", "/system/df?type=build-cache")).text) as {
+          readonly BuildCache: readonly {
+            readonly Type: string;
+            readonly Description: string;
+            readonly Size: number;
+          }[];
+        }
+      ).BuildCache.filter(({ Type }) => Type === "exec.cachemount");
+    const found = (await caches()).find(({ Description }) => Description === "cached mount /cache");
+    expect(found?.Size).toBeGreaterThan(0);
+    await askDocker(socket, "POST", "/build/prune");
+    expect(await caches()).toEqual([]);
+    await build(first.folder, { nocache: "1" });
+    expect(await runs("made", "cat", "/out")).toContain("context\n1\n");
   });
 
   test("a command has a network only if it may", async () => {

@@ -18,7 +18,7 @@ import { PROVENANCE, provenanceOf, SPDX, spdxOf } from "./attestations.ts";
 import { BuildCache } from "./build-cache.ts";
 import { BuildSession, type ImageWish, type SessionDeps } from "./build-session.ts";
 import { CacheMounts } from "./cache-mounts.ts";
-import type { BuildRequest, CachedResult, ImageBuilder } from "./contracts.ts";
+import type { BuildRequest, CachedResult, CacheFolder, ImageBuilder } from "./contracts.ts";
 import { DockerIgnore } from "./docker-ignore.ts";
 import { type Dockerfile, parseDockerfile } from "./dockerfile/stages.ts";
 import type { ImageState } from "./image-state.ts";
@@ -97,16 +97,18 @@ class DockerfileBuilder implements ImageBuilder {
   readonly #deps: BuilderDeps;
   readonly #session: SessionDeps;
   readonly #cache: BuildCache;
+  readonly #cacheMounts: CacheMounts;
 
   constructor(deps: BuilderDeps, layers: LayerMaker, commands: BuildCommands, cache: BuildCache) {
     this.#deps = deps;
     this.#cache = cache;
+    this.#cacheMounts = new CacheMounts(`${deps.stateDirectory}/cache-mounts`, deps.clock, deps.cacheBytes);
     this.#session = {
       layers,
       commands,
       mounts: deps.mounts,
       image: (name, wish) => this.#image(name, wish),
-      cacheMounts: new CacheMounts(`${deps.stateDirectory}/cache-mounts`),
+      cacheMounts: this.#cacheMounts,
       temporary: `${deps.runtimeDirectory}/files`,
     };
   }
@@ -131,6 +133,7 @@ class DockerfileBuilder implements ImageBuilder {
       if (!request.signal.aborted) throw error;
       throw new TsukubeError("cancelled", "Cannot go on with the build: its client went away", { cause: error });
     } finally {
+      await this.#cacheMounts.shrink();
       await this.#deps.garbage.collect(); // at the release: layers that the cache no longer holds
       await release();
     }
@@ -143,6 +146,10 @@ class DockerfileBuilder implements ImageBuilder {
     }));
   }
 
+  cacheFolders(): Promise<readonly CacheFolder[]> {
+    return this.#cacheMounts.all();
+  }
+
   async prune(): Promise<number> {
     const held = new Set(this.#deps.images.all.flatMap(({ chain }) => chain));
     const freed = new Map<string, number>();
@@ -151,7 +158,8 @@ class DockerfileBuilder implements ImageBuilder {
       await this.#cache.remove(key);
     }
     await this.#deps.garbage.collect();
-    return [...freed.values()].reduce((sum, bytes) => sum + bytes, 0);
+    const folders = await this.#cacheMounts.prune();
+    return folders + [...freed.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
   async #attest(

@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { posix } from "node:path";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
@@ -20,6 +21,7 @@ import { advanced, contentOf, type ImageState } from "./image-state.ts";
 import { LastLines } from "./last-lines.ts";
 import type { Change } from "./layer-maker.ts";
 import { pathPattern } from "./path-pattern.ts";
+import { rootedPath } from "./rooted-path.ts";
 import { mountsOf } from "./run-mounts.ts";
 import { commandArgs, expand, expandHeredoc, type Scope, withArgs } from "./scope.ts";
 
@@ -127,6 +129,7 @@ export class StageBuilder {
       const points = [...MOUNT_POINTS, ...bound.flatMap(({ point }) => (point === undefined ? [] : [point]))];
       const last = new LastLines();
       const made = await this.#apply(step, inputs, points, async (root, id) => {
+        if (instruction.json === undefined && script === undefined) requireShell(instruction, root, command);
         const extra = script === undefined ? [] : [await this.#session.scriptMount(id, script, SCRIPT)];
         const code = await this.#session.deps.commands.run({
           id,
@@ -339,6 +342,15 @@ function commandWithHeredocs({ config }: ImageState, instruction: Instruction): 
   if (heredocs.length === 1 && /^<<\S+$/.test(args.trim())) return [...shellOf(config), first?.content ?? ""];
   const documents = heredocs.map(({ name, content }) => `\n${content}${name}`).join("");
   return [...shellOf(config), args + documents];
+}
+
+/** Said before the runtime does, which knows nothing of shells. */
+function requireShell(instruction: Instruction, root: string, [shell = ""]: readonly string[]): void {
+  if (!shell.startsWith("/") || lstatSync(rootedPath(root, shell), { throwIfNoEntry: false }) !== undefined) return;
+  throw invalid(
+    instruction.at,
+    `${instruction.text}: the image has no ${shell}, expected one, RUN ["program", "argument"], or SHELL with another`,
+  );
 }
 
 /** @param lines What it wrote last: what others wrote at the same time may stand between on the screen. */

@@ -1,5 +1,5 @@
 import { diskUsage } from "@tsukube/kernel";
-import type { CachedResult } from "../build/contracts.ts";
+import type { CachedResult, CacheFolder } from "../build/contracts.ts";
 import { viewDeps } from "./container-routes.ts";
 import { containerSummary, time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, Route } from "./contracts.ts";
@@ -103,13 +103,17 @@ async function diskUse(deps: DockerDeps, types: readonly string[]): Promise<Dock
       })),
     );
   };
+  const cachesShown = async () => [
+    ...builder.cached.map(cacheView),
+    ...(await builder.cacheFolders()).map(cacheFolderView),
+  ];
   return {
     status: 200,
     json: {
       ...(wants("image") ? { LayersSize: await diskUsage(`${deps.stateDirectory}/s/l`), Images: imagesShown } : {}),
       ...(wants("container") ? { Containers: await containersShown() } : {}),
       ...(wants("volume") ? { Volumes: await volumesShown() } : {}),
-      ...(wants("build-cache") ? { BuildCache: builder.cached.map(cacheView) } : {}),
+      ...(wants("build-cache") ? { BuildCache: await cachesShown() } : {}),
     },
   };
 }
@@ -123,6 +127,20 @@ function cacheView({ id, lineage, bytes, created, usedAt }: CachedResult) {
     Shared: false,
     Size: bytes,
     CreatedAt: created,
+    LastUsedAt: time(usedAt),
+    UsageCount: 1,
+  };
+}
+
+function cacheFolderView({ id, target, bytes, usedAt, inUse }: CacheFolder) {
+  return {
+    ID: id,
+    Type: "exec.cachemount",
+    Description: `cached mount ${target}`,
+    InUse: inUse,
+    Shared: false,
+    Size: bytes,
+    CreatedAt: time(usedAt),
     LastUsedAt: time(usedAt),
     UsageCount: 1,
   };

@@ -1,0 +1,67 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { realClock } from "@tsukube/host";
+import { expect, onTestFinished, test } from "vitest";
+import { CacheMounts } from "./cache-mounts.ts";
+import type { RunMount } from "./run-mounts.ts";
+
+const cache = (id: string, sharing: "shared" | "private" | "locked" = "shared") =>
+  ({ type: "cache", target: id, id, sharing, readonly: false, mode: 0o750, uid: 5, gid: 6 }) as const;
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "tsukube-caches-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+test.skipIf(process.getuid?.() !== 0)("a folder is made once, with its owner (needs root)", async () => {
+  const caches = new CacheMounts(folder(), realClock, 1e9);
+  const one = await caches.lend(cache("a"), async (path) => path);
+  const { mode, uid, gid } = statSync(one);
+  expect([mode & 0o777, uid, gid]).toEqual([0o750, 5, 6]);
+  expect(await caches.lend(cache("a"), async (path) => path)).toBe(one);
+  expect(await caches.lend(cache("b"), async (path) => path)).not.toBe(one);
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "private folders are shared by nobody at the same time (needs root)",
+  async () => {
+    const caches = new CacheMounts(folder(), realClock, 1e9);
+    await caches.lend(cache("a", "private"), async (one) => {
+      await caches.lend(cache("a", "private"), async (other) => expect(other).not.toBe(one));
+      expect((await caches.all()).map(({ inUse }) => inUse).sort()).toEqual([false, true]);
+      await caches.prune();
+      expect(existsSync(one)).toBe(true); // it is in use
+    });
+  },
+);
+
+test("who wants the same locked caches in another order waits, and nobody waits for ever", async () => {
+  const caches = new CacheMounts("/nowhere", realClock, 1e9);
+  const log: string[] = [];
+  const use = (name: string, mounts: readonly RunMount[]) =>
+    caches.inTurn(mounts, async () => {
+      log.push(`${name} in`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      log.push(`${name} out`);
+      if (name === "two") throw new Error("as commands do");
+    });
+  const [a, b] = [cache("a", "locked"), cache("b", "locked")];
+  const all = [use("one", [a, b]), use("two", [b, a]), use("three", [a, a])];
+  expect((await Promise.allSettled(all)).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  for (let at = 0; at < log.length; at += 2) expect(log[at + 1]).toBe(log[at]?.replace("in", "out"));
+});
+
+test.skipIf(process.getuid?.() !== 0)("the longest unused go when all take too much (needs root)", async () => {
+  const root = folder();
+  const caches = new CacheMounts(root, realClock, 300_000);
+  for (const id of ["a", "b", "c"]) {
+    await caches.lend(cache(id), async (path) => writeFileSync(`${path}/file`, Buffer.alloc(120_000, id)));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await caches.lend(cache("a"), async () => {});
+  await caches.shrink();
+  expect((await caches.all()).map(({ target }) => target).sort()).toEqual(["a", "c"]);
+  expect(readdirSync(root).length).toBe(4); // a note beside each
+});
