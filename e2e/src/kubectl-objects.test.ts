@@ -444,9 +444,10 @@ test.concurrent("an approved request to the cluster's own signer brings a certif
   const [cert, key] = [file("jane.crt", certificate), file("jane.key", Buffer.from(JANE_KEY, "base64").toString())];
   const lasts = new X509Certificate(certificate).validToDate.getTime() - realClock.now();
   expect(Math.abs(lasts - 7_200_000)).toBeLessThan(60_000);
-  await k.run(`config set-credentials jane --client-certificate=${cert} --client-key=${key}`);
+  const jane = new Kubectl(file("jane.kubeconfig", await k.out("config view --raw --flatten")));
+  await jane.run(`config set-credentials jane --client-certificate=${cert} --client-key=${key}`);
   const who = "-o 'jsonpath={.status.userInfo.username} {.status.userInfo.groups}'";
-  expect(await k.out(`auth whoami --user=jane ${who}`)).toBe('jane ["dev","system:authenticated"]');
+  expect(await jane.out(`auth whoami --user=jane ${who}`)).toBe('jane ["dev","system:authenticated"]');
 }, 60_000);
 
 test.concurrent("the queues of controllers are measured beside the API server", async () => {
