@@ -6,7 +6,7 @@ import { hammer } from "./bench-hammer.ts";
 import { idle, pods } from "./bench-node.ts";
 import { FULL, SMALL } from "./bench-operations.ts";
 import { noPeers, peers } from "./bench-peers.ts";
-import { forks, startUp, startWith } from "./bench-start.ts";
+import { BUDGETS_MB, forks, startUp, startWith } from "./bench-start.ts";
 import { keptHistory, puts } from "./bench-store.ts";
 import { watchers } from "./bench-watchers.ts";
 
@@ -52,6 +52,8 @@ const fork = (count: number): Scenario => ({
   measure: () => forks(count),
 });
 
+const BUDGETS = `Budgets are what an API server may keep beside what is stored: ${BUDGETS_MB.encodings} MB of encodings (protobuf, tables), ${BUDGETS_MB.decoded} MB of decoded objects, ${BUDGETS_MB.history} MB of superseded bodies (for watches and exact lists).`;
+
 /** What `npm run bench` measures, by name. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   start: {
@@ -60,13 +62,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     measure: startUp,
   },
   "start-100k": {
-    how: "The same with 100,000 ConfigMaps of 1 KB in the store's file. A child reads and checks all of it, the server builds its cache.",
+    how: `The same with 100,000 ConfigMaps of 1 KB in the store's file. A child reads and checks all of it, the server builds its cache. Then all are listed, and 1000 written. ${BUDGETS}`,
     limit: "100 MB are read from memory, checked and passed through a pipe: about 0.1 s.",
     runs: 3,
     measure: (root) => startWith(root, 100_000),
   },
   "start-1m": {
-    how: "The same with 1,000,000, once.",
+    how: `The same with 1,000,000, once. ${BUDGETS}`,
     limit: "1 GB is read, checked and passed through a pipe: about 1 s.",
     runs: 1,
     measure: (root) => startWith(root, 1_000_000),
