@@ -41,6 +41,12 @@ withEachEtcd(({ program }) => {
       await b.run("create deployment web --image=web --replicas=2");
       await eventually("pods are made", async () => (await b.out("get pods -o name")).split("\n").length === 2);
 
+      // etcd knows no times: those of the leader's renewals do
+      const asOf = async (moment: string) =>
+        (await other.run(["get", "deployment", "web", "--at", moment], { accept: [0, 1] })).stdout;
+      await eventually("it was there a moment ago", async () => (await asOf("0s")).includes("replicas: 2"));
+      await expect(other.run(["get", "deployment", "web", "--at", "1h"])).rejects.toThrow(/expected a later time/);
+
       await expect(one.run(["up", "--no-node", "--etcd", "http://127.0.0.1:1"])).rejects.toThrow(
         /keeps its objects in etcd/,
       );

@@ -1,5 +1,4 @@
 import { type StoredForm, sameForm, upstreamForm } from "@tsukube/apiserver";
-import { TsukubeError } from "@tsukube/foundation";
 import type { StoredRecord } from "@tsukube/store";
 import { expectWhole, openPast, type Past } from "@tsukube/store/past";
 import { openEncryption } from "../cluster/encryption.ts";
@@ -9,6 +8,7 @@ import { type ClusterRecord, type EtcdRecord, knownCluster } from "../cluster/re
 import { isServed, withStoreFile } from "../cluster/store-reading.ts";
 import { bundleFolder } from "../cluster/supervisor.ts";
 import type { CommandContext } from "../commands/context.ts";
+import { etcdRevisionAt } from "./etcd-times.ts";
 
 /** Shows the past of a cluster's objects, as the JSON that the API server made of them. @throws {TsukubeError} `not-found`. */
 export async function withPast(context: CommandContext, work: (past: Past) => Promise<void>): Promise<void> {
@@ -20,7 +20,10 @@ export async function withPast(context: CommandContext, work: (past: Past) => Pr
       if (!isCopy) await expectWhole(file, readerIn(bundleFolder()));
       await shown(record, paths, openPast(file), sameForm, work);
     });
-  } else await shown(record, paths, await etcdPast(record.etcd), upstreamForm, work);
+  } else
+    await shown(record, paths, await etcdPast(record.etcd), upstreamForm, (past) =>
+      work({ ...past, revisionAt: (time) => etcdRevisionAt(past, time) }),
+    );
 }
 
 async function shown(
@@ -50,9 +53,7 @@ async function etcdPast(record: EtcdRecord): Promise<Past> {
     // to etcd, 0 is the present
     get: async (key, revision) => (revision === 0 ? undefined : store.get(key, { revision })),
     range: async (prefix, revision) => (revision === 0 ? [] : (await store.range(prefix, { revision })).records),
-    revisionAt: async () => {
-      throw new TsukubeError("usage", "Cannot look back to a time: etcd knows revisions alone, expected a revision");
-    },
+    revisionAt: async () => 0, // who can read values finds it in them
     timeOf: () => undefined,
     close: () => store.close(),
   };
