@@ -51,7 +51,10 @@ async function send(method: string, path: string, body: object): Promise<void> {
 
 interface Event {
   readonly type: string;
-  readonly object: { readonly metadata: { readonly name: string }; readonly data?: Readonly<Record<string, string>> };
+  readonly object: {
+    readonly metadata: { readonly name: string; readonly resourceVersion?: string };
+    readonly data?: Readonly<Record<string, string>>;
+  };
 }
 
 /** Reads `count` events; `meanwhile` runs when the first one has come. */
@@ -72,6 +75,30 @@ async function events(transport: Transport, query: string, count: number, meanwh
   }
   end.abort();
   return seen;
+}
+
+/** Of the events until the end or until number `last`: their numbers, and the resourceVersion of the newest. */
+async function numbersOf(
+  watch: AsyncIterator<Uint8Array>,
+  last: number,
+  first?: Uint8Array,
+): Promise<readonly [number[], string]> {
+  const numbers: number[] = [];
+  let version = "0";
+  let rest = Buffer.alloc(0);
+  let next: IteratorResult<Uint8Array> = first === undefined ? await watch.next() : { value: first };
+  for (; next.done !== true; next = await watch.next()) {
+    rest = Buffer.concat([rest, next.value]);
+    for (let at = rest.indexOf(10); at >= 0; at = rest.indexOf(10)) {
+      const { object } = decodeUnstructured<Event>(rest.subarray(0, at)).object;
+      rest = rest.subarray(at + 1);
+      numbers.push(Number(object.data?.["i"]));
+      version = object.metadata.resourceVersion ?? "";
+    }
+    if (numbers.at(-1) === last) break;
+  }
+  await watch.return?.();
+  return [numbers, version];
 }
 
 const shown = ({ type, object }: Event): string => `${type} ${object.metadata.name}`;
@@ -106,6 +133,25 @@ describe.each(["over the wire", "in process"])("a watch %s", (where) => {
     });
     expect(seen.slice(1).map(({ object }) => object.data?.["i"])).toEqual(Array.from({ length: 30 }, (_, i) => `${i}`));
     expect(seen.slice(1).every(({ object }, i) => object.data?.["filler"] === `${i % 10}`.repeat(90_000))).toBe(true);
+  });
+
+  test("that is too far behind ends, and goes on from what was read last without a gap", async () => {
+    const name = `${prefix}-slow`;
+    const last = 100;
+    await send("POST", paths.configMaps, configMap("slow", { i: "0" }));
+    const watch = async (query: string): Promise<AsyncIterator<Uint8Array>> => {
+      const path = `${paths.configMaps}?watch=1&fieldSelector=metadata.name%3D${name}${query}`;
+      const { body } = await transport().request({ method: "GET", path, headers: {} });
+      return (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    };
+    const slow = await watch("");
+    const first = await slow.next();
+    for (let i = 1; i <= last; i += 1)
+      await send("PATCH", `${paths.configMaps}/${name}`, { data: { i: String(i), filler: "x".repeat(300_000) } });
+    const [before, version] = await numbersOf(slow, last, first.value);
+    expect(before.at(-1) ?? 0).toBeLessThan(last); // it was not kept for whoever does not read
+    const [after] = await numbersOf(await watch(`&resourceVersion=${version}`), last);
+    expect([...before, ...after]).toEqual(Array.from({ length: last + 1 }, (_, i) => i));
   });
 
   test("begins with a state of many chunks", async () => {
