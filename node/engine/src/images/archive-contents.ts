@@ -83,6 +83,7 @@ export class ArchiveContents {
 
   async #add(entry: TarEntry, body: AsyncIterable<Buffer>): Promise<void> {
     const path = inside(entry.path, entry.path);
+    if (entry.sparse !== undefined) throw invalid(`"${entry.path}" is a sparse file, expected a whole one`);
     switch (entry.type) {
       case "directory":
         return;

@@ -121,7 +121,15 @@ describe.skipIf(process.getuid?.() !== 0)("archives that mean harm (need root)",
     const sparse = tarHeader({ path: "s", type: "file", mode: 0o644, uid: 0, gid: 0, size: 0, mtime: 0 });
     sparse.write("S", 156);
     sparse.write(checksum(sparse), 148, "latin1");
-    await expect(unpackLayer(streamed([sparse, TAR_END]), root, "keep")).rejects.toMatchObject({ code: "unsupported" });
+    const mapped = (...numbers: readonly number[]): Buffer => {
+      const header = Buffer.from(sparse);
+      for (const [index, number] of numbers.entries())
+        header.write(number.toString(8).padStart(11, "0"), 386 + 12 * index, "latin1");
+      header.write(checksum(header), 148, "latin1");
+      return header;
+    };
+    for (const map of [mapped(0, 512), mapped(600, 1, 512, 4)]) // more than there is, and in no order
+      await expect(unpackLayer(streamed([map, TAR_END]), root, "keep")).rejects.toMatchObject({ code: "invalid-tar" });
   });
 
   test("what a harmful layer leaves of a snapshot goes, however deep it is", async () => {

@@ -41,7 +41,8 @@ test("whatever entry is written, the reader reads it back", async () => {
         expect(size).toBe(entry.size);
         read.push(entry);
       }
-      expect(read).toEqual(headers.map((entry) => ({ ...entry, xattrs: { ...entry.xattrs } })));
+      const times = (mtime: number) => ({ mtime, mtimeNs: BigInt(mtime) * 1_000_000_000n });
+      expect(read).toEqual(headers.map((entry) => ({ ...entry, ...times(entry.mtime), xattrs: { ...entry.xattrs } })));
     }),
   );
 });

@@ -1,4 +1,5 @@
 import { TsukubeError } from "@tsukube/foundation";
+import { readSparseMap, type SparseMap } from "./sparse-map.ts";
 
 export type TarType = "file" | "link" | "symlink" | "character" | "block" | "directory" | "fifo";
 
@@ -8,9 +9,14 @@ export interface TarEntry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Of the body that the archive has. */
   readonly size: number;
+  /** Where the body lies in a file that has holes. */
+  readonly sparse?: SparseMap;
   /** Seconds since the epoch, with fractions. */
   readonly mtime: number;
+  /** The same to the nanosecond. */
+  readonly mtimeNs: bigint;
   readonly linkPath: string;
   readonly major: number;
   readonly minor: number;
@@ -19,6 +25,8 @@ export interface TarEntry {
 }
 
 const BLOCK = 512;
+/** Seconds since the epoch; no file system has later ones. */
+const LATEST = 2n ** 40n;
 const MAX_HEADER = 1024 * 1024;
 
 /** Reads exact amounts from a stream of chunks. */
@@ -73,12 +81,13 @@ const TYPES: Readonly<Record<string, TarType>> = {
   "4": "block",
   "5": "directory",
   "6": "fifo",
+  S: "file",
 };
 
 /**
  * Reads a tar archive as it streams by: ustar, GNU long names, pax headers (sizes, ids and names of any length).
  * The body of an entry must be read or skipped before the next entry; what is left of it is skipped.
- * @throws {TsukubeError} `invalid-tar`; `unsupported` for sparse files.
+ * @throws {TsukubeError} `invalid-tar`; `unsupported` for sparse files of a format that nobody has written for long.
  */
 export async function* readTar(
   source: AsyncIterable<Uint8Array>,
@@ -101,15 +110,14 @@ export async function* readTar(
       else local[type === "L" ? "path" : "linkpath"] = text.subarray(0, end(text));
       continue;
     }
-    const entry = entryOf(header, TYPES[type], size, { ...global, ...local });
-    if (type === "S" || Object.keys(local).some((key) => key.startsWith("GNU.sparse.")))
-      throw new TsukubeError(
-        "unsupported",
-        "Cannot read archive: a sparse file, expected whole ones; make it without --sparse",
-      );
+    const pax = { ...global, ...local };
+    const more = (length: number): Promise<Buffer | undefined> => bytes.exactly(length);
+    const sparse = await readSparseMap({ block: header, type, pax: local, stored: size, number, more });
+    const content = size - (sparse?.taken ?? 0);
+    const entry = sparseEntry(entryOf(header, TYPES[type], content, pax), sparse);
     if (entry !== undefined) refuseImpossible(entry);
     local = {};
-    let left = entry?.type === "file" || entry === undefined ? size : 0;
+    let left = entry?.type === "file" || entry === undefined ? content : 0;
     const padding = (BLOCK - (left % BLOCK)) % BLOCK;
     const body = (async function* () {
       while (left > 0) {
@@ -124,6 +132,22 @@ export async function* readTar(
     while (left > 0) left -= (await bytes.some(left)).length || left;
     if (padding > 0) await bytes.exactly(padding);
   }
+}
+
+function sparseEntry(
+  entry: TarEntry | undefined,
+  sparse: Awaited<ReturnType<typeof readSparseMap>>,
+): TarEntry | undefined {
+  if (entry === undefined || sparse === undefined) return entry;
+  return { ...entry, path: sparse.name ?? entry.path, sparse: sparse.map };
+}
+
+/** Seconds in decimal, of any precision. */
+function nanosecondsIn(seconds: string): bigint {
+  const [, sign = "", whole = "0", fraction = ""] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(seconds) ?? [];
+  const limited = BigInt(whole) > LATEST ? LATEST : BigInt(whole);
+  const value = limited * 1_000_000_000n + BigInt(fraction.padEnd(9, "0").slice(0, 9));
+  return sign === "" ? value : -value;
 }
 
 /** What no file system has; files that nobody can name would stay. */
@@ -171,6 +195,7 @@ function entryOf(
     gid: value("gid", 116, 8),
     size,
     mtime: value("mtime", 136, 12),
+    mtimeNs: nanosecondsIn(pax["mtime"]?.toString() ?? String(number(header, 136, 12))),
     linkPath: pax["linkpath"]?.toString() ?? text(header, 157, 100),
     major: number(header, 329, 8),
     minor: number(header, 337, 8),

@@ -1,9 +1,10 @@
 import { closeSync, constants, createWriteStream, fstatSync, openSync } from "node:fs";
-import { chmod, lchown, link, lstat, lutimes, mkdir, symlink } from "node:fs/promises";
+import { chmod, lchown, link, lstat, mkdir, open, symlink } from "node:fs/promises";
 import { basename, dirname, normalize } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
-import { makeNode, O_PATH, setAttribute } from "@tsukube/kernel";
+import { makeNode, O_PATH, setAttribute, setTimes } from "@tsukube/kernel";
+import type { SparseMap } from "./sparse-map.ts";
 import { readTar, type TarEntry } from "./tar-reader.ts";
 import { emptyFolder, removeTree, UnpackPlaces } from "./unpack-places.ts";
 
@@ -58,7 +59,7 @@ class Unpacking {
   }
 
   async unpack(tar: AsyncIterable<Uint8Array>): Promise<void> {
-    const folderTimes: (readonly [name: string, time: number])[] = [];
+    const folderTimes: (readonly [name: string, time: bigint])[] = [];
     const source = tar[Symbol.asyncIterator]();
     const whole = { [Symbol.asyncIterator]: () => source };
     for await (const { entry, body } of readTar(whole)) {
@@ -66,16 +67,20 @@ class Unpacking {
       if (name === "") await applyMetadata(this.#places.root, entry);
       else if (!(await this.#deletes(name))) {
         await this.#write(name, entry, body);
-        if (entry.type === "directory") folderTimes.push([name, entry.mtime]);
+        if (entry.type === "directory") folderTimes.push([name, entry.mtimeNs]);
       }
     }
     for await (const _ of whole); // what follows the archive's end belongs to its digest, which the source may check
-    for (const [name, mtime] of folderTimes.reverse()) await this.#setTime(name, mtime);
+    for (const [name, time] of folderTimes.reverse()) this.#setTime(name, time);
   }
 
-  async #setTime(name: string, mtime: number): Promise<void> {
+  #setTime(name: string, time: bigint): void {
     const folder = this.#places.existing(name);
-    if (folder !== undefined) await lutimes(folder, mtime, mtime).catch(() => {}); // it may be gone
+    try {
+      if (folder !== undefined) setTimes(folder, time);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error; // it may be gone
+    }
   }
 
   /** Whether an entry stands for something of a lower layer that is no longer there. */
@@ -127,7 +132,8 @@ async function create(target: string, entry: TarEntry, body: AsyncIterable<Buffe
       await mkdir(target);
       break;
     case "file":
-      await pipeline(body, createWriteStream(target, { flags: "wx", mode: 0o600 }));
+      if (entry.sparse !== undefined) await writeSparse(target, entry.sparse, body);
+      else await pipeline(body, createWriteStream(target, { flags: "wx", mode: 0o600 }));
       break;
     case "symlink":
       await symlink(entry.linkPath, target);
@@ -169,7 +175,29 @@ async function applyMetadata(target: string, entry: TarEntry): Promise<void> {
     if (/^(trusted|user)\.overlay\./.test(name)) continue; // a layer must not speak to our overlay
     setAttribute(target, name, value);
   }
-  await lutimes(target, entry.mtime, entry.mtime);
+  setTimes(target, entry.mtimeNs);
+}
+
+/** What is between the parts stays a hole. */
+async function writeSparse(target: string, { parts, size }: SparseMap, body: AsyncIterable<Buffer>): Promise<void> {
+  const file = await open(target, "wx", 0o600);
+  try {
+    let index = 0;
+    let within = 0;
+    for await (const piece of body) {
+      for (let at = 0; at < piece.length; ) {
+        const [offset, length] = parts[index] as readonly [number, number]; // the map is checked to hold the body
+        const count = Math.min(piece.length - at, length - within);
+        await file.write(piece, at, count, offset + within);
+        at += count;
+        within += count;
+        if (within === length) [index, within] = [index + 1, 0];
+      }
+    }
+    await file.truncate(size);
+  } finally {
+    await file.close();
+  }
 }
 
 /** chmod(2) would follow a link that somebody put in the file's place. */
