@@ -11,6 +11,8 @@ import { Http2Connection } from "./http2/connection.ts";
 export interface PeerCertificate {
   readonly commonName: string;
   readonly organizations: readonly string[];
+  /** Of the attribute by which Kubernetes names a user's uid (1.3.6.1.4.1.57683.2). */
+  readonly uids: readonly string[];
   /** SHA-256 of the certificate, lower-case hex. */
   readonly fingerprint: string;
   /** Ms since the epoch. */
@@ -209,18 +211,20 @@ export function plainAddress(address: string | undefined): string {
   return (address ?? "").replace(/^::ffff:/, "");
 }
 
+const UID = "1.3.6.1.4.1.57683.2";
+
 function peerOf(socket: TLSSocket | undefined): PeerCertificate | undefined {
   if (socket?.authorized !== true) return undefined;
   const certificate = socket.getPeerCertificate();
   const subject = certificate?.subject as Record<string, string | string[] | undefined> | undefined;
   const commonName = subject?.["CN"];
   if (typeof commonName !== "string") return undefined;
-  const organizations = subject?.["O"];
+  const valuesOf = (attribute: string): readonly string[] => [subject?.[attribute] ?? []].flat();
   return {
     commonName,
     fingerprint: certificate.fingerprint256.replaceAll(":", "").toLowerCase(),
     expiresAt: Date.parse(certificate.valid_to),
-    organizations:
-      organizations === undefined ? [] : typeof organizations === "string" ? [organizations] : organizations,
+    organizations: valuesOf("O"),
+    uids: valuesOf(UID),
   };
 }

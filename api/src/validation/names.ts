@@ -140,7 +140,7 @@ function isCidr(value: string): boolean {
 }
 
 /** Numbers of IPv4 addresses and of bits once could begin with zeros. */
-function withoutZeros(value: string): string {
+export function withoutZeros(value: string): string {
   return value.replace(/(^|[./:])0+(?=\d+(?:[./]|$))/g, "$1");
 }
 

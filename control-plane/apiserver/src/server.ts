@@ -279,7 +279,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authorizer,
     constrainsImpersonation: gates.isOn("ConstrainedImpersonation"),
     flows,
-    authenticators: [inProcessAuthenticator, certificateAuthenticator, bootstrapTokens, accounts],
+    authenticators: [inProcessAuthenticator, certificateAuthenticator(gates), bootstrapTokens, accounts],
     dispatch: async (context) => presence.noted(context.user.name, await router.dispatch(context)),
   });
   const more = [

@@ -16,19 +16,20 @@ import {
   unlessUnset,
 } from "../check.ts";
 import type { KindRules } from "../kind-rules.ts";
-import { dnsLabel, dnsSubdomain, ipAddress } from "../names.ts";
+import { dnsLabel, dnsSubdomain, ipAddress, withoutZeros } from "../names.ts";
 
 /** An address that traffic can be sent to. */
 export const endpointAddress: Check = (value, at, errors) => {
   const address = String(value ?? "");
-  if (isIP(address) === 0) return void errors.push(fieldError.invalid(at, address, "must be a valid IP address"));
+  const plain = withoutZeros(address); // leading zeros are refused elsewhere
+  if (isIP(plain) === 0) return void errors.push(fieldError.invalid(at, address, "must be a valid IP address"));
   const ranges = {
     unspecified: `may not be unspecified (${address})`,
     loopback: "may not be in the loopback range (127.0.0.0/8, ::1/128)",
     "link-local": "may not be in the link-local range (169.254.0.0/16, fe80::/10)",
     "link-local multicast": "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)",
   } as const;
-  const kind = isSpecialAddress(address);
+  const kind = isSpecialAddress(plain);
   if (kind !== undefined) errors.push(fieldError.invalid(at, address, ranges[kind]));
 };
 

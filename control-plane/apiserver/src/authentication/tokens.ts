@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
-import { ApiError, type Unstructured } from "@tsukube/api";
+import { ApiError, type FeatureGates, type Unstructured } from "@tsukube/api";
 import type { Secret } from "@tsukube/api/types/core-v1";
 import type { Clock, Metrics, Random } from "@tsukube/foundation";
 import type { Authenticator, IncomingRequest, User } from "../contracts.ts";
@@ -231,16 +231,23 @@ export function bearerOf(headers: Readonly<Record<string, string>>): string | un
 }
 
 /** Client certificates: CN is the user, the Os are groups. */
-export const certificateAuthenticator: Authenticator = {
-  async authenticate({ clientCertificate }) {
-    if (clientCertificate === undefined) return undefined;
-    return {
-      name: clientCertificate.commonName,
-      groups: [...clientCertificate.organizations, "system:authenticated"],
-      extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${clientCertificate.fingerprint}`] },
-    };
-  },
-};
+export function certificateAuthenticator(gates: FeatureGates): Authenticator {
+  const isTold = gates.isOn("AllowParsingUserUIDFromCertAuth");
+  return {
+    async authenticate({ clientCertificate }) {
+      if (clientCertificate === undefined) return undefined;
+      const { commonName, organizations, fingerprint, uids } = clientCertificate;
+      const [uid, ...more] = isTold ? uids : [];
+      if (uid === "" || more.length > 0) throw ApiError.unauthorized();
+      return {
+        name: commonName,
+        ...(uid !== undefined && { uid }),
+        groups: [...organizations, "system:authenticated"],
+        extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${fingerprint}`] },
+      };
+    },
+  };
+}
 
 /** Who asks in process says so itself. */
 export const inProcessAuthenticator: Authenticator = {

@@ -33,7 +33,9 @@ beforeEach(() => {
 const ask = (path: string, who: { token?: string; name?: string } = {}, method = "GET") =>
   authorizer.authorize({
     peer:
-      who.name === undefined ? undefined : { commonName: who.name, organizations: [], fingerprint: "", expiresAt: 0 },
+      who.name === undefined
+        ? undefined
+        : { commonName: who.name, organizations: [], uids: [], fingerprint: "", expiresAt: 0 },
     headers: who.token === undefined ? {} : { authorization: `Bearer ${who.token}` },
     method,
     path,
