@@ -14,6 +14,7 @@ import type { SeatFlags } from "./commands/seat-flags.ts";
 import type { ServiceCidrFlag } from "./commands/service-cidr-flag.ts";
 import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
+import { isFull } from "./full-disk.ts";
 import { addLoginCommands } from "./login-commands.ts";
 import { duration, joined, oneOf, several, wholeNumber } from "./option-values.ts";
 
@@ -459,6 +460,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   await program().parseAsync();
 } catch (error) {
-  process.stderr.write(`tsukube: ${messageOf(error)}\n`);
+  const remedy = isFull(error) ? ", expected some space; free some (tsukube doctor looks at the cluster's disk)" : "";
+  process.stderr.write(`tsukube: ${messageOf(error)}${remedy}\n`);
   process.exitCode = exitCodeOf(error);
 }

@@ -1,5 +1,14 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -318,6 +327,40 @@ describe("what a user may get wrong with the command", () => {
       `Cannot use encryption configuration "${keys}": key "key1" of 3 bytes, expected 32 for secretbox`,
     );
   }, 60_000);
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "on a full disk nothing is written or lost, all commands say so, and down works; then all goes on by itself (needs root)",
+    async () => {
+      const tsukube = new Tsukube(lifetime, "e2e-full");
+      const state = dirname((await tsukube.status()).kubeconfig);
+      mkdirSync(state, { recursive: true });
+      await run("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", state]);
+      lifetime.add("disk", async () => void (await run("umount", [state], { accept: [0, 32] })));
+      await tsukube.run(["up", "--no-node"]);
+      const k = new Kubectl((await tsukube.status()).kubeconfig);
+      const ballast = join(state, "ballast");
+      const fill = () => run("dd", ["if=/dev/zero", `of=${ballast}`, "bs=64k"], { accept: [1] });
+      await k.run("create configmap before");
+      await fill();
+      const refused = await k.run("create configmap refused", { accept: [1] });
+      expect(refused.stderr).toMatch(/data\.mdb": no space left .*; free some on its file system, writes then go on/);
+      expect(await k.out("get configmaps -o name")).toContain("configmap/before");
+      expect((await tsukube.run(["doctor"], { accept: [1] })).stdout).toMatch(
+        /^BAD {2}0 MB of the disk of .* are free$/m,
+      );
+      await expect(tsukube.run(["snapshot", "save", join(tsukube.home, "s")])).rejects.toThrow(/ENOSPC.*free some/);
+      rmSync(ballast);
+      await k.run("create configmap after");
+      await fill();
+      await tsukube.run(["down"]);
+      await expect(tsukube.run(["up", "--no-node"])).rejects.toThrow(/ENOSPC.*free some/);
+      rmSync(ballast);
+      await tsukube.run(["up", "--no-node"]);
+      expect(await k.out("get configmaps -o name")).toMatch(/after\nconfigmap\/before/);
+      await tsukube.run(["down"]);
+    },
+    60_000,
+  );
 
   test.skipIf(process.getuid?.() !== 0)(
     "without root there is no node, but a control plane",

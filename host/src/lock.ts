@@ -31,10 +31,10 @@ export function acquireLock(
 ): { readonly release: () => void } | { readonly holder: LockHolder } {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const mine = `${path}.${process.pid}`;
-  writeFileSync(mine, JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) ?? "", note }), {
-    mode: 0o600,
-  });
   try {
+    writeFileSync(mine, JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) ?? "", note }), {
+      mode: 0o600,
+    });
     for (;;) {
       try {
         linkSync(mine, path);

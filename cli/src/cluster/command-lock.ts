@@ -2,22 +2,41 @@ import { rmdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { acquireLock, isAlive } from "@tsukube/host";
 import type { CommandContext } from "../commands/context.ts";
+import { isFull } from "../full-disk.ts";
+
+type Needed = Pick<CommandContext, "clock" | "progress">;
 
 /** Runs `work` while no other command holds the lock; waits for one that does, and says so once. */
-export async function alone<T>(
-  path: string,
-  { clock, progress }: Pick<CommandContext, "clock" | "progress">,
-  work: () => Promise<T>,
-): Promise<T> {
+export async function alone<T>(path: string, context: Needed, work: () => Promise<T>): Promise<T> {
+  return during(await take(path, context), work);
+}
+
+/** The same for who makes room: where a disk is too full for a lock, it goes on without. */
+export async function aloneIfRoom<T>(path: string, context: Needed, work: () => Promise<T>): Promise<T> {
+  return during(await take(path, context).catch(unlocked), work);
+}
+
+async function during<T>(release: () => void, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+function unlocked(error: unknown): () => void {
+  if (!isFull(error)) throw error;
+  return () => {};
+}
+
+async function take(path: string, { clock, progress }: Needed): Promise<() => void> {
   for (let said = false; ; ) {
     const result = acquireLock(path, "");
     if ("release" in result) {
-      try {
-        return await work();
-      } finally {
+      return () => {
         result.release();
         removeIfEmpty(dirname(path)); // the lock may have been all that there was
-      }
+      };
     }
     const { pid, startTime } = result.holder;
     if (!said) progress.say(`Waiting for another tsukube command (pid ${pid}).`);

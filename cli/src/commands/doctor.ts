@@ -22,6 +22,8 @@ interface Finding {
 
 /** Of a disk. */
 const LEAST_FREE = 0.05;
+/** Of the disk of a cluster's state: what its store needs to go on for a while. */
+const LEAST_MEGABYTES = 64;
 
 /** Looks at the host and the cluster for what commonly goes wrong. @returns whether everything is right. */
 export async function doctor(context: CommandContext): Promise<boolean> {
@@ -99,6 +101,7 @@ async function clusterFindings(context: CommandContext): Promise<readonly Findin
       ok: loose.length === 0,
       remedy: `chmod 600 ${files.pki}/*.key`,
     },
+    roomOf(paths.state),
     ...oldStoreFiles(paths).map((old) => ({ what: describeOld(old), ok: true })),
   ];
   if (supervisor === undefined && holder === undefined) {
@@ -129,6 +132,16 @@ async function clusterFindings(context: CommandContext): Promise<readonly Findin
       remedy: `see tsukube --name ${paths.name} logs`,
     },
   ];
+}
+
+function roomOf(folder: string): Finding {
+  const { bavail, bsize } = statfsSync(folder);
+  const megabytes = Math.floor((bavail * bsize) / 2 ** 20);
+  return {
+    what: `${megabytes} MB of the disk of ${folder} are free`,
+    ok: megabytes >= LEAST_MEGABYTES,
+    remedy: "free some: where there is no room writes are refused, and go on by themselves when there is",
+  };
 }
 
 function looseKeys(folder: string): readonly string[] {

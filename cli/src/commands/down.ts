@@ -5,7 +5,7 @@ import { rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { removeFromKubeconfig } from "@tsukube/client";
-import { alone, removeIfEmpty } from "../cluster/command-lock.ts";
+import { aloneIfRoom, removeIfEmpty } from "../cluster/command-lock.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
 import { stopProcess } from "../cluster/supervisor.ts";
@@ -17,7 +17,8 @@ import { upCommand } from "./up-command.ts";
 export async function down(context: CommandContext, purge: boolean): Promise<void> {
   const { paths, print } = context;
   if (!context.isRoot && existsSync(filesOf(paths).engine)) await takeDownWithin(context);
-  else if (existsSync(paths.state)) await alone(filesOf(paths).commandLock, context, () => takeDown(context, purge));
+  else if (existsSync(paths.state))
+    await aloneIfRoom(filesOf(paths).commandLock, context, () => takeDown(context, purge));
   else print(`Cluster "${paths.name}" does not exist: nothing to stop.`);
 }
 
