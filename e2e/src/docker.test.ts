@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
@@ -261,6 +261,8 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
     );
     await background("again", "--restart on-failure:1", "sleep 2; exit 4");
     await docker("run", "-d", "--rm", "--name", "brief", BUSYBOX, "sleep", "1");
+    await background("dies", "", "sleep 0.5; echo last words; exit 7");
+    await background("talks", "", "until test -e /go; do sleep 0.1; done; echo later; exit 6");
     const page = (): Promise<string> => fetchText("http://127.0.0.1:18080/");
     const pid = await inspect("srv", "{{.State.Pid}}");
     const engine = (JSON.parse(readFileSync(`/run/tsukube/${NAME}/engine.ready`, "utf8")) as { pid: number }).pid;
@@ -274,8 +276,29 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
     await eventually("--rm removes", async () => (await docker("ps", "-a", "--filter", "name=brief", "-q")) === "");
     const restarts = "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}";
     await eventually("restarted once", async () => (await inspect("again", restarts)) === "1 exited 4");
-    await docker("rm", "-f", "srv", "tick", "again");
+    expect(await docker("wait", "dies")).toBe("7");
+    expect(await docker("logs", "dies")).toBe("last words");
+    const attached = client.raw(["attach", "--no-stdin", "talks"], { accept: [6] });
+    await docker("exec", "talks", "touch", "/go");
+    expect(await attached).toMatchObject({ stdout: "later\n", code: 6 });
+    await docker("rm", "-f", "srv", "tick", "again", "dies", "talks");
     await expect(page()).rejects.toThrow();
+  }, 60_000);
+
+  test("doctor tells of files of containers that no record speaks of, and an engine that starts takes them away", async () => {
+    const doctor = async (): Promise<string> => (await tsukube.run(["doctor"], { accept: [0, 1] })).stdout;
+    await docker("run", "-d", "--name", "stays", BUSYBOX, "sh", "-c", "echo x > /kept; exec sleep 1000");
+    expect(await doctor()).toContain("ok   every mount and file of a container has a record");
+    const lost = `/var/lib/tsukube/${NAME}/engine/s/w/${"f".repeat(64)}`;
+    mkdirSync(`${lost}/u`, { recursive: true });
+    expect(await doctor()).toContain("BAD  0 mounts and the files of 1 containers have no record");
+    const engine = (JSON.parse(readFileSync(`/run/tsukube/${NAME}/engine.ready`, "utf8")) as { pid: number }).pid;
+    process.kill(engine, "SIGKILL");
+    await eventually("the engine is back", async () => (await failing("version")).code === 0);
+    expect(existsSync(lost)).toBe(false);
+    expect(await doctor()).toContain("ok   every mount and file of a container has a record");
+    expect(await docker("exec", "stays", "cat", "/kept")).toBe("x");
+    await docker("rm", "-f", "stays");
   }, 60_000);
 
   test("tsukube's own commands do the same where there is no docker", async () => {

@@ -53,7 +53,8 @@ function hostFindings({ isRoot }: CommandContext): readonly Finding[] {
 }
 
 /** Of an engine alone. */
-async function engineFindings({ paths }: CommandContext): Promise<readonly Finding[]> {
+async function engineFindings(context: CommandContext): Promise<readonly Finding[]> {
+  const { paths } = context;
   const files = filesOf(paths);
   const { bavail, blocks } = statfsSync(files.engine);
   const room = {
@@ -61,14 +62,31 @@ async function engineFindings({ paths }: CommandContext): Promise<readonly Findi
     ok: bavail / blocks > LEAST_FREE,
     remedy: 'remove what nobody uses: "docker system prune", or "tsukube image rm"',
   };
+  const left = await leftBehind(context);
   if (supervisorOf(paths, "engine") === undefined)
-    return [{ what: `${paths.state} holds an engine without a cluster, which is stopped`, ok: true }, room];
+    return [{ what: `${paths.state} holds an engine without a cluster, which is stopped`, ok: true }, room, left];
   const failure = await new EngineClient(files.dockerSocket).images().then(
     () => undefined,
     (error: unknown) => messageOf(error),
   );
   const answers = failure === undefined ? `the engine answers at ${files.dockerSocket}` : failure;
-  return [{ what: answers, ok: failure === undefined, remedy: "see tsukube logs engine" }, room];
+  return [{ what: answers, ok: failure === undefined, remedy: "see tsukube logs engine" }, room, left];
+}
+
+/** What a crash left of containers of which no record speaks. An engine takes it away when it starts. */
+async function leftBehind({ paths }: CommandContext): Promise<Finding> {
+  const files = filesOf(paths);
+  const { straysBelow } = await import("@tsukube/engine");
+  const { mounts, written } = await straysBelow(files.engine, join(paths.runtime, "engine"));
+  const isClean = mounts.length + written.length === 0;
+  const again = existsSync(files.record) ? "up" : "engine --background";
+  return {
+    what: isClean
+      ? "every mount and file of a container has a record"
+      : `${mounts.length} mounts and the files of ${written.length} containers have no record`,
+    ok: isClean,
+    remedy: `an engine takes them away when it starts: tsukube --name ${paths.name} down, then tsukube --name ${paths.name} ${again}`,
+  };
 }
 
 async function clusterFindings(context: CommandContext): Promise<readonly Finding[]> {
@@ -103,6 +121,7 @@ async function clusterFindings(context: CommandContext): Promise<readonly Findin
     },
     roomOf(paths.state),
     ...oldStoreFiles(paths).map((old) => ({ what: describeOld(old), ok: true })),
+    ...(existsSync(files.engine) ? [await leftBehind(context)] : []),
   ];
   if (supervisor === undefined && holder === undefined) {
     const words = await lastWords(paths, "server");

@@ -1,2 +1,3 @@
 export * from "./contracts.ts";
 export { startEngine } from "./engine.ts";
+export { straysBelow } from "./strays.ts";
