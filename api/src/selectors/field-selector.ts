@@ -38,7 +38,8 @@ export const everyField: FieldMatcher = fieldMatcher([]);
 export function parseFieldSelector(text: string, supported?: readonly string[]): FieldMatcher {
   const requirements = splitTerms(text)
     .filter((term) => term !== "")
-    .map((term) => parseTerm(term, text));
+    .map((term) => parseTerm(term, text))
+    .filter(({ field, value }) => field !== "" || value !== "");
   requirements.forEach(({ field }) => {
     if (supported !== undefined && !supported.includes(field)) throw unknownField(field, supported);
   });

@@ -165,6 +165,8 @@ class Parser {
     if (negated) this.#take();
     const key = this.#take();
     if (key.kind !== "identifier") throw ApiError.badRequest(`found '${key.text}', expected: identifier`);
+    const problems = labelKeyProblems(key.text);
+    if (problems.length > 0) throw invalidText("<nil>", key.text, problems.join("; "));
     const next = this.#peek().kind;
     if (negated || next === "end" || next === ",") {
       return requirement(key.text, negated ? "!" : "exists", []);

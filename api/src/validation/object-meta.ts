@@ -70,7 +70,7 @@ const ANY_FINALIZER: ReadonlySet<string> = new Set([
 /** Most kinds of Kubernetes itself take short finalizers only where they are known; some, and custom resources, take any. */
 function wantsQualified({ apiVersion = "", kind = "" }: Unstructured): boolean {
   const { group, version } = parseApiVersion(apiVersion);
-  if (ANY_FINALIZER.has(group) || ANY_FINALIZER.has(kind)) return false;
+  if (ANY_FINALIZER.has(group) || ANY_FINALIZER.has(kind) || (group === "" && kind === "Event")) return false;
   return schemaOf({ group, version, kind }) !== undefined;
 }
 

@@ -7,6 +7,7 @@ import { checkAcceptable, negotiate } from "./chain/negotiation.ts";
 import type { RequestContext, RequestInfo } from "./contracts.ts";
 import type { Discovery } from "./discovery/discovery.ts";
 import { type ComponentDeps, componentStatuses } from "./endpoints/component-statuses.ts";
+import { isPatchType } from "./endpoints/patch.ts";
 import { encode, headersOf } from "./endpoints/represent.ts";
 import type { ResourceHandler } from "./endpoints/resource-handler.ts";
 import type { Subresources } from "./endpoints/subresources.ts";
@@ -38,6 +39,15 @@ export interface RouterDeps {
 const FLOW_DUMPS = "/debug/api_priority_and_fairness/";
 
 /** Where nothing is, there is no Status either: upstream's plain answer. */
+/** Subresources whose other methods no route has. */
+const PARTS = new Set(["approval", "ephemeralcontainers", "finalize", "resize", "scale", "status"]);
+
+/** Whether a route takes the request: it is about to be read. */
+function isRouted({ info, request }: RequestContext): boolean {
+  if (info.verb === "create") return info.name === "" || info.subresource !== "";
+  return info.verb !== "patch" || isPatchType(request.headers);
+}
+
 const NOT_FOUND: ApiResponse = {
   status: 404,
   headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
@@ -74,7 +84,18 @@ export class Router {
   async #path(context: RequestContext): Promise<ApiResponse> {
     const { discovery, openApi, health, store } = this.#deps;
     const response = discovery.handle(context) ?? (await openApi.handle(context)) ?? (await health.handle(context));
-    return response ?? (await copyOfStore(context, store.cache.store)) ?? this.#flowDump(context) ?? NOT_FOUND;
+    return (
+      response ?? (await copyOfStore(context, store.cache.store)) ?? this.#flowDump(context) ?? this.#nothing(context)
+    );
+  }
+
+  /** Below a version that is served, something says so as for an object; elsewhere no route fits. */
+  #nothing({ info }: RequestContext): ApiResponse {
+    const [, root = "", group = "", version = ""] = info.path.split("/");
+    const isServed =
+      root === "api" ? group === "v1" : root === "apis" && version !== "" && this.#deps.registry.hasGroup(group);
+    if (isServed && info.path.includes("//")) throw ApiError.generic(404);
+    return NOT_FOUND;
   }
 
   #deprecated({ info, warn }: RequestContext, definition: ResourceDefinition, { warning, removed }: Deprecation): void {
@@ -112,8 +133,11 @@ export class Router {
     if (info.verb === "create" && definition.namespaced && info.namespace === "") throw ApiError.methodNotAllowed();
     if (context.request.method === "HEAD" && info.subresource !== "proxy") throw ApiError.methodNotAllowed();
     if (info.subresource === "log" && info.verb !== "get") throw ApiError.methodNotAllowed();
+    if (definition.typed && PARTS.has(info.subresource) && !verbs.includes(info.verb))
+      throw ApiError.methodNotAllowed();
     checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
-    if (definition.deprecation !== undefined) this.#deprecated(context, definition, definition.deprecation);
+    if (definition.deprecation !== undefined && isRouted(context))
+      this.#deprecated(context, definition, definition.deprecation);
     const special = await this.#deps.subresources.handle(context, definition);
     if (special !== undefined) return special;
     if (!verbs.includes(info.verb))

@@ -135,6 +135,12 @@ test("a resource has the hash of the version in which upstream stores it, whatev
   expect(await hashes("/apis/apiextensions.k8s.io/v1")).toMatchObject({ customresourcedefinitions: "jfWCUB31mvA=" });
 });
 
+test("the keys of tokens come in one line, and as nothing else", async () => {
+  const { code, body } = await admin.get("/openid/v1/jwks", { accept: "*/*" });
+  expect([code, body.toString().split("\n").length]).toEqual([200, 1]);
+  expect((await admin.get("/openid/v1/jwks", { accept: "application/json" })).code).toBe(406);
+});
+
 describe("OpenAPI v3", () => {
   const paths = async (): Promise<Readonly<Record<string, { serverRelativeURL: string }>>> =>
     (await admin.get("/openapi/v3")).object["paths"] as Readonly<Record<string, { serverRelativeURL: string }>>;

@@ -349,3 +349,12 @@ describe("compression", () => {
     again.close();
   });
 });
+
+test.each([
+  ["/api/v1/configmaps?watch=1", "application/json;q=0.5,application/yaml", 406],
+  ["/api/v1/namespaces/default/finalize", "text/html", 405],
+  ["/api/v1//pods", "*/*", 404],
+])("%s for %s is %i", async (path, accept, code) => {
+  const answer = await admin.get(path, { accept });
+  expect([answer.code, answer.body.toString()]).toEqual([code, expect.stringContaining("Status")]);
+});

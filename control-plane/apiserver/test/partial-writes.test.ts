@@ -146,3 +146,35 @@ test("approval writes conditions", async () => {
   expect(approved.object["spec"]).toMatchObject({ signerName: "example.com/s" });
   expect(approved.object["status"]).toEqual({ conditions: [expect.objectContaining(condition)] });
 });
+
+test("what changes nothing through ephemeralcontainers is no new generation", async () => {
+  const held = await pod("same");
+  const { code, object } = await admin.send("PUT", `${PODS}/same/ephemeralcontainers`, held);
+  expect([code, object.metadata?.generation]).toEqual([200, 1]);
+});
+
+test.each([
+  [`${PODS}/owned/resize`, "resize"],
+  [`${PODS}/owned/ephemeralcontainers`, "ephemeralcontainers"],
+])("whoever sends a status to %s owns it, though it is left alone", async (path, subresource) => {
+  if (subresource === "resize") await pod("owned");
+  const patch = { status: { conditions: [{ type: "X", status: "True" }] } };
+  const { object } = await admin.send("PATCH", `${path}?dryRun=All&fieldManager=me`, patch, STRATEGIC);
+  const entries = (object.metadata as { readonly managedFields?: readonly Part[] }).managedFields ?? [];
+  expect(entries.find((entry) => entry["subresource"] === subresource)?.["fieldsV1"]).toMatchObject({
+    "f:status": { "f:conditions": {} },
+  });
+});
+
+test("of a signing request, approval owns conditions and status does not", async () => {
+  const request = Buffer.from(await signingRequest("CN=owned")).toString("base64");
+  const spec = { request, usages: ["client auth"], signerName: "example.com/s" };
+  await admin.send("POST", REQUESTS, { metadata: { name: "owned" }, spec });
+  const patch = { status: { conditions: [{ type: "X", status: "True" }] } };
+  const owners = async (subresource: string): Promise<readonly unknown[]> => {
+    const { object } = await admin.send("PATCH", `${REQUESTS}/owned/${subresource}?dryRun=All`, patch, STRATEGIC);
+    const entries = (object.metadata as { readonly managedFields?: readonly Part[] }).managedFields ?? [];
+    return entries.map((entry) => entry["subresource"]).filter((name) => name !== undefined);
+  };
+  expect([await owners("approval"), await owners("status")]).toEqual([["approval"], []]);
+});

@@ -114,6 +114,18 @@ describe("pages", () => {
     expect(names(second)).toEqual(["p-3", "p-5"]);
   });
 
+  test("of a selection go on while there is anything to look at", async () => {
+    const path = "/api/v1/namespaces/selected/configmaps";
+    await admin.send("POST", "/api/v1/namespaces", { metadata: { name: "selected" } });
+    for (const [name, of] of Object.entries({ a: "x", b: "x", c: "y" }))
+      await admin.send("POST", path, { metadata: { name, labels: { of } } });
+    const first = await admin.get(`${path}?labelSelector=of%3Dx&limit=2`);
+    const token = (first.object.metadata as { readonly continue?: string }).continue ?? "";
+    expect([names(first), token]).toEqual([["a", "b"], expect.stringMatching(/^ey/)]);
+    const last = await admin.get(`${path}?labelSelector=of%3Dx&limit=2&continue=${token}`);
+    expect([names(last), last.object.metadata]).toEqual([[], expect.not.objectContaining({ continue: token })]);
+  });
+
   test("lead to no other namespace", async () => {
     const first = await admin.get(`${ALL}?limit=1`);
     const elsewhere = await admin.get(`${MAPS}?continue=${first.object.metadata?.continue}`);

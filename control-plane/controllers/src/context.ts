@@ -23,6 +23,11 @@ export const POD_GROUPS: GroupVersionResource = {
 };
 export const CLAIMS: GroupVersionResource = { group: "", version: "v1", resource: "persistentvolumeclaims" };
 export const VOLUMES: GroupVersionResource = { group: "", version: "v1", resource: "persistentvolumes" };
+export const ATTRIBUTES_CLASSES: GroupVersionResource = {
+  group: "storage.k8s.io",
+  version: "v1",
+  resource: "volumeattributesclasses",
+};
 export const STORAGE_CLASSES: GroupVersionResource = {
   group: "storage.k8s.io",
   version: "v1",

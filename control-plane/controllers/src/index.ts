@@ -41,6 +41,7 @@ import { StorageVersionMigrator } from "./storageversionmigrator/storage-version
 import { TaintEvictionController } from "./tainteviction/taint-eviction-controller.ts";
 import { TokenCleaner } from "./tokencleaner/token-cleaner.ts";
 import { TtlAfterFinishedController } from "./ttlafterfinished/ttl-after-finished-controller.ts";
+import { VacProtectionController } from "./vacprotection/vac-protection-controller.ts";
 
 export interface ControllersOptions {
   /**
@@ -96,6 +97,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
     new PersistentVolumeController(context("persistent-volume-binder", "persistentvolume-controller")),
     new PvcProtectionController(context("pvc-protection-controller")),
     new PvProtectionController(context("pv-protection-controller")),
+    new VacProtectionController(context("volumeattributesclass-protection-controller")),
     new EphemeralVolumeController(context("ephemeral-volume-controller", "ephemeral_volume")),
     new ReplicationManager(context("replication-controller")),
     new StatefulSetController(context("statefulset-controller")),

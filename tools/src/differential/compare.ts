@@ -72,6 +72,6 @@ function compareBodies(a: string, b: string, report: Report): void {
 
 /** One value in JSON or YAML, or one a line as in a watch. */
 function valuesOf(text: string): unknown {
-  const isYaml = text.startsWith("apiVersion: ");
+  const isYaml = /^[a-z]\w*:[ \n]/i.test(text);
   return isYaml ? decodeYamlUnstructured(Buffer.from(text)).object : valueOrLines(text);
 }

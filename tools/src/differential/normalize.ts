@@ -23,6 +23,7 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/(["\s])\d+s(["\s])/g, "$1<age>$2"],
   [/X509SHA256=[0-9a-f]{64}/g, "X509SHA256=<hash>"],
   [/(current|fresh): \d+/g, "$1: <rv>"],
+  [/(ResourceVersion in object meta:) \d+/g, "$1 <rv>"],
   [/in record \(\d+\)/g, "in record (<rv>)"],
   [/(0x)?c000[0-9a-f]{6}\b/g, "<pointer>"],
 ];

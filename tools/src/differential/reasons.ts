@@ -10,6 +10,11 @@ interface Reason {
   readonly because: string;
 }
 
+const EMPTY =
+  "an empty list and none are the same here: protobuf, in which upstream stores them, does not tell them apart";
+const UNTRACKED = "what the server writes itself is not tracked";
+const LATER = "upstream's controllers in the server write a moment after it answers, ours before or sooner";
+
 const REASONS: readonly Reason[] = [
   { part: /warning/i, b: /Tsukube does not act on/, because: "nothing here acts on the kind yet, and says so" },
   { part: /\.columnDefinitions\.\d+\.description$/, because: "descriptions are upstream's prose: ours are our own" },
@@ -21,21 +26,19 @@ const REASONS: readonly Reason[] = [
   { part: /^Go values in causes$/, because: "the message shows a value, or a diff, of upstream's internal Go types" },
   { line: /x: \[$/, part: /message$/, because: "the sentence is the YAML parser's" },
   {
-    part: /managedFields|^code$/,
-    a: /"f:(limits|endpoints|drivers)":\{\}|\.spec\.drivers$/,
-    because:
-      "an empty list and none are the same here: protobuf, in which upstream stores them, does not tell them apart",
+    scenario: /limitranges|endpointslices|csinodes|clusterroles-aggregation|resourceclaim/,
+    part: /managedFields|^code$|^causes$/,
+    a: /"?f:(limits|endpoints|drivers|rules|requests)\\*":\{\}|\.(spec\.drivers|spec\.limits|endpoints)$|conflict with \\"differential\\"/,
+    because: EMPTY,
   },
   {
     part: /^empty values in causes$/,
-    because:
-      "an empty list and none are the same here: protobuf, in which upstream stores them, does not tell them apart",
+    because: EMPTY,
   },
   {
     scenario: /webhookconfigurations|endpointslices/,
     part: /generation$/,
-    because:
-      "an empty list and none are the same here: protobuf, in which upstream stores them, does not tell them apart",
+    because: EMPTY,
   },
   {
     scenario: /ipaddresses/,
@@ -71,10 +74,55 @@ const REASONS: readonly Reason[] = [
     because: "the message shows the whole object, with the address that it was given at random",
   },
   {
+    scenario:
+      /^lifecycle of (?:apiextensions-customresourcedefinitions|apiregistration|flowcontrol-flowschemas)|^variant (?:flowcontrol|apiextensions-customresourcedefinitions)/,
+    part: /status\.(?:conditions|acceptedNames)/,
+    a: /^null$|^\(absent\)$|^False$|^Installing$/,
+    because: LATER,
+  },
+  {
+    scenario: /^lifecycle of apiextensions-customresourcedefinitions$/,
+    line: /^(?:GET|PATCH) \S+\/foos\.facts\.example\.com(?: \[content-type: application\/merge-patch\+json\] \{"metadata":\{"finalizers":null\}\})?$/,
+    part: /^code$/,
+    a: /"deletionTimestamp"/,
+    b: /^404/,
+    because: LATER,
+  },
+  {
     scenario: /customresourcedefinitions/,
-    part: /^\.status\.(?:conditions|acceptedNames)/,
-    a: /^null$|^$|^\(absent\)$|^False$|^Installing$/,
-    because: "upstream accepts names a moment after it answers",
+    line: /\/status\?dryRun=All .*"conditions":\[\]/,
+    part: /^\.status\.conditions$/,
+    a: /^\[\]$/,
+    b: /^null$/,
+    because: EMPTY,
+  },
+  {
+    scenario: /validatingadmissionpolicies-full/,
+    part: /^code$/,
+    b: /the object has been modified/,
+    because: "upstream's controller manager checks types",
+  },
+  {
+    scenario: /customresourcedefinitions|apiservices/,
+    line: /^(?:PUT|PATCH)/,
+    part: /^causes$/,
+    a: /^\["metadata\./,
+    b: /^\[\]$/,
+    because: "upstream says what is wrong with the metadata of an update once for each place that looks at it",
+  },
+  {
+    scenario: /^mutations of services-/,
+    line: /dryRun=All spec\.ports\.0\.nodePort: -1$/,
+    part: /^code$/,
+    b: /provided port is not in the valid range/,
+    because: "a dry run refuses a node port that the run would refuse",
+  },
+  {
+    scenario: /^watches/,
+    line: /watch=1.*as=PartialObjectMetadataList/,
+    part: /^code$/,
+    a: /^200 $/,
+    because: "upstream begins a watch whose events have a form that they cannot have, and ends it without a word",
   },
   { part: /^order of members$/, line: /application\/yaml/, because: "the same YAML in another style" },
   {
@@ -84,7 +132,8 @@ const REASONS: readonly Reason[] = [
   },
   {
     scenario: /nodes/,
-    part: /taints|managedFields/,
+    part: /taints|managedFields|^causes$/,
+    a: /node\.kubernetes\.io\/not-ready|f:taints|^\[/,
     because: "nodes are tainted by the controller, when they do not get ready",
   },
   { line: /\/token\?/, part: /managedFields$/, because: "nobody owns the fields of what is not stored" },
@@ -96,15 +145,9 @@ const REASONS: readonly Reason[] = [
   },
   {
     scenario: /customresourcedefinitions|apiservices|flowschemas/,
-    part: /managedFields$/,
+    part: /managedFields$|^causes$/,
     a: /kube-apiserver|config-consumer/,
-    because: "what the server writes itself is not tracked",
-  },
-  {
-    scenario: /volumeattributesclasses/,
-    part: /finalizers$|deletion\w+$|^code$|items$|^causes$/,
-    a: /vac-protection|deletion|<time>|^0$/,
-    because: "a finalizer that no controller here would take off again",
+    because: UNTRACKED,
   },
 ];
 

@@ -76,6 +76,7 @@ function podCidrsStay(next: unknown, old: unknown, errors: FieldError[]): void {
   const at = "spec.podCIDRs";
   const [now, before] = [listOf(valueAt(next, at)), listOf(valueAt(old, at))];
   const why = 'node updates may not change podCIDR except from "" to valid';
+  if (!jsonEqual(now, before)) podCidrs(now.map(String), at, errors);
   if (before.length === 0) return;
   if (before.length !== now.length) return void errors.push(fieldError.forbidden(at, why));
   before.forEach((range, index) => {

@@ -26,15 +26,18 @@ export function defaultStorageClass(cache: WatchCache): AdmissionPlugin {
   };
 }
 
-/** Claims and volumes in use are not deleted under their users: a finalizer that the protection controllers remove. */
+const PROTECTED: Readonly<Record<string, string>> = {
+  persistentvolumeclaims: "kubernetes.io/pvc-protection",
+  persistentvolumes: "kubernetes.io/pv-protection",
+  volumeattributesclasses: "kubernetes.io/vac-protection",
+};
+
+/** Claims, volumes and their classes of attributes in use are not deleted under their users: a finalizer that the protection controllers remove. */
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: "StorageObjectInUseProtection",
-  handles: ({ operation, resource }) =>
-    operation === "CREATE" &&
-    (resource.resource === "persistentvolumeclaims" || resource.resource === "persistentvolumes"),
+  handles: ({ operation, resource }) => operation === "CREATE" && PROTECTED[resource.resource] !== undefined,
   async mutate({ object, resource }) {
-    const finalizer =
-      resource.resource === "persistentvolumes" ? "kubernetes.io/pv-protection" : "kubernetes.io/pvc-protection";
+    const finalizer = PROTECTED[resource.resource]!;
     const finalizers = object?.metadata?.finalizers ?? [];
     if (object === undefined || finalizers.includes(finalizer)) return object;
     return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, finalizer] } };

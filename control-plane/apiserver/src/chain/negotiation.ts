@@ -65,15 +65,18 @@ function splitOnce(part: string): [string, string] {
  * Refuses an Accept header in which no media type is one that the route knows at all, before anything looks at parameters.
  * @throws {ApiError} 406.
  */
-export function checkAcceptable(headers: Readonly<Record<string, string>>, streams: boolean): void {
+export function checkAcceptable(
+  headers: Readonly<Record<string, string>>,
+  streams: boolean,
+  known: readonly string[] = KNOWN_TYPES,
+): void {
   const header = headers["accept"] ?? "";
   if (header === "") return;
-  if (acceptable.has(header)) return;
-  const known = Object.values(CONTENT_TYPES);
+  if (known === KNOWN_TYPES && acceptable.has(header)) return;
   const types = header.split(",").map((range) => range.split(";")[0]?.trim() ?? "");
   if (types.some((type) => type === "*/*" || known.includes(type))) {
     if (acceptable.size >= MOST_PARSED) acceptable.clear();
-    acceptable.add(header);
+    if (known === KNOWN_TYPES) acceptable.add(header);
     return;
   }
   const available = streams ? [...known, ...STREAMED] : known;
@@ -86,6 +89,7 @@ export function checkAcceptable(headers: Readonly<Record<string, string>>, strea
   });
 }
 
+const KNOWN_TYPES: readonly string[] = Object.values(CONTENT_TYPES);
 const acceptable = new Set<string>();
 
 /** Watches are streams of JSON or protobuf. @throws {ApiError} 406. */
@@ -94,12 +98,9 @@ export function checkStreamable(
   query: URLSearchParams,
   isTyped: boolean,
 ): void {
+  const { encoding } = negotiate(headers, query);
   const encodings: readonly Encoding[] = isTyped ? ["json", "protobuf"] : ["json"];
-  try {
-    negotiate(headers, query, { encodings: ["json", "protobuf"] });
-  } catch {
-    throw ApiError.notAcceptable(encodings.map((encoding) => `${CONTENT_TYPES[encoding]};stream=watch`));
-  }
+  if (encoding === "yaml") throw ApiError.notAcceptable(encodings.map((one) => `${CONTENT_TYPES[one]};stream=watch`));
 }
 
 const STREAMED = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];

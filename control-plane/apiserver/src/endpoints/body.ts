@@ -9,10 +9,12 @@ import {
   decodeYaml,
   decodeYamlUnstructured,
   fieldError,
+  type GroupVersionKind,
   isProtobuf,
   kindOf,
   type ObjectSchema,
   parseApiVersion,
+  schemaOf,
   strictDecodingMessage,
   type Unstructured,
   warningsOfProblem,
@@ -91,7 +93,7 @@ export function decodeObject(context: RequestContext, definition: BodyForm, byte
   const validation = fieldValidationOf(context.info.query);
   if (!definition.typed) return decodeCustom(context, definition, bytes, encoding, validation);
   const { object, problems } = decodeTyped(bytes, encoding, definition.schema, definition);
-  checkKind(object, definition);
+  checkKind(object, definition, encoding === "json" ? bytes : undefined);
   reportOf(context, definition, problems, validation);
   return { ...object, kind: definition.kind, apiVersion: apiVersionOf(definition) };
 }
@@ -113,12 +115,20 @@ function decodeTyped(
     if (!(error instanceof DecodeError)) throw error;
     const outer = encoding === "json" ? outerProblem(error) : undefined;
     if (outer !== undefined) throw unrecognized(definition.kind, outer, bytes);
+    if (encoding === "json") checkKind(decodeUnstructured<Unstructured>(bytes).object, definition, bytes);
     throw ApiError.badRequest(`${cannotBe(definition)}: ${error.message}`);
   }
 }
 
-/** Bodies may leave out kind and apiVersion; wrong ones are refused with upstream's words. */
-function checkKind(object: { readonly kind?: string; readonly apiVersion?: string }, definition: BodyForm): void {
+/**
+ * Bodies may leave out kind and apiVersion; wrong ones are refused with upstream's words.
+ * @param bytes Which must be what they say they are first; undefined: that is known.
+ */
+function checkKind(
+  object: { readonly kind?: string; readonly apiVersion?: string },
+  definition: BodyForm,
+  bytes?: Uint8Array,
+): void {
   const kind = object.kind ?? "";
   const apiVersion = object.apiVersion ?? "";
   const wanted = apiVersionOf(definition);
@@ -129,6 +139,8 @@ function checkKind(object: { readonly kind?: string; readonly apiVersion?: strin
   const isKnown = kindOf({ ...(apiVersion === "" ? definition : { group, version }), kind: asked }) !== undefined;
   const go = (v: string): string => v.slice(0, 1).toLowerCase() + v.slice(1);
   if (isKnown && asked !== definition.kind) {
+    if (bytes !== undefined)
+      mustBe({ ...(apiVersion === "" ? definition : { group, version }), kind: asked }, bytes, definition.kind);
     throw ApiError.badRequest(
       `${asked} in version "${version === "" ? definition.version : version}" cannot be handled as a ${definition.kind}: converting (${version || definition.version}.${asked}) to (${goPackage(definition)}.${definition.kind}): unknown conversion`,
     );
@@ -136,6 +148,19 @@ function checkKind(object: { readonly kind?: string; readonly apiVersion?: strin
   throw ApiError.badRequest(
     `${asked} in version "${version}" cannot be handled as a ${definition.kind}: no kind "${asked}" is registered for version "${go(apiVersion)}" in scheme "pkg/runtime/scheme.go:111"`,
   );
+}
+
+/** @throws {ApiError} 400 for what is no object of its own kind. */
+function mustBe(gvk: GroupVersionKind, bytes: Uint8Array, wanted: string): void {
+  const schema = schemaOf(gvk);
+  try {
+    if (schema !== undefined) decodeJson(bytes, schema);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw ApiError.badRequest(
+      `${gvk.kind} in version "${gvk.version}" cannot be handled as a ${wanted}: ${error.message}`,
+    );
+  }
 }
 
 function goPackage(definition: BodyForm): string {

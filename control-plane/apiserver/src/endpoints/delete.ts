@@ -102,7 +102,9 @@ function checkPreconditions(definition: ResourceDefinition, live: Unstructured, 
   const { uid, resourceVersion } = options.preconditions ?? {};
   const refuse = (what: string, wanted: string, found: string | undefined, since: string): never => {
     if (checksByItself(definition)) {
-      const why = `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found ?? ""}`;
+      // the one says it in capitals, the other does not
+      const failed = definition.resource === "namespaces" ? "Precondition failed" : "precondition failed";
+      const why = `${failed}: ${what} in precondition: ${wanted}, ${what} in object meta: ${found ?? ""}`;
       throw ApiError.conflict(definition, live.metadata?.name ?? "", why);
     }
     throw ApiError.conflict(

@@ -41,7 +41,7 @@ export function numberOf(query: URLSearchParams, name: string): number | undefin
   return Number(text);
 }
 
-/** @param isPlain Of a watch or a get, whose error is a 500, as upstream's. @throws {ApiError} 400, 500. */
+/** @param isPlain Of a watch or a get, whose error is a 500, as upstream's, but for events. @throws {ApiError} 400, 500. */
 export function revisionOf(text: string, isPlain: boolean): number | undefined {
   if (text === "") return undefined;
   if (/^\d+$/.test(text)) return Number(text);
@@ -121,6 +121,8 @@ export function decodeContinue(token: string): Continuation {
   const refuse = (why: string): never => {
     throw ApiError.badRequest(`invalid continue token: continue key is not valid: ${why}`);
   };
+  const wrong = wrongBase64(token);
+  if (wrong >= 0) return refuse(`illegal base64 data at input byte ${wrong}`);
   const { v, rv, start, since } = parseToken(Buffer.from(token, "base64url"), refuse);
   if (v !== "meta.k8s.io/v1") return refuse(`server does not recognize this encoded version ${v ?? ""}`);
   if (typeof rv !== "number" || rv === 0)
@@ -128,6 +130,12 @@ export function decodeContinue(token: string): Continuation {
   if (typeof start !== "string" || start === "" || start.startsWith("/") || start.split("/").includes(".."))
     return refuse(`encoded start key is empty or leaves the resource: ${goQuote(String(start ?? ""))}`);
   return { revision: rv, start, ...(typeof since === "number" && { since }) };
+}
+
+/** Where a text stops being base64 for URLs without padding, as Go says it; -1: it is. */
+function wrongBase64(text: string): number {
+  const at = text.search(/[^\w-]/);
+  return at >= 0 || text.length % 4 !== 1 ? at : text.length - 1;
 }
 
 interface Token {

@@ -87,12 +87,14 @@ async function readPage(
   const start = from === undefined ? prefix : definition.storage.prefix + from.start;
   await store.readable(definition, objectsIn(version, prefix, start));
   const objects: CachedObject[] = [];
+  const isOfNode = selection.fields.exactValue("spec.nodeName") !== undefined;
   let last = "";
   let fetched = 0;
   const { entries, index } = selection.candidates(version.root, prefix, start);
   for (const [key, cached] of entries) {
     fetched += 1;
-    if (!selection.matches(cached)) continue;
+    // whether what comes next is selected is not looked at, but for pods of a node, which upstream finds by it
+    if (isOfNode && !selection.matches(cached)) continue;
     if (objects.length === limit) {
       const remaining = selection.isEverything ? version.root.count(prefix, `${last}\0`) : undefined;
       const token = encodeContinue({
@@ -103,6 +105,7 @@ async function readPage(
       metrics.listed(definition, source, index, fetched, objects.length);
       return { revision: version.revision, objects, continue: token, remaining };
     }
+    if (!selection.matches(cached)) continue;
     objects.push(cached);
     last = key;
   }

@@ -28,6 +28,11 @@ export function placed(
   };
 }
 
+/** An address is a name that nothing can be added to. */
+function isGenerated({ kind, apiVersion = "" }: Unstructured): boolean {
+  return kind !== "IPAddress" || !apiVersion.startsWith("networking.k8s.io/");
+}
+
 /** The system's part of a new object's metadata. */
 export function forCreate(object: Unstructured, clock: Clock, random: Random, generation: boolean): Unstructured {
   const {
@@ -43,7 +48,8 @@ export function forCreate(object: Unstructured, clock: Clock, random: Random, ge
     ...object,
     metadata: ordered({
       ...metadata,
-      ...(name === "" && base !== "" && { name: base.slice(0, MAX_BASE) + nameSuffix(random) }),
+      ...(name === "" &&
+        base !== "" && { name: isGenerated(object) ? base.slice(0, MAX_BASE) + nameSuffix(random) : base }),
       uid: random.uuid(),
       ...(generation && { generation: 1 }),
       creationTimestamp: formatTime(clock.now()),

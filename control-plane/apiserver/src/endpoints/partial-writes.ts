@@ -5,11 +5,15 @@ type Confine = (next: Unstructured, live: Unstructured) => Unstructured;
 
 /** Of subresources that write a part of the object: the object with that part of `next` and all else as it is. */
 const CONFINED: Readonly<Record<string, Confine>> = {
-  ephemeralcontainers: (next, live) => ({
-    ...live,
-    metadata: keptMetadata(next, live),
-    spec: { ...partOf(live, "spec"), ephemeralContainers: partOf(next, "spec")["ephemeralContainers"] },
-  }),
+  ephemeralcontainers: (next, live) => {
+    const { ephemeralContainers: _before, ...spec } = partOf(live, "spec");
+    const { ephemeralContainers } = partOf(next, "spec");
+    return {
+      ...live,
+      metadata: keptMetadata(next, live),
+      spec: { ...spec, ...(ephemeralContainers !== undefined && { ephemeralContainers }) },
+    };
+  },
   resize: resized,
   approval: (next, live) => ({
     ...live,

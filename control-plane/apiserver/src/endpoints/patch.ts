@@ -38,10 +38,18 @@ const NO_PATCH_TYPE = new ApiError({
   code: 415,
 });
 
+/** Whether the body is announced as a patch of some type. */
+export function isPatchType(headers: Readonly<Record<string, string>>): boolean {
+  return TYPES[mediaTypeOf(headers)] !== undefined;
+}
+
+function mediaTypeOf(headers: Readonly<Record<string, string>>): string {
+  return (headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
+}
+
 /** @throws {ApiError} 415 naming what the resource takes; custom resources take no strategic merge patch. */
 export function patchTypeOf(context: RequestContext, definition: ResourceDefinition): PatchType {
-  const contentType = (context.request.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
-  const type = TYPES[contentType];
+  const type = TYPES[mediaTypeOf(context.request.headers)];
   if (type !== undefined && (type !== "strategic" || definition.typed)) return type;
   if (type === undefined) throw NO_PATCH_TYPE;
   throw ApiError.unsupportedMediaType(

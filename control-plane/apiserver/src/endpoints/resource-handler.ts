@@ -119,7 +119,7 @@ export class ResourceHandler {
     const { store } = this.#writer.deps;
     if (isTrue(info.query.get("export")))
       throw ApiError.badRequest("the export parameter, deprecated since v1.14, is no longer supported");
-    const asked = revisionOf(info.query.get("resourceVersion") ?? "", true) ?? 0;
+    const asked = revisionOf(info.query.get("resourceVersion") ?? "", definition.kind !== "Event") ?? 0;
     if (asked > 0) await mustReach(store.cache, asked, this.#writer.deps.clock);
     const cached = store.get(definition, info.namespace, info.name);
     if (cached === undefined) throw ApiError.notFound(definition, info.name);

@@ -6,13 +6,28 @@ const KEEPING = new Set(
   (
     "apiservices flowschemas prioritylevelconfigurations validatingadmissionpolicies storageversions " +
     "storageversionmigrations resourceclaims volumeattachments podcertificaterequests devicetaintrules resourcepoolstatusrequests " +
-    "evictionrequests evictions servicecidrs"
+    "evictionrequests evictions servicecidrs csinodes"
   ).split(" "),
 );
 
-/** What nobody comes to own through the status endpoint. */
-export function statusResets({ typed, group, resource }: ResourceDefinition): FieldSet {
+/** What nobody comes to own through a subresource; undefined: what the main endpoint resets. */
+export function subresourceResets(definition: ResourceDefinition, subresource: string): FieldSet | undefined {
+  switch (subresource) {
+    case "status":
+      return statusResets(definition);
+    case "approval":
+      return FieldSet.of(["f:spec"], ["f:status", "f:certificate"]);
+    case "ephemeralcontainers":
+    case "resize":
+      return FieldSet.empty; // though all but a part is left alone
+    default:
+      return undefined;
+  }
+}
+
+function statusResets({ typed, group, resource }: ResourceDefinition): FieldSet {
   const spec = ["f:spec"];
+  if (resource === "certificatesigningrequests") return FieldSet.of(spec, ["f:status", "f:conditions"]);
   if (!typed || (KEEPING.has(resource) && resource !== "apiservices")) return FieldSet.of(spec, ["f:metadata"]);
   if (group === "apps" && resource === "deployments") return FieldSet.of(spec, ["f:metadata", "f:labels"]);
   return FieldSet.of(spec);
@@ -26,12 +41,17 @@ export function statusMetadata(
 ): NonNullable<Unstructured["metadata"]> {
   const { resource, group } = definition;
   const before = live.metadata ?? {};
-  if (!definition.typed || KEEPING.has(resource)) return withManaged(before, next.metadata);
+  if (!definition.typed || (KEEPING.has(resource) && resource !== "apiservices"))
+    return withManaged(before, next.metadata);
   const after = next.metadata ?? {};
+  if (resource === "apiservices") return NOTES.reduce((metadata, name) => withFrom(metadata, before, name), after);
   if (group === "" && resource === "pods") return withFrom(after, before, "ownerReferences");
   if (group === "apps" && resource === "deployments") return withFrom(after, before, "labels");
   return after;
 }
+
+/** What is noted on an object, for others to read. */
+const NOTES = ["labels", "annotations", "finalizers", "ownerReferences"] as const;
 
 type Metadata = NonNullable<Unstructured["metadata"]>;
 
@@ -40,7 +60,7 @@ function withManaged(before: Metadata, after: Metadata | undefined): Metadata {
   return { ...rest, ...(after?.managedFields !== undefined && { managedFields: after.managedFields }) };
 }
 
-function withFrom(after: Metadata, before: Metadata, name: "ownerReferences" | "labels"): Metadata {
+function withFrom(after: Metadata, before: Metadata, name: (typeof NOTES)[number]): Metadata {
   const { [name]: _written, ...rest } = after;
   return before[name] === undefined ? rest : { ...rest, [name]: before[name] };
 }

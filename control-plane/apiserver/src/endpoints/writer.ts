@@ -26,7 +26,7 @@ import { type CachedObject, deepFreeze, withRevision } from "../storage/cached-o
 import { type Change, liesOtherwise, type ObjectStore, type Written } from "../storage/object-store.ts";
 import { forCreate, forUpdate } from "./object-meta.ts";
 import { confined } from "./partial-writes.ts";
-import { statusMetadata, statusResets } from "./status-metadata.ts";
+import { statusMetadata, subresourceResets } from "./status-metadata.ts";
 
 export interface WriterDeps {
   readonly store: ObjectStore;
@@ -412,7 +412,7 @@ function resetFieldsOf(definition: ResourceDefinition, subresource: string): Fie
   if (set === undefined) {
     const { status, resets = [] } = definition.strategy;
     const ownResets = [...(status ? ["f:status"] : []), ...resets].map((field) => [field]);
-    set = subresource === "status" ? statusResets(definition) : FieldSet.of(...ownResets);
+    set = subresourceResets(definition, subresource) ?? FieldSet.of(...ownResets);
     sets.set(subresource, set);
   }
   return set;

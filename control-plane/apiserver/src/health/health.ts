@@ -2,6 +2,7 @@ import { ApiError } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Metrics } from "@tsukube/foundation";
 import type { Tokens } from "../authentication/tokens.ts";
+import { checkAcceptable } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import { type Checked, checkAll, checkOne, type Vitals } from "./checks.ts";
 
@@ -60,7 +61,8 @@ export class Health {
           }),
         );
       case "/openid/v1/jwks":
-        return forEverybody(json(this.#tokens.jwks, "application/jwk-set+json"));
+        checkAcceptable(context.request.headers, false, ["application/jwk-set+json"]);
+        return forEverybody(compact(this.#tokens.jwks, "application/jwk-set+json"));
       case "/":
         return json({
           paths: [
@@ -107,6 +109,10 @@ function json(value: object, contentType = "application/json"): ApiResponse {
     headers: { "content-type": contentType },
     body: Buffer.from(JSON.stringify(value, undefined, 2)),
   };
+}
+
+function compact(value: object, contentType: string): ApiResponse {
+  return { status: 200, headers: { "content-type": contentType }, body: Buffer.from(JSON.stringify(value)) };
 }
 
 /** What relying parties ask for may be kept for an hour, by anybody. */

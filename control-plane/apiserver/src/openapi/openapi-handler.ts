@@ -61,7 +61,8 @@ export class OpenApiHandler {
       const isOwn = this.#registry.custom.length === 0 && this.#aggregator.openApiV2.length === 0;
       return contentType === JSON_TYPE ? textOf(document, isOwn) : encodeOpenApiV2(document);
     });
-    return unlessKnown(context, { etag: `"${hash}"`, vary: "Accept", "content-type": contentType }, body);
+    const headers = { etag: `"${hash}"`, vary: "Accept-Encoding, Accept", "content-type": contentType };
+    return unlessKnown(context, headers, body);
   }
 
   #paths(): readonly string[] {
@@ -76,7 +77,11 @@ export class OpenApiHandler {
       ]),
     );
     for (const path of this.#aggregator.openApiPaths) paths[path] = { serverRelativeURL: `/openapi/v3/${path}` };
-    return { status: 200, headers: { "content-type": JSON_TYPE }, body: Buffer.from(JSON.stringify({ paths })) };
+    return {
+      status: 200,
+      headers: { "content-type": "text/plain; charset=utf-8" },
+      body: Buffer.from(JSON.stringify({ paths })),
+    };
   }
 
   /** Made anew when what is custom in it changes: other definitions leave it alone. */
