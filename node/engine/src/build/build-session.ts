@@ -230,7 +230,10 @@ export class BuildSession {
     } catch (error) {
       this.signal.throwIfAborted();
       const { file, line, column } = instruction.at;
-      throw new TsukubeError("failed", `${file}:${line}:${column}: ${instruction.text}: ${messageOf(error)}`, {
+      const names = this.dockerfile.stages.flatMap((each) => each.name ?? []);
+      const isName = stage === undefined && /^[\w-]+$/.test(name); // more likely a stage's than an image's
+      const stages = isName && names.length > 0 ? `; the stages of the file are ${names.join(", ")}` : "";
+      throw new TsukubeError("failed", `${file}:${line}:${column}: ${instruction.text}: ${messageOf(error)}${stages}`, {
         cause: error,
       });
     }

@@ -5,13 +5,14 @@ import { TsukubeError } from "@tsukube/foundation";
 import { attribute, attributeNames, deviceNumbers, makeNode, setAttribute } from "@tsukube/kernel";
 import { isCarried } from "../images/layer-tar.ts";
 import type { CopySource, SourceEntry } from "./copy-sources.ts";
+import type { ModeChange } from "./file-mode.ts";
 import { rootedPath } from "./rooted-path.ts";
 
 export interface CopyOptions {
   /** For everything that is copied or made; the source's own when absent. */
   readonly owner?: { readonly uid: number; readonly gid: number };
   /** Of files and folders that are copied. */
-  readonly mode?: number;
+  readonly mode?: ModeChange;
   /** Keeps the folders of the sources' paths: `--parents`. */
   readonly parents: boolean;
 }
@@ -70,7 +71,7 @@ async function copyEntry(entry: SourceEntry, target: string, options: CopyOption
   }
   const { uid, gid } = options.owner ?? status;
   await lchown(target, uid, gid);
-  if (!status.isSymbolicLink()) await chmod(target, options.mode ?? status.mode & 0o7777);
+  if (!status.isSymbolicLink()) await chmod(target, options.mode?.(status.mode, isFolder) ?? status.mode & 0o7777);
   for (const name of attributeNames(file)) if (isCarried(name)) setAttribute(target, name, attribute(file, name));
   await lutimes(target, status.mtime, status.mtime);
 }

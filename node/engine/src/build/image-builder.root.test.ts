@@ -70,6 +70,7 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
           'RUN echo "$GREETING" > greeting && rm /bin/yes && chmod 700 sub && ln -s sub link && id -u > uid',
           "FROM tsukube.local/busybox",
           "COPY --from=first --chown=7:8 /src /copied",
+          "COPY --chmod=u=rwX,go=rX in/ /moded/",
           "COPY --chmod=755 run.sh /usr/bin/",
           "ENV MODE=test",
           "USER 1000",
@@ -92,6 +93,7 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     ).toMatch(
       /^hi\n0\nbsub\n-rw-r--r-- .* 7 +8 .* b.txt\ndrwx------ .* 7 +8 .* sub\nran test\ncat: .*Permission denied/,
     );
+    expect(await runs("made", "stat", "-c", "%a", "/moded/sub", "/moded/b.txt")).toBe("755\n644\n");
     const { Config } = await inspect("made");
     expect(Config).toMatchObject({ Cmd: ["run.sh"], User: "1000" });
     expect(Config.Env).toContain("MODE=test");
@@ -267,6 +269,8 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
   test.each([
     ["FROM tsukube.local/busybox\nCOPY missing /", 'Dockerfile:2:1: COPY missing /: "missing" is not there'],
     ["FROM scratch\nCOPY Dockerfile /\nRUN echo a", "Dockerfile:3:1: RUN echo a: the image has no /bin/sh"],
+    ["FROM tsukube.local/busybox AS made\nFROM scratch\nCOPY --from=mode /a /a", "the stages of the file are made"],
+    ["FROM tsukube.local/busybox\nCOPY --chmod=u+q Dockerfile /", "--chmod=u+q is not understood"],
     ["FROM tsukube.local/nothing", "Dockerfile:1:1: FROM tsukube.local/nothing: Cannot find image"],
     ["FROM tsukube.local/busybox\nFOO", 'Dockerfile:2:1: unknown instruction "FOO"'],
     ["FROM tsukube.local/busybox\nCOPY Dockerfile Dockerfile /bin/sh", "expected a destination that ends with"],

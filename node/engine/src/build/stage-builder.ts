@@ -15,6 +15,7 @@ import { readInstruction } from "./dockerfile/scan.ts";
 import type { Stage } from "./dockerfile/stages.ts";
 import { splitWords } from "./dockerfile/words.ts";
 import { download, isGit, isUrl } from "./downloads.ts";
+import { modeChange } from "./file-mode.ts";
 import { cloneSource, parseGitReference } from "./git-source.ts";
 import { commandOf, configure, shellOf } from "./image-config.ts";
 import { advanced, contentOf, type ImageState } from "./image-state.ts";
@@ -163,12 +164,12 @@ export class StageBuilder {
         `${instruction.text} lacks its destination, expected ${instruction.keyword} SOURCE DESTINATION`,
       );
     const from = flagOf(instruction, "from");
+    const options = optionsOf(instruction, (word) => expand(this.#scope, instruction, word));
     return this.#session.withSource(from, this.#stage, instruction, async (root) => {
       const sources = await this.#sources(root, words, instruction);
       const digests = await digestSources(sources, from !== undefined);
       const workingDir = this.#state.config.WorkingDir ?? "/";
       const absolute = posix.resolve("/", workingDir, destination) + (/\/\.?$|^\.$/.test(destination) ? "/" : "");
-      const options = optionsOf(instruction, (word) => expand(this.#scope, instruction, word));
       if (sources.length > 1 && !absolute.endsWith("/"))
         throw invalid(
           instruction.at,
@@ -237,9 +238,11 @@ export class StageBuilder {
     fromContext: boolean,
   ): Promise<void> {
     const owner = options.chown === "" ? undefined : await ownerOf(root, options.chown);
+    const mode =
+      typeof options.mode === "string" ? modeChange(options.mode) : modeChange(options.mode?.toString(8) ?? "");
     const settings: CopyOptions = {
       ...(owner !== undefined ? { owner } : fromContext ? { owner: { uid: 0, gid: 0 } } : {}),
-      ...(options.mode === undefined ? {} : { mode: options.mode }),
+      ...(mode === undefined ? {} : { mode }),
       parents: options.parents,
     };
     for (const source of sources) {
@@ -288,7 +291,8 @@ export class StageBuilder {
 
 interface CopyFlags {
   readonly chown: string;
-  readonly mode?: number;
+  /** A number, or as chmod(1) reads it. */
+  readonly mode?: number | string;
   readonly parents: boolean;
   readonly unpack: boolean;
 }
@@ -300,11 +304,14 @@ function optionsOf(instruction: Instruction, word: (text: string) => string): Co
   if (unknown !== undefined)
     throw invalid(instruction.at, `--${unknown.name} is not understood, expected one of --${COPY_FLAGS.join(", --")}`);
   const chmod = word(flagOf(instruction, "chmod") ?? "");
-  if (!/^[0-7]*$/.test(chmod))
-    throw invalid(instruction.at, `--chmod=${chmod} is not understood, expected an octal mode, as in --chmod=0755`);
+  if (chmod !== "" && modeChange(chmod) === undefined)
+    throw invalid(
+      instruction.at,
+      `--chmod=${chmod} is not understood, expected as in --chmod=0755 or --chmod=u=rwX,go=rX`,
+    );
   return {
     chown: word(flagOf(instruction, "chown") ?? ""),
-    ...(chmod === "" ? {} : { mode: Number.parseInt(chmod, 8) }),
+    ...(chmod === "" ? {} : { mode: /^\d/.test(chmod) ? Number.parseInt(chmod, 8) : chmod }),
     parents: isSet(instruction, "parents"),
     unpack: flagOf(instruction, "unpack") !== "false",
   };
