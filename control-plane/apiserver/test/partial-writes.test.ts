@@ -170,9 +170,18 @@ test("of a signing request, approval owns conditions and status does not", async
   const request = Buffer.from(await signingRequest("CN=owned")).toString("base64");
   const spec = { request, usages: ["client auth"], signerName: "example.com/s" };
   await admin.send("POST", REQUESTS, { metadata: { name: "owned" }, spec });
+  // nobody owns anything of a request before something is applied: its spec is not to be owned
+  const label = {
+    apiVersion: "certificates.k8s.io/v1",
+    kind: "CertificateSigningRequest",
+    metadata: { name: "owned", labels: { a: "b" } },
+  };
+  const applied = { "content-type": "application/apply-patch+yaml" };
+  await admin.send("PATCH", `${REQUESTS}/owned?fieldManager=applier`, label, applied);
   const patch = { status: { conditions: [{ type: "X", status: "True" }] } };
   const owners = async (subresource: string): Promise<readonly unknown[]> => {
-    const { object } = await admin.send("PATCH", `${REQUESTS}/owned/${subresource}?dryRun=All`, patch, STRATEGIC);
+    const { code, object } = await admin.send("PATCH", `${REQUESTS}/owned/${subresource}?dryRun=All`, patch, STRATEGIC);
+    expect([code, object.message]).toEqual([200, undefined]);
     const entries = (object.metadata as { readonly managedFields?: readonly Part[] }).managedFields ?? [];
     return entries.map((entry) => entry["subresource"]).filter((name) => name !== undefined);
   };
