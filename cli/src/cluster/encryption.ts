@@ -11,7 +11,7 @@ const NONE = "kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io
 type Named = Pick<ClusterRecord, "encryptionConfig">;
 
 /** The file that says how values are encrypted: the one that was named, or the cluster's own. */
-function encryptionFile(record: Named, paths: ClusterPaths): string {
+export function encryptionFile(record: Named, paths: ClusterPaths): string {
   return record.encryptionConfig ?? ownEncryptionFile(paths);
 }
 

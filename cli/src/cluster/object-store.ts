@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { encryptedStore, sameForm, upstreamForm } from "@tsukube/apiserver";
-import { type Lifetime, type Logger, messageOf, TsukubeError } from "@tsukube/foundation";
+import { codeOf, type Lifetime, type Logger, messageOf, TsukubeError } from "@tsukube/foundation";
 import { realClock } from "@tsukube/host";
 import { lmdbStore, type OpenStore, type Store } from "@tsukube/store";
 import type { EtcdStoreOptions } from "@tsukube/store/etcd";
-import { followEncryption, openEncryption } from "./encryption.ts";
+import { encryptionFile, followEncryption, openEncryption } from "./encryption.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord, EtcdRecord } from "./record.ts";
 
@@ -22,7 +22,21 @@ export async function objectStore(
   const form = record.etcd === undefined ? sameForm : upstreamForm;
   const open =
     record.etcd === undefined ? file(record, paths, bundle, logger) : await etcd(record.etcd, record.historyMs);
-  return encryptedStore(open, form, encryption, logger);
+  return namingRemedy(encryptedStore(open, form, encryption, logger), record, paths);
+}
+
+/** Says what to do about values that no key opens. */
+function namingRemedy(open: OpenStore, record: ClusterRecord, paths: ClusterPaths): OpenStore {
+  return (visit) =>
+    open(visit).catch((error: unknown) => {
+      if (codeOf(error) !== "undecryptable") throw error;
+      const file = encryptionFile(record, paths);
+      const without =
+        record.etcd === undefined
+          ? ', or go on without what no key opens: "tsukube snapshot salvage" makes a snapshot of the rest'
+          : "";
+      throw new TsukubeError("undecryptable", `${messageOf(error)}; put it into ${file}${without}`);
+    });
 }
 
 function file(record: ClusterRecord, paths: ClusterPaths, bundle: string, logger: Logger): OpenStore {

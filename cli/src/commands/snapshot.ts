@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { formatTime, TsukubeError } from "@tsukube/foundation";
+import { sameForm } from "@tsukube/apiserver";
+import { codeOf, formatTime, TsukubeError } from "@tsukube/foundation";
+import type { StoredRecord } from "@tsukube/store";
 import { type Lost, readSnapshot, restoreFile, restoreInto, salvageFile, saveFile } from "@tsukube/store/snapshots";
 import { alone } from "../cluster/command-lock.ts";
+import { openEncryption } from "../cluster/encryption.ts";
 import { etcdForCommand, etcdOptions, readerIn, storeFile } from "../cluster/object-store.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import { type EtcdRecord, knownCluster } from "../cluster/record.ts";
@@ -40,12 +43,26 @@ export async function salvageSnapshot(context: CommandContext, name: string): Pr
   await alone(filesOf(paths).commandLock, context, async () => {
     expectStopped(paths, "salvage");
     const about = { cluster: paths.name, time: formatTime(clock.now()) };
-    const { saved, lost } = await salvageFile(storeFile(paths), file, about, readerIn(bundleFolder()));
+    const encryption = await openEncryption(record, paths);
+    const form = encryption.over(sameForm);
+    const isReadable = async (stored: StoredRecord): Promise<boolean> => {
+      try {
+        await form.read(stored.key, stored);
+        return true;
+      } catch (error) {
+        if (codeOf(error) === "undecryptable") return false;
+        throw error;
+      }
+    };
+    const reader = readerIn(bundleFolder());
+    const { saved, lost, unreadable } = await salvageFile(storeFile(paths), file, about, isReadable, reader).finally(
+      () => encryption.close(),
+    );
     print(
       `Saved ${saved.records} objects of cluster "${paths.name}" that are whole to ${file} (${size(saved.bytes)}).`,
     );
-    for (const line of leftOut(lost)) print(line);
-    if (lost.keys.length + lost.entries === 0 && !lost.isOutdated) return;
+    for (const line of [...leftOut(lost), ...undecryptable(unreadable)]) print(line);
+    if (lost.keys.length + lost.entries + unreadable.length === 0 && !lost.isOutdated) return;
     print(`To go on with what is whole: tsukube snapshot restore --name ${paths.name} ${file}`);
   });
 }
@@ -58,6 +75,14 @@ function leftOut({ keys, entries, isOutdated }: Lost): readonly string[] {
     return [...named, `Entries of the file that cannot be read: ${entries}${beside}.`];
   }
   return keys.length === 0 ? ["Nothing is damaged."] : named;
+}
+
+function undecryptable(keys: readonly string[]): readonly string[] {
+  if (keys.length === 0) return [];
+  return [
+    `Left out, since no key in the encryption configuration opens them (${keys.length}):`,
+    ...keys.map((key) => `  ${key}`),
+  ];
 }
 
 function expectStopped(paths: ClusterPaths, action: string): void {

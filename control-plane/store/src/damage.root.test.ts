@@ -48,7 +48,8 @@ test("a file without damage is read whole", async () => {
 async function salvaged(file: string) {
   const found = new Map<string, string>();
   const snapshot = `${file}.salvaged`;
-  const { saved, lost } = await salvageFile(file, snapshot, { cluster: "test", time: "2025-01-01T00:00:00Z" });
+  const about = { cluster: "test", time: "2025-01-01T00:00:00Z" };
+  const { saved, lost } = await salvageFile(file, snapshot, about, async () => true);
   await readSnapshot(snapshot, ({ key, value }) => void found.set(key, Buffer.from(value).toString()));
   expect(found.size).toBe(saved.records);
   return { found, lost };

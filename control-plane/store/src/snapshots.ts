@@ -12,7 +12,7 @@ import {
   type SnapshotSummary,
   SnapshotWriter,
 } from "./snapshot.ts";
-import type { Mutation, Store } from "./store.ts";
+import type { Mutation, Store, StoredRecord } from "./store.ts";
 
 export type { Lost } from "./lmdb-load.ts";
 export { readSnapshot, type SnapshotInfo, type SnapshotSummary } from "./snapshot.ts";
@@ -46,22 +46,25 @@ export async function saveFile(
 
 /**
  * Saves what is whole in an LMDB file that is damaged: each record whose newest version certainly is what was written. Nobody may have it open.
- * @returns what is left out, too. @throws {StoreError} `damaged` when it cannot be told what is whole, or nothing is.
+ * @param isReadable Whether whoever knows what records mean can read one. @returns what is left out, too. @throws {StoreError} `damaged` when it cannot be told what is whole, or nothing is.
  */
 export async function salvageFile(
   from: string,
   to: string,
   about: About,
+  isReadable: (record: StoredRecord) => Promise<boolean>,
   readerCommand: readonly string[] = DEFAULT_READER,
-): Promise<{ readonly saved: Saved; readonly lost: Lost }> {
+): Promise<{ readonly saved: Saved; readonly lost: Lost; readonly unreadable: readonly string[] }> {
   return saveLoaded(to, about, async (visit) => {
     let count = 0;
-    const loaded = await loadWhole(from, readerCommand, (record, loading) => {
+    const unreadable: string[] = [];
+    const loaded = await loadWhole(from, readerCommand, async (record, loading) => {
       count += 1;
-      return visit(record, loading);
+      if (await isReadable(record)) await visit(record, loading);
+      else unreadable.push(record.key);
     });
     if (count === 0) throw damagedFile(from, "no record in it is whole");
-    return loaded;
+    return { ...loaded, unreadable };
   });
 }
 

@@ -232,7 +232,7 @@ function unreadable(key: string, cipher: Cipher, cause: unknown): TsukubeError {
   const by = cipher.prefix.slice(0, -1);
   return new TsukubeError(
     "undecryptable",
-    `Cannot read "${key}": it does not open with ${by} (${messageOf(cause)}), expected the key that it was written with`,
+    `Cannot read "${key}": it does not open with ${by} (${messageOf(cause)}), expected the key that it was written with in the encryption configuration`,
     { cause },
   );
 }
