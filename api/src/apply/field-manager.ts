@@ -166,15 +166,17 @@ export class FieldManager {
   #recordUpdate(live: Unstructured | undefined, next: Unstructured, managed: Managed, manager: string): Managed {
     if (live === undefined && managed.managers.size === 0) return this.#recordCreate(next, manager);
     const { apiVersion } = this.#options;
-    const before = withManagedFields(live ?? this.#emptyObject(), []) as Json;
-    const updated = this.#updater.update(before, next as Json, apiVersion, managed.managers, SELF);
+    const old = withManagedFields(live ?? this.#emptyObject(), []) as Json;
+    const updated = this.#updater.update(old, next as Json, apiVersion, managed.managers, SELF);
     const stripped = new Map(strip(updated, SELF));
     const taken = stripped.get(SELF);
     stripped.delete(SELF);
     if (taken === undefined) return capUpdaters({ managers: stripped, times: managed.times });
     const id = this.#identify(manager, "Update");
-    const previous = stripped.get(id);
-    stripped.set(id, previous === undefined ? taken : { ...taken, set: previous.set.union(taken.set) });
+    const set = stripped.get(id)?.set.union(taken.set) ?? taken.set;
+    const before = managed.managers.get(id);
+    // who changes its own fields owns what it did: in the form that is written already
+    stripped.set(id, before?.set.equals(set) === true ? before : { ...taken, set });
     return capUpdaters({ managers: stripped, times: new Map(managed.times).set(id, this.#now()) });
   }
 

@@ -133,6 +133,7 @@ export class FieldSet {
   }
 
   equals(other: FieldSet): boolean {
+    if (this === other) return true;
     return (
       this.members.size === other.members.size &&
       this.children.size === other.children.size &&

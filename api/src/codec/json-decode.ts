@@ -10,6 +10,7 @@ import { encodeUnstructured } from "./json-encode.ts";
 import { JsonReader } from "./json-reader.ts";
 import { jsonSchemaPlan, schemasPlan, stringsPlan } from "./json-schema-plans.ts";
 import { type FieldPlan, fill, isZero, type Plan, planOf, setMember, zeroValue } from "./plan.ts";
+import { extentOf, share, sharedValue } from "./shared-fields.ts";
 
 const CLOSE_OBJECT = 0x7d;
 const CLOSE_ARRAY = 0x5d;
@@ -50,6 +51,12 @@ export function decodeUnstructured<T = Json>(bytes: Uint8Array, options: DecodeO
 export function decodeRawJson(bytes: Uint8Array): unknown {
   const decoder = new Decoder(bytes, { collectProblems: false });
   return decoder.whole(() => decoder.any(false));
+}
+
+/** Decodes the text of FieldsV1, shared with whatever else has the same. @throws {DecodeError} */
+export function decodeFields(bytes: Uint8Array): unknown {
+  const decoder = new Decoder(bytes, { collectProblems: false });
+  return decoder.whole(() => decoder.fields());
 }
 
 /**
@@ -99,7 +106,7 @@ class Decoder {
   value(plan: Plan): unknown {
     const reader = this.#reader;
     const token = reader.peek();
-    if (plan.op === "raw") return this.any(false);
+    if (plan.op === "raw") return plan.shared ? this.fields() : this.any(false);
     if (token === "null") {
       reader.null();
       return undefined;
@@ -131,6 +138,19 @@ class Decoder {
       default:
         return this.#formatted(plan.op, token);
     }
+  }
+
+  /** FieldsV1, shared with whatever else has the same. */
+  fields(): unknown {
+    const reader = this.#reader;
+    if (reader.peek() !== "object") return this.any(false);
+    const { bytes, position } = reader;
+    const extent = extentOf(bytes, position);
+    if (extent === undefined) return this.any(false);
+    const known = sharedValue(bytes, position, extent);
+    if (known === undefined) return share(bytes, position, extent, this.any(false));
+    reader.position = extent.end;
+    return known;
   }
 
   #object(plan: Plan): unknown {

@@ -26,6 +26,8 @@ export interface Plan {
   readonly element: Plan;
   /** A list that is a message of its own in protobuf. */
   readonly wrapped: boolean;
+  /** FieldsV1, whose decoded values are shared by what was decoded from the same bytes. */
+  readonly shared: boolean;
 }
 
 /** A field made ready for the codecs. */
@@ -87,6 +89,7 @@ class LazyPlan implements Plan {
   readonly fieldList: readonly FieldPlan[];
   readonly structName: string;
   readonly wrapped: boolean;
+  readonly shared: boolean;
   #filled: readonly FieldPlan[] | undefined;
   #element: Plan | undefined;
 
@@ -97,6 +100,7 @@ class LazyPlan implements Plan {
     this.fieldList = [...fields.values()];
     this.structName = schema.kind === "object" ? schema.typeName.slice(schema.typeName.lastIndexOf(".") + 1) : "";
     this.wrapped = schema.kind === "list" && schema.typeName !== undefined;
+    this.shared = schema.kind === "scalar" && schema.scalar === "fieldsV1";
   }
 
   get filled(): readonly FieldPlan[] {

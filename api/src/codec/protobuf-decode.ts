@@ -3,7 +3,7 @@ import { canonicalQuantity } from "../quantity.ts";
 import { formatMicro, formatSeconds } from "../timestamps.ts";
 import { base64OfBytes } from "./base64.ts";
 import { DecodeError, type DecodeOptions } from "./decode-error.ts";
-import { decodeRawJson } from "./json-decode.ts";
+import { decodeFields, decodeRawJson } from "./json-decode.ts";
 import { jsonSchemaPlan } from "./json-schema-plans.ts";
 import { type FieldPlan, fill, isZero, type Op, type Plan, setMember, zeroValue } from "./plan.ts";
 import { type MessagePlan, messagePlanOf } from "./protobuf-plan.ts";
@@ -145,7 +145,7 @@ export class MessageDecoder {
         return this.#time(plan.op === "microTime", end);
       case "raw":
       case "any":
-        return this.#raw(end);
+        return this.#raw(plan, end);
       default:
         return this.#schemaOr(plan.op, end);
     }
@@ -186,14 +186,14 @@ export class MessageDecoder {
     return micro ? formatMicro({ seconds, nanos }) : formatSeconds(seconds);
   }
 
-  #raw(end: number): unknown {
+  #raw(plan: Plan, end: number): unknown {
     const reader = this.#reader;
     let value: unknown = null;
     while (reader.position < end) {
       const tag = reader.varint();
       if (tag === 8 + DELIMITED) {
         const json = reader.delimited(end);
-        value = json.length === 0 ? null : decodeRawJson(json);
+        value = json.length === 0 ? null : plan.shared ? decodeFields(json) : decodeRawJson(json);
       } else reader.skip(tag & 7, end);
     }
     return value;
