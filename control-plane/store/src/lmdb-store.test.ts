@@ -106,6 +106,21 @@ test.each([1, 2] as const)(
   },
 );
 
+test("writes that come together share one commit of the file, and those that come meanwhile the next", async () => {
+  const path = newPath();
+  const store = await lmdbStore({ path, clock: new VirtualClock() })(() => {});
+  await store.commit([put("/first", "1")]);
+  const together = (from: number) => Array.from({ length: 500 }, (_, i) => store.commit([put(`/${from + i}`, "x")]));
+  const first = together(0);
+  await new Promise((resolve) => setImmediate(resolve)); // those are on their way
+  const revisions = await Promise.all([...first, ...together(500)]);
+  expect(revisions).toEqual(Array.from({ length: 1000 }, (_, i) => i + 2));
+  await store.close();
+  const db = openFile(path, { readOnly: true });
+  expect((db.getStats() as { readonly lastTxnId: number }).lastTxnId).toBeLessThanOrEqual(4);
+  await db.close();
+});
+
 test("reads do not wait for a write that is on its way, and see nothing of it", async () => {
   const store = await lmdbStore({ path: newPath(), clock: new VirtualClock() })(() => {});
   const old = await store.commit([put("/a", "1")]);
