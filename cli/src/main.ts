@@ -224,7 +224,7 @@ function program(): Command {
     .description("build an image from a Dockerfile, for this cluster")
     .argument(
       "<folder>",
-      "the build context: a folder, a git repository as URL#REF:FOLDER, or - for an archive or a Dockerfile alone",
+      "the build context: a folder, a git repository as URL#REF:FOLDER, the URL of an archive, or - for an archive or a Dockerfile alone",
     )
     .option(...name)
     .option("-t, --tag <name>", "a name for the image; may be repeated", several, [])

@@ -98,6 +98,38 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     expect(without.stderr).toContain('RUN --mount=type=secret needs "token", expected --secret id=token,src=FILE');
   }, 60_000);
 
+  test("tsukube build takes its Dockerfile from anywhere and further contexts, and says why steps ran", async () => {
+    const context = join(folder, "anywhere");
+    for (const name of ["app", "libs"]) mkdirSync(join(context, name), { recursive: true });
+    writeFileSync(join(context, "app/main"), "main\n");
+    writeFileSync(join(context, "libs/lib"), "lib\n");
+    writeFileSync(
+      join(context, "Apart"),
+      "FROM base\nCOPY main /\nCOPY --from=libs lib /\nRUN cat /main /lib > /both\n",
+    );
+    const flags = [
+      "--build-context",
+      `libs=${join(context, "libs")}`,
+      "--build-context",
+      "base=docker-image://tsukube.local/busybox",
+    ];
+    const build = async (...more: readonly string[]): Promise<string> => {
+      const args = ["build", "-t", "anywhere", "-f", join(context, "Apart"), ...flags, ...more, join(context, "app")];
+      return (await tsukube.run(args)).stdout;
+    };
+    expect(await build("--iidfile", join(context, "id"))).toBe("anywhere\n");
+    expect(await docker("run", "--rm", readFileSync(join(context, "id"), "utf8"), "cat", "/both")).toBe("main\nlib");
+    expect(await build("--why")).toBe("nothing ran: 3 steps were found in the cache\n");
+    writeFileSync(join(context, "libs/lib"), "other\n");
+    expect(await build("--why")).toMatch(
+      /^step \d\/4 COPY --from=libs lib \/: "lib" changed\nstep 4\/4 RUN .*: what the steps before it made changed\n1 steps/,
+    );
+    const args = ["build", "-q", "-t", "anywhere", "-"];
+    const { stdout } = await tsukube.run(args, { input: "FROM tsukube.local/busybox\nRUN echo piped > /piped\n" });
+    expect(stdout).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+    expect(await docker("run", "--rm", "anywhere", "cat", "/piped")).toBe("piped");
+  }, 60_000);
+
   test("a build's results go to the registry, and come back where they are gone", async () => {
     const context = join(folder, "shared");
     mkdirSync(context);

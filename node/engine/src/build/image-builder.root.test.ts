@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildContext } from "../docker/build-context.ts";
@@ -252,6 +253,35 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     expect(await runs("made", "cat", "/which", "/lib-file", "/bound")).toBe("other\nof the folderof the folder");
     expect(await ask()).toContain("it is there once"); // and its folder went with the build
     expect(readdirSync(`${engine.folder}/state/build/uploads`)).toEqual([]);
+  });
+
+  test("a context is an archive or a Dockerfile alone at a URL", async () => {
+    const archived = Buffer.concat(
+      await Array.fromAsync(buildContext(context({ Dockerfile: "FROM scratch\nCOPY a /", a: "x" }), "Dockerfile")),
+    );
+    const bodies: Readonly<Record<string, Buffer>> = {
+      "/a.tar.gz": gzipSync(archived),
+      "/Dockerfile": Buffer.from("FROM tsukube.local/busybox\nRUN echo alone > /alone\n"),
+      "/zeros": Buffer.alloc(2000),
+    };
+    const server = createServer(({ url = "" }, response) => {
+      response.statusCode = bodies[url] === undefined ? 404 : 200;
+      response.end(bodies[url]);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const from = async (name: string): Promise<string> => {
+      const remote = `http://127.0.0.1:${(server.address() as AddressInfo).port}${name}`;
+      return (await askDocker(socket, "POST", `/build?${new URLSearchParams({ t: "remote", remote })}`)).text;
+    };
+    try {
+      expect(await from("/a.tar.gz")).toContain("Successfully built");
+      expect(await from("/Dockerfile")).toContain("Successfully built");
+      expect(await runs("remote", "cat", "/alone")).toBe("alone\n");
+      expect(await from("/zeros")).toContain("expected an archive, or a Dockerfile");
+      expect(await from("/missing")).toContain("the server answers 404");
+    } finally {
+      server.close();
+    }
   });
 
   test("a cache that is locked is one command's at a time, and a private one is nobody else's", async () => {

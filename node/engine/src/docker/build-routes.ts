@@ -8,7 +8,7 @@ import type {
   CachePlace,
   NamedContext,
 } from "../build/contracts.ts";
-import { isGit } from "../build/downloads.ts";
+import { isGit, isUrl } from "../build/downloads.ts";
 import { cloneSource, parseGitReference } from "../build/git-source.ts";
 import { rootedPath } from "../build/rooted-path.ts";
 import { decompressed } from "../images/decompressed.ts";
@@ -19,6 +19,7 @@ import { WaitingInputs } from "./build-inputs.ts";
 import { tellTags } from "./commit-routes.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { buildCredentialsIn } from "./registry-auth-header.ts";
+import { fetchContext } from "./remote-context.ts";
 
 /** `POST /build`, as the docker CLI sends it without buildx: the context as a tar archive, answers as lines of a console. */
 export function buildRoutes(deps: DockerDeps): readonly Route[] {
@@ -56,7 +57,7 @@ function build(
           folders.push(folder);
           if (image !== undefined) contexts.set(name, { image });
           else if (remote === undefined) contexts.set(name, { folder });
-          else contexts.set(name, { folder: await cloned(remote, folder, request, inputs) });
+          else contexts.set(name, { folder: await fetched(remote, folder, request, inputs) });
         }
         const place = await fillContext(request, context, inputs);
         for (const text of unused(request.query)) show({ stream: `${text}\n` });
@@ -90,18 +91,27 @@ function build(
 /** From the request, or a repository. @returns where in the folder the context is. */
 async function fillContext(request: DockerRequest, folder: string, inputs: BuildInputs): Promise<string> {
   const remote = request.query.get("remote") ?? "";
-  if (isGit(remote)) return cloned(remote, folder, request, inputs);
+  if (isRemote(remote)) return fetched(remote, folder, request, inputs);
   await unpackLayer(decompressed(request.body), folder, "keep");
   return folder;
 }
 
-async function cloned(
+function isRemote(text: string): boolean {
+  return isGit(text) || isUrl(text);
+}
+
+/** @returns where in the folder the context is. */
+async function fetched(
   remote: string,
   folder: string,
   request: DockerRequest,
   { agents }: BuildInputs,
 ): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o755 });
+  if (!isGit(remote)) {
+    await fetchContext(remote, folder, request.signal);
+    return folder;
+  }
   const agent = agents.get("default");
   const reference = parseGitReference(remote);
   await cloneSource(reference, folder, {
@@ -132,10 +142,10 @@ function wishes(
   query: URLSearchParams,
 ): Omit<BuildRequest, "context" | "contexts" | "inputs" | "credentials" | "signal" | "onProgress"> {
   const remote = query.get("remote") ?? "";
-  if (remote !== "" && remote !== "client-session" && !isGit(remote))
+  if (remote !== "" && remote !== "client-session" && !isRemote(remote))
     throw new TsukubeError(
       "unsupported",
-      `Cannot build from "${remote}": not there yet, expected a git repository, or the context in the request`,
+      `Cannot build from "${remote}": expected a git repository, the URL of an archive or a Dockerfile, or the context in the request`,
     );
   if (query.get("version") === "2") {
     throw new TsukubeError(
@@ -180,7 +190,7 @@ function contextsOf(query: URLSearchParams): readonly ContextDocument[] {
   return query.getAll("context").map((text) => {
     const context = JSON.parse(text) as ContextDocument;
     if (context.image !== undefined) parseReference(context.image);
-    else if (context.id === undefined && !isGit(context.remote ?? ""))
+    else if (context.id === undefined && !isRemote(context.remote ?? ""))
       throw new TsukubeError(
         "invalid",
         `Cannot use build context "${context.name}": expected a folder, image or repository`,
