@@ -72,8 +72,7 @@ export class Router {
     const definition = registry.get(info.group, info.version, info.resource);
     if (definition !== undefined) {
       if (mustBeCurrent(info)) await this.#deps.store.cache.current();
-      if (info.verb !== "create" || info.name !== "")
-        this.#deps.store.mustBeReadable(definition, info.namespace, info.name);
+      if (mustBeReadable(info)) this.#deps.store.mustBeReadable(definition, info.namespace, info.name);
       return this.#resource(context, definition);
     }
     if (!registry.hasGroup(info.group)) return NOT_FOUND;
@@ -167,6 +166,12 @@ export class Router {
     const object = { kind: row.kind, apiVersion: apiVersionOf(gvk), ...answer };
     return { status: 201, headers: headersOf(accepted), body: encode(object, schemaOf(gvk) as ObjectSchema, accepted) };
   }
+}
+
+/** What is deleted may be unreadable, as far as who deletes it says so. */
+function mustBeReadable({ verb, name, subresource }: RequestInfo): boolean {
+  if (verb === "delete" || verb === "deletecollection") return subresource !== "";
+  return verb !== "create" || name !== "";
 }
 
 /** Reads that name a revision wait for that one, or take what there is. */

@@ -228,7 +228,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);
   const proxy = new HttpProxy(cache, kubelets, random, options.isProxied);
-  const resources = new ResourceHandler(writer, tableOfDefinition, metrics);
+  const resources = new ResourceHandler(writer, tableOfDefinition, authorizer, metrics);
   const extensions = lifetime.own("extension servers", new ExtensionClient(cache, options.frontProxy, random));
   const aggregator = new Aggregator(cache, extensions, clock);
   const flows = new FlowControl({

@@ -91,3 +91,49 @@ test("TokenRequestServiceAccountUIDValidation: a token is for the very account t
     "the UID in the token request (another) does not match the UID of the service account",
   );
 });
+
+describe("AllowUnsafeMalformedObjectDeletion", () => {
+  const unread = { kind: "DeleteOptions", apiVersion: "v1", ignoreStoreReadErrorWithClusterBreakingPotential: true };
+
+  test("what can be read is not deleted unread", async () => {
+    await admin.send("POST", `${IN}/configmaps`, { metadata: { name: "whole" } });
+    const { code, object } = await admin.send("DELETE", `${IN}/configmaps/whole`, unread);
+    expect([code, object.reason]).toEqual([409, "Conflict"]);
+    expect(object.message).toBe(
+      'Operation cannot be fulfilled on configmaps "whole": StorageError: invalid object, Code: 4, Key: /registry/configmaps/gates/whole, ResourceVersion: 0, AdditionalErrorMsg: unsafe deletion is not allowed because the object is decodable from storage',
+    );
+    expect((await admin.send("DELETE", `${IN}/configmaps/none`, unread)).code).toBe(404);
+  });
+
+  test("it takes leave of its own, and options that need no look inside", async () => {
+    const someone = await server.clientOf("deleter");
+    const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata: { name: "deleter" } };
+    const roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/gates";
+    await admin.send("POST", `${roles}/roles`, {
+      ...role,
+      rules: [{ apiGroups: [""], resources: ["configmaps"], verbs: ["delete"] }],
+    });
+    await admin.send("POST", `${roles}/rolebindings`, {
+      metadata: { name: "deleter" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "deleter" },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "deleter" }],
+    });
+    const ask = () => someone.send("DELETE", `${IN}/configmaps/none`, unread);
+    await expect
+      .poll(async () => (await ask()).object.message)
+      .toContain('configmaps "none" is forbidden: not permitted to do "unsafe-delete-ignore-read-errors", reason: ');
+    const more = { propagationPolicy: "Background", gracePeriodSeconds: 0, preconditions: { uid: "u" } };
+    const { code, object } = await admin.send("DELETE", `${IN}/configmaps/none`, { ...unread, ...more });
+    expect([code, object.details?.causes?.map(({ message }) => message?.split(": ").at(-1))]).toEqual([
+      422,
+      ["propagationPolicy", "gracePeriodSeconds", "preconditions"].map(
+        (name) => `cannot be set together with .${name}`,
+      ),
+    ]);
+    const all = await admin.send("DELETE", `${IN}/configmaps`, unread);
+    expect([all.code, all.object.message]).toEqual([
+      422,
+      expect.stringContaining("is not allowed with DELETECOLLECTION"),
+    ]);
+  });
+});

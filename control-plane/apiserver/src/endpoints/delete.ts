@@ -1,4 +1,4 @@
-import { ApiError, type FieldError, fieldError, jsonEqual, type Unstructured } from "@tsukube/api";
+import { ApiError, type FeatureGates, type FieldError, fieldError, jsonEqual, type Unstructured } from "@tsukube/api";
 import type { DeleteOptions } from "@tsukube/api/types/meta-v1";
 import { formatTime } from "@tsukube/foundation";
 import { isTrue } from "../chain/request-info.ts";
@@ -9,6 +9,8 @@ import { numberOf } from "./list-options.ts";
 import { dryRunErrors } from "./write-options.ts";
 import type { WriteRequest, Writer } from "./writer.ts";
 
+const OPTIONS = { group: "meta.k8s.io", kind: "DeleteOptions" };
+const IGNORES = "ignoreStoreReadErrorWithClusterBreakingPotential";
 const FOREGROUND = "foregroundDeletion";
 const ORPHAN = "orphan";
 
@@ -23,8 +25,13 @@ export interface Deleted {
 }
 
 /** Options from the body or, without one, from the query; checked. @throws {ApiError} 422, 400. */
-export function deleteOptionsOf(body: Unstructured | undefined, query: URLSearchParams): DeleteOptions {
-  const options = (body ?? optionsOfQuery(query)) as DeleteOptions;
+export function deleteOptionsOf(
+  body: Unstructured | undefined,
+  query: URLSearchParams,
+  gates: FeatureGates,
+): DeleteOptions {
+  const given = (body ?? optionsOfQuery(query)) as DeleteOptions;
+  const options = gates.isOn("AllowUnsafeMalformedObjectDeletion") ? given : { ...given, [IGNORES]: false };
   const errors: FieldError[] = [];
   const policy = options.propagationPolicy;
   const orphan = options.orphanDependents;
@@ -37,15 +44,28 @@ export function deleteOptionsOf(body: Unstructured | undefined, query: URLSearch
     errors.push(fieldError.notSupported("propagationPolicy", policy, ["Foreground", "Background", "Orphan", "nil"]));
   }
   errors.push(...dryRunErrors(options.dryRun ?? []));
-  if (errors.length > 0) throw ApiError.invalid({ group: "meta.k8s.io", kind: "DeleteOptions" }, "", errors);
+  if (options[IGNORES] === true) {
+    for (const name of ["propagationPolicy", "orphanDependents", "gracePeriodSeconds", "preconditions"] as const)
+      if ((options[name] ?? undefined) !== undefined)
+        errors.push(fieldError.invalid(IGNORES, true, `cannot be set together with .${name}`));
+  }
+  if (errors.length > 0) throw ApiError.invalid(OPTIONS, "", errors);
   return options;
+}
+
+/** 422 for who wants to delete many objects unread. */
+export function deletesOneAtATime(): ApiError {
+  const why = "is not allowed with DELETECOLLECTION, try again after removing the option";
+  return ApiError.invalid(OPTIONS, "", [fieldError.invalid(IGNORES, true, why)]);
 }
 
 function optionsOfQuery(query: URLSearchParams): DeleteOptions {
   const grace = numberOf(query, "gracePeriodSeconds");
   const orphan = query.get("orphanDependents");
   const policy = query.get("propagationPolicy");
+  const ignores = query.get(IGNORES);
   return {
+    ...(ignores !== null && { [IGNORES]: isTrue(ignores) }),
     ...(grace !== undefined && { gracePeriodSeconds: grace }),
     ...(policy !== null && { propagationPolicy: policy }),
     ...(orphan !== null && { orphanDependents: isTrue(orphan) }),

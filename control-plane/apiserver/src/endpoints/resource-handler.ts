@@ -16,14 +16,14 @@ import type { ApiResponse } from "@tsukube/client";
 import type { Metrics } from "@tsukube/foundation";
 import { ALL_ENCODINGS, checkStreamable, negotiate } from "../chain/negotiation.ts";
 import { isTrue } from "../chain/request-info.ts";
-import type { RequestContext } from "../contracts.ts";
+import type { Authorizer, RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { servesStoredBytes } from "../storage/object-store.ts";
 import { SCALE_TABLE } from "../tables/scale-table.ts";
 import type { TableConvertorOf } from "../tables/table.ts";
 import { decodeObject, decodeOptions } from "./body.ts";
-import { type Deleted, deletedStatus, deleteObject, deleteOptionsOf } from "./delete.ts";
+import { type Deleted, deletedStatus, deleteObject, deleteOptionsOf, deletesOneAtATime } from "./delete.ts";
 import { mustReach } from "./freshness.ts";
 import { encodeList, list } from "./list.ts";
 import { ListMetrics } from "./list-metrics.ts";
@@ -34,6 +34,7 @@ import { encode, headersOf, includeOf, represent, respondTyped, type View } from
 import { replicasPathOf, scaleOf, shownScale, trackedScaleOf, withScale } from "./scale.ts";
 import { selectionOf } from "./selection.ts";
 import { applyId, SettledApplies } from "./settled-applies.ts";
+import { deleteUnreadable } from "./unsafe-delete.ts";
 import { watch } from "./watch.ts";
 import { WatchMetrics } from "./watch-metrics.ts";
 import { checkWriteOptions, fieldManagerOf } from "./write-options.ts";
@@ -55,11 +56,13 @@ const WITHOUT_TABLE = new Set(
 export class ResourceHandler {
   readonly #writer: Writer;
   readonly #tableOf: TableConvertorOf;
+  readonly #authorizer: Authorizer;
   readonly #lists: ListMetrics;
   readonly #watches: WatchMetrics;
   readonly #settled = new SettledApplies();
 
-  constructor(writer: Writer, tableOf: TableConvertorOf, metrics: Metrics) {
+  constructor(writer: Writer, tableOf: TableConvertorOf, authorizer: Authorizer, metrics: Metrics) {
+    this.#authorizer = authorizer;
     this.#writer = writer;
     this.#lists = new ListMetrics(metrics);
     this.#watches = new WatchMetrics(metrics);
@@ -226,6 +229,12 @@ export class ResourceHandler {
     const { definition } = view;
     const options = this.#deleteOptions(context);
     const request = this.#request(context, definition, options.dryRun ?? []);
+    if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true && context.info.subresource === "") {
+      const { store } = this.#writer.deps;
+      const status = await deleteUnreadable(store, this.#authorizer, context, definition, request.dryRun);
+      return respondTyped(200, status, "meta/v1.Status", { ...view.accepted, as: "" });
+    }
+    this.#writer.deps.store.mustBeReadable(definition, context.info.namespace, context.info.name);
     const deleted = await deleteObject(this.#writer, request, options);
     // as upstream: 202 for everybody who waits would break clients
     const isAwaited = !deleted.gone && options.orphanDependents === false;
@@ -243,7 +252,9 @@ export class ResourceHandler {
     const { definition } = view;
     const { info } = context;
     const options = this.#deleteOptions(context);
+    if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true) throw deletesOneAtATime();
     const { store } = this.#writer.deps;
+    store.mustBeReadable(definition, info.namespace, "");
     const selection = selectionOf(store, definition, info);
     const prefix =
       definition.storage.prefix + (definition.namespaced && info.namespace !== "" ? `${info.namespace}/` : "");
@@ -278,6 +289,7 @@ export class ResourceHandler {
     return deleteOptionsOf(
       decodeOptions(context, context.request.body ?? EMPTY, schema, "DeleteOptions"),
       context.info.query,
+      this.#writer.deps.gates,
     );
   }
 

@@ -182,6 +182,7 @@ export class Subresources {
     const options = deleteOptionsOf(
       (eviction.deleteOptions ?? undefined) as Unstructured | undefined,
       new URLSearchParams(),
+      this.#deps.writer.deps.gates,
     );
     const dryRun = query.getAll("dryRun").includes("All") || (options.dryRun ?? []).includes("All");
     await this.#deps.writer.deps.admission.admit({

@@ -171,6 +171,12 @@ export class ObjectStore implements ObjectWriter {
     return { object, revision };
   }
 
+  /** Deletes what lies at a key, whatever it is. */
+  async remove(definition: ResourceDefinition, key: string): Promise<void> {
+    const work = (): Promise<number> => this.cache.store.commit([{ type: "delete", key, expected: "any" }]);
+    await this.cache.reached(await this.#metrics.measured("delete", definition, work));
+  }
+
   #write(
     { storage }: ResourceDefinition,
     write: Mutation,

@@ -131,6 +131,31 @@ test("an object that cannot be read is an error of its own: the server goes on, 
   await seen;
 });
 
+const UNREAD = "ignoreStoreReadErrorWithClusterBreakingPotential=true";
+
+test("an object that cannot be read is deleted unread by who asks for that", async () => {
+  isDown = true;
+  await written("MQ==");
+  const path = `${SECRETS}/foreign`;
+  const asked = await ask("DELETE", `${path}?${UNREAD}&gracePeriodSeconds=0`);
+  expect([asked.code, JSON.parse(asked.text).details.causes[0].message]).toEqual([
+    422,
+    "Invalid value: true: cannot be set together with .gracePeriodSeconds",
+  ]);
+  expect((await ask("DELETE", `${SECRETS}?${UNREAD}`)).code).toBe(422);
+  expect((await ask("DELETE", path)).code).toBe(500);
+  expect((await ask("DELETE", `${path}?${UNREAD}&dryRun=All`)).code).toBe(200);
+  expect((await ask("GET", path)).code).toBe(500);
+  const { code, text } = await ask("DELETE", `${path}?${UNREAD}`);
+  expect([code, JSON.parse(text)]).toMatchObject([
+    200,
+    { status: "Success", details: { name: "foreign", kind: "Secret" } },
+  ]);
+  expect((await ask("GET", path)).code).toBe(404);
+  expect((await ask("DELETE", `${path}?${UNREAD}`)).code).toBe(404);
+  expect(await store.get(KEY)).toBeUndefined();
+});
+
 test("an object that cannot be read may be written anew or deleted by who can", async () => {
   isDown = true;
   await written("MQ==");
