@@ -12,7 +12,9 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { networkInterfaces, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
@@ -30,9 +32,12 @@ class Stranger {
   readonly home = join(this.folder, "home");
   readonly uid: number;
   readonly #ids: string;
+  readonly #hasTun: boolean;
 
-  constructor(uid: number, ids: string) {
+  /** @param hasTun Whether /dev/net/tun is everybody's, as it is on most machines. */
+  constructor(uid: number, ids: string, hasTun = false) {
     this.uid = uid;
+    this.#hasTun = hasTun;
     this.#ids = join(this.folder, "ids");
     this.lifetime.add("folder", () => rmSync(this.folder, { recursive: true, force: true }));
     chmodSync(this.folder, 0o755);
@@ -53,6 +58,10 @@ class Stranger {
   ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
     const hide = ["subuid", "subgid"].map((name) => `touch /etc/${name}; mount --bind ${this.#ids} /etc/${name}`);
     hide.push(`mount --bind ${join(this.folder, "passwd")} /etc/passwd`);
+    const tun = join(this.folder, "tun");
+    hide.push(
+      `test -e ${tun} || mknod -m ${this.#hasTun ? 666 : 600} ${tun} c 10 200; mount --bind ${tun} /dev/net/tun`,
+    );
     const become = ["setpriv", "--reuid", `${this.uid}`, "--regid", `${this.uid}`, "--clear-groups"];
     const env = ["env", "-i", `PATH=${process.env["PATH"]}`, `HOME=${this.home}`];
     const program = [join(this.folder, "node"), join(ROOT, "dist/current/cli.js")];
@@ -168,7 +177,8 @@ describe.skipIf(!isRoot)("an engine of a user who is not root (needs root, to be
 describe.skipIf(!isRoot || !existsSync("/usr/bin/newuidmap"))(
   "an engine of a user to whom the machine gives ids (needs root, and the package uidmap)",
   () => {
-    const stranger = new Stranger(54_322, "54322:300000:65536\n");
+    const stranger = new Stranger(54_322, "54322:300000:65536\n", true);
+    beforeAll(async () => void (await run(join(ROOT, "tsukube"), ["--version"])), 60_000);
     afterAll(async () => {
       await stranger.tsukube("down", "--purge");
       await stranger.lifetime.close();
@@ -188,5 +198,42 @@ describe.skipIf(!isRoot || !existsSync("/usr/bin/newuidmap"))(
       );
       expect(shown.stdout.trim().split(/\s+/)).toEqual(["1000", "0", "54322", "1", "1", "300000", "65536"]);
     }, 120_000);
+
+    test.skipIf(!existsSync("/usr/bin/slirp4netns"))(
+      "leads containers to the network and the machine's ports to them, past its own death (needs the package slirp4netns)",
+      async () => {
+        const docker = (await dockerFor(stranger.lifetime, join(stranger.state, "run/docker.sock"))).docker;
+        const server = createServer((_, answer) => answer.end("from the machine")).listen(0, "0.0.0.0");
+        stranger.lifetime.add("server", () => void server.close());
+        await once(server, "listening");
+        const outside = Object.values(networkInterfaces())
+          .flat()
+          .find((each) => each?.family === "IPv4" && !each.internal);
+        const url = `http://${outside?.address}:${(server.address() as AddressInfo).port}/`;
+        expect(await docker("run", "--rm", IMAGE, "wget", "-qO-", url)).toBe("from the machine");
+        const serve = "echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp";
+        await docker("run", "-d", "--name", "web", "-p", "127.0.0.1:18097:80", IMAGE, "sh", "-c", serve);
+        const page = (): Promise<string> =>
+          fetch("http://127.0.0.1:18097/").then(
+            (answer) => answer.text(),
+            () => "",
+          );
+        await expect.poll(page, { timeout: 20_000 }).toBe("hello\n");
+        expect(await docker("port", "web")).toBe("80/tcp -> 127.0.0.1:18097");
+        await expect(docker("run", "--rm", "-p", "127.0.0.1:18097:80", IMAGE, "true")).rejects.toThrow("18097 failed");
+        const ready = JSON.parse(readFileSync(join(stranger.state, "run/engine.ready"), "utf8")) as {
+          readonly pid: number;
+        };
+        process.kill(ready.pid, "SIGKILL");
+        await expect.poll(() => docker("ps", "-q").catch(() => ""), { timeout: 30_000 }).not.toBe("");
+        expect(await page()).toBe("hello\n");
+        await docker("rm", "-f", "web");
+        expect(await page()).toBe("");
+        await expect(docker("network", "create", "shop")).rejects.toThrow("this engine runs without root");
+        expect(await stranger.tsukube("down", "--purge")).toMatchObject({ code: 0 });
+        await expect.poll(() => stranger.processes(), { timeout: 10_000 }).toEqual([]);
+      },
+      120_000,
+    );
   },
 );

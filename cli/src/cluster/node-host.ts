@@ -17,7 +17,8 @@ import { addressesOf } from "./addresses.ts";
 import { openNetworks } from "./docker-networks.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord } from "./record.ts";
-import { UNCONNECTED, UNCONNECTED_NETWORKS } from "./unconnected.ts";
+import { openRootlessNetworks } from "./rootless-networks.ts";
+import { UNCONNECTED } from "./unconnected.ts";
 
 /** Names of what a node's cluster has in the kernel. */
 function kernelNames(name: string) {
@@ -67,7 +68,7 @@ export async function cleanEngine(
     const containerNetworks = rootless === undefined ? await openNetworks(paths, silentLogger) : undefined;
     const connected =
       containerNetworks === undefined
-        ? { network: UNCONNECTED, containerNetworks: UNCONNECTED_NETWORKS }
+        ? { network: UNCONNECTED, containerNetworks: await openRootlessNetworks(paths) }
         : { network: network ?? bridgedPods(containerNetworks), containerNetworks };
     const engine = await startEngine({
       stateDirectory: files.engine,

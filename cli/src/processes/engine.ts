@@ -5,8 +5,9 @@ import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukub
 import { bridgedPods } from "@tsukube/network";
 import { namesOf, openNetworks } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
+import { openRootlessNetworks } from "../cluster/rootless-networks.ts";
 import { ensureRuntimeFolder } from "../cluster/runtime-folder.ts";
-import { UNCONNECTED, UNCONNECTED_NETWORKS } from "../cluster/unconnected.ts";
+import { UNCONNECTED } from "../cluster/unconnected.ts";
 import { argumentsOf, type DockerHostFlags, dockerHostOf } from "../commands/docker-host.ts";
 import { holdLock } from "./hold.ts";
 import { aborted, argument, type ProgramOptions, runProgram } from "./program.ts";
@@ -40,7 +41,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     ...(dockerHost === undefined ? {} : { dockerHost }),
     ...(rootless === undefined ? {} : { rootless }),
     ...(networks === undefined
-      ? { network: UNCONNECTED, containerNetworks: UNCONNECTED_NETWORKS }
+      ? { network: UNCONNECTED, containerNetworks: await openRootlessNetworks(paths) }
       : { network: bridgedPods(networks), containerNetworks: networks, names: namesOf(paths, bundle) }),
     cgroupParent: `/tsukube-${name}`,
     ...(snapshotter === undefined ? {} : { snapshotter }),

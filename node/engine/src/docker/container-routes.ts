@@ -14,6 +14,7 @@ import { connectClient } from "./hijack.ts";
 import { foundImage } from "./image-routes.ts";
 import { readLog } from "./log-file.ts";
 import { processesBeside } from "./namespace-processes.ts";
+import { DEFAULT_NETWORK } from "./networks/endpoints.ts";
 import { listProcesses } from "./process-list.ts";
 import { frame, MULTIPLEXED, RAW } from "./stream-frames.ts";
 import { timeIn } from "./time-in.ts";
@@ -94,7 +95,8 @@ export function viewDeps({ networks, runs, execs, logPath, cgroups, snapshotter 
 
 async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
   const asked = await request.json<CreateDocument>();
-  const isUnconnected = deps.isRootless && ["", "default"].includes(asked.HostConfig?.NetworkMode ?? "");
+  const isDefault = ["", "default"].includes(asked.HostConfig?.NetworkMode ?? "");
+  const isUnconnected = deps.isRootless && isDefault && deps.networks?.find(DEFAULT_NETWORK) === undefined;
   const wish = isUnconnected ? { ...asked, HostConfig: { ...asked.HostConfig, NetworkMode: "host" } } : asked;
   if (Object.keys(asked).length === 0)
     throw new TsukubeError("invalid", "config cannot be empty in order to create a container");

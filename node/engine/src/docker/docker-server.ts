@@ -45,7 +45,7 @@ export class DockerServer {
     await mkdir(dirname(socket), { recursive: true });
     await rm(socket, { force: true });
     await this.#serveOn(createServer(HTTP_OPTIONS), { path: socket });
-    const isRoot = process.getuid?.() === 0; // others may give nothing away
+    const isRoot = process.getuid?.() === 0 && !this.#deps.isRootless; // others may give nothing away
     const group = isRoot ? dockerGroup() : undefined;
     if (group !== undefined) await chown(socket, 0, group);
     else if (isRoot) this.#deps.logger.info("Docker's API is for root alone: there is no group docker", { socket });
