@@ -156,7 +156,7 @@ class Decoder {
   #object(plan: Plan): unknown {
     const reader = this.#reader;
     const out: Record<string, unknown> = {};
-    this.#enter();
+    this.#enter("{");
     this.#structs.push(plan.structName);
     let seen: Set<string> | undefined;
     // Two words of bits know the first 62 fields; no struct has many more.
@@ -202,7 +202,7 @@ class Decoder {
   #map(plan: Plan): unknown {
     const reader = this.#reader;
     const out: Record<string, unknown> = {};
-    this.#enter();
+    this.#enter("{");
     const { element } = plan;
     for (let more = reader.open(CLOSE_OBJECT); more; more = reader.more(CLOSE_OBJECT, "after object key:value pair")) {
       const name = reader.name();
@@ -218,7 +218,7 @@ class Decoder {
   #list(plan: Plan): unknown {
     const reader = this.#reader;
     const out: unknown[] = [];
-    this.#enter();
+    this.#enter("[");
     const { element } = plan;
     const at = this.#path.push(0) - 1;
     for (let more = reader.open(CLOSE_ARRAY); more; more = reader.more(CLOSE_ARRAY, "after array element")) {
@@ -334,7 +334,7 @@ class Decoder {
   #anyObject(typed: boolean): unknown {
     const reader = this.#reader;
     const out: Record<string, unknown> = {};
-    this.#enter();
+    this.#enter("{");
     for (let more = reader.open(CLOSE_OBJECT); more; more = reader.more(CLOSE_OBJECT, "after object key:value pair")) {
       const name = reader.name();
       if (typed && Object.hasOwn(out, name)) this.#problem("duplicate", name);
@@ -349,7 +349,7 @@ class Decoder {
   #anyList(typed: boolean): unknown {
     const reader = this.#reader;
     const out: unknown[] = [];
-    this.#enter();
+    this.#enter("[");
     const at = this.#path.push(0) - 1;
     for (let more = reader.open(CLOSE_ARRAY); more; more = reader.more(CLOSE_ARRAY, "after array element")) {
       this.#path[at] = out.length;
@@ -366,8 +366,9 @@ class Decoder {
     this.#skipping = false;
   }
 
-  #enter(): void {
-    if (++this.#depth > this.#maxDepth) throw new DecodeError("limit", "exceeded max depth");
+  #enter(bracket: "{" | "["): void {
+    if (++this.#depth > this.#maxDepth)
+      throw new DecodeError("limit", `invalid character '${bracket}' exceeded max depth`);
   }
 
   #problem(what: "unknown" | "duplicate", name: string): void {

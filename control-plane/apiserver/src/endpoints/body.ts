@@ -82,7 +82,7 @@ const NOT_A_STRUCT =
 /** What is wrong with a body that upstream cannot even look into for its kind; undefined: with one of its fields. */
 function outerProblem({ code, message }: DecodeError): string | undefined {
   const isOuter = /^json: cannot unmarshal \w+ into Go (value|struct field \w+\.TypeMeta\.\w+ )/.test(message);
-  if (code !== "syntax" && !isOuter) return undefined;
+  if (code !== "syntax" && code !== "limit" && !isOuter) return undefined;
   const said = message.replace(/Go value of type \S+$/, NOT_A_STRUCT).replace(/field \w+\.TypeMeta\./, "field .");
   return `couldn't get version/kind; json parse error: ${said}`;
 }
