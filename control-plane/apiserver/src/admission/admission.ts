@@ -29,12 +29,15 @@ export class Admission {
   /** @throws {ApiError} */
   validate(request: AdmissionRequest): Promise<void> {
     const attributes = { ...request, reinvocation: new Reinvocation() };
-    return this.#metrics.step("validate", request, async () => {
-      for (const plugin of this.#plugins) {
-        if (plugin.validate === undefined || !plugin.handles(attributes)) continue;
-        await this.#metrics.plugin(plugin.name, "validate", request, () => plugin.validate!(attributes));
-      }
-    });
+    return this.#metrics.step("validate", request, () =>
+      this.#metrics.laps("validate", request, async (begins) => {
+        for (const plugin of this.#plugins) {
+          if (plugin.validate === undefined || !plugin.handles(attributes)) continue;
+          begins(plugin.name);
+          await plugin.validate(attributes);
+        }
+      }),
+    );
   }
 
   /** For requests that store nothing of their own: deletes, connections, bindings. @throws {ApiError} */
@@ -44,13 +47,16 @@ export class Admission {
     return object;
   }
 
-  async #round(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
-    let { object } = attributes;
-    for (const plugin of this.#plugins) {
-      if (plugin.mutate === undefined || !plugin.handles(attributes)) continue;
-      const seen = { ...attributes, object };
-      object = (await this.#metrics.plugin(plugin.name, "admit", attributes, () => plugin.mutate!(seen))) ?? object;
-    }
-    return object;
+  #round(attributes: AdmissionAttributes): Promise<Unstructured | undefined> {
+    return this.#metrics.laps("admit", attributes, async (begins) => {
+      let seen = attributes;
+      for (const plugin of this.#plugins) {
+        if (plugin.mutate === undefined || !plugin.handles(attributes)) continue;
+        begins(plugin.name);
+        const object = await plugin.mutate(seen);
+        if (object !== undefined && object !== seen.object) seen = { ...seen, object };
+      }
+      return seen.object;
+    });
   }
 }
