@@ -201,6 +201,15 @@ function program(): Command {
       if (!(await doctor(context(command)))) process.exitCode = 1;
     });
 
+  root
+    .command("completion")
+    .description("print a script that completes commands and flags: source <(tsukube completion bash)")
+    .argument("<shell>", "bash", oneOf("bash"))
+    .action(async () => {
+      const { completionFor } = await import("./completion.ts");
+      process.stdout.write(completionFor(root));
+    });
+
   addSnapshotCommands(
     root.command("snapshot").description("save the cluster's objects to a file, and bring them back"),
     context,
