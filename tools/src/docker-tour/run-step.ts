@@ -32,9 +32,14 @@ export async function runStep(engine: Engine, step: string, folder: string, imag
   return { code, stdout: normal(stdout, engine), stderr: normal(stderr, engine) };
 }
 
+/** Whether the client still sends when it hears of a refusal is a matter of time. */
+const BROKEN_PIPE =
+  /^time=\S+ level=error msg="Can't (add file|close tar writer).*: io: read\/write on closed pipe"\n/gm;
+
 const SAME: readonly (readonly [RegExp, string])[] = [
   [/\r\n/g, "\n"],
   [/\^@/g, ""],
+  [BROKEN_PIPE, ""],
   [/\b[0-9a-f]{64}\b/g, "<ID>"],
   [/sha256:[0-9a-f]+/g, "<DIGEST>"],
   [/\b[0-9a-f]{12}\b/g, "<ID>"],

@@ -357,7 +357,8 @@ docker network prune -f
 docker run --rm --link nosuch B true
 docker run -d --name lnk B sleep 1000
 docker run --rm --link lnk:l B sh -c 'grep -c l /etc/hosts; env | grep -c L_NAME'
-docker run --rm --network container:lnk B hostname
+docker run --rm --network container:lnk B sh -c 'test "$(hostname)" = "$(cat /etc/hostname)" && hostname -i'
+docker run --rm --network container:lnk B sh -c 'grep -c "$(hostname)" /etc/hosts'
 docker run --rm --network container:lnk -p 80:80 B true
 docker run --rm --network container:lnk -h x B true
 docker run --rm --pid container:lnk B ps -o comm
@@ -393,6 +394,9 @@ docker inspect -f '{{.State.Health.Status}}' hc
 docker ps --filter health=unhealthy --format '{{.Names}}'
 docker rm -f hc
 docker run --rm --no-healthcheck --health-cmd x B true
+docker run -d --name nohc --no-healthcheck B sleep 100
+docker inspect -f '{{.State.Health}}' nohc
+docker rm -f nohc
 docker run --rm --health-interval 1us --health-cmd x B true
 docker run -d --name lg B sh -c 'for i in 1 2 3; do echo line $i; done; echo e >&2'
 docker wait lg
