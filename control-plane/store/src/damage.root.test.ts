@@ -5,12 +5,14 @@ import { realClock } from "@tsukube/host";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { lmdbStore } from "./lmdb-store.ts";
 import { readSnapshot, salvageFile } from "./snapshots.ts";
+import type { Mutation } from "./store.ts";
 
 const PAGE = 4096;
 const SAMPLES = Number(process.env["TSUKUBE_DAMAGE_SAMPLES"] ?? 16);
 let folder = "";
 let path = "";
 const written = new Map<string, string>();
+const put = (key: string, value: Buffer): Mutation => ({ type: "put", key, value, expected: "any" });
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "tsukube-damage-"));
@@ -20,15 +22,17 @@ beforeAll(async () => {
     const key = `/registry/pods/default/pod-${i}`;
     written.set(key, `${i}:${"v".repeat(i * 10)}`);
     // each has an old version, and some one that was deleted before: none of them may come back
-    await store.commit([{ type: "put", key, value: Buffer.from(`old ${i}`), expected: "any" }]);
-    if (i % 5 === 0) await store.commit([{ type: "delete", key, expected: "any" }]);
-    await store.commit([{ type: "put", key, value: Buffer.from(written.get(key)!), expected: "any" }]);
-    const gone = `${key}-gone`;
-    await store.commit([{ type: "put", key: gone, value: Buffer.from("x"), expected: "any" }]);
-    await store.commit([{ type: "delete", key: gone, expected: "any" }]);
+    const value = Buffer.from(written.get(key)!);
+    const remove = (name: string): Mutation => ({ type: "delete", key: name, expected: "any" });
+    await Promise.all([
+      store.commit([put(key, Buffer.from(`old ${i}`))]),
+      ...(i % 5 === 0 ? [store.commit([remove(key)])] : []),
+      store.commit([put(key, value), put(`${key}-gone`, Buffer.from("x"))]),
+      store.commit([remove(`${key}-gone`)]),
+    ]);
   }
   await store.close();
-});
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function load(file: string): Promise<Map<string, string>> {
@@ -110,12 +114,11 @@ test("damage that is met while the store is open is told, and nothing of it is s
   const store = await lmdbStore({ path: file, clock: realClock, onDamage: ({ code }) => void met.push(code) })(
     () => {},
   );
-  const put = (key: string, value: string) =>
-    store.commit([{ type: "put", key, value: Buffer.from(value), expected: "any" }]);
+  const write = (key: string, value: string) => store.commit([put(key, Buffer.from(value))]);
   try {
-    const old = await put("/a", "the-old-value");
-    await put("/a", "new");
-    await put("/b", "x");
+    const old = await write("/a", "the-old-value");
+    await write("/a", "new");
+    await write("/b", "x");
     const at = readFileSync(file).lastIndexOf("the-old-value");
     const handle = openSync(file, "r+");
     writeSync(handle, Buffer.from("THE"), 0, 3, at);
