@@ -297,12 +297,7 @@ interface CopyFlags {
   readonly unpack: boolean;
 }
 
-const COPY_FLAGS = ["from", "chown", "chmod", "link", "parents", "exclude", "checksum", "keep-git-dir", "unpack"];
-
 function optionsOf(instruction: Instruction, word: (text: string) => string): CopyFlags {
-  const unknown = instruction.flags.find(({ name }) => !COPY_FLAGS.includes(name));
-  if (unknown !== undefined)
-    throw invalid(instruction.at, `--${unknown.name} is not understood, expected one of --${COPY_FLAGS.join(", --")}`);
   const chmod = word(flagOf(instruction, "chmod") ?? "");
   if (chmod !== "" && modeChange(chmod) === undefined)
     throw invalid(

@@ -42,4 +42,8 @@ test("here-documents follow their instruction", () => {
 test("an error says where it is and what was meant", () => {
   expect(() => scan("FROM a\n  COPPY b c")).toThrow('Dockerfile:2:3: unknown instruction "COPPY", did you mean COPY?');
   expect(() => scan("FROM a\nEXPOSE")).toThrow("Dockerfile:2:1: EXPOSE lacks its arguments");
+  expect(() => scan("FROM a\n RUN --network=none --wrong=1 true")).toThrow(
+    "Dockerfile:2:21: RUN has no flag --wrong, expected one of --mount, --network, --security",
+  );
+  expect(() => scan("FROM a\nADD --from=b c d")).toThrow("Dockerfile:2:5: ADD has no flag --from");
 });

@@ -1,6 +1,13 @@
 import { type Flag, type Heredoc, type Instruction, invalid, type Position } from "./instruction.ts";
 
-const WITH_FLAGS = new Set(["ADD", "COPY", "FROM", "HEALTHCHECK", "RUN"]);
+/** The flags of instructions that have some. */
+const FLAGS: Readonly<Record<string, readonly string[]>> = {
+  ADD: ["chown", "chmod", "link", "exclude", "checksum", "keep-git-dir", "unpack"],
+  COPY: ["from", "chown", "chmod", "link", "parents", "exclude"],
+  FROM: ["platform"],
+  HEALTHCHECK: ["interval", "timeout", "start-period", "start-interval", "retries"],
+  RUN: ["mount", "network", "security"],
+};
 const WITH_JSON = new Set(["ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"]);
 const WITH_HEREDOCS = new Set(["ADD", "COPY", "RUN"]);
 const KEYWORDS = new Set([
@@ -43,7 +50,14 @@ export function readInstruction(line: string, at: Position, escapeChar: string):
   const [, word = "", rest = ""] = /^(\S+)\s*([\s\S]*)$/.exec(trimmed) ?? [];
   const keyword = word.toUpperCase();
   if (!KEYWORDS.has(keyword)) throw invalid(at, `unknown instruction "${word}"${suggestion(keyword)}`);
-  const { flags, args } = WITH_FLAGS.has(keyword) ? readFlags(rest, escapeChar) : { flags: [], args: rest };
+  const known = FLAGS[keyword];
+  const { flags, args } = known === undefined ? { flags: [], args: rest } : readFlags(rest, escapeChar);
+  const unknown = flags.find(({ name }) => known?.includes(name) !== true);
+  if (unknown !== undefined)
+    throw invalid(
+      { ...at, column: at.column + Math.max(0, line.trimStart().indexOf(`--${unknown.name}`)) },
+      `${keyword} has no flag --${unknown.name}, expected one of --${known?.join(", --")}`,
+    );
   const json = WITH_JSON.has(keyword) ? jsonStrings(args) : undefined;
   if (args === "" && keyword !== "CMD" && keyword !== "ENTRYPOINT")
     throw invalid(at, `${keyword} lacks its arguments, expected at least one`);
