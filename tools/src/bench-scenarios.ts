@@ -8,6 +8,7 @@ import { FULL, SMALL } from "./bench-operations.ts";
 import { noPeers, peers } from "./bench-peers.ts";
 import { BUDGETS_MB, forks, startUp, startWith } from "./bench-start.ts";
 import { keptHistory, puts } from "./bench-store.ts";
+import { tlsFloors } from "./bench-tls.ts";
 import { watchers } from "./bench-watchers.ts";
 
 export interface Measured {
@@ -144,10 +145,10 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   peers: {
     how: "CPU time of the server a request, beside kube-apiserver and etcd as `npm run peers` builds them, with the same client in the same run. Both wait for their disks. Requests come from 1,000 clients at a time, each with a connection of its own; 16 create, 500 Leases are renewed a second, and who applies, lists or begins an informer is alone.",
-    limit: "TLS and HTTP/2 take about 0.05 ms a request.",
+    limit: "The last two figures: what Node's TLS and the kernel take for the bytes alone.",
     runs: 1,
     missing: noPeers,
-    measure: (_, isSmall) => peers(isSmall ? SMALL : FULL),
+    measure: async (_, isSmall) => [...(await peers(isSmall ? SMALL : FULL)), ...(await tlsFloors())],
   },
 };
 
