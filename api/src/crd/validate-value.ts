@@ -150,13 +150,23 @@ function findDuplicates(value: unknown, schema: Schema, path: string, errors: Fi
 function findRepeated(items: readonly unknown[], schema: ListSchema, path: string, errors: FieldError[]): void {
   if (schema.listType === "atomic") return;
   const seen = new Set<string>();
-  items.forEach((item, index) => {
+  for (const [index, item] of items.entries()) {
+    if (schema.listType === "map" && !isStruct(item)) {
+      if (item !== null) errors.push(fieldError.invalid(`${path}[${index}]`, item, NO_ITEM_OF_MAP));
+      continue;
+    }
     const key = schema.listType === "set" ? item : keyOf(item, schema);
     const text = encodeUnstructuredText(key);
     if (seen.has(text)) errors.push(fieldError.duplicate(`${path}[${index}]`, key));
     seen.add(text);
-  });
+  }
 }
+
+function isStruct(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const NO_ITEM_OF_MAP = "must be an object for an array of list-type map";
 
 function keyOf(item: unknown, schema: ListSchema): Struct {
   const members = typeof item === "object" && item !== null ? (item as Struct) : {};

@@ -445,6 +445,16 @@ const NEW: readonly Row[] = [
     'spec.devices.constraints[1]: Required value: exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
     'spec.devices.constraints[0].matchAttribute: Invalid value: "a": a fully qualified name must be a domain and a name separated by a slash',
   ],
+  [
+    DEFINITION,
+    "spec.versions",
+    ["v1", "v2"].map((name) => ({
+      ...{ name, served: true, storage: name === "v1" },
+      schema: { openAPIV3Schema: { type: "object", properties: { a: { type: "string" } } } },
+      ...(name === "v2" && { selectableFields: [{ jsonPath: ".a" }] }),
+    })),
+    'spec.versions[1].selectableFields: Invalid value: "": may only be set when `version.schema.openAPIV3Schema` is not included',
+  ],
 ];
 
 describe("what is created", () => {

@@ -7,7 +7,7 @@ import { checkAcceptable, negotiate } from "./chain/negotiation.ts";
 import type { RequestContext, RequestInfo } from "./contracts.ts";
 import type { Discovery } from "./discovery/discovery.ts";
 import { type ComponentDeps, componentStatuses } from "./endpoints/component-statuses.ts";
-import { isPatchType } from "./endpoints/patch.ts";
+import { isPatchType, patchTypeOf } from "./endpoints/patch.ts";
 import { encode, headersOf } from "./endpoints/represent.ts";
 import type { ResourceHandler } from "./endpoints/resource-handler.ts";
 import type { Subresources } from "./endpoints/subresources.ts";
@@ -41,6 +41,13 @@ const FLOW_DUMPS = "/debug/api_priority_and_fairness/";
 /** Where nothing is, there is no Status either: upstream's plain answer. */
 /** Subresources whose other methods no route has. */
 const PARTS = new Set(["approval", "ephemeralcontainers", "finalize", "resize", "scale", "status"]);
+
+/** Custom resources have no routes that a method could be missing from: what is done is found to have no name. */
+function withoutName(context: RequestContext, definition: ResourceDefinition): ApiError {
+  if (definition.typed) return ApiError.methodNotAllowed();
+  if (context.info.verb === "patch") patchTypeOf(context, definition);
+  return ApiError.badRequest("name must be provided");
+}
 
 /** Whether a route takes the request: it is about to be read. */
 function isRouted({ info, request }: RequestContext): boolean {
@@ -126,17 +133,20 @@ export class Router {
       info.subresource === ""
         ? definition.verbs
         : definition.subresources.find(({ name }) => name === info.subresource)?.verbs;
+    const { deprecation } = definition;
+    if (deprecation !== undefined && !definition.typed) this.#deprecated(context, definition, deprecation);
     if (verbs === undefined) throw definition.typed ? ApiError.generic(404) : ApiError.notFound(definition, info.name);
     const isCollection = info.name === "";
-    if (isCollection && (info.verb === "update" || info.verb === "patch")) throw ApiError.methodNotAllowed();
+    if (isCollection && (info.verb === "update" || info.verb === "patch")) throw withoutName(context, definition);
     if (info.verb === "create" && definition.namespaced && info.namespace === "") throw ApiError.methodNotAllowed();
-    if (context.request.method === "HEAD" && info.subresource !== "proxy") throw ApiError.methodNotAllowed();
+    if (context.request.method === "HEAD" && info.subresource !== "proxy" && definition.typed)
+      throw ApiError.methodNotAllowed();
     if (info.subresource === "log" && info.verb !== "get") throw ApiError.methodNotAllowed();
     if (definition.typed && PARTS.has(info.subresource) && !verbs.includes(info.verb))
       throw ApiError.methodNotAllowed();
-    checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
-    if (definition.deprecation !== undefined && isRouted(context))
-      this.#deprecated(context, definition, definition.deprecation);
+    if (definition.typed) checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
+    if (deprecation !== undefined && definition.typed && isRouted(context))
+      this.#deprecated(context, definition, deprecation);
     const special = await this.#deps.subresources.handle(context, definition);
     if (special !== undefined) return special;
     if (!verbs.includes(info.verb))

@@ -538,3 +538,40 @@ describe("objects", () => {
     });
   });
 });
+
+describe("custom resources have no routes of their own", () => {
+  const gone = `/apis/${GROUP}/v1/namespaces/elsewhere/things`;
+
+  test("their lists say that they do not go on", async () => {
+    const { body } = await admin.get(gone);
+    expect(body.toString()).toMatch(/"metadata":\{"continue":"","resourceVersion":"\d+"\}/);
+    const yaml = await admin.get(gone, { accept: "application/yaml" });
+    expect(yaml.body.toString()).toContain('continue: ""');
+  });
+
+  test.each([
+    ["PUT", gone, "application/json", 400, "name must be provided"],
+    ["PATCH", gone, "application/json", 415, "application/merge-patch+json, application/apply-patch+yaml"],
+    ["POST", gone, "text/plain", 415, "application/json, application/yaml, application/vnd.kubernetes.protobuf"],
+  ])("%s %s as %s is %i", async (method, path, type, code, message) => {
+    const answer = await admin.send(method, path, {}, { "content-type": type });
+    expect([answer.code, answer.object.message]).toEqual([code, expect.stringContaining(message)]);
+  });
+
+  test("what they cannot be read as is said as of everything", async () => {
+    const answer = await admin.get(`${gone}/x`, { accept: "text/html" });
+    expect([answer.code, answer.object.message]).toEqual([
+      406,
+      expect.stringMatching(/^only the following media types/),
+    ]);
+  });
+
+  test("metadata that a patch makes none is the patch's fault", async () => {
+    await admin.send("POST", THINGS, { apiVersion: `${GROUP}/v1`, kind: "Thing", metadata: { name: "patched" } });
+    const { code, object } = await admin.send("PATCH", `${THINGS}/patched`, { metadata: { labels: { a: 1 } } });
+    expect([code, object.message]).toEqual([
+      422,
+      expect.stringContaining("cannot unmarshal number into Go struct field ObjectMeta.labels of type string"),
+    ]);
+  });
+});

@@ -77,7 +77,7 @@ const REASONS: readonly Reason[] = [
     scenario:
       /^lifecycle of (?:apiextensions-customresourcedefinitions|apiregistration|flowcontrol-flowschemas)|^variant (?:flowcontrol|apiextensions-customresourcedefinitions)/,
     part: /status\.(?:conditions|acceptedNames)/,
-    a: /^null$|^\(absent\)$|^False$|^Installing$/,
+    a: /^null$|^$|^\(absent\)$|^False$|^Installing$/,
     because: LATER,
   },
   {
@@ -103,7 +103,7 @@ const REASONS: readonly Reason[] = [
     because: "upstream's controller manager checks types",
   },
   {
-    scenario: /customresourcedefinitions|apiservices/,
+    scenario: /customresourcedefinitions|apiservices|^custom/,
     line: /^(?:PUT|PATCH)/,
     part: /^causes$/,
     a: /^\["metadata\./,

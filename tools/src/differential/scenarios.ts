@@ -1,5 +1,6 @@
 import type { Scenario } from "./exchange.ts";
 import { collectionScenarios } from "./scenarios/collections.ts";
+import { customResourceScenarios } from "./scenarios/custom-resources.ts";
 import { discoveryScenarios } from "./scenarios/discovery.ts";
 import { lifecycleScenarios } from "./scenarios/lifecycle.ts";
 import { mutationScenarios } from "./scenarios/mutations.ts";
@@ -10,4 +11,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...lifecycleScenarios(),
   ...collectionScenarios(),
   ...mutationScenarios(),
+  ...customResourceScenarios(),
 ];

@@ -174,7 +174,7 @@ function versionParts(
   version: unknown,
   names: readonly string[],
   at: string,
-  schemaName: string,
+  schemaName: keyof typeof ELSEWHERE,
   errors: FieldError[],
 ): void {
   const schema = valueAt(version, "schema.openAPIV3Schema");
@@ -184,8 +184,17 @@ function versionParts(
   if (names.includes("subresources") && scaling !== undefined) scale(scaling, `${at}.subresources.scale`, errors);
   if (names.includes("additionalPrinterColumns"))
     each(column)(member(version, "additionalPrinterColumns"), child(at, "additionalPrinterColumns"), errors);
-  if (names.includes("selectableFields")) selectableFields(version, child(at, "selectableFields"), errors);
+  if (!names.includes("selectableFields")) return;
+  if (names.includes("schema") || isUnset(member(version, "selectableFields")))
+    selectableFields(version, child(at, "selectableFields"), errors);
+  else errors.push(fieldError.invalid(child(at, "selectableFields"), "", ELSEWHERE[schemaName]));
 }
+
+/** Upstream looks for the schema where the fields are, and moves either one by itself to where all versions have the same. */
+const ELSEWHERE = {
+  schema: "may only be set when `version.schema.openAPIV3Schema` is not included",
+  validation: "may only be set when validations.schema is included",
+} as const;
 
 /** Rules of a schema that is wrong are not compiled: what is wrong with them may be due to it. */
 function schemaProblems(schema: JSONSchemaProps, at: string, errors: FieldError[]): void {

@@ -164,11 +164,11 @@ function wantsPretty(headers: Readonly<Record<string, string>>, query: URLSearch
 export function bodyEncoding(
   headers: Readonly<Record<string, string>>,
   encodings: readonly Encoding[] = ALL_ENCODINGS,
+  named = encodings,
 ): Encoding {
   const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   if (type === "") return "json";
   const encoding = encodings.find((candidate) => CONTENT_TYPES[candidate] === type);
-  if (encoding === undefined)
-    throw ApiError.unsupportedMediaType(encodings.map((candidate) => CONTENT_TYPES[candidate]));
+  if (encoding === undefined) throw ApiError.unsupportedMediaType(named.map((candidate) => CONTENT_TYPES[candidate]));
   return encoding;
 }

@@ -155,10 +155,8 @@ function detailsOf(
         problems: clean.problems,
       };
     },
-    validate: (object, old) => [
-      ...validate(object, old, schema, gvk),
-      ...(scale === undefined || scale === null ? [] : scaleErrors(object, scale)),
-    ],
+    validate: (object, old) =>
+      validate(object, old, schema, gvk, scale === undefined || scale === null ? [] : scaleErrors(object, scale)),
     openApi: {
       ...gvk,
       resource: names.plural,
@@ -195,10 +193,11 @@ function validate(
   old: Unstructured | undefined,
   schema: ObjectSchema,
   gvk: { readonly group: string; readonly version: string; readonly kind: string },
+  ofScale: readonly FieldError[],
 ): readonly FieldError[] {
   const meta = old === undefined ? validateCreate(gvk, object) : validateUpdate(gvk, object, old, "");
   const { metadata: _metadata, ...rest } = object;
-  const errors = [...meta, ...validateValue(rest, schema, old)];
+  const errors = [...meta, ...validateValue(rest, schema, old), ...ofScale];
   if (errors.length === 0 && object.metadata === undefined) return [fieldError.required("metadata")];
   if (!errors.some(({ type }) => BLOCKING.has(type))) return [...errors, ...validateRules(object, old, schema)];
   return hasRules(schema) ? [...errors, fieldError.invalid("<nil>", null, NOT_RUN)] : errors;

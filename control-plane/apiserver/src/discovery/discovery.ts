@@ -72,6 +72,8 @@ export class Discovery {
     if (group === undefined) return undefined;
     if (parts.length === 2)
       return answer(context, { ...apiGroup(group), kind: "APIGroup", apiVersion: "v1" }, "meta/v1.APIGroup");
+    const isOwn = this.#load().groups.includes(group);
+    if (!isOwn && !group.versions.some(({ version }) => version === parts[2])) return undefined;
     return parts.length === 3 ? this.#resources(context, group, parts[2] ?? "") : undefined;
   }
 
@@ -99,7 +101,7 @@ export class Discovery {
   }
 
   #groups(): readonly DiscoveredGroup[] {
-    const own = [...this.#load().groups, ...groupsOf(this.#registry.established)];
+    const own = [...this.#load().groups, ...groupsOf(byName(this.#registry.established))];
     const aggregated = this.#aggregator.groups;
     if (aggregated.length === 0) return own;
     const places = new Map(aggregated.map(({ name }) => [name, this.#aggregator.priorityOf(name)]));
@@ -267,6 +269,10 @@ function merged(own: readonly DiscoveredGroup[], aggregated: readonly Aggregated
     else groups[at] = { ...present, versions: [...added, ...present.versions] };
   }
   return groups;
+}
+
+function byName(definitions: readonly ResourceDefinition[]): readonly ResourceDefinition[] {
+  return definitions.toSorted((a, b) => (a.resource < b.resource ? -1 : a.resource > b.resource ? 1 : 0));
 }
 
 function groupsOf(definitions: readonly ResourceDefinition[]): readonly DiscoveredGroup[] {

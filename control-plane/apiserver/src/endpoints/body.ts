@@ -19,7 +19,7 @@ import {
   type Unstructured,
   warningsOfProblem,
 } from "@tsukube/api";
-import { bodyEncoding, type Encoding } from "../chain/negotiation.ts";
+import { ALL_ENCODINGS, bodyEncoding, type Encoding } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 
@@ -89,7 +89,11 @@ function outerProblem({ code, message }: DecodeError): string | undefined {
 
 /** Decodes the object of a create or update in the definition's form. @throws {ApiError} 400, 415. */
 export function decodeObject(context: RequestContext, definition: BodyForm, bytes: Uint8Array): Unstructured {
-  const encoding = bodyEncoding(context.request.headers, definition.typed ? undefined : ["json", "yaml"]);
+  const encoding = bodyEncoding(
+    context.request.headers,
+    definition.typed ? undefined : ["json", "yaml"],
+    ALL_ENCODINGS,
+  );
   const validation = fieldValidationOf(context.info.query);
   if (!definition.typed) return decodeCustom(context, definition, bytes, encoding, validation);
   const { object, problems } = decodeTyped(bytes, encoding, definition.schema, definition);
@@ -163,6 +167,13 @@ function mustBe(gvk: GroupVersionKind, bytes: Uint8Array, wanted: string): void 
   }
 }
 
+/** What Go says of a body that has no kind because it is no object. */
+function notTyped(value: unknown): string {
+  const type = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+  const wanted = String.raw`struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }`;
+  return `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go value of type ${wanted}`;
+}
+
 function goPackage(definition: BodyForm): string {
   return definition.group === "" ? "core" : (definition.group.split(".")[0] ?? "");
 }
@@ -178,7 +189,7 @@ function decodeCustom(
     const { object, problems } =
       encoding === "yaml" ? decodeYamlUnstructured<Unstructured>(bytes) : decodeUnstructured<Unstructured>(bytes);
     if (typeof object !== "object" || object === null || Array.isArray(object))
-      throw ApiError.badRequest("the body is not an object, expected one with apiVersion, kind and metadata");
+      throw unrecognized(definition.kind, notTyped(object), bytes);
     if ((object.kind ?? "") === "") {
       const missing = `Object 'Kind' is missing in '${Buffer.from(bytes).toString("utf8")}'`;
       throw unrecognized(definition.kind, missing, bytes);

@@ -153,7 +153,7 @@ const COMMA = Buffer.from(",");
 function spliceJson(view: View, metadata: object, objects: readonly CachedObject[]): ApiResponse["body"] {
   const { definition } = view;
   const apiVersion = apiVersionOf(definition);
-  const meta = JSON.stringify(metadata);
+  const meta = JSON.stringify(definition.typed ? metadata : untypedMetadata(metadata));
   const head = definition.typed
     ? `{"kind":"${definition.listKind}","apiVersion":"${apiVersion}","metadata":${meta},"items":[`
     : `{"apiVersion":"${apiVersion}","items":[`;
@@ -189,7 +189,8 @@ export function encodeList(view: View, metadata: object, objects: readonly Unstr
     return Buffer.concat(listOfMessages(view, metadata, messages));
   }
   const kind = { kind: definition.listKind, apiVersion: apiVersionOf(definition) };
-  if (!definition.typed) return encode({ ...kind, metadata, items: objects }, undefined, accepted);
+  if (!definition.typed)
+    return encode({ ...kind, metadata: untypedMetadata(metadata), items: objects }, undefined, accepted);
   const items = objects.map(({ kind: _kind, apiVersion: _apiVersion, ...rest }) => rest);
   return encode({ ...kind, metadata, items }, schemaOfType(listType(view)) as ObjectSchema, accepted);
 }
@@ -205,4 +206,9 @@ function listOfMessages(
 
 function listType(view: View): string {
   return `${view.definition.schema.typeName}List`;
+}
+
+/** Of lists of custom resources, which say that they do not go on: members by name, as everything that has no type. */
+function untypedMetadata(metadata: object): object {
+  return Object.fromEntries(Object.entries({ continue: "", ...metadata }).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

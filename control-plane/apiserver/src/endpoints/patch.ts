@@ -11,8 +11,11 @@ import {
   jsonPatch,
   MAX_JSON_PATCH_OPERATIONS,
   mergePatch,
+  normalize,
   normalizeChanged,
+  type ObjectSchema,
   partlySortedText,
+  schemaOfType,
   strategicMergePatch,
   strictDecodingMessage,
   type Unstructured,
@@ -51,7 +54,7 @@ function mediaTypeOf(headers: Readonly<Record<string, string>>): string {
 export function patchTypeOf(context: RequestContext, definition: ResourceDefinition): PatchType {
   const type = TYPES[mediaTypeOf(context.request.headers)];
   if (type !== undefined && (type !== "strategic" || definition.typed)) return type;
-  if (type === undefined) throw NO_PATCH_TYPE;
+  if (type === undefined && definition.typed) throw NO_PATCH_TYPE;
   throw ApiError.unsupportedMediaType(
     Object.keys(TYPES).filter((name) => definition.typed || TYPES[name] !== "strategic"),
   );
@@ -208,17 +211,20 @@ function formOf(
 ): { readonly object: Unstructured; readonly problems: readonly string[] } {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw ApiError.badRequest("the patched object is not an object, expected one");
-  if (!definition.typed)
-    return (
-      definition.custom?.prepare(value as unknown as Unstructured) ?? {
-        object: value as unknown as Unstructured,
-        problems: [],
-      }
-    );
   try {
+    if (!definition.typed) return customFormOf(definition, value as unknown as Unstructured);
     return normalizeChanged<Unstructured>(value, definition.schema, live);
   } catch (error) {
     if (error instanceof DecodeError) throw badPatch(shown(), error.message);
     throw error;
   }
+}
+
+/** @throws {DecodeError} for metadata that is none. */
+function customFormOf(
+  definition: ResourceDefinition,
+  object: Unstructured,
+): { readonly object: Unstructured; readonly problems: readonly string[] } {
+  normalize(object.metadata ?? {}, schemaOfType("meta/v1.ObjectMeta") as ObjectSchema);
+  return definition.custom?.prepare(object) ?? { object, problems: [] };
 }

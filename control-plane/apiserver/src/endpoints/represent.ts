@@ -84,6 +84,7 @@ export function represent(
   object: Unstructured,
 ): { readonly value: unknown; readonly schema: ObjectSchema | undefined } {
   const { definition, accepted } = view;
+  if (accepted.as === "PartialObjectMetadataList" && !definition.typed) throw ApiError.unknown("content is not a list");
   if (accepted.as === "PartialObjectMetadataList")
     throw notInForm(`the requested object is not a list (${goType(definition, definition.kind)})`, accepted.as);
   switch (accepted.as) {

@@ -152,7 +152,7 @@ export class ResourceHandler {
   async #create(context: RequestContext, view: View): Promise<ApiResponse> {
     const { definition } = view;
     const { info } = context;
-    if (info.name !== "" && info.subresource === "") throw ApiError.methodNotAllowed();
+    if (info.name !== "" && info.subresource === "" && definition.typed) throw ApiError.methodNotAllowed();
     if (definition.namespaced && info.namespace === "")
       throw ApiError.badRequest("an empty namespace may not be set during creation");
     const request = this.#request(context, definition);
@@ -298,7 +298,8 @@ export class ResourceHandler {
     const schema = schemaOfType("autoscaling/v1.Scale") as ObjectSchema;
     const identity = { group: "autoscaling", version: "v1", kind: "Scale", schema, typed: true };
     const scale: ResourceDefinition = { ...definition, ...identity };
-    const view = { ...this.#view(context, scale), table: SCALE_TABLE };
+    const { accepted } = this.#view(context, { ...scale, typed: definition.typed }); // a custom one has no protobuf
+    const view = { ...this.#view(context, scale), table: SCALE_TABLE, accepted };
     const { store } = this.#writer.deps;
     if (info.verb === "get") {
       const cached = store.get(definition, info.namespace, info.name);
@@ -329,7 +330,7 @@ export class ResourceHandler {
     const { info, request } = context;
     const bytes = request.body ?? EMPTY;
     if (info.verb === "patch") {
-      const type = patchTypeOf(context, scale);
+      const type = patchTypeOf(context, { ...scale, typed: scale.custom === undefined });
       checkWriteOptions("PatchOptions", info.query, type);
       return type === "apply"
         ? applier(context, scale, bytes, manager, isTrue(info.query.get("force"))).update

@@ -49,7 +49,8 @@ export function lifecycleScenarios(): readonly Scenario[] {
   ];
 }
 
-async function lifecycle(send: Send, recorded: Sample): Promise<void> {
+/** Everything that can happen to one object, from before it is there until it is gone. */
+export async function lifecycle(send: Send, recorded: Sample): Promise<void> {
   const { resource } = recorded;
   const namespace = resource.namespaced ? await namespaceFor(send, labelOf(recorded)) : "";
   const sample = movedTo(recorded, namespace);
@@ -84,15 +85,18 @@ async function variant(send: Send, sample: Sample): Promise<void> {
 }
 
 async function creations(send: Send, { object, resource }: Sample, collection: string): Promise<void> {
-  const schema = schemaOf(resource) as ObjectSchema;
+  const schema = schemaOf(resource) as ObjectSchema | undefined; // custom resources are described nowhere here
   const identity = { apiVersion: apiVersionOf(resource), kind: resource.kind };
   const dry = `${collection}?dryRun=All`;
   const post = (body: object | string | Uint8Array, more: object = {}, path = dry) =>
     send({ method: "POST", path, body, ...more });
   await post(object);
   await post(object, { accept: "application/yaml" });
-  await post(Buffer.from(encodeYaml(object, schema)), { type: "application/yaml" });
-  await post(Buffer.from(encodeProtobuf(object, schema, identity)), { type: PROTOBUF, accept: PROTOBUF });
+  if (schema === undefined) await post(JSON.stringify(object), { type: "application/yaml" });
+  else {
+    await post(Buffer.from(encodeYaml(object, schema)), { type: "application/yaml" });
+    await post(Buffer.from(encodeProtobuf(object, schema, identity)), { type: PROTOBUF, accept: PROTOBUF });
+  }
   await post(object, { accept: `application/json;as=Table;v=v1;${META}` });
   await post(object, { accept: `application/json;as=PartialObjectMetadata;v=v1;${META}` });
   await post({ ...object, nope: 1, metadata: { ...object.metadata, nope: 2 } });

@@ -18,7 +18,8 @@ export function mutationScenarios(): readonly Scenario[] {
   }));
 }
 
-async function mutations(send: Send, sample: Sample): Promise<void> {
+/** @param sample What is created first, and then changed a field at a time. */
+export async function mutations(send: Send, sample: Sample): Promise<void> {
   const { resource } = sample;
   const namespace = resource.namespaced ? await namespaceFor(send, `m-${labelOf(sample)}`) : "";
   const { object } = movedTo(sample, namespace);
