@@ -65,7 +65,9 @@ test("of a file without damage everything is whole", async () => {
   expect(lost).toEqual({ keys: [], entries: 0, isOutdated: false });
 });
 
-test("damaged pages are reported with a remedy, or nothing was lost with them", { timeout: 120_000 }, async () => {
+test("damaged pages are reported with a remedy, or nothing was lost with them", {
+  timeout: 60_000 + SAMPLES * 5000,
+}, async () => {
   const pages = Math.floor(readFileSync(path).length / PAGE);
   let reported = 0;
   let whole = 0;
