@@ -38,6 +38,8 @@ export class ServiceAllocator {
   readonly #metrics: AllocationMetrics;
   /** Whom addresses and node ports were given to that are perhaps not stored yet. */
   readonly #given = new Map<string | number, string>();
+  /** The same by Service. */
+  readonly #givenTo = new Map<string, Set<string | number>>();
   #noted: { readonly by: CachedObject | undefined; readonly ports: ReadonlySet<number> } = NOTHING_NOTED;
 
   constructor(deps: ServiceAllocationDeps) {
@@ -52,7 +54,9 @@ export class ServiceAllocator {
     const service = withFamilies(withFormerValues(asked, old), old, this.#ranges.families);
     const spec = (service as Service).spec ?? {};
     const name = service.metadata?.name ?? "";
-    const request = { spec, old: old?.spec, name, owner: `${SERVICES}${service.metadata?.namespace}/${name}` };
+    const owner = `${SERVICES}${service.metadata?.namespace}/${name}`;
+    this.#takeBack(owner); // it asks again because another server was faster with a part of it
+    const request = { spec, old: old?.spec, name, owner };
     const whole = { ...spec, ...this.#address(request), ...this.#ports(request) };
     return { ...service, spec: { ...whole, ...this.#healthPort({ ...request, spec: whole }) } };
   }
@@ -227,11 +231,18 @@ export class ServiceAllocator {
 
   #give<Value extends string | number>(value: Value, owner: string): Value {
     this.#given.set(value, owner);
+    const values = this.#givenTo.get(owner) ?? new Set();
+    this.#givenTo.set(owner, values.add(value));
     const forget = (): void => {
-      if (this.#given.get(value) === owner) this.#given.delete(value);
+      if (this.#givenTo.get(owner) === values) this.#takeBack(owner);
     };
     this.#deps.clock.after(RESERVED_MS, forget, { background: true });
     return value;
+  }
+
+  #takeBack(owner: string): void {
+    for (const value of this.#givenTo.get(owner) ?? []) if (this.#given.get(value) === owner) this.#given.delete(value);
+    this.#givenTo.delete(owner);
   }
 }
 
