@@ -77,7 +77,10 @@ async function engineFindings(context: CommandContext): Promise<readonly Finding
 async function leftBehind({ paths }: CommandContext): Promise<Finding> {
   const files = filesOf(paths);
   const { straysBelow } = await import("@tsukube/engine");
-  const { mounts, written } = await straysBelow(files.engine, join(paths.runtime, "engine"));
+  const strays = await straysBelow(files.engine, join(paths.runtime, "engine")).catch(messageOf);
+  if (typeof strays === "string")
+    return { what: `records of containers cannot be read: ${strays}`, ok: false, remedy: "see to the disk" };
+  const { mounts, written } = strays;
   const isClean = mounts.length + written.length === 0;
   const again = existsSync(files.record) ? "up" : "engine --background";
   return {

@@ -25,7 +25,7 @@ import { RegistryClient } from "./images/registry-client.ts";
 import { SystemImages } from "./images/system-images.ts";
 import { canMapUsers } from "./sandboxes/pod-users.ts";
 import { Sandboxes } from "./sandboxes/sandboxes.ts";
-import { findAll, recordedIn, removeStrays, straysIn } from "./strays.ts";
+import { findAll, removeStrays } from "./strays.ts";
 import { StreamingServer } from "./streaming/streaming-server.ts";
 
 const BUILD_CACHE_BYTES = 20e9;
@@ -123,7 +123,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await snapshotter.clearLent();
   await garbage.collectAfterStart([`${stateDirectory}/s/new`, `${stateDirectory}/blobs/incoming`]);
   const networks = options.containerNetworks;
-  const strayDeps = { mounts, snapshotter, runtimeDirectory, logger, ...(networks === undefined ? {} : { networks }) };
+  const strayDeps = {
+    ...{ mounts, runtime, snapshotter, runtimeDirectory, logger },
+    ...(networks === undefined ? {} : { networks }),
+  };
   const found = await findAll(strayDeps);
   await sandboxes.load();
   await containers.load();
@@ -138,7 +141,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     runtimeDirectory: `${runtimeDirectory}/docker`,
     cgroupParent: `${cgroupParent}/docker`,
   });
-  await removeStrays(straysIn(found, await recordedIn(stateDirectory)), strayDeps);
+  await removeStrays(found, stateDirectory, strayDeps);
   let mapsUsers: Promise<boolean> | undefined; // it takes some milliseconds to find out, once
   const streaming = new StreamingServer(clock, options.random);
   await streaming.listen();

@@ -1,11 +1,15 @@
 import { readdir } from "node:fs/promises";
-import { type Logger, messageOf } from "@tsukube/foundation";
+import { codeOf, type Logger, messageOf } from "@tsukube/foundation";
 import { type Mounts, systemMounts } from "@tsukube/kernel";
 import type { ContainerNetworks } from "@tsukube/node-contracts";
+import { monitorOf } from "./containers/conmon.ts";
+import type { OciRuntime } from "./containers/runtime.ts";
 import type { Snapshotter } from "./images/snapshotter.ts";
 
 /** What is there of containers and sandboxes: each should have a record. */
 export interface Found {
+  /** Ids of those that the runtime has made; their processes may run. */
+  readonly made: readonly string[];
   readonly mounts: readonly string[];
   /** Ids of those whose writing is on the disk. */
   readonly written: readonly string[];
@@ -15,6 +19,7 @@ export interface Found {
 
 interface Deps {
   readonly mounts: Pick<Mounts, "below" | "unmount">;
+  readonly runtime: Pick<OciRuntime, "delete">;
   readonly snapshotter: Pick<Snapshotter, "written" | "remove">;
   readonly networks?: Pick<ContainerNetworks, "attachments" | "detach" | "unpublish">;
   readonly runtimeDirectory: string;
@@ -24,6 +29,7 @@ interface Deps {
 /** Ask before anything new begins: what has no record by then never gets one. */
 export async function findAll({ mounts, snapshotter, networks, runtimeDirectory }: Deps): Promise<Found> {
   return {
+    made: await namesIn(`${runtimeDirectory}/oci`),
     mounts: mounts.below(runtimeDirectory),
     written: await snapshotter.written(),
     attached: [...new Set(networks?.attachments.map(({ containerId }) => containerId))],
@@ -31,27 +37,47 @@ export async function findAll({ mounts, snapshotter, networks, runtimeDirectory 
 }
 
 const ID = /^[0-9a-f]{64}$/;
+/** Folders of those of CRI and of Docker, below an engine's own. */
+const PARTS = ["", "docker/"];
 const RECORDS = ["containers", "runs", "sandboxes", "services", "service-sandboxes"];
 
-/** Ids of containers and sandboxes that have a record below an engine's state, a damaged one too: what is theirs may be of use yet. */
-export async function recordedIn(stateDirectory: string): Promise<ReadonlySet<string>> {
-  const folders = ["", "docker/"].flatMap((part) => RECORDS.map((name) => `${stateDirectory}/${part}${name}`));
-  return new Set((await Promise.all(folders.map((folder) => readdir(folder).catch(() => [])))).flat());
+/** Names in a folder, none where it does not exist. @throws where it cannot be read: what is there is not known then. */
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+    return [];
+  });
+}
+
+/**
+ * Ids of containers and sandboxes that have a record below an engine's state, a damaged one too: what is theirs may be of use yet.
+ * @throws where a folder of records is there and cannot be read: nobody is known to be without a record then.
+ */
+async function recordedIn(stateDirectory: string): Promise<ReadonlySet<string>> {
+  const folders = PARTS.flatMap((part) => RECORDS.map((name) => `${stateDirectory}/${part}${name}`));
+  return new Set((await Promise.all(folders.map(namesIn))).flat());
 }
 
 /** Pure: what of it belongs to nobody any more, such as where a disk lost records. */
-export function straysIn({ mounts, written, attached }: Found, known: ReadonlySet<string>): Found {
+export function straysIn(found: Found, known: ReadonlySet<string>, runtimeDirectory: string): Found {
   const isStray = (id: string): boolean => !known.has(id);
+  const idsIn = (mount: string) => mount.slice(runtimeDirectory.length).match(/(?<=\/)[0-9a-f]{64}(?=\/|$)/g) ?? [];
   return {
-    mounts: mounts.filter((path) => (path.match(/(?<=\/)[0-9a-f]{64}(?=\/|$)/g) ?? []).some(isStray)),
-    written: written.filter(isStray),
-    attached: attached.filter(isStray),
+    made: found.made.filter((id) => ID.test(id) && isStray(id)), // steps of builds have short names
+    mounts: found.mounts.filter((path) => idsIn(path).some(isStray)),
+    written: found.written.filter(isStray),
+    attached: found.attached.filter(isStray),
   };
 }
 
-/** Takes it away, and says so. What does not go is left to the next start. */
-export async function removeStrays(strays: Found, deps: Deps): Promise<void> {
-  const { logger, networks } = deps;
+/** Takes away what of it has no record, and says so. What does not go is left to the next start. */
+export async function removeStrays(found: Found, stateDirectory: string, deps: Deps): Promise<void> {
+  const { logger, networks, runtimeDirectory } = deps;
+  const known = await recordedIn(stateDirectory).catch((error: unknown) => {
+    logger.error("cannot tell what no record speaks of, and remove nothing", { error: messageOf(error) });
+  });
+  if (known === undefined) return;
+  const strays = straysIn(found, known, runtimeDirectory);
   const tried = async (what: string, name: string, remove: () => void | Promise<void>): Promise<void> => {
     try {
       await remove();
@@ -60,6 +86,7 @@ export async function removeStrays(strays: Found, deps: Deps): Promise<void> {
       logger.warn("cannot remove what no record speaks of", { what, name, error: messageOf(error) });
     }
   };
+  for (const id of strays.made) await tried("container", id, () => end(id, deps)); // first: it uses what follows
   for (const path of strays.mounts) await tried("mount", path, () => deps.mounts.unmount(path));
   for (const id of strays.written) await tried("files", id, () => deps.snapshotter.remove(id));
   for (const id of strays.attached)
@@ -69,9 +96,22 @@ export async function removeStrays(strays: Found, deps: Deps): Promise<void> {
     });
 }
 
+/** Ends its processes, and its conmon where that does not see it. */
+async function end(id: string, { runtime, runtimeDirectory }: Deps): Promise<void> {
+  await runtime.delete(id);
+  for (const part of PARTS) {
+    const monitor = monitorOf(`${runtimeDirectory}/${part}bundles/${id}`, id);
+    if (monitor !== undefined) process.kill(monitor, "SIGKILL");
+  }
+}
+
 /** What an engine that starts would take away, without networks; builds that are under way have no records either, and short names. */
 export async function straysBelow(stateDirectory: string, runtimeDirectory: string): Promise<Found> {
-  const names = await readdir(`${stateDirectory}/s/w`).catch(() => []);
-  const found = { mounts: systemMounts.below(runtimeDirectory), written: names.filter((name) => ID.test(name)) };
-  return straysIn({ ...found, attached: [] }, await recordedIn(stateDirectory));
+  const written = (await namesIn(`${stateDirectory}/s/w`)).filter((name) => ID.test(name));
+  const found = {
+    made: await namesIn(`${runtimeDirectory}/oci`),
+    mounts: systemMounts.below(runtimeDirectory),
+    written,
+  };
+  return straysIn({ ...found, attached: [] }, await recordedIn(stateDirectory), runtimeDirectory);
 }

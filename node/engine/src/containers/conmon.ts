@@ -1,4 +1,5 @@
 import { closeSync, constants, existsSync, openSync, readFileSync, writeSync } from "node:fs";
+import { basename } from "node:path";
 import type { Readable } from "node:stream";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { startProgram } from "@tsukube/kernel";
@@ -82,12 +83,14 @@ export function pidMade(bundle: string): number | undefined {
   return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
 }
 
-/** Whether the conmon of a container lives; by now its pid may be another's. */
-export function isHeld(bundle: string, id: string): boolean {
+/** The pid of a container's conmon; undefined where that has ended: by now its pid may be another's. */
+export function monitorOf(bundle: string, id: string): number | undefined {
   try {
-    return readFileSync(`/proc/${readFileSync(`${bundle}/conmon.pid`, "utf8").trim()}/cmdline`, "utf8").includes(id);
+    const pid = Number(readFileSync(`${bundle}/conmon.pid`, "utf8"));
+    const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return basename(program) === "conmon" && args.includes(id) ? pid : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -12,7 +12,7 @@ import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import type { StreamedProcess, WantedStreams } from "../streaming/streamed-process.ts";
 import { attachTo } from "./attach.ts";
 import { boundingCapabilities } from "./capabilities.ts";
-import { createUnderConmon, isHeld, pidMade, tellConmon } from "./conmon.ts";
+import { createUnderConmon, monitorOf, pidMade, tellConmon } from "./conmon.ts";
 import { ContainerExecs, type ExecOptions, type ExecResult } from "./container-execs.ts";
 import { withCpuWeight } from "./cpu-weight.ts";
 import { devicesOf } from "./devices.ts";
@@ -383,7 +383,7 @@ export class Containers {
       if (record.pid !== undefined && isAlive(record.pid, record.startTime)) return;
       if (record.refusal !== undefined && existsSync(this.#bundle(id))) return; // its start tells
       if (record.pid === undefined && (await this.#adoptMade(record))) return;
-      if (isHeld(this.#bundle(id), id)) return; // its exit is about to be written
+      if (monitorOf(this.#bundle(id), id) !== undefined) return; // its exit is about to be written
     }
     const noted = existsSync(file); // perhaps since a moment ago: conmon ends once it has written it
     const code = noted ? Number(readFileSync(file, "utf8")) : 255;
