@@ -24,8 +24,9 @@ export async function deleteUnreadable(
   if (decision !== "allow")
     throw ApiError.forbidden(definition, name, `not permitted to do "${VERB}", reason: ${reason}`);
   const key = store.keyOf(definition, namespace, name);
-  if (!store.cache.isUnreadable(key)) throw whyKept(store, definition, key, name);
-  if (!dryRun) await store.remove(definition, key);
+  const found = await store.removeUnreadable(definition, key, dryRun);
+  if (found === "nothing") throw ApiError.notFound(definition, name);
+  if (found === "readable") throw readableAfterAll(definition, key, name);
   return {
     kind: "Status",
     apiVersion: "v1",
@@ -35,8 +36,7 @@ export async function deleteUnreadable(
   };
 }
 
-function whyKept(store: ObjectStore, definition: ResourceDefinition, key: string, name: string): ApiError {
-  if (store.cache.get(key) === undefined) return ApiError.notFound(definition, name);
+function readableAfterAll(definition: ResourceDefinition, key: string, name: string): ApiError {
   const why = "unsafe deletion is not allowed because the object is decodable from storage";
   const problem = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`;
   return ApiError.conflict(definition, name, problem);

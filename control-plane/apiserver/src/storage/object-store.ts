@@ -6,6 +6,7 @@ import { type CachedObject, deepFreeze, indexOf, withRevision } from "./cached-o
 import type { ObjectWriter } from "./contract.ts";
 import { Encodings } from "./encodings.ts";
 import type { StorageMetrics } from "./storage-metrics.ts";
+import { problemOf } from "./stored-form.ts";
 import type { WatchCache } from "./watch-cache.ts";
 
 /** What a write decided, given the present object. */
@@ -131,7 +132,7 @@ export class ObjectStore implements ObjectWriter {
       try {
         return await this.#commit(definition, key, decided, cached, current);
       } catch (error) {
-        if (!(error instanceof StoreError && error.code === "conflict") || tries >= MAX_TRIES) throw error;
+        if (!isConflict(error) || tries >= MAX_TRIES) throw error;
         // the cache follows the store: see what was there before trying on
         await this.cache.reached(this.cache.store.revision);
       }
@@ -171,10 +172,30 @@ export class ObjectStore implements ObjectWriter {
     return { object, revision };
   }
 
-  /** Deletes what lies at a key, whatever it is. */
-  async remove(definition: ResourceDefinition, key: string): Promise<void> {
-    const work = (): Promise<number> => this.cache.store.commit([{ type: "delete", key, expected: "any" }]);
-    await this.cache.reached(await this.#metrics.measured("delete", definition, work));
+  /**
+   * Deletes what lies at a key if it cannot be read, without looking at what the cache remembers: it may be readable again by now, or
+   * somebody may have written it anew.
+   * @returns what was found there; only what is "unreadable" is deleted.
+   */
+  async removeUnreadable(
+    definition: ResourceDefinition,
+    key: string,
+    dryRun: boolean,
+  ): Promise<"nothing" | "readable" | "unreadable"> {
+    const { store } = this.cache;
+    for (let tries = 1; ; tries += 1) {
+      const [record] = (await store.range(key, { limit: 1 })).records; // of the keys that begin with it, it is the first
+      if (record?.key !== key) return "nothing";
+      if (problemOf(record) === undefined) return "readable";
+      if (dryRun) return "unreadable";
+      const work = (): Promise<number> => store.commit([{ type: "delete", key, expected: record.revision }]);
+      try {
+        await this.cache.reached(await this.#metrics.measured("delete", definition, work));
+        return "unreadable";
+      } catch (error) {
+        if (!isConflict(error) || tries >= MAX_TRIES) throw error;
+      }
+    }
   }
 
   #write(
@@ -186,6 +207,10 @@ export class ObjectStore implements ObjectWriter {
     const companions = this.#companions.get(storage.prefix);
     return companions === undefined ? this.cache.store.commit([write]) : companions.commit(write, before, after);
   }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof StoreError && error.code === "conflict";
 }
 
 /** Whether an object lies in the store otherwise than it would be written now, in another version. */

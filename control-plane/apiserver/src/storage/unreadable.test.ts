@@ -156,6 +156,29 @@ test("an object that cannot be read is deleted unread by who asks for that", asy
   expect(await store.get(KEY)).toBeUndefined();
 });
 
+test("an object is not deleted unread when it can be read by then, or was written anew meanwhile", async () => {
+  isDown = true;
+  await written("MQ==");
+  isDown = false; // and nobody has tried again yet
+  const path = `${SECRETS}/foreign?${UNREAD}`;
+  for (const query of ["", "&dryRun=All"]) {
+    const { code, text } = await ask("DELETE", path + query);
+    expect([code, text]).toEqual([409, expect.stringContaining("the object is decodable from storage")]);
+  }
+  expect(await store.get(KEY)).toBeDefined();
+
+  isDown = true;
+  const commit = store.commit.bind(store);
+  store.commit = async (mutations) => {
+    store.commit = commit;
+    isDown = false;
+    await written("Mg==");
+    return commit(mutations);
+  };
+  expect((await ask("DELETE", path)).code).toBe(409);
+  expect(JSON.parse((await ask("GET", `${SECRETS}/foreign`)).text).data).toEqual({ data: "Mg==" });
+});
+
 test("an object that cannot be read may be written anew or deleted by who can", async () => {
   isDown = true;
   await written("MQ==");

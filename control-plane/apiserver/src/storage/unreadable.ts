@@ -35,10 +35,6 @@ export class Unreadable {
     this.#recovered.delete(key);
   }
 
-  has(key: string): boolean {
-    return this.#problems.has(key);
-  }
-
   /** @param key Of an object, or a prefix of keys. @throws {ApiError} 500 when an object there cannot be read. */
   mustBeReadable(key: string): void {
     if (this.#problems.size === 0) return;

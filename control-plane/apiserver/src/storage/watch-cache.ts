@@ -177,11 +177,6 @@ export class WatchCache implements ObjectCache {
     this.#unreadable.mustBeReadable(key);
   }
 
-  /** Whether it is in the store and nobody knows what it says. */
-  isUnreadable(key: string): boolean {
-    return this.#unreadable.has(key);
-  }
-
   async close(): Promise<void> {
     this.#stop.abort();
     this.#unreadable.close();
