@@ -41,7 +41,7 @@ test("who wants the same locked caches in another order waits, and nobody waits 
   const caches = new CacheMounts("/nowhere", realClock, 1e9);
   const log: string[] = [];
   const use = (name: string, mounts: readonly RunMount[]) =>
-    caches.inTurn(mounts, async () => {
+    caches.inTurn(mounts, new AbortController().signal, async () => {
       log.push(`${name} in`);
       await new Promise((resolve) => setTimeout(resolve, 5));
       log.push(`${name} out`);
@@ -51,6 +51,31 @@ test("who wants the same locked caches in another order waits, and nobody waits 
   const all = [use("one", [a, b]), use("two", [b, a]), use("three", [a, a])];
   expect((await Promise.allSettled(all)).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
   for (let at = 0; at < log.length; at += 2) expect(log[at + 1]).toBe(log[at]?.replace("in", "out"));
+});
+
+test("who gives up waiting for a locked cache lets nobody past the one that has it", async () => {
+  const caches = new CacheMounts("/nowhere", realClock, 1e9);
+  const mounts = [cache("a", "locked"), cache("b", "locked")];
+  const going = new AbortController();
+  const leaving = new AbortController();
+  const log: string[] = [];
+  const first = Promise.withResolvers<void>();
+  const use = (name: string, { signal }: AbortController, until?: Promise<void>) =>
+    caches.inTurn(mounts, signal, async () => {
+      log.push(`${name} in`);
+      await until;
+      log.push(`${name} out`);
+    });
+  const one = use("one", going, first.promise);
+  const two = use("two", leaving);
+  const three = use("three", going);
+  leaving.abort(new Error("the client went away"));
+  await expect(two).rejects.toThrow("the client went away");
+  await expect(use("four", leaving)).rejects.toThrow("the client went away");
+  expect(log).toEqual(["one in"]);
+  first.resolve();
+  await Promise.all([one, three, use("five", going)]);
+  expect(log).toEqual(["one in", "one out", "three in", "three out", "five in", "five out"]);
 });
 
 test.skipIf(process.getuid?.() !== 0)("the longest unused go when all take too much (needs root)", async () => {

@@ -18,7 +18,7 @@ export class CacheMounts {
   readonly #maxBytes: number;
   /** Folders in use, by how many. */
   readonly #users = new Map<string, number>();
-  readonly #locks = new Map<string, Promise<unknown>>();
+  readonly #locks = new Map<string, Promise<void>>();
 
   #measured = 0;
 
@@ -69,10 +69,20 @@ export class CacheMounts {
     return bytes;
   }
 
-  /** Waits until nobody else uses those of the mounts that are locked. In one order for all: nobody waits for who waits for them. */
-  async inTurn<T>(mounts: readonly RunMount[], work: () => Promise<T>): Promise<T> {
+  /**
+   * Does `work` when nobody else uses those of the mounts that are locked. In one order for all: nobody waits for who waits for
+   * them, as long as `work` itself waits for no other command.
+   * @param signal Ends the wait.
+   */
+  async inTurn<T>(mounts: readonly RunMount[], signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const locked = mounts.flatMap((mount) => (mount.type === "cache" && mount.sharing === "locked" ? [mount.id] : []));
-    return this.#afterOthers([...new Set(locked)].sort(), work);
+    const held: (() => void)[] = [];
+    try {
+      for (const id of [...new Set(locked)].sort()) held.push(await this.#lock(id, signal));
+      return await work();
+    } finally {
+      for (const release of held) release();
+    }
   }
 
   /** Lends the folder of a cache while `work` lasts. */
@@ -80,16 +90,26 @@ export class CacheMounts {
     return this.#use(mount.sharing === "private" ? this.#freePath(mount.id) : this.#pathOf(mount.id, 0), mount, work);
   }
 
-  async #afterOthers<T>([id, ...others]: readonly string[], work: () => Promise<T>): Promise<T> {
-    if (id === undefined) return work();
-    const turn = (this.#locks.get(id) ?? Promise.resolve()).then(() => this.#afterOthers(others, work));
-    const over = turn.catch(() => {}); // who waits does not care how it ended
+  /** @returns what gives the lock to the next. */
+  async #lock(id: string, signal: AbortSignal): Promise<() => void> {
+    signal.throwIfAborted();
+    const before = this.#locks.get(id) ?? Promise.resolve();
+    const turn = Promise.withResolvers<void>();
+    const over = before.then(() => turn.promise); // who gives up while waiting lets nobody past those before
     this.#locks.set(id, over);
+    void over.then(() => this.#locks.get(id) === over && this.#locks.delete(id));
+    const gone = Promise.withResolvers<never>();
+    const giveUp = (): void => gone.reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
     try {
-      return await turn;
+      await Promise.race([before, gone.promise]);
+    } catch (error) {
+      turn.resolve();
+      throw error;
     } finally {
-      if (this.#locks.get(id) === over) this.#locks.delete(id);
+      signal.removeEventListener("abort", giveUp);
     }
+    return () => turn.resolve();
   }
 
   async #use<T>(path: string, { id, mode, uid, gid }: CacheMount, work: (folder: string) => Promise<T>): Promise<T> {

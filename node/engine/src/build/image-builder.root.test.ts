@@ -284,6 +284,25 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     }
   });
 
+  test("a command waits for its other stages before it has a locked cache, and not at all for a result that is known", async () => {
+    const cache = "--mount=type=cache,id=both,target=/c,sharing=locked";
+    const Dockerfile = [
+      ...["FROM tsukube.local/busybox AS a", "RUN sleep 0.5", `RUN ${cache} echo made > /made`],
+      ...["FROM tsukube.local/busybox", `RUN ${cache} --mount=from=a,target=/a cat /a/made > /read`],
+    ].join("\n");
+    const { error, output } = await build({ Dockerfile });
+    expect(error, output).toBeUndefined();
+    expect(await runs("made", "cat", "/read")).toBe("made\n");
+    const busy = `FROM tsukube.local/busybox\nRUN ${cache} touch /c/busy; while [ -e /c/busy ]; do sleep 0.1; done`;
+    const holding = build({ Dockerfile: busy }, { t: "busy" });
+    const again = await build({ Dockerfile });
+    expect(again.output.match(/Using cache/g)?.length, again.output).toBe(3);
+    const ends =
+      "FROM tsukube.local/busybox\nRUN --mount=type=cache,id=both,target=/c while ! rm /c/busy 2> /dev/null; do sleep 0.1; done";
+    expect((await build({ Dockerfile: ends }, { t: "ends" })).error).toBeUndefined();
+    expect((await holding).error).toBeUndefined();
+  });
+
   test("a cache that is locked is one command's at a time, and a private one is nobody else's", async () => {
     const use = (sharing: string): string =>
       `RUN --mount=type=cache,id=${sharing},target=/c,sharing=${sharing} mkdir /c/mine && sleep 0.3 && rmdir /c/mine`;

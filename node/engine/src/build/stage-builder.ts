@@ -115,9 +115,8 @@ export class StageBuilder {
     const command = script === undefined ? commandWithHeredocs(this.#state, instruction) : [SCRIPT];
     const network = networkOf(instruction, this.#session.request.network);
     const privileged = flagOf(instruction, "security") === "insecure";
-    const withMounts: BuildSession["withMounts"] = (...args) =>
-      this.#session.deps.cacheMounts.inTurn(mounts, () => this.#session.withMounts(...args));
-    return withMounts(mounts, this.#stage, instruction, async (bound, contents) => {
+    const { cacheMounts, commands } = this.#session.deps;
+    return this.#session.withMounts(mounts, this.#stage, instruction, async (bound, contents) => {
       const inputs = new Map([
         ["instruction", JSON.stringify([command, script, network, privileged, instruction.flags])],
         this.#base(),
@@ -132,21 +131,23 @@ export class StageBuilder {
       const made = await this.#apply(step, inputs, points, async (root, id) => {
         if (instruction.json === undefined && script === undefined) requireShell(instruction, root, command);
         const extra = script === undefined ? [] : [await this.#session.scriptMount(id, script, SCRIPT)];
-        const code = await this.#session.deps.commands.run({
-          id,
-          rootfs: root,
-          config,
-          command,
-          env: [...args, ...bound.flatMap(({ env }) => (env === undefined ? [] : [env]))],
-          mounts: [...bound.flatMap(({ mount }) => (mount === undefined ? [] : [mount])), ...extra],
-          network,
-          privileged,
-          signal: this.#session.signal,
-          onOutput: (text) => {
-            last.add(text);
-            this.#session.tell({ kind: "output", step, text });
-          },
-        });
+        const run = (): Promise<number> =>
+          commands.run({
+            id,
+            rootfs: root,
+            config,
+            command,
+            env: [...args, ...bound.flatMap(({ env }) => (env === undefined ? [] : [env]))],
+            mounts: [...bound.flatMap(({ mount }) => (mount === undefined ? [] : [mount])), ...extra],
+            network,
+            privileged,
+            signal: this.#session.signal,
+            onOutput: (text) => {
+              last.add(text);
+              this.#session.tell({ kind: "output", step, text });
+            },
+          });
+        const code = await cacheMounts.inTurn(mounts, this.#session.signal, run); // only now: it waits for no other stage
         if (code !== 0) throw failedCommand(instruction, code, last.lines);
       });
       return advanced(this.#state, { text: instruction.text, ...made });
