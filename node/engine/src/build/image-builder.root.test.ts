@@ -284,6 +284,26 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     }
   });
 
+  test("the shell of a command may come from a mount", async () => {
+    const from = (...mounts: readonly string[]): string =>
+      `RUN ${mounts.map((mount) => `--mount=from=tsukube.local/busybox,${mount}`).join(" ")} echo "of a mount" > /file`;
+    for (const run of [
+      from("source=/bin,target=/bin"),
+      from("source=/bin/busybox,target=/bin/sh"),
+      `COPY --from=linked /links/ /\n${from("source=/bin,target=/usr/bin")}`,
+    ]) {
+      const linked = "FROM tsukube.local/busybox AS linked\nRUN mkdir /links && ln -s /usr/bin /links/bin";
+      const Dockerfile = `${linked}\nFROM scratch\n${run}`;
+      const { error, output } = await build({ Dockerfile }, { t: "mounted-shell" });
+      expect(error, output).toBeUndefined();
+      const copy = "FROM tsukube.local/busybox\nCOPY --from=mounted-shell /file /file";
+      expect((await build({ Dockerfile: copy })).error).toBeUndefined();
+      expect(await runs("made", "cat", "/file")).toBe("of a mount\n");
+    }
+    const elsewhere = `FROM scratch\n${from("source=/bin,target=/bin2")}`;
+    expect((await build({ Dockerfile: elsewhere })).error).toContain("the image has no /bin/sh");
+  });
+
   test("a command waits for its other stages before it has a locked cache, and not at all for a result that is known", async () => {
     const cache = "--mount=type=cache,id=both,target=/c,sharing=locked";
     const Dockerfile = [

@@ -6,7 +6,7 @@ import { textWithin } from "../containers/text-within.ts";
 import { resolveUser } from "../containers/users.ts";
 import { unpackArchive } from "./archives.ts";
 import type { CachedStep, StepInputs } from "./build-cache.ts";
-import type { BuildSession } from "./build-session.ts";
+import type { BoundMount, BuildSession } from "./build-session.ts";
 import type { BuildNetwork, BuildStep } from "./contracts.ts";
 import { type CopyOptions, copySources, makeFolders } from "./copy-files.ts";
 import { type CopySource, digestSources, findSources } from "./copy-sources.ts";
@@ -129,7 +129,7 @@ export class StageBuilder {
       const points = [...MOUNT_POINTS, ...bound.flatMap(({ point }) => (point === undefined ? [] : [point]))];
       const last = new LastLines();
       const made = await this.#apply(step, inputs, points, async (root, id) => {
-        if (instruction.json === undefined && script === undefined) requireShell(instruction, root, command);
+        if (instruction.json === undefined && script === undefined) requireShell(instruction, root, command, bound);
         const extra = script === undefined ? [] : [await this.#session.scriptMount(id, script, SCRIPT)];
         const run = (): Promise<number> =>
           commands.run({
@@ -348,8 +348,16 @@ function commandWithHeredocs({ config }: ImageState, instruction: Instruction): 
 }
 
 /** Said before the runtime does, which knows nothing of shells. */
-function requireShell(instruction: Instruction, root: string, [shell = ""]: readonly string[]): void {
-  if (!shell.startsWith("/") || lstatSync(rootedPath(root, shell), { throwIfNoEntry: false }) !== undefined) return;
+function requireShell(
+  instruction: Instruction,
+  root: string,
+  [shell = ""]: readonly string[],
+  bound: readonly BoundMount[],
+): void {
+  const place = rootedPath(root, shell);
+  const points = bound.flatMap(({ mount }) => mount?.containerPath ?? []).map((point) => rootedPath(root, point));
+  const isMounted = points.some((point) => `${place}/`.startsWith(`${point}/`));
+  if (!shell.startsWith("/") || isMounted || lstatSync(place, { throwIfNoEntry: false }) !== undefined) return;
   throw invalid(
     instruction.at,
     `${instruction.text}: the image has no ${shell}, expected one, RUN ["program", "argument"], or SHELL with another`,
