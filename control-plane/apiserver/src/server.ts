@@ -222,8 +222,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     admission,
     gates,
     eventTtlMs: options.eventTtlMs ?? EVENT_TTL_MS,
-    allocate: ({ group, resource }, object, old) =>
-      group === "" && resource === "services" ? services.allocate(object, old) : object,
+    allocate: (request, object, old) => {
+      const { group, resource } = request.definition;
+      return group === "" && resource === "services" ? services.allocate(object, old, request) : object;
+    },
+    release: (request) => services.release(request),
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);
   const streams = new PodStreams(cache, kubelets);

@@ -184,6 +184,8 @@ test("addresses and node ports are counted as they are given, asked for or not, 
   await make("any", { type: "NodePort" });
   await make("fixed", { clusterIP: "10.0.0.99" });
   expect((await make("taken", { clusterIP: "10.0.0.99" })).code).toBe(422);
+  const tried = { metadata: { name: "tried" }, spec: { type: "NodePort", ports: [{ port: 80 }] } };
+  expect((await admin.send("POST", `${IN}/services?dryRun=All`, tried)).code).toBe(201);
   const after = await numbers();
   expect(after).toEqual({
     dynamic: before.dynamic + 1,

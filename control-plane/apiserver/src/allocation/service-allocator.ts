@@ -13,8 +13,6 @@ import { ServiceRanges } from "./service-ranges.ts";
 import { IP_ADDRESSES, isOf, portsOf, SERVICES } from "./service-values.ts";
 
 const TRIES = 64;
-/** Longer than any request. */
-const RESERVED_MS = 60_000;
 const MOST_DRAWN = 1n << 52n;
 
 export interface ServiceAllocationDeps {
@@ -28,18 +26,24 @@ export interface ServiceAllocationDeps {
   readonly metrics: Metrics;
 }
 
+/** What a Service is given something for, the same object however often it asks. */
+export interface ServiceRequest {
+  /** Then nothing is kept for it, nor counted. */
+  readonly dryRun: boolean;
+}
+
 /**
  * Gives Services their cluster addresses and node ports: such as nobody holds as far as this server knows. Whether that is still so decides
- * itself when they are stored, see {@link ServiceRecords}; what concurrent requests here were given is remembered, so that they seldom collide.
+ * itself when they are stored, see {@link ServiceRecords}; what requests under way here were given is remembered, so that they seldom collide.
  */
 export class ServiceAllocator {
   readonly #deps: ServiceAllocationDeps;
   readonly #ranges: ServiceRanges;
   readonly #metrics: AllocationMetrics;
-  /** Whom addresses and node ports were given to that are perhaps not stored yet. */
-  readonly #given = new Map<string | number, string>();
-  /** The same by Service. */
-  readonly #givenTo = new Map<string, Set<string | number>>();
+  /** For which requests addresses and node ports were given that are perhaps not stored yet. */
+  readonly #given = new Map<string | number, ServiceRequest>();
+  /** The same by request. */
+  readonly #givenFor = new Map<ServiceRequest, Set<string | number>>();
   #noted: { readonly by: CachedObject | undefined; readonly ports: ReadonlySet<number> } = NOTHING_NOTED;
 
   constructor(deps: ServiceAllocationDeps) {
@@ -49,16 +53,25 @@ export class ServiceAllocator {
     this.#metrics = new AllocationMetrics({ ...deps, ranges: () => ranges.all });
   }
 
-  /** @param old The Service before an update. @throws {ApiError} */
-  allocate(asked: Unstructured, old: Service | undefined): Unstructured {
+  /**
+   * Whatever the request was given before is free again: it asks once more because another server was faster with a part of it.
+   * @param old The Service before an update. @param by To be told to {@link release}. @throws {ApiError}
+   */
+  allocate(asked: Unstructured, old: Service | undefined, by: ServiceRequest): Unstructured {
     const service = withFamilies(withFormerValues(asked, old), old, this.#ranges.families);
     const spec = (service as Service).spec ?? {};
     const name = service.metadata?.name ?? "";
     const owner = `${SERVICES}${service.metadata?.namespace}/${name}`;
-    this.#takeBack(owner); // it asks again because another server was faster with a part of it
-    const request = { spec, old: old?.spec, name, owner };
+    this.release(by);
+    const request = { spec, old: old?.spec, name, owner, by };
     const whole = { ...spec, ...this.#address(request), ...this.#ports(request) };
     return { ...service, spec: { ...whole, ...this.#healthPort({ ...request, spec: whole }) } };
+  }
+
+  /** The request is over: what it was given is in a stored Service, or nobody's. */
+  release(by: ServiceRequest): void {
+    for (const value of this.#givenFor.get(by) ?? []) this.#given.delete(value);
+    this.#givenFor.delete(by);
   }
 
   /**
@@ -92,7 +105,7 @@ export class ServiceAllocator {
       if (!port.nodePort && !needsNodePorts(spec)) return port;
       // one number may serve TCP and UDP of the same service port
       const shared = given.get(port.port) ?? (isNew ? requested(port.port, spec.ports ?? []) : 0);
-      const nodePort = port.nodePort || shared || this.#anyPort(request.owner, new Set([...asked, ...given.values()]));
+      const nodePort = port.nodePort || shared || this.#anyPort(request, new Set([...asked, ...given.values()]));
       const isTaken = own.has(nodePort) || [...given.values()].includes(nodePort);
       if ((port.nodePort || shared) && !isTaken) this.#checkPort(nodePort, index, request);
       given.set(port.port, nodePort);
@@ -101,31 +114,32 @@ export class ServiceAllocator {
     return { ports };
   }
 
-  #healthPort({ spec, old, owner }: Allocation): Partial<ServiceSpec> {
+  #healthPort(request: Allocation): Partial<ServiceSpec> {
+    const { spec, old } = request;
     if (!needsHealthPort(spec) || (old !== undefined && needsHealthPort(old))) return {};
     const asked = spec.healthCheckNodePort ?? 0;
     const others = new Set((spec.ports ?? []).map(({ nodePort = 0 }) => nodePort));
-    if (asked === 0) return { healthCheckNodePort: this.#anyPort(owner, others) };
-    const refused = others.has(asked) ? TAKEN_PORT : this.#whyNot(asked, owner);
+    if (asked === 0) return { healthCheckNodePort: this.#anyPort(request, others) };
+    const refused = others.has(asked) ? TAKEN_PORT : this.#whyNot(asked, request);
     if (refused === undefined) return {};
     throw ApiError.internal(new Error(`failed to allocate requested HealthCheck NodePort ${asked}: ${refused}`));
   }
 
-  #anyAddress(family: string, { owner, name }: Allocation): string {
+  #anyAddress(family: string, request: Allocation): string {
     const { clock } = this.#deps;
     for (const range of this.#ranges.of(family as IpFamily)) {
       const began = clock.monotonic();
-      const address = this.#anyOf(range, owner);
-      if (address === undefined) this.#metrics.addressRefused(range, "dynamic");
+      const address = this.#anyOf(range, request);
+      if (address === undefined) this.#metricsOf(request)?.addressRefused(range, "dynamic");
       else {
-        this.#metrics.address(range, "dynamic", (clock.monotonic() - began) / 1000);
-        return this.#give(address, owner);
+        this.#metricsOf(request)?.address(range, "dynamic", (clock.monotonic() - began) / 1000);
+        return this.#give(address, request);
       }
     }
-    throw ApiError.internal(new Error(`failed to allocate a serviceIP for Service "${name}": range is full`));
+    throw ApiError.internal(new Error(`failed to allocate a serviceIP for Service "${request.name}": range is full`));
   }
 
-  #anyOf(range: IpNetwork, owner: string): string | undefined {
+  #anyOf(range: IpNetwork, request: Allocation): string | undefined {
     // nobody draws from more addresses than a number holds exactly
     const size = Number(range.size < MOST_DRAWN ? range.size : MOST_DRAWN);
     const end = range.family === "IPv4" ? size - 1 : size;
@@ -133,27 +147,27 @@ export class ServiceAllocator {
     const reserved = size <= 16 ? 1 : Math.min(256, Math.max(16, size / 16));
     for (let tries = 0; tries < TRIES && end - reserved > 0; tries += 1) {
       const address = addressAt(range, reserved + Math.floor(this.#deps.random.float() * (end - reserved)));
-      if (!this.#isTaken(address, owner)) return address;
+      if (!this.#isTaken(address, request)) return address;
     }
     for (let offset = 1; offset < end; offset += 1) {
       const address = addressAt(range, offset);
-      if (!this.#isTaken(address, owner)) return address;
+      if (!this.#isTaken(address, request)) return address;
     }
     return undefined;
   }
 
   /** By another Service, or by whoever made an IPAddress for something else. */
-  #isTaken(address: string, owner: string): boolean {
+  #isTaken(address: string, { owner, by }: Allocation): boolean {
     const { cache, holdings } = this.#deps;
     const object = cache.get(IP_ADDRESSES + address)?.object;
     if (object !== undefined && !isOf(object, owner)) return true;
-    return holdings.isHeld(address, owner) || this.#isGiven(address, owner);
+    return holdings.isHeld(address, owner) || this.#isGiven(address, by);
   }
 
   /** @throws {ApiError} 422. */
-  #checkAddress(address: string, asked: readonly string[], { owner, name }: Allocation): void {
+  #checkAddress(address: string, asked: readonly string[], request: Allocation): void {
     const refuse = (why: string): never => {
-      throw ApiError.invalid({ group: "", kind: "Service" }, name, [
+      throw ApiError.invalid({ group: "", kind: "Service" }, request.name, [
         fieldError.invalid("spec.clusterIPs", asked, `failed to allocate IP ${address}: ${why}`),
       ]);
     };
@@ -165,25 +179,25 @@ export class ServiceAllocator {
       refuse("the provided network does not match the current range");
       return;
     }
-    if (this.#isTaken(formatIp(parsed), owner)) {
-      this.#metrics.addressRefused(range, "static");
+    if (this.#isTaken(formatIp(parsed), request)) {
+      this.#metricsOf(request)?.addressRefused(range, "static");
       refuse("provided IP is already allocated");
     }
-    this.#metrics.address(range, "static", (this.#deps.clock.monotonic() - began) / 1000);
+    this.#metricsOf(request)?.address(range, "static", (this.#deps.clock.monotonic() - began) / 1000);
   }
 
-  #anyPort(owner: string, but: ReadonlySet<number>): number {
-    const port = this.#freePort(owner, but);
+  #anyPort(request: Allocation, but: ReadonlySet<number>): number {
+    const port = this.#freePort(request, but);
     if (port === undefined) {
-      this.#metrics.portRefused("dynamic");
+      this.#metricsOf(request)?.portRefused("dynamic");
       throw ApiError.internal(new Error(`failed to allocate a nodePort: range is full`));
     }
-    this.#metrics.port("dynamic");
-    return this.#give(port, owner);
+    this.#metricsOf(request)?.port("dynamic");
+    return this.#give(port, request);
   }
 
-  #freePort(owner: string, but: ReadonlySet<number>): number | undefined {
-    const isFree = (port: number): boolean => !but.has(port) && this.#isFree(port, owner);
+  #freePort(request: Allocation, but: ReadonlySet<number>): number | undefined {
+    const isFree = (port: number): boolean => !but.has(port) && this.#isFree(port, request);
     const { nodePorts, random } = this.#deps;
     const { first, last } = nodePorts;
     for (let tries = 0; tries < TRIES; tries += 1) {
@@ -195,54 +209,51 @@ export class ServiceAllocator {
   }
 
   /** @throws {ApiError} 422. */
-  #checkPort(port: number, index: number, { owner, name }: Allocation): void {
-    const why = this.#whyNot(port, owner);
+  #checkPort(port: number, index: number, request: Allocation): void {
+    const why = this.#whyNot(port, request);
     if (why === undefined) return;
-    throw ApiError.invalid({ group: "", kind: "Service" }, name, [
+    throw ApiError.invalid({ group: "", kind: "Service" }, request.name, [
       fieldError.invalid(`spec.ports[${index}].nodePort`, port, why),
     ]);
   }
 
-  #whyNot(port: number, owner: string): string | undefined {
-    const why = this.#problemOf(port, owner);
-    if (why === undefined) this.#metrics.port("static");
-    else this.#metrics.portRefused("static");
+  #whyNot(port: number, request: Allocation): string | undefined {
+    const why = this.#problemOf(port, request);
+    if (why === undefined) this.#metricsOf(request)?.port("static");
+    else this.#metricsOf(request)?.portRefused("static");
     return why;
   }
 
-  #problemOf(port: number, owner: string): string | undefined {
+  #problemOf(port: number, request: Allocation): string | undefined {
     const { first, last } = this.#deps.nodePorts;
     if (port < first || port > last)
       return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
-    return this.#isFree(port, owner) ? undefined : TAKEN_PORT;
+    return this.#isFree(port, request) ? undefined : TAKEN_PORT;
   }
 
-  #isFree(port: number, owner: string): boolean {
+  #isFree(port: number, { owner, by }: Allocation): boolean {
     const { cache, holdings } = this.#deps;
-    const by = cache.get(NODE_PORT_RECORD);
-    if (this.#noted.by !== by) this.#noted = { by, ports: notedPorts(by) };
-    return !this.#noted.ports.has(port) && !holdings.isHeld(port, owner) && !this.#isGiven(port, owner);
+    const record = cache.get(NODE_PORT_RECORD);
+    if (this.#noted.by !== record) this.#noted = { by: record, ports: notedPorts(record) };
+    return !this.#noted.ports.has(port) && !holdings.isHeld(port, owner) && !this.#isGiven(port, by);
   }
 
-  #isGiven(value: string | number, owner: string): boolean {
-    const to = this.#given.get(value);
-    return to !== undefined && to !== owner;
+  #isGiven(value: string | number, by: ServiceRequest): boolean {
+    const given = this.#given.get(value);
+    return given !== undefined && given !== by;
   }
 
-  #give<Value extends string | number>(value: Value, owner: string): Value {
-    this.#given.set(value, owner);
-    const values = this.#givenTo.get(owner) ?? new Set();
-    this.#givenTo.set(owner, values.add(value));
-    const forget = (): void => {
-      if (this.#givenTo.get(owner) === values) this.#takeBack(owner);
-    };
-    this.#deps.clock.after(RESERVED_MS, forget, { background: true });
+  #give<Value extends string | number>(value: Value, { by }: Allocation): Value {
+    if (by.dryRun) return value;
+    this.#given.set(value, by);
+    const values = this.#givenFor.get(by) ?? new Set();
+    this.#givenFor.set(by, values.add(value));
     return value;
   }
 
-  #takeBack(owner: string): void {
-    for (const value of this.#givenTo.get(owner) ?? []) if (this.#given.get(value) === owner) this.#given.delete(value);
-    this.#givenTo.delete(owner);
+  /** Where the request is counted, undefined: nowhere. */
+  #metricsOf({ by }: Allocation): AllocationMetrics | undefined {
+    return by.dryRun ? undefined : this.#metrics;
   }
 }
 
@@ -260,6 +271,7 @@ interface Allocation {
   readonly name: string;
   /** The key of the Service. */
   readonly owner: string;
+  readonly by: ServiceRequest;
 }
 
 /** The node port that another protocol of this port asks for; 0 for none. */

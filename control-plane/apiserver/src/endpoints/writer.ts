@@ -38,7 +38,9 @@ export interface WriterDeps {
   /** How long an event is kept after it was written; 0: for ever. */
   readonly eventTtlMs: number;
   /** Gives an object what the server hands out, such as addresses. @throws {ApiError} when there is nothing left. */
-  readonly allocate: (definition: ResourceDefinition, object: Unstructured, old?: Unstructured) => Unstructured;
+  readonly allocate: (request: WriteRequest, object: Unstructured, old?: Unstructured) => Unstructured;
+  /** The request is over: what was allocated for it is stored by now, or is not going to be. */
+  readonly release: (request: WriteRequest) => void;
 }
 
 /** How one write is meant. */
@@ -89,7 +91,14 @@ export class Writer {
 
   /** Stores a new object. @throws {ApiError} 409 when it exists, 422, 403. */
   async create(request: WriteRequest, body: Unstructured, track = true): Promise<Unstructured> {
-    const admitted = await this.#admitCreate(request, body, track);
+    try {
+      return await this.#create(request, await this.#admitCreate(request, body, track));
+    } finally {
+      this.deps.release(request);
+    }
+  }
+
+  async #create(request: WriteRequest, admitted: Unstructured): Promise<Unstructured> {
     const isNamed = (admitted.metadata?.name ?? "") !== "";
     const generates = (admitted.metadata?.generateName ?? "") !== "";
     for (let tries = 1; ; tries += 1) {
@@ -118,6 +127,18 @@ export class Writer {
     request: WriteRequest,
     make: MakeNext,
     createFrom?: (manager: FieldManager) => Unstructured,
+  ): Promise<Updated> {
+    try {
+      return await this.#update(request, make, createFrom);
+    } finally {
+      this.deps.release(request);
+    }
+  }
+
+  async #update(
+    request: WriteRequest,
+    make: MakeNext,
+    createFrom: ((manager: FieldManager) => Unstructured) | undefined,
   ): Promise<Updated> {
     const { definition, name } = request;
     let created = false;
@@ -199,7 +220,7 @@ export class Writer {
     if (definition.custom?.isTerminating === true)
       throw ApiError.forbidden(definition, admitted.metadata?.name ?? request.name, TERMINATING);
     let object = forCreate(admitted, clock, random, strategy.generation || !definition.typed);
-    object = this.deps.allocate(definition, object);
+    object = this.deps.allocate(request, object);
     if (strategy.status && strategy.createdWithStatus !== true) object = withoutStatus(object, definition);
     object = strategy.prepareForCreate?.(object, context, clock.now()) ?? object;
     if (strategy.checksWhole === true) object = this.#defaulted(definition, object, undefined);
@@ -261,10 +282,11 @@ export class Writer {
   }
 
   /** An update with what it cannot touch as it was, and what follows from it. */
-  #prepared({ definition, subresource }: WriteRequest, asked: Unstructured, live: Unstructured): Unstructured {
+  #prepared(request: WriteRequest, asked: Unstructured, live: Unstructured): Unstructured {
+    const { definition, subresource } = request;
     const { strategy } = definition;
     let next = forUpdate(asked, live);
-    if (subresource === "") next = this.deps.allocate(definition, next, live);
+    if (subresource === "") next = this.deps.allocate(request, next, live);
     if (subresource === "status") next = statusOnly(definition, next, live);
     else if (subresource !== "") next = confined(subresource, next, live) ?? next;
     else if (strategy.status) next = withStatusOf(next, live);
