@@ -5,16 +5,17 @@ import type { FieldSet } from "./field-set.ts";
 import { listElement } from "./path.ts";
 import { memberShape, shapeOf } from "./shape.ts";
 
-/** Outlines that are remembered for each schema, and the longest. */
-const REMEMBERED = 512;
-const LONGEST = 16 * 1024;
+/** Outlines that are remembered for each schema, the characters of all of them, and the longest. */
+const REMEMBERED = 256;
+const CHARACTERS = 128 * 1024;
+const LONGEST = 4 * 1024;
 
 interface Known {
   readonly resets: FieldSet;
   readonly set: FieldSet;
 }
 
-const known = new WeakMap<Schema, Map<string, Known>>();
+const known = new WeakMap<Schema, Outlines>();
 
 /**
  * The fields of a new object that are owned, by its outline: most objects are made by a program that made many with the same
@@ -24,14 +25,37 @@ const known = new WeakMap<Schema, Map<string, Known>>();
 export function fieldsOfNew(schema: Schema, object: Json, resets: FieldSet, find: () => FieldSet): FieldSet {
   const outline = outlineOf(schema, object);
   let sets = known.get(schema);
-  if (sets === undefined) known.set(schema, (sets = new Map()));
+  if (sets === undefined) known.set(schema, (sets = new Outlines()));
   const found = sets.get(outline);
   if (found?.resets === resets) return found.set;
   const set = find();
-  if (outline.length > LONGEST) return set;
-  if (sets.size >= REMEMBERED) sets.delete(sets.keys().next().value!);
-  sets.set(outline, { resets, set });
+  if (outline.length <= LONGEST) sets.add(outline, { resets, set });
   return set;
+}
+
+/** Those of a schema that were met most recently. */
+class Outlines {
+  readonly #sets = new Map<string, Known>();
+  #characters = 0;
+
+  get(outline: string): Known | undefined {
+    const found = this.#sets.get(outline);
+    if (found !== undefined && this.#sets.size > 1) {
+      this.#sets.delete(outline);
+      this.#sets.set(outline, found);
+    }
+    return found;
+  }
+
+  add(outline: string, one: Known): void {
+    this.#characters += this.#sets.has(outline) ? 0 : outline.length;
+    this.#sets.set(outline, one);
+    for (const oldest of this.#sets.keys()) {
+      if (this.#sets.size <= REMEMBERED && this.#characters <= CHARACTERS) return;
+      this.#sets.delete(oldest);
+      this.#characters -= oldest.length;
+    }
+  }
 }
 
 /** What ownership depends on: names of members, keys of elements, and which values are zero, in the order of the object. */

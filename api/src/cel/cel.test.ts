@@ -121,6 +121,9 @@ describe("a selector of devices", () => {
 
   test.each([
     ["device.nope", "undefined field 'nope'"],
+    ["device.constructor == device.driver", "undefined field 'constructor'"],
+    ["valueOf() == 1", "undeclared reference to 'valueOf'"],
+    ["device.driver.toString() == ''", "undeclared reference to 'toString'"],
     ["device.driver == 1", "found no matching overload for '_==_' applied to '(string, int)'"],
     ["object.x", "undeclared reference to 'object' (in container '')"],
     ["", "ERROR: <input>:1:0: Syntax error: mismatched input '<EOF>' expecting"],

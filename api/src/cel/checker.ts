@@ -7,6 +7,7 @@ import { FUNCTIONS, METHODS } from "./functions.ts";
 import { bindingOf, isMacro, variablesOf } from "./macros.ts";
 import { unescapeName } from "./names.ts";
 import { OPERATORS } from "./operators.ts";
+import { tableOf } from "./table-of.ts";
 import { timestampOf, typeOf } from "./values.ts";
 
 /** What is known of a value before it is there: the name of its type, and for objects and lists what is in them. */
@@ -31,7 +32,7 @@ export interface CelEnvironment {
 export const DYN: StaticType = { name: "dyn" };
 const BOOL: StaticType = { name: "bool" };
 const TYPE_NAMES = new Set(["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"]);
-const RESULTS: Readonly<Record<string, string>> = {
+const RESULTS: Readonly<Record<string, string>> = tableOf({
   size: "int",
   int: "int",
   uint: "uint",
@@ -66,7 +67,7 @@ const RESULTS: Readonly<Record<string, string>> = {
   hasValue: "bool",
   timestamp: "google.protobuf.Timestamp",
   duration: "google.protobuf.Duration",
-};
+});
 
 /** The type of a value that this schema describes. */
 export function typeOfSchema(schema: Schema | undefined): StaticType {
@@ -168,7 +169,8 @@ class Checker {
     if (optional || container.name === "dyn" || container.name === "optional_type") return DYN;
     if (container.name === "map") return container.element ?? DYN;
     const { schema, fields } = container;
-    if (fields !== undefined) return fields[field] ?? this.#fail(at, `undefined field '${field}'`);
+    if (fields !== undefined)
+      return Object.hasOwn(fields, field) ? fields[field]! : this.#fail(at, `undefined field '${field}'`);
     if (container.name === "object" && schema?.kind === "object") {
       const found = fieldOf(schema, field);
       return found === undefined ? this.#fail(at, `undefined field '${field}'`) : typeOfSchema(found);

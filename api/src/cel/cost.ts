@@ -99,7 +99,7 @@ function bound({ name, value, body }: NonNullable<ReturnType<typeof bindingOf>>,
 }
 
 function memberOf({ schema, element, fields }: StaticType, field: string): StaticType | undefined {
-  if (fields !== undefined) return fields[field];
+  if (fields !== undefined) return Object.hasOwn(fields, field) ? fields[field] : undefined;
   return schema?.kind === "object" ? typeOfSchema(schema.fields.get(unescapeName(field))?.schema) : element;
 }
 

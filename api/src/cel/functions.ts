@@ -5,6 +5,7 @@ import { AUTHORIZER_METHODS } from "./authorizer.ts";
 import { CelError } from "./cel-error.ts";
 import { compare, int, noOverload, OPERATORS, uint } from "./operators.ts";
 import { CelSemver, compareSemver, SEMVER_FUNCTIONS, SEMVER_METHODS } from "./semver.ts";
+import { tableOf } from "./table-of.ts";
 import { FORMAT_FUNCTIONS, FORMAT_METHODS } from "./text-formats.ts";
 import {
   CelDuration,
@@ -134,7 +135,7 @@ function parsedUrl(value: unknown): URL | undefined {
 }
 
 /** Functions called by name: `size(x)`. Those of one operand may be called on it as well. */
-export const FUNCTIONS: Readonly<Record<string, Function>> = {
+export const FUNCTIONS: Readonly<Record<string, Function>> = tableOf({
   size,
   int: toInt,
   uint: (value) => {
@@ -171,7 +172,7 @@ export const FUNCTIONS: Readonly<Record<string, Function>> = {
   ...SEMVER_FUNCTIONS,
   ...FORMAT_FUNCTIONS,
   "jsonpatch.escapeKey": (key) => text(key, "jsonpatch.escapeKey").replaceAll("~", "~0").replaceAll("/", "~1"),
-};
+});
 
 function has(items: readonly unknown[], wanted: unknown): boolean {
   return items.some((item) => isEqual(item, wanted));
@@ -185,7 +186,7 @@ function isZero(value: unknown): boolean {
 }
 
 /** Methods, by name: the first argument is what they are called on. */
-export const METHODS: Readonly<Record<string, Function>> = {
+export const METHODS: Readonly<Record<string, Function>> = tableOf({
   size,
   contains: (a, b) => text(a, "contains").includes(text(b, "contains")),
   startsWith: (a, b) => text(a, "startsWith").startsWith(text(b, "startsWith")),
@@ -281,7 +282,7 @@ export const METHODS: Readonly<Record<string, Function>> = {
   getHostname: (a) => address(a).hostname.replaceAll(/[[\]]/g, ""),
   getPort: (a) => address(a).port,
   getEscapedPath: (a) => address(a).pathname,
-};
+});
 
 /** Of quantities, and of versions. */
 function compareOpaque(name: string, a: unknown, b: unknown): number {

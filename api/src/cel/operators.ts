@@ -1,4 +1,5 @@
 import { CelError } from "./cel-error.ts";
+import { tableOf } from "./table-of.ts";
 import {
   CelDuration,
   CelQuantity,
@@ -113,7 +114,7 @@ function contains(item: unknown, container: unknown): boolean {
 }
 
 /** The operators that take all their operands' values; the logical ones are lazy and elsewhere. */
-export const OPERATORS: Readonly<Record<string, (...args: never[]) => unknown>> = {
+export const OPERATORS: Readonly<Record<string, (...args: never[]) => unknown>> = tableOf({
   "_+_": add,
   "_-_": subtract,
   "_*_": arithmetic(
@@ -147,4 +148,4 @@ export const OPERATORS: Readonly<Record<string, (...args: never[]) => unknown>> 
     if (a instanceof CelDuration) return new CelDuration(-a.nanos);
     throw noOverload("-_", a);
   },
-};
+});

@@ -27,6 +27,14 @@ test("the same FieldsV1 is one value, which nobody can change, in whatever it co
   expect(Object.isFrozen((fieldsOf(first) as typeof FIELDS)["f:data"])).toBe(true);
 });
 
+test("outlives the bytes that it came in", () => {
+  const text = JSON.stringify({ "f:data": { "f:outlives": {} } });
+  const body = bodyOf(text);
+  const first = fieldsOf(decodeJson(body, CONFIG_MAP).object);
+  body.fill(0x20);
+  expect(fieldsOf(decodeJson(bodyOf(text), CONFIG_MAP).object)).toBe(first);
+});
+
 test("is what its own bytes say, however often they came before, whole or cut off", () => {
   const text = fc.oneof(
     fc.json({ maxDepth: 4 }),

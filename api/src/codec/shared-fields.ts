@@ -49,7 +49,7 @@ export function sharedValue(bytes: Uint8Array, start: number, { end, hash }: Ext
 /** Remembers what these bytes were decoded into, which is frozen to the bottom. @returns `value`. */
 export function share(bytes: Uint8Array, start: number, { end, hash }: Extent, value: unknown): unknown {
   freeze(value);
-  slots[hash & (SLOTS - 1)] = { bytes: bytes.slice(start, end), value };
+  slots[hash & (SLOTS - 1)] = { bytes: new Uint8Array(bytes.subarray(start, end)), value }; // a Buffer's slice is a view
   return value;
 }
 

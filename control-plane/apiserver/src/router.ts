@@ -38,7 +38,6 @@ export interface RouterDeps {
 
 const FLOW_DUMPS = "/debug/api_priority_and_fairness/";
 
-/** Where nothing is, there is no Status either: upstream's plain answer. */
 /** Subresources whose other methods no route has. */
 const PARTS = new Set(["approval", "ephemeralcontainers", "finalize", "resize", "scale", "status"]);
 
@@ -55,6 +54,7 @@ function isRouted({ info, request }: RequestContext): boolean {
   return info.verb !== "patch" || isPatchType(request.headers);
 }
 
+/** Where nothing is, there is no Status either: upstream's plain answer. */
 const NOT_FOUND: ApiResponse = {
   status: 404,
   headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
@@ -134,7 +134,8 @@ export class Router {
         ? definition.verbs
         : definition.subresources.find(({ name }) => name === info.subresource)?.verbs;
     const { deprecation } = definition;
-    if (deprecation !== undefined && !definition.typed) this.#deprecated(context, definition, deprecation);
+    if (deprecation !== undefined && !definition.typed && verbs !== undefined)
+      this.#deprecated(context, definition, deprecation);
     if (verbs === undefined) throw definition.typed ? ApiError.generic(404) : ApiError.notFound(definition, info.name);
     const isCollection = info.name === "";
     if (isCollection && (info.verb === "update" || info.verb === "patch")) throw withoutName(context, definition);

@@ -280,6 +280,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logger,
     metrics,
     authorizer,
+    serves: ({ group, version, resource, subresource }) => registry.serves(group, version, resource, subresource),
     constrainsImpersonation: gates.isOn("ConstrainedImpersonation"),
     flows,
     authenticators: [inProcessAuthenticator, certificateAuthenticator(gates), bootstrapTokens, accounts],

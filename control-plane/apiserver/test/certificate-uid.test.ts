@@ -12,7 +12,7 @@ beforeAll(async () => void (server = await startWireServer()));
 afterAll(() => server.close());
 
 /** What the server says of who comes with a certificate of this subject: [code, name, uid, groups]. */
-async function known(subject: x509.JsonName): Promise<readonly unknown[]> {
+async function known(subject: x509.JsonName, token?: string): Promise<readonly unknown[]> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const request = { name: subject, keys, signingAlgorithm: algorithm };
@@ -24,7 +24,8 @@ async function known(subject: x509.JsonName): Promise<readonly unknown[]> {
   const transport = createHttpTransport(options);
   const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
   const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
-  const headers = { "content-type": "application/json" };
+  const bearer = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers = { "content-type": "application/json", ...bearer };
   const body = Buffer.from(JSON.stringify(review));
   const { status, body: answer } = await transport.request({ method: "POST", path, headers, body });
   const pieces: Uint8Array[] = [];
@@ -43,4 +44,16 @@ test("a certificate may tell the uid of its user", async () => {
 test("a certificate with two of them is none", async () => {
   const [code] = await known([{ CN: ["jane"] }, { [UID]: ["u-1"] }, { [UID]: ["u-2"] }]);
   expect(code).toBe(401);
+});
+
+test("whatever a certificate is worth, a token beside it counts", async () => {
+  const { admin } = server;
+  const path = "/api/v1/namespaces/default/serviceaccounts";
+  await admin.send("POST", path, { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "bearer" } });
+  const request = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} };
+  const { object } = await admin.send("POST", `${path}/bearer/token`, request);
+  const { token } = object["status"] as { readonly token: string };
+  const [code, name] = await known([{ CN: ["jane"] }, { [UID]: ["u-1"] }, { [UID]: ["u-2"] }], token);
+  expect([code, name]).toEqual([201, "system:serviceaccount:default:bearer"]);
+  expect((await known([{ O: ["nobody"] }], token))[1]).toBe("system:serviceaccount:default:bearer");
 });

@@ -1,7 +1,7 @@
 import { ApiError, compareQuantities, parseQuantity, type Unstructured } from "@tsukube/api";
 import type { PersistentVolumeClaim } from "@tsukube/api/types/core-v1";
 import type { StorageClass } from "@tsukube/api/types/storage-v1";
-import type { AdmissionPlugin } from "../contracts.ts";
+import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 
 const IS_DEFAULT = "storageclass.kubernetes.io/is-default-class";
@@ -26,18 +26,22 @@ export function defaultStorageClass(cache: WatchCache): AdmissionPlugin {
   };
 }
 
-const PROTECTED: Readonly<Record<string, string>> = {
-  persistentvolumeclaims: "kubernetes.io/pvc-protection",
-  persistentvolumes: "kubernetes.io/pv-protection",
-  volumeattributesclasses: "kubernetes.io/vac-protection",
-};
+/** By group and resource. */
+const PROTECTED: ReadonlyMap<string, string> = new Map([
+  ["/persistentvolumeclaims", "kubernetes.io/pvc-protection"],
+  ["/persistentvolumes", "kubernetes.io/pv-protection"],
+  ["storage.k8s.io/volumeattributesclasses", "kubernetes.io/vac-protection"],
+]);
+
+const protectionOf = ({ group, resource }: AdmissionAttributes["resource"]): string | undefined =>
+  PROTECTED.get(`${group}/${resource}`);
 
 /** Claims, volumes and their classes of attributes in use are not deleted under their users: a finalizer that the protection controllers remove. */
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: "StorageObjectInUseProtection",
-  handles: ({ operation, resource }) => operation === "CREATE" && PROTECTED[resource.resource] !== undefined,
+  handles: ({ operation, resource }) => operation === "CREATE" && protectionOf(resource) !== undefined,
   async mutate({ object, resource }) {
-    const finalizer = PROTECTED[resource.resource]!;
+    const finalizer = protectionOf(resource)!;
     const finalizers = object?.metadata?.finalizers ?? [];
     if (object === undefined || finalizers.includes(finalizer)) return object;
     return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, finalizer] } };

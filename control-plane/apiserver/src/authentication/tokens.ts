@@ -235,7 +235,7 @@ export function certificateAuthenticator(gates: FeatureGates): Authenticator {
   const isTold = gates.isOn("AllowParsingUserUIDFromCertAuth");
   return {
     async authenticate({ clientCertificate }) {
-      if (clientCertificate === undefined) return undefined;
+      if (clientCertificate === undefined || clientCertificate.commonName === "") return undefined;
       const { commonName, organizations, fingerprint, uids } = clientCertificate;
       const [uid, ...more] = isTold ? uids : [];
       if (uid === "" || more.length > 0) throw ApiError.unauthorized();

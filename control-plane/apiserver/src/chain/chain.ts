@@ -46,6 +46,8 @@ export interface ChainDeps {
   readonly constrainsImpersonation: boolean;
   readonly flows: FlowControl;
   readonly auditor?: Auditor;
+  /** Whether the resource and subresource of a request are ones that are served. */
+  readonly serves: (info: RequestInfo) => boolean;
   /** What comes after the chain. @throws {ApiError} */
   dispatch(context: RequestContext): Promise<ApiResponse>;
 }
@@ -93,7 +95,7 @@ export class Chain {
 
   constructor(deps: ChainDeps) {
     this.#deps = deps;
-    this.#requests = new RequestMetrics(deps.metrics, deps.clock);
+    this.#requests = new RequestMetrics(deps.metrics, deps.clock, deps.serves);
     this.#authentication = new AuthenticationMetrics(deps.metrics);
     this.#authorization = new AuthorizationMetrics(deps.metrics);
     this.#impersonation = new Impersonation(deps.authorizer, deps.constrainsImpersonation);
@@ -228,21 +230,24 @@ export class Chain {
     const { authenticators, clock } = this.#deps;
     const began = clock.monotonic();
     const took = (): number => (clock.monotonic() - began) / 1000;
-    try {
-      for (const authenticator of authenticators) {
-        const user = await authenticator.authenticate(request);
-        if (user === undefined) continue;
-        this.#authentication.succeeded(user, took());
-        const { clientCertificate } = request;
-        if (clientCertificate !== undefined)
-          this.#authentication.certificateLasts((clientCertificate.expiresAt - clock.now()) / 1000);
-        return user;
+    const failures: unknown[] = [];
+    for (const authenticator of authenticators) {
+      let user: User | undefined;
+      try {
+        user = await authenticator.authenticate(request);
+      } catch (error) {
+        failures.push(error); // other credentials may be right
       }
-    } catch (error) {
-      this.#authentication.failed(took());
-      throw error;
+      if (user === undefined) continue;
+      this.#authentication.succeeded(user, took());
+      const { clientCertificate } = request;
+      if (clientCertificate !== undefined)
+        this.#authentication.certificateLasts((clientCertificate.expiresAt - clock.now()) / 1000);
+      return user;
     }
-    return undefined;
+    if (failures.length === 0) return undefined;
+    this.#authentication.failed(took());
+    throw failures[0];
   }
 
   async #authorize(

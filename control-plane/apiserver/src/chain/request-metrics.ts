@@ -20,11 +20,13 @@ const RECEIVED_BYTES = Array.from({ length: 31 }, (_, index) => 50_000 + index *
 const WHERE = ["verb", "group", "version", "resource", "subresource", "scope", "component"];
 const MUTATING = new Set(["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"]);
 const VALIDATED = new Set(["POST", "PUT", "PATCH", "APPLY"]);
+const METHODS = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"]);
 const CONNECTING = new Set(["exec", "attach", "portforward", "proxy"]);
 
 /** Counts requests under upstream's names (apiserver_request_total and its kin). */
 export class RequestMetrics {
   readonly #clock: Clock;
+  readonly #serves: (info: RequestInfo) => boolean;
   readonly #total: Counter;
   readonly #duration: Histogram;
   readonly #own: Histogram;
@@ -35,8 +37,10 @@ export class RequestMetrics {
   readonly #longRunning: Gauge;
   readonly #kinds = new Map<string, Kind>();
 
-  constructor(metrics: Metrics, clock: Clock) {
+  /** @param serves Whether the names in a request are of something served: only those become labels, for clients may make up any. */
+  constructor(metrics: Metrics, clock: Clock, serves: (info: RequestInfo) => boolean) {
     this.#clock = clock;
+    this.#serves = serves;
     this.#total = metrics.counter(
       "apiserver_request_total",
       "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.",
@@ -86,8 +90,8 @@ export class RequestMetrics {
 
   /** Requests of one kind share theirs: there are as many as series of metrics. */
   #kindOf(request: Head, info: RequestInfo): Kind {
-    const dryRun = info.query.size === 0 ? "" : info.query.getAll("dryRun").join(",");
-    const labels = labelsOf(request, info);
+    const dryRun = info.query.size === 0 ? "" : dryRunIn(info.query);
+    const labels = labelsOf(request, info, info.isResource && this.#serves(info));
     const validation = info.query.size === 0 ? "" : fieldValidationIn(info.query);
     const key = `${Object.values(labels).join(" ")} ${dryRun} ${validation}`;
     let kind = this.#kinds.get(key);
@@ -168,9 +172,14 @@ function fieldValidationIn(query: URLSearchParams): string {
   return ["", "Ignore", "Warn", "Strict"].includes(value) && more.length === 0 ? value : "invalid";
 }
 
-function labelsOf(request: Head, info: RequestInfo): Labels {
-  const { isResource, group, version, resource, subresource, path } = info;
-  const where = isResource ? { group, version, resource, subresource } : { subresource: rootOf(path) };
+function dryRunIn(query: URLSearchParams): string {
+  const values = query.getAll("dryRun");
+  return values.length === 0 ? "" : values.every((value) => value === "All") ? "All" : "invalid";
+}
+
+function labelsOf(request: Head, info: RequestInfo, isServed: boolean): Labels {
+  const { group, version, resource, subresource, path } = info;
+  const where = isServed ? { group, version, resource, subresource } : { subresource: rootOf(path) };
   const verb = verbOf(request, info);
   return { verb, group: "", version: "", resource: "", ...where, scope: scopeOf(info), component: "apiserver" };
 }
@@ -181,7 +190,7 @@ function rootOf(path: string): string {
 }
 
 function verbOf({ method, headers }: Head, { isResource, verb, subresource }: RequestInfo): string {
-  if (!isResource) return method === "HEAD" ? "GET" : method;
+  if (!isResource) return method === "HEAD" ? "GET" : METHODS.has(method) ? method : "OTHER";
   if (CONNECTING.has(subresource)) return "CONNECT";
   switch (verb) {
     case "create":
@@ -190,8 +199,14 @@ function verbOf({ method, headers }: Head, { isResource, verb, subresource }: Re
       return "PUT";
     case "patch":
       return String(headers["content-type"] ?? "").includes("apply-patch") ? "APPLY" : "PATCH";
-    default:
+    case "get":
+    case "list":
+    case "watch":
+    case "delete":
+    case "deletecollection":
       return verb.toUpperCase();
+    default:
+      return METHODS.has(method) ? method : "OTHER";
   }
 }
 

@@ -52,6 +52,13 @@ export class Registry {
     return definition;
   }
 
+  /** Whether there is such a resource, stored or not, with such a subresource; "" for the resource itself. */
+  serves(group: string, version: string, resource: string, subresource: string): boolean {
+    const definition = this.get(group, version, resource);
+    if (subresource === "") return definition !== undefined || this.isVirtual(group, version, resource);
+    return definition?.subresources.some(({ name }) => name === subresource) === true;
+  }
+
   isVirtual(group: string, version: string, resource: string): boolean {
     return isVirtual(group, resource) && this.#infos.has(keyOf({ group, version, resource }));
   }

@@ -19,11 +19,12 @@ export class Evaluations {
 
   count(decision: "allow" | "deny", mode: Mode, { level, version }: Standard, attributes: AdmissionAttributes): void {
     const { operation, resource, subresource } = attributes;
-    const key = `${decision} ${mode} ${level} ${version} ${operation} ${resource.resource} ${subresource}`;
+    const policyVersion = versionText(level, version);
+    const key = `${decision} ${mode} ${level} ${policyVersion} ${operation} ${resource.resource} ${subresource}`;
     let series = this.#series.get(key);
     if (series === undefined) {
       series = this.#total.of({
-        ...{ decision, policy_level: level, policy_version: versionText(level, version), mode },
+        ...{ decision, policy_level: level, policy_version: policyVersion, mode },
         request_operation: operation.toLowerCase(),
         resource: resource.resource === "pods" ? "pod" : "controller",
         subresource,
