@@ -34,6 +34,36 @@ test("a queue tells how many keys wait, how long they waited, and how long work 
   expect(value("depth")).toBe(0);
 });
 
+test("queues of the same name have their own keys, and are counted together", async () => {
+  const clock = new VirtualClock(0);
+  const metrics = createMetrics();
+  const measured = new QueueMetrics(metrics, clock);
+  const [approving, signing] = [0, 1].map(() => new WorkQueue(clock, () => 0, measured.of("certificate")));
+  const value = (name: string): number =>
+    Number(new RegExp(`^workqueue_${name}\\{name="certificate"\\} (.*)$`, "m").exec(metrics.expose())?.[1]);
+  approving!.add("a");
+  await clock.advance(1000);
+  signing!.add("a");
+  expect([value("depth"), value("adds_total")]).toEqual([2, 2]);
+  await approving!.take();
+  await clock.advance(1000);
+  await signing!.take();
+  expect([value("depth"), value("queue_duration_seconds_sum"), value("queue_duration_seconds_count")]).toEqual([
+    0, 2, 2,
+  ]);
+  await clock.advance(1000);
+  expect([value("unfinished_work_seconds"), value("longest_running_processor_seconds")]).toEqual([3, 2]);
+  approving!.done("a");
+  expect([value("work_duration_seconds_sum"), value("unfinished_work_seconds")]).toEqual([2, 1]);
+  signing!.add("b");
+  approving!.close();
+  expect(value("depth")).toBe(1);
+  signing!.done("a");
+  expect([value("work_duration_seconds_sum"), value("work_duration_seconds_count")]).toEqual([3, 2]);
+  signing!.close();
+  expect(value("depth")).toBe(0);
+});
+
 test("the buckets are client-go's", () => {
   const metrics = createMetrics();
   const measured = new QueueMetrics(metrics, new VirtualClock(0));

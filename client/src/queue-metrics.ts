@@ -11,7 +11,7 @@ export class QueueMetrics {
   readonly #retries: Counter;
   readonly #waited: Histogram;
   readonly #took: Histogram;
-  readonly #queues = new Map<string, MeasuredQueue>();
+  readonly #named = new Map<string, Named>();
 
   constructor(metrics: Metrics, clock: Clock) {
     this.#clock = clock;
@@ -30,37 +30,50 @@ export class QueueMetrics {
       SECONDS,
       labels,
     );
-    const ofEach = (read: (queue: MeasuredQueue) => number) => () =>
-      [...this.#queues].map(([name, queue]) => [{ name }, read(queue)] as const);
+    const ofEach = (read: (queues: readonly MeasuredQueue[]) => number) => () =>
+      [...this.#named].map(([name, { queues }]) => [{ name }, read([...queues])] as const);
     metrics.collected(
       "workqueue_depth",
       "Current depth of workqueue",
-      ofEach((queue) => queue.waiting),
+      ofEach((queues) => sum(queues.map(({ waiting }) => waiting))),
     );
     metrics.collected(
       "workqueue_unfinished_work_seconds",
       "How many seconds of work has done that is in progress and hasn't been observed by work_duration. Large values indicate stuck threads. One can deduce the number of stuck threads by observing the rate at which this increases.",
-      ofEach((queue) => queue.underWay().reduce((sum, seconds) => sum + seconds, 0)),
+      ofEach((queues) => sum(queues.flatMap((queue) => queue.underWay()))),
     );
     metrics.collected(
       "workqueue_longest_running_processor_seconds",
       "How many seconds has the longest running processor for workqueue been running.",
-      ofEach((queue) => Math.max(0, ...queue.underWay())),
+      ofEach((queues) => Math.max(0, ...queues.flatMap((queue) => queue.underWay()))),
     );
   }
 
-  /** The same for queues of the same name. */
+  /** For one queue, of whose keys others know nothing; queues of the same name are counted and shown together. */
   of(name: string): MeasuredQueue {
-    let queue = this.#queues.get(name);
-    if (queue === undefined) {
-      queue = new MeasuredQueue(this.#clock, {
-        ...{ adds: this.#adds.of({ name }), retries: this.#retries.of({ name }) },
-        ...{ waited: this.#waited.of({ name }), took: this.#took.of({ name }) },
-      });
-      this.#queues.set(name, queue);
-    }
+    const { series, queues } = this.#ofName(name);
+    const queue = new MeasuredQueue(this.#clock, series, () => queues.delete(queue));
+    queues.add(queue);
     return queue;
   }
+
+  #ofName(name: string): Named {
+    const known = this.#named.get(name);
+    if (known !== undefined) return known;
+    const series = {
+      ...{ adds: this.#adds.of({ name }), retries: this.#retries.of({ name }) },
+      ...{ waited: this.#waited.of({ name }), took: this.#took.of({ name }) },
+    };
+    const named = { series, queues: new Set<MeasuredQueue>() };
+    this.#named.set(name, named);
+    return named;
+  }
+}
+
+interface Named {
+  readonly series: Series;
+  /** Those that are not closed. */
+  readonly queues: Set<MeasuredQueue>;
 }
 
 interface Series {
@@ -74,13 +87,15 @@ interface Series {
 export class MeasuredQueue {
   readonly #clock: Clock;
   readonly #series: Series;
+  readonly #leave: () => void;
   /** When they came, and when they were taken; in ms. */
   readonly #addedAt = new Map<Key, number>();
   readonly #takenAt = new Map<Key, number>();
 
-  constructor(clock: Clock, series: Series) {
+  constructor(clock: Clock, series: Series, leave: () => void) {
     this.#clock = clock;
     this.#series = series;
+    this.#leave = leave;
   }
 
   /** A key that came again while it is being worked on does not wait yet. */
@@ -116,8 +131,13 @@ export class MeasuredQueue {
     this.#series.retries.inc();
   }
 
-  /** The queue is closed: nothing waits any more. */
+  /** The queue is closed: nothing waits any more, and it is shown no longer. */
   closed(): void {
     this.#addedAt.clear();
+    this.#leave();
   }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, value) => all + value, 0);
 }
