@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
-import { type Cgroups, diskUsage, type Mounts, notDelegated } from "@tsukube/kernel";
+import { type Cgroups, type Mounts, notDelegated } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources, NamespaceOption } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
@@ -349,7 +349,7 @@ export class Containers {
 
   /** What the container has written to its root file system, in bytes on the disk. */
   writtenBytes(id: string): Promise<number> {
-    return diskUsage(this.#deps.snapshotter.writable(this.get(id).id));
+    return this.#deps.snapshotter.writtenBytes(this.get(id).id);
   }
 
   /** Makes conmon open the log anew after its file was renamed (conmon(8), the control fifo: "2 0 0"). */

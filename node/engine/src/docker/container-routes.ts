@@ -1,5 +1,4 @@
 import { TsukubeError } from "@tsukube/foundation";
-import { diskUsage } from "@tsukube/kernel";
 import { OWN_PLATFORM } from "../images/platform.ts";
 import { statsStream } from "./container-stats.ts";
 import { publishOf } from "./containers/container-events.ts";
@@ -127,7 +126,7 @@ async function inspect(deps: DockerDeps, name: string, withSize: boolean): Promi
 }
 
 async function sizeOf({ snapshotter, images }: DockerDeps, { id, imageId }: DockerContainer) {
-  const rw = await diskUsage(snapshotter.writable(id));
+  const rw = await snapshotter.writtenBytes(id);
   return { rw, rootFs: rw + (images.find(imageId)?.sizeBytes ?? 0) };
 }
 

@@ -30,7 +30,7 @@ async function pruneContainers(deps: DockerDeps, query: URLSearchParams): Promis
   );
   let SpaceReclaimed = 0;
   for (const { id } of over) {
-    SpaceReclaimed += await diskUsage(snapshotter.writable(id));
+    SpaceReclaimed += await snapshotter.writtenBytes(id);
     await containers.remove(id);
   }
   deps.events.publish("container", "prune", "", { reclaimed: String(SpaceReclaimed) });
@@ -86,7 +86,7 @@ async function diskUse(deps: DockerDeps, types: readonly string[]): Promise<Dock
   const containersShown = async () =>
     Promise.all(
       users.map(async (container) => {
-        const rw = await diskUsage(snapshotter.writable(container.id));
+        const rw = await snapshotter.writtenBytes(container.id);
         const rootFs = rw + (images.find(container.imageId)?.sizeBytes ?? 0);
         return containerSummary(container, views, clock.now(), { rw, rootFs });
       }),

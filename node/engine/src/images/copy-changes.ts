@@ -1,5 +1,6 @@
-import { type BigIntStats, createReadStream, lstatSync, readlinkSync } from "node:fs";
+import { type BigIntStats, createReadStream, lstatSync, readlinkSync, rmSync } from "node:fs";
 import { readdir } from "node:fs/promises";
+import { codeOf } from "@tsukube/foundation";
 import { attribute, makeNode, setTimes } from "@tsukube/kernel";
 import { type CopiedLinks, copyFolder, copyNode, keptAttributes } from "./copied-node.ts";
 import { namesIn, shownIn } from "./layer-stack.ts";
@@ -15,62 +16,137 @@ export interface CopyOfLayers {
   readonly since: bigint;
 }
 
+/** Unit in which stat(2) tells what a file takes. */
+const BLOCK = 512;
+
 /** Writes into an empty folder how a copy differs from its layers by now, as overlayfs would have: so a layer is made of it. */
 export async function writeCopyChanges(copy: CopyOfLayers, target: string): Promise<void> {
-  await new Comparison(copy, target).folder("", copy.layers);
+  await new Comparison(copy, new Writing(copy.root, target)).folder("", copy.layers);
 }
 
-class Comparison {
-  readonly #copy: CopyOfLayers;
+/** What the same would take on the disk, in bytes. */
+export async function sizeOfCopyChanges(copy: CopyOfLayers): Promise<number> {
+  const summing = new Summing();
+  await new Comparison(copy, summing).folder("", copy.layers);
+  return summing.bytes;
+}
+
+/** Is told each difference, folders before what is in them. Paths are like "/a/b". */
+interface Differences {
+  folder(path: string, status: BigIntStats): void;
+  file(path: string, status: BigIntStats): void | Promise<void>;
+  deleted(path: string): void;
+  /** Everything of a folder was told. */
+  over(folder: string, status: BigIntStats): void;
+  /** What was told of a path is not so: it went meanwhile. */
+  gone(path: string): void;
+}
+
+class Summing implements Differences {
+  readonly #seen = new Set<bigint>();
+  bytes = 0;
+
+  folder(_: string, { blocks }: BigIntStats): void {
+    this.bytes += Number(blocks) * BLOCK;
+  }
+
+  file(_: string, { blocks, ino }: BigIntStats): void {
+    if (!this.#seen.has(ino)) this.bytes += Number(blocks) * BLOCK;
+    this.#seen.add(ino);
+  }
+
+  deleted(): void {}
+  over(): void {}
+  gone(): void {}
+}
+
+class Writing implements Differences {
+  readonly #root: string;
   readonly #target: string;
   readonly #links: CopiedLinks = new Map();
   /** Folders that have something new in them. */
   readonly #made = new Set<string>([""]);
 
-  constructor(copy: CopyOfLayers, target: string) {
-    this.#copy = copy;
+  constructor(root: string, target: string) {
+    this.#root = root;
     this.#target = target;
+  }
+
+  /** Makes a folder and those above it. */
+  folder(path: string, status = statusOf(this.#root + path)): void {
+    if (this.#made.has(path)) return;
+    this.folder(dirnameOf(path));
+    copyFolder(this.#root + path, status, this.#target + path);
+    this.#made.add(path);
+  }
+
+  async file(path: string, status: BigIntStats): Promise<void> {
+    this.folder(dirnameOf(path));
+    await copyNode(this.#root + path, status, this.#target + path, this.#links);
+  }
+
+  deleted(path: string): void {
+    this.folder(dirnameOf(path));
+    makeNode(this.#target + path, "character");
+  }
+
+  over(folder: string, { mtimeNs }: BigIntStats): void {
+    if (folder !== "" && this.#made.has(folder)) setTimes(this.#target + folder, mtimeNs);
+  }
+
+  gone(path: string): void {
+    rmSync(this.#target + path, { recursive: true, force: true });
+  }
+}
+
+class Comparison {
+  readonly #copy: CopyOfLayers;
+  readonly #differences: Differences;
+
+  constructor(copy: CopyOfLayers, differences: Differences) {
+    this.#copy = copy;
+    this.#differences = differences;
   }
 
   /** @param path "" or "/a/b". @param below Where the layers have its content. */
   async folder(path: string, below: readonly string[]): Promise<void> {
-    const names = (await readdir(this.#copy.root + path)).sort();
-    for (const name of names) await this.#entry(path, name, below);
+    const there = new Set<string>();
+    for (const name of (await readdir(this.#copy.root + path)).sort())
+      if (await this.#isThere(path, name, below)) there.add(name);
     for (const name of await namesIn(below))
-      if (!names.includes(name) && shownIn(below, name) !== undefined) this.#deleted(path, name);
-    if (path !== "" && this.#made.has(path)) setTimes(this.#target + path, this.#status(path).mtimeNs);
+      if (!there.has(name) && shownIn(below, name) !== undefined) this.#differences.deleted(`${path}/${name}`);
+    this.#differences.over(path, this.#status(path));
   }
 
-  async #entry(folder: string, name: string, layers: readonly string[]): Promise<void> {
+  /** Tells of it; what goes while a container runs counts as never seen. */
+  async #isThere(folder: string, name: string, layers: readonly string[]): Promise<boolean> {
     const path = `${folder}/${name}`;
+    try {
+      await this.#entry(path, name, layers);
+      return true;
+    } catch (error) {
+      const isGone = lstatSync(this.#copy.root + path, { throwIfNoEntry: false }) === undefined;
+      if (codeOf(error) !== "ENOENT" || !isGone) throw error;
+      this.#differences.gone(path);
+      return false;
+    }
+  }
+
+  async #entry(path: string, name: string, layers: readonly string[]): Promise<void> {
     const status = this.#status(path);
     if (status.isSocket()) return;
     const before = shownIn(layers, name);
     if (status.isDirectory()) {
       const stays = before?.status.isDirectory() === true;
-      if (!stays || !this.#looksSame(path, status, before.file, before.status)) this.#make(path);
+      if (!stays || !this.#looksSame(path, status, before.file, before.status)) this.#differences.folder(path, status);
       return this.folder(path, stays ? before.below : []);
     }
     if (before !== undefined && (await this.#isSame(path, status, before.file, before.status))) return;
-    this.#make(folder);
-    await copyNode(this.#copy.root + path, status, this.#target + path, this.#links);
-  }
-
-  #deleted(folder: string, name: string): void {
-    this.#make(folder);
-    makeNode(`${this.#target}${folder}/${name}`, "character");
-  }
-
-  /** Makes a folder and those above it. */
-  #make(path: string): void {
-    if (this.#made.has(path)) return;
-    this.#make(path.slice(0, path.lastIndexOf("/")));
-    this.#made.add(path);
-    copyFolder(this.#copy.root + path, this.#status(path), this.#target + path);
+    await this.#differences.file(path, status);
   }
 
   #status(path: string): BigIntStats {
-    return lstatSync(this.#copy.root + path, { bigint: true });
+    return statusOf(this.#copy.root + path);
   }
 
   /** Who gave a file the content, size and time of another without its inode changing has to be found out by reading it. */
@@ -90,6 +166,14 @@ class Comparison {
     if (names.join() !== keptAttributes(before).join()) return false;
     return names.every((name) => attribute(file, name).equals(attribute(before, name)));
   }
+}
+
+function statusOf(file: string): BigIntStats {
+  return lstatSync(file, { bigint: true });
+}
+
+function dirnameOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 async function haveSameContent(a: string, b: string): Promise<boolean> {

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
+import { codeOf } from "@tsukube/foundation";
 import { setTimes } from "@tsukube/kernel";
 import type { PodUsers } from "../sandboxes/pod-users.ts";
 import { type CopiedLinks, copyNode } from "./copied-node.ts";
-import { writeCopyChanges } from "./copy-changes.ts";
+import { type CopyOfLayers, sizeOfCopyChanges, writeCopyChanges } from "./copy-changes.ts";
 import { LayerFolders } from "./layer-folders.ts";
 import { namesIn, shownIn } from "./layer-stack.ts";
 import { type Snapshotter, shortName } from "./snapshotter.ts";
@@ -26,7 +27,7 @@ export class CopySnapshotter extends LayerFolders implements Snapshotter {
   async mount(id: string, chain: readonly string[], target: string, users?: PodUsers): Promise<void> {
     if (!existsSync(this.#noteOf(id)))
       await this.whole(`copy-${id}`, `${this.folder}/w/${id}`, (own) => this.#fill(own, chain));
-    await this.lend([this.writable(id)], users, ([copy = ""]) => this.mounts.bind(copy, target));
+    await this.lend([this.#filesOf(id)], users, ([copy = ""]) => this.mounts.bind(copy, target));
   }
 
   /** One copy serves all who look, as long as its uppermost layer is there. */
@@ -48,22 +49,34 @@ export class CopySnapshotter extends LayerFolders implements Snapshotter {
     return viewing;
   }
 
-  writable(id: string): string {
-    return `${this.folder}/w/${id}/files`;
-  }
-
   async changes<T>(id: string, use: (folder: string | undefined) => Promise<T>): Promise<T> {
     if (!existsSync(this.#noteOf(id))) return use(undefined);
-    const note = JSON.parse(readFileSync(this.#noteOf(id), "utf8")) as CopyNote;
-    const layers = this.foldersOf(note.chain);
-    const since = lstatSync(this.#noteOf(id), { bigint: true }).ctimeNs;
     const target = await this.stage();
     try {
-      await writeCopyChanges({ root: this.writable(id), layers, inodes: new Map(note.inodes), since }, target);
+      await writeCopyChanges(this.#copyOf(id), target);
       return await use(target);
     } finally {
       await rm(target, { recursive: true, force: true });
     }
+  }
+
+  async writtenBytes(id: string): Promise<number> {
+    try {
+      return await sizeOfCopyChanges(this.#copyOf(id));
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+      return 0; // it is removed meanwhile, or was never mounted
+    }
+  }
+
+  #copyOf(id: string): CopyOfLayers {
+    const note = JSON.parse(readFileSync(this.#noteOf(id), "utf8")) as CopyNote;
+    const since = lstatSync(this.#noteOf(id), { bigint: true }).ctimeNs;
+    return { root: this.#filesOf(id), layers: this.foldersOf(note.chain), inodes: new Map(note.inodes), since };
+  }
+
+  #filesOf(id: string): string {
+    return `${this.folder}/w/${id}/files`;
   }
 
   override async removeChain(chainId: string): Promise<void> {

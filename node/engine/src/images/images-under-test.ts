@@ -35,7 +35,7 @@ export class ReadingSnapshotter implements Snapshotter {
   mount = async (): Promise<void> => {};
   view = async (): Promise<void> => {};
   remove = async (): Promise<void> => {};
-  writable = (id: string): string => id;
+  writtenBytes = async (): Promise<number> => 0;
   changes = <T>(id: string, use: (folder: string | undefined) => Promise<T>): Promise<T> => use(id);
   clearLent = async (): Promise<void> => {};
   written = async (): Promise<readonly string[]> => [];

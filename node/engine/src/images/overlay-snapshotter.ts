@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { diskUsage } from "@tsukube/kernel";
 import { giveToRoot, type PodUsers } from "../sandboxes/pod-users.ts";
 import { LayerFolders } from "./layer-folders.ts";
 import type { Snapshotter } from "./snapshotter.ts";
@@ -27,12 +28,16 @@ export class OverlaySnapshotter extends LayerFolders implements Snapshotter {
     });
   }
 
-  writable(id: string): string {
-    return `${this.folder}/w/${id}/u`;
+  changes<T>(id: string, use: (folder: string | undefined) => Promise<T>): Promise<T> {
+    const folder = this.#upperOf(id);
+    return use(existsSync(folder) ? folder : undefined);
   }
 
-  changes<T>(id: string, use: (folder: string | undefined) => Promise<T>): Promise<T> {
-    const folder = this.writable(id);
-    return use(existsSync(folder) ? folder : undefined);
+  writtenBytes(id: string): Promise<number> {
+    return diskUsage(this.#upperOf(id));
+  }
+
+  #upperOf(id: string): string {
+    return `${this.folder}/w/${id}/u`;
   }
 }

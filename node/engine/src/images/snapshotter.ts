@@ -17,8 +17,8 @@ export interface Snapshotter {
   view(chain: readonly string[], target: string, users?: PodUsers): Promise<void>;
   /** Removes what a container wrote. Unmount first. */
   remove(id: string): Promise<void>;
-  /** Folder on the disk that a container's writing fills. */
-  writable(id: string): string;
+  /** What a container's writing takes on the disk, in bytes; not what its layers take, or a copy of them. 0 for one that never had files. */
+  writtenBytes(id: string): Promise<number>;
   /**
    * Lends a folder with what a container wrote until now, deletions as overlayfs writes them.
    * @param use Gets undefined for a container that never had files. It may commit the folder as `staged`.
