@@ -104,7 +104,12 @@ class SlirpNetworks implements ContainerNetworks {
       ...{ address: ADDRESS, prefixLength: 24, gateway: NETWORK.gateway, macAddress: macOf("02:42", ADDRESS) },
       number: this.#options.clock.now(),
     };
-    await this.#put(containerId, { attachment, pid, startTime: startTimeOf(pid) ?? "", ports: [] });
+    try {
+      await this.#put(containerId, { attachment, pid, startTime: startTimeOf(pid) ?? "", ports: [] });
+    } catch (error) {
+      await this.detach(containerId).catch(() => {});
+      throw error;
+    }
     return attachment;
   }
 
@@ -137,8 +142,12 @@ class SlirpNetworks implements ContainerNetworks {
   async unpublish(containerId: string): Promise<void> {
     const served = this.#served.get(containerId);
     if (served === undefined || served.ports.length === 0) return;
-    const { entries = [] } = (await this.#ask(containerId, "list_hostfwd", {})) as { entries?: { id: number }[] };
-    for (const { id } of entries) await this.#ask(containerId, "remove_hostfwd", { id });
+    try {
+      const { entries = [] } = (await this.#ask(containerId, "list_hostfwd", {})) as { entries?: { id: number }[] };
+      for (const { id } of entries) await this.#ask(containerId, "remove_hostfwd", { id });
+    } catch (error) {
+      if (isAlive(served.pid, served.startTime)) throw error; // one that is gone has no ports
+    }
     await this.#put(containerId, { ...served, ports: [] });
   }
 

@@ -187,10 +187,10 @@ async function writeSparse(target: string, { parts, size }: SparseMap, body: Asy
     for await (const piece of body) {
       for (let at = 0; at < piece.length; ) {
         const [offset, length] = parts[index] as readonly [number, number]; // the map is checked to hold the body
-        const count = Math.min(piece.length - at, length - within);
-        await file.write(piece, at, count, offset + within);
-        at += count;
-        within += count;
+        const most = Math.min(piece.length - at, length - within);
+        const { bytesWritten } = await file.write(piece, at, most, offset + within); // fewer as a disk becomes full: the next try tells
+        at += bytesWritten;
+        within += bytesWritten;
         if (within === length) [index, within] = [index + 1, 0];
       }
     }
