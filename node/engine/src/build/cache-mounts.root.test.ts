@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realClock } from "@tsukube/host";
+import { systemMounts } from "@tsukube/kernel";
 import { expect, onTestFinished, test } from "vitest";
 import { CacheMounts } from "./cache-mounts.ts";
 import type { RunMount } from "./run-mounts.ts";
@@ -90,3 +91,59 @@ test.skipIf(process.getuid?.() !== 0)("the longest unused go when all take too m
   expect((await caches.all()).map(({ target }) => target).sort()).toEqual(["a", "c"]);
   expect(readdirSync(root).length).toBe(4); // a note beside each
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "one that makes room alone goes, not those that fit without it (needs root)",
+  async () => {
+    const caches = new CacheMounts(folder(), realClock, 300_000);
+    for (const [id, bytes] of [
+      ["unused", 20_000],
+      ["large", 250_000],
+      ["used", 200_000],
+    ] as const) {
+      await caches.lend(cache(id), async (path) => writeFileSync(`${path}/file`, Buffer.alloc(bytes, id)));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await caches.shrink();
+    expect((await caches.all()).map(({ target }) => target).sort()).toEqual(["unused", "used"]);
+  },
+);
+
+test.skipIf(process.getuid?.() !== 0)(
+  "what cannot be removed is no reason to leave the others (needs root)",
+  async () => {
+    const caches = new CacheMounts(folder(), realClock, 1);
+    const path = await caches.lend(cache("a"), async (path) => path);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await caches.lend(cache("b"), async () => {});
+    systemMounts.tmpfs(path, {});
+    onTestFinished(() => systemMounts.unmount(path));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await caches.lend(cache("c"), async () => {});
+    await caches.shrink();
+    expect((await caches.all()).map(({ target }) => target)).toEqual(["a"]);
+  },
+);
+
+test.skipIf(process.getuid?.() !== 0)(
+  "who takes a folder while it is removed keeps its own files (needs root)",
+  async () => {
+    const root = folder();
+    const caches = new CacheMounts(root, realClock, 1e9);
+    const left = (path: string): number => (existsSync(path) ? readdirSync(path).length : 0);
+    const taken = await caches.lend(cache("a"), async (path) => {
+      for (let number = 0; number < 300; number++) writeFileSync(`${path}/${number}`, "");
+      return path;
+    });
+    const pruned = caches.prune();
+    while (left(taken) === 300) await new Promise((resolve) => setImmediate(resolve));
+    await caches.lend(cache("a"), async (path) => {
+      writeFileSync(`${path}/mine`, "");
+      expect(await pruned).toBeGreaterThan(0);
+      expect(readdirSync(path)).toEqual(["mine"]);
+      expect((await caches.all()).map(({ target }) => target)).toEqual(["a"]);
+    });
+    await caches.prune();
+    expect(readdirSync(root)).toEqual([]);
+  },
+);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import type { Clock } from "@tsukube/foundation";
 import { diskUsage } from "@tsukube/kernel";
@@ -18,6 +19,8 @@ export class CacheMounts {
   readonly #maxBytes: number;
   /** Folders in use, by how many. */
   readonly #users = new Map<string, number>();
+  /** Removed, but for the files in them. */
+  readonly #going = new Set<string>();
   readonly #locks = new Map<string, Promise<void>>();
 
   #measured = 0;
@@ -31,7 +34,8 @@ export class CacheMounts {
 
   async all(): Promise<readonly CacheFolder[]> {
     const names = await readdir(this.#root).catch(() => []);
-    return Promise.all(names.filter((name) => !name.endsWith(NOTE)).map((name) => this.#folderOf(name)));
+    const folders = names.filter((name) => !name.endsWith(NOTE) && !this.#going.has(`${this.#root}/${name}`));
+    return Promise.all(folders.map((name) => this.#folderOf(name)));
   }
 
   /** Removes those that no command uses now. @returns how many bytes they took. */
@@ -41,7 +45,7 @@ export class CacheMounts {
     return freed;
   }
 
-  /** Removes what is too much. To measure them all takes its time: this does so every ten minutes at most. */
+  /** Removes what is too much; what cannot be removed waits for the next time. To measure them all takes its time: this does so every ten minutes at most. */
   async shrink(): Promise<void> {
     const now = this.#clock.monotonic();
     if (this.#measured !== 0 && now - this.#measured < MEASURE_MS) return;
@@ -49,7 +53,7 @@ export class CacheMounts {
     let bytes = 0;
     for (const folder of (await this.all()).toSorted((a, b) => b.usedAt - a.usedAt)) {
       bytes += folder.bytes;
-      if (bytes > this.#maxBytes && !folder.inUse) await this.#remove(folder);
+      if (bytes > this.#maxBytes && !folder.inUse) bytes -= await this.#remove(folder).catch(() => 0);
     }
   }
 
@@ -63,9 +67,15 @@ export class CacheMounts {
 
   async #remove({ id, bytes }: CacheFolder): Promise<number> {
     const path = `${this.#root}/${id}`;
-    if (this.#users.has(path)) return 0;
-    await rm(path, { recursive: true, force: true });
-    await rm(path + NOTE, { force: true });
+    if (this.#users.has(path) || !existsSync(path)) return 0;
+    const aside = mkdtempSync(`${path}-gone-`);
+    this.#going.add(aside);
+    try {
+      renameSync(path, aside); // at once: who comes meanwhile gets a new folder, not one whose files vanish
+      rmSync(path + NOTE, { force: true });
+    } finally {
+      await rm(aside, { recursive: true, force: true }).finally(() => this.#going.delete(aside));
+    }
     return bytes;
   }
 

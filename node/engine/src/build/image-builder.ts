@@ -133,9 +133,12 @@ class DockerfileBuilder implements ImageBuilder {
       if (!request.signal.aborted) throw error;
       throw new TsukubeError("cancelled", "Cannot go on with the build: its client went away", { cause: error });
     } finally {
-      await this.#cacheMounts.shrink();
-      await this.#deps.garbage.collect(); // at the release: layers that the cache no longer holds
-      await release();
+      try {
+        await this.#cacheMounts.shrink();
+        await this.#deps.garbage.collect(); // at the release: layers that the cache no longer holds
+      } finally {
+        await release();
+      }
     }
   }
 
