@@ -79,9 +79,10 @@ export async function buildImage(
   return sendBuild(engine, context, query, onMessage);
 }
 
-function queryOf({ tag, label, target, cache, pull, ...options }: BuildOptions): URLSearchParams {
+/** As `POST /build` has it. */
+export function queryOf({ tag, label, target, cache, pull, ...options }: BuildOptions): URLSearchParams {
   const query = new URLSearchParams();
-  const isTimed = process.env["SOURCE_DATE_EPOCH"] !== undefined; // for reproducible builds it is an argument wherever it is set
+  const isTimed = (process.env["SOURCE_DATE_EPOCH"] ?? "") !== ""; // for reproducible builds it is an argument wherever it is set
   const buildArg = [...(isTimed ? ["SOURCE_DATE_EPOCH"] : []), ...options.buildArg];
   for (const name of tag) query.append("t", name);
   if (buildArg.length > 0) query.set("buildargs", JSON.stringify(pairs(buildArg, (name) => process.env[name])));

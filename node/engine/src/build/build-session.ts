@@ -300,7 +300,7 @@ export class BuildSession {
 }
 
 function epochOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined || text === "") return undefined; // scripts pass on what they may not have
   const epoch = Number(text);
   if (/^\d+$/.test(text) && epoch <= 8_640_000_000_000) return epoch;
   throw new TsukubeError("invalid", `Cannot build at SOURCE_DATE_EPOCH=${text}: expected seconds since 1970`);

@@ -227,6 +227,11 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     });
     const other = await build({ Dockerfile, "deep/file": "x" }, { nocache: "1" });
     expect(other.id).not.toBe(first.id);
+    const empty = await build(
+      { Dockerfile, "deep/file": "x" },
+      { buildargs: JSON.stringify({ SOURCE_DATE_EPOCH: "" }) },
+    );
+    expect([empty.error, empty.id]).toEqual([undefined, other.id]); // as without one
     const wrong = await build({ Dockerfile }, { buildargs: JSON.stringify({ SOURCE_DATE_EPOCH: "yesterday" }) });
     expect(wrong.error).toContain("expected seconds since 1970");
   });
