@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Clock, TsukubeError } from "@tsukube/foundation";
 import { isAlive, run, startTimeOf } from "@tsukube/host";
 import { type ClusterPaths, filesOf } from "./paths.ts";
@@ -52,7 +52,7 @@ export function holderOf(paths: ClusterPaths): () => void {
 function holders(paths: ClusterPaths): readonly number[] {
   const bundles = join(paths.runtime, "engine/docker/bundles");
   const ids = existsSync(bundles) ? readdirSync(bundles) : [];
-  return [...recorded(paths), ...ids.flatMap((id) => numberIn(join(bundles, id, "conmon.pid")))];
+  return [...recorded(paths), ...ids.flatMap((id) => monitorOf(join(bundles, id)))];
 }
 
 function recorded(paths: ClusterPaths): readonly number[] {
@@ -61,11 +61,17 @@ function recorded(paths: ClusterPaths): readonly number[] {
   return isAlive(Number(pid), startTime) ? [Number(pid)] : [];
 }
 
-function numberIn(file: string): readonly number[] {
-  return existsSync(file) ? [Number(readFileSync(file, "utf8"))] : [];
+/** The pid that was noted of a monitor may be that of another process by now. */
+function monitorOf(bundle: string): readonly number[] {
+  try {
+    const pid = Number(readFileSync(join(bundle, "conmon.pid"), "utf8"));
+    const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return basename(program) === "conmon" && args.includes(basename(bundle)) ? [pid] : [];
+  } catch {
+    return []; // it has made no process, or that is gone
+  }
 }
 
-/** The pid of a monitor may be that of another process by now. */
 function isThere(pid: number): boolean {
   const own = userNamespaceFrom("self");
   const other = userNamespaceFrom(String(pid));
