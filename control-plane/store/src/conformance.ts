@@ -231,8 +231,9 @@ export function storeConformance(
         })();
         const revision = await store.commit([put("/b/1", "1")]);
         expect(await store.latest()).toBe(revision);
-        for (let turn = 0; turn < 100 && told.at(-1) !== revision; turn += 1) await advance(50);
-        expect(told.at(-1)).toBe(revision);
+        // an etcd that cannot be asked is written to, to see how far it is
+        for (let turn = 0; turn < 100 && !(told.at(-1)! >= revision); turn += 1) await advance(50);
+        expect(told.at(-1)).toBeGreaterThanOrEqual(revision);
         stop.abort();
         await watching;
       }));
