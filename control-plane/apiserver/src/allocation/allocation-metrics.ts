@@ -12,7 +12,7 @@ export interface AllocationMetricsDeps {
   readonly metrics: Metrics;
   readonly holdings: ServiceHoldings;
   readonly nodePorts: PortRange;
-  /** From which Services get addresses at the time. */
+  /** From which Services get addresses at the time; the same array while they are the same. */
   ranges(): readonly IpNetwork[];
 }
 
@@ -40,18 +40,20 @@ export class AllocationMetrics {
     );
     this.#ports = counter(`${ports}allocation_total`, "Number of NodePort allocations", ["scope"]);
     this.#portErrors = counter(`${ports}allocation_errors_total`, `${failed} NodePort`, ["scope"]);
-    const ofRanges = (measure: (range: IpNetwork) => number) => () =>
-      ranges().map((range) => [{ cidr: textOf(range) }, measure(range)] as const);
-    const held = (range: IpNetwork): number => holdings.addressesIn(range);
+    const ofRanges = (measure: (range: IpNetwork, held: number) => number) => () => {
+      const all = ranges();
+      const held = holdings.addressesIn(all);
+      return all.map((range, index) => [{ cidr: textOf(range) }, measure(range, held[index]!)] as const);
+    };
     metrics.collected(
       `${addresses}allocated_ips`,
       "Gauge measuring the number of allocated IPs for Services",
-      ofRanges(held),
+      ofRanges((_range, held) => held),
     );
     metrics.collected(
       `${addresses}available_ips`,
       "Gauge measuring the number of available IPs for Services",
-      ofRanges((range) => usable(range) - held(range)),
+      ofRanges((range, held) => usable(range) - held),
     );
     const help = (which: string): string => `Gauge measuring the number of ${which} NodePorts for Services`;
     metrics.collected(`${ports}allocated_ports`, help("allocated"), () => [[{}, holdings.portCount]]);

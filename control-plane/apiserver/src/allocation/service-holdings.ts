@@ -7,6 +7,8 @@ import { addressesOf, portsOf, SERVICES } from "./service-values.ts";
 export class ServiceHoldings {
   readonly #addresses = new Holders<string>();
   readonly #ports = new Holders<number>();
+  /** How many addresses of each network are held: kept, for whoever watches asks every few seconds. */
+  #counted: { readonly networks: readonly IpNetwork[]; readonly counts: number[] } = { networks: [], counts: [] };
 
   constructor(cache: WatchCache) {
     for (const [key, { object }] of cache.head.range(SERVICES)) this.#hold(key, object);
@@ -28,23 +30,34 @@ export class ServiceHoldings {
     return this.#ports.all.filter((port) => this.#ports.isHeld(port, key));
   }
 
-  /** How many addresses of a network Services hold. */
-  addressesIn(network: IpNetwork): number {
-    return this.#addresses.all.filter((address) => isWithin(network, parseIp(address)!)).length;
+  /** How many addresses of each network Services hold. @param networks Counted anew when it is another array than before. */
+  addressesIn(networks: readonly IpNetwork[]): readonly number[] {
+    if (this.#counted.networks !== networks) {
+      this.#counted = { networks, counts: networks.map(() => 0) };
+      for (const address of this.#addresses.all) this.#count(address, 1);
+    }
+    return [...this.#counted.counts];
   }
 
   get portCount(): number {
-    return this.#ports.all.length;
+    return this.#ports.size;
   }
 
   #hold(key: string, service: Unstructured): void {
-    for (const address of addressesOf(service)) this.#addresses.add(address, key);
+    for (const address of addressesOf(service)) if (this.#addresses.add(address, key)) this.#count(address, 1);
     for (const port of portsOf(service)) this.#ports.add(port, key);
   }
 
   #release(key: string, service: Unstructured): void {
-    for (const address of addressesOf(service)) this.#addresses.delete(address, key);
+    for (const address of addressesOf(service)) if (this.#addresses.delete(address, key)) this.#count(address, -1);
     for (const port of portsOf(service)) this.#ports.delete(port, key);
+  }
+
+  #count(address: string, difference: number): void {
+    const { networks, counts } = this.#counted;
+    if (networks.length === 0) return;
+    const parsed = parseIp(address)!;
+    for (const [index, network] of networks.entries()) if (isWithin(network, parsed)) counts[index]! += difference;
   }
 }
 
@@ -55,19 +68,27 @@ class Holders<Value> {
     return [...this.#holders.keys()];
   }
 
+  get size(): number {
+    return this.#holders.size;
+  }
+
   isHeld(value: Value, by: string): boolean {
     const holders = this.#holders.get(value);
     return holders !== undefined && (holders.size > 1 || !holders.has(by));
   }
 
-  add(value: Value, holder: string): void {
-    const holders = this.#holders.get(value) ?? new Set();
-    this.#holders.set(value, holders.add(holder));
+  /** @returns whether nobody held it before. */
+  add(value: Value, holder: string): boolean {
+    const holders = this.#holders.get(value);
+    if (holders === undefined) this.#holders.set(value, new Set([holder]));
+    else holders.add(holder);
+    return holders === undefined;
   }
 
-  delete(value: Value, holder: string): void {
+  /** @returns whether nobody holds it now who did before. */
+  delete(value: Value, holder: string): boolean {
     const holders = this.#holders.get(value);
-    holders?.delete(holder);
-    if (holders?.size === 0) this.#holders.delete(value);
+    if (holders?.delete(holder) !== true || holders.size > 0) return false;
+    return this.#holders.delete(value);
   }
 }
