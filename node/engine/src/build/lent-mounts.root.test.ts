@@ -54,11 +54,12 @@ describe.skipIf(process.getuid?.() !== 0)("secrets and agents in builds (need ro
         "RUN --mount=type=secret,id=token,target=/etc/t,uid=5,gid=6,mode=0440 stat -c '%a %u %g' /etc/t; wc -c < /etc/t",
         "RUN --mount=type=secret,id=token,env=TOKEN test ! -e /run/secrets/token && echo $TOKEN | tr a-z A-Z",
         'RUN test ! -s /run/secrets/token && test -z "$TOKEN" && echo nothing left',
+        "RUN --mount=type=secret,source=token cat /run/secrets/token | tr a-z b-za",
         "RUN --mount=type=secret,id=other test ! -e /run/secrets/other && echo not lent",
       ],
       secrets(SECRET),
     );
-    for (const part of [`${SECRET} 400 0`, "440 5 6\n28", SECRET.toUpperCase(), "nothing left", "not lent"])
+    for (const part of [`${SECRET} 400 0`, "440 5 6\n28", SECRET.toUpperCase(), "dpssfdu", "nothing left", "not lent"])
       expect(output).toContain(part);
     expect(filesWith(engine.folder, SECRET)).toEqual([]);
     expect(readFileSync("/proc/mounts", "utf8")).not.toContain(`${engine.folder}/run/build/files`);

@@ -12,9 +12,11 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   bind: ["from", "source", "src", "rw", "readwrite", "ro", "readonly"],
   cache: ["id", "ro", "readonly", "rw", "readwrite", "sharing", "mode", "uid", "gid"],
   tmpfs: ["size"],
-  secret: ["id", "required", "mode", "uid", "gid", "env"],
+  secret: ["id", "source", "src", "required", "mode", "uid", "gid", "env"],
   ssh: ["id", "required", "mode", "uid", "gid"],
 };
+/** What a cache begins with; refused by name, for others have it. */
+const BEGINNINGS = ["from", "source", "src"];
 const TARGETS = ["target", "dst", "destination"];
 
 /** A `RUN --mount`. */
@@ -91,11 +93,14 @@ function mountOf({ at }: Instruction, options: ReadonlyMap<string, string>, work
     return { ...lent, type, id: name, mode: modeOr("600"), target: absolute ?? `/run/ssh-agents/${name}` };
   }
   if (type === "secret") {
-    const name = id ?? posix.basename(place ?? "");
+    const source = option("source", "src");
+    if (id !== undefined && source !== undefined)
+      throw invalid(at, `RUN --mount=type=secret has id=${id} and source=${source}, expected one of them`);
+    const name = id ?? source ?? posix.basename(place ?? "");
     const env = option("env");
     if (name === "") throw invalid(at, "RUN --mount=type=secret lacks its id, expected id=NAME");
     const secret = { ...lent, type, id: name, mode: modeOr("400") } as const;
-    if (env === undefined) return { ...secret, target: absolute ?? `/run/secrets/${name}` };
+    if (env === undefined) return { ...secret, target: absolute ?? `/run/secrets/${posix.basename(name)}` };
     return { ...secret, env, ...(absolute === undefined ? {} : { target: absolute }) };
   }
   if (place === undefined) throw invalid(at, `RUN --mount=type=${type} lacks its target, expected target=/path`);
@@ -118,7 +123,7 @@ function mountOf({ at }: Instruction, options: ReadonlyMap<string, string>, work
     }
     case "tmpfs": {
       const size = option("size");
-      return { type, target, ...(size === undefined ? {} : { sizeBytes: Number(size) }) };
+      return { type, target, ...(size === undefined ? {} : { sizeBytes: bytesOf(size) }) };
     }
     default:
       throw unknownType(at, type);
@@ -132,6 +137,12 @@ function unknownType(at: Instruction["at"], type: string): Error {
 function refuseUnknown(at: Instruction["at"], type: string, options: ReadonlyMap<string, string>): void {
   const known = OPTIONS[type];
   if (known === undefined) throw unknownType(at, type);
+  const beginning = type === "cache" ? BEGINNINGS.find((name) => options.has(name)) : undefined;
+  if (beginning !== undefined)
+    throw invalid(
+      at,
+      `RUN --mount=type=cache,${beginning}=${options.get(beginning)}: caches that begin with files are not there yet, expected one that begins empty`,
+    );
   const all = ["type", ...TARGETS, ...known];
   const unknown = [...options.keys()].find((name) => !all.includes(name));
   if (unknown !== undefined)
@@ -139,12 +150,28 @@ function refuseUnknown(at: Instruction["at"], type: string, options: ReadonlyMap
       at,
       `RUN --mount=type=${type} has no option "${unknown}", expected one of target, ${known.join(", ")}`,
     );
-  for (const name of ["mode", "uid", "gid", "size"])
-    if (options.has(name) && !(name === "mode" ? /^[0-7]+$/ : /^\d+$/).test(options.get(name) ?? ""))
-      throw invalid(
-        at,
-        `RUN --mount=type=${type},${name}=${options.get(name)}: expected ${name === "mode" ? "an octal mode" : "a number"}`,
-      );
+  for (const [name, { form, expected }] of Object.entries(NUMBERS))
+    if (options.has(name) && !form.test(options.get(name) ?? ""))
+      throw invalid(at, `RUN --mount=type=${type},${name}=${options.get(name)}: expected ${expected}`);
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 },
+  ...{ t: 1024 ** 4, p: 1024 ** 5 },
+};
+const SIZE = /^(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?$/i;
+
+/** What the values of some options look like. */
+const NUMBERS = {
+  mode: { form: /^[0-7]+$/, expected: "an octal mode" },
+  uid: { form: /^\d+$/, expected: "a number" },
+  gid: { form: /^\d+$/, expected: "a number" },
+  size: { form: SIZE, expected: "a number of bytes, or one with a unit like 64m" },
+};
+
+function bytesOf(size: string): number {
+  const [, number, unit = ""] = SIZE.exec(size) ?? [];
+  return Math.floor(Number(number) * (UNITS[unit.toLowerCase()] ?? 1));
 }
 
 function optionsOf(text: string): ReadonlyMap<string, string> {
