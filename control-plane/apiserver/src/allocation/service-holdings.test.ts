@@ -1,6 +1,6 @@
 import type { Unstructured } from "@tsukube/api";
 import { silentLogger } from "@tsukube/foundation";
-import { addressAt, type IpNetwork, parseIpNetwork } from "@tsukube/foundation/ip-network";
+import { type IpNetwork, parseIpNetwork } from "@tsukube/foundation/ip-network";
 import { realClock } from "@tsukube/host";
 import { MemoryStore, type Mutation } from "@tsukube/store";
 import { afterEach, expect, test } from "vitest";
@@ -52,22 +52,4 @@ test("held addresses are counted by network, whoever holds them, as they come an
   expect(holdings.addressesIn(networks("10.0.0.0/24", "10.1.0.0/24"))).toEqual([1, 0]);
   await commit(put("e", ["10.1.0.1"]));
   expect(holdings.addressesIn(networks("10.1.0.0/24"))).toEqual([1]);
-});
-
-test("asking again how many are held costs nothing that grows with them", async () => {
-  const cache = await emptyCache();
-  const ranges = networks("10.0.0.0/16", "fd00::/108");
-  const many = Array.from({ length: 10_000 }, (_, index) =>
-    put(
-      `s${index}`,
-      ranges.map((range) => addressAt(range, index + 1)),
-    ),
-  );
-  await cache.reached(await cache.store.commit(many));
-  const began = performance.now();
-  const holdings = new ServiceHoldings(cache);
-  expect(holdings.addressesIn(ranges)).toEqual([10_000, 10_000]);
-  const [counted, asked] = [performance.now(), 1000];
-  for (let time = 0; time < asked; time += 1) holdings.addressesIn(ranges);
-  expect(performance.now() - counted).toBeLessThan(counted - began);
 });
