@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import type { Mounts } from "@tsukube/kernel";
 
@@ -26,6 +26,9 @@ interface Deps {
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
+/** How folders begin whose volume is removed, which a crash may leave. */
+const REMOVED = ".removed-";
+
 /** Volumes of the local driver. */
 export class VolumeStore {
   readonly #deps: Deps;
@@ -39,8 +42,13 @@ export class VolumeStore {
     await mkdir(this.#deps.folder, { recursive: true, mode: 0o711 });
     for (const name of await readdir(this.#records).catch(() => [])) {
       const volume = name.startsWith(".") ? undefined : await readRecord<Volume>(`${this.#records}/${name}`);
-      if (volume !== undefined) this.#volumes.set(name, volume);
+      if (volume === undefined) continue;
+      this.#volumes.set(name, volume);
+      // a crash may have come between its record and it; where that cannot be helped, who mounts it is told
+      await mkdir(this.mountpoint(name), { recursive: true, mode: 0o755 }).catch(() => {});
     }
+    for (const name of await readdir(this.#deps.folder))
+      if (name.startsWith(REMOVED)) await rm(`${this.#deps.folder}/${name}`, { recursive: true, force: true });
   }
 
   get all(): readonly Volume[] {
@@ -77,10 +85,11 @@ export class VolumeStore {
     const volume = { name, createdAt: this.#deps.clock.now(), labels, options, isAnonymous };
     this.#volumes.set(name, volume);
     try {
+      await writeRecord(`${this.#records}/${name}`, volume); // first: a folder without a record would be nobody's
       await mkdir(this.mountpoint(name), { recursive: true, mode: 0o755 });
-      await writeRecord(`${this.#records}/${name}`, volume);
     } catch (error) {
       this.#volumes.delete(name);
+      await rm(`${this.#records}/${name}`, { force: true });
       throw error;
     }
     return volume;
@@ -109,9 +118,13 @@ export class VolumeStore {
   async remove(name: string): Promise<void> {
     this.get(name);
     this.#deps.mounts.unmount(this.mountpoint(name));
+    const aside = `${this.#deps.folder}/${REMOVED}${Buffer.from(this.#deps.random.bytes(8)).toString("hex")}`;
+    await rename(`${this.#deps.folder}/${name}`, aside).catch((error: unknown) => {
+      if (codeOf(error) !== "ENOENT") throw error;
+    });
     await rm(`${this.#records}/${name}`, { force: true });
     this.#volumes.delete(name);
-    await rm(`${this.#deps.folder}/${name}`, { recursive: true, force: true });
+    await rm(aside, { recursive: true, force: true });
   }
 
   /** Takes mounts that options named from the host; content stays. */
