@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface Totals {
@@ -15,8 +15,16 @@ export const UNIT_TESTS: readonly string[] = ["--exclude", "**/*.root.test.ts", 
 export const COMPONENT_TESTS: readonly string[] = [".root.test.ts", "--exclude", "e2e/**", "--no-file-parallelism"];
 export const END_TO_END_TESTS: readonly string[] = ["e2e/", "--no-file-parallelism"];
 
-/** Runs vitest with its report on the screen. @param report Where the JSON report goes. @returns counts; a file that does not load counts as failed. */
-export async function runTests(root: string, args: readonly string[], report: string): Promise<Totals> {
+/**
+ * Runs vitest with its report on the screen, or in the file `output`. @param report Where the JSON report goes.
+ * @returns counts; a file that does not load counts as failed.
+ */
+export async function runTests(
+  root: string,
+  args: readonly string[],
+  report: string,
+  output?: string,
+): Promise<Totals> {
   const vitest = join(root, "node_modules/vitest/vitest.mjs");
   const fixed = [
     "run",
@@ -27,8 +35,10 @@ export async function runTests(root: string, args: readonly string[], report: st
     "--reporter=json",
     `--outputFile.json=${report}`,
   ];
-  const child = spawn(process.execPath, [vitest, ...fixed, ...args], { stdio: ["ignore", "inherit", "inherit"] });
+  const screen = output === undefined ? "inherit" : openSync(output, "w");
+  const child = spawn(process.execPath, [vitest, ...fixed, ...args], { stdio: ["ignore", screen, screen] });
   const [code] = (await once(child, "close")) as [number | null];
+  if (screen !== "inherit") closeSync(screen);
   return totalsOf(report, code);
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { run } from "@tsukube/host";
@@ -8,12 +8,6 @@ import { COMPONENT_TESTS, END_TO_END_TESTS, runTests, type Totals, UNIT_TESTS } 
 /** `npm test`: the checks without tests, then unit, component and end-to-end tests; the last line counts them all. */
 const root = dirname(dirname(import.meta.dirname));
 const folder = mkdtempSync(join(tmpdir(), "tsukube-test-"));
-const suites: readonly (readonly [string, readonly string[]])[] = [
-  ["unit tests", UNIT_TESTS],
-  ["component tests", COMPONENT_TESTS],
-  ["end-to-end tests", END_TO_END_TESTS],
-];
-
 const say = (text: string): boolean => process.stdout.write(`\n== ${text}\n`);
 
 say("static checks");
@@ -21,11 +15,19 @@ const checks = await run(process.execPath, [join(root, "tools/src/check.ts"), "-
 process.stdout.write(checks.stdout + checks.stderr);
 await prepareMachine();
 let totals: Totals = { passed: checks.code === 0 ? 1 : 0, failed: checks.code, skipped: 0 };
-for (const [index, [name, args]] of suites.entries()) {
-  say(name);
-  const { passed, failed, skipped } = await runTests(root, args, join(folder, `${index}.json`));
+const add = ({ passed, failed, skipped }: Totals): void => {
   totals = { passed: totals.passed + passed, failed: totals.failed + failed, skipped: totals.skipped + skipped };
-}
+};
+
+say("component tests, and unit tests meanwhile: these wait for nothing, those for disks and processes");
+const unitOutput = join(folder, "unit.txt");
+const units = runTests(root, UNIT_TESTS, join(folder, "unit.json"), unitOutput);
+add(await runTests(root, COMPONENT_TESTS, join(folder, "component.json")));
+add(await units);
+say("unit tests");
+process.stdout.write(readFileSync(unitOutput));
+say("end-to-end tests");
+add(await runTests(root, END_TO_END_TESTS, join(folder, "end-to-end.json")));
 rmSync(folder, { recursive: true });
 const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : "";
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed${skipped}\n`);
