@@ -61,12 +61,10 @@ describe("a body that nests deeper than anybody writes", () => {
 
   test.each(DEEP)("is refused: %s %s", async (method, type, body) => {
     const path = method === "POST" ? MAPS : `${MAPS}/whole?fieldManager=m`;
-    const began = performance.now();
     const { code, object } = await admin.send(method, path, body, { "content-type": type });
     expect([code >= 400 && code < 500, object.kind, code]).toEqual([true, "Status", expect.any(Number)]);
     if (type === JSON_TYPE)
       expect(object.message).toMatch(/json parse error: invalid character '[[{]' exceeded max depth/);
-    expect(performance.now() - began).toBeLessThan(10_000);
     await expectServed();
   });
 });
