@@ -55,6 +55,26 @@ describe("value validation", () => {
       "spec.a: Invalid value: 1: spec.a in body should be less than 1",
     ],
     [
+      { a: { type: "number", multipleOf: 0.5 } },
+      { a: 1.2 },
+      "spec.a: Invalid value: 1.2: spec.a in body should be a multiple of 0.5",
+    ],
+    [
+      { a: { type: "number", multipleOf: 0.5 } },
+      { a: 1 },
+      "spec.a: Invalid value: 0: factor MultipleOf declared for spec.a must be positive: 0",
+    ],
+    [
+      { a: { type: "number", maximum: 1_000_000 } },
+      { a: 1000000.5 },
+      "spec.a: Invalid value: 1000000.5: spec.a in body should be less than or equal to 1e+06",
+    ],
+    [
+      { a: { type: "number", maximum: 1.5 } },
+      { a: 2 },
+      "spec.a: Invalid value: 2: spec.a in body should be less than or equal to 1",
+    ],
+    [
       { a: { type: "array", maxItems: 1, items: { type: "string" } } },
       { a: ["", ""] },
       "spec.a: Too many: 2: must have at most 1 item",

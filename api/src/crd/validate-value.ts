@@ -1,6 +1,7 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
 import type { ObjectMeta } from "../../generated/types/meta-v1.ts";
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
+import { goFloat } from "../go-number.ts";
 import { jsonEqual } from "../patch/index.ts";
 import type { Constraints, Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
@@ -251,7 +252,7 @@ function checkConstraints(value: unknown, schema: Constraints, path: string, err
   const fail = (detail: string) => errors.push(fieldError.invalid(path, value, `${path} in body ${detail}`));
   checkEnum(value, schema, path, errors);
   if (typeof value === "string") checkText(value, schema, path, errors, fail);
-  else if (typeof value === "number" || typeof value === "bigint") checkNumber(Number(value), schema, fail);
+  else if (typeof value === "number" || typeof value === "bigint") checkNumber(value, schema, path, errors, fail);
   else if (Array.isArray(value)) checkLength(value, schema, path, errors, fail);
   else if (typeof value === "object" && value !== null) checkProperties(value, schema, path, errors);
   checkCombined(value, schema, path, errors);
@@ -281,17 +282,36 @@ function checkText(value: string, schema: Constraints, path: string, errors: Fie
   }
 }
 
-function checkNumber(value: number, schema: Constraints, fail: Fail): void {
-  const { minimum, maximum, multipleOf } = schema;
+/** Whole numbers are held against whole bounds and factors: upstream leaves out what these have behind the point. */
+function checkNumber(value: number | bigint, schema: Constraints, path: string, errors: FieldError[], fail: Fail) {
+  const isWhole = typeof value === "bigint" || Number.isInteger(value);
+  const limit = (bound: number) => (isWhole ? Math.trunc(bound) : bound);
+  const [maximum, minimum] = [schema.maximum, schema.minimum].map((bound) =>
+    bound === undefined ? undefined : limit(bound),
+  );
+  const shown = (bound: number) => (isWhole ? String(bound) : goFloat(bound));
+  if (schema.multipleOf !== undefined) checkFactor(value, limit(schema.multipleOf), path, errors, fail);
   if (maximum !== undefined) {
-    if (schema.exclusiveMaximum === true && value >= maximum) fail(`should be less than ${maximum}`);
-    else if (value > maximum) fail(`should be less than or equal to ${maximum}`);
+    if (schema.exclusiveMaximum === true && value >= maximum) fail(`should be less than ${shown(maximum)}`);
+    else if (value > maximum) fail(`should be less than or equal to ${shown(maximum)}`);
   }
   if (minimum !== undefined) {
-    if (schema.exclusiveMinimum === true && value <= minimum) fail(`should be greater than ${minimum}`);
-    else if (value < minimum) fail(`should be greater than or equal to ${minimum}`);
+    if (schema.exclusiveMinimum === true && value <= minimum) fail(`should be greater than ${shown(minimum)}`);
+    else if (value < minimum) fail(`should be greater than or equal to ${shown(minimum)}`);
   }
-  if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) fail(`should be a multiple of ${multipleOf}`);
+}
+
+function checkFactor(value: number | bigint, factor: number, path: string, errors: FieldError[], fail: Fail): void {
+  if (factor <= 0) {
+    const why = `factor MultipleOf declared for ${path} must be positive: ${factor}`;
+    errors.push(fieldError.invalid(path, factor, why));
+    return;
+  }
+  const isMultiple =
+    typeof value === "bigint"
+      ? value % BigInt(factor) === 0n
+      : Number.isInteger(factor < 1 ? (1 / factor) * value : value / factor);
+  if (!isMultiple) fail(`should be a multiple of ${Number.isInteger(value) ? factor : goFloat(factor)}`);
 }
 
 function checkLength(

@@ -494,6 +494,18 @@ describe("objects", () => {
     expect(rows[1]?.cells).toEqual(["b", "blue", null, null, null, null, null, null, "<invalid>", null, null]);
   });
 
+  test("show of their scale what their definition has paths for", async () => {
+    const { object } = await admin.get(`${THINGS}/a/scale`, { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" });
+    const { columnDefinitions, rows } = object as unknown as {
+      readonly columnDefinitions: readonly { readonly name: string; readonly type: string }[];
+      readonly rows: readonly { readonly cells: readonly unknown[] }[];
+    };
+    expect(columnDefinitions.map(({ name, type }) => `${name} ${type}`)).toEqual([
+      ...["Name string", "Desired integer", "Available integer", "Age date"],
+    ]);
+    expect(rows[0]?.cells).toEqual(["a", 2, 0, expect.stringMatching(/s$/)]);
+  });
+
   test("are found by the fields that can be selected, and no others", async () => {
     const found = async (selector: string): Promise<unknown> => {
       const { object } = await admin.get(`${THINGS}?fieldSelector=${encodeURIComponent(selector)}`);

@@ -20,7 +20,7 @@ import type { Authorizer, RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { servesStoredBytes } from "../storage/object-store.ts";
-import { SCALE_TABLE } from "../tables/scale-table.ts";
+import { scaleTableOf } from "../tables/custom-table.ts";
 import type { TableConvertorOf } from "../tables/table.ts";
 import { decodeObject, decodeOptions } from "./body.ts";
 import { type Deleted, deletedStatus, deleteObject, deleteOptionsOf, deletesOneAtATime } from "./delete.ts";
@@ -299,7 +299,7 @@ export class ResourceHandler {
     const identity = { group: "autoscaling", version: "v1", kind: "Scale", schema, typed: true };
     const scale: ResourceDefinition = { ...definition, ...identity };
     const { accepted } = this.#view(context, { ...scale, typed: definition.typed }); // a custom one has no protobuf
-    const view = { ...this.#view(context, scale), table: SCALE_TABLE, accepted };
+    const view = { ...this.#view(context, scale), table: scaleTableOf(definition), accepted };
     const { store } = this.#writer.deps;
     if (info.verb === "get") {
       const cached = store.get(definition, info.namespace, info.name);

@@ -1,76 +1,101 @@
-import { age, type Unstructured } from "@tsukube/api";
-import type { ResourceDefinition } from "../registry/definition.ts";
+import { age, encodeUnstructuredText, goFloat, type Unstructured } from "@tsukube/api";
+import type { CustomDetails, ResourceDefinition } from "../registry/definition.ts";
 import { builtinTable } from "./builtin-table.ts";
+import { ColumnPathError } from "./column-comparison.ts";
+import { columnPath } from "./column-path.ts";
+import { SCALE_TABLE } from "./scale-table.ts";
 import type { Column, TableConvertor } from "./table.ts";
+
+type Declared = CustomDetails["columns"][number];
 
 /** The table of any resource. */
 export function tableOfDefinition(definition: ResourceDefinition): TableConvertor {
-  return definition.custom === undefined ? builtinTable(definition) : customTable(definition);
+  return definition.custom === undefined ? builtinTable(definition) : customTable(definition.custom.columns);
 }
 
-/** additionalPrinterColumns; the age where a CustomResourceDefinition names none. */
-function customTable(definition: ResourceDefinition): TableConvertor {
-  const declared = definition.custom?.columns ?? [];
-  const wanted =
-    declared.length > 0 ? declared : [{ name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" }];
-  const rest = wanted.map((column): Column & { readonly jsonPath: string } => ({
-    name: column.name,
-    type: column.type,
-    format: ("format" in column ? column.format : undefined) ?? "",
-    description:
-      ("description" in column ? column.description : undefined) ??
-      `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
-    priority: ("priority" in column ? column.priority : undefined) ?? 0,
-    jsonPath: column.jsonPath,
-  }));
-  const nameColumn: Column = {
-    name: "Name",
-    type: "string",
-    format: "name",
-    description: "Name must be unique within a namespace.",
-    priority: 0,
-  };
-  return {
-    columns: [nameColumn, ...rest.map(({ jsonPath: _path, ...column }) => column)],
-    cells: (object, now) => [object.metadata?.name ?? "", ...rest.map((column) => cell(object, column, now))],
-  };
+/** The table of a resource's Scale. */
+export function scaleTableOf({ custom }: ResourceDefinition): TableConvertor {
+  if (custom === undefined) return SCALE_TABLE;
+  const { specReplicasPath = "", statusReplicasPath = "" } = custom.scale ?? {};
+  return customTable([
+    ...(specReplicasPath === "" ? [] : [DESIRED]),
+    ...(statusReplicasPath === "" ? [] : [AVAILABLE]),
+    AGE,
+  ]);
 }
 
-function cell(object: Unstructured, column: Column & { readonly jsonPath: string }, now: number): unknown {
-  const value = readJsonPath(object, column.jsonPath);
-  if (value === undefined || value === null) return null;
-  if (column.type === "date") return Number.isNaN(Date.parse(String(value))) ? "<invalid>" : age(String(value), now);
-  if (column.type === "integer" || column.type === "number") return isNumber(value, column.type) ? value : null;
-  if (column.type === "boolean") return typeof value === "boolean" ? value : null;
-  return typeof value === "string"
-    ? value
-    : JSON.stringify(value, (_key, inner: unknown) => (typeof inner === "bigint" ? Number(inner) : inner));
-}
+const NAME: Column = {
+  name: "Name",
+  type: "string",
+  format: "name",
+  description: "Name must be unique within a namespace.",
+  priority: 0,
+};
+const AGE: Declared = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" };
+const DESIRED: Declared = {
+  name: "Desired",
+  type: "integer",
+  description: "Number of desired replicas",
+  jsonPath: ".spec.replicas",
+};
+const AVAILABLE: Declared = {
+  name: "Available",
+  type: "integer",
+  description: "Number of actual replicas",
+  jsonPath: ".status.replicas",
+};
 
-function isNumber(value: unknown, type: "integer" | "number"): boolean {
-  return typeof value === "bigint" || (type === "number" ? typeof value === "number" : Number.isInteger(value));
-}
-
-/**
- * Reads the JSON paths that printer columns use: `.a.b`, `.a["b.c"]`, `.a[0]`, `.a[*].b`, `.a[?(@.type=="Ready")].status`,
- * `.a\.b`. The first match of several counts.
- */
-function readJsonPath(object: unknown, path: string): unknown {
-  let values: unknown[] = [object];
-  for (const step of path.matchAll(
-    /\.((?:\\.|[^.[\]\\])+)|\[\s*(?:'([^']*)'|"([^"]*)"|(\*|-?\d+)|\?\(\s*@\.([\w.]+)\s*(==|!=)\s*(?:'([^']*)'|"([^"]*)"|(\w+))\s*\))\s*\]/g,
-  )) {
-    const [, dotted, single, double, index, field, operator, text1, text2, word] = step;
-    const key = dotted?.replaceAll(/\\(.)/g, "$1") ?? single ?? double;
-    values = values.flatMap((value): unknown[] => {
-      if (value === undefined || value === null) return [];
-      if (key !== undefined) return [(value as Record<string, unknown>)[key]];
-      const items = Array.isArray(value) ? (value as unknown[]) : Object.values(value as object);
-      if (index === "*") return items;
-      if (index !== undefined) return [items.at(Number(index))];
-      const wanted = text1 ?? text2 ?? word ?? "";
-      return items.filter((item) => (String(readJsonPath(item, `.${field}`)) === wanted) === (operator === "=="));
-    });
+/** @param declared The columns after the name; the age where there are none. Those after one with a wrong path are not shown. */
+function customTable(declared: readonly Declared[]): TableConvertor {
+  const rest: { readonly column: Column; readonly find: (object: unknown) => unknown }[] = [];
+  for (const column of declared.length > 0 ? declared : [AGE]) {
+    const find = pathOf(column.jsonPath);
+    if (find === undefined) break;
+    rest.push({ column: columnOf(column), find });
   }
-  return values.find((value) => value !== undefined && value !== null);
+  return {
+    columns: [NAME, ...rest.map(({ column }) => column)],
+    cells: (object: Unstructured, now) => [
+      object.metadata?.name ?? "",
+      ...rest.map(({ column, find }) => cell(find(object), column.type, now)),
+    ],
+  };
+}
+
+function pathOf(text: string): ((object: unknown) => unknown) | undefined {
+  try {
+    return columnPath(text);
+  } catch (error) {
+    if (error instanceof ColumnPathError) return undefined;
+    throw error;
+  }
+}
+
+function columnOf({ name, type, format = "", description = "", priority = 0, jsonPath }: Declared): Column {
+  const shown =
+    description === "" ? `Custom resource definition column (in JSONPath format): ${jsonPath}` : description;
+  return { name, type, format, description: shown, priority };
+}
+
+function cell(value: unknown, type: string, now: number): unknown {
+  if (value === undefined) return null;
+  if (type === "string") return textOf(value);
+  if (type === "date") return typeof value === "string" ? ageOf(value, now) : null;
+  if (type === "boolean") return typeof value === "boolean" ? value : null;
+  if (typeof value !== "number" && typeof value !== "bigint") return null;
+  return type === "integer" && typeof value === "number" ? Math.trunc(value) : value;
+}
+
+/** A value as Go prints it. */
+function textOf(value: unknown): string {
+  if (value === null) return "<no value>";
+  if (typeof value === "object") return encodeUnstructuredText(value);
+  return typeof value === "number" && !Number.isInteger(value) ? goFloat(value) : String(value);
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+function ageOf(text: string, now: number): string {
+  if (text === "" || text === "null") return "<unknown>";
+  return TIME.test(text) && !Number.isNaN(Date.parse(text)) ? age(text, now) : "<invalid>";
 }

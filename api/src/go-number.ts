@@ -1,0 +1,10 @@
+/** Powers of ten that Go shows as they are, least and past the most. */
+const [LEAST, PAST] = [-4, 6];
+
+/** A finite float as Go's %v shows it: "0.5", "1e+06", "1e-05". */
+export function goFloat(value: number): string {
+  const [digits = "", exponent = "0"] = value.toExponential().split("e");
+  const power = Number(exponent);
+  if (power >= LEAST && power < PAST) return String(value);
+  return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+}
