@@ -35,3 +35,21 @@ test("a version's difference comes before what is said of all", () => {
   expect(strategyOf({ ...rule, version: "v1beta2" }, true)).toMatchObject({ unconditionalUpdate: true });
   expect(builtinResource("resource.k8s.io", "nothings")).toBeUndefined();
 });
+
+test("taints of devices say since when, in each version", () => {
+  const slices = { group: "resource.k8s.io", resource: "resourceslices" };
+  const [timeAdded, now] = ["2026-01-02T03:04:05Z", Date.parse("2026-02-03T04:05:06Z")];
+  const taints = (...times: readonly (string | undefined)[]) => ({
+    taints: times.map((time) => ({ key: "k", effect: "None", ...(time === undefined ? {} : { timeAdded: time }) })),
+  });
+  for (const [version, device] of [
+    ["v1", (...times: readonly (string | undefined)[]) => ({ name: "d", ...taints(...times) })],
+    ["v1beta1", (...times: readonly (string | undefined)[]) => ({ name: "d", basic: taints(...times) })],
+  ] as const) {
+    const { complete } = strategyOf({ ...slices, version }, true);
+    const slice = { spec: { devices: [{ name: "c" }, device(timeAdded, undefined)] } };
+    expect(complete!(slice, now)).toEqual({
+      spec: { devices: [{ name: "c" }, device(timeAdded, "2026-02-03T04:05:06Z")] },
+    });
+  }
+});

@@ -42,6 +42,7 @@ const QUEUES = "flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations #que
 const SCALER = "autoscaling/v2 horizontalpodautoscalers #behavior";
 const CLAIM = "resource.k8s.io/v1 resourceclaims #request";
 const SLICE = "resource.k8s.io/v1 resourceslices #device";
+const TAINT_RULE = "resource.k8s.io/v1 devicetaintrules";
 const DEVICES = "resource.k8s.io/v1 deviceclasses #selectors";
 const INLINE = "storage.k8s.io/v1 volumeattachments #inline";
 const ATTACHMENT = "storage.k8s.io/v1 volumeattachments";
@@ -65,6 +66,24 @@ const EVENT = "events.k8s.io/v1 events";
 const QUEUING = "spec.limited.limitResponse.queuing";
 const REQUEST = "spec.devices.requests.0";
 const EXACT = "spec.devices.requests[0].exactly";
+const CAPACITY = "spec.devices[0].capacity";
+const DEVICE_PLACE =
+  "exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec";
+const IDENTIFIER =
+  "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')";
+
+/** As many counters. */
+const many = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`c${index + 10}`, { value: "1" }]));
+
+/** A device of whose capacities, of 10 each, claims may ask for a part. */
+const shared = (policies: Readonly<Record<string, unknown>>) => ({
+  name: "d",
+  allowMultipleAllocations: true,
+  capacity: Object.fromEntries(
+    Object.entries(policies).map(([name, requestPolicy]) => [name, { value: "10", requestPolicy }]),
+  ),
+});
 const RULE = "spec.rules.0.resourceRules.0";
 const INLINE_SPEC = "spec.source.inlineVolumeSpec";
 
@@ -145,6 +164,172 @@ const NEW: readonly Row[] = [
     "spec.devices.0.attributes",
     { a: {} },
     'spec.devices[0].attributes[a]: Invalid value: "": must specify one of: `int`, `bool`, `string`, `version`, `ints`, `bools`, `strings`, `versions`',
+  ],
+  [
+    SLICE,
+    "spec",
+    { driver: "A_b", pool: { name: "", resourceSliceCount: 0 }, nodeName: "a", sharedCounters: [], devices: [] },
+    `spec.driver: Invalid value: "A_b": ${SUBDOMAIN}`,
+    "spec.pool.name: Required value",
+    "spec.pool.resourceSliceCount: Invalid value: 0: must be greater than zero",
+    'spec: Invalid value: "": only one of `sharedCounters` or `devices` is allowed',
+  ],
+  [
+    SLICE,
+    "spec",
+    {
+      driver: "d",
+      pool: { name: "p", resourceSliceCount: 1 },
+      allNodes: true,
+      sharedCounters: [
+        { name: "A_b" },
+        { name: "a", counters: { A_b: { value: "1" } } },
+        { name: "a", counters: many(33) },
+      ],
+    },
+    "spec.sharedCounters[2].counters: Too many: 33: must have at most 32 items",
+    `spec.sharedCounters[2]: Duplicate value: {"name":"a","counters":${JSON.stringify(many(33))}}`,
+    `spec.sharedCounters[0].name: Invalid value: "A_b": ${LABEL}`,
+    "spec.sharedCounters[0].counters: Required value",
+    `spec.sharedCounters[1].counters: Invalid value: "A_b": ${LABEL}`,
+  ],
+  [
+    SLICE,
+    "spec.devices.0.consumesCounters",
+    [{ counterSet: "a", counters: { a: { value: "1" } } }, { counterSet: "a" }],
+    'spec.devices[0].consumesCounters[1]: Duplicate value: {"counterSet":"a"}',
+    "spec.devices[0].consumesCounters[1].counters: Required value",
+  ],
+  [
+    SLICE,
+    "spec.devices.0.consumesCounters",
+    [{ counterSet: "a" }, { counterSet: "b" }, { counterSet: "c" }],
+    "spec.devices[0].consumesCounters: Too many: 3: must have at most 2 items",
+  ],
+  [
+    SLICE,
+    "spec.devices.0.taints",
+    [{ key: "a b", value: "c d", effect: "Never" }, { key: "a" }],
+    `spec.devices[0].taints[0].key: Invalid value: "a b": ${QUALIFIED}`,
+    `spec.devices[0].taints[0].value: Invalid value: "c d": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
+    'spec.devices[0].taints[0].effect: Unsupported value: "Never": supported values: "NoExecute", "NoSchedule", "None"',
+    "spec.devices[0].taints[1].effect: Required value",
+  ],
+  [
+    SLICE,
+    "spec.devices.0.attributes",
+    { "a/b-c": { string: "x".repeat(65) }, "/d": { version: "1.0" }, [`e${"e".repeat(32)}`]: { bool: true, int: 1 } },
+    `spec.devices[0].attributes: Invalid value: "b-c": ${IDENTIFIER}`,
+    "spec.devices[0].attributes[a/b-c].string: Too long: may not be more than 64 bytes",
+    'spec.devices[0].attributes: Invalid value: "": the domain must not be empty',
+    'spec.devices[0].attributes[/d].version: Invalid value: "1.0": must be a string compatible with semver.org spec 2.0.0',
+    "spec.devices[0].attributes: Too long: may not be more than 32 bytes",
+    `spec.devices[0].attributes[e${"e".repeat(32)}]: Invalid value: "{int, bool}": must specify exactly one of: \`int\`, \`bool\`, \`string\`, \`version\`, \`ints\`, \`bools\`, \`strings\`, \`versions\``,
+  ],
+  [
+    SLICE,
+    "spec.devices.0.attributes",
+    Object.fromEntries(Array.from({ length: 49 }, (_, index) => [`a${index}`, { bool: true }])),
+    "spec.devices[0]: Invalid value: 50: the total number of attributes and capacities must not exceed 32",
+    "spec.devices[0]: Invalid value: 49: the total number of attribute values must not exceed 48",
+  ],
+  [
+    SLICE,
+    "spec.devices.0.capacity",
+    { a: { value: "1", requestPolicy: { default: "1" } } },
+    "spec.devices[0].capacity[a].requestPolicy: Forbidden: allowMultipleAllocations must be true",
+  ],
+  [
+    SLICE,
+    "spec.devices.0",
+    shared({
+      a: { default: "1", validValues: ["1"], validRange: { min: "1" } },
+      b: { validValues: ["1"] },
+      c: { default: "3", validValues: ["2", "1", "1500m", "11"] },
+      d: { validRange: { min: "1" } },
+      e: { default: "1", validRange: {} },
+      f: { default: "1", validRange: { min: "2", max: "20", step: "9" } },
+      g: { default: "12", validRange: { min: "11", max: "10", step: "0" } },
+      h: { default: "2", validRange: { min: "1", max: "5", step: "3" } },
+      i: { default: "-1", validRange: { min: "-1", step: "1" } },
+    }),
+    `${CAPACITY}[a].requestPolicy: Forbidden: exactly one policy can be specified, cannot specify "validValues" and "validRange" at the same time`,
+    `${CAPACITY}[b].requestPolicy.default: Required value: required when validValues is defined`,
+    `${CAPACITY}[c].requestPolicy.validValues[1]: Invalid value: "1": values must be sorted in ascending order`,
+    `${CAPACITY}[c].requestPolicy.validValues[3]: Invalid value: "11": option is larger than capacity value: 10`,
+    `${CAPACITY}[c].requestPolicy.validValues[2]: Duplicate value: "2"`,
+    `${CAPACITY}[c].requestPolicy.validValues: Invalid value: "3": default value is not valid according to the requestPolicy`,
+    `${CAPACITY}[d].requestPolicy.default: Required value: required when validRange is defined`,
+    `${CAPACITY}[e].requestPolicy.validRange.min: Required value: required when validRange is defined`,
+    `${CAPACITY}[f].requestPolicy.validRange.default: Invalid value: "1": default is less than min: 2`,
+    `${CAPACITY}[f].requestPolicy.validRange.max: Invalid value: "20": max is larger than capacity value: 10`,
+    `${CAPACITY}[f].requestPolicy.validRange.step: Invalid value: "9": one step 11 is larger than capacity value: 10`,
+    `${CAPACITY}[f].requestPolicy.validRange.step: Invalid value: "1": value is not a multiple of a given step (9) from (2)`,
+    `${CAPACITY}[g].requestPolicy.validRange.min: Invalid value: "11": min is larger than capacity value: 10`,
+    `${CAPACITY}[g].requestPolicy.validRange.max: Invalid value: "11": min is larger than max: 10`,
+    `${CAPACITY}[g].requestPolicy.validRange.default: Invalid value: "12": default is more than max: 10`,
+    `${CAPACITY}[g].requestPolicy.validRange.step: Invalid value: "0": must be greater than zero`,
+    `${CAPACITY}[h].requestPolicy.validRange.step: Invalid value: "2": value is not a multiple of a given step (3) from (1)`,
+    `${CAPACITY}[h].requestPolicy.validRange.step: Invalid value: "5": value is not a multiple of a given step (3) from (1)`,
+    `${CAPACITY}[i].requestPolicy.validRange.default: Invalid value: "-1": must be greater than or equal to 0`,
+    `${CAPACITY}[i].requestPolicy.validRange.min: Invalid value: "-1": must be greater than or equal to 0`,
+  ],
+  [
+    SLICE,
+    "spec.devices.0.nodeName",
+    "a",
+    "spec.devices[0]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec",
+  ],
+  [
+    SLICE,
+    "spec",
+    {
+      driver: "d",
+      pool: { name: "p", resourceSliceCount: 1 },
+      perDeviceNodeSelection: true,
+      devices: [
+        { name: "a" },
+        { name: "b", nodeName: "b", allNodes: true },
+        { name: "b", allNodes: false, nodeName: "B" },
+      ],
+    },
+    `spec.devices[0]: Required value: ${DEVICE_PLACE}`,
+    `spec.devices[1]: Invalid value: "{\`nodeName\`, \`allNodes\`}": ${DEVICE_PLACE}`,
+    `spec.devices[2].nodeName: Invalid value: "B": ${SUBDOMAIN}`,
+    "spec.devices[2].allNodes: Invalid value: false: must be either unset or set to true",
+    'spec.devices[2]: Duplicate value: "b"',
+  ],
+  [
+    SLICE,
+    "spec.devices",
+    Array.from({ length: 65 }, (_, index) => ({
+      name: `d${index}`,
+      ...(index === 64 ? { taints: [{ key: "a", effect: "None" }] } : {}),
+    })),
+    "spec.devices: Too many: 65: must have at most 64 items",
+  ],
+  [
+    SLICE,
+    "spec.devices.0",
+    { name: "d", bindingConditions: ["a", "a"], bindingFailureConditions: ["a", "b"] },
+    'spec.devices[0].bindingConditions[1]: Duplicate value: "a"',
+    'spec.devices[0].bindingFailureConditions[0]: Invalid value: "a": bindingFailureConditions must not overlap with bindingConditions',
+  ],
+  [
+    SLICE,
+    "spec.devices.0.bindingConditions",
+    ["a", "b", "c", "d", "e"],
+    "spec.devices[0].bindingFailureConditions: Invalid value: null: bindingFailureConditions are required to use bindingConditions",
+    "spec.devices[0].bindingConditions: Too many: 5: must have at most 4 items",
+  ],
+  [
+    TAINT_RULE,
+    "spec",
+    { deviceSelector: { driver: "A_b", pool: "p//q", device: "A_b" }, taint: { key: "a", effect: "Never" } },
+    `spec.deviceSelector.driver: Invalid value: "A_b": ${SUBDOMAIN}`,
+    `spec.deviceSelector.pool: Invalid value: "": ${SUBDOMAIN}`,
+    `spec.deviceSelector.device: Invalid value: "A_b": ${LABEL}`,
+    'spec.taint.effect: Unsupported value: "Never": supported values: "NoExecute", "NoSchedule", "None"',
   ],
   [
     INLINE,
@@ -524,6 +709,20 @@ const CHANGED: readonly Row[] = [
     `spec.nodeName: Invalid value: "A_b": ${SUBDOMAIN}`,
   ],
 ];
+
+test("taints and capacities of a device that stay as they were are not looked at again, also where they lie deeper", () => {
+  const parts = { taints: [{ key: "a b", effect: "None" }], capacity: { c: { value: "1", requestPolicy: {} } } };
+  const slices = [
+    { name: "d", ...parts },
+    { name: "d", basic: parts },
+  ].map((device) => edited(SLICE, "spec.devices.0", device));
+  const later = slices.map((slice) => ({ ...slice, metadata: { ...slice.metadata, resourceVersion: "1" } }));
+  for (const [index, version] of ["v1", "v1beta1"].entries()) {
+    const kind = { ...kindOf(SLICE), version };
+    expect(validateCreate(kind, slices[index]!)).toHaveLength(2);
+    expect(validateUpdate(kind, later[index]!, later[index]!, "")).toEqual([]);
+  }
+});
 
 describe("what is changed", () => {
   for (const [name, path, value, ...messages] of CHANGED)

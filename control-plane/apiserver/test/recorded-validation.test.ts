@@ -32,14 +32,11 @@ const COMMON = facts.common as unknown as Readonly<Record<string, Answer>>;
 const NO_TAINT = "nodes are tainted by the controller, when they do not get ready";
 const UNSIGNED = "signatures are not verified here";
 const LATER = "the recorder was older: v1.37.2 asks v1 for no group";
-const GATED = "the recorder had enabled what this attribute is for";
 /** Cases that are not answered as recorded, and why. */
 const DIFFERS: Readonly<Record<string, string>> = {
   "create apiregistration.k8s.io/v1 apiservices: no spec.group": LATER,
   "update v1 nodes #minimal: spec.taints[0].key": NO_TAINT,
   "update v1 nodes #minimal: spec.taints[0].effect": NO_TAINT,
-  'create resource.k8s.io/v1beta1 resourceslices: spec.partitionTypeAttribute: "Nope"': GATED,
-  'create resource.k8s.io/v1beta2 resourceslices: spec.partitionTypeAttribute: "Nope"': GATED,
   "create certificates.k8s.io/v1beta1 podcertificaterequests: no spec.podUID": UNSIGNED,
   'create certificates.k8s.io/v1beta1 podcertificaterequests: spec.podUID: "Nope"': UNSIGNED,
 };

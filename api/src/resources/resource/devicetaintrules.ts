@@ -1,6 +1,6 @@
 import { formatTime } from "@tsukube/foundation";
 import type { Unstructured } from "../../object.ts";
-import { CLUSTER } from "../../validation/groups/cluster.ts";
+import { DEVICES } from "../../validation/groups/devices.ts";
 import { STATUSES } from "../../validation/statuses/index.ts";
 import { age } from "../ages.ts";
 import { created, name } from "../cells.ts";
@@ -14,7 +14,7 @@ export const devicetaintrules: Resource = {
   isUnreconciled: true,
   generation: true,
   complete: withTaintTime,
-  rules: CLUSTER["resource.k8s.io/DeviceTaintRule"],
+  rules: DEVICES["resource.k8s.io/DeviceTaintRule"],
   statusRules: STATUSES["resource.k8s.io/DeviceTaintRule"],
   cells: (object, now) => [
     name(object),

@@ -249,7 +249,7 @@ export const storageos: Check = all(storageOsNames, fields({ secretRef: namedSec
 export const persistentStorageos: Check = all(storageOsNames, fields({ secretRef: placedSecret }));
 
 /** The name of a driver: a domain in any case of at most 63 characters. */
-const driverName: Check = required((value, at, errors) => {
+export const driverName: Check = required((value, at, errors) => {
   if (String(value).length > 63) errors.push(fieldError.tooLong(at, 63));
   for (const problem of dnsSubdomain(String(value).toLowerCase())) errors.push(fieldError.invalid(at, value, problem));
 });

@@ -13,7 +13,6 @@ import {
   isUnset,
   listOf,
   member,
-  oneOf,
   optional,
   optionalOneOf,
   required,
@@ -338,8 +337,6 @@ function inRange(value: unknown, high: number, at: string, errors: Parameters<Ch
     errors.push(fieldError.invalid(at, value ?? 0, `must be positive and less than ${high}`));
 }
 
-const taintKey: Check = text(labelKeyProblems);
-
 export const CLUSTER = {
   "scheduling.k8s.io/PriorityClass": { state: priorityClass, updateState: () => [], update: priorityStays },
   "policy/PodDisruptionBudget": { name: pathSegment, state: fields({ spec: budgetSpec }) },
@@ -366,9 +363,4 @@ export const CLUSTER = {
     declaredUpdate: handlerStays,
   },
   "apiregistration.k8s.io/APIService": { name: pathSegment, state: apiService },
-  "resource.k8s.io/DeviceTaintRule": {
-    state: fields({
-      spec: fields({ taint: fields({ key: taintKey, effect: oneOf("NoExecute", "NoSchedule", "None") }) }),
-    }),
-  },
 } satisfies RuleTable;

@@ -20,20 +20,12 @@ import {
   valueAt,
 } from "../check.ts";
 import { inlineVolume } from "../core/persistent-volumes.ts";
+import { driverName } from "../core/volume-sources.ts";
 import { changed, frozen, immutable, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
 import { caselessSubdomain, dns1035Label, dnsSubdomain } from "../names.ts";
 
-const caselessDriver: Check = (value, at, errors) => {
-  for (const problem of dnsSubdomain(String(value).toLowerCase())) errors.push(fieldError.invalid(at, value, problem));
-};
-
 const LONGEST_DRIVER = 63;
-
-const driverName: Check = required((value, at, errors) => {
-  if (String(value).length > LONGEST_DRIVER) errors.push(fieldError.tooLong(at, LONGEST_DRIVER));
-  caselessDriver(value, at, errors);
-});
 
 const provisioner: Check = required((value, at, errors) => {
   for (const problem of labelKeyProblems(String(value).toLowerCase()))
