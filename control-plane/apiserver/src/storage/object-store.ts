@@ -6,7 +6,7 @@ import { type CachedObject, deepFreeze, indexOf, withRevision } from "./cached-o
 import type { ObjectWriter } from "./contract.ts";
 import { Encodings } from "./encodings.ts";
 import type { StorageMetrics } from "./storage-metrics.ts";
-import { problemOf } from "./stored-form.ts";
+import { isUnreadable } from "./stored-form.ts";
 import type { WatchCache } from "./watch-cache.ts";
 
 /** What a write decided, given the present object. */
@@ -186,7 +186,7 @@ export class ObjectStore implements ObjectWriter {
     for (let tries = 1; ; tries += 1) {
       const [record] = (await store.range(key, { limit: 1 })).records; // of the keys that begin with it, it is the first
       if (record?.key !== key) return "nothing";
-      if (problemOf(record) === undefined) return "readable";
+      if (!(await isUnreadable(record))) return "readable";
       if (dryRun) return "unreadable";
       const work = (): Promise<number> => store.commit([{ type: "delete", key, expected: record.revision }]);
       try {

@@ -12,17 +12,29 @@ export interface ReadableBytes {
 export interface StoredForm {
   /** @returns undefined for what is no object of the API: it is left alone. @throws when it should be one and cannot be read. */
   read(key: string, stored: ReadableBytes): ReadableBytes | undefined | Promise<ReadableBytes | undefined>;
+  /** Reads what could not be read, whatever is remembered of why; absent: nothing is. */
+  readAnew?(key: string, stored: ReadableBytes): ReturnType<StoredForm["read"]>;
   write(key: string, value: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
 /** A record of a {@link formedStore} that is there and whose value cannot be read. */
 interface UnreadableRecord extends StoredRecord {
   readonly problem: unknown;
+  readAnew(): Promise<unknown>;
 }
 
 /** Why the value of a record cannot be read; undefined: it can. */
 export function problemOf(record: StoredRecord): unknown {
   return (record as Partial<UnreadableRecord>).problem;
+}
+
+/** Whether the value of a record cannot be read now, whatever was remembered of why. */
+export async function isUnreadable(record: StoredRecord): Promise<boolean> {
+  if (problemOf(record) === undefined) return false;
+  return (record as UnreadableRecord).readAnew().then(
+    () => false,
+    () => true,
+  );
 }
 
 /** Values lie as caches hold them. */
@@ -65,8 +77,9 @@ function shownAs<Shown extends object>({ key, revision, createRevision }: Stored
 }
 
 function shownAnyhow(form: StoredForm, record: StoredRecord): ReturnType<typeof readable> {
+  const readAnew = async (): Promise<unknown> => (form.readAnew ?? form.read)(record.key, record);
   const unreadable = (problem: unknown): UnreadableRecord =>
-    shownAs(record, { value: NOTHING, index: NOTHING, problem });
+    shownAs(record, { value: NOTHING, index: NOTHING, problem, readAnew });
   try {
     const shown = readable(form, record);
     return shown instanceof Promise ? shown.catch(unreadable) : shown;

@@ -10,6 +10,8 @@ export interface Cipher {
   encrypt(plain: Uint8Array, key: string): Uint8Array | Promise<Uint8Array>;
   /** @param sealed Without the prefix. @throws when it was not encrypted so, or is damaged. */
   decrypt(sealed: Uint8Array, key: string): Uint8Array | Promise<Uint8Array>;
+  /** Has the next who decrypts it try, where a failure is remembered. @param sealed Without the prefix. */
+  forgetFailure?(sealed: Uint8Array): void;
   /** Whether what this cipher wrote once should be written anew; false where that cannot be. */
   isStale(sealed: Uint8Array): boolean;
 }

@@ -56,13 +56,19 @@ export class Encryption {
 
   /** The form of values that lie encrypted over another form. */
   over(form: StoredForm): StoredForm {
+    const read: StoredForm["read"] = (key, stored) => {
+      const { value: lying } = stored;
+      const plain = this.#decrypt(key, lying);
+      if (plain === lying) return form.read(key, stored);
+      const as = (value: Uint8Array): ReadableBytes => ({ value, index: stored.index });
+      return plain instanceof Promise ? plain.then((late) => form.read(key, as(late))) : form.read(key, as(plain));
+    };
     return {
-      read: (key, stored) => {
-        const { value: lying } = stored;
-        const plain = this.#decrypt(key, lying);
-        if (plain === lying) return form.read(key, stored);
-        const as = (value: Uint8Array): ReadableBytes => ({ value, index: stored.index });
-        return plain instanceof Promise ? plain.then((late) => form.read(key, as(late))) : form.read(key, as(plain));
+      read,
+      readAnew: (key, stored) => {
+        const cipher = this.#cipherFor(key, stored.value);
+        cipher.forgetFailure?.(bare(cipher, stored.value));
+        return read(key, stored);
       },
       write: (key, value) => {
         const [cipher = identity] = this.#ciphersOf(key);

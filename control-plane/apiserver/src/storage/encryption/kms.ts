@@ -45,6 +45,7 @@ export class KmsCipher implements Cipher {
   readonly #plugin: KmsPlugin;
   readonly options: KmsOptions;
   readonly #seeds = new Map<string, Promise<Uint8Array>>();
+  readonly #lost = new WeakSet<Promise<Uint8Array>>();
   /** Keys of the plugin by which something that was read or written lies encrypted. */
   readonly #keyIds = new Set<string>();
   readonly #stop: () => void;
@@ -79,6 +80,10 @@ export class KmsCipher implements Cipher {
     return object.sourceType === 1 ? seededOpen(object.data, secret, key) : gcmOpen(object.data, secret, key);
   }
 
+  forgetFailure(sealed: Uint8Array): void {
+    this.#forget(nameOf(decodeEncryptedObject(sealed)));
+  }
+
   isStale(sealed: Uint8Array): boolean {
     return this.#seed !== undefined && decodeEncryptedObject(sealed).keyId !== this.#seed.keyId;
   }
@@ -91,11 +96,21 @@ export class KmsCipher implements Cipher {
     if (seed === undefined) {
       seed = this.#used(() => this.#decrypted(source));
       this.#seeds.set(name, seed);
-      seed.catch(() => {
-        this.options.clock.after(FAILED_FOR_MS, () => this.#seeds.delete(name), { background: true });
-      });
+      this.#rememberFailure(name, seed);
     }
     return seed;
+  }
+
+  #rememberFailure(name: string, seed: Promise<Uint8Array>): void {
+    seed.catch(() => {
+      this.#lost.add(seed);
+      this.options.clock.after(FAILED_FOR_MS, () => this.#forget(name), { background: true });
+    });
+  }
+
+  #forget(name: string): void {
+    const seed = this.#seeds.get(name);
+    if (seed !== undefined && this.#lost.has(seed)) this.#seeds.delete(name);
   }
 
   async #decrypted({ source, keyId, annotations }: Source): Promise<Uint8Array> {
