@@ -7,9 +7,9 @@ import { hammer } from "./bench-hammer.ts";
 import type { Measured } from "./bench-scenarios.ts";
 
 const WATCHERS = 10_000;
-/** With and without watchers take turns, so that a busy moment of the machine meets both. */
-const TURNS = 12;
-const TURN_MS = 300;
+/** With and without watchers take turns, so short that each has some in which the machine does nothing else. */
+const TURNS = 80;
+const TURN_MS = 40;
 const WRITERS = 16;
 /** How many hear of a write that concerns somebody, and of how many such writes. */
 const AUDIENCES = [100, WATCHERS] as const;

@@ -6,6 +6,8 @@ const MAX_BACKLOG = 100_000;
 /** How late those whom a commit does not concern are told how far it is. */
 const PROGRESS_MS = 1000;
 
+type Progress = Extract<StoreEvent, { type: "progress" }>;
+
 /** Fans committed events out to those who watch: a commit costs those whom it concerns, not all. */
 export class Watchers {
   readonly #clock: Clock;
@@ -35,7 +37,8 @@ export class Watchers {
           if (watcher.take(event)) concerned.push(watcher);
       }
     }
-    for (const watcher of concerned) watcher.reach(revision);
+    const progress: Progress = { type: "progress", revision };
+    for (const watcher of concerned) watcher.reach(progress);
     if (concerned.length < this.#count) this.#cancelProgress ??= this.#progressLater();
   }
 
@@ -66,7 +69,8 @@ export class Watchers {
   #progressLater(): Cancel {
     const tell = (): void => {
       this.#cancelProgress = undefined;
-      for (const watcher of this.#all()) if (watcher.at < this.#revision) watcher.reach(this.#revision);
+      const progress: Progress = { type: "progress", revision: this.#revision };
+      for (const watcher of this.#all()) if (watcher.at < progress.revision) watcher.reach(progress);
     };
     return this.#clock.after(PROGRESS_MS, tell, { background: true });
   }
@@ -95,16 +99,26 @@ export class Watchers {
   }
 }
 
+const NONE: readonly never[] = [];
+
+type Told = IteratorResult<StoreEvent, void>;
+
 /** Events on their way to one who watches. */
-export class Watcher implements AsyncIterable<StoreEvent> {
+export class Watcher implements AsyncIterableIterator<StoreEvent, void> {
   readonly #prefix: string;
   readonly #onEnd: () => void;
   #queue: StoreEvent[] = [];
+  /** What came before the queue, and how much of it was read. */
+  #batch: readonly StoreEvent[] = NONE;
+  #read = 0;
   /** The newest revision that progress was told of. */
   #at = 0;
   /** Whether events of a commit were taken whose progress is still to come. */
   #isWithin = false;
-  #wake: (() => void) | undefined;
+  /** Whether a later progress tells all that the newest event in the queue does. */
+  #isOutdated = false;
+  /** Of whoever waits. */
+  #answer: ((told: Promise<Told>) => void) | undefined;
   #ended: { readonly error: Error | undefined } | undefined;
 
   /** @param onEnd Called once, when nothing more will be offered: it was closed, fell too far behind, or nobody reads it any more. */
@@ -123,17 +137,21 @@ export class Watcher implements AsyncIterable<StoreEvent> {
       if (event.type === "progress") this.#progress(event);
       else if (keyOf(event).startsWith(this.#prefix)) this.take(event);
     }
-    this.#wake?.();
+    this.#wake();
   }
 
   /** @param event One for this watcher; {@link reach} follows. @returns whether it is the first since then. */
   take(event: StoreEvent): boolean {
     const isFirst = !this.#isWithin;
     this.#isWithin = true;
-    if (this.#ended !== undefined) return isFirst;
+    this.#push(event);
+    return isFirst;
+  }
+
+  #push(event: StoreEvent): void {
+    if (this.#ended !== undefined) return;
     this.#queue.push(event);
     if (this.#queue.length > MAX_BACKLOG) this.#giveUp();
-    return isFirst;
   }
 
   #giveUp(): void {
@@ -146,44 +164,72 @@ export class Watcher implements AsyncIterable<StoreEvent> {
   }
 
   /** Everything up to a revision was offered. */
-  reach(revision: number): void {
-    this.#progress({ type: "progress", revision });
-    this.#wake?.();
+  reach(progress: Progress): void {
+    this.#progress(progress);
+    this.#wake();
   }
 
   close(error: Error | undefined): void {
     if (this.#ended !== undefined) return;
     this.#ended = { error };
-    this.#wake?.();
+    this.#wake();
     this.#onEnd();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<StoreEvent, void> {
-    try {
-      for (;;) {
-        const batch = this.#queue;
-        this.#queue = [];
-        for (const event of batch) yield event;
-        if (this.#queue.length > 0) continue;
-        if (this.#ended !== undefined) {
-          if (this.#ended.error !== undefined) throw this.#ended.error;
-          return;
-        }
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    } finally {
-      this.close(undefined); // who read it has left
-    }
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 
-  /** Of several in a row the last one tells for all but the first, which ends a commit and has its revision. */
-  #progress(event: Extract<StoreEvent, { type: "progress" }>): void {
+  /** One call at a time. No generator: one that waits takes three times the memory, and that is what a watcher costs of whom nothing concerns. */
+  next(): Promise<Told> {
+    return (
+      this.#told() ??
+      new Promise((resolve) => {
+        this.#answer = resolve;
+      })
+    );
+  }
+
+  /** Who read it has left. */
+  return(): Promise<Told> {
+    this.close(undefined);
+    return this.next();
+  }
+
+  #wake(): void {
+    const answer = this.#answer;
+    const told = answer && this.#told();
+    if (told === undefined) return;
+    this.#answer = undefined;
+    answer?.(told);
+  }
+
+  /** undefined: there is nothing to tell yet. */
+  #told(): Promise<Told> | undefined {
+    const value = this.#nextEvent();
+    if (value !== undefined) return Promise.resolve({ value, done: false });
+    const ended = this.#ended;
+    if (ended === undefined) return undefined;
+    this.#ended = { error: undefined };
+    return ended.error === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(ended.error);
+  }
+
+  #nextEvent(): StoreEvent | undefined {
+    if (this.#read === this.#batch.length) {
+      if (this.#queue.length < 2) return this.#queue.pop(); // nothing to move, mostly
+      [this.#batch, this.#queue, this.#read] = [this.#queue, [], 0];
+    }
+    this.#read += 1;
+    return this.#batch[this.#read - 1];
+  }
+
+  /** Of several that end no commit of this watcher the last one tells for all. */
+  #progress(event: Progress): void {
     this.#at = event.revision;
-    if (this.#queue.at(-1)?.type === "progress" && this.#queue.at(-2)?.type === "progress") this.#queue.pop();
-    this.take(event);
+    if (this.#isOutdated && !this.#isWithin && this.#queue.length > 0) this.#queue.pop();
+    this.#isOutdated = !this.#isWithin;
     this.#isWithin = false;
+    this.#push(event);
   }
 }
 
