@@ -46,10 +46,47 @@ withEachEtcd(({ program }) => {
         (await other.run(["get", "deployment", "web", "--at", moment], { accept: [0, 1] })).stdout;
       await eventually("it was there a moment ago", async () => (await asOf("0s")).includes("replicas: 2"));
       await expect(other.run(["get", "deployment", "web", "--at", "1h"])).rejects.toThrow(/expected a later time/);
+    },
+    120_000,
+  );
 
-      await expect(one.run(["up", "--no-node", "--etcd", "http://127.0.0.1:1"])).rejects.toThrow(
-        /keeps its objects in etcd/,
+  test.skipIf(!isRoot)(
+    "a cluster finds the servers of its etcd elsewhere, takes no other etcd for it, and says which server does not answer (needs root)",
+    async () => {
+      await using lifetime = new Lifetime();
+      const etcd = await EtcdServer.start({ program });
+      lifetime.add("etcd", () => etcd.remove());
+      const other = await EtcdServer.start({ program });
+      lifetime.add("other etcd", () => other.remove());
+      const tsukube = new Tsukube(lifetime, "etcd-moved");
+      const up = (urls: readonly string[], more: readonly string[] = []) =>
+        tsukube.run(["up", "--no-node", ...urls.flatMap((url) => ["--etcd", url]), ...more], { accept: [0, 1, 2] });
+      const moved = etcd.clientUrl.replace("127.0.0.1", "localhost");
+      const nobody = "http://127.0.0.1:1";
+      expect((await up([etcd.clientUrl, other.clientUrl])).stderr).toMatch(
+        /Cannot use etcd at \S+ \(cluster \w+\) and \S+ \(cluster \w+\): two clusters, expected servers of one/,
       );
+      await up([etcd.clientUrl]);
+      await new Kubectl((await tsukube.status()).kubeconfig).run("create configmap here");
+
+      expect((await up([other.clientUrl])).stderr).toMatch(
+        /keeps its objects in etcd at \S+ \(cluster \w+\) and not in cluster \w+ at \S+, expected the same; use "down --purge"/,
+      );
+      expect((await up([nobody])).stderr).toContain(`Cannot reach etcd at ${nobody}: connect ECONNREFUSED`);
+      const { stderr } = await up([moved, nobody]);
+      expect(stderr).toContain(`is at ${moved}, ${nobody} now, no longer at ${etcd.clientUrl}`);
+      expect(stderr).toContain("is ready after");
+      expect(await new Kubectl((await tsukube.status()).kubeconfig).out("get configmap here -o name")).toBe(
+        "configmap/here",
+      );
+
+      await tsukube.run(["down"]);
+      await etcd.kill();
+      const waiting = await up([], ["--timeout", "1"]);
+      expect(waiting.stderr).toContain(`Cannot reach etcd at ${moved}: `);
+      expect(waiting.stderr).toContain(`Cannot reach etcd at ${nobody}: connect ECONNREFUSED`);
+      expect(waiting.stderr).toMatch(/No server of etcd answers. .* "tsukube down" the control plane/);
+      expect(waiting.stderr).toContain("Cannot wait any longer for the control plane");
     },
     120_000,
   );

@@ -71,9 +71,9 @@ async function etcd(record: EtcdRecord, historyMs?: number): Promise<OpenStore> 
 }
 
 /** The same for a command: nothing is read at first, and history is left to the servers. @throws {StoreError} `unavailable`. */
-export async function etcdForCommand(record: EtcdRecord, giveUpMs?: number): Promise<Store> {
+export async function etcdForCommand(record: EtcdRecord): Promise<Store> {
   const { connectEtcd } = await import("@tsukube/store/etcd");
-  return connectEtcd({ ...etcdOptions(record), historyMs: 0, ...(giveUpMs !== undefined && { giveUpMs }) });
+  return connectEtcd({ ...etcdOptions(record), historyMs: 0 });
 }
 
 /** How an etcd is reached. @throws {TsukubeError} `usage` when a file cannot be read. */

@@ -62,6 +62,8 @@ export interface EtcdRecord {
   readonly keyFile?: string;
   readonly user?: string;
   readonly passwordFile?: string;
+  /** Of the etcd cluster, once it was asked. */
+  readonly clusterId?: string;
 }
 
 /** @throws {TsukubeError} `newer-state`, `damaged`. */
@@ -97,10 +99,11 @@ export function startSettings(process: "server" | "node", record: ClusterRecord)
   const { serviceCidr } = record;
   if (process === "node") return JSON.stringify({ featureGates: record.featureGates, serviceCidr });
   const { historyMs, historyMegabytes, audit, controllers, runtimeConfig, featureGates, eventTtlMs } = record;
+  const etcd = record.etcd && { ...record.etcd, clusterId: undefined };
   const { maxRequestsInflight, maxMutatingRequestsInflight } = record;
   const seats = { maxRequestsInflight, maxMutatingRequestsInflight };
   const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs };
-  return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, ...apis, ...seats });
+  return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, etcd, ...apis, ...seats });
 }
 
 /** Records of every cluster whose state lies beside `paths`, this one included. Damaged ones are left out. */

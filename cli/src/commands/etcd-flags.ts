@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { TsukubeError } from "@tsukube/foundation";
-import type { ClusterRecord, EtcdRecord } from "../cluster/record.ts";
+import { askServers, clusterOf } from "../cluster/etcd-servers.ts";
+import { type ClusterRecord, type EtcdRecord, writeClusterRecord } from "../cluster/record.ts";
+import type { CommandContext } from "./context.ts";
 
 /** The flags of `up` that name an etcd. */
 export interface EtcdFlags {
@@ -46,12 +48,68 @@ function expectEndpoint(endpoint: string): void {
   );
 }
 
-/** A cluster's objects do not move from one store to another by a flag. @throws {TsukubeError} `usage`. */
-export function expectSameStore(record: ClusterRecord, wanted: EtcdRecord | undefined): void {
-  if (wanted === undefined || isDeepStrictEqual(record.etcd, wanted)) return;
-  const was = record.etcd === undefined ? "a file of its own" : `etcd at ${record.etcd.endpoints.join(", ")}`;
-  throw new TsukubeError(
+/** What a new cluster's record says of its etcd. @throws {TsukubeError} `failed` when no server answers. */
+export async function newEtcd({ progress }: CommandContext, wanted: EtcdRecord): Promise<EtcdRecord> {
+  const servers = await askServers(wanted);
+  const clusterId = clusterOf(servers);
+  if (clusterId === undefined) throw servers[0]!.error!;
+  for (const { error } of servers) if (error !== undefined) progress.say(error.message);
+  return { ...wanted, clusterId };
+}
+
+/** Remembers where the servers of a cluster's etcd are now; its objects do not move by a flag. @throws {TsukubeError} `usage`. */
+export async function withEtcd(
+  { paths, progress }: CommandContext,
+  record: ClusterRecord,
+  wanted: EtcdRecord | undefined,
+): Promise<ClusterRecord> {
+  if (wanted === undefined) return record;
+  if (record.etcd === undefined) throw otherStore(record, "a file of its own", "");
+  const { clusterId, ...known } = record.etcd;
+  if (isDeepStrictEqual(known, wanted)) return record;
+  const servers = await askServers(wanted);
+  const found = clusterOf(servers);
+  if (found === undefined) throw servers[0]!.error!;
+  const before = known.endpoints.join(", ");
+  const expected = clusterId ?? clusterOf(await askServers(known));
+  if (expected !== found) {
+    const id = expected === undefined ? "which does not answer" : `cluster ${expected}`;
+    throw otherStore(
+      record,
+      `etcd at ${before} (${id})`,
+      ` and not in cluster ${found} at ${wanted.endpoints.join(", ")}`,
+    );
+  }
+  const next = { ...record, etcd: { ...wanted, clusterId: found } };
+  await writeClusterRecord(paths, next);
+  progress.say(`The etcd of cluster "${paths.name}" is at ${wanted.endpoints.join(", ")} now, no longer at ${before}.`);
+  return next;
+}
+
+function otherStore(record: ClusterRecord, present: string, not: string): TsukubeError {
+  return new TsukubeError(
     "usage",
-    `Cannot start cluster "${record.name}": it keeps its objects in ${was}, expected the same; use "down --purge" to begin anew, or another --name`,
+    `Cannot start cluster "${record.name}": it keeps its objects in ${present}${not}, expected the same; use "down --purge" to begin anew, or another --name`,
   );
+}
+
+/** Says which servers of a cluster's etcd do not answer, before somebody waits for them. @throws {TsukubeError} `usage` when one is of another cluster. */
+export async function lookAtEtcd({ paths, progress }: CommandContext, record: ClusterRecord): Promise<void> {
+  if (record.etcd === undefined) return;
+  const servers = await askServers(record.etcd);
+  const found = clusterOf(servers);
+  const { clusterId = found, endpoints } = record.etcd;
+  if (found !== undefined && found !== clusterId)
+    throw otherStore(
+      record,
+      `etcd cluster ${clusterId}`,
+      ` and not in cluster ${found}, which is at ${endpoints.join(", ")} now`,
+    );
+  if (found !== undefined && record.etcd.clusterId === undefined)
+    await writeClusterRecord(paths, { ...record, etcd: { ...record.etcd, clusterId: found } });
+  for (const { error } of servers) if (error !== undefined) progress.say(error.message);
+  if (found === undefined)
+    progress.say(
+      `No server of etcd answers. The control plane tries again until one does, and "up" waits for that a while: Ctrl-C ends the wait, "tsukube down" the control plane, "up --etcd URL" names other servers.`,
+    );
 }

@@ -22,7 +22,6 @@ import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
 import { ensureHost } from "../cluster/host-needs.ts";
 import { lastWords } from "../cluster/last-words.ts";
 import { MEMORY_FLAGS } from "../cluster/memory-flags.ts";
-import { etcdForCommand } from "../cluster/object-store.ts";
 import { describeOld, oldStoreFiles } from "../cluster/old-store-files.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import {
@@ -44,7 +43,7 @@ import { type ApiFlags, checkApiFlags, withApis } from "./api-flags.ts";
 import { type AuditFlags, withAudit } from "./audit-flags.ts";
 import type { CommandContext } from "./context.ts";
 import { type ControllersFlag, withControllers } from "./controllers-flag.ts";
-import { type EtcdFlags, etcdRecord, expectSameStore } from "./etcd-flags.ts";
+import { type EtcdFlags, etcdRecord, lookAtEtcd, newEtcd, withEtcd } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
 import { type SeatFlags, withSeats } from "./seat-flags.ts";
@@ -72,8 +71,6 @@ export interface UpOptions
 
 const WAIT_MS = 60_000;
 const ROLL_OUT_MS = 180_000;
-/** How long an etcd may take to answer before a cluster is made on it. */
-const ETCD_ANSWERS_MS = 5000;
 
 /** Starts a cluster, or finds it running. Quick and without effect the second time; two at once take turns. */
 export async function up(context: CommandContext, options: UpOptions): Promise<void> {
@@ -98,8 +95,9 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
     (await progress.step(`creating cluster "${paths.name}"`, () =>
       alone(filesOf(paths).creationLock, context, () => create(context, options, etcd, networks)),
     ));
-  expectSameCluster(known, paths, options, etcd);
-  const kept = await withControllers(paths, await withHistory(paths, known, options), options);
+  expectSameCluster(known, paths, options);
+  const located = present === undefined ? known : await withEtcd(context, known, etcd);
+  const kept = await withControllers(paths, await withHistory(paths, located, options), options);
   const told = await withAudit(paths, kept, options);
   const served = await withSeats(paths, await withApis(paths, told, options), options);
   if (options.serviceCidr !== served.serviceCidr) expectApart(networks, await usedNetworks(paths, served));
@@ -110,6 +108,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
   const transport = await adminTransport(paths, record);
   const client = adminClient(transport);
+  if (present?.etcd !== undefined && !(await isReady(transport, clock))) await lookAtEtcd(context, record);
   const old = new Set(oldStoreFiles(paths).map(({ path }) => path));
   await ensureProcess(context, record, "server", timeoutMs, () => isReady(transport, clock));
   for (const left of oldStoreFiles(paths)) if (!old.has(left.path)) progress.say(describeOld(left));
@@ -139,12 +138,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
 }
 
 /** What was decided when a cluster was made stays. @throws {TsukubeError} `usage`. */
-function expectSameCluster(
-  record: ClusterRecord,
-  paths: ClusterPaths,
-  options: UpOptions,
-  etcd: EtcdRecord | undefined,
-): void {
+function expectSameCluster(record: ClusterRecord, paths: ClusterPaths, options: UpOptions): void {
   if (record.withNode !== options.node) {
     const was = record.withNode ? "with a node" : "without a node";
     throw new TsukubeError(
@@ -152,7 +146,6 @@ function expectSameCluster(
       `Cannot start cluster "${paths.name}": it was created ${was}, expected the same; use "down --purge" to begin anew, or another --name`,
     );
   }
-  expectSameStore(record, etcd);
   expectSameEncryption(record, paths, options.encryptionProviderConfig);
 }
 
@@ -172,11 +165,12 @@ async function startApplication(
 }
 
 async function create(
-  { paths, isRoot }: CommandContext,
+  context: CommandContext,
   options: UpOptions,
   etcd: EtcdRecord | undefined,
   networks: readonly IpNetwork[],
 ): Promise<ClusterRecord> {
+  const { paths, isRoot } = context;
   const others = await allClusters(paths);
   const routes = hostRoutes();
   const busy = isRoot ? await busyIndexes(options.node) : new Set<number>();
@@ -196,7 +190,7 @@ async function create(
     apiPort: isRoot ? addressesOf(index).apiPort : await freePort(addressesOf(index).apiPort, taken),
     withNode: options.node,
     nodeName: hostNodeName(),
-    ...(etcd !== undefined && { etcd }),
+    ...(etcd !== undefined && { etcd: await newEtcd(context, etcd) }),
     ...(options.serviceCidr !== undefined && { serviceCidr: options.serviceCidr }),
     ...(options.encryptionProviderConfig !== undefined && {
       encryptionConfig: resolve(options.encryptionProviderConfig),
@@ -204,7 +198,6 @@ async function create(
   };
   expectApart(networks, await usedNetworks(paths, record));
   if (record.encryptionConfig !== undefined) await checkEncryption(record, paths);
-  if (etcd !== undefined) await (await etcdForCommand(etcd, ETCD_ANSWERS_MS)).close();
   await writeClusterRecord(paths, record);
   return record;
 }

@@ -5,7 +5,7 @@ import type { Auth, KV, Lease, Maintenance, Watch } from "../generated/etcd.ts";
 import { StoreError } from "./store.ts";
 
 export interface EtcdConnectionOptions {
-  /** Such as "https://10.0.0.1:2379". Each is tried in turn; one that fails is left for the next. */
+  /** Such as "https://10.0.0.1:2379", of one cluster. Each is tried in turn; one that fails is left for the next. */
   readonly endpoints: readonly string[];
   /** For https endpoints: PEM of the CA, and of a client certificate. */
   readonly tls?: GrpcTls;

@@ -1,8 +1,7 @@
-import type { Cancel, Clock } from "@tsukube/foundation";
-import type { GrpcTls } from "@tsukube/host/grpc";
+import type { Cancel } from "@tsukube/foundation";
 import type { Compare, RequestOp, TxnResponse } from "../generated/etcd.ts";
 import { EtcdCompactor } from "./etcd-compactor.ts";
-import { EtcdConnection } from "./etcd-connection.ts";
+import { EtcdConnection, type EtcdConnectionOptions } from "./etcd-connection.ts";
 import { storeErrorOf } from "./etcd-errors.ts";
 import { EtcdKeys } from "./etcd-keys.ts";
 import { EtcdLeases } from "./etcd-leases.ts";
@@ -20,14 +19,7 @@ import {
   type StoreEvent,
 } from "./store.ts";
 
-export interface EtcdStoreOptions {
-  /** Such as "https://10.0.0.1:2379", of one cluster. */
-  readonly endpoints: readonly string[];
-  readonly tls?: GrpcTls;
-  readonly user?: { readonly name: string; readonly password: string };
-  readonly clock: Clock;
-  /** How long a call is tried again at one server after the other; 15 s by default. */
-  readonly giveUpMs?: number;
+export interface EtcdStoreOptions extends EtcdConnectionOptions {
   /** What watching and listing everything means; {@link DEFAULT_ROOT} by default. What else lies in etcd is not touched. */
   readonly root?: string;
   /** Stands before every key; none by default. */
@@ -51,6 +43,18 @@ export function connectEtcd(options: EtcdStoreOptions): Promise<Store> {
   return connected(options, (store) => store.latest());
 }
 
+/** Which etcd cluster answers at the endpoints: its ID, in the hexadecimal digits of etcd's own logs. @throws {StoreError} `unavailable`, `failed`. */
+export async function etcdClusterId(options: EtcdStoreOptions): Promise<string> {
+  const connection = new EtcdConnection(options);
+  const keys = keysOf(options);
+  try {
+    const { header } = await new EtcdRanges(connection, keys, () => 0).read({ key: keys.tick, countOnly: true });
+    return BigInt(header?.clusterId ?? 0).toString(16);
+  } finally {
+    connection.close();
+  }
+}
+
 async function connected(options: EtcdStoreOptions, begin: (store: EtcdStore) => Promise<unknown>): Promise<EtcdStore> {
   const store = new EtcdStore(options);
   try {
@@ -60,6 +64,10 @@ async function connected(options: EtcdStoreOptions, begin: (store: EtcdStore) =>
     await store.close();
     throw error;
   }
+}
+
+function keysOf({ namespace = "", root = DEFAULT_ROOT }: EtcdStoreOptions): EtcdKeys {
+  return new EtcdKeys(namespace, root);
 }
 
 class EtcdStore implements Store {
@@ -84,7 +92,7 @@ class EtcdStore implements Store {
     const { clock } = options;
     const connection = new EtcdConnection(options);
     this.#connection = connection;
-    this.#keys = new EtcdKeys(options.namespace ?? "", options.root ?? DEFAULT_ROOT);
+    this.#keys = keysOf(options);
     this.#ranges = new EtcdRanges(connection, this.#keys, () => this.#compacted);
     this.#leases = new EtcdLeases(connection, clock);
     this.#watchDeps = {
