@@ -117,6 +117,7 @@ async function startServer(
     serviceCidr: addresses.serviceCidr,
     nodePorts: addresses.nodePorts,
     advertise: { address, port: record.apiPort },
+    hostname: hostname(),
     tls: { ...credentials.apiserver, clientCa: credentials.ca.cert },
     kubelets: { ...credentials.kubeletClient, ca: credentials.ca.cert },
     frontProxy: { ...credentials.frontProxyClient, ca: credentials.frontProxyCa },

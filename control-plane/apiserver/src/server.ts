@@ -65,6 +65,7 @@ import { unionAuthorizer } from "./authorization/union.ts";
 import { authenticationConfig } from "./bootstrap/authentication-config.ts";
 import { type BootstrapObjects, bootstrap } from "./bootstrap/bootstrap.ts";
 import { gatedRoles } from "./bootstrap/gated-roles.ts";
+import { IdentityLease } from "./bootstrap/identity-lease.ts";
 import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { legacyTokenTracking } from "./bootstrap/legacy-token-tracking.ts";
 import { localServices } from "./bootstrap/local-services.ts";
@@ -116,6 +117,8 @@ export interface ApiServerOptions {
   readonly nodePorts: { readonly first: number; readonly last: number };
   /** Where pods reach this server: the endpoint of the `kubernetes` Service. */
   readonly advertise: { readonly address: string; readonly port: number };
+  /** Of the machine: a server that knows it has a Lease by which it tells that it is there. */
+  readonly hostname?: string;
   /** Serves over TLS; without it the server is reached in process only. */
   readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa: string };
   /** Shown to kubelets: logs, exec and the like need it. */
@@ -295,7 +298,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   await bootstrap({ store, registry, clock, random, more });
   await widenedServiceRange(store, registry, serviceCidr);
   await localServices({ store, registry, clock, random });
-  await authenticationConfig(writer.deps, options.tls?.clientCa, options.frontProxy?.ca);
+  const trusted = { clientCa: options.tls?.clientCa, frontProxyCa: options.frontProxy?.ca };
+  await authenticationConfig(writer.deps, trusted, { lifetime, logger });
+  if (options.hostname !== undefined && gates.isOn("APIServerIdentity"))
+    await new IdentityLease(options.hostname, { store, registry, clock, random, logger, lifetime }).start();
   await kubernetesService(writer, registry, { ...options, serviceCidr });
   new AvailabilityController({
     ...{ store, registry, clock, logger, lifetime },

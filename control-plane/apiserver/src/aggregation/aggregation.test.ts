@@ -29,6 +29,7 @@ afterAll(() => lifetime.close());
 
 const ADMIN: User = { name: "admin", groups: ["system:masters", "system:authenticated"], extra: {} };
 const ALICE: User = { name: "alice", uid: "u1", groups: ["dev", "system:authenticated"], extra: { "x/team": ["red"] } };
+const TRUSTED = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication";
 const API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices";
 
 /** Requests that the extension server got: "METHOD PATH". */
@@ -36,12 +37,14 @@ const seen: string[] = [];
 let server: ApiServer;
 let authority: CertificateAuthority;
 let ownCa: string;
+let frontCa: string;
 let caBundle: string;
 let port: number;
 
 /** Two servers in real time: the API server, and an extension that believes whoever has the front proxy's certificate. */
 beforeAll(async () => {
   const front = await createAuthorityKeys("front-proxy-ca", realClock, systemRandom);
+  frontCa = front.cert;
   const frontProxy = await (await openAuthority(front, realClock, systemRandom)).issue({
     commonName: "front-proxy-client",
     usages: ["client"],
@@ -177,12 +180,34 @@ async function register(version: string, service: object): Promise<void> {
 }
 
 test("extension servers learn from a ConfigMap whom to believe", async () => {
-  const { object } = await ask("GET", "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication");
-  expect(object["data"]).toMatchObject({
+  const { object } = await ask("GET", TRUSTED);
+  expect(object["data"]).toEqual({
+    "client-ca-file": ownCa,
     "requestheader-allowed-names": '["front-proxy-client"]',
-    "requestheader-client-ca-file": expect.stringContaining("BEGIN CERTIFICATE"),
+    "requestheader-client-ca-file": frontCa,
+    "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+    "requestheader-group-headers": '["X-Remote-Group"]',
+    "requestheader-uid-headers": '["X-Remote-Uid"]',
     "requestheader-username-headers": '["X-Remote-User"]',
   });
+});
+
+test("whom they may believe is written again when somebody changes it; what other servers add stays, but for certificates out of date", async () => {
+  const { object } = await ask("GET", TRUSTED);
+  const past = { ...realClock, now: () => Date.parse("1990-01-01T00:00:00Z") };
+  const [other, old] = await Promise.all(
+    [realClock, past].map(async (clock) => (await createAuthorityKeys("another", clock, systemRandom)).cert),
+  );
+  const data = { "client-ca-file": `${other}${old}`, "requestheader-allowed-names": '["another"]', other: "x" };
+  await ask("PUT", TRUSTED, { ...object, data: { ...data, "requestheader-group-headers": "broken" } });
+  const trusted = async () => (await ask("GET", TRUSTED)).object["data"];
+  await expect.poll(trusted).toEqual({
+    ...(object["data"] as object),
+    "client-ca-file": `${ownCa}${other}`,
+    "requestheader-allowed-names": '["another","front-proxy-client"]',
+  });
+  await ask("DELETE", TRUSTED);
+  await expect.poll(trusted).toEqual(object["data"]);
 });
 
 test("an APIService without its Service is not available, and its group answers 503", async () => {

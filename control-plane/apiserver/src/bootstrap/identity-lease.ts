@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import { normalize, type Unstructured } from "@tsukube/api";
+import type { Lease } from "@tsukube/api/types/coordination-v1";
+import {
+  type Clock,
+  detach,
+  formatMicroTime,
+  formatTime,
+  type Lifetime,
+  type Logger,
+  type Random,
+} from "@tsukube/foundation";
+import type { ResourceDefinition } from "../registry/definition.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+
+export interface IdentityLeaseDeps {
+  readonly store: ObjectStore;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly lifetime: Lifetime;
+}
+
+const NAMESPACE = "kube-system";
+const COMPONENT_LABEL = "apiserver.kubernetes.io/identity";
+const COMPONENT = "kube-apiserver";
+const RENEW_EVERY_MS = 10_000;
+const DURATION_SECONDS = 3600;
+
+/**
+ * The Lease by which a server tells that it is there (KEP-1965): made anew at its start, renewed while it runs, gone when it stops.
+ * Those of servers that ended otherwise are deleted once they are out of time.
+ */
+export class IdentityLease {
+  readonly #deps: IdentityLeaseDeps;
+  readonly #definition: ResourceDefinition;
+  readonly #hostname: string;
+  readonly #name: string;
+  readonly #holder: string;
+
+  constructor(hostname: string, deps: IdentityLeaseDeps) {
+    this.#deps = deps;
+    this.#definition = deps.registry.get("coordination.k8s.io", "v1", "leases")!;
+    this.#hostname = hostname;
+    this.#name = identityOf(hostname);
+    this.#holder = `${this.#name}_${deps.random.uuid()}`;
+  }
+
+  async start(): Promise<void> {
+    const { clock, logger, lifetime } = this.#deps;
+    await this.#delete(this.#key(this.#name));
+    await this.#renew();
+    await this.#collect();
+    lifetime.add("its lease", () => this.#delete(this.#key(this.#name)));
+    const renew = async (): Promise<void> => {
+      await this.#renew();
+      await this.#collect();
+    };
+    const again = (): void => detach(clock.track(renew()), logger, "cannot renew the lease of this server");
+    lifetime.add("renewals of its lease", clock.every(RENEW_EVERY_MS, again, { background: true }));
+  }
+
+  async #renew(): Promise<void> {
+    const { store } = this.#deps;
+    await store.update(this.#definition, this.#key(this.#name), async (live) => ({
+      type: "put",
+      object: normalize<Unstructured>(
+        this.#renewed(live as (Lease & Unstructured) | undefined),
+        this.#definition.schema,
+      ).object,
+    }));
+  }
+
+  #renewed(live: (Lease & Unstructured) | undefined): object {
+    const { clock, random } = this.#deps;
+    const { labels, ...metadata } = live?.metadata ?? {
+      name: this.#name,
+      namespace: NAMESPACE,
+      uid: random.uuid(),
+      creationTimestamp: formatTime(clock.now()),
+    };
+    const own = { [COMPONENT_LABEL]: COMPONENT, "kubernetes.io/hostname": this.#hostname };
+    const fresh = { holderIdentity: this.#holder, leaseDurationSeconds: DURATION_SECONDS };
+    return {
+      kind: "Lease",
+      apiVersion: "coordination.k8s.io/v1",
+      metadata: { ...metadata, labels: { ...labels, ...own } },
+      spec: { ...(live?.spec ?? fresh), renewTime: formatMicroTime(clock.now()) },
+    };
+  }
+
+  async #collect(): Promise<void> {
+    const { store, clock } = this.#deps;
+    for (const [key, cached] of store.cache.head.range(this.#key("")))
+      if (isExpired(cached.object as Lease, clock.now()))
+        await store.update(this.#definition, key, async (live) =>
+          isExpired(live as Lease | undefined, clock.now()) ? { type: "delete" } : { type: "none" },
+        );
+  }
+
+  async #delete(key: string): Promise<void> {
+    await this.#deps.store.update(this.#definition, key, async () => ({ type: "delete" }));
+  }
+
+  #key(name: string): string {
+    return this.#deps.store.keyOf(this.#definition, NAMESPACE, name);
+  }
+}
+
+function isExpired(lease: Lease | undefined, now: number): boolean {
+  if (lease?.metadata?.labels?.[COMPONENT_LABEL] !== COMPONENT) return false;
+  const { renewTime, leaseDurationSeconds } = lease.spec ?? {};
+  if (!renewTime || leaseDurationSeconds === undefined) return true;
+  return Date.parse(renewTime) + leaseDurationSeconds * 1000 < now;
+}
+
+/** Upstream's name: of a hash of the machine's and the component's, each behind its length in two bytes. */
+function identityOf(hostname: string): string {
+  const hash = createHash("sha256");
+  for (const part of [hostname, COMPONENT]) {
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(Buffer.byteLength(part));
+    hash.update(length).update(part);
+  }
+  return `apiserver-${base32(hash.digest().subarray(0, 16))}`;
+}
+
+function base32(bytes: Uint8Array): string {
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, "0")).join("");
+  return (bits.match(/.{1,5}/g) ?? [])
+    .map((five) => "abcdefghijklmnopqrstuvwxyz234567"[Number.parseInt(five.padEnd(5, "0"), 2)])
+    .join("");
+}
