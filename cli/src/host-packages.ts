@@ -23,7 +23,17 @@ export const NODE_PROGRAMS: readonly HostProgram[] = [
   { program: "mount", package: "mount", why: "mounts volumes" },
 ];
 
-/** What an engine without root needs of them: it makes no networks. */
+const SLIRP: HostProgram = {
+  ...{ program: "slirp4netns", package: "slirp4netns", why: "leads networks without root to that of the machine" },
+};
+
+/** What an engine without root needs to make networks of containers. */
+export const NETWORK_PROGRAMS: readonly HostProgram[] = [
+  ...NODE_PROGRAMS.filter(({ program }) => ["nft", "ip"].includes(program)),
+  SLIRP,
+];
+
+/** What it needs for the rest. */
 export const ROOTLESS_PROGRAMS: readonly HostProgram[] = NODE_PROGRAMS.filter(
   ({ program }) => !["nft", "conntrack", "ip"].includes(program),
 );
@@ -35,6 +45,8 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   { program: "etcd", package: "etcd-server", why: "keeps objects of several control planes" },
   { program: "strace", package: "strace", why: "shows what the store writes when" },
   { program: "docker-compose", package: "docker-compose", why: "drives Docker's API as its users do" },
+  SLIRP,
+  { program: "newuidmap", package: "uidmap", why: "gives users of the machine further ids" },
   { program: "mkfs.ext4", package: "e2fsprogs", why: "makes small file systems that fill up" },
 ];
 

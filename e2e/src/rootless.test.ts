@@ -17,7 +17,7 @@ import type { AddressInfo } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
-import { run } from "@tsukube/host";
+import { readRecord, run } from "@tsukube/host";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dockerFor } from "./docker-client.ts";
 
@@ -200,6 +200,72 @@ describe.skipIf(!isRoot || !existsSync("/usr/bin/newuidmap"))(
     }, 120_000);
 
     test.skipIf(!existsSync("/usr/bin/slirp4netns"))(
+      "connects containers by name, as compose asks for it, keeps networks apart, and finds them again when a part of it dies (needs the package slirp4netns)",
+      async () => {
+        const socket = join(stranger.state, "run/docker.sock");
+        const { docker, raw, env } = await dockerFor(stranger.lifetime, socket);
+        await docker("network", "create", "shop");
+        await docker("network", "create", "--internal", "vault");
+        const serve = "echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp";
+        for (const [name, network] of Object.entries({ web1: "shop", web2: "shop", web3: "bridge", web4: "vault" }))
+          await docker("run", "-d", "--name", name, "--network", network, IMAGE, "sh", "-c", serve);
+        const page = (url: string) => `timeout 2 wget -qO- ${url}`;
+        const get = (from: string, script: string) => raw(["exec", from, "sh", "-c", script]);
+        const address = (name: string) =>
+          docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name);
+        expect((await get("web1", page("web2"))).stdout).toBe("hello\n");
+        await expect(get("web3", page(await address("web1")))).rejects.toThrow();
+        await docker("network", "connect", "--alias", "aliased", "vault", "web1");
+        expect((await get("web4", page("aliased"))).stdout).toBe("hello\n");
+        await expect(get("web4", page(await address("web2")))).rejects.toThrow();
+
+        const uplink = await readRecord<{ readonly pid: number }>(join(stranger.state, "run/uplink/slirp4netns"));
+        process.kill(uplink?.pid ?? 0, "SIGKILL");
+        await docker("run", "-d", "--name", "web5", "-p", "127.0.0.1:18098:80", IMAGE, "sh", "-c", serve);
+        await expect
+          .poll(
+            () =>
+              fetch("http://127.0.0.1:18098/").then(
+                (it) => it.text(),
+                () => "",
+              ),
+            { timeout: 20_000 },
+          )
+          .toBe("hello\n");
+
+        const project = join(stranger.folder, "project");
+        mkdirSync(project);
+        writeFileSync(
+          join(project, "docker-compose.yml"),
+          JSON.stringify({
+            version: "2.1",
+            services: {
+              web: {
+                image: IMAGE,
+                command: ["sh", "-c", serve],
+                healthcheck: { test: "wget -qO- 127.0.0.1", interval: "1s" },
+              },
+              job: {
+                image: IMAGE,
+                command: ["sh", "-c", "wget -qO- web"],
+                depends_on: { web: { condition: "service_healthy" } },
+              },
+            },
+          }),
+        );
+        const compose = (...args: readonly string[]) => run("docker-compose", args, { cwd: project, env });
+        await compose("up", "-d");
+        await expect
+          .poll(async () => (await compose("logs", "--no-color", "job")).stdout, { timeout: 20_000 })
+          .toContain("hello");
+        await compose("down");
+        await docker("rm", "-f", "web1", "web2", "web3", "web4", "web5");
+        await docker("network", "rm", "shop", "vault");
+      },
+      120_000,
+    );
+
+    test.skipIf(!existsSync("/usr/bin/slirp4netns"))(
       "leads containers to the network and the machine's ports to them, past its own death (needs the package slirp4netns)",
       async () => {
         const docker = (await dockerFor(stranger.lifetime, join(stranger.state, "run/docker.sock"))).docker;
@@ -229,7 +295,6 @@ describe.skipIf(!isRoot || !existsSync("/usr/bin/newuidmap"))(
         expect(await page()).toBe("hello\n");
         await docker("rm", "-f", "web");
         expect(await page()).toBe("");
-        await expect(docker("network", "create", "shop")).rejects.toThrow("this engine runs without root");
         expect(await stranger.tsukube("down", "--purge")).toMatchObject({ code: 0 });
         await expect.poll(() => stranger.processes(), { timeout: 10_000 }).toEqual([]);
       },

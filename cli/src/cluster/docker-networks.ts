@@ -59,13 +59,17 @@ function othersOf(paths: ClusterPaths): readonly ClusterPaths[] {
   return names.map((name) => ({ name, state: join(states, name), runtime: join(runtimes, name) }));
 }
 
-/** What answers their names: this version of Tsukube in a container. @param bundle The hash that names it. */
-export function namesOf(paths: ClusterPaths, bundle: string) {
+/**
+ * What answers their names: this version of Tsukube in a container.
+ * @param bundle The hash that names it. @param netns Where the networks are; that of the machine by default.
+ */
+export function namesOf(paths: ClusterPaths, bundle: string, netns?: string) {
   const folder = "/networks";
   return {
     image: `tsukube.local/system:${bundle}`,
     command: ["node", join("/tsukube", "names.js"), "--folder", folder],
     folders: { [folder]: filesOf(paths).dockerNetworks },
     port: NAME_PORT,
+    ...(netns === undefined ? {} : { netns }),
   };
 }

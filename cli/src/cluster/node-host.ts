@@ -17,7 +17,7 @@ import { addressesOf } from "./addresses.ts";
 import { openNetworks } from "./docker-networks.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord } from "./record.ts";
-import { openRootlessNetworks } from "./rootless-networks.ts";
+import { openRootlessNetworks, uplinkOf } from "./rootless-networks.ts";
 import { UNCONNECTED } from "./unconnected.ts";
 
 /** Names of what a node's cluster has in the kernel. */
@@ -68,7 +68,7 @@ export async function cleanEngine(
     const containerNetworks = rootless === undefined ? await openNetworks(paths, silentLogger) : undefined;
     const connected =
       containerNetworks === undefined
-        ? { network: UNCONNECTED, containerNetworks: await openRootlessNetworks(paths) }
+        ? { network: UNCONNECTED, containerNetworks: await openRootlessNetworks(paths, uplinkOf(paths), silentLogger) }
         : { network: network ?? bridgedPods(containerNetworks), containerNetworks };
     const engine = await startEngine({
       stateDirectory: files.engine,

@@ -5,7 +5,7 @@ import { createMetrics, realClock, systemRandom, writeAtomically } from "@tsukub
 import { bridgedPods } from "@tsukube/network";
 import { namesOf, openNetworks } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
-import { openRootlessNetworks } from "../cluster/rootless-networks.ts";
+import { openRootlessNetworks, uplinkOf } from "../cluster/rootless-networks.ts";
 import { ensureRuntimeFolder } from "../cluster/runtime-folder.ts";
 import { UNCONNECTED } from "../cluster/unconnected.ts";
 import { argumentsOf, type DockerHostFlags, dockerHostOf } from "../commands/docker-host.ts";
@@ -31,6 +31,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const flags = Object.fromEntries(FLAGS.map(([name, flag]) => [name, argument(flag)])) as DockerHostFlags;
   const dockerHost = dockerHostOf(flags);
   const networks = rootless === undefined ? await openNetworks(paths, logger) : undefined;
+  const uplink = rootless === undefined ? undefined : uplinkOf(paths);
   const snapshotter = argument("--snapshotter") as SnapshotterKind | undefined;
   const engine = await startEngine({
     ...{ clock: realClock, random: systemRandom, metrics: createMetrics(), logger },
@@ -41,8 +42,9 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     ...(dockerHost === undefined ? {} : { dockerHost }),
     ...(rootless === undefined ? {} : { rootless }),
     ...(networks === undefined
-      ? { network: UNCONNECTED, containerNetworks: await openRootlessNetworks(paths) }
-      : { network: bridgedPods(networks), containerNetworks: networks, names: namesOf(paths, bundle) }),
+      ? { network: UNCONNECTED, containerNetworks: await openRootlessNetworks(paths, uplink, logger) }
+      : { network: bridgedPods(networks), containerNetworks: networks }),
+    ...(networks === undefined && uplink === undefined ? {} : { names: namesOf(paths, bundle, uplink?.netns) }),
     cgroupParent: `/tsukube-${name}`,
     ...(snapshotter === undefined ? {} : { snapshotter }),
     bundle: { folder: dirname(process.argv[1] ?? ""), hash: bundle },

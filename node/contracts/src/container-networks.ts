@@ -1,5 +1,7 @@
 /** Container networks as the engine's Docker face uses them: implemented by network/, wired by cli/. Pods never pass through here. */
 export interface ContainerNetworks {
+  /** Whom containers ask for names where the machine's own resolvers are on its loopback; a public one by default. */
+  readonly resolver?: string | undefined;
   readonly all: readonly Network[];
   /** By name, id, or a beginning of the id that only one network has. */
   find(name: string): Network | undefined;

@@ -9,6 +9,7 @@ export * from "./mounts.ts";
 export * from "./namespaces.ts";
 export * from "./nftables.ts";
 export * from "./places.ts";
+export * from "./program-links.ts";
 export * from "./programs.ts";
 export * from "./sealed-copies.ts";
 export * from "./sockets.ts";

@@ -4,7 +4,6 @@ import { parseIp } from "@tsukube/foundation/ip-network";
 import { libc } from "./libc.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { type Attribute, encodeAttributes, NLM_F_CREATE, NLM_F_EXCL, name, RouteSocket, uint32 } from "./netlink.ts";
-import { run } from "./programs.ts";
 
 /** Network links of the host and of pinned namespaces, without a program for each: about a millisecond for a whole pod. What is made or removed takes longer when the kernel is busy with others, and nobody waits for it. */
 export interface Links {
@@ -15,11 +14,11 @@ export interface Links {
    * @param address Alone, or with the length of its network's prefix: "10.0.0.2/24", whose addresses are then reached directly.
    * @param gateway There is no default route without one.
    */
-  configure(netns: string, inside: string, address: string, gateway?: string): void;
+  configure(netns: string, inside: string, address: string, gateway?: string): void | Promise<void>;
   /** The loopback of a namespace up. */
-  loopback(netns: string): void;
+  loopback(netns: string): void | Promise<void>;
   /** A default route of a namespace over a gateway that it reaches directly, unless it has one. */
-  routeOver(netns: string, inside: string, gateway: string): void;
+  routeOver(netns: string, inside: string, gateway: string): void | Promise<void>;
   /** Removes a link of the host, if it is there; its peer goes with it. */
   remove(link: string): Promise<void>;
 }
@@ -48,11 +47,6 @@ const [AF_INET, AF_INET6] = [2, 10];
 const IFA_F_NODAD = 2;
 const [SCOPE_UNIVERSE, SCOPE_LINK] = [0, 253];
 const [TABLE_MAIN, PROTOCOL_BOOT, UNICAST] = [254, 3, 1];
-
-/** As {@link Links.loopback}, for who could enter the namespace, but not return: the one we are in is not ours. */
-export async function loopbackByProgram(netns: string): Promise<void> {
-  await run("nsenter", [`--net=${netns}`, "busybox", "ip", "link", "set", "lo", "up"]);
-}
 
 export function systemLinks(namespaces: Namespaces): Links {
   return {

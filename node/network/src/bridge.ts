@@ -1,7 +1,6 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { codeOf, TsukubeError } from "@tsukube/foundation";
+import { readdir } from "node:fs/promises";
+import { TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
-import { run } from "@tsukube/kernel";
 import { type Commands, systemCommands } from "./commands.ts";
 import { macOf } from "./mac-address.ts";
 
@@ -24,10 +23,10 @@ export interface BridgeOptions {
  */
 export async function ensureBridge(options: BridgeOptions, commands: Commands = systemCommands): Promise<void> {
   const { name, gateway, prefixLength, ipv6 } = options;
-  if (ipv6 !== undefined) await expectIpv6();
-  const present = await linkOf(name);
+  if (ipv6 !== undefined) await expectIpv6(commands);
+  const present = await commands.macOfLink(name);
   // one that it is not given is the lowest of its ports', and changes with them: who remembers it then talks to nobody, for half a minute
-  const mac = present === undefined ? macOf("0a:58", gateway) : (/link\/ether (\S+)/.exec(present)?.[1] ?? "");
+  const mac = present ?? macOf("0a:58", gateway);
   if (present === undefined) await commands.ip([`link add ${name} type bridge`]);
   // one of the link as well: without it neighbours of packets on their way are asked for only when the link's own is known to be free
   const own = ipv6 === undefined ? [] : [`${ipv6.gateway}/${ipv6.prefixLength}`, "fe80::1/64"];
@@ -37,8 +36,8 @@ export async function ensureBridge(options: BridgeOptions, commands: Commands = 
     `addr replace ${gateway}/${prefixLength} dev ${name}`,
     ...six,
   ]);
-  await changeSysctls(options.sysctlRecord, {
-    ...(ipv6 !== undefined && (await forwardingIpv6())),
+  await changeSysctls(commands, options.sysctlRecord, {
+    ...(ipv6 !== undefined && (await forwardingIpv6(commands))),
     "net.ipv4.ip_forward": "1",
     "net.ipv4.conf.all.send_redirects": "0",
     [`net.ipv4.conf.${name}.route_localnet`]: "1",
@@ -47,9 +46,9 @@ export async function ensureBridge(options: BridgeOptions, commands: Commands = 
 }
 
 /** @throws {TsukubeError} `unsupported`. */
-async function expectIpv6(): Promise<void> {
-  const isOff = await readFile(sysctlPath("net.ipv6.conf.all.disable_ipv6"), "utf8").catch(() => "1");
-  if (isOff.trim() === "0") return;
+async function expectIpv6(commands: Commands): Promise<void> {
+  const isOff = await commands.sysctl("net.ipv6.conf.all.disable_ipv6").catch(() => "1");
+  if (isOff === "0") return;
   throw new TsukubeError(
     "unsupported",
     "Cannot give pods IPv6 addresses: IPv6 is off on this host, expected sysctl net.ipv6.conf.all.disable_ipv6 to be 0",
@@ -57,12 +56,12 @@ async function expectIpv6(): Promise<void> {
 }
 
 /** A host that forwards ignores routers that announce themselves, and forgets those it knows, unless each link is told otherwise first. */
-async function forwardingIpv6(): Promise<Readonly<Record<string, string>>> {
+async function forwardingIpv6(commands: Commands): Promise<Readonly<Record<string, string>>> {
   const wanted: Record<string, string> = {};
   for (const link of await readdir("/proc/sys/net/ipv6/conf")) {
     const key = `net.ipv6.conf.${link.replaceAll(".", "/")}.accept_ra`;
-    const accepts = await readFile(sysctlPath(key), "utf8").catch(() => "0"); // it may be gone meanwhile
-    if (link !== "all" && link !== "default" && accepts.trim() === "1") wanted[key] = "2";
+    const accepts = await commands.sysctl(key).catch(() => "0"); // it may be gone meanwhile
+    if (link !== "all" && link !== "default" && accepts === "1") wanted[key] = "2";
   }
   return { ...wanted, "net.ipv6.conf.all.forwarding": "1" };
 }
@@ -72,39 +71,25 @@ export async function removeBridge(
   options: Pick<BridgeOptions, "name" | "sysctlRecord"> & { readonly othersRemain: boolean },
   commands: Commands = systemCommands,
 ): Promise<void> {
-  if ((await linkOf(options.name)) !== undefined) await commands.ip([`link del ${options.name}`]);
+  if ((await commands.macOfLink(options.name)) !== undefined) await commands.ip([`link del ${options.name}`]);
   const changed = (await readRecord<Record<string, string>>(options.sysctlRecord)) ?? {};
   for (const [key, before] of Object.entries(changed)) {
     // another cluster of this host still forwards: it holds the same global switches in its own record
-    if (!(options.othersRemain && !key.includes(`.${options.name}.`))) await writeSysctl(key, before);
+    if (!(options.othersRemain && !key.includes(`.${options.name}.`))) await commands.setSysctl(key, before);
   }
-}
-
-async function linkOf(name: string): Promise<string | undefined> {
-  const { code, stdout } = await run("ip", ["-o", "link", "show", "dev", name], { accept: [0, 1] });
-  return code === 0 ? stdout : undefined;
 }
 
 /** Sets sysctls and remembers the value before the first change, so that a second call records nothing of ours. */
-async function changeSysctls(record: string, wanted: Readonly<Record<string, string>>): Promise<void> {
+async function changeSysctls(
+  commands: Commands,
+  record: string,
+  wanted: Readonly<Record<string, string>>,
+): Promise<void> {
   const before = { ...(await readRecord<Record<string, string>>(record)) };
   for (const [key, value] of Object.entries(wanted)) {
-    const current = (await readFile(sysctlPath(key), "utf8")).trim();
+    const current = await commands.sysctl(key);
     if (current !== value) before[key] ??= current;
   }
   await writeRecord(record, before);
-  for (const [key, value] of Object.entries(wanted)) await writeSysctl(key, value);
-}
-
-async function writeSysctl(key: string, value: string): Promise<void> {
-  try {
-    await writeFile(sysctlPath(key), value);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error; // the link is gone, and its settings with it
-  }
-}
-
-/** "net.ipv4.conf.eth0/1.forwarding" as a file: a slash stands for a dot in a name (sysctl(8)). */
-function sysctlPath(key: string): string {
-  return `/proc/sys/${key.replace(/[./]/g, (sign) => (sign === "." ? "/" : "."))}`;
+  for (const [key, value] of Object.entries(wanted)) await commands.setSysctl(key, value);
 }

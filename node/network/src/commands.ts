@@ -1,18 +1,68 @@
-import { run } from "@tsukube/kernel";
+import { readFile, writeFile } from "node:fs/promises";
+import { codeOf } from "@tsukube/foundation";
+import { run, sysctlPath } from "@tsukube/kernel";
 
 /** Runs the programs that shape the network; a test can stand in for it. */
 export interface Commands {
-  /** `ip -batch -` in the host's network namespace. One command a line; stops at the first that fails. */
+  /** `ip -batch -`. One command a line; stops at the first that fails. */
   ip(lines: readonly string[]): Promise<void>;
   /** `nft -f -`: all of the script or nothing. */
   nft(script: string): Promise<void>;
+  /** Hardware address of a link; undefined where there is no such link. */
+  macOfLink(name: string): Promise<string | undefined>;
+  /** By name, such as "net.ipv4.ip_forward". */
+  sysctl(key: string): Promise<string>;
+  /** Does nothing where the link that it belongs to is gone. */
+  setSysctl(key: string, value: string): Promise<void>;
 }
 
+/** In the network namespace of this process. */
 export const systemCommands: Commands = {
-  async ip(lines) {
-    await run("ip", ["-batch", "-"], { input: `${lines.join("\n")}\n` });
+  ...commandsAfter([]),
+  async sysctl(key) {
+    return (await readFile(fileOf(key), "utf8")).trim();
   },
-  async nft(script) {
-    await run("nft", ["-f", "-"], { input: script });
+  async setSysctl(key, value) {
+    try {
+      await writeFile(fileOf(key), value);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+    }
   },
 };
+
+/** In a pinned one, which this process does not enter. */
+export function commandsWithin(netns: string): Commands {
+  return commandsAfter(["nsenter", `--net=${netns}`]);
+}
+
+/** @param enter What is put before each program. */
+function commandsAfter(enter: readonly string[]): Commands {
+  const output = async (program: readonly string[], input = "", accept: readonly number[] = [0]) => {
+    const [first = "", ...args] = [...enter, ...program];
+    return run(first, args, { input, accept });
+  };
+  return {
+    async ip(lines) {
+      await output(["ip", "-batch", "-"], `${lines.join("\n")}\n`);
+    },
+    async nft(script) {
+      await output(["nft", "-f", "-"], script);
+    },
+    async macOfLink(name) {
+      const { code, stdout } = await output(["ip", "-o", "link", "show", "dev", name], "", [0, 1]);
+      return code === 0 ? (/link\/ether (\S+)/.exec(stdout)?.[1] ?? "") : undefined;
+    },
+    async sysctl(key) {
+      return (await output(["cat", fileOf(key)])).stdout.trim();
+    },
+    async setSysctl(key, value) {
+      const script = 'test ! -e "$1" || printf %s "$2" > "$1"';
+      await output(["sh", "-euc", script, "sh", fileOf(key), value]);
+    },
+  };
+}
+
+function fileOf(key: string): string {
+  return `/proc/sys/${sysctlPath(key)}`;
+}

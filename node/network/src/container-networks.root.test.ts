@@ -71,7 +71,7 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
   test("an attachment fails when the firewall refuses its table, the next one tries again, and no engine is held up", async () => {
     let refuses = true;
     const commands: Commands = {
-      ip: systemCommands.ip,
+      ...systemCommands,
       nft: async (script) => {
         if (refuses) throw new Error("out of memory");
         await systemCommands.nft(script);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { codeOf, silentLogger } from "@tsukube/foundation";
 import { realClock, systemRandom, writeRecord } from "@tsukube/host";
 import { expect, onTestFinished, test } from "vitest";
+import { systemCommands } from "./commands.ts";
 import { type ContainerNetworksOptions, openContainerNetworks } from "./container-networks.ts";
 import { containerPortsIn, podPortsIn } from "./host-ports.ts";
 import type { Lease } from "./leases.ts";
@@ -21,7 +22,7 @@ const open = (folder: string, more: Partial<ContainerNetworksOptions> = {}) =>
   openContainerNetworks({
     ...{ folder, table: "none", sysctlRecord: join(folder, "sysctls"), pools: POOLS, clock: realClock },
     ...{ random: systemRandom, logger: silentLogger },
-    commands: { ip: async () => {}, nft: async () => {} },
+    commands: { ...systemCommands, ip: async () => {}, nft: async () => {} },
     ...more,
   });
 

@@ -12,7 +12,7 @@ import {
   parseNetwork,
 } from "@tsukube/foundation/ipv4";
 import { writeRecord } from "@tsukube/host";
-import { type Links, run, systemLinks, systemNamespaces } from "@tsukube/kernel";
+import { type Links, linksByProgram, run, systemLinks, systemNamespaces } from "@tsukube/kernel";
 import type {
   Attachment,
   AttachmentSpec,
@@ -25,11 +25,12 @@ import type {
 import { freeAddress, freeSubnet } from "./address-pool.ts";
 import { ensureBridge, removeBridge } from "./bridge.ts";
 import { holding } from "./choice-lock.ts";
-import { type Commands, systemCommands } from "./commands.ts";
+import { type Commands, commandsWithin, systemCommands } from "./commands.ts";
 import { containerTable, nameTable, removeContainerTable } from "./container-table.ts";
 import { containerPortsIn, type HeldPort, holderOf, isListenedAt } from "./host-ports.ts";
 import { macOf } from "./mac-address.ts";
 import { type PortRecord, readRecords } from "./network-records.ts";
+import type { Uplink } from "./uplink.ts";
 
 export interface ContainerNetworksOptions {
   /** Records live in `networks/`, `attachments/` and `ports/` below it. */
@@ -49,6 +50,8 @@ export interface ContainerNetworksOptions {
   readonly podPorts?: () => Promise<readonly HeldPort[]>;
   /** A file that whoever of them, or of the pods' networks, chooses a subnet or a port holds meanwhile. */
   readonly choiceLock?: string;
+  /** Bridges are in a namespace of its own, and reach the host's network, and are reached from there, by this. */
+  readonly uplink?: Uplink;
   readonly commands?: Commands;
   readonly links?: Links;
 }
@@ -88,8 +91,9 @@ class BridgeNetworks implements ContainerNetworks {
 
   constructor(options: ContainerNetworksOptions) {
     this.#options = options;
-    this.#commands = options.commands ?? systemCommands;
-    this.#links = options.links ?? systemLinks(systemNamespaces());
+    const home = options.uplink?.netns;
+    this.#commands = options.commands ?? (home === undefined ? systemCommands : commandsWithin(home));
+    this.#links = options.links ?? (home === undefined ? systemLinks(systemNamespaces()) : linksByProgram(home));
   }
 
   async load(): Promise<void> {
@@ -99,16 +103,31 @@ class BridgeNetworks implements ContainerNetworks {
       this.#number = Math.max(this.#number, attachment.number);
     }
     for (const record of await this.#read<PortRecord>("ports")) this.#ports.set(record.containerId, record);
-    for (const network of this.all) if (existsSync(`/sys/class/net/${network.bridge}`)) await this.#restore(network);
+    const { uplink } = this.#options;
+    if (uplink?.isThere() === false) return;
+    for (const network of this.all) await this.#restore(network.name, () => this.#restoreBridge(network));
+    if (uplink !== undefined && this.attachments.length > 0)
+      await this.#restore("uplink", async () => {
+        await uplink.ensure();
+        await this.#lead();
+      });
   }
 
   /** What stands in the kernel goes on as it is where this fails, and the others are not held up. */
-  async #restore(network: Network): Promise<void> {
+  async #restore(name: string, work: () => Promise<void>): Promise<void> {
     try {
-      await this.#ensureBridge(network);
+      await work();
     } catch (error) {
-      this.#options.logger.error("cannot restore a network", { name: network.name, error: messageOf(error) });
+      this.#options.logger.error("cannot restore a network", { name, error: messageOf(error) });
     }
+  }
+
+  async #restoreBridge(network: Network): Promise<void> {
+    if ((await this.#commands.macOfLink(network.bridge)) !== undefined) await this.#ensureBridge(network);
+  }
+
+  get resolver(): string | undefined {
+    return this.#options.uplink?.resolver;
   }
 
   get all(): readonly Network[] {
@@ -182,6 +201,7 @@ class BridgeNetworks implements ContainerNetworks {
     const attachment = this.#reserve(network, spec);
     try {
       await writeRecord(this.#path("attachments", keyOf(attachment)), attachment);
+      await this.#options.uplink?.ensure();
       await this.#ensureBridge(network);
       await this.#wire(network, attachment, spec.isDefault);
     } catch (error) {
@@ -237,7 +257,7 @@ class BridgeNetworks implements ContainerNetworks {
     await this.#links.remove(host); // what an interrupted attachment left
     await this.#links.connect({ host, bridge: network.bridge, inside, netns, mac });
     const gateway = isDefault && !network.internal ? network.gateway : undefined;
-    this.#links.configure(netns, inside, `${address}/${prefixLength}`, gateway);
+    await this.#links.configure(netns, inside, `${address}/${prefixLength}`, gateway);
   }
 
   async rename(containerId: string, networkId: string, names: readonly string[]): Promise<void> {
@@ -256,16 +276,16 @@ class BridgeNetworks implements ContainerNetworks {
       await rm(this.#path("attachments", keyOf(attachment)), { force: true });
       this.#attachments.delete(keyOf(attachment));
     }
-    if (networkId !== undefined) this.#keepDefaultRoute(containerId);
+    if (networkId !== undefined) await this.#keepDefaultRoute(containerId);
   }
 
   /** The network that the default route led over may be gone: another one takes its place. */
-  #keepDefaultRoute(containerId: string): void {
+  async #keepDefaultRoute(containerId: string): Promise<void> {
     const next = this.attachments.find(
       (other) => other.containerId === containerId && this.#networks.get(other.networkId)?.internal === false,
     );
     if (next !== undefined && existsSync(next.netns))
-      this.#links.routeOver(next.netns, next.interfaceName, next.gateway);
+      await this.#links.routeOver(next.netns, next.interfaceName, next.gateway);
   }
 
   async publish(containerId: string, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]> {
@@ -273,6 +293,7 @@ class BridgeNetworks implements ContainerNetworks {
     try {
       const ports = await this.#alone(() => this.#choosePorts(containerId, wishes));
       await this.#applyTable();
+      await this.#lead(ports);
       return ports;
     } catch (error) {
       await this.unpublish(containerId);
@@ -307,7 +328,20 @@ class BridgeNetworks implements ContainerNetworks {
     if (known === undefined) return;
     this.#ports.delete(containerId);
     await rm(this.#path("ports", containerId), { force: true });
-    if (known.ports.length > 0) await this.#applyTable();
+    if (known.ports.length === 0) return;
+    await this.#applyTable();
+    await this.#lead();
+  }
+
+  /** Makes the uplink lead to what is published, and to nothing else. @param wanted Those that must be reached. */
+  async #lead(wanted: readonly PublishedPort[] = []): Promise<void> {
+    const refused = await this.#options.uplink?.lead([...this.#ports.values()].flatMap(({ ports }) => ports));
+    for (const port of wanted) {
+      const reason = refused?.get(port);
+      if (reason === undefined) continue;
+      const where = `${port.hostAddress || "0.0.0.0"}:${port.hostPort}`;
+      throw new TsukubeError("port-taken", `Bind for ${where} failed: ${reason}; another has it, or it is below 1024`);
+    }
   }
 
   async leadNames(netns: string, gateway: string): Promise<void> {
@@ -319,9 +353,12 @@ class BridgeNetworks implements ContainerNetworks {
     for (const { containerId } of this.attachments) await this.detach(containerId);
     for (const containerId of this.#ports.keys()) await rm(this.#path("ports", containerId), { force: true });
     this.#ports.clear();
-    for (const network of this.all) await this.#dropBridge(network, othersRemain);
+    if (this.#options.uplink?.isThere() !== false)
+      for (const network of this.all) await this.#dropBridge(network, othersRemain);
     this.#bridges.clear();
-    await this.#commands.nft(removeContainerTable(this.#options.table));
+    const { table, uplink } = this.#options;
+    if (uplink?.isThere() !== false) await this.#commands.nft(removeContainerTable(table));
+    await uplink?.close();
   }
 
   #ensureBridge(network: Network): Promise<void> {
@@ -347,8 +384,9 @@ class BridgeNetworks implements ContainerNetworks {
     const network = parseNetwork(cidr);
     if (network === undefined)
       throw new TsukubeError("invalid", `invalid subnet ${cidr}: expected a form like 172.20.0.0/16`);
-    const other = this.all.find(({ subnet }) => overlap(network, parseNetwork(subnet) as Ipv4Network));
-    if (other !== undefined) throw new TsukubeError("forbidden", "Pool overlaps with other one on this address space");
+    const taken = [...this.all.map(({ subnet }) => subnet), ...this.#subnetsOfUplink()];
+    if (taken.some((subnet) => overlap(network, parseNetwork(subnet) as Ipv4Network)))
+      throw new TsukubeError("forbidden", "Pool overlaps with other one on this address space");
     return `${formatAddress(network.base)}/${network.bits}`;
   }
 
@@ -356,7 +394,13 @@ class BridgeNetworks implements ContainerNetworks {
     const { stdout } = await run("ip", ["-4", "-o", "route", "show"]);
     const routes = stdout.split("\n").map((line) => line.split(" ")[0] ?? "");
     const known = [...this.all, ...(await this.#ofOthers<Network>("networks"))];
-    return freeSubnet([...routes, ...known.map(({ subnet }) => subnet)], this.#options.pools);
+    const taken = [...routes, ...known.map(({ subnet }) => subnet), ...this.#subnetsOfUplink()];
+    return freeSubnet(taken, this.#options.pools);
+  }
+
+  #subnetsOfUplink(): readonly string[] {
+    const { uplink } = this.#options;
+    return uplink === undefined ? [] : [uplink.subnet];
   }
 
   /** One at a time chooses what nobody else may have, here and among the engines of this host: it is on record when it is chosen. */

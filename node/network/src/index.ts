@@ -9,4 +9,4 @@ export * from "./leases.ts";
 export * from "./network-records.ts";
 export * from "./pod-network.ts";
 export * from "./pod-table.ts";
-export { openSlirpNetworks } from "./slirp-networks.ts";
+export { SlirpUplink } from "./slirp-uplink.ts";

@@ -149,8 +149,8 @@ class BridgeNetwork implements PodNetwork {
     const pair = { host, bridge, inside, netns, mac: macOf("0a:58", address) };
     await this.#links.connect(mtu === undefined ? pair : { ...pair, mtu });
     const [four = "", six = ""] = this.#addressesOf(lease);
-    this.#links.configure(netns, inside, four, gateway);
-    if (ipv6 !== undefined) this.#links.configure(netns, inside, six, ipv6.gateway);
+    await this.#links.configure(netns, inside, four, gateway);
+    if (ipv6 !== undefined) await this.#links.configure(netns, inside, six, ipv6.gateway);
   }
 
   async #isWired(request: CniRequest, addresses: readonly string[]): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { statfsSync } from "node:fs";
+import { codeOf } from "@tsukube/foundation";
 import { type GrpcHandlers, grpcError } from "@tsukube/host/grpc";
 import type { AuthConfig, Image, ImageService } from "@tsukube/node-contracts/cri";
 import type { ImageGarbage } from "../images/image-garbage.ts";
@@ -26,7 +27,10 @@ export async function findImage(
   const known = deps.images.find(name);
   if (known !== undefined || !name.startsWith("tsukube.local/")) return known;
   const { repository, tag = "latest" } = parseReference(name);
-  return deps.systemImages.ensure(`${repository}:${tag}`).catch(() => undefined);
+  return deps.systemImages.ensure(`${repository}:${tag}`).catch((error) => {
+    if (codeOf(error) === "not-found") return undefined;
+    throw error;
+  });
 }
 
 /** Only the credentials: which server they are for says the image's name. */

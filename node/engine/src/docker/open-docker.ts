@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from "@tsukube/foundation";
-import { type Cgroups, loopbackByProgram, type Mounts, type Namespaces, systemLinks } from "@tsukube/kernel";
+import { type Cgroups, linksByProgram, type Mounts, type Namespaces, systemLinks } from "@tsukube/kernel";
 import type { ContainerNetworks, PodNetwork } from "@tsukube/node-contracts";
 import { Containers } from "../containers/containers.ts";
 import type { OciRuntime } from "../containers/runtime.ts";
@@ -112,8 +112,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
           ...{ containers: serviceContainers, sandboxes: serviceSandboxes, findImage: deps.findImage },
           ...{ clock, random, logger },
         });
-  const links = systemLinks(deps.namespaces);
-  const loopback = deps.rootless === undefined ? (netns: string) => links.loopback(netns) : loopbackByProgram;
+  const { loopback } = deps.rootless === undefined ? systemLinks(deps.namespaces) : linksByProgram("/proc/self/ns/net");
   const serveNames = async (gateway: string): Promise<void> => names?.serve(gateway);
   const endpoints =
     networks === undefined ? undefined : new Endpoints({ networks, loopback, store, events, serveNames });

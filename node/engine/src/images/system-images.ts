@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { copyFile, link, mkdir, readdir, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { access, copyFile, link, mkdir, readdir, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 import { run } from "@tsukube/kernel";
@@ -142,9 +142,17 @@ async function folderLayer(folder: string, destination: string): Promise<Layer> 
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const source = join(entry.parentPath, entry.name);
+    if (source.slice(folder.length).includes("/.") && !(await isReadable(source))) continue; // what another user's runs keep there for themselves
     files.set(join(destination, source.slice(folder.length)), source);
   }
   return { files, links: new Map(), texts: new Map() };
+}
+
+function isReadable(path: string): Promise<boolean> {
+  return access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Shared libraries and loader of a program, at the paths under which it looks for them. */

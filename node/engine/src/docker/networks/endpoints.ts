@@ -75,7 +75,7 @@ export class Endpoints {
       netns: sandbox.namespaces.net ?? "",
       names: namesOf(container, endpoint),
       isDefault: !hasDefault,
-      resolvers: upstreamServers(await hostResolvers(), container.hostConfig.Dns ?? []),
+      resolvers: upstreamServers(await hostResolvers(), container.hostConfig.Dns ?? [], networks.resolver),
       ...(address === undefined ? {} : { address }),
       ...(macAddress === undefined ? {} : { macAddress }),
     });
@@ -127,6 +127,7 @@ export class Endpoints {
     const extra = hostConfig.ExtraHosts ?? [];
     const gateway = own[0]?.gateway ?? this.#deps.networks.find(DEFAULT_NETWORK)?.gateway ?? "127.0.0.1";
     const isHost = networkModeOf(container) === "host";
+    const { resolver } = this.#deps.networks;
     const hosts = isHost
       ? `${await readFile("/etc/hosts", "utf8").catch(() => "127.0.0.1\tlocalhost\n")}${extraHosts(extra, gateway)
           .map((line) => `${line}\n`)
@@ -146,6 +147,7 @@ export class Endpoints {
         ? await hostResolvers()
         : resolversFile({
             host: await hostResolvers(),
+            ...(resolver === undefined ? {} : { resolver }),
             servers: hostConfig.Dns ?? [],
             searches: hostConfig.DnsSearch ?? [],
             options: hostConfig.DnsOptions ?? [],

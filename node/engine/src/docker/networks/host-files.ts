@@ -48,6 +48,8 @@ export interface ResolversWish {
   readonly servers: readonly string[];
   readonly searches: readonly string[];
   readonly options: readonly string[];
+  /** Whom to ask where the host's are on its loopback; public ones by default. */
+  readonly resolver?: string;
   /** Who answers names of containers, and asks `servers` for others. */
   readonly names?: string;
 }
@@ -57,7 +59,7 @@ export function resolversFile(wish: ResolversWish): string {
   const lines = wish.host.split("\n").map((line) => line.trim().split(/\s+/));
   const all = (keyword: string): readonly string[] =>
     lines.filter(([first]) => first === keyword).flatMap((words) => words.slice(1));
-  const servers = wish.names === undefined ? upstreamServers(wish.host, wish.servers) : [wish.names];
+  const servers = wish.names === undefined ? upstreamServers(wish.host, wish.servers, wish.resolver) : [wish.names];
   const searches = wish.searches.length > 0 ? wish.searches.filter((each) => each !== ".") : all("search");
   const asked = wish.options.length > 0 ? wish.options : all("options");
   const options =
@@ -70,9 +72,10 @@ export function resolversFile(wish: ResolversWish): string {
 }
 
 /** Whom to ask for names of the world: what the client says, or the host's resolvers that are not on its loopback. */
-export function upstreamServers(hostFile: string, wanted: readonly string[]): readonly string[] {
+export function upstreamServers(hostFile: string, wanted: readonly string[], resolver?: string): readonly string[] {
   if (wanted.length > 0) return wanted;
   const own = [...hostFile.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] as string);
   const reachable = own.filter((server) => !server.startsWith("127.") && server !== "::1");
-  return reachable.length > 0 ? reachable : ["8.8.8.8", "8.8.4.4"];
+  if (reachable.length > 0) return reachable;
+  return resolver === undefined ? ["8.8.8.8", "8.8.4.4"] : [resolver];
 }

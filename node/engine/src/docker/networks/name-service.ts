@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { type Cancel, type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { run } from "@tsukube/kernel";
 import type { Containers } from "../../containers/containers.ts";
 import type { ImageRecord } from "../../images/image-store.ts";
 import type { Sandboxes } from "../../sandboxes/sandboxes.ts";
@@ -11,6 +12,8 @@ export interface NameServiceOptions {
   /** Of the host, by where it appears in the service's container. */
   readonly folders: Readonly<Record<string, string>>;
   readonly port: number;
+  /** Path of the pinned network namespace that has the gateways; that of the machine by default. */
+  readonly netns?: string;
 }
 
 interface Deps {
@@ -49,7 +52,7 @@ export class NameService {
     if (!(await this.#start())) return;
     const { clock, options } = this.#deps;
     const began = clock.monotonic();
-    while (!(await answers(gateway, options.port))) {
+    while (!(await answers(gateway, options))) {
       if (clock.monotonic() - began > PATIENCE_MS)
         return this.#deps.logger.warn("names are not answered yet", { gateway });
       await clock.sleep(LOOK_MS);
@@ -131,10 +134,16 @@ export class NameService {
     if (image === undefined)
       throw new TsukubeError("not-found", `Cannot find image "${options.image}" of the name service: no such image`);
     const id = Buffer.from(this.#deps.random.bytes(32)).toString("hex");
-    const sandbox = await sandboxes.run(id, {
-      metadata: { name: "names", namespace: "docker", uid: id, attempt: 0 },
-      linux: { securityContext: { namespaceOptions: { network: "NODE" } } },
-    });
+    const { netns } = options;
+    const network = netns === undefined ? "NODE" : "POD";
+    const sandbox = await sandboxes.run(
+      id,
+      {
+        metadata: { name: "names", namespace: "docker", uid: id, attempt: 0 },
+        linux: { securityContext: { namespaceOptions: { network } } },
+      },
+      netns === undefined ? {} : { shared: { net: netns } },
+    );
     const mounts = Object.entries(options.folders).map(([containerPath, hostPath]) => ({
       containerPath,
       hostPath,
@@ -158,7 +167,11 @@ export class NameService {
   }
 }
 
-function answers(address: string, port: number): Promise<boolean> {
+async function answers(address: string, { port, netns }: NameServiceOptions): Promise<boolean> {
+  if (netns !== undefined) {
+    const asked = ["busybox", "nc", "-w", `${PATIENCE_MS / 1000}`, address, `${port}`];
+    return (await run("nsenter", [`--net=${netns}`, ...asked], { accept: [0, 1] })).code === 0;
+  }
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, timeout: PATIENCE_MS });
     const end = (result: boolean): void => {
