@@ -33,8 +33,13 @@ export interface Metrics {
   gauge(name: string, help: string, labels?: readonly string[]): Gauge;
   /** @param buckets Upper bounds, rising, without +Inf. */
   histogram(name: string, help: string, buckets: readonly number[], labels?: readonly string[]): Histogram;
-  /** A gauge whose series are looked at when somebody asks for them. @param read The value of each, by its labels. */
-  collected(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void;
+  /** Series that are looked at when somebody asks for them. @param read The value of each, by its labels. @param type Default "gauge". */
+  collected(
+    name: string,
+    help: string,
+    read: () => Iterable<readonly [Labels, number]>,
+    type?: "gauge" | "counter",
+  ): void;
   /** The Prometheus text format 0.0.4 of everything registered. */
   expose(): string;
 }

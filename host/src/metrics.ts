@@ -27,7 +27,8 @@ export function createMetrics(): Metrics {
   return {
     counter: (name, help) => once(name, () => new ValueFamily(name, help, "counter")),
     gauge: (name, help) => once(name, () => new ValueFamily(name, help, "gauge")),
-    collected: (name, help, read) => void families.set(name, new CollectedFamily(name, help, read)),
+    collected: (name, help, read, type = "gauge") =>
+      void families.set(name, new CollectedFamily(name, help, read, type)),
     histogram: (name, help, buckets) => once(name, () => new HistogramFamily(name, help, buckets)),
     expose() {
       const lines: string[] = [];
@@ -107,15 +108,17 @@ class CollectedFamily implements Family {
   readonly name: string;
   readonly #help: string;
   readonly #read: () => Iterable<readonly [Labels, number]>;
+  readonly #type: string;
 
-  constructor(name: string, help: string, read: () => Iterable<readonly [Labels, number]>) {
+  constructor(name: string, help: string, read: () => Iterable<readonly [Labels, number]>, type: string) {
     this.name = name;
     this.#help = help;
     this.#read = read;
+    this.#type = type;
   }
 
   expose(lines: string[]): void {
-    lines.push(`# HELP ${this.name} ${this.#help}`, `# TYPE ${this.name} gauge`);
+    lines.push(`# HELP ${this.name} ${this.#help}`, `# TYPE ${this.name} ${this.#type}`);
     for (const [labels, value] of this.#read()) lines.push(`${this.name}${labelText(labels)} ${value}`);
   }
 }

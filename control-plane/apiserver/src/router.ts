@@ -78,7 +78,7 @@ export class Router {
     const { registry } = this.#deps;
     const definition = registry.get(info.group, info.version, info.resource);
     if (definition !== undefined) {
-      if (mustBeCurrent(info)) await this.#deps.store.cache.current();
+      if (mustBeCurrent(info)) await this.#deps.store.current(definition);
       if (mustBeReadable(info)) this.#deps.store.mustBeReadable(definition, info.namespace, info.name);
       return this.#resource(context, definition);
     }

@@ -165,7 +165,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   recordFeatureGates(gates, metrics);
   const cache = await WatchCache.open(options.openStore, { decode: decodeStored, clock, logger }, options.seed);
   lifetime.own("watch cache", cache);
-  stateMetrics(metrics, registry, cache);
+  stateMetrics(metrics, registry, cache, clock);
   eventMetrics(metrics, registry, cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
   const rbac = new RbacAuthorizer(cache);

@@ -44,6 +44,32 @@ test("objects are counted by kind", async () => {
   expect(await value("apiserver_resource_objects", of)).toEqual(isPeer ? expect.any(Number) : object.items?.length);
 });
 
+test("how much is stored is told, and how long reads wait for news", async () => {
+  const of = { group: "", resource: "namespaces" };
+  const items = (await admin.get("/api/v1/namespaces")).body.length;
+  const size = (await value("apiserver_resource_size_estimate_bytes", of))!;
+  if (!isPeer) expect([size > 500, size < items * 2]).toEqual([true, true]);
+  const text = (await admin.get("/metrics")).body.toString();
+  expect(text).toContain("# TYPE apiserver_watch_cache_initializations_total counter\n");
+  expect(await value("apiserver_watch_cache_initializations_total", of)).toBe(1);
+  const { object } = await admin.get(`${IN}/podtemplates`);
+  const wanted = Number(object.metadata!.resourceVersion) + 1;
+  const late = admin.get(`${IN}/podtemplates?resourceVersion=${wanted}&resourceVersionMatch=NotOlderThan`);
+  await expect.poll(async () => (await admin.send("POST", MAPS, { metadata: { generateName: "a" } })).code).toBe(201);
+  expect((await late).code).toBe(200);
+  const waited = { group: "", resource: "podtemplates" };
+  await expect.poll(() => value("apiserver_watch_cache_read_wait_seconds_count", waited)).toBeGreaterThan(0);
+});
+
+test("what requests pass is measured", async () => {
+  const filters = ["authentication", "audit", "constrainedimpersonation", "priorityandfairness", "authorization"];
+  const count = async (filter: string) => (await value("apiserver_request_filter_duration_seconds_count", { filter }))!;
+  const before = await Promise.all(filters.map(count));
+  await admin.get(MAPS);
+  const after = await Promise.all(filters.map(count));
+  expect(after.every((number, index) => number > before[index]!)).toBe(true);
+});
+
 test("latency is told with and without what others took, bodies by their size", async () => {
   const of = { ...CORE, resource: "configmaps", verb: "POST" };
   await admin.send("POST", MAPS, { metadata: { name: "sized" } });

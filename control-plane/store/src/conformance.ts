@@ -70,6 +70,12 @@ export function storeConformance(
   }
 
   describe(`${name} store`, () => {
+    test("tells how large its file is, where it has one", async () =>
+      withStore(async ({ store }) => {
+        await store.commit([put("a", "1")]);
+        expect((await store.size()) ?? 1).toBeGreaterThan(0);
+      }));
+
     test("an empty store finds nothing, at its newest revision", () =>
       withStore(async ({ store, base }) => {
         expect(await store.latest()).toBe(base);

@@ -192,6 +192,11 @@ class EtcdStore implements Store {
 
   async copy(): Promise<undefined> {}
 
+  async size(): Promise<number> {
+    const { dbSize } = await this.#connection.read((member, options) => member.maintenance.Status({}, options));
+    return Number(dbSize);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

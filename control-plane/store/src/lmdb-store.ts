@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Cancel, type Clock, messageOf } from "@tsukube/foundation";
@@ -232,6 +232,10 @@ class LmdbStore implements Store {
     } finally {
       this.#leaving.delete(copy);
     }
+  }
+
+  async size(): Promise<number> {
+    return statSync(this.#options.path).size;
   }
 
   async close(): Promise<void> {

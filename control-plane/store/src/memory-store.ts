@@ -121,6 +121,8 @@ export class MemoryStore implements Store {
 
   async copy(): Promise<undefined> {}
 
+  async size(): Promise<undefined> {}
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#expiryTimer?.();

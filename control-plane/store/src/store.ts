@@ -90,6 +90,8 @@ export interface Store {
    * undefined where there is no file here. @throws {StoreError} `read-only`, `failed`.
    */
   copy(): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** Bytes of the file that holds it, of another machine's, too; undefined: there is none. @throws {StoreError} `unavailable`. */
+  size(): Promise<number | undefined>;
   /** Waits for writes in flight and releases everything. */
   close(): Promise<void>;
 }

@@ -30,6 +30,7 @@ import type { FlowControl } from "../flow-control/flow-control.ts";
 import type { Seating } from "../flow-control/seating.ts";
 import { Pieces } from "../sending/pieces.ts";
 import { deadlineOf, MOST_MS, within } from "./deadline.ts";
+import { FilterMetrics } from "./filter-metrics.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
 import { RequestMetrics } from "./request-metrics.ts";
@@ -88,6 +89,7 @@ const UPGRADED: ApiResponse = { status: 101, headers: {}, body: new Uint8Array(0
 export class Chain {
   readonly #deps: ChainDeps;
   readonly #requests: RequestMetrics;
+  readonly #filters: FilterMetrics;
   readonly #authentication: AuthenticationMetrics;
   readonly #authorization: AuthorizationMetrics;
   readonly #impersonation: Impersonation;
@@ -96,6 +98,7 @@ export class Chain {
   constructor(deps: ChainDeps) {
     this.#deps = deps;
     this.#requests = new RequestMetrics(deps.metrics, deps.clock, deps.serves);
+    this.#filters = new FilterMetrics(deps.metrics, deps.clock);
     this.#authentication = new AuthenticationMetrics(deps.metrics);
     this.#authorization = new AuthorizationMetrics(deps.metrics);
     this.#impersonation = new Impersonation(deps.authorizer, deps.constrainsImpersonation);
@@ -151,7 +154,9 @@ export class Chain {
   #begin(request: IncomingRequest): Begun {
     const info = parseRequestInfo(request.method, request.path);
     const auditId = request.headers["audit-id"] || this.#deps.random.uuid();
+    const began = this.#deps.clock.monotonic();
     const audit = this.#deps.auditor?.begin(request, info, auditId);
+    this.#filters.passed("audit", began);
     const notes: Notes = { warnings: new Set(), leftOut: 0, audit };
     return { info, auditId, notes, answered: this.#requests.begin(request, info) };
   }
@@ -187,10 +192,12 @@ export class Chain {
     let seating: Seating | undefined;
     if (!OPEN_ENDED.has(info.subresource)) {
       const { flows } = this.#deps;
+      const began = this.#deps.clock.monotonic();
       const flow = flows.flowOf(attributes);
       notes.flow = flow;
       const found = flows.seat(flow, { user, info }, ms * PATIENCE, request);
       seating = found instanceof Promise ? await this.#leftOut(notes, found) : found;
+      this.#filters.passed("priorityandfairness", began);
       if (seating === undefined) return tooManyRequests(flows.refused(flow));
     }
     try {
@@ -212,11 +219,14 @@ export class Chain {
   }
 
   async #identify(request: IncomingRequest, info: RequestInfo, audit: AuditRecord | undefined): Promise<User> {
-    const user = await this.#authenticated(request);
+    const began = this.#deps.clock.monotonic();
+    const user = await this.#authenticated(request).finally(() => this.#filters.passed("authentication", began));
     if (user !== undefined) {
       audit?.authenticated(user);
       const asked = attributesOf(user, info);
+      const asks = this.#deps.clock.monotonic();
       const acting = await this.#impersonation.of(request, asked);
+      this.#filters.passed(this.#deps.constrainsImpersonation ? "constrainedimpersonation" : "impersonation", asks);
       if (acting.user !== user) audit?.impersonates(acting.user, acting.constraint);
       return acting.user;
     }
@@ -259,7 +269,7 @@ export class Chain {
     const { authorizer, clock } = this.#deps;
     const began = clock.monotonic();
     const { decision, reason } = await authorizer.authorize(attributes);
-    this.#authorization.decided(decision, (clock.monotonic() - began) / 1000);
+    this.#authorization.decided(decision, (this.#filters.passed("authorization", began) - began) / 1000);
     audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
     audit?.annotate("authorization.k8s.io/reason", reason);
     if (decision !== "allow") throw forbidden({ ...attributes, name: info.name }, reason);

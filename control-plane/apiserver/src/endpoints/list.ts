@@ -10,6 +10,7 @@ import {
 import type { ApiResponse } from "@tsukube/client";
 import type { Clock } from "@tsukube/foundation";
 import type { RequestContext } from "../contracts.ts";
+import type { ResourceDefinition } from "../registry/definition.ts";
 import { Pieces } from "../sending/pieces.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { type ObjectStore, servesStoredBytes } from "../storage/object-store.ts";
@@ -78,7 +79,7 @@ async function readPage(
   const prefix = definition.storage.prefix + (definition.namespaced && namespace !== "" ? `${namespace}/` : "");
   const from = options.continue === "" ? undefined : decodeContinue(options.continue);
   if (from === undefined && options.resourceVersion === undefined) metrics.readNewest(definition);
-  const version = await versionFor(store, clock, options, from, prefix);
+  const version = await versionFor(store, clock, definition, options, from, prefix);
   const source = version.revision < store.cache.oldestRevision ? "etcd" : "watchcache";
   const limit =
     options.limit > 0 && !(options.resourceVersion === 0 && options.match === "")
@@ -120,6 +121,7 @@ function* objectsIn(version: CacheVersion, prefix: string, start: string): Gener
 async function versionFor(
   store: ObjectStore,
   clock: Clock,
+  definition: ResourceDefinition,
   options: ListOptions,
   continued: Continuation | undefined,
   prefix: string,
@@ -139,7 +141,7 @@ async function versionFor(
   }
   const asked = options.resourceVersion;
   if (asked === undefined || asked === 0) return newest();
-  await mustReach(cache, asked, clock);
+  await mustReach(store, definition, asked, clock);
   const exact = options.match === "Exact" || (options.match === "" && options.limit > 0);
   if (!exact) return newest();
   const version = cache.at(asked) ?? (await cache.past(asked, prefix));

@@ -123,7 +123,7 @@ export class ResourceHandler {
     if (isTrue(info.query.get("export")))
       throw ApiError.badRequest("the export parameter, deprecated since v1.14, is no longer supported");
     const asked = revisionOf(info.query.get("resourceVersion") ?? "", definition.kind !== "Event") ?? 0;
-    if (asked > 0) await mustReach(store.cache, asked, this.#writer.deps.clock);
+    if (asked > 0) await mustReach(store, definition, asked, this.#writer.deps.clock);
     const cached = store.get(definition, info.namespace, info.name);
     if (cached === undefined) throw ApiError.notFound(definition, info.name);
     const body = this.#storedBody(view, cached);

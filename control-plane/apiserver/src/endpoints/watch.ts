@@ -62,7 +62,7 @@ export async function watch(
   const selection = selectionOf(store, view.definition, context.info);
   const asked = options.resourceVersion ?? 0;
   const wantsState = options.sendInitialEvents === true;
-  const late = wantsState && asked > 0 ? await lateness(store.cache, asked, clock) : undefined;
+  const late = wantsState && asked > 0 ? await lateness(store, view.definition, asked, clock) : undefined;
   const stream = new WatchStream(store, clock, metrics.of(view.definition), context, view, selection, options);
   if (late !== undefined) stream.refuse(late);
   else {

@@ -1,4 +1,5 @@
 import { apiVersionOf, encodeJson, encodeUnstructured, type Json, type Unstructured } from "@tsukube/api";
+import type { Clock } from "@tsukube/foundation";
 import { type Mutation, StoreError } from "@tsukube/store";
 import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
@@ -53,6 +54,17 @@ export class ObjectStore implements ObjectWriter {
   constructor(cache: WatchCache, metrics: StorageMetrics) {
     this.#metrics = metrics;
     this.cache = cache;
+  }
+
+  /** Resolves when the cache holds everything that was acknowledged, by whatever server, before the call. */
+  async current(definition: ResourceDefinition): Promise<void> {
+    if (this.cache.store.isShared) await this.#metrics.waited(definition, () => this.cache.current());
+  }
+
+  /** Waits at most `ms` for a revision. @returns whether it was reached. */
+  async reachedWithin(definition: ResourceDefinition, revision: number, ms: number, clock: Clock): Promise<boolean> {
+    if (this.cache.revision >= revision) return true;
+    return this.#metrics.waited(definition, () => this.cache.reachedWithin(revision, ms, clock));
   }
 
   /** From now on objects below a definition's prefix are written by `companions`. */

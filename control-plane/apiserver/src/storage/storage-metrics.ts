@@ -8,11 +8,12 @@ interface Series {
   readonly seconds: HistogramSeries;
 }
 
-/** How long the store takes for writes, under upstream's names; reads do not reach it. */
+/** How long the store takes for writes, and how long reads wait for its news, under upstream's names. */
 export class StorageMetrics {
   readonly #clock: Clock;
   readonly #total: Counter;
   readonly #seconds: Histogram;
+  readonly #waits: Histogram;
   readonly #held = new Map<string, Series>();
 
   constructor(metrics: Metrics, clock: Clock) {
@@ -29,6 +30,22 @@ export class StorageMetrics {
       SECONDS,
       labels,
     );
+    this.#waits = metrics.histogram(
+      "apiserver_watch_cache_read_wait_seconds",
+      "Histogram of time spent waiting for a watch cache to become fresh.",
+      SECONDS.slice(0, 13),
+      ["group", "resource"],
+    );
+  }
+
+  /** A read that waits until the cache is at a revision. */
+  async waited<T>({ group, resource }: ResourceDefinition, work: () => Promise<T>): Promise<T> {
+    const began = this.#clock.monotonic();
+    try {
+      return await work();
+    } finally {
+      this.#waits.observe((this.#clock.monotonic() - began) / 1000, { group, resource });
+    }
   }
 
   #seriesOf(operation: string, group: string, resource: string): Series {

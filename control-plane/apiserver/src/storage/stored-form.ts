@@ -150,6 +150,10 @@ class FormedStore implements Store {
     return this.#store.copy();
   }
 
+  size(): Promise<number | undefined> {
+    return this.#store.size();
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }
