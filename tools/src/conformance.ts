@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { run } from "@tsukube/host";
+import { imagesArchive, makeImages } from "./conformance/images.ts";
 import { peersFolder } from "./peers.ts";
 
 const USAGE = `npm run conformance -- [OPTIONS]
@@ -14,6 +15,7 @@ Runs upstream's end-to-end tests (npm run peers builds them) against a Tsukube c
   --limit SECONDS    for each test (300); for one that calls itself slow four times as long
   --parallel N       tests at the same time (1)
   --logs DIR         where the output of each test goes (a temporary folder)
+  --images           only makes the images that tests run (once; root, Go and Debian), for clusters that are started from then on
 `;
 
 const root = dirname(dirname(import.meta.dirname));
@@ -38,12 +40,14 @@ const { values } = parseArgs({
     limit: { type: "string", default: "300" },
     parallel: { type: "string", default: "1" },
     logs: { type: "string", default: join(tmpdir(), `tsukube-conformance-${process.pid}`) },
+    images: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
 
 async function main(): Promise<void> {
   const program = join(peersFolder(), "e2e.test");
+  if (values.images && !values.help) return makeImages();
   if (values.help || !existsSync(program)) {
     process.stdout.write(values.help ? USAGE : `conformance: no ${program}: build it with "npm run peers"\n`);
     process.exitCode = values.help ? 0 : 2;
@@ -82,6 +86,7 @@ async function namesOf(program: string): Promise<readonly string[]> {
 async function startCluster(): Promise<{ readonly kubeconfig: string; stop(): Promise<void> }> {
   const tsukube = (...args: readonly string[]) => run(join(root, "tsukube"), ["--name", "conformance", ...args]);
   await tsukube("up", ...(process.getuid?.() === 0 ? [] : ["--no-node"]));
+  if (process.getuid?.() === 0 && existsSync(imagesArchive())) await tsukube("image", "load", imagesArchive());
   const { kubeconfig } = JSON.parse((await tsukube("status", "-o", "json")).stdout) as { readonly kubeconfig: string };
   return { kubeconfig, stop: async () => void (await tsukube("down", "--purge")) };
 }
