@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { realClock } from "@tsukube/host";
 import { expect, test } from "vitest";
+import { show } from "../test/shown.ts";
 import { lmdbStore } from "./lmdb-store.ts";
 import type { StoredRecord } from "./store.ts";
 
@@ -47,7 +48,7 @@ function compare(model: ReadonlyMap<string, Acknowledged>, records: ReadonlyMap<
   }
 }
 
-test("every acknowledged write survives kill -9", { timeout: 20_000 + ROUNDS * 5000 }, async () => {
+test("every acknowledged write survives kill -9", { timeout: 20_000 + ROUNDS * 5000 }, async ({ task }) => {
   const folder = mkdtempSync(join(tmpdir(), "tsukube-crash-"));
   let path = "";
   const model = new Map<string, Acknowledged>();
@@ -78,6 +79,7 @@ test("every acknowledged write survives kill -9", { timeout: 20_000 + ROUNDS * 5
       await store.close();
     }
     expect(acknowledged).toBeGreaterThan(ROUNDS);
+    show(task, `killed ${ROUNDS} times, ${acknowledged} acknowledged writes`);
   } finally {
     rmSync(folder, { recursive: true });
   }

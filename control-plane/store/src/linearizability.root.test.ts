@@ -6,6 +6,7 @@ import { EtcdNetwork } from "../test/etcd-network.ts";
 import { EtcdServer } from "../test/etcd-server.ts";
 import { EtcdTroubles } from "../test/etcd-troubles.ts";
 import { contradictions, type Operation, type Outcome } from "../test/linearizability.ts";
+import { show } from "../test/shown.ts";
 import { etcdStore } from "./etcd-store.ts";
 import { type Store, StoreError, type StoreEvent } from "./store.ts";
 
@@ -90,7 +91,7 @@ withEachEtcd(({ program }) => {
   test.skipIf(!isRoot)(
     "three servers that are killed, paused and cut off answer as one register would, and watches miss nothing (needs root)",
     { timeout: SECONDS * 1000 + 90_000 },
-    async () => {
+    async ({ task }) => {
       await using lifetime = new Lifetime();
       const network = await EtcdNetwork.create(3);
       lifetime.add("network", () => network.remove());
@@ -131,6 +132,7 @@ withEachEtcd(({ program }) => {
       expect(watched.every(([revision], i) => i === 0 || watched[i - 1]![0] <= revision)).toBe(true);
       for (const { outcome, value } of done)
         if (outcome.type === "ok") expect(events.get(outcome.revision)).toBe(value);
+      show(task, `${history.length} operations in ${SECONDS} s, ${watched.length} events`);
     },
   );
 });
