@@ -212,10 +212,19 @@ test("addresses and node ports are counted as they are given, asked for or not, 
   expect((await make("taken", { clusterIP: "10.0.0.99" })).code).toBe(422);
   const tried = { metadata: { name: "tried" }, spec: { type: "NodePort", ports: [{ port: 80 }] } };
   expect((await admin.send("POST", `${IN}/services?dryRun=All`, tried)).code).toBe(201);
+  // what is refused after that was given something, too
+  expect((await make("any", {})).code).toBe(409);
+  expect((await make("wrong", { sessionAffinity: "wrong" })).code).toBe(422);
+  const quota = { metadata: { name: "none" }, spec: { hard: { services: "0" } } };
+  const { object: made } = await admin.send("POST", `${IN}/resourcequotas`, quota);
+  const status = { hard: { services: "0" }, used: { services: "0" } };
+  await admin.send("PUT", `${IN}/resourcequotas/none/status`, { ...made, status });
+  expect((await make("many", { clusterIP: "10.0.0.98" })).code).toBe(403);
+  await admin.send("DELETE", `${IN}/resourcequotas/none`);
   const after = await numbers();
   expect(after).toEqual({
-    dynamic: before.dynamic + 1,
-    static: before.static + 1,
+    dynamic: before.dynamic + 3,
+    static: before.static + 2,
     errors: before.errors + 1,
     took: expect.any(Number),
     ports: before.ports + 1,
