@@ -29,7 +29,7 @@ import type { Flow } from "../flow-control/flow.ts";
 import type { FlowControl } from "../flow-control/flow-control.ts";
 import type { Seating } from "../flow-control/seating.ts";
 import { Pieces } from "../sending/pieces.ts";
-import { deadlineOf, MOST_MS, within } from "./deadline.ts";
+import { Deadlines, deadlineOf, MOST_MS } from "./deadline.ts";
 import { FilterMetrics } from "./filter-metrics.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
@@ -94,6 +94,7 @@ export class Chain {
   readonly #authorization: AuthorizationMetrics;
   readonly #impersonation: Impersonation;
   readonly #turns: Turns;
+  readonly #deadlines: Deadlines;
 
   constructor(deps: ChainDeps) {
     this.#deps = deps;
@@ -103,6 +104,7 @@ export class Chain {
     this.#authorization = new AuthorizationMetrics(deps.metrics);
     this.#impersonation = new Impersonation(deps.authorizer, deps.constrainsImpersonation);
     this.#turns = new Turns(deps.clock);
+    this.#deadlines = new Deadlines(deps.clock);
   }
 
   async handle(request: IncomingRequest): Promise<ApiResponse> {
@@ -180,9 +182,9 @@ export class Chain {
 
   #run(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
     const isLong = info.verb === "watch" || OPEN_ENDED.has(info.subresource);
-    const ms = isLong ? undefined : deadlineOf(info);
-    const work = this.#work(request, info, notes, ms ?? MOST_MS);
-    return ms === undefined ? work : within(ms, this.#deps.clock, work);
+    if (isLong) return this.#work(request, info, notes, MOST_MS);
+    const asked = deadlineOf(info);
+    return this.#deadlines.hold(info, asked, this.#work(request, info, notes, asked ?? MOST_MS));
   }
 
   async #work(request: IncomingRequest, info: RequestInfo, notes: Notes, ms: number): Promise<ApiResponse> {

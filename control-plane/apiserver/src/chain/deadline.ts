@@ -4,6 +4,9 @@ import type { RequestInfo } from "../contracts.ts";
 
 /** Upstream's default of --request-timeout: a client cannot ask for more. */
 export const MOST_MS = 60_000;
+/** Nor for writes of objects, each of which is done by then or not waited for. */
+const MOST_OF_WRITES_MS = 34_000;
+const WRITES = new Set(["create", "update", "patch", "delete"]);
 
 /**
  * How long a client wants to wait at most, in ms, by the `timeout` of its URL; undefined: it does not say, or says 0s.
@@ -24,11 +27,77 @@ export function deadlineOf({ query }: RequestInfo): number | undefined {
 export async function within<T>(ms: number, clock: Clock, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const cancel = clock.after(ms, () =>
-    late.reject(ApiError.timeout("request did not complete within requested timeout - context deadline exceeded")),
+    late.reject(ApiError.timeout("request did not complete within the allotted timeout")),
   );
   try {
     return await Promise.race([work, late.promise]);
   } finally {
     cancel();
+  }
+}
+
+const LOOK_EVERY_MS = 1000;
+
+/** Work that waits, the oldest first: a timer for each would cost more than most of them take. */
+class Bound {
+  readonly #clock: Clock;
+  readonly #ms: number;
+  readonly #problem: string;
+  readonly #waiting = new Set<{ readonly until: number; readonly reject: (error: ApiError) => void }>();
+  #isLooking = false;
+
+  constructor(clock: Clock, ms: number, problem: string) {
+    this.#clock = clock;
+    this.#ms = ms;
+    this.#problem = problem;
+  }
+
+  holds<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const entry = { until: this.#clock.monotonic() + this.#ms, reject };
+      this.#waiting.add(entry);
+      this.#lookLater();
+      work.finally(() => this.#waiting.delete(entry)).then(resolve, reject);
+    });
+  }
+
+  #lookLater(): void {
+    if (this.#isLooking || this.#waiting.size === 0) return;
+    this.#isLooking = true;
+    this.#clock.after(LOOK_EVERY_MS, () => this.#look(), { background: true });
+  }
+
+  #look(): void {
+    this.#isLooking = false;
+    for (const entry of this.#waiting) {
+      if (entry.until > this.#clock.monotonic()) break;
+      this.#waiting.delete(entry);
+      entry.reject(ApiError.timeout(this.#problem));
+    }
+    this.#lookLater();
+  }
+}
+
+/** How long requests may take that do not stay open by themselves, whatever a client asks for. */
+export class Deadlines {
+  readonly #clock: Clock;
+  readonly #all: Bound;
+  readonly #writes: Bound;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#all = new Bound(clock, MOST_MS, "request did not complete within the allotted timeout");
+    const late = "request did not complete within requested timeout - context deadline exceeded";
+    this.#writes = new Bound(clock, MOST_OF_WRITES_MS, late);
+  }
+
+  /**
+   * What `work` answers, or a 504: what it does goes on then, and may still take effect.
+   * @param asked Of {@link deadlineOf}.
+   */
+  hold<T>(info: RequestInfo, asked: number | undefined, work: Promise<T>): Promise<T> {
+    const isWrite = info.isResource && WRITES.has(info.verb);
+    if (asked !== undefined && (!isWrite || asked < MOST_OF_WRITES_MS)) return within(asked, this.#clock, work);
+    return (isWrite ? this.#writes : this.#all).holds(work);
   }
 }
