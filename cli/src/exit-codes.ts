@@ -7,6 +7,7 @@ export function exitCodeOf(error: unknown): number {
       return 2;
     case "newer-state":
     case "damaged":
+    case "unusable":
     case "undecryptable":
       return 64;
     default:

@@ -273,7 +273,20 @@ describe("what a user may get wrong with the command", () => {
     );
     expect(await tsukube.status()).toMatchObject({ ready: false, processes: [] });
     await rename(join(state, "store"), join(state, "store-damaged"));
-    await tsukube.run(["up", "--no-node"]);
+    writeFileSync(join(state, "store"), "");
+    await expect(tsukube.run(["up", "--no-node"])).rejects.toThrow(
+      /Cannot start the control plane: Cannot open ".*data\.mdb": .*, expected a file that this user reads and writes/,
+    );
+    rmSync(join(state, "store"));
+    mkdirSync(join(state, "store"));
+    writeFileSync(join(state, "store/data.mdb"), "");
+    await expect(tsukube.run(["up", "--no-node"])).rejects.toThrow(
+      /Cannot start the control plane: .*data\.mdb": it is empty; .*restore .* from a snapshot, or move it away to begin empty/,
+    );
+    rmSync(join(state, "store/data.mdb"));
+    expect((await tsukube.run(["up", "--no-node"])).stderr).toMatch(
+      /There was no ".*data\.mdb", where the objects were: cluster "e2e-damaged" began empty\./,
+    );
     expect((await tsukube.run(["doctor"])).stdout).not.toMatch(/^BAD/m);
   }, 60_000);
 

@@ -43,6 +43,7 @@ function file(record: ClusterRecord, paths: ClusterPaths, bundle: string, logger
   const readerCommand = readerIn(bundle);
   return lmdbStore({
     path: storeFile(paths),
+    hasWritten: hasServed(paths),
     clock: realClock,
     onDamage(error) {
       logger.error("the store is damaged", { error: messageOf(error) });
@@ -52,6 +53,11 @@ function file(record: ClusterRecord, paths: ClusterPaths, bundle: string, logger
     ...(record.historyMegabytes !== undefined && { historyBytes: record.historyMegabytes * 1024 * 1024 }),
     ...(readerCommand !== undefined && { readerCommand }),
   });
+}
+
+/** Whether the cluster was ready once. */
+export function hasServed(paths: ClusterPaths): boolean {
+  return existsSync(filesOf(paths).kubeconfig);
 }
 
 export function storeFile(paths: ClusterPaths): string {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { storeFile } from "./object-store.ts";
 import type { ClusterPaths } from "./paths.ts";
@@ -15,7 +15,7 @@ export interface OldStoreFile {
 export function oldStoreFiles(paths: ClusterPaths): readonly OldStoreFile[] {
   const file = storeFile(paths);
   const folder = dirname(file);
-  if (!existsSync(folder)) return [];
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return []; // its server says why
   return readdirSync(folder).flatMap((name) => {
     const what = whatIs(name, basename(file));
     if (what === undefined) return [];

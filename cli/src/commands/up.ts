@@ -22,6 +22,7 @@ import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
 import { ensureHost } from "../cluster/host-needs.ts";
 import { lastWords } from "../cluster/last-words.ts";
 import { MEMORY_FLAGS } from "../cluster/memory-flags.ts";
+import { hasServed, storeFile } from "../cluster/object-store.ts";
 import { describeOld, oldStoreFiles } from "../cluster/old-store-files.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import {
@@ -109,8 +110,11 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const transport = await adminTransport(paths, record);
   const client = adminClient(transport);
   if (present?.etcd !== undefined && !(await isReady(transport, clock))) await lookAtEtcd(context, record);
+  const isGone = record.etcd === undefined && hasServed(paths) && !existsSync(storeFile(paths));
   const old = new Set(oldStoreFiles(paths).map(({ path }) => path));
   await ensureProcess(context, record, "server", timeoutMs, () => isReady(transport, clock));
+  if (isGone)
+    progress.say(`There was no "${storeFile(paths)}", where the objects were: cluster "${paths.name}" began empty.`);
   for (const left of oldStoreFiles(paths)) if (!old.has(left.path)) progress.say(describeOld(left));
   await writeKubeconfigs(paths, record);
   if (record.withNode) {

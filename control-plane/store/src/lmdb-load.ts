@@ -40,13 +40,13 @@ export type VisitLoaded = (record: StoredRecord, about: AboutLoaded) => void | P
 
 /**
  * Reads everything through a child process and shows the newest version of each key, in the order of the file.
- * @throws {StoreError} `damaged` when anything in the file is not as it was written, `failed` when it cannot be read here.
+ * @throws {StoreError} `damaged` when anything in the file is not as it was written, `unusable` when it cannot be read here.
  */
 export async function loadThroughReader(path: string, command: readonly string[], visit: VisitLoaded): Promise<Meta> {
   return existsSync(path) ? (await readThrough(path, [...command, path], visit)).meta : EMPTY;
 }
 
-/** Reads everything, and shows nothing. @throws {StoreError} `damaged`, `failed`. */
+/** Reads everything, and shows nothing. @throws {StoreError} `damaged`, `unusable`. */
 export async function expectWhole(path: string, command: readonly string[] = DEFAULT_READER): Promise<void> {
   await loadThroughReader(path, command, () => {});
 }
@@ -125,7 +125,7 @@ function loaded(place: EntryPlace) {
 function checked(path: string, meta: Meta): Meta {
   if (meta.format <= FORMAT) return meta;
   throw new StoreError(
-    "failed",
+    "unusable",
     `Cannot open "${path}": format ${meta.format}, expected ${FORMAT} or older; start the version of Tsukube that wrote it, or a newer one`,
   );
 }

@@ -16,7 +16,7 @@ interface Loaded {
 
 /**
  * Reads what is newest in a file. One of an older format becomes one of this: its history is forgotten, and the file as it was stays beside it as
- * `path`.format-N. @throws {StoreError} `damaged`, `failed`.
+ * `path`.format-N. @throws {StoreError} `damaged`, `unusable`.
  */
 export async function loadCurrent(path: string, readerCommand: readonly string[]): Promise<Loaded> {
   let records: StoredRecord[] | undefined;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { VirtualClock } from "@tsukube/testing";
@@ -38,6 +38,32 @@ async function revisionsAfter(store: Store, revision: number, count: number): Pr
   }
   return seen;
 }
+
+test("what cannot be a store's file is refused by its name, and left as it is", async () => {
+  const inOne = (make: (path: string) => void): string => {
+    const path = newPath();
+    mkdirSync(dirname(path));
+    make(path);
+    return path;
+  };
+  const asFile = inOne((path) => writeFileSync(path, ""));
+  for (const [path, code, says] of [
+    [inOne((path) => mkdirSync(path)), "unusable", "it is a folder, expected a file that this user reads and writes"],
+    [inOne((path) => symlinkSync("/nowhere/store", path)), "unusable", "it is a link that leads to no file"],
+    [inOne((path) => mkdirSync(`${path}-lock`)), "unusable", '-lock": it is a folder'],
+    [join(asFile, "store.lmdb"), "unusable", "expected a file"],
+    [join(asFile, "in/store.lmdb"), "unusable", "ENOTDIR"],
+    [asFile, "damaged", "it is empty; stop everything that uses it, then restore"],
+  ] as const) {
+    const before = readdirSync(folder, { recursive: true });
+    const error = await lmdbStore({ path, clock: new VirtualClock(), hasWritten: true })(() => {}).catch((e) => e);
+    expect(error).toMatchObject({ code, message: expect.stringContaining(says) });
+    expect(error.message).toContain(`"${path}`);
+    expect(readdirSync(folder, { recursive: true })).toEqual(before);
+  }
+  const store = await lmdbStore({ path: asFile, clock: new VirtualClock() })(() => {}); // as one that is new
+  await store.close();
+});
 
 test("writes that share a transaction of the file are read, watched and forgotten as if each had one", async () => {
   const path = newPath();

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Cancel, type Clock, messageOf } from "@tsukube/foundation";
@@ -21,6 +21,7 @@ import {
 import { LmdbHistory } from "./lmdb-history.ts";
 import { DEFAULT_READER } from "./lmdb-load.ts";
 import { loadCurrent } from "./lmdb-migration.ts";
+import { orUnusable, preparePlace } from "./lmdb-place.ts";
 import { expectRoom, noRoom } from "./lmdb-room.ts";
 import { removeLeft, streamOf } from "./lmdb-stream.ts";
 import { compacted, dueKeys, EXPIRY_CHECK_MS, expectDistinct, expectRecord, future, recordOf } from "./memory-store.ts";
@@ -48,6 +49,8 @@ export interface LmdbStoreOptions {
   readonly historyMs?: number;
   /** Bytes of written values after which history is cut earlier; 256 MB by default. */
   readonly historyBytes?: number;
+  /** Whether something was stored there before: an empty file is damaged then, and not a new one. */
+  readonly hasWritten?: boolean;
   /** Hears of damage that is met while the store is open; whoever met it is refused. Opening it anew tells all that is to be told. */
   readonly onDamage?: (error: StoreError) => void;
 }
@@ -81,10 +84,10 @@ const WORTH_COPYING = 64 * 1024 * 1024;
 /** Revisions forgotten in one transaction, so that compaction does not hold up writes. */
 const COMPACT_STEP = 500;
 
-/** A store in one LMDB file. Only one process may have it open. */
+/** A store in one LMDB file. Only one process may have it open. @throws {StoreError} `damaged`, `unusable`. */
 export function lmdbStore(options: LmdbStoreOptions): OpenStore {
   return async (visit) => {
-    mkdirSync(dirname(options.path), { recursive: true });
+    preparePlace(options.path, options.hasWritten ?? false);
     removeLeft(options.path);
     const command = options.readerCommand ?? DEFAULT_READER;
     const { meta, records, expiries } = await loadCurrent(options.path, command);
@@ -93,7 +96,8 @@ export function lmdbStore(options: LmdbStoreOptions): OpenStore {
       tree.add(record.key, record);
       visit(record);
     }
-    return new LmdbStore(options, meta, tree.build(), expiries);
+    const root = tree.build();
+    return orUnusable(options.path, () => new LmdbStore(options, meta, root, expiries));
   };
 }
 

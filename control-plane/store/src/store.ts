@@ -102,7 +102,7 @@ export interface Store {
  */
 export type OpenStore = (visit: (record: StoredRecord) => void) => Promise<Store>;
 
-/** `unavailable`: nothing was done, it may be tried again; `unknown`: the answer was lost, it may be done or not. */
+/** `unavailable`: nothing was done, it may be tried again; `unknown`: the answer was lost, it may be done or not; `unusable`: not as it is, whenever it is tried. */
 export type StoreErrorCode =
   | "conflict"
   | "compacted"
@@ -112,6 +112,7 @@ export type StoreErrorCode =
   | "unavailable"
   | "unknown"
   | "damaged"
+  | "unusable"
   | "closed";
 
 export class StoreError extends TsukubeError<StoreErrorCode> {
