@@ -8,10 +8,10 @@ import type { ControllersFlag } from "./commands/controllers-flag.ts";
 import type { EngineOptions } from "./commands/engine.ts";
 import type { EtcdFlags } from "./commands/etcd-flags.ts";
 import type { HistoryFlags } from "./commands/history-flags.ts";
+import type { NetworkFlags } from "./commands/network-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
 import type { RegistryFlags } from "./commands/registry.ts";
 import type { SeatFlags } from "./commands/seat-flags.ts";
-import type { ServiceCidrFlag } from "./commands/service-cidr-flag.ts";
 import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { isFull } from "./full-disk.ts";
@@ -64,6 +64,10 @@ function program(): Command {
       "what Services get addresses of: a network, or one of each IP family by comma, the primary one first",
     )
     .option(
+      "--pod-cidr <networks>",
+      "what pods get addresses of, when the cluster is made: a network, or one of each IP family by comma",
+    )
+    .option(
       "--controllers <whose>",
       "others: leave the work to a kube-controller-manager and kube-scheduler of your own; own ends that",
       oneOf("own", "others"),
@@ -97,7 +101,7 @@ function program(): Command {
           AuditFlags &
           ApiFlags &
           ControllersFlag &
-          ServiceCidrFlag &
+          NetworkFlags &
           SeatFlags &
           HistoryFlags & { encryptionProviderConfig?: string },
         command: Command,

@@ -53,18 +53,24 @@ spec:
 `;
 
 describe.skipIf(!isRoot).each([
-  ["IPv4 first", "10.196.0.0/16,fd00:196::/112", ["IPv4", "IPv6"]],
-  ["IPv6 first", "fd00:196::/112,10.196.0.0/16", ["IPv6", "IPv4"]],
-] as const)("a node of a cluster with both IP families, %s (needs root)", (what, networks, families) => {
+  ["IPv4 first", "10.196.0.0/16,fd00:196::/112", ["IPv4", "IPv6"], []],
+  [
+    "IPv6 first, networks of pods chosen",
+    "fd00:196::/112,10.196.0.0/16",
+    ["IPv6", "IPv4"],
+    ["fd00:197::/64", "10.197.4.0/24"],
+  ],
+] as const)("a node of a cluster with both IP families, %s (needs root)", (what, networks, families, pods) => {
   const lifetime = new Lifetime();
   let cluster: Tsukube;
   let k: Kubectl;
   let before = "";
+  const chosen = pods.length === 0 ? [] : ["--pod-cidr", pods.toReversed().join(",")];
 
   beforeAll(async () => {
     before = hostSettings();
     cluster = new Tsukube(lifetime, `dual-${what.slice(3, 4)}`);
-    await cluster.run(["up", "--service-cidr", networks]);
+    await cluster.run(["up", "--service-cidr", networks, ...chosen]);
     k = new Kubectl((await cluster.status()).kubeconfig);
     await k.apply(WEB);
     await k.run("rollout status deployment/web --timeout=60s");
@@ -81,6 +87,15 @@ describe.skipIf(!isRoot).each([
   };
   const urlOf = (address: string, port = 80) =>
     address.includes(":") ? `http://[${address}]:${port}/` : `http://${address}:${port}/`;
+
+  test.skipIf(pods.length === 0)("pods have addresses of the networks that were chosen, which stay", async () => {
+    expect((await k.out("get nodes -o jsonpath={.items[0].spec.podCIDRs[*]}")).split(" ")).toEqual(pods);
+    const [six = "", four = ""] = (await k.out("get pod client -o jsonpath={.status.podIPs[*].ip}")).split(" ");
+    expect([six.startsWith("fd00:197::"), four.startsWith("10.197.4.")]).toEqual([true, true]);
+    const refused = "its pods have fd00:197::/64,10.197.4.0/24, expected the same";
+    await expect(cluster.run(["up", "--pod-cidr", "10.198.0.0/16"])).rejects.toThrow(refused);
+    await cluster.run(["up", ...chosen]);
+  });
 
   test("node and pods have addresses of both, and pods know them", async () => {
     const shown = async (path: string) => familiesOf(await k.out(`get ${path}`));

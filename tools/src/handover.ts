@@ -165,7 +165,7 @@ async function networkOf(server: Api): Promise<{ readonly cidr: string; readonly
   const path = "/apis/networking.k8s.io/v1/servicecidrs/kubernetes";
   const { spec } = (await server.get(path)) as { readonly spec: { readonly cidrs: readonly [string] } };
   const [cidr] = spec.cidrs;
-  const { first, last } = addressesOf(indexOf(cidr)).nodePorts;
+  const { first, last } = addressesOf({ index: indexOf(cidr) }).nodePorts;
   return { cidr, nodePorts: `${first}-${last}` };
 }
 

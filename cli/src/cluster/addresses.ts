@@ -1,14 +1,18 @@
 import { addressAt, type IpFamily, parseIpNetwork } from "@tsukube/foundation/ip-network";
 import { type Ipv4Network, overlap, parseNetwork } from "@tsukube/foundation/ipv4";
 
-/** Every address of a cluster follows from its index on the host: clusters never overlap. */
-export interface Addresses {
-  readonly index: number;
+export interface PodNetwork {
   readonly podCidr: string;
   /** First address of the pod network: the bridge, and the `kubernetes` endpoint. */
   readonly gateway: string;
+  readonly prefixLength: number;
+}
+
+/** Every address of a cluster that was not chosen follows from its index on the host: clusters never overlap. */
+export interface Addresses extends PodNetwork {
+  readonly index: number;
   /** The same of IPv6, where Services have it. */
-  readonly ipv6?: { readonly podCidr: string; readonly gateway: string };
+  readonly ipv6?: PodNetwork;
   /** Gateways and pod networks of all families, those of the primary one first. */
   readonly gateways: readonly string[];
   readonly podCidrs: readonly string[];
@@ -35,13 +39,26 @@ const FIRST_SERVICE_NETWORK = 160;
 /** Clusters that one host can hold: Services of the last one still lie in 10/8, NodePorts above 27000. */
 export const MAX_CLUSTERS = 24;
 
-/** @param serviceCidr What Services get addresses of, where it does not follow from the index. */
-export function addressesOf(index: number, serviceCidr = defaultServiceCidr(index)): Addresses {
+/** What of a cluster's addresses was chosen, and does not follow from its index. */
+export interface ChosenNetworks {
+  readonly index: number;
+  /** What Services get addresses of. */
+  readonly serviceCidr?: string;
+  /** The same of pods. */
+  readonly podCidr?: string;
+}
+
+export function addressesOf({
+  index,
+  serviceCidr = defaultServiceCidr(index),
+  podCidr = "",
+}: ChosenNetworks): Addresses {
   const pods = FIRST_POD_NETWORK + index;
+  const chosen = podCidr.split(",");
   const primary = parseIpNetwork(serviceCidr.split(",")[0] ?? "")!;
   const first = 30000 - 128 * index;
-  const ipv4 = { podCidr: `10.${pods}.0.0/16`, gateway: `10.${pods}.0.1` };
-  const ipv6 = { podCidr: `fd00:10:${pods}::/64`, gateway: `fd00:10:${pods}::1` };
+  const ipv4 = podNetwork(chosen.find((cidr) => cidr.includes(".")) ?? `10.${pods}.0.0/16`);
+  const ipv6 = podNetwork(chosen.find((cidr) => cidr.includes(":")) ?? `fd00:10:${pods}::/64`);
   const both = primary.family === "IPv4" ? [ipv4, ipv6] : [ipv6, ipv4];
   const own = serviceCidr.includes(":") ? both : [ipv4];
   return {
@@ -60,6 +77,11 @@ export function addressesOf(index: number, serviceCidr = defaultServiceCidr(inde
     nodePorts: index === 0 ? { first: 30000, last: 32767 } : { first, last: first + 127 },
     bridge: `tsukube${index}`,
   };
+}
+
+function podNetwork(podCidr: string): PodNetwork {
+  const network = parseIpNetwork(podCidr)!;
+  return { podCidr, gateway: addressAt(network, 1), prefixLength: network.bits };
 }
 
 export function defaultServiceCidr(index: number): string {

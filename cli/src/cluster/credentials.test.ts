@@ -16,7 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 test("of all certificates of a cluster only the admin's carries system:masters", async () => {
   await ensureCredentials({
     folder,
-    addresses: addressesOf(0),
+    addresses: addressesOf({ index: 0 }),
     nodeName: "n",
     nodeAddresses: ["10.0.0.1"],
     clock: new VirtualClock(),

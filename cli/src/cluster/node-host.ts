@@ -27,17 +27,17 @@ function kernelNames(name: string) {
 
 /** The pods' bridge: before both processes, because the API server listens on its address. */
 export async function prepareHost(paths: ClusterPaths, record: ClusterRecord): Promise<void> {
-  const { bridge, gateway, ipv6 } = addressesOf(record.index, record.serviceCidr);
+  const { bridge, gateway, prefixLength, ipv6 } = addressesOf(record);
   await ensureBridge({
-    ...{ name: bridge, gateway, prefixLength: 16, sysctlRecord: filesOf(paths).sysctls },
-    ...(ipv6 !== undefined && { ipv6: { gateway: ipv6.gateway, prefixLength: 64 } }),
+    ...{ name: bridge, gateway, prefixLength, sysctlRecord: filesOf(paths).sysctls },
+    ...(ipv6 !== undefined && { ipv6 }),
   });
 }
 
 /** Removes everything that a stopped node left on the host: containers, mounts, links, tables, groups, changed sysctls. */
 export async function cleanHost(paths: ClusterPaths, record: ClusterRecord, othersRemain: boolean): Promise<void> {
   const files = filesOf(paths);
-  const { bridge, podCidr, gateway, ipv6, serviceCidr, primaryFamily } = addressesOf(record.index, record.serviceCidr);
+  const { bridge, podCidr, gateway, ipv6, serviceCidr, primaryFamily } = addressesOf(record);
   const names = kernelNames(paths.name);
   const network = await openPodNetwork({
     stateDirectory: files.podNetwork,

@@ -37,6 +37,8 @@ export interface ClusterRecord {
   readonly maxMutatingRequestsInflight?: number;
   /** What Services get addresses of: a network, or one of each family by comma; it follows from the index where it is absent. */
   readonly serviceCidr?: string;
+  /** The same of pods; where a family is absent, its network follows from the index. */
+  readonly podCidr?: string;
   /** What is written of requests; nothing where it is absent. */
   readonly audit?: AuditSettings;
 }

@@ -1,23 +1,25 @@
 import { readFileSync } from "node:fs";
 import { formatIp } from "@tsukube/foundation/ip-network";
-import { addressesOf } from "./addresses.ts";
+import { addressesOf, type ChosenNetworks } from "./addresses.ts";
 import type { ClusterPaths } from "./paths.ts";
 import { allClusters, type ClusterRecord } from "./record.ts";
 
-/** What each network is that Services of a cluster cannot have, by its CIDR. */
+/** What each network is that neither Services nor pods of a cluster can have, by its CIDR. */
 export async function usedNetworks(paths: ClusterPaths, record: ClusterRecord): Promise<ReadonlyMap<string, string>> {
   const others = (await allClusters(paths)).filter(({ name }) => name !== record.name);
-  const services = others.flatMap(({ name, index, serviceCidr }) =>
-    addressesOf(index, serviceCidr)
-      .serviceCidr.split(",")
-      .map((cidr) => [cidr, `the Services of cluster "${name}"`] as const),
-  );
-  const { podCidrs } = addressesOf(record.index, record.serviceCidr);
   return new Map([
     ...hostRoutes().map((route) => [route, "a route of this host"] as const),
-    ...services,
-    ...podCidrs.map((cidr) => [cidr, "the cluster's pods"] as const),
+    ...others.flatMap((other) => networksOf(other, ` of cluster "${other.name}"`)),
   ]);
+}
+
+/** The networks of a cluster, and what each is. @param whose Such as " of cluster "a"". */
+export function networksOf(record: ChosenNetworks, whose: string): readonly (readonly [string, string])[] {
+  const { serviceCidr, podCidrs } = addressesOf(record);
+  return [
+    ...serviceCidr.split(",").map((cidr) => [cidr, `the Services${whose}`] as const),
+    ...podCidrs.map((cidr) => [cidr, `the pods${whose}`] as const),
+  ];
 }
 
 /** Networks that the host routes, but for the default, and for those of a link alone. */

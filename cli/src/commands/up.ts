@@ -35,9 +35,9 @@ import {
   startSettings,
   writeClusterRecord,
 } from "../cluster/record.ts";
-import { expectApart, parseServiceNetworks } from "../cluster/service-networks.ts";
+import { expectApart, parsePodNetworks, parseServiceNetworks } from "../cluster/service-networks.ts";
 import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
-import { hostRoutes, usedNetworks } from "../cluster/used-networks.ts";
+import { hostRoutes, networksOf, usedNetworks } from "../cluster/used-networks.ts";
 import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
 import { type ApiFlags, checkApiFlags, withApis } from "./api-flags.ts";
@@ -47,8 +47,8 @@ import { type ControllersFlag, withControllers } from "./controllers-flag.ts";
 import { type EtcdFlags, etcdRecord, lookAtEtcd, newEtcd, withEtcd } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
+import { type NetworkFlags, withServiceCidr } from "./network-flags.ts";
 import { type SeatFlags, withSeats } from "./seat-flags.ts";
-import { type ServiceCidrFlag, withServiceCidr } from "./service-cidr-flag.ts";
 
 export interface UpOptions
   extends EtcdFlags,
@@ -56,7 +56,7 @@ export interface UpOptions
     AuditFlags,
     ApiFlags,
     ControllersFlag,
-    ServiceCidrFlag,
+    NetworkFlags,
     SeatFlags {
   /** A file; when the cluster is made. */
   readonly encryptionProviderConfig?: string;
@@ -88,6 +88,11 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const objects = application === undefined ? [] : readManifests(application.path);
   const etcd = etcdRecord(options);
   const networks = options.serviceCidr === undefined ? [] : parseServiceNetworks(options.serviceCidr);
+  if (options.podCidr !== undefined && !options.node)
+    throw new TsukubeError(
+      "usage",
+      "Cannot take --pod-cidr: without a node there are no pods, expected a cluster with one",
+    );
   const present = await readClusterRecord(paths);
   await checkApiFlags(options, present);
   if (options.node) await ensureHost(context, "node");
@@ -101,7 +106,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const kept = await withControllers(paths, await withHistory(paths, located, options), options);
   const told = await withAudit(paths, kept, options);
   const served = await withSeats(paths, await withApis(paths, told, options), options);
-  if (options.serviceCidr !== served.serviceCidr) expectApart(networks, await usedNetworks(paths, served));
+  if (options.serviceCidr !== served.serviceCidr) await expectRoom(paths, served, networks);
   const record = await withServiceCidr(paths, served, options);
   await ensureKeys(context, record);
   await ensureEncryption(record, paths, systemRandom);
@@ -150,6 +155,12 @@ function expectSameCluster(record: ClusterRecord, paths: ClusterPaths, options: 
       `Cannot start cluster "${paths.name}": it was created ${was}, expected the same; use "down --purge" to begin anew, or another --name`,
     );
   }
+  if (options.podCidr !== undefined && options.podCidr !== record.podCidr)
+    throw new TsukubeError(
+      "usage",
+      `Cannot start cluster "${paths.name}" with --pod-cidr ${options.podCidr}: its pods have ${addressesOf(record).podCidrs.join(",")}, expected the same; ` +
+        `use "down --purge" to begin anew, or another --name`,
+    );
   expectSameEncryption(record, paths, options.encryptionProviderConfig);
 }
 
@@ -178,39 +189,56 @@ async function create(
   const others = await allClusters(paths);
   const routes = hostRoutes();
   const busy = isRoot ? await busyIndexes(options.node) : new Set<number>();
+  const taken = [...routes, ...others.flatMap((other) => networksOf(other, "").map(([cidr]) => cidr))];
   const collides = (index: number): boolean => {
-    const { podCidr, serviceCidr } = addressesOf(index);
-    return busy.has(index) || routes.some((route) => overlaps(route, podCidr) || overlaps(route, serviceCidr));
+    const { podCidr, serviceCidr } = addressesOf({ index });
+    const own = [...(options.podCidr === undefined ? [podCidr] : []), serviceCidr];
+    return busy.has(index) || taken.some((cidr) => own.some((one) => overlaps(cidr, one)));
   };
   const index = freeIndex(
     others.map((other) => other.index),
     collides,
   );
-  const taken = new Set(others.map((other) => other.apiPort));
+  const ports = new Set(others.map((other) => other.apiPort));
   const record: ClusterRecord = {
     format: STATE_FORMAT,
     name: paths.name,
     index,
-    apiPort: isRoot ? addressesOf(index).apiPort : await freePort(addressesOf(index).apiPort, taken),
+    apiPort: isRoot ? addressesOf({ index }).apiPort : await freePort(addressesOf({ index }).apiPort, ports),
     withNode: options.node,
     nodeName: hostNodeName(),
     ...(etcd !== undefined && { etcd: await newEtcd(context, etcd) }),
     ...(options.serviceCidr !== undefined && { serviceCidr: options.serviceCidr }),
+    ...(options.podCidr !== undefined && { podCidr: options.podCidr }),
     ...(options.encryptionProviderConfig !== undefined && {
       encryptionConfig: resolve(options.encryptionProviderConfig),
     }),
   };
-  expectApart(networks, await usedNetworks(paths, record));
+  const pods = parsePods(record);
+  await expectRoom(paths, record, networks);
+  const services = addressesOf(record).serviceCidr.split(",");
+  const own = services.map((cidr) => [cidr, "the cluster's Services"] as const);
+  expectApart("--pod-cidr", pods, new Map([...(await usedNetworks(paths, record)), ...own]));
   if (record.encryptionConfig !== undefined) await checkEncryption(record, paths);
   await writeClusterRecord(paths, record);
   return record;
+}
+
+/** @throws {TsukubeError} `usage`, when Services would share addresses with something else. */
+async function expectRoom(paths: ClusterPaths, record: ClusterRecord, services: readonly IpNetwork[]): Promise<void> {
+  const pods = addressesOf(record).podCidrs.map((cidr) => [cidr, "the cluster's pods"] as const);
+  expectApart("--service-cidr", services, new Map([...(await usedNetworks(paths, record)), ...pods]));
+}
+
+function parsePods({ podCidr, ...rest }: ClusterRecord): readonly IpNetwork[] {
+  return podCidr === undefined ? [] : parsePodNetworks(podCidr, addressesOf(rest).serviceCidr);
 }
 
 /** Indexes whose ports something else has: another Kubernetes, or a cluster whose state lies elsewhere. */
 async function busyIndexes(withNode: boolean): Promise<ReadonlySet<number>> {
   const busy = new Set<number>();
   for (let index = 0; index < MAX_CLUSTERS; index += 1) {
-    const { apiPort, kubeletPort } = addressesOf(index);
+    const { apiPort, kubeletPort } = addressesOf({ index });
     if (!(await isFree(apiPort)) || (withNode && !(await isFree(kubeletPort)))) busy.add(index);
   }
   return busy;
@@ -235,7 +263,7 @@ function isFree(port: number): Promise<boolean> {
 async function ensureKeys({ paths, clock }: CommandContext, record: ClusterRecord): Promise<void> {
   await ensureCredentials({
     folder: filesOf(paths).pki,
-    addresses: addressesOf(record.index, record.serviceCidr),
+    addresses: addressesOf(record),
     nodeName: record.nodeName,
     nodeAddresses: hostAddresses(),
     clock,
@@ -317,13 +345,13 @@ async function ensureDns(
   record: ClusterRecord,
   timeoutMs: number,
 ): Promise<void> {
-  const objects = dnsManifests(addressesOf(record.index, record.serviceCidr).dnsIp, bundleHash()).map((object) => ({
+  const objects = dnsManifests(addressesOf(record).dnsIp, bundleHash()).map((object) => ({
     object: object as KubeObject,
     file: "cluster DNS",
   }));
   const applied = await applyAll(client, objects, "kube-system");
   if (record.controllers === "others") return; // they may begin after this command
-  const answers = () => answersDns(addressesOf(record.index, record.serviceCidr).dnsIp);
+  const answers = () => answersDns(addressesOf(record).dnsIp);
   // what the API says of pods may be from before a reboot
   if ((await rollouts(client, applied)).every(({ ready, wanted }) => ready >= wanted) && (await answers())) return;
   await progress.step("starting cluster DNS", async (update) => {

@@ -40,7 +40,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     );
   preferOwnSession();
   const files = filesOf(paths);
-  const addresses = addressesOf(record.index, record.serviceCidr);
+  const addresses = addressesOf(record);
   const credentials = await readCredentials(files.pki);
   await using lifetime = new Lifetime();
   const release = await holdLock(files.lock("node"), bundle, realClock, logger);

@@ -103,7 +103,7 @@ async function startServer(
   logger: ProgramOptions["logger"],
   lifetime: Lifetime,
 ): Promise<ApiServer> {
-  const addresses = addressesOf(record.index, record.serviceCidr);
+  const addresses = addressesOf(record);
   const [gateway = ""] = addresses.gateways;
   const address = record.withNode ? gateway : addresses.loopback;
   const audit = await auditOf(record, realClock, logger, metrics);

@@ -3,16 +3,18 @@ import { defaultServiceCidr } from "../cluster/addresses.ts";
 import type { ClusterPaths } from "../cluster/paths.ts";
 import { type ClusterRecord, writeClusterRecord } from "../cluster/record.ts";
 
-/** The flag of `up` that says what Services get addresses of. */
-export interface ServiceCidrFlag {
+/** The flags of `up` that say what Services and pods get addresses of. */
+export interface NetworkFlags {
   readonly serviceCidr?: string;
+  /** When the cluster is made. */
+  readonly podCidr?: string;
 }
 
 /** Remembers a second network; what was decided when the cluster was made stays. @throws {TsukubeError} `usage`. */
 export async function withServiceCidr(
   paths: ClusterPaths,
   record: ClusterRecord,
-  { serviceCidr }: ServiceCidrFlag,
+  { serviceCidr }: NetworkFlags,
 ): Promise<ClusterRecord> {
   const before = record.serviceCidr ?? defaultServiceCidr(record.index);
   if (serviceCidr === undefined || serviceCidr === before) return record;
