@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
-import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
+import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { Lifetime } from "@tsukube/foundation";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createAuthorityKeys, openAuthority } from "../certificates.ts";
 import { realClock } from "../clock.ts";
+import { systemRandom } from "../random.ts";
 import { Http2Connection } from "./connection.ts";
 import type { Http2Exchange } from "./exchange.ts";
 import { CODE, FLAG, FRAME, SETTING, settingsFrame, smallFrame, writeFrameHead } from "./frames.ts";
@@ -17,10 +20,14 @@ beforeEach(() => {
 });
 afterEach(() => lifetime.close());
 
-/** @returns a port of loopback where connections are served without TLS. */
-async function serve(handle: (exchange: Http2Exchange) => void, headBytes = 64 * 1024): Promise<number> {
+/** @returns a port of loopback where connections are served, without TLS by default. */
+async function serve(
+  handle: (exchange: Http2Exchange) => void,
+  headBytes = 64 * 1024,
+  listener: (served: (socket: Socket) => void) => Server = (served) => createServer(served),
+): Promise<number> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const server = listener((socket) => {
     sockets.add(socket);
     socket.on("error", () => {});
     new Http2Connection(socket, { remoteAddress: "", peer: undefined, headBytes, idle: 60_000, handle });
@@ -106,6 +113,55 @@ test("a piece may be changed as soon as it is said to be written", async () => {
   const letters = Array.from({ length: 26 }, (_, index) => String.fromCharCode(0x61 + index).repeat(40_000));
   expect(answer === letters.join("")).toBe(true);
 });
+
+test("what clients read late over TLS is what was written", async () => {
+  const keys = await createAuthorityKeys("ca", realClock, systemRandom);
+  const authority = await openAuthority(keys, realClock, systemRandom);
+  const { cert, key } = await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] });
+  const bodyOf = (path: string): string => path.repeat(path.endsWith("-0") ? 2_000_000 : 100);
+  const port = await serve(
+    (exchange) => exchange.send(200, {}, Buffer.from(bodyOf(exchange.path))),
+    undefined,
+    (served) => createTlsServer({ cert, key, ALPNProtocols: ["h2"] }, served),
+  );
+  const relay = await late(port);
+  const clients = Array.from({ length: 4 }, () => {
+    const client = connect(`https://127.0.0.1:${relay}`, { ca: keys.cert, settings: { initialWindowSize: 1 << 20 } });
+    lifetime.add("session", () => client.destroy());
+    client.once("connect", () => client.setLocalWindowSize(1 << 28));
+    return client;
+  });
+  const wrong = clients.flatMap((client, index) =>
+    Array.from({ length: 100 }, async (_, request) => {
+      const path = `/${index}-${request}`;
+      await realClock.sleep(4 * Math.ceil(request / 2)); // heads come in pairs, while a long answer waits to be read
+      return (await text(client.request({ ":path": path }))) === bodyOf(path) ? [] : [path];
+    }),
+  );
+  expect((await Promise.all(wrong)).flat()).toEqual([]);
+});
+
+/** @returns a port on which everything comes later than it was sent, in bursts. */
+async function late(port: number): Promise<number> {
+  const relay = createServer((client) => {
+    const server = dial(port, "127.0.0.1");
+    client.pipe(server);
+    server.on("data", (piece) => {
+      client.write(piece);
+      server.pause();
+      realClock.after(2, () => server.resume());
+    });
+    for (const socket of [client, server]) socket.on("error", () => {});
+    lifetime.add("relayed", () => {
+      client.destroy();
+      server.destroy();
+    });
+  });
+  lifetime.add("relay", () => void relay.close());
+  relay.listen(0, "127.0.0.1");
+  await once(relay, "listening");
+  return (relay.address() as AddressInfo).port;
+}
 
 test("an answer may come before the request has ended, which then ends", async () => {
   const client = await session(await serve((exchange) => exchange.send(200, {}, Buffer.from("enough"))));
