@@ -20,6 +20,8 @@ export const SMALL: Sizes = { pods: 2000, watchers: 64, clients: 16 };
 export interface Operation {
   readonly name: string;
   readonly times: number;
+  /** How many times as much CPU upstream should take. */
+  readonly goal?: number;
   /** Makes the `index`th request over a connection that nobody else uses meanwhile. */
   request(index: number, peer: Peer): Promise<unknown>;
   /** Requests made before, so that programs are measured as they run; as many by default. */
@@ -100,31 +102,31 @@ function requests({ clients }: Sizes): readonly Operation[] {
   const leases = new Held();
   return [
     {
-      ...{ name: "get a pod, JSON", times: 3 * many, parallel },
+      ...{ name: "get a pod, JSON", goal: 8, times: 3 * many, parallel },
       request: (_, peer) => peer.read("pods/read", JSON_TYPE),
     },
     {
-      ...{ name: "get a pod, protobuf", times: 3 * many, parallel },
+      ...{ name: "get a pod, protobuf", goal: 8, times: 3 * many, parallel },
       request: (_, peer) => peer.read("pods/read", PROTOBUF),
     },
     {
-      ...{ name: "create a ConfigMap", times: many, parallel: CREATORS },
+      ...{ name: "create a ConfigMap", goal: 6, times: many, parallel: CREATORS },
       request: (index, { configMaps }) => configMaps.create(configMap(`c-${index}`, 100)),
     },
     {
-      ...{ name: "create a Pod", times: many, parallel: CREATORS },
+      ...{ name: "create a Pod", goal: 6, times: many, parallel: CREATORS },
       request: async (index, peer) => pods.hold(await peer.pods.create(pod(`p-${index}`))),
     },
     {
-      ...{ name: "patch a Pod", times: many, parallel },
+      ...{ name: "patch a Pod", goal: 8, times: many, parallel },
       request: (index, peer) => peer.pods.patch(`p-${index % HELD}`, { type: "strategic", body: stepped(index) }),
     },
     {
-      ...{ name: "put a Pod", times: many, parallel },
+      ...{ name: "put a Pod", goal: 8, times: many, parallel },
       request: (index, peer) => peer.pods.update(labelled(pods.get(`p-${index % HELD}`)!, index)),
     },
     {
-      ...{ name: "renew a Lease", times: many, parallel, perSecond: RENEWALS_PER_SECOND },
+      ...{ name: "renew a Lease", goal: 10, times: many, parallel, perSecond: RENEWALS_PER_SECOND },
       request: (index, peer) => renew(peer.leases, leases, index),
     },
   ];
@@ -136,10 +138,10 @@ function applies(): readonly Operation[] {
     deployments.patch("d", { type: "apply", body: deployment(replicas), fieldManager: "bench", force: true });
   return [
     {
-      ...{ name: "apply a Deployment, a change", times: 1000 },
+      ...{ name: "apply a Deployment, a change", goal: 8, times: 1000 },
       request: (index, peer) => apply(1 + (index % 2), peer),
     },
-    { name: "apply a Deployment, nothing to change", times: 1000, request: (_, peer) => apply(3, peer) },
+    { name: "apply a Deployment, nothing to change", goal: 20, times: 1000, request: (_, peer) => apply(3, peer) },
   ];
 }
 
@@ -149,15 +151,21 @@ function collections({ pods, clients, watchers }: Sizes, peers: readonly Peer[])
       ...{ name: `fill with ${pods} pods of 9 KB`, times: pods, warm: 0, parallel: clients },
       request: (index, peer) => peer.pods.create(pod(`l-${index}`, { rare: index % 100 === 0 ? "yes" : "no" }, FILLER)),
     },
-    { name: "list them, JSON", times: 8, request: (_, peer) => peer.read("pods", JSON_TYPE) },
-    { name: "list them, protobuf", times: 8, request: (_, peer) => peer.read("pods", PROTOBUF) },
+    { name: "list them, JSON", goal: 10, times: 8, request: (_, peer) => peer.read("pods", JSON_TYPE) },
+    { name: "list them, protobuf", goal: 5, times: 8, request: (_, peer) => peer.read("pods", PROTOBUF) },
     {
-      ...{ name: "list 1% by a label", times: 400 },
+      ...{ name: "list 1% by a label", goal: 20, times: 400 },
       request: (_, peer) => peer.read("pods?labelSelector=rare%3Dyes", JSON_TYPE),
     },
-    { name: "begin an informer on them", times: 4, request: (_, peer) => begin(peer.pods) },
+    { name: "begin an informer on them", goal: 5, times: 4, request: (_, peer) => begin(peer.pods) },
     {
-      ...{ name: `deliver an event of 10 KB to ${watchers}`, times: 3, warm: 1, units: 3 * WATCHED_EVENTS * watchers },
+      ...{
+        name: `deliver an event of 10 KB to ${watchers}`,
+        goal: 4,
+        times: 3,
+        warm: 1,
+        units: 3 * WATCHED_EVENTS * watchers,
+      },
       request: () => deliver(peers.slice(0, watchers)),
     },
   ];

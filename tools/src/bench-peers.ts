@@ -24,12 +24,13 @@ export function noPeers(): string | undefined {
 export async function peers(sizes: Sizes): Promise<readonly Measured[]> {
   const ours = await costsOf(await startOwnProcess(), sizes);
   const theirs = await costsOf(await startUpstream(true), sizes);
-  return [...ours].flatMap(([name, value]) => {
-    const other = theirs.get(name) ?? 0;
+  return operationsOf(sizes, []).flatMap(({ name, goal }) => {
+    const [value = 0, other = 0] = [ours.get(name), theirs.get(name)];
+    const ratio = { what: `${name}, upstream to ours`, value: other / value, unit: "x" };
     return [
       { what: name, value, unit: UNIT },
       { what: `${name}, upstream`, value: other, unit: UNIT },
-      { what: `${name}, upstream to ours`, value: other / value, unit: "x" },
+      goal === undefined ? ratio : { ...ratio, goal: `>= ${goal}` },
     ];
   });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { cpuSecondsOf } from "./bench-cluster.ts";
 import type { Measured } from "./bench-scenarios.ts";
-import { ANSWER_BYTES, EVENT_BYTES } from "./bench-tls-server.ts";
+import { ANSWER_BYTES, EVENT_BYTES, LIST_BYTES } from "./bench-tls-server.ts";
 import { authorityFor } from "./differential/authority.ts";
 
 const CONNECTIONS = 1000;
@@ -28,23 +28,25 @@ export async function tlsFloors(): Promise<readonly Measured[]> {
       sockets.push(socket);
       await once(socket, "secureConnect");
     }
-    const costOf = async (begin: () => void, bytes: number): Promise<number> => {
+    const costOf = async (begin: () => void, bytes: number, readers = sockets): Promise<number> => {
       const round = async (): Promise<void> => {
-        const all = Promise.all(sockets.map((socket) => received(socket, bytes)));
+        const all = Promise.all(readers.map((socket) => received(socket, bytes)));
         begin();
         await all;
       };
       for (let n = 0; n < ROUNDS; n += 1) await round();
       const before = cpuSecondsOf(child.pid ?? 0);
       for (let n = 0; n < ROUNDS; n += 1) await round();
-      return ((cpuSecondsOf(child.pid ?? 0) - before) * 1000) / (ROUNDS * CONNECTIONS);
+      return ((cpuSecondsOf(child.pid ?? 0) - before) * 1000) / (ROUNDS * readers.length);
     };
     const asks = (): void => {
       for (const socket of sockets) socket.write("x".repeat(100));
     };
+    const list = await costOf(() => child.send("list"), LIST_BYTES, sockets.slice(0, 1));
     return [
       { what: "100 bytes read and 3 KB written, TLS alone", value: await costOf(asks, ANSWER_BYTES), unit: "ms CPU" },
       { what: "10 KB written, TLS alone", value: await costOf(() => child.send("event"), EVENT_BYTES), unit: "ms CPU" },
+      { what: "99 MB written to one, TLS alone", value: list, unit: "ms CPU" },
     ];
   } finally {
     for (const socket of sockets) socket.destroy();
