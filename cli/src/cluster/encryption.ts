@@ -39,8 +39,7 @@ export function expectSameEncryption(record: ClusterRecord, paths: ClusterPaths,
 /** Opens what a cluster's values are encrypted with. @throws {TsukubeError} `usage`. */
 export async function openEncryption(record: Named, paths: ClusterPaths): Promise<Encryption> {
   const text = await configuration(record, paths);
-  // only who has a KMS loads gRPC
-  const dialKms = /\bkms\b/.test(text) ? (await import("@tsukube/apiserver/kms")).dialKms : undefined;
+  const dialKms = await dialFor(text);
   try {
     return new Encryption(text, {
       clock: realClock,
@@ -52,6 +51,11 @@ export async function openEncryption(record: Named, paths: ClusterPaths): Promis
     const file = encryptionFile(record, paths);
     throw new TsukubeError("usage", `Cannot use encryption configuration "${file}": ${why}`);
   }
+}
+
+/** Only who has a KMS loads gRPC. */
+async function dialFor(text: string) {
+  return /\bkms\b/.test(text) ? (await import("@tsukube/apiserver/kms")).dialKms : undefined;
 }
 
 /** @throws {TsukubeError} `usage` when nothing can be read or written by it. */
@@ -67,15 +71,13 @@ export function followEncryption(
   clock: Clock,
   logger: Logger,
 ): () => void {
-  let known: string | undefined;
   const look = async (): Promise<void> => {
     try {
-      const text = await configuration(record, paths);
-      if (known !== undefined && text !== known) {
-        encryption.use(text);
-        logger.info("encryption configuration changed");
-      }
-      known = text;
+      // without its file a cluster goes on with the keys that it has: nothing is written plain because of that
+      const text = await configuration(record, paths, encryption.text !== NONE);
+      if (text === encryption.text) return;
+      encryption.use(text, await dialFor(text));
+      logger.info("encryption configuration changed");
     } catch (error) {
       logger.error("cannot use the changed encryption configuration", { error: messageOf(error) });
     }
@@ -84,11 +86,15 @@ export function followEncryption(
   return clock.every(LOOK_EVERY_MS, () => void look(), { background: true });
 }
 
-async function configuration(record: Named, paths: ClusterPaths): Promise<string> {
+async function configuration(
+  record: Named,
+  paths: ClusterPaths,
+  isNeeded = record.encryptionConfig !== undefined,
+): Promise<string> {
   const file = encryptionFile(record, paths);
   const bytes = await readIfPresent(file);
   if (bytes !== undefined) return bytes.toString();
-  if (record.encryptionConfig === undefined) return NONE;
+  if (!isNeeded) return NONE;
   throw new TsukubeError("usage", `Cannot use encryption configuration "${file}": no such file, expected one`);
 }
 

@@ -1,4 +1,4 @@
-import { type Logger, messageOf } from "@tsukube/foundation";
+import { codeOf, type Logger, messageOf } from "@tsukube/foundation";
 import { type OpenStore, pagesOf, type Store, type StoredRecord, StoreError } from "@tsukube/store";
 import { formedStore, type StoredForm } from "../stored-form.ts";
 import type { Encryption } from "./encryption.ts";
@@ -54,6 +54,8 @@ class Rewriter {
   #running: Promise<void> | undefined;
   #next: Wanted | undefined;
   #closed = false;
+  /** Why, of each that no key opens: the others are written again nevertheless. */
+  #unreadable: unknown[] = [];
 
   constructor(store: Store, encryption: Encryption, logger: Logger) {
     this.#store = store;
@@ -78,9 +80,13 @@ class Rewriter {
     while (this.#next !== undefined && !this.#closed) {
       const wanted = this.#next;
       this.#next = undefined;
+      this.#unreadable = [];
       try {
         const count = wanted === "all" ? await this.#rewriteAll() : await this.#rewriteThese(wanted);
         if (count > 0) this.#logger.info("encrypted again with the first key", { objects: count });
+        const [first] = this.#unreadable;
+        if (first !== undefined)
+          this.#logger.warn("cannot encrypt again", { objects: this.#unreadable.length, error: messageOf(first) });
       } catch (error) {
         this.#logger.warn("cannot encrypt again", { error: messageOf(error) });
       }
@@ -105,16 +111,18 @@ class Rewriter {
 
   /** @returns whether it was. */
   async #rewrite(record: StoredRecord): Promise<boolean> {
-    if (!isStale(this.#encryption, record)) return false;
     const { key, value, index, revision } = record;
-    const next = await this.#encryption.renew(key, value);
     try {
+      if (!isStale(this.#encryption, record)) return false;
+      const next = await this.#encryption.renew(key, value);
       await this.#store.commit([{ type: "put", key, value: next, index, expected: revision }]);
       return true;
     } catch (error) {
       // who was faster wrote with the first key
       if (error instanceof StoreError && error.code === "conflict") return false;
-      throw error;
+      if (codeOf(error) !== "undecryptable") throw error;
+      this.#unreadable.push(error);
+      return false;
     }
   }
 }

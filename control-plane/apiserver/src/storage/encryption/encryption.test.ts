@@ -277,3 +277,31 @@ test("what lies plain or with an older key is written again, at the start and wh
   expect((await store.get("/registry/pods/default/a"))?.revision).toBe(1);
   await formed.close();
 });
+
+test("one that no key opens keeps no other from being written again", async () => {
+  const [one, two] = [keyed("secretbox", ["one", 1]), keyed("secretbox", ["two", 2])];
+  const store = new MemoryStore({ clock });
+  const logged: unknown[] = [];
+  const note = (_message: string, fields?: object): void => void logged.push(fields);
+  const logger: Logger = { ...silentLogger, info: note, warn: note };
+  const encryption = new Encryption(configuration(`${one}\n${two}`), { clock, random });
+  const formed = await encryptedStore(async () => store, sameForm, encryption, logger)(() => {});
+  const put = (key: string): Mutation => ({ type: "put", key, value: Buffer.from(key), expected: "any" });
+  await formed.commit([put("/registry/secrets/a/b")]);
+  encryption.use(configuration(`${two}\n${one}`));
+  await formed.commit([put("/registry/secrets/a/c")]);
+  encryption.use(configuration(`${keyed("secretbox", ["three", 3])}\n${two}`));
+  await clock.advance(10);
+  // whichever was written again in between, what "two" opens is
+  const lying = async (name: string) =>
+    /^k8s:enc:secretbox:v1:(\w+):/.exec(Buffer.from((await store.get(name))!.value).toString("latin1"))?.[1];
+  expect(await lying("/registry/secrets/a/c")).toBe("three");
+  await store.commit([
+    { type: "put", key: "/registry/secrets/a/a", value: Buffer.from("k8s:enc:aescbc:v1:lost:x"), expected: "any" },
+  ]);
+  encryption.use(configuration(`${two}\n${keyed("secretbox", ["three", 3])}`));
+  await clock.advance(10);
+  expect(await lying("/registry/secrets/a/c")).toBe("two");
+  expect(logged.at(-1)).toMatchObject({ objects: 1, error: expect.stringContaining('"/registry/secrets/a/a"') });
+  await formed.close();
+});

@@ -23,7 +23,8 @@ const FIRST = ENCRYPTED.charCodeAt(0);
 
 /** Which values are encrypted how, by upstream's configuration; it may change while values are read and written. */
 export class Encryption {
-  readonly #options: EncryptionOptions;
+  #options: EncryptionOptions;
+  #text: string;
   readonly #listeners = new Set<() => void>();
   readonly #byFolder = new Map<string, Ciphers>();
   /** Of the key before: a start asks for all in order. */
@@ -33,12 +34,20 @@ export class Encryption {
   /** @param text An EncryptionConfiguration. @throws {TsukubeError} `usage`. */
   constructor(text: string, options: EncryptionOptions) {
     this.#options = options;
+    this.#text = text;
     this.#rules = this.#rulesOf(text);
   }
 
-  /** Goes on with another configuration. @throws {TsukubeError} `usage`, and goes on with the one before. */
-  use(text: string): void {
+  /** What it goes by. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Goes on with another configuration. @param dialKms The same as before by default. @throws {TsukubeError} `usage`, and goes on with the one before. */
+  use(text: string, dialKms = this.#options.dialKms): void {
+    this.#options = { ...this.#options, ...(dialKms !== undefined && { dialKms }) };
     const rules = this.#rulesOf(text);
+    this.#text = text;
     const kept = new Set(rules.flatMap(({ ciphers }) => ciphers));
     const before = this.#rules.flatMap(({ ciphers }) => ciphers);
     this.#rules = rules;
