@@ -1,4 +1,5 @@
 import type { Json } from "../object.ts";
+import { goSyntax, goType, goValue } from "../patch/go-value.ts";
 import { isRecord } from "../patch/merge-patch.ts";
 import type { ListSchema, MapSchema, ObjectSchema, Schema } from "../schema.ts";
 import { type FieldSet, FieldSetBuilder } from "./field-set.ts";
@@ -55,17 +56,26 @@ class Extraction {
   }
 
   #visitMap(schema: ObjectSchema | MapSchema | undefined, value: JsonRecord, into: FieldSetBuilder): void {
-    for (const [name, member] of Object.entries(value)) {
+    for (const [name, member] of this.#membersOf(value)) {
       const element = fieldElement(name);
       this.#path.push(element);
       const known = memberShape(schema, name);
-      if (known === undefined) this.#fail("field not declared in schema");
-      else {
+      if (known === undefined) {
+        this.#fail("field not declared in schema");
+        this.#path.pop();
+        if (this.#errors !== undefined) return; // as upstream: what else is wrong in the object is not told
+      } else {
         const leaf = this.#visit(known.schema, member, into.at(element));
         if (leaf || !known.declared || member === null || isEmptyRecord(member)) into.add(element);
+        this.#path.pop();
       }
-      this.#path.pop();
     }
+  }
+
+  /** In the order in which their errors are told. */
+  #membersOf(value: JsonRecord): readonly (readonly [string, Json])[] {
+    const members = Object.entries(value);
+    return this.#errors === undefined ? members : members.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
   #visitList(schema: ListSchema, items: readonly Json[], into: FieldSetBuilder): void {
@@ -95,12 +105,10 @@ class Extraction {
 
   #checkType(schema: Schema, value: Json): void {
     if (value === null) return;
-    if (schema.kind === "list" && !Array.isArray(value)) this.#fail(`expected list, got ${goShown(value)}`);
+    if (schema.kind === "list" && !Array.isArray(value)) this.#fail(`expected list, got &{${goValue(value)}}`);
     if ((schema.kind === "object" || schema.kind === "map") && !isRecord(value))
-      this.#fail(`expected map, got ${goShown(value)}`);
-    if (schema.kind === "scalar" && !fitsScalar(schema.scalar, value)) {
-      this.#fail(`expected ${scalarName(schema.scalar)}, got ${goShown(value)}`);
-    }
+      this.#fail(`expected map, got &{${goValue(value)}}`);
+    if (schema.kind === "scalar" && !fitsScalar(schema.scalar, value)) this.#fail(misfit(schema.scalar, value));
   }
 }
 
@@ -119,12 +127,9 @@ function fitsScalar(scalar: string, value: Json): boolean {
   return true;
 }
 
-function scalarName(scalar: string): string {
-  if (STRINGS.has(scalar)) return "string";
-  return scalar === "bool" ? "boolean" : NUMBERS.has(scalar) ? "numeric (int or float)" : "scalar";
-}
-
-function goShown(value: Json): string {
-  if (Array.isArray(value)) return "list";
-  return typeof value === "object" ? "map" : `&value.valueUnstructured{Value:${JSON.stringify(value)}}`;
+/** What upstream says of a value of another type, which it shows in Go's ways. */
+function misfit(scalar: string, value: Json): string {
+  if (STRINGS.has(scalar)) return `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`;
+  if (NUMBERS.has(scalar)) return `expected numeric (int or float), got ${goType(value)}`;
+  return `expected ${scalar === "bool" ? "boolean" : "any scalar"}, got &{${goValue(value)}}`;
 }

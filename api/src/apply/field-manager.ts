@@ -94,13 +94,9 @@ export class FieldManager {
 
   #checkPatch(patch: Unstructured): void {
     const { apiVersion, kind, versions } = this.#options;
-    if (patch.kind !== kind) {
-      throw ApiError.badRequest(`invalid object type: ${groupVersionText(patch.apiVersion)}, Kind=${patch.kind ?? ""}`);
-    }
-    if (patch.apiVersion !== apiVersion) {
-      throw ApiError.badRequest(
-        `Incorrect version specified in apply patch. Specified patch version: ${patch.apiVersion}, expected: ${apiVersion}`,
-      );
+    if (patch.kind !== kind || patch.apiVersion !== apiVersion) {
+      const type = `${groupVersionText(patch.apiVersion)}, Kind=${patch.kind ?? ""}`;
+      throw ApiError.badRequest(`invalid object type: ${type}`);
     }
     if (patch.metadata?.managedFields !== undefined) throw ApiError.badRequest("metadata.managedFields must be nil");
     const schema = versions.schema(apiVersion);

@@ -34,7 +34,9 @@ export function refreshLastApplied(object: Unstructured, patch: Unstructured): U
 function lastAppliedText(patch: Unstructured): string {
   const { managedFields: _fields, ...metadata } = patch.metadata ?? {};
   const { [LAST_APPLIED]: _old, ...annotations } = metadata.annotations ?? {};
-  return `${encodeUnstructuredText({ ...patch, metadata: { ...metadata, annotations } })}\n`;
+  const { annotations: _all, ...rest } = metadata;
+  const kept = Object.keys(annotations).length === 0 ? rest : { ...rest, annotations };
+  return `${encodeUnstructuredText({ ...patch, metadata: kept })}\n`;
 }
 
 function parseObject(text: string): Unstructured | undefined {

@@ -42,9 +42,10 @@ export function managedFieldsAfterScale(
   const before = decoded(workload);
   const managers = new Map(before.managers);
   const owners = new Set<string>();
-  for (const [id, { applied }] of decoded(scale).managers) {
+  for (const [id, { applied, set }] of decoded(scale).managers) {
     const own = inVersion(id, apiVersion);
     owners.add(own);
+    if (!set.has(REPLICAS_OF_SCALE)) continue;
     const replicas = FieldSet.of(replicasIn(pathOf, apiVersion) ?? REPLICAS_OF_SCALE);
     const present = managers.get(own);
     managers.set(own, { set: present?.set.union(replicas) ?? replicas, apiVersion, applied });

@@ -1,3 +1,4 @@
+export { goType, goValue } from "./go-value.ts";
 export { jsonEqual } from "./json-equal.ts";
 export { jsonPatch, MAX_JSON_PATCH_OPERATIONS } from "./json-patch.ts";
 export { mergePatch } from "./merge-patch.ts";

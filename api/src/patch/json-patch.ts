@@ -28,7 +28,8 @@ interface Operation {
   readonly value: Json | undefined;
 }
 
-function operationsOf(patch: Json): Operation[] {
+function operationsOf(patch: Json): readonly Operation[] {
+  if (patch === null) return [];
   if (!Array.isArray(patch)) {
     throw ApiError.badRequest(
       `error decoding patch: json: cannot unmarshal ${goKind(patch)} into Go value of type []handlers.jsonPatchOp`,
@@ -43,6 +44,7 @@ function operationsOf(patch: Json): Operation[] {
 }
 
 function operationOf(value: Json): Operation {
+  if (value === null) throw unapplicable("unexpected kind: unknown");
   if (!isRecord(value)) {
     throw ApiError.badRequest(
       `error decoding patch: json: cannot unmarshal ${goKind(value)} into Go value of type handlers.jsonPatchOp`,
@@ -67,8 +69,7 @@ function goKind(value: Json): string {
 }
 
 function applyOperation(document: Json, operation: Operation): Json {
-  const path = parsePointer(operation.path);
-  if (path === undefined) throw unapplicable(`invalid JSON pointer ${operation.path}`);
+  const path = segmentsOf(operation.path);
   switch (operation.op) {
     case "add":
       return add(document, path, operation.value ?? null);
@@ -89,92 +90,92 @@ function applyOperation(document: Json, operation: Operation): Json {
   }
 }
 
+/** What comes before the first slash counts for nothing, as with upstream. */
+function segmentsOf(pointer: string): readonly string[] {
+  const slash = pointer.indexOf("/");
+  return parsePointer(slash < 0 ? "" : pointer.slice(slash)) ?? [];
+}
+
 function fromOf({ op, from, path }: Operation): readonly string[] {
-  const pointer = from === undefined ? undefined : parsePointer(from);
-  if (pointer === undefined) throw unapplicable(`${op} operation does not apply: missing from`);
+  if (from === undefined) throw unapplicable(`${op} operation does not apply: missing from`);
   if (op === "move" && path.startsWith(`${from}/`)) throw unapplicable(`move of ${from} into its own member ${path}`);
-  return pointer;
+  return segmentsOf(from);
 }
 
 function test(document: Json, path: readonly string[], { value, path: shown }: Operation): Json {
   const expected = value ?? null;
-  const actual = has(document, path) ? get(document, path) : null; // an absent member equals null, as upstream has it
+  const actual = path.length === 0 ? document : get(document, path);
   if (!jsonEqual(actual, expected)) throw unapplicable(`testing path ${shown} failed`);
   return document;
 }
 
-function has(document: Json, path: readonly string[]): boolean {
-  let at: Json = document;
-  for (const key of path) {
-    const member: Json | undefined = memberOf(at, key);
-    if (member === undefined) return false;
-    at = member;
-  }
-  return true;
-}
-
-function memberOf(container: Json, key: string): Json | undefined {
-  if (Array.isArray(container)) return INDEX.test(key) ? (container as readonly Json[])[Number(key)] : undefined;
-  return isRecord(container) && Object.hasOwn(container, key) ? container[key] : undefined;
-}
-
+/** A member that is not there is null; its container must be there. */
 function get(document: Json, path: readonly string[]): Json {
-  if (!has(document, path)) throw unapplicable(`path /${path.join("/")} does not exist`);
-  return path.reduce((at, key) => memberOf(at, key)!, document);
+  if (path.length === 0) throw unapplicable("missing path");
+  return path.reduce((at: Json, key, index) => {
+    if (isList(at)) return at[indexOf(at, key)]!;
+    if (!isRecord(at)) throw unapplicable(`path /${path.slice(0, index).join("/")} does not exist`);
+    return Object.hasOwn(at, key) ? at[key]! : null;
+  }, document);
 }
 
-const INDEX = /^(0|[1-9][0-9]*)$/;
+const INDEX = /^[+-]?[0-9]+$/;
+
+/** Of an element that is there; negative from the end. */
+function indexOf(list: readonly Json[], key: string): number {
+  return within(key, list.length, list.length - 1);
+}
+
+function within(key: string, length: number, last: number): number {
+  const index = INDEX.test(key) ? Number(key) : Number.NaN;
+  const at = index < 0 ? index + length : index;
+  if (!(at >= 0 && at <= last)) throw unapplicable(`index ${key} is out of bounds`);
+  return at;
+}
 
 /** Rebuilds the containers along `path` and lets `change` replace the last one. */
 function changeParent(document: Json, path: readonly string[], change: (parent: Container, key: string) => Json): Json {
-  const key = path[0]!;
-  if (typeof document !== "object" || document === null) throw unapplicable(`path /${path.join("/")} does not exist`);
+  const key = path[0];
+  if (key === undefined || typeof document !== "object" || document === null)
+    throw unapplicable(`path /${path.join("/")} does not exist`);
   if (path.length === 1) return change(document, key);
-  const member = memberOf(document, key);
-  if (member === undefined) throw unapplicable(`path /${path.join("/")} does not exist`);
-  return withMember(document, key, changeParent(member, path.slice(1), change));
+  return withMember(document, key, changeParent(get(document, [key]), path.slice(1), change));
 }
 
 function withMember(container: Container, key: string, value: Json): Json {
-  if (isList(container)) return container.with(Number(key), value);
+  if (isList(container)) return container.with(indexOf(container, key), value);
   const copy: Record<string, Json> = { ...container };
   define(copy, key, value);
   return copy;
 }
 
-function isList(container: Container): container is readonly Json[] {
+function isList(container: Json): container is readonly Json[] {
   return Array.isArray(container);
 }
 
 function add(document: Json, path: readonly string[], value: Json): Json {
-  if (path.length === 0) return value;
-  return changeParent(document, path, (parent, key) =>
-    isList(parent) ? parent.toSpliced(insertionIndex(parent, key), 0, value) : withMember(parent, key, value),
-  );
-}
-
-function insertionIndex(list: readonly Json[], key: string): number {
-  if (key === "-") return list.length;
-  if (!INDEX.test(key) || Number(key) > list.length) throw unapplicable(`index ${key} is out of bounds`);
-  return Number(key);
+  return changeParent(document, path, (parent, key) => {
+    if (!isList(parent)) return withMember(parent, key, value);
+    const index = key === "-" ? parent.length : within(key, parent.length + 1, parent.length);
+    return parent.toSpliced(index, 0, value);
+  });
 }
 
 function remove(document: Json, path: readonly string[]): Json {
-  if (path.length === 0) throw unapplicable("cannot remove the whole document");
   return changeParent(document, path, (parent, key) => {
-    if (memberOf(parent, key) === undefined) throw unapplicable(`unable to remove nonexistent key: ${key}`);
-    if (isList(parent)) return parent.toSpliced(Number(key), 1);
+    if (isList(parent)) return parent.toSpliced(indexOf(parent, key), 1);
+    if (!Object.hasOwn(parent, key)) throw unapplicable(`unable to remove nonexistent key: ${key}`);
     const { [key]: _removed, ...rest } = parent;
     return rest;
   });
 }
 
+/** A member that is not there is added: upstream holds only elements of lists to be there. */
 function replace(document: Json, path: readonly string[], value: Json): Json {
-  if (path.length === 0) return value;
-  return changeParent(document, path, (parent, key) => {
-    if (memberOf(parent, key) === undefined) throw unapplicable(`replace operation does not apply: missing key ${key}`);
-    return withMember(parent, key, value);
-  });
+  if (path.length > 0) return changeParent(document, path, (parent, key) => withMember(parent, key, value));
+  if (typeof value !== "object" || value === null)
+    throw unapplicable("replace operation value must be object or array");
+  return value;
 }
 
 /** Upstream tells clients nothing but its stock sentence; ours keeps the reason as the cause. */

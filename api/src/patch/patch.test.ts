@@ -28,6 +28,11 @@ describe("JSON patch (RFC 6902)", () => {
       ],
       { "a/b": 3 },
     ],
+    ["counts from the end", { a: [1, 2] }, [{ op: "add", path: "/a/-1", value: 3 }], { a: [1, 2, 3] }],
+    ["takes indexes with leading zeros", { a: [1, 2] }, [{ op: "remove", path: "/a/01" }], { a: [1] }],
+    ["replaces what is not there", { a: {} }, [{ op: "replace", path: "/a/b", value: 1 }], { a: { b: 1 } }],
+    ["copies null from what is not there", { a: {} }, [{ op: "copy", from: "/a/b", path: "/c" }], { a: {}, c: null }],
+    ["changes nothing for null", { a: 1 }, null, { a: 1 }],
     [
       "keeps __proto__ as data",
       {},
@@ -43,7 +48,10 @@ describe("JSON patch (RFC 6902)", () => {
     ["unknown op", [{ op: "nope", path: "/a" }]],
     ["missing path", [{ op: "replace", path: "/x/y", value: 1 }]],
     ["index past the end", [{ op: "add", path: "/l/5", value: 1 }]],
-    ["leading zero index", [{ op: "remove", path: "/l/00" }]],
+    ["index before the begin", [{ op: "remove", path: "/l/-2" }]],
+    ["no index", [{ op: "replace", path: "/l/-", value: 1 }]],
+    ["adding the document", [{ op: "add", path: "", value: {} }]],
+    ["no operation", [null]],
     ["move into itself", [{ op: "move", from: "/o", path: "/o/p" }]],
     ["removing nothing", [{ op: "remove", path: "/zz" }]],
   ])("%s is 422", (_name, patch) => {
@@ -152,10 +160,40 @@ describe("strategic merge patch", () => {
     });
   });
 
-  test("an unknown directive is worded as upstream's", () => {
-    expect(() => apply({}, { nodeSelector: { $patch: "nope" } })).toThrow(
+  test.each<[string, Json, Json, string]>([
+    [
+      "an unknown directive",
+      { nodeSelector: {} },
+      { nodeSelector: { $patch: "nope" } },
       "unknown patch type: nope in map: map[$patch:nope]",
-    );
+    ],
+    [
+      "a directive that is no text",
+      { nodeSelector: {} },
+      { nodeSelector: { $patch: 1 } },
+      "unknown patch type: %!s(int64=1) in map: map[$patch:1]",
+    ],
+    [
+      "an order without an element of the patch",
+      { containers: [{ name: "a" }] },
+      { "$setElementOrder/containers": [{ name: "b" }], containers: [{ name: "a" }] },
+      "The order in patch list:\n[map[name:a]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
+    ],
+    ["an order that is no list", {}, { $setElementOrder: 1 }, "expected a []interface {}, but received a int64"],
+    [
+      "elements of two types",
+      { containers: [{ name: "a" }] },
+      { containers: ["a"] },
+      "list element types are not identical: [[map[name:a]] [a]]",
+    ],
+  ])("%s is worded as upstream's", (_name, live, patch, message) => {
+    expect(() => apply(live, patch)).toThrow(message);
+  });
+
+  test("directives in what has nothing to be applied to make it none", () => {
+    expect(apply({}, { nodeSelector: { $patch: "replace", a: "b" } })).toEqual({});
+    const order = { "$setElementOrder/containers": [{ name: "a" }], containers: [{ name: "b", $patch: "delete" }] };
+    expect(apply({ containers: [{ name: "a" }, { name: "b" }] }, order)).toEqual({ containers: [{ name: "a" }] });
   });
 
   test("an empty patch returns an equal document", () => {

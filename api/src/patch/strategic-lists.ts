@@ -1,6 +1,7 @@
 import type { Json } from "../object.ts";
 import type { Schema } from "../schema.ts";
 import { ApiError } from "../status/api-error.ts";
+import { goText, goType, goValue } from "./go-value.ts";
 import { jsonEqual } from "./json-equal.ts";
 import { isRecord } from "./merge-patch.ts";
 
@@ -18,7 +19,6 @@ export interface ListMeta {
 interface ElementMerger {
   mergeElement(original: JsonRecord, patch: JsonRecord): Json;
   newElement(element: Json): Json;
-  describe(value: Json): string;
 }
 
 /** Merges two lists of strategy "merge": by key for objects, as a set for primitives. Patch order wins over live order. */
@@ -29,13 +29,52 @@ export function mergeList(
   merger: ElementMerger,
 ): readonly Json[] {
   if (live.length === 0 && patch.length === 0) return live;
+  checkTypes(live, patch);
   const sample = live[0] ?? patch[0]!;
   if (!isRecord(sample)) return orderElements(unique([...live, ...patch]), patch, live, undefined);
   const mergeKey = meta.mergeKey;
   if (mergeKey === undefined) throw ApiError.unknown("cannot merge lists without merge key");
-  const { kept, changes } = applyElementDirectives(live, patch, mergeKey, merger);
+  const { kept, changes } = applyElementDirectives(live, patch, mergeKey);
   const merged = mergeByKey(kept, changes, mergeKey, merger);
   return orderElements(merged, changes, kept, mergeKey);
+}
+
+/** @throws {ApiError} 500 (as upstream) where the elements of two lists are not of one type. */
+function checkTypes(live: readonly Json[], patch: readonly Json[]): void {
+  const types = new Set([...live, ...patch].map(goType));
+  if (types.size > 1) throw ApiError.unknown(`list element types are not identical: ${goValue([live, patch])}`);
+  if (types.has("[]interface {}")) {
+    const { status } = ApiError.generic(422);
+    throw new ApiError(status, { cause: new Error("lists of lists are not supported") });
+  }
+}
+
+/**
+ * Holds the list of a patch against the order that the patch wants: what is not deleted must be in it, in that order.
+ * @throws {ApiError} 500, as upstream.
+ */
+export function checkOrder(changes: readonly Json[], order: readonly Json[], mergeKey: string | undefined): void {
+  if (mergeKey !== undefined) for (const wanted of order) identityOf(wanted, mergeKey);
+  if (changes.length === 0 || order.length === 0) return;
+  const left = changes.filter((element) => !(isRecord(element) && Object.hasOwn(element, "$patch")));
+  let next = 0;
+  for (const wanted of order) {
+    if (next >= left.length) return;
+    if (identityOf(left[next]!, mergeKey) === identityOf(wanted, mergeKey)) next += 1;
+  }
+  if (next < left.length) {
+    const shown = [changes, order].map((list) => goValue(list));
+    throw ApiError.unknown(
+      `The order in patch list:\n${shown[0]}\n doesn't match $setElementOrder list:\n${shown[1]}\n`,
+    );
+  }
+}
+
+/** @throws {ApiError} 500, as upstream, for an element without its key. */
+function identityOf(element: Json, mergeKey: string | undefined): Json {
+  if (mergeKey === undefined) return element;
+  if (isRecord(element)) return keyOf(element, mergeKey);
+  throw ApiError.unknown(`expected a map[string]interface {}, but received a ${goType(element)}`);
 }
 
 /** Elements with `$patch: delete` remove their match; one with `$patch: replace` replaces the whole list. */
@@ -43,20 +82,18 @@ function applyElementDirectives(
   live: readonly Json[],
   patch: readonly Json[],
   mergeKey: string,
-  merger: ElementMerger,
 ): { readonly kept: readonly Json[]; readonly changes: readonly Json[] } {
   const plain: Json[] = [];
   let kept = live;
   let replace = false;
   for (const element of patch) {
-    if (!isRecord(element)) throw ApiError.unknown("invalid patch: list elements must be objects");
+    if (!isRecord(element)) continue; // all are objects, as the types were held to be the same
     const directive = Object.hasOwn(element, "$patch") ? element["$patch"] : undefined;
     if (directive === undefined) plain.push(element);
     else if (directive === "replace") replace = true;
-    else if (directive === "delete") kept = withoutKey(kept, mergeKey, keyOf(element, mergeKey, merger));
+    else if (directive === "delete") kept = withoutKey(kept, mergeKey, keyOf(element, mergeKey));
     else if (directive === "merge") throw ApiError.unknown("merging lists cannot yet be specified in the patch");
-    else
-      throw ApiError.unknown(`unknown patch type: ${merger.describe(directive)} in map: ${merger.describe(element)}`);
+    else throw ApiError.unknown(`unknown patch type: ${goText(directive)} in map: ${goValue(element)}`);
   }
   return replace ? { kept: [], changes: plain } : { kept, changes: plain };
 }
@@ -65,10 +102,10 @@ function withoutKey(list: readonly Json[], mergeKey: string, key: Json): readonl
   return list.filter((element) => !(isRecord(element) && jsonEqual(element[mergeKey], key)));
 }
 
-function keyOf(element: JsonRecord, mergeKey: string, merger: ElementMerger): Json {
+function keyOf(element: JsonRecord, mergeKey: string): Json {
   const key = element[mergeKey];
   if (key === undefined) {
-    throw ApiError.unknown(`map: ${merger.describe(element)} does not contain declared merge key: ${mergeKey}`);
+    throw ApiError.unknown(`map: ${goValue(element)} does not contain declared merge key: ${mergeKey}`);
   }
   return key;
 }
@@ -82,7 +119,7 @@ function mergeByKey(
   const merged = [...live];
   for (const change of changes) {
     const patch = change as JsonRecord;
-    const key = keyOf(patch, mergeKey, merger);
+    const key = keyOf(patch, mergeKey);
     const at = merged.findIndex((element) => isRecord(element) && jsonEqual(element[mergeKey], key));
     if (at < 0) merged.push(merger.newElement(patch));
     else merged[at] = merger.mergeElement(merged[at] as JsonRecord, patch);

@@ -1,14 +1,16 @@
 import type { Json } from "../object.ts";
 import type { Field, Schema } from "../schema.ts";
 import { ApiError } from "../status/api-error.ts";
+import { goText, goType, goValue } from "./go-value.ts";
 import { define, isRecord } from "./merge-patch.ts";
-import { type ListMeta, mergeList, orderElements } from "./strategic-lists.ts";
+import { checkOrder, type ListMeta, mergeList, orderElements } from "./strategic-lists.ts";
 
 type JsonRecord = { readonly [key: string]: Json };
 
 const DIRECTIVE = "$patch";
 const RETAIN_KEYS = "$retainKeys";
-const SET_ORDER = "$setElementOrder/";
+const SET_ORDER_PREFIX = "$setElementOrder";
+const SET_ORDER = `${SET_ORDER_PREFIX}/`;
 const DELETE_FROM = "$deleteFromPrimitiveList/";
 
 /**
@@ -30,7 +32,7 @@ function mergeRecord(original: JsonRecord, patch: JsonRecord, schema: Schema | u
     if (ordered.has(key) || key.startsWith(SET_ORDER) || key === RETAIN_KEYS) continue;
     if (key.startsWith(DELETE_FROM)) deletePrimitives(result, key.slice(DELETE_FROM.length), value);
     else if (value === null) delete result[key];
-    else define(result, key, mergeMember(ownMember(result, key), value, fieldOf(schema, key)));
+    else mergeMember(result, key, value, fieldOf(schema, key));
   }
   return result;
 }
@@ -43,7 +45,7 @@ function applyDirective(patch: JsonRecord): JsonRecord {
   const { [DIRECTIVE]: directive, ...rest } = patch;
   if (directive === "replace") return rest;
   if (directive === "delete") return {};
-  throw ApiError.unknown(`unknown patch type: ${goValue(directive)} in map: ${goValue(patch)}`);
+  throw ApiError.unknown(`unknown patch type: ${goText(directive)} in map: ${goValue(patch)}`);
 }
 
 /** `$retainKeys` lists the only members that survive; the patch may set no others. */
@@ -62,13 +64,14 @@ function retainKeys(original: JsonRecord, patch: JsonRecord): Record<string, Jso
 function mergeOrderedLists(result: Record<string, Json>, patch: JsonRecord, schema: Schema | undefined): Set<string> {
   const done = new Set<string>();
   for (const [key, order] of Object.entries(patch)) {
-    if (!key.startsWith(SET_ORDER)) continue;
-    if (!Array.isArray(order)) throw ApiError.badRequest("invalid patch format of setElementOrder list");
+    if (!key.startsWith(SET_ORDER_PREFIX)) continue;
+    if (!Array.isArray(order)) throw notAList(order);
+    if (!key.startsWith(SET_ORDER)) throw ApiError.badRequest("invalid patch format of setElementOrder list");
     const name = key.slice(SET_ORDER.length);
     const [live, changes] = [listMember(result, name), listMember(patch, name)];
-    if (Object.hasOwn(patch, name) && changes === undefined) continue; // null or a new type: an ordinary member
     done.add(name);
     const meta = listMeta(fieldOf(schema, name));
+    checkOrder(changes ?? [], order as readonly Json[], meta.mergeKey);
     if (live !== undefined || changes !== undefined) {
       define(result, name, mergeInOrder(live, changes, order as readonly Json[], meta));
     }
@@ -76,9 +79,15 @@ function mergeOrderedLists(result: Record<string, Json>, patch: JsonRecord, sche
   return done;
 }
 
+/** @throws {ApiError} 500 for a member that is no list. */
 function listMember(record: JsonRecord, name: string): readonly Json[] | undefined {
   const member = ownMember(record, name);
-  return Array.isArray(member) ? (member as readonly Json[]) : undefined;
+  if (member !== undefined && !Array.isArray(member)) throw notAList(member);
+  return member as readonly Json[] | undefined;
+}
+
+function notAList(value: Json): ApiError {
+  return ApiError.unknown(`expected a []interface {}, but received a ${goType(value)}`);
 }
 
 function mergeInOrder(
@@ -96,27 +105,30 @@ function mergeInOrder(
   return orderElements(merged, order, live ?? [], meta.mergeKey);
 }
 
+/** What is no list says nothing, but null deletes the whole list. */
 function deletePrimitives(result: Record<string, Json>, name: string, values: Json): void {
-  if (!Array.isArray(values)) throw ApiError.badRequest("invalid patch format of primitive list");
-  const live = listMember(result, name);
+  if (values === null) delete result[name];
+  const live = ownMember(result, name);
+  if (!Array.isArray(values) || !Array.isArray(live)) return;
   const gone = new Set<Json>(values);
-  if (live !== undefined) result[name] = live.filter((element) => !gone.has(element));
+  result[name] = (live as readonly Json[]).filter((element) => !gone.has(element));
 }
 
-function mergeMember(live: Json | undefined, value: Json, field: FieldMeta): Json {
-  if (isRecord(value) && isRecord(live) && !field.replace) return mergeRecord(live, value, field.schema);
-  if (Array.isArray(value) && Array.isArray(live)) {
-    return mergeListMember(live as readonly Json[], value as readonly Json[], listMeta(field));
-  }
-  return isRecord(value) && Object.hasOwn(value, DIRECTIVE) ? applyDirective(value) : dropDirectives(value);
+/** Merges what is of one type on both sides; else the patch's value is taken, which directives make none. */
+function mergeMember(result: Record<string, Json>, key: string, value: Json, field: FieldMeta): void {
+  const live = ownMember(result, key);
+  if (isRecord(value) && isRecord(live) && !field.replace) define(result, key, mergeRecord(live, value, field.schema));
+  else if (Array.isArray(value) && Array.isArray(live)) {
+    define(result, key, mergeListMember(live as readonly Json[], value as readonly Json[], listMeta(field)));
+  } else if (isDirectiveOnly(value)) delete result[key];
+  else define(result, key, dropDirectives(value));
 }
 
 function mergeListMember(live: readonly Json[], changes: readonly Json[], meta: ListMeta): readonly Json[] {
-  if (!meta.merge) return dropDirectives(changes) as readonly Json[];
+  if (!meta.merge) return changes;
   return mergeList(live, changes, meta, {
     mergeElement: (original, patch) => mergeRecord(original, patch, meta.items),
     newElement: (element) => dropDirectives(element),
-    describe: goValue,
   });
 }
 
@@ -154,7 +166,7 @@ function dropDirectives(value: Json): Json {
   if (!isRecord(value)) return value;
   const result: Record<string, Json> = {};
   for (const [key, member] of Object.entries(value)) {
-    if (member === null || isDirectiveKey(key)) continue;
+    if (member === null || isDirectiveKey(key) || isDirectiveOnly(member)) continue;
     define(result, key, dropDirectives(member));
   }
   return result;
@@ -166,15 +178,4 @@ function isDirectiveOnly(element: Json): boolean {
 
 function isDirectiveKey(key: string): boolean {
   return key === DIRECTIVE || key === RETAIN_KEYS || key.startsWith(SET_ORDER) || key.startsWith(DELETE_FROM);
-}
-
-/** A value as Go's %v prints it: upstream's texts show patches so. */
-function goValue(value: Json | undefined): string {
-  if (value === null || value === undefined) return "<nil>";
-  if (Array.isArray(value)) return `[${(value as readonly Json[]).map(goValue).join(" ")}]`;
-  if (!isRecord(value)) return String(value);
-  const members = Object.keys(value)
-    .sort()
-    .map((key) => `${key}:${goValue(value[key])}`);
-  return `map[${members.join(" ")}]`;
 }

@@ -14,6 +14,8 @@ interface Writer {
 export interface Strategy {
   /** metadata.generation is kept: 1 at first, one more whenever what is not status changes. */
   readonly generation: boolean;
+  /** A change of annotations is one more as well. */
+  readonly annotationsCount?: true;
   /** PUT of an absent object creates it. */
   readonly createOnUpdate: boolean;
   /** PUT without resourceVersion overwrites whatever is there. */

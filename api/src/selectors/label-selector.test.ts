@@ -33,7 +33,7 @@ test.each([
   ["a,", "found '', expected: identifier after ','"],
   [",a", "found ',', expected: !, identifier, or 'end of string'"],
   ["a in b", "unable to parse requirement: found 'b' expected: '('"],
-  ["a/b/c", /^unable to parse requirement: <nil>: Invalid value: "a\/b\/c": a qualified name must consist/],
+  ["a/b/c", /^unable to parse requirement: <nil>: Invalid value: "a\/b\/c": a valid label key must consist/],
   ["a=-", /^unable to parse requirement: values\[0\]\[a\]: Invalid value: "-": a valid label must be/],
   ["a>b", /the value must be an integer$/],
 ])("%j is refused", (text, message) => {

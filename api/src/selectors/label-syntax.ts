@@ -18,7 +18,7 @@ export function labelKeyProblems(key: string): string[] {
   const parts = key.split("/");
   if (parts.length > 2) {
     return [
-      `a qualified name ${QUALIFIED_MESSAGE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+      `a valid label key ${QUALIFIED_MESSAGE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
     ];
   }
   const problems: string[] = [];

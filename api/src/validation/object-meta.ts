@@ -140,9 +140,9 @@ function finalizerErrors(finalizers: readonly string[], qualified: boolean): Fie
 function finalizerError(finalizer: string, index: number, qualified: boolean): FieldError[] {
   const problems = labelKeyProblems(finalizer);
   const errors = problems.map((problem) => fieldError.invalid("metadata.finalizers", finalizer, problem));
-  if (errors.length > 0 || !qualified || finalizer.includes("/") || STANDARD_FINALIZERS.has(finalizer)) return errors;
+  if (!qualified || finalizer.includes("/") || STANDARD_FINALIZERS.has(finalizer)) return errors;
   const why = "name is neither a standard finalizer name nor is it fully qualified";
-  return [fieldError.invalid(`metadata.finalizers[${index}]`, finalizer, why)];
+  return [...errors, fieldError.invalid(`metadata.finalizers[${index}]`, finalizer, why)];
 }
 
 /** A finalizer by itself, as in the spec of a namespace. */

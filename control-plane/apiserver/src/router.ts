@@ -134,8 +134,7 @@ export class Router {
         ? definition.verbs
         : definition.subresources.find(({ name }) => name === info.subresource)?.verbs;
     const { deprecation } = definition;
-    if (deprecation !== undefined && !definition.typed && verbs !== undefined)
-      this.#deprecated(context, definition, deprecation);
+    if (deprecation !== undefined && !definition.typed) this.#deprecated(context, definition, deprecation);
     if (verbs === undefined) throw definition.typed ? ApiError.generic(404) : ApiError.notFound(definition, info.name);
     const isCollection = info.name === "";
     if (isCollection && (info.verb === "update" || info.verb === "patch")) throw withoutName(context, definition);

@@ -159,6 +159,19 @@ describe("a pod", () => {
     expect([forced.code, forced.object.kind, (await admin.get(`${PODS}/graceful`)).code]).toEqual([200, "Pod", 404]);
   });
 
+  test("is seen marked before it is seen gone, also where it goes at once", async () => {
+    await pod("watched");
+    const watch = await admin.watch(`${PODS}?watch=1&fieldSelector=metadata.name%3Dwatched`);
+    await watch.change();
+    await admin.send("DELETE", `${PODS}/watched?gracePeriodSeconds=0`);
+    const events = [await watch.change(), await watch.change()];
+    expect(events.map((event) => [event?.type, event?.object.metadata?.deletionGracePeriodSeconds])).toEqual([
+      ["MODIFIED", 0],
+      ["DELETED", 0],
+    ]);
+    watch.close();
+  });
+
   test("takes its own time, and at least a second where it is negative", async () => {
     await pod("own", { nodeName: "n", terminationGracePeriodSeconds: 7 });
     expect((await admin.send("DELETE", `${PODS}/own`)).object.metadata?.deletionGracePeriodSeconds).toBe(7);

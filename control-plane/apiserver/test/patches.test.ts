@@ -244,3 +244,39 @@ describe("patches", () => {
     expect([long.code, long.object.reason]).toEqual([413, "RequestEntityTooLarge"]);
   });
 });
+
+describe("a patched object", () => {
+  const PATH = `${MAPS}/typed`;
+  test.each([
+    ["application/json-patch+json", [{ op: "remove", path: "/kind" }], 200],
+    ["application/strategic-merge-patch+json", { apiVersion: "nope/v1", kind: "Nope" }, 200],
+    ["application/merge-patch+json", { kind: "Nope" }, 422],
+    ["application/merge-patch+json", { apiVersion: null }, 400],
+  ])("keeps its type: %s %j", async (type, patch, code) => {
+    await apply(PATH, map("typed", { a: "1" }));
+    const answer = await admin.send("PATCH", PATH, patch, { "content-type": type });
+    expect(answer.code).toBe(code);
+    expect((await admin.get(PATH)).object).toMatchObject({ apiVersion: "v1", kind: "ConfigMap" });
+  });
+
+  test("is tracked anew once nobody is named as its manager", async () => {
+    await apply(`${MAPS}/anew`, map("anew", { a: "1" }));
+    const type = { "content-type": "application/merge-patch+json" };
+    const { object } = await admin.send("PATCH", `${MAPS}/anew`, { metadata: { managedFields: [] } }, type);
+    expect(object.metadata?.managedFields).toBeUndefined();
+  });
+
+  test("is of one generation more when a deployment's annotations change", async () => {
+    const made = await apply(`${DEPLOYMENTS}/noted`, deployment("noted", 1));
+    const noted = await admin.send("PATCH", `${DEPLOYMENTS}/noted`, { metadata: { annotations: { a: "b" } } });
+    expect([made, noted].map(({ object }) => object.metadata?.generation)).toEqual([1, 2]);
+  });
+
+  test("need not be named by who applies to it, but must be of its type", async () => {
+    await apply(`${MAPS}/unnamed`, map("unnamed", { a: "1" }));
+    const object = { apiVersion: "v1", kind: "ConfigMap", metadata: {}, data: { b: "2" } };
+    expect((await apply(`${MAPS}/unnamed`, object)).object).toMatchObject({ data: { b: "2" } });
+    const { message } = (await apply(`${MAPS}/unnamed`, { ...object, apiVersion: "v2" })).object;
+    expect(message).toBe("invalid object type: /v2, Kind=ConfigMap");
+  });
+});

@@ -283,3 +283,47 @@ describe("a dry run", () => {
     ).toEqual([409, "Conflict"]);
   });
 });
+
+describe("a pod that is bound", () => {
+  const target = { kind: "Node", name: "n" };
+  const pod = (name: string, more: object = {}) =>
+    admin.send("POST", `${IN}/pods`, {
+      metadata: { name },
+      spec: { containers: [{ name: "c", image: "i" }], ...more },
+    });
+  const bind = (name: string, metadata: object = {}) =>
+    admin.send("POST", `${IN}/pods/${name}/binding`, { metadata: { name, ...metadata }, target });
+
+  test("is the one that was meant, and not gated", async () => {
+    await pod("bound");
+    await pod("gated", { schedulingGates: [{ name: "example.com/g" }] });
+    for (const meant of [{ uid: "u" }, { resourceVersion: "1" }])
+      expect(code(await bind("bound", meant))).toEqual([409, "Conflict"]);
+    const gated = (await bind("gated")).object.message;
+    expect(gated).toMatch(/pods\/binding "gated": pod gated has non-empty .spec.schedulingGates$/);
+    const seen = (await admin.get(`${IN}/pods/bound`)).object.metadata;
+    const { uid, resourceVersion } = seen ?? {};
+    expect((await bind("bound", { uid, resourceVersion, annotations: { a: "b" } })).code).toBe(201);
+    const { object } = await admin.get(`${IN}/pods/bound`);
+    expect(object).toMatchObject({ metadata: { annotations: { a: "b" } }, spec: { nodeName: "n" } });
+  });
+});
+
+test("owners that are named twice are named once, with a warning", async () => {
+  const owner = { apiVersion: "v1", kind: "Pod", name: "p", uid: "u" };
+  const metadata = { name: "owned", ownerReferences: [owner, owner] };
+  const { object, headers } = await admin.send("POST", MAPS, { metadata });
+  expect(object.metadata?.ownerReferences).toEqual([owner]);
+  expect(headers["warning"]).toMatch(/ownerReferences contains duplicate entries; .*duplicate UID\(s\) observed: u"$/);
+});
+
+test("a scale that is put is the one that the path names", async () => {
+  await admin.send("POST", DEPLOYMENTS, deployment("named"));
+  const scale = { apiVersion: "autoscaling/v1", kind: "Scale", spec: { replicas: 2 } };
+  const put = (metadata: object) => admin.send("PUT", `${DEPLOYMENTS}/named/scale`, { ...scale, metadata });
+  const messages = [await put({ name: "other" }), await put({ name: "named", namespace: "other" })];
+  expect(messages.map(({ object }) => object.message)).toEqual([
+    "the name of the object (other) does not match the name on the URL (named)",
+    "the namespace of the provided object does not match the namespace sent on the request",
+  ]);
+});

@@ -3,7 +3,7 @@ import type { Answer, Exchange } from "./exchange.ts";
 import { normalized, normalizedHeaders } from "./normalize.ts";
 import { isOpenApi, readableOpenApi } from "./openapi.ts";
 import { compareStatuses, isStatus } from "./statuses.ts";
-import { compareValues, type Report, shown, valueOrLines } from "./values.ts";
+import { compareValues, type Report, shown, valueOrLines, withOwnersInOrder } from "./values.ts";
 
 /** A place where two servers answer differently. */
 export interface Difference {
@@ -67,11 +67,12 @@ function compareBodies(a: string, b: string, report: Report): void {
   else if (isOpenApi(left) && isOpenApi(right))
     compareValues("", readableOpenApi(left), readableOpenApi(right), counted);
   else compareValues("", left, right, counted);
-  if (count === 0) report("order of members", a, b);
+  if (count === 0 && JSON.stringify(left) !== JSON.stringify(right)) report("order of members", a, b);
+  else if (count === 0 && /^\s*\w+:/.test(a)) report("style of YAML", a, b);
 }
 
-/** One value in JSON or YAML, or one a line as in a watch. */
+/** One value in JSON or YAML, or one a line as in a watch. Owners stand by their times, which count for nothing: so does that order. */
 function valuesOf(text: string): unknown {
   const isYaml = /^[a-z]\w*:[ \n]/i.test(text);
-  return isYaml ? decodeYamlUnstructured(Buffer.from(text)).object : valueOrLines(text);
+  return withOwnersInOrder(isYaml ? decodeYamlUnstructured(Buffer.from(text)).object : valueOrLines(text));
 }

@@ -47,12 +47,13 @@ export interface Scenario {
   run(send: Send): Promise<void>;
 }
 
-/** Runs a scenario against a server. @returns every exchange in order. */
+/** Runs a scenario against a server. @returns every exchange in the order in which they were asked. */
 export async function transcript(scenario: Scenario, transport: Transport): Promise<readonly Exchange[]> {
   const exchanges: Exchange[] = [];
   await scenario.run(async (asked) => {
+    const at = exchanges.push({ line: lineOf(asked), answer: unanswered("not yet") }) - 1; // several may be asked at once
     const answer = await send(transport, asked).catch((error: unknown) => unanswered(error));
-    exchanges.push({ line: lineOf(asked), answer });
+    exchanges[at] = { line: lineOf(asked), answer };
     return answer;
   });
   return exchanges;

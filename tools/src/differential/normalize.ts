@@ -17,7 +17,7 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/(Invalid value:) 3\d{4}(: (?:provided port|may only be set))/g, "$1 <nodePort>$2"],
   [/:3\d{4}\/(TCP|UDP|SCTP)\b/g, ":<nodePort>/$1"],
   [/kube-api-access-[a-z0-9]{5}\b/g, "kube-api-access-<5>"],
-  [/\bgn-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "gn-<5>"],
+  [/\b(gn[-_.])[bcdfghjklmnpqrstvwxz2456789]{5}\b/gi, "$1<5>"],
   [/\bey[\w-]{20,}\.[\w-]+\.[\w-]+/g, "<jwt>"],
   [/192\.0\.2\.10:\d+/g, "192.0.2.10:<port>"],
   [/(["\s])\d+s(["\s])/g, "$1<age>$2"],

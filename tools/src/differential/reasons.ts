@@ -124,7 +124,19 @@ const REASONS: readonly Reason[] = [
     a: /^200 $/,
     because: "upstream begins a watch whose events have a form that they cannot have, and ends it without a word",
   },
-  { part: /^order of members$/, line: /application\/yaml/, because: "the same YAML in another style" },
+  { part: /^style of YAML$/, because: "the same YAML in another style" },
+  {
+    line: /strategic-merge-patch/,
+    part: /^causes$/,
+    a: /\\": (?:cannot (?:restore|convert) \w+ (?:from|to) \w+|unrecognized type: \w+)"\]$/,
+    b: /\\": json: cannot unmarshal [^"]*"\]$/,
+    because: "the sentence is that of upstream's conversion of maps to its Go types",
+  },
+  {
+    line: /-patch\+json\] .*(?:1e\d|80\.0)\D/,
+    part: /^code$|^causes$|^\.details/,
+    because: "upstream looks at how a number in a patch is written, ours at what it is",
+  },
   {
     scenario: /validatingadmissionpolicies/,
     part: /status\.(observedGeneration|typeChecking)$/,

@@ -1,9 +1,15 @@
 import type { Scenario } from "./exchange.ts";
 import { collectionScenarios } from "./scenarios/collections.ts";
 import { customResourceScenarios } from "./scenarios/custom-resources.ts";
+import { deletionScenarios } from "./scenarios/deletions.ts";
 import { discoveryScenarios } from "./scenarios/discovery.ts";
+import { encodingScenarios } from "./scenarios/encodings.ts";
 import { lifecycleScenarios } from "./scenarios/lifecycle.ts";
+import { managerScenarios } from "./scenarios/managers.ts";
 import { mutationScenarios } from "./scenarios/mutations.ts";
+import { patchScenarios } from "./scenarios/patches.ts";
+import { subresourceScenarios } from "./scenarios/subresources.ts";
+import { watchScenarios } from "./scenarios/watching.ts";
 
 /** Every course of requests, in order. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -11,5 +17,11 @@ export const SCENARIOS: readonly Scenario[] = [
   ...lifecycleScenarios(),
   ...collectionScenarios(),
   ...mutationScenarios(),
+  ...deletionScenarios(),
+  ...encodingScenarios(),
+  ...managerScenarios(),
+  ...patchScenarios(),
+  ...subresourceScenarios(),
+  ...watchScenarios(),
   ...customResourceScenarios(),
 ];

@@ -22,6 +22,19 @@ function isAnotherLength(a: unknown, b: unknown): boolean {
   return Array.isArray(a) && Array.isArray(b) && a.length !== b.length;
 }
 
+/** A value whose lists of owners are in one order. */
+export function withOwnersInOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withOwnersInOrder);
+  if (!isContainer(value)) return value;
+  const members = Object.entries(value).map(([name, member]) => [
+    name,
+    name === "managedFields" && Array.isArray(member)
+      ? member.toSorted((x, y) => (sortedText(x) < sortedText(y) ? -1 : 1))
+      : withOwnersInOrder(member),
+  ]);
+  return Object.fromEntries(members);
+}
+
 /** Members in one order: raw values have none that means anything. */
 function sortedText(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>

@@ -10,6 +10,7 @@ export const deployments: Resource = {
   group: "apps",
   resource: "deployments",
   generation: true,
+  annotationsCount: true,
   rules: APPS["apps/Deployment"],
   statusRules: STATUSES["apps/Deployment"],
   warnings: workloadWarner("apps/Deployment"),

@@ -28,7 +28,7 @@ import { changed, frozen, immutable, type RuleTable, type UpdateCheck } from "..
 import { labelSelector } from "../label-selectors.ts";
 import { configMapKey, dns1035Label, dnsLabel, dnsSubdomain, pathSegment } from "../names.ts";
 import { labels } from "../object-meta.ts";
-import { countOrPercent } from "./percents.ts";
+import { atMostWhole, countOrPercent } from "./percents.ts";
 
 const HIGHEST_USER_PRIORITY = 1_000_000_000;
 const SYSTEM_CLASSES: Readonly<Record<string, number>> = {
@@ -69,8 +69,8 @@ const budgetSpec: Check = (value, at, errors) => {
     errors.push(fieldError.invalid(at, value, "minAvailable and maxUnavailable cannot be both set"));
   }
   fields({
-    minAvailable: optional(countOrPercent),
-    maxUnavailable: optional(countOrPercent),
+    minAvailable: optional(all(countOrPercent, atMostWhole)),
+    maxUnavailable: optional(all(countOrPercent, atMostWhole)),
     selector: optional(labelSelector),
     unhealthyPodEvictionPolicy: optionalOneOf("AlwaysAllow", "IfHealthyBudget"),
   })(value, at, errors);

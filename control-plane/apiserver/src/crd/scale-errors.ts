@@ -1,4 +1,4 @@
-import { encodeUnstructuredText, type FieldError, fieldError, type Unstructured } from "@tsukube/api";
+import { type FieldError, fieldError, goType, goValue, type Json, type Unstructured } from "@tsukube/api";
 import type { CustomResourceSubresourceScale } from "@tsukube/api/types/apiextensions-v1";
 
 const MOST = 2 ** 31 - 1;
@@ -37,14 +37,5 @@ function valueAt(object: unknown, path: string): { readonly value?: unknown; rea
 }
 
 function is(path: string, value: unknown, wanted: string): string {
-  const shown = typeof value === "string" ? value : encodeUnstructuredText(value);
-  return `${path} accessor error: ${shown} is of the type ${goType(value)}, expected ${wanted}`;
-}
-
-function goType(value: unknown): string {
-  if (value === null) return "<nil>";
-  if (Array.isArray(value)) return "[]interface {}";
-  if (typeof value === "object") return "map[string]interface {}";
-  if (typeof value === "boolean") return "bool";
-  return typeof value === "string" ? "string" : Number.isInteger(value) ? "int64" : "float64";
+  return `${path} accessor error: ${goValue(value as Json)} is of the type ${goType(value as Json)}, expected ${wanted}`;
 }

@@ -86,7 +86,9 @@ export class AccountTokens {
     if (ref === undefined || ref === null) return {};
     const { kind = "", apiVersion = "", name = "" } = ref;
     if (!isBindable(kind) || apiVersion.includes("/")) {
-      throw ApiError.badRequest(`cannot bind token to object of type ${apiVersion}, Kind=${kind}`);
+      throw ApiError.badRequest(
+        `cannot bind token to object of type ${apiVersion.includes("/") ? "" : "/"}${apiVersion}, Kind=${kind}`,
+      );
     }
     if (name === "") throw ApiError.badRequest("Name parameter required.");
     const { cache } = this.#writer.deps.store;

@@ -60,6 +60,11 @@ function cannotBe({ kind, version }: BodyForm): string {
   return `${kind} in version "${version}" cannot be handled as a ${kind}`;
 }
 
+/** What upstream says of a type that it does not know. */
+export function notRegistered(kind: string, version: string): string {
+  return `no kind "${kind}" is registered for version "${version}" in scheme "pkg/runtime/scheme.go:111"`;
+}
+
 /** Longest part of a body that is shown in an error. */
 const SHOWN_BYTES = 30;
 
@@ -150,7 +155,7 @@ function checkKind(
     );
   }
   throw ApiError.badRequest(
-    `${asked} in version "${version}" cannot be handled as a ${definition.kind}: no kind "${asked}" is registered for version "${go(apiVersion)}" in scheme "pkg/runtime/scheme.go:111"`,
+    `${asked} in version "${version}" cannot be handled as a ${definition.kind}: ${notRegistered(asked, go(apiVersion))}`,
   );
 }
 
@@ -233,9 +238,7 @@ export function decodeOptions(
       encoding === "yaml" ? decodeYaml<Unstructured>(bytes, schema) : decodeJson<Unstructured>(bytes, schema);
     if (object.kind !== undefined && object.kind !== "" && object.kind !== kind) {
       const version = object.apiVersion ?? "";
-      throw ApiError.badRequest(
-        `no kind "${object.kind}" is registered for version "${version}" in scheme "pkg/runtime/scheme.go:111"`,
-      );
+      throw ApiError.badRequest(notRegistered(object.kind, version));
     }
     report(context, problems, "Ignore");
     return object;

@@ -60,6 +60,7 @@ export function deletesOneAtATime(): ApiError {
 }
 
 function optionsOfQuery(query: URLSearchParams): DeleteOptions {
+  if (query.get("gracePeriodSeconds") === "") throw ApiError.badRequest('strconv.ParseInt: parsing "": invalid syntax');
   const grace = numberOf(query, "gracePeriodSeconds");
   const orphan = query.get("orphanDependents");
   const policy = query.get("propagationPolicy");
@@ -83,21 +84,34 @@ export async function deleteObject(writer: Writer, request: WriteRequest, option
   const isSilent = options.propagationPolicy === undefined && (options.orphanDependents ?? undefined) === undefined;
   if (isSilent && definition.group === "batch" && definition.resource === "jobs") context.warn(ORPHANED_PODS);
   let result: Deleted | undefined;
-  await store.update(definition, store.keyOf(definition, namespace, name), async (live): Promise<Change> => {
+  let isMarked = false;
+  const key = store.keyOf(definition, namespace, name);
+  await store.update(definition, key, async (live): Promise<Change> => {
     if (live === undefined) throw ApiError.notFound(definition, name);
     checkPreconditions(definition, live, options);
     await admit(writer, request, live, options);
     const next = marked(definition, live, options, writer.deps.clock.now());
     const gone = next === undefined;
-    result = { object: next ?? lastSeen(definition, live, writer.deps.clock.now()), gone };
+    const object = next ?? lastSeen(definition, live, writer.deps.clock.now());
+    result = { object, gone };
+    isMarked = gone && object !== live;
     if (dryRun || next === live) return { type: "none" };
-    return gone ? { type: "delete" } : { type: "put", object: next };
+    return gone && !isMarked ? { type: "delete" } : { type: "put", object };
   });
   const { object, gone } = result!;
+  if (isMarked && !dryRun) await removeMarked(writer, definition, key, object);
   if (dryRun || gone) return { object, gone };
   const now = store.get(definition, namespace, name);
   if (now !== undefined) await store.readable(definition, [now]);
   return { object: now === undefined ? object : store.view(definition, now), gone };
+}
+
+/** Of what goes at once and may wait, watchers see first that it does not, as upstream's. */
+async function removeMarked(writer: Writer, definition: ResourceDefinition, key: string, object: Unstructured) {
+  await writer.deps.store.update(definition, key, async (live): Promise<Change> => {
+    const isThere = live !== undefined && live.metadata?.uid === object.metadata?.uid;
+    return isThere ? { type: "delete" } : { type: "none" };
+  });
 }
 
 async function admit(writer: Writer, request: WriteRequest, live: Unstructured, options: DeleteOptions): Promise<void> {
@@ -154,7 +168,12 @@ function preconditioned({ group, kind }: ResourceDefinition): Pick<ResourceDefin
 /** What a client sees of an object that goes now: of kinds that may wait, that it did not. */
 function lastSeen({ strategy }: ResourceDefinition, live: Unstructured, now: number): Unstructured {
   const { metadata = {} } = live;
-  if (strategy.gracePeriod === undefined || metadata.deletionTimestamp !== undefined) return live;
+  if (strategy.gracePeriod === undefined || metadata.deletionGracePeriodSeconds === 0) return live;
+  if (metadata.deletionTimestamp !== undefined) {
+    const since = Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
+    const marks = { deletionTimestamp: formatTime(since), deletionGracePeriodSeconds: 0 };
+    return { ...live, metadata: { ...metadata, ...marks } };
+  }
   const generation = metadata.generation === undefined ? {} : { generation: metadata.generation + 1 };
   const marks = { ...generation, deletionTimestamp: formatTime(now), deletionGracePeriodSeconds: 0 };
   return { ...live, metadata: { ...metadata, ...marks } };

@@ -24,7 +24,7 @@ import {
   type ListOptions,
   parseListOptions,
 } from "./list-options.ts";
-import { encode, goType, headersOf, notInForm, partial, tableOf, type View } from "./represent.ts";
+import { encode, headersOf, notInForm, partial, tableOf, typeNameOf, type View } from "./represent.ts";
 import { type Selection, selectionOf } from "./selection.ts";
 
 /** How long a list goes on as it was when it began: as upstream, which may keep no more. Clients are to know how to go on. */
@@ -173,7 +173,7 @@ function spliceJson(view: View, metadata: object, objects: readonly CachedObject
 export function encodeList(view: View, metadata: object, objects: readonly Unstructured[]): Uint8Array {
   const { definition, accepted } = view;
   if (accepted.as === "PartialObjectMetadata")
-    throw notInForm(`the requested object is a list (${goType(definition, definition.listKind)})`, accepted.as);
+    throw notInForm(`the requested object is a list (${typeNameOf(definition, definition.listKind)})`, accepted.as);
   if (accepted.as === "Table")
     return encode(tableOf(view, objects, metadata), schemaOfType("meta/v1.Table") as ObjectSchema, accepted);
   if (accepted.as !== "") {

@@ -63,7 +63,7 @@ export function forCreate(object: Unstructured, clock: Clock, random: Random, ge
  */
 export function forUpdate(next: Unstructured, old: Unstructured): Unstructured {
   const before = old.metadata ?? {};
-  const { generation: _generation, selfLink: _link, ...metadata } = next.metadata ?? {};
+  const { generation: _generation, ...metadata } = next.metadata ?? {};
   return {
     ...next,
     metadata: ordered({

@@ -7,6 +7,7 @@ import {
   encodeUnstructuredText,
   type FieldManager,
   fieldError,
+  goValue,
   type Json,
   jsonPatch,
   MAX_JSON_PATCH_OPERATIONS,
@@ -22,7 +23,7 @@ import {
 } from "@tsukube/api";
 import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
-import { fieldValidationOf, report } from "./body.ts";
+import { fieldValidationOf, notRegistered, report } from "./body.ts";
 
 export type PatchType = "json" | "merge" | "strategic" | "apply";
 
@@ -61,10 +62,7 @@ export function patchTypeOf(context: RequestContext, definition: ResourceDefinit
 }
 
 /** @throws {ApiError} 400 for a body that is no JSON or YAML. */
-function decodePatch(
-  type: PatchType,
-  bytes: Uint8Array,
-): { readonly patch: Json; readonly problems: readonly string[] } {
+function decodePatch(type: PatchType, bytes: Uint8Array): { readonly patch: Json; readonly problems: string[] } {
   try {
     const decoded = type === "apply" ? decodeYamlUnstructured<Json>(bytes) : decodeUnstructured<Json>(bytes);
     if (type === "json" && Array.isArray(decoded.object) && decoded.object.length > MAX_JSON_PATCH_OPERATIONS) {
@@ -72,12 +70,13 @@ function decodePatch(
         `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${decoded.object.length}`,
       );
     }
-    const problems = type === "json" ? decoded.problems.map((problem) => `json patch ${problem}`) : decoded.problems;
+    const problems =
+      type === "json" ? decoded.problems.map((problem) => `json patch ${problem}`) : [...decoded.problems];
     return { patch: decoded.object, problems };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     if (type === "apply") throw ApiError.badRequest(`error encoding patch: ${error.message}`);
-    throw ApiError.badRequest(type === "merge" ? "invalid JSON patch" : error.message);
+    throw ApiError.badRequest("invalid JSON patch");
   }
 }
 
@@ -97,11 +96,11 @@ export function patcher(
 ): Patcher {
   const { patch, problems } = decodePatch(type, bytes);
   const validation = fieldValidationOf(context.info.query);
-  if (type === "merge" && !isRecord(patch)) throw ApiError.badRequest(`error decoding patch: ${notAMap(patch)}`);
-  if (type === "strategic" && !isRecord(patch)) throw ApiError.badRequest(notAMap(patch));
+  checkPatch(type, patch, problems, validation);
   return (live, managers) => {
-    const value = patched(type, live as unknown as Json, patch, definition);
+    const value = settled(patched(type, live as unknown as Json, patch, definition), type, live, definition);
     const shown = (): string => shownPatch(definition, type, patch, value, live);
+    if (definition.typed) checkType(value as unknown as Unstructured, live, shown);
     const formed = formOf(definition, value, shown, live);
     const all = [...problems, ...formed.problems];
     if (all.length > 0 && validation === "Strict") throw badPatch(shown(), strictDecodingMessage(all));
@@ -117,8 +116,57 @@ function patched(type: Exclude<PatchType, "apply">, live: Json, patch: Json, { s
     case "merge":
       return mergePatch(live, patch);
     case "strategic":
-      return strategicMergePatch(live, patch, schema);
+      return strategicMergePatch(live, patch ?? {}, schema);
   }
+}
+
+const OPERATION = new Set(["op", "path", "from", "value"]);
+
+/** Whether the patch is of the form of its type. @throws {ApiError} 400. */
+function checkPatch(type: PatchType, patch: Json, problems: string[], validation: string): void {
+  if (type === "merge" && patch === null) throw ApiError.badRequest("Invalid JSON Patch");
+  if (type === "merge" && !isRecord(patch)) throw ApiError.badRequest(`error decoding patch: ${notAMap(patch)}`);
+  if (type === "strategic" && patch !== null && !isRecord(patch)) throw ApiError.badRequest(notAMap(patch));
+  if (type !== "json" || !Array.isArray(patch) || validation === "Ignore") return;
+  for (const [index, operation] of (patch as readonly Json[]).entries()) {
+    if (!isRecord(operation)) continue;
+    for (const [name, value] of Object.entries(operation as object)) {
+      if (!OPERATION.has(name)) problems.push(`json patch unknown field "[${index}].${name}"`);
+      else if (name !== "value" && value !== null && typeof value !== "string") throw notText(name, value as Json);
+    }
+  }
+}
+
+function notText(name: string, value: Json): ApiError {
+  const type = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+  const why = `cannot unmarshal ${type} into Go struct field jsonPatchOp.${name} of type string`;
+  return ApiError.badRequest(`error decoding patch: json: ${why}`);
+}
+
+/** A patched object of a built-in kind: it keeps its type, and who empties managedFields resets them. */
+function settled(value: Json, type: PatchType, live: Unstructured, { typed }: ResourceDefinition): Json {
+  if (!isRecord(value) || !typed) return value;
+  const object = value as unknown as Unstructured;
+  const identity = type === "strategic" ? { apiVersion: live.apiVersion } : {};
+  const kind = type === "strategic" ? live.kind : object.kind || live.kind;
+  const { metadata } = object;
+  const isReset = metadata?.managedFields?.length === 0;
+  return {
+    ...object,
+    ...identity,
+    kind,
+    ...(isReset && { metadata: { ...metadata, managedFields: [{}] } }),
+  } as unknown as Json;
+}
+
+/** A patch makes no object of another type. @throws {ApiError} 422, 400. */
+function checkType({ apiVersion = "", kind }: Unstructured, live: Unstructured, shown: () => string): void {
+  if (apiVersion === "" || apiVersion === null) {
+    const why = "was undeterminable: name must be provided"; // of an object of no version upstream finds no metadata
+    throw ApiError.badRequest(`the name of the object (${live.metadata?.name ?? ""} based on URL) ${why}`);
+  }
+  if (apiVersion !== live.apiVersion || kind !== live.kind)
+    throw badPatch(shown(), notRegistered(kind ?? "", apiVersion));
 }
 
 /** How a server-side apply makes the next object from the live one, and, at the first time, a new one. They throw {@link ApiError} 400. */
@@ -176,7 +224,7 @@ function shownPatch(
   value: Json,
   live: Unstructured,
 ): string {
-  if (type === "strategic") return goMap(patch);
+  if (type === "strategic") return goValue(patch);
   if (!definition.typed) return encodeUnstructuredText(value);
   const { object } = decodeUnstructured<Json>(encodeJson(live, definition.schema));
   // as with upstream's patches of text: only what was looked into is written anew, its members sorted
@@ -192,15 +240,6 @@ function objectsIn(value: Json): readonly object[] {
 /** The patched object is not one of its kind. */
 function badPatch(shown: string, why: string): ApiError {
   return ApiError.invalid({ group: "", kind: "" }, "", [fieldError.invalid("patch", shown, why)]);
-}
-
-/** A value as Go prints it: `map[a:1 b:[x y]]`. */
-function goMap(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(goMap).join(" ")}]`;
-  if (value === null) return "<nil>";
-  if (typeof value !== "object") return String(value);
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `map[${members.map(([name, member]) => `${name}:${goMap(member)}`).join(" ")}]`;
 }
 
 function formOf(

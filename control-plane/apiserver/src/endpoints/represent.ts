@@ -86,7 +86,7 @@ export function represent(
   const { definition, accepted } = view;
   if (accepted.as === "PartialObjectMetadataList" && !definition.typed) throw ApiError.unknown("content is not a list");
   if (accepted.as === "PartialObjectMetadataList")
-    throw notInForm(`the requested object is not a list (${goType(definition, definition.kind)})`, accepted.as);
+    throw notInForm(`the requested object is not a list (${typeNameOf(definition, definition.kind)})`, accepted.as);
   switch (accepted.as) {
     case "":
       return { value: object, schema: definition.typed ? definition.schema : undefined };
@@ -110,8 +110,9 @@ export function notInForm(why: string, form: string): ApiError {
 }
 
 /** A kind as upstream's messages name its type: "*core.Pod". */
-export function goType(definition: ResourceDefinition, kind: string): string {
+export function typeNameOf(definition: ResourceDefinition, kind: string): string {
   if (!definition.typed) return kind.endsWith("List") ? "*unstructured.UnstructuredList" : "*unstructured.Unstructured";
+  if (definition.custom !== undefined) return `*${definition.version}.${kind}`; // its scale
   if (definition.resource === "events") return `*core.${kind}`;
   return `*${definition.group === "" ? "core" : definition.group.split(".")[0]}.${kind}`;
 }

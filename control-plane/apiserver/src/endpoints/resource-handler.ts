@@ -27,9 +27,11 @@ import { type Deleted, deletedStatus, deleteObject, deleteOptionsOf, deletesOneA
 import { mustReach } from "./freshness.ts";
 import { encodeList, list } from "./list.ts";
 import { ListMetrics } from "./list-metrics.ts";
-import { revisionOf } from "./list-options.ts";
+import { parseListOptions, revisionOf } from "./list-options.ts";
 import { placed } from "./object-meta.ts";
+import { withDistinctOwners } from "./owner-references.ts";
 import { applier, type Patcher, patcher, patchTypeOf } from "./patch.ts";
+import { preconditionFailed, shownKey } from "./preconditions.ts";
 import { encode, headersOf, includeOf, represent, respondTyped, type View } from "./represent.ts";
 import { replicasPathOf, scaleOf, shownScale, trackedScaleOf, withScale } from "./scale.ts";
 import { selectionOf } from "./selection.ts";
@@ -162,7 +164,8 @@ export class ResourceHandler {
       info.namespace,
       "",
     );
-    return this.#answer(201, view, await this.#writer.create(request, body));
+    const distinct = withDistinctOwners(context, body, "body");
+    return this.#answer(201, view, await this.#writer.create(request, distinct));
   }
 
   async #update(context: RequestContext, view: View): Promise<ApiResponse> {
@@ -171,18 +174,25 @@ export class ResourceHandler {
     const request = this.#request(context, definition);
     const decoded = decodeObject(context, definition, context.request.body ?? EMPTY);
     checkNamed(decoded, info.name);
-    const body = placed(decoded, definition, info.namespace, info.name);
+    const body = withDistinctOwners(context, placed(decoded, definition, info.namespace, info.name), "body");
     const mayCreate = definition.strategy.createOnUpdate && info.subresource === "";
     const { object, created } = await this.#writer.update(
       request,
       (live, manager) => {
-        const key = this.#writer.deps.store.keyOf(definition, info.namespace, info.name);
-        checkUid(definition, body, live, request.dryRun ? key.replace(/^\/registry/, "") : key);
+        this.#checkUid(request, body, live);
         return manager.update(live, sharing(body, live), request.fieldManager);
       },
       mayCreate ? (manager) => manager.update(undefined, body, request.fieldManager) : undefined,
     );
     return this.#answer(created ? 201 : 200, view, object);
+  }
+
+  /** A PUT that names a uid is for that object and no later one of its name. @throws {ApiError} 409. */
+  #checkUid({ definition, dryRun, namespace, name }: WriteRequest, body: Unstructured, live: Unstructured): void {
+    const [wanted = "", found] = [body.metadata?.uid, live.metadata?.uid];
+    if (wanted === "" || wanted === found) return;
+    const key = shownKey(this.#writer.deps.store.keyOf(definition, namespace, name), dryRun);
+    throw preconditionFailed(definition, name, key, "UID", wanted, found);
   }
 
   async #patch(context: RequestContext, view: View): Promise<ApiResponse> {
@@ -193,7 +203,7 @@ export class ResourceHandler {
     const request = this.#request(context, definition);
     const place = (object: Unstructured): Unstructured => {
       checkNamed(object, info.name);
-      return placed(object, definition, info.namespace, info.name);
+      return withDistinctOwners(context, placed(object, definition, info.namespace, info.name), "patch");
     };
     if (type === "apply") return this.#apply(context, view, request, place);
     const make = patcher(context, definition, type, context.request.body ?? EMPTY, request.fieldManager);
@@ -208,7 +218,8 @@ export class ResourceHandler {
     place: (object: Unstructured) => Unstructured,
   ): Promise<ApiResponse> {
     const { definition } = view;
-    const { query, subresource } = context.info;
+    const { info } = context;
+    const { query, subresource } = info;
     const bytes = context.request.body ?? EMPTY;
     const force = isTrue(query.get("force"));
     const { fieldManager } = request;
@@ -218,7 +229,7 @@ export class ResourceHandler {
     const { object, created, kept } = await this.#writer.update(
       request,
       (live, managers, cached) =>
-        this.#settled.has(definition, cached, id) ? undefined : place(make.update(live, managers)),
+        this.#settled.has(definition, cached, id) ? undefined : place(named(make.update(live, managers), info.name)),
       subresource === "" ? (managers) => place(make.create(managers)) : undefined,
     );
     if (kept !== undefined && !context.hasWarned) this.#settled.add(definition, kept, id);
@@ -255,6 +266,7 @@ export class ResourceHandler {
     if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true) throw deletesOneAtATime();
     const { store } = this.#writer.deps;
     store.mustBeReadable(definition, info.namespace, "");
+    parseListOptions(info.query, false);
     const selection = selectionOf(store, definition, info);
     const prefix =
       definition.storage.prefix + (definition.namespaced && info.namespace !== "" ? `${info.namespace}/` : "");
@@ -319,7 +331,8 @@ export class ResourceHandler {
       const errors = definition.typed ? validateCreate(scale, wanted) : []; // custom ones are checked as a whole
       if (errors.length > 0) throw ApiError.invalid(scale, info.name, errors);
       const uid = wanted.metadata?.uid ?? "";
-      if (uid !== "" && uid !== live.metadata?.uid) throw uidMismatch(definition, info.name, uid, live);
+      if (definition.typed) this.#checkUid(write, wanted, live);
+      else if (uid !== "" && uid !== live.metadata?.uid) throw uidMismatch(definition, info.name, uid, live);
       return withScale(definition, live, wanted, pathOf);
     });
     return this.#answer(200, view, scaleOf(definition, object));
@@ -336,8 +349,9 @@ export class ResourceHandler {
         ? applier(context, scale, bytes, manager, isTrue(info.query.get("force"))).update
         : patcher(context, scale, type, bytes, manager);
     }
-    const body = decodeObject(context, scale, bytes);
-    checkNamed(body, info.name);
+    const decoded = decodeObject(context, scale, bytes);
+    checkNamed(decoded, info.name);
+    const body = placed(decoded, scale, info.namespace, info.name);
     return (live, managers) => managers.update(live, body, manager);
   }
 
@@ -373,16 +387,10 @@ function checkNamed(object: Unstructured, name: string): void {
   throw ApiError.badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
 }
 
-/** A PUT that names a uid is for that object and no later one of its name. @throws {ApiError} 409. */
-function checkUid(definition: ResourceDefinition, body: Unstructured, live: Unstructured, key: string): void {
-  const wanted = body.metadata?.uid ?? "";
-  if (wanted === "" || wanted === live.metadata?.uid) return;
-  throw ApiError.conflict(
-    definition,
-    live.metadata?.name ?? "",
-    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ` +
-      `UID in precondition: ${wanted}, UID in object meta: ${live.metadata?.uid}`,
-  );
+/** An apply need not repeat the name of what is there. */
+function named(object: Unstructured, name: string): Unstructured {
+  const { metadata } = object;
+  return (metadata?.name ?? "") === "" ? { ...object, metadata: { ...metadata, name } } : object;
 }
 
 function uidMismatch(definition: ResourceDefinition, name: string, wanted: string, live: Unstructured): ApiError {

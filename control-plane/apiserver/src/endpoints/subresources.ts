@@ -1,12 +1,12 @@
 import { ApiError, type GroupVersionKind, type Unstructured } from "@tsukube/api";
-import type { Binding, Pod } from "@tsukube/api/types/core-v1";
+import type { Binding, Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import type { Eviction } from "@tsukube/api/types/policy-v1";
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, formatTime } from "@tsukube/foundation";
 import { connectRequest } from "../admission/connect.ts";
 import type { Tokens } from "../authentication/tokens.ts";
 import { type Accepted, negotiate } from "../chain/negotiation.ts";
-import type { AdmissionRequest, RequestContext } from "../contracts.ts";
+import type { AdmissionRequest, RequestContext, RequestInfo } from "../contracts.ts";
 import type { HttpProxy } from "../proxying/http-proxy.ts";
 import type { PodStreams } from "../proxying/pod-streams.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
@@ -14,6 +14,7 @@ import type { WatchCache } from "../storage/watch-cache.ts";
 import { AccountTokens } from "./account-tokens.ts";
 import { deleteOptionsOf } from "./delete.ts";
 import { evict } from "./eviction.ts";
+import { preconditionFailed, shownKey } from "./preconditions.ts";
 import { respondTyped } from "./represent.ts";
 import { decodeTransient } from "./transient.ts";
 import type { Writer } from "./writer.ts";
@@ -31,6 +32,8 @@ const SUCCESS = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Succe
 
 const EVICTION_KIND = { group: "policy", version: "v1", kind: "Eviction" };
 const BINDING_KIND = { group: "", version: "v1", kind: "Binding" };
+/** Gate of that a pod with a node is not nominated for one. */
+const CLEARS_HINT = "ClearingNominatedNodeNameAfterBinding";
 const BINDING = { group: "", resource: "pods/binding" };
 
 /** Subresources that do something else than show a part of the object. */
@@ -79,6 +82,7 @@ export class Subresources {
     const named = body.metadata?.name ?? "";
     if (info.subresource === "binding" && named !== info.name)
       throw ApiError.badRequest("name in URL does not match name in Binding object");
+    if (named === "") throw ApiError.badRequest("Name parameter required.");
     const name = named;
     const target = (body as unknown as Binding).target ?? {};
     if ((target.name ?? "") === "") throw ApiError.unknown("target.name: Required value");
@@ -95,23 +99,15 @@ export class Subresources {
     })) ?? body) as Binding & Unstructured;
     const bound = (live: Unstructured): Unstructured => {
       const pod = live as Pod & Unstructured;
-      const wanted = binding.metadata?.uid ?? "";
-      if (wanted !== "" && wanted !== pod.metadata?.uid)
-        throw ApiError.conflict(
-          definition,
-          name,
-          `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${pod.metadata?.uid}`,
-        );
+      this.#checkPreconditions(context, definition, pod, binding);
       if (pod.metadata?.deletionTimestamp !== undefined)
         throw ApiError.conflict(BINDING, name, `pod ${name} is being deleted, cannot be assigned to a host`);
       if ((pod.spec?.nodeName ?? "") !== "")
         throw ApiError.conflict(BINDING, name, `pod ${name} is already assigned to node "${pod.spec?.nodeName}"`);
-      const now = formatTime(this.#deps.clock.now());
-      const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: now };
-      const conditions = [
-        ...(pod.status?.conditions ?? []).filter((condition) => condition.type !== "PodScheduled"),
-        scheduled,
-      ];
+      if ((pod.spec?.schedulingGates ?? []).length > 0)
+        throw ApiError.conflict(BINDING, name, `pod ${name} has non-empty .spec.schedulingGates`);
+      const conditions = withScheduled(pod.status?.conditions ?? [], formatTime(this.#deps.clock.now()));
+      const { nominatedNodeName: _hint, ...status } = pod.status ?? {};
       const annotations = { ...pod.metadata?.annotations, ...binding.metadata?.annotations };
       const labels = { ...pod.metadata?.labels, ...binding.metadata?.labels };
       return {
@@ -122,11 +118,25 @@ export class Subresources {
           ...(Object.keys(labels).length > 0 && { labels }),
         },
         spec: { ...(live["spec"] as object), nodeName: target.name },
-        status: { ...(live["status"] as object), conditions },
+        status: { ...(this.#deps.writer.deps.gates.isOn(CLEARS_HINT) ? status : pod.status), conditions },
       };
     };
     await this.#direct(context, definition, info.namespace, name, bound);
     return respondTyped(201, SUCCESS, "meta/v1.Status", accepted);
+  }
+
+  /** A binding may be for the pod as it was seen. @throws {ApiError} 409. */
+  #checkPreconditions({ info }: RequestContext, definition: ResourceDefinition, pod: Pod, { metadata }: Binding): void {
+    const name = pod.metadata?.name ?? "";
+    const key = this.#deps.writer.deps.store.keyOf(definition, info.namespace, name);
+    for (const [what, member] of [
+      ["UID", "uid"],
+      ["ResourceVersion", "resourceVersion"],
+    ] as const) {
+      const [wanted = "", found] = [metadata?.[member], pod.metadata?.[member]];
+      if (wanted !== "" && wanted !== found)
+        throw preconditionFailed(definition, name, shownKey(key, isDryRun(info)), what, wanted, found);
+    }
   }
 
   #created(context: RequestContext): boolean {
@@ -148,7 +158,7 @@ export class Subresources {
       object: undefined,
       oldObject: undefined,
       options: undefined,
-      dryRun: info.query.getAll("dryRun").includes("All"),
+      dryRun: isDryRun(info),
     };
   }
 
@@ -165,7 +175,7 @@ export class Subresources {
     change: (live: Unstructured) => Unstructured,
   ): Promise<void> {
     const { store } = this.#deps.writer.deps;
-    const isDry = context.info.query.getAll("dryRun").includes("All");
+    const isDry = isDryRun(context.info);
     await store.update(definition, store.keyOf(definition, namespace, name), async (live) => {
       if (live === undefined) throw ApiError.notFound(definition, name);
       const object = change(live);
@@ -179,6 +189,11 @@ export class Subresources {
     const { namespace, name, query } = context.info;
     if ((eviction.metadata?.name ?? "") !== name)
       throw ApiError.badRequest("name in URL does not match name in Eviction object");
+    const asked = [query.getAll("dryRun"), eviction.deleteOptions?.dryRun ?? []] as const;
+    if (asked.every((values) => values.length > 0) && asked[0].join() !== asked[1].join()) {
+      const [inQuery, inBody] = asked.map((values) => `[${values.join(" ")}]`);
+      throw ApiError.unknown(`Non-matching dry-run options in request and content: ${inQuery} and ${inBody}`);
+    }
     const options = deleteOptionsOf(
       (eviction.deleteOptions ?? undefined) as Unstructured | undefined,
       new URLSearchParams(),
@@ -194,4 +209,16 @@ export class Subresources {
     await evict(this.#deps, request, options);
     return respondTyped(201, SUCCESS, "meta/v1.Status", accepted);
   }
+}
+
+function isDryRun({ query }: RequestInfo): boolean {
+  return query.getAll("dryRun").includes("All");
+}
+
+/** The conditions with that of a pod that has a node, where the one was that said that it had none. */
+function withScheduled(conditions: readonly PodCondition[], now: string): readonly object[] {
+  const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: now };
+  const at = conditions.findIndex(({ type }) => type === "PodScheduled");
+  const others: readonly object[] = conditions;
+  return at < 0 ? [...others, scheduled] : others.with(at, scheduled);
 }

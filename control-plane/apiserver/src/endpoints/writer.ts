@@ -294,7 +294,7 @@ export class Writer {
       next = strategy.prepareForStatus?.(next, live, this.deps.clock.now()) ?? next;
     if (subresource === "") next = strategy.prepareForUpdate?.(next, live) ?? next;
     const counts = subresource !== "status" && (strategy.generation || !definition.typed);
-    return counts ? counted(next, live) : next;
+    return counts ? counted(definition, next, live) : next;
   }
 
   /** Optimistic concurrency: the resourceVersion that the client saw must be the live one. */
@@ -458,11 +458,11 @@ function statusOnly(definition: ResourceDefinition, next: Unstructured, live: Un
   return next["status"] === undefined ? rest : { ...rest, status: next["status"] };
 }
 
-/** One generation more when anything but metadata and status changed. */
-function counted(next: Unstructured, live: Unstructured): Unstructured {
+/** One generation more when anything but metadata and status changed, and annotations where they count. */
+function counted({ strategy }: ResourceDefinition, next: Unstructured, live: Unstructured): Unstructured {
   const wanted = (object: Unstructured): unknown => {
-    const { metadata: _metadata, status: _status, ...rest } = object;
-    return rest;
+    const { metadata, status: _status, ...rest } = object;
+    return strategy.annotationsCount === true ? { rest, annotations: metadata?.annotations ?? {} } : rest;
   };
   if (jsonEqual(wanted(next), wanted(live))) return next;
   return { ...next, metadata: { ...next.metadata, generation: (live.metadata?.generation ?? 0) + 1 } };

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Unstructured } from "@tsukube/api";
 import type { Scenario, Send } from "../exchange.ts";
-import type { Sample } from "../samples.ts";
+import { collectionPath, type Sample } from "../samples.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { mutations } from "./mutations.ts";
 
@@ -123,7 +123,14 @@ async function course(send: Send, defined: Defined): Promise<void> {
   for (const path of ["", "/v1", "/v1beta1", "/v2"])
     await send({ method: "GET", path: `/apis/${groupOf(defined)}${path}` });
   for (const version of ["v1", "v1beta1"]) await lifecycle(send, sampleOf(defined, version));
-  await mutations(send, sampleOf(defined, "v1"));
+  const sample = sampleOf(defined, "v1");
+  const path = `${collectionPath(sample.resource, "default")}?dryRun=All`;
+  await send({
+    method: "POST",
+    path,
+    body: { ...sample.object, spec: { ...(sample.object["spec"] as object), pruned: true } },
+  });
+  await mutations(send, sample);
 }
 
 function sampleOf({ resource, kind, namespaced }: Defined, version: string): Sample {
@@ -139,7 +146,6 @@ function sampleOf({ resource, kind, namespaced }: Defined, version: string): Sam
     labels: { a: "b" },
     note: null,
     frozen: "x",
-    pruned: true,
   };
   const object = {
     apiVersion: `${groupOf({ resource })}/${version}`,

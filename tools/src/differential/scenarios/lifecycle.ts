@@ -2,8 +2,8 @@ import { apiVersionOf, encodeProtobuf, encodeYaml, type ObjectSchema, schemaOf }
 import type { Scenario, Send } from "../exchange.ts";
 import { collectionPath, labelOf, movedTo, type Sample, storedSamples } from "../samples.ts";
 
-const META = "g=meta.k8s.io";
-const PROTOBUF = "application/vnd.kubernetes.protobuf";
+export const META = "g=meta.k8s.io";
+export const PROTOBUF = "application/vnd.kubernetes.protobuf";
 /** Every form in which an object or a list can be asked for. */
 export const FORMS = [
   "",
@@ -160,7 +160,7 @@ async function reading(send: Send, collection: string, path: string): Promise<vo
 }
 
 /** The patch types, in the order of upstream's error message. */
-const PATCHES = {
+export const PATCHES = {
   json: "application/json-patch+json",
   merge: "application/merge-patch+json",
   strategic: "application/strategic-merge-patch+json",
