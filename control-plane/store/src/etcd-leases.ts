@@ -3,6 +3,7 @@ import type { EtcdConnection } from "./etcd-connection.ts";
 
 /** Keys that end within so long of each other may share a lease: etcd suffers from many leases. */
 const SHARE_MS = 60_000;
+const LEAST_MS = 1000;
 /** Deleting the keys of a lease is one transaction. */
 const MAX_KEYS = 1000;
 
@@ -20,14 +21,17 @@ export class EtcdLeases {
   /** A lease that ends at `expiresAt` (ms since the epoch) or a little later, never before. */
   until(expiresAt: number): Promise<string> {
     const last = this.#last;
-    if (last !== undefined && expiresAt <= last.endsAt && expiresAt >= last.longest && last.keys < MAX_KEYS) {
+    const now = this.#clock.now();
+    // one that has ended may not be there any more when it is used
+    const end = Math.max(expiresAt, now + LEAST_MS);
+    if (last !== undefined && end <= last.endsAt && end >= last.longest && last.keys < MAX_KEYS) {
       last.keys += 1;
       return last.id;
     }
-    const ms = Math.max(expiresAt - this.#clock.now(), 1000);
+    const ms = end - now;
     const share = Math.min(SHARE_MS, ms / 20);
     const id = this.#grant(Math.ceil((ms + share) / 1000));
-    const made = { id, endsAt: expiresAt + share, longest: expiresAt - share, keys: 1 };
+    const made = { id, endsAt: end + share, longest: end - share, keys: 1 };
     this.#last = made;
     id.catch(() => {
       if (this.#last === made) this.#last = undefined;

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "@tsukube/host";
 import { expect, test } from "vitest";
+import { saveFile } from "./snapshots.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -23,6 +24,15 @@ test.skipIf(!isRoot)(
       expect([readable, revision]).toEqual([written, written]);
       expect(after).toBe(Number(written) + 1);
       expect(reopened).toBe(Number(written) + 1);
+
+      expect(() => writeFileSync(join(folder, "ballast"), Buffer.alloc(4 << 20))).toThrow("ENOSPC");
+      const before = readdirSync(folder);
+      const snapshot = join(folder, "snapshot");
+      const about = { cluster: "full", time: "2025-01-01T00:00:00Z" };
+      await expect(saveFile(join(folder, "store.lmdb"), snapshot, about)).rejects.toThrow(
+        `Cannot save "${snapshot}": no space left on its file system; make room there`,
+      );
+      expect(readdirSync(folder)).toEqual(before);
     } finally {
       await run("umount", ["-l", folder]);
       rmdirSync(folder);

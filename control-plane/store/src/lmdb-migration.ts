@@ -1,6 +1,6 @@
 import { linkSync, renameSync, rmSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncFolder } from "@tsukube/host";
 import { LmdbFiller } from "./lmdb-filler.ts";
 import { FORMAT, type Meta } from "./lmdb-format.ts";
 import { loadThroughReader } from "./lmdb-load.ts";
@@ -64,14 +64,5 @@ async function migrate(
   } finally {
     await filler.close();
     for (const file of [fresh, `${fresh}-lock`]) rmSync(file, { force: true });
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

@@ -7,6 +7,7 @@ import { writeFormat2 } from "../test/format-2-file.ts";
 import { storeConformance } from "./conformance.ts";
 import { openFile } from "./lmdb-file.ts";
 import { lmdbStore } from "./lmdb-store.ts";
+import { EXPIRY_CHECK_MS } from "./memory-store.ts";
 import { openPast } from "./past.ts";
 import type { Mutation, Store } from "./store.ts";
 
@@ -62,6 +63,23 @@ test("what cannot be a store's file is refused by its name, and left as it is", 
     expect(readdirSync(folder, { recursive: true })).toEqual(before);
   }
   const store = await lmdbStore({ path: asFile, clock: new VirtualClock() })(() => {}); // as one that is new
+  await store.close();
+});
+
+test("what is written anew at the moment when it is about to end does not end", async () => {
+  const clock = new VirtualClock();
+  let writing: Promise<number> | undefined;
+  // before the store's own look at what has ended, in the same turn
+  clock.after(EXPIRY_CHECK_MS, () => {
+    writing = store.commit([{ ...put("/held", "anew"), expiresAt: clock.now() + 60_000 } as Mutation]);
+  });
+  const store = await lmdbStore({ path: newPath(), clock })(() => {});
+  const soon = { expiresAt: clock.now() + EXPIRY_CHECK_MS - 1 };
+  await store.commit([{ ...put("/held", "x"), ...soon } as Mutation, { ...put("/left", "x"), ...soon } as Mutation]);
+  await clock.advance(EXPIRY_CHECK_MS);
+  await writing;
+  expect((await store.get("/held"))?.value.toString()).toBe("anew");
+  expect(await store.get("/left")).toBeUndefined();
   await store.close();
 });
 

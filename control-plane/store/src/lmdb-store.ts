@@ -381,7 +381,9 @@ class LmdbStore implements Store {
   }
 
   #expire(): void {
-    const due = dueKeys(this.#expiries, this.#clock.now());
+    // who is writing one anew decides when it ends
+    const isLeft = (key: string): boolean => this.#tip.root.get(key) === this.#root.get(key);
+    const due = dueKeys(this.#expiries, this.#clock.now()).filter(isLeft);
     // a failed write leaves them due
     if (due.length > 0) this.commit(due.map((key) => ({ type: "delete", key, expected: "any" }))).catch(() => {});
   }

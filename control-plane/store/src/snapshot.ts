@@ -9,6 +9,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
+import { syncFolder } from "@tsukube/host";
 import type { StoredRecord } from "./store.ts";
 
 const SNAPSHOT_FORMAT = 1;
@@ -84,13 +85,15 @@ export class SnapshotWriter {
     await this.#flush();
     const end = { records: this.#records, sha256: this.#hash.digest("hex") };
     const frame = frameOf(TYPES.end, Buffer.from(JSON.stringify(end)));
-    await this.#file.write(frame);
-    await this.#file.sync();
-    await this.#file.close();
-    await rename(this.#temporary, this.#path);
-    const folder = await open(dirname(this.#path), "r");
-    await folder.sync();
-    await folder.close();
+    await this.#write(frame);
+    try {
+      await this.#file.sync();
+      await this.#file.close();
+      await rename(this.#temporary, this.#path);
+      await syncFolder(dirname(this.#path));
+    } catch (cause) {
+      throw unsaved(this.#path, cause);
+    }
     return { records: this.#records, bytes: this.#bytes + frame.length };
   }
 
@@ -114,8 +117,24 @@ export class SnapshotWriter {
     this.#parts = [];
     this.#waiting = 0;
     this.#hash.update(bytes);
-    await this.#file.writev([bytes]);
+    await this.#write(bytes);
   }
+
+  /** All of it: one call of the system may take a part. */
+  async #write(bytes: Buffer): Promise<void> {
+    try {
+      await this.#file.writeFile(bytes);
+    } catch (cause) {
+      throw unsaved(this.#path, cause);
+    }
+  }
+}
+
+function unsaved(path: string, cause: unknown): TsukubeError {
+  const why = codeOf(cause) === "ENOSPC" ? "no space left on its file system" : messageOf(cause);
+  return new TsukubeError("failed", `Cannot save "${path}": ${why}; make room there or save to another place`, {
+    cause,
+  });
 }
 
 /** @throws {TsukubeError} `usage` where no file can be. */

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { linkSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
+import { syncFolder } from "@tsukube/host";
 import { Batches } from "./batches.ts";
 import { LmdbFiller } from "./lmdb-filler.ts";
 import { damaged as damagedFile, type Meta } from "./lmdb-format.ts";
@@ -133,13 +134,23 @@ export async function restoreFile(
     const summary = await readSnapshot(from, (_record, info) => expectStore(from, info, "file"));
     const now = Math.max(summary.revision, await revisionOf(path, readerCommand)) + BUMP;
     await fill(fresh, from, now);
-    if (existsSync(path)) renameSync(path, `${path}.replaced`);
+    setAside(path);
     rmSync(`${path}-lock`, { force: true });
     renameSync(fresh, path);
+    await syncFolder(dirname(path));
     return { ...summary, now };
   } finally {
     remove();
   }
+}
+
+/** Keeps what is there as `path`.replaced, too: whenever the process ends, there is a file at `path`. */
+function setAside(path: string): void {
+  const aside = `${path}.replaced`;
+  rmSync(aside, { recursive: true, force: true });
+  const present = lstatSync(path, { throwIfNoEntry: false });
+  if (present?.isDirectory() === true) renameSync(path, aside);
+  else if (present !== undefined) linkSync(path, aside);
 }
 
 /** Puts a snapshot's records into an etcd that has none of its own. Not one transaction: what was written when it fails stays. */
