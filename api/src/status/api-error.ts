@@ -1,6 +1,6 @@
 import { TsukubeError } from "@tsukube/foundation";
 import type { Status, StatusCause, StatusDetails } from "../../generated/types/meta-v1.ts";
-import { aggregateMessage, causesOf, type FieldError, fieldErrorMessage } from "./field-error.ts";
+import { aggregateMessage, causesOf, type FieldError, fieldErrorMessage, goQuote } from "./field-error.ts";
 
 /** metav1.StatusReason. "" stands for errors that upstream answers without a reason (code 500). */
 export type StatusReason =
@@ -79,23 +79,23 @@ export class ApiError extends TsukubeError<StatusReason> {
   }
 
   static notFound(what: Qualified, name: string): ApiError {
-    return failure(404, "NotFound", `${resourceText(what)} ${quote(name)} not found`, detailsOf(what, name));
+    return failure(404, "NotFound", `${resourceText(what)} ${goQuote(name)} not found`, detailsOf(what, name));
   }
 
   /** @param isLeaving It is being deleted: the name will be free. */
   static alreadyExists(what: Qualified, name: string, isLeaving = false): ApiError {
-    const message = `${isLeaving ? "object is being deleted: " : ""}${resourceText(what)} ${quote(name)} already exists`;
+    const message = `${isLeaving ? "object is being deleted: " : ""}${resourceText(what)} ${goQuote(name)} already exists`;
     return failure(409, "AlreadyExists", message, detailsOf(what, name));
   }
 
   /** generateName found no free name. */
   static generateNameConflict(what: Qualified, name: string): ApiError {
-    const message = `${resourceText(what)} ${quote(name)} already exists, the server was not able to generate a unique name for the object`;
+    const message = `${resourceText(what)} ${goQuote(name)} already exists, the server was not able to generate a unique name for the object`;
     return failure(409, "AlreadyExists", message, { ...detailsOf(what, name), retryAfterSeconds: 1 });
   }
 
   static conflict(what: Qualified, name: string, why: string): ApiError {
-    const message = `Operation cannot be fulfilled on ${resourceText(what)} ${quote(name)}: ${why}`;
+    const message = `Operation cannot be fulfilled on ${resourceText(what)} ${goQuote(name)}: ${why}`;
     return failure(409, "Conflict", message, detailsOf(what, name));
   }
 
@@ -113,7 +113,7 @@ export class ApiError extends TsukubeError<StatusReason> {
   static invalid(kind: GroupKind, name: string, errors: readonly FieldError[]): ApiError {
     const qualified = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
     const why = aggregateMessage(errors.map(fieldErrorMessage));
-    const message = `${qualified} ${quote(name)} is invalid${why === "" ? "" : `: ${why}`}`;
+    const message = `${qualified} ${goQuote(name)} is invalid${why === "" ? "" : `: ${why}`}`;
     return failure(422, "Invalid", message, {
       ...(name === "" ? {} : { name }),
       ...(kind.group === "" ? {} : { group: kind.group }),
@@ -130,7 +130,7 @@ export class ApiError extends TsukubeError<StatusReason> {
   static forbidden(what: Qualified, name: string, why: string, causes?: readonly StatusCause[]): ApiError {
     const text = resourceText(what);
     const subject =
-      text === "" ? "forbidden" : name === "" ? `${text} is forbidden` : `${text} ${quote(name)} is forbidden`;
+      text === "" ? "forbidden" : name === "" ? `${text} is forbidden` : `${text} ${goQuote(name)} is forbidden`;
     const details = { ...detailsOf(what, name), ...(causes === undefined ? {} : { causes }) };
     return failure(403, "Forbidden", `${subject}: ${why}`, details);
   }
@@ -145,7 +145,7 @@ export class ApiError extends TsukubeError<StatusReason> {
 
   /** A resource that lacks the verb: `delete is not supported on resources of kind "x"`. */
   static methodNotSupported(what: Qualified, verb: string): ApiError {
-    const message = `${verb} is not supported on resources of kind ${quote(resourceText(what))}`;
+    const message = `${verb} is not supported on resources of kind ${goQuote(resourceText(what))}`;
     return failure(405, "MethodNotAllowed", message, detailsOf(what, ""));
   }
 
@@ -267,8 +267,4 @@ function retryDetails(retryAfterSeconds: number): StatusDetails {
 
 function resourceText(what: Qualified): string {
   return what.group === "" ? what.resource : `${what.resource}.${what.group}`;
-}
-
-function quote(name: string): string {
-  return `"${name}"`;
 }

@@ -72,6 +72,7 @@ export class Router {
   /** @throws {ApiError} 404, 405 and whatever the endpoint throws. */
   async dispatch(context: RequestContext): Promise<ApiResponse> {
     const { info } = context;
+    if (info.path.startsWith("//")) return NOT_FOUND;
     const proxied = await this.#deps.aggregator.handle(context);
     if (proxied !== undefined) return proxied;
     if (!info.isResource || info.resource === "") return this.#path(context);

@@ -377,6 +377,10 @@ const EMPTY = new Uint8Array(0);
 const FAREWELL_MS = 1000;
 
 async function answer(chain: Chain, exchange: Exchange, clock: Clock): Promise<void> {
+  if (/^[^?]*%(?![0-9a-fA-F]{2})/.test(exchange.path)) {
+    exchange.send(400, { "content-type": "text/plain; charset=utf-8" }, Buffer.from("400 Bad Request"));
+    return;
+  }
   let body: Uint8Array = EMPTY;
   if (exchange.method !== "GET" && exchange.method !== "HEAD") {
     const received = await receive(exchange, clock);

@@ -81,9 +81,11 @@ export class Http2Exchange implements Exchange {
   send(status: number, headers: OutgoingHeaders, body: Uint8Array): void {
     if (this.#isGone || this.#hasBegun) return;
     this.#isAnswered = true;
-    this.#begin(status, headers, body.length);
-    if (body.length === 0) return;
-    this.answer.add(body, undefined);
+    const isHead = this.method === "HEAD";
+    if (isHead) this.#begin(status, { ...headers, "content-length": String(body.length) }, undefined);
+    else this.#begin(status, headers, body.length);
+    if (body.length === 0 && !isHead) return;
+    if (!isHead) this.answer.add(body, undefined);
     this.answer.end();
     this.#carrier.sendBody(this.answer);
   }

@@ -49,8 +49,8 @@ function partsOf(path: string): readonly string[] {
   while (path.charCodeAt(start) === SLASH) start += 1;
   while (end > start && path.charCodeAt(end - 1) === SLASH) end -= 1;
   if (start === end) return [];
-  const parts = path.slice(start, end).split("/");
-  return path.includes("%") ? parts.map(decode) : parts;
+  const inner = path.slice(start, end);
+  return (inner.includes("%") ? decode(inner) : inner).split("/");
 }
 
 const SLASH = 0x2f;

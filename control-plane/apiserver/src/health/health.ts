@@ -10,7 +10,7 @@ import { type Checked, checkAll, checkOne, type Vitals } from "./checks.ts";
 const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
 
 /** Paths for which upstream has routes: others do not look at the method. */
-const ROUTED = /^\/(?:version\/?|\.well-known\/openid-configuration|openid\/v1\/jwks)$/;
+const ROUTED = /^\/(?:version|\.well-known\/openid-configuration|openid\/v1\/jwks)\/?$/;
 
 /** /version, health, metrics and the keys that verify ServiceAccount tokens. */
 export class Health {
@@ -32,9 +32,8 @@ export class Health {
     if (ROUTED.test(path) && context.request.method !== "GET") throw ApiError.methodNotAllowed();
     const health = /^\/(healthz|livez|readyz)(?:\/(.+))?$/.exec(path);
     if (health !== null) return this.#health(health[1] ?? "", health[2], query);
-    switch (path) {
+    switch (ROUTED.test(path) ? path.replace(/\/$/, "") : path) {
       case "/version":
-      case "/version/":
         return json({
           ...VERSION,
           emulationMajor: VERSION.major,

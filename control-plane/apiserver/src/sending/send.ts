@@ -3,7 +3,6 @@ import type { Exchange, ResponseSink } from "@tsukube/host";
 import { FlowingBody } from "./flowing-body.ts";
 import { Pieces } from "./pieces.ts";
 
-const EMPTY = new Uint8Array(0);
 const GZIP_FROM = 128 * 1024;
 
 /** Sends an answer; large ones are compressed for who takes that. */
@@ -11,7 +10,7 @@ export async function send(exchange: Exchange, { status, headers, body }: ApiRes
   const whole = body instanceof Pieces && (takesGzip(exchange) || exchange.method === "HEAD") ? body.joined() : body;
   if (whole instanceof Uint8Array) {
     const packed = await compressed(exchange, headers, whole);
-    exchange.send(status, packed.headers, exchange.method === "HEAD" ? EMPTY : packed.body);
+    exchange.send(status, packed.headers, packed.body);
     return;
   }
   const length = whole instanceof Pieces ? { "content-length": String(whole.byteLength) } : {};

@@ -1,0 +1,112 @@
+import { connect } from "node:tls";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
+
+let server: WireServer;
+let admin: WireClient;
+beforeAll(async () => {
+  server = await startWireServer();
+  admin = server.admin;
+});
+afterAll(() => server.close());
+
+/** What the server writes on a connection of HTTP/1.1 until it closes it. */
+function conversation(...pieces: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    const socket = connect({ ...admin.connection, ALPNProtocols: ["http/1.1"], servername: "" } as object);
+    socket.once("error", reject).once("end", () => resolve(said));
+    socket.on("data", (data: Buffer) => {
+      said += data.toString();
+    });
+    for (const piece of pieces) socket.write(piece);
+  });
+}
+
+const DEFAULT = "/api/v1/namespaces/default";
+
+describe("what is asked for by HEAD", () => {
+  test.each([
+    ["/healthz", 200],
+    ["/version", 405],
+    [DEFAULT, 405],
+    [`${DEFAULT}/secrets/none`, 405],
+    ["/openapi/v2", 200],
+  ])("%s has the length of what GET or it would be answered", async (path, code) => {
+    const length = async (method: string, version: "send" | "sendPlain") => {
+      const answer = await admin[version](method, path);
+      return [answer.code, Number(answer.headers["content-length"]), answer.body.length];
+    };
+    const like = code === 405 ? "OPTIONS" : "GET";
+    const [, expected] = await length(like, "send");
+    expect(expected).toBeGreaterThan(0);
+    expect(await length("HEAD", "send")).toEqual([code, expected, 0]);
+    expect(await length("HEAD", "sendPlain")).toEqual([code, expected, 0]);
+  });
+});
+
+test.each([
+  [`${DEFAULT}/`, 200],
+  ["/api/v1/names%70aces/default", 200],
+  ["/api/v1/namespaces%2Fdefault", 200],
+  ["/.well-known/openid-configuration/", 200],
+  ["/openid/v1/jwks/", 200],
+  ["/healthz/", 404],
+  [`/${DEFAULT}`, 404],
+  [`/api/${DEFAULT.slice(4)}`, 404],
+  ["/api/v1/namespaces/defa%2Fult", 404],
+  ["/api/v1/namespaces/a%20b", 404],
+])("%s is answered with %d", async (path, code) => {
+  expect((await admin.get(path)).code).toBe(code);
+});
+
+test("a slash that is written as %2F parts a path, too: nobody reaches by it what he may not", async () => {
+  const { object } = await admin.get("/api/v1/namespaces/defa%2Fult");
+  expect(object.message).toBe("the server could not find the requested resource");
+  const nobody = await server.clientOf("nobody");
+  expect((await nobody.get("/api/v1/namespaces/default%2Fsecrets")).object.message).toMatch(
+    /cannot list resource "secrets" in API group "" in the namespace "default"/,
+  );
+});
+
+test("names are quoted as Go quotes them", async () => {
+  const { object } = await admin.get('/api/v1/namespaces/a%00"b');
+  expect(object.message).toBe('namespaces "a\\x00\\"b" not found');
+});
+
+test("what is no escape in a path is refused", async () => {
+  const answer = await admin.sendPlain("GET", "/api/v1/namespaces/%zz");
+  expect([answer.code, answer.body.toString()]).toEqual([400, "400 Bad Request"]);
+});
+
+test("requests that are sent before others are answered are answered in their order, and the last may end the connection", async () => {
+  const get = (path: string, more = "") => `GET ${path} HTTP/1.1\r\nhost: a\r\n${more}\r\n`;
+  const said = await conversation(get(DEFAULT) + get("/version"), get("/healthz", "connection: close\r\n"));
+  expect(said.match(/HTTP\/1\.1 200 OK|"kind": ?"Namespace"|"major"|ok$/g)).toEqual([
+    ...["HTTP/1.1 200 OK", expect.stringContaining("Namespace"), "HTTP/1.1 200 OK", '"major"'],
+    ...["HTTP/1.1 200 OK", "ok"],
+  ]);
+});
+
+test("HTTP/1.0 is spoken with who begins with it", async () => {
+  expect(await conversation("GET /healthz HTTP/1.0\r\n\r\n")).toMatch(/^HTTP\/1\.[01] 200 OK\r\n(?:.+\r\n)+\r\nok$/);
+});
+
+test("bodies come in pieces, or after the server said that it waits for them", async () => {
+  const body = JSON.stringify({ metadata: { name: "pieces" } });
+  const head = `POST /api/v1/namespaces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n`;
+  const pieces = [...body].map((letter) => `1\r\n${letter}\r\n`);
+  const chunked = await conversation(
+    `${head}transfer-encoding: chunked\r\nconnection: close\r\n\r\n`,
+    ...pieces,
+    "0\r\n\r\n",
+  );
+  expect(chunked).toMatch(/^HTTP\/1\.1 201 Created/);
+  const again = `${head}expect: 100-continue\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
+  expect(await conversation(again)).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 409 Conflict/);
+});
+
+test("of parameters that come twice the first counts", async () => {
+  const { object } = await admin.get("/api/v1/namespaces?limit=1&limit=2");
+  expect(object.items).toHaveLength(1);
+});
