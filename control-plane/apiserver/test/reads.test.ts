@@ -185,3 +185,33 @@ describe("a get", () => {
     expect(object.details?.retryAfterSeconds).toBe(1);
   });
 });
+
+describe("options of lists and watches that do not fit together are refused", () => {
+  const forbidden = (why: string) => `Forbidden: ${why}`;
+  const unsupported = (match: string, ...known: readonly string[]) =>
+    `Unsupported value: "${match}": supported values: ${known.map((one) => `"${one}"`).join(", ")}`;
+  const needsRevision = forbidden("resourceVersionMatch is forbidden unless resourceVersion is provided");
+  const notContinued = forbidden("resourceVersionMatch is forbidden when continue is provided");
+  const needsBegin = forbidden("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+  const needsMatch = forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+  test.each([
+    ["resourceVersionMatch=Exact", needsRevision],
+    ["resourceVersionMatch=Nope&resourceVersion=1", unsupported("Nope", "Exact", "NotOlderThan", "")],
+    ["resourceVersionMatch=NotOlderThan&resourceVersion=1&continue=x", notContinued],
+    [
+      "resourceVersionMatch=Exact&resourceVersion=0",
+      forbidden('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
+    ],
+    ["sendInitialEvents=true", forbidden("sendInitialEvents is forbidden for list")],
+    ["watch=1&resourceVersionMatch=NotOlderThan", needsBegin],
+    ["watch=1&resourceVersionMatch=Exact", needsBegin, unsupported("Exact", "NotOlderThan")],
+    ["watch=1&sendInitialEvents=true", needsMatch],
+    [
+      "watch=1&sendInitialEvents=true&resourceVersionMatch=Exact&continue=x",
+      ...[needsMatch, unsupported("Exact", "NotOlderThan"), notContinued],
+    ],
+  ])("%s", async (query, ...messages) => {
+    const { code, object } = await admin.get(`/api/v1/namespaces?${query}`);
+    expect([code, object.details?.causes?.map(({ message }) => message)]).toEqual([422, messages]);
+  });
+});

@@ -80,27 +80,17 @@ function listErrors(options: ListOptions): FieldError[] {
   return errors;
 }
 
-function watchErrors(options: ListOptions): FieldError[] {
-  const { match, sendInitialEvents } = options;
+function watchErrors({ match, sendInitialEvents, continue: token }: ListOptions): FieldError[] {
+  const at = "resourceVersionMatch";
   const errors: FieldError[] = [];
-  if (sendInitialEvents !== undefined) {
-    if (match === "")
-      errors.push(
-        fieldError.forbidden(
-          "resourceVersionMatch",
-          `sendInitialEvents requires setting resourceVersionMatch to NotOlderThan`,
-        ),
-      );
-    else if (match !== "NotOlderThan")
-      errors.push(fieldError.notSupported("resourceVersionMatch", match, ["NotOlderThan"]));
-  } else if (match !== "") {
-    errors.push(
-      fieldError.forbidden(
-        "resourceVersionMatch",
-        "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-      ),
-    );
-  }
+  const forbid = (why: string): unknown => errors.push(fieldError.forbidden(at, why));
+  if (sendInitialEvents !== undefined && match !== "NotOlderThan")
+    forbid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+  if (match === "") return errors;
+  if (sendInitialEvents === undefined)
+    forbid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+  if (match !== "NotOlderThan") errors.push(fieldError.notSupported(at, match, ["NotOlderThan"]));
+  if (token !== "") forbid("resourceVersionMatch is forbidden when continue is provided");
   return errors;
 }
 
