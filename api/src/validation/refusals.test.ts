@@ -195,6 +195,18 @@ const NEW: readonly Row[] = [
   ],
   [
     SLICE,
+    "spec",
+    {
+      driver: "d",
+      pool: { name: "p", resourceSliceCount: 1 },
+      nodeSelector: { nodeSelectorTerms: [{ matchExpressions: [{ key: "a", operator: "Exists" }] }, {}] },
+      allNodes: false,
+    },
+    'spec.nodeSelector.nodeSelectorTerms: Invalid value: [{"MatchExpressions":[{"Key":"a","Operator":"Exists","Values":null}],"MatchFields":null},{"MatchExpressions":null,"MatchFields":null}]: must have exactly one node selector term',
+    "spec.allNodes: Invalid value: false: must be either unset or set to true",
+  ],
+  [
+    SLICE,
     "spec.devices.0.consumesCounters",
     [{ counterSet: "a", counters: { a: { value: "1" } } }, { counterSet: "a" }],
     'spec.devices[0].consumesCounters[1]: Duplicate value: {"counterSet":"a"}',

@@ -53,12 +53,23 @@ const sliceNode: Check = (value, at, errors) => {
 
 const oneTerm: Check = (value, at, errors) => {
   nodeSelector(value, at, errors);
-  const terms = member(value, "nodeSelectorTerms");
-  if (listOf(terms).length !== 1)
-    errors.push(
-      fieldError.invalid(child(at, "nodeSelectorTerms"), terms ?? null, "must have exactly one node selector term"),
-    );
+  const terms = listOf(member(value, "nodeSelectorTerms"));
+  if (terms.length === 1) return;
+  const shown = asGoNames(terms, [
+    ["MatchExpressions", "MatchFields"],
+    ["Key", "Operator", "Values"],
+  ]);
+  errors.push(fieldError.invalid(child(at, "nodeSelectorTerms"), shown, "must have exactly one node selector term"));
 };
+
+/** Lists of what Go shows by the names of its own fields, of each depth. */
+function asGoNames(list: unknown, [names, ...deeper]: readonly (readonly string[])[]): unknown {
+  if (names === undefined || !Array.isArray(list)) return list ?? null;
+  const nameOf = (name: string): string => name[0]!.toLowerCase() + name.slice(1);
+  return list.map((one) =>
+    Object.fromEntries(names.map((name) => [name, asGoNames(member(one, nameOf(name)), deeper)])),
+  );
+}
 
 const slicePlace: Check = (value, at, errors) => {
   fields({
