@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +37,25 @@ async function writeUntilKilled(path: string, ms: number, model: Map<string, Ack
   }
   return lines.length;
 }
+
+test("a file that another process has open is not opened, and that process is named", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-held-"));
+  const path = join(folder, "store.lmdb");
+  const child = spawn(process.execPath, [WRITER, path], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "close");
+  try {
+    await once(child.stdout, "data");
+    await expect(lmdbStore({ path, clock: realClock })(() => {})).rejects.toMatchObject({
+      code: "unusable",
+      message: expect.stringMatching(`"${path}": process ${child.pid} has it open, expected nobody`),
+    });
+  } finally {
+    child.kill("SIGKILL");
+    await ended;
+  }
+  await (await lmdbStore({ path, clock: realClock })(() => {})).close();
+  rmSync(folder, { recursive: true });
+});
 
 function compare(model: ReadonlyMap<string, Acknowledged>, records: ReadonlyMap<string, StoredRecord>): void {
   for (const [key, { revision, value }] of model) {

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "@tsukube/foundation";
 import { damaged } from "./lmdb-format.ts";
@@ -15,7 +15,32 @@ export function preparePlace(path: string, hasWritten: boolean): void {
   orUnusable(path, () => accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK));
   const size = sizeOf(path);
   sizeOf(`${path}-lock`); // LMDB (lmdb 3.5.6) ends the process where it cannot open that
+  expectAlone(path);
   if (size === 0 && hasWritten) throw damaged(path, "it is empty");
+}
+
+/** Of two that write none knows of the other's revisions. One that is not seen here, in a namespace of processes of its own, is not found. */
+function expectAlone(path: string): void {
+  const holder = holderOf(`${path}-lock`);
+  if (holder === undefined || holder === process.pid) return;
+  throw new StoreError(
+    "unusable",
+    `Cannot open "${path}": process ${holder} has it open, expected nobody; end that one first, or leave the file to it`,
+  );
+}
+
+const LOCKS = "/proc/locks";
+const LOCK = /^\d+: POSIX +ADVISORY +\w+ +(\d+) +([\da-f]+):([\da-f]+):(\d+) /gm;
+
+/** Who has a lock on a file, as LMDB has as long as it is open. */
+function holderOf(path: string): number | undefined {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file === undefined || !existsSync(LOCKS)) return undefined;
+  const [major, minor] = [(file.dev >> 8) & 0xfff, (file.dev & 0xff) | ((file.dev >> 12) & 0xfff00)];
+  for (const [, pid, a = "", b = "", inode] of readFileSync(LOCKS, "utf8").matchAll(LOCK))
+    if (Number(inode) === file.ino && Number.parseInt(a, 16) === major && Number.parseInt(b, 16) === minor)
+      return Number(pid);
+  return undefined;
 }
 
 /** undefined: there is none. */
