@@ -44,7 +44,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     options.snapshotter,
     rootless === undefined ? "overlay" : "user-overlay",
   );
-  const images = new ImageStore(`${stateDirectory}/images`);
+  const images = new ImageStore(`${stateDirectory}/images`, clock);
   const content = new ContentStore(`${stateDirectory}/blobs`, options.random);
   const garbage = new ImageGarbage({ images, content, snapshotter });
   const client = new RegistryClient({

@@ -36,9 +36,12 @@ export function imageHistory(image: ImageRecord, layerOf: (diffId: string) => La
   return newest === undefined ? [] : [{ ...newest, Id: image.id, Tags: image.names.map(familiarName) }, ...older];
 }
 
+/** Go's zero time. */
+const NEVER = "0001-01-01T00:00:00Z";
+
 /** `GET /images/NAME/json` (ImageInspect). */
 export function imageDetails(image: ImageRecord) {
-  const { os = "linux", architecture = "" } = image;
+  const { os = "linux", architecture = "", taggedAt } = image;
   const { author = "", history = [] } = documentOf(image);
   return {
     Id: image.id,
@@ -55,6 +58,6 @@ export function imageDetails(image: ImageRecord) {
     Os: os,
     Size: image.sizeBytes,
     RootFS: { Type: "layers", Layers: image.diffIds },
-    Metadata: { LastTagTime: "0001-01-01T00:00:00Z" },
+    Metadata: { LastTagTime: taggedAt === undefined ? NEVER : new Date(taggedAt).toISOString() },
   };
 }

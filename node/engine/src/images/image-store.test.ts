@@ -12,18 +12,29 @@ const layer = (digit: string) => ({ diffId: digest(digit), chainId: digest(digit
 
 let folder: string;
 let images: ImageStore;
+let now = 1000;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tsukube-images-"));
-  images = new ImageStore(`${folder}/images`);
+  images = new ImageStore(`${folder}/images`, { now: () => now });
   await images.load();
 });
 afterEach(() => rm(folder, { recursive: true }));
 
 async function again(): Promise<ImageStore> {
-  const other = new ImageStore(`${folder}/images`);
+  const other = new ImageStore(`${folder}/images`, { now: () => now });
   await other.load();
   return other;
 }
+
+test("an image knows when it was last given a tag", async () => {
+  const made = await images.create({ layers: [layer("a")], config: {}, names: [] });
+  expect(made.taggedAt).toBeUndefined();
+  now = 2000;
+  await images.put({ ...made, names: ["docker.io/library/app:1"] });
+  now = 3000;
+  await images.untag(made.id, "app:1");
+  expect((await again()).all.map(({ taggedAt }) => taggedAt)).toEqual([2000]);
+});
 
 test("an image made here is named by the digest of its configuration, which it keeps", async () => {
   const base = await images.create({

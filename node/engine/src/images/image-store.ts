@@ -1,4 +1,5 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
+import type { Clock } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import {
   type DocumentParts,
@@ -24,6 +25,8 @@ export interface ImageRecord extends DocumentParts {
   readonly diffIds: readonly string[];
   /** Whole names with tags, "docker.io/library/busybox:latest". */
   readonly names: readonly string[];
+  /** When it was last given a name with a tag; milliseconds since the epoch. Absent: never, or by an older version. */
+  readonly taggedAt?: number;
   /** Whole names with digests. */
   readonly digests: readonly string[];
   readonly config: ImageConfig;
@@ -92,11 +95,13 @@ export class ImageStore {
   /** What is known of the archives of their layers. */
   readonly layers: LayerRecords;
   readonly #folder: string;
+  readonly #clock: Pick<Clock, "now">;
   readonly #images = new Map<string, ImageRecord>();
   readonly #old = new Map<string, OldImageRecord>();
 
-  constructor(folder: string) {
+  constructor(folder: string, clock: Pick<Clock, "now">) {
     this.#folder = folder;
+    this.#clock = clock;
     this.layers = new LayerRecords(`${folder}/.layers`);
   }
 
@@ -181,6 +186,7 @@ export class ImageStore {
       ...image,
       ...(attestations === undefined ? {} : { attestations }),
       names: [...new Set([...(known?.names ?? []), ...image.names])],
+      ...(image.names.length === 0 ? {} : { taggedAt: this.#clock.now() }),
       digests: [...new Set([...(known?.digests ?? []), ...image.digests])],
       pinned: image.pinned || known?.pinned === true,
       blobs: [...new Set([...(known?.blobs ?? []), ...image.blobs])],

@@ -58,7 +58,7 @@ export class ImagesUnderTest<S extends Snapshotter = Snapshotter> {
   constructor(folder: string, snapshotter: S) {
     this.folder = folder;
     this.snapshotter = snapshotter;
-    this.images = new ImageStore(`${folder}/images`);
+    this.images = new ImageStore(`${folder}/images`, realClock);
     this.content = new ContentStore(`${folder}/blobs`, systemRandom);
     this.garbage = new ImageGarbage(this);
     const client = new RegistryClient({

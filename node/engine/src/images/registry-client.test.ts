@@ -33,7 +33,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tsukube-registry-"));
   registry = await TinyRegistry.start();
   content = new ContentStore(`${folder}/blobs`, systemRandom);
-  images = new ImageStore(`${folder}/images`);
+  images = new ImageStore(`${folder}/images`, realClock);
   await images.load();
   snapshotter = new ReadingSnapshotter(folder);
   garbage = new ImageGarbage({ images, content, snapshotter });
