@@ -12,6 +12,7 @@ import type { NetworkFlags } from "./commands/network-flags.ts";
 import type { BlameOptions, DiffOptions, GetOptions } from "./commands/past.ts";
 import type { RegistryFlags } from "./commands/registry.ts";
 import type { SeatFlags } from "./commands/seat-flags.ts";
+import type { Shell } from "./completion.ts";
 import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { isFull } from "./full-disk.ts";
@@ -24,9 +25,14 @@ function program(): Command {
     .description("A Kubernetes cluster in one command")
     .version("0.1.0 (Kubernetes v1.37.2)")
     .option("--name <name>", 'which cluster of this host; "default" by default')
+    .option(
+      "--docker-host <url>",
+      "whose containers and images, instead of the cluster's: unix:///PATH or tcp://HOST:PORT; DOCKER_HOST by default",
+    )
     .enablePositionalOptions()
     .showHelpAfterError('(run "tsukube --help" for what there is)');
-  const context = (command: Command) => commandContext(clusterName(command));
+  const context = (command: Command) =>
+    commandContext(clusterName(command), root.opts<{ dockerHost?: string }>().dockerHost);
   const name = ["--name <name>", "which cluster of this host"] as const;
 
   root
@@ -208,10 +214,10 @@ function program(): Command {
   root
     .command("completion")
     .description("print a script that completes commands and flags: source <(tsukube completion bash)")
-    .argument("<shell>", "bash", oneOf("bash"))
-    .action(async () => {
+    .argument("<shell>", "bash, zsh or fish", oneOf("bash", "zsh", "fish"))
+    .action(async (shell: Shell) => {
       const { completionFor } = await import("./completion.ts");
-      process.stdout.write(completionFor(root));
+      process.stdout.write(completionFor(root, shell));
     });
 
   addSnapshotCommands(
@@ -271,6 +277,9 @@ function program(): Command {
     .option("--sbom", "say which packages are in it, too", false)
     .option("--platform <platform>", "what the image is for, such as linux/amd64; this machine's by default")
     .option("--network <mode>", "of commands that do not say which: default, none or host")
+    .option("--add-host <name:address>", "a line of the hosts file of commands; may be repeated", several, [])
+    .option("--ulimit <name=soft:hard>", "of commands: nofile=1024:2048; may be repeated", several, [])
+    .option("--shm-size <bytes>", "of /dev/shm of commands: 64m")
     .option("--iidfile <file>", "write the image's id there")
     .option("--why", "print which steps ran and what had changed, and nothing else of the build", false)
     .option("-q, --quiet", "print only the image's id", false)
@@ -309,8 +318,8 @@ function program(): Command {
 }
 
 /** Given before or after the subcommand; what stands nearest to it counts. */
-function clusterName(command: Command | null): string {
-  if (command === null) return "default";
+function clusterName(command: Command | null): string | undefined {
+  if (command === null) return undefined;
   return (command.opts() as { name?: string }).name ?? clusterName(command.parent);
 }
 

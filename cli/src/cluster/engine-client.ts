@@ -1,4 +1,5 @@
-import { type IncomingMessage, request } from "node:http";
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from "node:http";
+import { request as secureRequest } from "node:https";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
@@ -25,12 +26,21 @@ export interface EngineImage {
   readonly Size: number;
 }
 
-/** A client of the engine's Docker API on its unix socket. Failures throw `TsukubeError` with the engine's message. */
-export class EngineClient {
-  readonly #socket: string;
+/** A unix socket, or a port, with the certificates of both sides or for who trusts the network. */
+export type EngineAddress =
+  | string
+  | {
+      readonly host: string;
+      readonly port: number;
+      readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+    };
 
-  constructor(socket: string) {
-    this.#socket = socket;
+/** A client of the engine's Docker API. Failures throw `TsukubeError` with the engine's message. */
+export class EngineClient {
+  readonly #address: EngineAddress;
+
+  constructor(address: EngineAddress) {
+    this.#address = address;
   }
 
   async images(): Promise<readonly EngineImage[]> {
@@ -122,7 +132,7 @@ export class EngineClient {
       ...{ Connection: "Upgrade", Upgrade: "tcp", "Content-Type": "application/json" },
       "Content-Length": Buffer.byteLength(text),
     };
-    const outgoing = request({ socketPath: this.#socket, method: "POST", path, headers });
+    const outgoing = this.#request({ method: "POST", path, headers });
     return new Promise((resolve, reject) => {
       outgoing.once("error", (error) => reject(this.#unreachable(error)));
       outgoing.once("upgrade", (_, socket, head) => {
@@ -160,7 +170,7 @@ export class EngineClient {
     more: EngineHeaders = {},
   ): Promise<IncomingMessage> {
     const headers = { ...more, ...(body === undefined ? {} : { "Content-Type": type }) };
-    const outgoing = request({ socketPath: this.#socket, method, path, headers });
+    const outgoing = this.#request({ method, path, headers });
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once("response", resolve);
       outgoing.once("error", (error) => reject(this.#unreachable(error)));
@@ -173,12 +183,21 @@ export class EngineClient {
     throw new TsukubeError("refused", messageIn(await textOf(answer)));
   }
 
+  #request(options: RequestOptions): ClientRequest {
+    const address = this.#address;
+    if (typeof address === "string") return request({ ...options, socketPath: address });
+    const { tls, ...place } = address;
+    return tls === undefined ? request({ ...options, ...place }) : secureRequest({ ...options, ...place, ...tls });
+  }
+
   #unreachable(error: Error): Error {
     const missing = ["ENOENT", "ECONNREFUSED"].includes(codeOf(error) ?? "");
     if (!missing) return error;
+    const address = this.#address;
+    const where = typeof address === "string" ? address : `${address.host}:${address.port}`;
     return new TsukubeError(
       "not-running",
-      `Cannot reach the engine at ${this.#socket}: it does not run, expected a cluster with a node, or the engine alone; start it with "tsukube up" or "tsukube engine"`,
+      `Cannot reach the engine at ${where}: it does not run, expected a cluster with a node, or the engine alone; start it with "tsukube up" or "tsukube engine"`,
       { cause: error },
     );
   }

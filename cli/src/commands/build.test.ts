@@ -3,7 +3,7 @@ import { type BuildOptions, queryOf } from "./build.ts";
 
 const OPTIONS: BuildOptions = {
   ...{ tag: [], buildContext: [], buildArg: [], label: [], secret: [], ssh: [], cacheFrom: [], cacheTo: [] },
-  ...{ why: false, cache: true, pull: false, quiet: false, provenance: false, sbom: false },
+  ...{ why: false, cache: true, pull: false, quiet: false, provenance: false, sbom: false, addHost: [], ulimit: [] },
 };
 
 afterEach(() => vi.unstubAllEnvs());

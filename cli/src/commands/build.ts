@@ -1,13 +1,15 @@
 import { writeFile } from "node:fs/promises";
 import { buildContext } from "@tsukube/engine/context";
-import { EngineClient as Client, type EngineClient, type EngineMessage } from "../cluster/engine-client.ts";
-import { filesOf } from "../cluster/paths.ts";
+import type { EngineClient, EngineMessage } from "../cluster/engine-client.ts";
 import { buildHeaders } from "../registry/login-headers.ts";
 import { inputsOf } from "./build-inputs.ts";
 import { BuildReasons } from "./build-reasons.ts";
 import { type BuildSource, buildSource, contextPlace } from "./build-source.ts";
 import { cachePlace } from "./cache-place.ts";
 import type { CommandContext } from "./context.ts";
+import { clientOf } from "./engine-address.ts";
+import { bytesOf } from "./flag-values.ts";
+import { extraHost, ulimitOf } from "./run-container.ts";
 
 export interface BuildOptions {
   readonly tag: readonly string[];
@@ -30,11 +32,14 @@ export interface BuildOptions {
   readonly cacheTo: readonly string[];
   readonly provenance: boolean;
   readonly sbom: boolean;
+  readonly addHost: readonly string[];
+  readonly ulimit: readonly string[];
+  readonly shmSize?: string;
 }
 
 /** `tsukube build -t NAME DIR`: builds an image from a Dockerfile into the cluster's engine. */
 export async function build(context: CommandContext, folder: string, options: BuildOptions): Promise<void> {
-  const engine = new Client(filesOf(context.paths).dockerSocket);
+  const engine = clientOf(context);
   const reasons = new BuildReasons();
   const show = ({ stream = "" }: EngineMessage): void => {
     reasons.read(stream);
@@ -90,6 +95,9 @@ export function queryOf({ tag, label, target, cache, pull, ...options }: BuildOp
   if (target !== undefined) query.set("target", target);
   if (options.platform !== undefined) query.set("platform", options.platform);
   if (options.network !== undefined) query.set("networkmode", options.network);
+  for (const text of options.addHost) query.append("extrahosts", extraHost(text));
+  if (options.ulimit.length > 0) query.set("ulimits", JSON.stringify(options.ulimit.map(ulimitOf)));
+  if (options.shmSize !== undefined) query.set("shmsize", String(bytesOf("--shm-size", options.shmSize)));
   if (!cache) query.set("nocache", "1");
   if (pull) query.set("pull", "1");
   if (options.provenance) query.set("provenance", "1");

@@ -1,9 +1,9 @@
 import { TsukubeError } from "@tsukube/foundation";
-import { EngineClient } from "../cluster/engine-client.ts";
-import { filesOf } from "../cluster/paths.ts";
+import type { EngineClient } from "../cluster/engine-client.ts";
 import { transferHeaders } from "../registry/login-headers.ts";
 import { connectStreams, forward } from "./container-streams.ts";
 import type { CommandContext } from "./context.ts";
+import { clientOf } from "./engine-address.ts";
 import { createDocument, type RunOptions } from "./run-container.ts";
 import { table } from "./table.ts";
 
@@ -204,8 +204,4 @@ async function detailsOf(client: EngineClient, container: string): Promise<Detai
 
 function resizing(client: EngineClient, path: string) {
   return (columns: number, rows: number) => client.call("POST", `${path}/resize?h=${rows}&w=${columns}`);
-}
-
-function clientOf({ paths }: CommandContext): EngineClient {
-  return new EngineClient(filesOf(paths).dockerSocket);
 }

@@ -2,10 +2,10 @@ import { createReadStream, createWriteStream, existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import { EngineClient, type EngineMessage } from "../cluster/engine-client.ts";
-import { filesOf } from "../cluster/paths.ts";
+import type { EngineMessage } from "../cluster/engine-client.ts";
 import { transferHeaders } from "../registry/login-headers.ts";
 import type { CommandContext } from "./context.ts";
+import { clientOf } from "./engine-address.ts";
 import { table } from "./table.ts";
 
 /** `tsukube images`: what the engine has, newest first. */
@@ -92,10 +92,6 @@ export async function whyKept(context: CommandContext, digest: string): Promise<
 export async function removeImages(context: CommandContext, names: readonly string[]): Promise<void> {
   const client = clientOf(context);
   for (const name of names) for (const line of await client.remove(name)) context.print(line);
-}
-
-function clientOf({ paths }: CommandContext): EngineClient {
-  return new EngineClient(filesOf(paths).dockerSocket);
 }
 
 /** Folds the states of all layers into one line. */

@@ -222,7 +222,7 @@ function securityOption(text: string): string {
     : text.replace(/^no-new-privileges$/, "no-new-privileges:true");
 }
 
-function extraHost(text: string): string {
+export function extraHost(text: string): string {
   const [, name, address] = /^([^:=]+)[:=](.+)$/.exec(text) ?? [];
   if (name === undefined || address === undefined) throw malformed("--add-host", text, "db:10.0.0.5");
   return `${name}:${address.replace(/^\[(.*)\]$/, "$1")}`;
@@ -245,7 +245,7 @@ function timesOf(what: string, text: string): number {
   return Number(text);
 }
 
-function ulimitOf(text: string): object {
+export function ulimitOf(text: string): object {
   const [, name, soft, hard = soft] = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text) ?? [];
   if (name === undefined) throw malformed("--ulimit", text, "nofile=1024:2048");
   return { Name: name, Soft: Number(soft), Hard: Number(hard) };

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { formatTime, messageOf, TsukubeError } from "@tsukube/foundation";
 import type { Mounts } from "@tsukube/kernel";
@@ -168,7 +169,27 @@ export class BuildSession {
       return withLent(this, mount, instruction, (bound = {}) => further(bound));
     const { target } = mount;
     if (mount.type === "cache") {
-      return this.deps.cacheMounts.lend(mount, (folder) => further(boundAt(folder, target, mount.readonly)));
+      const lend = (cache: typeof mount, beginning?: string, digest?: string): Promise<T> =>
+        this.deps.cacheMounts.lend(
+          cache,
+          (folder) => further(boundAt(folder, target, mount.readonly), digest === undefined ? [] : [[target, digest]]),
+          beginning,
+        );
+      if (mount.beginning === undefined) return lend(mount);
+      const { from, source } = mount.beginning;
+      return this.withSource(from, stage, instruction, async (root) => {
+        const [found] = await findSources(root, [source]);
+        if (found?.isFolder !== true)
+          throw invalid(
+            instruction.at,
+            `RUN --mount=type=cache,from=${from},source=${source}: expected a folder there`,
+          );
+        const digests = await digestSources([found], true);
+        const digest = createHash("sha256")
+          .update(JSON.stringify([...digests]))
+          .digest("hex");
+        return lend({ ...mount, id: `${mount.id} of ${digest.slice(0, 16)}` }, rootedPath(root, source), digest);
+      });
     }
     if (mount.type === "tmpfs") {
       const folder = await this.temporary(async (created) => created);

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
-import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import type { Clock } from "@tsukube/foundation";
-import { diskUsage } from "@tsukube/kernel";
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { type Clock, codeOf } from "@tsukube/foundation";
+import { diskUsage, run } from "@tsukube/kernel";
 import type { CacheFolder } from "./contracts.ts";
 import type { RunMount } from "./run-mounts.ts";
 
@@ -95,9 +95,10 @@ export class CacheMounts {
     }
   }
 
-  /** Lends the folder of a cache while `work` lasts. */
-  lend<T>(mount: CacheMount, work: (folder: string) => Promise<T>): Promise<T> {
-    return this.#use(mount.sharing === "private" ? this.#freePath(mount.id) : this.#pathOf(mount.id, 0), mount, work);
+  /** Lends the folder of a cache while `work` lasts. @param beginning A folder: a copy of it is the cache when it is new. */
+  lend<T>(mount: CacheMount, work: (folder: string) => Promise<T>, beginning?: string): Promise<T> {
+    const path = mount.sharing === "private" ? this.#freePath(mount.id) : this.#pathOf(mount.id, 0);
+    return this.#use(path, mount, work, beginning);
   }
 
   /** @returns what gives the lock to the next. */
@@ -122,10 +123,16 @@ export class CacheMounts {
     return () => turn.resolve();
   }
 
-  async #use<T>(path: string, { id, mode, uid, gid }: CacheMount, work: (folder: string) => Promise<T>): Promise<T> {
+  async #use<T>(
+    path: string,
+    { id, mode, uid, gid }: CacheMount,
+    work: (folder: string) => Promise<T>,
+    beginning: string | undefined,
+  ): Promise<T> {
     this.#users.set(path, (this.#users.get(path) ?? 0) + 1);
     try {
-      if ((await mkdir(path, { recursive: true })) !== undefined) {
+      if (beginning !== undefined && !existsSync(path)) await this.#begin(path, beginning);
+      else if ((await mkdir(path, { recursive: true })) !== undefined) {
         await chmod(path, mode);
         await chown(path, uid, gid);
       }
@@ -135,6 +142,21 @@ export class CacheMounts {
       const left = (this.#users.get(path) ?? 1) - 1;
       if (left === 0) this.#users.delete(path);
       else this.#users.set(path, left);
+    }
+  }
+
+  /** Beside, and renamed when it is whole. Of two that do so at once the first is it. */
+  async #begin(path: string, beginning: string): Promise<void> {
+    await mkdir(this.#root, { recursive: true });
+    const aside = mkdtempSync(`${path}-new-`);
+    this.#going.add(aside);
+    try {
+      await run("cp", ["-a", "--reflink=auto", `${beginning}/.`, aside]);
+      await rename(aside, path).catch((error) => {
+        if (codeOf(error) !== "ENOTEMPTY") throw error;
+      });
+    } finally {
+      await rm(aside, { recursive: true, force: true }).finally(() => this.#going.delete(aside));
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Ulimit } from "../containers/rlimits.ts";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { RegistryCredentials } from "../images/registry-auth.ts";
 
@@ -21,6 +22,8 @@ export interface BuildRequest {
   readonly platform?: string;
   /** Of commands that do not say which. */
   readonly network: BuildNetwork;
+  /** What else commands find around them; a part of what their results depend on. */
+  readonly surroundings: BuildSurroundings;
   /** Runs every step. */
   readonly noCache: boolean;
   /** Looks for newer base images. */
@@ -51,6 +54,14 @@ export type CachePlace =
   | { readonly type: "local"; readonly folder: string; readonly mode?: CacheMode }
   /** In the image itself: those of its own layers. */
   | { readonly type: "inline" };
+
+export interface BuildSurroundings {
+  /** Lines for /etc/hosts: "10.0.0.5\tdb". */
+  readonly hosts?: readonly string[];
+  readonly ulimits?: readonly Ulimit[];
+  /** Size of their shared memory; 64 MB by default. */
+  readonly shmBytes?: number;
+}
 
 /** What goes to a cache: the results that the image is made of ("min", the default), or those of all steps of its stages. */
 type CacheMode = "min" | "max";

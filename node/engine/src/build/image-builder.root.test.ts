@@ -443,9 +443,42 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     const Dockerfile = "FROM tsukube.local/busybox\nRUN ls /sys/class/net; echo for all";
     expect((await build({ Dockerfile }, { networkmode: "none" })).output).toContain("\nlo\nfor all\n");
     expect((await build({ Dockerfile }, { networkmode: "container:x" })).error).toContain("Cannot build in network");
-    expect((await build({ Dockerfile }, { extrahosts: "a:1.2.3.4" })).error).toContain(
-      'Cannot build with "extrahosts"',
+  });
+
+  test("a command has hosts, limits and shared memory that the build asks for, and runs again when they change", async () => {
+    const Dockerfile =
+      "FROM tsukube.local/busybox\nRUN grep db /etc/hosts; ulimit -n; ulimit -Hn; df -k /dev/shm | tail -1";
+    const ulimits = JSON.stringify([{ Name: "nofile", Soft: 100, Hard: 200 }]);
+    const wishes = { extrahosts: "db:1.2.3.4", ulimits, shmsize: String(3 << 20) };
+    const { error, output } = await build({ Dockerfile }, wishes);
+    expect(error, output).toBeUndefined();
+    expect(output).toMatch(/1\.2\.3\.4\tdb\n100\n200\ntmpfs +3072 /);
+    expect((await build({ Dockerfile }, { ...wishes, extrahosts: "db:1.2.3.5" })).output).toContain("1.2.3.5\tdb");
+    for (const [bad, why] of [
+      [{ extrahosts: "db" }, "expected NAME:ADDRESS"],
+      [{ extrahosts: "db:host-gateway" }, "expected NAME:ADDRESS"],
+      [{ ulimits: "nofile" }, "expected a list"],
+      [{ shmsize: "a lot" }, "expected bytes"],
+    ] as const)
+      expect((await build({ Dockerfile }, bad)).error).toContain(why);
+  });
+
+  test("a cache that begins with files of a stage has them once, as long as the stage has the same", async () => {
+    const dockerfile = (content: string, run: string): string =>
+      [
+        "FROM tsukube.local/busybox AS seed",
+        `RUN mkdir -p /seed/sub && echo ${content} > /seed/sub/file && ln -s sub /seed/link`,
+        "FROM tsukube.local/busybox",
+        `RUN --mount=type=cache,id=begun,target=/c,from=seed,source=/seed ${run}`,
+      ].join("\n");
+    const show = "cat /c/link/file; ls /c";
+    expect((await build({ Dockerfile: dockerfile("one", `${show}; touch /c/more`) })).output).toContain(
+      "one\nlink\nsub\n",
     );
+    expect((await build({ Dockerfile: dockerfile("one", show) })).output).toContain("one\nlink\nmore\nsub\n");
+    expect((await build({ Dockerfile: dockerfile("two", show) })).output).toContain("two\nlink\nsub\n");
+    const { error } = await build({ Dockerfile: dockerfile("two", show).replace("/seed ", "/seed/none ") });
+    expect(error).toMatch(/none/);
   });
 
   test("ADD unpacks archives and fetches files that it can check", async () => {

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts } from "@tsukube/kernel";
 import type { LinuxContainerSecurityContext, Mount } from "@tsukube/node-contracts/cri";
 import facts from "../../facts/container-defaults.json" with { type: "json" };
 import { boundingCapabilities } from "../containers/capabilities.ts";
+import { rlimitOf } from "../containers/rlimits.ts";
 import { rootlessSpec } from "../containers/rootless-spec.ts";
 import type { OciRuntime } from "../containers/runtime.ts";
 import { specOf } from "../containers/spec.ts";
@@ -13,7 +14,7 @@ import { textWithin } from "../containers/text-within.ts";
 import { resolveUser } from "../containers/users.ts";
 import type { ImageConfig } from "../images/image-document.ts";
 import type { Sandboxes } from "../sandboxes/sandboxes.ts";
-import type { BuildNetwork } from "./contracts.ts";
+import type { BuildNetwork, BuildSurroundings } from "./contracts.ts";
 
 /** A command of a RUN instruction. */
 export interface BuildCommand {
@@ -26,6 +27,7 @@ export interface BuildCommand {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly mounts: readonly Mount[];
   readonly network: BuildNetwork;
+  readonly surroundings: BuildSurroundings;
   readonly privileged: boolean;
   readonly signal: AbortSignal;
   readonly onOutput: (text: string) => void;
@@ -65,18 +67,24 @@ export class BuildCommands {
 
   /** @returns the exit code. */
   async run(command: BuildCommand): Promise<number> {
-    const { id, network, signal } = command;
+    const { id, network, signal, surroundings } = command;
     const sandboxes = network === "none" ? this.#deps.isolated : this.#deps.sandboxes;
     const bundle = `${this.#deps.folder}/${id}`;
     await mkdir(bundle, { recursive: true, mode: 0o700 });
     try {
       const isHosts = network === "host" || (network === "default" && this.#deps.rootless !== undefined);
       const namespaceOptions = isHosts ? { network: "NODE" as const } : {};
-      const sandbox = await sandboxes.run(id, {
-        metadata: { name: id, namespace: "build", uid: id, attempt: 0 },
-        hostname: "build",
-        linux: { securityContext: { namespaceOptions } },
-      });
+      const { shmBytes, hosts = [] } = surroundings;
+      const sandbox = await sandboxes.run(
+        id,
+        {
+          metadata: { name: id, namespace: "build", uid: id, attempt: 0 },
+          hostname: "build",
+          linux: { securityContext: { namespaceOptions } },
+        },
+        shmBytes === undefined ? {} : { shmBytes },
+      );
+      await appendFile(`${sandbox.files}/hosts`, hosts.map((line) => `${line}\n`).join(""));
       await writeFile(`${bundle}/config.json`, JSON.stringify(await this.#specOf(command, sandbox)), { mode: 0o600 });
       return await this.#wait(command, bundle, signal);
     } finally {
@@ -115,7 +123,10 @@ export class BuildCommands {
       ownOomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
       canLowerOomScore: bounding.has("CAP_SYS_RESOURCE"),
     });
-    return this.#deps.rootless === undefined ? spec : rootlessSpec(spec, this.#deps.rootless);
+    const canRaise = bounding.has("CAP_SYS_RESOURCE") && this.#deps.rootless === undefined;
+    const rlimits = (command.surroundings.ulimits ?? []).map((limit) => rlimitOf(limit, canRaise));
+    const limited = { ...spec, process: { ...spec.process, ...(rlimits.length > 0 && { rlimits }) } };
+    return this.#deps.rootless === undefined ? limited : rootlessSpec(limited, this.#deps.rootless);
   }
 
   async #wait(command: BuildCommand, bundle: string, signal: AbortSignal): Promise<number> {

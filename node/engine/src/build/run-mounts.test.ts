@@ -37,8 +37,9 @@ test("a secret is named by its id, by its source, or by where it goes", () => {
   expect(() => mount("type=secret,from=a,id=b")).toThrow('has no option "from"');
 });
 
-test.each(["from=base", "source=/x", "src=/x"])("a cache with %s is refused as not there yet", (option) => {
-  expect(() => mount(`type=cache,target=/c,${option}`)).toThrow(
-    `RUN --mount=type=cache,${option}: caches that begin with files are not there yet, expected one that begins empty`,
-  );
+test("a cache begins with files of a stage or image, or empty", () => {
+  expect(mount("type=cache,target=/c")).not.toHaveProperty("beginning");
+  expect(mount("type=cache,target=/c,from=base")).toMatchObject({ beginning: { from: "base", source: "/" } });
+  expect(mount("type=cache,target=/c,from=base,src=/x")).toMatchObject({ beginning: { from: "base", source: "/x" } });
+  expect(() => mount("type=cache,target=/c,source=/x")).toThrow("source=/x lacks where that is");
 });

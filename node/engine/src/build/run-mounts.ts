@@ -10,13 +10,11 @@ const SHARING: readonly CacheSharing[] = ["shared", "private", "locked"];
 /** Options by type, besides `type` and the names of the target. */
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   bind: ["from", "source", "src", "rw", "readwrite", "ro", "readonly"],
-  cache: ["id", "ro", "readonly", "rw", "readwrite", "sharing", "mode", "uid", "gid"],
+  cache: ["id", "from", "source", "src", "ro", "readonly", "rw", "readwrite", "sharing", "mode", "uid", "gid"],
   tmpfs: ["size"],
   secret: ["id", "source", "src", "required", "mode", "uid", "gid", "env"],
   ssh: ["id", "required", "mode", "uid", "gid"],
 };
-/** What a cache begins with; refused by name, for others have it. */
-const BEGINNINGS = ["from", "source", "src"];
 const TARGETS = ["target", "dst", "destination"];
 
 /** A `RUN --mount`. */
@@ -33,6 +31,8 @@ export type RunMount =
       readonly target: string;
       readonly id: string;
       readonly sharing: CacheSharing;
+      /** What it begins with; it begins empty without. */
+      readonly beginning?: { readonly from: string; readonly source: string };
       readonly readonly: boolean;
       readonly mode: number;
       readonly uid: number;
@@ -119,7 +119,11 @@ function mountOf({ at }: Instruction, options: ReadonlyMap<string, string>, work
           `RUN --mount=type=cache,sharing=${option("sharing")} is not understood, expected ${SHARING.join(", ")}`,
         );
       const about = { id: id ?? target, sharing, readonly: flag("ro", "readonly"), mode: modeOr("755") };
-      return { type, target, ...about, ...owner };
+      const [from, source] = [option("from"), option("source", "src")];
+      if (from === undefined && source !== undefined)
+        throw invalid(at, `RUN --mount=type=cache,source=${source} lacks where that is, expected from=STAGE or IMAGE`);
+      const beginning = from === undefined ? {} : { beginning: { from, source: source ?? "/" } };
+      return { type, target, ...about, ...beginning, ...owner };
     }
     case "tmpfs": {
       const size = option("size");
@@ -137,12 +141,6 @@ function unknownType(at: Instruction["at"], type: string): Error {
 function refuseUnknown(at: Instruction["at"], type: string, options: ReadonlyMap<string, string>): void {
   const known = OPTIONS[type];
   if (known === undefined) throw unknownType(at, type);
-  const beginning = type === "cache" ? BEGINNINGS.find((name) => options.has(name)) : undefined;
-  if (beginning !== undefined)
-    throw invalid(
-      at,
-      `RUN --mount=type=cache,${beginning}=${options.get(beginning)}: caches that begin with files are not there yet, expected one that begins empty`,
-    );
   const all = ["type", ...TARGETS, ...known];
   const unknown = [...options.keys()].find((name) => !all.includes(name));
   if (unknown !== undefined)

@@ -113,6 +113,7 @@ export class StageBuilder {
     const mounts = mountsOf(instruction, this.#scope, config.WorkingDir ?? "/");
     const script = scriptOf(instruction);
     const command = script === undefined ? commandWithHeredocs(this.#state, instruction) : [SCRIPT];
+    const { surroundings } = this.#session.request;
     const network = networkOf(instruction, this.#session.request.network);
     const privileged = flagOf(instruction, "security") === "insecure";
     const { cacheMounts, commands } = this.#session.deps;
@@ -122,6 +123,7 @@ export class StageBuilder {
         this.#base(),
         ["user", config.User ?? ""],
         ["working directory", config.WorkingDir ?? ""],
+        ...Object.entries(surroundings).map(([name, value]): [string, string] => [name, JSON.stringify(value)]),
         ...(config.Env ?? []).map((entry): [string, string] => [`ENV ${entry.split("=", 1)[0]}`, entry]),
         ...args.filter(({ counted }) => counted).map(({ name, value }): [string, string] => [`ARG ${name}`, value]),
         ...contents,
@@ -140,6 +142,7 @@ export class StageBuilder {
             env: [...args, ...bound.flatMap(({ env }) => (env === undefined ? [] : [env]))],
             mounts: [...bound.flatMap(({ mount }) => (mount === undefined ? [] : [mount])), ...extra],
             network,
+            surroundings,
             privileged,
             signal: this.#session.signal,
             onOutput: (text) => {

@@ -5,12 +5,14 @@ import type {
   BuildNetwork,
   BuildProgress,
   BuildRequest,
+  BuildSurroundings,
   CachePlace,
   NamedContext,
 } from "../build/contracts.ts";
 import { isGit, isUrl } from "../build/downloads.ts";
 import { cloneSource, parseGitReference } from "../build/git-source.ts";
 import { rootedPath } from "../build/rooted-path.ts";
+import type { Ulimit } from "../containers/rlimits.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { formatReference, parseReference } from "../images/reference.ts";
 import { unpackLayer } from "../images/unpack.ts";
@@ -18,6 +20,7 @@ import { type ContextDocument, WaitingContexts } from "./build-contexts.ts";
 import { WaitingInputs } from "./build-inputs.ts";
 import { tellTags } from "./commit-routes.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import { extraHosts } from "./networks/host-files.ts";
 import { buildCredentialsIn } from "./registry-auth-header.ts";
 import { fetchContext } from "./remote-context.ts";
 
@@ -155,7 +158,7 @@ function wishes(
   }
   const names = query.getAll("t").filter((name) => name !== "");
   for (const name of names) parseReference(name);
-  for (const name of ["extrahosts", "ulimits", "squash", "outputs"])
+  for (const name of ["squash", "outputs"])
     if (!["", "0", "null", "[]", "false"].includes(query.get(name) ?? ""))
       throw new TsukubeError("unsupported", `Cannot build with "${name}": not there yet, expected a build without it`);
   const target = query.get("target") ?? "";
@@ -166,6 +169,7 @@ function wishes(
     buildArgs: mapOf(query, "buildargs"),
     labels: mapOf(query, "labels"),
     network: networkIn(query),
+    surroundings: surroundingsIn(query),
     noCache: isTrue(query.get("nocache")),
     pull: isTrue(query.get("pull")),
     provenance: isTrue(query.get("provenance")),
@@ -208,9 +212,41 @@ function networkIn(query: URLSearchParams): BuildNetwork {
   throw new TsukubeError("unsupported", `Cannot build in network "${wanted}": expected ${NETWORKS.join(", ")}`);
 }
 
+function surroundingsIn(query: URLSearchParams): BuildSurroundings {
+  const hosts = query.getAll("extrahosts").filter((entry) => entry !== "");
+  const bad = hosts.find((entry) => !/^[^:]+:(?!host-gateway$)./.test(entry));
+  if (bad !== undefined)
+    throw new TsukubeError("invalid", `Cannot build with host "${bad}": expected NAME:ADDRESS, such as db:10.0.0.5`);
+  const ulimits = ulimitsIn(query.get("ulimits") ?? "");
+  const shmBytes = Number(query.get("shmsize") ?? 0);
+  if (!Number.isSafeInteger(shmBytes) || shmBytes < 0)
+    throw new TsukubeError("invalid", `Cannot build with shmsize=${query.get("shmsize")}: expected bytes`);
+  return {
+    ...(hosts.length > 0 && { hosts: extraHosts(hosts, "") }),
+    ...(ulimits.length > 0 && { ulimits }),
+    ...(shmBytes > 0 && { shmBytes }),
+  };
+}
+
+function ulimitsIn(text: string): readonly Ulimit[] {
+  if (text === "" || text === "null") return [];
+  try {
+    const ulimits = JSON.parse(text) as readonly Ulimit[];
+    if (ulimits.every(({ Name, Soft, Hard }) => /^[a-z]+$/.test(Name ?? "") && isInteger(Soft) && isInteger(Hard)))
+      return ulimits;
+  } catch {
+    // told below
+  }
+  throw new TsukubeError("invalid", `Cannot read ulimits=${text}: expected a list of Name, Soft and Hard`);
+}
+
+function isInteger(value: unknown): boolean {
+  return Number.isSafeInteger(value);
+}
+
 /** Limits that commands of builds do not have, in words. */
 function unused(query: URLSearchParams): readonly string[] {
-  const names = ["memory", "memswap", "cpushares", "cpuquota", "cpuperiod", "cpusetcpus", "cpusetmems", "shmsize"];
+  const names = ["memory", "memswap", "cpushares", "cpuquota", "cpuperiod", "cpusetcpus", "cpusetmems"];
   const asked = names.filter((name) => !["", "0"].includes(query.get(name) ?? ""));
   return asked.map((name) => `Note: "${name}" does not limit commands of builds`);
 }

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { TsukubeError } from "@tsukube/foundation";
 import { deviceNumbers } from "@tsukube/kernel";
 import type { ContainerConfig, Mount } from "@tsukube/node-contracts/cri";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
 import { given } from "../../containers/given.ts";
+import { rlimitOf } from "../../containers/rlimits.ts";
 import { type DockerProfile, fromDockerProfile } from "../../containers/seccomp.ts";
 import type { OciMount, OciSpec } from "../../containers/spec.ts";
 import { signalNumber } from "./checked-wishes.ts";
@@ -99,7 +100,7 @@ export function adjustSpec(spec: OciSpec, container: DockerContainer, host: Host
   const { process, linux, mounts } = spec;
   const capabilities = (process["capabilities"] as { bounding?: readonly string[] } | undefined)?.bounding ?? [];
   const seccomp = hostConfig.Privileged === true ? undefined : ownSeccomp(hostConfig.SecurityOpt, capabilities);
-  const rlimits = (hostConfig.Ulimits ?? []).map((limit) => rlimit(limit, host.canRaiseLimits));
+  const rlimits = (hostConfig.Ulimits ?? []).map((limit) => rlimitOf(limit, host.canRaiseLimits));
   return {
     ...spec,
     process: {
@@ -212,30 +213,6 @@ function ownSeccomp(
 function withNames(rule: DockerProfile["rules"][number] & { readonly name?: string }): DockerProfile["rules"][number] {
   const { name, ...rest } = rule;
   return name === undefined ? rest : { ...rest, names: [...(rest.names ?? []), name] };
-}
-
-function rlimit({ Name = "", Soft = 0, Hard = 0 }: { Name?: string; Soft?: number; Hard?: number }, canRaise: boolean) {
-  const type = `RLIMIT_${Name.toUpperCase()}`;
-  const unlimited = 2 ** 53; // as far as numbers of JSON are exact; the runtime takes it for no limit
-  const own = canRaise ? unlimited : ownHardLimit(Name);
-  const value = (limit: number): number => Math.min(limit < 0 ? unlimited : limit, own);
-  return { type, soft: value(Soft), hard: value(Hard) };
-}
-
-/** proc(5), limits. */
-function ownHardLimit(name: string): number {
-  const titles: Readonly<Record<string, string>> = {
-    nofile: "Max open files",
-    nproc: "Max processes",
-    core: "Max core file size",
-    memlock: "Max locked memory",
-    stack: "Max stack size",
-  };
-  const line = readFileSync("/proc/self/limits", "utf8")
-    .split("\n")
-    .find((each) => each.startsWith(titles[name.toLowerCase()] ?? "\0"));
-  const hard = line?.slice(26).trim().split(/\s+/)[1];
-  return hard === undefined || hard === "unlimited" ? 2 ** 53 : Number(hard);
 }
 
 /** "c 10:200 rwm". */

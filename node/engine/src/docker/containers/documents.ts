@@ -1,3 +1,5 @@
+import type { Ulimit } from "../../containers/rlimits.ts";
+
 /** Documents of the Engine API (v1.51), as clients send them: any part may be absent or null. Durations are nanoseconds. */
 type Maybe<T> = T | null | undefined;
 type Table<T> = Maybe<Readonly<Record<string, T>>>;
@@ -142,7 +144,7 @@ export interface HostConfigDocument extends ResourcesDocument {
   }>;
   readonly DeviceCgroupRules?: List<string>;
   readonly DeviceRequests?: List<object>;
-  readonly Ulimits?: List<{ readonly Name?: string; readonly Soft?: number; readonly Hard?: number }>;
+  readonly Ulimits?: List<Ulimit>;
   readonly MaskedPaths?: List<string>;
   readonly ReadonlyPaths?: List<string>;
   readonly Annotations?: Table<string>;

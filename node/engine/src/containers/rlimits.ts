@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+
+/** As Docker's API has it; below 0 for none. */
+export interface Ulimit {
+  /** "nofile". */
+  readonly Name?: string;
+  readonly Soft?: number;
+  readonly Hard?: number;
+}
+
+interface Rlimit {
+  readonly type: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** As the runtime takes it. @param canRaise Whether this process may give more than it has itself. */
+export function rlimitOf({ Name = "", Soft = 0, Hard = 0 }: Ulimit, canRaise: boolean): Rlimit {
+  const type = `RLIMIT_${Name.toUpperCase()}`;
+  const unlimited = 2 ** 53; // as far as numbers of JSON are exact; the runtime takes it for no limit
+  const own = canRaise ? unlimited : ownHardLimit(Name);
+  const value = (limit: number): number => Math.min(limit < 0 ? unlimited : limit, own);
+  return { type, soft: value(Soft), hard: value(Hard) };
+}
+
+/** proc(5), limits. */
+function ownHardLimit(name: string): number {
+  const titles: Readonly<Record<string, string>> = {
+    nofile: "Max open files",
+    nproc: "Max processes",
+    core: "Max core file size",
+    memlock: "Max locked memory",
+    stack: "Max stack size",
+  };
+  const line = readFileSync("/proc/self/limits", "utf8")
+    .split("\n")
+    .find((each) => each.startsWith(titles[name.toLowerCase()] ?? "\0"));
+  const hard = line?.slice(26).trim().split(/\s+/)[1];
+  return hard === undefined || hard === "unlimited" ? 2 ** 53 : Number(hard);
+}
