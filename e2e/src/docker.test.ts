@@ -318,6 +318,29 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
     expect((await tsukube.run(["rm", "bg"], { accept: all })).stderr).toContain("No such container: bg");
   }, 30_000);
 
+  test("what there is, is listed, shown and pruned by kind, and an engine tells what it is", async () => {
+    expect(await docker("version", "--format", "{{.Server.APIVersion}} {{.Server.MinAPIVersion}}")).toBe("1.51 1.24");
+    expect(await docker("info", "--format", "{{.OSType}} {{.DefaultRuntime}}")).toBe("linux crun");
+    await docker("network", "create", "--label", "a=b", "kind");
+    expect(await docker("network", "ls", "-q", "--filter", "label=a=b", "--format", "{{.Name}}")).toBe("kind");
+    expect(await docker("network", "inspect", "-f", "{{.Driver}} {{.Labels.a}}", "kind")).toBe("bridge b");
+    expect(await docker("network", "prune", "-f")).toContain("kind");
+    await docker("volume", "create", "--label", "a=b", "kind");
+    expect(await docker("volume", "inspect", "-f", "{{.Driver}} {{.Labels.a}}", "kind")).toBe("local b");
+    expect(await docker("volume", "ls", "-q", "--filter", "label=a=b")).toBe("kind");
+    await docker("volume", "rm", "kind");
+    await background("limited", "", "exec sleep 1000");
+    await docker("update", "-m", "64m", "--memory-swap", "64m", "limited");
+    expect(await inspect("limited", "{{.HostConfig.Memory}}")).toBe(String(64 * 1024 ** 2));
+    expect(await inTerminal("docker exec -it limited sh", [["#", "tty; exit\r"]])).toContain("/dev/pts/0");
+    await docker("rm", "-f", "limited");
+    const [layer = ""] = JSON.parse(
+      await docker("image", "inspect", "-f", "{{json .RootFS.Layers}}", BUSYBOX),
+    ) as string[];
+    expect((await tsukube.run(["image", "why", layer])).stdout).toContain("busybox");
+    expect((await failing("search", "127.0.0.1:1/nothing")).stderr).toContain("Cannot");
+  }, 60_000);
+
   test("prune and df tell and free what nobody uses", async () => {
     await docker("run", "--name", "over", "-v", "/anonymous", BUSYBOX, "true");
     expect(await docker("system", "df", "--format", "{{.Type}} {{.TotalCount}}")).toContain("Containers 1");

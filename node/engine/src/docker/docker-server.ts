@@ -7,20 +7,10 @@ import type { Duplex, Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
-import { buildRoutes } from "./build-routes.ts";
-import { commitRoutes } from "./commit-routes.ts";
-import { containerRoutes } from "./container-routes.ts";
 import type { DockerAnswer, DockerDeps, DockerHost, DockerRequest, Hijacked, Route } from "./contracts.ts";
 import { dockerGroup } from "./docker-group.ts";
-import { eventRoutes } from "./event-routes.ts";
-import { execRoutes } from "./exec-routes.ts";
-import { fileRoutes } from "./file-routes.ts";
-import { imageRoutes } from "./image-routes.ts";
-import { networkRoutes } from "./network-routes.ts";
-import { pruneRoutes } from "./prune-routes.ts";
-import { searchRoutes } from "./search-routes.ts";
-import { API_VERSION, MIN_API_VERSION, systemRoutes } from "./system-routes.ts";
-import { volumeRoutes } from "./volume-routes.ts";
+import { routesOf } from "./routes.ts";
+import { API_VERSION, MIN_API_VERSION } from "./system-routes.ts";
 
 /** The engine's second face: Docker's Engine API (v1.51). */
 export class DockerServer {
@@ -31,11 +21,7 @@ export class DockerServer {
 
   constructor(deps: DockerDeps) {
     this.#deps = deps;
-    this.#routes = [
-      ...[...systemRoutes(deps), ...imageRoutes(deps), ...buildRoutes(deps), ...containerRoutes(deps)],
-      ...[...execRoutes(deps), ...fileRoutes(deps), ...networkRoutes(deps), ...volumeRoutes(deps)],
-      ...[...eventRoutes(deps), ...searchRoutes(deps), ...pruneRoutes(deps), ...commitRoutes(deps)],
-    ];
+    this.#routes = routesOf(deps);
   }
 
   /** Listens on a unix socket that its owner may use, and who is of the group docker where there is one. */
