@@ -288,6 +288,11 @@ export class Containers {
       if (await cgroups.isFrozen(record.cgroupPath)) return;
   }
 
+  /** None of its processes moves. */
+  isFrozen(id: string): Promise<boolean> {
+    return this.#deps.cgroups.isFrozen(this.get(id).cgroupPath);
+  }
+
   async resume(id: string): Promise<void> {
     await this.#deps.runtime.run(["resume", this.get(id).id]);
   }

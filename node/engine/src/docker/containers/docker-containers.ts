@@ -93,7 +93,7 @@ export class DockerContainers {
     const run = runs.find(id);
     const found = store.find(id);
     if (found !== undefined && isRunning(found) && run?.exit === undefined && run?.startedAt !== undefined) {
-      if (found.state.status === "paused") this.#deps.freezer.adopt(id);
+      await this.#deps.freezer.adopt(id, found.state.status === "paused");
       this.#health.start(found);
       return false;
     }

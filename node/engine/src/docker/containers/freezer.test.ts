@@ -4,13 +4,14 @@ import type { ContainerRecord } from "../../containers/containers.ts";
 import { Freezer } from "./freezer.ts";
 
 /** A container whose first process is this one, and what a freezer has done to it. */
-function world() {
+function world(frozen = false) {
   const happened: string[] = [];
   let run: Partial<ContainerRecord> = { pid: process.pid, startTime: startTimeOf(process.pid) as string };
   const freezer = new Freezer({
     find: () => run as ContainerRecord,
     pause: async () => void happened.push("pause"),
     resume: async () => void happened.push("resume"),
+    isFrozen: async () => frozen,
   });
   return { freezer, happened, becomes: (next: Partial<ContainerRecord>) => (run = next) };
 }
@@ -29,11 +30,19 @@ test("of several that want a container to stand still the last one lets it go on
 
 test("what was paused before the engine started stays so after work that needs it still", async () => {
   const { freezer, happened } = world();
-  freezer.adopt("a");
+  await freezer.adopt("a", true);
   await freezer.during("a", async () => {});
   expect(happened).toEqual([]);
   await freezer.resume("a");
   expect(happened).toEqual(["resume"]);
+});
+
+test("what work of a killed engine left standing goes on", async () => {
+  const { freezer, happened } = world(true);
+  await freezer.adopt("a", false);
+  expect(happened).toEqual(["resume"]);
+  await freezer.during("a", async () => {});
+  expect(happened).toEqual(["resume", "pause", "resume"]);
 });
 
 test("who does not run is left alone, also when it ended meanwhile", async () => {

@@ -2,6 +2,8 @@ import { isAlive } from "@tsukube/host";
 import type { ContainerRecord, Containers } from "../../containers/containers.ts";
 import { Turns } from "./turns.ts";
 
+type Stills = Pick<Containers, "find" | "pause" | "resume" | "isFrozen">;
+
 interface Hold {
   /** Of the run's first process: the next run is another matter. */
   readonly pid: number;
@@ -13,13 +15,13 @@ interface Hold {
  * processes must not disturb: it goes on when the last of them is done.
  */
 export class Freezer {
-  readonly #containers: Pick<Containers, "find" | "pause" | "resume">;
+  readonly #containers: Stills;
   readonly #canHold: boolean;
   readonly #holds = new Map<string, Hold>();
   readonly #turns = new Turns();
 
   /** @param canHold Whether processes can be made to stand still; where not, work goes on beside them. */
-  constructor(containers: Pick<Containers, "find" | "pause" | "resume">, canHold = true) {
+  constructor(containers: Stills, canHold = true) {
     this.#containers = containers;
     this.#canHold = canHold;
   }
@@ -34,10 +36,15 @@ export class Freezer {
     return this.#release(id, this.#pidOf(id));
   }
 
-  /** It was paused before this engine started. */
-  adopt(id: string): void {
+  /**
+   * It runs since before this engine started.
+   * @param isPaused By a client; where not, work of an engine that was killed may have left it standing: it goes on.
+   */
+  async adopt(id: string, isPaused: boolean): Promise<void> {
     const pid = this.#pidOf(id);
-    if (pid !== undefined) this.#holds.set(id, { pid, count: 1 });
+    if (pid === undefined) return;
+    if (isPaused) this.#holds.set(id, { pid, count: 1 });
+    else if (this.#canHold && (await this.#containers.isFrozen(id))) await this.resume(id);
   }
 
   /** Who does not run disturbs nothing. */

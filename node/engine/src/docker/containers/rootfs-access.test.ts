@@ -24,6 +24,7 @@ test("mounts are shown within the root while the container's processes stand sti
     find: () => run,
     pause: async () => void happened.push("stands still"),
     resume: async () => void happened.push("goes on"),
+    isFrozen: async () => false,
   });
   let root = "";
   const mounts = {
