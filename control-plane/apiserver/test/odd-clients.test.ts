@@ -110,3 +110,15 @@ test("of parameters that come twice the first counts", async () => {
   const { object } = await admin.get("/api/v1/namespaces?limit=1&limit=2");
   expect(object.items).toHaveLength(1);
 });
+
+test("who may not is told so in upstream's words, and nothing of what he made up is markup", async () => {
+  const who = `User "&lt;b&gt;\\"x\\"&amp;" cannot`;
+  for (const [path, message] of [
+    ["/api/v1/namespaces/default", `${who} get resource "namespaces" in API group "" in the namespace "default"`],
+    ["/api/v1/namespaces", `${who} list resource "namespaces" in API group "" at the cluster scope`],
+    ["/logs/<i>", `${who} get path "/logs/&lt;i&gt;"`],
+  ] as const) {
+    const { code, object } = await admin.get(path, { "impersonate-user": '<b>"x"&' });
+    expect([code, object.message?.slice(object.message.indexOf("User "))]).toEqual([403, message]);
+  }
+});

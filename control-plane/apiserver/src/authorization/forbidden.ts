@@ -1,15 +1,24 @@
-import { ApiError } from "@tsukube/api";
+import { ApiError, goQuote } from "@tsukube/api";
 import type { AuthorizationAttributes } from "../contracts.ts";
 
 /** "pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "y"". */
 export function forbidden(attributes: AuthorizationAttributes, reason: string): ApiError {
-  const { user, verb, isResource, group, resource, subresource, namespace, name, path } = attributes;
+  const { isResource, group, resource, name } = attributes;
   const tail = reason === "" ? "" : `: ${reason}`;
-  const who = `User "${user.name}" cannot ${verb}`;
-  if (!isResource) return ApiError.forbidden({ group: "", resource: "" }, "", `${who} path "${path}"${tail}`);
-  const what = subresource === "" ? resource : `${resource}/${subresource}`;
-  const isOfCluster = namespace === "" || resource === "namespaces";
-  const scope = isOfCluster ? "at the cluster scope" : `in the namespace "${namespace}"`;
-  const why = `${who} resource "${what}" in API group "${group}" ${scope}${tail}`;
-  return ApiError.forbidden({ group, resource }, name, why);
+  const what = isResource ? { group, resource } : { group: "", resource: "" };
+  return ApiError.forbidden(what, isResource ? name : "", `${sanitized(messageOf(attributes))}${tail}`);
+}
+
+function messageOf({ user, verb, isResource, ...asked }: AuthorizationAttributes): string {
+  const { group, resource, subresource, namespace, path } = asked;
+  const who = `User ${goQuote(user.name)} cannot ${verb}`;
+  if (!isResource) return `${who} path ${goQuote(path)}`;
+  const what = goQuote(subresource === "" ? resource : `${resource}/${subresource}`);
+  const scope = namespace === "" ? "at the cluster scope" : `in the namespace ${goQuote(namespace)}`;
+  return `${who} resource ${what} in API group ${goQuote(group)} ${scope}`;
+}
+
+/** For those who show it in a browser. */
+function sanitized(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
