@@ -1,4 +1,4 @@
-import { codeOf, type Logger, messageOf } from "@tsukube/foundation";
+import { type Cancel, codeOf, type Logger, messageOf } from "@tsukube/foundation";
 import { type OpenStore, pagesOf, type Store, type StoredRecord, StoreError } from "@tsukube/store";
 import { formedStore, type StoredForm } from "../stored-form.ts";
 import type { Encryption } from "./encryption.ts";
@@ -44,6 +44,8 @@ function isStale(encryption: Encryption, { key, value }: StoredRecord): boolean 
   return (isEncrypted || encryption.concerns(key)) && encryption.isStale(key, value);
 }
 
+const RETRY_MS = 60_000;
+
 type Wanted = readonly string[] | "all";
 
 /** Writes values again that lie otherwise than they would be written now. */
@@ -53,6 +55,7 @@ class Rewriter {
   readonly #logger: Logger;
   #running: Promise<void> | undefined;
   #next: Wanted | undefined;
+  #retry: Cancel | undefined;
   #closed = false;
   /** Why, of each that no key opens: the others are written again nevertheless. */
   #unreadable: unknown[] = [];
@@ -65,6 +68,8 @@ class Rewriter {
 
   /** @param wanted Keys to look at; all by default. */
   start(wanted: Wanted = "all"): void {
+    this.#retry?.();
+    this.#retry = undefined;
     this.#next = wanted;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
@@ -74,6 +79,7 @@ class Rewriter {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
+    this.#retry?.();
   }
 
   async #run(): Promise<void> {
@@ -88,7 +94,8 @@ class Rewriter {
         if (first !== undefined)
           this.#logger.warn("cannot encrypt again", { objects: this.#unreadable.length, error: messageOf(first) });
       } catch (error) {
-        this.#logger.warn("cannot encrypt again", { error: messageOf(error) });
+        this.#logger.warn("cannot encrypt again, tried anew in a minute", { error: messageOf(error) });
+        this.#retry ??= this.#encryption.clock.after(RETRY_MS, () => this.start(), { background: true });
       }
     }
   }

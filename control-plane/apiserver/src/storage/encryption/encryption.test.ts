@@ -305,3 +305,28 @@ test("one that no key opens keeps no other from being written again", async () =
   expect(logged.at(-1)).toMatchObject({ objects: 1, error: expect.stringContaining('"/registry/secrets/a/a"') });
   await formed.close();
 });
+
+test("what a KMS that is down keeps from being written again is when it is back", async () => {
+  const plugin = new Turning();
+  const { Encrypt } = plugin;
+  let isDown = true;
+  const down = async (): Promise<never> => {
+    throw new Error("down");
+  };
+  Object.assign(plugin, { Encrypt: (request: object) => (isDown ? down() : Encrypt(request)) });
+  const time = new VirtualClock();
+  const store = new MemoryStore({ clock: time });
+  const one = keyed("secretbox", ["one", 1]);
+  const encryption = new Encryption(configuration(one), { clock: time, random, dialKms: () => plugin });
+  const formed = await encryptedStore(async () => store, sameForm, encryption, silentLogger)(() => {});
+  await formed.commit([{ type: "put", key: SECRET, value: Buffer.from("x"), expected: "any" }]);
+  const turning = "- kms: {apiVersion: v2, name: turning, endpoint: 'unix:///x'}";
+  encryption.use(configuration(`${turning}\n${one}`));
+  const lying = async () => Buffer.from((await store.get(SECRET))!.value).toString("latin1");
+  await time.advance(10);
+  expect(await lying()).toMatch(/^k8s:enc:secretbox:v1:one:/);
+  isDown = false;
+  await time.advance(60_000);
+  expect(await lying()).toMatch(/^k8s:enc:kms:v2:turning:/);
+  await formed.close();
+});

@@ -38,6 +38,10 @@ export class Encryption {
     this.#rules = this.#rulesOf(text);
   }
 
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
   /** What it goes by. */
   get text(): string {
     return this.#text;
