@@ -245,6 +245,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   lifetime.own("flows", flows);
   const presence = new Presence();
+  const { address, port } = options.advertise;
+  const discovery = new Discovery(registry, aggregator, () => withPort(address, port));
   const router = new Router({
     flows,
     registry,
@@ -258,12 +260,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       proxy,
     }),
     aggregator,
-    discovery: new Discovery(registry, aggregator, () => withPort(options.advertise.address, options.advertise.port)),
+    discovery,
     openApi: new OpenApiHandler(registry, aggregator, () => clock.now()),
-    health: new Health(metrics, tokens, {
-      store: () => storeProblem(cache, clock),
-      isClosing: () => lifetime.signal.aborted,
-    }),
+    health: new Health(
+      metrics,
+      tokens,
+      { store: () => storeProblem(cache, clock), isClosing: () => lifetime.signal.aborted },
+      () => discovery.paths,
+    ),
     components: { registry, presence, cache, clock },
     reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences: [ISSUER] },
     store,

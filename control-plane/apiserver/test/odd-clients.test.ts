@@ -69,6 +69,17 @@ test("a slash that is written as %2F parts a path, too: nobody reaches by it wha
   );
 });
 
+test("the index names what there is, each path that it names is there", async () => {
+  const paths = (await admin.get("/")).object["paths"] as readonly string[];
+  const wanted = ["/.well-known/openid-configuration", "/api/v1", "/apis/", "/apis/apps/v1", "/livez/ping", "/metrics"];
+  expect(paths).toEqual(expect.arrayContaining([...wanted, "/readyz/etcd", "/version"]));
+  expect(paths).toEqual(paths.toSorted());
+  const whole = paths.filter((path) => path !== "/openapi/v3/"); // what begins so
+  const codes = await Promise.all(whole.map(async (path) => [path, (await admin.get(path)).code]));
+  const isThere = new Set([200, 406]); // kube-apiserver has pages that are no JSON
+  expect(codes.filter(([, code]) => !isThere.has(code as number))).toEqual([]);
+});
+
 test("names are quoted as Go quotes them", async () => {
   const { object } = await admin.get('/api/v1/namespaces/a%00"b');
   expect(object.message).toBe('namespaces "a\\x00\\"b" not found');

@@ -81,6 +81,15 @@ export class Discovery {
     return this.#load().core;
   }
 
+  /** Of groups and versions, as the index of all paths has them. */
+  get paths(): readonly string[] {
+    const groups = this.#groups().flatMap(({ metadata: { name }, versions }) => [
+      `/apis/${name}`,
+      ...versions.map(({ version }) => `/apis/${name}/${version}`),
+    ]);
+    return ["/api", "/api/v1", "/apis", "/apis/", ...groups];
+  }
+
   #load() {
     if (this.#facts === undefined) {
       const { all } = JSON.parse(factsText("discovery.json")) as {

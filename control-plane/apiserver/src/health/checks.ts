@@ -58,6 +58,12 @@ const CHECKS: Readonly<Record<string, Check>> = {
   shutdown: (vitals) => (vitals.isClosing() ? "process is shutting down" : undefined),
 };
 
+/** Where each of them answers, and all together. */
+export const CHECK_PATHS: readonly string[] = Object.entries(NAMES).flatMap(([endpoint, names]) => [
+  `/${endpoint}`,
+  ...names.map((name) => `/${endpoint}/${name}`),
+]);
+
 /** @returns why it fails; undefined: it is well. */
 async function problemOf(name: string, vitals: Vitals): Promise<string | undefined> {
   return (CHECKS[name] ?? well)(vitals);

@@ -4,10 +4,15 @@ import type { Metrics } from "@tsukube/foundation";
 import type { Tokens } from "../authentication/tokens.ts";
 import { checkAcceptable } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
-import { type Checked, checkAll, checkOne, type Vitals } from "./checks.ts";
+import { CHECK_PATHS, type Checked, checkAll, checkOne, type Vitals } from "./checks.ts";
 
 /** The level of the Kubernetes API that is spoken here. */
 const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
+
+const OWN_PATHS = [
+  ...["/.well-known/openid-configuration", "/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/"],
+  ...["/openid/v1/jwks", "/version"],
+];
 
 /** Paths for which upstream has routes: others do not look at the method. */
 const ROUTED = /^\/(?:version|\.well-known\/openid-configuration|openid\/v1\/jwks)\/?$/;
@@ -17,8 +22,11 @@ export class Health {
   readonly #metrics: Metrics;
   readonly #tokens: Tokens;
   readonly #vitals: Vitals;
+  readonly #discovered: () => readonly string[];
 
-  constructor(metrics: Metrics, tokens: Tokens, vitals: Vitals) {
+  /** @param discovered Where else there is something, at the time. */
+  constructor(metrics: Metrics, tokens: Tokens, vitals: Vitals, discovered: () => readonly string[]) {
+    this.#discovered = discovered;
     this.#metrics = metrics;
     this.#tokens = tokens;
     this.#vitals = vitals;
@@ -63,19 +71,7 @@ export class Health {
         checkAcceptable(context.request.headers, false, ["application/jwk-set+json"]);
         return forEverybody(compact(this.#tokens.jwks, "application/jwk-set+json"));
       case "/":
-        return json({
-          paths: [
-            "/api",
-            "/apis",
-            "/healthz",
-            "/livez",
-            "/metrics",
-            "/openapi/v2",
-            "/openapi/v3",
-            "/readyz",
-            "/version",
-          ],
-        });
+        return json({ paths: [...OWN_PATHS, ...CHECK_PATHS, ...this.#discovered()].sort() });
       default:
         return undefined;
     }
