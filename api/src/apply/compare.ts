@@ -54,7 +54,8 @@ class Comparer {
     }
     const [old, next] = [shapeOf(schema, before), shapeOf(schema, after)];
     const shape = after === undefined ? old : next;
-    if (before !== undefined && after !== undefined && old.kind !== next.kind) this.#compareLeaf(before, after, at);
+    if (before !== undefined && after !== undefined && old.kind !== next.kind)
+      this.#replaced(schema, before, after, at);
     else if (shape.kind === "leaf" || (isHollow(before) && isHollow(after))) this.#compareLeaf(before, after, at);
     else {
       if (shape.kind === "list") this.#visitList(shape.schema, before, after, at);
@@ -68,6 +69,13 @@ class Comparer {
     const parent = this.added.below(pathOf(at.parent));
     parent.add(at.element);
     insertAll(schema, after, at.element, parent);
+  }
+
+  /** Of another type now: what was below is gone. */
+  #replaced(schema: Schema | undefined, before: Json, after: Json, at: Step | undefined): void {
+    this.#compareLeaf(before, after, at);
+    const last = at?.element;
+    if (last !== undefined) insertAll(schema, before, last, this.removed.below(pathOf(at?.parent)));
   }
 
   #compareLeaf(before: Json | undefined, after: Json | undefined, at: Step | undefined): void {

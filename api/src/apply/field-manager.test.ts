@@ -278,3 +278,14 @@ test("an entry that a write does not touch keeps its very object", () => {
   const next = fields.update(live, freeze({ ...live, data: { a: "1", b: "2" } }) as Unstructured, "edit");
   expect(next.metadata?.managedFields?.[0]?.fieldsV1).toBe(live.metadata?.managedFields?.[0]?.fieldsV1);
 });
+
+test("who replaces an untyped object by a value owns that value alone", () => {
+  const { fields } = managerOf("example.com/v1", "Free", undefined);
+  const free = (any: Json): Unstructured =>
+    ({ apiVersion: "example.com/v1", kind: "Free", metadata: { name: "x" }, spec: { any } }) as unknown as Unstructured;
+  const made = stored(fields.update(undefined, free({ thing: 1 }), "m"));
+  for (const value of [null, "", 1, []]) {
+    const next = fields.update(made, free(value), "m");
+    expect(owners(next)).toEqual({ "m/Update": { "f:spec": { ".": {}, "f:any": {} } } });
+  }
+});

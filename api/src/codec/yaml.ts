@@ -232,10 +232,18 @@ class Converter {
 
 function keyText(node: Node | null): string {
   if (!isScalar(node)) {
-    if (node === null) return "null";
+    if (node === null) throw nullKey();
     throw new DecodeError("syntax", "error converting YAML to JSON: unsupported map key, expected a scalar");
   }
-  return node.value === null ? "null" : String(node.value);
+  if (node.value === null) throw nullKey();
+  return String(node.value);
+}
+
+function nullKey(): DecodeError {
+  return new DecodeError(
+    "syntax",
+    "error converting YAML to JSON: unsupported map key of type: %!s(<nil>), key: <nil>",
+  );
 }
 
 function scalarJson(value: unknown): string {

@@ -129,20 +129,21 @@ function ownerError(owner: OwnerReference, at: string): FieldError[] {
 }
 
 function finalizerErrors(finalizers: readonly string[], qualified: boolean): FieldError[] {
-  const errors = finalizers.flatMap((finalizer, index) => finalizerError(finalizer, index, qualified));
+  const errors = finalizers.flatMap((finalizer) =>
+    labelKeyProblems(finalizer).map((problem) => fieldError.invalid("metadata.finalizers", finalizer, problem)),
+  );
   if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
     const why = "finalizer orphan and foregroundDeletion cannot be both set";
     errors.push(fieldError.invalid("metadata.finalizers", finalizers, why));
   }
+  if (qualified) errors.push(...finalizers.flatMap(unqualified));
   return errors;
 }
 
-function finalizerError(finalizer: string, index: number, qualified: boolean): FieldError[] {
-  const problems = labelKeyProblems(finalizer);
-  const errors = problems.map((problem) => fieldError.invalid("metadata.finalizers", finalizer, problem));
-  if (!qualified || finalizer.includes("/") || STANDARD_FINALIZERS.has(finalizer)) return errors;
+function unqualified(finalizer: string, index: number): FieldError[] {
+  if (finalizer.includes("/") || STANDARD_FINALIZERS.has(finalizer)) return [];
   const why = "name is neither a standard finalizer name nor is it fully qualified";
-  return [...errors, fieldError.invalid(`metadata.finalizers[${index}]`, finalizer, why)];
+  return [fieldError.invalid(`metadata.finalizers[${index}]`, finalizer, why)];
 }
 
 /** A finalizer by itself, as in the spec of a namespace. */

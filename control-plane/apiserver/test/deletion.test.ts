@@ -60,6 +60,13 @@ describe("an object without anything that holds it", () => {
     ).toBe(200);
   });
 
+  test("goes only at the revision that the query names", async () => {
+    await make("revised");
+    expect((await admin.send("DELETE", `${MAPS}/revised?resourceVersion=1`)).object.message).toMatch(
+      /the ResourceVersion in the precondition \(1\) does not match/,
+    );
+  });
+
   test("goes by options in protobuf, in its group's own version, and in the query", async () => {
     const schema = schemaOfType("meta/v1.DeleteOptions") as ObjectSchema;
     const type = { "content-type": "application/vnd.kubernetes.protobuf" };

@@ -126,6 +126,13 @@ describe("pages", () => {
     expect([names(last), last.object.metadata]).toEqual([[], expect.not.objectContaining({ continue: token })]);
   });
 
+  test("name no revision beside their token", async () => {
+    const first = await admin.get(`${MAPS}?limit=1`);
+    const token = (first.object.metadata as { readonly continue?: string } | undefined)?.continue;
+    const { object } = await admin.get(`${MAPS}?limit=1&continue=${token}&resourceVersion=5`);
+    expect(object.message).toBe("specifying resource version is not allowed when using continue");
+  });
+
   test("lead to no other namespace", async () => {
     const first = await admin.get(`${ALL}?limit=1`);
     const elsewhere = await admin.get(`${MAPS}?continue=${first.object.metadata?.continue}`);

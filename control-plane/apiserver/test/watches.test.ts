@@ -67,6 +67,16 @@ describe("a watch from a revision", () => {
       watch.close();
     }
   });
+
+  test("that is zero marks where the state ends for who wants bookmarks", async () => {
+    await make("marked", "mark");
+    const watch = await admin.watch(
+      `${MAPS}?watch=1&labelSelector=of%3Dmark&resourceVersion=0&allowWatchBookmarks=true`,
+    );
+    const [, mark] = await watch.take(2);
+    expect(mark?.object.metadata?.annotations).toEqual({ "k8s.io/initial-events-end": "true" });
+    watch.close();
+  });
 });
 
 describe("a watch with a selector", () => {

@@ -327,3 +327,9 @@ test("a scale that is put is the one that the path names", async () => {
     "the namespace of the provided object does not match the namespace sent on the request",
   ]);
 });
+
+test("a dry run may name a revision that creating may not", async () => {
+  const body = { metadata: { name: "revised", resourceVersion: "1" } };
+  expect((await admin.send("POST", `${MAPS}?dryRun=All`, body)).code).toBe(201);
+  expect((await admin.send("POST", MAPS, body)).code).toBe(500);
+});

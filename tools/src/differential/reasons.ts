@@ -7,6 +7,8 @@ interface Reason {
   readonly part?: RegExp;
   readonly a?: RegExp;
   readonly b?: RegExp;
+  /** What else must be true of both sides. */
+  readonly when?: (a: string, b: string) => boolean;
   readonly because: string;
 }
 
@@ -28,7 +30,13 @@ const REASONS: readonly Reason[] = [
   {
     scenario: /limitranges|endpointslices|csinodes|clusterroles-aggregation|resourceclaim/,
     part: /managedFields|^code$|^causes$/,
-    a: /"?f:(limits|endpoints|drivers|rules|requests)\\*":\{\}|\.(spec\.drivers|spec\.limits|endpoints)$|conflict with \\"differential\\"/,
+    a: /"f:(?:limits|endpoints|drivers|rules|requests)\\*":\{\}|^409 Apply failed with 1 conflict: conflict with "differential" using \S+: \.(?:spec\.drivers|spec\.limits|endpoints)$/,
+    because: EMPTY,
+  },
+  {
+    scenario: /limitranges|csinodes/,
+    part: /managedFields$|^causes$/,
+    b: /"manager":"before-first-apply"|conflict with \\"before-first-apply\\"/, // nothing was owned before
     because: EMPTY,
   },
   {
@@ -106,7 +114,7 @@ const REASONS: readonly Reason[] = [
     scenario: /customresourcedefinitions|apiservices|^custom/,
     line: /^(?:PUT|PATCH)/,
     part: /^causes$/,
-    a: /^\["metadata\./,
+    a: /^\["metadata\.uid: FieldValueInvalid: Invalid value: \\"x\\": field is immutable"\]$/,
     b: /^\[\]$/,
     because: "upstream says what is wrong with the metadata of an update once for each place that looks at it",
   },
@@ -133,6 +141,18 @@ const REASONS: readonly Reason[] = [
     because: "the sentence is that of upstream's conversion of maps to its Go types",
   },
   {
+    line: /"path":"\/apiVersion"|\{"apiVersion":""\}/,
+    part: /^header warning$/,
+    because: "of an object of no version upstream knows no fields",
+  },
+  {
+    line: /\[content-type: application\/(?:apply-patch\+)?yaml\]/,
+    part: /^\.message$/,
+    a: /yaml: |unsupported map key/,
+    b: /yaml: |unsupported map key/,
+    because: "the sentence is the YAML parser's",
+  },
+  {
     line: /-patch\+json\] .*(?:1e\d|80\.0)\D/,
     part: /^code$|^causes$|^\.details/,
     because: "upstream looks at how a number in a patch is written, ours at what it is",
@@ -143,9 +163,9 @@ const REASONS: readonly Reason[] = [
     because: "upstream's controller manager checks types",
   },
   {
-    scenario: /nodes/,
-    part: /taints|managedFields|^causes$/,
-    a: /node\.kubernetes\.io\/not-ready|f:taints|^\[/,
+    scenario: / (?:of nodes|nodes-)/,
+    part: /taints$|managedFields$|^causes$/,
+    a: /node\.kubernetes\.io\/not-ready|"f:taints":\{\}/,
     because: "nodes are tainted by the controller, when they do not get ready",
   },
   { line: /\/token\?/, part: /managedFields$/, because: "nobody owns the fields of what is not stored" },
@@ -157,20 +177,36 @@ const REASONS: readonly Reason[] = [
   },
   {
     scenario: /customresourcedefinitions|apiservices|flowschemas/,
-    part: /managedFields$|^causes$/,
-    a: /kube-apiserver|config-consumer/,
+    part: /managedFields$/,
+    when: (a, b) => withoutServers(a) === withoutServers(b),
+    because: UNTRACKED,
+  },
+  {
+    scenario: /customresourcedefinitions|apiservices|flowschemas/,
+    line: /application\/merge-patch\+json\] /,
+    part: /^causes$/,
+    a: /kube-apiserver|api-priority-and-fairness-config-consumer-v1/,
     because: UNTRACKED,
   },
 ];
 
+const SERVERS: ReadonlySet<string> = new Set(["kube-apiserver", "api-priority-and-fairness-config-consumer-v1"]);
+
+/** Owners, in JSON, without those that are parts of upstream's server. */
+function withoutServers(owners: string): string {
+  const entries = owners.startsWith("[") ? (JSON.parse(owners) as readonly { readonly manager: string }[]) : [];
+  return JSON.stringify(entries.filter(({ manager }) => !SERVERS.has(manager)));
+}
+
 /** Why this difference stays; undefined: it should not be. */
 export function reasonFor(difference: Difference): string | undefined {
   return REASONS.find(
-    ({ scenario, line, part, a, b }) =>
+    ({ scenario, line, part, a, b, when }) =>
       (scenario?.test(difference.scenario) ?? true) &&
       (line?.test(difference.line) ?? true) &&
       (part?.test(difference.part) ?? true) &&
       (a?.test(difference.a) ?? true) &&
-      (b?.test(difference.b) ?? true),
+      (b?.test(difference.b) ?? true) &&
+      (when?.(difference.a, difference.b) ?? true),
   )?.because;
 }

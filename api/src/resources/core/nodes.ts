@@ -15,6 +15,7 @@ export const nodes: Resource = {
   createdWithStatus: true,
   prepareForCreate: (node) => withPodCidrs(withoutConfig(node)),
   prepareForUpdate: withPodCidrs,
+  complete: withPodCidrs,
   fieldLabels: { "spec.unschedulable": boolAt("spec.unschedulable") },
   rules: CORE["/Node"],
   statusRules: STATUSES["/Node"],

@@ -1,4 +1,5 @@
 import type { Service } from "../../../generated/types/core-v1.ts";
+import type { Unstructured } from "../../object.ts";
 import { CORE } from "../../validation/core/rules.ts";
 import { STATUSES } from "../../validation/statuses/index.ts";
 import { balancerWarnings, serviceWarnings } from "../../warnings/networking.ts";
@@ -13,7 +14,8 @@ export const services: Resource = {
   resource: "services",
   createOnUpdate: true,
   returnsDeleted: true,
-  prepareForUpdate: withoutFormerType,
+  prepareForCreate: withoutIdlePolicy,
+  prepareForUpdate: (next, old) => withoutIdlePolicy(withoutFormerType(next, old)),
   fieldLabels: { "spec.clusterIP": "spec.clusterIP", "spec.type": "spec.type" },
   rules: CORE["/Service"],
   statusRules: STATUSES["/Service"],
@@ -21,6 +23,14 @@ export const services: Resource = {
   statusWarnings: balancerWarnings,
   cells: (object, now) => serviceCells(object as Service, now),
 };
+
+/** There is no traffic within the cluster to what is outside. */
+function withoutIdlePolicy(service: Unstructured): Unstructured {
+  const spec = (service as Service).spec ?? {};
+  if (spec.type !== "ExternalName" || spec.internalTrafficPolicy === undefined) return service;
+  const { internalTrafficPolicy: _idle, ...rest } = spec;
+  return { ...service, spec: rest };
+}
 
 function serviceCells(service: Service, now: number): readonly unknown[] {
   const spec = service.spec ?? {};

@@ -213,13 +213,7 @@ function volumeModeStays(next: object, old: object): FieldError[] {
   return now === before ? [] : [fieldError.invalid("volumeMode", now ?? null, "field is immutable")];
 }
 
-const statusOfVolume: UpdateCheck = (next) => versionRequired(next);
-
-function versionRequired(next: object): FieldError[] {
-  return isUnset(valueAt(next, "metadata.resourceVersion")) ? [fieldError.required("resourceVersion")] : [];
-}
-
-export const persistentVolume: KindRules = { state, update: sourceStays, subresources: { status: statusOfVolume } };
+export const persistentVolume: KindRules = { state, update: sourceStays };
 
 const CLAIM_MUTABLE =
   "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
@@ -301,7 +295,7 @@ function present(value: Values): Values {
 }
 
 const statusOfClaim: UpdateCheck = (next) => {
-  const errors = versionRequired(next);
+  const errors: FieldError[] = [];
   if (isUnset(valueAt(next, "spec.accessModes"))) errors.push(fieldError.required("Spec.accessModes"));
   for (const [name, amount] of entriesOf(valueAt(next, "status.capacity")))
     basicQuantity(amount, `status.capacity[${name}]`, errors);

@@ -1,5 +1,5 @@
 import { type FieldError, fieldError } from "../../status/field-error.ts";
-import { type Check, child, element, entriesOf, isUnset, listOf, member, run, valueAt } from "../check.ts";
+import { type Check, child, element, entriesOf, listOf, member, run, valueAt } from "../check.ts";
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { isStandardResource, resourceName, resourceQuantity } from "./resources.ts";
 
@@ -111,9 +111,7 @@ const scopesStay: UpdateCheck = (next, old) => {
 };
 
 const status: UpdateCheck = (next) => {
-  const errors: FieldError[] = isUnset(valueAt(next, "metadata.resourceVersion"))
-    ? [fieldError.required("resourceVersion")]
-    : [];
+  const errors: FieldError[] = [];
   for (const name of ["hard", "used"]) errors.push(...run(amounts, valueAt(next, `status.${name}`), `status.${name}`));
   return errors;
 };

@@ -15,7 +15,7 @@ import {
 } from "../check.ts";
 import { changed, immutable, immutableText, type RuleTable } from "../kind-rules.ts";
 import { dnsSubdomain, pathSegment } from "../names.ts";
-import { pemBlocks } from "../pem-blocks.ts";
+import { isSequence, pemBlocks } from "../pem-blocks.ts";
 import { signerName } from "../signer-name.ts";
 import { approval, signing } from "./certificate-status.ts";
 
@@ -27,15 +27,11 @@ const USAGES = [
 ];
 
 const requestSpec: Check = (value, at, errors) => {
-  if (pemBlocks(member(value, "request"))[0]?.type !== "CERTIFICATE REQUEST") {
-    errors.push(
-      fieldError.invalid(
-        `${at}.request`,
-        member(value, "request") ?? null,
-        "PEM block type must be CERTIFICATE REQUEST",
-      ),
-    );
-  }
+  const [block] = pemBlocks(member(value, "request"));
+  const isRequest = block?.type === "CERTIFICATE REQUEST";
+  const why = isRequest ? "asn1: syntax error: data truncated" : "PEM block type must be CERTIFICATE REQUEST";
+  if (!isRequest || !isSequence(block.bytes))
+    errors.push(fieldError.invalid(`${at}.request`, member(value, "request") ?? null, why));
   if (listOf(member(value, "usages")).length === 0) errors.push(fieldError.required(`${at}.usages`));
   each((usage, here, found) => {
     if (!USAGES.includes(String(usage ?? ""))) found.push(fieldError.notSupported(here, usage ?? "", USAGES));

@@ -65,6 +65,9 @@ export function notRegistered(kind: string, version: string): string {
   return `no kind "${kind}" is registered for version "${version}" in scheme "pkg/runtime/scheme.go:111"`;
 }
 
+/** Of protobuf, before its envelope. */
+const MAGIC_BYTES = 4;
+
 /** Longest part of a body that is shown in an error. */
 const SHOWN_BYTES = 30;
 
@@ -87,9 +90,23 @@ const NOT_A_STRUCT =
 /** What is wrong with a body that upstream cannot even look into for its kind; undefined: with one of its fields. */
 function outerProblem({ code, message }: DecodeError): string | undefined {
   const isOuter = /^json: cannot unmarshal \w+ into Go (value|struct field \w+\.TypeMeta\.\w+ )/.test(message);
+  if (message.startsWith(OF_YAML)) return message.slice(OF_YAML.length);
   if (code !== "syntax" && code !== "limit" && !isOuter) return undefined;
   const said = message.replace(/Go value of type \S+$/, NOT_A_STRUCT).replace(/field \w+\.TypeMeta\./, "field .");
   return `couldn't get version/kind; json parse error: ${said}`;
+}
+
+const OF_YAML = "error converting YAML to JSON: ";
+
+/** What is wrong with bytes that are to be protobuf and have no envelope; undefined: with what is in it. */
+function unreadable({ message }: DecodeError, bytes: Uint8Array): string | undefined {
+  if (bytes.length === 0) return "empty data";
+  try {
+    decodeEnvelope(bytes);
+    return undefined;
+  } catch {
+    return message;
+  }
 }
 
 /** Decodes the object of a create or update in the definition's form. @throws {ApiError} 400, 415. */
@@ -116,13 +133,14 @@ function decodeTyped(
   try {
     if (encoding === "protobuf") {
       const envelope = decodeEnvelope(bytes);
+      if (bytes.length === MAGIC_BYTES) throw unrecognized(definition.kind, "empty body", bytes);
       checkKind(envelope, definition);
       return { object: decodeProtobuf<Unstructured>(envelope, schema), problems: [] };
     }
     return encoding === "yaml" ? decodeYaml<Unstructured>(bytes, schema) : decodeJson<Unstructured>(bytes, schema);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    const outer = encoding === "json" ? outerProblem(error) : undefined;
+    const outer = encoding === "protobuf" ? unreadable(error, bytes) : outerProblem(error);
     if (outer !== undefined) throw unrecognized(definition.kind, outer, bytes);
     if (encoding === "json") checkKind(decodeUnstructured<Unstructured>(bytes).object, definition, bytes);
     throw ApiError.badRequest(`${cannotBe(definition)}: ${error.message}`);
@@ -243,7 +261,8 @@ export function decodeOptions(
     report(context, problems, "Ignore");
     return object;
   } catch (error) {
-    if (error instanceof DecodeError) throw ApiError.badRequest(outerProblem(error) ?? error.message);
+    if (error instanceof DecodeError)
+      throw ApiError.badRequest((encoding === "protobuf" ? undefined : outerProblem(error)) ?? error.message);
     throw error;
   }
 }

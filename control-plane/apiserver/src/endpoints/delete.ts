@@ -2,7 +2,7 @@ import { ApiError, type FeatureGates, type FieldError, fieldError, jsonEqual, ty
 import type { DeleteOptions } from "@tsukube/api/types/meta-v1";
 import { formatTime } from "@tsukube/foundation";
 import { isTrue } from "../chain/request-info.ts";
-import type { AdmissionRequest } from "../contracts.ts";
+import type { AdmissionRequest, RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Change } from "../storage/object-store.ts";
 import { numberOf } from "./list-options.ts";
@@ -65,7 +65,13 @@ function optionsOfQuery(query: URLSearchParams): DeleteOptions {
   const orphan = query.get("orphanDependents");
   const policy = query.get("propagationPolicy");
   const ignores = query.get(IGNORES);
+  const [uid, resourceVersion] = ["uid", "resourceVersion"].map((name) => query.get(name) || undefined);
+  const preconditions = {
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
   return {
+    ...(Object.keys(preconditions).length > 0 && { preconditions }),
     ...(ignores !== null && { [IGNORES]: isTrue(ignores) }),
     ...(grace !== undefined && { gracePeriodSeconds: grace }),
     ...(policy !== null && { propagationPolicy: policy }),
@@ -78,17 +84,21 @@ function optionsOfQuery(query: URLSearchParams): DeleteOptions {
  * Deletes, or begins to: finalizers and grace periods make it wait. Idempotent; a second delete can only shorten the wait.
  * @throws {ApiError} 404, 409 for preconditions.
  */
-export async function deleteObject(writer: Writer, request: WriteRequest, options: DeleteOptions): Promise<Deleted> {
-  const { context, definition, namespace, name, dryRun } = request;
+export async function deleteObject(
+  writer: Writer,
+  request: WriteRequest,
+  options: DeleteOptions,
+  isOneOfMany = false,
+): Promise<Deleted> {
+  const { definition, namespace, name, dryRun } = request;
   const { store } = writer.deps;
-  const isSilent = options.propagationPolicy === undefined && (options.orphanDependents ?? undefined) === undefined;
-  if (isSilent && definition.group === "batch" && definition.resource === "jobs") context.warn(ORPHANED_PODS);
+  warnOfOrphans(request.context, definition, options);
   let result: Deleted | undefined;
   let isMarked = false;
   const key = store.keyOf(definition, namespace, name);
   await store.update(definition, key, async (live): Promise<Change> => {
     if (live === undefined) throw ApiError.notFound(definition, name);
-    checkPreconditions(definition, live, options);
+    checkPreconditions(definition, live, options, !isOneOfMany && checksByItself(definition));
     await admit(writer, request, live, options);
     const next = marked(definition, live, options, writer.deps.clock.now());
     const gone = next === undefined;
@@ -104,6 +114,16 @@ export async function deleteObject(writer: Writer, request: WriteRequest, option
   const now = store.get(definition, namespace, name);
   if (now !== undefined) await store.readable(definition, [now]);
   return { object: now === undefined ? object : store.view(definition, now), gone };
+}
+
+/** Whoever deletes jobs and does not say what becomes of their pods is told. */
+export function warnOfOrphans(
+  context: RequestContext,
+  { group, resource }: ResourceDefinition,
+  { propagationPolicy, orphanDependents }: DeleteOptions,
+): void {
+  const isSilent = propagationPolicy === undefined && (orphanDependents ?? undefined) === undefined;
+  if (isSilent && group === "batch" && resource === "jobs") context.warn(ORPHANED_PODS);
 }
 
 /** Of what goes at once and may wait, watchers see first that it does not, as upstream's. */
@@ -132,10 +152,15 @@ async function admit(writer: Writer, request: WriteRequest, live: Unstructured, 
   await writer.deps.admission.admit(attributes);
 }
 
-function checkPreconditions(definition: ResourceDefinition, live: Unstructured, options: DeleteOptions): void {
+function checkPreconditions(
+  definition: ResourceDefinition,
+  live: Unstructured,
+  options: DeleteOptions,
+  byItself: boolean,
+): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const refuse = (what: string, wanted: string, found: string | undefined, since: string): never => {
-    if (checksByItself(definition)) {
+    if (byItself) {
       // the one says it in capitals, the other does not
       const failed = definition.resource === "namespaces" ? "Precondition failed" : "precondition failed";
       const why = `${failed}: ${what} in precondition: ${wanted}, ${what} in object meta: ${found ?? ""}`;

@@ -15,19 +15,27 @@ export interface ListOptions {
 
 /** @throws {ApiError} 422 for combinations that make no sense, 400 for numbers that are none. */
 export function parseListOptions(query: URLSearchParams, isWatch: boolean): ListOptions {
+  const asked = optionsOf(query, isWatch);
+  const { sendInitialEvents, match, resourceVersion = 0 } = asked;
+  // a watch that does not say from where begins with what is there, as if it had asked for that
+  const isPlain = isWatch && sendInitialEvents === undefined && match === "" && resourceVersion === 0;
+  const options = isPlain ? { ...asked, sendInitialEvents: true, match: "NotOlderThan" as const } : asked;
+  const errors = isWatch ? watchErrors(options) : listErrors(options);
+  if (errors.length > 0) throw ApiError.invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", errors);
+  return options;
+}
+
+function optionsOf(query: URLSearchParams, isWatch: boolean): ListOptions {
   const initial = query.get("sendInitialEvents");
-  const options = {
+  return {
     limit: numberOf(query, "limit") ?? 0,
     continue: query.get("continue") ?? "",
     resourceVersion: revisionOf(query.get("resourceVersion") ?? "", isWatch),
     match: (query.get("resourceVersionMatch") ?? "") as ListOptions["match"],
-    sendInitialEvents: initial === null || initial === "" ? undefined : isTrue(initial),
+    sendInitialEvents: initial === null ? undefined : isTrue(initial),
     bookmarks: isTrue(query.get("allowWatchBookmarks")),
     timeoutSeconds: numberOf(query, "timeoutSeconds"),
   };
-  const errors = isWatch ? watchErrors(options) : listErrors(options);
-  if (errors.length > 0) throw ApiError.invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", errors);
-  return options;
 }
 
 /** An integer of a query; undefined where it is not given. @throws {ApiError} 400. */
@@ -94,7 +102,7 @@ function watchErrors({ match, sendInitialEvents, continue: token }: ListOptions)
   return errors;
 }
 
-/** A continue token: which revision, and from which key below the resource's prefix on. */
+/** A continue token: which revision, and from which key on below what is listed. */
 export interface Continuation {
   readonly revision: number;
   readonly start: string;
@@ -115,11 +123,14 @@ export function decodeContinue(token: string): Continuation {
   if (wrong >= 0) return refuse(`illegal base64 data at input byte ${wrong}`);
   const { v, rv, start, since } = parseToken(Buffer.from(token, "base64url"), refuse);
   if (v !== "meta.k8s.io/v1") return refuse(`server does not recognize this encoded version ${v ?? ""}`);
+  if (typeof rv === "string")
+    return refuse("json: cannot unmarshal string into Go struct field continueToken.rv of type int64");
   if (typeof rv !== "number" || rv === 0)
     return refuse("incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
-  if (typeof start !== "string" || start === "" || start.startsWith("/") || start.split("/").includes(".."))
-    return refuse(`encoded start key is empty or leaves the resource: ${goQuote(String(start ?? ""))}`);
-  return { revision: rv, start, ...(typeof since === "number" && { since }) };
+  if (typeof start !== "string" || start === "") return refuse("encoded start key empty (version meta.k8s.io/v1)");
+  const key = start.replace(/^\//, "");
+  if (key.split("/").some((part) => part === "" || part === "." || part === "..")) return refuse(start);
+  return { revision: rv, start: key, ...(typeof since === "number" && { since }) };
 }
 
 /** Where a text stops being base64 for URLs without padding, as Go says it; -1: it is. */
@@ -130,15 +141,20 @@ function wrongBase64(text: string): number {
 
 interface Token {
   readonly v?: string;
-  readonly rv?: number;
+  readonly rv?: number | string;
   readonly start?: string;
   readonly since?: number;
 }
 
 function parseToken(bytes: Uint8Array, refuse: (why: string) => never): Token {
+  const value = jsonOf(bytes, refuse);
+  if (Array.isArray(value)) refuse("json: cannot unmarshal array into Go value of type storage.continueToken");
+  return typeof value === "object" && value !== null ? (value as Token) : {};
+}
+
+function jsonOf(bytes: Uint8Array, refuse: (why: string) => never): Json {
   try {
-    const { object } = decodeUnstructured<Json>(bytes);
-    return typeof object === "object" && object !== null && !Array.isArray(object) ? (object as Token) : {};
+    return decodeUnstructured<Json>(bytes).object;
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }

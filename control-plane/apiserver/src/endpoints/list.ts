@@ -78,6 +78,8 @@ async function readPage(
   const { namespace } = context.info;
   const prefix = definition.storage.prefix + (definition.namespaced && namespace !== "" ? `${namespace}/` : "");
   const from = options.continue === "" ? undefined : decodeContinue(options.continue);
+  if (from !== undefined && (options.resourceVersion ?? 0) !== 0)
+    throw ApiError.badRequest("specifying resource version is not allowed when using continue");
   if (from === undefined && options.resourceVersion === undefined) metrics.readNewest(definition);
   const version = await versionFor(store, clock, definition, options, from, prefix);
   const source = version.revision < store.cache.oldestRevision ? "etcd" : "watchcache";
@@ -85,7 +87,7 @@ async function readPage(
     options.limit > 0 && !(options.resourceVersion === 0 && options.match === "")
       ? options.limit
       : Number.POSITIVE_INFINITY;
-  const start = from === undefined ? prefix : definition.storage.prefix + from.start;
+  const start = from === undefined ? prefix : prefix + from.start;
   await store.readable(definition, objectsIn(version, prefix, start));
   const objects: CachedObject[] = [];
   const isOfNode = selection.fields.exactValue("spec.nodeName") !== undefined;
@@ -100,7 +102,7 @@ async function readPage(
       const remaining = selection.isEverything ? version.root.count(prefix, `${last}\0`) : undefined;
       const token = encodeContinue({
         revision: version.revision,
-        start: `${last.slice(definition.storage.prefix.length)}\0`,
+        start: `${last.slice(prefix.length)}\0`,
         since: from === undefined || from.revision < 0 ? clock.now() : from.since,
       });
       metrics.listed(definition, source, index, fetched, objects.length);
@@ -131,6 +133,7 @@ async function versionFor(
   if (continued !== undefined) {
     const { revision, start, since = clock.now() } = continued;
     if (revision < 0) return newest();
+    await mustReach(store, definition, revision, clock);
     const isLate = clock.now() - since > CONTINUE_MS;
     const version = isLate ? undefined : (cache.at(revision) ?? (await cache.past(revision, prefix)));
     if (version !== undefined) return { ...version, revision };
@@ -182,7 +185,7 @@ export function encodeList(view: View, metadata: object, objects: readonly Unstr
       kind: "PartialObjectMetadataList",
       apiVersion: `meta.k8s.io/${accepted.asVersion}`,
       metadata,
-      items,
+      items: items.length === 0 ? null : items, // as upstream's, which makes this list by itself
     };
     return encode(value, schemaOfType("meta/v1.PartialObjectMetadataList") as ObjectSchema, accepted);
   }

@@ -23,7 +23,14 @@ import { servesStoredBytes } from "../storage/object-store.ts";
 import { scaleTableOf } from "../tables/custom-table.ts";
 import type { TableConvertorOf } from "../tables/table.ts";
 import { decodeObject, decodeOptions } from "./body.ts";
-import { type Deleted, deletedStatus, deleteObject, deleteOptionsOf, deletesOneAtATime } from "./delete.ts";
+import {
+  type Deleted,
+  deletedStatus,
+  deleteObject,
+  deleteOptionsOf,
+  deletesOneAtATime,
+  warnOfOrphans,
+} from "./delete.ts";
 import { mustReach } from "./freshness.ts";
 import { encodeList, list } from "./list.ts";
 import { ListMetrics } from "./list-metrics.ts";
@@ -164,8 +171,11 @@ export class ResourceHandler {
       info.namespace,
       "",
     );
-    const distinct = withDistinctOwners(context, body, "body");
-    return this.#answer(201, view, await this.#writer.create(request, distinct));
+    const distinct = withDistinctOwners(context, withoutMarks(body), "body");
+    const made = await this.#writer.create(request, distinct);
+    const { resourceVersion = "" } = body.metadata ?? {};
+    const isShown = request.dryRun && resourceVersion !== "";
+    return this.#answer(201, view, isShown ? { ...made, metadata: { ...made.metadata, resourceVersion } } : made);
   }
 
   async #update(context: RequestContext, view: View): Promise<ApiResponse> {
@@ -267,6 +277,7 @@ export class ResourceHandler {
     const { store } = this.#writer.deps;
     store.mustBeReadable(definition, info.namespace, "");
     parseListOptions(info.query, false);
+    warnOfOrphans(context, definition, options);
     const selection = selectionOf(store, definition, info);
     const prefix =
       definition.storage.prefix + (definition.namespaced && info.namespace !== "" ? `${info.namespace}/` : "");
@@ -283,7 +294,7 @@ export class ResourceHandler {
     for (const object of objects) {
       const { namespace = "", name = "" } = object.metadata ?? {};
       try {
-        await deleteObject(this.#writer, { ...base, namespace, name }, options);
+        await deleteObject(this.#writer, { ...base, namespace, name }, options, true);
       } catch (error) {
         if (!ApiError.is(error, "NotFound")) throw error;
       }
@@ -385,6 +396,13 @@ const NEWLINE = Buffer.from("\n");
 function checkNamed(object: Unstructured, name: string): void {
   if ((object.metadata?.name ?? "") !== "") return;
   throw ApiError.badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+}
+
+/** What is created is not being deleted. */
+function withoutMarks(object: Unstructured): Unstructured {
+  if (object.metadata?.deletionTimestamp === undefined) return object;
+  const { deletionTimestamp: _since, deletionGracePeriodSeconds: _grace, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
 
 /** An apply need not repeat the name of what is there. */

@@ -28,7 +28,7 @@ export function subresourceResets(definition: ResourceDefinition, subresource: s
 function statusResets({ typed, group, resource }: ResourceDefinition): FieldSet {
   const spec = ["f:spec"];
   if (resource === "certificatesigningrequests") return FieldSet.of(spec, ["f:status", "f:conditions"]);
-  if (!typed || (KEEPING.has(resource) && resource !== "apiservices")) return FieldSet.of(spec, ["f:metadata"]);
+  if (!typed || KEEPING.has(resource)) return FieldSet.of(spec, ["f:metadata"]);
   if (group === "apps" && resource === "deployments") return FieldSet.of(spec, ["f:metadata", "f:labels"]);
   return FieldSet.of(spec);
 }

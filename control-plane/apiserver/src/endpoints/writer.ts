@@ -234,7 +234,7 @@ export class Writer {
     this.#warn(request, object, undefined);
     await admission.validate(this.#attributes(request, "CREATE", object, undefined));
     // The store's own refusal upstream: who may not create the object hears that, not this.
-    if (/^0*[1-9]\d*$/.test(admitted.metadata?.resourceVersion ?? ""))
+    if (!request.dryRun && /^0*[1-9]\d*$/.test(admitted.metadata?.resourceVersion ?? ""))
       throw ApiError.unknown("resourceVersion should not be set on objects to be created");
     const isWhole = strategy.prepareForCreate === undefined || strategy.checksWhole === true;
     return isWhole ? object : this.#defaulted(definition, object, undefined);

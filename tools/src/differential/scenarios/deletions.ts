@@ -35,6 +35,8 @@ const QUERIES = [
   "orphanDependents=nope",
   "orphanDependents=true&propagationPolicy=Orphan",
   "preconditions.uid=x",
+  "uid=x",
+  "resourceVersion=1",
   "ignoreStoreReadErrorWithClusterBreakingPotential=true",
   "ignoreStoreReadErrorWithClusterBreakingPotential=true&gracePeriodSeconds=0",
   "dryRun=",
