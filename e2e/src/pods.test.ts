@@ -298,7 +298,14 @@ spec:
         input: podYaml("both", [FOREVER], "\n  hostUsers: false\n  hostNetwork: true"),
       });
       expect(refused).toMatch(/spec.hostNetwork: Forbidden: when `hostUsers` is false/);
-      await gone("own", "other");
+      await k.apply(podYaml("lost", ["command: [no-such-program]"], "\n  hostUsers: false"));
+      const reason = "{.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff";
+      await k.run(`wait --for=jsonpath=${reason} --timeout=60s pod/lost`);
+      const node = await k.out("get nodes -o jsonpath={.items[0].metadata.name}");
+      const metrics = await k.out(`get --raw /api/v1/nodes/${node}/proxy/metrics`);
+      expect(metrics).toMatch(/^kubelet_started_user_namespaced_pods_total 3$/m);
+      expect(metrics).toMatch(/^kubelet_started_user_namespaced_pods_errors_total 1$/m);
+      await gone("own", "other", "lost");
     },
     120_000,
   );

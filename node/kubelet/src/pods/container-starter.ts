@@ -32,8 +32,10 @@ export interface StartRequest {
   readonly signal: AbortSignal;
 }
 
-/** `failed`: it ran, its postStart hook failed, and it has to be stopped. */
-export type StartOutcome = { readonly waiting: Waiting } | { readonly containerId: string; readonly failed?: string };
+/** `isRefused`: the runtime did not run it. `failed`: it ran, its postStart hook failed, and it has to be stopped. */
+export type StartOutcome =
+  | { readonly waiting: Waiting }
+  | { readonly containerId: string; readonly isRefused?: boolean; readonly failed?: string };
 
 /** Makes pods' sandboxes and starts their containers: image, volumes, environment, hook. */
 export class ContainerStarter {
@@ -68,7 +70,7 @@ export class ContainerStarter {
     if ("waiting" in pulled) return pulled;
     try {
       const containerId = await this.#create(request, pulled.image);
-      if (!(await this.#run(request, containerId))) return { containerId };
+      if (!(await this.#run(request, containerId))) return { containerId, isRefused: true };
       const failed = await this.#postStart(request, containerId, signal);
       return failed === undefined ? { containerId } : { containerId, failed };
     } catch (error) {

@@ -15,6 +15,7 @@ import { placesOf } from "./pod-places.ts";
 import type { PodUsers } from "./pod-users.ts";
 import { PullBackoff } from "./pull-backoff.ts";
 import { pullSecretsOf } from "./pull-secrets.ts";
+import { StartCounts } from "./start-counts.ts";
 
 const RUNTIME_CLASSES = { group: "node.k8s.io", version: "v1", resource: "runtimeclasses" };
 
@@ -40,6 +41,7 @@ export function kubeletContext(parts: ContextParts): PodContext {
     cri,
     prober,
     pullBackoff: new PullBackoff(clock),
+    startCounts: new StartCounts(options.metrics),
     finished,
     placesOf: (pod) => placesOf(pod, options),
     sourcesOf: (pod, podIps) => sources.of(pod, podIps),

@@ -7,6 +7,7 @@ import type { Prober } from "../probes/prober.ts";
 import type { VolumeSources } from "../volumes/volumes.ts";
 import type { PodPlaces } from "./pod-places.ts";
 import type { PullBackoff } from "./pull-backoff.ts";
+import type { StartCounts } from "./start-counts.ts";
 
 /** What a pod's worker has of the kubelet. */
 export interface PodContext {
@@ -14,6 +15,7 @@ export interface PodContext {
   readonly cri: Cri;
   readonly prober: Prober;
   readonly pullBackoff: PullBackoff;
+  readonly startCounts: StartCounts;
   placesOf(pod: Pod): PodPlaces;
   sourcesOf(pod: Pod, podIps: readonly string[]): VolumeSources;
   pullSecrets(pod: Pod, image: string): Promise<AuthConfig | undefined>;

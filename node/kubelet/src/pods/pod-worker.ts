@@ -22,6 +22,7 @@ import {
   type RuntimePod,
   runtimePodOf,
 } from "./runtime-state.ts";
+import type { Start } from "./start-counts.ts";
 
 const RETRY_MS = 5000;
 const VOLUME_RETRY_MS = 2000;
@@ -68,6 +69,7 @@ export class PodWorker {
   /** Something was done or heard since the runtime was asked. */
   #runtimeIsStale = true;
   #resize: readonly PodCondition[] = [];
+  #started: Start | undefined;
   #timer: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #reporting: Promise<void> = Promise.resolve();
@@ -306,10 +308,12 @@ export class PodWorker {
   async #createSandbox(attempt: number): Promise<boolean> {
     if (this.#mustWait("")) return false;
     this.#volumesAreStale = false; // it makes them
+    this.#started = this.#context.startCounts.start(this.#pod);
     try {
       await this.#starter.createSandbox(this.#pod, attempt);
       return true;
     } catch (error) {
+      this.#started.failed("sandbox");
       const isVolume = codeOf(error) === "volume";
       this.#context.event(this.#pod, "Warning", isVolume ? "FailedMount" : "FailedCreatePodSandBox", messageOf(error));
       return this.#retryAfter("", isVolume ? VOLUME_RETRY_MS : RETRY_MS);
@@ -324,9 +328,11 @@ export class PodWorker {
     const request = { pod: this.#pod, runtime: this.#runtime, container, restartCount, signal, waitsFor };
     const outcome = await this.#starter.start(request);
     if ("waiting" in outcome) {
+      if (!signal.aborted) this.#started?.failed("container");
       this.#waiting.set(name, outcome.waiting);
       return this.#retryAfter(name, outcome.waiting.retryMs);
     }
+    if (outcome.isRefused) this.#started?.failed("container");
     this.#waiting.delete(name);
     await this.#removeOld(name);
     if (outcome.failed !== undefined) {
