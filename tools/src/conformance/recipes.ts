@@ -70,9 +70,11 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   tools: {
     from: BUSYBOX,
     packages: [
-      ...["bash", "dash", "libc-bin", "util-linux", "util-linux-extra", "nginx", "stress"],
-      ...["bind9-dnsutils", "curl", "iperf", "iproute2", "netcat-openbsd", "socat"],
+      ...["bash", "coreutils", "dash", "libc-bin", "util-linux", "util-linux-extra", "nginx", "stress"],
+      ...["bind9-dnsutils", "curl", "iperf", "iproute2", "netcat-openbsd", "socat", "wget"],
     ],
+    // a test looks for the name of upstream's base
+    texts: { "/usr/lib/os-release": 'NAME="Debian\'s programs in the place of Alpine Linux"\n' },
     // busybox's own shell, which the base has there, prefers its applets to programs of that name
     links: { "/usr/bin/sh": "../../bin/dash", "/usr/bin/nc": "../../bin/nc.openbsd" },
   },
