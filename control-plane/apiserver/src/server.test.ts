@@ -248,6 +248,9 @@ describe("health", () => {
     ])
       expect(ready.split("\n")).toContain(line);
     expect(ready).toMatch(/no matches for "nothing"\nreadyz check passed\n$/);
+    const slis = (await send(admin, "GET", "/metrics/slis")).body.toString();
+    expect(slis).toMatch(/^kubernetes_healthcheck\{name="ping",type="readyz"\} 1$/m);
+    expect(slis).toMatch(/^kubernetes_healthchecks_total\{name="ping",type="readyz",status="success"\} \d+$/m);
     expect((await send(admin, "GET", "/livez/ping")).body.toString()).toBe("ok");
     expect((await send(admin, "GET", "/livez/informer-sync")).code).toBe(404);
   });

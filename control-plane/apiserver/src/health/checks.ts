@@ -84,12 +84,21 @@ export async function checkOne(endpoint: string, name: string, vitals: Vitals): 
     : { ok: false, report: `internal server error: ${problem}\n` };
 }
 
-/** @param excluded Names of checks that are not to count. */
-export async function checkAll(endpoint: string, excluded: readonly string[], vitals: Vitals): Promise<Checked> {
+/**
+ * @param excluded Names of checks that are not to count.
+ * @param observe Told what each that counts came to.
+ */
+export async function checkAll(
+  endpoint: string,
+  excluded: readonly string[],
+  vitals: Vitals,
+  observe: (name: string, isWell: boolean) => void = () => {},
+): Promise<Checked> {
   const names = NAMES[endpoint] ?? [];
   const counted = names.filter((name) => !excluded.includes(name));
   const problems = await Promise.all(counted.map((name) => problemOf(name, vitals)));
   const failed = counted.filter((_name, index) => problems[index] !== undefined);
+  for (const name of counted) observe(name, !failed.includes(name));
   const lines = names.map((name) => {
     if (excluded.includes(name)) return `[+]${name} excluded: ok`;
     return failed.includes(name) ? `[-]${name} failed: reason withheld` : `[+]${name} ok`;

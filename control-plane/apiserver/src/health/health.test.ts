@@ -59,6 +59,9 @@ test("a server whose store is out of reach says so until it is back", async () =
   store.isThere = false;
   expect(await get("/readyz/etcd")).toEqual([500, "internal server error: no etcd server answers\n"]);
   expect(await get("/livez")).toEqual([500, expect.stringContaining("[-]etcd failed: reason withheld\n")]);
+  const slis = String(await get("/metrics/slis"));
+  expect(slis).toMatch(/^kubernetes_healthcheck\{name="etcd",type="livez"\} 0$/m);
+  expect(slis).toMatch(/^kubernetes_healthchecks_total\{name="etcd",type="livez",status="error"\} 1$/m);
   store.isThere = true;
   expect(await get("/readyz")).toEqual([200, "ok"]);
   await server.close();

@@ -5,14 +5,16 @@ import type { Tokens } from "../authentication/tokens.ts";
 import { checkAcceptable } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import { CHECK_PATHS, type Checked, checkAll, checkOne, type Vitals } from "./checks.ts";
+import { Slis } from "./slis.ts";
 
 /** The level of the Kubernetes API that is spoken here. */
 const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
 
 const OWN_PATHS = [
-  ...["/.well-known/openid-configuration", "/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/"],
+  ...["/.well-known/openid-configuration", "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/openapi/v3/"],
   ...["/openid/v1/jwks", "/version"],
 ];
+const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Paths for which upstream has routes: others do not look at the method. */
 const ROUTED = /^\/(?:version|\.well-known\/openid-configuration|openid\/v1\/jwks)\/?$/;
@@ -23,6 +25,7 @@ export class Health {
   readonly #tokens: Tokens;
   readonly #vitals: Vitals;
   readonly #discovered: () => readonly string[];
+  readonly #slis = new Slis();
 
   /** @param discovered Where else there is something, at the time. */
   constructor(metrics: Metrics, tokens: Tokens, vitals: Vitals, discovered: () => readonly string[]) {
@@ -56,7 +59,9 @@ export class Health {
           platform: `${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}`,
         });
       case "/metrics":
-        return text(this.#metrics.expose(), "text/plain; version=0.0.4; charset=utf-8");
+        return text(this.#metrics.expose(), PROMETHEUS);
+      case "/metrics/slis":
+        return text(this.#slis.expose(), PROMETHEUS);
       case "/.well-known/openid-configuration":
         return forEverybody(
           json({
@@ -82,7 +87,8 @@ export class Health {
       const one = await checkOne(endpoint, check, this.#vitals);
       return one && (one.ok ? plain(one.report) : failed(one));
     }
-    const all = await checkAll(endpoint, query.getAll("exclude"), this.#vitals);
+    const observe = (name: string, isWell: boolean): void => this.#slis.observe(name, endpoint, isWell);
+    const all = await checkAll(endpoint, query.getAll("exclude"), this.#vitals, observe);
     if (!all.ok) return failed(all);
     return text(query.has("verbose") ? all.report : "ok");
   }
