@@ -114,7 +114,7 @@ const REASONS: readonly Reason[] = [
     scenario: /customresourcedefinitions|apiservices|^custom/,
     line: /^(?:PUT|PATCH)/,
     part: /^causes$/,
-    a: /^\["metadata\.uid: FieldValueInvalid: Invalid value: \\"x\\": field is immutable"\]$/,
+    a: /^\["metadata\.(?:uid: FieldValueInvalid: Invalid value: \\"x\\": field is immutable|labels: FieldValueInvalid: Invalid value: \\"é\\": a valid label must [^"]*)"\]$/,
     b: /^\[\]$/,
     because: "upstream says what is wrong with the metadata of an update once for each place that looks at it",
   },
@@ -183,7 +183,7 @@ const REASONS: readonly Reason[] = [
   },
   {
     scenario: /customresourcedefinitions|apiservices|flowschemas/,
-    line: /application\/merge-patch\+json\] /,
+    line: /application\/(?:merge|json)-patch\+json\] /,
     part: /^causes$/,
     a: /kube-apiserver|api-priority-and-fairness-config-consumer-v1/,
     because: UNTRACKED,

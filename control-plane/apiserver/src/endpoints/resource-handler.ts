@@ -277,8 +277,8 @@ export class ResourceHandler {
     const { store } = this.#writer.deps;
     store.mustBeReadable(definition, info.namespace, "");
     parseListOptions(info.query, false);
-    warnOfOrphans(context, definition, options);
     const selection = selectionOf(store, definition, info);
+    warnOfOrphans(context, definition, options);
     const prefix =
       definition.storage.prefix + (definition.namespaced && info.namespace !== "" ? `${info.namespace}/` : "");
     const objects: Unstructured[] = [];
