@@ -21,6 +21,7 @@ import { WaitingInputs } from "./build-inputs.ts";
 import { tellTags } from "./commit-routes.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { extraHosts } from "./networks/host-files.ts";
+import { isTrue } from "./query-flag.ts";
 import { buildCredentialsIn } from "./registry-auth-header.ts";
 import { fetchContext } from "./remote-context.ts";
 
@@ -249,10 +250,6 @@ function unused(query: URLSearchParams): readonly string[] {
   const names = ["memory", "memswap", "cpushares", "cpuquota", "cpuperiod", "cpusetcpus", "cpusetmems"];
   const asked = names.filter((name) => !["", "0"].includes(query.get(name) ?? ""));
   return asked.map((name) => `Note: "${name}" does not limit commands of builds`);
-}
-
-function isTrue(value: string | null): boolean {
-  return value === "1" || value === "true";
 }
 
 function mapOf(query: URLSearchParams, name: string): Readonly<Record<string, string>> {

@@ -12,13 +12,13 @@ import { digestOf, writeLayerTar } from "../images/layer-tar.ts";
 import { formatReference, parseReference } from "../images/reference.ts";
 import { chainIds } from "../images/snapshotter.ts";
 import { unpackLayer } from "../images/unpack.ts";
-import { isTrue } from "./container-routes.ts";
 import { isMountPoint, OWN_FILES } from "./containers/container-changes.ts";
 import { time } from "./containers/container-views.ts";
 import type { ConfigDocument } from "./containers/documents.ts";
 import { listOf } from "./containers/filled-config.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { familiarName } from "./image-views.ts";
+import { isTrue } from "./query-flag.ts";
 
 /** Images made of containers. */
 export function commitRoutes(deps: DockerDeps): readonly Route[] {

@@ -15,6 +15,7 @@ import { readLog } from "./log-file.ts";
 import { processesBeside } from "./namespace-processes.ts";
 import { DEFAULT_NETWORK } from "./networks/endpoints.ts";
 import { listProcesses } from "./process-list.ts";
+import { isTrue } from "./query-flag.ts";
 import { frame, MULTIPLEXED, RAW } from "./stream-frames.ts";
 import { timeIn } from "./time-in.ts";
 
@@ -336,10 +337,6 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
     volumes: isTrue(query.get("v")),
   });
   return { status: 204 };
-}
-
-export function isTrue(value: string | null): boolean {
-  return value !== null && !["", "0", "no", "false", "none"].includes(value.trim().toLowerCase());
 }
 
 function secondsOf(query: URLSearchParams): number | undefined {

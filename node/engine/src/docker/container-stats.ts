@@ -4,6 +4,7 @@ import { TsukubeError } from "@tsukube/foundation";
 import { type DockerContainer, isRunning } from "./containers/container-record.ts";
 import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest } from "./contracts.ts";
+import { isTrue } from "./query-flag.ts";
 
 const INTERVAL_MS = 1000;
 /** proc(5), stat: on every Linux that Node runs on. */
@@ -26,7 +27,7 @@ export function statsStream(
       "unsupported",
       "Cannot measure what containers use: this engine runs without root and has no control groups, expected an engine of root",
     );
-  const isOne = ["0", "false"].includes(query.get("stream") ?? "1");
+  const isOne = !isTrue(query.get("stream") ?? "1");
   const oneShot = ["1", "true"].includes(query.get("one-shot") ?? "0");
   async function* documents(): AsyncGenerator<Buffer> {
     let before: Sample | undefined;

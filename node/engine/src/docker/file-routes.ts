@@ -8,12 +8,12 @@ import { openWithin } from "@tsukube/kernel";
 import { rootedPath } from "../build/rooted-path.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { unpackLayer } from "../images/unpack.ts";
-import { isTrue } from "./container-routes.ts";
 import { containerChanges } from "./containers/container-changes.ts";
 import { publishOf } from "./containers/container-events.ts";
 import { type DockerContainer, isRunning, type MountPoint } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { type PathArchive, pathArchive } from "./path-archive.ts";
+import { isTrue } from "./query-flag.ts";
 
 /** Files of containers: `cp`, `diff` and `export`. */
 export function fileRoutes(deps: DockerDeps): readonly Route[] {

@@ -9,6 +9,7 @@ import { isRunning } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { Filters } from "./filters.ts";
 import { familiarName, imageDetails, imageHistory, imageSummary } from "./image-views.ts";
+import { isTrue } from "./query-flag.ts";
 import { credentialsIn } from "./registry-auth-header.ts";
 
 /** List, inspect, tag, remove, pull, push, save and load. */
@@ -110,7 +111,7 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
     deps.events.publish("image", "untag", image.id, { name: familiarName(whole) });
     return { status: 200, json: [{ Untagged: familiarName(whole) }] };
   }
-  const force = query.get("force") === "1" || query.get("force") === "true";
+  const force = isTrue(query.get("force"));
   const user = deps.dockerContainers.store.all.find(({ imageId }) => imageId === image.id);
   if (user !== undefined) {
     const [container, shown] = [user.id.slice(0, 12), image.id.slice(7, 19)];

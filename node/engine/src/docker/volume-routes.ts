@@ -1,9 +1,9 @@
 import { TsukubeError } from "@tsukube/foundation";
 import { diskUsage } from "@tsukube/kernel";
-import { isTrue } from "./container-routes.ts";
 import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { Filters, matchesText } from "./filters.ts";
+import { isTrue } from "./query-flag.ts";
 import type { Volume } from "./volumes/volume-store.ts";
 
 interface CreateVolume {
