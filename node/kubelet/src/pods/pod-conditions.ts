@@ -22,6 +22,7 @@ export function podConditions(input: ConditionInput): readonly PodCondition[] {
     initializedOf(input),
     readyOf(input, containersReady),
     containersReady,
+    { type: "PodScheduled", status: "True" }, // no scheduler says so of pods that are made for this node
   ];
   return own.map((condition) => stamped(condition, input.pod, input.now));
 }

@@ -43,11 +43,12 @@ test("before anything runs a pod is Pending, after all of it runs it is Running 
   const running = status(pod(), [runtimeContainer("app")]);
   expect([running.phase, running.podIP, running.hostIP]).toEqual(["Running", "10.64.0.9", "192.168.0.1"]);
   expect(
-    ["PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"].map(
-      (type) => condition(running, type)?.status,
-    ),
-  ).toEqual(["True", "True", "True", "True"]);
-  expect([running.observedGeneration, condition(running, "Ready")?.observedGeneration]).toEqual([3, 3]);
+    ["PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"].map((type) => [
+      condition(running, type)?.status,
+      condition(running, type)?.observedGeneration,
+    ]),
+  ).toEqual(Array(5).fill(["True", 3]));
+  expect(running.observedGeneration).toBe(3);
 });
 
 test("while init containers run the others wait for them, and the condition names those that are missing", () => {
