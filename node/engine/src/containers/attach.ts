@@ -14,8 +14,11 @@ const MAX_PACKET = 8192;
 const BUSY_MS = 3;
 const QUIET_MS = 40;
 
-/** Attaches to the streams that conmon holds (conmon(8), --full-attach). Ends when the container does, with exit code 0. */
-export function attachTo(bundle: string, wanted: WantedStreams, clock: Clock): StreamedProcess {
+/**
+ * Attaches to the streams that conmon holds (conmon(8), --full-attach). Ends when the container does, with exit code 0.
+ * @param staysOpen Whether the container keeps its input when the caller's ends: then it is the caller who leaves.
+ */
+export function attachTo(bundle: string, wanted: WantedStreams, staysOpen: boolean, clock: Clock): StreamedProcess {
   const socket = connectBelow(bundle);
   const stdout = new PassThrough();
   const stderr = new PassThrough();
@@ -40,7 +43,8 @@ export function attachTo(bundle: string, wanted: WantedStreams, clock: Clock): S
       done();
     },
     final(done) {
-      if (!over) socket.end();
+      if (staysOpen) leave();
+      else if (!over) socket.end();
       done();
     },
   });

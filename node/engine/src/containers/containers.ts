@@ -324,7 +324,8 @@ export class Containers {
   /** The streams of the container's own process, from now on. It goes on when the caller leaves. */
   attach(id: string, wanted: WantedStreams): StreamedProcess {
     const { id: whole, config } = this.get(id);
-    return attachTo(this.#bundle(whole), { ...wanted, stdin: wanted.stdin && config.stdin === true }, this.#deps.clock);
+    const streams = { ...wanted, stdin: wanted.stdin && config.stdin === true };
+    return attachTo(this.#bundle(whole), streams, config.stdinOnce !== true && !wanted.tty, this.#deps.clock);
   }
 
   /** Of the terminal of its first process (conmon(8), the control fifo: "1 <rows> <columns>"). */

@@ -77,6 +77,12 @@ describe.skipIf(process.getuid?.() !== 0)("streaming (needs root)", () => {
     }
   });
 
+  test("attach ends with its input where the process keeps its own", async () => {
+    const { url = "" } = await cri.Attach({ containerId: echo, stdin: true, stdout: true });
+    const heard = await overWebSocket(url, "v5.channel.k8s.io", [Buffer.from("\xff\0", "latin1")]);
+    expect(heard).toEqual([expect.stringMatching(/^\x03.*"Success"/)]);
+  });
+
   test("attach ends with success when the process does", async () => {
     const brief = await world.run(cri, podSandboxId, ["sh", "-c", "read x; echo bye; exit 3"], { stdin: true });
     const { url = "" } = await cri.Attach({ containerId: brief, stdin: true, stdout: true });
