@@ -73,7 +73,8 @@ export async function diffPast(context: CommandContext, words: Words, options: D
     if (options.output === "json") context.print(encodeUnstructuredText({ from, to, changes: changes as never }));
     else {
       for (const change of changes) printChange(context, change);
-      context.progress.say(`${changes.length} objects differ between revisions ${from} and ${to}.`);
+      const differ = changes.length === 1 ? "1 object differs" : `${changes.length} objects differ`;
+      context.progress.say(`${differ} between revisions ${from} and ${to}.`);
     }
   });
 }

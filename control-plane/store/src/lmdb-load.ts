@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { keepingBuffers } from "@tsukube/host";
 import { BlockRecord } from "./block-record.ts";
 import { type EntryPlace, entriesIn } from "./lmdb-blocks.ts";
 import { damaged, decodeMeta, FORMAT, headAt, KEY_AT, type Meta } from "./lmdb-format.ts";
 import { readFrames } from "./lmdb-frames.ts";
+import { orUnusable } from "./lmdb-place.ts";
 import { ONLY_WHOLE } from "./lmdb-reader.ts";
 import { type StoredRecord, StoreError } from "./store.ts";
 
@@ -43,7 +44,8 @@ export type VisitLoaded = (record: StoredRecord, about: AboutLoaded) => void | P
  * @throws {StoreError} `damaged` when anything in the file is not as it was written, `unusable` when it cannot be read here.
  */
 export async function loadThroughReader(path: string, command: readonly string[], visit: VisitLoaded): Promise<Meta> {
-  return existsSync(path) ? (await readThrough(path, [...command, path], visit)).meta : EMPTY;
+  const isThere = orUnusable(path, () => statSync(path, { throwIfNoEntry: false }) !== undefined);
+  return isThere ? (await readThrough(path, [...command, path], visit)).meta : EMPTY;
 }
 
 /** Reads everything, and shows nothing. @throws {StoreError} `damaged`, `unusable`. */
@@ -64,6 +66,7 @@ export function loadWhole(
 }
 
 async function readThrough(path: string, [program, ...args]: readonly string[], visit: VisitLoaded) {
+  orUnusable(path, () => closeSync(openSync(path, "r")));
   const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] });
   const exited = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(error.message));

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { VirtualClock } from "@tsukube/testing";
@@ -6,6 +15,7 @@ import { afterAll, expect, test } from "vitest";
 import { writeFormat2 } from "../test/format-2-file.ts";
 import { storeConformance } from "./conformance.ts";
 import { openFile } from "./lmdb-file.ts";
+import { expectWhole } from "./lmdb-load.ts";
 import { lmdbStore } from "./lmdb-store.ts";
 import { EXPIRY_CHECK_MS } from "./memory-store.ts";
 import { openPast } from "./past.ts";
@@ -65,6 +75,25 @@ test("what cannot be a store's file is refused by its name, and left as it is", 
   const store = await lmdbStore({ path: asFile, clock: new VirtualClock() })(() => {}); // as one that is new
   await store.close();
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "a file that may not be read is not taken for a damaged one, or for none",
+  async () => {
+    const path = newPath();
+    await (await lmdbStore({ path, clock: new VirtualClock() })(() => {})).close();
+    const readAsNobody = (): Promise<void> => {
+      process.seteuid?.("nobody");
+      const reading = expectWhole(path);
+      process.seteuid?.("root");
+      return reading;
+    };
+    const refused = { code: "unusable", message: expect.stringContaining("EACCES") };
+    await expect(readAsNobody()).rejects.toMatchObject(refused); // its folder is root's
+    chmodSync(folder, 0o755);
+    chmodSync(path, 0);
+    await expect(readAsNobody()).rejects.toMatchObject(refused);
+  },
+);
 
 test("what is written anew at the moment when it is about to end does not end", async () => {
   const clock = new VirtualClock();
