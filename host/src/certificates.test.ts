@@ -34,7 +34,11 @@ test("a client certificate names its user and every group", async () => {
 const DAY = 24 * 60 * 60 * 1000;
 
 /** A PKCS #10 request of a new key. */
-async function request(name: string, names: x509.JsonGeneralNames = [], algorithm: object = P256): Promise<string> {
+async function request(
+  name: x509.Pkcs10CertificateRequestCreateParamsName,
+  names: x509.JsonGeneralNames = [],
+  algorithm: object = P256,
+): Promise<string> {
   const keys = (await webcrypto.subtle.generateKey(algorithm as webcrypto.EcKeyGenParams, true, [
     "sign",
     "verify",
@@ -121,4 +125,20 @@ test("a request tells the names that it asks for, by type", async () => {
     uris: ["spiffe://a"],
     others: [],
   });
+});
+
+test("a certificate names nobody but who is named in its request", async () => {
+  const { authority } = await authorityAt(Date.UTC(2025, 0, 1));
+  const sign = (csr: string): Promise<string> => authority.signAsAsked(csr, { usages: ["client auth"], ttlMs: DAY });
+  for (const text of ['x"system:masters"', "#0c0e73797374656d3a6d617374657273", "a\\,b", "a, O=b", "ü"]) {
+    const csr = await request(new x509.Name([{ O: [{ utf8String: text }] }, { CN: [{ utf8String: text }] }]));
+    expect(readCertificateRequest(csr)).toMatchObject({ commonName: text, organizations: [text] });
+    const { subject } = new X509Certificate(await sign(csr)).toLegacyObject();
+    expect(subject).toEqual({ O: text, CN: text });
+    const { cert } = await authority.issue({ commonName: text, organizations: [text], usages: ["client"] });
+    expect(new X509Certificate(cert).toLegacyObject().subject).toEqual({ O: text, CN: text });
+  }
+  const numeric = "#12023132"; // a NumericString, "12"
+  const hidden = await request(new x509.Name([{ O: [numeric] }, { CN: ["x"] }]));
+  await expect(sign(hidden)).rejects.toThrow("the O of its subject is no UTF8String or PrintableString");
 });

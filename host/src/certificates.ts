@@ -55,7 +55,7 @@ export async function createAuthorityKeys(commonName: string, clock: Clock, rand
   const now = clock.now();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(random),
-    name: new x509.Name([{ CN: [commonName] }]),
+    name: new x509.Name([{ CN: [{ utf8String: commonName }] }]),
     notBefore: new Date(now - 5 * 60 * 1000),
     notAfter: new Date(now + 3650 * DAY),
     keys,
@@ -135,7 +135,7 @@ async function signAsAsked(issuer: Issuer, csr: string, { usages, ttlMs }: Signi
   const made = await x509.X509CertificateGenerator.create({
     serialNumber: serial(random),
     issuer: certificate.subject,
-    subject: parsed.subjectName.toJSON(),
+    subject: parsed.subjectName, // as text it would be read anew, quotes and "#" as something else
     notBefore: new Date(now - BACKDATE_MS),
     notAfter: new Date(Math.min(end, certificate.notAfter.getTime())),
     publicKey: parsed.publicKey,
@@ -149,7 +149,9 @@ async function signAsAsked(issuer: Issuer, csr: string, { usages, ttlMs }: Signi
       ...(names === null ? [] : [new x509.Extension(SAN, parsed.subject === "", names.value)]),
     ],
   });
-  return pem(made);
+  const cert = pem(made);
+  expectNamed(cert, parsed);
+  return cert;
 }
 
 /** The subject and names of a PKCS #10 request. @param csr PEM. */
@@ -177,6 +179,18 @@ export function readCertificateRequest(csr: string): {
   };
 }
 
+/** Of some types of text OpenSSL, which reads who a client is, could read another name than was found in the request and allowed. */
+function expectNamed(cert: string, { subjectName }: x509.Pkcs10CertificateRequest): void {
+  const { subject } = new X509Certificate(cert).toLegacyObject() as {
+    readonly subject?: NodeJS.Dict<string | string[]>;
+  };
+  for (const type of ["CN", "O"])
+    if ([subject?.[type] ?? []].flat().join("\n") !== subjectName.getField(type).join("\n"))
+      throw new Error(
+        `Cannot sign the certificate request: the ${type} of its subject is no UTF8String or PrintableString`,
+      );
+}
+
 /** When a certificate ends, in ms since the epoch. @param cert PEM. */
 export function expiryOf(cert: string): number {
   return new X509Certificate(cert).validToDate.getTime();
@@ -199,8 +213,8 @@ function serial(random: Random): string {
 }
 
 function subjectOf(request: CertificateRequest): x509.Name {
-  const organizations = (request.organizations ?? []).map((organization) => ({ O: [organization] }));
-  return new x509.Name([...organizations, { CN: [request.commonName] }]);
+  const organizations = (request.organizations ?? []).map((organization) => ({ O: [{ utf8String: organization }] }));
+  return new x509.Name([...organizations, { CN: [{ utf8String: request.commonName }] }]);
 }
 
 async function extensionsOf(
