@@ -84,7 +84,7 @@ export async function openAuthority(pair: KeyPair, clock: Clock, random: Random)
     const now = clock.now();
     const made = await x509.X509CertificateGenerator.create({
       serialNumber: serial(random),
-      issuer: certificate.subject,
+      issuer: certificate.subjectName,
       subject: subjectOf(request),
       notBefore: new Date(now - 5 * 60 * 1000),
       notAfter: new Date(notAfter ?? now + (request.days ?? 365) * DAY),
@@ -134,7 +134,7 @@ async function signAsAsked(issuer: Issuer, csr: string, { usages, ttlMs }: Signi
   const end = now + ttlMs - (ttlMs >= LONG_MS ? BACKDATE_MS : 0);
   const made = await x509.X509CertificateGenerator.create({
     serialNumber: serial(random),
-    issuer: certificate.subject,
+    issuer: certificate.subjectName,
     subject: parsed.subjectName, // as text it would be read anew, quotes and "#" as something else
     notBefore: new Date(now - BACKDATE_MS),
     notAfter: new Date(Math.min(end, certificate.notAfter.getTime())),
