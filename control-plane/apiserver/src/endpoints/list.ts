@@ -181,13 +181,9 @@ export function encodeList(view: View, metadata: object, objects: readonly Unstr
     return encode(tableOf(view, objects, metadata), schemaOfType("meta/v1.Table") as ObjectSchema, accepted);
   if (accepted.as !== "") {
     const items = objects.map((object) => partial(object, accepted));
-    const value = {
-      kind: "PartialObjectMetadataList",
-      apiVersion: `meta.k8s.io/${accepted.asVersion}`,
-      metadata,
-      items: items.length === 0 ? null : items, // as upstream's, which makes this list by itself
-    };
-    return encode(value, schemaOfType("meta/v1.PartialObjectMetadataList") as ObjectSchema, accepted);
+    const kind = { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${accepted.asVersion}` };
+    const schema = schemaOfType("meta/v1.PartialObjectMetadataList") as ObjectSchema;
+    return encode({ ...kind, metadata, items }, schema, accepted);
   }
   if (accepted.encoding === "protobuf") {
     const messages = objects.map((object) => encodeMessage(object, definition.schema));

@@ -1,7 +1,7 @@
 import { encodeProtobuf, type ObjectSchema, schemaOfType } from "@tsukube/api";
 import type { Scenario, Send } from "../exchange.ts";
 import { collectionPath, labelOf, movedTo, type Sample, storedSamples } from "../samples.ts";
-import { META, namespaceFor, PATCHES, PROTOBUF } from "./lifecycle.ts";
+import { META, namespaceFor, PATCHES, PROTOBUF, settled } from "./lifecycle.ts";
 
 /** Deleting one object and many, with every option, in the query and in the body. */
 export function deletionScenarios(): readonly Scenario[] {
@@ -179,6 +179,7 @@ async function ofCollection(send: Send, recorded: Sample): Promise<void> {
   const name = object.metadata?.name;
   const labels = { collected: "1" };
   await send({ method: "POST", path, body: { ...object, metadata: { ...object.metadata, labels } } });
+  await settled(resource);
   const selected = `labelSelector=collected%3D1`;
   const remove = (query: string, more: object = {}) =>
     send({ method: "DELETE", path: `${path}?${selected}${query}`, ...more });

@@ -1,8 +1,7 @@
-import { setTimeout } from "node:timers/promises";
 import { apiVersionOf, encodeProtobuf, type ObjectSchema, schemaOf } from "@tsukube/api";
 import type { Scenario, Send } from "../exchange.ts";
 import { collectionPath, labelOf, movedTo, type Sample, storedSamples } from "../samples.ts";
-import { META, namespaceFor, PATCHES, PROTOBUF } from "./lifecycle.ts";
+import { META, namespaceFor, PATCHES, PROTOBUF, settled } from "./lifecycle.ts";
 
 /** Bodies in every encoding: what they may hold, and what is wrong with them. */
 export function encodingScenarios(): readonly Scenario[] {
@@ -15,9 +14,6 @@ export function encodingScenarios(): readonly Scenario[] {
     { name: "names that are generated", run: generated },
   ];
 }
-
-/** The servers themselves write their status, sooner or later. */
-const SETTLING = /^(?:validatingadmissionpolicies|customresourcedefinitions)$/;
 
 /** Creating and replacing as client-go does: protobuf goes there and comes back. */
 async function protobufOf(send: Send, recorded: Sample): Promise<void> {
@@ -34,9 +30,9 @@ async function protobufOf(send: Send, recorded: Sample): Promise<void> {
     send({ method, path: at, type: PROTOBUF, accept, body, note });
   const made = await write("POST", path, encode(object), "object");
   const at = `${path}/${made.object.metadata?.name}`;
-  if (SETTLING.test(resource.resource)) await setTimeout(1000);
-  const settled = await send({ method: "GET", path: at, accept: PROTOBUF });
-  const live = (await write("PUT", at, encode(settled.object), "as it is")).object; // whose labels some kinds fill in when they are read
+  await settled(resource);
+  const stored = await send({ method: "GET", path: at, accept: PROTOBUF });
+  const live = (await write("PUT", at, encode(stored.object), "as it is")).object; // whose labels some kinds fill in when they are read
   await write(
     "PUT",
     `${at}?dryRun=All`,

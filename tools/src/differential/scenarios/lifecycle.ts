@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { apiVersionOf, encodeProtobuf, encodeYaml, type ObjectSchema, schemaOf } from "@tsukube/api";
 import type { Scenario, Send } from "../exchange.ts";
 import { collectionPath, labelOf, movedTo, type Sample, storedSamples } from "../samples.ts";
@@ -26,6 +27,13 @@ export const FORMS = [
   "application/json;q=0.5,application/yaml",
   "application/cbor",
 ];
+
+/** Of some the servers write the status themselves, sooner or later: what comes then is compared when they have. */
+export async function settled({ resource }: Sample["resource"]): Promise<void> {
+  if (SETTLING.test(resource)) await setTimeout(1000);
+}
+
+const SETTLING = /^(?:validatingadmissionpolicies|customresourcedefinitions|flowschemas)$/;
 
 /** A namespace with what every pod needs, for one scenario. */
 export async function namespaceFor(send: Send, name: string): Promise<string> {
