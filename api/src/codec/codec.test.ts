@@ -190,6 +190,18 @@ describe("YAML", () => {
     expect(() => decodeYaml(bytes('{"data": {'), configMap)).toThrow("error converting YAML to JSON");
   });
 
+  test.each([
+    ["0o17", 15],
+    ["-0O1_7", -15],
+    ["0X1F", 31],
+    ["0x1f", 31],
+    ["0B11", 3],
+    ["017", 15],
+    ["0o9", "0o9"],
+  ])("%s is the integer of Go's that it looks like", (written, expected) => {
+    expect(decodeYamlUnstructured(bytes(`a: ${written}`)).object).toEqual({ a: expected });
+  });
+
   test("duplicate keys are reported as Go's YAML library does", () => {
     const { problems } = decodeYaml(bytes("metadata:\n  name: cfg\ndata:\n  a: b\n  a: c\n"), configMap);
     expect(problems).toEqual(['yaml: unmarshal errors:\n  line 5: key "a" already set in map']);
@@ -207,9 +219,10 @@ describe("YAML", () => {
   });
 
   test("what would read as another type is quoted", () => {
-    const data = { t: "true", n: "1", y: "yes", d: "2025-01-01", m: "a\nb\n" };
+    const data = { t: "true", n: "1", y: "yes", o: "0o17", d: "2025-01-01", m: "a\nb\n" };
     const yaml = encodeYaml({ data }, configMap);
     expect(text(yaml)).toContain('t: "true"');
+    expect(text(yaml)).toContain('o: "0o17"');
     expect(decodeYaml<{ data: object }>(yaml, configMap).object.data).toEqual(data);
   });
 });

@@ -43,7 +43,7 @@ export function decodeYamlUnstructured<T = Json>(bytes: Uint8Array, options: Dec
 /** Encodes as sigs.k8s.io/yaml does: keys sorted, ends with a newline. `schema` undefined: any JSON value. */
 export function encodeYaml(object: unknown, schema: Schema | undefined): Uint8Array {
   const json = schema === undefined ? encodeUnstructured(object) : encodeJson(object, schema);
-  const document = new Document(null, { version: "1.1" });
+  const document = new Document(null, { version: "1.1", customTags: goIntegers });
   document.contents = nodeOf(decodeUnstructured<unknown>(json).object) as never;
   const text = document.toString({ lineWidth: 0, indentSeq: false });
   return encoder.encode(text);
@@ -119,7 +119,7 @@ function firstLine(message: string): string {
   return (message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "");
 }
 
-/** kubectl's dialect has no sexagesimal numbers and no dates: `22:22` and `2025-01-01` are strings. */
+/** kubectl's dialect has no sexagesimal numbers and no dates: `22:22` and `2025-01-01` are strings. Of whole numbers it has all forms of Go's. */
 type Tags = Parameters<typeof parseAllDocuments>[1] extends infer O
   ? O extends { customTags?: infer T }
     ? T
@@ -127,12 +127,27 @@ type Tags = Parameters<typeof parseAllDocuments>[1] extends infer O
   : never;
 const dialect: Tags = ((tags: readonly { tag?: string; format?: string; test?: RegExp }[]) =>
   tags
+    .concat(GO_INTEGER)
     .filter((tag) => tag.format !== "TIME" && tag.tag !== "tag:yaml.org,2002:timestamp")
     .map((tag) =>
       tag.tag === FLOAT && tag.format === undefined ? { ...tag, test: notOnlyADot(tag.test) } : tag,
     )) as unknown as Tags;
 
+/** Text that reads as one of those is quoted. */
+const goIntegers: Tags = ((tags: readonly object[]) => [...tags, GO_INTEGER]) as unknown as Tags;
+
 const FLOAT = "tag:yaml.org,2002:float";
+
+/** What YAML 1.1 does not know of `0o17`, `0X1F` and `0B11`. */
+const GO_INTEGER = {
+  tag: "tag:yaml.org,2002:int",
+  default: true,
+  test: /^[-+]?0(?:[oO][0-7_]+|X[\da-fA-F_]+|B[01_]+)$/,
+  resolve: (text: string): bigint => {
+    const amount = BigInt(text.replace(/^[-+]/, "").replaceAll("_", ""));
+    return text.startsWith("-") ? -amount : amount;
+  },
+};
 
 /** A lone dot is text, as in the `.: {}` of managed fields. */
 function notOnlyADot(test: RegExp | undefined): RegExp | undefined {
