@@ -10,6 +10,7 @@ import { summaryOf } from "../stats/summary.ts";
 import { KubeletAuthorizer } from "./kubelet-authorizer.ts";
 import { sendLog } from "./log-handler.ts";
 import { passOn, streamingUrl } from "./stream-proxy.ts";
+import { sendSystemLog } from "./system-logs.ts";
 
 export interface KubeletServerDeps {
   readonly options: KubeletOptions;
@@ -63,6 +64,8 @@ export class KubeletServer {
         return answer(exchange, 200, "ok");
       case "containerLogs":
         return this.#logs(exchange, query, rest);
+      case "logs":
+        return sendSystemLog(exchange, rest);
       case "checkpoint":
         return this.#checkpoint(exchange, rest);
       case "metrics":
