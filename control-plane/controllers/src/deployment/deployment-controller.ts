@@ -117,7 +117,7 @@ export class DeploymentController {
     const annotations = { ...deployment.metadata?.annotations, [REVISION]: String(revisionOf(current)) };
     const metadata = { ...deployment.metadata, annotations };
     const client = this.#context.client.resource<Deployment>(DEPLOYMENTS);
-    return { ...rollout, current, deployment: await client.update({ ...deployment, metadata }) };
+    return { ...rollout, current, deployment: await client.updateStatus({ ...deployment, metadata }) };
   }
 
   async #scale(rollout: Rollout, scalings: readonly Scaling[]): Promise<Rollout> {
