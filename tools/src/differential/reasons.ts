@@ -18,6 +18,12 @@ const UNTRACKED = "what the server writes itself is not tracked";
 const LATER = "upstream's controllers in the server write a moment after it answers, ours before or sooner";
 
 const REASONS: readonly Reason[] = [
+  {
+    line: /apply-patch/,
+    part: /^order of causes$/,
+    a: /FieldManagerConflict.*FieldManagerConflict/,
+    because: "upstream tells conflicts with several managers in no order",
+  },
   { part: /warning/i, b: /Tsukube does not act on/, because: "nothing here acts on the kind yet, and says so" },
   { part: /\.columnDefinitions\.\d+\.description$/, because: "descriptions are upstream's prose: ours are our own" },
   {

@@ -33,7 +33,7 @@ export async function settled({ resource }: Sample["resource"]): Promise<void> {
   if (SETTLING.test(resource)) await setTimeout(1000);
 }
 
-const SETTLING = /^(?:validatingadmissionpolicies|customresourcedefinitions|flowschemas)$/;
+const SETTLING = /^(?:validatingadmissionpolicies|customresourcedefinitions|flowschemas|apiservices)$/;
 
 /** A namespace with what every pod needs, for one scenario. */
 export async function namespaceFor(send: Send, name: string): Promise<string> {
