@@ -37,6 +37,8 @@ export interface Strategy {
    * found right, and is not looked at again in updates that leave it.
    */
   readonly checksWhole?: true;
+  /** How many ms an update may wait for others with which it shares a commit; none by default. */
+  patience?(next: Unstructured, old: Unstructured): number;
   /** @param now Ms since the epoch. */
   prepareForCreate?(object: Unstructured, writer: Writer, now: number): Unstructured;
   prepareForUpdate?(next: Unstructured, old: Unstructured): Unstructured;

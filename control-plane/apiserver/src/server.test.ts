@@ -11,7 +11,7 @@ import {
   openAuthority,
 } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { startApiServer } from "./server.ts";
 
@@ -20,6 +20,7 @@ let authority: CertificateAuthority;
 let ca: string;
 let port: number;
 let admin: Transport;
+const store = new MemoryStore({ clock: realClock });
 
 /** A server on a port of its own, in real time. */
 beforeAll(async () => {
@@ -27,7 +28,6 @@ beforeAll(async () => {
   ca = keys.cert;
   authority = await openAuthority(keys, realClock, systemRandom);
   const serving = await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] });
-  const store = new MemoryStore({ clock: realClock });
   const server = await startApiServer({
     openStore: async () => store,
     clock: realClock,
@@ -279,4 +279,20 @@ describe("metrics", () => {
     const counted = lines.find((line) => line.startsWith('apiserver_request_total{verb="LIST"'));
     for (const label of where.split(",")) expect(counted).toContain(label);
   });
+});
+
+test("who renews a Lease may wait for others that write, who takes one over does not", async () => {
+  const path = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+  const lease = (holderIdentity: string): object => ({ metadata: { name: "l" }, spec: { holderIdentity } });
+  const commits = vi.spyOn(store, "commit");
+  const patience = async (method: string, at: string, body: object): Promise<number | undefined> => {
+    await send(admin, method, at, body, method === "PATCH" ? { "content-type": "application/merge-patch+json" } : {});
+    const [mutation] = commits.mock.lastCall?.[0] ?? [];
+    return mutation?.type === "put" ? mutation.patienceMs : undefined;
+  };
+  expect(await patience("POST", path, lease("a"))).toBeUndefined();
+  const renewed = { spec: { renewTime: "2025-01-01T00:00:00.000000Z" } };
+  expect(await patience("PATCH", `${path}/l`, renewed)).toBeGreaterThan(0);
+  expect(await patience("PATCH", `${path}/l`, lease("b"))).toBe(0);
+  commits.mockRestore();
 });

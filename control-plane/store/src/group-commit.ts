@@ -18,13 +18,23 @@ export class GroupCommit<Write, Result> {
   #waiting: Write[] = [];
   readonly #alone: (() => Promise<void>)[] = [];
   #isWorking = false;
+  /** When the first of those that wait has waited enough for others, by the monotonic clock. */
+  #due = Infinity;
+  /** Ends the wait for others. */
+  #hurry: () => void = () => {};
 
   constructor(deps: GroupCommitDeps<Write, Result>) {
     this.#deps = deps;
   }
 
-  add(write: Write): void {
+  /** @param patienceMs How long it may wait for others that share its batch. */
+  add(write: Write, patienceMs = 0): void {
     this.#waiting.push(write);
+    const due = this.#deps.clock.monotonic() + patienceMs;
+    if (due < this.#due) {
+      this.#due = due;
+      this.#hurry();
+    }
     this.#work();
   }
 
@@ -37,24 +47,41 @@ export class GroupCommit<Write, Result> {
   #work(): void {
     if (this.#isWorking) return;
     this.#isWorking = true;
-    void this.#deps.clock.track(this.#workAll());
+    void this.#workAll();
   }
 
   async #workAll(): Promise<void> {
+    const { clock } = this.#deps;
     while (this.#waiting.length > 0 || this.#alone.length > 0) {
-      await this.#alone.shift()?.();
+      const alone = this.#alone.shift();
+      if (alone !== undefined) await clock.track(alone());
       if (this.#waiting.length === 0) continue;
-      // whoever writes in this turn of the loop, or was woken by the commit before, shares the commit
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      await this.#write();
+      await this.#gather();
+      await clock.track(this.#write());
     }
     this.#isWorking = false;
+  }
+
+  /** Whoever writes in this turn of the loop, or was woken by the commit before, shares the commit; and others, while all have patience. */
+  async #gather(): Promise<void> {
+    const { clock } = this.#deps;
+    for (;;) {
+      await clock.track(new Promise<void>((resolve) => setImmediate(resolve)));
+      const ms = this.#due - clock.monotonic();
+      if (ms <= 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const cancel = clock.after(ms, resolve);
+      this.#hurry = resolve;
+      await promise;
+      cancel();
+    }
   }
 
   async #write(): Promise<void> {
     const { write, landed, failed } = this.#deps;
     const batch = this.#waiting;
     this.#waiting = [];
+    this.#due = Infinity;
     try {
       landed(batch, await write(batch));
     } catch (error) {

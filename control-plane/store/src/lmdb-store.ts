@@ -294,7 +294,7 @@ class LmdbStore implements Store {
   #enqueue(write: Write): void {
     this.#tip = write;
     this.#last = write.done.promise;
-    this.#commits.add(write);
+    this.#commits.add(write, patienceOf(write.mutations));
   }
 
   async #copy(): Promise<void> {
@@ -509,4 +509,12 @@ async function causeOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<never> };
   if (commitError === undefined) return error;
   return commitError.catch((reason: unknown) => reason);
+}
+
+/** How long a transaction may wait for others: as long as the least patient of its changes. */
+function patienceOf(mutations: readonly Mutation[]): number {
+  return mutations.reduce(
+    (least, mutation) => Math.min(least, mutation.type === "put" ? (mutation.patienceMs ?? 0) : 0),
+    mutations.length === 0 ? 0 : Infinity,
+  );
 }

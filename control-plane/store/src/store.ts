@@ -16,7 +16,10 @@ export interface StoredRecord {
 /** What a write expects to find: "absent", a record of exactly this revision, or "any" state. */
 export type Expectation = "absent" | "any" | number;
 
-/** One change of a transaction. `expiresAt` (ms since the epoch) makes the store delete the key by itself, at or after it. */
+/**
+ * One change of a transaction. `expiresAt` (ms since the epoch) makes the store delete the key by itself, at or after it. For `patienceMs` it may be
+ * kept waiting for other writes, if its transaction has no change with less: they share a commit then, where a commit costs.
+ */
 export type Mutation =
   | {
       readonly type: "put";
@@ -25,6 +28,7 @@ export type Mutation =
       readonly index?: Uint8Array;
       readonly expected: Expectation;
       readonly expiresAt?: number;
+      readonly patienceMs?: number;
     }
   | { readonly type: "delete"; readonly key: string; readonly expected: Expectation };
 

@@ -392,7 +392,12 @@ export class Writer {
       }
       const { eventTtlMs, clock } = this.deps;
       const ends = eventTtlMs > 0 && definition.kind === "Event" && definition.custom === undefined;
-      return { type: "put", object: next, ...(ends && { expiresAt: clock.now() + eventTtlMs }) };
+      const patienceMs = live && definition.strategy.patience?.(next, live);
+      return {
+        ...{ type: "put", object: next },
+        ...(ends && { expiresAt: clock.now() + eventTtlMs }),
+        ...(patienceMs !== undefined && { patienceMs }),
+      };
     };
     const written: Written | undefined = await store.update(definition, key, decide);
     if (dry !== undefined) return dry;

@@ -12,7 +12,7 @@ import type { WatchCache } from "./watch-cache.ts";
 
 /** What a write decided, given the present object. */
 export type Change =
-  | { readonly type: "put"; readonly object: Unstructured; readonly expiresAt?: number }
+  | { readonly type: "put"; readonly object: Unstructured; readonly expiresAt?: number; readonly patienceMs?: number }
   | { readonly type: "delete" }
   | { readonly type: "none" };
 
@@ -168,12 +168,16 @@ export class ObjectStore implements ObjectWriter {
       return { object: withRevision(current ?? {}, revision), revision };
     }
     const { value, index } = encodeStored(definition, await toStorageVersion(definition, decided.object), cached);
-    const mutation: Mutation = { type: "put", key, value, index, expected };
-    const expiring = decided.expiresAt === undefined ? mutation : { ...mutation, expiresAt: decided.expiresAt };
+    const { expiresAt, patienceMs } = decided;
+    const mutation: Mutation = {
+      ...{ type: "put", key, value, index, expected },
+      ...(expiresAt !== undefined && { expiresAt }),
+      ...(patienceMs !== undefined && { patienceMs }),
+    };
     if (isStoredVersion(definition)) this.cache.expect(value, decided.object);
     const operation = cached === undefined ? "create" : "update";
     const revision = await this.#metrics.measured(operation, definition, () =>
-      this.#write(definition, expiring, current, decided.object),
+      this.#write(definition, mutation, current, decided.object),
     );
     await this.cache.reached(revision);
     const now = this.cache.get(key);
