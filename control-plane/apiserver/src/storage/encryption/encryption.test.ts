@@ -236,6 +236,19 @@ test("a KMS that is no longer configured is left when what was asked of it is an
   expect(plugins.map(({ isClosed }) => isClosed)).toEqual([false, true, false]);
 });
 
+test("a configuration that is refused changes neither what is written nor how a KMS is reached", async () => {
+  const [plugin, refused] = [new Turning(), new Turning()];
+  const encryption = new Encryption(TURNING(), { clock: new VirtualClock(), random, dialKms: () => plugin });
+  const form = encryption.over(sameForm);
+  const text = `${TURNING("5s")}  - resources: []\n    providers: []\n`;
+  expect(() => encryption.use(text, () => refused)).toThrow(/resources/);
+  expect(encryption.text).toBe(TURNING());
+  encryption.use(TURNING("5s"));
+  await form.write(SECRET, Buffer.from("a"));
+  expect([plugin.asked, refused.asked]).toEqual([1, 0]);
+  encryption.close();
+});
+
 test("what lies plain or with an older key is written again, at the start and when keys change", async () => {
   const store = new MemoryStore({ clock });
   const put = (key: string): Mutation => ({

@@ -35,7 +35,7 @@ export class Encryption {
   constructor(text: string, options: EncryptionOptions) {
     this.#options = options;
     this.#text = text;
-    this.#rules = this.#rulesOf(text);
+    this.#rules = this.#rulesOf(text, options);
   }
 
   get clock(): Clock {
@@ -49,8 +49,9 @@ export class Encryption {
 
   /** Goes on with another configuration. @param dialKms The same as before by default. @throws {TsukubeError} `usage`, and goes on with the one before. */
   use(text: string, dialKms = this.#options.dialKms): void {
-    this.#options = { ...this.#options, ...(dialKms !== undefined && { dialKms }) };
-    const rules = this.#rulesOf(text);
+    const options = { ...this.#options, ...(dialKms !== undefined && { dialKms }) };
+    const rules = this.#rulesOf(text, options);
+    this.#options = options;
     this.#text = text;
     const kept = new Set(rules.flatMap(({ ciphers }) => ciphers));
     const before = this.#rules.flatMap(({ ciphers }) => ciphers);
@@ -159,15 +160,14 @@ export class Encryption {
     return ciphers;
   }
 
-  #rulesOf(text: string) {
+  #rulesOf(text: string, options: EncryptionOptions) {
     return parseEncryption(text).map((rule: EncryptionRule) => ({
       resources: rule.resources,
-      ciphers: rule.providers.flatMap((provider) => this.#ciphersFor(provider)),
+      ciphers: rule.providers.flatMap((provider) => this.#ciphersFor(provider, options)),
     }));
   }
 
-  #ciphersFor(provider: ProviderConfiguration): Ciphers {
-    const { random, clock, dialKms } = this.#options;
+  #ciphersFor(provider: ProviderConfiguration, { random, clock, dialKms }: EncryptionOptions): Ciphers {
     switch (provider.type) {
       case "identity":
         return PLAIN;
