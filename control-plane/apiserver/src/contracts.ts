@@ -3,6 +3,7 @@ import type { FieldRequirement, GroupVersionKind, GroupVersionResource, Unstruct
 import type { ApiRequest } from "@tsukube/client";
 import type { PeerCertificate } from "@tsukube/host";
 import type { Reinvocation } from "./admission/reinvocation.ts";
+import type { Allotted } from "./chain/deadline.ts";
 import type { Seating } from "./flow-control/seating.ts";
 
 /** Who asks, as authentication/v1.UserInfo. */
@@ -49,6 +50,8 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** What it holds of its priority level; undefined: nothing, as of what stays open by itself. */
   readonly seating?: Pick<Seating, "keep" | "end"> | undefined;
+  /** What it may take; undefined: it stays open by itself. */
+  readonly time?: Pick<Allotted, "mustLast"> | undefined;
   /** Adds a `Warning: 299` header to the response; duplicates are dropped. */
   warn(text: string): void;
   /** So many ms of its time were somebody else's: latency as an indicator (SLI) leaves them out. */

@@ -17,7 +17,7 @@ import type { Pod, ResourceQuota } from "@tsukube/api/types/core-v1";
 import type { Clock } from "@tsukube/foundation";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { ObjectStore } from "../storage/object-store.ts";
+import type { ObjectStore, TryChange } from "../storage/object-store.ts";
 
 const QUOTAS = "/registry/resourcequotas/";
 
@@ -100,11 +100,13 @@ function afterwards(clock: Clock, attributes: AdmissionAttributes, quota: Resour
 
 async function charge({ store, registry, clock }: QuotaDeps, attributes: AdmissionAttributes, name: string) {
   const definition = registry.get("", "v1", "resourcequotas")!;
-  await store.update(definition, store.keyOf(definition, attributes.namespace, name), async (live) => {
+  const change: TryChange = async (live) => {
     const after = live === undefined ? undefined : afterwards(clock, attributes, live as ResourceQuota);
     if (live === undefined || after === undefined) return { type: "none" };
     return { type: "put", object: { ...live, status: { ...(live["status"] as object), used: usageText(after) } } };
-  });
+  };
+  const { context, namespace } = attributes;
+  await store.update(definition, store.keyOf(definition, namespace, name), change, context.time);
 }
 
 function pretty(usage: Usage): string {

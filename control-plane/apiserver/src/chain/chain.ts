@@ -29,7 +29,7 @@ import type { Flow } from "../flow-control/flow.ts";
 import type { FlowControl } from "../flow-control/flow-control.ts";
 import type { Seating } from "../flow-control/seating.ts";
 import { Pieces } from "../sending/pieces.ts";
-import { Deadlines, deadlineOf, MOST_MS } from "./deadline.ts";
+import { type Allotted, Deadlines, deadlineOf, MOST_MS } from "./deadline.ts";
 import { FilterMetrics } from "./filter-metrics.ts";
 import { negotiate } from "./negotiation.ts";
 import { nameOf, parseRequestInfo } from "./request-info.ts";
@@ -134,7 +134,7 @@ export class Chain {
     const admitted = async (): Promise<ApiResponse | undefined> => {
       const user = await this.#identify(request, info, audit);
       await this.#authorize(attributesOf(user, info), info, audit);
-      return takeOver(contextOf(request, info, user, notes, undefined));
+      return takeOver(contextOf(request, info, user, notes, undefined, undefined));
     };
     try {
       const refusal = await this.#deps.clock.track(admitted());
@@ -182,12 +182,19 @@ export class Chain {
 
   #run(request: IncomingRequest, info: RequestInfo, notes: Notes): Promise<ApiResponse> {
     const isLong = info.verb === "watch" || OPEN_ENDED.has(info.subresource);
-    if (isLong) return this.#work(request, info, notes, MOST_MS);
+    if (isLong) return this.#work(request, info, notes, MOST_MS, undefined);
     const asked = deadlineOf(info);
-    return this.#deadlines.hold(info, asked, this.#work(request, info, notes, asked ?? MOST_MS));
+    const work = (time: Allotted) => this.#work(request, info, notes, asked ?? MOST_MS, time);
+    return this.#deadlines.hold(info, asked, work);
   }
 
-  async #work(request: IncomingRequest, info: RequestInfo, notes: Notes, ms: number): Promise<ApiResponse> {
+  async #work(
+    request: IncomingRequest,
+    info: RequestInfo,
+    notes: Notes,
+    ms: number,
+    time: Allotted | undefined,
+  ): Promise<ApiResponse> {
     if ((request.body?.length ?? 0) > BODY_LIMIT) throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
     const user = await this.#identify(request, info, notes.audit);
     const attributes = attributesOf(user, info);
@@ -206,7 +213,8 @@ export class Chain {
       const turn = this.#turns.wait(); // after the seat: one flow does not fill the line for all
       if (turn !== undefined) await turn;
       await this.#authorize(attributes, info, notes.audit);
-      return await this.#deps.dispatch(contextOf(request, info, user, notes, seating));
+      time?.mustLast();
+      return await this.#deps.dispatch(contextOf(request, info, user, notes, seating, time));
     } finally {
       seating?.answered();
     }
@@ -326,6 +334,7 @@ function contextOf(
   user: User,
   notes: Notes,
   seating: Seating | undefined,
+  time: Allotted | undefined,
 ): RequestContext {
   const { warnings, audit } = notes;
   const warn = (text: string): unknown => warnings.add(text);
@@ -334,7 +343,7 @@ function contextOf(
   };
   const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
   return {
-    ...{ request, info, user, warn, leaveOut, seating, ...annotate },
+    ...{ request, info, user, warn, leaveOut, seating, time, ...annotate },
     get hasWarned() {
       return warnings.size > 0;
     },

@@ -1,11 +1,11 @@
 import { silentLogger } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
 import { createSigningKey } from "@tsukube/host/certificates";
-import { MemoryStore } from "@tsukube/store";
+import { MemoryStore, StoreError } from "@tsukube/store";
 import { seededRandom, VirtualClock } from "@tsukube/testing";
 import { expect, test } from "vitest";
 import { startApiServer } from "../server.ts";
-import { Deadlines, deadlineOf } from "./deadline.ts";
+import { type Allotted, Deadlines, deadlineOf } from "./deadline.ts";
 import { parseRequestInfo } from "./request-info.ts";
 
 const asked = (timeout: string) => deadlineOf(parseRequestInfo("GET", `/version?timeout=${timeout}`));
@@ -40,18 +40,26 @@ test("what takes longer is answered with 504, writes sooner than reads, whatever
     const info = parseRequestInfo(method, path);
     let late: unknown;
     const never = new Promise(() => {});
-    deadlines.hold(info, deadlineOf(info), never).catch((error: unknown) => {
+    let allotted: Allotted | undefined;
+    const work = (time: Allotted) => {
+      allotted = time;
+      return never;
+    };
+    deadlines.hold(info, deadlineOf(info), work).catch((error: unknown) => {
       late = error;
     });
     await clock.advance(ms - 1);
     expect([path, late]).toEqual([path, undefined]);
+    allotted!.mustLast();
     await clock.advance(1001);
     expect(late).toMatchObject({ httpCode: 504, status: { reason: "Timeout", message } });
+    expect(() => allotted!.mustLast()).toThrow(message);
   }
   for (const path of [MAPS, `${MAPS}?timeout=1s`]) {
     const info = parseRequestInfo("GET", path);
-    expect(await deadlines.hold(info, deadlineOf(info), Promise.resolve("x"))).toBe("x");
-    await expect(deadlines.hold(info, deadlineOf(info), Promise.reject(new Error("y")))).rejects.toThrow("y");
+    expect(await deadlines.hold(info, deadlineOf(info), async () => "x")).toBe("x");
+    const failed = deadlines.hold(info, deadlineOf(info), () => Promise.reject(new Error("y")));
+    await expect(failed).rejects.toThrow("y");
   }
 });
 
@@ -62,9 +70,7 @@ class Hurrying extends VirtualClock {
   }
 }
 
-test("a write that the store does not finish in time is not waited for any longer, and goes on", async () => {
-  const clock = new Hurrying();
-  const store = new MemoryStore({ clock });
+async function started(clock: VirtualClock, store: MemoryStore) {
   const server = await startApiServer({
     ...{ openStore: async () => store, clock, random: seededRandom(1), logger: silentLogger, metrics: createMetrics() },
     serviceAccountKey: await createSigningKey(),
@@ -73,13 +79,21 @@ test("a write that the store does not finish in time is not waited for any longe
     advertise: { address: "10.64.0.1", port: 6443 },
   });
   const admin = server.transport({ name: "admin", groups: ["system:masters"], extra: {} });
-  const make = (name: string) =>
-    admin.request({
-      method: "POST",
-      path: "/api/v1/namespaces",
-      headers: { "content-type": "application/json" },
-      body: Buffer.from(JSON.stringify({ metadata: { name } })),
+  const ask = async (method: string, path: string, object?: object) => {
+    const { status, body } = await admin.request({
+      ...{ method, path, headers: { "content-type": "application/json" } },
+      ...(object && { body: Buffer.from(JSON.stringify(object)) }),
     });
+    return { status, message: JSON.parse(Buffer.from(body as Uint8Array).toString()).message };
+  };
+  const make = (name: string) => ask("POST", "/api/v1/namespaces", { metadata: { name } });
+  return { server, ask, make };
+}
+
+test("a write that the store does not finish in time is not waited for any longer, and goes on", async () => {
+  const clock = new Hurrying();
+  const store = new MemoryStore({ clock });
+  const { server, make } = await started(clock, store);
   const commit = store.commit.bind(store);
   store.commit = async (mutations) => {
     await clock.sleep(40_000);
@@ -87,9 +101,38 @@ test("a write that the store does not finish in time is not waited for any longe
   };
   const late = make("late");
   await clock.advance(36_000);
-  const { status, body } = await late;
-  expect([status, JSON.parse(Buffer.from(body as Uint8Array).toString()).message]).toEqual([504, REQUESTED]);
+  expect(await late).toEqual({ status: 504, message: REQUESTED });
   await clock.advance(4000);
   expect((await make("late")).status).toBe(409);
+  await server.close();
+});
+
+test("a write whose time is over before it comes to the store, at first or again, is not stored", async () => {
+  const clock = new Hurrying();
+  const store = new MemoryStore({ clock });
+  const { server, ask, make } = await started(clock, store);
+  expect((await make("there")).status).toBe(201);
+  const commit = store.commit.bind(store);
+  const [late, path] = [{ metadata: { name: "late" } }, "/api/v1/namespaces/there"];
+  for (const [method, where, object, then] of [
+    ["POST", "/api/v1/namespaces", late, async () => (await ask("GET", "/api/v1/namespaces/late")).status],
+    ["DELETE", path, undefined, async () => (await ask("GET", path)).status],
+  ] as const) {
+    const before = await then();
+    let tries = 0;
+    store.commit = async (mutations) => {
+      tries += 1;
+      if (tries > 1) return commit(mutations);
+      await clock.sleep(40_000);
+      throw new StoreError("conflict", "somebody was faster");
+    };
+    const asked = ask(method, where, object);
+    await clock.advance(36_000);
+    expect(await asked).toEqual({ status: 504, message: REQUESTED });
+    await clock.advance(4000);
+    await clock.advance(1000);
+    store.commit = commit;
+    expect([method, tries, await then()]).toEqual([method, 1, before]);
+  }
   await server.close();
 });

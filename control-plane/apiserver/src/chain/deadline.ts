@@ -23,14 +23,32 @@ export function deadlineOf({ query }: RequestInfo): number | undefined {
   }
 }
 
-/** What `work` answers, or a 504 after `ms`: what it does goes on then, and may still take effect. */
-export async function within<T>(ms: number, clock: Clock, work: Promise<T>): Promise<T> {
+/** The time of a request: once it is over, what works for the request begins nothing more. */
+export class Allotted {
+  #late: ApiError | undefined;
+
+  /** @param late What the request was answered. */
+  end(late: ApiError): void {
+    this.#late = late;
+  }
+
+  /** @throws {ApiError} 504 when it is over. */
+  mustLast(): void {
+    if (this.#late !== undefined) throw this.#late;
+  }
+}
+
+/** What `work` answers, or a 504 after `ms`: it goes on then until it asks whether its time lasts. */
+export async function within<T>(ms: number, clock: Clock, work: (time: Allotted) => Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const cancel = clock.after(ms, () =>
-    late.reject(ApiError.timeout("request did not complete within the allotted timeout")),
-  );
+  const time = new Allotted();
+  const cancel = clock.after(ms, () => {
+    const problem = ApiError.timeout("request did not complete within the allotted timeout");
+    time.end(problem);
+    late.reject(problem);
+  });
   try {
-    return await Promise.race([work, late.promise]);
+    return await Promise.race([work(time), late.promise]);
   } finally {
     cancel();
   }
@@ -38,12 +56,18 @@ export async function within<T>(ms: number, clock: Clock, work: Promise<T>): Pro
 
 const LOOK_EVERY_MS = 1000;
 
+interface Waiting {
+  readonly until: number;
+  readonly time: Allotted;
+  readonly reject: (error: ApiError) => void;
+}
+
 /** Work that waits, the oldest first: a timer for each would cost more than most of them take. */
 class Bound {
   readonly #clock: Clock;
   readonly #ms: number;
   readonly #problem: string;
-  readonly #waiting = new Set<{ readonly until: number; readonly reject: (error: ApiError) => void }>();
+  readonly #waiting = new Set<Waiting>();
   #isLooking = false;
 
   constructor(clock: Clock, ms: number, problem: string) {
@@ -52,12 +76,15 @@ class Bound {
     this.#problem = problem;
   }
 
-  holds<T>(work: Promise<T>): Promise<T> {
+  holds<T>(work: (time: Allotted) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const entry = { until: this.#clock.monotonic() + this.#ms, reject };
+      const time = new Allotted();
+      const entry = { until: this.#clock.monotonic() + this.#ms, time, reject };
       this.#waiting.add(entry);
       this.#lookLater();
-      work.finally(() => this.#waiting.delete(entry)).then(resolve, reject);
+      work(time)
+        .finally(() => this.#waiting.delete(entry))
+        .then(resolve, reject);
     });
   }
 
@@ -72,7 +99,9 @@ class Bound {
     for (const entry of this.#waiting) {
       if (entry.until > this.#clock.monotonic()) break;
       this.#waiting.delete(entry);
-      entry.reject(ApiError.timeout(this.#problem));
+      const late = ApiError.timeout(this.#problem);
+      entry.time.end(late);
+      entry.reject(late);
     }
     this.#lookLater();
   }
@@ -92,10 +121,10 @@ export class Deadlines {
   }
 
   /**
-   * What `work` answers, or a 504: what it does goes on then, and may still take effect.
+   * What `work` answers, or a 504: what it has begun by then goes on, and may still take effect.
    * @param asked Of {@link deadlineOf}.
    */
-  hold<T>(info: RequestInfo, asked: number | undefined, work: Promise<T>): Promise<T> {
+  hold<T>(info: RequestInfo, asked: number | undefined, work: (time: Allotted) => Promise<T>): Promise<T> {
     const isWrite = info.isResource && WRITES.has(info.verb);
     if (asked !== undefined && (!isWrite || asked < MOST_OF_WRITES_MS)) return within(asked, this.#clock, work);
     return (isWrite ? this.#writes : this.#all).holds(work);

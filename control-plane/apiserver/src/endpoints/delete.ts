@@ -96,7 +96,7 @@ export async function deleteObject(
   let result: Deleted | undefined;
   let isMarked = false;
   const key = store.keyOf(definition, namespace, name);
-  await store.update(definition, key, async (live): Promise<Change> => {
+  const change = async (live: Unstructured | undefined): Promise<Change> => {
     if (live === undefined) throw ApiError.notFound(definition, name);
     checkPreconditions(definition, live, options, !isOneOfMany && checksByItself(definition));
     await admit(writer, request, live, options);
@@ -107,7 +107,8 @@ export async function deleteObject(
     isMarked = gone && object !== live;
     if (dryRun || next === live) return { type: "none" };
     return gone && !isMarked ? { type: "delete" } : { type: "put", object };
-  });
+  };
+  await store.update(definition, key, change, request.context.time);
   const { object, gone } = result!;
   if (isMarked && !dryRun) await removeMarked(writer, definition, key, object);
   if (dryRun || gone) return { object, gone };

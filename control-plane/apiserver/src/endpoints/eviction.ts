@@ -3,6 +3,7 @@ import type { Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import type { DeleteOptions } from "@tsukube/api/types/meta-v1";
 import type { PodDisruptionBudget } from "@tsukube/api/types/policy-v1";
 import { type Clock, formatTime } from "@tsukube/foundation";
+import type { TryChange } from "../storage/object-store.ts";
 import { deleteObject } from "./delete.ts";
 import { hasEnded, isFreeOfCharge, needsNoBudget, notProcessed, spend } from "./disruption-budget.ts";
 import type { WriteRequest, Writer } from "./writer.ts";
@@ -80,11 +81,12 @@ async function charge(deps: EvictionDeps, request: WriteRequest, budget: PodDisr
   const { store, registry } = deps.writer.deps;
   const definition = registry.get("policy", "v1", "poddisruptionbudgets")!;
   const key = store.keyOf(definition, request.namespace, budget.metadata?.name ?? "");
-  await store.update(definition, key, async (live) => {
+  const change: TryChange = async (live) => {
     if (live === undefined) return { type: "none" };
     const object = spend(live as PodDisruptionBudget, request.name, deps.clock.now());
     return request.dryRun ? { type: "none" } : { type: "put", object };
-  });
+  };
+  await store.update(definition, key, change, request.context.time);
 }
 
 /** Says why in the pod, then deletes it. */
@@ -97,16 +99,17 @@ async function remove(deps: EvictionDeps, request: WriteRequest, options: Delete
 
 /** @returns the version of the pod with the mark. */
 async function mark(deps: EvictionDeps, request: WriteRequest, options: DeleteOptions): Promise<string | undefined> {
-  const { definition, namespace, name } = request;
+  const { context, definition, namespace, name } = request;
   const { store } = deps.writer.deps;
-  const written = await store.update(definition, store.keyOf(definition, namespace, name), async (live) => {
+  const change: TryChange = async (live) => {
     if (live === undefined) throw ApiError.notFound(definition, name);
     const { uid, resourceVersion } = options.preconditions ?? {};
     if (resourceVersion !== undefined && resourceVersion !== live.metadata?.resourceVersion)
       throw ApiError.modified(definition, name);
     if (uid !== undefined && uid !== live.metadata?.uid) return { type: "none" }; // deletion says so
     return { type: "put", object: withTarget(live, deps.clock.now()) };
-  });
+  };
+  const written = await store.update(definition, store.keyOf(definition, namespace, name), change, context.time);
   return written?.object.metadata?.resourceVersion;
 }
 

@@ -10,6 +10,7 @@ import type { AdmissionRequest, RequestContext, RequestInfo } from "../contracts
 import type { HttpProxy } from "../proxying/http-proxy.ts";
 import type { PodStreams } from "../proxying/pod-streams.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
+import type { TryChange } from "../storage/object-store.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { AccountTokens } from "./account-tokens.ts";
 import { deleteOptionsOf } from "./delete.ts";
@@ -176,11 +177,12 @@ export class Subresources {
   ): Promise<void> {
     const { store } = this.#deps.writer.deps;
     const isDry = isDryRun(context.info);
-    await store.update(definition, store.keyOf(definition, namespace, name), async (live) => {
+    const decide: TryChange = async (live) => {
       if (live === undefined) throw ApiError.notFound(definition, name);
       const object = change(live);
       return isDry ? { type: "none" } : { type: "put", object };
-    });
+    };
+    await store.update(definition, store.keyOf(definition, namespace, name), decide, context.time);
   }
 
   async #evict(context: RequestContext, definition: ResourceDefinition, accepted: Accepted): Promise<ApiResponse> {

@@ -369,7 +369,7 @@ export class Writer {
     name: string,
     make: (live: Unstructured | undefined, cached: CachedObject | undefined) => Promise<Unstructured | undefined>,
   ): Promise<Unstructured | undefined> {
-    const { definition, namespace, dryRun } = request;
+    const { context, definition, namespace, dryRun } = request;
     const { store } = this.deps;
     const key = store.keyOf(definition, namespace, name);
     let untouched = false;
@@ -399,7 +399,7 @@ export class Writer {
         ...(patienceMs !== undefined && { patienceMs }),
       };
     };
-    const written: Written | undefined = await store.update(definition, key, decide);
+    const written: Written | undefined = await store.update(definition, key, decide, context.time);
     if (dry !== undefined) return dry;
     if (last !== undefined) return last;
     if (untouched && definition !== undefined && written !== undefined && request.name === "") return undefined;

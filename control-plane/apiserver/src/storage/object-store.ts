@@ -1,6 +1,7 @@
 import { apiVersionOf, encodeJson, encodeUnstructured, type Json, type Unstructured } from "@tsukube/api";
 import type { Clock } from "@tsukube/foundation";
 import { type Mutation, StoreError } from "@tsukube/store";
+import type { RequestContext } from "../contracts.ts";
 import { convert } from "../registry/conversion.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { type CachedObject, deepFreeze, indexOf, withRevision } from "./cached-object.ts";
@@ -129,10 +130,17 @@ export class ObjectStore implements ObjectWriter {
 
   /**
    * Changes one object atomically: `change` sees the newest state, again on each conflict.
+   * @param time Of the request that it is done for: nothing is written once it is over.
    * @returns undefined when there was nothing to delete or change.
    */
-  async update(definition: ResourceDefinition, key: string, change: TryChange): Promise<Written | undefined> {
+  async update(
+    definition: ResourceDefinition,
+    key: string,
+    change: TryChange,
+    time?: RequestContext["time"],
+  ): Promise<Written | undefined> {
     for (let tries = 1; ; tries += 1) {
+      time?.mustLast();
       this.cache.mustBeReadable(key);
       const cached = this.cache.get(key);
       if (cached !== undefined) await this.readable(definition, [cached]);
@@ -142,7 +150,7 @@ export class ObjectStore implements ObjectWriter {
         return current === undefined ? undefined : { object: current, revision: cached!.revision };
       if (decided.type === "delete" && cached === undefined) return undefined;
       try {
-        return await this.#commit(definition, key, decided, cached, current);
+        return await this.#commit(definition, key, decided, cached, current, time);
       } catch (error) {
         if (!isConflict(error) || tries >= MAX_TRIES) throw error;
         // the cache follows the store: see what was there before trying on
@@ -157,9 +165,11 @@ export class ObjectStore implements ObjectWriter {
     decided: Exclude<Change, { type: "none" }>,
     cached: CachedObject | undefined,
     current: Unstructured | undefined,
+    time: RequestContext["time"],
   ): Promise<Written> {
     const expected = cached?.revision ?? "absent";
     if (decided.type === "delete") {
+      time?.mustLast();
       const write: Mutation = { type: "delete", key, expected };
       const revision = await this.#metrics.measured("delete", definition, () =>
         this.#write(definition, write, current, undefined),
@@ -168,6 +178,7 @@ export class ObjectStore implements ObjectWriter {
       return { object: withRevision(current ?? {}, revision), revision };
     }
     const { value, index } = encodeStored(definition, await toStorageVersion(definition, decided.object), cached);
+    time?.mustLast();
     const { expiresAt, patienceMs } = decided;
     const mutation: Mutation = {
       ...{ type: "put", key, value, index, expected },

@@ -96,9 +96,13 @@ class WebhookCaller {
     for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
   }
 
-  /** The time that others take is not the server's own. */
+  /**
+   * The time that others take is not the server's own.
+   * @throws {ApiError} 504 for a request whose time is over: nobody is asked.
+   */
   async #leftOut<T>({ context }: AdmissionAttributes, work: () => Promise<T>): Promise<T> {
     const { clock } = this.#deps;
+    context.time?.mustLast();
     const began = clock.monotonic();
     try {
       return await work();
