@@ -1,10 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import type { Lease } from "@tsukube/api/types/coordination-v1";
 import { silentLogger } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
 import { createSigningKey } from "@tsukube/host/certificates";
 import { MemoryStore, type OpenStore } from "@tsukube/store";
 import { seededRandom, VirtualClock } from "@tsukube/testing";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { startApiServer } from "../server.ts";
 
 const ADMIN = { name: "admin", groups: ["system:masters", "system:authenticated"], extra: {} };
@@ -12,7 +13,7 @@ const LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
 /** As upstream derives it. */
 const NAME = "apiserver-ltcuk35fhazs43qr7jpumcakk4";
 
-test("a server tells by a Lease that it is there: made anew at each start, renewed, gone with it; those of dead ones are collected", async () => {
+test("a server tells by a Lease that it is there: made anew at each start, renewed, gone with it, even amid a renewal; those of dead ones are collected", async () => {
   const [clock, random] = [new VirtualClock(), seededRandom(1)];
   const store = new MemoryStore({ clock });
   const close = store.close.bind(store);
@@ -62,6 +63,24 @@ test("a server tells by a Lease that it is there: made anew at each start, renew
   const again = await second.own();
   expect(again.metadata!.uid).not.toBe(made.metadata!.uid);
   expect(again.spec!.holderIdentity).not.toBe(made.spec!.holderIdentity);
-  await second.server.close();
+
+  const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const commit = store.commit.bind(store);
+  vi.spyOn(store, "commit").mockImplementationOnce(async (mutations) => {
+    reached.resolve();
+    await released.promise;
+    return commit(mutations);
+  });
+  const advanced = clock.advance(10_000);
+  await reached.promise;
+  const closed = second.server.close();
+  const turns = async () => {
+    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+  };
+  await turns();
+  released.resolve();
+  await Promise.all([closed, turns()]);
+  expect(await store.get(`/registry/leases/kube-system/${NAME}`)).toBeUndefined();
+  await advanced;
   await close();
 });

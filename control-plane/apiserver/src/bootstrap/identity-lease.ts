@@ -3,11 +3,11 @@ import { normalize, type Unstructured } from "@tsukube/api";
 import type { Lease } from "@tsukube/api/types/coordination-v1";
 import {
   type Clock,
-  detach,
   formatMicroTime,
   formatTime,
   type Lifetime,
   type Logger,
+  messageOf,
   type Random,
 } from "@tsukube/foundation";
 import type { ResourceDefinition } from "../registry/definition.ts";
@@ -53,12 +53,25 @@ export class IdentityLease {
     await this.#delete(this.#key(this.#name));
     await this.#renew();
     await this.#collect();
-    lifetime.add("its lease", () => this.#delete(this.#key(this.#name)));
+    let running: Promise<void> | undefined;
+    lifetime.add("its lease", async () => {
+      // one that is not over would make the Lease anew behind the deletion
+      await running;
+      await this.#delete(this.#key(this.#name));
+    });
     const renew = async (): Promise<void> => {
-      await this.#renew();
-      await this.#collect();
+      try {
+        await this.#renew();
+        await this.#collect();
+      } catch (cause) {
+        logger.error("cannot renew the lease of this server", { error: messageOf(cause) });
+      } finally {
+        running = undefined;
+      }
     };
-    const again = (): void => detach(clock.track(renew()), logger, "cannot renew the lease of this server");
+    const again = (): void => {
+      running ??= clock.track(renew());
+    };
     lifetime.add("renewals of its lease", clock.every(RENEW_EVERY_MS, again, { background: true }));
   }
 
