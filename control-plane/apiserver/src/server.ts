@@ -288,6 +288,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     metrics,
     authorizer,
     serves: ({ group, version, resource, subresource }) => registry.serves(group, version, resource, subresource),
+    isElsewhere: (info) => aggregator.serves(info),
     constrainsImpersonation: gates.isOn("ConstrainedImpersonation"),
     flows,
     authenticators: [inProcessAuthenticator, certificateAuthenticator(gates), bootstrapTokens, accounts],

@@ -49,6 +49,8 @@ export interface ChainDeps {
   readonly auditor?: Auditor;
   /** Whether the resource and subresource of a request are ones that are served. */
   readonly serves: (info: RequestInfo) => boolean;
+  /** Whether another server answers a request. */
+  readonly isElsewhere: (info: RequestInfo) => boolean;
   /** What comes after the chain. @throws {ApiError} */
   dispatch(context: RequestContext): Promise<ApiResponse>;
 }
@@ -104,7 +106,7 @@ export class Chain {
     this.#authorization = new AuthorizationMetrics(deps.metrics);
     this.#impersonation = new Impersonation(deps.authorizer, deps.constrainsImpersonation);
     this.#turns = new Turns(deps.clock);
-    this.#deadlines = new Deadlines(deps.clock);
+    this.#deadlines = new Deadlines(deps.clock, deps.isElsewhere);
   }
 
   async handle(request: IncomingRequest): Promise<ApiResponse> {

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { silentLogger } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
 import { createSigningKey } from "@tsukube/host/certificates";
@@ -23,7 +25,7 @@ const REQUESTED = "Timeout: request did not complete within requested timeout - 
 
 test("what takes longer is answered with 504, writes sooner than reads, whatever a client asks for", async () => {
   const clock = new VirtualClock();
-  const deadlines = new Deadlines(clock);
+  const deadlines = new Deadlines(clock, () => false);
   const MAPS = "/api/v1/namespaces/a/configmaps";
   for (const [method, path, ms, message] of [
     ["GET", `${MAPS}?timeout=1s`, 1000, ALLOTTED],
@@ -80,8 +82,9 @@ async function started(clock: VirtualClock, store: MemoryStore) {
   });
   const admin = server.transport({ name: "admin", groups: ["system:masters"], extra: {} });
   const ask = async (method: string, path: string, object?: object) => {
+    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
     const { status, body } = await admin.request({
-      ...{ method, path, headers: { "content-type": "application/json" } },
+      ...{ method, path, headers: { "content-type": type } },
       ...(object && { body: Buffer.from(JSON.stringify(object)) }),
     });
     return { status, message: JSON.parse(Buffer.from(body as Uint8Array).toString()).message };
@@ -135,4 +138,36 @@ test("a write whose time is over before it comes to the store, at first or again
     expect([method, tries, await then()]).toEqual([method, 1, before]);
   }
   await server.close();
+});
+
+test("a write that another server is asked for has as long as a read", async () => {
+  const clock = new Hurrying();
+  const { server, ask } = await started(clock, new MemoryStore({ clock }));
+  let connections = 0;
+  const silent = createServer(() => (connections += 1)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const spec = { type: "ExternalName", externalName: "127.0.0.1" };
+  await ask("POST", "/api/v1/namespaces/default/services", { metadata: { name: "silent" }, spec });
+  const services = "/apis/apiregistration.k8s.io/v1/apiservices";
+  const service = {
+    metadata: { name: "v1.taste.example.com" },
+    spec: {
+      ...{ group: "taste.example.com", version: "v1", groupPriorityMinimum: 2000, versionPriority: 10 },
+      ...{ insecureSkipTLSVerify: true, service: { namespace: "default", name: "silent", port } },
+    },
+  };
+  const conditions = [{ type: "Available", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" }];
+  expect((await ask("POST", services, service)).status).toBe(201);
+  expect((await ask("PATCH", `${services}/v1.taste.example.com/status`, { status: { conditions } })).status).toBe(200);
+  await expect.poll(() => connections).toBe(1); // whether it is available
+  let answer: unknown;
+  const asked = ask("POST", "/apis/taste.example.com/v1/flavours", {}).then((given) => (answer = given));
+  await expect.poll(() => connections).toBe(2);
+  await clock.advance(59_000);
+  expect(answer).toBeUndefined();
+  await clock.advance(2000);
+  expect(await asked).toEqual({ status: 504, message: ALLOTTED });
+  await server.close();
+  silent.close();
 });

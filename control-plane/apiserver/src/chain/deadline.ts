@@ -112,9 +112,12 @@ export class Deadlines {
   readonly #clock: Clock;
   readonly #all: Bound;
   readonly #writes: Bound;
+  readonly #isElsewhere: (info: RequestInfo) => boolean;
 
-  constructor(clock: Clock) {
+  /** @param isElsewhere Whether another server answers, which bounds its writes itself. */
+  constructor(clock: Clock, isElsewhere: (info: RequestInfo) => boolean) {
     this.#clock = clock;
+    this.#isElsewhere = isElsewhere;
     this.#all = new Bound(clock, MOST_MS, "request did not complete within the allotted timeout");
     const late = "request did not complete within requested timeout - context deadline exceeded";
     this.#writes = new Bound(clock, MOST_OF_WRITES_MS, late);
@@ -125,7 +128,7 @@ export class Deadlines {
    * @param asked Of {@link deadlineOf}.
    */
   hold<T>(info: RequestInfo, asked: number | undefined, work: (time: Allotted) => Promise<T>): Promise<T> {
-    const isWrite = info.isResource && WRITES.has(info.verb);
+    const isWrite = info.isResource && WRITES.has(info.verb) && !this.#isElsewhere(info);
     if (asked !== undefined && (!isWrite || asked < MOST_OF_WRITES_MS)) return within(asked, this.#clock, work);
     return (isWrite ? this.#writes : this.#all).holds(work);
   }
