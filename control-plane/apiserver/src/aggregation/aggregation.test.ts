@@ -203,7 +203,7 @@ test("whom they may believe is written again when somebody changes it; what othe
   const trusted = async () => (await ask("GET", TRUSTED)).object["data"];
   await expect.poll(trusted).toEqual({
     ...(object["data"] as object),
-    "client-ca-file": `${ownCa}${other}`,
+    "client-ca-file": `${other}${ownCa}`,
     "requestheader-allowed-names": '["another","front-proxy-client"]',
   });
   await ask("DELETE", TRUSTED);

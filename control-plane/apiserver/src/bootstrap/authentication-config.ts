@@ -5,6 +5,8 @@ import { detach, formatTime, type Lifetime, type Logger } from "@tsukube/foundat
 import type { WriterDeps } from "../endpoints/writer.ts";
 
 const NAME = "extension-apiserver-authentication";
+const CLIENT_CA = "client-ca-file";
+const FRONT_PROXY_CA = "requestheader-client-ca-file";
 
 export interface Trusted {
   /** PEM. */
@@ -15,7 +17,7 @@ export interface Trusted {
 
 /**
  * Keeps the ConfigMap by which extension servers learn whom to believe: the CA of client certificates, and the CA and the headers
- * of the front proxy, which is this server. What other servers of the cluster add to it stays, but for certificates that are out of date.
+ * of the front proxy, which is this server. What other servers of the cluster add to it stays, but for certificates out of date.
  */
 export async function authenticationConfig(
   { store, registry, clock, random, gates }: WriterDeps,
@@ -28,8 +30,8 @@ export async function authenticationConfig(
   const key = store.keyOf(definition, "kube-system", NAME);
   const write = () =>
     store.update(definition, key, async (live) => {
-      const before = (live as ConfigMap | undefined)?.data;
-      const data = joined(own, before ?? {}, clock.now());
+      const before = (live as ConfigMap | undefined)?.data ?? {};
+      const data = joined(own, before, clock.now());
       if (live?.metadata?.deletionTimestamp !== undefined || jsonEqual(before, data)) return { type: "none" };
       const identity = live?.metadata ?? { uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
       const metadata = { ...identity, name: NAME, namespace: "kube-system" };
@@ -45,13 +47,13 @@ export async function authenticationConfig(
 
 type Data = Readonly<Record<string, string>>;
 
-function dataOf({ clientCa, frontProxyCa }: Trusted, hasUid: boolean): Data {
+export function dataOf({ clientCa, frontProxyCa }: Trusted, hasUid: boolean): Data {
   const list = (value: string): string => JSON.stringify([value]);
   return {
-    ...(clientCa !== undefined && { "client-ca-file": clientCa }),
+    ...(clientCa !== undefined && { [CLIENT_CA]: clientCa }),
     ...(frontProxyCa !== undefined && {
       "requestheader-allowed-names": list("front-proxy-client"),
-      "requestheader-client-ca-file": frontProxyCa,
+      [FRONT_PROXY_CA]: frontProxyCa,
       "requestheader-extra-headers-prefix": list("X-Remote-Extra-"),
       "requestheader-group-headers": list("X-Remote-Group"),
       ...(hasUid && { "requestheader-uid-headers": list("X-Remote-Uid") }),
@@ -60,36 +62,59 @@ function dataOf({ clientCa, frontProxyCa }: Trusted, hasUid: boolean): Data {
   };
 }
 
-/** What is neither a list nor certificates, somebody broke: the own stands in its place. */
-function joined(own: Data, before: Data, now: number): Data {
-  const entries = Object.entries(own).map(([name, value]) => {
-    const other = before[name] ?? "";
-    return [name, name.endsWith("-ca-file") ? certificates(value, other, now) : distinctList(value, other)];
+const NAMES = [
+  CLIENT_CA,
+  FRONT_PROXY_CA,
+  "requestheader-allowed-names",
+  "requestheader-extra-headers-prefix",
+  "requestheader-group-headers",
+  "requestheader-uid-headers",
+  "requestheader-username-headers",
+];
+
+/**
+ * Pure: what is there in its order, then what it lacks of the own; so servers that trust different authorities agree. Certificates
+ * out of date go, and what is neither a list nor certificates.
+ */
+export function joined(own: Data, before: Data, now: number): Data {
+  const entries = NAMES.map((name) => {
+    const values = [before[name] ?? "", own[name] ?? ""];
+    return [name, name.endsWith("-ca-file") ? certificates(values.join("\n"), now) : distinctList(values)] as const;
   });
-  return Object.fromEntries(entries);
+  const found = entries.filter(([, value]) => value !== "");
+  // no headers without the authority of those who may send them
+  const hasFrontProxy = found.some(([name]) => name === FRONT_PROXY_CA);
+  return Object.fromEntries(found.filter(([name]) => hasFrontProxy || name === CLIENT_CA));
 }
 
-function distinctList(own: string, other: string): string {
+function distinctList(values: readonly string[]): string {
+  const items = [...new Set(values.flatMap(listOf))];
+  return items.length === 0 ? "" : JSON.stringify(items);
+}
+
+function listOf(text: string): readonly unknown[] {
   try {
-    const list: unknown = JSON.parse(other);
-    return Array.isArray(list) ? JSON.stringify([...new Set([...list, ...JSON.parse(own)])]) : own;
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) ? list : [];
   } catch {
-    return own;
+    return [];
   }
 }
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+/** Upstream's, for clocks that differ. */
+const SLACK_MS = 300_000;
 
-function certificates(own: string, other: string, now: number): string {
-  const known = new Set((own.match(CERTIFICATE) ?? []).map((pem) => pem.trim()));
-  const more = (other.match(CERTIFICATE) ?? []).filter((pem) => !known.has(pem.trim()) && isInDate(pem, now));
-  return more.length === 0 ? own : [own.trimEnd(), ...more.map((pem) => pem.trim()), ""].join("\n");
+function certificates(text: string, now: number): string {
+  return [...new Set((text.match(CERTIFICATE) ?? []).flatMap((pem) => certificateInDate(pem, now)))].join("");
 }
 
-function isInDate(pem: string, now: number): boolean {
+/** In one form, however its lines were broken. */
+function certificateInDate(pem: string, now: number): readonly string[] {
   try {
-    return now < Date.parse(new X509Certificate(pem).validTo);
+    const certificate = new X509Certificate(pem);
+    return now - SLACK_MS < Date.parse(certificate.validTo) ? [certificate.toString()] : [];
   } catch {
-    return false;
+    return [];
   }
 }
