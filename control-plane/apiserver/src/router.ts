@@ -40,6 +40,8 @@ const FLOW_DUMPS = "/debug/api_priority_and_fairness/";
 
 /** Subresources whose other methods no route has. */
 const PARTS = new Set(["approval", "ephemeralcontainers", "finalize", "resize", "scale", "status"]);
+/** The second slash may be written as %2F. */
+const BEGINS_TWICE = /^\/(?:\/|%2f)/i;
 
 /** Custom resources have no routes that a method could be missing from: what is done is found to have no name. */
 function withoutName(context: RequestContext, definition: ResourceDefinition): ApiError {
@@ -72,7 +74,7 @@ export class Router {
   /** @throws {ApiError} 404, 405 and whatever the endpoint throws. */
   async dispatch(context: RequestContext): Promise<ApiResponse> {
     const { info } = context;
-    if (info.path.startsWith("//")) return NOT_FOUND;
+    if (BEGINS_TWICE.test(info.path)) return NOT_FOUND;
     const proxied = await this.#deps.aggregator.handle(context);
     if (proxied !== undefined) return proxied;
     if (!info.isResource || info.resource === "") return this.#path(context);

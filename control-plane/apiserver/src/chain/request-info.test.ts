@@ -12,3 +12,14 @@ test.each([
 ])("%s %s is about %j", (method, target, name) => {
   expect(nameOf(parseRequestInfo(method, target))).toBe(name);
 });
+
+test("a path is decoded before the slashes around it are left out", () => {
+  const pod = { isResource: true, namespace: "x", resource: "pods", name: "p", subresource: "", rest: "" };
+  for (const path of [
+    "/api/v1/namespaces/x/pods/p",
+    "/api/v1/namespaces/x/pods/p%2F",
+    "%2F/api/v1/namespaces/x/pods/p/%2f/",
+  ])
+    expect(parseRequestInfo("GET", path)).toMatchObject(pod);
+  expect(parseRequestInfo("GET", "/%2F")).toMatchObject({ isResource: false });
+});

@@ -43,14 +43,13 @@ export function parseRequestInfo(method: string, target: string): RequestInfo {
   return withCollectionVerb({ ...info, resource, name, subresource, rest: tail.join("/") }, path);
 }
 
-function partsOf(path: string): readonly string[] {
+function partsOf(encoded: string): readonly string[] {
+  const path = encoded.includes("%") ? decode(encoded) : encoded;
   let start = 0;
   let end = path.length;
   while (path.charCodeAt(start) === SLASH) start += 1;
   while (end > start && path.charCodeAt(end - 1) === SLASH) end -= 1;
-  if (start === end) return [];
-  const inner = path.slice(start, end);
-  return (inner.includes("%") ? decode(inner) : inner).split("/");
+  return start === end ? [] : path.slice(start, end).split("/");
 }
 
 const SLASH = 0x2f;
