@@ -18,7 +18,7 @@ interface Review {
   };
 }
 
-type Answer = (review: Review) => object | undefined;
+type Answer = (review: Review) => object | undefined | Promise<object>;
 
 let lifetime: Lifetime;
 let cluster: Cluster;
@@ -51,11 +51,11 @@ beforeEach(async () => {
   const server = createHttpsServer({
     ...pair,
     handle: (exchange) =>
-      void exchange.body(1e6).then((body) => {
+      void exchange.body(1e6).then(async (body) => {
         const { request } = JSON.parse(Buffer.from(body).toString()) as Review;
         const review = { path: exchange.path, request };
         reviews.push(review);
-        const response = answer(review);
+        const response = await answer(review);
         if (response === undefined) return; // never
         const kind = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" };
         const text = JSON.stringify({ ...kind, response: { uid: request.uid, ...response } });
@@ -286,4 +286,20 @@ test("a webhook that takes too long has failed", async () => {
   await expect.poll(() => reviews.length).toBe(1);
   await clock.advance(3000);
   await outcome;
+});
+
+test("a webhook is not asked once the time of the request is over", async () => {
+  await configure("mutating", "first");
+  await configure("mutating", "second");
+  await configure("validating", "third");
+  cluster.clock.track = (work) => work; // time goes on while requests wait for it
+  answer = async () => {
+    await cluster.clock.advance(1000);
+    return { allowed: true };
+  };
+  const late = send("POST", `${IN}/configmaps?timeout=1s`, { metadata: { name: "c" } });
+  await expect(late).rejects.toMatchObject({ httpCode: 504 });
+  answer = () => ({ allowed: true });
+  await create();
+  expect(reviews.map(({ path }) => path.slice(1, 6))).toEqual(["first", "first", "secon", "third"]);
 });
