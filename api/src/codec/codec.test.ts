@@ -198,6 +198,7 @@ describe("YAML", () => {
     ["0B11", 3],
     ["017", 15],
     ["0o9", "0o9"],
+    ["0X_", "0X_"],
   ])("%s is the integer of Go's that it looks like", (written, expected) => {
     expect(decodeYamlUnstructured(bytes(`a: ${written}`)).object).toEqual({ a: expected });
   });

@@ -142,7 +142,7 @@ const FLOAT = "tag:yaml.org,2002:float";
 const GO_INTEGER = {
   tag: "tag:yaml.org,2002:int",
   default: true,
-  test: /^[-+]?0(?:[oO][0-7_]+|X[\da-fA-F_]+|B[01_]+)$/,
+  test: /^[-+]?0(?:[oO]_*[0-7][0-7_]*|X_*[\da-fA-F][\da-fA-F_]*|B_*[01][01_]*)$/,
   resolve: (text: string): bigint => {
     const amount = BigInt(text.replace(/^[-+]/, "").replaceAll("_", ""));
     return text.startsWith("-") ? -amount : amount;

@@ -6,6 +6,8 @@ import { define, isRecord } from "./merge-patch.ts";
 
 /** More operations than this are refused with 413. */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000;
+/** Bytes that the copies of one patch may add. */
+const MAX_COPIED_BYTES = 3 * 1024 * 1024;
 
 type Container = readonly Json[] | { readonly [key: string]: Json };
 
@@ -16,8 +18,9 @@ type Container = readonly Json[] | { readonly [key: string]: Json };
  */
 export function jsonPatch(document: Json, patch: Json): Json {
   const operations = operationsOf(patch);
+  const copies = new Copies();
   let result: Json = document;
-  for (const operation of operations) result = applyOperation(result, operation);
+  for (const operation of operations) result = applyOperation(result, operation, copies);
   return result;
 }
 
@@ -68,7 +71,34 @@ function goKind(value: Json): string {
   return typeof value === "bigint" ? "number" : typeof value;
 }
 
-function applyOperation(document: Json, operation: Operation): Json {
+/** A patch of a few lines may copy what was copied before, and so on: what it adds is counted, as if nothing were shared. */
+class Copies {
+  readonly #sizes = new Map<Json, number>();
+  #bytes = 0;
+
+  counted(value: Json): Json {
+    this.#bytes += this.#sizeOf(value);
+    if (this.#bytes <= MAX_COPIED_BYTES) return value;
+    const why = `the accumulated size increase of copy is ${this.#bytes}, exceeding the limit ${MAX_COPIED_BYTES}`;
+    throw unapplicable(`Unable to complete the copy, ${why}`);
+  }
+
+  /** About as many bytes as its JSON has. */
+  #sizeOf(value: Json): number {
+    if (typeof value === "string") return value.length + 2;
+    if (typeof value !== "object" || value === null) return String(value).length;
+    let size = this.#sizes.get(value);
+    if (size === undefined) {
+      size = 2;
+      for (const [name, member] of Object.entries(value))
+        size += 1 + this.#sizeOf(member) + (Array.isArray(value) ? 0 : name.length + 3);
+      this.#sizes.set(value, size);
+    }
+    return size;
+  }
+}
+
+function applyOperation(document: Json, operation: Operation, copies: Copies): Json {
   const path = segmentsOf(operation.path);
   switch (operation.op) {
     case "add":
@@ -82,7 +112,7 @@ function applyOperation(document: Json, operation: Operation): Json {
       return add(remove(document, from), path, get(document, from));
     }
     case "copy":
-      return add(document, path, get(document, fromOf(operation)));
+      return add(document, path, copies.counted(get(document, fromOf(operation))));
     case "test":
       return test(document, path, operation);
     default:

@@ -201,3 +201,14 @@ describe("strategic merge patch", () => {
     expect(apply(live, {})).toEqual(live);
   });
 });
+
+test("copies of copies are counted as what they would take, and refused before they take it", () => {
+  const doubling = Array.from({ length: 40 }, (_, index) => ({ op: "copy", from: "/x", path: `/x/a${index}` }));
+  const patch = [{ op: "add", path: "/x", value: {} }, ...doubling];
+  expect(() => jsonPatch({}, patch)).toThrow(
+    expect.objectContaining({
+      httpCode: 422,
+      cause: expect.objectContaining({ message: expect.stringMatching(/accumulated size.*limit 3145728$/) }),
+    }),
+  );
+});

@@ -106,3 +106,13 @@ test("of ten thousand who watch something else, a commit touches none", async ()
   stop.abort();
   watchers.close();
 });
+
+test("who leaves a watch hears nothing more, also of its end", async () => {
+  const watchers = new Watchers(new VirtualClock());
+  const watch = watchers.watch("/", [event("/a", 1), event("/b", 2)], new AbortController().signal);
+  for await (const _first of watch) {
+    watchers.close();
+    break;
+  }
+  expect(await watch[Symbol.asyncIterator]().next()).toEqual({ value: undefined, done: true });
+});

@@ -193,6 +193,8 @@ export class Watcher implements AsyncIterableIterator<StoreEvent, void> {
   /** Who read it has left. */
   return(): Promise<Told> {
     this.close(undefined);
+    this.#ended = { error: undefined };
+    [this.#queue, this.#batch, this.#read] = [[], NONE, 0];
     return this.next();
   }
 
@@ -216,6 +218,7 @@ export class Watcher implements AsyncIterableIterator<StoreEvent, void> {
 
   #nextEvent(): StoreEvent | undefined {
     if (this.#read === this.#batch.length) {
+      [this.#batch, this.#read] = [NONE, 0];
       if (this.#queue.length < 2) return this.#queue.pop(); // nothing to move, mostly
       [this.#batch, this.#queue, this.#read] = [this.#queue, [], 0];
     }

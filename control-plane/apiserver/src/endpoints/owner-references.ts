@@ -1,4 +1,4 @@
-import { jsonEqual, type Unstructured } from "@tsukube/api";
+import { encodeUnstructuredText, type Json, type Unstructured } from "@tsukube/api";
 import type { RequestContext } from "../contracts.ts";
 
 /**
@@ -11,9 +11,15 @@ export function withDistinctOwners(
   made: "body" | "patch",
 ): Unstructured {
   const owners = object.metadata?.ownerReferences ?? [];
-  const distinct = owners.filter((owner, index) => owners.findIndex((other) => jsonEqual(other, owner)) === index);
+  const seen = new Set<string>();
+  const again: string[] = [];
+  const distinct = owners.filter((owner) => {
+    const whole = encodeUnstructuredText(owner as unknown as Json); // keys in order
+    if (seen.has(whole)) again.push(owner.uid ?? "");
+    else if (seen.add(whole)) return true;
+    return false;
+  });
   if (distinct.length === owners.length) return object;
-  const again = owners.filter((owner) => !distinct.includes(owner)).map(({ uid = "" }) => uid);
   const when = made === "patch" ? " after mutating admission happens" : "";
   context.warn(
     `.metadata.ownerReferences contains duplicate entries${when}; API server dedups owner references in 1.20+, and may reject ` +
