@@ -50,7 +50,7 @@ test("a folder of the node's logs is listed, as links", async () => {
   expect([code, headers["content-type"]]).toEqual([200, "text/html; charset=utf-8"]);
   expect(body).toContain('<a href="./app/">app/</a>');
   expect(body).toContain('<a href="./%3Cb%3E.log">&#60;b&#62;.log</a>');
-  expect(await ask("app")).toMatchObject({ code: 301, headers: { location: "app/" } });
+  expect(await ask("app")).toMatchObject({ code: 301, headers: { location: "./app/" } });
 });
 
 test("a log is sent whole, and a link within the folder is followed", async () => {
