@@ -201,7 +201,7 @@ class BridgeNetworks implements ContainerNetworks {
     const attachment = this.#reserve(network, spec);
     try {
       await writeRecord(this.#path("attachments", keyOf(attachment)), attachment);
-      await this.#options.uplink?.ensure();
+      if (await this.#options.uplink?.ensure()) await this.#lead();
       await this.#ensureBridge(network);
       await this.#wire(network, attachment, spec.isDefault);
     } catch (error) {
@@ -417,7 +417,8 @@ class BridgeNetworks implements ContainerNetworks {
   }
 
   #applyTable(): Promise<void> {
-    const { table } = this.#options;
+    const { table, uplink } = this.#options;
+    if (uplink?.isThere() === false) return Promise.resolve(); // its tables went with it
     const apply = (): Promise<void> => {
       const networks = this.all.filter(({ id }) => this.#bridges.has(id));
       const ports = [...this.#ports.values()].flatMap((record) => record.ports);

@@ -61,10 +61,12 @@ export class SlirpUplink implements Uplink {
     return this.#mounts.isMounted(this.netns);
   }
 
-  ensure(): Promise<void> {
+  ensure(): Promise<boolean> {
     return this.#alone(async () => {
       if (!this.isThere()) await this.#makeNamespace();
-      if ((await this.#served()) === undefined) await this.#start();
+      if ((await this.#served()) !== undefined) return false;
+      await this.#start();
+      return true;
     });
   }
 
@@ -88,14 +90,19 @@ export class SlirpUplink implements Uplink {
 
   close(): Promise<void> {
     return this.#alone(async () => {
-      const served = await this.#served();
-      if (served !== undefined) process.kill(served.pid, "SIGKILL");
+      await this.#end();
       this.#namespaces.unpin(this.netns);
       await rm(this.#folder, { recursive: true, force: true });
     });
   }
 
+  async #end(): Promise<void> {
+    const served = await this.#served();
+    if (served !== undefined) process.kill(served.pid, "SIGKILL");
+  }
+
   async #makeNamespace(): Promise<void> {
+    await this.#end();
     await rm(this.#folder, { recursive: true, force: true });
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await this.#namespaces.pin({ net: this.netns }, "busybox ip link set lo up");

@@ -10,8 +10,8 @@ export interface Uplink {
   readonly resolver: string;
   /** Whether the namespace is there. */
   isThere(): boolean;
-  /** Makes the namespace and what leads out of it, unless they are there. @throws {TsukubeError} `unsupported`. */
-  ensure(): Promise<void>;
+  /** Makes the namespace and what leads out of it, unless they are there. @returns whether what leads out is new, and leads nowhere yet. @throws {TsukubeError} `unsupported`. */
+  ensure(): Promise<boolean>;
   /** Makes these ports of the machine lead to their containers, and no others. @returns why, for each that is refused. */
   lead(ports: readonly PublishedPort[]): Promise<ReadonlyMap<PublishedPort, string>>;
   /** Takes everything from the machine. */
