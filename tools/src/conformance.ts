@@ -85,10 +85,16 @@ async function namesOf(program: string): Promise<readonly string[]> {
 
 async function startCluster(): Promise<{ readonly kubeconfig: string; stop(): Promise<void> }> {
   const tsukube = (...args: readonly string[]) => run(join(root, "tsukube"), ["--name", "conformance", ...args]);
-  await tsukube("up", ...(process.getuid?.() === 0 ? [] : ["--no-node"]));
-  if (process.getuid?.() === 0 && existsSync(imagesArchive())) await tsukube("image", "load", imagesArchive());
-  const { kubeconfig } = JSON.parse((await tsukube("status", "-o", "json")).stdout) as { readonly kubeconfig: string };
-  return { kubeconfig, stop: async () => void (await tsukube("down", "--purge")) };
+  const stop = async (): Promise<void> => void (await tsukube("down", "--purge"));
+  try {
+    await tsukube("up", ...(process.getuid?.() === 0 ? [] : ["--no-node"]));
+    if (process.getuid?.() === 0 && existsSync(imagesArchive())) await tsukube("image", "load", imagesArchive());
+    const status = JSON.parse((await tsukube("status", "-o", "json")).stdout) as { readonly kubeconfig: string };
+    return { kubeconfig: status.kubeconfig, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 async function runAll(program: string, names: readonly string[], kubeconfig: string): Promise<readonly Verdict[]> {

@@ -102,12 +102,12 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
       alone(filesOf(paths).creationLock, context, () => create(context, options, etcd, networks)),
     ));
   expectSameCluster(known, paths, options);
-  const located = present === undefined ? known : await withEtcd(context, known, etcd);
-  const kept = await withControllers(paths, await withHistory(paths, located, options), options);
+  const kept = await withControllers(paths, await withHistory(paths, known, options), options);
   const told = await withAudit(paths, kept, options);
   const served = await withSeats(paths, await withApis(paths, told, options), options);
   if (options.serviceCidr !== served.serviceCidr) await expectRoom(paths, served, networks);
-  const record = await withServiceCidr(paths, served, options);
+  const reached = await withServiceCidr(paths, served, options);
+  const record = present === undefined ? reached : await withEtcd(context, reached, etcd);
   await ensureKeys(context, record);
   await ensureEncryption(record, paths, systemRandom);
   await checkEncryption(record, paths); // a server would try again for ever
