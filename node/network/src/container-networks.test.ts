@@ -8,6 +8,7 @@ import { systemCommands } from "./commands.ts";
 import { type ContainerNetworksOptions, openContainerNetworks } from "./container-networks.ts";
 import { containerPortsIn, podPortsIn } from "./host-ports.ts";
 import type { Lease } from "./leases.ts";
+import type { Uplink } from "./uplink.ts";
 
 const POOLS = ["203.0.113.0/26", "203.0.113.64/26", "203.0.113.128/26"]; // for documentation: nobody routes them
 
@@ -100,4 +101,21 @@ test("a host port that a pod has is refused, and who has it is said", async () =
   });
   expect((await networks.publish("x", [port(28_086, 28_087)])).map(({ hostPort }) => hostPort)).toEqual([28_087]);
   expect(await containerPortsIn(join(folder, "a"))).toMatchObject([{ hostPort: 28_087, holder: "container x" }]);
+});
+
+test("ports are given up after a reboot took the namespace of an engine without root", async () => {
+  const folder = scratch();
+  await (await open(folder)).publish("a", [port(28_091, 28_091)]);
+  const uplink: Uplink = {
+    ...{ netns: "/nowhere", subnet: "10.0.2.0/24", resolver: "10.0.2.3" },
+    isThere: () => false,
+    ensure: async () => true,
+    lead: async () => new Map(),
+    close: async () => {},
+  };
+  const nft = (): Promise<void> => Promise.reject(new Error("no such namespace"));
+  const networks = await open(folder, { uplink, commands: { ...systemCommands, ip: async () => {}, nft } });
+  expect(networks.published("a")).toHaveLength(1);
+  await networks.unpublish("a");
+  expect((await open(folder)).published("a")).toEqual([]);
 });
