@@ -13,7 +13,12 @@ test("each endpoint of Docker's API is told with its test", () => {
 });
 
 test.each(Object.entries(ENDPOINTS))("%s has the test that is told: %s", (_, said) => {
-  expect(words.includes(said)).toBe(true);
+  expect(
+    words
+      .split(said)
+      .slice(1)
+      .some((rest) => !/^[\w-]/.test(rest)),
+  ).toBe(true);
 });
 
 test.each(RUN_FLAGS)("run %s has a test", (flag) => {
