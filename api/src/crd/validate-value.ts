@@ -310,8 +310,14 @@ function checkFactor(value: number | bigint, factor: number, path: string, error
   const isMultiple =
     typeof value === "bigint"
       ? value % BigInt(factor) === 0n
-      : Number.isInteger(factor < 1 ? (1 / factor) * value : value / factor);
+      : isNearlyWhole(factor < 1 ? (1 / factor) * value : value / factor);
   if (!isMultiple) fail(`should be a multiple of ${Number.isInteger(value) ? factor : goFloat(factor)}`);
+}
+
+/** Within upstream's error of 1e-9, relative: 0.07 is a multiple of 0.01. */
+function isNearlyWhole(value: number): boolean {
+  const whole = Math.round(value);
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER && (value === whole || Math.abs(value - whole) < 1e-9 * Math.abs(whole));
 }
 
 function checkLength(

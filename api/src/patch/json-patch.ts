@@ -9,7 +9,8 @@ export const MAX_JSON_PATCH_OPERATIONS = 10_000;
 /** Bytes that the copies of one patch may add. */
 const MAX_COPIED_BYTES = 3 * 1024 * 1024;
 
-type Container = readonly Json[] | { readonly [key: string]: Json };
+/** What a patch made itself. */
+type Own = Json[] | Record<string, Json>;
 
 /**
  * Applies an RFC 6902 patch. `document` is never changed; untouched parts are shared with the result.
@@ -18,10 +19,8 @@ type Container = readonly Json[] | { readonly [key: string]: Json };
  */
 export function jsonPatch(document: Json, patch: Json): Json {
   const operations = operationsOf(patch);
-  const copies = new Copies();
-  let result: Json = document;
-  for (const operation of operations) result = applyOperation(result, operation, copies);
-  return result;
+  const patching = new Patching();
+  return operations.reduce((result, operation) => patching.apply(result, operation), document);
 }
 
 interface Operation {
@@ -71,15 +70,82 @@ function goKind(value: Json): string {
   return typeof value === "bigint" ? "number" : typeof value;
 }
 
-/** A patch of a few lines may copy what was copied before, and so on: what it adds is counted, as if nothing were shared. */
-class Copies {
+/** One patch on its way. Containers that it made it changes in place: of many operations on one list each would copy that otherwise. */
+class Patching {
+  readonly #own = new WeakSet<object>();
+  /** Of what was copied, and is in several places since: nothing of it is changed in place. */
   readonly #sizes = new Map<Json, number>();
-  #bytes = 0;
+  #copied = 0;
 
-  counted(value: Json): Json {
-    this.#bytes += this.#sizeOf(value);
-    if (this.#bytes <= MAX_COPIED_BYTES) return value;
-    const why = `the accumulated size increase of copy is ${this.#bytes}, exceeding the limit ${MAX_COPIED_BYTES}`;
+  apply(document: Json, operation: Operation): Json {
+    const path = segmentsOf(operation.path);
+    switch (operation.op) {
+      case "add":
+        return this.#add(document, path, operation.value ?? null);
+      case "remove":
+        return this.#remove(document, path);
+      case "replace":
+        return this.#replace(document, path, operation.value ?? null);
+      case "move": {
+        const from = fromOf(operation);
+        const value = get(document, from);
+        return this.#add(this.#remove(document, from), path, value);
+      }
+      case "copy":
+        return this.#add(document, path, this.#counted(get(document, fromOf(operation))));
+      case "test":
+        return test(document, path, operation);
+      default:
+        throw unapplicable(`unexpected kind: ${operation.op}`);
+    }
+  }
+
+  #add(document: Json, path: readonly string[], value: Json): Json {
+    return this.#changeParent(document, path, (parent, key) => {
+      if (!isList(parent)) return define(parent, key, value);
+      parent.splice(key === "-" ? parent.length : within(key, parent.length + 1, parent.length), 0, value);
+    });
+  }
+
+  #remove(document: Json, path: readonly string[]): Json {
+    return this.#changeParent(document, path, (parent, key) => {
+      if (isList(parent)) return void parent.splice(indexOf(parent, key), 1);
+      if (!Object.hasOwn(parent, key)) throw unapplicable(`unable to remove nonexistent key: ${key}`);
+      delete parent[key];
+    });
+  }
+
+  /** A member that is not there is added: upstream holds only elements of lists to be there. */
+  #replace(document: Json, path: readonly string[], value: Json): Json {
+    if (path.length > 0) return this.#changeParent(document, path, (parent, key) => put(parent, key, value));
+    if (typeof value !== "object" || value === null)
+      throw unapplicable("replace operation value must be object or array");
+    return value;
+  }
+
+  /** Lets `change` have the last container along `path`. @param at How far along it `document` is. */
+  #changeParent(document: Json, path: readonly string[], change: (parent: Own, key: string) => void, at = 0): Json {
+    const key = path[at];
+    if (key === undefined || typeof document !== "object" || document === null)
+      throw unapplicable(`path /${path.join("/")} does not exist`);
+    const own = this.#ownOf(document);
+    if (at === path.length - 1) change(own, key);
+    else put(own, key, this.#changeParent(get(own, [key]), path, change, at + 1));
+    return own;
+  }
+
+  #ownOf(container: object): Own {
+    if (this.#own.has(container)) return container as Own;
+    const own = (Array.isArray(container) ? [...container] : { ...container }) as Own;
+    this.#own.add(own);
+    return own;
+  }
+
+  /** A patch of a few lines may copy what was copied before, and so on: what it adds is counted as if nothing were shared. */
+  #counted(value: Json): Json {
+    this.#copied += this.#sizeOf(value);
+    if (this.#copied <= MAX_COPIED_BYTES) return value;
+    const why = `the accumulated size increase of copy is ${this.#copied}, exceeding the limit ${MAX_COPIED_BYTES}`;
     throw unapplicable(`Unable to complete the copy, ${why}`);
   }
 
@@ -93,30 +159,9 @@ class Copies {
       for (const [name, member] of Object.entries(value))
         size += 1 + this.#sizeOf(member) + (Array.isArray(value) ? 0 : name.length + 3);
       this.#sizes.set(value, size);
+      this.#own.delete(value);
     }
     return size;
-  }
-}
-
-function applyOperation(document: Json, operation: Operation, copies: Copies): Json {
-  const path = segmentsOf(operation.path);
-  switch (operation.op) {
-    case "add":
-      return add(document, path, operation.value ?? null);
-    case "remove":
-      return remove(document, path);
-    case "replace":
-      return replace(document, path, operation.value ?? null);
-    case "move": {
-      const from = fromOf(operation);
-      return add(remove(document, from), path, get(document, from));
-    }
-    case "copy":
-      return add(document, path, copies.counted(get(document, fromOf(operation))));
-    case "test":
-      return test(document, path, operation);
-    default:
-      throw unapplicable(`unexpected kind: ${operation.op}`);
   }
 }
 
@@ -163,49 +208,13 @@ function within(key: string, length: number, last: number): number {
   return at;
 }
 
-/** Rebuilds the containers along `path` and lets `change` replace the last one. */
-function changeParent(document: Json, path: readonly string[], change: (parent: Container, key: string) => Json): Json {
-  const key = path[0];
-  if (key === undefined || typeof document !== "object" || document === null)
-    throw unapplicable(`path /${path.join("/")} does not exist`);
-  if (path.length === 1) return change(document, key);
-  return withMember(document, key, changeParent(get(document, [key]), path.slice(1), change));
+function put(container: Own, key: string, value: Json): void {
+  if (isList(container)) container[indexOf(container, key)] = value;
+  else define(container, key, value);
 }
 
-function withMember(container: Container, key: string, value: Json): Json {
-  if (isList(container)) return container.with(indexOf(container, key), value);
-  const copy: Record<string, Json> = { ...container };
-  define(copy, key, value);
-  return copy;
-}
-
-function isList(container: Json): container is readonly Json[] {
+function isList<T>(container: T): container is T & Json[] {
   return Array.isArray(container);
-}
-
-function add(document: Json, path: readonly string[], value: Json): Json {
-  return changeParent(document, path, (parent, key) => {
-    if (!isList(parent)) return withMember(parent, key, value);
-    const index = key === "-" ? parent.length : within(key, parent.length + 1, parent.length);
-    return parent.toSpliced(index, 0, value);
-  });
-}
-
-function remove(document: Json, path: readonly string[]): Json {
-  return changeParent(document, path, (parent, key) => {
-    if (isList(parent)) return parent.toSpliced(indexOf(parent, key), 1);
-    if (!Object.hasOwn(parent, key)) throw unapplicable(`unable to remove nonexistent key: ${key}`);
-    const { [key]: _removed, ...rest } = parent;
-    return rest;
-  });
-}
-
-/** A member that is not there is added: upstream holds only elements of lists to be there. */
-function replace(document: Json, path: readonly string[], value: Json): Json {
-  if (path.length > 0) return changeParent(document, path, (parent, key) => withMember(parent, key, value));
-  if (typeof value !== "object" || value === null)
-    throw unapplicable("replace operation value must be object or array");
-  return value;
 }
 
 /** Upstream tells clients nothing but its stock sentence; ours keeps the reason as the cause. */

@@ -212,3 +212,28 @@ test("copies of copies are counted as what they would take, and refused before t
     }),
   );
 });
+
+test("what was copied stays as it was where only one of both is changed, and what is patched always does", () => {
+  const document = { a: { list: [1] } };
+  const patch = [
+    { op: "add", path: "/a/list/-", value: 2 },
+    { op: "copy", from: "/a", path: "/b" },
+    { op: "add", path: "/a/list/-", value: 3 },
+    { op: "remove", path: "/b/list/0" },
+    { op: "move", from: "/b/list", path: "/c" },
+    { op: "add", path: "/c/0", value: 4 },
+  ];
+  expect(jsonPatch(document, patch)).toEqual({ a: { list: [1, 2, 3] }, b: {}, c: [4, 2] });
+  expect(document).toEqual({ a: { list: [1] } });
+});
+
+test("ten thousand operations on one large map, or along a path that goes nowhere, take no longer than they are", () => {
+  const data = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`k${index}`, ""]));
+  const patch = Array.from({ length: 10_000 }, (_, index) => ({ op: "add", path: `/data/n${index}`, value: "" }));
+  expect(Object.keys((jsonPatch({ data }, patch) as { data: object }).data)).toHaveLength(110_000);
+  let deep: Json = {};
+  for (let depth = 0; depth < 1000; depth += 1) deep = { a: deep };
+  expect(() => jsonPatch(deep, [{ op: "add", path: "/a".repeat(1_000_000), value: 1 }])).toThrow(
+    expect.objectContaining({ httpCode: 422 }),
+  );
+});
