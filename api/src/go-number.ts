@@ -8,3 +8,8 @@ export function goFloat(value: number): string {
   if (power >= LEAST && power < PAST) return String(value);
   return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
 }
+
+/** A number as Go's %v shows it: of JSON's whole ones all digits. */
+export function goNumber(value: number | bigint): string {
+  return typeof value === "bigint" || Number.isInteger(value) ? String(value) : goFloat(value);
+}

@@ -16,7 +16,7 @@ export * from "./disruption/index.ts";
 export * from "./duration.ts";
 export { type FactsReader, factsTable, factsText, setFactsReader } from "./facts.ts";
 export * from "./feature-gates/index.ts";
-export { goFloat } from "./go-number.ts";
+export { goNumber } from "./go-number.ts";
 export * from "./int-or-string.ts";
 export * from "./kinds.ts";
 export * from "./object.ts";

@@ -67,7 +67,7 @@ describe("value validation", () => {
     [
       { a: { type: "number", maximum: 1_000_000 } },
       { a: 1000000.5 },
-      "spec.a: Invalid value: 1000000.5: spec.a in body should be less than or equal to 1e+06",
+      "spec.a: Invalid value: 1.0000005e+06: spec.a in body should be less than or equal to 1e+06",
     ],
     [
       { a: { type: "number", maximum: 1.5 } },
@@ -96,6 +96,14 @@ describe("value validation", () => {
     ],
   ])("%j", (properties, spec, message) => {
     expect(errorsOf(props(properties), spec)).toEqual([message]);
+  });
+
+  test.each([
+    [0.01, 0.07],
+    [1.4, 4.2],
+    [1.1, 3.3],
+  ])("of %d %d is a multiple, as nearly as numbers are", (multipleOf, a) => {
+    expect(errorsOf(props({ a: { type: "number", multipleOf } }), { a })).toEqual([]);
   });
 
   test("a missing required field is named", () => {

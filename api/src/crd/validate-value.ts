@@ -317,7 +317,9 @@ function checkFactor(value: number | bigint, factor: number, path: string, error
 /** Within upstream's error of 1e-9, relative: 0.07 is a multiple of 0.01. */
 function isNearlyWhole(value: number): boolean {
   const whole = Math.round(value);
-  return Math.abs(value) <= Number.MAX_SAFE_INTEGER && (value === whole || Math.abs(value - whole) < 1e-9 * Math.abs(whole));
+  return (
+    Math.abs(value) <= Number.MAX_SAFE_INTEGER && (value === whole || Math.abs(value - whole) < 1e-9 * Math.abs(whole))
+  );
 }
 
 function checkLength(

@@ -1,11 +1,13 @@
+import { goNumber } from "../go-number.ts";
 import type { Json } from "../object.ts";
+import { goQuote } from "../status/field-error.ts";
 import { isRecord } from "./merge-patch.ts";
 
 /** A value as Go's %v prints it: upstream's texts show patches so. */
 export function goValue(value: Json | undefined): string {
   if (value === null || value === undefined) return "<nil>";
   if (Array.isArray(value)) return `[${(value as readonly Json[]).map(goValue).join(" ")}]`;
-  if (!isRecord(value)) return String(value);
+  if (!isRecord(value)) return typeof value === "number" ? goNumber(value) : String(value);
   const members = Object.keys(value)
     .sort()
     .map((key) => `${key}:${goValue(value[key])}`);
@@ -37,11 +39,11 @@ export function goType(value: Json): string {
 
 /** A value as Go's %#v prints it. */
 export function goSyntax(value: Json): string {
-  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "string") return goQuote(value);
   if (value === null) return "interface {}(nil)";
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object") return typeof value === "number" ? goNumber(value) : String(value);
   if (Array.isArray(value)) return `[]interface {}{${(value as readonly Json[]).map(goSyntax).join(", ")}}`;
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  const shown = members.map(([name, member]) => `${JSON.stringify(name)}:${goSyntax(member)}`);
+  const shown = members.map(([name, member]) => `${goQuote(name)}:${goSyntax(member)}`);
   return `map[string]interface {}{${shown.join(", ")}}`;
 }

@@ -1,5 +1,6 @@
 import type { StatusCause } from "../../generated/types/meta-v1.ts";
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
+import { goNumber } from "../go-number.ts";
 
 /** The reasons a field can be refused for, as `Status.details.causes[].reason` carries them. */
 export type FieldErrorType =
@@ -129,6 +130,7 @@ export function causesOf(errors: readonly FieldError[]): readonly StatusCause[] 
 function showValue(value: unknown): string {
   if (typeof value === "string") return goQuote(value);
   if (value === undefined || value === null) return "null";
+  if (typeof value === "number") return goNumber(value);
   if (typeof value !== "object") return String(value);
   return encodeUnstructuredText(value);
 }

@@ -107,13 +107,16 @@ export function unique(key: string): Check {
   };
 }
 
-/** Refuses an element whose `key` an element before it has. */
-export function uniqueElements(key: string): Check {
+/**
+ * Refuses an element whose `key` an element before it has.
+ * @param key undefined: which itself came before. @param shown What the error says of it.
+ */
+export function uniqueElements(key: string | undefined, shown = (item: unknown): unknown => item): Check {
   return (value, at, errors) => {
     const seen = new Set<unknown>();
     listOf(value).forEach((item, index) => {
-      const id = member(item, key);
-      if (seen.has(id)) errors.push(fieldError.duplicate(element(at, index), item));
+      const id = key === undefined ? item : (member(item, key) ?? "");
+      if (seen.has(id)) errors.push(fieldError.duplicate(element(at, index), shown(item)));
       seen.add(id);
     });
   };

@@ -1,4 +1,4 @@
-import { fieldError } from "../status/field-error.ts";
+import { fieldError, goQuote } from "../status/field-error.ts";
 import { type Check, required } from "./check.ts";
 import { dnsLabel, dnsSubdomain } from "./names.ts";
 
@@ -26,5 +26,5 @@ export const signerName: Check = required((value, at, errors) => {
 /** Of the first part that has some. */
 function problemsOf(parts: readonly string[], check: (part: string) => readonly string[]): readonly string[] {
   const wrong = parts.find((part) => check(part).length > 0);
-  return wrong === undefined ? [] : check(wrong).map((why) => `validating label ${JSON.stringify(wrong)}: ${why}`);
+  return wrong === undefined ? [] : check(wrong).map((why) => `validating label ${goQuote(wrong)}: ${why}`);
 }

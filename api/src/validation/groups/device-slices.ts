@@ -14,6 +14,7 @@ import {
   positive,
   required,
   text,
+  uniqueElements,
 } from "../check.ts";
 import { nodeSelector } from "../core/scheduling.ts";
 import { driverName } from "../core/volume-sources.ts";
@@ -26,7 +27,6 @@ import {
   counters,
   declaredParts,
   device,
-  distinctBy,
   isAdvanced,
   partsOf,
   placed,
@@ -87,12 +87,7 @@ const slicePlace: Check = (value, at, errors) => {
 const MOST_DEVICES = 128;
 const MOST_ADVANCED_DEVICES = 64;
 
-const uniqueNames: Check = (value, at, errors) => {
-  const names = listOf(value).map((one) => member(one, "name") ?? "");
-  names.forEach((name, index) => {
-    if (names.indexOf(name) < index) errors.push(fieldError.duplicate(element(at, index), name));
-  });
-};
+const uniqueNames = uniqueElements("name", (one) => member(one, "name") ?? "");
 
 /** The attribute that says what kind of part of a device one is: each device that consumes counters has it. */
 const partitionType: Check = (spec, at, errors) => {
@@ -175,10 +170,10 @@ export const declaredSlice: Check = fields({
     }),
     sharedCounters: atMost(
       MOST_COUNTER_SETS,
-      distinctBy("name", "resource/v1.CounterSet"),
+      uniqueElements("name", (one) => typedValue(one, "resource/v1.CounterSet")),
       each(fields({ name: required(text(dnsLabel)), counters })),
     ),
     partitionTypeAttribute: optional(qualifiedAttribute),
-    skipNodeOperations: all(distinctBy(undefined), each(exactlyOneOf(...OPERATIONS))),
+    skipNodeOperations: all(uniqueElements(undefined), each(exactlyOneOf(...OPERATIONS))),
   }),
 });

@@ -15,6 +15,7 @@ import {
   optional,
   required,
   text,
+  uniqueElements,
 } from "../check.ts";
 import { nodeSelector } from "../core/scheduling.ts";
 import { dnsLabel, dnsSubdomain } from "../names.ts";
@@ -78,10 +79,13 @@ const bindings: Check = (parts, at, errors) => {
   const lists = names.map((name) => [name, child(at, name), listOf(member(parts, name))] as const);
   for (const [, here, list] of lists)
     if (list.length <= MOST_CONDITIONS) each(text(labelKeyProblems))(list, here, errors);
-  for (const [name, here, list] of lists)
+  const known = new Set(wanted);
+  for (const [name, here, list] of lists) {
+    const seen = new Set<unknown>();
     list.forEach((one, index) => {
-      if (list.indexOf(one) < index) errors.push(fieldError.duplicate(element(here, index), one));
-      if (name === "bindingFailureConditions" && wanted.includes(one))
+      if (seen.has(one)) errors.push(fieldError.duplicate(element(here, index), one));
+      seen.add(one);
+      if (name === "bindingFailureConditions" && known.has(one))
         errors.push(
           fieldError.invalid(
             element(here, index),
@@ -90,6 +94,7 @@ const bindings: Check = (parts, at, errors) => {
           ),
         );
     });
+  }
   if (wanted.length > 0 === failures.length > 0) return;
   const [missing, other] = wanted.length === 0 ? names : [names[1], names[0]];
   errors.push(
@@ -152,23 +157,12 @@ export const counters: Check = required((value, at, errors) => {
   for (const [name] of entriesOf(value)) text(dnsLabel)(name, at, errors);
 });
 
-/** @param key What must not come twice; undefined: the elements themselves. */
-export function distinctBy(key: string | undefined, typeName?: string): Check {
-  return (value, at, errors) => {
-    const keys = listOf(value).map((one) => (key === undefined ? one : (member(one, key) ?? "")));
-    listOf(value).forEach((one, index) => {
-      const shown = typeName === undefined ? one : typedValue(one, typeName);
-      if (keys.indexOf(keys[index]) < index) errors.push(fieldError.duplicate(element(at, index), shown));
-    });
-  };
-}
-
 const MOST_GROUPS = 2;
 
 const consumption: Check = fields({
   counterSet: required(text(dnsLabel)),
   counters,
-  compatibilityGroups: atMost(MOST_GROUPS, each(text(dnsLabel)), distinctBy(undefined)),
+  compatibilityGroups: atMost(MOST_GROUPS, each(text(dnsLabel)), uniqueElements(undefined)),
 });
 
 /** What the types of a device declare of themselves. */
@@ -176,7 +170,7 @@ export const declaredParts: Check = fields({
   attributes: declaredAttributes,
   consumesCounters: atMost(
     MOST_CONSUMPTIONS,
-    distinctBy("counterSet", "resource/v1.DeviceCounterConsumption"),
+    uniqueElements("counterSet", (one) => typedValue(one, "resource/v1.DeviceCounterConsumption")),
     each(consumption),
   ),
   taints: each(declaredTaint),

@@ -1,4 +1,4 @@
-import { age, encodeUnstructuredText, goFloat, type Unstructured } from "@tsukube/api";
+import { age, encodeUnstructuredText, goNumber, type Unstructured } from "@tsukube/api";
 import type { CustomDetails, ResourceDefinition } from "../registry/definition.ts";
 import { builtinTable } from "./builtin-table.ts";
 import { ColumnPathError } from "./column-comparison.ts";
@@ -90,7 +90,7 @@ function cell(value: unknown, type: string, now: number): unknown {
 function textOf(value: unknown): string {
   if (value === null) return "<no value>";
   if (typeof value === "object") return encodeUnstructuredText(value);
-  return typeof value === "number" && !Number.isInteger(value) ? goFloat(value) : String(value);
+  return typeof value === "number" ? goNumber(value) : String(value);
 }
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
