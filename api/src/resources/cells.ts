@@ -12,7 +12,7 @@ export const NONE = "<none>";
 export const UNSET = "<unset>";
 
 export const or = (text: string, other = NONE): string => (text === "" ? other : text);
-export const name = (object: Unstructured): string => object.metadata?.name ?? "";
+export const name = ({ metadata }: { readonly metadata?: { readonly name?: string } }): string => metadata?.name ?? "";
 export const created = (object: Unstructured, now: number): string => age(object.metadata?.creationTimestamp, now);
 export const count = (object: unknown, path: string): number => Number(textAt(object, path) || 0);
 export const sizeAt = (object: Unstructured, field: string): number =>

@@ -4,7 +4,7 @@ import { CORE } from "../../validation/core/rules.ts";
 import { STATUSES } from "../../validation/statuses/index.ts";
 import { nodeWarnings } from "../../warnings/cluster.ts";
 import { age } from "../ages.ts";
-import { or } from "../cells.ts";
+import { name, or } from "../cells.ts";
 import type { Resource } from "../resource.ts";
 import { boolAt } from "../text-at.ts";
 
@@ -33,7 +33,7 @@ function nodeCells(node: Node, now: number): readonly unknown[] {
     or(node.status?.addresses?.find((entry) => entry.type === type)?.address ?? "");
   const info = node.status?.nodeInfo;
   return [
-    node.metadata?.name,
+    name(node),
     node.spec?.unschedulable === true ? `${state},SchedulingDisabled` : state,
     or(roles.sort().join(",")),
     age(node.metadata?.creationTimestamp, now),

@@ -7,7 +7,7 @@ import { podWarnings } from "../../warnings/pod.ts";
 import { onlyNew } from "../../warnings/warner.ts";
 import { nameWarnings } from "../../warnings/workloads.ts";
 import { age } from "../ages.ts";
-import { NONE, or } from "../cells.ts";
+import { NONE, name, or } from "../cells.ts";
 import type { Resource } from "../resource.ts";
 import { boolAt, textAt } from "../text-at.ts";
 import { preparedPod, updatedPod } from "./pod-preparation.ts";
@@ -58,7 +58,7 @@ function podCells(pod: Pod, now: number): readonly unknown[] {
   );
   const isInitializing = initReason(pod, initStatuses, sidecars) !== undefined;
   return [
-    pod.metadata?.name,
+    name(pod),
     `${ready}/${total}`,
     podReason(pod, statuses, initStatuses, sidecars),
     restarts(isInitializing ? initStatuses : long, now),

@@ -4,7 +4,7 @@ import { CORE } from "../../validation/core/rules.ts";
 import { STATUSES } from "../../validation/statuses/index.ts";
 import { balancerWarnings, serviceWarnings } from "../../warnings/networking.ts";
 import { age } from "../ages.ts";
-import { labelsText, NONE, or } from "../cells.ts";
+import { labelsText, NONE, name, or } from "../cells.ts";
 import type { Resource } from "../resource.ts";
 import { withoutFormerType } from "./service-type.ts";
 
@@ -45,7 +45,7 @@ function serviceCells(service: Service, now: number): readonly unknown[] {
         ? [...ingress, ...(spec.externalIPs ?? [])].join(",") || "<pending>"
         : or((spec.externalIPs ?? []).join(","));
   return [
-    service.metadata?.name,
+    name(service),
     spec.type,
     spec.type === "ExternalName" ? NONE : or(spec.clusterIP ?? ""),
     external,

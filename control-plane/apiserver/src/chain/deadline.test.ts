@@ -1,14 +1,20 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { silentLogger } from "@tsukube/foundation";
+import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
 import { createSigningKey } from "@tsukube/host/certificates";
 import { MemoryStore, StoreError } from "@tsukube/store";
 import { seededRandom, VirtualClock } from "@tsukube/testing";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { startApiServer } from "../server.ts";
 import { type Allotted, Deadlines, deadlineOf } from "./deadline.ts";
 import { parseRequestInfo } from "./request-info.ts";
+
+let lifetime: Lifetime;
+beforeEach(() => {
+  lifetime = new Lifetime();
+});
+afterEach(() => lifetime.close());
 
 const asked = (timeout: string) => deadlineOf(parseRequestInfo("GET", `/version?timeout=${timeout}`));
 
@@ -73,13 +79,14 @@ class Hurrying extends VirtualClock {
 }
 
 async function started(clock: VirtualClock, store: MemoryStore) {
-  const server = await startApiServer({
+  const options = {
     ...{ openStore: async () => store, clock, random: seededRandom(1), logger: silentLogger, metrics: createMetrics() },
     serviceAccountKey: await createSigningKey(),
     serviceCidr: "10.160.0.0/16",
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "10.64.0.1", port: 6443 },
-  });
+  };
+  const server = lifetime.own("server", await startApiServer(options));
   const admin = server.transport({ name: "admin", groups: ["system:masters"], extra: {} });
   const ask = async (method: string, path: string, object?: object) => {
     const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
@@ -90,13 +97,13 @@ async function started(clock: VirtualClock, store: MemoryStore) {
     return { status, message: JSON.parse(Buffer.from(body as Uint8Array).toString()).message };
   };
   const make = (name: string) => ask("POST", "/api/v1/namespaces", { metadata: { name } });
-  return { server, ask, make };
+  return { ask, make };
 }
 
 test("a write that the store does not finish in time is not waited for any longer, and goes on", async () => {
   const clock = new Hurrying();
   const store = new MemoryStore({ clock });
-  const { server, make } = await started(clock, store);
+  const { make } = await started(clock, store);
   const commit = store.commit.bind(store);
   store.commit = async (mutations) => {
     await clock.sleep(40_000);
@@ -107,13 +114,12 @@ test("a write that the store does not finish in time is not waited for any longe
   expect(await late).toEqual({ status: 504, message: REQUESTED });
   await clock.advance(4000);
   expect((await make("late")).status).toBe(409);
-  await server.close();
 });
 
 test("a write whose time is over before it comes to the store, at first or again, is not stored", async () => {
   const clock = new Hurrying();
   const store = new MemoryStore({ clock });
-  const { server, ask, make } = await started(clock, store);
+  const { ask, make } = await started(clock, store);
   expect((await make("there")).status).toBe(201);
   const commit = store.commit.bind(store);
   const [late, path] = [{ metadata: { name: "late" } }, "/api/v1/namespaces/there"];
@@ -137,14 +143,14 @@ test("a write whose time is over before it comes to the store, at first or again
     store.commit = commit;
     expect([method, tries, await then()]).toEqual([method, 1, before]);
   }
-  await server.close();
 });
 
 test("a write that another server is asked for has as long as a read", async () => {
   const clock = new Hurrying();
-  const { server, ask } = await started(clock, new MemoryStore({ clock }));
+  const { ask } = await started(clock, new MemoryStore({ clock }));
   let connections = 0;
   const silent = createServer(() => (connections += 1)).listen(0, "127.0.0.1");
+  lifetime.add("silent", () => void silent.close());
   await once(silent, "listening");
   const { port } = silent.address() as AddressInfo;
   const spec = { type: "ExternalName", externalName: "127.0.0.1" };
@@ -168,6 +174,4 @@ test("a write that another server is asked for has as long as a read", async () 
   expect(answer).toBeUndefined();
   await clock.advance(2000);
   expect(await asked).toEqual({ status: 504, message: ALLOTTED });
-  await server.close();
-  silent.close();
 });

@@ -92,7 +92,6 @@ export async function deleteObject(
 ): Promise<Deleted> {
   const { definition, namespace, name, dryRun } = request;
   const { store } = writer.deps;
-  warnOfOrphans(request.context, definition, options);
   let result: Deleted | undefined;
   let isMarked = false;
   const key = store.keyOf(definition, namespace, name);

@@ -11,6 +11,7 @@ export function withDistinctOwners(
   made: "body" | "patch",
 ): Unstructured {
   const owners = object.metadata?.ownerReferences ?? [];
+  if (owners.length < 2) return object;
   const seen = new Set<string>();
   const again: string[] = [];
   const distinct = owners.filter((owner) => {

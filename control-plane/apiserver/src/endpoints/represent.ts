@@ -125,10 +125,7 @@ export function partial(object: Unstructured, accepted: Pick<Accepted, "asVersio
 export function tableOf(view: View, objects: readonly Unstructured[], metadata: object, columns = true): unknown {
   const { accepted, table } = view;
   const now = view.now();
-  const rows = objects.map((object) => {
-    const [name = "", ...cells] = table.cells(object, now); // a bookmark has none
-    return { cells: [name, ...cells], object: rowObject(view, object) };
-  });
+  const rows = objects.map((object) => ({ cells: table.cells(object, now), object: rowObject(view, object) }));
   return {
     kind: "Table",
     apiVersion: `meta.k8s.io/${accepted.asVersion}`,

@@ -256,6 +256,7 @@ export class ResourceHandler {
       return respondTyped(200, status, "meta/v1.Status", { ...view.accepted, as: "" });
     }
     this.#writer.deps.store.mustBeReadable(definition, context.info.namespace, context.info.name);
+    warnOfOrphans(context, request.definition, options);
     const deleted = await deleteObject(this.#writer, request, options);
     // as upstream: 202 for everybody who waits would break clients
     const isAwaited = !deleted.gone && options.orphanDependents === false;

@@ -34,7 +34,7 @@ function makeBuiltinTable(definition: ResourceDefinition): TableConvertor {
 function genericCells(columns: readonly Column[]): Cells {
   return (object, now) =>
     columns.map((column) => {
-      if (column.format === "name") return object.metadata?.name;
+      if (column.format === "name") return object.metadata?.name ?? "";
       if (column.name === "Age") return age(object.metadata?.creationTimestamp, now);
       if (column.name === "Created At") return object.metadata?.creationTimestamp;
       const field = `${column.name.slice(0, 1).toLowerCase()}${column.name.slice(1).replaceAll(/[ -]/g, "")}`;

@@ -10,7 +10,7 @@ export const SCALE_TABLE: TableConvertor = {
     { name: "Age", type: "string", format: "", description: "", priority: 0 },
   ],
   cells: (scale, now) => [
-    scale.metadata?.name,
+    scale.metadata?.name ?? "",
     Number(textAt(scale, "spec.replicas")),
     Number(textAt(scale, "status.replicas")),
     age(scale.metadata?.creationTimestamp, now),
