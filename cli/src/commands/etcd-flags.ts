@@ -57,14 +57,18 @@ export async function newEtcd({ progress }: CommandContext, wanted: EtcdRecord):
   return { ...wanted, clusterId };
 }
 
+/** @throws {TsukubeError} `usage` when a cluster that keeps its objects in a file shall have etcd. */
+export function expectEtcd(record: ClusterRecord, wanted: EtcdRecord | undefined): void {
+  if (wanted !== undefined && record.etcd === undefined) throw otherStore(record, "a file of its own", "");
+}
+
 /** Remembers where the servers of a cluster's etcd are now; its objects do not move by a flag. @throws {TsukubeError} `usage`. */
 export async function withEtcd(
   { paths, progress }: CommandContext,
   record: ClusterRecord,
   wanted: EtcdRecord | undefined,
 ): Promise<ClusterRecord> {
-  if (wanted === undefined) return record;
-  if (record.etcd === undefined) throw otherStore(record, "a file of its own", "");
+  if (wanted === undefined || record.etcd === undefined) return record;
   const { clusterId, ...known } = record.etcd;
   if (isDeepStrictEqual(known, wanted)) return record;
   const servers = await askServers(wanted);

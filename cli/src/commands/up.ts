@@ -44,7 +44,7 @@ import { type ApiFlags, checkApiFlags, withApis } from "./api-flags.ts";
 import { type AuditFlags, withAudit } from "./audit-flags.ts";
 import type { CommandContext } from "./context.ts";
 import { type ControllersFlag, withControllers } from "./controllers-flag.ts";
-import { type EtcdFlags, etcdRecord, lookAtEtcd, newEtcd, withEtcd } from "./etcd-flags.ts";
+import { type EtcdFlags, etcdRecord, expectEtcd, lookAtEtcd, newEtcd, withEtcd } from "./etcd-flags.ts";
 import { foreground, logEnds } from "./foreground.ts";
 import { type HistoryFlags, withHistory } from "./history-flags.ts";
 import { type NetworkFlags, withServiceCidr } from "./network-flags.ts";
@@ -102,15 +102,16 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
       alone(filesOf(paths).creationLock, context, () => create(context, options, etcd, networks)),
     ));
   expectSameCluster(known, paths, options);
+  expectEtcd(known, etcd);
   const kept = await withControllers(paths, await withHistory(paths, known, options), options);
   const told = await withAudit(paths, kept, options);
   const served = await withSeats(paths, await withApis(paths, told, options), options);
   if (options.serviceCidr !== served.serviceCidr) await expectRoom(paths, served, networks);
-  const reached = await withServiceCidr(paths, served, options);
-  const record = present === undefined ? reached : await withEtcd(context, reached, etcd);
-  await ensureKeys(context, record);
-  await ensureEncryption(record, paths, systemRandom);
-  await checkEncryption(record, paths); // a server would try again for ever
+  const settled = await withServiceCidr(paths, served, options);
+  await ensureKeys(context, settled);
+  await ensureEncryption(settled, paths, systemRandom);
+  await checkEncryption(settled, paths); // a server would try again for ever
+  const record = present === undefined ? settled : await withEtcd(context, settled, etcd);
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
   const transport = await adminTransport(paths, record);
   const client = adminClient(transport);

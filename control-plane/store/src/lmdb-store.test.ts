@@ -95,6 +95,19 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
+test("a transaction waits for others as long as the least patient of its writes", async () => {
+  const clock = new VirtualClock();
+  const store = await lmdbStore({ path: newPath(), clock })(() => {});
+  const patient = (key: string): Mutation => ({ ...put(key, "x"), patienceMs: 10 }) as Mutation;
+  const waiting = store.commit([patient("/a")]);
+  expect(await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 50, "waits"))])).toBe("waits");
+  await Promise.all([store.commit([patient("/b"), put("/c", "x")]), waiting]);
+  const later = store.commit([patient("/a"), patient("/b")]);
+  await clock.advance(10);
+  await later;
+  await store.close();
+});
+
 test("what is written anew at the moment when it is about to end does not end", async () => {
   const clock = new VirtualClock();
   let writing: Promise<number> | undefined;
