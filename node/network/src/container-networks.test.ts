@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeOf, silentLogger } from "@tsukube/foundation";
 import { realClock, systemRandom, writeRecord } from "@tsukube/host";
+import type { Links } from "@tsukube/kernel";
 import { expect, onTestFinished, test } from "vitest";
 import { systemCommands } from "./commands.ts";
 import { type ContainerNetworksOptions, openContainerNetworks } from "./container-networks.ts";
@@ -40,6 +41,15 @@ const port = (...hostPorts: readonly [number, number]) =>
 const lease = (ports: Lease["ports"]): Lease => ({
   ...{ address: "10.64.0.7", containerId: "pod", interfaceName: "eth0", hostLink: "v", ports },
 });
+
+/** An uplink of which nothing is left. */
+const gone: Uplink = {
+  ...{ netns: "/nowhere", subnet: "10.0.2.0/24", resolver: "10.0.2.3" },
+  isThere: () => false,
+  ensure: async () => true,
+  lead: async () => new Map(),
+  close: async () => {},
+};
 
 /** Codes of those that failed, "" for the others. */
 async function outcomes(work: readonly Promise<unknown>[]): Promise<readonly string[]> {
@@ -103,18 +113,30 @@ test("a host port that a pod has is refused, and who has it is said", async () =
   expect(await containerPortsIn(join(folder, "a"))).toMatchObject([{ hostPort: 28_087, holder: "container x" }]);
 });
 
+test("an uplink that is new when a container comes leads to the ports of those that are there", async () => {
+  const folder = scratch();
+  await (await open(folder)).publish("a", [port(28_092, 28_092)]);
+  const led: number[] = [];
+  const uplink: Uplink = {
+    ...gone,
+    isThere: () => true,
+    lead: async (ports) => {
+      led.push(...ports.map(({ hostPort }) => hostPort));
+      return new Map();
+    },
+  };
+  const networks = await open(folder, { uplink, links: {} as Links });
+  const { id } = await networks.create(network("n"));
+  const spec = { containerId: "b", networkId: id, netns: "/nowhere", names: [], isDefault: true };
+  await networks.attach(spec).catch(() => {}); // there is no kernel here
+  expect(led).toEqual([28_092]);
+});
+
 test("ports are given up after a reboot took the namespace of an engine without root", async () => {
   const folder = scratch();
   await (await open(folder)).publish("a", [port(28_091, 28_091)]);
-  const uplink: Uplink = {
-    ...{ netns: "/nowhere", subnet: "10.0.2.0/24", resolver: "10.0.2.3" },
-    isThere: () => false,
-    ensure: async () => true,
-    lead: async () => new Map(),
-    close: async () => {},
-  };
   const nft = (): Promise<void> => Promise.reject(new Error("no such namespace"));
-  const networks = await open(folder, { uplink, commands: { ...systemCommands, ip: async () => {}, nft } });
+  const networks = await open(folder, { uplink: gone, commands: { ...systemCommands, ip: async () => {}, nft } });
   expect(networks.published("a")).toHaveLength(1);
   await networks.unpublish("a");
   expect((await open(folder)).published("a")).toEqual([]);

@@ -340,7 +340,7 @@ class BridgeNetworks implements ContainerNetworks {
       const reason = refused?.get(port);
       if (reason === undefined) continue;
       const where = `${port.hostAddress || "0.0.0.0"}:${port.hostPort}`;
-      throw new TsukubeError("port-taken", `Bind for ${where} failed: ${reason}; another has it, or it is below 1024`);
+      throw new TsukubeError("port-taken", `Bind for ${where} failed: ${reason}`);
     }
   }
 

@@ -75,7 +75,7 @@ export class SlirpUplink implements Uplink {
     return this.#alone(async () => {
       const refused = new Map<PublishedPort, string>();
       if ((await this.#served()) === undefined) {
-        for (const port of ports) refused.set(port, "slirp4netns does not run");
+        for (const port of ports) refused.set(port, "slirp4netns ended; start the container again");
         return refused;
       }
       const { entries = [] } = await this.#ask("list_hostfwd", {});
@@ -83,7 +83,9 @@ export class SlirpUplink implements Uplink {
       for (const { id, ...forward } of entries)
         if (!wanted.delete(keyOf(forward))) await this.#ask("remove_hostfwd", { id });
       for (const port of wanted.values())
-        await this.#ask("add_hostfwd", forwardOf(port)).catch((error) => refused.set(port, messageOf(error)));
+        await this.#ask("add_hostfwd", forwardOf(port)).catch((error) => {
+          refused.set(port, `${messageOf(error)}; another has it, or it is below 1024`);
+        });
       return refused;
     });
   }

@@ -153,7 +153,7 @@ export class CacheMounts {
     try {
       await run("cp", ["-a", "--reflink=auto", `${beginning}/.`, aside]);
       await rename(aside, path).catch((error) => {
-        if (codeOf(error) !== "ENOTEMPTY") throw error;
+        if (!["ENOTEMPTY", "EEXIST"].includes(codeOf(error) ?? "")) throw error; // by the file system
       });
     } finally {
       await rm(aside, { recursive: true, force: true }).finally(() => this.#going.delete(aside));

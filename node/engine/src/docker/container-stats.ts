@@ -28,7 +28,7 @@ export function statsStream(
       "Cannot measure what containers use: this engine runs without root and has no control groups, expected an engine of root",
     );
   const isOne = !isTrue(query.get("stream") ?? "1");
-  const oneShot = ["1", "true"].includes(query.get("one-shot") ?? "0");
+  const oneShot = isTrue(query.get("one-shot"));
   async function* documents(): AsyncGenerator<Buffer> {
     let before: Sample | undefined;
     if (isOne && !oneShot && isRunning(container)) {
