@@ -92,7 +92,7 @@ async function startCluster(): Promise<{ readonly kubeconfig: string; stop(): Pr
     const status = JSON.parse((await tsukube("status", "-o", "json")).stdout) as { readonly kubeconfig: string };
     return { kubeconfig: status.kubeconfig, stop };
   } catch (error) {
-    await stop();
+    await stop().catch(() => {}); // why it did not come up says more
     throw error;
   }
 }

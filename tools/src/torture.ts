@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { readIfPresent, realClock, run } from "@tsukube/host";
@@ -80,7 +81,14 @@ async function sources(): Promise<string> {
   return createHash("sha256")
     .update(await git("rev-parse", "HEAD"))
     .update(await git("diff", "HEAD"))
+    .update(await untracked(await git("ls-files", "--others", "--exclude-standard", "-z")))
     .digest("hex");
+}
+
+/** Names and contents. */
+async function untracked(names: string): Promise<Buffer> {
+  const files = names.split("\0").filter((name) => name !== "");
+  return Buffer.concat(await Promise.all(files.flatMap((name) => [Buffer.from(name), readFile(join(root, name))])));
 }
 
 async function readShown(of: string): Promise<Map<string, Shown>> {
