@@ -19,6 +19,13 @@ const LATER = "upstream's controllers in the server write a moment after it answ
 
 const REASONS: readonly Reason[] = [
   {
+    line: /timeoutSeconds=1&.*allowWatchBookmarks=true/,
+    part: /^$/,
+    a: /"k8s\.io\/initial-events-end":"true"\}\}\}\},\{"type":"BOOKMARK","object":[^[\]]*\]$/,
+    b: /"k8s\.io\/initial-events-end":"true"\}\}\}\}\]$/,
+    because: "upstream looks once a second for watches that end soon, and may find one that lasts a second",
+  },
+  {
     line: /apply-patch/,
     part: /^order of causes$/,
     a: /FieldManagerConflict.*FieldManagerConflict/,
