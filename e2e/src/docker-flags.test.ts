@@ -189,7 +189,7 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
       "sort /etc/resolv.conf",
       "nameserver 9.9.9.9\noptions ndots:3\nsearch x.y",
     ],
-    ["--add-host db:1.2.3.4", "grep db /etc/hosts", "1.2.3.4\tdb"],
+    ["--add-host db:1.2.3.4", "grep -w db /etc/hosts", "1.2.3.4\tdb"],
     ["--hostname h", "hostname; grep -c h$ /etc/hosts", "h\n1"],
     ["--init", "cat /proc/1/comm | grep -v '^sh$' | wc -l", "1"],
     ["--pid host", "readlink /proc/self/ns/pid", "HOST-PID"],

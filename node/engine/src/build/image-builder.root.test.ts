@@ -447,7 +447,7 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
 
   test("a command has hosts, limits and shared memory that the build asks for, and runs again when they change", async () => {
     const Dockerfile =
-      "FROM tsukube.local/busybox\nRUN grep db /etc/hosts; ulimit -n; ulimit -Hn; df -k /dev/shm | tail -1";
+      "FROM tsukube.local/busybox\nRUN grep -w db /etc/hosts; ulimit -n; ulimit -Hn; df -k /dev/shm | tail -1";
     const ulimits = JSON.stringify([{ Name: "nofile", Soft: 100, Hard: 200 }]);
     const wishes = { extrahosts: "db:1.2.3.4", ulimits, shmsize: String(3 << 20) };
     const { error, output } = await build({ Dockerfile }, wishes);
