@@ -74,6 +74,9 @@ describe("an object of a version that the runtime config enables", () => {
   }
 });
 
+const SCHEDULED = "v1 pods (scheduled)";
+const COLLECTION = "v1 configmaps (collection)";
+
 interface Deletion {
   readonly code: number;
   readonly kind: string;
@@ -117,9 +120,9 @@ describe("an object that is deleted", () => {
     await clusters.all?.close();
   });
 
-  for (const [name, recorded] of Object.entries(facts.delete as Readonly<Record<string, object>>)) {
-    const created = ALL_OBJECTS.find(([variant]) => variant === name)?.[1];
-    if (created === undefined) continue;
+  const { [SCHEDULED]: scheduled, [COLLECTION]: collection, ...single } = facts.delete;
+  for (const [name, recorded] of Object.entries(single as Readonly<Record<string, object>>)) {
+    const created = RECORDED_OBJECTS[name]!;
     test(`${name} goes as recorded`, async () => {
       const fresh = clusters[created.server]!;
       const { path, apiVersion, kind } = pathOf(name);
@@ -146,6 +149,38 @@ describe("an object that is deleted", () => {
       expect(answers).toEqual(recorded);
     });
   }
+
+  test(`${SCHEDULED} goes as recorded, in its time and sooner when asked again`, async () => {
+    const { transport } = clusters.default!;
+    const { path } = pathOf("v1 pods");
+    for (const name of ["tg", "pr"]) {
+      await send(transport, "POST", path, { metadata: { name }, spec: RECORDED_OBJECTS["v1 pods"]!.in["spec"] });
+      await send(transport, "POST", `${path}/${name}/binding`, { metadata: { name }, target: { name: "n1" } });
+    }
+    const answers: Record<string, unknown> = {};
+    for (const [what, query] of [
+      ["scheduled pod", "tg"],
+      ["scheduled pod again", "tg"],
+      ["scheduled pod grace 5", "tg?gracePeriodSeconds=5"],
+      ["scheduled pod grace 0", "tg?gracePeriodSeconds=0"],
+      ["scheduled pod grace 0 at once", "pr?gracePeriodSeconds=0"],
+    ] as const) {
+      const asked = await send(transport, "DELETE", `${path}/${query}`);
+      answers[what] = deletionOf(asked.code, asked.object);
+      const after = await send(transport, "GET", `${path}/${query}`);
+      answers[`${what}: get after`] = deletionOf(after.code, after.object);
+    }
+    expect(answers).toEqual(scheduled);
+  });
+
+  test(`${COLLECTION} goes as recorded`, async () => {
+    const { transport } = clusters.default!;
+    const { path } = pathOf("v1 configmaps");
+    await send(transport, "POST", path, { metadata: { name: "one", labels: { of: "collection" } } });
+    const { code, object } = await send(transport, "DELETE", `${path}?labelSelector=of%3Dcollection`);
+    const { items } = object as unknown as { readonly items: readonly object[] };
+    expect({ code, kind: object.kind, items: items.length }).toEqual(collection);
+  });
 });
 
 interface Asked {
@@ -161,6 +196,9 @@ const TYPES: Readonly<Record<string, string>> = {
   apply: "application/apply-patch+yaml",
 };
 
+/** Of managedFields alone: api/src/apply/field-manager.test.ts has it. */
+const ELSEWHERE = "GET apps/v1 deployments: managedFields after a plain POST";
+
 /** What of the recorded requests cannot be answered alike, and why. */
 const ASKED_DIFFERS: Readonly<Record<string, string>> = {
   "GET v1 componentstatuses": "the recorder had no scheduler and no controllers",
@@ -170,7 +208,7 @@ const ASKED_DIFFERS: Readonly<Record<string, string>> = {
 
 describe("a request about a part of an object", () => {
   for (const asked of defaults.requests as unknown as readonly Asked[]) {
-    if (asked.out === undefined || ASKED_DIFFERS[asked.request] !== undefined) continue;
+    if (asked.request === ELSEWHERE) continue;
     test(`${asked.request} is answered as recorded`, async () => {
       const [, method = "", where = "", subresource = ""] = /^(\S+) (\S+ [a-z]+)(\/[a-z]+)?/.exec(asked.request) ?? [];
       const type = TYPES[/merge|strategic|apply/.exec(asked.request)?.[0] ?? "strategic"] ?? "";
@@ -183,7 +221,9 @@ describe("a request about a part of an object", () => {
       const contentType = method === "PATCH" ? type : "application/json";
       const body = method === "PUT" ? { ...asked.in, metadata: { name: object, ...asked.in?.metadata } } : asked.in;
       const answer = await send(cluster.transport, method, path, body, contentType);
-      expect([answer.code, normalized(answer.object)]).toEqual([asked.code, normalized(asked.out!)]);
+      const [got, wanted] = [normalized(answer.object), normalized(asked.out!)];
+      if (ASKED_DIFFERS[asked.request] !== undefined) expect(got).not.toEqual(wanted);
+      else expect([answer.code, got]).toEqual([asked.code, wanted]);
     });
   }
 });
@@ -195,8 +235,8 @@ interface Named {
 
 /** Recorded by name, without what a client sees of any object. */
 const NOT_BOOTSTRAPPED: Readonly<Record<string, string>> = {
-  "v1 configmaps": "needs the certificates of aggregation",
-  "coordination.k8s.io/v1 leases": "there is one API server: it needs no identity",
+  "v1 configmaps": "of servers with certificates for aggregation: src/aggregation/aggregation.test.ts has it",
+  "coordination.k8s.io/v1 leases": "of servers with the name of a host: src/bootstrap/identity-lease.test.ts has it",
 };
 
 /** The recorder's API server was reached at another address, and aggregated roles are filled by a controller. */

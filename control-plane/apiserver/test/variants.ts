@@ -37,8 +37,8 @@ function isMember(value: unknown, key: string): boolean {
   return typeof value === "object" && value !== null && Object.hasOwn(value, key);
 }
 
-/** The body that a recorded case names, from the smallest good one; undefined for cases of another sort. */
-export function bodyOf(name: string, base: Json): Json | undefined {
+/** The body that a recorded case names, from the smallest good one. */
+export function bodyOf(name: string, base: Json): Json {
   const fixed: Readonly<Record<string, () => Json>> = {
     "{}": () => ({}),
     "kind only": () => ({}),
@@ -49,12 +49,18 @@ export function bodyOf(name: string, base: Json): Json | undefined {
     "name with /": () => withPath(base, "metadata.name", "a/b"),
     'label key "a b"': () => withPath(base, "metadata.labels", { "a b": "c" }),
     'label value "-"': () => withPath(base, "metadata.labels", { a: "-" }),
+    "labels: 5": () => withPath(base, "metadata.labels", 5),
   };
   if (fixed[name] !== undefined) return fixed[name]();
+  const unknown = /^(spec )?unknown (field )?(Ignore|Warn|Strict)$/.exec(name);
+  if (unknown !== null) return withPath(base, unknown[1] === undefined ? UNKNOWN : `spec.${UNKNOWN}`, 1);
   if (name.startsWith("no ")) return withPath(base, name.slice(3), undefined);
-  const set = /^([\w.]+): (.+)$/.exec(name);
-  return set === null ? undefined : withPath(base, set[1]!, JSON.parse(set[2]!) as Json);
+  const [, path, value] = /^([\w.]+): (.+)$/.exec(name) ?? [];
+  if (path === undefined || value === undefined) throw new Error(`no body is known for the recorded case "${name}"`);
+  return withPath(base, path, JSON.parse(value) as Json);
 }
+
+const UNKNOWN = "tsukubeUnknown";
 
 /** Words that stand for each other where the schema has no enumeration. */
 const FAMILIES: readonly (readonly string[])[] = [

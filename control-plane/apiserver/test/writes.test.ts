@@ -294,6 +294,20 @@ describe("a pod that is bound", () => {
   const bind = (name: string, metadata: object = {}) =>
     admin.send("POST", `${IN}/pods/${name}/binding`, { metadata: { name, ...metadata }, target });
 
+  test.each([
+    [{ target: {} }, 500, "target.name: Required value"],
+    [{ target: { name: "n" } }, 400, "Name parameter required."],
+    [
+      { metadata: { name: "x" }, target: { kind: "Pod" } },
+      500,
+      '[target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>", target.name: Required value]',
+    ],
+    [{ metadata: { name: "nobody" }, target: { name: "n" } }, 404, 'pods "nobody" not found'],
+  ])("is bound by the older path too, where %j is %i", async (binding, code, message) => {
+    const answer = await admin.send("POST", `${IN}/bindings`, binding);
+    expect([answer.code, answer.object.message]).toEqual([code, message]);
+  });
+
   test("is the one that was meant, and not gated", async () => {
     await pod("bound");
     await pod("gated", { schedulingGates: [{ name: "example.com/g" }] });

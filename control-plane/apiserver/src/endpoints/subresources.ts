@@ -1,4 +1,4 @@
-import { ApiError, type GroupVersionKind, type Unstructured } from "@tsukube/api";
+import { ApiError, aggregateMessage, type GroupVersionKind, type Unstructured } from "@tsukube/api";
 import type { Binding, Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import type { Eviction } from "@tsukube/api/types/policy-v1";
 import type { ApiResponse } from "@tsukube/client";
@@ -83,14 +83,16 @@ export class Subresources {
     const named = body.metadata?.name ?? "";
     if (info.subresource === "binding" && named !== info.name)
       throw ApiError.badRequest("name in URL does not match name in Binding object");
+    const target = (body as unknown as Binding).target ?? {};
+    const wrong = [
+      ...((target.kind ?? "") !== "" && target.kind !== "Node"
+        ? [`target.kind: Unsupported value: "${target.kind}": supported values: "Node", "<empty>"`]
+        : []),
+      ...((target.name ?? "") === "" ? ["target.name: Required value"] : []),
+    ];
+    if (wrong.length > 0) throw ApiError.unknown(aggregateMessage(wrong));
     if (named === "") throw ApiError.badRequest("Name parameter required.");
     const name = named;
-    const target = (body as unknown as Binding).target ?? {};
-    if ((target.name ?? "") === "") throw ApiError.unknown("target.name: Required value");
-    if ((target.kind ?? "") !== "" && target.kind !== "Node")
-      throw ApiError.unknown(
-        'target.kind: Unsupported value: "' + target.kind + '": supported values: "Node", "<empty>"',
-      );
     const definition = this.#pods();
     const binding = ((await this.#deps.writer.deps.admission.admit({
       ...this.#attributes(context, definition, BINDING_KIND),
