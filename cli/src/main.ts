@@ -250,7 +250,7 @@ function program(): Command {
     .option("-f, --file <path>", "the Dockerfile; - reads it from the standard input")
     .option(
       "--build-context <name=place>",
-      "what --from and FROM may name, too: NAME=FOLDER, NAME=docker-image://IMAGE or NAME=a git repository",
+      "what --from and FROM may name, too: NAME=FOLDER, NAME=docker-image://IMAGE, NAME=oci-layout://FOLDER:TAG or NAME=a git repository",
       several,
       [],
     )
@@ -280,6 +280,10 @@ function program(): Command {
     .option("--add-host <name:address>", "a line of the hosts file of commands; may be repeated", several, [])
     .option("--ulimit <name=soft:hard>", "of commands: nofile=1024:2048; may be repeated", several, [])
     .option("--shm-size <bytes>", "of /dev/shm of commands: 64m")
+    .option(
+      "-o, --output <place>",
+      "no image of the engine, but its files in a folder (DIR or type=local,dest=DIR) or an archive (type=tar), or an archive of the image (type=oci or docker), with dest=FILE; - for the standard output",
+    )
     .option("--iidfile <file>", "write the image's id there")
     .option("--why", "print which steps ran and what had changed, and nothing else of the build", false)
     .option("-q, --quiet", "print only the image's id", false)

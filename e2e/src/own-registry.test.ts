@@ -130,6 +130,32 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     expect(await docker("run", "--rm", "anywhere", "cat", "/piped")).toBe("piped");
   }, 60_000);
 
+  test("tsukube build writes files, and images that another build begins with, and docker loads", async () => {
+    const context = join(folder, "output");
+    mkdirSync(context);
+    writeFileSync(
+      join(context, "Dockerfile"),
+      "FROM tsukube.local/busybox AS all\nRUN echo built > /made\nFROM scratch\nCOPY --from=all /made /a/\n",
+    );
+    const build = (...flags: readonly string[]) => tsukube.run(["build", ...flags, context]);
+    mkdirSync(join(folder, "dist/a"), { recursive: true });
+    writeFileSync(join(folder, "dist/a/mine"), "stays\n");
+    expect((await build("-o", join(folder, "dist"))).stdout).toBe("");
+    const files = ["made", "mine"].map((name) => readFileSync(join(folder, "dist/a", name), "utf8"));
+    expect(files).toEqual(["built\n", "stays\n"]);
+    expect((await build("--output", "-")).stdout).toContain("built\n");
+    expect(await build("--output", `type=tar,dest=${folder}`).catch(String)).toContain(
+      "it is a folder, expected a file",
+    );
+    await build("--target", "all", "--output", `type=docker,name=loaded:1,dest=${join(folder, "image.tar")}`);
+    expect(await docker("load", "-i", join(folder, "image.tar"))).toContain("Loaded image: loaded:1");
+    expect(await docker("run", "--rm", "loaded:1", "cat", "/made")).toBe("built");
+    await build("--target", "all", "--output", `type=oci,tar=false,dest=${join(folder, "layout")}`);
+    writeFileSync(join(context, "Dockerfile"), "FROM base\nRUN cat /made > /again\n");
+    await build("--build-context", `base=oci-layout://${join(folder, "layout")}`, "-t", "of-layout");
+    expect(await docker("run", "--rm", "of-layout", "cat", "/again")).toBe("built");
+  }, 60_000);
+
   test("a build's results go to the registry, and come back where they are gone", async () => {
     const context = join(folder, "shared");
     mkdirSync(context);

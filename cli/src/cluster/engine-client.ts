@@ -10,7 +10,7 @@ export interface EngineMessage {
   readonly status?: string;
   readonly id?: string;
   readonly progressDetail?: { readonly current?: number; readonly total?: number };
-  readonly aux?: { readonly ID?: string };
+  readonly aux?: { readonly ID?: string; readonly Output?: string };
   readonly error?: string;
 }
 
@@ -63,9 +63,9 @@ export class EngineClient {
     return id;
   }
 
-  /** Sends a folder for a build that is to follow. @param archive A tar archive. @returns its id, for `POST /build?context=`. */
-  async sendContext(archive: AsyncIterable<Uint8Array>): Promise<string> {
-    const text = await textOf(await this.#send("POST", "/build/contexts", archive));
+  /** Sends a folder for a build that is to follow. @param archive A tar archive, of the folder or of an image. @returns its id, for `POST /build?context=`. */
+  async sendContext(archive: AsyncIterable<Uint8Array>, isImage: boolean): Promise<string> {
+    const text = await textOf(await this.#send("POST", `/build/contexts?image=${isImage}`, archive));
     return (JSON.parse(text) as { readonly Id: string }).Id;
   }
 

@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { outputPlace } from "./build-output.ts";
 import { BuildReasons } from "./build-reasons.ts";
 import { type BuildSource, buildSource, contextPlace } from "./build-source.ts";
 
@@ -49,9 +51,67 @@ test("a further context is a folder, an image or a repository", () => {
   expect(contextPlace("a=web")).toEqual({ name: "a", folder: join(folder, "web") });
   expect(contextPlace("a=docker-image://b:1")).toEqual({ name: "a", image: "b:1" });
   expect(contextPlace("a=https://host/r.git#main")).toEqual({ name: "a", remote: "https://host/r.git#main" });
-  for (const text of ["a", "=web", "a=nowhere", "a=oci-layout://web", "a="])
+  for (const text of ["a", "=web", "a=nowhere", "a=oci-layout:web", "a="])
     expect(() => contextPlace(text)).toThrow(`Cannot use --build-context ${text}`);
 });
+
+test("of an OCI image layout goes the image that is named, with what it is made of", async () => {
+  const root = join(folder, "layout");
+  mkdirSync(join(root, "blobs/sha256"), { recursive: true });
+  const blob = (content: object) => {
+    const bytes = JSON.stringify(content);
+    const hex = createHash("sha256").update(bytes).digest("hex");
+    writeFileSync(join(root, "blobs/sha256", hex), bytes);
+    return { digest: `sha256:${hex}`, size: bytes.length };
+  };
+  const image = (name: string) => blob({ config: blob({ name }), layers: [blob({ layer: name })] });
+  const named = (tag: string, entry: object) => ({
+    ...entry,
+    annotations: { "org.opencontainers.image.ref.name": tag },
+  });
+  const list = { manifests: [image("of a list"), { digest: `sha256:${"0".repeat(64)}`, size: 1 }] };
+  const hidden = image("hidden");
+  const manifests = [named("1.0", image("one")), named("latest", image("two")), named("all", blob(list))];
+  writeFileSync(join(root, "index.json"), JSON.stringify({ manifests }));
+  const sent = (place: string) => contentOf(contextPlace(`a=oci-layout://${place}`).layout);
+  expect(await sent("layout:1.0")).toMatch(/oci-layout[\s\S]*index.json[\s\S]*"layer":"one"/);
+  expect(await sent("layout:1.0")).not.toContain("two");
+  expect(await sent("layout")).toContain('"layer":"two"');
+  expect(await sent("layout:all")).toContain('"layer":"of a list"');
+  expect(await sent(`layout@${hidden.digest}`)).toContain('"layer":"hidden"');
+  for (const [place, why] of [
+    ["layout:2", 'it has no image "2", expected one of 1.0, latest, all'],
+    [`layout@sha256:${"1".repeat(64)}`, "it has no manifest sha256:1"],
+    ["layout@../../passwd", "it has no manifest"],
+    ["web", "index.json cannot be read (ENOENT"],
+  ] as const)
+    expect(() => contextPlace(`a=oci-layout://${place}`)).toThrow(`as an OCI image layout: ${why}`);
+});
+
+test.each([
+  ["out", { kind: "files", unpacks: true, path: join(folder, "out"), names: [] }],
+  ["-", { kind: "files", unpacks: false, names: [] }],
+  ["type=local,dest=out", { kind: "files", unpacks: true, path: join(folder, "out"), names: [] }],
+  ["type=tar,dest=a.tar", { kind: "files", unpacks: false, path: join(folder, "a.tar"), names: [] }],
+  ["type=oci,dest=-", { kind: "image", unpacks: false, names: [] }],
+  ["type=oci,tar=false,dest=out,name=a:1", { kind: "image", unpacks: true, path: join(folder, "out"), names: ["a:1"] }],
+  ["type=docker,dest=a.tar", { kind: "image", unpacks: false, path: join(folder, "a.tar"), names: [] }],
+  ["type=docker", undefined],
+  ["type=image", undefined],
+])("the output %s is %o", (given, place) => {
+  expect(outputPlace(given)).toEqual(place);
+});
+
+test.each([
+  "",
+  "type=local",
+  "type=local,dest=-",
+  "type=tar,dest=",
+  "type=registry,dest=a",
+  "type=tar,dest=a,tar=false",
+])("the output %o is refused", (given) =>
+  expect(() => outputPlace(given)).toThrow(`Cannot use --output ${given}: expected a folder`),
+);
 
 test("why a build did what it did is one line for each step that ran", () => {
   const reasons = new BuildReasons();

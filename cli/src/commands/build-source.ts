@@ -2,12 +2,15 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { buildContext, fileArchive } from "@tsukube/engine/context";
 import { TsukubeError } from "@tsukube/foundation";
+import { layoutArchive } from "./layout-archive.ts";
 
 /** A further build context: a folder or archive to send, an image, or a repository. */
 export interface ContextPlace {
   readonly name: string;
   readonly folder?: string;
   readonly archive?: AsyncIterable<Uint8Array>;
+  /** The archive of an image. */
+  readonly layout?: AsyncIterable<Uint8Array>;
   readonly image?: string;
   readonly remote?: string;
 }
@@ -75,12 +78,14 @@ export function contextPlace(text: string): ContextPlace {
   const at = text.indexOf("=");
   const [name, place] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
   if (name !== "" && place.startsWith("docker-image://")) return { name, image: place.slice("docker-image://".length) };
-  if (name !== "" && !place.startsWith("oci-layout:") && REMOTE.test(place)) return { name, remote: place };
+  if (name !== "" && place.startsWith("oci-layout://"))
+    return { name, layout: layoutArchive(place.slice("oci-layout://".length)) };
+  if (name !== "" && REMOTE.test(place)) return { name, remote: place };
   const folder = resolve(place);
   if (name !== "" && place !== "" && existsSync(folder) && statSync(folder).isDirectory()) return { name, folder };
   throw new TsukubeError(
     "usage",
-    `Cannot use --build-context ${text}: expected NAME=FOLDER, NAME=docker-image://IMAGE or NAME=a git repository`,
+    `Cannot use --build-context ${text}: expected NAME=FOLDER, NAME=docker-image://IMAGE, NAME=oci-layout://FOLDER or NAME=a git repository`,
   );
 }
 

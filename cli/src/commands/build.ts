@@ -1,8 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { buildContext } from "@tsukube/engine/context";
+import { TsukubeError } from "@tsukube/foundation";
 import type { EngineClient, EngineMessage } from "../cluster/engine-client.ts";
 import { buildHeaders } from "../registry/login-headers.ts";
 import { inputsOf } from "./build-inputs.ts";
+import { checkPlace, outputPlace, receive } from "./build-output.ts";
 import { BuildReasons } from "./build-reasons.ts";
 import { type BuildSource, buildSource, contextPlace } from "./build-source.ts";
 import { cachePlace } from "./cache-place.ts";
@@ -35,32 +37,50 @@ export interface BuildOptions {
   readonly addHost: readonly string[];
   readonly ulimit: readonly string[];
   readonly shmSize?: string;
+  /** Where the result goes in place of the engine's images. */
+  readonly output?: string;
 }
 
 /** `tsukube build -t NAME DIR`: builds an image from a Dockerfile into the cluster's engine. */
 export async function build(context: CommandContext, folder: string, options: BuildOptions): Promise<void> {
   const engine = clientOf(context);
   const reasons = new BuildReasons();
-  const show = ({ stream = "" }: EngineMessage): void => {
+  const output = options.output === undefined ? undefined : outputPlace(options.output);
+  if (output !== undefined) await checkPlace(output);
+  if (output !== undefined && options.iidfile !== undefined)
+    throw new TsukubeError("usage", "Cannot write --iidfile: with --output there is no image of the engine");
+  let received: Promise<void> | undefined;
+  const show = ({ stream = "", aux }: EngineMessage): void => {
+    if (output !== undefined && aux?.Output !== undefined) {
+      received = engine.bytes(`/build/outputs/${aux.Output}`).then((archive) => receive(archive, output));
+      received.catch(() => {}); // told below
+    }
     reasons.read(stream);
     if (!options.quiet && !options.why) process.stderr.write(stream);
   };
   const query = queryOf(options);
   const source = await buildSource(folder, options.file);
   query.set("dockerfile", source.dockerfile);
+  if (output !== undefined) query.set("output", output.kind);
+  for (const name of output?.names ?? []) query.append("t", name);
   const places = [...options.buildContext.map(contextPlace), ...(source.place === undefined ? [] : [source.place])];
-  for (const { folder: sent, archive, ...place } of places) {
-    const bytes = archive ?? (sent === undefined ? undefined : buildContext(sent, "Dockerfile"));
-    const id = bytes === undefined ? undefined : await engine.sendContext(bytes);
+  for (const { folder: sent, archive, layout, ...place } of places) {
+    const bytes = archive ?? layout ?? (sent === undefined ? undefined : buildContext(sent, "Dockerfile"));
+    const id = bytes === undefined ? undefined : await engine.sendContext(bytes, layout !== undefined);
     query.append("context", JSON.stringify({ ...place, ...(id === undefined ? {} : { id }) }));
   }
   const inputs = inputsOf(options, process.env);
   if (inputs !== undefined)
     query.set("inputs", (await engine.call<{ Id: string }>("POST", "/build/inputs", inputs))?.Id ?? "");
-  const id = await sendBuild(engine, source.context, query, show);
+  const built = sendBuild(engine, source.context, query, show);
+  const id = await built.catch(async (error: unknown) => {
+    await received; // what went wrong here says more than what the engine saw of it
+    throw error;
+  });
+  await received;
   if (options.iidfile !== undefined) await writeFile(options.iidfile, id);
   if (options.why) for (const line of reasons.lines) context.print(line);
-  else context.print(options.quiet || options.tag.length === 0 ? id : options.tag.join("\n"));
+  else if (output === undefined) context.print(options.quiet || options.tag.length === 0 ? id : options.tag.join("\n"));
 }
 
 async function sendBuild(

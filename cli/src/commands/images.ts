@@ -1,9 +1,8 @@
-import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
+import { createReadStream, existsSync } from "node:fs";
 import { TsukubeError } from "@tsukube/foundation";
 import type { EngineMessage } from "../cluster/engine-client.ts";
 import { transferHeaders } from "../registry/login-headers.ts";
+import { refuseTerminal, writeArchive } from "./archive-file.ts";
 import type { CommandContext } from "./context.ts";
 import { clientOf } from "./engine-address.ts";
 import { table } from "./table.ts";
@@ -40,16 +39,8 @@ export async function saveImages(
   names: readonly string[],
   file: string | undefined,
 ): Promise<void> {
-  if (file === undefined && process.stdout.isTTY === true)
-    throw new TsukubeError("usage", "Cannot write an archive to a terminal: expected -o FILE, or a pipe");
-  const archive = await clientOf(context).save(names);
-  if (file === undefined) return pipeline(archive, process.stdout, { end: false });
-  try {
-    await pipeline(archive, createWriteStream(file));
-  } catch (error) {
-    await rm(file, { force: true }); // half an archive is none
-    throw error;
-  }
+  refuseTerminal(file);
+  await writeArchive(await clientOf(context).save(names), file);
 }
 
 export async function pullImage(context: CommandContext, name: string): Promise<void> {

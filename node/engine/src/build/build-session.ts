@@ -5,9 +5,10 @@ import type { Mounts } from "@tsukube/kernel";
 import type { Mount } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Platform } from "../images/platform.ts";
+import { parseReference, shortReference } from "../images/reference.ts";
 import type { Material } from "./attestations.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
-import type { BuildProgress, BuildRequest, BuildStep } from "./contracts.ts";
+import type { BuildProgress, BuildRequest, BuildStep, NamedContext } from "./contracts.ts";
 import { digestSources, findSources } from "./copy-sources.ts";
 import type { DockerIgnore } from "./docker-ignore.ts";
 import { flagOf, type Instruction, invalid } from "./dockerfile/instruction.ts";
@@ -29,6 +30,8 @@ export interface SessionDeps {
   readonly mounts: Mounts;
   /** The image of that name, pulled if it is not here, or if the newest is wanted. */
   readonly image: (name: string, options: ImageWish) => Promise<ImageRecord>;
+  /** That of an archive in a file. */
+  readonly archived: (file: string, platform: string | undefined) => Promise<ImageRecord>;
   readonly cacheMounts: CacheMounts;
   /** For what one build needs; emptied at start. */
   readonly temporary: string;
@@ -71,6 +74,7 @@ export class BuildSession {
   readonly #failed = new AbortController();
   readonly #stages = new Map<Stage, Promise<ImageState>>();
   readonly #materials = new Map<string, ImageRecord>();
+  readonly #archives = new Map<string, Promise<ImageRecord>>();
   #folder: Promise<string> | undefined;
   #total = 0;
   #begun = 0;
@@ -144,9 +148,9 @@ export class BuildSession {
     work: (root: string) => Promise<T>,
   ): Promise<T> {
     if (from === undefined) return work(this.request.context);
-    const named = this.request.contexts.get(from);
+    const named = this.#named(from);
     if (named !== undefined && "folder" in named) return work(named.folder);
-    if (named !== undefined) return this.deps.layers.read(await this.#imageState(named.image, instruction), work);
+    if (named !== undefined) return this.deps.layers.read(await this.#imageState(from, instruction), work);
     const other = stageNamed(this.dockerfile.stages, from, stage.index);
     const state = other === undefined ? await this.#imageState(from, instruction) : await this.stateOf(other);
     return this.deps.layers.read(state, work);
@@ -225,7 +229,7 @@ export class BuildSession {
     this.signal.throwIfAborted();
     const from = this.#baseOf(stage);
     this.begin(stage, stage.from);
-    const named = this.request.contexts.get(from);
+    const named = this.#named(from);
     if (named !== undefined && "folder" in named)
       throw invalid(stage.from.at, `FROM ${from}: build context "${from}" is a folder, expected an image`);
     const other = named === undefined ? stageNamed(this.dockerfile.stages, from, stage.index) : undefined;
@@ -234,7 +238,7 @@ export class BuildSession {
         ? { ...(await this.stateOf(other)), ownCmd: false }
         : from === "scratch" && named === undefined
           ? { layers: [], config: { Env: [DEFAULT_PATH] }, ownCmd: false, history: [] }
-          : await this.#imageState(named?.image ?? from, stage.from, stage);
+          : await this.#imageState(from, stage.from, stage);
     const scope = { ...this.#globals, env: state.config.Env ?? [], args: new Map<string, string>() };
     return new StageBuilder(this, stage, state, scope).build();
   }
@@ -245,8 +249,11 @@ export class BuildSession {
     try {
       const { pull, credentials } = this.request;
       const wish = { pull, credentials, signal: this.signal, ...(platform === undefined ? {} : { platform }) };
-      const base = await this.deps.image(name, wish);
-      this.#materials.set(name, base);
+      const named = this.#named(name);
+      const base = await (named !== undefined && "archive" in named
+        ? this.#archived(named.archive, platform)
+        : this.deps.image(named !== undefined && "image" in named ? named.image : name, wish));
+      this.#materials.set(named !== undefined && "image" in named ? named.image : name, base);
       return { base, layers: [], config: base.config, ownCmd: false, history: [] };
     } catch (error) {
       this.signal.throwIfAborted();
@@ -258,6 +265,19 @@ export class BuildSession {
         cause: error,
       });
     }
+  }
+
+  /** The context of that name, which may be written as that of an image is. */
+  #named(name: string): NamedContext | undefined {
+    return this.request.contexts.get(contextName(name));
+  }
+
+  /** Read once, whoever uses it. */
+  #archived(file: string, platform: string | undefined): Promise<ImageRecord> {
+    const key = `${platform} ${file}`;
+    const image = this.#archives.get(key) ?? this.deps.archived(file, platform);
+    this.#archives.set(key, image);
+    return image;
   }
 
   #baseOf(stage: Stage): string {
@@ -290,7 +310,7 @@ export class BuildSession {
       needed.add(stage);
       const named = (reference: string | undefined): void =>
         add(
-          reference === undefined || this.request.contexts.has(reference)
+          reference === undefined || this.#named(reference) !== undefined
             ? undefined
             : stageNamed(this.dockerfile.stages, reference, stage.index),
         );
@@ -317,6 +337,15 @@ export class BuildSession {
     };
     for (const instruction of this.dockerfile.globals) scope = withArgs(scope, instruction);
     return { ...scope, given: { buildArgs, globals: scope.args } };
+  }
+}
+
+/** "alpine" for "docker.io/library/alpine:latest": contexts stand in for images by their shortest name. */
+export function contextName(text: string): string {
+  try {
+    return shortReference(parseReference(text)).replace(/:latest$/, "");
+  } catch {
+    return text;
   }
 }
 

@@ -8,7 +8,7 @@ export type BuildNetwork = "default" | "none" | "host";
 export interface BuildRequest {
   /** Folder with the build context. */
   readonly context: string;
-  /** What `--from` and FROM may name besides stages and images, and before them. "dockerfile" is where the Dockerfile lies. */
+  /** What `--from` and FROM may name besides stages and images, and before them; by `contextName`. "dockerfile" is where the Dockerfile lies. */
   readonly contexts: ReadonlyMap<string, NamedContext>;
   /** Path of the Dockerfile within the context. */
   readonly dockerfile: string;
@@ -41,10 +41,21 @@ export interface BuildRequest {
   readonly cacheTo: readonly CachePlace[];
   readonly signal: AbortSignal;
   readonly onProgress: (event: BuildProgress) => void;
+  /** What is made in place of an image of this machine. */
+  readonly output?: BuildOutput;
 }
 
-/** A folder of this machine, or an image. */
-export type NamedContext = { readonly folder: string } | { readonly image: string };
+interface BuildOutput {
+  /** All files as a tar archive, the image as `docker save` writes it, or nothing besides the cache. */
+  readonly kind: OutputKind;
+  /** Reads the archive to its end; not called for nothing. */
+  readonly take: (archive: AsyncIterable<Uint8Array>) => Promise<void>;
+}
+
+export type OutputKind = "files" | "image" | "none";
+
+/** A folder of this machine, an image, or a file that is the archive of one. */
+export type NamedContext = { readonly folder: string } | { readonly image: string } | { readonly archive: string };
 
 /** Where results of steps are kept besides here. */
 export type CachePlace =
@@ -124,8 +135,11 @@ export interface CacheFolder {
 
 /** Makes images from Dockerfiles. */
 export interface ImageBuilder {
-  /** @throws {TsukubeError} `invalid` with file, line and column; `failed` with the command and its exit code; `not-found`; `cancelled`. */
-  build(request: BuildRequest): Promise<ImageRecord>;
+  /**
+   * @returns the image; undefined where another output was wished.
+   * @throws {TsukubeError} `invalid` with file, line and column; `failed` with the command and its exit code; `not-found`; `cancelled`.
+   */
+  build(request: BuildRequest): Promise<ImageRecord | undefined>;
   /** What the cache holds. */
   readonly cached: readonly CachedResult[];
   /** What commands keep for the next time. */

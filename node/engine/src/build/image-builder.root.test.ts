@@ -1,14 +1,20 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer, request } from "node:http";
+import { createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildContext } from "../docker/build-context.ts";
 import { askDocker } from "../docker/docker-client-under-test.ts";
 import { type Cri, EngineUnderTest } from "../engine-under-test.ts";
+import { readTar } from "../images/tar-reader.ts";
 
 type Files = Readonly<Record<string, string>>;
 
@@ -257,6 +263,90 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     expect(await ask()).toContain("Successfully built");
     expect(await runs("made", "cat", "/which", "/lib-file", "/bound")).toBe("other\nof the folderof the folder");
     expect(await ask()).toContain("it is there once"); // and its folder went with the build
+    expect(readdirSync(`${engine.folder}/state/build/uploads`)).toEqual([]);
+  });
+
+  test("a context is the archive of an image, and stands in for that image however it is written", async () => {
+    await build({ Dockerfile: "FROM tsukube.local/busybox\nRUN echo of the archive > /which" }, { t: "kept" });
+    const save = request({ socketPath: socket, path: "/images/get?names=kept" }).end();
+    const [archive] = (await once(save, "response")) as [IncomingMessage];
+    const { text } = await askDocker(socket, "POST", "/build/contexts?image=1", archive);
+    const { Id: id } = JSON.parse(text) as { readonly Id: string };
+    await askDocker(socket, "DELETE", "/images/kept");
+    const query = new URLSearchParams({ t: "of-archive", context: JSON.stringify({ name: "alpine", id }) });
+    const files = { Dockerfile: "FROM docker.io/library/alpine:latest\nCOPY --from=alpine /which /copied" };
+    const answer = await askDocker(socket, "POST", `/build?${query}`, buildContext(context(files), "Dockerfile"));
+    expect(answer.text).toContain("Successfully built");
+    expect(await runs("of-archive", "cat", "/which", "/copied")).toBe("of the archive\nof the archive\n");
+  });
+
+  test("what was built goes to its client as files or as an image, and is no image here", async () => {
+    const before = (await askDocker(socket, "GET", "/images/json")).text;
+    const folder = context({
+      Dockerfile:
+        "FROM tsukube.local/busybox AS all\nRUN echo a > /a && rm /bin/yes\nFROM scratch\nCOPY --from=all /a /b/",
+    });
+    const fetched = async (query: Readonly<Record<string, string>>): Promise<Buffer> => {
+      const path = `/build?${new URLSearchParams({ t: "sent", ...query })}`;
+      const outgoing = request({ socketPath: socket, method: "POST", path });
+      const [[answer]] = (await Promise.all([
+        once(outgoing, "response"),
+        pipeline(buildContext(folder, "Dockerfile"), outgoing),
+      ])) as unknown as [[IncomingMessage]];
+      let output: Promise<Buffer> | undefined;
+      for await (const line of createInterface(answer)) {
+        const { aux, error } = JSON.parse(line) as {
+          readonly aux?: { readonly Output: string };
+          readonly error?: string;
+        };
+        if (error !== undefined) throw new Error(error);
+        if (aux === undefined) continue;
+        const fetching = request({ socketPath: socket, path: `/build/outputs/${aux.Output}` }).end();
+        output = once(fetching, "response").then(([reply]) => buffer(reply as IncomingMessage));
+      }
+      return (await output) ?? Buffer.alloc(0);
+    };
+    const files = await fetched({ output: "files" });
+    const entries = await Array.fromAsync(readTar(Readable.from([files])), ({ entry }) => entry.path);
+    expect(entries).toEqual(["b/", "b/a"]);
+    expect(await fetched({ output: "files" })).toEqual(files);
+    const image = await fetched({ output: "image" });
+    expect((await askDocker(socket, "GET", "/images/json")).text).toBe(before);
+    expect((await askDocker(socket, "POST", "/images/load", Readable.from([image]))).text).toContain("sent:latest");
+    expect((await askDocker(socket, "GET", "/build/outputs/0123")).text).toContain("it is there once");
+  });
+
+  test.each([
+    ['[{"Type":"local","Attrs":{"dest":"x"}}]', 501, "goes through BuildKit's session"],
+    ['[{"Type":"cacheonly"},{"Type":"tar"}]', 400, "multiple outputs not supported"],
+    ["{", 400, "Cannot read outputs={"],
+  ])("outputs=%s are refused with %d", async (outputs, status, message) => {
+    const answer = await askDocker(socket, "POST", `/build?${new URLSearchParams({ outputs })}`);
+    expect([answer.status, answer.text]).toEqual([status, expect.stringContaining(message)]);
+  });
+
+  test("a build for the cache alone leaves no image", async () => {
+    const files = { Dockerfile: "FROM tsukube.local/busybox\nRUN echo for the cache > /x" };
+    const { error, id } = await build(files, { outputs: '[{"Type":"cacheonly","Attrs":null}]', t: "none" });
+    expect([error, id]).toEqual([undefined, undefined]);
+    expect((await build(files)).output).toContain("Using cache (step 2)");
+    expect((await askDocker(socket, "GET", "/images/none/json")).status).toBe(404);
+  });
+
+  test("a client that goes away while its output waits takes the build with it", async () => {
+    const { length } = readdirSync(`${engine.folder}/run/build/roots`);
+    const path = `/build?${new URLSearchParams({ output: "files" })}`;
+    const outgoing = request({ socketPath: socket, method: "POST", path });
+    outgoing.on("error", () => {});
+    const answered = once(outgoing, "response");
+    await pipeline(buildContext(context({ Dockerfile: "FROM tsukube.local/busybox" }), "Dockerfile"), outgoing);
+    const [answer] = (await answered) as [IncomingMessage];
+    for await (const part of answer) {
+      if (!String(part).includes("Output")) continue;
+      expect(readdirSync(`${engine.folder}/run/build/roots`).length).toBe(length + 1);
+      break; // which ends the connection
+    }
+    await expect.poll(() => readdirSync(`${engine.folder}/run/build/roots`).length, { timeout: 10_000 }).toBe(length);
     expect(readdirSync(`${engine.folder}/state/build/uploads`)).toEqual([]);
   });
 

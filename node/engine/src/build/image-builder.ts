@@ -1,13 +1,17 @@
+import { createReadStream } from "node:fs";
 import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type { OciRuntime } from "../containers/runtime.ts";
 import { textWithin } from "../containers/text-within.ts";
 import { findImage } from "../cri/image-service.ts";
+import { readImages } from "../images/archive-load.ts";
+import { saveImages } from "../images/archive-save.ts";
 import type { ContentStore } from "../images/content-store.ts";
 import type { ImageGarbage } from "../images/image-garbage.ts";
-import type { Attestation, ImageRecord, ImageStore } from "../images/image-store.ts";
+import type { Attestation, ImageRecord, ImageStore, NewImage } from "../images/image-store.ts";
 import type { ImageTransfer } from "../images/image-transfer.ts";
+import { writeLayerTar } from "../images/layer-tar.ts";
 import { OWN_PLATFORM, parsePlatform } from "../images/platform.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
@@ -108,12 +112,13 @@ class DockerfileBuilder implements ImageBuilder {
       commands,
       mounts: deps.mounts,
       image: (name, wish) => this.#image(name, wish),
+      archived: (file, platform) => this.#archived(file, platform),
       cacheMounts: this.#cacheMounts,
       temporary: `${deps.runtimeDirectory}/files`,
     };
   }
 
-  async build(request: BuildRequest): Promise<ImageRecord> {
+  async build(request: BuildRequest): Promise<ImageRecord | undefined> {
     const release = this.#deps.garbage.hold();
     try {
       const dockerfile = await readDockerfile(request);
@@ -124,8 +129,15 @@ class DockerfileBuilder implements ImageBuilder {
       const session = new BuildSession(this.#session, request, dockerfile, ignore, platform, cache);
       const state = await session.build();
       request.signal.throwIfAborted();
-      const attestations = await this.#attest(request, session, state, began);
-      const image = await this.#create(request, session, state, cache, attestations);
+      const wanted = async (): Promise<NewImage> =>
+        imageOf(request, session, state, cache, await this.#attest(request, session, state, began));
+      const { output } = request;
+      const image = output === undefined ? await this.#deps.images.create(await wanted()) : undefined;
+      if (output?.kind === "files") await this.#session.layers.read(state, (root) => output.take(writeLayerTar(root)));
+      if (output?.kind === "image") {
+        const made = await this.#deps.images.describe(await wanted());
+        await output.take(saveImages(this.#deps, [{ image: made, names: new Set(made.names) }]));
+      }
       await cache.write(state.layers.map(({ diffId }) => diffId));
       return image;
     } catch (error) {
@@ -188,29 +200,12 @@ class DockerfileBuilder implements ImageBuilder {
     return made;
   }
 
-  #create(
-    request: BuildRequest,
-    session: BuildSession,
-    state: ImageState,
-    cache: SharedCache,
-    attestations: readonly Attestation[],
-  ): Promise<ImageRecord> {
-    const { base, layers, config, history, author, created } = state;
-    const time = session.created ?? created ?? base?.created;
-    const inline = request.cacheTo.some(({ type }) => type === "inline");
-    const labels = { ...config.Labels, ...request.labels };
-    return this.#deps.images.create({
-      ...(base === undefined ? {} : { base }),
-      layers,
-      config: Object.keys(labels).length === 0 ? config : { ...config, Labels: labels },
-      history,
-      ...(author === undefined ? {} : { author }),
-      ...(time === undefined ? {} : { created: time }),
-      ...(request.platform === undefined ? {} : { platform: parsePlatform(request.platform) }),
-      ...(inline ? { buildCache: cache.document(state.layers.map(({ diffId }) => diffId)) } : {}),
-      ...(attestations.length === 0 ? {} : { attestations }),
-      names: request.names.map((name) => formatReference(parseReference(name))),
-    });
+  /** The image of an archive, whose layers are here until the build ends. */
+  async #archived(file: string, platform: string | undefined): Promise<ImageRecord> {
+    const wanted = platform === undefined ? OWN_PLATFORM : parsePlatform(platform);
+    const [image, ...others] = await readImages(this.#deps, createReadStream(file), wanted);
+    if (image !== undefined && others.length === 0) return image;
+    throw new TsukubeError("invalid", `Cannot use the archive: ${others.length + 1} images, expected one`);
   }
 
   async #image(name: string, { pull, platform, credentials, signal }: ImageWish): Promise<ImageRecord> {
@@ -222,6 +217,31 @@ class DockerfileBuilder implements ImageBuilder {
     const options = { credentials: credentials(reference.registry), signal };
     return this.#deps.transfer.pull(reference, { ...options, ...(platform === undefined ? {} : { platform }) });
   }
+}
+
+function imageOf(
+  request: BuildRequest,
+  session: BuildSession,
+  state: ImageState,
+  cache: SharedCache,
+  attestations: readonly Attestation[],
+): NewImage {
+  const { base, layers, config, history, author, created } = state;
+  const time = session.created ?? created ?? base?.created;
+  const inline = request.cacheTo.some(({ type }) => type === "inline");
+  const labels = { ...config.Labels, ...request.labels };
+  return {
+    ...(base === undefined ? {} : { base }),
+    layers,
+    config: Object.keys(labels).length === 0 ? config : { ...config, Labels: labels },
+    history,
+    ...(author === undefined ? {} : { author }),
+    ...(time === undefined ? {} : { created: time }),
+    ...(request.platform === undefined ? {} : { platform: parsePlatform(request.platform) }),
+    ...(inline ? { buildCache: cache.document(state.layers.map(({ diffId }) => diffId)) } : {}),
+    ...(attestations.length === 0 ? {} : { attestations }),
+    names: request.names.map((name) => formatReference(parseReference(name))),
+  };
 }
 
 /** The folder with the Dockerfile. */

@@ -27,6 +27,18 @@ export function fileArchive(files: readonly (readonly [name: string, content: Bu
   return archive as AsyncIterable<Uint8Array>;
 }
 
+/** Some files of a folder as such an archive, beside others. @param paths Below the folder. */
+export function chosenFiles(
+  root: string,
+  paths: ReadonlySet<string>,
+  files: Parameters<typeof fileArchive>[0],
+): AsyncIterable<Uint8Array> {
+  const folders = new Set(
+    [...paths].flatMap((path) => path.split("/").map((_, index, parts) => parts.slice(0, index).join("/"))),
+  );
+  return packContext(root, (path, isFolder) => (isFolder ? folders : paths).has(path), files);
+}
+
 /**
  * A folder as the tar archive that `POST /build` takes. Owners are root's, as docker sends them; sockets and devices are left out.
  * @param keep Whether a path below the folder goes along, "src/main.ts"; a folder that does not is not looked into.
@@ -34,8 +46,10 @@ export function fileArchive(files: readonly (readonly [name: string, content: Bu
 async function* packContext(
   root: string,
   keep: (path: string, isFolder: boolean) => boolean = () => true,
+  files: Parameters<typeof fileArchive>[0] = [],
 ): AsyncIterable<Uint8Array> {
   const archive = pack();
+  for (const [name, content] of files) archive.entry({ name }, content);
   const packed = addFolder(archive, root, "", keep).then(
     () => archive.finalize(),
     (error: Error) => archive.destroy(error),

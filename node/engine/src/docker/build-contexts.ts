@@ -1,8 +1,12 @@
+import { createWriteStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
 import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
+import type { NamedContext } from "../build/contracts.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { unpackLayer } from "../images/unpack.ts";
 import type { DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import { isTrue } from "./query-flag.ts";
 
 /** How long they wait for their build. */
 const WAIT_MS = 10 * 60_000;
@@ -10,7 +14,7 @@ const WAIT_MS = 10 * 60_000;
 /** What `--build-context` names, as `POST /build?context=` takes it. */
 export interface ContextDocument {
   readonly name: string;
-  /** Of a folder that was sent before. */
+  /** Of a folder, or the archive of an image, that was sent before. */
   readonly id?: string;
   readonly image?: string;
   /** A repository. */
@@ -18,14 +22,14 @@ export interface ContextDocument {
 }
 
 /**
- * Further build contexts until their build begins: `POST /build/contexts` takes a folder as tar archive and answers with an id, which
- * `POST /build?context=` takes, once. An extension of ours: the classic build has one context.
+ * Further build contexts until their build begins: `POST /build/contexts` takes a folder as tar archive, or with `?image=1` the archive of
+ * one image, and answers with an id, which `POST /build?context=` takes, once. An extension of ours: the classic build has one context.
  */
 export class WaitingContexts {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #uploads: string;
-  readonly #waiting = new Set<string>();
+  readonly #waiting = new Map<string, NamedContext>();
 
   constructor({ clock, random, uploads }: Pick<DockerDeps, "clock" | "random" | "uploads">) {
     this.#clock = clock;
@@ -41,31 +45,37 @@ export class WaitingContexts {
     };
   }
 
-  /** The folder, which is the caller's now. @throws {TsukubeError} `invalid` for an id that is unknown, or was taken. */
-  take(id: string): string {
-    if (this.#waiting.delete(id)) return this.#folder(id);
+  /** The caller removes it, a folder or a file. @throws {TsukubeError} `invalid` for an id that is unknown, or was taken. */
+  take(id: string): { readonly context: NamedContext; readonly path: string } {
+    const context = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (context !== undefined) return { context, path: this.#path(id) };
     throw new TsukubeError("invalid", `Cannot find build context "${id}": it is there once, for ten minutes`);
   }
 
   async #put(request: DockerRequest): Promise<string> {
     const id = Buffer.from(this.#random.bytes(16)).toString("hex");
-    const folder = this.#folder(id);
-    await mkdir(folder, { recursive: true, mode: 0o755 });
+    const path = this.#path(id);
+    const isImage = isTrue(request.query.get("image"));
     try {
-      await unpackLayer(decompressed(request.body), folder, "keep");
+      if (isImage) await pipeline(request.body, createWriteStream(path, { mode: 0o600 }));
+      else {
+        await mkdir(path, { recursive: true, mode: 0o755 });
+        await unpackLayer(decompressed(request.body), path, "keep");
+      }
     } catch (error) {
-      await rm(folder, { recursive: true, force: true });
+      await rm(path, { recursive: true, force: true });
       throw error;
     }
-    this.#waiting.add(id);
+    this.#waiting.set(id, isImage ? { archive: path } : { folder: path });
     const forget = (): void => {
-      if (this.#waiting.delete(id)) void rm(folder, { recursive: true, force: true });
+      if (this.#waiting.delete(id)) void rm(path, { recursive: true, force: true });
     };
     this.#clock.after(WAIT_MS, forget, { background: true });
     return id;
   }
 
-  #folder(id: string): string {
+  #path(id: string): string {
     return `${this.#uploads}/context-${id}`;
   }
 }

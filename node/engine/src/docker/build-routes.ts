@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
+import { contextName } from "../build/build-session.ts";
 import type {
   BuildInputs,
   BuildNetwork,
@@ -8,6 +9,7 @@ import type {
   BuildSurroundings,
   CachePlace,
   NamedContext,
+  OutputKind,
 } from "../build/contracts.ts";
 import { isGit, isUrl } from "../build/downloads.ts";
 import { cloneSource, parseGitReference } from "../build/git-source.ts";
@@ -18,6 +20,7 @@ import { formatReference, parseReference } from "../images/reference.ts";
 import { unpackLayer } from "../images/unpack.ts";
 import { type ContextDocument, WaitingContexts } from "./build-contexts.ts";
 import { WaitingInputs } from "./build-inputs.ts";
+import { WaitingOutputs } from "./build-outputs.ts";
 import { tellTags } from "./commit-routes.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { extraHosts } from "./networks/host-files.ts";
@@ -29,10 +32,12 @@ import { fetchContext } from "./remote-context.ts";
 export function buildRoutes(deps: DockerDeps): readonly Route[] {
   const waiting = new WaitingInputs(deps);
   const contexts = new WaitingContexts(deps);
+  const outputs = new WaitingOutputs(deps);
   return [
     waiting.route(),
     contexts.route(),
-    { method: "POST", path: /^\/build$/, handle: (request) => build(deps, waiting, contexts, request) },
+    outputs.route(),
+    { method: "POST", path: /^\/build$/, handle: (request) => build(deps, waiting, contexts, outputs, request) },
   ];
 }
 
@@ -40,10 +45,12 @@ function build(
   deps: DockerDeps,
   waiting: WaitingInputs,
   waitingContexts: WaitingContexts,
+  outputs: WaitingOutputs,
   request: DockerRequest,
 ): DockerAnswer {
   const wanted = wishes(request.query); // refused before the context is read
   const named = contextsOf(request.query);
+  const output = outputIn(request.query);
   const inputs = waiting.take(request.query.get("inputs") ?? "");
   const credentials = buildCredentialsIn(request.header("X-Registry-Config"));
   return {
@@ -57,11 +64,13 @@ function build(
       try {
         const contexts = new Map<string, NamedContext>();
         for (const { name, id, image, remote } of named) {
-          const folder = id === undefined ? `${context}-${folders.length}` : waitingContexts.take(id);
+          const sent = id === undefined ? undefined : waitingContexts.take(id);
+          const folder = sent?.path ?? `${context}-${folders.length}`;
           folders.push(folder);
-          if (image !== undefined) contexts.set(name, { image });
-          else if (remote === undefined) contexts.set(name, { folder });
-          else contexts.set(name, { folder: await fetched(remote, folder, request, inputs) });
+          const key = contextName(name);
+          if (sent !== undefined) contexts.set(key, sent.context);
+          else if (image !== undefined) contexts.set(key, { image });
+          else contexts.set(key, { folder: await fetched(remote ?? "", folder, request, inputs) });
         }
         const place = await fillContext(request, context, inputs);
         for (const text of unused(request.query)) show({ stream: `${text}\n` });
@@ -75,7 +84,14 @@ function build(
           onProgress: (event) => {
             for (const message of messagesOf(event)) show(message);
           },
+          ...(output !== undefined && {
+            output: {
+              kind: output,
+              take: (archive) => outputs.offer(archive, (id) => send({ aux: { Output: id } }), request.signal),
+            },
+          }),
         });
+        if (image === undefined) return;
         const tags = wanted.names.map((name) => formatReference(parseReference(name)));
         tellTags(deps, image.id, tags);
         send({ aux: { ID: image.id } });
@@ -159,9 +175,8 @@ function wishes(
   }
   const names = query.getAll("t").filter((name) => name !== "");
   for (const name of names) parseReference(name);
-  for (const name of ["squash", "outputs"])
-    if (!["", "0", "null", "[]", "false"].includes(query.get(name) ?? ""))
-      throw new TsukubeError("unsupported", `Cannot build with "${name}": not there yet, expected a build without it`);
+  if (isTrue(query.get("squash")))
+    throw new TsukubeError("unsupported", 'Cannot build with "squash": not there yet, expected a build without it');
   const target = query.get("target") ?? "";
   const platform = query.get("platform") ?? "";
   return {
@@ -202,6 +217,43 @@ function contextsOf(query: URLSearchParams): readonly ContextDocument[] {
       );
     return context;
   });
+}
+
+/** Our own clients fetch what they wish with "output"; Docker's `outputs` would get it through the session of BuildKit. */
+function outputIn(query: URLSearchParams): OutputKind | undefined {
+  const own = query.get("output") ?? "";
+  if (own !== "" && (isTrue(query.get("provenance")) || isTrue(query.get("sbom"))))
+    throw new TsukubeError(
+      "unsupported",
+      "Cannot build with statements about an image that is not kept: they go to registries beside it, expected a build without --output",
+    );
+  if (own === "files" || own === "image") return own;
+  if (own !== "") throw new TsukubeError("invalid", `Cannot build with output=${own}: expected files or image`);
+  const [first, ...others] = outputsIn(query.get("outputs") ?? "");
+  if (others.length > 0) throw new TsukubeError("invalid", "multiple outputs not supported");
+  const { Type = "", Attrs } = first ?? {};
+  if (Type === "cacheonly") return "none";
+  const isHere =
+    ["", "moby", "image", "docker"].includes(Type) && Attrs?.["dest"] === undefined && Attrs?.["push"] !== "true";
+  if (isHere) return undefined;
+  throw new TsukubeError(
+    "unsupported",
+    `Cannot build with output "${Type}": it goes through BuildKit's session, which is not there yet, expected "tsukube build --output"`,
+  );
+}
+
+function outputsIn(
+  text: string,
+): readonly { readonly Type?: string; readonly Attrs?: Readonly<Record<string, string>> | null }[] {
+  if (text === "") return [];
+  try {
+    const outputs: unknown = JSON.parse(text) ?? [];
+    if (Array.isArray(outputs) && outputs.every((output) => typeof output === "object" && output !== null))
+      return outputs;
+  } catch {
+    // told below
+  }
+  throw new TsukubeError("invalid", `Cannot read outputs=${text}: expected a list of Type and Attrs`);
 }
 
 const NETWORKS: readonly BuildNetwork[] = ["default", "none", "host"];

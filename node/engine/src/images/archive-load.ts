@@ -6,7 +6,7 @@ import { readDocument } from "./image-document.ts";
 import type { ImageRecord } from "./image-store.ts";
 import { unpackBlob } from "./layer-unpack.ts";
 import { choose, type Descriptor, type IndexEntry, layerType, readManifest } from "./manifest.ts";
-import { OWN_PLATFORM } from "./platform.ts";
+import { OWN_PLATFORM, type Platform } from "./platform.ts";
 import { formatReference, parseReference } from "./reference.ts";
 import { chainIds } from "./snapshotter.ts";
 
@@ -30,14 +30,17 @@ interface DockerEntry {
 /**
  * The images of an archive, with their layers unpacked; none is in the store yet. Hold off garbage until they are: what is
  * left over, or half of an image when this fails, is garbage.
+ * @param platform Which of images for several.
  */
 export async function readImages(
-  deps: ArchiveDeps,
+  deps: Omit<ArchiveDeps, "garbage">,
   source: AsyncIterable<Uint8Array>,
+  platform: Platform = OWN_PLATFORM,
 ): Promise<readonly ImageRecord[]> {
   const contents = await ArchiveContents.read(source, deps.content);
   const docker = await dockerEntries(contents);
-  const described = contents.get("index.json") === undefined ? undefined : await ociImages(contents, docker ?? []);
+  const described =
+    contents.get("index.json") === undefined ? undefined : await ociImages(contents, docker ?? [], platform);
   const images = described ?? (await dockerImages(deps, contents, docker));
   const records = new Map<string, ImageRecord>();
   for (const image of images) {
@@ -64,24 +67,28 @@ function isDockerEntry(value: unknown): value is DockerEntry {
 }
 
 /** OCI image spec, image-layout.md; names from annotations and from docker's manifest.json beside it. */
-async function ociImages(contents: ArchiveContents, docker: readonly DockerEntry[]): Promise<readonly Described[]> {
+async function ociImages(
+  contents: ArchiveContents,
+  docker: readonly DockerEntry[],
+  wanted: Platform,
+): Promise<readonly Described[]> {
   const layout = (await contents.json("oci-layout")) as { imageLayoutVersion?: string } | undefined;
   if (layout?.imageLayoutVersion?.startsWith("1.") !== true)
     throw invalid(`its layout has version ${layout?.imageLayoutVersion ?? "none"}`);
   const index = readManifest(await contents.read(contents.need("index.json"), "index.json"), "index.json");
   const images: Described[] = [];
-  for (const entry of fitting(index.manifests ?? [])) images.push(await ociImage(contents, entry, docker));
+  for (const entry of fitting(index.manifests ?? [], wanted))
+    images.push(await ociImage(contents, entry, docker, wanted));
   return images;
 }
 
-/** Of entries with the same name those for this machine, or all if none is; attestations and the like are no images. */
-function fitting(entries: readonly IndexEntry[]): readonly IndexEntry[] {
+/** Of entries with the same name those for the platform, or all if none is; attestations and the like are no images. */
+function fitting(entries: readonly IndexEntry[], wanted: Platform): readonly IndexEntry[] {
   const groups = Map.groupBy(entries, (entry) => nameOf(entry) ?? entry.digest);
   return [...groups.values()].flatMap((group) => {
     const images = group.filter(({ platform }) => platform?.os !== "unknown");
     const own = images.filter(
-      ({ platform: { os, architecture } = OWN_PLATFORM }) =>
-        os === OWN_PLATFORM.os && architecture === OWN_PLATFORM.architecture,
+      ({ platform: { os, architecture } = wanted }) => os === wanted.os && architecture === wanted.architecture,
     );
     return own.length > 0 ? own : images;
   });
@@ -91,11 +98,12 @@ async function ociImage(
   contents: ArchiveContents,
   entry: IndexEntry,
   docker: readonly DockerEntry[],
+  wanted: Platform,
 ): Promise<Described> {
   const name = nameOf(entry) ?? entry.digest;
   const read = async (digest: string) => readManifest(await contents.read(contents.blob(digest), digest), name);
   const top = await read(entry.digest);
-  const chosen = choose(top, OWN_PLATFORM, name);
+  const chosen = choose(top, wanted, name);
   const { config, layers } = chosen === undefined ? top : await read(chosen.digest);
   if (config === undefined || layers === undefined)
     throw invalid(`"${name}" is of type ${entry.mediaType}, which is no image`);
@@ -125,7 +133,7 @@ function tagsOf({ RepoTags }: DockerEntry): readonly string[] {
 
 /** Docker's format before version 25: layers lie at "ID/layer.tar". */
 async function dockerImages(
-  { content }: ArchiveDeps,
+  { content }: Pick<ArchiveDeps, "content">,
   contents: ArchiveContents,
   entries: readonly DockerEntry[] | undefined,
 ): Promise<readonly Described[]> {
@@ -155,7 +163,11 @@ async function compressionIn(blob: AsyncIterable<Buffer>) {
   return "";
 }
 
-async function unpack(deps: ArchiveDeps, contents: ArchiveContents, image: Described): Promise<ImageRecord> {
+async function unpack(
+  deps: Omit<ArchiveDeps, "garbage">,
+  contents: ArchiveContents,
+  image: Described,
+): Promise<ImageRecord> {
   const { config, layers, manifests, names } = image;
   const name = names[0] ?? config.digest;
   const parts = readDocument(await contents.read(config, `the configuration of "${name}"`), name);

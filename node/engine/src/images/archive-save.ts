@@ -1,6 +1,6 @@
 import { TsukubeError } from "@tsukube/foundation";
 import type { ArchiveDeps } from "./image-archive.ts";
-import type { ImageRecord } from "./image-store.ts";
+import type { ImageRecord, ImageStore } from "./image-store.ts";
 import { keptManifest } from "./kept-manifest.ts";
 import { LayerArchives } from "./layer-archives.ts";
 import { digestOf } from "./layer-tar.ts";
@@ -9,9 +9,9 @@ import { formatReference, parseReference, shortReference } from "./reference.ts"
 import { TAR_END, tarHeader, tarPadding } from "./tar-header.ts";
 
 /** An image with the names under which it is saved. */
-interface Chosen {
+export interface Chosen {
   readonly image: ImageRecord;
-  readonly names: Set<string>;
+  readonly names: ReadonlySet<string>;
 }
 
 interface Blob {
@@ -27,10 +27,10 @@ interface Described {
 }
 
 /** The bytes of an archive with these images. Hold off garbage meanwhile. */
-export async function* saveImages(deps: ArchiveDeps, names: readonly string[]): AsyncGenerator<Buffer> {
+export async function* saveImages(deps: ArchiveDeps, images: readonly Chosen[]): AsyncGenerator<Buffer> {
   const blobs = new Map<string, Blob>();
   const described: Described[] = [];
-  for (const chosen of choose(deps, names)) described.push(await describe(deps, chosen, blobs));
+  for (const chosen of images) described.push(await describe(deps, chosen, blobs));
   for (const folder of ["blobs/", "blobs/sha256/"])
     yield tarHeader({ path: folder, type: "directory", mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0 });
   for (const [digest, blob] of blobs) yield* file(pathOf(digest), blob);
@@ -40,9 +40,9 @@ export async function* saveImages(deps: ArchiveDeps, names: readonly string[]): 
   yield TAR_END;
 }
 
-/** Fails before the first byte when one is missing. */
-function choose({ images }: ArchiveDeps, names: readonly string[]): readonly Chosen[] {
-  const chosen = new Map<string, Chosen>();
+/** @throws {TsukubeError} `not-found` when one is missing. */
+export function choose(images: ImageStore, names: readonly string[]): readonly Chosen[] {
+  const chosen = new Map<string, { readonly image: ImageRecord; readonly names: Set<string> }>();
   for (const name of names) {
     const image = images.find(name);
     if (image === undefined)

@@ -1,6 +1,6 @@
 import { invalid } from "./archive-contents.ts";
 import { readImages } from "./archive-load.ts";
-import { saveImages } from "./archive-save.ts";
+import { choose, saveImages } from "./archive-save.ts";
 import type { ContentStore } from "./content-store.ts";
 import type { ImageGarbage } from "./image-garbage.ts";
 import type { ImageRecord, ImageStore } from "./image-store.ts";
@@ -30,7 +30,7 @@ export class ImageArchive {
   async *save(names: readonly string[]): AsyncGenerator<Buffer> {
     const release = this.#deps.garbage.hold();
     try {
-      yield* saveImages(this.#deps, names);
+      yield* saveImages(this.#deps, choose(this.#deps.images, names));
     } finally {
       await release();
     }

@@ -146,6 +146,11 @@ export class ImageStore {
    * 5. `await images.create({ base, layers, config, history, names })`, then `release()`.
    */
   async create(image: NewImage): Promise<ImageRecord> {
+    return this.put(await this.describe(image));
+  }
+
+  /** What {@link create} would add; none of the images. */
+  async describe(image: NewImage): Promise<ImageRecord> {
     const { base, layers, config, history = [], created, author, names } = image;
     const below = base === undefined ? undefined : documentOf(base);
     const { os = OWN_PLATFORM.os, architecture = OWN_PLATFORM.architecture, variant } = image.platform ?? below ?? {};
@@ -162,7 +167,7 @@ export class ImageStore {
     });
     for (const { diffId, size, metadata = "kept", source } of layers)
       await this.layers.made(diffId, { size, metadata, ...(source === undefined ? {} : { source }) });
-    return this.put({
+    return {
       ...parts,
       names,
       digests: image.digests?.(parts.id) ?? [],
@@ -171,7 +176,7 @@ export class ImageStore {
       ...(image.attestations === undefined ? {} : { attestations: image.attestations }),
       sizeBytes: (base?.sizeBytes ?? 0) + layers.reduce((sum, layer) => sum + layer.size, 0),
       pinned: image.pinned ?? false,
-    });
+    };
   }
 
   /** Adds an image, or names and blobs to one that is there; a tag leaves the image that had it. */

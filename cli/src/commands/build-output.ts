@@ -1,0 +1,87 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { TsukubeError } from "@tsukube/foundation";
+import { refuseTerminal, writeArchive } from "./archive-file.ts";
+
+/** Where the result of a build goes that is to be no image of the engine. */
+export interface BuildOutputPlace {
+  /** As `POST /build?output=` takes it. */
+  readonly kind: "files" | "image";
+  /** The archive itself, or what is in it. */
+  readonly unpacks: boolean;
+  /** undefined for the standard output. */
+  readonly path?: string;
+  readonly names: readonly string[];
+}
+
+/**
+ * A `--output`, as docker reads it: "DIR", "-", or "type=local|tar|oci|docker,dest=PATH".
+ * @returns undefined for an image of the engine. @throws {TsukubeError} `usage`.
+ */
+export function outputPlace(given: string): BuildOutputPlace | undefined {
+  const short = given === "-" ? "type=tar,dest=-" : given.includes("=") ? given : `type=local,dest=${given}`;
+  const { type = "", dest, name, tar, ...others } = optionsIn(short);
+  const unpacks = type === "local" || tar === "false";
+  const isFile = ["tar", "oci", "docker"].includes(type);
+  const isImage = type === "oci" || type === "docker";
+  const isKnown = (isFile || type === "local" || type === "image") && (dest !== "" || type === "image");
+  const fits = (tar === undefined || isImage) && (name === undefined || isImage) && (!unpacks || (dest ?? "-") !== "-");
+  if (!isKnown || !fits || Object.keys(others).length > 0 || (type === "image" && dest !== undefined))
+    throw new TsukubeError(
+      "usage",
+      `Cannot use --output ${given}: expected a folder, - for an archive on the standard output, type=local,dest=DIR, or type=tar, oci or docker with dest=FILE`,
+    );
+  if (type === "image" || (type === "docker" && dest === undefined && tar === undefined)) return undefined;
+  return {
+    kind: isImage ? "image" : "files",
+    unpacks,
+    ...(dest === undefined || dest === "-" ? {} : { path: resolve(dest) }),
+    names: name === undefined ? [] : [name],
+  };
+}
+
+function optionsIn(text: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    text.split(",").map((part): [string, string] => {
+      const at = part.indexOf("=");
+      return at < 0 ? [part, ""] : [part.slice(0, at), part.slice(at + 1)];
+    }),
+  );
+}
+
+/** Before anything is built. @throws {TsukubeError} `usage` for what cannot be written to. */
+export async function checkPlace({ path, unpacks }: BuildOutputPlace): Promise<void> {
+  refuseTerminal(path);
+  if (path === undefined) return;
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory();
+  if (isFolder !== undefined && isFolder !== unpacks)
+    throw new TsukubeError(
+      "usage",
+      `Cannot write the output of the build to "${path}": it is ${isFolder ? "a folder, expected a file" : "no folder, expected one"}`,
+    );
+}
+
+/** Files are whose they are who builds; what is in a folder already stays. @throws {TsukubeError} `failed`. */
+export async function receive(archive: Readable, { path, unpacks }: BuildOutputPlace): Promise<void> {
+  if (path === undefined || !unpacks) return writeArchive(archive, path);
+  await mkdir(path, { recursive: true });
+  const tar = spawn("tar", ["-x", "-p", "--no-same-owner", "-f", "-", "-C", path], {
+    stdio: ["pipe", "ignore", "pipe"],
+  });
+  const [sent, [code], said] = await Promise.all([
+    pipeline(archive, tar.stdin).catch((error: Error) => error),
+    once(tar, "close") as Promise<[number | null]>,
+    text(tar.stderr),
+  ]);
+  if (code !== 0)
+    throw new TsukubeError(
+      "failed",
+      `Cannot write the output of the build to "${path}": ${said.trim() || `tar: ${code}`}`,
+    );
+  if (sent instanceof Error) throw sent;
+}
