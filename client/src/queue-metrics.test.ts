@@ -70,6 +70,6 @@ test("the buckets are client-go's", () => {
   measured.of("job");
   const bounds = [...metrics.expose().matchAll(/work_duration_seconds_bucket\{name="job",le="([^"]+)"\}/g)];
   expect(bounds.map(([, bound]) => bound)).toEqual(
-    "1e-8 1e-7 0.000001 0.00001 0.0001 0.001 0.01 0.1 1 10 +Inf".split(" "),
+    "1e-08 1e-07 1e-06 1e-05 0.0001 0.001 0.01 0.1 1 10 +Inf".split(" "),
   );
 });

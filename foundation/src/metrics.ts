@@ -27,6 +27,9 @@ export interface HistogramSeries {
   observe(value: number): void;
 }
 
+/** A value that was read, and when, in ms since the epoch, where it was not just now. */
+export type Sample = readonly [labels: Labels, value: number, at?: number];
+
 /** Where components register what they measure; names and labels follow upstream's where upstream has the metric. */
 export interface Metrics {
   counter(name: string, help: string, labels?: readonly string[]): Counter;
@@ -34,12 +37,9 @@ export interface Metrics {
   /** @param buckets Upper bounds, rising, without +Inf. */
   histogram(name: string, help: string, buckets: readonly number[], labels?: readonly string[]): Histogram;
   /** Series that are looked at when somebody asks for them. @param read The value of each, by its labels. @param type Default "gauge". */
-  collected(
-    name: string,
-    help: string,
-    read: () => Iterable<readonly [Labels, number]>,
-    type?: "gauge" | "counter",
-  ): void;
-  /** The Prometheus text format 0.0.4 of everything registered. */
+  collected(name: string, help: string, read: () => Iterable<Sample>, type?: "gauge" | "counter"): void;
+  /** The Prometheus text format 0.0.4 of everything registered, by name. */
   expose(): string;
+  /** The same as protobuf: messages io.prometheus.client.MetricFamily, each with its length before it. */
+  exposeProtobuf(): Uint8Array;
 }

@@ -45,7 +45,9 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   await using lifetime = new Lifetime();
   const release = await holdLock(files.lock("node"), bundle, realClock, logger);
   lifetime.add("lock", release);
-  const base = { clock: realClock, random: systemRandom, metrics: createMetrics() };
+  const featureGates = FeatureGates.parse(record.featureGates ?? "");
+  const metrics = createMetrics({ nativeHistograms: featureGates.isOn("NativeHistograms") });
+  const base = { clock: realClock, random: systemRandom, metrics };
   const network = await openPodNetwork({
     stateDirectory: files.podNetwork,
     podCidr: addresses.podCidr,
@@ -113,7 +115,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     clusterDomain: "cluster.local",
     addresses: addresses.gateways,
     podCidrs: addresses.podCidrs,
-    featureGates: FeatureGates.parse(record.featureGates ?? ""),
+    featureGates,
     listen: {
       addresses: ["127.0.0.1", ...addresses.gateways],
       port: addresses.kubeletPort,

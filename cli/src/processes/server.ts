@@ -44,7 +44,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   lifetime.add("lock", release);
   const credentials = await readCredentials(files.pki);
   const featureGates = FeatureGates.parse(record.featureGates ?? "");
-  const metrics = createMetrics();
+  const metrics = createMetrics({ nativeHistograms: featureGates.isOn("NativeHistograms") });
   const server = await startServer(
     record,
     featureGates,

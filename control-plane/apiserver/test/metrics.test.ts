@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { isPeer, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
@@ -20,6 +21,39 @@ async function value(name: string, labels: Readonly<Record<string, string>>): Pr
   const line = lines.find((line) => line.startsWith(`${name}{`) && wanted.every((one) => line.includes(one)));
   return line === undefined ? undefined : Number(line.split(" ").at(-1));
 }
+
+test("each series is there once, below the words and the type of its family", async () => {
+  const lines = (await admin.get("/metrics")).body.toString().trimEnd().split("\n");
+  const types = new Map<string, string>();
+  const seen = new Set<string>();
+  for (const [index, line] of lines.entries()) {
+    const [, name = "", type] = /^# TYPE (\S+) (counter|gauge|histogram|summary)$/.exec(line) ?? [];
+    if (type !== undefined) {
+      expect([types.has(name), lines[index - 1]?.startsWith(`# HELP ${name} `)]).toEqual([false, true]);
+      types.set(name, type);
+    }
+    if (line.startsWith("#")) continue;
+    const [, series = "", labels = ""] = /^([a-z_0-9]+)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
+    const family = series.replace(/_(?:bucket|sum|count)$/, "");
+    expect([line, types.has(series) || types.get(family) === "histogram"]).toEqual([line, true]);
+    const key = `${series} ${[...labels.matchAll(/\w+="(?:[^"\\]|\\.)*"/g)].map(([label]) => label).sort()}`;
+    expect([key, seen.has(key)]).toEqual([key, false]);
+    seen.add(key);
+  }
+});
+
+test("whoever asks for them gets them as protobuf, and packed", async () => {
+  const type = "application/vnd.google.protobuf";
+  const accept = `${type};proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;q=0.2`;
+  const plain = await admin.get("/metrics", { accept });
+  expect(plain.headers["content-type"]).toContain(
+    `${type}; proto=io.prometheus.client.MetricFamily; encoding=delimited`,
+  );
+  expect(plain.body.includes("apiserver_request_duration_seconds")).toBe(true);
+  const packed = await admin.get("/metrics", { accept, "accept-encoding": "gzip" });
+  expect(packed.headers["content-encoding"]).toBe("gzip");
+  expect(gunzipSync(packed.body).includes("apiserver_request_duration_seconds")).toBe(true);
+});
 
 const CORE = { group: "", version: "v1" };
 

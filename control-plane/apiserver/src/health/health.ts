@@ -1,6 +1,7 @@
 import { ApiError } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Metrics } from "@tsukube/foundation";
+import { metricsAnswer } from "@tsukube/host";
 import type { Tokens } from "../authentication/tokens.ts";
 import { checkAcceptable } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
@@ -14,7 +15,6 @@ const OWN_PATHS = [
   ...["/.well-known/openid-configuration", "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/openapi/v3/"],
   ...["/openid/v1/jwks", "/version"],
 ];
-const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Paths for which upstream has routes: others do not look at the method. */
 const ROUTED = /^\/(?:version|\.well-known\/openid-configuration|openid\/v1\/jwks)\/?$/;
@@ -59,9 +59,9 @@ export class Health {
           platform: `${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}`,
         });
       case "/metrics":
-        return text(this.#metrics.expose(), PROMETHEUS);
+        return measured(this.#metrics, context.request);
       case "/metrics/slis":
-        return text(this.#slis.expose(), PROMETHEUS);
+        return measured(this.#slis.metrics, context.request);
       case "/.well-known/openid-configuration":
         return forEverybody(
           json({
@@ -92,6 +92,10 @@ export class Health {
     if (!all.ok) return failed(all);
     return text(query.has("verbose") ? all.report : "ok");
   }
+}
+
+async function measured(metrics: Metrics, { headers }: RequestContext["request"]): Promise<ApiResponse> {
+  return { status: 200, ...(await metricsAnswer(metrics, headers)) };
 }
 
 function failed({ report }: Checked): ApiResponse {

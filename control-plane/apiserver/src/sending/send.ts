@@ -46,7 +46,8 @@ async function compressed(
   headers: ApiResponse["headers"],
   body: Uint8Array,
 ): Promise<{ readonly headers: ApiResponse["headers"]; readonly body: Uint8Array }> {
-  if (body.length <= GZIP_FROM || !takesGzip(exchange)) return { headers, body };
+  const isPacked = headers["content-encoding"] !== undefined;
+  if (isPacked || body.length <= GZIP_FROM || !takesGzip(exchange)) return { headers, body };
   const { gzip } = await import("node:zlib");
   const packed = await new Promise<Uint8Array>((resolve, reject) =>
     gzip(body, { level: 1 }, (error, result) => (error === null ? resolve(result) : reject(error))),

@@ -1,6 +1,6 @@
 import type { Pod } from "@tsukube/api/types/core-v1";
 import { codeOf, type Metrics, messageOf } from "@tsukube/foundation";
-import { createHttpsServer, type Exchange, type HttpsServer, type UpgradeRequest } from "@tsukube/host";
+import { createHttpsServer, type Exchange, type HttpsServer, metricsAnswer, type UpgradeRequest } from "@tsukube/host";
 import type { Cri } from "../cri/runtime.ts";
 import type { KubeletListen, KubeletOptions } from "../options.ts";
 import type { PodWorkers } from "../pods/pod-workers.ts";
@@ -22,8 +22,6 @@ export interface KubeletServerDeps {
   /** KubeletConfiguration (kubelet.config.k8s.io/v1beta1) as it is in force. */
   readonly configuration: object;
 }
-
-const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 
 /** The kubelet's HTTPS port: logs, exec, attach, port-forward for the API server; who else asks needs rights on the node. */
 export class KubeletServer {
@@ -69,7 +67,7 @@ export class KubeletServer {
       case "checkpoint":
         return this.#checkpoint(exchange, rest);
       case "metrics":
-        return answer(exchange, 200, await this.#metrics(rest[0] ?? ""), PROMETHEUS);
+        return this.#sendMetrics(exchange, rest[0] ?? "");
       default: {
         const body = await this.#document(path, query);
         if (body === undefined) return answer(exchange, 404, `the kubelet does not serve ${path}`);
@@ -99,7 +97,12 @@ export class KubeletServer {
     }
   }
 
-  async #metrics(kind: string): Promise<string> {
+  async #sendMetrics(exchange: Exchange, kind: string): Promise<void> {
+    const { headers, body } = await metricsAnswer(await this.#metrics(kind), exchange.headers);
+    exchange.send(200, headers, body);
+  }
+
+  async #metrics(kind: string): Promise<Metrics> {
     const { stats, options, probeMetrics, workers } = this.#deps;
     switch (kind) {
       case "resource":
@@ -107,7 +110,7 @@ export class KubeletServer {
       case "cadvisor":
         return cadvisorMetrics(await stats.collect());
       case "probes":
-        return probeMetrics.expose();
+        return probeMetrics;
       default: {
         const { metrics, nodeName } = options;
         const running = workers.all.flatMap(({ runtime }) =>
@@ -118,7 +121,7 @@ export class KubeletServer {
         metrics.gauge("kubelet_running_pods", "Number of pods that have a running pod sandbox").set(pods.length);
         const help = "Number of containers currently running";
         metrics.gauge("kubelet_running_containers", help).set(running.length, { container_state: "running" });
-        return metrics.expose();
+        return metrics;
       }
     }
   }

@@ -1,65 +1,56 @@
-import type { Labels } from "@tsukube/foundation";
+import type { Labels, Metrics, Sample } from "@tsukube/foundation";
+import { createMetrics } from "@tsukube/host";
+import type { RuntimeContainer } from "../pods/runtime-state.ts";
 import type { Stats, UsageSample } from "./stats-collector.ts";
 
-type Line = readonly [labels: Labels, value: number, at?: number];
-
 /** Pure: /metrics/resource (KEP-1748): counters for whoever computes rates, such as metrics-server. */
-export function resourceMetrics(stats: Stats): string {
+export function resourceMetrics(stats: Stats): Metrics {
   const { at, node } = stats;
   const containers = stats.pods.flatMap(({ pod, containers: own }) =>
     own.map(({ container, usage }) => ({ container, usage, labels: { container: container.name, ...podLabels(pod) } })),
   );
   const pods = stats.pods.flatMap(({ pod, usage }) => (usage === undefined ? [] : [{ usage, labels: podLabels(pod) }]));
-  const cpu = ({ usage, labels }: { usage: UsageSample; labels: Labels }): Line => [
+  const cpu = ({ usage, labels }: { usage: UsageSample; labels: Labels }): Sample => [
     labels,
     usage.cpuNanoseconds / 1e9,
     usage.at,
   ];
-  const memory = ({ usage, labels }: { usage: UsageSample; labels: Labels }): Line => [
+  const memory = ({ usage, labels }: { usage: UsageSample; labels: Labels }): Sample => [
     labels,
     usage.memory?.workingSetBytes ?? 0,
     usage.at,
   ];
-  return [
-    family(
-      "container_cpu_usage_seconds_total",
-      "counter",
-      "Cumulative cpu time consumed by the container in core-seconds",
-      containers.map(cpu),
-    ),
-    family(
-      "container_memory_working_set_bytes",
-      "gauge",
-      "Current working set of the container in bytes",
-      containers.map(memory),
-    ),
-    family(
-      "container_start_time_seconds",
-      "gauge",
-      "Start time of the container since unix epoch in seconds",
-      containers.map(({ container, labels }): Line => [labels, container.startedAt / 1000]),
-    ),
-    family("node_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the node in core-seconds", [
-      [{}, node.cpuNanoseconds / 1e9, at],
-    ]),
-    family("node_memory_working_set_bytes", "gauge", "Current working set of the node in bytes", [
-      [{}, node.memory.workingSetBytes, at],
-    ]),
-    family(
-      "pod_cpu_usage_seconds_total",
-      "counter",
-      "Cumulative cpu time consumed by the pod in core-seconds",
-      pods.map(cpu),
-    ),
-    family("pod_memory_working_set_bytes", "gauge", "Current working set of the pod in bytes", pods.map(memory)),
-    family("resource_scrape_error", "gauge", "1 if there was an error while getting container metrics, 0 otherwise", [
-      [{}, 0],
-    ]),
-  ].join("");
+  const metrics = createMetrics();
+  const counter = (name: string, help: string, samples: readonly Sample[]) =>
+    metrics.collected(name, help, () => samples, "counter");
+  const gauge = (name: string, help: string, samples: readonly Sample[]) =>
+    metrics.collected(name, help, () => samples);
+  const ownStart = ({ container, labels }: { container: RuntimeContainer; labels: Labels }): Sample => [
+    labels,
+    container.startedAt / 1000,
+  ];
+  const nodeCpu: Sample = [{}, node.cpuNanoseconds / 1e9, at];
+  const nodeMemory: Sample = [{}, node.memory.workingSetBytes, at];
+  const cpuHelp = (whose: string): string => `Cumulative cpu time consumed by the ${whose} in core-seconds`;
+  const memoryHelp = (whose: string): string => `Current working set of the ${whose} in bytes`;
+  counter("container_cpu_usage_seconds_total", cpuHelp("container"), containers.map(cpu));
+  gauge("container_memory_working_set_bytes", memoryHelp("container"), containers.map(memory));
+  gauge(
+    "container_start_time_seconds",
+    "Start time of the container since unix epoch in seconds",
+    containers.map(ownStart),
+  );
+  counter("node_cpu_usage_seconds_total", cpuHelp("node"), [nodeCpu]);
+  gauge("node_memory_working_set_bytes", memoryHelp("node"), [nodeMemory]);
+  counter("pod_cpu_usage_seconds_total", cpuHelp("pod"), pods.map(cpu));
+  gauge("pod_memory_working_set_bytes", memoryHelp("pod"), pods.map(memory));
+  const trouble = "1 if there was an error while getting container metrics, 0 otherwise";
+  gauge("resource_scrape_error", trouble, [[{}, 0]]);
+  return metrics;
 }
 
 /** Pure: /metrics/cadvisor, as far as dashboards use it: processor, memory and processes of containers, pods and the node. */
-export function cadvisorMetrics(stats: Stats): string {
+export function cadvisorMetrics(stats: Stats): Metrics {
   const samples = [
     {
       labels: { container: "", id: "/", image: "", name: "", namespace: "", pod: "" },
@@ -89,59 +80,60 @@ export function cadvisorMetrics(stats: Stats): string {
       })),
     ]),
   ];
-  const each = (of: (usage: UsageSample) => number | undefined): readonly Line[] =>
-    samples.flatMap(({ labels, usage }) => {
+  const metrics = createMetrics({ hasStability: false });
+  for (const { name, help, type = "gauge", of } of OF_CGROUPS) {
+    const each = samples.flatMap(({ labels, usage }): readonly Sample[] => {
       const value = of(usage);
-      return value === undefined ? [] : [[labels, value, usage.at] as const];
+      return value === undefined ? [] : [[labels, value, usage.at]];
     });
+    metrics.collected(name, help, () => each, type);
+  }
+  const started = samples.map(({ labels, startedAt }): Sample => [labels, startedAt / 1000]);
+  const sinceHelp = "Start time of the container since unix epoch in seconds.";
+  metrics.collected("container_start_time_seconds", sinceHelp, () => started);
   const { cpuMilli, memoryBytes } = stats.capacity;
-  return [
-    family(
-      "container_cpu_usage_seconds_total",
-      "counter",
-      "Cumulative cpu time consumed in seconds.",
-      each(({ cpuNanoseconds }) => cpuNanoseconds / 1e9),
-    ),
-    family(
-      "container_memory_usage_bytes",
-      "gauge",
-      "Current memory usage in bytes, including all memory regardless of when it was accessed",
-      each(({ memory }) => memory?.memoryBytes),
-    ),
-    family(
-      "container_memory_working_set_bytes",
-      "gauge",
-      "Current working set in bytes.",
-      each(({ memory }) => memory?.workingSetBytes),
-    ),
-    family(
-      "container_memory_rss",
-      "gauge",
-      "Size of RSS in bytes.",
-      each(({ memory }) => memory?.rssBytes),
-    ),
-    family(
-      "container_processes",
-      "gauge",
-      "Number of processes running inside the container.",
-      each(({ memory }) => memory?.pids),
-    ),
-    family(
-      "container_spec_memory_limit_bytes",
-      "gauge",
-      "Memory limit for the container.",
-      each(({ memory }) => memory?.memoryLimitBytes ?? 0),
-    ),
-    family(
-      "container_start_time_seconds",
-      "gauge",
-      "Start time of the container since unix epoch in seconds.",
-      samples.map(({ labels, startedAt }): Line => [labels, startedAt / 1000]),
-    ),
-    family("machine_cpu_cores", "gauge", "Number of logical CPU cores.", [[{}, cpuMilli / 1000]]),
-    family("machine_memory_bytes", "gauge", "Amount of memory installed on the machine.", [[{}, memoryBytes]]),
-  ].join("");
+  metrics.gauge("machine_cpu_cores", "Number of logical CPU cores.").set(cpuMilli / 1000);
+  metrics.gauge("machine_memory_bytes", "Amount of memory installed on the machine.").set(memoryBytes);
+  return metrics;
 }
+
+interface CgroupMetric {
+  readonly name: string;
+  readonly help: string;
+  /** "gauge" by default. */
+  readonly type?: "counter";
+  of(usage: UsageSample): number | undefined;
+}
+
+const OF_CGROUPS: readonly CgroupMetric[] = [
+  {
+    name: "container_cpu_usage_seconds_total",
+    help: "Cumulative cpu time consumed in seconds.",
+    type: "counter",
+    of: ({ cpuNanoseconds }) => cpuNanoseconds / 1e9,
+  },
+  {
+    name: "container_memory_usage_bytes",
+    help: "Current memory usage in bytes, including all memory regardless of when it was accessed",
+    of: ({ memory }) => memory?.memoryBytes,
+  },
+  {
+    name: "container_memory_working_set_bytes",
+    help: "Current working set in bytes.",
+    of: ({ memory }) => memory?.workingSetBytes,
+  },
+  { name: "container_memory_rss", help: "Size of RSS in bytes.", of: ({ memory }) => memory?.rssBytes },
+  {
+    name: "container_processes",
+    help: "Number of processes running inside the container.",
+    of: ({ memory }) => memory?.pids,
+  },
+  {
+    name: "container_spec_memory_limit_bytes",
+    help: "Memory limit for the container.",
+    of: ({ memory }) => memory?.memoryLimitBytes ?? 0,
+  },
+];
 
 function nodeSample({ at, node, nodeNanoCores }: Stats): UsageSample {
   const { usageBytes, workingSetBytes, rssBytes } = node.memory;
@@ -163,20 +155,4 @@ function nodeSample({ at, node, nodeNanoCores }: Stats): UsageSample {
 
 function podLabels({ metadata }: Stats["pods"][number]["pod"]): { readonly namespace: string; readonly pod: string } {
   return { namespace: metadata?.namespace ?? "", pod: metadata?.name ?? "" };
-}
-
-/** A family of the Prometheus text format 0.0.4; nothing without samples. */
-function family(name: string, type: "counter" | "gauge", help: string, lines: readonly Line[]): string {
-  if (lines.length === 0) return "";
-  const shown = lines.map(
-    ([labels, value, at]) => `${name}${labelText(labels)} ${value}${at === undefined ? "" : ` ${at}`}\n`,
-  );
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${shown.join("")}`;
-}
-
-function labelText(labels: Labels): string {
-  const escaped = (value: string): string =>
-    value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-  const parts = Object.entries(labels).map(([key, value]) => `${key}="${escaped(value)}"`);
-  return parts.length === 0 ? "" : `{${parts.join(",")}}`;
 }

@@ -73,13 +73,13 @@ test("the summary tells what the node, its pods and their containers use", async
 
 test("metrics are in the form that scrapers read, with the time of each sample", async () => {
   const stats = await collector(new VirtualClock(5000), () => 1.5e9).collect();
-  const resource = resourceMetrics(stats);
+  const resource = resourceMetrics(stats).expose();
   expect(resource).toContain(
     '# TYPE container_cpu_usage_seconds_total counter\ncontainer_cpu_usage_seconds_total{container="app",namespace="shop",pod="p"} 1.5 5000\n',
   );
   expect(resource).toContain('pod_memory_working_set_bytes{namespace="shop",pod="p"} 2000 5000\n');
   expect(resource).toContain("resource_scrape_error 0\n");
-  const cadvisor = cadvisorMetrics(stats);
+  const cadvisor = cadvisorMetrics(stats).expose();
   expect(cadvisor).toContain(
     'container_memory_rss{container="app",id="/podu/c",image="img",name="c",namespace="shop",pod="p"} 1000 5000\n',
   );
