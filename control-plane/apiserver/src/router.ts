@@ -1,6 +1,7 @@
 import { ApiError, apiVersionOf, type ObjectSchema, resourceOf, schemaOf } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Gauge } from "@tsukube/foundation";
+import { isConnection } from "./admission/connect.ts";
 import type { Aggregator } from "./aggregation/aggregator.ts";
 import { REVIEWS, type ReviewDeps } from "./authorization/reviews.ts";
 import { checkAcceptable, negotiate } from "./chain/negotiation.ts";
@@ -147,7 +148,9 @@ export class Router {
     if (info.subresource === "log" && info.verb !== "get") throw ApiError.methodNotAllowed();
     if (definition.typed && PARTS.has(info.subresource) && !verbs.includes(info.verb))
       throw ApiError.methodNotAllowed();
-    if (definition.typed) checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
+    // what a connection leads to knows its own media types
+    if (definition.typed && !isConnection(info))
+      checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
     if (deprecation !== undefined && definition.typed && isRouted(context))
       this.#deprecated(context, definition, deprecation);
     const special = await this.#deps.subresources.handle(context, definition);

@@ -97,15 +97,17 @@ describe.each([
       const body = method === "GET" || method === "OPTIONS" ? undefined : Buffer.from("hello");
       const { code, object } = await admin.send(method, at("/a/b/?c=d&e=%2F"), body, {
         "x-own": "1",
+        accept: "text/plain;version=0.0.4",
         "content-type": "text/plain",
       });
       const heard = object as unknown as Echo;
-      expect([code, heard.method, heard.url, heard.body, heard.headers["x-own"]]).toEqual([
+      expect([code, heard.method, heard.url, heard.body, heard.headers["x-own"], heard.headers["accept"]]).toEqual([
         200,
         method,
         "/a/b/?c=d&e=%2F",
         body === undefined ? "" : "hello",
         "1",
+        "text/plain;version=0.0.4",
       ]);
       expect(heard.headers["authorization"]).toBeUndefined();
       expect(heard.headers["x-forwarded-uri"]).toBe(at("/a/b/"));
