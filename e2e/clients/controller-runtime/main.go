@@ -87,6 +87,9 @@ func main() {
 	check("the server is ready as envtest asks", func(ctx context.Context) error {
 		return ready(ctx, to)
 	})
+	check("metrics are what Prometheus' parsers take, as text and as protobuf with native histograms", func(ctx context.Context) error {
+		return metrics(ctx, to, direct)
+	})
 	folder, authority := certificates()
 	defer func() { _ = os.RemoveAll(folder) }()
 	port := freePort()
