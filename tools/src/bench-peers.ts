@@ -23,7 +23,7 @@ export function noPeers(): string | undefined {
  */
 export async function peers(sizes: Sizes): Promise<readonly Measured[]> {
   const ours = await costsOf(await startOwnProcess(), sizes);
-  const theirs = await costsOf(await startUpstream(true), sizes);
+  const theirs = await costsOf(await startUpstream({ isDurable: true }), sizes);
   return operationsOf(sizes, []).flatMap(({ name, goal }) => {
     const [value = 0, other = 0] = [ours.get(name), theirs.get(name)];
     const ratio = { what: `${name}, upstream to ours`, value: other / value, unit: "x" };

@@ -4,13 +4,14 @@ import { compare, type Difference } from "./differential/compare.ts";
 import { type Scenario, transcript } from "./differential/exchange.ts";
 import { reasonFor } from "./differential/reasons.ts";
 import { differenceText, type Findings, reportText } from "./differential/report.ts";
-import { SCENARIOS } from "./differential/scenarios.ts";
+import { scenariosOf } from "./differential/scenarios.ts";
 import { type Server, serverOfKubeconfig, startOwnServer, startUpstream } from "./differential/servers.ts";
 
 const USAGE = `npm run differential -- [KUBECONFIG_A KUBECONFIG_B] [OPTIONS]
 Sends the same requests to two API servers and prints where their answers differ, one example of each sort, and what explains
 the rest. Without kubeconfigs it starts two, each alone: upstream's kube-apiserver (npm run peers builds it) and ours.
 Ends with 1 if a difference has no reason.
+  --all        with every API version and feature gate: those that are off by default as well
   --only RE    scenarios whose name fits
   --out FILE   every difference as a line of JSON, with its reason
   --each       prints every difference that has no reason
@@ -19,6 +20,7 @@ Ends with 1 if a difference has no reason.
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    all: { type: "boolean", default: false },
     only: { type: "string", default: "." },
     out: { type: "string" },
     each: { type: "boolean", default: false },
@@ -33,8 +35,8 @@ async function main(): Promise<void> {
     return;
   }
   const [first, second] = positionals;
-  const a = first === undefined ? await startUpstream() : serverOfKubeconfig("A", first);
-  const b = second === undefined ? await startOwnServer() : serverOfKubeconfig("B", second);
+  const a = first === undefined ? await startUpstream({ isWhole: values.all }) : serverOfKubeconfig("A", first);
+  const b = second === undefined ? await startOwnServer(values.all) : serverOfKubeconfig("B", second);
   try {
     const findings = await compareAll(a, b);
     process.stdout.write(reportText(findings, [a.name, b.name]));
@@ -47,7 +49,7 @@ async function main(): Promise<void> {
 async function compareAll(a: Server, b: Server): Promise<Findings> {
   if (values.out !== undefined) writeFileSync(values.out, "");
   const only = new RegExp(values.only);
-  const scenarios = SCENARIOS.filter(({ name }) => only.test(name));
+  const scenarios = scenariosOf(values.all).filter(({ name }) => only.test(name));
   const unexplained: Difference[] = [];
   const explained = new Map<string, number>();
   let requests = 0;

@@ -31,8 +31,9 @@ export function fieldNameOf(element: PathElement): string | undefined {
 }
 
 /**
- * The element of `item` in a list of type "map" or "set". Absent keys take their schema default (a port's protocol).
- * @returns undefined if the item lacks a key without default, or is no object where one must be.
+ * The element of `item` in a list of type "map" or "set". Absent keys take their schema default (a port's protocol), or are no
+ * part of it: an element that has them is another one.
+ * @returns undefined if the item has none of the keys, or is no object where one must be.
  */
 export function listElement(schema: ListSchema, item: Json): PathElement | undefined {
   if (schema.listType === "set") return typeof item === "object" ? undefined : valueElement(item);
@@ -40,10 +41,9 @@ export function listElement(schema: ListSchema, item: Json): PathElement | undef
   const parts: string[] = [];
   for (const { key, text } of keysOf(schema)) {
     const value = Object.hasOwn(item, key) ? item[key] : keyDefault(schema, key);
-    if (value === undefined || value === null) return undefined;
-    parts.push(`${text}:${scalarText(value)}`);
+    if (value !== undefined && value !== null) parts.push(`${text}:${scalarText(value)}`);
   }
-  return `k:{${parts.join(",")}}`;
+  return parts.length === 0 ? undefined : `k:{${parts.join(",")}}`;
 }
 
 interface Key {

@@ -58,6 +58,7 @@ import {
   ServiceAccountAuthenticator,
   Tokens,
 } from "./authentication/tokens.ts";
+import { ClaimRights } from "./authorization/claim-rights.ts";
 import { NodeAuthorizer } from "./authorization/node.ts";
 import { NodeGraph } from "./authorization/node-graph.ts";
 import { RbacAuthorizer } from "./authorization/rbac.ts";
@@ -217,6 +218,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ],
     new AdmissionMetrics(metrics, clock),
   );
+  const claims = new ClaimRights(cache, authorizer, gates);
   const writer = new Writer({
     store,
     registry,
@@ -229,6 +231,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       const { group, resource } = request.definition;
       return group === "" && resource === "services" ? services.allocate(object, old, request) : object;
     },
+    unrightful: (request, next, live) => claims.refused(request, next, live),
     release: (request) => services.release(request),
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);

@@ -44,6 +44,8 @@ export type Send = (asked: Asked) => Promise<Answer>;
 /** A course of requests. It runs against each server by itself and uses what that one answered: uids, revisions. */
 export interface Scenario {
   readonly name: string;
+  /** Of what is off by default. */
+  readonly isOff?: boolean;
   run(send: Send): Promise<void>;
 }
 

@@ -12,6 +12,8 @@ export interface Sample {
   readonly resource: ResourceInfo;
   /** "" for the smallest object. */
   readonly variant: string;
+  /** Of a resource, or a version, that is off by default. */
+  readonly isOff: boolean;
   readonly object: Unstructured;
 }
 
@@ -21,7 +23,7 @@ interface Recorded {
   readonly server: string;
 }
 
-/** What upstream accepted of each resource that it serves by default, recorded in facts. */
+/** What upstream accepted of each resource, recorded in facts. */
 const SAMPLES: readonly Sample[] = samples();
 
 function samples(): readonly Sample[] {
@@ -33,9 +35,9 @@ function samples(): readonly Sample[] {
     const [apiVersion = "", resource = "", variant = ""] = name.split(" ");
     const { group, version } = parseApiVersion(apiVersion);
     const info = resources.find((one) => one.group === group && one.version === version && one.resource === resource);
-    if (info === undefined || recorded.server !== "default") return [];
+    if (info === undefined) return [];
     const object = { apiVersion, kind: info.kind, ...recorded.in };
-    return [{ resource: info, variant: variant.replace("#", ""), object }];
+    return [{ resource: info, variant: variant.replace("#", ""), isOff: recorded.server !== "default", object }];
   });
 }
 
@@ -56,8 +58,9 @@ export function movedTo(sample: Sample, namespace: string): Sample {
   return { ...sample, object: JSON.parse(text) as Unstructured };
 }
 
-/** "apps-deployments-maxSurge": names a scenario, and its namespace once it is lower case. */
-export function labelOf({ resource, variant }: Sample): string {
+/** "apps-deployments-maxSurge": names a scenario, and its namespace once it is lower case. Of versions that are off: with the version. */
+export function labelOf({ resource, variant, isOff }: Sample): string {
   const group = resource.group.split(".")[0] ?? "";
-  return [group, resource.resource, variant].filter((part) => part !== "").join("-");
+  const version = isOff ? resource.version : "";
+  return [group, resource.resource, variant, version].filter((part) => part !== "").join("-");
 }

@@ -2,6 +2,7 @@ import type { Scenario } from "./exchange.ts";
 import { collectionScenarios } from "./scenarios/collections.ts";
 import { customResourceScenarios } from "./scenarios/custom-resources.ts";
 import { deletionScenarios } from "./scenarios/deletions.ts";
+import { deviceScenarios } from "./scenarios/devices.ts";
 import { discoveryScenarios } from "./scenarios/discovery.ts";
 import { encodingScenarios } from "./scenarios/encodings.ts";
 import { lifecycleScenarios } from "./scenarios/lifecycle.ts";
@@ -11,8 +12,7 @@ import { patchScenarios } from "./scenarios/patches.ts";
 import { subresourceScenarios } from "./scenarios/subresources.ts";
 import { watchScenarios } from "./scenarios/watching.ts";
 
-/** Every course of requests, in order. */
-export const SCENARIOS: readonly Scenario[] = [
+const SCENARIOS: readonly Scenario[] = [
   ...discoveryScenarios(),
   ...lifecycleScenarios(),
   ...collectionScenarios(),
@@ -22,6 +22,12 @@ export const SCENARIOS: readonly Scenario[] = [
   ...managerScenarios(),
   ...patchScenarios(),
   ...subresourceScenarios(),
+  ...deviceScenarios(),
   ...watchScenarios(),
   ...customResourceScenarios(),
 ];
+
+/** Every course of requests, in order. @param isWhole With those of what is off by default. */
+export function scenariosOf(isWhole: boolean): readonly Scenario[] {
+  return isWhole ? SCENARIOS : SCENARIOS.filter(({ isOff }) => isOff !== true);
+}

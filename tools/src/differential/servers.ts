@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { FeatureGates } from "@tsukube/api";
 import { startApiServer } from "@tsukube/apiserver";
 import { MEMORY_FLAGS } from "@tsukube/cli/memory-flags";
 import { createHttpTransport, type HttpTransportOptions, type Transport } from "@tsukube/client";
@@ -30,12 +31,19 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** Our API server in this process, over TLS, without controllers. */
-export async function startOwnServer(): Promise<Server> {
+/** Everything that is off by default, but for CBOR, which is not spoken here. */
+const WHOLE = { runtimeConfig: "api/all=true", featureGates: "AllAlpha=true,AllBeta=true,CBORServingAndStorage=false" };
+
+/** Our API server in this process, over TLS, without controllers. @param isWhole Serves what is off by default, too. */
+export async function startOwnServer(isWhole = false): Promise<Server> {
   const lifetime = new Lifetime();
   const authority = await authorityFor(["127.0.0.1"]);
   const store = new MemoryStore({ clock: realClock });
-  const server = await startApiServer(await ownOptions(authority, async () => store));
+  const { runtimeConfig, featureGates } = WHOLE;
+  const server = await startApiServer({
+    ...(await ownOptions(authority, async () => store)),
+    ...(isWhole && { runtimeConfig, featureGates: FeatureGates.parse(featureGates) }),
+  });
   lifetime.own("server", server);
   const port = await server.listen("127.0.0.1", 0);
   const connect = (): Transport =>
@@ -85,16 +93,20 @@ function endOf(child: ChildProcess): Promise<void> {
 
 /**
  * Upstream's kube-apiserver with an etcd, both built by `npm run peers`, in a folder that goes with them.
- * @param isDurable False: nothing is waited for to reach the disk.
+ * @param isDurable False: nothing is waited for to reach the disk. @param isWhole Serves what is off by default, too.
  */
-export async function startUpstream(isDurable = false): Promise<Server> {
+export async function startUpstream({ isDurable = false, isWhole = false } = {}): Promise<Server> {
   const lifetime = new Lifetime();
   try {
     const args = isDurable ? [] : ["--unsafe-no-fsync"];
     const etcd = await EtcdServer.start({ program: join(peersFolder(), "etcd"), args });
     const forget = atExit(() => etcd.signal("SIGKILL"));
     lifetime.add("etcd", () => etcd.remove().finally(forget));
-    const { transport, pid, connect } = await startKubeApiServer(lifetime, etcd.clientUrl);
+    const { transport, pid, connect } = await startKubeApiServer(
+      lifetime,
+      etcd.clientUrl,
+      isWhole ? [`--runtime-config=${WHOLE.runtimeConfig}`, `--feature-gates=${WHOLE.featureGates}`] : [],
+    );
     return { name: "upstream", transport, pids: [etcd.pid, pid], connect, close: () => lifetime.close() };
   } catch (error) {
     await lifetime.close();

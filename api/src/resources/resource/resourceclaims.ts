@@ -1,5 +1,6 @@
 import type { Unstructured } from "../../object.ts";
 import { DEVICES } from "../../validation/groups/devices.ts";
+import { withoutGoneDevices } from "../../validation/statuses/claim.ts";
 import { STATUSES } from "../../validation/statuses/index.ts";
 import { created, listAt, name } from "../cells.ts";
 import type { Resource } from "../resource.ts";
@@ -24,6 +25,7 @@ export const resourceclaims: Resource = {
   returnsDeleted: true,
   rules: DEVICES["resource.k8s.io/ResourceClaim"],
   statusRules: STATUSES["resource.k8s.io/ResourceClaim"],
+  prepareForStatus: withoutGoneDevices,
   cells: (object, now) => [name(object), claimState(object), created(object, now)],
   versions: { v1beta1: { lifetime: { since: 35, until: 38 } }, v1beta2: { lifetime: { since: 36, until: 39 } } },
 };

@@ -1,6 +1,7 @@
 import type { PoolStatus, ResourcePoolStatusRequestStatus } from "../../../generated/types/resource-v1alpha3.ts";
 import type { Unstructured } from "../../object.ts";
 import { DEVICES } from "../../validation/groups/devices.ts";
+import { STATUSES } from "../../validation/statuses/index.ts";
 import { age } from "../ages.ts";
 import { conditionAt, NONE, name } from "../cells.ts";
 import type { Resource } from "../resource.ts";
@@ -14,6 +15,7 @@ export const resourcepoolstatusrequests: Resource = {
   unconditionalUpdate: false,
   returnsDeleted: true,
   rules: DEVICES["resource.k8s.io/ResourcePoolStatusRequest"],
+  statusRules: STATUSES["resource.k8s.io/ResourcePoolStatusRequest"],
   cells: poolCells,
 };
 

@@ -11,6 +11,7 @@ import {
   isUnset,
   listOf,
   member,
+  oneOf,
   required,
   text,
   unlessUnset,
@@ -53,7 +54,7 @@ const count: Check = (value, at, errors) => {
     errors.push(fieldError.invalid(here, amount ?? 0, "must be greater than zero"));
 };
 
-const toleration: Check = (value, at, errors) => {
+export const toleration: Check = (value, at, errors) => {
   const [operator, wanted, here] = [member(value, "operator"), member(value, "value"), child(at, "value")];
   if (operator === "Exists" && !isUnset(wanted))
     errors.push(fieldError.invalid(here, wanted, "must be empty for operator `Exists`"));
@@ -67,7 +68,7 @@ const alternative: Check = all(fields({ name: requestName }), needs);
 /** Requests by name, each with the names of its alternatives. */
 type Names = ReadonlyMap<unknown, ReadonlySet<unknown>>;
 
-function namesOf(requests: unknown): Names {
+export function namesOf(requests: unknown): Names {
   return new Map(
     listOf(requests).map((one) => [
       member(one, "name") ?? "",
@@ -79,7 +80,7 @@ function namesOf(requests: unknown): Names {
 const NO_REQUEST =
   "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'";
 
-function requestReference(names: Names): Check {
+export function requestReference(names: Names): Check {
   return (value, at, errors) => {
     const parts = String(value).split("/");
     if (parts.length > 2) return void errors.push(fieldError.invalid(at, value, NO_REQUEST));
@@ -110,7 +111,7 @@ export const claimSpec: Check = fields({
 });
 
 /** Looks into lists that are short enough only: that others are too long, their types declare. */
-function within(most: number, check: Check): Check {
+export function within(most: number, check: Check): Check {
   return (value, at, errors) => {
     if (listOf(value).length <= most) check(value, at, errors);
   };
@@ -134,25 +135,19 @@ function distinct(typeName?: string): Check {
 
 const MODES = ["All", "ExactCount"];
 
+/** What the type of a toleration declares. */
+export const declaredToleration: Check = fields({
+  key: unlessUnset(text(labelKeyProblems)),
+  operator: oneOf("Equal", "Exists"),
+  effect: unlessUnset(oneOf("NoExecute", "NoSchedule", "None")),
+});
+
 const declaredNeeds: Check = fields({
   selectors: atMost(MOST),
   allocationMode: (value, at, errors) => {
     if (!MODES.includes(String(value ?? ""))) errors.push(fieldError.notSupported(at, value ?? "", MODES));
   },
-  tolerations: each(
-    fields({
-      key: unlessUnset(text(labelKeyProblems)),
-      operator: (value, at, errors) => {
-        if (isUnset(value)) errors.push(fieldError.required(at));
-        else if (value !== "Equal" && value !== "Exists")
-          errors.push(fieldError.notSupported(at, value, ["Equal", "Exists"]));
-      },
-      effect: unlessUnset((value, at, errors) => {
-        const effects = ["NoExecute", "NoSchedule", "None"];
-        if (!effects.includes(String(value))) errors.push(fieldError.notSupported(at, value, effects));
-      }),
-    }),
-  ),
+  tolerations: each(declaredToleration),
 });
 
 const declaredRequest: Check = (value, at, errors) => {
@@ -165,7 +160,7 @@ const declaredRequest: Check = (value, at, errors) => {
   atMost(MOST_ALTERNATIVES, alternatives)(member(value, "firstAvailable"), child(at, "firstAvailable"), errors);
 };
 
-const references: Check = atMost(MOST, distinct());
+export const declaredReferences: Check = atMost(MOST, distinct());
 
 /** What the types of a claim declare of themselves. */
 export const declaredClaimSpec: Check = fields({
@@ -175,12 +170,12 @@ export const declaredClaimSpec: Check = fields({
       MOST,
       each(
         fields({
-          requests: references,
+          requests: declaredReferences,
           matchAttribute: unlessUnset(qualifiedAttribute),
           distinctAttribute: unlessUnset(qualifiedAttribute),
         }),
       ),
     ),
-    config: atMost(MOST, each(fields({ requests: references, opaque: declaredOpaque }))),
+    config: atMost(MOST, each(fields({ requests: declaredReferences, opaque: declaredOpaque }))),
   }),
 });

@@ -55,6 +55,17 @@ export const poolName: Check = required((value, at, errors) => {
   for (const part of String(value).split("/")) text(dnsSubdomain)(part, at, errors);
 });
 
+/** The same as declared types say it. */
+export const declaredPool: Check = (value, at, errors) => {
+  if (String(value).length > LONGEST_POOL) errors.push(fieldError.tooLong(at, LONGEST_POOL));
+  String(value)
+    .split("/")
+    .forEach((part, index) => {
+      if (part === "") errors.push(fieldError.invalid(at, value, `segment ${index}: must not be empty`));
+      else text((name) => dnsSubdomain(name).map((problem) => `segment ${index}: ${problem}`))(part, at, errors);
+    });
+};
+
 /** What extended resources are called, which quotas of requests have behind a prefix. */
 export const extendedResource: Check = (value, at, errors) => {
   const name = String(value);

@@ -124,7 +124,7 @@ const partitionType: Check = (spec, at, errors) => {
 
 const OPERATIONS = ["*", "NodePrepareResources", "NodeUnprepareResources"];
 
-const skipped: Check = (value, at, errors) => {
+export const skipped: Check = (value, at, errors) => {
   const skips = listOf(value);
   if (skips.includes("NodePrepareResources") && !skips.includes("NodeUnprepareResources") && !skips.includes("*"))
     errors.push(
@@ -160,6 +160,8 @@ export const sliceContents = (old?: unknown): Check =>
     },
   });
 
+export const declaredSkips: Check = all(uniqueElements(undefined), each(exactlyOneOf(...OPERATIONS)));
+
 /** What the types of a slice declare of themselves. */
 export const declaredSlice: Check = fields({
   spec: fields({
@@ -174,6 +176,6 @@ export const declaredSlice: Check = fields({
       each(fields({ name: required(text(dnsLabel)), counters })),
     ),
     partitionTypeAttribute: optional(qualifiedAttribute),
-    skipNodeOperations: all(uniqueElements(undefined), each(exactlyOneOf(...OPERATIONS))),
+    skipNodeOperations: declaredSkips,
   }),
 });

@@ -14,9 +14,9 @@ import {
   text,
 } from "../check.ts";
 import { frozen, immutable, type RuleTable } from "../kind-rules.ts";
-import { caselessSubdomain, dnsSubdomain } from "../names.ts";
+import { caselessSubdomain } from "../names.ts";
 import { claimSpec, declaredClaimSpec } from "./device-claims.ts";
-import { extendedResource, qualifiedAttribute } from "./device-names.ts";
+import { declaredPool, extendedResource, qualifiedAttribute } from "./device-names.ts";
 import { declaredOpaque, deviceOpaque } from "./device-parameters.ts";
 import { deviceSelectors } from "./device-selectors.ts";
 import { declaredSlice, sliceContents, sliceIdentity } from "./device-slices.ts";
@@ -26,18 +26,9 @@ const DRIVER_IDENTITY = ["spec.pool.name", "spec.driver", "spec.nodeName"] as co
 
 const MOST_POOLS = 1000;
 
-/** Domains between slashes. */
-function poolName(name: string): readonly string[] {
-  return name
-    .split("/")
-    .flatMap((part, index) =>
-      (part === "" ? ["must not be empty"] : dnsSubdomain(part)).map((problem) => `segment ${index}: ${problem}`),
-    );
-}
-
 const poolRequest: Check = fields({
   driver: required(text(caselessSubdomain)),
-  poolName: optional(text(poolName)),
+  poolName: optional(declaredPool),
   limit: optional(atLeast(1), noMoreThan(MOST_POOLS)),
   defaultPartitionTypeAttribute: optional(qualifiedAttribute),
 });

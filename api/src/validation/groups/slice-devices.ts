@@ -67,10 +67,11 @@ function place(isPerDevice: boolean): Check {
   };
 }
 
-const MOST_CONDITIONS = 4;
+/** Of each sort that a device has. */
+export const MOST_CONDITIONS = 4;
 
 /** What must be true, and what must not, before pods of a device are bound to its node (KEP-5007). */
-const bindings: Check = (parts, at, errors) => {
+export const bindings: Check = (parts, at, errors) => {
   const names = ["bindingConditions", "bindingFailureConditions"] as const;
   const [wanted, failures] = names.map((name) => listOf(member(parts, name))) as [
     readonly unknown[],

@@ -2,7 +2,7 @@ import type { Unstructured } from "../../object.ts";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError, OMITTED } from "../../status/field-error.ts";
 import { type Check, each, element, fields, isUnset, listOf, member, optional, required, valueAt } from "../check.ts";
-import { immutable, type UpdateCheck, updates } from "../kind-rules.ts";
+import { type UpdateCheck, updates } from "../kind-rules.ts";
 import { dns1035Label } from "../names.ts";
 import { conditions, typedConditions } from "./conditions.ts";
 import { statusOf } from "./status-of.ts";
@@ -62,22 +62,6 @@ export const taintRuleStatus: UpdateCheck = updates(statusOf(withConditions), (n
   if (count <= MOST_TAINT_CONDITIONS) return [];
   return [fieldError.tooMany("status.conditions", count, MOST_TAINT_CONDITIONS)];
 });
-
-/** Devices are reserved once they are allocated, which is done once. */
-export const claimStatus: UpdateCheck = (next, old) => {
-  const [at, users] = ["status.reservedFor", listOf(valueAt(next, "status.reservedFor"))];
-  const errors = users.flatMap((user, index) =>
-    ["resource", "name", "uid"]
-      .filter((name) => isUnset(member(user, name)))
-      .map((name) => fieldError.required(`${element(at, index)}.${name}`)),
-  );
-  const [allocation, before] = [valueAt(next, "status.allocation"), valueAt(old, "status.allocation")];
-  if (users.length > 0 && allocation === undefined)
-    errors.push(fieldError.forbidden(at, "may not be specified when `allocated` is not set"));
-  const fixed =
-    before === undefined || allocation === undefined ? [] : immutable("status.allocation")(next, old, NO_KIND);
-  return [...errors, ...fixed];
-};
 
 const NO_KIND = { kind: { group: "", version: "", kind: "" } };
 

@@ -1,9 +1,11 @@
 import { nodeUpdate } from "../core/node.ts";
 import type { UpdateCheck } from "../kind-rules.ts";
+import { claimStatus } from "./claim.ts";
 import * as cluster from "./cluster.ts";
 import { jobStatus } from "./job.ts";
 import { ingressStatus, serviceStatus } from "./load-balancer.ts";
 import { podStatus } from "./pod.ts";
+import { poolStatus } from "./pool.ts";
 import * as workloads from "./workloads.ts";
 
 /** What may be written to the status endpoint of a kind, by "<group>/<Kind>". */
@@ -28,7 +30,8 @@ export const STATUSES = {
   "networking.k8s.io/Ingress": ingressStatus,
   "policy/PodDisruptionBudget": cluster.budgetStatus,
   "resource.k8s.io/DeviceTaintRule": cluster.taintRuleStatus,
-  "resource.k8s.io/ResourceClaim": cluster.claimStatus,
+  "resource.k8s.io/ResourceClaim": claimStatus,
+  "resource.k8s.io/ResourcePoolStatusRequest": poolStatus,
   "storage.k8s.io/VolumeAttachment": cluster.attachmentStatus,
   "storagemigration.k8s.io/StorageVersionMigration": cluster.migrationStatus,
 } satisfies Readonly<Record<string, UpdateCheck>>;

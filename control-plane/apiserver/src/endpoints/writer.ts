@@ -4,6 +4,7 @@ import {
   applyDefaults,
   conformToGates,
   type FeatureGates,
+  type FieldError,
   FieldManager,
   FieldSet,
   fieldError,
@@ -39,6 +40,8 @@ export interface WriterDeps {
   readonly eventTtlMs: number;
   /** Gives an object what the server hands out, such as addresses. @throws {ApiError} when there is nothing left. */
   readonly allocate: (request: WriteRequest, object: Unstructured, old?: Unstructured) => Unstructured;
+  /** What of an object its writer may not write, in words of validation. */
+  readonly unrightful: (request: WriteRequest, next: Unstructured, live?: Unstructured) => readonly FieldError[];
   /** The request is over: what was allocated for it is stored by now, or is not going to be. */
   readonly release: (request: WriteRequest) => void;
 }
@@ -228,7 +231,7 @@ export class Writer {
       definition,
       object.metadata?.name ?? "",
       definition.typed
-        ? validateCreate(definition, object, this.deps.gates)
+        ? [...this.deps.unrightful(request, object), ...validateCreate(definition, object, this.deps.gates)]
         : (definition.custom?.validate(object, undefined) ?? []),
     );
     this.#warn(request, object, undefined);
@@ -274,7 +277,10 @@ export class Writer {
     this.#checkIdentity(definition, live, asked);
     const next = this.#prepared(request, asked, live);
     const errors = definition.typed
-      ? validateUpdate(definition, next, live, subresource, this.deps.gates)
+      ? [
+          ...this.deps.unrightful(request, next, live),
+          ...validateUpdate(definition, next, live, subresource, this.deps.gates),
+        ]
       : (definition.custom?.validate(next, live) ?? []);
     this.#refuse(definition, live.metadata?.name ?? "", errors);
     this.#warn(request, next, live, subresource);

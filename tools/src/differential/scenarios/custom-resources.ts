@@ -168,6 +168,7 @@ function sampleOf({ resource, kind, namespaced }: Defined, version: string): Sam
       enabledByDefault: true,
     },
     variant: version === "v1" ? "" : version,
+    isOff: false,
     object,
   };
 }

@@ -10,7 +10,11 @@ export function deletionScenarios(): readonly Scenario[] {
     { name: "deletions of owners", run: ofOwners },
     ...storedSamples()
       .filter(({ variant, resource }) => variant === "" && resource.verbs.includes("deletecollection"))
-      .map((sample) => ({ name: `collection of ${labelOf(sample)}`, run: (send: Send) => ofCollection(send, sample) })),
+      .map((sample) => ({
+        name: `collection of ${labelOf(sample)}`,
+        isOff: sample.isOff,
+        run: (send: Send) => ofCollection(send, sample),
+      })),
   ];
 }
 

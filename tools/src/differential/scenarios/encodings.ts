@@ -8,6 +8,7 @@ export function encodingScenarios(): readonly Scenario[] {
   return [
     ...storedSamples().map((sample) => ({
       name: `protobuf of ${labelOf(sample)}`,
+      isOff: sample.isOff,
       run: (send: Send) => protobufOf(send, sample),
     })),
     { name: "bodies with mistakes", run: mistakes },

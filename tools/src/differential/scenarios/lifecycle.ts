@@ -50,10 +50,18 @@ export function lifecycleScenarios(): readonly Scenario[] {
   return [
     ...samples
       .filter(({ variant }) => variant === "")
-      .map((sample) => ({ name: `lifecycle of ${labelOf(sample)}`, run: (send: Send) => lifecycle(send, sample) })),
+      .map((sample) => ({
+        name: `lifecycle of ${labelOf(sample)}`,
+        isOff: sample.isOff,
+        run: (send: Send) => lifecycle(send, sample),
+      })),
     ...samples
       .filter(({ variant }) => variant !== "")
-      .map((sample) => ({ name: `variant ${labelOf(sample)}`, run: (send: Send) => variant(send, sample) })),
+      .map((sample) => ({
+        name: `variant ${labelOf(sample)}`,
+        isOff: sample.isOff,
+        run: (send: Send) => variant(send, sample),
+      })),
   ];
 }
 

@@ -14,6 +14,7 @@ const VALUES: readonly (Json | undefined)[] = [undefined, null, "", "A_b c", -1,
 export function mutationScenarios(): readonly Scenario[] {
   return storedSamples().map((sample) => ({
     name: `mutations of ${labelOf(sample)}`,
+    isOff: sample.isOff,
     run: (send: Send) => mutations(send, sample),
   }));
 }
