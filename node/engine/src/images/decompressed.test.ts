@@ -50,6 +50,15 @@ test("the error of the source is passed on, and what is not supported is named",
   expect((await read(Buffer.alloc(0))).length).toBe(0);
 });
 
+test("what becomes too much is refused, where it is more than does no harm", async () => {
+  const bomb = zstdCompressSync(Buffer.alloc(4 * 1024 * 1024));
+  const whole = (harmless?: number) => Array.fromAsync(decompressed(parts(bomb, 100), undefined, harmless));
+  await expect(whole(1024 * 1024)).rejects.toMatchObject({ code: "invalid-archive" });
+  expect(Buffer.concat(await whole()).length).toBe(4 * 1024 * 1024);
+  const dense = gzipSync(Buffer.alloc(100_000)); // gzip makes a thousandth of it at most
+  expect(Buffer.concat(await Array.fromAsync(decompressed(parts(dense, 100), undefined, 1))).length).toBe(100_000);
+});
+
 test("a reader that stops early ends the source", async () => {
   let ended = false;
   const source = (async function* () {

@@ -1,11 +1,15 @@
 import { pipeline, Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { counted } from "./counted.ts";
 
 /** How an archive is compressed; "" when it is not. */
 export type Compression = "gzip" | "zstd" | "";
 
 const CHUNK = 256 * 1024;
+/** Files of zeros may become so much smaller by gzip (its most is 1032), and more so by zstd; not gigabytes of real files. */
+const MOST_TIMES = 1000;
+const HARMLESS_BYTES = 8 * 1024 ** 3;
 const LONGEST_MAGIC = 6;
 const MAGIC: readonly (readonly [name: string, hex: string])[] = [
   ["gzip", "1f8b"],
@@ -17,11 +21,13 @@ const MAGIC: readonly (readonly [name: string, hex: string])[] = [
 /**
  * What is in a stream, by its first bytes: gzip, zstd, or as it is.
  * @param onCompression Told which it is, before the first byte.
- * @throws {TsukubeError} `unsupported` for bzip2 and xz; `invalid-archive` when the compressed data is damaged.
+ * @param harmless Bytes that may come of however few.
+ * @throws {TsukubeError} `unsupported` for bzip2 and xz; `invalid-archive` when the compressed data is damaged, or means harm.
  */
 export async function* decompressed(
   source: AsyncIterable<Uint8Array>,
   onCompression: (compression: Compression) => void = () => {},
+  harmless = HARMLESS_BYTES,
 ): AsyncGenerator<Buffer> {
   const { first, rest } = await peek(source);
   const compression = compressionOf(first);
@@ -32,18 +38,34 @@ export async function* decompressed(
   }
   const decoder: Transform =
     compression === "gzip" ? createGunzip({ chunkSize: CHUNK }) : createZstdDecompress({ chunkSize: CHUNK });
-  const input = Readable.from(rest, { objectMode: false });
+  let [taken, given] = [0, 0];
+  const input = Readable.from(
+    counted(rest, (bytes) => (taken = bytes)),
+    { objectMode: false },
+  );
   let failure: unknown; // of the source: it comes through the decoder as if it were the decoder's
   input.once("error", (error) => (failure = error));
   pipeline(input, decoder, () => {});
   try {
-    for await (const part of decoder) yield part as Buffer;
+    for await (const part of decoder as AsyncIterable<Buffer>) {
+      given += part.length;
+      if (given > harmless && given > MOST_TIMES * taken) throw tooMuch(compression, taken, given);
+      yield part;
+    }
   } catch (cause) {
     if (failure !== undefined) throw failure;
+    if (cause instanceof TsukubeError) throw cause;
     throw new TsukubeError("invalid-archive", `Cannot decompress ${compression} data: ${messageOf(cause)}`, { cause });
   } finally {
     input.destroy();
   }
+}
+
+function tooMuch(compression: Compression, taken: number, given: number): TsukubeError {
+  return new TsukubeError(
+    "invalid-archive",
+    `Cannot decompress ${compression} data: ${taken} bytes became ${given} and more, expected at most ${MOST_TIMES} times as many`,
+  );
 }
 
 /** @throws {TsukubeError} `unsupported` for bzip2 and xz. */

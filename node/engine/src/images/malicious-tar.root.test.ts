@@ -15,6 +15,7 @@ import { scratchFolder } from "@tsukube/kernel/scratch";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OverlaySnapshotter } from "./overlay-snapshotter.ts";
 import { TAR_END, type TarHeader, tarHeader, tarPadding } from "./tar-header.ts";
+import { readTar } from "./tar-reader.ts";
 import { unpackLayer, type WhiteoutStyle } from "./unpack.ts";
 
 type Entry = Partial<TarHeader> & { readonly path: string; readonly content?: string };
@@ -132,6 +133,120 @@ describe.skipIf(process.getuid?.() !== 0)("archives that mean harm (need root)",
       await expect(unpackLayer(streamed([map, TAR_END]), root, "keep")).rejects.toMatchObject({ code: "invalid-tar" });
   });
 
+  test("of what is there twice the last one counts, and what was linked to the first stays", async () => {
+    await unpack([
+      { path: "a", content: "first", mode: 0o4755 },
+      { path: "b", type: "link", linkPath: "a" },
+      { path: "a", content: "second" },
+      { path: "d/", type: "directory" },
+      { path: "d/below", content: "x" },
+      { path: "d", content: "a file now" },
+      { path: "e", content: "x" },
+      { path: "e/", type: "directory" },
+      { path: "./e/../e/in", content: "in" },
+    ]);
+    const read = (name: string): string => readFileSync(`${root}/${name}`, "utf8");
+    expect(["a", "b", "d", "e/in"].map(read)).toEqual(["second", "first", "a file now", "in"]);
+    expect([lstatSync(`${root}/a`).mode & 0o7777, lstatSync(`${root}/a`).nlink]).toEqual([0o644, 1]);
+  });
+
+  test("links that nothing can be are refused, with their names", async () => {
+    for (const [entries, message] of [
+      [[{ path: "a", type: "link", linkPath: "a" }], '"a", a link to "a": ENOENT'],
+      [[{ path: "a", type: "link", linkPath: "none" }], '"a", a link to "none": ENOENT'],
+      [
+        [
+          { path: "d/", type: "directory" },
+          { path: "a", type: "link", linkPath: "d" },
+        ],
+        '"a", a link to "d": EPERM',
+      ],
+      [[{ path: "a", type: "symlink", linkPath: "" }], '"a": ENOENT'],
+    ] as const)
+      await expect(unpack(entries)).rejects.toMatchObject({ code: "invalid-tar", message: `Cannot unpack ${message}` });
+  });
+
+  test("paths and names of any length but those that no file has", async () => {
+    const names = (count: number, length: number): string =>
+      Array.from({ length: count }, () => "x".repeat(length)).join("/");
+    await unpack([{ path: names(15, 255), content: "deep" }]);
+    for (const entry of [
+      { path: "x".repeat(256) },
+      { path: names(1000, 4) },
+      { path: "a", type: "symlink", linkPath: "x".repeat(4096) },
+    ] as const)
+      await expect(unpack([entry])).rejects.toMatchObject({ code: "invalid-tar" });
+  });
+
+  test("records of pax are read in one way alone, and what stands in none is what the header says", async () => {
+    const header = { path: "file", type: "file", mode: 0o644, uid: 1, gid: 2, size: 3, mtime: 4 } as const;
+    const unpackWith = (records: string, type = "x") => {
+      const special = tarHeader({ ...header, path: "pax", size: Buffer.byteLength(records) });
+      special.write(type, 156);
+      special.write(checksum(special), 148, "latin1");
+      const body = [Buffer.from(records), tarPadding(Buffer.byteLength(records))];
+      return unpackLayer(
+        streamed([special, ...body, tarHeader(header), Buffer.from("abc"), tarPadding(3), TAR_END]),
+        root,
+        "keep",
+      );
+    };
+    await unpackWith(["path", "size", "uid", "mtime", "linkpath"].map((key) => record(key, "")).join(""));
+    expect([readFileSync(`${root}/file`, "utf8"), lstatSync(`${root}/file`).uid]).toEqual(["abc", 1]);
+    await unpackWith(record("uid", "7"), "g");
+    expect(lstatSync(`${root}/file`).uid).toBe(7);
+    await unpackWith(record("__proto__", "x") + record("constructor", "x"));
+    for (const harmful of [
+      ...["0x3", "3e0", " 3", "+3", "-3", "3,", "99999999999999999999"].map((size) => record("size", size)),
+      ...["0x1", "1.5", "-1", "4294967296"].map((uid) => record("uid", uid)),
+      record("mtime", "now"),
+      record("path", "a\0b"),
+      "12 path=file",
+      "012x path=a\n",
+      "5 a\n",
+      "3 =\n",
+      "-10 path=ab\n",
+      "9999 path=a\n",
+      record("GNU.sparse.offset", "0") + record("GNU.sparse.offset", "1"),
+      record("GNU.sparse.numbytes", "3"),
+      record("GNU.sparse.size", "9") + record("GNU.sparse.offset", "0"),
+      record("GNU.sparse.size", "2") + record("GNU.sparse.offset", "0") + record("GNU.sparse.numbytes", "3"),
+    ])
+      await expect(unpackWith(harmful), harmful).rejects.toMatchObject({ code: "invalid-tar" });
+  });
+
+  test("entries without number, and headers without end, are refused before they take the memory", async () => {
+    const empty = tarHeader({ path: "x", type: "file", mode: 0o644, uid: 0, gid: 0, size: 0, mtime: 0 });
+    const many = readTar(streamed(Array.from({ length: 11 }, () => empty)), 10);
+    await expect(Array.fromAsync(many)).rejects.toMatchObject({
+      code: "invalid-tar",
+      message: expect.stringContaining("more than 10"),
+    });
+    for (const type of ["x", "g", "L", "K"]) {
+      let sent = 0;
+      const endless = (async function* () {
+        for (; ; sent++) {
+          const text =
+            type === "L" || type === "K" ? "x".repeat(5000) : record(`SCHILY.xattr.user.${sent}`, "x".repeat(5000));
+          const special = tarHeader({
+            path: "pax",
+            type: "file",
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            size: text.length,
+            mtime: 0,
+          });
+          special.write(type, 156);
+          special.write(checksum(special), 148, "latin1");
+          yield* [special, Buffer.from(text), tarPadding(text.length)];
+        }
+      })();
+      await expect(unpackLayer(endless, root, "keep"), type).rejects.toMatchObject({ code: "invalid-tar" });
+      expect(sent).toBeLessThan(300);
+    }
+  });
+
   test("what a harmful layer leaves of a snapshot goes, however deep it is", async () => {
     const snapshotter = new OverlaySnapshotter(`${folder}/layers`, systemMounts);
     const deep = Array.from({ length: 40 }, () => "x".repeat(99)).join("/");
@@ -187,6 +302,13 @@ function archive(entries: readonly Entry[]): AsyncGenerator<Buffer> {
 
 async function* streamed(parts: readonly Buffer[]): AsyncGenerator<Buffer> {
   yield* parts;
+}
+
+/** Of pax: its length counts itself. */
+function record(key: string, value: string): string {
+  const rest = Buffer.byteLength(` ${key}=${value}\n`);
+  const digits = String(rest + String(rest).length).length;
+  return `${rest + digits} ${key}=${value}\n`;
 }
 
 function checksum(header: Buffer): string {

@@ -23,9 +23,9 @@ interface Header {
 }
 
 /**
- * The map of a sparse file as GNU tar writes it ("Storing Sparse Files" in its manual: old GNU, pax 0.1 and 1.0), and how much of the entry
- * it took; undefined for other files.
- * @throws {TsukubeError} `invalid-tar`; `unsupported` for pax 0.0.
+ * The map of a sparse file as GNU tar writes it ("Storing Sparse Files" in its manual: old GNU, pax 0.0, 0.1 and 1.0), and how much of the
+ * entry it took; undefined for other files.
+ * @throws {TsukubeError} `invalid-tar`.
  */
 export async function readSparseMap(
   header: Header,
@@ -41,9 +41,9 @@ export async function readSparseMap(
     const { parts, taken } = await mapInBody(header);
     return { map: checked({ parts, size }, header.stored - taken), taken, ...name };
   }
-  const numbers = text("map")?.split(",").map(Number);
-  if (numbers === undefined)
-    throw new TsukubeError("unsupported", "Cannot read archive: a sparse file of pax format 0.0, expected 0.1 or 1.0");
+  const map = text("map") ?? (text("numblocks") === "0" ? "" : undefined);
+  if (map === undefined) throw malformed();
+  const numbers = map === "" ? [] : map.split(",").map(Number);
   return { map: checked({ parts: pairs(numbers), size }, header.stored), taken: 0, ...name };
 }
 

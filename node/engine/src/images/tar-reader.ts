@@ -28,6 +28,13 @@ const BLOCK = 512;
 /** Seconds since the epoch; no file system has later ones. */
 const LATEST = 2n ** 40n;
 const MAX_HEADER = 1024 * 1024;
+/** They are looked at again for each entry. */
+const MAX_GLOBALS = 16 * 1024;
+/** An image of a whole distribution has a million. */
+const MOST_ENTRIES = 20_000_000;
+/** Of Linux, in bytes. */
+const LONGEST_PATH = 4095;
+const LONGEST_NAME = 255;
 
 /** Reads exact amounts from a stream of chunks. */
 class Bytes {
@@ -87,29 +94,47 @@ const TYPES: Readonly<Record<string, TarType>> = {
 /**
  * Reads a tar archive as it streams by: ustar, GNU long names, pax headers (sizes, ids and names of any length).
  * The body of an entry must be read or skipped before the next entry; what is left of it is skipped.
- * @throws {TsukubeError} `invalid-tar`; `unsupported` for sparse files of a format that nobody has written for long.
+ * @param most Entries.
+ * @throws {TsukubeError} `invalid-tar`.
  */
 export async function* readTar(
   source: AsyncIterable<Uint8Array>,
+  most = MOST_ENTRIES,
 ): AsyncGenerator<{ entry: TarEntry; body: AsyncIterable<Buffer> }> {
   const bytes = new Bytes(source);
   const global: Record<string, Buffer> = {};
   let local: Record<string, Buffer> = {};
+  let [pending, globals] = [0, 0]; // bytes of headers for the next entry, and for all
+  let entries = 0;
   for (;;) {
     const header = await bytes.exactly(BLOCK);
     if (header === undefined || header.every((byte) => byte === 0)) return;
     verifyChecksum(header);
     const type = String.fromCharCode(header[156] ?? 0);
-    const size = local["size"] === undefined || "xgLK".includes(type) ? number(header, 124, 12) : Number(local["size"]);
+    const size = "xgLK".includes(type)
+      ? number(header, 124, 12)
+      : decimal(local, "size", () => number(header, 124, 12));
     if (!Number.isSafeInteger(size) || size < 0)
       throw new TsukubeError("invalid-tar", `Cannot read archive: an entry of ${size} bytes`);
     if ("xgLK".includes(type)) {
+      pending += size;
+      globals += type === "g" ? size : 0;
+      for (const [kept, limit] of [
+        [pending, MAX_HEADER],
+        [globals, MAX_GLOBALS],
+      ] as const)
+        if (kept > limit)
+          throw new TsukubeError(
+            "invalid-tar",
+            `Cannot read archive: headers of ${kept} bytes, expected at most ${limit}`,
+          );
       const text = await special(bytes, size);
       if (type === "g") Object.assign(global, paxRecords(text));
       else if (type === "x") Object.assign(local, paxRecords(text));
       else local[type === "L" ? "path" : "linkpath"] = text.subarray(0, end(text));
       continue;
     }
+    if (++entries > most) throw new TsukubeError("invalid-tar", `Cannot read archive: more than ${most} entries`);
     const pax = { ...global, ...local };
     const more = (length: number): Promise<Buffer | undefined> => bytes.exactly(length);
     const sparse = await readSparseMap({ block: header, type, pax: local, stored: size, number, more });
@@ -117,6 +142,7 @@ export async function* readTar(
     const entry = sparseEntry(entryOf(header, TYPES[type], content, pax), sparse);
     if (entry !== undefined) refuseImpossible(entry);
     local = {};
+    pending = 0;
     let left = entry?.type === "file" || entry === undefined ? content : 0;
     const padding = (BLOCK - (left % BLOCK)) % BLOCK;
     const body = (async function* () {
@@ -153,19 +179,23 @@ function nanosecondsIn(seconds: string): bigint {
 /** What no file system has; files that nobody can name would stay. */
 function refuseImpossible({ path, linkPath, uid, gid, major, minor, mtime }: TarEntry): void {
   const ids = [uid, gid, major, minor].every((id) => Number.isSafeInteger(id) && id >= 0 && id <= 0xffff_ffff);
-  if (ids && Number.isFinite(mtime) && !`${path}${linkPath}`.includes("\0")) return;
+  const isShort = [path, linkPath].every((each) => Buffer.byteLength(each) <= LONGEST_PATH);
+  const names = path.split("/").every((name) => Buffer.byteLength(name) <= LONGEST_NAME);
+  if (ids && isShort && names && Number.isFinite(mtime) && !`${path}${linkPath}`.includes("\0")) return;
   throw new TsukubeError(
     "invalid-tar",
-    `Cannot read archive: no file can have the name, owner or time of ${JSON.stringify(path)}`,
+    `Cannot read archive: no file can have the name, owner or time of ${JSON.stringify(path.slice(0, LONGEST_NAME))}`,
   );
 }
 
+/** A number of a pax record; where there is none, or an empty one, what the header says. NaN for what is no number. */
+function decimal(pax: Readonly<Record<string, Buffer>>, key: string, otherwise: () => number): number {
+  const text = pax[key]?.toString("latin1") ?? "";
+  if (text === "") return otherwise();
+  return /^-?\d+(\.\d*)?$/.test(text) ? Number(text) : Number.NaN;
+}
+
 async function special(bytes: Bytes, size: number): Promise<Buffer> {
-  if (size > MAX_HEADER)
-    throw new TsukubeError(
-      "invalid-tar",
-      `Cannot read archive: a header of ${size} bytes, expected at most ${MAX_HEADER}`,
-    );
   const padded = await bytes.exactly(Math.ceil(size / BLOCK) * BLOCK);
   if (padded === undefined && size > 0) throw truncated();
   return (padded ?? Buffer.alloc(0)).subarray(0, size);
@@ -183,9 +213,9 @@ function entryOf(
       ? text(header, 345, 155)
       : "";
   const name = text(header, 0, 100);
-  const path = pax["path"]?.toString() ?? (prefix === "" ? name : `${prefix}/${name}`);
+  const path = textOf(pax, "path") ?? (prefix === "" ? name : `${prefix}/${name}`);
   const value = (key: string, offset: number, length: number): number =>
-    pax[key] === undefined ? number(header, offset, length) : Number(pax[key]);
+    decimal(pax, key, () => number(header, offset, length));
   const xattrs = Object.entries(pax).filter(([key]) => key.startsWith("SCHILY.xattr."));
   return {
     path,
@@ -195,12 +225,17 @@ function entryOf(
     gid: value("gid", 116, 8),
     size,
     mtime: value("mtime", 136, 12),
-    mtimeNs: nanosecondsIn(pax["mtime"]?.toString() ?? String(number(header, 136, 12))),
-    linkPath: pax["linkpath"]?.toString() ?? text(header, 157, 100),
+    mtimeNs: nanosecondsIn(textOf(pax, "mtime") ?? String(number(header, 136, 12))),
+    linkPath: textOf(pax, "linkpath") ?? text(header, 157, 100),
     major: number(header, 329, 8),
     minor: number(header, 337, 8),
     xattrs: Object.fromEntries(xattrs.map(([key, bytes]) => [key.slice("SCHILY.xattr.".length), bytes])),
   };
+}
+
+/** An empty record stands for none (POSIX, pax, "typeflag x"). */
+function textOf(pax: Readonly<Record<string, Buffer>>, key: string): string | undefined {
+  return pax[key]?.toString() || undefined;
 }
 
 function end(bytes: Buffer): number {
@@ -213,11 +248,11 @@ function text(header: Buffer, offset: number, length: number): string {
   return field.toString("utf8", 0, end(field));
 }
 
-/** Octal text, or base 256 when the first bit is set (GNU). */
+/** Octal text, NaN for another, or base 256 when the first bit is set (GNU). */
 function number(header: Buffer, offset: number, length: number): number {
   if ((header[offset]! & 0x80) === 0) {
     const digits = header.toString("latin1", offset, offset + length).replace(/[\0 ]+/g, "");
-    return digits === "" ? 0 : Number.parseInt(digits, 8);
+    return digits === "" ? 0 : /^-?[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
   }
   const negative = header[offset] === 0xff;
   let value = negative ? -1 : header[offset]! & 0x7f;
@@ -232,17 +267,34 @@ function verifyChecksum(header: Buffer): void {
     throw new TsukubeError("invalid-tar", "Cannot read archive: a header's checksum does not match");
 }
 
+/** Of pax 0.0, which has a record for each of them; those of pax 0.1 are one list. */
+const [SPARSE_OFFSET, SPARSE_LENGTH] = ["GNU.sparse.offset", "GNU.sparse.numbytes"];
+
+function addToMap(records: Record<string, Buffer>, key: string, value: Buffer): void {
+  const before = records["GNU.sparse.map"];
+  const count = before === undefined ? 0 : before.toString("latin1").split(",").length;
+  if ((count % 2 === 0) !== (key === SPARSE_OFFSET)) throw malformed();
+  records["GNU.sparse.map"] = before === undefined ? value : Buffer.concat([before, Buffer.from(","), value]);
+}
+
+function malformed(): TsukubeError {
+  return new TsukubeError("invalid-tar", "Cannot read archive: a malformed pax record");
+}
+
 /** Records of the form "<length> <key>=<value>\n" (pax, POSIX.1-2001). */
 function paxRecords(bytes: Buffer): Record<string, Buffer> {
   const out: Record<string, Buffer> = Object.create(null) as Record<string, Buffer>;
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
-    const length = Number(bytes.toString("latin1", at, space));
+    const digits = bytes.toString("latin1", at, space);
+    const length = /^\d+$/.test(digits) ? Number(digits) : Number.NaN;
     const equals = bytes.indexOf(0x3d, space);
-    if (space === -1 || equals === -1 || !(length > 0) || at + length > bytes.length) {
-      throw new TsukubeError("invalid-tar", "Cannot read archive: a malformed pax record");
-    }
-    out[bytes.toString("utf8", space + 1, equals)] = bytes.subarray(equals + 1, at + length - 1);
+    const isWhole = space !== -1 && equals !== -1 && equals < at + length && at + length <= bytes.length;
+    if (!isWhole || bytes[at + length - 1] !== 0x0a) throw malformed();
+    const value = bytes.subarray(equals + 1, at + length - 1);
+    const key = bytes.toString("utf8", space + 1, equals);
+    if (key === SPARSE_OFFSET || key === SPARSE_LENGTH) addToMap(out, key, value);
+    else out[key] = value;
     at += length;
   }
   return out;

@@ -63,6 +63,7 @@ describe.skipIf(process.getuid?.() !== 0)("unpacking a layer (needs root)", () =
     const digest = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
     for (const flags of [
       ["--format=gnu"],
+      ["--format=pax", "--sparse-version=0.0"],
       ["--format=pax", "--sparse-version=0.1"],
       ["--format=pax", "--sparse-version=1.0"],
     ]) {
@@ -73,9 +74,6 @@ describe.skipIf(process.getuid?.() !== 0)("unpacking a layer (needs root)", () =
       expect(digest(`${folder}/out/dir/sparse`)).toBe(digest(`${folder}/in/dir/sparse`));
       expect(readFileSync(`${folder}/out/dir/z-after`, "utf8")).toBe("what follows");
     }
-    await expect(unpack("overlay", "--sparse", "--format=pax", "--sparse-version=0.0")).rejects.toThrow(
-      "sparse file of pax format 0.0",
-    );
   });
 
   test("keeps times to the nanosecond", async () => {

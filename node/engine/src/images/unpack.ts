@@ -66,7 +66,9 @@ class Unpacking {
       const name = cleanPath(entry.path);
       if (name === "") await applyMetadata(this.#places.root, entry);
       else if (!(await this.#deletes(name))) {
-        await this.#write(name, entry, body);
+        await this.#write(name, entry, body).catch((error: unknown) => {
+          throw IMPOSSIBLE.has(codeOf(error) ?? "") ? impossible(entry, error) : error;
+        });
         if (entry.type === "directory") folderTimes.push([name, entry.mtimeNs]);
       }
     }
@@ -148,6 +150,24 @@ async function create(target: string, entry: TarEntry, body: AsyncIterable<Buffe
       makeNode(target, "fifo");
   }
   await applyMetadata(target, entry);
+}
+
+/** What an archive asks for that cannot be; what else fails lies with the machine. */
+const IMPOSSIBLE = new Set([
+  "ENOENT",
+  "ENOTDIR",
+  "EISDIR",
+  "EPERM",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "EMLINK",
+  "EFBIG",
+  "E2BIG",
+]);
+
+function impossible({ path, type, linkPath }: TarEntry, cause: unknown): TsukubeError {
+  const what = type === "link" ? `"${path}", a link to "${linkPath}"` : `"${path}"`;
+  return new TsukubeError("invalid-tar", `Cannot unpack ${what}: ${codeOf(cause)}`, { cause });
 }
 
 /** "./a/../../b/" becomes "b": relative, without "..". */
