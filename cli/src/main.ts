@@ -47,6 +47,7 @@ function program(): Command {
     .option("--etcd-keyfile <file>", "the key of that certificate")
     .option("--etcd-user <name>", "whom to log in to etcd as")
     .option("--etcd-password-file <file>", "that user's password")
+    .option("--etcd-restored", "go on with what this etcd was put back to from a backup; once, afterwards")
     .option(
       "--history <time>",
       "how long to keep what objects were, such as 30m, 24h or 7d; an hour by default",

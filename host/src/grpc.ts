@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { checkServerIdentity as checkIdentity, type PeerCertificate } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
+import { messageOf } from "@tsukube/foundation";
 import protobuf from "protobufjs";
 
 export type { ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
@@ -58,6 +59,14 @@ export type GrpcHandlers<Service> = {
 /** An error that reaches the client with this gRPC status. */
 export function grpcError(code: keyof typeof grpc.status, message: string): Error {
   return Object.assign(new Error(message), { code: grpc.status[code], details: message });
+}
+
+/** What a failed call comes to, without gRPC's own troubles: "connect ECONNREFUSED 127.0.0.1:2379". */
+export function grpcWords(error: unknown): string {
+  const { code, details = "" } = error as { readonly code?: number; readonly details?: string };
+  const [, last = details] = /Last error: (?:Error: )?(.*?)\.? ?Resolution note: $/.exec(details) ?? [];
+  if (code === grpc.status.DEADLINE_EXCEEDED) return "no answer in time";
+  return last === "" ? messageOf(error) : last;
 }
 
 export interface GrpcServer {

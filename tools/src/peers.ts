@@ -5,12 +5,13 @@ import { run } from "@tsukube/host";
 
 /**
  * `npm run peers`: builds upstream's programs for comparisons, where Go is on PATH: kube-apiserver, kube-controller-manager,
- * kube-scheduler, kubectl, e2e.test and etcd. Once, about half an hour; what is there is not built again. Nothing that ships or
+ * kube-scheduler, kubectl, e2e.test, etcd and etcdutl. Once, about half an hour; what is there is not built again. Nothing that ships or
  * that `npm test` runs needs them.
  */
 export const KUBERNETES = "v1.37.2";
 const STAGING = "v0.37.2";
 const ETCD = "v3.7.0";
+const ETCD_PROGRAMS = { etcd: "go.etcd.io/etcd/server/v3", etcdutl: "go.etcd.io/etcd/etcdutl/v3" };
 
 /** Where the programs are: a folder of the user's cache, outside the repository. */
 export function peersFolder(): string {
@@ -72,13 +73,14 @@ async function main(): Promise<void> {
   await build("e2e.test", () =>
     go(sources, ["test", "-c", "-vet=off", ...flags, "-o", join(programs, "e2e.test"), "k8s.io/kubernetes/test/e2e"]),
   );
-  await build("etcd", async () => {
-    const folder = join(programs, "etcd-src");
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "go.mod"), "module peers-etcd\n");
-    await go(folder, ["get", `go.etcd.io/etcd/server/v3@${ETCD}`]);
-    await go(folder, ["build", "-o", join(programs, "etcd"), "go.etcd.io/etcd/server/v3"]);
-  });
+  for (const [name, module] of Object.entries(ETCD_PROGRAMS))
+    await build(name, async () => {
+      const folder = join(programs, `${name}-src`);
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, "go.mod"), `module peers-${name}\n`);
+      await go(folder, ["get", `${module}@${ETCD}`]);
+      await go(folder, ["build", "-o", join(programs, name), module]);
+    });
   process.stdout.write("Next: npm run conformance, npm run differential\n");
 }
 

@@ -6,6 +6,7 @@ import { realClock } from "@tsukube/host";
 import { lmdbStore, type OpenStore, type Store } from "@tsukube/store";
 import type { EtcdStoreOptions } from "@tsukube/store/etcd";
 import { encryptionFile, followEncryption, openEncryption } from "./encryption.ts";
+import { EtcdProgressNote, readEtcdProgress } from "./etcd-progress.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord, EtcdRecord } from "./record.ts";
 
@@ -21,15 +22,17 @@ export async function objectStore(
   lifetime.add("encryption configuration", followEncryption(encryption, record, paths, realClock, logger));
   const form = record.etcd === undefined ? sameForm : upstreamForm;
   const open =
-    record.etcd === undefined ? file(record, paths, bundle, logger) : await etcd(record.etcd, record.historyMs);
+    record.etcd === undefined
+      ? file(record, paths, bundle, logger)
+      : await etcd(record.etcd, record.historyMs, paths, logger, lifetime);
   return namingRemedy(encryptedStore(open, form, encryption, logger), record, paths);
 }
 
-/** Says what to do about values that no key opens. */
+/** Says what to do about values that no key opens, and about another etcd. */
 function namingRemedy(open: OpenStore, record: ClusterRecord, paths: ClusterPaths): OpenStore {
   return (visit) =>
     open(visit).catch((error: unknown) => {
-      if (codeOf(error) !== "undecryptable") throw error;
+      if (codeOf(error) !== "undecryptable") throw record.etcd === undefined ? error : orRestored(error);
       const file = encryptionFile(record, paths);
       const without =
         record.etcd === undefined
@@ -71,15 +74,54 @@ export function readerIn(bundle: string): readonly string[] | undefined {
 }
 
 /** An etcd as it is: values as they lie there. */
-async function etcd(record: EtcdRecord, historyMs?: number): Promise<OpenStore> {
+async function etcd(
+  record: EtcdRecord,
+  historyMs: number | undefined,
+  paths: ClusterPaths,
+  logger: Logger,
+  lifetime: Lifetime,
+): Promise<OpenStore> {
   const { etcdStore } = await import("@tsukube/store/etcd");
-  return etcdStore({ ...etcdOptions(record), ...(historyMs !== undefined && { historyMs }) });
+  const progress = await readEtcdProgress(paths);
+  const note = new EtcdProgressNote(paths, progress, logger);
+  let isOpen = false;
+  lifetime.add("etcd's progress", () => note.close());
+  const open = etcdStore({
+    ...sameEtcd(record),
+    ...(historyMs !== undefined && { historyMs }),
+    atLeast: progress.seen,
+    onRevision: (revision) => note.reach(revision),
+    onReplaced(error) {
+      if (!isOpen) return;
+      logger.error("etcd is not the one that it was", { error: messageOf(error) });
+      void note.close().finally(() => process.exit(1)); // its start looks again, and says what to do
+    },
+  });
+  return async (visit) => {
+    const store = await open(visit);
+    isOpen = true;
+    return store;
+  };
 }
 
-/** The same for a command: nothing is read at first, and history is left to the servers. @throws {StoreError} `unavailable`. */
+/** Says what to do about an etcd that is not the one that it was. */
+export function orRestored(error: unknown): unknown {
+  if (codeOf(error) !== "unusable") return error;
+  const remedy = 'if it was restored from a backup, go on with "tsukube up --etcd-restored"';
+  return new TsukubeError("unusable", `${messageOf(error)}; ${remedy}`, { cause: error });
+}
+
+/** The same for a command: nothing is read at first, and history is left to the servers. @throws {StoreError} `unavailable`, `unusable`. */
 export async function etcdForCommand(record: EtcdRecord): Promise<Store> {
   const { connectEtcd } = await import("@tsukube/store/etcd");
-  return connectEtcd({ ...etcdOptions(record), historyMs: 0 });
+  return connectEtcd({ ...sameEtcd(record), historyMs: 0 }).catch((error: unknown) => {
+    throw orRestored(error);
+  });
+}
+
+/** How the etcd is reached that it was, and no other. @throws {TsukubeError} `usage` when a file cannot be read. */
+export function sameEtcd(record: EtcdRecord): EtcdStoreOptions {
+  return { ...etcdOptions(record), ...(record.clusterId !== undefined && { clusterId: record.clusterId }) };
 }
 
 /** How an etcd is reached. @throws {TsukubeError} `usage` when a file cannot be read. */

@@ -38,6 +38,8 @@ export function filesOf(paths: ClusterPaths) {
     networkLock: join(dirname(state), ".networks.lock"),
     /** {@link ClusterRecord}. */
     record: join(state, "cluster.json"),
+    /** {@link EtcdProgress}. */
+    etcdProgress: join(state, "etcd-progress.json"),
     pki: join(state, "pki"),
     kubeconfig: join(state, "kubeconfig"),
     nodeKubeconfig: join(state, "kubeconfig-node"),

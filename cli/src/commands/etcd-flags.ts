@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { TsukubeError } from "@tsukube/foundation";
-import { askServers, clusterOf } from "../cluster/etcd-servers.ts";
+import { readEtcdProgress } from "../cluster/etcd-progress.ts";
+import { askServers, stateOf } from "../cluster/etcd-servers.ts";
 import { type ClusterRecord, type EtcdRecord, writeClusterRecord } from "../cluster/record.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -13,6 +14,8 @@ export interface EtcdFlags {
   readonly etcdKeyfile?: string;
   readonly etcdUser?: string;
   readonly etcdPasswordFile?: string;
+  /** It was put back to what it was: the cluster goes on with that. */
+  readonly etcdRestored?: boolean;
 }
 
 /** What to remember of them; undefined when they name none. @throws {TsukubeError} `usage`. */
@@ -51,10 +54,10 @@ function expectEndpoint(endpoint: string): void {
 /** What a new cluster's record says of its etcd. @throws {TsukubeError} `failed` when no server answers. */
 export async function newEtcd({ progress }: CommandContext, wanted: EtcdRecord): Promise<EtcdRecord> {
   const servers = await askServers(wanted);
-  const clusterId = clusterOf(servers);
-  if (clusterId === undefined) throw servers[0]!.error!;
+  const state = stateOf(servers);
+  if (state === undefined) throw servers[0]!.error!;
   for (const { error } of servers) if (error !== undefined) progress.say(error.message);
-  return { ...wanted, clusterId };
+  return { ...wanted, clusterId: state.clusterId };
 }
 
 /** @throws {TsukubeError} `usage` when a cluster that keeps its objects in a file shall have etcd. */
@@ -72,10 +75,10 @@ export async function withEtcd(
   const { clusterId, ...known } = record.etcd;
   if (isDeepStrictEqual(known, wanted)) return record;
   const servers = await askServers(wanted);
-  const found = clusterOf(servers);
+  const found = stateOf(servers)?.clusterId;
   if (found === undefined) throw servers[0]!.error!;
   const before = known.endpoints.join(", ");
-  const expected = clusterId ?? clusterOf(await askServers(known));
+  const expected = clusterId ?? stateOf(await askServers(known))?.clusterId;
   if (expected !== found) {
     const id = expected === undefined ? "which does not answer" : `cluster ${expected}`;
     throw otherStore(
@@ -90,27 +93,33 @@ export async function withEtcd(
   return next;
 }
 
+const IF_RESTORED = 'if that was restored from a backup of it, go on with "--etcd-restored"; otherwise ';
+
 function otherStore(record: ClusterRecord, present: string, not: string): TsukubeError {
   return new TsukubeError(
     "usage",
-    `Cannot start cluster "${record.name}": it keeps its objects in ${present}${not}, expected the same; use "down --purge" to begin anew, or another --name`,
+    `Cannot start cluster "${record.name}": it keeps its objects in ${present}${not}, expected the same; ${record.etcd === undefined ? "" : IF_RESTORED}use "down --purge" to begin anew, or another --name`,
   );
 }
 
-/** Says which servers of a cluster's etcd do not answer, before somebody waits for them. @throws {TsukubeError} `usage` when one is of another cluster. */
+/** Says which servers of a cluster's etcd do not answer, before somebody waits for them. @throws {TsukubeError} `usage` when one is of another cluster, or was put back to what it was. */
 export async function lookAtEtcd({ paths, progress }: CommandContext, record: ClusterRecord): Promise<void> {
   if (record.etcd === undefined) return;
   const servers = await askServers(record.etcd);
-  const found = clusterOf(servers);
-  const { clusterId = found, endpoints } = record.etcd;
-  if (found !== undefined && found !== clusterId)
+  const found = stateOf(servers);
+  const { clusterId = found?.clusterId, endpoints } = record.etcd;
+  const at = endpoints.join(", ");
+  if (found !== undefined && found.clusterId !== clusterId)
     throw otherStore(
       record,
       `etcd cluster ${clusterId}`,
-      ` and not in cluster ${found}, which is at ${endpoints.join(", ")} now`,
+      ` and not in cluster ${found.clusterId}, which is at ${at} now`,
     );
+  const { seen } = await readEtcdProgress(paths);
+  if (found !== undefined && found.revision < seen)
+    throw otherStore(record, `etcd at ${at}`, `, which was at revision ${seen} and is at ${found.revision} now`);
   if (found !== undefined && record.etcd.clusterId === undefined)
-    await writeClusterRecord(paths, { ...record, etcd: { ...record.etcd, clusterId: found } });
+    await writeClusterRecord(paths, { ...record, etcd: { ...record.etcd, clusterId: found.clusterId } });
   for (const { error } of servers) if (error !== undefined) progress.say(error.message);
   if (found === undefined)
     progress.say(

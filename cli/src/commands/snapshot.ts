@@ -6,9 +6,9 @@ import type { StoredRecord } from "@tsukube/store";
 import { type Lost, readSnapshot, restoreFile, restoreInto, salvageFile, saveFile } from "@tsukube/store/snapshots";
 import { alone } from "../cluster/command-lock.ts";
 import { openEncryption } from "../cluster/encryption.ts";
-import { etcdForCommand, etcdOptions, readerIn, storeFile } from "../cluster/object-store.ts";
+import { etcdForCommand, etcdOptions, orRestored, readerIn, sameEtcd, storeFile } from "../cluster/object-store.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
-import { type EtcdRecord, knownCluster } from "../cluster/record.ts";
+import { type ClusterRecord, type EtcdRecord, knownCluster, writeClusterRecord } from "../cluster/record.ts";
 import { isServed, withStoreFile } from "../cluster/store-reading.ts";
 import { bundleFolder } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
@@ -104,7 +104,7 @@ export async function restoreSnapshot(context: CommandContext, name: string): Pr
     const restored =
       record.etcd === undefined
         ? await restoreFile(file, path, readerIn(bundleFolder()))
-        : await restoreEtcd(record.etcd, file);
+        : await restoreEtcd(context, record, record.etcd, file);
     print(
       `Restored ${restored.records} objects of ${restored.time} (cluster "${restored.cluster}", revision ${restored.revision}).`,
     );
@@ -137,13 +137,21 @@ async function saveFromEtcd(
   about: { readonly cluster: string; readonly time: string },
 ) {
   const { saveEtcd } = await import("@tsukube/store/etcd-snapshot");
-  return saveEtcd(etcdOptions(record), file, about);
+  return saveEtcd(sameEtcd(record), file, about).catch((error: unknown) => {
+    throw orRestored(error);
+  });
 }
 
-async function restoreEtcd(record: EtcdRecord, file: string) {
-  const store = await etcdForCommand(record);
+/** Into the etcd that answers where the cluster's is, which need not be the one that it was. */
+async function restoreEtcd(context: CommandContext, record: ClusterRecord, etcd: EtcdRecord, file: string) {
+  const { clusterId: _, ...anyEtcd } = etcd;
+  const store = await etcdForCommand(anyEtcd);
   try {
-    return await restoreInto(store, file);
+    const [{ etcdState }, { goOn }] = await Promise.all([import("@tsukube/store/etcd"), import("./restored-etcd.ts")]);
+    const restored = await restoreInto(store, file, ({ revision }) => goOn(context, etcd, revision));
+    const { clusterId } = await etcdState(etcdOptions(etcd));
+    await writeClusterRecord(context.paths, { ...record, etcd: { ...etcd, clusterId } });
+    return restored;
   } finally {
     await store.close();
   }

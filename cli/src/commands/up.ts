@@ -94,6 +94,11 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
       "Cannot take --pod-cidr: without a node there are no pods, expected a cluster with one",
     );
   const present = await readClusterRecord(paths);
+  if (present === undefined && options.etcdRestored === true)
+    throw new TsukubeError(
+      "usage",
+      `Cannot take --etcd-restored: cluster "${paths.name}" is not there yet, expected one whose etcd was restored; leave the flag out`,
+    );
   await checkApiFlags(options, present);
   if (options.node) await ensureHost(context, "node");
   const known =
@@ -111,7 +116,7 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   await ensureKeys(context, settled);
   await ensureEncryption(settled, paths, systemRandom);
   await checkEncryption(settled, paths); // a server would try again for ever
-  const record = present === undefined ? settled : await withEtcd(context, settled, etcd);
+  const record = present === undefined ? settled : await withWantedEtcd(context, settled, etcd, options);
   if (record.withNode) await (await import("../cluster/node-host.ts")).prepareHost(paths, record);
   const transport = await adminTransport(paths, record);
   const client = adminClient(transport);
@@ -145,6 +150,16 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
     for (const { what, ms } of progress.timeline) print(`${String(Math.round(ms)).padStart(7)} ms  ${what}`);
   usage(context);
   if (url !== "") print(`\n${url}`);
+}
+
+async function withWantedEtcd(
+  context: CommandContext,
+  record: ClusterRecord,
+  wanted: EtcdRecord | undefined,
+  { etcdRestored }: UpOptions,
+): Promise<ClusterRecord> {
+  if (etcdRestored !== true) return withEtcd(context, record, wanted);
+  return (await import("./restored-etcd.ts")).withRestoredEtcd(context, record, wanted);
 }
 
 /** What was decided when a cluster was made stays. @throws {TsukubeError} `usage`. */

@@ -1,7 +1,15 @@
-import { type Clock, messageOf } from "@tsukube/foundation";
-import { type CallOptions, dialGrpc, type GrpcClient, type GrpcTls, grpc, serviceDefinition } from "@tsukube/host/grpc";
+import type { Clock } from "@tsukube/foundation";
+import {
+  type CallOptions,
+  dialGrpc,
+  type GrpcClient,
+  type GrpcTls,
+  grpc,
+  grpcWords,
+  serviceDefinition,
+} from "@tsukube/host/grpc";
 import descriptor from "../facts/etcd.json" with { type: "json" };
-import type { Auth, KV, Lease, Maintenance, Watch } from "../generated/etcd.ts";
+import type { Auth, KV, Lease, Maintenance, ResponseHeader, Watch } from "../generated/etcd.ts";
 import { StoreError } from "./store.ts";
 
 export interface EtcdConnectionOptions {
@@ -13,6 +21,20 @@ export interface EtcdConnectionOptions {
   readonly clock: Clock;
   /** How long a call is tried again; 15 s by default. */
   readonly giveUpMs?: number;
+  /** The etcd cluster that must answer, by its ID as {@link idOf} shows it; the one that answers first by default. */
+  readonly clusterId?: string;
+  /** Told when that is another, or was put back to what it was: what is known of it is no longer so. */
+  readonly onReplaced?: (error: StoreError) => void;
+}
+
+/** What every answer of etcd says of who gave it. */
+interface Answer {
+  readonly header?: ResponseHeader;
+}
+
+/** Of an etcd cluster, in the hexadecimal digits of etcd's own logs. */
+export function idOf(header: ResponseHeader | undefined): string {
+  return BigInt(header?.clusterId ?? 0).toString(16);
 }
 
 /** One etcd server, by service. */
@@ -51,10 +73,12 @@ export class EtcdConnection {
   readonly #options: EtcdConnectionOptions;
   #current = 0;
   #token: Promise<string> | undefined;
+  #clusterId: string | undefined;
   #closed = false;
 
   constructor(options: EtcdConnectionOptions) {
     this.#options = options;
+    this.#clusterId = options.clusterId;
     this.members = options.endpoints.map((endpoint) => memberAt(endpoint, options.tls));
   }
 
@@ -78,13 +102,27 @@ export class EtcdConnection {
   }
 
   /** A call that may be sent any number of times. @throws {StoreError} `unavailable`, or what `refusal` makes of etcd's error. */
-  read<T>(work: (member: EtcdMember, options: CallOptions) => Promise<T>): Promise<T> {
+  read<T extends Answer>(work: (member: EtcdMember, options: CallOptions) => Promise<T>): Promise<T> {
     return this.#call(work, READ_TRY_MS, (outcome) => outcome !== "refused");
   }
 
   /** A call that must not be done twice. @throws {StoreError} `unavailable`: not done, `unknown`: done or not. */
-  write<T>(work: (member: EtcdMember, options: CallOptions) => Promise<T>): Promise<T> {
+  write<T extends Answer>(work: (member: EtcdMember, options: CallOptions) => Promise<T>): Promise<T> {
     return this.#call(work, WRITE_TRY_MS, (outcome) => outcome === "not-done");
+  }
+
+  /** @throws {StoreError} `unusable`: the answer is of another etcd cluster. */
+  mustBeSame(header: ResponseHeader | undefined): void {
+    const id = idOf(header);
+    this.#clusterId ??= id;
+    if (id !== this.#clusterId) throw this.replaced(`it is cluster ${id}, expected cluster ${this.#clusterId}`);
+  }
+
+  /** The error for an etcd that is not the one that it was. */
+  replaced(state: string): StoreError {
+    const error = new StoreError("unusable", `Cannot use etcd at ${this.#options.endpoints.join(", ")}: ${state}`);
+    this.#options.onReplaced?.(error);
+    return error;
   }
 
   close(): void {
@@ -93,7 +131,7 @@ export class EtcdConnection {
       for (const client of [kv, watch, lease, auth, maintenance]) client.close();
   }
 
-  async #call<T>(
+  async #call<T extends Answer>(
     work: (member: EtcdMember, options: CallOptions) => Promise<T>,
     tryMs: number,
     mayRepeat: (outcome: Outcome) => boolean,
@@ -103,7 +141,9 @@ export class EtcdConnection {
     for (;;) {
       const { member } = this;
       try {
-        return await work(member, await this.callOptions(member, this.#options.clock.now() + tryMs));
+        const answer = await work(member, await this.callOptions(member, this.#options.clock.now() + tryMs));
+        this.mustBeSame(answer.header);
+        return answer;
       } catch (error) {
         if (error instanceof StoreError) throw error;
         if (this.#closed) throw new StoreError("closed", "Cannot reach etcd: the store is closed", { cause: error });
@@ -206,7 +246,7 @@ function notAsked(user: string): StoreError {
 }
 
 function unreachable(member: EtcdMember, outcome: Outcome, cause: unknown): StoreError {
-  const said = wordsOf(cause);
+  const said = grpcWords(cause);
   return outcome === "unknown"
     ? new StoreError(
         "unknown",
@@ -217,11 +257,4 @@ function unreachable(member: EtcdMember, outcome: Outcome, cause: unknown): Stor
         "unavailable",
         `Cannot reach etcd at ${member.endpoint}: ${said}, expected an etcd that answers there; nothing was written`,
       );
-}
-
-/** gRPC's words without its own troubles: "connect ECONNREFUSED 127.0.0.1:2379". */
-function wordsOf(cause: unknown): string {
-  const { details = "" } = cause as GrpcFailure;
-  const [, last = details] = /Last error: (?:Error: )?(.*?)\.? ?Resolution note: $/.exec(details) ?? [];
-  return last === "" ? messageOf(cause) : last;
 }

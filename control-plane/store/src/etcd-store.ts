@@ -1,7 +1,7 @@
 import type { Cancel } from "@tsukube/foundation";
 import type { Compare, RequestOp, TxnResponse } from "../generated/etcd.ts";
 import { EtcdCompactor } from "./etcd-compactor.ts";
-import { EtcdConnection, type EtcdConnectionOptions } from "./etcd-connection.ts";
+import { EtcdConnection, type EtcdConnectionOptions, idOf } from "./etcd-connection.ts";
 import { storeErrorOf } from "./etcd-errors.ts";
 import { EtcdKeys } from "./etcd-keys.ts";
 import { EtcdLeases } from "./etcd-leases.ts";
@@ -26,6 +26,16 @@ export interface EtcdStoreOptions extends EtcdConnectionOptions {
   readonly namespace?: string;
   /** History is cut to between one and two times this; five minutes by default, as kube-apiserver does. 0: somebody else does. */
   readonly historyMs?: number;
+  /** A revision that it is known to have reached: at less than that, it was put back to what it was. */
+  readonly atLeast?: number;
+  /** Told of each revision before anybody else hears of it, in no order. */
+  readonly onRevision?: (revision: number) => void;
+}
+
+/** What an etcd says of itself. */
+export interface EtcdState {
+  readonly clusterId: string;
+  readonly revision: number;
 }
 
 export const DEFAULT_ROOT = "/registry/";
@@ -43,13 +53,13 @@ export function connectEtcd(options: EtcdStoreOptions): Promise<Store> {
   return connected(options, (store) => store.latest());
 }
 
-/** Which etcd cluster answers at the endpoints: its ID, in the hexadecimal digits of etcd's own logs. @throws {StoreError} `unavailable`, `failed`. */
-export async function etcdClusterId(options: EtcdStoreOptions): Promise<string> {
+/** Which etcd cluster answers at the endpoints, and how far it is. @throws {StoreError} `unavailable`, `failed`. */
+export async function etcdState(options: EtcdStoreOptions): Promise<EtcdState> {
   const connection = new EtcdConnection(options);
   const keys = keysOf(options);
   try {
     const { header } = await new EtcdRanges(connection, keys, () => 0).read({ key: keys.tick, countOnly: true });
-    return BigInt(header?.clusterId ?? 0).toString(16);
+    return { clusterId: idOf(header), revision: Number(header?.revision) };
   } finally {
     connection.close();
   }
@@ -66,7 +76,7 @@ async function connected(options: EtcdStoreOptions, begin: (store: EtcdStore) =>
   }
 }
 
-function keysOf({ namespace = "", root = DEFAULT_ROOT }: EtcdStoreOptions): EtcdKeys {
+export function keysOf({ namespace = "", root = DEFAULT_ROOT }: EtcdStoreOptions): EtcdKeys {
   return new EtcdKeys(namespace, root);
 }
 
@@ -79,9 +89,10 @@ class EtcdStore implements Store {
   readonly #watches = new Set<EtcdWatch>();
   readonly #watchDeps: EtcdWatchDeps;
   readonly #stopCompacting: Cancel;
+  readonly #onRevision: (revision: number) => void;
   /** The newest write under way of each key: writes of one key go one after the other, in the order of the calls. */
   readonly #underWay = new Map<string, Promise<unknown>>();
-  #revision = 0;
+  #revision: number;
   #compacted = 0;
   #asking: Promise<number> | undefined;
   #askingNext: Promise<number> | undefined;
@@ -92,6 +103,8 @@ class EtcdStore implements Store {
     const { clock } = options;
     const connection = new EtcdConnection(options);
     this.#connection = connection;
+    this.#revision = options.atLeast ?? 0;
+    this.#onRevision = options.onRevision ?? (() => {});
     this.#keys = keysOf(options);
     this.#ranges = new EtcdRanges(connection, this.#keys, () => this.#compacted);
     this.#leases = new EtcdLeases(connection, clock);
@@ -113,8 +126,9 @@ class EtcdStore implements Store {
   /** Shows what is there, at one revision. */
   async load(visit: (record: StoredRecord) => void): Promise<void> {
     for await (const { kvs, revision } of this.#ranges.pages("")) {
+      this.#mustGoOn(this.#revision, revision);
       for (const kv of kvs) visit(this.#keys.recordOf(kv));
-      this.#revision = revision;
+      this.#learn(revision);
     }
   }
 
@@ -211,7 +225,10 @@ class EtcdStore implements Store {
   }
 
   #learn(revision: number): void {
-    if (revision > this.#revision) this.#revision = revision;
+    if (revision > this.#revision) {
+      this.#onRevision(revision);
+      this.#revision = revision;
+    }
     for (const watch of this.#watches) watch.hurry();
   }
 
@@ -219,12 +236,20 @@ class EtcdStore implements Store {
     if (revision > this.#compacted) this.#compacted = revision;
   }
 
+  /** Whatever is asked of etcd is answered at what was known before, or later. @throws {StoreError} `unusable`. */
+  #mustGoOn(known: number, revision: number): void {
+    if (revision >= known) return;
+    throw this.#connection.replaced(`it is at revision ${revision}, expected ${known} at least`);
+  }
+
   async #ask(): Promise<number> {
     await this.#asking?.catch(() => {});
     this.#asking = this.#askingNext;
     this.#askingNext = undefined;
+    const known = this.#revision;
     const { header } = await this.#ranges.read({ key: this.#keys.tick, countOnly: true });
     const revision = Number(header?.revision);
+    this.#mustGoOn(known, revision);
     this.#learn(revision);
     return revision;
   }
@@ -249,10 +274,12 @@ class EtcdStore implements Store {
       const success = await Promise.all(mutations.map((mutation) => this.#operation(mutation)));
       const compare = mutations.flatMap((mutation) => this.#compare(mutation));
       const failure = compare.length === 0 ? [] : mutations.map(({ key }) => this.#lookAt(key));
+      const known = this.#revision;
       const response = await this.#connection.write((member, options) =>
         member.kv.Txn({ compare, success, failure }, options),
       );
       const revision = Number(response.header?.revision);
+      this.#mustGoOn(known, revision);
       this.#learn(revision);
       if (response.succeeded === true) return revision;
       throw this.#conflict(mutations, response);

@@ -97,7 +97,7 @@ export class EtcdWatch {
       try {
         if ((await this.#follow(member)) === "done") return;
       } catch (error) {
-        if (error instanceof StoreError && error.code === "failed") return this.close(error);
+        if (error instanceof StoreError && isFinal(error)) return this.close(error);
       }
       if (signal.aborted) return;
       connection.leave(member);
@@ -108,7 +108,8 @@ export class EtcdWatch {
   async #follow(member: EtcdMember): Promise<"done" | "again"> {
     const { connection, keys, clock } = this.#deps;
     const options = await connection.callOptions(member, clock.now() + STALLED_MS);
-    const { version = "" } = await member.maintenance.Status({}, options);
+    const { version = "", header } = await member.maintenance.Status({}, options);
+    connection.mustBeSame(header);
     this.#progressIsSafe = answersProgress(version);
     const { metadata } = options;
     const call = member.watch.Watch({ ...(metadata !== undefined && { metadata }), signal: this.#stop.signal });
@@ -193,6 +194,10 @@ export class EtcdWatch {
     }
     return "again";
   }
+}
+
+function isFinal({ code }: StoreError): boolean {
+  return code === "failed" || code === "unusable";
 }
 
 /** Whether the answer to a progress request proves that everything before it was delivered. */

@@ -153,8 +153,15 @@ function setAside(path: string): void {
   else if (present !== undefined) linkSync(path, aside);
 }
 
-/** Puts a snapshot's records into an etcd that has none of its own. Not one transaction: what was written when it fails stays. */
-export async function restoreInto(store: Store, from: string): Promise<SnapshotSummary & { readonly now: number }> {
+/**
+ * Puts a snapshot's records into an etcd that has none of its own. Not one transaction: what was written when it fails stays.
+ * @param begin Called when it can be done, before anything is written.
+ */
+export async function restoreInto(
+  store: Store,
+  from: string,
+  begin: (summary: SnapshotSummary) => Promise<unknown> = async () => {},
+): Promise<SnapshotSummary & { readonly now: number }> {
   const summary = await readSnapshot(from, (_record, info) => expectStore(from, info, "etcd"));
   const { records } = await store.range("", { limit: 1 });
   if (records.length > 0) {
@@ -163,6 +170,7 @@ export async function restoreInto(store: Store, from: string): Promise<SnapshotS
       `Cannot restore "${from}": there are objects in etcd, expected none; remove them with "etcdctl del --prefix /registry/", or use a new etcd`,
     );
   }
+  await begin(summary);
   const batches = new Batches((batch: readonly Mutation[]) => store.commit(batch));
   await readSnapshot(from, async ({ key, value, expiresAt }) => {
     const put: Mutation = { type: "put", key, value, expected: "absent", ...(expiresAt > 0 && { expiresAt }) };

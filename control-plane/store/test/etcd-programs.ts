@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 export interface EtcdProgram {
   readonly program: string;
   /** Such as "3.4.23". */
   readonly version: string;
+  /** Restores snapshots: etcdutl, or of versions before it etcdctl; undefined where there is none beside it. */
+  readonly restorer?: string;
 }
 
 /** Of Debian's package etcd-server. */
@@ -16,7 +18,11 @@ export const DEBIAN = "/usr/bin/etcd";
 export function findEtcds(): readonly EtcdProgram[] {
   const found = [DEBIAN, ...others()].flatMap((program) => {
     const version = existsSync(program) ? versionOf(program) : undefined;
-    return version === undefined ? [] : [{ program, version }];
+    if (version === undefined) return [];
+    const restorer = ["etcdutl", "etcdctl"]
+      .map((name) => join(dirname(program), name))
+      .find((file) => existsSync(file));
+    return [{ program, version, ...(restorer !== undefined && { restorer }) }];
   });
   const [first] = found;
   const next = found.find(({ version }) => version !== first?.version);

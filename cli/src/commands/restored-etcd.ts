@@ -1,0 +1,77 @@
+import { upstreamForm } from "@tsukube/apiserver";
+import { TsukubeError } from "@tsukube/foundation";
+import { openEncryption } from "../cluster/encryption.ts";
+import { readEtcdProgress, writeEtcdProgress } from "../cluster/etcd-progress.ts";
+import { askServers, stateOf } from "../cluster/etcd-servers.ts";
+import { etcdForCommand, etcdOptions } from "../cluster/object-store.ts";
+import { filesOf } from "../cluster/paths.ts";
+import { readCredentials } from "../cluster/read-credentials.ts";
+import { type ClusterRecord, type EtcdRecord, writeClusterRecord } from "../cluster/record.ts";
+import { stopProcess } from "../cluster/supervisor.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Goes on with what a cluster's etcd was put back to. @param wanted Where it is now, if not where it was. @throws {TsukubeError} `usage`. */
+export async function withRestoredEtcd(
+  context: CommandContext,
+  record: ClusterRecord,
+  wanted: EtcdRecord | undefined,
+): Promise<ClusterRecord> {
+  const { paths, clock, progress } = context;
+  const { clusterId: _, ...where } = wanted ?? record.etcd ?? noEtcd(record);
+  const servers = await askServers(where);
+  const state = stateOf(servers);
+  if (state === undefined) throw servers[0]!.error!;
+  const next = { ...record, etcd: { ...where, clusterId: state.clusterId } };
+  await expectOwnObjects(context, next);
+  await stopProcess(paths, "server", clock);
+  const before = state.revision;
+  const now = await goOn(context, next.etcd);
+  await writeClusterRecord(paths, next);
+  progress.say(
+    `Cluster "${paths.name}" goes on with what its etcd was restored to: it was at revision ${before} and is at ${now} now, past all that anybody was told before.`,
+  );
+  return next;
+}
+
+/** Has the revisions of an etcd that is not what it was go on after all that anybody was told of. @returns where it is then. */
+export async function goOn({ paths, progress }: CommandContext, etcd: EtcdRecord, atLeast = 0): Promise<number> {
+  const { goOnAfter } = await import("@tsukube/store/etcd-revisions");
+  const told = Math.max((await readEtcdProgress(paths)).told, atLeast);
+  const revision = await progress.step(`leaving out revisions up to ${told}`, (update) =>
+    goOnAfter(etcdOptions(etcd), told, (at) => update(String(at))),
+  );
+  await writeEtcdProgress(paths, { seen: revision, told: revision });
+  return revision;
+}
+
+const MARK = "/registry/configmaps/kube-public/cluster-info";
+
+/** What is there names the authority that the cluster's certificates come from. */
+async function expectOwnObjects(
+  { paths }: CommandContext,
+  record: ClusterRecord & { etcd: EtcdRecord },
+): Promise<void> {
+  const { ca } = await readCredentials(filesOf(paths).pki);
+  const store = await etcdForCommand(record.etcd);
+  const encryption = await openEncryption(record, paths);
+  try {
+    const found = await store.get(MARK);
+    const plain = found && (await encryption.over(upstreamForm).read(MARK, found));
+    if (plain !== undefined && Buffer.from(plain.value).includes(Buffer.from(ca.cert).toString("base64"))) return;
+    const there = found === undefined ? "there are none" : "those there are of another cluster";
+    throw new TsukubeError(
+      "usage",
+      `Cannot go on with etcd at ${record.etcd.endpoints.join(", ")}: cluster "${record.name}" expected its own objects there and ${there}; restore its backup first`,
+    );
+  } finally {
+    encryption.close();
+    await store.close();
+  }
+}
+
+function noEtcd({ name }: ClusterRecord): never {
+  throw new TsukubeError(
+    "usage",
+    `Cannot take --etcd-restored: cluster "${name}" keeps its objects in a file of its own, expected an etcd; "tsukube snapshot restore" is for that`,
+  );
+}
