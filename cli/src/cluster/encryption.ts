@@ -6,7 +6,6 @@ import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord } from "./record.ts";
 
 const LOOK_EVERY_MS = 5000;
-const NONE = "kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\nresources: []\n";
 
 type Named = Pick<ClusterRecord, "encryptionConfig">;
 
@@ -54,7 +53,7 @@ export async function openEncryption(record: Named, paths: ClusterPaths): Promis
 }
 
 /** Only who has a KMS loads gRPC. */
-async function dialFor(text: string) {
+async function dialFor(text = "") {
   return /\bkms\b/.test(text) ? (await import("@tsukube/apiserver/kms")).dialKms : undefined;
 }
 
@@ -74,7 +73,7 @@ export function followEncryption(
   const look = async (): Promise<void> => {
     try {
       // without its file a cluster goes on with the keys that it has: nothing is written plain because of that
-      const text = await configuration(record, paths, encryption.text !== NONE);
+      const text = await configuration(record, paths, encryption.text !== undefined);
       if (text === encryption.text) return;
       encryption.use(text, await dialFor(text));
       logger.info("encryption configuration changed");
@@ -90,11 +89,11 @@ async function configuration(
   record: Named,
   paths: ClusterPaths,
   isNeeded = record.encryptionConfig !== undefined,
-): Promise<string> {
+): Promise<string | undefined> {
   const file = encryptionFile(record, paths);
   const bytes = await readIfPresent(file);
   if (bytes !== undefined) return bytes.toString();
-  if (!isNeeded) return NONE;
+  if (!isNeeded) return undefined;
   throw new TsukubeError("usage", `Cannot use encryption configuration "${file}": no such file, expected one`);
 }
 

@@ -98,17 +98,59 @@ resources:
   expect(await isEncrypted("/registry/pods/default/a")).toBe(false);
 });
 
+const KMS = (more: string): string => configuration(`- kms: {apiVersion: v2, name: k, ${more}}`);
+const UNIX = "endpoint: 'unix:///x'";
+
 test.each([
-  ["kind: Pod", /expected EncryptionConfiguration/],
-  [
-    configuration("- aescbc:\n    keys:\n      - {name: k, secret: c2hvcnQ=}"),
-    /key "k" of 5 bytes, expected 16, 24, 32/,
-  ],
-  [configuration("- rot13: {}"), /provider "rot13"/],
-  [configuration("- kms: {apiVersion: v1, name: k, endpoint: 'unix:///x'}"), /kms of version v1/],
-  [configuration("- kms: {apiVersion: v2, name: k, endpoint: 'http://x'}"), /endpoint/],
+  ["kind: Pod", "kind Pod of undefined, expected EncryptionConfiguration of apiserver.config.k8s.io/v1"],
+  ["", "kind undefined"],
+  [`${configuration(IDENTITY)}kind: EncryptionConfiguration\n`, 'key "kind" already set'],
+  [`${configuration(IDENTITY)}more: 1\n`, "more: unknown, expected one of kind, apiVersion, resources"],
+  [`${configuration("").split("resources")[0]}resources: []`, "resources: empty, expected a list of one"],
+  [configuration("[]"), "resources[0].providers: empty"],
+  [configuration(IDENTITY, "[]"), "resources[0].resources: empty"],
+  [configuration(IDENTITY, "[secrets, 1]"), "resources[0].resources[1]: a number, expected text"],
+  [configuration(IDENTITY, "[secrets, secrets]"), "resources[0].resources: a resource twice, expected each once"],
+  [configuration(IDENTITY, '["*.", secrets]'), '"*." beside others that it covers'],
+  [configuration(IDENTITY, '["*.*", deployments.apps]'), '"*.*" beside others that it covers'],
+  [configuration(IDENTITY, "[Secrets]"), '"Secrets", expected lower case'],
+  [configuration(IDENTITY, '["*"]'), '"*", expected "*." for all of the core group or "*.*"'],
+  [configuration(IDENTITY, "[serviceipallocations]"), "expected a resource that the API serves"],
+  [configuration(IDENTITY, '["*.events.k8s.io"]'), 'expected "events", as which they are stored'],
+  [configuration(IDENTITY, "[ingresses.extensions]"), "expected a group that there is"],
+  [configuration(IDENTITY, '["secrets.*"]'), "expected a resource of one group"],
+  [configuration("- rot13: {}"), "resources[0].providers[0].rot13: unknown, expected one of identity, aescbc"],
+  [configuration("- identity:"), "resources[0].providers[0]: no provider, expected one of identity"],
+  [configuration("- identity: {}\n  secretbox: {keys: []}"), "identity and secretbox, expected one of"],
+  [configuration("- aescbc: {keys: []}"), "resources[0].providers[0].aescbc.keys: empty"],
+  [configuration("- aescbc: [1]"), "resources[0].providers[0].aescbc: a list, expected an object"],
+  [configuration("- aescbc: {keys: [{name: k}]}"), "aescbc.keys[0].secret: missing, expected one"],
+  [configuration("- aescbc: {keys: [{secret: AA==}]}"), "aescbc.keys[0].name: missing, expected one"],
+  [configuration("- aescbc: {keys: [{name: k, secret: c2hvcnQ}]}"), 'of key "k", not base64'],
+  [configuration("- aescbc: {keys: [{name: k, secret: c2hvcnQ=}]}"), 'key "k" of 5 bytes, expected 16, 24, 32 for'],
+  [configuration(`- secretbox: {keys: [{name: k, secret: ${base64(1, 16)}}]}`), 'key "k" of 16 bytes, expected 32 for'],
+  [configuration(`- kms: {name: k, ${UNIX}}`), "kms.apiVersion: kms of version v1, expected v2"],
+  [configuration(`- kms: {apiVersion: v2, name: "a:b", ${UNIX}}`), 'kms.name: "a:b", expected a name without colon'],
+  [KMS("timeout: 1s"), "kms.endpoint: missing"],
+  [KMS("endpoint: 'http://x'"), 'kms.endpoint: "http://x", expected such as unix:///run/kms.sock'],
+  [KMS(`${UNIX}, timeout: 0s`), 'kms.timeout: "0s", expected more than nothing'],
+  [KMS(`${UNIX}, timeout: soon`), 'kms.timeout: "soon", expected more than nothing'],
+  [KMS(`${UNIX}, cachesize: 10`), "kms.cachesize: set, expected none in v2"],
+  [configuration(`${`- kms: {apiVersion: v2, name: k, ${UNIX}}\n`.repeat(2)}`), 'providers[1].kms.name: "k" again'],
 ])("a wrong configuration is refused: %#", (text, message) => {
   expect(() => new Encryption(text, { clock, random })).toThrow(message);
+});
+
+test("all mistakes of a configuration are named at once, and none shows a secret", () => {
+  const text = configuration("- aescbc: {keys: [{secret: c2hvcnQ=}]}\n- rot13: {}", "[Secrets]");
+  const refused = (): unknown => new Encryption(text, { clock, random });
+  for (const place of ["resources[0]", "aescbc.keys[0].name", "aescbc.keys[0].secret", "rot13"])
+    expect(refused).toThrow(place);
+  expect(refused).not.toThrow(/c2hvcnQ/);
+});
+
+test.each(["1m30s", "1.5s", "250ms"])("a timeout is one of Go's durations: %s", (timeout) => {
+  new Encryption(KMS(`${UNIX}, timeout: ${timeout}`), { clock, random, dialKms: () => new Turning() }).close();
 });
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -211,7 +253,9 @@ test("a seed writes for three minutes when the KMS does not say that its key is 
   await time.advance(175_000);
   await form.write(SECRET, Buffer.from("b"));
   await time.advance(10_000);
-  await expect(async () => form.write(SECRET, Buffer.from("c"))).rejects.toThrow(/Cannot status with KMS "turning"/);
+  await expect(async () => form.write(SECRET, Buffer.from("c"))).rejects.toThrow(
+    /Cannot look at the key with KMS "turning"/,
+  );
   expect(Buffer.from((await form.read(SECRET, { value: written, index: NOTHING }))!.value).toString()).toBe("a");
   plugin.isDown = false;
   expect(sourceOf(await form.write(SECRET, Buffer.from("d")))).toBe(sourceOf(written));

@@ -3,6 +3,7 @@ import { type Clock, messageOf, type Random, TsukubeError } from "@tsukube/found
 import type { ReadableBytes, StoredForm } from "../stored-form.ts";
 import { aesCbc, aesGcm, type Cipher, identity, secretBox } from "./ciphers.ts";
 import { type EncryptionRule, type ProviderConfiguration, parseEncryption } from "./configuration.ts";
+import { parseResource } from "./encrypted-resources.ts";
 import { KmsCipher, type KmsPlugin } from "./kms.ts";
 
 export interface EncryptionOptions {
@@ -24,15 +25,15 @@ const FIRST = ENCRYPTED.charCodeAt(0);
 /** Which values are encrypted how, by upstream's configuration; it may change while values are read and written. */
 export class Encryption {
   #options: EncryptionOptions;
-  #text: string;
+  #text: string | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #byFolder = new Map<string, Ciphers>();
   /** Of the key before: a start asks for all in order. */
   #last: { readonly folder: string; readonly ciphers: Ciphers } | undefined;
   #rules: readonly { readonly resources: readonly string[]; readonly ciphers: Ciphers }[] = [];
 
-  /** @param text An EncryptionConfiguration. @throws {TsukubeError} `usage`. */
-  constructor(text: string, options: EncryptionOptions) {
+  /** @param text An EncryptionConfiguration; undefined: nothing is encrypted. @throws {TsukubeError} `usage`. */
+  constructor(text: string | undefined, options: EncryptionOptions) {
     this.#options = options;
     this.#text = text;
     this.#rules = this.#rulesOf(text, options);
@@ -43,12 +44,12 @@ export class Encryption {
   }
 
   /** What it goes by. */
-  get text(): string {
+  get text(): string | undefined {
     return this.#text;
   }
 
   /** Goes on with another configuration. @param dialKms The same as before by default. @throws {TsukubeError} `usage`, and goes on with the one before. */
-  use(text: string, dialKms = this.#options.dialKms): void {
+  use(text: string | undefined, dialKms = this.#options.dialKms): void {
     const options = { ...this.#options, ...(dialKms !== undefined && { dialKms }) };
     const rules = this.#rulesOf(text, options);
     this.#options = options;
@@ -160,7 +161,8 @@ export class Encryption {
     return ciphers;
   }
 
-  #rulesOf(text: string, options: EncryptionOptions) {
+  #rulesOf(text: string | undefined, options: EncryptionOptions) {
+    if (text === undefined) return [];
     return parseEncryption(text).map((rule: EncryptionRule) => ({
       resources: rule.resources,
       ciphers: rule.providers.flatMap((provider) => this.#ciphersFor(provider, options)),
@@ -212,9 +214,8 @@ function bare(cipher: Cipher, stored: Uint8Array): Uint8Array {
 
 function covers(wanted: string, resource: string, group: string): boolean {
   if (wanted === "*.*") return true;
-  const dot = wanted.indexOf(".");
-  const [name, of] = dot < 0 ? [wanted, ""] : [wanted.slice(0, dot), wanted.slice(dot + 1)];
-  return of === group && (name === "*" || name === resource);
+  const named = parseResource(wanted);
+  return named.group === group && (named.resource === "*" || named.resource === resource);
 }
 
 interface Place {

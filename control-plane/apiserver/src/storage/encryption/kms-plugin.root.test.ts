@@ -7,9 +7,11 @@ import { grpcError, serveGrpc, serviceDefinition } from "@tsukube/host/grpc";
 import { expect, test } from "vitest";
 import descriptor from "../../../facts/kms-v2.json" with { type: "json" };
 import { sameForm } from "../stored-form.ts";
+import { decodeEncryptedObject, encodeEncryptedObject } from "./encrypted-object.ts";
 import { Encryption } from "./encryption.ts";
 import { dialKms } from "./kms-plugin.ts";
 
+const PREFIX = "k8s:enc:kms:v2:local:";
 const KEY = "/registry/secrets/default/a";
 const turned = (bytes: Uint8Array): Uint8Array => bytes.map((byte) => byte ^ 0x5a);
 
@@ -56,10 +58,15 @@ test("a KMS plugin is asked over its socket; when it is gone, values that it mus
     return Buffer.from(shown!.value).toString();
   };
   const stored = await open().over(sameForm).write(KEY, Buffer.from("value"));
-  expect(Buffer.from(stored).toString("latin1")).toMatch(/^k8s:enc:kms:v2:local:/);
+  expect(Buffer.from(stored).toString("latin1").startsWith(PREFIX)).toBe(true);
   expect(await read(open(), stored)).toBe("value");
+  const { source, keyId, ...rest } = decodeEncryptedObject(stored.subarray(PREFIX.length));
+  const foreign = Buffer.concat([Buffer.from(PREFIX), encodeEncryptedObject({ source, keyId: "k0", ...rest })]);
+  await expect(read(open(), foreign)).rejects.toThrow(
+    `Cannot decrypt with KMS "local" at unix://${socket}: its plugin answers "not of this KMS", expected it to do so; its own log says more`,
+  );
   await server.close();
   await expect(read(open(), stored)).rejects.toThrow(
-    /Cannot decrypt with KMS "local" at unix:\/\/.*expected its plugin/,
+    `Cannot decrypt with KMS "local" at unix://${socket}: connect ENOENT ${socket}, expected its plugin to answer; start that,`,
   );
 });

@@ -17,6 +17,9 @@ export interface KmsPlugin {
   close(): void;
 }
 
+/** A plugin answered that it does not do it; the message is its own. */
+export class KmsRefusal extends Error {}
+
 export interface KmsOptions {
   readonly name: string;
   readonly endpoint: string;
@@ -135,7 +138,7 @@ export class KmsCipher implements Cipher {
     });
     await this.#renewing;
     const seed = this.#current();
-    if (seed === undefined) throw this.#failed("encrypt", new Error("it does not say that it is healthy"));
+    if (seed === undefined) throw this.#failed("encrypt", new KmsRefusal("it has another key than it says"));
     return seed;
   }
 
@@ -150,7 +153,7 @@ export class KmsCipher implements Cipher {
       annotations = {},
     } = await this.#ask("encrypt", (options) => this.#plugin.Encrypt(request, options));
     if (ciphertext === undefined || ciphertext.length === 0 || keyId === "")
-      throw this.#failed("encrypt", new Error("it gave no ciphertext or no key id"));
+      throw this.#failed("encrypt", new KmsRefusal("no ciphertext, or no key id"));
     this.#seed = { plain, keyId, source: ciphertext, annotations, sourceType: 1 };
     this.#writesUntil = asked + WRITES_FOR_MS;
     // what is written with it is read back without the plugin
@@ -160,8 +163,13 @@ export class KmsCipher implements Cipher {
 
   async #look(): Promise<void> {
     const asked = this.options.clock.monotonic();
-    const { keyId = "", healthz, version } = await this.#ask("status", (options) => this.#plugin.Status({}, options));
-    if (healthz !== "ok" || !/^v2(beta1)?$/.test(version ?? "")) return;
+    const {
+      keyId = "",
+      healthz,
+      version,
+    } = await this.#ask("look at the key", (options) => this.#plugin.Status({}, options));
+    if (!/^v2(beta1)?$/.test(version ?? "")) throw this.#failed("encrypt", new KmsRefusal(`version ${version}`));
+    if (healthz !== "ok") throw this.#failed("encrypt", new KmsRefusal(`health: ${healthz}`));
     if (this.#seed?.keyId === keyId) {
       this.#writesUntil = asked + WRITES_FOR_MS;
       this.#tellOfOthers(keyId);
@@ -201,11 +209,11 @@ export class KmsCipher implements Cipher {
 
   #failed(what: string, cause: unknown): TsukubeError {
     const { name, endpoint } = this.options;
-    return new TsukubeError(
-      "unavailable",
-      `Cannot ${what} with KMS "${name}" at ${endpoint}: ${messageOf(cause)}, expected its plugin to answer`,
-      { cause },
-    );
+    const state =
+      cause instanceof KmsRefusal
+        ? `its plugin answers "${cause.message}", expected it to do so; its own log says more`
+        : `${messageOf(cause)}, expected its plugin to answer; start that, or correct the endpoint or timeout in the encryption configuration`;
+    return new TsukubeError("unavailable", `Cannot ${what} with KMS "${name}" at ${endpoint}: ${state}`, { cause });
   }
 }
 
