@@ -291,7 +291,7 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
     expect(await doctor()).toContain("ok   every mount and file of a container has a record");
     const lost = `/var/lib/tsukube/${NAME}/engine/s/w/${"f".repeat(64)}`;
     mkdirSync(`${lost}/u`, { recursive: true });
-    expect(await doctor()).toContain("BAD  0 mounts and the files of 1 containers have no record");
+    expect(await doctor()).toContain("BAD  0 mounts, 0 bundles and the files of 1 containers have no record");
     const engine = (JSON.parse(readFileSync(`/run/tsukube/${NAME}/engine.ready`, "utf8")) as { pid: number }).pid;
     process.kill(engine, "SIGKILL");
     await eventually("the engine is back", async () => (await failing("version")).code === 0);

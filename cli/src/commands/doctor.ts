@@ -80,13 +80,13 @@ async function leftBehind({ paths }: CommandContext): Promise<Finding> {
   const strays = await straysBelow(files.engine, join(paths.runtime, "engine")).catch(messageOf);
   if (typeof strays === "string")
     return { what: `records of containers cannot be read: ${strays}`, ok: false, remedy: "see to the disk" };
-  const { mounts, written } = strays;
-  const isClean = mounts.length + written.length === 0;
+  const { mounts, bundles, written } = strays;
+  const isClean = mounts.length + bundles.length + written.length === 0;
   const again = existsSync(files.record) ? "up" : "engine --background";
   return {
     what: isClean
       ? "every mount and file of a container has a record"
-      : `${mounts.length} mounts and the files of ${written.length} containers have no record`,
+      : `${mounts.length} mounts, ${bundles.length} bundles and the files of ${written.length} containers have no record`,
     ok: isClean,
     remedy: `an engine takes them away when it starts: tsukube --name ${paths.name} down, then tsukube --name ${paths.name} ${again}`,
   };

@@ -132,7 +132,9 @@ describe.skipIf(process.getuid?.() !== 0).each(["overlay", "copies"] as const)(
       expect(namesIn(`${state}/docker/volumes`).filter((name) => !name.startsWith("."))).toEqual([]);
       const chains = new Set(recordsIn(`${state}/images`).flatMap(({ chain = [] }) => chain.map(shortName)));
       expect(namesIn(`${state}/s/l`).filter((layer) => !chains.has(layer))).toEqual([]);
-      expect(namesIn(`${run}/docker/roots`)).toEqual([]);
+      for (const folder of ["docker/roots", "docker/bundles", "bundles", "build/roots", "build/bundles", "build/files"])
+        expect([folder, ...namesIn(`${run}/${folder}`)]).toEqual([folder]);
+      expect(namesIn(`${state}/build/uploads`)).toEqual([]);
       registry.close();
     }, 180_000);
   },

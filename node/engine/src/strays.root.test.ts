@@ -33,6 +33,7 @@ describe.skipIf(process.getuid?.() !== 0)("an engine whose disk lost records (ne
     expect(systemMounts.isMounted(place)).toBe(false);
     const left = (id: string) => systemMounts.below(world.folder).filter((path) => path.includes(id));
     expect([lost, running].flatMap(left)).toEqual([]);
+    expect(readdirSync(`${world.folder}/run/bundles`)).toEqual([kept]);
     await expect.poll(() => pids.filter((pid) => startTimeOf(pid) !== undefined)).toEqual([]);
     const { stdout } = await cri.ExecSync({ containerId: kept, cmd: ["echo", "runs"], timeout: 5 });
     expect(Buffer.from(stdout ?? "").toString()).toBe("runs\n");

@@ -1,5 +1,6 @@
-import { readdir } from "node:fs/promises";
-import { codeOf, type Logger, messageOf } from "@tsukube/foundation";
+import { readdir, rm } from "node:fs/promises";
+import { basename } from "node:path";
+import { codeOf, type Logger, messageOf, TsukubeError } from "@tsukube/foundation";
 import { type Mounts, systemMounts } from "@tsukube/kernel";
 import type { ContainerNetworks } from "@tsukube/node-contracts";
 import { monitorOf } from "./containers/conmon.ts";
@@ -11,6 +12,8 @@ export interface Found {
   /** Ids of those that the runtime has made; their processes may run. */
   readonly made: readonly string[];
   readonly mounts: readonly string[];
+  /** Folders that the runtime was given, and what conmon writes. */
+  readonly bundles: readonly string[];
   /** Ids of those whose writing is on the disk. */
   readonly written: readonly string[];
   /** Ids of those that networks have addresses and ports for. */
@@ -31,6 +34,7 @@ export async function findAll({ mounts, snapshotter, networks, runtimeDirectory 
   return {
     made: await namesIn(`${runtimeDirectory}/oci`),
     mounts: mounts.below(runtimeDirectory),
+    bundles: await bundlesIn(runtimeDirectory),
     written: await snapshotter.written(),
     attached: [...new Set(networks?.attachments.map(({ containerId }) => containerId))],
   };
@@ -49,6 +53,12 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   });
 }
 
+async function bundlesIn(runtimeDirectory: string): Promise<readonly string[]> {
+  const folders = PARTS.map((part) => `${runtimeDirectory}/${part}bundles`);
+  const paths = folders.map(async (folder) => (await namesIn(folder)).map((name) => `${folder}/${name}`));
+  return (await Promise.all(paths)).flat().filter((path) => ID.test(basename(path)));
+}
+
 /**
  * Ids of containers and sandboxes that have a record below an engine's state, a damaged one too: what is theirs may be of use yet.
  * @throws where a folder of records is there and cannot be read: nobody is known to be without a record then.
@@ -65,6 +75,7 @@ export function straysIn(found: Found, known: ReadonlySet<string>, runtimeDirect
   return {
     made: found.made.filter((id) => ID.test(id) && isStray(id)), // steps of builds have short names
     mounts: found.mounts.filter((path) => idsIn(path).some(isStray)),
+    bundles: found.bundles.filter((path) => isStray(basename(path))),
     written: found.written.filter(isStray),
     attached: found.attached.filter(isStray),
   };
@@ -88,12 +99,20 @@ export async function removeStrays(found: Found, stateDirectory: string, deps: D
   };
   for (const id of strays.made) await tried("container", id, () => end(id, deps)); // first: it uses what follows
   for (const path of strays.mounts) await tried("mount", path, () => deps.mounts.unmount(path));
+  for (const path of strays.bundles) await tried("bundle", path, () => removeBundle(path, deps));
   for (const id of strays.written) await tried("files", id, () => deps.snapshotter.remove(id));
   for (const id of strays.attached)
     await tried("network", id, async () => {
       await networks?.unpublish(id);
       await networks?.detach(id);
     });
+}
+
+/** Files that are still mounted in it are not its own. */
+async function removeBundle(path: string, { mounts }: Deps): Promise<void> {
+  const [mounted] = mounts.below(path);
+  if (mounted !== undefined) throw new TsukubeError("in-use", `"${mounted}" is mounted`);
+  await rm(path, { recursive: true, force: true });
 }
 
 /** Ends its processes, and its conmon where that does not see it. */
@@ -111,6 +130,7 @@ export async function straysBelow(stateDirectory: string, runtimeDirectory: stri
   const found = {
     made: await namesIn(`${runtimeDirectory}/oci`),
     mounts: systemMounts.below(runtimeDirectory),
+    bundles: await bundlesIn(runtimeDirectory),
     written,
   };
   return straysIn({ ...found, attached: [] }, await recordedIn(stateDirectory), runtimeDirectory);

@@ -30,8 +30,8 @@ const agents = {
 };
 
 /**
- * One HTTP exchange, redirects of reads followed (credentials stay with the first host). Body errors surface while reading.
- * @throws {TsukubeError} `unreachable`, `stalled`, `cancelled`.
+ * One HTTP exchange, redirects of reads followed (credentials stay with the first host, and its TLS). Body errors surface while reading.
+ * @throws {TsukubeError} `unreachable`, `stalled`, `cancelled`, `refused`.
  */
 export async function exchange(url: URL, request: HttpRequest, trust: HttpTrust): Promise<IncomingMessage> {
   let target = url;
@@ -44,13 +44,19 @@ export async function exchange(url: URL, request: HttpRequest, trust: HttpTrust)
     if (!reads || statusCode < 300 || statusCode >= 400 || location === undefined || redirects === MAX_REDIRECTS)
       return response;
     response.resume();
-    const next = new URL(location, target);
-    if (next.host !== target.host) {
+    const next = leadsTo(location, target);
+    if (next.origin !== target.origin) {
       const { authorization: _, ...rest } = headers;
       headers = rest;
     }
     target = next;
   }
+}
+
+function leadsTo(location: string, from: URL): URL {
+  const next = URL.parse(location, from);
+  if (next !== null && /^https?:$/.test(next.protocol)) return next;
+  throw new TsukubeError("refused", `Cannot follow "${from.origin}" to "${location}": expected a URL of http or https`);
 }
 
 function once(

@@ -42,7 +42,12 @@ export function readManifest(bytes: Uint8Array, name: string): Manifest {
   const manifest = parse(bytes);
   const { config, layers = [], manifests = [] } = manifest ?? {};
   const lists = Array.isArray(layers) && Array.isArray(manifests);
-  if (manifest === undefined || !lists || ![...layers, ...manifests, ...(config ? [config] : [])].every(isDescriptor)) {
+  if (
+    manifest === undefined ||
+    !lists ||
+    isAmbiguous(manifest) ||
+    ![...layers, ...manifests, ...(config ? [config] : [])].every(isDescriptor)
+  ) {
     throw new TsukubeError(
       "invalid-image",
       `Cannot read the manifest of "${name}": it is malformed, expected an OCI or Docker v2 manifest`,
@@ -85,6 +90,16 @@ export function choose(manifest: Manifest, wanted: Platform, name: string): Inde
 /** OCI's type for a layer as it is compressed. @param compression "" for a plain archive. */
 export function layerType(compression: "gzip" | "zstd" | ""): string {
   return compression === "" ? OCI_LAYER : `${OCI_LAYER}+${compression}`;
+}
+
+/** What one reader takes for an image and another for a list of images: signatures of the one would speak for the other. */
+function isAmbiguous({ mediaType = "", config, layers, manifests }: Manifest): boolean {
+  const isImage = config !== undefined || layers !== undefined;
+  const [saysIndex, saysImage] = [
+    [OCI_INDEX, DOCKER_LIST],
+    [OCI_MANIFEST, DOCKER_MANIFEST],
+  ].map((types) => types.includes(mediaType));
+  return manifests === undefined ? isImage && saysIndex === true : isImage || saysImage === true;
 }
 
 function isDescriptor(value: unknown): value is Descriptor {

@@ -160,12 +160,36 @@ test("a registry that lies about sizes, sends without end or in circles, or says
   });
   registry.before = (request, response) => Boolean(response.writeHead(307, { location: request.url ?? "/" }).end());
   await expect(pull()).rejects.toMatchObject({ code: "refused", message: expect.stringContaining("307") });
+  for (const location of ["file:///etc/passwd", "http://[", "ftp://127.0.0.1/x", "unix:/run/docker.sock"]) {
+    registry.before = (_, response) => Boolean(response.writeHead(302, { location }).end());
+    await expect(pull()).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringContaining(`to "${location}"`),
+    });
+  }
   registry.before = (_, response, path) => path.startsWith("manifests/") && Boolean(response.end("<html>".repeat(100)));
   await expect(pull()).rejects.toMatchObject({ code: "invalid-image" });
   registry.before = (_, response, path) =>
     path.startsWith("manifests/") && Boolean(response.end(Buffer.alloc(9_000_000)));
   await expect(pull()).rejects.toMatchObject({ code: "too-large" });
   registry.before = () => false;
+  const [image, index] = ["manifest", "index"].map((kind) => `application/vnd.oci.image.${kind}.v1+json`);
+  const { manifests } = JSON.parse(registry.manifests.get("1.0")!.bytes.toString()) as {
+    readonly manifests: readonly { digest: string }[];
+  };
+  const { config, layers: named } = JSON.parse(registry.manifests.get(manifests.at(-1)!.digest)!.bytes.toString()) as {
+    readonly config: object;
+    readonly layers: readonly object[];
+  };
+  for (const lie of [
+    { mediaType: image, config, layers: named, manifests },
+    { mediaType: index, config, layers: named, manifests },
+    { mediaType: index, config, layers: named },
+    { mediaType: image, manifests },
+  ]) {
+    registry.addManifest(lie, "lie");
+    await expect(pull("lie"), JSON.stringify(Object.keys(lie))).rejects.toMatchObject({ code: "invalid-image" });
+  }
   expect(images.all).toEqual([]);
   expect(readdirSync(`${folder}/blobs/incoming`)).toEqual([]);
   await pull(); // what came right is not lost by what came wrong

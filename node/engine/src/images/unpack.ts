@@ -67,7 +67,7 @@ class Unpacking {
       if (name === "") await applyMetadata(this.#places.root, entry);
       else if (!(await this.#deletes(name))) {
         await this.#write(name, entry, body).catch((error: unknown) => {
-          throw IMPOSSIBLE.has(codeOf(error) ?? "") ? impossible(entry, error) : error;
+          throw isImpossible(entry, codeOf(error) ?? "") ? impossible(entry, error) : error;
         });
         if (entry.type === "directory") folderTimes.push([name, entry.mtimeNs]);
       }
@@ -153,17 +153,11 @@ async function create(target: string, entry: TarEntry, body: AsyncIterable<Buffe
 }
 
 /** What an archive asks for that cannot be; what else fails lies with the machine. */
-const IMPOSSIBLE = new Set([
-  "ENOENT",
-  "ENOTDIR",
-  "EISDIR",
-  "EPERM",
-  "ELOOP",
-  "ENAMETOOLONG",
-  "EMLINK",
-  "EFBIG",
-  "E2BIG",
-]);
+const IMPOSSIBLE = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG", "EMLINK", "EFBIG", "E2BIG"]);
+
+function isImpossible({ type }: TarEntry, code: string): boolean {
+  return IMPOSSIBLE.has(code) || (type === "link" && code === "EPERM"); // to a folder; devices may want more rights than there are
+}
 
 function impossible({ path, type, linkPath }: TarEntry, cause: unknown): TsukubeError {
   const what = type === "link" ? `"${path}", a link to "${linkPath}"` : `"${path}"`;
