@@ -160,7 +160,108 @@ describe("strategic merge patch", () => {
     });
   });
 
+  test.each<[string, string, Json[], Json[], Json[]]>([
+    [
+      "Container",
+      "env",
+      [
+        { name: "a", value: "1" },
+        { name: "b", value: "1" },
+      ],
+      [{ name: "b", value: "2" }],
+      [
+        { name: "a", value: "1" },
+        { name: "b", value: "2" },
+      ],
+    ],
+    [
+      "Container",
+      "ports",
+      [{ containerPort: 53, protocol: "UDP" }, { containerPort: 80 }],
+      [{ containerPort: 53, protocol: "TCP" }],
+      [{ containerPort: 53, protocol: "TCP" }, { containerPort: 80 }],
+    ],
+    [
+      "ServiceSpec",
+      "ports",
+      [{ port: 53, protocol: "UDP" }, { port: 80 }],
+      [{ port: 53, protocol: "TCP" }],
+      [{ port: 53, protocol: "TCP" }, { port: 80 }],
+    ],
+    [
+      "Container",
+      "volumeMounts",
+      [{ name: "a", mountPath: "/a" }],
+      [{ name: "b", mountPath: "/a" }],
+      [{ name: "b", mountPath: "/a" }],
+    ],
+    [
+      "Container",
+      "volumeDevices",
+      [{ name: "a", devicePath: "/a" }],
+      [{ name: "b", devicePath: "/a" }],
+      [{ name: "b", devicePath: "/a" }],
+    ],
+    [
+      "PodSpec",
+      "initContainers",
+      [{ name: "a", image: "1" }],
+      [{ name: "a", image: "2" }],
+      [{ name: "a", image: "2" }],
+    ],
+    [
+      "PodSpec",
+      "volumes",
+      [{ name: "a", emptyDir: {} }],
+      [{ name: "a", emptyDir: { medium: "Memory" } }],
+      [{ name: "a", emptyDir: { medium: "Memory" } }],
+    ],
+    ["PodSpec", "imagePullSecrets", [{ name: "a" }], [{ name: "b" }], [{ name: "b" }, { name: "a" }]],
+    [
+      "PodSpec",
+      "hostAliases",
+      [{ ip: "10.0.0.1", hostnames: ["a"] }],
+      [{ ip: "10.0.0.1", hostnames: ["b"] }],
+      [{ ip: "10.0.0.1", hostnames: ["b"] }],
+    ],
+    [
+      "PodSpec",
+      "topologySpreadConstraints",
+      [{ topologyKey: "zone", maxSkew: 1 }],
+      [{ topologyKey: "zone", maxSkew: 2 }],
+      [{ topologyKey: "zone", maxSkew: 2 }],
+    ],
+    ["PodSpec", "tolerations", [{ key: "a" }], [{ key: "b" }], [{ key: "b" }]],
+    [
+      "PodStatus",
+      "conditions",
+      [{ type: "Ready", status: "False" }],
+      [{ type: "Ready", status: "True" }],
+      [{ type: "Ready", status: "True" }],
+    ],
+    [
+      "NodeStatus",
+      "addresses",
+      [{ type: "Hostname", address: "a" }],
+      [{ type: "Hostname", address: "b" }],
+      [{ type: "Hostname", address: "b" }],
+    ],
+    ["ServiceAccount", "secrets", [{ name: "a" }], [{ name: "b" }], [{ name: "b" }, { name: "a" }]],
+    ["ObjectMeta", "ownerReferences", [{ uid: "1", name: "a" }], [{ uid: "1", name: "b" }], [{ uid: "1", name: "b" }]],
+  ])("of %s its %s are merged by their key, or replaced where they have none", (type, field, live, patch, expected) => {
+    const schema = schemaOfType(`${type === "ObjectMeta" ? "meta" : "core"}/v1.${type}`);
+    expect(strategicMergePatch(frozen({ [field]: live }), frozen({ [field]: patch }), schema)).toEqual({
+      [field]: expected,
+    });
+  });
+
   test.each<[string, Json, Json, string]>([
+    [
+      "a directive that lists have not",
+      { containers: [{ name: "a" }] },
+      { containers: [{ $patch: "merge" }] },
+      "merging lists cannot yet be specified in the patch",
+    ],
     [
       "an unknown directive",
       { nodeSelector: {} },

@@ -642,6 +642,14 @@ const NEW: readonly Row[] = [
     'spec.devices.constraints[1]: Required value: exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
     'spec.devices.constraints[0].matchAttribute: Invalid value: "a": a fully qualified name must be a domain and a name separated by a slash',
   ],
+  ...[0, 31].map(
+    (seconds): Row => [
+      WEBHOOK,
+      "webhooks.0.timeoutSeconds",
+      seconds,
+      `webhooks[0].timeoutSeconds: Invalid value: ${seconds}: the timeout value must be between 1 and 30 seconds`,
+    ],
+  ),
   [
     DEFINITION,
     "spec.versions",

@@ -401,6 +401,10 @@ const VERSIONS: readonly (readonly [version: object, why: readonly string[]])[] 
     ],
   ],
   [
+    { selectableFields: FORMATS.slice(0, 9).map((format) => ({ jsonPath: `.spec.${format}` })) },
+    ["spec.selectableFields: Too many: 9: must have at most 8 items"],
+  ],
+  [
     { selectableFields: [{ jsonPath: ".spec.number" }] },
     [
       'spec.selectableFields[0].jsonPath: Invalid value: ".spec.number": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.',

@@ -273,6 +273,17 @@ describe("a media type", () => {
     expect([custom.code, custom.object.reason]).toEqual([415, "UnsupportedMediaType"]);
   });
 
+  test.each([
+    ["POST", MAPS, { "content-type": "application/cbor" }, 415],
+    ["GET", MAPS, { accept: "application/cbor" }, 406],
+    ["GET", MAPS, { accept: "application/cbor,application/json" }, 200], // what client-go falls back to
+    ["PATCH", `${MAPS}/plain?fieldManager=m`, { "content-type": "application/apply-patch+cbor" }, 415],
+  ] as const)("that is CBOR is refused, so that clients take another: %s %s with %j is %i", async (...sent) => {
+    const [method, path, headers, code] = sent;
+    const answer = await admin.send(method, path, method === "GET" ? undefined : Buffer.of(0xa0), headers);
+    expect([answer.code, answer.headers["content-type"]]).toEqual([code, "application/json"]);
+  });
+
   test.each([MAPS, WIDGETS])("YAML is taken and given: %s", async (path) => {
     const type = { "content-type": "application/yaml", accept: "application/yaml" };
     const head =

@@ -1,4 +1,6 @@
+import defaults from "@tsukube/api/facts/defaults.json" with { type: "json" };
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { signingRequest } from "./signing-request.ts";
 import { startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
 const IN = "/api/v1/namespaces/fields";
@@ -30,6 +32,14 @@ const regarding = {
   apiVersion: "v1",
   resourceVersion: "7",
   fieldPath: "spec.x",
+};
+const CERTIFICATES = "/apis/certificates.k8s.io/v1";
+const request = Buffer.from(await signingRequest("CN=jane")).toString("base64");
+const asked = defaults.objects["certificates.k8s.io/v1 podcertificaterequests"].in.spec;
+const { trustBundle } = defaults.objects["certificates.k8s.io/v1 clustertrustbundles"].in.spec;
+const bundle = {
+  metadata: { name: "fields.example.com:s:b" },
+  spec: { signerName: "fields.example.com/s", trustBundle },
 };
 const [type, reason] = ["Warning", "Tested"];
 
@@ -69,6 +79,12 @@ const OBJECTS: readonly (readonly [string, object, object?])[] = [
       },
     },
   ],
+  [
+    `${CERTIFICATES}/certificatesigningrequests`,
+    { metadata: { name: "fields-r" }, spec: { request, signerName: "fields.example.com/s", usages: ["client auth"] } },
+  ],
+  [`${CERTIFICATES}/clustertrustbundles`, bundle],
+  [`${CERTIFICATES}/namespaces/fields/podcertificaterequests`, { metadata: { name: "r" }, spec: asked }],
   [
     `${IN}/events`,
     {
@@ -124,6 +140,23 @@ const KNOWN: readonly (readonly [string, Readonly<Record<string, string>>])[] = 
       "spec.nodeName": "n",
       "spec.driver": "d.example.com",
       "spec.pool.name": "pool",
+    },
+  ],
+  [
+    `${CERTIFICATES}/certificatesigningrequests`,
+    { "metadata.name": "fields-r", "spec.signerName": "fields.example.com/s" },
+  ],
+  [
+    `${CERTIFICATES}/clustertrustbundles`,
+    { "metadata.name": bundle.metadata.name, "spec.signerName": "fields.example.com/s" },
+  ],
+  [
+    `${CERTIFICATES}/namespaces/fields/podcertificaterequests`,
+    {
+      "metadata.name": "r",
+      "spec.signerName": asked.signerName,
+      "spec.podName": asked.podName,
+      "spec.nodeName": asked.nodeName,
     },
   ],
   [

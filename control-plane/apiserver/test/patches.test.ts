@@ -146,6 +146,23 @@ describe("an apply", () => {
     expect(problem(gone)).toEqual([201, undefined, undefined]);
   });
 
+  test.each([
+    ["kubectl/v1.37.2 (linux/amd64)", "kubectl"],
+    ["curl (x)", "curl (x)"],
+    ["x".repeat(200), "x".repeat(128)],
+    ["", "unknown"],
+  ])(
+    "conflicts with who else wrote, by the first word of a User-Agent that names no manager: %s",
+    async (agent, name) => {
+      const metadata = { generateName: "agent-" };
+      const made = await admin.send("POST", MAPS, { metadata, data: { a: "1" } }, { "user-agent": agent });
+      expect(managers(made)).toMatchObject([[name, "Update", undefined, { "f:data": { ".": {}, "f:a": {} } }]]);
+      const own = made.object.metadata?.name ?? "";
+      const { message } = (await apply(`${MAPS}/${own}`, map(own, { a: "2" }))).object;
+      expect(message).toBe(`Apply failed with 1 conflict: conflict with ${JSON.stringify(name)} using v1: .data.a`);
+    },
+  );
+
   test("of null to managedFields forgets who owns what", async () => {
     await apply(`${MAPS}/forgotten`, map("forgotten", { a: "1" }));
     const reset = await admin.send("PATCH", `${MAPS}/forgotten`, { metadata: { managedFields: [{}] } });

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Lifetime } from "@tsukube/foundation";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type FakeKubelet, startKubelet } from "./kubelet.ts";
 import { startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
@@ -175,5 +175,52 @@ describe("exec, attach and port-forward", () => {
     const headers = { connection: "Upgrade", upgrade: "SPDY/3.1", "x-stream-protocol-version": "v4.channel.k8s.io" };
     const answer = await admin.sendPlain("POST", `${PODS}/${path}`, undefined, headers);
     expect([answer.code, answer.object.message]).toEqual([code, message]);
+  });
+});
+
+describe("a connection that a policy denies", () => {
+  const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
+  const BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
+  const UPGRADE = { connection: "Upgrade", upgrade: "SPDY/3.1", "x-stream-protocol-version": "v4.channel.k8s.io" };
+  const seen = (name: string): string =>
+    `(has(object.${name}) ? ${name === "command" ? "object.command.join()" : `string(object.${name})`} : "none")`;
+  beforeAll(async () => {
+    const resourceRules = [
+      { apiGroups: [""], apiVersions: ["v1"], operations: ["CONNECT"], resources: ["pods/attach", "pods/exec"] },
+    ];
+    const parts = ["stdin", "stdout", "stderr", "tty", "container", "command"].map(seen);
+    const validations = [{ expression: "false", messageExpression: parts.join(' + " " + ') }];
+    await admin.send("POST", POLICIES, {
+      metadata: { name: "streams" },
+      spec: { failurePolicy: "Fail", matchConstraints: { resourceRules }, validations },
+    });
+    await admin.send("POST", BINDINGS, {
+      metadata: { name: "streams" },
+      spec: {
+        policyName: "streams",
+        validationActions: ["Deny"],
+      },
+    });
+    await vi.waitFor(
+      async () => expect((await admin.sendPlain("POST", `${PODS}/one/attach`, undefined, UPGRADE)).code).toBe(422),
+      { timeout: 20_000 },
+    );
+  });
+
+  afterAll(async () => {
+    for (const path of [POLICIES, BINDINGS]) await admin.send("DELETE", `${path}/streams`);
+  });
+
+  test.each([
+    ["one/attach", "none none none none none none"],
+    ["one/attach?stdin=true&stdout=false&tty=True&container=c", "true none none true c none"],
+    ["one/exec?command=a&command=b&stdout=1&stderr=x", "none true true none none ab"],
+    ["nobody/attach", "none none none none none none"],
+  ])("is refused before anybody looks for the pod, upgraded or not: %s", async (path, options) => {
+    for (const headers of [UPGRADE, {}]) {
+      const { code, object } = await admin.sendPlain("POST", `${PODS}/${path}`, undefined, headers);
+      expect([code, object.message]).toEqual([422, expect.stringMatching(new RegExp(`denied request: ${options}$`))]);
+    }
+    expect(asked()).toEqual([]);
   });
 });

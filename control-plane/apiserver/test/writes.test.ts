@@ -331,6 +331,34 @@ test("owners that are named twice are named once, with a warning", async () => {
   expect(headers["warning"]).toMatch(/ownerReferences contains duplicate entries; .*duplicate UID\(s\) observed: u"$/);
 });
 
+test.each([
+  DEPLOYMENTS,
+  DEPLOYMENTS.replace("deployments", "replicasets"),
+  DEPLOYMENTS.replace("deployments", "statefulsets"),
+  `${IN}/replicationcontrollers`,
+])("the scale of %s is read, put and patched", async (path) => {
+  const { metadata, spec } = deployment("scaled", { replicas: 1 }) as {
+    readonly metadata: object;
+    readonly spec: Held;
+  };
+  const selector = path.includes("controllers") ? { app: "scaled" } : spec["selector"];
+  const made = await admin.send("POST", path, { metadata, spec: { ...spec, selector } });
+  const at = `${path}/scaled`;
+  const read = (await admin.get(`${at}/scale`)).object;
+  expect(read).toMatchObject({
+    ...{ kind: "Scale", apiVersion: "autoscaling/v1", spec: { replicas: 1 } },
+    metadata: { name: "scaled", namespace: "writes", uid: made.object.metadata?.uid, resourceVersion: revision(made) },
+    status: { replicas: 0, selector: "app=scaled" },
+  });
+  const put = await admin.send("PUT", `${at}/scale`, { ...read, spec: { replicas: 3 } });
+  expect([put.code, put.object["spec"]]).toEqual([200, { replicas: 3 }]);
+  expect(code(await admin.send("PUT", `${at}/scale`, { ...read, spec: { replicas: 5 } }))).toEqual([409, "Conflict"]);
+  const patched = await admin.send("PATCH", `${at}/scale`, { spec: { replicas: 4 } });
+  const { object } = await admin.get(at);
+  expect([patched.object["spec"], (object["spec"] as Held)["replicas"]]).toEqual([{ replicas: 4 }, 4]);
+  expect([generation(made), object.metadata?.generation]).toEqual([1, 3]);
+});
+
 test("a scale that is put is the one that the path names", async () => {
   await admin.send("POST", DEPLOYMENTS, deployment("named"));
   const scale = { apiVersion: "autoscaling/v1", kind: "Scale", spec: { replicas: 2 } };

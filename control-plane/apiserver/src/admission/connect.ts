@@ -1,4 +1,5 @@
 import type { Unstructured } from "@tsukube/api";
+import { isTrue } from "../chain/request-info.ts";
 import type { AdmissionRequest, RequestContext } from "../contracts.ts";
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -36,9 +37,7 @@ export function connectRequest(context: RequestContext): AdmissionRequest {
 
 function optionsOf(subresource: string, { query, rest }: RequestContext["info"]): object {
   const flags = Object.fromEntries(
-    ["stdin", "stdout", "stderr", "tty"].flatMap((name) =>
-      /^(1|true)$/.test(query.get(name) ?? "") ? [[name, true]] : [],
-    ),
+    ["stdin", "stdout", "stderr", "tty"].flatMap((name) => (isTrue(query.get(name)) ? [[name, true]] : [])),
   );
   const container = query.get("container") ?? "";
   const ports = query.getAll("ports").map(Number);

@@ -65,6 +65,7 @@ export class Subresources {
       case "pods/exec":
       case "pods/attach":
       case "pods/portforward":
+        await this.#deps.writer.deps.admission.admit(connectRequest(context));
         this.#deps.streams.mustHaveHost(info);
         throw ApiError.badRequest("Upgrade request required");
       case "pods/proxy":

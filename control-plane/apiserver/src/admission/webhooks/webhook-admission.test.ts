@@ -115,6 +115,7 @@ describe("a validating webhook", () => {
         kind: { group: "", version: "v1", kind: "ConfigMap" },
         resource: { group: "", version: "v1", resource: "configmaps" },
         requestKind: { group: "", version: "v1", kind: "ConfigMap" },
+        requestResource: { group: "", version: "v1", resource: "configmaps" },
         name: "c",
         namespace: "default",
         operation: "CREATE",
@@ -166,18 +167,29 @@ describe("a validating webhook", () => {
     expect(reviews[0]?.request["dryRun"]).toBe(true);
   });
 
-  test("is asked about connections to pods", async () => {
-    const rules = [{ operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["services/proxy"] }];
+  test.each([
+    ["services/s/proxy/path", "proxy", "ServiceProxyOptions", { path: "/path" }],
+    ["pods/p/attach?container=c&stdin=1", "attach", "PodAttachOptions", { container: "c", stdin: true }],
+    ["pods/p/exec?command=ls", "exec", "PodExecOptions", { command: ["ls"] }],
+  ])("is asked about connections, and may refuse them: %s", async (path, subResource, kind, object) => {
+    const rules = [{ operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: [`*/${subResource}`] }];
     await configure("validating", "connect", { rules });
     answer = () => ({ allowed: false });
-    await expect(send("POST", `${IN}/services/s/proxy/path`, {})).rejects.toThrow(
+    await expect(send("POST", `${IN}/${path}`, {})).rejects.toThrow(
       'admission webhook "connect.example.com" denied the request without explanation',
     );
+    const resource = { group: "", version: "v1", resource: path.split("/")[0] };
     expect(reviews[0]?.request).toMatchObject({
       operation: "CONNECT",
-      kind: { group: "", version: "v1", kind: "ServiceProxyOptions" },
-      subResource: "proxy",
-      object: { path: "/path" },
+      kind: { group: "", version: "v1", kind },
+      requestKind: { group: "", version: "v1", kind },
+      resource,
+      requestResource: resource,
+      subResource,
+      requestSubResource: subResource,
+      name: path.split("/")[1],
+      namespace: "default",
+      object,
     });
   });
 
