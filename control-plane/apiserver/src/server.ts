@@ -235,7 +235,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     release: (request) => services.release(request),
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);
-  const streams = new PodStreams(cache, kubelets);
+  const streams = new PodStreams(cache, kubelets, gates);
   const proxy = new HttpProxy(cache, kubelets, random, options.isProxied);
   const resources = new ResourceHandler(writer, tableOfDefinition, authorizer, metrics);
   const extensions = lifetime.own("extension servers", new ExtensionClient(cache, options.frontProxy, random));

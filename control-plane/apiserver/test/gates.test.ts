@@ -1,5 +1,8 @@
+import { FeatureGates } from "@tsukube/api";
+import { Lifetime } from "@tsukube/foundation";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
+import { startKubelet } from "./kubelet.ts";
+import { isPeer, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 const IN = "/api/v1/namespaces/gates";
@@ -136,4 +139,26 @@ describe("AllowUnsafeMalformedObjectDeletion", () => {
       expect.stringContaining("is not allowed with DELETECOLLECTION"),
     ]);
   });
+});
+
+// kube-apiserver was started with its gates
+test.skipIf(isPeer)("PodLogsQuerySplitStreams: a log is of the stream that is asked for", async () => {
+  const lifetime = new Lifetime();
+  const featureGates = FeatureGates.parse("PodLogsQuerySplitStreams=true");
+  const gated = lifetime.own("server", await startWireServer({ featureGates }));
+  const kubelet = await startKubelet(gated, "gates-n", lifetime);
+  const pods = "/api/v1/namespaces/default/pods";
+  const spec = { nodeName: "gates-n", containers: [{ name: "c", image: "i" }] };
+  await gated.admin.send("POST", "/api/v1/namespaces/default/serviceaccounts", { metadata: { name: "default" } });
+  await gated.admin.send("POST", pods, { metadata: { name: "p" }, spec });
+  const log = async (query: string): Promise<unknown> => {
+    const { code, object } = await gated.admin.get(`${pods}/p/log?${query}`);
+    return code === 200 ? kubelet.asked.at(-1)?.path : object.details?.causes?.map(({ message }) => message);
+  };
+  expect(await log("stream=Stderr")).toBe("/containerLogs/default/p/c?stream=Stderr");
+  expect(await log("stream=Both")).toEqual(['Unsupported value: "Both": supported values: "All", "Stderr", "Stdout"']);
+  expect(await log("stream=Stdout&tailLines=1")).toEqual([
+    "Forbidden: `tailLines` and specific `stream` are mutually exclusive for now",
+  ]);
+  await lifetime.close();
 });

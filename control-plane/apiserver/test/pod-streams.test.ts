@@ -70,6 +70,7 @@ describe("a log", () => {
   test.each([
     ["tailLines=-1", "tailLines", "Invalid value: -1: must be greater than or equal to 0"],
     ["limitBytes=0", "limitBytes", "Invalid value: 0: must be greater than 0"],
+    ["stream=Stdout", "stream", "Forbidden: may not be specified"],
     ["sinceSeconds=0", "sinceSeconds", "Invalid value: 0: must be greater than 0"],
     [
       "sinceSeconds=1&sinceTime=2025-01-01T00:00:00Z",

@@ -10,8 +10,11 @@ const NUMBERS = [
 ] as const;
 const STREAMS = ["All", "Stderr", "Stdout"];
 
-/** What a request for a pod's log asks for (core/v1 PodLogOptions), as its kubelet takes it. @throws {ApiError} 400, 422. */
-export function kubeletLogQuery(query: URLSearchParams, pod: string): URLSearchParams {
+/**
+ * What a request for a pod's log asks for (core/v1 PodLogOptions), as its kubelet takes it. @param hasStreams Whether it may be of one
+ * stream: the gate PodLogsQuerySplitStreams. @throws {ApiError} 400, 422.
+ */
+export function kubeletLogQuery(query: URLSearchParams, pod: string, hasStreams: boolean): URLSearchParams {
   const out = new URLSearchParams();
   const errors: FieldError[] = [];
   for (const name of SWITCHES) if (isTrue(query.get(name))) out.append(name, "true");
@@ -27,12 +30,14 @@ export function kubeletLogQuery(query: URLSearchParams, pod: string): URLSearchP
     errors.push(fieldError.forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
   const stream = query.get("stream");
   if (stream !== null) {
-    errors.push(...streamErrors(stream, out.has("tailLines")));
+    errors.push(...(hasStreams ? streamErrors(stream, out.has("tailLines")) : [NO_STREAMS]));
     out.append("stream", stream);
   }
   if (errors.length > 0) throw ApiError.invalid({ group: "", kind: "PodLogOptions" }, pod, errors);
   return out;
 }
+
+const NO_STREAMS = fieldError.forbidden("stream", "may not be specified");
 
 function streamErrors(stream: string, hasTail: boolean): readonly FieldError[] {
   if (!STREAMS.includes(stream)) return [fieldError.notSupported("stream", stream, STREAMS)];

@@ -1,4 +1,4 @@
-import { ApiError } from "@tsukube/api";
+import { ApiError, type FeatureGates } from "@tsukube/api";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import type { ApiResponse } from "@tsukube/client";
 import type { UpgradeRequest } from "@tsukube/host";
@@ -16,16 +16,18 @@ const STREAMS: Readonly<Record<string, string>> = { stdin: "input", stdout: "out
 export class PodStreams {
   readonly #cache: WatchCache;
   readonly #kubelets: KubeletConnection;
+  readonly #hasStreams: boolean;
 
-  constructor(cache: WatchCache, kubelets: KubeletConnection) {
+  constructor(cache: WatchCache, kubelets: KubeletConnection, gates: FeatureGates) {
     this.#cache = cache;
     this.#kubelets = kubelets;
+    this.#hasStreams = gates.isOn("PodLogsQuerySplitStreams");
   }
 
   /** GET pods/NAME/log. Of a pod that is on no node yet there is nothing, which is no error. */
   async logs(context: RequestContext): Promise<ApiResponse> {
     const { info } = context;
-    const query = kubeletLogQuery(info.query, info.name);
+    const query = kubeletLogQuery(info.query, info.name, this.#hasStreams);
     const pod = this.#pod(info.namespace, info.name);
     const container = containerOf(pod, info.query.get("container") ?? "");
     if ((pod.spec?.nodeName ?? "") === "") return { status: 204, headers: {}, body: new Uint8Array(0) };
