@@ -62,6 +62,12 @@ async function lying(): Promise<readonly string[]> {
   return records.map(({ value }) => (JSON.parse(Buffer.from(value).toString()) as Unstructured).apiVersion ?? "");
 }
 
+/** What a definition says of the migration of its objects. */
+const migrating = ({ status }: CustomResourceDefinition): readonly string[] =>
+  (status?.conditions ?? [])
+    .filter(({ type }) => type === "StorageMigrating")
+    .map(({ status: is, reason, message, observedGeneration }) => [is, reason, message, observedGeneration].join(" "));
+
 const DONE = [
   ["Running", "False", "MigrationCompleted"],
   ["Succeeded", "True", "StorageVersionMigrationSucceeded"],
@@ -79,7 +85,18 @@ test("objects of a custom resource are written in the version that is stored now
   expect((await definitions().get("hosts.example.com")).status?.storedVersions).toEqual(["v1", "v2"]);
   const before = await hosts("v2").get("h0");
 
+  const told: string[] = [];
+  const stop = new AbortController();
+  void (async () => {
+    for await (const { object } of definitions().watch({ signal: stop.signal }))
+      told.push(...migrating(object as CustomResourceDefinition));
+  })().catch(() => {});
   expect(await migrate("example.com", "hosts")).toEqual(DONE);
+  stop.abort();
+  expect(told).toContain("True MigrationRunning Migration m is running 2");
+  expect(migrating(await definitions().get("hosts.example.com"))).toEqual([
+    "False MigrationSucceeded The migration has succeeded and the stored versions have been updated 2",
+  ]);
   expect(await lying()).toEqual(Array(3).fill("example.com/v2"));
   expect((await definitions().get("hosts.example.com")).status?.storedVersions).toEqual(["v2"]);
   const after = await hosts("v2").get("h0");

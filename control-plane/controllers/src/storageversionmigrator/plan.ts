@@ -1,4 +1,4 @@
-import type { CustomResourceDefinition } from "@tsukube/api/types/apiextensions-v1";
+import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from "@tsukube/api/types/apiextensions-v1";
 import type { Condition } from "@tsukube/api/types/meta-v1";
 import type { StorageVersionMigration } from "@tsukube/api/types/storagemigration-v1";
 import { formatTime } from "@tsukube/foundation";
@@ -36,6 +36,24 @@ export function withVerdict(
 
 function condition(type: string, status: string, reason: string, message: string, now: number): Condition {
   return { type, status, reason, message, lastTransitionTime: formatTime(now) };
+}
+
+const MIGRATING = {
+  Running: ["True", "MigrationRunning"],
+  Succeeded: ["False", "MigrationSucceeded"],
+  Failed: ["False", "MigrationFailed"],
+} as const;
+
+/** What a definition says of the migration of its objects. */
+export function migratingCondition(
+  { metadata }: CustomResourceDefinition,
+  verdict: Verdict,
+  message: string,
+  now: number,
+): CustomResourceDefinitionCondition {
+  const [status, reason] = MIGRATING[verdict];
+  const observedGeneration = metadata?.generation ?? 0;
+  return { type: "StorageMigrating", status, reason, message, lastTransitionTime: formatTime(now), observedGeneration };
 }
 
 /** "" for a definition without one, which there is none of. */

@@ -7,12 +7,13 @@ import {
   type Key,
   keyOf,
   type Outcome,
+  type ResourceClient,
   SETTLED,
   startController,
 } from "@tsukube/client";
 import { messageOf } from "@tsukube/foundation";
 import { type ControllerContext, STORAGE_VERSION_MIGRATIONS } from "../context.ts";
-import { isOver, storageVersionOf, type Verdict, withVerdict } from "./plan.ts";
+import { isOver, migratingCondition, storageVersionOf, type Verdict, withVerdict } from "./plan.ts";
 
 const NAME = "storage-version-migrator-controller";
 const DEFINITIONS: GroupVersionResource = {
@@ -28,9 +29,11 @@ const PATIENCE_MS = 60_000;
 export class StorageVersionMigrator {
   readonly #context: ControllerContext;
   readonly #migrations: Informer<StorageVersionMigration>;
+  readonly #definitions: ResourceClient<CustomResourceDefinition>;
 
   constructor(context: ControllerContext) {
     this.#context = context;
+    this.#definitions = context.client.resource<CustomResourceDefinition>(DEFINITIONS);
     this.#migrations = context.informers.informer<StorageVersionMigration>(STORAGE_VERSION_MIGRATIONS);
   }
 
@@ -49,14 +52,20 @@ export class StorageVersionMigrator {
     const served = await this.#context.client.discover();
     const found = served.find((one) => one.group === group && one.resource === resource);
     if (found === undefined) return this.#missing(migration);
+    const definition = await this.#definitionOf(found);
+    const what = `Migration ${migration.metadata?.name} is running`;
+    const marked = definition && (await this.#mark(definition, "Running", what));
     const running = await this.#report(migration, "Running", "");
     try {
       await this.#migrate(found, signal);
     } catch (error) {
       if (signal.aborted || mayPass(error)) throw error;
+      const now = await this.#definitionOf(found);
+      if (now !== undefined) await this.#mark(now, "Failed", "The migration has failed");
       await this.#report(running, "Failed", messageOf(error));
       return SETTLED;
     }
+    if (marked !== undefined) await this.#onlyStored(marked);
     await this.#report(running, "Succeeded", "");
     return SETTLED;
   }
@@ -69,8 +78,6 @@ export class StorageVersionMigrator {
   }
 
   async #migrate(resource: DiscoveredResource, signal: AbortSignal): Promise<void> {
-    const isCustom = resource.group.includes(".");
-    const definition = isCustom ? await this.#definitionOf(resource) : undefined;
     const { client } = this.#context;
     let next: string | undefined;
     do {
@@ -82,7 +89,6 @@ export class StorageVersionMigrator {
       }
       next = page.metadata.continue;
     } while ((next ?? "") !== "");
-    if (definition !== undefined) await this.#onlyStored(definition);
   }
 
   /** An apply that owns nothing: the server writes the object again, and only where it lies otherwise than it should. */
@@ -99,8 +105,9 @@ export class StorageVersionMigrator {
   }
 
   async #definitionOf({ group, resource }: GroupVersionResource): Promise<CustomResourceDefinition | undefined> {
+    if (!group.includes(".")) return undefined;
     try {
-      return await this.#context.client.resource<CustomResourceDefinition>(DEFINITIONS).get(`${resource}.${group}`);
+      return await this.#definitions.get(`${resource}.${group}`);
     } catch (error) {
       if (ApiError.is(error, "NotFound")) return undefined;
       throw error;
@@ -109,13 +116,32 @@ export class StorageVersionMigrator {
 
   /** No object lies in another version now, unless the definition was changed meanwhile. */
   async #onlyStored(before: CustomResourceDefinition): Promise<void> {
-    const definitions = this.#context.client.resource<CustomResourceDefinition>(DEFINITIONS);
     const { name = "", uid, generation } = before.metadata ?? {};
-    const { metadata } = await definitions.get(name);
-    if (metadata?.uid !== uid || metadata?.generation !== generation) return;
-    const status = { storedVersions: [storageVersionOf(before)] };
-    const body = { metadata: { resourceVersion: metadata?.resourceVersion }, status };
-    await definitions.patch(name, { type: "merge", body }, { subresource: "status" });
+    const now = await this.#definitions.get(name);
+    const isSame = now.metadata?.uid === uid && now.metadata?.generation === generation;
+    const but = isSame
+      ? "and the stored versions have been updated"
+      : "but the stored versions have not been updated due to a generation mismatch";
+    const stored = isSame ? { storedVersions: [storageVersionOf(now)] } : {};
+    await this.#mark(now, "Succeeded", `The migration has succeeded ${but}`, stored);
+  }
+
+  /** Says in a definition how the migration of its objects goes. @throws {ApiError} 409 when it was changed meanwhile. */
+  #mark(
+    definition: CustomResourceDefinition,
+    verdict: Verdict,
+    message: string,
+    more: object = {},
+  ): Promise<CustomResourceDefinition> {
+    const { name = "", resourceVersion } = definition.metadata ?? {};
+    const conditions = [migratingCondition(definition, verdict, message, this.#context.clock.now())];
+    const body = {
+      ...{ apiVersion: apiVersionOf(DEFINITIONS), kind: "CustomResourceDefinition" },
+      metadata: { name, resourceVersion },
+      status: { conditions, ...more },
+    };
+    const patch = { type: "apply", body, fieldManager: NAME, force: true } as const;
+    return this.#definitions.patch(name, patch, { subresource: "status" });
   }
 
   async #report(
