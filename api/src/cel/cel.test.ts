@@ -21,6 +21,7 @@ function evaluate(source: string): unknown {
 describe("an expression has a value", () => {
   test.each([
     ["1 + 2 * 3 - 4 / 2", 5],
+    ["['1', 't', 'T', 'true', 'True', 'TRUE'].all(t, bool(t)) && !['0', 'f', 'F', 'false'].exists(f, bool(f))", true],
     ["7 % 4 == 3 && -7 / 2 == -3", true],
     ["dyn(1) == 1.0 && dyn(1u) == 1 && 2 > 1.5", true],
     ["'a' + \"b\" + r'\\n' + '''c'''", "ab\\nc"],

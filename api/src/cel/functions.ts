@@ -1,3 +1,4 @@
+import { parseBoolean } from "@tsukube/foundation";
 import { parseDuration } from "../duration.ts";
 import { addQuantities, parseQuantity, quantityNumber, subtractQuantities } from "../quantity.ts";
 import { ADDRESS_FUNCTIONS, ADDRESS_METHODS } from "./addresses.ts";
@@ -94,8 +95,8 @@ function toDouble(value: unknown): number {
 
 function toBool(value: unknown): boolean {
   if (typeof value === "boolean") return value;
-  if (value === "true" || value === "True" || value === "TRUE" || value === "t" || value === "1") return true;
-  if (value === "false" || value === "False" || value === "FALSE" || value === "f" || value === "0") return false;
+  const parsed = typeof value === "string" ? parseBoolean(value) : undefined;
+  if (parsed !== undefined) return parsed;
   throw noOverload("bool", value);
 }
 

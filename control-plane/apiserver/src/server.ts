@@ -67,10 +67,10 @@ import { authenticationConfig } from "./bootstrap/authentication-config.ts";
 import { type BootstrapObjects, bootstrap } from "./bootstrap/bootstrap.ts";
 import { gatedRoles } from "./bootstrap/gated-roles.ts";
 import { IdentityLease } from "./bootstrap/identity-lease.ts";
-import { kubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { legacyTokenTracking } from "./bootstrap/legacy-token-tracking.ts";
 import { localServices } from "./bootstrap/local-services.ts";
-import { serviceRange, storedServiceRange, widenedServiceRange } from "./bootstrap/service-range.ts";
+import { SERVICE_CIDRS, serviceRange, storedServiceRange, widenedServiceRange } from "./bootstrap/service-range.ts";
+import { standingObjects } from "./bootstrap/standing-objects.ts";
 import { Chain } from "./chain/chain.ts";
 import type { User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
@@ -301,7 +301,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     options.bootstrapObjects ?? {},
     gatedRoles(gates),
     { "v1 configmaps": [legacyTokenTracking(clock.now())] },
-    { "networking.k8s.io/v1 servicecidrs": [serviceRange(serviceCidr, clock.now())] },
+    { [SERVICE_CIDRS]: [serviceRange(serviceCidr, clock.now())] },
   ];
   await bootstrap({ store, registry, clock, random, more });
   await widenedServiceRange(store, registry, serviceCidr);
@@ -310,7 +310,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   await authenticationConfig(writer.deps, trusted, { lifetime, logger });
   if (options.hostname !== undefined && gates.isOn("APIServerIdentity"))
     await new IdentityLease(options.hostname, { store, registry, clock, random, logger, lifetime }).start();
-  await kubernetesService(writer, registry, { ...options, serviceCidr });
+  await standingObjects({ ...writer.deps, logger, lifetime }, serviceCidr, options.advertise);
   new AvailabilityController({
     ...{ store, registry, clock, logger, lifetime },
     client: extensions,

@@ -1,25 +1,28 @@
-import { factsText, normalize, type Unstructured } from "@tsukube/api";
+import { factsText, normalize, parseApiVersion, type Unstructured } from "@tsukube/api";
 import type { PolicyRule, Subject } from "@tsukube/api/types/rbac-v1";
 import { type Clock, formatTime, type Random } from "@tsukube/foundation";
+import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import { revisedFlowControl } from "./flow-control-objects.ts";
 
-/** Created when absent; what exists is left alone. */
-const CREATED = [
-  "v1 namespaces",
-  "apiregistration.k8s.io/v1 apiservices",
-  "scheduling.k8s.io/v1 priorityclasses",
-  "flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations",
-  "flowcontrol.apiserver.k8s.io/v1 flowschemas",
-] as const;
+/** What is there of an object, as it should be; the same when it is right. */
+type Revise = (live: Unstructured, wanted: Unstructured) => Unstructured;
 
-/** Brought up to date at every start: rules and subjects that are missing are added, what was added by hand stays. */
-const RECONCILED = [
-  "rbac.authorization.k8s.io/v1 clusterroles",
-  "rbac.authorization.k8s.io/v1 clusterrolebindings",
-  "rbac.authorization.k8s.io/v1 roles",
-  "rbac.authorization.k8s.io/v1 rolebindings",
-] as const;
+const leftAlone: Revise = (live) => live;
+
+/** By "group/version resource": those that upstream always has, made when they are absent, and what is done with those that exist. */
+const REVISIONS: Readonly<Record<string, Revise>> = {
+  "v1 namespaces": leftAlone,
+  "apiregistration.k8s.io/v1 apiservices": leftAlone,
+  "scheduling.k8s.io/v1 priorityclasses": leftAlone,
+  "flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations": revisedFlowControl,
+  "flowcontrol.apiserver.k8s.io/v1 flowschemas": revisedFlowControl,
+  "rbac.authorization.k8s.io/v1 clusterroles": joinedRules,
+  "rbac.authorization.k8s.io/v1 clusterrolebindings": joinedRules,
+  "rbac.authorization.k8s.io/v1 roles": joinedRules,
+  "rbac.authorization.k8s.io/v1 rolebindings": joinedRules,
+};
 
 const AUTO_UPDATE = "rbac.authorization.kubernetes.io/autoupdate";
 
@@ -40,48 +43,51 @@ export interface BootstrapDeps {
 /** By "group/version resource". */
 export type BootstrapObjects = Readonly<Record<string, readonly object[]>>;
 
-/** What a fresh API server creates by itself (facts/bootstrap.json). All of it shares few commits. */
-export async function bootstrap(deps: BootstrapDeps): Promise<void> {
+/** What a fresh API server creates by itself (facts/bootstrap.json), and others. All of it shares few commits. @param where Which of it. */
+export async function bootstrap(
+  deps: BootstrapDeps,
+  where: readonly string[] = [...Object.keys(REVISIONS), ...deps.more.flatMap(Object.keys)],
+): Promise<void> {
   const facts = JSON.parse(factsText("bootstrap.json")) as Record<string, readonly Unstructured[]>;
   const writes: Promise<unknown>[] = [];
-  for (const where of new Set([...CREATED, ...RECONCILED, ...deps.more.flatMap(Object.keys)])) {
-    const isReconciled = (RECONCILED as readonly string[]).includes(where);
-    const own = isReconciled || (CREATED as readonly string[]).includes(where) ? (facts[where] ?? []) : [];
-    const others = deps.more.flatMap((objects) => (objects[where] ?? []) as readonly Unstructured[]);
-    for (const object of [...own, ...others]) writes.push(ensure(deps, where, object, isReconciled));
+  for (const resource of new Set(where)) {
+    const revise = REVISIONS[resource];
+    const own = revise === undefined ? [] : (facts[resource] ?? []);
+    const others = deps.more.flatMap((objects) => (objects[resource] ?? []) as readonly Unstructured[]);
+    for (const object of [...own, ...others]) writes.push(ensure(deps, resource, object, revise ?? leftAlone));
   }
   await Promise.all(writes);
 }
 
-async function ensure(deps: BootstrapDeps, where: string, wanted: Unstructured, reconcile: boolean): Promise<void> {
+async function ensure(deps: BootstrapDeps, where: string, wanted: Unstructured, revise: Revise): Promise<void> {
   const [apiVersion = "", resource = ""] = where.split(" ");
-  const [group, version] = apiVersion.includes("/") ? apiVersion.split("/") : ["", apiVersion];
-  const definition = deps.registry.get(group ?? "", version ?? "", resource);
+  const { group, version } = parseApiVersion(apiVersion);
+  const definition = deps.registry.get(group, version, resource);
   if (definition === undefined) return;
   const { namespace = "", name = "" } = wanted.metadata ?? {};
   await deps.store.update(definition, deps.store.keyOf(definition, namespace, name), async (live) => {
-    if (live === undefined) {
-      const metadata = {
-        ...wanted.metadata,
-        uid: deps.random.uuid(),
-        creationTimestamp: formatTime(deps.clock.now()),
-        ...(definition.strategy.generation && { generation: 1 }),
-      };
-      const object = normalize<Unstructured>(
-        { ...wanted, kind: definition.kind, apiVersion, metadata },
-        definition.schema,
-      ).object;
-      return { type: "put", object };
-    }
-    if (!reconcile || live.metadata?.annotations?.[AUTO_UPDATE] === "false") return { type: "none" };
-    const merged = merge(live as RbacObject, wanted as RbacObject);
-    return merged === live
+    const object =
+      live === undefined
+        ? { ...wanted, kind: definition.kind, apiVersion, metadata: madeNow(deps, definition, wanted) }
+        : revise(live, wanted);
+    return object === live
       ? { type: "none" }
-      : { type: "put", object: normalize<Unstructured>(merged, definition.schema).object };
+      : { type: "put", object: normalize<Unstructured>(object, definition.schema).object };
   });
 }
 
-function merge(live: RbacObject, wanted: RbacObject): RbacObject {
+function madeNow(
+  { random, clock }: BootstrapDeps,
+  { strategy }: ResourceDefinition,
+  { metadata }: Unstructured,
+): object {
+  const identity = { uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
+  return { ...metadata, ...identity, ...(strategy.generation && { generation: 1 }) };
+}
+
+/** Rules and subjects that are missing are added, what was added by hand stays. */
+function joinedRules(live: RbacObject, wanted: RbacObject): Unstructured {
+  if (live.metadata?.annotations?.[AUTO_UPDATE] === "false") return live;
   const rules = missing(live.rules ?? [], wanted.rules ?? []);
   const subjects = missing(live.subjects ?? [], wanted.subjects ?? []);
   if (rules.length + subjects.length === 0) return live;

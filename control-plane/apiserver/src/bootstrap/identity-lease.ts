@@ -1,26 +1,16 @@
 import { createHash } from "node:crypto";
 import { normalize, type Unstructured } from "@tsukube/api";
 import type { Lease } from "@tsukube/api/types/coordination-v1";
-import {
-  type Clock,
-  formatMicroTime,
-  formatTime,
-  type Lifetime,
-  type Logger,
-  messageOf,
-  type Random,
-} from "@tsukube/foundation";
+import { formatMicroTime, formatTime, type Random } from "@tsukube/foundation";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import { type RepeatedlyDeps, repeatedly } from "./repeatedly.ts";
 
-export interface IdentityLeaseDeps {
+export interface IdentityLeaseDeps extends RepeatedlyDeps {
   readonly store: ObjectStore;
   readonly registry: Registry;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
-  readonly lifetime: Lifetime;
 }
 
 const NAMESPACE = "kube-system";
@@ -49,30 +39,14 @@ export class IdentityLease {
   }
 
   async start(): Promise<void> {
-    const { clock, logger, lifetime } = this.#deps;
     await this.#delete(this.#key(this.#name));
     await this.#renew();
     await this.#collect();
-    let running: Promise<void> | undefined;
-    lifetime.add("its lease", async () => {
-      // one that is not over would make the Lease anew behind the deletion
-      await running;
-      await this.#delete(this.#key(this.#name));
+    this.#deps.lifetime.add("its lease", () => this.#delete(this.#key(this.#name)));
+    repeatedly(this.#deps, "renew the lease of this server", RENEW_EVERY_MS, async () => {
+      await this.#renew();
+      await this.#collect();
     });
-    const renew = async (): Promise<void> => {
-      try {
-        await this.#renew();
-        await this.#collect();
-      } catch (cause) {
-        logger.error("cannot renew the lease of this server", { error: messageOf(cause) });
-      } finally {
-        running = undefined;
-      }
-    };
-    const again = (): void => {
-      running ??= clock.track(renew());
-    };
-    lifetime.add("renewals of its lease", clock.every(RENEW_EVERY_MS, again, { background: true }));
   }
 
   async #renew(): Promise<void> {

@@ -1,81 +1,103 @@
 import { jsonEqual, normalize, type Unstructured } from "@tsukube/api";
+import type { Service } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
 import { addressAt, familyOf, parseIpNetwork } from "@tsukube/foundation/ip-network";
-import type { Writer } from "../endpoints/writer.ts";
-import type { Registry } from "../registry/registry.ts";
-import type { ApiServerOptions } from "../server.ts";
+import type { WriterDeps } from "../endpoints/writer.ts";
+
+/** Where a server is reached. */
+export interface Advertised {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What an object should have besides its identity. @param live Undefined: it is not there. @returns undefined: what is there is right. */
+type Content = (live: Unstructured | undefined) => { readonly labels: object; readonly rest: object } | undefined;
+
+const HTTPS = "https";
 
 /**
- * The `kubernetes` Service of namespace default, of the primary family alone, and its endpoint: this server. Written again when
- * the address changed.
+ * The `kubernetes` Service of namespace default, of the primary family alone, and its endpoint: this server. What is missing is made.
+ * @param serviceCidr Such as "10.160.0.0/16", or two by comma.
+ * @param corrects What else tells of another server or port and is written again.
  */
-export async function kubernetesService(writer: Writer, registry: Registry, options: ApiServerOptions): Promise<void> {
-  const { address, port } = options.advertise;
-  const primary = parseIpNetwork(options.serviceCidr.split(",")[0] ?? "")!;
-  const clusterIP = addressAt(primary, 1);
-  const ports = [{ name: "https", protocol: "TCP", port: 443, targetPort: port }];
-  const endpointPorts = [{ name: "https", protocol: "TCP", port }];
-  const slice = { labels: { "kubernetes.io/service-name": "kubernetes" } };
+export async function kubernetesService(
+  deps: WriterDeps,
+  serviceCidr: string,
+  { address, port }: Advertised,
+  corrects: { readonly service: boolean; readonly endpoints: boolean },
+): Promise<void> {
+  const ports = [{ name: HTTPS, protocol: "TCP", port }];
+  const subsets = [{ addresses: [{ ip: address }], ports }];
+  const endpoints = [{ addresses: [address], conditions: { ready: true } }];
+  const slice = { addressType: familyOf(address), endpoints, ports };
+  const endpoint =
+    (labels: object, rest: object): Content =>
+    (live) =>
+      live === undefined || corrects.endpoints ? { labels, rest } : undefined;
   await Promise.all([
-    ensure(
-      writer,
-      registry,
-      ["", "v1", "services"],
-      { labels: { component: "apiserver", provider: "kubernetes" } },
-      {
-        spec: {
-          ports,
-          clusterIP,
-          clusterIPs: [clusterIP],
-          type: "ClusterIP",
-          sessionAffinity: "None",
-          ipFamilies: [primary.family],
-          ipFamilyPolicy: "SingleStack",
-          internalTrafficPolicy: "Cluster",
-        },
-        status: { loadBalancer: {} },
-      },
+    ensure(deps, ["", "v1", "services"], (live) =>
+      live === undefined
+        ? { labels: { component: "apiserver", provider: "kubernetes" }, rest: serviceOf(serviceCidr, port) }
+        : corrects.service
+          ? { labels: {}, rest: withPort(live, port) }
+          : undefined,
     ),
+    ensure(deps, ["", "v1", "endpoints"], endpoint({ "endpointslice.kubernetes.io/skip-mirror": "true" }, { subsets })),
     ensure(
-      writer,
-      registry,
-      ["", "v1", "endpoints"],
-      { labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } },
-      {
-        subsets: [{ addresses: [{ ip: address }], ports: endpointPorts }],
-      },
+      deps,
+      ["discovery.k8s.io", "v1", "endpointslices"],
+      endpoint({ "kubernetes.io/service-name": "kubernetes" }, slice),
     ),
-    ensure(writer, registry, ["discovery.k8s.io", "v1", "endpointslices"], slice, {
-      addressType: familyOf(address),
-      endpoints: [{ addresses: [address], conditions: { ready: true } }],
-      ports: endpointPorts,
-    }),
   ]);
 }
 
+function serviceOf(serviceCidr: string, port: number): object {
+  const primary = parseIpNetwork(serviceCidr.split(",")[0] ?? "")!;
+  const clusterIP = addressAt(primary, 1);
+  return {
+    spec: {
+      ports: [{ name: HTTPS, protocol: "TCP", port: 443, targetPort: port }],
+      clusterIP,
+      clusterIPs: [clusterIP],
+      type: "ClusterIP",
+      sessionAffinity: "None",
+      ipFamilies: [primary.family],
+      ipFamilyPolicy: "SingleStack",
+      internalTrafficPolicy: "Cluster",
+    },
+    status: { loadBalancer: {} },
+  };
+}
+
+/** What else was changed by hand stays. */
+function withPort({ spec, status }: Service, targetPort: number): object {
+  const ports = spec?.ports?.map((each) => (each.name === HTTPS ? { ...each, targetPort } : each));
+  return { spec: { ...spec, ports }, status };
+}
+
 async function ensure(
-  writer: Writer,
-  registry: Registry,
+  { store, registry, random, clock }: WriterDeps,
   [group, version, resource]: readonly [string, string, string],
-  metadata: object,
-  rest: object,
+  content: Content,
 ): Promise<void> {
   const definition = registry.get(group, version, resource)!;
-  const { store, random, clock } = writer.deps;
   const key = store.keyOf(definition, "default", "kubernetes");
   await store.update(definition, key, async (live) => {
+    const wanted = content(live);
+    if (wanted === undefined) return { type: "none" };
     const identity = live?.metadata ?? {
       uid: random.uuid(),
       creationTimestamp: formatTime(clock.now()),
       ...(definition.strategy.generation && { generation: 1 }),
     };
-    const wanted = {
+    const labels = { ...live?.metadata?.labels, ...wanted.labels };
+    const whole = {
       kind: definition.kind,
       apiVersion: group === "" ? version : `${group}/${version}`,
-      metadata: { ...identity, ...metadata, name: "kubernetes", namespace: "default" },
-      ...rest,
+      metadata: { ...identity, labels, name: "kubernetes", namespace: "default" },
+      ...wanted.rest,
     };
-    const object = normalize<Unstructured>(wanted, definition.schema).object;
+    const object = normalize<Unstructured>(whole, definition.schema).object;
     const same = live !== undefined && jsonEqual(object, live);
     return same ? { type: "none" } : { type: "put", object };
   });

@@ -4,6 +4,9 @@ import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 
+/** Where a server makes its own. */
+export const SERVICE_CIDRS = "networking.k8s.io/v1 servicecidrs";
+
 const DEFAULT = "/registry/servicecidrs/kubernetes";
 
 /**
