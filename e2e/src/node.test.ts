@@ -44,6 +44,21 @@ describe.skipIf(!isRoot)("a cluster with a node (needs root)", () => {
     expect(await out("describe", "nodes")).toMatch(/Container Runtime Version:\s+tsukube:/);
   });
 
+  test("kube-proxy's and the kubelet's own ports tell how they are, how Services are served and what is in force", async () => {
+    const { apiServer } = await tsukube.status();
+    const index = Number(new URL(apiServer).port) - 6443;
+    const get = async (port: number, path: string) => fetchText(`http://127.0.0.1:${port + 10 * index}${path}`);
+    const own = index === 0 ? 10249 : 10245;
+    expect(await get(10248, "/healthz")).toBe("ok");
+    expect(JSON.parse(await get(10256, "/healthz"))).toMatchObject({ nodeEligible: true, healthy: true });
+    expect(JSON.parse(await get(10256, "/livez"))).toMatchObject({ healthy: true });
+    expect([await get(own, "/healthz"), await get(own, "/proxyMode")]).toEqual(["ok", "nftables"]);
+    expect(JSON.parse(await get(own, "/configz"))).toMatchObject({ "kubeproxy.config.k8s.io": { mode: "nftables" } });
+    expect(await get(own, "/metrics")).toMatch(
+      /^kubeproxy_sync_proxy_rules_duration_seconds_count\{ip_family="IPv4"\} [1-9]/m,
+    );
+  });
+
   test("a pod runs, tells its log, takes commands with input and exit code, and goes", async () => {
     const script = "echo started; trap exit TERM; while :; do sleep 0.2; done";
     await kubectl([

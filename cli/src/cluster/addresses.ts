@@ -28,6 +28,11 @@ export interface Addresses extends PodNetwork {
   readonly dnsIp: string;
   readonly apiPort: number;
   readonly kubeletPort: number;
+  readonly kubeletHealthPort: number;
+  readonly proxyHealthPort: number;
+  readonly proxyMetricsPort: number;
+  readonly controllersPort: number;
+  readonly schedulerPort: number;
   readonly nodePorts: { readonly first: number; readonly last: number };
   /** Of the pod network on this host. */
   readonly bridge: string;
@@ -74,6 +79,11 @@ export function addressesOf({
     dnsIp: addressAt(primary, 10),
     apiPort: 6443 + index,
     kubeletPort: 10250 + 10 * index,
+    kubeletHealthPort: 10248 + 10 * index,
+    proxyHealthPort: 10256 + 10 * index,
+    proxyMetricsPort: index === 0 ? 10249 : 10245 + 10 * index, // 10259 is the first cluster's scheduler
+    controllersPort: 10257 + 10 * index,
+    schedulerPort: 10259 + 10 * index,
     nodePorts: index === 0 ? { first: 30000, last: 32767 } : { first, last: first + 127 },
     bridge: `tsukube${index}`,
   };

@@ -254,8 +254,10 @@ function parsePods({ podCidr, ...rest }: ClusterRecord): readonly IpNetwork[] {
 async function busyIndexes(withNode: boolean): Promise<ReadonlySet<number>> {
   const busy = new Set<number>();
   for (let index = 0; index < MAX_CLUSTERS; index += 1) {
-    const { apiPort, kubeletPort } = addressesOf({ index });
-    if (!(await isFree(apiPort)) || (withNode && !(await isFree(kubeletPort)))) busy.add(index);
+    const all = addressesOf({ index });
+    const ports = [all.apiPort, all.controllersPort, all.schedulerPort];
+    if (withNode) ports.push(all.kubeletPort, all.kubeletHealthPort, all.proxyHealthPort, all.proxyMetricsPort);
+    if ((await Promise.all(ports.map(isFree))).includes(false)) busy.add(index);
   }
   return busy;
 }

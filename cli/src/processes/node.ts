@@ -3,12 +3,13 @@ import { dirname, join } from "node:path";
 import { FeatureGates } from "@tsukube/api";
 import { createClient, createHttpTransport, createInformerFactory } from "@tsukube/client";
 import { startEngine } from "@tsukube/engine";
-import { Lifetime, TsukubeError } from "@tsukube/foundation";
+import { Lifetime, type Metrics, TsukubeError } from "@tsukube/foundation";
 import {
   createMetrics,
   ownMemory,
   preferOwnSession,
   realClock,
+  recordProcess,
   releaseWhenIdle,
   requestCertificateKey,
   systemRandom,
@@ -17,7 +18,7 @@ import {
 import { systemCgroups, systemMounts, trimMalloc } from "@tsukube/kernel";
 import { MOST_POD_USERS, startKubelet, startProvisioner } from "@tsukube/kubelet";
 import { openPodNetwork } from "@tsukube/network";
-import { startProxy } from "@tsukube/proxy";
+import { startProxy, startProxyServer } from "@tsukube/proxy";
 import { addressesOf } from "../cluster/addresses.ts";
 import { namesOf, openNetworks, sharedPorts } from "../cluster/docker-networks.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
@@ -46,8 +47,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const release = await holdLock(files.lock("node"), bundle, realClock, logger);
   lifetime.add("lock", release);
   const featureGates = FeatureGates.parse(record.featureGates ?? "");
-  const metrics = createMetrics({ nativeHistograms: featureGates.isOn("NativeHistograms") });
-  const base = { clock: realClock, random: systemRandom, metrics };
+  const base = { clock: realClock, random: systemRandom, metrics: ownMetrics(featureGates) };
   const network = await openPodNetwork({
     stateDirectory: files.podNetwork,
     podCidr: addresses.podCidr,
@@ -88,16 +88,26 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     lifetime.own(`${agent} informers`, informers);
     return { client, informers };
   };
+  const proxying = { ...base, metrics: ownMetrics(featureGates), logger: logger.child({ component: "proxy" }) };
   const proxy = startProxy({
-    ...base,
+    ...proxying,
     table: `tsukube-${name}`,
     serviceCidr: addresses.serviceCidr,
     bridge: addresses.bridge,
     nodeName: record.nodeName,
     informers: connect(credentials.kubeProxy, "kube-proxy").informers,
-    logger: logger.child({ component: "proxy" }),
   });
   lifetime.own("proxy", proxy);
+  const proxyServer = await startProxyServer({
+    ...proxying,
+    proxy,
+    nodeName: record.nodeName,
+    clusterCidr: addresses.podCidrs.join(","),
+    featureGates,
+    own: { address: "127.0.0.1", port: addresses.proxyMetricsPort },
+    health: { address: addresses.ipv6 === undefined ? "0.0.0.0" : "::", port: addresses.proxyHealthPort },
+  });
+  lifetime.own("proxy server", proxyServer);
   const kubelet = await startKubelet({
     ...base,
     ...connect(credentials.kubelet, "kubelet"),
@@ -123,6 +133,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
       cert: credentials.kubeletServing.cert,
       clientCa: credentials.ca.cert,
     },
+    healthz: { address: "127.0.0.1", port: addresses.kubeletHealthPort },
     logger: logger.child({ component: "kubelet" }),
   });
   lifetime.own("kubelet", kubelet);
@@ -145,6 +156,13 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   await aborted(signal);
   // a pod that takes its time to end does not hold us: the next process takes it up from the records, as after kill -9
   realClock.after(CLOSE_MS, () => process.exit(0), { background: true });
+}
+
+/** Of one component: each shows its own, and what the process uses. */
+function ownMetrics(featureGates: FeatureGates): Metrics {
+  const metrics = createMetrics({ nativeHistograms: featureGates.isOn("NativeHistograms") });
+  recordProcess(metrics);
+  return metrics;
 }
 
 void runProgram(main);

@@ -9,6 +9,7 @@ import {
   ownMemory,
   preferOwnSession,
   realClock,
+  recordProcess,
   releaseWhenIdle,
   systemRandom,
   writeAtomically,
@@ -45,6 +46,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const credentials = await readCredentials(files.pki);
   const featureGates = FeatureGates.parse(record.featureGates ?? "");
   const metrics = createMetrics({ nativeHistograms: featureGates.isOn("NativeHistograms") });
+  recordProcess(metrics);
   const server = await startServer(
     record,
     featureGates,

@@ -21,6 +21,7 @@ import { placesOf } from "./pods/pod-places.ts";
 import { PodUsers } from "./pods/pod-users.ts";
 import { PodWorkers } from "./pods/pod-workers.ts";
 import { Prober } from "./probes/prober.ts";
+import { startHealthServer } from "./server/health-server.ts";
 import { KubeletServer } from "./server/kubelet-server.ts";
 import { isMirror } from "./static/manifest.ts";
 import { StaticPods } from "./static/static-pods.ts";
@@ -203,6 +204,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     lifetime.own("server", server);
     await server.start();
   }
+  if (options.healthz !== undefined) lifetime.own("health server", await startHealthServer(options.healthz, options));
   return { close: () => lifetime.close() };
 }
 

@@ -40,6 +40,8 @@ export interface KubeletOptions {
   readonly featureGates?: FeatureGates;
   /** Where the API server reaches this kubelet. */
   readonly listen?: KubeletListen;
+  /** Where those on the node ask whether it is there, without TLS. */
+  readonly healthz?: { readonly address: string; readonly port: number };
 }
 
 export interface KubeletListen {

@@ -1,11 +1,13 @@
-import type { Service } from "@tsukube/api/types/core-v1";
+import type { Node, Service } from "@tsukube/api/types/core-v1";
 import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
 import type { InformerFactory } from "@tsukube/client";
-import { type Clock, type Logger, messageOf } from "@tsukube/foundation";
-import { parseIpNetwork } from "@tsukube/foundation/ip-network";
+import { type Clock, type Logger, type Metrics, messageOf } from "@tsukube/foundation";
+import { type IpFamily, parseIpNetwork } from "@tsukube/foundation/ip-network";
 import { run } from "@tsukube/kernel";
 import { forgetFlows, type StaleFlow, staleFlows } from "./conntrack.ts";
 import { type Frontend, frontendsOf } from "./frontends.ts";
+import { ProxyHealth } from "./proxy-health.ts";
+import { ProxyMetrics } from "./proxy-metrics.ts";
 import { type Ruleset, rulesetOf } from "./ruleset.ts";
 import { fullScript, incrementalScript, removeScript, type TableOptions } from "./script.ts";
 
@@ -21,6 +23,7 @@ export interface ProxyOptions extends ProxyTables {
   readonly informers: InformerFactory;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly kernel?: ProxyKernel;
 }
 
@@ -33,6 +36,7 @@ export interface ProxyTables extends Omit<TableOptions, "family"> {
 export interface ServiceProxy {
   /** Resolves when the table first holds every Service of the cluster. */
   readonly synced: Promise<void>;
+  readonly health: ProxyHealth;
   /** Stops following the cluster. The table stays: Services go on without us. */
   close(): Promise<void>;
 }
@@ -68,6 +72,8 @@ function tablesOf({ table, serviceCidr, bridge }: ProxyTables): readonly TableOp
 
 class NftablesProxy implements ServiceProxy {
   readonly synced: Promise<void>;
+  readonly health: ProxyHealth;
+  readonly #metrics: ProxyMetrics;
   readonly #options: ProxyOptions;
   readonly #tables: readonly TableOptions[];
   readonly #kernel: ProxyKernel;
@@ -94,9 +100,31 @@ class NftablesProxy implements ServiceProxy {
       { group: "discovery.k8s.io", version: "v1", resource: "endpointslices" },
       { indexes: { service: (slice) => [serviceOf(slice)] } },
     );
-    const changed = (): void => this.#schedule(GATHER_MS);
-    const handler = { added: changed, updated: changed, deleted: changed };
-    this.#stops.push(this.#services.onChange(handler), this.#slices.onChange(handler));
+    const { clock, metrics, nodeName, informers } = options;
+    const nodes = informers.informer<Node>(
+      { group: "", version: "v1", resource: "nodes" },
+      { fieldSelector: `metadata.name=${nodeName}` },
+    );
+    this.health = new ProxyHealth(clock, metrics, () => nodes.list()[0]);
+    this.#metrics = new ProxyMetrics(metrics, clock, this.#families);
+    const changed = (what: "service" | "endpoint"): void => {
+      this.#metrics.changed(what);
+      this.health.changed();
+      this.#schedule(GATHER_MS);
+    };
+    const ofService = (): void => changed("service");
+    const ofSlice = (slice: EndpointSlice, before?: EndpointSlice): void => {
+      if (this.#slices.hasSynced) this.#metrics.triggered(slice, before);
+      changed("endpoint");
+    };
+    this.#stops.push(
+      this.#services.onChange({ added: ofService, updated: ofService, deleted: ofService }),
+      this.#slices.onChange({
+        added: (slice) => ofSlice(slice),
+        updated: (before, slice) => ofSlice(slice, before),
+        deleted: () => changed("endpoint"),
+      }),
+    );
     void Promise.all([this.#services.synced, this.#slices.synced]).then(() => this.#schedule(0));
   }
 
@@ -109,6 +137,7 @@ class NftablesProxy implements ServiceProxy {
   #schedule(ms: number): void {
     if (this.#scheduled || this.#closed || !this.#services.hasSynced || !this.#slices.hasSynced) return;
     this.#scheduled = true;
+    this.#metrics.queued();
     const cancel = this.#options.clock.after(ms, () => {
       this.#running = this.#running.then(() => {
         this.#scheduled = false;
@@ -119,8 +148,13 @@ class NftablesProxy implements ServiceProxy {
     if (this.#stops.length > 64) this.#stops.splice(2, this.#stops.length - 3); // only the newest timer can be live
   }
 
+  get #families(): readonly IpFamily[] {
+    return this.#tables.map(({ family }) => family);
+  }
+
   async #sync(): Promise<void> {
     if (this.#closed) return;
+    const ended = this.#metrics.begin(this.#applied === undefined);
     const slicesOf = (namespace: string, name: string) => this.#slices.byIndex("service", `${namespace}/${name}`);
     const frontends = frontendsOf(this.#services.list(), slicesOf, this.#options.nodeName);
     const rules = this.#tables.map(({ family }) => rulesetOf(frontends, family));
@@ -132,6 +166,8 @@ class NftablesProxy implements ServiceProxy {
     try {
       if (script !== "") await this.#kernel.apply(script);
       this.#applied = rules;
+      this.health.written(this.#families);
+      ended(true);
       const stale = staleFlows(this.#frontends, frontends);
       this.#frontends = frontends;
       if (stale.length > 0) await this.#kernel.forgetFlows(stale);
@@ -140,6 +176,7 @@ class NftablesProxy implements ServiceProxy {
       this.#options.logger.error("cannot write the Services to nftables; writing the whole table again", {
         error: messageOf(error),
       });
+      if (this.#applied !== rules) ended(false);
       this.#applied = undefined;
       this.#schedule(RETRY_MS);
     }

@@ -1,8 +1,8 @@
-import { realClock } from "@tsukube/host";
+import { checkAll, checkOne, realClock } from "@tsukube/host";
 import { MemoryStore, StoreError } from "@tsukube/store";
 import { expect, test } from "vitest";
 import { startWireServer } from "../../test/wire-server.ts";
-import { checkAll, checkOne, type Vitals } from "./checks.ts";
+import { checksOf, type Vitals } from "./checks.ts";
 
 const vitals = (more: Partial<Vitals> = {}): Vitals => ({
   store: async () => undefined,
@@ -11,7 +11,7 @@ const vitals = (more: Partial<Vitals> = {}): Vitals => ({
 });
 
 test("a check that fails fails its endpoint, says which, and withholds why", async () => {
-  const { ok, report } = await checkAll("readyz", [], vitals({ store: async () => "no quorum" }));
+  const { ok, report } = await checkAll("readyz", checksOf("readyz", vitals({ store: async () => "no quorum" })), []);
   expect(ok).toBe(false);
   const lines = report.split("\n");
   expect(lines).toContain("[-]etcd failed: reason withheld");
@@ -22,20 +22,24 @@ test("a check that fails fails its endpoint, says which, and withholds why", asy
 
 test("what is excluded does not count", async () => {
   const excluded = ["etcd", "etcd-readiness", "poststarthook/storage-readiness"];
-  const { ok, report } = await checkAll("readyz", excluded, vitals({ store: async () => "no quorum" }));
+  const { ok, report } = await checkAll(
+    "readyz",
+    checksOf("readyz", vitals({ store: async () => "no quorum" })),
+    excluded,
+  );
   expect(ok).toBe(true);
   expect(report).toContain("[+]etcd excluded: ok\n");
 });
 
 test("a server that ends is not ready, and alive", async () => {
   const closing = vitals({ isClosing: () => true });
-  expect((await checkAll("readyz", [], closing)).ok).toBe(false);
-  expect((await checkAll("livez", [], closing)).ok).toBe(true);
-  expect(await checkOne("readyz", "shutdown", closing)).toEqual({
+  expect((await checkAll("readyz", checksOf("readyz", closing), [])).ok).toBe(false);
+  expect((await checkAll("livez", checksOf("livez", closing), [])).ok).toBe(true);
+  expect(await checkOne(checksOf("readyz", closing), "shutdown")).toEqual({
     ok: false,
     report: "internal server error: process is shutting down\n",
   });
-  expect(await checkOne("livez", "shutdown", closing)).toBeUndefined();
+  expect(await checkOne(checksOf("livez", closing), "shutdown")).toBeUndefined();
 });
 
 /** Others write to it too; it may be out of reach. */

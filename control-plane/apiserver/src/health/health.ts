@@ -1,12 +1,11 @@
 import { ApiError } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Metrics } from "@tsukube/foundation";
-import { metricsAnswer } from "@tsukube/host";
+import { type Checked, checkAll, checkOne, metricsAnswer, Slis } from "@tsukube/host";
 import type { Tokens } from "../authentication/tokens.ts";
 import { checkAcceptable } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
-import { CHECK_PATHS, type Checked, checkAll, checkOne, type Vitals } from "./checks.ts";
-import { Slis } from "./slis.ts";
+import { CHECK_PATHS, checksOf, type Vitals } from "./checks.ts";
 
 /** The level of the Kubernetes API that is spoken here. */
 const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
@@ -83,12 +82,13 @@ export class Health {
   }
 
   async #health(endpoint: string, check: string | undefined, query: URLSearchParams): Promise<ApiResponse | undefined> {
+    const checks = checksOf(endpoint, this.#vitals);
     if (check !== undefined) {
-      const one = await checkOne(endpoint, check, this.#vitals);
+      const one = await checkOne(checks, check);
       return one && (one.ok ? plain(one.report) : failed(one));
     }
     const observe = (name: string, isWell: boolean): void => this.#slis.observe(name, endpoint, isWell);
-    const all = await checkAll(endpoint, query.getAll("exclude"), this.#vitals, observe);
+    const all = await checkAll(endpoint, checks, query.getAll("exclude"), observe);
     if (!all.ok) return failed(all);
     return text(query.has("verbose") ? all.report : "ok");
   }

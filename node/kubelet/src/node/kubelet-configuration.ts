@@ -7,6 +7,10 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     kind: "KubeletConfiguration",
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     ...(options.listen !== undefined && { address: options.listen.addresses[0], port: options.listen.port }),
+    ...(options.healthz !== undefined && {
+      healthzBindAddress: options.healthz.address,
+      healthzPort: options.healthz.port,
+    }),
     authentication: { x509: {}, webhook: { enabled: true, cacheTTL: "1m0s" }, anonymous: { enabled: false } },
     authorization: { mode: "Webhook", webhook: { cacheAuthorizedTTL: "1m0s", cacheUnauthorizedTTL: "1m0s" } },
     clusterDomain: options.clusterDomain,

@@ -1,5 +1,5 @@
 import type { Counter, Gauge } from "@tsukube/foundation";
-import { createMetrics } from "@tsukube/host";
+import { createMetrics } from "./registry.ts";
 
 /** What health checks came to: indicators of the service's level at /metrics/slis, by themselves so that they may be asked for often (KEP-3466). */
 export class Slis {

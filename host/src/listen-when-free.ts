@@ -1,0 +1,36 @@
+import { type Clock, type Logger, messageOf } from "@tsukube/foundation";
+import { withPort } from "@tsukube/foundation/ip-network";
+import type { HttpServer } from "./http-server.ts";
+
+/** As upstream's kube-proxy has it. */
+const RETRY_MS = 5000;
+
+export interface ListenOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Listens, or tries again until it can: whoever has the port keeps nobody from working. Resolves after the first attempt.
+ * @returns ends the attempts.
+ */
+export async function listenWhenFree(
+  server: Pick<HttpServer, "listen">,
+  { address, port, clock, logger }: ListenOptions,
+): Promise<() => void> {
+  let cancel = (): void => {};
+  let isTold = false;
+  const attempt = async (): Promise<void> => {
+    try {
+      await server.listen(address, port);
+    } catch (error) {
+      if (!isTold) logger.warn("cannot listen, trying again", { at: withPort(address, port), error: messageOf(error) });
+      isTold = true;
+      cancel = clock.after(RETRY_MS, () => void attempt(), { background: true });
+    }
+  };
+  await attempt();
+  return () => cancel();
+}
