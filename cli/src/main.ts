@@ -75,6 +75,11 @@ function program(): Command {
       "what pods get addresses of, when the cluster is made: a network, or one of each IP family by comma",
     )
     .option(
+      "--snapshotter <kind>",
+      "how containers get the files of their image, when the cluster is made: overlay, or copies; what the disk can carry by default",
+      oneOf("overlay", "copies"),
+    )
+    .option(
       "--controllers <whose>",
       "others: leave the work to a kube-controller-manager and kube-scheduler of your own; own ends that",
       oneOf("own", "others"),
@@ -110,7 +115,7 @@ function program(): Command {
           ControllersFlag &
           NetworkFlags &
           SeatFlags &
-          HistoryFlags & { encryptionProviderConfig?: string },
+          HistoryFlags & { encryptionProviderConfig?: string; snapshotter?: "overlay" | "copies" },
         command: Command,
       ) => {
         const { up } = await import("./commands/up.ts");

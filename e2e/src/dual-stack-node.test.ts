@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -65,7 +67,7 @@ describe.skipIf(!isRoot).each([
   let cluster: Tsukube;
   let k: Kubectl;
   let before = "";
-  const chosen = pods.length === 0 ? [] : ["--pod-cidr", pods.toReversed().join(",")];
+  const chosen = pods.length === 0 ? [] : ["--pod-cidr", pods.toReversed().join(","), "--snapshotter", "copies"];
 
   beforeAll(async () => {
     before = hostSettings();
@@ -95,6 +97,13 @@ describe.skipIf(!isRoot).each([
     const refused = "its pods have fd00:197::/64,10.197.4.0/24, expected the same";
     await expect(cluster.run(["up", "--pod-cidr", "10.198.0.0/16"])).rejects.toThrow(refused);
     await cluster.run(["up", ...chosen]);
+  });
+
+  test.skipIf(pods.length === 0)("containers have their files as was chosen, and go on so", async () => {
+    const { kubeconfig } = await cluster.status();
+    expect(readFileSync(join(dirname(kubeconfig), "engine/s/kind"), "utf8")).toBe("copies\n");
+    const refused = 'its containers have their files by "copies", expected the same';
+    await expect(cluster.run(["up", "--snapshotter", "overlay"])).rejects.toThrow(refused);
   });
 
   test("node and pods have addresses of both, and pods know them", async () => {

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { SnapshotterKind } from "@tsukube/engine/snapshotter-kind";
 import { TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import { MAX_CLUSTERS } from "./addresses.ts";
@@ -39,6 +40,8 @@ export interface ClusterRecord {
   readonly serviceCidr?: string;
   /** The same of pods; where a family is absent, its network follows from the index. */
   readonly podCidr?: string;
+  /** How containers get the files of their image, where the first `up` said so; what the disk can carry by default. */
+  readonly snapshotter?: SnapshotterKind;
   /** What is written of requests; nothing where it is absent. */
   readonly audit?: AuditSettings;
 }

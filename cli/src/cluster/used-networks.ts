@@ -1,7 +1,9 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { formatIp } from "@tsukube/foundation/ip-network";
+import { readRecord } from "@tsukube/host";
 import { addressesOf, type ChosenNetworks } from "./addresses.ts";
-import type { ClusterPaths } from "./paths.ts";
+import { type ClusterPaths, filesOf } from "./paths.ts";
 import { allClusters, type ClusterRecord } from "./record.ts";
 
 /** What each network is that neither Services nor pods of a cluster can have, by its CIDR. */
@@ -10,7 +12,34 @@ export async function usedNetworks(paths: ClusterPaths, record: ClusterRecord): 
   return new Map([
     ...hostRoutes().map((route) => [route, "a route of this host"] as const),
     ...others.flatMap((other) => networksOf(other, ` of cluster "${other.name}"`)),
+    ...(await dockerNetworks(paths)),
   ]);
+}
+
+/** Networks of Docker's containers on this host, and what each is: those of engines that are stopped have no route, and come back. */
+export async function dockerNetworks(paths: ClusterPaths): Promise<readonly (readonly [string, string])[]> {
+  const states = dirname(paths.state);
+  const found = namesIn(states).flatMap((name) => {
+    const folder = join(filesOf({ ...paths, state: join(states, name) }).dockerNetworks, "networks");
+    return namesIn(folder).map(async (id) => {
+      const network = await readRecord<{ readonly name: string; readonly subnet: string }>(join(folder, id)).catch(
+        () => undefined,
+      );
+      return network === undefined
+        ? []
+        : [[network.subnet, `Docker's network "${network.name}" of "${name}"`] as const];
+    });
+  });
+  return (await Promise.all(found)).flat();
+}
+
+/** None of a folder that is not there. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** The networks of a cluster, and what each is. @param whose Such as " of cluster "a"". */

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import type { KubeObject } from "@tsukube/api";
 import type { Node } from "@tsukube/api/types/core-v1";
 import { type Client, kubeconfigText, mergeKubeconfig } from "@tsukube/client";
+import { type SnapshotterKind, snapshotterKind } from "@tsukube/engine/snapshotter-kind";
 import { TsukubeError } from "@tsukube/foundation";
 import type { IpNetwork } from "@tsukube/foundation/ip-network";
 import { lockHolder, run, systemRandom, writeAtomically } from "@tsukube/host";
@@ -37,7 +38,7 @@ import {
 } from "../cluster/record.ts";
 import { expectApart, parsePodNetworks, parseServiceNetworks } from "../cluster/service-networks.ts";
 import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
-import { hostRoutes, networksOf, usedNetworks } from "../cluster/used-networks.ts";
+import { dockerNetworks, hostRoutes, networksOf, usedNetworks } from "../cluster/used-networks.ts";
 import { bundleHash } from "../processes/program.ts";
 import { formatDuration } from "../progress.ts";
 import { type ApiFlags, checkApiFlags, withApis } from "./api-flags.ts";
@@ -61,6 +62,8 @@ export interface UpOptions
   /** A file; when the cluster is made. */
   readonly encryptionProviderConfig?: string;
   readonly node: boolean;
+  /** How containers get the files of their image; when the cluster is made. */
+  readonly snapshotter?: SnapshotterKind;
   readonly timings: boolean;
   /** Goes on until it is told to stop, and then stops the cluster. */
   readonly foreground: boolean;
@@ -88,11 +91,15 @@ async function bringUp(context: CommandContext, options: UpOptions): Promise<voi
   const objects = application === undefined ? [] : readManifests(application.path);
   const etcd = etcdRecord(options);
   const networks = options.serviceCidr === undefined ? [] : parseServiceNetworks(options.serviceCidr);
-  if (options.podCidr !== undefined && !options.node)
-    throw new TsukubeError(
-      "usage",
-      "Cannot take --pod-cidr: without a node there are no pods, expected a cluster with one",
-    );
+  for (const [flag, value] of [
+    ["--pod-cidr", options.podCidr],
+    ["--snapshotter", options.snapshotter],
+  ] as const)
+    if (value !== undefined && !options.node)
+      throw new TsukubeError(
+        "usage",
+        `Cannot take ${flag}: without a node there are no pods, expected a cluster with one`,
+      );
   const present = await readClusterRecord(paths);
   if (present === undefined && options.etcdRestored === true)
     throw new TsukubeError(
@@ -177,6 +184,13 @@ function expectSameCluster(record: ClusterRecord, paths: ClusterPaths, options: 
       `Cannot start cluster "${paths.name}" with --pod-cidr ${options.podCidr}: its pods have ${addressesOf(record).podCidrs.join(",")}, expected the same; ` +
         `use "down --purge" to begin anew, or another --name`,
     );
+  const snapshotter = record.snapshotter ?? snapshotterKind(filesOf(paths).engine);
+  if (options.snapshotter !== undefined && snapshotter !== undefined && options.snapshotter !== snapshotter)
+    throw new TsukubeError(
+      "usage",
+      `Cannot start cluster "${paths.name}" with --snapshotter ${options.snapshotter}: its containers have their files by "${snapshotter}", expected the same; ` +
+        `use "down --purge" to begin anew, or another --name`,
+    );
   expectSameEncryption(record, paths, options.encryptionProviderConfig);
 }
 
@@ -205,7 +219,8 @@ async function create(
   const others = await allClusters(paths);
   const routes = hostRoutes();
   const busy = isRoot ? await busyIndexes(options.node) : new Set<number>();
-  const taken = [...routes, ...others.flatMap((other) => networksOf(other, "").map(([cidr]) => cidr))];
+  const elsewhere = [...others.flatMap((other) => networksOf(other, "")), ...(await dockerNetworks(paths))];
+  const taken = [...routes, ...elsewhere.map(([cidr]) => cidr)];
   const collides = (index: number): boolean => {
     const { podCidr, serviceCidr } = addressesOf({ index });
     const own = [...(options.podCidr === undefined ? [podCidr] : []), serviceCidr];
@@ -226,6 +241,7 @@ async function create(
     ...(etcd !== undefined && { etcd: await newEtcd(context, etcd) }),
     ...(options.serviceCidr !== undefined && { serviceCidr: options.serviceCidr }),
     ...(options.podCidr !== undefined && { podCidr: options.podCidr }),
+    ...(options.snapshotter !== undefined && { snapshotter: options.snapshotter }),
     ...(options.encryptionProviderConfig !== undefined && {
       encryptionConfig: resolve(options.encryptionProviderConfig),
     }),

@@ -70,6 +70,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     containerNetworks,
     names: namesOf(paths, bundle),
     cgroupParent: `/tsukube-${name}`,
+    ...(record.snapshotter !== undefined && { snapshotter: record.snapshotter }),
     bundle: { folder: dirname(process.argv[1] ?? ""), hash: bundle },
     logger: logger.child({ component: "engine" }),
   });

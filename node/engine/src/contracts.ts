@@ -3,7 +3,7 @@ import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
 import type { ContainerNetworks, PodNetwork } from "@tsukube/node-contracts";
 import type { DockerHost } from "./docker/contracts.ts";
 import type { NameServiceOptions } from "./docker/networks/name-service.ts";
-import type { SnapshotterKind } from "./images/open-snapshotter.ts";
+import type { SnapshotterKind } from "./images/snapshotter-kind.ts";
 
 export type { DockerHost, NameServiceOptions, SnapshotterKind };
 

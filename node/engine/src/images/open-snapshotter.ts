@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { writeAtomically } from "@tsukube/host";
@@ -6,9 +5,7 @@ import type { Mounts } from "@tsukube/kernel";
 import { CopySnapshotter } from "./copy-snapshotter.ts";
 import { OverlaySnapshotter } from "./overlay-snapshotter.ts";
 import type { Snapshotter } from "./snapshotter.ts";
-
-/** How containers get the files of their image: layers that lie over each other, or a copy each. */
-export type SnapshotterKind = "overlay" | "copies";
+import { kindNote, notedKind, type SnapshotterKind } from "./snapshotter-kind.ts";
 
 /**
  * Opens the layers in a folder: as is wanted, as they were opened before, or at first with copies where overlayfs cannot lie.
@@ -22,8 +19,7 @@ export async function openSnapshotter(
   style: "overlay" | "user-overlay" = "overlay",
 ): Promise<Snapshotter> {
   await mkdir(folder, { recursive: true });
-  const note = `${folder}/kind`;
-  const before = existsSync(note) ? (readFileSync(note, "utf8").trim() as SnapshotterKind) : undefined;
+  const before = notedKind(folder);
   const kind = wanted ?? before ?? ((await carriesOverlay(folder, mounts)) ? "overlay" : "copies");
   const Kind = kind === "overlay" ? OverlaySnapshotter : CopySnapshotter;
   const snapshotter = new Kind(folder, mounts, style);
@@ -34,7 +30,7 @@ export async function openSnapshotter(
       "wrong-state",
       `Cannot keep files of containers with snapshotter "${kind}": ${written.length} containers have theirs with "${known}", expected none; remove them first, or use "${known}"`,
     );
-  if (kind !== before) await writeAtomically(note, `${kind}\n`);
+  if (kind !== before) await writeAtomically(kindNote(folder), `${kind}\n`);
   return snapshotter;
 }
 

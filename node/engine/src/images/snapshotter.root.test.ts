@@ -19,7 +19,8 @@ import { attribute, makeNode, setAttribute, systemMounts, systemNamespaces } fro
 import { scratchFolder } from "@tsukube/kernel/scratch";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { digestOf, writeLayerTar } from "./layer-tar.ts";
-import { openSnapshotter, type SnapshotterKind } from "./open-snapshotter.ts";
+import { openSnapshotter } from "./open-snapshotter.ts";
+import type { SnapshotterKind } from "./snapshotter-kind.ts";
 import { readTar } from "./tar-reader.ts";
 
 /** cap_net_raw, permitted and effective (VFS_CAP_REVISION_2). */
