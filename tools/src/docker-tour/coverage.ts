@@ -68,6 +68,26 @@ export const ENDPOINTS: Readonly<Record<string, string>> = {
   "POST /commit": "docker( commit",
 };
 
+/** What the docker command is asked for. */
+export const VERBS: readonly string[] = [
+  ..."version info run create start stop restart kill pause unpause rename update wait rm ps inspect logs attach".split(
+    " ",
+  ),
+  ..."exec top stats cp diff commit export import port images history tag rmi pull push login save load search".split(
+    " ",
+  ),
+  ...["build", "events", "system df", "system prune", "network ls", "network create", "network inspect"],
+  ...["network connect", "network disconnect", "network rm", "network prune"],
+  ...["volume ls", "volume create", "volume inspect", "volume rm", "volume prune"],
+];
+
+/** What compose is asked for, and what it is told of a service that waits for another. */
+export const COMPOSE: readonly string[] = [
+  ...["up", "down", "ps", "logs", "exec"].map((verb) => `compose("${verb}"`),
+  '"--scale"',
+  "condition: service_healthy",
+];
+
 /** What `run` understands. */
 export const RUN_FLAGS: readonly string[] = [
   ..."-i -t -d -p -P -v -e -m --rm --name --mount --env-file --memory-swap --cpus --cpu-shares --cpuset-cpus".split(

@@ -23,6 +23,7 @@ docker run --rm --env-file DIR/env B env
 docker run --rm --env-file DIR/none B env
 docker run --rm -e =x B true
 docker run --rm -h host B hostname
+docker run --rm --hostname other B hostname
 docker run --rm -h host.example.com B cat /etc/hostname /etc/hosts
 docker run --rm --domainname example.com -h host B hostname -f
 docker run --rm --add-host a.b:1.2.3.4 --add-host c:host-gateway B cat /etc/hosts
@@ -487,6 +488,7 @@ docker swarm init
 docker service ls
 docker node ls
 docker plugin ls
+docker version --format '{{.Server.Os}} {{.Server.Arch}} {{.Server.MinAPIVersion}}'
 docker checkpoint ls web
 docker secret ls
 docker buildx version
