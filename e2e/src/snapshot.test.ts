@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
@@ -29,7 +29,11 @@ test("a cluster goes back to a snapshot that was taken while it ran; a bad one i
   writeFileSync(`${file}.bad`, bytes);
   await expect(cluster.run(["snapshot", "restore", `${file}.bad`])).rejects.toThrow(/checksum differs/);
   await cluster.run(["snapshot", "restore", file]);
+  const left = join(dirname(kubectl.env["KUBECONFIG"] ?? ""), `.kubeconfig.${2 ** 22 + 1}.1.tmp`);
+  writeFileSync(left, "of an up that was killed");
+  utimesSync(left, 1, 1);
   await cluster.run(["up", "--no-node"]);
+  expect(existsSync(left)).toBe(false);
   expect(await kubectl.out("get configmap kept -o jsonpath={.metadata.uid}")).toBe(before);
   expect(await kubectl.out("get configmap later --ignore-not-found")).toBe("");
   await kubectl.run("create configmap anew");
@@ -73,3 +77,30 @@ test("of a damaged store what is whole is saved and restored, and what is not is
   expect(await kubectl.out("get configmap kept -o jsonpath={.data.n}")).toBe("1");
   expect((await cluster.run(["doctor"])).stdout).toContain(`rm ${path}.replaced`);
 }, 120_000);
+
+test.skipIf(process.getuid?.() !== 0)(
+  "of two containers that share a state folder and nothing else, one has the store (needs root)",
+  async () => {
+    await using lifetime = new Lifetime();
+    const cluster = new Tsukube(lifetime, "two-containers");
+    await cluster.run(["up", "--no-node"]);
+    const file = join(cluster.home, "snapshot");
+    await cluster.run(["snapshot", "save", file]);
+    const apart = ["--pid", "--fork", "--kill-child", "--mount-proc", "--net", "--mount"];
+    const script = 'ip link set lo up && mount -t tmpfs tmpfs /run && exec "$@"';
+    const elsewhere = (...args: readonly string[]) =>
+      run("unshare", [...apart, "sh", "-c", script, "sh", cluster.path, "--name", cluster.name, ...args], {
+        env: cluster.env,
+        accept: [0, 1, 2, 64],
+      });
+    const refused =
+      /Cannot open the store of cluster "two-containers" .* in another container perhaps.* stop the cluster there/;
+    expect((await elsewhere("up", "--no-node")).stderr).toMatch(refused);
+    expect((await elsewhere("snapshot", "restore", file)).stderr).toMatch(refused);
+    expect((await elsewhere("get", "namespaces", "--at", "0s")).stderr).toMatch(refused);
+    expect((await cluster.status()).ready).toBe(true);
+    await cluster.run(["down"]);
+    expect((await elsewhere("up", "--no-node")).stderr).toContain("is ready after");
+  },
+  120_000,
+);

@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readRecord, writeAtomically, writeRecord } from "./files.ts";
+import { readRecord, removeAbandoned, writeAtomically, writeRecord } from "./files.ts";
 import { acquireLock } from "./lock.ts";
 
 let folder: string;
@@ -17,6 +17,18 @@ test("writeAtomically replaces content, sets the mode and leaves nothing beside 
   await writeAtomically(path, "new", { mode: 0o600 });
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder)).toEqual(["key"]);
+});
+
+test("what the dead left while they wrote is removed, but nothing that is new, of the living or somebody else's", async () => {
+  const dead = 2 ** 22 + 1;
+  const old = [`.key.${dead}.1.tmp`, `.other.${dead}.tmp`, `.key.${process.pid}.1.tmp`, "key.1.1.tmp", ".key.tmp"];
+  for (const name of [...old, `.key.${dead}.2.tmp`]) writeFileSync(join(folder, name), "");
+  for (const name of old) utimesSync(join(folder, name), 1, 1);
+  await removeAbandoned(folder, "key");
+  expect(readdirSync(folder).sort()).toEqual([...old.slice(1), `.key.${dead}.2.tmp`].sort());
+  await removeAbandoned(folder);
+  expect(readdirSync(folder).sort()).toEqual([...old.slice(2), `.key.${dead}.2.tmp`].sort());
+  await removeAbandoned(join(folder, "none"));
 });
 
 test("a record comes back, is absent before, and a changed byte is reported", async () => {

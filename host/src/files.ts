@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
+import { isAlive } from "./processes.ts";
 
 let sequence = 0;
 
@@ -34,6 +35,21 @@ export async function writeAtomically(
     throw error;
   }
   if (options.durable !== false) await syncFolder(folder);
+}
+
+const TEMPORARY = /^\.(.+?)\.(\d+)(?:\.\d+)?\.tmp$/;
+/** Writing one takes less; its writer may be in another namespace of processes. */
+const ABANDONED_MS = 60_000;
+
+/** Removes what those left in a folder who died while they {@link writeAtomically}. @param of The file that they wrote; all by default. */
+export async function removeAbandoned(folder: string, of?: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, written, pid] = TEMPORARY.exec(name) ?? [];
+    if (pid === undefined || (of !== undefined && written !== of) || isAlive(Number(pid))) continue;
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+  }
 }
 
 /** Makes the names in a folder survive a power loss. */

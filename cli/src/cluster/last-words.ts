@@ -5,14 +5,21 @@ import type { ProcessName } from "./supervisor.ts";
 
 const TAIL_BYTES = 64 * 1024;
 
-/** Why a process ended or does not come up, in its own words: the last error of its log; "" when it told none since its last good start. */
-export async function lastWords(paths: ClusterPaths, name: ProcessName): Promise<string> {
+const STARTED = ["serving", "node is up"];
+
+/** What a process that was stopped could not bring to an end, in its own words; "" when it told of nothing. */
+export function endWords(paths: ClusterPaths, name: ProcessName): Promise<string> {
+  return lastWords(paths, name, [...STARTED, "stopping"]);
+}
+
+/** Why a process ended or does not come up, in its own words: the last error of its log; "" when it told none since its last good start. @param since Messages before which nothing counts. */
+export async function lastWords(paths: ClusterPaths, name: ProcessName, since = STARTED): Promise<string> {
   const log =
     (await readIfPresent(join(filesOf(paths).logs, `${name}.log`)))?.subarray(-TAIL_BYTES).toString("utf8") ?? "";
   for (const line of log.trimEnd().split("\n").reverse()) {
     const { level, message, error } = parsed(line);
     if (level === "error") return error ?? message ?? "";
-    if (message === "serving" || message === "node is up") return "";
+    if (since.includes(message ?? "")) return "";
   }
   return "";
 }

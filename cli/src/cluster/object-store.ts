@@ -10,13 +10,14 @@ import { EtcdProgressNote, readEtcdProgress } from "./etcd-progress.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord, EtcdRecord } from "./record.ts";
 
-/** Opens what keeps a cluster's objects: a file of its own, or an etcd, with what is to be encrypted encrypted. */
+/** Opens what keeps a cluster's objects: a file of its own, or an etcd, with what is to be encrypted encrypted. @param leaving Aborts when the process is to end. */
 export async function objectStore(
   record: ClusterRecord,
   paths: ClusterPaths,
   bundle: string,
   logger: Logger,
   lifetime: Lifetime,
+  leaving: AbortSignal,
 ): Promise<OpenStore> {
   const encryption = await openEncryption(record, paths);
   lifetime.add("encryption configuration", followEncryption(encryption, record, paths, realClock, logger));
@@ -24,7 +25,7 @@ export async function objectStore(
   const open =
     record.etcd === undefined
       ? file(record, paths, bundle, logger)
-      : await etcd(record.etcd, record.historyMs, paths, logger, lifetime);
+      : await etcd(record.etcd, record.historyMs, paths, logger, lifetime, leaving);
   return namingRemedy(encryptedStore(open, form, encryption, logger), record, paths);
 }
 
@@ -80,6 +81,7 @@ async function etcd(
   paths: ClusterPaths,
   logger: Logger,
   lifetime: Lifetime,
+  leaving: AbortSignal,
 ): Promise<OpenStore> {
   const { etcdStore } = await import("@tsukube/store/etcd");
   const progress = await readEtcdProgress(paths);
@@ -89,6 +91,7 @@ async function etcd(
   const open = etcdStore({
     ...sameEtcd(record),
     ...(historyMs !== undefined && { historyMs }),
+    leaving,
     atLeast: progress.seen,
     onRevision: (revision) => note.reach(revision),
     onReplaced(error) {

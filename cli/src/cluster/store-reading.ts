@@ -10,6 +10,7 @@ import { alone } from "./command-lock.ts";
 import { storeFile } from "./object-store.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord } from "./record.ts";
+import { holdStore } from "./store-hold.ts";
 import { supervisorOf } from "./supervisor.ts";
 
 const START_MS = 30_000;
@@ -29,13 +30,24 @@ export async function withStoreFile<T>(
   read: (file: string) => Promise<T>,
 ): Promise<T> {
   const file = storeFile(context.paths);
-  if (!isServed(context.paths)) return alone(filesOf(context.paths).commandLock, context, () => read(file));
+  if (!isServed(context.paths))
+    return alone(filesOf(context.paths).commandLock, context, () => holding(context.paths, () => read(file)));
   const copy = `${file}.reading-${pid}`;
   try {
     await download(record, context, copy);
     return await read(copy);
   } finally {
     for (const left of [copy, `${copy}-lock`]) rmSync(left, { force: true });
+  }
+}
+
+/** Does something to a store's file that nobody else may have meanwhile. @throws {TsukubeError} `unusable`. */
+export async function holding<T>(paths: ClusterPaths, work: () => Promise<T>): Promise<T> {
+  const release = await holdStore(paths);
+  try {
+    return await work();
+  } finally {
+    await release();
   }
 }
 

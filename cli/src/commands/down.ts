@@ -6,8 +6,10 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { removeFromKubeconfig } from "@tsukube/client";
 import { aloneIfRoom, removeIfEmpty } from "../cluster/command-lock.ts";
+import { endWords } from "../cluster/last-words.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { readClusterRecord } from "../cluster/record.ts";
+import { isServed } from "../cluster/store-reading.ts";
 import { stopProcess } from "../cluster/supervisor.ts";
 import { holderOf, userNamespaceOf } from "../cluster/user-namespace.ts";
 import { type CommandContext, ROOTLESS } from "./context.ts";
@@ -37,6 +39,7 @@ async function takeDown({ rootless, paths, clock, progress, print }: CommandCont
   const record = await readClusterRecord(paths).catch(() => undefined);
   const what = record === undefined && existsSync(filesOf(paths).engine) ? "engine" : "cluster";
   const title = `${what[0]?.toUpperCase()}${what.slice(1)} "${paths.name}"`;
+  const wasServed = isServed(paths);
   await progress.step(`stopping ${what} "${paths.name}"`, async () => {
     await stopProcess(paths, "node", clock);
     await stopProcess(paths, "engine", clock);
@@ -50,6 +53,8 @@ async function takeDown({ rootless, paths, clock, progress, print }: CommandCont
     await rm(paths.runtime, { recursive: true, force: true });
     removeIfEmpty(dirname(paths.runtime));
   });
+  const words = wasServed ? await endWords(paths, "server") : "";
+  if (words !== "") print(`What its control plane could not bring to an end: ${words}`);
   if (!purge) {
     const again = what === "engine" ? "tsukube engine" : upCommand(paths, record);
     print(`${title} is stopped; its data stay in ${paths.state}. Start it again with: ${again}`);

@@ -9,7 +9,7 @@ import { openEncryption } from "../cluster/encryption.ts";
 import { etcdForCommand, etcdOptions, orRestored, readerIn, sameEtcd, storeFile } from "../cluster/object-store.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import { type ClusterRecord, type EtcdRecord, knownCluster, writeClusterRecord } from "../cluster/record.ts";
-import { isServed, withStoreFile } from "../cluster/store-reading.ts";
+import { holding, isServed, withStoreFile } from "../cluster/store-reading.ts";
 import { bundleFolder } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
 import { upCommand } from "./up-command.ts";
@@ -55,9 +55,9 @@ export async function salvageSnapshot(context: CommandContext, name: string): Pr
       }
     };
     const reader = readerIn(bundleFolder());
-    const { saved, lost, unreadable } = await salvageFile(storeFile(paths), file, about, isReadable, reader).finally(
-      () => encryption.close(),
-    );
+    const { saved, lost, unreadable } = await holding(paths, () =>
+      salvageFile(storeFile(paths), file, about, isReadable, reader),
+    ).finally(() => encryption.close());
     print(
       `Saved ${saved.records} objects of cluster "${paths.name}" that are whole to ${file} (${size(saved.bytes)}).`,
     );
@@ -103,7 +103,7 @@ export async function restoreSnapshot(context: CommandContext, name: string): Pr
     const path = storeFile(paths);
     const restored =
       record.etcd === undefined
-        ? await restoreFile(file, path, readerIn(bundleFolder()))
+        ? await holding(paths, () => restoreFile(file, path, readerIn(bundleFolder())))
         : await restoreEtcd(context, record, record.etcd, file);
     print(
       `Restored ${restored.records} objects of ${restored.time} (cluster "${restored.cluster}", revision ${restored.revision}).`,

@@ -2,14 +2,14 @@ import { Resolver } from "node:dns/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { KubeObject } from "@tsukube/api";
 import type { Node } from "@tsukube/api/types/core-v1";
 import { type Client, kubeconfigText, mergeKubeconfig } from "@tsukube/client";
 import { type SnapshotterKind, snapshotterKind } from "@tsukube/engine/snapshotter-kind";
 import { TsukubeError } from "@tsukube/foundation";
 import type { IpNetwork } from "@tsukube/foundation/ip-network";
-import { lockHolder, run, systemRandom, writeAtomically } from "@tsukube/host";
+import { lockHolder, removeAbandoned, run, systemRandom, writeAtomically } from "@tsukube/host";
 import { addressesOf, MAX_CLUSTERS, overlaps } from "../cluster/addresses.ts";
 import { adminClient, adminTransport, isReady, waitUntil } from "../cluster/api.ts";
 import { type ApplicationSource, applicationAt, rememberApplication, urlOf } from "../cluster/applications.ts";
@@ -441,8 +441,11 @@ async function writeKubeconfigs(paths: ClusterPaths, record: ClusterRecord): Pro
     cert: read("admin.crt"),
     key: read("admin.key"),
   };
+  const shared = join(process.env["HOME"] ?? homedir(), ".kube/config");
+  await removeAbandoned(dirname(shared), basename(shared));
+  for (const folder of [paths.state, files.pki]) await removeAbandoned(folder);
   await writeAtomically(files.kubeconfig, kubeconfigText(entry), { mode: 0o600 });
-  await mergeKubeconfig(join(process.env["HOME"] ?? homedir(), ".kube/config"), entry);
+  await mergeKubeconfig(shared, entry);
 }
 
 function usage({ paths, print }: CommandContext): void {

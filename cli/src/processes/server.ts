@@ -23,6 +23,7 @@ import { ownObjects } from "../cluster/own-objects.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { readCredentials } from "../cluster/read-credentials.ts";
 import { type ClusterRecord, readClusterRecord, startSettings } from "../cluster/record.ts";
+import { holdStore } from "../cluster/store-hold.ts";
 import { startControlPlane } from "../control-plane.ts";
 import { holdLock } from "./hold.ts";
 import { aborted, type ProgramOptions, runProgram } from "./program.ts";
@@ -43,6 +44,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   await using lifetime = new Lifetime();
   const release = await holdLock(files.lock("server"), bundle, realClock, logger);
   lifetime.add("lock", release);
+  if (record.etcd === undefined) lifetime.add("store", await holdStore(paths));
   const credentials = await readCredentials(files.pki);
   const featureGates = FeatureGates.parse(record.featureGates ?? "");
   const metrics = createMetrics({ nativeHistograms: featureGates.isOn("NativeHistograms") });
@@ -51,7 +53,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     record,
     featureGates,
     credentials,
-    await objectStore(record, paths, import.meta.dirname, logger, lifetime),
+    await objectStore(record, paths, import.meta.dirname, logger, lifetime, signal),
     metrics,
     logger.child({ component: "apiserver" }),
     lifetime,

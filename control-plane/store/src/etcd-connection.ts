@@ -21,6 +21,8 @@ export interface EtcdConnectionOptions {
   readonly clock: Clock;
   /** How long a call is tried again; 15 s by default. */
   readonly giveUpMs?: number;
+  /** When whoever uses it begins to end: what is asked then, or under way, has two seconds more. */
+  readonly leaving?: AbortSignal;
   /** The etcd cluster that must answer, by its ID as {@link idOf} shows it; the one that answers first by default. */
   readonly clusterId?: string;
   /** Told when that is another, or was put back to what it was: what is known of it is no longer so. */
@@ -65,6 +67,7 @@ const READ_TRY_MS = 3000;
 /** etcd itself gives a write up after 7 s. */
 const WRITE_TRY_MS = 8000;
 const GIVE_UP_MS = 15_000;
+const LEAVE_MS = 2000;
 const PAUSE_MS = 100;
 
 /** Servers of one etcd cluster: picks one that answers, logs in, tries again what may be tried again. */
@@ -75,11 +78,17 @@ export class EtcdConnection {
   #token: Promise<string> | undefined;
   #clusterId: string | undefined;
   #closed = false;
+  #isLeft = false;
+  /** Ends the waiting for answers. */
+  readonly #underWay = new Set<(error: Error) => void>();
 
   constructor(options: EtcdConnectionOptions) {
     this.#options = options;
     this.#clusterId = options.clusterId;
     this.members = options.endpoints.map((endpoint) => memberAt(endpoint, options.tls));
+    const leave = (): void => void options.clock.after(LEAVE_MS, () => this.#leaveAll(), { background: true });
+    if (options.leaving?.aborted === true) leave();
+    else options.leaving?.addEventListener("abort", leave, { once: true });
   }
 
   /** The server that calls go to now. */
@@ -140,8 +149,11 @@ export class EtcdConnection {
     const began = clock.monotonic();
     for (;;) {
       const { member } = this;
+      if (this.#isLeft) throw unreachable(member, "not-done", left());
       try {
-        const answer = await work(member, await this.callOptions(member, this.#options.clock.now() + tryMs));
+        const answer = await this.#answered(
+          this.callOptions(member, clock.now() + tryMs).then((options) => work(member, options)),
+        );
         this.mustBeSame(answer.header);
         return answer;
       } catch (error) {
@@ -151,10 +163,26 @@ export class EtcdConnection {
         const outcome = outcomeOf(error);
         if (outcome !== "refused") this.leave(member);
         if (outcome === "refused") throw error;
-        if (!mayRepeat(outcome) || clock.monotonic() - began > giveUpMs) throw unreachable(member, outcome, error);
+        if (!mayRepeat(outcome) || this.#isLeft || clock.monotonic() - began > giveUpMs)
+          throw unreachable(member, outcome, error);
         await clock.sleep(PAUSE_MS);
       }
     }
+  }
+
+  async #answered<T>(work: Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#underWay.add(reject);
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      this.#underWay.delete(reject);
+    }
+  }
+
+  #leaveAll(): void {
+    this.#isLeft = true;
+    for (const reject of this.#underWay) reject(left());
   }
 
   #login(member: EtcdMember): Promise<string> {
@@ -169,6 +197,11 @@ export class EtcdConnection {
     );
     return this.#token;
   }
+}
+
+/** The same to its caller as a call that somebody cancelled. */
+function left(): Error {
+  return Object.assign(new Error("no answer before the end of who asked"), { code: grpc.status.CANCELLED });
 }
 
 const NO_TOKEN = Promise.resolve("");

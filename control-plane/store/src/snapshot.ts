@@ -9,7 +9,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
-import { syncFolder } from "@tsukube/host";
+import { removeAbandoned, syncFolder } from "@tsukube/host";
 import type { StoredRecord } from "./store.ts";
 
 const SNAPSHOT_FORMAT = 1;
@@ -61,6 +61,7 @@ export class SnapshotWriter {
   }
 
   static async create(path: string, info: Omit<SnapshotInfo, "format">): Promise<SnapshotWriter> {
+    await removeAbandoned(dirname(path), basename(path));
     const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
     const writer = new SnapshotWriter(path, temporary, await openNew(path, temporary));
     writer.#add(MAGIC);
