@@ -1,4 +1,4 @@
-import type { FeatureGates } from "@tsukube/api";
+import { type FeatureGates, recordFeatureGates } from "@tsukube/api";
 import type { ApiServer, User } from "@tsukube/apiserver";
 import {
   type Client,
@@ -7,12 +7,14 @@ import {
   LeaderElection,
   limitedTransport,
   QueueMetrics,
+  startComponentServer,
 } from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
 import { type Clock, Lifetime, type Logger, type Metrics, type Random } from "@tsukube/foundation";
 import { certificateSigner } from "@tsukube/host";
 import type { KeyPair } from "@tsukube/host/certificates";
 import { startScheduler } from "@tsukube/scheduler";
+import { type ComponentPorts, type ComponentState, describe } from "./component-description.ts";
 
 export interface ControlPlaneOptions {
   readonly server: ApiServer;
@@ -20,10 +22,11 @@ export interface ControlPlaneOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly featureGates: FeatureGates;
-  /** Those of the API server, at which they are asked for. */
-  readonly metrics: Metrics;
+  /** A new registry, for one component. */
+  metricsOf(): Metrics;
   /** The cluster's CA, PEM. */
   readonly ca: KeyPair;
+  readonly ports: ComponentPorts;
   /** Who this is among several control planes of one store; absent: the only one. */
   readonly electAs?: string;
 }
@@ -31,8 +34,25 @@ export interface ControlPlaneOptions {
 /** Starts what works on the API from inside, each with an identity of its own that goes through the whole request chain. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Lifetime> {
   const lifetime = new Lifetime();
-  await led(options, lifetime, "kube-controller-manager", () => controllers(options));
-  await led(options, lifetime, "kube-scheduler", () => scheduler(options));
+  for (const [name, start] of [
+    ["kube-controller-manager", controllers],
+    ["kube-scheduler", scheduler],
+  ] as const) {
+    const metrics = options.metricsOf();
+    recordFeatureGates(options.featureGates, metrics);
+    const state: ComponentState = { isStarting: false };
+    const { clock, logger, ca, ports } = options;
+    const client = lifetime.own(`${name} reviews`, clientAs(options, component(name)));
+    const described = { metrics, ...describe(name, state, options.electAs !== undefined) };
+    const server = { ...described, client, clock, logger, ...ports, port: ports[name], clientCa: ca.cert };
+    lifetime.own(`${name} port`, await startComponentServer(server));
+    await led(options, lifetime, name, async () => {
+      state.isStarting = true;
+      const started = await start(options, metrics);
+      state.isStarting = false;
+      return started;
+    });
+  }
   return lifetime;
 }
 
@@ -61,8 +81,8 @@ async function led(
   });
 }
 
-async function controllers(options: ControlPlaneOptions): Promise<Lifetime> {
-  const { clock, random, logger, ca, featureGates, metrics } = options;
+async function controllers(options: ControlPlaneOptions, metrics: Metrics): Promise<Lifetime> {
+  const { clock, random, logger, ca, featureGates } = options;
   const lifetime = new Lifetime();
   const started = await startControllers({
     clientFor: (name) => clientAs(options, name === "kube-controller-manager" ? component(name) : controllerUser(name)),

@@ -1,5 +1,6 @@
 export { type ClientOptions, createClient, lines } from "./api-client.ts";
 export { Backoff } from "./backoff.ts";
+export { type ComponentServerOptions, startComponentServer } from "./component-server.ts";
 export {
   type ControllerOptions,
   type Outcome,
@@ -7,6 +8,7 @@ export {
   SETTLED,
   startController,
 } from "./controller.ts";
+export { type CredentialsOfRequest, DelegatedAccess } from "./delegated-access.ts";
 export type { DiscoveredResource } from "./discovery.ts";
 export {
   createEventRecorder,

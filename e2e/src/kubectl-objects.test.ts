@@ -6,6 +6,7 @@ import { Lifetime } from "@tsukube/foundation";
 import { realClock, systemRandom } from "@tsukube/host";
 import { createAuthorityKeys } from "@tsukube/host/certificates";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { codeOf } from "./https-code.ts";
 import { Kubectl } from "./kubectl.ts";
 import { Tsukube } from "./tsukube.ts";
 
@@ -450,16 +451,36 @@ test.concurrent("an approved request to the cluster's own signer brings a certif
   expect(await jane.out(`auth whoami --user=jane ${who}`)).toBe('jane ["dev","system:authenticated"]');
 }, 60_000);
 
-test.concurrent("the queues of controllers are measured beside the API server", async () => {
+test.concurrent("controllers and scheduler tell of themselves at ports of their own, to whom the API server lets", async () => {
   const ns = await namespace("queueing");
   await k.run(`create deployment d --image=example/d ${ns}`);
   await k.run(`wait --for=create replicaset --all ${ns} --timeout=30s`);
-  const metrics = await k.out("get --raw /metrics");
+  const shown = (await tsukube.run(["status"])).stdout;
+  const [controllers = "", scheduler = ""] = ["Controllers", "Scheduler"].map(
+    (name) => new RegExp(`^ +${name} +(https:\\S+)$`, "m").exec(shown)?.[1] ?? "",
+  );
+  const metrics = await k.out(`get --raw /metrics --server ${controllers}`);
   for (const name of ["deployment", "replicaset", "endpoint_slice", "garbage_collector_attempt_to_delete"]) {
     expect(metrics).toMatch(new RegExp(`^workqueue_depth\\{name="${name}"\\} \\d+$`, "m"));
     expect(metrics).toMatch(new RegExp(`^workqueue_work_duration_seconds_count\\{name="${name}"\\} \\d+$`, "m"));
   }
   expect(metrics).toMatch(/^workqueue_adds_total\{name="deployment"\} [1-9]/m);
+  const tokens = ["reader", "nobody"].map(async (name) => {
+    await k.run(`create serviceaccount ${name} ${ns}`);
+    return k.out(`create token ${name} ${ns}`);
+  });
+  const [reader, nobody] = await Promise.all(tokens);
+  await k.run("create clusterrole queueing --verb=get --non-resource-url=/metrics");
+  await k.run("create clusterrolebinding queueing --clusterrole=queueing --serviceaccount=queueing:reader");
+  const get = (token = "") =>
+    `get --raw /metrics --kubeconfig /dev/null --insecure-skip-tls-verify --server ${scheduler} --token=${token}`;
+  const codes = [`${scheduler}/readyz`, `${controllers}/healthz`, `${scheduler}/metrics`].map((url) => codeOf(url));
+  expect(await Promise.all(codes)).toEqual([200, 200, 403]);
+  expect(await k.out(get(reader))).toContain("process_cpu_seconds_total");
+  expect(await k.fails(get(nobody))).toContain(
+    'User "system:serviceaccount:queueing:nobody" cannot get path "/metrics"',
+  );
+  expect(await k.fails(get("wrong"))).toMatch(/logged in|Unauthorized/);
 }, 60_000);
 
 /** O=dev, CN=jane, made with openssl req, and its key. */

@@ -2,14 +2,14 @@
 export type { KeyRequest } from "./certificate-keys.ts";
 export { certificateSigner, requestCertificateKey } from "./certificate-signer.ts";
 export * from "./clock.ts";
-export { componentEndpoints } from "./endpoints/component-endpoints.ts";
+export { type ComponentEndpointsOptions, componentEndpoints } from "./endpoints/component-endpoints.ts";
 export * from "./endpoints/health-checks.ts";
 export * from "./external-memory.ts";
 export * from "./files.ts";
 export * from "./http-server.ts";
 export * from "./https-server.ts";
 export * from "./idle-memory.ts";
-export { listenWhenFree } from "./listen-when-free.ts";
+export { type ListenOptions, listenWhenFree } from "./listen-when-free.ts";
 export * from "./lock.ts";
 export * from "./log.ts";
 export { metricsAnswer } from "./metrics/metrics-answer.ts";

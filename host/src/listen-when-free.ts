@@ -10,6 +10,8 @@ export interface ListenOptions {
   readonly port: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told the port, once it listens. */
+  listening?(port: number): void;
 }
 
 /**
@@ -18,13 +20,14 @@ export interface ListenOptions {
  */
 export async function listenWhenFree(
   server: Pick<HttpServer, "listen">,
-  { address, port, clock, logger }: ListenOptions,
+  { address, port, clock, logger, listening }: ListenOptions,
 ): Promise<() => void> {
   let cancel = (): void => {};
   let isTold = false;
   const attempt = async (): Promise<void> => {
     try {
-      await server.listen(address, port);
+      const got = await server.listen(address, port);
+      listening?.(got);
     } catch (error) {
       if (!isTold) logger.warn("cannot listen, trying again", { at: withPort(address, port), error: messageOf(error) });
       isTold = true;

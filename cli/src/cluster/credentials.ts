@@ -38,6 +38,8 @@ export interface Credentials {
   readonly serviceAccountKey: string;
   readonly apiserver: KeyPair;
   readonly kubeletServing: KeyPair;
+  /** Of the scheduler's and the controllers' ports. */
+  readonly componentServing: KeyPair;
   readonly clients: Readonly<Record<ClientName, KeyPair>>;
 }
 
@@ -85,6 +87,11 @@ export async function ensureCredentials(options: CredentialOptions): Promise<Cre
       commonName: `system:node:${nodeName}`,
       organizations: ["system:nodes"],
       sans: [nodeName, ...local, ...options.nodeAddresses.filter((address) => !local.includes(address))],
+      usages: ["server"],
+    }),
+    componentServing: await issue("component-serving", {
+      commonName: "tsukube-control-plane",
+      sans: [...new Set([...local, addresses.loopback])],
       usages: ["server"],
     }),
     clients: {

@@ -13,6 +13,7 @@ export async function readCredentials(folder: string) {
     ca: await pair("ca"),
     serviceAccountKey: await text("sa.key"),
     apiserver: await pair("apiserver"),
+    componentServing: await pair("component-serving"),
     kubeletServing: await pair("kubelet-serving"),
     kubelet: await pair("kubelet"),
     kubeProxy: await pair("kube-proxy"),

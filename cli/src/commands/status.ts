@@ -1,14 +1,15 @@
 import { lockHolder } from "@tsukube/host";
+import { addressesOf } from "../cluster/addresses.ts";
 import { adminClient, adminTransport, isReady } from "../cluster/api.ts";
 import { readApplications } from "../cluster/applications.ts";
 import { lastWords } from "../cluster/last-words.ts";
 import { filesOf } from "../cluster/paths.ts";
-import { readClusterRecord } from "../cluster/record.ts";
+import { type ClusterRecord, readClusterRecord } from "../cluster/record.ts";
 import { supervisorOf } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
 import { upCommand } from "./up-command.ts";
 
-/** What `status` knows; `-o json` prints all of it but the socket, which scripts find beside the CRI's. */
+/** What `status` knows; `-o json` prints all of it but what scripts find by themselves, and words. */
 interface ClusterStatus {
   readonly name: string;
   readonly ready: boolean;
@@ -22,6 +23,8 @@ interface ClusterStatus {
   /** Our long-lived processes; not conmon, not workloads. */
   readonly processes: readonly { readonly name: string; readonly pid: number }[];
   readonly applications: readonly { readonly name: string; readonly url: string }[];
+  /** Where parts of the control plane tell of themselves; none where others run them. */
+  readonly components: readonly { readonly name: string; readonly url: string }[];
   /** For people: what starts it, and why it does not come up. */
   readonly words: { readonly up: string; readonly why: string };
 }
@@ -30,7 +33,7 @@ interface ClusterStatus {
 export async function status(context: CommandContext, format: "text" | "json"): Promise<boolean> {
   const found = await clusterStatus(context);
   if (format === "json") {
-    const { dockerSocket: _beside, words: _words, ...told } = found; // scripts rely on exactly these fields
+    const { dockerSocket: _beside, components: _ports, words: _words, ...told } = found; // scripts rely on exactly these fields
     context.print(JSON.stringify(told, undefined, 2));
   } else if (found.apiServer === "" && found.dockerSocket !== "") {
     context.print(`Engine "${found.name}" runs, without a cluster.`);
@@ -41,6 +44,7 @@ export async function status(context: CommandContext, format: "text" | "json"): 
     for (const line of stateOf(found)) context.print(line);
     const rows = [
       ["API server", found.apiServer],
+      ...found.components.map(({ name, url }) => [name, url]),
       ["Kubeconfig", found.kubeconfig],
       ...(found.dockerSocket === "" ? [] : [["Docker API", `unix://${found.dockerSocket}`]]),
       ...found.nodes.map(({ name, ready }) => ["Node", `${name} ${ready ? "Ready" : "NotReady"}`]),
@@ -71,6 +75,7 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
     apiServer: "",
     criSocket: "",
     dockerSocket: "",
+    components: [],
     nodes: [],
     processes: [],
     applications: [],
@@ -98,11 +103,20 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
     apiServer: `https://127.0.0.1:${record.apiPort}`,
     criSocket: record.withNode ? files.criSocket : "",
     dockerSocket: record.withNode ? files.dockerSocket : "",
+    components: record.controllers === "others" ? [] : componentsOf(record),
     nodes,
     processes,
     applications: (await readApplications(paths)).map(({ name, url }) => ({ name, url })),
     words: { up: upCommand(paths, record), why: ready ? "" : await lastWords(paths, "server") },
   };
+}
+
+function componentsOf(record: ClusterRecord): ClusterStatus["components"] {
+  const { controllersPort, schedulerPort } = addressesOf(record);
+  return [
+    { name: "Controllers", url: `https://127.0.0.1:${controllersPort}` },
+    { name: "Scheduler", url: `https://127.0.0.1:${schedulerPort}` },
+  ];
 }
 
 async function nodesOf(client: ReturnType<typeof adminClient>): Promise<ClusterStatus["nodes"]> {

@@ -3,13 +3,11 @@ import { dirname, join } from "node:path";
 import { FeatureGates } from "@tsukube/api";
 import { createClient, createHttpTransport, createInformerFactory } from "@tsukube/client";
 import { startEngine } from "@tsukube/engine";
-import { Lifetime, type Metrics, TsukubeError } from "@tsukube/foundation";
+import { Lifetime, TsukubeError } from "@tsukube/foundation";
 import {
-  createMetrics,
   ownMemory,
   preferOwnSession,
   realClock,
-  recordProcess,
   releaseWhenIdle,
   requestCertificateKey,
   systemRandom,
@@ -25,6 +23,7 @@ import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { readCredentials } from "../cluster/read-credentials.ts";
 import { readClusterRecord, startSettings } from "../cluster/record.ts";
 import { holdLock } from "./hold.ts";
+import { ownMetrics } from "./own-metrics.ts";
 import { aborted, type ProgramOptions, runProgram } from "./program.ts";
 
 /** So long may work in flight take when the process is asked to end. */
@@ -157,13 +156,6 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   await aborted(signal);
   // a pod that takes its time to end does not hold us: the next process takes it up from the records, as after kill -9
   realClock.after(CLOSE_MS, () => process.exit(0), { background: true });
-}
-
-/** Of one component: each shows its own, and what the process uses. */
-function ownMetrics(featureGates: FeatureGates): Metrics {
-  const metrics = createMetrics({ nativeHistograms: featureGates.isOn("NativeHistograms") });
-  recordProcess(metrics);
-  return metrics;
 }
 
 void runProgram(main);

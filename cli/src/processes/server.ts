@@ -4,16 +4,7 @@ import { FeatureGates } from "@tsukube/api";
 import { type ApiServer, startApiServer } from "@tsukube/apiserver";
 import { Lifetime, type Metrics, TsukubeError } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
-import {
-  createMetrics,
-  ownMemory,
-  preferOwnSession,
-  realClock,
-  recordProcess,
-  releaseWhenIdle,
-  systemRandom,
-  writeAtomically,
-} from "@tsukube/host";
+import { ownMemory, preferOwnSession, realClock, releaseWhenIdle, systemRandom, writeAtomically } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { addressesOf } from "../cluster/addresses.ts";
 import { auditOf } from "../cluster/audit.ts";
@@ -26,6 +17,7 @@ import { type ClusterRecord, readClusterRecord, startSettings } from "../cluster
 import { holdStore } from "../cluster/store-hold.ts";
 import { startControlPlane } from "../control-plane.ts";
 import { holdLock } from "./hold.ts";
+import { ownMetrics } from "./own-metrics.ts";
 import { aborted, type ProgramOptions, runProgram } from "./program.ts";
 
 /** The control plane: store, API server, controllers and scheduler in one process. */
@@ -47,14 +39,13 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   if (record.etcd === undefined) lifetime.add("store", await holdStore(paths));
   const credentials = await readCredentials(files.pki);
   const featureGates = FeatureGates.parse(record.featureGates ?? "");
-  const metrics = createMetrics({ nativeHistograms: featureGates.isOn("NativeHistograms") });
-  recordProcess(metrics);
+  const addresses = addressesOf(record);
   const server = await startServer(
     record,
     featureGates,
     credentials,
     await objectStore(record, paths, import.meta.dirname, logger, lifetime, signal),
-    metrics,
+    ownMetrics(featureGates),
     logger.child({ component: "apiserver" }),
     lifetime,
   );
@@ -64,8 +55,14 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     random: systemRandom,
     logger,
     featureGates,
-    metrics,
+    metricsOf: () => ownMetrics(featureGates),
     ca: credentials.ca,
+    ports: {
+      ...credentials.componentServing,
+      addresses: ["127.0.0.1", ...(record.withNode ? addresses.gateways : [])],
+      "kube-controller-manager": addresses.controllersPort,
+      "kube-scheduler": addresses.schedulerPort,
+    },
     ...(record.etcd !== undefined && { electAs: `${hostname()}_${systemRandom.uuid()}` }),
   };
   if (record.controllers !== "others") lifetime.own("control plane", await startControlPlane(options));
