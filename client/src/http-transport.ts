@@ -18,7 +18,10 @@ export interface HttpTransportOptions {
 const STREAM_WINDOW = 4 * 1024 * 1024;
 const CONNECTION_WINDOW = 64 * 1024 * 1024;
 
-/** Requests over one HTTP/2 connection, made when first needed and again after it broke. */
+/** Streams of a connection whose server has not said yet how many it takes, as Go's client has it. */
+const INITIAL_STREAMS = 100;
+
+/** Requests over HTTP/2 connections, made when needed: one as long as the server takes all requests over it. */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
   return new Http2Transport(options);
 }
@@ -42,10 +45,16 @@ export function inClusterOptions(env: NodeJS.ProcessEnv): HttpTransportOptions {
   };
 }
 
+interface Connection {
+  readonly session: ClientHttp2Session;
+  /** Streams, and how many there may be. */
+  open: number;
+  most: number;
+}
+
 class Http2Transport implements Transport {
   readonly #options: HttpTransportOptions;
-  #session: ClientHttp2Session | undefined;
-  #open = 0;
+  readonly #connections = new Set<Connection>();
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
@@ -61,8 +70,9 @@ class Http2Transport implements Transport {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     };
     // without this Node ends a DELETE at once, and its options could not be sent
-    const stream = this.#connected().request(headersOut, { endStream: request.body === undefined });
-    this.#keepAlive(stream);
+    const connection = this.#free();
+    const stream = connection.session.request(headersOut, { endStream: request.body === undefined });
+    keepAlive(connection, stream);
     abortWith(stream, request.signal);
     if (request.body !== undefined) stream.end(request.body);
     const headers = await new Promise<Record<string, string | string[]>>((resolve, reject) => {
@@ -79,30 +89,42 @@ class Http2Transport implements Transport {
   }
 
   async close(): Promise<void> {
-    this.#session?.destroy();
+    for (const { session } of this.#connections) session.destroy();
   }
 
-  #keepAlive(stream: ClientHttp2Stream): void {
-    const session = this.#session;
-    if (this.#open++ === 0) session?.ref();
-    stream.once("close", () => {
-      this.#open -= 1;
-      if (this.#open === 0 && session?.destroyed === false) session.unref();
-    });
+  #free(): Connection {
+    for (const connection of this.#connections) {
+      const { session, open, most } = connection;
+      if (!session.closed && !session.destroyed && open < most) return connection;
+    }
+    return this.#connect();
   }
 
-  #connected(): ClientHttp2Session {
-    if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed) return this.#session;
+  #connect(): Connection {
     const { server, ca, clientCertificate } = this.#options;
     const session = connect(server, { ca, ...clientCertificate, settings: { initialWindowSize: STREAM_WINDOW } });
+    const connection: Connection = { session, open: 0, most: INITIAL_STREAMS };
     session.once("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW));
+    session.on("remoteSettings", ({ maxConcurrentStreams }) => {
+      connection.most = maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+    });
     session.on("error", () => {}); // each stream reports it
     session.setMaxListeners(0);
     session.once("goaway", () => session.close());
+    session.once("close", () => this.#connections.delete(connection));
     session.unref(); // an idle connection keeps no process alive; requests under way do
-    this.#session = session;
-    return session;
+    this.#connections.add(connection);
+    return connection;
   }
+}
+
+function keepAlive(connection: Connection, stream: ClientHttp2Stream): void {
+  const { session } = connection;
+  if (connection.open++ === 0) session.ref();
+  stream.once("close", () => {
+    connection.open -= 1;
+    if (connection.open === 0 && !session.destroyed) session.unref();
+  });
 }
 
 function abortWith(stream: ClientHttp2Stream, signal: AbortSignal | undefined): void {

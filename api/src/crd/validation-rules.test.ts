@@ -10,6 +10,15 @@ const run = (schema: JSONSchemaProps, object: object, old?: object) =>
 const ints = (maxItems: number) => ({ type: "array", maxItems, items: { type: "integer" } });
 const rule = (text: string, more: object = {}) => ({ "x-kubernetes-validations": [{ rule: text, ...more }] });
 
+/** So many lists whose items are compared each with each. */
+const pairwise = (many: number): object =>
+  Object.fromEntries(
+    Array.from({ length: many }, (_, index) => [
+      `p${index}`,
+      { ...ints(725), ...rule("self.all(x, self.all(y, y == x))") },
+    ]),
+  );
+
 /** Of upstream's end-to-end tests. */
 const EXPENSIVE = spec({
   type: "object",
@@ -40,6 +49,13 @@ describe("rules of a schema", () => {
       /^s\.properties\[spec\]\.properties\[x\]\.items\.x-kubernetes-validations\[0\]\.rule: Forbidden: est/,
     );
     expect(error).toMatch(/exceeds budget by factor of more than 100x/);
+  });
+
+  test("of many rules the estimates add up", () => {
+    expect(compiled(spec({ type: "object", properties: pairwise(10) }))).toEqual([]);
+    expect(compiled(spec({ type: "object", properties: pairwise(100) })).at(-1)).toMatch(
+      /^s: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of /,
+    );
   });
 
   test.each([
@@ -88,6 +104,17 @@ describe("custom resources", () => {
     const largeArray = Array.from({ length: 725 }, () => 20);
     const errors = run(EXPENSIVE, { spec: { x: 1, y: 1, firstArray: [], secondArray: [], largeArray } });
     expect(errors.at(-1)).toMatch(/no further validation rules will be run due to call cost exceeds limit for rule/);
+  });
+
+  test("may cost so much as a whole, however little each rule does", () => {
+    const schema = spec({ type: "object", properties: pairwise(30) });
+    const list = (many: number) => Array.from({ length: many }, () => 20);
+    const lists = (many: number) =>
+      Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`p${index}`, list(many)]));
+    expect(run(schema, { spec: lists(100) })).toEqual([]);
+    expect(run(schema, { spec: lists(400) }).at(-1)).toMatch(
+      /running out of cost budget, no further validation rules will be run/,
+    );
   });
 
   test("change as transition rules allow", () => {

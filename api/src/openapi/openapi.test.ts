@@ -62,6 +62,25 @@ describe("OpenAPI 3", () => {
     expect(Object.keys(at(object, "properties"))).toEqual(["apiVersion", "kind", "metadata"]);
   });
 
+  test("a custom resource keeps the marks of its schema", () => {
+    const items = { type: "object", required: ["k"], properties: { k: { type: "string" } } };
+    const marked = {
+      list: { type: "array", items, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"] },
+      map: { type: "object", additionalProperties: { type: "string" }, "x-kubernetes-map-type": "atomic" },
+      free: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+      ruled: { type: "integer", "x-kubernetes-validations": [{ rule: "self > 0", message: "more" }] },
+      port: { "x-kubernetes-int-or-string": true },
+      object: { type: "object", "x-kubernetes-embedded-resource": true },
+    };
+    const given = { ...withProperties(marked).customResources[0]!, selectableFields: [{ fieldPath: "spec.color" }] };
+    const types = at(openApiV3("apis/stable.example.com/v1", { customResources: [given] }), "components", "schemas");
+    const own = at(types, "com.example.stable.v1.CronTab");
+    expect(own["x-kubernetes-selectable-fields"]).toEqual([{ fieldPath: "spec.color" }]);
+    for (const [name, schema] of Object.entries(marked))
+      for (const [mark, value] of Object.entries(schema).filter(([key]) => key.startsWith("x-")))
+        expect([name, mark, at(own, "properties", name)[mark]]).toEqual([name, mark, value]);
+  });
+
   test("what every custom resource has is described, as explain shows it", () => {
     const custom = at(openApiV3("apis/stable.example.com/v1", content), "components", "schemas");
     const { apiVersion, metadata } = at(custom, "com.example.stable.v1.CronTab", "properties") as Record<string, Node>;

@@ -255,11 +255,11 @@ test("a client that begins streams only to give them up is cut off", async () =>
   expect(begun).toBeLessThanOrEqual(1000);
 });
 
-test("more than 250 streams at a time are refused, not served", async () => {
+test("more than 100 streams at a time are refused, not served", async () => {
   let begun = 0;
   const port = await serve(() => (begun += 1));
   await farewell(port, ...Array.from({ length: 300 }, (_, index) => headersFrame(2 * index + 1)));
-  expect(begun).toBe(250);
+  expect(begun).toBe(100);
 });
 
 test("a head without end, and replies that nobody reads, end the connection", async () => {

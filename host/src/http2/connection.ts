@@ -22,8 +22,8 @@ import { HpackEncoder } from "./hpack-encoder.ts";
 import { Outbox } from "./outbox.ts";
 import { areTrailers, type RequestHead, requestHead } from "./request-head.ts";
 
-/** Streams at a time, as Go's servers have it. */
-const MOST_STREAMS = 250;
+/** Streams at a time, as kube-apiserver has it. */
+const MOST_STREAMS = 100;
 /** Bytes that a client may send before we have read them, of one request and of all. */
 const REQUEST_WINDOW = 1024 * 1024;
 const CONNECTION_WINDOW = 4 * 1024 * 1024;

@@ -36,3 +36,23 @@ test.each([
   expect(isDone).toBe(true);
   expect(aggregator.groups).toMatchObject([{ name: "taste.example.com", versions: [{ resources: [{}] }] }]);
 });
+
+test("what was discovered of a server that is not available is stale", async () => {
+  let status = "True";
+  const conditions = () => [{ type: "Available", status }];
+  const entry = {
+    get object() {
+      return { ...SERVICE, status: { conditions: conditions() } };
+    },
+  };
+  const cache = { subscribe: () => () => {}, get: () => entry, head: { range: () => [["key", entry]] } };
+  const client = { request: async () => ({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(LIST)) }) };
+  const aggregator = new Aggregator(cache as never, client as never, new VirtualClock());
+  const shown = () =>
+    aggregator.groups[0]?.versions.map(({ freshness, resources = [] }) => [freshness, resources.length]);
+  expect(shown()).toEqual([["Stale", 0]]);
+  await aggregator.learn(SERVICE as never, new AbortController().signal);
+  expect(shown()).toEqual([["Current", 1]]);
+  status = "False";
+  expect(shown()).toEqual([["Stale", 0]]);
+});
