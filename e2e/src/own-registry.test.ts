@@ -199,7 +199,10 @@ describe.skipIf(process.getuid?.() !== 0)("tsukube registry, pushed to and pulle
     await docker("tag", `${host}/copy:2`, `${upstream}/hello`);
     await docker("push", `${upstream}/hello`);
     const { at: cache } = await startRegistry("cache", "--proxy", `http://${upstream}`);
-    await docker("pull", `${cache}/hello`);
+    expect(await docker("pull", `${cache}/hello`)).toMatch(
+      /\nDigest: sha256:[0-9a-f]{64}\nStatus: Downloaded newer image for .*\/hello:latest\n/,
+    );
+    expect(await docker("pull", `${cache}/hello`)).toContain("Status: Image is up to date for");
     await docker("tag", `${host}/copy:2`, `${cache}/other`);
     expect(await refused("push", `${cache}/other`)).toContain("is a cache of another one");
     await docker("rmi", `${cache}/hello`, `${cache}/other`, `${upstream}/hello`);

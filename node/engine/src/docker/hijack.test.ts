@@ -1,5 +1,7 @@
+import { PassThrough, Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { DetachKeys } from "./hijack.ts";
+import { connectClient, DetachKeys } from "./hijack.ts";
 
 function typed(keys: DetachKeys, ...chunks: readonly string[]): readonly [passed: string, detached: boolean] {
   const taken = chunks.map((chunk) => keys.take(Buffer.from(chunk)));
@@ -16,4 +18,30 @@ test("what only begins like them passes with what follows", () => {
   expect(typed(new DetachKeys("ctrl-p,ctrl-q"), "a\x10b")).toEqual(["a\x10b", false]);
   expect(typed(new DetachKeys("ctrl-p,ctrl-q"), "\x10\x10\x11")).toEqual(["\x10", true]);
   expect(typed(new DetachKeys(""), "\x10\x11")).toEqual(["\x10\x11", false]);
+});
+
+test.each([
+  [false, "a\x10\x11b"],
+  [true, "a"],
+])("keys leave a terminal alone: of other input every byte is content (terminal: %s)", async (terminal, wanted) => {
+  const stdin = new PassThrough();
+  const { promise: exited, resolve } = Promise.withResolvers<number>();
+  const received = buffer(stdin);
+  stdin.once("end", () => resolve(0));
+  const process = {
+    stdin,
+    stdout: Readable.from([]),
+    stderr: Readable.from([]),
+    exited,
+    kill: () => {},
+    resize: () => {},
+  };
+  const client = {
+    input: Readable.from([Buffer.from("a\x10\x11b")]),
+    ...{ write: async () => {}, end: () => {}, closed: new AbortController().signal },
+  };
+  const options = { terminal, stdin: true, detachKeys: "ctrl-p,ctrl-q" };
+  expect(await connectClient(process, client, options)).toBe(terminal ? "left" : "ended");
+  stdin.end();
+  expect((await received).toString()).toBe(wanted);
 });

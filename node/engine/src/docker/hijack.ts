@@ -6,7 +6,7 @@ import { type FrameStream, frame } from "./stream-frames.ts";
 export interface HijackOptions {
   readonly terminal: boolean;
   readonly stdin: boolean;
-  /** Which keys leave a process alone: "ctrl-p,ctrl-q". */
+  /** Which keys of a terminal leave a process alone: "ctrl-p,ctrl-q". */
   readonly detachKeys: string;
 }
 
@@ -47,10 +47,15 @@ async function forward(
   }
 }
 
-function feed(process: StreamedProcess, input: Readable, { detachKeys }: HijackOptions, leave: () => void): void {
+function feed(
+  process: StreamedProcess,
+  input: Readable,
+  { detachKeys, terminal }: HijackOptions,
+  leave: () => void,
+): void {
   const { stdin } = process;
   if (stdin === undefined) return;
-  const keys = new DetachKeys(detachKeys);
+  const keys = new DetachKeys(terminal ? detachKeys : ""); // other input is content, whatever its bytes are
   stdin.on("error", () => {});
   stdin.on("drain", () => input.resume());
   input.on("data", (chunk: Buffer) => {

@@ -167,10 +167,12 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
       const begin = once(() =>
         send({ status: `Pulling from ${reference.repository}`, id: reference.tag ?? reference.digest ?? "latest" }),
       );
+      const before = deps.images.find(name)?.id;
+      let isNewer = false;
       if (isBuiltIn(reference)) {
         await foundImage(deps, name);
       } else {
-        const pulled = deps.transfer.pull(reference, {
+        const pulling = deps.transfer.pull(reference, {
           credentials,
           ...(platform === "" ? {} : { platform }),
           signal: request.signal,
@@ -179,17 +181,22 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
             send(progressMessage(progress));
           },
         });
-        await pulled.catch((cause: unknown) => {
+        const { id, digests } = await pulling.catch((cause: unknown) => {
           if (codeOf(cause) !== "unauthorized") throw cause;
           // with 401 a client would ask whoever sits there for a password; dockerd says that there is no such image
           throw new TsukubeError("not-found", messageOf(cause), { cause });
         });
+        begin();
+        isNewer = id !== before;
+        const digest = digests.findLast((each) => each.startsWith(`${reference.registry}/${reference.repository}@`));
+        send({ status: `Digest: ${digest?.split("@")[1]}` });
       }
       begin();
       deps.events.publish("image", "pull", familiarName(formatReference(reference)), {
         name: familiarName(formatReference(reference)),
       });
-      send({ status: `Status: Image is up to date for ${familiarName(formatReference(reference))}` });
+      const outcome = isNewer ? "Downloaded newer image" : "Image is up to date";
+      send({ status: `Status: ${outcome} for ${familiarName(formatReference(reference))}` });
     },
   };
 }
