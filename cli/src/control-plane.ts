@@ -6,6 +6,7 @@ import {
   createInformerFactory,
   LeaderElection,
   limitedTransport,
+  measuredTransport,
   QueueMetrics,
   startComponentServer,
 } from "@tsukube/client";
@@ -18,6 +19,8 @@ import { type ComponentPorts, type ComponentState, describe } from "./component-
 
 export interface ControlPlaneOptions {
   readonly server: ApiServer;
+  /** "127.0.0.1:6443", where others reach it. */
+  readonly host: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -42,11 +45,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<L
     recordFeatureGates(options.featureGates, metrics);
     const state: ComponentState = { isStarting: false };
     const { clock, logger, ca, ports } = options;
-    const client = lifetime.own(`${name} reviews`, clientAs(options, component(name)));
+    const client = lifetime.own(`${name} reviews`, clientAs(options, component(name), metrics));
     const described = { metrics, ...describe(name, state, options.electAs !== undefined) };
     const server = { ...described, client, clock, logger, ...ports, port: ports[name], clientCa: ca.cert };
     lifetime.own(`${name} port`, await startComponentServer(server));
-    await led(options, lifetime, name, async () => {
+    await led(options, lifetime, name, metrics, async () => {
       state.isStarting = true;
       const started = await start(options, metrics);
       state.isStarting = false;
@@ -61,6 +64,7 @@ async function led(
   options: ControlPlaneOptions,
   lifetime: Lifetime,
   name: string,
+  metrics: Metrics,
   start: () => Promise<Lifetime>,
 ): Promise<void> {
   const { electAs, clock, logger } = options;
@@ -68,12 +72,20 @@ async function led(
     lifetime.own(name, await start());
     return;
   }
-  const client = lifetime.own(`${name} election client`, clientAs(options, component(name)));
+  const client = lifetime.own(`${name} election client`, clientAs(options, component(name), metrics));
+  const status =
+    "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master. 'name' is the string used to identify the lease. Please make sure to group by name.";
+  const leads = metrics.gauge("leader_election_master_status", status, ["name"]);
+  leads.set(0, { name });
   const election = new LeaderElection({ client, name, identity: electAs, clock, logger });
   const stop = new AbortController();
   const running = election.run(stop.signal, async () => {
     const started = await start();
-    return () => started.close();
+    leads.set(1, { name });
+    return async () => {
+      leads.set(0, { name });
+      await started.close();
+    };
   });
   lifetime.add(`${name} election`, async () => {
     stop.abort();
@@ -85,7 +97,9 @@ async function controllers(options: ControlPlaneOptions, metrics: Metrics): Prom
   const { clock, random, logger, ca, featureGates } = options;
   const lifetime = new Lifetime();
   const started = await startControllers({
-    clientFor: (name) => clientAs(options, name === "kube-controller-manager" ? component(name) : controllerUser(name)),
+    clientFor: (name) => {
+      return clientAs(options, name === "kube-controller-manager" ? component(name) : controllerUser(name), metrics);
+    },
     clock,
     random,
     featureGates,
@@ -97,24 +111,25 @@ async function controllers(options: ControlPlaneOptions, metrics: Metrics): Prom
   return lifetime;
 }
 
-async function scheduler(options: ControlPlaneOptions): Promise<Lifetime> {
+async function scheduler(options: ControlPlaneOptions, metrics: Metrics): Promise<Lifetime> {
   const { clock, random, logger } = options;
   const lifetime = new Lifetime();
-  const client = lifetime.own("scheduler client", clientAs(options, component("kube-scheduler")));
+  const client = lifetime.own("scheduler client", clientAs(options, component("kube-scheduler"), metrics));
   const scheduling = { client, clock, random, logger: logger.child({ component: "scheduler" }) };
   const informers = lifetime.own(
     "scheduler informers",
     createInformerFactory(client, { ...scheduling, unserved: "empty" }),
   );
-  lifetime.own("scheduler", await startScheduler({ ...scheduling, informers }));
+  lifetime.own("scheduler", await startScheduler({ ...scheduling, informers, metrics }));
   return lifetime;
 }
 
 /** Requests of one controller at a time: about as many as there are seats, and the queues have room for those of others. */
 const MOST_UNDER_WAY = 100;
 
-function clientAs({ server, clock }: ControlPlaneOptions, user: User): Client {
-  const transport = limitedTransport(server.transport(user), MOST_UNDER_WAY);
+function clientAs({ server, clock, host }: ControlPlaneOptions, user: User, metrics: Metrics): Client {
+  const measured = measuredTransport(server.transport(user), { metrics, clock, host });
+  const transport = limitedTransport(measured, MOST_UNDER_WAY);
   return createClient(transport, { userAgent: userAgentOf(user.name), clock });
 }
 

@@ -24,6 +24,7 @@ export { type KubeconfigEntry, kubeconfigText, mergeKubeconfig, removeFromKubeco
 export { LeaderElection, type LeaderElectionOptions } from "./leader-election.ts";
 export { limitedTransport } from "./limited-transport.ts";
 export type { EventSink, EventSource, ListWatchDeps } from "./list-watch.ts";
+export { measuredTransport } from "./measured-transport.ts";
 export { MetadataEvent } from "./metadata-event.ts";
 export { splitKey } from "./object-key.ts";
 export { controllerOf, controllerReference, isControlledBy, withoutOwner } from "./owner-reference.ts";

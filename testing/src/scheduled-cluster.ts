@@ -1,7 +1,8 @@
 import type { Event, Node, Pod, PodSpec } from "@tsukube/api/types/core-v1";
 import type { PriorityClass } from "@tsukube/api/types/scheduling-v1";
 import { createInformerFactory } from "@tsukube/client";
-import { Lifetime, silentLogger } from "@tsukube/foundation";
+import { Lifetime, type Metrics, silentLogger } from "@tsukube/foundation";
+import { createMetrics } from "@tsukube/host";
 import { startScheduler } from "@tsukube/scheduler";
 import type { Cluster } from "./cluster.ts";
 import { startManagedCluster } from "./managed-cluster.ts";
@@ -16,9 +17,12 @@ export class ScheduledCluster {
   readonly cluster: Cluster;
   readonly actor: PodActor;
   readonly nodes: NodeActor;
+  /** Of the scheduler. */
+  readonly metrics: Metrics;
   readonly #lifetime: Lifetime;
 
-  private constructor(cluster: Cluster, lifetime: Lifetime) {
+  private constructor(cluster: Cluster, metrics: Metrics, lifetime: Lifetime) {
+    this.metrics = metrics;
     this.cluster = cluster;
     this.actor = new PodActor(cluster);
     this.nodes = new NodeActor(cluster);
@@ -31,8 +35,9 @@ export class ScheduledCluster {
     const common = { clock: cluster.clock, random: seededRandom(3), logger: silentLogger };
     const client = cluster.clientAs({ name: "system:kube-scheduler" });
     const informers = lifetime.own("informers", createInformerFactory(client, common));
-    lifetime.own("scheduler", await startScheduler({ ...common, client, informers }));
-    return new ScheduledCluster(cluster, lifetime);
+    const metrics = createMetrics();
+    lifetime.own("scheduler", await startScheduler({ ...common, client, informers, metrics }));
+    return new ScheduledCluster(cluster, metrics, lifetime);
   }
 
   close(): Promise<void> {

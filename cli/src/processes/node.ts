@@ -1,7 +1,7 @@
 import { flushCompileCache } from "node:module";
 import { dirname, join } from "node:path";
 import { FeatureGates } from "@tsukube/api";
-import { createClient, createHttpTransport, createInformerFactory } from "@tsukube/client";
+import { createClient, createHttpTransport, createInformerFactory, measuredTransport } from "@tsukube/client";
 import { startEngine } from "@tsukube/engine";
 import { Lifetime, TsukubeError } from "@tsukube/foundation";
 import {
@@ -74,11 +74,11 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     logger: logger.child({ component: "engine" }),
   });
   lifetime.own("engine", engine);
-  const server = `https://127.0.0.1:${record.apiPort}`;
-  const connect = (pair: { readonly cert: string; readonly key: string }, agent: string) => {
-    const client = createClient(createHttpTransport({ server, ca: credentials.ca.cert, clientCertificate: pair }), {
-      userAgent: `${agent}/0.1`,
-    });
+  const host = `127.0.0.1:${record.apiPort}`;
+  const connect = (pair: { readonly cert: string; readonly key: string }, agent: string, metrics = base.metrics) => {
+    const server = { server: `https://${host}`, ca: credentials.ca.cert, clientCertificate: pair };
+    const transport = measuredTransport(createHttpTransport(server), { metrics, clock: realClock, host });
+    const client = createClient(transport, { userAgent: `${agent}/0.1` });
     lifetime.own(`${agent} client`, client);
     const informers = createInformerFactory(client, {
       ...base,
@@ -95,7 +95,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     serviceCidr: addresses.serviceCidr,
     bridge: addresses.bridge,
     nodeName: record.nodeName,
-    informers: connect(credentials.kubeProxy, "kube-proxy").informers,
+    informers: connect(credentials.kubeProxy, "kube-proxy", proxying.metrics).informers,
   });
   lifetime.own("proxy", proxy);
   const proxyServer = await startProxyServer({

@@ -55,6 +55,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
     random: systemRandom,
     logger,
     featureGates,
+    host: `127.0.0.1:${record.apiPort}`,
     metricsOf: () => ownMetrics(featureGates),
     ca: credentials.ca,
     ports: {

@@ -12,6 +12,10 @@ export class NodeCache {
   /** Keys of `#pods` by node. */
   readonly #onNode = new Map<string, Set<string>>();
 
+  get size(): { readonly nodes: number; readonly pods: number } {
+    return { nodes: this.#infos.size, pods: this.#pods.size };
+  }
+
   get nodes(): readonly NodeInfo[] {
     return [...this.#infos.values()];
   }

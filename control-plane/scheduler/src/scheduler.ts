@@ -15,11 +15,12 @@ import {
   type EventType,
   type InformerFactory,
   type Outcome,
+  type RunningController,
   referenceTo,
   SETTLED,
   startController,
 } from "@tsukube/client";
-import { type Clock, formatTime, Lifetime, type Logger, type Random } from "@tsukube/foundation";
+import { type Clock, formatTime, Lifetime, type Logger, type Metrics, type Random } from "@tsukube/foundation";
 import type { Snapshot } from "./framework.ts";
 import { NodeCache } from "./node-cache.ts";
 import { isTerminal, keyOf, priorityOf } from "./node-info.ts";
@@ -29,6 +30,7 @@ import { preemption } from "./preemption/preemption.ts";
 import { Preemptor } from "./preemption/preemptor.ts";
 import type { Victims } from "./preemption/victims.ts";
 import { type Diagnosis, schedule } from "./schedule.ts";
+import { SchedulerMetrics } from "./scheduler-metrics.ts";
 import { isStale, VolumeBinder } from "./volume-binder.ts";
 
 export interface SchedulerOptions {
@@ -38,6 +40,7 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: Metrics;
 }
 
 const NAME = "default-scheduler";
@@ -54,8 +57,8 @@ export async function startScheduler(options: SchedulerOptions): Promise<{ close
   const lifetime = new Lifetime();
   const { client, clock, logger } = options;
   const events = lifetime.own("events", createEventRecorder({ client, clock, logger, component: NAME }));
-  const scheduler = new Scheduler(options, events);
-  const controller = startController({
+  const scheduler = new Scheduler(options, events, () => controller.queue.length);
+  const controller: RunningController = startController({
     name: "scheduler",
     clock,
     logger,
@@ -92,14 +95,16 @@ class Scheduler {
   readonly #ending = new Set<string>();
   readonly #volumeBinder: VolumeBinder;
   readonly #preemptor: Preemptor;
+  readonly #metrics: SchedulerMetrics;
 
-  constructor(options: SchedulerOptions, events: EventRecorder) {
+  constructor(options: SchedulerOptions, events: EventRecorder, active: () => number) {
     const { informers } = options;
     this.#options = options;
     this.#events = events;
     this.#pods = informers.informer<Pod>(core("pods"), {
       indexes: {
         nominated: (pod) => (isPromised(pod) ? [pod.status?.nominatedNodeName ?? ""] : []),
+        gated: (pod) => (isGated(pod) ? [""] : []),
       },
     });
     this.#nodes = informers.informer<Node>(core("nodes"));
@@ -118,6 +123,13 @@ class Scheduler {
     });
     this.#volumeBinder = new VolumeBinder(options.client, options.clock);
     this.#preemptor = new Preemptor(options.client, options.clock, events);
+    this.#metrics = new SchedulerMetrics(options.metrics, options.clock, NAME, () => ({
+      active: active(),
+      unschedulable: this.#unschedulable.size,
+      gated: this.#pods.byIndex("gated", "").length,
+      ...this.#cache.size,
+      assumed: this.#assumed.size,
+    }));
   }
 
   /** Pods of higher priority are placed first. */
@@ -138,16 +150,21 @@ class Scheduler {
       this.#pods.onChange({
         added: (pod) => {
           this.#see(pod);
+          this.#queued(pod);
           add(keyOf(pod));
         },
         updated: (before, pod) => {
           this.#see(pod);
-          if (isNews(before, pod)) add(keyOf(pod));
+          if (isNews(before, pod)) {
+            this.#queued(pod);
+            add(keyOf(pod));
+          }
           if (isTerminal(pod)) retry();
         },
         deleted: (pod) => {
           this.#cache.removePod(pod);
           this.#forget(keyOf(pod));
+          this.#metrics.forget(keyOf(pod));
           this.#ending.delete(pod.metadata?.uid ?? "");
           retry();
         },
@@ -179,6 +196,7 @@ class Scheduler {
     const known = this.#pods.get(key);
     if (known === undefined || !this.#isOurs(known)) {
       this.#forget(key);
+      this.#metrics.forget(key);
       return SETTLED;
     }
     const pod = this.#withPromise(known);
@@ -187,8 +205,19 @@ class Scheduler {
       const outcome = await this.#followVolumes(pod);
       if (outcome !== undefined) return outcome;
     }
+    this.#metrics.began(key);
+    try {
+      return await this.#decide(pod);
+    } catch (error) {
+      this.#metrics.ended(key, "error");
+      throw error;
+    }
+  }
+
+  async #decide(pod: Pod): Promise<Outcome> {
     const snapshot = this.#snapshot();
     const decision = schedule(pod, snapshot, defaultPlugins, () => this.#options.random.float());
+    this.#metrics.decided(keyOf(pod));
     if (decision.kind === "unschedulable") return this.#preempt(pod, snapshot, decision.message, decision.diagnosis);
     const node = this.#cache.node(decision.node)!;
     const needs = volumeNeeds(pod, node, snapshot) ?? { bind: [], provision: [] };
@@ -229,6 +258,7 @@ class Scheduler {
 
   /** Looks for pods that have to go so that this one fits, and says what came of it. */
   async #preempt(pod: Pod, snapshot: Snapshot, why: string, { candidates, filters }: Diagnosis): Promise<Outcome> {
+    this.#metrics.triedToPreempt();
     const { nodes } = snapshot;
     if (nodes.length === 0) return this.#refuse(pod, why, promisedNode(pod));
     const budgets = this.#budgets.list();
@@ -254,6 +284,7 @@ class Scheduler {
     for (const uid of uids) this.#ending.add(uid);
     try {
       await this.#preemptor.preempt(pod, victims);
+      this.#metrics.preempted(victims.pods.length);
       await this.#preemptor.withdraw(displaced);
     } catch (error) {
       for (const key of [pod, ...displaced].map(keyOf)) this.#promised.delete(key);
@@ -302,10 +333,14 @@ class Scheduler {
     this.#volumeBinder.forget(key);
   }
 
+  #queued(pod: Pod): void {
+    if (this.#isOurs(pod)) this.#metrics.queued(keyOf(pod));
+  }
+
   #isOurs(pod: Pod): boolean {
     const { spec, metadata } = pod;
     if ((spec?.nodeName ?? "") !== "" || metadata?.deletionTimestamp !== undefined || isTerminal(pod)) return false;
-    return (spec?.schedulerName ?? NAME) === NAME && (spec?.schedulingGates ?? []).length === 0;
+    return (spec?.schedulerName ?? NAME) === NAME && !isGated(pod);
   }
 
   #snapshot(): Snapshot {
@@ -337,6 +372,7 @@ class Scheduler {
       if (isStale(error)) return;
       throw error;
     }
+    this.#metrics.ended(key, "scheduled");
     this.#unschedulable.delete(key);
     this.#promised.delete(key);
     this.#record(pod, "Normal", "Scheduled", `Successfully assigned ${key} to ${node}`);
@@ -344,6 +380,7 @@ class Scheduler {
 
   /** @param promised The node on which others make room for it, "" for none. */
   async #refuse(pod: Pod, message: string, promised: string): Promise<Outcome> {
+    this.#metrics.ended(keyOf(pod), "unschedulable");
     this.#unschedulable.add(keyOf(pod));
     const before = pod.status?.conditions?.find((condition) => condition.type === "PodScheduled");
     const isSaid = before?.status === "False" && before.reason === "Unschedulable" && before.message === message;
@@ -387,6 +424,10 @@ function isNews(before: Pod, now: Pod): boolean {
   const relevant = ({ metadata, spec, status }: Pod): string =>
     JSON.stringify([metadata?.uid, metadata?.labels, metadata?.deletionTimestamp, spec, status?.phase]);
   return relevant(before) !== relevant(now);
+}
+
+function isGated({ spec }: Pod): boolean {
+  return (spec?.schedulingGates ?? []).length > 0;
 }
 
 /** Whether a pod without a node waits for room on one. */

@@ -3,6 +3,7 @@ import type { StorageClass } from "@tsukube/api/types/storage-v1";
 import { createInformerFactory } from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
+import { createMetrics } from "@tsukube/host";
 import { type Cluster, seededRandom, startCluster } from "@tsukube/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startScheduler } from "./scheduler.ts";
@@ -26,7 +27,7 @@ beforeEach(async () => {
   lifetime.own("controllers", await startControllers({ ...common, clientFor, options: { rootCa: "" } }));
   const client = cluster.clientAs({ name: "system:kube-scheduler" });
   const informers = lifetime.own("informers", createInformerFactory(client, common));
-  lifetime.own("scheduler", await startScheduler({ ...common, client, informers }));
+  lifetime.own("scheduler", await startScheduler({ ...common, client, informers, metrics: createMetrics() }));
   for (const name of ["a", "b"]) {
     const labels = { "kubernetes.io/hostname": name };
     const node: Node = { metadata: { name, labels } };

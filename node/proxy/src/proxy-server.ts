@@ -1,4 +1,4 @@
-import type { FeatureGates } from "@tsukube/api";
+import { type FeatureGates, recordFeatureGates } from "@tsukube/api";
 import { type Clock, Lifetime, type Logger, type Metrics } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
 import { componentEndpoints, createHttpServer, listenWhenFree } from "@tsukube/host";
@@ -31,6 +31,7 @@ const MODE = "nftables";
 export async function startProxyServer(options: ProxyServerOptions): Promise<Lifetime> {
   const { proxy, metrics, own, health, clock, logger } = options;
   const lifetime = new Lifetime();
+  recordFeatureGates(options.featureGates, metrics);
   const endpoints = componentEndpoints({
     health: { healthz: { ping: () => undefined } },
     metrics,
