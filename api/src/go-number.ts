@@ -3,6 +3,7 @@ const [LEAST, PAST] = [-4, 6];
 
 /** A finite float as Go's %v shows it: "0.5", "1e+06", "1e-05". */
 export function goFloat(value: number): string {
+  if (Object.is(value, -0)) return "-0";
   const [digits = "", exponent = "0"] = value.toExponential().split("e");
   const power = Number(exponent);
   if (power >= LEAST && power < PAST) return String(value);

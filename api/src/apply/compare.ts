@@ -71,11 +71,12 @@ class Comparer {
     insertAll(schema, after, at.element, parent);
   }
 
-  /** Of another type now: what was below is gone. */
+  /** Of another type now: what was below is gone, what is below came. */
   #replaced(schema: Schema | undefined, before: Json, after: Json, at: Step | undefined): void {
     this.#compareLeaf(before, after, at);
-    const last = at?.element;
-    if (last !== undefined) insertAll(schema, before, last, this.removed.below(pathOf(at?.parent)));
+    if (at === undefined) return;
+    insertAll(schema, before, at.element, this.removed.below(pathOf(at.parent)));
+    insertAll(schema, after, at.element, this.added.below(pathOf(at.parent)));
   }
 
   #compareLeaf(before: Json | undefined, after: Json | undefined, at: Step | undefined): void {

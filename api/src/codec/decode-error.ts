@@ -14,6 +14,8 @@ export interface DecodeOptions {
   readonly maxBytes?: number;
   /** Collect problems at all (fieldValidation Warn and Strict); default true. */
   readonly collectProblems?: boolean;
+  /** Of values without schema: floats that are written otherwise than JavaScript writes them, such as 1e3, stay {@link JsonText}. */
+  readonly keepsNumbers?: boolean;
 }
 
 /** What was decoded. */

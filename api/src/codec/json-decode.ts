@@ -6,7 +6,7 @@ import type { Schema } from "../schema.ts";
 import { canonicalMicroTime, canonicalTime } from "../timestamps.ts";
 import { base64OfBytes, canonicalBase64 } from "./base64.ts";
 import { type Decoded, DecodeError, type DecodeOptions } from "./decode-error.ts";
-import { encodeUnstructured } from "./json-encode.ts";
+import { encodeUnstructured, JsonText } from "./json-encode.ts";
 import { JsonReader } from "./json-reader.ts";
 import { jsonSchemaPlan, schemasPlan, stringsPlan } from "./json-schema-plans.ts";
 import { type FieldPlan, fill, isZero, type Plan, planOf, setMember, zeroValue } from "./plan.ts";
@@ -75,6 +75,7 @@ class Decoder {
   rootType = "";
   readonly #reader: JsonReader;
   readonly #maxDepth: number;
+  readonly #keepsNumbers: boolean;
   readonly #collects: boolean;
   /** Fields, indexes and map keys from the root to the value being read. */
   readonly #path: (FieldPlan | string | number)[] = [];
@@ -91,6 +92,7 @@ class Decoder {
       throw new DecodeError("limit", `Cannot decode body: ${bytes.length} bytes, expected at most ${options.maxBytes}`);
     }
     this.#reader = new JsonReader(bytes);
+    this.#keepsNumbers = options.keepsNumbers ?? false;
     this.#maxDepth = options.maxDepth ?? DEFAULT_DEPTH;
     this.#collects = options.collectProblems ?? true;
   }
@@ -323,12 +325,15 @@ class Decoder {
 
   #anyNumber(typed: boolean): unknown {
     const value = this.#reader.number();
+    const { numberText, numberIsInteger } = this.#reader;
     if (typeof value === "number") {
-      if (Number.isFinite(value) || this.#skipping) return value;
-      return this.#typeMismatch(`number ${this.#reader.numberText}`, "float64");
+      if (!Number.isFinite(value) && !this.#skipping) return this.#typeMismatch(`number ${numberText}`, "float64");
+      const isAsShown = !this.#keepsNumbers || numberIsInteger || String(value) === numberText;
+      return isAsShown ? value : new JsonText(numberText);
     }
-    const isInt64 = value <= INT64_MAX && value >= -INT64_MAX - 1n;
-    return isInt64 || !typed ? value : Number(value);
+    if (value <= INT64_MAX && value >= -INT64_MAX - 1n) return value;
+    if (this.#keepsNumbers) return new JsonText(numberText);
+    return typed ? Number(value) : value;
   }
 
   #anyObject(typed: boolean): unknown {

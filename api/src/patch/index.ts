@@ -1,3 +1,4 @@
+export { fromUnstructured } from "./from-unstructured.ts";
 export { goType, goValue } from "./go-value.ts";
 export { jsonEqual } from "./json-equal.ts";
 export { jsonPatch, MAX_JSON_PATCH_OPERATIONS } from "./json-patch.ts";

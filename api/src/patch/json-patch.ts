@@ -2,7 +2,7 @@ import type { Json } from "../object.ts";
 import { ApiError } from "../status/api-error.ts";
 import { jsonEqual } from "./json-equal.ts";
 import { parsePointer } from "./json-pointer.ts";
-import { define, isRecord } from "./merge-patch.ts";
+import { define, isContainer, isRecord } from "./merge-patch.ts";
 
 /** More operations than this are refused with 413. */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000;
@@ -118,16 +118,14 @@ class Patching {
   /** A member that is not there is added: upstream holds only elements of lists to be there. */
   #replace(document: Json, path: readonly string[], value: Json): Json {
     if (path.length > 0) return this.#changeParent(document, path, (parent, key) => put(parent, key, value));
-    if (typeof value !== "object" || value === null)
-      throw unapplicable("replace operation value must be object or array");
+    if (!isContainer(value)) throw unapplicable("replace operation value must be object or array");
     return value;
   }
 
   /** Lets `change` have the last container along `path`. @param at How far along it `document` is. */
   #changeParent(document: Json, path: readonly string[], change: (parent: Own, key: string) => void, at = 0): Json {
     const key = path[at];
-    if (key === undefined || typeof document !== "object" || document === null)
-      throw unapplicable(`path /${path.join("/")} does not exist`);
+    if (key === undefined || !isContainer(document)) throw unapplicable(`path /${path.join("/")} does not exist`);
     const own = this.#ownOf(document);
     if (at === path.length - 1) change(own, key);
     else put(own, key, this.#changeParent(get(own, [key]), path, change, at + 1));
@@ -152,7 +150,7 @@ class Patching {
   /** About as many bytes as its JSON has. */
   #sizeOf(value: Json): number {
     if (typeof value === "string") return value.length + 2;
-    if (typeof value !== "object" || value === null) return String(value).length;
+    if (!isContainer(value)) return String(value).length;
     let size = this.#sizes.get(value);
     if (size === undefined) {
       size = 2;

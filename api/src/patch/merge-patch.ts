@@ -1,3 +1,4 @@
+import { JsonText } from "../codec/json-encode.ts";
 import type { Json } from "../object.ts";
 
 /**
@@ -18,7 +19,12 @@ type JsonRecord = { readonly [key: string]: Json };
 
 /** True for a JSON object. */
 export function isRecord(value: Json | undefined): value is JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isContainer(value) && !Array.isArray(value);
+}
+
+/** True for a JSON object or list; not for a number that is kept as it was written. */
+export function isContainer(value: Json | undefined): value is JsonRecord | readonly Json[] {
+  return typeof value === "object" && value !== null && !((value as unknown) instanceof JsonText);
 }
 
 /** Sets a member even if it is called "__proto__". */

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { decodeUnstructured } from "../codec/json-decode.ts";
+import { encodeUnstructuredText } from "../codec/json-encode.ts";
 import type { Json } from "../object.ts";
+import type { ObjectSchema } from "../schema.ts";
 import { schemaOfType } from "../schema-of.ts";
-import { jsonPatch, mergePatch, strategicMergePatch } from "./index.ts";
+import { fromUnstructured, jsonPatch, mergePatch, strategicMergePatch } from "./index.ts";
 
 function frozen<T>(value: T): T {
   if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(frozen);
@@ -337,4 +340,60 @@ test("ten thousand operations on one large map, or along a path that goes nowher
   expect(() => jsonPatch(deep, [{ op: "add", path: "/a".repeat(1_000_000), value: 1 }])).toThrow(
     expect.objectContaining({ httpCode: 422 }),
   );
+});
+
+describe("numbers as they are written", () => {
+  const decoded = (text: string) =>
+    decodeUnstructured<Json>(new TextEncoder().encode(text), { keepsNumbers: true }).object;
+
+  test("patches of text keep them, and hold them against those that are there as text", () => {
+    const made = jsonPatch(
+      { a: 80 },
+      decoded('[{"op":"add","path":"/b","value":1e3},{"op":"add","path":"/c","value":0.5}]'),
+    );
+    expect(encodeUnstructuredText(mergePatch(made, decoded('{"d":{"e":80.0,"f":9223372036854775808}}')))).toBe(
+      '{"a":80,"b":1e3,"c":0.5,"d":{"e":80.0,"f":9223372036854775808}}',
+    );
+    expect(jsonPatch({ a: 80 }, decoded('[{"op":"test","path":"/a","value":80}]'))).toEqual({ a: 80 });
+    expect(() => jsonPatch({ a: 80 }, decoded('[{"op":"test","path":"/a","value":80.0}]'))).toThrow("rejected");
+    expect(() =>
+      jsonPatch({ a: 1 }, decoded('[{"op":"add","path":"/a","value":1.0},{"op":"add","path":"/a/text","value":1}]')),
+    ).toThrow("rejected");
+  });
+
+  const pod = schemaOfType("core/v1.Pod") as ObjectSchema;
+  const live = { metadata: { name: "p" }, spec: { containers: [] } };
+  const patched = (text: string): Json => {
+    const made = strategicMergePatch(live, decoded(text), pod);
+    return fromUnstructured(made, pod, live);
+  };
+
+  test.for([
+    ['{"metadata":5.0}', "cannot restore struct from: float64"],
+    ['{"metadata":{"labels":[]}}', "cannot restore map from slice"],
+    ['{"metadata":{"labels":{"a":1}}}', "cannot convert int64 to string"],
+    ['{"metadata":{"finalizers":true}}', "cannot restore slice from bool"],
+    ['{"spec":{"priority":1.5}}', "cannot convert float64 to int32"],
+    ['{"spec":{"priority":"1"}}', "unrecognized type: int32"],
+    ['{"spec":{"hostNetwork":1}}', "unrecognized type: bool"],
+    ['{"spec":{"restartPolicy":1}}', "cannot convert int64 to v1.RestartPolicy"],
+    ['{"spec":{"nodeName":1e3}}', "unrecognized type: string"],
+    ['{"metadata":{"deletionTimestamp":{}}}', "json: cannot unmarshal object into Go value of type string"],
+  ] as const)("a strategic merge patch %s: %s", ([text, why]) => {
+    expect(() => patched(text)).toThrow(why);
+  });
+
+  test("strategic merge patches take whole floats, and integers that have too many bits", () => {
+    expect(
+      patched('{"spec":{"priority":3000000000,"activeDeadlineSeconds":1e3,"terminationGracePeriodSeconds":1e19}}'),
+    ).toEqual({
+      metadata: { name: "p" },
+      spec: {
+        containers: [],
+        priority: -1294967296,
+        activeDeadlineSeconds: 1000,
+        terminationGracePeriodSeconds: -(2n ** 63n),
+      },
+    });
+  });
 });

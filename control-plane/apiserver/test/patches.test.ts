@@ -42,6 +42,32 @@ const managers = ({ object }: Answer): unknown =>
     fieldsV1,
   ]);
 
+test("a number in a patch of text is what is written, in one of maps what it is", async () => {
+  await admin.send("POST", DEPLOYMENTS, deployment("numbers", 1));
+  const path = `${DEPLOYMENTS}/numbers?dryRun=All`;
+  const misfit =
+    /: json: cannot unmarshal number 2e0 into Go struct field DeploymentSpec\.spec\.replicas of type int32$/;
+  const operation = Buffer.from('[{"op":"add","path":"/spec/replicas","value":2e0}]');
+  const refused = [
+    await admin.send("PATCH", path, Buffer.from('{"spec":{"replicas":2e0}}')),
+    await admin.send("PATCH", path, operation, JSON_PATCH),
+  ];
+  expect(refused.map(problem)).toEqual(Array(2).fill([422, "Invalid", expect.stringMatching(misfit)]));
+  const taken = await admin.send("PATCH", path, Buffer.from('{"spec":{"replicas":2e0}}'), STRATEGIC);
+  expect(taken.object["spec"]).toMatchObject({ replicas: 2 });
+  expect(problem(await admin.send("PATCH", path, { spec: { replicas: "2" } }, STRATEGIC))).toEqual([
+    422,
+    "Invalid",
+    ' "" is invalid: patch: Invalid value: "map[spec:map[replicas:2]]": unrecognized type: int32',
+  ]);
+  const overflow = await admin.send("PATCH", path, Buffer.from('{"spec":{"replicas":1e400}}'));
+  expect(problem(overflow)).toEqual([
+    400,
+    "BadRequest",
+    "error decoding patch: json: cannot unmarshal number 1e400 into Go value of type float64",
+  ]);
+});
+
 describe("an apply", () => {
   test("creates with 201 what is not there, and answers 200 afterwards, without a new revision for the same", async () => {
     const first = await apply(`${MAPS}/made`, map("made", { a: "1" }));

@@ -154,13 +154,6 @@ const REASONS: readonly Reason[] = [
   },
   { part: /^style of YAML$/, because: "the same YAML in another style" },
   {
-    line: /strategic-merge-patch/,
-    part: /^causes$/,
-    a: /\\": (?:cannot (?:restore|convert) \w+ (?:from|to) \w+|unrecognized type: \w+)"\]$/,
-    b: /\\": json: cannot unmarshal [^"]*"\]$/,
-    because: "the sentence is that of upstream's conversion of maps to its Go types",
-  },
-  {
     line: /"path":"\/apiVersion"|\{"apiVersion":""\}/,
     part: /^header warning$/,
     because: "of an object of no version upstream knows no fields",
@@ -173,11 +166,6 @@ const REASONS: readonly Reason[] = [
     because: "the sentence is the YAML parser's",
   },
   {
-    line: /-patch\+json\] .*(?:1e\d|80\.0)\D/,
-    part: /^code$|^causes$|^\.details/,
-    because: "upstream looks at how a number in a patch is written, ours at what it is",
-  },
-  {
     scenario: /validatingadmissionpolicies/,
     part: /status\.(observedGeneration|typeChecking)$/,
     because: "upstream's controller manager checks types",
@@ -187,6 +175,12 @@ const REASONS: readonly Reason[] = [
     part: /taints$|managedFields$|^causes$/,
     a: /node\.kubernetes\.io\/not-ready|"f:taints":\{\}/,
     because: "nodes are tainted by the controller, when they do not get ready",
+  },
+  {
+    scenario: /^values in patches of custom resources$/,
+    line: /"value":(?:-?\d\.0|[15][eE][0-3]|1e19)\b|:(?:-?\d\.0|[15][eE][0-3]|1e19)\}/,
+    part: /^causes$|generation$/,
+    because: "numbers of custom resources are what they are here, upstream looks at how they are written as well",
   },
   { line: /\/token\?/, part: /managedFields$/, because: "nobody owns the fields of what is not stored" },
   {

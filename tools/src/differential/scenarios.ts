@@ -8,6 +8,7 @@ import { encodingScenarios } from "./scenarios/encodings.ts";
 import { lifecycleScenarios } from "./scenarios/lifecycle.ts";
 import { managerScenarios } from "./scenarios/managers.ts";
 import { mutationScenarios } from "./scenarios/mutations.ts";
+import { patchValueScenarios } from "./scenarios/patch-values.ts";
 import { patchScenarios } from "./scenarios/patches.ts";
 import { subresourceScenarios } from "./scenarios/subresources.ts";
 import { watchScenarios } from "./scenarios/watching.ts";
@@ -21,6 +22,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...encodingScenarios(),
   ...managerScenarios(),
   ...patchScenarios(),
+  ...patchValueScenarios(),
   ...subresourceScenarios(),
   ...deviceScenarios(),
   ...watchScenarios(),

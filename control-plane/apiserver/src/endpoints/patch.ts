@@ -4,11 +4,14 @@ import {
   decodeUnstructured,
   decodeYamlUnstructured,
   encodeJson,
+  encodeUnstructured,
   encodeUnstructuredText,
   type FieldManager,
   fieldError,
+  fromUnstructured,
   goValue,
   type Json,
+  JsonText,
   jsonPatch,
   MAX_JSON_PATCH_OPERATIONS,
   mergePatch,
@@ -64,7 +67,8 @@ export function patchTypeOf(context: RequestContext, definition: ResourceDefinit
 /** @throws {ApiError} 400 for a body that is no JSON or YAML. */
 function decodePatch(type: PatchType, bytes: Uint8Array): { readonly patch: Json; readonly problems: string[] } {
   try {
-    const decoded = type === "apply" ? decodeYamlUnstructured<Json>(bytes) : decodeUnstructured<Json>(bytes);
+    const decoded =
+      type === "apply" ? decodeYamlUnstructured<Json>(bytes) : decodeUnstructured<Json>(bytes, { keepsNumbers: true });
     if (type === "json" && Array.isArray(decoded.object) && decoded.object.length > MAX_JSON_PATCH_OPERATIONS) {
       throw ApiError.requestEntityTooLarge(
         `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${decoded.object.length}`,
@@ -76,7 +80,10 @@ function decodePatch(type: PatchType, bytes: Uint8Array): { readonly patch: Json
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     if (type === "apply") throw ApiError.badRequest(`error encoding patch: ${error.message}`);
-    throw ApiError.badRequest("invalid JSON patch");
+    if (error.code !== "type") throw ApiError.badRequest("invalid JSON patch");
+    const why =
+      type === "json" ? error.message.replace("Go value", "Go struct field jsonPatchOp.value") : error.message;
+    throw ApiError.badRequest(type === "strategic" ? why : `error decoding patch: ${why}`);
   }
 }
 
@@ -97,11 +104,15 @@ export function patcher(
   const { patch, problems } = decodePatch(type, bytes);
   const validation = fieldValidationOf(context.info.query);
   checkPatch(type, patch, problems, validation);
+  const hasText = !definition.typed && keepsNumbers(patch);
   return (live, managers) => {
-    const value = settled(patched(type, live as unknown as Json, patch, definition), type, live, definition);
-    const shown = (): string => shownPatch(definition, type, patch, value, live);
+    const made = patched(type, live as unknown as Json, patch, definition);
+    // what has no type takes numbers for what they are, however they are written
+    const plain = hasText ? decodeUnstructured<Json>(encodeUnstructured(made)).object : made;
+    const value = settled(plain, type, live, definition);
+    const shown = (): string => shownPatch(definition, type, patch, made, live);
     if (definition.typed) checkType(value as unknown as Unstructured, live, shown);
-    const formed = formOf(definition, value, shown, live);
+    const formed = formOf(definition, value, shown, live, type === "strategic");
     const all = [...problems, ...formed.problems];
     if (all.length > 0 && validation === "Strict") throw badPatch(shown(), strictDecodingMessage(all));
     report(context, all, validation);
@@ -118,6 +129,12 @@ function patched(type: Exclude<PatchType, "apply">, live: Json, patch: Json, { s
     case "strategic":
       return strategicMergePatch(live, patch ?? {}, schema);
   }
+}
+
+/** Whether there are numbers in it that are kept as they were written. */
+function keepsNumbers(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return value instanceof JsonText || Object.values(value).some(keepsNumbers);
 }
 
 const OPERATION = new Set(["op", "path", "from", "value"]);
@@ -221,11 +238,11 @@ function shownPatch(
   definition: ResourceDefinition,
   type: PatchType,
   patch: Json,
-  value: Json,
+  made: Json,
   live: Unstructured,
 ): string {
   if (type === "strategic") return goValue(patch);
-  if (!definition.typed) return encodeUnstructuredText(value);
+  if (!definition.typed) return encodeUnstructuredText(made);
   const { object } = decodeUnstructured<Json>(encodeJson(live, definition.schema));
   // as with upstream's patches of text: only what was looked into is written anew, its members sorted
   const untouched = new Set(objectsIn(object));
@@ -246,13 +263,15 @@ function formOf(
   definition: ResourceDefinition,
   value: Json,
   shown: () => string,
-  live?: Unstructured,
+  live: Unstructured | undefined,
+  isMap = false,
 ): { readonly object: Unstructured; readonly problems: readonly string[] } {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw ApiError.badRequest("the patched object is not an object, expected one");
   try {
     if (!definition.typed) return customFormOf(definition, value as unknown as Unstructured);
-    return normalizeChanged<Unstructured>(value, definition.schema, live);
+    const fitting = isMap ? fromUnstructured(value, definition.schema as ObjectSchema, live) : value;
+    return normalizeChanged<Unstructured>(fitting, definition.schema, live);
   } catch (error) {
     if (error instanceof DecodeError) throw badPatch(shown(), error.message);
     throw error;
