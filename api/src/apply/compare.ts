@@ -74,7 +74,7 @@ class Comparer {
   /** Of another type now: what was below is gone, what is below came. */
   #replaced(schema: Schema | undefined, before: Json, after: Json, at: Step | undefined): void {
     this.#compareLeaf(before, after, at);
-    if (at === undefined) return;
+    if (at === undefined || before === null) return;
     insertAll(schema, before, at.element, this.removed.below(pathOf(at.parent)));
     insertAll(schema, after, at.element, this.added.below(pathOf(at.parent)));
   }

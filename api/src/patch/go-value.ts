@@ -22,9 +22,16 @@ function goScalar(value: unknown): string {
 
 /** A value as Go's %s prints it, which wants text. */
 export function goText(value: Json | undefined): string {
+  return value === null || value === undefined ? "%!s(<nil>)" : textWithin(value);
+}
+
+function textWithin(value: Json): string {
   if (typeof value === "string") return value;
-  if (value === null || value === undefined) return "%!s(<nil>)";
-  return isContainer(value) ? goValue(value) : `%!s(${goType(value)}=${goScalar(value)})`;
+  if (value === null) return "<nil>";
+  if (Array.isArray(value)) return `[${(value as readonly Json[]).map(textWithin).join(" ")}]`;
+  if (!isRecord(value)) return `%!s(${goType(value)}=${goScalar(value)})`;
+  const members = Object.keys(value).sort();
+  return `map[${members.map((key) => `${key}:${textWithin(value[key]!)}`).join(" ")}]`;
 }
 
 /** The type that Go gives to a JSON value. */

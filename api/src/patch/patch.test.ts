@@ -397,3 +397,50 @@ describe("numbers as they are written", () => {
     });
   });
 });
+
+describe("directives that fit nothing", () => {
+  const pod = schemaOfType("core/v1.Pod");
+  const live = {
+    metadata: { labels: { app: "a" }, finalizers: ["a", "b"] },
+    spec: { containers: [{ name: "a" }], tolerations: [{ key: "a" }], hostAliases: [{ ip: "::1" }] },
+  };
+
+  test.for<[object, string]>([
+    [{ "$setElementOrder/containers": [] }, 'unable to find api field in struct Pod for the json field "containers"'],
+    [{ spec: { "$setElementOrder/containers": null } }, "expected a []interface {}, but received a %!s(<nil>)"],
+    [{ spec: { "$setElementOrder/containers": ["a"] } }, "value for key 0 is not a map"],
+    [{ spec: { "$setElementOrder/hostNetwork": [] } }, "expected slice or array type, but got: struct"],
+    [{ spec: { "$setElementOrder/volumes": [], volumes: [] } }, "no elements in any of the given slices"],
+    [{ spec: { "$deleteFromPrimitiveList/tolerations": [] } }, "cannot merge lists without merge key for struct"],
+    [
+      { spec: { "$deleteFromPrimitiveList/containers": ["a"] } },
+      "list element types are not identical: [[map[name:a]] [a]]",
+    ],
+    [
+      { spec: { "$deleteFromPrimitiveList/hostAliases": [{ a: 1 }] } },
+      "map: map[a:1] does not contain declared merge key: ip",
+    ],
+    [{ spec: { $deleteFromPrimitiveList: [] } }, "invalid patch format of primitive list"],
+    [
+      { spec: { $patch: [null, 1, { a: true }] } },
+      "unknown patch type: [<nil> %!s(int64=1) map[a:%!s(bool=true)]] in map",
+    ],
+  ])("%j: %s", ([patch, why]) => {
+    expect(() => strategicMergePatch(frozen(live), frozen(patch as Json), pod)).toThrow(why);
+  });
+
+  test.for<[object, object]>([
+    [{ metadata: { "$deleteFromPrimitiveList/labels": { b: "c" } } }, { metadata: { labels: { app: "a", b: "c" } } }],
+    [
+      { metadata: { finalizers: ["c"], "$setElementOrder/finalizers": [] } },
+      { metadata: { finalizers: ["a", "b", "c"] } },
+    ],
+    [
+      { spec: { containers: [{ name: "b", $retainKeys: null }] } },
+      { spec: { containers: [{ name: "b", $retainKeys: null }, { name: "a" }] } },
+    ],
+    [{ spec: { volumes: [{ name: "v", $patch: null }] } }, { spec: { volumes: [{ name: "v" }] } }],
+  ])("%j is merged as if it were none: %j", ([patch, made]) => {
+    expect(strategicMergePatch(frozen(live), frozen(patch as Json), pod)).toMatchObject(made);
+  });
+});

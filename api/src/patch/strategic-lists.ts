@@ -18,7 +18,6 @@ export interface ListMeta {
 
 interface ElementMerger {
   mergeElement(original: JsonRecord, patch: JsonRecord): Json;
-  newElement(element: Json): Json;
 }
 
 /** Merges two lists of strategy "merge": by key for objects, as a set for primitives. Patch order wins over live order. */
@@ -33,14 +32,21 @@ export function mergeList(
   const sample = live[0] ?? patch[0]!;
   if (!isRecord(sample)) return orderElements(unique([...live, ...patch]), patch, live, undefined);
   const mergeKey = meta.mergeKey;
-  if (mergeKey === undefined) throw ApiError.unknown("cannot merge lists without merge key");
+  if (mergeKey === undefined) throw ApiError.unknown(`cannot merge lists without merge key for ${goKind(meta.items)}`);
   const { kept, changes } = applyElementDirectives(live, patch, mergeKey);
   const merged = mergeByKey(kept, changes, mergeKey, merger);
   return orderElements(merged, changes, kept, mergeKey);
 }
 
+/** What Go's reflection calls the type of a field or an element. */
+function goKind(schema: Schema | undefined): string {
+  if (schema?.kind === "list") return "slice";
+  if (schema?.kind === "object") return "struct";
+  return schema?.kind === "scalar" ? schema.scalar : "map";
+}
+
 /** @throws {ApiError} 500 (as upstream) where the elements of two lists are not of one type. */
-function checkTypes(live: readonly Json[], patch: readonly Json[]): void {
+export function checkTypes(live: readonly Json[], patch: readonly Json[]): void {
   const types = new Set([...live, ...patch].map(goType));
   if (types.size > 1) throw ApiError.unknown(`list element types are not identical: ${goValue([live, patch])}`);
   if (types.has("[]interface {}")) {
@@ -54,7 +60,6 @@ function checkTypes(live: readonly Json[], patch: readonly Json[]): void {
  * @throws {ApiError} 500, as upstream.
  */
 export function checkOrder(changes: readonly Json[], order: readonly Json[], mergeKey: string | undefined): void {
-  if (mergeKey !== undefined) for (const wanted of order) identityOf(wanted, mergeKey);
   if (changes.length === 0 || order.length === 0) return;
   const left = changes.filter((element) => !(isRecord(element) && Object.hasOwn(element, "$patch")));
   let next = 0;
@@ -70,11 +75,28 @@ export function checkOrder(changes: readonly Json[], order: readonly Json[], mer
   }
 }
 
+/** An order is of objects with their key, where elements are told by one. @throws {ApiError} 500, as upstream. */
+export function checkKeys(merged: readonly Json[], order: readonly Json[], mergeKey: string): void {
+  for (const element of merged) {
+    const key = identityOf(element, mergeKey);
+    for (const [index, wanted] of order.entries()) {
+      if (!isRecord(wanted)) throw ApiError.unknown(`value for key ${index} is not a map`);
+      if (jsonEqual(wanted[mergeKey], key)) break;
+    }
+  }
+  for (const wanted of order) identityOf(wanted, mergeKey);
+}
+
 /** @throws {ApiError} 500, as upstream, for an element without its key. */
 function identityOf(element: Json, mergeKey: string | undefined): Json {
   if (mergeKey === undefined) return element;
   if (isRecord(element)) return keyOf(element, mergeKey);
-  throw ApiError.unknown(`expected a map[string]interface {}, but received a ${goType(element)}`);
+  throw ApiError.unknown(`expected a map[string]interface {}, but received a ${shownType(element)}`);
+}
+
+/** The type of a value in messages. */
+export function shownType(value: Json): string {
+  return value === null ? goText(value) : goType(value);
 }
 
 /** Elements with `$patch: delete` remove their match; one with `$patch: replace` replaces the whole list. */
@@ -121,7 +143,7 @@ function mergeByKey(
     const patch = change as JsonRecord;
     const key = keyOf(patch, mergeKey);
     const at = merged.findIndex((element) => isRecord(element) && jsonEqual(element[mergeKey], key));
-    if (at < 0) merged.push(merger.newElement(patch));
+    if (at < 0) merged.push(patch);
     else merged[at] = merger.mergeElement(merged[at] as JsonRecord, patch);
   }
   return merged;
@@ -155,8 +177,14 @@ export function orderElements(
   return interleave(others, named, liveAt);
 }
 
+/** By insertion, as upstream: what has no rank comes before whatever it is held against, and so does the other. */
 function sortBy(list: readonly Json[], rank: (element: Json) => number): readonly Json[] {
-  return list.toSorted((a, b) => rank(a) - rank(b));
+  const ranked = list.map((element) => [element, rank(element)] as const);
+  const isLess = (a: number, b: number): boolean => a < 0 || b < 0 || a < b;
+  for (let next = 1; next < ranked.length; next += 1)
+    for (let at = next; at > 0 && isLess(ranked[at]![1], ranked[at - 1]![1]); at -= 1)
+      [ranked[at - 1], ranked[at]] = [ranked[at]!, ranked[at - 1]!];
+  return ranked.map(([element]) => element);
 }
 
 function interleave(

@@ -3,7 +3,15 @@ import type { Field, Schema } from "../schema.ts";
 import { ApiError } from "../status/api-error.ts";
 import { goText, goType, goValue } from "./go-value.ts";
 import { define, isRecord } from "./merge-patch.ts";
-import { checkOrder, type ListMeta, mergeList, orderElements } from "./strategic-lists.ts";
+import {
+  checkKeys,
+  checkOrder,
+  checkTypes,
+  type ListMeta,
+  mergeList,
+  orderElements,
+  shownType,
+} from "./strategic-lists.ts";
 
 type JsonRecord = { readonly [key: string]: Json };
 
@@ -11,7 +19,8 @@ const DIRECTIVE = "$patch";
 const RETAIN_KEYS = "$retainKeys";
 const SET_ORDER_PREFIX = "$setElementOrder";
 const SET_ORDER = `${SET_ORDER_PREFIX}/`;
-const DELETE_FROM = "$deleteFromPrimitiveList/";
+const DELETE_FROM_PREFIX = "$deleteFromPrimitiveList";
+const DELETE_FROM = `${DELETE_FROM_PREFIX}/`;
 
 /**
  * Applies a Kubernetes strategic merge patch, guided by the merge strategies of `schema`. `document` is never changed.
@@ -30,7 +39,7 @@ function mergeRecord(original: JsonRecord, patch: JsonRecord, schema: Schema | u
   const ordered = mergeOrderedLists(result, patch, schema);
   for (const [key, value] of Object.entries(patch)) {
     if (ordered.has(key) || key.startsWith(SET_ORDER) || key === RETAIN_KEYS) continue;
-    if (key.startsWith(DELETE_FROM)) deletePrimitives(result, key.slice(DELETE_FROM.length), value);
+    if (key.startsWith(DELETE_FROM_PREFIX)) deleteFromList(result, key, value, schema);
     else if (value === null) delete result[key];
     else mergeMember(result, key, value, fieldOf(schema, key));
   }
@@ -54,7 +63,9 @@ function retainKeys(original: JsonRecord, patch: JsonRecord): Record<string, Jso
   if (list === undefined) return { ...original };
   if (!Array.isArray(list)) throw ApiError.badRequest("invalid patch format of retainKeys");
   const kept = new Set<Json>(list);
-  if (Object.entries(patch).some(([key, value]) => key !== RETAIN_KEYS && value !== null && !kept.has(key))) {
+  const isOther = (key: string): boolean =>
+    key === RETAIN_KEYS || key.startsWith(DELETE_FROM_PREFIX) || key.startsWith(SET_ORDER_PREFIX);
+  if (Object.entries(patch).some(([key, value]) => !isOther(key) && value !== null && !kept.has(key))) {
     throw ApiError.badRequest("invalid patch format of retainKeys");
   }
   return Object.fromEntries(Object.entries(original).filter(([key]) => kept.has(key)));
@@ -70,6 +81,7 @@ function mergeOrderedLists(result: Record<string, Json>, patch: JsonRecord, sche
     const name = key.slice(SET_ORDER.length);
     const [live, changes] = [listMember(result, name), listMember(patch, name)];
     done.add(name);
+    checkList(schema, name);
     const meta = listMeta(fieldOf(schema, name));
     checkOrder(changes ?? [], order as readonly Json[], meta.mergeKey);
     if (live !== undefined || changes !== undefined) {
@@ -87,7 +99,20 @@ function listMember(record: JsonRecord, name: string): readonly Json[] | undefin
 }
 
 function notAList(value: Json): ApiError {
-  return ApiError.unknown(`expected a []interface {}, but received a ${goType(value)}`);
+  return ApiError.unknown(`expected a []interface {}, but received a ${shownType(value)}`);
+}
+
+/** @throws {ApiError} 500, as upstream, for a directive about what is no list of the type. */
+function checkList(schema: Schema | undefined, name: string): void {
+  if (schema?.kind === "map")
+    throw ApiError.unknown("merging an object in json but data type is not struct, instead is: map");
+  if (schema?.kind !== "object") return;
+  const field = schema.fields.get(name);
+  const struct = schema.typeName.slice(schema.typeName.lastIndexOf(".") + 1);
+  if (field === undefined)
+    throw ApiError.unknown(`unable to find api field in struct ${struct} for the json field ${JSON.stringify(name)}`);
+  if (field.schema.kind !== "list" && !field.pointer)
+    throw ApiError.unknown("expected slice or array type, but got: struct");
 }
 
 function mergeInOrder(
@@ -102,16 +127,33 @@ function mergeInOrder(
       : live === undefined
         ? (dropDirectives(changes) as readonly Json[])
         : mergeListMember(live, changes, meta);
+  if (meta.mergeKey !== undefined) checkKeys(merged, order, meta.mergeKey);
+  checkTypes(live ?? [], changes ?? []);
+  if ((live ?? []).length + (changes ?? []).length === 0)
+    throw ApiError.unknown("no elements in any of the given slices");
   return orderElements(merged, order, live ?? [], meta.mergeKey);
 }
 
-/** What is no list says nothing, but null deletes the whole list. */
-function deletePrimitives(result: Record<string, Json>, name: string, values: Json): void {
-  if (values === null) delete result[name];
+/** Upstream merges what is no list of primitives as if the directive were not there. */
+function deleteFromList(result: Record<string, Json>, key: string, values: Json, schema: Schema | undefined): void {
+  if (!key.startsWith(DELETE_FROM)) throw ApiError.badRequest("invalid patch format of primitive list");
+  const name = key.slice(DELETE_FROM.length);
   const live = ownMember(result, name);
-  if (!Array.isArray(values) || !Array.isArray(live)) return;
-  const gone = new Set<Json>(values);
-  result[name] = (live as readonly Json[]).filter((element) => !gone.has(element));
+  if (values === null) delete result[name];
+  if (values === null || live === undefined || goType(live) !== goType(values)) return;
+  if (!Array.isArray(live)) {
+    mergeMember(result, name, values, fieldOf(schema, name));
+    return;
+  }
+  checkList(schema, name);
+  const [present, gone] = [live as readonly Json[], values as readonly Json[]];
+  checkTypes(present, gone);
+  const meta = { ...listMeta(fieldOf(schema, name)), merge: true };
+  const isOfRecords = isRecord(present[0] ?? gone[0]);
+  const left = isOfRecords
+    ? mergeListMember(present, gone, meta)
+    : present.filter((element) => !gone.includes(element));
+  define(result, name, left as Json);
 }
 
 /** Merges what is of one type on both sides; else the patch's value is taken, which directives make none. */
@@ -128,7 +170,6 @@ function mergeListMember(live: readonly Json[], changes: readonly Json[], meta: 
   if (!meta.merge) return changes;
   return mergeList(live, changes, meta, {
     mergeElement: (original, patch) => mergeRecord(original, patch, meta.items),
-    newElement: (element) => dropDirectives(element),
   });
 }
 
@@ -157,25 +198,29 @@ function listMeta(field: FieldMeta): ListMeta {
   };
 }
 
-/** What a new value is without nulls (they had nothing to delete) and without directives. */
+/** What a new value is without nulls (they had nothing to delete) and without what is a directive itself. */
 function dropDirectives(value: Json): Json {
-  if (Array.isArray(value)) {
-    const elements = value as readonly Json[];
-    return elements.filter((element) => !isDirectiveOnly(element)).map(dropDirectives);
-  }
+  return withoutDirectives(withoutNulls(value));
+}
+
+function withoutNulls(value: Json): Json {
+  if (Array.isArray(value)) return (value as readonly Json[]).map(withoutNulls);
   if (!isRecord(value)) return value;
   const result: Record<string, Json> = {};
-  for (const [key, member] of Object.entries(value)) {
-    if (member === null || isDirectiveKey(key) || isDirectiveOnly(member)) continue;
-    define(result, key, dropDirectives(member));
-  }
+  for (const [key, member] of Object.entries(value)) if (member !== null) define(result, key, withoutNulls(member));
+  return result;
+}
+
+function withoutDirectives(value: Json): Json {
+  if (Array.isArray(value))
+    return (value as readonly Json[]).filter((element) => !isDirectiveOnly(element)).map(withoutDirectives);
+  if (!isRecord(value)) return value;
+  const result: Record<string, Json> = {};
+  for (const [key, member] of Object.entries(value))
+    if (!isDirectiveOnly(member)) define(result, key, withoutDirectives(member));
   return result;
 }
 
 function isDirectiveOnly(element: Json): boolean {
   return isRecord(element) && Object.hasOwn(element, DIRECTIVE);
-}
-
-function isDirectiveKey(key: string): boolean {
-  return key === DIRECTIVE || key === RETAIN_KEYS || key.startsWith(SET_ORDER) || key.startsWith(DELETE_FROM);
 }

@@ -177,6 +177,13 @@ const REASONS: readonly Reason[] = [
     because: "nodes are tainted by the controller, when they do not get ready",
   },
   {
+    scenario: /^directives in patches$/,
+    line: /\$(?:setElementOrder\/finalizers|retainKeys|deleteFromPrimitiveList\/finalizers)":\[(?:\[\]|\{.*\})\]/,
+    part: /^code$/,
+    a: /^0 no answer: Stream closed with error code NGHTTP2_INTERNAL_ERROR$/,
+    because: "upstream ends without an answer where Go can make no key of a map of what a directive lists",
+  },
+  {
     scenario: /^values in patches of custom resources$/,
     line: /"value":(?:-?\d\.0|[15][eE][0-3]|1e19)\b|:(?:-?\d\.0|[15][eE][0-3]|1e19)\}/,
     part: /^causes$|generation$/,

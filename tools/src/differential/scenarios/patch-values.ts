@@ -256,7 +256,6 @@ async function directives(send: Send): Promise<void> {
     ["", "containers"],
     ["/spec", "containers"],
     ["/spec", "volumes"],
-    ["/spec", "tolerations"],
     ["/spec", "hostAliases"],
     ["/spec", "nope"],
     ["/spec", "nodeSelector"],
