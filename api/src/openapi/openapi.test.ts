@@ -96,6 +96,26 @@ describe("OpenAPI 3", () => {
     expect(ports["x-kubernetes-patch-merge-key"]).toBe("containerPort");
   });
 
+  test.each([
+    ["core.v1.PodSpec", "containers", { "list-type": "map", "list-map-keys": ["name"], "patch-strategy": "merge" }],
+    ["core.v1.PodSpec", "volumes", { "patch-merge-key": "name", "patch-strategy": "merge,retainKeys" }],
+    ["core.v1.PodSpec", "tolerations", { "list-type": "atomic" }],
+    ["apps.v1.DeploymentStatus", "conditions", { "list-type": "map", "patch-merge-key": "type" }],
+    ["apps.v1.DeploymentSpec", "strategy", { "patch-strategy": "retainKeys" }],
+  ])("of %s its %s are marked with %j", (type, name, marks) => {
+    const field = at(apps, "components", "schemas", `io.k8s.api.${type}`, "properties", name);
+    for (const [mark, value] of Object.entries(marks))
+      expect([mark, field[`x-kubernetes-${mark}`]]).toEqual([mark, value]);
+  });
+
+  test("types that are atomic or unions say so", () => {
+    const schemas = at(apps, "components", "schemas");
+    expect(at(schemas, "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector")["x-kubernetes-map-type"]).toBe("atomic");
+    expect(at(schemas, "io.k8s.api.core.v1.SeccompProfile")["x-kubernetes-unions"]).toEqual([
+      { discriminator: "type", "fields-to-discriminateBy": { localhostProfile: "LocalhostProfile" } },
+    ]);
+  });
+
   test("a scale subresource has the kind Scale", () => {
     const scale = at(apps, "paths", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale", "get");
     expect(scale["x-kubernetes-group-version-kind"]).toEqual({ group: "autoscaling", kind: "Scale", version: "v1" });

@@ -225,6 +225,20 @@ describe("a table", () => {
     else expect(rows(object)[0]?.object).toMatchObject(expected);
   });
 
+  test("shows of a custom resource without columns its name and age", async () => {
+    const { metadata, spec } = definition() as Held & { readonly spec: Held };
+    const names = { plural: "plains", kind: "Plain" };
+    const [version] = spec["versions"] as readonly Held[];
+    const { additionalPrinterColumns: _columns, ...bare } = version!;
+    const name = (metadata?.name ?? "").replace("widgets", names.plural);
+    await admin.define({ metadata: { name }, spec: { ...spec, names, versions: [bare] } });
+    const table = (await admin.get(WIDGETS.replace("widgets", "plains"), accept)).object;
+    expect(table["columnDefinitions"]).toMatchObject([
+      { name: "Name", type: "string", format: "name", priority: 0 },
+      { name: "Age", type: "date", format: "", priority: 0 },
+    ]);
+  });
+
   test("refuses another includeObject", async () => {
     const { code, object } = await admin.get(`${MAPS}?includeObject=All`, accept);
     expect([code, object.reason]).toEqual([400, "BadRequest"]);
@@ -339,6 +353,21 @@ describe("compression", () => {
       expect((await admin.get(path)).headers["content-encoding"]).toBeUndefined();
       expect((await admin.get(path, { "accept-encoding": "br, deflate" })).headers["content-encoding"]).toBeUndefined();
     }
+  });
+
+  test.each([
+    [128 * 1024, undefined],
+    [128 * 1024 + 1, "gzip"],
+  ])("of %i bytes is %s", async (bytes, encoding) => {
+    const path = `${MAPS}/of-${bytes}`;
+    const length = async (): Promise<number> => (await admin.get(path)).body.length;
+    let text = "x".repeat(100_000);
+    await admin.send("POST", MAPS, { metadata: { name: `of-${bytes}` }, data: { text } });
+    while ((await length()) !== bytes) {
+      text = "x".repeat(text.length + bytes - (await length())); // the revision may get a digit more
+      await admin.send("PATCH", path, { data: { text } });
+    }
+    expect((await admin.get(path, gzip)).headers["content-encoding"]).toBe(encoding);
   });
 
   test("of a watch is for those that begin with the state, and what comes can be read at once", async () => {

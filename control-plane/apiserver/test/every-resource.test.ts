@@ -139,10 +139,13 @@ function stored(name: string, info: ResourceInfo): void {
       expect(live.metadata?.uid).toBe(created.object.metadata?.uid);
     });
 
-    test("is listed as it is read", async () => {
-      const { items } = (await get(path)).object as unknown as { readonly items: readonly Unstructured[] };
-      const listed = items.find(({ metadata }) => metadata?.uid === live.metadata?.uid);
+    test("is listed as it is read, alone by its name", async () => {
+      const found = (await get(path)).object as unknown as { readonly items: readonly Unstructured[] };
+      const listed = found.items.find(({ metadata }) => metadata?.uid === live.metadata?.uid);
       expect(normalized({ ...listed, apiVersion, kind })).toEqual(normalized(live));
+      const named = encodeURIComponent(`metadata.name=${live.metadata?.name}`);
+      const { items: alone } = (await get(`${path}?fieldSelector=${named}`)).object as unknown as typeof found;
+      expect(alone).toEqual([listed]);
     });
 
     test("is replaced only by who names its resourceVersion, where upstream wants that", async () => {

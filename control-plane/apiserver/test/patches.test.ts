@@ -148,6 +148,29 @@ describe("an apply", () => {
     expect((object["spec"] as Held)["ports"]).toEqual([{ port: 80, protocol: "TCP", targetPort: 9090 }]);
   });
 
+  test("owns of a list each element by its key, of a set each value, of an atomic list the whole", async () => {
+    const object = {
+      ...{ apiVersion: "v1", kind: "Service" },
+      metadata: { name: "owned", finalizers: ["example.com/a"], labels: { of: "owned" } },
+      spec: { ports: [{ port: 80, name: "web" }], externalIPs: ["192.0.2.1"] },
+    };
+    const { object: made } = await apply(`${SERVICES}/owned`, object);
+    expect(made.metadata?.managedFields).toEqual([
+      {
+        ...{ manager: "m", operation: "Apply", apiVersion: "v1", fieldsType: "FieldsV1" },
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+        fieldsV1: {
+          "f:metadata": { "f:finalizers": { 'v:"example.com/a"': {} }, "f:labels": { "f:of": {} } },
+          "f:spec": {
+            "f:externalIPs": {},
+            "f:ports": { 'k:{"port":80,"protocol":"TCP"}': { ".": {}, "f:name": {}, "f:port": {} } },
+          },
+        },
+      },
+    ]);
+    await admin.send("PATCH", `${SERVICES}/owned`, { metadata: { finalizers: null } });
+  });
+
   test("may name the revision or the object that it means", async () => {
     const { object } = await apply(`${MAPS}/meant`, map("meant", { a: "1" }));
     const { resourceVersion } = object.metadata ?? {};

@@ -193,6 +193,21 @@ describe("a validating webhook", () => {
     });
   });
 
+  test("is asked at the same time as others", async () => {
+    for (const name of ["one", "two", "three"]) await configure("validating", name);
+    let all = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      all = resolve;
+    });
+    answer = async () => {
+      if (reviews.length === 3) all();
+      await asked;
+      return { allowed: true };
+    };
+    await create();
+    expect(reviews.map(({ path }) => path.split("?")[0]).sort()).toEqual(["/one", "/three", "/two"]);
+  });
+
   test("is never asked about webhooks: a bad one can be taken away", async () => {
     const rules = [{ operations: ["*"], apiGroups: ["*"], apiVersions: ["*"], resources: ["*"] }];
     await configure("validating", "all", { rules });
@@ -254,6 +269,32 @@ describe("a mutating webhook", () => {
     await expect(
       send("POST", `${IN}/services`, { metadata: { name: "t" }, spec: { ports: [{ port: 80 }] } }),
     ).rejects.toThrow("spec.ports[0].port: Invalid value: 70000");
+  });
+
+  test("makes custom resources that are pruned, defaulted and validated like others", async () => {
+    const properties = { size: { type: "integer", maximum: 9 }, color: { type: "string", default: "red" } };
+    const openAPIV3Schema = { type: "object", properties: { spec: { type: "object", properties } } };
+    await send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+      metadata: { name: "widgets.example.com" },
+      spec: {
+        ...{ group: "example.com", scope: "Namespaced", names: { plural: "widgets", kind: "Widget" } },
+        versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema } }],
+      },
+    });
+    await cluster.clock.advance(1000);
+    const rules = [{ operations: ["CREATE"], apiGroups: ["example.com"], apiVersions: ["v1"], resources: ["widgets"] }];
+    await configure("mutating", "custom", { rules });
+    const widget = { apiVersion: "example.com/v1", kind: "Widget", metadata: { name: "w" }, spec: { size: 1 } };
+    const make = () => send("POST", "/apis/example.com/v1/namespaces/default/widgets", widget);
+    answer = () =>
+      patch(
+        { op: "add", path: "/spec/unknown", value: 1 },
+        { op: "remove", path: "/spec/color" },
+        { op: "replace", path: "/spec/size", value: 2 },
+      );
+    expect((await make())["spec"]).toEqual({ size: 2, color: "red" });
+    answer = () => patch({ op: "replace", path: "/spec/size", value: 10 });
+    await expect(make()).rejects.toThrow("spec.size in body should be less than or equal to 9");
   });
 
   test("comes in the order of names, and sees what those before it changed", async () => {
