@@ -58,8 +58,11 @@ export interface RequestContext {
   leaveOut?(ms: number): void;
   /** Whether there are warnings. */
   readonly hasWarned: boolean;
-  /** Adds an annotation to the request's audit events; a key keeps its first value. Absent where nothing is audited. */
-  annotate?(key: string, value: string): void;
+  /**
+   * Adds an annotation to the request's audit events; a key keeps its first value. Absent where nothing is audited.
+   * @param level Of events that have it, and of those that say more; "Metadata" by default.
+   */
+  annotate?(key: string, value: string, level?: "Metadata" | "Request"): void;
 }
 
 export interface Authenticator {

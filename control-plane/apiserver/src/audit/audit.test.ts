@@ -2,8 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ApiResponse } from "@tsukube/client";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
-import { createMetrics, realClock, systemRandom } from "@tsukube/host";
-import { createSigningKey } from "@tsukube/host/certificates";
+import { createHttpsServer, createMetrics, realClock, systemRandom } from "@tsukube/host";
+import { createAuthorityKeys, createSigningKey, openAuthority } from "@tsukube/host/certificates";
 import { MemoryStore } from "@tsukube/store";
 import { VirtualClock } from "@tsukube/testing";
 import { afterAll, expect, test } from "vitest";
@@ -155,6 +155,60 @@ test("policies of admission annotate events, and may object there only", async (
   expect(JSON.parse(annotations["validation.policy.admission.k8s.io/validation_failure"] ?? "")).toEqual([
     { message: "too much", policy: "few", binding: "b", expressionIndex: 0, validationActions: ["Audit"] },
   ]);
+});
+
+test("webhooks annotate events: what they say, whether they changed something, with what, and when they were left out", async () => {
+  const keys = await createAuthorityKeys("ca", realClock, systemRandom);
+  const serving = { commonName: "s", sans: ["127.0.0.1"], usages: ["server"] } as const;
+  const pair = await (await openAuthority(keys, realClock, systemRandom)).issue(serving);
+  const patch = Buffer.from(
+    '[{"op":"add","path":"/data","value":{"a":"b"}},{"op":"add","path":"/metadata/generation","value":9007199254740993}]',
+  ).toString("base64");
+  const hook = createHttpsServer({
+    ...pair,
+    handle: (exchange) =>
+      void exchange.body(1e6).then((body) => {
+        const { uid } = JSON.parse(Buffer.from(body).toString()).request;
+        const more = exchange.path.startsWith("/patch") ? { patchType: "JSONPatch", patch } : {};
+        const response = { uid, allowed: true, auditAnnotations: { seen: "yes" }, ...more };
+        const review = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response };
+        exchange.send(200, { "content-type": "application/json" }, Buffer.from(JSON.stringify(review)));
+      }),
+  });
+  lifetime.own("hook", hook);
+  const port = await hook.listen("127.0.0.1", 0);
+  const caBundle = Buffer.from(keys.cert).toString("base64");
+  const webhook = (name: string, at = port): object => ({
+    name: `${name}.example.com`,
+    clientConfig: { url: `https://127.0.0.1:${at}/${name}`, caBundle },
+    rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] }],
+    ...{ sideEffects: "None", admissionReviewVersions: ["v1"], failurePolicy: "Ignore" },
+  });
+  for (const level of ["Metadata", "Request"]) {
+    const { events, ask } = await audited(`omitStages: [RequestReceived]\nrules: [{level: ${level}, verbs: [create]}]`);
+    const root = "/apis/admissionregistration.k8s.io/v1";
+    const configure = (kind: string, name: string, ...webhooks: readonly object[]) =>
+      ask("POST", `${root}/${kind}webhookconfigurations`, { metadata: { name }, webhooks });
+    await configure("mutating", "m", webhook("look"), webhook("patch"), webhook("gone", 1));
+    await configure("validating", "v", webhook("look"), webhook("gone", 1));
+    await ask("POST", CONFIG_MAPS, { metadata: { name: "c" } });
+    const annotations = events.at(-1)?.["annotations"] as Readonly<Record<string, string>>;
+    const mutated = (name: string, was: boolean) =>
+      `{"configuration":"m","webhook":"${name}.example.com","mutated":${was}}`;
+    expect(annotations).toEqual({
+      ...{ "authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": expect.any(String) },
+      ...{ "look.example.com/seen": "yes", "patch.example.com/seen": "yes" },
+      "mutation.webhook.admission.k8s.io/round_0_index_0": mutated("look", false),
+      "mutation.webhook.admission.k8s.io/round_0_index_1": mutated("patch", true),
+      "mutation.webhook.admission.k8s.io/round_0_index_2": mutated("gone", false),
+      "failed-open.mutation.webhook.admission.k8s.io/round_0_index_2": "gone.example.com",
+      "failed-open.validating.webhook.admission.k8s.io/round_0_index_1": "gone.example.com",
+      ...(level === "Request" && {
+        "patch.webhook.admission.k8s.io/round_0_index_1":
+          '{"configuration":"m","webhook":"patch.example.com","patch":[{"op":"add","path":"/data","value":{"a":"b"}},{"op":"add","path":"/metadata/generation","value":9007199254740993}],"patchType":"JSONPatch"}',
+      }),
+    });
+  }
 });
 
 const kubeconfigOf = (port: number): string => `

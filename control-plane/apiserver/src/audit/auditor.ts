@@ -109,7 +109,8 @@ export class AuditRecord {
   }
 
   /** A key keeps its first value. */
-  annotate(key: string, value: string): void {
+  annotate(key: string, value: string, level: "Metadata" | "Request" = "Metadata"): void {
+    if (level === "Request" && this.#terms?.level === "Metadata") return;
     if (!Object.hasOwn(this.#annotations, key)) this.#annotations[key] = value;
   }
 

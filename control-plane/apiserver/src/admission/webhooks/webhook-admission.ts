@@ -8,6 +8,7 @@ import { conditionsHold, requestBindings } from "../cel-request.ts";
 import { inForm } from "../object-forms.ts";
 import { denial, patched, responseOf, reviewText, WebhookFailure } from "./review.ts";
 import { type Invocation, invocationOf, type Webhook, webhooksOf } from "./webhook.ts";
+import { WebhookAnnotations } from "./webhook-annotations.ts";
 import { WebhookClient } from "./webhook-client.ts";
 
 export interface WebhookDeps {
@@ -69,14 +70,22 @@ class WebhookCaller {
     const { reinvocation } = attributes;
     let { object } = attributes;
     if (reinvocation.isAgain && !jsonEqual(reinvocation.lastOutput, object)) reinvocation.requireAll();
-    for (const webhook of webhooksOf(this.#deps.cache, "mutating")) {
+    for (const [index, webhook] of webhooksOf(this.#deps.cache, "mutating").entries()) {
       const current = { ...attributes, object };
       const invocation = await this.#invocation(webhook, current);
       if (invocation === undefined || (reinvocation.isAgain && !reinvocation.isRequired(webhook.id))) continue;
-      const response = await this.#leftOut(attributes, () => this.#ask(invocation, current, true));
-      const changed = await this.#apply(invocation, current, response);
-      if (changed !== undefined && !jsonEqual(changed, object)) {
-        object = changed;
+      const round = reinvocation.isAgain ? 1 : 0;
+      const notes = new WebhookAnnotations(attributes.context, "mutating", webhook, round, index);
+      let isChanged = false;
+      try {
+        const response = await this.#leftOut(attributes, () => this.#ask(invocation, current, notes));
+        const changed = await this.#apply(invocation, current, response, notes);
+        isChanged = changed !== undefined && !jsonEqual(changed, object);
+        if (isChanged) object = changed;
+      } finally {
+        notes.mutated(isChanged);
+      }
+      if (isChanged) {
         reinvocation.requireAll();
         reinvocation.request();
       }
@@ -91,7 +100,12 @@ class WebhookCaller {
     const found = webhooksOf(this.#deps.cache, "validating").map((webhook) => this.#invocation(webhook, attributes));
     const invocations = (await Promise.all(found)).filter((invocation) => invocation !== undefined);
     if (invocations.length === 0) return;
-    const ask = () => Promise.allSettled(invocations.map((one) => this.#ask(one, attributes, false)));
+    const ask = () =>
+      Promise.allSettled(
+        invocations.map((one, index) =>
+          this.#ask(one, attributes, new WebhookAnnotations(attributes.context, "validating", one.webhook, 0, index)),
+        ),
+      );
     const answers = await this.#leftOut(attributes, ask);
     for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
   }
@@ -131,16 +145,19 @@ class WebhookCaller {
     invocation: Invocation,
     attributes: AdmissionAttributes,
     response: AdmissionResponse | undefined,
+    notes: WebhookAnnotations,
   ): Promise<Unstructured | undefined> {
     if (response === undefined || (response.patch ?? "") === "") return undefined;
     try {
       if (response.patchType !== "JSONPatch")
         throw new WebhookFailure(`unsupported patch type "${response.patchType ?? ""}"`);
-      return await patched(this.#deps.registry, invocation, attributes, response.patch ?? "");
+      const object = await patched(this.#deps.registry, invocation, attributes, response.patch ?? "");
+      notes.patched(response.patch ?? "");
+      return object;
     } catch (error) {
       if (error instanceof ApiError) throw error;
       if (!(error instanceof WebhookFailure)) throw ApiError.internal(error);
-      return this.#failed(invocation.webhook, error);
+      return this.#failed(invocation.webhook, error, notes);
     }
   }
 
@@ -148,7 +165,7 @@ class WebhookCaller {
   async #ask(
     invocation: Invocation,
     attributes: AdmissionAttributes,
-    mutating: boolean,
+    notes: WebhookAnnotations,
   ): Promise<AdmissionResponse | undefined> {
     const { spec } = invocation.webhook;
     if (attributes.dryRun && spec.sideEffects !== "None" && spec.sideEffects !== "NoneOnDryRun")
@@ -161,22 +178,22 @@ class WebhookCaller {
       const call = { config: spec.clientConfig, body, signal: attributes.context.signal };
       const timeout = spec.timeoutSeconds ?? undefined;
       const answer = await this.#client.post({ ...call, ...(timeout !== undefined && { timeoutSeconds: timeout }) });
-      response = responseOf(answer, uid, mutating);
+      response = responseOf(answer, uid, notes.kind === "mutating");
     } catch (error) {
-      return this.#failed(invocation.webhook, error);
+      return this.#failed(invocation.webhook, error, notes);
     }
     for (const text of response.warnings ?? []) attributes.context.warn(text);
-    for (const [key, value] of Object.entries(response.auditAnnotations ?? {}))
-      attributes.context.annotate?.(`${spec.name}/${key}`, value);
+    notes.said(response.auditAnnotations ?? {});
     if (response.allowed !== true) throw denial(spec.name, response.status);
     return response;
   }
 
   /** @throws {ApiError} 500 unless failures are to be ignored. */
-  #failed({ spec }: Webhook, error: unknown): undefined {
+  #failed({ spec }: Webhook, error: unknown, notes: WebhookAnnotations): undefined {
     if (!(error instanceof WebhookFailure)) throw error;
     const why = `failed calling webhook "${spec.name}": ${messageOf(error)}`;
     if (spec.failurePolicy !== "Ignore") throw ApiError.internal(new Error(why));
+    notes.failedOpen();
     this.#deps.logger.warn("ignoring a webhook that failed", { webhook: spec.name, error: messageOf(error) });
     return undefined;
   }

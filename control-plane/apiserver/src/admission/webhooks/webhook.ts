@@ -13,6 +13,8 @@ import { formFor, type MatchRule, type RequestForm } from "../request-rules.ts";
 export interface Webhook {
   /** Unlike its name, unique. */
   readonly id: string;
+  /** The name of what configures it. */
+  readonly configuration: string;
   readonly spec: MutatingWebhook | ValidatingWebhook;
 }
 
@@ -33,7 +35,12 @@ function webhooksBelow(kind: "mutating" | "validating"): (cache: WatchCache) => 
   return derived([prefix], (cache) =>
     [...cache.head.range(prefix)].flatMap(([, { object }]) => {
       const { metadata, webhooks } = object as MutatingWebhookConfiguration;
-      return (webhooks ?? []).map((spec, index) => ({ id: `${metadata?.name}/${spec.name}/${index}`, spec }));
+      const configuration = metadata?.name ?? "";
+      return (webhooks ?? []).map((spec, index) => ({
+        id: `${configuration}/${spec.name}/${index}`,
+        configuration,
+        spec,
+      }));
     }),
   );
 }
