@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Logger, messageOf } from "@tsukube/foundation";
 import { createLogger } from "@tsukube/host";
+import { UNCLEAN_END } from "../cluster/last-words.ts";
 import { exitCodeOf } from "../exit-codes.ts";
 
 /** What every long-lived process of a cluster is started with. */
@@ -28,7 +29,7 @@ export async function runProgram(main: (options: ProgramOptions) => Promise<void
     await main({ name: argument("--name") ?? "default", bundle: bundleHash(), logger, signal: stop.signal });
     process.exit(0);
   } catch (error) {
-    logger.error("the process cannot go on", {
+    logger.error(stop.signal.aborted ? UNCLEAN_END : "the process cannot go on", {
       error: messageOf(error),
       stack: error instanceof Error ? error.stack : undefined,
     });

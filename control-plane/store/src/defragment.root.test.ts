@@ -3,6 +3,7 @@ import { open as openHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realClock } from "@tsukube/host";
+import { VirtualClock } from "@tsukube/testing";
 import { expect, test, vi } from "vitest";
 import { lmdbStore } from "./lmdb-store.ts";
 import type { Mutation, Store, StoredRecord } from "./store.ts";
@@ -58,6 +59,27 @@ test("a file that became large gives its space back while it is read and written
     expect(await again.commit([put("/more", Buffer.from("1"))])).toBe(last + 1);
     await again.close();
   } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("by itself a file gives back what most of it is, once history no longer has it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-defragment-"));
+  const path = join(folder, "data.mdb");
+  const clock = new VirtualClock();
+  const store = await lmdbStore({ path, clock, historyMs: 60_000 })(() => {});
+  try {
+    const large = Buffer.alloc(1024 * 1024, "x");
+    for (let i = 0; i < 80; i += 1) await store.commit([put(`/k/${i % 2}`, large)]);
+    expect(statSync(path).size).toBeGreaterThan(80 * large.length);
+    for (let turn = 0; turn < 200 && statSync(path).size > 10 * large.length; turn += 1) {
+      await clock.advance(60_000);
+      await realClock.sleep(20); // the copy is written in real time
+    }
+    expect(statSync(path).size).toBeLessThan(10 * large.length);
+    expect((await store.get("/k/1"))?.value).toEqual(large);
+  } finally {
+    await store.close();
     rmSync(folder, { recursive: true });
   }
 });

@@ -265,6 +265,39 @@ withEachEtcd(({ program }) => {
     await watch.stop();
   }, 60_000);
 
+  test("an etcd whose quota is used up refuses writes with what to do, reads and watches go on, and writes do when there is room", async () => {
+    await using lifetime = new Lifetime();
+    const server = await EtcdServer.start({ program, args: ["--quota-backend-bytes", String(4 << 20)] });
+    lifetime.add("etcd", () => server.remove());
+    const store = await open(lifetime, [server.clientUrl]);
+    const admin = new EtcdConnection({ endpoints: [server.clientUrl], clock: realClock });
+    lifetime.own("admin", admin);
+    const { maintenance } = admin.member;
+    const watch = follow(store, store.revision);
+    const large = Buffer.alloc(200_000, 1);
+    const fill = async (): Promise<never> => {
+      for (let i = 0; ; i += 1)
+        await store.commit([{ type: "put", key: `/registry/${i}`, value: large, expected: "absent" }]);
+    };
+    await expect(fill()).rejects.toMatchObject({
+      code: "read-only",
+      message: expect.stringContaining('compact and defragment it, then "etcdctl alarm disarm"'),
+    });
+    await expect(store.commit([put("/registry/small")])).rejects.toMatchObject({ code: "read-only" });
+    const { records } = await store.range("");
+    expect(records.length).toBeGreaterThan(5);
+    expect(await store.latest()).toBe(store.revision);
+    await store.commit(records.map(({ key, revision }) => ({ type: "delete", key, expected: revision })));
+    await store.compact(store.revision);
+    await maintenance.Defragment({});
+    const memberID = (await maintenance.Status({})).header?.memberId ?? 0;
+    await maintenance.Alarm({ action: "DEACTIVATE", alarm: "NOSPACE", memberID });
+    await store.commit([put("/registry/small")]);
+    await eventually(() => watch.seen.puts.at(-1) === "/registry/small");
+    expect([watch.seen.puts.length, watch.seen.error]).toEqual([records.length + 1, undefined]);
+    await watch.stop();
+  }, 60_000);
+
   test("what is written goes on when the leader gives its office to another, under load", async () => {
     await using lifetime = new Lifetime();
     const servers = await EtcdServer.cluster(3, { program });
