@@ -335,7 +335,7 @@ function clusterName(command: Command | null): string | undefined {
 
 function addPastCommands(root: Command, context: (command: Command) => CommandContext): void {
   const name = ["--name <name>", "which cluster of this host"] as const;
-  const moment = "a revision, a time (2026-01-31T12:00:00Z), or how long ago (10m)";
+  const moment = "a revision, a time (2026-01-31T12:00:00Z), how long ago (10m, 1h30m) or now";
   const commands = () => import("./commands/past.ts");
   root
     .command("get")
@@ -346,7 +346,13 @@ function addPastCommands(root: Command, context: (command: Command) => CommandCo
     .option("--at <moment>", `${moment}; now by default`)
     .option("-n, --namespace <namespace>", "where it is", "default")
     .option("-A, --all-namespaces", "those of all namespaces", false)
-    .option("-o, --output <format>", "yaml, json or name", oneOf("yaml", "json", "name"), "yaml")
+    .option(
+      "-o, --output <format>",
+      "yaml, json or name; manifest: YAML without what servers set, to apply again",
+      oneOf("yaml", "json", "name", "manifest"),
+      "yaml",
+    )
+    .option("--show-managed-fields", "also who manages which field", false)
     .action(async (kind: string, object: string | undefined, options: GetOptions, command: Command) =>
       (await commands()).getPast(context(command), [kind, object], options),
     );

@@ -3,7 +3,7 @@ import { formatTime, TsukubeError } from "@tsukube/foundation";
 import type { StoredRecord } from "@tsukube/store";
 import { type Past, versionsOf } from "@tsukube/store/past";
 import { blame } from "../past/blame.ts";
-import { differences, type FieldChange, leavesOf, textOf } from "../past/leaves.ts";
+import { differences, type FieldChange, leavesOf, pathByPlaces, textOf } from "../past/leaves.ts";
 import { revisionNamed } from "../past/moment.ts";
 import { namedObject } from "../past/named-object.ts";
 import { withPast } from "../past/open-past.ts";
@@ -15,7 +15,8 @@ export interface GetOptions {
   readonly at?: string;
   readonly namespace: string;
   readonly allNamespaces: boolean;
-  readonly output: "yaml" | "json" | "name";
+  readonly output: "yaml" | "json" | "name" | "manifest";
+  readonly showManagedFields: boolean;
 }
 
 /** Words of a command that name objects: a kind and perhaps a name, or both as "deployment/web". */
@@ -33,7 +34,7 @@ export async function getPast(context: CommandContext, words: Words, options: Ge
         : [objectOf(await one(past, resource, options.namespace, name, at))];
     for (const [index, object] of objects.entries()) {
       if (options.output === "yaml" && index > 0) context.print("---");
-      context.print(shown(object, resource, options.output));
+      context.print(shown(object, resource, options));
     }
     if (objects.length === 0) context.progress.say(`No ${resource.resource} were there at revision ${at}.`);
   });
@@ -70,6 +71,7 @@ export async function diffPast(context: CommandContext, words: Words, options: D
         (options.namespace === undefined || change.namespace === options.namespace) &&
         (name === undefined || change.name === name),
     );
+    if (name !== undefined && changes.length === 0) await expectThere(past, prefix, name, from, to);
     if (options.output === "json") context.print(encodeUnstructuredText({ from, to, changes: changes as never }));
     else {
       for (const change of changes) printChange(context, change);
@@ -77,6 +79,12 @@ export async function diffPast(context: CommandContext, words: Words, options: D
       context.progress.say(`${differ} between revisions ${from} and ${to}.`);
     }
   });
+}
+
+/** Nothing differs, but it has to be there. @throws {TsukubeError} `not-found`. */
+async function expectThere(past: Past, prefix: string, name: string, from: number, to: number): Promise<void> {
+  if ((await past.range(prefix, to)).some(({ key }) => key.endsWith(`/${name}`))) return;
+  throw new TsukubeError("not-found", `Cannot find "${name}": it was there neither at revision ${from} nor at ${to}`);
 }
 
 export interface BlameOptions {
@@ -97,15 +105,18 @@ export async function blamePast(context: CommandContext, words: Words, options: 
       time: past.timeOf(record.revision),
       object: objectOf(record),
     }));
-    const wanted = field?.replace(/^\./, "");
-    const found = blame(versions, records[0]?.revision === records[0]?.createRevision).filter(
-      ({ path }) =>
-        wanted === undefined || path === wanted || path.startsWith(`${wanted}.`) || path.startsWith(`${wanted}[`),
-    );
-    if (found.length === 0 && field !== undefined) {
+    const wanted = field?.replace(/^\./, "") ?? "";
+    const all = blame(versions, records[0]?.revision === records[0]?.createRevision);
+    const leaves = leavesOf(versions.at(-1)?.object);
+    const found = all.filter(({ path }) => isWithin(path, wanted) || isWithin(pathByPlaces(leaves.get(path)!), wanted));
+    if (found.length === 0) {
+      const near = nearest(
+        all.map(({ path }) => path),
+        wanted,
+      );
       throw new TsukubeError(
         "not-found",
-        `Cannot find field "${field}" of ${resource.resource} "${name}": not set, expected such as spec.replicas`,
+        `Cannot find field "${field}" of ${resource.resource} "${name}": not set, expected such as ${near}`,
       );
     }
     if (options.output === "json") context.print(JSON.stringify(found, undefined, 2));
@@ -120,6 +131,20 @@ export async function blamePast(context: CommandContext, words: Words, options: 
       for (const line of table([["FIELD", "VALUE", "WHO", "WHEN", "REVISION"], ...rows])) context.print(line);
     }
   });
+}
+
+function isWithin(path: string, field: string): boolean {
+  return field === "" || path === field || (path.startsWith(field) && /[.[]/.test(path[field.length]!));
+}
+
+/** The path that begins as the wanted one for longest. */
+function nearest(paths: readonly string[], wanted: string): string {
+  const shared = (path: string): number => {
+    let length = 0;
+    while (length < wanted.length && path[length] === wanted[length]) length += 1;
+    return length;
+  };
+  return paths.reduce((best, path) => (shared(path) > shared(best) ? path : best), "spec.replicas");
 }
 
 function prefixOf(
@@ -150,9 +175,22 @@ function objectOf(record: StoredRecord): Unstructured {
   return { ...object, metadata: { ...object.metadata, resourceVersion: String(record.revision) } };
 }
 
-function shown(object: Unstructured, { resource }: StoredResource, output: GetOptions["output"]): string {
-  if (output === "name") return `${resource}/${object.metadata?.name}`;
-  if (output === "json") return encodeUnstructuredText(object as never);
+function shown(object: Unstructured, { resource }: StoredResource, options: GetOptions): string {
+  const { managedFields, ...metadata } = object.metadata ?? {};
+  if (options.output === "name") return `${resource}/${metadata.name}`;
+  if (options.output === "manifest") return yamlOf(wishesOf(object));
+  const whole = options.showManagedFields ? object : { ...object, metadata };
+  return options.output === "json" ? encodeUnstructuredText(whole as never) : yamlOf(whole);
+}
+
+/** What people ask for, without what servers answered: to be applied again, whatever is there now. */
+function wishesOf({ status: _, metadata, ...rest }: Unstructured): Unstructured {
+  const { name, namespace, labels, annotations, finalizers, ownerReferences } = metadata ?? {};
+  const wished = { name, namespace, labels, annotations, finalizers, ownerReferences };
+  return { ...rest, metadata: Object.fromEntries(Object.entries(wished).filter(([, value]) => value !== undefined)) };
+}
+
+function yamlOf(object: Unstructured): string {
   return Buffer.from(encodeYaml(object, undefined)).toString().trimEnd();
 }
 

@@ -117,7 +117,8 @@ export async function restoreSnapshot(context: CommandContext, name: string): Pr
 export async function snapshotStatus({ print }: CommandContext, name: string, output: "text" | "json"): Promise<void> {
   const kinds = new Map<string, number>();
   const summary = await readSnapshot(resolve(name), ({ key }) => {
-    const kind = key.split("/").slice(2, -1)[0] ?? key;
+    const [place = key, below = ""] = key.split("/").slice(2, -1);
+    const kind = place.includes(".") ? `${below}.${place}` : place;
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   });
   if (output === "json") {

@@ -43,6 +43,15 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Its path with items of lists by their places: "spec.containers[0].image". */
+export function pathByPlaces({ steps }: Leaf): string {
+  return steps.reduce(
+    (path, step) =>
+      "index" in step ? `${path}[${step.index}]` : path === "" ? step.field : `${path}.${fieldText(step.field)}`,
+    "",
+  );
+}
+
 /** Keys of labels and annotations have dots in them. */
 function fieldText(field: string): string {
   return /[.[\]]/.test(field) ? `"${field}"` : field;

@@ -75,12 +75,14 @@ test("what is older than history is told from managedFields, with its time and n
 });
 
 test("a moment is a revision, a time or how long ago", async () => {
-  const past = { revisionAt: async (time: number) => time } as never;
+  const past = { revision: 99, revisionAt: async (time: number) => time } as never;
   expect(await revisionNamed(past, "17", 0)).toBe(17);
   expect(await revisionNamed(past, "2025-01-01T00:00:00Z", 0)).toBe(Date.UTC(2025, 0, 1));
+  expect(await revisionNamed(past, "now", 0)).toBe(99);
   expect(await revisionNamed(past, "10m", 1_000_000)).toBe(400_000);
+  expect(await revisionNamed(past, "1h30m", 6_000_000)).toBe(600_000);
   expect(await revisionNamed(past, "2025-01-01", 0)).toBe(Date.UTC(2025, 0, 1));
-  for (const none of ["soon", "-5", "1.5", "2025-1", "2025-13-01"])
+  for (const none of ["soon", "-5", "1.5", "1h5", "h", "2025-1", "2025-13-01"])
     await expect(revisionNamed(past, none, 0), none).rejects.toMatchObject({ code: "usage" });
   expect(durationOf("7d")).toBe(604_800_000);
 });
