@@ -391,6 +391,27 @@ spec:
       /container_cpu_usage_seconds_total\{container="c0",namespace="default",pod="busy"\}/,
     );
     expect(await raw("metrics/cadvisor")).toContain("container_memory_working_set_bytes");
+    const metrics = await raw("metrics");
+    for (const series of [
+      'kubelet_runtime_operations_total{operation_type="run_podsandbox"}',
+      'kubelet_runtime_operations_duration_seconds_count{operation_type="start_container"}',
+      'kubelet_started_containers_total{container_type="container"}',
+      'kubelet_active_pods{static=""}',
+      'kubelet_running_containers{container_state="running"}',
+      "kubelet_pod_start_duration_seconds_count",
+      'kubelet_pod_worker_duration_seconds_count{operation_type="create"}',
+      'storage_operation_duration_seconds_count{volume_plugin="kubernetes.io/projected",operation_name="volume_mount",status="success",migrated="false"}',
+      "process_resident_memory_bytes",
+    ])
+      expect(
+        Number(
+          metrics
+            .split("\n")
+            .find((line) => line.startsWith(`${series} `))
+            ?.split(" ")
+            .at(-1),
+        ),
+      ).toBeGreaterThan(0);
     expect(await raw("configz")).toContain('"kubeletconfig"');
     expect(
       await k.fails(`get --raw /api/v1/nodes/${node}/proxy/pods --as=system:serviceaccount:default:default`),

@@ -5,6 +5,7 @@ import type { Pod, Service } from "@tsukube/api/types/core-v1";
 import { createEventRecorder } from "@tsukube/client";
 import { Lifetime, messageOf } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
+import { measuredRuntime } from "./cri/measured-runtime.ts";
 import { dialCri } from "./cri/runtime.ts";
 import { rotateLogsOften } from "./logs/log-rotation.ts";
 import { EvictionManager } from "./node/eviction-manager.ts";
@@ -26,6 +27,7 @@ import { KubeletServer } from "./server/kubelet-server.ts";
 import { isMirror } from "./static/manifest.ts";
 import { StaticPods } from "./static/static-pods.ts";
 import { fileSystemUsage } from "./stats/node-usage.ts";
+import { recordPods } from "./stats/pod-gauges.ts";
 import { StatsCollector } from "./stats/stats-collector.ts";
 import { ApiSources } from "./volumes/api-sources.ts";
 import { ClusterTrustBundles } from "./volumes/cluster-trust-bundles.ts";
@@ -41,7 +43,7 @@ const LEAST_SHARES = 2;
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const lifetime = new Lifetime();
   const { client, clock, random, informers, nodeName, logger, addresses } = options;
-  const cri = lifetime.own("runtime", dialCri(options.criAddress));
+  const cri = lifetime.own("runtime", measuredRuntime(dialCri(options.criAddress), options.metrics, clock));
   const services = informers.informer<Service>(core("services"));
   const pods = informers.informer<Pod>(core("pods"), { fieldSelector: `spec.nodeName=${nodeName}` });
   recordFeatureGates(options.featureGates ?? FeatureGates.defaults, options.metrics);
@@ -132,6 +134,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       has: (condition) => eviction.has(condition),
     });
   const workers = lifetime.own("workers", new PodWorkers(context, refusal));
+  recordPods({
+    ...{ metrics: options.metrics, nodeName, cgroupVersion: options.cgroups.version },
+    workers: () => workers.all,
+  });
   const stats = new StatsCollector({
     cri,
     clock,

@@ -6,7 +6,7 @@ import type { Image, Mount, PodSandboxConfig } from "@tsukube/node-contracts/cri
 import { containerConfig } from "../containers/container-config.ts";
 import { environmentOf } from "../containers/environment.ts";
 import { unifiedLimits } from "../containers/resources.ts";
-import { type PreparedVolumes, prepareVolumes, volumeMounts } from "../volumes/volumes.ts";
+import { type PreparedVolumes, prepareVolumes, type VolumeDeps, volumeMounts } from "../volumes/volumes.ts";
 import { ensureImages, imagesOf, type Waiting } from "./image-puller.ts";
 import { runHook } from "./lifecycle-hooks.ts";
 import { newest } from "./plan.ts";
@@ -40,6 +40,8 @@ export type StartOutcome =
 /** Makes pods' sandboxes and starts their containers: image, volumes, environment, hook. */
 export class ContainerStarter {
   readonly #context: PodContext;
+  /** Folders behind the pod's claims, as far as they are measured. */
+  claims: ReadonlyMap<string, string> = new Map();
 
   constructor(context: PodContext) {
     this.#context = context;
@@ -57,10 +59,17 @@ export class ContainerStarter {
     await cri.runtime.RunPodSandbox({ config: await this.#sandboxConfig(pod, attempt), runtimeHandler });
   }
 
-  prepareVolumes(pod: Pod, podIps: readonly string[]): Promise<PreparedVolumes> {
+  async prepareVolumes(pod: Pod, podIps: readonly string[]): Promise<PreparedVolumes> {
     const { mounts, random } = this.#context.options;
     const podFolder = this.#context.placesOf(pod).folder;
-    return prepareVolumes(pod, this.#context.sourcesOf(pod, podIps), { podFolder, mounts, random });
+    const deps: VolumeDeps = {
+      ...{ podFolder, mounts, random },
+      measured: (volume, work) => this.#context.metrics.mounted(volume, work),
+    };
+    const prepared = await prepareVolumes(pod, this.#context.sourcesOf(pod, podIps), deps);
+    const volumes = [...prepared.volumes.values()];
+    this.claims = new Map(volumes.flatMap(({ claim, path }) => (claim === undefined ? [] : [[claim, path]])));
+    return prepared;
   }
 
   async start(request: StartRequest): Promise<StartOutcome> {

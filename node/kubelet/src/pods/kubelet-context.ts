@@ -11,6 +11,7 @@ import { deletePodObject, writePodStatus } from "./pod-api.ts";
 import { stamped } from "./pod-conditions.ts";
 import { isSidecar, lastingContainers } from "./pod-containers.ts";
 import type { PodContext } from "./pod-context.ts";
+import { PodMetrics } from "./pod-metrics.ts";
 import { placesOf } from "./pod-places.ts";
 import type { PodUsers } from "./pod-users.ts";
 import { PullBackoff } from "./pull-backoff.ts";
@@ -42,6 +43,7 @@ export function kubeletContext(parts: ContextParts): PodContext {
     prober,
     pullBackoff: new PullBackoff(clock),
     startCounts: new StartCounts(options.metrics),
+    metrics: new PodMetrics(options.metrics, clock),
     finished,
     placesOf: (pod) => placesOf(pod, options),
     sourcesOf: (pod, podIps) => sources.of(pod, podIps),

@@ -5,6 +5,7 @@ import type { Cri } from "../cri/runtime.ts";
 import type { KubeletOptions } from "../options.ts";
 import type { Prober } from "../probes/prober.ts";
 import type { VolumeSources } from "../volumes/volumes.ts";
+import type { PodMetrics } from "./pod-metrics.ts";
 import type { PodPlaces } from "./pod-places.ts";
 import type { PullBackoff } from "./pull-backoff.ts";
 import type { StartCounts } from "./start-counts.ts";
@@ -16,6 +17,7 @@ export interface PodContext {
   readonly prober: Prober;
   readonly pullBackoff: PullBackoff;
   readonly startCounts: StartCounts;
+  readonly metrics: PodMetrics;
   placesOf(pod: Pod): PodPlaces;
   sourcesOf(pod: Pod, podIps: readonly string[]): VolumeSources;
   pullSecrets(pod: Pod, image: string): Promise<AuthConfig | undefined>;

@@ -2,6 +2,7 @@ import type { Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import { newest } from "./plan.ts";
 import { stamped } from "./pod-conditions.ts";
 import type { PodContext } from "./pod-context.ts";
+import { Terminations } from "./pod-metrics.ts";
 import { podStatusOf } from "./pod-status.ts";
 import type { PodEnd } from "./pod-worker.ts";
 import type { RuntimePod } from "./runtime-state.ts";
@@ -23,11 +24,16 @@ export interface Report {
 export class PodReporter {
   readonly #context: PodContext;
   readonly #messages = new TerminationMessages();
+  readonly #terminations: Terminations;
+  /** By the monotonic clock. */
+  readonly #firstSeen: number;
   #reported = "";
   #phase: string | undefined;
 
   constructor(context: PodContext) {
     this.#context = context;
+    this.#terminations = new Terminations(context.metrics);
+    this.#firstSeen = context.options.clock.monotonic();
   }
 
   /** What the API has now: if it is not what was written (another mirror of a static pod, another writer), it is written again. */
@@ -54,9 +60,12 @@ export class PodReporter {
         allocated: (container) => this.#context.allocated(pod, container).resources ?? {},
       },
     });
+    this.#terminations.report(status, pod.status);
     const text = JSON.stringify(status);
     if (text === this.#reported) return;
     this.#reported = (await this.#context.writeStatus(pod, status)) ? text : "";
+    const before = this.#phase ?? pod.status?.phase ?? "Pending";
+    if (before === "Pending" && status.phase === "Running") this.#context.metrics.podStarted(this.#firstSeen);
     this.#phase = status.phase;
   }
 

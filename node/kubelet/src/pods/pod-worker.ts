@@ -74,6 +74,7 @@ export class PodWorker {
   #running: Promise<void> | undefined;
   #reporting: Promise<void> = Promise.resolve();
   #again = false;
+  #isNew = true;
   #closed = false;
 
   constructor(pod: Pod, context: PodContext) {
@@ -87,6 +88,11 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod;
+  }
+
+  /** Folders behind its claims, as far as they are measured. */
+  get claims(): ReadonlyMap<string, string> {
+    return this.#starter.claims;
   }
 
   get runtime(): RuntimePod {
@@ -183,7 +189,10 @@ export class PodWorker {
 
   async #loop(): Promise<void> {
     try {
-      for (let more = true; more && !this.#closed; ) more = await this.#sync();
+      for (let more = true; more && !this.#closed; ) {
+        more = await this.#context.metrics.synced(this.#isNew, this.#sync());
+        this.#isNew = false;
+      }
     } catch (error) {
       this.#log.warn("cannot bring the pod to its state, trying again", { error: messageOf(error) });
       this.#runtimeIsStale = true;
@@ -326,13 +335,18 @@ export class PodWorker {
     if (signal.aborted || this.#mustWait(name)) return false;
     const waitsFor = this.#waiting.get(name)?.reason ?? "";
     const request = { pod: this.#pod, runtime: this.#runtime, container, restartCount, signal, waitsFor };
+    const failed = this.#context.metrics.starting(this.#pod, name);
     const outcome = await this.#starter.start(request);
     if ("waiting" in outcome) {
+      if (!signal.aborted) failed(outcome.waiting.reason);
       if (!signal.aborted) this.#started?.failed("container");
       this.#waiting.set(name, outcome.waiting);
       return this.#retryAfter(name, outcome.waiting.retryMs);
     }
-    if (outcome.isRefused) this.#started?.failed("container");
+    if (outcome.isRefused) {
+      failed("RunContainerError");
+      this.#started?.failed("container");
+    }
     this.#waiting.delete(name);
     await this.#removeOld(name);
     if (outcome.failed !== undefined) {

@@ -21,9 +21,9 @@ test("starts of pods are counted, and those that failed: of pods with users of t
       .split("\n")
       .filter((line) => line.startsWith("kubelet_started")),
   ).toEqual([
-    "kubelet_started_pods_total 4",
     "kubelet_started_pods_errors_total 1",
-    "kubelet_started_user_namespaced_pods_total 2",
+    "kubelet_started_pods_total 4",
     "kubelet_started_user_namespaced_pods_errors_total 1",
+    "kubelet_started_user_namespaced_pods_total 2",
   ]);
 });

@@ -103,7 +103,7 @@ export class KubeletServer {
   }
 
   async #metrics(kind: string): Promise<Metrics> {
-    const { stats, options, probeMetrics, workers } = this.#deps;
+    const { stats, options, probeMetrics } = this.#deps;
     switch (kind) {
       case "resource":
         return resourceMetrics(await stats.collect());
@@ -111,18 +111,8 @@ export class KubeletServer {
         return cadvisorMetrics(await stats.collect());
       case "probes":
         return probeMetrics;
-      default: {
-        const { metrics, nodeName } = options;
-        const running = workers.all.flatMap(({ runtime }) =>
-          runtime.containers.filter(({ state }) => state === "running"),
-        );
-        const pods = workers.all.filter(({ runtime }) => runtime.sandbox?.ready === true);
-        metrics.gauge("kubelet_node_name", "The node's name. The count is always 1.").set(1, { node: nodeName });
-        metrics.gauge("kubelet_running_pods", "Number of pods that have a running pod sandbox").set(pods.length);
-        const help = "Number of containers currently running";
-        metrics.gauge("kubelet_running_containers", help).set(running.length, { container_state: "running" });
-        return metrics;
-      }
+      default:
+        return options.metrics;
     }
   }
 

@@ -57,6 +57,11 @@ export function isMirror({ metadata }: Pod): boolean {
   return metadata?.annotations?.[MIRROR] !== undefined;
 }
 
+/** It runs from a manifest of this node. */
+export function isStaticPod({ metadata }: Pod): boolean {
+  return metadata?.annotations?.[SOURCE] === "file";
+}
+
 /** What the API shows of a static pod. It belongs to the node and goes with it. */
 export function mirrorOf(pod: Pod, node: { readonly name: string; readonly uid: string }): Pod {
   const { name = "", namespace = "", labels, annotations } = pod.metadata ?? {};

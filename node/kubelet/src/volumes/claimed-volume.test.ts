@@ -42,9 +42,13 @@ function prepare(
 }
 
 test("a local volume is used where it is, and read-only when the pod says so", async () => {
-  expect(await prepare(claim())).toEqual({ path: join(base, "disk"), readOnly: false });
+  expect(await prepare(claim())).toEqual({ path: join(base, "disk"), readOnly: false, claim: "data" });
   const readOnly = { name: "v", persistentVolumeClaim: { claimName: "data", readOnly: true } };
-  expect(await prepare(claim(), volume(), readOnly)).toEqual({ path: join(base, "disk"), readOnly: true });
+  expect(await prepare(claim(), volume(), readOnly)).toEqual({
+    path: join(base, "disk"),
+    readOnly: true,
+    claim: "data",
+  });
 });
 
 test("a local volume that is missing is not made: an empty one would hide the loss", async () => {

@@ -38,7 +38,7 @@ export async function claimedVolume(
     if (fsGroup === undefined) return;
     await giveToGroup(local.path, fsGroup, { readOnly, onlyOnMismatch: fsGroupChangePolicy === "OnRootMismatch" });
   });
-  return { path: local.path, readOnly };
+  return { path: local.path, readOnly, claim: name };
 }
 
 async function usableClaim(

@@ -3,6 +3,7 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
   PodCertificateProjection,
+  Volume,
 } from "@tsukube/api/types/core-v1";
 import type { Random } from "@tsukube/foundation";
 import type { Mounts } from "@tsukube/kernel";
@@ -26,4 +27,6 @@ export interface VolumeDeps {
   readonly podFolder: string;
   readonly mounts: Mounts;
   readonly random: Random;
+  /** Hears of each volume that is made. */
+  measured?<T>(volume: Volume, work: Promise<T>): Promise<T>;
 }

@@ -21,6 +21,8 @@ export interface PreparedVolume {
   readonly image?: string;
   /** Whatever a container asks for: it may not write. */
   readonly readOnly: boolean;
+  /** Whose volume it is, where its file system tells how full that is. */
+  readonly claim?: string;
 }
 
 /** The volumes of a pod by name, and where what belongs to their mounts is kept. */
@@ -36,7 +38,8 @@ export async function prepareVolumes(pod: Pod, sources: VolumeSources, deps: Vol
   const prepared = await Promise.all(
     (pod.spec?.volumes ?? []).map(async (volume) => {
       try {
-        return [volume.name, await prepare(pod, volume, sources, deps)] as const;
+        const work = prepare(pod, volume, sources, deps);
+        return [volume.name, await (deps.measured?.(volume, work) ?? work)] as const;
       } catch (error) {
         const message = `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`;
         throw new TsukubeError("volume", message);
