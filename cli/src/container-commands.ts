@@ -63,15 +63,20 @@ export function addContainerCommands(root: Command, context: (command: Command) 
     .action(async (names: string[], _options: object, command: Command) =>
       (await commands()).inspectContainers(context(command), names),
     );
-  for (const [action, what] of Object.entries(CONTAINER_ACTIONS)) {
-    root
+  for (const [action, { what, option }] of Object.entries(CONTAINER_ACTIONS)) {
+    const verb = root
       .command(action)
       .description(`${what} containers`)
       .argument("<container...>")
-      .option(...cluster)
-      .action(async (names: string[], _options: object, command: Command) =>
-        (await commands()).eachContainer(context(command), names, "POST", `/${action}`),
-      );
+      .option(...cluster);
+    if (option !== undefined) verb.option(...option);
+    verb.action(async (names: string[], { time, signal }: { time?: string; signal?: string }, command: Command) => {
+      const query = new URLSearchParams({
+        ...(time !== undefined && { t: time }),
+        ...(signal !== undefined && { signal }),
+      });
+      await (await commands()).eachContainer(context(command), names, "POST", `/${action}?${query}`);
+    });
   }
   root
     .command("rm")
@@ -85,11 +90,15 @@ export function addContainerCommands(root: Command, context: (command: Command) 
     );
 }
 
-const CONTAINER_ACTIONS: Readonly<Record<string, string>> = {
-  start: "start",
-  stop: "stop",
-  restart: "stop and start",
-  kill: "end at once",
-  pause: "freeze",
-  unpause: "let go on",
+const TIME = ["-t, --time <seconds>", "how long they have to end by themselves; 10 by default"] as const;
+
+const CONTAINER_ACTIONS: Readonly<
+  Record<string, { readonly what: string; readonly option?: readonly [flags: string, description: string] }>
+> = {
+  start: { what: "start" },
+  stop: { what: "stop", option: TIME },
+  restart: { what: "stop and start", option: TIME },
+  kill: { what: "end at once", option: ["-s, --signal <signal>", "to send, in place of KILL: HUP, 15"] },
+  pause: { what: "freeze" },
+  unpause: { what: "let go on" },
 };

@@ -229,7 +229,7 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
       const mask = ["exec", "asked", "grep", "-c", "SigCgt:.*[2367abef]..$", "/proc/1/status"];
       await eventually("the trap is set", async () => (await client.raw(mask, { accept: ANY })).stdout === "1\n");
       expect(await client.docker("ps", "-q", "--filter", "label=a=b", "--filter", "label=tier=web")).not.toBe("");
-      await command(["stop", "asked"]);
+      await command(["stop", "-t", "60", "asked"]);
       expect(await client.docker("wait", "asked")).toBe("9");
       await command(["rm", "asked"]);
       await command(["run", "-d", "--name", "again", "--restart", "on-failure:1", BUSYBOX, "sh", "-c", "exit 4"]);
@@ -351,6 +351,22 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
     const own = await tsukube.run(["run", "--rm", "--blkio-weight", "300", BUSYBOX, "true"]);
     if (!stdout.includes("300")) expect(own.stderr).toContain("does not support Block I/O weight");
   }, 30_000);
+
+  test("stop -t and kill -s end a container by time and signal", async () => {
+    for (const command of [client.raw, (args: readonly string[]) => tsukube.run(args)]) {
+      const script = "trap 'exit 7' HUP; trap '' TERM; echo set; while :; do sleep 0.1; done";
+      for (const [name, end, code] of [
+        ["hup", ["kill", "-s", "HUP"], "7"],
+        ["deaf", ["stop", "-t", "0"], "137"],
+      ] as const) {
+        await command(["run", "-d", "--name", name, BUSYBOX, "sh", "-c", script]);
+        await eventually("the traps are set", async () => (await client.docker("logs", name)) === "set");
+        await command([...end, name]);
+        expect(await client.docker("wait", name)).toBe(code);
+        await command(["rm", name]);
+      }
+    }
+  }, 60_000);
 
   test("tsukube create makes what start begins", async () => {
     const id = (
