@@ -409,6 +409,7 @@ export class Containers {
       this.#deps.logger.error("cannot note a container's exit", { id, error: messageOf(error) }),
     );
     await this.#endOthers(exited);
+    await this.#deps.cgroups.remove(exited.cgroupPath).catch(() => {}); // its limits would bind the groups above
     for (const resolve of this.#waiters.get(id) ?? []) resolve();
     this.#waiters.delete(id);
     this.#deps.onEvent("STOPPED", exited);

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { systemCgroups, systemMounts } from "@tsukube/kernel";
 import type { LinuxContainerResources } from "@tsukube/node-contracts/cri";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -72,6 +72,15 @@ describe.skipIf(process.getuid?.() !== 0)(
       );
       const seen = version === 2 ? "/sys/fs/cgroup/memory.max" : "/sys/fs/cgroup/memory/memory.limit_in_bytes";
       expect(await exec(id, `cat ${seen}`)).toBe(`${128 << 20}\n`);
+    }, 60_000);
+
+    test("a container that has ended holds nothing of its pod", async () => {
+      const id = await run(["sleep", "1000"], { cpuQuota: 20_000, cpuPeriod: 100_000 });
+      const group = `${ROOT}${version === 2 ? "" : "/cpu"}${world.cgroupParent}/${id}`;
+      expect(existsSync(group)).toBe(true);
+      await cri.StopContainer({ containerId: id, timeout: 0 });
+      expect(existsSync(group)).toBe(false);
+      await cri.RemoveContainer({ containerId: id });
     }, 60_000);
 
     test("a container that takes more memory than it may ends as OOMKilled, and says so", async () => {
