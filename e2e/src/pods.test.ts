@@ -337,6 +337,37 @@ spec:
     await gone("resized");
   }, 120_000);
 
+  test("a pod is resized as a whole, up and down, and not below what it uses", async () => {
+    const policy = "resizePolicy: [{ resourceName: cpu, restartPolicy: RestartContainer }]";
+    const whole = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } });
+    const resources = JSON.stringify(whole("100m", "64Mi"));
+    await k.apply(podYaml("whole", [`${FOREVER}, ${policy}`], `\n  resources: ${resources}`));
+    await ready("whole");
+    const resize = (cpu: string, memory: string) =>
+      k.run(`patch pod whole --subresource resize -p '${JSON.stringify({ spec: { resources: whole(cpu, memory) } })}'`);
+    const settled = async (cpu: string, times: number) => {
+      await eventually(`cpu is ${cpu}`, async () => (await statusOf("whole")).resources?.limits?.["cpu"] === cpu);
+      expect(await restarts("whole")).toBe(times);
+    };
+    expect(await exec("whole", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes")).toBe(String(64 << 20));
+    await resize("200m", "64Mi");
+    await settled("200m", 1);
+    await resize("100m", "64Mi");
+    await settled("100m", 2);
+    await resize("100m", "10Ki");
+    const message = async () =>
+      (await statusOf("whole")).conditions?.find(({ type }) => type === "PodResizeInProgress")?.message ?? "";
+    await eventually("it is refused", async () =>
+      /pod memory limit \(10240\) below current usage/.test(await message()),
+    );
+    const shown = await statusOf("whole");
+    expect([shown.allocatedResources, shown.resources]).toEqual([
+      { cpu: "100m", memory: "10Ki" },
+      whole("100m", "64Mi"),
+    ]);
+    await gone("whole");
+  }, 120_000);
+
   test("a pod of a manifest on the node runs, is shown, and goes with its file", async () => {
     const { kubeconfig } = await tsukube.status();
     const file = join(dirname(kubeconfig), "manifests/web.yaml");

@@ -5,7 +5,7 @@ type Kind = "requests" | "limits";
 
 const NOTHING: Usage = new Map();
 
-/** What the whole pod asks for, resizes under way included (KEP-753, KEP-1287, KEP-2837). */
+/** What the whole pod asks for, resizes under way included (KEP-753, KEP-1287, KEP-2837, KEP-5419). */
 export function podRequests(pod: Pod): Usage {
   return addUsage(ofPod(pod, "requests"), usageFrom(pod.spec?.overhead));
 }
@@ -18,7 +18,8 @@ export function podLimits(pod: Pod): Usage {
 }
 
 function ofPod(pod: Pod, kind: Kind): Usage {
-  const own = [...usageFrom(pod.spec?.resources?.[kind])].filter(([name]) => isPodLevel(name));
+  const wanted = usageFrom(pod.spec?.resources?.[kind]);
+  const own = [...heldBy(pod, wanted, pod.status, kind)].filter(([name]) => wanted.has(name) && isPodLevel(name));
   return new Map([...ofContainers(pod, kind), ...own]);
 }
 
@@ -41,10 +42,17 @@ function ofContainers(pod: Pod, kind: Kind): Usage {
   return maxUsage(addUsage(running, sidecars), peak);
 }
 
-/** While a resize is under way the largest of what is wanted, allocated and in effect. */
 function ofContainer(pod: Pod, container: Container, kind: Kind): Usage {
-  const wanted = usageFrom(container.resources?.[kind]);
-  const status = statusOf(pod, container.name);
+  return heldBy(pod, usageFrom(container.resources?.[kind]), statusOf(pod, container.name), kind);
+}
+
+/** While a resize is under way the largest of what is wanted, allocated and in effect. */
+function heldBy(
+  pod: Pod,
+  wanted: Usage,
+  status: Pick<ContainerStatus, "resources" | "allocatedResources"> | undefined,
+  kind: Kind,
+): Usage {
   if (status?.resources === undefined) return wanted;
   const actual = usageFrom(status.resources[kind]);
   const held = kind === "limits" ? actual : maxUsage(actual, usageFrom(status.allocatedResources));

@@ -81,6 +81,12 @@ test("while a pod is resized it uses the larger of what it has and what it wants
     cpu: "3",
     "limits.cpu": "5",
   });
+  const whole = { allocatedResources: { cpu: "3" }, resources: { requests: { cpu: "2" }, limits: { cpu: "5" } } };
+  const resources = { requests: { cpu: "1" }, limits: { cpu: "1" } };
+  expect(usage("pods", pod({ containers: [ask("1")], resources }, { status: whole }))).toMatchObject({
+    cpu: "3",
+    "limits.cpu": "5",
+  });
   const conditions = [{ type: "PodResizePending", status: "True", reason: "Infeasible" }];
   const infeasible = { status: { ...status, conditions } };
   expect(usage("pods", pod({ containers: [{ ...ask("9"), name: "1" }] }, infeasible))).toMatchObject({ cpu: "3" });

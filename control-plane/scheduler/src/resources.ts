@@ -41,9 +41,16 @@ export function podRequests(pod: Pod): Amounts {
   }
   add(running, sidecars);
   raise(running, peak);
-  for (const [name, amount] of amountsOf(pod.spec?.resources?.requests)) running.set(name, amount);
+  for (const [name, amount] of wholeRequests(pod)) running.set(name, amount);
   add(running, amountsOf(pod.spec?.overhead));
   return running;
+}
+
+/** While a resize is in progress the larger of wanted and allocated counts (KEP-5419). */
+function wholeRequests(pod: Pod): Amounts {
+  const wanted = amountsOf(pod.spec?.resources?.requests);
+  const allocated = amountsOf(pod.status?.allocatedResources);
+  return new Map([...wanted].map(([name, amount]) => [name, Math.max(amount, allocated.get(name) ?? 0)]));
 }
 
 /** While a resize is in progress the larger of wanted and allocated counts (KEP-1287). */

@@ -1,15 +1,16 @@
 import { totalmem } from "node:os";
-import { quantityMilliValue, quantityValue } from "@tsukube/api";
+import { podRequests, quantityMilliValue, quantityValue } from "@tsukube/api";
 import type { Container, Pod } from "@tsukube/api/types/core-v1";
 import type { CgroupLimits, Cgroups } from "@tsukube/kernel";
 import type { LinuxContainerResources } from "@tsukube/node-contracts/cri";
+import { isSidecar, lastingContainers } from "../pods/pod-containers.ts";
 
 const PERIOD_US = 100_000;
 const MIN_SHARES = 2;
 const MAX_SHARES = 262_144;
 
 /**
- * cgroup limits of a container (upstream's milliCPUToShares and milliCPUToQuota).
+ * cgroup limits of a container (upstream's milliCPUToShares and milliCPUToQuota); of what it has no limit of its own, the pod's.
  * @param hugepageSizes That the machine limits.
  */
 export function containerResources(
@@ -19,9 +20,10 @@ export function containerResources(
 ): LinuxContainerResources {
   const requests = container.resources?.requests ?? {};
   const limits = container.resources?.limits ?? {};
-  const cpuRequest = requests["cpu"] ?? limits["cpu"];
-  const memoryLimit = limits["memory"];
-  const cpuLimit = limits["cpu"];
+  const whole = pod.spec?.resources?.limits ?? {};
+  const memoryLimit = limits["memory"] ?? whole["memory"];
+  const cpuLimit = limits["cpu"] ?? whole["cpu"];
+  const cpuRequest = requests["cpu"] ?? cpuLimit;
   return {
     cpuShares: sharesOf(cpuRequest === undefined ? 0 : quantityMilliValue(cpuRequest)),
     ...(cpuLimit !== undefined && { cpuPeriod: PERIOD_US, cpuQuota: quotaOf(quantityMilliValue(cpuLimit)) }),
@@ -64,16 +66,12 @@ function resourceOf(pageSize: string): string {
 /**
  * cgroup limits of a pod as a whole: those of its own resources; else what its containers may use together, or an init
  * container before them, with a limit only where each of them has one.
- * @param lasting Containers that run side by side. @param initial Those that run one after the other before them.
  * @param hugepageSizes That the machine limits; of one that nobody asks for there are none.
  */
-export function podLimits(
-  pod: Pod,
-  lasting: readonly Container[],
-  initial: readonly Container[],
-  hugepageSizes: readonly string[] = [],
-): CgroupLimits {
+export function podLimits(pod: Pod, hugepageSizes: readonly string[] = []): CgroupLimits {
   const own = pod.spec?.resources;
+  const lasting = lastingContainers(pod);
+  const initial = (pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container));
   const total = (kind: "requests" | "limits", name: string, parse: (text: string) => number): number => {
     const given = own?.[kind]?.[name];
     if (given !== undefined) return parse(given);
@@ -103,17 +101,24 @@ export function quotaOf(milliCpu: number): number {
   return Math.max(Math.floor((milliCpu * PERIOD_US) / 1000), 1000);
 }
 
-/** The larger a container's part of memory it asked for, the later it is killed (upstream's qos policy). */
-function oomScoreOf(pod: Pod, container: Container): number {
-  switch (pod.status?.qosClass) {
-    case "Guaranteed":
-      return 0; // -997 upstream: needs CAP_SYS_RESOURCE; the engine clamps, and 0 is what would be left
-    case "BestEffort":
-      return 1000;
-    default: {
-      const request = container.resources?.requests?.["memory"];
-      const share = request === undefined ? 0 : (1000 * quantityValue(request)) / totalmem();
-      return Math.min(Math.max(Math.floor(1000 - share), 3), 999);
-    }
-  }
+const NODE_CRITICAL = 2_000_001_000;
+const LAST_KILLED = -997;
+
+/**
+ * The larger a container's part of memory it asked for, the later it is killed (upstream's qos policy). What the pod asks for
+ * beyond its containers is theirs in equal parts (KEP-2837); a sidecar is not killed before the container that asks for least (KEP-753).
+ */
+export function oomScoreOf(pod: Pod, container: Container, memoryBytes = totalmem()): number {
+  const { containers = [], initContainers = [], priority = 0, resources } = pod.spec ?? {};
+  const { qosClass } = pod.status ?? {};
+  if (priority >= NODE_CRITICAL || qosClass === "Guaranteed") return LAST_KILLED;
+  if (qosClass === "BestEffort") return 1000;
+  const asked = (one: Container): number => quantityValue(one.resources?.requests?.["memory"] ?? "0");
+  const whole = quantityValue(resources?.requests?.["memory"] ?? "0");
+  const ofContainers = podRequests({ spec: { containers, initContainers } }).get("memory");
+  const left = Math.max(0, whole - (ofContainers === undefined ? 0 : Number(ofContainers.nanos / 1_000_000_000n)));
+  const extra = Math.floor(left / (containers.length + initContainers.length || 1));
+  const scoreOf = (bytes: number): number => 1000 - Math.floor((1000 * (bytes + extra)) / memoryBytes);
+  const least = isSidecar(container) ? Math.min(...containers.map(asked)) : 0;
+  return Math.min(Math.max(scoreOf(Math.max(asked(container), least)), 1000 + LAST_KILLED), 999);
 }

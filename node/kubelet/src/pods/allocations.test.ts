@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Container, Pod } from "@tsukube/api/types/core-v1";
+import type { Pod } from "@tsukube/api/types/core-v1";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Allocations } from "./allocations.ts";
 
@@ -28,30 +28,32 @@ const pod = (uid: string, cpu: string, memory = "1Gi"): Pod => ({
   spec: { containers: [{ name: "app", resources: { requests: { cpu, memory } } }] },
 });
 const cpuOf = (of: Pod): string | undefined =>
-  allocations.allocated(of, of.spec?.containers[0] as Container).resources?.requests?.["cpu"];
+  allocations.allocated(of).spec?.containers[0]?.resources?.requests?.["cpu"];
 
 test("a new pod has what it asks for, and a later wish is granted while there is room", () => {
-  expect(allocations.resize(pod("a", "500m"))).toBeUndefined();
+  expect(allocations.resize(pod("a", "500m"))).toEqual({});
   expect(cpuOf(pod("a", "1500m"))).toBe("500m");
-  expect(allocations.resize(pod("a", "1500m"))).toBeUndefined();
-  expect(cpuOf(pod("a", "1500m"))).toBe("1500m");
+  expect(allocations.resize(pod("a", "1500m"))).toEqual({ news: "ResizeStarted" });
+  expect([allocations.resize(pod("a", "1500m")), cpuOf(pod("a", "1500m"))]).toEqual([{}, "1500m"]);
 });
 
 test("more than the node has is infeasible; more than is left is put off until another pod is gone", () => {
   pods = [pod("a", "500m"), pod("b", "1")];
   for (const one of pods) allocations.resize(one);
-  expect(allocations.resize(pod("a", "3"))).toEqual({
+  const pending = {
     reason: "Infeasible",
     message: "Node didn't have enough capacity: cpu, requested: 3000, capacity: 2000",
-  });
+  };
+  expect(allocations.resize(pod("a", "3"))).toEqual({ pending, news: "ResizeInfeasible" });
+  expect(allocations.resize(pod("a", "3"))).toEqual({ pending });
   expect(allocations.resize(pod("a", "500m", "3.5Gi"))).toMatchObject({
-    reason: "Deferred",
-    message: expect.stringContaining("memory"),
+    pending: { reason: "Deferred", message: expect.stringContaining("memory") },
+    news: "ResizeDeferred",
   });
-  expect(allocations.resize(pod("a", "1500m"))).toMatchObject({ reason: "Deferred" });
+  expect(allocations.resize(pod("a", "1500m")).pending?.reason).toBe("Deferred");
   expect([allocations.isDeferred("a"), cpuOf(pod("a", "1500m"))]).toEqual([true, "500m"]);
   pods = [pod("a", "1500m")];
-  expect(allocations.resize(pod("a", "1500m"))).toBeUndefined();
+  expect(allocations.resize(pod("a", "1500m")).pending).toBeUndefined();
   expect([allocations.isDeferred("a"), cpuOf(pod("a", "1500m"))]).toEqual([false, "1500m"]);
 });
 
@@ -59,14 +61,27 @@ test("what others were given counts, not what they wish for", () => {
   pods = [pod("a", "500m"), pod("b", "500m")];
   for (const one of pods) allocations.resize(one);
   pods = [pod("a", "1500m"), pod("b", "2")];
-  expect(allocations.resize(pod("b", "2"))).toMatchObject({ reason: "Deferred" });
-  expect(allocations.resize(pod("a", "1500m"))).toBeUndefined();
+  expect(allocations.resize(pod("b", "2")).pending?.reason).toBe("Deferred");
+  expect(allocations.resize(pod("a", "1500m")).pending).toBeUndefined();
 });
 
 test("taking a wish back is no resize", () => {
   allocations.resize(pod("a", "500m"));
   allocations.resize(pod("a", "9"));
-  expect(allocations.resize(pod("a", "500m"))).toBeUndefined();
+  expect(allocations.resize(pod("a", "500m"))).toEqual({});
+});
+
+test("a pod as a whole has what it was given, too", () => {
+  const whole = (cpu: string): Pod => ({
+    metadata: { uid: "w" },
+    spec: { containers: [{ name: "app" }], resources: { requests: { cpu } } },
+  });
+  const given = () => allocations.allocated(whole("9")).spec?.resources;
+  allocations.resize(whole("500m"));
+  expect(allocations.resize(whole("9")).pending?.reason).toBe("Infeasible");
+  expect(given()).toEqual({ requests: { cpu: "500m" } });
+  expect(allocations.resize(whole("1"))).toEqual({ news: "ResizeStarted" });
+  expect(given()).toEqual({ requests: { cpu: "1" } });
 });
 
 test("what was given is known after a restart of the kubelet", () => {

@@ -1,10 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Container, Pod, ResourceRequirements } from "@tsukube/api/types/core-v1";
+import type { Pod, PodSpec, ResourceRequirements } from "@tsukube/api/types/core-v1";
 import { fitOf, type Misfit, type NodeRoom, type PodRequests, requestsOf } from "./node-room.ts";
 import { containersOf } from "./pod-containers.ts";
 
+/** By container; "" is the pod as a whole, where it asks for something as such. */
 type Allocation = Readonly<Record<string, ResourceRequirements>>;
+
+const WHOLE = "";
 
 export interface AllocationsDeps {
   readonly allocatable: NodeRoom;
@@ -20,7 +23,14 @@ export interface PendingResize {
   readonly message: string;
 }
 
-/** What the node gave each container. It is what the pod asked for when it came; a later wish is granted when there is room. */
+export interface ResizeDecision {
+  /** Why what the pod asks for is not given. */
+  readonly pending?: PendingResize;
+  /** The reason of the event that tells of it, when it was not so before. */
+  readonly news?: "ResizeStarted" | "ResizeDeferred" | "ResizeInfeasible";
+}
+
+/** What the node gave each pod and its containers. It is what the pod asked for when it came; a later wish is granted when there is room. */
 export class Allocations {
   readonly #deps: AllocationsDeps;
   readonly #allocations = new Map<string, Allocation>();
@@ -30,31 +40,32 @@ export class Allocations {
     this.#deps = deps;
   }
 
-  /** The container as it may be: with the resources given, whatever the spec wants by now. */
-  allocated(pod: Pod, container: Container): Container {
-    const resources = this.#of(pod)?.[container.name];
-    return resources === undefined ? container : { ...container, resources };
+  /** The pod as it may be: with the resources given, whatever the spec wants by now. */
+  allocated(pod: Pod): Pod {
+    const given = this.#of(pod);
+    return given === undefined || pod.spec === undefined ? pod : { ...pod, spec: specWith(pod.spec, given) };
   }
 
-  /** Grants what the pod asks for, if the node has it. @returns why not. */
-  resize(pod: Pod): PendingResize | undefined {
+  /** Grants what the pod asks for, if the node has it. */
+  resize(pod: Pod): ResizeDecision {
     const { uid = "" } = pod.metadata ?? {};
-    const wanted: Allocation = Object.fromEntries(
-      containersOf(pod).map(({ name, resources = {} }) => [name, resources]),
-    );
+    const wanted = wantedBy(pod);
     const given = this.#of(pod);
     if (given !== undefined && isSame(given, wanted)) {
       this.#pending.delete(uid);
-      return undefined;
+      return {};
     }
-    const refused = given === undefined ? undefined : this.#refusal(pod);
-    if (refused !== undefined) {
-      this.#pending.set(uid, refused);
-      return refused;
+    const pending = given === undefined ? undefined : this.#refusal(pod);
+    if (pending !== undefined) {
+      const before = this.#pending.get(uid);
+      this.#pending.set(uid, pending);
+      return before?.reason === pending.reason && before.message === pending.message
+        ? { pending }
+        : { pending, news: `Resize${pending.reason}` };
     }
     this.#pending.delete(uid);
     this.#put(pod, wanted);
-    return undefined;
+    return given === undefined ? {} : { news: "ResizeStarted" };
   }
 
   /** Waits for room that another pod has. */
@@ -69,7 +80,7 @@ export class Allocations {
 
   #refusal(pod: Pod): PendingResize | undefined {
     const others = this.#deps.activePods().filter(({ metadata }) => metadata?.uid !== pod.metadata?.uid);
-    const requests = (one: Pod): PodRequests => requestsOf(one, (container) => this.allocated(one, container));
+    const requests = (one: Pod): PodRequests => requestsOf(this.allocated(one));
     const misfit = fitOf(requestsOf(pod), others.map(requests), this.#deps.allocatable);
     return misfit === undefined ? undefined : pendingBecause(misfit);
   }
@@ -93,6 +104,29 @@ export class Allocations {
     mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
     writeFileSync(file, JSON.stringify(allocation));
   }
+}
+
+function wantedBy(pod: Pod): Allocation {
+  const whole = pod.spec?.resources;
+  return Object.fromEntries([
+    ...containersOf(pod).map(({ name, resources = {} }) => [name, resources] as const),
+    ...(whole === undefined ? [] : [[WHOLE, whole] as const]),
+  ]);
+}
+
+function specWith(spec: PodSpec, given: Allocation): PodSpec {
+  const of = <Part extends { readonly name: string }>(part: Part): Part => {
+    const resources = given[part.name];
+    return resources === undefined ? part : { ...part, resources };
+  };
+  const whole = given[WHOLE];
+  return {
+    ...spec,
+    containers: spec.containers.map(of),
+    ...(spec.initContainers !== undefined && { initContainers: spec.initContainers.map(of) }),
+    ...(spec.ephemeralContainers !== undefined && { ephemeralContainers: spec.ephemeralContainers.map(of) }),
+    ...(whole !== undefined && { resources: whole }),
+  };
 }
 
 function pendingBecause({ resource, requested, used, capacity }: Misfit): PendingResize {

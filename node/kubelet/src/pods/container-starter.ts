@@ -10,6 +10,7 @@ import { type PreparedVolumes, prepareVolumes, type VolumeDeps, volumeMounts } f
 import { ensureImages, imagesOf, type Waiting } from "./image-puller.ts";
 import { runHook } from "./lifecycle-hooks.ts";
 import { newest } from "./plan.ts";
+import { containerNamed } from "./pod-containers.ts";
 import type { PodContext } from "./pod-context.ts";
 import { dnsConfigOf, hostNetworkHostsFile, hostsFile } from "./pod-files.ts";
 import { podIpsOf, type RuntimePod } from "./runtime-state.ts";
@@ -110,9 +111,10 @@ export class ContainerStarter {
     const target = pod.spec?.ephemeralContainers?.find(({ name }) => name === container.name)?.targetContainerName;
     const targetId = target === undefined ? undefined : newest(runtime, target)?.id;
     const users = await this.#context.usersOf(pod);
+    const allocated = this.#context.allocated(pod);
     const config = containerConfig({
-      pod,
-      container: this.#context.allocated(pod, container),
+      pod: allocated,
+      container: containerNamed(allocated, container.name) ?? container,
       env,
       mounts,
       image,

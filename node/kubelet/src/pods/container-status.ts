@@ -18,13 +18,12 @@ export interface ContainerNotes {
   ready(container: RuntimeContainer): boolean;
   started(container: RuntimeContainer): boolean;
   terminationMessage(container: RuntimeContainer): string;
-  /** What it may use as the node decided, which lags behind the spec while a resize is pending. */
-  allocated(container: Container): ResourceRequirements;
 }
 
 export interface ContainerStatusInput {
   readonly runtime: RuntimePod;
   readonly notes: ContainerNotes;
+  /** With the resources that the node gave it: they lag behind the spec while a resize is pending. */
   readonly container: Container;
   /** Runs to its end before others start. */
   readonly isInit: boolean;
@@ -52,7 +51,7 @@ export function containerStatusOf(input: ContainerStatusInput): ContainerStatus 
     imageID: last?.imageId ?? "",
     ...(last !== undefined && { containerID: `tsukube://${last.id}` }),
     started: isRunning && notes.started(last),
-    ...(isRunning && resourcesOf(notes.allocated(container), last)),
+    ...(last !== undefined && resourcesOf(container.resources ?? {}, last)),
     ...(last?.user !== undefined && { user: last.user }),
     ...((container.volumeMounts ?? []).length > 0 && { volumeMounts: mountsOf(container) }),
   };
@@ -97,20 +96,22 @@ function bytesQuantity(bytes: number): string {
   return canonicalQuantity(bytes % 1024 === 0 ? `${bytes / 1024}Ki` : `${bytes}`);
 }
 
-/** What the node gave and what the cgroup says; where the cgroup says what was given, in the words of the spec. */
+/** What the node gave and what the cgroup of a running container says; where that is what was given, in the words of the spec. */
 function resourcesOf(
   allocated: ResourceRequirements,
-  { resources }: RuntimeContainer,
+  { state, resources }: RuntimeContainer,
 ): Pick<ContainerStatus, "allocatedResources" | "resources"> {
   const { requests, limits } = allocated;
+  const given = requests !== undefined && { allocatedResources: requests };
+  if (state !== "running") return { ...given, resources: allocated };
   const shares = Number(resources.cpuShares ?? 0);
   const quota = Number(resources.cpuQuota ?? 0);
   const memory = Number(resources.memoryLimitInBytes ?? 0);
   const actual = (
-    given: string | undefined,
+    text: string | undefined,
     isSo: (text: string) => boolean,
     found: () => string,
-  ): string | undefined => (given === undefined ? undefined : isSo(given) ? given : found());
+  ): string | undefined => (text === undefined ? undefined : isSo(text) ? text : found());
   const cpuRequest = actual(
     requests?.["cpu"],
     (text) => shares === 0 || sharesOf(quantityMilliValue(text)) === shares,
@@ -137,5 +138,5 @@ function resourcesOf(
       },
     }),
   };
-  return { ...(requests !== undefined && { allocatedResources: requests }), resources: merged };
+  return { ...given, resources: merged };
 }

@@ -9,7 +9,6 @@ import type { ApiSources } from "../volumes/api-sources.ts";
 import type { Allocations } from "./allocations.ts";
 import { deletePodObject, writePodStatus } from "./pod-api.ts";
 import { stamped } from "./pod-conditions.ts";
-import { isSidecar, lastingContainers } from "./pod-containers.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodMetrics } from "./pod-metrics.ts";
 import { placesOf } from "./pod-places.ts";
@@ -54,16 +53,16 @@ export function kubeletContext(parts: ContextParts): PodContext {
       return name === "" ? "" : (await client.resource<RuntimeClass>(RUNTIME_CLASSES).get(name)).handler;
     },
     usersOf: (pod) => parts.users.of(pod),
-    allocated: (pod, container) => allocations.allocated(pod, container),
-    cgroupLimits(pod) {
-      const given = (container: Parameters<typeof isSidecar>[0]) => allocations.allocated(pod, container);
-      const initial = (pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container));
-      return podLimits(pod, lastingContainers(pod).map(given), initial.map(given), options.cgroups.hugepageSizes);
-    },
+    allocated: (pod) => allocations.allocated(pod),
+    cgroupLimits: (pod) => podLimits(allocations.allocated(pod), options.cgroups.hugepageSizes),
     resize(pod) {
-      const pending = allocations.resize(pod);
-      if (pending === undefined) return [];
-      return [stamped({ type: "PodResizePending", status: "True", ...pending }, pod, clock.now())];
+      const { pending, news } = allocations.resize(pod);
+      const isGranted = news === "ResizeStarted";
+      if (isGranted) context.event(pod, "Normal", news, "Pod resize started");
+      if (pending === undefined) return { conditions: [], isGranted };
+      if (news !== undefined) context.event(pod, "Warning", news, pending.message);
+      const condition = { type: "PodResizePending", status: "True", ...pending };
+      return { conditions: [stamped(condition, pod, clock.now())], isGranted };
     },
     async writeStatus(pod, status) {
       const shown = parts.inApi(pod);

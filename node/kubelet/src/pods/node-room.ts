@@ -11,9 +11,9 @@ export interface NodeRoom {
 export type PodRequests = NodeRoom;
 
 /** Pure: what a pod needs at most at a time: its containers side by side, or an init container before them. */
-export function requestsOf(pod: Pod, of: (container: Container) => Container = (container) => container): PodRequests {
-  const cpu = (container: Container): number => quantityMilliValue(of(container).resources?.requests?.["cpu"] ?? "0");
-  const memory = (container: Container): number => quantityValue(of(container).resources?.requests?.["memory"] ?? "0");
+export function requestsOf(pod: Pod): PodRequests {
+  const cpu = (container: Container): number => quantityMilliValue(container.resources?.requests?.["cpu"] ?? "0");
+  const memory = (container: Container): number => quantityValue(container.resources?.requests?.["memory"] ?? "0");
   const own = pod.spec?.resources?.requests;
   const inits = (pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container));
   const most = (value: (container: Container) => number): number =>

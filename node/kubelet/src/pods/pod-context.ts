@@ -1,4 +1,4 @@
-import type { Container, Pod, PodCondition, PodStatus } from "@tsukube/api/types/core-v1";
+import type { Pod, PodCondition, PodStatus } from "@tsukube/api/types/core-v1";
 import type { CgroupLimits } from "@tsukube/kernel";
 import type { AuthConfig, IDMapping } from "@tsukube/node-contracts/cri";
 import type { Cri } from "../cri/runtime.ts";
@@ -23,14 +23,14 @@ export interface PodContext {
   pullSecrets(pod: Pod, image: string): Promise<AuthConfig | undefined>;
   /** The runtime's handler of the pod's RuntimeClass, "" for the default one. @throws when the class does not exist. */
   runtimeHandler(pod: Pod): Promise<string>;
-  /** The container with the resources that the node gave it. */
-  allocated(pod: Pod, container: Container): Container;
+  /** The pod with the resources that the node gave it. */
+  allocated(pod: Pod): Pod;
   /** Whose the pod's users are on the host; undefined: it has the host's. */
   usersOf(pod: Pod): Promise<readonly IDMapping[] | undefined>;
   /** Of the pod's cgroup as a whole. */
   cgroupLimits(pod: Pod): CgroupLimits;
-  /** Gives what the pod asks for now, as far as the node has it, and says how far that is. */
-  resize(pod: Pod): readonly PodCondition[];
+  /** Gives what the pod asks for now, as far as the node has it. `isGranted`: that is more or less than it had before. */
+  resize(pod: Pod): { readonly conditions: readonly PodCondition[]; readonly isGranted: boolean };
   /**
    * Writes the status subresource: the conditions given, no others.
    * @returns false while the API has no such pod (a static one without its mirror).

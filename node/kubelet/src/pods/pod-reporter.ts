@@ -46,6 +46,8 @@ export class PodReporter {
     await this.#messages.read(pod, runtime.containers, this.#context.placesOf(pod));
     const status = podStatusOf({
       pod,
+      allocated: this.#context.allocated(pod),
+      limits: this.#context.cgroupLimits(pod),
       runtime,
       now: options.clock.now(),
       hostIps: options.addresses,
@@ -57,7 +59,6 @@ export class PodReporter {
         ready: ({ id }) => prober.ready(id),
         started: ({ id }) => prober.started(id),
         terminationMessage: (container) => this.#messages.of(container),
-        allocated: (container) => this.#context.allocated(pod, container).resources ?? {},
       },
     });
     this.#terminations.report(status, pod.status);

@@ -1,12 +1,15 @@
-import type { Container } from "@tsukube/api/types/core-v1";
+import type { Container, Pod, PodSpec } from "@tsukube/api/types/core-v1";
 import { expect, test } from "vitest";
-import { containerResources, podLimits } from "../containers/resources.ts";
+import { containerResources, oomScoreOf, podLimits } from "../containers/resources.ts";
 import { changedResources, resizeNeedsRestart } from "./pod-resize.ts";
 
 const container = (cpu: string, memory: string, more: Partial<Container> = {}): Container => ({
   name: "app",
   resources: { requests: { cpu, memory }, limits: { cpu, memory } },
   ...more,
+});
+const podOf = (containers: readonly Container[], more: Partial<PodSpec> = {}): Pod => ({
+  spec: { containers, ...more },
 });
 const resources = (cpu: string, memory: string) => containerResources({}, container(cpu, memory));
 
@@ -31,20 +34,66 @@ test("only a change of a resource whose policy asks for it needs a restart", () 
 
 test("a pod's cgroup has the sum of its containers' limits, where each has one, or what a larger init container needs", () => {
   const two = [container("500m", "64Mi"), container("250m", "32Mi")];
-  expect(podLimits({}, two, [])).toEqual({
+  expect(podLimits(podOf(two))).toEqual({
     cpuShares: 768,
     cpuPeriod: 100_000,
     cpuQuota: 75_000,
     memoryBytes: 96 << 20,
   });
-  expect(podLimits({}, two, [container("2", "1Gi")])).toMatchObject({ cpuQuota: 200_000, memoryBytes: 1 << 30 });
-  expect(podLimits({}, [...two, { name: "free" }], [])).toMatchObject({
+  const larger = { initContainers: [container("2", "1Gi")] };
+  expect(podLimits(podOf(two, larger))).toMatchObject({ cpuQuota: 200_000, memoryBytes: 1 << 30 });
+  expect(podLimits(podOf([...two, { name: "free" }]))).toMatchObject({
     cpuShares: 768,
     cpuQuota: -1,
     memoryBytes: -1,
   });
-  const own = { spec: { containers: [], resources: { limits: { memory: "1Gi" }, requests: { cpu: "2" } } } };
-  expect(podLimits(own, two, [])).toMatchObject({ cpuShares: 2048, memoryBytes: 1 << 30 });
+  const own = podOf(two, { resources: { limits: { memory: "1Gi" }, requests: { cpu: "2" } } });
+  expect(podLimits(own)).toMatchObject({ cpuShares: 2048, memoryBytes: 1 << 30 });
+});
+
+test("a container without limits has those of its pod", () => {
+  const whole = podOf([], { resources: { limits: { cpu: "500m", memory: "64Mi" } } });
+  expect(containerResources(whole, { name: "app" })).toMatchObject({
+    cpuShares: 512,
+    cpuQuota: 50_000,
+    memoryLimitInBytes: 64 << 20,
+  });
+  expect(containerResources(whole, container("100m", "32Mi"))).toMatchObject({
+    cpuShares: 102,
+    cpuQuota: 10_000,
+    memoryLimitInBytes: 32 << 20,
+  });
+});
+
+test.each<[string, PodSpec, string, number]>([
+  ["Burstable", { containers: [container("1", "300Mi")] }, "app", 708],
+  ["Burstable", { containers: [container("1", "1")] }, "app", 999],
+  ["Burstable", { containers: [container("1", "2Gi")] }, "app", 3],
+  ["Guaranteed", { containers: [container("1", "300Mi")] }, "app", -997],
+  ["BestEffort", { containers: [{ name: "app" }] }, "app", 1000],
+  ["Burstable", { containers: [container("1", "1")], priority: 2_000_001_000 }, "app", -997],
+  [
+    "Burstable",
+    { containers: [container("1", "100Mi"), { name: "b" }], resources: { requests: { memory: "300Mi" } } },
+    "app",
+    805,
+  ],
+  [
+    "Burstable",
+    { containers: [container("1", "100Mi"), { name: "b" }], resources: { requests: { memory: "300Mi" } } },
+    "b",
+    903,
+  ],
+  [
+    "Burstable",
+    { containers: [container("1", "300Mi")], initContainers: [{ name: "side", restartPolicy: "Always" }] },
+    "side",
+    708,
+  ],
+])("of a %s pod %j container %s has the OOM score %i in a GiB", (qosClass, spec, name, score) => {
+  const pod = { spec, status: { qosClass } };
+  const found = [...spec.containers, ...(spec.initContainers ?? [])].find((one) => one.name === name);
+  expect(oomScoreOf(pod, found as Container, 2 ** 30)).toBe(score);
 });
 
 test("huge pages are limited for containers and for their pod, to none of a size that nobody asks for", () => {
@@ -58,7 +107,7 @@ test("huge pages are limited for containers and for their pod, to none of a size
   expect(containerResources({}, { name: "none" }).hugepageLimits).toBeUndefined();
   expect(containerResources({}, app).hugepageLimits).toEqual([{ pageSize: "2MB", limit: 4 << 20 }]);
   const pages = (lasting: readonly Container[], initial: readonly Container[]) =>
-    podLimits({}, lasting, initial, ["2MB", "1GB"]).hugepages;
+    podLimits(podOf(lasting, { initContainers: initial }), ["2MB", "1GB"]).hugepages;
   expect(pages([...asking("4Mi", "2Mi"), { name: "none" }], asking("2Mi"))).toEqual({ "2MB": 6 << 20, "1GB": 0 });
   expect(pages(asking("4Mi"), asking("8Mi"))).toEqual({ "2MB": 8 << 20, "1GB": 0 });
 });

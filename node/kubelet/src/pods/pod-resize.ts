@@ -1,46 +1,98 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Container, Pod, PodCondition } from "@tsukube/api/types/core-v1";
-import { messageOf } from "@tsukube/foundation";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
+import type { CgroupLimits } from "@tsukube/kernel";
 import type { LinuxContainerResources } from "@tsukube/node-contracts/cri";
 import { containerResources } from "../containers/resources.ts";
 import { newest } from "./plan.ts";
 import { lastingContainers } from "./pod-containers.ts";
 import type { PodContext } from "./pod-context.ts";
-import type { RuntimePod } from "./runtime-state.ts";
+import type { RuntimeContainer, RuntimePod } from "./runtime-state.ts";
 
 export interface ResizeOutcome {
   readonly changed: boolean;
+  /** Limits that the pod's cgroup has now; undefined when that is not sure. */
+  readonly cgroup: CgroupLimits | undefined;
   /** What is not done yet and why. */
   readonly inProgress?: Pick<PodCondition, "type" | "status" | "reason" | "message">;
 }
 
-/** Gives running containers the resources that the node decided on, where that needs no restart. */
-export async function resizeContainers(context: PodContext, pod: Pod, runtime: RuntimePod): Promise<ResizeOutcome> {
-  const todo = lastingContainers(pod).flatMap((spec) => {
-    const container = context.allocated(pod, spec);
-    const running = newest(runtime, spec.name);
-    if (running?.state !== "running") return [];
-    const wanted = containerResources(pod, container);
-    const isThere = changedResources(wanted, running.resources).length === 0;
-    return isThere || resizeNeedsRestart(pod, container, running.resources) ? [] : [{ running, wanted }];
-  });
-  if (todo.length === 0) return { changed: false };
+interface Change {
+  readonly running: RuntimeContainer;
+  readonly wanted: LinuxContainerResources;
+  readonly needsRestart: boolean;
+}
+
+const IN_PROGRESS = { type: "PodResizeInProgress", status: "True" } as const;
+const UNLIMITED: CgroupLimits = { cpuQuota: -1, memoryBytes: -1 };
+
+/**
+ * Gives a pod and its running containers the resources that the node decided on, where that needs no restart.
+ * @param cgroup Limits that the pod's cgroup has; undefined when nobody knows.
+ */
+export async function resizePod(
+  context: PodContext,
+  pod: Pod,
+  runtime: RuntimePod,
+  cgroup: CgroupLimits | undefined,
+): Promise<ResizeOutcome> {
+  const changes = changesOf(context.allocated(pod), runtime);
+  const todo = changes.filter(({ needsRestart }) => !needsRestart);
+  const mustRestart = todo.length < changes.length;
+  const limits = context.cgroupLimits(pod);
+  if (changes.length === 0 && isDeepStrictEqual(cgroup, limits)) return { changed: false, cgroup };
+  if (mustRestart && todo.length === 0) return { changed: false, cgroup, inProgress: IN_PROGRESS };
   const { cgroups } = context.options;
-  const { cgroup } = context.placesOf(pod);
+  const { cgroup: path } = context.placesOf(pod);
   try {
+    await refuseBelowUsage(context, pod, limits, todo);
     // a child may never have more than its parent: without a limit above the order of the changes does not matter
-    await cgroups.update(cgroup, { cpuQuota: -1, memoryBytes: -1 });
-    for (const { running, wanted } of todo) {
+    if (todo.length > 0) await cgroups.update(path, UNLIMITED);
+    for (const { running, wanted } of todo)
       await context.cri.runtime.UpdateContainerResources({ containerId: running.id, linux: wanted });
-      context.event(pod, "Normal", "Resized", "Container resized", running.name);
-    }
-    return { changed: true };
+    if (mustRestart) return { changed: true, cgroup: undefined, inProgress: IN_PROGRESS };
+    await cgroups.update(path, limits);
+    return { changed: todo.length > 0, cgroup: limits };
   } catch (error) {
+    await cgroups.update(path, cgroup ?? limits).catch(() => {});
     const message = messageOf(error);
-    context.event(pod, "Warning", "ResizeError", message);
-    return { changed: false, inProgress: { type: "PodResizeInProgress", status: "True", reason: "Error", message } };
-  } finally {
-    await cgroups.update(cgroup, context.cgroupLimits(pod)).catch(() => {});
+    return { changed: false, cgroup, inProgress: { ...IN_PROGRESS, reason: "Error", message } };
   }
+}
+
+/** Running containers whose cgroups have something else than they may have. */
+function changesOf(allocated: Pod, runtime: RuntimePod): readonly Change[] {
+  return lastingContainers(allocated).flatMap((container) => {
+    const running = newest(runtime, container.name);
+    if (running?.state !== "running") return [];
+    const wanted = containerResources(allocated, container);
+    if (changedResources(wanted, running.resources).length === 0) return [];
+    return [{ running, wanted, needsRestart: resizeNeedsRestart(allocated, container, running.resources) }];
+  });
+}
+
+/** Out of memory a container would be killed at once. @throws while a pod or a container uses more than a lower limit allows. */
+async function refuseBelowUsage(
+  context: PodContext,
+  pod: Pod,
+  { memoryBytes = -1 }: CgroupLimits,
+  todo: readonly Change[],
+): Promise<void> {
+  const isLower = (limit: number, before: number): boolean => limit > 0 && (before <= 0 || limit < before);
+  const { memoryBytes: used = 0, memoryLimitBytes = -1 } =
+    (await context.options.cgroups.usage(context.placesOf(pod).cgroup)) ?? {};
+  const below: string[] = [];
+  if (isLower(memoryBytes, memoryLimitBytes) && used >= memoryBytes)
+    below.push(`pod memory limit (${memoryBytes}) below current usage (${used})`);
+  for (const { running, wanted } of todo) {
+    const limit = Number(wanted.memoryLimitInBytes ?? 0);
+    if (!isLower(limit, Number(running.resources.memoryLimitInBytes ?? 0))) continue;
+    const { stats } = await context.cri.runtime.ContainerStats({ containerId: running.id });
+    const uses = Number(stats?.memory?.usageBytes?.value ?? 0);
+    if (uses >= limit) below.push(`container "${running.name}" memory limit (${limit}) below current usage (${uses})`);
+  }
+  if (below.length > 0)
+    throw new TsukubeError("conflict", `Cannot lower memory limits: ${below.join(", ")}, expected less to be in use`);
 }
 
 /** Pure: whether a resource has to change for which the container asks for a restart. */

@@ -1,5 +1,6 @@
-import type { Container, Pod, PodSpec, PodStatus } from "@tsukube/api/types/core-v1";
+import type { Pod, PodSpec, PodStatus } from "@tsukube/api/types/core-v1";
 import { expect, test } from "vitest";
+import { podLimits } from "../containers/resources.ts";
 import { podStatusOf, type StatusInput } from "./pod-status.ts";
 import type { RuntimeContainer } from "./runtime-state.ts";
 import { runtimeContainer } from "./runtime-under-test.ts";
@@ -14,6 +15,8 @@ function pod(spec: Partial<PodSpec> = {}, status: PodStatus = {}): Pod {
 function status(of: Pod, containers: readonly RuntimeContainer[], more: Partial<StatusInput> = {}): PodStatus {
   return podStatusOf({
     pod: of,
+    allocated: of,
+    limits: podLimits(of),
     runtime: { sandbox, containers },
     hostIps: ["192.168.0.1"],
     isOver: false,
@@ -24,7 +27,6 @@ function status(of: Pod, containers: readonly RuntimeContainer[], more: Partial<
       ready: () => true,
       started: () => true,
       terminationMessage: () => "",
-      allocated: ({ resources = {} }: Container) => resources,
     },
     ...more,
   });
@@ -77,7 +79,6 @@ test("a pod is as ready as its least ready container or sidecar, and its readine
     ready: ({ name }: RuntimeContainer) => name !== unready,
     started: () => true,
     terminationMessage: () => "",
-    allocated: () => ({}),
   });
   expect(condition(status(pod(spec), running, { notes: notes("side") }), "Ready")).toMatchObject({
     status: "False",
@@ -138,7 +139,6 @@ test("a container that backs off waits, and shows how it ended last", () => {
     ready: () => true,
     started: () => true,
     terminationMessage: () => "bye",
-    allocated: () => ({}),
   };
   const [shown] = status(pod(), [exited("app", 3)], { notes }).containerStatuses ?? [];
   expect(shown).toMatchObject({
@@ -160,6 +160,33 @@ test("resources are what was asked for where the cgroup has it, and what the cgr
     requests: { cpu: "500m", memory: "64Mi" },
     limits: { cpu: "1", memory: "32Mi" },
   });
+});
+
+test("a pod shows what it has as a whole, and what it had while a resize is under way", () => {
+  const resources = { requests: { cpu: "250m", memory: "64Mi" }, limits: { memory: "96Mi" } };
+  const of = pod({ containers: [{ name: "app", resources }, { name: "free" }] });
+  const running = [runtimeContainer("app"), runtimeContainer("free")];
+  expect(status(of, running)).toMatchObject({
+    allocatedResources: resources.requests,
+    resources: { requests: resources.requests },
+  });
+  expect(status(of, running).resources?.limits).toBeUndefined(); // its cgroup has none: one container may have all
+  expect(status(of, []).resources).toEqual(resources);
+  const before = { requests: { cpu: "1", memory: "1Gi" }, limits: { memory: "1Gi" } };
+  const whole = pod({ resources }, { resources: before });
+  expect(status(whole, [runtimeContainer("app")])).toMatchObject({
+    allocatedResources: resources.requests,
+    resources,
+  });
+  const underWay = { extraConditions: [{ type: "PodResizeInProgress", status: "True" }] };
+  expect(status(whole, [runtimeContainer("app")], underWay).resources).toEqual(before);
+  expect(status(pod(), [runtimeContainer("app")])).toMatchObject({ resources: {} });
+});
+
+test("a container that has ended shows what it was given", () => {
+  const resources = { requests: { cpu: "250m" } };
+  const [shown] = status(pod({ containers: [{ name: "app", resources }] }), [exited("app", 0)]).containerStatuses ?? [];
+  expect(shown).toMatchObject({ allocatedResources: resources.requests, resources });
 });
 
 test("a container's status says who runs it and what is mounted how", () => {

@@ -1,5 +1,7 @@
+import { podLimits, podRequests, usageText } from "@tsukube/api";
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
+import type { CgroupLimits } from "@tsukube/kernel";
 import { type ContainerNotes, containerStatusOf } from "./container-status.ts";
 import { newest } from "./plan.ts";
 import { isInitialized, podConditions } from "./pod-conditions.ts";
@@ -8,6 +10,10 @@ import { podIpsOf, type RuntimePod } from "./runtime-state.ts";
 
 export interface StatusInput {
   readonly pod: Pod;
+  /** The same with the resources that the node gave it. */
+  readonly allocated: Pod;
+  /** Limits of its cgroup, wanted or there. */
+  readonly limits: CgroupLimits;
   readonly runtime: RuntimePod;
   readonly notes: ContainerNotes;
   /** The node's own; those of host-network pods too. */
@@ -23,12 +29,14 @@ export interface StatusInput {
 
 /** Pure: the pod's status as the API shows it, with the conditions that the kubelet owns. */
 export function podStatusOf(input: StatusInput): PodStatus {
-  const { pod, runtime, hostIps, now, ended } = input;
-  const inits = (pod.spec?.initContainers ?? []).map((container) => statusOf(input, container, !isSidecar(container)));
+  const { pod, allocated, runtime, hostIps, now, ended } = input;
+  const inits = (allocated.spec?.initContainers ?? []).map((container) =>
+    statusOf(input, container, !isSidecar(container)),
+  );
   const initialized = isInitialized(pod, inits);
   const reason = initialized ? "ContainerCreating" : "PodInitializing";
-  const containers = (pod.spec?.containers ?? []).map((container) => statusOf(input, container, false, reason));
-  const ephemeral = (pod.spec?.ephemeralContainers ?? []).map((container) => {
+  const containers = (allocated.spec?.containers ?? []).map((container) => statusOf(input, container, false, reason));
+  const ephemeral = (allocated.spec?.ephemeralContainers ?? []).map((container) => {
     const { started: _, ...status } = statusOf(input, container, false, reason);
     return { ...status, ready: false }; // nobody waits for one
   });
@@ -52,6 +60,32 @@ export function podStatusOf(input: StatusInput): PodStatus {
     ...(!wasRefused && { containerStatuses: containers }),
     ...(!wasRefused && ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     ...(pod.status?.qosClass !== undefined && { qosClass: pod.status.qosClass }),
+    ...resourcesOf(input, phase),
+  };
+}
+
+/** What the node gave the pod as a whole; of one that runs, limits are those that its cgroup has (KEP-5419). */
+function resourcesOf(
+  { pod, allocated, limits: { memoryBytes, cpuQuota }, extraConditions }: StatusInput,
+  phase: string,
+): Pick<PodStatus, "allocatedResources" | "resources"> {
+  const { spec = { containers: [] } } = allocated;
+  const requests = usageText(podRequests({ spec }));
+  const most = usageText(podLimits({ spec }));
+  const isLimited = ([name]: readonly [string, string]): boolean =>
+    phase !== "Running" ||
+    spec.resources?.limits?.[name] !== undefined ||
+    (name === "cpu" && cpuQuota !== -1) ||
+    (name === "memory" && memoryBytes !== -1);
+  const limits = Object.fromEntries(Object.entries(most).filter(isLimited));
+  const isUnderWay = extraConditions.some(({ type }) => type === "PodResizeInProgress");
+  const given = {
+    ...(Object.keys(requests).length > 0 && { requests }),
+    ...(Object.keys(limits).length > 0 && { limits }),
+  };
+  return {
+    ...(given.requests !== undefined && { allocatedResources: given.requests }),
+    resources: isUnderWay ? (pod.status?.resources ?? given) : given,
   };
 }
 

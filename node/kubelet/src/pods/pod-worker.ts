@@ -1,5 +1,6 @@
 import type { Container, Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import { codeOf, type Logger, messageOf } from "@tsukube/foundation";
+import type { CgroupLimits } from "@tsukube/kernel";
 import type { ContainerEventResponse } from "@tsukube/node-contracts/cri";
 import { hashOf } from "../containers/container-config.ts";
 import { ContainerStarter } from "./container-starter.ts";
@@ -12,7 +13,7 @@ import { stamped } from "./pod-conditions.ts";
 import { containerNamed, containersOf } from "./pod-containers.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodReporter } from "./pod-reporter.ts";
-import { resizeContainers, resizeNeedsRestart } from "./pod-resize.ts";
+import { resizeNeedsRestart, resizePod } from "./pod-resize.ts";
 import { formatSeconds, RestartBackoff } from "./restart-backoff.ts";
 import {
   isKnown,
@@ -69,6 +70,10 @@ export class PodWorker {
   /** Something was done or heard since the runtime was asked. */
   #runtimeIsStale = true;
   #resize: readonly PodCondition[] = [];
+  /** A resize was granted, and is not done. */
+  #isResizing = false;
+  /** Limits of the pod's cgroup; undefined when nobody knows: another process may have set them. */
+  #cgroup: CgroupLimits | undefined;
   #started: Start | undefined;
   #timer: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -241,11 +246,13 @@ export class PodWorker {
     if (this.#msToDeadline <= 0 && !this.isOver) this.#end ??= DEADLINE;
     const input = this.#planInput();
     if (this.isOver || this.#end !== undefined || isOver(input)) return this.#comeToEnd();
-    this.#resize = this.#context.resize(this.#pod);
+    const { conditions, isGranted } = this.#context.resize(this.#pod);
+    this.#resize = conditions;
+    this.#isResizing ||= isGranted;
     this.#watchProbes();
     const steps = plan(input);
     const timer = this.#timer;
-    let acted = await this.#applyResize();
+    let acted = this.#runtime.sandbox?.ready === true && (await this.#applyResize());
     for (const step of steps) acted = (await this.#take(step)) || acted;
     if (acted) this.#runtimeIsStale = true;
     if (!acted) await this.#refreshVolumes();
@@ -264,8 +271,11 @@ export class PodWorker {
       hashOf,
       backoffUntil: (container, last) => this.#backoffUntil(container, last),
       stopped: (id) => this.#stopped.get(id),
-      mustRestart: (container, { resources }) =>
-        resizeNeedsRestart(this.#pod, this.#context.allocated(this.#pod, container), resources),
+      mustRestart: ({ name }, { resources }) => {
+        const allocated = this.#context.allocated(this.#pod);
+        const container = containerNamed(allocated, name);
+        return container !== undefined && resizeNeedsRestart(allocated, container, resources);
+      },
     };
   }
 
@@ -319,7 +329,9 @@ export class PodWorker {
     this.#volumesAreStale = false; // it makes them
     this.#started = this.#context.startCounts.start(this.#pod);
     try {
+      const limits = this.#context.cgroupLimits(this.#pod);
       await this.#starter.createSandbox(this.#pod, attempt);
+      this.#cgroup = limits;
       return true;
     } catch (error) {
       this.#started.failed("sandbox");
@@ -471,12 +483,21 @@ export class PodWorker {
 
   /** @returns whether a container has other resources now. */
   async #applyResize(): Promise<boolean> {
-    const outcome = await resizeContainers(this.#context, this.#pod, this.#runtime);
-    if (outcome.inProgress !== undefined) {
-      this.#resize = [...this.#resize, stamped(outcome.inProgress, this.#pod, this.#now)];
+    const pod = this.#pod;
+    const { changed, cgroup, inProgress } = await resizePod(this.#context, pod, this.#runtime, this.#cgroup);
+    this.#cgroup = cgroup;
+    if (inProgress !== undefined) {
+      const condition = stamped(inProgress, pod, this.#now);
+      const before = pod.status?.conditions?.find(({ type }) => type === condition.type)?.message;
+      const { message } = condition;
+      if (message !== undefined && message !== before) this.#context.event(pod, "Warning", "ResizeError", message);
+      this.#resize = [...this.#resize, condition];
       this.#wakeAfter(RETRY_MS);
+    } else if (this.#isResizing) {
+      this.#isResizing = false;
+      this.#context.event(pod, "Normal", "ResizeCompleted", "Pod resize completed");
     }
-    return outcome.changed;
+    return changed;
   }
 
   /** While containers are being stopped the loop is busy: what happens meanwhile is shown all the same. */
