@@ -70,7 +70,7 @@ async function variableValue(
     const { resource = "", divisor, containerName } = from.resourceFieldRef;
     const all = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
     const target = all.find(({ name }) => name === containerName) ?? container;
-    return resourceValue(target, resource, divisor, sources);
+    return resourceValue(pod, target, resource, divisor, sources);
   }
   if (from.configMapKeyRef !== undefined) {
     const { name = "", key = "", optional } = from.configMapKeyRef;
@@ -155,15 +155,19 @@ function listed(values: Readonly<Record<string, string>> | undefined): string {
     .join("\n");
 }
 
-/** A container's request or limit, divided and rounded up; an absent limit is the node's. */
+/** A container's request or limit, divided and rounded up; an absent limit is the pod's, else the node's. */
 export function resourceValue(
+  pod: Pod,
   container: Container,
   resource: string,
   divisor: string | undefined,
   sources: Pick<EnvironmentSources, "allocatable">,
 ): string {
   const [kind = "", name = ""] = resource.split(".");
-  const given = (kind === "limits" ? container.resources?.limits : container.resources?.requests)?.[name];
+  const given =
+    kind === "limits"
+      ? (container.resources?.limits?.[name] ?? pod.spec?.resources?.limits?.[name])
+      : container.resources?.requests?.[name];
   const by = divisor === undefined || divisor === "" || divisor === "0" ? "1" : divisor;
   if (name === "cpu") {
     const milli =

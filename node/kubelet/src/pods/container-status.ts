@@ -31,6 +31,11 @@ export interface ContainerStatusInput {
   readonly reason: "ContainerCreating" | "PodInitializing";
 }
 
+/** A container's ID in statuses: with its runtime's name. */
+export function idShown(id: string): string {
+  return `tsukube://${id}`;
+}
+
 /** Pure: a container's status as the API shows it. */
 export function containerStatusOf(input: ContainerStatusInput): ContainerStatus {
   const { runtime, notes, container, isInit } = input;
@@ -49,7 +54,7 @@ export function containerStatusOf(input: ContainerStatusInput): ContainerStatus 
     restartCount: last?.restartCount ?? 0,
     image: last?.image || (container.image ?? ""),
     imageID: last?.imageId ?? "",
-    ...(last !== undefined && { containerID: `tsukube://${last.id}` }),
+    ...(last !== undefined && { containerID: idShown(last.id) }),
     started: isRunning && notes.started(last),
     ...(last !== undefined && resourcesOf(container.resources ?? {}, last)),
     ...(last?.user !== undefined && { user: last.user }),
@@ -74,7 +79,7 @@ function stateOf(container: RuntimeContainer, notes: ContainerNotes): ContainerS
           ...(message !== "" && { message }),
           startedAt: formatTime(container.startedAt),
           finishedAt: formatTime(container.finishedAt),
-          containerID: `tsukube://${container.id}`,
+          containerID: idShown(container.id),
         },
       };
     }

@@ -13,6 +13,8 @@ const podOf = (containers: readonly Container[], more: Partial<PodSpec> = {}): P
 });
 const resources = (cpu: string, memory: string) => containerResources({}, container(cpu, memory));
 
+const STATUS = { name: "app", ready: true, restartCount: 0, image: "", imageID: "" };
+
 test("what changed is told by resource", () => {
   const before = resources("100m", "64Mi");
   expect(changedResources(resources("0.1", "67108864"), before)).toEqual([]);
@@ -26,10 +28,17 @@ test("only a change of a resource whose policy asks for it needs a restart", () 
     { resourceName: "cpu", restartPolicy: "NotRequired" },
     { resourceName: "memory", restartPolicy: "RestartContainer" },
   ];
-  const before = resources("100m", "64Mi");
+  const before = { id: "1", resources: resources("100m", "64Mi") };
   expect(resizeNeedsRestart({}, container("200m", "64Mi", { resizePolicy }), before)).toBe(false);
   expect(resizeNeedsRestart({}, container("100m", "128Mi", { resizePolicy }), before)).toBe(true);
   expect(resizeNeedsRestart({}, container("100m", "128Mi"), before)).toBe(false);
+  const asked = (memory: string, containerID = "tsukube://1"): Pod => ({
+    status: { containerStatuses: [{ ...STATUS, containerID, resources: { requests: { memory } } }] },
+  });
+  const same = container("100m", "64Mi", { resizePolicy });
+  expect(resizeNeedsRestart(asked("32Mi"), same, before)).toBe(true);
+  expect(resizeNeedsRestart(asked("67108864"), same, before)).toBe(false);
+  expect(resizeNeedsRestart(asked("32Mi", "tsukube://0"), same, before)).toBe(false);
 });
 
 test("a pod's cgroup has the sum of its containers' limits, where each has one, or what a larger init container needs", () => {

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
+import { quantityValue } from "@tsukube/api";
 import type { Container, Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
 import type { CgroupLimits } from "@tsukube/kernel";
 import type { LinuxContainerResources } from "@tsukube/node-contracts/cri";
 import { containerResources } from "../containers/resources.ts";
+import { idShown } from "./container-status.ts";
 import { newest } from "./plan.ts";
 import { lastingContainers } from "./pod-containers.ts";
 import type { PodContext } from "./pod-context.ts";
@@ -66,8 +68,9 @@ function changesOf(allocated: Pod, runtime: RuntimePod): readonly Change[] {
     const running = newest(runtime, container.name);
     if (running?.state !== "running") return [];
     const wanted = containerResources(allocated, container);
-    if (changedResources(wanted, running.resources).length === 0) return [];
-    return [{ running, wanted, needsRestart: resizeNeedsRestart(allocated, container, running.resources) }];
+    const needsRestart = resizeNeedsRestart(allocated, container, running);
+    const isThere = !needsRestart && changedResources(wanted, running.resources).length === 0;
+    return isThere ? [] : [{ running, wanted, needsRestart }];
   });
 }
 
@@ -96,11 +99,27 @@ async function refuseBelowUsage(
 }
 
 /** Pure: whether a resource has to change for which the container asks for a restart. */
-export function resizeNeedsRestart(pod: Pod, container: Container, actual: LinuxContainerResources): boolean {
+export function resizeNeedsRestart(
+  pod: Pod,
+  container: Container,
+  running: Pick<RuntimeContainer, "id" | "resources">,
+): boolean {
   const restarting = (container.resizePolicy ?? []).filter(({ restartPolicy }) => restartPolicy === "RestartContainer");
   if (restarting.length === 0) return false;
-  const changed = changedResources(containerResources(pod, container), actual);
-  return restarting.some(({ resourceName }) => changed.includes(resourceName));
+  const changed = changedResources(containerResources(pod, container), running.resources);
+  return restarting.some(
+    ({ resourceName }) =>
+      changed.includes(resourceName) || (resourceName === "memory" && asksForOtherMemory(pod, container, running)),
+  );
+}
+
+/** No cgroup tells how much memory a container asked for: what was shown of it last does. */
+function asksForOtherMemory(pod: Pod, container: Container, { id }: Pick<RuntimeContainer, "id">): boolean {
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const shown = [...containerStatuses, ...initContainerStatuses].find(({ containerID }) => containerID === idShown(id));
+  const before = shown?.resources?.requests?.["memory"];
+  const now = container.resources?.requests?.["memory"];
+  return before !== undefined && now !== undefined && quantityValue(before) !== quantityValue(now);
 }
 
 /** Pure: "cpu", "memory" where the cgroup has something else than is wanted. */

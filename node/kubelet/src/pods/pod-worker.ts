@@ -271,10 +271,10 @@ export class PodWorker {
       hashOf,
       backoffUntil: (container, last) => this.#backoffUntil(container, last),
       stopped: (id) => this.#stopped.get(id),
-      mustRestart: ({ name }, { resources }) => {
+      mustRestart: ({ name }, running) => {
         const allocated = this.#context.allocated(this.#pod);
         const container = containerNamed(allocated, name);
-        return container !== undefined && resizeNeedsRestart(allocated, container, resources);
+        return container !== undefined && resizeNeedsRestart(allocated, container, running);
       },
     };
   }
@@ -486,6 +486,7 @@ export class PodWorker {
     const pod = this.#pod;
     const { changed, cgroup, inProgress } = await resizePod(this.#context, pod, this.#runtime, this.#cgroup);
     this.#cgroup = cgroup;
+    if (changed) await this.#ask(); // what is shown next must not be what was before
     if (inProgress !== undefined) {
       const condition = stamped(inProgress, pod, this.#now);
       const before = pod.status?.conditions?.find(({ type }) => type === condition.type)?.message;

@@ -107,6 +107,12 @@ test.each([
   ["its own limit", podWith(["1Gi", "2Gi"]), "1Gi", GI],
   ["no more than the containers may use", podWith(["1Gi"]), "5Gi", GI],
   [
+    "what the pod may use as a whole",
+    podWith(["1Gi", undefined], { resources: { limits: { memory: "2Gi" } } }),
+    undefined,
+    2 * GI,
+  ],
+  [
     "an init container that may use more",
     podWith(["1Gi"], { initContainers: [{ name: "i", resources: { limits: { memory: "4Gi" } } }] }),
     undefined,

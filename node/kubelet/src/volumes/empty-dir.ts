@@ -53,7 +53,7 @@ function pageSizeOf(pod: Pod, medium: string): string {
   return size;
 }
 
-/** The smallest of the node's memory, what the pod's containers may use together, and the volume's own limit (KEP-1967). */
+/** The smallest of the node's memory, what the pod and its containers may use together, and the volume's own limit (KEP-1967). */
 export function memoryLimitOf(pod: Pod, volume: Volume, allocatableBytes: number): number {
   const limits = [allocatableBytes];
   const { containers = [], initContainers = [] } = pod.spec ?? {};
@@ -65,7 +65,9 @@ export function memoryLimitOf(pod: Pod, volume: Volume, allocatableBytes: number
     const together = lasting.reduce((sum, bytes) => sum + bytes, 0);
     limits.push(Math.max(together, ...initContainers.map(memory)));
   }
-  const own = quantityValue(volume.emptyDir?.sizeLimit ?? "0");
-  if (own > 0) limits.push(own);
+  for (const bytes of [pod.spec?.resources?.limits?.["memory"], volume.emptyDir?.sizeLimit].map((text) =>
+    quantityValue(text ?? "0"),
+  ))
+    if (bytes > 0) limits.push(bytes);
   return Math.min(...limits);
 }

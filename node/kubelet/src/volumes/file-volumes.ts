@@ -83,7 +83,7 @@ function downwardFiles(pod: Pod, items: DownwardItems, mode: number, sources: Vo
         ? fieldValue(pod, item.fieldRef.fieldPath ?? "", sources)
         : container === undefined
           ? ""
-          : resourceValue(container, resource, divisor, sources);
+          : resourceValue(pod, container, resource, divisor, sources);
     out.set(item.path ?? "", { data: Buffer.from(text), mode: item.mode ?? mode });
   }
   return out;
