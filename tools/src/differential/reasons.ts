@@ -139,13 +139,6 @@ const REASONS: readonly Reason[] = [
     because: "upstream says what is wrong with the metadata of an update once for each place that looks at it",
   },
   {
-    scenario: /^mutations of services-/,
-    line: /dryRun=All spec\.ports\.0\.nodePort: -1$/,
-    part: /^code$/,
-    b: /provided port is not in the valid range/,
-    because: "a dry run refuses a node port that the run would refuse",
-  },
-  {
     scenario: /^watches/,
     line: /watch=1.*as=PartialObjectMetadataList/,
     part: /^code$/,

@@ -8,6 +8,7 @@ import { encodingScenarios } from "./scenarios/encodings.ts";
 import { lifecycleScenarios } from "./scenarios/lifecycle.ts";
 import { managerScenarios } from "./scenarios/managers.ts";
 import { mutationScenarios } from "./scenarios/mutations.ts";
+import { nodePortScenarios } from "./scenarios/node-ports.ts";
 import { patchValueScenarios } from "./scenarios/patch-values.ts";
 import { patchScenarios } from "./scenarios/patches.ts";
 import { subresourceScenarios } from "./scenarios/subresources.ts";
@@ -23,6 +24,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...managerScenarios(),
   ...patchScenarios(),
   ...patchValueScenarios(),
+  ...nodePortScenarios(),
   ...subresourceScenarios(),
   ...deviceScenarios(),
   ...watchScenarios(),

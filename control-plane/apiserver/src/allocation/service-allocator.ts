@@ -98,20 +98,46 @@ export class ServiceAllocator {
     const { spec, old } = request;
     if (spec.type !== "NodePort" && !isBalanced(spec)) return {};
     const isNew = old === undefined || (old.type !== "NodePort" && !isBalanced(old));
-    const own = isNew ? new Set<number>() : portsOf({ spec: old } as unknown as Unstructured);
+    return { ports: isNew ? this.#newPorts(request) : this.#changedPorts(request) };
+  }
+
+  /** One number may serve TCP and UDP of the same service port. */
+  #newPorts(request: Allocation): readonly ServicePort[] {
+    const ports = request.spec.ports ?? [];
     const given = new Map<number, number>();
-    const asked = (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort);
-    const ports = (spec.ports ?? []).map((port, index) => {
-      if (!port.nodePort && !needsNodePorts(spec)) return port;
-      // one number may serve TCP and UDP of the same service port
-      const shared = given.get(port.port) ?? (isNew ? requested(port.port, spec.ports ?? []) : 0);
-      const nodePort = port.nodePort || shared || this.#anyPort(request, new Set([...asked, ...given.values()]));
-      const isTaken = own.has(nodePort) || [...given.values()].includes(nodePort);
-      if ((port.nodePort || shared) && !isTaken) this.#checkPort(nodePort, index, request);
-      given.set(port.port, nodePort);
+    const taken = new Set(ports.map(({ nodePort = 0 }) => nodePort));
+    const mine = new Set<number>();
+    return ports.map((port, index) => {
+      if (!port.nodePort && !needsNodePorts(request.spec)) return port;
+      const shared = given.get(port.port);
+      const asked = shared === undefined ? requested(port.port, ports) : port.nodePort || shared;
+      const nodePort = asked || this.#anyPort(request, taken);
+      if (asked && nodePort !== shared) this.#checkPort(nodePort, index, request, mine);
+      taken.add(nodePort);
+      mine.add(nodePort);
+      if (shared === undefined) given.set(port.port, nodePort);
       return { ...port, nodePort };
     });
-    return { ports };
+  }
+
+  /** What has a number keeps it; one is not given to two of one protocol. @throws {ApiError} 422, 500 as upstream. */
+  #changedPorts(request: Allocation): readonly ServicePort[] {
+    const { spec, old } = request;
+    const ports = spec.ports ?? [];
+    const own = new Set(portsOf({ spec: old } as unknown as Unstructured));
+    const taken = new Set(ports.map(({ nodePort = 0 }) => nodePort));
+    const seen = new Set<string>();
+    return ports.map((port, index) => {
+      if (!port.nodePort && !needsNodePorts(spec)) return port;
+      const nodePort = port.nodePort || this.#anyPort(request, taken);
+      if (port.nodePort && !own.has(nodePort)) this.#checkPort(nodePort, index, request);
+      own.add(nodePort);
+      taken.add(nodePort);
+      const shown = `{${port.protocol} ${nodePort}}`;
+      if (seen.has(shown)) throw ApiError.unknown(`duplicate nodePort: ${shown}`);
+      seen.add(shown);
+      return { ...port, nodePort };
+    });
   }
 
   #healthPort(request: Allocation): Partial<ServiceSpec> {
@@ -175,6 +201,13 @@ export class ServiceAllocator {
     if (parsed === undefined) return; // validation says what is wrong with it
     const began = this.#deps.clock.monotonic();
     const range = this.#ranges.containing(parsed);
+    if (request.by.dryRun) {
+      const [first] = this.#ranges.of(parsed.family);
+      const valid = first && `${addressAt(first, 0)}/${first.bits}`;
+      if (range === undefined)
+        refuse(`the provided IP (${address}) is not in the valid range. The range of valid IPs is ${valid}`);
+      return; // as upstream, without a look at whose it is
+    }
     if (range === undefined) {
       refuse("the provided network does not match the current range");
       return;
@@ -209,8 +242,8 @@ export class ServiceAllocator {
   }
 
   /** @throws {ApiError} 422. */
-  #checkPort(port: number, index: number, request: Allocation): void {
-    const why = this.#whyNot(port, request);
+  #checkPort(port: number, index: number, request: Allocation, mine: ReadonlySet<number> = NONE): void {
+    const why = mine.has(port) ? TAKEN_PORT : this.#whyNot(port, request);
     if (why === undefined) return;
     throw ApiError.invalid({ group: "", kind: "Service" }, request.name, [
       fieldError.invalid(`spec.ports[${index}].nodePort`, port, why),
@@ -226,7 +259,7 @@ export class ServiceAllocator {
 
   #problemOf(port: number, request: Allocation): string | undefined {
     const { first, last } = this.#deps.nodePorts;
-    if (port < first || port > last)
+    if (!request.by.dryRun && (port < first || port > last))
       return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
     return this.#isFree(port, request) ? undefined : TAKEN_PORT;
   }
@@ -258,6 +291,8 @@ export class ServiceAllocator {
 }
 
 const NOTHING_NOTED = { by: undefined, ports: new Set<number>() } as const;
+
+const NONE: ReadonlySet<number> = new Set();
 
 const TAKEN_PORT = "provided port is already allocated";
 
