@@ -79,6 +79,7 @@ export class Router {
     const proxied = await this.#deps.aggregator.handle(context);
     if (proxied !== undefined) return proxied;
     if (!info.isResource || info.resource === "") return this.#path(context);
+    if (info.verb === "watch" && context.request.method !== "GET") throw ApiError.methodNotAllowed();
     const { registry } = this.#deps;
     const definition = registry.get(info.group, info.version, info.resource);
     if (definition !== undefined) {
@@ -86,7 +87,7 @@ export class Router {
       if (mustBeReadable(info)) this.#deps.store.mustBeReadable(definition, info.namespace, info.name);
       return this.#resource(context, definition);
     }
-    if (!registry.hasGroup(info.group)) return NOT_FOUND;
+    if (!registry.hasGroup(info.group) || info.path.startsWith("/apis//")) return NOT_FOUND;
     if (!registry.isVirtual(info.group, info.version, info.resource)) throw ApiError.generic(404);
     return this.#virtual(context);
   }
@@ -103,7 +104,9 @@ export class Router {
   #nothing({ info }: RequestContext): ApiResponse {
     const [, root = "", group = "", version = ""] = info.path.split("/");
     const isServed =
-      root === "api" ? group === "v1" : root === "apis" && version !== "" && this.#deps.registry.hasGroup(group);
+      root === "api"
+        ? group === "v1"
+        : root === "apis" && group !== "" && version !== "" && this.#deps.registry.hasGroup(group);
     if (isServed && info.path.includes("//")) throw ApiError.generic(404);
     return NOT_FOUND;
   }

@@ -135,3 +135,22 @@ test("who may not is told so in upstream's words, and nothing of what he made up
     expect([code, object.message?.slice(object.message.indexOf("User "))]).toEqual([403, message]);
   }
 });
+
+test.each([
+  ["GET", "configmaps/.", 400, `Name parameter invalid: ".": may not be '.'`],
+  ["DELETE", "configmaps/a%252Fb", 400, `Name parameter invalid: "a%2Fb": may not contain '%'`],
+  ["POST", "configmaps/a%25", 405, "the server does not allow this method on the requested resource"],
+  ["GET", "services/nope%2Fproxy", 503, 'no endpoints available for service "nope"'],
+  ["GET", "services/nope/proxy", 503, 'no endpoints available for service "nope"'],
+  ["POST", "pods/p/proxy/x?dryRun=All", 400, "dryRun is not supported"],
+  ["GET", "pods/p/exec?dryRun=All", 400, "dryRun is not supported"],
+  ["DELETE", "pods/p/exec", 405, "the server does not allow this method on the requested resource"],
+])("%s %s is %d %s", async (method, path, code, message) => {
+  const answer = await admin.send(method, `${DEFAULT}/${path}`, method === "POST" ? {} : undefined);
+  expect([answer.code, answer.object.message]).toEqual([code, message]);
+});
+
+test("nothing but reading goes by the old paths of watches", async () => {
+  const answer = await admin.send("DELETE", "/api/v1/watch/namespaces/default/configmaps/a");
+  expect([answer.code, answer.object.reason]).toEqual([405, "MethodNotAllowed"]);
+});

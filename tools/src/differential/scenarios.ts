@@ -11,6 +11,7 @@ import { mutationScenarios } from "./scenarios/mutations.ts";
 import { nodePortScenarios } from "./scenarios/node-ports.ts";
 import { patchValueScenarios } from "./scenarios/patch-values.ts";
 import { patchScenarios } from "./scenarios/patches.ts";
+import { pathScenarios } from "./scenarios/paths.ts";
 import { subresourceScenarios } from "./scenarios/subresources.ts";
 import { watchScenarios } from "./scenarios/watching.ts";
 
@@ -25,6 +26,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...patchScenarios(),
   ...patchValueScenarios(),
   ...nodePortScenarios(),
+  ...pathScenarios(),
   ...subresourceScenarios(),
   ...deviceScenarios(),
   ...watchScenarios(),

@@ -23,3 +23,12 @@ test("a path is decoded before the slashes around it are left out", () => {
     expect(parseRequestInfo("GET", path)).toMatchObject(pod);
   expect(parseRequestInfo("GET", "/%2F")).toMatchObject({ isResource: false });
 });
+
+test("what is no resource has its path decoded, and parameters that Go cannot read are none", () => {
+  expect(parseRequestInfo("GET", "/api%2Fv1")).toMatchObject({ isResource: false, path: "/api/v1" });
+  const { query } = parseRequestInfo("GET", "/api/v1/pods?labelSelector=%zz&a;limit=1&limit=%31&pretty");
+  expect([...query]).toEqual([
+    ["limit", "1"],
+    ["pretty", ""],
+  ]);
+});

@@ -16,11 +16,11 @@ const NAMESPACE_SUBRESOURCES = new Set(["status", "finalize"]);
 export function parseRequestInfo(method: string, target: string): RequestInfo {
   const at = target.indexOf("?");
   const path = at < 0 ? target : target.slice(0, at);
-  const query = new URLSearchParams(at < 0 ? "" : target.slice(at + 1));
+  const query = new URLSearchParams(at < 0 ? "" : readable(target.slice(at + 1)));
   const parts = partsOf(path);
   const isCore = parts[0] === "api";
   const prefix = isCore ? 2 : 3;
-  if ((!isCore && parts[0] !== "apis") || parts.length <= prefix) return nonResource(method, path, query);
+  if ((!isCore && parts[0] !== "apis") || parts.length <= prefix) return nonResource(method, decode(path), query);
   const info = {
     isResource: true,
     path,
@@ -43,8 +43,17 @@ export function parseRequestInfo(method: string, target: string): RequestInfo {
   return withCollectionVerb({ ...info, resource, name, subresource, rest: tail.join("/") }, path);
 }
 
+/** A query without the parameters that Go does not read: those with a semicolon, and with escapes that are none. */
+function readable(query: string): string {
+  if (!query.includes(";") && !query.includes("%")) return query;
+  return query
+    .split("&")
+    .filter((parameter) => !parameter.includes(";") && !/%(?![0-9a-f]{2})/i.test(parameter))
+    .join("&");
+}
+
 function partsOf(encoded: string): readonly string[] {
-  const path = encoded.includes("%") ? decode(encoded) : encoded;
+  const path = decode(encoded);
   let start = 0;
   let end = path.length;
   while (path.charCodeAt(start) === SLASH) start += 1;
@@ -80,10 +89,11 @@ export function isTrue(value: string | null): boolean {
   return value !== null && value !== "0" && value.toLowerCase() !== "false";
 }
 
-function decode(part: string): string {
+function decode(path: string): string {
+  if (!path.includes("%")) return path;
   try {
-    return decodeURIComponent(part);
+    return decodeURIComponent(path);
   } catch {
-    return part;
+    return path;
   }
 }

@@ -65,12 +65,15 @@ export class Subresources {
       case "pods/exec":
       case "pods/attach":
       case "pods/portforward":
+        if (request.method !== "GET" && request.method !== "POST") throw ApiError.methodNotAllowed();
+        refuseDryRun(info);
         await this.#deps.writer.deps.admission.admit(connectRequest(context));
         this.#deps.streams.mustHaveHost(info);
         throw ApiError.badRequest("Upgrade request required");
       case "pods/proxy":
       case "services/proxy":
       case "nodes/proxy":
+        refuseDryRun(info);
         await this.#deps.writer.deps.admission.admit(connectRequest(context));
         return this.#deps.proxy.handle(context);
       default:
@@ -226,4 +229,9 @@ function withScheduled(conditions: readonly PodCondition[], now: string): readon
   const at = conditions.findIndex(({ type }) => type === "PodScheduled");
   const others: readonly object[] = conditions;
   return at < 0 ? [...others, scheduled] : others.with(at, scheduled);
+}
+
+/** Whoever is connected to does what it does. @throws {ApiError} 400. */
+function refuseDryRun({ query }: RequestInfo): void {
+  if (query.has("dryRun")) throw ApiError.badRequest("dryRun is not supported");
 }

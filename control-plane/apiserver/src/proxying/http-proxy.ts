@@ -40,7 +40,7 @@ export class HttpProxy {
     const { info, request, signal } = context;
     if (info.rest === "" && (request.method === "GET" || request.method === "HEAD")) {
       // relative links of the page must lead below the proxy
-      if (info.resource === "pods") this.#target(info); // before it is led anywhere, it is looked for
+      this.#target(info); // before it is led anywhere, it is looked for
       const query = info.query.size > 0 ? `?${info.query}` : "";
       return { status: 301, headers: { location: `${info.path}/${query}` }, body: new Uint8Array(0) };
     }

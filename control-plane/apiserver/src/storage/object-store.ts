@@ -1,4 +1,12 @@
-import { apiVersionOf, encodeJson, encodeUnstructured, type Json, type Unstructured } from "@tsukube/api";
+import {
+  ApiError,
+  apiVersionOf,
+  encodeJson,
+  encodeUnstructured,
+  goQuote,
+  type Json,
+  type Unstructured,
+} from "@tsukube/api";
 import type { Clock } from "@tsukube/foundation";
 import { type Mutation, StoreError } from "@tsukube/store";
 import type { RequestContext } from "../contracts.ts";
@@ -38,6 +46,14 @@ export interface Companions {
 
 const MAX_TRIES = 100;
 
+const UNFIT = /[/%]|^\.\.?$/;
+
+function unfitName(name: string): ApiError {
+  const dots = name === "." || name === ".." ? [`may not be '${name}'`] : [];
+  const parts = ["/", "%"].filter((part) => name.includes(part)).map((part) => `may not contain '${part}'`);
+  return ApiError.badRequest(`Name parameter invalid: ${goQuote(name)}: ${[...dots, ...parts].join(";")}`);
+}
+
 /** Objects of the API over the bytes of the store. */
 export class ObjectStore implements ObjectWriter {
   readonly cache: WatchCache;
@@ -73,7 +89,13 @@ export class ObjectStore implements ObjectWriter {
     this.#companions.set(storage.prefix, companions);
   }
 
+  /** @throws {ApiError} 400 for a name that no path can have. */
   keyOf(definition: ResourceDefinition, namespace: string, name: string): string {
+    if (UNFIT.test(name)) throw unfitName(name);
+    return this.#keyOf(definition, namespace, name);
+  }
+
+  #keyOf(definition: ResourceDefinition, namespace: string, name: string): string {
     return definition.storage.prefix + (definition.namespaced ? `${namespace}/${name}` : name);
   }
 
@@ -84,7 +106,7 @@ export class ObjectStore implements ObjectWriter {
   /** @param name "": all of the namespace, or of all namespaces. @throws {ApiError} 500 for what cannot be read now. */
   mustBeReadable(definition: ResourceDefinition, namespace: string, name: string): void {
     const { prefix } = definition.storage;
-    if (name !== "") this.cache.mustBeReadable(this.keyOf(definition, namespace, name));
+    if (name !== "") this.cache.mustBeReadable(this.#keyOf(definition, namespace, name));
     else this.cache.mustBeReadable(definition.namespaced && namespace !== "" ? `${prefix}${namespace}/` : prefix);
   }
 
