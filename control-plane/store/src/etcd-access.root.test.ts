@@ -8,6 +8,7 @@ import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
 import { expect, test } from "vitest";
 import { withEachEtcd } from "../test/each-etcd.ts";
 import { EtcdServer, freePorts, membersOf } from "../test/etcd-server.ts";
+import { EtcdCompactor } from "./etcd-compactor.ts";
 import { EtcdConnection } from "./etcd-connection.ts";
 import { type EtcdStoreOptions, etcdStore } from "./etcd-store.ts";
 import type { Mutation, Store, StoreEvent } from "./store.ts";
@@ -157,6 +158,45 @@ withEachEtcd(({ program }) => {
     expect(new Set(watch.seen.puts).size).toBe(watch.seen.puts.length);
     await watch.stop();
   }, 60_000);
+
+  test("of several servers one cuts history at a time, up to where it was a turn ago, and another goes on when that is gone", async () => {
+    await using lifetime = new Lifetime();
+    const server = await EtcdServer.start({ program });
+    lifetime.add("etcd", () => server.remove());
+    const store = await open(lifetime, [server.clientUrl]);
+    const connect = (): EtcdConnection => new EtcdConnection({ endpoints: [server.clientUrl], clock: realClock });
+    const [one, other] = [connect(), connect()].map((connection) => {
+      lifetime.own("connection", connection);
+      return new EtcdCompactor(connection, (revision) => store.compact(revision));
+    });
+    const isKept = (revision: number): Promise<boolean> =>
+      store.get("/registry/a", { revision }).then(
+        () => true,
+        (error: unknown) => {
+          expect(error).toMatchObject({ code: "compacted" });
+          return false;
+        },
+      );
+    const first = await store.commit([put("/registry/a")]);
+    await one!.turn();
+    await other!.turn();
+    const second = await store.commit([put("/registry/a")]);
+    expect(await isKept(first)).toBe(true);
+    await one!.turn();
+    expect([await isKept(first), await isKept(second)]).toEqual([false, true]);
+    await other!.turn();
+    expect(await isKept(second)).toBe(true);
+    const third = await store.commit([put("/registry/a")]);
+    await other!.turn(); // the first no longer comes
+    expect([await isKept(second), await isKept(third)]).toEqual([false, true]);
+
+    const cutting = await open(lifetime, [server.clientUrl], { historyMs: 50 });
+    for (let tries = 0; tries < 200 && (await isKept(third)); tries += 1) {
+      await cutting.commit([put("/registry/a")]);
+      await realClock.sleep(50);
+    }
+    expect(await isKept(third)).toBe(false);
+  }, 40_000);
 
   test("a watch whose past is compacted says so, and nobody at all answers with what to do", async () => {
     await using lifetime = new Lifetime();
