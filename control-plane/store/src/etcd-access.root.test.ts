@@ -49,6 +49,14 @@ function follow(store: Store, from: number) {
   };
 }
 
+/** Has watches hear how far etcd is, again and again. */
+async function askOften(store: Store, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await store.latest();
+    await realClock.sleep(5);
+  }
+}
+
 async function eventually(check: () => boolean): Promise<void> {
   for (let tries = 0; tries < 200 && !check(); tries += 1) await realClock.sleep(50);
   expect(check()).toBe(true);
@@ -157,6 +165,31 @@ withEachEtcd(({ program }) => {
     await eventually(() => written.every((key) => watch.seen.puts.includes(key)));
     expect(new Set(watch.seen.puts).size).toBe(watch.seen.puts.length);
     await watch.stop();
+  }, 60_000);
+
+  test("progress is told when all before it was, also to who is still shown the past", async () => {
+    await using lifetime = new Lifetime();
+    const server = await EtcdServer.start({ program });
+    lifetime.add("etcd", () => server.remove());
+    const store = await open(lifetime, [server.clientUrl]);
+    const from = store.revision;
+    const written: number[] = []; // etcd shows a thousand revisions of the past at once
+    for (let i = 0; i < 22; i += 1)
+      written.push(
+        ...(await Promise.all(Array.from({ length: 100 }, (_, j) => store.commit([put(`/registry/${i}-${j}`)])))),
+      );
+    const told: number[] = [];
+    const stop = new AbortController();
+    lifetime.add("watch", () => stop.abort());
+    const asking = askOften(store, stop.signal);
+    for await (const event of store.watch("", from, stop.signal)) {
+      if (event.type === "put") told.push(event.record.revision);
+      else if (event.type === "progress")
+        expect(told.length).toBe(written.filter((revision) => revision <= event.revision).length);
+      if (told.length === written.length && event.type === "progress") break;
+    }
+    stop.abort();
+    await asking;
   }, 60_000);
 
   test("of several servers one cuts history at a time, up to where it was a turn ago, and another goes on when that is gone", async () => {
