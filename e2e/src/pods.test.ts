@@ -421,7 +421,9 @@ spec:
     expect(await raw("metrics/resource")).toMatch(
       /container_cpu_usage_seconds_total\{container="c0",namespace="default",pod="busy"\}/,
     );
-    expect(await raw("metrics/cadvisor")).toContain("container_memory_working_set_bytes");
+    const cadvisor = await raw("metrics/cadvisor");
+    expect(cadvisor).toContain("container_memory_working_set_bytes");
+    expect(cadvisor).toMatch(/^container_network_receive_packets_total\{.*pod="busy",interface="eth0"\} \d/m);
     const metrics = await raw("metrics");
     for (const series of [
       'kubelet_runtime_operations_total{operation_type="run_podsandbox"}',

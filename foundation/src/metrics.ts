@@ -5,6 +5,8 @@ export interface Counter {
   inc(labels?: Labels, by?: number): void;
   /** The series of these labels, for those who count much: it spares looking for it each time. */
   of(labels: Labels): CounterSeries;
+  /** Of what is gone. */
+  remove(labels: Labels): void;
 }
 export interface Gauge {
   set(value: number, labels?: Labels): void;
@@ -14,6 +16,7 @@ export interface Gauge {
 export interface Histogram {
   observe(value: number, labels?: Labels): void;
   of(labels: Labels): HistogramSeries;
+  remove(labels: Labels): void;
 }
 
 export interface CounterSeries {

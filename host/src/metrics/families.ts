@@ -110,6 +110,10 @@ export class ValueFamily extends Plain<ValueSeries> implements Counter, Gauge {
     return series;
   }
 
+  remove(labels: Labels): void {
+    this.#series.delete(labelText(labels));
+  }
+
   inc(labels?: Labels, by = 1): void {
     this.of(labels).inc(by);
   }
@@ -181,6 +185,10 @@ export class HistogramFamily extends Described<Distribution> implements Histogra
       this.#series.set(key, series);
     }
     return series;
+  }
+
+  remove(labels: Labels): void {
+    this.#series.delete(labelText(labels));
   }
 
   observe(value: number, labels: Labels = NONE): void {

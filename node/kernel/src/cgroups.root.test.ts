@@ -55,6 +55,20 @@ describe.skipIf(!isRoot)(`control groups of version ${cgroups.version} (needs ro
     expect(value(group, "pids.max", "pids.max")).toBe("max");
   });
 
+  test("a group that uses up its processor time is told to have been held back", async () => {
+    const group = `${top}/a`;
+    await cgroups.create(group, { cpuQuota: 1000, cpuPeriod: 10_000 });
+    expect(await cgroups.throttling(group)).toBeUndefined();
+    sleeper = spawn("sh", ["-c", "while :; do :; done"]);
+    writeFileSync(`${dirname(file(group, "cgroup.procs", "cpu.shares"))}/cgroup.procs`, String(sleeper.pid));
+    await expect
+      .poll(async () => (await cgroups.throttling(group))?.throttledPeriods ?? 0, { timeout: 10_000 })
+      .toBeGreaterThan(0);
+    const { periods, throttledPeriods, throttledNanoseconds } = (await cgroups.throttling(group))!;
+    expect([periods >= throttledPeriods, throttledNanoseconds > 0]).toEqual([true, true]);
+    expect(await cgroups.throttling(`${top}/none`)).toBeUndefined();
+  });
+
   test("expecting a move leaves this process where it is, and what then moves arrives", async () => {
     const before = readFileSync("/proc/self/cgroup", "utf8");
     await cgroups.create(`${top}/a`);

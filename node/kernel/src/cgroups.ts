@@ -31,6 +31,14 @@ export interface CgroupUsage {
   readonly pids: number;
 }
 
+/** How a limit of processor time was felt. */
+export interface CpuThrottling {
+  readonly periods: number;
+  /** Those in which the time was used up. */
+  readonly throttledPeriods: number;
+  readonly throttledNanoseconds: number;
+}
+
 /** What processes of a group have read from and written to a device. */
 export interface BlockIo {
   readonly major: number;
@@ -56,6 +64,8 @@ export interface Cgroups {
   processes(path: string): Promise<readonly number[]>;
   /** undefined when there is no such group. */
   usage(path: string): Promise<CgroupUsage | undefined>;
+  /** undefined when there is no such group, or no limit of its processor time so far. */
+  throttling(path: string): Promise<CpuThrottling | undefined>;
   /** Of the group and those below, by device; empty when there is no such group. */
   blockIo(path: string): Promise<readonly BlockIo[]>;
   /** How often the kernel killed a process of the group for its memory limit. */
@@ -107,6 +117,7 @@ export const noCgroups: Cgroups = {
   limitsSwap: () => false,
   processes: async () => [],
   usage: async () => undefined,
+  throttling: async () => undefined,
   blockIo: async () => [],
   oomKills: async () => 0,
   isFrozen: async () => false,
@@ -232,6 +243,10 @@ class CgroupsV1 implements Cgroups {
     };
   }
 
+  async throttling(path: string): Promise<CpuThrottling | undefined> {
+    return throttlingOf(table(await read(`${this.#root}/cpu${path}/cpu.stat`)));
+  }
+
   async blockIo(path: string): Promise<readonly BlockIo[]> {
     const text = await read(`${this.#root}/blkio${path}/blkio.throttle.io_service_bytes_recursive`);
     return [...text.matchAll(/^(\d+):(\d+) (Read|Write) (\d+)$/gm)].map(([, major, minor, op, bytes]) => ({
@@ -354,6 +369,10 @@ class CgroupsV2 implements Cgroups {
     };
   }
 
+  async throttling(path: string): Promise<CpuThrottling | undefined> {
+    return throttlingOf(table(await read(`${this.#root}${path}/cpu.stat`)));
+  }
+
   async blockIo(path: string): Promise<readonly BlockIo[]> {
     const text = await read(`${this.#root}${path}/io.stat`);
     return [...text.matchAll(/^(\d+):(\d+) .*rbytes=(\d+) wbytes=(\d+)/gm)].flatMap(
@@ -437,6 +456,17 @@ async function read(file: string): Promise<string> {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENODEV") return "";
     throw error;
   }
+}
+
+/** Pure: of cpu.stat, in either version's words. */
+function throttlingOf(stat: Readonly<Record<string, number>>): CpuThrottling | undefined {
+  const { nr_periods: periods = 0, nr_throttled: throttledPeriods = 0 } = stat;
+  if (periods === 0) return undefined;
+  return {
+    periods,
+    throttledPeriods,
+    throttledNanoseconds: stat["throttled_time"] ?? (stat["throttled_usec"] ?? 0) * 1000,
+  };
 }
 
 function table(text: string): Readonly<Record<string, number>> {

@@ -21,6 +21,7 @@ import { kubeletContext } from "./pods/kubelet-context.ts";
 import { placesOf } from "./pods/pod-places.ts";
 import { PodUsers } from "./pods/pod-users.ts";
 import { PodWorkers } from "./pods/pod-workers.ts";
+import { ProbeMetrics } from "./probes/probe-metrics.ts";
 import { Prober } from "./probes/prober.ts";
 import { startHealthServer } from "./server/health-server.ts";
 import { KubeletServer } from "./server/kubelet-server.ts";
@@ -54,11 +55,12 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const recorder = { client, clock, logger, component: "kubelet", host: nodeName };
   const events = lifetime.own("events", createEventRecorder(recorder));
   const probeMetrics = createMetrics();
+  const probes = new ProbeMetrics(probeMetrics);
   const prober = new Prober({
     cri,
     clock,
     random,
-    metrics: probeMetrics,
+    metrics: probes,
     changed: (uid) => workers.poke(uid),
     failed: (pod, container, kind, { message }) =>
       context.event(pod, "Warning", "Unhealthy", `${capitalized(kind)} probe failed: ${message}`, container.name),
@@ -103,6 +105,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     inApi: (pod) => (statics?.isStatic(pod) === true ? statics.mirror(pod) : pod),
     finished(uid) {
       workers.forget(uid);
+      probes.forget(uid);
       references.release(uid);
       sources.forget(uid);
       allocations.forget(uid);

@@ -3,6 +3,7 @@ import { createMetrics } from "@tsukube/host";
 import { seededRandom, VirtualClock } from "@tsukube/testing";
 import { beforeEach, expect, test } from "vitest";
 import type { Cri } from "../cri/runtime.ts";
+import { ProbeMetrics } from "./probe-metrics.ts";
 import { Prober } from "./prober.ts";
 
 const exec = (kind: string, more: Partial<Probe> = {}): Probe => ({
@@ -20,6 +21,8 @@ let events: string[];
 let changes: number;
 let pod: Pod;
 
+let exposed: ReturnType<typeof createMetrics>;
+let metrics: ProbeMetrics;
 beforeEach(() => {
   clock = new VirtualClock(0);
   healthy = { startup: true, liveness: true, readiness: true };
@@ -31,11 +34,13 @@ beforeEach(() => {
     looks.push([cmd[0] ?? "", Math.round(clock.now() / 1000)]);
     return { exitCode: healthy[cmd[0] ?? ""] === true ? 0 : 1 };
   };
+  exposed = createMetrics();
+  metrics = new ProbeMetrics(exposed);
   prober = new Prober({
     cri: { runtime: { ExecSync } } as unknown as Cri,
     clock,
     random: seededRandom(1),
-    metrics: createMetrics(),
+    metrics,
     changed: () => void (changes += 1),
     failed: (_pod, _container, kind) => void events.push(`${kind} ${Math.round(clock.now() / 1000)}`),
   });
@@ -163,4 +168,23 @@ test("forgetting a container ends its probes", async () => {
   prober.forget("c");
   await passed(100);
   expect(looks).toEqual([]);
+});
+
+test("probes are counted and measured as long as their pod is there", async () => {
+  watch({ livenessProbe: exec("liveness", { periodSeconds: 10 }) });
+  await passed(15);
+  healthy["liveness"] = false;
+  await passed(10);
+  const counts = exposed
+    .expose()
+    .split("\n")
+    .filter((line) => /^prober_probe_(?:total|duration_seconds_count)/.test(line));
+  const of = 'probe_type="Liveness",container="main",pod="p",namespace=""';
+  expect(counts).toEqual([
+    `prober_probe_duration_seconds_count{${of}} 3`,
+    `prober_probe_total{result="successful",${of},pod_uid="u"} 2`,
+    `prober_probe_total{result="failed",${of},pod_uid="u"} 1`,
+  ]);
+  metrics.forget("u");
+  expect(exposed.expose()).toBe("");
 });

@@ -1,6 +1,7 @@
 import type { Container, ContainerStatus, Pod, Probe } from "@tsukube/api/types/core-v1";
-import type { Cancel, Clock, Metrics, Random } from "@tsukube/foundation";
+import type { Cancel, Clock, Random } from "@tsukube/foundation";
 import type { Cri } from "../cri/runtime.ts";
+import type { ProbeMetrics } from "./probe-metrics.ts";
 import { type ProbeResult, runProbe } from "./probe-runner.ts";
 
 export type ProbeKind = "startup" | "liveness" | "readiness";
@@ -21,7 +22,7 @@ export interface ProberDeps {
   readonly cri: Pick<Cri, "runtime">;
   readonly clock: Clock;
   readonly random: Random;
-  readonly metrics: Metrics;
+  readonly metrics: ProbeMetrics;
   /** A container's state changed: its pod must be looked at. */
   changed(podUid: string): void;
   /** For the event "Unhealthy". */
@@ -109,7 +110,7 @@ export class Prober {
   }
 
   #loop(containerId: string, watched: Watched, kind: ProbeKind, probe: Probe): void {
-    const { clock, random } = this.#deps;
+    const { clock, random, metrics } = this.#deps;
     const period = (probe.periodSeconds ?? 10) * 1000;
     const isOld = clock.now() - watched.startedAt > FRESH_MS;
     let streak = 0;
@@ -126,10 +127,11 @@ export class Prober {
       if (pod.metadata?.deletionTimestamp !== undefined && kind !== "readiness") return;
       const isExtra = clock.now() < due;
       if (!isExtra) due = clock.now() + period;
+      const began = clock.monotonic();
       const result = await runProbe(probe, { pod, container, containerId, podIp }, this.#deps.cri, clock);
       if (isStale()) return;
       if (result.ok || !isExtra) {
-        this.#count(watched, kind, result);
+        metrics.probed(watched.pod, container, kind, result.ok, (clock.monotonic() - began) / 1000);
         streak = result.ok === last ? streak + 1 : 1;
         last = result.ok;
         if (!result.ok) this.#deps.failed(watched.pod, container, kind, result);
@@ -148,20 +150,6 @@ export class Prober {
     };
     const initial = watched.startedAt + (probe.initialDelaySeconds ?? 0) * 1000 - clock.now();
     schedule(Math.max(0, initial) + (isOld ? random.float() * SPREAD_MS : FIRST_LOOK_MS));
-  }
-
-  #count({ pod, container }: Watched, kind: ProbeKind, { ok }: ProbeResult): void {
-    const { name = "", namespace = "", uid = "" } = pod.metadata ?? {};
-    const labels = ["probe_type", "result", "container", "pod", "namespace", "pod_uid"];
-    const help = "Probes of containers by their result";
-    this.#deps.metrics.counter("prober_probe_total", help, labels).inc({
-      probe_type: `${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}`,
-      result: ok ? "successful" : "failed",
-      container: container.name,
-      pod: name,
-      namespace,
-      pod_uid: uid,
-    });
   }
 
   /** @returns true when this probe is over. */

@@ -108,7 +108,7 @@ export class KubeletServer {
       case "resource":
         return resourceMetrics(await stats.collect());
       case "cadvisor":
-        return cadvisorMetrics(await stats.collect());
+        return cadvisorMetrics(await stats.collect(), await stats.details());
       case "probes":
         return probeMetrics;
       default:

@@ -30,9 +30,13 @@ export interface FileSystemUsage {
 export interface InterfaceUsage {
   readonly name: string;
   readonly rxBytes: number;
+  readonly rxPackets: number;
   readonly rxErrors: number;
+  readonly rxDropped: number;
   readonly txBytes: number;
+  readonly txPackets: number;
   readonly txErrors: number;
+  readonly txDropped: number;
 }
 
 /** @param folder On the file system that pods write to. */
@@ -96,7 +100,11 @@ export function interfacesOf(dev: string): readonly InterfaceUsage[] {
     .map((match) => {
       const fields = (match?.[2] ?? "").trim().split(/\s+/).map(Number);
       const at = (index: number): number => fields[index] ?? 0;
-      return { name: match?.[1] ?? "", rxBytes: at(0), rxErrors: at(2), txBytes: at(8), txErrors: at(10) };
+      return {
+        name: match?.[1] ?? "",
+        ...{ rxBytes: at(0), rxPackets: at(1), rxErrors: at(2), rxDropped: at(3) },
+        ...{ txBytes: at(8), txPackets: at(9), txErrors: at(10), txDropped: at(11) },
+      };
     });
 }
 

@@ -1,7 +1,7 @@
 import type { Labels, Metrics, Sample } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
 import type { RuntimeContainer } from "../pods/runtime-state.ts";
-import type { Stats, UsageSample } from "./stats-collector.ts";
+import type { Stats, StatsDetails, UsageSample } from "./stats-collector.ts";
 
 /** Pure: /metrics/resource (KEP-1748): counters for whoever computes rates, such as metrics-server. */
 export function resourceMetrics(stats: Stats): Metrics {
@@ -50,7 +50,7 @@ export function resourceMetrics(stats: Stats): Metrics {
 }
 
 /** Pure: /metrics/cadvisor, as far as dashboards use it: processor, memory and processes of containers, pods and the node. */
-export function cadvisorMetrics(stats: Stats): Metrics {
+export function cadvisorMetrics(stats: Stats, details: StatsDetails): Metrics {
   const samples = [
     {
       labels: { container: "", id: "/", image: "", name: "", namespace: "", pod: "" },
@@ -68,13 +68,7 @@ export function cadvisorMetrics(stats: Stats): Metrics {
             },
           ]),
       ...containers.map(({ container, usage: own }) => ({
-        labels: {
-          container: container.name,
-          id: `/pod${pod.metadata?.uid}/${container.id}`,
-          image: container.image,
-          name: container.id,
-          ...podLabels(pod),
-        },
+        labels: containerLabels(pod, container),
         usage: own,
         startedAt: container.startedAt,
       })),
@@ -88,6 +82,8 @@ export function cadvisorMetrics(stats: Stats): Metrics {
     });
     metrics.collected(name, help, () => each, type);
   }
+  recordNetwork(metrics, stats, details);
+  recordThrottling(metrics, stats, details);
   const started = samples.map(({ labels, startedAt }): Sample => [labels, startedAt / 1000]);
   const sinceHelp = "Start time of the container since unix epoch in seconds.";
   metrics.collected("container_start_time_seconds", sinceHelp, () => started);
@@ -95,6 +91,48 @@ export function cadvisorMetrics(stats: Stats): Metrics {
   metrics.gauge("machine_cpu_cores", "Number of logical CPU cores.").set(cpuMilli / 1000);
   metrics.gauge("machine_memory_bytes", "Amount of memory installed on the machine.").set(memoryBytes);
   return metrics;
+}
+
+const NETWORK = {
+  receive: { bytes: "rxBytes", packets: "rxPackets", packets_dropped: "rxDropped", errors: "rxErrors" },
+  transmit: { bytes: "txBytes", packets: "txPackets", packets_dropped: "txDropped", errors: "txErrors" },
+} as const;
+
+function recordNetwork(metrics: Metrics, { at, node, pods }: Stats, { interfaces }: StatsDetails): void {
+  const whole = {
+    labels: { container: "", id: "/", image: "", name: "", namespace: "", pod: "" },
+    of: node.interfaces,
+  };
+  const own = pods.map(({ pod }) => ({
+    labels: { container: "", id: `/pod${pod.metadata?.uid}`, image: "", name: "", ...podLabels(pod) },
+    of: interfaces.get(pod.metadata?.uid ?? "") ?? [],
+  }));
+  for (const [direction, fields] of Object.entries(NETWORK)) {
+    for (const [what, field] of Object.entries(fields)) {
+      const samples = [whole, ...own].flatMap(({ labels, of }) =>
+        of.map((one): Sample => [{ ...labels, interface: one.name }, one[field], at]),
+      );
+      const help = `Cumulative count of ${what.replace("_", " ")} ${direction === "receive" ? "received" : "transmitted"}`;
+      metrics.collected(`container_network_${direction}_${what}_total`, help, () => samples, "counter");
+    }
+  }
+}
+
+function recordThrottling(metrics: Metrics, { at, pods }: Stats, { throttling }: StatsDetails): void {
+  const felt = pods.flatMap(({ pod, containers }) =>
+    containers.flatMap(({ container }) => {
+      const own = throttling.get(container.id);
+      return own === undefined ? [] : [{ labels: containerLabels(pod, container), own }];
+    }),
+  );
+  const counter = (name: string, help: string, of: (own: (typeof felt)[number]["own"]) => number): void => {
+    const samples = felt.map(({ labels, own }): Sample => [labels, of(own), at]);
+    metrics.collected(`container_cpu_cfs_${name}_total`, help, () => samples, "counter");
+  };
+  counter("periods", "Number of elapsed enforcement period intervals.", ({ periods }) => periods);
+  counter("throttled_periods", "Number of throttled period intervals.", ({ throttledPeriods }) => throttledPeriods);
+  const throttled = "Total time duration the container has been throttled.";
+  counter("throttled_seconds", throttled, ({ throttledNanoseconds }) => throttledNanoseconds / 1e9);
 }
 
 interface CgroupMetric {
@@ -151,6 +189,10 @@ function nodeSample({ at, node, nodeNanoCores }: Stats): UsageSample {
       pids: node.pids.used,
     },
   };
+}
+
+function containerLabels(pod: Stats["pods"][number]["pod"], { id, image, name }: RuntimeContainer): Labels {
+  return { container: name, id: `/pod${pod.metadata?.uid}/${id}`, image, name: id, ...podLabels(pod) };
 }
 
 function podLabels({ metadata }: Stats["pods"][number]["pod"]): { readonly namespace: string; readonly pod: string } {

@@ -1,10 +1,18 @@
+import { readFile } from "node:fs/promises";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import type { Clock } from "@tsukube/foundation";
-import type { Cgroups, CgroupUsage } from "@tsukube/kernel";
+import type { Cgroups, CgroupUsage, CpuThrottling } from "@tsukube/kernel";
 import type { Cri } from "../cri/runtime.ts";
 import type { PodWorker } from "../pods/pod-worker.ts";
 import type { RuntimeContainer } from "../pods/runtime-state.ts";
-import { type FileSystemUsage, fileSystemUsage, type NodeUsage, readNodeUsage } from "./node-usage.ts";
+import {
+  type FileSystemUsage,
+  fileSystemUsage,
+  type InterfaceUsage,
+  interfacesOf,
+  type NodeUsage,
+  readNodeUsage,
+} from "./node-usage.ts";
 
 /** Use of processor and memory by a container, a pod or the node at a moment. */
 export interface UsageSample {
@@ -35,6 +43,13 @@ export interface Stats {
   readonly imageFs: FileSystemUsage;
   readonly pods: readonly PodSample[];
   readonly capacity: { readonly cpuMilli: number; readonly memoryBytes: number };
+}
+
+export interface StatsDetails {
+  /** By uids of pods with a network of their own. */
+  readonly interfaces: ReadonlyMap<string, readonly InterfaceUsage[]>;
+  /** By IDs of containers whose processor time is limited. */
+  readonly throttling: ReadonlyMap<string, CpuThrottling>;
 }
 
 export interface StatsCollectorDeps {
@@ -84,6 +99,22 @@ export class StatsCollector {
       pods,
       capacity,
     };
+  }
+
+  /** What is looked at for /metrics/cadvisor alone. */
+  async details(): Promise<StatsDetails> {
+    const { cgroups, cgroupOf } = this.#deps;
+    const interfaces = new Map<string, readonly InterfaceUsage[]>();
+    const throttling = new Map<string, CpuThrottling>();
+    for (const { pod, uid, runtime } of this.#deps.workers().filter(({ runtime }) => runtime.sandbox?.ready === true)) {
+      const cgroup = cgroupOf(pod);
+      if (pod.spec?.hostNetwork !== true) interfaces.set(uid, await interfacesOfAny(await cgroups.processes(cgroup)));
+      for (const { id, state } of runtime.containers) {
+        const felt = state === "running" ? await cgroups.throttling(`${cgroup}/${id}`) : undefined;
+        if (felt !== undefined) throttling.set(id, felt);
+      }
+    }
+    return { interfaces, throttling };
   }
 
   /** Where the runtime keeps images. */
@@ -147,4 +178,13 @@ export class StatsCollector {
     const seconds = (now.at - base.at) / 1000;
     return seconds <= 0 ? undefined : Math.max(0, Math.round((now.cpuNanoseconds - base.cpuNanoseconds) / seconds));
   }
+}
+
+/** As the first of these processes sees them that is still there. */
+async function interfacesOfAny(processes: readonly number[]): Promise<readonly InterfaceUsage[]> {
+  for (const pid of processes) {
+    const dev = await readFile(`/proc/${pid}/net/dev`, "utf8").catch(() => undefined);
+    if (dev !== undefined) return interfacesOf(dev);
+  }
+  return [];
 }

@@ -79,7 +79,16 @@ test("metrics are in the form that scrapers read, with the time of each sample",
   );
   expect(resource).toContain('pod_memory_working_set_bytes{namespace="shop",pod="p"} 2000 5000\n');
   expect(resource).toContain("resource_scrape_error 0\n");
-  const cadvisor = cadvisorMetrics(stats).expose();
+  const eth0 = { name: "eth0", rxBytes: 7, rxPackets: 1, rxErrors: 2, rxDropped: 3 };
+  const interfaces = [{ ...eth0, txBytes: 8, txPackets: 4, txErrors: 5, txDropped: 6 }];
+  const throttling = { periods: 10, throttledPeriods: 4, throttledNanoseconds: 5e8 };
+  const details = { interfaces: new Map([["u", interfaces]]), throttling: new Map([["c", throttling]]) };
+  const cadvisor = cadvisorMetrics(stats, details).expose();
+  const network = '{container="",id="/podu",image="",name="",namespace="shop",pod="p",interface="eth0"}';
+  expect(cadvisor).toContain(`container_network_receive_bytes_total${network} 7 5000\n`);
+  expect(cadvisor).toContain(`container_network_transmit_packets_dropped_total${network} 6 5000\n`);
+  expect(cadvisor).toMatch(/^container_cpu_cfs_throttled_periods_total\{container="app",.*\} 4 5000$/m);
+  expect(cadvisor).toMatch(/^container_cpu_cfs_throttled_seconds_total\{container="app",.*\} 0.5 5000$/m);
   expect(cadvisor).toContain(
     'container_memory_rss{container="app",id="/podu/c",image="img",name="c",namespace="shop",pod="p"} 1000 5000\n',
   );
@@ -97,5 +106,11 @@ test("the kernel's tables are read", () => {
   });
   const dev =
     "Inter-| Receive\n face |bytes\n    lo: 1 0 0 0 0 0 0 0 1 0 0 0\n  eth0: 10 1 2 0 0 0 0 0 20 1 3 0 0 0 0 0\n";
-  expect(interfacesOf(dev)).toEqual([{ name: "eth0", rxBytes: 10, rxErrors: 2, txBytes: 20, txErrors: 3 }]);
+  expect(interfacesOf(dev)).toEqual([
+    {
+      name: "eth0",
+      ...{ rxBytes: 10, rxPackets: 1, rxErrors: 2, rxDropped: 0 },
+      ...{ txBytes: 20, txPackets: 1, txErrors: 3, txDropped: 0 },
+    },
+  ]);
 });

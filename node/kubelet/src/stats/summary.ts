@@ -80,7 +80,10 @@ function fileSystem(usage: FileSystemUsage, time: string): object {
   return { time, availableBytes, capacityBytes, usedBytes, inodesFree, inodes, inodesUsed: inodes - inodesFree };
 }
 
-function networkOf({ interfaces }: NodeUsage): object {
+function networkOf(node: NodeUsage): object {
+  const interfaces = node.interfaces.map(({ name, rxBytes, rxErrors, txBytes, txErrors }) => {
+    return { name, rxBytes, rxErrors, txBytes, txErrors };
+  });
   const main = interfaces.find(({ name }) => /^(eth|en)/.test(name)) ?? interfaces[0];
   return main === undefined ? { interfaces } : { ...main, interfaces };
 }
