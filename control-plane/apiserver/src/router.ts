@@ -111,7 +111,7 @@ export class Router {
     return NOT_FOUND;
   }
 
-  #deprecated({ info, warn }: RequestContext, definition: ResourceDefinition, { warning, removed }: Deprecation): void {
+  #deprecated({ info, warn, annotate }: RequestContext, definition: ResourceDefinition, { warning, removed }: Deprecation): void {
     const { group, version, resource } = definition;
     this.#deps.deprecatedUse.set(1, {
       group,
@@ -120,6 +120,8 @@ export class Router {
       subresource: info.subresource,
       removed_release: removed,
     });
+    annotate?.("k8s.io/deprecated", "true");
+    if (removed !== "") annotate?.("k8s.io/removed-release", removed);
     warn(warning);
   }
 

@@ -226,6 +226,26 @@ describe("options of lists and watches that do not fit together are refused", ()
   });
 });
 
+test("a large list that is read slowly keeps nobody waiting, and shows the state in which it began", async () => {
+  const path = "/api/v1/namespaces/large/configmaps";
+  await admin.send("POST", "/api/v1/namespaces", { metadata: { name: "large" } });
+  const text = "x".repeat(300_000);
+  for (let i = 0; i < 20; i += 1) await admin.send("POST", path, { metadata: { name: `m-${i}` }, data: { text } });
+  const slow = await server.clientOf("slow", ["system:masters"]);
+  const { body } = await slow.transport.request({ method: "GET", path, headers: {} });
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body as AsyncIterable<Uint8Array>) {
+    if (pieces.length === 0) {
+      const changed = await admin.send("PATCH", `${path}/m-9`, { data: { text: "y" } });
+      expect([changed.code, (await admin.send("DELETE", `${path}/m-8`)).code]).toEqual([200, 200]);
+    }
+    pieces.push(piece);
+  }
+  const list = JSON.parse(Buffer.concat(pieces).toString()) as Answer["object"];
+  expect(list.items?.length).toBe(20);
+  expect(list.items?.every(({ data }) => (data as { readonly text: string }).text === text)).toBe(true);
+});
+
 // kube-apiserver's etcd is not ours to compact
 test.skipIf(isPeer)("a state that nobody keeps any more is 410, to a watch in its first event", async () => {
   const store = new MemoryStore({ clock: realClock });

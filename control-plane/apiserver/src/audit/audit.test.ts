@@ -157,6 +157,21 @@ test("policies of admission annotate events, and may object there only", async (
   ]);
 });
 
+test("what is deprecated and which token was issued annotates events", async () => {
+  const { events, ask } = await audited("omitStages: [RequestReceived]\nrules: [{level: Metadata}]");
+  const noted = () => events.at(-1)?.["annotations"];
+  await ask("GET", "/api/v1/namespaces/default/endpoints");
+  expect(noted()).toMatchObject({ "k8s.io/deprecated": "true" });
+  expect(noted()).not.toHaveProperty("k8s.io/removed-release");
+  const accounts = "/api/v1/namespaces/default/serviceaccounts";
+  await ask("POST", accounts, { metadata: { name: "robot" } });
+  expect(noted()).not.toHaveProperty("k8s.io/deprecated");
+  const { body } = await ask("POST", `${accounts}/robot/token`, {});
+  const { token } = JSON.parse(Buffer.from(body as Uint8Array).toString()).status as { readonly token: string };
+  const { jti } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+  expect(noted()).toMatchObject({ "authentication.kubernetes.io/issued-credential-id": `JTI=${jti}` });
+});
+
 test("webhooks annotate events: what they say, whether they changed something, with what, and when they were left out", async () => {
   const keys = await createAuthorityKeys("ca", realClock, systemRandom);
   const serving = { commonName: "s", sans: ["127.0.0.1"], usages: ["server"] } as const;

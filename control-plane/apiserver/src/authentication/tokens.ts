@@ -48,6 +48,8 @@ export interface TokenOptions {
   readonly random: Random;
 }
 
+const credentialIdOf = ({ jti }: Pick<Claims, "jti">): string => `JTI=${jti}`;
+
 /** Issues and checks ServiceAccount tokens: JWTs signed with ES256. */
 export class Tokens {
   readonly issuer: string;
@@ -67,7 +69,8 @@ export class Tokens {
     this.#keyId = createHash("sha256").update(der).digest("base64url");
   }
 
-  issue(request: TokenRequest): string {
+  /** @returns also its credential id, by which audit events tell it from others. */
+  issue(request: TokenRequest): { readonly token: string; readonly credentialId: string } {
     const now = Math.floor(this.#options.clock.now() / 1000);
     const { boundTo } = request;
     const claims = {
@@ -89,7 +92,7 @@ export class Tokens {
     const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const signed = `${part({ alg: "ES256", kid: this.#keyId })}.${part(claims)}`;
     const signature = sign("sha256", Buffer.from(signed), { key: this.#privateKey, dsaEncoding: "ieee-p1363" });
-    return `${signed}.${signature.toString("base64url")}`;
+    return { token: `${signed}.${signature.toString("base64url")}`, credentialId: credentialIdOf(claims) };
   }
 
   /** The claims of a token with a good signature, issuer and time; undefined when it is no token of this cluster. */
@@ -194,7 +197,7 @@ export class ServiceAccountAuthenticator implements Authenticator {
     if (warnafter !== undefined)
       (this.#clock.now() / 1000 > warnafter ? this.#metrics.stale : this.#metrics.valid).inc();
     const extra: Record<string, readonly string[]> = {
-      "authentication.kubernetes.io/credential-id": [`JTI=${claims.jti}`],
+      "authentication.kubernetes.io/credential-id": [credentialIdOf(claims)],
     };
     if (pod !== undefined) {
       extra["authentication.kubernetes.io/pod-name"] = [pod.name];

@@ -71,10 +71,11 @@ export class AccountTokens {
     const isOwn = spec.audiences.every((audience) => audience === this.#tokens.issuer);
     const isOfPod = bound.boundTo?.kind === "Pod" && seconds === POD_TOKEN_SECONDS && isOwn;
     const lasting = isOfPod ? { expirationSeconds: YEAR_SECONDS, staleAfterSeconds: seconds } : {};
-    const token = this.#tokens.issue({
+    const { token, credentialId } = this.#tokens.issue({
       ...{ namespace, serviceAccount: name, serviceAccountUid: uid, audiences: spec.audiences },
       ...{ expirationSeconds: seconds, ...lasting, ...bound },
     });
+    context.annotate?.("authentication.kubernetes.io/issued-credential-id", credentialId);
     const expirationTimestamp = formatTime(Math.floor(clock.now() / 1000 + seconds) * 1000);
     const object = { ...request, status: { token, expirationTimestamp } };
     const schema = schemaOf(KIND) as ObjectSchema;
