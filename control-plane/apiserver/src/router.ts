@@ -111,7 +111,11 @@ export class Router {
     return NOT_FOUND;
   }
 
-  #deprecated({ info, warn, annotate }: RequestContext, definition: ResourceDefinition, { warning, removed }: Deprecation): void {
+  #deprecated(
+    { info, warn, annotate }: RequestContext,
+    definition: ResourceDefinition,
+    { warning, removed }: Deprecation,
+  ): void {
     const { group, version, resource } = definition;
     this.#deps.deprecatedUse.set(1, {
       group,

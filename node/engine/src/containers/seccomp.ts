@@ -64,7 +64,13 @@ function holds(
   const results: boolean[] = [];
   if (condition.arches !== undefined) results.push(condition.arches.includes(machine));
   if (condition.caps !== undefined) results.push(condition.caps.every((name) => capabilities.includes(name)));
-  if (condition.minKernel !== undefined)
-    results.push(Number.parseFloat(release()) >= Number.parseFloat(condition.minKernel));
+  if (condition.minKernel !== undefined) results.push(isKernelFrom(condition.minKernel, release()));
   return every ? results.every(Boolean) : results.some(Boolean);
+}
+
+/** @param least "4.8". @param kernel Such as "4.19.0-21-amd64". */
+export function isKernelFrom(least: string, kernel: string): boolean {
+  const [major = 0, minor = 0] = kernel.split(".").map((part) => Number.parseInt(part, 10));
+  const [leastMajor = 0, leastMinor = 0] = least.split(".").map(Number);
+  return major === leastMajor ? minor >= leastMinor : major > leastMajor;
 }
