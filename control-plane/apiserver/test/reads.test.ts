@@ -69,6 +69,20 @@ describe("a list", () => {
     expect([names(second), revision(second), second.object.metadata?.continue]).toEqual([["b"], before, undefined]);
   });
 
+  test("goes on by tokens of former versions, which told the namespace as well", async () => {
+    const first = await list("&limit=1");
+    const { start, ...token } = JSON.parse(
+      Buffer.from(first.object.metadata?.continue ?? "", "base64url").toString(),
+    ) as Readonly<Record<string, string>>;
+    const former = Buffer.from(JSON.stringify({ ...token, start: `reads/${start}` })).toString("base64url");
+    const [next, second] = [
+      await list(`&limit=1&continue=${first.object.metadata?.continue}`),
+      await list(`&limit=1&continue=${former}`),
+    ];
+    expect(names(next)).toHaveLength(1);
+    expect([names(second), revision(second)]).toEqual([names(next), revision(next)]);
+  });
+
   test("by pages with a revision alone is of exactly that one, as clients of old mean it", async () => {
     const first = await list(`&resourceVersion=${middle}&limit=2`);
     expect([names(first), revision(first)]).toEqual([["a", "b"], middle]);

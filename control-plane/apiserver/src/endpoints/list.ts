@@ -76,7 +76,8 @@ async function readPage(
 ): Promise<Page> {
   const { definition } = view;
   const { namespace } = context.info;
-  const prefix = definition.storage.prefix + (definition.namespaced && namespace !== "" ? `${namespace}/` : "");
+  const within = definition.namespaced && namespace !== "" ? `${namespace}/` : "";
+  const prefix = definition.storage.prefix + within;
   const from = options.continue === "" ? undefined : decodeContinue(options.continue);
   if (from !== undefined && (options.resourceVersion ?? 0) !== 0)
     throw ApiError.badRequest("specifying resource version is not allowed when using continue");
@@ -87,7 +88,7 @@ async function readPage(
     options.limit > 0 && !(options.resourceVersion === 0 && options.match === "")
       ? options.limit
       : Number.POSITIVE_INFINITY;
-  const start = from === undefined ? prefix : prefix + from.start;
+  const start = from === undefined ? prefix : prefix + startBelow(within, from.start);
   await store.readable(definition, objectsIn(version, prefix, start));
   const objects: CachedObject[] = [];
   const isOfNode = selection.fields.exactValue("spec.nodeName") !== undefined;
@@ -114,6 +115,11 @@ async function readPage(
   }
   metrics.listed(definition, source, index, fetched, objects.length);
   return { revision: version.revision, objects, continue: "", remaining: undefined };
+}
+
+/** Where a page begins below what is listed. Former versions told it below the resource: with the namespace, which no name holds. */
+function startBelow(within: string, start: string): string {
+  return start.startsWith(within) ? start.slice(within.length) : start;
 }
 
 function* objectsIn(version: CacheVersion, prefix: string, start: string): Generator<CachedObject> {
