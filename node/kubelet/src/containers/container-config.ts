@@ -4,6 +4,7 @@ import type { Container, Pod, SecurityContext } from "@tsukube/api/types/core-v1
 import { TsukubeError } from "@tsukube/foundation";
 import type {
   ContainerConfig,
+  Device,
   IDMapping,
   Image,
   LinuxContainerSecurityContext,
@@ -35,6 +36,7 @@ export interface ContainerConfigInput {
   readonly container: Container;
   readonly env: ReadonlyMap<string, string>;
   readonly mounts: readonly Mount[];
+  readonly devices?: readonly Device[];
   readonly image: Image;
   readonly restartCount: number;
   /** Whose the pod's users are on the host, where it has some of its own. */
@@ -72,6 +74,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     mounts: input.mounts.map((mount) =>
       users === undefined ? mount : { ...mount, uidMappings: users, gidMappings: users },
     ),
+    devices: input.devices ?? [],
     labels: labelsOf(pod, name),
     annotations: {
       [ANNOTATION.hash]: hashOf(container),

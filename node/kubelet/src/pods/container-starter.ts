@@ -6,7 +6,13 @@ import type { Image, Mount, PodSandboxConfig } from "@tsukube/node-contracts/cri
 import { containerConfig } from "../containers/container-config.ts";
 import { environmentOf } from "../containers/environment.ts";
 import { unifiedLimits } from "../containers/resources.ts";
-import { type PreparedVolumes, prepareVolumes, type VolumeDeps, volumeMounts } from "../volumes/volumes.ts";
+import {
+  type PreparedVolumes,
+  prepareVolumes,
+  type VolumeDeps,
+  volumeDevices,
+  volumeMounts,
+} from "../volumes/volumes.ts";
 import { ensureImages, imagesOf, type Waiting } from "./image-puller.ts";
 import { runHook } from "./lifecycle-hooks.ts";
 import { newest } from "./plan.ts";
@@ -117,6 +123,7 @@ export class ContainerStarter {
       container: containerNamed(allocated, container.name) ?? container,
       env,
       mounts,
+      devices: volumeDevices(container, volumes),
       image,
       restartCount,
       ...(users !== undefined && { users }),

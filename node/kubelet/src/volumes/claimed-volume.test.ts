@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "@tsukube/api/types/core-v1";
+import { systemMounts } from "@tsukube/kernel";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { claimedVolume } from "./claimed-volume.ts";
 import type { VolumeSources } from "./volume-sources.ts";
@@ -38,7 +39,7 @@ function prepare(
   who: Pod = pod,
 ) {
   const sources = { claim: async () => its, volume: async () => bound } as unknown as VolumeSources;
-  return claimedVolume(who, of, join(base, "pod", "v"), sources);
+  return claimedVolume(who, of, join(base, "pod", "v"), sources, systemMounts);
 }
 
 test("a local volume is used where it is, and read-only when the pod says so", async () => {
@@ -95,7 +96,7 @@ test("the claim of an ephemeral volume has to be the pod's own", async () => {
 test.each([
   ['persistentvolumeclaim "data" not found', undefined, undefined],
   ["PVC shop/data is not bound", claim({ status: { phase: "Pending" } }), undefined],
-  ["volumeMode Block", claim({ spec: { volumeName: "pv", volumeMode: "Block" } }), undefined],
+  ["is not a block device", claim({ spec: { volumeName: "pv", volumeMode: "Block" } }), undefined],
   ["bound to another claim", claim(), { spec: { claimRef: { uid: "u2" } } }],
   [
     "is of type nfs, expected hostPath or local",

@@ -1,7 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "@tsukube/api/types/core-v1";
 import { isControlledBy } from "@tsukube/client";
 import { TsukubeError } from "@tsukube/foundation";
+import type { Mounts } from "@tsukube/kernel";
+import { containersOf } from "../pods/pod-containers.ts";
+import { mountDevice } from "./block-device.ts";
 import { hostPath } from "./host-path.ts";
 import { giveToGroup } from "./ownership.ts";
 import { isSetUp, setUpOnce } from "./setup-mark.ts";
@@ -9,36 +12,54 @@ import type { VolumeSources } from "./volume-sources.ts";
 import type { PreparedVolume } from "./volumes.ts";
 
 /**
- * The volume behind a claim: a folder of this node, used where it is. A local volume is given to the pod's fsGroup when the
- * pod gets it first; a hostPath never is, as upstream.
- * @param path Of the volume below the pod's folder, for what is to be remembered.
+ * The volume behind a claim: a folder of this node, used where it is, or a block device, as such or by its file system. A local
+ * volume is given to the pod's fsGroup when the pod gets it first; a hostPath never is, as upstream.
+ * @param path Of the volume below the pod's folder: where a device is mounted, and for what is to be remembered.
  */
 export async function claimedVolume(
   pod: Pod,
   volume: Volume,
   path: string,
   sources: VolumeSources,
+  mounts: Pick<Mounts, "isMounted" | "mount">,
 ): Promise<PreparedVolume> {
   const name = volume.persistentVolumeClaim?.claimName ?? `${pod.metadata?.name}-${volume.name}`;
   const claim = await usableClaim(pod, volume, name, isSetUp(path), sources);
   const bound = await boundVolume(claim, sources);
   const readOnly = volume.persistentVolumeClaim?.readOnly === true;
   const { hostPath: host, local } = bound.spec ?? {};
-  if (host !== undefined) {
+  const isBlock = claim.spec?.volumeMode === "Block";
+  const { isMounted, isMapped } = usesOf(pod, volume.name);
+  if (isBlock && isMounted) fail(`volume ${volume.name} has volumeMode Block, but is specified in volumeMounts`);
+  if (!isBlock && isMapped) fail(`volume ${volume.name} has volumeMode Filesystem, but is specified in volumeDevices`);
+  if (host !== undefined && !isBlock) {
     const found = await hostPath(host.path, host.type ?? "");
     await setUpOnce(path, async () => {});
     return { path: found, readOnly };
   }
   if (local === undefined)
-    return fail(`persistentvolume "${bound.metadata?.name}" is of type ${typeOf(bound)}, expected hostPath or local`);
+    return fail(
+      `persistentvolume "${bound.metadata?.name}" is of type ${typeOf(bound)}, expected ${isBlock ? "local" : "hostPath or local"}`,
+    );
   if (!existsSync(local.path)) fail(`path "${local.path}" does not exist`);
-  await hostPath(local.path, "Directory");
+  if (isBlock) return { path: "", device: await hostPath(local.path, "BlockDevice"), readOnly };
+  const isDevice = statSync(local.path).isBlockDevice();
+  if (isDevice && isMounted) await mountDevice(local.path, path, local.fsType ?? "ext4", mounts);
+  const folder = isDevice ? path : await hostPath(local.path, "Directory");
   const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
   await setUpOnce(path, async () => {
-    if (fsGroup === undefined) return;
-    await giveToGroup(local.path, fsGroup, { readOnly, onlyOnMismatch: fsGroupChangePolicy === "OnRootMismatch" });
+    if (fsGroup === undefined || (isDevice && !isMounted)) return;
+    await giveToGroup(folder, fsGroup, { readOnly, onlyOnMismatch: fsGroupChangePolicy === "OnRootMismatch" });
   });
-  return { path: local.path, readOnly, claim: name };
+  return { path: folder, readOnly, claim: name };
+}
+
+function usesOf(pod: Pod, volume: string): { readonly isMounted: boolean; readonly isMapped: boolean } {
+  const named = ({ name }: { readonly name: string }): boolean => name === volume;
+  return {
+    isMounted: containersOf(pod).some(({ volumeMounts = [] }) => volumeMounts.some(named)),
+    isMapped: containersOf(pod).some(({ volumeDevices = [] }) => volumeDevices.some(named)),
+  };
 }
 
 async function usableClaim(
@@ -56,8 +77,6 @@ async function usableClaim(
     fail(`PVC ${key} was not created for pod ${namespace}/${podName} (pod is not owner)`);
   }
   if (claim.metadata?.deletionTimestamp !== undefined && !hasIt) fail(`PVC ${key} is being deleted`);
-  if (claim.spec?.volumeMode === "Block")
-    fail(`PVC ${key} has volumeMode Block, which this node cannot mount, expected Filesystem`);
   if (claim.status?.phase !== "Bound" || (claim.spec?.volumeName ?? "") === "") fail(`PVC ${key} is not bound`);
   return claim;
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Container, VolumeMount } from "@tsukube/api/types/core-v1";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
-import type { Mount } from "@tsukube/node-contracts/cri";
+import type { Device, Mount } from "@tsukube/node-contracts/cri";
 import { expand } from "../containers/environment.ts";
 import { bindSubPath } from "./sub-path.ts";
 import type { PreparedVolumes } from "./volumes.ts";
@@ -21,15 +21,20 @@ export async function volumeMounts(
   volumes: PreparedVolumes,
   env: ReadonlyMap<string, string>,
 ): Promise<readonly Mount[]> {
-  const [device] = container.volumeDevices ?? [];
-  if (device !== undefined)
-    fail(
-      `volumeDevice "${device.name}" of container "${container.name}" is a block device, which this node cannot give`,
-    );
   const out: Mount[] = [];
   for (const [index, mount] of (container.volumeMounts ?? []).entries())
     out.push(await mountOf(container, mount, index, volumes, env));
   return out;
+}
+
+/** The container's block devices. @throws {TsukubeError} `config` naming the one that cannot be had and why. */
+export function volumeDevices(container: Container, { volumes }: PreparedVolumes): readonly Device[] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const { device, readOnly = false } = volumes.get(name) ?? {};
+    if (device === undefined)
+      return fail(`no block device "${name}" for volumeDevice of container "${container.name}"`);
+    return { hostPath: device, containerPath: devicePath, permissions: readOnly ? "r" : "mrw" };
+  });
 }
 
 async function mountOf(

@@ -7,7 +7,7 @@ import type { Mounts } from "@tsukube/kernel";
 import { seededRandom } from "@tsukube/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { filesOf } from "./file-volumes.ts";
-import { prepareVolumes, type VolumeSources, volumeMounts } from "./volumes.ts";
+import { prepareVolumes, type VolumeSources, volumeDevices, volumeMounts } from "./volumes.ts";
 
 let base: string;
 beforeEach(() => {
@@ -163,10 +163,11 @@ test.each([
   [{ volumeMounts: [{ name: "tmp", mountPath: "/x", recursiveReadOnly: "Enabled" }] }, "recursiveReadOnly"],
   [
     { volumeDevices: [{ name: "tmp", devicePath: "/dev/x" }] },
-    'volumeDevice "tmp" of container "main" is a block device',
+    'no block device "tmp" for volumeDevice of container "main"',
   ],
 ] as const)("a mount that cannot be had is an error of the container's configuration: %j", async (more, message) => {
-  const work = volumeMounts(container(more), await prepare([{ name: "tmp", emptyDir: {} }]), NO_ENV);
+  const prepared = await prepare([{ name: "tmp", emptyDir: {} }]);
+  const work = volumeMounts(container(more), prepared, NO_ENV).then(() => volumeDevices(container(more), prepared));
   await expect(work).rejects.toThrow(message);
   await expect(work).rejects.toSatisfy((error) => codeOf(error) === "config");
 });

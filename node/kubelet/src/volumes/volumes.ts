@@ -10,13 +10,15 @@ import { filesOf } from "./file-volumes.ts";
 import { hostPath } from "./host-path.ts";
 import type { VolumeDeps, VolumeSources } from "./volume-sources.ts";
 
-export { volumeMounts } from "./volume-mounts.ts";
+export { volumeDevices, volumeMounts } from "./volume-mounts.ts";
 export type { VolumeDeps, VolumeSources } from "./volume-sources.ts";
 
 /** A volume of a pod that is ready to be mounted into containers. */
 export interface PreparedVolume {
-  /** On the host; "" for an image. */
+  /** On the host; "" for an image or a device. */
   readonly path: string;
+  /** A block device as such, on the host. */
+  readonly device?: string;
   /** The runtime mounts this image. */
   readonly image?: string;
   /** Whatever a container asks for: it may not write. */
@@ -56,7 +58,7 @@ async function prepare(pod: Pod, volume: Volume, sources: VolumeSources, deps: V
   if (volume.hostPath !== undefined)
     return { path: await hostPath(volume.hostPath.path, volume.hostPath.type ?? ""), readOnly: false };
   if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined)
-    return claimedVolume(pod, volume, path, sources);
+    return claimedVolume(pod, volume, path, sources, deps.mounts);
   if (volume.image !== undefined) return { path: "", image: volume.image.reference ?? "", readOnly: true };
   const files = await filesOf(pod, volume, sources);
   if (files === undefined) {

@@ -1,0 +1,80 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Pod, PodSpec } from "@tsukube/api/types/core-v1";
+import { run } from "@tsukube/host";
+import { systemMounts } from "@tsukube/kernel";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { claimedVolume } from "./claimed-volume.ts";
+import type { VolumeSources } from "./volume-sources.ts";
+
+const NEEDED = ["losetup", "blkid", "mkfs.ext4", "mkfs.ext2"];
+const isThere = NEEDED.every((name) => ["/sbin", "/usr/sbin"].some((folder) => existsSync(join(folder, name))));
+
+describe.skipIf(process.getuid?.() !== 0 || !isThere)("a local volume that is a block device (needs root)", () => {
+  let base: string;
+  let device: string;
+  beforeEach(async () => {
+    base = mkdtempSync(join(tmpdir(), "block-device-"));
+    writeFileSync(join(base, "disk"), "");
+    truncateSync(join(base, "disk"), 8 << 20);
+    device = (await run("losetup", ["-f", "--show", join(base, "disk")])).stdout.trim();
+  });
+  afterEach(async () => {
+    for (const path of systemMounts.below(base)) systemMounts.unmount(path);
+    await run("losetup", ["-d", device]);
+    rmSync(base, { recursive: true });
+  });
+
+  const use = (
+    name: string,
+    uses: Partial<PodSpec["containers"][number]>,
+    volumeMode?: string,
+    more: Partial<PodSpec> = {},
+  ) => {
+    const pod: Pod = {
+      metadata: { name, namespace: "shop" },
+      spec: { containers: [{ name: "app", ...uses }], ...more },
+    };
+    const claim = {
+      metadata: { name: "data", uid: "u" },
+      spec: { volumeName: "pv", ...(volumeMode !== undefined && { volumeMode }) },
+      status: { phase: "Bound" },
+    };
+    const bound = { metadata: { name: "pv" }, spec: { claimRef: { uid: "u" }, local: { path: device } } };
+    const sources = { claim: async () => claim, volume: async () => bound } as unknown as VolumeSources;
+    const volume = { name: "v", persistentVolumeClaim: { claimName: "data" } };
+    return claimedVolume(pod, volume, join(base, name), sources, systemMounts);
+  };
+  const mounted = { volumeMounts: [{ name: "v", mountPath: "/v" }] };
+  const mapped = { volumeDevices: [{ name: "v", devicePath: "/dev/v" }] };
+
+  test("has a file system made once, which pods share", async () => {
+    const found = await Promise.all([use("a", mounted), use("b", mounted), use("a", mounted)]);
+    expect(found.map(({ path }) => path)).toEqual([join(base, "a"), join(base, "b"), join(base, "a")]);
+    writeFileSync(join(base, "a/file"), "kept");
+    expect(readFileSync(join(base, "b/file"), "utf8")).toBe("kept");
+    for (const path of systemMounts.below(base)) systemMounts.unmount(path);
+    await use("c", mounted, undefined, { securityContext: { fsGroup: 4321 } });
+    expect([readFileSync(join(base, "c/file"), "utf8"), statSync(join(base, "c")).gid]).toEqual(["kept", 4321]);
+  });
+
+  test("is given as such where the claim says so, and used as the claim says or not at all", async () => {
+    expect(await use("a", mapped, "Block")).toEqual({ path: "", device, readOnly: false });
+    await expect(use("a", mounted, "Block")).rejects.toThrow(
+      "volume v has volumeMode Block, but is specified in volumeMounts",
+    );
+    await expect(use("a", mapped)).rejects.toThrow(
+      "volume v has volumeMode Filesystem, but is specified in volumeDevices",
+    );
+    await use("a", {});
+    expect(systemMounts.below(base)).toEqual([]);
+  });
+
+  test("keeps what is on it", async () => {
+    await run("mkfs.ext2", ["-q", device]);
+    await expect(use("a", mounted)).rejects.toThrow(
+      `Cannot mount device "${device}": ext2 is on it, expected ext4 or nothing`,
+    );
+  });
+});
