@@ -405,8 +405,9 @@ function addSnapshotCommands(snapshot: Command, context: (command: Command) => C
     .description("replace all objects by those of a snapshot; the cluster must be stopped")
     .argument("<file>")
     .option(...name)
-    .action(async (file: string, _options: object, command: Command) =>
-      (await commands()).restoreSnapshot(context(command), file),
+    .option("--etcd <url...>", "into this etcd, which is empty, in place of the one that kept the objects")
+    .action(async (file: string, { etcd }: { etcd?: string[] }, command: Command) =>
+      (await commands()).restoreSnapshot(context(command), file, etcd),
     );
   snapshot
     .command("salvage")

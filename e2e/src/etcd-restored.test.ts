@@ -94,8 +94,8 @@ test.skipIf(!isRoot || ETCD === undefined)(
     }
 
     // by our own, into one that is empty
-    await restart(() => rmSync(etcd.data, { recursive: true }));
-    await tsukube.run(["snapshot", "restore", saved]);
+    await etcd.kill();
+    await tsukube.run(["snapshot", "restore", saved, "--etcd", other.clientUrl]);
     expect(await up()).toContain("is ready after");
     expect(await names()).toEqual(["kept", "kube-root-ca.crt"]);
     expect(await versionOf("kept")).toBeGreaterThan(before);

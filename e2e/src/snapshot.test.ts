@@ -36,6 +36,16 @@ test("a cluster goes back to a snapshot that was taken while it ran; a bad one i
   expect(existsSync(left)).toBe(false);
   expect(await kubectl.out("get configmap kept -o jsonpath={.metadata.uid}")).toBe(before);
   expect(await kubectl.out("get configmap later --ignore-not-found")).toBe("");
+  await expect(cluster.run(["get", "cm", "kept", "--at", String(newest)])).rejects.toThrow(
+    new RegExp(`Cannot look back to revision ${newest}: history begins at revision \\d+`),
+  );
+  await expect(cluster.run(["diff", "--from", "1h"])).rejects.toThrow(
+    /history begins at \d{4}-.*, expected a later time/,
+  );
+  expect((await cluster.run(["blame", "cm", "kept", "data.n"])).stdout).toMatch(/data\.n +1 +kubectl-create/);
+  await expect(cluster.run(["snapshot", "restore", file, "--etcd", "http://127.0.0.1:1"])).rejects.toThrow(
+    /keeps its objects in a file of its own/,
+  );
   await kubectl.run("create configmap anew");
   // no revision that somebody saw comes again with other content
   expect(Number(await kubectl.out("get configmap anew -o jsonpath={.metadata.resourceVersion}"))).toBeGreaterThan(

@@ -8,7 +8,7 @@ import type { CommandContext } from "./context.ts";
 
 /** The flags of `up` that name an etcd. */
 export interface EtcdFlags {
-  readonly etcd?: readonly string[];
+  readonly etcd?: readonly string[] | undefined;
   readonly etcdCafile?: string;
   readonly etcdCertfile?: string;
   readonly etcdKeyfile?: string;

@@ -12,6 +12,7 @@ import { type ClusterRecord, type EtcdRecord, knownCluster, writeClusterRecord }
 import { holding, isServed, withStoreFile } from "../cluster/store-reading.ts";
 import { bundleFolder } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
+import { etcdRecord, expectEtcd } from "./etcd-flags.ts";
 import { upCommand } from "./up-command.ts";
 
 /** Saves all objects at one revision. Secrets lie in the file as they lie in the store. */
@@ -93,18 +94,24 @@ function expectStopped(paths: ClusterPaths, action: string): void {
   );
 }
 
-/** Brings a snapshot's objects back in place of all that are there. */
-export async function restoreSnapshot(context: CommandContext, name: string): Promise<void> {
+/** Brings a snapshot's objects back in place of all that are there. @param endpoints Of another etcd, which is reached as the one before. */
+export async function restoreSnapshot(
+  context: CommandContext,
+  name: string,
+  endpoints: readonly string[] | undefined,
+): Promise<void> {
   const { paths, print } = context;
   const file = resolve(name);
   const record = await knownCluster(context.paths);
+  const wanted = etcdRecord({ etcd: endpoints });
+  expectEtcd(record, wanted);
   await alone(filesOf(paths).commandLock, context, async () => {
     expectStopped(paths, "restore");
     const path = storeFile(paths);
     const restored =
       record.etcd === undefined
         ? await holding(paths, () => restoreFile(file, path, readerIn(bundleFolder())))
-        : await restoreEtcd(context, record, record.etcd, file);
+        : await restoreEtcd(context, record, { ...record.etcd, ...wanted }, file);
     print(
       `Restored ${restored.records} objects of ${restored.time} (cluster "${restored.cluster}", revision ${restored.revision}).`,
     );
@@ -143,7 +150,7 @@ async function saveFromEtcd(
   });
 }
 
-/** Into the etcd that answers where the cluster's is, which need not be the one that it was. */
+/** Into the etcd that answers there, which is the cluster's from then on. */
 async function restoreEtcd(context: CommandContext, record: ClusterRecord, etcd: EtcdRecord, file: string) {
   const { clusterId: _, ...anyEtcd } = etcd;
   const store = await etcdForCommand(anyEtcd);
