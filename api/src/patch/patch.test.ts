@@ -342,6 +342,45 @@ test("ten thousand operations on one large map, or along a path that goes nowher
   );
 });
 
+test.for<[string, (names: readonly string[]) => Json, (names: readonly string[]) => Json, number]>([
+  [
+    "an order of them all, turned around",
+    (finalizers) => ({ metadata: { finalizers } }),
+    (names) => ({ metadata: { "$setElementOrder/finalizers": names.toReversed() } }),
+    200_000,
+  ],
+  [
+    "deletions of all that are there",
+    (finalizers) => ({ metadata: { finalizers } }),
+    (names) => ({ metadata: { "$deleteFromPrimitiveList/finalizers": names.toReversed() } }),
+    200_000,
+  ],
+  [
+    "an order of objects by their keys, turned around",
+    (names) => ({ spec: { volumes: names.map((name) => ({ name })) } }),
+    (names) => ({ spec: { "$setElementOrder/volumes": names.toReversed().map((name) => ({ name })) } }),
+    100_000,
+  ],
+  [
+    "changes of each object",
+    (names) => ({ spec: { volumes: names.map((name) => ({ name })) } }),
+    (names) => ({ spec: { volumes: names.toReversed().map((name) => ({ name, emptyDir: {} })) } }),
+    100_000,
+  ],
+  [
+    "deletions of each object",
+    (names) => ({ spec: { volumes: names.map((name) => ({ name })) } }),
+    (names) => ({ spec: { volumes: names.toReversed().map((name) => ({ name, $patch: "delete" })) } }),
+    100_000,
+  ],
+])("a strategic merge patch with %s takes no longer than it is", ([, live, patch, count]) => {
+  const names = Array.from({ length: count }, (_, index) => `n${index}`);
+  const made = strategicMergePatch(live(names), patch(names), schemaOfType("core/v1.Pod"));
+  const text = JSON.stringify(made);
+  if (text.includes('"n0"')) expect(text.indexOf(`"n${count - 1}"`)).toBeLessThan(text.indexOf('"n0"'));
+  else expect(made).toEqual(live([]));
+});
+
 describe("numbers as they are written", () => {
   const decoded = (text: string) =>
     decodeUnstructured<Json>(new TextEncoder().encode(text), { keepsNumbers: true }).object;

@@ -1,8 +1,7 @@
 import type { Json } from "../object.ts";
 import type { Schema } from "../schema.ts";
 import { ApiError } from "../status/api-error.ts";
-import { goText, goType, goValue } from "./go-value.ts";
-import { jsonEqual } from "./json-equal.ts";
+import { goSyntax, goText, goType, goValue } from "./go-value.ts";
 import { isRecord } from "./merge-patch.ts";
 
 type JsonRecord = { readonly [key: string]: Json };
@@ -77,12 +76,12 @@ export function checkOrder(changes: readonly Json[], order: readonly Json[], mer
 
 /** An order is of objects with their key, where elements are told by one. @throws {ApiError} 500, as upstream. */
 export function checkKeys(merged: readonly Json[], order: readonly Json[], mergeKey: string): void {
+  const stray = order.findIndex((wanted) => !isRecord(wanted));
+  const before = stray < 0 ? undefined : new Set(order.slice(0, stray).map((wanted) => keyText(wanted, mergeKey)));
   for (const element of merged) {
-    const key = identityOf(element, mergeKey);
-    for (const [index, wanted] of order.entries()) {
-      if (!isRecord(wanted)) throw ApiError.unknown(`value for key ${index} is not a map`);
-      if (jsonEqual(wanted[mergeKey], key)) break;
-    }
+    identityOf(element, mergeKey);
+    if (before?.has(keyText(element, mergeKey)) === false)
+      throw ApiError.unknown(`value for key ${stray} is not a map`);
   }
   for (const wanted of order) identityOf(wanted, mergeKey);
 }
@@ -106,22 +105,25 @@ function applyElementDirectives(
   mergeKey: string,
 ): { readonly kept: readonly Json[]; readonly changes: readonly Json[] } {
   const plain: Json[] = [];
-  let kept = live;
+  const gone = new Set<string | undefined>();
   let replace = false;
   for (const element of patch) {
     if (!isRecord(element)) continue; // all are objects, as the types were held to be the same
     const directive = Object.hasOwn(element, "$patch") ? element["$patch"] : undefined;
     if (directive === undefined) plain.push(element);
     else if (directive === "replace") replace = true;
-    else if (directive === "delete") kept = withoutKey(kept, mergeKey, keyOf(element, mergeKey));
+    else if (directive === "delete") gone.add(goSyntax(keyOf(element, mergeKey)));
     else if (directive === "merge") throw ApiError.unknown("merging lists cannot yet be specified in the patch");
     else throw ApiError.unknown(`unknown patch type: ${goText(directive)} in map: ${goValue(element)}`);
   }
-  return replace ? { kept: [], changes: plain } : { kept, changes: plain };
+  if (replace) return { kept: [], changes: plain };
+  return { kept: live.filter((element) => !gone.has(keyText(element, mergeKey))), changes: plain };
 }
 
-function withoutKey(list: readonly Json[], mergeKey: string, key: Json): readonly Json[] {
-  return list.filter((element) => !(isRecord(element) && jsonEqual(element[mergeKey], key)));
+/** Equal for equal keys; undefined for an element without one. */
+function keyText(element: Json, mergeKey: string): string | undefined {
+  const key = isRecord(element) ? element[mergeKey] : undefined;
+  return key === undefined ? undefined : goSyntax(key);
 }
 
 function keyOf(element: JsonRecord, mergeKey: string): Json {
@@ -139,11 +141,12 @@ function mergeByKey(
   merger: ElementMerger,
 ): readonly Json[] {
   const merged = [...live];
+  const places = new Map(live.map((element, at) => [keyText(element, mergeKey), at] as const).reverse());
   for (const change of changes) {
     const patch = change as JsonRecord;
-    const key = keyOf(patch, mergeKey);
-    const at = merged.findIndex((element) => isRecord(element) && jsonEqual(element[mergeKey], key));
-    if (at < 0) merged.push(patch);
+    const key = goSyntax(keyOf(patch, mergeKey));
+    const at = places.get(key);
+    if (at === undefined) places.set(key, merged.push(patch) - 1);
     else merged[at] = merger.mergeElement(merged[at] as JsonRecord, patch);
   }
   return merged;
@@ -177,9 +180,16 @@ export function orderElements(
   return interleave(others, named, liveAt);
 }
 
-/** By insertion, as upstream: what has no rank comes before whatever it is held against, and so does the other. */
+/** As many elements as Go's stable sort inserts one by one. */
+const INSERTED = 20;
+
+/**
+ * As upstream: what has no rank comes before whatever it is held against, and so does the other, which lets insertion turn the order of
+ * such elements around. Among more of them, which no client writes, they come first, in their order.
+ */
 function sortBy(list: readonly Json[], rank: (element: Json) => number): readonly Json[] {
   const ranked = list.map((element) => [element, rank(element)] as const);
+  if (ranked.length > INSERTED) return ranked.sort(([, a], [, b]) => a - b).map(([element]) => element);
   const isLess = (a: number, b: number): boolean => a < 0 || b < 0 || a < b;
   for (let next = 1; next < ranked.length; next += 1)
     for (let at = next; at > 0 && isLess(ranked[at]![1], ranked[at - 1]![1]); at -= 1)

@@ -150,9 +150,8 @@ function deleteFromList(result: Record<string, Json>, key: string, values: Json,
   checkTypes(present, gone);
   const meta = { ...listMeta(fieldOf(schema, name)), merge: true };
   const isOfRecords = isRecord(present[0] ?? gone[0]);
-  const left = isOfRecords
-    ? mergeListMember(present, gone, meta)
-    : present.filter((element) => !gone.includes(element));
+  const deleted = new Set(gone);
+  const left = isOfRecords ? mergeListMember(present, gone, meta) : present.filter((element) => !deleted.has(element));
   define(result, name, left as Json);
 }
 
