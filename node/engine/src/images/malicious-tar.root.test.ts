@@ -14,6 +14,7 @@ import { systemMounts } from "@tsukube/kernel";
 import { scratchFolder } from "@tsukube/kernel/scratch";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OverlaySnapshotter } from "./overlay-snapshotter.ts";
+import { paxEntry, paxRecord, writeChecksum } from "./pax-under-test.ts";
 import { TAR_END, type TarHeader, tarHeader, tarPadding } from "./tar-header.ts";
 import { readTar } from "./tar-reader.ts";
 import { unpackLayer, type WhiteoutStyle } from "./unpack.ts";
@@ -121,12 +122,12 @@ describe.skipIf(process.getuid?.() !== 0)("archives that mean harm (need root)",
     await expect(unpackLayer(streamed([named]), root, "keep")).rejects.toMatchObject({ code: "invalid-tar" });
     const sparse = tarHeader({ path: "s", type: "file", mode: 0o644, uid: 0, gid: 0, size: 0, mtime: 0 });
     sparse.write("S", 156);
-    sparse.write(checksum(sparse), 148, "latin1");
+    writeChecksum(sparse);
     const mapped = (...numbers: readonly number[]): Buffer => {
       const header = Buffer.from(sparse);
       for (const [index, number] of numbers.entries())
         header.write(number.toString(8).padStart(11, "0"), 386 + 12 * index, "latin1");
-      header.write(checksum(header), 148, "latin1");
+      writeChecksum(header);
       return header;
     };
     for (const map of [mapped(0, 512), mapped(600, 1, 512, 4)]) // more than there is, and in no order
@@ -180,37 +181,32 @@ describe.skipIf(process.getuid?.() !== 0)("archives that mean harm (need root)",
 
   test("records of pax are read in one way alone, and what stands in none is what the header says", async () => {
     const header = { path: "file", type: "file", mode: 0o644, uid: 1, gid: 2, size: 3, mtime: 4 } as const;
-    const unpackWith = (records: string, type = "x") => {
-      const special = tarHeader({ ...header, path: "pax", size: Buffer.byteLength(records) });
-      special.write(type, 156);
-      special.write(checksum(special), 148, "latin1");
-      const body = [Buffer.from(records), tarPadding(Buffer.byteLength(records))];
-      return unpackLayer(
-        streamed([special, ...body, tarHeader(header), Buffer.from("abc"), tarPadding(3), TAR_END]),
+    const unpackWith = (records: string, type = "x") =>
+      unpackLayer(
+        streamed([...paxEntry(records, type), tarHeader(header), Buffer.from("abc"), tarPadding(3), TAR_END]),
         root,
         "keep",
       );
-    };
-    await unpackWith(["path", "size", "uid", "mtime", "linkpath"].map((key) => record(key, "")).join(""));
+    await unpackWith(["path", "size", "uid", "mtime", "linkpath"].map((key) => paxRecord(key, "")).join(""));
     expect([readFileSync(`${root}/file`, "utf8"), lstatSync(`${root}/file`).uid]).toEqual(["abc", 1]);
-    await unpackWith(record("uid", "7"), "g");
+    await unpackWith(paxRecord("uid", "7"), "g");
     expect(lstatSync(`${root}/file`).uid).toBe(7);
-    await unpackWith(record("__proto__", "x") + record("constructor", "x"));
+    await unpackWith(paxRecord("__proto__", "x") + paxRecord("constructor", "x"));
     for (const harmful of [
-      ...["0x3", "3e0", " 3", "+3", "-3", "3,", "99999999999999999999"].map((size) => record("size", size)),
-      ...["0x1", "1.5", "-1", "4294967296"].map((uid) => record("uid", uid)),
-      record("mtime", "now"),
-      record("path", "a\0b"),
+      ...["0x3", "3e0", " 3", "+3", "-3", "3,", "99999999999999999999"].map((size) => paxRecord("size", size)),
+      ...["0x1", "1.5", "-1", "4294967296"].map((uid) => paxRecord("uid", uid)),
+      paxRecord("mtime", "now"),
+      paxRecord("path", "a\0b"),
       "12 path=file",
       "012x path=a\n",
       "5 a\n",
       "3 =\n",
       "-10 path=ab\n",
       "9999 path=a\n",
-      record("GNU.sparse.offset", "0") + record("GNU.sparse.offset", "1"),
-      record("GNU.sparse.numbytes", "3"),
-      record("GNU.sparse.size", "9") + record("GNU.sparse.offset", "0"),
-      record("GNU.sparse.size", "2") + record("GNU.sparse.offset", "0") + record("GNU.sparse.numbytes", "3"),
+      paxRecord("GNU.sparse.offset", "0") + paxRecord("GNU.sparse.offset", "1"),
+      paxRecord("GNU.sparse.numbytes", "3"),
+      paxRecord("GNU.sparse.size", "9") + paxRecord("GNU.sparse.offset", "0"),
+      paxRecord("GNU.sparse.size", "2") + paxRecord("GNU.sparse.offset", "0") + paxRecord("GNU.sparse.numbytes", "3"),
     ])
       await expect(unpackWith(harmful), harmful).rejects.toMatchObject({ code: "invalid-tar" });
   });
@@ -227,19 +223,8 @@ describe.skipIf(process.getuid?.() !== 0)("archives that mean harm (need root)",
       const endless = (async function* () {
         for (; ; sent++) {
           const text =
-            type === "L" || type === "K" ? "x".repeat(5000) : record(`SCHILY.xattr.user.${sent}`, "x".repeat(5000));
-          const special = tarHeader({
-            path: "pax",
-            type: "file",
-            mode: 0,
-            uid: 0,
-            gid: 0,
-            size: text.length,
-            mtime: 0,
-          });
-          special.write(type, 156);
-          special.write(checksum(special), 148, "latin1");
-          yield* [special, Buffer.from(text), tarPadding(text.length)];
+            type === "L" || type === "K" ? "x".repeat(5000) : paxRecord(`SCHILY.xattr.user.${sent}`, "x".repeat(5000));
+          yield* paxEntry(text, type);
         }
       })();
       await expect(unpackLayer(endless, root, "keep"), type).rejects.toMatchObject({ code: "invalid-tar" });
@@ -302,19 +287,4 @@ function archive(entries: readonly Entry[]): AsyncGenerator<Buffer> {
 
 async function* streamed(parts: readonly Buffer[]): AsyncGenerator<Buffer> {
   yield* parts;
-}
-
-/** Of pax: its length counts itself. */
-function record(key: string, value: string): string {
-  const rest = Buffer.byteLength(` ${key}=${value}\n`);
-  const digits = String(rest + String(rest).length).length;
-  return `${rest + digits} ${key}=${value}\n`;
-}
-
-function checksum(header: Buffer): string {
-  header.write("        ", 148, "latin1");
-  return `${header
-    .reduce((sum, byte) => sum + byte, 0)
-    .toString(8)
-    .padStart(6, "0")}\0 `;
 }

@@ -64,18 +64,19 @@ async function oldMap({ block, number, more }: Header): Promise<SparseMap> {
 
 /** Decimal numbers, a line each, the first of which counts the parts; whole blocks. */
 async function mapInBody({ more, stored }: Header) {
-  let text = "";
-  let taken = 0;
-  for (;;) {
-    const lines = text.split("\n");
-    const wanted = 1 + 2 * Number(lines[0]);
-    if (lines.length > 1 && !(Number.isSafeInteger(wanted) && wanted <= 1 + 2 * MAX_PARTS)) throw malformed();
-    if (lines.length > 1 && lines.length > wanted) return { parts: pairs(lines.slice(1, wanted).map(Number)), taken };
-    const next = taken < stored ? await more(BLOCK) : undefined;
+  const numbers: number[] = [];
+  let [line, wanted, taken] = ["", 1, 0];
+  while (numbers.length < wanted) {
+    const next = taken < stored && line.length < BLOCK ? await more(BLOCK) : undefined;
     if (next === undefined) throw malformed();
     taken += BLOCK;
-    text += next.toString("latin1");
+    const lines = (line + next.toString("latin1")).split("\n");
+    line = lines.pop() ?? "";
+    for (const each of lines) numbers.push(Number(each));
+    if (numbers.length > 0) wanted = 1 + 2 * numbers[0]!;
+    if (!(wanted >= 1 && wanted <= 1 + 2 * MAX_PARTS)) throw malformed();
   }
+  return { parts: pairs(numbers.slice(1, wanted)), taken };
 }
 
 function pairs(numbers: readonly number[]): SparseMap["parts"] {

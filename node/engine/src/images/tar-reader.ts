@@ -267,15 +267,8 @@ function verifyChecksum(header: Buffer): void {
     throw new TsukubeError("invalid-tar", "Cannot read archive: a header's checksum does not match");
 }
 
-/** Of pax 0.0, which has a record for each of them; those of pax 0.1 are one list. */
-const [SPARSE_OFFSET, SPARSE_LENGTH] = ["GNU.sparse.offset", "GNU.sparse.numbytes"];
-
-function addToMap(records: Record<string, Buffer>, key: string, value: Buffer): void {
-  const before = records["GNU.sparse.map"];
-  const count = before === undefined ? 0 : before.toString("latin1").split(",").length;
-  if ((count % 2 === 0) !== (key === SPARSE_OFFSET)) throw malformed();
-  records["GNU.sparse.map"] = before === undefined ? value : Buffer.concat([before, Buffer.from(","), value]);
-}
+/** Of pax 0.0, which has a record for each of them, in turn; those of pax 0.1 are one list. */
+const SPARSE = ["GNU.sparse.offset", "GNU.sparse.numbytes"];
 
 function malformed(): TsukubeError {
   return new TsukubeError("invalid-tar", "Cannot read archive: a malformed pax record");
@@ -284,6 +277,7 @@ function malformed(): TsukubeError {
 /** Records of the form "<length> <key>=<value>\n" (pax, POSIX.1-2001). */
 function paxRecords(bytes: Buffer): Record<string, Buffer> {
   const out: Record<string, Buffer> = Object.create(null) as Record<string, Buffer>;
+  const map: string[] = [];
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
     const digits = bytes.toString("latin1", at, space);
@@ -293,9 +287,11 @@ function paxRecords(bytes: Buffer): Record<string, Buffer> {
     if (!isWhole || bytes[at + length - 1] !== 0x0a) throw malformed();
     const value = bytes.subarray(equals + 1, at + length - 1);
     const key = bytes.toString("utf8", space + 1, equals);
-    if (key === SPARSE_OFFSET || key === SPARSE_LENGTH) addToMap(out, key, value);
-    else out[key] = value;
+    if (!SPARSE.includes(key)) out[key] = value;
+    else if (key !== SPARSE[map.length % 2] || value.includes(",")) throw malformed();
+    else map.push(value.toString("latin1"));
     at += length;
   }
+  if (map.length > 0) out["GNU.sparse.map"] = Buffer.from(map.join(","), "latin1");
   return out;
 }
