@@ -1,8 +1,14 @@
-import { createWriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { createWriteStream, rmSync, type Stats } from "node:fs";
+import { lstat, open, realpath, rename, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { TsukubeError } from "@tsukube/foundation";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { removeAbandoned } from "@tsukube/host";
+
+const DEADLY = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** Names of what is open already: of a file that a shell redirects to, it is not the file that is meant to be replaced. */
+const OPENED = /^\/(dev\/(fd\/|std)|proc\/)/;
 
 /** @param file undefined for the standard output. @throws {TsukubeError} `usage` where that is a terminal. */
 export function refuseTerminal(file: string | undefined): void {
@@ -10,13 +16,42 @@ export function refuseTerminal(file: string | undefined): void {
     throw new TsukubeError("usage", "Cannot write an archive to a terminal: expected -o FILE, or a pipe");
 }
 
-/** @param file undefined for the standard output. */
+/**
+ * A file, or the one that a symbolic link leads to, has the whole archive or what it had before, also where this is interrupted; what is
+ * no regular file (a device, a FIFO) is written to as it is.
+ * @param file undefined for the standard output. @throws {TsukubeError} `failed` where it cannot be written.
+ */
 export async function writeArchive(archive: Readable, file: string | undefined): Promise<void> {
   if (file === undefined) return pipeline(archive, process.stdout, { end: false });
+  const found = await stat(file).catch(() => undefined);
+  const isNew = found === undefined && (await lstat(file).catch(() => undefined)) === undefined; // else a link to what is not there yet
+  if (OPENED.test(resolve(file)) || !(isNew || found?.isFile())) return pipeline(archive, createWriteStream(file));
+  return replace(archive, isNew ? resolve(file) : await realpath(file), found);
+}
+
+async function replace(archive: Readable, file: string, before: Stats | undefined): Promise<void> {
+  await removeAbandoned(dirname(file), basename(file));
+  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+  const remove = (): void => rmSync(temporary, { force: true });
+  const stopped = (signal: NodeJS.Signals): void => {
+    remove();
+    process.kill(process.pid, signal); // it has no listener of ours any more
+  };
+  for (const signal of DEADLY) process.once(signal, stopped);
   try {
-    await pipeline(archive, createWriteStream(file));
+    const output = await open(temporary, "wx").catch((cause: unknown) => {
+      throw new TsukubeError("failed", `Cannot write "${file}": ${messageOf(cause)}`, { cause });
+    });
+    if (before !== undefined) {
+      await output.chown(before.uid, before.gid).catch(() => {}); // only root gives files away
+      await output.chmod(before.mode & 0o777);
+    }
+    await pipeline(archive, output.createWriteStream({ flush: true }));
+    await rename(temporary, file);
   } catch (error) {
-    await rm(file, { force: true }); // half an archive is none
+    remove();
     throw error;
+  } finally {
+    for (const signal of DEADLY) process.off(signal, stopped);
   }
 }
