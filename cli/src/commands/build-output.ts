@@ -8,41 +8,44 @@ import { pipeline } from "node:stream/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { refuseTerminal, writeArchive } from "./archive-file.ts";
 
-/** Where the result of a build goes that is to be no image of the engine. */
+/** Where the result of a build goes. */
 export interface BuildOutputPlace {
-  /** As `POST /build?output=` takes it. */
-  readonly kind: "files" | "image";
+  /** As `POST /build?output=` takes it; "engine" for an image of the engine. */
+  readonly kind: "files" | "image" | "engine";
   /** The archive itself, or what is in it. */
   readonly unpacks: boolean;
   /** undefined for the standard output. */
   readonly path?: string;
+  /** Of the image. */
   readonly names: readonly string[];
 }
 
 /**
- * A `--output`, as docker reads it: "DIR", "-", or "type=local|tar|oci|docker,dest=PATH".
- * @returns undefined for an image of the engine. @throws {TsukubeError} `usage`.
+ * A `--output`, as docker reads it: "DIR", "-", "type=local|tar|oci|docker,dest=PATH", or "type=image|docker" for an image of the engine.
+ * @throws {TsukubeError} `usage`.
  */
-export function outputPlace(given: string): BuildOutputPlace | undefined {
+export function outputPlace(given: string): BuildOutputPlace {
   const short = given === "-" ? "type=tar,dest=-" : given.includes("=") ? given : `type=local,dest=${given}`;
   const { type = "", dest, name, tar, ...others } = optionsIn(short);
   const unpacks = type === "local" || tar === "false";
   const isFile = ["tar", "oci", "docker"].includes(type);
   const isImage = type === "oci" || type === "docker";
+  const isKept = type === "image" || (type === "docker" && dest === undefined && tar === undefined);
   const isKnown = (isFile || type === "local" || type === "image") && (dest !== "" || type === "image");
-  const fits = (tar === undefined || isImage) && (name === undefined || isImage) && (!unpacks || (dest ?? "-") !== "-");
+  const fits =
+    (tar === undefined || isImage) &&
+    (name === undefined || isImage || isKept) &&
+    name !== "" &&
+    (!unpacks || (dest ?? "-") !== "-");
   if (!isKnown || !fits || Object.keys(others).length > 0 || (type === "image" && dest !== undefined))
     throw new TsukubeError(
       "usage",
-      `Cannot use --output ${given}: expected a folder, - for an archive on the standard output, type=local,dest=DIR, or type=tar, oci or docker with dest=FILE`,
+      `Cannot use --output ${given}: expected a folder, - for an archive on the standard output, type=local,dest=DIR, type=tar, oci or docker with dest=FILE, or type=image,name=NAME`,
     );
-  if (type === "image" || (type === "docker" && dest === undefined && tar === undefined)) return undefined;
-  return {
-    kind: isImage ? "image" : "files",
-    unpacks,
-    ...(dest === undefined || dest === "-" ? {} : { path: resolve(dest) }),
-    names: name === undefined ? [] : [name],
-  };
+  const names = name === undefined ? [] : [name];
+  if (isKept) return { kind: "engine", unpacks: false, names };
+  const path = dest === undefined || dest === "-" ? {} : { path: resolve(dest) };
+  return { kind: isImage ? "image" : "files", unpacks, ...path, names };
 }
 
 function optionsIn(text: string): Readonly<Record<string, string>> {

@@ -96,8 +96,9 @@ test.each([
   ["type=oci,dest=-", { kind: "image", unpacks: false, names: [] }],
   ["type=oci,tar=false,dest=out,name=a:1", { kind: "image", unpacks: true, path: join(folder, "out"), names: ["a:1"] }],
   ["type=docker,dest=a.tar", { kind: "image", unpacks: false, path: join(folder, "a.tar"), names: [] }],
-  ["type=docker", undefined],
-  ["type=image", undefined],
+  ["type=docker", { kind: "engine", unpacks: false, names: [] }],
+  ["type=docker,name=a:1", { kind: "engine", unpacks: false, names: ["a:1"] }],
+  ["type=image,name=a:1", { kind: "engine", unpacks: false, names: ["a:1"] }],
 ])("the output %s is %o", (given, place) => {
   expect(outputPlace(given)).toEqual(place);
 });
@@ -109,6 +110,8 @@ test.each([
   "type=tar,dest=",
   "type=registry,dest=a",
   "type=tar,dest=a,tar=false",
+  "type=tar,dest=a,name=b",
+  "type=image,name=",
 ])("the output %o is refused", (given) =>
   expect(() => outputPlace(given)).toThrow(`Cannot use --output ${given}: expected a folder`),
 );

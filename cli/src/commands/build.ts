@@ -45,7 +45,9 @@ export interface BuildOptions {
 export async function build(context: CommandContext, folder: string, options: BuildOptions): Promise<void> {
   const engine = clientOf(context);
   const reasons = new BuildReasons();
-  const output = options.output === undefined ? undefined : outputPlace(options.output);
+  const place = outputPlace(options.output ?? "type=image");
+  const output = place.kind === "engine" ? undefined : place;
+  const tags = [...options.tag, ...place.names];
   if (output !== undefined) await checkPlace(output);
   if (output !== undefined && options.iidfile !== undefined)
     throw new TsukubeError("usage", "Cannot write --iidfile: with --output there is no image of the engine");
@@ -58,11 +60,10 @@ export async function build(context: CommandContext, folder: string, options: Bu
     reasons.read(stream);
     if (!options.quiet && !options.why) process.stderr.write(stream);
   };
-  const query = queryOf(options);
+  const query = queryOf({ ...options, tag: tags });
   const source = await buildSource(folder, options.file);
   query.set("dockerfile", source.dockerfile);
   if (output !== undefined) query.set("output", output.kind);
-  for (const name of output?.names ?? []) query.append("t", name);
   const places = [...options.buildContext.map(contextPlace), ...(source.place === undefined ? [] : [source.place])];
   for (const { folder: sent, archive, layout, ...place } of places) {
     const bytes = archive ?? layout ?? (sent === undefined ? undefined : buildContext(sent, "Dockerfile"));
@@ -77,10 +78,15 @@ export async function build(context: CommandContext, folder: string, options: Bu
     await received; // what went wrong here says more than what the engine saw of it
     throw error;
   });
+  if (output !== undefined && received === undefined)
+    throw new TsukubeError(
+      "unsupported",
+      "Cannot write the output of the build: the engine kept it as an image and sent nothing, expected a Tsukube engine that knows --output",
+    );
   await received;
   if (options.iidfile !== undefined) await writeFile(options.iidfile, id);
   if (options.why) for (const line of reasons.lines) context.print(line);
-  else if (output === undefined) context.print(options.quiet || options.tag.length === 0 ? id : options.tag.join("\n"));
+  else if (output === undefined) context.print(options.quiet || tags.length === 0 ? id : tags.join("\n"));
 }
 
 async function sendBuild(
