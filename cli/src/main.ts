@@ -16,6 +16,7 @@ import type { Shell } from "./completion.ts";
 import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { isFull } from "./full-disk.ts";
+import { KUBERNETES_VERSION } from "./kubernetes-version.ts";
 import { addLoginCommands } from "./login-commands.ts";
 import { duration, joined, oneOf, several, wholeNumber } from "./option-values.ts";
 
@@ -23,7 +24,7 @@ import { duration, joined, oneOf, several, wholeNumber } from "./option-values.t
 function program(): Command {
   const root = new Command("tsukube")
     .description("A Kubernetes cluster in one command")
-    .version("0.1.0 (Kubernetes v1.37.2)")
+    .version(`0.1.0 (Kubernetes ${KUBERNETES_VERSION})`)
     .option("--name <name>", 'which cluster of this host; "default" by default')
     .option(
       "--docker-host <url>",

@@ -455,9 +455,9 @@ test.concurrent("controllers and scheduler tell of themselves at ports of their 
   const ns = await namespace("queueing");
   await k.run(`create deployment d --image=example/d ${ns}`);
   await k.run(`wait --for=create replicaset --all ${ns} --timeout=30s`);
-  const shown = (await tsukube.run(["status"])).stdout;
+  const status = (await tsukube.run(["status"])).stdout;
   const [controllers = "", scheduler = ""] = ["Controllers", "Scheduler"].map(
-    (name) => new RegExp(`^ +${name} +(https:\\S+)$`, "m").exec(shown)?.[1] ?? "",
+    (name) => new RegExp(`^ +${name} +(https:\\S+)$`, "m").exec(status)?.[1] ?? "",
   );
   const metrics = await k.out(`get --raw /metrics --server ${controllers}`);
   for (const name of ["deployment", "replicaset", "endpoint_slice", "garbage_collector_attempt_to_delete"]) {
@@ -476,7 +476,14 @@ test.concurrent("controllers and scheduler tell of themselves at ports of their 
     `get --raw /metrics --kubeconfig /dev/null --insecure-skip-tls-verify --server ${scheduler} --token=${token}`;
   const codes = [`${scheduler}/readyz`, `${controllers}/healthz`, `${scheduler}/metrics`].map((url) => codeOf(url));
   expect(await Promise.all(codes)).toEqual([200, 200, 403]);
-  expect(await k.out(get(reader))).toContain("process_cpu_seconds_total");
+  const shown = await k.out(get(reader));
+  for (const part of [
+    "process_cpu_seconds_total",
+    'git_version="v1.37',
+    "scheduler_pending_pods",
+    "rest_client_requests_total",
+  ])
+    expect(shown).toContain(part);
   expect(await k.fails(get(nobody))).toContain(
     'User "system:serviceaccount:queueing:nobody" cannot get path "/metrics"',
   );

@@ -6,6 +6,7 @@ import { lastWords } from "../cluster/last-words.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { type ClusterRecord, readClusterRecord } from "../cluster/record.ts";
 import { supervisorOf } from "../cluster/supervisor.ts";
+import { KUBERNETES_VERSION } from "../kubernetes-version.ts";
 import type { CommandContext } from "./context.ts";
 import { upCommand } from "./up-command.ts";
 
@@ -70,7 +71,7 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
   const empty = {
     name: paths.name,
     ready: false,
-    version: "v1.37.2",
+    version: KUBERNETES_VERSION,
     kubeconfig: files.kubeconfig,
     apiServer: "",
     criSocket: "",
