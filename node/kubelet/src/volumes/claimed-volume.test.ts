@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "@tsukube/api/types/core-v1";
@@ -69,6 +69,12 @@ test("a local volume is given to the pod's group once, a hostPath never", async 
   mkdirSync(disk, { mode: 0o755 });
   await prepare(claim(), volume(), data, grouped);
   expect(statSync(disk).mode & 0o7777).toBe(0o755);
+});
+
+test("a link to a local volume is followed when it is given to a group", async () => {
+  symlinkSync(join(base, "disk"), join(base, "link"));
+  await prepare(claim(), volume({ local: { path: join(base, "link") } }), data, grouped);
+  expect(statSync(join(base, "disk")).mode & 0o2070).toBe(0o2070);
 });
 
 test("a claim that is being deleted is refused to new pods only", async () => {

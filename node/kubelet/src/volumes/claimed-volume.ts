@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import { realpath } from "node:fs/promises";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "@tsukube/api/types/core-v1";
 import { isControlledBy } from "@tsukube/client";
 import { TsukubeError } from "@tsukube/foundation";
@@ -49,7 +50,10 @@ export async function claimedVolume(
   const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
   await setUpOnce(path, async () => {
     if (fsGroup === undefined || (isDevice && !isMounted)) return;
-    await giveToGroup(folder, fsGroup, { readOnly, onlyOnMismatch: fsGroupChangePolicy === "OnRootMismatch" });
+    await giveToGroup(await realpath(folder), fsGroup, {
+      readOnly,
+      onlyOnMismatch: fsGroupChangePolicy === "OnRootMismatch",
+    });
   });
   return { path: folder, readOnly, claim: name };
 }
