@@ -41,7 +41,7 @@ describe.skipIf(process.getuid?.() !== 0 || !isThere)("a local volume that is a 
       spec: { volumeName: "pv", ...(volumeMode !== undefined && { volumeMode }) },
       status: { phase: "Bound" },
     };
-    const bound = { metadata: { name: "pv" }, spec: { claimRef: { uid: "u" }, local: { path: device } } };
+    const bound = { metadata: { name: "pv" }, spec: { claimRef: { uid: "u" }, local: { path: device, fsType: "" } } };
     const sources = { claim: async () => claim, volume: async () => bound } as unknown as VolumeSources;
     const volume = { name: "v", persistentVolumeClaim: { claimName: "data" } };
     return claimedVolume(pod, volume, join(base, name), sources, systemMounts);

@@ -45,7 +45,7 @@ export async function claimedVolume(
   if (!existsSync(local.path)) fail(`path "${local.path}" does not exist`);
   if (isBlock) return { path: "", device: await hostPath(local.path, "BlockDevice"), readOnly };
   const isDevice = statSync(local.path).isBlockDevice();
-  if (isDevice && isMounted) await mountDevice(local.path, path, local.fsType ?? "ext4", mounts);
+  if (isDevice && isMounted) await mountDevice(local.path, path, local.fsType || "ext4", mounts);
   const folder = isDevice ? path : await hostPath(local.path, "Directory");
   const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
   await setUpOnce(path, async () => {
