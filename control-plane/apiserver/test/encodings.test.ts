@@ -241,7 +241,11 @@ describe("a table", () => {
 
   test("refuses another includeObject", async () => {
     const { code, object } = await admin.get(`${MAPS}?includeObject=All`, accept);
-    expect([code, object.reason]).toEqual([400, "BadRequest"]);
+    expect([code, object.reason, object.message]).toEqual([
+      400,
+      "BadRequest",
+      `Unable to convert to Table as requested: includeObject: Invalid value: "All": must be 'Metadata', 'Object', 'None', or empty`,
+    ]);
   });
 
   test("has its columns in the first event of a watch", async () => {

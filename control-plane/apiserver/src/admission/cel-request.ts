@@ -9,6 +9,7 @@ import {
   CelError,
   CelLazyObject,
   type CelProgram,
+  COST_LIMIT,
   compileCel,
   type Json,
   type Unstructured,
@@ -47,7 +48,12 @@ function compile(source: string, environment: CelEnvironment): CelProgram | CelC
   }
 }
 
-/** A value, or why there is none, with the expression. @throws {CelError} */
+const OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run";
+
+/**
+ * A value, or why there is none, with the expression. @param budget What is left for all expressions of a request, each of which may cost
+ * {@link COST_LIMIT}. @throws {CelError}
+ */
 export function evaluate(
   source: string,
   environment: CelEnvironment,
@@ -55,11 +61,16 @@ export function evaluate(
   budget: { left: number },
 ): unknown {
   const program = programOf(source, environment);
+  const limit = Math.min(COST_LIMIT, budget.left);
+  const call = { left: limit };
   try {
-    return program.evaluate(bindings, budget);
+    return program.evaluate(bindings, call);
   } catch (error) {
-    if (error instanceof CelError) throw new CelError(`expression '${source}' resulted in error: ${error.message}`);
-    throw error;
+    if (!(error instanceof CelError) || error.message === OUT_OF_BUDGET) throw error;
+    if (call.left < 0 && limit < COST_LIMIT) throw new CelError(OUT_OF_BUDGET);
+    throw new CelError(`expression '${source}' resulted in error: ${error.message}`);
+  } finally {
+    budget.left -= limit - Math.max(0, call.left);
   }
 }
 

@@ -32,6 +32,11 @@ const rule = (apiGroups: readonly string[], resources: readonly string[]) => ({
 const onDeployments = { resourceRules: [rule(["apps"], ["deployments"])] };
 const onConfigMaps = { resourceRules: [rule([""], ["configmaps"])] };
 
+/** Costs as much as there are pairs of keys. */
+const COSTLY = "object.data.all(k, object.data.all(l, k == l || true))";
+const keysOf = (many: number): Readonly<Record<string, string>> =>
+  Object.fromEntries(Array.from({ length: many }, (_, index) => [`k${index}`, ""]));
+
 async function policy(kind: "validating" | "mutating", spec: object, binding: object = {}): Promise<void> {
   await send("POST", `${GROUP}/${kind}admissionpolicies`, { metadata: { name: "p" }, spec });
   const actions = kind === "validating" ? { validationActions: ["Deny"] } : {};
@@ -151,6 +156,17 @@ describe("a validating policy", () => {
     await expect(configMap({})).rejects.toThrow(/nobody may not/);
   });
 
+  test.each([
+    [1, 380, undefined],
+    [1, 700, `expression '${COSTLY}' resulted in error: operation cancelled: actual cost limit exceeded`],
+    [20, 380, "validation failed due to running out of cost budget, no further validation rules will be run"],
+  ])("of %i expressions that look at %i keys each is within its budget, or not: %s", async (many, keys, message) => {
+    const validations = Array.from({ length: many }, () => ({ expression: COSTLY }));
+    await policy("validating", { matchConstraints: onConfigMaps, validations });
+    const made = configMap(keysOf(keys), "costly");
+    await (message === undefined ? expect(made).resolves.toBeDefined() : expect(made).rejects.toThrow(message));
+  });
+
   test("that has no value denies, unless failures are to be ignored", async () => {
     const spec = { matchConstraints: onConfigMaps, validations: [{ expression: "object.spec.nope > 1" }] };
     await policy("validating", spec);
@@ -241,4 +257,20 @@ test("match conditions of webhooks decide before anybody is asked", async () => 
   await expect(
     send("POST", `${GROUP}/validatingwebhookconfigurations`, { metadata: { name: "b" }, webhooks: [bad] }),
   ).rejects.toThrow("compilation failed");
+});
+
+test.each([
+  [1, "failed calling webhook"],
+  [4, "no further validation rules will be run"],
+])("%i match conditions that cost much each: %s", async (many, message) => {
+  const webhook = {
+    name: "a.example.com",
+    clientConfig: { url: "https://127.0.0.1:1/" },
+    rules: [rule([""], ["configmaps"])],
+    sideEffects: "None",
+    admissionReviewVersions: ["v1"],
+    matchConditions: Array.from({ length: many }, (_, index) => ({ name: `c${index}`, expression: COSTLY })),
+  };
+  await send("POST", `${GROUP}/mutatingwebhookconfigurations`, { metadata: { name: "a" }, webhooks: [webhook] });
+  await expect(configMap(keysOf(380), "costly")).rejects.toThrow(message);
 });
