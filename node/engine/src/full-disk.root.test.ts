@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { systemMounts } from "@tsukube/kernel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildContext } from "./docker/build-context.ts";
 import { askDocker } from "./docker/docker-client-under-test.ts";
 import { EngineUnderTest } from "./engine-under-test.ts";
+import { TAR_END, tarHeader } from "./images/tar-header.ts";
 import { sha256, TinyRegistry } from "./images/tiny-registry.ts";
 
 const MB = 1024 * 1024;
@@ -23,7 +25,7 @@ describe.skipIf(process.getuid?.() !== 0)("an engine whose disk is full (needs r
   const free = (): number => statfsSync(state).bavail * statfsSync(state).bsize;
   const left = (): readonly string[] =>
     ["s/new", "s/w", "blobs/incoming"].flatMap((name) =>
-      existsSync(`${state}/${name}`) ? readdirSync(`${state}/${name}`) : [],
+      existsSync(`${state}/${name}`) ? readdirSync(`${state}/${name}`).map((each) => `${name}/${each}`) : [],
     );
   const errorOf = ({ text, messages }: Awaited<ReturnType<typeof ask>>): string =>
     messages.map(({ error = "" }) => error).join("") || text;
@@ -73,5 +75,69 @@ describe.skipIf(process.getuid?.() !== 0)("an engine whose disk is full (needs r
     expect(left()).toEqual([]);
     expect(Math.abs(free() - before)).toBeLessThan(MB);
     expect((await build(`FROM ${BUSYBOX}\nRUN echo small > /small\n`)).text).toContain("Successfully built");
+  }, 60_000);
+
+  test("in the middle of a load, an import, a copy and a context says so, and leaves nothing of it", async () => {
+    const content = Buffer.alloc(12 * MB);
+    const file = (name: string) => {
+      const header = tarHeader({
+        path: name,
+        type: "file",
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        size: content.length,
+        mtime: 0,
+      });
+      return Readable.from([header, content, TAR_END]);
+    };
+    const wish = {
+      Image: BUSYBOX,
+      Cmd: ["true"],
+      HostConfig: { NetworkMode: "none" },
+    };
+    const made = await ask("POST", "/containers/create?name=writes", Readable.from([JSON.stringify(wish)]));
+    const { Id } = JSON.parse(made.text) as { readonly Id: string };
+    await ask("POST", `/containers/${Id}/start`);
+    await ask("POST", `/containers/${Id}/wait`);
+    const ballast = `${state}/ballast`;
+    writeFileSync(ballast, Buffer.alloc(free() - 6 * MB));
+    const before = free();
+    const full = /there is no space left on the disk.*system prune/;
+    expect(errorOf(await ask("POST", "/images/load", file("blobs/x")))).toMatch(full);
+    expect(errorOf(await ask("POST", "/images/create?fromSrc=-&repo=imported", file("x")))).toMatch(full);
+    expect(errorOf(await ask("PUT", `/containers/${Id}/archive?path=/`, file("copied")))).toMatch(full);
+    expect(await ask("DELETE", `/containers/${Id}`)).toMatchObject({ status: 204, text: "" });
+    expect(errorOf(await ask("POST", "/build/contexts", file("x")))).toMatch(full);
+    expect(errorOf(await ask("POST", "/build/contexts?image=1", file("x")))).toMatch(full);
+    expect(left()).toEqual([]);
+    expect(readdirSync(`${state}/build/uploads`)).toEqual([]);
+    expect(free() - before).toBeGreaterThan(-MB);
+    expect((await ask("GET", "/images/imported/json")).status).toBe(404);
+    rmSync(ballast);
+  }, 60_000);
+
+  test("by a container that fills it does not keep that container, which goes and is told of", async () => {
+    const create = async (name: string, script: string): Promise<string> => {
+      const wish = { Image: BUSYBOX, Cmd: ["sh", "-c", script], HostConfig: { NetworkMode: "none" } };
+      const made = await ask("POST", `/containers/create?name=${name}`, Readable.from([JSON.stringify(wish)]));
+      const { Id } = JSON.parse(made.text) as { readonly Id: string };
+      expect((await ask("POST", `/containers/${Id}/start`)).status).toBe(204);
+      return Id;
+    };
+    const before = free();
+    const [ended, fills] = [
+      await create("ends", "sleep 1000"),
+      await create("fills", "dd if=/dev/zero of=/zero bs=64k; sleep 1000"),
+    ];
+    await expect.poll(free, { timeout: 20_000 }).toBe(0);
+    expect((await ask("POST", `/containers/${ended}/kill`)).status).toBe(204);
+    expect(JSON.parse((await ask("POST", `/containers/${ended}/wait`)).text)).toMatchObject({ StatusCode: 137 });
+    expect(await ask("DELETE", `/containers/${fills}?force=1`)).toMatchObject({ status: 204, text: "" });
+    expect((await ask("GET", `/containers/${fills}/json`)).status).toBe(404);
+    expect((await ask("GET", `/containers/${ended}/json`)).text).toContain('"ExitCode":137');
+    expect((await ask("DELETE", `/containers/${ended}`)).status).toBe(204);
+    expect(left()).toEqual([]);
+    expect(free() - before).toBeGreaterThan(-MB);
   }, 60_000);
 });

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type { OciRuntime } from "../containers/runtime.ts";
@@ -16,7 +16,7 @@ import { OWN_PLATFORM, parsePlatform } from "../images/platform.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
 import type { SystemImages } from "../images/system-images.ts";
-import { diskFull } from "../images/transfer-errors.ts";
+import { diskFull, isDiskFull } from "../images/transfer-errors.ts";
 import { Sandboxes } from "../sandboxes/sandboxes.ts";
 import { PROVENANCE, provenanceOf, SPDX, spdxOf } from "./attestations.ts";
 import { BuildCache } from "./build-cache.ts";
@@ -265,9 +265,4 @@ async function readIgnore(request: BuildRequest): Promise<DockerIgnore> {
   const { context, dockerfile } = request;
   const own = await textWithin(placeOf(request), `${dockerfile}.dockerignore`);
   return new DockerIgnore(own ?? (await textWithin(context, ".dockerignore")) ?? "");
-}
-
-/** Steps put their words around an error. */
-function isDiskFull(error: unknown): boolean {
-  return codeOf(error) === "ENOSPC" || (error instanceof Error && error.cause !== undefined && isDiskFull(error.cause));
 }

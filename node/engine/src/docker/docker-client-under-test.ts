@@ -30,7 +30,7 @@ export async function askDocker(
     });
   });
   if (body === undefined) outgoing.end();
-  else await pipeline(body, outgoing).catch(() => {}); // an early answer says why
+  else pipeline(body, outgoing).catch(() => {}); // an early answer says why, and nobody reads the rest
   return answered;
 }
 

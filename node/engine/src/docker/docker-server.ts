@@ -7,6 +7,7 @@ import type { Duplex, Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
+import { diskFull, isDiskFull } from "../images/transfer-errors.ts";
 import type { DockerAnswer, DockerDeps, DockerHost, DockerRequest, Hijacked, Route } from "./contracts.ts";
 import { dockerGroup } from "./docker-group.ts";
 import { routesOf } from "./routes.ts";
@@ -78,7 +79,7 @@ export class DockerServer {
       if (statusOf(error) === 500)
         this.#deps.logger.warn("a request failed", { url: request.url, error: messageOf(error) });
       if (response.headersSent) response.destroy();
-      else sendJson(response, statusOf(error), { message: messageOf(error) });
+      else sendJson(response, statusOf(error), { message: said(error) });
     } finally {
       request.resume();
     }
@@ -105,9 +106,7 @@ export class DockerServer {
       await this.#plainly(request, socket, (response) => send(response, answer, gone.signal));
     } catch (error) {
       if (gone.signal.aborted) return;
-      await this.#plainly(request, socket, (response) =>
-        sendJson(response, statusOf(error), { message: messageOf(error) }),
-      );
+      await this.#plainly(request, socket, (response) => sendJson(response, statusOf(error), { message: said(error) }));
     }
   }
 
@@ -173,6 +172,12 @@ const COMMON_HEADERS = {
 
 function refuse(status: number, message: string): DockerAnswer {
   return { status, json: { message } };
+}
+
+/** What clients are told. */
+function said(error: unknown): string {
+  const isTold = codeOf(error) === "disk-full" || !isDiskFull(error);
+  return messageOf(isTold ? error : diskFull("go on", error));
 }
 
 /** One table from codes to HTTP. */
@@ -280,7 +285,7 @@ async function sendMessages(
     await work(write);
   } catch (error) {
     if (!response.headersSent) throw error;
-    const message = messageOf(error);
+    const message = said(error);
     write({ errorDetail: { message }, error: message });
   }
   response.end();

@@ -24,6 +24,12 @@ export function diskFull(what: string, cause: unknown): TsukubeError {
   return new TsukubeError("disk-full", `Cannot ${what}: there is no space left on the disk, ${remedy}`, { cause });
 }
 
+/** Others put their words around such an error. */
+export function isDiskFull(error: unknown): boolean {
+  const isFull = ["ENOSPC", "EDQUOT"].includes(codeOf(error) ?? "");
+  return isFull || (error instanceof Error && error.cause !== undefined && isDiskFull(error.cause));
+}
+
 /** The error of a transfer with the image's name, what the registry answered, and what to do; its code stays. */
 export function transferError(action: "pull" | "push", reference: Reference, cause: unknown): unknown {
   const code = codeOf(cause);

@@ -6,6 +6,7 @@ import { readRecord, writeRecord } from "@tsukube/host";
 import { type Mounts, type Namespaces, sysctlPath } from "@tsukube/kernel";
 import type { CniRequest, PodNetwork } from "@tsukube/node-contracts";
 import type { PodSandboxConfig } from "@tsukube/node-contracts/cri";
+import { isDiskFull } from "../images/transfer-errors.ts";
 import { giveToRoot, wantedIds } from "./pod-users.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
@@ -143,7 +144,11 @@ export class Sandboxes {
   async stop(id: string): Promise<void> {
     const record = this.find(id);
     if (record === undefined || (!record.ready && !existsSync(record.files))) return;
-    await this.#put({ ...record, ready: false });
+    const stopped = { ...record, ready: false };
+    await this.#put(stopped).catch((error: unknown) => {
+      if (!isDiskFull(error)) throw error; // a full disk does not keep what takes room on it
+      this.#records.set(record.id, stopped);
+    });
     await this.#release(record);
   }
 

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
+import { isDiskFull } from "../../images/transfer-errors.ts";
 import type { DockerContainer } from "./container-record.ts";
 
 /** The records of Docker's containers, one checksummed file each, and names reserved for those that are being made. */
@@ -71,6 +72,22 @@ export class ContainerStore {
     const changed = { ...container, ...change(container) };
     await this.put(changed);
     return changed;
+  }
+
+  /**
+   * The same for what has happened already, or is about to free the disk: a full one does not hold it up. The next change, or what the
+   * core knows at the next start, makes up for the record.
+   */
+  async note(
+    id: string,
+    change: (container: DockerContainer) => Partial<DockerContainer>,
+  ): Promise<DockerContainer | undefined> {
+    try {
+      return await this.change(id, change);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      return this.#containers.get(id);
+    }
   }
 
   async remove(id: string): Promise<void> {

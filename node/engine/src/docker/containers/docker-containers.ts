@@ -180,7 +180,7 @@ export class DockerContainers {
     const { id } = container;
     await this.#deps.runs.release(id);
     const { exitCode, error } = startError(container, cause);
-    await this.store.change(id, ({ state }) => ({
+    await this.store.note(id, ({ state }) => ({
       state: {
         ...state,
         status: state.status === "created" ? "created" : "exited",
@@ -209,7 +209,7 @@ export class DockerContainers {
     const { code = 255, reason = "Error", at = clock.now(), message = "" } = run?.exit ?? {};
     await runs.release(id);
     let again = false;
-    const ended = await store.change(id, (latest) => {
+    const ended = await store.note(id, (latest) => {
       again = this.#comesBack(latest, code); // it may have been stopped since it ended
       return { state: endedState(latest.state, { code, reason, at, message, again }) };
     });
@@ -238,7 +238,7 @@ export class DockerContainers {
         this.#deps.logger.warn("cannot start a container again", { id, error: messageOf(error) });
         const failed = this.store.find(id);
         if (failed === undefined || !this.#comesBack(failed, failed.state.exitCode)) return;
-        await this.store.change(id, ({ state }) => ({
+        await this.store.note(id, ({ state }) => ({
           state: { ...state, status: "restarting", restartCount: state.restartCount + 1 },
         }));
         this.#restarting.later(failed);
@@ -273,12 +273,12 @@ export class DockerContainers {
       if (container === undefined) return undefined;
       const { status } = container.state;
       if (this.#restarting.cancel(id) || status === "restarting") {
-        await this.store.change(id, ({ state }) => ({ state: { ...state, status: "exited", isStoppedByUser: true } }));
+        await this.store.note(id, ({ state }) => ({ state: { ...state, status: "exited", isStoppedByUser: true } }));
         return "was restarting" as const;
       }
       if (!isRunning(container)) return undefined;
       const ended = this.#exitOf(id);
-      await this.store.change(id, ({ state }) => ({ state: { ...state, isStoppedByUser: true } }));
+      await this.store.note(id, ({ state }) => ({ state: { ...state, isStoppedByUser: true } }));
       return { container, ended };
     });
   }
@@ -398,7 +398,7 @@ export class DockerContainers {
     await this.#exclusive(id, async () => {
       if (this.store.find(id) === undefined) return;
       this.#restarting.cancel(id);
-      await this.store.change(id, (each) => ({ state: { ...each.state, status: "removing" } }));
+      await this.store.note(id, (each) => ({ state: { ...each.state, status: "removing" } }));
       await this.#deps.runs.release(id);
       await this.#deps.removeFiles(id);
       await this.store.remove(id);

@@ -91,7 +91,7 @@ export class HealthChecks {
 
   async #note(id: string, entry: HealthLogEntry, check: HealthDocument, startPeriod: number): Promise<void> {
     let before: Health["status"] | undefined;
-    const container = await this.#deps.store.change(id, (each) => {
+    const container = await this.#deps.store.note(id, (each) => {
       before = each.state.health?.status;
       if (!isRunning(each)) return {};
       return { state: { ...each.state, health: nextHealth(each, entry, check, startPeriod) } };
