@@ -6,12 +6,16 @@ import { realClock } from "@tsukube/host";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord } from "./record.ts";
 
-/** The admin's transport to a cluster of this host. */
-export async function adminTransport(paths: ClusterPaths, record: ClusterRecord): Promise<Transport> {
+/** The admin's transport to a cluster of this host. @param port The API server's by default, or that of another component. */
+export async function adminTransport(
+  paths: ClusterPaths,
+  record: ClusterRecord,
+  port = record.apiPort,
+): Promise<Transport> {
   const { pki } = filesOf(paths);
   const text = (name: string): Promise<string> => readFile(join(pki, name), "utf8");
   const [ca, cert, key] = await Promise.all([text("ca.crt"), text("admin.crt"), text("admin.key")]);
-  return createHttpTransport({ server: `https://127.0.0.1:${record.apiPort}`, ca, clientCertificate: { cert, key } });
+  return createHttpTransport({ server: `https://127.0.0.1:${port}`, ca, clientCertificate: { cert, key } });
 }
 
 export function adminClient(transport: Transport): Client {

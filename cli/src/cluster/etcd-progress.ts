@@ -1,4 +1,4 @@
-import { type Logger, messageOf } from "@tsukube/foundation";
+import { type Cancel, type Clock, type Logger, messageOf } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 
@@ -10,7 +10,7 @@ export interface EtcdProgress {
   readonly told: number;
 }
 
-/** What is noted ahead, so that a note is rarely written; a part of it before the rest is used up. */
+/** What is noted ahead, so that nobody waits for a note; a part of it before the rest is used up. */
 const AHEAD = 5000;
 const NONE: EtcdProgress = { seen: 0, told: 0 };
 
@@ -22,39 +22,56 @@ export function writeEtcdProgress(paths: ClusterPaths, progress: EtcdProgress): 
   return writeRecord(filesOf(paths).etcdProgress, progress);
 }
 
+/** An etcd that is put back to what it was less than this before a kill may be taken for the one that it was. */
+const NOTE_EVERY_MS = 1000;
+
 /** Notes how far an etcd is: it may be put back to a backup, and its revisions must not come again with other content. */
 export class EtcdProgressNote {
   readonly #paths: ClusterPaths;
   readonly #logger: Logger;
+  readonly #stop: Cancel;
+  #noted: EtcdProgress;
   #newest = 0;
-  #told: number;
   #writing: Promise<void> | undefined;
+  #isFailing = false;
 
-  constructor(paths: ClusterPaths, { told }: EtcdProgress, logger: Logger) {
+  constructor(paths: ClusterPaths, noted: EtcdProgress, clock: Clock, logger: Logger) {
     this.#paths = paths;
-    this.#told = told;
+    this.#noted = noted;
     this.#logger = logger;
+    const again = (): void => {
+      if (this.#newest > this.#noted.seen) this.#note();
+    };
+    this.#stop = clock.every(NOTE_EVERY_MS, again, { background: true });
   }
 
   reach(revision: number): void {
     this.#newest = Math.max(this.#newest, revision);
-    if (this.#newest + AHEAD / 2 > this.#told) this.#writing ??= this.#write(this.#newest + AHEAD);
+    if (this.#newest + AHEAD / 2 > this.#noted.told) this.#note();
   }
 
   /** Notes where it is when nobody is told any more. */
   async close(): Promise<void> {
+    this.#stop();
     await this.#writing;
-    if (this.#newest > 0) await this.#write(this.#newest);
+    if (this.#newest > 0) await this.#write({ seen: this.#newest, told: this.#newest });
   }
 
-  async #write(told: number): Promise<void> {
-    this.#told = told;
-    try {
-      await writeEtcdProgress(this.#paths, { seen: this.#newest, told });
-    } catch (error) {
-      this.#logger.error("cannot note how far etcd is", { error: messageOf(error) });
-    } finally {
+  #note(): void {
+    const next = { seen: this.#newest, told: Math.max(this.#noted.told, this.#newest + AHEAD) };
+    this.#writing ??= this.#write(next).finally(() => {
       this.#writing = undefined;
+    });
+  }
+
+  async #write(next: EtcdProgress): Promise<void> {
+    try {
+      await writeEtcdProgress(this.#paths, next);
+      this.#noted = next;
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing) this.#logger.error("cannot note how far etcd is", { error: messageOf(error) });
+      this.#isFailing = true;
     }
   }
 }

@@ -85,7 +85,7 @@ async function etcd(
 ): Promise<OpenStore> {
   const { etcdStore } = await import("@tsukube/store/etcd");
   const progress = await readEtcdProgress(paths);
-  const note = new EtcdProgressNote(paths, progress, logger);
+  const note = new EtcdProgressNote(paths, progress, realClock, logger);
   let isOpen = false;
   lifetime.add("etcd's progress", () => note.close());
   const open = etcdStore({

@@ -1,5 +1,6 @@
+import type { ConfigMap } from "@tsukube/api/types/core-v1";
 import { upstreamForm } from "@tsukube/apiserver";
-import { TsukubeError } from "@tsukube/foundation";
+import { messageOf, TsukubeError } from "@tsukube/foundation";
 import { openEncryption } from "../cluster/encryption.ts";
 import { readEtcdProgress, writeEtcdProgress } from "../cluster/etcd-progress.ts";
 import { askServers, stateOf } from "../cluster/etcd-servers.ts";
@@ -37,6 +38,7 @@ export async function withRestoredEtcd(
 export async function goOn({ paths, progress }: CommandContext, etcd: EtcdRecord, atLeast = 0): Promise<number> {
   const { goOnAfter } = await import("@tsukube/store/etcd-revisions");
   const told = Math.max((await readEtcdProgress(paths)).told, atLeast);
+  await writeEtcdProgress(paths, { seen: told, told }); // who is interrupted has to be told again
   const revision = await progress.step(`leaving out revisions up to ${told}`, (update) =>
     goOnAfter(etcdOptions(etcd), told, (at) => update(String(at))),
   );
@@ -44,9 +46,13 @@ export async function goOn({ paths, progress }: CommandContext, etcd: EtcdRecord
   return revision;
 }
 
-const MARK = "/registry/configmaps/kube-public/cluster-info";
+/** What names the authority that a cluster's certificates come from. Any of it may have been deleted. */
+const MARKS = [
+  "/registry/configmaps/kube-public/cluster-info",
+  "/registry/configmaps/kube-system/extension-apiserver-authentication",
+  ...["kube-system", "default", "kube-public"].map((namespace) => `/registry/configmaps/${namespace}/kube-root-ca.crt`),
+];
 
-/** What is there names the authority that the cluster's certificates come from. */
 async function expectOwnObjects(
   { paths }: CommandContext,
   record: ClusterRecord & { etcd: EtcdRecord },
@@ -54,19 +60,38 @@ async function expectOwnObjects(
   const { ca } = await readCredentials(filesOf(paths).pki);
   const store = await etcdForCommand(record.etcd);
   const encryption = await openEncryption(record, paths);
+  const unreadable: unknown[] = [];
+  const isOwn = async (key: string): Promise<boolean> => {
+    const found = await store.get(key);
+    try {
+      const plain = found && (await encryption.over(upstreamForm).read(key, found));
+      return plain !== undefined && namesAuthority(plain.value, ca.cert);
+    } catch (error) {
+      unreadable.push(error);
+      return false;
+    }
+  };
   try {
-    const found = await store.get(MARK);
-    const plain = found && (await encryption.over(upstreamForm).read(MARK, found));
-    if (plain !== undefined && Buffer.from(plain.value).includes(Buffer.from(ca.cert).toString("base64"))) return;
-    const there = found === undefined ? "there are none" : "those there are of another cluster";
+    for (const key of MARKS) if (await isOwn(key)) return;
+    const { records } = await store.range("/registry/", { limit: 1 });
+    const there = records.length === 0 ? "there are none" : "those there do not name its authority";
+    const why = unreadable.length === 0 ? "" : ` (${messageOf(unreadable[0])})`;
     throw new TsukubeError(
       "usage",
-      `Cannot go on with etcd at ${record.etcd.endpoints.join(", ")}: cluster "${record.name}" expected its own objects there and ${there}; restore its backup first`,
+      `Cannot go on with etcd at ${record.etcd.endpoints.join(", ")}: cluster "${record.name}" expected its own objects there and ${there}${why}; restore its backup first`,
     );
   } finally {
     encryption.close();
     await store.close();
   }
+}
+
+/** @param value A ConfigMap as JSON. @param cert PEM. */
+function namesAuthority(value: Uint8Array, cert: string): boolean {
+  const { data } = JSON.parse(Buffer.from(value).toString()) as ConfigMap;
+  const wanted = cert.trim();
+  const encoded = Buffer.from(cert).toString("base64");
+  return Object.values(data ?? {}).some((text) => text.includes(wanted) || text.includes(encoded));
 }
 
 function noEtcd({ name }: ClusterRecord): never {

@@ -1,9 +1,10 @@
+import type { Clock } from "@tsukube/foundation";
 import { lockHolder } from "@tsukube/host";
 import { addressesOf } from "../cluster/addresses.ts";
 import { adminClient, adminTransport, isReady } from "../cluster/api.ts";
 import { readApplications } from "../cluster/applications.ts";
 import { lastWords } from "../cluster/last-words.ts";
-import { filesOf } from "../cluster/paths.ts";
+import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import { type ClusterRecord, readClusterRecord } from "../cluster/record.ts";
 import { supervisorOf } from "../cluster/supervisor.ts";
 import { KUBERNETES_VERSION } from "../kubernetes-version.ts";
@@ -104,7 +105,7 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
     apiServer: `https://127.0.0.1:${record.apiPort}`,
     criSocket: record.withNode ? files.criSocket : "",
     dockerSocket: record.withNode ? files.dockerSocket : "",
-    components: record.controllers === "others" ? [] : componentsOf(record),
+    components: record.controllers === "others" ? [] : await componentsOf(paths, record, clock),
     nodes,
     processes,
     applications: (await readApplications(paths)).map(({ name, url }) => ({ name, url })),
@@ -112,12 +113,25 @@ async function clusterStatus({ paths, clock }: CommandContext): Promise<ClusterS
   };
 }
 
-function componentsOf(record: ClusterRecord): ClusterStatus["components"] {
+/** Those that answer with this cluster's certificate: their ports may be another's. */
+async function componentsOf(
+  paths: ClusterPaths,
+  record: ClusterRecord,
+  clock: Clock,
+): Promise<ClusterStatus["components"]> {
   const { controllersPort, schedulerPort } = addressesOf(record);
-  return [
-    { name: "Controllers", url: `https://127.0.0.1:${controllersPort}` },
-    { name: "Scheduler", url: `https://127.0.0.1:${schedulerPort}` },
-  ];
+  const all = [
+    { name: "Controllers", port: controllersPort },
+    { name: "Scheduler", port: schedulerPort },
+  ].map(async ({ name, port }) => {
+    const transport = await adminTransport(paths, record, port);
+    try {
+      return (await isReady(transport, clock)) ? [{ name, url: `https://127.0.0.1:${port}` }] : [];
+    } finally {
+      await transport.close();
+    }
+  });
+  return (await Promise.all(all)).flat();
 }
 
 async function nodesOf(client: ReturnType<typeof adminClient>): Promise<ClusterStatus["nodes"]> {

@@ -218,7 +218,7 @@ async function create(
   const { paths, isRoot } = context;
   const others = await allClusters(paths);
   const routes = hostRoutes();
-  const busy = isRoot ? await busyIndexes(options.node) : new Set<number>();
+  const busy = await busyIndexes(options.node, isRoot);
   const elsewhere = [...others.flatMap((other) => networksOf(other, "")), ...(await dockerNetworks(paths))];
   const taken = [...routes, ...elsewhere.map(([cidr]) => cidr)];
   const collides = (index: number): boolean => {
@@ -266,12 +266,16 @@ function parsePods({ podCidr, ...rest }: ClusterRecord): readonly IpNetwork[] {
   return podCidr === undefined ? [] : parsePodNetworks(podCidr, addressesOf(rest).serviceCidr);
 }
 
-/** Indexes whose ports something else has: another Kubernetes, or a cluster whose state lies elsewhere. */
-async function busyIndexes(withNode: boolean): Promise<ReadonlySet<number>> {
+/**
+ * Indexes whose ports something else has: another Kubernetes, or a cluster whose state lies elsewhere.
+ * @param withApi Whether the API server's is the one of the index, too.
+ */
+async function busyIndexes(withNode: boolean, withApi: boolean): Promise<ReadonlySet<number>> {
   const busy = new Set<number>();
   for (let index = 0; index < MAX_CLUSTERS; index += 1) {
     const all = addressesOf({ index });
-    const ports = [all.apiPort, all.controllersPort, all.schedulerPort];
+    const ports = [all.controllersPort, all.schedulerPort];
+    if (withApi) ports.push(all.apiPort);
     if (withNode) ports.push(all.kubeletPort, all.kubeletHealthPort, all.proxyHealthPort, all.proxyMetricsPort);
     if ((await Promise.all(ports.map(isFree))).includes(false)) busy.add(index);
   }

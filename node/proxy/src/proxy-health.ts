@@ -19,6 +19,8 @@ export class ProxyHealth {
   readonly #updated = new Map<IpFamily, number>();
   /** Since when changes wait, in ms since the epoch. */
   #waitingSince: number | undefined;
+  /** The same of those that are not in what is being written. */
+  #newSince: number | undefined;
 
   constructor(clock: Clock, metrics: Metrics, node: () => Node | undefined) {
     this.#clock = clock;
@@ -31,12 +33,18 @@ export class ProxyHealth {
 
   /** There is something to write to the kernel. */
   changed(): void {
-    this.#waitingSince ??= this.#clock.now();
+    this.#newSince ??= this.#clock.now();
+    this.#waitingSince ??= this.#newSince;
   }
 
-  /** The kernel holds what there was. */
+  /** Everything that has changed so far is about to be written. */
+  begin(): void {
+    this.#newSince = undefined;
+  }
+
+  /** The kernel holds what there was at {@link begin}. */
   written(families: readonly IpFamily[]): void {
-    this.#waitingSince = undefined;
+    this.#waitingSince = this.#newSince;
     for (const family of families) this.#updated.set(family, this.#clock.now());
   }
 

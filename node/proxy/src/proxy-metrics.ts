@@ -64,7 +64,9 @@ export class ProxyMetrics {
   triggered({ metadata, addressType }: EndpointSlice, before?: EndpointSlice): void {
     const at = metadata?.annotations?.[TRIGGER_TIME];
     if (at === undefined || at === before?.metadata?.annotations?.[TRIGGER_TIME]) return;
-    this.#triggers.push({ family: addressType as IpFamily, at: Date.parse(at) });
+    const family = this.#families.find(({ ip_family }) => ip_family === addressType)?.ip_family;
+    const ms = Date.parse(at); // of whoever writes slices: it may be none
+    if (family !== undefined && !Number.isNaN(ms)) this.#triggers.push({ family, at: ms });
   }
 
   queued(): void {

@@ -60,11 +60,18 @@ const value = (series: string): number =>
 const service = (name: string) =>
   cluster.client.resource<Service>(SERVICES, "default").create({ metadata: { name }, spec: { ports: [{ port: 80 }] } });
 
-const slice = (name: string, what: Pick<EndpointSlice, "endpoints" | "ports">, annotations = {}) =>
+type Slice = Pick<EndpointSlice, "endpoints" | "ports"> & Partial<Pick<EndpointSlice, "addressType">>;
+
+const slice = (name: string, what: Slice, annotations = {}) =>
   cluster.client.resource<EndpointSlice>(SLICES, "default").create({
     metadata: { name, annotations, labels: { "kubernetes.io/service-name": name } },
     ...{ addressType: "IPv4", ...what },
   });
+
+const SERVED: Slice = {
+  endpoints: [{ addresses: ["10.64.0.2"], conditions: { ready: true } }],
+  ports: [{ port: 80 }],
+};
 
 test("a node is healthy while its Services are served as they are", async () => {
   const now = expect.stringMatching(/^20.*Z$/);
@@ -76,10 +83,7 @@ test("a node is healthy while its Services are served as they are", async () => 
   expect(await health("/livez?x")).toEqual([200, { lastUpdated: now, currentTime: now, healthy: true, status }]);
   kernel = () => Promise.reject(new Error("busy"));
   await service("late");
-  await slice("late", {
-    endpoints: [{ addresses: ["10.64.0.2"], conditions: { ready: true } }],
-    ports: [{ port: 80 }],
-  });
+  await slice("late", SERVED);
   await cluster.clock.advance(59_000);
   expect((await health("/healthz"))[0]).toBe(200);
   await cluster.clock.advance(2000);
@@ -92,6 +96,21 @@ test("a node is healthy while its Services are served as they are", async () => 
     2, 1,
   ]);
   expect((await fetch(`${url}/other`)).status).toBe(404);
+});
+
+test("what changes while something else is written waits from then on", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  kernel = () => promise;
+  await service("first");
+  await slice("first", SERVED);
+  await cluster.clock.advance(1500);
+  await service("second");
+  await slice("second", SERVED);
+  await cluster.clock.advance(10);
+  kernel = () => Promise.reject(new Error("busy"));
+  resolve();
+  await cluster.clock.advance(61_000);
+  expect((await health("/livez"))[0]).toBe(503);
 });
 
 test("a node that is to go gets no new connections, and is alive", async () => {
@@ -117,8 +136,13 @@ test("changes are counted until they are written, and how long that took", async
     value(`${rules}_last_queued_timestamp_seconds{ip_family="IPv4"}`),
   );
   const at = new Date(clock.now() - 3000).toISOString();
-  await slice("web", { endpoints: [], ports: [] }, { "endpoints.kubernetes.io/last-change-trigger-time": at });
+  const trigger = "endpoints.kubernetes.io/last-change-trigger-time";
+  await slice("web", { endpoints: [], ports: [] }, { [trigger]: at });
+  await slice("odd", { endpoints: [], ports: [] }, { [trigger]: "never" });
+  await slice("elsewhere", { addressType: "IPv6", endpoints: [], ports: [] }, { [trigger]: at });
   await cluster.clock.advance(100);
   const programming = "kubeproxy_network_programming_duration_seconds_bucket";
   expect([2, 4].map((le) => value(`${programming}{ip_family="IPv4",le="${le}"}`))).toEqual([0, 1]);
+  expect(value('kubeproxy_network_programming_duration_seconds_sum{ip_family="IPv4"}')).toBeGreaterThan(2.9);
+  expect(metrics()).not.toContain('ip_family="IPv6"');
 });

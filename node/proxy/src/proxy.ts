@@ -155,6 +155,7 @@ class NftablesProxy implements ServiceProxy {
   async #sync(): Promise<void> {
     if (this.#closed) return;
     const ended = this.#metrics.begin(this.#applied === undefined);
+    this.health.begin();
     const slicesOf = (namespace: string, name: string) => this.#slices.byIndex("service", `${namespace}/${name}`);
     const frontends = frontendsOf(this.#services.list(), slicesOf, this.#options.nodeName);
     const rules = this.#tables.map(({ family }) => rulesetOf(frontends, family));
@@ -177,6 +178,7 @@ class NftablesProxy implements ServiceProxy {
         error: messageOf(error),
       });
       if (this.#applied !== rules) ended(false);
+      this.health.changed();
       this.#applied = undefined;
       this.#schedule(RETRY_MS);
     }

@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { silentLogger } from "@tsukube/foundation";
+import { VirtualClock } from "@tsukube/testing";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { EtcdProgressNote, readEtcdProgress } from "./etcd-progress.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tsukube-progress-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const SECONDS = { timeout: 20_000 };
+
+function begin() {
+  const clock = new VirtualClock();
+  const paths = { name: "a", state: join(folder, "state"), runtime: join(folder, "run") };
+  const error = vi.fn();
+  const note = new EtcdProgressNote(paths, { seen: 0, told: 0 }, clock, { ...silentLogger, error });
+  const noted = (progress: object) =>
+    vi.waitFor(async () => expect(await readEtcdProgress(paths)).toEqual(progress), SECONDS);
+  return { clock, paths, error, note, noted };
+}
+
+test("where etcd is is noted far ahead at once, exactly each second and in the end", async () => {
+  const { clock, note, noted } = begin();
+  note.reach(7);
+  await noted({ seen: 7, told: 5007 });
+  note.reach(900);
+  await clock.advance(1000);
+  await noted({ seen: 900, told: 5900 });
+  note.reach(901);
+  await note.close();
+  await noted({ seen: 901, told: 901 });
+});
+
+test("what could not be noted is noted a second later, and told once", async () => {
+  const { clock, paths, error, note } = begin();
+  writeFileSync(paths.state, "no folder");
+  note.reach(7);
+  await vi.waitFor(() => expect(error).toHaveBeenCalledOnce(), SECONDS);
+  await clock.advance(3000);
+  rmSync(paths.state);
+  await vi.waitFor(async () => {
+    await clock.advance(1000);
+    expect(await readEtcdProgress(paths)).toEqual({ seen: 7, told: 5007 });
+  }, SECONDS);
+  expect(error).toHaveBeenCalledOnce();
+  await note.close();
+});
