@@ -10,7 +10,8 @@ import { withEachEtcd } from "../test/each-etcd.ts";
 import { EtcdServer, freePorts, membersOf } from "../test/etcd-server.ts";
 import { EtcdCompactor } from "./etcd-compactor.ts";
 import { EtcdConnection } from "./etcd-connection.ts";
-import { type EtcdStoreOptions, etcdStore } from "./etcd-store.ts";
+import { goOnAfter } from "./etcd-revisions.ts";
+import { type EtcdStoreOptions, etcdState, etcdStore } from "./etcd-store.ts";
 import type { Mutation, Store, StoreEvent } from "./store.ts";
 
 const put = (key: string, value = "x"): Mutation => ({
@@ -191,6 +192,39 @@ withEachEtcd(({ program }) => {
     stop.abort();
     await asking;
   }, 60_000);
+
+  test("an etcd that is another, or was put back, is not gone on with; its revisions are made to go on after all that were told", async () => {
+    await using lifetime = new Lifetime();
+    const servers = await Promise.all([EtcdServer.start({ program }), EtcdServer.start({ program })]);
+    for (const server of servers) lifetime.add("etcd", () => server.remove());
+    const endpoints = servers.map(({ clientUrl }) => clientUrl);
+    const replaced: string[] = [];
+    const store = await open(lifetime, endpoints, { onReplaced: ({ message }) => void replaced.push(message) });
+    await store.commit([put("/registry/a")]);
+    const watch = follow(store, store.revision);
+    await servers[0]!.kill();
+    const refused = { code: "unusable", message: expect.stringMatching(/it is cluster \w+, expected cluster \w+$/) };
+    await expect(store.range("")).rejects.toMatchObject(refused);
+    await expect(store.latest()).rejects.toMatchObject(refused);
+    await eventually(() => watch.seen.error !== undefined);
+    expect(watch.seen.error).toMatchObject(refused);
+    expect(replaced[0]).toMatch(/it is cluster/);
+
+    const left = { endpoints: endpoints.slice(1), clock: realClock };
+    const { revision } = await etcdState(left);
+    const told = revision + 300;
+    await expect(open(lifetime, left.endpoints, { atLeast: told })).rejects.toMatchObject({
+      code: "unusable",
+      message: expect.stringContaining(`it is at revision ${revision}, expected ${told} at least`),
+    });
+    const now = await goOnAfter(left, told, () => {});
+    expect(now).toBeGreaterThan(told);
+    const next = await open(lifetime, left.endpoints, { atLeast: told });
+    expect((await next.range("")).records).toEqual([]);
+    await expect(next.get("/registry/a", { revision: told })).rejects.toMatchObject({ code: "compacted" });
+    expect(await goOnAfter(left, told, () => {})).toBeLessThan(now + 10); // it was there already
+    await watch.stop();
+  }, 40_000);
 
   test("of several servers one cuts history at a time, up to where it was a turn ago, and another goes on when that is gone", async () => {
     await using lifetime = new Lifetime();
