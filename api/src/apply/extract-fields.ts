@@ -46,7 +46,10 @@ class Extraction {
   #visit(schema: Schema | undefined, value: Json, into: FieldSetBuilder): boolean {
     const shape = shapeOf(schema, value);
     if (this.#errors !== undefined && schema !== undefined) this.#checkType(schema, value);
-    if (shape.kind === "leaf") return true;
+    if (shape.kind === "leaf") {
+      if (this.#errors !== undefined && schema !== undefined) this.#checkWhole(schema, value);
+      return true;
+    }
     if (shape.kind === "list") {
       if (Array.isArray(value)) this.#visitList(shape.schema, value as readonly Json[], into);
       return false;
@@ -82,7 +85,7 @@ class Extraction {
     const seen = new Set<string>();
     for (const [index, item] of items.entries()) {
       const element = listElement(schema, item);
-      if (element === undefined) this.#failItem(schema, index);
+      if (element === undefined) this.#failItem(schema, index, item);
       else if (seen.has(element)) this.#fail(`duplicate entries for key ${elementText(element)}`);
       else {
         seen.add(element);
@@ -94,7 +97,23 @@ class Extraction {
     }
   }
 
-  #failItem(schema: ListSchema, index: number): void {
+  /** What is owned as a whole must fit its type all the same. */
+  #checkWhole(schema: Schema, value: Json): void {
+    const ignored = new FieldSetBuilder();
+    if (schema.kind === "object" && isRecord(value)) this.#visitMap(schema, value, ignored);
+    if (schema.kind !== "list" || !Array.isArray(value)) return;
+    for (const [index, item] of (value as readonly Json[]).entries()) {
+      this.#path.push(`i:${index}`);
+      this.#visit(schema.items, item, ignored);
+      this.#path.pop();
+    }
+  }
+
+  #failItem(schema: ListSchema, index: number, item: Json): void {
+    if (schema.listType === "set" && item === null) {
+      this.#fail(`element ${index}: associative list without keys has an element that's an explicit null`);
+      return;
+    }
     const keys = schema.mapKeys.map((key) => `"${key}"`).join(", ");
     this.#fail(
       schema.listType === "set"

@@ -22,6 +22,7 @@ test("escapes survive printing", () => {
 
 test("malformed text and unknown fields are refused as upstream words it", () => {
   expect(() => parseFieldSelector("abc")).toThrow("invalid selector: 'abc'; can't understand 'abc'");
+  expect(() => parseFieldSelector("a=b=c")).toThrow("invalid field selector: unescaped character in value: 61");
   expect(() => parseFieldSelector("spec.x=1", ["metadata.name", "metadata.namespace"])).toThrow(
     '"spec.x" is not a known field selector: only "metadata.name", "metadata.namespace"',
   );

@@ -86,7 +86,7 @@ function unescapeValue(value: string): string {
   for (let at = 0; at < value.length; at++) {
     const character = value[at]!;
     if (character === "\\") out += unescapeCharacter(value, ++at);
-    else if (character === "=" || character === ",") throw invalidEscape(value);
+    else if (character === "=" || character === ",") throw unescaped(character);
     else out += character;
   }
   return out;
@@ -98,8 +98,9 @@ function unescapeCharacter(value: string, at: number): string {
   throw ApiError.badRequest(`invalid field selector: invalid escape sequence: \\${escaped ?? ""}`);
 }
 
-function invalidEscape(value: string): ApiError {
-  return ApiError.badRequest(`invalid field selector: unescaped character in value: ${value}`);
+/** Upstream tells its number. */
+function unescaped(character: string): ApiError {
+  return ApiError.badRequest(`invalid field selector: unescaped character in value: ${character.charCodeAt(0)}`);
 }
 
 function printRequirement({ field, operator, value }: FieldRequirement): string {

@@ -21,7 +21,9 @@ const CONFIG_KEY_MESSAGE =
   "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
 export function dnsLabel(value: string): string[] {
-  return [...longerThan(value, 63), ...(LABEL.test(value) ? [] : [LABEL_MESSAGE])];
+  const long = longerThan(value, 63);
+  if (LABEL.test(value)) return long;
+  return [...long, SUBDOMAIN.test(value) ? "must not contain dots" : LABEL_MESSAGE];
 }
 
 export function dnsSubdomain(value: string): string[] {
@@ -51,7 +53,7 @@ export function pathSegment(value: string): string[] {
 
 /** Service names since 1.34: a label without dots that may begin with a digit. */
 export function serviceName(value: string): string[] {
-  return value.includes(".") ? ["must not contain dots"] : dnsLabel(value);
+  return dnsLabel(value);
 }
 
 export function configMapKey(value: string): string[] {

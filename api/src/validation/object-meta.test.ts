@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { fieldErrorMessage } from "../status/field-error.ts";
+import { dnsLabel } from "./names.ts";
 import { validateMeta } from "./object-meta.ts";
 
 const problems = (apiVersion: string, kind: string, finalizer: string): readonly string[] =>
@@ -16,4 +17,12 @@ test("definitions and custom resources take any finalizer with a proper name", (
   expect(problems("apiextensions.k8s.io/v1", "CustomResourceDefinition", cleanup)).toEqual([]);
   expect(problems("example.com/v1", "CronTab", "hold")).toEqual([]);
   expect(problems("example.com/v1", "CronTab", "not a name")).not.toEqual([]);
+});
+
+test.each([
+  ["a.b", ["must not contain dots"]],
+  ["..", [expect.stringMatching(/^a lowercase RFC 1123 label must consist of/)]],
+  ["a-b", []],
+])("%s as a label of a domain", (name, problems) => {
+  expect(dnsLabel(name)).toEqual(problems);
 });

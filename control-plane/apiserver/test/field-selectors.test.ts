@@ -224,3 +224,12 @@ test.each([
   const { code, object } = await admin.get(path);
   expect([code, object.reason]).toEqual([400, "BadRequest"]);
 });
+
+test.each([
+  ["/apis/storage.k8s.io/v1/storageclasses", 200],
+  ["/api/v1/persistentvolumes", 200],
+  ["/api/v1/namespaces", 400],
+  ["/apis/certificates.k8s.io/v1/namespaces/fields/podcertificaterequests", 400],
+])("%s by namespace is %d", async (path, code) => {
+  expect((await admin.get(`${path}?fieldSelector=metadata.namespace%3Dx`)).code).toBe(code);
+});

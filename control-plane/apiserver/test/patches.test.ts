@@ -68,6 +68,30 @@ test("a number in a patch of text is what is written, in one of maps what it is"
   ]);
 });
 
+test.each([
+  ["made", { name: "" }, 400, "the name of the object (made-b based on URL) was undeterminable: name must be provided"],
+  [
+    "made",
+    { finalizers: [null] },
+    500,
+    /\.metadata\.finalizers: element 0: associative list without keys has an element that's an explicit null$/,
+  ],
+  [
+    "made",
+    { ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "o", uid: "u", nope: 1 }] },
+    500,
+    /\.metadata\.ownerReferences\[uid="u"\]\.nope: field not declared in schema$/,
+  ],
+  ["new", { uid: "mine" }, 409, /configmaps "new-b": uid mismatch: the provided object specified uid mine/],
+] as const)("metadata that is applied to what is %s: %j", async (state, metadata, code, message) => {
+  if (state === "made") await admin.send("POST", MAPS, map("made-b", {}));
+  const answer = await apply(`${MAPS}/${state}-b`, { apiVersion: "v1", kind: "ConfigMap", metadata });
+  expect([answer.code, answer.object.message]).toEqual([
+    code,
+    typeof message === "string" ? message : expect.stringMatching(message),
+  ]);
+});
+
 describe("an apply", () => {
   test("creates with 201 what is not there, and answers 200 afterwards, without a new revision for the same", async () => {
     const first = await apply(`${MAPS}/made`, map("made", { a: "1" }));

@@ -7,6 +7,7 @@ import { discoveryScenarios } from "./scenarios/discovery.ts";
 import { encodingScenarios } from "./scenarios/encodings.ts";
 import { lifecycleScenarios } from "./scenarios/lifecycle.ts";
 import { managerScenarios } from "./scenarios/managers.ts";
+import { metadataScenarios } from "./scenarios/metadata.ts";
 import { mutationScenarios } from "./scenarios/mutations.ts";
 import { nodePortScenarios } from "./scenarios/node-ports.ts";
 import { patchValueScenarios } from "./scenarios/patch-values.ts";
@@ -20,6 +21,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...lifecycleScenarios(),
   ...collectionScenarios(),
   ...mutationScenarios(),
+  ...metadataScenarios(),
   ...deletionScenarios(),
   ...encodingScenarios(),
   ...managerScenarios(),

@@ -179,11 +179,15 @@ function settled(value: Json, type: PatchType, live: Unstructured, { typed }: Re
 /** A patch makes no object of another type. @throws {ApiError} 422, 400. */
 function checkType({ apiVersion = "", kind }: Unstructured, live: Unstructured, shown: () => string): void {
   if (apiVersion === "" || apiVersion === null) {
-    const why = "was undeterminable: name must be provided"; // of an object of no version upstream finds no metadata
-    throw ApiError.badRequest(`the name of the object (${live.metadata?.name ?? ""} based on URL) ${why}`);
+    // of an object of no version upstream finds no metadata
+    throw ApiError.badRequest(nameless(live.metadata?.name ?? ""));
   }
   if (apiVersion !== live.apiVersion || kind !== live.kind)
     throw badPatch(shown(), notRegistered(kind ?? "", apiVersion));
+}
+
+function nameless(name: string): string {
+  return `the name of the object (${name} based on URL) was undeterminable: name must be provided`;
 }
 
 /** How a server-side apply makes the next object from the live one, and, at the first time, a new one. They throw {@link ApiError} 400. */
@@ -198,20 +202,22 @@ export function applier(
   const make = (live: Unstructured | undefined, managers: FieldManager): Unstructured => {
     // an apply that is known to change nothing is not even decoded
     decoded ??= decodePatch("apply", bytes);
+    if (live !== undefined && (decoded.patch as Unstructured | null)?.metadata?.name === "")
+      throw ApiError.badRequest(nameless(live.metadata?.name ?? ""));
     const applied = managers.apply(live, decoded.patch as Unstructured, manager, force) as unknown as Json;
     const { object } = formOf(definition, applied, () => encodeUnstructuredText(applied), live);
     reportOfApply(context, decoded.problems);
     return object;
   };
-  return { update: make, create: (managers) => asNew(definition, make(undefined, managers)) };
+  return { update: make, create: (managers) => asNew(context, definition, make(undefined, managers)) };
 }
 
 /** A first apply creates: not where it names an object that was there. @throws {ApiError} 409. */
-function asNew(definition: ResourceDefinition, object: Unstructured): Unstructured {
+function asNew({ info }: RequestContext, definition: ResourceDefinition, object: Unstructured): Unstructured {
   const { uid = "", name = "", resourceVersion: _seen, ...metadata } = object.metadata ?? {};
   if (uid === "") return { ...object, metadata: { ...metadata, name } };
   const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
-  throw ApiError.conflict(definition, name, why);
+  throw ApiError.conflict(definition, name || info.name, why);
 }
 
 function isRecord(value: Json): boolean {

@@ -401,7 +401,8 @@ function checkNamed(object: Unstructured, name: string): void {
 
 /** What is created is not being deleted. */
 function withoutMarks(object: Unstructured): Unstructured {
-  if (object.metadata?.deletionTimestamp === undefined) return object;
+  if (object.metadata?.deletionTimestamp === undefined && object.metadata?.deletionGracePeriodSeconds === undefined)
+    return object;
   const { deletionTimestamp: _since, deletionGracePeriodSeconds: _grace, ...metadata } = object.metadata;
   return { ...object, metadata };
 }

@@ -94,11 +94,13 @@ function unsupported({ group, version, resource, kind }: ResourceDefinition, fie
 }
 
 function checkLabel(definition: ResourceDefinition, field: string): void {
-  if (field === "metadata.name" || (field === "metadata.namespace" && definition.namespaced)) return;
+  const own = Object.keys(definition.strategy.fieldLabels ?? {}).length > 0;
+  // of kinds with selectors of their own it is one only where objects have namespaces
+  const hasNamespace = !own || (definition.namespaced && definition.resource !== "podcertificaterequests");
+  if (field === "metadata.name" || (field === "metadata.namespace" && hasNamespace)) return;
   if (definition.strategy.fieldLabels?.[field] !== undefined || definition.custom?.selectableFields.includes(field))
     return;
-  const known = Object.keys(definition.strategy.fieldLabels ?? {}).length > 0;
-  if (known || (definition.custom?.selectableFields.length ?? 0) > 0)
+  if (own || (definition.custom?.selectableFields.length ?? 0) > 0)
     throw ApiError.badRequest(unsupported(definition, field));
   throw ApiError.badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
 }
