@@ -283,8 +283,22 @@ test("what is asked of pools is answered once, and whole", async () => {
     "status.pools[1].resourceSliceCount: Invalid value: 0: must be greater than or equal to 1",
     expect.stringMatching(/^status\.pools\[1\]\.nodeName: Invalid value: "N": a lowercase RFC 1123 subdomain/),
   ]);
+  const form = { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" };
+  expect((await admin.get(`${POOLS}/q/status`, form)).code).toBe(406);
+  const asked = await admin.send("PATCH", `${POOLS}/q?dryRun=All`, { spec: { driver: "-", limit: 0 } });
+  expect(causes(asked)).toEqual(["spec: Invalid value: null: field is immutable"]);
   expect(await answer({ poolCount: 1, pools: [pool] }, "")).toEqual([]);
   expect(await answer({ poolCount: 2 })).toEqual([
     expect.stringMatching(/^status: Invalid value: .*: field is immutable$/),
   ]);
+});
+
+test("v1beta1 is told of what it declares where it has it", async () => {
+  const claim = {
+    metadata: { name: "flat" },
+    spec: { devices: { requests: [{ name: "a", ...exactly, allocationMode: "Some" }] } },
+  };
+  const answer = await admin.send("POST", `${CLAIMS.replace("/v1/", "/v1beta1/")}?dryRun=All`, claim);
+  const supported = 'supported values: "All", "ExactCount"';
+  expect(causes(answer)).toEqual([`spec.devices.requests[0].allocationMode: Unsupported value: "Some": ${supported}`]);
 });

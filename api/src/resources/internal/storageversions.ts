@@ -13,11 +13,14 @@ export const storageversions: Resource = {
   cells: (object, now) => [
     name(object),
     or(textAt(object, "status.commonEncodingVersion"), UNSET),
-    shortList(
-      listAt<{ readonly apiServerID?: string; readonly encodingVersion?: string }>(
-        object,
-        "status.storageVersions",
-      ).map(({ apiServerID, encodingVersion }) => `${apiServerID}=${encodingVersion}`),
+    or(
+      shortList(
+        listAt<{ readonly apiServerID?: string; readonly encodingVersion?: string }>(
+          object,
+          "status.storageVersions",
+        ).map(({ apiServerID, encodingVersion }) => `${apiServerID}=${encodingVersion}`),
+      ),
+      UNSET,
     ),
     created(object, now),
   ],

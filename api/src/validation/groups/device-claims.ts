@@ -152,7 +152,8 @@ const declaredNeeds: Check = fields({
 
 const declaredRequest: Check = (value, at, errors) => {
   const exact = exactOf(value);
-  if (exact !== undefined) declaredNeeds(exact, child(at, "exactly"), errors);
+  // v1beta1 has it where it is, though messages of what is not declared tell of v1
+  if (exact !== undefined) declaredNeeds(exact, exact === value ? at : child(at, "exactly"), errors);
   const alternatives = all(
     distinct("resource/v1.DeviceSubRequest"),
     each(all(fields({ deviceClassName: required(text(dnsSubdomain)) }), declaredNeeds)),

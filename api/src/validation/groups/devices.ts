@@ -76,7 +76,10 @@ export const DEVICES = {
     update: immutable("spec"),
     declared: fields({ spec: fields({ spec: declaredClaimSpec }) }),
   },
-  "resource.k8s.io/ResourcePoolStatusRequest": { state: fields({ spec: poolRequest }), update: immutable("spec") },
+  "resource.k8s.io/ResourcePoolStatusRequest": {
+    create: fields({ spec: poolRequest }),
+    update: frozen("spec"),
+  },
   "resource.k8s.io/DeviceTaintRule": {
     state: taintRule,
     declared: declaredTaintRule,

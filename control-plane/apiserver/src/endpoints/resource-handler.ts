@@ -57,7 +57,8 @@ const PARTS = new Set(["", "status", "ephemeralcontainers", "resize", "approval"
 const WITHOUT_TABLE = new Set(
   (
     "pods/ephemeralcontainers pods/resize customresourcedefinitions/status apiservices/status " +
-    "certificatesigningrequests/approval devicetaintrules/status resourceclaims/status"
+    "certificatesigningrequests/approval devicetaintrules/status resourceclaims/status " +
+    "resourcepoolstatusrequests/status compositepodgroups/status"
   ).split(" "),
 );
 

@@ -6,7 +6,7 @@ const KEEPING = new Set(
   (
     "apiservices flowschemas prioritylevelconfigurations validatingadmissionpolicies storageversions " +
     "storageversionmigrations resourceclaims volumeattachments podcertificaterequests devicetaintrules resourcepoolstatusrequests " +
-    "evictionrequests evictions servicecidrs csinodes"
+    "evictionrequests evictions servicecidrs csinodes podgroups compositepodgroups"
   ).split(" "),
 );
 
