@@ -1,12 +1,12 @@
-import { createWriteStream, rmSync, type Stats } from "node:fs";
+import { createWriteStream, type Stats } from "node:fs";
 import { lstat, open, realpath, rename, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
 import { removeAbandoned } from "@tsukube/host";
+import { withTemporary } from "./with-temporary.ts";
 
-const DEADLY = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Names of what is open already: of a file that a shell redirects to, it is not the file that is meant to be replaced. */
 const OPENED = /^\/(dev\/(fd\/|std)|proc\/)/;
 
@@ -32,13 +32,7 @@ export async function writeArchive(archive: Readable, file: string | undefined):
 async function replace(archive: Readable, file: string, before: Stats | undefined): Promise<void> {
   await removeAbandoned(dirname(file), basename(file));
   const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
-  const remove = (): void => rmSync(temporary, { force: true });
-  const stopped = (signal: NodeJS.Signals): void => {
-    remove();
-    process.kill(process.pid, signal); // it has no listener of ours any more
-  };
-  for (const signal of DEADLY) process.once(signal, stopped);
-  try {
+  await withTemporary(temporary, async () => {
     const output = await open(temporary, "wx").catch((cause: unknown) => {
       throw new TsukubeError("failed", `Cannot write "${file}": ${messageOf(cause)}`, { cause });
     });
@@ -48,10 +42,5 @@ async function replace(archive: Readable, file: string, before: Stats | undefine
     }
     await pipeline(archive, output.createWriteStream({ flush: true }));
     await rename(temporary, file);
-  } catch (error) {
-    remove();
-    throw error;
-  } finally {
-    for (const signal of DEADLY) process.off(signal, stopped);
-  }
+  });
 }

@@ -1,12 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { TAR_END, tarHeader, tarPadding } from "@tsukube/engine/tar-header";
+import { readTar } from "@tsukube/engine/tar-reader";
 import { TsukubeError } from "@tsukube/foundation";
 import { refuseTerminal, writeArchive } from "./archive-file.ts";
+import { addToLayout } from "./layout-merge.ts";
+import { withTemporary } from "./with-temporary.ts";
 
 /** Where the result of a build goes. */
 export interface BuildOutputPlace {
@@ -69,15 +73,29 @@ export async function checkPlace({ path, unpacks }: BuildOutputPlace): Promise<v
     );
 }
 
-/** Files are whose they are who builds; what is in a folder already stays. @throws {TsukubeError} `failed`. */
-export async function receive(archive: Readable, { path, unpacks }: BuildOutputPlace): Promise<void> {
+/**
+ * Files are whose they are who builds, and no devices; what is in a folder already stays, but for files of the same names.
+ * In an OCI image layout images of other names stay.
+ * @throws {TsukubeError} `failed`; `usage` where a layout cannot be read.
+ */
+export async function receive(archive: Readable, { kind, path, unpacks }: BuildOutputPlace): Promise<void> {
   if (path === undefined || !unpacks) return writeArchive(archive, path);
   await mkdir(path, { recursive: true });
+  if (kind === "files") return unpack(archive, path);
+  const received = join(path, `.layout.${process.pid}.tmp`);
+  await withTemporary(received, async () => {
+    await mkdir(received);
+    await unpack(archive, received);
+    await addToLayout(received, path);
+  });
+}
+
+async function unpack(archive: Readable, path: string): Promise<void> {
   const tar = spawn("tar", ["-x", "-p", "--no-same-owner", "-f", "-", "-C", path], {
     stdio: ["pipe", "ignore", "pipe"],
   });
   const [sent, [code], said] = await Promise.all([
-    pipeline(archive, tar.stdin).catch((error: Error) => error),
+    pipeline(archive, ownEntries, tar.stdin).catch((error: Error) => error),
     once(tar, "close") as Promise<[number | null]>,
     text(tar.stderr),
   ]);
@@ -87,4 +105,23 @@ export async function receive(archive: Readable, { path, unpacks }: BuildOutputP
       `Cannot write the output of the build to "${path}": ${said.trim() || `tar: ${code}`}`,
     );
   if (sent instanceof Error) throw sent;
+}
+
+/** What an archive is to whom all of it will belong: a program that runs as its owner would run as another than was meant. */
+async function* ownEntries(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+  const devices = new Set<string>();
+  for await (const { entry, body } of readTar(archive)) {
+    const isDevice = entry.type === "character" || entry.type === "block";
+    if (isDevice || (entry.type === "link" && devices.has(entry.linkPath))) {
+      devices.add(entry.path);
+      continue;
+    }
+    const others = (entry.uid === uid ? 0 : 0o4000) | (entry.gid === gid ? 0 : 0o2000);
+    const size = entry.type === "file" ? entry.size : 0;
+    yield tarHeader({ ...entry, size, mode: entry.mode & ~others, xattrs: {} });
+    for await (const part of body) yield part;
+    yield tarPadding(size);
+  }
+  yield TAR_END;
 }

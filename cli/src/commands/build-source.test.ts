@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -86,6 +86,43 @@ test("of an OCI image layout goes the image that is named, with what it is made 
     ["web", "index.json cannot be read (ENOENT"],
   ] as const)
     expect(() => contextPlace(`a=oci-layout://${place}`)).toThrow(`as an OCI image layout: ${why}`);
+});
+
+test("blobs of a layout may be links to files, and to nothing else", async () => {
+  const root = join(folder, "linked");
+  mkdirSync(join(root, "blobs/sha256"), { recursive: true });
+  const digit = (value: string): string => value.repeat(64);
+  const descriptor = (value: string) => ({ digest: `sha256:${digit(value)}` });
+  const files = {
+    "1": JSON.stringify({ config: descriptor("2"), layers: [descriptor("3"), descriptor("4"), descriptor("5")] }),
+    "2": "of the configuration",
+    "3": "of the layer",
+  };
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(folder, name), content);
+    symlinkSync(join("../../..", name), join(root, "blobs/sha256", digit(name)));
+  }
+  symlinkSync("../../../web", join(root, "blobs/sha256", digit("4")));
+  symlinkSync("nowhere", join(root, "blobs/sha256", digit("5")));
+  writeFileSync(join(root, "index.json"), JSON.stringify({ manifests: [descriptor("1")] }));
+  const sent = await contentOf(contextPlace("a=oci-layout://linked").layout);
+  expect(sent).toMatch(/"layers"[\s\S]*of the configuration[\s\S]*of the layer/);
+  expect(sent).not.toMatch(/(4{64}|5{64})\0/);
+});
+
+test.each([
+  ["null", "index.json is malformed"],
+  ["[]", "index.json is malformed"],
+  ['{"manifests":null}', 'it has no image "latest", expected one of none'],
+  ['{"manifests":{}}', "index.json is malformed"],
+  ['{"manifests":[null]}', "index.json is malformed"],
+  ['{"manifests":[{}]}', "index.json is malformed"],
+  ['{"manifests":[{"digest":"sha256:a","annotations":[]}]}', "index.json is malformed"],
+  ['{"manifests":[{"digest":"sha256:../../index.json"}]}', '"sha256:../../index.json" is no digest'],
+])("the index %s of a layout is refused", (index, why) => {
+  mkdirSync(join(folder, "wrong"), { recursive: true });
+  writeFileSync(join(folder, "wrong/index.json"), index);
+  expect(() => contextPlace("a=oci-layout://wrong")).toThrow(`as an OCI image layout: ${why}`);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { lstat, readdir, readFile, readlink } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { TsukubeError } from "@tsukube/foundation";
@@ -27,47 +27,55 @@ export function fileArchive(files: readonly (readonly [name: string, content: Bu
   return archive as AsyncIterable<Uint8Array>;
 }
 
-/** Some files of a folder as such an archive, beside others. @param paths Below the folder. */
+/**
+ * Some files of a folder as such an archive, beside others; links lead to them, what is not there is left out.
+ * @param paths Below the folder.
+ */
 export function chosenFiles(
   root: string,
   paths: ReadonlySet<string>,
   files: Parameters<typeof fileArchive>[0],
 ): AsyncIterable<Uint8Array> {
-  const folders = new Set(
-    [...paths].flatMap((path) => path.split("/").map((_, index, parts) => parts.slice(0, index).join("/"))),
-  );
-  return packContext(root, (path, isFolder) => (isFolder ? folders : paths).has(path), files);
+  return packed(async (archive) => {
+    for (const [name, content] of files) archive.entry({ name }, content);
+    for (const path of [...paths].sort()) {
+      const status = await stat(join(root, path)).catch(() => undefined);
+      if (status?.isFile() === true) await addFile(archive, join(root, path), { name: path, size: status.size });
+    }
+  });
 }
 
 /**
  * A folder as the tar archive that `POST /build` takes. Owners are root's, as docker sends them; sockets and devices are left out.
  * @param keep Whether a path below the folder goes along, "src/main.ts"; a folder that does not is not looked into.
  */
-async function* packContext(
+function packContext(
   root: string,
   keep: (path: string, isFolder: boolean) => boolean = () => true,
-  files: Parameters<typeof fileArchive>[0] = [],
 ): AsyncIterable<Uint8Array> {
+  return packed((archive) => addFolder(archive, root, "", keep));
+}
+
+async function* packed(fill: (archive: Pack) => Promise<void>): AsyncIterable<Uint8Array> {
   const archive = pack();
-  for (const [name, content] of files) archive.entry({ name }, content);
-  const packed = addFolder(archive, root, "", keep).then(
+  const filled = fill(archive).then(
     () => archive.finalize(),
     (error: Error) => archive.destroy(error),
   );
   yield* archive as AsyncIterable<Uint8Array>;
-  await packed;
+  await filled;
 }
 
 async function addFolder(
   archive: Pack,
   root: string,
   path: string,
-  keep: Parameters<typeof packContext>[1],
+  keep: (path: string, isFolder: boolean) => boolean,
 ): Promise<void> {
   for (const name of (await readdir(join(root, path))).sort()) {
     const below = path === "" ? name : `${path}/${name}`;
     const status = await lstat(join(root, below));
-    if (keep?.(below, status.isDirectory()) === false) continue;
+    if (!keep(below, status.isDirectory())) continue;
     const header = { name: below, mode: status.mode & 0o7777, mtime: status.mtime };
     if (status.isDirectory()) {
       archive.entry({ ...header, type: "directory" });
