@@ -215,7 +215,8 @@ class DockerfileBuilder implements ImageBuilder {
     if (isBuiltIn(reference))
       return this.#deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`);
     const options = { credentials: credentials(reference.registry), signal };
-    return this.#deps.transfer.pull(reference, { ...options, ...(platform === undefined ? {} : { platform }) });
+    const chosen = platform === undefined ? options : { ...options, platform };
+    return (await this.#deps.transfer.pull(reference, chosen)).image;
   }
 }
 

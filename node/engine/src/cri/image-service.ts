@@ -65,7 +65,8 @@ export function imageService(deps: Deps): GrpcHandlers<ImageService> {
       const reference = parseReference(image?.image ?? "");
       const own = madeHere(deps.images, reference);
       if (own !== undefined) return { imageRef: own.id };
-      if (!isBuiltIn(reference)) return { imageRef: (await deps.transfer.pull(reference, credentialsOf(auth))).id };
+      if (!isBuiltIn(reference))
+        return { imageRef: (await deps.transfer.pull(reference, credentialsOf(auth))).image.id };
       return { imageRef: (await deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`)).id };
     },
     async RemoveImage({ image }) {

@@ -181,15 +181,14 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
             send(progressMessage(progress));
           },
         });
-        const { id, digests } = await pulling.catch((cause: unknown) => {
+        const { image, digest } = await pulling.catch((cause: unknown) => {
           if (codeOf(cause) !== "unauthorized") throw cause;
           // with 401 a client would ask whoever sits there for a password; dockerd says that there is no such image
           throw new TsukubeError("not-found", messageOf(cause), { cause });
         });
         begin();
-        isNewer = id !== before;
-        const digest = digests.findLast((each) => each.startsWith(`${reference.registry}/${reference.repository}@`));
-        send({ status: `Digest: ${digest?.split("@")[1]}` });
+        isNewer = image.id !== before;
+        send({ status: `Digest: ${digest}` });
       }
       begin();
       deps.events.publish("image", "pull", familiarName(formatReference(reference)), {

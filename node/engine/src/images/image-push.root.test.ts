@@ -66,7 +66,7 @@ describe.skipIf(process.getuid?.() !== 0)("images in Debian's registry (need roo
     await here.garbage.collect();
     expect(await here.leftovers()).toEqual([]);
     for (const reference of [name, `${open.host}/team/app@${digest}`]) {
-      const pulled = await here.transfer.pull(parseReference(reference));
+      const { image: pulled } = await here.transfer.pull(parseReference(reference));
       expect(pulled).toMatchObject({ id: image.id, document: image.document, chain: image.chain });
       expect(here.images.find(`${open.host}/team/app@${digest}`)?.id).toBe(image.id);
     }
@@ -88,14 +88,14 @@ describe.skipIf(process.getuid?.() !== 0)("images in Debian's registry (need roo
         ["waiting", state],
         ["waiting", state],
       ]);
-      expect((await there.transfer.pull(parseReference(name))).id).toBe(image.id);
+      expect((await there.transfer.pull(parseReference(name))).image.id).toBe(image.id);
     }
   });
 
   test("an image on top of a pulled one keeps the layers below as they are in the registry", async () => {
     await make(`${open.host}/team/base:1`);
     await here.transfer.push(`${open.host}/team/base:1`);
-    const base = await there.transfer.pull(parseReference(`${open.host}/team/base:1`));
+    const { image: base } = await there.transfer.pull(parseReference(`${open.host}/team/base:1`));
     const name = `${open.host}/team/above:1`;
     const image = await there.make(name, (root) => writeFileSync(`${root}/c`, `c ${sequence}`), {}, base);
     await there.images.remove(base.id);
@@ -103,7 +103,7 @@ describe.skipIf(process.getuid?.() !== 0)("images in Debian's registry (need roo
     const progress: LayerProgress[] = [];
     await there.transfer.push(name, { onProgress: (step) => progress.push(step) });
     expect(states(progress, image).map((steps) => steps.at(-1))).toEqual(["mounted", "mounted", "done"]);
-    expect((await here.transfer.pull(parseReference(name))).id).toBe(image.id);
+    expect((await here.transfer.pull(parseReference(name))).image.id).toBe(image.id);
   });
 
   test("images of this machine's files are pushed, and pulled by another", async () => {
@@ -113,7 +113,7 @@ describe.skipIf(process.getuid?.() !== 0)("images in Debian's registry (need roo
       const name = `${open.host}/${built}`;
       await here.images.put({ ...image, names: [name] });
       await here.transfer.push(name);
-      expect((await there.transfer.pull(parseReference(name))).id).toBe(image.id);
+      expect((await there.transfer.pull(parseReference(name))).image.id).toBe(image.id);
     }
   });
 
@@ -174,7 +174,7 @@ describe.skipIf(process.getuid?.() !== 0)("images in Debian's registry (need roo
     await here.transfer.push(name, { credentials: REGISTRY_USER });
     await expect(there.transfer.pull(parseReference(name))).rejects.toMatchObject({ code: "unauthorized" });
     const auth = Buffer.from(`${REGISTRY_USER.username}:${REGISTRY_USER.password}`).toString("base64");
-    expect((await there.transfer.pull(parseReference(name), { credentials: { auth } })).id).toBe(image.id);
+    expect((await there.transfer.pull(parseReference(name), { credentials: { auth } })).image.id).toBe(image.id);
   });
 
   test("files that changed on disk are not pushed as the image", async () => {

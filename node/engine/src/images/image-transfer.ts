@@ -38,6 +38,12 @@ export interface PullOptions extends TransferOptions {
   readonly platform?: string;
 }
 
+export interface Pulled {
+  readonly image: ImageRecord;
+  /** What the name stands for in the registry: of a manifest, or of an index of several. */
+  readonly digest: string;
+}
+
 const PARALLEL = 3;
 /** What unpacking a blob fails with whose bytes are not those that its digest says. */
 const DAMAGED = new Set(["wrong-digest", "invalid-archive", "invalid-tar", "unsupported"]);
@@ -87,7 +93,7 @@ export class ImageTransfer {
    * @throws {TsukubeError} `not-found`, `unauthorized`, `unreachable`, `stalled`, `truncated`, `wrong-digest`, `no-platform`,
    * `unsupported`, `invalid-image`, `too-large`.
    */
-  async pull(reference: Reference, options: PullOptions = {}): Promise<ImageRecord> {
+  async pull(reference: Reference, options: PullOptions = {}): Promise<Pulled> {
     const release = this.#deps.garbage.hold();
     try {
       const session = await this.#deps.client.open(reference, options.credentials, options.signal);
@@ -116,7 +122,7 @@ export class ImageTransfer {
     }
   }
 
-  async #pull(session: RegistrySession, reference: Reference, options: PullOptions): Promise<ImageRecord> {
+  async #pull(session: RegistrySession, reference: Reference, options: PullOptions): Promise<Pulled> {
     const name = formatReference(reference);
     const wanted = options.platform === undefined ? OWN_PLATFORM : parsePlatform(options.platform);
     const top = await this.#document(session, reference.digest ?? reference.tag ?? "latest", name);
@@ -149,7 +155,7 @@ export class ImageTransfer {
       const tell = tellers[index]!;
       await this.#layer(session, layer, diffIds[index] as string, chain.slice(0, index + 1), repository, tell);
     });
-    return this.#deps.images.put({
+    const image = await this.#deps.images.put({
       ...parts,
       id: config.digest,
       names: reference.digest === undefined ? [name] : [],
@@ -159,6 +165,7 @@ export class ImageTransfer {
       sizeBytes: config.size + layers.reduce((sum, layer) => sum + layer.size, 0),
       pinned: false,
     });
+    return { image, digest: top.digest };
   }
 
   /** A manifest or index, kept. One named by its digest that is here already is not asked for. */

@@ -51,8 +51,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const pull = (tag = "1.0", credentials = {}) =>
-  transfer.pull(parseReference(`${registry.name}:${tag}`), { credentials });
+const pull = async (tag = "1.0", credentials = {}) =>
+  (await transfer.pull(parseReference(`${registry.name}:${tag}`), { credentials })).image;
 
 test("an image is pulled by platform, its layers gzip or zstd, and not fetched twice", async () => {
   const { content: layers, index } = registry.addImage();
