@@ -29,20 +29,52 @@ const ROWS: readonly Row[] = lines
 
 const REFERENCE = /\[([\w-]+)\] `([^`]+)`/g;
 
-/** A test's text, with the recorded answers that it takes its rows from. */
+/** A test's text without comments, with the recorded answers that it takes its rows from. */
 function textOf(path: string): string {
   const text = readFileSync(join(ROOT, path), "utf8");
   const facts = [...text.matchAll(/["/]facts\/([\w-]+\.json)"/g)].map(([, name]) => join(ROOT, "api/facts", name!));
-  return [text, ...facts.filter(existsSync).map((fact) => readFileSync(fact, "utf8"))].join("\n");
+  return [withoutComments(text), ...facts.filter(existsSync).map((fact) => readFileSync(fact, "utf8"))].join("\n");
 }
 
-/** A title is a whole literal: of a test, a group or a row. */
+function withoutComments(text: string): string {
+  return text.replaceAll(/^\s*(?:\/\/|\/?\*).*$| \/\/ .*$/gm, "");
+}
+
+/** Of a test, a group or a table's call of one; or of a row, which is in a list or an object. */
+const BEFORE_TITLE = /(?:(?:^|[^.\w])(?:test|it|describe)(?:\.\w+)*\(|\)\(|[[{,:])\s*$/;
+
+/** A title is a whole literal, where titles are. */
 function isTitle(title: string, text: string): boolean {
   const escaped = JSON.stringify(title).slice(1, -1);
   return [`"${escaped}"`, `'${title}'`, `\`${title.replaceAll("\\", "\\\\")}\``].some((literal) =>
-    text.includes(literal),
+    text
+      .split(literal)
+      .slice(0, -1)
+      .some((before) => BEFORE_TITLE.test(before.slice(-100))),
   );
 }
+
+test.each([
+  ['test("title", () => {', true],
+  ['describe.skipIf(isPeer)("title", () => {', true],
+  ["test.each([\n  [1],\n])(`title`, () => {", true],
+  ['  [\n    "title",', true],
+  ['{ name: "title" }', true],
+  ['// test("title")', false],
+  ['  work(); // as [ "title" ]', false],
+  [' * { "title" }', false],
+  ['expect(said).toBe("title")', false],
+  ['request("title")', false],
+  ['test("title and more")', false],
+])("of %j it is %s that it has a title", (text, has) => {
+  expect(isTitle("title", withoutComments(text))).toBe(has);
+});
+
+test.each([...FILES.values()])("%s skips none of its tests for good", (path) => {
+  expect(withoutComments(readFileSync(join(ROOT, path), "utf8"))).not.toMatch(
+    /\b(?:test|it|describe)(?:\.\w+)*\.(?:skip|todo)\b/,
+  );
+});
 
 test("the document has a row for each thing that clients depend on, each label once", () => {
   expect(ROWS.length).toBeGreaterThan(200);

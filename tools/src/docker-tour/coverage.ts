@@ -18,7 +18,7 @@ export const ENDPOINTS: Readonly<Record<string, string>> = {
   "DELETE /images/{}": "docker( rmi",
   "POST /build/inputs": "POST /build/inputs",
   "POST /build/contexts": "--build-context",
-  "GET /build/outputs/{}": "--output",
+  "GET /build/outputs/{}": "build( --output",
   "POST /build": "docker( build",
   "GET /containers/json": "docker( ps",
   "POST /containers/create": "docker( create",
