@@ -412,7 +412,7 @@ function addSnapshotCommands(snapshot: Command, context: (command: Command) => C
     );
   snapshot
     .command("salvage")
-    .description("save what is whole of a store that is damaged, and name what is not")
+    .description("save what can still be read of a store that is damaged, or whose keys are lost, and name what cannot")
     .argument("<file>")
     .option(...name)
     .action(async (file: string, _options: object, command: Command) =>
