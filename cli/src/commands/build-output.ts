@@ -82,7 +82,7 @@ export async function receive(archive: Readable, { kind, path, unpacks }: BuildO
   if (path === undefined || !unpacks) return writeArchive(archive, path);
   await mkdir(path, { recursive: true });
   if (kind === "files") return unpack(archive, path);
-  const received = join(path, `.layout.${process.pid}.tmp`);
+  const received = join(path, `.layout-${process.pid}`);
   await withTemporary(received, async () => {
     await mkdir(received);
     await unpack(archive, received);

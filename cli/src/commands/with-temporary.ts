@@ -9,6 +9,7 @@ export async function withTemporary<T>(path: string, work: () => Promise<T>): Pr
     remove();
     process.kill(process.pid, signal); // it has no listener of ours any more
   };
+  remove(); // of one that was killed and had this process's id
   for (const signal of DEADLY) process.once(signal, stopped);
   try {
     return await work();
