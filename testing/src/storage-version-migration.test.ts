@@ -32,7 +32,7 @@ const hosts = (version: string) =>
 
 function definition(stored: string): CustomResourceDefinition {
   const openAPIV3Schema = { type: "object", properties: { a: { type: "string" } } };
-  const versions = ["v1", "v2"].map((name) => ({
+  const versions = ["v1", "v2", "v3"].map((name) => ({
     name,
     served: true,
     storage: name === stored,
@@ -45,15 +45,39 @@ function definition(stored: string): CustomResourceDefinition {
   };
 }
 
-async function migrate(group: string, resource: string): Promise<readonly (readonly [string, string, string])[]> {
-  await migrations().create({ metadata: { name: "m" }, spec: { resource: { group, resource } } });
+async function migrate(
+  group: string,
+  resource: string,
+  name = "m",
+): Promise<readonly (readonly [string, string, string])[]> {
+  await migrations().create({ metadata: { name }, spec: { resource: { group, resource } } });
   await cluster.clock.advance(2000);
-  return verdicts();
+  return verdicts(name);
 }
 
-async function verdicts() {
-  const { status } = await migrations().get("m");
+async function verdicts(name = "m") {
+  const { status } = await migrations().get(name);
   return (status?.conditions ?? []).map(({ type, status: is, reason }) => [type, is, reason] as const);
+}
+
+/** Has a policy refuse whatever changes hosts, or no longer. */
+async function refuseUpdates(isRefused: boolean): Promise<void> {
+  const name = "no-updates";
+  const admission = (resource: string) =>
+    cluster.client.resource<Unstructured>({ group: "admissionregistration.k8s.io", version: "v1", resource });
+  const [policies, bindings] = [
+    admission("validatingadmissionpolicies"),
+    admission("validatingadmissionpolicybindings"),
+  ];
+  if (!isRefused) {
+    for (const each of [bindings, policies]) await each.delete(name);
+  } else {
+    const rule = { apiGroups: ["example.com"], apiVersions: ["*"], resources: ["hosts"], operations: ["UPDATE"] };
+    const spec = { matchConstraints: { resourceRules: [rule] }, validations: [{ expression: "false" }] };
+    await policies.create({ metadata: { name }, spec } as never);
+    await bindings.create({ metadata: { name }, spec: { policyName: name, validationActions: ["Deny"] } } as never);
+  }
+  await cluster.clock.advance(1000);
 }
 
 /** The versions that objects lie in. */
@@ -101,6 +125,46 @@ test("objects of a custom resource are written in the version that is stored now
   expect((await definitions().get("hosts.example.com")).status?.storedVersions).toEqual(["v2"]);
   const after = await hosts("v2").get("h0");
   expect({ ...after.metadata, resourceVersion: "" }).toEqual({ ...before.metadata, resourceVersion: "" });
+});
+
+test("until all objects are written again, a definition keeps saying in which versions they may lie", async () => {
+  const storeIn = async (version: string): Promise<void> => {
+    const live = await definitions().get("hosts.example.com");
+    await definitions().update({ ...live, spec: definition(version).spec! });
+    await cluster.clock.advance(1000);
+  };
+  const said: string[] = [];
+  const stored = async () => (await definitions().get("hosts.example.com")).status?.storedVersions;
+  await definitions().create(definition("v1"));
+  await cluster.clock.advance(1000);
+  await hosts("v1").create({ apiVersion: "example.com/v1", kind: "Host", metadata: { name: "h" } } as never);
+  await storeIn("v2");
+  expect(await migrate("example.com", "hosts")).toEqual(DONE);
+  await storeIn("v3");
+  expect(await stored()).toEqual(["v2", "v3"]);
+
+  const stop = new AbortController();
+  void (async () => {
+    for await (const { object } of definitions().watch({ signal: stop.signal })) {
+      const { status } = object as CustomResourceDefinition;
+      const [progress = ""] = migrating(object as CustomResourceDefinition);
+      said.push(`${progress.split(" ")[1]}: ${status?.storedVersions?.join(" ")}`);
+    }
+  })().catch(() => {});
+  await refuseUpdates(true);
+  expect(await migrate("example.com", "hosts", "refused")).toEqual([
+    ["Running", "False", "MigrationCompleted"],
+    ["Failed", "True", "StorageVersionMigrationFailed"],
+  ]);
+  expect(await lying()).toEqual(["example.com/v2"]);
+  expect(await stored()).toEqual(["v2", "v3"]);
+  await refuseUpdates(false);
+  expect(await migrate("example.com", "hosts", "again")).toEqual(DONE);
+  expect(await lying()).toEqual(["example.com/v3"]);
+  expect(await stored()).toEqual(["v3"]);
+  stop.abort();
+  expect(said).toEqual(expect.arrayContaining(["MigrationRunning: v2 v3", "MigrationFailed: v2 v3"]));
+  expect(said).not.toContain("MigrationRunning: v3");
 });
 
 test("objects that lie as they should are not touched", async () => {

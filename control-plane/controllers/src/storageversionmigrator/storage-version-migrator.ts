@@ -122,23 +122,26 @@ export class StorageVersionMigrator {
     const but = isSame
       ? "and the stored versions have been updated"
       : "but the stored versions have not been updated due to a generation mismatch";
-    const stored = isSame ? { storedVersions: [storageVersionOf(now)] } : {};
+    const stored = isSame ? [storageVersionOf(now)] : undefined;
     await this.#mark(now, "Succeeded", `The migration has succeeded ${but}`, stored);
   }
 
-  /** Says in a definition how the migration of its objects goes. @throws {ApiError} 409 when it was changed meanwhile. */
+  /**
+   * Says in a definition how the migration of its objects goes, and each time the stored versions too: what an apply leaves out, it gives
+   * up. @throws {ApiError} 409 when it was changed meanwhile.
+   */
   #mark(
     definition: CustomResourceDefinition,
     verdict: Verdict,
     message: string,
-    more: object = {},
+    storedVersions = definition.status?.storedVersions,
   ): Promise<CustomResourceDefinition> {
     const { name = "", resourceVersion } = definition.metadata ?? {};
     const conditions = [migratingCondition(definition, verdict, message, this.#context.clock.now())];
     const body = {
       ...{ apiVersion: apiVersionOf(DEFINITIONS), kind: "CustomResourceDefinition" },
       metadata: { name, resourceVersion },
-      status: { conditions, ...more },
+      status: { conditions, ...(storedVersions !== undefined && { storedVersions }) },
     };
     const patch = { type: "apply", body, fieldManager: NAME, force: true } as const;
     return this.#definitions.patch(name, patch, { subresource: "status" });
