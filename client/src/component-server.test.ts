@@ -88,6 +88,12 @@ test("metrics are for whom the API server lets, by certificate or token", async 
   ]);
 });
 
+test("the API server is not asked about paths of which there can be nothing", async () => {
+  reviews.length = 0;
+  expect(await get(`/${"x".repeat(70_000)}`)).toEqual([414, expect.stringContaining('"Failure"')]);
+  expect(reviews).toEqual([]);
+});
+
 test("answers of the API server count for ten seconds", async () => {
   await get("/metrics", { token: "good" });
   reviews.length = 0;

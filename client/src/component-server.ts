@@ -28,6 +28,9 @@ const REMEMBER_MS = 10_000;
 /** As upstream's --authorization-always-allow-paths. */
 const OPEN = ["/healthz", "/livez", "/readyz"];
 
+/** Bytes of a path that is of nothing here, which the API server is not asked about. */
+const LONGEST_PATH = 64 * 1024;
+
 const ANONYMOUS: ReviewedUser = { username: "system:anonymous", groups: ["system:unauthenticated"] };
 
 /** Serves what a component tells of itself over HTTPS: health to everybody, the rest to whom the API server lets read the path. */
@@ -54,6 +57,7 @@ async function admit(exchange: Exchange, access: DelegatedAccess): Promise<void>
   if (user === undefined) throw ApiError.unauthorized();
   const { pathname: path } = new URL(exchange.path, "https://component");
   if (OPEN.includes(path)) return;
+  if (path.length > LONGEST_PATH) throw ApiError.generic(414);
   const known = user === "nobody" ? ANONYMOUS : user;
   const verb = exchange.method.toLowerCase();
   if (await access.isAllowed(known, { nonResourceAttributes: { path, verb } })) return;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { TokenReview } from "@tsukube/api/types/authentication-v1";
+import type { TokenReview, UserInfo } from "@tsukube/api/types/authentication-v1";
 import type {
   NonResourceAttributes,
   ResourceAttributes,
@@ -27,6 +27,7 @@ export interface ReviewedUser {
   readonly username: string;
   readonly groups: readonly string[];
   readonly uid?: string;
+  readonly extra?: NonNullable<UserInfo["extra"]>;
 }
 
 /** What somebody wants to do. */
@@ -40,6 +41,8 @@ interface Remembered<T> {
 }
 
 const MOST_REMEMBERED = 1000;
+/** Bytes of attributes whose decision is not remembered, as upstream: whoever asks chooses them. */
+const LONG = 10_000;
 
 const TOKEN_REVIEWS = { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews" };
 const ACCESS_REVIEWS = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews" };
@@ -60,36 +63,45 @@ export class DelegatedAccess {
       return { username: peer.commonName, groups: [...peer.organizations, "system:authenticated"] };
     const token = /^Bearer (\S+)$/i.exec(headers["authorization"] ?? "")?.[1];
     if (token === undefined) return "nobody";
-    const key = createHash("sha256").update(token).digest("base64");
-    return this.#remembered(this.#users, key, async () => {
+    return this.#remembered(this.#users, token, async () => {
       const review: TokenReview = { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", spec: { token } };
       const { status } = await this.#options.client.resource<TokenReview>(TOKEN_REVIEWS).create(review);
       if (status?.authenticated !== true || status.user?.username === undefined) return undefined;
-      const { username, groups = [], uid } = status.user;
-      return { username, groups, ...(uid !== undefined && { uid }) };
+      return { ...status.user, username: status.user.username, groups: status.user.groups ?? [] };
     });
   }
 
-  isAllowed({ username, groups, uid }: ReviewedUser, attributes: AccessAttributes): Promise<boolean> {
-    const key = JSON.stringify([username, groups, uid, attributes]);
-    return this.#remembered(this.#decisions, key, async () => {
+  isAllowed({ username, ...user }: ReviewedUser, attributes: AccessAttributes): Promise<boolean> {
+    const spec = { user: username, ...user, ...attributes };
+    const ask = async (): Promise<boolean> => {
       const review: SubjectAccessReview = {
         apiVersion: "authorization.k8s.io/v1",
         kind: "SubjectAccessReview",
-        spec: { user: username, groups, ...(uid !== undefined && { uid }), ...attributes },
+        spec,
       };
       const { status } = await this.#options.client.resource<SubjectAccessReview>(ACCESS_REVIEWS).create(review);
       return status?.allowed === true;
-    });
+    };
+    return sizeOf(attributes) < LONG ? this.#remembered(this.#decisions, JSON.stringify(spec), ask) : ask();
   }
 
-  async #remembered<T>(memory: Map<string, Remembered<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  async #remembered<T>(memory: Map<string, Remembered<T>>, what: string, ask: () => Promise<T>): Promise<T> {
     const { clock, rememberMs } = this.#options;
+    const key = createHash("sha256").update(what).digest("base64");
     const known = memory.get(key);
     if (known !== undefined && known.until > clock.now()) return known.value;
     const value = await ask();
-    if (memory.size >= MOST_REMEMBERED) memory.clear();
+    memory.delete(key);
     memory.set(key, { value, until: clock.now() + rememberMs });
+    for (const [oldest, { until }] of memory) {
+      if (memory.size <= MOST_REMEMBERED && until > clock.now()) break;
+      memory.delete(oldest);
+    }
     return value;
   }
+}
+
+function sizeOf(attributes: AccessAttributes): number {
+  const values = Object.values(attributes).flatMap((each) => Object.values(each));
+  return Buffer.byteLength(values.filter((value) => typeof value === "string").join(""));
 }
