@@ -2,7 +2,7 @@ import { jsonEqual, normalize, type Unstructured } from "@tsukube/api";
 import type { Service } from "@tsukube/api/types/core-v1";
 import { formatTime } from "@tsukube/foundation";
 import { addressAt, familyOf, parseIpNetwork } from "@tsukube/foundation/ip-network";
-import type { WriterDeps } from "../endpoints/writer.ts";
+import { counted, type WriterDeps } from "../endpoints/writer.ts";
 
 /** Where a server is reached. */
 export interface Advertised {
@@ -98,7 +98,8 @@ async function ensure(
       ...wanted.rest,
     };
     const object = normalize<Unstructured>(whole, definition.schema).object;
-    const same = live !== undefined && jsonEqual(object, live);
-    return same ? { type: "none" } : { type: "put", object };
+    if (live === undefined) return { type: "put", object };
+    if (jsonEqual(object, live)) return { type: "none" };
+    return { type: "put", object: definition.strategy.generation ? counted(definition, object, live) : object };
   });
 }

@@ -470,7 +470,7 @@ function statusOnly(definition: ResourceDefinition, next: Unstructured, live: Un
 }
 
 /** One generation more when anything but metadata and status changed, and annotations where they count. */
-function counted({ strategy }: ResourceDefinition, next: Unstructured, live: Unstructured): Unstructured {
+export function counted({ strategy }: ResourceDefinition, next: Unstructured, live: Unstructured): Unstructured {
   const wanted = (object: Unstructured): unknown => {
     const { metadata, status: _status, ...rest } = object;
     return strategy.annotationsCount === true ? { rest, annotations: metadata?.annotations ?? {} } : rest;
