@@ -34,6 +34,12 @@ export class WorkQueue {
     return [...this.#waiting.values()].reduce((sum, keys) => sum + keys.length, 0);
   }
 
+  /** Keys that wait to be tried again after failures. */
+  get retries(): ReadonlySet<Key> {
+    const isIdle = (key: Key): boolean => !this.#dirty.has(key) && !this.#processing.has(key);
+    return new Set([...this.#later.keys()].filter((key) => this.#failures.has(key) && isIdle(key)));
+  }
+
   add(key: Key): void {
     if (this.#closed || this.#dirty.has(key)) return;
     this.#dirty.add(key);

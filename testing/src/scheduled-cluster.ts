@@ -1,6 +1,6 @@
 import type { Event, Node, Pod, PodSpec } from "@tsukube/api/types/core-v1";
 import type { PriorityClass } from "@tsukube/api/types/scheduling-v1";
-import { createInformerFactory } from "@tsukube/client";
+import { type Client, createInformerFactory } from "@tsukube/client";
 import { Lifetime, type Metrics, silentLogger } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
 import { startScheduler } from "@tsukube/scheduler";
@@ -29,11 +29,12 @@ export class ScheduledCluster {
     this.#lifetime = lifetime;
   }
 
-  static async start(): Promise<ScheduledCluster> {
+  /** @param through What the scheduler gets for its client. */
+  static async start(through: (client: Client) => Client = (client) => client): Promise<ScheduledCluster> {
     const lifetime = new Lifetime();
     const cluster = lifetime.own("cluster", await startManagedCluster());
     const common = { clock: cluster.clock, random: seededRandom(3), logger: silentLogger };
-    const client = cluster.clientAs({ name: "system:kube-scheduler" });
+    const client = through(cluster.clientAs({ name: "system:kube-scheduler" }));
     const informers = lifetime.own("informers", createInformerFactory(client, common));
     const metrics = createMetrics();
     lifetime.own("scheduler", await startScheduler({ ...common, client, informers, metrics }));

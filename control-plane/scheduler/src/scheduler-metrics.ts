@@ -3,6 +3,7 @@ import type { Clock, Counter, Histogram, Labels, Metrics, Sample } from "@tsukub
 /** What the scheduler holds, at the time. */
 export interface Held {
   readonly active: number;
+  readonly backoff: number;
   readonly unschedulable: number;
   readonly gated: number;
   readonly nodes: number;
@@ -17,6 +18,8 @@ interface Waiting {
   readonly since: number;
   attempts: number;
   began: number;
+  /** An attempt is under way. */
+  isTried: boolean;
 }
 
 const doubling = (first: number, count: number): readonly number[] =>
@@ -64,8 +67,8 @@ export class SchedulerMetrics {
     this.#victims = histogram("preemption_victims", gone, doubling(1, 7));
     const pending = "Number of pending pods, by the queue type.";
     metrics.collected("scheduler_pending_pods", pending, (): readonly Sample[] => {
-      const { active, unschedulable, gated } = held();
-      return Object.entries({ active, unschedulable, gated }).map(([queue, count]) => [{ queue }, count]);
+      const { active, backoff, unschedulable, gated } = held();
+      return Object.entries({ active, backoff, unschedulable, gated }).map(([queue, count]) => [{ queue }, count]);
     });
     const cached = "Number of nodes, pods, and assumed (bound) pods in the scheduler cache.";
     metrics.collected("scheduler_cache_size", cached, (): readonly Sample[] => {
@@ -78,7 +81,7 @@ export class SchedulerMetrics {
   queued(key: string): void {
     if (this.#waiting.has(key)) return;
     const now = this.#clock.monotonic();
-    this.#waiting.set(key, { since: now, attempts: 0, began: now });
+    this.#waiting.set(key, { since: now, attempts: 0, began: now, isTried: false });
   }
 
   began(key: string): void {
@@ -86,6 +89,7 @@ export class SchedulerMetrics {
     const pod = this.#waiting.get(key)!;
     pod.attempts += 1;
     pod.began = this.#clock.monotonic();
+    pod.isTried = true;
   }
 
   /** The place was chosen, or found to be nowhere. */
@@ -93,12 +97,15 @@ export class SchedulerMetrics {
     this.#algorithmTook.observe(this.#since(this.#waiting.get(key)?.began));
   }
 
+  /** What an attempt came to first counts: an error after that is none of the attempt. */
   ended(key: string, result: AttemptResult): void {
     const pod = this.#waiting.get(key);
+    if (pod?.isTried !== true) return;
+    pod.isTried = false;
     const labels = this.#results[result];
     this.#attempts.inc(labels);
-    this.#attemptTook.observe(this.#since(pod?.began), labels);
-    if (result !== "scheduled" || pod === undefined) return;
+    this.#attemptTook.observe(this.#since(pod.began), labels);
+    if (result !== "scheduled") return;
     this.#attemptsOfPods.observe(pod.attempts);
     this.#podTook.observe(this.#since(pod.since), { attempts: pod.attempts >= 15 ? "15+" : String(pod.attempts) });
     this.#waiting.delete(key);
@@ -112,8 +119,9 @@ export class SchedulerMetrics {
     this.#preemptions.inc();
   }
 
-  /** Nobody is to place it any more. */
+  /** Nobody is to place it any more, which ends the attempt that is under way. */
   forget(key: string): void {
+    this.ended(key, "error");
     this.#waiting.delete(key);
   }
 

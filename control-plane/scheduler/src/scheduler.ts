@@ -19,6 +19,7 @@ import {
   referenceTo,
   SETTLED,
   startController,
+  type WorkQueue,
 } from "@tsukube/client";
 import { type Clock, formatTime, Lifetime, type Logger, type Metrics, type Random } from "@tsukube/foundation";
 import type { Snapshot } from "./framework.ts";
@@ -57,7 +58,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<{ close
   const lifetime = new Lifetime();
   const { client, clock, logger } = options;
   const events = lifetime.own("events", createEventRecorder({ client, clock, logger, component: NAME }));
-  const scheduler = new Scheduler(options, events, () => controller.queue.length);
+  const scheduler = new Scheduler(options, events, () => controller.queue);
   const controller: RunningController = startController({
     name: "scheduler",
     clock,
@@ -97,7 +98,7 @@ class Scheduler {
   readonly #preemptor: Preemptor;
   readonly #metrics: SchedulerMetrics;
 
-  constructor(options: SchedulerOptions, events: EventRecorder, active: () => number) {
+  constructor(options: SchedulerOptions, events: EventRecorder, queue: () => Pick<WorkQueue, "length" | "retries">) {
     const { informers } = options;
     this.#options = options;
     this.#events = events;
@@ -124,8 +125,9 @@ class Scheduler {
     this.#volumeBinder = new VolumeBinder(options.client, options.clock);
     this.#preemptor = new Preemptor(options.client, options.clock, events);
     this.#metrics = new SchedulerMetrics(options.metrics, options.clock, NAME, () => ({
-      active: active(),
-      unschedulable: this.#unschedulable.size,
+      active: queue().length,
+      backoff: queue().retries.size,
+      unschedulable: this.#unschedulable.difference(queue().retries).size,
       gated: this.#pods.byIndex("gated", "").length,
       ...this.#cache.size,
       assumed: this.#assumed.size,
@@ -200,13 +202,14 @@ class Scheduler {
       return SETTLED;
     }
     const pod = this.#withPromise(known);
-    if (this.#assumed.has(key)) {
-      if (!this.#volumeBinder.isWaiting(key)) return SETTLED; // bound already, as far as we are concerned
-      const outcome = await this.#followVolumes(pod);
-      if (outcome !== undefined) return outcome;
-    }
-    this.#metrics.began(key);
     try {
+      if (this.#assumed.has(key)) {
+        if (!this.#volumeBinder.isWaiting(key)) return SETTLED; // bound already, as far as we are concerned
+        const outcome = await this.#followVolumes(pod);
+        if (outcome !== undefined) return outcome;
+        this.#metrics.ended(key, "error");
+      }
+      this.#metrics.began(key);
       return await this.#decide(pod);
     } catch (error) {
       this.#metrics.ended(key, "error");
@@ -369,8 +372,9 @@ class Scheduler {
       await this.#options.client.resource(core("pods"), namespace).createSubresource(name, "binding", binding);
     } catch (error) {
       this.#unassume(key);
-      if (isStale(error)) return;
-      throw error;
+      if (!isStale(error)) throw error;
+      this.#metrics.ended(key, "error");
+      return;
     }
     this.#metrics.ended(key, "scheduled");
     this.#unschedulable.delete(key);
