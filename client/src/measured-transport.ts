@@ -10,7 +10,9 @@ export interface MeasuredTransportOptions {
 
 const SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
 
-/** Counts requests by their answers, and measures how long those took, under client-go's names. */
+const WATCH = /[?&]watch=(true|1)(&|$)/;
+
+/** Counts requests by their answers, and measures how long those took but for watches, under client-go's names. */
 export function measuredTransport(transport: Transport, { metrics, clock, host }: MeasuredTransportOptions): Transport {
   const requests = metrics.counter(
     "rest_client_requests_total",
@@ -21,11 +23,12 @@ export function measuredTransport(transport: Transport, { metrics, clock, host }
   const took = metrics.histogram("rest_client_request_duration_seconds", latency, SECONDS, ["verb", "host"]);
   const counted = new Map<string, CounterSeries>();
   const measured = new Map<string, HistogramSeries>();
-  const record = (method: string, code: string, seconds: number): void => {
+  const record = ({ method, path }: ApiRequest, code: string, seconds: number): void => {
     const key = `${method} ${code}`;
     let answers = counted.get(key);
     if (answers === undefined) counted.set(key, (answers = requests.of({ code, method, host })));
     answers.inc();
+    if (WATCH.test(path)) return;
     let durations = measured.get(method);
     if (durations === undefined) measured.set(method, (durations = took.of({ verb: method, host })));
     durations.observe(seconds);
@@ -39,7 +42,7 @@ export function measuredTransport(transport: Transport, { metrics, clock, host }
         code = String(response.status);
         return response;
       } finally {
-        record(request.method, code, (clock.monotonic() - began) / 1000);
+        record(request, code, (clock.monotonic() - began) / 1000);
       }
     },
     close: () => transport.close(),
