@@ -16,24 +16,31 @@ export interface ListenOptions {
 
 /**
  * Listens, or tries again until it can: whoever has the port keeps nobody from working. Resolves after the first attempt.
- * @returns ends the attempts.
+ * @returns ends the attempts; what one under way still opens is there to be closed with the server when it resolves.
  */
 export async function listenWhenFree(
   server: Pick<HttpServer, "listen">,
   { address, port, clock, logger, listening }: ListenOptions,
-): Promise<() => void> {
+): Promise<() => Promise<void>> {
   let cancel = (): void => {};
   let isTold = false;
+  let isStopped = false;
   const attempt = async (): Promise<void> => {
     try {
       const got = await server.listen(address, port);
-      listening?.(got);
+      if (!isStopped) listening?.(got);
     } catch (error) {
+      if (isStopped) return;
       if (!isTold) logger.warn("cannot listen, trying again", { at: withPort(address, port), error: messageOf(error) });
       isTold = true;
-      cancel = clock.after(RETRY_MS, () => void attempt(), { background: true });
+      cancel = clock.after(RETRY_MS, () => void (latest = attempt()), { background: true });
     }
   };
-  await attempt();
-  return () => cancel();
+  let latest = attempt();
+  await latest;
+  return async () => {
+    isStopped = true;
+    cancel();
+    await latest;
+  };
 }

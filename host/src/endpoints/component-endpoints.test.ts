@@ -1,10 +1,6 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
-import { Lifetime, silentLogger } from "@tsukube/foundation";
-import { VirtualClock } from "@tsukube/testing";
+import { Lifetime } from "@tsukube/foundation";
 import { afterEach, expect, test } from "vitest";
 import { createHttpServer } from "../http-server.ts";
-import { listenWhenFree } from "../listen-when-free.ts";
 import { createMetrics } from "../metrics/registry.ts";
 import { componentEndpoints } from "./component-endpoints.ts";
 
@@ -45,25 +41,4 @@ test("a component tells of its health, metrics and configuration", async () => {
   expect(await get("/mode")).toEqual([200, "fast"]);
   for (const path of ["/", "/livez", "/healthz/other", "/healthz/toString", "/constructor"])
     expect(await get(path)).toEqual([404, "404 page not found\n"]);
-});
-
-test("a port that is taken is taken over when it is free", async () => {
-  const other = createServer();
-  await once(other.listen(0, "127.0.0.1"), "listening");
-  const { port } = other.address() as { port: number };
-  const server = lifetime.own("server", createHttpServer(componentEndpoints({ health: { healthz: {} } })));
-  const clock = new VirtualClock();
-  const listened: number[] = [];
-  const listen = async (address: string, at: number): Promise<number> => {
-    const got = await server.listen(address, at);
-    listened.push(got);
-    return got;
-  };
-  const options = { address: "127.0.0.1", port, clock, logger: silentLogger };
-  lifetime.add("port", await listenWhenFree({ listen }, options));
-  expect(listened).toEqual([]);
-  await new Promise((resolve) => other.close(resolve));
-  await clock.advance(5000);
-  await expect.poll(() => listened).toEqual([port]);
-  expect(await (await fetch(`http://127.0.0.1:${port}/healthz`)).text()).toBe("ok");
 });
