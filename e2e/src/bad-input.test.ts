@@ -337,7 +337,7 @@ describe("what a user may get wrong with the command", () => {
     await tsukube.run(["down"]);
     writeFileSync(keys, readFileSync(keys, "utf8").replace(/secret: .*/, "secret: AAAA"));
     await expect(tsukube.run(["up", "--no-node"])).rejects.toThrow(
-      `Cannot use encryption configuration "${keys}": key "key1" of 3 bytes, expected 32 for secretbox`,
+      `Cannot use encryption configuration "${keys}": resources[0].providers[0].secretbox.keys[0].secret: key "key1" of 3 bytes, expected 32 for secretbox`,
     );
   }, 60_000);
 
