@@ -12,8 +12,12 @@ import { type ClusterPaths, filesOf } from "./paths.ts";
  */
 export async function holdStore(paths: ClusterPaths): Promise<() => Promise<void>> {
   const folder = filesOf(paths).store;
-  await mkdir(folder, { recursive: true });
-  const handle = await open(folder, constants.O_RDONLY);
+  // where there can be no folder, whoever opens the store says why
+  const handle = await mkdir(folder, { recursive: true }).then(
+    () => open(folder, constants.O_RDONLY),
+    () => undefined,
+  );
+  if (handle === undefined) return async () => {};
   if (await isTaken(handle.fd)) {
     await handle.close();
     throw new TsukubeError(
