@@ -337,6 +337,18 @@ spec:
     await gone("resized");
   }, 120_000);
 
+  test("an init container is resized while it runs", async () => {
+    const resources = "resources: { requests: { cpu: 100m }, limits: { cpu: 200m } }";
+    const init = `\n  initContainers: [{ name: first, image: tsukube.local/busybox, ${FOREVER}, ${resources} }]`;
+    await k.apply(podYaml("early", [FOREVER], init));
+    const limit = async () => (await statusOf("early")).initContainerStatuses?.[0]?.resources?.limits?.["cpu"];
+    await eventually("it runs", async () => (await limit()) === "200m");
+    const change = { spec: { initContainers: [{ name: "first", resources: { limits: { cpu: "300m" } } }] } };
+    await k.run(`patch pod early --subresource resize -p '${JSON.stringify(change)}'`);
+    await eventually("it has more", async () => (await limit()) === "300m");
+    await gone("early");
+  }, 120_000);
+
   test("a pod is resized as a whole, up and down, and not below what it uses", async () => {
     const policy = "resizePolicy: [{ resourceName: cpu, restartPolicy: RestartContainer }]";
     const whole = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } });

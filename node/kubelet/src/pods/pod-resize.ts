@@ -7,7 +7,7 @@ import type { LinuxContainerResources } from "@tsukube/node-contracts/cri";
 import { containerResources } from "../containers/resources.ts";
 import { idShown } from "./container-status.ts";
 import { newest } from "./plan.ts";
-import { lastingContainers } from "./pod-containers.ts";
+import { containersOf } from "./pod-containers.ts";
 import type { PodContext } from "./pod-context.ts";
 import type { RuntimeContainer, RuntimePod } from "./runtime-state.ts";
 
@@ -64,7 +64,7 @@ export async function resizePod(
 
 /** Running containers whose cgroups have something else than they may have. */
 function changesOf(allocated: Pod, runtime: RuntimePod): readonly Change[] {
-  return lastingContainers(allocated).flatMap((container) => {
+  return containersOf(allocated).flatMap((container) => {
     const running = newest(runtime, container.name);
     if (running?.state !== "running") return [];
     const wanted = containerResources(allocated, container);
