@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["**/*.test.ts"],
     exclude: ["**/node_modules/**", "dist/**"],
     testTimeout: 20_000,
+    expect: { poll: { timeout: 15_000 } },
     pool: "forks",
   },
 });

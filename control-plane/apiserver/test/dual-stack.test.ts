@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Answer, isPeer, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
 // held against kube-apiserver it must have been started with the same networks
@@ -257,7 +257,7 @@ describe("a Service that is changed", () => {
       if (!isPeer) expect((await admin.get(`${ADDRESSES}/${second}`)).object["spec"]).toEqual({ parentRef });
       const one = await update(narrow);
       expect([stack(one), specOf(one).clusterIP]).toEqual([["SingleStack", FOUR, FOUR], first]);
-      await vi.waitFor(async () => expect((await admin.get(`${ADDRESSES}/${second}`)).code).toBe(404));
+      await expect.poll(async () => (await admin.get(`${ADDRESSES}/${second}`)).code).toBe(404);
     },
   );
 
@@ -498,7 +498,7 @@ describe("networks and addresses", () => {
       "FD00:0::AB",
       expect.stringContaining("should be in RFC 5952"),
     ]);
-    const object = await vi.waitFor(async () => (await admin.get(`${ADDRESSES}/fd00::ab`)).object);
+    const { object } = await admin.get(`${ADDRESSES}/fd00::ab`);
     expect(object.metadata?.labels).toEqual({
       "ipaddress.kubernetes.io/ip-family": "IPv6",
       "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
@@ -512,7 +512,7 @@ describe("networks and addresses", () => {
       'spec.clusterIPs: Invalid value: ["fd00::ab"]: failed to allocate IP fd00::ab: provided IP is already allocated',
     ]);
     await admin.send("DELETE", `${SERVICES}/${name}`);
-    await vi.waitFor(async () => expect((await admin.get(`${ADDRESSES}/fd00::ab`)).code).toBe(404));
+    await expect.poll(async () => (await admin.get(`${ADDRESSES}/fd00::ab`)).code).toBe(404);
   });
 
   test("what a dry run shows is taken by nobody", async () => {
@@ -594,11 +594,9 @@ describe("networks and addresses", () => {
       admin.send("PATCH", `${RANGES}/${name}/status`, { status: { conditions: conditions(status) } });
     await admin.send("POST", RANGES, { metadata: { name }, spec: { cidrs: ["fd09::/124"] } });
     await say("False");
-    await vi.waitFor(async () => expect((await create({ clusterIP: "fd09::5" }, "?dryRun=All")).code).toBe(422));
+    await expect.poll(async () => (await create({ clusterIP: "fd09::5" }, "?dryRun=All")).code).toBe(422);
     await say("True");
-    await vi.waitFor(async () =>
-      expect(stack(await create({ clusterIP: "fd09::f" }))).toEqual(["SingleStack", SIX, SIX]),
-    );
+    await expect.poll(async () => stack(await create({ clusterIP: "fd09::f" }))).toEqual(["SingleStack", SIX, SIX]);
     await admin.send("DELETE", `${RANGES}/${name}`);
   });
 });

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { realClock } from "@tsukube/host";
 import { run, systemMounts } from "@tsukube/kernel";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EngineUnderTest } from "../engine-under-test.ts";
 import { askDocker } from "./docker-client-under-test.ts";
 
@@ -82,7 +82,7 @@ describe.skipIf(process.getuid?.() !== 0)("files of Docker's containers (need ro
     });
     const shown = async (subpath: string) => {
       const made = await started("ls /part >/s; mv /s /shown; sleep 60", part(subpath));
-      await vi.waitFor(async () => expect((await ask("GET", archive(made, "/shown"))).status).toBe(200));
+      await expect.poll(async () => (await ask("GET", archive(made, "/shown"))).status).toBe(200);
       return (await ask("GET", archive(made, "/shown"))).text.split("\0").findLast((text) => text !== "");
     };
     expect(await shown("deep")).toBe("er\n");
@@ -102,7 +102,7 @@ describe.skipIf(process.getuid?.() !== 0)("files of Docker's containers (need ro
           ...{ NetworkMode: "none", SecurityOpt },
         },
       );
-      await vi.waitFor(async () => expect((await ask("GET", archive(made, "/shown"))).status).toBe(200));
+      await expect.poll(async () => (await ask("GET", archive(made, "/shown"))).status).toBe(200);
       return (await ask("GET", archive(made, "/shown"))).text.split("\0").findLast((text) => text !== "");
     };
     expect(await cgroup()).toMatch(/^ro,/);

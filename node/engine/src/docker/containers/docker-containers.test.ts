@@ -5,7 +5,7 @@ import { silentLogger } from "@tsukube/foundation";
 import { systemRandom } from "@tsukube/host";
 import type { Cgroups } from "@tsukube/kernel";
 import { VirtualClock } from "@tsukube/testing";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { ContainerRecord, Containers } from "../../containers/containers.ts";
 import type { ImageRecord } from "../../images/image-store.ts";
 import { DockerEvents } from "../events.ts";
@@ -93,7 +93,7 @@ class World {
   /** Ends it by itself, and waits until it is about to start again. */
   async failed(id: string): Promise<void> {
     this.end(id, 1);
-    await vi.waitFor(() => expect(this.clock.pending).toBe(1)); // what is written meanwhile the clock does not know
+    await expect.poll(() => this.clock.pending).toBe(1); // what is written meanwhile the clock does not know
   }
 
   status(id: string): string {
@@ -169,7 +169,7 @@ test("what ignores its signal is killed after its grace", async () => {
   const id = await world.started("no");
   world.ignoresSignals = true;
   const stopped = world.containers.stop(id, undefined, 3);
-  await vi.waitFor(() => expect(world.clock.pending).toBe(1));
+  await expect.poll(() => world.clock.pending).toBe(1);
   await world.clock.advance(2999);
   expect(world.status(id)).toBe("running");
   await world.clock.advance(1);
