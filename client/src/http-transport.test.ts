@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { Lifetime } from "@tsukube/foundation";
 import { createHttpsServer, type Exchange, realClock, systemRandom } from "@tsukube/host";
 import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
@@ -8,20 +11,21 @@ import type { Transport } from "./transport.ts";
 const lifetime = new Lifetime();
 afterAll(() => lifetime.close());
 
-async function served(handle: (exchange: Exchange) => void): Promise<Transport> {
+async function certified() {
   const keys = await createAuthorityKeys("ca", realClock, systemRandom);
-  const pair = await (await openAuthority(keys, realClock, systemRandom)).issue({
-    commonName: "s",
-    sans: ["127.0.0.1"],
-    usages: ["server"],
-  });
-  const server = createHttpsServer({ ...pair, handle });
-  lifetime.own("server", server);
-  const port = await server.listen("127.0.0.1", 0);
-  return lifetime.own(
-    "transport",
-    createHttpTransport({ server: `https://127.0.0.1:${port}`, ca: keys.cert, token: () => "t" }),
-  );
+  const authority = await openAuthority(keys, realClock, systemRandom);
+  return { ca: keys.cert, ...(await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] })) };
+}
+
+function transportTo(port: number, ca: string): Transport {
+  const options = { server: `https://127.0.0.1:${port}`, ca, token: () => "t" };
+  return lifetime.own("transport", createHttpTransport(options));
+}
+
+async function served(handle: (exchange: Exchange) => void): Promise<Transport> {
+  const { ca, ...pair } = await certified();
+  const server = lifetime.own("server", createHttpsServer({ ...pair, handle }));
+  return transportTo(await server.listen("127.0.0.1", 0), ca);
 }
 
 /** A server that answers with what it got: method, body, authorization. */
@@ -67,4 +71,63 @@ test("more requests than a connection has streams for go over further ones", asy
   await expect.poll(() => held.length).toBe(250);
   for (const exchange of held) exchange.send(200, {}, Buffer.from(""));
   expect((await Promise.all(answers)).every(({ status }) => status === 200)).toBe(true);
+});
+
+/** A server of connections that take so many requests each, whose answers are for the test to give. */
+async function sparing(maxConcurrentStreams: number) {
+  const { ca, ...pair } = await certified();
+  const server = createSecureServer({ ...pair, settings: { maxConcurrentStreams } });
+  const [sessions, held] = [new Set<ServerHttp2Session>(), new Set<ServerHttp2Stream>()];
+  let most = 0;
+  server.on("session", (session) => {
+    sessions.add(session);
+    most = Math.max(most, sessions.size);
+    session.once("close", () => sessions.delete(session));
+  });
+  server.on("stream", (stream: ServerHttp2Stream) => held.add(stream));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  lifetime.add("server", () => void server.close());
+  const transport = transportTo((server.address() as AddressInfo).port, ca);
+  const answer = (): void => {
+    for (const stream of held) {
+      held.delete(stream);
+      stream.respond({ ":status": 200 }, { endStream: true });
+    }
+  };
+  return { transport, sessions, held, answer, most: () => most };
+}
+
+test("a server that takes one request over a connection has a bounded number of them, and one when all is answered", async () => {
+  const { transport, sessions, held, answer, most } = await sparing(1);
+  let answered = 0; // requests that came before the server said how many it takes are sent again
+  const asked = Array.from({ length: 200 }, () => ask(transport, "GET").then(() => (answered += 1)));
+  await expect.poll(() => held.size).toBe(128);
+  await expect
+    .poll(() => {
+      answer();
+      return answered;
+    })
+    .toBe(200);
+  await Promise.all(asked);
+  expect(most()).toBe(128);
+  await expect.poll(() => sessions.size).toBe(1);
+});
+
+test("requests wait for a server that takes none for now", async () => {
+  const { transport, sessions, held, answer, most } = await sparing(10);
+  const first = ask(transport, "GET");
+  await expect.poll(() => held.size).toBe(1);
+  const [session] = sessions;
+  const set = (maxConcurrentStreams: number) =>
+    new Promise<void>((resolve) => session!.settings({ maxConcurrentStreams }, () => resolve()));
+  await set(0);
+  const asked = [ask(transport, "GET"), ask(transport, "GET")];
+  answer();
+  await first;
+  expect(held.size).toBe(0);
+  await set(10);
+  await expect.poll(() => held.size).toBe(2);
+  answer();
+  await Promise.all(asked);
+  expect(most()).toBe(1);
 });
