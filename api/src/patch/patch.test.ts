@@ -381,6 +381,22 @@ test.for<[string, (names: readonly string[]) => Json, (names: readonly string[])
   else expect(made).toEqual(live([]));
 });
 
+test.for<[string, Json]>([
+  ["a map", { resources: { limits: { x: "1" } } }],
+  ["a list", { env: [{ name: "x" }] }],
+  ["the order of a list", { "$setElementOrder/env": [] }],
+  ["deletions from a list", { "$deleteFromPrimitiveList/env": [] }],
+])("a strategic merge patch with changes without number of one large object is 413: %s", ([, change]) => {
+  const names = Array.from({ length: 5000 }, (_, index) => `n${index}`);
+  const limits = Object.fromEntries(names.map((name) => [name, "1"]));
+  const large = { name: "a", env: names.map((name) => ({ name })), resources: { limits } };
+  const changes = Array.from({ length: 5000 }, () => ({ name: "a", ...(change as object) }));
+  const patch = { spec: { containers: [large, ...changes] } };
+  expect(() => strategicMergePatch({ spec: { containers: [] } }, patch, schemaOfType("core/v1.Pod"))).toThrow(
+    expect.objectContaining({ httpCode: 413 }),
+  );
+});
+
 describe("numbers as they are written", () => {
   const decoded = (text: string) =>
     decodeUnstructured<Json>(new TextEncoder().encode(text), { keepsNumbers: true }).object;

@@ -22,26 +22,42 @@ const SET_ORDER = `${SET_ORDER_PREFIX}/`;
 const DELETE_FROM_PREFIX = "$deleteFromPrimitiveList";
 const DELETE_FROM = `${DELETE_FROM_PREFIX}/`;
 
+/** Members and elements of objects that one patch may look at: it may name one large list, or map, again and again. */
+const MOST_VISITS = 1_000_000;
+
+class Visits {
+  #left = MOST_VISITS;
+
+  add(count: number): void {
+    this.#left -= count;
+    if (this.#left >= 0) return;
+    const why = `A strategic merge patch may look at ${MOST_VISITS} members and elements`;
+    throw ApiError.requestEntityTooLarge(`${why}, this one names the same ones too often`);
+  }
+}
+
 /**
  * Applies a Kubernetes strategic merge patch, guided by the merge strategies of `schema`. `document` is never changed.
  * Directives: `$patch: replace|delete`, `$retainKeys`, `$setElementOrder/<f>`, `$deleteFromPrimitiveList/<f>`; null deletes.
- * @throws {ApiError} 400 for malformed directives, 500 (as upstream) for unknown ones and missing merge keys.
+ * @throws {ApiError} 400 for malformed directives, 500 (as upstream) for unknown ones and missing merge keys, 413 for one that is too
+ * much to do.
  */
 export function strategicMergePatch(document: Json, patch: Json, schema: Schema | undefined): Json {
   if (!isRecord(patch)) throw ApiError.badRequest("Invalid JSON document: a strategic merge patch must be an object");
-  return mergeRecord(isRecord(document) ? document : {}, patch, schema);
+  return mergeRecord(isRecord(document) ? document : {}, patch, schema, new Visits());
 }
 
 /** Merges one object; `schema` is that of the object (undefined: unknown, so its lists are atomic). */
-function mergeRecord(original: JsonRecord, patch: JsonRecord, schema: Schema | undefined): JsonRecord {
+function mergeRecord(original: JsonRecord, patch: JsonRecord, schema: Schema | undefined, visits: Visits): JsonRecord {
   if (Object.hasOwn(patch, DIRECTIVE)) return applyDirective(patch);
+  visits.add(Object.keys(original).length);
   const result: Record<string, Json> = retainKeys(original, patch);
-  const ordered = mergeOrderedLists(result, patch, schema);
+  const ordered = mergeOrderedLists(result, patch, schema, visits);
   for (const [key, value] of Object.entries(patch)) {
     if (ordered.has(key) || key.startsWith(SET_ORDER) || key === RETAIN_KEYS) continue;
-    if (key.startsWith(DELETE_FROM_PREFIX)) deleteFromList(result, key, value, schema);
+    if (key.startsWith(DELETE_FROM_PREFIX)) deleteFromList(result, key, value, schema, visits);
     else if (value === null) delete result[key];
-    else mergeMember(result, key, value, fieldOf(schema, key));
+    else mergeMember(result, key, value, fieldOf(schema, key), visits);
   }
   return result;
 }
@@ -72,7 +88,12 @@ function retainKeys(original: JsonRecord, patch: JsonRecord): Record<string, Jso
 }
 
 /** Handles each `$setElementOrder/<field>` together with the list it orders; returns the fields done. */
-function mergeOrderedLists(result: Record<string, Json>, patch: JsonRecord, schema: Schema | undefined): Set<string> {
+function mergeOrderedLists(
+  result: Record<string, Json>,
+  patch: JsonRecord,
+  schema: Schema | undefined,
+  visits: Visits,
+): Set<string> {
   const done = new Set<string>();
   for (const [key, order] of Object.entries(patch)) {
     if (!key.startsWith(SET_ORDER_PREFIX)) continue;
@@ -85,7 +106,7 @@ function mergeOrderedLists(result: Record<string, Json>, patch: JsonRecord, sche
     const meta = listMeta(fieldOf(schema, name));
     checkOrder(changes ?? [], order as readonly Json[], meta.mergeKey);
     if (live !== undefined || changes !== undefined) {
-      define(result, name, mergeInOrder(live, changes, order as readonly Json[], meta));
+      define(result, name, mergeInOrder(live, changes, order as readonly Json[], meta, visits));
     }
   }
   return done;
@@ -120,13 +141,15 @@ function mergeInOrder(
   changes: readonly Json[] | undefined,
   order: readonly Json[],
   meta: ListMeta,
+  visits: Visits,
 ): Json {
+  visits.add(live?.length ?? 0);
   const merged =
     changes === undefined
       ? live!
       : live === undefined
         ? (dropDirectives(changes) as readonly Json[])
-        : mergeListMember(live, changes, meta);
+        : mergeListMember(live, changes, meta, visits);
   if (meta.mergeKey !== undefined) checkKeys(merged, order, meta.mergeKey);
   checkTypes(live ?? [], changes ?? []);
   if ((live ?? []).length + (changes ?? []).length === 0)
@@ -135,40 +158,56 @@ function mergeInOrder(
 }
 
 /** Upstream merges what is no list of primitives as if the directive were not there. */
-function deleteFromList(result: Record<string, Json>, key: string, values: Json, schema: Schema | undefined): void {
+function deleteFromList(
+  result: Record<string, Json>,
+  key: string,
+  values: Json,
+  schema: Schema | undefined,
+  visits: Visits,
+): void {
   if (!key.startsWith(DELETE_FROM)) throw ApiError.badRequest("invalid patch format of primitive list");
   const name = key.slice(DELETE_FROM.length);
   const live = ownMember(result, name);
   if (values === null) delete result[name];
   if (values === null || live === undefined || goType(live) !== goType(values)) return;
   if (!Array.isArray(live)) {
-    mergeMember(result, name, values, fieldOf(schema, name));
+    mergeMember(result, name, values, fieldOf(schema, name), visits);
     return;
   }
   checkList(schema, name);
   const [present, gone] = [live as readonly Json[], values as readonly Json[]];
+  visits.add(present.length);
   checkTypes(present, gone);
   const meta = { ...listMeta(fieldOf(schema, name)), merge: true };
   const isOfRecords = isRecord(present[0] ?? gone[0]);
   const deleted = new Set(gone);
-  const left = isOfRecords ? mergeListMember(present, gone, meta) : present.filter((element) => !deleted.has(element));
+  const left = isOfRecords
+    ? mergeListMember(present, gone, meta, visits)
+    : present.filter((element) => !deleted.has(element));
   define(result, name, left as Json);
 }
 
 /** Merges what is of one type on both sides; else the patch's value is taken, which directives make none. */
-function mergeMember(result: Record<string, Json>, key: string, value: Json, field: FieldMeta): void {
+function mergeMember(result: Record<string, Json>, key: string, value: Json, field: FieldMeta, visits: Visits): void {
   const live = ownMember(result, key);
-  if (isRecord(value) && isRecord(live) && !field.replace) define(result, key, mergeRecord(live, value, field.schema));
+  if (isRecord(value) && isRecord(live) && !field.replace)
+    define(result, key, mergeRecord(live, value, field.schema, visits));
   else if (Array.isArray(value) && Array.isArray(live)) {
-    define(result, key, mergeListMember(live as readonly Json[], value as readonly Json[], listMeta(field)));
+    define(result, key, mergeListMember(live as readonly Json[], value as readonly Json[], listMeta(field), visits));
   } else if (isDirectiveOnly(value)) delete result[key];
   else define(result, key, dropDirectives(value));
 }
 
-function mergeListMember(live: readonly Json[], changes: readonly Json[], meta: ListMeta): readonly Json[] {
+function mergeListMember(
+  live: readonly Json[],
+  changes: readonly Json[],
+  meta: ListMeta,
+  visits: Visits,
+): readonly Json[] {
   if (!meta.merge) return changes;
+  visits.add(live.length);
   return mergeList(live, changes, meta, {
-    mergeElement: (original, patch) => mergeRecord(original, patch, meta.items),
+    mergeElement: (original, patch) => mergeRecord(original, patch, meta.items, visits),
   });
 }
 
