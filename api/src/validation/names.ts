@@ -30,6 +30,11 @@ export function dnsSubdomain(value: string): string[] {
   return [...longerThan(value, 253), ...(SUBDOMAIN.test(value) ? [] : [SUBDOMAIN_MESSAGE])];
 }
 
+/** The same in the words of types that declare it (k8s-long-name). */
+export function longName(value: string): string[] {
+  return dnsSubdomain(value).map((problem) => problem.replace(/characters$/, "bytes"));
+}
+
 /** A subdomain whose parts may hold underscores, as search paths of DNS may. */
 export function underscoredSubdomain(value: string): string[] {
   return [...longerThan(value, 253), ...(UNDERSCORED.test(value) ? [] : [UNDERSCORED_MESSAGE])];

@@ -323,6 +323,15 @@ describe("a pod that is bound", () => {
   });
 });
 
+test.each([
+  [`${IN}/replicationcontrollers`, "bytes"],
+  ["/apis/resource.k8s.io/v1/deviceclasses", "bytes"],
+  [MAPS, "characters"],
+])("a name that is too long is told of in the words of %s: %s", async (path, unit) => {
+  const { code: status, object } = await admin.send("POST", path, { metadata: { name: "a".repeat(254) } });
+  expect([status, object["message"]]).toEqual([422, expect.stringContaining(`must be no more than 253 ${unit}`)]);
+});
+
 test("owners that are named twice are named once, with a warning", async () => {
   const owner = { apiVersion: "v1", kind: "Pod", name: "p", uid: "u" };
   const metadata = { name: "owned", ownerReferences: [owner, owner] };

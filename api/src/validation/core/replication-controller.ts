@@ -1,7 +1,7 @@
 import { fieldError } from "../../status/field-error.ts";
 import { type Check, child, entriesOf, fields, member, nonNegative, required, valueAt } from "../check.ts";
 import type { KindRules } from "../kind-rules.ts";
-import { dnsSubdomain } from "../names.ts";
+import { longName } from "../names.ts";
 import { podTemplate } from "./pod-spec.ts";
 
 /** The selector of a ReplicationController is a plain map and must match its template. */
@@ -29,7 +29,7 @@ const keptRunning: Check = (template, at, errors) => {
 };
 
 export const replicationController: KindRules = {
-  name: (name) => dnsSubdomain(name).map((problem) => problem.replace(/characters$/, "bytes")), // as its type declares it
+  name: longName,
   state: fields({ spec }),
   declared: fields({ spec: fields({ replicas: nonNegative, minReadySeconds: nonNegative }) }),
 };

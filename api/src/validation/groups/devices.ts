@@ -14,7 +14,7 @@ import {
   text,
 } from "../check.ts";
 import { frozen, immutable, type RuleTable } from "../kind-rules.ts";
-import { caselessSubdomain } from "../names.ts";
+import { caselessSubdomain, longName } from "../names.ts";
 import { claimSpec, declaredClaimSpec } from "./device-claims.ts";
 import { declaredPool, extendedResource, qualifiedAttribute } from "./device-names.ts";
 import { declaredOpaque, deviceOpaque } from "./device-parameters.ts";
@@ -47,6 +47,7 @@ const classSpec = (old?: unknown): Check =>
 
 export const DEVICES = {
   "resource.k8s.io/DeviceClass": {
+    name: longName,
     state: fields({ spec: classSpec() }),
     declared: fields({
       spec: fields({

@@ -21,7 +21,7 @@ import {
 import { conditions } from "../conditions.ts";
 import { foreignKey, prefixedKey } from "../core/eviction-responders.ts";
 import { frozen, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
-import { dnsSubdomain } from "../names.ts";
+import { dnsSubdomain, longName } from "../names.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const MOST_RESPONDERS = 11;
@@ -88,20 +88,20 @@ const participants: Check = fields({
 
 /** What a name lacks that is missing is said as well. */
 const named: Check = (object, at, errors) => {
-  if (isUnset(valueAt(object, "metadata.name"))) text(dnsSubdomain)("", `${at}metadata.name`, errors);
+  if (isUnset(valueAt(object, "metadata.name"))) text(longName)("", `${at}metadata.name`, errors);
 };
 
 /** Requests to evict, and the evictions that they ask for (KEP-4563). */
 export const LIFECYCLE = {
   "lifecycle.k8s.io/EvictionRequest": {
-    name: dnsSubdomain,
+    name: longName,
     state: all(named, fields({ spec: fields({ target, requester: required(text(foreignKey)), intent }) })),
     updateState: (next) => run(fields({ spec: fields({ intent }) }), next),
     update: frozen("spec.target", "spec.requester"),
     subresources: { status: observedStatus },
   },
   "lifecycle.k8s.io/Eviction": {
-    name: dnsSubdomain,
+    name: longName,
     state: all(named, fields({ spec: fields({ target }) })),
     updateState: () => [],
     update: frozen("spec.target"),
