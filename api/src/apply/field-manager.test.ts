@@ -223,14 +223,35 @@ describe("update", () => {
     expect(fields.update(live, rest, "edit").metadata?.managedFields).toBeUndefined();
   });
 
-  test("[{}] clears, and what was cleared stays untracked", () => {
+  test.each([[[]], [[{}]]])("%j clears, and what was cleared stays untracked", (managedFields) => {
     const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
     const live = stored(fields.update(undefined, configMap({ a: "1" }), "m"));
-    const cleared = fields.update(live, { ...live, metadata: { ...live.metadata, managedFields: [{}] } }, "m");
+    const cleared = fields.update(live, { ...live, metadata: { ...live.metadata, managedFields } }, "m");
     expect(cleared.metadata?.managedFields).toBeUndefined();
     expect(
       fields.update(cleared, { ...cleared, data: { a: "2" } } as Unstructured, "m").metadata?.managedFields,
     ).toBeUndefined();
+  });
+
+  test.each([
+    [{ "f:data": { "f:a": {} } }, true],
+    [{ "y:": 1, "f:data": { ".": 1, 'k:{"a":1}': {}, "v:1": {}, "i:0": {} } }, true],
+    [{ x: {} }, false],
+    [{ "": {} }, false],
+    [{ "f:data": 1 }, false],
+    [{ "f:data": { "f:a": [] } }, false],
+    [{ "k:{": {} }, false],
+    [{ "k:1": {} }, false],
+    [{ "v:": {} }, false],
+    [{ "i:x": {} }, false],
+    ["x", false],
+    [[], false],
+  ])("managedFields that a client sends count if their fields can be read: %j", (fieldsV1, isRead) => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.update(undefined, configMap({ a: "1" }), "m"));
+    const sent = { manager: "sent", operation: "Update", apiVersion: "v1", fieldsType: "FieldsV1", fieldsV1 };
+    const next = { ...live, metadata: { ...live.metadata, managedFields: [sent] } } as Unstructured;
+    expect(Object.keys(owners(fields.update(live, next, "m")))).toEqual([isRead ? "sent/Update" : "m/Update"]);
   });
 
   test("a client that sends no managedFields does not lose them", () => {

@@ -10,6 +10,7 @@ import { allowedByLastApplied, refreshLastApplied } from "./last-applied.ts";
 import {
   capUpdaters,
   decodeManagedFields,
+  decodeSentFields,
   encodeManagedFields,
   isReset,
   type Managed,
@@ -191,7 +192,7 @@ export class FieldManager {
     const entries = next.metadata?.managedFields;
     if (isReset(entries)) return NO_MANAGERS;
     if (live !== undefined && jsonEqual(entries as Json, live.metadata?.managedFields as Json)) return fromLive();
-    const decoded = decodeManagedFields(entries);
+    const decoded = decodeSentFields(entries);
     return decoded === undefined || decoded.managers.size === 0 ? fromLive() : decoded;
   }
 

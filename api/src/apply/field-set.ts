@@ -1,6 +1,6 @@
 import type { Json } from "../object.ts";
 import { isRecord } from "../patch/merge-patch.ts";
-import { isPathElement, type PathElement } from "./path.ts";
+import { isPathElement, isWhole, type PathElement } from "./path.ts";
 
 /** The set that a FieldsV1 object stands for, where that is known. */
 const parsed = new WeakMap<object, FieldSet>();
@@ -197,6 +197,19 @@ function mapChildren(
     if (!changed.isEmpty) result.set(element, changed);
   }
   return result;
+}
+
+/** Elements of sorts that are not known are skipped, with what is below them. */
+export function isFieldsV1(fields: Json | undefined): boolean {
+  if (fields === undefined || fields === null) return true;
+  return (
+    isRecord(fields) && Object.entries(fields).every(([element, below]) => element === "." || isBranch(element, below))
+  );
+}
+
+function isBranch(element: string, below: Json): boolean {
+  if (element[1] !== ":") return false;
+  return !isPathElement(element) || (isWhole(element) && isRecord(below) && isFieldsV1(below));
 }
 
 function parseNode(fields: Json | undefined): FieldSet {

@@ -1,6 +1,6 @@
 import type { ManagedFieldsEntry } from "../../generated/types/meta-v1.ts";
 import type { Json } from "../object.ts";
-import { FieldSet } from "./field-set.ts";
+import { FieldSet, isFieldsV1 } from "./field-set.ts";
 import type { Managers, OwnedFields } from "./updater.ts";
 
 export type Operation = "Apply" | "Update";
@@ -33,6 +33,12 @@ export function managerIdentity(id: string): ManagerIdentity {
   return { manager, operation, apiVersion, subresource };
 }
 
+/** @returns undefined if an entry of a request has no version, or fields that are no FieldsV1. */
+export function decodeSentFields(entries: readonly ManagedFieldsEntry[] | undefined): Managed | undefined {
+  const areWhole = entries?.every(({ apiVersion, fieldsV1 }) => apiVersion && isFieldsV1(fieldsV1 as Json | undefined));
+  return areWhole === false ? undefined : decodeManagedFields(entries);
+}
+
 /** @returns undefined if an entry has an unknown operation or fields type. */
 export function decodeManagedFields(entries: readonly ManagedFieldsEntry[] | undefined): Managed | undefined {
   const managers = new Map<string, OwnedFields>();
@@ -47,9 +53,9 @@ export function decodeManagedFields(entries: readonly ManagedFieldsEntry[] | und
   return { managers, times };
 }
 
-/** True for `[{}]`, by which clients clear managedFields. */
+/** True for `[]` and `[{}]`, by which clients clear managedFields. */
 export function isReset(entries: readonly ManagedFieldsEntry[] | undefined): boolean {
-  return entries?.length === 1 && Object.keys(entries[0]!).length === 0;
+  return entries?.length === 0 || (entries?.length === 1 && Object.keys(entries[0]!).length === 0);
 }
 
 /** The entries of an object, in upstream's order: operation, time, manager, version, subresource. */

@@ -25,6 +25,19 @@ export function isPathElement(text: string): boolean {
   return text[1] === ":" && "fkvi".includes(text[0]!);
 }
 
+/** Whether what a path element names is what its sort needs: keys an object, a value JSON, an index a number. */
+export function isWhole(element: PathElement): boolean {
+  const text = element.slice(2);
+  if (element.startsWith("f:")) return true;
+  if (element.startsWith("i:")) return /^[+-]?\d+$/.test(text);
+  try {
+    const { object } = decodeUnstructured(new TextEncoder().encode(text));
+    return element.startsWith("v:") || isRecord(object);
+  } catch {
+    return false;
+  }
+}
+
 /** The member that an "f:" element names; undefined for elements of lists. */
 export function fieldNameOf(element: PathElement): string | undefined {
   return element.startsWith("f:") ? element.slice(2) : undefined;

@@ -194,11 +194,16 @@ class Decoder {
     const value = this.value(plan);
     this.#path.pop();
     const empty = value === undefined || value === null;
-    if (empty || (field.dropsZero && isZero(value, plan.op))) {
+    if (empty || (field.dropsZero && isZero(value, plan.op) && !this.#clearsManagers(field))) {
       if (out[field.name] !== undefined) delete out[field.name];
     } else {
       out[field.name] = value;
     }
+  }
+
+  /** Who sends an object with an empty list of managers clears them; who sends none leaves them. */
+  #clearsManagers({ name }: FieldPlan): boolean {
+    return name === "managedFields" && this.#path.length === 1;
   }
 
   #map(plan: Plan): unknown {

@@ -354,6 +354,9 @@ describe("a patched object", () => {
     const type = { "content-type": "application/merge-patch+json" };
     const { object } = await admin.send("PATCH", `${MAPS}/anew`, { metadata: { managedFields: [] } }, type);
     expect(object.metadata?.managedFields).toBeUndefined();
+    await apply(`${MAPS}/put-anew`, map("put-anew", { a: "1" }));
+    const emptied = { ...map("put-anew", { a: "1" }), metadata: { name: "put-anew", managedFields: [] } };
+    expect((await admin.send("PUT", `${MAPS}/put-anew`, emptied)).object.metadata?.managedFields).toBeUndefined();
   });
 
   test("is of one generation more when a deployment's annotations change", async () => {

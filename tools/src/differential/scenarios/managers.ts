@@ -123,6 +123,22 @@ async function ofDeployment(send: Send): Promise<void> {
   await send({ method: "PUT", path: `${path}?fieldManager=put`, body: live.object });
   const unowned = { ...live.object, metadata: { ...live.object.metadata, managedFields: undefined } };
   await send({ method: "PUT", path: `${path}?fieldManager=put&dryRun=All`, body: unowned });
+  const sent = { manager: "z", operation: "Update", apiVersion: "apps/v1", fieldsType: "FieldsV1" };
+  for (const managedFields of [
+    [],
+    ...[{ "f:spec": {} }, { "f:spec": 1 }, { x: {} }, { "k:{": {} }, { "v:": {} }, { "i:x": {} }, "x", []].map(
+      (fieldsV1) => [{ ...sent, fieldsV1 }],
+    ),
+    [{ ...sent, apiVersion: "", fieldsV1: { "f:spec": {} } }],
+  ]) {
+    const body = { ...live.object, metadata: { ...live.object.metadata, managedFields } };
+    await send({
+      method: "PUT",
+      path: `${path}?fieldManager=put&dryRun=All`,
+      body,
+      note: JSON.stringify(managedFields),
+    });
+  }
   const emptied = { ...live.object, metadata: { ...live.object.metadata, managedFields: [{}] } };
   await send({ method: "PUT", path: `${path}?fieldManager=put`, body: emptied });
   await apply("a", deployment({ spec: SPEC }));
