@@ -190,10 +190,17 @@ export class FieldManager {
     const fromLive = (): Managed => decodeManagedFields(live?.metadata?.managedFields) ?? NO_MANAGERS;
     if (this.#options.subresource !== "") return fromLive();
     const entries = next.metadata?.managedFields;
-    if (isReset(entries)) return NO_MANAGERS;
+    if (isReset(entries) && (entries?.length !== 0 || !this.#isCustom())) return NO_MANAGERS;
     if (live !== undefined && jsonEqual(entries as Json, live.metadata?.managedFields as Json)) return fromLive();
     const decoded = decodeSentFields(entries);
     return decoded === undefined || decoded.managers.size === 0 ? fromLive() : decoded;
+  }
+
+  /** Of custom resources an empty list of managers is as none. */
+  #isCustom(): boolean {
+    const { versions, apiVersion } = this.#options;
+    const schema = versions.schema(apiVersion);
+    return schema?.kind !== "object" || schema.typeName === "";
   }
 
   #identify(manager: string, operation: Operation): string {
