@@ -151,7 +151,10 @@ export class Router {
     if (verbs === undefined) throw definition.typed ? ApiError.generic(404) : ApiError.notFound(definition, info.name);
     const isCollection = info.name === "";
     if (isCollection && (info.verb === "update" || info.verb === "patch")) throw withoutName(context, definition);
-    if (info.verb === "create" && definition.namespaced && info.namespace === "") throw ApiError.methodNotAllowed();
+    if (isAcrossNamespaces(info, definition)) {
+      if (!definition.typed) return NOT_FOUND;
+      if (info.verb === "create" || !info.path.includes("/namespaces//")) throw ApiError.methodNotAllowed();
+    }
     if (context.request.method === "HEAD" && info.subresource !== "proxy" && definition.typed)
       throw ApiError.methodNotAllowed();
     if (info.subresource === "log" && info.verb !== "get") throw ApiError.methodNotAllowed();
@@ -191,6 +194,11 @@ export class Router {
     const object = { kind: row.kind, apiVersion: apiVersionOf(gvk), ...answer };
     return { status: 201, headers: headersOf(accepted), body: encode(object, schemaOf(gvk) as ObjectSchema, accepted) };
   }
+}
+
+/** A write across namespaces, of which no kind has any; an empty one that the path names is the storage's to refuse. */
+function isAcrossNamespaces({ verb, namespace }: RequestInfo, { namespaced }: ResourceDefinition): boolean {
+  return namespaced && namespace === "" && (verb === "create" || verb === "deletecollection");
 }
 
 /** What is deleted may be unreadable, as far as who deletes it says so. */

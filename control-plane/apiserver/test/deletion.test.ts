@@ -201,6 +201,16 @@ describe("a pod", () => {
 });
 
 describe("a collection", () => {
+  test.each([
+    ["/api/v1/configmaps", 405],
+    ["/apis/apps/v1/deployments", 405],
+    ["/api/v1/namespaces//configmaps", 400],
+  ])("across namespaces is never deleted: %s", async (path, refusal) => {
+    await make("across");
+    expect((await admin.send("DELETE", path)).code).toBe(refusal);
+    expect((await admin.send("DELETE", `${MAPS}/across`)).code).toBe(200);
+  });
+
   test("goes by its selectors, each object on its own terms", async () => {
     for (const [name, finalizers] of [
       ["c-1", []],

@@ -292,6 +292,8 @@ export class ResourceHandler {
     for (const [, cached] of range) {
       if (selection.matches(cached)) objects.push(store.view(definition, cached));
     }
+    if (definition.namespaced && info.namespace === "" && objects.length > 0)
+      throw ApiError.badRequest("Namespace parameter required.");
     const base = this.#request(context, definition, options.dryRun ?? []);
     for (const object of objects) {
       const { namespace = "", name = "" } = object.metadata ?? {};
