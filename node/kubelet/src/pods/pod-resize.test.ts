@@ -1,7 +1,9 @@
 import type { Container, Pod, PodSpec } from "@tsukube/api/types/core-v1";
 import { expect, test } from "vitest";
 import { containerResources, oomScoreOf, podLimits } from "../containers/resources.ts";
-import { changedResources, resizeNeedsRestart } from "./pod-resize.ts";
+import type { PodContext } from "./pod-context.ts";
+import { changedResources, resizeNeedsRestart, resizePod } from "./pod-resize.ts";
+import type { RuntimeContainer } from "./runtime-state.ts";
 
 const container = (cpu: string, memory: string, more: Partial<Container> = {}): Container => ({
   name: "app",
@@ -119,4 +121,48 @@ test("huge pages are limited for containers and for their pod, to none of a size
     podLimits(podOf(lasting, { initContainers: initial }), ["2MB", "1GB"]).hugepages;
   expect(pages([...asking("4Mi", "2Mi"), { name: "none" }], asking("2Mi"))).toEqual({ "2MB": 6 << 20, "1GB": 0 });
   expect(pages(asking("4Mi"), asking("8Mi"))).toEqual({ "2MB": 8 << 20, "1GB": 0 });
+});
+
+const MIB = 1 << 20;
+
+/** A pod of one container with a limit of 512Mi: what its cgroup and its container's are told, in mebibytes of memory. */
+function resizing(memory: string, used: number, refuses = false) {
+  const pod = podOf([container("1", memory)]);
+  const told: number[] = [];
+  const context = {
+    allocated: (same: Pod) => same,
+    cgroupLimits: () => podLimits(pod),
+    placesOf: () => ({ cgroup: "/pod" }),
+    options: {
+      cgroups: {
+        usage: () => Promise.resolve({ memoryBytes: used * MIB, memoryLimitBytes: 512 * MIB }),
+        update: (_: string, { memoryBytes = 0 }) => Promise.resolve(void told.push(Math.max(0, memoryBytes) / MIB)),
+      },
+    },
+    cri: {
+      runtime: {
+        ContainerStats: () => Promise.resolve({ stats: { memory: { usageBytes: { value: used * MIB } } } }),
+        UpdateContainerResources: () => (refuses ? Promise.reject(new Error("busy")) : Promise.resolve({})),
+      },
+    },
+  } as unknown as PodContext;
+  const app = { id: "1", name: "app", state: "running", resources: resources("1", "512Mi") } as RuntimeContainer;
+  return { told, resize: () => resizePod(context, pod, { sandbox: undefined, containers: [app] }, undefined) };
+}
+
+test.each([
+  ["a decrease below what is used touches no cgroup", "200Mi", 300, false, [], "below current usage"],
+  ["a refused change brings the limit back that the cgroup had", "400Mi", 300, true, [0, 512], "busy"],
+  ["a change lifts the limit while the containers get theirs", "400Mi", 300, false, [0, 400], undefined],
+])("where nobody knows the pod's limits, %s", async (_, memory, used, refuses, expected, message) => {
+  const { told, resize } = resizing(memory, used, refuses);
+  const outcome = await resize();
+  expect(told).toEqual(expected);
+  if (message === undefined) expect(outcome).toMatchObject({ changed: true, cgroup: { memoryBytes: 400 * MIB } });
+  else
+    expect(outcome).toMatchObject({
+      changed: false,
+      cgroup: undefined,
+      inProgress: { reason: "Error", message: expect.stringContaining(message) },
+    });
 });

@@ -46,8 +46,17 @@ export async function resizePod(
   if (mustRestart && todo.length === 0) return { changed: false, cgroup, inProgress: IN_PROGRESS };
   const { cgroups } = context.options;
   const { cgroup: path } = context.placesOf(pod);
+  const failed = (error: unknown, left: CgroupLimits | undefined): ResizeOutcome => {
+    const inProgress = { ...IN_PROGRESS, reason: "Error", message: messageOf(error) };
+    return { changed: false, cgroup: left, inProgress };
+  };
+  const { memoryBytes: used = 0, memoryLimitBytes = -1 } = (await cgroups.usage(path)) ?? {};
   try {
-    await refuseBelowUsage(context, pod, limits, todo);
+    await refuseBelowUsage(context, { used, before: memoryLimitBytes, limit: limits.memoryBytes ?? -1 }, todo);
+  } catch (error) {
+    return failed(error, cgroup);
+  }
+  try {
     // a child may never have more than its parent: without a limit above the order of the changes does not matter
     if (todo.length > 0) await cgroups.update(path, UNLIMITED);
     for (const { running, wanted } of todo)
@@ -56,9 +65,13 @@ export async function resizePod(
     await cgroups.update(path, limits);
     return { changed: todo.length > 0, cgroup: limits };
   } catch (error) {
-    await cgroups.update(path, cgroup ?? limits).catch(() => {});
-    const message = messageOf(error);
-    return { changed: false, cgroup, inProgress: { ...IN_PROGRESS, reason: "Error", message } };
+    if (todo.length === 0) return failed(error, undefined);
+    const before = cgroup ?? { memoryBytes: memoryLimitBytes };
+    const isBack = await cgroups.update(path, before).then(
+      () => true,
+      () => false,
+    );
+    return failed(error, isBack ? cgroup : undefined);
   }
 }
 
@@ -77,16 +90,13 @@ function changesOf(allocated: Pod, runtime: RuntimePod): readonly Change[] {
 /** Out of memory a container would be killed at once. @throws while a pod or a container uses more than a lower limit allows. */
 async function refuseBelowUsage(
   context: PodContext,
-  pod: Pod,
-  { memoryBytes = -1 }: CgroupLimits,
+  pod: { readonly used: number; readonly before: number; readonly limit: number },
   todo: readonly Change[],
 ): Promise<void> {
   const isLower = (limit: number, before: number): boolean => limit > 0 && (before <= 0 || limit < before);
-  const { memoryBytes: used = 0, memoryLimitBytes = -1 } =
-    (await context.options.cgroups.usage(context.placesOf(pod).cgroup)) ?? {};
   const below: string[] = [];
-  if (isLower(memoryBytes, memoryLimitBytes) && used >= memoryBytes)
-    below.push(`pod memory limit (${memoryBytes}) below current usage (${used})`);
+  if (isLower(pod.limit, pod.before) && pod.used >= pod.limit)
+    below.push(`pod memory limit (${pod.limit}) below current usage (${pod.used})`);
   for (const { running, wanted } of todo) {
     const limit = Number(wanted.memoryLimitInBytes ?? 0);
     if (!isLower(limit, Number(running.resources.memoryLimitInBytes ?? 0))) continue;
