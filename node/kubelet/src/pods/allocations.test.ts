@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Pod } from "@tsukube/api/types/core-v1";
@@ -88,4 +88,37 @@ test("what was given is known after a restart of the kubelet", () => {
   allocations.resize(pod("a", "500m"));
   allocations = open();
   expect(cpuOf(pod("a", "1500m"))).toBe("500m");
+});
+
+test("an ephemeral container is no resize, also where the node has no room for the pod's own wishes", () => {
+  const debugged = (cpu: string): Pod => {
+    const { spec, ...others } = pod("a", cpu);
+    return { ...others, spec: { containers: [], ...spec, ephemeralContainers: [{ name: "debugger" }] } };
+  };
+  allocations.resize(pod("a", "3"));
+  expect(allocations.resize(debugged("3"))).toEqual({});
+  expect(allocations.allocated(debugged("3")).spec?.ephemeralContainers).toEqual([{ name: "debugger" }]);
+});
+
+test("what an earlier kubelet did not note is given at first sight, once, and what it noted besides is forgotten", () => {
+  const whole = (cpu: string): Pod => {
+    const { spec, ...others } = pod("w", "500m");
+    return { ...others, spec: { containers: [], ...spec, resources: { requests: { cpu } } } };
+  };
+  mkdirSync(join(folder, "w"));
+  const kept = { app: { requests: { cpu: "500m", memory: "1Gi" } }, debugger: {} };
+  writeFileSync(join(folder, "w", "allocated.json"), JSON.stringify(kept));
+  expect(allocations.resize(whole("1"))).toEqual({});
+  for (const later of [allocations, open()]) {
+    expect(later.resize(whole("9")).pending?.reason).toBe("Infeasible");
+    expect(later.allocated(whole("9")).spec?.resources).toEqual({ requests: { cpu: "1" } });
+  }
+});
+
+test("a pod as a whole that was given nothing has nothing until its wish is granted", () => {
+  allocations.resize(pod("a", "500m"));
+  const { spec, ...others } = pod("a", "500m");
+  const wishing: Pod = { ...others, spec: { containers: [], ...spec, resources: { requests: { cpu: "9" } } } };
+  expect(allocations.resize(wishing).pending?.reason).toBe("Infeasible");
+  expect(allocations.allocated(wishing).spec).not.toHaveProperty("resources");
 });

@@ -1,10 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Pod, PodSpec, ResourceRequirements } from "@tsukube/api/types/core-v1";
+import type { Container, Pod, PodSpec, ResourceRequirements } from "@tsukube/api/types/core-v1";
 import { fitOf, type Misfit, type NodeRoom, type PodRequests, requestsOf } from "./node-room.ts";
-import { containersOf } from "./pod-containers.ts";
 
-/** By container; "" is the pod as a whole, where it asks for something as such. */
+/** By container; "" is the pod as a whole. Ephemeral containers ask for nothing. */
 type Allocation = Readonly<Record<string, ResourceRequirements>>;
 
 const WHOLE = "";
@@ -89,10 +88,18 @@ export class Allocations {
     const { uid = "" } = pod.metadata ?? {};
     const present = this.#allocations.get(uid);
     if (present !== undefined) return present;
+    const kept = this.#kept(pod);
+    if (kept === undefined) return undefined;
+    const wanted = Object.entries(wantedBy(pod));
+    const given = Object.fromEntries(wanted.map(([name, first]) => [name, kept[name] ?? first]));
+    if (wanted.some(([name]) => kept[name] === undefined)) this.#put(pod, given);
+    else this.#allocations.set(uid, given);
+    return given;
+  }
+
+  #kept(pod: Pod): Allocation | undefined {
     try {
-      const kept = JSON.parse(readFileSync(this.#deps.fileOf(pod), "utf8")) as Allocation;
-      this.#allocations.set(uid, kept);
-      return kept;
+      return JSON.parse(readFileSync(this.#deps.fileOf(pod), "utf8")) as Allocation;
     } catch {
       return undefined; // it was never here
     }
@@ -106,27 +113,28 @@ export class Allocations {
   }
 }
 
-function wantedBy(pod: Pod): Allocation {
-  const whole = pod.spec?.resources;
+function wantedBy({ spec }: Pod): Allocation {
+  const sized: readonly Container[] = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
   return Object.fromEntries([
-    ...containersOf(pod).map(({ name, resources = {} }) => [name, resources] as const),
-    ...(whole === undefined ? [] : [[WHOLE, whole] as const]),
+    ...sized.map(({ name, resources = {} }) => [name, resources] as const),
+    [WHOLE, spec?.resources ?? {}] as const,
   ]);
 }
 
 function specWith(spec: PodSpec, given: Allocation): PodSpec {
-  const of = <Part extends { readonly name: string }>(part: Part): Part => {
-    const resources = given[part.name];
-    return resources === undefined ? part : { ...part, resources };
+  const of = <Part extends { readonly resources?: ResourceRequirements }>(part: Part, name: string): Part => {
+    const { resources: _, ...others } = part;
+    const resources = given[name] ?? {};
+    return (Object.keys(resources).length > 0 ? { ...others, resources } : others) as Part;
   };
-  const whole = given[WHOLE];
-  return {
+  const each = <Part extends Container>(part: Part): Part => of(part, part.name);
+  const { containers, initContainers } = spec;
+  const sized = {
     ...spec,
-    containers: spec.containers.map(of),
-    ...(spec.initContainers !== undefined && { initContainers: spec.initContainers.map(of) }),
-    ...(spec.ephemeralContainers !== undefined && { ephemeralContainers: spec.ephemeralContainers.map(of) }),
-    ...(whole !== undefined && { resources: whole }),
+    containers: containers.map(each),
+    ...(initContainers !== undefined && { initContainers: initContainers.map(each) }),
   };
+  return of(sized, WHOLE);
 }
 
 function pendingBecause({ resource, requested, used, capacity }: Misfit): PendingResize {
