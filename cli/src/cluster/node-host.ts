@@ -87,6 +87,6 @@ export async function cleanEngine(
     await engine.close();
   }
   for (const mount of [...systemMounts.below(paths.state), ...systemMounts.below(paths.runtime)])
-    systemMounts.unmount(mount);
+    if (mount !== paths.state && mount !== paths.runtime) systemMounts.unmount(mount);
   if (rootless === undefined) await systemCgroups().remove(cgroup);
 }

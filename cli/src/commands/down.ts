@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { removeFromKubeconfig } from "@tsukube/client";
@@ -50,7 +49,7 @@ async function takeDown({ rootless, paths, clock, progress, print }: CommandCont
       if (record?.withNode === true) await cleanHost(paths, record, otherEngineRuns(paths));
       else await cleanEngine(paths, undefined, otherEngineRuns(paths), rootless);
     }
-    await rm(paths.runtime, { recursive: true, force: true });
+    await (await import("@tsukube/kernel")).removeTree(paths.runtime);
     removeIfEmpty(dirname(paths.runtime));
   });
   const words = wasServed ? await endWords(paths, "server") : "";
@@ -62,7 +61,7 @@ async function takeDown({ rootless, paths, clock, progress, print }: CommandCont
   }
   await progress.step("removing its data", async () => {
     await removeFromKubeconfig(join(process.env["HOME"] ?? homedir(), ".kube/config"), `tsukube-${paths.name}`);
-    await rm(paths.state, { recursive: true, force: true });
+    await (await import("@tsukube/kernel")).removeTree(paths.state);
     removeIfEmpty(dirname(paths.state));
   });
   print(`${title} and its data are gone.`);

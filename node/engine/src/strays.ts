@@ -1,7 +1,7 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename } from "node:path";
-import { codeOf, type Logger, messageOf, TsukubeError } from "@tsukube/foundation";
-import { type Mounts, systemMounts } from "@tsukube/kernel";
+import { codeOf, type Logger, messageOf } from "@tsukube/foundation";
+import { type Mounts, removeTree, systemMounts } from "@tsukube/kernel";
 import type { ContainerNetworks } from "@tsukube/node-contracts";
 import { monitorOf } from "./containers/conmon.ts";
 import type { OciRuntime } from "./containers/runtime.ts";
@@ -99,20 +99,13 @@ export async function removeStrays(found: Found, stateDirectory: string, deps: D
   };
   for (const id of strays.made) await tried("container", id, () => end(id, deps)); // first: it uses what follows
   for (const path of strays.mounts) await tried("mount", path, () => deps.mounts.unmount(path));
-  for (const path of strays.bundles) await tried("bundle", path, () => removeBundle(path, deps));
+  for (const path of strays.bundles) await tried("bundle", path, () => removeTree(path, deps.mounts));
   for (const id of strays.written) await tried("files", id, () => deps.snapshotter.remove(id));
   for (const id of strays.attached)
     await tried("network", id, async () => {
       await networks?.unpublish(id);
       await networks?.detach(id);
     });
-}
-
-/** Files that are still mounted in it are not its own. */
-async function removeBundle(path: string, { mounts }: Deps): Promise<void> {
-  const [mounted] = mounts.below(path);
-  if (mounted !== undefined) throw new TsukubeError("in-use", `"${mounted}" is mounted`);
-  await rm(path, { recursive: true, force: true });
 }
 
 /** Ends its processes, and its conmon where that does not see it. */

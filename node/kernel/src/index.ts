@@ -11,6 +11,7 @@ export * from "./nftables.ts";
 export * from "./places.ts";
 export * from "./program-links.ts";
 export * from "./programs.ts";
+export { removeMounted, removeTree } from "./removal.ts";
 export * from "./sealed-copies.ts";
 export * from "./sockets.ts";
 export * from "./sysctls.ts";

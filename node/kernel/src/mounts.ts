@@ -1,5 +1,5 @@
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, constants, openSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { check, libc } from "./libc.ts";
 import { O_PATH } from "./places.ts";
@@ -46,7 +46,7 @@ export interface Mounts {
   /** Detaches everything mounted at `target`, however often; does nothing when nothing is. */
   unmount(target: string): void;
   isMounted(target: string): boolean;
-  /** Mount points equal to or below `prefix`, deepest first: the order to unmount in. */
+  /** Mount points equal to or below `prefix`, through links in it too, deepest first: the order to unmount in. */
   below(prefix: string): readonly string[];
 }
 
@@ -123,8 +123,12 @@ export const systemMounts: Mounts = {
     return mount !== undefined && mount !== mountIdOf(dirname(target));
   },
   below(prefix) {
+    const real = realPath(resolve(prefix)); // the kernel knows no links
     const points = mountPoints(readFileSync("/proc/self/mountinfo", "utf8"));
-    return points.filter((point) => point === prefix || point.startsWith(`${prefix}/`)).reverse();
+    return points
+      .filter((point) => `${point}/`.startsWith(real === "/" ? real : `${real}/`))
+      .map((point) => join(prefix, point.slice(real.length)))
+      .reverse();
   },
 };
 
@@ -177,11 +181,21 @@ function attach(
   }
 }
 
+/** A path without links, as far as it exists. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT" && codeOf(error) !== "ENOTDIR") throw error;
+    return join(realPath(dirname(path)), basename(path));
+  }
+}
+
 /** The mount that a path lies in (proc(5), fdinfo): the whole table takes milliseconds where there are hundreds. */
-function mountIdOf(path: string): string | undefined {
+export function mountIdOf(path: string | Buffer, { follow = true } = {}): string | undefined {
   let place: number;
   try {
-    place = openSync(path, O_PATH);
+    place = openSync(path, O_PATH | (follow ? 0 : constants.O_NOFOLLOW));
   } catch (error) {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
     throw error;

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Clock, formatTime, type Random } from "@tsukube/foundation";
-import type { Mounts } from "@tsukube/kernel";
+import { type Mounts, removeMounted } from "@tsukube/kernel";
 import type { NewLayer } from "../images/image-store.ts";
 import { digestOf, writeLayerTar } from "../images/layer-tar.ts";
 import { chainIds, type Snapshotter } from "../images/snapshotter.ts";
@@ -61,8 +61,7 @@ export class LayerMaker {
   /** Takes back what an engine that was killed left: mounts, and what its steps had written. */
   async clean(): Promise<void> {
     const { mounts, folder, snapshotter } = this.#deps;
-    for (const point of mounts.below(folder)) mounts.unmount(point);
-    await rm(folder, { recursive: true, force: true });
+    await removeMounted(folder, mounts);
     for (const id of await snapshotter.written()) if (OWN_ID.test(id)) await snapshotter.remove(id);
   }
 
@@ -179,7 +178,7 @@ export class LayerMaker {
   async #release(id: string, root: string): Promise<void> {
     this.#deps.mounts.unmount(root);
     await this.#deps.snapshotter.remove(id);
-    await rm(root, { recursive: true, force: true });
+    await removeMounted(root, this.#deps.mounts);
   }
 
   #newId(): string {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { appendFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import type { Cgroups, Mounts } from "@tsukube/kernel";
+import { type Cgroups, type Mounts, removeMounted } from "@tsukube/kernel";
 import type { LinuxContainerSecurityContext, Mount } from "@tsukube/node-contracts/cri";
 import facts from "../../facts/container-defaults.json" with { type: "json" };
 import { boundingCapabilities } from "../containers/capabilities.ts";
@@ -148,9 +148,8 @@ export class BuildCommands {
   async #remove(id: string): Promise<void> {
     const { runtime, mounts, cgroups, folder, cgroupParent } = this.#deps;
     await runtime.delete(id);
-    for (const point of mounts.below(`${folder}/${id}`)) mounts.unmount(point);
     await cgroups.remove(`${cgroupParent}/build-${id}`).catch(() => {});
-    await rm(`${folder}/${id}`, { recursive: true, force: true });
+    await removeMounted(`${folder}/${id}`, mounts);
   }
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
-import { type Cgroups, type Mounts, notDelegated } from "@tsukube/kernel";
+import { type Cgroups, type Mounts, notDelegated, removeMounted } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources, NamespaceOption } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
@@ -434,9 +434,8 @@ export class Containers {
   async #clean(record: ContainerRecord): Promise<void> {
     const bundle = this.#bundle(record.id);
     await this.#deps.runtime.delete(record.id);
-    for (const point of this.#deps.mounts.below(bundle)) this.#deps.mounts.unmount(point);
     await this.#deps.cgroups.remove(record.cgroupPath).catch(() => {});
-    await rm(bundle, { recursive: true, force: true });
+    await removeMounted(bundle, this.#deps.mounts);
     await rm(`${this.#exits}/${record.id}`, { force: true });
     if (record.keepsFiles !== true) await this.#deps.snapshotter.remove(record.id);
   }

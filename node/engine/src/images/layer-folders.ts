@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Mounts } from "@tsukube/kernel";
+import { type Mounts, removeMounted } from "@tsukube/kernel";
 import type { PodUsers } from "../sandboxes/pod-users.ts";
 import { type Fill, shortName } from "./snapshotter.ts";
 import { unpackLayer, type WhiteoutStyle } from "./unpack.ts";
@@ -97,8 +97,7 @@ export abstract class LayerFolders {
 
   /** Takes back what a crash left of what was lent: unmounted first, removing it would remove layers. */
   async clearLent(): Promise<void> {
-    for (const path of this.mounts.below(`${this.folder}/m`)) this.mounts.unmount(path);
-    await rm(`${this.folder}/m`, { recursive: true, force: true });
+    await removeMounted(`${this.folder}/m`, this.mounts);
   }
 
   /**
@@ -121,8 +120,7 @@ export abstract class LayerFolders {
       }
       use(mapped);
     } finally {
-      for (const path of mapped) this.mounts.unmount(path);
-      await rm(folder, { recursive: true, force: true });
+      await removeMounted(folder, this.mounts);
     }
   }
 

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
-import { type Mounts, type Namespaces, sysctlPath } from "@tsukube/kernel";
+import { type Mounts, type Namespaces, removeMounted, sysctlPath } from "@tsukube/kernel";
 import type { CniRequest, PodNetwork } from "@tsukube/node-contracts";
 import type { PodSandboxConfig } from "@tsukube/node-contracts/cri";
 import { isDiskFull } from "../images/transfer-errors.ts";
@@ -162,9 +162,7 @@ export class Sandboxes {
   async #release(record: SandboxRecord): Promise<void> {
     if (record.namespaces.net !== undefined) await this.#deps.network.remove(requestOf(record));
     for (const path of Object.values(this.#pinned(record))) this.#deps.namespaces.unpin(path);
-    const folder = `${this.#deps.runtime}/${record.id}`;
-    for (const point of this.#deps.mounts.below(folder)) this.#deps.mounts.unmount(point);
-    await rm(folder, { recursive: true, force: true });
+    await removeMounted(`${this.#deps.runtime}/${record.id}`, this.#deps.mounts);
   }
 
   async #put(record: SandboxRecord): Promise<void> {

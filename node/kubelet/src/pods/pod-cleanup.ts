@@ -1,7 +1,7 @@
 import type { Pod } from "@tsukube/api/types/core-v1";
 import { messageOf } from "@tsukube/foundation";
+import { removeMounted } from "@tsukube/kernel";
 import { labelsOf } from "../containers/container-config.ts";
-import { removePodFolder } from "../volumes/volumes.ts";
 import type { PodContext } from "./pod-context.ts";
 
 /** Removes what is left of a pod that has ended: sandboxes with their containers, volumes, cgroup, logs. */
@@ -12,9 +12,9 @@ export async function cleanUp({ cri, options, placesOf }: PodContext, pod: Pod):
     await cri.runtime.RemovePodSandbox({ podSandboxId });
   }
   const { folder, logs, cgroup } = placesOf(pod);
-  await removePodFolder(folder, options.mounts);
+  await removeMounted(folder, options.mounts);
   await options.cgroups
     .remove(cgroup)
     .catch((error: unknown) => options.logger.debug("a pod's cgroup is busy", { cgroup, error: messageOf(error) }));
-  await removePodFolder(logs, options.mounts);
+  await removeMounted(logs, options.mounts);
 }

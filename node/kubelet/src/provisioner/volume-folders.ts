@@ -1,6 +1,7 @@
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
+import { removeTree } from "@tsukube/kernel";
 
 /** The folders of the volumes of this node: each directly below one root, named as its volume. */
 export class VolumeFolders {
@@ -28,6 +29,6 @@ export class VolumeFolders {
         "refused",
         `Cannot remove the folder of volume "${name}": it is at "${path}", expected "${this.pathOf(name)}"; remove what it holds, then its finalizer`,
       );
-    await rm(path, { recursive: true, force: true });
+    await removeTree(path);
   }
 }

@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemMounts } from "@tsukube/kernel";
+import { removeMounted, systemMounts } from "@tsukube/kernel";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bindSubPath } from "./sub-path.ts";
-import { removePodFolder } from "./volumes.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -19,7 +18,7 @@ describe.skipIf(!isRoot)("parts of volumes (needs root)", () => {
     target = join(base, "pod", "volume-subpaths", "v", "main", "0");
   });
   afterEach(async () => {
-    await removePodFolder(join(base, "pod"), systemMounts);
+    await removeMounted(join(base, "pod"), systemMounts);
     expect(systemMounts.below(base)).toEqual([]);
     rmSync(base, { recursive: true });
   });
@@ -28,7 +27,7 @@ describe.skipIf(!isRoot)("parts of volumes (needs root)", () => {
     await bindSubPath(volume, "a/b", target, systemMounts);
     writeFileSync(join(target, "file"), "written");
     expect(readFileSync(join(volume, "a/b/file"), "utf8")).toBe("written");
-    await removePodFolder(join(base, "pod"), systemMounts);
+    await removeMounted(join(base, "pod"), systemMounts);
     expect(existsSync(target)).toBe(false);
     expect(readFileSync(join(volume, "a/b/file"), "utf8")).toBe("written");
   });

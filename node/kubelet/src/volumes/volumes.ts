@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Pod, Volume } from "@tsukube/api/types/core-v1";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
@@ -78,9 +78,3 @@ async function inMemory(path: string, mounts: Mounts): Promise<void> {
 
 const SUPPORTED =
   "configMap, downwardAPI, emptyDir, ephemeral, hostPath, image, persistentVolumeClaim, projected, secret";
-
-/** Unmounts and removes everything of a pod that is gone; volumes of claims and hosts stay. */
-export async function removePodFolder(podFolder: string, mounts: Mounts): Promise<void> {
-  for (const path of mounts.below(podFolder)) mounts.unmount(path);
-  await rm(podFolder, { recursive: true, force: true });
-}

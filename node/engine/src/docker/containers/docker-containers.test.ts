@@ -36,7 +36,7 @@ class World {
   constructor() {
     onTestFinished(() => rmSync(this.folder, { recursive: true, force: true }));
     const { clock } = this;
-    const mounts = { unmount: () => {} } as never;
+    const mounts = { below: () => [], unmount: () => {} } as never;
     this.volumes = new VolumeStore({ folder: join(this.folder, "volumes"), mounts, clock, random: systemRandom });
     const core = {
       start: async (id: string) => {

@@ -71,7 +71,7 @@ test("what an engine that was killed left standing still goes on, but not what a
   const access = new RootfsAccess({
     folder: join(folder, "roots"),
     freezer: { resume: async (id: string) => void resumed.push(id) } as unknown as Freezer,
-    mounts: { unmount: () => {} } as Partial<Mounts> as Mounts,
+    mounts: { below: () => [], unmount: () => {} } as Partial<Mounts> as Mounts,
     store: { find: (id: keyof typeof states) => ({ id, state: { status: states[id] } }) } as unknown as ContainerStore,
     ...{ runs: {} as ContainerRuns, images: {} as ImageStore, snapshotter: {} as Snapshotter },
   });

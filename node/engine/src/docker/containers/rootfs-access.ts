@@ -1,8 +1,8 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, rmdirSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
-import { type Mounts, openWithin } from "@tsukube/kernel";
+import { type Mounts, openWithin, removeMounted } from "@tsukube/kernel";
 import type { ImageStore } from "../../images/image-store.ts";
 import type { Snapshotter } from "../../images/snapshotter.ts";
 import { openSource } from "./container-mounts.ts";
@@ -37,9 +37,8 @@ export class RootfsAccess {
     for (const name of await readdir(folder).catch(() => [])) {
       const container = store.find(name.split("-", 1)[0] ?? "");
       if (container?.state.status === "running") await freezer.resume(container.id);
-      mounts.unmount(`${folder}/${name}`);
     }
-    await rm(folder, { recursive: true, force: true });
+    await removeMounted(folder, mounts);
   }
 
   /** Calls back with the folder of a container's own file system, without its mounts. */

@@ -9,7 +9,7 @@ import { VolumeStore } from "./volume-store.ts";
 test("wherever a crash comes, a volume is there as a whole or goes", async () => {
   const folder = mkdtempSync(join(tmpdir(), "tsukube-volumes-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const mounts = { unmount: () => {} } as Partial<Mounts> as Mounts;
+  const mounts = { below: () => [], unmount: () => {} } as Partial<Mounts> as Mounts;
   const open = async (): Promise<VolumeStore> => {
     const store = new VolumeStore({ folder, mounts, clock: realClock, random: systemRandom });
     await store.load();

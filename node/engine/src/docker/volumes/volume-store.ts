@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
-import type { Mounts } from "@tsukube/kernel";
+import { type Mounts, removeMounted } from "@tsukube/kernel";
 
 /** A folder that outlives containers, or a mount of the host that its options name. */
 export interface Volume {
@@ -48,7 +48,7 @@ export class VolumeStore {
       await mkdir(this.mountpoint(name), { recursive: true, mode: 0o755 }).catch(() => {});
     }
     for (const name of await readdir(this.#deps.folder))
-      if (name.startsWith(REMOVED)) await rm(`${this.#deps.folder}/${name}`, { recursive: true, force: true });
+      if (name.startsWith(REMOVED)) await removeMounted(`${this.#deps.folder}/${name}`, this.#deps.mounts);
   }
 
   get all(): readonly Volume[] {
@@ -124,7 +124,7 @@ export class VolumeStore {
     });
     await rm(`${this.#records}/${name}`, { force: true });
     this.#volumes.delete(name);
-    await rm(aside, { recursive: true, force: true });
+    await removeMounted(aside, this.#deps.mounts);
   }
 
   /** Takes mounts that options named from the host; content stays. */
