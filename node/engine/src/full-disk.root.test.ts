@@ -22,7 +22,7 @@ describe.skipIf(process.getuid?.() !== 0)("an engine whose disk is full (needs r
 
   const ask = (method: string, path: string, body?: AsyncIterable<Uint8Array>) =>
     askDocker(world.dockerSocket, method, path, body);
-  const free = (): number => statfsSync(state).bavail * statfsSync(state).bsize;
+  const free = (disk = state): number => statfsSync(disk).bavail * statfsSync(disk).bsize;
   const left = (): readonly string[] =>
     ["s/new", "s/w", "blobs/incoming"].flatMap((name) =>
       existsSync(`${state}/${name}`) ? readdirSync(`${state}/${name}`).map((each) => `${name}/${each}`) : [],
@@ -130,7 +130,7 @@ describe.skipIf(process.getuid?.() !== 0)("an engine whose disk is full (needs r
       await create("ends", "sleep 1000"),
       await create("fills", "dd if=/dev/zero of=/zero bs=64k; sleep 1000"),
     ];
-    await expect.poll(free, { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => free(), { timeout: 20_000 }).toBe(0);
     expect((await ask("POST", `/containers/${ended}/kill`)).status).toBe(204);
     expect(JSON.parse((await ask("POST", `/containers/${ended}/wait`)).text)).toMatchObject({ StatusCode: 137 });
     expect(await ask("DELETE", `/containers/${fills}?force=1`)).toMatchObject({ status: 204, text: "" });
@@ -139,5 +139,48 @@ describe.skipIf(process.getuid?.() !== 0)("an engine whose disk is full (needs r
     expect((await ask("DELETE", `/containers/${ended}`)).status).toBe(204);
     expect(left()).toEqual([]);
     expect(free() - before).toBeGreaterThan(-MB);
+  }, 60_000);
+
+  test("loses no end and no wish of a user, also over a start of the engine", async () => {
+    const create = async (name: string, script: string): Promise<string> => {
+      const HostConfig = { NetworkMode: "none", RestartPolicy: { Name: "unless-stopped" } };
+      const wish = { Image: BUSYBOX, Cmd: ["sh", "-c", script], HostConfig };
+      const made = await ask("POST", `/containers/create?name=${name}`, Readable.from([JSON.stringify(wish)]));
+      const { Id } = JSON.parse(made.text) as { readonly Id: string };
+      expect((await ask("POST", `/containers/${Id}/start`)).status).toBe(204);
+      return Id;
+    };
+    const records = `${state}/docker/containers`; // a disk of their own: nothing else that goes makes room there
+    const restart = async (meanwhile: () => void = () => {}): Promise<void> => {
+      await world.engine?.close();
+      meanwhile();
+      await world.start();
+    };
+    await restart(() => systemMounts.tmpfs(records, { sizeBytes: MB }));
+    const id = await create("stopped", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done");
+    const logs = () => ask("GET", `/containers/${id}/logs?stdout=1`);
+    await expect.poll(async () => (await logs()).text, { timeout: 20_000 }).toContain("ready");
+    const shown = async () => {
+      const { State, RestartCount } = JSON.parse((await ask("GET", `/containers/${id}/json`)).text) as {
+        readonly State: { readonly Status: string; readonly ExitCode: number; readonly Error: string };
+        readonly RestartCount: number;
+      };
+      return [State.Status, State.ExitCode, State.Error, RestartCount];
+    };
+    const ended = ["exited", 7, "", 0];
+    const spare = (): readonly string[] => readdirSync(`${world.folder}/run/docker/records`);
+    const ballast = `${records}/.ballast`;
+    writeFileSync(ballast, Buffer.alloc(free(records)));
+    expect(free(records)).toBe(0);
+    expect((await ask("POST", `/containers/${id}/stop`)).status).toBe(204);
+    expect([await shown(), spare()]).toEqual([ended, [id]]);
+    await restart();
+    expect([await shown(), spare()]).toEqual([ended, [id]]);
+    rmSync(ballast);
+    await expect.poll(spare, { timeout: 20_000 }).toEqual([]);
+    await restart();
+    expect(await shown()).toEqual(ended);
+    expect((await ask("DELETE", `/containers/${id}`)).status).toBe(204);
+    await restart(() => systemMounts.unmount(records));
   }, 60_000);
 });

@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from "@tsukube/foundation";
+import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
 import { type Cgroups, linksByProgram, type Mounts, type Namespaces, systemLinks } from "@tsukube/kernel";
 import type { ContainerNetworks, PodNetwork } from "@tsukube/node-contracts";
 import { Containers } from "../containers/containers.ts";
@@ -64,6 +64,9 @@ export interface Docker {
   stopAll(othersRemain: boolean): Promise<void>;
 }
 
+/** How often a disk that was full is looked at. */
+const CATCH_UP_MS = 5000;
+
 /** Containers share links and firewall with nobody here: networks of containers are attached by {@link Endpoints}. */
 const NO_NETWORK: PodNetwork = {
   add: async () => ({ ips: [] }),
@@ -76,7 +79,7 @@ const NO_NETWORK: PodNetwork = {
 /** Reads Docker's containers and volumes, and adopts what runs. */
 export async function openDocker(deps: Deps): Promise<Docker> {
   const { stateDirectory, runtimeDirectory, clock, mounts, networks, random, logger, cgroupParent, images } = deps;
-  const store = new ContainerStore(`${stateDirectory}/containers`);
+  const store = new ContainerStore(`${stateDirectory}/containers`, `${runtimeDirectory}/records`);
   const volumes = new VolumeStore({ folder: `${stateDirectory}/volumes`, mounts, clock, random });
   const events = new DockerEvents(clock);
   const logPath = (id: string): string => `${stateDirectory}/logs/${id}.log`;
@@ -142,6 +145,11 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   await names?.adopt(networks?.attachments.some(({ networkId }) => isNamed(networkId)) === true);
   const rotation = new LogRotation({ store, containers, logPath, clock, logger });
   rotation.start();
+  const catchUp = (): Promise<void> =>
+    store
+      .catchUp()
+      .catch((error: unknown) => logger.error("cannot write the records of containers", { error: messageOf(error) }));
+  const stopCatchingUp = clock.every(CATCH_UP_MS, () => void catchUp(), { background: true });
   return {
     deps: {
       ...{ dockerContainers, runs, core: containers, rootfs, volumes, events, logPath },
@@ -151,6 +159,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
     },
     serviceImages: () => serviceContainers.all.map(({ imageId }) => imageId),
     close() {
+      stopCatchingUp();
       rotation.stop();
       names?.close();
       dockerContainers.close();
@@ -165,6 +174,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
       for (const { id } of serviceSandboxes.all) await serviceSandboxes.remove(id);
       volumes.unmountAll();
       await networks?.cleanHost(othersRemain);
+      await catchUp();
     },
   };
 }

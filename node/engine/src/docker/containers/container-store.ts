@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import { isDiskFull } from "../../images/transfer-errors.ts";
@@ -7,11 +7,16 @@ import type { DockerContainer } from "./container-record.ts";
 /** The records of Docker's containers, one checksummed file each, and names reserved for those that are being made. */
 export class ContainerStore {
   readonly #folder: string;
+  readonly #spare: string;
+  /** Those whose newest record is not in the folder: it was full. */
+  readonly #behind = new Set<string>();
   readonly #containers = new Map<string, DockerContainer>();
   readonly #writing = new Map<string, Promise<void>>();
 
-  constructor(folder: string) {
+  /** @param spare A folder on another disk, for records of {@link note} while that of `folder` is full; a reboot may empty it. */
+  constructor(folder: string, spare: string) {
     this.#folder = folder;
+    this.#spare = spare;
   }
 
   async load(): Promise<void> {
@@ -20,6 +25,22 @@ export class ContainerStore {
       const record = id.startsWith(".") ? undefined : await readRecord<DockerContainer>(`${this.#folder}/${id}`);
       if (record !== undefined) this.#containers.set(id, record);
     }
+    await mkdir(this.#spare, { recursive: true, mode: 0o700 });
+    for (const id of await readdir(this.#spare)) if (this.#containers.has(id)) await this.#loadSpare(id);
+    await this.catchUp();
+  }
+
+  async #loadSpare(id: string): Promise<void> {
+    this.#behind.add(id);
+    const [kept, spare] = [await stat(`${this.#folder}/${id}`), await stat(`${this.#spare}/${id}`)];
+    if (spare.mtimeMs < kept.mtimeMs) return; // what was killed before it could remove it
+    const record = await readRecord<DockerContainer>(`${this.#spare}/${id}`);
+    if (record !== undefined) this.#containers.set(id, record);
+  }
+
+  /** Writes what a full disk had no room for, if it has by now. */
+  async catchUp(): Promise<void> {
+    for (const id of this.#behind) await this.note(id, () => ({}));
   }
 
   /** The newest first. */
@@ -51,9 +72,19 @@ export class ContainerStore {
   async put(container: DockerContainer): Promise<void> {
     const { id } = container;
     this.#containers.set(id, container);
+    await this.#write(id, async (newest) => {
+      await writeRecord(`${this.#folder}/${id}`, newest);
+      if (!this.#behind.has(id)) return;
+      await rm(`${this.#spare}/${id}`, { force: true });
+      this.#behind.delete(id);
+    });
+  }
+
+  /** After the writes of the same container that are under way. */
+  async #write(id: string, write: (newest: DockerContainer) => Promise<void>): Promise<void> {
     const written = (this.#writing.get(id) ?? Promise.resolve()).then(async () => {
       const newest = this.#containers.get(id);
-      if (newest !== undefined) await writeRecord(`${this.#folder}/${id}`, newest);
+      if (newest !== undefined) await write(newest);
     });
     this.#writing.set(
       id,
@@ -75,8 +106,8 @@ export class ContainerStore {
   }
 
   /**
-   * The same for what has happened already, or is about to free the disk: a full one does not hold it up. The next change, or what the
-   * core knows at the next start, makes up for the record.
+   * The same for what has happened already, or is about to free the disk: a full one does not hold it up. The record is kept in the
+   * spare folder until {@link catchUp}, or the next change, finds room.
    */
   async note(
     id: string,
@@ -86,6 +117,8 @@ export class ContainerStore {
       return await this.change(id, change);
     } catch (error) {
       if (!isDiskFull(error)) throw error;
+      this.#behind.add(id);
+      await this.#write(id, (newest) => writeRecord(`${this.#spare}/${id}`, newest)).catch(unlessFull);
       return this.#containers.get(id);
     }
   }
@@ -94,6 +127,11 @@ export class ContainerStore {
     this.#containers.delete(id);
     await this.#writing.get(id);
     this.#writing.delete(id);
-    await rm(`${this.#folder}/${id}`, { force: true });
+    this.#behind.delete(id);
+    for (const folder of [this.#folder, this.#spare]) await rm(`${folder}/${id}`, { force: true });
   }
+}
+
+function unlessFull(error: unknown): void {
+  if (!isDiskFull(error)) throw error;
 }

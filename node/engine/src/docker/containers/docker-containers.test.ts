@@ -20,7 +20,7 @@ import type { RootfsAccess } from "./rootfs-access.ts";
 class World {
   readonly clock = new VirtualClock();
   readonly folder = mkdtempSync(join(tmpdir(), "tsukube-containers-"));
-  readonly store = new ContainerStore(join(this.folder, "containers"));
+  readonly store = new ContainerStore(join(this.folder, "containers"), join(this.folder, "spare"));
   readonly volumes: VolumeStore;
   readonly events = new DockerEvents(this.clock);
   readonly containers: DockerContainers;
