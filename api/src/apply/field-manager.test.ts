@@ -78,6 +78,16 @@ describe("recorded answers", () => {
   });
 });
 
+test("who creates what is always written, as null where it is absent, owns only what is in it", () => {
+  const group = { apiVersion: "scheduling.k8s.io/v1alpha3", kind: "CompositePodGroup" };
+  const reference = { workloadName: "w", templateName: "t" };
+  const schema = schemaOf({ group: "scheduling.k8s.io", version: "v1alpha3", kind: group.kind });
+  const { fields } = managerOf(group.apiVersion, group.kind, schema);
+  const made = { ...group, metadata: { name: "x" }, spec: { workloadRef: reference } } as Unstructured;
+  const owned = { "f:spec": { "f:workloadRef": { "f:templateName": {}, "f:workloadName": {} } } };
+  expect(owners(fields.update(undefined, made, "m"))).toEqual({ "m/Update": owned });
+});
+
 describe("apply", () => {
   test("a conflict names the field and its manager", () => {
     const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);

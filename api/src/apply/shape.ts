@@ -72,7 +72,8 @@ export function zeroMember(field: Field): Json | undefined {
   const { schema, omit, pointer } = field;
   if (schema.kind === "object") {
     const always = omit === "never" || omit === "empty";
-    return pointer ? undefined : always ? {} : undefined;
+    if (pointer) return omit === "never" && schema.mapType !== "atomic" ? null : undefined;
+    return always ? {} : undefined;
   }
   if (schema.kind === "scalar" && !pointer && TIMES.has(schema.scalar) && omit === "empty") return null;
   if (omit !== "never") return undefined;
