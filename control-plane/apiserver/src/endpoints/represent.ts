@@ -109,12 +109,16 @@ export function notInForm(why: string, form: string): ApiError {
   return new ApiError({ status: "Failure", message, reason: "NotAcceptable", code: 406 });
 }
 
+/** Where upstream's name is not the group's. */
+const GO_PACKAGES: Readonly<Record<string, string>> = { "": "core", internal: "apiserverinternal" };
+
 /** A kind as upstream's messages name its type: "*core.Pod". */
 export function typeNameOf(definition: ResourceDefinition, kind: string): string {
   if (!definition.typed) return kind.endsWith("List") ? "*unstructured.UnstructuredList" : "*unstructured.Unstructured";
   if (definition.custom !== undefined) return `*${definition.version}.${kind}`; // its scale
   if (definition.resource === "events") return `*core.${kind}`;
-  return `*${definition.group === "" ? "core" : definition.group.split(".")[0]}.${kind}`;
+  const [name = ""] = definition.group.split(".");
+  return `*${GO_PACKAGES[name] ?? name}.${kind}`;
 }
 
 export function partial(object: Unstructured, accepted: Pick<Accepted, "asVersion">): unknown {

@@ -58,7 +58,7 @@ const WITHOUT_TABLE = new Set(
   (
     "pods/ephemeralcontainers pods/resize customresourcedefinitions/status apiservices/status " +
     "certificatesigningrequests/approval devicetaintrules/status resourceclaims/status " +
-    "resourcepoolstatusrequests/status compositepodgroups/status"
+    "resourcepoolstatusrequests/status compositepodgroups/status podgroups/status"
   ).split(" "),
 );
 
