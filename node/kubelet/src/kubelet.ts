@@ -18,6 +18,7 @@ import { watchStorageLimits } from "./node/storage-limits.ts";
 import type { Kubelet, KubeletOptions } from "./options.ts";
 import { Allocations } from "./pods/allocations.ts";
 import { kubeletContext } from "./pods/kubelet-context.ts";
+import { removeOrphans } from "./pods/pod-cleanup.ts";
 import { placesOf } from "./pods/pod-places.ts";
 import { PodUsers } from "./pods/pod-users.ts";
 import { PodWorkers } from "./pods/pod-workers.ts";
@@ -184,6 +185,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   lifetime.add("pods", pods.onChange({ added: admit, updated: (_, pod) => admit(pod), deleted: removed }));
   if (statics !== undefined) await statics.start();
   await workers.sweep();
+  await removeOrphans(options, (uid) => workers.get(uid) !== undefined);
   lifetime.add("sweep", workers.sweepOften());
   lifetime.add("images", images.start());
   lifetime.add("eviction", eviction.start());

@@ -55,22 +55,22 @@ export class ContainerStarter {
   }
 
   /** @throws {TsukubeError} `volume` when a volume cannot be had. */
-  async createSandbox(pod: Pod, attempt: number): Promise<void> {
+  async createSandbox(pod: Pod, attempt: number, signal: AbortSignal): Promise<void> {
     const { options, cri } = this.#context;
     const places = this.#context.placesOf(pod);
     await mkdir(places.folder, { recursive: true, mode: 0o750 });
     await mkdir(places.logs, { recursive: true });
     await options.cgroups.create(places.cgroup, this.#context.cgroupLimits(pod));
-    await this.prepareVolumes(pod, []);
+    await this.prepareVolumes(pod, [], signal);
     const runtimeHandler = await this.#context.runtimeHandler(pod);
     await cri.runtime.RunPodSandbox({ config: await this.#sandboxConfig(pod, attempt), runtimeHandler });
   }
 
-  async prepareVolumes(pod: Pod, podIps: readonly string[]): Promise<PreparedVolumes> {
+  async prepareVolumes(pod: Pod, podIps: readonly string[], signal: AbortSignal): Promise<PreparedVolumes> {
     const { mounts, random } = this.#context.options;
     const podFolder = this.#context.placesOf(pod).folder;
     const deps: VolumeDeps = {
-      ...{ podFolder, mounts, random },
+      ...{ podFolder, mounts, random, signal },
       measured: (volume, work) => this.#context.metrics.mounted(volume, work),
     };
     const prepared = await prepareVolumes(pod, this.#context.sourcesOf(pod, podIps), deps);
@@ -102,11 +102,11 @@ export class ContainerStarter {
     return { reason, message, retryMs: isConfig ? CONFIG_RETRY_MS : RETRY_MS };
   }
 
-  async #create({ pod, runtime, container, restartCount }: StartRequest, image: Image): Promise<string> {
+  async #create({ pod, runtime, container, restartCount, signal }: StartRequest, image: Image): Promise<string> {
     const { cri } = this.#context;
     const ips = podIpsOf(pod, runtime, this.#context.options.addresses);
     const sources = this.#context.sourcesOf(pod, ips);
-    const volumes = await this.prepareVolumes(pod, ips);
+    const volumes = await this.prepareVolumes(pod, ips, signal);
     const env = await environmentOf(pod, container, sources, (name) => volumes.volumes.get(name)?.path);
     const mounts = [
       ...(await volumeMounts(container, volumes, env)),

@@ -330,10 +330,11 @@ export class PodWorker {
     this.#started = this.#context.startCounts.start(this.#pod);
     try {
       const limits = this.#context.cgroupLimits(this.#pod);
-      await this.#starter.createSandbox(this.#pod, attempt);
+      await this.#starter.createSandbox(this.#pod, attempt, this.#leaving.signal);
       this.#cgroup = limits;
       return true;
     } catch (error) {
+      if (this.#leaving.signal.aborted) return this.#retryAfter("", RETRY_MS);
       this.#started.failed("sandbox");
       const isVolume = codeOf(error) === "volume";
       this.#context.event(this.#pod, "Warning", isVolume ? "FailedMount" : "FailedCreatePodSandBox", messageOf(error));
@@ -477,7 +478,7 @@ export class PodWorker {
     if (this.#runtime.sandbox?.ready !== true || !this.#volumesAreStale) return;
     this.#volumesAreStale = false;
     await this.#starter
-      .prepareVolumes(this.#pod, this.#podIps)
+      .prepareVolumes(this.#pod, this.#podIps, this.#leaving.signal)
       .catch((error: unknown) => this.#log.debug("cannot refresh volumes", { error: messageOf(error) }));
   }
 

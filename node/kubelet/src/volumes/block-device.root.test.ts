@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Pod, PodSpec } from "@tsukube/api/types/core-v1";
 import { run } from "@tsukube/host";
-import { systemMounts } from "@tsukube/kernel";
+import { type Mounts, systemMounts } from "@tsukube/kernel";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { mountDevice } from "./block-device.ts";
 import { claimedVolume } from "./claimed-volume.ts";
 import type { VolumeSources } from "./volume-sources.ts";
 
@@ -44,7 +45,7 @@ describe.skipIf(process.getuid?.() !== 0 || !isThere)("a local volume that is a 
     const bound = { metadata: { name: "pv" }, spec: { claimRef: { uid: "u" }, local: { path: device, fsType: "" } } };
     const sources = { claim: async () => claim, volume: async () => bound } as unknown as VolumeSources;
     const volume = { name: "v", persistentVolumeClaim: { claimName: "data" } };
-    return claimedVolume(pod, volume, join(base, name), sources, systemMounts);
+    return claimedVolume(pod, volume, join(base, name), sources, { mounts: systemMounts });
   };
   const mounted = { volumeMounts: [{ name: "v", mountPath: "/v" }] };
   const mapped = { volumeDevices: [{ name: "v", devicePath: "/dev/v" }] };
@@ -69,6 +70,21 @@ describe.skipIf(process.getuid?.() !== 0 || !isThere)("a local volume that is a 
     );
     await use("a", {});
     expect(systemMounts.below(base)).toEqual([]);
+  });
+
+  test.each(["has left", "is leaving"])("is not mounted for a pod that %s while it waits for its turn", async (how) => {
+    const leaving = new AbortController();
+    const mount: Mounts["mount"] = (...args) => {
+      systemMounts.mount(...args);
+      if (how === "is leaving") leaving.abort();
+      else rmSync(join(base, "b"), { recursive: true });
+    };
+    const of = (name: string) => ({ device, target: join(base, name), type: "ext4", signal: leaving.signal });
+    const first = mountDevice(of("a"), { ...systemMounts, mount });
+    await expect(mountDevice(of("b"), systemMounts)).rejects.toThrow(/^Cannot mount /);
+    await first;
+    expect(existsSync(join(base, "b"))).toBe(how === "is leaving");
+    expect(systemMounts.below(base)).toEqual([join(base, "a")]);
   });
 
   test("keeps what is on it", async () => {

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdirSync } from "node:fs";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { run } from "@tsukube/host";
 import type { Mounts } from "@tsukube/kernel";
@@ -12,6 +12,16 @@ const MAKERS: Readonly<Record<string, readonly string[]>> = {
 };
 const NOTHING_FOUND = 2;
 
+/** A device that a pod has the file system of. */
+export interface DeviceMount {
+  readonly device: string;
+  readonly target: string;
+  /** Of the file system, such as "ext4". */
+  readonly type: string;
+  /** Aborts when the pod is to go: nothing is mounted any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Devices that are looked at, so that pods which come together do not both find them empty. */
 const inWork = new Map<string, Promise<void>>();
 
@@ -20,24 +30,29 @@ const inWork = new Map<string, Promise<void>>();
  * @throws {TsukubeError} `volume` when there is something else on it.
  */
 export async function mountDevice(
-  device: string,
-  target: string,
-  type: string,
+  { device, target, type, signal }: DeviceMount,
   mounts: Pick<Mounts, "isMounted" | "mount">,
 ): Promise<void> {
+  mkdirSync(target, { recursive: true, mode: 0o750 }); // and never later: its pod may be gone when its turn comes
   const before = inWork.get(device) ?? Promise.resolve();
   const work = before
     .catch(() => {})
     .then(async () => {
-      await mkdir(target, { recursive: true, mode: 0o750 });
       if (mounts.isMounted(target)) return;
+      unlessLeaving(device, signal);
       await ensureFileSystem(device, type);
+      unlessLeaving(device, signal);
       mounts.mount(device, target, type, 0, "");
     });
   inWork.set(device, work);
   await work.finally(() => {
     if (inWork.get(device) === work) inWork.delete(device);
   });
+}
+
+function unlessLeaving(device: string, signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true)
+    throw new TsukubeError("volume", `Cannot mount device "${device}": its pod is leaving, expected it to stay`);
 }
 
 async function ensureFileSystem(device: string, type: string): Promise<void> {

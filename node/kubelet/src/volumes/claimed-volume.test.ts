@@ -39,7 +39,7 @@ function prepare(
   who: Pod = pod,
 ) {
   const sources = { claim: async () => its, volume: async () => bound } as unknown as VolumeSources;
-  return claimedVolume(who, of, join(base, "pod", "v"), sources, systemMounts);
+  return claimedVolume(who, of, join(base, "pod", "v"), sources, { mounts: systemMounts });
 }
 
 test("a local volume is used where it is, and read-only when the pod says so", async () => {

@@ -9,7 +9,7 @@ import { mountDevice } from "./block-device.ts";
 import { hostPath } from "./host-path.ts";
 import { giveToGroup } from "./ownership.ts";
 import { isSetUp, setUpOnce } from "./setup-mark.ts";
-import type { VolumeSources } from "./volume-sources.ts";
+import type { VolumeDeps, VolumeSources } from "./volume-sources.ts";
 import type { PreparedVolume } from "./volumes.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function claimedVolume(
   volume: Volume,
   path: string,
   sources: VolumeSources,
-  mounts: Pick<Mounts, "isMounted" | "mount">,
+  { mounts, signal }: { readonly mounts: Pick<Mounts, "isMounted" | "mount"> } & Pick<VolumeDeps, "signal">,
 ): Promise<PreparedVolume> {
   const name = volume.persistentVolumeClaim?.claimName ?? `${pod.metadata?.name}-${volume.name}`;
   const claim = await usableClaim(pod, volume, name, isSetUp(path), sources);
@@ -45,7 +45,8 @@ export async function claimedVolume(
   if (!existsSync(local.path)) fail(`path "${local.path}" does not exist`);
   if (isBlock) return { path: "", device: await hostPath(local.path, "BlockDevice"), readOnly };
   const isDevice = statSync(local.path).isBlockDevice();
-  if (isDevice && isMounted) await mountDevice(local.path, path, local.fsType || "ext4", mounts);
+  if (isDevice && isMounted)
+    await mountDevice({ device: local.path, target: path, type: local.fsType || "ext4", signal }, mounts);
   const folder = isDevice ? path : await hostPath(local.path, "Directory");
   const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
   await setUpOnce(path, async () => {

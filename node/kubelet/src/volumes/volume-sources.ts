@@ -27,6 +27,8 @@ export interface VolumeDeps {
   readonly podFolder: string;
   readonly mounts: Mounts;
   readonly random: Random;
+  /** Aborts when the pod is to go: what waits for its turn is not mounted any more. */
+  readonly signal?: AbortSignal;
   /** Hears of each volume that is made. */
   measured?<T>(volume: Volume, work: Promise<T>): Promise<T>;
 }

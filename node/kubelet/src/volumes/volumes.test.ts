@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Container, Pod, Volume } from "@tsukube/api/types/core-v1";
-import { codeOf } from "@tsukube/foundation";
+import { codeOf, messageOf } from "@tsukube/foundation";
 import type { Mounts } from "@tsukube/kernel";
 import { seededRandom } from "@tsukube/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -33,9 +33,9 @@ function fakeMounts(bound: [string, string][]): Mounts {
   return { unmount: () => {}, bind, tmpfs, isMounted: (path: string) => memory.has(path) } as unknown as Mounts;
 }
 
-function prepare(volumes: readonly Volume[], mounts: Mounts = fakeMounts([])) {
+function prepare(volumes: readonly Volume[], mounts: Mounts = fakeMounts([]), from = sources) {
   const pod: Pod = { metadata: { name: "p", namespace: "shop" }, spec: { containers: [], volumes } };
-  return prepareVolumes(pod, sources, { podFolder: base, mounts, random: seededRandom(1) });
+  return prepareVolumes(pod, from, { podFolder: base, mounts, random: seededRandom(1) });
 }
 
 const container = (more: Partial<Container>): Container => ({ name: "main", ...more });
@@ -56,6 +56,29 @@ test("what comes from the API is mounted read-only, an emptyDir is not", async (
   expect(statSync(join(mounts[1]?.hostPath ?? "", "token")).mode & 0o777).toBe(0o400);
   expect(readFileSync(join(mounts[2]?.hostPath ?? "", "name"), "utf8")).toBe("p");
   expect(memory).toEqual(new Set([join(base, "volumes/key"), join(base, "volumes/info")]));
+});
+
+test("when one volume cannot be had, the others are not in work any more", async () => {
+  const happened: string[] = [];
+  let answer = (): void => {};
+  const configMap = () =>
+    new Promise<{ data: Record<string, string> }>((resolve) => {
+      answer = () => {
+        happened.push("made");
+        resolve({ data: { color: "blue" } });
+      };
+    });
+  const volumes = [
+    { name: "slow", configMap: { name: "settings" } },
+    ...[1, 2].map((n) => ({ name: `v${n}`, nfs: {} as never })),
+  ];
+  const work = prepare(volumes, fakeMounts([]), { ...sources, configMap });
+  const failed = work.catch((error: unknown) => happened.push(messageOf(error)));
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+  answer();
+  await failed;
+  expect(happened).toEqual(["made", expect.stringContaining('failed for volume "v1"')]);
+  expect(readFileSync(join(base, "volumes/slow/color"), "utf8")).toBe("blue");
 });
 
 test.each([

@@ -33,11 +33,12 @@ export interface PreparedVolumes extends Pick<VolumeDeps, "podFolder" | "mounts"
 }
 
 /**
- * Makes every volume of the pod, or brings it up to date.
+ * Makes every volume of the pod, or brings it up to date. When it returns or throws nothing is in work any more: the pod's folder
+ * may be removed.
  * @throws {TsukubeError} `volume` saying which cannot be had and why, in upstream's words: it becomes the event FailedMount.
  */
 export async function prepareVolumes(pod: Pod, sources: VolumeSources, deps: VolumeDeps): Promise<PreparedVolumes> {
-  const prepared = await Promise.all(
+  const prepared = await Promise.allSettled(
     (pod.spec?.volumes ?? []).map(async (volume) => {
       try {
         const work = prepare(pod, volume, sources, deps);
@@ -48,7 +49,10 @@ export async function prepareVolumes(pod: Pod, sources: VolumeSources, deps: Vol
       }
     }),
   );
-  return { volumes: new Map(prepared), podFolder: deps.podFolder, mounts: deps.mounts };
+  const failed = prepared.find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+  const volumes = prepared.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  return { volumes: new Map(volumes), podFolder: deps.podFolder, mounts: deps.mounts };
 }
 
 async function prepare(pod: Pod, volume: Volume, sources: VolumeSources, deps: VolumeDeps): Promise<PreparedVolume> {
@@ -58,7 +62,7 @@ async function prepare(pod: Pod, volume: Volume, sources: VolumeSources, deps: V
   if (volume.hostPath !== undefined)
     return { path: await hostPath(volume.hostPath.path, volume.hostPath.type ?? ""), readOnly: false };
   if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined)
-    return claimedVolume(pod, volume, path, sources, deps.mounts);
+    return claimedVolume(pod, volume, path, sources, deps);
   if (volume.image !== undefined) return { path: "", image: volume.image.reference ?? "", readOnly: true };
   const files = await filesOf(pod, volume, sources);
   if (files === undefined) {
