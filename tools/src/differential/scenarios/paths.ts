@@ -71,7 +71,7 @@ async function escapes(send: Send): Promise<void> {
     "/api/v1/namespaces/%20/pods",
     "/api/v1/namespaces/a%2Fb/pods",
     "/api/v1/namespaces/A_B/pods",
-    "/api/v1/configmaps",
+    "/api/v1/configmaps?labelSelector=nope",
     "/apis/apps/v1/deployments",
     "/apis/apps%2Fv1/deployments",
     "/apis/apps/v1/deployments%2F",
