@@ -349,6 +349,18 @@ describe("a patched object", () => {
     expect((await admin.get(PATH)).object).toMatchObject({ apiVersion: "v1", kind: "ConfigMap" });
   });
 
+  test("by an apply whose text is no time, or no quantity, cannot be converted", async () => {
+    const space = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "odd" } };
+    const path = MAPS.replace("configmaps", "resourcequotas/odd");
+    const why =
+      /^failed to convert new object \(\/\w+; \/v1, Kind=\w+\) to proper version: .*(parsing time|quantities must)/;
+    for (const answer of [
+      await apply(`${MAPS}/odd`, map("odd", {}, { creationTimestamp: "nope" })),
+      await apply(path, { ...space, spec: { hard: { pods: "nope" } } }),
+    ])
+      expect([answer.code, answer.object.message]).toEqual([500, expect.stringMatching(why)]);
+  });
+
   test("is tracked anew once nobody is named as its manager", async () => {
     await apply(`${MAPS}/anew`, map("anew", { a: "1" }));
     const type = { "content-type": "application/merge-patch+json" };

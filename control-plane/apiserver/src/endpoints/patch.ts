@@ -112,7 +112,8 @@ export function patcher(
     const value = settled(plain, type, live, definition);
     const shown = (): string => shownPatch(definition, type, patch, made, live);
     if (definition.typed) checkType(value as unknown as Unstructured, live, shown);
-    const formed = formOf(definition, value, shown, live, type === "strategic");
+    const refused = (why: string): ApiError => badPatch(shown(), why);
+    const formed = formOf(definition, value, refused, live, type === "strategic");
     const all = [...problems, ...formed.problems];
     if (all.length > 0 && validation === "Strict") throw badPatch(shown(), strictDecodingMessage(all));
     report(context, all, validation);
@@ -205,7 +206,11 @@ export function applier(
     if (live !== undefined && (decoded.patch as Unstructured | null)?.metadata?.name === "")
       throw ApiError.badRequest(nameless(live.metadata?.name ?? ""));
     const applied = managers.apply(live, decoded.patch as Unstructured, manager, force) as unknown as Json;
-    const { object } = formOf(definition, applied, () => encodeUnstructuredText(applied), live);
+    const refused = (why: string): ApiError =>
+      definition.typed && !why.startsWith("json: ")
+        ? unconvertible(definition, decoded?.patch as Unstructured, why)
+        : badPatch(encodeUnstructuredText(applied), why);
+    const { object } = formOf(definition, applied, refused, live);
     reportOfApply(context, decoded.problems);
     return object;
   };
@@ -268,7 +273,7 @@ function badPatch(shown: string, why: string): ApiError {
 function formOf(
   definition: ResourceDefinition,
   value: Json,
-  shown: () => string,
+  refused: (why: string) => ApiError,
   live: Unstructured | undefined,
   isMap = false,
 ): { readonly object: Unstructured; readonly problems: readonly string[] } {
@@ -279,9 +284,17 @@ function formOf(
     const fitting = isMap ? fromUnstructured(value, definition.schema as ObjectSchema, live) : value;
     return normalizeChanged<Unstructured>(fitting, definition.schema, live);
   } catch (error) {
-    if (error instanceof DecodeError) throw badPatch(shown(), error.message);
+    if (error instanceof DecodeError) throw refused(error.message);
     throw error;
   }
+}
+
+/** Server-side apply takes what its schema takes, such as any text for a time: what it is not is found too late, as upstream. */
+function unconvertible(definition: ResourceDefinition, { metadata }: Unstructured, why: string): ApiError {
+  const type = `${definition.group}/${definition.version}, Kind=${definition.kind}`;
+  const what = `${metadata?.namespace ?? ""}/${metadata?.name ?? ""}; ${type}`;
+  const problem = `unable to convert unstructured object to ${type}: ${why}`;
+  return ApiError.unknown(`failed to convert new object (${what}) to proper version: ${problem}`);
 }
 
 /** @throws {DecodeError} for metadata that is none. */
