@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf } from "@tsukube/foundation";
 import { afterEach, describe, expect, test } from "vitest";
@@ -100,6 +100,17 @@ describe.skipIf(!isRoot)(`control groups of version ${cgroups.version} (needs ro
     await wake();
     await cgroups.remove(top);
     expect([cgroups.exists(top), await cgroups.usage(top)]).toEqual([false, undefined]);
+  });
+
+  test.skipIf(cgroups.version === 2)("one hierarchy with processes does not keep the group in the others", async () => {
+    await cgroups.create(top);
+    const folders = (): readonly string[] => readdirSync(ROOT).filter((name) => existsSync(`${ROOT}/${name}${top}`));
+    const [first = ""] = folders();
+    sleepIn(`${ROOT}/${first}${top}`);
+    expect(await cgroups.remove(top).catch(codeOf)).toBe("EBUSY");
+    expect(folders().filter((name) => realpathSync(`${ROOT}/${name}`) !== realpathSync(`${ROOT}/${first}`))).toEqual(
+      [],
+    );
   });
 
   describe.skipIf(cgroups.version === 1)("as seen from inside a group", () => {

@@ -210,7 +210,10 @@ class CgroupsV1 implements Cgroups {
   }
 
   async remove(path: string): Promise<void> {
-    for (const controller of this.#controllers) await removeTree(`${this.#root}/${controller}${path}`);
+    const failures: unknown[] = [];
+    for (const controller of this.#controllers)
+      await removeTree(`${this.#root}/${controller}${path}`).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
 
   exists(path: string): boolean {

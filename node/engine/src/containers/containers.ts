@@ -84,6 +84,9 @@ interface Deps extends VolumeImagesDeps {
 
 const FREEZE_MS = 2000;
 const FREEZE_LOOK_MS = 5;
+/** How long a group may take to be without processes. */
+const EMPTY_MS = 2000;
+const EMPTY_LOOK_MS = 10;
 /** How often processes are looked at, for the case that conmon was killed and can note no exit. */
 const LIVENESS_MS = 5000;
 
@@ -116,6 +119,8 @@ export class Containers {
     this.#stops.push(() => watcher.close());
     this.#stops.push(this.#deps.clock.every(LIVENESS_MS, () => void this.#observeAll(), { background: true }));
     await this.#observeAll();
+    const ended = this.all.filter(({ exit }) => exit !== undefined);
+    await Promise.all(ended.map((record) => this.#removeGroup(record))); // an engine that was killed may have left them
   }
 
   close(): void {
@@ -408,8 +413,7 @@ export class Containers {
     await this.#put(exited).catch((error: unknown) =>
       this.#deps.logger.error("cannot note a container's exit", { id, error: messageOf(error) }),
     );
-    await this.#endOthers(exited);
-    await this.#deps.cgroups.remove(exited.cgroupPath).catch(() => {}); // its limits would bind the groups above
+    await this.#removeGroup(exited); // its limits would bind the groups above
     for (const resolve of this.#waiters.get(id) ?? []) resolve();
     this.#waiters.delete(id);
     this.#deps.onEvent("STOPPED", exited);
@@ -424,6 +428,24 @@ export class Containers {
     return true;
   }
 
+  /** Of a container that has ended; the kernel takes its time with processes that were killed. */
+  async #removeGroup(record: ContainerRecord): Promise<void> {
+    const { cgroups, clock, logger } = this.#deps;
+    const { id, cgroupPath } = record;
+    for (const until = clock.now() + EMPTY_MS; ; await clock.sleep(EMPTY_LOOK_MS)) {
+      try {
+        await this.#endOthers(record);
+        return await cgroups.remove(cgroupPath);
+      } catch (error) {
+        if (codeOf(error) === "EBUSY" && clock.now() < until) continue;
+        return logger.warn("cannot remove the control group of a container that has ended", {
+          id,
+          error: messageOf(error),
+        });
+      }
+    }
+  }
+
   /** Where the first process of a container is not that of its pid namespace, the kernel leaves the others alone. */
   async #endOthers({ config, cgroupPath }: ContainerRecord): Promise<void> {
     const pid = config.linux?.securityContext?.namespaceOptions?.pid ?? "CONTAINER";
@@ -434,7 +456,7 @@ export class Containers {
   async #clean(record: ContainerRecord): Promise<void> {
     const bundle = this.#bundle(record.id);
     await this.#deps.runtime.delete(record.id);
-    await this.#deps.cgroups.remove(record.cgroupPath).catch(() => {});
+    await this.#removeGroup(record);
     await removeMounted(bundle, this.#deps.mounts);
     await rm(`${this.#exits}/${record.id}`, { force: true });
     if (record.keepsFiles !== true) await this.#deps.snapshotter.remove(record.id);

@@ -1,22 +1,36 @@
 import { readdirSync } from "node:fs";
-import { systemMounts } from "@tsukube/kernel";
+import { type Cgroups, systemCgroups, systemMounts, systemNamespaces } from "@tsukube/kernel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Cri, EngineUnderTest } from "../engine-under-test.ts";
 
 const SHARED = { linux: { securityContext: { namespaceOptions: { pid: "POD" as const } } } };
 
 describe.skipIf(process.getuid?.() !== 0)("containers that share a process namespace (needs root)", () => {
-  const world = new EngineUnderTest();
+  const real = systemCgroups();
+  /** How often a group is still busy when it is to be removed. */
+  let busy = 0;
+  const remove = async (path: string): Promise<void> => {
+    if (busy-- > 0) throw Object.assign(new Error("EBUSY: resource busy or locked"), { code: "EBUSY" });
+    return real.remove(path);
+  };
+  const cgroups = new Proxy(real, {
+    get: (target, name: keyof Cgroups) => {
+      const member = target[name];
+      if (name === "remove") return remove;
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+  const world = new EngineUnderTest({ kernel: { cgroups, mounts: systemMounts, namespaces: systemNamespaces() } });
   let cri: Cri;
   let podSandboxId: string;
+
+  const sandbox = (): Promise<string> =>
+    world.sandbox(cri, { linux: { ...SHARED.linux, cgroupParent: world.cgroupParent } });
 
   beforeAll(async () => {
     await world.start();
     cri = world.dial();
-    podSandboxId = await world.sandbox(cri, {
-      ...SHARED,
-      linux: { ...SHARED.linux, cgroupParent: world.cgroupParent },
-    });
+    podSandboxId = await sandbox();
   });
   afterAll(() => world.close());
 
@@ -57,5 +71,18 @@ describe.skipIf(process.getuid?.() !== 0)("containers that share a process names
       .toBe("SANDBOX_NOTREADY");
     await cri.RemovePodSandbox({ podSandboxId });
     expect(systemMounts.below(`${world.folder}/run`)).toEqual([]);
+  });
+
+  test("leave no control group when they end, be it busy at first, or left by an engine that was killed", async () => {
+    const id = await world.run(cri, await sandbox(), ["sh", "-c", "sleep 555 & wait"], SHARED);
+    const group = `${world.cgroupParent}/${id}`;
+    await expect.poll(() => real.processes(group)).toHaveLength(2);
+    busy = 3;
+    await cri.StopContainer({ containerId: id, timeout: 0 });
+    expect([busy, real.exists(group)]).toEqual([-1, false]);
+    await real.create(group);
+    await world.engine?.close();
+    await world.start();
+    expect(real.exists(group)).toBe(false);
   });
 });

@@ -65,7 +65,7 @@ export interface Docker {
 }
 
 /** How often a disk that was full is looked at. */
-const CATCH_UP_MS = 5000;
+const CATCH_UP_MS = 1000;
 
 /** Containers share links and firewall with nobody here: networks of containers are attached by {@link Endpoints}. */
 const NO_NETWORK: PodNetwork = {
