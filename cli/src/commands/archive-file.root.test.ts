@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  chmodSync,
+  chownSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
@@ -15,7 +17,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { run } from "@tsukube/host";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemMounts } from "@tsukube/kernel";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { writeArchive } from "./archive-file.ts";
 
 let folder: string;
@@ -66,6 +69,52 @@ test("a FIFO is written to, and stays", async () => {
   await expect(writeArchive(broken(), file)).rejects.toThrow("the engine has died");
   await half;
   expect(lstatSync(file).isFIFO()).toBe(true);
+});
+
+test("a name may be as long as a file's name can be", async () => {
+  const names = ["a".repeat(255), `a${"ä".repeat(127)}`];
+  for (const name of names) {
+    await expect(writeArchive(broken(), join(folder, name))).rejects.toThrow("the engine has died");
+    expect(readdirSync(folder)).toEqual([]);
+    for (const _ of ["a new one", "the same again"]) await writeArchive(whole(), join(folder, name));
+    expect([readFileSync(join(folder, name), "utf8"), readdirSync(folder)]).toEqual(["a whole archive", [name]]);
+    rmSync(join(folder, name));
+  }
+});
+
+describe.skipIf(process.getuid?.() !== 0)("a file that cannot be replaced is overwritten (needs root)", () => {
+  beforeEach(() => writeFileSync(file, "an older and longer one"));
+
+  test("where it is a mount point", async () => {
+    const source = join(folder, "source");
+    writeFileSync(source, "an older and longer one");
+    systemMounts.bind(source, file);
+    try {
+      await writeArchive(whole(), file);
+    } finally {
+      systemMounts.unmount(file);
+    }
+    expect(readFileSync(source, "utf8")).toBe("a whole archive");
+    expect(readdirSync(folder).sort()).toEqual(["image.tar", "source"]);
+  });
+
+  test("where the folder takes no other file, if it may be written to itself", async () => {
+    const nobody = 65534;
+    const asNobody = async (): Promise<void> => {
+      process.seteuid?.(nobody);
+      try {
+        await writeArchive(whole(), file);
+      } finally {
+        process.seteuid?.(0);
+      }
+    };
+    chmodSync(folder, 0o555);
+    await expect(asNobody()).rejects.toThrow(`Cannot write "${file}": EACCES`);
+    expect(readFileSync(file, "utf8")).toBe("an older and longer one");
+    chownSync(file, nobody, nobody);
+    await asNobody();
+    expect(readFileSync(file, "utf8")).toBe("a whole archive");
+  });
 });
 
 test("who is interrupted leaves the file that was there, and nothing beside it", async () => {

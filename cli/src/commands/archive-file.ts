@@ -1,10 +1,11 @@
-import { createWriteStream, type Stats } from "node:fs";
+import { constants, createWriteStream, type Stats } from "node:fs";
 import { lstat, open, realpath, rename, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { messageOf, TsukubeError } from "@tsukube/foundation";
+import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { removeAbandoned } from "@tsukube/host";
+import { systemMounts } from "@tsukube/kernel";
 import { withTemporary } from "./with-temporary.ts";
 
 /** Names of what is open already: of a file that a shell redirects to, it is not the file that is meant to be replaced. */
@@ -18,7 +19,7 @@ export function refuseTerminal(file: string | undefined): void {
 
 /**
  * A file, or the one that a symbolic link leads to, has the whole archive or what it had before, also where this is interrupted; what is
- * no regular file (a device, a FIFO) is written to as it is.
+ * no regular file (a device, a FIFO) is written to as it is, and so is a file that is a mount point or whose folder takes no other.
  * @param file undefined for the standard output. @throws {TsukubeError} `failed` where it cannot be written.
  */
 export async function writeArchive(archive: Readable, file: string | undefined): Promise<void> {
@@ -29,13 +30,23 @@ export async function writeArchive(archive: Readable, file: string | undefined):
   return replace(archive, isNew ? resolve(file) : await realpath(file), found);
 }
 
+/** Bytes of a name that leave room for what a temporary file's name has besides; a file system takes 255. */
+const STEM_BYTES = 220;
+
 async function replace(archive: Readable, file: string, before: Stats | undefined): Promise<void> {
-  await removeAbandoned(dirname(file), basename(file));
-  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+  if (before !== undefined && systemMounts.isMounted(file)) return overwrite(archive, file);
+  const stem = Buffer.from(basename(file))
+    .subarray(0, STEM_BYTES)
+    .toString()
+    .replace(/\uFFFD$/, "");
+  await removeAbandoned(dirname(file), stem);
+  const temporary = join(dirname(file), `.${stem}.${process.pid}.tmp`);
   await withTemporary(temporary, async () => {
     const output = await open(temporary, "wx").catch((cause: unknown) => {
-      throw new TsukubeError("failed", `Cannot write "${file}": ${messageOf(cause)}`, { cause });
+      const isClosed = ["EACCES", "EPERM", "EROFS"].includes(codeOf(cause) ?? "");
+      return before !== undefined && isClosed ? undefined : failed(file, cause);
     });
+    if (output === undefined) return overwrite(archive, file);
     if (before !== undefined) {
       await output.chown(before.uid, before.gid).catch(() => {}); // only root gives files away
       await output.chmod(before.mode & 0o777);
@@ -43,4 +54,14 @@ async function replace(archive: Readable, file: string, before: Stats | undefine
     await pipeline(archive, output.createWriteStream({ flush: true }));
     await rename(temporary, file);
   });
+}
+
+async function overwrite(archive: Readable, file: string): Promise<void> {
+  const { O_WRONLY, O_TRUNC } = constants;
+  const output = await open(file, O_WRONLY | O_TRUNC).catch((cause: unknown) => failed(file, cause));
+  await pipeline(archive, output.createWriteStream({ flush: true }));
+}
+
+function failed(file: string, cause: unknown): never {
+  throw new TsukubeError("failed", `Cannot write "${file}": ${messageOf(cause)}`, { cause });
 }
