@@ -15,7 +15,7 @@ export async function adminTransport(
   const { pki } = filesOf(paths);
   const text = (name: string): Promise<string> => readFile(join(pki, name), "utf8");
   const [ca, cert, key] = await Promise.all([text("ca.crt"), text("admin.crt"), text("admin.key")]);
-  return createHttpTransport({ server: `https://127.0.0.1:${port}`, ca, clientCertificate: { cert, key } });
+  return createHttpTransport({ server: `https://127.0.0.1:${port}`, ca, clientCertificate: { cert, key } }, realClock);
 }
 
 export function adminClient(transport: Transport): Client {

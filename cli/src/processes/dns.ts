@@ -12,7 +12,9 @@ const HEALTH_PORT = 8181;
 /** Cluster DNS, as a workload in kube-system. */
 async function main({ logger, signal }: ProgramOptions): Promise<void> {
   await using lifetime = new Lifetime();
-  const client = createClient(createHttpTransport(inClusterOptions(process.env)), { userAgent: "tsukube-dns/0.1" });
+  const client = createClient(createHttpTransport(inClusterOptions(process.env), realClock), {
+    userAgent: "tsukube-dns/0.1",
+  });
   lifetime.own("client", client);
   const informers = createInformerFactory(client, { clock: realClock, logger, random: systemRandom });
   lifetime.own("informers", informers);

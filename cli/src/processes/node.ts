@@ -77,7 +77,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const host = `127.0.0.1:${record.apiPort}`;
   const connect = (pair: { readonly cert: string; readonly key: string }, agent: string, metrics = base.metrics) => {
     const server = { server: `https://${host}`, ca: credentials.ca.cert, clientCertificate: pair };
-    const transport = measuredTransport(createHttpTransport(server), { metrics, clock: realClock, host });
+    const transport = measuredTransport(createHttpTransport(server, realClock), { metrics, clock: realClock, host });
     const client = createClient(transport, { userAgent: `${agent}/0.1` });
     lifetime.own(`${agent} client`, client);
     const informers = createInformerFactory(client, {

@@ -53,7 +53,7 @@ async function clientOf(commonName: string, organizations: readonly string[]): P
 }
 
 function own(more: object): Transport {
-  const transport = createHttpTransport({ server: `https://127.0.0.1:${port}`, ca, ...more });
+  const transport = createHttpTransport({ server: `https://127.0.0.1:${port}`, ca, ...more }, realClock);
   return lifetime.own("transport", transport);
 }
 

@@ -2,6 +2,7 @@ import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { createHttpTransport } from "@tsukube/client";
+import { realClock } from "@tsukube/host";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startWireServer, type WireServer } from "./wire-server.ts";
 
@@ -21,7 +22,7 @@ async function known(subject: x509.JsonName, token?: string): Promise<readonly u
   const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
   const key = x509.PemConverter.encode(pkcs8, "PRIVATE KEY");
   const options = { server: `https://127.0.0.1:${server.port}`, ca: server.ca, clientCertificate: { cert, key } };
-  const transport = createHttpTransport(options);
+  const transport = createHttpTransport(options, realClock);
   const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
   const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
   const bearer = token === undefined ? {} : { authorization: `Bearer ${token}` };

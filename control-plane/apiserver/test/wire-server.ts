@@ -139,11 +139,12 @@ export class WireClient {
     this.#ca = ca;
     this.#credentials = credentials;
     const { pair, token } = credentials;
-    this.transport = createHttpTransport({
+    const options = {
       ...{ server: `https://127.0.0.1:${port}`, ca },
       ...(pair !== undefined && { clientCertificate: pair }),
       ...(token !== undefined && { token: () => token }),
-    });
+    };
+    this.transport = createHttpTransport(options, realClock);
   }
 
   /** @param body Bytes as they are, anything else as JSON. */

@@ -47,11 +47,10 @@ export async function startOwnServer(isWhole = false): Promise<Server> {
   lifetime.own("server", server);
   const port = await server.listen("127.0.0.1", 0);
   const connect = (): Transport =>
-    createHttpTransport({
-      server: `https://127.0.0.1:${port}`,
-      ca: authority.ca.cert,
-      clientCertificate: authority.admin,
-    });
+    createHttpTransport(
+      { server: `https://127.0.0.1:${port}`, ca: authority.ca.cert, clientCertificate: authority.admin },
+      realClock,
+    );
   const transport = lifetime.own("transport", connect());
   return { name: "tsukube", transport, pids: [], connect, close: () => lifetime.close() };
 }
@@ -71,7 +70,7 @@ export async function startOwnProcess(nodeFlags: readonly string[] = MEMORY_FLAG
   try {
     await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
     const options = JSON.parse(readFileSync(join(folder, "client.json"), "utf8")) as HttpTransportOptions;
-    const connect = (): Transport => createHttpTransport(options);
+    const connect = (): Transport => createHttpTransport(options, realClock);
     const transport = lifetime.own("transport", connect());
     return { name: "tsukube", transport, pids: [child.pid ?? 0], connect, close: () => lifetime.close() };
   } catch (error) {
@@ -161,7 +160,7 @@ export async function startKubeApiServer(
     ...args,
   ]);
   const server = `https://127.0.0.1:${port}`;
-  const connect = (): Transport => createHttpTransport({ server, ca: ca.cert, clientCertificate: admin });
+  const connect = (): Transport => createHttpTransport({ server, ca: ca.cert, clientCertificate: admin }, realClock);
   const transport = lifetime.own("transport", connect());
   await ready(transport, folder);
   const [authority, cert, key] = ["ca.crt", "admin.crt", "admin.key"].map((name) => join(folder, name));

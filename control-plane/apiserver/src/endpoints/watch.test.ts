@@ -32,7 +32,7 @@ beforeAll(async () => {
   const port = await server.listen("127.0.0.1", 0);
   const who = { commonName: "admin", organizations: ["system:masters"] };
   const clientCertificate = await authority.issue({ ...who, usages: ["client"] });
-  remote = createHttpTransport({ server: `https://127.0.0.1:${port}`, ca: ca.cert, clientCertificate });
+  remote = createHttpTransport({ server: `https://127.0.0.1:${port}`, ca: ca.cert, clientCertificate }, realClock);
   lifetime.own("transport", remote);
   local = server.transport({ name: "admin", groups: who.organizations, extra: {} });
 });
