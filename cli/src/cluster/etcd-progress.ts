@@ -33,6 +33,8 @@ export class EtcdProgressNote {
   #noted: EtcdProgress;
   #newest = 0;
   #writing: Promise<void> | undefined;
+  /** There is more to write than what is being written. */
+  #isOutdated = false;
   #isFailing = false;
 
   constructor(paths: ClusterPaths, noted: EtcdProgress, clock: Clock, logger: Logger) {
@@ -47,7 +49,7 @@ export class EtcdProgressNote {
 
   reach(revision: number): void {
     this.#newest = Math.max(this.#newest, revision);
-    if (this.#newest + AHEAD / 2 > this.#noted.told) this.#note();
+    if (this.#newest + AHEAD / 2 > this.#noted.told && !this.#isFailing) this.#note();
   }
 
   /** Notes where it is when nobody is told any more. */
@@ -58,10 +60,18 @@ export class EtcdProgressNote {
   }
 
   #note(): void {
-    const next = { seen: this.#newest, told: Math.max(this.#noted.told, this.#newest + AHEAD) };
-    this.#writing ??= this.#write(next).finally(() => {
+    this.#isOutdated = this.#writing !== undefined;
+    this.#writing ??= this.#writeNewest().finally(() => {
       this.#writing = undefined;
     });
+  }
+
+  /** Again when it was asked for meanwhile. What fails is left to the next second. */
+  async #writeNewest(): Promise<void> {
+    do {
+      this.#isOutdated = false;
+      await this.#write({ seen: this.#newest, told: Math.max(this.#noted.told, this.#newest + AHEAD) });
+    } while (this.#isOutdated && !this.#isFailing);
   }
 
   async #write(next: EtcdProgress): Promise<void> {

@@ -26,8 +26,11 @@ export async function withRestoredEtcd(
   await expectOwnObjects(context, next);
   await stopProcess(paths, "server", clock);
   const before = state.revision;
+  const { told } = await readEtcdProgress(paths);
+  // of the etcd that it was: who is interrupted has to be told again. Another one is not taken for it before it is noted
+  if (state.clusterId === record.etcd?.clusterId) await writeEtcdProgress(paths, { seen: told, told });
   const now = await goOn(context, next.etcd);
-  await writeClusterRecord(paths, next);
+  await noteEtcd(context, next, now);
   progress.say(
     `Cluster "${paths.name}" goes on with what its etcd was restored to: it was at revision ${before} and is at ${now} now, past all that anybody was told before.`,
   );
@@ -38,12 +41,15 @@ export async function withRestoredEtcd(
 export async function goOn({ paths, progress }: CommandContext, etcd: EtcdRecord, atLeast = 0): Promise<number> {
   const { goOnAfter } = await import("@tsukube/store/etcd-revisions");
   const told = Math.max((await readEtcdProgress(paths)).told, atLeast);
-  await writeEtcdProgress(paths, { seen: told, told }); // who is interrupted has to be told again
-  const revision = await progress.step(`leaving out revisions up to ${told}`, (update) =>
+  return progress.step(`leaving out revisions up to ${told}`, (update) =>
     goOnAfter(etcdOptions(etcd), told, (at) => update(String(at))),
   );
+}
+
+/** Takes an etcd as the cluster's from now on, at least at `revision`. */
+export async function noteEtcd({ paths }: CommandContext, record: ClusterRecord, revision: number): Promise<void> {
+  await writeClusterRecord(paths, record);
   await writeEtcdProgress(paths, { seen: revision, told: revision });
-  return revision;
 }
 
 /** What names the authority that a cluster's certificates come from. Any of it may have been deleted. */

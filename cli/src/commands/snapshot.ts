@@ -8,7 +8,7 @@ import { alone } from "../cluster/command-lock.ts";
 import { openEncryption } from "../cluster/encryption.ts";
 import { etcdForCommand, etcdOptions, orRestored, readerIn, sameEtcd, storeFile } from "../cluster/object-store.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
-import { type ClusterRecord, type EtcdRecord, knownCluster, writeClusterRecord } from "../cluster/record.ts";
+import { type ClusterRecord, type EtcdRecord, knownCluster } from "../cluster/record.ts";
 import { holding, isServed, withStoreFile } from "../cluster/store-reading.ts";
 import { bundleFolder } from "../cluster/supervisor.ts";
 import type { CommandContext } from "./context.ts";
@@ -155,10 +155,13 @@ async function restoreEtcd(context: CommandContext, record: ClusterRecord, etcd:
   const { clusterId: _, ...anyEtcd } = etcd;
   const store = await etcdForCommand(anyEtcd);
   try {
-    const [{ etcdState }, { goOn }] = await Promise.all([import("@tsukube/store/etcd"), import("./restored-etcd.ts")]);
+    const [{ etcdState }, { goOn, noteEtcd }] = await Promise.all([
+      import("@tsukube/store/etcd"),
+      import("./restored-etcd.ts"),
+    ]);
     const restored = await restoreInto(store, file, ({ revision }) => goOn(context, etcd, revision));
-    const { clusterId } = await etcdState(etcdOptions(etcd));
-    await writeClusterRecord(context.paths, { ...record, etcd: { ...etcd, clusterId } });
+    const { clusterId, revision } = await etcdState(etcdOptions(etcd));
+    await noteEtcd(context, { ...record, etcd: { ...etcd, clusterId } }, revision);
     return restored;
   } finally {
     await store.close();

@@ -233,3 +233,26 @@ test.each([
 ])("%s by namespace is %d", async (path, code) => {
   expect((await admin.get(`${path}?fieldSelector=metadata.namespace%3Dx`)).code).toBe(code);
 });
+
+test("custom objects are selected by name, by namespace where they have one, and by no field that does not say so", async () => {
+  const schema = { openAPIV3Schema: { type: "object" } };
+  const group = "select.example.com";
+  for (const scope of ["Cluster", "Namespaced"]) {
+    const plural = `${scope.toLowerCase()}things`;
+    const names = { plural, kind: `${scope}Thing` };
+    const versions = [{ name: "v1", served: true, storage: true, schema }];
+    const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    await admin.send("POST", path, {
+      metadata: { name: `${plural}.${group}` },
+      spec: { group, scope, names, versions },
+    });
+    const asked = async (field: string) => {
+      const { code, object } = await admin.get(`/apis/${group}/v1/${plural}?fieldSelector=${field}%3Dx`);
+      return code === 200 ? code : object.message;
+    };
+    await expect.poll(() => asked("metadata.name")).toBe(200);
+    const refused = (field: string) => expect.stringContaining(`field label not supported: ${field}`);
+    expect(await asked("metadata.namespace")).toEqual(scope === "Cluster" ? refused("metadata.namespace") : 200);
+    expect(await asked("spec.b")).toEqual(refused("spec.b"));
+  }
+});

@@ -22,12 +22,12 @@ export function repeatedly(
       await work();
     } catch (cause) {
       logger.error(`cannot ${what}`, { error: messageOf(cause) });
-    } finally {
-      running = undefined;
     }
   };
   const again = (): void => {
-    running ??= clock.track(once());
+    running ??= clock.track(once()).finally(() => {
+      running = undefined;
+    });
   };
   const stop = clock.every(ms, again, { background: true });
   lifetime.add(what, async () => {

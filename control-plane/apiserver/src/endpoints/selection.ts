@@ -94,14 +94,13 @@ function unsupported({ group, version, resource, kind }: ResourceDefinition, fie
 }
 
 function checkLabel(definition: ResourceDefinition, field: string): void {
-  const own = Object.keys(definition.strategy.fieldLabels ?? {}).length > 0;
+  const own = definition.custom !== undefined || Object.keys(definition.strategy.fieldLabels ?? {}).length > 0;
   // of kinds with selectors of their own it is one only where objects have namespaces
   const hasNamespace = !own || (definition.namespaced && definition.resource !== "podcertificaterequests");
   if (field === "metadata.name" || (field === "metadata.namespace" && hasNamespace)) return;
   if (definition.strategy.fieldLabels?.[field] !== undefined || definition.custom?.selectableFields.includes(field))
     return;
-  if (own || (definition.custom?.selectableFields.length ?? 0) > 0)
-    throw ApiError.badRequest(unsupported(definition, field));
+  if (own) throw ApiError.badRequest(unsupported(definition, field));
   throw ApiError.badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
 }
 
