@@ -4,6 +4,7 @@ export * from "./file-attributes.ts";
 export * from "./inodes.ts";
 export * from "./links.ts";
 export * from "./malloc.ts";
+export * from "./mount-options.ts";
 export * from "./mount-views.ts";
 export * from "./mounts.ts";
 export * from "./namespaces.ts";

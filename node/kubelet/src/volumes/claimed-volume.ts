@@ -3,7 +3,7 @@ import { realpath } from "node:fs/promises";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "@tsukube/api/types/core-v1";
 import { isControlledBy } from "@tsukube/client";
 import { TsukubeError } from "@tsukube/foundation";
-import type { Mounts } from "@tsukube/kernel";
+import { MOUNT_FLAGS, type Mounts, mountOptions } from "@tsukube/kernel";
 import { containersOf } from "../pods/pod-containers.ts";
 import { mountDevice } from "./block-device.ts";
 import { hostPath } from "./host-path.ts";
@@ -45,12 +45,13 @@ export async function claimedVolume(
   if (!existsSync(local.path)) fail(`path "${local.path}" does not exist`);
   if (isBlock) return { path: "", device: await hostPath(local.path, "BlockDevice"), readOnly };
   const isDevice = statSync(local.path).isBlockDevice();
+  const options = optionsOf(bound, readOnly);
   if (isDevice && isMounted)
-    await mountDevice({ device: local.path, target: path, type: local.fsType || "ext4", signal }, mounts);
+    await mountDevice({ device: local.path, target: path, type: local.fsType || "ext4", options, signal }, mounts);
   const folder = isDevice ? path : await hostPath(local.path, "Directory");
   const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
   await setUpOnce(path, async () => {
-    if (fsGroup === undefined || (isDevice && !isMounted)) return;
+    if (fsGroup === undefined || (isDevice && (!isMounted || isReadOnly(options)))) return;
     await giveToGroup(await realpath(folder), fsGroup, {
       readOnly,
       onlyOnMismatch: fsGroupChangePolicy === "OnRootMismatch",
@@ -93,6 +94,16 @@ async function boundVolume(claim: PersistentVolumeClaim, sources: VolumeSources)
   if (volume.spec?.claimRef?.uid !== claim.metadata?.uid)
     fail(`persistentvolume "${name}" is bound to another claim, expected uid ${claim.metadata?.uid}`);
   return volume;
+}
+
+/** How its device is mounted; the annotation is what there was before the field. */
+function optionsOf({ metadata, spec }: PersistentVolume, readOnly: boolean): readonly string[] {
+  const before = metadata?.annotations?.["volume.beta.kubernetes.io/mount-options"];
+  return [...(before === undefined ? (spec?.mountOptions ?? []) : [before]), ...(readOnly ? ["ro"] : [])];
+}
+
+function isReadOnly(options: readonly string[]): boolean {
+  return (mountOptions(options).flags & MOUNT_FLAGS.readonly) !== 0;
 }
 
 const OTHER_FIELDS = new Set(

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
-import { type Mounts, removeMounted } from "@tsukube/kernel";
+import { type Mounts, mountOptions, removeMounted } from "@tsukube/kernel";
 
 /** A folder that outlives containers, or a mount of the host that its options name. */
 export interface Volume {
@@ -111,7 +111,10 @@ export class VolumeStore {
       );
     }
     if (bind) this.#deps.mounts.bind(source, target, { recursive: true, readonly: flags.includes("ro") });
-    else this.#deps.mounts.mount(source, target, options["type"] ?? "none", 0, flags.join(","));
+    else {
+      const { flags: bits, data } = mountOptions(flags);
+      this.#deps.mounts.mount(source, target, options["type"] ?? "none", bits, data);
+    }
     return target;
   }
 
