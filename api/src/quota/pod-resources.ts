@@ -19,7 +19,8 @@ export function podLimits(pod: Pod): Usage {
 
 function ofPod(pod: Pod, kind: Kind): Usage {
   const wanted = usageFrom(pod.spec?.resources?.[kind]);
-  const own = [...heldBy(pod, wanted, pod.status, kind)].filter(([name]) => wanted.has(name) && isPodLevel(name));
+  const held = pod.status?.resources === undefined ? wanted : heldBy(pod, wanted, pod.status, kind);
+  const own = [...held].filter(([name]) => wanted.has(name) && isPodLevel(name));
   return new Map([...ofContainers(pod, kind), ...own]);
 }
 
@@ -46,17 +47,19 @@ function ofContainer(pod: Pod, container: Container, kind: Kind): Usage {
   return heldBy(pod, usageFrom(container.resources?.[kind]), statusOf(pod, container.name), kind);
 }
 
-/** While a resize is under way the largest of what is wanted, allocated and in effect. */
+/** While a resize is under way the largest of what is wanted, unless the node never gives it, allocated and in effect. */
 function heldBy(
   pod: Pod,
   wanted: Usage,
   status: Pick<ContainerStatus, "resources" | "allocatedResources"> | undefined,
   kind: Kind,
 ): Usage {
-  if (status?.resources === undefined) return wanted;
-  const actual = usageFrom(status.resources[kind]);
-  const held = kind === "limits" ? actual : maxUsage(actual, usageFrom(status.allocatedResources));
-  return isInfeasible(pod) ? held : maxUsage(wanted, held);
+  const hoped = isInfeasible(pod) ? NOTHING : wanted;
+  if (status === undefined) return hoped;
+  const { resources, allocatedResources } = status;
+  const allocated = kind === "limits" || !allocatedResources ? hoped : usageFrom(allocatedResources);
+  const actual = resources?.[kind] ? usageFrom(resources[kind]) : allocated;
+  return maxUsage(hoped, maxUsage(actual, allocated));
 }
 
 function statusOf(pod: Pod, name: string): ContainerStatus | undefined {
