@@ -107,10 +107,11 @@ export class ServiceAllocator {
     const given = new Map<number, number>();
     const taken = new Set(ports.map(({ nodePort = 0 }) => nodePort));
     const mine = new Set<number>();
+    const wanted = requested(ports);
     return ports.map((port, index) => {
       if (!port.nodePort && !needsNodePorts(request.spec)) return port;
       const shared = given.get(port.port);
-      const asked = shared === undefined ? requested(port.port, ports) : port.nodePort || shared;
+      const asked = shared === undefined ? (wanted.get(port.port) ?? 0) : port.nodePort || shared;
       const nodePort = asked || this.#anyPort(request, taken);
       if (asked && nodePort !== shared) this.#checkPort(nodePort, index, request, mine);
       taken.add(nodePort);
@@ -309,7 +310,9 @@ interface Allocation {
   readonly by: ServiceRequest;
 }
 
-/** The node port that another protocol of this port asks for; 0 for none. */
-function requested(port: number, ports: readonly ServicePort[]): number {
-  return ports.find((other) => other.port === port && other.nodePort)?.nodePort ?? 0;
+/** The node port that the first protocol of each port asks for, if any does. */
+function requested(ports: readonly ServicePort[]): ReadonlyMap<number, number> {
+  const wanted = new Map<number, number>();
+  for (const { port, nodePort } of ports) if (nodePort && !wanted.has(port)) wanted.set(port, nodePort);
+  return wanted;
 }
