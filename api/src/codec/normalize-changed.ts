@@ -15,6 +15,7 @@ const TAKES_ALL = new Error("cannot bring a change into form alone");
  * @throws {DecodeError}
  */
 export function normalizeChanged<T = unknown>(value: unknown, schema: ObjectSchema, base: unknown): Decoded<T> {
+  if (clearsManagers(value)) return normalize<T>(value, schema);
   try {
     return { object: changed(value, schema, base) as T, problems: [] };
   } catch (error) {
@@ -22,6 +23,13 @@ export function normalizeChanged<T = unknown>(value: unknown, schema: ObjectSche
     if (error === TAKES_ALL || error instanceof DecodeError) return normalize<T>(value, schema);
     throw error;
   }
+}
+
+/** An empty list of managers means something in the whole alone. */
+function clearsManagers(value: unknown): boolean {
+  const metadata = isTree(value) ? value["metadata"] : undefined;
+  const managers = isTree(metadata) ? metadata["managedFields"] : undefined;
+  return Array.isArray(managers) && managers.length === 0;
 }
 
 function changed(value: unknown, schema: Schema, base: unknown): unknown {

@@ -22,12 +22,12 @@ export function adminClient(transport: Transport): Client {
   return createClient(transport, { userAgent: "tsukube/0.1", clock: realClock, logger: silentLogger });
 }
 
-/** Whether the API server says that it is ready. Never throws. */
-export async function isReady(transport: Transport, clock: Clock): Promise<boolean> {
+/** Whether the API server says that it is ready, or another component at a path of its own that it is well. Never throws. */
+export async function isReady(transport: Transport, clock: Clock, path = "/readyz"): Promise<boolean> {
   try {
     const { status, body } = await transport.request({
       method: "GET",
-      path: "/readyz",
+      path,
       headers: {},
       signal: clock.deadline(2000),
     });

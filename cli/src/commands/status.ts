@@ -126,7 +126,7 @@ async function componentsOf(
   ].map(async ({ name, port }) => {
     const transport = await adminTransport(paths, record, port);
     try {
-      return (await isReady(transport, clock)) ? [{ name, url: `https://127.0.0.1:${port}` }] : [];
+      return (await isReady(transport, clock, "/healthz")) ? [{ name, url: `https://127.0.0.1:${port}` }] : [];
     } finally {
       await transport.close();
     }
