@@ -59,7 +59,7 @@ async function askOften(store: Store, signal: AbortSignal): Promise<void> {
 }
 
 async function eventually(check: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200 && !check(); tries += 1) await realClock.sleep(50);
+  for (let tries = 0; tries < 600 && !check(); tries += 1) await realClock.sleep(50);
   expect(check()).toBe(true);
 }
 
@@ -394,7 +394,10 @@ withEachEtcd(({ program }) => {
     const { records } = await store.range("");
     expect(records.length).toBeGreaterThan(5);
     expect(await store.latest()).toBe(store.revision);
-    await store.commit(records.map(({ key, revision }) => ({ type: "delete", key, expected: revision })));
+    const deleted = await store.commit(
+      records.map(({ key, revision }) => ({ type: "delete", key, expected: revision })),
+    );
+    await eventually(() => watch.seen.progress >= deleted); // or what it is still to be shown is cut with the rest
     await store.compact(store.revision);
     await maintenance.Defragment({});
     const memberID = (await maintenance.Status({})).header?.memberId ?? 0;
