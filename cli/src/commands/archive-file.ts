@@ -5,7 +5,6 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { removeAbandoned } from "@tsukube/host";
-import { systemMounts } from "@tsukube/kernel";
 import { withTemporary } from "./with-temporary.ts";
 
 /** Names of what is open already: of a file that a shell redirects to, it is not the file that is meant to be replaced. */
@@ -33,8 +32,14 @@ export async function writeArchive(archive: Readable, file: string | undefined):
 /** Bytes of a name that leave room for what a temporary file's name has besides; a file system takes 255. */
 const STEM_BYTES = 220;
 
+/** The kernel's library is not loaded for commands that do without. */
+async function isMounted(file: string): Promise<boolean> {
+  const { systemMounts } = await import("@tsukube/kernel");
+  return systemMounts.isMounted(file);
+}
+
 async function replace(archive: Readable, file: string, before: Stats | undefined): Promise<void> {
-  if (before !== undefined && systemMounts.isMounted(file)) return overwrite(archive, file);
+  if (before !== undefined && (await isMounted(file))) return overwrite(archive, file);
   const stem = Buffer.from(basename(file))
     .subarray(0, STEM_BYTES)
     .toString()

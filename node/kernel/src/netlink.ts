@@ -1,7 +1,6 @@
 import { closeSync } from "node:fs";
 import { TsukubeError } from "@tsukube/foundation";
-import koffi from "koffi";
-import { check, libc, libcAside } from "./libc.ts";
+import { check, errorName, libc, libcAside } from "./libc.ts";
 
 /** An attribute of a netlink message (netlink(7)): bytes, or attributes nested in it. */
 export type Attribute = readonly [type: number, value: Uint8Array | readonly Attribute[]];
@@ -66,7 +65,7 @@ export class RouteSocket {
   #acknowledge(what: string): void {
     const error = this.#acknowledgement(what);
     if (error === 0) return;
-    const code = Object.entries(koffi.os.errno).find(([, value]) => value === -error)?.[0] ?? `errno ${-error}`;
+    const code = errorName(-error);
     throw new TsukubeError(code, `Cannot ${what}: the kernel answered ${code}`);
   }
 
