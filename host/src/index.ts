@@ -6,6 +6,7 @@ export { type ComponentEndpointsOptions, componentEndpoints } from "./endpoints/
 export * from "./endpoints/health-checks.ts";
 export * from "./external-memory.ts";
 export * from "./files.ts";
+export { gzipped } from "./gzipped.ts";
 export * from "./http-server.ts";
 export * from "./https-server.ts";
 export * from "./idle-memory.ts";

@@ -12,15 +12,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const SECONDS = { timeout: 20_000 };
-
 function begin() {
   const clock = new VirtualClock();
   const paths = { name: "a", state: join(folder, "state"), runtime: join(folder, "run") };
   const error = vi.fn();
   const note = new EtcdProgressNote(paths, { seen: 0, told: 0 }, clock, { ...silentLogger, error });
-  const noted = (progress: object) =>
-    vi.waitFor(async () => expect(await readEtcdProgress(paths)).toEqual(progress), SECONDS);
+  const noted = (progress: object) => expect.poll(() => readEtcdProgress(paths)).toEqual(progress);
   return { clock, paths, error, note, noted };
 }
 
@@ -40,13 +37,14 @@ test("what could not be noted is noted a second later, and told once", async () 
   const { clock, paths, error, note } = begin();
   writeFileSync(paths.state, "no folder");
   note.reach(7);
-  await vi.waitFor(() => expect(error).toHaveBeenCalledOnce(), SECONDS);
+  await expect.poll(() => error.mock.calls.length).toBe(1);
   await clock.advance(3000);
   rmSync(paths.state);
-  await vi.waitFor(async () => {
+  const later = async () => {
     await clock.advance(1000);
-    expect(await readEtcdProgress(paths)).toEqual({ seen: 7, told: 5007 });
-  }, SECONDS);
+    return readEtcdProgress(paths);
+  };
+  await expect.poll(later).toEqual({ seen: 7, told: 5007 });
   expect(error).toHaveBeenCalledOnce();
   await note.close();
 });

@@ -1,4 +1,5 @@
 import type { Metrics } from "@tsukube/foundation";
+import { gzipped } from "../gzipped.ts";
 import type { OutgoingHeaders } from "../https-server.ts";
 
 export interface MetricsAnswer {
@@ -18,15 +19,8 @@ export async function metricsAnswer(
     return { headers: { "content-type": type }, body };
   return {
     headers: { "content-type": type, "content-encoding": "gzip", vary: "Accept-Encoding" },
-    body: await packed(body),
+    body: await gzipped(body),
   };
-}
-
-async function packed(body: Uint8Array): Promise<Uint8Array> {
-  const { gzip } = await import("node:zlib");
-  return new Promise((resolve, reject) =>
-    gzip(body, { level: 1 }, (error, result) => (error === null ? resolve(result) : reject(error))),
-  );
 }
 
 const PROTOBUF = "application/vnd.google.protobuf";

@@ -1,20 +1,22 @@
+import { MOUNT_FLAGS } from "./mounts.ts";
+
 /** Flags of mount(2) by the options of mount(8) that set them; a second word clears the flag. */
 const FLAGS: readonly (readonly [flag: number, set: string, clear: string])[] = [
-  [1, "ro", "rw"],
-  [2, "nosuid", "suid"],
-  [4, "nodev", "dev"],
-  [8, "noexec", "exec"],
-  [16, "sync", "async"],
-  [64, "mand", "nomand"],
-  [128, "dirsync", ""],
-  [256, "nosymfollow", "symfollow"],
-  [1024, "noatime", "atime"],
-  [2048, "nodiratime", "diratime"],
-  [32768, "silent", "loud"],
-  [1 << 21, "relatime", "norelatime"],
-  [1 << 23, "iversion", "noiversion"],
-  [1 << 24, "strictatime", "nostrictatime"],
-  [1 << 25, "lazytime", "nolazytime"],
+  [MOUNT_FLAGS.readonly, "ro", "rw"],
+  [MOUNT_FLAGS.nosuid, "nosuid", "suid"],
+  [MOUNT_FLAGS.nodev, "nodev", "dev"],
+  [MOUNT_FLAGS.noexec, "noexec", "exec"],
+  [MOUNT_FLAGS.synchronous, "sync", "async"],
+  [MOUNT_FLAGS.mandatoryLocks, "mand", "nomand"],
+  [MOUNT_FLAGS.dirsync, "dirsync", ""],
+  [MOUNT_FLAGS.nosymfollow, "nosymfollow", "symfollow"],
+  [MOUNT_FLAGS.noatime, "noatime", "atime"],
+  [MOUNT_FLAGS.nodiratime, "nodiratime", "diratime"],
+  [MOUNT_FLAGS.silent, "silent", "loud"],
+  [MOUNT_FLAGS.relatime, "relatime", "norelatime"],
+  [MOUNT_FLAGS.iversion, "iversion", "noiversion"],
+  [MOUNT_FLAGS.strictatime, "strictatime", "nostrictatime"],
+  [MOUNT_FLAGS.lazytime, "lazytime", "nolazytime"],
 ];
 /** Options for those who read /etc/fstab. */
 const NOT_FOR_THE_KERNEL = /^(?:defaults|auto|noauto|nofail|_netdev|x-.*|)$/;

@@ -10,12 +10,23 @@ export const MOUNT_FLAGS = {
   nosuid: 2,
   nodev: 4,
   noexec: 8,
+  synchronous: 16,
   remount: 32,
+  mandatoryLocks: 64,
+  dirsync: 128,
+  nosymfollow: 256,
+  noatime: 1024,
+  nodiratime: 2048,
   bind: 4096,
   recursive: 16384,
+  silent: 32768,
   private: 1 << 18,
   slave: 1 << 19,
   shared: 1 << 20,
+  relatime: 1 << 21,
+  iversion: 1 << 23,
+  strictatime: 1 << 24,
+  lazytime: 1 << 25,
 } as const;
 
 export interface OverlayLayers {

@@ -5,7 +5,7 @@ import type {
   DeviceRequest,
   ResourceClaim,
 } from "@tsukube/api/types/resource-v1";
-import type { ImmediateAuthorizer, RequestContext, User } from "../contracts.ts";
+import type { ImmediateAuthorizer, RequestContext, RequestInfo, User } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { forbidden } from "./forbidden.ts";
 
@@ -112,15 +112,7 @@ export class ClaimRights {
   }
 }
 
-interface Asked {
-  readonly verb: string;
-  readonly group: string;
-  readonly version: string;
-  readonly resource: string;
-  readonly subresource: string;
-  readonly namespace: string;
-  readonly name: string;
-}
+type Asked = Pick<RequestInfo, "verb" | "group" | "version" | "resource" | "subresource" | "namespace" | "name">;
 
 function adminResult(allocation: AllocationResult | null | undefined): number {
   return (allocation?.devices?.results ?? []).findIndex(({ adminAccess }) => adminAccess === true);

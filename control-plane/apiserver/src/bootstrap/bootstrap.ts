@@ -48,7 +48,10 @@ export async function bootstrap(
   deps: BootstrapDeps,
   where: readonly string[] = [...Object.keys(REVISIONS), ...deps.more.flatMap(Object.keys)],
 ): Promise<void> {
-  const facts = JSON.parse(factsText("bootstrap.json")) as Record<string, readonly Unstructured[]>;
+  // a tenth of a megabyte, which who asks for other objects does without
+  const facts: Record<string, readonly Unstructured[]> = where.some((resource) => resource in REVISIONS)
+    ? JSON.parse(factsText("bootstrap.json"))
+    : {};
   const writes: Promise<unknown>[] = [];
   for (const resource of new Set(where)) {
     const revise = REVISIONS[resource];

@@ -1,5 +1,5 @@
 import type { ApiResponse } from "@tsukube/client";
-import type { Exchange, ResponseSink } from "@tsukube/host";
+import { type Exchange, gzipped, type ResponseSink } from "@tsukube/host";
 import { FlowingBody } from "./flowing-body.ts";
 import { Pieces } from "./pieces.ts";
 
@@ -48,9 +48,5 @@ async function compressed(
 ): Promise<{ readonly headers: ApiResponse["headers"]; readonly body: Uint8Array }> {
   const isPacked = headers["content-encoding"] !== undefined;
   if (isPacked || body.length <= GZIP_FROM || !takesGzip(exchange)) return { headers, body };
-  const { gzip } = await import("node:zlib");
-  const packed = await new Promise<Uint8Array>((resolve, reject) =>
-    gzip(body, { level: 1 }, (error, result) => (error === null ? resolve(result) : reject(error))),
-  );
-  return { headers: { ...headers, ...PACKED }, body: packed };
+  return { headers: { ...headers, ...PACKED }, body: await gzipped(body) };
 }
