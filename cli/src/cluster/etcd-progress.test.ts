@@ -5,6 +5,7 @@ import { silentLogger } from "@tsukube/foundation";
 import { VirtualClock } from "@tsukube/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { EtcdProgressNote, readEtcdProgress } from "./etcd-progress.ts";
+import { filesOf } from "./paths.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -31,6 +32,20 @@ test("where etcd is is noted far ahead at once, exactly each second and in the e
   note.reach(901);
   await note.close();
   await noted({ seen: 901, told: 901 });
+});
+
+test("a process that is killed has noted all that anybody was told of; what is not whole on the disk is as if it was not there", async () => {
+  const { paths, note: killed, noted } = begin();
+  killed.reach(7);
+  await noted({ seen: 7, told: 5007 });
+  killed.reach(8);
+  killed.reach(6); // they come in no order
+  expect(await readEtcdProgress(paths)).toEqual({ seen: 8, told: 5007 });
+  for (const lost of ["", "0".repeat(20), "\0".repeat(21)]) {
+    writeFileSync(filesOf(paths).etcdRevision, lost);
+    expect(await readEtcdProgress(paths)).toEqual({ seen: 7, told: 5007 });
+  }
+  await killed.close();
 });
 
 test("what could not be noted is noted a second later, and told once", async () => {

@@ -40,6 +40,8 @@ export function filesOf(paths: ClusterPaths) {
     record: join(state, "cluster.json"),
     /** {@link EtcdProgress}. */
     etcdProgress: join(state, "etcd-progress.json"),
+    /** Twenty digits: the newest revision that anybody was told of. */
+    etcdRevision: join(state, "etcd-revision"),
     pki: join(state, "pki"),
     kubeconfig: join(state, "kubeconfig"),
     nodeKubeconfig: join(state, "kubeconfig-node"),
