@@ -3,14 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { TAR_END, type TarHeader, tarHeader, tarPadding } from "@tsukube/engine/tar-header";
+import { realClock } from "@tsukube/host";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { receive } from "./build-output.ts";
+import { Progress } from "../progress.ts";
+import { type BuildOutputPlace, receive as receiveWith } from "./build-output.ts";
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "tsukube-output-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const OWN = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+
+const context = { clock: realClock, progress: new Progress(realClock, { write: () => {} }) };
+const receive = (archive: Readable, place: BuildOutputPlace) => receiveWith(archive, place, context);
 
 type Entry = Partial<TarHeader> & { readonly path: string; readonly content?: string };
 
@@ -93,6 +98,16 @@ test("an image comes beside those of a layout, in place of the one of its name",
   ]);
   expect(readdirSync(join(path, "blobs/sha256"))).toEqual(["aa", "bb", "cc", "dd", "ee"]);
   expect(readdirSync(path).sort()).toEqual(["blobs", "index.json", "manifest.json", "oci-layout"]);
+});
+
+test("images that come at the same time all come into a layout", async () => {
+  const place = { kind: "image", unpacks: true, path: join(folder, "layout"), names: [] } as const;
+  const names = ["a", "b", "c"];
+  await Promise.all(names.map((name) => receive(layoutOf(name.repeat(2), `${name}:1`), place)));
+  const { manifests } = JSON.parse(readFileSync(join(place.path, "index.json"), "utf8"));
+  const digests = manifests.map(({ digest }: { readonly digest: string }) => digest);
+  expect(digests.sort()).toEqual(names.map((name) => `sha256:${name.repeat(2)}`));
+  expect(readdirSync(place.path).sort()).toEqual(["blobs", "index.json", "manifest.json", "oci-layout"]);
 });
 
 test("a layout that another tool made keeps what it says, and one that is none is left as it is", async () => {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -8,7 +8,9 @@ import { pipeline } from "node:stream/promises";
 import { TAR_END, tarHeader, tarPadding } from "@tsukube/engine/tar-header";
 import { readTar } from "@tsukube/engine/tar-reader";
 import { TsukubeError } from "@tsukube/foundation";
+import { alone } from "../cluster/command-lock.ts";
 import { refuseTerminal, writeArchive } from "./archive-file.ts";
+import type { CommandContext } from "./context.ts";
 import { addToLayout } from "./layout-merge.ts";
 import { withTemporary } from "./with-temporary.ts";
 
@@ -75,18 +77,22 @@ export async function checkPlace({ path, unpacks }: BuildOutputPlace): Promise<v
 
 /**
  * Files are whose they are who builds, and no devices; what is in a folder already stays, but for files of the same names.
- * In an OCI image layout images of other names stay.
+ * In an OCI image layout images of other names stay, also those that come at the same time.
  * @throws {TsukubeError} `failed`; `usage` where a layout cannot be read.
  */
-export async function receive(archive: Readable, { kind, path, unpacks }: BuildOutputPlace): Promise<void> {
+export async function receive(
+  archive: Readable,
+  { kind, path, unpacks }: BuildOutputPlace,
+  context: Pick<CommandContext, "clock" | "progress">,
+): Promise<void> {
   if (path === undefined || !unpacks) return writeArchive(archive, path);
   await mkdir(path, { recursive: true });
   if (kind === "files") return unpack(archive, path);
-  const received = join(path, `.layout-${process.pid}`);
+  const received = await mkdtemp(join(path, ".layout-"));
   await withTemporary(received, async () => {
     await mkdir(received);
     await unpack(archive, received);
-    await addToLayout(received, path);
+    await alone(join(path, "index.json.lock"), context, () => addToLayout(received, path));
   });
 }
 

@@ -54,7 +54,7 @@ export async function build(context: CommandContext, folder: string, options: Bu
   let received: Promise<void> | undefined;
   const show = ({ stream = "", aux }: EngineMessage): void => {
     if (output !== undefined && aux?.Output !== undefined) {
-      received = engine.bytes(`/build/outputs/${aux.Output}`).then((archive) => receive(archive, output));
+      received = engine.bytes(`/build/outputs/${aux.Output}`).then((archive) => receive(archive, output, context));
       received.catch(() => {}); // told below
     }
     reasons.read(stream);
