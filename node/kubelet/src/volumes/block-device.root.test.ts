@@ -132,6 +132,11 @@ describe.skipIf(process.getuid?.() !== 0 || !isThere)("a local volume that is a 
     expect(() => writeFileSync(join(base, "c/file"), "")).toThrow("EROFS");
     expect([readFileSync(join(base, "c/file"), "utf8"), statSync(join(base, "c")).gid]).toEqual(["kept", 0]);
     expect(optionsAt("c")).not.toContain("rw");
+    await use("d", mounted, undefined, {}, { mountOptions: ["noatime"] }); // writes beside one that reads
+    writeFileSync(join(base, "d/file"), "written");
+    expect(optionsAt("d")).toEqual(expect.arrayContaining(["rw", "noatime"]));
+    expect(() => writeFileSync(join(base, "c/file"), "")).toThrow("EROFS");
+    expect(readFileSync(join(base, "c/file"), "utf8")).toBe("written");
   });
 
   test.each([

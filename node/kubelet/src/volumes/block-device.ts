@@ -25,6 +25,12 @@ export interface DeviceMount {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface MountCall extends Pick<DeviceMount, "device" | "target" | "type"> {
+  /** As mount(2) takes them. */
+  readonly flags: number;
+  readonly data: string;
+}
+
 /** Devices that are looked at, so that pods which come together do not both find them empty. */
 const inWork = new Map<string, Promise<void>>();
 
@@ -34,19 +40,9 @@ const inWork = new Map<string, Promise<void>>();
  */
 export async function mountDevice(
   { device, target, type, options, signal }: DeviceMount,
-  mounts: Pick<Mounts, "isMounted" | "mount">,
+  mounts: Pick<Mounts, "isMounted" | "mount" | "unmount">,
 ): Promise<void> {
   mkdirSync(target, { recursive: true, mode: 0o750 }); // and never later: its pod may be gone when its turn comes
-  const mountWith = (flags: number, data: string): void => {
-    try {
-      mounts.mount(device, target, type, flags, data);
-    } catch (error) {
-      if (codeOf(error) !== "EBUSY" || (flags & MOUNT_FLAGS.readonly) === 0) throw error;
-      // another pod writes there: the file system stays writable, and is not for this one
-      mounts.mount(device, target, type, flags & ~MOUNT_FLAGS.readonly, data);
-      mounts.mount("", target, "", flags | MOUNT_FLAGS.bind | MOUNT_FLAGS.remount, "");
-    }
-  };
   const before = inWork.get(device) ?? Promise.resolve();
   const work = before
     .catch(() => {})
@@ -56,12 +52,33 @@ export async function mountDevice(
       const { flags, data } = mountOptions(options);
       await ensureFileSystem(device, type, (flags & MOUNT_FLAGS.readonly) !== 0);
       unlessLeaving(device, signal);
-      mountWith(flags, data);
+      mountBesideOthers({ device, target, type, flags, data }, mounts);
     });
   inWork.set(device, work);
   await work.finally(() => {
     if (inWork.get(device) === work) inWork.delete(device);
   });
+}
+
+/** A file system is mounted once: writable as long as somebody may write, and read-only where that was asked for. */
+function mountBesideOthers(
+  { device, target, type, flags, data }: MountCall,
+  mounts: Pick<Mounts, "mount" | "unmount">,
+): void {
+  const { readonly, bind, remount } = MOUNT_FLAGS;
+  try {
+    mounts.mount(device, target, type, flags, data);
+  } catch (error) {
+    if (codeOf(error) !== "EBUSY") throw error;
+    mounts.mount(device, target, type, flags ^ readonly, data); // as it is mounted elsewhere
+    try {
+      if ((flags & readonly) !== 0) mounts.mount("", target, "", flags | bind | remount, "");
+      else mounts.mount("", target, "", flags | remount, data); // where it is read-only, that stays with the mount
+    } catch (refused) {
+      mounts.unmount(target);
+      throw refused;
+    }
+  }
 }
 
 function unlessLeaving(device: string, signal: AbortSignal | undefined): void {

@@ -22,7 +22,7 @@ export async function claimedVolume(
   volume: Volume,
   path: string,
   sources: VolumeSources,
-  { mounts, signal }: { readonly mounts: Pick<Mounts, "isMounted" | "mount"> } & Pick<VolumeDeps, "signal">,
+  { mounts, signal }: { readonly mounts: Pick<Mounts, "isMounted" | "mount" | "unmount"> } & Pick<VolumeDeps, "signal">,
 ): Promise<PreparedVolume> {
   const name = volume.persistentVolumeClaim?.claimName ?? `${pod.metadata?.name}-${volume.name}`;
   const claim = await usableClaim(pod, volume, name, isSetUp(path), sources);
