@@ -141,6 +141,43 @@ describe.skipIf(process.getuid?.() !== 0)("an engine whose disk is full (needs r
     expect(free() - before).toBeGreaterThan(-MB);
   }, 60_000);
 
+  test.each([["records"], ["files"]])(
+    "(that of %s) starts no container, says so, and starts it when there is room",
+    async (of) => {
+      const records = `${state}/docker/containers`;
+      if (of === "records") {
+        await world.engine?.close();
+        systemMounts.tmpfs(records, { sizeBytes: MB });
+        await world.start();
+      }
+      const wish = { Image: BUSYBOX, Cmd: ["true"], HostConfig: { NetworkMode: "none" } };
+      const made = await ask("POST", "/containers/create?name=starts", Readable.from([JSON.stringify(wish)]));
+      const { Id } = JSON.parse(made.text) as { readonly Id: string };
+      const disk = of === "records" ? records : state;
+      const ballast = `${disk}/.ballast`;
+      writeFileSync(ballast, Buffer.alloc(free(disk)));
+      expect(free(disk)).toBe(0);
+      const refused = await ask("POST", `/containers/${Id}/start`);
+      expect(refused.status).toBe(500);
+      expect(JSON.parse(refused.text).message).toMatch(
+        /^Cannot start container "starts": there is no space left on the disk.*system prune/,
+      );
+      const { State } = JSON.parse((await ask("GET", `/containers/${Id}/json`)).text) as {
+        readonly State: { readonly Status: string; readonly Error: string; readonly Pid: number };
+      };
+      expect(State).toMatchObject({ Status: "created", Pid: 0, Error: expect.stringContaining("no space left") });
+      rmSync(ballast);
+      expect((await ask("POST", `/containers/${Id}/start`)).status).toBe(204);
+      expect(JSON.parse((await ask("POST", `/containers/${Id}/wait`)).text)).toMatchObject({ StatusCode: 0 });
+      expect((await ask("DELETE", `/containers/${Id}`)).status).toBe(204);
+      if (of !== "records") return;
+      await world.engine?.close();
+      systemMounts.unmount(records);
+      await world.start();
+    },
+    60_000,
+  );
+
   test("loses no end and no wish of a user, also over a start of the engine", async () => {
     const create = async (name: string, script: string): Promise<string> => {
       const HostConfig = { NetworkMode: "none", RestartPolicy: { Name: "unless-stopped" } };

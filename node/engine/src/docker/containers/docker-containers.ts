@@ -154,33 +154,34 @@ export class DockerContainers {
       if (refusal !== undefined) throw new TsukubeError("create-failed", refusal);
       this.clients.connect(id, (wanted) => containers.attach(id, wanted));
       await containers.start(id);
+      const started = await store.change(id, ({ state }) => ({
+        state: {
+          ...withoutEnd(state),
+          status: "running",
+          exitCode: 0,
+          error: "",
+          isOomKilled: false,
+          isStoppedByUser: false,
+          startedAt: runs.find(id)?.startedAt ?? clock.now(),
+          restartCount,
+          ...(isChecked(container) && { health: { status: "starting", failingStreak: 0, log: [] } }),
+        },
+      }));
+      if (started === undefined) return;
+      publishVolumesOf(this.#deps.events, "mount", started);
+      this.#publish("start", started);
+      this.#health.start(started);
     } catch (error) {
       await this.#noteFailure(container, error);
     }
-    const started = await store.change(id, ({ state }) => ({
-      state: {
-        ...withoutEnd(state),
-        status: "running",
-        exitCode: 0,
-        error: "",
-        isOomKilled: false,
-        isStoppedByUser: false,
-        startedAt: runs.find(id)?.startedAt ?? clock.now(),
-        restartCount,
-        ...(isChecked(container) && { health: { status: "starting", failingStreak: 0, log: [] } }),
-      },
-    }));
-    if (started === undefined) return;
-    publishVolumesOf(this.#deps.events, "mount", started);
-    this.#publish("start", started);
-    this.#health.start(started);
   }
 
+  /** @param container As it was before. */
   async #noteFailure(container: DockerContainer, cause: unknown): Promise<never> {
-    const { id } = container;
+    const { id, state } = container;
     await this.#deps.runs.release(id);
     const { exitCode, error } = startError(container, cause);
-    await this.store.note(id, ({ state }) => ({
+    await this.store.note(id, () => ({
       state: {
         ...state,
         status: state.status === "created" ? "created" : "exited",

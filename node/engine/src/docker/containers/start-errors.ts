@@ -1,4 +1,5 @@
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
+import { diskFull, isDiskFull } from "../../images/transfer-errors.ts";
 import type { DockerContainer } from "./container-record.ts";
 
 /** Why a container could not be started, in the words and with the exit code that Docker's clients look for. */
@@ -14,6 +15,7 @@ export function startError(
   { name, command }: Pick<DockerContainer, "name" | "command">,
   cause: unknown,
 ): { readonly exitCode: number; readonly error: TsukubeError } {
+  if (isDiskFull(cause)) return { exitCode: 128, error: diskFull(`start container "${name}"`, cause) };
   const code = codeOf(cause) ?? "";
   if (["create-failed", "no-such-user"].includes(code)) return startFailure(messageOf(cause), command[0] ?? "");
   const message =
