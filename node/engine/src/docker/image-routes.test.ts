@@ -33,3 +33,31 @@ test("a pull tells the digest of what the name stands for now, whichever the ima
   registry.manifests.set("1.0", first);
   expect(await pulled()).toBe(`Digest: ${index}`);
 });
+
+test("images are listed newest first, also within a second, and by when they were made", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tsukube-routes-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const { images } = await ImagesUnderTest.reading(folder);
+  const now = Date.parse("2030-01-01T01:00:00Z");
+  for (const [name, created] of [
+    ["older", "2030-01-01T00:00:00.1Z"],
+    ["newest", "2030-01-01T00:00:00.900000001Z"],
+    ["newer", "2030-01-01T00:00:00.5Z"],
+  ] as const)
+    await images.create({ layers: [], config: {}, created, names: [`docker.io/library/${name}:latest`] });
+  const deps = { images, dockerContainers: { store: { all: [] } }, clock: { now: () => now } };
+  const route = imageRoutes(deps as unknown as DockerDeps).find(({ path }) => path.test("/images/json"));
+  const listed = async (filters: object): Promise<unknown> => {
+    const query = new URLSearchParams({ filters: JSON.stringify(filters) });
+    const answer = await route?.handle({ query } as unknown as DockerRequest);
+    const shown = answer !== undefined && "json" in answer ? answer.json : [];
+    return (shown as readonly { readonly RepoTags: readonly string[] }[]).map(({ RepoTags }) => RepoTags[0]);
+  };
+  expect(await listed({})).toEqual(["newest:latest", "newer:latest", "older:latest"]);
+  expect(await listed({ until: ["2030-01-01T00:00:00.5Z"] })).toEqual(["older:latest"]);
+  expect(await listed({ until: ["59m59.3s"] })).toEqual(["newer:latest", "older:latest"]);
+  expect(await listed({ until: ["2h"] })).toEqual([]);
+  expect(await listed({ since: ["newer"] })).toEqual(["newest:latest"]);
+  expect(await listed({ before: ["newer"] })).toEqual(["older:latest"]);
+  await expect(listed({ before: ["nosuch"] })).rejects.toThrow("No such image: nosuch:latest");
+});

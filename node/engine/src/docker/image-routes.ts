@@ -11,6 +11,7 @@ import { Filters } from "./filters.ts";
 import { familiarName, imageDetails, imageHistory, imageSummary } from "./image-views.ts";
 import { isTrue } from "./query-flag.ts";
 import { credentialsIn } from "./registry-auth-header.ts";
+import { timeIn } from "./time-in.ts";
 
 /** List, inspect, tag, remove, pull, push, save and load. */
 export function imageRoutes(deps: DockerDeps): readonly Route[] {
@@ -33,19 +34,32 @@ export function imageRoutes(deps: DockerDeps): readonly Route[] {
   ];
 }
 
-function list({ images, dockerContainers }: DockerDeps, query: URLSearchParams): DockerAnswer {
+function list(deps: DockerDeps, query: URLSearchParams): DockerAnswer {
+  const { images, dockerContainers, clock } = deps;
   const filters = new Filters(query, ["dangling", "label", "label!", "before", "since", "reference", "until"]);
   const dangling = filters.flag("dangling");
-  const created = (name: string): number => Date.parse(images.find(name)?.created ?? "");
+  const createdAt = ({ created = "" }: ImageRecord): number => Date.parse(created) || 0;
+  const whenMade = (filter: string, otherwise: number): number => {
+    const [name] = filters.of(filter) ?? [];
+    if (name === undefined) return otherwise;
+    const image = images.find(name) ?? byShortId(deps, name);
+    if (image === undefined) throw new TsukubeError("not-found", `No such image: ${withTag(name)}`);
+    return createdAt(image);
+  };
+  const before = Math.min(
+    whenMade("before", Number.POSITIVE_INFINITY),
+    timeIn(filters.of("until")?.[0], clock.now()) ?? Number.POSITIVE_INFINITY,
+  );
+  const since = whenMade("since", Number.NEGATIVE_INFINITY);
   const shown = images.all.filter(
     (image) =>
       filters.fits("reference", (wanted) => image.names.some((name) => fitsReference(name, wanted))) &&
-      filters.fits("before", (wanted) => Date.parse(image.created ?? "") < created(wanted)) &&
-      filters.fits("since", (wanted) => Date.parse(image.created ?? "") > created(wanted)) &&
+      createdAt(image) < before &&
+      createdAt(image) > since &&
       filters.fitsLabels(image.config.Labels) &&
       (dangling === undefined || dangling === (image.names.length === 0)),
   );
-  const newest = [...shown].sort((a, b) => imageSummary(b).Created - imageSummary(a).Created);
+  const newest = [...shown].sort((a, b) => createdAt(b) - createdAt(a));
   const users = (id: string): number => dockerContainers.store.all.filter(({ imageId }) => imageId === id).length;
   return { status: 200, json: newest.map((image) => ({ ...imageSummary(image), Containers: users(image.id) })) };
 }
