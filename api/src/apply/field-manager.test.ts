@@ -248,6 +248,9 @@ describe("update", () => {
     [{ "y:": 1, "f:data": { ".": 1, 'k:{"a":1}': {}, "v:1": {}, "i:0": {} } }, true],
     [{ x: {} }, false],
     [{ "": {} }, false],
+    [{ "f:data": { "f:a": null } }, true],
+    [{ "k:null": {}, "i:-9223372036854775808": {} }, true],
+    [{ "i:9223372036854775808": {} }, false],
     [{ "f:data": 1 }, false],
     [{ "f:data": { "f:a": [] } }, false],
     [{ "k:{": {} }, false],
@@ -262,6 +265,37 @@ describe("update", () => {
     const sent = { manager: "sent", operation: "Update", apiVersion: "v1", fieldsType: "FieldsV1", fieldsV1 };
     const next = { ...live, metadata: { ...live.metadata, managedFields: [sent] } } as Unstructured;
     expect(Object.keys(owners(fields.update(live, next, "m")))).toEqual([isRead ? "sent/Update" : "m/Update"]);
+  });
+
+  test.each([
+    [{ "f:data": null }, { "f:data": {} }],
+    [{ "f:data": { ".": { "f:a": {} } } }, { "f:data": {} }],
+    [{ "f:data": { ".": null, "f:a": {} } }, { "f:data": { ".": {}, "f:a": {} } }],
+    [
+      { "f:b": {}, "f:a": {} },
+      { "f:a": {}, "f:b": {} },
+    ],
+    [{ 'k:{"b": 1.0,"a":2} ': {} }, { 'k:{"a":2,"b":1}': {} }],
+    [
+      { "v: 1e2": {}, "i:+01": {} },
+      { "i:1": {}, "v:100": {} },
+    ],
+  ])("fields that a client sends are written in one form: %j", (fieldsV1, written) => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.update(undefined, configMap({ a: "1" }), "m"));
+    const sent = { manager: "sent", operation: "Update", apiVersion: "v1", fieldsType: "FieldsV1", fieldsV1 };
+    const next = { ...live, metadata: { ...live.metadata, managedFields: [sent] } } as Unstructured;
+    expect(JSON.stringify(fields.update(live, next, "m").metadata?.managedFields?.[0]?.fieldsV1)).toBe(
+      JSON.stringify(written),
+    );
+  });
+
+  test("a client that names a version which cannot be one leaves who owns what as it is", () => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const live = stored(fields.update(undefined, configMap({ a: "1" }), "m"));
+    const sent = { manager: "sent", operation: "Update", apiVersion: "a/b/c", fieldsType: "FieldsV1", fieldsV1: {} };
+    const next = { ...live, data: { a: "2" }, metadata: { ...live.metadata, managedFields: [sent] } } as Unstructured;
+    expect(fields.update(live, next, "n").metadata?.managedFields).toEqual(live.metadata?.managedFields);
   });
 
   test("a client that sends no managedFields does not lose them", () => {

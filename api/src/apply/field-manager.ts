@@ -2,6 +2,7 @@ import { formatTime } from "@tsukube/foundation";
 import type { ManagedFieldsEntry, ObjectMeta } from "../../generated/types/meta-v1.ts";
 import type { Json, Unstructured } from "../object.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
+import { isRecord } from "../patch/merge-patch.ts";
 import { ApiError } from "../status/api-error.ts";
 import { conflictError } from "./conflict-message.ts";
 import { extractFieldsStrictly } from "./extract-fields.ts";
@@ -75,6 +76,7 @@ export class FieldManager {
   update(live: Unstructured | undefined, next: Unstructured, manager: string): Unstructured {
     const managed = this.#decodeLiveOrNew(live, next);
     const bare = withManagedFields(this.#options.complete?.(next) ?? next, []);
+    if (managed === undefined) return withManagedFields(bare, live?.metadata?.managedFields ?? []);
     if (managed.managers.size === 0 && (live?.metadata?.uid ?? "") !== "") return bare;
     return withManagedFields(bare, encodeManagedFields(this.#recordUpdate(live, bare, managed, manager)));
   }
@@ -99,7 +101,7 @@ export class FieldManager {
       const type = `${groupVersionText(patch.apiVersion)}, Kind=${patch.kind ?? ""}`;
       throw ApiError.badRequest(`invalid object type: ${type}`);
     }
-    if (patch.metadata?.managedFields !== undefined) throw ApiError.badRequest("metadata.managedFields must be nil");
+    if (hasManagers(patch)) throw ApiError.badRequest("metadata.managedFields must be nil");
     const schema = versions.schema(apiVersion);
     const errors = schema === undefined ? [] : extractFieldsStrictly(schema, patch as Json).errors;
     if (errors.length === 0) return;
@@ -185,14 +187,19 @@ export class FieldManager {
     return { managers: new Map([[id, owned]]), times: new Map([[id, this.#now()]]) };
   }
 
-  /** Clients may edit managedFields, but not through a subresource; who sends none means the live ones. */
-  #decodeLiveOrNew(live: Unstructured | undefined, next: Unstructured): Managed {
+  /**
+   * Clients may edit managedFields, but not through a subresource; who sends none means the live ones.
+   * @returns undefined if nothing can be compared in a version that an entry has: who owns what stays as it is.
+   */
+  #decodeLiveOrNew(live: Unstructured | undefined, next: Unstructured): Managed | undefined {
     const fromLive = (): Managed => decodeManagedFields(live?.metadata?.managedFields) ?? NO_MANAGERS;
     if (this.#options.subresource !== "") return fromLive();
     const entries = next.metadata?.managedFields;
     if (isReset(entries) && (entries?.length !== 0 || !this.#isCustom())) return NO_MANAGERS;
     if (live !== undefined && jsonEqual(entries as Json, live.metadata?.managedFields as Json)) return fromLive();
     const decoded = decodeSentFields(entries);
+    if (decoded !== undefined && entries?.some(({ apiVersion = "" }) => apiVersion.split("/").length > 2))
+      return undefined;
     return decoded === undefined || decoded.managers.size === 0 ? fromLive() : decoded;
   }
 
@@ -215,6 +222,12 @@ export class FieldManager {
   #now(): string {
     return formatTime(this.#options.clock.now());
   }
+}
+
+/** A list of entries, also an empty one. */
+function hasManagers({ metadata }: Unstructured): boolean {
+  const entries: unknown = metadata?.managedFields;
+  return Array.isArray(entries) && entries.every((entry) => isRecord(entry));
 }
 
 function strip(managers: Managers, id: string): Managers {

@@ -1,6 +1,6 @@
 import type { Json } from "../object.ts";
 import { isRecord } from "../patch/merge-patch.ts";
-import { isPathElement, isWhole, type PathElement } from "./path.ts";
+import { canonicalElement, isPathElement, type PathElement } from "./path.ts";
 
 /** The set that a FieldsV1 object stands for, where that is known. */
 const parsed = new WeakMap<object, FieldSet>();
@@ -199,30 +199,37 @@ function mapChildren(
   return result;
 }
 
-/** Elements of sorts that are not known are skipped, with what is below them. */
-export function isFieldsV1(fields: Json | undefined): boolean {
-  if (fields === undefined || fields === null) return true;
-  return (
-    isRecord(fields) && Object.entries(fields).every(([element, below]) => element === "." || isBranch(element, below))
-  );
-}
-
-function isBranch(element: string, below: Json): boolean {
-  if (element[1] !== ":") return false;
-  return !isPathElement(element) || (isWhole(element) && isRecord(below) && isFieldsV1(below));
-}
-
-function parseNode(fields: Json | undefined): FieldSet {
+/** Elements of sorts that are not known are skipped, with what is below them; null is as an empty object. */
+function parseNode(fields: { readonly [key: string]: Json }): FieldSet {
   const members = new Set<PathElement>();
   const children = new Map<PathElement, FieldSet>();
-  if (!isRecord(fields)) return new FieldSet(members, children);
   for (const [element, below] of Object.entries(fields)) {
-    if (!isPathElement(element) || !isRecord(below)) continue;
-    const set = parseNode(below);
+    if (!isPathElement(element) || !(isRecord(below) || below === null)) continue;
+    const set = below === null ? FieldSet.empty : parseNode(below);
     if (!set.isEmpty) children.set(element, set);
-    if (set.isEmpty || Object.hasOwn(below, ".")) members.add(element);
+    if (set.isEmpty || Object.hasOwn(below ?? {}, ".")) members.add(element);
   }
   return new FieldSet(members, children);
+}
+
+/** FieldsV1 as somebody wrote it, in the form in which it is written here; undefined: it is none. */
+export function canonicalFields(fields: Json | undefined): { readonly [key: string]: Json } | undefined {
+  if (fields === undefined || fields === null) return {};
+  if (!isRecord(fields)) return undefined;
+  const canonical: Record<string, Json> = {};
+  for (const [element, below] of Object.entries(fields)) {
+    if (element === ".") continue;
+    if (element[1] !== ":") return undefined;
+    if (!isPathElement(element)) continue;
+    const name = canonicalElement(element);
+    const inner = canonicalFields(below);
+    if (name === undefined || inner === undefined) return undefined;
+    canonical[name] =
+      isRecord(below) && Object.hasOwn(below, ".") && Object.keys(inner).length > 0
+        ? { ".": NOTHING, ...inner }
+        : inner;
+  }
+  return Object.fromEntries(Object.entries(canonical).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Collects paths; building is linear where repeated unions would copy. */

@@ -1,6 +1,6 @@
 import type { ManagedFieldsEntry } from "../../generated/types/meta-v1.ts";
 import type { Json } from "../object.ts";
-import { FieldSet, isFieldsV1 } from "./field-set.ts";
+import { canonicalFields, FieldSet } from "./field-set.ts";
 import type { Managers, OwnedFields } from "./updater.ts";
 
 export type Operation = "Apply" | "Update";
@@ -22,21 +22,27 @@ export interface Managed {
 
 export const NO_MANAGERS: Managed = { managers: new Map(), times: new Map() };
 
-const SEPARATOR = "\n"; // managers' names are printable
+const SEPARATOR = "\n"; // in managers' names alone, which are refused then
 
 export function managerId({ manager, operation, apiVersion, subresource }: ManagerIdentity): string {
   return [operation, manager, operation === "Apply" ? "" : apiVersion, subresource].join(SEPARATOR);
 }
 
 export function managerIdentity(id: string): ManagerIdentity {
-  const [operation, manager, apiVersion, subresource] = id.split(SEPARATOR) as [Operation, string, string, string];
-  return { manager, operation, apiVersion, subresource };
+  const [operation, ...parts] = id.split(SEPARATOR);
+  const [apiVersion = "", subresource = ""] = parts.splice(-2);
+  return { manager: parts.join(SEPARATOR), operation: operation as Operation, apiVersion, subresource };
 }
 
 /** @returns undefined if an entry of a request has no version, or fields that are no FieldsV1. */
 export function decodeSentFields(entries: readonly ManagedFieldsEntry[] | undefined): Managed | undefined {
-  const areWhole = entries?.every(({ apiVersion, fieldsV1 }) => apiVersion && isFieldsV1(fieldsV1 as Json | undefined));
-  return areWhole === false ? undefined : decodeManagedFields(entries);
+  const canonical: ManagedFieldsEntry[] = [];
+  for (const entry of entries ?? []) {
+    const fieldsV1 = canonicalFields(entry.fieldsV1 as Json | undefined);
+    if (fieldsV1 === undefined || !entry.apiVersion) return undefined;
+    canonical.push({ ...entry, fieldsV1 });
+  }
+  return decodeManagedFields(canonical);
 }
 
 /** @returns undefined if an entry has an unknown operation or fields type. */

@@ -25,17 +25,27 @@ export function isPathElement(text: string): boolean {
   return text[1] === ":" && "fkvi".includes(text[0]!);
 }
 
-/** Whether what a path element names is what its sort needs: keys an object, a value JSON, an index a number. */
-export function isWhole(element: PathElement): boolean {
+/**
+ * The element as it is written here: keys in order, numbers in one form.
+ * @returns undefined if what it names is not what its sort needs: keys an object, a value JSON, an index a number of 64 bits.
+ */
+export function canonicalElement(element: PathElement): PathElement | undefined {
   const text = element.slice(2);
-  if (element.startsWith("f:")) return true;
-  if (element.startsWith("i:")) return /^[+-]?\d+$/.test(text);
+  if (element.startsWith("f:")) return element;
+  if (element.startsWith("i:")) return indexElement(text);
   try {
-    const { object } = decodeUnstructured(new TextEncoder().encode(text));
-    return element.startsWith("v:") || isRecord(object);
+    const { object } = decodeUnstructured<Json>(new TextEncoder().encode(text));
+    if (element.startsWith("v:")) return valueElement(object);
+    return isRecord(object) || object === null ? `k:${encodeUnstructuredText(object ?? {})}` : undefined;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+function indexElement(text: string): PathElement | undefined {
+  if (!/^[+-]?\d+$/.test(text)) return undefined;
+  const index = BigInt(text);
+  return BigInt.asIntN(64, index) === index ? `i:${index}` : undefined;
 }
 
 /** The member that an "f:" element names; undefined for elements of lists. */

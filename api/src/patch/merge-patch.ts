@@ -2,17 +2,25 @@ import { JsonText } from "../codec/json-encode.ts";
 import type { Json } from "../object.ts";
 
 /**
- * Applies an RFC 7386 merge patch: objects merge, null removes, everything else replaces.
- * Unchanged parts of `document` are shared with the result.
+ * Applies an RFC 7386 merge patch: objects merge, null removes, everything else replaces. As upstream, what takes the place of no
+ * object has no null as a member of an object, not in lists either. Unchanged parts of `document` are shared with the result.
  */
 export function mergePatch(document: Json | undefined, patch: Json): Json {
+  if (!isRecord(document)) return withoutNulls(patch);
   if (!isRecord(patch)) return patch;
-  const result: Record<string, Json> = isRecord(document) ? { ...document } : {};
+  const result: Record<string, Json> = { ...document };
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
     else define(result, key, mergePatch(Object.hasOwn(result, key) ? result[key] : undefined, value));
   }
   return result;
+}
+
+function withoutNulls(value: Json): Json {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isRecord(value)) return value;
+  const kept = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(kept.map(([name, member]) => [name, withoutNulls(member)]));
 }
 
 type JsonRecord = { readonly [key: string]: Json };

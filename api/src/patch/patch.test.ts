@@ -90,6 +90,18 @@ test.each<[Json, Json, Json]>([
   expect(mergePatch(frozen(document), frozen(patch))).toEqual(expected);
 });
 
+test.each<[Json, Json, Json]>([
+  [{}, { a: [{ b: null, c: 1 }, null, [{ d: null }]] }, { a: [{ c: 1 }, null, [{}]] }],
+  [{ a: [1] }, { a: [{ b: null }] }, { a: [{}] }],
+  [{ a: null }, { a: [{ b: null }] }, { a: [{}] }],
+  [{ a: {} }, { a: [{ b: null }] }, { a: [{ b: null }] }],
+])(
+  "objects in lists lose what is null in them, unless the list replaces an object: %j with %j",
+  (document, patch, expected) => {
+    expect(mergePatch(frozen(document), frozen(patch))).toEqual(expected);
+  },
+);
+
 describe("strategic merge patch", () => {
   const pod = schemaOfType("core/v1.PodSpec");
   const apply = (document: Json, patch: Json): Json => strategicMergePatch(frozen(document), frozen(patch), pod);

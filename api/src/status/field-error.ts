@@ -154,9 +154,14 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
   ["\v", "\\v"],
 ]);
 
+/** Whether Go takes a character for one that is shown as it is: of spaces, the plain one alone. */
+export function isPrintable(character: string): boolean {
+  return character === " " || !/[\p{C}\p{Z}]/u.test(character);
+}
+
 function escapeControl(character: string): string {
   const point = character.codePointAt(0)!;
   if (point < 0x20 || point === 0x7f) return `\\x${point.toString(16).padStart(2, "0")}`;
-  if (point >= 0x20 && !/[\p{C}\p{Zl}\p{Zp}]/u.test(character)) return character;
+  if (isPrintable(character)) return character;
   return point > 0xffff ? `\\U${point.toString(16).padStart(8, "0")}` : `\\u${point.toString(16).padStart(4, "0")}`;
 }

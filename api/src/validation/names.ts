@@ -50,7 +50,11 @@ function longerThan(value: string, limit: number): string[] {
 
 /** A name that can stand in a URL path. */
 export function pathSegment(value: string): string[] {
-  if (value === "." || value === "..") return [`may not be '${value}'`];
+  return value === "." || value === ".." ? [`may not be '${value}'`] : pathSegmentPart(value);
+}
+
+/** What such names begin with. */
+export function pathSegmentPart(value: string): string[] {
   return ["/", "%"]
     .filter((character) => value.includes(character))
     .map((character) => `may not contain '${character}'`);

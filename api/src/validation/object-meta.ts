@@ -1,4 +1,4 @@
-import type { ObjectMeta, OwnerReference } from "../../generated/types/meta-v1.ts";
+import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "../../generated/types/meta-v1.ts";
 import type { Unstructured } from "../object.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
 import { parseApiVersion } from "../schema.ts";
@@ -6,7 +6,8 @@ import { schemaOf } from "../schema-of.ts";
 import { labelKeyProblems, labelValueProblems } from "../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import type { Check, Problems } from "./check.ts";
-import { dnsLabel, dnsSubdomain, pathSegment } from "./names.ts";
+import { managerErrors } from "./manager-name.ts";
+import { dnsLabel, dnsSubdomain, pathSegment, pathSegmentPart } from "./names.ts";
 import { typedValue } from "./typed-value.ts";
 
 const MAX_ANNOTATION_BYTES = 262_144;
@@ -35,15 +36,19 @@ export function embeddedMetadataErrors(meta: ObjectMeta, at: string): FieldError
 }
 
 function nameErrors({ name = "", generateName = "" }: ObjectMeta, problems: Problems): FieldError[] {
-  const errors: FieldError[] = [];
-  if (generateName !== "") {
-    for (const problem of problems(maskTrailingDash(generateName))) {
-      errors.push(fieldError.invalid("metadata.generateName", generateName, problem));
-    }
-  }
+  const errors = prefixErrors(generateName, problems);
   if (name === "") errors.push(fieldError.required("metadata.name", "name or generateName is required"));
   else for (const problem of problems(name)) errors.push(fieldError.invalid("metadata.name", name, problem));
   return errors;
+}
+
+/** What keeps a generateName from being the beginning of names of a form. */
+export function prefixErrors(generateName: string, problems: Problems): FieldError[] {
+  if (generateName === "") return [];
+  const form = problems === pathSegment ? pathSegmentPart : problems;
+  return form(maskTrailingDash(generateName)).map((problem) =>
+    fieldError.invalid("metadata.generateName", generateName, problem),
+  );
 }
 
 /** A prefix may end in a dash where the name may not. */
@@ -58,7 +63,18 @@ function contentErrors(meta: ObjectMeta, object: Unstructured): FieldError[] {
   errors.push(
     ...ownerErrors(meta.ownerReferences ?? []),
     ...finalizerErrors(meta.finalizers ?? [], wantsQualified(object)),
+    ...(meta.managedFields ?? []).flatMap((entry, index) => managedErrors(entry, `metadata.managedFields[${index}]`)),
   );
+  return errors;
+}
+
+const MAX_SUBRESOURCE_BYTES = 256;
+
+/** Entries that are no managers at all are gone before. */
+function managedErrors({ manager = "", subresource = "" }: ManagedFieldsEntry, at: string): FieldError[] {
+  const errors = managerErrors(manager, `${at}.manager`);
+  if (byteLength(subresource) > MAX_SUBRESOURCE_BYTES)
+    errors.push(fieldError.tooLong(`${at}.subresource`, MAX_SUBRESOURCE_BYTES));
   return errors;
 }
 
@@ -166,7 +182,7 @@ const IMMUTABLE = [
 /** metadata of an update. */
 export function validateMetaUpdate(next: Unstructured, old: Unstructured): FieldError[] {
   const [meta, before] = [next.metadata ?? {}, old.metadata ?? {}];
-  const errors: FieldError[] = [];
+  const errors = prefixErrors(meta.generateName ?? "", pathSegment);
   const added = (meta.finalizers ?? []).filter((finalizer) => !(before.finalizers ?? []).includes(finalizer));
   if (before.deletionTimestamp && added.length > 0) {
     const list = added.map((finalizer) => `"${finalizer}"`).join(", ");

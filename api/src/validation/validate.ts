@@ -6,7 +6,8 @@ import { type FieldError, fieldErrorMessage } from "../status/field-error.ts";
 import { run } from "./check.ts";
 import { underGates } from "./gates-in-force.ts";
 import type { KindRules } from "./kind-rules.ts";
-import { validateMeta, validateMetaUpdate } from "./object-meta.ts";
+import { dnsSubdomain } from "./names.ts";
+import { prefixErrors, validateMeta, validateMetaUpdate } from "./object-meta.ts";
 import { rulesOf } from "./rules.ts";
 
 /**
@@ -55,11 +56,37 @@ function updateErrors(
     const check = own ?? rules.subresources?.[subresource];
     return inOrder(rules, [...meta, ...(check?.(next, old, { kind }) ?? [])], []);
   }
-  const state = rules.updateState?.(next, old, { kind }) ?? stateErrors(rules, next);
+  const state = [
+    ...prefix(kind, next, rules),
+    ...(rules.updateState?.(next, old, { kind }) ?? stateErrors(rules, next)),
+  ];
   const update = rules.update?.(next, old, { kind }) ?? [];
   const own = rules.updateFirst === true ? [...update, ...state] : [...state, ...update];
   const declared = [...(rules.declaredUpdate?.(next, old, { kind }) ?? []), ...declaredErrors(rules, next)];
   return inOrder(rules, [...meta, ...own], declared);
+}
+
+/** Of kinds whose updates are checked as creations are, by "<group>/<Kind>": what their generateName has to begin is a name. */
+const PREFIXED: ReadonlySet<string> = new Set(
+  Object.entries({
+    "": "ConfigMap Endpoints LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod Secret ServiceAccount",
+    "admissionregistration.k8s.io":
+      "MutatingAdmissionPolicy MutatingAdmissionPolicyBinding MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration",
+    apps: "ControllerRevision",
+    "certificates.k8s.io": "ClusterTrustBundle",
+    "discovery.k8s.io": "EndpointSlice",
+    "flowcontrol.apiserver.k8s.io": "FlowSchema PriorityLevelConfiguration",
+    "networking.k8s.io": "Ingress IngressClass IPAddress",
+    "node.k8s.io": "RuntimeClass",
+    "resource.k8s.io": "ResourceClaim ResourceClaimTemplate",
+    "storage.k8s.io": "CSINode CSIStorageCapacity StorageClass VolumeAttachment VolumeAttributesClass",
+    "storagemigration.k8s.io": "StorageVersionMigration",
+  }).flatMap(([group, kinds]) => kinds.split(" ").map((kind) => `${group}/${kind}`)),
+);
+
+function prefix({ group, kind }: GroupVersionKind, object: Unstructured, rules: KindRules): readonly FieldError[] {
+  const { generateName = "" } = object.metadata ?? {};
+  return PREFIXED.has(`${group}/${kind}`) ? prefixErrors(generateName, rules.name ?? dnsSubdomain) : [];
 }
 
 function stateErrors(rules: KindRules, object: Unstructured): readonly FieldError[] {

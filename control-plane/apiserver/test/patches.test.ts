@@ -33,6 +33,7 @@ const map = (name: string, data: object, metadata: object = {}): object => ({
 });
 const apply = (path: string, object: object, query = "fieldManager=m"): Promise<Answer> =>
   admin.send("PATCH", `${path}?${query}`, object, APPLY);
+const inBytes = (text: string): string => Buffer.from(text).toString("latin1");
 const problem = ({ code, object }: Answer): unknown => [code, object.reason, object.message];
 const managers = ({ object }: Answer): unknown =>
   object.metadata?.managedFields?.map(({ manager, operation, subresource, fieldsV1 }) => [
@@ -223,6 +224,8 @@ describe("an apply", () => {
     ["kubectl/v1.37.2 (linux/amd64)", "kubectl"],
     ["curl (x)", "curl (x)"],
     ["x".repeat(200), "x".repeat(128)],
+    [inBytes(`${"x".repeat(127)}éy`), "x".repeat(127)],
+    [inBytes("a\tb\u00a0 é"), "ab é"],
     ["", "unknown"],
   ])(
     "conflicts with who else wrote, by the first word of a User-Agent that names no manager: %s",
@@ -235,6 +238,34 @@ describe("an apply", () => {
       expect(message).toBe(`Apply failed with 1 conflict: conflict with ${JSON.stringify(name)} using v1: .data.a`);
     },
   );
+
+  test.each([
+    ["x".repeat(129), "Too long: may not be more than 128 bytes"],
+    ["é".repeat(65), "Too long: may not be more than 128 bytes"],
+    ["é\u00a0", 'Invalid value: "é\\u00a0": invalid character U+00A0 (at position 2)'],
+  ])("refuses a manager's name, asked for or sent in an entry: %s", async (manager, why) => {
+    const named = await admin.send("PATCH", `${MAPS}/any?fieldManager=${encodeURIComponent(manager)}`, {});
+    expect(problem(named)).toMatchObject([422, "Invalid", expect.stringContaining(`fieldManager: ${why}`)]);
+    const entry = { manager, operation: "Update", apiVersion: "v1", fieldsType: "FieldsV1", fieldsV1: { "f:a": {} } };
+    const sent = await admin.send("POST", MAPS, { metadata: { name: "sent", managedFields: [entry] } });
+    const message = `ConfigMap "sent" is invalid: metadata.managedFields[0].manager: ${why}`;
+    expect(problem(sent)).toEqual([422, "Invalid", message]);
+  });
+
+  test.each([
+    ["[]", 400, "metadata.managedFields must be nil"],
+    ["[{}]", 400, "metadata.managedFields must be nil"],
+    ['"x"', 500, expect.stringContaining(".metadata.managedFields: expected list, got &{x}")],
+    ["null", 201, undefined],
+    ["[null]", 200, undefined],
+  ])("may not say who owns what: %s", async (entries, code, message) => {
+    const metadata = `{"name":"unsaid","managedFields":${entries}}`;
+    const body = `{"apiVersion":"v1","kind":"ConfigMap","metadata":${metadata},"data":{"a":"1"}}`;
+    const answer = await admin.send("PATCH", `${MAPS}/unsaid?fieldManager=m`, body, {
+      "content-type": "application/apply-patch+yaml",
+    });
+    expect([answer.code, answer.object["message"]]).toEqual([code, message]);
+  });
 
   test("of null to managedFields forgets who owns what", async () => {
     await apply(`${MAPS}/forgotten`, map("forgotten", { a: "1" }));

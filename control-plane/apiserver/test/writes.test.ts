@@ -90,6 +90,24 @@ test("a generated name ends in five letters and digits that make no words, after
   }
 });
 
+test("what names are generated from can be changed, and is checked as names are where a kind's updates are", async () => {
+  const made = (await admin.send("POST", MAPS, { metadata: { name: "from", generateName: "gn-" } })).object;
+  const { generateName, ...metadata } = made.metadata ?? {};
+  expect(
+    (await admin.send("PUT", `${MAPS}/from`, { ...made, metadata })).object.metadata?.generateName,
+  ).toBeUndefined();
+  const rename = async (path: string, to: string): Promise<unknown> => {
+    const { code: status, object } = await admin.send("PATCH", path, { metadata: { generateName: to } });
+    return [status, object["message"] ?? object.metadata?.generateName];
+  };
+  const wrong = 'metadata.generateName: Invalid value: "N_": a lowercase RFC 1123 subdomain';
+  expect(await rename(`${MAPS}/from`, "new-")).toEqual([200, "new-"]);
+  expect(await rename(`${MAPS}/from`, "N_")).toEqual([422, expect.stringContaining(wrong)]);
+  const role = `/apis/rbac.authorization.k8s.io/v1/clusterroles/view`;
+  expect(await rename(role, "N_")).toEqual([200, "N_"]);
+  expect(await rename(role, "a/b")).toEqual([422, expect.stringContaining("may not contain '/'")]);
+});
+
 describe("a write that changes nothing", () => {
   test("keeps the revision and tells no watch", async () => {
     const made = await admin.send("POST", MAPS, {

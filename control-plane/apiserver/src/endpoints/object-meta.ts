@@ -69,9 +69,6 @@ export function forUpdate(next: Unstructured, old: Unstructured): Unstructured {
     metadata: ordered({
       ...metadata,
       ...(metadata.uid === undefined || metadata.uid === "" ? { uid: before.uid ?? "" } : {}),
-      ...(before.generateName !== undefined && metadata.generateName === undefined
-        ? { generateName: before.generateName }
-        : {}),
       ...(before.generation !== undefined && { generation: before.generation }),
       ...(before.creationTimestamp !== undefined && { creationTimestamp: before.creationTimestamp }),
       ...(before.deletionTimestamp !== undefined && { deletionTimestamp: before.deletionTimestamp }),

@@ -1,7 +1,13 @@
-import { ApiError, type FieldError, fieldError } from "@tsukube/api";
+import {
+  ApiError,
+  type FieldError,
+  fieldError,
+  isPrintable,
+  MAX_MANAGER_BYTES,
+  managerErrors,
+  PLAIN_MANAGER,
+} from "@tsukube/api";
 
-const MAX_MANAGER_BYTES = 128;
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
 const VALIDATIONS = ["", "Ignore", "Strict", "Warn"];
 
 /** Checks dryRun, fieldManager, fieldValidation and force of a create, update or patch, all at once. @throws {ApiError} 422. */
@@ -12,7 +18,7 @@ export function checkWriteOptions(
 ): void {
   const errors = [
     ...(patchType === undefined ? [] : patchErrors(patchType, query)),
-    ...managerErrors(query.get("fieldManager") ?? ""),
+    ...managerErrors(query.get("fieldManager") ?? "", "fieldManager"),
     ...dryRunErrors(query.getAll("dryRun")),
   ];
   const validation = query.get("fieldValidation") ?? "";
@@ -35,19 +41,19 @@ function patchErrors(type: string, query: URLSearchParams): FieldError[] {
   return query.get("force") === null ? [] : [fieldError.forbidden("force", "may not be specified for non-apply patch")];
 }
 
-function managerErrors(named: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (Buffer.byteLength(named) > MAX_MANAGER_BYTES) errors.push(fieldError.tooLong("fieldManager", MAX_MANAGER_BYTES));
-  const bad = UNPRINTABLE.exec(named);
-  if (bad !== null) {
-    const point = (bad[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
-    const at = Buffer.byteLength(named.slice(0, bad.index));
-    errors.push(fieldError.invalid("fieldManager", named, `invalid character U+${point} (at position ${at})`));
-  }
-  return errors;
+/** Named by the client, or what is printable of the User-Agent (bytes in Latin-1) up to its first slash. */
+export function fieldManagerOf(named: string, userAgent: string): string {
+  return named !== "" ? named : managerOfAgent(userAgent.split("/")[0] ?? "");
 }
 
-/** Named by the client, or the User-Agent up to its first slash. */
-export function fieldManagerOf(named: string, userAgent: string): string {
-  return named !== "" ? named : (userAgent.split("/")[0] ?? "").slice(0, MAX_MANAGER_BYTES);
+function managerOfAgent(prefix: string): string {
+  if (PLAIN_MANAGER.test(prefix)) return prefix;
+  let [fits, bytes] = ["", 0];
+  for (const character of Buffer.from(prefix, "latin1").toString("utf8")) {
+    if (!isPrintable(character)) continue;
+    bytes += Buffer.byteLength(character);
+    if (bytes > MAX_MANAGER_BYTES) break;
+    fits += character;
+  }
+  return fits;
 }
