@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { Encryption } from "@tsukube/apiserver";
+import { Encryption, type EncryptionMetrics } from "@tsukube/apiserver";
 import { type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { readIfPresent, realClock, systemRandom, writeAtomically } from "@tsukube/host";
 import { type ClusterPaths, filesOf } from "./paths.ts";
@@ -36,7 +36,11 @@ export function expectSameEncryption(record: ClusterRecord, paths: ClusterPaths,
 }
 
 /** Opens what a cluster's values are encrypted with. @throws {TsukubeError} `usage`. */
-export async function openEncryption(record: Named, paths: ClusterPaths): Promise<Encryption> {
+export async function openEncryption(
+  record: Named,
+  paths: ClusterPaths,
+  metrics?: EncryptionMetrics,
+): Promise<Encryption> {
   const text = await configuration(record, paths);
   const dialKms = await dialFor(text);
   try {
@@ -44,6 +48,7 @@ export async function openEncryption(record: Named, paths: ClusterPaths): Promis
       clock: realClock,
       random: systemRandom,
       ...(dialKms !== undefined && { dialKms }),
+      ...(metrics !== undefined && { metrics }),
     });
   } catch (cause) {
     const why = messageOf(cause).replace("Cannot use the encryption configuration: ", "");
@@ -69,20 +74,37 @@ export function followEncryption(
   paths: ClusterPaths,
   clock: Clock,
   logger: Logger,
+  metrics?: EncryptionMetrics,
 ): () => void {
+  let isLooking = false;
+  let told = "";
   const look = async (): Promise<void> => {
     try {
       // without its file a cluster goes on with the keys that it has: nothing is written plain because of that
       const text = await configuration(record, paths, encryption.text !== undefined);
-      if (text === encryption.text) return;
-      encryption.use(text, await dialFor(text));
-      logger.info("encryption configuration changed");
+      if (text !== encryption.text) {
+        await encryption.use(text, await dialFor(text));
+        metrics?.reloaded(text);
+        logger.info("encryption configuration changed");
+      }
+      told = "";
     } catch (error) {
-      logger.error("cannot use the changed encryption configuration", { error: messageOf(error) });
+      metrics?.failedToReload();
+      const why = messageOf(error);
+      if (why !== told) logger.error("cannot use the changed encryption configuration", { error: why });
+      told = why;
     }
   };
-  void look();
-  return clock.every(LOOK_EVERY_MS, () => void look(), { background: true });
+  const lookAgain = (): void => {
+    if (isLooking) return;
+    isLooking = true;
+    void look().finally(() => {
+      isLooking = false;
+    });
+  };
+  if (encryption.text !== undefined) metrics?.began(encryption.text);
+  lookAgain();
+  return clock.every(LOOK_EVERY_MS, lookAgain, { background: true });
 }
 
 async function configuration(

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { encryptedStore, sameForm, upstreamForm } from "@tsukube/apiserver";
-import { codeOf, type Lifetime, type Logger, messageOf, TsukubeError } from "@tsukube/foundation";
-import { realClock } from "@tsukube/host";
+import { EncryptionMetrics, encryptedStore, sameForm, upstreamForm } from "@tsukube/apiserver";
+import { codeOf, type Lifetime, type Logger, type Metrics, messageOf, TsukubeError } from "@tsukube/foundation";
+import { type HealthCheck, realClock } from "@tsukube/host";
 import { lmdbStore, type OpenStore, type Store } from "@tsukube/store";
 import type { EtcdStoreOptions } from "@tsukube/store/etcd";
 import { encryptionFile, followEncryption, openEncryption } from "./encryption.ts";
@@ -10,23 +11,39 @@ import { EtcdProgressNote, readEtcdProgress } from "./etcd-progress.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord, EtcdRecord } from "./record.ts";
 
-/** Opens what keeps a cluster's objects: a file of its own, or an etcd, with what is to be encrypted encrypted. @param leaving Aborts when the process is to end. */
+export interface ObjectStore {
+  readonly open: OpenStore;
+  /** Where a configuration was named that says how values are encrypted, or a KMS has the keys: whether the plugins are well. */
+  readonly encryptionCheck?: HealthCheck;
+}
+
+/** What keeps a cluster's objects: a file of its own, or an etcd, with what is to be encrypted encrypted. @param leaving Aborts when the process is to end. */
 export async function objectStore(
   record: ClusterRecord,
   paths: ClusterPaths,
   bundle: string,
   logger: Logger,
+  metrics: Metrics,
   lifetime: Lifetime,
   leaving: AbortSignal,
-): Promise<OpenStore> {
-  const encryption = await openEncryption(record, paths);
-  lifetime.add("encryption configuration", followEncryption(encryption, record, paths, realClock, logger));
+): Promise<ObjectStore> {
+  const encryptionMetrics = new EncryptionMetrics(metrics, realClock, hostname());
+  const encryption = await openEncryption(record, paths, encryptionMetrics);
+  lifetime.add(
+    "encryption configuration",
+    followEncryption(encryption, record, paths, realClock, logger, encryptionMetrics),
+  );
   const form = record.etcd === undefined ? sameForm : upstreamForm;
   const open =
     record.etcd === undefined
       ? file(record, paths, bundle, logger)
       : await etcd(record.etcd, record.historyMs, paths, logger, lifetime, leaving);
-  return namingRemedy(encryptedStore(open, form, encryption, logger), record, paths);
+  return {
+    open: namingRemedy(encryptedStore(open, form, encryption, logger), record, paths),
+    ...((record.encryptionConfig !== undefined || encryption.usesKms) && {
+      encryptionCheck: () => encryption.problem(),
+    }),
+  };
 }
 
 /** Says what to do about values that no key opens, and about another etcd. */

@@ -5,11 +5,10 @@ import { type ApiServer, startApiServer } from "@tsukube/apiserver";
 import { Lifetime, type Metrics, TsukubeError } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
 import { ownMemory, preferOwnSession, realClock, releaseWhenIdle, systemRandom, writeAtomically } from "@tsukube/host";
-import type { OpenStore } from "@tsukube/store";
 import { addressesOf } from "../cluster/addresses.ts";
 import { auditOf } from "../cluster/audit.ts";
 import { clusterInfo } from "../cluster/cluster-info.ts";
-import { objectStore } from "../cluster/object-store.ts";
+import { type ObjectStore, objectStore } from "../cluster/object-store.ts";
 import { ownObjects } from "../cluster/own-objects.ts";
 import { filesOf, pathsOf } from "../cluster/paths.ts";
 import { readCredentials } from "../cluster/read-credentials.ts";
@@ -40,12 +39,13 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const credentials = await readCredentials(files.pki);
   const featureGates = FeatureGates.parse(record.featureGates ?? "");
   const addresses = addressesOf(record);
+  const metrics = ownMetrics(featureGates);
   const server = await startServer(
     record,
     featureGates,
     credentials,
-    await objectStore(record, paths, import.meta.dirname, logger, lifetime, signal),
-    ownMetrics(featureGates),
+    await objectStore(record, paths, import.meta.dirname, logger, metrics, lifetime, signal),
+    metrics,
     logger.child({ component: "apiserver" }),
     lifetime,
   );
@@ -100,7 +100,7 @@ async function startServer(
   record: ClusterRecord,
   featureGates: FeatureGates,
   credentials: Awaited<ReturnType<typeof readCredentials>>,
-  openStore: OpenStore,
+  { open, encryptionCheck }: ObjectStore,
   metrics: Metrics,
   logger: ProgramOptions["logger"],
   lifetime: Lifetime,
@@ -110,7 +110,8 @@ async function startServer(
   const address = record.withNode ? gateway : addresses.loopback;
   const audit = await auditOf(record, realClock, logger, metrics);
   const server = await startApiServer({
-    openStore,
+    openStore: open,
+    ...(encryptionCheck !== undefined && { encryptionCheck }),
     clock: realClock,
     random: systemRandom,
     logger,

@@ -8,6 +8,7 @@ export { servedResources } from "./registry/runtime-config.ts";
 export { type ApiServer, type ApiServerOptions, startApiServer } from "./server.ts";
 export { encryptedStore } from "./storage/encryption/encrypted-store.ts";
 export { Encryption } from "./storage/encryption/encryption.ts";
+export { EncryptionMetrics } from "./storage/encryption/encryption-metrics.ts";
 export { STORE_COPY_PATH } from "./storage/store-copy.ts";
 export { type StoredForm, sameForm } from "./storage/stored-form.ts";
 export { upstreamForm } from "./storage/upstream-form.ts";

@@ -11,7 +11,7 @@ import {
 import type { ApiRequest, Transport } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
-import { createHttpsServer, type Exchange, type HttpsServer } from "@tsukube/host";
+import { createHttpsServer, type Exchange, type HealthCheck, type HttpsServer } from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { Admission } from "./admission/admission.ts";
 import { AdmissionMetrics } from "./admission/admission-metrics.ts";
@@ -105,6 +105,8 @@ import { tableOfDefinition } from "./tables/custom-table.ts";
 
 export interface ApiServerOptions {
   readonly openStore: OpenStore;
+  /** Whether the plugins that keep its keys are well; absent: it follows no configuration of encryption. */
+  readonly encryptionCheck?: HealthCheck;
   /** {@link ApiServer.seed} of a server whose objects are the same: spares reading them. */
   readonly seed?: CacheSeed;
   readonly clock: Clock;
@@ -268,7 +270,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     health: new Health(
       metrics,
       tokens,
-      { store: () => storeProblem(cache, clock), isClosing: () => lifetime.signal.aborted },
+      {
+        store: () => storeProblem(cache, clock),
+        ...(options.encryptionCheck !== undefined && { encryption: options.encryptionCheck }),
+        isClosing: () => lifetime.signal.aborted,
+      },
       () => discovery.paths,
     ),
     components: { registry, presence, cache, clock },

@@ -104,7 +104,8 @@ function isExpired(lease: Lease | undefined, now: number): boolean {
 }
 
 /** Upstream's name: of a hash of the machine's and the component's, each behind its length in two bytes. */
-function identityOf(hostname: string): string {
+/** What a server is known by, from the name of its machine. */
+export function identityOf(hostname: string): string {
   const hash = createHash("sha256");
   for (const part of [hostname, COMPONENT]) {
     const length = Buffer.alloc(2);

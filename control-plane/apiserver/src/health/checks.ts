@@ -34,35 +34,51 @@ const STARTED = [
 ] as const;
 
 const STORAGE = "poststarthook/storage-readiness";
+const RELOAD = "poststarthook/start-encryption-provider-config-automatic-reload";
 
 /** What is asked of the server at the time: undefined where it is well, else why not. */
 export interface Vitals {
   store(): Promise<string | undefined>;
+  /** Of what encrypts the store by a configuration that may change; absent: nothing does. */
+  readonly encryption?: HealthCheck;
   /** Whether it has begun to end. */
   isClosing(): boolean;
 }
 
-const live = ["ping", "log", "etcd", STORAGE, ...STARTED];
+const KMS = "kms-providers";
 
-const NAMES: Readonly<Record<string, readonly string[]>> = {
-  healthz: live,
-  livez: live,
-  readyz: ["ping", "log", "etcd", "etcd-readiness", "informer-sync", STORAGE, ...STARTED, "shutdown"],
-};
+/** A plugin that is not well is no reason to start the server again. */
+function namesOf(endpoint: string, { encryption }: Vitals): readonly string[] {
+  const kms = encryption === undefined ? [] : [KMS];
+  const started = [STORAGE, ...(encryption === undefined ? [] : [RELOAD]), ...STARTED];
+  switch (endpoint) {
+    case "healthz":
+      return ["ping", "log", "etcd", ...kms, ...started];
+    case "livez":
+      return ["ping", "log", "etcd", ...started];
+    case "readyz":
+      return ["ping", "log", "etcd", "etcd-readiness", ...kms, "informer-sync", ...started, "shutdown"];
+    default:
+      return [];
+  }
+}
 
 /** Where each of them answers, and all together. */
-export const CHECK_PATHS: readonly string[] = Object.entries(NAMES).flatMap(([endpoint, names]) => [
-  `/${endpoint}`,
-  ...names.map((name) => `/${endpoint}/${name}`),
-]);
+export function checkPaths(vitals: Vitals): readonly string[] {
+  return ["healthz", "livez", "readyz"].flatMap((endpoint) => [
+    `/${endpoint}`,
+    ...namesOf(endpoint, vitals).map((name) => `/${endpoint}/${name}`),
+  ]);
+}
 
 /** @param endpoint "healthz", "livez" or "readyz". */
 export function checksOf(endpoint: string, vitals: Vitals): HealthChecks {
   const stored: HealthCheck = () => vitals.store();
   const checks: HealthChecks = {
     ...{ etcd: stored, "etcd-readiness": stored, [STORAGE]: stored },
+    ...(vitals.encryption !== undefined && { [KMS]: vitals.encryption }),
     shutdown: () => (vitals.isClosing() ? "process is shutting down" : undefined),
   };
   const well: HealthCheck = () => undefined;
-  return Object.fromEntries((NAMES[endpoint] ?? []).map((name) => [name, checks[name] ?? well]));
+  return Object.fromEntries(namesOf(endpoint, vitals).map((name) => [name, checks[name] ?? well]));
 }

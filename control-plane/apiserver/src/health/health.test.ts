@@ -70,3 +70,25 @@ test("a server whose store is out of reach says so until it is back", async () =
   expect(await get("/readyz")).toEqual([200, "ok"]);
   await server.close();
 });
+
+test("a server that follows a configuration of encryption names the check of its KMS plugins, which does not decide whether it lives", async () => {
+  let problem: string | undefined;
+  const server = await startWireServer({ encryptionCheck: async () => problem });
+  const get = async (path: string): Promise<unknown> => {
+    const { code, body } = await server.admin.get(path);
+    return [code, body.toString()];
+  };
+  expect(await get("/readyz/kms-providers")).toEqual([200, "ok"]);
+  problem = "kms-provider-0: down";
+  expect(await get("/readyz/kms-providers")).toEqual([500, `internal server error: ${problem}\n`]);
+  for (const endpoint of ["/readyz", "/healthz"])
+    expect(await get(endpoint)).toEqual([500, expect.stringContaining("[-]kms-providers failed: reason withheld\n")]);
+  expect(await get("/livez")).toEqual([200, "ok"]);
+  expect(await get("/livez/kms-providers")).toEqual([404, expect.anything()]);
+  const { paths } = JSON.parse(String((await server.admin.get("/")).body)) as { readonly paths: readonly string[] };
+  expect(paths).toContain("/healthz/kms-providers");
+  await server.close();
+  const without = await startWireServer();
+  expect((await without.admin.get("/readyz/kms-providers")).code).toBe(404);
+  await without.close();
+});

@@ -5,7 +5,7 @@ import { type Checked, checkAll, checkOne, metricsAnswer, Slis } from "@tsukube/
 import type { Tokens } from "../authentication/tokens.ts";
 import { checkAcceptable } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
-import { CHECK_PATHS, checksOf, type Vitals } from "./checks.ts";
+import { checkPaths, checksOf, type Vitals } from "./checks.ts";
 
 /** The level of the Kubernetes API that is spoken here. */
 const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
@@ -75,7 +75,7 @@ export class Health {
         checkAcceptable(context.request.headers, false, ["application/jwk-set+json"]);
         return forEverybody(compact(this.#tokens.jwks, "application/jwk-set+json"));
       case "/":
-        return json({ paths: [...OWN_PATHS, ...CHECK_PATHS, ...this.#discovered()].sort() });
+        return json({ paths: [...OWN_PATHS, ...checkPaths(this.#vitals), ...this.#discovered()].sort() });
       default:
         return undefined;
     }

@@ -1,12 +1,14 @@
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { type Logger, silentLogger } from "@tsukube/foundation";
-import { MemoryStore, type Mutation } from "@tsukube/store";
+import { createMetrics } from "@tsukube/host";
+import { MemoryStore, type Mutation, type OpenStore } from "@tsukube/store";
 import { seededRandom, VirtualClock } from "@tsukube/testing";
 import { expect, test, vi } from "vitest";
 import { sameForm } from "../stored-form.ts";
 import { decodeEncryptedObject } from "./encrypted-object.ts";
 import { encryptedStore } from "./encrypted-store.ts";
 import { Encryption } from "./encryption.ts";
+import { EncryptionMetrics } from "./encryption-metrics.ts";
 import type { KmsPlugin } from "./kms.ts";
 import { openBox, sealBox } from "./secretbox.ts";
 
@@ -237,7 +239,7 @@ test("what was written is read back without the KMS, and one seed writes on for 
   await form.read(SECRET, { value: written, index: NOTHING });
   expect(plugin.asked).toBe(1);
   await time.advance(3_600_000);
-  encryption.use(TURNING());
+  await encryption.use(TURNING());
   expect(sourceOf(await form.write(SECRET, Buffer.from("b")))).toBe(sourceOf(written));
   expect([plugin.asked, plugin.isClosed]).toEqual([1, false]);
   encryption.close();
@@ -261,6 +263,129 @@ test("a seed writes for three minutes when the KMS does not say that its key is 
   expect(sourceOf(await form.write(SECRET, Buffer.from("d")))).toBe(sourceOf(written));
 });
 
+test("a KMS is well while its plugin says so, by a key that it encrypts with; what it said is not asked again for a while", async () => {
+  const plugin = new Turning();
+  const time = new VirtualClock();
+  const encryption = new Encryption(TURNING(), { clock: time, random, dialKms: () => plugin });
+  const prefix = "kms-provider-0: Cannot";
+  let looks = 0;
+  const says = (answer: object): void => {
+    Object.assign(plugin, {
+      Status: async () => {
+        looks += 1;
+        return { version: "v2", healthz: "ok", keyId: plugin.keyId, ...answer };
+      },
+    });
+  };
+  says({});
+  expect(await Promise.all([encryption.problem(), encryption.problem()])).toEqual([undefined, undefined]);
+  expect([looks, plugin.asked]).toEqual([1, 1]);
+  await time.advance(19_999);
+  says({ healthz: "sick" });
+  expect(await encryption.problem()).toBeUndefined();
+  await time.advance(1);
+  expect(await encryption.problem()).toMatch(`${prefix} encrypt with KMS "turning"`);
+  expect(await encryption.problem()).toMatch('its plugin answers "health: sick"');
+  expect(looks).toBe(2);
+  for (const [answer, problem] of [
+    [{ version: "v1" }, "version v1"],
+    [{ version: "v2beta1" }, "version v2beta1, and v2 before"],
+    [{ keyId: "" }, "a key id that is empty"],
+    [{ keyId: "k".repeat(1025) }, "a key id that is too long"],
+    [{ keyId: "other" }, "it has another key than it says"],
+  ] as const) {
+    says(answer);
+    await time.advance(3000);
+    expect(await encryption.problem()).toContain(`its plugin answers "${problem}"`);
+  }
+  // nothing of it changed the seed, which writes on, and the next good answer is looked for by itself
+  await encryption.over(sameForm).write(SECRET, Buffer.from("a"));
+  says({});
+  looks = 0;
+  await time.advance(10_000);
+  expect(looks).toBe(1);
+  expect(await encryption.problem()).toBeUndefined();
+  expect(looks).toBe(1);
+  await time.advance(60_000);
+  expect(looks).toBe(2);
+  encryption.close();
+});
+
+test("a new configuration whose KMS is not well is refused, and its plugin left", async () => {
+  const [plugin, sick] = [new Turning(), new Turning()];
+  sick.isDown = true;
+  const encryption = new Encryption(TURNING(), { clock: new VirtualClock(), random, dialKms: () => plugin });
+  await expect(encryption.use(TURNING("5s"), () => sick)).rejects.toThrow(
+    'Cannot use the encryption configuration: Cannot look at the key with KMS "turning"',
+  );
+  expect([encryption.text, plugin.isClosed, sick.isClosed]).toEqual([TURNING(), false, true]);
+  sick.isDown = false;
+  await encryption.use(TURNING("5s"), () => sick);
+  expect([encryption.text, plugin.isClosed]).toEqual([TURNING("5s"), true]);
+  encryption.close();
+});
+
+test("what encryption does is counted as upstream counts it", async () => {
+  const time = new VirtualClock();
+  const shown = createMetrics();
+  const plugin = new Turning();
+  const options = { clock: time, random, dialKms: () => plugin };
+  const text = configuration(
+    `- kms: {apiVersion: v2, name: turning, endpoint: 'unix:///x'}\n${keyed("aesgcm", ["k", 1])}`,
+  );
+  const encryption = new Encryption(text, { ...options, metrics: new EncryptionMetrics(shown, time, "host") });
+  const form = encryption.over(sameForm);
+  const read = async (value: Uint8Array, key = SECRET) => form.read(key, { value, index: NOTHING });
+  const written = await form.write(SECRET, Buffer.from("a"));
+  await read(written);
+  await read(await new Encryption(TURNING(), options).over(sameForm).write(SECRET, NOTHING));
+  const old = await new Encryption(configuration(keyed("aesgcm", ["k", 1])), { clock: time, random })
+    .over(sameForm)
+    .write(SECRET, Buffer.from("b"));
+  await read(old);
+  await expect(async () => read(Buffer.from("{}"))).rejects.toThrow("not encrypted");
+  await read(Buffer.from("{}"), "/registry/pods/default/a");
+  Object.assign(plugin, {
+    Status: async () => {
+      throw Object.assign(new Error("down"), { grpcStatus: "Unavailable" });
+    },
+  });
+  await time.advance(60_000);
+  const lines = shown
+    .expose()
+    .split("\n")
+    .filter((line) => !line.startsWith("#") && !/_(bucket|sum)[{ ]/.test(line));
+  const hash = (of: string): string => `sha256:${createHash("sha256").update(of).digest("hex")}`;
+  const server = /apiserver_id_hash="(sha256:[0-9a-f]{64})"/.exec(lines.join())?.[1];
+  const key = `provider_name="turning",key_id_hash="${hash("1")}",apiserver_id_hash="${server}"`;
+  const of = (direction: string, prefix: string): string =>
+    `resource="secrets",transformation_type="${direction}",transformer_prefix="${prefix}"`;
+  const KMS_PREFIX = "k8s:enc:kms:v2:turning:";
+  const ENVELOPE = "apiserver_envelope_encryption_";
+  const call = (method: string, status: string): string =>
+    `${ENVELOPE}kms_operations_latency_seconds_count{provider_name="turning",method_name="/v2.KeyManagementService/${method}",grpc_status_code="${status}"}`;
+  for (const line of [
+    `apiserver_storage_transformation_operations_total{${of("to_storage", KMS_PREFIX)},status="OK"} 1`,
+    `apiserver_storage_transformation_operations_total{${of("from_storage", KMS_PREFIX)},status="OK"} 2`,
+    `apiserver_storage_transformation_operations_total{${of("from_storage", "k8s:enc:aesgcm:v1:")},status="OK"} 1`,
+    `apiserver_storage_transformation_operations_total{${of("from_storage", "unknown")},status="unknown-non-grpc"} 1`,
+    `apiserver_storage_transformation_duration_seconds_count{transformation_type="from_storage",transformer_prefix="${KMS_PREFIX}"} 2`,
+    "apiserver_storage_envelope_transformation_cache_misses_total 1",
+    "apiserver_storage_data_key_generation_duration_seconds_count 1",
+    `${call("Encrypt", "OK")} 1`,
+    `${call("Decrypt", "OK")} 1`,
+    `${call("Status", "OK")} 1`,
+    `${call("Status", "Unavailable")} 1`,
+    `${ENVELOPE}dek_source_cache_size{provider_name="turning"} 2`,
+    `${ENVELOPE}key_id_hash_total{transformation_type="to_storage",${key}} 1`,
+    `${ENVELOPE}key_id_hash_total{transformation_type="from_storage",${key}} 2`,
+  ])
+    expect(lines).toContain(line);
+  expect(lines.filter((line) => line.includes('resource="pods"'))).toEqual([]);
+  expect(lines.join("\n")).toContain(`${ENVELOPE}key_id_hash_status_last_timestamp_seconds{${key}} `);
+  encryption.close();
+});
+
 test("a KMS that is no longer configured is left when what was asked of it is answered", async () => {
   const plugins: Turning[] = [];
   const answer = Promise.withResolvers<void>();
@@ -273,7 +398,7 @@ test("a KMS that is no longer configured is left when what was asked of it is an
   const value = await new Encryption(TURNING(), { clock, random, dialKms }).over(sameForm).write(SECRET, NOTHING);
   const encryption = new Encryption(TURNING(), { clock, random, dialKms });
   const reading = encryption.over(sameForm).read(SECRET, { value, index: NOTHING });
-  encryption.use(TURNING("5s"));
+  await encryption.use(TURNING("5s"));
   expect(plugins.map(({ isClosed }) => isClosed)).toEqual([false, false, false]);
   answer.resolve();
   expect((await reading)?.value).toHaveLength(0);
@@ -285,9 +410,9 @@ test("a configuration that is refused changes neither what is written nor how a 
   const encryption = new Encryption(TURNING(), { clock: new VirtualClock(), random, dialKms: () => plugin });
   const form = encryption.over(sameForm);
   const text = `${TURNING("5s")}  - resources: []\n    providers: []\n`;
-  expect(() => encryption.use(text, () => refused)).toThrow(/resources/);
+  await expect(encryption.use(text, () => refused)).rejects.toThrow(/resources/);
   expect(encryption.text).toBe(TURNING());
-  encryption.use(TURNING("5s"));
+  await encryption.use(TURNING("5s"));
   await form.write(SECRET, Buffer.from("a"));
   expect([plugin.asked, refused.asked]).toEqual([1, 0]);
   encryption.close();
@@ -324,7 +449,7 @@ test("what lies plain or with an older key is written again, at the start and wh
   expect(await raw()).toMatch(/^k8s:enc:secretbox:v1:one:/);
   // the start read everything once
   expect(ranges).toHaveBeenCalledTimes(1);
-  encryption.use(configuration(keyed("aesgcm", ["two", 2]) + "\n" + keyed("secretbox", ["one", 1])));
+  await encryption.use(configuration(keyed("aesgcm", ["two", 2]) + "\n" + keyed("secretbox", ["one", 1])));
   await clock.advance(10);
   expect(await raw()).toMatch(/^k8s:enc:aesgcm:v1:two:/);
   expect(logged).toEqual([{ objects: 1 }, { objects: 1 }]);
@@ -345,9 +470,9 @@ test("one that no key opens keeps no other from being written again", async () =
   const formed = await encryptedStore(async () => store, sameForm, encryption, logger)(() => {});
   const put = (key: string): Mutation => ({ type: "put", key, value: Buffer.from(key), expected: "any" });
   await formed.commit([put("/registry/secrets/a/b")]);
-  encryption.use(configuration(`${two}\n${one}`));
+  await encryption.use(configuration(`${two}\n${one}`));
   await formed.commit([put("/registry/secrets/a/c")]);
-  encryption.use(configuration(`${keyed("secretbox", ["three", 3])}\n${two}`));
+  await encryption.use(configuration(`${keyed("secretbox", ["three", 3])}\n${two}`));
   await clock.advance(10);
   // whichever was written again in between, what "two" opens is
   const lying = async (name: string) =>
@@ -356,7 +481,7 @@ test("one that no key opens keeps no other from being written again", async () =
   await store.commit([
     { type: "put", key: "/registry/secrets/a/a", value: Buffer.from("k8s:enc:aescbc:v1:lost:x"), expected: "any" },
   ]);
-  encryption.use(configuration(`${two}\n${keyed("secretbox", ["three", 3])}`));
+  await encryption.use(configuration(`${two}\n${keyed("secretbox", ["three", 3])}`));
   await clock.advance(10);
   expect(await lying("/registry/secrets/a/c")).toBe("two");
   expect(logged.at(-1)).toMatchObject({ objects: 1, error: expect.stringContaining('"/registry/secrets/a/a"') });
@@ -374,11 +499,20 @@ test("what a KMS that is down keeps from being written again is when it is back"
   const time = new VirtualClock();
   const store = new MemoryStore({ clock: time });
   const one = keyed("secretbox", ["one", 1]);
-  const encryption = new Encryption(configuration(one), { clock: time, random, dialKms: () => plugin });
-  const formed = await encryptedStore(async () => store, sameForm, encryption, silentLogger)(() => {});
-  await formed.commit([{ type: "put", key: SECRET, value: Buffer.from("x"), expected: "any" }]);
+  const before = new Encryption(configuration(one), { clock: time, random }).over(sameForm);
+  const value = await before.write(SECRET, Buffer.from("x"));
+  await store.commit([{ type: "put", key: SECRET, value, expected: "any" }]);
   const turning = "- kms: {apiVersion: v2, name: turning, endpoint: 'unix:///x'}";
-  encryption.use(configuration(`${turning}\n${one}`));
+  const encryption = new Encryption(configuration(`${turning}\n${one}`), {
+    clock: time,
+    random,
+    dialKms: () => plugin,
+  });
+  const open: OpenStore = async (visit) => {
+    for (const record of (await store.range("/")).records) visit(record);
+    return store;
+  };
+  const formed = await encryptedStore(open, sameForm, encryption, silentLogger)(() => {});
   const lying = async () => Buffer.from((await store.get(SECRET))!.value).toString("latin1");
   await time.advance(10);
   expect(await lying()).toMatch(/^k8s:enc:secretbox:v1:one:/);

@@ -4,11 +4,13 @@ import type { ReadableBytes, StoredForm } from "../stored-form.ts";
 import { aesCbc, aesGcm, type Cipher, identity, secretBox } from "./ciphers.ts";
 import { type EncryptionRule, type ProviderConfiguration, parseEncryption } from "./configuration.ts";
 import { parseResource } from "./encrypted-resources.ts";
+import type { Direction, EncryptionMetrics } from "./encryption-metrics.ts";
 import { KmsCipher, type KmsPlugin } from "./kms.ts";
 
 export interface EncryptionOptions {
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics?: EncryptionMetrics;
   /** Reaches a KMS plugin; absent: there is none to reach. */
   readonly dialKms?: (endpoint: string) => KmsPlugin;
 }
@@ -29,7 +31,7 @@ export class Encryption {
   readonly #listeners = new Set<() => void>();
   readonly #byFolder = new Map<string, Ciphers>();
   /** Of the key before: a start asks for all in order. */
-  #last: { readonly folder: string; readonly ciphers: Ciphers } | undefined;
+  #last: { readonly folder: string; readonly resource: string; readonly ciphers: Ciphers } | undefined;
   #rules: readonly { readonly resources: readonly string[]; readonly ciphers: Ciphers }[] = [];
 
   /** @param text An EncryptionConfiguration; undefined: nothing is encrypted. @throws {TsukubeError} `usage`. */
@@ -48,14 +50,32 @@ export class Encryption {
     return this.#text;
   }
 
-  /** Goes on with another configuration. @param dialKms The same as before by default. @throws {TsukubeError} `usage`, and goes on with the one before. */
-  use(text: string | undefined, dialKms = this.#options.dialKms): void {
+  /** Whether plugins are asked for keys. */
+  get usesKms(): boolean {
+    return this.#kms.length > 0;
+  }
+
+  /** Which plugins are not well, and why, as upstream's health check tells of them; undefined: all are. */
+  async problem(): Promise<string | undefined> {
+    const problems = await Promise.all(this.#kms.map((cipher) => cipher.problem()));
+    const told = problems.flatMap((problem, index) =>
+      problem === undefined ? [] : [`kms-provider-${index}: ${problem}`],
+    );
+    return told.length > 1 ? `[${told.join(", ")}]` : told[0];
+  }
+
+  /**
+   * Goes on with another configuration, once new plugins of it are well.
+   * @param dialKms The same as before by default. @throws {TsukubeError} `usage`, `unavailable`, and goes on with the one before.
+   */
+  async use(text: string | undefined, dialKms = this.#options.dialKms): Promise<void> {
     const options = { ...this.#options, ...(dialKms !== undefined && { dialKms }) };
     const rules = this.#rulesOf(text, options);
+    await this.#expectWell(rules.flatMap(({ ciphers }) => ciphers).filter((cipher) => !this.#ciphers.includes(cipher)));
     this.#options = options;
     this.#text = text;
     const kept = new Set(rules.flatMap(({ ciphers }) => ciphers));
-    const before = this.#rules.flatMap(({ ciphers }) => ciphers);
+    const before = this.#ciphers;
     this.#rules = rules;
     this.#byFolder.clear();
     this.#last = undefined;
@@ -88,8 +108,7 @@ export class Encryption {
       write: (key, value) => {
         const [cipher = identity] = this.#ciphersOf(key);
         const plain = form.write(key, value);
-        if (cipher === identity) return plain;
-        const sealed = (bytes: Uint8Array) => encrypt(cipher, key, bytes);
+        const sealed = (bytes: Uint8Array) => this.#sealed(cipher, key, bytes);
         return plain instanceof Promise ? plain.then(sealed) : sealed(plain);
       },
     };
@@ -106,7 +125,7 @@ export class Encryption {
   async renew(key: string, stored: Uint8Array): Promise<Uint8Array> {
     const plain = await this.#decrypt(key, stored);
     const [cipher = identity] = this.#ciphersOf(key);
-    return encrypt(cipher, key, plain);
+    return this.#sealed(cipher, key, plain);
   }
 
   /** Whether anything below a folder of the store may be encrypted: "/registry/secrets/". */
@@ -115,11 +134,58 @@ export class Encryption {
   }
 
   close(): void {
-    closeAll(this.#rules.flatMap(({ ciphers }) => ciphers));
+    closeAll(this.#ciphers);
+  }
+
+  get #ciphers(): Ciphers {
+    return this.#rules.flatMap(({ ciphers }) => ciphers);
+  }
+
+  get #kms(): readonly KmsCipher[] {
+    return this.#ciphers.filter((cipher) => cipher instanceof KmsCipher);
+  }
+
+  async #expectWell(fresh: Ciphers): Promise<void> {
+    const problems = await Promise.all(
+      fresh.map((cipher) => (cipher instanceof KmsCipher ? cipher.problem() : undefined)),
+    );
+    const problem = problems.find((found) => found !== undefined);
+    if (problem === undefined) return;
+    closeAll(fresh);
+    throw new TsukubeError("unavailable", `Cannot use the encryption configuration: ${problem}`);
+  }
+
+  #measured<T>(
+    key: string,
+    direction: Direction,
+    cipher: Cipher | undefined,
+    work: () => T | Promise<T>,
+  ): T | Promise<T> {
+    const { metrics } = this.#options;
+    if (metrics === undefined || this.#ciphersOf(key) === PLAIN) return work();
+    // a key's name is the operator's own affair
+    const prefix = cipher === undefined ? "unknown" : cipher.prefix.replace(/^(k8s:enc:(?!kms:)[^:]+:v1:).*$/, "$1");
+    return metrics.transformed(this.#last?.resource ?? "", direction, prefix, work);
   }
 
   #decrypt(key: string, stored: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    const cipher = this.#cipherFor(key, stored);
+    let cipher: Cipher | undefined;
+    try {
+      cipher = this.#cipherFor(key, stored);
+    } catch (error) {
+      return this.#measured<Uint8Array>(key, "from_storage", undefined, () => {
+        throw error;
+      });
+    }
+    const found = cipher;
+    return this.#measured(key, "from_storage", found, () => this.#opened(found, key, stored));
+  }
+
+  #sealed(cipher: Cipher, key: string, plain: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    return this.#measured(key, "to_storage", cipher, () => encrypt(cipher, key, plain));
+  }
+
+  #opened(cipher: Cipher, key: string, stored: Uint8Array): Uint8Array | Promise<Uint8Array> {
     if (cipher === identity) return stored;
     const failed = (cause: unknown): never => {
       throw cause instanceof TsukubeError && cause.code === "unavailable" ? cause : unreadable(key, cipher, cause);
@@ -147,7 +213,9 @@ export class Encryption {
   #ciphersOf(key: string): Ciphers {
     if (this.#last === undefined || !key.startsWith(this.#last.folder)) {
       const place = placeOf(key);
-      this.#last = { folder: place.folder, ciphers: this.#ciphersIn(place) };
+      const { folder, group, resource } = place;
+      const shown = group === "" ? resource : `${resource}.${group}`;
+      this.#last = { folder, resource: shown, ciphers: this.#ciphersIn(place) };
     }
     return this.#last.ciphers;
   }
@@ -169,7 +237,8 @@ export class Encryption {
     }));
   }
 
-  #ciphersFor(provider: ProviderConfiguration, { random, clock, dialKms }: EncryptionOptions): Ciphers {
+  #ciphersFor(provider: ProviderConfiguration, options: EncryptionOptions): Ciphers {
+    const { random, dialKms } = options;
     switch (provider.type) {
       case "identity":
         return PLAIN;
@@ -181,13 +250,13 @@ export class Encryption {
         return provider.keys.map((key) => secretBox(key, random));
       case "kms": {
         // its seed and its connection stay what they are
-        const present = this.#rules.flatMap(({ ciphers }) => ciphers).find((cipher) => isOf(cipher, provider));
+        const present = this.#ciphers.find((cipher) => isOf(cipher, provider));
         if (present !== undefined) return [present];
         if (dialKms === undefined) throw new TsukubeError("usage", "Cannot use kms here: no way to reach its plugin");
         const onRotation = (): void => {
           for (const listener of this.#listeners) listener();
         };
-        return [new KmsCipher(dialKms(provider.endpoint), { ...provider, clock, random, onRotation })];
+        return [new KmsCipher(dialKms(provider.endpoint), { ...options, ...provider, onRotation })];
       }
     }
   }
@@ -203,6 +272,7 @@ function closeAll(ciphers: Ciphers): void {
 }
 
 function encrypt(cipher: Cipher, key: string, plain: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  if (cipher === identity) return plain;
   const sealed = cipher.encrypt(plain, key);
   const whole = (bytes: Uint8Array): Uint8Array => Buffer.concat([Buffer.from(cipher.prefix), bytes]);
   return sealed instanceof Promise ? sealed.then(whole) : whole(sealed);

@@ -21,6 +21,16 @@ export function dialKms(endpoint: string): KmsPlugin {
 
 function tell(cause: unknown): never {
   const words = grpcWords(cause);
-  const isUnanswered = UNANSWERED.includes((cause as { readonly code?: grpc.status }).code ?? grpc.status.UNKNOWN);
-  throw isUnanswered ? new Error(words) : new KmsRefusal(words);
+  const code = (cause as { readonly code?: grpc.status }).code ?? grpc.status.UNKNOWN;
+  const error = UNANSWERED.includes(code) ? new Error(words) : new KmsRefusal(words);
+  throw Object.assign(error, { grpcStatus: goNameOf(code) });
+}
+
+/** "DeadlineExceeded". */
+function goNameOf(code: grpc.status): string {
+  if (code === grpc.status.CANCELLED) return "Canceled";
+  return grpc.status[code].replaceAll(
+    /([A-Z])([A-Z]*)_?/g,
+    (_, first: string, rest: string) => first + rest.toLowerCase(),
+  );
 }

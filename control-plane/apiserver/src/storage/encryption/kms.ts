@@ -2,6 +2,7 @@ import { type Clock, messageOf, type Random, TsukubeError } from "@tsukube/found
 import type { KeyManagementService } from "../../../generated/kms-v2.ts";
 import { type Cipher, gcmOpen, seededOpen, seededSeal } from "./ciphers.ts";
 import { decodeEncryptedObject, type EncryptedObject, encodeEncryptedObject } from "./encrypted-object.ts";
+import type { EncryptionMetrics } from "./encryption-metrics.ts";
 
 /** A KMS plugin, as gRPC reaches it. */
 export interface KmsPlugin {
@@ -26,6 +27,7 @@ export interface KmsOptions {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics?: EncryptionMetrics;
   /** Told when the plugin has a new key: what was written with the old one should be written again. */
   onRotation(): void;
 }
@@ -33,15 +35,21 @@ export interface KmsOptions {
 type Source = Omit<EncryptedObject, "data">;
 type Seed = Source & { readonly plain: Uint8Array };
 
+/** How often the plugin is asked for its status by itself; while it is not well, more often. All of them are upstream's times. */
 const ASK_EVERY_MS = 60_000;
-/** A seed writes so long after the plugin last said that its key is the one that encrypts it: upstream's time. */
+const ASK_AGAIN_MS = 10_000;
+/** How long its health is as it was said, when it was well and when not. */
+const WELL_FOR_MS = 20_000;
+const UNWELL_FOR_MS = 3000;
+/** A seed writes so long after the plugin last said that its key is the one that encrypts it. */
 const WRITES_FOR_MS = 180_000;
 /** A seed that the plugin could not decrypt is not asked for again before: whoever needs it need not wait as long as it takes to fail. */
 const FAILED_FOR_MS = 3000;
+const MAX_KEY_ID_BYTES = 1024;
 
 /**
  * Envelope encryption, KMS v2: a seed of our own encrypts values, the plugin encrypts the seed. It is asked once for each seed that is
- * met, and every minute whether its key is still the same: only another key makes another seed.
+ * met, and every minute whether it is well and its key still the same: only another key makes another seed.
  */
 export class KmsCipher implements Cipher {
   readonly prefix: string;
@@ -54,7 +62,10 @@ export class KmsCipher implements Cipher {
   readonly #stop: () => void;
   #seed: Seed | undefined;
   #writesUntil = 0;
-  #renewing: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
+  /** What the last look came to, and when it began. */
+  #said: { readonly at: number; readonly problem: string | undefined } | undefined;
+  #version: string | undefined;
   #calls = 0;
   #isClosed = false;
 
@@ -62,7 +73,7 @@ export class KmsCipher implements Cipher {
     this.prefix = `k8s:enc:kms:v2:${options.name}:`;
     this.#plugin = plugin;
     this.options = options;
-    this.#stop = options.clock.every(ASK_EVERY_MS, () => this.#askAgain(), { background: true });
+    this.#stop = options.clock.every(ASK_AGAIN_MS, () => this.#askAgain(), { background: true });
   }
 
   /** What was begun is finished first. */
@@ -73,14 +84,25 @@ export class KmsCipher implements Cipher {
   }
 
   async encrypt(plain: Uint8Array, key: string): Promise<Uint8Array> {
-    const seed = this.#current() ?? (await this.#used(() => this.#renewed()));
+    const seed = this.#current() ?? (await this.#renewed());
+    this.options.metrics?.usedKey("to_storage", this.options.name, seed.keyId);
     return encodeEncryptedObject({ ...seed, data: seededSeal(plain, seed.plain, this.options.random, key) });
   }
 
   async decrypt(sealed: Uint8Array, key: string): Promise<Uint8Array> {
     const object = decodeEncryptedObject(sealed);
     const secret = await this.#seedOf(object);
+    this.options.metrics?.usedKey("from_storage", this.options.name, object.keyId);
     return object.sourceType === 1 ? seededOpen(object.data, secret, key) : gcmOpen(object.data, secret, key);
+  }
+
+  /** Why it cannot be relied on; undefined: it can. What was found out a moment ago is not asked again. */
+  async problem(): Promise<string | undefined> {
+    const said = this.#said;
+    const age = this.options.clock.monotonic() - (said?.at ?? 0);
+    if (said !== undefined && age < (said.problem === undefined ? WELL_FOR_MS : UNWELL_FOR_MS)) return said.problem;
+    await this.#look().catch(() => {});
+    return this.#said?.problem;
   }
 
   forgetFailure(sealed: Uint8Array): void {
@@ -97,11 +119,17 @@ export class KmsCipher implements Cipher {
     const name = nameOf(source);
     let seed = this.#seeds.get(name);
     if (seed === undefined) {
+      this.options.metrics?.missed();
       seed = this.#used(() => this.#decrypted(source));
-      this.#seeds.set(name, seed);
+      this.#know(name, seed);
       this.#rememberFailure(name, seed);
     }
     return seed;
+  }
+
+  #know(name: string, seed: Promise<Uint8Array>): void {
+    this.#seeds.set(name, seed);
+    this.options.metrics?.knows(this.options.name, this.#seeds.size);
   }
 
   #rememberFailure(name: string, seed: Promise<Uint8Array>): void {
@@ -113,17 +141,21 @@ export class KmsCipher implements Cipher {
 
   #forget(name: string): void {
     const seed = this.#seeds.get(name);
-    if (seed !== undefined && this.#lost.has(seed)) this.#seeds.delete(name);
+    if (seed === undefined || !this.#lost.has(seed)) return;
+    this.#seeds.delete(name);
+    this.options.metrics?.knows(this.options.name, this.#seeds.size);
   }
 
   async #decrypted({ source, keyId, annotations }: Source): Promise<Uint8Array> {
     const request = { ciphertext: source, keyId, annotations, uid: this.options.random.uuid() };
-    const { plaintext } = await this.#ask("decrypt", (options) => this.#plugin.Decrypt(request, options));
+    const { plaintext } = await this.#ask("Decrypt", "decrypt", (options) => this.#plugin.Decrypt(request, options));
     return plaintext ?? new Uint8Array(0);
   }
 
   #askAgain(): void {
-    this.#used(() => this.#look()).catch(() => {}); // it may write on for a while; then who writes is told
+    const age = this.options.clock.monotonic() - (this.#said?.at ?? Number.NEGATIVE_INFINITY);
+    if (this.#said?.problem === undefined && age < ASK_EVERY_MS) return;
+    this.#look().catch(() => {}); // it may write on for a while; then who writes is told
   }
 
   /** The seed that may write now. */
@@ -133,59 +165,80 @@ export class KmsCipher implements Cipher {
 
   /** Has the plugin say that the seed may write on, or encrypt another. */
   async #renewed(): Promise<Seed> {
-    this.#renewing ??= (this.#seed === undefined ? this.#make() : this.#look()).finally(() => {
-      this.#renewing = undefined;
-    });
-    await this.#renewing;
+    await this.#look();
     const seed = this.#current();
-    if (seed === undefined) throw this.#failed("encrypt", new KmsRefusal("it has another key than it says"));
+    if (seed === undefined) throw this.#failed("encrypt", new KmsRefusal("it took longer than its key is good for"));
     return seed;
   }
 
-  async #make(): Promise<void> {
-    const { clock, random } = this.options;
-    const asked = clock.monotonic();
+  /** Asks the plugin how it is and by which key; another one than the seed's encrypts a new seed. Who asks meanwhile shares the answer. */
+  #look(): Promise<void> {
+    this.#looking ??= this.#used(() => this.#lookNow()).finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #lookNow(): Promise<void> {
+    const at = this.options.clock.monotonic();
+    try {
+      const keyId = await this.#status();
+      if (this.#seed?.keyId !== keyId) this.#seed = await this.#made(keyId);
+      this.#writesUntil = at + WRITES_FOR_MS;
+      this.#said = { at: this.options.clock.monotonic(), problem: undefined };
+      this.#tellOfOthers(keyId);
+    } catch (error) {
+      this.#said = { at: this.options.clock.monotonic(), problem: messageOf(error) };
+      throw error;
+    }
+  }
+
+  /** @returns which key the plugin has, when it is well. */
+  async #status(): Promise<string> {
+    const answer = await this.#ask("Status", "look at the key", (options) => this.#plugin.Status({}, options));
+    const { keyId = "", healthz, version = "" } = answer;
+    if (!/^v2(beta1)?$/.test(version)) throw this.#failed("encrypt", new KmsRefusal(`version ${version}`));
+    this.#version ??= version;
+    if (version !== this.#version)
+      throw this.#failed("encrypt", new KmsRefusal(`version ${version}, and ${this.#version} before`));
+    if (healthz !== "ok") throw this.#failed("encrypt", new KmsRefusal(`health: ${healthz}`));
+    const { metrics, name } = this.options;
+    const mistake = keyId === "" ? "empty" : Buffer.byteLength(keyId) > MAX_KEY_ID_BYTES ? "too_long" : undefined;
+    if (mistake !== undefined) {
+      metrics?.toldInvalidKey(name, mistake);
+      throw this.#failed("encrypt", new KmsRefusal(`a key id that is ${mistake.replace("_", " ")}`));
+    }
+    metrics?.toldKey(name, keyId);
+    return keyId;
+  }
+
+  /** A new seed, encrypted by a key of the plugin. */
+  async #made(wanted: string): Promise<Seed> {
+    const { clock, random, metrics } = this.options;
+    const began = clock.monotonic();
     const plain = random.bytes(32);
+    metrics?.madeSeed(clock.monotonic() - began);
     const request = { plaintext: plain, uid: random.uuid() };
     const {
       ciphertext,
       keyId = "",
       annotations = {},
-    } = await this.#ask("encrypt", (options) => this.#plugin.Encrypt(request, options));
+    } = await this.#ask("Encrypt", "encrypt", (options) => this.#plugin.Encrypt(request, options));
     if (ciphertext === undefined || ciphertext.length === 0 || keyId === "")
       throw this.#failed("encrypt", new KmsRefusal("no ciphertext, or no key id"));
-    this.#seed = { plain, keyId, source: ciphertext, annotations, sourceType: 1 };
-    this.#writesUntil = asked + WRITES_FOR_MS;
+    if (keyId !== wanted) throw this.#failed("encrypt", new KmsRefusal("it has another key than it says"));
+    const seed: Seed = { plain, keyId, source: ciphertext, annotations, sourceType: 1 };
     // what is written with it is read back without the plugin
-    this.#seeds.set(nameOf(this.#seed), Promise.resolve(plain));
-    this.#tellOfOthers(keyId);
-  }
-
-  async #look(): Promise<void> {
-    const asked = this.options.clock.monotonic();
-    const {
-      keyId = "",
-      healthz,
-      version,
-    } = await this.#ask("look at the key", (options) => this.#plugin.Status({}, options));
-    if (!/^v2(beta1)?$/.test(version ?? "")) throw this.#failed("encrypt", new KmsRefusal(`version ${version}`));
-    if (healthz !== "ok") throw this.#failed("encrypt", new KmsRefusal(`health: ${healthz}`));
-    if (this.#seed?.keyId === keyId) {
-      this.#writesUntil = asked + WRITES_FOR_MS;
-      this.#tellOfOthers(keyId);
-    } else if (this.#hasOthers(keyId)) await this.#make();
+    this.#know(nameOf(seed), Promise.resolve(plain));
+    return seed;
   }
 
   /** What lies encrypted by another key, also of before this process, should be written again. */
   #tellOfOthers(keyId: string): void {
-    const isOutdated = this.#hasOthers(keyId);
+    const isOutdated = [...this.#keyIds].some((other) => other !== keyId);
     this.#keyIds.clear();
     this.#keyIds.add(keyId);
     if (isOutdated) this.options.onRotation();
-  }
-
-  #hasOthers(keyId: string): boolean {
-    return [...this.#keyIds].some((other) => other !== keyId);
   }
 
   async #used<T>(work: () => Promise<T>): Promise<T> {
@@ -198,11 +251,19 @@ export class KmsCipher implements Cipher {
     }
   }
 
-  async #ask<T>(what: string, work: (options: { readonly deadline: number }) => Promise<T>): Promise<T> {
-    const { clock, timeoutMs } = this.options;
+  async #ask<T>(
+    method: keyof KeyManagementService,
+    what: string,
+    work: (options: { readonly deadline: number }) => Promise<T>,
+  ): Promise<T> {
+    const { clock, timeoutMs, name, metrics } = this.options;
+    const began = clock.monotonic();
     try {
-      return await work({ deadline: clock.now() + timeoutMs });
+      const answer = await work({ deadline: clock.now() + timeoutMs });
+      metrics?.asked(name, method, clock.monotonic() - began);
+      return answer;
     } catch (cause) {
+      metrics?.asked(name, method, clock.monotonic() - began, cause);
       throw this.#failed(what, cause);
     }
   }
