@@ -2,6 +2,7 @@ import { type FeatureGates, recordFeatureGates } from "@tsukube/api";
 import type { ApiServer, User } from "@tsukube/apiserver";
 import {
   type Client,
+  componentPages,
   createClient,
   createInformerFactory,
   LeaderElection,
@@ -12,9 +13,10 @@ import {
 } from "@tsukube/client";
 import { startControllers } from "@tsukube/controllers";
 import { type Clock, Lifetime, type Logger, type Metrics, type Random } from "@tsukube/foundation";
-import { certificateSigner } from "@tsukube/host";
+import { type ComponentEndpointsOptions, certificateSigner, componentPaths } from "@tsukube/host";
 import type { KeyPair } from "@tsukube/host/certificates";
 import { startScheduler } from "@tsukube/scheduler";
+import { componentFlags } from "./cluster/component-flags.ts";
 import { type ComponentPorts, type ComponentState, describe } from "./component-description.ts";
 
 export interface ControlPlaneOptions {
@@ -46,7 +48,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<L
     const state: ComponentState = { isStarting: false };
     const { clock, logger, ca, ports } = options;
     const client = lifetime.own(`${name} reviews`, clientAs(options, component(name), metrics));
-    const described = { metrics, ...describe(name, state, options.electAs !== undefined) };
+    const leaderElect = options.electAs !== undefined;
+    const described: ComponentEndpointsOptions = {
+      metrics,
+      ...describe(name, state, leaderElect),
+      pages: componentPages({
+        ...options,
+        component: name,
+        flags: componentFlags(name, ports[name], leaderElect),
+        paths: () => componentPaths(described),
+      }),
+    };
     const server = { ...described, client, clock, logger, ...ports, port: ports[name], clientCa: ca.cert };
     lifetime.own(`${name} port`, await startComponentServer(server));
     await led(options, lifetime, name, metrics, async () => {

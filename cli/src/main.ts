@@ -1,3 +1,4 @@
+import { KUBERNETES_VERSION } from "@tsukube/api/kubernetes-version";
 import { messageOf } from "@tsukube/foundation";
 import { Command } from "commander";
 import type { ApiFlags } from "./commands/api-flags.ts";
@@ -16,7 +17,6 @@ import type { Shell } from "./completion.ts";
 import { addContainerCommands } from "./container-commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { isFull } from "./full-disk.ts";
-import { KUBERNETES_VERSION } from "./kubernetes-version.ts";
 import { addLoginCommands } from "./login-commands.ts";
 import { duration, joined, oneOf, several, wholeNumber } from "./option-values.ts";
 

@@ -1,5 +1,6 @@
 export { type ClientOptions, createClient, lines } from "./api-client.ts";
 export { Backoff } from "./backoff.ts";
+export { type ComponentPagesOptions, componentPages } from "./component-pages.ts";
 export { type ComponentServerOptions, startComponentServer } from "./component-server.ts";
 export {
   type ControllerOptions,

@@ -1,8 +1,9 @@
 // certificates.ts, certificate-keys.ts and grpc.ts are exports of their own ("@tsukube/host/grpc"): loading them costs memory that few processes need.
+export * from "./accept.ts";
 export type { KeyRequest } from "./certificate-keys.ts";
 export { certificateSigner, requestCertificateKey } from "./certificate-signer.ts";
 export * from "./clock.ts";
-export { type ComponentEndpointsOptions, componentEndpoints } from "./endpoints/component-endpoints.ts";
+export * from "./endpoints/component-endpoints.ts";
 export * from "./endpoints/health-checks.ts";
 export * from "./external-memory.ts";
 export * from "./files.ts";

@@ -1,3 +1,4 @@
+import { KUBERNETES_VERSION } from "@tsukube/api/kubernetes-version";
 import type { Clock } from "@tsukube/foundation";
 import { lockHolder } from "@tsukube/host";
 import { addressesOf } from "../cluster/addresses.ts";
@@ -7,7 +8,6 @@ import { lastWords } from "../cluster/last-words.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import { type ClusterRecord, readClusterRecord } from "../cluster/record.ts";
 import { supervisorOf } from "../cluster/supervisor.ts";
-import { KUBERNETES_VERSION } from "../kubernetes-version.ts";
 import type { CommandContext } from "./context.ts";
 import { upCommand } from "./up-command.ts";
 

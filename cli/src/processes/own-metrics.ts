@@ -1,7 +1,7 @@
 import type { FeatureGates } from "@tsukube/api";
+import { KUBERNETES_VERSION } from "@tsukube/api/kubernetes-version";
 import type { Metrics } from "@tsukube/foundation";
 import { createMetrics, recordProcess } from "@tsukube/host";
-import { KUBERNETES_VERSION } from "../kubernetes-version.ts";
 
 const [major = "", minor = ""] = KUBERNETES_VERSION.slice(1).split(".");
 const BUILD = { major, minor, git_version: KUBERNETES_VERSION };

@@ -8,9 +8,10 @@ import { ownMemory, preferOwnSession, realClock, releaseWhenIdle, systemRandom, 
 import { addressesOf } from "../cluster/addresses.ts";
 import { auditOf } from "../cluster/audit.ts";
 import { clusterInfo } from "../cluster/cluster-info.ts";
+import { apiServerFlags } from "../cluster/component-flags.ts";
 import { type ObjectStore, objectStore } from "../cluster/object-store.ts";
 import { ownObjects } from "../cluster/own-objects.ts";
-import { filesOf, pathsOf } from "../cluster/paths.ts";
+import { type ClusterPaths, filesOf, pathsOf } from "../cluster/paths.ts";
 import { readCredentials } from "../cluster/read-credentials.ts";
 import { type ClusterRecord, readClusterRecord, startSettings } from "../cluster/record.ts";
 import { holdStore } from "../cluster/store-hold.ts";
@@ -42,6 +43,7 @@ async function main({ name, bundle, logger, signal }: ProgramOptions): Promise<v
   const metrics = ownMetrics(featureGates);
   const server = await startServer(
     record,
+    paths,
     featureGates,
     credentials,
     await objectStore(record, paths, import.meta.dirname, logger, metrics, lifetime, signal),
@@ -98,6 +100,7 @@ function trimIfLarge(): void {
 
 async function startServer(
   record: ClusterRecord,
+  paths: ClusterPaths,
   featureGates: FeatureGates,
   credentials: Awaited<ReturnType<typeof readCredentials>>,
   { open, encryptionCheck }: ObjectStore,
@@ -132,6 +135,7 @@ async function startServer(
       maxMutatingRequestsInflight: record.maxMutatingRequestsInflight,
     }),
     ...(record.eventTtlMs !== undefined && { eventTtlMs: record.eventTtlMs }),
+    flags: apiServerFlags(record, paths, address),
     bootstrapObjects: {
       ...ownObjects(),
       "v1 configmaps": [clusterInfo(credentials.ca.cert, `https://${withPort(address, record.apiPort)}`)],

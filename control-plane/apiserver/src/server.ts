@@ -141,6 +141,8 @@ export interface ApiServerOptions {
   readonly maxMutatingRequestsInflight?: number;
   /** How long an event is kept after it was written: an hour without it; 0: for ever. */
   readonly eventTtlMs?: number;
+  /** Of kube-apiserver's flags those that say what is in force, for /flagz; there is none without them. */
+  readonly flags?: Readonly<Record<string, string>>;
   /** Objects to have from the start besides upstream's, by "group/version resource". */
   readonly bootstrapObjects?: BootstrapObjects;
 }
@@ -276,6 +278,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
         isClosing: () => lifetime.signal.aborted,
       },
       () => discovery.paths,
+      { clock, featureGates: gates, ...(options.flags !== undefined && { flags: options.flags }) },
     ),
     components: { registry, presence, cache, clock },
     reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences: [ISSUER] },

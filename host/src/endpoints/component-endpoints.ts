@@ -1,5 +1,5 @@
 import { type Metrics, messageOf } from "@tsukube/foundation";
-import type { Exchange } from "../https-server.ts";
+import type { Exchange, OutgoingHeaders } from "../https-server.ts";
 import { metricsAnswer } from "../metrics/metrics-answer.ts";
 import { Slis } from "../metrics/slis.ts";
 import { checkAll, checkOne, type HealthChecks } from "./health-checks.ts";
@@ -12,6 +12,27 @@ export interface ComponentEndpointsOptions {
   readonly configuration?: object;
   /** Paths of the component's own, and their text. */
   readonly texts?: Readonly<Record<string, string>>;
+  /** The same that depend on what is asked for. */
+  readonly pages?: Readonly<Record<string, ComponentPage>>;
+}
+
+export interface PageAnswer {
+  readonly status: number;
+  readonly headers: OutgoingHeaders;
+  readonly body: Uint8Array;
+}
+
+export type ComponentPage = (headers: Readonly<Record<string, string>>, query: URLSearchParams) => PageAnswer;
+
+/** Where something answers. */
+export function componentPaths({ health, metrics, configuration, texts = {}, pages = {} }: ComponentEndpointsOptions) {
+  return [
+    ...Object.keys(health).map((endpoint) => `/${endpoint}`),
+    ...(metrics === undefined ? [] : ["/metrics"]),
+    ...(configuration === undefined ? [] : ["/configz"]),
+    ...Object.keys(texts),
+    ...Object.keys(pages),
+  ];
 }
 
 const PLAIN = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
@@ -42,6 +63,11 @@ export function componentEndpoints(options: ComponentEndpointsOptions): (exchang
     }
     const own = options.texts?.[path];
     if (own !== undefined) return text(exchange, 200, own);
+    const page = options.pages?.[path];
+    if (page !== undefined) {
+      const { status, headers, body } = page(exchange.headers, query);
+      return exchange.send(status, headers, body);
+    }
     if (path !== "/configz" || options.configuration === undefined) return text(exchange, 404, "404 page not found\n");
     const headers = { ...PLAIN, "content-type": "application/json" };
     exchange.send(200, headers, Buffer.from(JSON.stringify(options.configuration)));

@@ -1,7 +1,14 @@
 import { type FeatureGates, recordFeatureGates } from "@tsukube/api";
+import { componentPages } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
-import { componentEndpoints, createHttpServer, listenWhenFree } from "@tsukube/host";
+import {
+  type ComponentEndpointsOptions,
+  componentEndpoints,
+  componentPaths,
+  createHttpServer,
+  listenWhenFree,
+} from "@tsukube/host";
 import type { ServiceProxy } from "./proxy.ts";
 
 export interface ProxyServerOptions {
@@ -32,12 +39,19 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Lif
   const { proxy, metrics, own, health, clock, logger } = options;
   const lifetime = new Lifetime();
   recordFeatureGates(options.featureGates, metrics);
-  const endpoints = componentEndpoints({
+  const shown: ComponentEndpointsOptions = {
     health: { healthz: { ping: () => undefined } },
     metrics,
     configuration: { "kubeproxy.config.k8s.io": configurationOf(options) },
     texts: { "/proxyMode": MODE },
-  });
+    pages: componentPages({
+      ...options,
+      component: "kube-proxy",
+      flags: flagsOf(options),
+      paths: () => componentPaths(shown),
+    }),
+  };
+  const endpoints = componentEndpoints(shown);
   for (const [name, handle, at] of [
     ["metrics", endpoints, own],
     ["health", proxy.health.handle, health],
@@ -47,6 +61,18 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Lif
     lifetime.add(`${name} port`, await listenWhenFree(server, { ...at, clock, logger }));
   }
   return lifetime;
+}
+
+/** The same as kube-proxy's flags. */
+function flagsOf({ nodeName, clusterCidr, own, health }: ProxyServerOptions) {
+  return {
+    "cluster-cidr": clusterCidr,
+    "healthz-bind-address": withPort(health.address, health.port),
+    "hostname-override": nodeName,
+    "metrics-bind-address": withPort(own.address, own.port),
+    profiling: "false",
+    "proxy-mode": MODE,
+  };
 }
 
 /** What is in force, as fields of KubeProxyConfiguration (kubeproxy.config.k8s.io/v1alpha1). */

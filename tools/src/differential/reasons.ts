@@ -80,8 +80,13 @@ const REASONS: readonly Reason[] = [
     because: "the server is made of other parts",
   },
   {
-    line: /^GET \/(statusz|flagz|debug|logs|configz)/,
+    line: /^GET \/(debug|logs|configz)/,
     because: "pages for people who debug upstream's server itself",
+  },
+  {
+    line: /^GET \/(statusz|flagz)/,
+    part: /^body$/,
+    because: "the server is another, and goes by fewer settings",
   },
   { line: /openid-configuration/, part: /jwks_uri/, because: "keys are read where pods reach the server" },
   {

@@ -1,4 +1,5 @@
 import { ApiError } from "@tsukube/api";
+import { type MediaRange, parseAccept, wantsPretty } from "@tsukube/host";
 
 export type Encoding = "json" | "yaml" | "protobuf";
 
@@ -22,45 +23,6 @@ export const CONTENT_TYPES: Readonly<Record<Encoding, string>> = {
 
 export const ALL_ENCODINGS: readonly Encoding[] = ["json", "yaml", "protobuf"];
 
-interface MediaRange {
-  readonly type: string;
-  readonly parameters: Readonly<Record<string, string>>;
-  readonly quality: number;
-}
-
-/** Parses an Accept header into ranges, best first (RFC 9110 section 12.5.1). Ranges that cannot be parsed are left out. */
-export function parseAccept(header: string): readonly MediaRange[] {
-  let ranges = parsed.get(header);
-  if (ranges === undefined) {
-    if (parsed.size >= MOST_PARSED) parsed.clear();
-    ranges = rangesOf(header);
-    parsed.set(header, ranges);
-  }
-  return ranges;
-}
-
-/** Clients send the same few headers again and again. */
-const parsed = new Map<string, readonly MediaRange[]>();
-const MOST_PARSED = 256;
-
-function rangesOf(header: string): readonly MediaRange[] {
-  const ranges = header.split(",").flatMap((text) => {
-    const [type = "", ...rest] = text.split(";").map((part) => part.trim());
-    if (!type.includes("/")) return [];
-    const parameters = Object.fromEntries(rest.map((part) => splitOnce(part)));
-    return [{ type: type.toLowerCase(), parameters, quality: Number(parameters["q"] ?? 1) }];
-  });
-  return ranges
-    .map((range, index) => ({ range, index }))
-    .sort((a, b) => b.range.quality - a.range.quality || a.index - b.index)
-    .map(({ range }) => range);
-}
-
-function splitOnce(part: string): [string, string] {
-  const at = part.indexOf("=");
-  return at < 0 ? [part.toLowerCase(), ""] : [part.slice(0, at).toLowerCase(), part.slice(at + 1).replaceAll('"', "")];
-}
-
 /**
  * Refuses an Accept header in which no media type is one that the route knows at all, before anything looks at parameters.
  * @throws {ApiError} 406.
@@ -75,7 +37,7 @@ export function checkAcceptable(
   if (known === KNOWN_TYPES && acceptable.has(header)) return;
   const types = header.split(",").map((range) => range.split(";")[0]?.trim() ?? "");
   if (types.some((type) => type === "*/*" || known.includes(type))) {
-    if (acceptable.size >= MOST_PARSED) acceptable.clear();
+    if (acceptable.size >= MOST_KNOWN) acceptable.clear();
     if (known === KNOWN_TYPES) acceptable.add(header);
     return;
   }
@@ -91,6 +53,7 @@ export function checkAcceptable(
 
 const KNOWN_TYPES: readonly string[] = Object.values(CONTENT_TYPES);
 const acceptable = new Set<string>();
+const MOST_KNOWN = 256;
 
 /** Watches are streams of JSON or protobuf. @throws {ApiError} 406. */
 export function checkStreamable(
@@ -151,13 +114,6 @@ function isFormServed(range: MediaRange, form: string, encoding: Encoding, rules
   if (rules.forms === false || g !== "meta.k8s.io" || (v !== "v1" && v !== "v1beta1")) return false;
   if (form === "Table") return rules.tables !== false && encoding !== "protobuf";
   return form === "PartialObjectMetadata" || form === "PartialObjectMetadataList";
-}
-
-/** Indented JSON for people: asked for, or a client that people type into. */
-function wantsPretty(headers: Readonly<Record<string, string>>, query: URLSearchParams, range: MediaRange): boolean {
-  const asked = query.get("pretty") ?? range.parameters["pretty"];
-  if (asked !== undefined && asked !== null) return /^(1|t|T|TRUE|true|True)$/.test(asked);
-  return /^(curl|Wget|Mozilla)\//.test(headers["user-agent"] ?? "");
 }
 
 /** The encoding of a request's body. @throws {ApiError} 415. */

@@ -11,8 +11,9 @@ import {
   schemaOfType,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
+import { parseAccept } from "@tsukube/host";
 import type { AggregatedGroup, Aggregator } from "../aggregation/aggregator.ts";
-import { CONTENT_TYPES, checkAcceptable, type Encoding, negotiate, parseAccept } from "../chain/negotiation.ts";
+import { CONTENT_TYPES, checkAcceptable, type Encoding, negotiate } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import { encode, headersOf } from "../endpoints/represent.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";

@@ -1,3 +1,4 @@
+import { FeatureGates } from "@tsukube/api";
 import { checkAll, checkOne, realClock } from "@tsukube/host";
 import { MemoryStore, StoreError } from "@tsukube/store";
 import { expect, test } from "vitest";
@@ -69,6 +70,25 @@ test("a server whose store is out of reach says so until it is back", async () =
   store.isThere = true;
   expect(await get("/readyz")).toEqual([200, "ok"]);
   await server.close();
+});
+
+test("a server tells what it is and what it goes by to whom RBAC lets read that", async () => {
+  const server = await startWireServer({ flags: { "secure-port": "6443" } });
+  const get = async (path: string, accept: string) => server.admin.get(path, { accept });
+  const object = "application/json;as=Statusz;v=v1beta1;g=config.k8s.io";
+  expect(JSON.parse((await get("/statusz", object)).body.toString())).toMatchObject({
+    metadata: { name: "apiserver" },
+    paths: ["/flagz", "/healthz", "/livez", "/metrics", "/readyz", "/statusz", "/version"],
+  });
+  expect((await get("/flagz", "*/*")).body.toString()).toMatch(/\nfeature-gates=\nsecure-port=6443\n$/);
+  for (const path of ["/statusz/", "/statusz/x", "/flagz/"]) expect((await get(path, "*/*")).code).toBe(404);
+  const somebody = await server.clientOf("somebody");
+  for (const path of ["/statusz", "/flagz"]) expect((await somebody.get(path)).code).toBe(403);
+  await server.close();
+  const gates = FeatureGates.parse("ComponentStatusz=false,ComponentFlagz=false");
+  const without = await startWireServer({ flags: {}, featureGates: gates });
+  for (const path of ["/statusz", "/flagz"]) expect((await without.admin.get(path)).code).toBe(404);
+  await without.close();
 });
 
 test("a server that follows a configuration of encryption names the check of its KMS plugins, which does not decide whether it lives", async () => {

@@ -1,14 +1,15 @@
 import { ApiError } from "@tsukube/api";
-import type { ApiResponse } from "@tsukube/client";
+import { KUBERNETES_VERSION } from "@tsukube/api/kubernetes-version";
+import { type ApiResponse, type ComponentPagesOptions, componentPages } from "@tsukube/client";
 import type { Metrics } from "@tsukube/foundation";
-import { type Checked, checkAll, checkOne, metricsAnswer, Slis } from "@tsukube/host";
+import { type Checked, type ComponentPage, checkAll, checkOne, metricsAnswer, Slis } from "@tsukube/host";
 import type { Tokens } from "../authentication/tokens.ts";
 import { checkAcceptable } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import { checkPaths, checksOf, type Vitals } from "./checks.ts";
 
-/** The level of the Kubernetes API that is spoken here. */
-const VERSION = { major: "1", minor: "37", gitVersion: "v1.37.2" } as const;
+const [major = "", minor = ""] = KUBERNETES_VERSION.slice(1).split(".");
+const VERSION = { major, minor, gitVersion: KUBERNETES_VERSION } as const;
 
 const OWN_PATHS = [
   ...["/.well-known/openid-configuration", "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/openapi/v3/"],
@@ -24,11 +25,19 @@ export class Health {
   readonly #tokens: Tokens;
   readonly #vitals: Vitals;
   readonly #discovered: () => readonly string[];
+  readonly #pages: Readonly<Record<string, ComponentPage>>;
   readonly #slis = new Slis();
 
   /** @param discovered Where else there is something, at the time. */
-  constructor(metrics: Metrics, tokens: Tokens, vitals: Vitals, discovered: () => readonly string[]) {
+  constructor(
+    metrics: Metrics,
+    tokens: Tokens,
+    vitals: Vitals,
+    discovered: () => readonly string[],
+    pages: Pick<ComponentPagesOptions, "clock" | "featureGates" | "flags">,
+  ) {
     this.#discovered = discovered;
+    this.#pages = componentPages({ component: "apiserver", paths: () => this.#paths, ...pages });
     this.#metrics = metrics;
     this.#tokens = tokens;
     this.#vitals = vitals;
@@ -75,10 +84,15 @@ export class Health {
         checkAcceptable(context.request.headers, false, ["application/jwk-set+json"]);
         return forEverybody(compact(this.#tokens.jwks, "application/jwk-set+json"));
       case "/":
-        return json({ paths: [...OWN_PATHS, ...checkPaths(this.#vitals), ...this.#discovered()].sort() });
+        return json({ paths: this.#paths });
       default:
-        return undefined;
+        return this.#pages[path]?.(context.request.headers, query);
     }
+  }
+
+  get #paths(): readonly string[] {
+    const own = [...OWN_PATHS, ...Object.keys(this.#pages), ...checkPaths(this.#vitals)];
+    return [...own, ...this.#discovered()].sort();
   }
 
   async #health(endpoint: string, check: string | undefined, query: URLSearchParams): Promise<ApiResponse | undefined> {

@@ -11,8 +11,8 @@ import {
   rawJsonText,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
+import { parseAccept } from "@tsukube/host";
 import type { Aggregator } from "../aggregation/aggregator.ts";
-import { parseAccept } from "../chain/negotiation.ts";
 import type { RequestContext } from "../contracts.ts";
 import { openApiContentOf } from "../crd/openapi-content.ts";
 import { formOf } from "../registry/form.ts";

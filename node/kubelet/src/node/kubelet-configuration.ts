@@ -30,3 +30,26 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     ...(options.featureGates !== undefined && { featureGates: options.featureGates.named }),
   };
 }
+
+/** What /flagz tells: settings that are in force, as the kubelet's flags. */
+export function kubeletFlags(options: KubeletOptions): Readonly<Record<string, string>> {
+  return {
+    "anonymous-auth": "false",
+    "authentication-token-webhook": "true",
+    "authorization-mode": "Webhook",
+    "cgroup-driver": "cgroupfs",
+    "cgroup-root": options.cgroupRoot,
+    "cluster-dns": `[${options.clusterDns}]`,
+    "cluster-domain": options.clusterDomain,
+    "container-runtime-endpoint": options.criAddress,
+    "fail-swap-on": "false",
+    "hostname-override": options.nodeName,
+    "pod-manifest-path": options.staticPodDirectory ?? "",
+    "root-dir": options.rootDirectory,
+    ...(options.listen !== undefined && { port: String(options.listen.port) }),
+    ...(options.healthz !== undefined && {
+      "healthz-bind-address": options.healthz.address,
+      "healthz-port": String(options.healthz.port),
+    }),
+  };
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { arch, release } from "node:os";
 import { ApiError } from "@tsukube/api";
+import { KUBERNETES_VERSION } from "@tsukube/api/kubernetes-version";
 import type { Node, NodeCondition, NodeStatus } from "@tsukube/api/types/core-v1";
 import { formatTime, messageOf } from "@tsukube/foundation";
 import type { Cri } from "../cri/runtime.ts";
@@ -165,7 +166,7 @@ export class NodeRegistration {
         kernelVersion: release(),
         osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(read("/etc/os-release"))?.[1] ?? "Linux",
         containerRuntimeVersion: "tsukube://0.1.0",
-        kubeletVersion: "v1.37.2",
+        kubeletVersion: KUBERNETES_VERSION,
         kubeProxyVersion: "",
         operatingSystem: "linux",
         architecture: goArch(),

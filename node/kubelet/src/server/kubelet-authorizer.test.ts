@@ -68,6 +68,8 @@ test.each([
   ["/pods", ["pods", "proxy"]],
   ["/healthz", ["healthz", "proxy"]],
   ["/configz", ["configz", "proxy"]],
+  ["/flagz", ["configz"]],
+  ["/statusz", ["statusz"]],
   ["/containerLogs/n/p/c", ["proxy"]],
   ["/metricsx", ["proxy"]],
 ])("%s needs one of %j", (path, expected) => {

@@ -56,6 +56,8 @@ const OWN: readonly (readonly [prefix: string, subresource: string])[] = [
   ["/metrics", "metrics"],
   ["/logs", "log"],
   ["/checkpoint", "checkpoint"],
+  ["/statusz", "statusz"],
+  ["/flagz", "configz"],
 ];
 
 /** Pure: subresources of nodes of which one must be allowed, as upstream maps paths (KEP-2862). */

@@ -1,7 +1,17 @@
+import { FeatureGates } from "@tsukube/api";
 import type { Pod } from "@tsukube/api/types/core-v1";
+import { componentPages } from "@tsukube/client";
 import { codeOf, type Metrics, messageOf } from "@tsukube/foundation";
-import { createHttpsServer, type Exchange, type HttpsServer, metricsAnswer, type UpgradeRequest } from "@tsukube/host";
+import {
+  type ComponentPage,
+  createHttpsServer,
+  type Exchange,
+  type HttpsServer,
+  metricsAnswer,
+  type UpgradeRequest,
+} from "@tsukube/host";
 import type { Cri } from "../cri/runtime.ts";
+import { kubeletFlags } from "../node/kubelet-configuration.ts";
 import type { KubeletListen, KubeletOptions } from "../options.ts";
 import type { PodWorkers } from "../pods/pod-workers.ts";
 import { cadvisorMetrics, resourceMetrics } from "../stats/resource-metrics.ts";
@@ -23,15 +33,26 @@ export interface KubeletServerDeps {
   readonly configuration: object;
 }
 
+/** Where it answers, but for its pages. */
+const PATHS = ["/healthz", "/containerLogs", "/logs", "/checkpoint", "/metrics", "/pods", "/runningpods", "/configz"];
+
 /** The kubelet's HTTPS port: logs, exec, attach, port-forward for the API server; who else asks needs rights on the node. */
 export class KubeletServer {
   readonly #deps: KubeletServerDeps;
   readonly #server: HttpsServer;
   readonly #authorizer: KubeletAuthorizer;
+  readonly #pages: Readonly<Record<string, ComponentPage>>;
 
   constructor(deps: KubeletServerDeps) {
     this.#deps = deps;
     this.#authorizer = new KubeletAuthorizer(deps.options);
+    this.#pages = componentPages({
+      component: "kubelet",
+      featureGates: deps.options.featureGates ?? FeatureGates.defaults,
+      clock: deps.options.clock,
+      flags: kubeletFlags(deps.options),
+      paths: () => [...PATHS, ...Object.keys(this.#pages)],
+    });
     const { key, cert, clientCa } = deps.listen;
     this.#server = createHttpsServer({
       key,
@@ -69,6 +90,8 @@ export class KubeletServer {
       case "metrics":
         return this.#sendMetrics(exchange, rest[0] ?? "");
       default: {
+        const page = this.#pages[path]?.(exchange.headers, query);
+        if (page !== undefined) return exchange.send(page.status, page.headers, page.body);
         const body = await this.#document(path, query);
         if (body === undefined) return answer(exchange, 404, `the kubelet does not serve ${path}`);
         return answer(exchange, 200, JSON.stringify(body), "application/json");
