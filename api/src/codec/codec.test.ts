@@ -33,6 +33,11 @@ describe("decoding JSON", () => {
     ],
     [configMap, "[]", "json: cannot unmarshal array into Go value of type v1.ConfigMap"],
     [configMap, '{"binaryData":{"a":"%%%"}}', "illegal base64 data at input byte 0"],
+    [configMap, '{"binaryData":{"a":"QUFBQQ"}}', "illegal base64 data at input byte 4"],
+    [configMap, '{"binaryData":{"a":"QQ==="}}', "illegal base64 data at input byte 4"],
+    [configMap, '{"binaryData":{"a":"QQ="}}', "illegal base64 data at input byte 3"],
+    [configMap, '{"binaryData":{"a":"QQ=x"}}', "illegal base64 data at input byte 2"],
+    [configMap, '{"binaryData":{"a":"QUE=QQ=="}}', "illegal base64 data at input byte 4"],
     [
       configMap,
       '{"binaryData":{"a":[1,"x"]}}',
@@ -119,9 +124,17 @@ describe("encoding JSON", () => {
     ["[104,105]", "aGk="],
     ["[null]", "AA=="],
     ["null", ""],
+    ['"AB=="', "AA=="],
+    ['"AAH=\\n"', "AAE="],
   ])("takes bytes as Go does: %s is %j", (value, base64) => {
     const { object } = decodeJson<{ binaryData: object }>(bytes(`{"binaryData":{"a":${value}}}`), configMap);
     expect(object.binaryData).toEqual({ a: base64 });
+  });
+
+  test("floats keep their sign, as Go's do", () => {
+    const text = '{"minimum":-0}';
+    const schema = schemaOfType("apiextensions/v1.JSONSchemaProps");
+    expect(encodeJsonText(decodeJson(bytes(text), schema).object, schema)).toBe(text);
   });
 
   test("map keys are sorted by bytes and strings escaped as in Go", () => {
@@ -186,6 +199,10 @@ describe("YAML", () => {
     const body = '{\n\t"metadata": {"name": "cfg"},\n\t"data": {\n\t\t"a": "b", # as YAML has them\n\t},\n}';
     expect(decodeYaml(bytes(body), configMap).object).toEqual({ metadata: { name: "cfg" }, data: { a: "b" } });
     expect(decodeYamlUnstructured(bytes('{"a": [1, 2,],}')).object).toEqual({ a: [1, 2] });
+    expect(decodeYaml(bytes('{"spec":{"priority":1.0,"activeDeadlineSeconds":-0.0}}'), pod).object).toMatchObject({
+      spec: { priority: 1, activeDeadlineSeconds: 0 },
+    });
+    expect(decodeYamlUnstructured(bytes("a: 1e400\nb: 1")).object).toEqual({ a: "1e400", b: 1 });
     expect(() => decodeYaml(bytes('{"data": }'), configMap)).not.toThrow();
     expect(() => decodeYaml(bytes('{"data": {'), configMap)).toThrow("error converting YAML to JSON");
   });

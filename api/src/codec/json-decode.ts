@@ -241,6 +241,7 @@ class Decoder {
     const reader = this.#reader;
     const value = reader.number();
     const text = reader.numberText === "" ? String(value) : reader.numberText;
+    if (op === "double" && text === "-0") return -0;
     if (op === "double")
       return Number.isFinite(Number(value)) ? Number(value) : this.#typeMismatch(`number ${text}`, "float64");
     const fits =

@@ -77,9 +77,10 @@ function typed(value: unknown, plan: Plan): string {
       return typeof value === "string" ? quote(value) : untyped(value, true);
     case "int32":
     case "int64":
-    case "double":
     case "bool":
       return String(value);
+    case "double":
+      return Object.is(value, -0) ? "-0" : String(value);
     case "raw":
       return rawText(value);
     case "schemaOrBool":

@@ -158,7 +158,7 @@ export class JsonReader {
     this.numberIsInteger = next !== 0x2e && next !== 0x65 && next !== 0x45;
     if (this.numberIsInteger) {
       if (value <= Number.MAX_SAFE_INTEGER) {
-        this.numberText = "";
+        this.numberText = negative && value === 0 ? "-0" : "";
         return negative ? 0 - value : value;
       }
       this.numberText = asciiText(bytes, start, i, value | 0);

@@ -64,6 +64,7 @@ function changedMap(value: Tree, values: Schema, base: Tree): Tree {
   const out: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
     const member = value[name];
+    if (member === null) throw TAKES_ALL;
     if (member !== undefined)
       setMember(out, name, changed(member, values, Object.hasOwn(base, name) ? base[name] : {}));
   }

@@ -63,13 +63,16 @@ function decodeThroughJson<T>(
   return { object: decoded.object, problems: [...problems, ...decoded.problems] };
 }
 
-/** What JSON decodes to, without YAML's parser; undefined for what begins like JSON and is not: YAML allows `{"a": 1,}`. */
+/**
+ * What JSON decodes to, without YAML's parser; undefined for what begins like JSON and is not, or does not fit: YAML allows
+ * `{"a": 1,}`, and takes 1.0 for what 1 is.
+ */
 function ifJson<T>(bytes: Uint8Array, decode: () => T): T | undefined {
   if (bytes.find((byte) => byte > 0x20) !== OPEN) return undefined;
   try {
     return decode();
   } catch (error) {
-    if (error instanceof DecodeError && error.code === "syntax") return undefined;
+    if (error instanceof DecodeError && error.code !== "limit") return undefined;
     throw error;
   }
 }
@@ -179,7 +182,7 @@ class Converter {
     if (isAlias(node)) return this.#alias(node, depth);
     if (isMap(node)) return this.#map(node, depth);
     if (isSeq(node)) return `[${node.items.map((item) => this.json(item as Node, depth + 1)).join(",")}]`;
-    return isScalar(node) ? scalarJson(node.value) : "null";
+    return isScalar(node) ? scalarJson(node.value, node.source) : "null";
   }
 
   #alias(alias: Alias, depth: number): string {
@@ -261,10 +264,12 @@ function nullKey(): DecodeError {
   );
 }
 
-function scalarJson(value: unknown): string {
+function scalarJson(value: unknown, source = ""): string {
   if (value === null || value === undefined) return "null";
   if (typeof value === "number" && !Number.isFinite(value)) {
-    throw new DecodeError("syntax", `error converting YAML to JSON: json: unsupported value: ${value}`);
+    if (/\d/.test(source)) return quote(source); // past every float is text
+    const shown = Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+    throw new DecodeError("syntax", `error converting YAML to JSON: json: unsupported value: ${shown}`);
   }
   if (value instanceof Uint8Array) return quote(new TextDecoder().decode(value));
   return typeof value === "string" ? quote(value) : String(value);

@@ -8,7 +8,7 @@ import { goType } from "./go-value.ts";
 import { define, isRecord } from "./merge-patch.ts";
 
 /**
- * The values that Go's types take of those of a strategic merge patch, which upstream patches as maps and not as text: floats that
+ * The values that Go's types take of what upstream merges as maps and not as text, by strategic merge or apply: floats that
  * are whole are integers, and integers lose what they have no bits for. What equals `base` by identity is right already.
  * @throws {DecodeError} `type` in the words of apimachinery's converter.
  */
@@ -37,6 +37,8 @@ function converted(value: Json, plan: Plan, type: string, base: unknown): Json {
     case "int32":
     case "int64":
       return integer(value, plan.op);
+    case "bytes":
+      return bytes(value, plan);
     default:
       return other(value, plan);
   }
@@ -82,6 +84,15 @@ function integer(value: Json, op: "int32" | "int64"): Json {
   const whole = BigInt(number);
   const wrapped = BigInt.asIntN(op === "int32" ? 32 : 64, BigInt.asIntN(64, whole) === whole ? whole : NO_INTEGER);
   return Number.isSafeInteger(Number(wrapped)) ? Number(wrapped) : (wrapped as unknown as Json);
+}
+
+function bytes(value: Json, plan: Plan): Json {
+  if (typeof value !== "string" && !Array.isArray(value)) throw misfit(`cannot restore slice from ${kindOf(value)}`);
+  try {
+    return other(value, plan);
+  } catch (error) {
+    throw typeof value === "string" ? misfit(`error decoding from json: ${(error as Error).message}`) : error;
+  }
 }
 
 /** Types that read JSON themselves, and those that take any. */

@@ -69,6 +69,14 @@ test("a number in a patch of text is what is written, in one of maps what it is"
   ]);
 });
 
+test("a number past every float is a bad request, wherever it stands", async () => {
+  for (const [path, field] of [
+    ["/apis/apps/v1/namespaces/patches/controllerrevisions", '"data":{"a":1e400}'],
+    ["/apis/apiextensions.k8s.io/v1/customresourcedefinitions", '"spec":{"preserveUnknownFields":1e400}'],
+  ] as const)
+    expect((await admin.send("POST", path, `{"metadata":{"name":"past"},${field}}`)).code).toBe(400);
+});
+
 test.each([
   ["made", { name: "" }, 400, "the name of the object (made-b based on URL) was undeterminable: name must be provided"],
   [
@@ -378,6 +386,30 @@ describe("a patched object", () => {
     const answer = await admin.send("PATCH", PATH, patch, { "content-type": type });
     expect(answer.code).toBe(code);
     expect((await admin.get(PATH)).object).toMatchObject({ apiVersion: "v1", kind: "ConfigMap" });
+  });
+
+  test("by an apply of a number that its field has no bits for takes what Go's conversion leaves", async () => {
+    const scaled = async (replicas: number): Promise<unknown> => {
+      const answer = await apply(`${DEPLOYMENTS}/bits`, deployment("bits", replicas), "fieldManager=m");
+      return [answer.code, answer.object.message ?? (answer.object["spec"] as { replicas: number }).replicas];
+    };
+    const why = expect.stringContaining("Kind=Deployment: cannot convert float64 to int32");
+    expect(await scaled(1.5)).toEqual([500, why]);
+    expect(await scaled(4294967297)).toEqual([201, 1]);
+    expect(await scaled(1.5)).toEqual([500, why]);
+    expect(await scaled(1e19)).toEqual([200, 0]);
+  });
+
+  test("of bytes is compared with what is stored of them", async () => {
+    const bytes = (binaryData: object): object => ({ ...map("bytes", {}), data: undefined, binaryData });
+    expect((await apply(`${MAPS}/bytes`, bytes({ a: "AB==", b: null }))).object["binaryData"]).toEqual({
+      a: "AA==",
+      b: "",
+    });
+    const again = await apply(`${MAPS}/bytes`, bytes({ a: "AB==", b: null }));
+    expect([again.code, again.object["binaryData"]]).toEqual([200, { a: "AA==", b: "" }]);
+    const { object } = await apply(`${MAPS}/bytes`, bytes({ a: "AB==" }), "fieldManager=n");
+    expect(object["message"]).toBe('Apply failed with 1 conflict: conflict with "m": .binaryData.a');
   });
 
   test("by an apply whose text is no time, or no quantity, cannot be converted", async () => {

@@ -142,8 +142,18 @@ function decodeTyped(
     if (!(error instanceof DecodeError)) throw error;
     const outer = encoding === "protobuf" ? unreadable(error, bytes) : outerProblem(error);
     if (outer !== undefined) throw unrecognized(definition.kind, outer, bytes);
-    if (encoding === "json") checkKind(decodeUnstructured<Unstructured>(bytes).object, definition, bytes);
+    if (encoding === "json") checkKind(valuesOf(bytes), definition, bytes);
     throw ApiError.badRequest(`${cannotBe(definition)}: ${error.message}`);
+  }
+}
+
+/** What a body holds of whatever type; nothing where that is no JSON, or has numbers past every float. */
+function valuesOf(bytes: Uint8Array): Unstructured {
+  try {
+    return decodeUnstructured<Unstructured>(bytes).object;
+  } catch (error) {
+    if (error instanceof DecodeError) return {};
+    throw error;
   }
 }
 

@@ -207,10 +207,10 @@ export function applier(
       throw ApiError.badRequest(nameless(live.metadata?.name ?? ""));
     const applied = managers.apply(live, decoded.patch as Unstructured, manager, force) as unknown as Json;
     const refused = (why: string): ApiError =>
-      definition.typed && !why.startsWith("json: ")
+      definition.typed
         ? unconvertible(definition, decoded?.patch as Unstructured, why)
         : badPatch(encodeUnstructuredText(applied), why);
-    const { object } = formOf(definition, applied, refused, live);
+    const { object } = formOf(definition, applied, refused, live, true);
     reportOfApply(context, decoded.problems);
     return object;
   };
