@@ -64,13 +64,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   "start-100k": {
     how: `The same with 100,000 ConfigMaps of 1 KB in the store's file. A child reads and checks all of it, the server builds its cache. Then all are listed, and 1000 written. ${BUDGETS}`,
-    limit: "100 MB are read from memory, checked and passed through a pipe: about 0.1 s.",
+    limit: "100 MB are read from memory, checked and copied: about 0.1 s.",
     runs: 3,
     measure: (root) => startWith(root, 100_000),
   },
   "start-1m": {
     how: `The same with 1,000,000, once. ${BUDGETS}`,
-    limit: "1 GB is read, checked and passed through a pipe: about 1 s.",
+    limit: "1 GB is read, checked and copied: about 1 s.",
     runs: 1,
     measure: (root) => startWith(root, 1_000_000),
   },

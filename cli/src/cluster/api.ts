@@ -51,7 +51,7 @@ export async function waitUntil(
   isHopeless: () => boolean = () => false,
 ): Promise<void> {
   const began = clock.monotonic();
-  for (let wait = 5; !(await check().catch(() => false)); wait = Math.min(wait * 1.3, 500)) {
+  for (let wait = 5; !(await check().catch(() => false)); wait = Math.min(wait * 1.3, 100)) {
     if (isHopeless()) throw new TsukubeError("failed", `Cannot start ${what}: ${await why()}`);
     if (clock.monotonic() - began > ms) {
       const reason = await why().catch((error: unknown) => messageOf(error));

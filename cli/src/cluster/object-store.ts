@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { EncryptionMetrics, encryptedStore, sameForm, upstreamForm } from "@tsukube/apiserver";
 import { codeOf, type Lifetime, type Logger, type Metrics, messageOf, TsukubeError } from "@tsukube/foundation";
 import { type HealthCheck, realClock } from "@tsukube/host";
@@ -61,7 +62,7 @@ function namingRemedy(open: OpenStore, record: ClusterRecord, paths: ClusterPath
 }
 
 function file(record: ClusterRecord, paths: ClusterPaths, bundle: string, logger: Logger): OpenStore {
-  const readerCommand = readerIn(bundle);
+  const reader = readerIn(bundle);
   return lmdbStore({
     path: storeFile(paths),
     hasWritten: hasServed(paths),
@@ -72,7 +73,7 @@ function file(record: ClusterRecord, paths: ClusterPaths, bundle: string, logger
     },
     ...(record.historyMs !== undefined && { historyMs: record.historyMs }),
     ...(record.historyMegabytes !== undefined && { historyBytes: record.historyMegabytes * 1024 * 1024 }),
-    ...(readerCommand !== undefined && { readerCommand }),
+    ...(reader !== undefined && { reader }),
   });
 }
 
@@ -85,10 +86,10 @@ export function storeFile(paths: ClusterPaths): string {
   return join(filesOf(paths).store, "data.mdb");
 }
 
-/** How a bundle starts the child that reads a store's file; undefined when this runs from sources. */
-export function readerIn(bundle: string): readonly string[] | undefined {
+/** The program of the thread that reads a store's file, in a bundle; undefined when this runs from sources. */
+export function readerIn(bundle: string): URL | undefined {
   const reader = join(bundle, "reader.js");
-  return existsSync(reader) ? [process.execPath, reader] : undefined;
+  return existsSync(reader) ? pathToFileURL(reader) : undefined;
 }
 
 /** An etcd as it is: values as they lie there. */

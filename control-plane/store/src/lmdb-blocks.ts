@@ -1,5 +1,5 @@
 /**
- * Entries as the reader child hands them on, one after the other: the length of the key (16 bits), that of the value (32 bits), a number that tells
+ * Entries as the reader hands them on, one after the other: the length of the key (16 bits), that of the value (32 bits), a number that tells
  * where it belongs among all (32 bits), key, value. The checksum that a value begins with in the file is left out.
  */
 import { CHECKSUM } from "./lmdb-format.ts";
@@ -7,6 +7,7 @@ import { CHECKSUM } from "./lmdb-format.ts";
 const HEAD = 10;
 const NUMBER_AT = 6;
 const SIZE = 1024 * 1024;
+const NONE = Buffer.alloc(0);
 
 /** Where an entry lies in a block. */
 export interface EntryPlace {
@@ -16,10 +17,12 @@ export interface EntryPlace {
   readonly end: number;
 }
 
-/** Gathers entries into blocks of about a megabyte. The last entry can be taken back until the next one is there. */
+/**
+ * Gathers entries into blocks of about a megabyte, each in memory of its own. The last entry can be taken back until the next one is there.
+ */
 export class BlockWriter {
   readonly #sink: (block: Buffer) => void;
-  #block = Buffer.allocUnsafeSlow(SIZE);
+  #block = NONE;
   #end = 0;
   /** Where the last entry begins. */
   #last = 0;
@@ -57,6 +60,7 @@ export class BlockWriter {
 
   flush(): void {
     if (this.#end > 0) this.#sink(this.#block.subarray(0, this.#end));
+    this.#block = NONE;
     this.#end = 0;
     this.#last = 0;
   }
@@ -66,9 +70,7 @@ export class BlockWriter {
     const last = Buffer.from(this.#block.subarray(this.#last, this.#end));
     this.#end = this.#last;
     this.flush();
-    const wanted = last.length + length;
-    if (wanted > this.#block.length || this.#block.length > SIZE)
-      this.#block = Buffer.allocUnsafeSlow(Math.max(SIZE, wanted));
+    this.#block = Buffer.allocUnsafeSlow(Math.max(SIZE, last.length + length));
     last.copy(this.#block);
     this.#end = last.length;
   }

@@ -1,8 +1,8 @@
-/** What the reader child says, in frames: length (32 bits, of what follows), type (8 bits), body. */
+/** What the reader says, and how far it may be ahead of who listens. */
 export type Frame =
-  | { readonly type: "meta"; readonly value: Buffer }
-  /** See lmdb-blocks.ts. */
-  | { readonly type: "entries"; readonly block: Buffer }
+  | { readonly type: "meta"; readonly value: Uint8Array }
+  /** See lmdb-blocks.ts. The memory goes to who listens. */
+  | { readonly type: "entries"; readonly block: Uint8Array }
   | { readonly type: "damage"; readonly message: string }
   /** A key of which nothing is handed on. */
   | { readonly type: "lost"; readonly key: string }
@@ -10,77 +10,32 @@ export type Frame =
   | { readonly type: "missing"; readonly count: number; readonly isOutdated: boolean }
   | { readonly type: "end" };
 
-const TYPES = ["meta", "entries", "damage", "end", "lost", "missing"] as const;
-const HEAD = 5;
-
-/** A frame in pieces, to be written one after the other. */
-export function piecesOf(frame: Frame): readonly Buffer[] {
-  const body = bodyOf(frame);
-  const head = Buffer.alloc(HEAD);
-  head.writeUInt32BE(body.length + 1, 0);
-  head[HEAD - 1] = TYPES.indexOf(frame.type);
-  return [head, body];
+/** What a reader is asked for. */
+export interface ReaderTask {
+  readonly path: string;
+  /** Only what is whole is wanted, and the names of what is not. */
+  readonly onlyWhole: boolean;
+  readonly heard: Heard;
 }
 
-/** Yields the frames in a stream of chunks, each with a buffer of its own. */
-export async function* readFrames(chunks: AsyncIterable<Buffer>): AsyncGenerator<Frame, void> {
-  const head = Buffer.alloc(HEAD);
-  let body: Buffer | undefined;
-  let filled = 0;
-  for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length || filled === body?.length; ) {
-      const target = body ?? head;
-      const taken = chunk.copy(target, filled, at);
-      at += taken;
-      filled += taken;
-      if (filled < target.length) break;
-      filled = 0;
-      if (body === undefined) body = Buffer.allocUnsafeSlow(head.readUInt32BE(0) - 1);
-      else {
-        yield parse(head[HEAD - 1]!, body);
-        body = undefined;
-      }
-    }
-  }
+/** How many frames were heard. Shared by both threads. */
+export type Heard = Int32Array<SharedArrayBuffer>;
+
+/** A block is a megabyte. */
+const MOST_AHEAD = 32;
+
+export function newHeard(): Heard {
+  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 }
 
-function bodyOf(frame: Frame): Buffer {
-  switch (frame.type) {
-    case "meta":
-      return frame.value;
-    case "entries":
-      return frame.block;
-    case "damage":
-      return Buffer.from(frame.message);
-    case "end":
-      return Buffer.alloc(0);
-    case "lost":
-      return Buffer.from(frame.key);
-    case "missing": {
-      const body = Buffer.alloc(9);
-      body.writeDoubleBE(frame.count, 0);
-      body[8] = frame.isOutdated ? 1 : 0;
-      return body;
-    }
-  }
+/** Tells the reader that it may go on. */
+export function hear(heard: Heard): void {
+  Atomics.add(heard, 0, 1);
+  Atomics.notify(heard, 0);
 }
 
-function parse(number: number, body: Buffer): Frame {
-  const type = TYPES[number];
-  switch (type) {
-    case "meta":
-      return { type, value: body };
-    case "entries":
-      return { type, block: body };
-    case "damage":
-      return { type, message: body.toString() };
-    case "end":
-      return { type };
-    case "lost":
-      return { type, key: body.toString() };
-    case "missing":
-      return { type, count: body.readDoubleBE(0), isOutdated: body[8] === 1 };
-    default:
-      throw new Error(`Cannot read a frame of the reader: type ${number}, expected one of ${TYPES.length}`);
-  }
+/** Waits until all but a few of the frames that were sent are heard. */
+export function waitFor(heard: Heard, sent: number): void {
+  for (let seen = Atomics.load(heard, 0); sent - seen >= MOST_AHEAD; seen = Atomics.load(heard, 0))
+    Atomics.wait(heard, 0, seen);
 }

@@ -1,20 +1,17 @@
-import { spawn } from "node:child_process";
+import { on } from "node:events";
 import { closeSync, openSync, statSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { messageOf } from "@tsukube/foundation";
 import { keepingBuffers } from "@tsukube/host";
 import { BlockRecord } from "./block-record.ts";
 import { type EntryPlace, entriesIn } from "./lmdb-blocks.ts";
 import { damaged, decodeMeta, FORMAT, headAt, KEY_AT, type Meta } from "./lmdb-format.ts";
-import { readFrames } from "./lmdb-frames.ts";
+import { type Frame, hear, newHeard, type ReaderTask } from "./lmdb-frames.ts";
 import { orUnusable } from "./lmdb-place.ts";
-import { ONLY_WHOLE } from "./lmdb-reader.ts";
 import { type StoredRecord, StoreError } from "./store.ts";
 
-/** Runs the reader from its source; a bundle names its own. The file's path is added as the last argument. */
-export const DEFAULT_READER: readonly string[] = [
-  process.execPath,
-  fileURLToPath(new URL("./reader-main.ts", import.meta.url)),
-];
+/** The program of the reader's thread, from its source; a bundle names its own. */
+export const DEFAULT_READER = new URL("./reader-main.ts", import.meta.url);
 
 const EMPTY: Meta = { format: FORMAT, revision: 0, compacted: 0, count: 0, sum: 0 };
 
@@ -40,17 +37,17 @@ export interface Lost {
 export type VisitLoaded = (record: StoredRecord, about: AboutLoaded) => void | Promise<void>;
 
 /**
- * Reads everything through a child process and shows the newest version of each key, in the order of the file.
+ * Reads everything through a thread and shows the newest version of each key, in the order of the file.
  * @throws {StoreError} `damaged` when anything in the file is not as it was written, `unusable` when it cannot be read here.
  */
-export async function loadThroughReader(path: string, command: readonly string[], visit: VisitLoaded): Promise<Meta> {
+export async function loadThroughReader(path: string, reader: URL, visit: VisitLoaded): Promise<Meta> {
   const isThere = orUnusable(path, () => statSync(path, { throwIfNoEntry: false }) !== undefined);
-  return isThere ? (await readThrough(path, [...command, path], visit)).meta : EMPTY;
+  return isThere ? (await readThrough(path, reader, false, visit)).meta : EMPTY;
 }
 
 /** Reads everything, and shows nothing. @throws {StoreError} `damaged`, `unusable`. */
-export async function expectWhole(path: string, command: readonly string[] = DEFAULT_READER): Promise<void> {
-  await loadThroughReader(path, command, () => {});
+export async function expectWhole(path: string, reader: URL = DEFAULT_READER): Promise<void> {
+  await loadThroughReader(path, reader, () => {});
 }
 
 /**
@@ -59,49 +56,62 @@ export async function expectWhole(path: string, command: readonly string[] = DEF
  */
 export function loadWhole(
   path: string,
-  command: readonly string[],
+  reader: URL,
   visit: VisitLoaded,
 ): Promise<{ readonly meta: Meta; readonly lost: Lost }> {
-  return readThrough(path, [...command, ONLY_WHOLE, path], visit);
+  return readThrough(path, reader, true, visit);
 }
 
-async function readThrough(path: string, [program, ...args]: readonly string[], visit: VisitLoaded) {
+async function readThrough(path: string, reader: URL, onlyWhole: boolean, visit: VisitLoaded) {
   orUnusable(path, () => closeSync(openSync(path, "r")));
-  const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const exited = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(error.message));
-    child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
-  });
-  let said = "";
-  child.stderr.on("data", (text: Buffer) => {
-    said = (said + text).slice(-500);
-  });
+  const task: ReaderTask = { path, onlyWhole, heard: newHeard() };
+  const thread = new Worker(reader, { workerData: task });
   try {
-    const read = await keepingBuffers(() => readFrom(child.stdout, path, visit));
+    const read = await keepingBuffers(() => readFrom(framesOf(thread, task), path, visit));
     if (read !== undefined) return read;
   } finally {
-    child.kill("SIGKILL");
-    await exited;
+    await thread.terminate();
   }
-  throw damaged(path, `its reader ended early (${await exited}${said === "" ? "" : `: ${said.trim()}`})`);
+  throw endedEarly(path);
+}
+
+async function* framesOf(thread: Worker, { path, heard }: ReaderTask): AsyncGenerator<Frame, void> {
+  try {
+    for await (const [frame] of on(thread, "message", { close: ["exit"] }) as AsyncIterable<readonly [Frame]>) {
+      yield frame;
+      hear(heard);
+    }
+  } catch (error) {
+    throw endedEarly(path, error);
+  }
+}
+
+/** What the file holds is not known then. */
+function endedEarly(path: string, cause?: unknown): StoreError {
+  const why = cause === undefined ? "" : `: ${messageOf(cause)}`;
+  return new StoreError(
+    "unusable",
+    `Cannot read "${path}": the thread that reads it ended early${why}; expected it to reach the end: see that there is memory for it, then start again`,
+    { cause },
+  );
 }
 
 /** @returns undefined when it ended before it said that it was at the end. */
-async function readFrom(out: AsyncIterable<Buffer>, path: string, visit: VisitLoaded) {
+async function readFrom(frames: AsyncIterable<Frame>, path: string, visit: VisitLoaded) {
   let meta = EMPTY;
   const keys: string[] = [];
   let missing = { entries: 0, isOutdated: false };
-  for await (const frame of readFrames(out)) {
+  for await (const frame of frames) {
     switch (frame.type) {
       case "end":
         return { meta, lost: { keys, ...missing } };
       case "damage":
         throw damaged(path, frame.message);
       case "meta":
-        meta = checked(path, decodeMeta(frame.value));
+        meta = checked(path, decodeMeta(asBuffer(frame.value)));
         break;
       case "entries":
-        for (const place of entriesIn(frame.block)) {
+        for (const place of entriesIn(asBuffer(frame.block))) {
           const { record, expiresAt } = loaded(place);
           const work = visit(record, { expiresAt, number: place.number, meta });
           if (work !== undefined) await work;
@@ -117,7 +127,12 @@ async function readFrom(out: AsyncIterable<Buffer>, path: string, visit: VisitLo
   return undefined;
 }
 
-/** The child has checked it. */
+/** A message between threads has no Buffers. */
+function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
+}
+
+/** The reader has checked it. */
 function loaded(place: EntryPlace) {
   const { block, key, value, end } = place;
   const { revision, createRevision, expiresAt, index, body } = headAt(place);

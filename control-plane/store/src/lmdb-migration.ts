@@ -18,10 +18,10 @@ interface Loaded {
  * Reads what is newest in a file. One of an older format becomes one of this: its history is forgotten, and the file as it was stays beside it as
  * `path`.format-N. @throws {StoreError} `damaged`, `unusable`.
  */
-export async function loadCurrent(path: string, readerCommand: readonly string[]): Promise<Loaded> {
+export async function loadCurrent(path: string, reader: URL): Promise<Loaded> {
   let records: StoredRecord[] | undefined;
   const expiries = new Map<string, number>();
-  const found = await loadThroughReader(path, readerCommand, (record, about) => {
+  const found = await loadThroughReader(path, reader, (record, about) => {
     // as long as it will be at most: one that grows in any order would become a table of numbers
     records ??= new Array<StoredRecord>(about.meta.count);
     records[about.number] = record;

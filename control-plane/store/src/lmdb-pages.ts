@@ -92,7 +92,7 @@ export class LmdbPages {
   walkWhole(visit: VisitEntry): void {
     this.#passesOver = true;
     try {
-      this.#try(() => this.#run(visit));
+      this.#each(1, () => this.#run(visit));
     } finally {
       this.#passesOver = false;
     }
@@ -122,18 +122,21 @@ export class LmdbPages {
     expectPage(bytes, at, number, isLeaf ? LEAF : BRANCH);
     const nodes = bytes.readUInt16LE(at + LOWER_AT) >> 1;
     if (HEADER + 2 * nodes > pageSize) throw new Error(`page ${number} has ${nodes} nodes`);
-    if (isLeaf) for (let node = 0; node < nodes; node += 1) this.#try(() => this.#leaf(bytes, at, node, number, visit));
-    else
-      for (const child of this.#children(bytes, at, nodes, number, only))
-        this.#try(() => this.#descend(child, depth + 1, visit, only));
+    if (isLeaf) this.#each(nodes, (node) => this.#leaf(bytes, at, node, number, visit));
+    else {
+      const children = this.#children(bytes, at, nodes, number, only);
+      this.#each(children.length, (index) => this.#descend(children[index]!, depth + 1, visit, only));
+    }
   }
 
   /** Passes over what cannot be read, if it is to. */
-  #try(read: () => void): void {
-    try {
-      read();
-    } catch (error) {
-      if (!this.#passesOver) throw error;
+  #each(count: number, read: (index: number) => void): void {
+    for (let index = 0; index < count; index += 1) {
+      try {
+        read(index);
+      } catch (error) {
+        if (!this.#passesOver) throw error;
+      }
     }
   }
 

@@ -1,8 +1,8 @@
 /**
- * Walks a file, checks every entry, and writes the newest version of each key to stdout as frames. It is run as a process of its own: so it shares
- * no core with the server, which makes what it is told its own meanwhile, and what it needed goes with it.
+ * Walks a file, checks every entry, and tells the newest version of each key in frames. It runs in a thread of its own: so it shares no core with
+ * the server, which makes what it is told its own meanwhile, and what it needed goes with it.
  */
-import { writeSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "@tsukube/foundation";
 import { EntryChecks } from "./entry-checks.ts";
 import { BlockWriter, type EntryPlace } from "./lmdb-blocks.ts";
@@ -21,7 +21,7 @@ import {
   showKey,
 } from "./lmdb-format.ts";
 import { EntriesOfFormat2 } from "./lmdb-format-2.ts";
-import { type Frame, piecesOf } from "./lmdb-frames.ts";
+import { type Frame, type ReaderTask, waitFor } from "./lmdb-frames.ts";
 import { LmdbPages } from "./lmdb-pages.ts";
 import { readWhole } from "./lmdb-salvage.ts";
 import { NewestVersions } from "./newest-versions.ts";
@@ -101,13 +101,14 @@ function nameOf({ block, key, value }: EntryPlace): string {
   return showKey(block.subarray(key, value));
 }
 
-/** Before the file's path: only what is whole is wanted, and the names of what is not. */
-export const ONLY_WHOLE = "--whole";
-
-/** The whole program: reads `path`, writes frames to stdout. */
-export function runReader(path: string, onlyWhole = false): void {
+/** The whole program of a thread that is given a {@link ReaderTask}. */
+export function runReader(): void {
+  const { path, onlyWhole, heard } = workerData as ReaderTask;
+  let sent = 0;
   const emit = (frame: Frame): void => {
-    for (const bytes of piecesOf(frame)) for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+    waitFor(heard, sent);
+    parentPort!.postMessage(frame, frame.type === "entries" ? [frame.block.buffer as ArrayBuffer] : []);
+    sent += 1;
   };
   try {
     if (onlyWhole) readWhole(path, emit);

@@ -1,4 +1,4 @@
-/** What the reader child does with a file that is damaged: it hands on what is whole, and names what is not. */
+/** What the reader does with a file that is damaged: it hands on what is whole, and names what is not. */
 import { BlockWriter } from "./lmdb-blocks.ts";
 import {
   decodeLife,

@@ -15,7 +15,7 @@ import { afterAll, expect, test } from "vitest";
 import { writeFormat2 } from "../test/format-2-file.ts";
 import { storeConformance } from "./conformance.ts";
 import { openFile } from "./lmdb-file.ts";
-import { expectWhole } from "./lmdb-load.ts";
+import { DEFAULT_READER, expectWhole, loadThroughReader } from "./lmdb-load.ts";
 import { lmdbStore } from "./lmdb-store.ts";
 import { EXPIRY_CHECK_MS } from "./memory-store.ts";
 import { openPast } from "./past.ts";
@@ -74,6 +74,32 @@ test("what cannot be a store's file is refused by its name, and left as it is", 
   }
   const store = await lmdbStore({ path: asFile, clock: new VirtualClock() })(() => {}); // as one that is new
   await store.close();
+});
+
+test.each([
+  ["ends", "", "ended early; "],
+  ["fails", 'throw new Error("no memory")', "ended early: no memory; "],
+])("a reader that %s before the end of a file tells nothing of it", async (_what, program, message) => {
+  const path = newPath();
+  await (await lmdbStore({ path, clock: new VirtualClock() })(() => {})).close();
+  const reader = new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+  const refused = { code: "unusable", message: expect.stringContaining(message) };
+  await expect(expectWhole(path, reader)).rejects.toMatchObject(refused);
+});
+
+test("a reader goes on as far as it is heard, and everything comes in order", async () => {
+  const path = newPath();
+  const store = await lmdbStore({ path, clock: new VirtualClock() })(() => {});
+  const keys = Array.from({ length: 40 }, (_, number) => `/${number + 10}`);
+  // each more than half of a block, and more of them than the reader is ahead
+  for (const key of keys) await store.commit([put(key, "x".repeat(600_000))]);
+  await store.close();
+  const seen: string[] = [];
+  await loadThroughReader(path, DEFAULT_READER, async ({ key }) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    seen.push(key);
+  });
+  expect(seen).toEqual(keys);
 });
 
 test.skipIf(process.getuid?.() !== 0)(

@@ -43,8 +43,8 @@ export interface LmdbStoreOptions {
   /** The file; its folder is made. LMDB puts a lock file beside it. */
   readonly path: string;
   readonly clock: Clock;
-  /** Starts the reader child; see {@link DEFAULT_READER}. */
-  readonly readerCommand?: readonly string[];
+  /** The program of the reader's thread; see {@link DEFAULT_READER}. */
+  readonly reader?: URL;
   /** How long old revisions are kept; an hour by default. */
   readonly historyMs?: number;
   /** Bytes of written values after which history is cut earlier; 256 MB by default. */
@@ -89,8 +89,7 @@ export function lmdbStore(options: LmdbStoreOptions): OpenStore {
   return async (visit) => {
     preparePlace(options.path, options.hasWritten ?? false);
     removeLeft(options.path);
-    const command = options.readerCommand ?? DEFAULT_READER;
-    const { meta, records, expiries } = await loadCurrent(options.path, command);
+    const { meta, records, expiries } = await loadCurrent(options.path, options.reader ?? DEFAULT_READER);
     const tree = new TreeBuilder<StoredRecord>();
     for (const record of records) {
       tree.add(record.key, record);

@@ -4,7 +4,7 @@ import { NewestVersions } from "./newest-versions.ts";
 
 const version = fc.record({
   key: fc.string({ minLength: 1, maxLength: 8 }),
-  revision: fc.integer({ min: 1, max: 30 }),
+  revision: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 2 ** 34, max: 2 ** 34 + 2 ** 18 })),
 });
 
 test("of versions in the order of revisions and keys, the newest of each key is found, with the place of the key", () => {

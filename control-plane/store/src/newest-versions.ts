@@ -39,12 +39,7 @@ export class NewestVersions {
   }
 
   get #ordered(): Uint32Array {
-    if (this.#order === undefined) {
-      const revisions = this.#revisions;
-      this.#order = Uint32Array.from(revisions.keys());
-      const isOrdered = revisions.every((revision, index) => index === 0 || revisions[index - 1]! <= revision);
-      if (!isOrdered) this.#order.sort((a, b) => revisions[a]! - revisions[b]! || a - b);
-    }
+    this.#order ??= orderOf(this.#revisions);
     return this.#order;
   }
 
@@ -53,4 +48,33 @@ export class NewestVersions {
     this.#keys.copy(larger);
     this.#keys = larger;
   }
+}
+
+const DIGITS = 2 ** 16;
+
+/** Numbers in the order of their revisions, those of one revision in their own. It counts digits: a million comparisons take ten times as long. */
+function orderOf(revisions: readonly number[]): Uint32Array<ArrayBuffer> {
+  let order = Uint32Array.from(revisions.keys());
+  let [least, greatest] = [Number.POSITIVE_INFINITY, 0];
+  for (const revision of revisions) {
+    least = Math.min(least, revision);
+    greatest = Math.max(greatest, revision);
+  }
+  for (let unit = 1; unit <= greatest - least; unit *= DIGITS)
+    order = sorted(order, (number) => Math.floor((revisions[number]! - least) / unit) % DIGITS);
+  return order;
+}
+
+/** Numbers in the order of a digit that each has; those of one digit stay as they were. */
+function sorted(numbers: Uint32Array, digitOf: (number: number) => number): Uint32Array<ArrayBuffer> {
+  const ends = new Uint32Array(DIGITS + 1);
+  for (const number of numbers) ends[digitOf(number) + 1]! += 1;
+  for (let digit = 1; digit <= DIGITS; digit += 1) ends[digit]! += ends[digit - 1]!;
+  const out = new Uint32Array(numbers.length);
+  for (const number of numbers) {
+    const digit = digitOf(number);
+    out[ends[digit]!] = number;
+    ends[digit]! += 1;
+  }
+  return out;
 }

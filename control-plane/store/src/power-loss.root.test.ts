@@ -38,9 +38,9 @@ function read(folder: string, image: Buffer, number: number): Found {
   let revision = 0;
   const values = new Map<string, number>();
   readAll(path, (frame) => {
-    if (frame.type === "meta") revision = decodeMeta(frame.value).revision;
+    if (frame.type === "meta") revision = decodeMeta(Buffer.from(frame.value)).revision;
     if (frame.type === "entries")
-      for (const place of entriesIn(frame.block)) {
+      for (const place of entriesIn(Buffer.from(frame.block))) {
         const key = place.block.subarray(place.key, place.value);
         values.set(showKey(key), headAt(place).revision);
       }

@@ -33,14 +33,9 @@ const BUMP = 1_000_000;
  * Saves what an LMDB file holds, and checks all of it. Nobody may write to it meanwhile: of a store that runs, take its {@link Store.copy}.
  * @throws {StoreError} `damaged`.
  */
-export async function saveFile(
-  from: string,
-  to: string,
-  about: About,
-  readerCommand: readonly string[] = DEFAULT_READER,
-): Promise<Saved> {
+export async function saveFile(from: string, to: string, about: About, reader = DEFAULT_READER): Promise<Saved> {
   const { saved } = await saveLoaded(to, about, async (visit) => ({
-    meta: await loadThroughReader(from, readerCommand, visit),
+    meta: await loadThroughReader(from, reader, visit),
   }));
   return saved;
 }
@@ -54,12 +49,12 @@ export async function salvageFile(
   to: string,
   about: About,
   isReadable: (record: StoredRecord) => Promise<boolean>,
-  readerCommand: readonly string[] = DEFAULT_READER,
+  reader = DEFAULT_READER,
 ): Promise<{ readonly saved: Saved; readonly lost: Lost; readonly unreadable: readonly string[] }> {
   return saveLoaded(to, about, async (visit) => {
     let count = 0;
     const unreadable: string[] = [];
-    const loaded = await loadWhole(from, readerCommand, async (record, loading) => {
+    const loaded = await loadWhole(from, reader, async (record, loading) => {
       count += 1;
       if (await isReadable(record)) await visit(record, loading);
       else unreadable.push(record.key);
@@ -122,7 +117,7 @@ export async function savePages(
 export async function restoreFile(
   from: string,
   path: string,
-  readerCommand: readonly string[] = DEFAULT_READER,
+  reader = DEFAULT_READER,
 ): Promise<SnapshotSummary & { readonly now: number }> {
   const fresh = `${path}.restoring`;
   const remove = (): void => {
@@ -132,7 +127,7 @@ export async function restoreFile(
   remove();
   try {
     const summary = await readSnapshot(from, (_record, info) => expectStore(from, info, "file"));
-    const now = Math.max(summary.revision, await revisionOf(path, readerCommand)) + BUMP;
+    const now = Math.max(summary.revision, await revisionOf(path, reader)) + BUMP;
     await fill(fresh, from, now);
     setAside(path);
     rmSync(`${path}-lock`, { force: true });
@@ -190,8 +185,8 @@ function expectStore(from: string, { store }: SnapshotInfo, wanted: SnapshotInfo
 }
 
 /** 0 when there is no file, or when it cannot be read: that may be why one restores. */
-async function revisionOf(path: string, readerCommand: readonly string[]): Promise<number> {
-  return loadThroughReader(path, readerCommand, () => {}).then(
+async function revisionOf(path: string, reader: URL): Promise<number> {
+  return loadThroughReader(path, reader, () => {}).then(
     (meta) => meta.revision,
     () => 0,
   );
