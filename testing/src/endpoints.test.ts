@@ -1,4 +1,5 @@
-import type { Endpoints, Node, Pod, Service } from "@tsukube/api/types/core-v1";
+import type { Unstructured } from "@tsukube/api";
+import type { Endpoints, Event, Node, Pod, Service } from "@tsukube/api/types/core-v1";
 import type { EndpointSlice } from "@tsukube/api/types/discovery-v1";
 import type { ResourceClient } from "@tsukube/client";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -71,6 +72,65 @@ test("a Service leads to its pods, in both forms", async () => {
   await actor.unready(b);
   await settle();
   expect((await subsetsOf("web"))?.[1]).toMatchObject({ notReadyAddresses: [{ ip: "10.64.0.2" }] });
+});
+
+test("endpoints tell when what changed them did", async () => {
+  const told = async () =>
+    [await endpoints.get("web"), ...(await ofService("web"))].map(
+      ({ metadata }) => metadata?.annotations?.["endpoints.kubernetes.io/last-change-trigger-time"],
+    );
+  await createService("web");
+  const { creationTimestamp } = (await services.get("web")).metadata ?? {};
+  expect(await told()).toEqual([creationTimestamp, creationTimestamp]);
+  await cluster.clock.advance(60_000);
+  const pod = await run("a", "10.64.0.1");
+  expect(await told()).toEqual([undefined, undefined]); // its condition has no time
+  await cluster.clock.advance(60_000);
+  await actor.unready(pod);
+  await settle();
+  const { lastTransitionTime } =
+    (await actor.pods.get("a")).status?.conditions?.find(({ type }) => type === "Ready") ?? {};
+  expect(lastTransitionTime).toMatch(/Z$/);
+  expect(await told()).toEqual([lastTransitionTime, lastTransitionTime]);
+});
+
+test("a Service whose endpoints are refused says why", async () => {
+  const admission = (resource: string) =>
+    cluster.client.resource<Unstructured>({ group: "admissionregistration.k8s.io", version: "v1", resource });
+  const rules = [
+    {
+      apiGroups: ["", "discovery.k8s.io"],
+      apiVersions: ["v1"],
+      resources: ["endpoints", "endpointslices"],
+      operations: ["CREATE"],
+    },
+  ];
+  const policy = {
+    matchConstraints: { resourceRules: rules },
+    validations: [{ expression: "false", message: "not today" }],
+  };
+  await admission("validatingadmissionpolicies").create({ metadata: { name: "none" }, spec: policy } as never);
+  const binding = { policyName: "none", validationActions: ["Deny"] };
+  await admission("validatingadmissionpolicybindings").create({ metadata: { name: "none" }, spec: binding } as never);
+  await settle();
+  await createService("web");
+  await settle();
+  const events = cluster.client.resource<Event>({ group: "", version: "v1", resource: "events" }, "default");
+  const told = (await events.list()).items.map(({ reason, involvedObject, message }) => [
+    reason,
+    involvedObject.kind,
+    message,
+  ]);
+  expect(told).toContainEqual([
+    "FailedToUpdateEndpointSlices",
+    "Service",
+    expect.stringMatching(/^Error updating Endpoint Slices for Service default\/web: .*not today/),
+  ]);
+  expect(told).toContainEqual([
+    "FailedToCreateEndpoint",
+    "Endpoints",
+    expect.stringMatching(/^Failed to create endpoint for service default\/web: .*not today/),
+  ]);
 });
 
 test("a pod that is going still serves in the slice, and is out of the Endpoints", async () => {

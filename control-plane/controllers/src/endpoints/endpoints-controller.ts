@@ -1,8 +1,19 @@
 import { ApiError } from "@tsukube/api";
 import type { Endpoints, Pod, Service } from "@tsukube/api/types/core-v1";
-import { type Informer, type Key, keyOf, type Outcome, SETTLED, splitKey, startController } from "@tsukube/client";
+import {
+  type Informer,
+  type Key,
+  keyOf,
+  type Outcome,
+  referenceTo,
+  SETTLED,
+  splitKey,
+  startController,
+} from "@tsukube/client";
+import { messageOf } from "@tsukube/foundation";
 import { type ControllerContext, ENDPOINTS, PODS, SERVICES } from "../context.ts";
 import { isSelecting, selectedPods, selectingServices } from "../services/selecting-services.ts";
+import { TriggerTimes } from "../services/trigger-times.ts";
 import { MANAGED_BY, MANAGER, plan } from "./plan.ts";
 
 /** Keeps the Endpoints of each Service with a selector equal to the pods that it selects: the form before EndpointSlices. */
@@ -13,6 +24,7 @@ export class EndpointsController {
   readonly #endpoints: Informer<Endpoints>;
   /** Services whose end was seen: what is left of them goes, whoever made it. */
   readonly #ended = new Set<Key>();
+  readonly #triggerTimes = new TriggerTimes();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -46,17 +58,29 @@ export class EndpointsController {
     const present = this.#endpoints.get(key);
     if (service === undefined) return this.#remove(key, present);
     this.#ended.delete(key);
-    if (!isSelecting(service) || service.metadata?.deletionTimestamp !== undefined) return SETTLED;
-    const wanted = plan(service, selectedPods(this.#pods, service), present);
+    if (!isSelecting(service)) return SETTLED;
+    const pods = selectedPods(this.#pods, service);
+    const wanted = plan(service, pods, present, this.#triggerTimes.look(key, service, pods));
     if (wanted === undefined) return SETTLED;
     const endpoints = this.#context.client.resource<Endpoints>(ENDPOINTS, splitKey(key).namespace);
     try {
       await (present === undefined ? endpoints.create(wanted) : endpoints.update(wanted));
     } catch (error) {
       // the namespace is on its way out, or the cache is behind: what follows looks again
-      if (!ApiError.is(error, "Forbidden") && !ApiError.is(error, "NotFound")) throw error;
+      if (ApiError.is(error, "Forbidden") || ApiError.is(error, "NotFound")) return SETTLED;
+      this.#tell(wanted, present === undefined, error);
+      throw error;
     }
     return SETTLED;
+  }
+
+  #tell(endpoints: Endpoints, isNew: boolean, error: unknown): void {
+    const { namespace, name } = endpoints.metadata ?? {};
+    const [reason, failed] = isNew
+      ? ["FailedToCreateEndpoint", "Failed to create endpoint for service"]
+      : ["FailedToUpdateEndpoint", "Failed to update endpoint"];
+    const message = `${failed} ${namespace}/${name}: ${messageOf(error)}`;
+    this.#context.events.event(referenceTo(endpoints, "v1", "Endpoints"), "Warning", reason, message);
   }
 
   /** Those that somebody made by hand for a Service that is still to come stay. */
@@ -72,6 +96,7 @@ export class EndpointsController {
       }
     }
     this.#ended.delete(key);
+    this.#triggerTimes.forget(key);
     return SETTLED;
   }
 }

@@ -9,6 +9,7 @@ import type {
 } from "@tsukube/api/types/core-v1";
 import { addressOf, familiesOf, HEADLESS, hostnameOf, isHeadless, isReady } from "../services/pod-endpoint.ts";
 import { targetPortOf } from "../services/target-port.ts";
+import { withTriggerTime } from "../services/trigger-times.ts";
 import { repack, truncated } from "./subsets.ts";
 
 const MOST_ADDRESSES = 1000;
@@ -16,11 +17,19 @@ export const MANAGED_BY = "endpoints.kubernetes.io/managed-by";
 export const MANAGER = "endpoint-controller";
 const OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity";
 
-/** Pure: the Endpoints that a Service should have, of its primary family; undefined when `present` is just that. */
-export function plan(service: Service, pods: readonly Pod[], present: Endpoints | undefined): Endpoints | undefined {
+/**
+ * Pure: the Endpoints that a Service should have, of its primary family; undefined when `present` is just that.
+ * @param since When what changes them happened.
+ */
+export function plan(
+  service: Service,
+  pods: readonly Pod[],
+  present: Endpoints | undefined,
+  since?: string,
+): Endpoints | undefined {
   const all = repack(pods.flatMap((pod) => subsetsOf(service, pod)));
   const cut = truncated(all, MOST_ADDRESSES);
-  const { [OVER_CAPACITY]: _before, ...others } = present?.metadata?.annotations ?? {};
+  const { [OVER_CAPACITY]: _before, ...others } = withTriggerTime(present?.metadata?.annotations, since);
   const annotations = { ...others, ...(cut !== undefined && { [OVER_CAPACITY]: "truncated" }) };
   const { annotations: _present, ...metadata } = present?.metadata ?? namesOf(service);
   const wanted: Endpoints = {

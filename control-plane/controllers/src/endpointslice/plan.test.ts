@@ -114,11 +114,23 @@ test.each([
   ["PreferSameNode", { forNodes: [{ name: "n" }], forZones: [{ name: "east" }] }],
   [undefined, undefined],
 ])("traffic distribution %s hints at who should use an endpoint that is ready", (trafficDistribution, hints) => {
-  const spec = trafficDistribution === undefined ? {} : { trafficDistribution };
+  const spec: Service["spec"] = trafficDistribution === undefined ? {} : { trafficDistribution };
   const { create } = plan(service(spec), [pod(1), pod(2, { ready: false })], [], () => inZone("east"));
   expect(create[0]?.endpoints?.map((endpoint) => endpoint.hints)).toEqual([hints, undefined]);
   const back = plan(service(), [pod(1), pod(2, { ready: false })], named(create), () => inZone("east"));
   expect(back.update).toHaveLength(hints === undefined ? 0 : 1);
+});
+
+test("an annotation that spreads traffic by topology counts before its distribution", () => {
+  const annotated = (annotations: Record<string, string>): Service => ({
+    ...service({ trafficDistribution: "PreferClose" }),
+    metadata: { ...service().metadata, annotations },
+  });
+  const hints = (annotations: Record<string, string>) =>
+    plan(annotated(annotations), [pod(1)], [], () => inZone("east")).create[0]?.endpoints?.[0]?.hints;
+  expect(hints({ "service.kubernetes.io/topology-mode": "Auto" })).toBeUndefined();
+  expect(hints({ "service.kubernetes.io/topology-aware-hints": "auto" })).toBeUndefined();
+  expect(hints({ "service.kubernetes.io/topology-mode": "Disabled" })).toEqual({ forZones: [{ name: "east" }] });
 });
 
 test("without a zone there is nothing to prefer but the node", () => {
@@ -126,6 +138,77 @@ test("without a zone there is nothing to prefer but the node", () => {
     plan(service({ trafficDistribution }), [pod(1)], []).create[0]?.endpoints?.[0]?.hints;
   expect(hints("PreferSameZone")).toBeUndefined();
   expect(hints("PreferSameNode")).toEqual({ forNodes: [{ name: "n" }] });
+});
+
+/** Pods with numbers from `first` on. */
+const many = (count: number, first = 0): Pod[] =>
+  Array.from({ length: count }, (_, i) => {
+    const at = first + i;
+    return pod(at, { ip: `10.64.${Math.floor(at / 200)}.${at % 200}` });
+  });
+/** Slices with so many endpoints each. */
+const filled = (...counts: number[]): EndpointSlice[] => {
+  const all = plan(service(), many(counts.reduce((sum, count) => sum + count, 0)), []).create;
+  const endpoints = all.flatMap((slice) => slice.endpoints ?? []);
+  return named(counts.map((count) => ({ ...all[0]!, endpoints: endpoints.splice(0, count) })));
+};
+const sizes = (slices: readonly EndpointSlice[]) =>
+  slices.map(({ metadata, endpoints }) => `${metadata?.name ?? ""} ${endpoints?.length}`);
+
+test.each([
+  ["the fullest slice that has room for all that are new", [30, 50], 10, { update: ["s1 60"], create: [] }],
+  ["no slice that has room for some of them", [90, 95], 20, { update: [], create: [" 20"] }],
+  ["new slices, and the rest one that has room for it", [90, 70], 120, { update: ["s1 90"], create: [" 100"] }],
+])("pods that come change %s", (_, counts, more, expected) => {
+  const slices = filled(...counts);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const { update, create, delete: removed } = plan(service(), many(total + more), slices);
+  expect({ update: sizes(update), create: sizes(create) }).toEqual(expected);
+  expect(removed).toEqual([]);
+});
+
+test("slices that change anyway take new pods first, the fullest of them most", () => {
+  const slices = filled(60, 80, 50);
+  // of the first and second slice a pod goes
+  const pods = [...many(190).filter((_, index) => index !== 0 && index !== 60), ...many(25, 500)];
+  const { update, create } = plan(service(), pods, slices);
+  expect([sizes(update).sort(), create]).toEqual([["s0 63", "s1 100"], []]);
+});
+
+test("a slice whose pods all went is used for those that come", () => {
+  const slices = filled(3);
+  const { update, ...others } = plan(service(), many(2, 100), slices);
+  expect(sizes(update)).toEqual(["s0 2"]);
+  expect(others).toEqual({ create: [], delete: [] });
+  const renamed = plan(service({ ports: [{ name: "https", port: 443, targetPort: 443 }] }), many(3), slices);
+  expect([sizes(renamed.update), renamed.update[0]?.ports, renamed.create, renamed.delete]).toEqual([
+    ["s0 3"],
+    [{ name: "https", port: 443, protocol: "TCP" }],
+    [],
+    [],
+  ]);
+});
+
+test("a Service on its way out gets no new slices; those that it has follow its pods", () => {
+  const going = { ...service(), metadata: { ...service().metadata, deletionTimestamp: "2025-01-01T00:00:00Z" } };
+  expect(plan(going, [pod(1)], [])).toEqual({ create: [], update: [], delete: [] });
+  const { create, update } = plan(going, many(2), filled(1));
+  expect([create, sizes(update)]).toEqual([[], ["s0 2"]]);
+});
+
+test("a slice that somebody keeps from going is as good as gone", () => {
+  const [slice] = filled(1) as [EndpointSlice];
+  const held = { ...slice, metadata: { ...slice.metadata, deletionTimestamp: "2025-01-01T00:00:00Z" } };
+  const { create, ...others } = plan(service(), many(1), [held]);
+  expect(sizes(create)).toEqual([" 1"]);
+  expect(others).toEqual({ update: [], delete: [] });
+});
+
+test("a pod that is on no node is no endpoint, unless all addresses are wanted", () => {
+  const { nodeName: _, ...spec } = pod(1).spec!;
+  const unplaced = { ...pod(1), spec };
+  expect(addresses(plan(service(), [unplaced], []).create)).toEqual([[]]);
+  expect(addresses(plan(service({ publishNotReadyAddresses: true }), [unplaced], []).create)).toEqual([["10.64.0.1"]]);
 });
 
 test("a headless Service is marked, and needs no ports", () => {
@@ -191,9 +274,9 @@ test("a Service of two families has slices of each, with the addresses that pods
 test("a family that no pod has an address of has a slice without endpoints", () => {
   const { create } = plan(both(), [pod(1)], []);
   expect(typed(create)).toEqual([["IPv4", "10.64.0.1"], ["IPv6"]]);
-  const { update } = plan(both(), [ofBoth(1)], named(create));
-  expect(typed(update)).toEqual([]);
-  expect(typed(plan(both(), [ofBoth(1)], named(create)).create)).toEqual([["IPv6", "fd00::1"]]);
+  const { update, ...others } = plan(both(), [ofBoth(1)], named(create));
+  expect(typed(update)).toEqual([["IPv6", "fd00::1"]]);
+  expect(others).toEqual({ create: [], delete: [] });
 });
 
 test("slices of a family that a Service has no more go, of one that it gets they come", () => {

@@ -23,8 +23,9 @@ export type NodeOf = (name: string) => Node | undefined;
 
 /**
  * Pure. Each family of the Service's addresses has slices of its own. Pods are grouped by the numbers that the Service's named
- * ports have in them; each group fills slices of at most 100. Slices that exist are kept and changed as little as possible, so
- * that few watchers hear of much. Those of an earlier Service of the same name go, and those of families that it has no more.
+ * ports have in them; each group fills slices of at most 100. Slices that exist are kept, and as few of them changed as can be, so
+ * that few watchers hear of much. Those of an earlier Service of the same name go, and those of families that it has no more. A
+ * Service on its way out gets no new ones: what deletes them would not know of those.
  */
 export function plan(
   service: Service,
@@ -33,17 +34,22 @@ export function plan(
   nodeOf: NodeOf,
 ): EndpointSlicePlan {
   const families = familiesOf(service);
+  // who waits for one to go must not be kept from having another
+  const present = slices.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
   const plans = families.map((family) => {
-    const own = slices.filter(({ addressType }) => addressType === family);
+    const own = present.filter(({ addressType }) => addressType === family);
     return planOf(service, pods, own, nodeOf, family);
   });
-  const others = slices.filter(({ addressType }) => !families.includes(addressType as IpFamily));
+  const others = present.filter(({ addressType }) => !families.includes(addressType as IpFamily));
+  const isGoing = service.metadata?.deletionTimestamp !== undefined;
   return {
-    create: plans.flatMap(({ create }) => create),
+    create: isGoing ? [] : plans.flatMap(({ create }) => create),
     update: plans.flatMap(({ update }) => update),
     delete: [...plans.flatMap((each) => each.delete), ...others],
   };
 }
+
+type Draft = { create: EndpointSlice[]; update: EndpointSlice[]; delete: EndpointSlice[] };
 
 function planOf(
   service: Service,
@@ -52,29 +58,16 @@ function planOf(
   nodeOf: NodeOf,
   family: IpFamily,
 ): EndpointSlicePlan {
-  const groups = new Map<string, Group>();
-  for (const pod of pods) {
-    const endpoint = endpointOf(service, pod, nodeOf, family);
-    if (endpoint === undefined) continue;
-    const ports = portsOf(service, pod);
-    const key = JSON.stringify(ports);
-    const group = groups.get(key) ?? { family, ports, endpoints: new Map() };
-    groups.set(key, group);
-    group.endpoints.set(pod.metadata?.uid ?? "", endpoint);
-  }
-  const out: { create: EndpointSlice[]; update: EndpointSlice[]; delete: EndpointSlice[] } = {
-    create: [],
-    update: [],
-    delete: [],
-  };
-  const unused = new Set(slices);
-  const ours = slices.filter((slice) => isOwnedBy(slice, service));
-  for (const [key, group] of groups) {
-    const own = ours.filter((slice) => JSON.stringify(normalPorts(slice.ports)) === key);
-    placeGroup(service, group, own, unused, out);
-  }
-  if (groups.size === 0) keepOneEmpty(service, family, ours, unused, out);
-  out.delete.push(...unused);
+  const groups = groupsOf(service, pods, nodeOf, family);
+  const ours = Map.groupBy(slices, (slice) =>
+    isOwnedBy(slice, service) ? JSON.stringify(normalPorts(slice.ports)) : undefined,
+  );
+  const out: Draft = { create: [], update: [], delete: [] };
+  for (const [key, group] of groups) placeGroup(service, group, ours.get(key) ?? [], out);
+  for (const [key, own] of ours) if (key === undefined || !groups.has(key)) out.delete.push(...own);
+  // one without endpoints: "none" differs from "not looked at yet"
+  if (groups.size === 0) out.create.push(newSlice(service, { family, ports: [] }, []));
+  recycle(service, out);
   return out;
 }
 
@@ -85,56 +78,94 @@ interface Group {
   readonly endpoints: Map<string, Endpoint>;
 }
 
-type Draft = { create: EndpointSlice[]; update: EndpointSlice[]; delete: EndpointSlice[] };
-
-function placeGroup(
+function groupsOf(
   service: Service,
-  group: Group,
-  own: readonly EndpointSlice[],
-  unused: Set<EndpointSlice>,
-  out: Draft,
-): void {
-  const left = new Map(group.endpoints);
-  for (const slice of own) {
-    const kept: Endpoint[] = [];
-    for (const endpoint of slice.endpoints ?? []) {
-      const uid = endpoint.targetRef?.uid ?? "";
-      const wanted = left.get(uid);
-      if (wanted === undefined) continue;
-      left.delete(uid);
-      kept.push(wanted);
-    }
-    for (const [uid, endpoint] of left) {
-      if (kept.length >= MAX_ENDPOINTS) break;
-      kept.push(endpoint);
-      left.delete(uid);
-    }
-    if (kept.length === 0) continue;
-    unused.delete(slice);
-    const next = { ...slice, metadata: { ...slice.metadata, labels: labelsOf(service) }, endpoints: kept };
-    if (!sameSlice(slice, next)) out.update.push(next);
+  pods: readonly Pod[],
+  nodeOf: NodeOf,
+  family: IpFamily,
+): ReadonlyMap<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const pod of pods) {
+    const endpoint = endpointOf(service, pod, nodeOf, family);
+    if (endpoint === undefined) continue;
+    const ports = portsOf(service, pod);
+    const key = JSON.stringify(ports);
+    const group = groups.get(key) ?? { family, ports, endpoints: new Map() };
+    groups.set(key, group);
+    group.endpoints.set(pod.metadata?.uid ?? "", endpoint);
   }
-  const rest = [...left.values()];
-  for (let i = 0; i < rest.length; i += MAX_ENDPOINTS)
-    out.create.push(newSlice(service, group, rest.slice(i, i + MAX_ENDPOINTS)));
+  return groups;
 }
 
-/** A Service without pods has one slice without endpoints: "none" differs from "not looked at yet". */
-function keepOneEmpty(
-  service: Service,
-  family: IpFamily,
-  slices: readonly EndpointSlice[],
-  unused: Set<EndpointSlice>,
-  out: Draft,
-): void {
-  const [first] = slices;
-  if (first === undefined) {
-    out.create.push(newSlice(service, { family, ports: [] }, []));
-    return;
+/** A slice that is there, and the endpoints that it is to have. */
+interface Place {
+  readonly slice: EndpointSlice;
+  readonly endpoints: Endpoint[];
+}
+
+function placeGroup(service: Service, group: Group, own: readonly EndpointSlice[], out: Draft): void {
+  const left = new Map(group.endpoints);
+  const places = own.map((slice) => ({ slice, endpoints: keptOf(slice, left) }));
+  const emptied = places.filter(({ slice, endpoints }) => endpoints.length === 0 && (slice.endpoints ?? []).length > 0);
+  const rest = places.filter((place) => !emptied.includes(place));
+  const changed = rest.filter(({ slice, endpoints }) => !sameSlice(slice, withEndpoints(service, slice, endpoints)));
+  const unchanged = new Set<Place>(rest.filter((place) => !changed.includes(place)));
+  for (const place of changed.sort((a, b) => b.endpoints.length - a.endpoints.length)) fill(place.endpoints, left);
+  while (left.size > 0) {
+    const place = bestFor(left.size, unchanged);
+    if (place !== undefined) unchanged.delete(place);
+    if (place !== undefined) changed.push(place);
+    const endpoints = place?.endpoints ?? [];
+    fill(endpoints, left);
+    if (place === undefined) out.create.push(newSlice(service, group, endpoints));
   }
-  unused.delete(first);
-  const next = { ...first, metadata: { ...first.metadata, labels: labelsOf(service) }, endpoints: [], ports: [] };
-  if (!sameSlice(first, next)) out.update.push(next);
+  for (const { slice, endpoints } of changed) out.update.push(withEndpoints(service, slice, endpoints));
+  out.delete.push(...emptied.map(({ slice }) => slice));
+}
+
+/** Those of a slice that are still wanted, as they are now; they are left no more. */
+function keptOf(slice: EndpointSlice, left: Map<string, Endpoint>): Endpoint[] {
+  return (slice.endpoints ?? []).flatMap(({ targetRef }) => {
+    const uid = targetRef?.uid ?? "";
+    const wanted = left.get(uid);
+    left.delete(uid);
+    return wanted === undefined ? [] : [wanted];
+  });
+}
+
+function fill(endpoints: Endpoint[], left: Map<string, Endpoint>): void {
+  for (const [uid, endpoint] of left) {
+    if (endpoints.length >= MAX_ENDPOINTS) return;
+    endpoints.push(endpoint);
+    left.delete(uid);
+  }
+}
+
+/** The fullest that has room for all of them; undefined where none has. */
+function bestFor(count: number, places: ReadonlySet<Place>): Place | undefined {
+  return [...places]
+    .filter(({ endpoints }) => endpoints.length + count <= MAX_ENDPOINTS)
+    .sort((a, b) => b.endpoints.length - a.endpoints.length)[0];
+}
+
+/** What would go becomes what would be made: its name stays. */
+function recycle(service: Service, out: Draft): void {
+  for (let made = out.create.pop(); made !== undefined; made = out.create.pop()) {
+    const { ports = [], endpoints = [] } = made;
+    const become = (slice: EndpointSlice): EndpointSlice => ({ ...withEndpoints(service, slice, endpoints), ports });
+    const owned = out.delete.filter((slice) => isOwnedBy(slice, service));
+    const old = owned.find((slice) => sameSlice(slice, become(slice))) ?? owned[0];
+    if (old === undefined) {
+      out.create.push(made);
+      return;
+    }
+    out.delete.splice(out.delete.indexOf(old), 1);
+    if (!sameSlice(old, become(old))) out.update.push(become(old));
+  }
+}
+
+function withEndpoints(service: Service, slice: EndpointSlice, endpoints: readonly Endpoint[]): EndpointSlice {
+  return { ...slice, metadata: { ...slice.metadata, labels: labelsOf(service) }, endpoints };
 }
 
 function newSlice(
@@ -172,13 +203,13 @@ function labelsOf(service: Service): Record<string, string> {
   };
 }
 
-/** Undefined for a pod that has no address, that has ended, or whose node is gone: nothing is known of such any more. */
+/** Undefined for a pod that has no address, that has ended, or that is on no node that there is: nothing is known of such any more. */
 function endpointOf(service: Service, pod: Pod, nodeOf: NodeOf, family: IpFamily): Endpoint | undefined {
   const address = addressOf(pod, family);
   const { nodeName } = pod.spec ?? {};
   const node = nodeName === undefined ? undefined : nodeOf(nodeName);
   const takesAny = service.spec?.publishNotReadyAddresses === true;
-  if (address === undefined || (nodeName !== undefined && node === undefined && !takesAny)) return undefined;
+  if (address === undefined || (node === undefined && !takesAny)) return undefined;
   const { name = "", namespace = "", uid = "" } = pod.metadata ?? {};
   const serving = isReady(pod);
   const terminating = pod.metadata?.deletionTimestamp !== undefined;
@@ -198,7 +229,8 @@ function endpointOf(service: Service, pod: Pod, nodeOf: NodeOf, family: IpFamily
 }
 
 /** Who should rather use the endpoint (KEP-4444, KEP-3015); undefined: all alike. */
-function hintsOf({ spec }: Service, zone: string, nodeName: string | undefined): EndpointHints | undefined {
+function hintsOf({ metadata, spec }: Service, zone: string, nodeName: string | undefined): EndpointHints | undefined {
+  if (isByTopology(metadata?.annotations ?? {})) return undefined;
   const forZones = zone === "" ? {} : { forZones: [{ name: zone }] };
   switch (spec?.trafficDistribution) {
     case "PreferClose":
@@ -209,6 +241,13 @@ function hintsOf({ spec }: Service, zone: string, nodeName: string | undefined):
     default:
       return undefined;
   }
+}
+
+/** Whether the annotation says how traffic is spread, which counts before the field. */
+function isByTopology(annotations: Readonly<Record<string, string>>): boolean {
+  const mode =
+    annotations["service.kubernetes.io/topology-aware-hints"] ?? annotations["service.kubernetes.io/topology-mode"];
+  return mode === "Auto" || mode === "auto";
 }
 
 function portsOf(service: Service, pod: Pod): readonly EndpointPort[] {

@@ -4,12 +4,12 @@ import type { Endpoint, EndpointPort, EndpointSlice } from "@tsukube/api/types/d
 import { controllerReference } from "@tsukube/client";
 import { repack } from "../endpoints/subsets.ts";
 import { MANAGED_BY, SERVICE_NAME } from "../endpointslice/plan.ts";
+import { TRIGGER_TIME } from "../services/trigger-times.ts";
 
 export const MANAGER = "endpointslicemirroring-controller.k8s.io";
 const SKIP = "endpointslice.kubernetes.io/skip-mirror";
 const LEADER = "control-plane.alpha.kubernetes.io/leader";
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
-const TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
 /** As upstream's --mirroring-max-endpoints-per-subset: one slice for each subset and family. */
 const MOST_ADDRESSES = 1000;
 
