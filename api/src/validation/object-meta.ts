@@ -17,6 +17,7 @@ const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan"
 export function validateMeta(object: Unstructured, nameProblems: Problems = dnsSubdomain): FieldError[] {
   const meta = object.metadata ?? {};
   const errors = nameErrors(meta, nameProblems);
+  if (meta.namespace === "") errors.push(fieldError.required("metadata.namespace")); // of what has one
   if (Number(meta.generation ?? 0) < 0) {
     errors.push(fieldError.invalid("metadata.generation", meta.generation, "must be greater than or equal to 0"));
   }

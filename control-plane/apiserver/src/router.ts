@@ -5,6 +5,7 @@ import { isConnection } from "./admission/connect.ts";
 import type { Aggregator } from "./aggregation/aggregator.ts";
 import { REVIEWS, type ReviewDeps } from "./authorization/reviews.ts";
 import { checkAcceptable, negotiate } from "./chain/negotiation.ts";
+import { isWatchedByPath } from "./chain/request-info.ts";
 import type { RequestContext, RequestInfo } from "./contracts.ts";
 import type { Discovery } from "./discovery/discovery.ts";
 import { type ComponentDeps, componentStatuses } from "./endpoints/component-statuses.ts";
@@ -75,19 +76,20 @@ export class Router {
   /** @throws {ApiError} 404, 405 and whatever the endpoint throws. */
   async dispatch(context: RequestContext): Promise<ApiResponse> {
     const { info } = context;
-    if (BEGINS_TWICE.test(info.path)) return NOT_FOUND;
+    if (BEGINS_TWICE.test(info.path) || info.path.startsWith("/apis//")) return NOT_FOUND;
     const proxied = await this.#deps.aggregator.handle(context);
     if (proxied !== undefined) return proxied;
     if (!info.isResource || info.resource === "") return this.#path(context);
-    if (info.verb === "watch" && context.request.method !== "GET") throw ApiError.methodNotAllowed();
     const { registry } = this.#deps;
     const definition = registry.get(info.group, info.version, info.resource);
     if (definition !== undefined) {
+      if (definition.typed && isWatchedByPath(info) && !hasWatchRoute(info, definition)) throw ApiError.generic(404);
+      if (info.verb === "watch" && context.request.method !== "GET") throw ApiError.methodNotAllowed();
       if (mustBeCurrent(info)) await this.#deps.store.current(definition);
       if (mustBeReadable(info)) this.#deps.store.mustBeReadable(definition, info.namespace, info.name);
       return this.#resource(context, definition);
     }
-    if (!registry.hasGroup(info.group) || info.path.startsWith("/apis//")) return NOT_FOUND;
+    if (!registry.hasGroup(info.group)) return NOT_FOUND;
     if (!registry.isVirtual(info.group, info.version, info.resource)) throw ApiError.generic(404);
     return this.#virtual(context);
   }
@@ -139,9 +141,12 @@ export class Router {
 
   async #resource(context: RequestContext, definition: ResourceDefinition): Promise<ApiResponse> {
     const { info } = context;
-    if (definition.namespaced && info.namespace === "" && info.name !== "") throw ApiError.generic(404);
-    if (!definition.namespaced && info.namespace !== "" && definition.resource !== "namespaces")
+    const isNameless = definition.typed && info.namespace === "" && info.path.includes("/namespaces//");
+    if (definition.namespaced && info.namespace === "" && info.name !== "" && !isNameless) throw ApiError.generic(404);
+    if (!definition.namespaced && isNameless && definition.resource !== "namespaces") throw ApiError.generic(404);
+    if (!definition.namespaced && info.namespace !== "" && (definition.resource !== "namespaces" || isNested(info)))
       throw ApiError.generic(404);
+    if (definition.typed && info.subresource === "" && info.rest !== "") throw ApiError.generic(404);
     const verbs =
       info.subresource === ""
         ? definition.verbs
@@ -153,13 +158,17 @@ export class Router {
     if (isCollection && (info.verb === "update" || info.verb === "patch")) throw withoutName(context, definition);
     if (isAcrossNamespaces(info, definition)) {
       if (!definition.typed) return NOT_FOUND;
-      if (info.verb === "create" || !info.path.includes("/namespaces//")) throw ApiError.methodNotAllowed();
+      if (!isNameless) throw ApiError.methodNotAllowed();
     }
     if (context.request.method === "HEAD" && info.subresource !== "proxy" && definition.typed)
       throw ApiError.methodNotAllowed();
     if (info.subresource === "log" && info.verb !== "get") throw ApiError.methodNotAllowed();
     if (definition.typed && PARTS.has(info.subresource) && !verbs.includes(info.verb))
       throw ApiError.methodNotAllowed();
+    if (isNameless && info.name !== "")
+      throw verbs.includes(info.verb) && (info.verb !== "create" || info.subresource !== "")
+        ? ApiError.badRequest("Namespace parameter required.")
+        : ApiError.methodNotAllowed();
     // what a connection leads to knows its own media types
     if (definition.typed && !isConnection(info))
       checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
@@ -178,10 +187,10 @@ export class Router {
     const { info, request } = context;
     const { group, version, resource } = info;
     const row = resourceOf({ group, version, resource })!;
-    if (row.namespaced !== (info.namespace !== "")) throw ApiError.generic(404);
+    if (row.namespaced !== (info.namespace !== "" || info.path.includes("/namespaces//"))) throw ApiError.generic(404);
     const isStatuses = resource === "componentstatuses";
     // upstream has no such routes of reviews, so that not the method is wrong
-    if (!isStatuses && (info.name !== "" || info.path.includes(`/watch/${resource}`))) throw ApiError.generic(404);
+    if (isWatchedByPath(info) || (!isStatuses && info.name !== "")) throw ApiError.generic(404);
     if (!row.verbs.includes(info.verb)) throw ApiError.methodNotAllowed();
     if (isStatuses) return componentStatuses(context, this.#deps.components);
     const accepted = negotiate(request.headers, info.query, { forms: false });
@@ -194,6 +203,17 @@ export class Router {
     const object = { kind: row.kind, apiVersion: apiVersionOf(gvk), ...answer };
     return { status: 201, headers: headersOf(accepted), body: encode(object, schemaOf(gvk) as ObjectSchema, accepted) };
   }
+}
+
+/** Namespaces are in no namespace: what stands in the path before them is one of another. */
+function isNested({ path }: RequestInfo): boolean {
+  return /\/namespaces\/[^/]+\/namespaces(?:\/|$)/.test(path);
+}
+
+/** Lists are watched by path, and single objects where they are. */
+function hasWatchRoute(info: RequestInfo, { verbs, namespaced }: ResourceDefinition): boolean {
+  if (!verbs.includes("watch") || info.subresource !== "" || info.rest !== "") return false;
+  return !namespaced || info.name === "" || info.namespace !== "";
 }
 
 /** A write across namespaces, of which no kind has any; an empty one that the path names is the storage's to refuse. */

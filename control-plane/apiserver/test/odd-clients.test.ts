@@ -58,6 +58,16 @@ test.each([
   [`/api/${DEFAULT.slice(4)}`, 404],
   ["/api/v1/namespaces/defa%2Fult", 404],
   ["/api/v1/namespaces/a%20b", 404],
+  ["/apis//", 404],
+  ["/apis//v1/pods", 404],
+  ["/api/v1/namespaces/default/namespaces", 404],
+  ["/api/v1/namespaces/default/namespaces/default", 404],
+  ["/api/v1/namespaces//nodes", 404],
+  ["/api/v1/namespaces//", 200],
+  ["/api/v1/watch/secrets/a", 404],
+  ["/api/v1/watch/componentstatuses", 404],
+  [`${DEFAULT.replace("/namespaces", "/watch/namespaces")}/services/a/proxy`, 404],
+  [`${DEFAULT}/configmaps/kube-root-ca.crt//data`, 404],
 ])("%s is answered with %d", async (path, code) => {
   expect((await admin.get(path)).code).toBe(code);
 });
@@ -150,7 +160,47 @@ test.each([
   expect([answer.code, answer.object.message]).toEqual([code, message]);
 });
 
-test("nothing but reading goes by the old paths of watches", async () => {
-  const answer = await admin.send("DELETE", "/api/v1/watch/namespaces/default/configmaps/a");
-  expect([answer.code, answer.object.reason]).toEqual([405, "MethodNotAllowed"]);
+test.each([
+  ["namespaces/default/configmaps/a", 405, "MethodNotAllowed"],
+  ["configmaps", 405, "MethodNotAllowed"],
+  ["namespaces/default/pods/a/status", 404, "NotFound"],
+  ["namespaces/default/nope", 404, "NotFound"],
+])("nothing but reading goes by the old paths of watches: %s is %d", async (path, code, reason) => {
+  const answer = await admin.send("DELETE", `/api/v1/watch/${path}`);
+  expect([answer.code, answer.object.reason]).toEqual([code, reason]);
+});
+
+test.each(["/api/v1/watch", "/apis/apps/v1/watch/?a=<&", "/api/v1/proxy"])(
+  "%s is of nothing, and 500",
+  async (path) => {
+    const { code, headers, body } = await (await server.clientOf("nobody")).get(path);
+    const shown = path.replace("<&", "&lt;&amp;");
+    expect([code, headers["cache-control"], body.toString()]).toEqual([
+      500,
+      undefined,
+      `Internal Server Error: "${shown}": failed to create RequestInfo: unable to determine kind and namespace from url, ${shown}\n`,
+    ]);
+  },
+);
+
+test.each([
+  ["POST", "configmaps", 422, /^ConfigMap "n" is invalid: metadata\.namespace: Required value$/],
+  ["POST", "pods", 403, /^pods "n" is forbidden: error looking up service account \/default/],
+  ["POST", "configmaps/a", 405, /does not allow this method/],
+  ["GET", "configmaps/a", 400, /^Namespace parameter required\.$/],
+  ["PUT", "pods/a/status", 400, /^Namespace parameter required\.$/],
+  ["DELETE", "deployments/a/scale", 404, /could not find/],
+])("%s of %s in a namespace without a name is %d", async (method, path, code, message) => {
+  const object = method === "POST" || method === "PUT" ? { metadata: { name: "n", namespace: "other" } } : undefined;
+  const answer = await admin.send(method, `/api/v1/namespaces//${path}`, object);
+  expect([answer.code, answer.object.message]).toEqual([code, expect.stringMatching(message)]);
+});
+
+test("a pod without a name yet is refused by what its name is to begin with", async () => {
+  const refused = async (metadata: object): Promise<unknown> => {
+    const pod = { metadata, spec: { priorityClassName: "none", containers: [{ name: "c", image: "i" }] } };
+    return (await admin.send("POST", `${DEFAULT}/pods`, pod)).object.message;
+  };
+  expect(await refused({ generateName: "web-" })).toMatch(/^pods "web-" is forbidden: /);
+  expect(await refused({})).toMatch(/^pods "Unknown" is forbidden: /);
 });

@@ -1,8 +1,9 @@
-import { ApiError, type Unstructured } from "@tsukube/api";
+import type { Unstructured } from "@tsukube/api";
 import type { Container, Pod, PodSpec, ServiceAccount, Toleration, Volume } from "@tsukube/api/types/core-v1";
 import { nameSuffix, type Random } from "@tsukube/foundation";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { refusal } from "./refusal.ts";
 
 const isNewPod = ({ operation, resource, subresource }: AdmissionAttributes): boolean =>
   operation === "CREATE" && resource.group === "" && resource.resource === "pods" && subresource === "";
@@ -20,15 +21,15 @@ export function serviceAccountAdmission(cache: WatchCache, random: Random): Admi
   return {
     name: "ServiceAccount",
     handles: isNewPod,
-    async mutate({ object, namespace, resource, name }) {
+    async mutate(attributes) {
+      const { object, namespace } = attributes;
       if (object?.metadata?.annotations?.[MIRROR] !== undefined) return object;
       const before = specOf(object);
       const accountName = before.serviceAccountName || "default";
       const found = cache.get(`/registry/serviceaccounts/${namespace}/${accountName}`);
       if (found === undefined) {
-        throw ApiError.forbidden(
-          resource,
-          name,
+        throw refusal(
+          attributes,
           `error looking up service account ${namespace}/${accountName}: serviceaccount "${accountName}" not found`,
         );
       }

@@ -2,6 +2,7 @@ import { ApiError, type FeatureGates, type Unstructured } from "@tsukube/api";
 import type { PriorityClass } from "@tsukube/api/types/scheduling-v1";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { refusal } from "./refusal.ts";
 
 const CLASSES = "/registry/priorityclasses/";
 
@@ -69,19 +70,15 @@ function prioritizedName({ operation, resource, subresource }: AdmissionAttribut
 }
 
 /** @throws {ApiError} 403 for one that is not there. */
-function classOf(
-  cache: WatchCache,
-  { resource, name }: AdmissionAttributes,
-  wanted: string,
-): PriorityClass | undefined {
+function classOf(cache: WatchCache, attributes: AdmissionAttributes, wanted: string): PriorityClass | undefined {
   if (wanted === "") return defaultClass(cache);
   const found = cache.get(CLASSES + wanted)?.object as PriorityClass | undefined;
-  if (found === undefined) throw ApiError.forbidden(resource, name, `no PriorityClass with name ${wanted} was found`);
+  if (found === undefined) throw refusal(attributes, `no PriorityClass with name ${wanted} was found`);
   return found;
 }
 
 function expectComputed(
-  { resource, name }: AdmissionAttributes,
+  attributes: AdmissionAttributes,
   what: string,
   given: number | null | undefined,
   computed: number,
@@ -91,14 +88,14 @@ function expectComputed(
     what === "pod"
       ? `the integer value of priority (${given}) must not be provided in pod spec; priority admission controller computed ${computed} from the given PriorityClass name`
       : `priority set in the ${what} (${given}) must match the priority computed (${computed}) based on the priority class set in the spec`;
-  throw ApiError.forbidden(resource, name, why);
+  throw refusal(attributes, why);
 }
 
 const PREEMPT = "PreemptLowerPriority";
 
 /** @throws {ApiError} 403 for another one than the class has. */
 function policyOf(
-  { resource, name }: AdmissionAttributes,
+  attributes: AdmissionAttributes,
   what: string,
   { preemptionPolicy: given }: Prioritized,
   found: PriorityClass | undefined,
@@ -106,7 +103,7 @@ function policyOf(
   const computed = found === undefined ? PREEMPT : (found.preemptionPolicy ?? PREEMPT);
   if ((given ?? computed) === computed) return computed;
   const why = `the string value of PreemptionPolicy (${given}) must not be provided in ${what} spec; priority admission controller computed ${computed} from the given PriorityClass name`;
-  throw ApiError.forbidden(resource, name, why);
+  throw refusal(attributes, why);
 }
 
 const isClass = ({ resource }: AdmissionAttributes): boolean =>

@@ -1,8 +1,9 @@
-import { ApiError, jsonEqual, type Unstructured } from "@tsukube/api";
+import { jsonEqual, type Unstructured } from "@tsukube/api";
 import type { Pod, Toleration } from "@tsukube/api/types/core-v1";
 import type { RuntimeClass } from "@tsukube/api/types/node-v1";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { refusal } from "./refusal.ts";
 
 /** Gives pods the overhead, node selector and tolerations of their RuntimeClass (KEP-688). */
 export function runtimeClassAdmission(cache: WatchCache): AdmissionPlugin {
@@ -34,8 +35,8 @@ export function runtimeClassAdmission(cache: WatchCache): AdmissionPlugin {
 
 const MISMATCH = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
 
-function refuse({ resource, name }: AdmissionAttributes, why: string): never {
-  throw ApiError.forbidden(resource, name, why);
+function refuse(attributes: AdmissionAttributes, why: string): never {
+  throw refusal(attributes, why);
 }
 
 function withClass(attributes: AdmissionAttributes, object: Unstructured, found: RuntimeClass): Unstructured {

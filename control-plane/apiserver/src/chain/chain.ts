@@ -3,6 +3,7 @@ import {
   encodeJson,
   everyField,
   type FieldMatcher,
+  goQuote,
   type ObjectSchema,
   parseFieldSelector,
   schemaOfType,
@@ -32,7 +33,7 @@ import { Pieces } from "../sending/pieces.ts";
 import { type Allotted, Deadlines, deadlineOf, MOST_MS } from "./deadline.ts";
 import { FilterMetrics } from "./filter-metrics.ts";
 import { negotiate } from "./negotiation.ts";
-import { nameOf, parseRequestInfo } from "./request-info.ts";
+import { lacksResource, nameOf, parseRequestInfo } from "./request-info.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { Turns } from "./turns.ts";
 
@@ -85,6 +86,20 @@ interface Begun {
   readonly answered: ReturnType<RequestMetrics["begin"]>;
 }
 
+/** Upstream answers such paths before it knows who asks, and in plain text. */
+function unclear(request: IncomingRequest, random: Random): ApiResponse {
+  const { path } = request;
+  const why = `failed to create RequestInfo: unable to determine kind and namespace from url, ${path}`;
+  const text = `Internal Server Error: ${goQuote(path)}: ${why}\n`;
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const headers = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
+  return { status: 500, headers: { "audit-id": auditIdOf(request, random), ...headers }, body: Buffer.from(escaped) };
+}
+
+function auditIdOf({ headers }: IncomingRequest, random: Random): string {
+  return headers["audit-id"] || random.uuid();
+}
+
 const UPGRADED: ApiResponse = { status: 101, headers: {}, body: new Uint8Array(0) };
 
 /** The way of every request, from the wire or in process: who is it, may they, then the endpoint; errors become Status. */
@@ -110,8 +125,10 @@ export class Chain {
   }
 
   async handle(request: IncomingRequest): Promise<ApiResponse> {
-    const begun = this.#begin(request);
-    const { info, notes } = begun;
+    const info = parseRequestInfo(request.method, request.path);
+    if (lacksResource(info)) return unclear(request, this.#deps.random);
+    const begun = this.#begin(request, info);
+    const { notes } = begun;
     try {
       return this.#end(begun, await this.#deps.clock.track(this.#run(request, info, notes)), undefined);
     } catch (error) {
@@ -130,8 +147,9 @@ export class Chain {
     ended: Promise<void>,
     takeOver: (context: RequestContext) => Promise<ApiResponse | undefined>,
   ): Promise<ApiResponse | undefined> {
-    const begun = this.#begin(request);
-    const { info, notes, answered } = begun;
+    const info = parseRequestInfo(request.method, request.path);
+    const begun = this.#begin(request, info);
+    const { notes, answered } = begun;
     const { audit } = notes;
     const admitted = async (): Promise<ApiResponse | undefined> => {
       const user = await this.#identify(request, info, audit);
@@ -155,9 +173,8 @@ export class Chain {
     await this.#authorize(attributesOf(user, created), created, undefined);
   }
 
-  #begin(request: IncomingRequest): Begun {
-    const info = parseRequestInfo(request.method, request.path);
-    const auditId = request.headers["audit-id"] || this.#deps.random.uuid();
+  #begin(request: IncomingRequest, info: RequestInfo): Begun {
+    const auditId = auditIdOf(request, this.#deps.random);
     const began = this.#deps.clock.monotonic();
     const audit = this.#deps.auditor?.begin(request, info, auditId);
     this.#filters.passed("audit", began);

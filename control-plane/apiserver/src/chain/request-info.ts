@@ -43,6 +43,20 @@ export function parseRequestInfo(method: string, target: string): RequestInfo {
   return withCollectionVerb({ ...info, resource, name, subresource, rest: tail.join("/") }, path);
 }
 
+const VERBS_IN_PATHS: ReadonlySet<string> = new Set(["watch", "proxy"]);
+
+/** Whether the path begins with the deprecated /watch/, which few resources have routes for. */
+export function isWatchedByPath({ verb, path, group }: RequestInfo): boolean {
+  return verb === "watch" && partsOf(path)[group === "" ? 2 : 3] === "watch";
+}
+
+/** Whether a path says what to do and not with what. */
+export function lacksResource({ isResource, resource, path }: RequestInfo): boolean {
+  if (!isResource || (resource !== "" && resource !== "proxy")) return false;
+  const parts = partsOf(path);
+  return parts.length === (parts[0] === "api" ? 3 : 4) && VERBS_IN_PATHS.has(parts.at(-1)!);
+}
+
 /** A query without the parameters that Go does not read: those with a semicolon, and with escapes that are none. */
 function readable(query: string): string {
   if (!query.includes(";") && !query.includes("%")) return query;

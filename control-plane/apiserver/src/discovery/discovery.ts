@@ -162,9 +162,9 @@ export class Discovery {
   }
 
   #resources(context: RequestContext, group: DiscoveredGroup, version: string): ApiResponse {
-    checkRouted(context);
     const found = group.versions.find((candidate) => candidate.version === version);
     if (found === undefined) throw ApiError.generic(404);
+    checkRouted(context);
     const name = group.metadata.name ?? "";
     const groupVersion = name === "" ? version : `${name}/${version}`;
     const resources = (found.resources ?? []).flatMap((resource) =>

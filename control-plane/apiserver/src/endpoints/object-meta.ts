@@ -15,7 +15,7 @@ export function placed(
 ): Unstructured {
   const metadata = object.metadata ?? {};
   const inBody = metadata.namespace ?? "";
-  if (definition.namespaced && inBody !== "" && inBody !== namespace) {
+  if (definition.namespaced && inBody !== "" && namespace !== "" && inBody !== namespace) {
     throw ApiError.badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
   }
   if (name !== "" && (metadata.name ?? "") !== "" && metadata.name !== name) {

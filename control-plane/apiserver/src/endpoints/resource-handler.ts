@@ -163,8 +163,6 @@ export class ResourceHandler {
     const { definition } = view;
     const { info } = context;
     if (info.name !== "" && info.subresource === "" && definition.typed) throw ApiError.methodNotAllowed();
-    if (definition.namespaced && info.namespace === "")
-      throw ApiError.badRequest("an empty namespace may not be set during creation");
     const request = this.#request(context, definition);
     const body = placed(
       decodeObject(context, definition, context.request.body ?? EMPTY),
