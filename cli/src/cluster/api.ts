@@ -51,15 +51,17 @@ export async function waitUntil(
   isHopeless: () => boolean = () => false,
 ): Promise<void> {
   const began = clock.monotonic();
-  for (let wait = 5; !(await check().catch(() => false)); wait = Math.min(wait * 1.3, 100)) {
+  while (!(await check().catch(() => false))) {
     if (isHopeless()) throw new TsukubeError("failed", `Cannot start ${what}: ${await why()}`);
-    if (clock.monotonic() - began > ms) {
+    const waited = clock.monotonic() - began;
+    if (waited > ms) {
       const reason = await why().catch((error: unknown) => messageOf(error));
       throw new TsukubeError(
         "timeout",
         `Cannot wait any longer for ${what}: not there after ${Math.round(ms / 1000)} s${reason === "" ? "" : `; ${reason}`}`,
       );
     }
-    await clock.sleep(wait);
+    // late by a twentieth at most
+    await clock.sleep(Math.min(Math.max(waited / 20, 5), 100));
   }
 }

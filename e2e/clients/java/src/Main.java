@@ -225,8 +225,9 @@ public class Main {
         .withNewTemplate().withNewMetadata().addToLabels("app", "s").endMetadata()
         .withNewSpec().addNewContainer().withName("main").withImage("example/s").endContainer().endSpec().endTemplate().endSpec().build()).create();
     expect(deployments.withName("scaled").scale(0).getSpec().getReplicas() == 0, "not scaled");
-    deployments.withName("scaled").rolling().restart();
-    deployments.withName("scaled").rolling().updateImage("example/s:2");
+    // its patches name the version that it read, and the controller tells a status meanwhile
+    retrying(() -> deployments.withName("scaled").rolling().restart());
+    retrying(() -> deployments.withName("scaled").rolling().updateImage("example/s:2"));
     expect("example/s:2".equals(deployments.withName("scaled").get().getSpec().getTemplate().getSpec().getContainers().get(0).getImage()), "another image");
     expect(client.getApiGroups().getGroups().size() > 15, client.getApiGroups().getGroups().size());
     expect(client.getApiResources("apps/v1").getResources().size() > 5, "few resources");
@@ -236,6 +237,17 @@ public class Main {
     client.network().v1().ingresses().inAnyNamespace().list();
     client.flowControl().v1().flowSchema().list();
     client.discovery().v1().endpointSlices().inAnyNamespace().list();
+  }
+
+  private static void retrying(Runnable update) {
+    for (int attempt = 0; ; attempt++) {
+      try {
+        update.run();
+        return;
+      } catch (KubernetesClientException conflict) {
+        if (conflict.getCode() != 409 || attempt == 10) throw conflict;
+      }
+    }
   }
 
   private static void elections(KubernetesClient client) throws Exception {
