@@ -102,6 +102,30 @@ describe("an expression has no value", () => {
     expect(() => evaluate(source)).toThrow(message);
   });
 
+  test.each([
+    "x.all(a, !text.contains(word))",
+    "x.all(a, text + text != word)",
+    "x.all(a, text == text)",
+    "x.all(a, text.replace('a', 'b') != '')",
+    "x.all(a, text.matches('(a+)+b') || true)",
+    "x.all(a, !(500001 in y))",
+    "y.distinct().size() > 0",
+    "sets.contains(y, y)",
+  ])("when what it does with much is too much: %s", (source) => {
+    const program = compileCel(source, { variables: { x: DYN, y: DYN, text: DYN, word: DYN } });
+    const text = "a".repeat(100_000);
+    const list = (length: number): unknown => adapt(Array.from({ length }, (_, i) => i));
+    const values = new Map([
+      ["x", list(1000)],
+      ["y", list(20_000)],
+      ["text", adapt(text)],
+      ["word", adapt("ab".repeat(50))],
+    ]);
+    expect(() => program.evaluate((name) => values.get(name))).toThrow("cost limit exceeded");
+    const few = new Map([...values, ["x", list(1)], ["y", list(10)]]);
+    expect(program.evaluate((name) => few.get(name))).toBe(true);
+  });
+
   test("when it would take too long", () => {
     const big = `${Array.from({ length: 7 }, (_, i) => `x.all(a${i}, `).join("")}true${")".repeat(7)}`;
     expect(evaluate(big)).toBe(true);

@@ -1,6 +1,8 @@
 import { parseBoolean } from "@tsukube/foundation";
 import { parseDuration } from "../duration.ts";
 import { addQuantities, parseQuantity, quantityNumber, subtractQuantities } from "../quantity.ts";
+import { PatternError } from "../regexp/parser.ts";
+import { type Pattern, patternOf } from "../regexp/pattern.ts";
 import { ADDRESS_FUNCTIONS, ADDRESS_METHODS } from "./addresses.ts";
 import { AUTHORIZER_METHODS } from "./authorizer.ts";
 import { CelError } from "./cel-error.ts";
@@ -43,22 +45,14 @@ function index(value: unknown, name: string): number {
   return Number(value);
 }
 
-const patterns = new Map<string, RegExp>();
-
-/** RE2 has no backreferences and no lookaround, so what it takes JavaScript takes too. @throws {CelError} */
-function regex(pattern: string): RegExp {
-  let compiled = patterns.get(pattern);
-  if (compiled === undefined) {
-    try {
-      const flags = /^\(\?([ims]+)\)/.exec(pattern);
-      compiled = new RegExp(flags === null ? pattern : pattern.slice(flags[0].length), `u${flags?.[1] ?? ""}`);
-    } catch (error) {
-      throw new CelError(`error parsing regexp: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    if (patterns.size > 1000) patterns.clear();
-    patterns.set(pattern, compiled);
+/** @throws {CelError} for a pattern that is none, or too much work. */
+function withPattern<T>(pattern: string, work: (pattern: Pattern) => T): T {
+  try {
+    return work(patternOf(pattern));
+  } catch (error) {
+    if (error instanceof PatternError) throw new CelError(`error parsing regexp: ${error.message}`);
+    throw error;
   }
-  return compiled;
 }
 
 function size(value: unknown): bigint {
@@ -192,10 +186,14 @@ export const METHODS: Readonly<Record<string, Function>> = tableOf({
   contains: (a, b) => text(a, "contains").includes(text(b, "contains")),
   startsWith: (a, b) => text(a, "startsWith").startsWith(text(b, "startsWith")),
   endsWith: (a, b) => text(a, "endsWith").endsWith(text(b, "endsWith")),
-  matches: (a, b) => regex(text(b, "matches")).test(text(a, "matches")),
-  find: (a, b) => regex(text(b, "find")).exec(text(a, "find"))?.[0] ?? "",
+  matches: (a, b) => withPattern(text(b, "matches"), (pattern) => pattern.test(text(a, "matches"))),
+  find: (a, b) =>
+    withPattern(text(b, "find"), (pattern) => {
+      const found = pattern.find(text(a, "find"));
+      return found === undefined ? "" : text(a, "find").slice(found.start, found.end);
+    }),
   findAll: (a, b, limit) => {
-    const all = [...text(a, "findAll").matchAll(new RegExp(regex(text(b, "findAll")), "gu"))].map((match) => match[0]);
+    const all = withPattern(text(b, "findAll"), (pattern) => [...pattern.findAll(text(a, "findAll"))]);
     return limit === undefined ? all : all.slice(0, index(limit, "findAll"));
   },
   charAt: (a, at) => [...text(a, "charAt")][index(at, "charAt")] ?? "",

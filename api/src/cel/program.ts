@@ -1,4 +1,5 @@
 import type { Expression } from "./ast.ts";
+import { callCost } from "./call-cost.ts";
 import { CelCompileError, CelError } from "./cel-error.ts";
 import { type CelEnvironment, checkTypes, type StaticType } from "./checker.ts";
 import { FUNCTIONS, iterate, METHODS, member, optionalMember } from "./functions.ts";
@@ -57,8 +58,7 @@ class Compiler {
   compile(expression: Expression): Step {
     const step = this.#step(expression);
     return (frame) => {
-      frame.budget.left -= 1;
-      if (frame.budget.left < 0) throw new CelError("operation cancelled: actual cost limit exceeded");
+      spend(frame, 1);
       return step(frame);
     };
   }
@@ -153,7 +153,11 @@ class Compiler {
     const steps = args.map((arg) => this.compile(arg));
     if (operate === undefined)
       throw new CelCompileError(this.#source, args[0]?.at ?? 0, `undeclared reference to '${name}' (in container '')`);
-    return (frame) => operate(...(steps.map((step) => step(frame)) as never[]));
+    return (frame) => {
+      const values = steps.map((step) => step(frame));
+      spend(frame, callCost(name, values));
+      return operate(...(values as never[]));
+    };
   }
 
   /** && and || hold if either side decides, whatever the other does; ?: looks at one branch only. */
@@ -220,6 +224,12 @@ class Compiler {
       return combine(items, (item, position, body) => within(item, position, bodies[body]!), bodies.length);
     };
   }
+}
+
+/** @throws {CelError} when nothing is left. */
+function spend({ budget }: Frame, cost: number): void {
+  budget.left -= cost;
+  if (budget.left < 0) throw new CelError("operation cancelled: actual cost limit exceeded");
 }
 
 function identifier(name: string): Step {

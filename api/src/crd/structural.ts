@@ -1,7 +1,7 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
+import { patternProblem } from "../regexp/pattern.ts";
 import { type FieldError, fieldError, fieldErrorMessage } from "../status/field-error.ts";
 import { compileNode } from "./compile.ts";
-import { patternProblem } from "./pattern-problem.ts";
 import { prune } from "./prune.ts";
 import { typeName, validateValue } from "./validate-value.ts";
 

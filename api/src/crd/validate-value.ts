@@ -3,6 +3,8 @@ import type { ObjectMeta } from "../../generated/types/meta-v1.ts";
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
 import { goFloat } from "../go-number.ts";
 import { jsonEqual } from "../patch/index.ts";
+import { PatternError } from "../regexp/parser.ts";
+import { patternOf } from "../regexp/pattern.ts";
 import type { Constraints, Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import { dns1035Label } from "../validation/names.ts";
@@ -273,8 +275,7 @@ function checkText(value: string, schema: Constraints, path: string, errors: Fie
     errors.push(fieldError.tooLong(path, schema.maxLength));
   else if (schema.minLength !== undefined && length < schema.minLength)
     fail(`should be at least ${schema.minLength} chars long`);
-  else if (schema.pattern !== undefined && !patternOf(schema.pattern)?.test(value))
-    fail(`should match '${schema.pattern}'`);
+  else if (schema.pattern !== undefined && !fits(value, schema.pattern)) fail(`should match '${schema.pattern}'`);
   if (schema.format !== undefined && !hasFormat(value, schema.format)) {
     errors.push(
       fieldError.typeInvalid(path, value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`),
@@ -421,41 +422,12 @@ function sameJson(a: unknown, b: unknown): boolean {
   return a === b || encodeUnstructuredText(a) === encodeUnstructuredText(b);
 }
 
-const patterns = new Map<string, RegExp | null>();
-const MOST_PATTERNS = 2000;
-
-/** A Go (RE2) pattern as a JavaScript one; undefined when it cannot be one, which refuses every text. */
-function patternOf(pattern: string): RegExp | undefined {
-  let known = patterns.get(pattern);
-  if (known === undefined) {
-    known = compilePattern(pattern);
-    if (patterns.size >= MOST_PATTERNS) patterns.clear();
-    patterns.set(pattern, known);
+/** A pattern that is none, of a definition from before they were looked at, fits nothing. */
+function fits(text: string, pattern: string): boolean {
+  try {
+    return patternOf(pattern).test(text);
+  } catch (error) {
+    if (error instanceof PatternError) return false;
+    throw error;
   }
-  return known ?? undefined;
-}
-
-function compilePattern(pattern: string): RegExp | null {
-  // RE2 spells flags, text anchors and named groups differently.
-  const flags = /^\(\?([ims]+)\)/.exec(pattern);
-  const body = pattern
-    .slice(flags?.[0].length ?? 0)
-    .replaceAll("\\A", "^")
-    .replaceAll("\\z", "$")
-    .replaceAll("(?P<", "(?<")
-    .replaceAll("[[:alnum:]]", "[0-9A-Za-z]")
-    .replaceAll("[:alnum:]", "0-9A-Za-z")
-    .replaceAll("[:alpha:]", "A-Za-z")
-    .replaceAll("[:digit:]", "0-9")
-    .replaceAll("[:lower:]", "a-z")
-    .replaceAll("[:upper:]", "A-Z")
-    .replaceAll("[:space:]", "\\s");
-  for (const unicode of ["u", ""]) {
-    try {
-      return new RegExp(body, unicode + (flags?.[1] ?? ""));
-    } catch {
-      // Escapes such as \- are errors in Unicode mode only: try without.
-    }
-  }
-  return null;
 }
