@@ -15,9 +15,10 @@ import {
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Lifetime } from "@tsukube/foundation";
 import { readRecord, run } from "@tsukube/host";
+import { makeGroup, removeGroup, systemCgroups } from "@tsukube/kernel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dockerFor } from "./docker-client.ts";
 
@@ -33,6 +34,7 @@ class Stranger {
   readonly uid: number;
   readonly #ids: string;
   readonly #hasTun: boolean;
+  readonly #groups: string[] = [];
 
   /** @param hasTun Whether /dev/net/tun is everybody's, as it is on most machines. */
   constructor(uid: number, ids: string, hasTun = false) {
@@ -53,6 +55,24 @@ class Stranger {
     return join(this.home, ".local/state/tsukube/default");
   }
 
+  /** Its commands are in these control groups from now on, each in a hierarchy of its own. */
+  async delegate(groups: readonly string[]): Promise<void> {
+    for (const group of groups) {
+      this.#groups.push(group);
+      this.lifetime.add("group", () => removeGroup(group));
+      const [hierarchy, name] = [dirname(group), `/${basename(group)}`];
+      if (existsSync(join(hierarchy, "cgroup.controllers"))) await systemCgroups(hierarchy).create(name);
+      else await makeGroup(hierarchy, name);
+      for (const path of ["", "cgroup.procs", "cgroup.subtree_control"].map((file) => join(group, file)))
+        if (existsSync(path)) chownSync(path, this.uid, this.uid);
+    }
+  }
+
+  /** Back to where this process is: those who enter a namespace see what is delegated, and may not put anything there. */
+  leaveGroups(): void {
+    this.#groups.length = 0;
+  }
+
   async tsukube(
     ...args: readonly string[]
   ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
@@ -60,8 +80,10 @@ class Stranger {
     hide.push(`mount --bind ${join(this.folder, "passwd")} /etc/passwd`);
     const tun = join(this.folder, "tun");
     hide.push(
-      `test -e ${tun} || mknod -m ${this.#hasTun ? 666 : 600} ${tun} c 10 200; mount --bind ${tun} /dev/net/tun`,
+      `test -e ${tun} || mknod -m ${this.#hasTun ? 666 : 600} ${tun} c 10 200; ! test -e /dev/net/tun || mount --bind ${tun} /dev/net/tun`,
     );
+    // a group that is divided has its processes in a leaf
+    hide.push(...this.#groups.map((at) => `at=${at}; ! test -d $at/init || at=$at/init; echo $$ > $at/cgroup.procs`));
     const become = ["setpriv", "--reuid", `${this.uid}`, "--regid", `${this.uid}`, "--clear-groups"];
     const env = ["env", "-i", `PATH=${process.env["PATH"]}`, `HOME=${this.home}`];
     const program = [join(this.folder, "node"), join(ROOT, "dist/current/cli.js")];
@@ -116,6 +138,8 @@ describe.skipIf(!isRoot)("an engine of a user who is not root (needs root, to be
       "-d",
       "--name",
       "kept",
+      "--stop-signal",
+      "KILL",
       "--network",
       "none",
       "-v",
@@ -173,6 +197,91 @@ describe.skipIf(!isRoot)("an engine of a user who is not root (needs root, to be
     expect(existsSync(stranger.state)).toBe(false);
   }, 90_000);
 });
+
+const CGROUPS = "/sys/fs/cgroup";
+const isUnified = existsSync(join(CGROUPS, "cgroup.controllers"));
+const UNIFIED = isUnified ? CGROUPS : join(CGROUPS, "unified");
+const HIERARCHIES = ["memory", "cpu", "cpuacct", "cpuset", "pids", "freezer"];
+
+describe.skipIf(!isRoot).each([
+  { of: "version 2", uid: 54_323, hierarchies: existsSync(UNIFIED) ? [UNIFIED] : [] },
+  { of: "version 1", uid: 54_324, hierarchies: isUnified ? [] : HIERARCHIES.map((name) => join(CGROUPS, name)) },
+])(
+  "an engine of a user to whom control groups of $of are delegated (needs root, and such groups)",
+  ({ of, uid, hierarchies }) => {
+    const stranger = new Stranger(uid, "");
+    const hasLimits = isUnified || of === "version 1";
+    const groups = hierarchies.map((hierarchy) => join(hierarchy, `tsukube-stranger-${uid}`));
+    let client: Awaited<ReturnType<typeof dockerFor>>;
+    const docker = (...args: readonly string[]) => client.docker(...args);
+
+    afterAll(async () => {
+      await stranger.tsukube("down", "--purge");
+      await stranger.lifetime.close();
+    }, 60_000);
+
+    test.skipIf(groups.length === 0)(
+      "limits, measures and pauses containers, and down leaves the groups as they were",
+      async () => {
+        await run(join(ROOT, "tsukube"), ["--version"]); // bundles what changed
+        await stranger.delegate(groups);
+        const { code, stderr } = await stranger.tsukube("engine", "--background");
+        expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
+        client = await dockerFor(stranger.lifetime, join(stranger.state, "run/docker.sock"));
+
+        const limits = ["-m", "64m", "--cpus", "0.5", "--cpuset-cpus", "0", "--pids-limit", "50"];
+        const kept = ["-d", "--name", "kept", "--stop-signal", "KILL", ...(hasLimits ? limits : [])];
+        await docker("run", ...kept, IMAGE, "sleep", "1000");
+        if (hasLimits) {
+          const files =
+            of === "version 2"
+              ? ["memory.max", "cpu.max", "cpuset.cpus", "pids.max"]
+              : ["memory/memory.limit_in_bytes", "cpu/cpu.cfs_quota_us", "cpuset/cpuset.cpus", "pids/pids.max"];
+          const quota = of === "version 2" ? "50000 100000" : "50000";
+          expect(await docker("exec", "-w", CGROUPS, "kept", "cat", ...files)).toBe(`67108864\n${quota}\n0\n50`);
+          expect(await docker("stats", "--no-stream", "--format", "{{.MemUsage}} {{.PIDs}}", "kept")).toMatch(
+            / 64MiB 1$/,
+          );
+          await docker("update", "-m", "70m", "--memory-swap", "70m", "kept");
+          expect(await docker("exec", "-w", CGROUPS, "kept", "cat", files[0] ?? "")).toBe(String(70 << 20));
+          const hog = ["-m", "32m", "--memory-swap", "32m", IMAGE, "sh", "-c", "x=a; while :; do x=$x$x; done"];
+          await expect(docker("run", "--name", "hog", ...hog)).rejects.toThrow();
+          expect(await docker("inspect", "-f", "{{.State.ExitCode}} {{.State.OOMKilled}}", "hog")).toBe("137 true");
+        } else
+          await expect(docker("run", "--rm", ...limits, IMAGE, "true")).rejects.toThrow(
+            /Cannot limit memory, cpu, pids: this engine runs without root and .* controllers/,
+          );
+        await docker("pause", "kept");
+        expect(await docker("ps", "--format", "{{.Status}}", "--filter", "name=kept")).toContain("(Paused)");
+        await docker("unpause", "kept");
+        expect(await docker("top", "kept")).toContain("sleep 1000");
+        expect(await docker("info", "-f", "{{.CgroupDriver}} {{.MemoryLimit}}")).toBe(`cgroupfs ${hasLimits}`);
+
+        const ready = JSON.parse(readFileSync(join(stranger.state, "run/engine.ready"), "utf8")) as {
+          readonly pid: number;
+        };
+        process.kill(ready.pid, "SIGKILL");
+        await expect
+          .poll(() => docker("exec", "kept", "echo", "again").catch(() => ""), { timeout: 30_000 })
+          .toBe("again");
+        stranger.leaveGroups();
+        if (of === "version 2")
+          expect(await stranger.tsukube("engine")).toMatchObject({
+            code: 1,
+            stderr: expect.stringContaining("Cannot start the engine: its containers are in control group"),
+          });
+        expect(await stranger.tsukube("down", "--purge")).toMatchObject({ code: 0 });
+        await expect.poll(() => stranger.processes(), { timeout: 10_000 }).toEqual([]);
+        for (const group of groups) expect(childGroups(group).filter((name) => name !== "init")).toEqual([]);
+      },
+      120_000,
+    );
+  },
+);
+
+function childGroups(group: string): readonly string[] {
+  return readdirSync(group, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+}
 
 describe.skipIf(!isRoot || !existsSync("/usr/bin/newuidmap"))(
   "an engine of a user to whom the machine gives ids (needs root, and the package uidmap)",

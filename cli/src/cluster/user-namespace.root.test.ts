@@ -30,7 +30,7 @@ test.skipIf(process.getuid?.() !== 0)(
       writeFileSync(join(bundle, "conmon.pid"), String(pid));
       const { enter } = await userNamespaceOf(paths, realClock);
       const isThere = enter.includes(String(pid));
-      if (!isThere) holderOf(paths)();
+      if (!isThere) await holderOf(paths, realClock)();
       rmSync(join(paths.runtime, "user-namespace"), { force: true });
       return isThere;
     };

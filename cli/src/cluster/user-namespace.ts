@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { type Clock, TsukubeError } from "@tsukube/foundation";
+import { basename, dirname, join } from "node:path";
+import { type Clock, codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, run, startTimeOf } from "@tsukube/host";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import { ensureRuntimeFolder } from "./runtime-folder.ts";
@@ -11,15 +11,18 @@ export interface UserNamespace {
   /** What to put before a command that is to run there. */
   readonly enter: readonly string[];
   readonly ids: "many-ids" | "one-id";
+  /** Where who enters writes its pid before, to be in the control group of this engine; empty where none is delegated to it. */
+  readonly groups: readonly string[];
 }
 
 const START_MS = 5000;
+const END_MS = 5000;
 const LOOK_MS = 5;
 
 /** The one of this engine's containers; undefined where none runs. */
 function foundUserNamespace(paths: ClusterPaths): UserNamespace | undefined {
-  const pid = holders(paths).find((each) => isThere(each));
-  return pid === undefined ? undefined : within(pid);
+  const pid = holders(paths).find((each) => isElsewhere(each, "user"));
+  return pid === undefined ? undefined : within(pid, recorded(paths).groups);
 }
 
 /** The same, made if there is none. @throws {TsukubeError} `unsupported` where the kernel refuses it. */
@@ -27,38 +30,75 @@ export async function userNamespaceOf(paths: ClusterPaths, clock: Clock): Promis
   const found = foundUserNamespace(paths);
   if (found !== undefined) return found;
   ensureRuntimeFolder(paths);
-  const child = spawn("unshare", ["--user", "--mount", "sleep", "infinity"], { detached: true, stdio: "ignore" });
+  const { delegateCgroups } = await import("@tsukube/kernel");
+  const delegated = await delegateCgroups(`tsukube-${paths.name}`);
+  const made = ["--user", "--mount", ...(delegated === undefined ? [] : ["--cgroup"])];
+  const script = 'n=$1; shift; while [ $n -gt 0 ]; do echo $$ >"$1"; shift; n=$((n - 1)); done; exec "$@"';
+  const { entries = [], innerEntries = [] } = delegated ?? {};
+  const words = [String(entries.length), ...entries, "unshare", ...made, "sleep", "infinity"];
+  const child = spawn("sh", ["-ec", script, "sh", ...words], { detached: true, stdio: "ignore" });
   const pid = await madeBy(child, clock);
   try {
     await giveIds(pid);
-    // groups that are not ours to change stand there; programs that look are to find none
-    await run("nsenter", [...entering(pid), "mount", "-t", "tmpfs", "tmpfs", "/sys/fs/cgroup"]);
-    writeFileSync(filesOf(paths).userNamespace, `${pid} ${startTimeOf(pid) ?? ""}\n`, { mode: 0o600 });
+    // groups that are not ours to change stand there; programs that look are to find none of them
+    const mounts = ["mount -t tmpfs tmpfs /sys/fs/cgroup", ...(delegated?.mounts ?? [])];
+    await run("nsenter", [...entering(pid), "sh", "-ec", mounts.join("\n")]);
+    await delegated?.divide();
+    const record = [`${pid} ${startTimeOf(pid) ?? ""}`, ...innerEntries].join("\n");
+    writeFileSync(filesOf(paths).userNamespace, `${record}\n`, { mode: 0o600 });
   } catch (error) {
     child.kill("SIGKILL");
     throw error;
   }
   child.unref();
-  return within(pid);
+  return within(pid, innerEntries);
 }
 
-/** @returns what ends its holder: nothing may run there any more. */
-export function holderOf(paths: ClusterPaths): () => void {
-  const [pid] = recorded(paths);
-  return () => void (pid !== undefined && process.kill(pid, "SIGKILL"));
+/** Moves this process, and what it starts, into the control group of an engine. @throws {TsukubeError} `unsupported`. */
+export function joinGroups({ groups }: UserNamespace): void {
+  for (const entry of groups) {
+    try {
+      writeFileSync(entry, String(process.pid));
+    } catch (cause) {
+      throw new TsukubeError(
+        "unsupported",
+        `Cannot start the engine: its containers are in control group "${dirname(entry)}", which this process may not enter from its own (${messageOf(cause)}), expected one that is delegated to the same user; start it with "systemd-run --user --scope", or end its containers with "tsukube down"`,
+        { cause },
+      );
+    }
+  }
+}
+
+/** @returns what ends its holder, and removes its control group: nothing may run there any more. */
+export function holderOf(paths: ClusterPaths, clock: Clock): () => Promise<void> {
+  const { pid, groups } = recorded(paths);
+  return async () => {
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
+    const { removeDelegated } = await import("@tsukube/kernel");
+    for (const until = clock.monotonic() + END_MS; ; await clock.sleep(LOOK_MS)) {
+      try {
+        return await removeDelegated(groups);
+      } catch (error) {
+        if (codeOf(error) !== "EBUSY" || clock.monotonic() > until) throw error; // what is killed takes its time
+      }
+    }
+  };
 }
 
 /** Its holder; where that was killed, the monitors of containers are still there. */
 function holders(paths: ClusterPaths): readonly number[] {
   const bundles = join(paths.runtime, "engine/docker/bundles");
   const ids = existsSync(bundles) ? readdirSync(bundles) : [];
-  return [...recorded(paths), ...ids.flatMap((id) => monitorOf(join(bundles, id)))];
+  const { pid } = recorded(paths);
+  return [...(pid === undefined ? [] : [pid]), ...ids.flatMap((id) => monitorOf(join(bundles, id)))];
 }
 
-function recorded(paths: ClusterPaths): readonly number[] {
+/** The holder while it lives, and the groups that it was made with. */
+function recorded(paths: ClusterPaths): { readonly pid?: number; readonly groups: readonly string[] } {
   const file = filesOf(paths).userNamespace;
-  const [pid = "", startTime = ""] = existsSync(file) ? readFileSync(file, "utf8").trim().split(" ") : [];
-  return isAlive(Number(pid), startTime) ? [Number(pid)] : [];
+  const [holder = "", ...groups] = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+  const [pid = "", startTime = ""] = holder.split(" ");
+  return { ...(isAlive(Number(pid), startTime) ? { pid: Number(pid) } : {}), groups };
 }
 
 /** The pid that was noted of a monitor may be that of another process by now. */
@@ -72,34 +112,35 @@ function monitorOf(bundle: string): readonly number[] {
   }
 }
 
-function isThere(pid: number): boolean {
-  const own = userNamespaceFrom("self");
-  const other = userNamespaceFrom(String(pid));
+function isElsewhere(pid: number, kind: "user" | "cgroup"): boolean {
+  const own = namespaceOf("self", kind);
+  const other = namespaceOf(String(pid), kind);
   return other !== undefined && other !== own;
 }
 
-function userNamespaceFrom(pid: string): string | undefined {
+function namespaceOf(pid: string, kind: string): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/ns/user`);
+    return readlinkSync(`/proc/${pid}/ns/${kind}`);
   } catch {
     return undefined; // it is gone, or another user's
   }
 }
 
-function within(pid: number): UserNamespace {
+function within(pid: number, groups: readonly string[]): UserNamespace {
   const lines = readFileSync(`/proc/${pid}/uid_map`, "utf8").trim().split("\n");
-  return { enter: ["nsenter", ...entering(pid)], ids: lines.length > 1 ? "many-ids" : "one-id" };
+  return { enter: ["nsenter", ...entering(pid)], ids: lines.length > 1 ? "many-ids" : "one-id", groups };
 }
 
 function entering(pid: number): readonly string[] {
-  return ["--target", String(pid), "--user", "--mount", "--preserve-credentials", "--"];
+  const groups = isElsewhere(pid, "cgroup") ? ["--cgroup"] : [];
+  return ["--target", String(pid), "--user", "--mount", ...groups, "--preserve-credentials", "--"];
 }
 
 async function madeBy(child: ChildProcess, clock: Clock): Promise<number> {
   let isOver = false;
   for (const event of ["error", "exit"]) child.once(event, () => (isOver = true));
   for (const began = clock.monotonic(); !isOver && clock.monotonic() - began < START_MS; await clock.sleep(LOOK_MS))
-    if (child.pid !== undefined && isThere(child.pid)) return child.pid;
+    if (child.pid !== undefined && isElsewhere(child.pid, "user")) return child.pid;
   child.kill("SIGKILL");
   throw new TsukubeError(
     "unsupported",

@@ -26,12 +26,12 @@ export async function down(context: CommandContext, purge: boolean): Promise<voi
 /** By the same command where its engine is root: what containers wrote belongs to users whom only that knows. */
 async function takeDownWithin({ paths, clock }: CommandContext): Promise<void> {
   const users = await userNamespaceOf(paths, clock);
-  const end = holderOf(paths);
+  const end = holderOf(paths, clock);
   const [program = "", ...args] = [...users.enter, process.execPath, ...process.argv.slice(1)];
   const child = spawn(program, args, { stdio: "inherit", env: { ...process.env, [ROOTLESS]: users.ids } });
   const [code] = (await once(child, "exit")) as [number | null];
   process.exitCode = code ?? 1;
-  if (code === 0) end();
+  if (code === 0) await end();
 }
 
 async function takeDown({ rootless, paths, clock, progress, print }: CommandContext, purge: boolean): Promise<void> {

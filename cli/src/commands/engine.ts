@@ -10,7 +10,7 @@ import { ensureHost } from "../cluster/host-needs.ts";
 import { MEMORY_FLAGS } from "../cluster/memory-flags.ts";
 import { filesOf } from "../cluster/paths.ts";
 import { bundleFolder, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
-import { userNamespaceOf } from "../cluster/user-namespace.ts";
+import { joinGroups, userNamespaceOf } from "../cluster/user-namespace.ts";
 import { bundleHash } from "../processes/program.ts";
 import type { CommandContext } from "./context.ts";
 import { argumentsOf, type DockerHostFlags, dockerHostOf } from "./docker-host.ts";
@@ -34,6 +34,7 @@ export async function engine(context: CommandContext, options: EngineOptions): P
   dockerHostOf(options);
   await ensureHost(context, "engine");
   const users = context.isRoot ? undefined : await userNamespaceOf(paths, context.clock);
+  if (users !== undefined) joinGroups(users);
   const served = ["--docker-socket", socket, ...argumentsOf(options)];
   if (options.snapshotter !== undefined) served.push("--snapshotter", options.snapshotter);
   const program = join(bundleFolder(), "engine.js");

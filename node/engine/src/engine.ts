@@ -3,7 +3,15 @@ import { connect } from "node:net";
 import { dirname } from "node:path";
 import { codeOf, messageOf } from "@tsukube/foundation";
 import { grpcError, serveGrpc, serviceDefinition } from "@tsukube/host/grpc";
-import { connectWithin, noCgroups, systemCgroups, systemMounts, systemNamespaces, userMounts } from "@tsukube/kernel";
+import {
+  connectWithin,
+  namespaceCgroups,
+  noCgroups,
+  systemCgroups,
+  systemMounts,
+  systemNamespaces,
+  userMounts,
+} from "@tsukube/kernel";
 import type { ContainerEventResponse } from "@tsukube/node-contracts/cri";
 import descriptor from "@tsukube/node-contracts/facts/cri.json" with { type: "json" };
 import { openImageBuilder } from "./build/image-builder.ts";
@@ -36,7 +44,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { rootless } = options;
   const mounts = options.kernel?.mounts ?? (rootless === undefined ? systemMounts : userMounts);
   const namespaces = options.kernel?.namespaces ?? systemNamespaces(mounts);
-  const cgroups = options.kernel?.cgroups ?? (rootless === undefined ? systemCgroups() : noCgroups);
+  const cgroups = options.kernel?.cgroups ?? (rootless === undefined ? systemCgroups() : namespaceCgroups());
   for (const folder of [stateDirectory, runtimeDirectory]) await mkdir(folder, { recursive: true, mode: 0o711 });
   const snapshotter = await openSnapshotter(
     `${stateDirectory}/s`,
@@ -59,7 +67,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     garbage,
     ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
   });
-  const runtime = await OciRuntime.open(options.runtime ?? "crun", runtimeDirectory, rootless !== undefined);
+  const runtime = await OciRuntime.open(options.runtime ?? "crun", runtimeDirectory, cgroups !== noCgroups);
   const events = new EventBus<ContainerEventResponse>();
   const now = (): number => clock.now();
   const sandboxes = new Sandboxes({

@@ -50,6 +50,10 @@ export interface BlockIo {
 /** Control groups of the machine, by paths such as "/kubepods/burstable/pod123": the same in every hierarchy. */
 export interface Cgroups {
   readonly version: 1 | 2;
+  /** What can be limited, as the kernel names it: "memory", "cpu", "cpuset", "pids", "io" ("blkio" in version 1); empty where nothing can. */
+  readonly controllers: readonly string[];
+  /** Whether processes can be made to stand still. */
+  readonly canFreeze: boolean;
   /** Of huge pages, whose use can be limited: "2MB", "1GB"; empty where nothing limits it. */
   readonly hugepageSizes: readonly string[];
   /** Makes the group in every hierarchy (parents too) and sets limits. Idempotent. */
@@ -105,12 +109,14 @@ export function systemCgroups(root = ROOT): Cgroups {
 /** For who may make no groups: there are none, and no limits. */
 export const noCgroups: Cgroups = {
   version: 1,
+  controllers: [],
+  canFreeze: false,
   hugepageSizes: [],
   async create(_, limits = {}) {
-    if (Object.keys(limits).length > 0) throw notDelegated(Object.keys(limits));
+    refuseLimits(Object.keys(limits));
   },
   async update(_, limits) {
-    if (Object.keys(limits).length > 0) throw notDelegated(Object.keys(limits));
+    refuseLimits(Object.keys(limits));
   },
   async remove() {},
   exists: () => false,
@@ -124,11 +130,19 @@ export const noCgroups: Cgroups = {
   expectMove() {},
 };
 
-/** @param limits By the names under which they were asked for. */
-export function notDelegated(limits: readonly string[]): TsukubeError {
-  return new TsukubeError(
+/**
+ * @param limits By the names under which they were asked for; nothing happens when there are none.
+ * @param controllers What can be limited. @throws {TsukubeError} `unsupported`.
+ */
+export function refuseLimits(limits: readonly string[], controllers: readonly string[] = []): void {
+  if (limits.length === 0) return;
+  const state =
+    controllers.length === 0
+      ? "no controllers of control groups are delegated to it"
+      : `of control groups it has the controllers ${controllers.join(", ")} alone`;
+  throw new TsukubeError(
     "unsupported",
-    `Cannot limit ${limits.join(", ")}: this engine runs without root and no control groups are delegated to it, expected no limits, or an engine of root`,
+    `Cannot limit ${limits.join(", ")}: this engine runs without root and ${state}, expected no such limits, an engine of root, or one that is started in a control group of its own ("systemd-run --user --scope -p Delegate=yes tsukube engine")`,
   );
 }
 
@@ -155,38 +169,23 @@ class MoveInPlace {
 
 class CgroupsV1 implements Cgroups {
   readonly version = 1;
+  readonly controllers: readonly string[];
+  readonly canFreeze: boolean;
   readonly hugepageSizes: readonly string[];
   readonly #root: string;
-  readonly #controllers: readonly string[];
   readonly #move: MoveInPlace;
 
   constructor(root: string) {
     this.#root = root;
-    this.#controllers = V1.filter((name) => existsSync(`${root}/${name}`));
-    this.hugepageSizes = this.#controllers.includes("hugetlb") ? hugepageSizes() : [];
+    this.controllers = V1.filter((name) => existsSync(`${root}/${name}`));
+    this.canFreeze = this.controllers.includes("freezer");
+    this.hugepageSizes = this.controllers.includes("hugetlb") ? hugepageSizes() : [];
     this.#move = new MoveInPlace(`${root}/pids`, /^\d+:pids:/);
   }
 
   async create(path: string, limits: CgroupLimits = {}): Promise<void> {
-    for (const controller of this.#controllers) {
-      if (controller === "cpuset") await this.#createCpuset(path);
-      else await mkdir(`${this.#root}/${controller}${path}`, { recursive: true });
-    }
+    for (const controller of this.controllers) await makeGroup(`${this.#root}/${controller}`, path);
     await this.update(path, limits);
-  }
-
-  /** A new cpuset is empty and takes no process until it names processors and memory nodes: inherit the parent's. */
-  async #createCpuset(path: string): Promise<void> {
-    let folder = `${this.#root}/cpuset`;
-    for (const part of path.split("/").filter((name) => name !== "")) {
-      const parent = folder;
-      folder = `${folder}/${part}`;
-      await mkdir(folder, { recursive: true });
-      for (const file of ["cpuset.cpus", "cpuset.mems"]) {
-        if ((await read(`${folder}/${file}`)) === "")
-          await writeFile(`${folder}/${file}`, await read(`${parent}/${file}`));
-      }
-    }
   }
 
   async update(path: string, limits: CgroupLimits): Promise<void> {
@@ -211,8 +210,8 @@ class CgroupsV1 implements Cgroups {
 
   async remove(path: string): Promise<void> {
     const failures: unknown[] = [];
-    for (const controller of this.#controllers)
-      await removeTree(`${this.#root}/${controller}${path}`).catch((error: unknown) => failures.push(error));
+    for (const controller of this.controllers)
+      await removeGroup(`${this.#root}/${controller}${path}`).catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
   }
 
@@ -273,17 +272,31 @@ class CgroupsV1 implements Cgroups {
   }
 }
 
+/** Makes a group of version 1, with parents. A new cpuset takes no process until it names processors and memory nodes: the parent's. */
+export async function makeGroup(hierarchy: string, path: string): Promise<void> {
+  let folder = hierarchy;
+  for (const part of path.split("/").filter((name) => name !== "")) {
+    const parent = folder;
+    folder = `${folder}/${part}`;
+    await mkdir(folder, { recursive: true });
+    for (const file of ["cpuset.cpus", "cpuset.mems"])
+      if (existsSync(`${folder}/${file}`) && (await read(`${folder}/${file}`)) === "")
+        await writeFile(`${folder}/${file}`, await read(`${parent}/${file}`));
+  }
+}
+
 class CgroupsV2 implements Cgroups {
   readonly version = 2;
+  readonly controllers: readonly string[];
+  readonly canFreeze = true;
   readonly hugepageSizes: readonly string[];
   readonly #root: string;
   readonly #move: MoveInPlace;
 
   constructor(root: string) {
     this.#root = root;
-    const file = `${root}/cgroup.controllers`;
-    const controllers = existsSync(file) ? readFileSync(file, "utf8").trim().split(" ") : [];
-    this.hugepageSizes = controllers.includes("hugetlb") ? hugepageSizes() : [];
+    this.controllers = words(readFileSync(`${root}/cgroup.controllers`, "utf8"));
+    this.hugepageSizes = this.controllers.includes("hugetlb") ? hugepageSizes() : [];
     this.#move = new MoveInPlace(root, /^0::/);
   }
 
@@ -334,7 +347,7 @@ class CgroupsV2 implements Cgroups {
   }
 
   remove(path: string): Promise<void> {
-    return removeTree(`${this.#root}${path}`);
+    return removeGroup(`${this.#root}${path}`);
   }
 
   exists(path: string): boolean {
@@ -418,7 +431,7 @@ function sizeName(kibibytes: number): string {
 }
 
 /** Where the processes go that are in the way of their group's children. */
-const LEAF = "init";
+export const LEAF = "init";
 
 /**
  * Gives the children of a group the controllers that it has itself. Only leaves may hold processes then (Linux, cgroup-v2.rst,
@@ -427,14 +440,16 @@ const LEAF = "init";
  * processes there, and make the group one of threads that no other controller is for.
  */
 async function delegate(folder: string): Promise<void> {
-  const words = async (file: string): Promise<readonly string[]> =>
-    (await read(`${folder}/${file}`)).split(" ").filter((word) => word !== "");
-  const given = new Set(await words("cgroup.subtree_control"));
-  const missing = (await words("cgroup.controllers")).filter((controller) => !given.has(controller));
+  const given = new Set(words(await read(`${folder}/cgroup.subtree_control`)));
+  const missing = words(await read(`${folder}/cgroup.controllers`)).filter((controller) => !given.has(controller));
   if (missing.length > 0 && existsSync(`${folder}/cgroup.type`)) await moveIntoLeaf(folder); // the true root has no type
   for (const controller of missing) {
     await writeFile(`${folder}/cgroup.subtree_control`, `+${controller}`).catch(() => {}); // not every one can be delegated
   }
+}
+
+function words(text: string): readonly string[] {
+  return text.split(/\s/).filter((word) => word !== "");
 }
 
 async function moveIntoLeaf(folder: string): Promise<void> {
@@ -490,8 +505,9 @@ async function processesOf(folder: string): Promise<readonly number[]> {
   return [...own, ...below.flat()];
 }
 
-async function removeTree(folder: string): Promise<void> {
-  for (const child of await childGroups(folder)) await removeTree(child);
+/** With those below. @throws EBUSY when processes remain. */
+export async function removeGroup(folder: string): Promise<void> {
+  for (const child of await childGroups(folder)) await removeGroup(child);
   await rmdir(folder).catch((error: unknown) => {
     if (codeOf(error) !== "ENOENT") throw error;
   });

@@ -1,4 +1,5 @@
 export * from "./cgroups.ts";
+export * from "./delegated-cgroups.ts";
 export * from "./disk-usage.ts";
 export * from "./file-attributes.ts";
 export * from "./inodes.ts";

@@ -126,7 +126,7 @@ export class BuildCommands {
     const canRaise = bounding.has("CAP_SYS_RESOURCE") && this.#deps.rootless === undefined;
     const rlimits = (command.surroundings.ulimits ?? []).map((limit) => rlimitOf(limit, canRaise));
     const limited = { ...spec, process: { ...spec.process, ...(rlimits.length > 0 && { rlimits }) } };
-    return this.#deps.rootless === undefined ? limited : rootlessSpec(limited, this.#deps.rootless);
+    return this.#deps.rootless === undefined ? limited : rootlessSpec(limited, this.#deps.rootless, this.#deps.cgroups);
   }
 
   async #wait(command: BuildCommand, bundle: string, signal: AbortSignal): Promise<number> {

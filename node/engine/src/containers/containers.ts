@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
-import { type Cgroups, type Mounts, notDelegated, removeMounted } from "@tsukube/kernel";
+import { type Cgroups, type Mounts, removeMounted } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources, NamespaceOption } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
@@ -19,7 +19,7 @@ import { devicesOf } from "./devices.ts";
 import { killProcess } from "./kill-process.ts";
 import { mapMounts } from "./mapped-mounts.ts";
 import { checkPropagation } from "./propagation.ts";
-import { rootlessSpec, withDevicesShown } from "./rootless-spec.ts";
+import { refuseResources, rootlessSpec, withDevicesShown } from "./rootless-spec.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { type OciSpec, resourcesOf, type SpecInput, specOf } from "./spec.ts";
 import { textWithin } from "./text-within.ts";
@@ -182,7 +182,7 @@ export class Containers {
       const resources = withCpuWeight(adjusted.linux.resources, input.cgroupVersion);
       const whole = { ...adjusted, linux: { ...adjusted.linux, resources } };
       const { rootless } = this.#deps;
-      const spec = rootless === undefined ? whole : rootlessSpec(whole, rootless);
+      const spec = rootless === undefined ? whole : rootlessSpec(whole, rootless, this.#deps.cgroups);
       await writeFile(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
       await writeFile(`${bundle}/process.json`, JSON.stringify(spec.process), { mode: 0o600 });
       const process = await this.#createProcess(record, options.withoutLog === true);
@@ -281,8 +281,8 @@ export class Containers {
 
   /** Until none of its processes moves; a kernel that is busy takes its time. */
   async pause(id: string): Promise<void> {
-    const { runtime, cgroups, clock, rootless } = this.#deps;
-    if (rootless !== undefined)
+    const { runtime, cgroups, clock } = this.#deps;
+    if (!cgroups.canFreeze)
       throw new TsukubeError(
         "unsupported",
         `Cannot pause container "${id}": this engine runs without root and has no control groups, expected an engine of root`,
@@ -341,7 +341,7 @@ export class Containers {
   /** Changes limits of the runtime's configuration (OCI runtime spec, config-linux.md, `resources`) while it runs. */
   async limit(id: string, resources: object): Promise<void> {
     const record = this.get(id);
-    if (this.#deps.rootless !== undefined) throw notDelegated(Object.keys(resources));
+    if (this.#deps.rootless !== undefined) refuseResources(resources, this.#deps.cgroups);
     const wanted = withCpuWeight(resources, this.#deps.cgroups.version);
     await this.#deps.runtime.update(record.id, wanted, `${this.#bundle(record.id)}/resources.json`);
   }

@@ -39,12 +39,12 @@ export class OciRuntime {
     this.#held = held;
   }
 
-  /** @param isRootless It may touch no control groups. @throws {TsukubeError} `not-found`, `unsupported`. */
-  static async open(name: "crun" | "runc", folder: string, isRootless = false): Promise<OciRuntime> {
+  /** @param hasCgroups Whether it may make control groups. @throws {TsukubeError} `not-found`, `unsupported`. */
+  static async open(name: "crun" | "runc", folder: string, hasCgroups = true): Promise<OciRuntime> {
     const root = `${folder}/oci`;
     await mkdir(root, { recursive: true, mode: 0o700 });
     const program = await find(name);
-    const globalArgs = ["--root", root, ...(isRootless ? ["--cgroup-manager", "disabled"] : [])];
+    const globalArgs = ["--root", root, ...(hasCgroups ? [] : ["--cgroup-manager", "disabled"])];
     const hybridCgroups = name === "crun" && existsSync("/sys/fs/cgroup/unified");
     const isInChroot = await insideChroot();
     const script = runtimeWrapper(program, {

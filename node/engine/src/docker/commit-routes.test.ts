@@ -15,6 +15,7 @@ async function committed(prepare: (written: string) => void) {
   const layers: (readonly string[])[] = [];
   const container = { id: "c", config: {}, state: { status: "exited" }, command: [], imageId: "i", imageName: "a" };
   const deps = {
+    cgroups: { canFreeze: true },
     dockerContainers: { store: { get: () => container } },
     images: { find: () => ({ chain: [], diffIds: [], config: {} }), create: async () => ({ id: "new" }) },
     snapshotter: {

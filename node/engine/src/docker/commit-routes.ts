@@ -34,7 +34,7 @@ async function commit(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   const config = changed({ ...imageConfig(container.config), ...imageConfig(asked) }, query.getAll("changes"));
   const base = images.find(container.imageId);
   if (base === undefined) throw new TsukubeError("not-found", `No such image: ${container.imageName}`);
-  const pauses = !deps.isRootless && container.state.status === "running" && isTrue(query.get("pause") ?? "1");
+  const pauses = deps.cgroups.canFreeze && container.state.status === "running" && isTrue(query.get("pause") ?? "1");
   if (pauses) await dockerContainers.pause(container.id);
   let image: ImageRecord;
   try {

@@ -1,4 +1,5 @@
 import { TsukubeError } from "@tsukube/foundation";
+import { noCgroups } from "@tsukube/kernel";
 import { OWN_PLATFORM } from "../images/platform.ts";
 import { statsStream } from "./container-stats.ts";
 import { publishOf } from "./containers/container-events.ts";
@@ -236,7 +237,8 @@ async function top(deps: DockerDeps, name: string, args: string): Promise<Docker
   if (!isRunning(container) || run === undefined)
     throw new TsukubeError("conflict", `container ${container.id} is not running`);
   publishOf(deps.events, "top", container);
-  const pids = deps.isRootless ? processesBeside(run.pid ?? 0) : await deps.cgroups.processes(run.cgroupPath);
+  const pids =
+    deps.cgroups === noCgroups ? processesBeside(run.pid ?? 0) : await deps.cgroups.processes(run.cgroupPath);
   return { status: 200, json: await listProcesses(pids, args) };
 }
 

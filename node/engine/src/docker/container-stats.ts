@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { TsukubeError } from "@tsukube/foundation";
+import { noCgroups } from "@tsukube/kernel";
 import { type DockerContainer, isRunning } from "./containers/container-record.ts";
 import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest } from "./contracts.ts";
@@ -22,7 +23,7 @@ export function statsStream(
   container: DockerContainer,
   { query, signal }: DockerRequest,
 ): DockerAnswer {
-  if (deps.isRootless)
+  if (deps.cgroups === noCgroups)
     throw new TsukubeError(
       "unsupported",
       "Cannot measure what containers use: this engine runs without root and has no control groups, expected an engine of root",

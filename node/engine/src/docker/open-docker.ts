@@ -124,7 +124,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   const withEndpoints = endpoints === undefined ? {} : { endpoints };
   const runs = new ContainerRuns({ ...shared, ...withEndpoints, sandboxes, images, mounts });
   const { snapshotter } = deps;
-  const freezer = new Freezer(containers, deps.rootless === undefined);
+  const freezer = new Freezer(containers, cgroups.canFreeze);
   const roots = `${runtimeDirectory}/roots`;
   const rootfs = new RootfsAccess({ store, runs, images, snapshotter, mounts, freezer, folder: roots });
   const removeFiles = (id: string): Promise<void> => snapshotter.remove(id);

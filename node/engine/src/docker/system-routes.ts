@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname, release, totalmem } from "node:os";
+import { noCgroups } from "@tsukube/kernel";
 import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { type AuthConfig, credentialsOf, registryAt } from "./registry-auth-header.ts";
@@ -55,6 +56,7 @@ function info({ images, dockerContainers, stateDirectory, clock, cgroups, snapsh
   const { all } = dockerContainers.store;
   const count = (...statuses: readonly string[]): number =>
     all.filter(({ state }) => statuses.includes(state.status)).length;
+  const limits = (controller: string): boolean => cgroups.controllers.includes(controller);
   return {
     ID: hostname(),
     Name: hostname(),
@@ -72,19 +74,19 @@ function info({ images, dockerContainers, stateDirectory, clock, cgroups, snapsh
       Authorization: null,
       Log: ["json-file", "local", "none"],
     },
-    MemoryLimit: true,
+    MemoryLimit: limits("memory"),
     SwapLimit: cgroups.limitsSwap(),
-    CpuCfsPeriod: true,
-    CpuCfsQuota: true,
-    CPUShares: true,
-    CPUSet: true,
-    PidsLimit: true,
-    OomKillDisable: cgroups.version === 1,
+    CpuCfsPeriod: limits("cpu"),
+    CpuCfsQuota: limits("cpu"),
+    CPUShares: limits("cpu"),
+    CPUSet: limits("cpuset"),
+    PidsLimit: limits("pids"),
+    OomKillDisable: cgroups.version === 1 && limits("memory"),
     IPv4Forwarding: true,
     Debug: false,
     SystemTime: time(clock.now()),
     LoggingDriver: "json-file",
-    CgroupDriver: "cgroupfs",
+    CgroupDriver: cgroups === noCgroups ? "none" : "cgroupfs",
     CgroupVersion: String(cgroups.version),
     OSType: "linux",
     Architecture: process.arch === "x64" ? "x86_64" : process.arch === "arm64" ? "aarch64" : process.arch,
