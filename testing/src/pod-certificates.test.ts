@@ -1,4 +1,5 @@
 import type { ClusterTrustBundle, PodCertificateRequest } from "@tsukube/api/types/certificates-v1";
+import { requestCertificateKey } from "@tsukube/host";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Cluster } from "./cluster.ts";
 import { startManagedCluster } from "./managed-cluster.ts";
@@ -35,7 +36,7 @@ test("requests for pods' certificates go when they are old", async () => {
     serviceAccountUID: "2",
     nodeName: "n",
     nodeUID: "3",
-    stubPKCS10Request: Buffer.from("any").toString("base64"),
+    stubPKCS10Request: Buffer.from((await requestCertificateKey("ED25519")).request).toString("base64"),
   };
   await requests.create({ metadata: { name: "r" }, spec });
   await cluster.clock.advance(14 * MINUTE);

@@ -88,6 +88,14 @@ test("who creates what is always written, as null where it is absent, owns only 
   expect(owners(fields.update(undefined, made, "m"))).toEqual({ "m/Update": owned });
 });
 
+test("bytes that are always written are null where they are absent, which nobody owns", () => {
+  const kind = { group: "certificates.k8s.io", version: "v1", kind: "PodCertificateRequest" };
+  const { fields } = managerOf("certificates.k8s.io/v1", kind.kind, schemaOf(kind));
+  const spec = { podName: "p", stubPKCS10Request: null };
+  const made = { apiVersion: "certificates.k8s.io/v1", kind: kind.kind, metadata: { name: "x" }, spec } as Unstructured;
+  expect(owners(fields.update(undefined, made, "m"))).toEqual({ "m/Update": { "f:spec": { "f:podName": {} } } });
+});
+
 describe("apply", () => {
   test("a conflict names the field and its manager", () => {
     const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);

@@ -78,7 +78,7 @@ export function zeroMember(field: Field): Json | undefined {
   if (schema.kind === "scalar" && !pointer && TIMES.has(schema.scalar) && omit === "empty") return null;
   if (omit !== "never") return undefined;
   if (pointer || schema.kind !== "scalar") return null;
-  return TIMES.has(schema.scalar) ? null : ZERO_SCALARS[schema.scalar];
+  return schema.scalar === "bytes" || TIMES.has(schema.scalar) ? null : ZERO_SCALARS[schema.scalar];
 }
 
 /** Structs in Go: omitempty leaves them in, and their zero is null. */

@@ -49,6 +49,8 @@ export const clusterDefaults: Defaulters = {
     },
   },
   "resource/v1beta1.DeviceSubRequest": { apply: countDevices },
+  // all devices are basic in later versions
+  "resource/v1beta1.Device": { values: { basic: {} } },
   ...forVersions("admissionregistration", ["v1", "v1beta1", "v1alpha1"], {
     MatchResources: { values: { matchPolicy: "Equivalent", namespaceSelector: {}, objectSelector: {} } },
     NamedRuleWithOperations: { values: { scope: "*" } },
@@ -57,6 +59,7 @@ export const clusterDefaults: Defaulters = {
     MutatingAdmissionPolicySpec: { values: { failurePolicy: "Fail" } },
     ServiceReference: HTTPS_PORT,
   }),
+  "admissionregistration/v1alpha1.ParamRef": { values: { parameterNotFoundAction: "Deny" } },
   "admissionregistration/v1.ValidatingWebhook": webhook({}),
   "admissionregistration/v1.MutatingWebhook": webhook({ reinvocationPolicy: "Never" }),
   "apiregistration/v1.ServiceReference": HTTPS_PORT,

@@ -19,7 +19,7 @@ export function gatedDefaultsOf(kind: string): readonly (readonly [string, Compl
 
 function withPreemptionPolicy(group: Unstructured): Unstructured {
   const spec = (group["spec"] ?? {}) as Tree;
-  return (spec["preemptionPolicy"] ?? "") === ""
+  return (spec["preemptionPolicy"] ?? undefined) === undefined
     ? { ...group, spec: { ...spec, preemptionPolicy: "PreemptLowerPriority" } }
     : group;
 }

@@ -65,6 +65,15 @@ describe("a value behind a gate", () => {
     expect(validateUpdate(kind, object, object, "", FeatureGates.parse(`${gate}=false`))).toEqual([]);
   });
 
+  test("is named where another value is refused, but for comparisons of taints", () => {
+    const all = "AllAlpha=true,AllBeta=true";
+    expect(under(all, SET, set({ type: "Other" })).join()).toContain(
+      "must be 'RollingUpdate', 'OnDelete', or 'Recreate'",
+    );
+    const other = pod({ tolerations: [{ key: "a", operator: "Other" }] });
+    expect(under(all, POD, other).join()).toMatch(/supported values: "Equal", "Exists"$/);
+  });
+
   test("is one that means something", () => {
     const on = "TaintTolerationComparisonOperators=true";
     expect(under(on, POD, tolerating("01"))).toEqual([

@@ -2,7 +2,7 @@ import type { Unstructured } from "../object.ts";
 import { jsonEqual } from "../patch/json-equal.ts";
 import type { GroupVersionKind } from "../schema.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
-import { type Check, type Problems, valueAt } from "./check.ts";
+import { type Check, isUnset, type Problems, valueAt } from "./check.ts";
 import { shownSelector } from "./typed-value.ts";
 
 /** What an update check knows besides the objects. */
@@ -68,6 +68,11 @@ export function frozen(...paths: readonly string[]): UpdateCheck {
 /** True if the field at `path` differs; null equals absent. */
 export function changed(next: Unstructured, old: Unstructured, path: string): boolean {
   return !jsonEqual(valueAt(next, path) ?? null, valueAt(old, path) ?? null);
+}
+
+/** Whether something was there and is not any more. */
+export function lost(next: Unstructured, old: Unstructured, path: string): boolean {
+  return isUnset(valueAt(next, path)) && !isUnset(valueAt(old, path));
 }
 
 /** Runs several update checks in order. */

@@ -52,6 +52,7 @@ const MUTATING = "admissionregistration.k8s.io/v1 mutatingadmissionpolicies";
 const WEBHOOK = "admissionregistration.k8s.io/v1 mutatingwebhookconfigurations #url";
 const SERVED = "admissionregistration.k8s.io/v1 validatingwebhookconfigurations #webhook";
 const REQUEST_FOR = "certificates.k8s.io/v1 certificatesigningrequests";
+const CERTIFIED = "certificates.k8s.io/v1 podcertificaterequests";
 const BINDING = "rbac.authorization.k8s.io/v1 rolebindings #subjects";
 const SLICED = "discovery.k8s.io/v1 endpointslices #ports";
 const AGGREGATED = "apiregistration.k8s.io/v1 apiservices";
@@ -445,6 +446,27 @@ const NEW: readonly Row[] = [
     undefined,
     "spec.insecureSkipTLSVerify: Invalid value: true: local APIServices may not have insecureSkipTLSVerify",
   ],
+  [
+    CERTIFIED,
+    "spec",
+    { ...(OBJECTS[CERTIFIED]!.out["spec"] as object), signerName: "a.kubernetes.io/mine", maxExpirationSeconds: 86401 },
+    "spec.maxExpirationSeconds: Invalid value: 86401: must be in the range [3600, 86400]",
+  ],
+  [
+    CERTIFIED,
+    "spec.pkixPublicKey",
+    "AA==",
+    "spec: Invalid value: exactly one of (stubPKCS10Request) or (pkixPublicKey, proofOfPossession) must be set",
+  ],
+  ["coordination.k8s.io/v1beta1 leasecandidates", "spec.binaryVersion", "1.99.0-alpha.1+x"],
+  [
+    "coordination.k8s.io/v1beta1 leasecandidates",
+    "spec.binaryVersion",
+    "x",
+    'spec.binaryVersion: Invalid value: "x": must be a valid semantic version',
+    'spec.binaryVersion: Invalid value: "x": must be greater than or equal to `emulationVersion`',
+  ],
+  ["admissionregistration.k8s.io/v1alpha1 mutatingadmissionpolicybindings #match", "spec.paramRef", { name: "p" }],
   [
     RUNTIME,
     "overhead.podFixed",

@@ -19,7 +19,7 @@ const LATER = "upstream's controllers in the server write a moment after it answ
 
 const REASONS: readonly Reason[] = [
   {
-    line: /timeoutSeconds=1&.*allowWatchBookmarks=true/,
+    line: /timeoutSeconds=1&.*allowWatchBookmarks=/,
     part: /^$/,
     a: /"k8s\.io\/initial-events-end":"true"\}\}\}\},\{"type":"BOOKMARK","object":[^[\]]*\]$/,
     b: /"k8s\.io\/initial-events-end":"true"\}\}\}\}\]$/,

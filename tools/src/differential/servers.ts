@@ -34,6 +34,9 @@ export interface Server {
 /** Everything that is off by default, but for CBOR, which is not spoken here. */
 const WHOLE = { runtimeConfig: "api/all=true", featureGates: "AllAlpha=true,AllBeta=true,CBORServingAndStorage=false" };
 
+/** Of the controllers within kube-apiserver, which would speak it to their own server. */
+const OWN_CLIENTS = "ClientsAllowCBOR=false,ClientsPreferCBOR=false";
+
 /** Our API server in this process, over TLS, without controllers. @param isWhole Serves what is off by default, too. */
 export async function startOwnServer(isWhole = false): Promise<Server> {
   const lifetime = new Lifetime();
@@ -104,7 +107,9 @@ export async function startUpstream({ isDurable = false, isWhole = false } = {})
     const { transport, pid, connect } = await startKubeApiServer(
       lifetime,
       etcd.clientUrl,
-      isWhole ? [`--runtime-config=${WHOLE.runtimeConfig}`, `--feature-gates=${WHOLE.featureGates}`] : [],
+      isWhole
+        ? [`--runtime-config=${WHOLE.runtimeConfig}`, `--feature-gates=${WHOLE.featureGates},${OWN_CLIENTS}`]
+        : [],
     );
     return { name: "upstream", transport, pids: [etcd.pid, pid], connect, close: () => lifetime.close() };
   } catch (error) {

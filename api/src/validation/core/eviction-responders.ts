@@ -8,7 +8,9 @@ const HIGHEST_PRIORITY = 100_000;
 
 /** "example.com/key". */
 export function prefixedKey(name: string): readonly string[] {
-  return name.includes("/") ? labelKeyProblems(name) : ["must include a prefix (e.g. 'example.com/key')"];
+  const problems = labelKeyProblems(name);
+  if (problems.length > 0 || name.includes("/")) return problems;
+  return ["must include a prefix (e.g. 'example.com/key')"];
 }
 
 /** The same of those who are no part of Kubernetes. */

@@ -62,7 +62,7 @@ const tolerationValue: Check = (value, at, errors) => {
   } else if ((operator === "Lt" || operator === "Gt") && allows("TaintTolerationComparisonOperators", comparesTaints)) {
     wholeNumber(label, child(at, "value"), errors);
   } else {
-    const isComparison = operator === "Lt" || operator === "Gt" || allows("TaintTolerationComparisonOperators");
+    const isComparison = operator === "Lt" || operator === "Gt";
     const known = isComparison ? ["Equal", "Exists", "Lt", "Gt"] : ["Equal", "Exists"];
     errors.push(fieldError.notSupported(child(at, "operator"), operator, known));
   }

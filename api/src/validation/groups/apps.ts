@@ -179,16 +179,24 @@ function recreates(old: Unstructured): boolean {
   return valueAt(old, "spec.updateStrategy.type") === "Recreate";
 }
 
+const mayRecreate = (): boolean => allows("StatefulSetRecreateStrategy", recreates);
+
 const ONLY_ROLLING = "only allowed for updateStrategy 'RollingUpdate'";
 
 const statefulStrategy: Check = (value, at, errors) => {
   const [type, update] = [member(value, "type"), member(value, "rollingUpdate")];
   const here = child(at, "rollingUpdate");
   if (isUnset(type)) errors.push(fieldError.required(at));
-  else if (type === "OnDelete" || (type === "Recreate" && allows("StatefulSetRecreateStrategy", recreates))) {
+  else if (type === "OnDelete" || (type === "Recreate" && mayRecreate())) {
     if (update !== undefined) errors.push(fieldError.invalid(here, update, ONLY_ROLLING));
   } else if (type !== "RollingUpdate")
-    errors.push(fieldError.invalid(at, value, "must be 'RollingUpdate' or 'OnDelete'"));
+    errors.push(
+      fieldError.invalid(
+        at,
+        value,
+        mayRecreate() ? "must be 'RollingUpdate', 'OnDelete', or 'Recreate'" : "must be 'RollingUpdate' or 'OnDelete'",
+      ),
+    );
   else if (update !== undefined)
     fields({ partition: nonNegative, maxUnavailable: optional(someShare) })(update, here, errors);
 };

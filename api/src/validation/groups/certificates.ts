@@ -1,3 +1,4 @@
+import type { Json, Unstructured } from "../../object.ts";
 import { fieldError, OMITTED } from "../../status/field-error.ts";
 import {
   all,
@@ -94,6 +95,10 @@ const uid: Check = (value, at, errors) => {
 
 const DAY = 24 * 3600;
 
+function isOfKubernetes(signer: unknown): boolean {
+  return /^(?:[^/]*\.)?kubernetes\.io(?:\/|$)/.test(String(signer ?? ""));
+}
+
 const podRequest: Check = (value, at, errors) => {
   fields({
     signerName,
@@ -105,18 +110,25 @@ const podRequest: Check = (value, at, errors) => {
     nodeUID: uid,
     maxExpirationSeconds: (seconds, here, found) => {
       if (seconds === undefined) return;
-      if (Number(seconds) < 3600 || Number(seconds) > 91 * DAY)
-        found.push(fieldError.invalid(here, seconds, `must be in the range [3600, ${91 * DAY}]`));
+      const most = isOfKubernetes(member(value, "signerName")) ? DAY : 91 * DAY;
+      if (Number(seconds) < 3600 || Number(seconds) > most)
+        found.push(fieldError.invalid(here, seconds, `must be in the range [3600, ${most}]`));
     },
   })(value, at, errors);
-  const [stub, key, proof] = ["stubPKCS10Request", "pkixPublicKey", "proofOfPossession"].map((name) =>
-    member(value, name),
+  const [stub, key, proof] = ["stubPKCS10Request", "pkixPublicKey", "proofOfPossession"].map(
+    (name) => !isUnset(member(value, name)),
   );
-  if (isUnset(stub) && (isUnset(key) || isUnset(proof))) {
+  if (key !== proof || stub === key) {
     const why = "exactly one of (stubPKCS10Request) or (pkixPublicKey, proofOfPossession) must be set";
     errors.push(fieldError.invalid(at, OMITTED, why));
   }
 };
+
+/** No stub and an empty one are the same. */
+function withStub(request: Unstructured): Unstructured {
+  const spec = valueAt(request, "spec") as Readonly<Record<string, Json>> | undefined;
+  return { ...request, spec: { ...spec, stubPKCS10Request: spec?.["stubPKCS10Request"] ?? "" } } as Unstructured;
+}
 
 export const CERTIFICATES = {
   "certificates.k8s.io/CertificateSigningRequest": {
@@ -135,6 +147,8 @@ export const CERTIFICATES = {
     state: fields({ spec: podRequest }),
     updateState: () => [],
     update: (next, old) =>
-      changed(next, old, "spec") ? [fieldError.invalid("spec", valueAt(next, "spec"), "field is immutable")] : [],
+      changed(withStub(next), withStub(old), "spec")
+        ? [fieldError.invalid("spec", valueAt(next, "spec"), "field is immutable")]
+        : [],
   },
 } satisfies RuleTable;

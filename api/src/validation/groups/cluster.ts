@@ -1,3 +1,4 @@
+import { compareSemver, SEMVER_FUNCTIONS } from "../../cel/semver.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
@@ -118,17 +119,15 @@ const electionStrategy: Check = (value, at, errors) => {
   else if (value !== OLDEST) errors.push(fieldError.notSupported(child(at, "strategy"), value, [OLDEST]));
 };
 
-const VERSION = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/;
-
 function semanticVersion(version: string): string[] {
-  return VERSION.test(version) ? [] : ["must be a valid semantic version"];
+  return SEMVER_FUNCTIONS.isSemver(version) ? [] : ["must be a valid semantic version"];
 }
 
+/** Texts that are no versions are as the lowest. */
 function isOlder(version: string, other: string): boolean {
-  const [parts, others] = [VERSION.exec(version)?.slice(1), VERSION.exec(other)?.slice(1)];
-  if (parts === undefined || others === undefined) return false;
-  const at = parts.findIndex((part, index) => part !== others[index]);
-  return at >= 0 && Number(parts[at]) < Number(others[at]);
+  if (version === "" || other === "") return false;
+  const valid = (text: string) => SEMVER_FUNCTIONS.semver(SEMVER_FUNCTIONS.isSemver(text) ? text : "0.0.0");
+  return compareSemver(valid(version), valid(other)) < 0;
 }
 
 /** A list that needs at least one value; "*" stands alone. */

@@ -27,6 +27,7 @@ test.each<readonly [object, readonly string[]]>([
       `spec.requester: Invalid value: "a": ${PREFIX}`,
     ],
   ],
+  [{ requester: "a b" }, [expect.stringMatching(/^spec\.requester: Invalid value: "a b": name part must consist of/)]],
   [
     { requester: "foo.k8s.io/a" },
     ['spec.requester: Invalid value: "foo.k8s.io/a": domain names *.k8s.io, *.kubernetes.io are reserved'],
@@ -46,6 +47,11 @@ test("who asks for an eviction may take it back, and change nothing else", () =>
   const update = (more: object) =>
     validateUpdate(REQUEST, object({ ...good, ...more }), object(good), "").map(fieldErrorMessage);
   expect(update({ intent: "Withdrawn" })).toEqual([]);
+  expect(update({ requester: "", intent: "" })).toEqual([
+    "spec.requester: Invalid value: null: field is immutable",
+    "spec.requester: Required value",
+    "spec.intent: Required value",
+  ]);
   expect(update({ requester: "example.com/b", target: { pod: { ...pod, name: "Q_" } } })).toEqual([
     "spec.target: Invalid value: null: field is immutable",
     "spec.requester: Invalid value: null: field is immutable",

@@ -20,7 +20,7 @@ import {
 } from "../check.ts";
 import { conditions } from "../conditions.ts";
 import { foreignKey, prefixedKey } from "../core/eviction-responders.ts";
-import { frozen, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
+import { frozen, lost, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
 import { dnsSubdomain, longName } from "../names.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -97,7 +97,10 @@ export const LIFECYCLE = {
     name: longName,
     state: all(named, fields({ spec: fields({ target, requester: required(text(foreignKey)), intent }) })),
     updateState: (next) => run(fields({ spec: fields({ intent }) }), next),
-    update: frozen("spec.target", "spec.requester"),
+    updateFirst: true,
+    update: updates(frozen("spec.target", "spec.requester"), (next, old) =>
+      lost(next, old, "spec.requester") ? [fieldError.required("spec.requester")] : [],
+    ),
     subresources: { status: observedStatus },
   },
   "lifecycle.k8s.io/Eviction": {

@@ -82,6 +82,11 @@ describe("a group of pods", () => {
       "spec.schedulingPolicy.basic: Invalid value: null: field is immutable",
       "spec.schedulingPolicy.gang: Invalid value: null: field cannot be cleared once set",
     ]);
+    expect(updated("PodGroup", { ...basic, workloadRef: {} }, { schedulingPolicy: {} })).toEqual([
+      "spec.workloadRef: Invalid value: null: field is immutable",
+      'spec.schedulingPolicy: Invalid value: "": must specify one of: `basic`, `gang`',
+      "spec.schedulingPolicy.basic: Invalid value: null: field is immutable",
+    ]);
     expect(updated("PodGroup", basic, { ...basic, priority: 3, workloadRef: {} })).toEqual([
       "spec.workloadRef: Invalid value: null: field is immutable",
       "spec.priority: Invalid value: null: field is immutable",
@@ -174,6 +179,10 @@ describe("a workload", () => {
     expect(change(named("a", { disruptionMode: { all: {} } }), named("b"))).toEqual([
       "spec.podGroupTemplates[0].disruptionMode: Invalid value: null: field is immutable",
     ]);
+    expect(updated("Workload", before, {})).toEqual([
+      'spec: Invalid value: "": must specify one of: `podGroupTemplates`, `compositePodGroupTemplates`',
+      "spec.podGroupTemplates: Forbidden: item may not be removed",
+    ]);
     const within = (...templates: readonly object[]) => ({
       compositePodGroupTemplates: [named("a", { podGroupTemplates: templates })],
     });
@@ -189,6 +198,11 @@ test("a group of groups keeps all of its spec", () => {
   expect(created("CompositePodGroup", gang(1))).toEqual([]);
   expect(created("CompositePodGroup", basic)).toEqual(["spec.workloadRef: Required value"]);
   expect(updated("CompositePodGroup", gang(1), gang(2))).toEqual([
+    "spec.schedulingPolicy: Invalid value: null: field is immutable",
+  ]);
+  expect(updated("CompositePodGroup", gang(1), {})).toEqual([
+    "spec.workloadRef: Invalid value: null: field is immutable",
+    "spec.workloadRef: Required value",
     "spec.schedulingPolicy: Invalid value: null: field is immutable",
   ]);
 });

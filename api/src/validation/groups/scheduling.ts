@@ -1,3 +1,4 @@
+import type { Unstructured } from "../../object.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
@@ -23,13 +24,14 @@ import {
   valueAt,
 } from "../check.ts";
 import { conditions } from "../conditions.ts";
-import { frozen, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
+import { frozen, lost, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
 import { dnsSubdomain, pathSegment, serviceName as shortName } from "../names.ts";
 
 const HIGHEST_USER_PRIORITY = 1_000_000_000;
 const MOST_TEMPLATES = 8;
 const MOST_CLAIMS = 4;
 const DEEPEST = 4;
+const LISTS = ["podGroupTemplates", "compositePodGroupTemplates"] as const;
 
 const workloadRef: Check = fields({
   workloadName: required(text(dnsSubdomain)),
@@ -121,8 +123,7 @@ function walk(
   depth: number,
   visit: (template: unknown, at: string, depth: number) => void,
 ): void {
-  const lists = ["podGroupTemplates", "compositePodGroupTemplates"] as const;
-  for (const list of lists)
+  for (const list of LISTS)
     listOf(member(spec, list)).forEach((template, index) => {
       visit(template, element(child(at, list), index), depth);
     });
@@ -173,8 +174,7 @@ const onePriority: Check = (spec, at, errors) => {
 const notEmpty: Check = (spec, at, errors) => {
   walk(spec, at, 1, (template, here) => {
     if (!here.replace(/\[\d+\]$/, "").endsWith("compositePodGroupTemplates")) return;
-    const lists = ["podGroupTemplates", "compositePodGroupTemplates"];
-    if (lists.some((list) => listOf(member(template, list)).length > 0)) return;
+    if (LISTS.some((list) => listOf(member(template, list)).length > 0)) return;
     const why = "must have at least one child PodGroupTemplate or CompositePodGroupTemplate";
     errors.push(fieldError.invalid(here, member(template, "name"), why));
   });
@@ -183,9 +183,16 @@ const notEmpty: Check = (spec, at, errors) => {
 /** What templates must be together. */
 const templates: Check = all(distinctNames, notTooDeep, onePriority, notEmpty);
 
+/** A workload has templates of one sort; which it has is looked at when that changes. */
+const templateListsStay: UpdateCheck = (next, old) => {
+  const has = (object: Unstructured, list: string): boolean => listOf(valueAt(object, `spec.${list}`)).length > 0;
+  const isSame = LISTS.every((list) => has(next, list) === has(old, list));
+  return isSame ? [] : run(union(...LISTS), valueAt(next, "spec") ?? {}, "spec");
+};
+
 const workloadSpec: Check = all(
   templates,
-  union("podGroupTemplates", "compositePodGroupTemplates"),
+  union(...LISTS),
   fields({
     controllerRef: optional(
       fields({
@@ -251,9 +258,7 @@ function templateStays(next: unknown, old: unknown, at: string): FieldError[] {
 }
 
 const templatesOfWorkload: UpdateCheck = (next, old) =>
-  ["podGroupTemplates", "compositePodGroupTemplates"].flatMap((list) =>
-    templatesStay(valueAt(next, "spec"), valueAt(old, "spec"), "spec", list),
-  );
+  LISTS.flatMap((list) => templatesStay(valueAt(next, "spec"), valueAt(old, "spec"), "spec", list));
 
 const groupStatus: UpdateCheck = (next) => {
   const errors = run(fields({ status: fields({ conditions }) }), next);
@@ -275,17 +280,19 @@ export const SCHEDULING = {
   "scheduling.k8s.io/CompositePodGroup": {
     state: fields({ spec: compositeSpec }),
     updateState: () => [],
-    update: frozen(
-      ...inSpec(["parentCompositePodGroupName", "workloadRef", "schedulingPolicy"]),
-      ...inSpec(PARTS.filter((part) => part !== "resourceClaims")),
+    update: updates(
+      frozen(...inSpec(["parentCompositePodGroupName", "workloadRef"])),
+      (next, old) => (lost(next, old, "spec.workloadRef") ? [fieldError.required("spec.workloadRef")] : []),
+      frozen("spec.schedulingPolicy", ...inSpec(PARTS.filter((part) => part !== "resourceClaims"))),
     ),
     subresources: { status: (next) => run(fields({ status: fields({ conditions }) }), next) },
   },
   "scheduling.k8s.io/PodGroup": {
     state: fields({ spec: podGroupSpec }),
-    updateState: (next) => run(fields({ spec: fields({ schedulingPolicy: schedulingPolicy("minCount") }) }), next),
+    updateState: () => [],
     update: updates(
       frozen("spec.parentCompositePodGroupName", "spec.workloadRef"),
+      (next) => run(fields({ spec: fields({ schedulingPolicy: schedulingPolicy("minCount") }) }), next),
       policyStays("spec.schedulingPolicy"),
       frozen(...inSpec(PARTS)),
     ),
@@ -294,6 +301,6 @@ export const SCHEDULING = {
   "scheduling.k8s.io/Workload": {
     state: fields({ spec: workloadSpec }),
     updateState: (next) => run(fields({ spec: templates }), next),
-    update: updates(frozen("spec.controllerRef"), templatesOfWorkload),
+    update: updates(templateListsStay, frozen("spec.controllerRef"), templatesOfWorkload),
   },
 } satisfies RuleTable;

@@ -231,7 +231,11 @@ export class Writer {
       definition,
       object.metadata?.name ?? "",
       definition.typed
-        ? [...this.deps.unrightful(request, object), ...validateCreate(definition, object, this.deps.gates)]
+        ? [
+            ...this.deps.unrightful(request, object),
+            ...validateCreate(definition, object, this.deps.gates),
+            ...(definition.proofs?.(object) ?? []),
+          ]
         : (definition.custom?.validate(object, undefined) ?? []),
     );
     this.#warn(request, object, undefined);
@@ -454,7 +458,8 @@ function resetFieldsOf(definition: ResourceDefinition, subresource: string): Fie
 function withoutStatus(object: Unstructured, definition: ResourceDefinition): Unstructured {
   if (object["status"] === undefined) return object;
   const { status: _status, ...rest } = object;
-  return definition.typed ? { ...rest, status: {} } : (rest as Unstructured);
+  const isAlways = definition.typed && definition.schema.fields.get("status")?.pointer === false;
+  return isAlways ? { ...rest, status: {} } : (rest as Unstructured);
 }
 
 /** The main endpoint leaves status alone. */

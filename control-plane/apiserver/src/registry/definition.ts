@@ -29,6 +29,8 @@ export interface ResourceDefinition extends GroupVersionResource {
   readonly notice?: string;
   /** Warnings that take what the contract of a kind does not know: certificates. */
   warnings?(object: Unstructured): readonly string[];
+  /** What a new object has to prove and the contract of its kind cannot check: signatures. */
+  proofs?(object: Unstructured): readonly FieldError[];
   /** JSON paths of a custom resource's subresources and columns. */
   readonly custom?: CustomDetails;
 }

@@ -12,6 +12,7 @@ import type { Cancel } from "@tsukube/foundation";
 import type { ResourceDefinition } from "./definition.ts";
 import { deprecationOf } from "./deprecations.ts";
 import { keyPairWarnings } from "./key-pair-warnings.ts";
+import { proofErrors } from "./proof-of-possession.ts";
 import { servedResources } from "./runtime-config.ts";
 import { noticeOf } from "./unreconciled.ts";
 
@@ -173,5 +174,6 @@ function define(info: ResourceInfo): ResourceDefinition {
     },
     strategy: strategyOf(info, hasStatus),
     ...(group === "" && resource === "secrets" && { warnings: keyPairWarnings }),
+    ...(group === "certificates.k8s.io" && resource === "podcertificaterequests" && { proofs: proofErrors }),
   };
 }
