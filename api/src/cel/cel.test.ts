@@ -41,6 +41,10 @@ describe("an expression has a value", () => {
     ["x.all(i, v, i + 1 == v)", true],
     ["object.metadata.labels.transformMap(k, v, v + k)", { app: "xapp" }],
     ["x.transformList(i, v, i * v)", [0, 2, 6]],
+    ["['a', 'b'].transformMap(i, v, v) == {0: 'a', 1: 'b'}", true],
+    ["object.metadata.labels.transformMapEntry(k, v, {v: k})", { x: "app" }],
+    ["x.transformMapEntry(i, v, v > 1, {v: i, v * 10: i}) == {2: 1, 20: 1, 3: 2, 30: 2}", true],
+    ["matches('v1.2', '^v[0-9]') && !matches('x', '^v')", true],
     ["{'a': [1, 'b', null, true], 'c': {'d': 1.5}}", { a: [1, "b", null, true], c: { d: 1.5 } }],
     [
       "Object{spec: Object.spec{replicas: 1337, l: [Object.spec.l{a: 'b'}]}}",

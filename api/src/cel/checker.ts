@@ -65,9 +65,32 @@ const RESULTS: Readonly<Record<string, string>> = tableOf({
   join: "string",
   replace: "string",
   hasValue: "bool",
+  "@in": "bool",
+  type: "type",
+  charAt: "string",
+  substring: "string",
+  find: "string",
+  quantity: "kubernetes.Quantity",
+  semver: "kubernetes.Semver",
+  ip: "net.IP",
+  cidr: "net.CIDR",
+  masked: "net.CIDR",
+  compareTo: "int",
+  sign: "int",
+  asInteger: "int",
+  indexOf: "int",
+  lastIndexOf: "int",
+  isSorted: "bool",
+  isGreaterThan: "bool",
+  isLessThan: "bool",
   timestamp: "google.protobuf.Timestamp",
   duration: "google.protobuf.Duration",
 });
+
+/** What a function of this name returns, where that is known. */
+export function resultOf(name: string): StaticType | undefined {
+  return RESULTS[name] === undefined ? undefined : { name: RESULTS[name] };
+}
 
 /** The type of a value that this schema describes. */
 export function typeOfSchema(schema: Schema | undefined): StaticType {
@@ -203,7 +226,7 @@ class Checker {
     )
       this.#noOverload(name, [targetType, ...types], at);
     for (const arg of args) this.#checkLiteral(name, arg);
-    return RESULTS[name] === undefined ? DYN : { name: RESULTS[name] };
+    return resultOf(name) ?? DYN;
   }
 
   /** What no value can be made of is found before there is a need for it. */
@@ -220,15 +243,13 @@ class Checker {
     args.slice(0, count).forEach((arg, position) => {
       if (arg.type !== "identifier") this.#fail(arg.at, "argument must be a simple name");
       const isValue = count === 1 ? range.name !== "map" : position === 1;
-      inner.set(
-        arg.name,
-        range.name === "dyn" ? DYN : isValue ? element : { name: range.name === "map" ? "string" : "int" },
-      );
+      inner.set(arg.name, range.name === "dyn" ? DYN : isValue ? element : keyOf(range));
     });
     const bodies = args.slice(count).map((arg) => this.check(arg, inner));
     if (name === "filter") return range.name === "list" ? range : { name: "list" };
     if (name === "map" || name === "transformList") return { name: "list", element: bodies.at(-1) ?? DYN };
-    return RESULTS[name] === undefined ? DYN : { name: RESULTS[name] };
+    if (name.startsWith("transformMap")) return { name: "map" };
+    return resultOf(name) ?? DYN;
   }
 
   #operator(name: string, types: readonly StaticType[], at: number): StaticType {
@@ -276,6 +297,12 @@ class Checker {
     const shown = types.map(shownType).join(", ");
     return this.#fail(at, `found no matching overload for '${name}' applied to '(${shown})'`);
   }
+}
+
+/** Keys of maps that expressions make are of any type. */
+function keyOf({ name, schema }: StaticType): StaticType {
+  if (name !== "map") return { name: "int" };
+  return schema === undefined ? DYN : { name: "string" };
 }
 
 /** What all elements are, if they are one. */

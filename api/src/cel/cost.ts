@@ -1,101 +1,204 @@
-import type { Schema } from "../schema.ts";
 import { type Expression, partsOf } from "./ast.ts";
-import { type CelEnvironment, DYN, type StaticType, typeOfSchema } from "./checker.ts";
+import { asList, COSTS, LIST, ONE, type Own, sortCost } from "./call-estimates.ts";
+import { type CelEnvironment, DYN, resultOf, type StaticType, typeOfSchema } from "./checker.ts";
+import { FUNCTIONS } from "./functions.ts";
 import { bindingOf, isMacro, variablesOf } from "./macros.ts";
 import { unescapeName } from "./names.ts";
-
-/** What a request may have at most, which bounds every list, map and string in it. */
-const MAX_REQUEST_BYTES = 3 * 1024 * 1024;
-/** Of each round of a macro, besides what is evaluated: the condition of the loop, and the result so far. */
-const ROUND = 3;
+import { type Place, placeOf, type Reckoned, sizeOf, times } from "./sizes.ts";
+import { tableOf } from "./table-of.ts";
+import { typeOf } from "./values.ts";
 
 /**
- * What an evaluation may cost at most, as upstream reckons: one for each name and call, more for what is done with strings,
- * and macros as often as there can be elements. Never more than upstream's estimate.
+ * What an evaluation may cost at most, as upstream reckons: one for each name and call, more for what is done with strings and
+ * lists, and macros as often as there can be elements. The numbers are those of cel-go and of Kubernetes' libraries: rules
+ * that are too dear here are too dear there, and the other way round.
  */
 export function estimateCost(expression: Expression, environment: CelEnvironment): number {
-  return reckon(expression, new Map(Object.entries(environment.variables))).cost;
+  const self = environment.variables["self"];
+  const root: Place = self === undefined ? {} : placeOf(self.schema);
+  return new Reckoner(root).reckon(expression, new Map(Object.entries(environment.variables).map(ofVariable(root))))
+    .cost;
 }
 
-/** How many elements a value of this schema has at most; characters of a string. */
-function maxSizeOf(schema: Schema | undefined): number {
-  switch (schema?.kind) {
-    case "list":
-      return schema.maxItems ?? Math.floor((MAX_REQUEST_BYTES - 2) / (minJsonSizeOf(schema.items) + 1));
-    case "map":
-      return schema.maxProperties ?? Math.floor((MAX_REQUEST_BYTES - 2) / (minJsonSizeOf(schema.values) + 6));
-    case "scalar":
-      if (schema.scalar !== "string") return 1;
-      if (schema.enum !== undefined) return Math.max(0, ...schema.enum.map((each) => String(each).length));
-      return schema.maxLength ?? MAX_REQUEST_BYTES - 2;
-    default:
-      return 1;
+type Scope = ReadonlyMap<string, Omit<Reckoned, "cost">>;
+type Call = Extract<Expression, { type: "call" }>;
+
+function ofVariable(root: Place) {
+  return ([name, type]: [string, StaticType]): [string, Omit<Reckoned, "cost">] => [
+    name,
+    { type, place: type.schema === undefined ? (type.size === undefined ? {} : { size: type.size }) : root },
+  ];
+}
+
+function sum(parts: readonly Reckoned[]): number {
+  return parts.reduce((total, { cost }) => total + cost, 0);
+}
+
+const MAP = 30;
+const STRUCT = 40;
+
+/**
+ * Of each round of a macro and of its result, besides what the bodies cost: the loop's condition, what is added to the result
+ * so far, and looking at the result. `start` is what the result is made of.
+ */
+interface Loop {
+  readonly start: number;
+  readonly round: number;
+  readonly end: number;
+}
+
+const TO_LIST: Loop = { start: LIST, round: LIST + 2, end: 1 };
+const LOOPS: Readonly<Record<string, Loop>> = tableOf({
+  all: { start: 0, round: 3, end: 1 },
+  exists: { start: 0, round: 4, end: 1 },
+  exists_one: { start: 0, round: 2, end: 2 },
+  existsOne: { start: 0, round: 2, end: 2 },
+  map: TO_LIST,
+  transformList: TO_LIST,
+  filter: { ...TO_LIST, round: TO_LIST.round + 1 },
+  transformMap: { start: MAP, round: 3, end: 1 },
+  transformMapEntry: { start: MAP, round: 2, end: 1 },
+});
+
+class Reckoner {
+  readonly #root: Place;
+
+  constructor(root: Place) {
+    this.#root = root;
   }
-}
 
-/** How long a value of this schema is in JSON at least. */
-export function minJsonSizeOf(schema: Schema): number {
-  switch (schema.kind) {
-    case "object": {
-      let size = 2;
-      for (const field of schema.fields.values()) {
-        if (field.required && field.schema.default === undefined)
-          size += field.name.length + minJsonSizeOf(field.schema) + 4;
+  reckon(expression: Expression, scope: Scope): Reckoned {
+    switch (expression.type) {
+      case "literal":
+        return { cost: 0, type: { name: typeOf(expression.value) }, size: literalSize(expression.value) };
+      case "identifier":
+        return { cost: 1, ...(scope.get(expression.name) ?? { type: DYN, place: this.#root }) };
+      case "select":
+        return this.#select(expression, scope);
+      case "index": {
+        const [container, key] = [this.reckon(expression.operand, scope), this.reckon(expression.index, scope)];
+        const cost = container.cost + key.cost + 1;
+        if (expression.optional) return { cost, type: DYN };
+        return { cost, type: container.type.element ?? DYN, place: this.#elementPlace(container) };
       }
-      return size;
+      case "call":
+        return this.#call(expression, scope);
+      case "list": {
+        const parts = expression.items.map(({ value }) => this.reckon(value, scope));
+        const [element] = parts;
+        const type = { name: "list", ...(element !== undefined && { element: element.type }) };
+        return { cost: sum(parts) + LIST, type, size: parts.length };
+      }
+      case "map": {
+        const values = expression.entries.map(({ value }) => this.reckon(value, scope));
+        const keys = expression.entries.map(({ key }) => this.reckon(key, scope));
+        return { cost: sum(values) + sum(keys) + MAP, type: { name: "map" }, size: values.length };
+      }
+      case "struct":
+        return { cost: sum(partsOf(expression).map((part) => this.reckon(part, scope))) + STRUCT, type: DYN };
     }
-    case "scalar":
-      return { string: 2, bool: 4 }[schema.scalar as string] ?? 1;
-    default:
-      return 2;
+  }
+
+  #select({ operand, field, optional }: Extract<Expression, { type: "select" }>, scope: Scope): Reckoned {
+    const container = this.reckon(operand, scope);
+    const type = memberOf(container.type, field);
+    if (optional) return { cost: container.cost + 1, type: DYN };
+    const isLookup = container.type.name === "object" || container.type.name === "map" || container.type.fields;
+    return {
+      cost: container.cost + (isLookup ? 1 : 0),
+      type: type ?? DYN,
+      place: container.place === undefined ? this.#root : fieldPlace(container.place, type, field),
+    };
+  }
+
+  /** Upstream takes what stands nowhere, but in something, for what the rule is about. */
+  #elementPlace({ place, type }: Reckoned): Place {
+    if (place === undefined) return this.#root;
+    const { schema } = place;
+    if (schema?.kind === "list") return placeOf(schema.items);
+    if (schema?.kind === "map") return placeOf(schema.values);
+    return type.element?.size === undefined ? {} : { size: type.element.size };
+  }
+
+  #call(call: Call, scope: Scope): Reckoned {
+    const { name, target, args } = call;
+    const bind = bindingOf(call);
+    if (bind !== undefined) {
+      const value = this.reckon(bind.value, scope);
+      const body = this.reckon(bind.body, new Map(scope).set(bind.name, value));
+      return { ...body, cost: LIST + value.cost + body.cost };
+    }
+    const [only] = args;
+    if (name === "has" && target === undefined && only?.type === "select")
+      return { cost: this.reckon(only.operand, scope).cost, type: { name: "bool" } };
+    if (target !== undefined && isMacro(name, args)) return this.#macro(name, target, args, scope);
+    const isQualified = target?.type === "identifier" && FUNCTIONS[`${target.name}.${name}`] !== undefined;
+    const parts = (target === undefined || isQualified ? args : [target, ...args]).map((arg) =>
+      this.reckon(arg, scope),
+    );
+    const { cost, ...result } = this.#own(isQualified ? `${target.name}.${name}` : name, parts, args);
+    const type = result.type ?? resultOf(name) ?? (name.includes("_") ? ofOperator(name, parts) : DYN);
+    return { cost: spent(name, parts) + cost, type, size: result.size, place: result.place };
+  }
+
+  #macro(name: string, target: Expression, args: readonly Expression[], scope: Scope): Reckoned {
+    const range = this.reckon(target, scope);
+    const count = variablesOf(name, args);
+    const inner = new Map(scope);
+    const isOverMap = range.type.name === "map";
+    args.slice(0, count).forEach((arg, position) => {
+      if (arg.type !== "identifier") return;
+      const isElement = count === 1 ? !isOverMap : position === 1;
+      const element = { type: range.type.element ?? DYN, place: this.#elementPlace(range) };
+      const key = isOverMap
+        ? { type: { name: "string" }, place: range.place === undefined ? this.#root : { size: 0 } }
+        : { type: { name: "int" } };
+      inner.set(arg.name, isElement ? element : key);
+    });
+    const bodies = args.slice(count).map((arg) => this.reckon(arg, inner));
+    const made = bodies.at(-1)!;
+    if (name === "optMap" || name === "optFlatMap") return ofOptional(name, range, made);
+    const size = sizeOf(range);
+    if (name === "sortBy") {
+      const keys = 1 + LIST + times(size, TO_LIST.round + made.cost) + 1;
+      const sort = sortCost(size, made.type) + LIST + 1;
+      return { cost: LIST + range.cost + 1 + keys + sort, type: range.type, size: size * size };
+    }
+    const { start, round, end } = LOOPS[name]!;
+    const cost = range.cost + start + times(size, sum(bodies) + round) + end;
+    if (start === 0) return { cost, type: { name: "bool" } };
+    if (start === MAP) return { cost, type: { name: "map", element: made.type }, size };
+    return { cost, type: name === "filter" ? asList(range.type) : { name: "list", element: made.type }, size };
+  }
+
+  /** What a call costs besides its operands. */
+  #own(name: string, parts: readonly Reckoned[], args: readonly Expression[]): Own {
+    const cost = COSTS[name];
+    return cost === undefined ? ONE : cost(parts, args);
   }
 }
 
-interface Reckoned {
-  readonly cost: number;
-  readonly type: StaticType;
-  /** Of its value; what is not known counts as one. */
-  readonly size: number;
+/** Arithmetic gives what it was given. */
+function ofOperator(name: string, parts: readonly Reckoned[]): StaticType {
+  return TRUTHS.has(name) ? { name: "bool" } : { name: parts[0]!.type.name };
 }
 
-type Scope = ReadonlyMap<string, StaticType>;
+const TRUTHS = new Set(["_&&_", "_||_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "!_"]);
 
-function reckon(expression: Expression, scope: Scope): Reckoned {
-  switch (expression.type) {
-    case "literal":
-      return { cost: 0, type: DYN, size: typeof expression.value === "string" ? expression.value.length : 1 };
-    case "identifier":
-      return of(1, scope.get(expression.name));
-    case "select": {
-      const { cost, type } = reckon(expression.operand, scope);
-      return of(cost + 1, memberOf(type, expression.field));
-    }
-    case "index": {
-      const [container, key] = [reckon(expression.operand, scope), reckon(expression.index, scope)];
-      return of(container.cost + key.cost + 1, container.type.element);
-    }
-    case "call": {
-      const bind = bindingOf(expression);
-      if (bind !== undefined) return bound(bind, scope);
-      return expression.target !== undefined && isMacro(expression.name, expression.args)
-        ? macro(expression, scope)
-        : call(expression, scope);
-    }
-    default: {
-      const parts = partsOf(expression).map((part) => reckon(part, scope));
-      return { cost: sum(parts) + (expression.type === "list" ? 10 : 30), type: DYN, size: parts.length };
-    }
-  }
+/** Of `?:` only one branch is looked at. */
+function spent(name: string, parts: readonly Reckoned[]): number {
+  if (name !== "_?_:_") return sum(parts);
+  return parts[0]!.cost + Math.max(...parts.slice(1).map(({ cost }) => cost));
 }
 
-function of(cost: number, type: StaticType | undefined): Reckoned {
-  return { cost, type: type ?? DYN, size: type?.size ?? (type?.schema === undefined ? 1 : maxSizeOf(type.schema)) };
+function ofOptional(name: string, { cost }: Reckoned, body: Reckoned): Reckoned {
+  const inner = LIST + cost + 1 + body.cost;
+  return { cost: cost + 1 + (name === "optMap" ? inner + 1 : inner), type: DYN };
 }
 
-function bound({ name, value, body }: NonNullable<ReturnType<typeof bindingOf>>, scope: Scope): Reckoned {
-  const init = reckon(value, scope);
-  const rest = reckon(body, new Map(scope).set(name, init.type));
-  return { ...rest, cost: init.cost + rest.cost + 1 };
+function literalSize(value: unknown): number {
+  if (typeof value === "string") return [...value].length;
+  return value instanceof Uint8Array ? value.length : 1;
 }
 
 function memberOf({ schema, element, fields }: StaticType, field: string): StaticType | undefined {
@@ -103,60 +206,7 @@ function memberOf({ schema, element, fields }: StaticType, field: string): Stati
   return schema?.kind === "object" ? typeOfSchema(schema.fields.get(unescapeName(field))?.schema) : element;
 }
 
-function macro(expression: Extract<Expression, { type: "call" }>, scope: Scope): Reckoned {
-  const { name, target, args } = expression;
-  const range = reckon(target!, scope);
-  const inner = new Map(scope);
-  const count = variablesOf(name, args);
-  args.slice(0, count).forEach((arg, position) => {
-    const isElement = count === 1 ? range.type.name !== "map" : position === 1;
-    if (arg.type === "identifier") inner.set(arg.name, (isElement ? range.type.element : undefined) ?? DYN);
-  });
-  const body = sum(args.slice(count).map((arg) => reckon(arg, inner)));
-  return {
-    cost: range.cost + range.size * (body + ROUND),
-    type: name === "filter" ? range.type : DYN,
-    size: range.size,
-  };
-}
-
-/** Strings cost by their length. */
-const BY_LENGTH = new Set([
-  "contains",
-  "matches",
-  "startsWith",
-  "endsWith",
-  "isSorted",
-  "sum",
-  "min",
-  "max",
-  "indexOf",
-]);
-
-function call({ name, target, args }: Extract<Expression, { type: "call" }>, scope: Scope): Reckoned {
-  const parts = (target === undefined ? args : [target, ...args]).map((part) => reckon(part, scope));
-  const cost = sum(parts);
-  const [first, second] = parts;
-  switch (name) {
-    case "_&&_":
-    case "_||_":
-      return { cost, type: DYN, size: 1 };
-    case "_?_:_":
-      return { cost: first!.cost + Math.max(...parts.slice(1).map((part) => part.cost)), type: DYN, size: 1 };
-    case "_==_":
-    case "_!=_":
-      return { cost: cost + tenth(Math.min(first!.size, second!.size)), type: DYN, size: 1 };
-    case "@in":
-      return { cost: cost + second!.size, type: DYN, size: 1 };
-    default:
-      return { cost: cost + (BY_LENGTH.has(name) ? tenth(first?.size ?? 1) : 1), type: DYN, size: 1 };
-  }
-}
-
-function tenth(size: number): number {
-  return Math.max(1, Math.ceil(size / 10));
-}
-
-function sum(parts: readonly Reckoned[]): number {
-  return parts.reduce((total, { cost }) => total + cost, 0);
+function fieldPlace({ schema }: Place, type: StaticType | undefined, field: string): Place {
+  if (schema?.kind === "object") return placeOf(schema.fields.get(unescapeName(field))?.schema);
+  return type?.size === undefined ? {} : { size: type.size };
 }

@@ -153,6 +153,7 @@ export const FUNCTIONS: Readonly<Record<string, Function>> = tableOf({
     return parsed;
   },
   isURL: (value) => parsedUrl(value) !== undefined,
+  matches: (a, b) => withPattern(text(b, "matches"), (pattern) => pattern.test(text(a, "matches"))),
   "optional.of": (value) => CelOptional.of(value),
   "optional.none": () => CelOptional.none,
   "optional.ofNonZeroValue": (value) => (isZero(value) ? CelOptional.none : CelOptional.of(value)),
@@ -186,7 +187,6 @@ export const METHODS: Readonly<Record<string, Function>> = tableOf({
   contains: (a, b) => text(a, "contains").includes(text(b, "contains")),
   startsWith: (a, b) => text(a, "startsWith").startsWith(text(b, "startsWith")),
   endsWith: (a, b) => text(a, "endsWith").endsWith(text(b, "endsWith")),
-  matches: (a, b) => withPattern(text(b, "matches"), (pattern) => pattern.test(text(a, "matches"))),
   find: (a, b) =>
     withPattern(text(b, "find"), (pattern) => {
       const found = pattern.find(text(a, "find"));

@@ -3,9 +3,10 @@ export { mentions } from "./ast.ts";
 export { type CelAccess, CelAuthorizer, type CelDecide } from "./authorizer.ts";
 export { CelCompileError, CelError } from "./cel-error.ts";
 export { type CelEnvironment, DYN, type StaticType, shownType, typeOfSchema } from "./checker.ts";
-export { estimateCost, minJsonSizeOf } from "./cost.ts";
+export { estimateCost } from "./cost.ts";
 export { DEVICE_ENVIRONMENT } from "./device-environment.ts";
 export { type Bindings, type CelProgram, COST_LIMIT, compileCel } from "./program.ts";
+export { minJsonSizeOf } from "./sizes.ts";
 export {
   adapt,
   CelLazyObject,

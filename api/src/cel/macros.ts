@@ -1,17 +1,20 @@
 import type { Expression } from "./ast.ts";
 
 const MACROS = new Set(
-  "all exists exists_one existsOne map filter transformList transformMap optMap optFlatMap sortBy".split(" "),
+  "all exists exists_one existsOne map filter transformList transformMap transformMapEntry optMap optFlatMap sortBy".split(
+    " ",
+  ),
 );
 
 /** Whether a call on a target is a macro: its first arguments are names that the others may use. */
 export function isMacro(name: string, args: readonly Expression[]): boolean {
-  return MACROS.has(name) && args.length >= 2 && args[0]?.type === "identifier";
+  const fewest = name === "existsOne" ? 3 : 2;
+  return MACROS.has(name) && args.length >= fewest && args[0]?.type === "identifier";
 }
 
 /** How many of the arguments are names. */
 export function variablesOf(name: string, args: readonly Expression[]): number {
-  if (name === "transformList" || name === "transformMap") return 2;
+  if (name.startsWith("transform")) return 2;
   const mayHaveTwo = name === "all" || name === "exists" || name === "exists_one" || name === "existsOne";
   return mayHaveTwo && args.length === 3 ? 2 : 1;
 }

@@ -6,7 +6,7 @@ import { FUNCTIONS, iterate, METHODS, member, optionalMember } from "./functions
 import { bindingOf, isMacro, variablesOf } from "./macros.ts";
 import { noOverload, OPERATORS } from "./operators.ts";
 import { parse } from "./parser.ts";
-import { CelMap, CelOptional, CelStruct, CelType, entryOf, isMap, typeOf } from "./values.ts";
+import { type AnyMap, CelMap, CelOptional, CelStruct, CelType, entryOf, isMap, typeOf } from "./values.ts";
 
 /** Steps that one evaluation may take; upstream's limit of cost for one expression. */
 export const COST_LIMIT = 1_000_000;
@@ -221,7 +221,12 @@ class Compiler {
         } else locals.set(variables[0]!, item);
         return body({ ...frame, locals });
       };
-      return combine(items, (item, position, body) => within(item, position, bodies[body]!), bodies.length);
+      return combine(
+        items,
+        (item, position, body) => within(item, position, bodies[body]!),
+        bodies.length,
+        isMap(container),
+      );
     };
   }
 }
@@ -298,7 +303,10 @@ function one(items: readonly unknown[], within: Within): boolean {
   return items.filter((item, position) => truth(within(item, position, 0))).length === 1;
 }
 
-const COMBINE: Readonly<Record<string, (items: readonly unknown[], within: Within, bodies: number) => unknown>> = {
+/** @param isOfMap The items are keys. */
+type Combine = (items: readonly unknown[], within: Within, bodies: number, isOfMap: boolean) => unknown;
+
+const COMBINE: Readonly<Record<string, Combine>> = {
   all: (items, within) => !some(items, within, false),
   exists: (items, within) => some(items, within, true),
   exists_one: one,
@@ -306,14 +314,10 @@ const COMBINE: Readonly<Record<string, (items: readonly unknown[], within: Withi
   filter: (items, within) => items.filter((item, position) => truth(within(item, position, 0))),
   map: mapped,
   transformList: mapped,
-  transformMap: (items, within, bodies) => {
-    const map = new CelMap();
-    for (const [position, item] of items.entries()) {
-      if (bodies === 2 && !truth(within(item, position, 0))) continue;
-      map.set(typeof item === "string" ? item : BigInt(position), within(item, position, bodies - 1));
-    }
-    return map;
-  },
+  transformMap: (items, within, bodies, isOfMap) =>
+    mapOf(items, within, bodies, (made, item, position) => [[isOfMap ? item : BigInt(position), made]]),
+  transformMapEntry: (items, within, bodies) =>
+    mapOf(items, within, bodies, (made) => iterate(made).map((key) => [key, entryOf(made as AnyMap, key)])),
   sortBy: (items, within) => {
     const keyed = items.map((item, position) => ({ item, key: within(item, position, 0) }));
     return keyed
@@ -321,6 +325,20 @@ const COMBINE: Readonly<Record<string, (items: readonly unknown[], within: Withi
       .map(({ item }) => item);
   },
 };
+
+type Entries = (made: unknown, item: unknown, position: number) => readonly (readonly [unknown, unknown])[];
+
+function mapOf(items: readonly unknown[], within: Within, bodies: number, entries: Entries): CelMap {
+  const map = new CelMap();
+  for (const [position, item] of items.entries()) {
+    if (bodies === 2 && !truth(within(item, position, 0))) continue;
+    for (const [key, value] of entries(within(item, position, bodies - 1), item, position)) {
+      if (map.has(key)) throw new CelError(`insert failed: key ${String(key)} already exists`);
+      map.set(key, value);
+    }
+  }
+  return map;
+}
 
 /** With two bodies the first decides which elements are taken. */
 function mapped(items: readonly unknown[], within: Within, bodies: number): unknown {
