@@ -14,14 +14,17 @@ const UNITS: Readonly<Record<string, bigint>> = {
   h: 3_600_000_000_000n,
 };
 const LIMIT = (1n << 63n) - 1n;
+/** More digits than anybody has time for. */
+const LONGEST = 1000;
 
 /** Parses Go's duration text ("1h2m3.5s", "-100ms", "0") to nanoseconds. @throws {DurationError} */
 export function parseDuration(text: string): bigint {
   const negative = text.startsWith("-");
   const body = text.replace(/^[-+]/, "");
   if (body === "0") return 0n;
-  const quoted = JSON.stringify(text);
-  if (body === "") throw new DurationError("invalid-duration", `time: invalid duration ${quoted}`);
+  const quoted = JSON.stringify(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
+  if (body === "" || body.length > LONGEST)
+    throw new DurationError("invalid-duration", `time: invalid duration ${quoted}`);
   let total = 0n;
   let rest = body;
   while (rest !== "") {

@@ -12,9 +12,11 @@ export interface Quantity {
 /** Text that is no quantity; the message is upstream's. */
 export class QuantityError extends TsukubeError<"invalid-quantity"> {}
 
+/** What is longer only makes numbers that no resource has, and takes its time. */
+const MOST_DIGITS = 1000;
 const NANO = 1_000_000_000n;
 const MAX = (1n << 63n) - 1n;
-const FORM = /^([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/;
+const FORM = /^([+-]?)([0-9]*)(?:\.([0-9]*))?((?:(?:[eEinumkKMGTP]+[-+]?|[-+])[0-9]*)?)$/;
 const DECIMAL_EXPONENTS: Readonly<Record<string, number>> = {
   n: -9,
   u: -6,
@@ -40,7 +42,7 @@ export function parseQuantity(text: string): Quantity {
     );
   }
   const [, sign, whole = "", fraction = "", suffix = ""] = match;
-  if (whole === "" && fraction === "") {
+  if ((whole === "" && fraction === "") || whole.length + fraction.length > MOST_DIGITS) {
     throw new QuantityError("invalid-quantity", "unable to parse numeric part of quantity");
   }
   const { format, base, exponent } = parseSuffix(suffix);

@@ -5,4 +5,5 @@ export * from "./lifetime.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
 export * from "./random.ts";
+export * from "./text.ts";
 export * from "./time-limit.ts";

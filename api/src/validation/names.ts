@@ -152,7 +152,7 @@ function isCidr(value: string): boolean {
 
 /** Numbers of IPv4 addresses and of bits once could begin with zeros. */
 export function withoutZeros(value: string): string {
-  return value.replace(/(^|[./:])0+(?=\d+(?:[./]|$))/g, "$1");
+  return value.replace(/(^|[./:])0+(?=[1-9]\d*(?:[./]|$)|0(?:[./]|$))/g, "$1");
 }
 
 /** "*.example.com". */

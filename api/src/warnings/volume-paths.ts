@@ -1,3 +1,4 @@
+import { withoutEnd } from "@tsukube/foundation";
 import type { Volume, VolumeProjection } from "../../generated/types/core-v1.ts";
 import { goQuote } from "../status/field-error.ts";
 
@@ -54,19 +55,24 @@ function placedBy(source: VolumeProjection): readonly Placed[] {
   ].filter(({ path }) => path !== "");
 }
 
+/** More than clients are told of. */
+const MOST_OVERLAPS = 500;
+
 /** "a with b" for each two of which one is the other or stands within it. */
 function overlaps(files: readonly Placed[]): string[] {
-  const trimmed = files.map(({ path, source }) => ({ path: path.replace(/\/+$/, ""), source }));
-  return trimmed.flatMap((file, index) =>
-    trimmed
-      .slice(0, index)
-      .filter(({ path }) => path !== "" && file.path !== "" && isWithin(path, file.path))
-      .map((other) => `${shown(file)} with ${shown(other)}`),
-  );
-}
-
-function isWithin(one: string, other: string): boolean {
-  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`);
+  const trimmed = files.map(({ path, source }) => ({ path: withoutEnd(path, "/"), source }));
+  const pairs: [later: number, earlier: number][] = [];
+  // what stands within a folder follows it
+  const sorted = trimmed
+    .flatMap(({ path }, index) => (path === "" ? [] : [{ path: `${path}/`, index }]))
+    .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.index - b.index));
+  for (const [at, { path, index }] of sorted.entries()) {
+    for (let next = at + 1; sorted[next]?.path.startsWith(path) === true && pairs.length < MOST_OVERLAPS; next += 1)
+      pairs.push([Math.max(index, sorted[next]!.index), Math.min(index, sorted[next]!.index)]);
+  }
+  return pairs
+    .sort(([a, b], [c, d]) => a - c || b - d)
+    .map(([later, earlier]) => `${shown(trimmed[later]!)} with ${shown(trimmed[earlier]!)}`);
 }
 
 function shown({ path, source }: Placed): string {

@@ -1,3 +1,4 @@
+import { withoutEnd } from "@tsukube/foundation";
 import { decodeUnstructured } from "../../codec/json-decode.ts";
 import { fieldError } from "../../status/field-error.ts";
 import { type Check, element, entriesOf, isUnset, member, text, valueAt } from "../check.ts";
@@ -10,7 +11,7 @@ const MAX_BYTES = 1_048_576;
 /** Sizes of base64 text are those of the bytes behind it. */
 function base64Length(value: unknown): number {
   const encoded = String(value);
-  return Math.floor((encoded.replace(/=+$/, "").length * 3) / 4);
+  return Math.floor((withoutEnd(encoded, "=").length * 3) / 4);
 }
 
 const configMapState: Check = (object, _at, errors) => {

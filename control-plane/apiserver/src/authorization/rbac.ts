@@ -1,5 +1,6 @@
 import type { Unstructured } from "@tsukube/api";
 import type { PolicyRule, RoleRef, Subject } from "@tsukube/api/types/rbac-v1";
+import { withoutEnd } from "@tsukube/foundation";
 import type { AuthorizationAttributes, AuthorizationDecision, Authorizer, User } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 
@@ -127,5 +128,5 @@ export function allows(rule: PolicyRule, attributes: AuthorizationAttributes): b
 
 function matchesPath(pattern: string, path: string): boolean {
   if (pattern === "*" || pattern === path) return true;
-  return pattern.endsWith("*") && path.startsWith(pattern.slice(0, -1).replace(/\*+$/, ""));
+  return pattern.endsWith("*") && path.startsWith(withoutEnd(pattern, "*"));
 }

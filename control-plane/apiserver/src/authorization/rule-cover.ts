@@ -1,5 +1,6 @@
 import { goQuote } from "@tsukube/api";
 import type { PolicyRule } from "@tsukube/api/types/rbac-v1";
+import { withoutEnd } from "@tsukube/foundation";
 
 /** The parts of `asked` that no rule of `held` covers, split into one verb, one resource and one name each. */
 export function uncovered(held: readonly PolicyRule[], asked: readonly PolicyRule[]): readonly PolicyRule[] {
@@ -42,7 +43,7 @@ function coversResource(held: readonly string[], wanted: string): boolean {
 }
 
 function coversPath(held: readonly string[], wanted: string): boolean {
-  return held.some((path) => path === wanted || (path.endsWith("*") && wanted.startsWith(path.replace(/\*+$/, ""))));
+  return held.some((path) => path === wanted || (path.endsWith("*") && wanted.startsWith(withoutEnd(path, "*"))));
 }
 
 /** One line a rule, sorted: `{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}`; verbs of one resource together. */
