@@ -38,10 +38,11 @@ export class CacheMounts {
     return Promise.all(folders.map((name) => this.#folderOf(name)));
   }
 
-  /** Removes those that no command uses now. @returns how many bytes they took. */
-  async prune(): Promise<number> {
+  /** Removes those of them that no command uses now. @param ids All by default. @returns how many bytes they took. */
+  async prune(ids?: ReadonlySet<string>): Promise<number> {
     let freed = 0;
-    for (const folder of await this.all()) if (!folder.inUse) freed += await this.#remove(folder);
+    for (const folder of await this.all())
+      if (!folder.inUse && ids?.has(folder.id) !== false) freed += await this.#remove(folder);
     return freed;
   }
 

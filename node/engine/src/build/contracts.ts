@@ -144,6 +144,6 @@ export interface ImageBuilder {
   readonly cached: readonly CachedResult[];
   /** What commands keep for the next time. */
   cacheFolders(): Promise<readonly CacheFolder[]>;
-  /** Forgets everything that the cache holds, and those folders. @returns how many bytes they held alone. */
-  prune(): Promise<number>;
+  /** Forgets these results and folders, but for folders in use. @returns how many bytes they held alone. */
+  prune(ids: ReadonlySet<string>): Promise<number>;
 }

@@ -165,15 +165,15 @@ class DockerfileBuilder implements ImageBuilder {
     return this.#cacheMounts.all();
   }
 
-  async prune(): Promise<number> {
-    const held = new Set(this.#deps.images.all.flatMap(({ chain }) => chain));
+  async prune(ids: ReadonlySet<string>): Promise<number> {
+    const going = this.#cache.all.filter(({ key }) => ids.has(key));
+    for (const { key } of going) await this.#cache.remove(key);
+    const held = new Set([...this.#deps.images.all, ...this.#cache.all].flatMap(({ chain }) => chain));
     const freed = new Map<string, number>();
-    for (const { key, layer } of this.#cache.all) {
+    for (const { layer } of going)
       if (layer !== undefined && !held.has(layer.chainId)) freed.set(layer.chainId, layer.size);
-      await this.#cache.remove(key);
-    }
     await this.#deps.garbage.collect();
-    const folders = await this.#cacheMounts.prune();
+    const folders = await this.#cacheMounts.prune(ids);
     return folders + [...freed.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 

@@ -1,3 +1,5 @@
+import { statfsSync } from "node:fs";
+import { TsukubeError } from "@tsukube/foundation";
 import { diskUsage } from "@tsukube/kernel";
 import type { CachedResult, CacheFolder } from "../build/contracts.ts";
 import { viewDeps } from "./container-routes.ts";
@@ -14,7 +16,7 @@ export function pruneRoutes(deps: DockerDeps): readonly Route[] {
     { method: "GET", path: /^\/system\/df$/, handle: ({ query }) => diskUse(deps, query.getAll("type")) },
     { method: "POST", path: /^\/containers\/prune$/, handle: ({ query }) => pruneContainers(deps, query) },
     { method: "POST", path: /^\/images\/prune$/, handle: ({ query }) => pruneImages(deps, query) },
-    { method: "POST", path: /^\/build\/prune$/, handle: () => pruneBuilds(deps) },
+    { method: "POST", path: /^\/build\/prune$/, handle: ({ query }) => pruneBuilds(deps, query) },
   ];
 }
 
@@ -68,8 +70,66 @@ async function pruneImages(deps: DockerDeps, query: URLSearchParams): Promise<Do
   return { status: 200, json: { ImagesDeleted: deleted, SpaceReclaimed } };
 }
 
-async function pruneBuilds({ builder }: DockerDeps): Promise<DockerAnswer> {
-  return { status: 200, json: { CachesDeleted: null, SpaceReclaimed: await builder.prune() } };
+const BUILD_FILTERS = ["description", "id", "inuse", "private", "shared", "type", "unused-for", "until"];
+
+/** The longest unused first, down to what is to be kept. */
+async function pruneBuilds(
+  { builder, clock, events, stateDirectory }: DockerDeps,
+  query: URLSearchParams,
+): Promise<DockerAnswer> {
+  const filters = new Filters(query, BUILD_FILTERS);
+  const [unusedFor] = filters.of("until") ?? filters.of("unused-for") ?? [];
+  const before = timeIn(unusedFor, clock.now()) ?? Number.POSITIVE_INFINITY;
+  const isAsked = (name: string, is: boolean): boolean => (filters.flag(name) ?? is) === is;
+  const folders = await builder.cacheFolders();
+  const found = [
+    ...builder.cached.map((result) => ({ usedAt: result.usedAt, ...cacheView(result) })),
+    ...folders.map((folder) => ({ usedAt: folder.usedAt, ...cacheFolderView(folder) })),
+  ].toSorted((a, b) => b.usedAt - a.usedAt);
+  const most = bytesToKeep(
+    query,
+    found.reduce((sum, { Size }) => sum + Size, 0),
+    stateDirectory,
+  );
+  let kept = 0;
+  const going = found.filter(({ ID, Type, Description, InUse, Shared, Size, usedAt }) => {
+    const isGoing =
+      !InUse &&
+      kept + Size > most &&
+      usedAt < before &&
+      filters.fits("id", (id) => ID.startsWith(id)) &&
+      filters.fits("type", (type) => type === Type) &&
+      filters.fits("description", (text) => Description.includes(text)) &&
+      isAsked("inuse", InUse) &&
+      isAsked("shared", Shared) &&
+      isAsked("private", !Shared);
+    if (!isGoing) kept += Size;
+    return isGoing;
+  });
+  const CachesDeleted = going.map(({ ID }) => ID);
+  const SpaceReclaimed = await builder.prune(new Set(CachesDeleted));
+  events.publish("builder", "prune", "", { reclaimed: String(SpaceReclaimed) });
+  return { status: 200, json: { CachesDeleted, SpaceReclaimed } };
+}
+
+/** As much as it may have, less what the disk is to have free, but never less than what is its own; -1 where nothing is asked for. */
+function bytesToKeep(query: URLSearchParams, total: number, folder: string): number {
+  const bytes = (name: string): number | undefined => {
+    const text = query.get(name) || "0";
+    if (!/^-?\d+$/.test(text))
+      throw new TsukubeError("invalid", `${name} is in bytes and expects an integer, got ${text}`);
+    return Number(text) > 0 ? Number(text) : undefined;
+  };
+  const [reserved, most, free] = [
+    bytes("reserved-space") ?? bytes("keep-storage"),
+    bytes("max-used-space"),
+    bytes("min-free-space"),
+  ];
+  if (reserved === undefined && most === undefined && free === undefined) return -1;
+  const { bavail, bsize } = statfsSync(folder);
+  const excess = free === undefined ? 0 : Math.max(0, free - bavail * bsize);
+  const room = free === undefined && most === undefined ? 0 : Math.min(most ?? total, total - excess);
+  return Math.max(reserved ?? 0, room);
 }
 
 /** `GET /system/df`. @param types Only these kinds; all by default. */
