@@ -88,6 +88,19 @@ test("who creates what is always written, as null where it is absent, owns only 
   expect(owners(fields.update(undefined, made, "m"))).toEqual({ "m/Update": owned });
 });
 
+test("an empty struct that another manager owns stays, with what nobody owns in it", () => {
+  const kind = { group: "flowcontrol.apiserver.k8s.io", version: "v1", kind: "PriorityLevelConfiguration" };
+  const apiVersion = "flowcontrol.apiserver.k8s.io/v1";
+  const { fields } = managerOf(apiVersion, kind.kind, schemaOf(kind));
+  const level = (spec: object): Unstructured => ({ apiVersion, kind: kind.kind, metadata: { name: "x" }, spec });
+  const limited = (limitResponse: object): object => ({ type: "Limited", limited: { limitResponse } });
+  const made = stored(fields.apply(undefined, level(limited({ type: "Queue", queuing: {} })), "one", false));
+  const defaulted = { ...made, spec: limited({ type: "Queue", queuing: { queues: 64 } }) } as Unstructured;
+  const shared = stored(fields.apply(defaulted, level({ limited: { limitResponse: { queuing: {} } } }), "two", false));
+  const left = fields.apply(shared, level({ type: "Limited" }), "one", false);
+  expect(left["spec"]).toEqual(limited({ queuing: { queues: 64 } }));
+});
+
 test("bytes that are always written are null where they are absent, which nobody owns", () => {
   const kind = { group: "certificates.k8s.io", version: "v1", kind: "PodCertificateRequest" };
   const { fields } = managerOf("certificates.k8s.io/v1", kind.kind, schemaOf(kind));

@@ -5,7 +5,10 @@ import { FieldSet } from "./field-set.ts";
 import { fieldElement, fieldNameOf, listElement, type PathElement } from "./path.ts";
 import { type JsonRecord, memberShape, shapeOf } from "./shape.ts";
 
-/** The object without the members of `fields`; what is emptied by that goes too. Shares structure. */
+/**
+ * The object without the members of `fields`; undefined: nothing is left. What is emptied within it is null, as upstream: it is there.
+ * Shares structure.
+ */
 export function removeFields(schema: Schema | undefined, object: Json, fields: FieldSet): Json | undefined {
   if (fields.isEmpty) return object;
   const shape = shapeOf(schema, object);
@@ -23,11 +26,8 @@ function removeMembers(
   let removed = false;
   for (const [name, member] of Object.entries(object)) {
     const element = fieldElement(name);
-    const kept = fields.members.has(element)
-      ? undefined
-      : removeFields(memberShape(schema, name)?.schema, member, fields.child(element));
-    if (kept === undefined) removed = true;
-    else define(result, name, kept);
+    if (fields.members.has(element)) removed = true;
+    else define(result, name, removeFields(memberShape(schema, name)?.schema, member, fields.child(element)) ?? null);
   }
   return removed && Object.keys(result).length === 0 ? undefined : result;
 }
@@ -37,10 +37,7 @@ function removeItems(schema: ListSchema, list: readonly Json[], fields: FieldSet
   for (const item of list) {
     const element = listElement(schema, item);
     if (element === undefined) kept.push(item);
-    else if (!fields.members.has(element)) {
-      const rest = removeFields(schema.items, item, fields.child(element));
-      if (rest !== undefined) kept.push(rest);
-    }
+    else if (!fields.members.has(element)) kept.push(removeFields(schema.items, item, fields.child(element)) ?? null);
   }
   return kept.length === 0 && list.length > 0 ? undefined : kept;
 }
