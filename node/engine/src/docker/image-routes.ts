@@ -109,7 +109,7 @@ async function history(deps: DockerDeps, name: string): Promise<DockerAnswer> {
 async function tag(deps: DockerDeps, { parameters, query }: DockerRequest): Promise<DockerAnswer> {
   const image = await foundImage(deps, parameters[0] ?? "");
   const name = formatReference(parseReference(`${query.get("repo") ?? ""}:${query.get("tag") || "latest"}`));
-  await deps.images.put({ ...image, names: [...image.names, name] });
+  await deps.images.name(image.id, [name]);
   tellTags(deps, image.id, [name]);
   return { status: 201 };
 }

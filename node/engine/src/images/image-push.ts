@@ -42,9 +42,8 @@ export async function pushImage(
   await session.pushManifest(reference.tag ?? digest, mediaType, bytes);
   const subject = { mediaType, digest, size: bytes.length };
   await pushAttestations(deps.content, session, name, subject, image.attestations ?? []);
-  const now = deps.images.find(image.id);
   const whole = `${reference.registry}/${reference.repository}@${digest}`;
-  if (now !== undefined) await deps.images.put({ ...now, digests: [...now.digests, whole] });
+  if (deps.images.find(image.id) !== undefined) await deps.images.name(image.id, [], [whole]);
   return { digest, size: bytes.length };
 }
 

@@ -84,6 +84,27 @@ test("a name belongs to one image, and can be taken away", async () => {
   expect([images.find("a:1"), (await again()).find("a:1")]).toEqual([undefined, undefined]);
 });
 
+test("names given and taken at the same time are all there, or gone, in memory and on disk", async () => {
+  const make = (digit: string, name: string) =>
+    images.create({ layers: [layer(digit)], config: {}, names: [`docker.io/library/${name}`] });
+  const image = await make("1", "a:old");
+  const tags = Array.from({ length: 8 }, (_, index) => `docker.io/library/a:${index}`);
+  await Promise.all([
+    ...tags.map((tag) => images.name(image.id, [tag])),
+    images.untag(image.id, "a:old"),
+    ...tags.slice(0, 2).map((tag) => images.put({ ...image, names: [tag], blobs: [digest("b")] })),
+    make("2", "b:moved"),
+    make("3", "b:moved"),
+  ]);
+  for (const store of [images, await again()]) {
+    expect([...(store.find(image.id)?.names ?? [])].sort()).toEqual(tags);
+    expect(store.find(image.id)?.blobs).toEqual([digest("b")]);
+    expect(store.all.filter(({ names }) => names.includes("docker.io/library/b:moved"))).toHaveLength(1);
+  }
+  await Promise.all([images.remove(image.id), images.name(image.id, ["docker.io/library/a:late"]).catch(() => {})]);
+  expect((await again()).find(image.id)).toBeUndefined();
+});
+
 test("an image is found by the first digits of its id, unless several begin so", async () => {
   const image = await images.create({ layers: [layer("1")], config: {}, names: [] });
   const hex = image.id.replace("sha256:", "");

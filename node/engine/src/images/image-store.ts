@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
-import type { Clock } from "@tsukube/foundation";
+import { type Clock, TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
+import { Turns } from "../turns.ts";
 import {
   type DocumentParts,
   documentOf,
@@ -98,6 +99,7 @@ export class ImageStore {
   readonly #clock: Pick<Clock, "now">;
   readonly #images = new Map<string, ImageRecord>();
   readonly #old = new Map<string, OldImageRecord>();
+  readonly #turns = new Turns();
 
   constructor(folder: string, clock: Pick<Clock, "now">) {
     this.#folder = folder;
@@ -180,7 +182,25 @@ export class ImageStore {
   }
 
   /** Adds an image, or names and blobs to one that is there; a tag leaves the image that had it. */
-  async put(image: ImageRecord): Promise<ImageRecord> {
+  put(image: ImageRecord): Promise<ImageRecord> {
+    return this.#exclusive(() => this.#put(image));
+  }
+
+  /**
+   * Gives names to an image that is there.
+   * @param names With tags, whole; the images that had them lose them.
+   * @param digests With digests, whole.
+   * @throws {TsukubeError} `not-found` when it is gone.
+   */
+  name(id: string, names: readonly string[], digests: readonly string[] = []): Promise<ImageRecord> {
+    return this.#exclusive(async () => {
+      const image = this.#images.get(id);
+      if (image === undefined) throw new TsukubeError("not-found", `No such image: ${id}`);
+      return this.#put({ ...image, names, digests });
+    });
+  }
+
+  async #put(image: ImageRecord): Promise<ImageRecord> {
     for (const other of this.all) {
       const names = other.names.filter((name) => !image.names.includes(name));
       if (other.id !== image.id && names.length < other.names.length) await this.#write({ ...other, names });
@@ -201,19 +221,35 @@ export class ImageStore {
   }
 
   /** Takes a name, with tag or digest, from an image, which stays; false when the image has no such name. */
-  async untag(id: string, name: string): Promise<boolean> {
-    const image = this.#images.get(id);
-    const whole = wholeName(name);
-    if (image === undefined || !(image.names.includes(whole) || image.digests.includes(whole))) return false;
-    const without = (names: readonly string[]) => names.filter((other) => other !== whole);
-    await this.#write({ ...image, names: without(image.names), digests: without(image.digests) });
-    return true;
+  untag(id: string, name: string): Promise<boolean> {
+    return this.#exclusive(async () => {
+      const image = this.#images.get(id);
+      const whole = wholeName(name);
+      if (image === undefined || !(image.names.includes(whole) || image.digests.includes(whole))) return false;
+      const without = (names: readonly string[]) => names.filter((other) => other !== whole);
+      await this.#write({ ...image, names: without(image.names), digests: without(image.digests) });
+      return true;
+    });
   }
 
-  async remove(id: string): Promise<void> {
-    await rm(this.#path(id), { force: true });
-    this.#images.delete(id);
-    this.#old.delete(id);
+  /**
+   * @param isHeld Asked right before the image is gone: true keeps it.
+   * @returns what was removed; undefined when it is held, or was not there.
+   */
+  remove(id: string, isHeld: (image: ImageRecord) => boolean = () => false): Promise<ImageRecord | undefined> {
+    return this.#exclusive(async () => {
+      const image = this.#images.get(id);
+      if (image !== undefined && isHeld(image)) return undefined;
+      this.#images.delete(id); // at once: nobody begins to use it while the disk is written
+      this.#old.delete(id);
+      await rm(this.#path(id), { force: true });
+      return image;
+    });
+  }
+
+  /** Names move between images: whoever changes one reads all that others have written. */
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.take("", work);
   }
 
   async #write(image: ImageRecord): Promise<void> {

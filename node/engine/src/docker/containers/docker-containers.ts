@@ -4,6 +4,7 @@ import type { Cgroups } from "@tsukube/kernel";
 import type { Containers } from "../../containers/containers.ts";
 import type { ImageRecord } from "../../images/image-store.ts";
 import type { StreamedProcess, WantedStreams } from "../../streaming/streamed-process.ts";
+import { Turns } from "../../turns.ts";
 import type { DockerEvents } from "../events.ts";
 import { rotated } from "../log-file.ts";
 import type { Endpoints } from "../networks/endpoints.ts";
@@ -24,7 +25,6 @@ import { restarts, startsWithEngine } from "./restart-policy.ts";
 import { RestartTimers } from "./restart-timers.ts";
 import type { RootfsAccess } from "./rootfs-access.ts";
 import { startError } from "./start-errors.ts";
-import { Turns } from "./turns.ts";
 import { updatedHost } from "./updated-host.ts";
 import { WaitingClients } from "./waiting-clients.ts";
 

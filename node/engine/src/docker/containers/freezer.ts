@@ -1,6 +1,6 @@
 import { isAlive } from "@tsukube/host";
 import type { ContainerRecord, Containers } from "../../containers/containers.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../../turns.ts";
 
 type Stills = Pick<Containers, "find" | "pause" | "resume" | "isFrozen">;
 
