@@ -1,6 +1,6 @@
 import { TsukubeError } from "@tsukube/foundation";
 import type { Status, StatusCause, StatusDetails } from "../../generated/types/meta-v1.ts";
-import { aggregateMessage, causesOf, type FieldError, fieldErrorMessage, goQuote } from "./field-error.ts";
+import { aggregateMessage, causesOf, type FieldError, fieldErrorMessage, goQuote, tellable } from "./field-error.ts";
 
 /** metav1.StatusReason. "" stands for errors that upstream answers without a reason (code 500). */
 export type StatusReason =
@@ -112,13 +112,14 @@ export class ApiError extends TsukubeError<StatusReason> {
 
   static invalid(kind: GroupKind, name: string, errors: readonly FieldError[]): ApiError {
     const qualified = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
-    const why = aggregateMessage(errors.map(fieldErrorMessage));
+    const shown = tellable(errors);
+    const why = aggregateMessage(shown.map(fieldErrorMessage));
     const message = `${qualified} ${goQuote(name)} is invalid${why === "" ? "" : `: ${why}`}`;
     return failure(422, "Invalid", message, {
       ...(name === "" ? {} : { name }),
       ...(kind.group === "" ? {} : { group: kind.group }),
       ...(kind.kind === "" ? {} : { kind: kind.kind }),
-      causes: causesOf(errors),
+      causes: causesOf(shown),
     });
   }
 

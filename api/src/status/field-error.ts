@@ -122,6 +122,19 @@ export function aggregateMessage(messages: readonly string[]): string {
   return distinct.length === 1 ? distinct[0]! : distinct.length === 0 ? "" : `[${distinct.join(", ")}]`;
 }
 
+/** What one answer tells at most of what is wrong: each of many errors may quote much of an object. */
+const MOST_TOLD = 2 * 1024 * 1024;
+
+/** The first of them, as far as they are to be told. */
+export function tellable(errors: readonly FieldError[]): readonly FieldError[] {
+  let left = MOST_TOLD;
+  const end = errors.findIndex((error, index) => {
+    left -= fieldErrorMessage(error).length;
+    return left < 0 && index > 0;
+  });
+  return end < 0 ? errors : errors.slice(0, end);
+}
+
 /** `Status.details.causes` of field errors, in order. */
 export function causesOf(errors: readonly FieldError[]): readonly StatusCause[] {
   return errors.map((error) => ({ reason: error.type, message: fieldErrorBody(error), field: error.field }));

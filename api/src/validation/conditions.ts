@@ -31,9 +31,11 @@ const condition: Check = fields({
 });
 
 const distinctTypes: Check = (value, at, errors) => {
-  const types = listOf(value).map((one) => member(one, "type"));
-  types.forEach((one, index) => {
-    if (types.indexOf(one) !== index) errors.push(fieldError.duplicate(element(at, index), one));
+  const seen = new Set<unknown>();
+  listOf(value).forEach((one, index) => {
+    const type = member(one, "type");
+    if (seen.has(type)) errors.push(fieldError.duplicate(element(at, index), type));
+    seen.add(type);
   });
 };
 

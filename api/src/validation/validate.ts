@@ -2,7 +2,7 @@ import { FeatureGates } from "../feature-gates/feature-gates.ts";
 import type { Unstructured } from "../object.ts";
 import { resourceOfKind } from "../resources/index.ts";
 import type { GroupVersionKind } from "../schema.ts";
-import { type FieldError, fieldErrorMessage } from "../status/field-error.ts";
+import { type FieldError, fieldErrorMessage, tellable } from "../status/field-error.ts";
 import { run } from "./check.ts";
 import { underGates } from "./gates-in-force.ts";
 import type { KindRules } from "./kind-rules.ts";
@@ -105,7 +105,7 @@ function inOrder(
 ): readonly FieldError[] {
   if (!hasDeclarations) return errors;
   const seen = new Set<string>();
-  const once = errors.filter((error) => {
+  const once = tellable(errors).filter((error) => {
     const message = fieldErrorMessage(error);
     const isNew = !seen.has(message);
     seen.add(message);

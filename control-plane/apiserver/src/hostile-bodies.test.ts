@@ -162,3 +162,53 @@ test("whatever the bytes of a body are, the answer blames the client, and nobody
   expect([...codes.keys()]).toEqual(expect.arrayContaining([400, 422]));
   expect((await send("GET", `${PATH}/web`, "application/json", Buffer.alloc(0)))[0]).toBe(200);
 });
+
+const pod = (spec: Record<string, Json>): Json => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "many" },
+  spec: { serviceAccountName: "default", containers: [{ name: "a", image: "a" }], ...spec },
+});
+const some = (count: number, one: (index: number) => Json): Json[] => Array.from({ length: count }, (_, i) => one(i));
+
+/** Work and answers that grow with the square of a list take minutes and gigabytes for what a body may hold. */
+test.each<[string, Json, number]>([
+  [
+    "constraints of spreading",
+    pod({
+      topologySpreadConstraints: some(16_000, (i) => ({
+        maxSkew: 1,
+        topologyKey: `k${i}`,
+        whenUnsatisfiable: "DoNotSchedule",
+      })),
+    }),
+    201,
+  ],
+  [
+    "claims of a container, each told of all that there are",
+    pod({
+      resourceClaims: some(3000, (i) => ({ name: `claim-${"x".repeat(50)}-${i}`, resourceClaimName: "c" })),
+      containers: [{ name: "a", image: "a", resources: { claims: some(3000, (i) => ({ name: `no-${i}` })) } }],
+    }),
+    422,
+  ],
+  ["a quantity of zeros", pod({ resources: { limits: { cpu: `${"0".repeat(1_000_000)}!` } } }), 400],
+  [
+    "paths of a volume",
+    pod({
+      volumes: [{ name: "v", secret: { secretName: "s", items: some(25_000, (i) => ({ key: "k", path: `p${i}` })) } }],
+    }),
+    201,
+  ],
+])("a long list costs what it is long: %s", async (_, object, code) => {
+  await send(
+    "POST",
+    "/api/v1/namespaces/default/serviceaccounts",
+    "application/json",
+    patch({ metadata: { name: "default" } }),
+  );
+  const path = "/api/v1/namespaces/default/pods?dryRun=All";
+  const [status, answer] = await send("POST", path, "application/json", patch(object));
+  expect(status).toBe(code);
+  expect(answer.length).toBeLessThan(8 * 1024 * 1024);
+});

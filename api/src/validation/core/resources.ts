@@ -169,6 +169,8 @@ function claimNames(claims: unknown, spec: unknown, at: string, errors: Errors):
     ),
   );
   const seen = new Set<string>();
+  const withRequest = new Set<string>();
+  const detail = claimsDetail(known);
   for (const [index, claim] of listOf(claims).entries()) {
     const here = element(at, index);
     const [name, request] = [String(member(claim, "name") ?? ""), String(member(claim, "request") ?? "")];
@@ -178,11 +180,11 @@ function claimNames(claims: unknown, spec: unknown, at: string, errors: Errors):
     }
     if (request !== "" && !seen.has(name)) text(dnsLabel)(request, child(here, "request"), errors);
     const key = request === "" ? name : `${name}/${request}`;
-    const isTaken =
-      seen.has(name) || seen.has(key) || (request === "" && [...seen].some((one) => one.startsWith(`${name}/`)));
+    const isTaken = seen.has(name) || seen.has(key) || (request === "" && withRequest.has(name));
     if (isTaken) errors.push(fieldError.duplicate(here, seen.has(name) ? name : key));
     seen.add(key);
-    if (!known.has(name)) errors.push({ ...fieldError.notFound(here, name), detail: claimsDetail(known) });
+    if (request !== "") withRequest.add(name);
+    if (!known.has(name)) errors.push({ ...fieldError.notFound(here, name), detail });
   }
 }
 

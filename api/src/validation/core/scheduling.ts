@@ -249,10 +249,11 @@ export const topologySpreadConstraints: Check = (value, at, errors) => {
   const list = listOf(value);
   const idOf = (one: unknown) =>
     `{${String(member(one, "topologyKey") ?? "")}, ${String(member(one, "whenUnsatisfiable") ?? "")}}`;
+  const last = new Map(list.map((one, index) => [idOf(one), index]));
   list.forEach((one, index) => {
     const here = element(at, index);
     spreadBasics(one, here, errors);
-    if (list.slice(index + 1).some((other) => idOf(other) === idOf(one)))
+    if (last.get(idOf(one)) !== index)
       errors.push(fieldError.duplicate(child(here, "{topologyKey, whenUnsatisfiable}"), idOf(one)));
     spreadConstraint(one, here, errors);
   });

@@ -1,4 +1,4 @@
-import { jsonEqual, type Unstructured } from "@tsukube/api";
+import { encodeUnstructuredText, jsonEqual, type Unstructured } from "@tsukube/api";
 import type { Pod, Toleration } from "@tsukube/api/types/core-v1";
 import type { RuntimeClass } from "@tsukube/api/types/node-v1";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
@@ -75,5 +75,11 @@ function selectorOf(
 
 /** Each toleration once. */
 function merged(all: readonly Toleration[]): readonly Toleration[] {
-  return all.filter((one, index) => all.findIndex((other) => jsonEqual(one, other)) === index);
+  const seen = new Set<string>();
+  return all.filter((one) => {
+    const text = encodeUnstructuredText(one);
+    const isNew = !seen.has(text);
+    seen.add(text);
+    return isNew;
+  });
 }
