@@ -151,6 +151,7 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
     ],
     ["--volumes-from other", "cat /kept/f", "kept"],
     ["--tmpfs /t:size=1m,mode=711", "stat -c %a /t; grep ' /t ' /proc/mounts | cut -d' ' -f3", "711\ntmpfs"],
+    ["--tmpfs /t:exec", "printf '#!/bin/sh\necho ran' > /t/x; chmod 755 /t/x; /t/x", "ran"],
     ["--user 5:6 --group-add 7 --group-add 8", "id -u; id -G", "5\n6 7 8"],
     ["--user nobody", "id -un", "nobody"],
     ["--read-only", "touch /x 2>&1", "touch: /x: Read-only file system"],
@@ -240,6 +241,47 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
       );
       await command(["rm", "again"]);
     }
+  }, 60_000);
+
+  test("exec -d and -w, cp, update, inspect and the options of networks say what is so, or what is wrong", async () => {
+    const refused = async (...args: readonly string[]) => {
+      const { code, stdout, stderr } = await client.raw(args, { accept: ANY });
+      return [code, stdout + stderr];
+    };
+    const missing = expect.stringContaining('exec: "nope": executable file not found in $PATH');
+    expect(await refused("exec", "-d", "other", "nope")).toEqual([1, missing]);
+    await client.docker("exec", "-d", "other", "sh", "-c", "echo made > /made; sleep 1000");
+    await eventually(
+      "it runs",
+      async () => (await client.raw(["exec", "other", "cat", "/made"], { accept: ANY })).stdout === "made\n",
+    );
+    expect(await refused("exec", "-w", "rel", "other", "pwd")).toEqual([
+      126,
+      expect.stringContaining("Cwd must be an absolute path"),
+    ]);
+    const address = await client.docker("exec", "other", "hostname", "-i");
+    expect(await client.docker("cp", "other:/etc/hosts", "-")).toContain(`${address}\t`);
+    for (const [args, why] of [
+      [["run", "--rm", "-u", "4294967296", BUSYBOX, "true"], "uids and gids must be in range 0-2147483647"],
+      [["run", "--rm", "--group-add", "-1", BUSYBOX, "true"], "uids and gids must be in range 0-2147483647"],
+      [["run", "--rm", "--volumes-from", "other:bad", BUSYBOX, "true"], "invalid mode: bad"],
+      [["run", "--rm", "--log-opt", "compress=true", BUSYBOX, "true"], "compress cannot be true when"],
+      [["update", "--restart", "bad", "other"], "invalid restart policy: unknown policy 'bad'"],
+      [
+        ["network", "create", "-o", "com.docker.network.driver.mtu=large", "small"],
+        "failed to parse com.docker.network.driver.mtu",
+      ],
+    ] as const)
+      expect(await refused(...args)).toEqual([expect.any(Number), expect.stringContaining(why)]);
+    await client.docker("network", "create", "-o", "com.docker.network.driver.mtu=1400", "small");
+    const mounted = ["--tmpfs", "/t", "-v", "kept:/k", "--network", "small"];
+    await client.docker("run", "--name", "shown", ...mounted, BUSYBOX, "cat", "/sys/class/net/eth0/mtu");
+    expect(await client.docker("logs", "shown")).toBe("1400");
+    expect(await client.docker("inspect", "-f", "{{range .Mounts}}{{.Destination}} {{.Mode}}{{end}}", "shown")).toBe(
+      "/k z",
+    );
+    await client.docker("rm", "shown");
+    await client.docker("network", "rm", "small");
   }, 60_000);
 
   test("run --publish, --publish-all and --expose lead ports of the host there", async () => {

@@ -47,6 +47,8 @@ export interface NetworkSpec {
   /** Reaches nothing but itself. */
   readonly internal: boolean;
   readonly attachable?: boolean;
+  /** The greatest packet of its links, in bytes; the kernel's default by default. */
+  readonly mtu?: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly options?: Readonly<Record<string, string>>;
 }

@@ -255,7 +255,8 @@ class BridgeNetworks implements ContainerNetworks {
   async #wire(network: Network, attachment: Attachment, isDefault: boolean): Promise<void> {
     const { hostLink: host, interfaceName: inside, netns, macAddress: mac, address, prefixLength } = attachment;
     await this.#links.remove(host); // what an interrupted attachment left
-    await this.#links.connect({ host, bridge: network.bridge, inside, netns, mac });
+    const { bridge, mtu } = network;
+    await this.#links.connect({ host, bridge, inside, netns, mac, ...(mtu !== undefined && { mtu }) });
     const gateway = isDefault && !network.internal ? network.gateway : undefined;
     await this.#links.configure(netns, inside, `${address}/${prefixLength}`, gateway);
   }

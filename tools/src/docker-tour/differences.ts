@@ -62,7 +62,7 @@ const KNOWN: readonly Known[] = [
     because: "docker 28 masks more paths and calls the default network bridge; the runtime is crun",
   },
   { step: /--size|docker top web/, because: "processes have their own numbers, and sizes are those on the disk" },
-  { step: /docker top web bad|MinAPIVersion/, because: LATER },
+  { step: /--restart bad web|docker top web bad|MinAPIVersion/, because: LATER },
   { step: /docker diff web|network prune/, because: "the order is that of names, or of creation" },
   { step: /docker cp .* -$/, because: "the archive is pax, with times to the nanosecond" },
   {

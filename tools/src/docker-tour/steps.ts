@@ -39,11 +39,13 @@ docker run --rm --network container:nosuch B true
 docker run --rm --network host -p 80:80 B true
 docker run --rm --user 5:6 --group-add 7 --group-add tty B id
 docker run --rm --user nobody B id
+docker run --rm --user 4294967296 B id
 docker run --rm --user 1000 B sh -c 'id; touch /x; echo $HOME'
 docker run --rm --read-only B touch /x
 docker run --rm --read-only --tmpfs /t B sh -c 'touch /t/x && mount | grep " /t "'
 docker run --rm --tmpfs /t:size=1m,mode=700,uid=5 B sh -c 'stat -c "%a %u" /t; df -k /t | tail -1'
 docker run --rm --tmpfs t B true
+docker run --rm --tmpfs /t:exec,size=1m B sh -c 'grep " /t " /proc/mounts | cut -d" " -f4 | tr , "\n" | grep exec'
 docker run --rm --tmpfs /t:bad=1 B true
 docker run --rm B grep Cap /proc/self/status
 docker run --rm --cap-drop ALL B grep Cap /proc/self/status
@@ -67,6 +69,7 @@ docker run --rm --device-cgroup-rule 'c 1:* rwm' B cat /sys/fs/cgroup/devices/de
 docker run --rm B sort /sys/fs/cgroup/devices/devices.list
 docker run --rm --ulimit nofile=100:200 --ulimit nproc=50 B sh -c 'ulimit -n; ulimit -Hn; ulimit -u'
 docker run --rm --ulimit bad=1 B true
+docker run --rm --ulimit core=-1 B sh -c 'ulimit -c'
 docker run --rm --ulimit nofile=5:1 B true
 docker run --rm --sysctl net.core.somaxconn=77 --sysctl kernel.shmmax=1000000 B cat /proc/sys/net/core/somaxconn /proc/sys/kernel/shmmax
 docker run --rm --sysctl kernel.pid_max=1 B true
@@ -173,6 +176,9 @@ docker exec -u nobody -w /tmp -e X=1 web sh -c 'id -un; pwd; echo $X'
 docker exec web nope
 docker exec web sh -c 'exit 7'
 docker exec -w /nosuch web true
+docker exec -w rel web pwd
+docker exec -d web nope
+docker run --rm --volumes-from web:bad B true
 docker exec -u nosuch web true
 docker exec nosuch true
 docker exec --privileged web grep CapEff /proc/self/status
@@ -221,6 +227,7 @@ docker update --cpus 0.5 --pids-limit 30 --restart always web
 docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.RestartPolicy.Name}}' web
 docker exec web cat /sys/fs/cgroup/pids/pids.max
 docker update --restart no web
+docker update --restart bad web
 docker update nosuch
 docker wait nosuch
 docker kill nosuch
@@ -233,6 +240,7 @@ docker start nosuch
 docker diff web
 docker cp web:/w/index.html -
 docker cp web:/nosuch -
+docker cp web:/etc/hostname - | tar xO | grep -c .
 docker cp DIR/dir web:/copied
 docker cp DIR/dir/. web:/copied
 docker cp DIR/dir/f web:/copied/renamed
@@ -311,6 +319,12 @@ docker network create --internal net4
 docker network create bridge
 docker network create host
 docker network create --attachable net5
+docker network create -o com.docker.network.driver.mtu=1400 net6
+docker run --rm --network net6 B cat /sys/class/net/eth0/mtu
+docker create --name tmp --tmpfs /t -v named:/n B
+docker inspect -f '{{range .Mounts}}{{.Type}} {{.Destination}} {{.Mode}}{{end}}' tmp
+docker rm tmp
+docker volume rm named
 docker network ls --format '{{.Name}} {{.Driver}} {{.Scope}}'
 docker network ls --filter driver=host --format '{{.Name}}'
 docker network ls --filter label=a=b --format '{{.Name}}'

@@ -6,7 +6,7 @@ import { type Cgroups, type Mounts, removeMounted } from "@tsukube/kernel";
 import type { LinuxContainerSecurityContext, Mount } from "@tsukube/node-contracts/cri";
 import facts from "../../facts/container-defaults.json" with { type: "json" };
 import { boundingCapabilities } from "../containers/capabilities.ts";
-import { rlimitOf } from "../containers/rlimits.ts";
+import { ociJson, rlimitOf } from "../containers/rlimits.ts";
 import { rootlessSpec } from "../containers/rootless-spec.ts";
 import type { OciRuntime } from "../containers/runtime.ts";
 import { specOf } from "../containers/spec.ts";
@@ -85,7 +85,7 @@ export class BuildCommands {
         shmBytes === undefined ? {} : { shmBytes },
       );
       await appendFile(`${sandbox.files}/hosts`, hosts.map((line) => `${line}\n`).join(""));
-      await writeFile(`${bundle}/config.json`, JSON.stringify(await this.#specOf(command, sandbox)), { mode: 0o600 });
+      await writeFile(`${bundle}/config.json`, ociJson(await this.#specOf(command, sandbox)), { mode: 0o600 });
       return await this.#wait(command, bundle, signal);
     } finally {
       await this.#remove(id);

@@ -5,6 +5,7 @@ import { type Cgroups, openTerminal, resizeTerminalOf } from "@tsukube/kernel";
 import type { StreamedProcess } from "../streaming/streamed-process.ts";
 import { boundingCapabilities, capabilitiesOf } from "./capabilities.ts";
 import { killProcess } from "./kill-process.ts";
+import { ociJson } from "./rlimits.ts";
 import type { OciRuntime } from "./runtime.ts";
 import type { OciProcess } from "./spec.ts";
 import { textWithin } from "./text-within.ts";
@@ -51,7 +52,7 @@ export class ContainerExecs {
     this.#deps.cgroups.expectMove();
     const base = this.#processOf(id);
     const name = `${this.#deps.bundle(id)}/exec-${process.hrtime.bigint()}`;
-    writeFileSync(name, JSON.stringify({ ...base, args: command, terminal: false }), { mode: 0o600 });
+    writeFileSync(name, ociJson({ ...base, args: command, terminal: false }), { mode: 0o600 });
     try {
       const child = await this.#deps.runtime.exec(id, name, `${name}.pid`, false, ["null", "output", "output"]);
       let late = false;
@@ -79,7 +80,7 @@ export class ContainerExecs {
     this.#deps.cgroups.expectMove();
     const name = `${this.#deps.bundle(id)}/exec-${process.hrtime.bigint()}`;
     const { terminal, stdin } = options;
-    writeFileSync(name, JSON.stringify(await this.#process(id, command, options)), { mode: 0o600 });
+    writeFileSync(name, ociJson(await this.#process(id, command, options)), { mode: 0o600 });
     const pty = terminal ? openTerminal() : undefined;
     if (options.size !== undefined) pty?.resize(...options.size);
     const stdio =

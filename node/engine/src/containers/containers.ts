@@ -19,6 +19,7 @@ import { devicesOf } from "./devices.ts";
 import { killProcess } from "./kill-process.ts";
 import { mapMounts } from "./mapped-mounts.ts";
 import { checkPropagation } from "./propagation.ts";
+import { ociJson } from "./rlimits.ts";
 import { refuseResources, rootlessSpec, withDevicesShown } from "./rootless-spec.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { type OciSpec, resourcesOf, type SpecInput, specOf } from "./spec.ts";
@@ -183,8 +184,8 @@ export class Containers {
       const whole = { ...adjusted, linux: { ...adjusted.linux, resources } };
       const { rootless } = this.#deps;
       const spec = rootless === undefined ? whole : rootlessSpec(whole, rootless, this.#deps.cgroups);
-      await writeFile(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
-      await writeFile(`${bundle}/process.json`, JSON.stringify(spec.process), { mode: 0o600 });
+      await writeFile(`${bundle}/config.json`, ociJson(spec), { mode: 0o600 });
+      await writeFile(`${bundle}/process.json`, ociJson(spec.process), { mode: 0o600 });
       const process = await this.#createProcess(record, options.withoutLog === true);
       const created = { ...record, volumeImages: volumes.images, user: input.user, ...process };
       await this.#put(created);

@@ -14,12 +14,21 @@ interface Rlimit {
   readonly hard: number;
 }
 
-/** As the runtime takes it. @param canRaise Whether this process may give more than it has itself. */
+/** getrlimit(2), RLIM_INFINITY, as near as a number comes; see {@link ociJson}. */
+const UNLIMITED = 2 ** 64;
+
+/** What a runtime reads, where no limit is the greatest number of 64 bits and not the one after it. */
+export function ociJson(value: object): string {
+  return JSON.stringify(value, (_, each: unknown) => (each === UNLIMITED ? RLIM_INFINITY : each));
+}
+
+const RLIM_INFINITY = (JSON as unknown as { rawJSON(text: string): object }).rawJSON(String(2n ** 64n - 1n));
+
+/** As {@link ociJson} takes it. @param canRaise Whether this process may give more than it has itself. */
 export function rlimitOf({ Name = "", Soft = 0, Hard = 0 }: Ulimit, canRaise: boolean): Rlimit {
   const type = `RLIMIT_${Name.toUpperCase()}`;
-  const unlimited = 2 ** 53; // as far as numbers of JSON are exact; the runtime takes it for no limit
-  const own = canRaise ? unlimited : ownHardLimit(Name);
-  const value = (limit: number): number => Math.min(limit < 0 ? unlimited : limit, own);
+  const own = canRaise ? UNLIMITED : ownHardLimit(Name);
+  const value = (limit: number): number => Math.min(limit < 0 ? UNLIMITED : limit, own);
   return { type, soft: value(Soft), hard: value(Hard) };
 }
 
@@ -36,5 +45,5 @@ function ownHardLimit(name: string): number {
     .split("\n")
     .find((each) => each.startsWith(titles[name.toLowerCase()] ?? "\0"));
   const hard = line?.slice(26).trim().split(/\s+/)[1];
-  return hard === undefined || hard === "unlimited" ? 2 ** 53 : Number(hard);
+  return hard === undefined || hard === "unlimited" ? UNLIMITED : Number(hard);
 }

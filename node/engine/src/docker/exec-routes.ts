@@ -1,4 +1,5 @@
-import { codeOf, messageOf } from "@tsukube/foundation";
+import { finished } from "node:stream/promises";
+import { type Clock, codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import type { StreamedProcess } from "../streaming/streamed-process.ts";
 import { type ExecDocument, isBusy } from "./containers/exec-store.ts";
 import { startFailure } from "./containers/start-errors.ts";
@@ -28,7 +29,7 @@ async function create({ execs, dockerContainers }: DockerDeps, request: DockerRe
   return { status: 201, json: { Id: id } };
 }
 
-async function start({ execs, logger }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
+async function start({ execs, logger, clock }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
   const [id = ""] = request.parameters;
   const { wish } = execs.get(id);
   const { Detach = false, ConsoleSize } = await request.json<StartDocument>();
@@ -37,8 +38,8 @@ async function start({ execs, logger }: DockerDeps, request: DockerRequest): Pro
   const process = await begun(execs.start(id, rows > 0 && columns > 0 ? [columns, rows] : undefined), Detach);
   if ("refusal" in process) return refused(process.refusal, terminal);
   if (Detach) {
-    for (const stream of [process.stdout, process.stderr]) stream?.on("error", () => {}).resume();
     process.stdin?.end();
+    await untilItRuns(process, clock);
     return { status: 200 };
   }
   return {
@@ -59,9 +60,26 @@ async function begun(
   try {
     return await started;
   } catch (error) {
+    if (!isDetached && codeOf(error) === "exec-failed") return { refusal: messageOf(error) };
     if (isDetached || !["no-such-user", "create-failed", "failed"].includes(codeOf(error) ?? "")) throw error;
     return { refusal: startFailure(messageOf(error), "").error.message };
   }
+}
+
+const LOOK_MS = 2;
+
+/** Nobody is there to read what it writes, but why it could not be started. @throws {TsukubeError} `invalid`. */
+async function untilItRuns(process: StreamedProcess, clock: Clock): Promise<void> {
+  const said: Buffer[] = [];
+  const streams = [process.stdout, process.stderr].filter((stream) => stream !== undefined);
+  for (const stream of streams)
+    stream.on("error", () => {}).on("data", (part: Buffer) => void (process.pid?.() === 0 && said.push(part)));
+  let isOver = false;
+  const over = Promise.all([process.exited, ...streams.map((stream) => finished(stream))])
+    .catch(() => {})
+    .finally(() => (isOver = true));
+  while (process.pid?.() === 0 && !isOver) await Promise.race([over, clock.sleep(LOOK_MS)]);
+  if (process.pid?.() === 0) throw new TsukubeError("invalid", Buffer.concat(said).toString("utf8").trim());
 }
 
 function refused(message: string, terminal: boolean): DockerAnswer {

@@ -203,6 +203,7 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   const configs = (IPAM?.Config ?? []).filter((config) => Object.keys(config).length > 0);
   if (configs.length > 1)
     throw new TsukubeError("unsupported", "several subnets of one network are not there yet: expected one");
+  const mtu = mtuIn(wish.Options?.[MTU]);
   const [config = {}] = configs;
   await found(deps, DEFAULT_NETWORK); // which has the first of the subnets
   const network = await parts(deps).networks.create({
@@ -211,6 +212,7 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
     attachable: wish.Attachable === true,
     labels: wish.Labels ?? {},
     options: wish.Options ?? {},
+    ...(mtu > 0 ? { mtu } : {}),
     ...(config.Subnet ? { subnet: config.Subnet } : {}),
     ...(config.Gateway ? { gateway: config.Gateway } : {}),
     ...(config.IPRange ? { range: config.IPRange } : {}),
@@ -218,6 +220,20 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   });
   deps.events.publish("network", "create", network.id, { name, type: "bridge" });
   return { status: 201, json: { Id: network.id, Warning: "" } };
+}
+
+const MTU = "com.docker.network.driver.mtu";
+/** IPv4 takes no less (RFC 791); no link takes more. */
+const [LEAST_MTU, MOST_MTU] = [68, 65_535];
+
+/** 0 for the default. @throws {TsukubeError} `invalid`. */
+function mtuIn(text = "0"): number {
+  const mtu = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (mtu === 0 || (mtu >= LEAST_MTU && mtu <= MOST_MTU)) return mtu;
+  throw new TsukubeError(
+    "invalid",
+    `failed to parse ${MTU} value: "${text}": expected a number of bytes, ${LEAST_MTU} to ${MOST_MTU}`,
+  );
 }
 
 async function remove(deps: DockerDeps, name: string): Promise<DockerAnswer> {

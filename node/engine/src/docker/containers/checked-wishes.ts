@@ -30,7 +30,7 @@ export function checkWishes(create: CreateDocument, processors: number): void {
   const { Type: driver = "", Config: logOptions } = host.LogConfig ?? {};
   if (!LOG_DRIVERS.includes(driver)) refuse(`logger: no log driver named '${driver}' is registered`);
   checkLogOptionNames(driver, logOptions ?? {});
-  checkLogOptions(logOptions ?? {});
+  checkLogOptions(logOptions ?? {}, driver);
   for (const [field, names] of [
     ["CapAdd", host.CapAdd],
     ["CapDrop", host.CapDrop],
@@ -101,7 +101,8 @@ export function checkResources(host: ResourcesDocument, processors: number): voi
     refuse(`invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
 }
 
-function checkRestartPolicy(host: HostConfigDocument): void {
+/** @throws {TsukubeError} `invalid`. */
+export function checkRestartPolicy(host: HostConfigDocument): void {
   const { Name: name = "", MaximumRetryCount: retries = 0 } = host.RestartPolicy ?? {};
   if (!RESTART_POLICIES.includes(name))
     throw new TsukubeError(

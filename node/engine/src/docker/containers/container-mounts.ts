@@ -79,9 +79,7 @@ export function parseBind(bind: string): Wish {
   if (parts.length === 1) return { type: "volume", destination: cleaned(bind), readonly: false, mode: "" };
   const [source = "", target = "", mode = ""] = parts;
   const modes = mode === "" ? [] : mode.split(",");
-  const known = ["ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated", ...PROPAGATIONS];
-  const unknown = modes.find((each) => !known.includes(each));
-  if (unknown !== undefined) throw new TsukubeError("invalid", `invalid mode: ${mode}`);
+  checkModes(mode);
   const destination = cleaned(target, bind);
   const propagation = modes.find((each) => PROPAGATIONS.includes(each));
   const shared = { destination, readonly: modes.includes("ro"), mode };
@@ -92,7 +90,13 @@ export function parseBind(bind: string): Wish {
       "invalid",
       `create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
     );
-  return { ...shared, type: "volume", name: source, noCopy: modes.includes("nocopy") };
+  return { ...shared, type: "volume", name: source, mode: mode || "z", noCopy: modes.includes("nocopy") };
+}
+
+function checkModes(mode: string): void {
+  const known = ["", "ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated", ...PROPAGATIONS];
+  if (!mode.split(",").every((each) => known.includes(each)))
+    throw new TsukubeError("invalid", `invalid mode: ${mode}`);
 }
 
 function mountWish(mount: MountDocument): Wish {
@@ -164,13 +168,15 @@ function tmpfsOf(host: HostConfigDocument): readonly Wish[] {
     destination: cleaned(path),
     readonly: options.split(",").includes("ro"),
     mode: "",
-    options: ["noexec", "nosuid", "nodev", ...options.split(",").filter((option) => option !== "")],
+    options: options.split(",").filter((option) => option !== ""),
+    isUnlisted: true,
   }));
 }
 
 /** "name", "name:ro". */
 function mountsFrom(from: string, containerNamed: (name: string) => DockerContainer): readonly Wish[] {
   const [name = "", mode = "rw"] = from.split(":");
+  checkModes(mode);
   const others = given(name, containerNamed).mounts.filter(({ type }) => type !== "tmpfs");
   return others.map(({ isAnonymous: _, ...mount }) => ({
     ...mount,

@@ -17,6 +17,8 @@ export interface MountPoint {
   readonly nonRecursive?: boolean;
   /** Of a tmpfs, as mount(8) takes them. */
   readonly options?: readonly string[];
+  /** Of `--tmpfs`: clients are told of it by the container's configuration alone. */
+  readonly isUnlisted?: boolean;
   /** A part of the volume that is mounted instead of the whole. */
   readonly subpath?: string;
 }

@@ -48,7 +48,7 @@ export function containerDetails(container: DockerContainer, deps: ViewDeps, siz
     HostConfig: hostDetails(container, deps),
     GraphDriver: { Data: null, Name: deps.driver },
     ...(size === undefined ? {} : { SizeRw: size.rw, SizeRootFs: size.rootFs }),
-    Mounts: container.mounts.map(mountDetails),
+    Mounts: container.mounts.filter(({ isUnlisted }) => isUnlisted !== true).map(mountDetails),
     Config: {
       ...config,
       Image: container.imageName,
@@ -281,7 +281,7 @@ export function containerSummary(
     Status: statusText(container, now),
     HostConfig: { NetworkMode: hostConfig.NetworkMode ?? "bridge" },
     NetworkSettings: { Networks: endpointDetails(container, deps) },
-    Mounts: container.mounts.map(mountDetails),
+    Mounts: container.mounts.filter(({ isUnlisted }) => isUnlisted !== true).map(mountDetails),
   };
 }
 

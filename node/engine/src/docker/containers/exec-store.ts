@@ -89,6 +89,13 @@ export class ExecStore {
         `exec process is ${isBusy(exec) ? "already running" : "already stopped"}: ${id}`,
       );
     const { Cmd, Tty = false, AttachStdin = false, User, Env, WorkingDir, Privileged } = exec.wish;
+    if (WorkingDir && !WorkingDir.startsWith("/")) {
+      this.#note(exec, CANNOT_START);
+      throw new TsukubeError(
+        "exec-failed",
+        "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown",
+      );
+    }
     const given = sizeOf(exec.wish.ConsoleSize);
     const begun = this.#deps.containers.exec(container.id, Cmd ?? [], {
       terminal: Tty,

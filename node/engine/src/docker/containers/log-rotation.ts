@@ -66,12 +66,14 @@ function limitsOf({ hostConfig: { LogConfig } }: DockerContainer): { size: numbe
 }
 
 /** @throws {TsukubeError} `invalid` for what is no size or no number of files. */
-export function checkLogOptions(options: Readonly<Record<string, string>>): void {
-  const { "max-size": size, "max-file": files } = options;
+export function checkLogOptions(options: Readonly<Record<string, string>>, driver = "json-file"): void {
+  const { "max-size": size, "max-file": files, compress } = options;
   if (size !== undefined && !((sizeOf(size) ?? 0) > 0))
     throw new TsukubeError("invalid", `invalid log option max-size "${size}": expected a positive size, such as 10m`);
   if (files !== undefined && !/^[1-9]\d*$/.test(files))
     throw new TsukubeError("invalid", `invalid log option max-file "${files}": expected a whole number, at least 1`);
+  if (compress === "true" && driver !== "local" && (size === undefined || Number(files ?? 1) < 2))
+    throw new TsukubeError("invalid", "compress cannot be true when max-file is less than 2 or max-size is not set");
 }
 
 /** "10m" in bytes. */

@@ -46,7 +46,7 @@ test("mounts are shown within the root while the container's processes stand sti
   const access = new RootfsAccess({
     ...{ freezer, mounts, snapshotter, folder: join(folder, "roots") },
     store: {} as ContainerStore,
-    runs: { find: () => undefined } as unknown as ContainerRuns,
+    runs: { find: () => undefined, sandbox: () => undefined } as unknown as ContainerRuns,
     images: { find: () => ({ chain: [] }) } as unknown as ImageStore,
   });
   const mount = (destination: string) => ({ type: "bind", source: volume, destination, readonly: false, mode: "" });

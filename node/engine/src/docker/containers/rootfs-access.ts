@@ -75,7 +75,8 @@ export class RootfsAccess {
     open: (root: string) => Promise<T>,
     use: (opened: T) => Promise<void> = async () => {},
   ): Promise<T> {
-    const shallowFirst = [...container.mounts].sort((a, b) => a.destination.length - b.destination.length);
+    const mounts = [...this.#filesOf(container), ...container.mounts];
+    const shallowFirst = mounts.sort((a, b) => a.destination.length - b.destination.length);
     return this.within(container, async (root) => {
       const opened = await this.#deps.freezer.during(container.id, async () => {
         for (const mount of shallowFirst) this.#show(mount, root);
@@ -84,6 +85,16 @@ export class RootfsAccess {
       await use(opened);
       return opened;
     });
+  }
+
+  /** The files of a run with names and resolvers, but for those in whose place something else is mounted. */
+  #filesOf({ id, mounts }: DockerContainer): readonly MountPoint[] {
+    const folder = this.#deps.runs.sandbox(id)?.files;
+    if (folder === undefined) return [];
+    return ["hostname", "hosts", "resolv.conf"]
+      .map((name) => ({ source: `${folder}/${name}`, destination: `/etc/${name}` }))
+      .filter(({ destination }) => !mounts.some((mount) => mount.destination === destination))
+      .map((file) => ({ ...file, type: "bind" as const, readonly: false, mode: "" }));
   }
 
   /** Others may change the volume that holds its place: descriptors cannot be led out of the root. */

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { TsukubeError } from "@tsukube/foundation";
-import { checkResources } from "./checked-wishes.ts";
+import { checkResources, checkRestartPolicy } from "./checked-wishes.ts";
 import type { HostConfigDocument } from "./documents.ts";
 
 /** Limits and restart policy of a container after what `docker update` asks for. @throws {TsukubeError} `invalid`. */
@@ -19,6 +19,7 @@ export function updatedHost(before: HostConfigDocument, wish: HostConfigDocument
       "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
     );
   checkResources(updated, availableParallelism());
+  checkRestartPolicy(updated);
   return updated;
 }
 
