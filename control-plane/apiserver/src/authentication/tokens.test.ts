@@ -38,6 +38,40 @@ test("a token ends with its ServiceAccount, and is for its audiences only", asyn
   expect((await send(REVIEWS, { token: status.token, audiences: ["vault"] })).status.authenticated).toBeUndefined();
 });
 
+const HELD = { finalizers: ["example.com/held"] };
+
+test.each([
+  ["ServiceAccount", ACCOUNTS, {}],
+  [
+    "Pod",
+    "/api/v1/namespaces/default/pods",
+    { spec: { serviceAccountName: "robot", containers: [{ name: "c", image: "i" }] } },
+  ],
+  ["Secret", "/api/v1/namespaces/default/secrets", {}],
+  ["Node", "/api/v1/nodes", {}],
+])(
+  "a token of a %s outlives its deletion by a minute, and is not of another with that name",
+  async (kind, path, more) => {
+    const make = () => cluster.client.raw("POST", path, { metadata: { name: "bound", ...HELD }, ...more });
+    await make();
+    const isAccount = kind === "ServiceAccount";
+    const account = isAccount ? "bound" : "robot";
+    const spec = isAccount ? {} : { boundObjectRef: { apiVersion: "v1", kind, name: "bound" } };
+    const { token } = (await send(`${ACCOUNTS}/${account}/token`, spec)).status;
+    const isGood = async () => (await send(REVIEWS, { token })).status.authenticated === true;
+    await cluster.client.raw("DELETE", `${path}/bound`, { gracePeriodSeconds: 0 });
+    await cluster.clock.advance(50_000);
+    expect(await isGood()).toBe(true);
+    await cluster.clock.advance(20_000);
+    expect(await isGood()).toBe(false);
+    const headers = { "content-type": "application/merge-patch+json" };
+    const body = Buffer.from('{"metadata":{"finalizers":null}}');
+    await cluster.transport.request({ method: "PATCH", path: `${path}/bound`, headers, body });
+    await make();
+    expect(await isGood()).toBe(false);
+  },
+);
+
 test("a changed token is none", async () => {
   const { status } = await send(`${ACCOUNTS}/robot/token`, {});
   const [header, payload = "", signature] = (status.token ?? "").split(".");

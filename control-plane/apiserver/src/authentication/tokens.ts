@@ -1,11 +1,17 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
-import { ApiError, type FeatureGates, type Unstructured } from "@tsukube/api";
+import { ApiError, type FeatureGates } from "@tsukube/api";
 import type { Secret } from "@tsukube/api/types/core-v1";
 import type { Clock, Metrics, Random } from "@tsukube/foundation";
 import type { Authenticator, IncomingRequest, User } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { LEGACY_ISSUER, type LegacyClaims, type LegacyUse, legacyAccountOf } from "./legacy-tokens.ts";
 import { TokenMetrics } from "./token-metrics.ts";
+
+/** What a token ends with. */
+interface Bound {
+  readonly name: string;
+  readonly uid: string;
+}
 
 /** What a bound token is about (KEP-1205). */
 export interface TokenRequest {
@@ -16,9 +22,9 @@ export interface TokenRequest {
   readonly expirationSeconds: number;
   /** From when on its use is counted as late, though it is still good; in seconds from now. */
   readonly staleAfterSeconds?: number;
-  readonly boundTo?: { readonly kind: "Pod" | "Secret" | "Node"; readonly name: string; readonly uid: string };
+  readonly boundTo?: Bound & { readonly kind: "Pod" | "Secret" | "Node" };
   /** The node that the pod runs on. */
-  readonly node?: { readonly name: string; readonly uid: string };
+  readonly node?: Bound;
 }
 
 interface Claims {
@@ -30,10 +36,10 @@ interface Claims {
   readonly jti: string;
   readonly "kubernetes.io": {
     readonly namespace: string;
-    readonly serviceaccount: { readonly name: string; readonly uid: string };
-    readonly pod?: { readonly name: string; readonly uid: string };
-    readonly secret?: { readonly name: string; readonly uid: string };
-    readonly node?: { readonly name: string; readonly uid: string };
+    readonly serviceaccount: Bound;
+    readonly pod?: Bound;
+    readonly secret?: Bound;
+    readonly node?: Bound;
     /** Seconds since the epoch. */
     readonly warnafter?: number;
   };
@@ -47,6 +53,9 @@ export interface TokenOptions {
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** How far clocks may be apart. */
+const LEEWAY_MS = 60_000;
 
 const credentialIdOf = ({ jti }: Pick<Claims, "jti">): string => `JTI=${jti}`;
 
@@ -100,7 +109,7 @@ export class Tokens {
     const now = this.#options.clock.now() / 1000;
     const claims = this.#verified.get(token) ?? this.#verify(token);
     if (claims === undefined || isLegacy(claims)) return claims;
-    return claims.iss !== this.issuer || claims.exp <= now || claims.nbf > now + 60 ? undefined : claims;
+    return claims.iss !== this.issuer || claims.exp <= now || claims.nbf > now + LEEWAY_MS / 1000 ? undefined : claims;
   }
 
   /** JSON Web Key Set, RFC 7517. */
@@ -188,12 +197,12 @@ export class ServiceAccountAuthenticator implements Authenticator {
       return { user: { ...serviceAccountUser(account.namespace, account.name), uid: account.uid }, audiences: common };
     }
     const { namespace, serviceaccount, pod, secret, node, warnafter } = claims["kubernetes.io"];
-    const account = this.#live(`/registry/serviceaccounts/${namespace}/${serviceaccount.name}`, serviceaccount.uid);
-    if (account === undefined) return undefined;
-    if (pod !== undefined && this.#live(`/registry/pods/${namespace}/${pod.name}`, pod.uid) === undefined)
-      return undefined;
-    if (secret !== undefined && this.#live(`/registry/secrets/${namespace}/${secret.name}`, secret.uid) === undefined)
-      return undefined;
+    const isLive =
+      this.#isLive(`/registry/serviceaccounts/${namespace}/`, serviceaccount) &&
+      this.#isLive(`/registry/pods/${namespace}/`, pod) &&
+      this.#isLive(`/registry/secrets/${namespace}/`, secret) &&
+      (pod !== undefined || this.#isLive("/registry/minions/", node)); // a pod's token only tells of its node
+    if (!isLive) return undefined;
     if (warnafter !== undefined)
       (this.#clock.now() / 1000 > warnafter ? this.#metrics.stale : this.#metrics.valid).inc();
     const extra: Record<string, readonly string[]> = {
@@ -211,9 +220,11 @@ export class ServiceAccountAuthenticator implements Authenticator {
     return { user, audiences: common };
   }
 
-  #live(key: string, uid: string): Unstructured | undefined {
-    const object = this.#cache.get(key)?.object;
-    return object?.metadata?.uid === uid ? object : undefined;
+  #isLive(prefix: string, bound: Bound | undefined): boolean {
+    if (bound === undefined) return true;
+    const { uid, deletionTimestamp } = this.#cache.get(prefix + bound.name)?.object.metadata ?? {};
+    if (uid !== bound.uid) return false;
+    return deletionTimestamp === undefined || Date.parse(deletionTimestamp) >= this.#clock.now() - LEEWAY_MS;
   }
 }
 
