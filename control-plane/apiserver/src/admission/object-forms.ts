@@ -68,7 +68,8 @@ export async function objectOf(
   const { group, version, resource } = form.resource;
   const bytes = Buffer.from(encodeUnstructuredText(json));
   const definition = registry.get(group, version, resource);
-  const object = definition?.typed === false ? custom(definition, bytes) : typed(form.kind, bytes);
+  const isCustom = definition?.typed === false && definition.kind === form.kind.kind; // its Scale is not
+  const object = isCustom ? custom(definition, bytes) : typed(form.kind, bytes);
   return inVersion(registry, await throughWebhook(registry, attributes, object), attributes);
 }
 

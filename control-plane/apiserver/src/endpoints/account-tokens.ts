@@ -9,6 +9,7 @@ import type { RequestContext } from "../contracts.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import { encode, headersOf } from "./represent.ts";
 import { decodeTransient } from "./transient.ts";
+import { writeOptions } from "./write-options.ts";
 import type { Writer } from "./writer.ts";
 
 const KIND = { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" };
@@ -34,6 +35,7 @@ export class AccountTokens {
   async create(context: RequestContext, definition: ResourceDefinition, accepted: Accepted): Promise<ApiResponse> {
     const { clock, store, admission } = this.#writer.deps;
     const { namespace, name, query } = context.info;
+    const dryRun = query.getAll("dryRun").includes("All");
     const asked = decodeTransient(context, KIND, clock);
     const attributes = {
       ...{
@@ -45,7 +47,7 @@ export class AccountTokens {
         namespace,
         name,
       },
-      ...{ oldObject: undefined, options: undefined, dryRun: query.getAll("dryRun").includes("All") },
+      ...{ oldObject: undefined, options: writeOptions("CREATE", query, dryRun), dryRun },
     };
     const admitted = await admission.mutate({ ...attributes, object: asked });
     const body = (admitted ?? asked) as TokenRequest & Unstructured;

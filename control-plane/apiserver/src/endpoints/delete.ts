@@ -31,7 +31,8 @@ export function deleteOptionsOf(
   gates: FeatureGates,
 ): DeleteOptions {
   const given = (body ?? optionsOfQuery(query)) as DeleteOptions;
-  const options = gates.isOn("AllowUnsafeMalformedObjectDeletion") ? given : { ...given, [IGNORES]: false };
+  const { [IGNORES]: _ignores, ...others } = given;
+  const options: DeleteOptions = gates.isOn("AllowUnsafeMalformedObjectDeletion") ? given : others;
   const errors: FieldError[] = [];
   const policy = options.propagationPolicy;
   const orphan = options.orphanDependents;
@@ -80,6 +81,9 @@ function optionsOfQuery(query: URLSearchParams): DeleteOptions {
   };
 }
 
+/** What an object is deleted by: a request for itself or for many, or an eviction, which admission has let pass already. */
+export type DeletedBy = "itself" | "collection" | "eviction";
+
 /**
  * Deletes, or begins to: finalizers and grace periods make it wait. Idempotent; a second delete can only shorten the wait.
  * @throws {ApiError} 404, 409 for preconditions.
@@ -88,7 +92,7 @@ export async function deleteObject(
   writer: Writer,
   request: WriteRequest,
   options: DeleteOptions,
-  isOneOfMany = false,
+  by: DeletedBy = "itself",
 ): Promise<Deleted> {
   const { definition, namespace, name, dryRun } = request;
   const { store } = writer.deps;
@@ -97,8 +101,8 @@ export async function deleteObject(
   const key = store.keyOf(definition, namespace, name);
   const change = async (live: Unstructured | undefined): Promise<Change> => {
     if (live === undefined) throw ApiError.notFound(definition, name);
-    checkPreconditions(definition, live, options, !isOneOfMany && checksByItself(definition));
-    await admit(writer, request, live, options);
+    checkPreconditions(definition, live, options, by !== "collection" && checksByItself(definition));
+    if (by !== "eviction") await admit(writer, by === "collection" ? { ...request, name: "" } : request, live, options);
     const next = marked(definition, live, options, writer.deps.clock.now());
     const gone = next === undefined;
     const object = next ?? lastSeen(definition, live, writer.deps.clock.now());
@@ -146,10 +150,19 @@ async function admit(writer: Writer, request: WriteRequest, live: Unstructured, 
     name,
     object: undefined,
     oldObject: live,
-    options: { ...options, kind: "DeleteOptions", apiVersion: "meta.k8s.io/v1" } as unknown as Unstructured,
+    options: shownOptions(options),
     dryRun,
   };
   await writer.deps.admission.admit(attributes);
+}
+
+/** The options as webhooks see them: without what was not given. */
+function shownOptions({ dryRun = [], preconditions, ...options }: DeleteOptions): Unstructured {
+  return {
+    ...{ kind: "DeleteOptions", apiVersion: "meta.k8s.io/v1", ...options },
+    ...(preconditions !== undefined && { preconditions }),
+    ...(dryRun.length > 0 && { dryRun }),
+  } as unknown as Unstructured;
 }
 
 function checkPreconditions(

@@ -94,7 +94,7 @@ async function remove(deps: EvictionDeps, request: WriteRequest, options: Delete
   const marked = request.dryRun ? undefined : await mark(deps, request, options);
   const isPinned = options.preconditions?.resourceVersion !== undefined;
   const preconditions = { ...options.preconditions, ...(isPinned && marked && { resourceVersion: marked }) };
-  await deleteObject(deps.writer, request, { ...options, preconditions });
+  await deleteObject(deps.writer, request, { ...options, preconditions }, "eviction");
 }
 
 /** @returns the version of the pod with the mark. */

@@ -47,7 +47,7 @@ import { deleteUnreadable } from "./unsafe-delete.ts";
 import { watch } from "./watch.ts";
 import { WatchMetrics } from "./watch-metrics.ts";
 import { checkWriteOptions, fieldManagerOf } from "./write-options.ts";
-import type { WriteRequest, Writer } from "./writer.ts";
+import type { ObjectView, WriteRequest, Writer } from "./writer.ts";
 
 const EMPTY = new Uint8Array(0);
 /** Subresources that are another view of the same object. */
@@ -296,7 +296,7 @@ export class ResourceHandler {
     for (const object of objects) {
       const { namespace = "", name = "" } = object.metadata ?? {};
       try {
-        await deleteObject(this.#writer, { ...base, namespace, name }, options, true);
+        await deleteObject(this.#writer, { ...base, namespace, name }, options, "collection");
       } catch (error) {
         if (!ApiError.is(error, "NotFound")) throw error;
       }
@@ -324,31 +324,36 @@ export class ResourceHandler {
     const identity = { group: "autoscaling", version: "v1", kind: "Scale", schema, typed: true };
     const scale: ResourceDefinition = { ...definition, ...identity };
     const { accepted } = this.#view(context, { ...scale, typed: definition.typed }); // a custom one has no protobuf
-    const view = { ...this.#view(context, scale), table: scaleTableOf(definition), accepted };
+    const answer = { ...this.#view(context, scale), table: scaleTableOf(definition), accepted };
     const { store } = this.#writer.deps;
     if (info.verb === "get") {
       const cached = store.get(definition, info.namespace, info.name);
       if (cached === undefined) throw ApiError.notFound(definition, info.name);
       await store.readable(definition, [cached]);
-      return this.#answer(200, view, shownScale(definition, store.view(definition, cached)));
+      return this.#answer(200, answer, shownScale(definition, store.view(definition, cached)));
     }
-    const write = this.#request(context, definition);
-    const make = this.#scaleMaker(context, scale, write.fieldManager);
+    const request = this.#request(context, definition);
+    const make = this.#scaleMaker(context, scale, request.fieldManager);
     const asScale = new FieldManager({
       ...{ apiVersion: "autoscaling/v1", kind: "Scale", subresource: "scale", clock: this.#writer.deps.clock },
       versions: { schema: () => schema, convert: (object) => object, resetFields: () => FieldSet.empty },
     });
     const pathOf: ReplicasPathOf = (apiVersion) => this.#replicasPath(definition, apiVersion);
-    const { object } = await this.#writer.update(write, (live) => {
-      const wanted = make(trackedScaleOf(definition, live, pathOf), asScale);
-      const errors = definition.typed ? validateCreate(scale, wanted) : []; // custom ones are checked as a whole
-      if (errors.length > 0) throw ApiError.invalid(scale, info.name, errors);
-      const uid = wanted.metadata?.uid ?? "";
-      if (definition.typed) this.#checkUid(write, wanted, live);
-      else if (uid !== "" && uid !== live.metadata?.uid) throw uidMismatch(definition, info.name, uid, live);
-      return withScale(definition, live, wanted, pathOf);
-    });
-    return this.#answer(200, view, scaleOf(definition, object));
+    const view: ObjectView = {
+      kind: { group: identity.group, version: identity.version, kind: identity.kind },
+      begun: (live) => trackedScaleOf(definition, live, pathOf),
+      shown: (shown) => scaleOf(definition, shown),
+      taken: (live, wanted) => {
+        const errors = definition.typed ? validateCreate(scale, wanted) : []; // custom ones are checked as a whole
+        if (errors.length > 0) throw ApiError.invalid(scale, info.name, errors);
+        const uid = wanted.metadata?.uid ?? "";
+        if (definition.typed) this.#checkUid(request, wanted, live);
+        else if (uid !== "" && uid !== live.metadata?.uid) throw uidMismatch(definition, info.name, uid, live);
+        return withScale(definition, live, wanted, pathOf);
+      },
+    };
+    const { object } = await this.#writer.update({ ...request, view }, (begun) => make(begun, asScale));
+    return this.#answer(200, answer, scaleOf(definition, object));
   }
 
   /** What a write to a scale makes of it. */

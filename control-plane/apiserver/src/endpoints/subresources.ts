@@ -1,4 +1,10 @@
-import { ApiError, aggregateMessage, type GroupVersionKind, type Unstructured } from "@tsukube/api";
+import {
+  ApiError,
+  aggregateMessage,
+  type GroupVersionKind,
+  type GroupVersionResource,
+  type Unstructured,
+} from "@tsukube/api";
 import type { Binding, Pod, PodCondition } from "@tsukube/api/types/core-v1";
 import type { Eviction } from "@tsukube/api/types/policy-v1";
 import type { ApiResponse } from "@tsukube/client";
@@ -18,6 +24,7 @@ import { evict } from "./eviction.ts";
 import { preconditionFailed, shownKey } from "./preconditions.ts";
 import { respondTyped } from "./represent.ts";
 import { decodeTransient } from "./transient.ts";
+import { writeOptions } from "./write-options.ts";
 import type { Writer } from "./writer.ts";
 
 export interface SubresourceDeps {
@@ -99,8 +106,7 @@ export class Subresources {
     const name = named;
     const definition = this.#pods();
     const binding = ((await this.#deps.writer.deps.admission.admit({
-      ...this.#attributes(context, definition, BINDING_KIND),
-      subresource: "binding",
+      ...this.#attributes(context, { ...BINDING_KIND, resource: info.resource }, BINDING_KIND),
       name,
       object: body,
     })) ?? body) as Binding & Unstructured;
@@ -152,19 +158,19 @@ export class Subresources {
   }
 
   /** Of a subresource that is created: a binding, an eviction, a token. */
-  #attributes(context: RequestContext, definition: ResourceDefinition, kind: GroupVersionKind): AdmissionRequest {
+  #attributes(context: RequestContext, resource: GroupVersionResource, kind: GroupVersionKind): AdmissionRequest {
     const { info } = context;
     return {
       context,
       operation: "CREATE",
-      resource: definition,
+      resource,
       kind,
       subresource: info.subresource,
       namespace: info.namespace,
       name: info.name,
       object: undefined,
       oldObject: undefined,
-      options: undefined,
+      options: writeOptions("CREATE", info.query, isDryRun(info)),
       dryRun: isDryRun(info),
     };
   }

@@ -6,6 +6,7 @@ import {
   MAX_MANAGER_BYTES,
   managerErrors,
   PLAIN_MANAGER,
+  type Unstructured,
 } from "@tsukube/api";
 
 const VALIDATIONS = ["", "Ignore", "Strict", "Warn"];
@@ -39,6 +40,18 @@ function patchErrors(type: string, query: URLSearchParams): FieldError[] {
       ? [fieldError.required("fieldManager", "is required for apply patch")]
       : [];
   return query.get("force") === null ? [] : [fieldError.forbidden("force", "may not be specified for non-apply patch")];
+}
+
+/** The options of a write as webhooks see them (meta/v1 CreateOptions, UpdateOptions). */
+export function writeOptions(operation: "CREATE" | "UPDATE", query: URLSearchParams, dryRun: boolean): Unstructured {
+  const [fieldManager, fieldValidation] = [query.get("fieldManager") ?? "", query.get("fieldValidation") ?? ""];
+  return {
+    kind: operation === "CREATE" ? "CreateOptions" : "UpdateOptions",
+    apiVersion: "meta.k8s.io/v1",
+    ...(dryRun && { dryRun: ["All"] }),
+    ...(fieldManager !== "" && { fieldManager }),
+    ...(fieldValidation !== "" && { fieldValidation }),
+  };
 }
 
 /** Named by the client, or what is printable of the User-Agent (bytes in Latin-1) up to its first slash. */

@@ -8,6 +8,7 @@ import {
   FieldManager,
   FieldSet,
   fieldError,
+  type GroupVersionKind,
   type Json,
   jsonEqual,
   type Unstructured,
@@ -28,6 +29,7 @@ import { type Change, liesOtherwise, type ObjectStore, type Written } from "../s
 import { forCreate, forUpdate } from "./object-meta.ts";
 import { confined } from "./partial-writes.ts";
 import { statusMetadata, subresourceResets } from "./status-metadata.ts";
+import { writeOptions } from "./write-options.ts";
 
 export interface WriterDeps {
   readonly store: ObjectStore;
@@ -56,6 +58,18 @@ export interface WriteRequest {
   readonly subresource: string;
   readonly dryRun: boolean;
   readonly fieldManager: string;
+  /** What stands for the object at this subresource. */
+  readonly view?: ObjectView;
+}
+
+/** Another kind that shows a part of an object, as a Scale does: the wanted one is made in it, and admission sees it. */
+export interface ObjectView {
+  readonly kind: GroupVersionKind;
+  /** As a write begins: with who owns what is shown. */
+  readonly begun: (live: Unstructured) => Unstructured;
+  readonly shown: (object: Unstructured) => Unstructured;
+  /** The object with what was admitted. @throws {ApiError} 409, 422. */
+  readonly taken: (live: Unstructured, admitted: Unstructured) => Unstructured;
 }
 
 /**
@@ -253,23 +267,26 @@ export class Writer {
     cached: CachedObject,
     make: MakeNext,
   ): Promise<Prepared> {
-    const { definition } = request;
-    let isComplete = false;
+    const { definition, view } = request;
+    let isComplete = view !== undefined;
     const manager = this.#manager(request, (object) => {
       isComplete = true;
       return this.#defaulted(definition, object, live);
     });
-    const made = make(live, manager, cached);
+    const begun = view === undefined ? live : view.begun(live);
+    const made = make(begun, manager, cached);
     const asked = made === undefined || isComplete ? made : this.#defaulted(definition, made, live);
     const whole = asked ?? live;
-    const attributes = this.#attributes(request, "UPDATE", whole, live);
+    const attributes = this.#attributes(request, "UPDATE", whole, begun);
     const admitted = (await this.deps.admission.mutate(attributes)) ?? whole;
     const isAsMade = admitted === whole;
     const isKnown = asked === undefined && isAsMade;
+    const taken = view === undefined ? admitted : view.taken(live, admitted);
     const next = isKnown
       ? live
-      : this.#changed(request, isAsMade ? whole : this.#defaulted(definition, admitted, live), live);
-    await this.deps.admission.validate({ ...attributes, object: next });
+      : this.#changed(request, taken === whole ? whole : this.#defaulted(definition, taken, live), live);
+    const shown = view === undefined ? { object: next } : { object: view.shown(next), oldObject: view.shown(live) };
+    await this.deps.admission.validate({ ...attributes, ...shown });
     if (isKnown) return { next: undefined, isAsMade };
     const stored = definition.strategy.prepareForUpdate === undefined ? next : this.#defaulted(definition, next, live);
     return { next: isSame(stored, live) ? undefined : stored, isAsMade };
@@ -356,13 +373,13 @@ export class Writer {
     object: Unstructured,
     oldObject: Unstructured | undefined,
   ): AdmissionRequest {
-    const { context, definition, namespace, subresource, dryRun } = request;
+    const { context, definition, namespace, subresource, dryRun, view } = request;
     const name = object.metadata?.name ?? request.name;
     return {
       context,
       operation,
       resource: definition,
-      kind: { group: definition.group, version: definition.version, kind: definition.kind },
+      kind: view?.kind ?? { group: definition.group, version: definition.version, kind: definition.kind },
       subresource,
       namespace,
       name,
@@ -419,18 +436,6 @@ export class Writer {
 
 function named(body: Unstructured, name: string): Unstructured {
   return { ...body, metadata: { ...body.metadata, name } };
-}
-
-/** The options of a write as webhooks see them (meta/v1 CreateOptions, UpdateOptions). */
-function writeOptions(operation: "CREATE" | "UPDATE", query: URLSearchParams, dryRun: boolean): Unstructured {
-  const [fieldManager, fieldValidation] = [query.get("fieldManager") ?? "", query.get("fieldValidation") ?? ""];
-  return {
-    kind: operation === "CREATE" ? "CreateOptions" : "UpdateOptions",
-    apiVersion: "meta.k8s.io/v1",
-    ...(dryRun && { dryRun: ["All"] }),
-    ...(fieldManager !== "" && { fieldManager }),
-    ...(fieldValidation !== "" && { fieldValidation }),
-  };
 }
 
 /** A namespace stays until its controller has emptied it (spec.finalizers). */

@@ -19,14 +19,14 @@ import type {
 import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import { evaluate } from "../cel-request.ts";
 import { inForm, jsonOf, objectOf } from "../object-forms.ts";
-import { isExempt } from "../webhooks/webhook-admission.ts";
-import { type Encounter, encounters, type PolicyDeps, policiesOf } from "./policy.ts";
+import { toldName } from "../refusal.ts";
+import { type Encounter, encounters, isOfPolicies, type PolicyDeps, policiesOf } from "./policy.ts";
 
 /** MutatingAdmissionPolicies (KEP-3962): expressions that make a configuration to apply, or a JSON patch. */
 export function mutatingPolicies(deps: PolicyDeps): AdmissionPlugin {
   return {
     name: "MutatingAdmissionPolicy",
-    handles: (attributes) => !isExempt(attributes) && attributes.object !== undefined,
+    handles: (attributes) => !isOfPolicies(attributes) && attributes.object !== undefined,
     async mutate(attributes) {
       const { reinvocation } = attributes;
       let { object } = attributes;
@@ -94,7 +94,7 @@ function applied(mutation: Mutation, { kind }: Encounter["form"], live: Json, va
   }
 }
 
-function denial({ resource, name }: AdmissionAttributes, text: string): ApiError {
-  const { status } = ApiError.forbidden(resource, name, text, [{ message: text }]);
+function denial(attributes: AdmissionAttributes, text: string): ApiError {
+  const { status } = ApiError.forbidden(attributes.resource, toldName(attributes), text, [{ message: text }]);
   return new ApiError({ ...status, reason: "Invalid", code: 422 });
 }

@@ -54,6 +54,7 @@ const deployment = (name: string, replicas: number, labels: Readonly<Record<stri
     template: { metadata: { labels: { app: "a" } }, spec: { containers: [{ name: "c", image: "i" }] } },
   },
 });
+const binding = (name: string) => ({ metadata: { name }, target: { kind: "Node", name: "n" } });
 const configMap = (data: Readonly<Record<string, string>>, name = "c") =>
   send("POST", `${IN}/configmaps`, { metadata: { name }, data });
 
@@ -188,6 +189,107 @@ describe("a validating policy", () => {
     await expect(bad({ expression: "'text'" })).rejects.toThrow("must evaluate to bool");
     await expect(bad({ expression: "true", messageExpression: "1" })).rejects.toThrow("must evaluate to string");
   });
+});
+
+/** What a request is, as the policies' rules name it, and whether one that is never fulfilled refuses it. */
+const ASKED: readonly (readonly [
+  asked: string,
+  rule: readonly [group: string, resource: string, operation: string],
+  request: readonly [method: string, path: string, body: object],
+  code: number,
+])[] = [
+  [
+    "a webhook configuration is another object",
+    ["admissionregistration.k8s.io", "*", "CREATE"],
+    ["POST", `${GROUP}/validatingwebhookconfigurations`, { metadata: { name: "w" } }],
+    422,
+  ],
+  [
+    "a policy's binding is the policies' own",
+    ["admissionregistration.k8s.io", "*", "CREATE"],
+    [
+      "POST",
+      `${GROUP}/validatingadmissionpolicybindings`,
+      { metadata: { name: "c" }, spec: { policyName: "q", validationActions: ["Deny"] } },
+    ],
+    201,
+  ],
+  ["a binding is a resource", ["", "bindings", "CREATE"], ["POST", `${IN}/bindings`, binding("p")], 422],
+  ["a binding is no pod's", ["", "pods/binding", "CREATE"], ["POST", `${IN}/bindings`, binding("p")], 201],
+  ["a pod's binding is", ["", "pods/binding", "CREATE"], ["POST", `${IN}/pods/p/binding`, binding("p")], 422],
+  ["an eviction", ["", "pods/eviction", "CREATE"], ["POST", `${IN}/pods/p/eviction`, { metadata: { name: "p" } }], 422],
+  [
+    "an eviction deletes nothing itself",
+    ["", "pods", "*"],
+    ["POST", `${IN}/pods/p/eviction`, { metadata: { name: "p" } }],
+    201,
+  ],
+];
+
+test.each(ASKED)("%s", async (_, [group, resource, operation], [method, path, body], code) => {
+  await send("POST", `${IN}/serviceaccounts`, { metadata: { name: "default" } });
+  await send("POST", `${IN}/pods`, { metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "i" }] } });
+  await policy("validating", {
+    matchConstraints: { resourceRules: [{ ...rule([group], [resource]), operations: [operation] }] },
+    validations: [{ expression: "false" }],
+  });
+  const answered = send(method, path, body).then(
+    () => 201,
+    (error: unknown) => (error as ApiError).httpCode,
+  );
+  expect(await answered).toBe(code);
+});
+
+const WIDGETS = "/apis/example.com/v1/namespaces/default/widgets";
+const widgetDefinition = {
+  metadata: { name: "widgets.example.com" },
+  spec: {
+    group: "example.com",
+    scope: "Namespaced",
+    names: { plural: "widgets", kind: "Widget" },
+    versions: [
+      {
+        name: "v1",
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+        subresources: { scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" } },
+      },
+    ],
+  },
+};
+
+test.each([
+  ["apps", "deployments", DEPLOYMENTS, deployment("d", 1)],
+  [
+    "example.com",
+    "widgets",
+    WIDGETS,
+    { apiVersion: "example.com/v1", kind: "Widget", metadata: { name: "d" }, spec: { replicas: 1 } },
+  ],
+])("the scale of %s/%s is admitted as a Scale, which policies may change", async (group, resource, path, object) => {
+  await send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", widgetDefinition);
+  await cluster.clock.advance(1000);
+  await send("POST", path, object);
+  const onScale = { resourceRules: [rule([group], [`${resource}/scale`])] };
+  const isScale = (name: string) => `${name}.kind == 'Scale' && !has(${name}.spec.selector)`;
+  await policy("validating", {
+    matchConstraints: onScale,
+    validations: [
+      { expression: `request.kind.group == 'autoscaling' && ${isScale("object")} && ${isScale("oldObject")}` },
+      { expression: "object.spec.replicas != oldObject.spec.replicas" },
+      { expression: "object.spec.replicas != 3", message: "not three" },
+    ],
+  });
+  const expression = "Object{spec: Object.spec{replicas: object.spec.replicas + 1}}";
+  const mutations = [{ patchType: "ApplyConfiguration", applyConfiguration: { expression } }];
+  const spec = { matchConstraints: onScale, failurePolicy: "Fail", reinvocationPolicy: "Never", mutations };
+  await policy("mutating", spec);
+  const to = (replicas: number) =>
+    send("PUT", `${path}/d/scale`, { metadata: { name: "d", namespace: "default" }, spec: { replicas } });
+  await expect(to(2)).rejects.toThrow("not three");
+  await expect(to(4)).resolves.toMatchObject({ kind: "Scale", spec: { replicas: 5 } });
+  await expect(cluster.client.raw("GET", `${path}/d`)).resolves.toMatchObject({ spec: { replicas: 5 } });
 });
 
 describe("a mutating policy", () => {

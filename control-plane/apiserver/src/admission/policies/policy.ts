@@ -76,6 +76,13 @@ function policiesBelow(kind: "validating" | "mutating"): (cache: WatchCache) => 
   });
 }
 
+const OF_POLICIES = /^(?:validating|mutating)admissionpolic(?:ies|ybindings)$/;
+
+/** Whether the request is about a policy or a binding: policies do not decide about one another. */
+export function isOfPolicies({ resource: { group, resource } }: AdmissionAttributes): boolean {
+  return group === "admissionregistration.k8s.io" && OF_POLICIES.test(resource);
+}
+
 /**
  * How the policy meets the request through this binding: once for each set of parameters.
  * @throws {CelError} for parameters that are missing though they must not, and conditions without value.

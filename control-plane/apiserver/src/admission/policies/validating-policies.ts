@@ -6,8 +6,8 @@ import type {
 } from "@tsukube/api/types/admissionregistration-v1";
 import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import { evaluate } from "../cel-request.ts";
-import { isExempt } from "../webhooks/webhook-admission.ts";
-import { type Encounter, encounters, type Policy, type PolicyDeps, policiesOf } from "./policy.ts";
+import { toldName } from "../refusal.ts";
+import { type Encounter, encounters, isOfPolicies, type Policy, type PolicyDeps, policiesOf } from "./policy.ts";
 
 type ValidatingPolicy = Policy<ValidatingAdmissionPolicySpec, ValidatingAdmissionPolicyBindingSpec>;
 
@@ -30,7 +30,7 @@ const MAX_MESSAGE_BYTES = 5 * 1024;
 export function validatingPolicies(deps: PolicyDeps): AdmissionPlugin {
   return {
     name: "ValidatingAdmissionPolicy",
-    handles: (attributes) => !isExempt(attributes),
+    handles: (attributes) => !isOfPolicies(attributes),
     async validate(attributes) {
       const denials: ApiError[] = [];
       for (const policy of policiesOf<ValidatingAdmissionPolicySpec, ValidatingAdmissionPolicyBindingSpec>(
@@ -127,8 +127,8 @@ function messageOf({ messageExpression, message, expression }: Validation, { bin
   }
 }
 
-function denial({ resource, name }: AdmissionAttributes, about: string, { message, reason }: Objection): ApiError {
+function denial(attributes: AdmissionAttributes, about: string, { message, reason }: Objection): ApiError {
   const text = `${about} denied request: ${message}`;
-  const { status } = ApiError.forbidden(resource, name, text, [{ message: text }]);
+  const { status } = ApiError.forbidden(attributes.resource, toldName(attributes), text, [{ message: text }]);
   return new ApiError({ ...status, reason, code: CODES[reason] ?? 422 });
 }

@@ -142,6 +142,26 @@ describe("a validating webhook", () => {
     expect(reviews[1]?.request["options"]).toMatchObject({ kind: "DeleteOptions", propagationPolicy: "Background" });
   });
 
+  const CREATE_OPTIONS = { kind: "CreateOptions", apiVersion: "meta.k8s.io/v1", fieldManager: "m" };
+  const DELETE_OPTIONS = { kind: "DeleteOptions", apiVersion: "meta.k8s.io/v1" };
+  test.each([
+    ["POST", "bindings?fieldManager=m", { metadata: { name: "p" }, target: { name: "n" } }, "p", CREATE_OPTIONS],
+    ["POST", "pods/p/binding?fieldManager=m", { metadata: { name: "p" }, target: { name: "n" } }, "p", CREATE_OPTIONS],
+    ["POST", "pods/p/eviction?fieldManager=m", { metadata: { name: "p" } }, "p", CREATE_OPTIONS],
+    ["POST", "serviceaccounts/default/token?fieldManager=m", {}, "default", CREATE_OPTIONS],
+    ["DELETE", "pods/p", {}, "p", DELETE_OPTIONS],
+    ["DELETE", "pods/p", { dryRun: ["All"] }, "p", { ...DELETE_OPTIONS, dryRun: ["All"] }],
+    ["DELETE", "pods", {}, undefined, DELETE_OPTIONS],
+  ])("sees the options of %s %s %j, and what it names", async (method, path, body, name, options) => {
+    await send("POST", `${IN}/serviceaccounts`, { metadata: { name: "default" } });
+    await send("POST", `${IN}/pods`, { metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "i" }] } });
+    await configure("validating", "options", {
+      rules: [{ operations: ["*"], apiGroups: [""], apiVersions: ["v1"], resources: ["*/*"] }],
+    });
+    await send(method, `${IN}/${path}`, body);
+    expect(reviews.map(({ request }) => [request["name"], request["options"]])).toEqual([[name, options]]);
+  });
+
   test("may not patch, and must answer what it was asked", async () => {
     await configure("validating", "odd");
     answer = () => patch();

@@ -6,6 +6,7 @@ import type { Registry } from "../../registry/registry.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { conditionsHold, requestBindings } from "../cel-request.ts";
 import { inForm } from "../object-forms.ts";
+import { isOfPolicies } from "../policies/policy.ts";
 import { denial, patched, responseOf, reviewText, WebhookFailure } from "./review.ts";
 import { type Invocation, invocationOf, type Webhook, webhooksOf } from "./webhook.ts";
 import { WebhookAnnotations } from "./webhook-annotations.ts";
@@ -20,17 +21,12 @@ export interface WebhookDeps {
   readonly logger: Logger;
 }
 
-/** What could lock everybody out for good is never asked about. */
-const EXEMPT = new Set(
-  (
-    "validatingwebhookconfigurations mutatingwebhookconfigurations validatingadmissionpolicies " +
-    "validatingadmissionpolicybindings mutatingadmissionpolicies mutatingadmissionpolicybindings"
-  ).split(" "),
-);
+const CONFIGURATIONS = new Set(["validatingwebhookconfigurations", "mutatingwebhookconfigurations"]);
 
-/** Configurations of admission itself. */
-export function isExempt({ resource }: AdmissionAttributes): boolean {
-  return resource.group === "admissionregistration.k8s.io" && EXEMPT.has(resource.resource);
+/** What could lock everybody out for good is never asked about. */
+function isExempt(attributes: AdmissionAttributes): boolean {
+  const { group, resource } = attributes.resource;
+  return isOfPolicies(attributes) || (group === "admissionregistration.k8s.io" && CONFIGURATIONS.has(resource));
 }
 
 /** Webhooks that change objects: one after the other, by the names of their configurations. */
