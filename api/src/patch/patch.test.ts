@@ -270,6 +270,23 @@ describe("strategic merge patch", () => {
     });
   });
 
+  test("an object that is to be replaced is taken as it is, nulls and directives too", () => {
+    const schema = schemaOfType("policy/v1.PodDisruptionBudgetSpec");
+    const live = { selector: { matchLabels: { a: "1", b: "2" } } };
+    const selector = { $patch: "replace", matchLabels: { a: null, c: "3" } };
+    expect(strategicMergePatch(frozen(live), frozen({ selector }), schema)).toEqual({ selector });
+  });
+
+  test.each<readonly [Json]>([[["b"]], [[]]])("no list of a map is merged: %j", (changes) => {
+    const schema = schemaOfType("certificates/v1.CertificateSigningRequestSpec");
+    const merge = (extra: Json): Json =>
+      strategicMergePatch(frozen({ extra: { a: ["a"] } }), frozen({ extra }), schema);
+    expect(() => merge({ a: changes })).toThrow(
+      "merging an object in json but data type is not struct, instead is: map",
+    );
+    expect(merge({ c: changes })).toEqual({ extra: { a: ["a"], c: changes } });
+  });
+
   test.each<[string, Json, Json, string]>([
     [
       "a directive that lists have not",

@@ -123,10 +123,13 @@ function notAList(value: Json): ApiError {
   return ApiError.unknown(`expected a []interface {}, but received a ${shownType(value)}`);
 }
 
+function notAStruct(): ApiError {
+  return ApiError.unknown("merging an object in json but data type is not struct, instead is: map");
+}
+
 /** @throws {ApiError} 500, as upstream, for a directive about what is no list of the type. */
 function checkList(schema: Schema | undefined, name: string): void {
-  if (schema?.kind === "map")
-    throw ApiError.unknown("merging an object in json but data type is not struct, instead is: map");
+  if (schema?.kind === "map") throw notAStruct();
   if (schema?.kind !== "object") return;
   const field = schema.fields.get(name);
   const struct = schema.typeName.slice(schema.typeName.lastIndexOf(".") + 1);
@@ -190,9 +193,11 @@ function deleteFromList(
 /** Merges what is of one type on both sides; else the patch's value is taken, which directives make none. */
 function mergeMember(result: Record<string, Json>, key: string, value: Json, field: FieldMeta, visits: Visits): void {
   const live = ownMember(result, key);
-  if (isRecord(value) && isRecord(live) && !field.replace)
-    define(result, key, mergeRecord(live, value, field.schema, visits));
-  else if (Array.isArray(value) && Array.isArray(live)) {
+  if (isRecord(value) && isRecord(live)) {
+    if (field.isOfMap) throw notAStruct();
+    define(result, key, field.replace ? value : mergeRecord(live, value, field.schema, visits));
+  } else if (Array.isArray(value) && Array.isArray(live)) {
+    if (field.isOfMap) throw notAStruct();
     define(result, key, mergeListMember(live as readonly Json[], value as readonly Json[], listMeta(field), visits));
   } else if (isDirectiveOnly(value)) delete result[key];
   else define(result, key, dropDirectives(value));
@@ -216,12 +221,14 @@ interface FieldMeta {
   readonly strategies: readonly string[];
   readonly mergeKey: string | undefined;
   readonly replace: boolean;
+  /** A value of a map, in which upstream merges no containers. */
+  readonly isOfMap?: boolean;
 }
 
 const UNKNOWN: FieldMeta = { schema: undefined, strategies: [], mergeKey: undefined, replace: false };
 
 function fieldOf(schema: Schema | undefined, name: string): FieldMeta {
-  if (schema?.kind === "map") return { ...UNKNOWN, schema: schema.values };
+  if (schema?.kind === "map") return { ...UNKNOWN, schema: schema.values, isOfMap: true };
   const field: Field | undefined = schema?.kind === "object" ? schema.fields.get(name) : undefined;
   if (field === undefined) return UNKNOWN;
   const strategies = field.patchStrategy;

@@ -43,7 +43,7 @@ const REASONS: readonly Reason[] = [
   {
     scenario: /limitranges|endpointslices|csinodes|clusterroles-aggregation|resourceclaim/,
     part: /managedFields|^code$|^causes$/,
-    a: /"f:(?:limits|endpoints|drivers|rules|requests)\\*":\{\}|^409 Apply failed with 1 conflict: conflict with "differential" using \S+: \.(?:spec\.drivers|spec\.limits|endpoints)$/,
+    a: /"f:(?:limits|endpoints|drivers|rules|requests)\\*":\{\}|^409 Apply failed with 1 conflict: conflict with "(?:differential|three|four)" using \S+: \.(?:spec\.drivers|spec\.limits|endpoints)$/,
     because: EMPTY,
   },
   {
@@ -175,8 +175,8 @@ const REASONS: readonly Reason[] = [
     because: "nodes are tainted by the controller, when they do not get ready",
   },
   {
-    scenario: /^directives in patches$/,
-    line: /\$(?:setElementOrder\/finalizers|retainKeys|deleteFromPrimitiveList\/finalizers)":\[(?:\[\]|\{.*\})\]/,
+    scenario: /^directives (?:in patches|for one of .*)$/,
+    line: /\$(?:setElementOrder\/finalizers|retainKeys|deleteFromPrimitiveList\/finalizers)":\[(?:\[\]|\{.*\})\]|\$setElementOrder\/\w+":\[\{/,
     part: /^code$/,
     a: /^0 no answer: Stream closed with error code NGHTTP2_INTERNAL_ERROR$/,
     because: "upstream ends without an answer where Go can make no key of a map of what a directive lists",

@@ -13,6 +13,7 @@ import { nodePortScenarios } from "./scenarios/node-ports.ts";
 import { patchValueScenarios } from "./scenarios/patch-values.ts";
 import { patchScenarios } from "./scenarios/patches.ts";
 import { pathScenarios } from "./scenarios/paths.ts";
+import { sharedObjectScenarios } from "./scenarios/shared-objects.ts";
 import { subresourceScenarios } from "./scenarios/subresources.ts";
 import { watchScenarios } from "./scenarios/watching.ts";
 
@@ -27,6 +28,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...managerScenarios(),
   ...patchScenarios(),
   ...patchValueScenarios(),
+  ...sharedObjectScenarios(),
   ...nodePortScenarios(),
   ...pathScenarios(),
   ...subresourceScenarios(),

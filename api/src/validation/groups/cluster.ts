@@ -217,12 +217,16 @@ const flowSchemaSpec: Check = fields({
   rules: each(flowRule),
 });
 
+const noQueueBeside: Check = (response, at, errors) => {
+  if (member(response, "type") !== "Queue" && member(response, "queuing") !== undefined)
+    errors.push(fieldError.forbidden(child(at, "queuing"), ""));
+};
+
 const limitResponse: Check = (value, at, errors) => {
   if (value === undefined) return;
   const type = member(value, "type");
   unlessUnset(exactlyOneOf("Queue", "Reject"))(type, child(at, "type"), errors);
-  if (type !== "Queue" && member(value, "queuing") !== undefined)
-    errors.push(fieldError.forbidden(child(at, "queuing"), ""));
+  noQueueBeside(value, at, errors);
   if (type === "Queue" && member(value, "queuing") === undefined)
     errors.push(fieldError.required(child(at, "queuing")));
   if (type === "Queue") optional(queuing)(member(value, "queuing"), child(at, "queuing"), errors);
@@ -271,6 +275,24 @@ const priorityLevelSpec: Check = (value, at, errors) => {
     limitResponse(member(limited, "limitResponse"), child(at, "limited.limitResponse"), errors);
 };
 
+/** What is limited is looked into by what its type declares alone where nothing is to be limited. */
+const declaredResponse: Check = (spec, at, errors) => {
+  const [response, here] = [member(member(spec, "limited"), "limitResponse"), child(at, "limited.limitResponse")];
+  if (member(spec, "type") !== "Limited") noQueueBeside(response, here, errors);
+  if (response !== undefined) fields({ type: required() })(response, here, errors);
+};
+
+const TOLERATION_KEYS = ["key", "operator", "value", "effect"];
+
+const distinctTolerations: Check = (value, at, errors) => {
+  const seen = new Set<string>();
+  listOf(value).forEach((toleration, index) => {
+    const id = JSON.stringify(TOLERATION_KEYS.map((name) => member(toleration, name) ?? ""));
+    if (seen.has(id)) errors.push(fieldError.duplicate(element(at, index), toleration));
+    seen.add(id);
+  });
+};
+
 const runtimeClass: Check = fields({
   overhead: optional(
     fields({
@@ -280,7 +302,7 @@ const runtimeClass: Check = fields({
       },
     }),
   ),
-  scheduling: optional(fields({ nodeSelector: labels, tolerations })),
+  scheduling: optional(fields({ nodeSelector: labels, tolerations: all(tolerations, distinctTolerations) })),
 });
 
 const serviceReference: Check = fields({
@@ -349,10 +371,7 @@ export const CLUSTER = {
   "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": {
     state: fields({ spec: priorityLevelSpec }),
     declared: fields({
-      spec: fields({
-        type: required(),
-        limited: optional(fields({ limitResponse: fields({ type: required() }) })),
-      }),
+      spec: all(fields({ type: required() }), declaredResponse),
     }),
   },
   "node.k8s.io/RuntimeClass": {

@@ -13,6 +13,7 @@ import {
   requiredWith,
   run,
   text,
+  unlessUnset,
 } from "../check.ts";
 import { immutable, type KindRules, type RuleTable } from "../kind-rules.ts";
 import { labelSelector } from "../label-selectors.ts";
@@ -68,16 +69,23 @@ function subject(namespaced: boolean): Check {
 
 function binding(namespaced: boolean): KindRules {
   const kinds = namespaced ? ["Role", "ClusterRole"] : ["ClusterRole"];
-  const roleRef = fields({
-    apiGroup: (value, at, errors) => {
-      if (value !== RBAC_GROUP) errors.push(fieldError.notSupported(at, value ?? "", [RBAC_GROUP]));
-    },
-    kind: exactlyOneOf(...kinds),
-    name: required(text(pathSegment)),
-  });
+  const checked = (name: Check): Check =>
+    fields({
+      roleRef: fields({
+        apiGroup: (value, at, errors) => {
+          if (value !== RBAC_GROUP) errors.push(fieldError.notSupported(at, value ?? "", [RBAC_GROUP]));
+        },
+        kind: exactlyOneOf(...kinds),
+        name,
+      }),
+      subjects: each(subject(namespaced)),
+    });
+  const whole = checked(required(text(pathSegment)));
   return {
     name: pathSegment,
-    state: fields({ roleRef, subjects: each(subject(namespaced)) }),
+    state: checked(unlessUnset(text(pathSegment))),
+    create: fields({ roleRef: fields({ name: required() }) }),
+    updateState: (next) => run(whole, next),
     declared: fields({ subjects: each(fields({ name: required() })) }),
     update: immutable("roleRef"),
   };
