@@ -48,8 +48,12 @@ export class DockerServer {
   }
 
   async #serveOn(server: Server | SecureServer, address: ListenOptions): Promise<void> {
-    server.on("request", (request, response) => void this.#serve(request, response));
-    server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+    server.on("request", (request, response) => {
+      this.#serve(request, response).catch((error: unknown) => this.#end(request, response, error));
+    });
+    server.on("upgrade", (request, socket, head) => {
+      this.#upgrade(request, socket, head).catch((error: unknown) => this.#end(request, socket, error));
+    });
     server.requestTimeout = 0; // a build context or an archive takes as long as it takes
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -76,10 +80,7 @@ export class DockerServer {
       await send(response, await this.#answer(request, gone.signal), gone.signal);
     } catch (error) {
       if (gone.signal.aborted) return;
-      if (statusOf(error) === 500)
-        this.#deps.logger.warn("a request failed", { url: request.url, error: messageOf(error) });
-      if (response.headersSent) response.destroy();
-      else sendJson(response, statusOf(error), { message: said(error) });
+      this.#fail(request, response, error);
     } finally {
       request.resume();
     }
@@ -95,32 +96,38 @@ export class DockerServer {
     });
     socket.on("error", () => {});
     if (head.length > 0) socket.unshift(head);
+    let response: ServerResponse | undefined;
+    let isStream = false;
     try {
       const answer = await this.#answer(request, gone.signal);
       if ("hijack" in answer) {
+        isStream = true;
         const lines = ["HTTP/1.1 101 UPGRADED", `Content-Type: ${answer.type}`, "Connection: Upgrade", "Upgrade: tcp"];
         for (const [name, value] of Object.entries(COMMON_HEADERS)) lines.push(`${name}: ${value}`);
         socket.write(`${lines.join("\r\n")}\r\n\r\n`);
         return await answer.hijack(connectionOf(socket, socket, gone.signal));
       }
-      await this.#plainly(request, socket, (response) => send(response, answer, gone.signal));
+      response = plainResponse(request, socket);
+      await send(response, answer, gone.signal);
     } catch (error) {
       if (gone.signal.aborted) return;
-      await this.#plainly(request, socket, (response) => sendJson(response, statusOf(error), { message: said(error) }));
+      if (isStream) this.#end(request, socket, error);
+      else this.#fail(request, response ?? plainResponse(request, socket), error);
     }
   }
 
-  async #plainly(
-    request: IncomingMessage,
-    socket: Duplex,
-    work: (response: ServerResponse) => void | Promise<void>,
-  ): Promise<void> {
-    const response = new ServerResponse(request);
-    response.shouldKeepAlive = false;
-    response.assignSocket(socket as Socket);
-    response.once("finish", () => socket.end());
-    for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
-    await work(response);
+  /** For where a client reads no answer any more. */
+  #end(request: IncomingMessage, connection: ServerResponse | Duplex, error: unknown): void {
+    this.#deps.logger.warn("a request failed", { url: request.url, error: messageOf(error) });
+    connection.destroy();
+  }
+
+  /** Says what is wrong where the answer has not begun, and breaks it off where it has. */
+  #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    if (statusOf(error) === 500)
+      this.#deps.logger.warn("a request failed", { url: request.url, error: messageOf(error) });
+    if (response.headersSent) response.destroy();
+    else sendJson(response, statusOf(error), { message: said(error) });
   }
 
   async #answer(request: IncomingMessage, signal: AbortSignal): Promise<DockerAnswer> {
@@ -169,6 +176,16 @@ const COMMON_HEADERS = {
   Ostype: "linux",
   Server: "Tsukube",
 };
+
+/** For a client that wanted streams, on the connection that was meant for them. */
+function plainResponse(request: IncomingMessage, socket: Duplex): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket as Socket);
+  response.once("finish", () => socket.end());
+  for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
+  return response;
+}
 
 function refuse(status: number, message: string): DockerAnswer {
   return { status, json: { message } };
