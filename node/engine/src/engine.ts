@@ -156,11 +156,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await mkdir(dirname(options.criSocket), { recursive: true });
   await rm(options.criSocket, { force: true });
   const criAddress = `unix:${options.criSocket}`;
-  const dockerStore = docker.deps.dockerContainers.store;
   const inUse = (): ReadonlySet<string> =>
     new Set([
       ...containers.all.flatMap(({ imageId, volumeImages = [] }) => [imageId, ...volumeImages]),
-      ...dockerStore.all.map(({ imageId }) => imageId),
+      ...docker.deps.dockerContainers.imagesInUse,
       ...docker.serviceImages(),
     ]);
   const server = await serveGrpc(

@@ -72,9 +72,10 @@ export function imageService(deps: Deps): GrpcHandlers<ImageService> {
     async RemoveImage({ image }) {
       const found = deps.images.find(image?.image ?? "");
       if (found === undefined) return {};
-      if (deps.inUse().has(found.id))
-        throw grpcError("FAILED_PRECONDITION", `Cannot remove image "${found.id}": a container uses it`);
-      await deps.images.remove(found.id);
+      await deps.images.remove(found.id, ({ id }) => {
+        if (!deps.inUse().has(id)) return false;
+        throw grpcError("FAILED_PRECONDITION", `Cannot remove image "${id}": a container uses it`);
+      });
       await deps.garbage.collect();
       return {};
     },

@@ -111,6 +111,7 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   const own = `${OWN_PLATFORM.os}/${OWN_PLATFORM.architecture}`;
   const mismatch = `The requested image's platform (${is}) does not match the detected host platform (${own}) and no specific platform was requested`;
   const name = request.query.get("name") || undefined;
+  if (deps.images.find(image.id) === undefined) throw new TsukubeError("not-found", `No such image: ${wish.Image}`); // it went while it was looked for
   const container = await deps.dockerContainers.create(wish, image, name);
   const unconnected = "This engine has no networks of containers: this one has the network of the machine";
   const warnings = [

@@ -142,16 +142,14 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
     for (const known of image.names) await deps.images.untag(image.id, known); // the container keeps it
     return { status: 200, json: image.names.map((known) => ({ Untagged: familiarName(known) })) };
   }
-  if (deps.inUse().has(image.id))
-    throw new TsukubeError(
-      "in-use",
-      `Cannot remove image "${name}": a pod's container uses it, expected it to be unused`,
-    );
   if (left.length > 0 && !force) {
     const tags = image.names.map(familiarName).join(", ");
     throw new TsukubeError("in-use", `Cannot remove image "${name}": it has the names ${tags}, expected one or force`);
   }
-  await deps.images.remove(image.id);
+  await deps.images.remove(image.id, ({ id }) => {
+    if (!deps.inUse().has(id)) return false;
+    throw new TsukubeError("in-use", `Cannot remove image "${name}": a container uses it, expected it to be unused`);
+  });
   for (const known of image.names) deps.events.publish("image", "untag", image.id, { name: familiarName(known) });
   await deps.garbage.collect();
   deps.events.publish("image", "delete", image.id, { name: image.id });

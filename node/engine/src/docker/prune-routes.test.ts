@@ -1,7 +1,14 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { expect, test } from "vitest";
+import { join } from "node:path";
+import { realClock, systemRandom } from "@tsukube/host";
+import type { Mounts } from "@tsukube/kernel";
+import { expect, onTestFinished, test } from "vitest";
+import { ImageStore } from "../images/image-store.ts";
 import type { DockerDeps, DockerRequest } from "./contracts.ts";
 import { pruneRoutes } from "./prune-routes.ts";
+import { volumeRoutes } from "./volume-routes.ts";
+import { VolumeStore } from "./volumes/volume-store.ts";
 
 const HOUR = 3_600_000;
 
@@ -61,3 +68,44 @@ test.each([filters({ nosuch: ["1"] }), "keep-storage=much", filters({ until: ["s
     await expect(pruned(query)).rejects.toThrow(/invalid filter 'nosuch'|expects an integer|Cannot read the time/);
   },
 );
+
+test("what a container comes to use while images and volumes are pruned stays", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tsukube-prune-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const images = new ImageStore(join(folder, "images"), realClock);
+  await images.load();
+  const mounts = { below: () => [], unmount: () => {} } as Partial<Mounts> as Mounts;
+  const volumes = new VolumeStore({ folder: join(folder, "volumes"), mounts, clock: realClock, random: systemRandom });
+  await volumes.load();
+  const ids: string[] = [];
+  for (const name of ["first", "second", "third"]) {
+    const { id } = await images.create({ layers: [], config: { Cmd: [name] }, names: [`docker.io/library/${name}:1`] });
+    ids.push(id);
+    await volumes.create({ name });
+    await writeFile(join(volumes.mountpoint(name), "data"), name);
+  }
+  const [used, users] = [new Set<string>(), new Map<string, readonly string[]>()];
+  const deps = {
+    ...{ images, volumes, clock: realClock, stateDirectory: folder },
+    dockerContainers: { volumeUsers: users },
+    inUse: () => used,
+    garbage: { collect: async () => {} },
+    events: {
+      publish(kind: string, action: string) {
+        if (action === "prune") return; // the first is gone: before the second, a container is made
+        if (kind === "image") used.add(ids[1] ?? "");
+        else users.set("second", ["a"]);
+      },
+    },
+  } as unknown as DockerDeps;
+  const answerOf = async (path: string, wanted: object) => {
+    const route = [...pruneRoutes(deps), ...volumeRoutes(deps)].find((each) => each.path.test(path));
+    return route?.handle({ query: new URLSearchParams(filters(wanted)) } as unknown as DockerRequest);
+  };
+  const gone = ["first", "third"];
+  const deleted = gone.flatMap((name) => [{ Untagged: `${name}:1` }, { Deleted: ids[name === "first" ? 0 : 2] }]);
+  expect(await answerOf("/images/prune", { dangling: ["false"] })).toMatchObject({ json: { ImagesDeleted: deleted } });
+  expect(await answerOf("/volumes/prune", { all: ["true"] })).toMatchObject({ json: { VolumesDeleted: gone } });
+  expect([images.all.map(({ id }) => id), volumes.all.map(({ name }) => name)]).toEqual([[ids[1]], ["second"]]);
+  expect(await readFile(join(volumes.mountpoint("second"), "data"), "utf8")).toBe("second");
+});

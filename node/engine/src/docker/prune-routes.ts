@@ -2,13 +2,14 @@ import { statfsSync } from "node:fs";
 import { TsukubeError } from "@tsukube/foundation";
 import { diskUsage } from "@tsukube/kernel";
 import type { CachedResult, CacheFolder } from "../build/contracts.ts";
+import type { ImageRecord } from "../images/image-store.ts";
 import { viewDeps } from "./container-routes.ts";
 import { containerSummary, time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, Route } from "./contracts.ts";
 import { Filters } from "./filters.ts";
 import { familiarName, imageSummary } from "./image-views.ts";
 import { timeIn } from "./time-in.ts";
-import { volumeDetails, volumesInUse } from "./volume-routes.ts";
+import { volumeDetails } from "./volume-routes.ts";
 
 /** What holds the disk, and removing what nobody uses. Volumes and networks have their own. */
 export function pruneRoutes(deps: DockerDeps): readonly Route[] {
@@ -45,25 +46,24 @@ async function pruneImages(deps: DockerDeps, query: URLSearchParams): Promise<Do
   const filters = new Filters(query, ["dangling", "label", "label!", "until"]);
   const onlyDangling = filters.flag("dangling") !== false;
   const until = timeIn(filters.of("until")?.[0], clock.now());
-  const used = inUse();
-  const unused = images.all.filter(
-    (image) =>
-      !used.has(image.id) &&
-      !image.pinned &&
-      (!onlyDangling || image.names.length === 0) &&
-      filters.fitsLabels(image.config.Labels) &&
-      (until === undefined || Date.parse(image.created ?? "") < until),
-  );
+  const isUnused = (image: ImageRecord): boolean =>
+    !inUse().has(image.id) &&
+    !image.pinned &&
+    (!onlyDangling || image.names.length === 0) &&
+    filters.fitsLabels(image.config.Labels) &&
+    (until === undefined || Date.parse(image.created ?? "") < until);
   const before = await diskUsage(`${deps.stateDirectory}/s/l`);
-  for (const { id } of unused) {
-    await images.remove(id);
+  const gone: ImageRecord[] = [];
+  for (const { id } of images.all.filter(isUnused)) {
+    const removed = await images.remove(id, (image) => !isUnused(image)); // a container may have come to use it
+    if (removed === undefined) continue;
+    gone.push(removed);
     deps.events.publish("image", "delete", id, { name: id });
   }
   await garbage.collect();
-  const SpaceReclaimed =
-    unused.length === 0 ? 0 : Math.max(0, before - (await diskUsage(`${deps.stateDirectory}/s/l`)));
+  const SpaceReclaimed = gone.length === 0 ? 0 : Math.max(0, before - (await diskUsage(`${deps.stateDirectory}/s/l`)));
   deps.events.publish("image", "prune", "", { reclaimed: String(SpaceReclaimed) });
-  const deleted = unused.flatMap(({ id, names }) => [
+  const deleted = gone.flatMap(({ id, names }) => [
     ...names.map((name) => ({ Untagged: familiarName(name) })),
     { Deleted: id },
   ]);
@@ -152,13 +152,13 @@ async function diskUse(deps: DockerDeps, types: readonly string[]): Promise<Dock
       }),
     );
   const volumesShown = async () => {
-    const inUse = volumesInUse(deps);
+    const users = deps.dockerContainers.volumeUsers;
     return Promise.all(
       volumes.all.map(async (volume) => ({
         ...volumeDetails(deps, volume),
         UsageData: {
           Size: await diskUsage(volumes.mountpoint(volume.name)),
-          RefCount: inUse.get(volume.name)?.length ?? 0,
+          RefCount: users.get(volume.name)?.length ?? 0,
         },
       })),
     );

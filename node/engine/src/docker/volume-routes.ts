@@ -44,18 +44,10 @@ export function volumeDetails({ volumes }: DockerDeps, { name, createdAt, labels
   };
 }
 
-/** Names of volumes that containers mount, whether they run or not. */
-export function volumesInUse({ dockerContainers }: DockerDeps): ReadonlyMap<string, readonly string[]> {
-  const users = new Map<string, string[]>();
-  for (const { id, mounts } of dockerContainers.store.all)
-    for (const { name } of mounts) if (name !== undefined) users.set(name, [...(users.get(name) ?? []), id]);
-  return users;
-}
-
 function list(deps: DockerDeps, query: URLSearchParams): DockerAnswer {
   const filters = new Filters(query, ["dangling", "driver", "label", "label!", "name"]);
   const dangling = filters.flag("dangling");
-  const users = volumesInUse(deps);
+  const users = deps.dockerContainers.volumeUsers;
   const shown = deps.volumes.all.filter(
     (volume) =>
       filters.fits("name", (wanted) => matchesText(volume.name, wanted)) &&
@@ -86,10 +78,11 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
 async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): Promise<DockerAnswer> {
   const [name = ""] = parameters;
   if (deps.volumes.find(name) === undefined && isTrue(query.get("force"))) return { status: 204 };
-  deps.volumes.get(name);
-  const users = volumesInUse(deps).get(name) ?? [];
-  if (users.length > 0) throw new TsukubeError("conflict", `remove ${name}: volume is in use - [${users.join(", ")}]`);
-  await deps.volumes.remove(name);
+  await deps.volumes.remove(name, () => {
+    const users = deps.dockerContainers.volumeUsers.get(name) ?? [];
+    if (users.length === 0) return false;
+    throw new TsukubeError("conflict", `remove ${name}: volume is in use - [${users.join(", ")}]`);
+  });
   deps.events.publish("volume", "destroy", name, { driver: "local" });
   return { status: 204 };
 }
@@ -97,17 +90,21 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
 /** Anonymous ones that nobody mounts; with the filter `all` named ones, too. */
 async function prune(deps: DockerDeps, query: URLSearchParams): Promise<DockerAnswer> {
   const filters = new Filters(query, ["all", "label", "label!"]);
-  const users = volumesInUse(deps);
   const all = filters.flag("all") === true;
+  const isUsed = (name: string): boolean => deps.dockerContainers.volumeUsers.has(name);
   const unused = deps.volumes.all.filter(
-    (volume) => !users.has(volume.name) && (all || volume.isAnonymous) && filters.fitsLabels(volume.labels),
+    (volume) => !isUsed(volume.name) && (all || volume.isAnonymous) && filters.fitsLabels(volume.labels),
   );
+  const VolumesDeleted: string[] = [];
   let SpaceReclaimed = 0;
   for (const { name } of unused) {
-    SpaceReclaimed += await diskUsage(deps.volumes.mountpoint(name));
-    await deps.volumes.remove(name);
+    const bytes = await diskUsage(deps.volumes.mountpoint(name));
+    const isGone = deps.volumes.find(name) !== undefined && (await deps.volumes.remove(name, isUsed));
+    if (!isGone) continue; // somebody came to use it, or removed it
+    VolumesDeleted.push(name);
+    SpaceReclaimed += bytes;
     deps.events.publish("volume", "destroy", name, { driver: "local" });
   }
   deps.events.publish("volume", "prune", "", { reclaimed: String(SpaceReclaimed) });
-  return { status: 200, json: { VolumesDeleted: unused.map(({ name }) => name), SpaceReclaimed } };
+  return { status: 200, json: { VolumesDeleted, SpaceReclaimed } };
 }

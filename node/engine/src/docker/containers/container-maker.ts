@@ -25,42 +25,67 @@ interface Deps {
   readonly logger: Logger;
 }
 
+/** What a container that is being made is going to use. */
+interface Making {
+  readonly id: string;
+  readonly imageId: string;
+  /** Names of volumes, before they are made. */
+  readonly volumes: string[];
+}
+
 /** Makes containers of what clients wish: a record, volumes with what the image has in them, and no process. */
 export class ContainerMaker {
   readonly #deps: Deps;
+  readonly #making = new Set<Making>();
 
   constructor(deps: Deps) {
     this.#deps = deps;
   }
 
+  /** Containers that have no record yet. */
+  get making(): Iterable<Making> {
+    return this.#making;
+  }
+
   /** Leaves nothing behind when it fails. @param image That the name of the wish stands for. @param asked A name; random by default. */
   async make(wish: CreateDocument, image: ImageRecord, asked: string | undefined): Promise<DockerContainer> {
     checkWishes(wish, availableParallelism());
-    const id = Buffer.from(this.#deps.random.bytes(32)).toString("hex");
-    return this.#deps.names.reserving(asked, id, async (name) => {
-      const anonymous: string[] = [];
-      try {
-        return await this.#make({ id, name }, wish, image, anonymous);
-      } catch (error) {
-        await this.#undo(id, anonymous);
-        throw error;
-      }
-    });
+    const making: Making = { id: this.#newId(), imageId: image.id, volumes: [] };
+    this.#making.add(making);
+    try {
+      return await this.#deps.names.reserving(asked, making.id, (name) => this.#made(making, name, wish, image));
+    } finally {
+      this.#making.delete(making);
+    }
+  }
+
+  async #made(making: Making, name: string, wish: CreateDocument, image: ImageRecord): Promise<DockerContainer> {
+    const anonymous: string[] = [];
+    try {
+      return await this.#make(making, name, wish, image, anonymous);
+    } catch (error) {
+      await this.#undo(making.id, anonymous);
+      throw error;
+    }
   }
 
   /** @param anonymous Learns the names of volumes that nobody named. */
   async #make(
-    { id, name }: Pick<DockerContainer, "id" | "name">,
+    making: Making,
+    name: string,
     wish: CreateDocument,
     image: ImageRecord,
     anonymous: string[],
   ): Promise<DockerContainer> {
     const { store, volumes, clock, rootfs } = this.#deps;
+    const { id } = making;
     const recorded = {
       mountpoint: (volume: string) => volumes.mountpoint(volume),
       create: async (volume: Parameters<VolumeStore["create"]>[0]) => {
-        const made = await volumes.create(volume);
-        if (volume.name === undefined) anonymous.push(made.name);
+        const { name = this.#newId(), isAnonymous = volume.name === undefined } = volume;
+        making.volumes.push(name);
+        const made = await volumes.create({ ...volume, name, isAnonymous });
+        if (volume.name === undefined) anonymous.push(name);
         return made;
       },
     };
@@ -84,9 +109,13 @@ export class ContainerMaker {
     return container;
   }
 
+  #newId(): string {
+    return Buffer.from(this.#deps.random.bytes(32)).toString("hex");
+  }
+
   /** Takes what a creation that failed has made; volumes that have a name may be of use, and stay. */
   async #undo(id: string, volumes: readonly string[]): Promise<void> {
-    const undone = [this.#deps.store.remove(id), this.#deps.removeFiles(id)];
+    const undone: Promise<unknown>[] = [this.#deps.store.remove(id), this.#deps.removeFiles(id)];
     undone.push(...volumes.map((volume) => this.#deps.volumes.remove(volume)));
     for (const result of await Promise.allSettled(undone))
       if (result.status === "rejected")

@@ -204,3 +204,20 @@ test("a creation that fails leaves no container, name, volume or file behind", a
   world.copying = async () => {};
   expect((await create()).name).toBe("name");
 });
+
+test("a container uses its image and its volumes before it has a record", async () => {
+  const world = new World();
+  await world.store.load();
+  const seen: unknown[] = [];
+  const make = world.volumes.create.bind(world.volumes);
+  world.volumes.create = (wish) => {
+    const { imagesInUse, volumeUsers } = world.containers;
+    seen.push([world.store.all.length, imagesInUse, volumeUsers.has("data")]);
+    return make(wish);
+  };
+  const HostConfig = { NetworkMode: "none", Binds: ["data:/data"] };
+  const image = { id: "sha256:1", config: {} } as ImageRecord;
+  const { id } = await world.containers.create({ Image: "a", Cmd: ["a"], HostConfig }, image, undefined);
+  expect(seen).toEqual([[0, [image.id], true]]);
+  expect([world.containers.imagesInUse, [...world.containers.volumeUsers]]).toEqual([[image.id], [["data", [id]]]]);
+});

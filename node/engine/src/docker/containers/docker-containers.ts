@@ -74,6 +74,20 @@ export class DockerContainers {
     return this.#deps.store;
   }
 
+  /** Ids of images that containers use, also those that are being made. */
+  get imagesInUse(): readonly string[] {
+    return [...this.store.all, ...this.#maker.making].map(({ imageId }) => imageId);
+  }
+
+  /** Ids of containers, also of those that are being made, by the names of volumes that they mount, whether they run or not. */
+  get volumeUsers(): ReadonlyMap<string, readonly string[]> {
+    const users = new Map<string, Set<string>>();
+    const note = (name: string, id: string) => users.set(name, (users.get(name) ?? new Set()).add(id));
+    for (const { id, mounts } of this.store.all) for (const { name } of mounts) if (name !== undefined) note(name, id);
+    for (const { id, volumes } of this.#maker.making) for (const name of volumes) note(name, id);
+    return new Map([...users].map(([name, ids]) => [name, [...ids]]));
+  }
+
   /** Adopts what runs, notes what ended meanwhile, and starts what its restart policy says. */
   async load(startsContainers: boolean): Promise<void> {
     const wanted: string[] = [];
@@ -413,10 +427,9 @@ export class DockerContainers {
 
   /** Those that nobody named and nobody else uses. */
   async #removeVolumes({ mounts }: DockerContainer): Promise<void> {
-    const inUse = new Set(this.store.all.flatMap((other) => other.mounts.map((mount) => mount.name)));
+    const isUsed = (name: string): boolean => this.volumeUsers.has(name);
     for (const { name, isAnonymous } of mounts)
-      if (name !== undefined && isAnonymous === true && !inUse.has(name))
-        await this.#deps.volumes.remove(name).catch(() => {});
+      if (name !== undefined && isAnonymous === true) await this.#deps.volumes.remove(name, isUsed).catch(() => {});
   }
 
   /** Connects to the streams of a container that runs, or of the next run. */

@@ -30,3 +30,19 @@ test("wherever a crash comes, a volume is there as a whole or goes", async () =>
   expect(readdirSync(folder).sort()).toEqual([".records", "begun", "data"]);
   expect([existsSync(next.mountpoint("begun")), readdirSync(next.mountpoint("data"))]).toEqual([true, ["file"]]);
 });
+
+test("a volume that is wished for while it is removed is a new one", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-volumes-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const mounts = { below: () => [], unmount: () => {} } as Partial<Mounts> as Mounts;
+  const store = new VolumeStore({ folder, mounts, clock: realClock, random: systemRandom });
+  await store.load();
+  await store.create({ name: "data", labels: { age: "old" } });
+  writeFileSync(join(store.mountpoint("data"), "file"), "");
+  expect(await store.remove("data", () => true)).toBe(false);
+  const [isGone, made] = await Promise.all([store.remove("data"), store.create({ name: "data" })]);
+  expect([isGone, made.labels, readdirSync(store.mountpoint("data"))]).toEqual([true, {}, []]);
+  const next = new VolumeStore({ folder, mounts, clock: realClock, random: systemRandom });
+  await next.load();
+  expect(next.all.map(({ labels }) => labels)).toEqual([{}]);
+});

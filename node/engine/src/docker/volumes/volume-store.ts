@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import { type Mounts, mountOptions, removeMounted } from "@tsukube/kernel";
+import { Turns } from "../../turns.ts";
 
 /** A folder that outlives containers, or a mount of the host that its options name. */
 export interface Volume {
@@ -33,6 +34,8 @@ const REMOVED = ".removed-";
 export class VolumeStore {
   readonly #deps: Deps;
   readonly #volumes = new Map<string, Volume>();
+  /** Who wishes for a volume that is being removed waits, and gets a new one. */
+  readonly #turns = new Turns();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -70,9 +73,13 @@ export class VolumeStore {
   }
 
   /** Makes a volume, or finds the one that is there. @param wish Without a name it gets a random one. */
-  async create(wish: Partial<Omit<Volume, "createdAt">>): Promise<Volume> {
-    const { labels = {}, options = {} } = wish;
+  create(wish: Partial<Omit<Volume, "createdAt">>): Promise<Volume> {
     const name = wish.name ?? Buffer.from(this.#deps.random.bytes(32)).toString("hex");
+    return this.#turns.take(name, () => this.#create(name, wish));
+  }
+
+  async #create(name: string, wish: Partial<Omit<Volume, "createdAt">>): Promise<Volume> {
+    const { labels = {}, options = {} } = wish;
     if (!NAME.test(name))
       throw new TsukubeError(
         "invalid",
@@ -118,8 +125,17 @@ export class VolumeStore {
     return target;
   }
 
-  async remove(name: string): Promise<void> {
-    this.get(name);
+  /** @param isUsed Asked right before it goes: true keeps it. @returns whether it is gone. */
+  remove(name: string, isUsed: (name: string) => boolean = () => false): Promise<boolean> {
+    return this.#turns.take(name, async () => {
+      this.get(name);
+      if (isUsed(name)) return false;
+      await this.#remove(name);
+      return true;
+    });
+  }
+
+  async #remove(name: string): Promise<void> {
     this.#deps.mounts.unmount(this.mountpoint(name));
     const aside = `${this.#deps.folder}/${REMOVED}${Buffer.from(this.#deps.random.bytes(8)).toString("hex")}`;
     await rename(`${this.#deps.folder}/${name}`, aside).catch((error: unknown) => {
