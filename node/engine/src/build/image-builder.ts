@@ -119,7 +119,7 @@ class DockerfileBuilder implements ImageBuilder {
   }
 
   async build(request: BuildRequest): Promise<ImageRecord | undefined> {
-    const release = this.#deps.garbage.hold();
+    const release = await this.#deps.garbage.hold();
     try {
       const dockerfile = await readDockerfile(request);
       const platform = request.platform === undefined ? OWN_PLATFORM : parsePlatform(request.platform);

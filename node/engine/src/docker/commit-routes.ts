@@ -134,7 +134,7 @@ async function withLayer(
   fill: (staged: string) => Promise<unknown>,
   { config, names, step, comment, author }: Wish,
 ): Promise<ImageRecord> {
-  const release = garbage.hold();
+  const release = await garbage.hold();
   const staged = await snapshotter.stage();
   try {
     await fill(staged);

@@ -28,7 +28,7 @@ export class ImageArchive {
    * @throws {TsukubeError} While it is read: `not-found` before the first byte; `damaged`.
    */
   async *save(names: readonly string[]): AsyncGenerator<Buffer> {
-    const release = this.#deps.garbage.hold();
+    const release = await this.#deps.garbage.hold();
     try {
       yield* saveImages(this.#deps, choose(this.#deps.images, names));
     } finally {
@@ -44,7 +44,7 @@ export class ImageArchive {
    */
   async load(source: AsyncIterable<Uint8Array>): Promise<readonly ImageRecord[]> {
     const { images, garbage } = this.#deps;
-    const release = garbage.hold();
+    const release = await garbage.hold();
     try {
       const records: ImageRecord[] = [];
       for (const image of await readImages(this.#deps, source))

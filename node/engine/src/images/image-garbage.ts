@@ -23,14 +23,19 @@ export class ImageGarbage {
   readonly #others: (() => Iterable<LayerHolder>)[] = [];
   #holders = 0;
   #wanted = false;
+  #collecting: Promise<void> = Promise.resolve();
 
   constructor(deps: Deps) {
     this.#deps = deps;
   }
 
-  /** Keeps everything until released: layers of an image are there before its record is. */
-  hold(): () => Promise<void> {
+  /**
+   * Keeps everything until released: layers of an image are there before its record is. A collection that is under way ends with
+   * what it is removing, and is waited for: what is there afterwards is there as a whole, and stays.
+   */
+  async hold(): Promise<() => Promise<void>> {
     this.#holders++;
+    await this.#collecting;
     let held = true;
     return async () => {
       if (!held) return;
@@ -49,6 +54,12 @@ export class ImageGarbage {
   async collect(): Promise<void> {
     this.#wanted = this.#holders > 0;
     if (this.#wanted) return;
+    const collected = this.#collecting.then(() => this.#collect());
+    this.#collecting = collected.catch(() => {});
+    await collected;
+  }
+
+  async #collect(): Promise<void> {
     const { images, content, snapshotter } = this.#deps;
     const old = images.old.map((image) => ({ ...image, diffIds: [] }));
     const holders = [...images.all, ...old, ...this.#others.flatMap((others) => [...others()])];

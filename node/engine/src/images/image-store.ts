@@ -141,7 +141,7 @@ export class ImageStore {
 
   /**
    * Adds an image that was made here; what a builder does at its end:
-   * 1. `release = garbage.hold()`, so that layers without an image stay;
+   * 1. `release = await garbage.hold()`, so that layers without an image stay;
    * 2. for each layer a folder, from `snapshotter.stage()` or the writable folder of a container that ended;
    * 3. `{ digest: diffId, size } = await digestOf(writeLayerTar(folder))`, `chainId` from `chainIds`;
    * 4. `await snapshotter.commit(chainId, parents, { staged: folder })`, which moves it;

@@ -94,7 +94,7 @@ export class ImageTransfer {
    * `unsupported`, `invalid-image`, `too-large`.
    */
   async pull(reference: Reference, options: PullOptions = {}): Promise<Pulled> {
-    const release = this.#deps.garbage.hold();
+    const release = await this.#deps.garbage.hold();
     try {
       const session = await this.#deps.client.open(reference, options.credentials, options.signal);
       return await this.#pull(session, reference, options);
@@ -112,7 +112,7 @@ export class ImageTransfer {
    */
   async push(name: string, options: TransferOptions = {}): Promise<{ readonly digest: string; readonly size: number }> {
     const reference = parseReference(name);
-    const release = this.#deps.garbage.hold();
+    const release = await this.#deps.garbage.hold();
     try {
       return await pushImage(this.#deps, reference, options);
     } catch (error) {

@@ -92,7 +92,7 @@ export class ImagesUnderTest<S extends Snapshotter = Snapshotter> {
     config: ImageConfig = {},
     base?: ImageRecord,
   ): Promise<ImageRecord> {
-    const release = this.garbage.hold();
+    const release = await this.garbage.hold();
     const staged = await this.snapshotter.stage();
     await fill(staged);
     const { digest: diffId, size } = await digestOf(writeLayerTar(staged));

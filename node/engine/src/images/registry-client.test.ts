@@ -335,7 +335,7 @@ test("what was pulled is pushed byte for byte", async () => {
 test("removing an image frees what no other holds", async () => {
   registry.addImage();
   const image = await pull();
-  const release = garbage.hold();
+  const release = await garbage.hold();
   await images.remove(image.id);
   await garbage.collect();
   expect((await content.list()).length).toBe(5);

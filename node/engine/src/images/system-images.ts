@@ -35,14 +35,19 @@ export class SystemImages {
   ensure(name: string): Promise<ImageRecord> {
     let building = this.#building.get(name);
     if (building === undefined) {
-      const release = this.#options.garbage?.hold();
-      building = this.#build(name).finally(async () => {
-        this.#building.delete(name);
-        await release?.();
-      });
+      building = this.#buildHeld(name).finally(() => this.#building.delete(name));
       this.#building.set(name, building);
     }
     return building;
+  }
+
+  async #buildHeld(name: string): Promise<ImageRecord> {
+    const release = await this.#options.garbage?.hold();
+    try {
+      return await this.#build(name);
+    } finally {
+      await release?.();
+    }
   }
 
   async #build(name: string): Promise<ImageRecord> {

@@ -205,6 +205,19 @@ test("a creation that fails leaves no container, name, volume or file behind", a
   expect((await create()).name).toBe("name");
 });
 
+test("a restart keeps a container that goes with its end", async () => {
+  const world = new World();
+  await world.store.load();
+  const HostConfig = { NetworkMode: "none", AutoRemove: true };
+  const image = { id: "sha256:1", config: {} } as ImageRecord;
+  const { id } = await world.containers.create({ Image: "a", Cmd: ["a"], HostConfig }, image, undefined);
+  await world.containers.start(id);
+  await world.containers.restart(id);
+  expect([world.status(id), world.starts, world.removed]).toEqual(["running", 2, []]);
+  await world.containers.stop(id);
+  await expect.poll(() => world.store.all).toEqual([]);
+});
+
 test("a container uses its image and its volumes before it has a record", async () => {
   const world = new World();
   await world.store.load();

@@ -58,6 +58,8 @@ export class DockerContainers {
   readonly #names: ContainerNames;
   readonly #maker: ContainerMaker;
   readonly #restarting: RestartTimers;
+  /** Stops after which a start follows. */
+  readonly #restarts = new Set<{ readonly id: string }>();
   #closed = false;
   /** Every container is to end: no policy starts one again. */
   #isStopping = false;
@@ -235,7 +237,8 @@ export class DockerContainers {
     publishVolumesOf(this.#deps.events, "unmount", ended);
     this.#waiters.tell(id, "exit", code);
     if (again) this.#restarting.later(ended);
-    else if (container.hostConfig.AutoRemove === true) void this.#removeQuietly(id);
+    else if (container.hostConfig.AutoRemove === true && ![...this.#restarts].some((each) => each.id === id))
+      void this.#removeQuietly(id);
   }
 
   #comesBack(container: DockerContainer, exitCode: number): boolean {
@@ -326,9 +329,16 @@ export class DockerContainers {
   }
 
   async restart(name: string, signal?: string, seconds?: number): Promise<void> {
-    await this.stop(name, signal, seconds);
-    await this.start(name);
-    this.#publish("restart", this.store.get(name));
+    const { id } = this.store.get(name);
+    const restart = { id };
+    this.#restarts.add(restart);
+    try {
+      await this.stop(id, signal, seconds);
+    } finally {
+      this.#restarts.delete(restart);
+    }
+    await this.start(id);
+    this.#publish("restart", this.store.get(id));
   }
 
   async kill(name: string, signal = "SIGKILL"): Promise<void> {
