@@ -4,6 +4,8 @@ import { lstat, readdir, readlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { TsukubeError } from "@tsukube/foundation";
+import { attribute, attributeNames } from "@tsukube/kernel";
+import { isCarried } from "../images/layer-tar.ts";
 import { cleanPattern, hasWildcard, pathPattern } from "./path-pattern.ts";
 import { rootedPath } from "./rooted-path.ts";
 
@@ -31,17 +33,19 @@ export interface CopySource {
 /**
  * Finds what COPY's words name below `root`; links at their end are followed, and none leads out.
  * @param keep Whether a path, relative to the root, is there at all.
+ * @param looksInto Whether something below a folder that is not may be there: then the folder is, too.
  * @throws {TsukubeError} `not-found` for a word that names nothing.
  */
 export async function findSources(
   root: string,
   words: readonly string[],
   keep: (path: string) => boolean = () => true,
+  looksInto: (path: string) => boolean = () => false,
 ): Promise<readonly CopySource[]> {
   const sources: CopySource[] = [];
   for (const word of words) {
     const paths = hasWildcard(word) ? await matching(root, pathPattern(word)) : [cleanPattern(word)];
-    const found = await Promise.all(paths.map((path) => sourceAt(root, path, keep)));
+    const found = await Promise.all(paths.map((path) => sourceAt(root, path, keep, looksInto)));
     const present = found.filter((source) => source !== undefined);
     if (present.length === 0)
       throw new TsukubeError("not-found", `"${word}" is not there, expected a file or folder of that name`);
@@ -50,12 +54,20 @@ export async function findSources(
   return sources;
 }
 
-async function sourceAt(root: string, path: string, keep: (path: string) => boolean): Promise<CopySource | undefined> {
+async function sourceAt(
+  root: string,
+  path: string,
+  keep: (path: string) => boolean,
+  looksInto: (path: string) => boolean,
+): Promise<CopySource | undefined> {
   const file = rootedPath(root, path);
   const status = await lstat(file).catch(() => undefined);
-  if (status === undefined || (path !== "" && !keep(path))) return undefined;
+  if (status === undefined) return undefined;
+  const isKept = path === "" || keep(path);
   const entries: SourceEntry[] = [{ path: "", file, status }];
-  if (status.isDirectory()) await addBelow(entries, file, "", path === "" ? "" : `${path}/`, keep);
+  if (status.isDirectory() && (isKept || looksInto(path)))
+    await addBelow(entries, file, "", path === "" ? "" : `${path}/`, keep, looksInto);
+  if (!isKept && entries.length === 1) return undefined;
   return { path, name: basename(path), isFolder: status.isDirectory(), entries };
 }
 
@@ -65,15 +77,18 @@ async function addBelow(
   below: string,
   prefix: string,
   keep: (path: string) => boolean,
+  looksInto: (path: string) => boolean,
 ): Promise<void> {
   for (const name of (await readdir(folder)).sort()) {
     const path = below + name;
-    if (!keep(prefix + path)) continue;
+    const isKept = keep(prefix + path);
+    if (!isKept && !looksInto(prefix + path)) continue;
     const file = join(folder, name);
     const status = await lstat(file);
-    if (status.isSocket()) continue;
-    entries.push({ path, file, status });
-    if (status.isDirectory()) await addBelow(entries, file, `${path}/`, prefix, keep);
+    if (status.isSocket() || !(isKept || status.isDirectory())) continue;
+    const count = entries.push({ path, file, status });
+    if (status.isDirectory()) await addBelow(entries, file, `${path}/`, prefix, keep, looksInto);
+    if (!isKept && entries.length === count) entries.pop();
   }
 }
 
@@ -98,7 +113,7 @@ function slashes(pattern: RegExp): number {
   return pattern.source.split("\\/").length - 1;
 }
 
-/** A digest for each entry, by its path within the root: of names, kinds, modes and contents; not of times. */
+/** A digest for each entry, by its path within the root: of names, kinds, modes, contents and attributes; not of times. */
 export async function digestSources(
   sources: readonly CopySource[],
   withOwners: boolean,
@@ -112,7 +127,10 @@ export async function digestSources(
     for (const { path, file, status } of source.entries) {
       const name = [source.path, path].filter((part) => part !== "").join("/") || ".";
       const owner = withOwners ? ` ${status.uid}:${status.gid}` : "";
-      digests.set(name, `${(status.mode & 0o7777).toString(8)}${owner} ${await contentOf(file, status)}`);
+      digests.set(
+        name,
+        `${(status.mode & 0o7777).toString(8)}${owner} ${await contentOf(file, status)}${attributesOf(file)}`,
+      );
     }
   }
   return digests;
@@ -125,4 +143,9 @@ async function contentOf(file: string, status: Stats): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(file), hash);
   return `sha256:${hash.digest("hex")}`;
+}
+
+function attributesOf(file: string): string {
+  const names = attributeNames(file).filter(isCarried).sort();
+  return names.map((name) => ` ${JSON.stringify(name)}=${attribute(file, name).toString("base64")}`).join("");
 }

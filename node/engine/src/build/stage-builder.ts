@@ -197,8 +197,9 @@ export class StageBuilder {
       .filter(({ name }) => name === "exclude")
       .map(({ value = "" }) => pathPattern(value));
     const ignore = root === this.#session.request.context ? this.#session.ignore : undefined;
-    const keep = (path: string): boolean =>
-      ignore?.ignores(path) !== true && !excluded.some((pattern) => pattern.test(path));
+    const isExcluded = (path: string): boolean => excluded.some((pattern) => pattern.test(path));
+    const keep = (path: string): boolean => ignore?.ignores(path) !== true && !isExcluded(path);
+    const looksInto = (path: string): boolean => ignore?.isFinal === false && !isExcluded(path);
     const sources: CopySource[] = [];
     for (const word of words.filter((each) => !/^<<-?/.test(each))) {
       if (instruction.keyword === "ADD" && isGit(word)) sources.push(await this.#repository(instruction, word));
@@ -208,7 +209,7 @@ export class StageBuilder {
           name: await download(word, folder, flagOf(instruction, "checksum"), this.#session.signal),
         }));
         sources.push(...(await findSources(folder, [name])));
-      } else sources.push(...(await findSources(root, [word], keep)));
+      } else sources.push(...(await findSources(root, [word], keep, looksInto)));
     }
     for (const { name, content, expand: expands } of instruction.heredocs) {
       const text = expands ? expandHeredoc(this.#scope, instruction, content) : content;
