@@ -54,3 +54,28 @@ test("a follower sees what is added, and ends after the last line of a container
   end();
   expect(await following).toEqual(["stdout: line 1\n", "stdout: line 2\n", "stdout: line 3\n"]);
 });
+
+test("a follower misses no line of rotations that are faster than it", async () => {
+  writeFileSync(path, line(1));
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const { signal } = new AbortController();
+  const seen: string[] = [];
+  for await (const { content } of readLog(path, { follow: { ended, signal } }, realClock)) {
+    seen.push(content.toString().slice(-2, -1));
+    if (seen.length === 1) {
+      for (const [number, added] of [line(2), line(3) + line(4) + line(5), line(6)].entries()) {
+        appendFileSync(path, added);
+        if (number > 0) renameSync(`${path}.1`, `${path}.2`); // the file that is read goes at the third
+        renameSync(path, `${path}.1`);
+        writeFileSync(path, "");
+      }
+      writeFileSync(path, line(7) + line(8));
+    }
+    if (seen.length === 8) {
+      renameSync(path, `${path}.1`);
+      writeFileSync(path, line(9) + line(9) + line(9));
+      end();
+    }
+  }
+  expect(seen.join("")).toBe("12345678999");
+});

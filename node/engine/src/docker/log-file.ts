@@ -1,5 +1,5 @@
-import { existsSync, watch } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { existsSync, type FSWatcher, watch } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import type { Clock } from "@tsukube/foundation";
 
 /** A line of a container's log; what had no newline at its end comes without one. */
@@ -24,33 +24,49 @@ const CHUNK = 64 * 1024;
 /** Where the file system tells of no change. */
 const LOOK_AGAIN_MS = 1000;
 
-/** Reads the log of a container (CRI's format: "TIME stdout F line"), with those of earlier rotations before it. */
+/**
+ * Reads the log of a container (CRI's format: "TIME stdout F line"), with those of earlier rotations before it. Files are held open:
+ * what rotations rename or remove meanwhile is read to its end.
+ */
 export async function* readLog(path: string, wish: LogWish, clock: Clock): AsyncGenerator<LogLine> {
-  const last = wish.tail === undefined ? undefined : await lastLines(path, wish.tail);
-  let position = 0;
   const fits = ({ time }: LogLine): boolean => {
     if (wish.since === undefined && wish.until === undefined) return true;
     const at = Date.parse(time);
     return at >= (wish.since ?? 0) && at <= (wish.until ?? Number.POSITIVE_INFINITY);
   };
-  if (last === undefined) {
-    for (const older of rotated(path)) yield* filtered(linesIn(older, 0).lines, fits);
-  } else {
-    for (const line of last.lines) if (fits(line)) yield line;
-    position = last.position;
+  const files = await openFiles(path);
+  try {
+    let position = 0;
+    if (wish.tail === undefined) {
+      for (const older of files.slice(0, -1)) yield* filtered(linesIn(older, 0).lines, fits);
+    } else {
+      const last = await lastLines(files, wish.tail);
+      for (const line of last.lines) if (fits(line)) yield line;
+      position = last.position;
+    }
+    const file = files.at(-1);
+    const reader = file === undefined ? undefined : linesIn(file, position);
+    if (reader !== undefined) yield* filtered(reader.lines, fits);
+    if (wish.follow !== undefined)
+      yield* follow(path, { file, position: reader?.position() ?? 0 }, wish.follow, fits, clock);
+  } finally {
+    for (const file of files) await file.close();
   }
-  const reader = linesIn(path, position);
-  yield* filtered(reader.lines, fits);
-  if (wish.follow !== undefined) yield* follow(path, reader.position(), wish.follow, fits, clock);
 }
 
 async function* filtered(lines: AsyncIterable<LogLine>, fits: (line: LogLine) => boolean): AsyncGenerator<LogLine> {
   for await (const line of lines) if (fits(line)) yield line;
 }
 
+/** Where a follower is; without a file before the first line. */
+interface Place {
+  readonly file: FileHandle | undefined;
+  readonly position: number;
+}
+
 async function* follow(
   path: string,
-  from: number,
+  from: Place,
   { ended, signal }: NonNullable<LogWish["follow"]>,
   fits: (line: LogLine) => boolean,
   clock: Clock,
@@ -65,65 +81,102 @@ async function* follow(
     });
   const stop = (): void => wake();
   signal.addEventListener("abort", stop, { once: true });
-  const watcher = existsSync(path) ? watch(path, () => wake()) : undefined;
-  watcher?.on("error", () => {});
+  const watched = (): FSWatcher | undefined => {
+    if (!existsSync(path)) return undefined;
+    return watch(path, () => wake()).on("error", () => {});
+  };
+  let watcher = watched();
   const cancel = clock.every(LOOK_AGAIN_MS, () => wake(), { background: true });
+  const opened: FileHandle[] = [];
   try {
-    for (let position = from; !signal.aborted; ) {
+    for (let place = from; !signal.aborted; ) {
       const isLast = isOver;
       const woken = new Promise<void>((resolve) => (wake = resolve)); // before reading: no change is missed
-      const reader = linesIn(path, position);
-      for await (const line of reader.lines) if (fits(line)) yield line;
-      position = reader.position();
+      const newer = await filesAfter(path, place.file); // before reading: where there are such, the file gets no more lines
+      opened.push(...newer);
+      for (const file of place.file === undefined ? newer : [place.file, ...newer]) {
+        const reader = linesIn(file, file === place.file ? place.position : 0);
+        yield* filtered(reader.lines, fits);
+        if (file !== place.file && place.file !== from.file) await place.file?.close();
+        place = { file, position: reader.position() };
+      }
       if (isLast) return;
+      if (newer.length > 0) {
+        watcher?.close();
+        watcher = watched();
+        continue; // it may have grown before it was watched
+      }
       if (!isOver) await woken;
     }
   } finally {
     watcher?.close();
     cancel();
     signal.removeEventListener("abort", stop);
+    for (const file of opened) await file.close();
   }
 }
 
+/** The files that rotations have put after this one, the oldest first. */
+async function filesAfter(path: string, file: FileHandle | undefined): Promise<readonly FileHandle[]> {
+  if (file === undefined) return openFiles(path);
+  const { ino } = await file.stat();
+  const newest = await stat(path).catch(() => undefined);
+  if (newest === undefined || newest.ino === ino) return [];
+  const files = await openFiles(path);
+  const inodes = await Promise.all(files.map(async (each) => (await each.stat()).ino));
+  for (const older of files.splice(0, inodes.indexOf(ino) + 1)) await older.close();
+  return files; // all of them where the file was removed: then it was the oldest
+}
+
 /** Whole lines from a place on. @returns them, and where the next one begins. A file that became shorter begins anew. */
-function linesIn(path: string, from: number): { readonly lines: AsyncIterable<LogLine>; position(): number } {
+function linesIn(file: FileHandle, from: number): { readonly lines: AsyncIterable<LogLine>; position(): number } {
   let position = from;
   async function* lines(): AsyncGenerator<LogLine> {
-    const file = await openIfPresent(path);
-    if (file === undefined) return;
-    try {
-      if ((await file.stat()).size < position) position = 0;
-      let rest: Buffer = Buffer.alloc(0);
-      for (;;) {
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position + rest.length);
-        if (bytesRead === 0) return;
-        let data: Buffer = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
-        for (let end = data.indexOf(10); end !== -1; end = data.indexOf(10)) {
-          const line = parseLine(data.subarray(0, end));
-          position += end + 1;
-          data = data.subarray(end + 1);
-          if (line !== undefined) yield line;
-        }
-        rest = data;
+    if ((await file.stat()).size < position) position = 0;
+    let rest: Buffer = Buffer.alloc(0);
+    for (;;) {
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position + rest.length);
+      if (bytesRead === 0) return;
+      let data: Buffer = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
+      for (let end = data.indexOf(10); end !== -1; end = data.indexOf(10)) {
+        const line = parseLine(data.subarray(0, end));
+        position += end + 1;
+        data = data.subarray(end + 1);
+        if (line !== undefined) yield line;
       }
-    } finally {
-      await file.close();
+      rest = data;
     }
   }
   return { lines: lines(), position: () => position };
 }
 
-async function openIfPresent(path: string): Promise<FileHandle | undefined> {
-  return open(path, "r").catch(() => undefined);
+/** A log's files that are there, the oldest first, each once. */
+async function openFiles(path: string): Promise<FileHandle[]> {
+  const files: FileHandle[] = [];
+  const inodes = new Set<number>();
+  const named = (number: number): string => (number === 0 ? path : `${path}.${number}`);
+  // from the newest on, as rotations go: none is passed by
+  for (let number = 0; number === 0 || existsSync(named(number)); number++) {
+    const file = await open(named(number), "r").catch(() => undefined);
+    if (file === undefined) continue;
+    const { ino } = await file.stat();
+    if (inodes.has(ino)) await file.close();
+    else files.unshift(file);
+    inodes.add(ino);
+  }
+  return files;
 }
 
 /** The last `count` lines, which may lie in older files, and where in the newest to go on. */
-async function lastLines(path: string, count: number): Promise<{ lines: readonly LogLine[]; position: number }> {
+async function lastLines(
+  files: readonly FileHandle[],
+  count: number,
+): Promise<{ lines: readonly LogLine[]; position: number }> {
   let position = 0;
   let lines: LogLine[] = [];
-  for (const file of [...rotated(path), path].reverse()) {
+  for (const file of files.toReversed()) {
     const { found, end } = await tailOf(file, count - lines.filter(isWhole).length);
-    if (file === path) position = end;
+    if (file === files.at(-1)) position = end;
     lines = [...found, ...lines];
     if (lines.filter(isWhole).length >= count) break;
   }
@@ -135,31 +188,27 @@ function isWhole({ content }: LogLine): boolean {
 }
 
 /** Reads a file from its end. */
-async function tailOf(path: string, count: number): Promise<{ found: readonly LogLine[]; end: number }> {
-  const file = await openIfPresent(path);
-  if (file === undefined) return { found: [], end: 0 };
-  try {
-    const { size } = await file.stat();
-    let data: Buffer = Buffer.alloc(0);
-    let at = size;
-    const enough = (): boolean => countOf(data) > count;
-    while (at > 0 && !enough()) {
-      const length = Math.min(CHUNK, at);
-      at -= length;
-      const { buffer } = await file.read(Buffer.alloc(length), 0, length, at);
-      data = Buffer.concat([buffer, data]);
-    }
-    const end = at + data.lastIndexOf(10) + 1;
-    const texts = data
-      .subarray(0, data.lastIndexOf(10) + 1)
-      .toString("latin1")
-      .split("\n")
-      .slice(at > 0 ? 1 : 0, -1);
-    const parsed = texts.flatMap((text) => parseLine(Buffer.from(text, "latin1")) ?? []);
-    return { found: fromLastLines(parsed, count), end };
-  } finally {
-    await file.close();
+async function tailOf(
+  file: FileHandle,
+  count: number,
+): Promise<{ readonly found: readonly LogLine[]; readonly end: number }> {
+  const { size } = await file.stat();
+  let data: Buffer = Buffer.alloc(0);
+  let at = size;
+  while (at > 0 && countOf(data) <= count) {
+    const length = Math.min(CHUNK, at);
+    at -= length;
+    const { buffer } = await file.read(Buffer.alloc(length), 0, length, at);
+    data = Buffer.concat([buffer, data]);
   }
+  const end = at + data.lastIndexOf(10) + 1;
+  const texts = data
+    .subarray(0, data.lastIndexOf(10) + 1)
+    .toString("latin1")
+    .split("\n")
+    .slice(at > 0 ? 1 : 0, -1);
+  const parsed = texts.flatMap((text) => parseLine(Buffer.from(text, "latin1")) ?? []);
+  return { found: fromLastLines(parsed, count), end };
 }
 
 function countOf(data: Buffer): number {

@@ -12,7 +12,8 @@ interface Deps {
   readonly logger: Logger;
 }
 
-const LOOK_MS = 5000;
+/** What a container writes meanwhile goes beyond its limit. */
+const LOOK_MS = 250;
 /** What the driver "local" does unless told otherwise; "json-file" keeps everything. */
 const LOCAL = { size: 20_000_000, files: 5 };
 const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, k: 1e3, m: 1e6, g: 1e9 };
@@ -21,6 +22,7 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, k: 1e3, m: 1e6, g
 export class LogRotation {
   readonly #deps: Deps;
   #cancel: Cancel = () => {};
+  #looking: Promise<void> | undefined;
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -35,7 +37,12 @@ export class LogRotation {
   }
 
   /** Rotates the logs that are too large now. One that cannot be is told and tried again at the next look. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
     const { store, logger } = this.#deps;
     for (const container of store.all.filter(isRunning)) {
       try {
