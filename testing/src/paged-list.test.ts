@@ -1,5 +1,5 @@
 import { ApiError } from "@tsukube/api";
-import type { ConfigMap } from "@tsukube/api/types/core-v1";
+import type { ConfigMap, ConfigMapList } from "@tsukube/api/types/core-v1";
 import type { ResourceClient } from "@tsukube/client";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Cluster, startCluster } from "./cluster.ts";
@@ -39,4 +39,25 @@ test("a list that is too old goes on from the same key in the present state", as
   expect(second.names).toEqual(["c"]);
   await cluster.clock.advance(4 * MINUTE);
   expect((await page(second.next)).names).toEqual(["d"]);
+});
+
+test("a collection is removed by pages as it is listed by them", async () => {
+  const remove = async (query: string) => {
+    const { status, body } = await cluster.transport.request({
+      method: "DELETE",
+      path: `/api/v1/namespaces/default/configmaps?${query}`,
+      headers: {},
+    });
+    const { items = [], metadata } = JSON.parse(Buffer.from(body as Uint8Array).toString()) as ConfigMapList;
+    return { status, names: items.map((item) => item.metadata?.name), next: metadata?.continue ?? "" };
+  };
+  const left = async () => (await maps.list()).items.map((item) => item.metadata?.name);
+  const { next } = await page();
+  const first = await remove("limit=1");
+  expect([first.names, first.next !== "", await left()]).toEqual([["a"], true, ["b", "c", "d"]]);
+  await maps.create({ metadata: { name: "a" } });
+  const second = await remove(`limit=1&continue=${next}`);
+  expect([second.names, await left()]).toEqual([["b"], ["a", "c", "d"]]);
+  expect((await remove("continue=none")).status).toBe(400);
+  expect([(await remove("")).names, await left()]).toEqual([["a", "c", "d"], []]);
 });

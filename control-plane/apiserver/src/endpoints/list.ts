@@ -49,11 +49,7 @@ export async function list(
   const options = parseListOptions(context.info.query, false);
   const selection = selectionOf(store, definition, context.info);
   const page = await readPage(store, clock, metrics, context, view, options, selection);
-  const metadata = {
-    resourceVersion: String(page.revision),
-    ...(page.continue !== "" && { continue: page.continue }),
-    ...(page.remaining !== undefined && { remainingItemCount: page.remaining }),
-  };
+  const metadata = metadataOf(page);
   if (accepted.as === "" && accepted.encoding === "json" && !accepted.pretty && servesStoredBytes(definition)) {
     return { status: 200, headers: headersOf(accepted), body: spliceJson(view, metadata, page.objects) };
   }
@@ -65,7 +61,17 @@ export async function list(
   return { status: 200, headers: headersOf(accepted), body: encodeList(view, metadata, objects) };
 }
 
-async function readPage(
+/** What a list of a page says of itself. */
+export function metadataOf({ revision, continue: next, remaining }: Page): object {
+  return {
+    resourceVersion: String(revision),
+    ...(next !== "" && { continue: next }),
+    ...(remaining !== undefined && { remainingItemCount: remaining }),
+  };
+}
+
+/** What a list shows and the removal of a collection removes. @throws {ApiError} 400, 410. */
+export async function readPage(
   store: ObjectStore,
   clock: Clock,
   metrics: ListMetrics,

@@ -32,7 +32,7 @@ import {
   warnOfOrphans,
 } from "./delete.ts";
 import { mustReach } from "./freshness.ts";
-import { encodeList, list } from "./list.ts";
+import { encodeList, list, metadataOf, readPage } from "./list.ts";
 import { ListMetrics } from "./list-metrics.ts";
 import { parseListOptions, revisionOf } from "./list-options.ts";
 import { placed } from "./object-meta.ts";
@@ -276,20 +276,11 @@ export class ResourceHandler {
     if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true) throw deletesOneAtATime();
     const { store } = this.#writer.deps;
     store.mustBeReadable(definition, info.namespace, "");
-    parseListOptions(info.query, false);
+    const asked = parseListOptions(info.query, false);
     const selection = selectionOf(store, definition, info);
     warnOfOrphans(context, definition, options);
-    const prefix =
-      definition.storage.prefix + (definition.namespaced && info.namespace !== "" ? `${info.namespace}/` : "");
-    const objects: Unstructured[] = [];
-    const range = [...selection.candidates(store.cache.head, prefix).entries];
-    await store.readable(
-      definition,
-      range.map(([, cached]) => cached),
-    );
-    for (const [, cached] of range) {
-      if (selection.matches(cached)) objects.push(store.view(definition, cached));
-    }
+    const page = await readPage(store, this.#writer.deps.clock, this.#lists, context, view, asked, selection);
+    const objects = page.objects.map((cached) => store.view(definition, cached));
     if (definition.namespaced && info.namespace === "" && objects.length > 0)
       throw ApiError.badRequest("Namespace parameter required.");
     const base = this.#request(context, definition, options.dryRun ?? []);
@@ -301,12 +292,8 @@ export class ResourceHandler {
         if (!ApiError.is(error, "NotFound")) throw error;
       }
     }
-    return this.#listAnswer(view, objects);
-  }
-
-  #listAnswer(view: View, objects: readonly Unstructured[]): ApiResponse {
-    const metadata = { resourceVersion: String(this.#writer.deps.store.cache.revision) };
-    return { status: 200, headers: headersOf(view.accepted), body: encodeList(view, metadata, objects) };
+    const body = encodeList(view, metadataOf(page), objects);
+    return { status: 200, headers: headersOf(view.accepted), body };
   }
 
   #deleteOptions(context: RequestContext): ReturnType<typeof deleteOptionsOf> {
