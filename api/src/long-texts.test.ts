@@ -1,9 +1,14 @@
 import { withoutEnd } from "@tsukube/foundation";
 import { expect, test } from "vitest";
+import type { ContainerPort } from "../generated/types/core-v1.ts";
 import { hasFormat } from "./crd/formats.ts";
 import { parseDuration } from "./duration.ts";
 import { parseQuantity } from "./quantity.ts";
+import type { FieldError } from "./status/field-error.ts";
+import { nodeUpdate } from "./validation/core/node.ts";
+import { topologySpreadConstraints } from "./validation/core/scheduling.ts";
 import { withoutZeros } from "./validation/names.ts";
+import { podWarnings } from "./warnings/pod.ts";
 import { pathWarnings } from "./warnings/volume-paths.ts";
 
 /** As long as an object may be: what looks from every character to the end takes hours. */
@@ -66,4 +71,51 @@ test("files of a volume that hide each other are told in order, and not more of 
   expect(told(...many)).toEqual([]);
   expect(told(...many.map(() => "same"))).toHaveLength(500);
   expect(told(long("/"), "a")).toEqual([]);
+});
+
+const MANY = 30_000;
+const many = <T>(make: (index: number) => T): T[] => Array.from({ length: MANY }, (_, index) => make(index));
+const port = (index: number) => ({ containerPort: 80, hostPort: index + 1 });
+const portsOf = (ports: ContainerPort[]): string[] =>
+  podWarnings({ spec: { containers: [{ name: "c", ports }] } }, "").map((text) =>
+    text.replaceAll("spec.containers[0].", ""),
+  );
+
+test("entries of a long list are each looked for once among the others", () => {
+  const problems: FieldError[] = [];
+  const spread = (index: number) => ({ maxSkew: 1, topologyKey: `k${index}`, whenUnsatisfiable: "DoNotSchedule" });
+  topologySpreadConstraints([...many(spread), spread(7)], "spread", problems);
+  expect(problems.map(({ field }) => field)).toEqual(["spread[7].{topologyKey, whenUnsatisfiable}"]);
+  const addresses = [
+    ...many((index) => ({ type: "Hostname", address: `a${index}` })),
+    { type: "Hostname", address: "a7" },
+  ];
+  const node = { metadata: { name: "n" }, status: { addresses } };
+  expect(
+    nodeUpdate(node, node, { kind: { group: "", version: "v1", kind: "Node" } }).map(({ field }) => field),
+  ).toEqual([`status.addresses[${MANY}]`]);
+  expect(portsOf(many(port))).toEqual([]);
+  expect(portsOf(many(() => port(0)))).toHaveLength(500);
+});
+
+test("ports of a pod that meet others are told in order", () => {
+  const [one, two] = [
+    { containerPort: 80, hostPort: 1 },
+    { containerPort: 80, hostPort: 2 },
+  ];
+  const [here, there] = [
+    { ...one, hostIP: "1.1.1.1" },
+    { ...one, hostIP: "2.2.2.2" },
+  ];
+  const plain = { containerPort: 80 };
+  expect(portsOf([here, two, there, { ...one, protocol: "UDP" }])).toEqual([]);
+  expect(portsOf([here, two, there, one, here, plain, plain])).toEqual([
+    "ports[3]: dangerously ambiguous port definition with ports[0]",
+    "ports[3]: dangerously ambiguous port definition with ports[2]",
+    "ports[4]: duplicate port definition with ports[0]",
+    "ports[4]: dangerously ambiguous port definition with ports[3]",
+    ...[0, 1, 2, 3, 4].map((index) => `ports[5]: overlapping port definition with ports[${index}]`),
+    ...[0, 1, 2, 3, 4].map((index) => `ports[6]: overlapping port definition with ports[${index}]`),
+    "ports[6]: duplicate port definition with ports[5]",
+  ]);
 });

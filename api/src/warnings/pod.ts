@@ -5,7 +5,7 @@ import { byteFractions } from "./byte-fractions.ts";
 import { nodeTermWarnings, OLD_NODE_LABELS } from "./node-labels.ts";
 import { OLD_VOLUMES } from "./old-volumes.ts";
 import { claimSpecWarnings } from "./storage.ts";
-import { pathWarnings } from "./volume-paths.ts";
+import { MOST_OVERLAPS, pathWarnings } from "./volume-paths.ts";
 
 const OLD_ANNOTATIONS: Readonly<Record<string, string>> = {
   "scheduler.alpha.kubernetes.io/critical-pod": 'non-functional in v1.16+; use the "priorityClassName" field instead',
@@ -175,12 +175,17 @@ function portWarnings(containers: readonly Placed[]): string[] {
     ports.map((port, index) => [port, `${at}.ports[${index}]`] as const),
   );
   const byName = new Map<string, string>();
+  const earlier = new EarlierPorts();
+  let told = 0;
   all.forEach(([port, at], index) => {
     if (port.hostIP && !port.hostPort) warnings.push(`${at}: hostIP set without hostPort: ${shownPort(port)}`);
-    for (const [other, where] of all.slice(0, index)) {
-      const how = overlap(port, other);
-      if (how !== "") warnings.push(`${at}: ${how} port definition with ${where}`);
+    if (told >= MOST_OVERLAPS) return;
+    for (const one of earlier.meeting(port).slice(0, MOST_OVERLAPS - told)) {
+      const [other, where] = all[one]!;
+      warnings.push(`${at}: ${overlap(port, other)} port definition with ${where}`);
+      told += 1;
     }
+    earlier.add(port, index);
   });
   for (const [{ name = "" }, at] of all) {
     const first = byName.get(name);
@@ -198,12 +203,40 @@ function shownPort({ name = "", hostPort, containerPort, protocol = "TCP", hostI
   return `{Name:${name} HostPort:${hostPort ?? 0} ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`;
 }
 
-function overlap(a: ContainerPort, b: ContainerPort): "" | "duplicate" | "overlapping" | "dangerously ambiguous" {
-  if (a.containerPort !== b.containerPort || (a.protocol ?? "TCP") !== (b.protocol ?? "TCP")) return "";
-  const [aIp, bIp, aPort, bPort] = [a.hostIP ?? "", b.hostIP ?? "", a.hostPort ?? 0, b.hostPort ?? 0];
-  if (aIp === bIp && aPort === bPort) return "duplicate";
-  if (aPort === 0 || bPort === 0) return "overlapping";
-  return aPort === bPort && (aIp === "") !== (bIp === "") ? "dangerously ambiguous" : "";
+/** How two ports meet that do. */
+function overlap(a: ContainerPort, b: ContainerPort): "duplicate" | "overlapping" | "dangerously ambiguous" {
+  const [aPort, bPort] = [a.hostPort ?? 0, b.hostPort ?? 0];
+  if ((a.hostIP ?? "") === (b.hostIP ?? "") && aPort === bPort) return "duplicate";
+  return aPort === 0 || bPort === 0 ? "overlapping" : "dangerously ambiguous";
+}
+
+/** Ports by what they meet others in: the port of the container, and of the host, where both name one. */
+class EarlierPorts {
+  readonly #indexes = new Map<string, number[]>();
+
+  add(port: ContainerPort, index: number): void {
+    const { inside, onHost, address } = keysOf(port);
+    for (const key of [inside, onHost, address]) {
+      const held = this.#indexes.get(key);
+      if (held === undefined) this.#indexes.set(key, [index]);
+      else held.push(index);
+    }
+  }
+
+  /** Indexes of those that `port` meets, in order. */
+  meeting(port: ContainerPort): readonly number[] {
+    const { inside, onHost, address } = keysOf(port);
+    const of = (key: string): readonly number[] => this.#indexes.get(key) ?? [];
+    if (!port.hostPort) return of(inside);
+    const same = port.hostIP ? [...of(address), ...of(`${onHost}/`)] : of(onHost);
+    return [...of(`${inside}/0`), ...same].sort((a, b) => a - b);
+  }
+}
+
+function keysOf({ containerPort, protocol = "TCP", hostPort, hostIP }: ContainerPort) {
+  const inside = `${containerPort}/${protocol}`;
+  const onHost = `${inside}/${hostPort ?? 0}`;
+  return { inside, onHost, address: `${onHost}/${hostIP ?? ""}` };
 }
 
 function affinityWarnings(affinity: Affinity | undefined, at: string): string[] {

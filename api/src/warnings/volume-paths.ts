@@ -56,7 +56,7 @@ function placedBy(source: VolumeProjection): readonly Placed[] {
 }
 
 /** More than clients are told of. */
-const MOST_OVERLAPS = 500;
+export const MOST_OVERLAPS = 500;
 
 /** "a with b" for each two of which one is the other or stands within it. */
 function overlaps(files: readonly Placed[]): string[] {

@@ -1,7 +1,7 @@
 import { isIP } from "@tsukube/foundation/ip-address";
 import { jsonEqual } from "../../patch/json-equal.ts";
 import { type FieldError, fieldError } from "../../status/field-error.ts";
-import { type Check, child, each, element, entriesOf, listOf, text, valueAt } from "../check.ts";
+import { type Check, child, each, element, entriesOf, listOf, member, text, valueAt } from "../check.ts";
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { cidr } from "../names.ts";
 import { resourceQuantity } from "./resources.ts";
@@ -65,10 +65,11 @@ export const nodeUpdate: UpdateCheck = (next, old) => {
 };
 
 function distinctAddresses(object: unknown, errors: FieldError[]): void {
-  const list = listOf(valueAt(object, "status.addresses"));
-  list.forEach((address, index) => {
-    if (list.slice(0, index).some((other) => jsonEqual(other, address)))
-      errors.push(fieldError.duplicate(`status.addresses[${index}]`, address));
+  const seen = new Set<string>();
+  listOf(valueAt(object, "status.addresses")).forEach((address, index) => {
+    const id = `${String(member(address, "type") ?? "")} ${String(member(address, "address") ?? "")}`;
+    if (seen.has(id)) errors.push(fieldError.duplicate(`status.addresses[${index}]`, address));
+    seen.add(id);
   });
 }
 
