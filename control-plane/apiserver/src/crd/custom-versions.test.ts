@@ -25,8 +25,12 @@ beforeEach(async () => {
 });
 afterEach(() => lifetime.close());
 
-async function send(method: string, path: string, body?: object): Promise<Record<string, unknown> & Unstructured> {
-  const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+async function send(
+  method: string,
+  path: string,
+  body?: object,
+  type = method === "PATCH" ? "application/merge-patch+json" : "application/json",
+): Promise<Record<string, unknown> & Unstructured> {
   const request = { method, path, headers: { "content-type": type } };
   const response = await cluster.transport.request(
     body === undefined ? request : { ...request, body: Buffer.from(JSON.stringify(body)) },
@@ -116,6 +120,25 @@ test("a write that changes nothing brings an object into today's version, once",
   expect(rewritten.metadata?.resourceVersion).not.toBe(untouched.metadata?.resourceVersion);
   const again = await send("PATCH", `${items("v1")}/x`, {});
   expect(again.metadata?.resourceVersion).toBe(rewritten.metadata?.resourceVersion);
+});
+
+test("a status goes when a write to the status endpoint leaves it out", async () => {
+  const x = { type: "object", properties: { x: { type: "integer" } } };
+  const withStatus = { ...version("v1", { a: text, status: x }, true), subresources: { status: {} } };
+  await send("POST", CRDS, definition([withStatus]));
+  const made = await send("POST", items("v1"), host("v1", "x", { a: "1" }));
+  const path = `${items("v1")}/x/status`;
+  const apply = (more: object) =>
+    send("PATCH", `${path}?fieldManager=m&force=true`, host("v1", "x", more), "application/apply-patch+yaml");
+  const put = async (more: object) => {
+    const { metadata } = await send("GET", path);
+    return send("PUT", path, { ...made, metadata, ...more });
+  };
+  for (const remove of [() => apply({}), () => send("PATCH", path, { status: null }), () => put({})]) {
+    expect((await apply({ status: { x: 1 } }))["status"]).toEqual({ x: 1 });
+    expect(await remove()).not.toHaveProperty("status");
+    expect(await send("GET", path)).toMatchObject({ a: "1" });
+  }
 });
 
 describe("a conversion webhook", () => {

@@ -475,8 +475,10 @@ function withStatusOf(next: Unstructured, live: Unstructured): Unstructured {
 
 /** The status endpoint leaves everything else alone, but for metadata that controllers may note there. */
 function statusOnly(definition: ResourceDefinition, next: Unstructured, live: Unstructured): Unstructured {
-  const rest = { ...live, metadata: statusMetadata(definition, next, live) };
-  return next["status"] === undefined ? rest : { ...rest, status: next["status"] };
+  const metadata = statusMetadata(definition, next, live);
+  if (next["status"] !== undefined) return { ...live, metadata, status: next["status"] };
+  const { status: _status, ...rest } = live;
+  return definition.typed ? { ...live, metadata } : ({ ...rest, metadata } as Unstructured);
 }
 
 /** One generation more when anything but metadata and status changed, and annotations where they count. */
