@@ -8,6 +8,7 @@ import {
   hasRules,
   isTrueOf,
   type ObjectSchema,
+  parseApiVersion,
   type Unstructured,
   validateCreate,
   validateRules,
@@ -35,22 +36,37 @@ const ANYTHING: JSONSchemaProps = {
 export function definitionsOf(crd: CustomResourceDefinition, convert?: ConvertObjects): readonly ResourceDefinition[] {
   const versions = crd.spec?.versions ?? [];
   const stored = versions.find((version) => version.storage === true) ?? versions[0];
-  return stored === undefined
-    ? []
-    : versions.filter((version) => version.served === true).map((version) => define(crd, version, stored, convert));
+  if (stored === undefined) return [];
+  const schemaIn = schemasOf(versions);
+  return versions
+    .filter((version) => version.served === true)
+    .map((version) => define(crd, version, stored, schemaIn, convert));
+}
+
+type SchemaIn = (version: string) => ObjectSchema | undefined;
+
+/** Each version's schema, compiled when it is first asked for. */
+function schemasOf(versions: readonly CustomResourceDefinitionVersion[]): SchemaIn {
+  const compiled = new Map<string, ObjectSchema>();
+  return (name) => {
+    const version = compiled.has(name) ? undefined : versions.find((one) => one.name === name);
+    if (version !== undefined) compiled.set(name, schemaOf(version));
+    return compiled.get(name);
+  };
 }
 
 function define(
   crd: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
   stored: CustomResourceDefinitionVersion,
+  schemaIn: SchemaIn,
   convert: ConvertObjects | undefined,
 ): ResourceDefinition {
   const spec = crd.spec!;
   const names = namesOf(crd);
   const group = spec.group ?? "";
   const kind = names.kind ?? "";
-  const schema = schemaOf(version);
+  const schema = schemaIn(version.name ?? "")!;
   const hasStatus = version.subresources?.status !== undefined && version.subresources.status !== null;
   const scale = version.subresources?.scale;
   const gvk = { group, version: version.name ?? "", kind };
@@ -76,7 +92,7 @@ function define(
     storage: {
       prefix: `/registry/${group}/${names.plural}/`,
       gvk: { ...gvk, version: stored.name ?? "" },
-      schema: schemaOf(stored),
+      schema: schemaIn(stored.name ?? "")!,
     },
     strategy: {
       generation: true,
@@ -86,7 +102,7 @@ function define(
       returnsDeleted: false,
       dependents: "background",
     },
-    custom: { ...detailsOf(crd, version, schema, gvk, hasStatus), ...(convert !== undefined && { convert }) },
+    custom: { ...detailsOf(crd, version, schemaIn, gvk, hasStatus), ...(convert !== undefined && { convert }) },
   };
 }
 
@@ -119,13 +135,21 @@ function schemaOf(version: CustomResourceDefinitionVersion): ObjectSchema {
 function detailsOf(
   crd: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
-  schema: ObjectSchema,
+  schemaIn: SchemaIn,
   gvk: { readonly group: string; readonly version: string; readonly kind: string },
   hasStatus: boolean,
 ): CustomDetails {
+  const schema = schemaIn(gvk.version)!;
   const scale = version.subresources?.scale;
   const names = namesOf(crd);
   const preserve = crd.spec?.preserveUnknownFields === true;
+  const clean = (object: Unstructured, of: ObjectSchema) =>
+    preserve ? { object, problems: [] } : cleanCustomResource(object, of);
+  const inVersion = (object: Unstructured): Unstructured => ({
+    ...object,
+    apiVersion: apiVersionOf(gvk),
+    kind: gvk.kind,
+  });
   const selectableFields = (version.selectableFields ?? []).map(({ jsonPath = "" }) => jsonPath.replace(/^\./, ""));
   return {
     ...(scale !== undefined &&
@@ -148,13 +172,14 @@ function detailsOf(
     isEstablished: isEstablished(crd),
     isTerminating: isTrueOf(crd, "Terminating"),
     prepare: (object) => {
-      const clean = preserve ? { object, problems: [] } : cleanCustomResource(object, schema);
-      const filled = defaultCustomResource(clean.object, schema);
-      return {
-        object: { ...filled, apiVersion: apiVersionOf(gvk), kind: gvk.kind } as Unstructured,
-        problems: clean.problems,
-      };
+      const { object: pruned, problems } = clean(object, schema);
+      return { object: inVersion(defaultCustomResource(pruned, schema)), problems };
     },
+    whole: (object) => {
+      const own = schemaIn(parseApiVersion(object.apiVersion ?? "").version);
+      return own === undefined ? object : defaultCustomResource(clean(object, own).object, own);
+    },
+    converted: (object) => inVersion(clean(object, schema).object),
     validate: (object, old) =>
       validate(object, old, schema, gvk, scale === undefined || scale === null ? [] : scaleErrors(object, scale)),
     openApi: {

@@ -101,6 +101,18 @@ test("objects stored in another version than today's are shown in the version as
   }
 });
 
+test("what is stored has the defaults of the version that it is stored in, whatever version is asked for", async () => {
+  const one = { type: "string", default: "one" };
+  const two = { type: "string", default: "two" };
+  const versions = [version("v1", { a: one, d: text }, true), version("v2", { a: two, d: two }, false)];
+  await send("POST", CRDS, definition(versions));
+  await send("POST", items("v1"), host("v1", "x", {}));
+  const [listed] = (await send("GET", items("v2")))["items"] as readonly Record<string, unknown>[];
+  for (const shown of [await send("GET", `${items("v2")}/x`), listed!])
+    expect([shown["a"], shown["d"]]).toEqual(["one", undefined]);
+  expect(await send("POST", items("v2"), host("v2", "y", {}))).toMatchObject({ a: "two", d: "two" });
+});
+
 test("a write that changes nothing brings an object into today's version, once", async () => {
   const versions = (stored: string) => ["v1", "v2"].map((name) => version(name, { a: text }, name === stored));
   const store = new MemoryStore({ clock: new VirtualClock() });

@@ -73,6 +73,10 @@ export interface CustomDetails {
   readonly isTerminating: boolean;
   /** Brings a decoded object into form: prunes, fills defaults. Returns unknown field paths. */
   readonly prepare: (object: Unstructured) => { readonly object: Unstructured; readonly problems: readonly string[] };
+  /** What lies in the store in another version: pruned, with the defaults of that version. */
+  readonly whole: (object: Unstructured) => Unstructured;
+  /** What was in another version, in this one: pruned; it has its defaults. */
+  readonly converted: (object: Unstructured) => Unstructured;
   readonly validate: (object: Unstructured, old: Unstructured | undefined) => readonly FieldError[];
   /** Asks the conversion webhook; absent where versions differ in apiVersion alone. @throws {ApiError} */
   readonly convert?: ConvertObjects;

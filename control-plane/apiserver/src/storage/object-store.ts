@@ -11,7 +11,7 @@ import type { Clock } from "@tsukube/foundation";
 import { type Mutation, StoreError } from "@tsukube/store";
 import type { RequestContext } from "../contracts.ts";
 import { convert } from "../registry/conversion.ts";
-import type { ResourceDefinition } from "../registry/definition.ts";
+import type { CustomDetails, ResourceDefinition } from "../registry/definition.ts";
 import { type CachedObject, deepFreeze, indexOf, withRevision } from "./cached-object.ts";
 import type { ObjectWriter } from "./contract.ts";
 import { Encodings } from "./encodings.ts";
@@ -112,7 +112,7 @@ export class ObjectStore implements ObjectWriter {
 
   /**
    * A cached object in the definition's version; frozen when it is the stored one. Custom resources are pruned and have the
-   * defaults of today's schema, whatever it was when they were stored.
+   * defaults of today's schema of the version that they are stored in, whatever it was then.
    */
   view(definition: ResourceDefinition, cached: CachedObject): Unstructured {
     if (definition.custom !== undefined) return this.#customView(definition, cached);
@@ -123,12 +123,18 @@ export class ObjectStore implements ObjectWriter {
     const forms = within(this.#forms, definition);
     const known = forms.get(cached)?.deref();
     if (known !== undefined) return known;
-    const stored = needsWebhook(definition, cached) ? within(this.#converted, definition).get(cached) : cached.object;
-    if (stored === undefined) throw new Error(`Cannot show ${cached.key}: nobody awaited readable()`);
-    const form = definition.custom!.prepare(stored).object;
+    const form = this.#customForm(definition, definition.custom!, cached);
     deepFreeze(form);
     forms.set(cached, new WeakRef(form));
     return form;
+  }
+
+  #customForm(definition: ResourceDefinition, custom: CustomDetails, cached: CachedObject): Unstructured {
+    if (cached.object.apiVersion === apiVersionOf(definition)) return custom.prepare(cached.object).object;
+    if (custom.convert === undefined) return custom.converted(custom.whole(cached.object));
+    const converted = within(this.#converted, definition).get(cached);
+    if (converted === undefined) throw new Error(`Cannot show ${cached.key}: nobody awaited readable()`);
+    return custom.converted(converted);
   }
 
   /** The cached form of an object that {@link update} gave: its bytes are there already. */
@@ -138,13 +144,13 @@ export class ObjectStore implements ObjectWriter {
 
   /** Has the objects converted for which {@link view} will be asked, where that takes a webhook. @throws {ApiError} */
   async readable(definition: ResourceDefinition, objects: Iterable<CachedObject>): Promise<void> {
-    const convertObjects = definition.custom?.convert;
-    if (convertObjects === undefined) return;
+    const { convert: convertObjects, whole } = definition.custom ?? {};
+    if (convertObjects === undefined || whole === undefined) return;
     const converted = within(this.#converted, definition);
     const missing = [...objects].filter((cached) => needsWebhook(definition, cached) && !converted.has(cached));
     if (missing.length === 0) return;
     const answers = await convertObjects(
-      missing.map((cached) => cached.object),
+      missing.map((cached) => whole(cached.object)),
       apiVersionOf(definition),
     );
     missing.forEach((cached, index) => void converted.set(cached, answers[index]!));
