@@ -30,7 +30,7 @@ export interface RequestInfo {
   /** Without query. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** get, list, watch, create, update, patch, delete, deletecollection, proxy, connect; lower-case method for non-resources. */
+  /** get, list, watch, create, update, patch, delete, deletecollection, proxy, connect; "" for other methods; lower-case method for non-resources. */
   readonly verb: string;
   readonly group: string;
   readonly version: string;

@@ -36,6 +36,7 @@ import { negotiate } from "./negotiation.ts";
 import { lacksResource, nameOf, parseRequestInfo } from "./request-info.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { Turns } from "./turns.ts";
+import { warningHeaders } from "./warning-headers.ts";
 
 export interface ChainDeps {
   readonly clock: Clock;
@@ -195,7 +196,7 @@ export class Chain {
       }),
       ...response.headers,
     };
-    if (warnings.size > 0) headers["warning"] = [...warnings].map((text) => `299 - ${JSON.stringify(text)}`);
+    if (warnings.size > 0) headers["warning"] = warningHeaders(warnings);
     return { ...response, headers };
   }
 

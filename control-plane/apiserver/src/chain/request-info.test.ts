@@ -32,3 +32,15 @@ test("what is no resource has its path decoded, and parameters that Go cannot re
     ["pretty", ""],
   ]);
 });
+
+test.each([
+  ["PUT", "update"],
+  ["HEAD", "list"],
+  ["DELETE", "deletecollection"],
+  ["deletecollection", ""],
+  ["post", ""],
+  ["OPTIONS", ""],
+  ["constructor", ""],
+])("%s of a resource is the verb %j", (method, verb) => {
+  expect(parseRequestInfo(method, "/api/v1/secrets")).toMatchObject({ isResource: true, verb });
+});

@@ -1,13 +1,14 @@
 import type { RequestInfo } from "../contracts.ts";
 
-const VERBS: Readonly<Record<string, string>> = {
-  POST: "create",
-  GET: "get",
-  HEAD: "get",
-  PUT: "update",
-  PATCH: "patch",
-  DELETE: "delete",
-};
+/** Of resources; other methods have none. */
+const VERBS: ReadonlyMap<string, string> = new Map([
+  ["POST", "create"],
+  ["GET", "get"],
+  ["HEAD", "get"],
+  ["PUT", "update"],
+  ["PATCH", "patch"],
+  ["DELETE", "delete"],
+]);
 
 /** Subresources of a namespace itself; /namespaces/x/other is a resource in x. */
 const NAMESPACE_SUBRESOURCES = new Set(["status", "finalize"]);
@@ -25,7 +26,7 @@ export function parseRequestInfo(method: string, target: string): RequestInfo {
     isResource: true,
     path,
     query,
-    verb: VERBS[method] ?? method.toLowerCase(),
+    verb: VERBS.get(method) ?? "",
     group: isCore ? "" : (parts[1] ?? ""),
     version: parts[prefix - 1] ?? "",
     namespace: "",
