@@ -6,7 +6,9 @@ import {
   type OutgoingHeaders,
   type PeerCertificate,
   plainAddress,
+  type RepeatedHeaders,
   type ResponseSink,
+  repeatedOf,
 } from "./https-server.ts";
 
 /** An {@link Exchange} over HTTP/1.1. */
@@ -42,6 +44,10 @@ export class Http1Exchange implements Exchange {
       });
     }
     return this.#abort.signal;
+  }
+
+  get repeated(): RepeatedHeaders {
+    return repeatedOf(this.#request);
   }
 
   get isWhole(): boolean {

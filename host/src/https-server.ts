@@ -26,6 +26,8 @@ export interface Exchange {
   readonly path: string;
   /** Lower-case names; `host` filled in. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The values, as they came, of headers that came more than once. */
+  readonly repeated: RepeatedHeaders;
   readonly remoteAddress: string;
   /** Undefined without a certificate, or with one that the server's client CA did not sign. */
   readonly peer: PeerCertificate | undefined;
@@ -42,6 +44,9 @@ export interface Exchange {
   /** Ends it without an answer, or in the middle of one, so that the client sees it as broken. */
   abandon(): void;
 }
+
+/** By lower-case name; at least two values each. */
+export type RepeatedHeaders = ReadonlyMap<string, readonly string[]>;
 
 export type OutgoingHeaders = Readonly<Record<string, string | readonly string[]>>;
 
@@ -64,6 +69,8 @@ export interface UpgradeRequest {
   readonly socket: Duplex;
   readonly head: Buffer;
   readonly headers: Readonly<Record<string, string>>;
+  /** The values, as they came, of headers that came more than once. */
+  readonly repeated: RepeatedHeaders;
   readonly path: string;
   readonly method: string;
   readonly remoteAddress: string;
@@ -186,6 +193,7 @@ function upgradeOf(request: IncomingMessage, socket: Duplex, head: Buffer): Upgr
     socket,
     head,
     headers: flatHeaders(request.headers),
+    repeated: repeatedOf(request),
     path: request.url ?? "/",
     method: request.method ?? "GET",
     remoteAddress: plainAddress(request.socket.remoteAddress),
@@ -204,6 +212,11 @@ export function flatHeaders(
     out[name] = typeof value === "string" ? value : value.join(", ");
   }
   return out;
+}
+
+export function repeatedOf({ headersDistinct }: IncomingMessage): RepeatedHeaders {
+  const lists = Object.entries(headersDistinct).map(([name, values = []]) => [name, values] as const);
+  return new Map(lists.filter(([, values]) => values.length > 1));
 }
 
 /** "::ffff:127.0.0.1" as "127.0.0.1". */

@@ -413,6 +413,9 @@ async function answer(chain: Chain, exchange: Exchange, clock: Clock): Promise<v
     method: exchange.method,
     path: exchange.path,
     headers: exchange.headers,
+    get repeated() {
+      return exchange.repeated;
+    },
     body,
     get signal() {
       return exchange.signal; // most requests are answered before anybody asks

@@ -131,8 +131,28 @@ test("who may act as a node acts as that one", async () => {
   );
 });
 
-test("nobody acts as groups without a user", async () => {
-  expect(await who("admin", { "impersonate-group": "g" })).toBe(
-    'requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"g"}, Extra:map[string][]string(nil)} without impersonating a user name',
+test.each([
+  [{ "impersonate-group": "g" }, 'Groups:[]string{"g"}'],
+  [{ "impersonate-group": "" }, 'Groups:[]string{""}'],
+])("nobody acts as groups without a user: %j", async (headers, groups) => {
+  expect(await who("admin", headers)).toBe(
+    `requested &user.DefaultInfo{Name:"", UID:"", ${groups}, Extra:map[string][]string(nil)} without impersonating a user name`,
   );
+});
+
+const REPEATED: readonly (readonly [headers: Readonly<Record<string, string | readonly string[]>>, user: object])[] = [
+  [{ "impersonate-group": "g1,g2" }, { groups: ["g1,g2", "system:authenticated"] }],
+  [{ "impersonate-group": ["g1, g2", "g3"] }, { groups: ["g1, g2", "g3", "system:authenticated"] }],
+  [{ "impersonate-extra-scopes": "a, b" }, { extra: { scopes: ["a, b"] } }],
+  [{ "impersonate-extra-scopes": ["a", "b"] }, { extra: { scopes: ["a", "b"] } }],
+  [{ "impersonate-extra-scopes": "a", "impersonate-extra-scope%73": "b" }, { extra: { scopes: ["a", "b"] } }],
+  [{ "impersonate-user": ["jane", "john"] }, { username: "jane" }],
+  [{ "impersonate-user": "system:serviceaccount:Foo_x:bar" }, { groups: ["system:authenticated"] }],
+];
+
+test.each(REPEATED)("each header is one value, however it is sent: %j", async (headers, user) => {
+  const asJane = as("jane", headers as Headers);
+  expect(await who("admin", asJane)).toMatchObject(user);
+  const { object } = await admin.sendPlain("POST", REVIEWS, review, asJane);
+  expect(object["status"]).toMatchObject({ userInfo: user });
 });

@@ -1,4 +1,4 @@
-import type { Exchange, OutgoingHeaders, PeerCertificate, ResponseSink } from "../https-server.ts";
+import type { Exchange, OutgoingHeaders, PeerCertificate, RepeatedHeaders, ResponseSink } from "../https-server.ts";
 import { Answer } from "./answer.ts";
 import { CODE } from "./frames.ts";
 import { RequestBody } from "./request-body.ts";
@@ -25,6 +25,7 @@ export class Http2Exchange implements Exchange {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly repeated: RepeatedHeaders;
   readonly request: RequestBody;
   readonly answer: Answer;
   readonly #carrier: ExchangeCarrier;
@@ -36,7 +37,7 @@ export class Http2Exchange implements Exchange {
 
   constructor(
     id: number,
-    { method, path, headers }: RequestHead,
+    { method, path, headers, repeated }: RequestHead,
     windows: { readonly incoming: number; readonly outgoing: number },
     carrier: ExchangeCarrier,
   ) {
@@ -44,6 +45,7 @@ export class Http2Exchange implements Exchange {
     this.method = method;
     this.path = path;
     this.headers = headers;
+    this.repeated = repeated;
     const length = headers["content-length"];
     this.request = new RequestBody(windows.incoming, length === undefined ? undefined : Number(length));
     this.answer = new Answer(id, windows.outgoing, () => carrier.answered(this));

@@ -1,3 +1,5 @@
+import type { RepeatedHeaders } from "../https-server.ts";
+
 /** What a request asks for, before its body. */
 export interface RequestHead {
   readonly method: string;
@@ -5,6 +7,8 @@ export interface RequestHead {
   readonly path: string;
   /** Lower-case names; `host` filled in. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The values, as they came, of headers that came more than once. */
+  readonly repeated: RepeatedHeaders;
 }
 
 const PSEUDO = new Set([":method", ":scheme", ":authority", ":path"]);
@@ -24,6 +28,7 @@ const names = new Set<string>();
 export function requestHead(fields: readonly string[]): RequestHead | undefined {
   const pseudo: Record<string, string> = {};
   const headers: Record<string, string> = {};
+  let repeated: Map<string, string[]> | undefined;
   let isRegular = false;
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index]!;
@@ -37,17 +42,22 @@ export function requestHead(fields: readonly string[]): RequestHead | undefined 
     isRegular = true;
     if (!isFit(name, value)) return undefined;
     const before = headers[name];
-    if (typeof before !== "string")
+    if (typeof before !== "string") {
       headers[name] = value; // "constructor" is what every object has
-    else if (!SINGLE.has(name)) headers[name] = before + (name === "cookie" ? "; " : ", ") + value;
+      continue;
+    }
+    repeated ??= new Map();
+    repeated.set(name, [...(repeated.get(name) ?? [before]), value]);
+    if (!SINGLE.has(name)) headers[name] = before + (name === "cookie" ? "; " : ", ") + value;
   }
   const { ":method": method, ":path": path, ":scheme": scheme, ":authority": authority } = pseudo;
   if (!method || !path || !scheme) return undefined;
   if (authority !== undefined && headers["host"] === undefined) headers["host"] = authority;
-  return { method, path, headers };
+  return { method, path, headers, repeated: repeated ?? NONE };
 }
 
 const COLON = 0x3a;
+const NONE: RepeatedHeaders = new Map();
 
 function isFit(name: string, value: string): boolean {
   if (!names.has(name)) {

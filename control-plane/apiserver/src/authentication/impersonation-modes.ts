@@ -1,4 +1,4 @@
-import { dnsSubdomain, domainPrefixedPath, type FieldError, fieldErrorMessage } from "@tsukube/api";
+import { dnsLabel, dnsSubdomain, domainPrefixedPath, type FieldError, fieldErrorMessage } from "@tsukube/api";
 import type { User } from "../contracts.ts";
 
 const NODE_NAME = "authentication.kubernetes.io/node-name";
@@ -21,8 +21,8 @@ export const MODES: readonly Mode[] = [
     fits: (wanted, caller) => asksForNothingElse(wanted) && isOn(caller, nodeOf(wanted.name)),
   },
   { name: "arbitrary-node", fits: (wanted) => asksForNothingElse(wanted) && nodeOf(wanted.name) !== undefined },
-  { name: "serviceaccount", fits: (wanted) => asksForNothingElse(wanted) && isAccount(wanted.name) },
-  { name: "user-info", fits: ({ name }) => nodeOf(name) === undefined && !isAccount(name) },
+  { name: "serviceaccount", fits: (wanted) => asksForNothingElse(wanted) && accountOf(wanted.name) !== undefined },
+  { name: "user-info", fits: ({ name }) => nodeOf(name) === undefined && accountOf(name) === undefined },
 ];
 
 /** Whether no more than a name is asked for. */
@@ -36,14 +36,16 @@ export function nodeOf(name: string): string | undefined {
   return node !== undefined && dnsSubdomain(node).length === 0 ? node : undefined;
 }
 
-function isAccount(name: string): boolean {
-  return /^system:serviceaccount:[^:]+:[^:]+$/.test(name);
+/** The ServiceAccount whose user it is: only names that one can have are. */
+export function accountOf(user: string): { readonly namespace: string; readonly name: string } | undefined {
+  const [, namespace = "", name = ""] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user) ?? [];
+  return dnsLabel(namespace).length === 0 && dnsSubdomain(name).length === 0 ? { namespace, name } : undefined;
 }
 
 /** Whether the caller is a ServiceAccount with a token of a pod on the node. */
 function isOn(caller: User, node: string | undefined): boolean {
   const [at, ...others] = caller.extra[NODE_NAME] ?? [];
-  return node !== undefined && isAccount(caller.name) && at === node && others.length === 0;
+  return node !== undefined && accountOf(caller.name) !== undefined && at === node && others.length === 0;
 }
 
 /** Why nobody may claim that; undefined: it depends on rules. */

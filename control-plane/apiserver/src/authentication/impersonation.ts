@@ -1,7 +1,7 @@
 import { ApiError } from "@tsukube/api";
 import { forbidden } from "../authorization/forbidden.ts";
 import type { AuthorizationAttributes, Authorizer, IncomingRequest, User } from "../contracts.ts";
-import { asksForNothingElse, extraProblem, MODES, type Mode, nodeOf } from "./impersonation-modes.ts";
+import { accountOf, asksForNothingElse, extraProblem, MODES, type Mode, nodeOf } from "./impersonation-modes.ts";
 
 const EXTRA = "impersonate-extra-";
 const MOST_REMEMBERED = 1000;
@@ -104,18 +104,21 @@ function refuseWithin(wanted: User, attributes: AuthorizationAttributes): void {
 }
 
 /** undefined: the request is the caller's own. @throws {ApiError} 400. */
-function wantedUser({ headers }: IncomingRequest): User | undefined {
-  const name = headers["impersonate-user"] ?? "";
-  const uid = headers["impersonate-uid"] ?? "";
-  const groups = (headers["impersonate-group"] ?? "")
-    .split(",")
-    .map((group) => group.trim())
-    .filter((group) => group !== "");
-  const extra: Record<string, readonly string[]> = {};
-  for (const [header, value] of Object.entries(headers)) {
-    if (header.startsWith(EXTRA) && value !== undefined) extra[unescaped(header.slice(EXTRA.length))] = [value];
+function wantedUser({ headers, repeated }: IncomingRequest): User | undefined {
+  const valuesOf = (header: string): readonly string[] => {
+    const value = headers[header];
+    return value === undefined ? [] : (repeated?.get(header) ?? [value]);
+  };
+  const [name = ""] = valuesOf("impersonate-user");
+  const [uid = ""] = valuesOf("impersonate-uid");
+  const groups = valuesOf("impersonate-group");
+  const extra = new Map<string, readonly string[]>();
+  for (const header of Object.keys(headers)) {
+    if (!header.startsWith(EXTRA)) continue;
+    const key = unescaped(header.slice(EXTRA.length));
+    extra.set(key, [...(extra.get(key) ?? []), ...valuesOf(header)]);
   }
-  const wanted = { name, groups, extra, ...(uid !== "" && { uid }) };
+  const wanted = { name, groups, extra: Object.fromEntries(extra), ...(uid !== "" && { uid }) };
   if (name !== "") return wanted;
   if (asksForNothingElse(wanted)) return undefined;
   throw ApiError.badRequest(`requested ${goText(wanted)} without impersonating a user name`);
@@ -139,11 +142,6 @@ function goText({ uid = "", groups, extra }: User): string {
     pairs.length === 0 ? "map[string][]string(nil)" : `map[string][]string{${pairs.join(", ")}}`,
   ];
   return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${shown[0]}, Extra:${shown[1]}}`;
-}
-
-function accountOf(name: string): { readonly namespace: string; readonly name: string } | undefined {
-  const match = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name);
-  return match === null ? undefined : { namespace: match[1]!, name: match[2]! };
 }
 
 function withGroups(wanted: User, mode: Mode | undefined): User {

@@ -39,13 +39,13 @@ export class Upgrades {
   }
 
   async #handle(request: UpgradeRequest): Promise<void> {
-    const { method, path, headers, remoteAddress, peer, socket } = request;
+    const { method, path, headers, repeated, remoteAddress, peer, socket } = request;
     const { chain, aggregator } = this.#deps;
     const gone = new AbortController();
     const ended = new Promise<void>((resolve) => socket.once("close", resolve));
     void ended.then(() => gone.abort());
     const certificate = peer === undefined ? {} : { clientCertificate: peer };
-    const incoming = { method, path, headers, remoteAddress, signal: gone.signal, ...certificate };
+    const incoming = { method, path, headers, repeated, remoteAddress, signal: gone.signal, ...certificate };
     const info = parseRequestInfo(method, path);
     if (streamsOut(info) && headers["upgrade"]?.toLowerCase() === "websocket") {
       const response = await chain.handle(incoming);

@@ -21,7 +21,7 @@ async function* log(): AsyncIterable<Uint8Array> {
 async function heard(protocols: readonly string[], isWatch = false): Promise<readonly (readonly [string, boolean])[]> {
   const server = createServer();
   server.on("upgrade", (request, socket, head) => {
-    const rest = { headers: {}, path: "", method: "GET", remoteAddress: "", peer: undefined };
+    const rest = { headers: {}, repeated: new Map(), path: "", method: "GET", remoteAddress: "", peer: undefined };
     void answerWebSocket({ request, socket, head, ...rest }, { status: 200, headers: {}, body: log() }, isWatch);
   });
   server.listen(0, "127.0.0.1");
