@@ -101,9 +101,9 @@ describe("a node", () => {
     expect(await refusal("POST", PODS, mirror({ ownerReferences: [{ ...owner, uid: "u" }] }))).toContain(
       "UID mismatch",
     );
-    const volumes = [{ name: "s", secret: { secretName: "s" } }];
+    const volumes = [{ name: "s", configMap: { name: "s" } }];
     expect(await refusal("POST", PODS, mirror({}, { volumes }))).toContain(
-      "can not create pods that reference secrets",
+      "can not create pods that reference configmaps",
     );
     expect(await refusal("POST", PODS, mirror({}))).toBe("");
   });

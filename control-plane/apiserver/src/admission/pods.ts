@@ -1,12 +1,18 @@
 import type { Unstructured } from "@tsukube/api";
-import type { Container, Pod, PodSpec, ServiceAccount, Toleration, Volume } from "@tsukube/api/types/core-v1";
+import type { Container, Pod, PodSpec, Toleration, Volume } from "@tsukube/api/types/core-v1";
 import { nameSuffix, type Random } from "@tsukube/foundation";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
-import { refusal } from "./refusal.ts";
+import { accountOf, checkEphemeralReferences, checkReferences, isMirror } from "./account-references.ts";
 
 const isNewPod = ({ operation, resource, subresource }: AdmissionAttributes): boolean =>
   operation === "CREATE" && resource.group === "" && resource.resource === "pods" && subresource === "";
+
+const isDebugged = ({ operation, resource, subresource }: AdmissionAttributes): boolean =>
+  operation === "UPDATE" &&
+  resource.group === "" &&
+  resource.resource === "pods" &&
+  subresource === "ephemeralcontainers";
 
 const withSpec = (object: Unstructured | undefined, spec: PodSpec): Unstructured =>
   ({ ...object, spec }) as Unstructured;
@@ -14,37 +20,42 @@ const specOf = (object: Unstructured | undefined): PodSpec =>
   ((object as Pod | undefined)?.spec ?? { containers: [] }) as PodSpec;
 
 const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
-const MIRROR = "kubernetes.io/config.mirror";
 
-/** Gives each pod its ServiceAccount and, unless told otherwise, a bound token, the cluster's CA and its namespace. */
+/**
+ * Gives each pod its ServiceAccount and, unless told otherwise, a bound token, the cluster's CA and its namespace; the pod references
+ * what its account may.
+ */
 export function serviceAccountAdmission(cache: WatchCache, random: Random): AdmissionPlugin {
   return {
     name: "ServiceAccount",
-    handles: isNewPod,
+    handles: (attributes) => isNewPod(attributes) || isDebugged(attributes),
     async mutate(attributes) {
-      const { object, namespace } = attributes;
-      if (object?.metadata?.annotations?.[MIRROR] !== undefined) return object;
-      const before = specOf(object);
-      const accountName = before.serviceAccountName || "default";
-      const found = cache.get(`/registry/serviceaccounts/${namespace}/${accountName}`);
-      if (found === undefined) {
-        throw refusal(
-          attributes,
-          `error looking up service account ${namespace}/${accountName}: serviceaccount "${accountName}" not found`,
-        );
-      }
-      const account = found.object as ServiceAccount & Unstructured;
-      const spec: PodSpec = {
-        ...before,
-        serviceAccountName: accountName,
-        serviceAccount: accountName,
-        ...((before.imagePullSecrets ?? []).length === 0 &&
-          (account.imagePullSecrets ?? []).length > 0 && { imagePullSecrets: account.imagePullSecrets ?? [] }),
-      };
-      const mounts = before.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true;
-      return withSpec(object, mounts ? withToken(spec, random) : spec);
+      const { object } = attributes;
+      if (!isNewPod(attributes)) return object;
+      const next = isMirror(object) ? object : withAccount(attributes);
+      checkReferences(cache, { ...attributes, object: next });
+      return next;
+    },
+    async validate(attributes) {
+      (isNewPod(attributes) ? checkReferences : checkEphemeralReferences)(cache, attributes);
     },
   };
+
+  function withAccount(attributes: AdmissionAttributes): Unstructured {
+    const { object } = attributes;
+    const before = specOf(object);
+    const accountName = before.serviceAccountName || "default";
+    const account = accountOf(cache, attributes, accountName);
+    const spec: PodSpec = {
+      ...before,
+      serviceAccountName: accountName,
+      serviceAccount: accountName,
+      ...((before.imagePullSecrets ?? []).length === 0 &&
+        (account.imagePullSecrets ?? []).length > 0 && { imagePullSecrets: account.imagePullSecrets ?? [] }),
+    };
+    const mounts = before.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true;
+    return withSpec(object, mounts ? withToken(spec, random) : spec);
+  }
 }
 
 function withToken(spec: PodSpec, random: Random): PodSpec {
