@@ -2,6 +2,7 @@ import type { Random } from "@tsukube/foundation";
 import { type Clock, TsukubeError } from "@tsukube/foundation";
 import type { BuildInputs } from "../build/contracts.ts";
 import type { DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import type { Fields } from "./document-shape.ts";
 
 /** Nothing is lent. */
 const NOTHING: BuildInputs = { secrets: new Map(), agents: new Map() };
@@ -16,6 +17,8 @@ interface InputsDocument {
   /** Sockets of this machine, by id. */
   readonly agents?: Readonly<Record<string, string>>;
 }
+
+const INPUT_FIELDS: Fields<InputsDocument> = { secrets: { tableOf: "string" }, agents: { tableOf: "string" } };
 
 /**
  * What builds are lent, until they begin: `POST /build/inputs` answers with an id, which `POST /build?inputs=ID` takes, once. An
@@ -49,7 +52,7 @@ export class WaitingInputs {
   }
 
   async #put(request: DockerRequest): Promise<string> {
-    const { secrets = {}, agents = {} } = await request.json<InputsDocument>();
+    const { secrets = {}, agents = {} } = await request.json<InputsDocument>(INPUT_FIELDS);
     const inputs = {
       secrets: new Map(Object.entries(secrets).map(([id, value]) => [checked(id), decoded(id, value)])),
       agents: new Map(Object.entries(agents).map(([id, socket]) => [checked(id), String(socket)])),

@@ -14,6 +14,7 @@ import { chainIds } from "../images/snapshotter.ts";
 import { unpackLayer } from "../images/unpack.ts";
 import { isMountPoint, OWN_FILES } from "./containers/container-changes.ts";
 import { time } from "./containers/container-views.ts";
+import { CONFIG_FIELDS } from "./containers/document-fields.ts";
 import type { ConfigDocument } from "./containers/documents.ts";
 import { listOf } from "./containers/filled-config.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
@@ -30,7 +31,7 @@ async function commit(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   const { dockerContainers, images, snapshotter } = deps;
   const container = dockerContainers.store.get(query.get("container") ?? "");
   const names = namesIn(query.get("repo"), query.get("tag"));
-  const asked = await request.json<ConfigDocument>();
+  const asked = await request.json<ConfigDocument>(CONFIG_FIELDS);
   const config = changed({ ...imageConfig(container.config), ...imageConfig(asked) }, query.getAll("changes"));
   const base = images.find(container.imageId);
   if (base === undefined) throw new TsukubeError("not-found", `No such image: ${container.imageName}`);

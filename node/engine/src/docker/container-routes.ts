@@ -6,6 +6,7 @@ import { publishOf } from "./containers/container-events.ts";
 import { type DockerContainer, isRunning } from "./containers/container-record.ts";
 import { ignoredWishes } from "./containers/container-spec.ts";
 import { containerDetails, containerSummary, type ViewDeps } from "./containers/container-views.ts";
+import { CREATE_FIELDS, HOST_FIELDS } from "./containers/document-fields.ts";
 import type { CreateDocument, HostConfigDocument } from "./containers/documents.ts";
 import type { WaitCondition } from "./containers/end-waiters.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
@@ -72,7 +73,7 @@ export function containerRoutes(deps: DockerDeps): readonly Route[] {
       return DONE;
     }),
     post("update", async (name, request) => {
-      await containers.update(name, await request.json<HostConfigDocument>());
+      await containers.update(name, await request.json<HostConfigDocument>(HOST_FIELDS));
       return { status: 200, json: { Warnings: null } };
     }),
     post("resize", (name, request) => resize(deps, name, request)),
@@ -95,7 +96,7 @@ export function viewDeps({ networks, runs, execs, logPath, cgroups, snapshotter 
 }
 
 async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const asked = await request.json<CreateDocument>();
+  const asked = await request.json<CreateDocument>(CREATE_FIELDS);
   const isDefault = ["", "default"].includes(asked.HostConfig?.NetworkMode ?? "");
   const isUnconnected = deps.isRootless && isDefault && deps.networks?.find(DEFAULT_NETWORK) === undefined;
   const wish = isUnconnected ? { ...asked, HostConfig: { ...asked.HostConfig, NetworkMode: "host" } } : asked;

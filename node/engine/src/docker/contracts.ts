@@ -14,6 +14,7 @@ import type { ContainerRuns } from "./containers/container-runs.ts";
 import type { DockerContainers } from "./containers/docker-containers.ts";
 import type { ExecStore } from "./containers/exec-store.ts";
 import type { RootfsAccess } from "./containers/rootfs-access.ts";
+import type { Fields } from "./document-shape.ts";
 import type { DockerEvents } from "./events.ts";
 import type { Endpoints } from "./networks/endpoints.ts";
 import type { VolumeStore } from "./volumes/volume-store.ts";
@@ -61,8 +62,8 @@ export interface DockerRequest {
   readonly query: URLSearchParams;
   header(name: string): string | undefined;
   readonly body: Readable;
-  /** The body as a JSON document; {} when it is empty. @throws {TsukubeError} `invalid`. */
-  json<T>(): Promise<T>;
+  /** The body as a JSON document of such fields; {} when it is empty. @throws {TsukubeError} `invalid`. */
+  json<T>(fields: Fields<T>): Promise<T>;
   /** Ends when the client goes away. */
   readonly signal: AbortSignal;
 }

@@ -10,6 +10,7 @@ import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { diskFull, isDiskFull } from "../images/transfer-errors.ts";
 import type { DockerAnswer, DockerDeps, DockerHost, DockerRequest, Hijacked, Route } from "./contracts.ts";
 import { dockerGroup } from "./docker-group.ts";
+import { checkShape, type Fields } from "./document-shape.ts";
 import { routesOf } from "./routes.ts";
 import { API_VERSION, MIN_API_VERSION } from "./system-routes.ts";
 
@@ -143,11 +144,15 @@ export class DockerServer {
       if (match === null || route.method !== method) continue;
       const parsed: DockerRequest = {
         method,
-        parameters: match.slice(1).map((part) => decodeURIComponent(part ?? "")),
+        parameters: match.slice(1).map((part) => decoded(part ?? "")),
         query: url.searchParams,
         header: (name) => request.headers[name.toLowerCase()]?.toString(),
         body: request,
-        json: () => documentIn(request),
+        async json<T>(fields: Fields<T>) {
+          const document = await documentIn<T>(request);
+          checkShape(document, { fields });
+          return document;
+        },
         signal,
       };
       return route.handle(parsed);
@@ -185,6 +190,14 @@ function plainResponse(request: IncomingMessage, socket: Duplex): ServerResponse
   response.once("finish", () => socket.end());
   for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
   return response;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (cause) {
+    throw new TsukubeError("invalid", `invalid URL: cannot decode "${part}"`, { cause });
+  }
 }
 
 function refuse(status: number, message: string): DockerAnswer {

@@ -4,6 +4,7 @@ import type { StreamedProcess } from "../streaming/streamed-process.ts";
 import { type ExecDocument, isBusy } from "./containers/exec-store.ts";
 import { startFailure } from "./containers/start-errors.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import type { Fields } from "./document-shape.ts";
 import { connectClient } from "./hijack.ts";
 import { frame, MULTIPLEXED, RAW } from "./stream-frames.ts";
 
@@ -12,6 +13,21 @@ interface StartDocument {
   readonly Tty?: boolean;
   readonly ConsoleSize?: readonly number[] | null;
 }
+
+const START_FIELDS: Fields<StartDocument> = { Detach: "boolean", Tty: "boolean", ConsoleSize: { listOf: "integer" } };
+const EXEC_FIELDS: Fields<ExecDocument> = {
+  AttachStdin: "boolean",
+  AttachStdout: "boolean",
+  AttachStderr: "boolean",
+  DetachKeys: "string",
+  Tty: "boolean",
+  Env: { listOf: "string" },
+  Cmd: { listOf: "string" },
+  Privileged: "boolean",
+  User: "string",
+  WorkingDir: "string",
+  ConsoleSize: { listOf: "integer" },
+};
 
 /** Create, start, resize and inspect commands in containers. */
 export function execRoutes(deps: DockerDeps): readonly Route[] {
@@ -25,14 +41,14 @@ export function execRoutes(deps: DockerDeps): readonly Route[] {
 
 async function create({ execs, dockerContainers }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
   const container = dockerContainers.store.get(request.parameters[0] ?? "");
-  const { id } = execs.create(container, await request.json<ExecDocument>());
+  const { id } = execs.create(container, await request.json<ExecDocument>(EXEC_FIELDS));
   return { status: 201, json: { Id: id } };
 }
 
 async function start({ execs, logger, clock }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
   const [id = ""] = request.parameters;
   const { wish } = execs.get(id);
-  const { Detach = false, ConsoleSize } = await request.json<StartDocument>();
+  const { Detach = false, ConsoleSize } = await request.json<StartDocument>(START_FIELDS);
   const [rows = 0, columns = 0] = ConsoleSize ?? [];
   const terminal = wish.Tty === true;
   const process = await begun(execs.start(id, rows > 0 && columns > 0 ? [columns, rows] : undefined), Detach);

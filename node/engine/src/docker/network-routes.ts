@@ -2,8 +2,10 @@ import { TsukubeError } from "@tsukube/foundation";
 import type { ContainerNetworks, Network } from "@tsukube/node-contracts";
 import { type DockerContainer, isRunning, networkModeOf } from "./containers/container-record.ts";
 import { time } from "./containers/container-views.ts";
+import { ENDPOINT_FIELDS } from "./containers/document-fields.ts";
 import type { EndpointDocument } from "./containers/documents.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import type { Fields, Shape } from "./document-shape.ts";
 import { Filters, matchesText } from "./filters.ts";
 import { DEFAULT_NETWORK, type Endpoints } from "./networks/endpoints.ts";
 import { timeIn } from "./time-in.ts";
@@ -30,6 +32,21 @@ interface CreateNetwork {
   readonly Options?: Readonly<Record<string, string>> | null;
   readonly Labels?: Readonly<Record<string, string>> | null;
 }
+
+const TEXTS: Shape = { tableOf: "string" };
+const POOL = { Subnet: "string", Gateway: "string", IPRange: "string", AuxiliaryAddresses: TEXTS } as const;
+const CREATE_FIELDS: Fields<CreateNetwork> = {
+  Name: "string",
+  Driver: "string",
+  Internal: "boolean",
+  Attachable: "boolean",
+  Ingress: "boolean",
+  EnableIPv6: "boolean",
+  Scope: "string",
+  IPAM: { fields: { Driver: "string", Config: { listOf: { fields: POOL } } } },
+  Options: TEXTS,
+  Labels: TEXTS,
+};
 
 /** Networks that need no bridge, with ids of their own: nobody makes or removes them. */
 const BUILT_IN = [
@@ -181,7 +198,7 @@ function usersOfBuiltIn({ dockerContainers }: DockerDeps, name: string) {
 }
 
 async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const wish = await request.json<CreateNetwork>();
+  const wish = await request.json<CreateNetwork>(CREATE_FIELDS);
   const { Name: name = "", Driver: driver = "bridge", IPAM } = wish;
   if (name === "") throw new TsukubeError("invalid", "network name cannot be empty");
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) throw new TsukubeError("invalid", `invalid network name "${name}"`);
@@ -251,7 +268,7 @@ async function connect(deps: DockerDeps, request: DockerRequest): Promise<Docker
   const { Container = "", EndpointConfig } = await request.json<{
     Container?: string;
     EndpointConfig?: EndpointDocument | null;
-  }>();
+  }>({ Container: "string", EndpointConfig: { fields: ENDPOINT_FIELDS } });
   refuseBuiltIn(request.parameters[0] ?? "");
   const network = await found(deps, request.parameters[0] ?? "");
   const { store } = deps.dockerContainers;
@@ -307,7 +324,10 @@ function assertConnectable(container: DockerContainer): void {
 }
 
 async function disconnect(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const { Container = "", Force = false } = await request.json<{ Container?: string; Force?: boolean }>();
+  const { Container = "", Force = false } = await request.json<{ Container?: string; Force?: boolean }>({
+    Container: "string",
+    Force: "boolean",
+  });
   const network = await found(deps, request.parameters[0] ?? "");
   const { store } = deps.dockerContainers;
   const container = store.find(Container);

@@ -1,5 +1,6 @@
 import { TsukubeError } from "@tsukube/foundation";
 import type { RegistryCredentials } from "../images/registry-auth.ts";
+import type { Fields } from "./document-shape.ts";
 
 /** Docker's words for credentials (Engine API, AuthConfig). */
 export interface AuthConfig {
@@ -10,6 +11,15 @@ export interface AuthConfig {
   readonly identitytoken?: string;
   readonly registrytoken?: string;
 }
+
+export const AUTH_FIELDS: Fields<AuthConfig> = {
+  username: "string",
+  password: "string",
+  auth: "string",
+  serveraddress: "string",
+  identitytoken: "string",
+  registrytoken: "string",
+};
 
 /** X-Registry-Auth: base64 of an AuthConfig, `e30=` for none. @throws {TsukubeError} `invalid`. */
 export function credentialsIn(header: string | undefined): RegistryCredentials {

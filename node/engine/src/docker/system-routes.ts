@@ -3,7 +3,7 @@ import { availableParallelism, hostname, release, totalmem } from "node:os";
 import { noCgroups } from "@tsukube/kernel";
 import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
-import { type AuthConfig, credentialsOf, registryAt } from "./registry-auth-header.ts";
+import { AUTH_FIELDS, type AuthConfig, credentialsOf, registryAt } from "./registry-auth-header.ts";
 
 /** What Docker Engine 28 speaks, and the oldest that it still answers. */
 export const API_VERSION = "1.51";
@@ -34,7 +34,7 @@ export function systemRoutes(deps: DockerDeps): readonly Route[] {
 
 /** `docker login`: whether the registry takes the credentials, which the client keeps and sends with each pull and push. */
 async function login({ transfer }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const config = await request.json<AuthConfig>();
+  const config = await request.json<AuthConfig>(AUTH_FIELDS);
   const registry = registryAt(config.serveraddress ?? "");
   const IdentityToken = (await transfer.checkCredentials(registry, credentialsOf(config), request.signal)) ?? "";
   return { status: 200, json: { Status: "Login Succeeded", IdentityToken } };

@@ -2,6 +2,7 @@ import { TsukubeError } from "@tsukube/foundation";
 import { diskUsage } from "@tsukube/kernel";
 import { time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import type { Fields } from "./document-shape.ts";
 import { Filters, matchesText } from "./filters.ts";
 import { isTrue } from "./query-flag.ts";
 import type { Volume } from "./volumes/volume-store.ts";
@@ -12,6 +13,13 @@ interface CreateVolume {
   readonly DriverOpts?: Readonly<Record<string, string>> | null;
   readonly Labels?: Readonly<Record<string, string>> | null;
 }
+
+const CREATE_FIELDS: Fields<CreateVolume> = {
+  Name: "string",
+  Driver: "string",
+  DriverOpts: { tableOf: "string" },
+  Labels: { tableOf: "string" },
+};
 
 /** Create, list, inspect, remove and prune volumes of the local driver. */
 export function volumeRoutes(deps: DockerDeps): readonly Route[] {
@@ -59,7 +67,7 @@ function list(deps: DockerDeps, query: URLSearchParams): DockerAnswer {
 }
 
 async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
-  const { Name = "", Driver = "local", DriverOpts, Labels } = await request.json<CreateVolume>();
+  const { Name = "", Driver = "local", DriverOpts, Labels } = await request.json<CreateVolume>(CREATE_FIELDS);
   if (Driver !== "local" && Driver !== "")
     throw new TsukubeError(
       "not-found",

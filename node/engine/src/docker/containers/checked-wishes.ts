@@ -1,3 +1,4 @@
+import { isIP, isIPv6 } from "node:net";
 import { TsukubeError } from "@tsukube/foundation";
 import { signals } from "@tsukube/kernel";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
@@ -8,6 +9,8 @@ import { checkSecurityOptions } from "./security-options.ts";
 
 const CAPABILITIES = new Set<string>(facts.capabilities.allByNumber);
 const MIN_MEMORY = 6 * 1024 * 1024;
+/** What would not be a name in /etc/hosts. */
+const BREAKS_FILES = /[\s/#\0]/;
 const MIN_DURATION = 1_000_000;
 const LOG_DRIVERS = ["json-file", "local", "none", ""];
 const RESTART_POLICIES = ["", "no", "always", "unless-stopped", "on-failure"];
@@ -24,7 +27,8 @@ export function checkWishes(create: CreateDocument, processors: number): void {
   for (const entry of create.Env ?? [])
     if (entry === "" || entry.startsWith("=")) refuse(`invalid environment variable: ${entry}`);
   if (create.StopSignal) signalNumber(create.StopSignal);
-  if ((create.Hostname ?? "").length > 63) refuse(`invalid hostname: ${create.Hostname}`);
+  for (const name of [create.Hostname ?? "", create.Domainname ?? ""])
+    if (name.length > 63 || BREAKS_FILES.test(name)) refuse(`invalid hostname: ${name}`);
   checkRestartPolicy(host);
   checkHealth(create.Healthcheck ?? undefined);
   const { Type: driver = "", Config: logOptions } = host.LogConfig ?? {};
@@ -70,6 +74,15 @@ export function checkWishes(create: CreateDocument, processors: number): void {
     refuse("conflicting options: custom host-to-IP mapping and the network mode");
   if (host.UTSMode === "host" && create.Hostname) refuse("conflicting options: hostname and the UTS mode");
   for (const name of Object.keys(host.Sysctls ?? {})) checkSysctl(name, isHost, host.IpcMode === "host");
+  for (const { HostIp = "", HostPort = "" } of Object.values(host.PortBindings ?? {}).flatMap((each) => each ?? [])) {
+    hostPortsOf(HostPort);
+    if (HostIp !== "" && isIP(HostIp) === 0) refuse(`invalid IP address: ${HostIp}`);
+    if (isIPv6(HostIp) && HostIp !== "::")
+      throw new TsukubeError(
+        "unsupported",
+        `Cannot publish a port on ${HostIp}: networks of containers have IPv4 alone, expected an IPv4 address of this machine or none`,
+      );
+  }
   for (const port of [...Object.keys(host.PortBindings ?? {}), ...Object.keys(create.ExposedPorts ?? {})])
     parsePort(port);
 }
@@ -155,6 +168,14 @@ export function parsePort(text: string): { readonly port: number; readonly proto
   if (protocol !== "tcp" && protocol !== "udp" && protocol !== "sctp")
     throw new TsukubeError("invalid", `invalid port specification: "${text}": unknown protocol`);
   return { port, protocol };
+}
+
+/** The first and the last of "8080", "8000-8010"; undefined for any. @throws {TsukubeError} `invalid`. */
+export function hostPortsOf(text: string): readonly [number, number] | undefined {
+  const [first = 0, last = first] = text === "" ? [] : text.split("-").map(Number);
+  if (!/^(\d+(-\d+)?)?$/.test(text) || last < first || last > 65_535)
+    throw new TsukubeError("invalid", `invalid published port: "${text}"`);
+  return first === 0 ? undefined : [first, last];
 }
 
 /** The number of "9", "KILL", "SIGKILL", "SIGRTMIN+3". @throws {TsukubeError} `invalid`. */

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import type { Attachment, ContainerNetworks, Network, PortWish } from "@tsukube/node-contracts";
 import type { SandboxRecord } from "../../sandboxes/sandbox-record.ts";
-import { parsePort } from "../containers/checked-wishes.ts";
+import { hostPortsOf, parsePort } from "../containers/checked-wishes.ts";
 import { type DockerContainer, networkModeOf } from "../containers/container-record.ts";
 import type { ContainerStore } from "../containers/container-store.ts";
 import type { EndpointDocument } from "../containers/documents.ts";
@@ -232,10 +232,8 @@ function portWishes({ config, hostConfig }: DockerContainer): readonly Omit<Port
 function wishOf(port: string, hostIp: string, hostPort: string): Omit<PortWish, "containerAddress"> {
   const { port: containerPort, protocol } = parsePort(port);
   const hostAddress = hostIp === "0.0.0.0" || hostIp === "::" ? "" : hostIp;
-  const [first = 0, last = first] = hostPort === "" ? [] : hostPort.split("-").map(Number);
-  if (!(first >= 0 && last >= first && last <= 65_535))
-    throw new TsukubeError("invalid", `invalid published port: "${hostPort}"`);
-  return { protocol, hostAddress, containerPort, ...(first === 0 ? {} : { hostPorts: [first, last] as const }) };
+  const hostPorts = hostPortsOf(hostPort);
+  return { protocol, hostAddress, containerPort, ...(hostPorts === undefined ? {} : { hostPorts }) };
 }
 
 /** "80" is "80/tcp". */
