@@ -2,6 +2,7 @@ import { type ClientRequest, type IncomingMessage, type RequestOptions, request 
 import { request as secureRequest } from "node:https";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { formatReference, parseReference } from "@tsukube/engine/reference";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 
 /** A line of a stream of the Engine API: output of a build, or how far a layer is. */
@@ -76,13 +77,13 @@ export class EngineClient {
     onMessage: (message: EngineMessage) => void,
     platform?: string,
   ): Promise<void> {
-    const query = { fromImage: name, ...(platform === undefined ? {} : { platform }) };
+    const query = { fromImage: wholeName(name), ...(platform === undefined ? {} : { platform }) };
     const path = `/images/create?${new URLSearchParams(query)}`;
     return this.#stream("POST", path, undefined, onMessage, headers);
   }
 
   push(name: string, headers: EngineHeaders, onMessage: (message: EngineMessage) => void): Promise<void> {
-    return this.#stream("POST", `/images/${encodeURIComponent(name)}/push`, undefined, onMessage, headers);
+    return this.#stream("POST", `/images/${encodeURIComponent(wholeName(name))}/push`, undefined, onMessage, headers);
   }
 
   load(archive: AsyncIterable<Uint8Array>, onMessage: (message: EngineMessage) => void): Promise<void> {
@@ -206,6 +207,11 @@ export class EngineClient {
 function deliver(message: EngineMessage, onMessage: (message: EngineMessage) => void): void {
   if (message.error !== undefined) throw new TsukubeError("refused", message.error);
   onMessage(message);
+}
+
+/** With a tag: a name without one stands for every tag. */
+function wholeName(name: string): string {
+  return formatReference(parseReference(name));
 }
 
 async function textOf(answer: Readable): Promise<string> {

@@ -61,3 +61,44 @@ test("images are listed newest first, also within a second, and by when they wer
   expect(await listed({ before: ["newer"] })).toEqual(["older:latest"]);
   await expect(listed({ before: ["nosuch"] })).rejects.toThrow("No such image: nosuch:latest");
 });
+
+test("a name without a tag stands for every tag where images are pulled and pushed", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tsukube-routes-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const registry = await TinyRegistry.start();
+  onTestFinished(() => registry.close());
+  registry.addImage();
+  for (const tag of ["2.0", "3.0"]) registry.manifests.set(tag, registry.manifests.get("1.0")!);
+  registry.before = ({ url = "" }, response) => {
+    if (!url.includes("/tags/list")) return false;
+    const isLast = url.includes("last=1.0");
+    if (!isLast) response.setHeader("link", '</v2/team/app/tags/list?last=1.0&n=1>; rel="next"');
+    response.end(JSON.stringify({ name: "team/app", tags: isLast ? ["2.0", "3.0"] : ["1.0"] }));
+    return true;
+  };
+  const deps = { ...(await ImagesUnderTest.reading(folder)), events: { publish: () => {} } };
+  const ask = async (path: string, query: Record<string, string>, ...parameters: string[]): Promise<unknown[]> => {
+    const route = imageRoutes(deps as unknown as DockerDeps).find((each) => each.path.test(path));
+    const request = { query: new URLSearchParams(query), parameters, header: () => undefined };
+    const answer = await route?.handle(request as unknown as DockerRequest);
+    const tags: unknown[] = [];
+    if (answer !== undefined && "messages" in answer)
+      await answer.messages((message) => {
+        const { status = "", id, aux } = message as { status?: string; id?: string; aux?: { Tag: string } };
+        if (status.startsWith("Pulling from")) tags.push(id);
+        if (aux !== undefined) tags.push(aux.Tag);
+      });
+    return tags;
+  };
+  const { name } = registry;
+  expect(await ask("/images/create", { fromImage: name, tag: "2.0" })).toEqual(["2.0"]);
+  expect(await ask("/images/create", { fromImage: name })).toEqual(["1.0", "2.0", "3.0"]);
+  expect(deps.images.all.map(({ names }) => [...names].sort())).toEqual([
+    [`${name}:1.0`, `${name}:2.0`, `${name}:3.0`],
+  ]);
+  registry.manifests.clear();
+  expect(await ask("/images/a/push", {}, name)).toEqual(["1.0", "2.0", "3.0"]);
+  expect(["1.0", "2.0", "3.0"].every((tag) => registry.manifests.has(tag))).toBe(true);
+  expect(await ask("/images/a/push", { tag: "2.0" }, name)).toEqual(["2.0"]);
+  await expect(ask("/images/a/push", {}, `${name}/other`)).rejects.toThrow("does not exist locally with the tag");
+});

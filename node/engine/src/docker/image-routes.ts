@@ -2,8 +2,8 @@ import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { findImage } from "../cri/image-service.ts";
 import { holdersOf } from "../images/disk-holders.ts";
 import type { ImageRecord } from "../images/image-store.ts";
-import type { LayerProgress } from "../images/image-transfer.ts";
-import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
+import type { LayerProgress, TransferOptions } from "../images/image-transfer.ts";
+import { formatReference, isBuiltIn, parseReference, type Reference } from "../images/reference.ts";
 import { importImage, tellTags } from "./commit-routes.ts";
 import { isRunning } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
@@ -172,70 +172,102 @@ function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {
   const wanted = query.get("tag") ?? "";
   const name = wanted === "" ? source : wanted.includes(":") ? `${source}@${wanted}` : `${source}:${wanted}`;
   const reference = parseReference(name);
-  const platform = query.get("platform") ?? "";
-  const credentials = credentialsIn(request.header("X-Registry-Auth"));
   return {
     async messages(send) {
-      const begin = once(() =>
-        send({ status: `Pulling from ${reference.repository}`, id: reference.tag ?? reference.digest ?? "latest" }),
-      );
-      const before = deps.images.find(name)?.id;
-      let isNewer = false;
-      if (isBuiltIn(reference)) {
-        await foundImage(deps, name);
-      } else {
-        const pulling = deps.transfer.pull(reference, {
-          credentials,
-          ...(platform === "" ? {} : { platform }),
-          signal: request.signal,
-          onProgress: (progress) => {
-            begin(); // not before the registry has answered: a refusal has a status of its own
-            send(progressMessage(progress));
-          },
-        });
-        const { image, digest } = await pulling.catch((cause: unknown) => {
-          if (codeOf(cause) !== "unauthorized") throw cause;
-          // with 401 a client would ask whoever sits there for a password; dockerd says that there is no such image
-          throw new TsukubeError("not-found", messageOf(cause), { cause });
-        });
-        begin();
-        isNewer = image.id !== before;
-        send({ status: `Digest: ${digest}` });
-      }
-      begin();
-      deps.events.publish("image", "pull", familiarName(formatReference(reference)), {
-        name: familiarName(formatReference(reference)),
-      });
-      const outcome = isNewer ? "Downloaded newer image" : "Image is up to date";
-      send({ status: `Status: ${outcome} for ${familiarName(formatReference(reference))}` });
+      if (!namesAll(name) || isBuiltIn(reference)) return pullOne(deps, request, reference, send);
+      const tags = await toldAsMissing(deps.transfer.tags(reference, transferOptions(request)));
+      for (const tag of tags) await pullOne(deps, request, { ...reference, tag }, send);
     },
   };
+}
+
+async function pullOne(
+  deps: DockerDeps,
+  request: DockerRequest,
+  reference: Reference,
+  send: (message: object) => void,
+): Promise<void> {
+  const name = formatReference(reference);
+  const shown = familiarName(name);
+  const platform = request.query.get("platform") ?? "";
+  const begin = once(() =>
+    send({ status: `Pulling from ${reference.repository}`, id: reference.tag ?? reference.digest ?? "latest" }),
+  );
+  const before = deps.images.find(name)?.id;
+  let isNewer = false;
+  if (isBuiltIn(reference)) {
+    await foundImage(deps, name);
+  } else {
+    const pulling = deps.transfer.pull(reference, {
+      ...transferOptions(request),
+      ...(platform === "" ? {} : { platform }),
+      onProgress: (progress) => {
+        begin(); // not before the registry has answered: a refusal has a status of its own
+        send(progressMessage(progress));
+      },
+    });
+    const { image, digest } = await toldAsMissing(pulling);
+    begin();
+    isNewer = image.id !== before;
+    send({ status: `Digest: ${digest}` });
+  }
+  begin();
+  deps.events.publish("image", "pull", shown, { name: shown });
+  const outcome = isNewer ? "Downloaded newer image" : "Image is up to date";
+  send({ status: `Status: ${outcome} for ${shown}` });
+}
+
+/** With 401 a client would ask whoever sits there for a password; dockerd says that there is no such image. */
+function toldAsMissing<T>(work: Promise<T>): Promise<T> {
+  return work.catch((cause: unknown) => {
+    if (codeOf(cause) !== "unauthorized") throw cause;
+    throw new TsukubeError("not-found", messageOf(cause), { cause });
+  });
+}
+
+function transferOptions(request: DockerRequest): TransferOptions {
+  return { credentials: credentialsIn(request.header("X-Registry-Auth")), signal: request.signal };
+}
+
+/** A name without tag and digest stands for every tag where images are pulled and pushed. */
+function namesAll(name: string): boolean {
+  return !/[:@][^/]*$/.test(name);
 }
 
 function push(deps: DockerDeps, request: DockerRequest): DockerAnswer {
   const tagged = request.query.get("tag") ?? "";
   const name = tagged === "" ? (request.parameters[0] ?? "") : `${request.parameters[0]}:${tagged}`;
-  const credentials = credentialsIn(request.header("X-Registry-Auth"));
+  const repository = withoutTag(formatReference(parseReference(name)));
   return {
     async messages(send) {
-      send({ status: `The push refers to repository [${withoutTag(formatReference(parseReference(name)))}]` });
-      if ((await findImage(deps, name)) === undefined)
+      send({ status: `The push refers to repository [${repository}]` });
+      const tags = deps.images.all.flatMap(({ names }) => names.filter((each) => withoutTag(each) === repository));
+      const names = namesAll(name) ? tags.sort() : (await findImage(deps, name)) === undefined ? [] : [name];
+      if (names.length === 0)
         throw new TsukubeError(
           "not-found",
           `An image does not exist locally with the tag: ${familiarName(withoutTag(name))}`,
         );
-      const { digest, size } = await deps.transfer.push(name, {
-        credentials,
-        signal: request.signal,
-        onProgress: (progress) => send(progressMessage(progress, "Pushed")),
-      });
-      const { tag: pushed = "latest" } = parseReference(name);
-      const shown = familiarName(wholeOf(name));
-      deps.events.publish("image", "push", shown, { name: shown });
-      send({ status: `${pushed}: digest: ${digest} size: ${size}` });
-      send({ progressDetail: {}, aux: { Tag: pushed, Digest: digest, Size: size } });
+      for (const each of names) await pushOne(deps, request, each, send);
     },
   };
+}
+
+async function pushOne(
+  deps: DockerDeps,
+  request: DockerRequest,
+  name: string,
+  send: (message: object) => void,
+): Promise<void> {
+  const { digest, size } = await deps.transfer.push(name, {
+    ...transferOptions(request),
+    onProgress: (progress) => send(progressMessage(progress, "Pushed")),
+  });
+  const { tag: pushed = "latest" } = parseReference(name);
+  const shown = familiarName(wholeOf(name));
+  deps.events.publish("image", "push", shown, { name: shown });
+  send({ status: `${pushed}: digest: ${digest} size: ${size}` });
+  send({ progressDetail: {}, aux: { Tag: pushed, Digest: digest, Size: size } });
 }
 
 function once(work: () => void): () => void {

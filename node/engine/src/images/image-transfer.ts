@@ -88,6 +88,15 @@ export class ImageTransfer {
     return this.#deps.client.open(reference, credentials, signal);
   }
 
+  /** The tags that the repository has there. @throws as {@link pull}. */
+  async tags(reference: Reference, { credentials, signal }: TransferOptions = {}): Promise<readonly string[]> {
+    try {
+      return await (await this.#deps.client.open(reference, credentials, signal)).tags();
+    } catch (error) {
+      throw transferError("pull", reference, error);
+    }
+  }
+
   /**
    * Pulls an image: what is here already is not fetched again.
    * @throws {TsukubeError} `not-found`, `unauthorized`, `unreachable`, `stalled`, `truncated`, `wrong-digest`, `no-platform`,

@@ -37,6 +37,8 @@ export interface SearchResult {
 const HUB_INDEX = "https://index.docker.io";
 const MANIFESTS = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 const ATTEMPTS = 5;
+/** Of lists of tags. */
+const MAX_PAGES = 1000;
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 const REPEATABLE = new Set(["unreachable", "stalled", "truncated", "unavailable"]);
 
@@ -136,6 +138,25 @@ export class RegistrySession {
         const response = await this.#ask(host, `manifests/${name}`, { headers }, "pull");
         const bytes = await readAll(response, this.#trust(host));
         return { mediaType: (response.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "", bytes };
+      },
+    );
+  }
+
+  /** The tags of the repository, in the registry's order. @throws as {@link manifest}, `too-large`. */
+  tags(): Promise<readonly string[]> {
+    return this.#fromAny(
+      this.#hosts.filter((host) => host.canResolve),
+      async (host) => {
+        const tags: string[] = [];
+        let query: string | undefined = "";
+        for (let page = 0; query !== undefined; page++) {
+          if (page === MAX_PAGES)
+            throw new TsukubeError("too-large", `Cannot list tags: more than ${MAX_PAGES} pages of them`);
+          const answer = await this.#ask(host, `tags/list${query}`, {}, "pull");
+          tags.push(...tagsIn(await readAll(answer, this.#trust(host))));
+          query = nextQuery(answer.headers.link);
+        }
+        return tags;
       },
     );
   }
@@ -318,6 +339,20 @@ export class RegistrySession {
       ...(this.#signal === undefined ? {} : { signal: this.#signal }),
     };
   }
+}
+
+function tagsIn(body: Buffer): readonly string[] {
+  try {
+    const { tags } = JSON.parse(body.toString("utf8")) as { readonly tags?: unknown };
+    if (tags === null) return []; // of a repository whose tags are gone
+    if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return tags;
+  } catch {} // said below
+  throw new TsukubeError("unavailable", "Cannot list tags: the registry's answer has none, expected a list");
+}
+
+/** Of a link to the next page (OCI distribution spec, "Listing Tags"): `</v2/app/tags/list?last=b&n=2>; rel="next"`. */
+function nextQuery(link: string | string[] | undefined): string | undefined {
+  return /<[^>]*?(\?[^>]*)>\s*;\s*rel="?next"?/.exec([link].flat().join(","))?.[1];
 }
 
 async function good(response: IncomingMessage, url: URL, trust: HttpTrust): Promise<IncomingMessage> {
