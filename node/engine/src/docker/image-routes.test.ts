@@ -34,7 +34,7 @@ test("a pull tells the digest of what the name stands for now, whichever the ima
   expect(await pulled()).toBe(`Digest: ${index}`);
 });
 
-test("images are listed newest first, also within a second, and by when they were made", async () => {
+test("images are listed newest first, also within a second, by when they were made and by those of their names that are asked for", async () => {
   const folder = await mkdtemp(join(tmpdir(), "tsukube-routes-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const { images } = await ImagesUnderTest.reading(folder);
@@ -44,21 +44,28 @@ test("images are listed newest first, also within a second, and by when they wer
     ["newest", "2030-01-01T00:00:00.900000001Z"],
     ["newer", "2030-01-01T00:00:00.5Z"],
   ] as const)
-    await images.create({ layers: [], config: {}, created, names: [`docker.io/library/${name}:latest`] });
+    await images.create({
+      layers: [],
+      config: {},
+      created,
+      names: [1, 2].map((tag) => `docker.io/library/${name}:${tag}`),
+    });
   const deps = { images, dockerContainers: { store: { all: [] } }, clock: { now: () => now } };
   const route = imageRoutes(deps as unknown as DockerDeps).find(({ path }) => path.test("/images/json"));
   const listed = async (filters: object): Promise<unknown> => {
     const query = new URLSearchParams({ filters: JSON.stringify(filters) });
     const answer = await route?.handle({ query } as unknown as DockerRequest);
     const shown = answer !== undefined && "json" in answer ? answer.json : [];
-    return (shown as readonly { readonly RepoTags: readonly string[] }[]).map(({ RepoTags }) => RepoTags[0]);
+    return (shown as readonly { readonly RepoTags: readonly string[] }[]).map(({ RepoTags }) => RepoTags.join(" "));
   };
-  expect(await listed({})).toEqual(["newest:latest", "newer:latest", "older:latest"]);
-  expect(await listed({ until: ["2030-01-01T00:00:00.5Z"] })).toEqual(["older:latest"]);
-  expect(await listed({ until: ["59m59.3s"] })).toEqual(["newer:latest", "older:latest"]);
+  const [older, newer, newest] = ["older:1 older:2", "newer:1 newer:2", "newest:1 newest:2"];
+  expect(await listed({})).toEqual([newest, newer, older]);
+  expect(await listed({ until: ["2030-01-01T00:00:00.5Z"] })).toEqual([older]);
+  expect(await listed({ until: ["59m59.3s"] })).toEqual([newer, older]);
   expect(await listed({ until: ["2h"] })).toEqual([]);
-  expect(await listed({ since: ["newer"] })).toEqual(["newest:latest"]);
-  expect(await listed({ before: ["newer"] })).toEqual(["older:latest"]);
+  expect(await listed({ since: ["newer:1"] })).toEqual([newest]);
+  expect(await listed({ before: ["newer:2"] })).toEqual([older]);
+  expect(await listed({ reference: ["new*:2", "nosuch"] })).toEqual(["newest:2", "newer:2"]);
   await expect(listed({ before: ["nosuch"] })).rejects.toThrow("No such image: nosuch:latest");
 });
 

@@ -51,9 +51,10 @@ function list(deps: DockerDeps, query: URLSearchParams): DockerAnswer {
     timeIn(filters.of("until")?.[0], clock.now()) ?? Number.POSITIVE_INFINITY,
   );
   const since = whenMade("since", Number.NEGATIVE_INFINITY);
+  const isNamed = (name: string): boolean => filters.fits("reference", (wanted) => fitsReference(name, wanted));
   const shown = images.all.filter(
     (image) =>
-      filters.fits("reference", (wanted) => image.names.some((name) => fitsReference(name, wanted))) &&
+      (filters.of("reference") === undefined || image.names.some(isNamed)) &&
       createdAt(image) < before &&
       createdAt(image) > since &&
       filters.fitsLabels(image.config.Labels) &&
@@ -61,7 +62,8 @@ function list(deps: DockerDeps, query: URLSearchParams): DockerAnswer {
   );
   const newest = [...shown].sort((a, b) => createdAt(b) - createdAt(a));
   const users = (id: string): number => dockerContainers.store.all.filter(({ imageId }) => imageId === id).length;
-  return { status: 200, json: newest.map((image) => ({ ...imageSummary(image), Containers: users(image.id) })) };
+  const summary = (image: ImageRecord) => imageSummary({ ...image, names: image.names.filter(isNamed) });
+  return { status: 200, json: newest.map((image) => ({ ...summary(image), Containers: users(image.id) })) };
 }
 
 /** An extension of ours: who holds content on the disk. */
