@@ -255,6 +255,21 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
       "it runs",
       async () => (await client.raw(["exec", "other", "cat", "/made"], { accept: ANY })).stdout === "made\n",
     );
+    await client.docker(
+      "run",
+      "-d",
+      "--name",
+      "first",
+      "--oom-score-adj",
+      "500",
+      "--stop-signal",
+      "KILL",
+      BUSYBOX,
+      "sleep",
+      "1000",
+    );
+    expect(await client.docker("exec", "first", "cat", "/proc/self/oom_score_adj")).toBe("500");
+    await client.docker("rm", "-f", "first");
     expect(await refused("exec", "-w", "rel", "other", "pwd")).toEqual([
       126,
       expect.stringContaining("Cwd must be an absolute path"),

@@ -54,7 +54,8 @@ export class ContainerExecs {
     const name = `${this.#deps.bundle(id)}/exec-${process.hrtime.bigint()}`;
     writeFileSync(name, ociJson({ ...base, args: command, terminal: false }), { mode: 0o600 });
     try {
-      const child = await this.#deps.runtime.exec(id, name, `${name}.pid`, false, ["null", "output", "output"]);
+      const stdio = ["null", "output", "output"] as const;
+      const child = await this.#deps.runtime.exec(id, name, `${name}.pid`, false, stdio, base.oomScoreAdj);
       let late = false;
       const cancel =
         timeoutMs <= 0
@@ -80,14 +81,15 @@ export class ContainerExecs {
     this.#deps.cgroups.expectMove();
     const name = `${this.#deps.bundle(id)}/exec-${process.hrtime.bigint()}`;
     const { terminal, stdin } = options;
-    writeFileSync(name, ociJson(await this.#process(id, command, options)), { mode: 0o600 });
+    const wanted = await this.#process(id, command, options);
+    writeFileSync(name, ociJson(wanted), { mode: 0o600 });
     const pty = terminal ? openTerminal() : undefined;
     if (options.size !== undefined) pty?.resize(...options.size);
     const stdio =
       pty === undefined
         ? ([stdin ? "input" : "null", "output", "output"] as const)
         : [pty.programSide, pty.programSide, pty.programSide];
-    const started = this.#deps.runtime.exec(id, name, `${name}.pid`, terminal, stdio);
+    const started = this.#deps.runtime.exec(id, name, `${name}.pid`, terminal, stdio, wanted.oomScoreAdj);
     const child = await started
       .catch((error: unknown) => {
         remove(name);
@@ -133,7 +135,7 @@ export class ContainerExecs {
     return JSON.parse(readFileSync(`${this.#deps.bundle(id)}/process.json`, "utf8")) as OciProcess;
   }
 
-  async #process(id: string, command: readonly string[], options: ExecOptions): Promise<object> {
+  async #process(id: string, command: readonly string[], options: ExecOptions): Promise<OciProcess> {
     const bundle = this.#deps.bundle(id);
     const base = this.#processOf(id);
     const { terminal, user, groups = [], env = [], privileged, workingDirectory } = options;

@@ -1,4 +1,4 @@
-import { closeSync, existsSync } from "node:fs";
+import { closeSync, existsSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { TsukubeError } from "@tsukube/foundation";
@@ -86,13 +86,14 @@ export class OciRuntime {
     await this.run(["delete", "--force", id], [0, 1]);
   }
 
-  /** Runs a process in a container; its standard streams are those given. */
+  /** Runs a process in a container; its standard streams are those given. @param oomScoreAdj Of the container: crun gives it to its first process alone. */
   async exec(
     id: string,
     processFile: string,
     pidFile: string,
     terminal: boolean,
     stdio: readonly ("input" | "output" | "null" | number)[],
+    oomScoreAdj?: number,
   ): Promise<RunningCommand> {
     const [program = "", ...before] = this.#near;
     const flags = terminal ? ["--tty"] : [];
@@ -101,6 +102,7 @@ export class OciRuntime {
     const descriptors = [...stdio, "output"] as const;
     const started = await startProgram(program, [...before, ...this.globalArgs, ...args], { descriptors });
     const { inputs, outputs, pid } = started;
+    if (oomScoreAdj !== undefined) adjustOomScore(pid, oomScoreAdj); // what it starts inherits it
     let isOver = false;
     const end = async (): Promise<number> => {
       await closed(outputs.get(LIFELINE) as Readable);
@@ -128,6 +130,14 @@ export class OciRuntime {
 
 const LIFELINE = 3;
 const KILLED = 137;
+
+function adjustOomScore(pid: number, value: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(value));
+  } catch {
+    // it has ended, or this process may give nobody less than it has itself
+  }
+}
 
 function closed(stream: Readable): Promise<void> {
   return new Promise((resolve) => stream.once("close", resolve).resume());

@@ -50,6 +50,7 @@ export interface OciProcess {
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
+  readonly oomScoreAdj?: number;
   readonly [field: string]: unknown;
 }
 
