@@ -17,6 +17,7 @@ export async function ownOptions(
     metrics: createMetrics(),
     serviceAccountKey: await createSigningKey(),
     serviceCidr: SERVICE_CIDR,
+    flags: { "service-cluster-ip-range": SERVICE_CIDR },
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "192.0.2.10", port: 6443 },
     tls: { ...serving, clientCa: ca.cert },

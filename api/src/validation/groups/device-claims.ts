@@ -29,8 +29,11 @@ const FLAT = ["deviceClassName", "allocationMode", "count", "selectors", "adminA
 
 /** v1beta1 has the fields of an exact request in the request itself. */
 function exactOf(request: unknown): unknown {
-  const exact = member(request, "exactly");
-  return exact ?? (FLAT.some((name) => !isUnset(member(request, name))) ? request : undefined);
+  return member(request, "exactly") ?? (isFlat(request) ? request : undefined);
+}
+
+function isFlat(request: unknown): boolean {
+  return FLAT.some((name) => !isUnset(member(request, name)));
 }
 
 const requestName: Check = (value, at, errors) => text(dnsLabel)(value ?? "", at, errors);
@@ -119,14 +122,14 @@ export function within(most: number, check: Check): Check {
 
 /**
  * Names that must not come twice, as declared types say it.
- * @param typeName Of elements that have a name; undefined: the elements are names.
+ * @param typeOf The type of elements that have a name; undefined: the elements are names.
  */
-function distinct(typeName?: string): Check {
+function distinct(typeOf?: (one: unknown) => string): Check {
   return (value, at, errors) => {
     const seen = new Set<unknown>();
     listOf(value).forEach((one, index) => {
-      const id = typeName === undefined ? one : (member(one, "name") ?? "");
-      const shown = typeName === undefined ? one : typedValue(one, typeName);
+      const id = typeOf === undefined ? one : (member(one, "name") ?? "");
+      const shown = typeOf === undefined ? one : typedValue(one, typeOf(one));
       if (seen.has(id)) errors.push(fieldError.duplicate(element(at, index), shown));
       seen.add(id);
     });
@@ -155,7 +158,7 @@ const declaredRequest: Check = (value, at, errors) => {
   // v1beta1 has it where it is, though messages of what is not declared tell of v1
   if (exact !== undefined) declaredNeeds(exact, exact === value ? at : child(at, "exactly"), errors);
   const alternatives = all(
-    distinct("resource/v1.DeviceSubRequest"),
+    distinct(() => "resource/v1.DeviceSubRequest"),
     each(all(fields({ deviceClassName: required(text(dnsSubdomain)) }), declaredNeeds)),
   );
   atMost(MOST_ALTERNATIVES, alternatives)(member(value, "firstAvailable"), child(at, "firstAvailable"), errors);
@@ -166,7 +169,13 @@ export const declaredReferences: Check = atMost(MOST, distinct());
 /** What the types of a claim declare of themselves. */
 export const declaredClaimSpec: Check = fields({
   devices: fields({
-    requests: atMost(MOST, all(distinct("resource/v1.DeviceRequest"), each(declaredRequest))),
+    requests: atMost(
+      MOST,
+      all(
+        distinct((one) => `resource/${isFlat(one) ? "v1beta1" : "v1"}.DeviceRequest`),
+        each(declaredRequest),
+      ),
+    ),
     constraints: atMost(
       MOST,
       each(

@@ -125,7 +125,7 @@ describe("a workload", () => {
       "with a name twice in a list",
       { podGroupTemplates: [named("a"), named("a"), named("B")] },
       [
-        'spec.podGroupTemplates[1]: Duplicate value: {"name":"a","schedulingPolicy":{"basic":{}}}',
+        'spec.podGroupTemplates[1]: Duplicate value: {"name":"a","schedulingPolicy":{"basic":{}},"schedulingConstraints":null}',
         'spec.podGroupTemplates[2].name: Invalid value: "B": a lowercase RFC 1123 label must consist of …',
       ],
     ],
@@ -178,6 +178,9 @@ describe("a workload", () => {
     ]);
     expect(change(named("a", { disruptionMode: { all: {} } }), named("b"))).toEqual([
       "spec.podGroupTemplates[0].disruptionMode: Invalid value: null: field is immutable",
+    ]);
+    expect(change(named("a"), named("b"), named("b"))).toEqual([
+      'spec.podGroupTemplates[2]: Duplicate value: {"name":"b","schedulingPolicy":{"basic":{}},"schedulingConstraints":null}',
     ]);
     expect(updated("Workload", before, {})).toEqual([
       'spec: Invalid value: "": must specify one of: `podGroupTemplates`, `compositePodGroupTemplates`',

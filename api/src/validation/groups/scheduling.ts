@@ -26,6 +26,7 @@ import {
 import { conditions } from "../conditions.ts";
 import { frozen, lost, type RuleTable, type UpdateCheck, updates } from "../kind-rules.ts";
 import { dnsSubdomain, pathSegment, serviceName as shortName } from "../names.ts";
+import { typedValue } from "../typed-value.ts";
 
 const HIGHEST_USER_PRIORITY = 1_000_000_000;
 const MOST_TEMPLATES = 8;
@@ -103,10 +104,20 @@ const podGroupTemplate: Check = fields({
   ...templateOthers,
 });
 
-const podGroupTemplates: Check = atMost(MOST_TEMPLATES, uniqueElements("name"), each(podGroupTemplate));
+/** Templates of a list have names of their own. */
+const distinct: Readonly<Record<string, Check>> = {
+  podGroupTemplates: namedOnce("PodGroupTemplate"),
+  compositePodGroupTemplates: namedOnce("CompositePodGroupTemplate"),
+};
+
+function namedOnce(type: string): Check {
+  return uniqueElements("name", (template) => typedValue(template, `scheduling/v1alpha3.${type}`));
+}
+
+const podGroupTemplates: Check = atMost(MOST_TEMPLATES, distinct["podGroupTemplates"]!, each(podGroupTemplate));
 
 const compositeTemplates: Check = (value, at, errors) =>
-  atMost(MOST_TEMPLATES, uniqueElements("name"), each(compositeTemplate))(value, at, errors);
+  atMost(MOST_TEMPLATES, distinct["compositePodGroupTemplates"]!, each(compositeTemplate))(value, at, errors);
 
 const compositeTemplate: Check = fields({
   name: required(text(shortName)),
@@ -233,6 +244,7 @@ function templatesStay(next: unknown, old: unknown, at: string, list: string): F
   const here = child(at, list);
   const [now, before] = [listOf(member(next, list)), listOf(member(old, list))];
   const named = (of: readonly unknown[], name: unknown): unknown => of.find((one) => member(one, "name") === name);
+  const twice = now.length === before.length ? [] : run(distinct[list]!, now, here);
   const errors = now.flatMap((template, index) => {
     const same = named(before, member(template, "name"));
     const place = element(here, index);
@@ -242,7 +254,7 @@ function templatesStay(next: unknown, old: unknown, at: string, list: string): F
   });
   if (before.some((template) => named(now, member(template, "name")) === undefined))
     errors.push(fieldError.forbidden(here, "item may not be removed"));
-  return errors;
+  return [...twice, ...errors];
 }
 
 function templateStays(next: unknown, old: unknown, at: string): FieldError[] {

@@ -4,7 +4,7 @@ import { collectionPath, labelOf, movedTo, type Sample, storedSamples } from "..
 import { namespaceFor, PATCHES, settled } from "./lifecycle.ts";
 
 /** Upstream's controllers in the server write into them in between. */
-const WRITTEN_BY_SERVERS = /^(?:nodes|customresourcedefinitions|apiservices)$/;
+const WRITTEN_BY_SERVERS = /^(?:nodes|customresourcedefinitions|apiservices|flowschemas)$/;
 
 type Tree = Readonly<Record<string, Json>>;
 
