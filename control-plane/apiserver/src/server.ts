@@ -25,6 +25,7 @@ import { defaultIngressClass } from "./admission/default-ingress-class.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
+import { taintNodesByCondition } from "./admission/node-taints.ts";
 import { podGroupProtection } from "./admission/pod-group-protection.ts";
 import { podResize } from "./admission/pod-resize.ts";
 import { podSecurity } from "./admission/pod-security/pod-security.ts";
@@ -198,6 +199,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       limitRanger(cache),
       serviceAccountAdmission(cache, random),
       nodeRestriction(cache, authorizer),
+      taintNodesByCondition,
       podSecurity(cache, metrics),
       priorityAdmission(cache, gates),
       defaultTolerationSeconds,

@@ -15,8 +15,6 @@ const OTHERS = ALL_OBJECTS.filter(([, { server }]) => server === "all");
 /** Answers that differ, and why. */
 const DIFFERS: Readonly<Record<string, string>> = {
   "v1 bindings": "the recorder had a pod of that name",
-  "v1 nodes": "no taint until there is a controller that takes it off",
-  "v1 nodes #podcidr": "no taint until there is a controller that takes it off",
   "authentication.k8s.io/v1 tokenreviews": "the recorder had a static token",
   "authorization.k8s.io/v1 selfsubjectrulesreviews": "the order of rules is of no meaning",
   "authorization.k8s.io/v1 subjectaccessreviews #nonResource": "several bindings allow it: each may be the reason",
@@ -203,7 +201,6 @@ const ELSEWHERE = "GET apps/v1 deployments: managedFields after a plain POST";
 const ASKED_DIFFERS: Readonly<Record<string, string>> = {
   "GET v1 componentstatuses": "the recorder had no scheduler and no controllers",
   "POST v1 serviceaccounts/token {}": "the issuer is another: kubeadm's, with the cluster's domain",
-  "PATCH v1 nodes/status": DIFFERS["v1 nodes"]!,
 };
 
 describe("a request about a part of an object", () => {

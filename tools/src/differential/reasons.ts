@@ -169,12 +169,6 @@ const REASONS: readonly Reason[] = [
     because: "upstream's controller manager checks types",
   },
   {
-    scenario: / (?:of nodes|nodes-)/,
-    part: /taints$|managedFields$|^causes$/,
-    a: /node\.kubernetes\.io\/not-ready|"f:taints":\{\}/,
-    because: "nodes are tainted by the controller, when they do not get ready",
-  },
-  {
     scenario: /^directives (?:in patches|for one of .*)$/,
     line: /\$(?:setElementOrder\/finalizers|retainKeys|deleteFromPrimitiveList\/finalizers)":\[(?:\[\]|\{.*\})\]|\$setElementOrder\/\w+":\[\{/,
     part: /^code$/,

@@ -1,4 +1,5 @@
 import { ApiError, type Unstructured } from "@tsukube/api";
+import type { Node } from "@tsukube/api/types/core-v1";
 import type { Client } from "@tsukube/client";
 import { type Cluster, startCluster } from "@tsukube/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -55,7 +56,7 @@ describe("a node", () => {
 
   test("does not set the labels, taints and owners that steer what runs on it", async () => {
     const own = (await node.raw("GET", `${NODES}/n1`)) as Unstructured;
-    const put = (metadata: object, spec: object = {}) =>
+    const put = (metadata: object, spec = own["spec"]) =>
       refusal("PUT", `${NODES}/n1`, { ...own, metadata: { ...own.metadata, ...metadata }, spec });
     const labels = { "node-restriction.kubernetes.io/trusted": "y", "app.k8s.io/x": "y", mine: "y" };
     expect(await put({ labels })).toBe(
@@ -65,6 +66,20 @@ describe("a node", () => {
     const owner = { apiVersion: "v1", kind: "Pod", name: "p", uid: "u" };
     expect(await put({ ownerReferences: [owner] })).toContain("not allowed to modify ownerReferences");
     expect(await put({ labels: { mine: "y", "kubernetes.io/arch": "arm64", "x.node.kubernetes.io/a": "b" } })).toBe("");
+  });
+
+  test.each([
+    [undefined, ["not-ready:NoSchedule"]],
+    [[{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }], ["not-ready:NoSchedule"]],
+    [[{ key: "node.kubernetes.io/not-ready", effect: "NoExecute" }], ["not-ready:NoExecute", "not-ready:NoSchedule"]],
+  ])("begins with the taint of those that are not ready, and cannot take it away: %j", async (taints, expected) => {
+    const fresh = cluster.clientAs({ name: "system:node:n3", groups: ["system:nodes", "system:authenticated"] });
+    const made = (await fresh.raw("POST", NODES, { metadata: { name: "n3" }, spec: { taints } })) as Node;
+    const keys = made.spec?.taints?.map(({ key = "", effect }) => `${key.split("/")[1]}:${effect}`);
+    expect(keys).toEqual(expected);
+    await expect(fresh.raw("PUT", `${NODES}/n3`, { ...made, spec: { taints: [] } })).rejects.toThrow(
+      'node "n3" is not allowed to modify taints',
+    );
   });
 
   test("writes the status of its pods, but not their labels or claims", async () => {
