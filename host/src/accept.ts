@@ -9,8 +9,9 @@ export interface MediaRange {
 export function parseAccept(header: string): readonly MediaRange[] {
   let ranges = parsed.get(header);
   if (ranges === undefined) {
-    if (parsed.size >= MOST_PARSED) parsed.clear();
     ranges = rangesOf(header);
+    if (!isRemembered(header)) return ranges;
+    if (parsed.size >= MOST_PARSED) parsed.clear();
     parsed.set(header, ranges);
   }
   return ranges;
@@ -19,6 +20,12 @@ export function parseAccept(header: string): readonly MediaRange[] {
 /** Clients send the same few headers again and again. */
 const parsed = new Map<string, readonly MediaRange[]>();
 const MOST_PARSED = 256;
+/** Longer ones are made up: what came of them would be a hundred times as large, for anybody who likes to fill memory. */
+const LONGEST_REMEMBERED = 1000;
+
+export function isRemembered(header: string): boolean {
+  return header.length <= LONGEST_REMEMBERED;
+}
 
 function rangesOf(header: string): readonly MediaRange[] {
   const ranges = header.split(",").flatMap((text) => {

@@ -20,6 +20,7 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** What no value may have (RFC 9110 section 5.5). */
 const UNFIT = /[\0-\x08\x0a-\x1f\x7f]/;
 const MOST_NAMES = 1000;
+const LONGEST_NAME = 100;
 
 /** Names that were found to be well formed: clients send the same few. */
 const names = new Set<string>();
@@ -63,7 +64,7 @@ function isFit(name: string, value: string): boolean {
   if (!names.has(name)) {
     if (!NAME.test(name) || OF_CONNECTIONS.has(name)) return false;
     if (names.size >= MOST_NAMES) names.clear();
-    names.add(name);
+    if (name.length <= LONGEST_NAME) names.add(name);
   }
   return name !== "te" || value === "trailers";
 }

@@ -1,5 +1,5 @@
 import { ApiError } from "@tsukube/api";
-import { type MediaRange, parseAccept, wantsPretty } from "@tsukube/host";
+import { isRemembered, type MediaRange, parseAccept, wantsPretty } from "@tsukube/host";
 
 export type Encoding = "json" | "yaml" | "protobuf";
 
@@ -38,7 +38,7 @@ export function checkAcceptable(
   const types = header.split(",").map((range) => range.split(";")[0]?.trim() ?? "");
   if (types.some((type) => type === "*/*" || known.includes(type))) {
     if (acceptable.size >= MOST_KNOWN) acceptable.clear();
-    if (known === KNOWN_TYPES) acceptable.add(header);
+    if (known === KNOWN_TYPES && isRemembered(header)) acceptable.add(header);
     return;
   }
   const available = streams ? [...known, ...STREAMED] : known;

@@ -53,3 +53,25 @@ test("each event of a watch is a message of its own, however it came", async () 
     ["two\n", true],
   ]);
 });
+
+test("who sends more than a little to one who only tells is cut off, and none of it is kept", async () => {
+  const over = Promise.withResolvers<void>();
+  async function* endless(): AsyncIterable<Uint8Array> {
+    yield Buffer.from("one\n");
+    await over.promise;
+  }
+  const server = createServer();
+  server.on("upgrade", (request, socket, head) => {
+    const rest = { headers: {}, repeated: new Map(), path: "", method: "GET", remoteAddress: "", peer: undefined };
+    void answerWebSocket({ request, socket, head, ...rest }, { status: 200, headers: {}, body: endless() }, true);
+  });
+  server.listen(0, "127.0.0.1");
+  lifetime.add("server", () => void server.close());
+  lifetime.add("log", () => over.resolve());
+  await once(server, "listening");
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  client.on("error", () => {});
+  await once(client, "open");
+  client.send(Buffer.alloc(65 * 1024), () => {});
+  await once(client, "close");
+});

@@ -7,6 +7,9 @@ import type { RequestInfo } from "../contracts.ts";
 const BASE64 = "base64.binary.k8s.io";
 const PROTOCOLS = ["binary.k8s.io", BASE64];
 
+/** Of a message of the client: nobody listens, and what is not whole yet lies in memory. */
+const MOST_HEARD = 64 * 1024;
+
 /** Logs and watches stream to a WebSocket as well; whatever else is upgraded speaks with a container. */
 export function streamsOut({ subresource, verb }: RequestInfo): boolean {
   return verb === "watch" || (verb === "get" && subresource === "log");
@@ -24,7 +27,7 @@ export async function answerWebSocket(
   const { WebSocketServer } = await import("ws");
   const handleProtocols = (offered: Set<string>): string | false =>
     PROTOCOLS.find((protocol) => offered.has(protocol)) ?? false;
-  const server = new WebSocketServer({ noServer: true, handleProtocols });
+  const server = new WebSocketServer({ noServer: true, handleProtocols, maxPayload: MOST_HEARD });
   const client = await new Promise<WebSocket>((resolve) => server.handleUpgrade(request, socket, head, resolve));
   client.on("error", () => client.terminate());
   const stream = body instanceof Uint8Array ? [body] : body;
