@@ -212,3 +212,22 @@ test.each<[string, Json, number]>([
   expect(status).toBe(code);
   expect(answer.length).toBeLessThan(8 * 1024 * 1024);
 });
+
+test("no number of patches makes an object that is too large to be held", async () => {
+  const path = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles";
+  const rule = (resource: string) => ({ apiGroups: [""], resources: [resource], verbs: ["get"] });
+  const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata: { name: "grows" } };
+  await send("POST", path, "application/json", patch({ ...role, rules: [rule("pods")] }));
+  const grow = () =>
+    send(
+      "PATCH",
+      `${path}/grows`,
+      "application/json-patch+json",
+      patch([{ op: "add", path: "/rules/-", value: rule("x".repeat(2_900_000)) }]),
+    );
+  const codes = [(await grow())[0], (await grow())[0]];
+  const [code, answer] = await grow();
+  expect([...codes, code]).toEqual([200, 200, 413]);
+  expect(answer).toMatch(/Request entity too large: the object would have \d+ bytes, limit is 8388608/);
+  expect((await send("DELETE", `${path}/grows`, "application/json", Buffer.alloc(0)))[0]).toBe(200);
+});

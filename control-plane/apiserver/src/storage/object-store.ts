@@ -19,6 +19,12 @@ import type { StorageMetrics } from "./storage-metrics.ts";
 import { isUnreadable } from "./stored-form.ts";
 import type { WatchCache } from "./watch-cache.ts";
 
+/**
+ * Of an object, as JSON: several times as many as etcd takes of it as protobuf, so that what upstream stores is stored. Patches, each as
+ * large as a body may be, must not make one that no memory holds.
+ */
+const MOST_BYTES = 8 * 1024 * 1024;
+
 /** What a write decided, given the present object. */
 export type Change =
   | { readonly type: "put"; readonly object: Unstructured; readonly expiresAt?: number; readonly patienceMs?: number }
@@ -206,6 +212,7 @@ export class ObjectStore implements ObjectWriter {
       return { object: withRevision(current ?? {}, revision), revision };
     }
     const { value, index } = encodeStored(definition, await toStorageVersion(definition, decided.object), cached);
+    if (value.length > MOST_BYTES) throw tooLarge(value.length);
     time?.mustLast();
     const { expiresAt, patienceMs } = decided;
     const mutation: Mutation = {
@@ -332,4 +339,8 @@ function encodeTyped(
   const stored = convert(bare, gvk, schema);
   const known = stored === bare ? before?.sharedTexts(bare) : undefined;
   return encodeJson(stored, schema, known === undefined || known.size === 0 ? {} : { known });
+}
+
+function tooLarge(bytes: number): ApiError {
+  return ApiError.requestEntityTooLarge(`the object would have ${bytes} bytes, limit is ${MOST_BYTES}`);
 }
