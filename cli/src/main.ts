@@ -284,6 +284,12 @@ function program(): Command {
     .option("--sbom", "say which packages are in it, too", false)
     .option("--platform <platform>", "what the image is for, such as linux/amd64; this machine's by default")
     .option("--network <mode>", "of commands that do not say which: default, none or host")
+    .option(
+      "--allow <right>",
+      "what RUN --security=insecure and RUN --network=host need: security.insecure, network.host; may be repeated",
+      several,
+      [],
+    )
     .option("--add-host <name:address>", "a line of the hosts file of commands; may be repeated", several, [])
     .option("--ulimit <name=soft:hard>", "of commands: nofile=1024:2048; may be repeated", several, [])
     .option("--shm-size <bytes>", "of /dev/shm of commands: 64m")

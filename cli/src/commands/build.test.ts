@@ -10,6 +10,7 @@ import { commandContext } from "./context.ts";
 const OPTIONS: BuildOptions = {
   ...{ tag: [], buildContext: [], buildArg: [], label: [], secret: [], ssh: [], cacheFrom: [], cacheTo: [] },
   ...{ why: false, cache: true, pull: false, quiet: false, provenance: false, sbom: false, addHost: [], ulimit: [] },
+  allow: [],
 };
 
 afterEach(() => vi.unstubAllEnvs());
@@ -23,6 +24,12 @@ test("the time for reproducible builds is an argument where the shell has one; a
   expect(args()).toBeNull();
   vi.stubEnv("SOURCE_DATE_EPOCH", undefined);
   expect(args()).toBeNull();
+});
+
+test("rights that commands may ask for are granted one by one", () => {
+  const granted = (allow: readonly string[]): readonly string[] => queryOf({ ...OPTIONS, allow }).getAll("allow");
+  expect(granted([])).toEqual([]);
+  expect(granted(["network.host", "security.insecure"])).toEqual(["network.host", "security.insecure"]);
 });
 
 test("an output is an image of the engine with its names, or an error where the engine sends none", async () => {

@@ -19,6 +19,7 @@ export interface BuildOptions {
   readonly buildContext: readonly string[];
   readonly platform?: string;
   readonly network?: string;
+  readonly allow: readonly string[];
   /** Where the image's id goes. */
   readonly iidfile?: string;
   readonly why: boolean;
@@ -121,6 +122,7 @@ export function queryOf({ tag, label, target, cache, pull, ...options }: BuildOp
   if (target !== undefined) query.set("target", target);
   if (options.platform !== undefined) query.set("platform", options.platform);
   if (options.network !== undefined) query.set("networkmode", options.network);
+  for (const name of options.allow) query.append("allow", name);
   for (const text of options.addHost) query.append("extrahosts", extraHost(text));
   if (options.ulimit.length > 0) query.set("ulimits", JSON.stringify(options.ulimit.map(ulimitOf)));
   if (options.shmSize !== undefined) query.set("shmsize", String(bytesOf("--shm-size", options.shmSize)));

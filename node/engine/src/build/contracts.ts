@@ -4,6 +4,9 @@ import type { RegistryCredentials } from "../images/registry-auth.ts";
 
 export type BuildNetwork = "default" | "none" | "host";
 
+/** What a Dockerfile gets only with its client's consent: all rights of the machine's root, the machine's network. */
+export type Entitlement = "security.insecure" | "network.host";
+
 /** What `POST /build` asks for. */
 export interface BuildRequest {
   /** Folder with the build context. */
@@ -22,6 +25,8 @@ export interface BuildRequest {
   readonly platform?: string;
   /** Of commands that do not say which. */
   readonly network: BuildNetwork;
+  /** What commands may ask for beyond what all may. */
+  readonly allowed: ReadonlySet<Entitlement>;
   /** What else commands find around them; a part of what their results depend on. */
   readonly surroundings: BuildSurroundings;
   /** Runs every step. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
@@ -533,6 +533,28 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     const Dockerfile = "FROM tsukube.local/busybox\nRUN ls /sys/class/net; echo for all";
     expect((await build({ Dockerfile }, { networkmode: "none" })).output).toContain("\nlo\nfor all\n");
     expect((await build({ Dockerfile }, { networkmode: "container:x" })).error).toContain("Cannot build in network");
+  });
+
+  test.each([
+    ["--security=insecure", "security.insecure", "grep CapEff /proc/self/status", /CapEff:\t0*[1-9a-f]/],
+    ["--network=host", "network.host", "readlink /proc/self/ns/net", readlinkSync("/proc/self/ns/net")],
+  ])("RUN %s needs consent to %s, also as a base image has it", async (flag, right, command, expected) => {
+    const run = `RUN ${flag} ${command}`;
+    await build({ Dockerfile: `FROM tsukube.local/busybox\nONBUILD ${run}` }, { t: "triggers" });
+    for (const Dockerfile of [`FROM tsukube.local/busybox\n${run}`, "FROM triggers"]) {
+      expect((await build({ Dockerfile })).error).toContain(`${right} is not allowed`);
+      const granted = await build({ Dockerfile }, { allow: right, nocache: "1" });
+      expect([granted.error, granted.output]).toEqual([
+        undefined,
+        typeof expected === "string" ? expect.stringContaining(expected) : expect.stringMatching(expected),
+      ]);
+    }
+  });
+
+  test("what nobody can consent to is refused", async () => {
+    const Dockerfile = "FROM tsukube.local/busybox\nRUN --security=lax true";
+    expect((await build({ Dockerfile }, { allow: "everything" })).error).toContain('Cannot allow "everything"');
+    expect((await build({ Dockerfile })).error).toContain("expected sandbox or insecure");
   });
 
   test("a command has hosts, limits and shared memory that the build asks for, and runs again when they change", async () => {

@@ -7,7 +7,7 @@ import { resolveUser } from "../containers/users.ts";
 import { unpackArchive } from "./archives.ts";
 import type { CachedStep, StepInputs } from "./build-cache.ts";
 import type { BoundMount, BuildSession } from "./build-session.ts";
-import type { BuildNetwork, BuildStep } from "./contracts.ts";
+import type { BuildNetwork, BuildRequest, BuildStep, Entitlement } from "./contracts.ts";
 import { type CopyOptions, copySources, makeFolders } from "./copy-files.ts";
 import { type CopySource, digestSources, findSources } from "./copy-sources.ts";
 import { flagOf, type Instruction, invalid, isSet } from "./dockerfile/instruction.ts";
@@ -114,8 +114,8 @@ export class StageBuilder {
     const script = scriptOf(instruction);
     const command = script === undefined ? commandWithHeredocs(this.#state, instruction) : [SCRIPT];
     const { surroundings } = this.#session.request;
-    const network = networkOf(instruction, this.#session.request.network);
-    const privileged = flagOf(instruction, "security") === "insecure";
+    const network = networkOf(instruction, this.#session.request);
+    const privileged = isInsecure(instruction, this.#session.request);
     const { cacheMounts, commands } = this.#session.deps;
     return this.#session.withMounts(mounts, this.#stage, instruction, async (bound, contents) => {
       const inputs = new Map([
@@ -326,12 +326,32 @@ async function ownerOf(root: string, chown: string): Promise<{ readonly uid: num
 
 const NETWORKS: readonly BuildNetwork[] = ["default", "none", "host"];
 
-function networkOf(instruction: Instruction, usual: BuildNetwork): BuildNetwork {
+function networkOf(instruction: Instruction, { network: usual, allowed }: BuildRequest): BuildNetwork {
   const wanted = flagOf(instruction, "network") ?? usual;
   const network = NETWORKS.find((name) => name === wanted);
   if (network === undefined)
     throw invalid(instruction.at, `RUN --network=${wanted} is not understood, expected ${NETWORKS.join(", ")}`);
+  if (network === "host" && usual !== "host") requireConsent(instruction, allowed, "network.host");
   return network;
+}
+
+/** Whether a command has all rights of the machine's root (Dockerfile reference, "RUN --security"). */
+function isInsecure(instruction: Instruction, { allowed }: BuildRequest): boolean {
+  const security = flagOf(instruction, "security") ?? "sandbox";
+  if (security === "sandbox") return false;
+  if (security !== "insecure")
+    throw invalid(instruction.at, `RUN --security=${security} is not understood, expected sandbox or insecure`);
+  requireConsent(instruction, allowed, "security.insecure");
+  return true;
+}
+
+/** Dockerfiles and base images come from others: what gives them the machine is for who builds to say. */
+function requireConsent(instruction: Instruction, allowed: ReadonlySet<Entitlement>, wanted: Entitlement): void {
+  if (allowed.has(wanted)) return;
+  throw invalid(
+    instruction.at,
+    `${instruction.text}: ${wanted} is not allowed, expected a build that grants it: "tsukube build --allow ${wanted}"`,
+  );
 }
 
 /** A here-document that is a program of its own: it says with what it runs. */

@@ -8,6 +8,7 @@ import type {
   BuildRequest,
   BuildSurroundings,
   CachePlace,
+  Entitlement,
   NamedContext,
   OutputKind,
 } from "../build/contracts.ts";
@@ -185,6 +186,7 @@ function wishes(
     buildArgs: mapOf(query, "buildargs"),
     labels: mapOf(query, "labels"),
     network: networkIn(query),
+    allowed: allowedIn(query),
     surroundings: surroundingsIn(query),
     noCache: isTrue(query.get("nocache")),
     pull: isTrue(query.get("pull")),
@@ -263,6 +265,18 @@ function networkIn(query: URLSearchParams): BuildNetwork {
   const network = NETWORKS.find((name) => name === wanted) ?? (wanted === "bridge" ? "default" : undefined);
   if (network !== undefined) return network;
   throw new TsukubeError("unsupported", `Cannot build in network "${wanted}": expected ${NETWORKS.join(", ")}`);
+}
+
+const ENTITLEMENTS: readonly Entitlement[] = ["security.insecure", "network.host"];
+
+/** Of our own clients; Docker's classic builder has no such rights. */
+function allowedIn(query: URLSearchParams): ReadonlySet<Entitlement> {
+  const granted = query.getAll("allow").map((name) => {
+    const entitlement = ENTITLEMENTS.find((each) => each === name);
+    if (entitlement !== undefined) return entitlement;
+    throw new TsukubeError("invalid", `Cannot allow "${name}": expected ${ENTITLEMENTS.join(" or ")}`);
+  });
+  return new Set(granted);
 }
 
 function surroundingsIn(query: URLSearchParams): BuildSurroundings {
