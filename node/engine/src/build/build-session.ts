@@ -75,6 +75,7 @@ export class BuildSession {
   readonly #stages = new Map<Stage, Promise<ImageState>>();
   readonly #materials = new Map<string, ImageRecord>();
   readonly #archives = new Map<string, Promise<ImageRecord>>();
+  readonly #copies = new Map<string, Promise<ImageState>>();
   #folder: Promise<string> | undefined;
   #total = 0;
   #begun = 0;
@@ -140,16 +141,22 @@ export class BuildSession {
     return state;
   }
 
-  /** Where `--from` leads: the context, a stage, or an image. */
+  /**
+   * Where `--from` leads: the context, a stage, or an image.
+   * @param isWritten Whether `work` lets a command write there: what it writes is gone afterwards, and nobody else sees it.
+   */
   async withSource<T>(
     from: string | undefined,
     stage: Stage,
     instruction: Instruction,
     work: (root: string) => Promise<T>,
+    isWritten = false,
   ): Promise<T> {
-    if (from === undefined) return work(this.request.context);
+    const lend = async (folder: string): Promise<T> =>
+      isWritten ? this.deps.layers.read(await this.#copyOf(folder), work) : work(folder);
+    if (from === undefined) return lend(this.request.context);
     const named = this.#named(from);
-    if (named !== undefined && "folder" in named) return work(named.folder);
+    if (named !== undefined && "folder" in named) return lend(named.folder);
     if (named !== undefined) return this.deps.layers.read(await this.#imageState(from, instruction), work);
     const other = stageNamed(this.dockerfile.stages, from, stage.index);
     const state = other === undefined ? await this.#imageState(from, instruction) : await this.stateOf(other);
@@ -200,7 +207,7 @@ export class BuildSession {
       this.deps.mounts.tmpfs(folder, mount.sizeBytes === undefined ? {} : { sizeBytes: mount.sizeBytes });
       return further(boundAt(folder, target, false)).finally(() => this.deps.mounts.unmount(folder));
     }
-    return this.withSource(mount.from, stage, instruction, async (root) => {
+    const bind = async (root: string): Promise<T> => {
       const [source] = await findSources(root, [mount.source]);
       const digests = await digestSources(source === undefined ? [] : [source], true);
       const place = rootedPath(root, mount.source);
@@ -209,7 +216,8 @@ export class BuildSession {
         bound,
         [...digests].map(([path, digest]) => [`${target}: "${path}"`, digest]),
       );
-    });
+    };
+    return this.withSource(mount.from, stage, instruction, bind, mount.writable);
   }
 
   /** A program for one command, at `target` in its container. */
@@ -270,6 +278,13 @@ export class BuildSession {
   /** The context of that name, which may be written as that of an image is. */
   #named(name: string): NamedContext | undefined {
     return this.request.contexts.get(contextName(name));
+  }
+
+  /** Paths in a folder of the client are safe to follow only because no command ever writes there. */
+  #copyOf(folder: string): Promise<ImageState> {
+    const copy = this.#copies.get(folder) ?? this.deps.layers.copied(folder);
+    this.#copies.set(folder, copy);
+    return copy;
   }
 
   /** Read once, whoever uses it. */

@@ -525,6 +525,28 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     expect(await runs("made", "cat", "/out")).toContain("context\n1\n");
   });
 
+  test.each(["context", "other"])(
+    "what a command writes to a folder of the client (%s) is gone after it",
+    async (which) => {
+      const from = which === "other" ? "from=other," : "";
+      const [own, server] = [which === "other" ? "--from=other" : "", createServer()];
+      server.on("request", (_, response) => void response.end("FROM busybox\n"));
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const remote = `http://127.0.0.1:${(server.address() as AddressInfo).port}/Dockerfile`;
+      const Dockerfile = [
+        "FROM tsukube.local/busybox",
+        `RUN --mount=type=bind,${from}target=/c,rw cd /c && echo changed > Dockerfile && cat Dockerfile && ln -s /etc link`,
+        `RUN --mount=type=bind,${from}target=/c,rw head -n 1 /c/Dockerfile | cut -c -4 && ! ls /c/link`,
+        `RUN --mount=type=bind,${from}source=Dockerfile,target=/c/one,rw echo changed > /c/one`,
+        `COPY ${own} Dockerfile /kept`,
+      ].join("\n");
+      const { error, output } = await build({ Dockerfile }, { context: JSON.stringify({ name: "other", remote }) });
+      server.close();
+      expect([error, output]).toEqual([undefined, expect.stringMatching(/\nchanged\n[\s\S]*\nFROM\n/)]);
+      expect(await runs("made", "cut", "-c", "-4", "/kept")).toMatch(/^FROM\n/);
+    },
+  );
+
   test("a command has a network only if it may", async () => {
     const { output } = await build({
       Dockerfile: "FROM tsukube.local/busybox\nRUN --network=none ls /sys/class/net; hostname",

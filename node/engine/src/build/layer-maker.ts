@@ -8,6 +8,8 @@ import { digestOf, writeLayerTar } from "../images/layer-tar.ts";
 import { chainIds, type Snapshotter } from "../images/snapshotter.ts";
 import { ageFiles } from "./age-files.ts";
 import { type BuildCache, type CachedStep, digestsOf, keyOf, type StepInputs } from "./build-cache.ts";
+import { copySources } from "./copy-files.ts";
+import { findSources } from "./copy-sources.ts";
 import { chainOf, diffIdsOf, type ImageState } from "./image-state.ts";
 
 export interface LayerMakerDeps {
@@ -94,6 +96,16 @@ export class LayerMaker {
     } finally {
       await this.#release(id, root);
     }
+  }
+
+  /** The files of a folder, for who must not change the folder itself; they are there until the build ends. */
+  async copied(folder: string): Promise<ImageState> {
+    const { random, snapshotter } = this.#deps;
+    const chainId = `sha256:${Buffer.from(random.bytes(32)).toString("hex")}`;
+    const build = async (root: string): Promise<void> =>
+      copySources(await findSources(folder, ["/"]), root, "/", { parents: false });
+    await snapshotter.commit(chainId, [], { build });
+    return { layers: [{ chainId, diffId: chainId, size: 0 }], config: {}, ownCmd: false, history: [] };
   }
 
   async #findOrMake(key: string, state: ImageState, change: Change): Promise<CachedStep> {
