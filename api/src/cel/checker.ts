@@ -1,5 +1,5 @@
 import { parseDuration } from "../duration.ts";
-import { patternProblem } from "../regexp/pattern.ts";
+import { patternProblem } from "../go-pattern.ts";
 import type { ObjectSchema, Schema } from "../schema.ts";
 import type { Expression } from "./ast.ts";
 import { CelCompileError } from "./cel-error.ts";

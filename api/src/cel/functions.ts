@@ -1,8 +1,7 @@
 import { parseBoolean } from "@tsukube/foundation";
 import { parseDuration } from "../duration.ts";
+import { type GoPattern, goPattern, PatternError } from "../go-pattern.ts";
 import { addQuantities, parseQuantity, quantityNumber, subtractQuantities } from "../quantity.ts";
-import { PatternError } from "../regexp/parser.ts";
-import { type Pattern, patternOf } from "../regexp/pattern.ts";
 import { ADDRESS_FUNCTIONS, ADDRESS_METHODS } from "./addresses.ts";
 import { AUTHORIZER_METHODS } from "./authorizer.ts";
 import { CelError } from "./cel-error.ts";
@@ -46,9 +45,9 @@ function index(value: unknown, name: string): number {
 }
 
 /** @throws {CelError} for a pattern that is none, or too much work. */
-function withPattern<T>(pattern: string, work: (pattern: Pattern) => T): T {
+function withPattern<T>(pattern: string, work: (pattern: GoPattern) => T): T {
   try {
-    return work(patternOf(pattern));
+    return work(goPattern(pattern));
   } catch (error) {
     if (error instanceof PatternError) throw new CelError(`error parsing regexp: ${error.message}`);
     throw error;
@@ -187,11 +186,7 @@ export const METHODS: Readonly<Record<string, Function>> = tableOf({
   contains: (a, b) => text(a, "contains").includes(text(b, "contains")),
   startsWith: (a, b) => text(a, "startsWith").startsWith(text(b, "startsWith")),
   endsWith: (a, b) => text(a, "endsWith").endsWith(text(b, "endsWith")),
-  find: (a, b) =>
-    withPattern(text(b, "find"), (pattern) => {
-      const found = pattern.find(text(a, "find"));
-      return found === undefined ? "" : text(a, "find").slice(found.start, found.end);
-    }),
+  find: (a, b) => withPattern(text(b, "find"), (pattern) => pattern.find(text(a, "find")) ?? ""),
   findAll: (a, b, limit) => {
     const all = withPattern(text(b, "findAll"), (pattern) => [...pattern.findAll(text(a, "findAll"))]);
     return limit === undefined ? all : all.slice(0, index(limit, "findAll"));

@@ -1,5 +1,5 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
-import { patternProblem } from "../regexp/pattern.ts";
+import { patternProblem } from "../go-pattern.ts";
 import { type FieldError, fieldError, fieldErrorMessage } from "../status/field-error.ts";
 import { compileNode } from "./compile.ts";
 import { prune } from "./prune.ts";

@@ -2,9 +2,8 @@ import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts"
 import type { ObjectMeta } from "../../generated/types/meta-v1.ts";
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
 import { goFloat } from "../go-number.ts";
+import { goPattern, PatternError } from "../go-pattern.ts";
 import { jsonEqual } from "../patch/index.ts";
-import { PatternError } from "../regexp/parser.ts";
-import { patternOf } from "../regexp/pattern.ts";
 import type { Constraints, Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, Schema } from "../schema.ts";
 import { type FieldError, fieldError } from "../status/field-error.ts";
 import { dns1035Label } from "../validation/names.ts";
@@ -425,7 +424,7 @@ function sameJson(a: unknown, b: unknown): boolean {
 /** A pattern that is none, of a definition from before they were looked at, fits nothing. */
 function fits(text: string, pattern: string): boolean {
   try {
-    return patternOf(pattern).test(text);
+    return goPattern(pattern).test(text);
   } catch (error) {
     if (error instanceof PatternError) return false;
     throw error;

@@ -60,6 +60,7 @@ import {
   Tokens,
 } from "./authentication/tokens.ts";
 import { ClaimRights } from "./authorization/claim-rights.ts";
+import { mustCreate } from "./authorization/must-create.ts";
 import { NodeAuthorizer } from "./authorization/node.ts";
 import { NodeGraph } from "./authorization/node-graph.ts";
 import { RbacAuthorizer } from "./authorization/rbac.ts";
@@ -238,6 +239,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       return group === "" && resource === "services" ? services.allocate(object, old, request) : object;
     },
     unrightful: (request, next, live) => claims.refused(request, next, live),
+    mustCreate: (context) => mustCreate(authorizer, context),
     release: (request) => services.release(request),
   });
   const kubelets = new KubeletConnection(cache, options.kubelets);

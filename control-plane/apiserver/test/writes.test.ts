@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Answer, type Held, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
 const IN = "/api/v1/namespaces/writes";
@@ -401,4 +401,50 @@ test("a dry run may name a revision that creating may not", async () => {
   const body = { metadata: { name: "revised", resourceVersion: "1" } };
   expect((await admin.send("POST", `${MAPS}?dryRun=All`, body)).code).toBe(201);
   expect((await admin.send("POST", MAPS, body)).code).toBe(500);
+});
+
+describe("who may change but not create", () => {
+  const LEASES = "/apis/coordination.k8s.io/v1/namespaces/writes/leases";
+  const ROLES = "/apis/rbac.authorization.k8s.io/v1/namespaces/writes";
+  const APPLY = { "content-type": "application/apply-patch+yaml" };
+  let editor: WireClient;
+  beforeAll(async () => {
+    const metadata = { name: "editor" };
+    const rule = { apiGroups: ["*"], resources: ["*"], verbs: ["get", "update", "patch"] };
+    const named = { ...rule, resources: ["leases"], resourceNames: ["mine"], verbs: ["create"] };
+    await admin.send("POST", `${ROLES}/roles`, { metadata, rules: [rule, named] });
+    const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "editor" };
+    await admin.send("POST", `${ROLES}/rolebindings`, { metadata, roleRef, subjects: [{ kind: "User", name: "ed" }] });
+    editor = await server.clientOf("ed");
+    await vi.waitFor(async () => expect((await editor.get(`${MAPS}/none`)).code).toBe(404), { timeout: 15_000 });
+  });
+
+  const lease = (name: string): object => ({ metadata: { name }, spec: { holderIdentity: "ed" } });
+  const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "applied" }, data: { a: "1" } };
+  const puts = (name: string): Promise<Answer> => editor.send("PUT", `${LEASES}/${name}`, lease(name));
+  const applies = (body: { readonly metadata: { readonly name: string } } = map): Promise<Answer> =>
+    editor.send("PATCH", `${MAPS}/${body.metadata.name}?fieldManager=ed`, body, APPLY);
+  const cannot = (resource: string, group: string): string =>
+    `cannot create resource "${resource}" in API group "${group}" in the namespace "writes"`;
+
+  test("creates nothing by a PUT or an apply either", async () => {
+    const [put, applied] = [await puts("other"), await applies()];
+    expect([code(put), code(applied)]).toEqual(Array(2).fill([403, "Forbidden"]));
+    expect(put.object.message).toBe(
+      `leases.coordination.k8s.io "other" is forbidden: User "ed" ${cannot("leases", "coordination.k8s.io")}`,
+    );
+    expect(applied.object.message).toContain(cannot("configmaps", ""));
+    const custom = await editor.send("PATCH", `${WIDGETS}/none?fieldManager=ed`, widget("none"), APPLY);
+    expect(code(custom)).toEqual([403, "Forbidden"]);
+  });
+
+  test("hears first what is wrong with the object", async () => {
+    expect(code(await applies({ ...map, metadata: { name: "wrong_name" } }))).toEqual([422, "Invalid"]);
+  });
+
+  test("changes what is there, and creates what is named", async () => {
+    expect((await puts("mine")).code).toBe(201);
+    await admin.send("POST", MAPS, map);
+    expect((await applies({ ...map, metadata: { name: "applied" } })).code).toBe(200);
+  });
 });

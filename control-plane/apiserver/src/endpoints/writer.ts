@@ -44,6 +44,8 @@ export interface WriterDeps {
   readonly allocate: (request: WriteRequest, object: Unstructured, old?: Unstructured) => Unstructured;
   /** What of an object its writer may not write, in words of validation. */
   readonly unrightful: (request: WriteRequest, next: Unstructured, live?: Unstructured) => readonly FieldError[];
+  /** An update found nothing, and creates. @throws {ApiError} 403 to who may not. */
+  readonly mustCreate: (context: RequestContext) => Promise<void>;
   /** The request is over: what was allocated for it is stored by now, or is not going to be. */
   readonly release: (request: WriteRequest) => void;
 }
@@ -171,7 +173,8 @@ export class Writer {
         return undefined;
       }
       if (createFrom === undefined) throw ApiError.notFound(definition, name);
-      return this.#prepareCreate(request, await this.#admitCreate(request, createFrom(this.#manager(request)), false));
+      const admitted = await this.#admitCreate(request, createFrom(this.#manager(request)), false);
+      return this.#prepareCreate(request, admitted, () => this.deps.mustCreate(request.context));
     });
     return { object: object!, created, kept };
   }
@@ -230,7 +233,11 @@ export class Writer {
   }
 
   /** What is stored of an object that was admitted: it has identity now, a name, and defaults for what follows from both. */
-  async #prepareCreate(request: WriteRequest, admitted: Unstructured): Promise<Unstructured> {
+  async #prepareCreate(
+    request: WriteRequest,
+    admitted: Unstructured,
+    authorize: () => Promise<void> = async () => {},
+  ): Promise<Unstructured> {
     const { definition, context } = request;
     const { strategy } = definition;
     const { clock, random, admission } = this.deps;
@@ -253,6 +260,7 @@ export class Writer {
         : (definition.custom?.validate(object, undefined) ?? []),
     );
     this.#warn(request, object, undefined);
+    await authorize();
     await admission.validate(this.#attributes(request, "CREATE", object, undefined));
     // The store's own refusal upstream: who may not create the object hears that, not this.
     if (!request.dryRun && /^0*[1-9]\d*$/.test(admitted.metadata?.resourceVersion ?? ""))
