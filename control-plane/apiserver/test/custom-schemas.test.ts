@@ -465,6 +465,28 @@ describe("objects", () => {
     await admin.send("POST", THINGS, thing({ color: "blue" }, "b"));
   });
 
+  test("are answered with the status that their schema gives new ones, whatever status they came with", async () => {
+    const status = { type: "object", default: { phase: "Pending" }, properties: { phase: { type: "string" } } };
+    const schema = { openAPIV3Schema: { type: "object", properties: { status } } };
+    const version = { name: "v1", served: true, storage: true, schema, subresources: { status: {} } };
+    await admin.define(definition("queries", "Query", version));
+    const path = THINGS.replace("things", "queries");
+    const query = (name: string): object => ({
+      ...{ apiVersion: `${GROUP}/v1`, kind: "Query", metadata: { name } },
+      status: { phase: "Done" },
+    });
+    const asked = [
+      await admin.send("POST", `${path}?dryRun=All`, query("a")),
+      await admin.send("POST", path, query("a")),
+      await admin.get(`${path}/a`),
+      await admin.send("PATCH", `${path}/b?fieldManager=m`, query("b"), {
+        "content-type": "application/apply-patch+yaml",
+      }),
+    ];
+    expect(asked.map(({ object }) => object["status"])).toEqual(asked.map(() => ({ phase: "Pending" })));
+    await admin.send("DELETE", `${DEFINITIONS}/queries.${GROUP}`);
+  });
+
   test("have the columns that their definition names", async () => {
     const { object } = await admin.get(THINGS, { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" });
     const { columnDefinitions, rows } = object as unknown as {

@@ -111,7 +111,7 @@ export class Writer {
   /** Stores a new object. @throws {ApiError} 409 when it exists, 422, 403. */
   async create(request: WriteRequest, body: Unstructured, track = true): Promise<Unstructured> {
     try {
-      return await this.#create(request, await this.#admitCreate(request, body, track));
+      return this.#asRead(request, await this.#create(request, await this.#admitCreate(request, body, track)));
     } finally {
       this.deps.release(request);
     }
@@ -176,7 +176,13 @@ export class Writer {
       const admitted = await this.#admitCreate(request, createFrom(this.#manager(request)), false);
       return this.#prepareCreate(request, admitted, () => this.deps.mustCreate(request.context));
     });
-    return { object: object!, created, kept };
+    return { object: created ? this.#asRead(request, object!) : object!, created, kept };
+  }
+
+  /** A new custom resource is stored without status, and read with what its schema puts there. */
+  #asRead({ definition }: WriteRequest, created: Unstructured): Unstructured {
+    if (definition.typed || !definition.strategy.status) return created;
+    return this.#defaulted(definition, created, undefined);
   }
 
   /** @param complete Fills in defaults before an update is compared. */
