@@ -204,7 +204,12 @@ class Http2Transport implements Transport {
 
   #connect(): Connection {
     const { server, ca, clientCertificate } = this.#options;
-    const session = connect(server, { ca, ...clientCertificate, settings: { initialWindowSize: STREAM_WINDOW } });
+    const session = connect(server, {
+      ca,
+      allowPartialTrustChain: true,
+      ...clientCertificate,
+      settings: { initialWindowSize: STREAM_WINDOW },
+    });
     const connection: Connection = { session, streams: new Set(), most: this.#streams };
     session.once("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW));
     session.on("remoteSettings", ({ maxConcurrentStreams }) => {

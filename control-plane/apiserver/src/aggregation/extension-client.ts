@@ -3,7 +3,7 @@ import type { APIServiceSpec } from "@tsukube/api/types/apiregistration-v1";
 import type { Service } from "@tsukube/api/types/core-v1";
 import type { ApiResponse } from "@tsukube/client";
 import type { Random } from "@tsukube/foundation";
-import type { UpgradeRequest } from "@tsukube/host";
+import { trusting, type UpgradeRequest } from "@tsukube/host";
 import { forwardUpgrade } from "../proxying/forward-upgrade.ts";
 import { type ServiceEndpoint, serviceEndpoints } from "../proxying/service-endpoints.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
@@ -101,7 +101,7 @@ export class ExtensionClient {
         ? { rejectUnauthorized: false }
         : ca === ""
           ? {}
-          : { ca: Buffer.from(ca, "base64").toString("utf8") };
+          : trusting(Buffer.from(ca, "base64").toString("utf8"));
     const { cert, key } = this.#credentials ?? {};
     const shown = cert === undefined || key === undefined ? {} : { cert, key };
     const servername = `${name}.${namespace}.svc`;

@@ -27,6 +27,7 @@ let reviews: Review[];
 let answer: Answer;
 let port: number;
 let caBundle: string;
+let certificate: string;
 
 const patch = (...operations: readonly object[]) => ({
   allowed: true,
@@ -48,6 +49,7 @@ beforeEach(async () => {
     sans,
     usages: ["server"],
   });
+  certificate = pair.cert;
   const server = createHttpsServer({
     ...pair,
     handle: (exchange) =>
@@ -179,6 +181,15 @@ describe("a validating webhook", () => {
     await send("DELETE", `${CONFIGURATIONS}/validatingwebhookconfigurations/gone`, {});
     await configure("validating", "gone", { clientConfig, failurePolicy: "Ignore" });
     await expect(create()).resolves.toBeDefined();
+  });
+
+  test("is trusted by its own certificate as by the authority of that", async () => {
+    const own = Buffer.from(certificate).toString("base64");
+    await configure("validating", "own", {
+      clientConfig: { url: `https://127.0.0.1:${port}/own`, caBundle: own },
+    });
+    await expect(create()).resolves.toBeDefined();
+    expect(reviews.map(({ path }) => path)).toEqual(["/own?timeout=10s"]);
   });
 
   test("with side effects does not see dry runs", async () => {

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import type { WebhookClientConfig } from "@tsukube/api/types/admissionregistration-v1";
 import type { Service } from "@tsukube/api/types/core-v1";
 import { type Clock, messageOf } from "@tsukube/foundation";
+import { trusting } from "@tsukube/host";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { WebhookFailure } from "./review.ts";
 
@@ -79,7 +80,7 @@ function send({ url, host, port }: Endpoint, caBundle: string, body: string, sig
     host: url.host,
     "user-agent": "kube-apiserver-admission",
   };
-  const ca = caBundle === "" ? {} : { ca: Buffer.from(caBundle, "base64").toString("utf8") };
+  const ca = caBundle === "" ? {} : trusting(Buffer.from(caBundle, "base64").toString("utf8"));
   // certificates of addresses are checked by the address itself
   const named = isIP(url.hostname) === 0 ? { servername: url.hostname } : {};
   const path = url.pathname + url.search;
