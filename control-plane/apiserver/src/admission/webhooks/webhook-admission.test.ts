@@ -192,6 +192,15 @@ describe("a validating webhook", () => {
     expect(reviews.map(({ path }) => path)).toEqual(["/own?timeout=10s"]);
   });
 
+  test.each([
+    ["//a//b/", "/a/b"],
+    ["", "/"],
+  ])("at %j is asked at %j", async (path, asked) => {
+    await configure("validating", "slashes", { clientConfig: { url: `https://127.0.0.1:${port}${path}`, caBundle } });
+    await create();
+    expect(reviews.map((review) => review.path)).toEqual([`${asked}?timeout=10s`]);
+  });
+
   test("with side effects does not see dry runs", async () => {
     await configure("validating", "v", { sideEffects: "NoneOnDryRun" });
     await send("POST", `${IN}/configmaps?dryRun=All`, { metadata: { name: "c" } });

@@ -1,5 +1,6 @@
 import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
+import { posix } from "node:path";
 import type { WebhookClientConfig } from "@tsukube/api/types/admissionregistration-v1";
 import type { Service } from "@tsukube/api/types/core-v1";
 import { type Clock, messageOf } from "@tsukube/foundation";
@@ -37,6 +38,7 @@ export class WebhookClient {
   /** @throws {WebhookFailure} with Go's words, as upstream's clients know them. */
   async post({ config, timeoutSeconds = DEFAULT_SECONDS, body, signal }: WebhookCall): Promise<Uint8Array> {
     const endpoint = this.#endpointOf(config);
+    endpoint.url.pathname = cleaned(endpoint.url.pathname);
     endpoint.url.searchParams.set("timeout", `${timeoutSeconds}s`);
     const timeout = new AbortController();
     const cancel = this.#clock.after(timeoutSeconds * 1000, () => timeout.abort(), { background: true });
@@ -69,6 +71,11 @@ export class WebhookClient {
       );
     return { url: target, host, port };
   }
+}
+
+/** Go's servers answer paths with double slashes with a redirect; upstream's client never asks for those, nor for a last slash. */
+function cleaned(path: string): string {
+  return posix.normalize(path).replace(/(?<=.)\/$/, "");
 }
 
 function send({ url, host, port }: Endpoint, caBundle: string, body: string, signal: AbortSignal): Promise<Uint8Array> {
