@@ -19,6 +19,8 @@ export const NODE_PROGRAMS: readonly HostProgram[] = [
   { program: "busybox", package: "busybox-static", why: "is the base image tsukube.local/busybox" },
   { program: "tini-static", package: "tini", why: "is the init process of containers that ask for one" },
   { program: "ps", package: "procps", why: "lists processes of containers" },
+  { program: "xz", package: "xz-utils", why: "unpacks archives" },
+  { program: "bzip2", package: "bzip2", why: "unpacks archives" },
   { program: "unshare", package: "util-linux", why: "makes namespaces" },
   { program: "mount", package: "mount", why: "mounts volumes" },
 ];

@@ -26,8 +26,8 @@ export interface BuildSource {
 
 const REMOTE = /^\w+:\/\/|^git@/;
 const TAR_MAGIC_AT = 257;
-/** gzip, bzip2, zstd. */
-const COMPRESSED = ["1f8b", "425a68", "28b52ffd"].map((digits) => Buffer.from(digits, "hex"));
+/** gzip, bzip2, zstd, xz. */
+const COMPRESSED = ["1f8b", "425a68", "28b52ffd", "fd377a585a00"].map((digits) => Buffer.from(digits, "hex"));
 
 /**
  * Finds the context and its Dockerfile, as docker does: `file` is looked for from here, and then in the folder.

@@ -9,8 +9,8 @@ const MAGIC = { at: 257, text: "ustar" };
 const HEADER = 512;
 
 /**
- * Unpacks a tar archive, plain, gzip or zstd, into a folder of the image; false for any other file, which ADD copies.
- * @throws {TsukubeError} `unsupported` for bzip2 and xz; `invalid-tar`.
+ * Unpacks a tar archive, plain or compressed by gzip, zstd, xz or bzip2, into a folder of the image; false for any other file, which ADD copies.
+ * @throws {TsukubeError} `unsupported` where the program for xz or bzip2 is missing; `invalid-tar`.
  */
 export async function unpackArchive(file: string, root: string, destination: string): Promise<boolean> {
   if (!(await lstat(file)).isFile() || !(await isTar(file))) return false;

@@ -15,7 +15,7 @@ async function read(bytes: Uint8Array, size = 7): Promise<Buffer> {
 }
 
 test("gzip, zstd and plain content come out the same, however they are cut", async () => {
-  const bytes = fc.uint8Array({ maxLength: 3000 }).filter((content) => content[0] !== 0x42); // "BZh" is refused
+  const bytes = fc.uint8Array({ maxLength: 3000 }).filter((content) => content[0] !== 0x42); // "BZh" is another format
   await fc.assert(
     fc.asyncProperty(bytes, fc.integer({ min: 1, max: 4000 }), async (content, size) => {
       for (const form of [gzipSync(content), zstdCompressSync(content)])
@@ -40,24 +40,23 @@ test("damaged content fails with a code, never with silence", async () => {
   );
 });
 
-test("the error of the source is passed on, and what is not supported is named", async () => {
+test("the error of the source is passed on", async () => {
   const broken = (async function* () {
     yield gzipSync("x").subarray(0, 12);
     throw new TsukubeError("truncated", "the connection broke");
   })();
   await expect(decompressed(broken).next()).rejects.toMatchObject({ code: "truncated" });
-  await expect(read(Buffer.from("fd377a585a000004", "hex"))).rejects.toThrow("xz");
   expect((await read(Buffer.alloc(0))).length).toBe(0);
 });
 
 test("what becomes too much is refused, where it is more than does no harm", async () => {
   const bomb = zstdCompressSync(Buffer.alloc(4 * 1024 * 1024));
-  const whole = (harmless?: number) => Array.fromAsync(decompressed(parts(bomb, 100), undefined, harmless));
+  const whole = (harmless?: number) => Array.fromAsync(decompressed(parts(bomb, 100), harmless));
   await expect(whole(1024 * 1024)).rejects.toMatchObject({ code: "invalid-archive" });
   expect(Buffer.concat(await whole()).length).toBe(4 * 1024 * 1024);
   const zeros = gzipSync(Buffer.alloc(16 * 1024 * 1024)); // the most that gzip does
   expect(zeros.length).toBeLessThan((16 * 1024 * 1024) / 1025);
-  const given = await Array.fromAsync(decompressed(parts(zeros, 100), undefined, 1));
+  const given = await Array.fromAsync(decompressed(parts(zeros, 100), 1));
   expect(Buffer.concat(given).length).toBe(16 * 1024 * 1024);
 });
 
