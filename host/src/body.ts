@@ -10,6 +10,7 @@ const EMPTY = new Uint8Array(0);
  */
 export function readAll(stream: Readable, limit: number, length?: number): Promise<Uint8Array> {
   if (stream.readableEnded || length === 0) return Promise.resolve(EMPTY);
+  if (stream.destroyed) return Promise.reject(aborted());
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let size = 0;
@@ -34,7 +35,11 @@ export function readAll(stream: Readable, limit: number, length?: number): Promi
     stream.once("end", done);
     stream.once("error", reject);
     stream.once("close", () => {
-      if (!isDone) reject(new TsukubeError("aborted", "Cannot read the body: the client closed the connection"));
+      if (!isDone) reject(aborted());
     });
   });
+}
+
+function aborted(): TsukubeError {
+  return new TsukubeError("aborted", "Cannot read the body: the client closed the connection");
 }

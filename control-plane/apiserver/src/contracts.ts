@@ -16,6 +16,8 @@ export interface User {
 
 /** A request as it comes from the wire or in process. */
 export interface IncomingRequest extends ApiRequest {
+  /** Waits for a body that is still to come, which `body` is then. Absent where it is there. @throws {ApiError} 413, 504. */
+  arrive?(): Promise<void>;
   /** Asserted by an in-process transport; never set from the wire. */
   readonly user?: User;
   /** The verified client certificate. */

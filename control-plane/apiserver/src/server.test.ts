@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import type { Status } from "@tsukube/api/types/meta-v1";
 import { createHttpTransport, lines, type Transport } from "@tsukube/client";
@@ -187,6 +188,76 @@ async function upgrade(path: string, headers: Readonly<Record<string, string>>):
     sent.on("error", reject).end();
   });
 }
+
+describe("a body that is still to come", () => {
+  const MAPS = "/api/v1/namespaces/shop/configmaps";
+  const credentials = async (name: string, groups: readonly string[]) =>
+    authority.issue({ commonName: name, organizations: groups, usages: ["client"] });
+
+  test.each([
+    ["nobody", MAPS, 401],
+    ["nobody", "/healthz", 200],
+    ["nobody", "/version", 405],
+    ["alice", MAPS, 403],
+  ])("is not waited for from %s who posts to %s, over either version of HTTP", async (name, path, code) => {
+    const pair = name === "nobody" ? {} : await credentials(name, []);
+    const session = connect(`https://127.0.0.1:${port}`, { ca, ...pair });
+    const stream = session.request(
+      { ":method": "POST", ":path": path, "content-length": 3_000_000 },
+      { endStream: false },
+    );
+    stream.on("error", () => {});
+    stream.write(Buffer.alloc(1000));
+    const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+    session.destroy();
+    const head = { "content-length": 3_000_000 };
+    const request = httpsRequest({
+      host: "127.0.0.1",
+      port,
+      path,
+      method: "POST",
+      ca,
+      headers: head,
+      agent: false,
+      ...pair,
+    });
+    request.on("error", () => {});
+    request.write(Buffer.alloc(1000));
+    const [plain] = (await once(request, "response")) as [{ statusCode: number }];
+    request.destroy();
+    expect([headers[":status"], plain.statusCode]).toEqual([code, code]);
+  });
+
+  test("is taken piece by piece from who may write", async () => {
+    const pair = await credentials("admin", ["system:masters"]);
+    const session = connect(`https://127.0.0.1:${port}`, { ca, ...pair });
+    const [start, end] = [`{"metadata":{"name":"pieces"},"data":{"a":"`, `${"x".repeat(600_000)}"}}`];
+    const json = { "content-type": "application/json" };
+    const stream = session.request({ ":method": "POST", ":path": MAPS, ...json }, { endStream: false });
+    stream.write(start);
+    await send(admin, "GET", "/healthz"); // the server has seen the first piece
+    stream.end(end);
+    const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+    session.destroy();
+    const request = httpsRequest({
+      host: "127.0.0.1",
+      port,
+      path: `${MAPS}/pieces`,
+      method: "PUT",
+      ca,
+      headers: json,
+      agent: false,
+      ...pair,
+    });
+    request.write(start);
+    await send(admin, "GET", "/healthz");
+    request.end(end);
+    const [plain] = (await once(request, "response")) as [{ statusCode: number }];
+    request.destroy();
+    expect([headers[":status"], plain.statusCode]).toEqual([201, 200]);
+    expect((await send(admin, "GET", `${MAPS}/pieces`)).object["data"]).toEqual({ a: "x".repeat(600_000) });
+  });
+});
 
 test("an upgrade is authorized like any request", async () => {
   const headers = {

@@ -1,5 +1,4 @@
 import {
-  ApiError,
   decodeJson,
   decodeUnstructured,
   FeatureGates,
@@ -402,30 +401,31 @@ async function answer(chain: Chain, exchange: Exchange, clock: Clock): Promise<v
     exchange.send(400, { "content-type": "text/plain; charset=utf-8" }, Buffer.from("400 Bad Request"));
     return;
   }
+  const { method } = exchange;
+  const hasBody = method !== "GET" && method !== "HEAD";
   let body: Uint8Array = EMPTY;
-  if (exchange.method !== "GET" && exchange.method !== "HEAD") {
-    const received = await receive(exchange, clock);
-    if (received instanceof ApiError) {
-      const headers = { "content-type": "application/json" };
-      exchange.send(received.httpCode, headers, Buffer.from(JSON.stringify(received.status)));
-      if (received.httpCode === 504) clock.after(FAREWELL_MS, () => exchange.abandon(), { background: true });
-      return;
-    }
-    body = received;
-  }
   const response = await chain.handle({
-    method: exchange.method,
+    method,
     path: exchange.path,
     headers: exchange.headers,
     get repeated() {
       return exchange.repeated;
     },
-    body,
+    get body() {
+      return body;
+    },
+    ...(hasBody && {
+      async arrive() {
+        body = await receive(exchange, clock);
+      },
+    }),
     get signal() {
       return exchange.signal; // most requests are answered before anybody asks
     },
     remoteAddress: exchange.remoteAddress,
     ...(exchange.peer !== undefined && { clientCertificate: exchange.peer }),
   });
+  if (hasBody && response.status === 504 && !exchange.isWhole)
+    clock.after(FAREWELL_MS, () => exchange.abandon(), { background: true });
   await send(exchange, response);
 }

@@ -24,9 +24,9 @@ import { areTrailers, type RequestHead, requestHead } from "./request-head.ts";
 
 /** Streams at a time, as kube-apiserver has it. */
 const MOST_STREAMS = 100;
-/** Bytes that a client may send before we have read them, of one request and of all. */
-const REQUEST_WINDOW = 1024 * 1024;
-const CONNECTION_WINDOW = 4 * 1024 * 1024;
+/** Bytes that a client may send before we have read them, of one request and of all: none that waits keeps others from coming. */
+const REQUEST_WINDOW = 256 * 1024;
+const CONNECTION_WINDOW = MOST_STREAMS * REQUEST_WINDOW;
 /** Frames of one head: nobody needs as many. */
 const MOST_CONTINUATIONS = 128;
 /** Answers to pings and settings that a client leaves unread. */

@@ -233,6 +233,8 @@ export class Chain {
       const turn = this.#turns.wait(); // after the seat: one flow does not fill the line for all
       if (turn !== undefined) await turn;
       await this.#authorize(attributes, info, notes.audit);
+      // only now: of who may not ask, nothing is kept
+      if (request.arrive !== undefined && (info.isResource || this.#deps.isElsewhere(info))) await request.arrive();
       time?.mustLast();
       return await this.#deps.dispatch(contextOf(request, info, user, notes, seating, time));
     } finally {

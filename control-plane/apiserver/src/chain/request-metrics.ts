@@ -132,8 +132,8 @@ export class RequestMetrics {
     const { present, duration, own, sizes, validated, received, counted } = this.#kindOf(request, info);
     const started = this.#clock.now();
     present.add(1);
-    if (received !== undefined && info.isResource) received.observe(request.body?.length ?? 0);
     return ({ status, body }, leftOut) => {
+      if (received !== undefined && info.isResource) received.observe(request.body?.length ?? 0);
       if (duration === undefined && body instanceof FlowingBody && body.lasts) body.whenOver(() => present.add(-1));
       else present.add(-1);
       counted(status).inc();
