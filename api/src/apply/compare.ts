@@ -101,9 +101,27 @@ class Comparer {
 
   #visitList(schema: ListSchema, before: Json | undefined, after: Json | undefined, at: Step | undefined): void {
     const [old, next] = [indexItems(schema, before), indexItems(schema, after)];
-    for (const element of new Set([...next.keys(), ...old.keys()])) {
-      this.visit(schema.items, old.get(element), next.get(element), { parent: at, element });
+    for (const element of new Set([...next.first.keys(), ...old.first.keys()])) {
+      const step = { parent: at, element };
+      if (old.repeated.has(element) || next.repeated.has(element))
+        this.#visitRepeated(schema.items, itemsAt(old, element), itemsAt(next, element), step);
+      else this.visit(schema.items, old.first.get(element), next.first.get(element), step);
     }
+  }
+
+  /** Items of one key, more than one before or after: they are owned as a whole. */
+  #visitRepeated(schema: Schema, before: readonly Json[], after: readonly Json[], at: Step): void {
+    if (before.length > 1 && after.length > 1) {
+      if (!jsonEqual(before, after)) this.modified.insert(pathOf(at));
+      return;
+    }
+    if (before.length > 1) {
+      if (after.length > 0) this.visit(schema, undefined, after[0], at);
+      this.removed.insert(pathOf(at));
+      return;
+    }
+    if (before.length > 0) this.visit(schema, before[0], undefined, at);
+    this.added.insert(pathOf(at));
   }
 }
 
@@ -113,9 +131,10 @@ function insertAll(schema: Schema | undefined, value: Json, element: PathElement
   if (shape.kind === "leaf" || isHollow(value)) return;
   const into = parent.at(element);
   if (shape.kind === "list") {
-    for (const [each, item] of indexItems(shape.schema, value)) {
+    const { first, repeated } = indexItems(shape.schema, value);
+    for (const [each, item] of first) {
       into.add(each);
-      insertAll(shape.schema.items, item, each, into);
+      if (!repeated.has(each)) insertAll(shape.schema.items, item, each, into);
     }
     return;
   }
@@ -183,14 +202,30 @@ function memberOf(
   return field === undefined ? undefined : zeroMember(field);
 }
 
-function indexItems(schema: ListSchema, list: Json | undefined): ReadonlyMap<PathElement, Json> {
-  const index = new Map<PathElement, Json>();
-  if (!Array.isArray(list)) return index;
-  (list as readonly Json[]).forEach((item) => {
+/** Items of a list by their keys. */
+interface Items {
+  readonly first: ReadonlyMap<PathElement, Json>;
+  /** All of a key, where there are several. */
+  readonly repeated: ReadonlyMap<PathElement, readonly Json[]>;
+}
+
+function indexItems(schema: ListSchema, list: Json | undefined): Items {
+  const first = new Map<PathElement, Json>();
+  const repeated = new Map<PathElement, Json[]>();
+  for (const item of Array.isArray(list) ? (list as readonly Json[]) : []) {
     const element = listElement(schema, item);
-    if (element !== undefined && !index.has(element)) index.set(element, item);
-  });
-  return index;
+    if (element === undefined) continue;
+    const [one, several] = [first.get(element), repeated.get(element)];
+    if (one === undefined) first.set(element, item);
+    else if (several === undefined) repeated.set(element, [one, item]);
+    else several.push(item);
+  }
+  return { first, repeated };
+}
+
+function itemsAt({ first, repeated }: Items, element: PathElement): readonly Json[] {
+  const one = first.get(element);
+  return repeated.get(element) ?? (one === undefined ? [] : [one]);
 }
 
 function pathOf(at: Step | undefined): PathElement[] {

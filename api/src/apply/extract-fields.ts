@@ -82,15 +82,18 @@ class Extraction {
   }
 
   #visitList(schema: ListSchema, items: readonly Json[], into: FieldSetBuilder): void {
+    const elements = items.map((item) => listElement(schema, item));
+    const repeated = repeatedAmong(elements);
     const seen = new Set<string>();
     for (const [index, item] of items.entries()) {
-      const element = listElement(schema, item);
+      const element = elements[index];
       if (element === undefined) this.#failItem(schema, index, item);
       else if (seen.has(element)) this.#fail(`duplicate entries for key ${elementText(element)}`);
       else {
         seen.add(element);
-        this.#path.push(element);
         into.add(element);
+        if (repeated.has(element) && this.#errors === undefined) continue;
+        this.#path.push(element);
         this.#visit(schema.items, item, into.at(element));
         this.#path.pop();
       }
@@ -129,6 +132,17 @@ class Extraction {
       this.#fail(`expected map, got &{${goValue(value)}}`);
     if (schema.kind === "scalar" && !fitsScalar(schema.scalar, value)) this.#fail(misfit(schema.scalar, value));
   }
+}
+
+/** Those that are there several times: they are owned as a whole. */
+function repeatedAmong(elements: readonly (string | undefined)[]): ReadonlySet<string> {
+  const [seen, repeated] = [new Set<string>(), new Set<string>()];
+  for (const element of elements) {
+    if (element === undefined) continue;
+    if (seen.has(element)) repeated.add(element);
+    seen.add(element);
+  }
+  return repeated;
 }
 
 function isEmptyRecord(value: Json): boolean {

@@ -7,6 +7,7 @@ import { FieldManager, FieldSet } from "./index.ts";
 
 const DEPLOYMENT = schemaOf({ group: "apps", version: "v1", kind: "Deployment" })!;
 const CONFIG_MAP = schemaOf({ group: "", version: "v1", kind: "ConfigMap" })!;
+const POD = schemaOf({ group: "", version: "v1", kind: "Pod" })!;
 const SERVICE = schemaOf({ group: "", version: "v1", kind: "Service" })!;
 
 function managerOf(
@@ -245,6 +246,47 @@ describe("update", () => {
       "2025-01-01T00:00:00Z",
       "2025-01-01T00:00:01Z",
     ]);
+  });
+
+  test("items of one key are owned as a whole by who made them several, and stay unless who applies takes them", () => {
+    const { fields } = managerOf("v1", "Pod", POD);
+    const pod = (...env: Json[]): Unstructured =>
+      freeze({
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: "p" },
+        spec: { containers: [{ name: "c", env }] },
+      }) as Unstructured;
+    const [one, other, b] = [
+      { name: "A", value: "1" },
+      { name: "A", value: "3" },
+      { name: "B", value: "1" },
+    ];
+    const applied = fields.apply(undefined, pod(one), "u", false);
+    const put = fields.update(
+      stored(applied),
+      { ...stored(applied), ...{ spec: pod(one, other)["spec" as never] } } as Unstructured,
+      "put",
+    );
+    const env = (entry: unknown) => ({
+      "f:spec": { "f:containers": { 'k:{"name":"c"}': { ".": {}, "f:name": {}, ...(entry as object) } } },
+    });
+    expect(owners(put)).toEqual({
+      "u/Apply": env({}),
+      "put/Update": { "f:spec": { "f:containers": { 'k:{"name":"c"}': { "f:env": { 'k:{"name":"A"}': {} } } } } },
+    });
+    const next = { name: "A", value: "9" };
+    expect(() => fields.apply(stored(put), pod(next), "u", false)).toThrow(/1 conflict: conflict with "put" using v1/);
+    const forced = fields.apply(stored(put), pod(next), "u", true) as { spec?: unknown };
+    expect(forced.spec).toEqual(pod(next)["spec" as never]);
+    const more = fields.apply(stored(put), pod(b), "v", false) as { spec?: unknown };
+    expect(more.spec).toEqual(pod(one, other, b)["spec" as never]);
+    const back = fields.update(
+      stored(put),
+      { ...stored(put), ...{ spec: pod(other)["spec" as never] } } as Unstructured,
+      "edit",
+    );
+    expect(Object.keys(owners(back))).toEqual(["u/Apply", "edit/Update"]);
   });
 
   test("removed fields are owned by nobody", () => {

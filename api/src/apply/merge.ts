@@ -34,9 +34,11 @@ function mergeLists(schema: ListSchema, live: Json, applied: Json): Json {
   if (!Array.isArray(live) || live.length === 0) return applied;
   if (!Array.isArray(applied)) return live;
   const [left, right] = [elementsOf(schema, live as readonly Json[]), elementsOf(schema, applied as readonly Json[])];
-  return mergeOrder(left, right).map(
-    ({ element, item }) => mergeObjects(schema.items, first(left, element, item), first(right, element, undefined))!,
-  );
+  const [present, wanted] = [byElement(left), byElement(right)];
+  return mergeOrder(left, right).map(({ element, item }) => {
+    const next = element === undefined ? undefined : wanted.get(element);
+    return next === undefined ? item : mergeObjects(schema.items, present.get(element!), next)!;
+  });
 }
 
 interface Item {
@@ -48,10 +50,12 @@ function elementsOf(schema: ListSchema, list: readonly Json[]): readonly Item[] 
   return list.map((item) => ({ element: listElement(schema, item), item }));
 }
 
-/** The item that stands for `element`; items without identity (`undefined`) stand for themselves. */
-function first(items: readonly Item[], element: PathElement | undefined, fallback: Json | undefined): Json | undefined {
-  if (element === undefined) return fallback;
-  return items.find((one) => one.element === element)?.item;
+/** Items by their element; nothing where several have it: none of them is merged with. */
+function byElement(items: readonly Item[]): ReadonlyMap<PathElement, Json | undefined> {
+  const index = new Map<PathElement, Json | undefined>();
+  for (const { element, item } of items)
+    if (element !== undefined) index.set(element, index.has(element) ? undefined : item);
+  return index;
 }
 
 /** Applied items in their order; live-only items stay where they were relative to the live items around them. */
