@@ -174,6 +174,13 @@ describe("protobuf", () => {
     });
   });
 
+  test("no field has the number 0", () => {
+    const envelope = { apiVersion: "v1", kind: "ConfigMap" };
+    const { raw, ...rest } = decodeEnvelope(encodeProtobuf({ data: { a: "b" } }, configMap, envelope));
+    const wrong = Buffer.concat([raw, Buffer.of(0, 1)]);
+    expect(() => decodeProtobuf({ ...rest, raw: wrong }, configMap)).toThrow("illegal tag 0 (wire type 0)");
+  });
+
   test("a list of encoded messages equals the encoded list", () => {
     const items = [{ metadata: { name: "a" } }, { metadata: { name: "b" } }];
     const kind = { apiVersion: "v1", kind: "ConfigMapList" };
@@ -233,6 +240,7 @@ describe("YAML", () => {
     }
     expect(() => decodeYaml(bytes(levels.join("\n")), configMap)).toThrow("excessive aliasing");
     expect(() => decodeYaml(bytes(`a: ${"[".repeat(100_000)}`), configMap)).toThrow("exceeded max depth");
+    expect(() => decodeYaml(bytes("- ".repeat(9000)), configMap)).toThrow("exceeded max depth");
     expect(() => decodeYaml(bytes("a: *b"), configMap)).toThrow("unknown anchor 'b' referenced");
   });
 

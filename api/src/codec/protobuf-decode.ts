@@ -48,6 +48,7 @@ export class MessageDecoder {
     while (reader.position < end) {
       const tag = reader.varint();
       const wire = tag & 7;
+      if (tag < 8) throw new DecodeError("syntax", `proto: illegal tag 0 (wire type ${wire})`);
       const member = message.byNumber.get(Math.floor(tag / 8));
       if (member === undefined) reader.skip(wire, end);
       else if (member.field !== undefined) this.#field(out, member.field, wire, end);

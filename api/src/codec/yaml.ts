@@ -95,6 +95,8 @@ function jsonOfYaml(bytes: Uint8Array, options: DecodeOptions): { json: Uint8Arr
   if (!Array.isArray(documents) || document === undefined) return { json: encoder.encode("null"), problems: [] };
   const error = document.errors[0];
   if (error !== undefined) {
+    // of its own calls, which it makes for what is nested
+    if (error.message.startsWith("Maximum call stack")) throw new DecodeError("limit", "exceeded max depth");
     const line = error.linePos?.[0].line;
     throw new DecodeError(
       "syntax",

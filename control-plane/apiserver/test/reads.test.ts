@@ -48,6 +48,14 @@ describe("a list", () => {
     },
   );
 
+  test.each([
+    ["", 400],
+    ["&watch=1", 500],
+  ])("of a revision that no number of 64 bits names is refused: %j", async (query, code) => {
+    const answer = await list(`&resourceVersion=99999999999999999999${query}`);
+    expect([answer.code, answer.object.message]).toEqual([code, expect.stringMatching(/"9+": value out of range$/)]);
+  });
+
   test("not older than a revision may be newer", async () => {
     for (const query of [
       `&resourceVersion=${before}`,

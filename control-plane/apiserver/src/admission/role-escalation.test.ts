@@ -83,7 +83,7 @@ test("nobody binds a role that grants what they do not hold, unless they may bin
 
 test("a binding to a role that is not there is not made", async () => {
   const made = alice.raw("POST", `${IN}/rolebindings`, binding("b", "Role", "none"));
-  await expect(made).rejects.toThrow('roles.rbac.authorization.k8s.io "none" not found');
+  await expect(made).rejects.toThrow('rolebindings.rbac.authorization.k8s.io "none" not found');
 });
 
 test("aggregation takes cluster-admin", async () => {

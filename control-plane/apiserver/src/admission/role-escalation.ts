@@ -79,7 +79,8 @@ class EscalationCheck {
       throw ApiError.unknown(`unsupported role reference kind: "${ref?.kind ?? ""}"`);
     if (await this.#may(attributes, "bind", resource, ref.name ?? "", namespace)) return;
     const rules = this.#rbac.rulesOfRole(ref, namespace);
-    if (rules === undefined) throw ApiError.notFound({ group: GROUP, resource }, ref.name ?? "");
+    // upstream looks the role up as if the request were about it
+    if (rules === undefined) throw ApiError.notFound(attributes.resource, ref.name ?? "");
     this.#confirm(attributes, rules);
   }
 

@@ -49,12 +49,16 @@ export function numberOf(query: URLSearchParams, name: string): number | undefin
   return Number(text);
 }
 
+const MOST_REVISIONS = 2n ** 64n - 1n;
+
 /** @param isPlain Of a watch or a get, whose error is a 500, as upstream's, but for events. @throws {ApiError} 400, 500. */
 export function revisionOf(text: string, isPlain: boolean): number | undefined {
   if (text === "") return undefined;
-  if (/^\d+$/.test(text)) return Number(text);
+  const isNumber = /^\d+$/.test(text);
+  if (isNumber && BigInt(text) <= MOST_REVISIONS) return Number(text);
   const quoted = goQuote(text);
-  const why = `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`;
+  const problem = isNumber ? "value out of range" : "invalid syntax";
+  const why = `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${problem}`;
   throw isPlain ? ApiError.unknown(why) : ApiError.badRequest(`invalid resource version: ${why}`);
 }
 
