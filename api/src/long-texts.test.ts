@@ -1,13 +1,16 @@
 import { withoutEnd } from "@tsukube/foundation";
 import { expect, test } from "vitest";
-import type { ContainerPort } from "../generated/types/core-v1.ts";
+import type { ContainerPort, Pod } from "../generated/types/core-v1.ts";
+import { mergeObjects } from "./apply/index.ts";
 import { hasFormat } from "./crd/formats.ts";
 import { parseDuration } from "./duration.ts";
 import { parseQuantity } from "./quantity.ts";
+import { schemaOf } from "./schema-of.ts";
 import type { FieldError } from "./status/field-error.ts";
 import { nodeUpdate } from "./validation/core/node.ts";
 import { topologySpreadConstraints } from "./validation/core/scheduling.ts";
 import { withoutZeros } from "./validation/names.ts";
+import { validateMetaUpdate } from "./validation/object-meta.ts";
 import { podWarnings } from "./warnings/pod.ts";
 import { pathWarnings } from "./warnings/volume-paths.ts";
 
@@ -94,6 +97,15 @@ test("entries of a long list are each looked for once among the others", () => {
   expect(
     nodeUpdate(node, node, { kind: { group: "", version: "v1", kind: "Node" } }).map(({ field }) => field),
   ).toEqual([`status.addresses[${MANY}]`]);
+  const held = (name: string) => ({
+    metadata: { name: "n", finalizers: [1, 2, 3].flatMap((of) => many((index) => `${name}/${of}-${index}`)) },
+  });
+  expect(validateMetaUpdate(held("a"), held("b"))).toEqual([]);
+  const pod = (name: string) => ({
+    spec: { containers: [{ name: "c", env: many((index) => ({ name: `${name}${index}` })) }] },
+  });
+  const merged = mergeObjects(schemaOf({ group: "", version: "v1", kind: "Pod" }), pod("a"), pod("b")) as Pod;
+  expect(merged.spec?.containers[0]?.env).toHaveLength(2 * MANY);
   expect(portsOf(many(port))).toEqual([]);
   expect(portsOf(many(() => port(0)))).toHaveLength(500);
 });

@@ -184,7 +184,8 @@ const IMMUTABLE = [
 export function validateMetaUpdate(next: Unstructured, old: Unstructured): FieldError[] {
   const [meta, before] = [next.metadata ?? {}, old.metadata ?? {}];
   const errors = prefixErrors(meta.generateName ?? "", pathSegment);
-  const added = (meta.finalizers ?? []).filter((finalizer) => !(before.finalizers ?? []).includes(finalizer));
+  const present = new Set(before.finalizers);
+  const added = (meta.finalizers ?? []).filter((finalizer) => !present.has(finalizer));
   if (before.deletionTimestamp && added.length > 0) {
     const list = added.map((finalizer) => `"${finalizer}"`).join(", ");
     const why = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`;

@@ -239,11 +239,11 @@ const statefulTemplate: Check = (spec, at, errors) => {
   matchingTemplate(spec, at, errors);
   const template = (member(spec, "template") ?? {}) as Values;
   const { subdomain: _subdomain, hostname: _hostname, ...own } = (template["spec"] ?? {}) as Values;
-  const claims = listOf(member(spec, "volumeClaimTemplates")).map((claim) =>
-    String(valueAt(claim, "metadata.name") ?? ""),
+  const claims = new Set(
+    listOf(member(spec, "volumeClaimTemplates")).map((claim) => String(valueAt(claim, "metadata.name") ?? "")),
   );
-  const claimed = [...new Set(claims)].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
-  const others = listOf(own["volumes"]).filter((volume) => !claims.includes(String(member(volume, "name"))));
+  const claimed = [...claims].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  const others = listOf(own["volumes"]).filter((volume) => !claims.has(String(member(volume, "name"))));
   podTemplate({ ...template, spec: { ...own, volumes: [...claimed, ...others] } }, here, errors);
   labels(valueAt(template, "metadata.labels"), child(here, "labels"), errors);
   annotations(valueAt(template, "metadata.annotations"), child(here, "annotations"), errors);
