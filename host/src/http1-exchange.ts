@@ -61,7 +61,7 @@ export class Http1Exchange implements Exchange {
   send(status: number, headers: OutgoingHeaders, body: Uint8Array): void {
     if (this.#response.destroyed) return;
     this.#response.writeHead(status, {
-      ...(headers as Record<string, string | string[]>),
+      ...inBytes(headers),
       "content-length": String(body.length),
     });
     this.#response.end(body);
@@ -70,7 +70,7 @@ export class Http1Exchange implements Exchange {
   begin(status: number, headers: OutgoingHeaders): ResponseSink {
     const response = this.#response;
     if (!response.destroyed) {
-      response.writeHead(status, headers as Record<string, string | string[]>);
+      response.writeHead(status, inBytes(headers));
       response.flushHeaders();
     }
     return {
@@ -84,6 +84,14 @@ export class Http1Exchange implements Exchange {
   abandon(): void {
     this.#response.destroy();
   }
+}
+
+/** Node takes one character for each byte: text is UTF-8, and what has been bytes, such as of a proxied answer, stays so. */
+function inBytes(headers: OutgoingHeaders): Record<string, string | string[]> {
+  const bytes = (value: string): string => (/[^\0-\xff]/.test(value) ? Buffer.from(value).toString("latin1") : value);
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? bytes(value) : value.map(bytes)]),
+  );
 }
 
 /** Resolves when the stream takes more, or is closed. */

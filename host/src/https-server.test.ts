@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import { connect } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { connect as connectTls } from "node:tls";
@@ -73,6 +74,18 @@ test("HTTP/2 and HTTP/1.1 on one port see the same request and the verified clie
   expect(await overHttp2(at, "/x", "hello")).toBe("POST alice dev,ops 5");
   expect(await overHttp1(at, "hello", true)).toBe("200 POST alice dev,ops 5");
   expect(await overHttp1(at, "hello", false)).toBe("200 POST undefined undefined 5");
+});
+
+test("headers of an answer may be any text, over either version of HTTP", async () => {
+  const at = await serve((exchange) => exchange.send(200, { warning: ["a", "é😀"] }, new Uint8Array(0)));
+  const request = httpsRequest({ port: at.port, host: "localhost", ca: at.ca, agent: false }).end();
+  const [plain] = (await once(request, "response")) as [IncomingMessage];
+  plain.resume();
+  const session = connect(`https://localhost:${at.port}`, { ca: at.ca });
+  lifetime.add("session", () => session.destroy());
+  const [headers] = (await once(session.request().end(), "response")) as [Record<string, string>];
+  const text = (value: unknown) => Buffer.from(String(value), "latin1").toString();
+  expect([plain.headers["warning"], headers["warning"]].map(text)).toEqual(["a, é😀", "a, é😀"]);
 });
 
 test("a body over the limit is refused and the connection can answer", async () => {
