@@ -120,6 +120,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       cgroups,
       network,
       clock,
+      logger,
     },
     ...(rootless === undefined ? {} : { rootless }),
     random: options.random,

@@ -212,10 +212,15 @@ export function mountIdOf(path: string | Buffer, { follow = true } = {}): string
     throw error;
   }
   try {
-    return /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${place}`, "utf8"))?.[1];
+    return mountIdAt(place);
   } finally {
     closeSync(place);
   }
+}
+
+/** The same of a descriptor. */
+export function mountIdAt(place: number): string | undefined {
+  return /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${place}`, "utf8"))?.[1];
 }
 
 /** Options of an overlay mount. @throws {TsukubeError} `too-many-layers` when they exceed the page that mount(2) reads. */

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemMounts } from "./mounts.ts";
@@ -48,6 +49,16 @@ describe.skipIf(process.getuid?.() !== 0)("what is mounted below a folder that i
     const folder = pod();
     await expect(removeTree(folder, { below: () => [] })).rejects.toThrow(`"${folder}/volumes/v" is mounted`);
     expect(data()).toBe("data");
+  });
+
+  test("goes where it is deeper than any path that the kernel takes", async () => {
+    const folder = `${scratch.path}/deep`;
+    mkdirSync(`${folder}/beside`, { recursive: true });
+    const script = "i=0; while [ $i -lt 60 ]; do mkdir $1 && cd -P $1 && echo x > file || exit 1; i=$((i+1)); done";
+    const made = spawnSync("sh", ["-c", script, "sh", "d".repeat(200)], { cwd: folder });
+    expect(made.stderr.toString()).toBe("");
+    await removeTree(folder);
+    expect(existsSync(folder)).toBe(false);
   });
 
   test("all else goes, whatever its name, and what links lead to stays", async () => {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { type Clock, codeOf } from "@tsukube/foundation";
-import { diskUsage, run } from "@tsukube/kernel";
+import { diskUsage, removeTree, run } from "@tsukube/kernel";
 import type { CacheFolder } from "./contracts.ts";
 import type { RunMount } from "./run-mounts.ts";
 
@@ -75,7 +75,7 @@ export class CacheMounts {
       renameSync(path, aside); // at once: who comes meanwhile gets a new folder, not one whose files vanish
       rmSync(path + NOTE, { force: true });
     } finally {
-      await rm(aside, { recursive: true, force: true }).finally(() => this.#going.delete(aside));
+      await removeTree(aside).finally(() => this.#going.delete(aside));
     }
     return bytes;
   }
@@ -157,7 +157,7 @@ export class CacheMounts {
         if (!["ENOTEMPTY", "EEXIST"].includes(codeOf(error) ?? "")) throw error; // by the file system
       });
     } finally {
-      await rm(aside, { recursive: true, force: true }).finally(() => this.#going.delete(aside));
+      await removeTree(aside).finally(() => this.#going.delete(aside));
     }
   }
 

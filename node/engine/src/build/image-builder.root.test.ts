@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
@@ -188,6 +189,25 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
       "COPY --from=bad / /",
     ].join("\n");
     expect((await build({ Dockerfile }, { nocache: "1" })).error).toContain("Dockerfile:2:1: RUN sleep 0.2; false");
+  });
+
+  test("what a command made deeper than any path goes with it, and at the next start what an engine left so", async () => {
+    const deep = `i=0; while [ $i -lt 60 ]; do mkdir ${"d".repeat(200)} && cd ${"d".repeat(200)} || break; i=$((i+1)); done`;
+    const { error } = await build({ Dockerfile: `FROM tsukube.local/busybox\nRUN ${deep}; exit 3` });
+    expect(error).toContain("exit code 3");
+    const written = `${engine.folder}/state/s/w`;
+    expect(readdirSync(written).filter((id) => id.length === 16)).toEqual([]);
+    const [left, volume] = [
+      `${written}/0123456789abcdef`,
+      `${engine.folder}/state/docker/volumes/.removed-0123456789abcdef`,
+    ];
+    for (const folder of [left, volume]) {
+      mkdirSync(folder, { recursive: true });
+      execFileSync("sh", ["-c", deep.replaceAll("cd ", "cd -P ")], { cwd: folder });
+    }
+    await engine.engine?.close();
+    await engine.start();
+    expect([existsSync(left), existsSync(volume)]).toEqual([false, false]);
   });
 
   test("a command that fails stops the build, with its words and its place", async () => {

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
+import { type Clock, type Logger, type Random, TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts, Namespaces } from "@tsukube/kernel";
 import type { PodNetwork } from "@tsukube/node-contracts";
 import type { OciRuntime } from "../containers/runtime.ts";
@@ -45,6 +45,7 @@ export interface BuilderDeps {
   readonly network: PodNetwork;
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
   /** Cache of steps and cache mounts; survives a reboot. */
   readonly stateDirectory: string;
   /** Mounts and bundles; empty after a reboot. */
@@ -67,12 +68,12 @@ const NO_NETWORK: PodNetwork = {
 
 /** Opens the builder of Dockerfiles; what a killed engine left of builds is removed. */
 export async function openImageBuilder(deps: BuilderDeps): Promise<ImageBuilder> {
-  const { clock, random, mounts, snapshotter, garbage, stateDirectory, runtimeDirectory } = deps;
+  const { clock, random, logger, mounts, snapshotter, garbage, stateDirectory, runtimeDirectory } = deps;
   const cache = new BuildCache(`${stateDirectory}/steps`, clock, deps.cacheBytes);
   await cache.load();
   garbage.keep(() => cache.holders());
   const folder = `${runtimeDirectory}/roots`;
-  const layers = new LayerMaker({ snapshotter, mounts, cache, clock, random, folder });
+  const layers = new LayerMaker({ snapshotter, mounts, cache, clock, random, logger, folder });
   const sandboxes = (name: string, network: PodNetwork): Sandboxes =>
     new Sandboxes({
       records: `${stateDirectory}/${name}`,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Clock, formatTime, type Random } from "@tsukube/foundation";
+import { type Clock, formatTime, type Logger, messageOf, type Random } from "@tsukube/foundation";
 import { type Mounts, removeMounted } from "@tsukube/kernel";
 import type { NewLayer } from "../images/image-store.ts";
 import { digestOf, writeLayerTar } from "../images/layer-tar.ts";
@@ -18,6 +18,7 @@ export interface LayerMakerDeps {
   readonly cache: BuildCache;
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
   /** For mounted file systems; empty after a reboot. */
   readonly folder: string;
 }
@@ -62,9 +63,12 @@ export class LayerMaker {
 
   /** Takes back what an engine that was killed left: mounts, and what its steps had written. */
   async clean(): Promise<void> {
-    const { mounts, folder, snapshotter } = this.#deps;
-    await removeMounted(folder, mounts);
-    for (const id of await snapshotter.written()) if (OWN_ID.test(id)) await snapshotter.remove(id);
+    const { mounts, folder, snapshotter, logger } = this.#deps;
+    const cleared = [removeMounted(folder, mounts)];
+    for (const id of await snapshotter.written()) if (OWN_ID.test(id)) cleared.push(snapshotter.remove(id));
+    for (const result of await Promise.allSettled(cleared))
+      if (result.status === "rejected")
+        logger.warn("what a build left stays on the disk", { error: messageOf(result.reason) });
   }
 
   /** Equal changes at the same time are made once. */

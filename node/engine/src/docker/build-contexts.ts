@@ -1,7 +1,8 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
+import { removeTree } from "@tsukube/kernel";
 import type { NamedContext } from "../build/contracts.ts";
 import { decompressed } from "../images/decompressed.ts";
 import { unpackLayer } from "../images/unpack.ts";
@@ -64,12 +65,12 @@ export class WaitingContexts {
         await unpackLayer(decompressed(request.body), path, "keep");
       }
     } catch (error) {
-      await rm(path, { recursive: true, force: true });
+      await removeTree(path);
       throw error;
     }
     this.#waiting.set(id, isImage ? { archive: path } : { folder: path });
     const forget = (): void => {
-      if (this.#waiting.delete(id)) void rm(path, { recursive: true, force: true });
+      if (this.#waiting.delete(id)) removeTree(path).catch(() => {}); // it goes at the next start
     };
     this.#clock.after(WAIT_MS, forget, { background: true });
     return id;

@@ -1,5 +1,6 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
+import { removeTree } from "@tsukube/kernel";
 import { contextName } from "../build/build-session.ts";
 import type {
   BuildInputs,
@@ -103,7 +104,7 @@ function build(
         for (const message of held) send(message); // what came before the failure says why
         throw error;
       } finally {
-        for (const folder of folders) await rm(folder, { recursive: true, force: true });
+        for (const folder of folders) await removeTree(folder);
       }
     },
   };

@@ -1,7 +1,7 @@
 import { lstatSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import { run } from "@tsukube/kernel";
+import { removeTree, run } from "@tsukube/kernel";
 import { readInstruction } from "../build/dockerfile/scan.ts";
 import { isUrl, opened } from "../build/downloads.ts";
 import { configure } from "../build/image-config.ts";
@@ -156,7 +156,7 @@ async function withLayer(
       names,
     });
   } finally {
-    await rm(staged, { recursive: true, force: true });
+    await removeTree(staged);
     await release();
   }
 }

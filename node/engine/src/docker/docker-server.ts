@@ -7,6 +7,7 @@ import type { Duplex, Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
+import { removeTree } from "@tsukube/kernel";
 import { diskFull, isDiskFull } from "../images/transfer-errors.ts";
 import type { DockerAnswer, DockerDeps, DockerHost, DockerRequest, Hijacked, Route } from "./contracts.ts";
 import { dockerGroup } from "./docker-group.ts";
@@ -28,7 +29,7 @@ export class DockerServer {
 
   /** Listens on a unix socket that its owner may use, and who is of the group docker where there is one. */
   async listen(socket: string): Promise<void> {
-    await rm(this.#deps.uploads, { recursive: true, force: true });
+    await removeTree(this.#deps.uploads);
     await mkdir(this.#deps.uploads, { recursive: true, mode: 0o700 });
     await mkdir(dirname(socket), { recursive: true });
     await rm(socket, { force: true });

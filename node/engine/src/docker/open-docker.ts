@@ -80,7 +80,7 @@ const NO_NETWORK: PodNetwork = {
 export async function openDocker(deps: Deps): Promise<Docker> {
   const { stateDirectory, runtimeDirectory, clock, mounts, networks, random, logger, cgroupParent, images } = deps;
   const store = new ContainerStore(`${stateDirectory}/containers`, `${runtimeDirectory}/records`);
-  const volumes = new VolumeStore({ folder: `${stateDirectory}/volumes`, mounts, clock, random });
+  const volumes = new VolumeStore({ folder: `${stateDirectory}/volumes`, mounts, clock, random, logger });
   const events = new DockerEvents(clock);
   const logPath = (id: string): string => `${stateDirectory}/logs/${id}.log`;
   const openSandboxes = (folder: string): Sandboxes =>

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { silentLogger } from "@tsukube/foundation";
 import { realClock, systemRandom } from "@tsukube/host";
 import type { Mounts } from "@tsukube/kernel";
 import { expect, onTestFinished, test } from "vitest";
@@ -75,7 +76,13 @@ test("what a container comes to use while images and volumes are pruned stays", 
   const images = new ImageStore(join(folder, "images"), realClock);
   await images.load();
   const mounts = { below: () => [], unmount: () => {} } as Partial<Mounts> as Mounts;
-  const volumes = new VolumeStore({ folder: join(folder, "volumes"), mounts, clock: realClock, random: systemRandom });
+  const volumes = new VolumeStore({
+    folder: join(folder, "volumes"),
+    mounts,
+    clock: realClock,
+    random: systemRandom,
+    logger: silentLogger,
+  });
   await volumes.load();
   const ids: string[] = [];
   for (const name of ["first", "second", "third"]) {

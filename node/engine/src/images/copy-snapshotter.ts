@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { codeOf } from "@tsukube/foundation";
-import { setTimes } from "@tsukube/kernel";
+import { removeTree, setTimes } from "@tsukube/kernel";
 import type { PodUsers } from "../sandboxes/pod-users.ts";
 import { type CopiedLinks, copyNode } from "./copied-node.ts";
 import { type CopyOfLayers, sizeOfCopyChanges, writeCopyChanges } from "./copy-changes.ts";
@@ -56,7 +56,7 @@ export class CopySnapshotter extends LayerFolders implements Snapshotter {
       await writeCopyChanges(this.#copyOf(id), target);
       return await use(target);
     } finally {
-      await rm(target, { recursive: true, force: true });
+      await removeTree(target);
     }
   }
 
@@ -83,8 +83,7 @@ export class CopySnapshotter extends LayerFolders implements Snapshotter {
     await super.removeChain(chainId);
     const views = existsSync(`${this.folder}/f`) ? readdirSync(`${this.folder}/f`) : [];
     for (const name of views)
-      if (name.startsWith(`${shortName(chainId)}.`))
-        await rm(`${this.folder}/f/${name}`, { recursive: true, force: true });
+      if (name.startsWith(`${shortName(chainId)}.`)) await removeTree(`${this.folder}/f/${name}`);
   }
 
   #noteOf(id: string): string {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Mounts, removeMounted } from "@tsukube/kernel";
+import { type Mounts, removeMounted, removeTree } from "@tsukube/kernel";
 import type { PodUsers } from "../sandboxes/pod-users.ts";
 import { type Fill, shortName } from "./snapshotter.ts";
 import { unpackLayer, type WhiteoutStyle } from "./unpack.ts";
@@ -47,14 +47,14 @@ export abstract class LayerFolders {
   /** Makes a folder beside its place, under a name of its own, and puts it there when it is whole. */
   protected async whole(name: string, place: string, make: (root: string) => Promise<void>): Promise<void> {
     const temporary = `${this.folder}/new/${name}`;
-    await rm(temporary, { recursive: true, force: true });
+    await removeTree(temporary);
     await mkdir(temporary, { recursive: true });
     await mkdir(dirname(place), { recursive: true });
     try {
       await make(temporary);
       await rename(temporary, place);
     } catch (error) {
-      await rm(temporary, { recursive: true, force: true });
+      await removeTree(temporary);
       throw error;
     }
   }
@@ -75,11 +75,11 @@ export abstract class LayerFolders {
   }
 
   async removeChain(chainId: string): Promise<void> {
-    await rm(this.layer(chainId), { recursive: true, force: true });
+    await removeTree(this.layer(chainId));
   }
 
   async remove(id: string): Promise<void> {
-    await rm(`${this.folder}/w/${id}`, { recursive: true, force: true });
+    await removeTree(`${this.folder}/w/${id}`);
   }
 
   async commit(chainId: string, _parents: readonly string[], fill: Fill): Promise<void> {
@@ -88,7 +88,7 @@ export abstract class LayerFolders {
       else if ("build" in fill) await fill.build(root);
       else await rename(fill.staged, root); // which is empty
     });
-    if ("staged" in fill) await rm(fill.staged, { recursive: true, force: true });
+    if ("staged" in fill) await removeTree(fill.staged);
   }
 
   layerFolder(chainId: string): string {

@@ -37,7 +37,13 @@ class World {
     onTestFinished(() => rmSync(this.folder, { recursive: true, force: true }));
     const { clock } = this;
     const mounts = { below: () => [], unmount: () => {} } as never;
-    this.volumes = new VolumeStore({ folder: join(this.folder, "volumes"), mounts, clock, random: systemRandom });
+    this.volumes = new VolumeStore({
+      folder: join(this.folder, "volumes"),
+      mounts,
+      clock,
+      random: systemRandom,
+      logger: silentLogger,
+    });
     const core = {
       start: async (id: string) => {
         this.starts++;

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { silentLogger } from "@tsukube/foundation";
 import { realClock, systemRandom } from "@tsukube/host";
 import type { Mounts } from "@tsukube/kernel";
 import { expect, onTestFinished, test } from "vitest";
@@ -11,7 +12,7 @@ test("wherever a crash comes, a volume is there as a whole or goes", async () =>
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const mounts = { below: () => [], unmount: () => {} } as Partial<Mounts> as Mounts;
   const open = async (): Promise<VolumeStore> => {
-    const store = new VolumeStore({ folder, mounts, clock: realClock, random: systemRandom });
+    const store = new VolumeStore({ folder, mounts, clock: realClock, random: systemRandom, logger: silentLogger });
     await store.load();
     return store;
   };
@@ -35,14 +36,14 @@ test("a volume that is wished for while it is removed is a new one", async () =>
   const folder = mkdtempSync(join(tmpdir(), "tsukube-volumes-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const mounts = { below: () => [], unmount: () => {} } as Partial<Mounts> as Mounts;
-  const store = new VolumeStore({ folder, mounts, clock: realClock, random: systemRandom });
+  const store = new VolumeStore({ folder, mounts, clock: realClock, random: systemRandom, logger: silentLogger });
   await store.load();
   await store.create({ name: "data", labels: { age: "old" } });
   writeFileSync(join(store.mountpoint("data"), "file"), "");
   expect(await store.remove("data", () => true)).toBe(false);
   const [isGone, made] = await Promise.all([store.remove("data"), store.create({ name: "data" })]);
   expect([isGone, made.labels, readdirSync(store.mountpoint("data"))]).toEqual([true, {}, []]);
-  const next = new VolumeStore({ folder, mounts, clock: realClock, random: systemRandom });
+  const next = new VolumeStore({ folder, mounts, clock: realClock, random: systemRandom, logger: silentLogger });
   await next.load();
   expect(next.all.map(({ labels }) => labels)).toEqual([{}]);
 });

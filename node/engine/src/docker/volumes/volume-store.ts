@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import { type Clock, codeOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { type Clock, codeOf, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import { type Mounts, mountOptions, removeMounted } from "@tsukube/kernel";
 import { Turns } from "../../turns.ts";
@@ -23,6 +23,7 @@ interface Deps {
   readonly mounts: Mounts;
   readonly clock: Pick<Clock, "now">;
   readonly random: Random;
+  readonly logger: Logger;
 }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -51,7 +52,15 @@ export class VolumeStore {
       await mkdir(this.mountpoint(name), { recursive: true, mode: 0o755 }).catch(() => {});
     }
     for (const name of await readdir(this.#deps.folder))
-      if (name.startsWith(REMOVED)) await removeMounted(`${this.#deps.folder}/${name}`, this.#deps.mounts);
+      if (name.startsWith(REMOVED)) await this.#clear(`${this.#deps.folder}/${name}`);
+  }
+
+  async #clear(path: string): Promise<void> {
+    try {
+      await removeMounted(path, this.#deps.mounts);
+    } catch (error) {
+      this.#deps.logger.warn("a removed volume stays on the disk", { path, error: messageOf(error) });
+    }
   }
 
   get all(): readonly Volume[] {
