@@ -25,6 +25,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   engine: "cli/src/processes/engine.ts",
   names: "cli/src/processes/names.ts",
   reader: "control-plane/store/src/reader-main.ts",
+  passwords: "registry/src/access/password-main.ts",
 };
 
 /** Native modules: loaded from node_modules, never bundled. */

@@ -88,8 +88,13 @@ export function storeFile(paths: ClusterPaths): string {
 
 /** The program of the thread that reads a store's file, in a bundle; undefined when this runs from sources. */
 export function readerIn(bundle: string): URL | undefined {
-  const reader = join(bundle, "reader.js");
-  return existsSync(reader) ? pathToFileURL(reader) : undefined;
+  return threadIn(bundle, "reader");
+}
+
+/** The program of a thread by its name in a bundle; undefined when this runs from sources. */
+export function threadIn(bundle: string, name: "reader" | "passwords"): URL | undefined {
+  const program = join(bundle, `${name}.js`);
+  return existsSync(program) ? pathToFileURL(program) : undefined;
 }
 
 /** An etcd as it is: values as they lie there. */

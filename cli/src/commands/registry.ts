@@ -4,8 +4,9 @@ import { Lifetime, TsukubeError } from "@tsukube/foundation";
 import { createLogger, isAlive, lockHolder, realClock, systemRandom, writeAtomically } from "@tsukube/host";
 import type { Guard, Registry } from "@tsukube/registry";
 import { alone } from "../cluster/command-lock.ts";
+import { threadIn } from "../cluster/object-store.ts";
 import { filesOf } from "../cluster/paths.ts";
-import { startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
+import { bundleFolder, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
 import { holdLock } from "../processes/hold.ts";
 import { aborted, bundleHash } from "../processes/program.ts";
 import type { CommandContext } from "./context.ts";
@@ -90,7 +91,8 @@ async function guardOf(flags: RegistryFlags): Promise<Guard | undefined> {
   const { PasswordGuard, TokenGuard } = await import("@tsukube/registry");
   if (htpasswd !== undefined) {
     textOf(htpasswd);
-    const injected = { clock: realClock, random: systemRandom };
+    const program = threadIn(bundleFolder(), "passwords");
+    const injected = { clock: realClock, random: systemRandom, ...(program !== undefined && { program }) };
     return PasswordGuard.open({ file: resolve(htpasswd), realm: "Tsukube registry", ...injected });
   }
   if (token.every((flag) => flag === undefined)) return undefined;

@@ -15,9 +15,10 @@ export interface Guard {
   /**
    * @param authorization The request's header.
    * @param scopes What the request needs; none for one that anybody may make who has credentials.
-   * @throws {RegistryError} `UNAUTHORIZED` with a challenge.
+   * @param address Where the request comes from.
+   * @throws {RegistryError} `UNAUTHORIZED` with a challenge; `TOOMANYREQUESTS`.
    */
-  admit(authorization: string | undefined, scopes: readonly Scope[]): Promise<Visitor>;
+  admit(authorization: string | undefined, scopes: readonly Scope[], address: string): Promise<Visitor>;
 }
 
 const ANYBODY: Visitor = { may: () => true };

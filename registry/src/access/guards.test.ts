@@ -49,6 +49,26 @@ test("users of a file get in with their passwords, and a file that changes count
   expect([await asked(basic("ali", "open sesame")), await asked(basic("eve", "apple"))]).toEqual([401, 200]);
 });
 
+test("guesses keep nobody waiting who is known, and too many at once are refused", async () => {
+  const file = join(folder, "users");
+  await writeFile(file, `ali:${hashSync("open sesame", 10)}\n`);
+  const injected = { clock: realClock, random: systemRandom };
+  registry = await RegistryUnderTest.start({ guard: await PasswordGuard.open({ file, realm: "here", ...injected }) });
+  const asked = async (init: RequestInit): Promise<number> => (await registry!.ask("GET", "/v2/", init)).status;
+  const known = basic("ali", "open sesame");
+  expect(await Promise.all(Array.from({ length: 20 }, () => asked(known)))).toEqual(Array(20).fill(200));
+  let guessing = 0;
+  const guesses = Array.from({ length: 40 }, async (_, number) => {
+    guessing++;
+    return asked(basic("ali", `guess ${number}`)).finally(() => guessing--);
+  });
+  expect(await asked(known)).toBe(200);
+  expect(guessing).toBeGreaterThan(0);
+  const answers = await Promise.all(guesses);
+  expect([...new Set(answers)].toSorted()).toEqual([401, 429]);
+  expect(await asked(basic("ali", "wrong"))).toBe(401);
+});
+
 test("a file with other hashes than bcrypt's is refused", async () => {
   const file = join(folder, "users");
   await writeFile(file, "ali:$apr1$x$y\n");

@@ -1,9 +1,9 @@
 import { createHmac } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { type Clock, type Random, TsukubeError } from "@tsukube/foundation";
-import { compare } from "bcryptjs";
 import { RegistryError } from "../registry-error.ts";
-import type { Guard, Visitor } from "./access.ts";
+import type { Guard, Scope, Visitor } from "./access.ts";
+import { PasswordChecks } from "./password-checks.ts";
 
 interface Options {
   /** Lines of "user:hash", as `htpasswd -B` writes them. Read again when it changes. */
@@ -11,6 +11,8 @@ interface Options {
   readonly realm: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** The program of the thread that checks passwords; that of the sources by default. */
+  readonly program?: URL;
 }
 
 const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
@@ -26,12 +28,15 @@ export class PasswordGuard implements Guard {
   readonly #key: Uint8Array;
   /** Credentials that were right lately: a push is a hundred requests, and a check takes 50 ms. */
   readonly #right = new Map<string, number>();
+  readonly #running = new Map<string, Promise<boolean>>();
+  readonly #checks: PasswordChecks;
   #users: ReadonlyMap<string, string> = new Map();
   #version = "";
 
   private constructor(options: Options) {
     this.#options = options;
     this.#key = options.random.bytes(32);
+    this.#checks = new PasswordChecks(options.program);
   }
 
   /** @throws {TsukubeError} `usage` when the file is not one of bcrypt hashes. */
@@ -41,23 +46,27 @@ export class PasswordGuard implements Guard {
     return guard;
   }
 
-  async admit(authorization: string | undefined): Promise<Visitor> {
+  async admit(authorization: string | undefined, _: readonly Scope[], address: string): Promise<Visitor> {
     const [, encoded] = /^basic +([A-Za-z0-9+/=]+)$/i.exec(authorization ?? "") ?? [];
     const pair = Buffer.from(encoded ?? "", "base64").toString("utf8");
     const colon = pair.indexOf(":");
-    if (colon > 0 && (await this.#isRight(pair.slice(0, colon), pair.slice(colon + 1)))) return WHOEVER;
+    if (colon > 0 && (await this.#isRight(pair.slice(0, colon), pair.slice(colon + 1), address))) return WHOEVER;
     throw new RegistryError("UNAUTHORIZED", "Cannot let the request in: expected a user of this registry", {
       headers: { "www-authenticate": `Basic realm="${this.#options.realm}", charset="UTF-8"` },
     });
   }
 
-  async #isRight(user: string, password: string): Promise<boolean> {
+  async #isRight(user: string, password: string, address: string): Promise<boolean> {
     await this.#load();
     const hash = this.#users.get(user);
     const name = createHmac("sha256", this.#key).update(`${user}\0${hash}\0${password}`).digest("base64");
     const now = this.#options.clock.now();
     if ((this.#right.get(name) ?? 0) > now) return true;
-    if (!(await compare(password, hash ?? NOBODY)) || hash === undefined) return false;
+    const running =
+      this.#running.get(name) ??
+      this.#checks.isRight({ password, hash: hash ?? NOBODY }, address).finally(() => this.#running.delete(name));
+    this.#running.set(name, running);
+    if (!(await running) || hash === undefined) return false;
     if (this.#right.size >= MAX_REMEMBERED) this.#right.clear();
     this.#right.set(name, now + REMEMBER_MS);
     return true;

@@ -52,7 +52,9 @@ export class Dispatcher {
       );
     const method = request.method ?? "GET";
     const reads = method === "GET" || method === "HEAD";
-    const visitor = await this.#deps.guard.admit(request.headers.authorization, scopesOf(route, method, url));
+    const address = request.socket.remoteAddress ?? "";
+    const scopes = scopesOf(route, method, url);
+    const visitor = await this.#deps.guard.admit(request.headers.authorization, scopes, address);
     if (this.#deps.readOnly && !reads)
       throw new RegistryError(
         "UNSUPPORTED",
