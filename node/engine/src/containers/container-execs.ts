@@ -47,7 +47,7 @@ export class ContainerExecs {
     this.#deps = deps;
   }
 
-  /** Runs a command to its end. @throws {TsukubeError} `timeout`. */
+  /** Runs a command until it ends and nothing that it started holds its output. @throws {TsukubeError} `timeout`, at once. */
   async run(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
     this.#deps.cgroups.expectMove();
     const base = this.#processOf(id);
@@ -56,20 +56,20 @@ export class ContainerExecs {
     try {
       const stdio = ["null", "output", "output"] as const;
       const child = await this.#deps.runtime.exec(id, name, `${name}.pid`, false, stdio, base.oomScoreAdj);
-      let late = false;
+      const late = Promise.withResolvers<never>();
       const cancel =
         timeoutMs <= 0
           ? () => {}
           : this.#deps.clock.after(timeoutMs, () => {
-              late = true;
+              const message = `Cannot finish command in container "${id}": not done in ${timeoutMs} ms`;
+              late.reject(new TsukubeError("timeout", message));
               const pid = Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
               if (pid > 1) killProcess(pid, "SIGKILL");
               child.kill();
+              for (const output of [child.stdout, child.stderr]) output?.destroy(); // a child of the command may hold them
             });
-      const ended = Promise.all([buffer(child.stdout!), buffer(child.stderr!), child.exited]).finally(cancel);
-      const [stdout, stderr, exitCode] = await ended;
-      if (late)
-        throw new TsukubeError("timeout", `Cannot finish command in container "${id}": not done in ${timeoutMs} ms`);
+      const ended = Promise.all([buffer(child.stdout!), buffer(child.stderr!), child.exited]);
+      const [stdout, stderr, exitCode] = await Promise.race([ended, late.promise]).finally(cancel);
       return { stdout, stderr, exitCode };
     } finally {
       remove(name);
