@@ -32,7 +32,6 @@ interface Updates {
 const RESOURCES = Object.entries(facts.resources as unknown as Readonly<Record<string, Recorded>>);
 const COMMON = facts.common as unknown as Readonly<Record<string, Answer>>;
 
-const NO_TAINT = "nodes are tainted by the controller, when they do not get ready";
 const NO_POD = "the recorder had a pod of that name";
 const LEFT_OUT = "false is left out of an answer: the recorder took that for no change";
 const LATER = "the recorder was older: v1.37.2 asks v1 for no group";
@@ -42,8 +41,6 @@ const DIFFERS: Readonly<Record<string, string>> = {
   "create v1 bindings: unknown field Warn": NO_POD,
   "create apiregistration.k8s.io/v1 apiservices: no spec.group": LATER,
   "update apiregistration.k8s.io/v1 apiservices #minimal: spec.insecureSkipTLSVerify": LEFT_OUT,
-  "update v1 nodes #minimal: spec.taints[0].key": NO_TAINT,
-  "update v1 nodes #minimal: spec.taints[0].effect": NO_TAINT,
 };
 
 const clusters = new Map<Recorded["server"], Cluster>();
