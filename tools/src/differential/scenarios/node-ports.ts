@@ -51,7 +51,8 @@ async function handedOut(send: Send): Promise<void> {
   const post = (name: string, spec: object, query = "") =>
     send({ method: "POST", path: `${services}${query}`, body: { metadata: { name }, spec } });
   await post("taken", { type: "NodePort", clusterIP: "10.0.0.201", ports: [port(80, { nodePort: 31000 })] });
-  await post("changed", { type: "NodePort", ports: [port(80, { nodePort: 31001 })] });
+  // an address at random could be one of those below
+  await post("changed", { type: "NodePort", clusterIP: "10.0.0.202", ports: [port(80, { nodePort: 31001 })] });
   for (const [index, spec] of SPECS.entries()) {
     await post(`s${index}`, spec, "?dryRun=All");
     for (const query of ["?dryRun=All", ""]) {
