@@ -63,7 +63,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     measure: startUp,
   },
   "start-100k": {
-    how: `The same with 100,000 ConfigMaps of 1 KB in the store's file. A child reads and checks all of it, the server builds its cache. Then all are listed, and 1000 written. ${BUDGETS}`,
+    how: `The same with 100,000 ConfigMaps of 1 KB in the store's file. A thread reads and checks all of it, the server builds its cache. Then all are listed, and 1000 written. ${BUDGETS}`,
     limit: "100 MB are read from memory, checked and copied: about 0.1 s.",
     runs: 3,
     measure: (root) => startWith(root, 100_000),
