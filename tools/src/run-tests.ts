@@ -1,12 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 export interface Totals {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Of each failure: the file, the test's full name and the first lines of what it says. */
+  readonly failures: readonly string[];
 }
 
 /** Vitest's arguments for the tests that need neither root nor processes. Files share workers: loading modules anew takes longer than the tests. */
@@ -39,28 +41,45 @@ export async function runTests(
   const child = spawn(process.execPath, [vitest, ...fixed, ...args], { stdio: ["ignore", screen, screen] });
   const [code] = (await once(child, "close")) as [number | null];
   if (screen !== "inherit") closeSync(screen);
-  return totalsOf(report, code);
+  return totalsOf(root, report, code);
 }
 
-function totalsOf(report: string, code: number | null): Totals {
-  let json: {
-    numPassedTests: number;
-    numFailedTests: number;
-    numPendingTests: number;
-    testResults: { status: string; assertionResults: unknown[] }[];
-  };
+/** What vitest's JSON report says of one file. A file fails without a failed test when it does not load or a hook fails. */
+interface FileReport {
+  readonly name: string;
+  readonly status: string;
+  readonly message: string;
+  readonly assertionResults: readonly {
+    readonly status: string;
+    readonly fullName: string;
+    readonly failureMessages: readonly string[];
+  }[];
+}
+
+function totalsOf(root: string, report: string, code: number | null): Totals {
+  let json: { numPassedTests: number; numPendingTests: number; testResults: FileReport[] };
   try {
     json = JSON.parse(readFileSync(report, "utf8"));
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 }; // vitest itself failed: its message is on the screen
+    return { passed: 0, failed: 1, skipped: 0, failures: ["vitest itself failed: its message is above"] };
   }
-  const notLoaded = json.testResults.filter(
-    (file) => file.status === "failed" && file.assertionResults.length === 0,
-  ).length;
-  const failed = json.numFailedTests + notLoaded;
-  return {
-    passed: json.numPassedTests,
-    failed: failed === 0 && code !== 0 ? 1 : failed,
-    skipped: json.numPendingTests,
-  };
+  const failures = json.testResults.flatMap((file) => failuresOf(root, file));
+  if (failures.length === 0 && code !== 0) failures.push(`vitest ended with ${code}: its message is above`);
+  return { passed: json.numPassedTests, failed: failures.length, skipped: json.numPendingTests, failures };
+}
+
+function failuresOf(root: string, file: FileReport): string[] {
+  const path = relative(root, file.name);
+  const tests = file.assertionResults
+    .filter(({ status }) => status === "failed")
+    .map(({ fullName, failureMessages }) => `${path} > ${fullName}\n${firstLines(failureMessages.join("\n"))}`);
+  const besideTests = file.status === "failed" && tests.length === 0;
+  return besideTests
+    ? [`${path}: it does not load, or a hook failed\n${firstLines(file.message || "its message is above")}`]
+    : tests;
+}
+
+function firstLines(text: string): string {
+  const lines = text.trim().split("\n").slice(0, 12);
+  return lines.map((line) => `  ${line.slice(0, 300)}`).join("\n");
 }

@@ -14,9 +14,19 @@ say("static checks");
 const checks = await run(process.execPath, [join(root, "tools/src/check.ts"), "--static"], { accept: [0, 1] });
 process.stdout.write(checks.stdout + checks.stderr);
 await prepareMachine();
-let totals: Totals = { passed: checks.code === 0 ? 1 : 0, failed: checks.code, skipped: 0 };
-const add = ({ passed, failed, skipped }: Totals): void => {
-  totals = { passed: totals.passed + passed, failed: totals.failed + failed, skipped: totals.skipped + skipped };
+let totals: Totals = {
+  passed: checks.code === 0 ? 1 : 0,
+  failed: checks.code,
+  skipped: 0,
+  failures: checks.code === 0 ? [] : [`static checks\n${checks.stdout}${checks.stderr}`],
+};
+const add = (more: Totals): void => {
+  totals = {
+    passed: totals.passed + more.passed,
+    failed: totals.failed + more.failed,
+    skipped: totals.skipped + more.skipped,
+    failures: [...totals.failures, ...more.failures],
+  };
 };
 
 say("component tests, and unit tests meanwhile: these wait for nothing, those for disks and processes");
@@ -29,6 +39,7 @@ process.stdout.write(readFileSync(unitOutput));
 say("end-to-end tests");
 add(await runTests(root, END_TO_END_TESTS, join(folder, "end-to-end.json")));
 rmSync(folder, { recursive: true });
+for (const failure of totals.failures) process.stdout.write(`\nFAILED ${failure}\n`);
 const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : "";
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed${skipped}\n`);
 process.exitCode = totals.failed > 0 ? 1 : 0;
