@@ -1,9 +1,11 @@
 import {
+  ApiError,
   applyDefaults,
   decodeJson,
   decodeUnstructured,
   encodeJsonText,
   encodeUnstructuredText,
+  fieldError,
   type GroupVersionKind,
   type Json,
   type ObjectSchema,
@@ -58,7 +60,7 @@ async function throughWebhook<T extends Unstructured | undefined>(
   return converted as T;
 }
 
-/** Back from JSON: with the form's defaults, in the version of the request. @throws {DecodeError} {ApiError} */
+/** Back from JSON: with the form's defaults, in the version of the request. @throws {DecodeError} {ApiError} 422 and 500 for another kind. */
 export async function objectOf(
   registry: Registry,
   form: RequestForm,
@@ -69,8 +71,20 @@ export async function objectOf(
   const bytes = Buffer.from(encodeUnstructuredText(json));
   const definition = registry.get(group, version, resource);
   const isCustom = definition?.typed === false && definition.kind === form.kind.kind; // its Scale is not
+  mustBe(form.kind, isCustom, json as Unstructured);
   const object = isCustom ? custom(definition, bytes) : typed(form.kind, bytes);
   return inVersion(registry, await throughWebhook(registry, attributes, object), attributes);
+}
+
+/** Nothing becomes another kind. */
+function mustBe({ group, kind }: GroupVersionKind, isCustom: boolean, { kind: found, metadata }: Unstructured): void {
+  if (found === kind) return;
+  const why = `must be ${kind}`;
+  if (isCustom)
+    throw ApiError.invalid({ group, kind: found ?? "" }, metadata?.name ?? "", [
+      fieldError.invalid("kind", found, why),
+    ]);
+  throw ApiError.internal(new Error(`failed to convert object: kind "${found ?? ""}" ${why}`));
 }
 
 function apiKind({ group, version, kind }: GroupVersionKind): { readonly kind: string; readonly apiVersion: string } {

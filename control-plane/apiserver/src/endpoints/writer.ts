@@ -26,7 +26,7 @@ import type { ResourceDefinition } from "../registry/definition.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type CachedObject, deepFreeze, withRevision } from "../storage/cached-object.ts";
 import { type Change, liesOtherwise, type ObjectStore, type Written } from "../storage/object-store.ts";
-import { forCreate, forUpdate } from "./object-meta.ts";
+import { forCreate, forUpdate, placed } from "./object-meta.ts";
 import { confined } from "./partial-writes.ts";
 import { statusMetadata, subresourceResets } from "./status-metadata.ts";
 import { writeOptions } from "./write-options.ts";
@@ -227,6 +227,16 @@ export class Writer {
     return undefined;
   }
 
+  /** What admission makes of an object, which stays in the namespace that was asked for. @throws {ApiError} 400. */
+  async #admitted(
+    { definition, namespace }: WriteRequest,
+    attributes: AdmissionRequest,
+  ): Promise<Unstructured | undefined> {
+    const admitted = await this.deps.admission.mutate(attributes);
+    const isPlaced = admitted === attributes.object || admitted?.metadata?.namespace === namespace;
+    return admitted === undefined || isPlaced ? admitted : placed(admitted, definition, namespace, "");
+  }
+
   /** What a client asked for, as admission lets it pass. */
   async #admitCreate(request: WriteRequest, body: Unstructured, track: boolean): Promise<Unstructured> {
     const { definition } = request;
@@ -234,7 +244,7 @@ export class Writer {
     let object = this.#defaulted(definition, body, undefined);
     // nobody owns a generated name, nor what admission and the strategy put in
     if (track) object = manager.update(undefined, object, request.fieldManager);
-    const admitted = await this.deps.admission.mutate(this.#attributes(request, "CREATE", object, undefined));
+    const admitted = await this.#admitted(request, this.#attributes(request, "CREATE", object, undefined));
     return admitted === undefined || admitted === object ? object : this.#defaulted(definition, admitted, undefined);
   }
 
@@ -292,7 +302,7 @@ export class Writer {
     const asked = made === undefined || isComplete ? made : this.#defaulted(definition, made, live);
     const whole = asked ?? live;
     const attributes = this.#attributes(request, "UPDATE", whole, begun);
-    const admitted = (await this.deps.admission.mutate(attributes)) ?? whole;
+    const admitted = (await this.#admitted(request, attributes)) ?? whole;
     const isAsMade = admitted === whole;
     const isKnown = asked === undefined && isAsMade;
     const taken = view === undefined ? admitted : view.taken(live, admitted);

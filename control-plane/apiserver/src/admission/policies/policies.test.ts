@@ -334,6 +334,24 @@ describe("a mutating policy", () => {
     );
   });
 
+  test.each([
+    ["another namespace", "{op: 'add', path: '/metadata/namespace', value: 'other'}", 400],
+    ["another kind", "{op: 'add', path: '/kind', value: 'StatefulSet'}", 500],
+  ])("does not give an object %s", async (_what, operation, code) => {
+    await policy(
+      "mutating",
+      mutating({ patchType: "JSONPatch", jsonPatch: { expression: `[JSONPatch${operation}]` } }),
+    );
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 1))).rejects.toMatchObject({ httpCode: code });
+    expect(await cluster.client.raw("GET", "/apis/apps/v1/deployments")).toMatchObject({ items: [] });
+  });
+
+  test("cannot take an object out of its namespace", async () => {
+    const expression = "[JSONPatch{op: 'remove', path: '/metadata/namespace'}]";
+    await policy("mutating", mutating({ patchType: "JSONPatch", jsonPatch: { expression } }));
+    expect((await send("POST", DEPLOYMENTS, deployment("d", 1))).metadata?.namespace).toBe("default");
+  });
+
   test("makes objects that are validated like any other", async () => {
     const applyConfiguration = { expression: "Object{spec: Object.spec{replicas: -1}}" };
     await policy("mutating", mutating({ patchType: "ApplyConfiguration", applyConfiguration }));
