@@ -1,4 +1,11 @@
-import { ApiError, decodeUnstructured, type Json, jsonEqual, type Unstructured } from "@tsukube/api";
+import {
+  ApiError,
+  decodeUnstructured,
+  encodeUnstructuredText,
+  type Json,
+  jsonEqual,
+  type Unstructured,
+} from "@tsukube/api";
 import type { CustomResourceDefinition } from "@tsukube/api/types/apiextensions-v1";
 import { messageOf, type Random } from "@tsukube/foundation";
 import type { WebhookClient } from "../admission/webhooks/webhook-client.ts";
@@ -28,7 +35,7 @@ export function conversionWebhook(
   const review = { kind: "ConversionReview", apiVersion: `apiextensions.k8s.io/${version}` };
   return async (objects, desiredAPIVersion) => {
     const uid = random.uuid();
-    const body = JSON.stringify({ ...review, request: { uid, desiredAPIVersion, objects } });
+    const body = encodeUnstructuredText({ ...review, request: { uid, desiredAPIVersion, objects } });
     const from = objects[0]!;
     const fail = (why: string): never => {
       const source = `${from.apiVersion}, Kind=${from.kind}`;

@@ -142,7 +142,7 @@ export class CrdController {
           dryRun: false,
           fieldManager: "",
         };
-        await deleteObject(this.#writer, request, {}).catch(() => {}); // gone meanwhile
+        await deleteObject(this.#writer, request, {}, "definition").catch(() => {}); // gone meanwhile
       }
       if (this.#store.cache.head.count(definition.storage.prefix) > 0) {
         // finalizers hold some: look again later

@@ -1,4 +1,4 @@
-import { ApiError, type Unstructured } from "@tsukube/api";
+import { ApiError, decodeUnstructured, encodeUnstructuredText, type Json, type Unstructured } from "@tsukube/api";
 import { Lifetime } from "@tsukube/foundation";
 import { createHttpsServer, realClock, systemRandom } from "@tsukube/host";
 import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
@@ -77,6 +77,21 @@ test("what is stored shows the defaults and the fields of today's schema", async
   expect(await send("GET", `${items("v1")}/x`)).toMatchObject({ a: "1", c: "new" });
   const list = (await send("GET", items("v1")))["items"] as readonly Record<string, unknown>[];
   expect([list[0]!["b"], list[0]!["c"]]).toEqual([undefined, "new"]);
+});
+
+test("a definition goes with its objects, whatever admission has against their deletion", async () => {
+  const admission = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic";
+  const rule = { apiGroups: ["example.com"], apiVersions: ["*"], operations: ["DELETE"], resources: ["hosts"] };
+  const spec = { matchConstraints: { resourceRules: [rule] }, validations: [{ expression: "false" }] };
+  await send("POST", `${admission}ies`, { metadata: { name: "p" }, spec });
+  const bound = { metadata: { name: "p" }, spec: { policyName: "p", validationActions: ["Deny"] } };
+  await send("POST", `${admission}ybindings`, bound);
+  await send("POST", CRDS, definition([version("v1", { a: text }, true)]));
+  await send("POST", items("v1"), host("v1", "x", {}));
+  await expect(send("DELETE", `${items("v1")}/x`)).rejects.toThrow("denied request");
+  await send("DELETE", `${CRDS}/hosts.example.com`);
+  await cluster.clock.advance(2000);
+  await expect(send("GET", `${CRDS}/hosts.example.com`)).rejects.toMatchObject({ httpCode: 404 });
 });
 
 test("discovery tells of a definition once its conditions are stored, so that clients may update it then", async () => {
@@ -181,13 +196,10 @@ describe("a conversion webhook", () => {
       handle: (exchange) =>
         void exchange.body(1e6).then((body) => {
           asked += 1;
-          const response = reply(JSON.parse(Buffer.from(body).toString()) as Review);
+          const response = reply(decodeUnstructured<Review & Json>(body).object);
           const kind = { apiVersion: "apiextensions.k8s.io/v1", kind: "ConversionReview" };
-          exchange.send(
-            200,
-            { "content-type": "application/json" },
-            Buffer.from(JSON.stringify({ ...kind, response })),
-          );
+          const review = encodeUnstructuredText({ ...kind, response });
+          exchange.send(200, { "content-type": "application/json" }, Buffer.from(review));
         }),
     });
     lifetime.own("webhook", server);
@@ -213,6 +225,19 @@ describe("a conversion webhook", () => {
     expect(await send("GET", `${items("v1")}/x`)).toMatchObject({ hostPort: "localhost:9" });
     await send("DELETE", `${items("v2")}/y`);
     expect((await send("GET", items("v1")))["items"]).toHaveLength(1);
+  });
+
+  test("is told numbers that JavaScript cannot hold as they are", async () => {
+    const size = { type: "integer", format: "int64" };
+    const versions = [version("v1", { ...V1, size }, true), version("v2", { ...V2, size }, false)];
+    await send("PATCH", `${CRDS}/hosts.example.com`, { spec: { versions } });
+    const headers = { "content-type": "application/json" };
+    const large = JSON.stringify(host("v1", "x", { hostPort: "a:1", size: "@" })).replace('"@"', "9007199254740993");
+    await cluster.transport.request({ method: "POST", path: items("v1"), headers, body: Buffer.from(large) });
+    for (const path of [items("v2"), `${items("v2")}/x`]) {
+      const { body } = await cluster.transport.request({ method: "GET", path, headers: {} });
+      expect(Buffer.from(body as Uint8Array).toString()).toContain('"size":9007199254740993');
+    }
   });
 
   test("converts lists of objects that are stored in several versions", async () => {

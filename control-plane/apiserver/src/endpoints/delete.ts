@@ -81,8 +81,11 @@ function optionsOfQuery(query: URLSearchParams): DeleteOptions {
   };
 }
 
-/** What an object is deleted by: a request for itself or for many, or an eviction, which admission has let pass already. */
-export type DeletedBy = "itself" | "collection" | "eviction";
+/**
+ * What an object is deleted by: a request for itself or for many; what admission has no part in, as an eviction, which it has let pass
+ * already, and the end of a definition.
+ */
+export type DeletedBy = "itself" | "collection" | "eviction" | "definition";
 
 /**
  * Deletes, or begins to: finalizers and grace periods make it wait. Idempotent; a second delete can only shorten the wait.
@@ -102,7 +105,8 @@ export async function deleteObject(
   const change = async (live: Unstructured | undefined): Promise<Change> => {
     if (live === undefined) throw ApiError.notFound(definition, name);
     checkPreconditions(definition, live, options, by !== "collection" && checksByItself(definition));
-    if (by !== "eviction") await admit(writer, by === "collection" ? { ...request, name: "" } : request, live, options);
+    if (by === "itself" || by === "collection")
+      await admit(writer, by === "collection" ? { ...request, name: "" } : request, live, options);
     const next = marked(definition, live, options, writer.deps.clock.now());
     const gone = next === undefined;
     const object = next ?? lastSeen(definition, live, writer.deps.clock.now());
