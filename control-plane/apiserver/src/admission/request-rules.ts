@@ -67,12 +67,13 @@ function matchesNamespace(
   return matcherOf(selector as LabelSelector).matches(found?.metadata?.labels);
 }
 
-/** The object as it was or as it shall be. */
+/** The object as it was or as it shall be; what a connection is asked for has no labels that could lack something. */
 function matchesObject(
   selector: LabelSelector | null | undefined,
-  { object, oldObject }: Pick<AdmissionAttributes, "object" | "oldObject">,
+  { operation, object, oldObject }: Pick<AdmissionAttributes, "operation" | "object" | "oldObject">,
 ): boolean {
   if (isEmpty(selector)) return true;
+  if (operation === "CONNECT") return false;
   const matches = (of: Unstructured | undefined): boolean =>
     of !== undefined && matcherOf(selector as LabelSelector).matches(of.metadata?.labels);
   return matches(object) || matches(oldObject);

@@ -147,13 +147,17 @@ test("policies of admission annotate events, and may object there only", async (
       auditAnnotations: [{ key: "keys", valueExpression: "string(size(object.data)) + ' keys'" }],
     },
   });
-  const binding = { metadata: { name: "b" }, spec: { policyName: "few", validationActions: ["Audit"] } };
-  await ask("POST", `${root}ybindings`, binding);
+  for (const name of ["b", "c"])
+    await ask("POST", `${root}ybindings`, {
+      metadata: { name },
+      spec: { policyName: "few", validationActions: ["Audit"] },
+    });
   const { status } = await ask("POST", CONFIG_MAPS, { metadata: { name: "c" }, data: { a: "1", b: "2" } });
   const annotations = events.at(-1)?.["annotations"] as Readonly<Record<string, string>>;
   expect([status, annotations["few/keys"]]).toEqual([201, "2 keys"]);
   expect(JSON.parse(annotations["validation.policy.admission.k8s.io/validation_failure"] ?? "")).toEqual([
     { message: "too much", policy: "few", binding: "b", expressionIndex: 0, validationActions: ["Audit"] },
+    { message: "too much", policy: "few", binding: "c", expressionIndex: 0, validationActions: ["Audit"] },
   ]);
 });
 

@@ -20,7 +20,28 @@ import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import { evaluate } from "../cel-request.ts";
 import { inForm, jsonOf, objectOf } from "../object-forms.ts";
 import { toldName } from "../refusal.ts";
-import { type Encounter, encounters, isOfPolicies, type PolicyDeps, policiesOf } from "./policy.ts";
+import {
+  type Encounter,
+  encounter,
+  isOfPolicies,
+  type Meeting,
+  meetings,
+  type Policy,
+  type PolicyDeps,
+  PolicyProblem,
+  policiesOf,
+  shownIn,
+} from "./policy.ts";
+
+type MutatingPolicy = Policy<MutatingAdmissionPolicySpec, MutatingAdmissionPolicyBindingSpec>;
+type Binding = MutatingPolicy["bindings"][number];
+
+/** A policy that a request is about, and how. */
+interface Match {
+  readonly policy: MutatingPolicy;
+  readonly binding: Binding;
+  readonly meeting: Meeting;
+}
 
 /** MutatingAdmissionPolicies (KEP-3962): expressions that make a configuration to apply, or a JSON patch. */
 export function mutatingPolicies(deps: PolicyDeps): AdmissionPlugin {
@@ -29,60 +50,81 @@ export function mutatingPolicies(deps: PolicyDeps): AdmissionPlugin {
     handles: (attributes) => !isOfPolicies(attributes) && attributes.object !== undefined,
     async mutate(attributes) {
       const { reinvocation } = attributes;
+      const failures = new Failures();
       let { object } = attributes;
       if (reinvocation.isAgain && !jsonEqual(reinvocation.lastPolicyOutput, object)) reinvocation.requireAll();
-      for (const { policy, binding } of pairs(deps)) {
-        const about = `policy '${policy.name}' with binding '${binding.name}'`;
-        try {
-          for (const encounter of await encounters(deps, policy, binding, { ...attributes, object })) {
-            if (reinvocation.isAgain && !reinvocation.isRequired(encounter.id)) continue;
-            const before = object;
-            object = await mutated(deps, policy.spec.mutations ?? [], encounter, { ...attributes, object });
-            if (!jsonEqual(before, object)) {
-              reinvocation.requireAll();
-              reinvocation.request();
-            }
-            if (policy.spec.reinvocationPolicy === "IfNeeded") reinvocation.remember(encounter.id);
-          }
-        } catch (error) {
-          if (!(error instanceof CelError)) throw error;
-          if (policy.spec.failurePolicy !== "Ignore")
-            throw denial(attributes, `${about} denied request: ${error.message}`);
-        }
+      for (const match of matchesOf(deps, attributes, failures)) {
+        const before = object;
+        object = await changedBy(deps, match, { ...attributes, object }, failures);
+        if (jsonEqual(before, object)) continue;
+        reinvocation.requireAll();
+        reinvocation.request();
       }
       reinvocation.lastPolicyOutput = object;
+      failures.announce(attributes);
       return object;
     },
   };
 }
 
-function pairs({ cache }: PolicyDeps) {
-  return policiesOf<MutatingAdmissionPolicySpec, MutatingAdmissionPolicyBindingSpec>(cache, "mutating").flatMap(
-    (policy) => policy.bindings.map((binding) => ({ policy, binding })),
+/** By the request as it came: what one policy changes makes no other match. */
+function matchesOf(deps: PolicyDeps, attributes: AdmissionAttributes, failures: Failures): readonly Match[] {
+  const policies = policiesOf<MutatingAdmissionPolicySpec, MutatingAdmissionPolicyBindingSpec>(deps.cache, "mutating");
+  return policies.flatMap((policy) =>
+    policy.bindings.flatMap((binding) => {
+      try {
+        return meetings(deps, policy, binding, attributes).map((meeting) => ({ policy, binding, meeting }));
+      } catch (error) {
+        failures.note(policy, binding, error);
+        return [];
+      }
+    }),
   );
 }
 
-/** Each mutation sees what those before it made. @throws {CelError} */
+async function changedBy(
+  deps: PolicyDeps,
+  { policy, binding, meeting }: Match,
+  attributes: AdmissionAttributes,
+  failures: Failures,
+): Promise<Unstructured | undefined> {
+  const { reinvocation } = attributes;
+  const isDue = !reinvocation.isAgain || reinvocation.isRequired(meeting.id);
+  let { object } = attributes;
+  try {
+    const met = isDue ? encounter(deps, policy, meeting, await shownIn(deps, meeting, attributes)) : undefined;
+    if (met === undefined) return object;
+    // each sees what those before it made
+    for (const mutation of policy.spec.mutations ?? []) {
+      try {
+        object = await mutated(deps, mutation, met, attributes, object);
+      } catch (error) {
+        failures.note(policy, binding, error);
+      }
+    }
+  } catch (error) {
+    failures.note(policy, binding, error);
+    return object;
+  }
+  if (policy.spec.reinvocationPolicy === "IfNeeded") reinvocation.remember(meeting.id);
+  return object;
+}
+
+/** @throws {CelError} */
 async function mutated(
   { registry }: PolicyDeps,
-  mutations: readonly Mutation[],
+  mutation: Mutation,
   { form, bindings, budget }: Encounter,
   attributes: AdmissionAttributes,
+  object: Unstructured | undefined,
 ): Promise<Unstructured | undefined> {
-  let { object } = attributes;
-  for (const mutation of mutations) {
-    if (object === undefined) return object;
-    const shown = await inForm(registry, form, { ...attributes, object });
-    const live = jsonOf(registry, form, shown.object ?? object);
-    const source = mutation.applyConfiguration?.expression ?? mutation.jsonPatch?.expression ?? "";
-    const current = object;
-    const scope = (name: string): unknown => (name === "object" ? adapt(live) : bindings(name));
-    const value = toJson(
-      evaluate(source, POLICY_ENVIRONMENT, current === attributes.object ? bindings : scope, budget),
-    );
-    object = await objectOf(registry, form, attributes, applied(mutation, form, live, value));
-  }
-  return object;
+  if (object === undefined) return object;
+  const shown = await inForm(registry, form, { ...attributes, object });
+  const live = jsonOf(registry, form, shown.object ?? object);
+  const source = mutation.applyConfiguration?.expression ?? mutation.jsonPatch?.expression ?? "";
+  const scope = (name: string): unknown => (name === "object" ? adapt(live) : bindings(name));
+  const value = toJson(evaluate(source, POLICY_ENVIRONMENT, object === attributes.object ? bindings : scope, budget));
+  return objectOf(registry, form, attributes, applied(mutation, form, live, value));
 }
 
 function applied(mutation: Mutation, { kind }: Encounter["form"], live: Json, value: Json): Json {
@@ -94,7 +136,26 @@ function applied(mutation: Mutation, { kind }: Encounter["form"], live: Json, va
   }
 }
 
-function denial(attributes: AdmissionAttributes, text: string): ApiError {
-  const { status } = ApiError.forbidden(attributes.resource, toldName(attributes), text, [{ message: text }]);
-  return new ApiError({ ...status, reason: "Invalid", code: 422 });
+/** What policies could not do, as far as their failures count. */
+class Failures {
+  readonly #found: { readonly message: string; readonly reason: string }[] = [];
+
+  /** @throws what is no failure of the policy. */
+  note({ name, spec }: MutatingPolicy, binding: Binding, error: unknown): void {
+    const isProblem = error instanceof PolicyProblem;
+    if (!isProblem && !(error instanceof CelError)) throw error;
+    if (spec.failurePolicy === "Ignore") return;
+    const about = isProblem && !error.isOfBinding ? `"${name}"` : `'${name}' with binding '${binding.name}'`;
+    const reason = isProblem ? "Forbidden" : "Invalid";
+    this.#found.push({ message: `policy ${about} denied request: ${error.message}`, reason });
+  }
+
+  /** @throws {ApiError} 403, which the first failure gives message and reason. */
+  announce(attributes: AdmissionAttributes): void {
+    const [first] = this.#found;
+    if (first === undefined) return;
+    const causes = this.#found.map(({ message }) => ({ message }));
+    const { status } = ApiError.forbidden(attributes.resource, toldName(attributes), "", causes);
+    throw new ApiError({ ...status, ...first });
+  }
 }

@@ -115,6 +115,56 @@ describe("a validating policy", () => {
     );
   });
 
+  test.each([
+    [
+      "without its parameters",
+      "v1",
+      "ConfigMap",
+      "with binding 'b' denied request: failed to configure binding: no params",
+    ],
+    [
+      "of an unknown kind of parameters",
+      "example.com/v1",
+      "Nope",
+      "denied request: failed to configure policy: failed to",
+    ],
+  ])("%s denies, whatever its binding does with objections", async (_what, apiVersion, kind, message) => {
+    const spec = {
+      paramKind: { apiVersion, kind },
+      matchConstraints: onDeployments,
+      validations: [{ expression: "true" }],
+    };
+    const paramRef = { name: "none", namespace: "default", parameterNotFoundAction: "Deny" };
+    await policy("validating", spec, { validationActions: ["Warn"], paramRef });
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 1))).rejects.toThrow(
+      `ValidatingAdmissionPolicy 'p' ${message}`,
+    );
+  });
+
+  test("whose annotation has no value denies, also where nobody is audited", async () => {
+    const auditAnnotations = [{ key: "k", valueExpression: "object.data.nope + ''" }];
+    await policy("validating", { matchConstraints: onConfigMaps, auditAnnotations }, { validationActions: ["Audit"] });
+    await expect(configMap({})).rejects.toThrow("resulted in error: no such key");
+  });
+
+  test("goes on with other parameters where its conditions have no value for some", async () => {
+    for (const [name, data] of [
+      ["a", {}],
+      ["b", { on: "yes" }],
+    ] as const)
+      await send("POST", `${IN}/configmaps`, { metadata: { name, labels: { param: "yes" } }, data });
+    const spec = {
+      failurePolicy: "Ignore",
+      paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+      matchConstraints: onDeployments,
+      matchConditions: [{ name: "on", expression: "params.data.on == 'yes'" }],
+      validations: [{ expression: "false" }],
+    };
+    const paramRef = { namespace: "default", selector: { matchLabels: { param: "yes" } } };
+    await policy("validating", spec, { paramRef: { ...paramRef, parameterNotFoundAction: "Allow" } });
+    await expect(send("POST", DEPLOYMENTS, deployment("d", 1))).rejects.toThrow("failed expression: false");
+  });
+
   test("warns where the binding says so", async () => {
     const spec = { matchConstraints: onConfigMaps, validations: [{ expression: "false", message: "never good" }] };
     await policy("validating", spec, { validationActions: ["Warn"] });
@@ -218,6 +268,7 @@ const ASKED: readonly (readonly [
   ["a binding is no pod's", ["", "pods/binding", "CREATE"], ["POST", `${IN}/bindings`, binding("p")], 201],
   ["a pod's binding is", ["", "pods/binding", "CREATE"], ["POST", `${IN}/pods/p/binding`, binding("p")], 422],
   ["an eviction", ["", "pods/eviction", "CREATE"], ["POST", `${IN}/pods/p/eviction`, { metadata: { name: "p" } }], 422],
+  ["a connection", ["", "pods/exec", "CONNECT"], ["POST", `${IN}/pods/p/exec`, {}], 422],
   [
     "an eviction deletes nothing itself",
     ["", "pods", "*"],
@@ -238,6 +289,17 @@ test.each(ASKED)("%s", async (_, [group, resource, operation], [method, path, bo
     (error: unknown) => (error as ApiError).httpCode,
   );
   expect(await answered).toBe(code);
+});
+
+test("what a connection is asked for has no labels, nor lacks any", async () => {
+  await send("POST", `${IN}/serviceaccounts`, { metadata: { name: "default" } });
+  await send("POST", `${IN}/pods`, { metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "i" }] } });
+  const objectSelector = { matchExpressions: [{ key: "quiet", operator: "DoesNotExist" }] };
+  await policy("validating", {
+    matchConstraints: { resourceRules: [{ ...rule([""], ["pods/exec"]), operations: ["CONNECT"] }], objectSelector },
+    validations: [{ expression: "false" }],
+  });
+  await expect(send("POST", `${IN}/pods/p/exec`, {})).rejects.toThrow("does not have a host assigned");
 });
 
 const WIDGETS = "/apis/example.com/v1/namespaces/default/widgets";
@@ -326,12 +388,21 @@ describe("a mutating policy", () => {
     expect((await send("POST", DEPLOYMENTS, deployment("d", 1))).metadata?.labels).toEqual({ a: "1", "x/b": "1" });
   });
 
-  test("that fails denies", async () => {
-    const expression = "[JSONPatch{op: 'remove', path: '/spec/nothing'}]";
-    await policy("mutating", mutating({ patchType: "JSONPatch", jsonPatch: { expression } }));
-    await expect(send("POST", DEPLOYMENTS, deployment("d", 1))).rejects.toThrow(
-      "policy 'p' with binding 'b' denied request: JSON Patch:",
-    );
+  test("that fails denies, unless failures are to be ignored: then it does what it can", async () => {
+    const failing = {
+      patchType: "JSONPatch",
+      jsonPatch: { expression: "[JSONPatch{op: 'remove', path: '/spec/none'}]" },
+    };
+    const expression = "[JSONPatch{op: 'add', path: '/metadata/labels', value: {'a': '1'}}]";
+    const spec = mutating(failing, { patchType: "JSONPatch", jsonPatch: { expression } }, failing);
+    await policy("mutating", spec);
+    const refused = (await send("POST", DEPLOYMENTS, deployment("d", 1)).catch((error: unknown) => error)) as ApiError;
+    expect([refused.httpCode, refused.reason, refused.status.details?.causes?.length]).toEqual([403, "Invalid", 2]);
+    expect(refused.message).toMatch(/^policy 'p' with binding 'b' denied request: JSON Patch:/);
+    const live = (await cluster.client.raw("GET", `${GROUP}/mutatingadmissionpolicies/p`)) as Unstructured;
+    const lenient = { ...live, spec: { ...(live["spec"] as object), failurePolicy: "Ignore" } };
+    await send("PUT", `${GROUP}/mutatingadmissionpolicies/p`, lenient);
+    expect((await send("POST", DEPLOYMENTS, deployment("d", 1))).metadata?.labels).toEqual({ a: "1" });
   });
 
   test.each([

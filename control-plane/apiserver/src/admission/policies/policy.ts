@@ -1,7 +1,7 @@
 import {
+  ApiError,
   adapt,
   type Bindings,
-  CelError,
   CelLazyObject,
   type GroupVersionKind,
   labelMatcherOf,
@@ -37,14 +37,29 @@ export interface Policy<P, B> {
 type AnyPolicySpec = ValidatingAdmissionPolicySpec | MutatingAdmissionPolicySpec;
 type AnyBindingSpec = ValidatingAdmissionPolicyBindingSpec | MutatingAdmissionPolicyBindingSpec;
 
-/** A policy meets a request through one of its bindings, with one set of parameters. */
-export interface Encounter {
+/** A policy is about a request through one of its bindings, with one set of parameters. */
+export interface Meeting {
   readonly form: RequestForm;
+  readonly params: unknown;
+  /** Unlike for others, for this policy, binding and parameters. */
+  readonly id: string;
+}
+
+/** What a policy's expressions see in a meeting. */
+export interface Encounter extends Meeting {
   readonly bindings: Bindings;
   /** Steps that are left to its expressions. */
   readonly budget: { left: number };
-  /** Unlike for others, for this policy, binding and parameters. */
-  readonly id: string;
+}
+
+/** A policy or its binding is not fit for use, which is for the failure policy to decide, whatever the binding does with objections. */
+export class PolicyProblem extends Error {
+  readonly isOfBinding: boolean;
+
+  constructor(why: string, isOfBinding = true) {
+    super(`failed to configure ${isOfBinding ? "binding" : "policy"}: ${why}`);
+    this.isOfBinding = isOfBinding;
+  }
 }
 
 export interface PolicyDeps {
@@ -83,30 +98,51 @@ export function isOfPolicies({ resource: { group, resource } }: AdmissionAttribu
   return group === "admissionregistration.k8s.io" && OF_POLICIES.test(resource);
 }
 
-/**
- * How the policy meets the request through this binding: once for each set of parameters.
- * @throws {CelError} for parameters that are missing though they must not, and conditions without value.
- */
-export async function encounters(
-  deps: PolicyDeps,
+/** How the policy meets the request through this binding: once for each set of parameters. @throws {PolicyProblem} */
+export function meetings(
+  { cache, registry }: PolicyDeps,
   policy: Policy<AnyPolicySpec, AnyBindingSpec>,
   binding: { readonly name: string; readonly spec: AnyBindingSpec },
   attributes: AdmissionAttributes,
-): Promise<readonly Encounter[]> {
-  const { cache, registry } = deps;
-  const { matchConstraints, matchConditions, variables, paramKind } = policy.spec;
+): readonly Meeting[] {
+  const { matchConstraints, paramKind } = policy.spec;
   const form = formFor(cache, registry, selectorOf(matchConstraints, false), attributes);
   if (form === undefined) return [];
+  const kind = paramKind ? kindOfParams(registry, paramKind) : undefined;
   const { matchResources, paramRef } = binding.spec;
   if (matchResources && formFor(cache, registry, selectorOf(matchResources, true), attributes) === undefined) return [];
-  const shown = await inForm(registry, form, attributes);
-  return paramsOf(deps, paramKind, paramRef, attributes.namespace).flatMap((params) => {
-    const budget = { left: POLICY_BUDGET };
-    const scope = scopeOf(deps, form, shown, params, variables ?? [], budget);
-    if (!conditionsHold(matchConditions ?? [], POLICY_ENVIRONMENT, scope)) return [];
+  const sets = kind && paramRef ? paramsOf({ cache, registry }, kind, paramRef, attributes.namespace) : [null];
+  return sets.map((params) => {
     const { namespace = "", name = "" } = (params as { raw?: Unstructured } | null)?.raw?.metadata ?? {};
-    return [{ form, bindings: scope, budget, id: `${policy.name}/${binding.name}/${namespace}/${name}` }];
+    return { form, params, id: `${policy.name}/${binding.name}/${namespace}/${name}` };
   });
+}
+
+/** The request as it is shown in a meeting. @throws {PolicyProblem} when no webhook brings its objects into that form. */
+export async function shownIn(
+  { registry }: PolicyDeps,
+  { form }: Meeting,
+  attributes: AdmissionAttributes,
+): Promise<AdmissionAttributes> {
+  try {
+    return await inForm(registry, form, attributes);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new PolicyProblem(`failed to convert object version: ${error.message}`);
+  }
+}
+
+/** @param shown Of {@link shownIn}. @returns undefined: the policy's conditions leave the request out. @throws {CelError} when they have no value. */
+export function encounter(
+  deps: PolicyDeps,
+  { spec: { variables, matchConditions } }: Policy<AnyPolicySpec, AnyBindingSpec>,
+  meeting: Meeting,
+  shown: AdmissionAttributes,
+): Encounter | undefined {
+  const budget = { left: POLICY_BUDGET };
+  const bindings = scopeOf(deps, meeting.form, shown, meeting.params, variables ?? [], budget);
+  const isConcerned = conditionsHold(matchConditions ?? [], POLICY_ENVIRONMENT, bindings);
+  return isConcerned ? { ...meeting, bindings, budget } : undefined;
 }
 
 /** @param isOpen Without rules everything matches. */
@@ -144,36 +180,37 @@ function scopeOf(
   return bindings;
 }
 
-/** Each set of parameters; null for a policy without. @throws {CelError} */
+/** @throws {PolicyProblem} */
+function kindOfParams(registry: Registry, { apiVersion = "", kind = "" }: ParamKind): ResourceDefinition {
+  const wanted = { ...parseApiVersion(apiVersion), kind };
+  const definition = [...registry.all()].find((one) => isKind(one, wanted));
+  if (definition !== undefined) return definition;
+  throw new PolicyProblem(`failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`, false);
+}
+
+/** Each set of parameters. @throws {PolicyProblem} */
 function paramsOf(
-  deps: PolicyDeps,
-  kind: ParamKind | undefined | null,
-  ref: ParamRef | undefined | null,
+  { cache, registry }: Pick<PolicyDeps, "cache" | "registry">,
+  definition: ResourceDefinition,
+  ref: ParamRef,
   requestNamespace: string,
 ): readonly unknown[] {
-  if (!kind || !ref) return [null];
-  const gvk = { ...parseApiVersion(kind.apiVersion ?? ""), kind: kind.kind ?? "" };
-  const definition = [...deps.registry.all()].find((one) => isKind(one, gvk));
-  const fail = (why: string): never => {
-    throw new CelError(`failed to configure binding: ${why}`);
-  };
-  if (definition === undefined) return fail(`paramKind kind \`${kind.apiVersion}, Kind=${kind.kind}\` not known`);
   if (!definition.namespaced && (ref.namespace ?? "") !== "")
-    fail("paramRef.namespace must not be provided for a cluster-scoped `paramKind`");
+    throw new PolicyProblem("paramRef.namespace must not be provided for a cluster-scoped `paramKind`");
   const namespace = definition.namespaced ? ref.namespace || requestNamespace : "";
   if (definition.namespaced && namespace === "")
-    fail("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources");
+    throw new PolicyProblem("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources");
   const prefix = definition.storage.prefix + (definition.namespaced ? `${namespace}/` : "");
   const matcher = ref.selector ? labelMatcherOf(ref.selector) : undefined;
-  const found = [...deps.cache.head.range(prefix)]
+  const found = [...cache.head.range(prefix)]
     .map(([, cached]) => cached.object)
     .filter((object) =>
       ref.name ? object.metadata?.name === ref.name : (matcher?.matches(object.metadata?.labels) ?? true),
     );
   if (found.length === 0 && ref.parameterNotFoundAction === "Deny")
-    fail("no params found for policy binding with `Deny` parameterNotFoundAction");
+    throw new PolicyProblem("no params found for policy binding with `Deny` parameterNotFoundAction");
   const form = { kind: definition, resource: definition };
-  return found.map((object) => adapt(jsonOf(deps.registry, form, object)));
+  return found.map((object) => adapt(jsonOf(registry, form, object)));
 }
 
 function isKind({ group, version, kind }: ResourceDefinition, wanted: GroupVersionKind): boolean {
