@@ -274,7 +274,7 @@ docker export web | docker import -c 'CMD cat /w/index.html' -m imported - imp:1
 docker run --rm imp:1
 docker import DIR/nosuch x
 docker import http://127.0.0.1:1/x x
-docker images --format '{{.Repository}}:{{.Tag}}'
+docker images --format '{{.Repository}}:{{.Tag}}' | sort
 docker images --filter reference='c*' --format '{{.Repository}}:{{.Tag}}'
 docker images --filter dangling=true -q
 docker images --filter label=l=1 --format '{{.Repository}}'
