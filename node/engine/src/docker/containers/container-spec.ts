@@ -62,9 +62,7 @@ export function coreConfig(
         readonlyRootfs: hostConfig.ReadonlyRootfs === true,
         noNewPrivs: isSecurityOptionSet(security, "no-new-privileges"),
         namespaceOptions: pid,
-        seccomp: {
-          profileType: securityOption(security, "seccomp") === undefined ? "RuntimeDefault" : "Unconfined",
-        },
+        seccomp: { profileType: isSeccompDefault(security) ? "RuntimeDefault" : "Unconfined" },
         maskedPaths: unmasked ? [] : [...(hostConfig.MaskedPaths ?? facts.maskedPaths.default)],
         readonlyPaths: unmasked ? [] : [...(hostConfig.ReadonlyPaths ?? facts.readonlyPaths.default)],
       },
@@ -99,7 +97,7 @@ export function adjustSpec(spec: OciSpec, container: DockerContainer, host: Host
   const { hostConfig } = container;
   const { process, linux, mounts } = spec;
   const capabilities = (process["capabilities"] as { bounding?: readonly string[] } | undefined)?.bounding ?? [];
-  const seccomp = hostConfig.Privileged === true ? undefined : ownSeccomp(hostConfig.SecurityOpt, capabilities);
+  const seccomp = ownSeccomp(hostConfig.SecurityOpt, capabilities);
   const rlimits = (hostConfig.Ulimits ?? []).map((limit) => rlimitOf(limit, host.canRaiseLimits));
   return {
     ...spec,
@@ -191,13 +189,17 @@ function depthOf(path: string): number {
   return path.split("/").filter((part) => part !== "").length;
 }
 
-/** `seccomp=unconfined`, or a profile whose text the client sends along; undefined: the default stays. */
+function isSeccompDefault(options: readonly string[] | null | undefined): boolean {
+  return ["builtin", undefined].includes(securityOption(options, "seccomp"));
+}
+
+/** A profile whose text the client sends along. */
 function ownSeccomp(
   options: readonly string[] | null | undefined,
   capabilities: readonly string[],
 ): object | undefined {
   const wanted = securityOption(options, "seccomp");
-  if (wanted === undefined || wanted === "unconfined" || wanted === "builtin") return undefined;
+  if (wanted === undefined || wanted === "unconfined" || isSeccompDefault(options)) return undefined;
   try {
     const { syscalls, ...rest } = JSON.parse(wanted) as Omit<DockerProfile, "rules"> & {
       syscalls?: DockerProfile["rules"];

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import type { OciSpec } from "../../containers/spec.ts";
+import type { DockerContainer } from "./container-record.ts";
+import { adjustSpec, coreConfig } from "./container-spec.ts";
+import type { HostConfigDocument } from "./documents.ts";
+
+const containerWith = (hostConfig: HostConfigDocument): DockerContainer => ({
+  ...{ id: "c", name: "c", createdAt: 0, config: {}, hostConfig, imageId: "", imageName: "", command: ["true"] },
+  ...{ mounts: [], endpoints: {} },
+  state: {
+    ...{ status: "created", exitCode: 0, error: "", isOomKilled: false, isStoppedByUser: false, restartCount: 0 },
+  },
+});
+
+/** What the runtime is told of a container whose filter is `seccomp` where the core gives it one. */
+function seccompOf(hostConfig: HostConfigDocument): unknown {
+  const container = containerWith(hostConfig);
+  const { profileType } = coreConfig(container, "", undefined).linux?.securityContext?.seccomp ?? {};
+  const process = { args: [], env: [], cwd: "/" };
+  const linux = { namespaces: [], resources: { devices: [] } };
+  const seccomp = profileType === "RuntimeDefault" ? { seccomp: { defaultAction: "default" } } : {};
+  const spec: OciSpec = { process, root: { path: "", readonly: false }, mounts: [], linux: { ...linux, ...seccomp } };
+  return adjustSpec(spec, container, { canRaiseLimits: true, limitsSwap: true }).linux.seccomp;
+}
+
+test("a container has the default filter, none, or that of its client, which privileged ones have too", () => {
+  const own = `seccomp=${JSON.stringify({ defaultAction: "SCMP_ACT_LOG", syscalls: [] })}`;
+  expect(seccompOf({})).toEqual({ defaultAction: "default" });
+  expect(seccompOf({ SecurityOpt: ["seccomp=builtin"] })).toEqual({ defaultAction: "default" });
+  expect(seccompOf({ SecurityOpt: ["seccomp=unconfined"] })).toBeUndefined();
+  expect(seccompOf({ SecurityOpt: [own] })).toMatchObject({ defaultAction: "SCMP_ACT_LOG" });
+  expect(seccompOf({ SecurityOpt: [own], Privileged: true })).toMatchObject({ defaultAction: "SCMP_ACT_LOG" });
+});
