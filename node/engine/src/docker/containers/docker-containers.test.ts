@@ -105,6 +105,14 @@ class World {
   status(id: string): string {
     return this.store.get(id).state.status;
   }
+
+  /** Signals that clients were told of. */
+  async signals(): Promise<readonly (string | undefined)[]> {
+    const told: (string | undefined)[] = [];
+    for await (const { Action, Actor } of this.events.stream(0, AbortSignal.abort()))
+      if (Action === "kill") told.push(Actor.Attributes["signal"]);
+    return told;
+  }
 }
 
 test("containers that are always to run end with the host, and stay so", async () => {
@@ -170,6 +178,12 @@ test("a container that waits for its restart is stopped and killed at once", asy
   }
 });
 
+test("what ends at its signal is not killed", async () => {
+  const world = new World();
+  const id = await world.started("no");
+  expect([await world.containers.stop(id), world.status(id), await world.signals()]).toEqual([true, "exited", ["15"]]);
+});
+
 test("what ignores its signal is killed after its grace", async () => {
   const world = new World();
   const id = await world.started("no");
@@ -180,6 +194,7 @@ test("what ignores its signal is killed after its grace", async () => {
   expect(world.status(id)).toBe("running");
   await world.clock.advance(1);
   expect([await stopped, world.status(id), world.store.get(id).state.exitCode]).toEqual([true, "exited", 137]);
+  expect(await world.signals()).toEqual(["15", "9"]);
 });
 
 test("who waits for an end and leaves harms nobody, whoever looks at the answer", async () => {

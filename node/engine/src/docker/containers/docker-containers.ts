@@ -401,6 +401,9 @@ export class DockerContainers {
     if (isRunning(container)) {
       const resources = resourcesOf(hostConfig, this.#deps.cgroups.limitsSwap());
       if (Object.keys(resources).length > 0) await this.#deps.containers.limit(container.id, resources);
+      const group = this.#deps.runs.find(container.id)?.cgroupPath;
+      // which runtimes cannot say
+      if ((wish.PidsLimit ?? 0) < 0 && group !== undefined) await this.#deps.cgroups.update(group, { pids: -1 });
     }
     const updated = await this.store.change(container.id, () => ({ hostConfig }));
     if (updated !== undefined) this.#publish("update", updated);
