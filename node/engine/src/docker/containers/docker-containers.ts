@@ -316,10 +316,11 @@ export class DockerContainers {
       const enough = new AbortController();
       await Promise.race([ended, clock.sleep(seconds * 1000, enough.signal).catch(() => {})]);
       enough.abort();
-    }
-    if (seconds >= 0 && this.#deps.runs.find(id)?.exit === undefined) {
-      this.#publish("kill", container, { signal: "9" });
-      await containers.stop(id, 0);
+      const run = this.#deps.runs.find(id);
+      if (run !== undefined && run.exit === undefined) {
+        this.#publish("kill", container, { signal: "9" });
+        await containers.stop(id, 0);
+      }
     }
     await ended;
   }

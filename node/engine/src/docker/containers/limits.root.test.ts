@@ -60,8 +60,8 @@ describe.skipIf(process.getuid?.() !== 0)(
       expect(shown()).toEqual([String(64 << 20), ...(version === 2 ? ["59", "50000 100000"] : ["512", "50000"]), "20"]);
       if (version === 2 && existsSync(join(ROOT, "io.cost.qos")))
         expect(value(State.Pid, "io.weight", "")).toBe("default 2930");
-      await post(`/containers/${id}/update`, { Memory: 96 << 20, MemorySwap: -1, CpuShares: 1024 });
-      expect(shown().slice(0, 2)).toEqual([String(96 << 20), version === 2 ? "100" : "1024"]);
+      await post(`/containers/${id}/update`, { Memory: 96 << 20, MemorySwap: -1, CpuShares: 1024, PidsLimit: -1 });
+      expect(shown().toSpliced(2, 1)).toEqual([String(96 << 20), version === 2 ? "100" : "1024", "max"]);
     }, 60_000);
 
     test("a container that is paused stands still until it goes on", async () => {
