@@ -51,6 +51,8 @@ export interface RequestContext {
   readonly request: IncomingRequest;
   readonly info: RequestInfo;
   readonly user: User;
+  /** By which audit events of this and other servers are found. */
+  readonly auditId?: string;
   readonly signal: AbortSignal;
   /** What it holds of its priority level; undefined: nothing, as of what stays open by itself. */
   readonly seating?: Pick<Seating, "keep" | "end"> | undefined;

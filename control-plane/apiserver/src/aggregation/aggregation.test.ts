@@ -87,7 +87,9 @@ function answer(exchange: Exchange): void {
   const { method, path } = exchange;
   seen.push(`${method} ${path}`);
   const [status, object] = answerOf(exchange);
-  exchange.send(status, { "content-type": "application/json" }, Buffer.from(JSON.stringify(object)));
+  const moved = status === 302 ? { location: "https://elsewhere.example.com/" } : {};
+  const headers = { "content-type": "application/json", "set-cookie": ["a=1; Path=/", "b=2"], ...moved };
+  exchange.send(status, headers, Buffer.from(JSON.stringify(object)));
 }
 
 function answerOf({ path, headers, peer }: Exchange): readonly [number, object] {
@@ -106,6 +108,7 @@ function answerOf({ path, headers, peer }: Exchange): readonly [number, object] 
     const paths = { "/apis/taste.example.com/v1/flavours": { get: {} } };
     return [200, { swagger: "2.0", paths, definitions: { "com.example.Flavour": { type: "object" } } }];
   }
+  if (path.endsWith("/moved")) return [302, {}];
   if (path === "/openapi/v3/apis/taste.example.com/v1") return [200, { openapi: "3.0.0" }];
   if (path.startsWith("/apis/taste.example.com/v1/"))
     return [
@@ -117,6 +120,8 @@ function answerOf({ path, headers, peer }: Exchange): readonly [number, object] 
         groups: headers["x-remote-group"],
         team: headers["x-remote-extra-x%2fteam"],
         authorization: headers["authorization"],
+        asked: headers["x-forwarded-for"],
+        audited: headers["audit-id"],
         path,
       },
     ];
@@ -131,7 +136,8 @@ function answerUpgrade({ path, headers, peer, socket }: UpgradeRequest): void {
     return;
   }
   const { "x-remote-user": user, "x-remote-group": groups, authorization, "impersonate-user": acting } = headers;
-  const told = JSON.stringify({ path, peer: peer?.commonName, user, groups, authorization, acting });
+  const asked = headers["x-forwarded-for"];
+  const told = JSON.stringify({ path, peer: peer?.commonName, user, groups, authorization, acting, asked });
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${headers["upgrade"]}\r\n\r\n${told}\n`,
   );
@@ -228,12 +234,24 @@ test("once the Service leads to a server that answers, requests go there with wh
   };
   await ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding);
   const path = "/apis/taste.example.com/v1/namespaces/default/flavours/sour?limit=1";
-  const forged = { authorization: "Bearer secret", "x-remote-user": "root" };
+  const own = { "audit-id": "audited", "x-forwarded-for": "192.0.2.7" };
+  const forged = { authorization: "Bearer secret", "x-remote-user": "root", ...own };
   const { code, object } = await ask("GET", path, undefined, ALICE, forged);
   expect([code, object]).toEqual([
     200,
-    { kind: "Flavour", who: "alice", uid: "u1", groups: "dev, system:authenticated", team: "red", path },
+    {
+      ...{ kind: "Flavour", who: "alice", uid: "u1", groups: "dev, system:authenticated", team: "red", path },
+      ...{ asked: "192.0.2.7", audited: "audited" },
+    },
   ]);
+});
+
+test("of its answers cookies stay several, and nobody is led elsewhere", async () => {
+  const path = "/apis/taste.example.com/v1/flavours";
+  const { headers } = await server.transport(ADMIN).request({ method: "GET", path: `${path}/sour`, headers: {} });
+  expect(headers["set-cookie"]).toEqual(["a=1; Path=/", "b=2"]);
+  const { code, text } = await ask("GET", `${path}/moved`);
+  expect([code, text]).toEqual([502, "the backend attempted to redirect this request, which is not permitted"]);
 });
 
 test("upgrades go there too, whatever protocol they ask for, and what is answered in their place comes back", async () => {
@@ -266,6 +284,7 @@ test("upgrades go there too, whatever protocol they ask for, and what is answere
     peer: "front-proxy-client",
     user: "alice",
     groups: "dev, system:authenticated",
+    asked: "127.0.0.1",
   });
   const [refused] = await upgrade("sour/closed");
   expect([refused.statusCode, String(Buffer.concat(await refused.toArray()))]).toEqual([409, "closed"]);

@@ -4,7 +4,7 @@ import type { ApiResponse } from "@tsukube/client";
 import { type Clock, messageOf, withinTime } from "@tsukube/foundation";
 import type { UpgradeRequest } from "@tsukube/host";
 import type { RequestContext, RequestInfo, User } from "../contracts.ts";
-import { forwarded } from "../proxying/forwarded.ts";
+import { forwarded, forwardedFor } from "../proxying/forwarded.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import {
   API_SERVICES,
@@ -95,7 +95,7 @@ export class Aggregator {
     if (service === undefined || !isAvailable(service)) return unavailable("service unavailable");
     const bare = { ...request, headers: withoutIdentity(request.headers) };
     try {
-      return await this.#client.upgrade(service.spec!, bare, addedFor(context.user));
+      return await this.#client.upgrade(service.spec!, bare, addedFor(context));
     } catch (error) {
       return unreachable(error);
     }
@@ -182,8 +182,8 @@ export class Aggregator {
   }
 
   async #forward(spec: APIServiceSpec, context: RequestContext, path: string): Promise<ApiResponse> {
-    const { request, user, signal } = context;
-    const headers = { ...withoutIdentity(forwarded(request.headers)), ...addedFor(user) };
+    const { request, signal } = context;
+    const headers = { ...withoutIdentity(forwarded(request.headers)), ...addedFor(context) };
     try {
       const { method, body } = request;
       const response = await this.#client.request(spec, {
@@ -193,7 +193,7 @@ export class Aggregator {
         signal,
         ...(body !== undefined && { body }),
       });
-      return { ...response, headers: forwarded(response.headers) };
+      return isRedirect(response) ? redirected(response) : { ...response, headers: forwarded(response.headers) };
     } catch (error) {
       if (signal.aborted) throw error;
       return unreachable(error);
@@ -215,8 +215,19 @@ function unavailable(why: string): ApiResponse {
   return { status: 503, headers, body: Buffer.from(`${why}\n`) };
 }
 
+function isRedirect({ status, headers }: ApiResponse): boolean {
+  return status >= 300 && status <= 399 && headers["location"] !== undefined;
+}
+
+/** Who has asked this server goes nowhere else. */
+function redirected({ body }: ApiResponse): ApiResponse {
+  if (!(body instanceof Uint8Array)) void body[Symbol.asyncIterator]().return?.();
+  const why = "the backend attempted to redirect this request, which is not permitted";
+  return { status: 502, headers: {}, body: Buffer.from(why) };
+}
+
 /** Nobody may say in headers who they are: the server says it. */
-function withoutIdentity(headers: Readonly<Record<string, string>>): Record<string, string> {
+function withoutIdentity<T>(headers: Readonly<Record<string, T>>): Record<string, T> {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !/^(?:x-remote-|impersonate-|x-forwarded-)/i.test(name)),
   );
@@ -225,8 +236,14 @@ function withoutIdentity(headers: Readonly<Record<string, string>>): Record<stri
 type Headers = Readonly<Record<string, string | readonly string[]>>;
 
 /** What the server is told besides the client's own headers. */
-function addedFor(user: User): Headers {
-  return { ...identityOf(user), "x-forwarded-proto": "https" };
+function addedFor({ user, request, info, auditId }: RequestContext): Headers {
+  return {
+    ...identityOf(user),
+    ...forwardedFor(request),
+    "x-forwarded-uri": info.path,
+    "x-forwarded-proto": "https",
+    ...(auditId !== undefined && { "audit-id": auditId }),
+  };
 }
 
 /** The headers that the ConfigMap extension-apiserver-authentication names. */

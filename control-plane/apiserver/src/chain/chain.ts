@@ -72,6 +72,7 @@ const PATIENCE = 1 / 4;
 
 /** What the way of a request leaves for the head of its answer. */
 interface Notes {
+  readonly auditId: string;
   readonly warnings: Set<string>;
   /** Of its time, in ms: it waited for seats or for webhooks. */
   leftOut: number;
@@ -82,7 +83,6 @@ interface Notes {
 /** A request whose answer is not known yet. */
 interface Begun {
   readonly info: RequestInfo;
-  readonly auditId: string;
   readonly notes: Notes;
   readonly answered: ReturnType<RequestMetrics["begin"]>;
 }
@@ -179,12 +179,12 @@ export class Chain {
     const began = this.#deps.clock.monotonic();
     const audit = this.#deps.auditor?.begin(request, info, auditId);
     this.#filters.passed("audit", began);
-    const notes: Notes = { warnings: new Set(), leftOut: 0, audit };
-    return { info, auditId, notes, answered: this.#requests.begin(request, info) };
+    const notes: Notes = { auditId, warnings: new Set(), leftOut: 0, audit };
+    return { info, notes, answered: this.#requests.begin(request, info) };
   }
 
-  #end({ auditId, notes, answered }: Begun, given: ApiResponse, failure: unknown): ApiResponse {
-    const { warnings, flow, audit } = notes;
+  #end({ notes, answered }: Begun, given: ApiResponse, failure: unknown): ApiResponse {
+    const { auditId, warnings, flow, audit } = notes;
     const response = audit?.answered(whole(given), failure) ?? given;
     answered(response, notes.leftOut);
     const headers: Record<string, string | readonly string[]> = {
@@ -358,14 +358,14 @@ function contextOf(
   seating: Seating | undefined,
   time: Allotted | undefined,
 ): RequestContext {
-  const { warnings, audit } = notes;
+  const { auditId, warnings, audit } = notes;
   const warn = (text: string): unknown => warnings.add(text);
   const leaveOut = (ms: number): void => {
     notes.leftOut += ms;
   };
   const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
   return {
-    ...{ request, info, user, warn, leaveOut, seating, time, ...annotate },
+    ...{ request, info, user, auditId, warn, leaveOut, seating, time, ...annotate },
     get hasWarned() {
       return warnings.size > 0;
     },

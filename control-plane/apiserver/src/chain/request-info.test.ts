@@ -44,3 +44,13 @@ test.each([
 ])("%s of a resource is the verb %j", (method, verb) => {
   expect(parseRequestInfo(method, "/api/v1/secrets")).toMatchObject({ isResource: true, verb });
 });
+
+test.each([
+  ["/api/v1/namespaces/proxy/pods/proxy/proxy/proxy/a//b/", "/proxy/a//b/"],
+  ["/api/v1/namespaces/x/services/http:proxy:80/proxy/%2Fa%20b", "/%2Fa%20b"],
+  ["//api/v1/nodes/proxy/proxy%2Fhealthz", "/healthz"],
+  ["/api/v1/nodes/proxy/proxy/", "/"],
+  ["/api/v1/nodes/proxy/proxy", ""],
+])("after the proxy of %s comes %j", (path, rest) => {
+  expect(parseRequestInfo("GET", path)).toMatchObject({ subresource: "proxy", rest });
+});

@@ -41,7 +41,10 @@ export function parseRequestInfo(method: string, target: string): RequestInfo {
     if (rest.length > 2 && !NAMESPACE_SUBRESOURCES.has(rest[2] ?? "")) rest = rest.slice(2);
   }
   const [resource = "", name = "", subresource = "", ...tail] = rest;
-  return withCollectionVerb({ ...info, resource, name, subresource, rest: tail.join("/") }, path);
+  const known = { ...info, resource, name, subresource, rest: tail.join("/") };
+  // what follows .../proxy/ keeps its own slashes
+  if (subresource === "proxy") return { ...known, rest: following(path, parts.length - rest.length + 3) };
+  return withCollectionVerb(known);
 }
 
 const VERBS_IN_PATHS: ReadonlySet<string> = new Set(["watch", "proxy"]);
@@ -78,9 +81,18 @@ function partsOf(encoded: string): readonly string[] {
 
 const SLASH = 0x2f;
 
-function withCollectionVerb(info: RequestInfo, path: string): RequestInfo {
-  // what follows .../proxy/ keeps its own slashes
-  if (info.subresource === "proxy") return { ...info, rest: /\/proxy(\/.*)?$/.exec(path)?.[1] ?? "" };
+/** What follows the first `count` segments of a path, as it is written; "" for nothing. */
+function following(path: string, count: number): string {
+  let rest = path.replace(/^(?:\/|%2f)+/i, "");
+  for (let left = count; left > 0; left -= 1) {
+    const slash = /\/|%2f/i.exec(rest);
+    if (slash === null) return "";
+    rest = rest.slice(slash.index + slash[0].length);
+  }
+  return `/${rest}`;
+}
+
+function withCollectionVerb(info: RequestInfo): RequestInfo {
   if (info.name !== "") return info;
   if (info.verb === "get") return { ...info, verb: isTrue(info.query.get("watch")) ? "watch" : "list" };
   if (info.verb === "delete") return { ...info, verb: "deletecollection" };

@@ -46,8 +46,8 @@ export function forwardUpgrade(
 }
 
 /** The client's own, without credentials. */
-function upgradeHeaders({ headers }: UpgradeRequest): Record<string, string> {
-  const out: Record<string, string> = { ...forwarded(headers), connection: "Upgrade" };
+function upgradeHeaders({ headers }: UpgradeRequest): Record<string, string | string[]> {
+  const out: Record<string, string | string[]> = { ...forwarded(headers), connection: "Upgrade" };
   if (headers["upgrade"] !== undefined) out["upgrade"] = headers["upgrade"];
   const protocols = headers["sec-websocket-protocol"];
   if (protocols !== undefined) out["sec-websocket-protocol"] = withoutToken(protocols);

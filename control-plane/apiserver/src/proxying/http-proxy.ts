@@ -8,7 +8,7 @@ import type { UpgradeRequest } from "@tsukube/host";
 import type { RequestContext, RequestInfo } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { forwardUpgrade } from "./forward-upgrade.ts";
-import { forwarded } from "./forwarded.ts";
+import { forwarded, forwardedFor } from "./forwarded.ts";
 import { isGlobalUnicast } from "./global-unicast.ts";
 import type { KubeletConnection } from "./kubelet-connection.ts";
 import { throughProxy } from "./proxied-page.ts";
@@ -41,12 +41,12 @@ export class HttpProxy {
     if (info.rest === "" && (request.method === "GET" || request.method === "HEAD")) {
       // relative links of the page must lead below the proxy
       this.#target(info); // before it is led anywhere, it is looked for
-      const query = info.query.size > 0 ? `?${info.query}` : "";
-      return { status: 301, headers: { location: `${info.path}/${query}` }, body: new Uint8Array(0) };
+      const location = `${info.path}/${queryOf(request)}`;
+      return { status: 301, headers: { location }, body: new Uint8Array(0) };
     }
-    const path = pathOf(info);
+    const path = pathOf(context);
     const body = request.body ?? new Uint8Array(0);
-    const headers = { ...forwarded(request.headers), ...forwardedFrom(info) };
+    const headers = { ...forwarded(request.headers), ...forwardedFrom(context) };
     const target = this.#target(info);
     if (target.isKubelet === true) return this.#kubelets.request(target, request.method, path, headers, body, signal);
     const answer = await forward(target, request.method, path, headers, body, signal);
@@ -58,13 +58,14 @@ export class HttpProxy {
   }
 
   /** Joins an upgraded connection to the server's. @returns the server's answer when it does not agree. @throws {ApiError} */
-  async upgrade({ info }: RequestContext, request: UpgradeRequest): Promise<ApiResponse | undefined> {
-    const target = this.#target(info);
-    if (target.isKubelet === true) return this.#kubelets.upgrade(target, pathOf(info), request);
+  async upgrade(context: RequestContext, request: UpgradeRequest): Promise<ApiResponse | undefined> {
+    const target = this.#target(context.info);
+    const path = pathOf(context);
+    if (target.isKubelet === true) return this.#kubelets.upgrade(target, path, request);
     const { scheme, host, port } = target;
-    const options = { host, port, path: pathOf(info), ...UNCHECKED };
+    const options = { host, port, path, ...UNCHECKED };
     try {
-      return await forwardUpgrade(request, { scheme, options, headers: forwardedFrom(info) });
+      return await forwardUpgrade(request, { scheme, options, headers: forwardedFrom(context) });
     } catch (error) {
       throw unreachable(error);
     }
@@ -132,12 +133,18 @@ export class HttpProxy {
 /** A pod's certificate is its own affair: upstream does not check it either. */
 const UNCHECKED = { rejectUnauthorized: false };
 
-function pathOf({ rest, query }: RequestInfo): string {
-  return `${rest === "" ? "/" : rest}${query.size > 0 ? `?${query}` : ""}`;
+function pathOf({ info, request }: RequestContext): string {
+  return `${info.rest === "" ? "/" : info.rest}${queryOf(request)}`;
 }
 
-function forwardedFrom({ path }: RequestInfo): Record<string, string> {
-  return { "x-forwarded-uri": path, "x-forwarded-proto": "https" };
+/** As it is written, with its "?": only the server behind knows what it means. */
+function queryOf({ path }: RequestContext["request"]): string {
+  const at = path.indexOf("?");
+  return at < 0 || at === path.length - 1 ? "" : path.slice(at);
+}
+
+function forwardedFrom({ info, request }: RequestContext): Record<string, string> {
+  return { ...forwardedFor(request), "x-forwarded-uri": info.path, "x-forwarded-proto": "https" };
 }
 
 function unreachable(error: unknown): ApiError {
@@ -162,7 +169,7 @@ function forward(
   target: Target,
   method: string,
   path: string,
-  headers: Record<string, string>,
+  headers: Record<string, string | string[]>,
   body: Uint8Array,
   signal: AbortSignal,
 ): Promise<ApiResponse> {
@@ -174,7 +181,7 @@ function forward(
       (response) =>
         resolve({
           status: response.statusCode ?? 502,
-          headers: forwarded(response.headers as Record<string, string>),
+          headers: forwarded(response.headers),
           body: response,
         }),
     );

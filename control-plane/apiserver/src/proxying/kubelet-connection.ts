@@ -49,7 +49,7 @@ export class KubeletConnection {
     to: KubeletAddress,
     method: string,
     path: string,
-    headers: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string | string[]>>,
     body: Uint8Array,
     signal: AbortSignal,
   ): Promise<ApiResponse> {
@@ -72,7 +72,7 @@ export class KubeletConnection {
         (response) =>
           resolve({
             status: response.statusCode ?? 502,
-            headers: forwarded(response.headers as Record<string, string>),
+            headers: forwarded(response.headers),
             body: response,
           }),
       );
