@@ -64,7 +64,7 @@ export function listElement(schema: ListSchema, item: Json): PathElement | undef
   const parts: string[] = [];
   for (const { key, text } of keysOf(schema)) {
     const value = Object.hasOwn(item, key) ? item[key] : keyDefault(schema, key);
-    if (value !== undefined && value !== null) parts.push(`${text}:${scalarText(value)}`);
+    if (value !== undefined) parts.push(`${text}:${scalarText(value)}`);
   }
   return parts.length === 0 ? undefined : `k:{${parts.join(",")}}`;
 }

@@ -66,6 +66,18 @@ test("another manager, another body and another form are looked at", async () =>
   expect((await apply(`${MAPS}/c`, map("d", { k: "1" }))).status).toBe(400);
 });
 
+test("an item whose key is null is one, which validation finds wanting", async () => {
+  const template = { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: null, image: "a" }] } };
+  const made = await apply("/apis/apps/v1/namespaces/default/deployments/n", {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "n" },
+    spec: { selector: { matchLabels: { a: "b" } }, template },
+  });
+  expect(made.object.message).toContain("spec.template.spec.containers[0].name: Required value");
+  expect(made.status).toBe(422);
+});
+
 test("warnings are given each time", async () => {
   const twice = 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: w\ndata:\n  k: "1"\n  k: "1"\n';
   expect((await settle(`${MAPS}/w`, twice)).warning).toEqual([expect.stringContaining("already set")]);
