@@ -223,7 +223,8 @@ export class ApiError extends TsukubeError<StatusReason> {
     const [reason, message] = GENERIC[httpCode] ?? unnamed(httpCode, of?.said);
     if (of === undefined) return failure(httpCode, reason, message, {});
     const { resource, name } = of;
-    return failure(httpCode, reason, `${message} ( ${resource} ${name})`, { name, kind: resource });
+    const about = resource === "" && name === "" ? "" : ` ( ${resource} ${name})`;
+    return failure(httpCode, reason, `${message}${about}`, { name, kind: resource });
   }
 
   /** True for an ApiError of `reason`; for `catch` clauses. */

@@ -16,6 +16,7 @@ import type {
   MutatingAdmissionPolicySpec,
   Mutation,
 } from "@tsukube/api/types/admissionregistration-v1";
+import { messageOf } from "@tsukube/foundation";
 import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import { evaluate } from "../cel-request.ts";
 import { inForm, jsonOf, objectOf } from "../object-forms.ts";
@@ -132,7 +133,7 @@ function applied(mutation: Mutation, { kind }: Encounter["form"], live: Json, va
   try {
     return jsonPatch(live, value);
   } catch (error) {
-    throw new CelError(`JSON Patch: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CelError(`JSON Patch: ${messageOf(error instanceof ApiError ? (error.cause ?? error) : error)}`);
   }
 }
 

@@ -101,14 +101,15 @@ export function denial(name: string, result: Status | null | undefined): ApiErro
   });
 }
 
-/** The object as the webhook's patch (base64, RFC 6902) makes it, with defaults, in the version of the request. */
+/** The object as the webhook's patch (base64, RFC 6902) makes it, with defaults, in the version of the request. Undefined: as it is. */
 export async function patched(
   registry: Registry,
   invocation: Invocation,
   attributes: AdmissionAttributes,
   patch: string,
-): Promise<Unstructured> {
+): Promise<Unstructured | undefined> {
   const operations = decodePatch(patch);
+  if (operations.length === 0) return undefined;
   if (attributes.object === undefined) {
     const { name } = invocation.webhook.spec;
     throw ApiError.internal(
@@ -119,15 +120,28 @@ export async function patched(
   }
   const shown = await inForm(registry, invocation, attributes);
   const before = jsonOf(registry, invocation, shown.object ?? attributes.object);
-  return objectOf(registry, invocation, attributes, jsonPatch(before, operations));
+  return objectOf(registry, invocation, attributes, applied(before, operations));
 }
 
-function decodePatch(patch: string): Json {
+/** @throws {ApiError} 500: that it does not fit is not the client's fault. */
+function applied(before: Json, operations: Json): Json {
   try {
-    return decodeUnstructured<Json>(Buffer.from(patch, "base64")).object;
+    return jsonPatch(before, operations);
   } catch (error) {
-    throw new WebhookFailure(
-      `received undecodable patch in webhook response: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw ApiError.internal(error instanceof ApiError ? (error.cause ?? error) : error);
   }
+}
+
+function decodePatch(patch: string): readonly Json[] {
+  const undecodable = (why: string): never => {
+    throw new WebhookFailure(`received undecodable patch in webhook response: ${why}`);
+  };
+  let operations: Json;
+  try {
+    operations = decodeUnstructured<Json>(Buffer.from(patch, "base64")).object;
+  } catch (error) {
+    return undecodable(error instanceof Error ? error.message : String(error));
+  }
+  if (operations === null) return [];
+  return Array.isArray(operations) ? operations : undecodable("it is no list of operations");
 }

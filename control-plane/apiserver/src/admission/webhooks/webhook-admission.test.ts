@@ -60,8 +60,9 @@ beforeEach(async () => {
         const response = await answer(review);
         if (response === undefined) return; // never
         const kind = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" };
-        const text = JSON.stringify({ ...kind, response: { uid: request.uid, ...response } });
-        exchange.send(200, { "content-type": "application/json" }, Buffer.from(text));
+        const { httpCode = 200, httpBody, ...rest } = response as { httpCode?: number; httpBody?: object };
+        const text = JSON.stringify(httpBody ?? { ...kind, response: { uid: request.uid, ...rest } });
+        exchange.send(httpCode, { "content-type": "application/json" }, Buffer.from(text));
       }),
   });
   lifetime.own("webhook", server);
@@ -181,6 +182,19 @@ describe("a validating webhook", () => {
     await send("DELETE", `${CONFIGURATIONS}/validatingwebhookconfigurations/gone`, {});
     await configure("validating", "gone", { clientConfig, failurePolicy: "Ignore" });
     await expect(create()).resolves.toBeDefined();
+  });
+
+  test.each([
+    [202, {}, undefined],
+    [500, {}, 'an error on the server ("unknown") has prevented the request from succeeding'],
+    [404, {}, "the server could not find the requested resource"],
+    [403, { kind: "Status", apiVersion: "v1", status: "Failure", message: "not from here" }, "not from here"],
+  ])("that answers %i %j is understood", async (httpCode, httpBody, why) => {
+    await configure("validating", "code");
+    answer = () => ({ allowed: true, httpCode, ...(httpCode >= 300 && { httpBody }) });
+    if (why === undefined) return expect(create()).resolves.toBeDefined();
+    const told = `Internal error occurred: failed calling webhook "code.example.com": failed to call webhook: ${why}`;
+    await expect(create()).rejects.toMatchObject({ httpCode: 500, message: told });
   });
 
   test("is trusted by its own certificate as by the authority of that", async () => {
@@ -309,6 +323,20 @@ describe("a mutating webhook", () => {
     await expect(
       send("POST", `${IN}/services`, { metadata: { name: "t" }, spec: { ports: [{ port: 80 }] } }),
     ).rejects.toThrow("spec.ports[0].port: Invalid value: 70000");
+  });
+
+  test("whose patch is none has failed, one whose patch does not fit is at fault, and an empty one changes nothing", async () => {
+    await configure("mutating", "odd", { failurePolicy: "Ignore" });
+    const raw = (text: string) => ({ ...patch(), patch: Buffer.from(text).toString("base64") });
+    for (const text of ["{}", "{", "[]", "null"]) {
+      answer = () => raw(text);
+      await expect(create({}, { name: `c${Buffer.from(text).toString("hex")}` })).resolves.toBeDefined();
+    }
+    answer = () => patch({ op: "test", path: "/metadata/name", value: "other" });
+    await expect(create()).rejects.toMatchObject({
+      httpCode: 500,
+      message: "Internal error occurred: testing path /metadata/name failed",
+    });
   });
 
   test("makes custom resources that are pruned, defaulted and validated like others", async () => {

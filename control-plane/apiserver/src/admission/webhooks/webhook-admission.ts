@@ -148,7 +148,7 @@ class WebhookCaller {
       if (response.patchType !== "JSONPatch")
         throw new WebhookFailure(`unsupported patch type "${response.patchType ?? ""}"`);
       const object = await patched(this.#deps.registry, invocation, attributes, response.patch ?? "");
-      notes.patched(response.patch ?? "");
+      if (object !== undefined) notes.patched(response.patch ?? "");
       return object;
     } catch (error) {
       if (error instanceof ApiError) throw error;

@@ -1,8 +1,11 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { posix } from "node:path";
+import { ApiError, decodeUnstructured, type Json } from "@tsukube/api";
 import type { WebhookClientConfig } from "@tsukube/api/types/admissionregistration-v1";
 import type { Service } from "@tsukube/api/types/core-v1";
+import type { Status } from "@tsukube/api/types/meta-v1";
 import { type Clock, messageOf } from "@tsukube/foundation";
 import { trusting } from "@tsukube/host";
 import type { WatchCache } from "../../storage/watch-cache.ts";
@@ -45,6 +48,7 @@ export class WebhookClient {
     try {
       return await send(endpoint, config.caBundle ?? "", body, AbortSignal.any([timeout.signal, signal]));
     } catch (error) {
+      if (error instanceof WebhookFailure) throw error;
       const why = timeout.signal.aborted ? "context deadline exceeded" : messageOf(error);
       throw new WebhookFailure(`failed to call webhook: Post "${endpoint.url}": ${why}`);
     } finally {
@@ -76,6 +80,18 @@ export class WebhookClient {
 /** Go's servers answer paths with double slashes with a redirect; upstream's client never asks for those, nor for a last slash. */
 function cleaned(path: string): string {
   return posix.normalize(path).replace(/(?<=.)\/$/, "");
+}
+
+/** Why it does not answer: what a Status says, or the code and text. */
+function refusalOf(code: number, headers: IncomingHttpHeaders, body: Buffer): string {
+  try {
+    const { kind, message } = decodeUnstructured<Status & Json>(body).object;
+    if (kind === "Status" && message) return message;
+  } catch {
+    // no JSON
+  }
+  const said = /^(?:text\/|$)/.test(headers["content-type"] ?? "") ? body.toString("utf8").trim() : "unknown";
+  return ApiError.generic(code, { resource: "", name: "", said }).message;
 }
 
 function send({ url, host, port }: Endpoint, caBundle: string, body: string, signal: AbortSignal): Promise<Uint8Array> {
@@ -114,8 +130,9 @@ function send({ url, host, port }: Endpoint, caBundle: string, body: string, sig
       response.on("error", reject);
       response.on("end", () => {
         const status = response.statusCode ?? 0;
-        if (status === 200) return resolve(Buffer.concat(pieces));
-        reject(new Error(`the server responded with the status code ${status}`));
+        const bytes = Buffer.concat(pieces);
+        if (status >= 200 && status <= 206) return resolve(bytes);
+        reject(new WebhookFailure(`failed to call webhook: ${refusalOf(status, response.headers, bytes)}`));
       });
     });
     sent.on("error", reject);
