@@ -66,6 +66,12 @@ function program(): Command {
       'which feature gates of upstream are on or off, such as "EvictionRequestAPI=true,AllBeta=true"',
       joined,
     )
+    .option(
+      "--disable-admission-plugins <names>",
+      'which admission plugins of upstream are off, such as "PodSecurity,LimitRanger"',
+      joined,
+    )
+    .option("--enable-admission-plugins <names>", "which are on; all that are here by default", joined)
     .option("--event-ttl <time>", "how long events are kept, such as 30m or 24h; an hour by default", duration)
     .option(
       "--service-cidr <networks>",

@@ -3,11 +3,12 @@ import { expect, test } from "vitest";
 import { Kubectl } from "./kubectl.ts";
 import { Tsukube } from "./tsukube.ts";
 
-test("APIs that are off by default are served when up is told so, until it is told otherwise", async () => {
+test("APIs that are off by default are served, and plugins off, when up is told so, until it is told otherwise", async () => {
   await using lifetime = new Lifetime();
   const cluster = new Tsukube(lifetime, "runtime-config");
   const up = (...more: string[]) => cluster.run(["up", "--no-node", ...more]);
   await expect(up("--runtime-config", "api/some=true")).rejects.toThrow(/unknown API group "api"/);
+  await expect(up("--disable-admission-plugins", "Some")).rejects.toThrow(/no plugin "Some", expected some of /);
   await up(
     "--runtime-config",
     "admissionregistration.k8s.io/v1alpha1",
@@ -37,7 +38,15 @@ test("APIs that are off by default are served when up is told so, until it is to
   await up();
   expect(await versions()).toContain("resource.k8s.io/v1beta1");
   // of a server that runs
-  await up("--runtime-config", "");
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "p" },
+    spec: { containers: [{ name: "a", image: "a" }] },
+  };
+  await up("--runtime-config", "", "--disable-admission-plugins", "ServiceAccount");
+  await kubectl.apply(pod);
+  expect(await kubectl.out("get pod p -o jsonpath={.spec.serviceAccountName}")).toBe("");
   expect(await versions()).not.toContain("resource.k8s.io/v1beta1");
   expect(await kubectl.out(shown)).toBe("gpus");
 }, 120_000);

@@ -19,6 +19,8 @@ export interface ClusterOptions {
   readonly runtimeConfig?: string;
   /** As kube-apiserver's --feature-gates: "EvictionRequestAPI=true". Upstream's defaults without it. */
   readonly featureGates?: string;
+  /** Admission plugins of upstream that are off, by comma: "ServiceAccount". */
+  readonly disableAdmissionPlugins?: string;
 }
 
 /** A whole cluster in this process, on virtual time. */
@@ -76,6 +78,7 @@ async function start(
     serviceCidr: options.serviceCidr ?? "10.160.0.0/16",
     ...(options.runtimeConfig !== undefined && { runtimeConfig: options.runtimeConfig }),
     ...(options.featureGates !== undefined && { featureGates: FeatureGates.parse(options.featureGates) }),
+    ...(options.disableAdmissionPlugins !== undefined && { disableAdmissionPlugins: options.disableAdmissionPlugins }),
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "10.64.0.1", port: 6443 },
   });

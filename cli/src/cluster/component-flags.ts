@@ -17,6 +17,8 @@ export function apiServerFlags(record: ClusterRecord, paths: ClusterPaths, adver
     "allow-privileged": "true",
     "anonymous-auth": "true",
     "authorization-mode": "[Node,RBAC]",
+    "disable-admission-plugins": `[${record.disableAdmissionPlugins ?? ""}]`,
+    "enable-admission-plugins": `[${record.enableAdmissionPlugins ?? "NodeRestriction"}]`,
     "enable-bootstrap-token-auth": "true",
     "enable-priority-and-fairness": "true",
     "encryption-provider-config": encryptionFile(record, paths),

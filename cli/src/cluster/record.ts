@@ -31,6 +31,9 @@ export interface ClusterRecord {
   readonly controllers?: "others";
   /** Which feature gates are on or off, as of kube-apiserver's --feature-gates; upstream's defaults where it is absent. */
   readonly featureGates?: string;
+  /** Which admission plugins are on or off besides, as of kube-apiserver's flags of these names; ours by default. */
+  readonly enableAdmissionPlugins?: string;
+  readonly disableAdmissionPlugins?: string;
   /** How long events are kept; an hour where it is absent. */
   readonly eventTtlMs?: number;
   /** How many requests are served at a time: the sum; upstream's defaults where they are absent. */
@@ -107,7 +110,9 @@ export function startSettings(process: "server" | "node", record: ClusterRecord)
   const etcd = record.etcd && { ...record.etcd, clusterId: undefined };
   const { maxRequestsInflight, maxMutatingRequestsInflight } = record;
   const seats = { maxRequestsInflight, maxMutatingRequestsInflight };
-  const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs };
+  const { enableAdmissionPlugins, disableAdmissionPlugins } = record;
+  const plugins = { enableAdmissionPlugins, disableAdmissionPlugins };
+  const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs, ...plugins };
   return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, etcd, ...apis, ...seats });
 }
 

@@ -1,9 +1,10 @@
 import { FeatureGates } from "@tsukube/api";
+import type { PluginChoice } from "@tsukube/apiserver";
 import type { ClusterPaths } from "../cluster/paths.ts";
 import { type ClusterRecord, writeClusterRecord } from "../cluster/record.ts";
 
-/** The flags of `up` that say which APIs there are and keep, under kube-apiserver's names; "" goes back to upstream's defaults. */
-export interface ApiFlags {
+/** The flags of `up` that say which APIs there are, what they refuse and keep, under kube-apiserver's names; "" goes back to upstream's defaults. */
+export interface ApiFlags extends PluginChoice {
   /** Which built-in APIs are served: "api/beta=true,resource.k8s.io/v1alpha3=true". */
   readonly runtimeConfig?: string;
   /** Which feature gates are on: "EvictionRequestAPI=true,AllBeta=true". */
@@ -12,30 +13,33 @@ export interface ApiFlags {
   readonly eventTtl?: number;
 }
 
+const NAMES = ["runtimeConfig", "featureGates", "enableAdmissionPlugins", "disableAdmissionPlugins"] as const;
+
 /**
  * @param record What the cluster was told before; undefined: it is not there yet.
- * @throws {TsukubeError} `usage` for what names no API or gate, and for an API whose gate is off.
+ * @throws {TsukubeError} `usage` for what names no API, gate or plugin, and for an API whose gate is off.
  */
 export async function checkApiFlags(flags: ApiFlags, record: ClusterRecord | undefined): Promise<void> {
-  if (flags.runtimeConfig === undefined && flags.featureGates === undefined) return;
-  const { runtimeConfig = "", featureGates = "" } = { ...record, ...flags };
+  const { eventTtl: _, ...wanted } = flags;
+  if (NAMES.every((name) => wanted[name] === undefined)) return;
+  const { runtimeConfig = "", featureGates = "", ...plugins } = { ...record, ...wanted };
   const gates = FeatureGates.parse(featureGates);
-  if (runtimeConfig === "") return;
-  const { servedResources } = await import("@tsukube/apiserver"); // half a megabyte that `up` does not need else
+  if (runtimeConfig === "" && !plugins.enableAdmissionPlugins && !plugins.disableAdmissionPlugins) return;
+  const { chosenPlugins, servedResources } = await import("@tsukube/apiserver"); // half a megabyte that `up` does not need else
   servedResources(runtimeConfig, gates);
+  chosenPlugins(plugins);
 }
 
 /** Remembers them; without them a cluster serves what it was told before. */
 export async function withApis(paths: ClusterPaths, record: ClusterRecord, flags: ApiFlags): Promise<ClusterRecord> {
-  const { runtimeConfig: servedBefore = "", featureGates: gatesBefore = "", ...rest } = record;
-  const { runtimeConfig = servedBefore, featureGates = gatesBefore, eventTtl: eventTtlMs = record.eventTtlMs } = flags;
-  if (runtimeConfig === servedBefore && featureGates === gatesBefore && eventTtlMs === record.eventTtlMs) return record;
-  const next: ClusterRecord = {
-    ...rest,
-    ...(runtimeConfig !== "" && { runtimeConfig }),
-    ...(featureGates !== "" && { featureGates }),
-    ...(eventTtlMs !== undefined && { eventTtlMs }),
-  };
-  await writeClusterRecord(paths, next);
-  return next;
+  const { eventTtl: eventTtlMs = record.eventTtlMs } = flags;
+  const changed = NAMES.filter((name) => (flags[name] ?? record[name] ?? "") !== (record[name] ?? ""));
+  if (changed.length === 0 && eventTtlMs === record.eventTtlMs) return record;
+  const next: Record<string, unknown> = { ...record, ...(eventTtlMs !== undefined && { eventTtlMs }) };
+  for (const name of changed) {
+    if (flags[name] === "") delete next[name];
+    else next[name] = flags[name];
+  }
+  await writeClusterRecord(paths, next as unknown as ClusterRecord);
+  return next as unknown as ClusterRecord;
 }

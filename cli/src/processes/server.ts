@@ -130,6 +130,8 @@ async function startServer(
     ...(audit !== undefined && { audit }),
     ...(record.runtimeConfig !== undefined && { runtimeConfig: record.runtimeConfig }),
     featureGates,
+    ...(record.enableAdmissionPlugins !== undefined && { enableAdmissionPlugins: record.enableAdmissionPlugins }),
+    ...(record.disableAdmissionPlugins !== undefined && { disableAdmissionPlugins: record.disableAdmissionPlugins }),
     ...(record.maxRequestsInflight !== undefined && { maxRequestsInflight: record.maxRequestsInflight }),
     ...(record.maxMutatingRequestsInflight !== undefined && {
       maxMutatingRequestsInflight: record.maxMutatingRequestsInflight,

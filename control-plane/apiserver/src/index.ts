@@ -1,3 +1,4 @@
+export { chosenPlugins, type PluginChoice } from "./admission/plugin-choice.ts";
 export { auditErrors } from "./audit/audit-metrics.ts";
 export type { AuditBackend } from "./audit/auditor.ts";
 export { LogAuditBackend } from "./audit/log-backend.ts";

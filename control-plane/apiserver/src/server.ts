@@ -25,6 +25,7 @@ import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
 import { taintNodesByCondition } from "./admission/node-taints.ts";
+import { chosenPlugins, isBuiltIn, type PluginChoice } from "./admission/plugin-choice.ts";
 import { podGroupProtection } from "./admission/pod-group-protection.ts";
 import { podResize } from "./admission/pod-resize.ts";
 import { podSecurity } from "./admission/pod-security/pod-security.ts";
@@ -104,7 +105,7 @@ import { kindOfStored } from "./storage/stored-kind.ts";
 import { type CacheSeed, WatchCache } from "./storage/watch-cache.ts";
 import { tableOfDefinition } from "./tables/custom-table.ts";
 
-export interface ApiServerOptions {
+export interface ApiServerOptions extends PluginChoice {
   readonly openStore: OpenStore;
   /** Whether the plugins that keep its keys are well; absent: it follows no configuration of encryption. */
   readonly encryptionCheck?: HealthCheck;
@@ -193,6 +194,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const addresses = registry.get("networking.k8s.io", "v1", "ipaddresses")!;
   store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, definition: addresses }));
   const webhooks = { cache, registry, authorizer, clock, random, logger };
+  const plugins = chosenPlugins(options);
   const admission = new Admission(
     [
       namespaceLifecycle(cache),
@@ -221,7 +223,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       validatingWebhooks(webhooks),
       roleEscalation(rbac, authorizer),
       resourceQuota({ store, registry, clock }),
-    ],
+    ].filter(({ name }) => plugins.has(name) || isBuiltIn(name)),
     new AdmissionMetrics(metrics, clock),
   );
   const claims = new ClaimRights(cache, authorizer, gates);
