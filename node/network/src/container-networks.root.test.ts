@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import { realClock, run, systemRandom } from "@tsukube/host";
+import { linksByProgram } from "@tsukube/kernel";
 import type { Attachment } from "@tsukube/node-contracts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Commands, systemCommands } from "./commands.ts";
-import { openContainerNetworks } from "./container-networks.ts";
+import { type Commands, commandsWithin, systemCommands } from "./commands.ts";
+import { type ContainerNetworksOptions, openContainerNetworks } from "./container-networks.ts";
 import { leadLoopbackTo } from "./loopback-under-test.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -23,11 +24,11 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
   });
   afterEach(() => lifetime.close());
 
-  async function open(commands: Commands = systemCommands) {
+  async function open(commands: Commands = systemCommands, more: Partial<ContainerNetworksOptions> = {}) {
     const sysctlRecord = join(folder, "sysctls");
     const parts = { folder, table, sysctlRecord, pools: ["10.192.0.0/24"], commands };
     const networks = await openContainerNetworks({
-      ...{ ...parts, clock: realClock, random: systemRandom, logger: silentLogger },
+      ...{ ...parts, clock: realClock, random: systemRandom, logger: silentLogger, ...more },
     });
     lifetime.add("host", () => networks.cleanHost(false));
     return { networks, network: await networks.ensure({ name: "test", internal: false, labels: {} }) };
@@ -91,5 +92,63 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
     const { networks: next } = await open(commands);
     expect(next.attachments).toMatchObject([{ containerId: "b", address }]);
     refuses = false;
+  });
+
+  describe("of a host with a neighbour", () => {
+    const HOST = "10.193.0.1";
+
+    /** A host that is a network namespace, and one on the same wire that sends by it to containers. */
+    async function neighbourhood() {
+      const home = await namespace("home");
+      const neighbour = await namespace("neighbour");
+      const within = (netns: string, ...command: readonly string[]) =>
+        run("nsenter", [`--net=${netns}`, ...command], { accept: [0, 1] });
+      const wire = ["link", "add", "wire", "type", "veth", "peer", "name", "eth0", "netns", neighbour];
+      await within(home, "ip", ...wire);
+      await within(home, "ip", "addr", "add", `${HOST}/24`, "dev", "wire");
+      await within(home, "ip", "link", "set", "wire", "up");
+      await within(neighbour, "ip", "addr", "add", "10.193.0.2/24", "dev", "eth0");
+      await within(neighbour, "ip", "link", "set", "eth0", "up");
+      await within(neighbour, "ip", "route", "add", "10.192.0.0/24", "via", HOST);
+      const opened = await open(commandsWithin(home), { links: linksByProgram(home) });
+      const attach = async (containerId: string) =>
+        opened.networks.attach({
+          ...{ containerId, networkId: opened.network.id, netns: await namespace(containerId), names: [] },
+          isDefault: true,
+        });
+      /** What netcat says of a port where nobody listens: that it is refused, when it gets there. */
+      const asks = async (from: string, address: string, port: number) =>
+        (await within(from, "busybox", "nc", "-w", "1", address, String(port))).stderr;
+      return { ...opened, home, neighbour, within, attach, asks };
+    }
+
+    const wish = (containerAddress: string, protocol: "tcp" | "udp") =>
+      ({ protocol, hostAddress: "", containerPort: 80, containerAddress, hostPorts: [4080, 4080] }) as const;
+
+    test("it reaches what containers publish, and nothing else of them", async () => {
+      const { networks, home, neighbour, attach, asks } = await neighbourhood();
+      const { address } = await attach("a");
+      await networks.publish("a", [wish(address, "tcp")]);
+      expect(await asks(home, address, 80)).toContain("refused");
+      expect(await asks(neighbour, HOST, 4080)).toContain("refused");
+      expect(await asks(neighbour, address, 80)).toContain("timed out");
+    });
+
+    test("datagrams are led to who publishes their port now, also those of a client that never pauses", async () => {
+      const { networks, home, neighbour, within, attach } = await neighbourhood();
+      await within(neighbour, "sh", "-c", "echo 4000 4000 > /proc/sys/net/ipv4/ip_local_port_range");
+      const ledTo = async (): Promise<string | undefined> => {
+        await within(neighbour, "bash", "-c", `echo > /dev/udp/${HOST}/4080`);
+        const { stdout } = await within(home, "conntrack", "-L", "-p", "udp", "--orig-port-dst", "4080");
+        return / src=(10\.192\.0\.\d+) /.exec(stdout)?.[1];
+      };
+      for (const name of ["a", "b"]) {
+        const { address } = await attach(name);
+        await networks.publish(name, [wish(address, "udp")]);
+        expect(await ledTo()).toBe(address);
+        await networks.unpublish(name);
+        expect(await ledTo()).toBeUndefined();
+      }
+    });
   });
 });

@@ -113,6 +113,25 @@ test("a host port that a pod has is refused, and who has it is said", async () =
   expect(await containerPortsIn(join(folder, "a"))).toMatchObject([{ hostPort: 28_087, holder: "container x" }]);
 });
 
+test("an address that this machine has not publishes nothing", async () => {
+  const networks = await open(scratch());
+  for (const protocol of ["tcp", "udp"] as const) {
+    const wish = { ...port(28_088, 28_088), protocol, hostAddress: "203.0.113.9" };
+    await expect(networks.publish("x", [wish])).rejects.toThrow("cannot assign requested address");
+  }
+  expect(networks.published("x")).toEqual([]);
+});
+
+test.each(["203.0.113.64/27", "203.0.113.0/25", "203.0.113", "203.0.113.300/28"])(
+  "a range of addresses that is no part of its subnet is refused: %s",
+  async (range) => {
+    const networks = await open(scratch());
+    const subnet = { ...network("a"), subnet: "203.0.113.0/26" };
+    await expect(networks.create({ ...subnet, range })).rejects.toMatchObject({ code: "invalid" });
+    expect(await networks.create({ ...subnet, range: "203.0.113.32/27" })).toMatchObject({ range: "203.0.113.32/27" });
+  },
+);
+
 test("an uplink that is new when a container comes leads to the ports of those that are there", async () => {
   const folder = scratch();
   await (await open(folder)).publish("a", [port(28_092, 28_092)]);

@@ -164,6 +164,9 @@ class BridgeNetworks implements ContainerNetworks {
       if (value === undefined || !contains(inside, value))
         throw new TsukubeError("invalid", `invalid ${what} address ${address}: it is not in the subnet ${subnet}`);
     }
+    const range = spec.range === undefined ? inside : parseNetwork(spec.range);
+    if (range === undefined || range.bits < inside.bits || !contains(inside, range.base))
+      throw new TsukubeError("invalid", `invalid ip range ${spec.range}: it is not a part of the subnet ${subnet}`);
     const id = hex(this.#options.random.bytes(32));
     const network = { ...spec, id, subnet, gateway, bridge: `tkbr-${id.slice(0, 10)}`, createdAt: this.#now() };
     this.#networks.set(id, network);
@@ -294,6 +297,7 @@ class BridgeNetworks implements ContainerNetworks {
     try {
       const ports = await this.#alone(() => this.#choosePorts(containerId, wishes));
       await this.#applyTable();
+      await this.#forgetFlows(ports);
       await this.#lead(ports);
       return ports;
     } catch (error) {
@@ -331,7 +335,15 @@ class BridgeNetworks implements ContainerNetworks {
     await rm(this.#path("ports", containerId), { force: true });
     if (known.ports.length === 0) return;
     await this.#applyTable();
+    await this.#forgetFlows(known.ports);
     await this.#lead();
+  }
+
+  /** After the table: a flow that is begun before is led by the former. */
+  async #forgetFlows(ports: readonly PublishedPort[]): Promise<void> {
+    if (this.#options.uplink !== undefined) return; // which leads them itself
+    for (const { protocol, hostAddress, hostPort } of ports)
+      if (protocol === "udp") await this.#commands.forgetFlows(hostAddress, hostPort);
   }
 
   /** Makes the uplink lead to what is published, and to nothing else. @param wanted Those that must be reached. */
@@ -423,7 +435,7 @@ class BridgeNetworks implements ContainerNetworks {
     const apply = (): Promise<void> => {
       const networks = this.all.filter(({ id }) => this.#bridges.has(id));
       const ports = [...this.#ports.values()].flatMap((record) => record.ports);
-      return this.#commands.nft(containerTable({ table, networks, ports }));
+      return this.#commands.nft(containerTable({ table, networks, ports, isOpen: uplink !== undefined }));
     };
     const applied = this.#applying.then(apply);
     this.#applying = applied.catch(() => {}); // one failure must not fail those behind it

@@ -4,6 +4,8 @@ import { dropStrayLoopback } from "./stray-loopback.ts";
 
 export interface ContainerTable {
   readonly table: string;
+  /** Whether neighbours of this machine may send to containers: for who comes by an uplink, which asks for nothing else than what is published. */
+  readonly isOpen?: boolean;
   readonly networks: readonly Network[];
   readonly ports: readonly PublishedPort[];
 }
@@ -12,7 +14,7 @@ export interface ContainerTable {
  * The nftables script of container networks, which replaces the whole table: masquerades what leaves a network, keeps networks
  * apart, leads host ports to containers. It comes before pods' host ports and Services.
  */
-export function containerTable({ table, networks, ports }: ContainerTable): string {
+export function containerTable({ table, networks, ports, isOpen = false }: ContainerTable): string {
   return `${[
     `table ip ${table} {}`,
     `delete table ip ${table}`,
@@ -36,7 +38,7 @@ export function containerTable({ table, networks, ports }: ContainerTable): stri
     "  chain forward {",
     "    type filter hook forward priority -1; policy accept;",
     "    ct state established,related accept",
-    ...isolation(networks),
+    ...isolation(networks, isOpen),
     "  }",
     "}",
   ].join("\n")}\n`;
@@ -80,9 +82,11 @@ function masquerades({ subnet, bridge, internal }: Network): readonly string[] {
   ];
 }
 
-function isolation(networks: readonly Network[]): readonly string[] {
+/** A container is reached from its own networks, and from everywhere by what it publishes. */
+function isolation(networks: readonly Network[], isOpen: boolean): readonly string[] {
   const internal = networks.filter((network) => network.internal);
   const bridges = networks.map(({ bridge }) => `"${bridge}"`).join(", ");
+  const others = isOpen ? `iifname { ${bridges} } ` : "";
   return [
     ...internal.flatMap(({ bridge }) => [
       `    iifname "${bridge}" oifname != "${bridge}" drop`,
@@ -90,6 +94,6 @@ function isolation(networks: readonly Network[]): readonly string[] {
     ]),
     "    ct status dnat accept", // a published port is for everyone
     ...networks.map(({ bridge }) => `    iifname "${bridge}" oifname "${bridge}" accept`),
-    ...(networks.length > 1 ? [`    iifname { ${bridges} } oifname { ${bridges} } drop`] : []),
+    ...(networks.length > 0 ? [`    ${others}oifname { ${bridges} } drop`] : []),
   ];
 }

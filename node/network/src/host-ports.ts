@@ -1,22 +1,31 @@
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { TsukubeError } from "@tsukube/foundation";
 import type { Lease } from "./leases.ts";
 import { type PortRecord, readRecords } from "./network-records.ts";
 
-/** Whether a process of this machine listens at a port; what nftables leads elsewhere does not count. */
+/**
+ * Whether a process of this machine listens at a port; what nftables leads elsewhere does not count.
+ * @throws {TsukubeError} `port-taken` where the machine has no such address.
+ */
 export function isListenedAt(protocol: "tcp" | "udp" | "sctp", address: string, port: number): Promise<boolean> {
   const where = address === "" ? "0.0.0.0" : address;
   if (protocol === "sctp") return Promise.resolve(false);
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    const refused = ({ code }: NodeJS.ErrnoException): void => {
+      const message = `failed to bind host port ${address}:${port}/${protocol}: cannot assign requested address`;
+      if (code === "EADDRNOTAVAIL") reject(new TsukubeError("port-taken", message));
+      else resolve(code === "EADDRINUSE");
+    };
     if (protocol === "tcp") {
       const server = createServer();
-      server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EADDRINUSE"));
+      server.once("error", refused);
       server.listen({ port, host: where, exclusive: true }, () => server.close(() => resolve(false)));
       return;
     }
     const socket = createSocket("udp4");
-    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EADDRINUSE"));
+    socket.once("error", refused);
     socket.bind({ port, address: where, exclusive: true }, () => socket.close(() => resolve(false)));
   });
 }
