@@ -9,7 +9,10 @@ export function defaultIngressClass(cache: WatchCache): AdmissionPlugin {
   return {
     name: "DefaultIngressClass",
     handles: ({ operation, resource, subresource }) =>
-      operation === "CREATE" && resource.resource === "ingresses" && subresource === "",
+      operation === "CREATE" &&
+      resource.group === "networking.k8s.io" &&
+      resource.resource === "ingresses" &&
+      subresource === "",
     async mutate({ object }) {
       const spec = (object?.["spec"] ?? {}) as { readonly ingressClassName?: string | null };
       const isNamed = spec.ingressClassName !== undefined && spec.ingressClassName !== null;

@@ -1,5 +1,5 @@
 import { ApiError, type Unstructured } from "@tsukube/api";
-import type { Node } from "@tsukube/api/types/core-v1";
+import type { Node, Pod } from "@tsukube/api/types/core-v1";
 import type { Client } from "@tsukube/client";
 import { type Cluster, startCluster } from "@tsukube/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -136,6 +136,17 @@ describe("a node", () => {
     expect(await token({ ...ref, name: "n2", uid: other.metadata?.uid })).toContain("scheduled on a different node");
     expect(await token(ref, ["vault"])).toContain('not authorized to request tokens for audience "vault"');
     expect(await token(ref)).toBe("");
+    // no claim of the pod's, though called like one of an ephemeral volume
+    const [{ name = "" } = {}] = (mine as Pod).spec?.volumes ?? [];
+    const tokenRequests = [{ audience: "vault" }];
+    await admin("POST", "/apis/storage.k8s.io/v1/csidrivers", { metadata: { name: "csi" }, spec: { tokenRequests } });
+    const size = { accessModes: ["ReadWriteOnce"], capacity: { storage: "1Gi" } };
+    const volume = { ...size, csi: { driver: "csi", volumeHandle: "h" } };
+    await admin("POST", "/api/v1/persistentvolumes", { metadata: { name: "pv" }, spec: volume });
+    const claim = { accessModes: size.accessModes, volumeName: "pv", resources: { requests: size.capacity } };
+    const claims = "/api/v1/namespaces/default/persistentvolumeclaims";
+    await admin("POST", claims, { metadata: { name: `n1-${name}` }, spec: claim });
+    expect(await token(ref, ["vault"])).toContain('not authorized to request tokens for audience "vault"');
   });
 
   test("keeps its own Lease and CSINode", async () => {

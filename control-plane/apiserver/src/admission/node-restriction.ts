@@ -5,7 +5,7 @@ import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume } from 
 import type { ResourceSlice } from "@tsukube/api/types/resource-v1";
 import type { CSIDriver } from "@tsukube/api/types/storage-v1";
 import { nodeNameOf } from "../authorization/node.ts";
-import { firstReferenceOf } from "../authorization/pod-references.ts";
+import { claimsOf, firstReferenceOf } from "../authorization/pod-references.ts";
 import type { AdmissionAttributes, AdmissionPlugin, Authorizer } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { forbiddenLabels } from "./node-labels.ts";
@@ -158,7 +158,7 @@ class NodeRestriction {
   }
 
   #driverOfClaim(pod: Pod, volume: Volume): string {
-    const claimName = volume.persistentVolumeClaim?.claimName ?? `${pod.metadata?.name}-${volume.name}`;
+    const [claimName] = claimsOf({ ...pod, spec: { ...pod.spec, volumes: [volume] } } as Pod);
     const key = `/registry/persistentvolumeclaims/${pod.metadata?.namespace}/${claimName}`;
     const claim = this.#cache.get(key)?.object as PersistentVolumeClaim | undefined;
     const bound = this.#cache.get(`/registry/persistentvolumes/${claim?.spec?.volumeName}`)?.object;

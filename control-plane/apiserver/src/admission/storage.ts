@@ -6,11 +6,15 @@ import type { WatchCache } from "../storage/watch-cache.ts";
 
 const IS_DEFAULT = "storageclass.kubernetes.io/is-default-class";
 
+function isClaim({ resource, subresource }: AdmissionAttributes): boolean {
+  return resource.group === "" && resource.resource === "persistentvolumeclaims" && subresource === "";
+}
+
 /** Claims that name no class get the default one; of several, the newest. */
 export function defaultStorageClass(cache: WatchCache): AdmissionPlugin {
   return {
     name: "DefaultStorageClass",
-    handles: ({ operation, resource }) => operation === "CREATE" && resource.resource === "persistentvolumeclaims",
+    handles: (attributes) => attributes.operation === "CREATE" && isClaim(attributes),
     async mutate({ object }) {
       const spec = (object?.["spec"] ?? {}) as { storageClassName?: string | null };
       if (object === undefined || (spec.storageClassName !== undefined && spec.storageClassName !== null))
@@ -52,8 +56,7 @@ export const storageObjectInUseProtection: AdmissionPlugin = {
 export function claimResize(cache: WatchCache): AdmissionPlugin {
   return {
     name: "PersistentVolumeClaimResize",
-    handles: ({ operation, resource, subresource }) =>
-      operation === "UPDATE" && resource.resource === "persistentvolumeclaims" && subresource === "",
+    handles: (attributes) => attributes.operation === "UPDATE" && isClaim(attributes),
     async validate({ object, oldObject, resource, name }) {
       const [next, old] = [object, oldObject] as readonly PersistentVolumeClaim[];
       const sizeOf = (claim: PersistentVolumeClaim | undefined) =>

@@ -70,12 +70,27 @@ test("a request is written down when it comes and when it is answered, as much o
     verb: "create",
     requestURI: CONFIG_MAPS,
     user: { username: "admin", groups: ["system:masters", "system:authenticated"] },
-    objectRef: { resource: "configmaps", namespace: "default", apiVersion: "v1" },
+    objectRef: { resource: "configmaps", namespace: "default", name: "c", apiVersion: "v1" },
     responseStatus: { code: 201 },
     requestObject: { data: { a: "1" } },
     responseObject: { kind: "ConfigMap", metadata: { name: "c" } },
     annotations: { "authorization.k8s.io/decision": "allow" },
   });
+});
+
+test("who only hears what a request was about hears what was written, too", async () => {
+  const { events, ask } = await audited("rules: [{level: Metadata}]");
+  const place = { resource: "configmaps", namespace: "default", apiVersion: "v1" };
+  const refs = () => events.splice(0).map(({ objectRef }) => objectRef);
+  const { body } = await ask("POST", CONFIG_MAPS, { metadata: { name: "c" } });
+  expect(refs()).toEqual([place, { ...place, name: "c" }]);
+  const made = JSON.parse(Buffer.from(body as Uint8Array).toString()) as { metadata: Record<string, string> };
+  await ask("PUT", `${CONFIG_MAPS}/c`, made);
+  const { uid, resourceVersion } = made.metadata;
+  expect(refs()).toEqual([
+    { ...place, name: "c" },
+    { ...place, name: "c", uid, resourceVersion },
+  ]);
 });
 
 test("the first rule that fits decides; stages and managed fields can be left out", async () => {

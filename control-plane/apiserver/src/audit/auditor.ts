@@ -9,6 +9,7 @@ import {
   type ObjectSchema,
   parseApiVersion,
   schemaOf,
+  type Unstructured,
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, formatMicroTime, type Metrics } from "@tsukube/foundation";
@@ -77,6 +78,7 @@ export class AuditRecord {
   #user: User = NOBODY;
   #impersonated: User | undefined;
   #constraint: string | undefined;
+  #read: { readonly body: Uint8Array; readonly object: Json | undefined } | undefined;
 
   constructor(
     terms: (user: User) => AuditTerms,
@@ -169,7 +171,7 @@ export class AuditRecord {
       }),
       ...(remoteAddress !== "" && { sourceIPs: [...forwardedFor(headers), remoteAddress] }),
       ...(headers["user-agent"] !== undefined && { userAgent: headers["user-agent"] }),
-      ...(this.#info.isResource && { objectRef: this.#reference() }),
+      ...(this.#info.isResource && { objectRef: this.#reference(stage) }),
       ...(response !== undefined && { responseStatus: statusOf(response) }),
       ...objects,
       requestReceivedTimestamp: formatMicroTime(this.#received),
@@ -178,12 +180,16 @@ export class AuditRecord {
     });
   }
 
-  #reference(): object {
-    const { resource, namespace, name, group, version, subresource } = this.#info;
+  /** What the request is about; what is written says more of that, once it has been read. */
+  #reference(stage: AuditStage): object {
+    const { resource, namespace, name, group, version, subresource, verb } = this.#info;
+    const isWritten = stage !== "RequestReceived" && (verb === "create" || verb === "update");
+    const { metadata } = (isWritten ? (this.#asked ?? {}) : {}) as Pick<Unstructured, "metadata">;
+    const said = { ...metadata, ...(namespace !== "" && { namespace }), ...(name !== "" && { name }) };
+    const identity = (["namespace", "name", "uid", "resourceVersion"] as const).filter((member) => said[member]);
     return {
       resource,
-      ...(namespace !== "" && { namespace }),
-      ...(name !== "" && { name }),
+      ...Object.fromEntries(identity.map((member) => [member, said[member]])),
       ...(group !== "" && { apiGroup: group }),
       apiVersion: version,
       ...(subresource !== "" && { subresource }),
@@ -192,14 +198,22 @@ export class AuditRecord {
 
   #objects({ level, omitManagedFields }: AuditTerms, response: ApiResponse | undefined): object {
     if (level === "Metadata" || !this.#info.isResource) return {};
-    const asked = this.#request.body === undefined ? undefined : objectOf(this.#request.body, omitManagedFields);
+    const shown = (object: Json): Json => (omitManagedFields ? withoutManagedFields(object) : object);
+    const asked = this.#asked;
     const body = response?.body;
-    const told =
-      level === "RequestResponse" && body instanceof Uint8Array ? objectOf(body, omitManagedFields) : undefined;
+    const told = level === "RequestResponse" && body instanceof Uint8Array ? objectOf(body) : undefined;
     return {
-      ...(asked !== undefined && { requestObject: asked }),
-      ...(told !== undefined && { responseObject: told }),
+      ...(asked !== undefined && { requestObject: shown(asked) }),
+      ...(told !== undefined && { responseObject: shown(told) }),
     };
+  }
+
+  /** What came with the request, read once. */
+  get #asked(): Json | undefined {
+    const { body } = this.#request;
+    if (body === undefined) return undefined;
+    if (this.#read?.body !== body) this.#read = { body, object: objectOf(body) };
+    return this.#read.object;
   }
 }
 
@@ -228,7 +242,7 @@ function forwardedFor(headers: Readonly<Record<string, string>>): readonly strin
 
 /** The code, and of a failure what its Status says. */
 function statusOf({ status, body }: ApiResponse): object {
-  const told = status >= 400 && body instanceof Uint8Array ? objectOf(body, false) : undefined;
+  const told = status >= 400 && body instanceof Uint8Array ? objectOf(body) : undefined;
   const { message, reason, details } = (told ?? {}) as { message?: string; reason?: string; details?: object };
   return {
     metadata: {},
@@ -241,11 +255,10 @@ function statusOf({ status, body }: ApiResponse): object {
 }
 
 /** A body as JSON can show it; undefined where it is none of ours. */
-function objectOf(bytes: Uint8Array, omitManagedFields: boolean): Json | undefined {
+function objectOf(bytes: Uint8Array): Json | undefined {
   if (bytes.length === 0) return undefined;
   try {
-    const object = isProtobuf(bytes) ? fromProtobuf(bytes) : fromText(bytes);
-    return omitManagedFields ? withoutManagedFields(object) : object;
+    return isProtobuf(bytes) ? fromProtobuf(bytes) : fromText(bytes);
   } catch {
     return undefined;
   }

@@ -94,22 +94,24 @@ export class Subresources {
     const named = body.metadata?.name ?? "";
     if (info.subresource === "binding" && named !== info.name)
       throw ApiError.badRequest("name in URL does not match name in Binding object");
-    const target = (body as unknown as Binding).target ?? {};
+    const { admission } = this.#deps.writer.deps;
+    const attributes = {
+      ...this.#attributes(context, { ...BINDING_KIND, resource: info.resource }, BINDING_KIND),
+      name: named,
+    };
+    const binding = ((await admission.mutate({ ...attributes, object: body })) ?? body) as Binding & Unstructured;
+    const { target } = binding;
     const wrong = [
-      ...((target.kind ?? "") !== "" && target.kind !== "Node"
-        ? [`target.kind: Unsupported value: "${target.kind}": supported values: "Node", "<empty>"`]
+      ...((target?.kind ?? "") !== "" && target?.kind !== "Node"
+        ? [`target.kind: Unsupported value: "${target?.kind}": supported values: "Node", "<empty>"`]
         : []),
-      ...((target.name ?? "") === "" ? ["target.name: Required value"] : []),
+      ...((target?.name ?? "") === "" ? ["target.name: Required value"] : []),
     ];
     if (wrong.length > 0) throw ApiError.unknown(aggregateMessage(wrong));
     if (named === "") throw ApiError.badRequest("Name parameter required.");
     const name = named;
     const definition = this.#pods();
-    const binding = ((await this.#deps.writer.deps.admission.admit({
-      ...this.#attributes(context, { ...BINDING_KIND, resource: info.resource }, BINDING_KIND),
-      name,
-      object: body,
-    })) ?? body) as Binding & Unstructured;
+    await admission.validate({ ...attributes, object: binding });
     const bound = (live: Unstructured): Unstructured => {
       const pod = live as Pod & Unstructured;
       this.#checkPreconditions(context, definition, pod, binding);
@@ -130,7 +132,7 @@ export class Subresources {
           ...(Object.keys(annotations).length > 0 && { annotations }),
           ...(Object.keys(labels).length > 0 && { labels }),
         },
-        spec: { ...(live["spec"] as object), nodeName: target.name },
+        spec: { ...(live["spec"] as object), nodeName: target?.name },
         status: { ...(this.#deps.writer.deps.gates.isOn(CLEARS_HINT) ? status : pod.status), conditions },
       };
     };

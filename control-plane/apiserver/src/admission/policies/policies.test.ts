@@ -405,6 +405,18 @@ describe("a mutating policy", () => {
     expect((await send("POST", DEPLOYMENTS, deployment("d", 1))).metadata?.labels).toEqual({ a: "1" });
   });
 
+  test("of bindings decides where a pod goes", async () => {
+    await send("POST", `${IN}/serviceaccounts`, { metadata: { name: "default" } });
+    await send("POST", `${IN}/pods`, { metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "i" }] } });
+    const expression = "[JSONPatch{op: 'replace', path: '/target/name', value: 'other'}]";
+    await policy("mutating", {
+      ...mutating({ patchType: "JSONPatch", jsonPatch: { expression } }),
+      matchConstraints: { resourceRules: [rule([""], ["pods/binding"])] },
+    });
+    await send("POST", `${IN}/pods/p/binding`, binding("p"));
+    expect(await cluster.client.raw("GET", `${IN}/pods/p`)).toMatchObject({ spec: { nodeName: "other" } });
+  });
+
   test.each([
     ["another namespace", "{op: 'add', path: '/metadata/namespace', value: 'other'}", 400],
     ["another kind", "{op: 'add', path: '/kind', value: 'StatefulSet'}", 500],
