@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, readlinkSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { TsukubeError } from "@tsukube/foundation";
@@ -15,6 +15,8 @@ export interface Program {
   /** Our ends of the pipes asked for, by the program's descriptor. */
   readonly inputs: ReadonlyMap<number, Writable>;
   readonly outputs: ReadonlyMap<number, Readable>;
+  /** The pipe of an output, as /proc names it; undefined when all of it is read. */
+  pipeOf(descriptor: number): string | undefined;
   /** Waits for the end, which is near: call it when the outputs have ended. @returns the exit code, or the signal's number. */
   ended(): Promise<{ readonly code: number } | { readonly signal: number }>;
 }
@@ -70,6 +72,7 @@ export async function startProgram(
   check(libc(ACTIONS_INIT)(actions), "prepare a program");
   const inputs = new Map<number, Writable>();
   const outputs = new Map<number, Readable>();
+  const ends = new Map<number, number>();
   try {
     for (const [number, descriptor] of options.descriptors.entries()) {
       if (descriptor === "null") libc(ADD_OPEN)(actions, number, "/dev/null", O_RDWR, 0);
@@ -81,12 +84,15 @@ export async function startProgram(
         libc(ADD_DUP2)(actions, other, number);
         if (descriptor === "input") inputs.set(number, new Socket({ fd: own, readable: false, writable: true }));
         else outputs.set(number, new Socket({ fd: own, readable: true, writable: false }));
+        ends.set(number, own);
       }
     }
     libc(ADD_CLOSE_FROM)(actions, options.descriptors.length); // what whoever started us left open
     if (options.cwd !== undefined) libc(ADD_CHDIR)(actions, options.cwd);
     const pid = await spawned(command, args, actions, options);
-    return { pid, inputs, outputs, ended: () => ended(pid) };
+    const pipeOf = (descriptor: number): string | undefined =>
+      outputs.get(descriptor)?.destroyed === false ? readlinkSync(`/proc/self/fd/${ends.get(descriptor)}`) : undefined;
+    return { pid, inputs, outputs, pipeOf, ended: () => ended(pid) };
   } catch (error) {
     for (const stream of [...inputs.values(), ...outputs.values()]) stream.destroy();
     throw error;

@@ -4,6 +4,7 @@ import { type Clock, TsukubeError } from "@tsukube/foundation";
 import { type Cgroups, openTerminal, resizeTerminalOf } from "@tsukube/kernel";
 import type { StreamedProcess } from "../streaming/streamed-process.ts";
 import { boundingCapabilities, capabilitiesOf } from "./capabilities.ts";
+import { endCommand } from "./end-command.ts";
 import { killProcess } from "./kill-process.ts";
 import { ociJson } from "./rlimits.ts";
 import type { OciRuntime } from "./runtime.ts";
@@ -37,6 +38,9 @@ interface Deps {
   readonly clock: Clock;
   /** The folder of a container, by its id: its process and its file system are in it. */
   readonly bundle: (id: string) => string;
+  readonly firstProcess: (id: string) => number;
+  /** Those in a container. */
+  readonly processes: (id: string) => Promise<readonly number[]>;
 }
 
 /** Commands in containers that run. */
@@ -47,7 +51,10 @@ export class ContainerExecs {
     this.#deps = deps;
   }
 
-  /** Runs a command until it ends and nothing that it started holds its output. @throws {TsukubeError} `timeout`, at once. */
+  /**
+   * Runs a command until it ends and nothing that it started holds its output.
+   * @throws {TsukubeError} `timeout`, when it and what it started are killed.
+   */
   async run(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
     this.#deps.cgroups.expectMove();
     const base = this.#processOf(id);
@@ -57,17 +64,18 @@ export class ContainerExecs {
       const stdio = ["null", "output", "output"] as const;
       const child = await this.#deps.runtime.exec(id, name, `${name}.pid`, false, stdio, base.oomScoreAdj);
       const late = Promise.withResolvers<never>();
-      const cancel =
-        timeoutMs <= 0
-          ? () => {}
-          : this.#deps.clock.after(timeoutMs, () => {
-              const message = `Cannot finish command in container "${id}": not done in ${timeoutMs} ms`;
-              late.reject(new TsukubeError("timeout", message));
-              const pid = Number(existsSync(`${name}.pid`) ? readFileSync(`${name}.pid`, "utf8") : 0);
-              if (pid > 1) killProcess(pid, "SIGKILL");
-              child.kill();
-              for (const output of [child.stdout, child.stderr]) output?.destroy(); // a child of the command may hold them
-            });
+      let areReaped = false;
+      void child.exited.then(() => (areReaped = true));
+      const end = async (): Promise<void> => {
+        const started = existsSync(`${name}.pid`) ? Number(readFileSync(`${name}.pid`, "utf8")) : 0;
+        const pids = [child.pid, started].filter((pid) => pid > 1);
+        const among = (): Promise<readonly number[]> => this.#deps.processes(id);
+        await endCommand({ pids, areReaped, pipes: child.pipes(), first: this.#deps.firstProcess(id), among });
+        for (const output of [child.stdout, child.stderr]) output?.destroy(); // who left the command's session may hold them
+        const message = `Cannot finish command in container "${id}": not done in ${timeoutMs} ms`;
+        throw new TsukubeError("timeout", message);
+      };
+      const cancel = timeoutMs <= 0 ? () => {} : this.#deps.clock.after(timeoutMs, () => void end().catch(late.reject));
       const ended = Promise.all([buffer(child.stdout!), buffer(child.stderr!), child.exited]);
       const [stdout, stderr, exitCode] = await Promise.race([ended, late.promise]).finally(cancel);
       return { stdout, stderr, exitCode };

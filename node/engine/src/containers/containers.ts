@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Clock, Logger } from "@tsukube/foundation";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { isAlive, readRecord, startTimeOf, writeRecord } from "@tsukube/host";
-import { type Cgroups, type Mounts, removeMounted } from "@tsukube/kernel";
+import { type Cgroups, type Mounts, noCgroups, removeMounted } from "@tsukube/kernel";
 import type { ContainerConfig, LinuxContainerResources, NamespaceOption } from "@tsukube/node-contracts/cri";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
@@ -18,6 +18,7 @@ import { withCpuWeight } from "./cpu-weight.ts";
 import { devicesOf } from "./devices.ts";
 import { killProcess } from "./kill-process.ts";
 import { mapMounts } from "./mapped-mounts.ts";
+import { processesBeside } from "./namespace-processes.ts";
 import { checkPropagation } from "./propagation.ts";
 import { ociJson } from "./rlimits.ts";
 import { refuseResources, rootlessSpec, withDevicesShown } from "./rootless-spec.ts";
@@ -105,7 +106,12 @@ export class Containers {
   constructor(deps: Deps) {
     this.#deps = deps;
     this.#exits = `${deps.runtimeFolder}/exits`;
-    this.#execs = new ContainerExecs({ ...deps, bundle: (id) => this.#bundle(id) });
+    this.#execs = new ContainerExecs({
+      ...deps,
+      bundle: (id) => this.#bundle(id),
+      firstProcess: (id) => this.get(id).pid ?? 0,
+      processes: (id) => this.processes(id),
+    });
   }
 
   /** Adopts what runs: records, conmon's exit files and live processes by pid and start time. */
@@ -320,6 +326,13 @@ export class Containers {
   /** Starts a command whose streams the caller holds, with a terminal of its own if asked for. */
   async exec(id: string, command: readonly string[], options: ExecOptions): Promise<StreamedProcess> {
     return this.#execs.start(this.get(id).id, command, options);
+  }
+
+  /** All that run in it; without control groups those in its pid namespace. */
+  async processes(id: string): Promise<readonly number[]> {
+    const { pid = 0, cgroupPath } = this.get(id);
+    const { cgroups } = this.#deps;
+    return cgroups === noCgroups ? processesBeside(pid) : cgroups.processes(cgroupPath);
   }
 
   /** Say that a command will be started soon: what the kernel needs for it begins. */

@@ -12,10 +12,12 @@ export interface RunningCommand {
   readonly stdin: Writable | undefined;
   readonly stdout: Readable | undefined;
   readonly stderr: Readable | undefined;
+  /** The runtime's, which waits for the command and leads a session. */
+  readonly pid: number;
   /** Its exit code; 137 when it was killed with the runtime. */
   readonly exited: Promise<number>;
-  /** Ends the runtime, which waits for the command; not the command. Does nothing when it has ended. */
-  kill(): void;
+  /** Those that it writes to, as /proc names them ("pipe:[1]"), but for what nobody writes to any more. */
+  pipes(): ReadonlySet<string>;
 }
 
 /** An OCI runtime: crun, or runc. */
@@ -100,24 +102,24 @@ export class OciRuntime {
     const args = ["exec", ...flags, "--process", processFile, "--pid-file", pidFile, id];
     // the runtime gives the command none of its descriptors but these three: its end of the fourth is open as long as it lives
     const descriptors = [...stdio, "output"] as const;
-    const started = await startProgram(program, [...before, ...this.globalArgs, ...args], { descriptors });
-    const { inputs, outputs, pid } = started;
+    const started = await startProgram(program, [...before, ...this.globalArgs, ...args], {
+      descriptors,
+      detached: true,
+    });
+    const { inputs, outputs, pid, pipeOf } = started;
     if (oomScoreAdj !== undefined) adjustOomScore(pid, oomScoreAdj); // what it starts inherits it
-    let isOver = false;
     const end = async (): Promise<number> => {
       await closed(outputs.get(LIFELINE) as Readable);
       const end = await started.ended();
-      isOver = true;
       return "code" in end ? end.code : KILLED;
     };
     return {
       stdin: inputs.get(0),
       stdout: outputs.get(1),
       stderr: outputs.get(2),
+      pid,
       exited: end(),
-      kill() {
-        if (!isOver) process.kill(pid, "SIGKILL");
-      },
+      pipes: () => new Set([1, 2].map(pipeOf).filter((each) => each !== undefined)),
     };
   }
 

@@ -1,5 +1,4 @@
 import { TsukubeError } from "@tsukube/foundation";
-import { noCgroups } from "@tsukube/kernel";
 import { OWN_PLATFORM } from "../images/platform.ts";
 import { statsStream } from "./container-stats.ts";
 import { publishOf } from "./containers/container-events.ts";
@@ -14,7 +13,6 @@ import { Filters, matchesText } from "./filters.ts";
 import { connectClient } from "./hijack.ts";
 import { foundImage } from "./image-routes.ts";
 import { readLog } from "./log-file.ts";
-import { processesBeside } from "./namespace-processes.ts";
 import { DEFAULT_NETWORK } from "./networks/endpoints.ts";
 import { listProcesses } from "./process-list.ts";
 import { isTrue } from "./query-flag.ts";
@@ -239,9 +237,7 @@ async function top(deps: DockerDeps, name: string, args: string): Promise<Docker
   if (!isRunning(container) || run === undefined)
     throw new TsukubeError("conflict", `container ${container.id} is not running`);
   publishOf(deps.events, "top", container);
-  const pids =
-    deps.cgroups === noCgroups ? processesBeside(run.pid ?? 0) : await deps.cgroups.processes(run.cgroupPath);
-  return { status: 200, json: await listProcesses(pids, args) };
+  return { status: 200, json: await listProcesses(await deps.core.processes(run.id), args) };
 }
 
 async function resize(deps: DockerDeps, name: string, { query }: DockerRequest): Promise<DockerAnswer> {
