@@ -13,7 +13,7 @@ Runs upstream's end-to-end tests (npm run peers builds them) against a Tsukube c
   --focus RE         only tests whose name fits; without a list all conformance tests
   --kubeconfig FILE  a cluster that runs; otherwise one is started for the tests, with a node as root
   --limit SECONDS    for each test (300); for one that calls itself slow four times as long
-  --parallel N       tests at the same time (1)
+  --parallel N       tests at the same time (1); those that call themselves serial run after them, one by one
   --logs DIR         where the output of each test goes (a temporary folder)
   --images           only makes the images that tests run (once; root, Go and Debian), for clusters that are started from then on
 `;
@@ -98,9 +98,8 @@ async function startCluster(): Promise<{ readonly kubeconfig: string; stop(): Pr
 }
 
 async function runAll(program: string, names: readonly string[], kubeconfig: string): Promise<readonly Verdict[]> {
-  const waiting = [...names.entries()];
   const verdicts: Verdict[] = [];
-  const worker = async (): Promise<void> => {
+  const work = async (waiting: [number, string][]): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [index, name] = next;
       const verdict = await runOne(program, name, kubeconfig, join(values.logs, `${index}.log`));
@@ -111,7 +110,10 @@ async function runAll(program: string, names: readonly string[], kubeconfig: str
       );
     }
   };
-  await Promise.all(Array.from({ length: Number(values.parallel) }, worker));
+  const isSerial = ([, name]: [number, string]): boolean => name.includes("[Serial]");
+  const together = [...names.entries()].filter((entry) => !isSerial(entry));
+  await Promise.all(Array.from({ length: Number(values.parallel) }, () => work(together)));
+  await work([...names.entries()].filter(isSerial));
   return verdicts;
 }
 
@@ -147,13 +149,7 @@ async function runOne(program: string, name: string, kubeconfig: string, log: st
 }
 
 function whyOf(output: string): string {
-  const [, after = ""] = /\[FAILED\]([\s\S]*)/.exec(output) ?? [];
-  return (
-    after
-      .split("\n")
-      .map((line) => line.trim())
-      .find((line) => line !== "") ?? ""
-  ).slice(0, 300);
+  return (/^ *\[FAILED\] (?!in \[)(.*)$/m.exec(output)?.[1] ?? "").slice(0, 300);
 }
 
 function report(verdicts: readonly Verdict[]): void {
