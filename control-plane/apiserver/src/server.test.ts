@@ -113,6 +113,30 @@ describe("who asks", () => {
     }
   });
 
+  test("is anybody without credentials where rules let everybody in", async () => {
+    const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-public";
+    const [name, apiGroup, path] = [
+      "open",
+      "rbac.authorization.k8s.io",
+      "/api/v1/namespaces/kube-public/configmaps/open",
+    ];
+    await send(admin, "POST", "/api/v1/namespaces", { metadata: { name: "kube-public" } });
+    await send(admin, "POST", "/api/v1/namespaces/kube-public/configmaps", { metadata: { name } });
+    const rules = [{ apiGroups: [""], resources: ["configmaps"], resourceNames: [name], verbs: ["get"] }];
+    await send(admin, "POST", `${rbac}/roles`, { metadata: { name }, rules });
+    const nobody = own({});
+    expect((await send(nobody, "GET", path)).code).toBe(401);
+    const [roleRef, subject] = [
+      { apiGroup, kind: "Role", name },
+      { apiGroup, kind: "Group", name: "system:unauthenticated" },
+    ];
+    await send(admin, "POST", `${rbac}/rolebindings`, { metadata: { name }, roleRef, subjects: [subject] });
+    expect((await send(nobody, "GET", path)).code).toBe(200);
+    expect((await send(nobody, "DELETE", path)).code).toBe(401);
+    expect((await send(nobody, "GET", path, undefined, { "impersonate-user": "alice" })).code).toBe(403);
+    expect((await send(own({ token: () => "nonsense" }), "GET", path)).code).toBe(401);
+  });
+
   test("is not who a wrong token says, whatever the path", async () => {
     const { code } = await send(own({ token: () => "nonsense" }), "GET", "/api/v1/nodes");
     expect(code).toBe(401);

@@ -252,19 +252,23 @@ export class Chain {
 
   async #identify(request: IncomingRequest, info: RequestInfo, audit: AuditRecord | undefined): Promise<User> {
     const began = this.#deps.clock.monotonic();
-    const user = await this.#authenticated(request).finally(() => this.#filters.passed("authentication", began));
-    if (user !== undefined) {
-      audit?.authenticated(user);
-      const asked = attributesOf(user, info);
-      const asks = this.#deps.clock.monotonic();
-      const acting = await this.#impersonation.of(request, asked);
-      this.#filters.passed(this.#deps.constrainsImpersonation ? "constrainedimpersonation" : "impersonation", asks);
-      if (acting.user !== user) audit?.impersonates(acting.user, acting.constraint);
-      return acting.user;
-    }
-    if (!PUBLIC.test(info.path)) throw ApiError.unauthorized();
-    audit?.authenticated(ANONYMOUS);
-    return ANONYMOUS;
+    const known = await this.#authenticated(request).finally(() => this.#filters.passed("authentication", began));
+    const user = known ?? (await this.#anybody(info));
+    audit?.authenticated(user);
+    const asked = attributesOf(user, info);
+    const asks = this.#deps.clock.monotonic();
+    const acting = await this.#impersonation.of(request, asked);
+    this.#filters.passed(this.#deps.constrainsImpersonation ? "constrainedimpersonation" : "impersonation", asks);
+    if (acting.user !== user) audit?.impersonates(acting.user, acting.constraint);
+    return acting.user;
+  }
+
+  /** Who shows no credentials, where rules let everybody in. @throws {ApiError} 401: credentials are wanted. */
+  async #anybody(info: RequestInfo): Promise<User> {
+    if (PUBLIC.test(info.path)) return ANONYMOUS;
+    const { decision } = await this.#deps.authorizer.authorize(attributesOf(ANONYMOUS, info));
+    if (decision === "allow") return ANONYMOUS;
+    throw ApiError.unauthorized();
   }
 
   /** undefined: there are no credentials. @throws {ApiError} 401. */
