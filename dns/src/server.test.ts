@@ -37,7 +37,7 @@ async function start(servers: readonly string[]) {
   const upstream = createUpstream({ servers, clock: realClock, random: systemRandom });
   const resolver = new Resolver({ zone: "cluster.local", view, upstream, logger: silentLogger });
   const server = lifetime.own("dns", await serveDns(resolver, "127.0.0.1", 0));
-  const client = new NodeResolver({ timeout: 1000, tries: 1 });
+  const client = new NodeResolver({ timeout: 10_000, tries: 1 });
   client.setServers([`127.0.0.1:${server.port}`]);
   return { client, port: server.port };
 }

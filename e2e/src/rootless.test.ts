@@ -193,7 +193,7 @@ describe.skipIf(!isRoot)("an engine of a user who is not root (needs root, to be
       .poll(() => docker("exec", "kept", "echo", "again").catch(() => ({ stdout: "" })), { timeout: 30_000 })
       .toMatchObject({ stdout: "again\n" });
     expect(await stranger.tsukube("down", "--purge")).toMatchObject({ code: 0 });
-    await expect.poll(() => stranger.processes(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => stranger.processes()).toEqual([]);
     expect(existsSync(stranger.state)).toBe(false);
   }, 90_000);
 });
@@ -271,7 +271,7 @@ describe.skipIf(!isRoot).each([
             stderr: expect.stringContaining("Cannot start the engine: its containers are in control group"),
           });
         expect(await stranger.tsukube("down", "--purge")).toMatchObject({ code: 0 });
-        await expect.poll(() => stranger.processes(), { timeout: 10_000 }).toEqual([]);
+        await expect.poll(() => stranger.processes()).toEqual([]);
         for (const group of groups) expect(childGroups(group).filter((name) => name !== "init")).toEqual([]);
       },
       120_000,
@@ -405,7 +405,7 @@ describe.skipIf(!isRoot || !existsSync("/usr/bin/newuidmap"))(
         await docker("rm", "-f", "web");
         expect(await page()).toBe("");
         expect(await stranger.tsukube("down", "--purge")).toMatchObject({ code: 0 });
-        await expect.poll(() => stranger.processes(), { timeout: 10_000 }).toEqual([]);
+        await expect.poll(() => stranger.processes()).toEqual([]);
       },
       120_000,
     );

@@ -41,7 +41,7 @@ test("a cluster follows its file of keys to any provider, and without the file g
   const afterChange = async (says: RegExp): Promise<void> => {
     said.length = 0;
     await clock.advance(5000);
-    await vi.waitFor(() => expect(said.join("\n")).toMatch(says), 10_000);
+    await vi.waitFor(() => expect(said.join("\n")).toMatch(says), 30_000);
   };
   const prefix = async (): Promise<string> =>
     Buffer.from(await encryption.over(sameForm).write("/registry/secrets/a/b", Buffer.from("x"))).toString("latin1");
@@ -54,7 +54,7 @@ test("a cluster follows its file of keys to any provider, and without the file g
     // told once, counted each time
     said.length = 0;
     await clock.advance(5000);
-    await vi.waitFor(() => expect(reloads("failure")).toBe(2), 10_000);
+    await vi.waitFor(() => expect(reloads("failure")).toBe(2), 30_000);
     expect(said).toEqual([]);
     const write = (providers: string): void =>
       writeFileSync(

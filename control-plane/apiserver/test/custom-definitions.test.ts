@@ -4,7 +4,7 @@ import { type Answer, type Held, startWireServer, type WireClient, type WireServ
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const GROUP = "definitions.example.com";
 const API = `/apis/${GROUP}`;
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 30_000, interval: 50 };
 const FREE = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
 
 let server: WireServer;

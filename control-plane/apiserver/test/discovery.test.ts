@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Held, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
 const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-const SOON = { timeout: 10_000 };
+const SOON = { timeout: 30_000 };
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /** Asked for with an "@", which Go's parser of media types does not take in what it gets. */
 const protobufOf = (version: number, separator = "."): string =>

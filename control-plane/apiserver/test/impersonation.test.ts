@@ -40,7 +40,7 @@ beforeAll(async () => {
     await admin.send("POST", `${RBAC}/clusterrolebindings`, { metadata, roleRef, subjects: [{ kind: "User", name }] });
     clients.set(name, await server.clientOf(name));
   }
-  await vi.waitFor(async () => expect((await clients.get("jane")!.get(PODS)).code).toBe(200), { timeout: 10_000 });
+  await vi.waitFor(async () => expect((await clients.get("jane")!.get(PODS)).code).toBe(200), { timeout: 30_000 });
 });
 afterAll(() => server.close());
 

@@ -61,9 +61,7 @@ describe.skipIf(!isRoot)(`control groups of version ${cgroups.version} (needs ro
     expect(await cgroups.throttling(group)).toBeUndefined();
     sleeper = spawn("sh", ["-c", "while :; do :; done"]);
     writeFileSync(`${dirname(file(group, "cgroup.procs", "cpu.shares"))}/cgroup.procs`, String(sleeper.pid));
-    await expect
-      .poll(async () => (await cgroups.throttling(group))?.throttledPeriods ?? 0, { timeout: 10_000 })
-      .toBeGreaterThan(0);
+    await expect.poll(async () => (await cgroups.throttling(group))?.throttledPeriods ?? 0).toBeGreaterThan(0);
     const { periods, throttledPeriods, throttledNanoseconds } = (await cgroups.throttling(group))!;
     expect([periods >= throttledPeriods, throttledNanoseconds > 0]).toEqual([true, true]);
     expect(await cgroups.throttling(`${top}/none`)).toBeUndefined();

@@ -169,7 +169,7 @@ async function available(name: string, reason: string): Promise<void> {
     const { conditions = [] } = (object["status"] ?? {}) as APIServiceStatus;
     return conditions.find(({ type }) => type === "Available")?.reason;
   };
-  await expect.poll(found, { timeout: 5000 }).toBe(reason);
+  await expect.poll(found).toBe(reason);
 }
 
 async function register(version: string, service: object): Promise<void> {

@@ -366,7 +366,7 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
       expect(readdirSync(`${engine.folder}/run/build/roots`).length).toBe(length + 1);
       break; // which ends the connection
     }
-    await expect.poll(() => readdirSync(`${engine.folder}/run/build/roots`).length, { timeout: 10_000 }).toBe(length);
+    await expect.poll(() => readdirSync(`${engine.folder}/run/build/roots`).length).toBe(length);
     expect(readdirSync(`${engine.folder}/state/build/uploads`)).toEqual([]);
   });
 
@@ -715,7 +715,7 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     await begun;
     outgoing.destroy();
     const roots = `${engine.folder}/run/build/roots`;
-    await expect.poll(() => (existsSync(roots) ? readdirSync(roots).length : 0), { timeout: 5000 }).toBe(0);
+    await expect.poll(() => (existsSync(roots) ? readdirSync(roots).length : 0)).toBe(0);
     expect(readFileSync("/proc/mounts", "utf8")).not.toContain(roots);
   });
 });
