@@ -31,6 +31,24 @@ export function openWithin(root: string | number, path: string, last = true): nu
   }
 }
 
+/** A name of a folder that the kernel takes, good until it is disposed of. */
+export interface ShortName extends Disposable {
+  readonly path: string;
+}
+
+/** What is in the folder has a path below 4,096 bytes then: names are of 255 bytes at most, and letters of 3. */
+const LONG = 1200;
+
+/**
+ * A name for a folder however deep it lies, where `path` is not too long itself: paths of what is in it begin with it. The name may be a
+ * link, which "/." at its end follows.
+ */
+export function shortName(path: string): ShortName {
+  if (path.length < LONG) return { path, [Symbol.dispose]: () => {} };
+  const folder = openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  return { path: `/proc/self/fd/${folder}`, [Symbol.dispose]: () => closeSync(folder) };
+}
+
 function openAt(folder: number, path: string, last: boolean): number {
   const flags = O_PATH | O_CLOEXEC | (last ? 0 : constants.O_NOFOLLOW);
   for (let tries = 1; ; tries++) {

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { diskUsage } from "./disk-usage.ts";
 import { systemMounts } from "./mounts.ts";
 import { removeMounted, removeTree } from "./removal.ts";
 import { scratchFolder } from "./scratch.ts";
@@ -51,12 +52,14 @@ describe.skipIf(process.getuid?.() !== 0)("what is mounted below a folder that i
     expect(data()).toBe("data");
   });
 
-  test("goes where it is deeper than any path that the kernel takes", async () => {
+  test("is counted and goes where it is deeper than any path that the kernel takes", async () => {
     const folder = `${scratch.path}/deep`;
     mkdirSync(`${folder}/beside`, { recursive: true });
     const script = "i=0; while [ $i -lt 60 ]; do mkdir $1 && cd -P $1 && echo x > file || exit 1; i=$((i+1)); done";
     const made = spawnSync("sh", ["-c", script, "sh", "d".repeat(200)], { cwd: folder });
     expect(made.stderr.toString()).toBe("");
+    const { stdout } = spawnSync("du", ["-s", "--block-size=1", folder]);
+    expect(await diskUsage(folder)).toBe(Number(stdout.toString().split("\t", 1)[0]));
     await removeTree(folder);
     expect(existsSync(folder)).toBe(false);
   });

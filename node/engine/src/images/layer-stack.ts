@@ -35,11 +35,11 @@ export async function namesIn(folders: readonly string[]): Promise<readonly stri
   return [...new Set(names.flat())].sort();
 }
 
-function isWhiteout(status: BigIntStats): boolean {
+export function isWhiteout(status: BigIntStats): boolean {
   return status.isCharacterDevice() && status.rdev === 0n;
 }
 
-function isOpaque(folder: string): boolean {
+export function isOpaque(folder: string): boolean {
   const names = attributeNames(folder);
   const name = Object.values(OPAQUE_MARKS).find((each) => names.includes(each));
   return name !== undefined && attribute(folder, name).toString() === "y";

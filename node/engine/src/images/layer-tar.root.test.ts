@@ -6,6 +6,7 @@ import { run } from "@tsukube/host";
 import { attribute, attributeNames, makeNode, setAttribute, systemMounts } from "@tsukube/kernel";
 import { scratchFolder } from "@tsukube/kernel/scratch";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { containerChanges } from "../docker/containers/container-changes.ts";
 import { digestOf, type LayerTarOptions, writeLayerTar } from "./layer-tar.ts";
 import { readTar, type TarEntry } from "./tar-reader.ts";
 import { unpackLayer } from "./unpack.ts";
@@ -54,6 +55,34 @@ describe.skipIf(process.getuid?.() !== 0)("writing a layer (needs root)", () => 
     for (const name of ["link", "program", "d"]) await lutimes(`${root}/${name}`, 1_700_000_000.75, 1_700_000_000.75);
     await lutimes(`${root}/pipe`, -5, -5);
   }
+
+  test("has what lies as deep as a layer carries, and the changes of a container all", async () => {
+    const script = "i=0; while [ $i -lt 20 ]; do mkdir $1 && cd -P $1 && echo x > file || exit 1; i=$((i+1)); done";
+    const make = (name: string): unknown =>
+      run("sh", ["-c", script, "sh", "d".repeat(203)], { cwd: `${folder}/${name}` });
+    const paths = Array.from(
+      { length: 20 },
+      (_, depth) =>
+        `${Array(depth + 1)
+          .fill("d".repeat(203))
+          .join("/")}/file`,
+    );
+    await make("in");
+    await make("out");
+    const entries: string[] = [];
+    for await (const { entry } of readTar(written(`${folder}/in`))) entries.push(entry.path);
+    expect(entries).toEqual(expect.arrayContaining(paths));
+    expect(Buffer.byteLength(`${folder}/in/${paths.at(-1)}`)).toBeGreaterThan(4096);
+    const added = await containerChanges(`${folder}/in`, [`${folder}/again`]);
+    expect(added.filter(({ kind }) => kind === 1)).toHaveLength(40);
+    const changed = await containerChanges(`${folder}/in`, [`${folder}/again`, `${folder}/out`]);
+    expect(changed.map(({ path, kind }) => [path, kind])).toContainEqual([`/${paths.at(-1)}`, 0]);
+    expect(changed).toHaveLength(40);
+    await run("sh", ["-c", `mv ${"d".repeat(203)} ${"e".repeat(250)}`], { cwd: `${folder}/in` });
+    await expect(digestOf(written(`${folder}/in`))).rejects.toThrow(
+      "is longer than 4095 bytes, which no layer carries",
+    );
+  });
 
   async function* written(root: string, options?: LayerTarOptions): AsyncGenerator<Buffer> {
     yield* writeLayerTar(root, options);

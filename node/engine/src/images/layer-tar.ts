@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { lstatSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { TsukubeError } from "@tsukube/foundation";
-import { attribute, attributeNames, deviceNumbers } from "@tsukube/kernel";
+import { attribute, attributeNames, deviceNumbers, shortName } from "@tsukube/kernel";
 import { TAR_END, type TarHeader, tarHeader, tarPadding } from "./tar-header.ts";
-import type { TarType } from "./tar-reader.ts";
+import { LONGEST_PATH, type TarType } from "./tar-reader.ts";
 
 export interface LayerTarOptions {
   /**
@@ -30,7 +30,7 @@ const CHUNK = 512 * 1024;
  * @throws {TsukubeError} `unsupported` for names or overlay features that a layer cannot carry; `changed` when a file did.
  */
 export async function* writeLayerTar(root: string, options: LayerTarOptions = {}): AsyncGenerator<Buffer> {
-  const walk = new Walk(root, options.metadata ?? "kept");
+  const walk = new Walk(options.metadata ?? "kept");
   let waiting: Buffer[] = [];
   let size = 0;
   const flush = (): Buffer => {
@@ -39,7 +39,7 @@ export async function* writeLayerTar(root: string, options: LayerTarOptions = {}
     size = 0;
     return whole;
   };
-  for await (const part of walk.folder("")) {
+  for await (const part of walk.folder("", root)) {
     if (part.length >= CHUNK && size === 0) {
       yield part;
       continue;
@@ -67,21 +67,21 @@ export async function digestOf(
 }
 
 class Walk {
-  readonly #root: string;
   readonly #metadata: LayerMetadata;
   /** First names of files that have several. */
   readonly #linked = new Map<string, string>();
 
-  constructor(root: string, metadata: LayerMetadata) {
-    this.#root = root;
+  constructor(metadata: LayerMetadata) {
     this.#metadata = metadata;
   }
 
-  /** The entries below a folder; `folder` is "" or ends with a slash. */
-  async *folder(folder: string): AsyncGenerator<Buffer> {
-    for (const name of (await readdir(`${this.#root}/${folder}`)).sort()) {
+  /** The entries below a folder. @param folder "", or ends with a slash. @param place Where it lies. */
+  async *folder(folder: string, place: string): AsyncGenerator<Buffer> {
+    using here = shortName(place);
+    for (const name of (await readdir(here.path)).sort()) {
       const path = folder + name;
-      const stat = lstatSync(`${this.#root}/${path}`, { throwIfNoEntry: false });
+      const file = `${here.path}/${name}`;
+      const stat = lstatSync(file, { throwIfNoEntry: false });
       if (stat === undefined) throw name.includes("\ufffd") ? notUtf8(path) : changed(path);
       if (isWhiteout(stat)) {
         yield marker(`${folder}${PREFIX}${name}`);
@@ -89,14 +89,14 @@ class Walk {
       }
       if (stat.isSocket()) continue;
       refuse(path, name);
-      if (stat.isDirectory()) yield* this.#directory(`${path}/`, stat);
-      else yield* this.#entry(path, stat);
+      if (stat.isDirectory()) yield* this.#directory(`${path}/`, file, stat);
+      else yield* this.#entry(path, file, stat);
     }
   }
 
-  async *#directory(path: string, stat: Stats): AsyncGenerator<Buffer> {
-    const names = attributeNames(`${this.#root}/${path}`);
-    yield tarHeader({ ...this.#metadataOf(path, stat, names), type: "directory", size: 0 });
+  async *#directory(path: string, file: string, stat: Stats): AsyncGenerator<Buffer> {
+    const names = attributeNames(file);
+    yield tarHeader({ ...this.#metadataOf(path, file, stat, names), type: "directory", size: 0 });
     for (const namespace of ["trusted", "user"]) {
       if (names.includes(`${namespace}.overlay.redirect`)) {
         throw new TsukubeError(
@@ -105,29 +105,28 @@ class Walk {
         );
       }
       const opaque = `${namespace}.overlay.opaque`;
-      if (names.includes(opaque) && attribute(`${this.#root}/${path}`, opaque).toString() === "y") {
+      if (names.includes(opaque) && attribute(file, opaque).toString() === "y") {
         yield marker(path + OPAQUE);
         break;
       }
     }
-    yield* this.folder(path);
+    yield* this.folder(path, file);
   }
 
-  async *#entry(path: string, stat: Stats): AsyncGenerator<Buffer> {
-    const whole = `${this.#root}/${path}`;
-    const names = attributeNames(whole);
+  async *#entry(path: string, file: string, stat: Stats): AsyncGenerator<Buffer> {
+    const names = attributeNames(file);
     if (names.some((name) => /^(trusted|user)\.overlay\.metacopy$/.test(name))) {
       throw new TsukubeError(
         "unsupported",
         `Cannot archive "${path}": overlayfs left its content in a lower layer, expected a mount with metacopy=off`,
       );
     }
-    const about = this.#metadataOf(path, stat, names);
+    const about = this.#metadataOf(path, file, stat, names);
     const first = this.#firstName(path, stat);
     if (first !== undefined) yield tarHeader({ ...about, type: "link", size: 0, linkPath: first, xattrs: {} });
-    else if (stat.isFile()) yield* fileEntry(whole, { ...about, type: "file", size: stat.size });
+    else if (stat.isFile()) yield* fileEntry(file, { ...about, type: "file", size: stat.size });
     else if (stat.isSymbolicLink())
-      yield tarHeader({ ...about, mode: 0o777, type: "symlink", size: 0, linkPath: readlinkSync(whole) });
+      yield tarHeader({ ...about, mode: 0o777, type: "symlink", size: 0, linkPath: readlinkSync(file) });
     else yield tarHeader({ ...about, type: nodeType(stat), size: 0, ...deviceNumbers(stat.rdev) });
   }
 
@@ -139,7 +138,7 @@ class Walk {
     return first;
   }
 
-  #metadataOf(path: string, stat: Stats, names: readonly string[]): Omit<TarHeader, "type" | "size"> {
+  #metadataOf(path: string, file: string, stat: Stats, names: readonly string[]): Omit<TarHeader, "type" | "size"> {
     if (this.#metadata === "plain") return { path, mode: plainMode(stat), uid: 0, gid: 0, mtime: 0 };
     const carried = names.filter((name) => isCarried(name));
     return {
@@ -148,25 +147,25 @@ class Walk {
       uid: stat.uid,
       gid: stat.gid,
       mtime: Math.floor(stat.mtimeMs / 1000),
-      xattrs: Object.fromEntries(carried.map((name) => [name, attribute(`${this.#root}/${path}`, name)])),
+      xattrs: Object.fromEntries(carried.map((name) => [name, attribute(file, name)])),
     };
   }
 }
 
-async function* fileEntry(path: string, header: TarHeader): AsyncGenerator<Buffer> {
+async function* fileEntry(file: string, header: TarHeader): AsyncGenerator<Buffer> {
   yield tarHeader(header);
   if (header.size <= SMALL) {
-    const content = readFileSync(path);
-    if (content.length !== header.size) throw changed(path);
+    const content = readFileSync(file);
+    if (content.length !== header.size) throw changed(header.path);
     yield content;
   } else {
-    yield* largeFile(path, header.size);
+    yield* largeFile(file, header);
   }
   yield tarPadding(header.size);
 }
 
-async function* largeFile(path: string, size: number): AsyncGenerator<Buffer> {
-  const file = await open(path);
+async function* largeFile(place: string, { path, size }: TarHeader): AsyncGenerator<Buffer> {
+  const file = await open(place);
   try {
     for (let left = size; left > 0; ) {
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(Math.min(CHUNK, left)));
@@ -196,6 +195,12 @@ function refuse(path: string, name: string): void {
     throw new TsukubeError(
       "unsupported",
       `Cannot archive "${path}": names that begin with ${PREFIX} mean deletions in a layer, expected another name`,
+    );
+  }
+  if (Buffer.byteLength(path) > LONGEST_PATH) {
+    throw new TsukubeError(
+      "unsupported",
+      `Cannot archive "${path.slice(0, 100)}…": its path is longer than ${LONGEST_PATH} bytes, which no layer carries`,
     );
   }
 }

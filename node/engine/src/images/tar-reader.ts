@@ -33,7 +33,7 @@ const MAX_GLOBALS = 16 * 1024;
 /** An image of a whole distribution has a million. */
 const MOST_ENTRIES = 20_000_000;
 /** Of Linux, in bytes. */
-const LONGEST_PATH = 4095;
+export const LONGEST_PATH = 4095;
 const LONGEST_NAME = 255;
 
 /** Reads exact amounts from a stream of chunks. */
