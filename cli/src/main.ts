@@ -15,6 +15,7 @@ import type { RegistryFlags } from "./commands/registry.ts";
 import type { SeatFlags } from "./commands/seat-flags.ts";
 import type { Shell } from "./completion.ts";
 import { addContainerCommands } from "./container-commands.ts";
+import { addEnvtestCommands } from "./envtest/commands.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { isFull } from "./full-disk.ts";
 import { addLoginCommands } from "./login-commands.ts";
@@ -325,6 +326,8 @@ function program(): Command {
   addContainerCommands(root, context);
 
   addImageCommands(root.command("image").description("move images in and out of this cluster's node"), context);
+
+  addEnvtestCommands(root.command("envtest").description("run suites of controller-runtime's envtest on Tsukube"));
 
   root
     .command("kubectl")

@@ -12,6 +12,14 @@ import { type ClusterPaths, filesOf } from "./paths.ts";
  */
 export async function holdStore(paths: ClusterPaths): Promise<() => Promise<void>> {
   const folder = filesOf(paths).store;
+  return holdFolder(
+    folder,
+    `Cannot open the store of cluster "${paths.name}" in ${folder}: a process has it that is not seen from here, in another container perhaps, expected nobody; stop the cluster there`,
+  );
+}
+
+/** The same of any folder. @param refusal What to say when somebody has it. */
+export async function holdFolder(folder: string, refusal: string): Promise<() => Promise<void>> {
   // where there can be no folder, whoever opens the store says why
   const handle = await mkdir(folder, { recursive: true }).then(
     () => open(folder, constants.O_RDONLY),
@@ -20,10 +28,7 @@ export async function holdStore(paths: ClusterPaths): Promise<() => Promise<void
   if (handle === undefined) return async () => {};
   if (await isTaken(handle.fd)) {
     await handle.close();
-    throw new TsukubeError(
-      "unusable",
-      `Cannot open the store of cluster "${paths.name}" in ${folder}: a process has it that is not seen from here, in another container perhaps, expected nobody; stop the cluster there`,
-    );
+    throw new TsukubeError("unusable", refusal);
   }
   return () => handle.close();
 }

@@ -17,8 +17,7 @@ export interface ProgramOptions {
 
 /** Runs a process's main function until it returns; errors go to the log, and the exit code tells the supervisor whether to go on. */
 export async function runProgram(main: (options: ProgramOptions) => Promise<void>): Promise<void> {
-  const stop = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  const signal = stopSignal();
   const logger = createLogger({
     level: process.env["TSUKUBE_LOG"] === "debug" ? "debug" : "info",
     format: "json",
@@ -26,15 +25,22 @@ export async function runProgram(main: (options: ProgramOptions) => Promise<void
     write: (line) => process.stderr.write(line),
   });
   try {
-    await main({ name: argument("--name") ?? "default", bundle: bundleHash(), logger, signal: stop.signal });
+    await main({ name: argument("--name") ?? "default", bundle: bundleHash(), logger, signal });
     process.exit(0);
   } catch (error) {
-    logger.error(stop.signal.aborted ? UNCLEAN_END : "the process cannot go on", {
+    logger.error(signal.aborted ? UNCLEAN_END : "the process cannot go on", {
       error: messageOf(error),
       stack: error instanceof Error ? error.stack : undefined,
     });
     process.exit(exitCodeOf(error));
   }
+}
+
+/** Aborts when the process is told to end: by SIGTERM or SIGINT. */
+export function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  return stop.signal;
 }
 
 export function argument(flag: string): string | undefined {

@@ -6,7 +6,7 @@ export { type AuditPolicy, parseAuditPolicy } from "./audit/policy.ts";
 export { WebhookAuditBackend } from "./audit/webhook-backend.ts";
 export type { User } from "./contracts.ts";
 export { servedResources } from "./registry/runtime-config.ts";
-export { type ApiServer, type ApiServerOptions, startApiServer } from "./server.ts";
+export { type ApiServer, type ApiServerOptions, type AuthorizationMode, startApiServer } from "./server.ts";
 export { encryptedStore } from "./storage/encryption/encrypted-store.ts";
 export { Encryption } from "./storage/encryption/encryption.ts";
 export { EncryptionMetrics } from "./storage/encryption/encryption-metrics.ts";

@@ -64,7 +64,7 @@ import { mustCreate } from "./authorization/must-create.ts";
 import { NodeAuthorizer } from "./authorization/node.ts";
 import { NodeGraph } from "./authorization/node-graph.ts";
 import { RbacAuthorizer } from "./authorization/rbac.ts";
-import { unionAuthorizer } from "./authorization/union.ts";
+import { alwaysAllow, unionAuthorizer } from "./authorization/union.ts";
 import { authenticationConfig } from "./bootstrap/authentication-config.ts";
 import { type BootstrapObjects, bootstrap } from "./bootstrap/bootstrap.ts";
 import { gatedRoles } from "./bootstrap/gated-roles.ts";
@@ -74,7 +74,7 @@ import { localServices } from "./bootstrap/local-services.ts";
 import { SERVICE_CIDRS, serviceRange, storedServiceRange, widenedServiceRange } from "./bootstrap/service-range.ts";
 import { standingObjects } from "./bootstrap/standing-objects.ts";
 import { Chain } from "./chain/chain.ts";
-import type { User } from "./contracts.ts";
+import type { ImmediateAuthorizer, User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
 import { Discovery } from "./discovery/discovery.ts";
@@ -117,6 +117,12 @@ export interface ApiServerOptions extends PluginChoice {
   readonly metrics: Metrics;
   /** PKCS #8 PEM (P-256) that signs ServiceAccount tokens. */
   readonly serviceAccountKey: string;
+  /** PEM of public keys or certificates (P-256): ServiceAccount tokens that theirs signed are good, too. */
+  readonly otherServiceAccountKeys?: readonly string[];
+  /** Of ServiceAccount tokens, and their audience: "https://kubernetes.default.svc.cluster.local" without it. */
+  readonly serviceAccountIssuer?: string;
+  /** Who is asked what users may do, in this order: Node and RBAC without it. */
+  readonly authorizationModes?: readonly AuthorizationMode[];
   /** Network of Services, such as "10.160.0.0/16"; or one of each family by comma, the primary one first. */
   readonly serviceCidr: string;
   readonly nodePorts: { readonly first: number; readonly last: number };
@@ -125,7 +131,7 @@ export interface ApiServerOptions extends PluginChoice {
   /** Of the machine: a server that knows it has a Lease by which it tells that it is there. */
   readonly hostname?: string;
   /** Serves over TLS; without it the server is reached in process only. */
-  readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa: string };
+  readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa?: string };
   /** Shown to kubelets: logs, exec and the like need it. */
   readonly kubelets?: KubeletCredentials;
   /** Which addresses of pods and nodes proxies lead to: by default none of a machine's own. */
@@ -160,6 +166,9 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+/** Upstream's, of its --authorization-mode. */
+export type AuthorizationMode = "Node" | "RBAC" | "AlwaysAllow";
+
 /** As upstream's --event-ttl. */
 const EVENT_TTL_MS = 60 * 60 * 1000;
 const ISSUER = "https://kubernetes.default.svc.cluster.local";
@@ -176,12 +185,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   eventMetrics(metrics, registry, cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
   const rbac = new RbacAuthorizer(cache);
-  const authorizer = unionAuthorizer([new NodeAuthorizer(new NodeGraph(cache)), rbac]);
-  const tokens = new Tokens({ key: options.serviceAccountKey, issuer: ISSUER, clock, random });
+  const authorizer = unionAuthorizer(
+    (options.authorizationModes ?? ["Node", "RBAC"]).map((mode) => authorizerOf(mode, cache, rbac)),
+  );
+  const { serviceAccountIssuer: issuer = ISSUER, otherServiceAccountKeys: otherKeys = [] } = options;
+  const tokens = new Tokens({ key: options.serviceAccountKey, issuer, otherKeys, clock, random });
   const accounts = new ServiceAccountAuthenticator(
     tokens,
     cache,
-    [ISSUER],
+    [issuer],
     legacyUseNotes(store, registry, clock, logger),
     { metrics, clock },
   );
@@ -286,7 +298,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       { clock, featureGates: gates, ...(options.flags !== undefined && { flags: options.flags }) },
     ),
     components: { registry, presence, cache, clock },
-    reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences: [ISSUER] },
+    reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences: [issuer] },
     store,
     deprecatedUse: metrics.gauge(
       "apiserver_requested_deprecated_apis",
@@ -353,6 +365,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     close: () => lifetime.close(),
   };
+}
+
+function authorizerOf(mode: AuthorizationMode, cache: WatchCache, rbac: RbacAuthorizer): ImmediateAuthorizer {
+  switch (mode) {
+    case "Node":
+      return new NodeAuthorizer(new NodeGraph(cache));
+    case "RBAC":
+      return rbac;
+    case "AlwaysAllow":
+      return alwaysAllow;
+  }
 }
 
 /** Stored bytes are what we encoded: problems in them are not looked for. */

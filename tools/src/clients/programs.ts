@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { type RunOptions, run } from "@tsukube/host";
 import { peersFolder } from "../peers.ts";
 
-const SOURCES = join(dirname(dirname(dirname(import.meta.dirname))), "e2e/clients");
+const ROOT = dirname(dirname(dirname(import.meta.dirname)));
+const SOURCES = join(ROOT, "e2e/clients");
 
 /** A program of e2e/clients, built: what to execute. */
 export type Command = readonly [program: string, ...args: string[]];
@@ -96,6 +97,10 @@ async function once(target: string, files: readonly string[], work: () => Promis
 export const PROGRAMS: readonly ClientProgram[] = [
   go("client-go"),
   go("controller-runtime"),
+  {
+    ...go("envtest"),
+    env: { TSUKUBE: join(ROOT, "tsukube"), PATH: `${peersFolder()}:${process.env["PATH"]}` },
+  },
   rust("kube-rs"),
   python("python"),
   java("java"),

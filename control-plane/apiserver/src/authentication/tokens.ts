@@ -50,6 +50,8 @@ export interface TokenOptions {
   readonly key: string;
   /** "https://kubernetes.default.svc.cluster.local". */
   readonly issuer: string;
+  /** PEM of public keys or certificates: tokens that theirs signed are good, too. */
+  readonly otherKeys?: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -66,6 +68,7 @@ export class Tokens {
   readonly #privateKey: KeyObject;
   readonly #publicKey: KeyObject;
   readonly #keyId: string;
+  readonly #known: readonly KeyObject[];
   /** Tokens whose signature was checked, by the token: a kubelet or controller sends the same one thousands of times. */
   readonly #verified = new Map<string, Claims | LegacyClaims>();
 
@@ -76,6 +79,7 @@ export class Tokens {
     this.#publicKey = createPublicKey(this.#privateKey);
     const der = this.#publicKey.export({ type: "spki", format: "der" });
     this.#keyId = createHash("sha256").update(der).digest("base64url");
+    this.#known = [this.#publicKey, ...(options.otherKeys ?? []).map((pem) => createPublicKey(pem))];
   }
 
   /** @returns also its credential id, by which audit events tell it from others. */
@@ -124,9 +128,9 @@ export class Tokens {
     try {
       const { alg } = JSON.parse(Buffer.from(header, "base64url").toString()) as { alg?: string };
       if (alg !== "ES256") return undefined;
-      const key = { key: this.#publicKey, dsaEncoding: "ieee-p1363" as const };
-      if (!verify("sha256", Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, "base64url")))
-        return undefined;
+      const [signed, proof] = [Buffer.from(`${header}.${payload}`), Buffer.from(signature, "base64url")];
+      const isOf = (key: KeyObject): boolean => verify("sha256", signed, { key, dsaEncoding: "ieee-p1363" }, proof);
+      if (!this.#known.some(isOf)) return undefined;
       const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as Claims | LegacyClaims;
       if (this.#verified.size > 10_000) this.#verified.clear();
       this.#verified.set(token, claims);
