@@ -33,7 +33,7 @@ import { Pieces } from "../sending/pieces.ts";
 import { type Allotted, Deadlines, deadlineOf, MOST_MS } from "./deadline.ts";
 import { FilterMetrics } from "./filter-metrics.ts";
 import { negotiate } from "./negotiation.ts";
-import { lacksResource, nameOf, parseRequestInfo } from "./request-info.ts";
+import { isWatchedByPath, lacksResource, nameOf, parseRequestInfo } from "./request-info.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { Turns } from "./turns.ts";
 import { warningHeaders } from "./warning-headers.ts";
@@ -388,7 +388,8 @@ function attributesOf(user: User, info: RequestInfo): AuthorizationAttributes {
   const { isResource, verb, group, version, resource, subresource, namespace, path } = info;
   const name = nameOf(info);
   const attributes = { user, verb, isResource, group, version, resource, subresource, namespace, name, path };
-  return SELECTING.has(verb) ? { ...attributes, fieldSelector: fieldSelectorOf(info).requirements } : attributes;
+  const selects = SELECTING.has(verb) && !isWatchedByPath(info); // of those some ignore selectors
+  return selects ? { ...attributes, fieldSelector: fieldSelectorOf(info).requirements } : attributes;
 }
 
 const SELECTING = new Set(["list", "watch", "deletecollection"]);

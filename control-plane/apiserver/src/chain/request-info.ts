@@ -1,3 +1,4 @@
+import { parseFieldSelector } from "@tsukube/api";
 import type { RequestInfo } from "../contracts.ts";
 
 /** Of resources; other methods have none. */
@@ -99,11 +100,23 @@ function withCollectionVerb(info: RequestInfo): RequestInfo {
   return info;
 }
 
-/** The object that a request is about: of a collection, the one that its field selector names. */
-export function nameOf({ name, verb, query }: RequestInfo): string {
-  if (name !== "" || !["list", "watch", "deletecollection"].includes(verb)) return name;
-  const [, selected = ""] = /(?:^|,)metadata\.name==?([^,=]+)(?:,|$)/.exec(query.get("fieldSelector") ?? "") ?? [];
-  return selected;
+/** The object that a request is about: of a list, or a watch that no path asks for, the one that its field selector names. */
+export function nameOf(info: RequestInfo): string {
+  const { name, verb, query } = info;
+  if (name !== "" || (verb !== "list" && verb !== "watch") || isWatchedByPath(info)) return name;
+  const selector = query.get("fieldSelector") ?? "";
+  return selector.includes(NAME) ? selectedName(selector) : "";
+}
+
+const NAME = "metadata.name";
+
+function selectedName(selector: string): string {
+  try {
+    const value = parseFieldSelector(selector).exactValue(NAME) ?? "";
+    return value === "." || value === ".." || /[/%]/.test(value) ? "" : value; // no path could have it
+  } catch {
+    return ""; // the endpoint refuses it
+  }
 }
 
 function nonResource(method: string, path: string, query: URLSearchParams): RequestInfo {
