@@ -247,7 +247,7 @@ export class BuildSession {
         : from === "scratch" && named === undefined
           ? { layers: [], config: { Env: [DEFAULT_PATH] }, ownCmd: false, history: [] }
           : await this.#imageState(from, stage.from, stage);
-    const scope = { ...this.#globals, env: state.config.Env ?? [], args: new Map<string, string>() };
+    const scope = { ...this.#globals, env: state.config.Env ?? [], args: state.args ?? new Map<string, string>() };
     return new StageBuilder(this, stage, state, scope).build();
   }
 

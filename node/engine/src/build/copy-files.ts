@@ -34,7 +34,7 @@ export async function copySources(
   if (intoFolder && before !== undefined && !before.isDirectory())
     throw new TsukubeError("invalid", `"${destination}" is a file in the image, expected a folder`);
   for (const source of sources) {
-    const within = options.parents ? source.path : source.isFolder ? "" : source.name;
+    const within = options.parents ? (source.kept ?? source.path) : source.isFolder ? "" : source.name;
     const toFolder = intoFolder || before?.isDirectory() === true || source.isFolder;
     await copySource(source, root, toFolder && within !== "" ? join(destination, within) : destination, options);
   }

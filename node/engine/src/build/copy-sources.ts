@@ -24,6 +24,10 @@ export interface CopySource {
   readonly path: string;
   readonly name: string;
   readonly isFolder: boolean;
+  /** What `--parents` keeps of the path; all of it by default. */
+  readonly kept?: string;
+  /** It comes from a server. */
+  readonly isFetched?: boolean;
   /** What its content follows from, such as a commit: then it is not looked into to see whether it changed. */
   readonly revision?: { readonly of: string; readonly value: string };
   /** The thing itself first, folders before what is in them. */

@@ -235,7 +235,7 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     const Dockerfile = [
       "FROM tsukube.local/busybox",
       "WORKDIR /work",
-      "COPY --parents deep/file /copied/",
+      "COPY --parents deep/file ./deep/./file /copied/",
       "RUN date > /dev/null; mkdir -p a/b && echo x > a/b/c && ln -s c a/b/d && rm /bin/yes",
       "ENV LAST=1",
     ].join("\n");
@@ -245,9 +245,8 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     const second = await build({ Dockerfile, "deep/file": "x" }, epoch);
     expect(first.error).toBeUndefined();
     expect(second.id).toBe(first.id);
-    expect(await runs("made", "stat", "-c", "%Y", "/work/a/b/c", "/work/a", "/copied/deep/file")).toBe(
-      "1000000000\n1000000000\n1000000000\n",
-    );
+    const dated = ["/work/a/b/c", "/work/a", "/copied/deep/file", "/copied/file"];
+    expect(await runs("made", "stat", "-c", "%Y", ...dated)).toBe("1000000000\n".repeat(dated.length));
     expect(JSON.parse((await askDocker(socket, "GET", "/images/made/json")).text)).toMatchObject({
       Created: "2001-09-09T01:46:40Z",
     });
@@ -640,7 +639,8 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
     archive.entry({ name: "inside/file.txt" }, "unpacked");
     archive.finalize();
     const bytes = Buffer.concat(await Array.fromAsync(archive as AsyncIterable<Buffer>));
-    const server = createServer((_, response) => response.end("fetched"));
+    let answer: string | Buffer = "fetched";
+    const server = createServer((_, response) => response.end(answer));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/some/file.bin`;
     const sum = createHash("sha256").update("fetched").digest("hex");
@@ -658,6 +658,15 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
         `FROM tsukube.local/busybox\nADD --checksum=sha256:${"0".repeat(64)} ${url} /y/`,
       );
       expect((await build(folder)).error).toContain(`its content is sha256:${sum}`);
+      answer = bytes;
+      writeFileSync(
+        `${folder}/Dockerfile`,
+        `FROM tsukube.local/busybox\nADD ${url} /kept/\nADD --unpack=true ${url} /unpacked/\nADD --unpack=false a.tar /tar/`,
+      );
+      expect((await build(folder)).error).toBeUndefined();
+      expect(await runs("made", "find", "/kept", "/unpacked", "/tar", "-type", "f")).toBe(
+        "/kept/file.bin\n/unpacked/inside/file.txt\n/tar/a.tar\n",
+      );
     } finally {
       server.close();
     }
@@ -678,6 +687,41 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
         .filter((name) => name !== "")
         .sort(),
     ).toEqual(["/all/.dockerignore", "/all/Dockerfile", "/all/deep/kept"]);
+  });
+
+  test("a stage knows the ARGs of the one that it begins with, and of no other", async () => {
+    const Dockerfile = [
+      "FROM tsukube.local/busybox AS base\nARG ONE=1 TWO\nARG ONE=own",
+      "FROM base AS middle\nARG THREE=$ONE",
+      "FROM middle\nRUN echo $ONE $TWO $THREE > /known",
+      "FROM tsukube.local/busybox\nCOPY --from=2 /known /\nRUN echo none$ONE >> /known",
+    ];
+    const { error } = await build({ Dockerfile: Dockerfile.join("\n") }, { buildargs: JSON.stringify({ TWO: "2" }) });
+    expect(error).toBeUndefined();
+    expect(await runs("made", "cat", "/known")).toBe("own 2 own\nnone\n");
+  });
+
+  test("an image of this machine stands in for none of another platform", async () => {
+    const asked: string[] = [];
+    const server = createServer(({ url = "" }, response) => {
+      asked.push(url);
+      response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const base = `127.0.0.1:${(server.address() as AddressInfo).port}/base:1`;
+    try {
+      expect((await build({ Dockerfile: "FROM scratch\nCOPY Dockerfile /" }, { t: base })).error).toBeUndefined();
+      const own = `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
+      const Dockerfile = `FROM --platform=$BUILDPLATFORM ${base} AS a\nFROM ${base}\nCOPY --from=a Dockerfile /again`;
+      expect((await build({ Dockerfile }, { platform: own })).error).toBeUndefined();
+      expect(asked).toEqual([]);
+      expect((await build({ Dockerfile }, { platform: "linux/riscv64" })).error).toContain("not found");
+      expect(asked).toContain("/v2/base/manifests/1");
+      const builtIn = await build({ Dockerfile: "FROM tsukube.local/busybox" }, { platform: "linux/riscv64" });
+      expect(builtIn.error).toContain(`for linux/riscv64: it is for ${own}`);
+    } finally {
+      server.close();
+    }
   });
 
   test("ONBUILD waits for the next image", async () => {

@@ -12,7 +12,7 @@ import type { ImageGarbage } from "../images/image-garbage.ts";
 import type { Attestation, ImageRecord, ImageStore, NewImage } from "../images/image-store.ts";
 import type { ImageTransfer } from "../images/image-transfer.ts";
 import { writeLayerTar } from "../images/layer-tar.ts";
-import { OWN_PLATFORM, parsePlatform } from "../images/platform.ts";
+import { formatPlatform, isFor, OWN_PLATFORM, parsePlatform } from "../images/platform.ts";
 import { formatReference, isBuiltIn, parseReference } from "../images/reference.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
 import type { SystemImages } from "../images/system-images.ts";
@@ -211,10 +211,18 @@ class DockerfileBuilder implements ImageBuilder {
 
   async #image(name: string, { pull, platform, credentials, signal }: ImageWish): Promise<ImageRecord> {
     const reference = parseReference(name);
-    const known = pull && !isBuiltIn(reference) ? undefined : await findImage(this.#deps, name);
-    if (known !== undefined) return known;
+    const known = isBuiltIn(reference)
+      ? await this.#deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`)
+      : pull
+        ? undefined
+        : await findImage(this.#deps, name);
+    const isFitting = known !== undefined && (platform === undefined || isFor(known, parsePlatform(platform)));
+    if (isFitting) return known;
     if (isBuiltIn(reference))
-      return this.#deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`);
+      throw new TsukubeError(
+        "no-platform",
+        `Cannot use "${name}" for ${platform}: it is for ${formatPlatform(OWN_PLATFORM)}`,
+      );
     const options = { credentials: credentials(reference.registry), signal };
     const chosen = platform === undefined ? options : { ...options, platform };
     return (await this.#deps.transfer.pull(reference, chosen)).image;

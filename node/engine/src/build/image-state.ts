@@ -13,6 +13,8 @@ export interface ImageState {
   /** Above the base's. */
   readonly history: readonly ImageHistory[];
   readonly author?: string;
+  /** ARGs of a stage that is whole: those that begin with it know them, too. */
+  readonly args?: ReadonlyMap<string, string>;
   /** When the last layer was made (RFC 3339). */
   readonly created?: string;
 }

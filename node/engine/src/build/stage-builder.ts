@@ -21,7 +21,7 @@ import { commandOf, configure, shellOf } from "./image-config.ts";
 import { advanced, contentOf, type ImageState } from "./image-state.ts";
 import { LastLines } from "./last-lines.ts";
 import type { Change } from "./layer-maker.ts";
-import { pathPattern } from "./path-pattern.ts";
+import { cleanPattern, pathPattern } from "./path-pattern.ts";
 import { rootedPath } from "./rooted-path.ts";
 import { mountsOf } from "./run-mounts.ts";
 import { commandArgs, expand, expandHeredoc, type Scope, withArgs } from "./scope.ts";
@@ -48,7 +48,7 @@ export class StageBuilder {
   async build(): Promise<ImageState> {
     await this.#triggers();
     for (const instruction of this.#stage.instructions) await this.#carryOut(instruction);
-    return this.#state;
+    return { ...this.#state, args: this.#scope.args };
   }
 
   /** What the base image's ONBUILD keeps for those that are built on it. */
@@ -208,8 +208,11 @@ export class StageBuilder {
           folder,
           name: await download(word, folder, flagOf(instruction, "checksum"), this.#session.signal),
         }));
-        sources.push(...(await findSources(folder, [name])));
-      } else sources.push(...(await findSources(root, [word], keep, looksInto)));
+        sources.push(...(await findSources(folder, [name])).map((source) => ({ ...source, isFetched: true })));
+      } else {
+        const found = await findSources(root, [word], keep, looksInto);
+        sources.push(...found.map((source) => ({ ...source, kept: keptOf(source.path, word) })));
+      }
     }
     for (const { name, content, expand: expands } of instruction.heredocs) {
       const text = expands ? expandHeredoc(this.#scope, instruction, content) : content;
@@ -252,7 +255,8 @@ export class StageBuilder {
     };
     for (const source of sources) {
       const file = source.entries[0]?.file ?? "";
-      const extracts = instruction.keyword === "ADD" && !source.isFolder && options.unpack;
+      const extracts =
+        instruction.keyword === "ADD" && !source.isFolder && (options.unpack ?? source.isFetched !== true);
       if (extracts && (await unpackArchive(file, root, destination))) continue;
       await copySources(
         [source],
@@ -299,7 +303,15 @@ interface CopyFlags {
   /** A number, or as chmod(1) reads it. */
   readonly mode?: number | string;
   readonly parents: boolean;
-  readonly unpack: boolean;
+  /** By default what is of the context, not what comes from a server. */
+  readonly unpack?: boolean;
+}
+
+/** A "/./" in a word says where the folders begin that `--parents` keeps. */
+function keptOf(path: string, word: string): string {
+  const pivot = word.indexOf("/./");
+  const above = pivot < 0 ? "" : cleanPattern(word.slice(0, pivot));
+  return above === "" ? path : path.split("/").slice(above.split("/").length).join("/");
 }
 
 function optionsOf(instruction: Instruction, word: (text: string) => string): CopyFlags {
@@ -313,7 +325,7 @@ function optionsOf(instruction: Instruction, word: (text: string) => string): Co
     chown: word(flagOf(instruction, "chown") ?? ""),
     ...(chmod === "" ? {} : { mode: /^\d/.test(chmod) ? Number.parseInt(chmod, 8) : chmod }),
     parents: isSet(instruction, "parents"),
-    unpack: flagOf(instruction, "unpack") !== "false",
+    ...(instruction.flags.some(({ name }) => name === "unpack") && { unpack: isSet(instruction, "unpack") }),
   };
 }
 

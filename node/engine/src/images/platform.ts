@@ -13,6 +13,12 @@ export const OWN_PLATFORM = {
   architecture: ARCHITECTURES[process.arch] ?? process.arch,
 } as const satisfies Platform;
 
+/** Whether an image is for a platform; any variant is where none is named. */
+export function isFor({ os = "linux", architecture, variant }: Platform, wanted: Platform): boolean {
+  const hasVariant = wanted.variant === undefined || variant === wanted.variant;
+  return os === wanted.os && architecture === wanted.architecture && hasVariant;
+}
+
 /** "linux/amd64", "linux/arm64/v8". */
 export function parsePlatform(text: string): Platform {
   const [os = "linux", architecture = OWN_PLATFORM.architecture, variant] = text.split("/");

@@ -36,6 +36,7 @@ test("here-documents follow their instruction", () => {
     { name: "b", content: "$2\n", expand: false },
   ]);
   expect(last?.keyword).toBe("USER");
+  expect(scan("RUN echo \"a <<EOF b\" '<<EOF' \\<<EOF\nUSER u").map(({ heredocs }) => heredocs)).toEqual([[], []]);
   expect(() => scan("RUN <<EOF\nfoo\n")).toThrow(/Dockerfile:1:1: here-document "EOF" has no end/);
 });
 

@@ -1,4 +1,5 @@
 import { type Flag, type Heredoc, type Instruction, invalid, type Position } from "./instruction.ts";
+import { splitWords } from "./words.ts";
 
 /** The flags of instructions that have some. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
@@ -37,7 +38,7 @@ export function scanDockerfile(text: string, file: string): ScannedDockerfile {
     const whole = logicalLine(lines, first, escapeChar);
     const column = (lines[first] as string).search(/\S/) + 1;
     const read = readInstruction(whole.text, { file, line: first + 1, column }, escapeChar);
-    const { heredocs, end } = readHeredocs(read, lines, whole.end);
+    const { heredocs, end } = readHeredocs(read, lines, whole.end, escapeChar);
     instructions.push({ ...read, heredocs });
     next = end;
   }
@@ -146,13 +147,14 @@ function readHeredocs(
   { keyword, args, json, at }: Instruction,
   lines: readonly string[],
   first: number,
+  escapeChar: string,
 ): { heredocs: readonly Heredoc[]; end: number } {
   if (!WITH_HEREDOCS.has(keyword) || json !== undefined) return { heredocs: [], end: first };
   const heredocs: Heredoc[] = [];
   let next = first;
-  for (const [, tabs, quote = "", name = ""] of args.matchAll(
-    /(?<=^|\s)\d*<<(-?)(["']?)([^\s"'<]+)\2(?=\s|$|[;|&)])/g,
-  )) {
+  for (const word of splitWords(args, escapeChar)) {
+    const [, tabs, quote = "", name] = /^\d*<<(-?)(["']?)([^\s"'<]+)\2(?=$|[;|&)])/.exec(word) ?? [];
+    if (name === undefined) continue;
     const content: string[] = [];
     for (;;) {
       if (next >= lines.length) throw invalid(at, `here-document "${name}" has no end, expected a line "${name}"`);
