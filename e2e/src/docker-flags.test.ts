@@ -150,6 +150,7 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
       "700\n1024",
     ],
     ["--volumes-from other", "cat /kept/f", "kept"],
+    ["-v /dev:/d:ro", "touch /d/shm/x 2>&1", "touch: /d/shm/x: Read-only file system"],
     ["--tmpfs /t:size=1m,mode=711", "stat -c %a /t; grep ' /t ' /proc/mounts | cut -d' ' -f3", "711\ntmpfs"],
     ["--tmpfs /t:exec", "printf '#!/bin/sh\necho ran' > /t/x; chmod 755 /t/x; /t/x", "ran"],
     ["--user 5:6 --group-add 7 --group-add 8", "id -u; id -G", "5\n6 7 8"],

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { parseBind } from "./container-mounts.ts";
+import type { VolumeStore } from "../volumes/volume-store.ts";
+import { parseBind, resolveMounts } from "./container-mounts.ts";
+import type { DockerContainer } from "./container-record.ts";
 
 test("a bind names a folder of the host, a volume, or nothing but where a new volume appears", () => {
   expect(parseBind("/a/../b:/c:ro,rslave")).toMatchObject({
@@ -18,4 +20,15 @@ test.each([
   ["a::b", "invalid volume specification"],
 ])("%s is refused: %s", (bind, message) => {
   expect(() => parseBind(bind)).toThrow(message);
+});
+
+test.each([
+  [true, { ReadOnlyNonRecursive: true }],
+  [true, { Propagation: "rslave" }],
+  [false, {}],
+])("to be read-only (%s) with all below it is too much to ask of a bind with %j", async (ReadOnly, more) => {
+  const BindOptions = { ...more, ReadOnlyForceRecursive: true };
+  const Mounts = [{ Type: "bind", Source: "/", Target: "/d", ReadOnly, BindOptions }];
+  const resolved = resolveMounts({ HostConfig: { Mounts } }, {}, {} as VolumeStore, () => ({}) as DockerContainer);
+  await expect(resolved).rejects.toMatchObject({ code: "invalid", message: expect.stringContaining("Recursive") });
 });

@@ -1,8 +1,10 @@
 import { closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
+import { release } from "node:os";
 import { posix } from "node:path";
 import { messageOf, TsukubeError } from "@tsukube/foundation";
 import { type Mounts, O_PATH, openWithin } from "@tsukube/kernel";
+import { isKernelFrom } from "../../containers/seccomp.ts";
 import type { ImageConfig } from "../../images/image-store.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
 import type { DockerContainer, MountPoint } from "./container-record.ts";
@@ -153,13 +155,36 @@ function bindWish(mount: MountDocument, shared: Pick<Wish, "destination" | "read
       `invalid mount config for type "bind": bind source path does not exist: ${source}`,
     );
   const propagation = options?.Propagation || "rprivate";
+  const isReadonlyAlone = options?.ReadOnlyNonRecursive === true;
+  if (options?.ReadOnlyForceRecursive === true) checkReadonlyBelow(options, shared.readonly, propagation);
   return {
     ...shared,
     type: "bind",
     source: posix.normalize(source),
     propagation,
     nonRecursive: options?.NonRecursive === true,
+    ...(isReadonlyAlone && { isReadonlyAlone }),
   };
+}
+
+/** Whether this kernel makes a mount read-only with all below it (mount_setattr(2)). */
+export function canBeReadonlyBelow(kernel = release()): boolean {
+  return isKernelFrom("5.12", kernel);
+}
+
+function checkReadonlyBelow(
+  options: NonNullable<MountDocument["BindOptions"]>,
+  isReadonly: boolean,
+  propagation: string,
+): void {
+  const refuse = (why: string): never => {
+    throw new TsukubeError("invalid", `invalid mount config for type "bind": ${why}`);
+  };
+  if (options.NonRecursive === true || options.ReadOnlyNonRecursive === true)
+    refuse("mount options conflict: ReadOnlyForceRecursive and NonRecursive or ReadOnlyNonRecursive");
+  if (!isReadonly) refuse("must specify ReadOnly for ReadOnlyForceRecursive");
+  if (propagation !== "rprivate") refuse("must set the propagation to rprivate for ReadOnlyForceRecursive");
+  if (!canBeReadonlyBelow()) refuse("this kernel makes no mounts read-only below another: it takes Linux 5.12");
 }
 
 function tmpfsOf(host: HostConfigDocument): readonly Wish[] {

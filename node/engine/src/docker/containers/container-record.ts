@@ -15,6 +15,8 @@ export interface MountPoint {
   /** As the client wrote it: "z,ro". */
   readonly mode: string;
   readonly nonRecursive?: boolean;
+  /** Of one that is read-only: mounts below its source stay as they are. */
+  readonly isReadonlyAlone?: boolean;
   /** Of a tmpfs, as mount(8) takes them. */
   readonly options?: readonly string[];
   /** Of `--tmpfs`: clients are told of it by the container's configuration alone. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { OciSpec } from "../../containers/spec.ts";
-import type { DockerContainer } from "./container-record.ts";
+import { canBeReadonlyBelow } from "./container-mounts.ts";
+import type { DockerContainer, MountPoint } from "./container-record.ts";
 import { adjustSpec, coreConfig } from "./container-spec.ts";
 import type { HostConfigDocument } from "./documents.ts";
 
@@ -30,4 +31,14 @@ test("a container has the default filter, none, or that of its client, which pri
   expect(seccompOf({ SecurityOpt: ["seccomp=unconfined"] })).toBeUndefined();
   expect(seccompOf({ SecurityOpt: [own] })).toMatchObject({ defaultAction: "SCMP_ACT_LOG" });
   expect(seccompOf({ SecurityOpt: [own], Privileged: true })).toMatchObject({ defaultAction: "SCMP_ACT_LOG" });
+});
+
+test("what is mounted below a source is as read-only as the source, unless nobody wants that, or the kernel cannot", () => {
+  const bind = { type: "bind", source: "/", destination: "/d", readonly: true, mode: "" } as const;
+  const optionsOf = (more: Partial<MountPoint>) =>
+    coreConfig({ ...containerWith({}), mounts: [{ ...bind, ...more }] }, "", undefined).mounts?.[0]?.mountOptions;
+  expect([optionsOf({}), optionsOf({ type: "volume" })]).toEqual(Array(2).fill(canBeReadonlyBelow() ? ["rro"] : []));
+  expect([optionsOf({ readonly: false }), optionsOf({ isReadonlyAlone: true })]).toEqual([[], []]);
+  expect(optionsOf({ nonRecursive: true })).toEqual(["bind"]);
+  expect(["5.11.22", "5.12.0-1", "6.1.0"].map(canBeReadonlyBelow)).toEqual([false, true, true]);
 });

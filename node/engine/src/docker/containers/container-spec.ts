@@ -8,6 +8,7 @@ import { rlimitOf } from "../../containers/rlimits.ts";
 import { type DockerProfile, fromDockerProfile } from "../../containers/seccomp.ts";
 import type { OciMount, OciSpec } from "../../containers/spec.ts";
 import { signalNumber } from "./checked-wishes.ts";
+import { canBeReadonlyBelow } from "./container-mounts.ts";
 import type { DockerContainer, MountPoint } from "./container-record.ts";
 import type { DeviceRate, HostConfigDocument, ResourcesDocument } from "./documents.ts";
 import { isSecurityOptionSet, securityOption } from "./security-options.ts";
@@ -70,7 +71,8 @@ export function coreConfig(
   };
 }
 
-function coreMount({ source, destination, readonly, propagation, nonRecursive }: MountPoint): Mount {
+function coreMount(mount: MountPoint): Mount {
+  const { source, destination, readonly, propagation, nonRecursive } = mount;
   const kinds = { shared: "PROPAGATION_BIDIRECTIONAL", slave: "PROPAGATION_HOST_TO_CONTAINER" } as const;
   const kind = (propagation ?? "").replace(/^r/, "") as keyof typeof kinds;
   return {
@@ -78,7 +80,10 @@ function coreMount({ source, destination, readonly, propagation, nonRecursive }:
     containerPath: destination,
     readonly,
     propagation: kinds[kind] ?? "PROPAGATION_PRIVATE",
-    ...(nonRecursive === true ? { mountOptions: ["bind"] } : {}),
+    mountOptions: [
+      ...(nonRecursive === true ? ["bind"] : []),
+      ...(readonly && nonRecursive !== true && mount.isReadonlyAlone !== true && canBeReadonlyBelow() ? ["rro"] : []),
+    ],
   };
 }
 

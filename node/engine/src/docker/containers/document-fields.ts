@@ -53,6 +53,8 @@ export const CONFIG_FIELDS: Fields<ConfigDocument> = {
 const BIND_OPTIONS: Fields<NonNullable<MountDocument["BindOptions"]>> = {
   Propagation: "string",
   NonRecursive: "boolean",
+  ReadOnlyNonRecursive: "boolean",
+  ReadOnlyForceRecursive: "boolean",
   CreateMountpoint: "boolean",
 };
 const VOLUME_OPTIONS: Fields<NonNullable<MountDocument["VolumeOptions"]>> = {

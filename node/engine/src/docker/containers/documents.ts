@@ -52,6 +52,8 @@ export interface MountDocument {
   readonly BindOptions?: Maybe<{
     readonly Propagation?: string;
     readonly NonRecursive?: boolean;
+    readonly ReadOnlyNonRecursive?: boolean;
+    readonly ReadOnlyForceRecursive?: boolean;
     readonly CreateMountpoint?: boolean;
   }>;
   readonly VolumeOptions?: Maybe<{
