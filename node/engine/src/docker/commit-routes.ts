@@ -61,7 +61,7 @@ async function commit(deps: DockerDeps, request: DockerRequest): Promise<DockerA
       },
     );
   } finally {
-    if (pauses) await dockerContainers.unpause(container.id);
+    if (pauses) await goOn(dockerContainers, container.id);
   }
   const attributes = {
     ...container.config.Labels,
@@ -74,6 +74,15 @@ async function commit(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   tellTags(deps, image.id, names);
   deps.events.publish("container", "commit", container.id, attributes);
   return { status: 201, json: { Id: image.id } };
+}
+
+/** One that ended meanwhile does not. */
+async function goOn(containers: DockerDeps["dockerContainers"], id: string): Promise<void> {
+  const isPaused = (): boolean => containers.store.find(id)?.state.status === "paused";
+  if (isPaused())
+    await containers.unpause(id).catch((error: unknown) => {
+      if (isPaused()) throw error;
+    });
 }
 
 /** What was only made to mount the engine's files on does not belong to the image. */

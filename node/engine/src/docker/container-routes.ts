@@ -17,7 +17,7 @@ import { DEFAULT_NETWORK } from "./networks/endpoints.ts";
 import { listProcesses } from "./process-list.ts";
 import { isTrue } from "./query-flag.ts";
 import { frame, MULTIPLEXED, RAW } from "./stream-frames.ts";
-import { timeIn } from "./time-in.ts";
+import { LONGEST_WAIT_MS, nanosecondsIn } from "./time-in.ts";
 
 /** What Docker's clients do with containers; their files and commands are routes of their own. */
 export function containerRoutes(deps: DockerDeps): readonly Route[] {
@@ -304,16 +304,21 @@ function logs(deps: DockerDeps, name: string, { query, signal }: DockerRequest):
   if (container.hostConfig.LogConfig?.Type === "none")
     throw new TsukubeError("unsupported", "configured logging driver does not support reading");
   const tail = query.get("tail");
-  const since = timeIn(query.get("since"));
-  const until = timeIn(query.get("until"));
+  const since = nanosecondsIn(query.get("since"));
+  const until = nanosecondsIn(query.get("until"));
   const follow = asked("follow") && isRunning(container);
+  const ended = (): Promise<unknown> => {
+    const left = until === undefined ? Number.POSITIVE_INFINITY : Number(until / 1_000_000n) + 1 - clock.now();
+    const wait = dockerContainers.wait(container.id, "not-running", signal);
+    return left > LONGEST_WAIT_MS ? wait : Promise.race([wait, clock.sleep(Math.max(0, left), signal)]);
+  };
   const lines = readLog(
     logPath(container.id),
     {
       ...(tail !== null && /^\d+$/.test(tail) ? { tail: Number(tail) } : {}),
       ...(since === undefined ? {} : { since }),
       ...(until === undefined ? {} : { until }),
-      ...(follow ? { follow: { ended: dockerContainers.wait(container.id, "not-running", signal), signal } } : {}),
+      ...(follow ? { follow: { ended: ended(), signal } } : {}),
     },
     clock,
   );

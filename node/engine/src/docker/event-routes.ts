@@ -1,7 +1,7 @@
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import type { DockerEvent } from "./events.ts";
 import { Filters } from "./filters.ts";
-import { timeIn } from "./time-in.ts";
+import { LONGEST_WAIT_MS, timeIn } from "./time-in.ts";
 
 /** `GET /events`. */
 export function eventRoutes(deps: DockerDeps): readonly Route[] {
@@ -14,7 +14,7 @@ function events({ events: all, clock }: DockerDeps, { query, signal }: DockerReq
   const until = timeIn(query.get("until"));
   const from = since ?? (until === undefined ? undefined : 0);
   async function* lines(): AsyncGenerator<Buffer> {
-    const left = until === undefined ? undefined : Math.max(0, until - clock.now());
+    const left = until === undefined ? undefined : Math.min(Math.max(0, until - clock.now()), LONGEST_WAIT_MS);
     const end = left === undefined ? signal : AbortSignal.any([signal, clock.deadline(left)]);
     for await (const event of all.stream(from, end)) {
       if (until !== undefined && event.timeNano / 1e6 > until) return;

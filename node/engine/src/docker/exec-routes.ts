@@ -62,7 +62,12 @@ async function start({ execs, logger, clock }: DockerDeps, request: DockerReques
     type: terminal ? RAW : MULTIPLEXED,
     async hijack(client) {
       const detachKeys = wish.DetachKeys || "ctrl-p,ctrl-q";
-      const outcome = await connectClient(process, client, { terminal, stdin: wish.AttachStdin === true, detachKeys });
+      const stdin = wish.AttachStdin === true;
+      const outputs = [
+        ...(wish.AttachStdout === true ? ["stdout" as const] : []),
+        ...(wish.AttachStderr === true ? ["stderr" as const] : []),
+      ];
+      const outcome = await connectClient(process, client, { terminal, stdin, outputs, detachKeys });
       if (outcome === "left") logger.debug("a client left a command", { id });
     },
   };

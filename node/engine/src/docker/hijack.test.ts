@@ -45,3 +45,16 @@ test.each([
   stdin.end();
   expect((await received).toString()).toBe(wanted);
 });
+
+test("a client gets the outputs that it is attached to, and the others hold nothing up", async () => {
+  const said: Buffer[] = [];
+  const client = { input: Readable.from([]), end: () => {}, closed: new AbortController().signal };
+  const write = async (part: Uint8Array) => void said.push(Buffer.from(part));
+  const process = {
+    ...{ stdout: Readable.from([Buffer.from("out")]), stderr: Readable.from([Buffer.from("err")]) },
+    ...{ exited: Promise.resolve(0), kill: () => {}, resize: () => {} },
+  };
+  const options = { terminal: false, stdin: false, detachKeys: "" };
+  expect(await connectClient(process, { ...client, write }, { ...options, outputs: ["stderr"] })).toBe("ended");
+  expect(said.map((part) => part.subarray(8).toString())).toEqual(["err"]);
+});

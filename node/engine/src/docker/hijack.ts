@@ -6,6 +6,8 @@ import { type FrameStream, frame } from "./stream-frames.ts";
 export interface HijackOptions {
   readonly terminal: boolean;
   readonly stdin: boolean;
+  /** What the client gets of its outputs; both by default. */
+  readonly outputs?: readonly FrameStream[];
   /** Which keys of a terminal leave a process alone: "ctrl-p,ctrl-q". */
   readonly detachKeys: string;
 }
@@ -22,8 +24,8 @@ export async function connectClient(
   if (options.stdin && process.stdin !== undefined) feed(process, client.input, options, () => leave("left"));
   else client.input.resume();
   const outputs = Promise.all([
-    forward(process.stdout, "stdout", client, options.terminal),
-    forward(process.stderr, "stderr", client, options.terminal),
+    forward(process.stdout, "stdout", client, options),
+    forward(process.stderr, "stderr", client, options),
     process.exited.catch(() => {}), // whoever sees the end may ask for the exit code at once
   ]).then(() => "ended" as const);
   const outcome = await Promise.race([outputs, left]);
@@ -35,12 +37,14 @@ async function forward(
   stream: Readable | undefined,
   name: FrameStream,
   client: Hijacked,
-  terminal: boolean,
+  { terminal, outputs }: HijackOptions,
 ): Promise<void> {
+  const isWanted = outputs?.includes(name) !== false;
   try {
     for await (const chunk of stream ?? []) {
       // a client that left does not hold up the process
-      if (!client.closed.aborted) await client.write(terminal ? (chunk as Buffer) : frame(name, chunk as Buffer));
+      if (isWanted && !client.closed.aborted)
+        await client.write(terminal ? (chunk as Buffer) : frame(name, chunk as Buffer));
     }
   } catch {
     // a terminal ends with EIO

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { realClock } from "@tsukube/host";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type LogWish, readLog } from "./log-file.ts";
+import { nanosecondsIn } from "./time-in.ts";
 
 let folder: string;
 let path: string;
@@ -38,8 +39,16 @@ test("the last lines reach into rotated files; a line that is not whole yet is l
 
 test("times bound what is shown", async () => {
   writeFileSync(path, line(1) + line(2) + line(3));
-  const at = (second: number): number => Date.parse(`2026-01-02T03:04:0${second}Z`);
-  expect(await read({ since: at(2), until: at(2) + 500 })).toEqual(["stdout: line 2\n"]);
+  const at = (second: number): bigint => nanosecondsIn(`2026-01-02T03:04:0${second}Z`) ?? 0n;
+  expect(await read({ since: at(2), until: at(2) + 500_000_000n })).toEqual(["stdout: line 2\n"]);
+  const whole = (await read({})).slice(1);
+  expect(await read({ since: at(2) + 1n })).toEqual(whole); // which is when it was written
+  expect([await read({ since: at(2) + 2n }), await read({ until: at(2) })]).toEqual([
+    whole.slice(1),
+    ["stdout: line 1\n"],
+  ]);
+  const seconds = `${Date.parse("2026-01-02T03:04:02Z") / 1000}.000000001`;
+  expect(await read({ since: nanosecondsIn(seconds) ?? 0n })).toEqual(whole);
 });
 
 test("a follower sees what is added, and ends after the last line of a container that ended", async () => {

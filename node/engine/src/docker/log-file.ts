@@ -1,6 +1,7 @@
 import { existsSync, type FSWatcher, watch } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import type { Clock } from "@tsukube/foundation";
+import { nanosecondsIn } from "./time-in.ts";
 
 /** A line of a container's log; what had no newline at its end comes without one. */
 export interface LogLine {
@@ -13,9 +14,9 @@ export interface LogLine {
 export interface LogWish {
   /** Only the last lines; all by default. */
   readonly tail?: number;
-  /** Milliseconds since the epoch. */
-  readonly since?: number;
-  readonly until?: number;
+  /** Nanoseconds since the epoch. */
+  readonly since?: bigint;
+  readonly until?: bigint;
   /** Goes on with new lines until `ended` says that none will follow. */
   readonly follow?: { readonly ended: Promise<unknown>; readonly signal: AbortSignal };
 }
@@ -30,9 +31,10 @@ const LOOK_AGAIN_MS = 1000;
  */
 export async function* readLog(path: string, wish: LogWish, clock: Clock): AsyncGenerator<LogLine> {
   const fits = ({ time }: LogLine): boolean => {
-    if (wish.since === undefined && wish.until === undefined) return true;
-    const at = Date.parse(time);
-    return at >= (wish.since ?? 0) && at <= (wish.until ?? Number.POSITIVE_INFINITY);
+    const { since, until } = wish;
+    if (since === undefined && until === undefined) return true;
+    const at = nanosecondsIn(time) ?? 0n;
+    return (since === undefined || at >= since) && (until === undefined || at <= until);
   };
   const files = await openFiles(path);
   try {
