@@ -29,6 +29,10 @@ export function kubernetesVersion(): string {
 /** "rbac.authorization.k8s.io" is "RbacAuthorization" in operation ids, "rbacAuthorization" in tags; "" is core. */
 export function groupName(group: string, capital: boolean): string {
   const words = (group === "" ? "core" : group.replace(/\.k8s\.io$/, "")).split(/[.-]/);
-  const joined = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+  const joined = words.map(capitalized).join("");
   return capital ? joined : joined.charAt(0).toLowerCase() + joined.slice(1);
+}
+
+export function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }

@@ -176,6 +176,13 @@ describe("operations", () => {
     expect(at(swagger, "paths", path, method)["operationId"]).toBe(id);
   });
 
+  test("of a kind that begins with a small letter has a capital after the version", () => {
+    const small = openApiV3("apis/stable.example.com/v1", { customResources: [{ ...cronTab, kind: "cronTab" }] });
+    const everywhere = at(small, "paths", "/apis/stable.example.com/v1/crontabs", "get");
+    expect(everywhere["operationId"]).toBe("listStableExampleComV1CronTabForAllNamespaces");
+    expect(at(small, "paths", crons, "get")["operationId"]).toBe("listStableExampleComV1NamespacedcronTab");
+  });
+
   test("what all operations of a path take stands at the path, sorted", () => {
     const log = at(core, "paths", `${pods}/{name}/log`);
     expect(at(log, "get")["parameters"]).toBeUndefined();

@@ -2,7 +2,7 @@ import { allKinds, kindOf, type ResourceInfo } from "../kinds.ts";
 import { strategyOf } from "../resources/index.ts";
 import type { GroupVersionKind } from "../schema.ts";
 import type { Definitions, Node } from "./definitions.ts";
-import { groupName } from "./names.ts";
+import { capitalized, groupName } from "./names.ts";
 import type { Method, Operation, Path, Response } from "./operations.ts";
 import { NAMESPACE, nameOf, optionParameters, type Parameter, PRETTY, TAIL } from "./parameters.ts";
 
@@ -232,7 +232,7 @@ class Maker {
 
   #subresource(object: string, name: string, verbs: readonly string[]): readonly Path[] {
     const options = OPTIONS[`${this.#resource.resource}/${name}`];
-    const title = name.charAt(0).toUpperCase() + name.slice(1);
+    const title = capitalized(name);
     const path = `${object}/${name}`;
     if (name === "log") return [{ path, operations: [this.#log(title, options ?? "")] }];
     if (options === undefined) return [{ path, operations: this.#plainSubresource(name, title, verbs) }];
@@ -275,7 +275,7 @@ class Maker {
       this.#operation({
         method,
         verb: "connect",
-        rest: `${method.charAt(0).toUpperCase()}${method.slice(1)}${this.#ofKind()}${title}`,
+        rest: `${capitalized(method)}${this.#ofKind()}${title}`,
         action: "connect",
         kind: { group: "", kind: options, version: "v1" },
         parameters: [...this.#identity(), ...at, ...optionParameters(`core/v1.${options}`)],
@@ -323,7 +323,7 @@ class Maker {
     const types = custom ? JSON_TYPES : BUILTIN_TYPES;
     return {
       method,
-      id: `${verb}${groupName(group, true)}${version.charAt(0).toUpperCase()}${version.slice(1)}${rest}`,
+      id: [verb, groupName(group, true), capitalized(version), capitalized(rest)].join(""),
       tag: `${groupName(group, false)}_${version}`,
       description: `${WORDS[action] ?? action} ${kind}`,
       marks: { action, kind: draft.kind ?? { group, kind, version } },

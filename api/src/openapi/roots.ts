@@ -1,6 +1,6 @@
 import type { ResourceInfo } from "../kinds.ts";
 import type { Definitions } from "./definitions.ts";
-import { groupName } from "./names.ts";
+import { capitalized, groupName } from "./names.ts";
 import type { Operation, Path } from "./operations.ts";
 import { BUILTIN_TYPES } from "./paths.ts";
 
@@ -41,7 +41,7 @@ const FIXED: Readonly<Record<string, (definitions: Definitions) => Operation>> =
 function discovery(group: string, version: string | undefined, definitions: Definitions): Operation {
   const [upper, lower] = [groupName(group, true), groupName(group, false)];
   if (version === undefined) return root(`get${upper}APIGroup`, lower, "meta/v1.APIGroup", definitions);
-  const title = version.charAt(0).toUpperCase() + version.slice(1);
+  const title = capitalized(version);
   return root(`get${upper}${title}APIResources`, `${lower}_${version}`, "meta/v1.APIResourceList", definitions);
 }
 
