@@ -230,8 +230,17 @@ const sliceAddresses: Check = (object, _at, errors) => {
 
 const addressName = (name: string): string[] => ipAddress(name);
 
+/** Where both name a class, the older annotation names the same. */
+const ingressClass: Check = (object, _at, errors) => {
+  const annotated = member(valueAt(object, "metadata.annotations"), "kubernetes.io/ingress.class");
+  const named = valueAt(object, "spec.ingressClassName");
+  if (annotated === undefined || named === undefined || annotated === named) return;
+  const why = "must match `ingressClassName` when both are specified";
+  errors.push(fieldError.invalid("annotations.kubernetes.io/ingress.class", annotated, why));
+};
+
 export const NETWORKING = {
-  "networking.k8s.io/Ingress": { state: fields({ spec: ingressSpec }) },
+  "networking.k8s.io/Ingress": { state: fields({ spec: ingressSpec }), create: ingressClass },
   "networking.k8s.io/IngressClass": {
     state: fields({ spec: fields({ controller: controllerName, parameters: optional(parameters) }) }),
     updateFirst: true,

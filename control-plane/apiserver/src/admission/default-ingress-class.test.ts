@@ -28,6 +28,11 @@ test("an Ingress gets the default class, and nothing else that is called so", as
     const defaultBackend = { service: { name: "s", port: { number: 80 } } };
     expect(await made("networking.k8s.io", { defaultBackend })).toMatchObject({ ingressClassName: "usual" });
     expect(await made("example.com", { defaultBackend })).toEqual({ defaultBackend });
+    const annotations = { "kubernetes.io/ingress.class": "other" };
+    const twice = { metadata: { name: "twice", annotations }, spec: { defaultBackend, ingressClassName: "usual" } };
+    await expect(send("/apis/networking.k8s.io/v1/namespaces/default/ingresses", twice)).rejects.toThrow(
+      'ingress.class: Invalid value: "other": must match `ingressClassName` when both are specified',
+    );
   } finally {
     await cluster.close();
   }

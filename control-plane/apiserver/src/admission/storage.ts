@@ -1,4 +1,11 @@
-import { ApiError, compareQuantities, parseQuantity, type Unstructured } from "@tsukube/api";
+import {
+  ApiError,
+  BETA_STORAGE_CLASS,
+  compareQuantities,
+  parseQuantity,
+  storageClassOf,
+  type Unstructured,
+} from "@tsukube/api";
 import type { PersistentVolumeClaim } from "@tsukube/api/types/core-v1";
 import type { StorageClass } from "@tsukube/api/types/storage-v1";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
@@ -17,7 +24,8 @@ export function defaultStorageClass(cache: WatchCache): AdmissionPlugin {
     handles: (attributes) => attributes.operation === "CREATE" && isClaim(attributes),
     async mutate({ object }) {
       const spec = (object?.["spec"] ?? {}) as { storageClassName?: string | null };
-      if (object === undefined || (spec.storageClassName !== undefined && spec.storageClassName !== null))
+      const isNamed = (spec.storageClassName ?? undefined) !== undefined;
+      if (object === undefined || isNamed || object.metadata?.annotations?.[BETA_STORAGE_CLASS] !== undefined)
         return object;
       let best: Unstructured | undefined;
       for (const [, cached] of cache.head.range("/registry/storageclasses/")) {
@@ -64,9 +72,9 @@ export function claimResize(cache: WatchCache): AdmissionPlugin {
       if (compareQuantities(sizeOf(next), sizeOf(old)) <= 0) return;
       if (old?.status?.phase !== "Bound")
         throw ApiError.forbidden(resource, name, "Only bound persistent volume claims can be expanded");
-      const className = next?.spec?.storageClassName ?? "";
+      const className = storageClassOf(next ?? {});
       const found = cache.get(`/registry/storageclasses/${className}`)?.object as StorageClass | undefined;
-      if (className !== "" && className === old.spec?.storageClassName && found?.allowVolumeExpansion === true) return;
+      if (className !== "" && className === storageClassOf(old) && found?.allowVolumeExpansion === true) return;
       throw ApiError.forbidden(
         resource,
         name,
