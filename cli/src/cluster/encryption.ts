@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
-import { Encryption, type EncryptionMetrics } from "@tsukube/apiserver";
+import type { EncryptionMetrics } from "@tsukube/apiserver";
+import { Encryption } from "@tsukube/apiserver/encryption";
 import { type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import { readIfPresent, realClock, systemRandom, writeAtomically } from "@tsukube/host";
 import { type ClusterPaths, filesOf } from "./paths.ts";

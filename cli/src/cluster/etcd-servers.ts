@@ -1,6 +1,6 @@
 import { messageOf, TsukubeError } from "@tsukube/foundation";
 import type { EtcdState } from "@tsukube/store/etcd";
-import { etcdOptions } from "./object-store.ts";
+import { etcdOptions } from "./etcd-access.ts";
 import type { EtcdRecord } from "./record.ts";
 
 /** What a server of an etcd says of itself, or why it does not. */

@@ -1,16 +1,15 @@
-import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { EncryptionMetrics, encryptedStore, sameForm, upstreamForm } from "@tsukube/apiserver";
 import { codeOf, type Lifetime, type Logger, type Metrics, messageOf, TsukubeError } from "@tsukube/foundation";
 import { type HealthCheck, realClock } from "@tsukube/host";
-import { lmdbStore, type OpenStore, type Store } from "@tsukube/store";
-import type { EtcdStoreOptions } from "@tsukube/store/etcd";
+import { lmdbStore, type OpenStore } from "@tsukube/store";
+import { readerIn } from "./bundle-threads.ts";
 import { encryptionFile, followEncryption, openEncryption } from "./encryption.ts";
+import { orRestored, sameEtcd } from "./etcd-access.ts";
 import { EtcdProgressNote, readEtcdProgress } from "./etcd-progress.ts";
-import { type ClusterPaths, filesOf } from "./paths.ts";
+import type { ClusterPaths } from "./paths.ts";
 import type { ClusterRecord, EtcdRecord } from "./record.ts";
+import { hasServed, storeFile } from "./store-file.ts";
 
 export interface ObjectStore {
   readonly open: OpenStore;
@@ -77,26 +76,6 @@ function file(record: ClusterRecord, paths: ClusterPaths, bundle: string, logger
   });
 }
 
-/** Whether the cluster was ready once. */
-export function hasServed(paths: ClusterPaths): boolean {
-  return existsSync(filesOf(paths).kubeconfig);
-}
-
-export function storeFile(paths: ClusterPaths): string {
-  return join(filesOf(paths).store, "data.mdb");
-}
-
-/** The program of the thread that reads a store's file, in a bundle; undefined when this runs from sources. */
-export function readerIn(bundle: string): URL | undefined {
-  return threadIn(bundle, "reader");
-}
-
-/** The program of a thread by its name in a bundle; undefined when this runs from sources. */
-export function threadIn(bundle: string, name: "reader" | "passwords"): URL | undefined {
-  const program = join(bundle, `${name}.js`);
-  return existsSync(program) ? pathToFileURL(program) : undefined;
-}
-
 /** An etcd as it is: values as they lie there. */
 async function etcd(
   record: EtcdRecord,
@@ -128,45 +107,4 @@ async function etcd(
     isOpen = true;
     return store;
   };
-}
-
-/** Says what to do about an etcd that is not the one that it was. */
-export function orRestored(error: unknown): unknown {
-  if (codeOf(error) !== "unusable") return error;
-  const remedy = 'if it was restored from a backup, go on with "tsukube up --etcd-restored"';
-  return new TsukubeError("unusable", `${messageOf(error)}; ${remedy}`, { cause: error });
-}
-
-/** The same for a command: nothing is read at first, and history is left to the servers. @throws {StoreError} `unavailable`, `unusable`. */
-export async function etcdForCommand(record: EtcdRecord): Promise<Store> {
-  const { connectEtcd } = await import("@tsukube/store/etcd");
-  return connectEtcd({ ...sameEtcd(record), historyMs: 0 }).catch((error: unknown) => {
-    throw orRestored(error);
-  });
-}
-
-/** How the etcd is reached that it was, and no other. @throws {TsukubeError} `usage` when a file cannot be read. */
-export function sameEtcd(record: EtcdRecord): EtcdStoreOptions {
-  return { ...etcdOptions(record), ...(record.clusterId !== undefined && { clusterId: record.clusterId }) };
-}
-
-/** How an etcd is reached. @throws {TsukubeError} `usage` when a file cannot be read. */
-export function etcdOptions(record: EtcdRecord): EtcdStoreOptions {
-  const { endpoints, caFile, certFile, keyFile, user, passwordFile } = record;
-  const tls = {
-    ...(caFile !== undefined && { ca: read(caFile) }),
-    ...(certFile !== undefined && { cert: read(certFile) }),
-    ...(keyFile !== undefined && { key: read(keyFile) }),
-  };
-  const password = passwordFile === undefined ? "" : read(passwordFile).trimEnd();
-  const login = user === undefined ? {} : { user: { name: user, password } };
-  return { endpoints, clock: realClock, tls, ...login };
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new TsukubeError("usage", `Cannot use etcd: ${messageOf(cause)}, expected a readable file`, { cause });
-  }
 }

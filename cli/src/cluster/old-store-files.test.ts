@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { storeFile } from "./object-store.ts";
 import { describeOld, oldStoreFiles } from "./old-store-files.ts";
+import { storeFile } from "./store-file.ts";
 
 test("what an upgrade or a restore left beside the store is told with its size and how to be rid of it, and nothing else", () => {
   const state = mkdtempSync(join(tmpdir(), "tsukube-old-store-"));

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { storeFile } from "./object-store.ts";
 import type { ClusterPaths } from "./paths.ts";
+import { storeFile } from "./store-file.ts";
 
 /** A file beside a cluster's store that nothing reads any more. */
 export interface OldStoreFile {

@@ -1,15 +1,15 @@
 import { rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { pid } from "node:process";
-import { STORE_COPY_PATH } from "@tsukube/apiserver";
+import { STORE_COPY_PATH } from "@tsukube/apiserver/store-copy";
 import { TsukubeError } from "@tsukube/foundation";
 import { lockHolder } from "@tsukube/host";
 import type { CommandContext } from "../commands/context.ts";
 import { adminTransport, isReady, waitUntil } from "./api.ts";
 import { alone } from "./command-lock.ts";
-import { storeFile } from "./object-store.ts";
 import { type ClusterPaths, filesOf } from "./paths.ts";
 import type { ClusterRecord } from "./record.ts";
+import { storeFile } from "./store-file.ts";
 import { holdStore } from "./store-hold.ts";
 import { supervisorOf } from "./supervisor.ts";
 

@@ -23,7 +23,6 @@ import { hostAddresses, hostNodeName } from "../cluster/host-identity.ts";
 import { ensureHost } from "../cluster/host-needs.ts";
 import { lastWords } from "../cluster/last-words.ts";
 import { MEMORY_FLAGS } from "../cluster/memory-flags.ts";
-import { hasServed, storeFile } from "../cluster/object-store.ts";
 import { describeOld, oldStoreFiles } from "../cluster/old-store-files.ts";
 import { type ClusterPaths, filesOf } from "../cluster/paths.ts";
 import {
@@ -37,6 +36,7 @@ import {
   writeClusterRecord,
 } from "../cluster/record.ts";
 import { expectApart, parsePodNetworks, parseServiceNetworks } from "../cluster/service-networks.ts";
+import { hasServed, storeFile } from "../cluster/store-file.ts";
 import { bundleFolder, type ProcessName, startSupervisor, stopProcess, supervisorOf } from "../cluster/supervisor.ts";
 import { dockerNetworks, hostRoutes, networksOf, usedNetworks } from "../cluster/used-networks.ts";
 import { bundleHash } from "../processes/program.ts";

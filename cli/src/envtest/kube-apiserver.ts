@@ -7,18 +7,19 @@ import { FeatureGates } from "@tsukube/api";
 import {
   type ApiServerOptions,
   type AuthorizationMode,
-  Encryption,
   encryptedStore,
   sameForm,
   startApiServer,
   upstreamForm,
 } from "@tsukube/apiserver";
+import { Encryption } from "@tsukube/apiserver/encryption";
 import { Lifetime, type Logger, messageOf } from "@tsukube/foundation";
 import { createLogger, realClock, systemRandom, writeAtomically } from "@tsukube/host";
 import { createAuthorityKeys, type KeyPair, openAuthority } from "@tsukube/host/certificates";
 import { lmdbStore, type OpenStore } from "@tsukube/store";
+import { readerIn } from "../cluster/bundle-threads.ts";
+import { etcdOptions } from "../cluster/etcd-access.ts";
 import { hostAddresses } from "../cluster/host-identity.ts";
-import { etcdOptions, readerIn } from "../cluster/object-store.ts";
 import { holdFolder } from "../cluster/store-hold.ts";
 import { durationOf } from "../past/moment.ts";
 import { ownMetrics } from "../processes/own-metrics.ts";

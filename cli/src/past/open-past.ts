@@ -1,8 +1,9 @@
 import { type StoredForm, sameForm, upstreamForm } from "@tsukube/apiserver";
 import type { StoredRecord } from "@tsukube/store";
 import { expectWhole, openPast, type Past } from "@tsukube/store/past";
+import { readerIn } from "../cluster/bundle-threads.ts";
 import { openEncryption } from "../cluster/encryption.ts";
-import { etcdForCommand, readerIn } from "../cluster/object-store.ts";
+import { etcdForCommand } from "../cluster/etcd-access.ts";
 import type { ClusterPaths } from "../cluster/paths.ts";
 import { type ClusterRecord, type EtcdRecord, knownCluster } from "../cluster/record.ts";
 import { isServed, withStoreFile } from "../cluster/store-reading.ts";

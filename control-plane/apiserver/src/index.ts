@@ -8,8 +8,6 @@ export type { User } from "./contracts.ts";
 export { servedResources } from "./registry/runtime-config.ts";
 export { type ApiServer, type ApiServerOptions, type AuthorizationMode, startApiServer } from "./server.ts";
 export { encryptedStore } from "./storage/encryption/encrypted-store.ts";
-export { Encryption } from "./storage/encryption/encryption.ts";
 export { EncryptionMetrics } from "./storage/encryption/encryption-metrics.ts";
-export { STORE_COPY_PATH } from "./storage/store-copy.ts";
 export { type StoredForm, sameForm } from "./storage/stored-form.ts";
 export { upstreamForm } from "./storage/upstream-form.ts";
