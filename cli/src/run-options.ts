@@ -47,6 +47,7 @@ function network(command: Command): Command {
     .option("--network <network>", "bridge (the default), host, none, container:NAME, or one that was created")
     .option("--network-alias <name>", "one more name on the network; may be repeated", several, [])
     .option("--ip <address>", "its address on the network")
+    .option("--ip6 <address>", "its IPv6 address there")
     .option("--dns <address>", "who answers names; may be repeated", several, [])
     .option("--dns-search <domain>", "what names are completed with; may be repeated", several, [])
     .option("--dns-option <option>", "of resolv.conf; may be repeated", several, [])

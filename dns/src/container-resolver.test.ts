@@ -10,7 +10,7 @@ const view: ContainerView = {
   ],
   attachments: [
     { containerId: "a", networkId: "n1", address: "172.18.0.2", names: ["web", "www"], resolvers: ["9.9.9.9"] },
-    { containerId: "b", networkId: "n1", address: "172.18.0.3", names: ["db", "store"] },
+    { containerId: "b", networkId: "n1", address: "172.18.0.3", ipv6: { address: "fd00::3" }, names: ["db", "store"] },
     { containerId: "b", networkId: "n2", address: "172.19.0.3", names: ["db"] },
     { containerId: "c", networkId: "n2", address: "172.19.0.4", names: ["safe"] },
     { containerId: "d", networkId: "n1", address: "172.18.0.4", names: ["db2", "store"] },
@@ -35,6 +35,13 @@ async function ask(client: string, name: string, type: "A" | "AAAA" | "PTR" = "A
   return flags & 0xf ? `rcode ${flags & 0xf}` : answers.map((answer) => ("data" in answer ? answer.data : undefined));
 }
 
+test("those that have IPv6 are found by it", async () => {
+  expect(await ask("172.18.0.2", "db", "AAAA")).toEqual(["fd00::3"]);
+  expect(await ask("172.18.0.2", "store", "AAAA")).toEqual(["fd00::3"]);
+  expect(await ask("172.18.0.2", "www", "AAAA")).toEqual([]);
+  expect(await ask("172.18.0.2", `3.${"0.".repeat(27)}0.0.d.f.ip6.arpa`, "PTR")).toEqual(["db.shop"]);
+});
+
 test("containers of one network find each other by name, alias and name with the network's", async () => {
   expect(await ask("172.18.0.2", "db")).toEqual(["172.18.0.3"]);
   expect(await ask("172.18.0.3", "WWW.")).toEqual(["172.18.0.2"]);
@@ -42,9 +49,8 @@ test("containers of one network find each other by name, alias and name with the
   expect(await ask("172.18.0.2", "3.0.18.172.in-addr.arpa", "PTR")).toEqual(["db.shop"]);
 });
 
-test("an alias of several containers has all their addresses, and no IPv6 ones", async () => {
+test("an alias of several containers has all their addresses", async () => {
   expect(await ask("172.18.0.2", "store")).toEqual(["172.18.0.3", "172.18.0.4"]);
-  expect(await ask("172.18.0.2", "store", "AAAA")).toEqual([]);
 });
 
 test("a container of another network is no name; it is asked for outside, of the container's own resolvers", async () => {

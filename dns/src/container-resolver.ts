@@ -1,4 +1,5 @@
 import { type Logger, messageOf } from "@tsukube/foundation";
+import { formatIp } from "@tsukube/foundation/ip-network";
 import type { Answer, DecodedPacket, Packet, Question } from "dns-packet";
 import { type Answerer, respond, type Upstream } from "./resolver.ts";
 
@@ -7,6 +8,7 @@ export interface NamedAttachment {
   readonly containerId: string;
   readonly networkId: string;
   readonly address: string;
+  readonly ipv6?: { readonly address: string };
   readonly names: readonly string[];
   /** Whom to ask for names that are no container's. */
   readonly resolvers?: readonly string[];
@@ -86,9 +88,9 @@ export function localAnswer(
 ): readonly Answer[] | undefined {
   const wanted = name.toLowerCase().replace(/\.$/, "");
   const networkName = (id: string): string => networks.find((network) => network.id === id)?.name ?? "";
-  const reversed = /^((?:\d+\.){3}\d+)\.in-addr\.arpa$/.exec(wanted)?.[1]?.split(".").reverse().join(".");
+  const reversed = addressIn(wanted);
   if (reversed !== undefined) {
-    const holder = neighbours.find(({ address }) => address === reversed);
+    const holder = neighbours.find(({ address, ipv6 }) => [address, ipv6?.address].includes(reversed));
     const data = `${holder?.names[0]}.${networkName(holder?.networkId ?? "")}`;
     return holder === undefined ? undefined : type === "PTR" ? [{ type: "PTR", name, ttl: TTL_S, data }] : [];
   }
@@ -96,5 +98,17 @@ export function localAnswer(
     names.some((each) => [each, `${each}.${networkName(networkId)}`].some((one) => one.toLowerCase() === wanted));
   const found = neighbours.filter(fits);
   if (found.length === 0) return undefined;
-  return type === "A" ? found.map(({ address }) => ({ type: "A", name, ttl: TTL_S, data: address })) : [];
+  if (type === "A") return found.map(({ address }) => ({ type, name, ttl: TTL_S, data: address }));
+  if (type !== "AAAA") return [];
+  return found.flatMap(({ ipv6 }) => (ipv6 === undefined ? [] : [{ type, name, ttl: TTL_S, data: ipv6.address }]));
+}
+
+/** Of a name below in-addr.arpa (RFC 1035, 3.5) or ip6.arpa (RFC 3596, 2.5). */
+function addressIn(name: string): string | undefined {
+  const four = /^((?:\d+\.){3}\d+)\.in-addr\.arpa$/.exec(name)?.[1];
+  if (four !== undefined) return four.split(".").reverse().join(".");
+  const six = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name)?.[1];
+  if (six === undefined) return undefined;
+  const value = BigInt(`0x${six.split(".").reverse().join("")}`);
+  return formatIp({ family: "IPv6", value });
 }

@@ -300,6 +300,50 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
     await client.docker("network", "rm", "small");
   }, 60_000);
 
+  test("networks have IPv6 where that is asked for", async () => {
+    await client.docker("network", "create", "--ipv6", "six");
+    const serve = "mkdir /w && echo served > /w/index.html && exec httpd -f -h /w";
+    const place = ["--name", "six", "--network", "six", "--network-alias", "www", "-p", "80"];
+    await client.docker("run", "-d", ...place, BUSYBOX, "sh", "-c", serve);
+    const { Config } = JSON.parse(await client.docker("network", "inspect", "-f", "{{json .IPAM}}", "six"));
+    const own =
+      "{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}} {{.IPv6Gateway}}{{end}}";
+    const [address = "", gateway = ""] = (await client.docker("inspect", "-f", own, "six")).split(" ");
+    expect(gateway).toBe(Config[1].Gateway);
+    expect(address).toBe(`${gateway.replace(/1$/, "2")}/64`);
+    const plain = address.slice(0, -"/64".length);
+    const ask = `nslookup -type=aaaa www 127.0.0.11; grep six$ /etc/hosts; wget -qO- http://[${plain}]/`;
+    const script = [
+      "run",
+      "--rm",
+      "--hostname",
+      "six",
+      "--network",
+      "six",
+      "--ip6",
+      `${gateway}23`,
+      BUSYBOX,
+      "sh",
+      "-c",
+      ask,
+    ];
+    const said = await client.docker(...script);
+    for (const part of [`Address: ${plain}`, `${gateway}23\tsix`, "served"]) expect(said).toContain(part);
+    const ports = (await client.docker("port", "six")).split("\n").map((line) => line.replace(/\d+$/, ""));
+    expect(ports).toEqual(["80/tcp -> 0.0.0.0:", "80/tcp -> [::]:"]);
+    for (const [args, why] of [
+      [["run", "--rm", "--network", "shop", "--ip6", "fd00::7", BUSYBOX, "true"], "no configured subnet contains"],
+      [
+        ["run", "--rm", "--network", "shop", "-p", "[::]::80", BUSYBOX, "true"],
+        "IPv4 alone, expected one made with --ipv6",
+      ],
+      [["network", "create", "--subnet", "fd00:7::/64", "seven"], "expected --ipv6 with it"],
+    ] as const)
+      expect((await client.raw(args, { accept: ANY })).stderr).toContain(why);
+    await client.docker("rm", "-f", "six");
+    await client.docker("network", "rm", "six");
+  }, 60_000);
+
   test("run --publish, --publish-all and --expose lead ports of the host there", async () => {
     for (const command of [client.raw, (args: readonly string[]) => tsukube.run(args)]) {
       const serve = "echo hello > /tmp/index.html; httpd -p 80 -h /tmp; exec httpd -f -p 81 -h /tmp";

@@ -48,7 +48,13 @@ test("limits, devices and times are sent as numbers", () => {
     ...{ memory: "64m", memorySwap: "-1", pidsLimit: -1, shmSize: "1g", ulimit: ["nofile=1:2", "core=-1"] },
     ...{ device: ["/dev/fuse", "/dev/null:/dev/x:r", "/dev/zero:rw"], deviceReadBps: ["/dev/vda:1mb"] },
     ...{ deviceWriteIops: ["/dev/vda:9"], healthCmd: "true", healthInterval: "1m0.5s", healthRetries: 2 },
-    ...{ tmpfs: ["/t:size=1m", "/u"], sysctl: ["a.b=c=d"], addHost: ["a:1.2.3.4", "b=host-gateway"], ip: "10.0.0.9" },
+    ...{
+      tmpfs: ["/t:size=1m", "/u"],
+      sysctl: ["a.b=c=d"],
+      addHost: ["a:1.2.3.4", "b=host-gateway"],
+      ip: "10.0.0.9",
+      ip6: "fd00::9",
+    },
     securityOpt: ["no-new-privileges", "seccomp=unconfined", "systempaths=unconfined"],
   });
   expect(document).toMatchObject({
@@ -70,7 +76,9 @@ test("limits, devices and times are sent as numbers", () => {
       ExtraHosts: ["a:1.2.3.4", "b:host-gateway"],
       ...{ SecurityOpt: ["no-new-privileges:true", "seccomp=unconfined"], MaskedPaths: [], ReadonlyPaths: [] },
     },
-    NetworkingConfig: { EndpointsConfig: { default: { IPAMConfig: { IPv4Address: "10.0.0.9" } } } },
+    NetworkingConfig: {
+      EndpointsConfig: { default: { IPAMConfig: { IPv4Address: "10.0.0.9", IPv6Address: "fd00::9" } } },
+    },
   });
 });
 

@@ -53,6 +53,7 @@ interface NetworkFlags {
   readonly network?: string;
   readonly networkAlias?: Texts;
   readonly ip?: string;
+  readonly ip6?: string;
   readonly dns?: Texts;
   readonly dnsSearch?: Texts;
   readonly dnsOption?: Texts;
@@ -177,9 +178,11 @@ function resourcesOf(options: ResourceFlags): object {
   };
 }
 
-function endpointsOf({ network, networkAlias = [], ip }: NetworkFlags): object {
-  if (network === undefined && networkAlias.length === 0 && ip === undefined) return {};
-  const address = ip === undefined ? {} : { IPAMConfig: { IPv4Address: ip } };
+function endpointsOf({ network, networkAlias = [], ip, ip6 }: NetworkFlags): object {
+  const own = { ...(ip === undefined ? {} : { IPv4Address: ip }), ...(ip6 === undefined ? {} : { IPv6Address: ip6 }) };
+  const isGiven = Object.keys(own).length > 0;
+  if (network === undefined && networkAlias.length === 0 && !isGiven) return {};
+  const address = isGiven ? { IPAMConfig: own } : {};
   return { [network ?? "default"]: { Aliases: networkAlias, ...address } };
 }
 

@@ -44,6 +44,8 @@ export interface NetworkSpec {
   readonly range?: string;
   /** Addresses that are given to nobody, by what they are for. */
   readonly reserved?: Readonly<Record<string, string>>;
+  /** Has IPv6 as well. */
+  readonly ipv6?: Ipv6Spec;
   /** Reaches nothing but itself. */
   readonly internal: boolean;
   readonly attachable?: boolean;
@@ -52,10 +54,17 @@ export interface NetworkSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly options?: Readonly<Record<string, string>>;
 }
+export interface Ipv6Spec {
+  /** A unique local /64 by default (RFC 4193). */
+  readonly subnet?: string;
+  readonly gateway?: string;
+  readonly reserved?: Readonly<Record<string, string>>;
+}
 export interface Network extends NetworkSpec {
   readonly id: string;
   readonly subnet: string;
   readonly gateway: string;
+  readonly ipv6?: Ipv6Spec & { readonly subnet: string; readonly gateway: string };
   readonly bridge: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
@@ -68,33 +77,37 @@ export interface AttachmentSpec {
   /** Under which other containers of the network find it. */
   readonly names: readonly string[];
   readonly address?: string;
+  readonly ipv6Address?: string;
   readonly macAddress?: string;
   /** Whom to ask for names that are no container's. */
   readonly resolvers?: readonly string[];
   /** Whether the container's default route leads over this network. */
   readonly isDefault: boolean;
 }
-export interface Attachment extends Omit<AttachmentSpec, "isDefault"> {
+export interface Attachment extends Omit<AttachmentSpec, "isDefault" | "ipv6Address"> {
   readonly endpointId: string;
   readonly interfaceName: string;
   readonly hostLink: string;
   readonly address: string;
   readonly prefixLength: number;
   readonly gateway: string;
+  readonly ipv6?: { readonly address: string; readonly prefixLength: number; readonly gateway: string };
   readonly macAddress: string;
   /** Order of attachment. */
   readonly number: number;
 }
 export interface PortWish {
   readonly protocol: "tcp" | "udp" | "sctp";
-  /** "" for every address. */
+  /** "" for every address, "0.0.0.0" and "::" for every one of their family. */
   readonly hostAddress: string;
   /** First and last to choose from; none: any that is free. */
   readonly hostPorts?: readonly [first: number, last: number];
   readonly containerPort: number;
   /** Of the attachment that is reached. */
   readonly containerAddress: string;
+  /** Its other one, to which the same port of "::" is to lead. */
+  readonly containerIpv6Address?: string;
 }
-export interface PublishedPort extends Omit<PortWish, "hostPorts"> {
+export interface PublishedPort extends Omit<PortWish, "hostPorts" | "containerIpv6Address"> {
   readonly hostPort: number;
 }

@@ -11,7 +11,7 @@ export interface BridgeOptions {
   readonly gateway: string;
   /** Length of the pod network's prefix. */
   readonly prefixLength: number;
-  /** The same of IPv6, where pods have it. */
+  /** The same of IPv6, where it is wanted. */
   readonly ipv6?: { readonly gateway: string; readonly prefixLength: number };
   /** Where the sysctls that were changed are recorded with their former values. */
   readonly sysctlRecord: string;
@@ -51,7 +51,7 @@ async function expectIpv6(commands: Commands): Promise<void> {
   if (isOff === "0") return;
   throw new TsukubeError(
     "unsupported",
-    "Cannot give pods IPv6 addresses: IPv6 is off on this host, expected sysctl net.ipv6.conf.all.disable_ipv6 to be 0",
+    "Cannot give IPv6 addresses: IPv6 is off on this host, expected sysctl net.ipv6.conf.all.disable_ipv6 to be 0",
   );
 }
 

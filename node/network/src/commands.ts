@@ -10,7 +10,7 @@ export interface Commands {
   nft(script: string): Promise<void>;
   /** Hardware address of a link; undefined where there is no such link. */
   macOfLink(name: string): Promise<string | undefined>;
-  /** Forgets where packets of UDP to a port were led: else who goes on sending stays led there. @param address ""; or that of this machine alone. */
+  /** Forgets where packets of UDP to a port were led: else who goes on sending stays led there. @param address "" or "0.0.0.0", "::" for IPv6; or that of this machine alone. */
   forgetFlows(address: string, port: number): Promise<void>;
   /** By name, such as "net.ipv4.ip_forward". */
   sysctl(key: string): Promise<string>;
@@ -56,8 +56,10 @@ function commandsAfter(enter: readonly string[]): Commands {
       return code === 0 ? (/link\/ether (\S+)/.exec(stdout)?.[1] ?? "") : undefined;
     },
     async forgetFlows(address, port) {
-      const where = [...(address === "" ? [] : ["--orig-dst", address]), "--orig-port-dst", `${port}`];
-      await output(["conntrack", "-D", "-f", "ipv4", "-p", "udp", ...where], "", [0, 1]); // 1: there are none
+      const isAny = ["", "0.0.0.0", "::"].includes(address);
+      const where = [...(isAny ? [] : ["--orig-dst", address]), "--orig-port-dst", `${port}`];
+      const family = address.includes(":") ? "ipv6" : "ipv4";
+      await output(["conntrack", "-D", "-f", family, "-p", "udp", ...where], "", [0, 1]); // 1: there are none
     },
     async sysctl(key) {
       return (await output(["cat", fileOf(key)])).stdout.trim();

@@ -134,6 +134,45 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
       expect(await asks(neighbour, address, 80)).toContain("timed out");
     });
 
+    test("of both families, and what has IPv6 reaches it and is reached by it", async () => {
+      const { networks, home, neighbour, within, asks } = await neighbourhood();
+      for (const [netns, link, address] of [
+        [home, "wire", "fd11:1::1/64"],
+        [neighbour, "eth0", "fd11:1::2/64"],
+      ] as const)
+        await within(netns, "ip", "addr", "add", address, "dev", link, "nodad");
+      const made = await networks.create({
+        name: "six",
+        internal: false,
+        labels: {},
+        subnet: "10.192.1.0/24",
+        ipv6: {},
+      });
+      const ipv6 = made.ipv6 as NonNullable<typeof made.ipv6>;
+      const closed = await networks.create({
+        ...{ name: "closed", internal: true, labels: {}, subnet: "10.192.2.0/24", ipv6: { subnet: "fd11:2::/64" } },
+      });
+      const join = async (containerId: string, networkId: string, more = {}): Promise<Attachment> =>
+        networks.attach({
+          ...{ containerId, networkId, netns: await namespace(containerId), names: [], isDefault: true, ...more },
+        });
+      const b = await join("b", made.id);
+      const a = await join("a", made.id, { ipv6Address: ipv6.gateway.replace(/1$/, "77") });
+      const c = await join("c", closed.id);
+      expect(b.ipv6).toEqual({ address: ipv6.gateway.replace(/1$/, "2"), prefixLength: 64, gateway: ipv6.gateway });
+      expect(await asks(a.netns, b.ipv6?.address ?? "", 80)).toContain("refused");
+      expect(await asks(a.netns, "fd11:1::2", 80)).toContain("refused"); // who does not know the way back
+      expect(await asks(a.netns, c.ipv6?.address ?? "", 80)).toContain("timed out");
+      const both = { ...wish(b.address, "tcp"), containerIpv6Address: b.ipv6?.address ?? "" };
+      expect(await networks.publish("b", [both])).toHaveLength(2);
+      expect(await asks(neighbour, HOST, 4080)).toContain("refused");
+      expect(await asks(neighbour, "fd11:1::1", 4080)).toContain("refused");
+      expect(await asks(a.netns, ipv6.gateway, 4080)).toContain("refused");
+      for (const { containerId } of networks.attachments) await networks.detach(containerId);
+      for (const { id } of [made, closed]) await networks.remove(id);
+      expect((await within(home, "nft", "list", "tables")).stdout).not.toContain("ip6");
+    });
+
     test("datagrams are led to who publishes their port now, also those of a client that never pauses", async () => {
       const { networks, home, neighbour, within, attach } = await neighbourhood();
       await within(neighbour, "sh", "-c", "echo 4000 4000 > /proc/sys/net/ipv4/ip_local_port_range");

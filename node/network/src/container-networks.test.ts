@@ -7,7 +7,7 @@ import type { Links } from "@tsukube/kernel";
 import { expect, onTestFinished, test } from "vitest";
 import { systemCommands } from "./commands.ts";
 import { type ContainerNetworksOptions, openContainerNetworks } from "./container-networks.ts";
-import { containerPortsIn, podPortsIn } from "./host-ports.ts";
+import { containerPortsIn, holderOf, podPortsIn } from "./host-ports.ts";
 import type { Lease } from "./leases.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -62,6 +62,40 @@ test("of two networks of one name that are made at once one is refused, and who 
   expect(await outcomes([networks.create(network("a")), networks.create(network("a"))])).toEqual(["", "conflict"]);
   const ensured = await Promise.all([networks.ensure(network("b")), networks.ensure(network("b"))]);
   expect(new Set([...ensured, ...networks.all].map(({ name, id }) => `${name} ${id}`)).size).toBe(2);
+});
+
+test("networks have a subnet of IPv6 that no other has, and addresses in it", async () => {
+  const networks = await open(scratch());
+  const made = [
+    await networks.create({ ...network("a"), ipv6: {} }),
+    await networks.create({ ...network("b"), ipv6: {} }),
+  ];
+  for (const { ipv6 } of made) expect(ipv6?.subnet).toMatch(/^fd[0-9a-f:]+::\/64$/);
+  expect(new Set(made.map(({ ipv6 }) => ipv6?.subnet)).size).toBe(2);
+  const six = (ipv6: object) => networks.create({ ...network("c"), ipv6 });
+  await expect(six({ subnet: made[0]?.ipv6?.subnet })).rejects.toMatchObject({ code: "forbidden" });
+  await expect(six({ subnet: "fd00::/127" })).rejects.toThrow("invalid subnet fd00::/127");
+  await expect(six({ subnet: "203.0.113.0/24" })).rejects.toThrow("invalid subnet 203.0.113.0/24");
+  await expect(six({ subnet: "fd00::/64", gateway: "fd01::1" })).rejects.toThrow("invalid gateway address fd01::1");
+  const spec = { subnet: "fd00:0::5/126", reserved: { router: "fd00::6" } };
+  expect((await six(spec)).ipv6).toEqual({
+    subnet: "fd00::4/126",
+    gateway: "fd00::5",
+    reserved: { router: "fd00::6" },
+  });
+});
+
+test.each([
+  ["", "::"],
+  ["", "127.0.0.1"],
+  ["::", "fd00::1"],
+  ["0.0.0.0", "127.0.0.1"],
+  ["0.0.0.0", "::", ""],
+  ["::", "127.0.0.1", ""],
+])("a port of %j is that of %j, too", (one, other, holder = "x") => {
+  const at = (hostAddress: string) => ({ protocol: "tcp", hostAddress, hostPort: 80 }) as const;
+  expect(holderOf(at(one), [{ ...at(other), holder: "x" }]) ?? "").toBe(holder);
+  expect(holderOf(at(other), [{ ...at(one), holder: "x" }]) ?? "").toBe(holder);
 });
 
 test("a host port that two containers publish at once belongs to one", async () => {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
+import { withPort } from "@tsukube/foundation/ip-network";
 import {
   contains,
   formatAddress,
@@ -17,6 +18,7 @@ import type {
   Attachment,
   AttachmentSpec,
   ContainerNetworks,
+  Ipv6Spec,
   Network,
   NetworkSpec,
   PortWish,
@@ -28,6 +30,7 @@ import { holding } from "./choice-lock.ts";
 import { type Commands, commandsWithin, systemCommands } from "./commands.ts";
 import { containerTable, nameTable, removeContainerTable } from "./container-table.ts";
 import { containerPortsIn, type HeldPort, holderOf, isListenedAt } from "./host-ports.ts";
+import { freeIpv6, ipv6Of, wantedIpv6 } from "./ipv6-pool.ts";
 import { macOf } from "./mac-address.ts";
 import { type PortRecord, readRecords } from "./network-records.ts";
 import type { Uplink } from "./uplink.ts";
@@ -84,6 +87,7 @@ class BridgeNetworks implements ContainerNetworks {
   readonly #attachments = new Map<string, Attachment>();
   readonly #ports = new Map<string, PortRecord>();
   readonly #last = new Map<string, string>();
+  readonly #lastIpv6 = new Map<string, string>();
   readonly #bridges = new Map<string, Promise<void>>();
   #number = 0;
   #applying: Promise<void> = Promise.resolve();
@@ -167,8 +171,18 @@ class BridgeNetworks implements ContainerNetworks {
     const range = spec.range === undefined ? inside : parseNetwork(spec.range);
     if (range === undefined || range.bits < inside.bits || !contains(inside, range.base))
       throw new TsukubeError("invalid", `invalid ip range ${spec.range}: it is not a part of the subnet ${subnet}`);
+    const { ipv6: wish, ...rest } = spec;
+    const ipv6 = wish === undefined ? {} : { ipv6: await this.#ipv6For(wish) };
     const id = hex(this.#options.random.bytes(32));
-    const network = { ...spec, id, subnet, gateway, bridge: `tkbr-${id.slice(0, 10)}`, createdAt: this.#now() };
+    const network: Network = {
+      ...rest,
+      ...ipv6,
+      id,
+      subnet,
+      gateway,
+      bridge: `tkbr-${id.slice(0, 10)}`,
+      createdAt: this.#now(),
+    };
     this.#networks.set(id, network);
     try {
       await writeRecord(this.#path("networks", id), network);
@@ -177,6 +191,14 @@ class BridgeNetworks implements ContainerNetworks {
       throw error;
     }
     return network;
+  }
+
+  async #ipv6For(wish: Ipv6Spec): Promise<NonNullable<Network["ipv6"]>> {
+    if (this.#options.uplink !== undefined)
+      throw new TsukubeError("unsupported", "an engine without root has no IPv6: expected a network without --ipv6");
+    const known = [...this.all, ...(await this.#ofOthers<Network>("networks"))];
+    const used = known.flatMap((network) => network.ipv6?.subnet ?? []);
+    return ipv6Of(wish, used, this.#options.random);
   }
 
   async remove(id: string): Promise<void> {
@@ -194,7 +216,7 @@ class BridgeNetworks implements ContainerNetworks {
     await rm(this.#path("networks", id), { force: true });
     if (!this.#bridges.delete(id)) return;
     await this.#dropBridge(network);
-    await this.#applyTable();
+    await this.#applyTable(network.ipv6 !== undefined);
   }
 
   async attach(spec: AttachmentSpec): Promise<Attachment> {
@@ -214,7 +236,7 @@ class BridgeNetworks implements ContainerNetworks {
     return attachment;
   }
 
-  #reserve(network: Network, { isDefault: _, ...spec }: AttachmentSpec): Attachment {
+  #reserve(network: Network, { isDefault: _, ipv6Address, ...spec }: AttachmentSpec): Attachment {
     const on = this.attachments.filter(({ networkId }) => networkId === network.id);
     const used = new Set([
       network.gateway,
@@ -222,6 +244,7 @@ class BridgeNetworks implements ContainerNetworks {
       ...on.map((each) => each.address),
     ]);
     const address = this.#addressFor(network, spec.address, used);
+    const ipv6 = this.#ipv6AddressFor(network, ipv6Address, on);
     this.#last.set(network.id, address);
     const names = this.attachments.filter(({ containerId }) => containerId === spec.containerId);
     let index = 0;
@@ -234,6 +257,7 @@ class BridgeNetworks implements ContainerNetworks {
       hostLink: `tkd-${createHash("sha256").update(keyOf(spec)).digest("hex").slice(0, 10)}`,
       prefixLength: (parseNetwork(network.subnet) as Ipv4Network).bits,
       gateway: network.gateway,
+      ...(ipv6 === undefined ? {} : { ipv6 }),
       macAddress: spec.macAddress ?? macOf("02:42", address),
       number: ++this.#number,
     };
@@ -255,6 +279,18 @@ class BridgeNetworks implements ContainerNetworks {
     return wanted;
   }
 
+  #ipv6AddressFor(network: Network, wanted: string | undefined, on: readonly Attachment[]): Attachment["ipv6"] {
+    const { ipv6, id } = network;
+    const used = new Set(on.flatMap((each) => each.ipv6?.address ?? []));
+    for (const each of [ipv6?.gateway, ...Object.values(ipv6?.reserved ?? {})]) if (each !== undefined) used.add(each);
+    const asked = wanted === undefined ? undefined : wantedIpv6(wanted, ipv6?.subnet, used);
+    if (ipv6 === undefined) return undefined;
+    const { subnet, gateway } = ipv6;
+    const address = asked ?? freeIpv6(subnet, used, this.#lastIpv6.get(id));
+    this.#lastIpv6.set(id, address);
+    return { address, prefixLength: Number(subnet.split("/")[1]), gateway };
+  }
+
   async #wire(network: Network, attachment: Attachment, isDefault: boolean): Promise<void> {
     const { hostLink: host, interfaceName: inside, netns, macAddress: mac, address, prefixLength } = attachment;
     await this.#links.remove(host); // what an interrupted attachment left
@@ -262,6 +298,19 @@ class BridgeNetworks implements ContainerNetworks {
     await this.#links.connect({ host, bridge, inside, netns, mac, ...(mtu !== undefined && { mtu }) });
     const gateway = isDefault && !network.internal ? network.gateway : undefined;
     await this.#links.configure(netns, inside, `${address}/${prefixLength}`, gateway);
+    const { ipv6, containerId } = attachment;
+    if (ipv6 === undefined) return;
+    const ways = this.#waysOut(containerId).filter((each) => each.ipv6 !== undefined);
+    const isWayOut = ways.length === 1 && ways[0] === attachment;
+    const six = `${ipv6.address}/${ipv6.prefixLength}`;
+    await this.#links.configure(netns, inside, six, isWayOut ? ipv6.gateway : undefined);
+  }
+
+  /** Of a container, the attachments from which the world is reached. */
+  #waysOut(containerId: string): readonly Attachment[] {
+    return this.attachments.filter(
+      (each) => each.containerId === containerId && this.#networks.get(each.networkId)?.internal === false,
+    );
   }
 
   async rename(containerId: string, networkId: string, names: readonly string[]): Promise<void> {
@@ -285,11 +334,11 @@ class BridgeNetworks implements ContainerNetworks {
 
   /** The network that the default route led over may be gone: another one takes its place. */
   async #keepDefaultRoute(containerId: string): Promise<void> {
-    const next = this.attachments.find(
-      (other) => other.containerId === containerId && this.#networks.get(other.networkId)?.internal === false,
-    );
-    if (next !== undefined && existsSync(next.netns))
-      await this.#links.routeOver(next.netns, next.interfaceName, next.gateway);
+    const ways = this.#waysOut(containerId).filter(({ netns }) => existsSync(netns));
+    const [next] = ways;
+    if (next !== undefined) await this.#links.routeOver(next.netns, next.interfaceName, next.gateway);
+    const six = ways.find(({ ipv6 }) => ipv6 !== undefined);
+    if (six?.ipv6 !== undefined) await this.#links.routeOver(six.netns, six.interfaceName, six.ipv6.gateway);
   }
 
   async publish(containerId: string, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]> {
@@ -314,10 +363,13 @@ class BridgeNetworks implements ContainerNetworks {
       ...(await Promise.all(others.map(({ folder }) => containerPortsIn(folder)))).flat(),
     ];
     for (const wish of wishes) {
-      const { hostPorts, ...rest } = wish;
+      const { hostPorts, containerIpv6Address, ...rest } = wish;
       const own = [...this.#ports.values()].flatMap((record) => record.ports);
       const taken = [...own, ...ports].map((port) => ({ ...port, holder: "" }));
-      ports.push({ ...rest, hostPort: await hostPortFor(wish, [...held, ...taken], this.#options.random) });
+      const hostPort = await hostPortFor(wish, [...held, ...taken], this.#options.random);
+      ports.push({ ...rest, hostPort });
+      if (containerIpv6Address !== undefined)
+        ports.push({ ...rest, hostPort, hostAddress: "::", containerAddress: containerIpv6Address });
     }
     this.#ports.set(containerId, { containerId, ports });
     await writeRecord(this.#path("ports", containerId), { containerId, ports });
@@ -370,19 +422,22 @@ class BridgeNetworks implements ContainerNetworks {
       for (const network of this.all) await this.#dropBridge(network, othersRemain);
     this.#bridges.clear();
     const { table, uplink } = this.#options;
-    if (uplink?.isThere() !== false) await this.#commands.nft(removeContainerTable(table));
+    if (uplink?.isThere() !== false) {
+      await this.#commands.nft(removeContainerTable("ip", table));
+      await this.#commands.nft(removeContainerTable("ip6", table)).catch(() => {}); // a kernel without IPv6 has none
+    }
     await uplink?.close();
   }
 
   #ensureBridge(network: Network): Promise<void> {
     const known = this.#bridges.get(network.id);
     if (known !== undefined) return known;
-    const { bridge: name, gateway, subnet } = network;
+    const { bridge: name, gateway, subnet, ipv6: six } = network;
     const prefixLength = (parseNetwork(subnet) as Ipv4Network).bits;
     const { sysctlRecord } = this.#options;
-    const made = ensureBridge({ name, gateway, prefixLength, sysctlRecord }, this.#commands).then(() =>
-      this.#applyTable(),
-    );
+    const ipv6 = six && { gateway: six.gateway, prefixLength: Number(six.subnet.split("/")[1]) };
+    const bridge = { name, gateway, prefixLength, sysctlRecord, ...(ipv6 === undefined ? {} : { ipv6 }) };
+    const made = ensureBridge(bridge, this.#commands).then(() => this.#applyTable());
     this.#bridges.set(network.id, made);
     made.catch(() => this.#bridges.delete(network.id)); // the next attachment tries again
     return made;
@@ -429,13 +484,14 @@ class BridgeNetworks implements ContainerNetworks {
     return (await Promise.all(others.map(({ folder }) => readRecords<T>(join(folder, kind))))).flat();
   }
 
-  #applyTable(): Promise<void> {
+  /** @param hadIpv6 A network with IPv6 is gone. */
+  #applyTable(hadIpv6 = false): Promise<void> {
     const { table, uplink } = this.#options;
     if (uplink?.isThere() === false) return Promise.resolve(); // its tables went with it
     const apply = (): Promise<void> => {
       const networks = this.all.filter(({ id }) => this.#bridges.has(id));
       const ports = [...this.#ports.values()].flatMap((record) => record.ports);
-      return this.#commands.nft(containerTable({ table, networks, ports, isOpen: uplink !== undefined }));
+      return this.#commands.nft(containerTable({ table, networks, ports, hadIpv6, isOpen: uplink !== undefined }));
     };
     const applied = this.#applying.then(apply);
     this.#applying = applied.catch(() => {}); // one failure must not fail those behind it
@@ -460,7 +516,7 @@ class BridgeNetworks implements ContainerNetworks {
 
 /** @throws {TsukubeError} `port-taken`. */
 async function hostPortFor(
-  { protocol, hostAddress, hostPorts }: PortWish,
+  { protocol, hostAddress, hostPorts, containerIpv6Address }: PortWish,
   held: readonly HeldPort[],
   random: Random,
 ): Promise<number> {
@@ -470,7 +526,8 @@ async function hostPortFor(
   const start = hostPorts === undefined ? Buffer.from(random.bytes(4)).readUInt32LE(0) % size : 0;
   for (let tries = 0; tries < size; tries++) {
     const port = first + ((start + tries) % size);
-    if (holder(port) === undefined && !(await isListenedAt(protocol, hostAddress, port))) return port;
+    if (holder(port) !== undefined || (await isListenedAt(protocol, hostAddress, port))) continue;
+    if (containerIpv6Address === undefined || !(await isListenedAt(protocol, "::", port))) return port;
   }
   throw new TsukubeError(
     "port-taken",
@@ -478,7 +535,7 @@ async function hostPortFor(
   );
 
   function taken(): string {
-    const where = `${hostAddress === "" ? "0.0.0.0" : hostAddress}:${first}`;
+    const where = withPort(hostAddress === "" ? "0.0.0.0" : hostAddress, first);
     const who = holder(first);
     if (who === undefined) return `failed to bind host port ${where}/${protocol}: address already in use`;
     return `Bind for ${where} failed: port is already allocated${who === "" ? "" : ` (${who} has it)`}`;

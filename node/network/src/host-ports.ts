@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
+import { withPort } from "@tsukube/foundation/ip-network";
 import type { Lease } from "./leases.ts";
 import { type PortRecord, readRecords } from "./network-records.ts";
 
@@ -14,17 +15,18 @@ export function isListenedAt(protocol: "tcp" | "udp" | "sctp", address: string, 
   if (protocol === "sctp") return Promise.resolve(false);
   return new Promise((resolve, reject) => {
     const refused = ({ code }: NodeJS.ErrnoException): void => {
-      const message = `failed to bind host port ${address}:${port}/${protocol}: cannot assign requested address`;
+      const message = `failed to bind host port ${withPort(address, port)}/${protocol}: cannot assign requested address`;
       if (code === "EADDRNOTAVAIL") reject(new TsukubeError("port-taken", message));
       else resolve(code === "EADDRINUSE");
     };
+    const ipv6Only = where.includes(":");
     if (protocol === "tcp") {
       const server = createServer();
       server.once("error", refused);
-      server.listen({ port, host: where, exclusive: true }, () => server.close(() => resolve(false)));
+      server.listen({ port, host: where, exclusive: true, ipv6Only }, () => server.close(() => resolve(false)));
       return;
     }
-    const socket = createSocket("udp4");
+    const socket = createSocket({ type: ipv6Only ? "udp6" : "udp4", ipv6Only });
     socket.once("error", refused);
     socket.bind({ port, address: where, exclusive: true }, () => socket.close(() => resolve(false)));
   });
@@ -33,7 +35,7 @@ export function isListenedAt(protocol: "tcp" | "udp" | "sctp", address: string, 
 /** A port of the host that leads somewhere. */
 export interface HeldPort {
   readonly protocol: "tcp" | "udp" | "sctp";
-  /** "" and "0.0.0.0" are every address. */
+  /** "" is every address, "0.0.0.0" and "::" every one of their family. */
   readonly hostAddress: string;
   readonly hostPort: number;
   /** For people: "a pod at 10.64.0.7". */
@@ -48,12 +50,16 @@ export function holderOf(
   const collides = (other: HeldPort): boolean =>
     other.protocol === protocol &&
     other.hostPort === hostPort &&
-    (other.hostAddress === hostAddress || isAny(other.hostAddress) || isAny(hostAddress));
+    (other.hostAddress === hostAddress ||
+      covers(other.hostAddress, hostAddress) ||
+      covers(hostAddress, other.hostAddress));
   return held.find(collides)?.holder;
 }
 
-function isAny(address: string): boolean {
-  return address === "" || address === "0.0.0.0";
+/** Whether what is at one address is at some of another, too. */
+function covers(address: string, other: string): boolean {
+  if (address === "0.0.0.0") return !other.includes(":");
+  return address === "" || (address === "::" && (other === "" || other.includes(":")));
 }
 
 /** Ports of the pods of a node, as its records say. @param stateDirectory As {@link PodNetworkOptions} has it. */

@@ -55,7 +55,10 @@ const KNOWN: readonly Known[] = [
     because: MESSAGE,
   },
   { step: /rshared/, because: "the other engine runs where mounts are private" },
-  { step: /port web3|name=web3|port pub|web2 -p/, because: "published ports have no IPv6 address here" },
+  {
+    step: /port web3|name=web3|port pub|web2 -p/,
+    because: "published ports of networks without IPv6 have no IPv6 address here",
+  },
   { step: /GraphDriver|\.Driver\}\}/, because: "the driver is overlayfs" },
   {
     step: /json \.HostConfig/,

@@ -1,5 +1,5 @@
 import { TsukubeError } from "@tsukube/foundation";
-import type { ContainerNetworks, Network } from "@tsukube/node-contracts";
+import type { ContainerNetworks, Ipv6Spec, Network } from "@tsukube/node-contracts";
 import { type DockerContainer, isRunning, networkModeOf } from "./containers/container-record.ts";
 import { time } from "./containers/container-views.ts";
 import { ENDPOINT_FIELDS } from "./containers/document-fields.ts";
@@ -16,6 +16,7 @@ interface CreateNetwork {
   readonly Internal?: boolean;
   readonly Attachable?: boolean;
   readonly Ingress?: boolean;
+  readonly EnableIPv4?: boolean;
   readonly EnableIPv6?: boolean;
   readonly Scope?: string;
   readonly IPAM?: {
@@ -41,6 +42,7 @@ const CREATE_FIELDS: Fields<CreateNetwork> = {
   Internal: "boolean",
   Attachable: "boolean",
   Ingress: "boolean",
+  EnableIPv4: "boolean",
   EnableIPv6: "boolean",
   Scope: "string",
   IPAM: { fields: { Driver: "string", Config: { listOf: { fields: POOL } } } },
@@ -117,7 +119,7 @@ async function inspect(deps: DockerDeps, name: string): Promise<DockerAnswer> {
 }
 
 function networkDetails(_: DockerDeps, network: Network) {
-  const { subnet, gateway, range, reserved } = network;
+  const { subnet, gateway, range, reserved, ipv6 } = network;
   return {
     Name: network.name,
     Id: network.id,
@@ -125,7 +127,7 @@ function networkDetails(_: DockerDeps, network: Network) {
     Scope: "local",
     Driver: "bridge",
     EnableIPv4: true,
-    EnableIPv6: false,
+    EnableIPv6: ipv6 !== undefined,
     IPAM: {
       Driver: "default",
       Options: network.name === DEFAULT_NETWORK ? null : {},
@@ -136,6 +138,14 @@ function networkDetails(_: DockerDeps, network: Network) {
           Gateway: gateway,
           ...(reserved === undefined ? {} : { AuxiliaryAddresses: reserved }),
         },
+        ...(ipv6 === undefined
+          ? []
+          : [
+              {
+                ...{ Subnet: ipv6.subnet, Gateway: ipv6.gateway },
+                ...(ipv6.reserved === undefined ? {} : { AuxiliaryAddresses: ipv6.reserved }),
+              },
+            ]),
       ],
     },
     Internal: network.internal,
@@ -176,14 +186,14 @@ function builtInDetails(_: DockerDeps, { name, id, driver }: (typeof BUILT_IN)[n
 function usersOf(deps: DockerDeps, { id }: Network) {
   const users = parts(deps).networks.attachments.filter(({ networkId }) => networkId === id);
   return Object.fromEntries(
-    users.map(({ containerId, endpointId, macAddress, address, prefixLength }) => [
+    users.map(({ containerId, endpointId, macAddress, address, prefixLength, ipv6 }) => [
       containerId,
       {
         Name: deps.dockerContainers.store.find(containerId)?.name ?? "",
         EndpointID: endpointId,
         MacAddress: macAddress,
         IPv4Address: `${address}/${prefixLength}`,
-        IPv6Address: "",
+        IPv6Address: ipv6 === undefined ? "" : `${ipv6.address}/${ipv6.prefixLength}`,
       },
     ]),
   );
@@ -213,15 +223,23 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
     );
   if (wish.Ingress === true || wish.Scope === "swarm")
     throw new TsukubeError("unsupported", "there is no swarm mode here");
-  if (wish.EnableIPv6 === true)
-    throw new TsukubeError("unsupported", "IPv6 is not there yet: expected a network without --ipv6");
+  if (wish.EnableIPv4 === false)
+    throw new TsukubeError("unsupported", "networks of IPv6 alone are not there: expected one without --ipv4=false");
   if (IPAM?.Driver && IPAM.Driver !== "default")
     throw new TsukubeError("invalid", `could not find plugin ${IPAM.Driver} for IPAM`);
   const configs = (IPAM?.Config ?? []).filter((config) => Object.keys(config).length > 0);
-  if (configs.length > 1)
-    throw new TsukubeError("unsupported", "several subnets of one network are not there yet: expected one");
+  const [config = {}, ...others] = configs.filter((each) => !isIpv6(each));
+  const [ipv6, ...otherIpv6] = configs.filter(isIpv6);
+  if (others.length + otherIpv6.length > 0)
+    throw new TsukubeError("unsupported", "several subnets of one network are not there yet: expected one of a family");
+  if (ipv6 !== undefined && wish.EnableIPv6 !== true)
+    throw new TsukubeError("invalid", `cannot use subnet ${ipv6.Subnet ?? ""} of IPv6: expected --ipv6 with it`);
+  if (ipv6?.IPRange)
+    throw new TsukubeError(
+      "unsupported",
+      "ranges within subnets of IPv6 are not there: expected no --ip-range of IPv6",
+    );
   const mtu = mtuIn(wish.Options?.[MTU]);
-  const [config = {}] = configs;
   await found(deps, DEFAULT_NETWORK); // which has the first of the subnets
   const network = await parts(deps).networks.create({
     name,
@@ -234,9 +252,24 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
     ...(config.Gateway ? { gateway: config.Gateway } : {}),
     ...(config.IPRange ? { range: config.IPRange } : {}),
     ...(config.AuxiliaryAddresses ? { reserved: config.AuxiliaryAddresses } : {}),
+    ...(wish.EnableIPv6 === true ? { ipv6: ipv6Wish(ipv6) } : {}),
   });
   deps.events.publish("network", "create", network.id, { name, type: "bridge" });
   return { status: 201, json: { Id: network.id, Warning: "" } };
+}
+
+type Pool = NonNullable<NonNullable<CreateNetwork["IPAM"]>["Config"]>[number];
+
+function isIpv6({ Subnet, Gateway, IPRange }: Pool): boolean {
+  return (Subnet || Gateway || IPRange || "").includes(":");
+}
+
+function ipv6Wish({ Subnet, Gateway, AuxiliaryAddresses }: Pool = {}): Ipv6Spec {
+  return {
+    ...(Subnet ? { subnet: Subnet } : {}),
+    ...(Gateway ? { gateway: Gateway } : {}),
+    ...(AuxiliaryAddresses ? { reserved: AuxiliaryAddresses } : {}),
+  };
 }
 
 const MTU = "com.docker.network.driver.mtu";

@@ -9,7 +9,7 @@ const published = (HostIp: string, HostPort = "80"): CreateDocument => ({
 test.each([
   [{ Hostname: "a/b" }, "invalid hostname: a/b"],
   [{ Domainname: "a\n127.0.0.1 b" }, "invalid hostname: a"],
-  [published("::1"), "Cannot publish a port on ::1: networks of containers have IPv4 alone"],
+  [published("::1"), "Cannot publish a port on ::1: the kernel leads nobody from there"],
   [published("localhost"), "invalid IP address: localhost"],
   [published("", "x"), 'invalid published port: "x"'],
   [published("", "9-8"), 'invalid published port: "9-8"'],

@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from "node:net";
+import { isIP } from "node:net";
 import { TsukubeError } from "@tsukube/foundation";
 import { signals } from "@tsukube/kernel";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
@@ -77,10 +77,10 @@ export function checkWishes(create: CreateDocument, processors: number): void {
   for (const { HostIp = "", HostPort = "" } of Object.values(host.PortBindings ?? {}).flatMap((each) => each ?? [])) {
     hostPortsOf(HostPort);
     if (HostIp !== "" && isIP(HostIp) === 0) refuse(`invalid IP address: ${HostIp}`);
-    if (isIPv6(HostIp) && HostIp !== "::")
+    if (HostIp === "::1")
       throw new TsukubeError(
         "unsupported",
-        `Cannot publish a port on ${HostIp}: networks of containers have IPv4 alone, expected an IPv4 address of this machine or none`,
+        "Cannot publish a port on ::1: the kernel leads nobody from there to a container, expected 127.0.0.1 or another address",
       );
   }
   for (const port of [...Object.keys(host.PortBindings ?? {}), ...Object.keys(create.ExposedPorts ?? {})])

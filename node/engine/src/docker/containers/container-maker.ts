@@ -152,7 +152,7 @@ export class ContainerMaker {
     endpoints[await named(mode)] = {};
     for (const [name, endpoint] of asked) endpoints[await named(name)] = endpoint ?? {};
     for (const [name, { IPAMConfig }] of Object.entries(endpoints))
-      if (name === "bridge" && IPAMConfig?.IPv4Address)
+      if (name === "bridge" && (IPAMConfig?.IPv4Address || IPAMConfig?.IPv6Address))
         throw new TsukubeError(
           "invalid",
           "invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only",

@@ -197,11 +197,11 @@ function networkDetails(container: DockerContainer, deps: ViewDeps) {
     SecondaryIPv6Addresses: null,
     EndpointID: bridge?.EndpointID ?? "",
     Gateway: bridge?.Gateway ?? "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
+    GlobalIPv6Address: bridge?.GlobalIPv6Address ?? "",
+    GlobalIPv6PrefixLen: bridge?.GlobalIPv6PrefixLen ?? 0,
     IPAddress: bridge?.IPAddress ?? "",
     IPPrefixLen: bridge?.IPPrefixLen ?? 0,
-    IPv6Gateway: "",
+    IPv6Gateway: bridge?.IPv6Gateway ?? "",
     MacAddress: bridge?.MacAddress ?? "",
     Networks: networks,
   };
@@ -241,9 +241,9 @@ function endpointView(
     Gateway: attachment?.gateway ?? "",
     IPAddress: attachment?.address ?? "",
     IPPrefixLen: attachment?.prefixLength ?? 0,
-    IPv6Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
+    IPv6Gateway: attachment?.ipv6?.gateway ?? "",
+    GlobalIPv6Address: attachment?.ipv6?.address ?? "",
+    GlobalIPv6PrefixLen: attachment?.ipv6?.prefixLength ?? 0,
     DNSNames: hasNames ? nullIfEmpty(attachment?.names ?? []) : null,
   };
 }

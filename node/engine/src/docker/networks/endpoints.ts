@@ -68,6 +68,7 @@ export class Endpoints {
     const own = this.of(container.id);
     const hasDefault = own.some(({ networkId }) => networks.find(networkId)?.internal === false);
     const address = endpoint.IPAMConfig?.IPv4Address || undefined;
+    const ipv6Address = endpoint.IPAMConfig?.IPv6Address || undefined;
     const macAddress = endpoint.MacAddress || (own.length === 0 ? container.config.MacAddress : undefined) || undefined;
     const attached = await networks.attach({
       containerId: container.id,
@@ -77,6 +78,7 @@ export class Endpoints {
       isDefault: !hasDefault,
       resolvers: upstreamServers(await hostResolvers(), container.hostConfig.Dns ?? [], networks.resolver),
       ...(address === undefined ? {} : { address }),
+      ...(ipv6Address === undefined ? {} : { ipv6Address }),
       ...(macAddress === undefined ? {} : { macAddress }),
     });
     this.#tell("connect", attached);
@@ -135,7 +137,7 @@ export class Endpoints {
       : hostsFile({
           hostname: sandbox.hostname,
           domainname: config.Domainname ?? "",
-          addresses: own.map(({ address }) => address),
+          addresses: own.flatMap(({ address, ipv6 }) => [address, ...(ipv6 === undefined ? [] : [ipv6.address])]),
           extra,
           gateway,
           links: this.#links(container),
@@ -184,7 +186,8 @@ export class Endpoints {
     const { networks } = this.#deps;
     const target = this.of(container.id).find(({ networkId }) => networks.find(networkId)?.internal === false);
     const before = networks.published(container.id);
-    if (before.length > 0 && before.every(({ containerAddress }) => containerAddress === target?.address)) return;
+    const addresses = [target?.address, target?.ipv6?.address];
+    if (before.length > 0 && before.every(({ containerAddress }) => addresses.includes(containerAddress))) return;
     await networks.unpublish(container.id);
     const wishes = portWishes(container);
     if (target === undefined || wishes.length === 0) return;
@@ -197,7 +200,7 @@ export class Endpoints {
         return {
           ...wish,
           ...(port === undefined ? {} : { hostPorts: [port, port] as const }),
-          containerAddress: target.address,
+          ...addressesFor(wish, target),
         };
       }),
     );
@@ -229,11 +232,22 @@ function portWishes({ config, hostConfig }: DockerContainer): readonly Omit<Port
   return [...bindings, ...(hostConfig.PublishAllPorts === true ? exposed.map((port) => wishOf(port, "", "")) : [])];
 }
 
+/** Which addresses of a container an address of the host leads to. @throws {TsukubeError} `unsupported`. */
+function addressesFor({ hostAddress }: Pick<PortWish, "hostAddress">, { address, ipv6 }: Attachment) {
+  if (hostAddress === "" && ipv6 !== undefined)
+    return { containerAddress: address, containerIpv6Address: ipv6.address };
+  if (!hostAddress.includes(":")) return { containerAddress: address };
+  if (ipv6 !== undefined) return { containerAddress: ipv6.address };
+  throw new TsukubeError(
+    "unsupported",
+    `Cannot publish a port on ${hostAddress}: the network of the container has IPv4 alone, expected one made with --ipv6`,
+  );
+}
+
 function wishOf(port: string, hostIp: string, hostPort: string): Omit<PortWish, "containerAddress"> {
   const { port: containerPort, protocol } = parsePort(port);
-  const hostAddress = hostIp === "0.0.0.0" || hostIp === "::" ? "" : hostIp;
   const hostPorts = hostPortsOf(hostPort);
-  return { protocol, hostAddress, containerPort, ...(hostPorts === undefined ? {} : { hostPorts }) };
+  return { protocol, hostAddress: hostIp, containerPort, ...(hostPorts === undefined ? {} : { hostPorts }) };
 }
 
 /** "80" is "80/tcp". */
