@@ -69,6 +69,8 @@ export interface RequestContext {
    * @param level Of events that have it, and of those that say more; "Metadata" by default.
    */
   annotate?(key: string, value: string, level?: "Metadata" | "Request"): void;
+  /** Tells the request's audit events which object its body holds. Absent where nothing is audited. */
+  noteObject?(object: Unstructured): void;
 }
 
 export interface Authenticator {

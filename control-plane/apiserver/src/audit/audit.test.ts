@@ -93,6 +93,25 @@ test("who only hears what a request was about hears what was written, too", asyn
   ]);
 });
 
+test("what is written and what is answered in a Status is told whole, and where it came from", async () => {
+  const { events, ask } = await audited("omitStages: [RequestReceived]\nrules: [{level: RequestResponse}]");
+  await ask("POST", CONFIG_MAPS, { metadata: { name: "c" } });
+  const sources = { "x-forwarded-for": "192.0.2.1, nonsense", "x-real-ip": "192.0.2.2" };
+  await ask("DELETE", `${CONFIG_MAPS}/c`, undefined, ADMIN, sources);
+  await ask("GET", "/nowhere");
+  await ask("GET", "/healthz");
+  expect(events).toMatchObject([
+    { requestObject: { kind: "ConfigMap", apiVersion: "v1" }, responseStatus: { code: 201 } },
+    {
+      responseStatus: { code: 200, status: "Success", details: { kind: "configmaps", name: "c" } },
+      sourceIPs: ["192.0.2.1", "192.0.2.2"],
+    },
+    { responseStatus: { code: 404 } },
+    { annotations: { "authorization.k8s.io/decision": "allow" } },
+  ]);
+  expect(events[2]).not.toMatchObject({ responseStatus: { status: "Failure" } });
+});
+
 test("the first rule that fits decides; stages and managed fields can be left out", async () => {
   const { events, ask } = await audited(`
 omitStages: [RequestReceived]

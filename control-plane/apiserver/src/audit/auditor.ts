@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import {
   ApiError,
   decodeEnvelope,
@@ -11,6 +12,7 @@ import {
   schemaOf,
   type Unstructured,
 } from "@tsukube/api";
+import type { Status } from "@tsukube/api/types/meta-v1";
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, formatMicroTime, type Metrics } from "@tsukube/foundation";
 import type { IncomingRequest, RequestInfo, User } from "../contracts.ts";
@@ -78,7 +80,7 @@ export class AuditRecord {
   #user: User = NOBODY;
   #impersonated: User | undefined;
   #constraint: string | undefined;
-  #read: { readonly body: Uint8Array; readonly object: Json | undefined } | undefined;
+  #object: Json | undefined;
 
   constructor(
     terms: (user: User) => AuditTerms,
@@ -108,6 +110,11 @@ export class AuditRecord {
   impersonates(user: User, constraint: string | undefined): void {
     this.#impersonated = user;
     this.#constraint = constraint;
+  }
+
+  /** What its body was read as. */
+  asks(object: Unstructured): void {
+    this.#object = object as unknown as Json;
   }
 
   /** A key keeps its first value. */
@@ -154,7 +161,8 @@ export class AuditRecord {
   #write(stage: AuditStage, response?: ApiResponse): void {
     const terms = this.#terms;
     if (terms === undefined || terms.level === "None" || terms.omitStages.has(stage)) return;
-    const { path, headers, remoteAddress } = this.#request;
+    const { path, headers } = this.#request;
+    const sources = sourcesOf(this.#request);
     const objects = stage === "RequestReceived" ? {} : this.#objects(terms, response);
     this.#emit({
       kind: "Event",
@@ -169,7 +177,7 @@ export class AuditRecord {
       ...(this.#constraint !== undefined && {
         authenticationMetadata: { impersonationConstraint: this.#constraint },
       }),
-      ...(remoteAddress !== "" && { sourceIPs: [...forwardedFor(headers), remoteAddress] }),
+      ...(sources.length > 0 && { sourceIPs: sources }),
       ...(headers["user-agent"] !== undefined && { userAgent: headers["user-agent"] }),
       ...(this.#info.isResource && { objectRef: this.#reference(stage) }),
       ...(response !== undefined && { responseStatus: statusOf(response) }),
@@ -208,12 +216,11 @@ export class AuditRecord {
     };
   }
 
-  /** What came with the request, read once. */
+  /** What came with the request: the object that it was read as, or what else it is, a patch or options. */
   get #asked(): Json | undefined {
     const { body } = this.#request;
-    if (body === undefined) return undefined;
-    if (this.#read?.body !== body) this.#read = { body, object: objectOf(body) };
-    return this.#read.object;
+    if (this.#object === undefined && body !== undefined) this.#object = objectOf(body);
+    return this.#object;
   }
 }
 
@@ -233,32 +240,42 @@ function shownUser({ name, uid, groups, extra }: User): object {
   };
 }
 
-function forwardedFor(headers: Readonly<Record<string, string>>): readonly string[] {
-  return (headers["x-forwarded-for"] ?? "")
-    .split(",")
-    .map((address) => address.trim())
-    .filter((address) => address !== "");
+/** The addresses that others say the request came from before, and the one that it comes from. */
+function sourcesOf({ headers, remoteAddress }: IncomingRequest): readonly string[] {
+  const valid = (addresses: readonly string[]): readonly string[] =>
+    addresses.map((address) => address.trim()).filter((address) => isIP(address) !== 0);
+  const told = valid((headers["x-forwarded-for"] ?? "").split(","));
+  const real = valid([headers["x-real-ip"] ?? ""]).filter((address) => !told.includes(address));
+  const before = [...told, ...real];
+  return [...before, ...valid([remoteAddress]).filter((address) => address !== before.at(-1))];
 }
 
-/** The code, and of a failure what its Status says. */
+/** The code, and what a Status says. */
 function statusOf({ status, body }: ApiResponse): object {
-  const told = status >= 400 && body instanceof Uint8Array ? objectOf(body) : undefined;
-  const { message, reason, details } = (told ?? {}) as { message?: string; reason?: string; details?: object };
+  const told =
+    body instanceof Uint8Array && (status >= 400 || body.length <= MOST_OF_STATUS) ? objectOf(body) : undefined;
+  const { kind, status: outcome, message, reason, details } = (told ?? {}) as Status & { readonly kind?: string };
   return {
     metadata: {},
-    ...(status >= 400 && { status: "Failure" }),
-    ...(message !== undefined && { message }),
-    ...(reason !== undefined && { reason }),
-    ...(details !== undefined && { details }),
+    ...(kind === "Status" && {
+      ...(outcome !== undefined && { status: outcome }),
+      ...(message !== undefined && { message }),
+      ...(reason !== undefined && { reason }),
+      ...(details !== undefined && { details }),
+    }),
     code: status,
   };
 }
+
+/** Bytes of the Status of something that went well. */
+const MOST_OF_STATUS = 2048;
 
 /** A body as JSON can show it; undefined where it is none of ours. */
 function objectOf(bytes: Uint8Array): Json | undefined {
   if (bytes.length === 0) return undefined;
   try {
-    return isProtobuf(bytes) ? fromProtobuf(bytes) : fromText(bytes);
+    const object = isProtobuf(bytes) ? fromProtobuf(bytes) : fromText(bytes);
+    return typeof object === "object" && object !== null ? object : undefined;
   } catch {
     return undefined;
   }

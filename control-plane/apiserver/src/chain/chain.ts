@@ -62,6 +62,7 @@ export const BODY_LIMIT = 3 * 1024 * 1024;
 
 /** Paths that need no credentials: health and version. */
 const PUBLIC = /^\/(?:healthz|livez|readyz)(?:\/|$)|^\/version\/?$/;
+const ALLOWED = { decision: "allow", reason: "" } as const;
 const NEVER = new AbortController().signal;
 
 /** Requests that stay open by themselves take no seats. */
@@ -301,10 +302,10 @@ export class Chain {
     info: RequestInfo,
     audit: AuditRecord | undefined,
   ): Promise<void> {
-    if (!info.isResource && PUBLIC.test(info.path)) return;
     const { authorizer, clock } = this.#deps;
     const began = clock.monotonic();
-    const { decision, reason } = await authorizer.authorize(attributes);
+    const isPublic = !info.isResource && PUBLIC.test(info.path);
+    const { decision, reason } = isPublic ? ALLOWED : await authorizer.authorize(attributes);
     this.#authorization.decided(decision, (this.#filters.passed("authorization", began) - began) / 1000);
     audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
     audit?.annotate("authorization.k8s.io/reason", reason);
@@ -367,9 +368,9 @@ function contextOf(
   const leaveOut = (ms: number): void => {
     notes.leftOut += ms;
   };
-  const annotate = audit === undefined ? {} : { annotate: audit.annotate.bind(audit) };
+  const audited = audit && { annotate: audit.annotate.bind(audit), noteObject: audit.asks.bind(audit) };
   return {
-    ...{ request, info, user, auditId, warn, leaveOut, seating, time, ...annotate },
+    ...{ request, info, user, auditId, warn, leaveOut, seating, time, ...audited },
     get hasWarned() {
       return warnings.size > 0;
     },

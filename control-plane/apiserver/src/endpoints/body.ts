@@ -111,6 +111,12 @@ function unreadable({ message }: DecodeError, bytes: Uint8Array): string | undef
 
 /** Decodes the object of a create or update in the definition's form. @throws {ApiError} 400, 415. */
 export function decodeObject(context: RequestContext, definition: BodyForm, bytes: Uint8Array): Unstructured {
+  const object = decoded(context, definition, bytes);
+  context.noteObject?.(object);
+  return object;
+}
+
+function decoded(context: RequestContext, definition: BodyForm, bytes: Uint8Array): Unstructured {
   const encoding = bodyEncoding(
     context.request.headers,
     definition.typed ? undefined : ["json", "yaml"],
