@@ -304,25 +304,27 @@ async function connect(deps: DockerDeps, request: DockerRequest): Promise<Docker
   }>({ Container: "string", EndpointConfig: { fields: ENDPOINT_FIELDS } });
   refuseBuiltIn(request.parameters[0] ?? "");
   const network = await found(deps, request.parameters[0] ?? "");
+  const { dockerContainers } = deps;
+  const { id } = dockerContainers.store.get(Container);
+  await dockerContainers.inTurn(id, () => connectTo(deps, id, network, EndpointConfig ?? {}));
+  return { status: 200 };
+}
+
+async function connectTo(deps: DockerDeps, id: string, network: Network, endpoint: EndpointDocument): Promise<void> {
   const { store } = deps.dockerContainers;
-  const container = store.get(Container);
+  const container = store.get(id);
   assertConnectable(container);
   if (isRunning(container) && container.endpoints[network.name] !== undefined)
     throw new TsukubeError(
       "forbidden",
       `endpoint with name ${container.name} already exists in network ${network.name}`,
     );
-  const endpoint = EndpointConfig ?? {};
-  const connected = { ...container, endpoints: { ...container.endpoints, [network.name]: endpoint } };
-  const sandbox = isRunning(container) ? deps.runs.sandbox(container.id) : undefined;
-  if (sandbox !== undefined) {
-    await parts(deps).endpoints.add(connected, network.name, sandbox);
-  }
-  await store.change(container.id, ({ endpoints, hostConfig }) => ({
+  const sandbox = isRunning(container) ? deps.runs.sandbox(id) : undefined;
+  if (sandbox !== undefined) await parts(deps).endpoints.add(container, network, endpoint, sandbox);
+  await store.change(id, ({ endpoints, hostConfig }) => ({
     endpoints: { ...endpoints, [network.name]: endpoint },
     ...(networkModeOf(container) === "none" ? { hostConfig: { ...hostConfig, NetworkMode: network.name } } : {}),
   }));
-  return { status: 200 };
 }
 
 /** Containers are on these alone, from their creation. */
@@ -365,8 +367,14 @@ async function disconnect(deps: DockerDeps, request: DockerRequest): Promise<Doc
   const { store } = deps.dockerContainers;
   const container = store.find(Container);
   if (container === undefined && Force) return { status: 200 };
-  const { id, endpoints } = store.get(Container);
-  if (endpoints[network.name] === undefined)
+  const { id } = store.get(Container);
+  await deps.dockerContainers.inTurn(id, () => disconnectFrom(deps, id, network));
+  return { status: 200 };
+}
+
+async function disconnectFrom(deps: DockerDeps, id: string, network: Network): Promise<void> {
+  const { store } = deps.dockerContainers;
+  if (store.get(id).endpoints[network.name] === undefined)
     throw new TsukubeError("forbidden", `container ${id} is not connected to network ${network.name}`);
   const changed = await store.change(id, (each) => {
     const { [network.name]: _, ...rest } = each.endpoints;
@@ -374,7 +382,6 @@ async function disconnect(deps: DockerDeps, request: DockerRequest): Promise<Doc
   });
   const sandbox = deps.runs.sandbox(id);
   if (changed !== undefined && sandbox !== undefined) await parts(deps).endpoints.detach(changed, network.id, sandbox);
-  return { status: 200 };
 }
 
 /** User-defined networks that no container names. */

@@ -118,11 +118,13 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   const { loopback } = deps.rootless === undefined ? systemLinks(deps.namespaces) : linksByProgram("/proc/self/ns/net");
   const serveNames = async (gateway: string): Promise<void> => names?.serve(gateway);
   const endpoints =
-    networks === undefined ? undefined : new Endpoints({ networks, loopback, store, events, serveNames });
+    networks === undefined
+      ? undefined
+      : new Endpoints({ networks, loopback, store, events, serveNames, sandbox: (id) => runs.sandbox(id) });
   const { cgroups } = deps;
   const shared = { containers, store, volumes, events, logPath, cgroups, clock, random, logger };
   const withEndpoints = endpoints === undefined ? {} : { endpoints };
-  const runs = new ContainerRuns({ ...shared, ...withEndpoints, sandboxes, images, mounts });
+  const runs: ContainerRuns = new ContainerRuns({ ...shared, ...withEndpoints, sandboxes, images, mounts });
   const { snapshotter } = deps;
   const freezer = new Freezer(containers, cgroups.canFreeze);
   const roots = `${runtimeDirectory}/roots`;

@@ -495,6 +495,11 @@ export class DockerContainers {
     publishOf(this.#deps.events, action, container, more);
   }
 
+  /** Does what must not come between a container's start, its end and its removal. */
+  inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    return this.#exclusive(id, work);
+  }
+
   #exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {
     return this.#turns.take(id, work);
   }

@@ -3,11 +3,11 @@ import { TsukubeError } from "@tsukube/foundation";
 import type { Attachment, ContainerNetworks, Network, PortWish } from "@tsukube/node-contracts";
 import type { SandboxRecord } from "../../sandboxes/sandbox-record.ts";
 import { hostPortsOf, parsePort } from "../containers/checked-wishes.ts";
-import { type DockerContainer, networkModeOf } from "../containers/container-record.ts";
+import { type DockerContainer, isRunning, networkModeOf } from "../containers/container-record.ts";
 import type { ContainerStore } from "../containers/container-store.ts";
 import type { EndpointDocument } from "../containers/documents.ts";
 import type { DockerEvents } from "../events.ts";
-import { extraHosts, hostsFile, resolversFile, upstreamServers } from "./host-files.ts";
+import { extraHosts, hostsFile, type LinkedHost, resolversFile, upstreamServers } from "./host-files.ts";
 
 /** The network of containers that name none. */
 export const DEFAULT_NETWORK = "bridge";
@@ -19,6 +19,8 @@ interface Deps {
   /** Makes the loopback of a network namespace ready. */
   readonly loopback: (netns: string) => void | Promise<void>;
   readonly store: ContainerStore;
+  /** Of a run. */
+  readonly sandbox: (id: string) => SandboxRecord | undefined;
   readonly events: DockerEvents;
   /** Makes sure that names of containers are answered at a gateway. */
   readonly serveNames: (gateway: string) => Promise<void>;
@@ -51,14 +53,28 @@ export class Endpoints {
       for (const name of orderedNetworks(container)) await this.#attach(container, name, sandbox);
       await this.#publish(container);
     }
-    await this.#writeFiles(container, sandbox);
+    await this.#writeFiles(container, sandbox, this.#links(container));
+    await this.#tellLinked(container);
   }
 
-  /** One more network of a running container, known by its record. */
-  async add(container: DockerContainer, name: string, sandbox: SandboxRecord): Promise<void> {
-    await this.#attach(container, name, sandbox);
-    await this.#publish(container);
-    await this.#writeFiles(container, sandbox);
+  /** One more network of a running container. Leaves it as it was when it fails. @returns it as its record is to be. */
+  async add(
+    before: DockerContainer,
+    network: Network,
+    endpoint: EndpointDocument,
+    sandbox: SandboxRecord,
+  ): Promise<DockerContainer> {
+    const container = { ...before, endpoints: { ...before.endpoints, [network.name]: endpoint } };
+    try {
+      await this.#attach(container, network.name, sandbox);
+      await this.#publish(container);
+      await this.#writeFiles(container, sandbox, this.#links(container));
+    } catch (error) {
+      await this.detach(before, network.id, sandbox).catch(() => {}); // why it failed is what counts
+      throw error;
+    }
+    await this.#tellLinked(container);
+    return container;
   }
 
   async #attach(container: DockerContainer, name: string, sandbox: SandboxRecord): Promise<Attachment> {
@@ -95,7 +111,8 @@ export class Endpoints {
     await this.#deps.networks.detach(container.id, networkId);
     if (gone !== undefined) this.#tell("disconnect", gone);
     await this.#publish(container);
-    await this.#writeFiles(container, sandbox);
+    await this.#writeFiles(container, sandbox, this.#presentLinks(container));
+    await this.#tellLinked(container);
   }
 
   async release(id: string): Promise<void> {
@@ -103,6 +120,18 @@ export class Endpoints {
     await this.#deps.networks.unpublish(id);
     await this.#deps.networks.detach(id);
     for (const attachment of gone) this.#tell("disconnect", attachment);
+    const container = this.#deps.store.find(id);
+    if (gone.length > 0 && container !== undefined) await this.#tellLinked(container);
+  }
+
+  /** The addresses of a container are others, or none: those that are linked to it have them in their files. */
+  async #tellLinked({ id }: DockerContainer): Promise<void> {
+    const { store, sandbox } = this.#deps;
+    for (const other of store.all) {
+      if (!isRunning(other) || !linksOf(other).some(({ name }) => store.find(name)?.id === id)) continue;
+      const found = sandbox(other.id);
+      if (found !== undefined) await this.#writeFiles(other, found, this.#presentLinks(other)).catch(() => {}); // it may be ending
+    }
   }
 
   /** The container has another name: under it others find it from now on. */
@@ -118,7 +147,7 @@ export class Endpoints {
   }
 
   /** hosts, hostname and resolv.conf; names are asked for where a user-defined network is. */
-  async #writeFiles(container: DockerContainer, sandbox: SandboxRecord): Promise<void> {
+  async #writeFiles(container: DockerContainer, sandbox: SandboxRecord, links: readonly LinkedHost[]): Promise<void> {
     const { hostConfig, config } = container;
     const own = this.of(container.id);
     const named = own.find(({ networkId }) => this.#deps.networks.find(networkId)?.name !== DEFAULT_NETWORK);
@@ -140,7 +169,7 @@ export class Endpoints {
           addresses: own.flatMap(({ address, ipv6 }) => [address, ...(ipv6 === undefined ? [] : [ipv6.address])]),
           extra,
           gateway,
-          links: this.#links(container),
+          links,
         });
     await writeFile(`${sandbox.files}/hosts`, hosts);
     await writeFile(
@@ -158,26 +187,29 @@ export class Endpoints {
     );
   }
 
-  /** `--link name:alias`: the other must run. */
-  #links({ hostConfig, endpoints }: DockerContainer) {
-    const links = [
-      ...(hostConfig.Links ?? []),
-      ...Object.values(endpoints).flatMap((endpoint) => endpoint.Links ?? []),
-    ];
-    return links.flatMap((link) => {
-      const [name = "", alias = name] = link.split(":");
-      const other = this.#deps.store.find(name);
+  /** On the default network those that a container links to must be there and run; on others they are found when they do. */
+  #links(container: DockerContainer): readonly LinkedHost[] {
+    const { store } = this.#deps;
+    for (const { network, name, alias } of linksOf(container)) {
+      if (network !== DEFAULT_NETWORK) continue;
+      const other = store.find(name);
       if (other === undefined)
         throw new TsukubeError("invalid", `could not get container for ${name}: No such container: ${name}`);
-      const address = this.of(other.id)[0]?.address;
-      if (address === undefined)
+      if (this.of(other.id).length === 0)
         throw new TsukubeError("conflict", `Cannot link to a non running container: ${name} AS ${alias}`);
-      return [
-        {
-          address,
-          names: [...new Set([alias, other.config.Hostname ?? "", other.name])].filter((each) => each !== ""),
-        },
-      ];
+    }
+    return this.#presentLinks(container);
+  }
+
+  #presentLinks(container: DockerContainer): readonly LinkedHost[] {
+    const { store, networks } = this.#deps;
+    return linksOf(container).flatMap(({ network, name, alias }) => {
+      const other = store.find(name);
+      const shared = networks.find(network)?.id;
+      const there = this.of(other?.id ?? "").find(({ networkId }) => networkId === shared);
+      if (other === undefined || there === undefined) return [];
+      const names = [alias, ...(network === DEFAULT_NETWORK ? [other.config.Hostname ?? "", other.name] : [])];
+      return [{ address: there.address, names: [...new Set(names)].filter((each) => each !== "") }];
     });
   }
 
@@ -205,6 +237,20 @@ export class Endpoints {
       }),
     );
   }
+}
+
+/** `--link NAME:ALIAS`, each once. */
+function linksOf({ hostConfig, endpoints }: DockerContainer) {
+  const mode = networkModeOf({ hostConfig });
+  const asked = [
+    ...(hostConfig.Links ?? []).map((link) => [mode, link] as const),
+    ...Object.entries(endpoints).flatMap(([name, { Links }]) => (Links ?? []).map((link) => [name, link] as const)),
+  ];
+  const once = new Map(asked.map(([network, link]) => [`${network} ${link}`, { network, link }]));
+  return [...once.values()].map(({ network, link }) => {
+    const [name = "", alias = name] = link.split(":");
+    return { network, name, alias };
+  });
 }
 
 /** That of the network mode first; the mode alone where a container is on no network. */

@@ -8,7 +8,12 @@ export interface HostsWish {
   readonly extra: readonly string[];
   readonly gateway: string;
   /** Containers that it is linked to. */
-  readonly links?: readonly { readonly address: string; readonly names: readonly string[] }[];
+  readonly links?: readonly LinkedHost[];
+}
+
+export interface LinkedHost {
+  readonly address: string;
+  readonly names: readonly string[];
 }
 
 const COMMON = [
