@@ -94,6 +94,34 @@ describe.skipIf(process.getuid?.() !== 0)("files of Docker's containers (need ro
     expect((await ask("POST", "/containers/create", document(up))).text).toContain("must be a relative path within");
   }, 60_000);
 
+  test("nothing is written where a mount is read-only, and what a client sends for its user is that user's", async () => {
+    const bound = { NetworkMode: "none", ReadonlyRootfs: true, Binds: ["more:/more", "files:/more/volume:ro"] };
+    const made = await created("true", bound);
+    const put = async (where: string, to: string, more = "") => {
+      const { status, text } = await ask("PUT", `${archive(where, to)}${more}`, await tarOf("sent", "to"));
+      return [status, text === "" ? "" : (JSON.parse(text) as { readonly message: string }).message];
+    };
+    expect(await put(made, "/more/volume")).toEqual([403, "mounted volume is marked read-only"]);
+    expect(await put(made, "/etc")).toEqual([403, "container rootfs is marked read-only"]);
+    expect(await put(made, "/more")).toEqual([200, ""]);
+    const wish = { Image: "tsukube.local/busybox", User: "nobody", HostConfig: { NetworkMode: "none" } };
+    const { Id } = JSON.parse((await ask("POST", "/containers/create", document(wish))).text) as {
+      readonly Id: string;
+    };
+    const owner = async () => {
+      const header = (await ask("GET", archive(Id, "/tmp/sent"))).text;
+      return [header.slice(108, 115), header.slice(116, 123)].map((digits) => Number.parseInt(digits, 8));
+    };
+    expect([await put(Id, "/tmp"), await owner()]).toEqual([
+      [200, ""],
+      [0, 0],
+    ]);
+    expect([await put(Id, "/tmp", "&copyUIDGID=1"), await owner()]).toEqual([
+      [200, ""],
+      [65_534, 65_534],
+    ]);
+  }, 60_000);
+
   test("control groups are written where that is asked for", async () => {
     const cgroup = async (...SecurityOpt: readonly string[]) => {
       const made = await started(

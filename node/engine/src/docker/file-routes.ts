@@ -6,11 +6,13 @@ import { pipeline } from "node:stream/promises";
 import { codeOf, Lifetime, TsukubeError } from "@tsukube/foundation";
 import { openWithin } from "@tsukube/kernel";
 import { rootedPath } from "../build/rooted-path.ts";
+import { textWithin } from "../containers/text-within.ts";
+import { resolveUser } from "../containers/users.ts";
 import { decompressed } from "../images/decompressed.ts";
-import { unpackLayer } from "../images/unpack.ts";
+import { type UnpackOptions, unpackLayer } from "../images/unpack.ts";
 import { containerChanges } from "./containers/container-changes.ts";
 import { publishOf } from "./containers/container-events.ts";
-import { type DockerContainer, isRunning, type MountPoint } from "./containers/container-record.ts";
+import { type DockerContainer, isRunning } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { type PathArchive, pathArchive } from "./path-archive.ts";
 import { isTrue } from "./query-flag.ts";
@@ -150,13 +152,15 @@ async function readOrLeft(archive: PathArchive, signal: AbortSignal): Promise<vo
 async function put(deps: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
   const { path, name, container } = wanted(request, deps);
   const asked = { path, name, container, isFolder: true, isContent: false };
-  const options = { keepsFolders: isTrue(request.query.get("noOverwriteDirNonDir")) };
+  const keepsFolders = isTrue(request.query.get("noOverwriteDirNonDir"));
+  const isForUser = isTrue(request.query.get("copyUIDGID"));
   const unpack = (bytes: AsyncIterable<Uint8Array>): Promise<void> =>
     deps.rootfs.withMounts(container, (root) =>
       atPlace(root, asked, async (place, status) => {
         if (!status.isDirectory()) throw new TsukubeError("invalid", "extraction point is not a directory");
         refuseReadonly(container, pathOf(place, root));
-        await unpackLayer(decompressed(bytes), `/proc/self/fd/${place}`, "keep", options);
+        const owner = isForUser ? await ownerOf(container, root) : {};
+        await unpackLayer(decompressed(bytes), `/proc/self/fd/${place}`, "keep", { keepsFolders, ...owner });
       }),
     );
   await (isRunning(container) ? received(deps, request.body, unpack) : unpack(request.body));
@@ -182,11 +186,23 @@ async function received(
   }
 }
 
+/** The user that a container runs as has the files, where it is told of one. */
+async function ownerOf(
+  { config: { User = "" } }: DockerContainer,
+  root: string,
+): Promise<Pick<UnpackOptions, "owner">> {
+  if (User === "") return {};
+  const text = async (name: string): Promise<string> => (await textWithin(root, `/etc/${name}`)) ?? "";
+  const { uid, gid } = resolveUser(User, await text("passwd"), await text("group"));
+  return { owner: { uid, gid } };
+}
+
 function refuseReadonly({ hostConfig, mounts }: DockerContainer, path: string): void {
-  const isIn = ({ destination, readonly }: MountPoint): boolean =>
-    !readonly && `${path}/`.startsWith(`${destination}/`);
-  if (hostConfig.ReadonlyRootfs === true && !mounts.some(isIn))
-    throw new TsukubeError("invalid", "container rootfs is marked read-only");
+  const above = mounts.filter(({ destination }) => `${path}/`.startsWith(`${destination}/`));
+  const [mount] = above.sort((a, b) => b.destination.length - a.destination.length);
+  if (mount?.readonly === true) throw new TsukubeError("forbidden", "mounted volume is marked read-only");
+  if (hostConfig.ReadonlyRootfs === true && mount === undefined)
+    throw new TsukubeError("forbidden", "container rootfs is marked read-only");
 }
 
 async function changes(deps: DockerDeps, { parameters }: DockerRequest): Promise<DockerAnswer> {

@@ -1,4 +1,4 @@
-import { TsukubeError } from "@tsukube/foundation";
+import { codeOf, TsukubeError } from "@tsukube/foundation";
 import type { ContainerNetworks, Ipv6Spec, Network } from "@tsukube/node-contracts";
 import { type DockerContainer, isRunning, networkModeOf } from "./containers/container-record.ts";
 import { time } from "./containers/container-views.ts";
@@ -397,10 +397,18 @@ async function prune(deps: DockerDeps, query: URLSearchParams): Promise<DockerAn
       filters.fitsLabels(labels) &&
       (until === undefined || createdAt < until),
   );
+  const NetworksDeleted: string[] = [];
   for (const { id, name } of unused) {
-    await networks.remove(id);
+    if (networks.find(id) === undefined) continue; // somebody removed it
+    try {
+      await networks.remove(id);
+    } catch (error) {
+      if (codeOf(error) === "forbidden") continue; // a container came to it
+      throw error;
+    }
+    NetworksDeleted.push(name);
     deps.events.publish("network", "destroy", id, { name, type: "bridge" });
   }
   deps.events.publish("network", "prune", "", { reclaimed: "0" });
-  return { status: 200, json: { NetworksDeleted: unused.map(({ name }) => name) } };
+  return { status: 200, json: { NetworksDeleted } };
 }

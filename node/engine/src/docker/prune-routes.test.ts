@@ -1,12 +1,13 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentLogger } from "@tsukube/foundation";
+import { silentLogger, TsukubeError } from "@tsukube/foundation";
 import { realClock, systemRandom } from "@tsukube/host";
 import type { Mounts } from "@tsukube/kernel";
 import { expect, onTestFinished, test } from "vitest";
 import { ImageStore } from "../images/image-store.ts";
 import type { DockerDeps, DockerRequest } from "./contracts.ts";
+import { networkRoutes } from "./network-routes.ts";
 import { pruneRoutes } from "./prune-routes.ts";
 import { volumeRoutes } from "./volume-routes.ts";
 import { VolumeStore } from "./volumes/volume-store.ts";
@@ -115,4 +116,43 @@ test("what a container comes to use while images and volumes are pruned stays", 
   expect(await answerOf("/volumes/prune", { all: ["true"] })).toMatchObject({ json: { VolumesDeleted: gone } });
   expect([images.all.map(({ id }) => id), volumes.all.map(({ name }) => name)]).toEqual([[ids[1]], ["second"]]);
   expect(await readFile(join(volumes.mountpoint("second"), "data"), "utf8")).toBe("second");
+});
+
+test("what is started, joined or removed while containers and networks are pruned is left out", async () => {
+  const states = new Map(
+    ["gone", "runs", "left"].map((id) => [
+      id,
+      { id, config: {}, endpoints: {}, createdAt: 0, state: { status: "exited" } },
+    ]),
+  );
+  const networks = ["gone", "joined", "left"].map((name) => ({ id: name, name, labels: {}, createdAt: 0 }));
+  const deps = {
+    dockerContainers: {
+      store: { all: [...states.values()], find: (id: string) => states.get(id) },
+      remove: async (id: string) => {
+        const container = states.get(id);
+        if (id === "gone") states.delete(id);
+        if (id === "runs" && container !== undefined) container.state.status = "running";
+        if (id !== "left") throw new Error("it is not there, or runs");
+      },
+    },
+    networks: {
+      all: networks,
+      find: (id: string) => (id === "gone" ? undefined : networks.find((each) => each.id === id)),
+      remove: async (id: string) => {
+        if (id === "joined") throw new TsukubeError("forbidden", "it has active endpoints");
+      },
+    },
+    endpoints: {},
+    snapshotter: { writtenBytes: async () => 10 },
+    ...{ clock: realClock, events: { publish: () => {} } },
+  } as unknown as DockerDeps;
+  const answerOf = async (path: string) =>
+    [...pruneRoutes(deps), ...networkRoutes(deps)]
+      .find((each) => each.path.test(path) && each.method === "POST")
+      ?.handle({ query: new URLSearchParams() } as unknown as DockerRequest);
+  expect(await answerOf("/containers/prune")).toMatchObject({
+    json: { ContainersDeleted: ["left"], SpaceReclaimed: 10 },
+  });
+  expect(await answerOf("/networks/prune")).toMatchObject({ json: { NetworksDeleted: ["left"] } });
 });

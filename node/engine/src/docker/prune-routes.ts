@@ -31,13 +31,21 @@ async function pruneContainers(deps: DockerDeps, query: URLSearchParams): Promis
       filters.fitsLabels(config.Labels) &&
       (until === undefined || createdAt < until),
   );
+  const ContainersDeleted: string[] = [];
   let SpaceReclaimed = 0;
   for (const { id } of over) {
-    SpaceReclaimed += await snapshotter.writtenBytes(id);
-    await containers.remove(id);
+    try {
+      const bytes = await snapshotter.writtenBytes(id);
+      await containers.remove(id);
+      SpaceReclaimed += bytes;
+      ContainersDeleted.push(id);
+    } catch (error) {
+      const container = containers.store.find(id);
+      if (container?.state.status === "exited") throw error; // else somebody removed it, or runs it again
+    }
   }
   deps.events.publish("container", "prune", "", { reclaimed: String(SpaceReclaimed) });
-  return { status: 200, json: { ContainersDeleted: over.map(({ id }) => id), SpaceReclaimed } };
+  return { status: 200, json: { ContainersDeleted, SpaceReclaimed } };
 }
 
 /** Images without a name; with the filter `dangling=false` every one that no container uses. The engine's own stay. */

@@ -21,6 +21,8 @@ export const OPAQUE_MARKS = { overlay: "trusted.overlay.opaque", "user-overlay":
 export interface UnpackOptions {
   /** Refuses to replace a folder by something else, and something else by a folder. */
   readonly keepsFolders?: boolean;
+  /** Of everything, whoever has it in the archive. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 const PREFIX = ".wh.";
@@ -62,7 +64,8 @@ class Unpacking {
     const folderTimes: (readonly [name: string, time: bigint])[] = [];
     const source = tar[Symbol.asyncIterator]();
     const whole = { [Symbol.asyncIterator]: () => source };
-    for await (const { entry, body } of readTar(whole)) {
+    for await (const { entry: sent, body } of readTar(whole)) {
+      const entry = { ...sent, ...this.#options.owner };
       const name = cleanPath(entry.path);
       if (name === "") await applyMetadata(this.#places.root, entry);
       else if (!(await this.#deletes(name))) {
