@@ -165,8 +165,14 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
     await docker("export", "-o", archive, "files");
     await docker("import", archive, "imported:1");
     expect(await docker("run", "--rm", "imported:1", "cat", "/etc/copied")).toBe("content");
+    await docker("import", "--platform", "linux/riscv64", archive, "imported:other");
+    expect(await docker("inspect", "-f", "{{.Architecture}}", "imported:other")).toBe("riscv64");
+    await docker("save", "-o", join(folder, "all.tar"), "imported");
     await docker("rm", "-fv", "files");
-    await docker("rmi", "made:1", "imported:1");
+    await docker("rmi", "made:1", "imported:1", "imported:other");
+    const loaded = await docker("load", "-i", join(folder, "all.tar"));
+    expect(loaded.split("\n").sort()).toEqual(["Loaded image: imported:1", "Loaded image: imported:other"]);
+    await docker("rmi", "imported:1", "imported:other");
     expect(await docker("volume", "ls", "-q")).toBe("");
   }, 30_000);
 

@@ -20,6 +20,8 @@ export interface CgroupLimits {
 
 export interface CgroupUsage {
   readonly cpuNanoseconds: number;
+  /** Of these, in the kernel for them, where that is known. */
+  readonly cpuSystemNanoseconds?: number;
   readonly memoryBytes: number;
   /** Usage without the inactive file cache. */
   readonly workingSetBytes: number;
@@ -235,6 +237,7 @@ class CgroupsV1 implements Cgroups {
     const limit = Number(await read(`${memory}/memory.limit_in_bytes`));
     return {
       cpuNanoseconds: Number(await read(`${this.#root}/cpuacct${path}/cpuacct.usage`)),
+      cpuSystemNanoseconds: Number(await read(`${this.#root}/cpuacct${path}/cpuacct.usage_sys`)),
       memoryBytes: used,
       workingSetBytes: Math.max(0, used - (stat["total_inactive_file"] ?? 0)),
       rssBytes: stat["total_rss"] ?? 0,
@@ -371,10 +374,12 @@ class CgroupsV2 implements Cgroups {
     if (!this.exists(path)) return undefined;
     const folder = `${this.#root}${path}`;
     const stat = table(await read(`${folder}/memory.stat`));
+    const cpu = table(await read(`${folder}/cpu.stat`));
     const used = Number(await read(`${folder}/memory.current`));
     const limit = await read(`${folder}/memory.max`);
     return {
-      cpuNanoseconds: (table(await read(`${folder}/cpu.stat`))["usage_usec"] ?? 0) * 1000,
+      cpuNanoseconds: (cpu["usage_usec"] ?? 0) * 1000,
+      cpuSystemNanoseconds: (cpu["system_usec"] ?? 0) * 1000,
       memoryBytes: used,
       workingSetBytes: Math.max(0, used - (stat["inactive_file"] ?? 0)),
       rssBytes: stat["anon"] ?? 0,

@@ -9,6 +9,7 @@ import { given } from "../containers/given.ts";
 import { decompressed } from "../images/decompressed.ts";
 import type { ImageConfig, ImageRecord, NewLayer } from "../images/image-store.ts";
 import { digestOf, writeLayerTar } from "../images/layer-tar.ts";
+import { type Platform, parsePlatform } from "../images/platform.ts";
 import { formatReference, parseReference } from "../images/reference.ts";
 import { chainIds } from "../images/snapshotter.ts";
 import { unpackLayer } from "../images/unpack.ts";
@@ -105,6 +106,7 @@ export function importImage(deps: DockerDeps, request: DockerRequest): DockerAns
     );
   const names = namesIn(query.get("repo"), query.get("tag"));
   const config = changed({}, query.getAll("changes"));
+  const platform = query.get("platform") || undefined;
   return {
     async messages(send) {
       const comment = query.get("message") ?? "";
@@ -116,6 +118,7 @@ export function importImage(deps: DockerDeps, request: DockerRequest): DockerAns
         step: "",
         comment,
         author: "",
+        ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
       });
       send({ status: image.id });
       tellTags(deps, image.id, names);
@@ -135,6 +138,8 @@ interface Wish {
   readonly step: string;
   readonly comment: string;
   readonly author: string;
+  /** That of this machine by default. */
+  readonly platform?: Platform;
 }
 
 /** An image with one layer more. @param fill Puts the layer's files into a folder. */
@@ -142,7 +147,7 @@ async function withLayer(
   { images, snapshotter, garbage, clock }: DockerDeps,
   base: ImageRecord | undefined,
   fill: (staged: string) => Promise<unknown>,
-  { config, names, step, comment, author }: Wish,
+  { config, names, step, comment, author, platform }: Wish,
 ): Promise<ImageRecord> {
   const release = await garbage.hold();
   const staged = await snapshotter.stage();
@@ -159,6 +164,7 @@ async function withLayer(
       config,
       created,
       ...(author === "" ? {} : { author }),
+      ...(platform === undefined ? {} : { platform }),
       history: [
         { created, created_by: step, ...(comment === "" ? {} : { comment }), ...(author === "" ? {} : { author }) },
       ],

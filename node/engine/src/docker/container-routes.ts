@@ -1,4 +1,5 @@
 import { TsukubeError } from "@tsukube/foundation";
+import { isBuiltOn } from "../images/image-ancestry.ts";
 import { OWN_PLATFORM } from "../images/platform.ts";
 import { statsStream } from "./container-stats.ts";
 import { publishOf } from "./containers/container-events.ts";
@@ -116,7 +117,7 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
   const warnings = [
     ...(isUnconnected ? [unconnected] : []),
     ...(wanted === "" && is !== own ? [mismatch] : []),
-    ...ignoredWishes(wish.HostConfig ?? {}),
+    ...ignoredWishes(wish.HostConfig ?? {}, deps.cgroups.version),
   ];
   return { status: 201, json: { Id: container.id, Warnings: warnings } };
 }
@@ -207,7 +208,7 @@ function fits(deps: DockerDeps, container: DockerContainer, filters: Filters): b
       "exited",
       (wanted) => Number(wanted) === state.exitCode && state.finishedAt !== undefined && !isRunning(container),
     ) &&
-    filters.fits("ancestor", (wanted) => deps.images.find(wanted)?.id === imageId || imageName === wanted) &&
+    filters.fits("ancestor", (wanted) => imageName === wanted || comesFrom(deps, imageId, wanted)) &&
     filters.fits("health", (wanted) => wanted === (state.health?.status ?? "none")) &&
     filters.fits("volume", (wanted) =>
       mounts.some((mount) => mount.name === wanted || mount.destination === wanted || mount.source === wanted),
@@ -216,7 +217,7 @@ function fits(deps: DockerDeps, container: DockerContainer, filters: Filters): b
       "network",
       (wanted) =>
         Object.keys(endpoints).some(
-          (each) => each === wanted || deps.networks?.find(each)?.id === deps.networks?.find(wanted)?.id,
+          (each) => each === wanted || (deps.networks?.find(wanted)?.id ?? "") === deps.networks?.find(each)?.id,
         ) || container.hostConfig.NetworkMode === wanted,
     ) &&
     filters.fits("publish", (wanted) =>
@@ -229,6 +230,11 @@ function fits(deps: DockerDeps, container: DockerContainer, filters: Filters): b
     ) &&
     filters.fits("is-task", (wanted) => wanted === "false")
   );
+}
+
+function comesFrom({ images }: DockerDeps, imageId: string, wanted: string): boolean {
+  const [image, ancestor] = [images.find(imageId), images.find(wanted)];
+  return image !== undefined && ancestor !== undefined && isBuiltOn(image, ancestor);
 }
 
 async function top(deps: DockerDeps, name: string, args: string): Promise<DockerAnswer> {

@@ -77,6 +77,8 @@ async function sampleOf(deps: DockerDeps, container: DockerContainer): Promise<S
       cpu: NO_CPU,
       rest: { num_procs: 0, pids_stats: {}, memory_stats: {}, blkio_stats: {}, networks: {} },
     };
+  // version 1 counts it by ticks, which may be more than all
+  const inKernel = Math.min(usage.cpuSystemNanoseconds ?? 0, usage.cpuNanoseconds);
   const inactive = usage.memoryBytes - usage.workingSetBytes;
   const io = (await deps.cgroups.blockIo(run.cgroupPath)).map(({ major, minor, op, bytes }) => ({
     major,
@@ -85,14 +87,23 @@ async function sampleOf(deps: DockerDeps, container: DockerContainer): Promise<S
     value: bytes,
   }));
   const { PidsLimit } = container.hostConfig;
+  const held = await deps.cgroups.throttling(run.cgroupPath);
   const networks = networksOf(run.pid);
   return {
     read,
     cpu: {
-      cpu_usage: { total_usage: usage.cpuNanoseconds, usage_in_kernelmode: 0, usage_in_usermode: usage.cpuNanoseconds },
+      cpu_usage: {
+        total_usage: usage.cpuNanoseconds,
+        usage_in_kernelmode: inKernel,
+        usage_in_usermode: usage.cpuNanoseconds - inKernel,
+      },
       system_cpu_usage: systemCpu(),
       online_cpus: availableParallelism(),
-      throttling_data: NO_CPU.throttling_data,
+      throttling_data: {
+        periods: held?.periods ?? 0,
+        throttled_periods: held?.throttledPeriods ?? 0,
+        throttled_time: held?.throttledNanoseconds ?? 0,
+      },
     },
     rest: {
       num_procs: 0,

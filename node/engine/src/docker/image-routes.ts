@@ -302,12 +302,21 @@ function progressMessage({ digest, state, bytes, size }: LayerProgress, done = S
   return { status: STATES[state], progressDetail: { current: bytes, total: size }, id };
 }
 
-async function save(deps: DockerDeps, names: readonly string[]): Promise<DockerAnswer> {
+async function save(deps: DockerDeps, asked: readonly string[]): Promise<DockerAnswer> {
+  const names = asked.flatMap((name) => tagsOf(deps, name) ?? name);
   for (const name of names) {
     const { id } = await foundImage(deps, name); // an error before the first byte
     deps.events.publish("image", "save", id, { name: id });
   }
   return { bytes: deps.archive.save(names), type: "application/x-tar" };
+}
+
+/** Every name that a repository has here; undefined for what is no repository. */
+function tagsOf({ images }: DockerDeps, name: string): readonly string[] | undefined {
+  if (!namesAll(name)) return undefined;
+  const repository = withoutTag(wholeOf(name));
+  const tags = images.all.flatMap(({ names }) => names.filter((each) => withoutTag(each) === repository));
+  return tags.length === 0 ? undefined : tags;
 }
 
 function load(deps: DockerDeps, { body }: DockerRequest): DockerAnswer {

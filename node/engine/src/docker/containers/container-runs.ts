@@ -14,7 +14,7 @@ import type { Endpoints } from "../networks/endpoints.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
 import { prepareSources, showParts } from "./container-mounts.ts";
 import { type DockerContainer, isRunning, networkModeOf } from "./container-record.ts";
-import { adjustSpec, coreConfig } from "./container-spec.ts";
+import { adjustSpec, coreConfig, limitingOf } from "./container-spec.ts";
 import type { ContainerStore } from "./container-store.ts";
 
 interface Deps {
@@ -87,7 +87,7 @@ export class ContainerRuns {
     const init = INIT_PROGRAMS.find((path) => existsSync(path));
     return adjustSpec(spec, container, {
       canRaiseLimits: boundingCapabilities().has("CAP_SYS_RESOURCE"),
-      limitsSwap: this.#deps.cgroups.limitsSwap(),
+      limiting: limitingOf(this.#deps.cgroups),
       ...(init === undefined ? {} : { init }),
     });
   }

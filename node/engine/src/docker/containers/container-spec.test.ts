@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { OciSpec } from "../../containers/spec.ts";
 import { canBeReadonlyBelow } from "./container-mounts.ts";
 import type { DockerContainer, MountPoint } from "./container-record.ts";
-import { adjustSpec, coreConfig } from "./container-spec.ts";
+import { adjustSpec, coreConfig, ignoredWishes, resourcesOf } from "./container-spec.ts";
 import type { HostConfigDocument } from "./documents.ts";
 
 const containerWith = (hostConfig: HostConfigDocument): DockerContainer => ({
@@ -21,7 +21,8 @@ function seccompOf(hostConfig: HostConfigDocument): unknown {
   const linux = { namespaces: [], resources: { devices: [] } };
   const seccomp = profileType === "RuntimeDefault" ? { seccomp: { defaultAction: "default" } } : {};
   const spec: OciSpec = { process, root: { path: "", readonly: false }, mounts: [], linux: { ...linux, ...seccomp } };
-  return adjustSpec(spec, container, { canRaiseLimits: true, limitsSwap: true }).linux.seccomp;
+  return adjustSpec(spec, container, { canRaiseLimits: true, limiting: { cgroupVersion: 1, limitsSwap: true } }).linux
+    .seccomp;
 }
 
 test("a container has the default filter, none, or that of its client, which privileged ones have too", () => {
@@ -41,4 +42,15 @@ test("what is mounted below a source is as read-only as the source, unless nobod
   expect([optionsOf({ readonly: false }), optionsOf({ isReadonlyAlone: true })]).toEqual([[], []]);
   expect(optionsOf({ nonRecursive: true })).toEqual(["bind"]);
   expect(["5.11.22", "5.12.0-1", "6.1.0"].map(canBeReadonlyBelow)).toEqual([false, true, true]);
+});
+
+test("what groups of version 2 do not have is left out, and said", () => {
+  const wish = { Memory: 64 << 20, MemorySwappiness: 0, OomKillDisable: true };
+  const memoryOf = (cgroupVersion: 1 | 2) => resourcesOf(wish, { cgroupVersion, limitsSwap: false })["memory"];
+  expect(memoryOf(1)).toEqual({ limit: 64 << 20, swappiness: 0, disableOOMKiller: true });
+  expect(memoryOf(2)).toEqual({ limit: 64 << 20 });
+  const told = (host: HostConfigDocument, version: 1 | 2) =>
+    ignoredWishes(host, version).map((text) => text.split(".").at(-2));
+  expect(told(wish, 2)).toEqual([" Memory swappiness discarded", " OomKillDisable discarded"]);
+  expect([told(wish, 1), told({ MemorySwappiness: -1 }, 2)]).toEqual([[], []]);
 });

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { TsukubeError } from "@tsukube/foundation";
-import { deviceNumbers } from "@tsukube/kernel";
+import { type Cgroups, deviceNumbers } from "@tsukube/kernel";
 import type { ContainerConfig, Mount } from "@tsukube/node-contracts/cri";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
 import { given } from "../../containers/given.ts";
@@ -87,12 +87,22 @@ function coreMount(mount: MountPoint): Mount {
   };
 }
 
+export interface Limiting {
+  readonly cgroupVersion: 1 | 2;
+  /** Its kernel accounts for what is swapped: others refuse limits for it. */
+  readonly limitsSwap: boolean;
+}
+
+export function limitingOf(cgroups: Pick<Cgroups, "version" | "limitsSwap">): Limiting {
+  return { cgroupVersion: cgroups.version, limitsSwap: cgroups.limitsSwap() };
+}
+
 /** What the host can give. */
 export interface HostAbilities {
   /** Limits may be raised above ours. */
   readonly canRaiseLimits: boolean;
-  /** Its kernel accounts for what is swapped: others refuse limits for it. */
-  readonly limitsSwap: boolean;
+  /** Of how it limits what processes use. */
+  readonly limiting: Limiting;
   /** The init program; undefined where there is none. */
   readonly init?: string;
 }
@@ -120,7 +130,7 @@ export function adjustSpec(spec: OciSpec, container: DockerContainer, host: Host
       namespaces: namespacesOf(linux.namespaces, hostConfig.CgroupnsMode ?? ""),
       resources: {
         ...linux.resources,
-        ...resourcesOf(hostConfig, host.limitsSwap),
+        ...resourcesOf(hostConfig, host.limiting),
         devices: [...linux.resources.devices, ...(hostConfig.DeviceCgroupRules ?? []).map(deviceRule)],
       },
     },
@@ -232,16 +242,19 @@ function deviceRule(rule: string): object {
 }
 
 /** `linux.resources`; only what is asked for, because runtimes refuse what the host lacks. */
-export function resourcesOf(host: ResourcesDocument, limitsSwap: boolean): Record<string, unknown> {
+export function resourcesOf(host: ResourcesDocument, { cgroupVersion, limitsSwap }: Limiting): Record<string, unknown> {
   const { Memory = 0, MemorySwap = 0, NanoCpus = 0, BlkioWeight = 0 } = host;
   const swap = MemorySwap !== 0 ? MemorySwap : Memory > 0 ? Memory * 2 : 0;
-  const memory = given({
-    limit: Memory,
-    swap: limitsSwap ? swap : 0,
-    reservation: host.MemoryReservation,
-    swappiness: host.MemorySwappiness != null && host.MemorySwappiness >= 0 ? host.MemorySwappiness : undefined,
-    disableOOMKiller: host.OomKillDisable === true ? true : undefined,
-  });
+  const isFirst = cgroupVersion === 1;
+  const memory = {
+    ...given({
+      limit: Memory,
+      swap: limitsSwap ? swap : 0,
+      reservation: host.MemoryReservation,
+      disableOOMKiller: isFirst && host.OomKillDisable === true ? true : undefined,
+    }),
+    ...(isFirst && hasSwappiness(host) && { swappiness: host.MemorySwappiness }),
+  };
   const cpu = given({
     shares: host.CpuShares,
     quota: NanoCpus > 0 ? Math.round((NanoCpus * DEFAULT_PERIOD) / 1e9) : host.CpuQuota,
@@ -260,6 +273,10 @@ export function resourcesOf(host: ResourcesDocument, limitsSwap: boolean): Recor
   return given({ memory, cpu, pids: limit > 0 ? { limit } : undefined, blockIO });
 }
 
+function hasSwappiness({ MemorySwappiness }: ResourcesDocument): boolean {
+  return MemorySwappiness != null && MemorySwappiness >= 0;
+}
+
 function rates(devices: readonly DeviceRate[] | null | undefined): readonly object[] {
   return (devices ?? []).map(({ Path = "", Rate = 0 }) => {
     const device = statSync(Path, { throwIfNoEntry: false });
@@ -269,11 +286,20 @@ function rates(devices: readonly DeviceRate[] | null | undefined): readonly obje
 }
 
 /** What is left out of what a client wishes, in words for it. */
-export function ignoredWishes(host: HostConfigDocument): readonly string[] {
+export function ignoredWishes(host: HostConfigDocument, cgroupVersion: 1 | 2): readonly string[] {
   const lacks = (what: string, short: string): string =>
     `Your kernel does not support Block I/O ${what} or the cgroup is not mounted. ${short} discarded.`;
   const isUnweighted = !hasBlockWeights();
+  const isSecond = cgroupVersion === 2; // whose groups have neither
   return [
+    ...(isSecond && hasSwappiness(host)
+      ? [
+          "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.",
+        ]
+      : []),
+    ...(isSecond && host.OomKillDisable === true
+      ? ["Your kernel does not support OomKillDisable. OomKillDisable discarded."]
+      : []),
     ...(isUnweighted && (host.BlkioWeight ?? 0) > 0 ? [lacks("weight", "Weight")] : []),
     ...(isUnweighted && (host.BlkioWeightDevice ?? []).length > 0 ? [lacks("weight_device", "Weight-device")] : []),
     ...(host.NetworkMode === "host" && Object.keys(host.PortBindings ?? {}).length > 0

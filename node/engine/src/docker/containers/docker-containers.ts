@@ -15,7 +15,7 @@ import { ContainerMaker } from "./container-maker.ts";
 import { ContainerNames } from "./container-names.ts";
 import { type ContainerState, type DockerContainer, isRunning } from "./container-record.ts";
 import type { ContainerRuns } from "./container-runs.ts";
-import { resourcesOf, stopSignalOf } from "./container-spec.ts";
+import { limitingOf, resourcesOf, stopSignalOf } from "./container-spec.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { CreateDocument, HostConfigDocument } from "./documents.ts";
 import { EndWaiters, type WaitCondition } from "./end-waiters.ts";
@@ -400,7 +400,7 @@ export class DockerContainers {
     const container = this.store.get(name);
     const hostConfig = updatedHost(container.hostConfig, wish);
     if (isRunning(container)) {
-      const resources = resourcesOf(hostConfig, this.#deps.cgroups.limitsSwap());
+      const resources = resourcesOf(hostConfig, limitingOf(this.#deps.cgroups));
       if (Object.keys(resources).length > 0) await this.#deps.containers.limit(container.id, resources);
       const group = this.#deps.runs.find(container.id)?.cgroupPath;
       // which runtimes cannot say
