@@ -77,9 +77,9 @@ describe.skipIf(process.getuid?.() !== 0)("files of Docker's containers (need ro
       NetworkMode: "none",
       Mounts: [{ Type: "volume", Source: "files", Target: "/part", VolumeOptions: { Subpath } }],
     });
-    await started("mkdir -p /volume/deep/er; ln -s ../../../.. /volume/up; ln -s /etc /volume/etc; sleep 60", {
-      ...{ NetworkMode: "none", Binds: ["files:/volume"] },
-    });
+    const script = "mkdir -p /volume/deep/er; ln -s ../../../.. /volume/up; ln -s /etc /volume/etc; sleep 60";
+    const maker = await started(script, { NetworkMode: "none", Binds: ["files:/volume"] });
+    await expect.poll(async () => (await ask("HEAD", archive(maker, "/volume/etc"))).status).toBe(200);
     const shown = async (subpath: string) => {
       const made = await started("ls /part >/s; mv /s /shown; sleep 60", part(subpath));
       await expect.poll(async () => (await ask("GET", archive(made, "/shown"))).status).toBe(200);
