@@ -18,12 +18,16 @@ import { type Decoded, DecodeError, type DecodeOptions } from "./decode-error.ts
 import { OPEN } from "./json-bytes.ts";
 import { decodeJson, decodeUnstructured } from "./json-decode.ts";
 import { encodeJson, encodeUnstructured, quote, sortedKeys } from "./json-encode.ts";
+import { jsonOfBlockYaml } from "./yaml-block.ts";
 
 /** Nodes made by following aliases: bounds what "billion laughs" makes of a small body. */
 const MOST_ALIASED_NODES = 100_000;
 /** Brackets open at once, before the parser sees them: it needs long for what it refuses in the end. */
 const MOST_OPEN_BRACKETS = 10_000;
 const DEFAULT_DEPTH = 1000;
+/** Characters from which on a parser is spared. */
+const SMALL = 1000;
+const MOST_RESOLVED = 1000;
 const encoder = new TextEncoder();
 
 /**
@@ -84,6 +88,35 @@ function jsonOfYaml(bytes: Uint8Array, options: DecodeOptions): { json: Uint8Arr
   }
   checkBrackets(bytes);
   const text = new TextDecoder().decode(bytes);
+  const quick = text.length < SMALL ? undefined : jsonOfBlockYaml(text, resolver(options));
+  if (quick !== undefined) return { json: encoder.encode(quick), problems: [] };
+  return parsed(text, options);
+}
+
+/** Values that stand alone, each asked for once: most documents have few that differ. */
+function resolver(options: DecodeOptions): (text: string) => string | undefined {
+  const known = new Map<string, string | undefined>();
+  return (text) => {
+    if (!known.has(text)) known.set(text, known.size < MOST_RESOLVED ? alone(text, options) : undefined);
+    return known.get(text);
+  };
+}
+
+/** Undefined for what means something else as a document than as a value, and for what refers to another place. */
+function alone(text: string, options: DecodeOptions): string | undefined {
+  if (/^(?:---|\.\.\.|[!|>?%@`,\]}]|-$|- )|[&*]/.test(text)) return undefined;
+  try {
+    const { json: bytes, problems } = parsed(`${text}\n`, options);
+    const json = new TextDecoder().decode(bytes);
+    const isNested = json.startsWith("{") || json.startsWith("[");
+    return problems.length > 0 || isNested !== /^[{[]/.test(text) ? undefined : json;
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
+
+function parsed(text: string, options: DecodeOptions): { json: Uint8Array; problems: readonly string[] } {
   const documents = parseAllDocuments(text, {
     version: "1.1",
     uniqueKeys: false,
@@ -113,7 +146,8 @@ function jsonOfYaml(bytes: Uint8Array, options: DecodeOptions): { json: Uint8Arr
 
 function checkBrackets(bytes: Uint8Array): void {
   let open = 0;
-  for (const byte of bytes) {
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at];
     if (byte === 0x5b || byte === 0x7b) open++;
     else if ((byte === 0x5d || byte === 0x7d) && open > 0) open--;
     if (open > MOST_OPEN_BRACKETS) throw new DecodeError("limit", "exceeded max depth");
