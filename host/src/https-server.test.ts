@@ -1,11 +1,14 @@
+import "reflect-metadata"; // @peculiar/x509 needs it before its own import
+import { webcrypto } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { connect } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { connect as connectTls } from "node:tls";
+import * as x509 from "@peculiar/x509";
 import { Lifetime } from "@tsukube/foundation";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createAuthorityKeys, openAuthority } from "./certificates.ts";
+import { createAuthorityKeys, type KeyPair, openAuthority } from "./certificates.ts";
 import { realClock } from "./clock.ts";
 import { createHttpsServer, type Exchange, type Patience } from "./https-server.ts";
 import { systemRandom } from "./random.ts";
@@ -16,8 +19,8 @@ beforeEach(() => {
 });
 afterEach(() => lifetime.close());
 
-async function serve(handle: (exchange: Exchange) => void, patience?: Patience) {
-  const keys = await createAuthorityKeys("ca", realClock, systemRandom);
+async function serve(handle: (exchange: Exchange) => void, patience?: Patience, authorities?: KeyPair) {
+  const keys = authorities ?? (await createAuthorityKeys("ca", realClock, systemRandom));
   const authority = await openAuthority(keys, realClock, systemRandom);
   const pair = await authority.issue({ commonName: "server", sans: ["localhost", "127.0.0.1"], usages: ["server"] });
   const client = await authority.issue({ commonName: "alice", organizations: ["dev", "ops"], usages: ["client"] });
@@ -74,6 +77,42 @@ test("HTTP/2 and HTTP/1.1 on one port see the same request and the verified clie
   expect(await overHttp2(at, "/x", "hello")).toBe("POST alice dev,ops 5");
   expect(await overHttp1(at, "hello", true)).toBe("200 POST alice dev,ops 5");
   expect(await overHttp1(at, "hello", false)).toBe("200 POST undefined undefined 5");
+});
+
+/** The authority of a certificate that another one signed, which nobody is shown. */
+async function intermediate(): Promise<KeyPair> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const generate = () => webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const [root, own] = [await generate(), await generate()];
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: "01",
+    ...{ subject: "CN=intermediate", issuer: "CN=root", publicKey: own.publicKey, signingKey: root.privateKey },
+    notBefore: new Date(realClock.now() - 60_000),
+    notAfter: new Date(realClock.now() + 86_400_000),
+    signingAlgorithm: algorithm,
+    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
+  });
+  const bytes = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", own.privateKey)).toString("base64");
+  return {
+    cert: certificate.toString("pem"),
+    key: `-----BEGIN PRIVATE KEY-----\n${bytes}\n-----END PRIVATE KEY-----\n`,
+  };
+}
+
+test("an intermediate alone is an authority, and others are none", async () => {
+  const at = await serve(answer, undefined, await intermediate());
+  const other = await openAuthority(await intermediate(), realClock, systemRandom);
+  const stranger = await other.issue({ commonName: "mallory", usages: ["client"] });
+  for (const [client, seen] of [
+    [at.client, "alice dev,ops"],
+    [stranger, "undefined undefined"],
+  ] as const) {
+    const socket = connectTls({ port: at.port, host: "localhost", rejectUnauthorized: false, ...client });
+    socket.end("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let text = "";
+    for await (const piece of socket) text += piece;
+    expect(text).toContain(`GET ${seen} 0`);
+  }
 });
 
 test("headers of an answer may be any text, over either version of HTTP", async () => {

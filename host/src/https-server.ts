@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { TLSSocket } from "node:tls";
+import type { SecureContext, TLSSocket } from "node:tls";
 import { Http1Exchange } from "./http1-exchange.ts";
 import { Http2Connection } from "./http2/connection.ts";
 
@@ -81,7 +81,7 @@ export interface HttpsServerOptions {
   /** PEM. */
   readonly key: string;
   readonly cert: string;
-  /** PEM of the CAs that may sign client certificates; absent: none is asked for. */
+  /** PEM of the CAs that may sign client certificates, roots or intermediates; absent: none is asked for. */
   readonly clientCa?: string | readonly string[];
   /** {@link PATIENCE} by default. */
   readonly patience?: Patience;
@@ -127,7 +127,10 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
     },
     setCertificate(key, cert) {
       pair = { key, cert };
-      for (const server of servers) server.setSecureContext(secureContext(options, pair));
+      for (const server of servers) {
+        server.setSecureContext(secureContext(options, pair));
+        trustAnyOf(server);
+      }
     },
     async close() {
       const closed = servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve)));
@@ -140,6 +143,11 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
 function secureContext(options: HttpsServerOptions, pair: { readonly key: string; readonly cert: string }) {
   const ca = options.clientCa;
   return { ...pair, ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }) };
+}
+
+/** As in Go, chains of clients may end at any certificate of the CA file. Node has that for contexts, and no option for a server's own. */
+function trustAnyOf(server: Server): void {
+  (server as Server & { readonly _sharedCreds: SecureContext })._sharedCreds.context.setAllowPartialTrustChain();
 }
 
 function newServer(
@@ -158,6 +166,7 @@ function newServer(
     rejectUnauthorized: false,
     minVersion: "TLSv1.2",
   });
+  trustAnyOf(server);
   const [serveHttp1] = server.listeners("secureConnection");
   server.removeAllListeners("secureConnection");
   server.on("secureConnection", (socket: TLSSocket) => {
