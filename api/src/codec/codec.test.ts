@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Json } from "../object.ts";
 import type { ObjectSchema } from "../schema.ts";
 import { schemaOfType } from "../schema-of.ts";
 import { strictDecodingMessage } from "./decode-error.ts";
@@ -242,6 +243,14 @@ describe("YAML", () => {
     expect(() => decodeYaml(bytes(`a: ${"[".repeat(100_000)}`), configMap)).toThrow("exceeded max depth");
     expect(() => decodeYaml(bytes("- ".repeat(9000)), configMap)).toThrow("exceeded max depth");
     expect(() => decodeYaml(bytes("a: *b"), configMap)).toThrow("unknown anchor 'b' referenced");
+  });
+
+  test("whatever may be nested is written, and read again", () => {
+    for (const depth of [10, 190, 250, 950]) {
+      const nested = `{"a":[`.repeat(depth / 2) + "]}".repeat(depth / 2);
+      const { object } = decodeUnstructured<Json>(bytes(nested));
+      expect(decodeYamlUnstructured(encodeYaml(object, undefined)).object).toEqual(object);
+    }
   });
 
   test("what would read as another type is quoted", () => {

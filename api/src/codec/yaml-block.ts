@@ -20,7 +20,6 @@ export function jsonOfBlockYaml(text: string, resolve: Resolve): string | undefi
 }
 
 /** Of characters that a parser refuses, or takes for ends of lines or marks. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are meant
 const STRANGE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|[\ud800-\udfff]/u;
 
 /** Thrown where a document is something else. */

@@ -25,6 +25,8 @@ const MOST_ALIASED_NODES = 100_000;
 /** Brackets open at once, before the parser sees them: it needs long for what it refuses in the end. */
 const MOST_OPEN_BRACKETS = 10_000;
 const DEFAULT_DEPTH = 1000;
+/** Levels of a value: its writer calls itself several times for each. */
+const MOST_WRITTEN = 200;
 /** Characters from which on a parser is spared. */
 const SMALL = 1000;
 const MOST_RESOLVED = 1000;
@@ -44,13 +46,24 @@ export function decodeYamlUnstructured<T = Json>(bytes: Uint8Array, options: Dec
   return decodeThroughJson(bytes, options, (json) => decodeUnstructured<T>(json, options));
 }
 
-/** Encodes as sigs.k8s.io/yaml does: keys sorted, ends with a newline. `schema` undefined: any JSON value. */
+/**
+ * Encodes as sigs.k8s.io/yaml does: keys sorted, ends with a newline. `schema` undefined: any JSON value. What is nested deeper than anybody
+ * reads is written as JSON, which is YAML, too.
+ */
 export function encodeYaml(object: unknown, schema: Schema | undefined): Uint8Array {
   const json = schema === undefined ? encodeUnstructured(object) : encodeJson(object, schema);
+  const value = decodeUnstructured<unknown>(json).object;
+  if (isDeeper(value, MOST_WRITTEN)) return encoder.encode(`${new TextDecoder().decode(json)}\n`);
   const document = new Document(null, { version: "1.1", customTags: goIntegers });
-  document.contents = nodeOf(decodeUnstructured<unknown>(json).object) as never;
+  document.contents = nodeOf(value) as never;
   const text = document.toString({ lineWidth: 0, indentSeq: false });
   return encoder.encode(text);
+}
+
+/** Whether a value has more than `most` levels below it. */
+function isDeeper(value: unknown, most: number): boolean {
+  if (value === null || typeof value !== "object") return false;
+  return most === 0 || Object.values(value).some((member) => isDeeper(member, most - 1));
 }
 
 function decodeThroughJson<T>(
