@@ -18,7 +18,14 @@ interface MetricValue {
   readonly describedObject?: { readonly name?: string };
   readonly timestamp?: string;
   readonly windowSeconds?: number;
+  /** What v1beta1 calls `windowSeconds`. */
+  readonly window?: number;
   readonly value?: string;
+}
+
+interface Group {
+  readonly preferredVersion?: { readonly version?: string };
+  readonly versions?: readonly { readonly version?: string }[];
 }
 
 interface Answer<T> {
@@ -26,6 +33,9 @@ interface Answer<T> {
 }
 
 const MINUTE_MS = 60_000;
+const CUSTOM_GROUP = "custom.metrics.k8s.io";
+const CUSTOM_FAILURE = "unable to fetch metrics from custom metrics API";
+const CUSTOM_VERSIONS: readonly (string | undefined)[] = ["v1beta2", "v1beta1"];
 
 /** Reads the three metrics APIs, which others serve: metrics.k8s.io, custom.metrics.k8s.io and external.metrics.k8s.io. */
 export class MetricsSource {
@@ -59,15 +69,11 @@ export class MetricsSource {
     metric: string,
     metricSelector: LabelSelector | undefined,
   ): Promise<ReadonlyMap<string, PodMetric>> {
-    const path = `/apis/custom.metrics.k8s.io/v1beta2/namespaces/${namespace}/pods/*/${metric}`;
     const parameters = { labelSelector: selector, metricLabelSelector: textOf(metricSelector) };
-    const items = await this.#list<MetricValue>(
-      path + query(parameters),
-      `unable to fetch metrics from custom metrics API`,
-    );
+    const items = await this.#custom(`namespaces/${namespace}/pods/*/${metric}${query(parameters)}`);
     if (items.length === 0) throw new MetricsError("no-metrics", "no metrics returned from custom metrics API");
     const found = items.map((item): readonly [string, PodMetric] => {
-      const windowMs = (item.windowSeconds ?? 60) * 1000;
+      const windowMs = (item.windowSeconds ?? item.window ?? 60) * 1000;
       const value = quantityMilliValue(item.value ?? "0");
       return [item.describedObject?.name ?? "", { value, at: Date.parse(item.timestamp ?? "") || 0, windowMs }];
     });
@@ -82,15 +88,15 @@ export class MetricsSource {
     metric: string,
     metricSelector: LabelSelector | undefined,
   ): Promise<number> {
-    const home = resource === "namespaces" ? "" : `/namespaces/${namespace}`;
-    const path = `/apis/custom.metrics.k8s.io/v1beta2${home}/${resource}/${name}/${metric}`;
+    // an autoscaler may not look out of its namespace, so the name of another one counts for nothing
+    const object = resource === "namespaces" ? "metrics" : `${resource}/${name}`;
     const parameters = { metricLabelSelector: textOf(metricSelector) };
-    const items = await this.#list<MetricValue>(
-      path + query(parameters),
-      `unable to fetch metrics from custom metrics API`,
-    );
+    const items = await this.#custom(`namespaces/${namespace}/${object}/${metric}${query(parameters)}`);
     const [first] = items;
-    if (first === undefined) throw new MetricsError("no-metrics", "no metrics returned from custom metrics API");
+    if (first === undefined || items.length > 1) {
+      const got = `the custom metrics API server returned ${items.length} results when we asked for exactly one`;
+      throw new MetricsError("no-metrics", `${CUSTOM_FAILURE}: ${got}`);
+    }
     return quantityMilliValue(first.value ?? "0");
   }
 
@@ -104,6 +110,29 @@ export class MetricsSource {
     );
     if (items.length === 0) throw new MetricsError("no-metrics", "no metrics returned from external metrics API");
     return items.reduce((sum, { value = "0" }) => sum + quantityMilliValue(value), 0);
+  }
+
+  async #custom(path: string): Promise<readonly MetricValue[]> {
+    const version = await this.#customVersion();
+    return await this.#list<MetricValue>(`/apis/${CUSTOM_GROUP}/${version}/${path}`, CUSTOM_FAILURE);
+  }
+
+  /** Adapters serve v1beta1, v1beta2 or both. */
+  async #customVersion(): Promise<string> {
+    const { preferredVersion, versions = [] } = await this.#customGroup();
+    const known = [preferredVersion, ...versions].find((one) => CUSTOM_VERSIONS.includes(one?.version));
+    if (known?.version !== undefined) return known.version;
+    throw new MetricsError("no-metrics", `${CUSTOM_FAILURE}: no known available metric versions found`);
+  }
+
+  async #customGroup(): Promise<Group> {
+    try {
+      return (await this.#client.raw("GET", `/apis/${CUSTOM_GROUP}`)) as Group;
+    } catch (cause) {
+      const isMissing = cause instanceof ApiError && cause.code === "NotFound";
+      const why = isMissing ? `no custom metrics API (${CUSTOM_GROUP}) registered` : messageOf(cause);
+      throw new MetricsError("no-metrics", `${CUSTOM_FAILURE}: ${why}`, { cause });
+    }
   }
 
   async #list<T>(path: string, failure: string): Promise<readonly T[]> {
