@@ -92,6 +92,21 @@ const NEW: readonly Row[] = [
   [FLOWS, "spec.matchingPrecedence", -1, "spec.matchingPrecedence: Invalid value: -1: must be a positive value"],
   [
     FLOWS,
+    "spec.matchingPrecedence",
+    1,
+    "spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may have matchingPrecedence 1",
+  ],
+  [FLOWS, "metadata.name", "catch-all", expect.stringMatching(/spec of 'catch-all' must equal the fixed value$/)],
+  [QUEUES, "metadata.name", "catch-all", expect.stringMatching(/spec of 'catch-all' must equal the fixed value$/)],
+  [
+    QUEUES,
+    "metadata.name",
+    "exempt",
+    "spec.type: Invalid value: \"Limited\": must be 'Exempt' if and only if `name` is 'exempt'",
+    expect.stringMatching(/spec of 'exempt' except the 'spec.exempt' field must equal the fixed value$/),
+  ],
+  [
+    FLOWS,
     "spec.priorityLevelConfiguration.name",
     "A_b",
     `spec.priorityLevelConfiguration.name: Invalid value: "A_b": ${SUBDOMAIN}`,

@@ -134,3 +134,14 @@ test("clients that come again are all served", async () => {
   const all = await Promise.all(Array.from({ length: 30 }, (_, i) => maps.create({ metadata: { name: `c${i}` } })));
   expect(all).toHaveLength(30);
 });
+
+test.each([
+  ["flowschemas/exempt", { matchingPrecedence: 2 }, 422],
+  ["flowschemas/catch-all", { rules: [] }, 422],
+  ["prioritylevelconfigurations/catch-all", { limited: { nominalConcurrencyShares: 6 } }, 422],
+  ["prioritylevelconfigurations/exempt", { exempt: { nominalConcurrencyShares: 6 } }, 200],
+])("%s is there for all requests, and may be noted on; a spec of %j is %i", async (name, spec, code) => {
+  const path = `/apis/flowcontrol.apiserver.k8s.io/v1/${name}`;
+  expect((await server.admin.send("PATCH", path, { metadata: { labels: { seen: "yes" } } })).code).toBe(200);
+  expect((await server.admin.send("PATCH", path, { spec })).code).toBe(code);
+});

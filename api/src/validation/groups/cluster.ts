@@ -1,4 +1,7 @@
 import { compareSemver, SEMVER_FUNCTIONS } from "../../cel/semver.ts";
+import { factsText } from "../../facts.ts";
+import type { Json } from "../../object.ts";
+import { jsonEqual } from "../../patch/json-equal.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
@@ -217,6 +220,53 @@ const flowSchemaSpec: Check = fields({
   rules: each(flowRule),
 });
 
+const EXEMPT = "exempt";
+/** Without these no request finds seats. */
+const MANDATORY_FLOWS = [EXEMPT, "catch-all"];
+
+interface FlowObject {
+  readonly metadata: { readonly name: string };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+function mandatorySpec(resource: string, name: string): FlowObject["spec"] {
+  const facts = JSON.parse(factsText("bootstrap.json")) as Readonly<Record<string, readonly FlowObject[]>>;
+  const found = facts[`flowcontrol.apiserver.k8s.io/v1 ${resource}`]?.find(({ metadata }) => metadata.name === name);
+  return found?.spec ?? {};
+}
+
+/** They are as the server makes them; who is exempt may be given shares. */
+const mandatoryFlow =
+  (resource: "flowschemas" | "prioritylevelconfigurations"): Check =>
+  (object, _at, errors) => {
+    const name = String(valueAt(object, "metadata.name") ?? "");
+    if (!MANDATORY_FLOWS.includes(name)) return;
+    const spec = valueAt(object, "spec");
+    const wanted = mandatorySpec(resource, name);
+    const hasShares = resource === "prioritylevelconfigurations" && name === EXEMPT;
+    const given = { ...(spec as object), ...(hasShares && { exempt: wanted["exempt"] }) };
+    if (jsonEqual(withoutNulls(given), withoutNulls(wanted))) return;
+    const which = hasShares ? `'${name}' except the 'spec.exempt' field` : `'${name}'`;
+    errors.push(fieldError.invalid("spec", spec, `spec of ${which} must equal the fixed value`));
+  };
+
+function withoutNulls(value: object): Json {
+  return JSON.parse(JSON.stringify(value, (_name, part: unknown) => part ?? undefined)) as Json;
+}
+
+const firstPrecedence: Check = (object, _at, errors) => {
+  const precedence = valueAt(object, "spec.matchingPrecedence");
+  if (precedence !== 1 || valueAt(object, "metadata.name") === EXEMPT) return;
+  const why = "only the schema named 'exempt' may have matchingPrecedence 1";
+  errors.push(fieldError.invalid("spec.matchingPrecedence", precedence, why));
+};
+
+const exemptLevel: Check = (object, _at, errors) => {
+  const type = valueAt(object, "spec.type");
+  if ((valueAt(object, "metadata.name") === EXEMPT) === (type === "Exempt")) return;
+  errors.push(fieldError.invalid("spec.type", type ?? "", "must be 'Exempt' if and only if `name` is 'exempt'"));
+};
+
 const noQueueBeside: Check = (response, at, errors) => {
   if (member(response, "type") !== "Queue" && member(response, "queuing") !== undefined)
     errors.push(fieldError.forbidden(child(at, "queuing"), ""));
@@ -367,9 +417,11 @@ export const CLUSTER = {
     state: fields({ spec: candidateSpec }),
     update: immutable("spec.leaseName"),
   },
-  "flowcontrol.apiserver.k8s.io/FlowSchema": { state: fields({ spec: flowSchemaSpec }) },
+  "flowcontrol.apiserver.k8s.io/FlowSchema": {
+    state: all(mandatoryFlow("flowschemas"), firstPrecedence, fields({ spec: flowSchemaSpec })),
+  },
   "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": {
-    state: fields({ spec: priorityLevelSpec }),
+    state: all(exemptLevel, mandatoryFlow("prioritylevelconfigurations"), fields({ spec: priorityLevelSpec })),
     declared: fields({
       spec: all(fields({ type: required() }), declaredResponse),
     }),
