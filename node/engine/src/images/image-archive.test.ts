@@ -155,6 +155,6 @@ test("a damaged archive is refused with a code, or the damage did no harm; nothi
       await machine.garbage.collect();
       await nothingIsLeft();
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });

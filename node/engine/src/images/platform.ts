@@ -1,3 +1,5 @@
+import { TsukubeError } from "@tsukube/foundation";
+
 /** What an image runs on (OCI image spec, image-index.md). */
 export interface Platform {
   readonly os?: string;
@@ -6,6 +8,18 @@ export interface Platform {
 }
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386" };
+
+const SYSTEMS: ReadonlySet<string> = new Set(["linux", "windows", "darwin", "freebsd"]);
+
+/** What machines call themselves, in Go's words with the variant that goes with it. */
+const SPELLINGS: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
+  x86_64: ["amd64"],
+  "x86-64": ["amd64"],
+  i386: ["386"],
+  aarch64: ["arm64"],
+  armhf: ["arm", "v7"],
+  armel: ["arm", "v6"],
+};
 
 /** This machine in Go's words. */
 export const OWN_PLATFORM = {
@@ -19,9 +33,17 @@ export function isFor({ os = "linux", architecture, variant }: Platform, wanted:
   return os === wanted.os && architecture === wanted.architecture && hasVariant;
 }
 
-/** "linux/amd64", "linux/arm64/v8". */
+/** "linux/amd64", "linux/arm64/v8", or the one or the other, in the words that containerd takes. @throws {TsukubeError} `invalid`. */
 export function parsePlatform(text: string): Platform {
-  const [os = "linux", architecture = OWN_PLATFORM.architecture, variant] = text.split("/");
+  const parts = text.toLowerCase().split("/");
+  if (parts.length > 3 || !parts.every((part) => /^[a-z0-9_.-]+$/.test(part)))
+    throw new TsukubeError(
+      "invalid",
+      `Cannot use platform "${text}": expected one such as linux/amd64 or linux/arm64/v8`,
+    );
+  const [os = "", named = "", given] = parts.length === 1 && !SYSTEMS.has(text) ? ["linux", ...parts] : parts;
+  const [architecture = OWN_PLATFORM.architecture, implied] = SPELLINGS[named] ?? [named || undefined];
+  const variant = given ?? implied;
   return { os, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
