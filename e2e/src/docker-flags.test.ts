@@ -289,7 +289,11 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
       ],
     ] as const)
       expect(await refused(...args)).toEqual([expect.any(Number), expect.stringContaining(why)]);
-    await client.docker("network", "create", "-o", "com.docker.network.driver.mtu=1400", "small");
+    const own = ["-o", "com.docker.network.bridge.host_binding_ipv4=127.0.0.1"];
+    await client.docker("network", "create", "-o", "com.docker.network.driver.mtu=1400", ...own, "small");
+    await client.docker("run", "-d", "--name", "bound", "--network", "small", "-p", "80", BUSYBOX, "sleep", "1000");
+    expect(await client.docker("port", "bound")).toMatch(/^80\/tcp -> 127\.0\.0\.1:\d+$/);
+    await client.docker("rm", "-f", "bound");
     const mounted = ["--tmpfs", "/t", "-v", "kept:/k", "--network", "small"];
     await client.docker("run", "--name", "shown", ...mounted, BUSYBOX, "cat", "/sys/class/net/eth0/mtu");
     expect(await client.docker("logs", "shown")).toBe("1400");
@@ -338,6 +342,7 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
         "IPv4 alone, expected one made with --ipv6",
       ],
       [["network", "create", "--subnet", "fd00:7::/64", "seven"], "expected --ipv6 with it"],
+      [["network", "create", "-o", "com.docker.network.bridge.gateway_mode_ipv4=routed", "seven"], "is not there"],
     ] as const)
       expect((await client.raw(args, { accept: ANY })).stderr).toContain(why);
     await client.docker("rm", "-f", "six");

@@ -51,6 +51,16 @@ export interface NetworkSpec {
   readonly attachable?: boolean;
   /** The greatest packet of its links, in bytes; the kernel's default by default. */
   readonly mtu?: number;
+  /** Name of its link on the host; one made from its id by default. */
+  readonly bridge?: string;
+  /** Its containers do not reach each other but by what they publish. */
+  readonly isIsolated?: boolean;
+  /** What leaves it keeps its addresses: others know the way back. */
+  readonly isRouted?: boolean;
+  /** The address of the host at which ports are published that name none. */
+  readonly hostBinding?: string;
+  /** How the names of its links in containers begin: "eth" by default. */
+  readonly interfacePrefix?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly options?: Readonly<Record<string, string>>;
 }

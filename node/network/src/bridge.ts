@@ -13,6 +13,8 @@ export interface BridgeOptions {
   readonly prefixLength: number;
   /** The same of IPv6, where it is wanted. */
   readonly ipv6?: { readonly gateway: string; readonly prefixLength: number };
+  /** Packets between its ports meet the rules of nftables, too. */
+  readonly isFiltered?: boolean;
   /** Where the sysctls that were changed are recorded with their former values. */
   readonly sysctlRecord: string;
 }
@@ -22,8 +24,9 @@ export interface BridgeOptions {
  * localhost; no ICMP redirects, because pods of one node talk through the gateway on purpose (see pod-network.ts).
  */
 export async function ensureBridge(options: BridgeOptions, commands: Commands = systemCommands): Promise<void> {
-  const { name, gateway, prefixLength, ipv6 } = options;
+  const { name, gateway, prefixLength, ipv6, isFiltered = false } = options;
   if (ipv6 !== undefined) await expectIpv6(commands);
+  if (isFiltered) await expectFilter(commands);
   const present = await commands.macOfLink(name);
   // one that it is not given is the lowest of its ports', and changes with them: who remembers it then talks to nobody, for half a minute
   const mac = present ?? macOf("0a:58", gateway);
@@ -38,6 +41,7 @@ export async function ensureBridge(options: BridgeOptions, commands: Commands = 
   ]);
   await changeSysctls(commands, options.sysctlRecord, {
     ...(ipv6 !== undefined && (await forwardingIpv6(commands))),
+    ...(isFiltered && { [FILTER]: "1", ...(ipv6 !== undefined && { [IPV6_FILTER]: "1" }) }),
     "net.ipv4.ip_forward": "1",
     "net.ipv4.conf.all.send_redirects": "0",
     [`net.ipv4.conf.${name}.route_localnet`]: "1",
@@ -52,6 +56,19 @@ async function expectIpv6(commands: Commands): Promise<void> {
   throw new TsukubeError(
     "unsupported",
     "Cannot give IPv6 addresses: IPv6 is off on this host, expected sysctl net.ipv6.conf.all.disable_ipv6 to be 0",
+  );
+}
+
+const FILTER = "net.bridge.bridge-nf-call-iptables";
+const IPV6_FILTER = "net.bridge.bridge-nf-call-ip6tables";
+
+/** @throws {TsukubeError} `unsupported`. */
+async function expectFilter(commands: Commands): Promise<void> {
+  const isThere = await commands.sysctl(FILTER).catch(() => undefined);
+  if (isThere !== undefined) return;
+  throw new TsukubeError(
+    "unsupported",
+    "Cannot keep containers of a network apart: the kernel does not filter between ports of a bridge, expected modprobe br_netfilter",
   );
 }
 

@@ -122,6 +122,31 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
       return { ...opened, home, neighbour, within, attach, asks };
     }
 
+    test("it knows who comes of a network that is routed, whose containers see each other by what they publish alone", async () => {
+      const { networks, home, neighbour, within, asks } = await neighbourhood();
+      await within(neighbour, "ip", "route", "add", "10.192.1.0/24", "via", HOST);
+      const options = { bridge: "br-routed", isIsolated: true, isRouted: true, interfacePrefix: "shop" };
+      const spec = { name: "routed", internal: false, labels: {}, subnet: "10.192.1.0/24", ...options };
+      await expect(networks.create({ ...spec, bridge: "wire" })).rejects.toThrow("this machine has one of that name");
+      const { id } = await networks.create(spec);
+      const other = networks.create({ ...spec, name: "other", subnet: "10.192.2.0/24" });
+      await expect(other).rejects.toThrow("network routed has one of that name");
+      const [a, b] = [await namespace("a"), await namespace("b")];
+      const join = (containerId: string, netns: string) =>
+        networks.attach({ containerId, networkId: id, netns, names: [], isDefault: true });
+      const { address, interfaceName } = await join("a", a);
+      await join("b", b);
+      expect(interfaceName).toBe("shop0");
+      expect((await within(home, "ip", "-o", "link", "show", "dev", "br-routed")).stdout).toContain("state UP");
+      expect(await asks(b, address, 80)).toMatch(/timed out|unreachable/);
+      await networks.publish("a", [wish(address, "tcp")]);
+      expect(await asks(b, "10.192.1.1", 4080)).toContain("refused");
+      expect(await asks(b, "10.193.0.2", 80)).toContain("refused");
+      await within(b, "bash", "-c", "echo > /dev/udp/10.193.0.2/80");
+      const { stdout } = await within(home, "conntrack", "-L", "-p", "udp", "--orig-dst", "10.193.0.2");
+      expect(stdout).toMatch(/ src=10\.193\.0\.2 dst=10\.192\.1\.\d+ /);
+    });
+
     const wish = (containerAddress: string, protocol: "tcp" | "udp") =>
       ({ protocol, hostAddress: "", containerPort: 80, containerAddress, hostPorts: [4080, 4080] }) as const;
 

@@ -173,14 +173,16 @@ class BridgeNetworks implements ContainerNetworks {
       throw new TsukubeError("invalid", `invalid ip range ${spec.range}: it is not a part of the subnet ${subnet}`);
     const { ipv6: wish, ...rest } = spec;
     const ipv6 = wish === undefined ? {} : { ipv6: await this.#ipv6For(wish) };
+    if (rest.bridge !== undefined) await this.#expectFree(rest.bridge);
     const id = hex(this.#options.random.bytes(32));
+    const bridge = rest.bridge ?? `tkbr-${id.slice(0, 10)}`;
     const network: Network = {
       ...rest,
       ...ipv6,
       id,
       subnet,
       gateway,
-      bridge: `tkbr-${id.slice(0, 10)}`,
+      bridge,
       createdAt: this.#now(),
     };
     this.#networks.set(id, network);
@@ -191,6 +193,17 @@ class BridgeNetworks implements ContainerNetworks {
       throw error;
     }
     return network;
+  }
+
+  /** A link that is another's would go with the network. */
+  async #expectFree(bridge: string): Promise<void> {
+    const known = [...this.all, ...(await this.#ofOthers<Network>("networks"))].find((each) => each.bridge === bridge);
+    if (known === undefined && (await this.#commands.macOfLink(bridge)) === undefined) return;
+    const holder = known === undefined ? "this machine" : `network ${known.name}`;
+    throw new TsukubeError(
+      "forbidden",
+      `Cannot name the link of a network "${bridge}": ${holder} has one of that name`,
+    );
   }
 
   async #ipv6For(wish: Ipv6Spec): Promise<NonNullable<Network["ipv6"]>> {
@@ -247,13 +260,14 @@ class BridgeNetworks implements ContainerNetworks {
     const ipv6 = this.#ipv6AddressFor(network, ipv6Address, on);
     this.#last.set(network.id, address);
     const names = this.attachments.filter(({ containerId }) => containerId === spec.containerId);
+    const { interfacePrefix = "eth" } = network;
     let index = 0;
-    while (names.some(({ interfaceName }) => interfaceName === `eth${index}`)) index++;
+    while (names.some(({ interfaceName }) => interfaceName === `${interfacePrefix}${index}`)) index++;
     const attachment: Attachment = {
       ...spec,
       address,
       endpointId: hex(this.#options.random.bytes(32)),
-      interfaceName: `eth${index}`,
+      interfaceName: `${interfacePrefix}${index}`,
       hostLink: `tkd-${createHash("sha256").update(keyOf(spec)).digest("hex").slice(0, 10)}`,
       prefixLength: (parseNetwork(network.subnet) as Ipv4Network).bits,
       gateway: network.gateway,
@@ -436,7 +450,8 @@ class BridgeNetworks implements ContainerNetworks {
     const prefixLength = (parseNetwork(subnet) as Ipv4Network).bits;
     const { sysctlRecord } = this.#options;
     const ipv6 = six && { gateway: six.gateway, prefixLength: Number(six.subnet.split("/")[1]) };
-    const bridge = { name, gateway, prefixLength, sysctlRecord, ...(ipv6 === undefined ? {} : { ipv6 }) };
+    const isFiltered = network.isIsolated === true;
+    const bridge = { name, gateway, prefixLength, sysctlRecord, isFiltered, ...(ipv6 === undefined ? {} : { ipv6 }) };
     const made = ensureBridge(bridge, this.#commands).then(() => this.#applyTable());
     this.#bridges.set(network.id, made);
     made.catch(() => this.#bridges.delete(network.id)); // the next attachment tries again

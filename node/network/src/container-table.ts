@@ -111,20 +111,22 @@ function ipv6PortRule({ protocol, hostAddress, hostPort, containerAddress, conta
   return `    ${where} ${protocol} dport ${hostPort} dnat to ${withPort(containerAddress, containerPort)}`;
 }
 
-function ipv6Masquerades({ ipv6, bridge, internal }: Network): readonly string[] {
+function ipv6Masquerades({ ipv6, bridge, internal, isRouted }: Network): readonly string[] {
   const subnet = ipv6?.subnet ?? "";
   return [
     `    ip6 saddr ${subnet} ip6 daddr ${subnet} ct status dnat masquerade`,
-    ...(internal ? [] : [`    ip6 saddr ${subnet} ip6 daddr != ${subnet} oifname != "${bridge}" masquerade`]),
+    ...(internal || isRouted
+      ? []
+      : [`    ip6 saddr ${subnet} ip6 daddr != ${subnet} oifname != "${bridge}" masquerade`]),
   ];
 }
 
-function masquerades({ subnet, bridge, internal }: Network): readonly string[] {
+function masquerades({ subnet, bridge, internal, isRouted }: Network): readonly string[] {
   return [
     // clients on localhost, and a container that reaches itself by a port of the host, must see the answer come back
     `    ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade`,
     `    ip saddr ${subnet} ip daddr ${subnet} ct status dnat masquerade`,
-    ...(internal ? [] : [`    ip saddr ${subnet} ip daddr != ${subnet} oifname != "${bridge}" masquerade`]),
+    ...(internal || isRouted ? [] : [`    ip saddr ${subnet} ip daddr != ${subnet} oifname != "${bridge}" masquerade`]),
   ];
 }
 
@@ -139,7 +141,10 @@ function isolation(networks: readonly Network[], isOpen: boolean): readonly stri
       `    oifname "${bridge}" iifname != "${bridge}" drop`,
     ]),
     "    ct status dnat accept", // a published port is for everyone
-    ...networks.map(({ bridge }) => `    iifname "${bridge}" oifname "${bridge}" accept`),
+    ...networks.map(
+      ({ bridge, isIsolated }) =>
+        `    iifname "${bridge}" oifname "${bridge}" ${isIsolated === true ? "drop" : "accept"}`,
+    ),
     ...(networks.length > 0 ? [`    ${others}oifname { ${bridges} } drop`] : []),
   ];
 }

@@ -7,6 +7,7 @@ import type { EndpointDocument } from "./containers/documents.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import type { Fields, Shape } from "./document-shape.ts";
 import { Filters, matchesText } from "./filters.ts";
+import { bridgeOptions } from "./networks/bridge-options.ts";
 import { DEFAULT_NETWORK, type Endpoints } from "./networks/endpoints.ts";
 import { timeIn } from "./time-in.ts";
 
@@ -239,7 +240,7 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
       "unsupported",
       "ranges within subnets of IPv6 are not there: expected no --ip-range of IPv6",
     );
-  const mtu = mtuIn(wish.Options?.[MTU]);
+  const options = bridgeOptions(wish.Options ?? {});
   await found(deps, DEFAULT_NETWORK); // which has the first of the subnets
   const network = await parts(deps).networks.create({
     name,
@@ -247,7 +248,7 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
     attachable: wish.Attachable === true,
     labels: wish.Labels ?? {},
     options: wish.Options ?? {},
-    ...(mtu > 0 ? { mtu } : {}),
+    ...options,
     ...(config.Subnet ? { subnet: config.Subnet } : {}),
     ...(config.Gateway ? { gateway: config.Gateway } : {}),
     ...(config.IPRange ? { range: config.IPRange } : {}),
@@ -270,20 +271,6 @@ function ipv6Wish({ Subnet, Gateway, AuxiliaryAddresses }: Pool = {}): Ipv6Spec 
     ...(Gateway ? { gateway: Gateway } : {}),
     ...(AuxiliaryAddresses ? { reserved: AuxiliaryAddresses } : {}),
   };
-}
-
-const MTU = "com.docker.network.driver.mtu";
-/** IPv4 takes no less (RFC 791); no link takes more. */
-const [LEAST_MTU, MOST_MTU] = [68, 65_535];
-
-/** 0 for the default. @throws {TsukubeError} `invalid`. */
-function mtuIn(text = "0"): number {
-  const mtu = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (mtu === 0 || (mtu >= LEAST_MTU && mtu <= MOST_MTU)) return mtu;
-  throw new TsukubeError(
-    "invalid",
-    `failed to parse ${MTU} value: "${text}": expected a number of bytes, ${LEAST_MTU} to ${MOST_MTU}`,
-  );
 }
 
 async function remove(deps: DockerDeps, name: string): Promise<DockerAnswer> {

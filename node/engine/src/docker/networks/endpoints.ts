@@ -232,7 +232,7 @@ export class Endpoints {
         return {
           ...wish,
           ...(port === undefined ? {} : { hostPorts: [port, port] as const }),
-          ...addressesFor(wish, target),
+          ...addressesFor(wish, target, networks.find(target.networkId)?.hostBinding),
         };
       }),
     );
@@ -279,7 +279,12 @@ function portWishes({ config, hostConfig }: DockerContainer): readonly Omit<Port
 }
 
 /** Which addresses of a container an address of the host leads to. @throws {TsukubeError} `unsupported`. */
-function addressesFor({ hostAddress }: Pick<PortWish, "hostAddress">, { address, ipv6 }: Attachment) {
+function addressesFor(
+  { hostAddress }: Pick<PortWish, "hostAddress">,
+  { address, ipv6 }: Attachment,
+  hostBinding: string | undefined,
+) {
+  if (hostAddress === "" && hostBinding !== undefined) return { containerAddress: address, hostAddress: hostBinding };
   if (hostAddress === "" && ipv6 !== undefined)
     return { containerAddress: address, containerIpv6Address: ipv6.address };
   if (!hostAddress.includes(":")) return { containerAddress: address };
