@@ -136,6 +136,8 @@ type Scope = ReadonlyMap<string, StaticType>;
 class Checker {
   readonly #source: string;
   readonly #binds: boolean;
+  /** Arguments of format() that are being looked at: literals in them are of any types. */
+  #formats = 0;
 
   constructor(source: string, binds: boolean) {
     this.#source = source;
@@ -158,15 +160,14 @@ class Checker {
         return expression.optional ? DYN : (container.element ?? DYN);
       }
       case "list": {
-        const types = expression.items.map(({ value }) => this.check(value, scope));
-        return { name: "list", ...elementOf(types) };
+        const values = expression.items.map(({ value }) => value);
+        return { name: "list", ...elementOf(this.#alike(values, scope)) };
       }
       case "map": {
-        const types = expression.entries.map(({ key, value }) => {
-          this.check(key, scope);
-          return this.check(value, scope);
-        });
-        return { name: "map", ...elementOf(types) };
+        const keys = expression.entries.map(({ key }) => key);
+        const values = expression.entries.map(({ value }) => value);
+        this.#alike(keys, scope);
+        return { name: "map", ...elementOf(this.#alike(values, scope)) };
       }
       case "struct":
         for (const { value } of expression.fields) this.check(value, scope);
@@ -174,6 +175,16 @@ class Checker {
       case "call":
         return this.#call(expression, scope);
     }
+  }
+
+  /** What is in a literal is of one type, unless it says dyn(). */
+  #alike(values: readonly Expression[], scope: Scope): readonly StaticType[] {
+    const types = values.map((value) => this.check(value, scope));
+    const [first = DYN] = types;
+    const other = this.#formats > 0 ? -1 : types.findIndex((type) => differ(first, type));
+    if (other < 0) return types;
+    const found = types[other]!;
+    return this.#fail(values[other]!.at, `expected type '${shownType(first)}' but found '${shownType(found)}'`);
   }
 
   #fail(at: number, why: string): never {
@@ -213,18 +224,19 @@ class Checker {
     if (target !== undefined && isMacro(name, args)) return this.#macro(call, scope);
     const isQualified = target?.type === "identifier" && FUNCTIONS[`${target.name}.${name}`] !== undefined;
     const targetType = target === undefined || isQualified ? undefined : this.check(target, scope);
+    const isFormat = name === "format" && target !== undefined;
+    if (isFormat) this.#formats += 1;
     const types = args.map((arg) => this.check(arg, scope));
+    if (isFormat) this.#formats -= 1;
     if (name.startsWith("_") || name.endsWith("_") || name === "@in") return this.#operator(name, types, at);
     const isKnown =
       isQualified || FUNCTIONS[name] !== undefined || (target !== undefined && METHODS[name] !== undefined);
     if (!isKnown) this.#fail(at, `undeclared reference to '${name}' (in container '')`);
-    if (
-      targetType !== undefined &&
-      STRING_METHODS.has(name) &&
-      SIMPLE.has(targetType.name) &&
-      targetType.name !== "string"
-    )
-      this.#noOverload(name, [targetType, ...types], at);
+    if (targetType !== undefined && lacks(targetType, name, args.length))
+      this.#fail(
+        at,
+        `found no matching overload for '${name}' applied to '${shownType(targetType)}.(${shown(types)})'`,
+      );
     for (const arg of args) this.#checkLiteral(name, arg);
     return resultOf(name) ?? DYN;
   }
@@ -294,9 +306,28 @@ class Checker {
   }
 
   #noOverload(name: string, types: readonly StaticType[], at: number): never {
-    const shown = types.map(shownType).join(", ");
-    return this.#fail(at, `found no matching overload for '${name}' applied to '(${shown})'`);
+    return this.#fail(at, `found no matching overload for '${name}' applied to '(${shown(types)})'`);
   }
+}
+
+/** Whether a value of this type has no such method. */
+function lacks(target: StaticType, name: string, args: number): boolean {
+  if (name === "sign") return target.name === "kubernetes.Quantity"; // the one that is no method
+  if (STRING_METHODS.has(name)) return SIMPLE.has(target.name) && target.name !== "string";
+  if (name !== "flatten" && name !== "reverse") return false;
+  if (target.name !== "list") return SIMPLE.has(target.name) || target.name === "map";
+  const element = target.element ?? DYN;
+  return name === "flatten" && args === 0 && CERTAIN.has(element.name) && element.name !== "list";
+}
+
+/** Whether no value is of both types. */
+function differ(a: StaticType, b: StaticType): boolean {
+  if (!CERTAIN.has(a.name) || !CERTAIN.has(b.name)) return false;
+  return a.name !== b.name || (a.element !== undefined && b.element !== undefined && differ(a.element, b.element));
+}
+
+function shown(types: readonly StaticType[]): string {
+  return types.map(shownType).join(", ");
 }
 
 /** Keys of maps that expressions make are of any type. */
@@ -315,6 +346,8 @@ function elementOf(types: readonly StaticType[]): { readonly element?: StaticTyp
 const SIMPLE = new Set(["bool", "bytes", "double", "int", "string", "uint"]);
 /** Whose values equal those of the same type only. */
 const KNOWN = new Set([...SIMPLE, "google.protobuf.Timestamp", "google.protobuf.Duration"]);
+/** Of which it is sure that a value of one is none of another. */
+const CERTAIN = new Set([...KNOWN, "list", "map", "null_type"]);
 const SIGNED = new Set(["double", "int"]);
 const NUMBERS = new Set(["int", "uint", "double"]);
 const STRING_METHODS = new Set(
@@ -349,6 +382,7 @@ function isMade(make: () => unknown): boolean {
 const SHORT: Readonly<Record<string, string>> = {
   "google.protobuf.Timestamp": "timestamp",
   "google.protobuf.Duration": "duration",
+  null_type: "null",
 };
 
 function isComparable(a: string, b: string): boolean {

@@ -141,6 +141,7 @@ export const FUNCTIONS: Readonly<Record<string, Function>> = tableOf({
   string: textOf,
   bytes: (value) => (value instanceof Uint8Array ? value : new TextEncoder().encode(text(value, "bytes"))),
   dyn: (value) => value,
+  sign: (a) => BigInt(quantity(a).quantity.nanos > 0n ? 1 : quantity(a).quantity.nanos < 0n ? -1 : 0),
   type: (value) => new CelType(typeOf(value)),
   duration,
   timestamp: (value) => (value instanceof CelTimestamp ? value : timestampOf(text(value, "timestamp"))),
@@ -203,7 +204,7 @@ export const METHODS: Readonly<Record<string, Function>> = tableOf({
   lowerAscii: (a) => text(a, "lowerAscii").replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()),
   upperAscii: (a) => text(a, "upperAscii").replaceAll(/[a-z]/g, (letter) => letter.toUpperCase()),
   trim: (a) => text(a, "trim").trim(),
-  reverse: (a) => (Array.isArray(a) ? a.toReversed() : [...text(a, "reverse")].reverse().join("")),
+  reverse: (a) => list(a, "reverse").toReversed(),
   replace: (a, from, to, limit) => replace(text(a, "replace"), text(from, "replace"), text(to, "replace"), limit),
   split: (a, separator, limit) => {
     const parts = text(a, "split").split(text(separator, "split"));
@@ -230,7 +231,11 @@ export const METHODS: Readonly<Record<string, Function>> = tableOf({
   min: (a) => extreme(list(a, "min"), "min", (order) => order < 0),
   max: (a) => extreme(list(a, "max"), "max", (order) => order > 0),
   distinct: (a) => list(a, "distinct").filter((item, i, all) => all.findIndex((other) => isEqual(other, item)) === i),
-  flatten: (a) => list(a, "flatten").flat(),
+  flatten: (a, depth = 1n) => {
+    const levels = index(depth, "flatten");
+    if (levels < 0) throw new CelError("level must be non-negative");
+    return list(a, "flatten").flat(levels);
+  },
   slice: (a, from, to) => list(a, "slice").slice(index(from, "slice"), index(to, "slice")),
   sort: (a) => list(a, "sort").toSorted((left, right) => compare("sort", left, right)),
   hasValue: (a) => optional(a, "hasValue").isPresent,
@@ -263,7 +268,6 @@ export const METHODS: Readonly<Record<string, Function>> = tableOf({
   ...AUTHORIZER_METHODS,
   ...SEMVER_METHODS,
   ...FORMAT_METHODS,
-  sign: (a) => BigInt(quantity(a).quantity.nanos > 0n ? 1 : quantity(a).quantity.nanos < 0n ? -1 : 0),
   isInteger: (a) => quantity(a).quantity.nanos % 1_000_000_000n === 0n,
   asInteger: (a) => {
     const { nanos } = quantity(a).quantity;

@@ -29,6 +29,9 @@ test.each([
   ["format.named('nothing').hasValue()", false],
   ["'%s has %d of %.2f%%, %x'.format(['a', 2, 1.5, 255])", "a has 2 of 1.50%, ff"],
   ["'%s %s'.format([[1, 'b'], {'k': true}])", "[1, b] {k: true}"],
+  ["sign(quantity('-1')) + sign(quantity('0')) + sign(quantity('5m')) * 10", 9n],
+  ["[[1], [2]].flatten() == [1, 2] && [[[1]]].flatten(2) == [1] && [1].flatten(1) == [1] && [].flatten() == []", true],
+  ["[1, 2].reverse() == [2, 1]", true],
   ["strings.quote('a\"b')", '"a\\"b"'],
   ["lists.range(3).sum() == 3 && [1, 2].last().value() == 2 && [].first() == optional.none()", true],
 ])("%s", (source, expected) => {
