@@ -152,8 +152,8 @@ test("whatever the lines are, they mean what they mean to a whole parser", () =>
       expect(meaning(LONG + text)).toEqual(parsed(text));
     },
   );
-  fc.assert(property, { numRuns: Number(process.env["FUZZ"] ?? 3000), seed: 11 });
-  expect(read).toBeGreaterThan(10);
+  fc.assert(property, { numRuns: Number(process.env["FUZZ"] ?? 1000), seed: 11 });
+  expect(read).toBeGreaterThan(5);
 });
 
 test("what was encoded is read, and means the same after changes", () => {
@@ -173,8 +173,8 @@ test("what was encoded is read, and means the same after changes", () => {
     }
     expect(meaning(LONG + text)).toEqual(parsed(text));
   });
-  fc.assert(property, { numRuns: Number(process.env["FUZZ"] ?? 300), seed: 12 });
-  expect(read).toBeGreaterThan(30);
+  fc.assert(property, { numRuns: Number(process.env["FUZZ"] ?? 100), seed: 12 });
+  expect(read).toBeGreaterThan(5);
 });
 
 test("a manifest as people write it needs no whole parser", () => {
