@@ -1,4 +1,4 @@
-import { ApiError, apiVersionOf, type ObjectSchema, resourceOf, schemaOf } from "@tsukube/api";
+import { ApiError, apiVersionOf, goQuote, type ObjectSchema, resourceOf, schemaOf } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import type { Gauge } from "@tsukube/foundation";
 import { isConnection } from "./admission/connect.ts";
@@ -46,6 +46,15 @@ const PARTS = new Set(["approval", "ephemeralcontainers", "finalize", "resize", 
 const BEGINS_TWICE = /^\/(?:\/|%2f)/i;
 
 /** Custom resources have no routes that a method could be missing from: what is done is found to have no name. */
+/** Of "." and "..", in the words of upstream's store, and of the one who looks for the namespace. */
+function unfitNamespace({ info }: RequestContext, { storage }: ResourceDefinition): ApiError {
+  const { namespace, name } = info;
+  if (info.verb === "create" && info.subresource === "")
+    return ApiError.internal(`invalid resource name ${goQuote(namespace)}: [may not be '${namespace}']`);
+  const key = `${storage.prefix.slice("/registry".length)}${namespace}${name === "" ? "" : `/${name}`}`;
+  return ApiError.unknown(`invalid key: ${goQuote(key)}`);
+}
+
 function withoutName(context: RequestContext, definition: ResourceDefinition): ApiError {
   if (definition.typed) return ApiError.methodNotAllowed();
   if (context.info.verb === "patch") patchTypeOf(context, definition);
@@ -174,6 +183,7 @@ export class Router {
       checkAcceptable(context.request.headers, info.verb === "list" || info.verb === "watch");
     if (deprecation !== undefined && definition.typed && isRouted(context))
       this.#deprecated(context, definition, deprecation);
+    if (definition.namespaced && /^\.\.?$/.test(info.namespace)) throw unfitNamespace(context, definition);
     const special = await this.#deps.subresources.handle(context, definition);
     if (special !== undefined) return special;
     if (!verbs.includes(info.verb))

@@ -196,6 +196,24 @@ test.each([
   expect([answer.code, answer.object.message]).toEqual([code, expect.stringMatching(message)]);
 });
 
+test.each([
+  ["GET", "../pods", '"/pods/.."'],
+  ["GET", "%2e/configmaps/a", '"/configmaps/./a"'],
+  ["DELETE", "../configmaps", '"/configmaps/.."'],
+  ["PUT", "../configmaps/a", '"/configmaps/../a"'],
+  ["PATCH", "./pods/a/status", '"/pods/./a"'],
+])("%s of namespaces/%s is of no key", async (method, path, key) => {
+  const body = method === "PUT" || method === "PATCH" ? { metadata: { name: "a" } } : undefined;
+  const answer = await admin.send(method, `/api/v1/namespaces/${path}`, body);
+  expect([answer.code, answer.object.message]).toEqual([500, `invalid key: ${key}`]);
+});
+
+test("nothing is made in a namespace of dots", async () => {
+  const { code, object } = await admin.send("POST", "/api/v1/namespaces/../configmaps", { metadata: { name: "a" } });
+  const message = `Internal error occurred: invalid resource name "..": [may not be '..']`;
+  expect([code, object.message]).toEqual([500, message]);
+});
+
 test("a pod without a name yet is refused by what its name is to begin with", async () => {
   const refused = async (metadata: object): Promise<unknown> => {
     const pod = { metadata, spec: { priorityClassName: "none", containers: [{ name: "c", image: "i" }] } };

@@ -283,6 +283,12 @@ describe("a dry run", () => {
       ["eviction", { metadata: { name: "dry" } }],
     ] as const)
       expect((await admin.send("POST", `${IN}/pods/dry/${path}?${dry}`, body)).code).toBe(201);
+    const evict = (deleteOptions: object) =>
+      admin.send("POST", `${IN}/pods/dry/eviction`, { metadata: { name: "dry" }, deleteOptions });
+    expect((await evict({ dryRun: ["All"] })).code).toBe(201);
+    const unread = await evict({ ignoreStoreReadErrorWithClusterBreakingPotential: true });
+    expect(unread.code).toBe(422);
+    expect(unread.object.message).toContain("can not be set for pod eviction, try after removing the option");
     const pod = await admin.get(`${IN}/pods/dry`);
     expect([pod.code, (pod.object["spec"] as Held)["nodeName"]]).toEqual([200, undefined]);
     const token = await admin.send("POST", `${IN}/serviceaccounts/default/token?${dry}`, {});

@@ -1,6 +1,7 @@
 import {
   ApiError,
   aggregateMessage,
+  fieldError,
   type GroupVersionKind,
   type GroupVersionResource,
   type Unstructured,
@@ -205,6 +206,11 @@ export class Subresources {
     const { namespace, name, query } = context.info;
     if ((eviction.metadata?.name ?? "") !== name)
       throw ApiError.badRequest("name in URL does not match name in Eviction object");
+    const unread = "ignoreStoreReadErrorWithClusterBreakingPotential";
+    if (eviction.deleteOptions?.[unread] === true) {
+      const why = "can not be set for pod eviction, try after removing the option";
+      throw ApiError.invalid(EVICTION_KIND, name, [fieldError.invalid(`deleteOptions.${unread}`, true, why)]);
+    }
     const asked = [query.getAll("dryRun"), eviction.deleteOptions?.dryRun ?? []] as const;
     if (asked.every((values) => values.length > 0) && asked[0].join() !== asked[1].join()) {
       const [inQuery, inBody] = asked.map((values) => `[${values.join(" ")}]`);
