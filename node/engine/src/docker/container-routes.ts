@@ -351,6 +351,7 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
 }
 
 function secondsOf(query: URLSearchParams): number | undefined {
-  const text = query.get("t");
-  return text === null || text === "" ? undefined : Number(text);
+  const text = query.get("t") ?? "";
+  if (!/^(-?\d+)?$/.test(text)) throw new TsukubeError("invalid", `invalid t "${text}": expected seconds`);
+  return text === "" ? undefined : Number(text);
 }

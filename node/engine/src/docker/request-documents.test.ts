@@ -48,6 +48,11 @@ test.each([
   expect(JSON.parse(answer.text).message).toContain(`invalid request: ${message}`);
 });
 
+test.each(["stop", "restart"])("a grace that is no number of seconds is refused: POST %s", async (action) => {
+  const { status, text } = await askDocker(socket, "POST", `/containers/a/${action}?t=soon`);
+  expect([status, JSON.parse(text).message]).toEqual([400, 'invalid t "soon": expected seconds']);
+});
+
 test("a path that cannot be decoded is refused", async () => {
   const answer = await askDocker(socket, "GET", "/containers/%zz/json");
   expect([answer.status, JSON.parse(answer.text).message]).toEqual([

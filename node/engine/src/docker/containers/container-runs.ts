@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename, dirname, posix } from "node:path";
 import { TsukubeError } from "@tsukube/foundation";
 import type { Cgroups, Mounts } from "@tsukube/kernel";
 import { makeFolders } from "../../build/copy-files.ts";
@@ -119,7 +119,7 @@ export class ContainerRuns {
         metadata: { name, uid: id, namespace: "docker", attempt: 0 },
         hostname: joined?.hostname ?? (config.Hostname || id.slice(0, 12)),
         linux: {
-          ...(hostConfig.CgroupParent ? { cgroupParent: hostConfig.CgroupParent } : {}),
+          ...(hostConfig.CgroupParent ? { cgroupParent: posix.join("/", hostConfig.CgroupParent) } : {}),
           sysctls: { ...hostConfig.Sysctls },
           securityContext: { namespaceOptions: mode === "host" ? { network: "NODE" } : {} },
         },

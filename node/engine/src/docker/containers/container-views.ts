@@ -235,7 +235,7 @@ function endpointView(
     Aliases: nullIfEmpty(endpoint.Aliases ?? []),
     MacAddress: attachment?.macAddress ?? endpoint.MacAddress ?? "",
     DriverOpts: endpoint.DriverOpts ?? null,
-    GwPriority: 0,
+    GwPriority: endpoint.GwPriority ?? 0,
     NetworkID: networkId,
     EndpointID: attachment?.endpointId ?? "",
     Gateway: attachment?.gateway ?? "",

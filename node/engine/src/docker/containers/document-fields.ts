@@ -156,6 +156,7 @@ export const ENDPOINT_FIELDS: Fields<EndpointDocument> = {
   Links: WORDS,
   MacAddress: "string",
   DriverOpts: TEXTS,
+  GwPriority: "integer",
   IPAMConfig: { fields: { IPv4Address: "string", IPv6Address: "string" } },
   NetworkID: "string",
 };

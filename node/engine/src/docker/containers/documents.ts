@@ -159,6 +159,7 @@ export interface EndpointDocument {
   readonly Links?: List<string>;
   readonly MacAddress?: string;
   readonly DriverOpts?: Table<string>;
+  readonly GwPriority?: number;
   readonly IPAMConfig?: Maybe<{ readonly IPv4Address?: string; readonly IPv6Address?: string }>;
   readonly NetworkID?: string;
 }

@@ -17,7 +17,9 @@ class World {
   readonly containers = new Map<string, DockerContainer>();
   attachments: Attachment[] = [];
   #given = 0;
-  readonly networks = ["bridge", "shop"].map((name, at) => ({ id: `id-${at}`, name, internal: false }) as Network);
+  readonly networks = ["bridge", "shop", "closed"].map(
+    (name, at) => ({ id: `id-${at}`, name, internal: name === "closed" }) as Network,
+  );
   readonly endpoints = new Endpoints({
     networks: this.#networks(),
     loopback: () => {},
@@ -104,6 +106,21 @@ test("on the default network a link is to one that runs; on others to whoever is
   await world.start("db", { NetworkMode: "shop" });
   const { address } = world.attachments.at(-1) as Attachment;
   expect(world.hosts("app").slice(0, 2)).toEqual([`${address}\tdatabase`, `${address}\tdb`]);
+});
+
+test.each([
+  [{ shop: {}, bridge: {} }, "shop"],
+  [{ shop: {}, bridge: { GwPriority: 1 } }, "bridge"],
+  [{ shop: { GwPriority: -1 }, bridge: {}, closed: { GwPriority: 5 } }, "bridge"],
+])("of the networks %j the world is reached over %s", async (endpoints, expected) => {
+  const world = new World();
+  const { id } = await world.start("web", { NetworkMode: "shop" });
+  await world.endpoints.release(id);
+  await world.endpoints.connect({ ...(world.containers.get(id) as DockerContainer), endpoints }, world.sandbox(id));
+  const nameOf = (wanted: string) => world.networks.find((network) => network.id === wanted)?.name;
+  const attached = world.attachments as readonly (Attachment & { readonly isDefault?: boolean })[];
+  expect(attached.filter(({ isDefault }) => isDefault).map(({ networkId }) => nameOf(networkId))).toEqual([expected]);
+  expect(attached).toHaveLength(Object.keys(endpoints).length);
 });
 
 test("a container that cannot be connected to one more network stays as it was", async () => {

@@ -50,7 +50,8 @@ export class Endpoints {
     if (mode.startsWith("container:")) return;
     if (net !== undefined) await this.#deps.loopback(net);
     if (net !== undefined && mode !== "none" && container.config.NetworkDisabled !== true) {
-      for (const name of orderedNetworks(container)) await this.#attach(container, name, sandbox);
+      const first = this.#gatewayNetwork(container);
+      for (const name of orderedNetworks(container)) await this.#attach(container, name, sandbox, name === first);
       await this.#publish(container);
     }
     await this.#writeFiles(container, sandbox, this.#links(container));
@@ -66,7 +67,9 @@ export class Endpoints {
   ): Promise<DockerContainer> {
     const container = { ...before, endpoints: { ...before.endpoints, [network.name]: endpoint } };
     try {
-      await this.#attach(container, network.name, sandbox);
+      const { networks } = this.#deps;
+      const hasDefault = this.of(before.id).some(({ networkId }) => networks.find(networkId)?.internal === false);
+      await this.#attach(container, network.name, sandbox, !hasDefault);
       await this.#publish(container);
       await this.#writeFiles(container, sandbox, this.#links(container));
     } catch (error) {
@@ -77,12 +80,23 @@ export class Endpoints {
     return container;
   }
 
-  async #attach(container: DockerContainer, name: string, sandbox: SandboxRecord): Promise<Attachment> {
+  /** Over which the world is reached: the first of those of the highest priority. */
+  #gatewayNetwork(container: DockerContainer): string | undefined {
+    const priority = (name: string): number => container.endpoints[name]?.GwPriority ?? 0;
+    const open = orderedNetworks(container).filter((name) => this.#deps.networks.find(name)?.internal !== true);
+    return open.toSorted((a, b) => priority(b) - priority(a))[0];
+  }
+
+  async #attach(
+    container: DockerContainer,
+    name: string,
+    sandbox: SandboxRecord,
+    isDefault: boolean,
+  ): Promise<Attachment> {
     const { networks } = this.#deps;
     const network = await this.network(name);
     const endpoint = container.endpoints[name] ?? {};
     const own = this.of(container.id);
-    const hasDefault = own.some(({ networkId }) => networks.find(networkId)?.internal === false);
     const address = endpoint.IPAMConfig?.IPv4Address || undefined;
     const ipv6Address = endpoint.IPAMConfig?.IPv6Address || undefined;
     const macAddress = endpoint.MacAddress || (own.length === 0 ? container.config.MacAddress : undefined) || undefined;
@@ -91,7 +105,7 @@ export class Endpoints {
       networkId: network.id,
       netns: sandbox.namespaces.net ?? "",
       names: namesOf(container, endpoint),
-      isDefault: !hasDefault,
+      isDefault,
       resolvers: upstreamServers(await hostResolvers(), container.hostConfig.Dns ?? [], networks.resolver),
       ...(address === undefined ? {} : { address }),
       ...(ipv6Address === undefined ? {} : { ipv6Address }),
