@@ -160,11 +160,13 @@ export class Containers {
     const logPath = join(sandbox.config.logDirectory ?? "", config.logPath || `${id}.log`);
     const { envs: _, ...kept } = config;
     checkPropagation(config.mounts ?? [], () => readFileSync("/proc/self/mountinfo", "utf8"));
+    const volumeImages: string[] = [];
     const record: ContainerRecord = {
       id,
       sandboxId: sandbox.id,
       config: kept,
       imageId: image.id,
+      volumeImages,
       ...(isHolder && { isHolder }),
       ...(keepsFiles && { keepsFiles }),
       logPath: logPath.startsWith("/") ? logPath : `${bundle}/log`,
@@ -181,8 +183,8 @@ export class Containers {
       await mkdir(dirname(record.logPath), { recursive: true });
       const { users } = sandbox;
       await this.#deps.snapshotter.mount(id, image.chain, rootfs, users);
-      const volumes = await mountVolumeImages(config, `${bundle}/images`, this.#deps, users);
-      const mapped = await mapMounts(volumes.config, `${bundle}/mapped`, users, this.#deps.mounts);
+      const shown = await mountVolumeImages(config, `${bundle}/images`, this.#deps, volumeImages, users);
+      const mapped = await mapMounts(shown, `${bundle}/mapped`, users, this.#deps.mounts);
       const input = await this.#specInput(record, mapped, sandbox, image, rootfs, options.groups);
       const { adjust = (same) => same } = options;
       const adjusted = await adjust(specOf(input), rootfs);
@@ -193,7 +195,7 @@ export class Containers {
       await writeFile(`${bundle}/config.json`, ociJson(spec), { mode: 0o600 });
       await writeFile(`${bundle}/process.json`, ociJson(spec.process), { mode: 0o600 });
       const process = await this.#createProcess(record, options.withoutLog === true);
-      const created = { ...record, volumeImages: volumes.images, user: input.user, ...process };
+      const created = { ...record, user: input.user, ...process };
       await this.#put(created);
       this.#deps.onEvent("CREATED", created);
       return created;

@@ -4,7 +4,9 @@ import { scratchFolder } from "@tsukube/kernel/scratch";
 import type { Mount } from "@tsukube/node-contracts/cri";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EngineUnderTest } from "../engine-under-test.ts";
+import type { ImageRecord } from "../images/image-store.ts";
 import { OverlaySnapshotter } from "../images/overlay-snapshotter.ts";
+import { mountVolumeImages } from "./volume-images.ts";
 
 const IMAGE = "tsukube.local/busybox";
 
@@ -49,6 +51,25 @@ describe.skipIf(process.getuid?.() !== 0)("images as volumes (need root)", () =>
     const mounts = [{ containerPath: "/x", ...mount }];
     await expect(under.run(cri, sandbox, ["true"], { mounts })).rejects.toThrow(message);
     expect(systemMounts.below(`${under.folder}/run/bundles`)).toEqual([]);
+  });
+
+  test("they are held before they are mounted, and before one that is not there is refused", async () => {
+    const held: string[] = [];
+    const looked: string[] = [];
+    const deps = {
+      findImage: async (name: string) =>
+        name === "gone" ? undefined : ({ id: name, chain: [name] } as unknown as ImageRecord),
+      snapshotter: { view: async () => void looked.push(held.join()) },
+    };
+    const scratch = scratchFolder("held");
+    under.lifetime.add("folder", scratch.remove);
+    const mounts = ["a", "b", "gone"].map((image) => ({ image: { image }, containerPath: `/${image}` }));
+    const shown = mountVolumeImages({ mounts }, scratch.path, deps, held);
+    await expect(shown).rejects.toThrow('Cannot mount image "gone"');
+    expect([looked, held]).toEqual([
+      ["a", "a,b"],
+      ["a", "b"],
+    ]);
   });
 
   test("layers are seen as one, whoever looks cannot change them", async () => {

@@ -12,25 +12,20 @@ export interface VolumeImagesDeps {
   findImage(name: string): Promise<ImageRecord | undefined>;
 }
 
-export interface MountedVolumeImages {
-  /** With the folders of the images instead of their names. */
-  readonly config: ContainerConfig;
-  /** Ids. */
-  readonly images: readonly string[];
-}
-
 /**
  * Shows the images that a container has as volumes below `folder`: as they are, nobody can write there. Unmounting what is
  * below the folder undoes it.
+ * @param held Is given the id of each image before anything of it is looked at: who removes images must not have one of these.
+ * @returns the configuration with the folders of the images instead of their names.
  * @throws {TsukubeError} `not-found` for an image or a path in it that does not exist.
  */
 export async function mountVolumeImages(
   config: ContainerConfig,
   folder: string,
   deps: VolumeImagesDeps,
+  held: string[],
   users?: PodUsers,
-): Promise<MountedVolumeImages> {
-  const images: string[] = [];
+): Promise<ContainerConfig> {
   const mounts: Mount[] = [];
   for (const [index, mount] of (config.mounts ?? []).entries()) {
     const name = mount.image?.image ?? "";
@@ -41,7 +36,7 @@ export async function mountVolumeImages(
     const image = await deps.findImage(name);
     if (image === undefined)
       throw new TsukubeError("not-found", `Cannot mount image "${name}": not present, expected one that was pulled`);
-    images.push(image.id);
+    held.push(image.id);
     const root = `${folder}/${index}`;
     await mkdir(root, { recursive: true });
     await deps.snapshotter.view(image.chain, root, users);
@@ -54,7 +49,7 @@ export async function mountVolumeImages(
       mountOptions: ["noexec", ...(mount.mountOptions ?? [])],
     });
   }
-  return { config: images.length === 0 ? config : { ...config, mounts }, images };
+  return held.length === 0 ? config : { ...config, mounts };
 }
 
 function partOf(root: string, subPath: string, image: string): string {
