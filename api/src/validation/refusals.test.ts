@@ -88,7 +88,72 @@ const shared = (policies: Readonly<Record<string, unknown>>) => ({
 const RULE = "spec.rules.0.resourceRules.0";
 const INLINE_SPEC = "spec.source.inlineVolumeSpec";
 
+/** What a policy is about. */
+const MATCHED = {
+  ...{ namespaceSelector: {}, objectSelector: {}, matchPolicy: "Equivalent" },
+  resourceRules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }],
+};
+
 const NEW: readonly Row[] = [
+  ...(
+    [
+      [{ expression: "true", reason: "Teapot" }, "reason", /^Unsupported value: "Teapot"/],
+      [{ expression: "true", message: "a\nb" }, "message", /must not contain line breaks$/],
+      [{ expression: "true", message: " " }, "message", /must be non-empty if specified$/],
+      [{ expression: "params.x == 1" }, "expression", /undeclared reference to 'params'/],
+      [{ expression: "true", messageExpression: "string(authorizer)" }, "messageExpression", /undeclared reference/],
+    ] as const
+  ).map(
+    ([validation, field, why]): Row => [
+      VALIDATING,
+      "spec",
+      { matchConstraints: MATCHED, validations: [validation] },
+      expect.stringMatching(new RegExp(`^spec.validations\\[0\\].${field}: .*${why.source.replace("^", "")}`, "s")),
+    ],
+  ),
+  [
+    VALIDATING,
+    "spec",
+    {
+      matchConstraints: {
+        ...MATCHED,
+        resourceRules: [
+          {
+            operations: ["*", "CREATE"],
+            apiGroups: ["*", "a"],
+            apiVersions: ["*", "v1"],
+            resources: ["pods/*", "pods/status", "*/*"],
+            resourceNames: ["a", "a"],
+          },
+        ],
+      },
+      matchConditions: [
+        { name: "a", expression: "true" },
+        { name: "a", expression: "true" },
+      ],
+      validations: [{ expression: "true" }],
+    },
+    expect.stringContaining("if '*' is present, must not specify other operations"),
+    expect.stringContaining("if '*' is present, must not specify other API groups"),
+    expect.stringContaining("if '*' is present, must not specify other API versions"),
+    expect.stringContaining("if 'pods/*' is present, must not specify pods/status"),
+    expect.stringContaining("if '*/*' is present, must not specify other resources"),
+    expect.stringContaining('resourceNames[1]: Duplicate value: "a"'),
+    'spec.matchConditions[1].name: Duplicate value: "a"',
+  ],
+  [
+    WEBHOOK,
+    "webhooks.0.clientConfig",
+    { service: { name: "s", namespace: "n", path: "x" } },
+    expect.stringContaining("must start with a '/'"),
+    expect.stringContaining("segment[0] may not be empty"),
+  ],
+  [
+    WEBHOOK,
+    "webhooks.0.admissionReviewVersions",
+    ["v1", "v1"],
+    expect.stringMatching(/admissionReviewVersions\[1\]: Invalid value: "v1": duplicate version$/),
+  ],
   [FLOWS, "spec.matchingPrecedence", -1, "spec.matchingPrecedence: Invalid value: -1: must be a positive value"],
   [
     FLOWS,

@@ -19,6 +19,7 @@ import {
   requiredWith,
   text,
   unique,
+  uniqueElements,
   unlessUnset,
 } from "../check.ts";
 import type { RuleTable } from "../kind-rules.ts";
@@ -29,13 +30,43 @@ import { reviewVersions, webhookClient } from "./webhook-client.ts";
 
 const OPERATIONS = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"] as const;
 
+/** What names everything names it alone. */
+const aloneIf =
+  (all: string, others: string): Check =>
+  (value, at, errors) => {
+    const names = listOf(value);
+    const why = `if '${all}' is present, must not specify other ${others}`;
+    if (names.length > 1 && names.includes(all)) errors.push(fieldError.invalid(at, value, why));
+  };
+
+/** Nothing is named beside what covers it: "pods/*" covers those that follow it. */
+const coveredResources: Check = (value, at, errors) => {
+  const whole = new Set<string>();
+  listOf(value).forEach((name, index) => {
+    const [resource = "", part] = String(name).split(/\/(.*)/s);
+    if (part === undefined) return;
+    for (const pattern of [`${resource}/*`, `*/${part}`])
+      if (whole.has(pattern)) {
+        const why = `if '${pattern}' is present, must not specify ${String(name)}`;
+        errors.push(fieldError.invalid(element(at, index), name, why));
+      }
+    if (part === "*" || resource === "*") whole.add(String(name));
+  });
+  aloneIf("*/*", "resources")(value, at, errors);
+  const plain = listOf(value).filter((name) => !String(name).includes("/"));
+  if (plain.at(-1) !== "*") aloneIf("*", "resources without subresources")(plain, at, errors);
+};
+
 const operationRule: Check = fields({
-  operations: requiredWith("", each(exactlyOneOf(...OPERATIONS))),
-  apiGroups: required(),
-  apiVersions: required(each(required())),
-  resources: required(each(required())),
+  operations: all(aloneIf("*", "operations"), requiredWith("", each(exactlyOneOf(...OPERATIONS)))),
+  apiGroups: required(aloneIf("*", "API groups")),
+  apiVersions: required(aloneIf("*", "API versions"), each(required())),
+  resources: required(each(required()), coveredResources),
   scope: optionalOneOf("*", "Cluster", "Namespaced"),
 });
+
+/** Of a policy or its binding: for some names only. */
+const namedRule: Check = all(operationRule, fields({ resourceNames: uniqueElements(undefined) }));
 
 const matchResources: Check = fields({
   namespaceSelector: (value, at, errors) => {
@@ -46,9 +77,9 @@ const matchResources: Check = fields({
     if (value === undefined) errors.push(fieldError.required(at));
     else labelSelector(value, at, errors);
   },
-  resourceRules: each(operationRule),
-  excludeResourceRules: each(operationRule),
   matchPolicy: optionalOneOf("Equivalent", "Exact"),
+  resourceRules: each(namedRule),
+  excludeResourceRules: each(namedRule),
 });
 
 const constraints: Check = (value, at, errors) => {
@@ -57,20 +88,48 @@ const constraints: Check = (value, at, errors) => {
   if (isUnset(member(value, "resourceRules"))) errors.push(fieldError.required(child(at, "resourceRules")));
 };
 
-const conditionsIn = (environment: CelEnvironment): Check =>
-  each(fields({ name: required(text(labelKeyProblems)), expression: required(celExpression(environment, "bool")) }));
+const MOST_CONDITIONS = 64;
 
-const policyConditions = conditionsIn(POLICY_ENVIRONMENT);
+const conditionsIn =
+  (environment: CelEnvironment): Check =>
+  (value, at, errors) => {
+    const count = listOf(value).length;
+    if (count > MOST_CONDITIONS) errors.push(fieldError.tooMany(at, count, MOST_CONDITIONS));
+    each(fields({ expression: required(celExpression(environment, "bool")), name: required(text(labelKeyProblems)) }))(
+      value,
+      at,
+      errors,
+    );
+    unique("name")(value, at, errors);
+  };
 
-const variables: Check = each(
-  fields({
-    name: requiredWith("name is not specified", (value, at, errors) => {
-      if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(String(value)))
-        errors.push(fieldError.invalid(at, value, "must be a valid CEL identifier"));
+/** What a policy's expressions know: parameters where it has a kind of them. @param without Names that this one does not know. */
+function environmentOf(spec: unknown, ...without: readonly string[]): CelEnvironment {
+  const absent = member(spec, "paramKind") === undefined ? [...without, "params"] : without;
+  if (absent.length === 0) return POLICY_ENVIRONMENT;
+  const known = Object.entries(POLICY_ENVIRONMENT.variables).filter(([name]) => !absent.includes(name));
+  return { ...POLICY_ENVIRONMENT, variables: Object.fromEntries(known) };
+}
+
+const variablesIn = (environment: CelEnvironment): Check =>
+  each(
+    fields({
+      name: requiredWith("name is not specified", (value, at, errors) => {
+        if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(String(value)))
+          errors.push(fieldError.invalid(at, value, "must be a valid CEL identifier"));
+      }),
+      expression: requiredWith("expression is not specified", celExpression(environment)),
     }),
-    expression: requiredWith("expression is not specified", celExpression(POLICY_ENVIRONMENT)),
-  }),
-);
+  );
+
+const policyMessage: Check = (value, at, errors) => {
+  const message = String(value ?? "");
+  if (message !== "" && message.trim() === "")
+    errors.push(fieldError.invalid(at, message, "must be non-empty if specified"));
+  else if (/[\n\r]/.test(message.trim())) errors.push(fieldError.invalid(at, message, "must not contain line breaks"));
+};
+
+const REASONS = ["Forbidden", "Invalid", "RequestEntityTooLarge"] as const;
 
 const paramVersion: Check = (value, at, errors) => {
   const [version = "", group = "", ...more] = String(value).split("/").reverse();
@@ -93,12 +152,13 @@ const paramKind: Check = optional(
 );
 
 const validatingPolicy: Check = (value, at, errors) => {
+  const environment = environmentOf(value);
   fields({
     paramKind,
     failurePolicy: optionalOneOf("Fail", "Ignore"),
     matchConstraints: constraints,
-    matchConditions: policyConditions,
-    variables,
+    matchConditions: conditionsIn(environment),
+    variables: variablesIn(environment),
   })(value, at, errors);
   const [validations, audits] = [member(value, "validations"), member(value, "auditAnnotations")];
   if (isUnset(validations) && isUnset(audits)) {
@@ -114,43 +174,59 @@ const validatingPolicy: Check = (value, at, errors) => {
   }
   each(
     fields({
-      expression: requiredWith("expression is not specified", celExpression(POLICY_ENVIRONMENT, "bool")),
-      messageExpression: optional(celExpression(POLICY_ENVIRONMENT, "string")),
+      expression: requiredWith("expression is not specified", celExpression(environment, "bool")),
+      messageExpression: optional(celExpression(environmentOf(value, "authorizer"), "string")),
+      message: policyMessage,
+      reason: optionalOneOf(...REASONS),
     }),
   )(validations, child(at, "validations"), errors);
   each(
     fields({
       key: required(text(labelKeyProblems)),
-      valueExpression: required(celExpression(POLICY_ENVIRONMENT, "string", "null_type")),
+      valueExpression: required(celExpression(environment, "string", "null_type")),
     }),
   )(audits, child(at, "auditAnnotations"), errors);
+  unique("key")(audits, child(at, "auditAnnotations"), errors);
 };
 
-const mutation: Check = (value, at, errors) => {
-  const type = member(value, "patchType");
-  const [apply, patch] = [member(value, "applyConfiguration"), member(value, "jsonPatch")];
-  if (isUnset(type)) errors.push(fieldError.required(child(at, "patchType")));
-  else if (type === "ApplyConfiguration") {
-    if (apply === undefined)
-      errors.push(
-        fieldError.required(child(at, "applyConfiguration"), "must be specified when patchType is ApplyConfiguration"),
-      );
-    if (patch !== undefined)
-      errors.push(
-        fieldError.invalid(child(at, "jsonPatch"), "{}", "must not be specified when patchType is ApplyConfiguration"),
-      );
-  } else if (type === "JSONPatch") {
-    if (patch === undefined)
-      errors.push(fieldError.required(child(at, "jsonPatch"), "must be specified when patchType is JSONPatch"));
-    if (apply !== undefined)
-      errors.push(
-        fieldError.invalid(child(at, "applyConfiguration"), "{}", "must not be specified when patchType is JSONPatch"),
-      );
-  } else exactlyOneOf("ApplyConfiguration", "JSONPatch")(type, child(at, "patchType"), errors);
-  const expression = (types: string) => fields({ expression: required(celExpression(POLICY_ENVIRONMENT, types)) });
-  if (apply !== undefined) expression("Object")(apply, child(at, "applyConfiguration"), errors);
-  if (patch !== undefined) expression("list")(patch, child(at, "jsonPatch"), errors);
-};
+const mutationIn =
+  (environment: CelEnvironment): Check =>
+  (value, at, errors) => {
+    const type = member(value, "patchType");
+    const [apply, patch] = [member(value, "applyConfiguration"), member(value, "jsonPatch")];
+    if (isUnset(type)) errors.push(fieldError.required(child(at, "patchType")));
+    else if (type === "ApplyConfiguration") {
+      if (apply === undefined)
+        errors.push(
+          fieldError.required(
+            child(at, "applyConfiguration"),
+            "must be specified when patchType is ApplyConfiguration",
+          ),
+        );
+      if (patch !== undefined)
+        errors.push(
+          fieldError.invalid(
+            child(at, "jsonPatch"),
+            "{}",
+            "must not be specified when patchType is ApplyConfiguration",
+          ),
+        );
+    } else if (type === "JSONPatch") {
+      if (patch === undefined)
+        errors.push(fieldError.required(child(at, "jsonPatch"), "must be specified when patchType is JSONPatch"));
+      if (apply !== undefined)
+        errors.push(
+          fieldError.invalid(
+            child(at, "applyConfiguration"),
+            "{}",
+            "must not be specified when patchType is JSONPatch",
+          ),
+        );
+    } else exactlyOneOf("ApplyConfiguration", "JSONPatch")(type, child(at, "patchType"), errors);
+    const expression = (types: string) => fields({ expression: required(celExpression(environment, types)) });
+    if (apply !== undefined) expression("Object")(apply, child(at, "applyConfiguration"), errors);
+    if (patch !== undefined) expression("list")(patch, child(at, "jsonPatch"), errors);
+  };
 
 const MUTATED = ["*", "CONNECT", "CREATE", "UPDATE"] as const;
 
@@ -162,22 +238,26 @@ const mutatedOperations: Check = (value, at, errors) => {
         errors.push(fieldError.notSupported(child(at, "resourceRules.operations"), operation ?? "", MUTATED));
 };
 
-const mutatingPolicy: Check = fields({
-  paramKind,
-  failurePolicy: optionalOneOf("Fail", "Ignore"),
-  matchConstraints: all(constraints, mutatedOperations),
-  matchConditions: policyConditions,
-  variables,
-  mutations: requiredWith("mutations must contain at least one item", each(mutation)),
-  reinvocationPolicy: oneOf("IfNeeded", "Never"),
-});
+const mutatingPolicy: Check = (value, at, errors) => {
+  const environment = environmentOf(value);
+  fields({
+    paramKind,
+    failurePolicy: optionalOneOf("Fail", "Ignore"),
+    matchConstraints: all(constraints, mutatedOperations),
+    matchConditions: conditionsIn(environment),
+    variables: variablesIn(environment),
+    mutations: requiredWith("mutations must contain at least one item", each(mutationIn(environment))),
+    reinvocationPolicy: oneOf("IfNeeded", "Never"),
+  })(value, at, errors);
+};
 
 const paramRef: Check = (value, at, errors) => {
   const [name, selector] = [member(value, "name"), member(value, "selector")];
   if (isUnset(name) && selector === undefined)
     errors.push(fieldError.required(at, "one of name or selector must be specified"));
   if (!isUnset(name) && selector !== undefined)
-    errors.push(fieldError.forbidden(child(at, "name"), "name and selector are mutually exclusive"));
+    for (const one of ["name", "selector"])
+      errors.push(fieldError.forbidden(child(at, one), "name and selector are mutually exclusive"));
   oneOf("Deny", "Allow")(member(value, "parameterNotFoundAction"), child(at, "parameterNotFoundAction"), errors);
 };
 

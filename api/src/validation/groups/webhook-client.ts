@@ -1,17 +1,17 @@
 import { fieldError } from "../../status/field-error.ts";
-import { type Check, child, each, isUnset, listOf, member, text } from "../check.ts";
-import { dns1035Label } from "../names.ts";
+import { type Check, child, element, isUnset, listOf, member, text } from "../check.ts";
+import { dns1035Label, dnsSubdomain } from "../names.ts";
 
 const REVIEWS = ["v1", "v1beta1"];
 
 /** Versions of reviews that a webhook takes: one at least that the server sends. */
 export const reviewVersions: Check = (value, at, errors) => {
-  each(text(dns1035Label))(
-    listOf(value).map((version) => version ?? ""),
-    at,
-    errors,
-  );
   const versions = listOf(value).map((version) => version ?? "");
+  versions.forEach((version, index) => {
+    const here = element(at, index);
+    if (versions.indexOf(version) < index) errors.push(fieldError.invalid(here, version, "duplicate version"));
+    else text(dns1035Label)(version, here, errors);
+  });
   if (versions.some((version) => REVIEWS.includes(String(version)))) return;
   errors.push(fieldError.invalid(at, versions, `must include at least one of ${REVIEWS.join(", ")}`));
 };
@@ -36,6 +36,18 @@ const webhookUrl: Check = (value, at, errors) => {
   if (query !== "") refuse(query, "query parameters are not permitted in the URL");
 };
 
+const servicePath: Check = (value, at, errors) => {
+  const path = String(value ?? "");
+  const refuse = (why: string): void => void errors.push(fieldError.invalid(at, path, why));
+  if (path === "" || path === "/") return;
+  if (!path.startsWith("/")) refuse("must start with a '/'");
+  const segments = path.slice(1).replace(/\/$/, "").split("/");
+  segments.forEach((segment, index) => {
+    if (segment === "") refuse(`segment[${index}] may not be empty`);
+    else for (const why of dnsSubdomain(segment)) refuse(`segment[${index}]: ${why}`);
+  });
+};
+
 /** Where a webhook is: at a URL or at a Service. */
 export const webhookClient: Check = (value, at, errors) => {
   const [url, service] = [member(value, "url"), member(value, "service")];
@@ -51,4 +63,5 @@ export const webhookClient: Check = (value, at, errors) => {
     errors.push(
       fieldError.invalid(child(here, "port"), port, "port is not valid: must be between 1 and 65535, inclusive"),
     );
+  servicePath(member(service, "path"), child(here, "path"), errors);
 };
