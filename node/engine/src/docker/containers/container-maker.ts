@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { type Clock, type Logger, messageOf, type Random, TsukubeError } from "@tsukube/foundation";
 import type { ImageRecord } from "../../images/image-store.ts";
+import type { DockerEvents } from "../events.ts";
 import type { Endpoints } from "../networks/endpoints.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
 import { checkWishes } from "./checked-wishes.ts";
@@ -19,6 +20,7 @@ interface Deps {
   readonly volumes: VolumeStore;
   readonly endpoints?: Endpoints;
   readonly rootfs: RootfsAccess;
+  readonly events: DockerEvents;
   readonly removeFiles: (id: string) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
@@ -84,7 +86,9 @@ export class ContainerMaker {
       create: async (volume: Parameters<VolumeStore["create"]>[0]) => {
         const { name = this.#newId(), isAnonymous = volume.name === undefined } = volume;
         making.volumes.push(name);
+        const isNew = volumes.find(name) === undefined;
         const made = await volumes.create({ ...volume, name, isAnonymous });
+        if (isNew) this.#deps.events.publish("volume", "create", name, { driver: "local" });
         if (volume.name === undefined) anonymous.push(name);
         return made;
       },

@@ -8,7 +8,7 @@ import { VirtualClock } from "@tsukube/testing";
 import { expect, onTestFinished, test } from "vitest";
 import type { ContainerRecord, Containers } from "../../containers/containers.ts";
 import type { ImageRecord } from "../../images/image-store.ts";
-import { DockerEvents } from "../events.ts";
+import { type DockerEvent, DockerEvents } from "../events.ts";
 import { VolumeStore } from "../volumes/volume-store.ts";
 import type { ContainerRuns } from "./container-runs.ts";
 import { ContainerStore } from "./container-store.ts";
@@ -106,12 +106,13 @@ class World {
     return this.store.get(id).state.status;
   }
 
-  /** Signals that clients were told of. */
+  /** What clients were told so far. */
+  async told(): Promise<readonly DockerEvent[]> {
+    return Array.fromAsync(this.events.stream(0, AbortSignal.abort()));
+  }
+
   async signals(): Promise<readonly (string | undefined)[]> {
-    const told: (string | undefined)[] = [];
-    for await (const { Action, Actor } of this.events.stream(0, AbortSignal.abort()))
-      if (Action === "kill") told.push(Actor.Attributes["signal"]);
-    return told;
+    return (await this.told()).flatMap(({ Action, Actor }) => (Action === "kill" ? [Actor.Attributes["signal"]] : []));
   }
 }
 
@@ -224,6 +225,21 @@ test("a creation that fails leaves no container, name, volume or file behind", a
   expect(world.removed).toHaveLength(1);
   world.copying = async () => {};
   expect((await create()).name).toBe("name");
+});
+
+test("volumes that come with a container and go with it are told of", async () => {
+  const world = new World();
+  await world.store.load();
+  const image = { id: "sha256:1", config: { Volumes: { "/data": {} } } } as unknown as ImageRecord;
+  const wish = { Image: "a", Cmd: ["a"], HostConfig: { NetworkMode: "none", Binds: ["kept:/kept"] } };
+  for (let time = 0; time < 2; time++) {
+    const { id } = await world.containers.create(wish, image, undefined);
+    await world.containers.remove(id, { volumes: true });
+  }
+  const about = (await world.told()).filter(({ Type }) => Type === "volume");
+  const told = about.map(({ Action, Actor: { ID } }) => [Action, ID === "kept" ? ID : "anonymous"].join(" "));
+  const once = ["create anonymous", "destroy anonymous"];
+  expect(told.toSorted()).toEqual(["create kept", ...once, ...once].toSorted());
 });
 
 test("a restart keeps a container that goes with its end", async () => {

@@ -442,8 +442,11 @@ export class DockerContainers {
   /** Those that nobody named and nobody else uses. */
   async #removeVolumes({ mounts }: DockerContainer): Promise<void> {
     const isUsed = (name: string): boolean => this.volumeUsers.has(name);
-    for (const { name, isAnonymous } of mounts)
-      if (name !== undefined && isAnonymous === true) await this.#deps.volumes.remove(name, isUsed).catch(() => {});
+    for (const { name, isAnonymous } of mounts) {
+      if (name === undefined || isAnonymous !== true) continue;
+      const isGone = await this.#deps.volumes.remove(name, isUsed).catch(() => false);
+      if (isGone) this.#deps.events.publish("volume", "destroy", name, { driver: "local" });
+    }
   }
 
   /** Connects to the streams of a container that runs, or of the next run. */
