@@ -7,6 +7,7 @@ import { isCarried } from "../images/layer-tar.ts";
 import type { CopySource, SourceEntry } from "./copy-sources.ts";
 import type { ModeChange } from "./file-mode.ts";
 import { rootedPath } from "./rooted-path.ts";
+import { SourcePlaces } from "./source-places.ts";
 
 export interface CopyOptions {
   /** For everything that is copied or made; the source's own when absent. */
@@ -42,19 +43,26 @@ export async function copySources(
 
 async function copySource(source: CopySource, root: string, destination: string, options: CopyOptions): Promise<void> {
   await makeFolders(root, dirname(destination), options);
+  using places = new SourcePlaces(source.root);
   const folderTimes: (readonly [path: string, time: Date])[] = [];
   for (const entry of source.entries) {
     const path = entry.path === "" ? destination : join(destination, entry.path);
     const target = rootedPath(root, path, entry.status.isDirectory());
     const isTop = entry.path === "" && source.isFolder && !options.parents;
-    await copyEntry(entry, target, options, isTop);
+    await copyEntry(entry, places, target, options, isTop);
     if (entry.status.isDirectory() && !isTop) folderTimes.push([target, entry.status.mtime]);
   }
   for (const [target, time] of folderTimes.reverse()) await lutimes(target, time, time);
 }
 
 /** @param isTop The folder whose content is copied: one that is there keeps its mode and owner. */
-async function copyEntry(entry: SourceEntry, target: string, options: CopyOptions, isTop: boolean): Promise<void> {
+async function copyEntry(
+  entry: SourceEntry,
+  places: SourcePlaces,
+  target: string,
+  options: CopyOptions,
+  isTop: boolean,
+): Promise<void> {
   const { status, file } = entry;
   const before = await lstat(target).catch(() => undefined);
   const isFolder = status.isDirectory();
@@ -63,8 +71,8 @@ async function copyEntry(entry: SourceEntry, target: string, options: CopyOption
   if (before !== undefined && isTop && before.isDirectory()) return;
   if (before !== undefined && !(isFolder && before.isDirectory())) await rm(target, { recursive: true });
   if (isFolder) await mkdir(target, { recursive: true });
-  else if (status.isSymbolicLink()) await symlink(await readlink(file), target);
-  else if (status.isFile()) await copyFile(file, target, constants.COPYFILE_FICLONE);
+  else if (status.isSymbolicLink()) await symlink(await readlink(places.pathOf(entry)), target);
+  else if (status.isFile()) await places.content(entry, (path) => copyFile(path, target, constants.COPYFILE_FICLONE));
   else {
     const { major, minor } = deviceNumbers(status.rdev);
     makeNode(target, status.isFIFO() ? "fifo" : status.isBlockDevice() ? "block" : "character", major, minor);
@@ -72,7 +80,8 @@ async function copyEntry(entry: SourceEntry, target: string, options: CopyOption
   const { uid, gid } = options.owner ?? status;
   await lchown(target, uid, gid);
   if (!status.isSymbolicLink()) await chmod(target, options.mode?.(status.mode, isFolder) ?? status.mode & 0o7777);
-  for (const name of attributeNames(file)) if (isCarried(name)) setAttribute(target, name, attribute(file, name));
+  const place = places.pathOf(entry);
+  for (const name of attributeNames(place)) if (isCarried(name)) setAttribute(target, name, attribute(place, name));
   await lutimes(target, status.mtime, status.mtime);
 }
 

@@ -8,6 +8,7 @@ import { attribute, attributeNames } from "@tsukube/kernel";
 import { isCarried } from "../images/layer-tar.ts";
 import { cleanPattern, hasWildcard, pathPattern } from "./path-pattern.ts";
 import { rootedPath } from "./rooted-path.ts";
+import { SourcePlaces } from "./source-places.ts";
 
 /** Something to copy: a file, link, device, or a folder with all below it. */
 export interface SourceEntry {
@@ -20,6 +21,8 @@ export interface SourceEntry {
 
 /** What one word of COPY names. */
 export interface CopySource {
+  /** Nothing of it is looked for outside. */
+  readonly root: string;
   /** Within the source's root, "src/main.ts". */
   readonly path: string;
   readonly name: string;
@@ -72,7 +75,7 @@ async function sourceAt(
   if (status.isDirectory() && (isKept || looksInto(path)))
     await addBelow(entries, file, "", path === "" ? "" : `${path}/`, keep, looksInto);
   if (!isKept && entries.length === 1) return undefined;
-  return { path, name: basename(path), isFolder: status.isDirectory(), entries };
+  return { root, path, name: basename(path), isFolder: status.isDirectory(), entries };
 }
 
 async function addBelow(
@@ -128,24 +131,27 @@ export async function digestSources(
       digests.set(source.revision.of, source.revision.value);
       continue;
     }
-    for (const { path, file, status } of source.entries) {
+    using places = new SourcePlaces(source.root);
+    for (const entry of source.entries) {
+      const { path, status } = entry;
       const name = [source.path, path].filter((part) => part !== "").join("/") || ".";
       const owner = withOwners ? ` ${status.uid}:${status.gid}` : "";
       digests.set(
         name,
-        `${(status.mode & 0o7777).toString(8)}${owner} ${await contentOf(file, status)}${attributesOf(file)}`,
+        `${(status.mode & 0o7777).toString(8)}${owner} ${await contentOf(entry, places)}${attributesOf(places.pathOf(entry))}`,
       );
     }
   }
   return digests;
 }
 
-async function contentOf(file: string, status: Stats): Promise<string> {
+async function contentOf(entry: SourceEntry, places: SourcePlaces): Promise<string> {
+  const { status } = entry;
   if (status.isDirectory()) return "folder";
-  if (status.isSymbolicLink()) return `link ${await readlink(file)}`;
+  if (status.isSymbolicLink()) return `link ${await readlink(places.pathOf(entry))}`;
   if (!status.isFile()) return `device ${status.mode} ${status.rdev}`;
   const hash = createHash("sha256");
-  await pipeline(createReadStream(file), hash);
+  await places.content(entry, (path) => pipeline(createReadStream(path), hash));
   return `sha256:${hash.digest("hex")}`;
 }
 

@@ -75,6 +75,8 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
           "ARG GREETING=hello",
           "WORKDIR /src",
           "COPY in/ .",
+          "VOLUME /src/kept",
+          "RUN mkdir -p kept && echo kept > kept/file",
           'RUN echo "$GREETING" > greeting && rm /bin/yes && chmod 700 sub && ln -s sub link && id -u > uid',
           "FROM tsukube.local/busybox",
           "COPY --from=first --chown=7:8 /src /copied",
@@ -96,10 +98,10 @@ describe.skipIf(process.getuid?.() !== 0)("builds of Dockerfiles (need root)", (
         "made",
         "sh",
         "-c",
-        "cd /copied; cat greeting uid b.txt sub/a.txt; readlink link; ls -lnd sub b.txt; run.sh",
+        "cd /copied; cat kept/file greeting uid b.txt sub/a.txt; readlink link; ls -lnd sub b.txt; run.sh",
       ),
     ).toMatch(
-      /^hi\n0\nbsub\n-rw-r--r-- .* 7 +8 .* b.txt\ndrwx------ .* 7 +8 .* sub\nran test\ncat: .*Permission denied/,
+      /^kept\nhi\n0\nbsub\n-rw-r--r-- .* 7 +8 .* b.txt\ndrwx------ .* 7 +8 .* sub\nran test\ncat: .*Permission denied/,
     );
     expect(await runs("made", "stat", "-c", "%a", "/moded/sub", "/moded/b.txt")).toBe("755\n644\n");
     const { Config } = await inspect("made");
