@@ -82,6 +82,8 @@ export interface ScalarSchema extends Constraints {
   readonly scalar: Scalar;
   /** facts name of an `any` with a form of its own, such as "apiextensions/v1.JSONSchemaPropsOrBool": see CUSTOM_TYPES. */
   readonly typeName?: string;
+  /** What an `any` of a custom resource has to be where it is an object. */
+  readonly ifObject?: ObjectSchema | MapSchema;
 }
 
 export type Scalar =

@@ -1,5 +1,5 @@
 import type { JSONSchemaProps } from "../../generated/types/apiextensions-v1.ts";
-import type { Constraints, Field, ObjectSchema, Scalar, Schema } from "../schema.ts";
+import type { Constraints, Field, MapSchema, ObjectSchema, Scalar, ScalarSchema, Schema } from "../schema.ts";
 import { schemaOfType } from "../schema-of.ts";
 
 const compiled = new WeakMap<JSONSchemaProps, ObjectSchema>();
@@ -34,7 +34,7 @@ export function compileNode(props: JSONSchemaProps): Schema {
         mapKeys: props["x-kubernetes-list-map-keys"] ?? [],
       };
     default:
-      return { ...constraints(props), kind: "scalar", scalar: SCALARS[props.type ?? ""] ?? "any" };
+      return { ...constraints(props), kind: "scalar", scalar: SCALARS[props.type ?? ""] ?? "any", ...ifObject(props) };
   }
 }
 
@@ -46,7 +46,13 @@ const SCALARS: Readonly<Record<string, Scalar>> = {
 };
 const ANYTHING: Schema = { kind: "scalar", scalar: "any" };
 
-function compileObjectOrMap(props: JSONSchemaProps): Schema {
+/** A node with x-kubernetes-preserve-unknown-fields may have properties without saying that it is an object. */
+function ifObject(props: JSONSchemaProps): Pick<ScalarSchema, "ifObject"> {
+  const names = props.properties !== undefined || isSchema(props.additionalProperties);
+  return names && props.type === undefined ? { ifObject: compileObjectOrMap(props) } : {};
+}
+
+function compileObjectOrMap(props: JSONSchemaProps): ObjectSchema | MapSchema {
   if (props.properties !== undefined || props["x-kubernetes-embedded-resource"] === true) return compileObject(props);
   const values: unknown = props.additionalProperties;
   const mapType = (props["x-kubernetes-map-type"] ?? "granular") as "granular" | "atomic";

@@ -224,6 +224,45 @@ describe("pruning and defaulting", () => {
   });
 });
 
+describe("what may be of any type", () => {
+  const within = {
+    labels: { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set" },
+    deep: { type: "object", properties: { a: { type: "integer", default: 5 } } },
+  };
+  const any = { "x-kubernetes-preserve-unknown-fields": true };
+  const schema = props({
+    fixed: { ...any, properties: within, required: ["deep"] },
+    keyed: { ...any, additionalProperties: within.deep },
+  });
+
+  test("has the properties of its schema where it is an object", () => {
+    expect(errorsOf(schema, { fixed: { labels: [{ key: "k" }], other: 1 } })).toEqual([
+      "spec.fixed.deep: Required value",
+      'spec.fixed.labels[0]: Invalid value: "object": spec.fixed.labels[0] in body must be of type string: "object"',
+    ]);
+    expect(errorsOf(schema, { keyed: { k: { a: "x" } } })).toEqual([
+      'spec.keyed.k.a: Invalid value: "string": spec.keyed.k.a in body must be of type integer: "string"',
+    ]);
+    expect(errorsOf(schema, { fixed: { deep: {}, labels: ["a", "a"] } })).toEqual([
+      'spec.fixed.labels[1]: Duplicate value: "a"',
+    ]);
+  });
+
+  test("may be anything else", () => {
+    for (const value of ["text", 1, true, [{ labels: 1 }]])
+      expect(errorsOf(schema, { fixed: value, keyed: value })).toEqual([]);
+  });
+
+  test("is pruned and gets defaults below its properties", () => {
+    const spec = { fixed: { deep: { b: 1 }, other: { c: 1 } }, keyed: { k: { b: 1 } } };
+    const { object, unknown } = prune({ spec }, compileStructural(schema));
+    expect(unknown).toEqual(["spec.fixed.deep.b", "spec.keyed.k.b"]);
+    expect(applySchemaDefaults(object, compileStructural(schema))).toEqual({
+      spec: { fixed: { deep: { a: 5 }, other: { c: 1 } }, keyed: { k: { a: 5 } } },
+    });
+  });
+});
+
 describe("structural schemas", () => {
   test("types must be given", () => {
     expect(structural({ properties: { a: {} } })).toEqual([

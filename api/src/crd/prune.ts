@@ -56,6 +56,7 @@ function pruneValue(value: unknown, schema: Schema, path: string, dropped: Dropp
       if (Array.isArray(value)) return pruneItems(value, schema.items, path, dropped);
       return pruneMembers(value as Struct, path, dropped, () => undefined);
     case "scalar":
+      if (schema.ifObject !== undefined) return pruneValue(value, schema.ifObject, path, dropped);
       if (schema.scalar === "any" || Array.isArray(value)) return value;
       return pruneMembers(value as Struct, path, dropped, () => undefined);
   }

@@ -27,7 +27,7 @@ function walk(value: unknown, schema: Schema): unknown {
       return out.some((item, index) => item !== value[index]) ? out : value;
     }
     case "scalar":
-      return value;
+      return schema.ifObject === undefined ? value : walk(value, schema.ifObject);
   }
 }
 

@@ -58,8 +58,14 @@ function checkNode(value: unknown, schema: Schema, path: string, errors: FieldEr
     case "list":
       return checkList(value as readonly unknown[], schema, path, errors, old);
     case "scalar":
-      return checkScalar(value, schema, path, errors);
+      checkScalar(value, schema, path, errors);
+      if (isStruct(value)) checkIfObject(value as Struct, schema, path, errors, old);
   }
+}
+
+function checkIfObject(value: Struct, schema: ScalarSchema, path: string, errors: FieldError[], old: unknown): void {
+  if (schema.ifObject?.kind === "map") checkMap(value, schema.ifObject, path, errors, old);
+  if (schema.ifObject?.kind === "object") checkObject(value, schema.ifObject, path, errors, old);
 }
 
 function checkMap(value: Struct, schema: MapSchema, path: string, errors: FieldError[], old: unknown): void {
@@ -133,7 +139,11 @@ function duplicates(value: unknown, schema: Schema): readonly FieldError[] {
 }
 
 function findDuplicates(value: unknown, schema: Schema, path: string, errors: FieldError[]): void {
-  if (typeof value !== "object" || value === null || schema.kind === "scalar") return;
+  if (typeof value !== "object" || value === null) return;
+  if (schema.kind === "scalar") {
+    if (schema.ifObject !== undefined && isStruct(value)) findDuplicates(value, schema.ifObject, path, errors);
+    return;
+  }
   if (schema.kind === "list") {
     if (!Array.isArray(value)) return;
     findRepeated(value, schema, path, errors);

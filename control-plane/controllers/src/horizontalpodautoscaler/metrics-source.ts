@@ -129,7 +129,7 @@ export class MetricsSource {
     try {
       return (await this.#client.raw("GET", `/apis/${CUSTOM_GROUP}`)) as Group;
     } catch (cause) {
-      const isMissing = cause instanceof ApiError && cause.code === "NotFound";
+      const isMissing = ApiError.is(cause, "NotFound");
       const why = isMissing ? `no custom metrics API (${CUSTOM_GROUP}) registered` : messageOf(cause);
       throw new MetricsError("no-metrics", `${CUSTOM_FAILURE}: ${why}`, { cause });
     }
