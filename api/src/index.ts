@@ -1,4 +1,5 @@
 export * from "./apply/index.ts";
+export { autoscalerToV1, autoscalerToV2 } from "./autoscaler-versions.ts";
 export * from "./cel/index.ts";
 export * from "./codec/custom-types.ts";
 export * from "./codec/decode-error.ts";

@@ -1,3 +1,4 @@
+import { hasOtherMetrics } from "../autoscaler-versions.ts";
 import { type Defaulters, type Draft, isEmpty, nested, setAbsent } from "./defaulter.ts";
 
 const RETAIN = { whenDeleted: "Retain", whenScaled: "Retain" };
@@ -24,9 +25,14 @@ export const workloadDefaults: Defaulters = {
   "batch/v1.CronJobSpec": {
     values: { concurrencyPolicy: "Allow", suspend: false, successfulJobsHistoryLimit: 3, failedJobsHistoryLimit: 1 },
   },
-  "autoscaling/v1.HorizontalPodAutoscalerSpec": { values: { minReplicas: 1, targetCPUUtilizationPercentage: 80 } },
+  "autoscaling/v1.HorizontalPodAutoscaler": { apply: defaultUtilization },
+  "autoscaling/v1.HorizontalPodAutoscalerSpec": { values: { minReplicas: 1 } },
   "autoscaling/v2.HorizontalPodAutoscalerSpec": { values: { minReplicas: 1 }, apply: defaultAutoscaler },
 };
+
+function defaultUtilization(autoscaler: Draft): void {
+  if (!hasOtherMetrics(autoscaler)) setAbsent(nested(autoscaler, "spec"), { targetCPUUtilizationPercentage: 80 });
+}
 
 /** An annotation of the times before ControllerRevisions, which upstream still keeps; who wrote it owns it. */
 function defaultTemplateGeneration(set: Draft): void {

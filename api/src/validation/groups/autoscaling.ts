@@ -1,3 +1,4 @@
+import { autoscalerToV2 } from "../../autoscaler-versions.ts";
 import type { Unstructured } from "../../object.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
@@ -16,6 +17,7 @@ import {
   required,
   requiredWith,
   text,
+  type Values,
   valueAt,
 } from "../check.ts";
 import { allows } from "../gates-in-force.ts";
@@ -123,23 +125,11 @@ const outsideMetric: Check = (value, at, errors) => {
   if (!types.includes("Object") && !types.includes("External")) errors.push(fieldError.forbidden(at, why));
 };
 
-/** v1's only metric is checked, and named, as the v2 metric that it stands for. */
-const legacySpec: Check = (value, at, errors) => {
-  const utilization = member(value, "targetCPUUtilizationPercentage");
-  spec(value, at, errors);
-  if (utilization !== undefined && Number(utilization) < 1) {
-    errors.push(
-      fieldError.invalid(
-        child(at, "metrics[0].resource.target.averageUtilization"),
-        utilization,
-        "must be greater than 0",
-      ),
-    );
-  }
-};
-
 export const AUTOSCALING = {
-  "autoscaling/v1.HorizontalPodAutoscaler": { state: fields({ spec: legacySpec }) },
+  "autoscaling/v1.HorizontalPodAutoscaler": {
+    // its metrics are checked, and named, as those of v2 that they stand for
+    state: (object, at, errors) => fields({ spec })(autoscalerToV2(object as Values), at, errors),
+  },
   "autoscaling/HorizontalPodAutoscaler": { state: fields({ spec }) },
   "autoscaling/Scale": {
     state: (object, _at, errors) => nonNegative(valueAt(object, "spec.replicas"), "spec.replicas", errors),

@@ -78,6 +78,27 @@ test("an item whose key is null is one, which validation finds wanting", async (
   expect(made.status).toBe(422);
 });
 
+test("a manager of an older version leaves what its version lacks", async () => {
+  const path = (version: string) => `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers/h`;
+  const autoscaler = (version: string, more: object) => ({
+    apiVersion: `autoscaling/${version}`,
+    kind: "HorizontalPodAutoscaler",
+    metadata: { name: "h" },
+    spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" }, maxReplicas: 5, ...more },
+  });
+  const target = { type: "Utilization", averageUtilization: 70 };
+  const metrics = [{ type: "Resource", resource: { name: "memory", target } }];
+  await apply(path("v2"), autoscaler("v2", { metrics }), "fieldManager=one");
+  const cpu = autoscaler("v1", { targetCPUUtilizationPercentage: 50 });
+  const conflict = await apply(path("v1"), cpu, "fieldManager=two");
+  expect(conflict.object.message).toBe('Apply failed with 1 conflict: conflict with "one": .spec.metrics');
+  const old = await apply(path("v1"), autoscaler("v1", {}), "fieldManager=two");
+  expect(old.object).not.toHaveProperty("spec.targetCPUUtilizationPercentage");
+  const both = await apply(path("v2"), autoscaler("v2", { metrics, minReplicas: 2 }), "fieldManager=one");
+  expect(both.object).toMatchObject({ spec: { metrics, minReplicas: 2 } });
+  expect(both.object.metadata?.managedFields).toHaveLength(2);
+});
+
 test("warnings are given each time", async () => {
   const twice = 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: w\ndata:\n  k: "1"\n  k: "1"\n';
   expect((await settle(`${MAPS}/w`, twice)).warning).toEqual([expect.stringContaining("already set")]);

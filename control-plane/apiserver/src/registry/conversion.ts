@@ -1,4 +1,12 @@
-import { apiVersionOf, type GroupVersionKind, normalize, type ObjectSchema, type Unstructured } from "@tsukube/api";
+import {
+  apiVersionOf,
+  autoscalerToV1,
+  autoscalerToV2,
+  type GroupVersionKind,
+  normalize,
+  type ObjectSchema,
+  type Unstructured,
+} from "@tsukube/api";
 
 type Tree = Readonly<Record<string, unknown>>;
 type Convert = (object: Tree) => Tree;
@@ -19,48 +27,6 @@ const CORE_EVENT_NAMES = {
 } as const;
 
 const EVENT_NAMES = Object.fromEntries(Object.entries(CORE_EVENT_NAMES).map(([core, events]) => [events, core]));
-
-const METRICS = "autoscaling.alpha.kubernetes.io/metrics";
-
-/** autoscaling/v1 knows cpu utilization alone; the other metrics travel in an annotation. */
-function hpaToV2(object: Tree): Tree {
-  const { targetCPUUtilizationPercentage: percent, ...spec } = (object["spec"] ?? {}) as Tree;
-  const cpu = {
-    type: "Resource",
-    resource: { name: "cpu", target: { type: "Utilization", averageUtilization: percent } },
-  };
-  const { currentCPUUtilizationPercentage: current, ...status } = (object["status"] ?? {}) as Tree;
-  const currentCpu = { type: "Resource", resource: { name: "cpu", current: { averageUtilization: current } } };
-  return {
-    ...object,
-    spec: percent === undefined || percent === null ? spec : { ...spec, metrics: [cpu] },
-    status: { ...status, currentMetrics: current === undefined || current === null ? null : [currentCpu] },
-  };
-}
-
-function hpaToV1(object: Tree): Tree {
-  const {
-    metrics,
-    behavior: _behavior,
-    ...spec
-  } = (object["spec"] ?? {}) as Tree & { metrics?: readonly Tree[] | null };
-  const { currentMetrics: _current, conditions: _conditions, ...status } = (object["status"] ?? {}) as Tree;
-  const isCpu = (metric: Tree): boolean => (metric["resource"] as Tree | undefined)?.["name"] === "cpu";
-  const cpu = (metrics ?? []).find(isCpu)?.["resource"] as { target?: { averageUtilization?: number } } | undefined;
-  const others = (metrics ?? []).filter((metric) => !isCpu(metric));
-  const metadata = (object["metadata"] ?? {}) as Tree;
-  const annotations =
-    others.length === 0
-      ? metadata["annotations"]
-      : { ...(metadata["annotations"] as Tree), [METRICS]: JSON.stringify(others) };
-  const percent = cpu?.target?.averageUtilization;
-  return {
-    ...object,
-    metadata: annotations === undefined ? metadata : { ...metadata, annotations },
-    spec: percent === undefined ? spec : { ...spec, targetCPUUtilizationPercentage: percent },
-    status,
-  };
-}
 
 type Claim = Tree & { readonly spec?: ClaimSpec };
 type ClaimSpec = Tree & { readonly devices?: Tree & { readonly requests?: readonly Tree[] | null } };
@@ -122,8 +88,8 @@ const basicDevice = ({ name, ...basic }: Tree): Tree => ({ name, basic });
 const CONVERSIONS: Readonly<Record<string, Convert>> = {
   "v1 Event -> events.k8s.io/v1": (object) => renamed(object, CORE_EVENT_NAMES),
   "events.k8s.io/v1 Event -> v1": (object) => renamed(object, EVENT_NAMES),
-  "autoscaling/v1 HorizontalPodAutoscaler -> autoscaling/v2": hpaToV2,
-  "autoscaling/v2 HorizontalPodAutoscaler -> autoscaling/v1": hpaToV1,
+  "autoscaling/v1 HorizontalPodAutoscaler -> autoscaling/v2": autoscalerToV2,
+  "autoscaling/v2 HorizontalPodAutoscaler -> autoscaling/v1": autoscalerToV1,
   "resource.k8s.io/v1beta1 ResourceClaim -> resource.k8s.io/v1": ofClaim(exactRequest),
   "resource.k8s.io/v1 ResourceClaim -> resource.k8s.io/v1beta1": ofClaim(flatRequest),
   "resource.k8s.io/v1beta1 ResourceClaimTemplate -> resource.k8s.io/v1": ofTemplate(exactRequest),
