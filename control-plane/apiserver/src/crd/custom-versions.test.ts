@@ -116,6 +116,21 @@ test("objects stored in another version than today's are shown in the version as
   }
 });
 
+test("what the version that is stored lacks is not in the answer to a write either", async () => {
+  await send("POST", CRDS, definition([version("v1", { a: text }, true), version("v2", { a: text, b: text }, false)]));
+  const wanted = host("v2", "x", { a: "1", b: "2" });
+  const apply = () => send("PATCH", `${items("v2")}/x?fieldManager=m`, wanted, "application/apply-patch+yaml");
+  const answers = [
+    await apply(),
+    await apply(),
+    await send("POST", items("v2"), { ...wanted, metadata: { name: "y" } }),
+  ];
+  for (const answer of [...answers, await send("GET", `${items("v2")}/x`)]) {
+    expect(answer).toMatchObject({ apiVersion: "example.com/v2", a: "1" });
+    expect(answer["b"]).toBeUndefined();
+  }
+});
+
 test("what is stored has the defaults of the version that it is stored in, whatever version is asked for", async () => {
   const one = { type: "string", default: "one" };
   const two = { type: "string", default: "two" };

@@ -227,8 +227,10 @@ export class ObjectStore implements ObjectWriter {
     );
     await this.cache.reached(revision);
     const now = this.cache.get(key);
-    const isOurs = now?.revision === revision && isStoredVersion(definition);
-    if (!isOurs) return { object: withRevision(decided.object, revision), revision };
+    if (now?.revision !== revision || needsWebhook(definition, now))
+      return { object: withRevision(decided.object, revision), revision };
+    // what the version that is stored lacks is gone
+    if (!isStoredVersion(definition)) return { object: this.view(definition, now), revision };
     const { object } = now;
     this.#written.set(object, now);
     return { object, revision };
