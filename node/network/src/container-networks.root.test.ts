@@ -117,8 +117,8 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
           isDefault: true,
         });
       /** What netcat says of a port where nobody listens: that it is refused, when it gets there. */
-      const asks = async (from: string, address: string, port: number) =>
-        (await within(from, "busybox", "nc", "-w", "1", address, String(port))).stderr;
+      const asks = async (from: string, address: string, port: number, seconds = 20) =>
+        (await within(from, "busybox", "nc", "-w", String(seconds), address, String(port))).stderr;
       return { ...opened, home, neighbour, within, attach, asks };
     }
 
@@ -138,7 +138,7 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
       await join("b", b);
       expect(interfaceName).toBe("shop0");
       expect((await within(home, "ip", "-o", "link", "show", "dev", "br-routed")).stdout).toContain("state UP");
-      expect(await asks(b, address, 80)).toMatch(/timed out|unreachable/);
+      expect(await asks(b, address, 80, 1)).toMatch(/timed out|unreachable/);
       await networks.publish("a", [wish(address, "tcp")]);
       expect(await asks(b, "10.192.1.1", 4080)).toContain("refused");
       expect(await asks(b, "10.193.0.2", 80)).toContain("refused");
@@ -156,7 +156,7 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
       await networks.publish("a", [wish(address, "tcp")]);
       expect(await asks(home, address, 80)).toContain("refused");
       expect(await asks(neighbour, HOST, 4080)).toContain("refused");
-      expect(await asks(neighbour, address, 80)).toContain("timed out");
+      expect(await asks(neighbour, address, 80, 1)).toContain("timed out");
     });
 
     test("of both families, and what has IPv6 reaches it and is reached by it", async () => {
@@ -187,7 +187,7 @@ describe.skipIf(!isRoot)("networks of containers (need root)", () => {
       expect(b.ipv6).toEqual({ address: ipv6.gateway.replace(/1$/, "2"), prefixLength: 64, gateway: ipv6.gateway });
       expect(await asks(a.netns, b.ipv6?.address ?? "", 80)).toContain("refused");
       expect(await asks(a.netns, "fd11:1::2", 80)).toContain("refused"); // who does not know the way back
-      expect(await asks(a.netns, c.ipv6?.address ?? "", 80)).toContain("timed out");
+      expect(await asks(a.netns, c.ipv6?.address ?? "", 80, 1)).toContain("timed out");
       const both = { ...wish(b.address, "tcp"), containerIpv6Address: b.ipv6?.address ?? "" };
       expect(await networks.publish("b", [both])).toHaveLength(2);
       expect(await asks(neighbour, HOST, 4080)).toContain("refused");
