@@ -154,6 +154,27 @@ const NEW: readonly Row[] = [
     ["v1", "v1"],
     expect.stringMatching(/admissionReviewVersions\[1\]: Invalid value: "v1": duplicate version$/),
   ],
+  [
+    POLICY,
+    "spec.egress",
+    [{ to: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["11.0.0.0/16", "10.0.0.0/8", "10.1.0.0/16"] } }] }],
+    'spec.egress[0].to[0].ipBlock.except[0]: Invalid value: "11.0.0.0/16": must be a strict subset of `cidr`',
+    'spec.egress[0].to[0].ipBlock.except[1]: Invalid value: "10.0.0.0/8": must be a strict subset of `cidr`',
+  ],
+  [
+    SLICED,
+    "endpoints",
+    [{ addresses: ["10.1.2.3"], nodeName: "A_b", hints: { forZones: [{ name: "a" }, { name: "a" }] } }],
+    `endpoints[0].nodeName: Invalid value: "A_b": ${SUBDOMAIN}`,
+    'endpoints[0].hints.forZones[1].name: Duplicate value: "a"',
+  ],
+  [SLICED, "ports", [{ name: "a", appProtocol: "a b" }], expect.stringMatching(/^ports\[0\].appProtocol: .*name part/)],
+  [
+    "storage.k8s.io/v1 csidrivers",
+    "spec.tokenRequests",
+    [{ audience: "a" }, { audience: "a" }],
+    'spec.tokenRequests[1].audience: Duplicate value: "a"',
+  ],
   [FLOWS, "spec.matchingPrecedence", -1, "spec.matchingPrecedence: Invalid value: -1: must be a positive value"],
   [
     FLOWS,

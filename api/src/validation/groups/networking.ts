@@ -1,5 +1,6 @@
 import { isIP } from "@tsukube/foundation/ip-address";
 import { parseIpNetwork } from "@tsukube/foundation/ip-network";
+import { labelKeyProblems } from "../../selectors/label-syntax.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
   all,
@@ -17,6 +18,7 @@ import {
   required,
   run,
   text,
+  unique,
   unlessUnset,
   valueAt,
 } from "../check.ts";
@@ -141,13 +143,26 @@ const policyPort: Check = (value, at, errors) => {
     errors.push(fieldError.invalid(child(at, "endPort"), end, "may not be specified when `port` is not specified"));
 };
 
+/** What is left out of a block lies within it, and is not all of it. */
+const exceptions: Check = (block, at, errors) => {
+  const whole = parseIpNetwork(String(member(block, "cidr") ?? ""));
+  listOf(member(block, "except")).forEach((text, index) => {
+    const part = parseIpNetwork(String(text));
+    if (whole === undefined || part === undefined) return;
+    const isWithin = part.family === whole.family && part.base >= whole.base && part.base < whole.base + whole.size;
+    if (isWithin && part.bits > whole.bits) return;
+    const here = element(child(at, "except"), index);
+    errors.push(fieldError.invalid(here, text, "must be a strict subset of `cidr`"));
+  });
+};
+
 const peer: Check = (value, at, errors) => {
   const selectors = ["podSelector", "namespaceSelector"].filter((name) => member(value, name) !== undefined);
   const block = member(value, "ipBlock");
   fields({
     podSelector: optional(labelSelector),
     namespaceSelector: optional(labelSelector),
-    ipBlock: optional(fields({ cidr: required(text(cidr)), except: each(text(cidr)) })),
+    ipBlock: optional(fields({ cidr: required(text(cidr)), except: each(text(cidr)) }), exceptions),
   })(value, at, errors);
   if (selectors.length === 0 && block === undefined) errors.push(fieldError.required(at, "must specify a peer"));
   if (selectors.length > 0 && block !== undefined)
@@ -205,9 +220,17 @@ const slicePorts: Check = (value, at, errors) => {
     fields({
       name: unlessUnset(text(dnsLabel)),
       protocol: optional(exactlyOneOf("SCTP", "TCP", "UDP")),
+      appProtocol: optional(text(labelKeyProblems)),
     }),
   )(value, at, errors);
 };
+
+function domainName(name: string): string[] {
+  const domain = name.replace(/\.$/, "");
+  const problems = dnsSubdomain(domain);
+  if (problems.length > 0 || domain.includes(".")) return problems;
+  return ["should be a domain with at least two segments separated by dots"];
+}
 
 const FAMILIES: Readonly<Record<string, number>> = { IPv4: 4, IPv6: 6 };
 
@@ -218,6 +241,7 @@ const sliceAddresses: Check = (object, _at, errors) => {
   listOf(member(object, "endpoints")).forEach((endpoint, index) => {
     listOf(member(endpoint, "addresses")).forEach((value, place) => {
       const [address, at] = [String(value ?? ""), `endpoints[${index}].addresses[${place}]`];
+      if (type === "FQDN") text(domainName)(address, at, errors);
       if (family === undefined) return;
       const problems = ipAddress(address);
       for (const problem of problems) errors.push(fieldError.invalid(at, address, problem));
@@ -278,7 +302,9 @@ export const NETWORKING = {
               if (listOf(value).length === 0) errors.push(fieldError.required(at));
               if (listOf(value).length > 100) errors.push(fieldError.tooMany(at, listOf(value).length, 100));
             },
+            nodeName: optional(text(dnsSubdomain)),
             hostname: unlessUnset(text(dnsLabel)),
+            hints: optional(fields({ forZones: unique("name"), forNodes: unique("name") })),
           }),
         ),
         ports: slicePorts,

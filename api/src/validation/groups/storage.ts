@@ -16,6 +16,7 @@ import {
   requiredWith,
   run,
   text,
+  unique,
   unlessUnset,
   valueAt,
 } from "../check.ts";
@@ -105,6 +106,7 @@ export const STORAGE = {
         fsGroupPolicy: optionalOneOf("File", "None", "ReadWriteOnceWithFSType"),
         nodeAllocatableUpdatePeriodSeconds: optional(between(10, Number.MAX_SAFE_INTEGER)),
         volumeLifecycleModes: lifecycleModes,
+        tokenRequests: unique("audience"),
       }),
     }),
     update: updates(attachStays, immutable("spec.volumeLifecycleModes")),
