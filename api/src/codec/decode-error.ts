@@ -6,9 +6,30 @@ export type DecodeErrorCode = "syntax" | "type" | "limit";
 /** A body that cannot be decoded. The message is Go's, as clients of upstream see it, without any prefix. */
 export class DecodeError extends TsukubeError<DecodeErrorCode> {}
 
+/**
+ * Upstream has 10,000, where calls are nested on stacks that grow. Here objects of 2,500 levels are more than patches, comparisons and the
+ * description of APIs can take.
+ */
+export const MOST_NESTED = 1000;
+
+/** How deep arrays and objects are nested in well-formed JSON. */
+export function nestingOf(json: Uint8Array): number {
+  let [open, most] = [0, 0];
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at];
+    if (byte === 0x22) {
+      for (at += 1; at < json.length && json[at] !== 0x22; at += 1) if (json[at] === 0x5c) at += 1;
+    } else if (byte === 0x7b || byte === 0x5b) {
+      open += 1;
+      if (open > most) most = open;
+    } else if (byte === 0x7d || byte === 0x5d) open -= 1;
+  }
+  return most;
+}
+
 /** How a body is decoded. */
 export interface DecodeOptions {
-  /** Nesting allowed; default 10000, as upstream. */
+  /** Nesting allowed; {@link MOST_NESTED} by default. */
   readonly maxDepth?: number;
   /** Bytes allowed; default unlimited: the HTTP layer has the limit of requests. */
   readonly maxBytes?: number;

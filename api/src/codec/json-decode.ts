@@ -5,7 +5,7 @@ import { canonicalQuantity } from "../quantity.ts";
 import type { Schema } from "../schema.ts";
 import { canonicalMicroTime, canonicalTime } from "../timestamps.ts";
 import { base64OfBytes, canonicalBase64 } from "./base64.ts";
-import { type Decoded, DecodeError, type DecodeOptions } from "./decode-error.ts";
+import { type Decoded, DecodeError, type DecodeOptions, MOST_NESTED } from "./decode-error.ts";
 import { encodeUnstructured, JsonText } from "./json-encode.ts";
 import { JsonReader } from "./json-reader.ts";
 import { jsonSchemaPlan, schemasPlan, stringsPlan } from "./json-schema-plans.ts";
@@ -18,7 +18,6 @@ const INT32_MAX = 2 ** 31 - 1;
 const INT64_MAX = 2n ** 63n - 1n;
 
 /** Deeper than any real object, shallow enough for recursion on every platform. */
-const DEFAULT_DEPTH = 1000;
 /** As many problems are reported as upstream reports. */
 const MOST_PROBLEMS = 100;
 
@@ -93,7 +92,7 @@ class Decoder {
     }
     this.#reader = new JsonReader(bytes);
     this.#keepsNumbers = options.keepsNumbers ?? false;
-    this.#maxDepth = options.maxDepth ?? DEFAULT_DEPTH;
+    this.#maxDepth = options.maxDepth ?? MOST_NESTED;
     this.#collects = options.collectProblems ?? true;
   }
 

@@ -2,7 +2,7 @@ import { formatDuration } from "../duration.ts";
 import { canonicalQuantity } from "../quantity.ts";
 import { formatMicro, formatSeconds } from "../timestamps.ts";
 import { base64OfBytes } from "./base64.ts";
-import { DecodeError, type DecodeOptions } from "./decode-error.ts";
+import { DecodeError, type DecodeOptions, MOST_NESTED } from "./decode-error.ts";
 import { decodeFields, decodeRawJson } from "./json-decode.ts";
 import { jsonSchemaPlan } from "./json-schema-plans.ts";
 import { type FieldPlan, fill, isZero, type Op, type Plan, setMember, zeroValue } from "./plan.ts";
@@ -12,7 +12,6 @@ import { ProtobufReader } from "./protobuf-reader.ts";
 type Struct = Record<string, unknown>;
 
 const DELIMITED = 2;
-const DEFAULT_DEPTH = 1000;
 /** Of timestamps: years 1 to 9999. */
 const MAX_SECONDS = 253402300799;
 const MIN_SECONDS = -62135596800;
@@ -28,7 +27,7 @@ export class MessageDecoder {
       throw new DecodeError("limit", `Cannot decode body: ${bytes.length} bytes, expected at most ${options.maxBytes}`);
     }
     this.#reader = new ProtobufReader(bytes);
-    this.#maxDepth = options.maxDepth ?? DEFAULT_DEPTH;
+    this.#maxDepth = options.maxDepth ?? MOST_NESTED;
   }
 
   /** The whole buffer as an object in normal form. */

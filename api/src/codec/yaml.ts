@@ -14,7 +14,7 @@ import {
 } from "yaml";
 import type { Json } from "../object.ts";
 import type { Schema } from "../schema.ts";
-import { type Decoded, DecodeError, type DecodeOptions } from "./decode-error.ts";
+import { type Decoded, DecodeError, type DecodeOptions, MOST_NESTED } from "./decode-error.ts";
 import { OPEN } from "./json-bytes.ts";
 import { decodeJson, decodeUnstructured } from "./json-decode.ts";
 import { encodeJson, encodeUnstructured, quote, sortedKeys } from "./json-encode.ts";
@@ -24,7 +24,6 @@ import { jsonOfBlockYaml } from "./yaml-block.ts";
 const MOST_ALIASED_NODES = 100_000;
 /** Brackets open at once, before the parser sees them: it needs long for what it refuses in the end. */
 const MOST_OPEN_BRACKETS = 10_000;
-const DEFAULT_DEPTH = 1000;
 /** Levels of a value: its writer calls itself several times for each. */
 const MOST_WRITTEN = 200;
 /** Characters from which on a parser is spared. */
@@ -149,7 +148,7 @@ function parsed(text: string, options: DecodeOptions): { json: Uint8Array; probl
       `error converting YAML to JSON: yaml: ${line === undefined ? "" : `line ${line}: `}${firstLine(error.message)}`,
     );
   }
-  const converter = new Converter(text, options.maxDepth ?? DEFAULT_DEPTH, (alias) => alias.resolve(document));
+  const converter = new Converter(text, options.maxDepth ?? MOST_NESTED, (alias) => alias.resolve(document));
   const json = converter.json(document.contents as Node | null, 0);
   const { duplicates } = converter;
   const problems =

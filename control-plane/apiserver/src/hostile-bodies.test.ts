@@ -231,3 +231,37 @@ test("no number of patches makes an object that is too large to be held", async 
   expect(answer).toMatch(/Request entity too large: the object would have \d+ bytes, limit is 8388608/);
   expect((await send("DELETE", `${path}/grows`, "application/json", Buffer.alloc(0)))[0]).toBe(200);
 });
+
+test("no patch makes an object that is nested deeper than can be read again", async () => {
+  const crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
+  await cluster.client.raw("POST", crds, {
+    metadata: { name: "deeps.example.com" },
+    spec: {
+      ...{ group: "example.com", scope: "Namespaced" },
+      names: { plural: "deeps", singular: "deep", kind: "Deep", listKind: "DeepList" },
+      versions: [{ name: "v1", served: true, storage: true, schema }],
+    },
+  });
+  await cluster.clock.advance(2000);
+  const path = "/apis/example.com/v1/namespaces/default/deeps";
+  const deep = (levels: number): string => '{"a":'.repeat(levels) + "{}" + "}".repeat(levels);
+  const object = (levels: number): Uint8Array =>
+    Buffer.from(`{"apiVersion":"example.com/v1","kind":"Deep","metadata":{"name":"d"},"x":${deep(levels)}}`);
+  // who manages which field nests a few levels deeper than the object
+  expect((await send("POST", path, "application/json", object(996)))[0]).toBe(413);
+  expect((await send("POST", path, "application/json", object(900)))[0]).toBe(201);
+  const add = `[{"op":"add","path":"/x${"/a".repeat(901)}","value":${deep(200)}}]`;
+  const [code, answer] = await send("PATCH", `${path}/d`, "application/json-patch+json", Buffer.from(add));
+  expect([code, answer.slice(0, 300)]).toEqual([
+    413,
+    expect.stringMatching(/the object would be nested \d+ deep, limit is 1000/),
+  ]);
+  const copy = `[{"op":"copy","from":"/x","path":"/x${"/a".repeat(901)}"}]`;
+  expect((await send("PATCH", `${path}/d`, "application/json-patch+json", Buffer.from(copy)))[0]).toBe(413);
+  const apply = `${path}/d?fieldManager=m&force=true`;
+  expect((await send("PATCH", apply, "application/apply-patch+yaml", object(996)))[0]).toBe(422);
+  expect((await send("PATCH", apply, "application/apply-patch+yaml", object(950)))[0]).toBe(200);
+  expect((await send("GET", path, "application/json", Buffer.alloc(0)))[0]).toBe(200);
+  expect((await send("DELETE", `${path}/d`, "application/json", Buffer.alloc(0)))[0]).toBe(200);
+});

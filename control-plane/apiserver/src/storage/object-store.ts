@@ -5,6 +5,8 @@ import {
   encodeUnstructured,
   goQuote,
   type Json,
+  MOST_NESTED,
+  nestingOf,
   type Unstructured,
 } from "@tsukube/api";
 import type { Clock } from "@tsukube/foundation";
@@ -213,6 +215,7 @@ export class ObjectStore implements ObjectWriter {
     }
     const { value, index } = encodeStored(definition, await toStorageVersion(definition, decided.object), cached);
     if (value.length > MOST_BYTES) throw tooLarge(value.length);
+    if (value.length > 2 * MOST_NESTED && nestingOf(value) > MOST_NESTED) throw tooDeep(nestingOf(value));
     time?.mustLast();
     const { expiresAt, patienceMs } = decided;
     const mutation: Mutation = {
@@ -341,6 +344,11 @@ function encodeTyped(
   const stored = convert(bare, gvk, schema);
   const known = stored === bare ? before?.sharedTexts(bare) : undefined;
   return encodeJson(stored, schema, known === undefined || known.size === 0 ? {} : { known });
+}
+
+/** It could not be read again: patches put what is nested into what is nested. */
+function tooDeep(levels: number): ApiError {
+  return ApiError.requestEntityTooLarge(`the object would be nested ${levels} deep, limit is ${MOST_NESTED}`);
 }
 
 function tooLarge(bytes: number): ApiError {
