@@ -101,3 +101,24 @@ function differences(
     return differences((expected as Json)[name], (actual as Json)[name], ignored, below);
   });
 }
+
+interface PodOf {
+  readonly spec: { readonly containers: readonly { readonly imagePullPolicy?: string }[] };
+}
+
+const SHA = `sha256:${"a".repeat(64)}`;
+test.each([
+  ["Always", ["foo", "foo:latest", "localhost/a", "x:1/y", "A.b/c", "[::1]:5000/a", "a__b", `foo:latest@${SHA}`]],
+  ["IfNotPresent", ["foo:1", "a/b/c:v_1.2-3", `foo@${SHA}`]],
+  // no names of images
+  [
+    "IfNotPresent",
+    ["ko://a/b", "$(IMAGE)", "Foo", "a/B", "A:latest", "foo:", "foo bar", "a..b", "a___b", "foo:latest@sha256:0"],
+  ],
+  ["IfNotPresent", ["a".repeat(64)]],
+])("the pull policy is %s of %j", (policy, images) => {
+  const containers = images.map((image, index) => ({ name: `c${index}`, image }));
+  const given = { apiVersion: "v1", kind: "Pod", metadata: {}, spec: { containers } } as KubeObject;
+  const { spec } = applyDefaults({ group: "", version: "v1", kind: "Pod" }, given) as unknown as PodOf;
+  expect(spec.containers.map(({ imagePullPolicy }) => imagePullPolicy)).toEqual(images.map(() => policy));
+});

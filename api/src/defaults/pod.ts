@@ -40,15 +40,22 @@ export const podDefaults: Defaulters = {
   "core/v1.HTTPGetAction": { values: { path: "/", scheme: "HTTP" } },
 };
 
-/** Images tagged latest are always pulled, those with another tag or a digest only when absent. */
+/** Images tagged latest are always pulled; those with another tag or a digest, and what is no name of one, only when absent. */
 function pullPolicy(image: unknown): string {
-  const name = typeof image === "string" ? image : "";
-  const [repository = "", digest] = name.split("@");
-  const colon = repository.lastIndexOf(":");
-  const tag = colon > repository.lastIndexOf("/") ? repository.slice(colon + 1) : "";
-  if (tag === "") return digest === undefined ? "Always" : "IfNotPresent";
+  const name = typeof image === "string" && !IDENTIFIER.test(image) ? IMAGE.exec(image)?.groups : undefined;
+  const { digest, tag = digest === undefined ? "latest" : "" } = name ?? { tag: "" };
   return tag === "latest" ? "Always" : "IfNotPresent";
 }
+
+// The grammar of the distribution project's references.
+const DOMAIN_PART = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
+const DOMAIN = `(?:${DOMAIN_PART}(?:\\.${DOMAIN_PART})*|\\[[a-fA-F0-9:]+\\])(?::\\d+)?`;
+const PATH_PART = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
+const DIGEST = "sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}";
+const IMAGE = new RegExp(
+  `^(?:${DOMAIN}/)?${PATH_PART}(?:/${PATH_PART})*(?::(?<tag>\\w[\\w.-]{0,127}))?(?:@(?<digest>${DIGEST}))?$`,
+);
+const IDENTIFIER = /^[a-f0-9]{64}$/;
 
 /** serviceAccount is the old name of serviceAccountName; both are shown. */
 function mirrorServiceAccount(spec: Draft): void {
