@@ -215,3 +215,8 @@ spec:
     emptyDir: null,
   });
 });
+
+test("a long value in brackets is left to a whole parser", () => {
+  const list = Array.from({ length: 500 }, (_, index) => `a${index}`);
+  expect(decodeYamlUnstructured(bytes(`a: [${list.join(", ")}]\nb: c\n`)).object).toEqual({ a: list, b: "c" });
+});

@@ -29,6 +29,8 @@ const MOST_WRITTEN = 200;
 /** Characters from which on a parser is spared. */
 const SMALL = 1000;
 const MOST_RESOLVED = 1000;
+/** Characters of such a value: what is refused in the end is not to be parsed twice. */
+const MOST_ALONE = 500;
 const encoder = new TextEncoder();
 
 /**
@@ -109,6 +111,7 @@ function jsonOfYaml(bytes: Uint8Array, options: DecodeOptions): { json: Uint8Arr
 function resolver(options: DecodeOptions): (text: string) => string | undefined {
   const known = new Map<string, string | undefined>();
   return (text) => {
+    if (text.length > MOST_ALONE) return undefined;
     if (!known.has(text)) known.set(text, known.size < MOST_RESOLVED ? alone(text, options) : undefined);
     return known.get(text);
   };
