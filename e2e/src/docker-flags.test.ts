@@ -433,6 +433,10 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
         expect(await client.docker("logs", "says")).toBe("kept");
         await command(["rm", "says"]);
       }
+      await command(["run", "--name", "much", "--log-opt", "max-size=100k", BUSYBOX, "seq", "100000"]);
+      const last = await client.docker("logs", "much");
+      expect([last.split("\n").at(-1), last.length < 100_000]).toEqual(["100000", true]);
+      await command(["rm", "much"]);
       await command(["run", "--name", "mute", "--log-driver", "none", BUSYBOX, "echo", "lost"]);
       const none = await client.raw(["logs", "mute"], { accept: ANY });
       expect(none).toMatchObject({

@@ -11,6 +11,8 @@ export interface ConmonOptions {
   readonly exitFolder: string;
   /** It keeps no log without one. */
   readonly logPath?: string;
+  /** Bytes past which the log begins anew; it grows without limit by default. */
+  readonly logLimit?: number;
   readonly terminal: boolean;
   readonly stdin: boolean;
   /** Standard input survives the client that attached to it. */
@@ -28,6 +30,7 @@ export async function createUnderConmon(runtime: OciRuntime, options: ConmonOpti
   for (const arg of runtime.globalArgs) args.push("--runtime-arg", arg);
   args.push("-p", `${bundle}/pidfile`, "-P", `${bundle}/conmon.pid`, "--exit-dir", options.exitFolder);
   args.push("--persist-dir", `${bundle}/persist`, "--full-attach", "--no-new-keyring", "--log-level", "error");
+  if (options.logLimit !== undefined) args.push("--log-size-max", String(options.logLimit));
   if (options.terminal) args.push("-t");
   if (options.stdin) args.push("-i");
   if (options.leaveStdinOpen) args.push("--leave-stdin-open");

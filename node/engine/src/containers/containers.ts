@@ -61,6 +61,8 @@ export interface ContainerOptions {
   readonly keepsFiles?: boolean;
   /** Keeps no log. */
   readonly withoutLog?: boolean;
+  /** Bytes past which its log begins anew, and what was in it is gone; none by default. */
+  readonly logLimit?: number;
   /** Groups by name or number, besides those of the user. */
   readonly groups?: readonly string[];
   /** Changes the runtime's configuration before it is written; its file system is mounted at `rootfs`. */
@@ -194,7 +196,7 @@ export class Containers {
       const spec = rootless === undefined ? whole : rootlessSpec(whole, rootless, this.#deps.cgroups);
       await writeFile(`${bundle}/config.json`, ociJson(spec), { mode: 0o600 });
       await writeFile(`${bundle}/process.json`, ociJson(spec.process), { mode: 0o600 });
-      const process = await this.#createProcess(record, options.withoutLog === true);
+      const process = await this.#createProcess(record, options);
       const created = { ...record, user: input.user, ...process };
       await this.#put(created);
       this.#deps.onEvent("CREATED", created);
@@ -208,14 +210,15 @@ export class Containers {
     }
   }
 
-  async #createProcess({ id, config, logPath }: ContainerRecord, withoutLog: boolean) {
+  async #createProcess({ id, config, logPath }: ContainerRecord, { withoutLog, logLimit }: ContainerOptions) {
     this.#deps.cgroups.expectMove();
     try {
       const pid = await createUnderConmon(this.#deps.runtime, {
         id,
         bundle: this.#bundle(id),
         exitFolder: this.#exits,
-        ...(withoutLog ? {} : { logPath }),
+        ...(withoutLog === true ? {} : { logPath }),
+        ...(logLimit === undefined ? {} : { logLimit }),
         terminal: config.tty === true,
         stdin: config.stdin === true,
         leaveStdinOpen: config.stdin === true && config.stdinOnce !== true,

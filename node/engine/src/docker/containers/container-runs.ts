@@ -16,6 +16,7 @@ import { prepareSources, showParts } from "./container-mounts.ts";
 import { type DockerContainer, isRunning, networkModeOf } from "./container-record.ts";
 import { adjustSpec, coreConfig, limitingOf } from "./container-spec.ts";
 import type { ContainerStore } from "./container-store.ts";
+import { singleLogLimit } from "./log-rotation.ts";
 
 interface Deps {
   readonly containers: Containers;
@@ -60,6 +61,7 @@ export class ContainerRuns {
     await this.release(id);
     const image = images.find(container.imageId);
     if (image === undefined) throw new TsukubeError("not-found", `No such image: ${container.imageName}`);
+    const logLimit = singleLogLimit(container);
     await prepareSources(container.mounts, volumes);
     try {
       const joined = this.#shared(networkModeOf(container), "network");
@@ -70,6 +72,7 @@ export class ContainerRuns {
       await containers.create(id, config, sandbox, image, {
         keepsFiles: true,
         withoutLog: hostConfig.LogConfig?.Type === "none",
+        ...(logLimit === undefined ? {} : { logLimit }),
         groups: hostConfig.GroupAdd ?? [],
         adjust: async (spec, rootfs) => withFilesOf(joined, sandbox, await this.#adjusted(spec, rootfs, container)),
       });

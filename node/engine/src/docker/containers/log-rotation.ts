@@ -12,7 +12,7 @@ interface Deps {
   readonly logger: Logger;
 }
 
-/** What a container writes meanwhile goes beyond its limit. */
+/** What a container with several files writes meanwhile goes beyond its limit; of one with a single file conmon keeps it. */
 const LOOK_MS = 250;
 /** What the driver "local" does unless told otherwise; "json-file" keeps everything. */
 const LOCAL = { size: 20_000_000, files: 5 };
@@ -61,6 +61,12 @@ export class LogRotation {
     shift(path, limits.files);
     await containers.reopenLog(container.id).catch(() => {}); // it ended meanwhile
   }
+}
+
+/** Of a log that has a single file: it begins anew where this is full. */
+export function singleLogLimit(container: DockerContainer): number | undefined {
+  const limits = limitsOf(container);
+  return limits?.files === 1 ? Math.floor(limits.size) : undefined;
 }
 
 function limitsOf({ hostConfig: { LogConfig } }: DockerContainer): { size: number; files: number } | undefined {
