@@ -46,6 +46,7 @@ const STATUS = {
     },
     { type: "Pods", pods: { metric: { name: "p" }, current: { averageValue: "2" } } },
     { type: "Resource", resource: { name: "cpu", current: { averageValue: "9m", averageUtilization: 7 } } },
+    { type: "Resource", resource: { name: "memory", current: { averageUtilization: 8 } } },
     {
       type: "ContainerResource",
       containerResource: { name: "memory", container: "c", current: { averageValue: "1Gi" } },
@@ -84,6 +85,15 @@ test("annotations are upstream's, to the letter", () => {
       "autoscaling.alpha.kubernetes.io/behavior":
         '{"ScaleUp":{"StabilizationWindowSeconds":0,"SelectPolicy":"Max","Policies":[{"Type":"Pods","Value":4,"PeriodSeconds":15}],"Tolerance":null},"ScaleDown":null}',
     },
+  });
+});
+
+test("behaviour is read in any case", () => {
+  const annotations = {
+    "autoscaling.alpha.kubernetes.io/behavior": '{"scaleup":{"POLICIES":[{"type":"Pods"}],"x":1}}',
+  };
+  expect(autoscalerToV2({ metadata: { annotations }, spec: {} })["spec"]).toMatchObject({
+    behavior: { scaleUp: { policies: [{ type: "Pods" }] } },
   });
 });
 

@@ -267,11 +267,21 @@ const STATUS_TO_V2: Sources = {
   }),
 };
 
+/** autoscaling/v1 shows a zero where there is no value. */
 function currentValue({ currentAverageUtilization, currentAverageValue }: Tree): Tree {
-  return present({ averageValue: currentAverageValue ?? "0", averageUtilization: currentAverageUtilization });
+  const hasValue = isAbsent(currentAverageUtilization) || !isZero(currentAverageValue);
+  return present({
+    averageValue: hasValue ? (currentAverageValue ?? "0") : undefined,
+    averageUtilization: currentAverageUtilization,
+  });
 }
 
-/** Upstream writes its internal form there: Go's names, and null for what is absent. */
+const BEHAVIOR_NAMES = [
+  ...["scaleUp", "scaleDown", "stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance"],
+  ...["type", "value", "periodSeconds"],
+];
+
+/** Upstream writes its internal form there: Go's names, and null for what is absent. It reads them in any case. */
 function capitalized(behavior: Tree): Tree {
   const rules = (value: unknown): Tree | null => {
     if (!isTree(value)) return null;
@@ -293,8 +303,9 @@ function capitalized(behavior: Tree): Tree {
 function decapitalized(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(decapitalized);
   if (!isTree(value)) return value;
-  const members = Object.entries(value).filter(([, member]) => !isAbsent(member));
-  return Object.fromEntries(
-    members.map(([name, member]) => [name[0]!.toLowerCase() + name.slice(1), decapitalized(member)]),
-  );
+  const members = Object.entries(value).flatMap(([written, member]) => {
+    const name = BEHAVIOR_NAMES.find((one) => one.toLowerCase() === written.toLowerCase());
+    return name === undefined || isAbsent(member) ? [] : [[name, decapitalized(member)] as const];
+  });
+  return Object.fromEntries(members);
 }
