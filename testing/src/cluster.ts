@@ -19,7 +19,8 @@ export interface ClusterOptions {
   readonly runtimeConfig?: string;
   /** As kube-apiserver's --feature-gates: "EvictionRequestAPI=true". Upstream's defaults without it. */
   readonly featureGates?: string;
-  /** Admission plugins of upstream that are off, by comma: "ServiceAccount". */
+  /** Admission plugins of upstream that are on besides, and off, by comma: "ServiceAccount". */
+  readonly enableAdmissionPlugins?: string;
   readonly disableAdmissionPlugins?: string;
 }
 
@@ -78,6 +79,7 @@ async function start(
     serviceCidr: options.serviceCidr ?? "10.160.0.0/16",
     ...(options.runtimeConfig !== undefined && { runtimeConfig: options.runtimeConfig }),
     ...(options.featureGates !== undefined && { featureGates: FeatureGates.parse(options.featureGates) }),
+    ...(options.enableAdmissionPlugins !== undefined && { enableAdmissionPlugins: options.enableAdmissionPlugins }),
     ...(options.disableAdmissionPlugins !== undefined && { disableAdmissionPlugins: options.disableAdmissionPlugins }),
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "10.64.0.1", port: 6443 },

@@ -33,7 +33,6 @@ const OTHERS: Readonly<Record<string, string>> = {
   "audit.k8s.io/v1": "audit events",
   "kubelet.config.k8s.io/v1beta1": "configures a kubelet",
   "kubeproxy.config.k8s.io/v1alpha1": "configures a proxy",
-  "annotations.kubernetes.io/ingress.class": "the path of an annotation that is at fault",
   "kubernetes.io/kube-apiserver-serving": "the signer of a bundle, not of requests",
   "apiserver.k8s.io/unsafe-delete-ignore-read-error": "an annotation of audit events",
   "validation.policy.admission.k8s.io/validation_failure": "an annotation of audit events",

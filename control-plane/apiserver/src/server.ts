@@ -25,6 +25,13 @@ import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
 import { taintNodesByCondition } from "./admission/node-taints.ts";
+import { alwaysDeny } from "./admission/optional/always.ts";
+import { alwaysPullImages } from "./admission/optional/always-pull-images.ts";
+import { denyServiceExternalIps } from "./admission/optional/deny-service-external-ips.ts";
+import { limitHardAntiAffinity } from "./admission/optional/hard-anti-affinity.ts";
+import { ownerReferencesPermission } from "./admission/optional/owner-references.ts";
+import { podNodeSelector } from "./admission/optional/pod-node-selector.ts";
+import { extendedResourceToleration, podTolerationRestriction } from "./admission/optional/pod-tolerations.ts";
 import { chosenPlugins, isBuiltIn, type PluginChoice } from "./admission/plugin-choice.ts";
 import { podGroupProtection } from "./admission/pod-group-protection.ts";
 import { podResize } from "./admission/pod-resize.ts";
@@ -210,16 +217,22 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const admission = new Admission(
     [
       namespaceLifecycle(cache),
+      limitHardAntiAffinity,
       limitRanger(cache),
       serviceAccountAdmission(cache, random),
       nodeRestriction(cache, authorizer),
       taintNodesByCondition,
+      alwaysPullImages,
       podSecurity(cache, metrics),
+      podNodeSelector(cache),
       priorityAdmission(cache, gates),
       defaultTolerationSeconds,
+      podTolerationRestriction(cache),
+      extendedResourceToleration,
       defaultStorageClass(cache),
       storageObjectInUseProtection,
       podGroupProtection,
+      ownerReferencesPermission(registry, authorizer),
       claimResize(cache),
       runtimeClassAdmission(cache),
       certificateApproval(authorizer),
@@ -227,6 +240,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       clusterTrustBundleAttest(authorizer),
       certificateSubjectRestriction,
       defaultIngressClass(cache),
+      denyServiceExternalIps,
       podTopologyLabels(cache),
       podResize(cache),
       mutatingPolicies({ cache, registry, authorizer }),
@@ -235,6 +249,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       validatingWebhooks(webhooks),
       roleEscalation(rbac, authorizer),
       resourceQuota({ store, registry, clock }),
+      alwaysDeny,
     ].filter(({ name }) => plugins.has(name) || isBuiltIn(name)),
     new AdmissionMetrics(metrics, clock),
   );

@@ -37,6 +37,9 @@ import {
   wildcardSubdomain,
 } from "../names.ts";
 
+/** What named the class of an Ingress before `ingressClassName`. */
+const CLASS_BEFORE = "kubernetes.io/ingress.class";
+
 const backendService: Check = (value, at, errors) => {
   fields({ name: required(text(serviceName)) })(value, at, errors);
   const [name, number] = [valueAt(value, "port.name"), valueAt(value, "port.number")];
@@ -256,11 +259,11 @@ const addressName = (name: string): string[] => ipAddress(name);
 
 /** Where both name a class, the older annotation names the same. */
 const ingressClass: Check = (object, _at, errors) => {
-  const annotated = member(valueAt(object, "metadata.annotations"), "kubernetes.io/ingress.class");
+  const annotated = member(valueAt(object, "metadata.annotations"), CLASS_BEFORE);
   const named = valueAt(object, "spec.ingressClassName");
   if (annotated === undefined || named === undefined || annotated === named) return;
   const why = "must match `ingressClassName` when both are specified";
-  errors.push(fieldError.invalid("annotations.kubernetes.io/ingress.class", annotated, why));
+  errors.push(fieldError.invalid(`annotations.${CLASS_BEFORE}`, annotated, why));
 };
 
 export const NETWORKING = {

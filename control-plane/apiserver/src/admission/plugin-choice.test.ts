@@ -16,7 +16,7 @@ describe("plugins", () => {
     [{ disableAdmissionPlugins: "Priority,Some" }, /--disable-.*: there is no plugin "Some", .* ServiceAccount, /],
     [
       { enableAdmissionPlugins: "Some" },
-      /--enable-.*: there is no plugin "Some", expected some of Cert.*ResourceQuota/,
+      /--enable-.*: there is no plugin "Some", expected some of AlwaysAdmit.*, PodNodeSelector.*ResourceQuota/,
     ],
     [{ enableAdmissionPlugins: "EventRateLimit" }, /EventRateLimit is not offered yet, expected some of /],
     [{ enableAdmissionPlugins: "Priority", disableAdmissionPlugins: "Priority" }, /"Priority" is in --enable-/],

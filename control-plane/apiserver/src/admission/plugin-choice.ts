@@ -1,7 +1,7 @@
 import { TsukubeError } from "@tsukube/foundation";
 
-/** Upstream's plugins that are here, in alphabetical order; all are on by default. */
-const OFFERED = [
+/** Upstream's plugins that are on by default, in alphabetical order. */
+const USUAL = [
   "CertificateApproval",
   "CertificateSigning",
   "CertificateSubjectRestriction",
@@ -29,22 +29,28 @@ const OFFERED = [
   "ValidatingAdmissionWebhook",
 ] as const;
 
-/** Upstream's others: nothing does their work, so they cannot be turned on. */
-const ABSENT = [
+/** Those that only who asks for them has. AlwaysAdmit does nothing. */
+const OPTIONAL = [
   "AlwaysAdmit",
   "AlwaysDeny",
   "AlwaysPullImages",
   "DenyServiceExternalIPs",
-  "EventRateLimit",
   "ExtendedResourceToleration",
-  "ImagePolicyWebhook",
   "LimitPodHardAntiAffinityTopology",
-  "NamespaceAutoProvision",
-  "NamespaceExists",
-  "NodeDeclaredFeatureValidator",
   "OwnerReferencesPermissionEnforcement",
   "PodNodeSelector",
   "PodTolerationRestriction",
+] as const;
+
+const OFFERED = [...USUAL, ...OPTIONAL].sort();
+
+/** Upstream's others: nothing does their work, so they cannot be turned on. */
+const ABSENT = [
+  "EventRateLimit",
+  "ImagePolicyWebhook",
+  "NamespaceAutoProvision",
+  "NamespaceExists",
+  "NodeDeclaredFeatureValidator",
 ] as const;
 
 type PluginName = (typeof OFFERED)[number];
@@ -57,7 +63,7 @@ export interface PluginChoice {
 
 /**
  * Which of upstream's admission plugins are on.
- * @param off Those that are off by default.
+ * @param off Those that are off by default besides.
  * @throws {TsukubeError} `usage` for names that are unknown or in both lists, and for plugins to turn on that are not here.
  */
 export function chosenPlugins(choice: PluginChoice, off: readonly PluginName[] = []): ReadonlySet<string> {
@@ -67,7 +73,7 @@ export function chosenPlugins(choice: PluginChoice, off: readonly PluginName[] =
   if (both !== undefined)
     throw wrong("disable-admission-plugins", `"${both}" is in --enable-admission-plugins, too`, "it in one of them");
   const isOn = (name: PluginName): boolean =>
-    enabled.includes(name) || !(disabled.includes(name) || off.includes(name));
+    enabled.includes(name) || !(disabled.includes(name) || off.includes(name) || OPTIONAL.some((one) => one === name));
   return new Set(OFFERED.filter(isOn));
 }
 

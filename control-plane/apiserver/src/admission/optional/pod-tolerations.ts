@@ -1,0 +1,107 @@
+import { ApiError, isExtendedResource, jsonEqual, qosClassOf, type Unstructured } from "@tsukube/api";
+import type { Pod, Toleration } from "@tsukube/api/types/core-v1";
+import type { AdmissionPlugin } from "../../contracts.ts";
+import type { WatchCache } from "../../storage/watch-cache.ts";
+import { isPodWrite } from "./pod-write.ts";
+
+const DEFAULTS = "scheduler.alpha.kubernetes.io/defaultTolerations";
+const ALLOWED = "scheduler.alpha.kubernetes.io/tolerationsWhitelist";
+
+/** Pods of a namespace get the tolerations of its one annotation, and have none but those of its other. */
+export function podTolerationRestriction(cache: WatchCache): AdmissionPlugin {
+  const listed = (namespace: string, annotation: string): readonly Toleration[] =>
+    tolerationsIn(cache.get(`/registry/namespaces/${namespace}`)?.object, annotation);
+  return {
+    name: "PodTolerationRestriction",
+    handles: isPodWrite,
+    async mutate({ operation, namespace, object }) {
+      const { spec } = object as Pod;
+      const added = [
+        ...(operation === "CREATE" ? listed(namespace, DEFAULTS) : []),
+        ...(qosClassOf(spec) === "BestEffort" ? [] : [UNDER_PRESSURE]),
+      ];
+      return added.length === 0 ? object : withTolerations(object, merged([...tolerationsOf(object), ...added]));
+    },
+    async validate({ namespace, object }) {
+      const allowed = listed(namespace, ALLOWED);
+      const isAllowed = (one: Toleration): boolean => allowed.some((other) => covers(other, one));
+      if (allowed.length > 0 && !tolerationsOf(object).every(isAllowed))
+        throw ApiError.unknown(
+          "pod tolerations (possibly merged with namespace default tolerations) conflict with its namespace whitelist",
+        );
+    },
+  };
+}
+
+/** Pods that ask for a resource of a device tolerate the taint of that name: nodes with such devices are kept for them. */
+export const extendedResourceToleration: AdmissionPlugin = {
+  name: "ExtendedResourceToleration",
+  handles: isPodWrite,
+  async mutate({ object }) {
+    const { containers, initContainers } = (object as Pod).spec ?? {};
+    const requested = [...(containers ?? []), ...(initContainers ?? [])].flatMap(({ resources }) =>
+      Object.keys(resources?.requests ?? {}),
+    );
+    const names = [...new Set(requested)].filter(isExtendedResource).sort();
+    if (names.length === 0) return object;
+    const added = names.map((key): Toleration => ({ key, operator: "Exists", effect: "NoSchedule" }));
+    // one for the same taint gives way
+    const kept = tolerationsOf(object).filter((one) => !added.some((other) => isForSame(one, other)));
+    return withTolerations(object, [...kept, ...added]);
+  },
+};
+
+const UNDER_PRESSURE: Toleration = {
+  key: "node.kubernetes.io/memory-pressure",
+  operator: "Exists",
+  effect: "NoSchedule",
+};
+
+function tolerationsOf(object: Unstructured | undefined): readonly Toleration[] {
+  return (object as Pod | undefined)?.spec?.tolerations ?? [];
+}
+
+function withTolerations(object: Unstructured | undefined, tolerations: readonly Toleration[]): Unstructured {
+  return { ...object, spec: { ...(object as Pod | undefined)?.spec, tolerations } } as Unstructured;
+}
+
+/** @throws {ApiError} 500 for what is no list. */
+function tolerationsIn(namespace: Unstructured | undefined, annotation: string): readonly Toleration[] {
+  const text = namespace?.metadata?.annotations?.[annotation] ?? "";
+  if (text === "") return [];
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (Array.isArray(parsed)) return parsed as Toleration[];
+  } catch {}
+  throw ApiError.unknown(
+    `annotation ${annotation} of namespace "${namespace?.metadata?.name}" is no list of tolerations as JSON`,
+  );
+}
+
+const isForSame = (a: Toleration, b: Toleration): boolean =>
+  a.key === b.key &&
+  a.effect === b.effect &&
+  (a.operator || "Equal") === b.operator &&
+  (a.value ?? "") === (b.value ?? "");
+
+/** Each that no other covers, in their order. */
+function merged(all: readonly Toleration[]): readonly Toleration[] {
+  const kept: Toleration[] = [];
+  for (const [index, one] of all.entries()) {
+    const later = all.slice(index + 1).filter((other) => !jsonEqual(one, other));
+    if (![...kept, ...later].some((other) => covers(other, one))) kept.push(one);
+  }
+  return kept;
+}
+
+/** Whether whatever `one` tolerates `wide` tolerates. */
+function covers(wide: Toleration, one: Toleration): boolean {
+  if (jsonEqual(wide, one)) return true;
+  const isForAll = (wide.key ?? "") === "" && wide.operator === "Exists";
+  if ((wide.key ?? "") !== (one.key ?? "") && !isForAll) return false;
+  if ((wide.effect ?? "") !== "" && wide.effect !== one.effect) return false;
+  const [longest, long] = [wide.tolerationSeconds ?? Infinity, one.tolerationSeconds ?? Infinity];
+  if (wide.effect === "NoExecute" && long > longest) return false;
+  if (wide.operator === "Exists") return true;
+  return one.operator === "Equal" && (wide.value ?? "") === (one.value ?? "");
+}
