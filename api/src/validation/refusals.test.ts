@@ -175,6 +175,32 @@ const NEW: readonly Row[] = [
     [{ audience: "a" }, { audience: "a" }],
     'spec.tokenRequests[1].audience: Duplicate value: "a"',
   ],
+  [
+    SCALER,
+    "spec.metrics",
+    [
+      { type: "Pods", pods: { metric: { name: "m" }, target: { type: "Value", value: "1" } } },
+      {
+        type: "External",
+        external: { metric: { name: "a/b" }, target: { type: "Value", value: "1", averageValue: "-1" } },
+      },
+      { type: "ContainerResource", containerResource: { name: "cpu", target: { type: "Utilization" } } },
+      {
+        type: "Object",
+        object: {
+          describedObject: { kind: "Service", name: "s", apiVersion: "v1" },
+          metric: { name: "m" },
+          target: { type: "Value", value: "1" },
+        },
+      },
+    ],
+    "spec.metrics[0].pods.target.averageValue: Required value: must specify a positive target averageValue",
+    "spec.metrics[1].external.metric.name: Invalid value: \"a/b\": may not contain '/'",
+    'spec.metrics[1].external.target.averageValue: Invalid value: "-1": must be positive',
+    "spec.metrics[1].external.target.value: Forbidden: may not set both a target value for metric and a per-pod target",
+    "spec.metrics[2].containerResource.container: Required value: must specify a container",
+    "spec.metrics[2].containerResource.target.averageUtilization: Required value: must set either a target raw value or a target utilization",
+  ],
   [FLOWS, "spec.matchingPrecedence", -1, "spec.matchingPrecedence: Invalid value: -1: must be a positive value"],
   [
     FLOWS,

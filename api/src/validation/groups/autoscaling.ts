@@ -1,7 +1,9 @@
 import { autoscalerToV2 } from "../../autoscaler-versions.ts";
 import type { Unstructured } from "../../object.ts";
+import { parseQuantity } from "../../quantity.ts";
 import { fieldError } from "../../status/field-error.ts";
 import {
+  all,
   atLeast,
   type Check,
   child,
@@ -22,11 +24,12 @@ import {
 } from "../check.ts";
 import { allows } from "../gates-in-force.ts";
 import type { RuleTable } from "../kind-rules.ts";
-import { pathSegment } from "../names.ts";
+import { dnsLabel, pathSegment } from "../names.ts";
+
+const reference: Check = fields({ kind: required(text(pathSegment)), name: required(text(pathSegment)) });
 
 const target: Check = (value, at, errors) => {
-  required(text(pathSegment))(member(value, "kind"), child(at, "kind"), errors);
-  required(text(pathSegment))(member(value, "name"), child(at, "name"), errors);
+  reference(value, at, errors);
   const isGrouped = String(member(value, "apiVersion") ?? "").includes("/");
   if (!isGrouped && member(value, "kind") !== "ReplicationController") {
     errors.push(
@@ -39,6 +42,55 @@ const target: Check = (value, at, errors) => {
   }
 };
 
+const positiveQuantity: Check = (value, at, errors) => {
+  if (parseQuantity(String(value)).nanos <= 0n) errors.push(fieldError.invalid(at, value, "must be positive"));
+};
+
+const identifier: Check = requiredWith("must specify a metric name", text(pathSegment));
+
+/** Which target a source needs, one of these, and which do not go together. */
+const targetOf =
+  (needed: readonly string[], why: string, together = ""): Check =>
+  (value, at, errors) => {
+    const here = child(at, "target");
+    const given = needed.filter((name) => member(member(value, "target"), name) !== undefined);
+    metricTarget(member(value, "target"), here, errors);
+    if (given.length === 0) errors.push(fieldError.required(child(here, needed[0]!), why));
+    if (given.length > 1 && together !== "") errors.push(fieldError.forbidden(child(here, needed[1]!), together));
+  };
+
+const UTILIZATION = targetOf(
+  ["averageUtilization", "averageValue"],
+  "must set either a target raw value or a target utilization",
+  "may not set both a target raw value and a target utilization",
+);
+const resourceName = requiredWith("must specify a resource name");
+
+/** By member of a metric. */
+const SOURCES: Readonly<Record<string, Check>> = {
+  containerResource: all(
+    fields({ name: resourceName, container: requiredWith("must specify a container", text(dnsLabel)) }),
+    UTILIZATION,
+  ),
+  external: all(
+    fields({ metric: fields({ name: identifier }) }),
+    targetOf(
+      ["averageValue", "value"],
+      "must set either a target value for metric or a per-pod target",
+      "may not set both a target value for metric and a per-pod target",
+    ),
+  ),
+  object: all(
+    fields({ describedObject: reference, metric: fields({ name: identifier }) }),
+    targetOf(["averageValue", "value"], "must set either a target value or averageValue"),
+  ),
+  pods: all(
+    fields({ metric: fields({ name: identifier }) }),
+    targetOf(["averageValue"], "must specify a positive target averageValue"),
+  ),
+  resource: all(fields({ name: resourceName }), UTILIZATION),
+};
+
 const metricTarget: Check = (value, at, errors) => {
   const type = member(value, "type");
   if (isUnset(type)) errors.push(fieldError.required(child(at, "type"), "must specify a metric target type"));
@@ -47,11 +99,8 @@ const metricTarget: Check = (value, at, errors) => {
     errors.push(fieldError.invalid(child(at, "type"), type ?? "", why));
   }
   const utilization = member(value, "averageUtilization");
-  const given = ["averageUtilization", "averageValue", "value"].filter((name) => member(value, name) !== undefined);
-  if (given.length === 0) {
-    const why = "must set either a target raw value or a target utilization";
-    errors.push(fieldError.required(child(at, "averageUtilization"), why));
-  }
+  for (const name of ["value", "averageValue"])
+    optional(positiveQuantity)(member(value, name), child(at, name), errors);
   if (utilization !== undefined && Number(utilization) < 1)
     errors.push(fieldError.invalid(child(at, "averageUtilization"), utilization, "must be greater than 0"));
 };
@@ -74,10 +123,7 @@ const metric: Check = (value, at, errors) => {
     errors.push(fieldError.required(child(at, name), "must populate information for the given metric source"));
   for (const source of Object.values(METRICS)) {
     const body = member(value, source);
-    const named = source === "resource" || source === "containerResource";
-    if (body !== undefined && named && isUnset(member(body, "name")))
-      errors.push(fieldError.required(child(child(at, source), "name"), "must specify a resource name"));
-    if (body !== undefined) metricTarget(member(body, "target"), child(child(at, source), "target"), errors);
+    if (body !== undefined) SOURCES[source]?.(body, child(at, source), errors);
   }
 };
 
