@@ -46,6 +46,25 @@ describe("an access review", () => {
     expect((await ask({ nonResourceAttributes: { path: "/metrics", verb: "get" } }))["allowed"]).toBe(false);
   });
 
+  test("is of no namespace, whatever it says of itself", async () => {
+    const metadata = { namespace: "elsewhere" };
+    const path = `${AUTHORIZATION}/selfsubjectaccessreviews`;
+    const answer = await jane.send("POST", path, { metadata, spec: pods("get") });
+    expect([answer.code, statusOf(answer)?.["allowed"], answer.object.metadata?.namespace]).toEqual([
+      201,
+      true,
+      undefined,
+    ]);
+    expect((await jane.send("POST", `${AUTHENTICATION}/selfsubjectreviews`, { metadata })).code).toBe(201);
+    const local = `${AUTHORIZATION}/namespaces/reviews/localsubjectaccessreviews`;
+    const refused = await admin.send("POST", local, { metadata, spec: { user: "x", ...pods("get") } });
+    expect(problem(refused)).toEqual([
+      400,
+      "BadRequest",
+      "the namespace of the provided object does not match the namespace sent on the request",
+    ]);
+  });
+
   test("of another says what they may, by name and by group, and stores nothing", async () => {
     const path = `${AUTHORIZATION}/subjectaccessreviews`;
     const answer = await admin.send("POST", path, { spec: { user: "x", groups: ["readers"], ...pods("list") } });

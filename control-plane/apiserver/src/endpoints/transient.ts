@@ -33,10 +33,10 @@ export function decodeTransient(
   checkWriteOptions("CreateOptions", info.query);
   const schema = schemaOf(gvk) as ObjectSchema;
   const decoded = decodeObject(context, { ...gvk, schema, typed: true, aliases }, request.body ?? NO_BYTES);
-  const { namespace = "" } = decoded.metadata ?? {};
-  if (namespace !== "" && namespace !== info.namespace)
+  const { namespace = "", ...rest } = decoded.metadata ?? {};
+  if (namespace !== "" && info.namespace !== "" && namespace !== info.namespace)
     throw ApiError.badRequest("the namespace of the provided object does not match the namespace sent on the request");
-  const metadata = { ...decoded.metadata, ...(info.namespace !== "" && { namespace: info.namespace }) };
+  const metadata = { ...rest, ...(info.namespace !== "" && { namespace: info.namespace }) };
   const manager = new FieldManager({
     apiVersion: apiVersionOf(gvk),
     kind: gvk.kind,
