@@ -119,10 +119,14 @@ test("objects stored in another version than today's are shown in the version as
 test("what the version that is stored lacks is not in the answer to a write either", async () => {
   await send("POST", CRDS, definition([version("v1", { a: text }, true), version("v2", { a: text, b: text }, false)]));
   const wanted = host("v2", "x", { a: "1", b: "2" });
-  const apply = () => send("PATCH", `${items("v2")}/x?fieldManager=m`, wanted, "application/apply-patch+yaml");
+  const apply = (how = "") =>
+    send("PATCH", `${items("v2")}/x?fieldManager=m${how}`, wanted, "application/apply-patch+yaml");
   const answers = [
+    await apply("&dryRun=All"),
     await apply(),
     await apply(),
+    await apply("&dryRun=All&force=true"),
+    await send("PATCH", `${items("v2")}/x?dryRun=All`, { b: "3" }),
     await send("POST", items("v2"), { ...wanted, metadata: { name: "y" } }),
   ];
   for (const answer of [...answers, await send("GET", `${items("v2")}/x`)]) {
@@ -240,6 +244,8 @@ describe("a conversion webhook", () => {
     expect(await send("GET", `${items("v1")}/x`)).toMatchObject({ hostPort: "localhost:9" });
     await send("DELETE", `${items("v2")}/y`);
     expect((await send("GET", items("v1")))["items"]).toHaveLength(1);
+    const dry = await send("POST", `${items("v2")}?dryRun=All`, host("v2", "z", { host: "h:1", port: "2" }));
+    expect(dry).toMatchObject({ apiVersion: "example.com/v2", host: "h", port: "1" });
   });
 
   test("is told numbers that JavaScript cannot hold as they are", async () => {

@@ -431,7 +431,8 @@ export class Writer {
       untouched = next === undefined;
       if (next === undefined) return { type: "none" };
       if (dryRun) {
-        dry = live === undefined ? next : withRevision(next, Number(live.metadata?.resourceVersion ?? 0));
+        const seen = await store.asStored(definition, next);
+        dry = live === undefined ? seen : withRevision(seen, Number(live.metadata?.resourceVersion ?? 0));
         return { type: "none" };
       }
       // the last finalizer of a deleted object is gone: so is the object

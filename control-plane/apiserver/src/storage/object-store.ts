@@ -164,6 +164,16 @@ export class ObjectStore implements ObjectWriter {
     missing.forEach((cached, index) => void converted.set(cached, answers[index]!));
   }
 
+  /** A custom resource as it would come back once it was written, which a version that is not stored may lose fields by. @throws {ApiError} */
+  async asStored(definition: ResourceDefinition, object: Unstructured): Promise<Unstructured> {
+    const { custom, storage } = definition;
+    if (custom === undefined || isStoredVersion(definition)) return object;
+    const written = { ...(await toStorageVersion(definition, object)), apiVersion: apiVersionOf(storage.gvk) };
+    const whole = custom.whole(written);
+    const [back] = custom.convert === undefined ? [whole] : await custom.convert([whole], apiVersionOf(definition));
+    return custom.converted(back!);
+  }
+
   /**
    * Changes one object atomically: `change` sees the newest state, again on each conflict.
    * @param time Of the request that it is done for: nothing is written once it is over.
