@@ -82,8 +82,8 @@ export class Tokens {
     this.#known = [this.#publicKey, ...(options.otherKeys ?? []).map((pem) => createPublicKey(pem))];
   }
 
-  /** @returns also its credential id, by which audit events tell it from others. */
-  issue(request: TokenRequest): { readonly token: string; readonly credentialId: string } {
+  /** @returns also its credential id, by which audit events tell it from others, and when that was, in seconds since the epoch. */
+  issue(request: TokenRequest): { readonly token: string; readonly credentialId: string; readonly issuedAt: number } {
     const now = Math.floor(this.#options.clock.now() / 1000);
     const { boundTo } = request;
     const claims = {
@@ -105,7 +105,8 @@ export class Tokens {
     const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const signed = `${part({ alg: "ES256", kid: this.#keyId })}.${part(claims)}`;
     const signature = sign("sha256", Buffer.from(signed), { key: this.#privateKey, dsaEncoding: "ieee-p1363" });
-    return { token: `${signed}.${signature.toString("base64url")}`, credentialId: credentialIdOf(claims) };
+    const token = `${signed}.${signature.toString("base64url")}`;
+    return { token, credentialId: credentialIdOf(claims), issuedAt: now };
   }
 
   /** The claims of a token with a good signature, issuer and time; undefined when it is no token of this cluster. */

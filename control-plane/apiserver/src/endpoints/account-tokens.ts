@@ -73,12 +73,12 @@ export class AccountTokens {
     const isOwn = spec.audiences.every((audience) => audience === this.#tokens.issuer);
     const isOfPod = bound.boundTo?.kind === "Pod" && seconds === POD_TOKEN_SECONDS && isOwn;
     const lasting = isOfPod ? { expirationSeconds: YEAR_SECONDS, staleAfterSeconds: seconds } : {};
-    const { token, credentialId } = this.#tokens.issue({
+    const { token, credentialId, issuedAt } = this.#tokens.issue({
       ...{ namespace, serviceAccount: name, serviceAccountUid: uid, audiences: spec.audiences },
       ...{ expirationSeconds: seconds, ...lasting, ...bound },
     });
     context.annotate?.("authentication.kubernetes.io/issued-credential-id", credentialId);
-    const expirationTimestamp = formatTime(Math.floor(clock.now() / 1000 + seconds) * 1000);
+    const expirationTimestamp = formatTime((issuedAt + seconds) * 1000);
     const object = { ...request, status: { token, expirationTimestamp } };
     const schema = schemaOf(KIND) as ObjectSchema;
     return { status: 201, headers: headersOf(accepted), body: encode(object, schema, accepted) };
