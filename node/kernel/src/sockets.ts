@@ -45,6 +45,8 @@ export class PacketSocket {
     if (length > 0) return Buffer.from(this.#buffer.subarray(0, length));
     if (length === 0) return "closed";
     const code = lastError();
+    // the kernel tells once that the other side left something unread, before what that had sent
+    if (code === "ECONNRESET") return this.receive();
     return code === "EAGAIN" || code === "EINTR" || code === "EWOULDBLOCK" ? "empty" : "closed";
   }
 
