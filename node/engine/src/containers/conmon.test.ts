@@ -1,19 +1,48 @@
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run } from "@tsukube/host";
-import { expect, onTestFinished, test } from "vitest";
-import { tellConmon } from "./conmon.ts";
+import { realClock } from "@tsukube/host";
+import { expect, test } from "vitest";
+import { accepted } from "./conmon.ts";
 
-test("a conmon that has ended is told nothing, and nobody waits for it", async () => {
-  const bundle = mkdtempSync(join(tmpdir(), "tsukube-conmon-"));
-  onTestFinished(() => rmSync(bundle, { recursive: true }));
-  tellConmon(bundle, "1 2 3"); // it has not made its fifo
-  await run("mkfifo", [join(bundle, "ctl")]);
-  for (let time = 0; time < 5; time++) tellConmon(bundle, "1 2 3"); // as many as Node has threads, and one
-  const reader = openSync(join(bundle, "ctl"), constants.O_RDONLY | constants.O_NONBLOCK);
-  tellConmon(bundle, "1 24 80");
-  const bytes = Buffer.alloc(100);
-  expect(bytes.toString("utf8", 0, readSync(reader, bytes))).toBe("1 24 80\n");
-  closeSync(reader);
+const SERVER = 'require("node:net").createServer().listen(process.argv[1], () => console.log("ready"))';
+
+test("who connects waits until a process that is slow has accepted, and for one that is gone not at all", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsukube-conmon-"));
+  const server = spawn(process.execPath, ["-e", SERVER, join(folder, "s")], { stdio: ["ignore", "pipe", "inherit"] });
+  const clients: Socket[] = [];
+  try {
+    await once(server.stdout, "data");
+    process.kill(server.pid!, "SIGSTOP");
+    let isAccepted = false;
+    const connected: Promise<unknown>[] = [];
+    const waiting = accepted(
+      server.pid,
+      2,
+      () => {
+        for (let client = 0; client < 2; client++) {
+          const socket = createConnection(join(folder, "s"));
+          clients.push(socket);
+          connected.push(once(socket, "connect"));
+        }
+      },
+      realClock,
+    ).then(() => {
+      isAccepted = true;
+    });
+    await Promise.all(connected);
+    expect(isAccepted).toBe(false);
+    process.kill(server.pid!, "SIGCONT");
+    await waiting;
+    server.kill("SIGKILL");
+    await once(server, "close");
+    await accepted(server.pid, 1, () => {}, realClock);
+  } finally {
+    for (const client of clients) client.destroy();
+    server.kill("SIGKILL");
+    rmSync(folder, { recursive: true });
+  }
 });

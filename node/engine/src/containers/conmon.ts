@@ -1,9 +1,22 @@
-import { closeSync, constants, existsSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeSync,
+} from "node:fs";
 import { basename } from "node:path";
 import type { Readable } from "node:stream";
-import { codeOf, TsukubeError } from "@tsukube/foundation";
+import { type Clock, codeOf, TsukubeError } from "@tsukube/foundation";
 import { startProgram } from "@tsukube/kernel";
 import type { OciRuntime } from "./runtime.ts";
+
+/** How long a conmon may take to accept clients. */
+const ACCEPT_MS = 2000;
+const ACCEPT_LOOK_MS = 1;
 
 export interface ConmonOptions {
   readonly id: string;
@@ -94,6 +107,33 @@ export function monitorOf(bundle: string, id: string): number | undefined {
     return basename(program) === "conmon" && args.includes(id) ? pid : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Connects clients with a process, and resolves once it has accepted them, which its sockets tell; at once where they cannot be seen.
+ * @param connect Connects as many as `clients` says.
+ */
+export async function accepted(
+  pid: number | undefined,
+  clients: number,
+  connect: () => void,
+  clock: Clock,
+): Promise<void> {
+  const before = socketsOf(pid);
+  connect();
+  if (before === undefined) return;
+  for (const until = clock.now() + ACCEPT_MS; clock.now() < until; await clock.sleep(ACCEPT_LOOK_MS))
+    if ((socketsOf(pid) ?? 0) >= before + clients) return;
+}
+
+function socketsOf(pid: number | undefined): number | undefined {
+  if (pid === undefined) return undefined;
+  try {
+    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    return open.filter((what) => what.startsWith("socket:")).length;
+  } catch {
+    return undefined; // it ended, or closed one meanwhile
   }
 }
 

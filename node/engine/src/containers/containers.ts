@@ -12,7 +12,7 @@ import type { SandboxRecord } from "../sandboxes/sandbox-record.ts";
 import type { StreamedProcess, WantedStreams } from "../streaming/streamed-process.ts";
 import { attachTo } from "./attach.ts";
 import { boundingCapabilities } from "./capabilities.ts";
-import { createUnderConmon, monitorOf, pidMade, tellConmon } from "./conmon.ts";
+import { accepted, createUnderConmon, monitorOf, pidMade, tellConmon } from "./conmon.ts";
 import { ContainerExecs, type ExecOptions, type ExecResult } from "./container-execs.ts";
 import { withCpuWeight } from "./cpu-weight.ts";
 import { devicesOf } from "./devices.ts";
@@ -350,6 +350,15 @@ export class Containers {
     const { id: whole, config } = this.get(id);
     const streams = { ...wanted, stdin: wanted.stdin && config.stdin === true };
     return attachTo(this.#bundle(whole), streams, config.stdinOnce !== true && !wanted.tty, this.#deps.clock);
+  }
+
+  /**
+   * Connects clients of a container that is to start, and resolves once its conmon has accepted them: one that is slow might look
+   * at a container that has ended already before it looks at who waits, and pass on nothing.
+   * @param connect Attaches each of `clients`.
+   */
+  async connectAll(id: string, clients: number, connect: () => void): Promise<void> {
+    if (clients > 0) await accepted(monitorOf(this.#bundle(id), id), clients, connect, this.#deps.clock);
   }
 
   /** Of the terminal of its first process (conmon(8), the control fifo: "1 <rows> <columns>"). */

@@ -45,6 +45,7 @@ class World {
       logger: silentLogger,
     });
     const core = {
+      connectAll: async (_id: string, _clients: number, connect: () => void) => connect(),
       start: async (id: string) => {
         this.starts++;
         this.#runs.set(id, { startedAt: clock.now() });

@@ -168,7 +168,9 @@ export class DockerContainers {
       await runs.create(container);
       const refusal = runs.find(id)?.refusal;
       if (refusal !== undefined) throw new TsukubeError("create-failed", refusal);
-      this.clients.connect(id, (wanted) => containers.attach(id, wanted));
+      await containers.connectAll(id, this.clients.count(id), () =>
+        this.clients.connect(id, (wanted) => containers.attach(id, wanted)),
+      );
       await containers.start(id);
       const started = await store.change(id, ({ state }) => ({
         state: {

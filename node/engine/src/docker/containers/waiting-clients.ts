@@ -28,6 +28,10 @@ export class WaitingClients {
     return promise;
   }
 
+  count(id: string): number {
+    return this.#waiting.get(id)?.size ?? 0;
+  }
+
   /** The container's process is there: connects all who wait. */
   connect(id: string, open: (wanted: WantedStreams) => StreamedProcess): void {
     const waiting = this.#waiting.get(id);
