@@ -211,11 +211,11 @@ class DockerfileBuilder implements ImageBuilder {
 
   async #image(name: string, { pull, platform, credentials, signal }: ImageWish): Promise<ImageRecord> {
     const reference = parseReference(name);
-    const known = isBuiltIn(reference)
-      ? await this.#deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`)
-      : pull
-        ? undefined
-        : await findImage(this.#deps, name);
+    const here = pull && !isBuiltIn(reference) ? undefined : await findImage(this.#deps, name);
+    const known =
+      here === undefined && isBuiltIn(reference)
+        ? await this.#deps.systemImages.ensure(`${reference.repository}:${reference.tag ?? "latest"}`)
+        : here;
     const isFitting = known !== undefined && (platform === undefined || isFor(known, parsePlatform(platform)));
     if (isFitting) return known;
     if (isBuiltIn(reference))
