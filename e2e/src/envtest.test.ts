@@ -106,6 +106,7 @@ async function environment() {
         userAgent: "envtest",
       }),
     certs,
+    server,
   };
 }
 
@@ -141,6 +142,20 @@ describe("what envtest starts", () => {
     expect(readdirSync(certs)).toEqual(before);
   }, 60_000);
 
+  test("lets in by default whoever has credentials, and nobody else", async () => {
+    const { etcdFlags, serverFlags, isWell, serves, client, server } = await environment();
+    start("etcd", etcdFlags);
+    await isWell();
+    const { "authorization-mode": _rbac, ...flags } = serverFlags;
+    start("kube-apiserver", flags);
+    await serves();
+    expect(await codeOf(`${server}/api/v1/namespaces`)).toBe(401);
+    const namespaces = lifetime.own("client by default", client()).resource({
+      ...{ group: "", version: "v1", resource: "namespaces" },
+    });
+    expect((await namespaces.get("default")).metadata?.name).toBe("default");
+  }, 60_000);
+
   test("tells which flags it has, as envtest asks, and refuses others", async () => {
     const help = async (name: string) => (await run(join(assets, name), ["--help"])).stdout;
     expect(await help("etcd")).toMatch(/^\s*--unsafe-no-fsync\b/m);
@@ -151,5 +166,7 @@ describe("what envtest starts", () => {
     expect(await said(["--oidc-issuer-url=x"])).toContain(
       'unknown flag "--oidc-issuer-url=x", expected one of those that',
     );
+    for (const flag of ["secure-port", "max-requests-inflight", "max-mutating-requests-inflight"])
+      expect(await said([`--${flag}=some`])).toContain(`--${flag} is "some", expected a whole number`);
   }, 60_000);
 });

@@ -36,7 +36,9 @@ const FLAGS = {
     help: "The endpoint of the Service kubernetes; that of --bind-address by default.",
   },
   "allow-privileged": { help: "Pods may be privileged: always so." },
-  "anonymous-auth": { help: "Requests without credentials see health and version: always so." },
+  "anonymous-auth": {
+    help: "Requests without credentials see health and version, and what rules give system:unauthenticated: always so.",
+  },
   "authorization-mode": {
     takes: "MODES",
     help: `Who is asked what users may do: ${MODES.join(", ")}; AlwaysAllow by default.`,
@@ -103,7 +105,7 @@ async function optionsOf(
   for (const name of ["allow-privileged", "anonymous-auth"] as const)
     if (last(flags, name) === "false") throw wrong(PROGRAM, `--${name} is false`, "true: nothing else is offered yet");
   const bind = last(flags, "bind-address") ?? "0.0.0.0";
-  const port = Number(last(flags, "secure-port") ?? 6443);
+  const port = numberIn(flags, "secure-port") ?? 6443;
   const isAnywhere = bind === "0.0.0.0" || bind === "::";
   const address = last(flags, "advertise-address") ?? (isAnywhere ? (hostAddresses()[0] ?? "127.0.0.1") : bind);
   const clientCa = await fileOf(flags, "client-ca-file");
@@ -112,8 +114,8 @@ async function optionsOf(
   const disableAdmissionPlugins = joined(flags, "disable-admission-plugins");
   const issuer = last(flags, "service-account-issuer");
   const ttl = last(flags, "event-ttl");
-  const seats = last(flags, "max-requests-inflight");
-  const mutatingSeats = last(flags, "max-mutating-requests-inflight");
+  const maxRequestsInflight = numberIn(flags, "max-requests-inflight");
+  const maxMutatingRequestsInflight = numberIn(flags, "max-mutating-requests-inflight");
   return {
     ...{ bind, port, logger, featureGates, enableAdmissionPlugins },
     disableAdmissionPlugins: enableAdmissionPlugins.split(",").includes("NodeRestriction")
@@ -131,8 +133,8 @@ async function optionsOf(
     ...(await keysOf(flags)),
     ...(issuer !== undefined && { serviceAccountIssuer: issuer }),
     ...(ttl !== undefined && { eventTtlMs: ttlOf(ttl) }),
-    ...(seats !== undefined && { maxRequestsInflight: Number(seats) }),
-    ...(mutatingSeats !== undefined && { maxMutatingRequestsInflight: Number(mutatingSeats) }),
+    ...(maxRequestsInflight !== undefined && { maxRequestsInflight }),
+    ...(maxMutatingRequestsInflight !== undefined && { maxMutatingRequestsInflight }),
     tls: { ...(await servingPair(flags, address)), ...(clientCa !== undefined && { clientCa }) },
     flags: Object.fromEntries(Object.keys(flags).map((name) => [name, joined(flags, name as keyof Flags)])),
   };
@@ -140,6 +142,13 @@ async function optionsOf(
 
 function last(flags: Flags, name: keyof Flags): string | undefined {
   return flags[name]?.at(-1) || undefined;
+}
+
+function numberIn(flags: Flags, name: keyof Flags): number | undefined {
+  const text = last(flags, name);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw wrong(PROGRAM, `--${name} is "${text}"`, "a whole number");
+  return Number(text);
 }
 
 function joined(flags: Flags, name: keyof Flags): string {

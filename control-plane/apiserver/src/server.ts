@@ -192,9 +192,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   eventMetrics(metrics, registry, cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
   const rbac = new RbacAuthorizer(cache);
-  const authorizer = unionAuthorizer(
-    (options.authorizationModes ?? ["Node", "RBAC"]).map((mode) => authorizerOf(mode, cache, rbac)),
-  );
+  const modes = options.authorizationModes ?? ["Node", "RBAC"];
+  const authorizer = unionAuthorizer(modes.map((mode) => authorizerOf(mode, cache, rbac)));
   const { serviceAccountIssuer: issuer = ISSUER, otherServiceAccountKeys: otherKeys = [] } = options;
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer, otherKeys, clock, random });
   const accounts = new ServiceAccountAuthenticator(
@@ -333,6 +332,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authorizer,
     serves: ({ group, version, resource, subresource }) => registry.serves(group, version, resource, subresource),
     isElsewhere: (info) => aggregator.serves(info),
+    // as upstream: where everything is allowed, it is to who has credentials
+    admitsAnonymous: !modes.includes("AlwaysAllow"),
     constrainsImpersonation: gates.isOn("ConstrainedImpersonation"),
     flows,
     authenticators: [inProcessAuthenticator, certificateAuthenticator(gates), bootstrapTokens, accounts],

@@ -45,6 +45,8 @@ export interface ChainDeps {
   readonly metrics: Metrics;
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
+  /** Whether requests without credentials are authorized like others. Health and version are told without. */
+  readonly admitsAnonymous: boolean;
   /** Whether who acts as somebody else may be held to what it does as that (KEP-5284). */
   readonly constrainsImpersonation: boolean;
   readonly flows: FlowControl;
@@ -267,7 +269,9 @@ export class Chain {
   /** Who shows no credentials, where rules let everybody in. @throws {ApiError} 401: credentials are wanted. */
   async #anybody(info: RequestInfo): Promise<User> {
     if (PUBLIC.test(info.path)) return ANONYMOUS;
-    const { decision } = await this.#deps.authorizer.authorize(attributesOf(ANONYMOUS, info));
+    const { admitsAnonymous, authorizer } = this.#deps;
+    if (!admitsAnonymous) throw ApiError.unauthorized();
+    const { decision } = await authorizer.authorize(attributesOf(ANONYMOUS, info));
     if (decision === "allow") return ANONYMOUS;
     throw ApiError.unauthorized();
   }
