@@ -7,7 +7,7 @@ import {
   schemaOf,
   type Unstructured,
 } from "@tsukube/api";
-import type { ApiRequest, Transport } from "@tsukube/client";
+import { type ApiRequest, createClient, type Transport } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
 import { createHttpsServer, type Exchange, type HealthCheck, type HttpsServer } from "@tsukube/host";
@@ -29,6 +29,7 @@ import { alwaysDeny } from "./admission/optional/always.ts";
 import { alwaysPullImages } from "./admission/optional/always-pull-images.ts";
 import { denyServiceExternalIps } from "./admission/optional/deny-service-external-ips.ts";
 import { limitHardAntiAffinity } from "./admission/optional/hard-anti-affinity.ts";
+import { namespaceAutoProvision, namespaceExists } from "./admission/optional/namespaces.ts";
 import { ownerReferencesPermission } from "./admission/optional/owner-references.ts";
 import { podNodeSelector } from "./admission/optional/pod-node-selector.ts";
 import { extendedResourceToleration, podTolerationRestriction } from "./admission/optional/pod-tolerations.ts";
@@ -178,6 +179,8 @@ export type AuthorizationMode = "Node" | "RBAC" | "AlwaysAllow";
 
 /** As upstream's --event-ttl. */
 const EVENT_TTL_MS = 60 * 60 * 1000;
+/** Who it is where it asks itself. */
+const SELF: User = { name: "system:apiserver", groups: ["system:masters", "system:authenticated"], extra: {} };
 const ISSUER = "https://kubernetes.default.svc.cluster.local";
 
 /** Opens the store, fills the cache, makes what a fresh server has, and is then ready to answer. */
@@ -215,7 +218,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const plugins = chosenPlugins(options);
   const admission = new Admission(
     [
+      namespaceAutoProvision(cache, () => createClient(inProcess(chain, SELF), { userAgent: "kube-apiserver", clock })),
       namespaceLifecycle(cache),
+      namespaceExists(cache),
       limitHardAntiAffinity,
       limitRanger(cache),
       serviceAccountAdmission(cache, random),

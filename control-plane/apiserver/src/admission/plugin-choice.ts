@@ -37,6 +37,8 @@ const OPTIONAL = [
   "DenyServiceExternalIPs",
   "ExtendedResourceToleration",
   "LimitPodHardAntiAffinityTopology",
+  "NamespaceAutoProvision",
+  "NamespaceExists",
   "OwnerReferencesPermissionEnforcement",
   "PodNodeSelector",
   "PodTolerationRestriction",
@@ -45,13 +47,7 @@ const OPTIONAL = [
 const OFFERED = [...USUAL, ...OPTIONAL].sort();
 
 /** Upstream's others: nothing does their work, so they cannot be turned on. */
-const ABSENT = [
-  "EventRateLimit",
-  "ImagePolicyWebhook",
-  "NamespaceAutoProvision",
-  "NamespaceExists",
-  "NodeDeclaredFeatureValidator",
-] as const;
+const ABSENT = ["EventRateLimit", "ImagePolicyWebhook", "NodeDeclaredFeatureValidator"] as const;
 
 type PluginName = (typeof OFFERED)[number];
 

@@ -1,5 +1,6 @@
 import type { Unstructured } from "@tsukube/api";
 import type { Pod } from "@tsukube/api/types/core-v1";
+import { messageOf } from "@tsukube/foundation";
 import { type Cluster, startCluster } from "@tsukube/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AdmissionAttributes, Authorizer } from "../../contracts.ts";
@@ -127,6 +128,32 @@ test("AlwaysDeny refuses whatever it is", async () => {
   } finally {
     await cluster.close();
   }
+});
+
+describe("namespaces that are not there", () => {
+  const answers = async (enableAdmissionPlugins: string, disableAdmissionPlugins: string, dryRun = false) => {
+    const cluster = await startCluster({ enableAdmissionPlugins, disableAdmissionPlugins });
+    const ask = (method: string, path: string, body?: object): Promise<unknown> =>
+      cluster.client.raw(method, path, body).catch(messageOf);
+    try {
+      const path = `/api/v1/namespaces/new/configmaps${dryRun ? "?dryRun=All" : ""}`;
+      const made = (await ask("POST", path, { metadata: { name: "a" } })) as Unstructured | string;
+      const namespace = (await ask("GET", "/api/v1/namespaces/new")) as Unstructured | string;
+      return [typeof made === "string" ? made : made.kind, typeof namespace === "string" ? namespace : namespace.kind];
+    } finally {
+      await cluster.close();
+    }
+  };
+  const NONE = 'namespaces "new" not found';
+
+  test.each([
+    ["are made by NamespaceAutoProvision", "NamespaceAutoProvision", "", false, ["ConfigMap", "Namespace"]],
+    ["are not made for a dry run", "NamespaceAutoProvision", "", true, [NONE, NONE]],
+    ["are missed by NamespaceExists", "NamespaceExists", "NamespaceLifecycle", false, [NONE, NONE]],
+    ["are missed by nobody else", "", "NamespaceLifecycle", false, ["ConfigMap", NONE]],
+  ])("%s", async (_, on, off, dryRun, expected) => {
+    expect(await answers(on, off, dryRun)).toEqual(expected);
+  });
 });
 
 describe("owner references", () => {
