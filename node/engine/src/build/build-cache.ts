@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rm } from "node:fs/promises";
-import type { Clock } from "@tsukube/foundation";
+import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
+import { type Clock, codeOf } from "@tsukube/foundation";
 import { readRecord, writeRecord } from "@tsukube/host";
 import type { LayerHolder } from "../images/image-garbage.ts";
 import type { NewLayer } from "../images/image-store.ts";
@@ -22,7 +22,7 @@ export interface CachedStep {
   readonly diffIds: readonly string[];
   /** RFC 3339. */
   readonly created: string;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; the file's time of modification, so that use costs no write. */
   readonly usedAt: number;
 }
 
@@ -31,12 +31,12 @@ const MAX_NAMED = 3;
 /** Results of build steps, found by what they depend on; the longest unused go when they hold too many bytes. */
 export class BuildCache {
   readonly #folder: string;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "now">;
   readonly #maxBytes: number;
   readonly #steps = new Map<string, CachedStep>();
 
   /** @param maxBytes Of all layers that only the cache holds, together. */
-  constructor(folder: string, clock: Clock, maxBytes: number) {
+  constructor(folder: string, clock: Pick<Clock, "now">, maxBytes: number) {
     this.#folder = folder;
     this.#clock = clock;
     this.#maxBytes = maxBytes;
@@ -45,8 +45,9 @@ export class BuildCache {
   async load(): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     for (const name of await readdir(this.#folder)) {
-      const step = name.startsWith(".") ? undefined : await readRecord<CachedStep>(`${this.#folder}/${name}`);
-      if (step !== undefined) this.#steps.set(step.key, step);
+      const path = `${this.#folder}/${name}`;
+      const step = name.startsWith(".") ? undefined : await readRecord<Omit<CachedStep, "usedAt">>(path);
+      if (step !== undefined) this.#steps.set(step.key, { ...step, usedAt: Math.round((await stat(path)).mtimeMs) });
     }
   }
 
@@ -62,14 +63,12 @@ export class BuildCache {
   async find(key: string): Promise<CachedStep | undefined> {
     const step = this.#steps.get(key);
     if (step === undefined) return undefined;
-    const used = { ...step, usedAt: this.#clock.now() };
-    await this.#write(used);
-    return used;
+    return this.#use(step);
   }
 
   async put(step: Omit<CachedStep, "usedAt">): Promise<CachedStep> {
-    const added = { ...step, usedAt: this.#clock.now() };
-    await this.#write(added);
+    await writeRecord(this.#path(step.key), step);
+    const added = await this.#use(step);
     await this.#shrink();
     return added;
   }
@@ -107,12 +106,19 @@ export class BuildCache {
 
   async remove(key: string): Promise<void> {
     this.#steps.delete(key);
-    await rm(`${this.#folder}/${key}`, { force: true });
+    await rm(this.#path(key), { force: true });
   }
 
-  async #write(step: CachedStep): Promise<void> {
-    this.#steps.set(step.key, step);
-    await writeRecord(`${this.#folder}/${step.key}`, step);
+  async #use(step: Omit<CachedStep, "usedAt">): Promise<CachedStep> {
+    const usedAt = this.#clock.now();
+    const used = { ...step, usedAt };
+    this.#steps.set(step.key, used);
+    await utimes(this.#path(step.key), usedAt / 1000, usedAt / 1000).catch(unlessRemoved);
+    return used;
+  }
+
+  #path(key: string): string {
+    return `${this.#folder}/${key}`;
   }
 }
 
@@ -129,6 +135,10 @@ export function digestsOf(inputs: StepInputs): CachedStep["inputs"] {
 
 function short(value: string): string {
   return createHash("sha256").update(value).digest("base64url").slice(0, 12);
+}
+
+function unlessRemoved(error: unknown): void {
+  if (codeOf(error) !== "ENOENT") throw error;
 }
 
 function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {

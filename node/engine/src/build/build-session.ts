@@ -15,7 +15,8 @@ import { flagOf, type Instruction, invalid } from "./dockerfile/instruction.ts";
 import { type Dockerfile, type Stage, stageNamed } from "./dockerfile/stages.ts";
 import { DEFAULT_PATH } from "./image-config.ts";
 import type { ImageState } from "./image-state.ts";
-import type { LayerMaker } from "./layer-maker.ts";
+import type { KnownDigests } from "./known-digests.ts";
+import type { LayerMaker, Source } from "./layer-maker.ts";
 import { withLent } from "./lent-mounts.ts";
 import { rootedPath } from "./rooted-path.ts";
 import type { BuildCommands } from "./run-command.ts";
@@ -33,6 +34,7 @@ export interface SessionDeps {
   /** That of an archive in a file. */
   readonly archived: (file: string, platform: string | undefined) => Promise<ImageRecord>;
   readonly cacheMounts: CacheMounts;
+  readonly digests: KnownDigests;
   /** For what one build needs; emptied at start. */
   readonly temporary: string;
 }
@@ -149,18 +151,18 @@ export class BuildSession {
     from: string | undefined,
     stage: Stage,
     instruction: Instruction,
-    work: (root: string) => Promise<T>,
+    work: (source: Source) => Promise<T>,
     isWritten = false,
   ): Promise<T> {
     const lend = async (folder: string): Promise<T> =>
-      isWritten ? this.deps.layers.read(await this.#copyOf(folder), work) : work(folder);
+      isWritten ? this.deps.layers.lend(await this.#copyOf(folder), work) : work({ root: async () => folder });
     if (from === undefined) return lend(this.request.context);
     const named = this.#named(from);
     if (named !== undefined && "folder" in named) return lend(named.folder);
-    if (named !== undefined) return this.deps.layers.read(await this.#imageState(from, instruction), work);
+    if (named !== undefined) return this.deps.layers.lend(await this.#imageState(from, instruction), work);
     const other = stageNamed(this.dockerfile.stages, from, stage.index);
     const state = other === undefined ? await this.#imageState(from, instruction) : await this.stateOf(other);
-    return this.deps.layers.read(state, work);
+    return this.deps.layers.lend(state, work);
   }
 
   /** @param work Gets the mounts, and what of their content belongs to the command's inputs. */
@@ -188,7 +190,8 @@ export class BuildSession {
         );
       if (mount.beginning === undefined) return lend(mount);
       const { from, source } = mount.beginning;
-      return this.withSource(from, stage, instruction, async (root) => {
+      return this.withSource(from, stage, instruction, async (files) => {
+        const root = await files.root();
         const [found] = await findSources(root, [source]);
         if (found?.isFolder !== true)
           throw invalid(
@@ -207,7 +210,8 @@ export class BuildSession {
       this.deps.mounts.tmpfs(folder, mount.sizeBytes === undefined ? {} : { sizeBytes: mount.sizeBytes });
       return further(boundAt(folder, target, false)).finally(() => this.deps.mounts.unmount(folder));
     }
-    const bind = async (root: string): Promise<T> => {
+    const bind = async (files: Source): Promise<T> => {
+      const root = await files.root();
       const [source] = await findSources(root, [mount.source]);
       const digests = await digestSources(source === undefined ? [] : [source], true);
       const place = rootedPath(root, mount.source);

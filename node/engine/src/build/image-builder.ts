@@ -26,6 +26,7 @@ import type { BuildRequest, CachedResult, CacheFolder, ImageBuilder } from "./co
 import { DockerIgnore } from "./docker-ignore.ts";
 import { type Dockerfile, parseDockerfile } from "./dockerfile/stages.ts";
 import type { ImageState } from "./image-state.ts";
+import { KnownDigests } from "./known-digests.ts";
 import { LayerMaker } from "./layer-maker.ts";
 import { packagesIn } from "./packages/packages-in.ts";
 import { BuildCommands } from "./run-command.ts";
@@ -115,6 +116,7 @@ class DockerfileBuilder implements ImageBuilder {
       image: (name, wish) => this.#image(name, wish),
       archived: (file, platform) => this.#archived(file, platform),
       cacheMounts: this.#cacheMounts,
+      digests: new KnownDigests(),
       temporary: `${deps.runtimeDirectory}/files`,
     };
   }

@@ -10,7 +10,7 @@ import { ageFiles } from "./age-files.ts";
 import { type BuildCache, type CachedStep, digestsOf, keyOf, type StepInputs } from "./build-cache.ts";
 import { copySources } from "./copy-files.ts";
 import { findSources } from "./copy-sources.ts";
-import { chainOf, diffIdsOf, type ImageState } from "./image-state.ts";
+import { chainOf, contentOf, diffIdsOf, type ImageState } from "./image-state.ts";
 
 export interface LayerMakerDeps {
   readonly snapshotter: Snapshotter;
@@ -50,6 +50,14 @@ export interface Change {
   readonly onHit: () => void;
   /** @param root The mounted file system. @param id Free for a container's name. */
   readonly make: (root: string, id: string) => Promise<void>;
+}
+
+/** Files that a step may read. */
+export interface Source {
+  /** What all of them follow from; absent where they may be others the next time. */
+  readonly content?: string;
+  /** The folder with them; what takes work is done when it is first asked for. */
+  readonly root: () => Promise<string>;
 }
 
 /** Makes layers by changing a mounted file system, unless the same change was made before. */
@@ -92,13 +100,22 @@ export class LayerMaker {
   }
 
   /** Mounts a state where its files can be read until `work` is done. */
-  async read<T>(state: ImageState, work: (root: string) => Promise<T>): Promise<T> {
+  read<T>(state: ImageState, work: (root: string) => Promise<T>): Promise<T> {
+    return this.lend(state, async ({ root }) => work(await root()));
+  }
+
+  /** As {@link read} does, once `work` asks for the files. */
+  async lend<T>(state: ImageState, work: (source: Source) => Promise<T>): Promise<T> {
     const id = this.#newId();
-    const root = await this.#mount(id, state, []);
+    let mounted: Promise<string> | undefined;
+    const root = (): Promise<string> => {
+      mounted ??= this.#mount(id, state, []);
+      return mounted;
+    };
     try {
-      return await work(root);
+      return await work({ content: contentOf(state), root });
     } finally {
-      await this.#release(id, root);
+      if (mounted !== undefined) await this.#release(id, await mounted);
     }
   }
 

@@ -169,23 +169,26 @@ export class StageBuilder {
       );
     const from = flagOf(instruction, "from");
     const options = optionsOf(instruction, (word) => expand(this.#scope, instruction, word));
-    return this.#session.withSource(from, this.#stage, instruction, async (root) => {
-      const sources = await this.#sources(root, words, instruction);
-      const digests = await digestSources(sources, from !== undefined);
+    return this.#session.withSource(from, this.#stage, instruction, async ({ content, root }) => {
+      let found: Promise<readonly CopySource[]> | undefined;
+      const sources = (): Promise<readonly CopySource[]> => {
+        found ??= root().then((folder) => this.#sources(folder, words, instruction));
+        return found;
+      };
+      const read = async (): Promise<ReadonlyMap<string, string>> => digestSources(await sources(), from !== undefined);
+      const digests =
+        content === undefined || instruction.heredocs.length > 0
+          ? await read()
+          : await this.#session.deps.digests.of(JSON.stringify([content, words, instruction.flags]), read);
       const workingDir = this.#state.config.WorkingDir ?? "/";
       const absolute = posix.resolve("/", workingDir, destination) + (/\/\.?$|^\.$/.test(destination) ? "/" : "");
-      if (sources.length > 1 && !absolute.endsWith("/"))
-        throw invalid(
-          instruction.at,
-          `${instruction.text}: several sources, expected a destination that ends with "/"`,
-        );
       const inputs = new Map([
         ["instruction", JSON.stringify([instruction.keyword, absolute, options, words])],
         this.#base(),
         ...[...digests].map(([path, digest]): [string, string] => [`"${path}"`, digest]),
       ]);
-      const made = await this.#apply(step, inputs, [], (target) =>
-        this.#write(instruction, sources, target, absolute, options, from === undefined),
+      const made = await this.#apply(step, inputs, [], async (target) =>
+        this.#write(instruction, await sources(), target, absolute, options, from === undefined),
       );
       return advanced(this.#state, { text: instruction.text, ...made });
     });
@@ -245,6 +248,8 @@ export class StageBuilder {
     options: CopyFlags,
     fromContext: boolean,
   ): Promise<void> {
+    if (sources.length > 1 && !destination.endsWith("/"))
+      throw invalid(instruction.at, `${instruction.text}: several sources, expected a destination that ends with "/"`);
     const owner = options.chown === "" ? undefined : await ownerOf(root, options.chown);
     const mode =
       typeof options.mode === "string" ? modeChange(options.mode) : modeChange(options.mode?.toString(8) ?? "");
@@ -258,12 +263,7 @@ export class StageBuilder {
       const extracts =
         instruction.keyword === "ADD" && !source.isFolder && (options.unpack ?? source.isFetched !== true);
       if (extracts && (await unpackArchive(file, root, destination))) continue;
-      await copySources(
-        [source],
-        root,
-        sources.length > 1 ? `${destination.replace(/\/$/, "")}/` : destination,
-        settings,
-      );
+      await copySources([source], root, destination, settings);
     }
   }
 
