@@ -37,7 +37,15 @@ beforeAll(async () => {
   const ca = await createAuthorityKeys("ca", realClock, systemRandom);
   const authority = await openAuthority(ca, realClock, systemRandom);
   const serving = await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] });
-  certificates = { operator: await authority.issue({ commonName: "operator", usages: ["client"] }) };
+  const others = await openAuthority(
+    await createAuthorityKeys("other", realClock, systemRandom),
+    realClock,
+    systemRandom,
+  );
+  certificates = {
+    operator: await authority.issue({ commonName: "operator", usages: ["client"] }),
+    impostor: await others.issue({ commonName: "operator", usages: ["client"] }),
+  };
   const metrics = createMetrics();
   metrics.gauge("up", "Here.").set(1);
   const client = { resource: () => ({ create }) } as unknown as Client;
@@ -71,6 +79,7 @@ const code = async (answer: ReturnType<typeof get>) => (await answer)[0];
 test("health is everybody's; who has wrong credentials is told so there, too", async () => {
   expect(await get("/healthz?verbose")).toEqual([200, "[+]ping ok\nhealthz check passed\n"]);
   expect(await get("/healthz", { token: "wrong" })).toEqual([401, expect.stringContaining('"Unauthorized"')]);
+  expect(await code(get("/healthz", { name: "impostor" }))).toBe(401);
   expect(await code(get("/healthz/ping"))).toBe(403);
 });
 

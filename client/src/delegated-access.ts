@@ -6,7 +6,7 @@ import type {
   SubjectAccessReview,
 } from "@tsukube/api/types/authorization-v1";
 import type { Clock } from "@tsukube/foundation";
-import type { PeerCertificate } from "@tsukube/host";
+import { type Peer, verified } from "@tsukube/host";
 import type { Client } from "./types.ts";
 
 export interface DelegatedAccessOptions {
@@ -19,7 +19,7 @@ export interface DelegatedAccessOptions {
 
 /** What a request brings along to say who it is of. */
 export interface CredentialsOfRequest {
-  readonly peer: PeerCertificate | undefined;
+  readonly peer: Peer;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -59,10 +59,11 @@ export class DelegatedAccess {
 
   /** @returns "nobody" without credentials, undefined with wrong ones. */
   async authenticate({ peer, headers }: CredentialsOfRequest): Promise<ReviewedUser | "nobody" | undefined> {
-    if (peer !== undefined)
-      return { username: peer.commonName, groups: [...peer.organizations, "system:authenticated"] };
+    const certificate = verified(peer);
+    if (certificate !== undefined)
+      return { username: certificate.commonName, groups: [...certificate.organizations, "system:authenticated"] };
     const token = /^Bearer (\S+)$/i.exec(headers["authorization"] ?? "")?.[1];
-    if (token === undefined) return "nobody";
+    if (token === undefined) return peer === undefined ? "nobody" : undefined;
     return this.#remembered(this.#users, token, async () => {
       const review: TokenReview = { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", spec: { token } };
       const { status } = await this.#options.client.resource<TokenReview>(TOKEN_REVIEWS).create(review);

@@ -99,7 +99,8 @@ async function environment() {
     },
     isWell: () =>
       eventually("etcd is well", async () => JSON.parse(await fetchText(`${etcd}/health`)).health === "true"),
-    serves: () => eventually("it serves", async () => (await codeOf(`${server}/healthz`)) === 200),
+    /** @param code Of health for who has no credentials. */
+    serves: (code = 200) => eventually("it serves", async () => (await codeOf(`${server}/healthz`)) === code),
     client: () =>
       createClient(createHttpTransport({ server, ca: authorities.cert, clientCertificate: admin }, realClock), {
         clock: realClock,
@@ -148,7 +149,7 @@ describe("what envtest starts", () => {
     await isWell();
     const { "authorization-mode": _rbac, ...flags } = serverFlags;
     start("kube-apiserver", flags);
-    await serves();
+    await serves(401);
     expect(await codeOf(`${server}/api/v1/namespaces`)).toBe(401);
     const namespaces = lifetime.own("client by default", client()).resource({
       ...{ group: "", version: "v1", resource: "namespaces" },

@@ -4,7 +4,7 @@ import {
   type Exchange,
   flatHeaders,
   type OutgoingHeaders,
-  type PeerCertificate,
+  type Peer,
   plainAddress,
   type RepeatedHeaders,
   type ResponseSink,
@@ -17,12 +17,12 @@ export class Http1Exchange implements Exchange {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly remoteAddress: string;
-  readonly peer: PeerCertificate | undefined;
+  readonly peer: Peer;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   #abort: AbortController | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, peer: PeerCertificate | undefined) {
+  constructor(request: IncomingMessage, response: ServerResponse, peer: Peer) {
     this.#request = request;
     this.#response = response;
     this.method = request.method ?? "GET";

@@ -10,7 +10,7 @@ import { Lifetime } from "@tsukube/foundation";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createAuthorityKeys, type KeyPair, openAuthority } from "./certificates.ts";
 import { realClock } from "./clock.ts";
-import { createHttpsServer, type Exchange, type Patience } from "./https-server.ts";
+import { createHttpsServer, type Exchange, type Patience, verified } from "./https-server.ts";
 import { systemRandom } from "./random.ts";
 
 let lifetime: Lifetime;
@@ -34,12 +34,10 @@ async function serve(handle: (exchange: Exchange) => void, patience?: Patience, 
 
 const answer = (exchange: Exchange): void => {
   void exchange.body(100).then(
-    (body) =>
-      exchange.send(
-        200,
-        {},
-        Buffer.from(`${exchange.method} ${exchange.peer?.commonName} ${exchange.peer?.organizations} ${body.length}`),
-      ),
+    (body) => {
+      const { commonName, organizations } = verified(exchange.peer) ?? {};
+      exchange.send(200, {}, Buffer.from(`${exchange.method} ${commonName} ${organizations} ${body.length}`));
+    },
     () => exchange.send(413, {}, new Uint8Array(0)),
   );
 };

@@ -19,6 +19,13 @@ export interface PeerCertificate {
   readonly expiresAt: number;
 }
 
+/** Who a client says to be by its certificate: undefined without one, "unverified" with one that no client CA of the server stands for. */
+export type Peer = PeerCertificate | "unverified" | undefined;
+
+export function verified(peer: Peer): PeerCertificate | undefined {
+  return peer === "unverified" ? undefined : peer;
+}
+
 /** One request and the way to answer it, the same over HTTP/1.1 and HTTP/2. */
 export interface Exchange {
   readonly method: string;
@@ -29,8 +36,7 @@ export interface Exchange {
   /** The values, as they came, of headers that came more than once. */
   readonly repeated: RepeatedHeaders;
   readonly remoteAddress: string;
-  /** Undefined without a certificate, or with one that the server's client CA did not sign. */
-  readonly peer: PeerCertificate | undefined;
+  readonly peer: Peer;
   /** Aborts when the client goes away before the answer is complete. */
   readonly signal: AbortSignal;
   /** The body has come whole: nobody has to wait for it. */
@@ -74,7 +80,7 @@ export interface UpgradeRequest {
   readonly path: string;
   readonly method: string;
   readonly remoteAddress: string;
-  readonly peer: PeerCertificate | undefined;
+  readonly peer: Peer;
 }
 
 export interface HttpsServerOptions {
@@ -235,9 +241,9 @@ export function plainAddress(address: string | undefined): string {
 
 const UID = "1.3.6.1.4.1.57683.2";
 
-function peerOf(socket: TLSSocket | undefined): PeerCertificate | undefined {
-  if (socket?.authorized !== true) return undefined;
+function peerOf(socket: TLSSocket): Peer {
   const certificate = socket.getPeerCertificate();
+  if (certificate?.raw !== undefined && !socket.authorized) return "unverified";
   const subject = certificate?.subject as Record<string, string | string[] | undefined> | undefined;
   const commonName = subject?.["CN"];
   if (typeof commonName !== "string") return undefined;

@@ -36,9 +36,7 @@ const FLAGS = {
     help: "The endpoint of the Service kubernetes; that of --bind-address by default.",
   },
   "allow-privileged": { help: "Pods may be privileged: always so." },
-  "anonymous-auth": {
-    help: "Requests without credentials see health and version, and what rules give system:unauthenticated: always so.",
-  },
+  "anonymous-auth": { help: "Requests without credentials are system:anonymous's, where not everything is allowed." },
   "authorization-mode": {
     takes: "MODES",
     help: `Who is asked what users may do: ${MODES.join(", ")}; AlwaysAllow by default.`,
@@ -102,8 +100,8 @@ async function optionsOf(
   flags: Flags,
   logger: Logger,
 ): Promise<Omit<ApiServerOptions, "openStore"> & { readonly bind: string; readonly port: number }> {
-  for (const name of ["allow-privileged", "anonymous-auth"] as const)
-    if (last(flags, name) === "false") throw wrong(PROGRAM, `--${name} is false`, "true: nothing else is offered yet");
+  if (last(flags, "allow-privileged") === "false")
+    throw wrong(PROGRAM, "--allow-privileged is false", "true: nothing else is offered yet");
   const bind = last(flags, "bind-address") ?? "0.0.0.0";
   const port = numberIn(flags, "secure-port") ?? 6443;
   const isAnywhere = bind === "0.0.0.0" || bind === "::";
@@ -130,6 +128,7 @@ async function optionsOf(
     nodePorts: portsOf(last(flags, "service-node-port-range") ?? "30000-32767"),
     runtimeConfig: joined(flags, "runtime-config"),
     authorizationModes: modesOf(joined(flags, "authorization-mode")),
+    anonymousAuth: last(flags, "anonymous-auth") !== "false",
     ...(await keysOf(flags)),
     ...(issuer !== undefined && { serviceAccountIssuer: issuer }),
     ...(ttl !== undefined && { eventTtlMs: ttlOf(ttl) }),

@@ -1,7 +1,7 @@
 /** The interfaces between the rooms of the API server. Implementations register in `server.ts`. */
 import type { FieldRequirement, GroupVersionKind, GroupVersionResource, Unstructured } from "@tsukube/api";
 import type { ApiRequest } from "@tsukube/client";
-import type { PeerCertificate, RepeatedHeaders } from "@tsukube/host";
+import type { Peer, RepeatedHeaders } from "@tsukube/host";
 import type { Reinvocation } from "./admission/reinvocation.ts";
 import type { Allotted } from "./chain/deadline.ts";
 import type { Seating } from "./flow-control/seating.ts";
@@ -20,8 +20,8 @@ export interface IncomingRequest extends ApiRequest {
   arrive?(): Promise<void>;
   /** Asserted by an in-process transport; never set from the wire. */
   readonly user?: User;
-  /** The verified client certificate. */
-  readonly clientCertificate?: PeerCertificate;
+  /** Absent in process. */
+  readonly peer?: Peer;
   /** Absent in process. */
   readonly repeated?: RepeatedHeaders;
   /** "127.0.0.1" or "" in process. */

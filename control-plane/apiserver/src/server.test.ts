@@ -14,7 +14,7 @@ import {
 import { MemoryStore } from "@tsukube/store";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
-import { startApiServer } from "./server.ts";
+import { type ApiServer, type ApiServerOptions, startApiServer } from "./server.ts";
 
 const lifetime = new Lifetime();
 let authority: CertificateAuthority;
@@ -29,8 +29,16 @@ beforeAll(async () => {
   ca = keys.cert;
   authority = await openAuthority(keys, realClock, systemRandom);
   const serving = await authority.issue({ commonName: "s", sans: ["127.0.0.1"], usages: ["server"] });
+  const server = await serverWith({ openStore: async () => store, tls: { ...serving, clientCa: ca } });
+  port = await server.listen("127.0.0.1", 0);
+  admin = await clientOf("admin", ["system:masters"]);
+  await send(admin, "POST", "/api/v1/namespaces", { metadata: { name: "shop" } });
+});
+afterAll(() => lifetime.close());
+
+async function serverWith(options: Partial<ApiServerOptions>): Promise<ApiServer> {
   const server = await startApiServer({
-    openStore: async () => store,
+    openStore: async () => new MemoryStore({ clock: realClock }),
     clock: realClock,
     random: systemRandom,
     logger: silentLogger,
@@ -39,14 +47,10 @@ beforeAll(async () => {
     serviceCidr: "10.160.0.0/16",
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "127.0.0.1", port: 6443 },
-    tls: { ...serving, clientCa: ca },
+    ...options,
   });
-  lifetime.own("server", server);
-  port = await server.listen("127.0.0.1", 0);
-  admin = await clientOf("admin", ["system:masters"]);
-  await send(admin, "POST", "/api/v1/namespaces", { metadata: { name: "shop" } });
-});
-afterAll(() => lifetime.close());
+  return lifetime.own("server", server);
+}
 
 async function clientOf(commonName: string, organizations: readonly string[]): Promise<Transport> {
   const clientCertificate = await authority.issue({ commonName, organizations, usages: ["client"] });
@@ -56,6 +60,14 @@ async function clientOf(commonName: string, organizations: readonly string[]): P
 function own(more: object): Transport {
   const transport = createHttpTransport({ server: `https://127.0.0.1:${port}`, ca, ...more }, realClock);
   return lifetime.own("transport", transport);
+}
+
+/** Of a ServiceAccount in "shop", which is made. */
+async function tokenOf(name: string): Promise<string> {
+  const accounts = "/api/v1/namespaces/shop/serviceaccounts";
+  await send(admin, "POST", accounts, { metadata: { name } });
+  const { object } = await send(admin, "POST", `${accounts}/${name}/token`, {});
+  return String((object["status"] as unknown as { token: string }).token);
 }
 
 interface Answer {
@@ -79,7 +91,8 @@ async function send(
     ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
   });
   const pieces: Uint8Array[] = [];
-  for await (const piece of response.body as AsyncIterable<Uint8Array>) pieces.push(piece);
+  const { body: stream } = response;
+  for await (const piece of stream instanceof Uint8Array ? [stream] : stream) pieces.push(piece);
   const whole = Buffer.concat(pieces);
   const object = whole[0] === 0x7b ? JSON.parse(whole.toString()) : {};
   return { code: status, headers: response.headers, body: whole, object };
@@ -99,18 +112,50 @@ describe("who asks", () => {
     });
   });
 
-  test("is nobody without credentials: health and version are told, the rest is 401", async () => {
-    const nobody = own({});
-    for (const path of ["/healthz", "/livez", "/readyz", "/version"])
-      expect((await send(nobody, "GET", path)).code).toBe(200);
-    for (const path of ["/api/v1/nodes", "/metrics", "/api", "/openapi/v2"]) {
-      const { code, object, headers } = await send(nobody, "GET", path);
-      expect([code, object.reason, headers["www-authenticate"]]).toEqual([
-        401,
-        "Unauthorized",
-        'Bearer realm="kubernetes"',
-      ]);
+  test.each([
+    [
+      "GET",
+      "/api/v1/nodes",
+      'nodes is forbidden: User "system:anonymous" cannot list resource "nodes" in API group ""',
+    ],
+    ["GET", "/metrics", 'forbidden: User "system:anonymous" cannot get path "/metrics"'],
+    ["GET", "/livez/ping", 'forbidden: User "system:anonymous" cannot get path "/livez/ping"'],
+    ["POST", "/version", 'forbidden: User "system:anonymous" cannot post path "/version"'],
+    ["GET", "/nothing", 'forbidden: User "system:anonymous" cannot get path "/nothing"'],
+  ])(
+    "is system:anonymous without credentials, whom rules tell health and version alone: %s %s is 403",
+    async (method, path, message) => {
+      const nobody = own({});
+      for (const path of ["/healthz", "/livez", "/readyz", "/version", "/version/"])
+        expect((await send(nobody, "GET", path)).code).toBe(200);
+      const { code, object } = await send(nobody, method, path);
+      expect([code, object.reason, object.message]).toEqual([403, "Forbidden", expect.stringContaining(message)]);
+    },
+  );
+
+  test("is told to show credentials where requests without them are not let in, whatever the path", async () => {
+    const closed = await serverWith({ anonymousAuth: false });
+    for (const path of ["/healthz", "/version", "/api/v1/nodes"]) {
+      const { code, object } = await send(closed.transport(undefined), "GET", path);
+      expect([code, object.reason]).toEqual([401, "Unauthorized"]);
     }
+  });
+
+  test("is nobody whose certificate is of another authority, unless there is a token, too", async () => {
+    const others = await openAuthority(
+      await createAuthorityKeys("other", realClock, systemRandom),
+      realClock,
+      systemRandom,
+    );
+    const clientCertificate = await others.issue({
+      commonName: "admin",
+      organizations: ["system:masters"],
+      usages: ["client"],
+    });
+    expect((await send(own({ clientCertificate }), "GET", "/healthz")).code).toBe(401);
+    const token = await tokenOf("visitor");
+    const { code, object } = await send(own({ clientCertificate, token: () => token }), "GET", "/api/v1/nodes");
+    expect([code, object.message]).toEqual([403, expect.stringContaining('User "system:serviceaccount:shop:visitor"')]);
   });
 
   test("is anybody without credentials where rules let everybody in", async () => {
@@ -125,28 +170,35 @@ describe("who asks", () => {
     const rules = [{ apiGroups: [""], resources: ["configmaps"], resourceNames: [name], verbs: ["get"] }];
     await send(admin, "POST", `${rbac}/roles`, { metadata: { name }, rules });
     const nobody = own({});
-    expect((await send(nobody, "GET", path)).code).toBe(401);
+    expect((await send(nobody, "GET", path)).code).toBe(403);
     const [roleRef, subject] = [
       { apiGroup, kind: "Role", name },
       { apiGroup, kind: "Group", name: "system:unauthenticated" },
     ];
     await send(admin, "POST", `${rbac}/rolebindings`, { metadata: { name }, roleRef, subjects: [subject] });
     expect((await send(nobody, "GET", path)).code).toBe(200);
-    expect((await send(nobody, "DELETE", path)).code).toBe(401);
+    expect((await send(nobody, "DELETE", path)).code).toBe(403);
     expect((await send(nobody, "GET", path, undefined, { "impersonate-user": "alice" })).code).toBe(403);
     expect((await send(own({ token: () => "nonsense" }), "GET", path)).code).toBe(401);
   });
 
-  test("is not who a wrong token says, whatever the path", async () => {
-    const { code } = await send(own({ token: () => "nonsense" }), "GET", "/api/v1/nodes");
-    expect(code).toBe(401);
-  });
+  const SPACED = "the provided Authorization header contains extra space before the bearer token, and is ignored";
+  test.each([
+    ["Bearer nonsense", 401, undefined],
+    ["bearer nonsense and more", 401, undefined],
+    ["Bearer  nonsense", 200, `299 - "${SPACED}"`],
+    ["Bearer ", 200, undefined],
+    ["Basic bm9uc2Vuc2U=", 200, undefined],
+  ])(
+    "is not who a wrong token says, whatever the path, and nobody without one: %j",
+    async (authorization, code, warning) => {
+      const { headers, ...answer } = await send(own({}), "GET", "/version", undefined, { authorization });
+      expect([answer.code, headers["warning"]]).toEqual([code, warning]);
+    },
+  );
 
   test("is the ServiceAccount of a token", async () => {
-    const accounts = "/api/v1/namespaces/shop/serviceaccounts";
-    await send(admin, "POST", accounts, { metadata: { name: "robot" } });
-    const { object } = await send(admin, "POST", `${accounts}/robot/token`, {});
-    const token = String((object["status"] as unknown as { token: string }).token);
+    const token = await tokenOf("robot");
     const review = await send(own({ token: () => token }), "POST", SELF, {});
     expect(review.object["status"]).toMatchObject({ userInfo: { username: "system:serviceaccount:shop:robot" } });
   });
@@ -219,12 +271,13 @@ describe("a body that is still to come", () => {
     authority.issue({ commonName: name, organizations: groups, usages: ["client"] });
 
   test.each([
-    ["nobody", MAPS, 401],
-    ["nobody", "/healthz", 200],
-    ["nobody", "/version", 405],
+    ["nobody", MAPS, 403],
+    ["nobody", "/healthz", 403],
     ["alice", MAPS, 403],
+    ["admin", "/healthz", 200],
+    ["admin", "/version", 405],
   ])("is not waited for from %s who posts to %s, over either version of HTTP", async (name, path, code) => {
-    const pair = name === "nobody" ? {} : await credentials(name, []);
+    const pair = name === "nobody" ? {} : await credentials(name, name === "admin" ? ["system:masters"] : []);
     const session = connect(`https://127.0.0.1:${port}`, { ca, ...pair });
     const stream = session.request(
       { ":method": "POST", ":path": path, "content-length": 3_000_000 },

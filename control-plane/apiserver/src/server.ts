@@ -129,6 +129,8 @@ export interface ApiServerOptions extends PluginChoice {
   readonly otherServiceAccountKeys?: readonly string[];
   /** Of ServiceAccount tokens, and their audience: "https://kubernetes.default.svc.cluster.local" without it. */
   readonly serviceAccountIssuer?: string;
+  /** Whether who shows no credentials is system:anonymous, about whom rules say more, where not everything is allowed: true without it. */
+  readonly anonymousAuth?: boolean;
   /** Who is asked what users may do, in this order: Node and RBAC without it. */
   readonly authorizationModes?: readonly AuthorizationMode[];
   /** Network of Services, such as "10.160.0.0/16"; or one of each family by comma, the primary one first. */
@@ -338,7 +340,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     serves: ({ group, version, resource, subresource }) => registry.serves(group, version, resource, subresource),
     isElsewhere: (info) => aggregator.serves(info),
     // as upstream: where everything is allowed, it is to who has credentials
-    admitsAnonymous: !modes.includes("AlwaysAllow"),
+    admitsAnonymous: options.anonymousAuth !== false && !modes.includes("AlwaysAllow"),
     constrainsImpersonation: gates.isOn("ConstrainedImpersonation"),
     flows,
     authenticators: [inProcessAuthenticator, certificateAuthenticator(gates), bootstrapTokens, accounts],
@@ -469,7 +471,7 @@ async function answer(chain: Chain, exchange: Exchange, clock: Clock): Promise<v
       return exchange.signal; // most requests are answered before anybody asks
     },
     remoteAddress: exchange.remoteAddress,
-    ...(exchange.peer !== undefined && { clientCertificate: exchange.peer }),
+    peer: exchange.peer,
   });
   if (hasBody && response.status === 504 && !exchange.isWhole)
     clock.after(FAREWELL_MS, () => exchange.abandon(), { background: true });

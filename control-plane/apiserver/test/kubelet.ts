@@ -1,5 +1,5 @@
 import type { Lifetime } from "@tsukube/foundation";
-import { createHttpsServer, type Exchange, type UpgradeRequest } from "@tsukube/host";
+import { createHttpsServer, type Exchange, type UpgradeRequest, verified } from "@tsukube/host";
 import type { WireServer } from "./wire-server.ts";
 
 /** What the API server asked a kubelet for. */
@@ -26,7 +26,7 @@ export async function startKubelet(server: WireServer, name: string, lifetime: L
   let handle = (exchange: Exchange): void => exchange.send(200, {}, Buffer.from(""));
   let upgrade = (request: UpgradeRequest): void => void request.socket.destroy();
   const note = ({ peer, method, path }: Exchange | UpgradeRequest): void =>
-    void asked.push({ who: peer?.commonName, method, path });
+    void asked.push({ who: verified(peer)?.commonName, method, path });
   const pair = await server.authority.issue({ commonName: name, sans: ["127.0.0.1"], usages: ["server"] });
   const https = createHttpsServer({
     ...pair,

@@ -115,14 +115,18 @@ test("latency is told with and without what others took, bodies by their size", 
 });
 
 test("who comes is counted, and how long certificates last", async () => {
-  const attempts = { result: "failure" };
+  const attempts = { result: "error" };
   const before = (await value("authentication_attempts", attempts)) ?? 0;
   await server.clientWith("wrong").get(MAPS);
   expect((await value("authentication_attempts", { result: "success" }))!).toBeGreaterThan(0);
   expect((await value("authenticated_user_requests", { username: "admin" }))!).toBeGreaterThan(0);
   const text = (await admin.get("/metrics")).body.toString();
   expect(text).toMatch(/apiserver_client_certificate_expiration_seconds_bucket\{le="1800"\} 0\n/);
-  if (!isPeer) expect(await value("authentication_attempts", attempts)).toBe(before + 1);
+  expect(await value("authentication_attempts", attempts)).toBe(before + 1);
+  const somebody = { username: "other" };
+  const others = (await value("authenticated_user_requests", somebody)) ?? 0;
+  await server.clientWith().get(MAPS);
+  expect(await value("authenticated_user_requests", somebody)).toBe(others + 1);
 });
 
 test("who may is counted, and how long it takes to know that and who comes", async () => {

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { OutgoingHeaders, PeerCertificate } from "../https-server.ts";
+import type { OutgoingHeaders, Peer } from "../https-server.ts";
 import { type Answer, AnswerSender } from "./answer.ts";
 import { type ExchangeCarrier, Http2Exchange } from "./exchange.ts";
 import { type Frame, FrameReader } from "./frame-reader.ts";
@@ -39,7 +39,7 @@ const MOST_REMEMBERED = 1000;
 
 export interface Http2ConnectionOptions {
   readonly remoteAddress: string;
-  readonly peer: PeerCertificate | undefined;
+  readonly peer: Peer;
   /** Bytes of the head of a request, as RFC 9113 section 10.5.1 counts them. */
   readonly headBytes: number;
   /** Milliseconds after which a connection without streams is closed. */
@@ -58,7 +58,7 @@ interface OpenHead {
 /** The server's side of one HTTP/2 connection (RFC 9113), without push and priorities. */
 export class Http2Connection implements ExchangeCarrier {
   readonly remoteAddress: string;
-  readonly peer: PeerCertificate | undefined;
+  readonly peer: Peer;
   readonly #socket: Socket;
   readonly #options: Http2ConnectionOptions;
   readonly #reader = new FrameReader((frame) => this.#frame(frame));

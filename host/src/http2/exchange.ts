@@ -1,4 +1,4 @@
-import type { Exchange, OutgoingHeaders, PeerCertificate, RepeatedHeaders, ResponseSink } from "../https-server.ts";
+import type { Exchange, OutgoingHeaders, Peer, RepeatedHeaders, ResponseSink } from "../https-server.ts";
 import { Answer } from "./answer.ts";
 import { CODE } from "./frames.ts";
 import { RequestBody } from "./request-body.ts";
@@ -7,7 +7,7 @@ import type { RequestHead } from "./request-head.ts";
 /** What an exchange needs of its connection. */
 export interface ExchangeCarrier {
   readonly remoteAddress: string;
-  readonly peer: PeerCertificate | undefined;
+  readonly peer: Peer;
   /** Begins an answer. @param length Bytes of its body, where that is known; 0: it has none. */
   sendHead(exchange: Http2Exchange, status: number, headers: OutgoingHeaders, length: number | undefined): void;
   /** Sends what was added to an answer. @returns whether more may be added at once. */
@@ -56,7 +56,7 @@ export class Http2Exchange implements Exchange {
     return this.#carrier.remoteAddress;
   }
 
-  get peer(): PeerCertificate | undefined {
+  get peer(): Peer {
     return this.#carrier.peer;
   }
 

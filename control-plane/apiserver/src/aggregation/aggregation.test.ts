@@ -12,6 +12,7 @@ import {
   realClock,
   systemRandom,
   type UpgradeRequest,
+  verified,
 } from "@tsukube/host";
 import {
   type CertificateAuthority,
@@ -93,7 +94,7 @@ function answer(exchange: Exchange): void {
 }
 
 function answerOf({ path, headers, peer }: Exchange): readonly [number, object] {
-  if (peer?.commonName !== "front-proxy-client") return [401, { message: "no front proxy" }];
+  if (verified(peer)?.commonName !== "front-proxy-client") return [401, { message: "no front proxy" }];
   if (path === "/apis/taste.example.com/v1")
     return [
       200,
@@ -137,7 +138,7 @@ function answerUpgrade({ path, headers, peer, socket }: UpgradeRequest): void {
   }
   const { "x-remote-user": user, "x-remote-group": groups, authorization, "impersonate-user": acting } = headers;
   const asked = headers["x-forwarded-for"];
-  const told = JSON.stringify({ path, peer: peer?.commonName, user, groups, authorization, acting, asked });
+  const told = JSON.stringify({ path, peer: verified(peer)?.commonName, user, groups, authorization, acting, asked });
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${headers["upgrade"]}\r\n\r\n${told}\n`,
   );

@@ -54,8 +54,8 @@ async function audited(rules: string) {
       headers: { "content-type": "application/json", ...headers },
       ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
     });
-  const anonymous = (path: string): Promise<ApiResponse> =>
-    server.transport(undefined).request({ method: "GET", path, headers: {} });
+  const anonymous = (path: string, headers = {}): Promise<ApiResponse> =>
+    server.transport(undefined).request({ method: "GET", path, headers });
   return { events, ask, anonymous, metrics };
 }
 
@@ -153,12 +153,17 @@ test("who acts as another, who may not, and who is nobody are written down so", 
     annotations: { "authorization.k8s.io/decision": "forbid" },
     responseStatus: { status: "Failure", reason: "Forbidden", code: 403 },
   });
-  expect(events[1]).toMatchObject({ user: {}, responseStatus: { reason: "Unauthorized", code: 401 } });
+  await anonymous(CONFIG_MAPS, { authorization: "Bearer wrong" });
+  expect(events[1]).toMatchObject({
+    user: { username: "system:anonymous", groups: ["system:unauthenticated"] },
+    responseStatus: { reason: "Forbidden", code: 403 },
+  });
+  expect(events[2]).toMatchObject({ user: {}, responseStatus: { reason: "Unauthorized", code: 401 } });
   // there is nothing to complete where nobody was let in
-  expect(events.map(({ stage }) => stage)).toEqual(["ResponseComplete", "ResponseStarted"]);
+  expect(events.map(({ stage }) => stage)).toEqual(["ResponseComplete", "ResponseComplete", "ResponseStarted"]);
   const counted = metrics.expose();
-  expect(counted).toContain("\napiserver_audit_event_total 2\n");
-  expect(counted).toContain('\napiserver_audit_level_total{level="Metadata"} 2\n');
+  expect(counted).toContain("\napiserver_audit_event_total 3\n");
+  expect(counted).toContain('\napiserver_audit_level_total{level="Metadata"} 3\n');
 });
 
 test("a watch has a stage for its begin and one for its end", async () => {

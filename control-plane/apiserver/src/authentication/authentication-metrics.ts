@@ -25,25 +25,23 @@ const NAMED = new Set(["admin", "client", "kube_proxy", "kubelet", "system:servi
 /** Who comes, under upstream's names. */
 export class AuthenticationMetrics {
   readonly #users: Counter;
+  readonly #attempts: Counter;
+  readonly #took: Histogram;
   readonly #succeeded: CounterSeries;
-  readonly #failed: CounterSeries;
   readonly #remaining: Histogram;
   readonly #tookSucceeded: HistogramSeries;
-  readonly #tookFailed: HistogramSeries;
   readonly #series = new Map<string, CounterSeries>();
 
   constructor(metrics: Metrics) {
-    const attempts = metrics.counter("authentication_attempts", "Counter of authenticated attempts.", ["result"]);
-    this.#succeeded = attempts.of({ result: "success" });
-    this.#failed = attempts.of({ result: "failure" });
-    const took = metrics.histogram(
+    this.#attempts = metrics.counter("authentication_attempts", "Counter of authenticated attempts.", ["result"]);
+    this.#succeeded = this.#attempts.of({ result: "success" });
+    this.#took = metrics.histogram(
       "authentication_duration_seconds",
       "Authentication duration in seconds broken out by result.",
       SECONDS,
       ["result"],
     );
-    this.#tookSucceeded = took.of({ result: "success" });
-    this.#tookFailed = took.of({ result: "failure" });
+    this.#tookSucceeded = this.#took.of({ result: "success" });
     this.#users = metrics.counter(
       "authenticated_user_requests",
       "Counter of authenticated requests broken out by username.",
@@ -69,9 +67,10 @@ export class AuthenticationMetrics {
     series.inc();
   }
 
-  failed(seconds: number): void {
-    this.#failed.inc();
-    this.#tookFailed.observe(seconds);
+  /** @param result "error": of wrong credentials; "failure": there were none. */
+  failed(result: "error" | "failure", seconds: number): void {
+    this.#attempts.of({ result }).inc();
+    this.#took.of({ result }).observe(seconds);
   }
 
   certificateLasts(seconds: number): void {

@@ -241,21 +241,35 @@ function serviceAccountUser(namespace: string, name: string): User {
 
 /** The token of an Authorization header, or of a WebSocket's subprotocol, where browsers have nowhere else to put it. */
 export function bearerOf(headers: Readonly<Record<string, string>>): string | undefined {
-  const match = /^bearer +(\S+)$/i.exec(headers["authorization"] ?? "");
-  if (match !== null) return match[1];
+  const [scheme, token = ""] = wordsOf(headers);
+  if (scheme === "bearer" && token !== "") return token;
   const protocol = /(?:^|[, ])base64url\.bearer\.authorization\.k8s\.io\.([\w-]+)/.exec(
     headers["sec-websocket-protocol"] ?? "",
   );
   return protocol === null ? undefined : Buffer.from(protocol[1] ?? "", "base64url").toString();
 }
 
+/** The first is in lower case. */
+function wordsOf(headers: Readonly<Record<string, string>>): readonly string[] {
+  const [scheme = "", ...words] = (headers["authorization"] ?? "").trim().split(" ");
+  return [scheme.toLowerCase(), ...words];
+}
+
+/** What to tell of an Authorization header that is passed over. */
+export function bearerProblem(headers: Readonly<Record<string, string>>): string | undefined {
+  const [scheme, token] = wordsOf(headers);
+  if (scheme !== "bearer" || token !== "") return undefined;
+  return "the provided Authorization header contains extra space before the bearer token, and is ignored";
+}
+
 /** Client certificates: CN is the user, the Os are groups. */
 export function certificateAuthenticator(gates: FeatureGates): Authenticator {
   const isTold = gates.isOn("AllowParsingUserUIDFromCertAuth");
   return {
-    async authenticate({ clientCertificate }) {
-      if (clientCertificate === undefined || clientCertificate.commonName === "") return undefined;
-      const { commonName, organizations, fingerprint, uids } = clientCertificate;
+    async authenticate({ peer }) {
+      if (peer === "unverified") throw ApiError.unauthorized();
+      if (peer === undefined || peer.commonName === "") return undefined;
+      const { commonName, organizations, fingerprint, uids } = peer;
       const [uid, ...more] = isTold ? uids : [];
       if (uid === "" || more.length > 0) throw ApiError.unauthorized();
       return {

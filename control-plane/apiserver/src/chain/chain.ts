@@ -10,10 +10,11 @@ import {
 } from "@tsukube/api";
 import type { ApiResponse } from "@tsukube/client";
 import { type Clock, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
+import { verified } from "@tsukube/host";
 import type { Auditor, AuditRecord } from "../audit/auditor.ts";
 import { AuthenticationMetrics } from "../authentication/authentication-metrics.ts";
 import { Impersonation } from "../authentication/impersonation.ts";
-import { ANONYMOUS } from "../authentication/tokens.ts";
+import { ANONYMOUS, bearerProblem } from "../authentication/tokens.ts";
 import { AuthorizationMetrics } from "../authorization/authorization-metrics.ts";
 import { forbidden } from "../authorization/forbidden.ts";
 import type {
@@ -45,7 +46,7 @@ export interface ChainDeps {
   readonly metrics: Metrics;
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
-  /** Whether requests without credentials are authorized like others. Health and version are told without. */
+  /** Whether requests without credentials are system:anonymous's. */
   readonly admitsAnonymous: boolean;
   /** Whether who acts as somebody else may be held to what it does as that (KEP-5284). */
   readonly constrainsImpersonation: boolean;
@@ -62,9 +63,6 @@ export interface ChainDeps {
 /** Bytes of a request's body. */
 export const BODY_LIMIT = 3 * 1024 * 1024;
 
-/** Paths that need no credentials: health and version. */
-const PUBLIC = /^\/(?:healthz|livez|readyz)(?:\/|$)|^\/version\/?$/;
-const ALLOWED = { decision: "allow", reason: "" } as const;
 const NEVER = new AbortController().signal;
 
 /** Requests that stay open by themselves take no seats. */
@@ -156,7 +154,7 @@ export class Chain {
     const { notes, answered } = begun;
     const { audit } = notes;
     const admitted = async (): Promise<ApiResponse | undefined> => {
-      const user = await this.#identify(request, info, audit);
+      const user = await this.#identify(request, info, notes);
       await this.#authorize(attributesOf(user, info), info, audit);
       return takeOver(contextOf(request, info, user, notes, undefined, undefined));
     };
@@ -219,7 +217,7 @@ export class Chain {
     time: Allotted | undefined,
   ): Promise<ApiResponse> {
     if ((request.body?.length ?? 0) > BODY_LIMIT) throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
-    const user = await this.#identify(request, info, notes.audit);
+    const user = await this.#identify(request, info, notes);
     const attributes = attributesOf(user, info);
     let seating: Seating | undefined;
     if (!OPEN_ENDED.has(info.subresource)) {
@@ -253,10 +251,13 @@ export class Chain {
     return result;
   }
 
-  async #identify(request: IncomingRequest, info: RequestInfo, audit: AuditRecord | undefined): Promise<User> {
+  async #identify(request: IncomingRequest, info: RequestInfo, { audit, warnings }: Notes): Promise<User> {
     const began = this.#deps.clock.monotonic();
-    const known = await this.#authenticated(request).finally(() => this.#filters.passed("authentication", began));
-    const user = known ?? (await this.#anybody(info));
+    const user = await this.#authenticated(request).finally(() => this.#filters.passed("authentication", began));
+    if (user === ANONYMOUS) {
+      const problem = bearerProblem(request.headers);
+      if (problem !== undefined) warnings.add(problem);
+    }
     audit?.authenticated(user);
     const asked = attributesOf(user, info);
     const asks = this.#deps.clock.monotonic();
@@ -266,19 +267,9 @@ export class Chain {
     return acting.user;
   }
 
-  /** Who shows no credentials, where rules let everybody in. @throws {ApiError} 401: credentials are wanted. */
-  async #anybody(info: RequestInfo): Promise<User> {
-    if (PUBLIC.test(info.path)) return ANONYMOUS;
-    const { admitsAnonymous, authorizer } = this.#deps;
-    if (!admitsAnonymous) throw ApiError.unauthorized();
-    const { decision } = await authorizer.authorize(attributesOf(ANONYMOUS, info));
-    if (decision === "allow") return ANONYMOUS;
-    throw ApiError.unauthorized();
-  }
-
-  /** undefined: there are no credentials. @throws {ApiError} 401. */
-  async #authenticated(request: IncomingRequest): Promise<User | undefined> {
-    const { authenticators, clock } = this.#deps;
+  /** @throws {ApiError} 401. */
+  async #authenticated(request: IncomingRequest): Promise<User> {
+    const { authenticators, admitsAnonymous, clock } = this.#deps;
     const began = clock.monotonic();
     const took = (): number => (clock.monotonic() - began) / 1000;
     const failures: unknown[] = [];
@@ -291,14 +282,18 @@ export class Chain {
       }
       if (user === undefined) continue;
       this.#authentication.succeeded(user, took());
-      const { clientCertificate } = request;
-      if (clientCertificate !== undefined)
-        this.#authentication.certificateLasts((clientCertificate.expiresAt - clock.now()) / 1000);
+      const certificate = verified(request.peer);
+      if (certificate !== undefined)
+        this.#authentication.certificateLasts((certificate.expiresAt - clock.now()) / 1000);
       return user;
     }
-    if (failures.length === 0) return undefined;
-    this.#authentication.failed(took());
-    throw failures[0];
+    if (failures.length === 0 && admitsAnonymous) {
+      this.#authentication.succeeded(ANONYMOUS, took());
+      return ANONYMOUS;
+    }
+    const [failure = ApiError.unauthorized()] = failures;
+    this.#authentication.failed(failures.length === 0 ? "failure" : "error", took());
+    throw failure;
   }
 
   async #authorize(
@@ -308,8 +303,7 @@ export class Chain {
   ): Promise<void> {
     const { authorizer, clock } = this.#deps;
     const began = clock.monotonic();
-    const isPublic = !info.isResource && PUBLIC.test(info.path);
-    const { decision, reason } = isPublic ? ALLOWED : await authorizer.authorize(attributes);
+    const { decision, reason } = await authorizer.authorize(attributes);
     this.#authorization.decided(decision, (this.#filters.passed("authorization", began) - began) / 1000);
     audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
     audit?.annotate("authorization.k8s.io/reason", reason);
@@ -321,7 +315,6 @@ export class Chain {
     const headers: Record<string, string> = {};
     const retry = known.status.details?.retryAfterSeconds;
     if (retry) headers["retry-after"] = String(retry);
-    if (known.httpCode === 401) headers["www-authenticate"] = 'Bearer realm="kubernetes"';
     try {
       const accepted = negotiate(request.headers, info.query, { forms: false });
       const response = respondTyped(known.httpCode, known.status, "meta/v1.Status", accepted);

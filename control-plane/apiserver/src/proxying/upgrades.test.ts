@@ -12,6 +12,7 @@ import {
   realClock,
   systemRandom,
   type UpgradeRequest,
+  verified,
 } from "@tsukube/host";
 import {
   type CertificateAuthority,
@@ -115,7 +116,7 @@ function kubeletLog(exchange: Exchange): void {
 }
 
 function kubeletUpgrade(request: UpgradeRequest): void {
-  asked.push(`${request.peer?.commonName} ${request.method} ${request.path}`);
+  asked.push(`${verified(request.peer)?.commonName} ${request.method} ${request.path}`);
   if (!request.path.includes("/refusing?")) {
     echo(request);
     return;

@@ -44,8 +44,7 @@ export class Upgrades {
     const gone = new AbortController();
     const ended = new Promise<void>((resolve) => socket.once("close", resolve));
     void ended.then(() => gone.abort());
-    const certificate = peer === undefined ? {} : { clientCertificate: peer };
-    const incoming = { method, path, headers, repeated, remoteAddress, signal: gone.signal, ...certificate };
+    const incoming = { method, path, headers, repeated, remoteAddress, peer, signal: gone.signal };
     const info = parseRequestInfo(method, path);
     if (streamsOut(info) && headers["upgrade"]?.toLowerCase() === "websocket") {
       const response = await chain.handle(incoming);
