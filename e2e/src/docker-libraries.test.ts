@@ -30,6 +30,7 @@ interface Container {
 }
 interface Dockerode {
   createContainer(options: object): Promise<Container>;
+  getEvents(options: object): Promise<Readable>;
   listContainers(options: object): Promise<readonly { Names: readonly string[]; State: string }[]>;
   readonly modem: { demuxStream(stream: object, stdout: object, stderr: object): void };
 }
@@ -85,6 +86,25 @@ describe.skipIf(process.getuid?.() !== 0)("libraries and tools that speak Docker
     stream.end("to the end");
     expect(await text(stdout)).toBe("to the end");
     expect(await exec.inspect()).toMatchObject({ ExitCode: 7 });
+    await container.remove({ force: true });
+  }, 30_000);
+
+  test("what is left with the keys for that says so in an event", async () => {
+    const docker = open();
+    const since = Math.floor(Date.now() / 1000);
+    const wish = { Image: BUSYBOX, Cmd: ["sh"], Tty: true, OpenStdin: true, HostConfig: { NetworkMode: "none" } };
+    const container = await docker.createContainer(wish);
+    await container.start();
+    const streams = { hijack: true, stdin: true, stdout: true };
+    const attached = await container.attach({ stream: true, ...streams });
+    const exec = await container.exec({ Cmd: ["sh"], Tty: true, AttachStdin: true, AttachStdout: true });
+    for (const stream of [attached, await exec.start({ Tty: true, ...streams })]) {
+      stream.write("\x10\x11");
+      await text(stream);
+    }
+    const filters = { container: [container.id], event: ["detach", "exec_detach"] };
+    const told = await text(await docker.getEvents({ since, until: Math.floor(Date.now() / 1000) + 1, filters }));
+    expect([...told.matchAll(/"Action":"(\w+)"/g)].map(([, action]) => action)).toEqual(["detach", "exec_detach"]);
     await container.remove({ force: true });
   }, 30_000);
 

@@ -245,6 +245,9 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
     for (const event of [
       "create ill",
       "start ill",
+      "exec_create: /bin/sh -c test -e /well ill",
+      "exec_start: /bin/sh -c test -e /well ill",
+      "exec_die ill",
       "health_status: unhealthy ill",
       "oom hungry",
       "die hungry",

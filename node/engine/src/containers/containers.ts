@@ -315,10 +315,22 @@ export class Containers {
   }
 
   async remove(id: string): Promise<void> {
+    await this.release(id);
+    await this.forget(id);
+  }
+
+  /** Ends it and takes everything but its record, which says how it ended. */
+  async release(id: string): Promise<void> {
     const record = this.find(id);
     if (record === undefined) return;
     await this.stop(record.id, 0);
     await this.#clean(record);
+  }
+
+  /** Takes the record of one that is released. */
+  async forget(id: string): Promise<void> {
+    const record = this.find(id);
+    if (record === undefined) return;
     await this.#forget(record.id);
     this.#deps.onEvent("DELETED", record);
   }

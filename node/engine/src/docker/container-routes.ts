@@ -3,18 +3,18 @@ import { isBuiltOn } from "../images/image-ancestry.ts";
 import { OWN_PLATFORM } from "../images/platform.ts";
 import { statsStream } from "./container-stats.ts";
 import { publishOf } from "./containers/container-events.ts";
-import { type DockerContainer, isRunning } from "./containers/container-record.ts";
+import { DEFAULT_NETWORK, type DockerContainer, isRunning } from "./containers/container-record.ts";
 import { ignoredWishes } from "./containers/container-spec.ts";
 import { containerDetails, containerSummary, type ViewDeps } from "./containers/container-views.ts";
 import { CREATE_FIELDS, HOST_FIELDS } from "./containers/document-fields.ts";
 import type { CreateDocument, HostConfigDocument } from "./containers/documents.ts";
 import type { WaitCondition } from "./containers/end-waiters.ts";
+import { linkNames } from "./containers/links.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { Filters, matchesText } from "./filters.ts";
 import { connectClient } from "./hijack.ts";
 import { foundImage } from "./image-routes.ts";
 import { readLog } from "./log-file.ts";
-import { DEFAULT_NETWORK } from "./networks/endpoints.ts";
 import { listProcesses } from "./process-list.ts";
 import { isTrue } from "./query-flag.ts";
 import { frame, MULTIPLEXED, RAW } from "./stream-frames.ts";
@@ -78,12 +78,16 @@ export function containerRoutes(deps: DockerDeps): readonly Route[] {
     post("resize", (name, request) => resize(deps, name, request)),
     post("wait", (name, request) => wait(deps, name, request)),
     post("attach", (name, request) => attach(deps, name, request)),
-    { method: "DELETE", path: /^\/containers\/([^/]+)$/, handle: (request) => remove(deps, request) },
+    { method: "DELETE", path: /^\/containers\/([^/]+(?:\/[^/]+)?)$/, handle: (request) => remove(deps, request) },
   ];
 }
 
-export function viewDeps({ networks, runs, execs, logPath, cgroups, snapshotter }: DockerDeps): ViewDeps {
+export function viewDeps(deps: DockerDeps): ViewDeps {
+  const { networks, runs, execs, logPath, cgroups, snapshotter } = deps;
+  const { store } = deps.dockerContainers;
   return {
+    find: (name) => store.find(name),
+    linkNames: linkNames(store.all),
     ...(networks === undefined ? {} : { networks }),
     run: (id) => runs.find(id),
     execIds: (id) => execs.runningIn(id),
@@ -292,7 +296,8 @@ function attach(deps: DockerDeps, name: string, { query, signal }: DockerRequest
       try {
         const connected = await process;
         const outcome = await connectClient(connected, client, { terminal, stdin: wanted.stdin, detachKeys });
-        if (outcome === "left") connected.kill();
+        if (outcome !== "ended") connected.kill();
+        if (outcome === "detached") publishOf(deps.events, "detach", container);
       } catch {
         client.end(); // it left before the container ran
       }
@@ -342,8 +347,12 @@ function logs(deps: DockerDeps, name: string, { query, signal }: DockerRequest):
 }
 
 async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): Promise<DockerAnswer> {
-  if (isTrue(query.get("link"))) throw new TsukubeError("unsupported", "removing links is not supported");
-  await deps.dockerContainers.remove(parameters[0] ?? "", {
+  const [name = ""] = parameters;
+  if (isTrue(query.get("link"))) {
+    await deps.dockerContainers.unlink(name);
+    return { status: 204 };
+  }
+  await deps.dockerContainers.remove(name, {
     force: isTrue(query.get("force")),
     volumes: isTrue(query.get("v")),
   });

@@ -69,6 +69,7 @@ async function start({ execs, logger, clock }: DockerDeps, request: DockerReques
       ];
       const outcome = await connectClient(process, client, { terminal, stdin, outputs, detachKeys });
       if (outcome === "left") logger.debug("a client left a command", { id });
+      if (outcome === "detached") execs.noteDetached(id);
     },
   };
 }

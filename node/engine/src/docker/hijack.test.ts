@@ -41,7 +41,7 @@ test.each([
     ...{ write: async () => {}, end: () => {}, closed: new AbortController().signal },
   };
   const options = { terminal, stdin: true, detachKeys: "ctrl-p,ctrl-q" };
-  expect(await connectClient(process, client, options)).toBe(terminal ? "left" : "ended");
+  expect(await connectClient(process, client, options)).toBe(terminal ? "detached" : "ended");
   stdin.end();
   expect((await received).toString()).toBe(wanted);
 });

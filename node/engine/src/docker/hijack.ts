@@ -12,16 +12,19 @@ export interface HijackOptions {
   readonly detachKeys: string;
 }
 
-/** Connects a client's connection with a process's streams. Resolves when the process's output has ended or the client left. */
+/** How a connection ended: with the process's output, by the keys that leave it alone, or because the client is gone. */
+export type Outcome = "ended" | "detached" | "left";
+
+/** Connects a client's connection with a process's streams, until one of them ends. */
 export async function connectClient(
   process: StreamedProcess,
   client: Hijacked,
   options: HijackOptions,
-): Promise<"ended" | "left"> {
-  const { promise: left, resolve: leave } = Promise.withResolvers<"left">();
+): Promise<Outcome> {
+  const { promise: left, resolve: leave } = Promise.withResolvers<Outcome>();
   if (client.closed.aborted) leave("left");
   client.closed.addEventListener("abort", () => leave("left"), { once: true });
-  if (options.stdin && process.stdin !== undefined) feed(process, client.input, options, () => leave("left"));
+  if (options.stdin && process.stdin !== undefined) feed(process, client.input, options, () => leave("detached"));
   else client.input.resume();
   const outputs = Promise.all([
     forward(process.stdout, "stdout", client, options),

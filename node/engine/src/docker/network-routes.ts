@@ -1,6 +1,6 @@
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import type { ContainerNetworks, Ipv6Spec, Network } from "@tsukube/node-contracts";
-import { type DockerContainer, isRunning, networkModeOf } from "./containers/container-record.ts";
+import { DEFAULT_NETWORK, type DockerContainer, isRunning, networkModeOf } from "./containers/container-record.ts";
 import { time } from "./containers/container-views.ts";
 import { ENDPOINT_FIELDS } from "./containers/document-fields.ts";
 import type { EndpointDocument } from "./containers/documents.ts";
@@ -8,7 +8,7 @@ import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts
 import type { Fields, Shape } from "./document-shape.ts";
 import { Filters, matchesText } from "./filters.ts";
 import { bridgeOptions } from "./networks/bridge-options.ts";
-import { DEFAULT_NETWORK, type Endpoints } from "./networks/endpoints.ts";
+import type { Endpoints } from "./networks/endpoints.ts";
 import { timeIn } from "./time-in.ts";
 
 interface CreateNetwork {

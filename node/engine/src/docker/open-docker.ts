@@ -6,7 +6,7 @@ import type { OciRuntime } from "../containers/runtime.ts";
 import type { ImageRecord, ImageStore } from "../images/image-store.ts";
 import type { Snapshotter } from "../images/snapshotter.ts";
 import { Sandboxes } from "../sandboxes/sandboxes.ts";
-import { isRunning } from "./containers/container-record.ts";
+import { DEFAULT_NETWORK, isRunning } from "./containers/container-record.ts";
 import { ContainerRuns } from "./containers/container-runs.ts";
 import { ContainerStore } from "./containers/container-store.ts";
 import { DockerContainers } from "./containers/docker-containers.ts";
@@ -16,7 +16,7 @@ import { LogRotation } from "./containers/log-rotation.ts";
 import { RootfsAccess } from "./containers/rootfs-access.ts";
 import type { DockerDeps } from "./contracts.ts";
 import { DockerEvents } from "./events.ts";
-import { DEFAULT_NETWORK, Endpoints } from "./networks/endpoints.ts";
+import { Endpoints } from "./networks/endpoints.ts";
 import { NameService, type NameServiceOptions } from "./networks/name-service.ts";
 import { VolumeStore } from "./volumes/volume-store.ts";
 
@@ -130,10 +130,11 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   const roots = `${runtimeDirectory}/roots`;
   const rootfs = new RootfsAccess({ store, runs, images, snapshotter, mounts, freezer, folder: roots });
   const removeFiles = (id: string): Promise<void> => snapshotter.remove(id);
+  const execs = new ExecStore(shared);
   const dockerContainers: DockerContainers = new DockerContainers({
     ...shared,
     ...withEndpoints,
-    ...{ runs, rootfs, freezer, removeFiles },
+    ...{ runs, execs, rootfs, freezer, removeFiles },
   });
   await store.load();
   await volumes.load();
@@ -154,8 +155,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   const stopCatchingUp = clock.every(CATCH_UP_MS, () => void catchUp(), { background: true });
   return {
     deps: {
-      ...{ dockerContainers, runs, core: containers, rootfs, volumes, events, logPath },
-      execs: new ExecStore(shared),
+      ...{ dockerContainers, runs, core: containers, execs, rootfs, volumes, events, logPath },
       ...(networks === undefined ? {} : { networks }),
       ...withEndpoints,
     },

@@ -12,6 +12,7 @@ import type { ContainerStore } from "./container-store.ts";
 import { copyUp } from "./copy-up.ts";
 import type { CreateDocument, EndpointDocument, HostConfigDocument } from "./documents.ts";
 import { commandOf, filledConfig } from "./filled-config.ts";
+import { keptLinks } from "./links.ts";
 import type { RootfsAccess } from "./rootfs-access.ts";
 
 interface Deps {
@@ -136,6 +137,7 @@ export class ContainerMaker {
     const { Name = "", MaximumRetryCount = 0 } = host.RestartPolicy ?? {};
     return {
       ...host,
+      ...keptLinks(host, (name) => this.#deps.store.find(name)),
       NetworkMode: whole(networkModeOf({ hostConfig: host })) ?? "bridge",
       IpcMode: whole(host.IpcMode) || "private",
       PidMode: whole(host.PidMode) ?? "",

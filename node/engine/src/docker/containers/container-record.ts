@@ -79,8 +79,11 @@ export function isRunning({ state: { status } }: DockerContainer): boolean {
   return status === "running" || status === "paused";
 }
 
+/** The network of containers that name none. */
+export const DEFAULT_NETWORK = "bridge";
+
 /** The network mode, whose default is the bridge. */
 export function networkModeOf({ hostConfig }: Pick<DockerContainer, "hostConfig">): string {
   const mode = hostConfig.NetworkMode ?? "default";
-  return mode === "" || mode === "default" ? "bridge" : mode;
+  return mode === "" || mode === "default" ? DEFAULT_NETWORK : mode;
 }

@@ -157,9 +157,19 @@ export class ContainerRuns {
 
   /** Takes everything of a run but what it wrote and logged. */
   async release(id: string): Promise<void> {
-    await this.#deps.containers.remove(id);
+    await this.end(id);
+    await this.forget(id);
+  }
+
+  /** The same, but how it ended is known until {@link forget}: the engine may be killed before that is written down elsewhere. */
+  async end(id: string): Promise<void> {
+    await this.#deps.containers.release(id);
     await this.#deps.endpoints?.release(id);
     await this.#deps.sandboxes.remove(id);
+  }
+
+  forget(id: string): Promise<void> {
+    return this.#deps.containers.forget(id);
   }
 }
 

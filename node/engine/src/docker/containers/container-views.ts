@@ -1,10 +1,17 @@
 import type { Attachment, ContainerNetworks, PublishedPort } from "@tsukube/node-contracts";
 import facts from "../../../facts/container-defaults.json" with { type: "json" };
 import type { ContainerRecord } from "../../containers/containers.ts";
-import { DEFAULT_NETWORK, normalPort } from "../networks/endpoints.ts";
-import { type DockerContainer, isRunning, type MountPoint, networkModeOf } from "./container-record.ts";
+import { normalPort } from "../networks/endpoints.ts";
+import {
+  DEFAULT_NETWORK,
+  type DockerContainer,
+  isRunning,
+  type MountPoint,
+  networkModeOf,
+} from "./container-record.ts";
 import type { EndpointDocument } from "./documents.ts";
 import { listOf } from "./filled-config.ts";
+import { shownLinks } from "./links.ts";
 
 const NEVER = "0001-01-01T00:00:00Z";
 
@@ -12,6 +19,9 @@ const NEVER = "0001-01-01T00:00:00Z";
 export interface ViewDeps {
   readonly networks?: ContainerNetworks;
   readonly run: (id: string) => ContainerRecord | undefined;
+  readonly find: (name: string) => DockerContainer | undefined;
+  /** Names that links give to containers, by their ids. */
+  readonly linkNames: ReadonlyMap<string, readonly string[]>;
   readonly execIds: (id: string) => readonly string[];
   readonly logPath: (id: string) => string;
   readonly etc: (id: string) => string;
@@ -94,7 +104,8 @@ function stateDetails({ state }: DockerContainer, run: ContainerRecord | undefin
 }
 
 /** With the values that fields have when nobody asks for others: clients print them. */
-function hostDetails({ hostConfig, mounts }: DockerContainer, { cgroupns }: ViewDeps) {
+function hostDetails(container: DockerContainer, { cgroupns, find }: ViewDeps) {
+  const { hostConfig, mounts } = container;
   return {
     Binds: null,
     ContainerIDFile: "",
@@ -111,7 +122,6 @@ function hostDetails({ hostConfig, mounts }: DockerContainer, { cgroupns }: View
     ExtraHosts: null,
     GroupAdd: null,
     Cgroup: "",
-    Links: null,
     OomScoreAdj: 0,
     Privileged: false,
     PublishAllPorts: false,
@@ -150,6 +160,7 @@ function hostDetails({ hostConfig, mounts }: DockerContainer, { cgroupns }: View
     IOMaximumBandwidth: 0,
     ...hostConfig,
     ...unset(hostConfig),
+    Links: nullIfEmpty(shownLinks(container, find)),
     CgroupnsMode: hostConfig.CgroupnsMode || cgroupns,
     ...(hostConfig.Memory && !hostConfig.MemorySwap ? { MemorySwap: hostConfig.Memory * 2 } : {}),
     ...(mounts.length === 0 ? { Mounts: undefined } : {}),
@@ -269,7 +280,7 @@ export function containerSummary(
   const { id, name, config, hostConfig, state, command } = container;
   return {
     Id: id,
-    Names: [`/${name}`],
+    Names: [`/${name}`, ...(deps.linkNames.get(id) ?? [])],
     Image: container.imageName,
     ImageID: container.imageId,
     Command: command.map((word) => (/[\s'"]/.test(word) ? `'${word}'` : word)).join(" "),

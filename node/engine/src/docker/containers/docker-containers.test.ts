@@ -12,8 +12,11 @@ import { type DockerEvent, DockerEvents } from "../events.ts";
 import { VolumeStore } from "../volumes/volume-store.ts";
 import type { ContainerRuns } from "./container-runs.ts";
 import { ContainerStore } from "./container-store.ts";
+import { containerDetails, type ViewDeps } from "./container-views.ts";
 import { DockerContainers } from "./docker-containers.ts";
+import type { ExecStore } from "./exec-store.ts";
 import { Freezer } from "./freezer.ts";
+import { linkNames } from "./links.ts";
 import type { RootfsAccess } from "./rootfs-access.ts";
 
 /** Docker's containers over a core without processes: a test says when they end, and may hold up what the core does. */
@@ -25,6 +28,8 @@ class World {
   readonly events = new DockerEvents(this.clock);
   readonly containers: DockerContainers;
   readonly removed: string[] = [];
+  /** What was written down of ends when the core forgot them. */
+  readonly forgotten: number[] = [];
   starts = 0;
   /** What the next making or releasing of a run waits for. */
   creating: Promise<unknown> = Promise.resolve();
@@ -60,6 +65,11 @@ class World {
         await this.creating;
         this.#runs.set(id, {});
       },
+      end: () => this.releasing,
+      forget: async (id: string) => {
+        this.#runs.delete(id);
+        this.forgotten.push(this.store.get(id).state.exitCode);
+      },
       release: async (id: string) => {
         await this.releasing;
         this.#runs.delete(id);
@@ -69,6 +79,7 @@ class World {
       ...{ containers: core, store: this.store, runs, volumes: this.volumes, events: this.events, clock },
       rootfs: { within: () => this.copying() } as unknown as RootfsAccess,
       freezer: new Freezer(core),
+      execs: {} as ExecStore,
       cgroups: {} as Cgroups,
       logPath: (id) => join(this.folder, `${id}.log`),
       removeFiles: async (id) => void this.removed.push(id),
@@ -138,6 +149,12 @@ test("the host's end waits for the start that is under way, and ends what it sta
   await stopped;
   await world.clock.advance(120_000);
   expect([world.status(id), world.starts]).toEqual(["exited", 2]);
+});
+
+test("how a container ended is written down before the core forgets it", async () => {
+  const world = new World();
+  world.end(await world.started("no"), 7);
+  await expect.poll(() => world.forgotten).toEqual([7]);
 });
 
 test("stop beats the restart that is under way", async () => {
@@ -271,4 +288,28 @@ test("a container uses its image and its volumes before it has a record", async 
   const { id } = await world.containers.create({ Image: "a", Cmd: ["a"], HostConfig }, image, undefined);
   expect(seen).toEqual([[0, [image.id], true]]);
   expect([world.containers.imagesInUse, [...world.containers.volumeUsers]]).toEqual([[image.id], [["data", [id]]]]);
+});
+
+test("links lead to the same containers when these, or who has the links, are renamed", async () => {
+  const world = new World();
+  await world.store.load();
+  const image = { id: "sha256:1", config: {} } as ImageRecord;
+  const create = (name: string, ...Links: readonly string[]) =>
+    world.containers.create({ Image: "a", Cmd: ["a"], HostConfig: { Links } }, image, name);
+  const shown = () => {
+    const deps = { run: () => undefined, etc: () => "", execIds: () => [], logPath: () => "" };
+    const views = { ...deps, find: (name: string) => world.store.find(name) } as Partial<ViewDeps> as ViewDeps;
+    return containerDetails(world.store.get("web"), views).HostConfig.Links;
+  };
+  await expect(create("web", "db:database")).rejects.toThrow("could not get container for db: No such container: db");
+  await create("db");
+  await create("web", "db:database", "/db:/other/first", "db");
+  expect(shown()).toEqual(["/db:/web/database", "/db:/web/first", "/db:/web/db"]);
+  await world.containers.rename("db", "store");
+  await create("db");
+  expect(shown()).toEqual(["/store:/web/database", "/store:/web/first", "/store:/web/db"]);
+  await world.containers.unlink("/web/first");
+  await world.containers.rename("web", "app");
+  expect([...linkNames(world.store.all).values()]).toEqual([["/app/database", "/app/db"]]);
+  await expect(create("bad", "a:b:c")).rejects.toThrow("bad format for links: a:b:c");
 });

@@ -19,8 +19,10 @@ import { limitingOf, resourcesOf, stopSignalOf } from "./container-spec.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { CreateDocument, HostConfigDocument } from "./documents.ts";
 import { EndWaiters, type WaitCondition } from "./end-waiters.ts";
+import type { ExecStore } from "./exec-store.ts";
 import type { Freezer } from "./freezer.ts";
 import { HealthChecks, isChecked } from "./health-checks.ts";
+import { defaultLinks, parseLink } from "./links.ts";
 import { restarts, startsWithEngine } from "./restart-policy.ts";
 import { RestartTimers } from "./restart-timers.ts";
 import type { RootfsAccess } from "./rootfs-access.ts";
@@ -32,6 +34,7 @@ interface Deps {
   readonly containers: Containers;
   readonly store: ContainerStore;
   readonly runs: ContainerRuns;
+  readonly execs: ExecStore;
   readonly volumes: VolumeStore;
   readonly endpoints?: Endpoints;
   readonly rootfs: RootfsAccess;
@@ -226,12 +229,13 @@ export class DockerContainers {
     if (container === undefined || !isRunning(container) || (run !== undefined && run.exit === undefined)) return;
     this.#health.stop(id);
     const { code = 255, reason = "Error", at = clock.now(), message = "" } = run?.exit ?? {};
-    await runs.release(id);
+    await runs.end(id);
     let again = false;
     const ended = await store.note(id, (latest) => {
       again = this.#comesBack(latest, code); // it may have been stopped since it ended
       return { state: endedState(latest.state, { code, reason, at, message, again }) };
     });
+    await runs.forget(id);
     if (ended === undefined) return;
     if (reason === "OOMKilled") this.#publish("oom", ended);
     const seconds = Math.floor((at - (ended.state.startedAt ?? at)) / 1000);
@@ -395,6 +399,21 @@ export class DockerContainers {
       await this.#deps.endpoints?.rename(renamed);
       this.#publish("rename", renamed, { oldName: `/${container.name}` });
     });
+  }
+
+  /** Takes a link of the default network, by the name that it gives to another container: "/OWNER/ALIAS". */
+  async unlink(name: string): Promise<void> {
+    const [, parent = "", alias] = /^\/?([^/]+)(?:\/([^/]+))?$/.exec(name) ?? [];
+    if (alias === undefined)
+      throw new TsukubeError("failed", "Conflict, cannot remove the default link name of the container");
+    const owner = this.store.get(parent);
+    const isMeant = (link: string): boolean => parseLink(link).alias === alias;
+    if (!defaultLinks(owner).some((link) => link.alias === alias))
+      throw new TsukubeError("not-found", `No such container: ${name}`);
+    const changed = await this.store.change(owner.id, ({ hostConfig }) => ({
+      hostConfig: { ...hostConfig, Links: (hostConfig.Links ?? []).filter((link) => !isMeant(link)) },
+    }));
+    if (changed !== undefined) await this.#deps.endpoints?.refresh(changed);
   }
 
   /** Changes limits and the restart policy. */

@@ -1,5 +1,6 @@
 import { Transform } from "node:stream";
-import { type Random, TsukubeError } from "@tsukube/foundation";
+import { codeOf, type Random, TsukubeError } from "@tsukube/foundation";
+import type { ExecResult } from "../../containers/container-execs.ts";
 import type { Containers } from "../../containers/containers.ts";
 import type { StreamedProcess } from "../../streaming/streamed-process.ts";
 import type { DockerEvents } from "../events.ts";
@@ -27,9 +28,9 @@ export interface Exec {
   readonly id: string;
   readonly containerId: string;
   readonly wish: ExecDocument;
+  isStarted?: boolean;
   process?: StreamedProcess;
   exitCode?: number;
-  hasFailed?: boolean;
 }
 
 interface Deps {
@@ -41,6 +42,7 @@ interface Deps {
 
 /** The exit code of a command that did not come to run. */
 const CANNOT_START = 126;
+const KILLED = 137;
 /** Those that ended are kept until there are so many. */
 const KEPT = 1000;
 
@@ -83,11 +85,12 @@ export class ExecStore {
     const exec = this.get(id);
     const container = this.#deps.store.get(exec.containerId);
     assertRunning(container);
-    if (exec.process !== undefined || exec.exitCode !== undefined)
+    if (exec.isStarted === true)
       throw new TsukubeError(
         "conflict",
         `exec process is ${isBusy(exec) ? "already running" : "already stopped"}: ${id}`,
       );
+    exec.isStarted = true;
     const { Cmd, Tty = false, AttachStdin = false, User, Env, WorkingDir, Privileged } = exec.wish;
     if (WorkingDir && !WorkingDir.startsWith("/")) {
       this.#note(exec, CANNOT_START);
@@ -121,6 +124,26 @@ export class ExecStore {
     return inWords;
   }
 
+  /** Runs a command for the engine itself, until it ends. @throws {TsukubeError} `timeout`. */
+  async run(container: DockerContainer, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
+    const exec = this.create(container, { Cmd: command, AttachStdout: true, AttachStderr: true });
+    exec.isStarted = true;
+    this.#publish("exec_start", exec);
+    try {
+      const result = await this.#deps.containers.execSync(container.id, command, timeoutMs);
+      this.#note(exec, result.exitCode);
+      return result;
+    } catch (error) {
+      this.#note(exec, codeOf(error) === "timeout" ? KILLED : CANNOT_START);
+      throw error;
+    }
+  }
+
+  /** A client left it with the keys for that. */
+  noteDetached(id: string): void {
+    this.#publish("exec_detach", this.get(id));
+  }
+
   #note(exec: Exec, exitCode: number): void {
     exec.exitCode = exitCode;
     this.#publish("exec_die", exec, { exitCode: String(exitCode) });
@@ -129,7 +152,8 @@ export class ExecStore {
   #publish(action: string, { id, containerId, wish }: Exec, more: Readonly<Record<string, string>> = {}): void {
     const container = this.#deps.store.find(containerId);
     if (container === undefined) return;
-    const command = action === "exec_die" ? action : `${action}: ${(wish.Cmd ?? []).join(" ")}`;
+    const hasCommand = action === "exec_create" || action === "exec_start";
+    const command = hasCommand ? `${action}: ${(wish.Cmd ?? []).join(" ")}` : action;
     const attributes = {
       ...container.config.Labels,
       execID: id,
@@ -162,8 +186,8 @@ function withDockersWords(process: StreamedProcess, program: string): StreamedPr
   return { ...rest, ...(streams as Pick<StreamedProcess, "stdout" | "stderr">), exited };
 }
 
-export function isBusy({ process, exitCode }: Exec): boolean {
-  return process !== undefined && exitCode === undefined;
+export function isBusy({ isStarted, exitCode }: Exec): boolean {
+  return isStarted === true && exitCode === undefined;
 }
 
 function sizeOf(size: readonly number[] | null | undefined): readonly [number, number] | undefined {

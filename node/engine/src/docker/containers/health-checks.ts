@@ -1,14 +1,14 @@
 import type { Clock, Logger } from "@tsukube/foundation";
 import { messageOf } from "@tsukube/foundation";
-import type { Containers } from "../../containers/containers.ts";
 import type { DockerEvents } from "../events.ts";
 import { publishOf } from "./container-events.ts";
 import { type DockerContainer, type Health, type HealthLogEntry, isRunning } from "./container-record.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { HealthDocument } from "./documents.ts";
+import type { ExecStore } from "./exec-store.ts";
 
 interface Deps {
-  readonly containers: Containers;
+  readonly execs: Pick<ExecStore, "run">;
   readonly store: ContainerStore;
   readonly events: DockerEvents;
   readonly clock: Clock;
@@ -76,15 +76,16 @@ export class HealthChecks {
   }
 
   async #probe(id: string, command: readonly string[], timeout: number): Promise<HealthLogEntry> {
-    const { clock, containers } = this.#deps;
+    const { clock, execs, store } = this.#deps;
     const start = clock.now();
     try {
-      const { stdout, stderr, exitCode } = await containers.execSync(id, command, timeout);
-      const output = Buffer.concat([stdout, stderr]).subarray(0, KEPT_OUTPUT).toString("utf8");
+      const { stdout, stderr, exitCode } = await execs.run(store.get(id), command, timeout);
+      const said = Buffer.concat([stdout, stderr]);
+      const output = `${said.toString("utf8", 0, KEPT_OUTPUT)}${said.length > KEPT_OUTPUT ? "..." : ""}`;
       return { start, end: clock.now(), exitCode, output };
     } catch (error) {
       const isLate = (error as { code?: unknown }).code === "timeout";
-      const output = isLate ? `Health check exceeded timeout (${timeout} ms)` : messageOf(error);
+      const output = isLate ? `Health check exceeded timeout (${durationText(timeout)})` : messageOf(error);
       return { start, end: clock.now(), exitCode: -1, output };
     }
   }
@@ -125,6 +126,13 @@ function checkCommand({ Test }: HealthDocument, shell: readonly string[] | undef
   if (kind === "CMD") return rest;
   if (kind === "CMD-SHELL") return [...(shell ?? ["/bin/sh", "-c"]), rest.join(" ")];
   return undefined;
+}
+
+/** As Go writes it: "1m30s", "200ms". */
+function durationText(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  const [hours, minutes] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60];
+  return `${hours > 0 ? `${hours}h` : ""}${ms >= 60_000 ? `${minutes}m` : ""}${(ms % 60_000) / 1000}s`;
 }
 
 function durationMs(nanoseconds: number | undefined, fallback: number): number {

@@ -3,14 +3,13 @@ import { TsukubeError } from "@tsukube/foundation";
 import type { Attachment, ContainerNetworks, Network, PortWish } from "@tsukube/node-contracts";
 import type { SandboxRecord } from "../../sandboxes/sandbox-record.ts";
 import { hostPortsOf, parsePort } from "../containers/checked-wishes.ts";
-import { type DockerContainer, isRunning, networkModeOf } from "../containers/container-record.ts";
+import { DEFAULT_NETWORK, type DockerContainer, isRunning, networkModeOf } from "../containers/container-record.ts";
 import type { ContainerStore } from "../containers/container-store.ts";
 import type { EndpointDocument } from "../containers/documents.ts";
+import { parseLink } from "../containers/links.ts";
 import type { DockerEvents } from "../events.ts";
 import { extraHosts, hostsFile, type LinkedHost, resolversFile, upstreamServers } from "./host-files.ts";
 
-/** The network of containers that name none. */
-export const DEFAULT_NETWORK = "bridge";
 /** Where containers of user-defined networks ask for names, as with Docker. */
 const NAME_SERVER = "127.0.0.11";
 
@@ -140,12 +139,16 @@ export class Endpoints {
 
   /** The addresses of a container are others, or none: those that are linked to it have them in their files. */
   async #tellLinked({ id }: DockerContainer): Promise<void> {
-    const { store, sandbox } = this.#deps;
-    for (const other of store.all) {
-      if (!isRunning(other) || !linksOf(other).some(({ name }) => store.find(name)?.id === id)) continue;
-      const found = sandbox(other.id);
-      if (found !== undefined) await this.#writeFiles(other, found, this.#presentLinks(other)).catch(() => {}); // it may be ending
-    }
+    const { store } = this.#deps;
+    for (const other of store.all)
+      if (linksOf(other).some(({ name }) => store.find(name)?.id === id)) await this.refresh(other);
+  }
+
+  /** Writes anew what the files of a container that runs say about those that it links to. */
+  async refresh(container: DockerContainer): Promise<void> {
+    const sandbox = isRunning(container) ? this.#deps.sandbox(container.id) : undefined;
+    if (sandbox !== undefined)
+      await this.#writeFiles(container, sandbox, this.#presentLinks(container)).catch(() => {}); // it may be ending
   }
 
   /** The container has another name: under it others find it from now on. */
@@ -210,7 +213,10 @@ export class Endpoints {
       if (other === undefined)
         throw new TsukubeError("invalid", `could not get container for ${name}: No such container: ${name}`);
       if (this.of(other.id).length === 0)
-        throw new TsukubeError("conflict", `Cannot link to a non running container: ${name} AS ${alias}`);
+        throw new TsukubeError(
+          "conflict",
+          `Cannot link to a non running container: /${other.name} AS /${container.name}/${alias}`,
+        );
     }
     return this.#presentLinks(container);
   }
@@ -262,8 +268,7 @@ function linksOf({ hostConfig, endpoints }: DockerContainer) {
   ];
   const once = new Map(asked.map(([network, link]) => [`${network} ${link}`, { network, link }]));
   return [...once.values()].map(({ network, link }) => {
-    const [name = "", alias = name] = link.split(":");
-    return { network, name, alias };
+    return { network, ...parseLink(link) };
   });
 }
 
