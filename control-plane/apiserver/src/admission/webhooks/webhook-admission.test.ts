@@ -25,6 +25,8 @@ let cluster: Cluster;
 let warnings: readonly string[];
 let reviews: Review[];
 let answer: Answer;
+/** Codes and locations, by path. */
+let redirects: Readonly<Record<string, readonly [number, string]>>;
 let port: number;
 let caBundle: string;
 let certificate: string;
@@ -40,6 +42,7 @@ beforeEach(async () => {
   lifetime = new Lifetime();
   cluster = lifetime.own("cluster", await startCluster({ serviceCidr: "127.0.0.0/24" }));
   reviews = [];
+  redirects = {};
   answer = () => ({ allowed: true });
   const keys = await createAuthorityKeys("ca", realClock, systemRandom);
   caBundle = Buffer.from(keys.cert).toString("base64");
@@ -54,6 +57,9 @@ beforeEach(async () => {
     ...pair,
     handle: (exchange) =>
       void exchange.body(1e6).then(async (body) => {
+        const location = redirects[exchange.path.replace(/\?.*/, "")];
+        if (location !== undefined) return exchange.send(location[0], { location: location[1] }, new Uint8Array(0));
+        if (exchange.method !== "POST") return exchange.send(405, {}, new Uint8Array(0));
         const { request } = JSON.parse(Buffer.from(body).toString()) as Review;
         const review = { path: exchange.path, request };
         reviews.push(review);
@@ -393,6 +399,29 @@ describe("a mutating webhook", () => {
     await configure("mutating", "svc", { clientConfig: { service, caBundle } });
     answer = () => patch({ op: "add", path: "/data", value: { by: "service" } });
     expect((await create())["data"]).toEqual({ by: "service" });
+    redirects = { "/s": [307, "/t"], "/t": [308, `https://127.0.0.1:${port}/u`] };
+    expect((await create({}, { name: "d" }))["data"]).toEqual({ by: "service" });
+    expect(reviews.map(({ path }) => path)).toEqual(["/s?timeout=10s", "/u"]);
+  });
+
+  test.each([
+    [307, "/to", undefined],
+    [308, "to?x=1", undefined],
+    [307, "/from", 'Post "/from": stopped after 10 redirects'],
+    [307, "https://127.0.0.1:1/to", 'Post "https://127.0.0.1:1/to": '],
+    [307, "", "the server responded with the status code 307 but"],
+    [302, "/to", "the server does not allow this method on the requested resource"],
+    [304, "/to", "the server responded with the status code 304 but"],
+  ])("is followed where it leads to: %i %j", async (code, to, problem) => {
+    await configure("mutating", "from");
+    redirects = { "/from": [code, to] };
+    answer = () => patch({ op: "add", path: "/data", value: { by: "redirection" } });
+    const made = create();
+    if (problem === undefined) expect((await made)["data"]).toEqual({ by: "redirection" });
+    else
+      await expect(made).rejects.toThrow(
+        `failed calling webhook "from.example.com": failed to call webhook: ${problem}`,
+      );
   });
 });
 

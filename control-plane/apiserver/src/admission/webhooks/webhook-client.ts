@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http";
+import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { posix } from "node:path";
@@ -13,6 +13,9 @@ import { WebhookFailure } from "./review.ts";
 
 const DEFAULT_SECONDS = 10;
 const MAX_BYTES = 3 * 1024 * 1024;
+/** As Go's client. */
+const MOST_REQUESTS = 10;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** Where a webhook is: what its certificate must say, and where to connect. */
 interface Endpoint {
@@ -45,22 +48,34 @@ export class WebhookClient {
     endpoint.url.searchParams.set("timeout", `${timeoutSeconds}s`);
     const timeout = new AbortController();
     const cancel = this.#clock.after(timeoutSeconds * 1000, () => timeout.abort(), { background: true });
+    const { hostname: serverName } = endpoint.url;
+    const all = { caBundle: config.caBundle ?? "", signal: AbortSignal.any([timeout.signal, signal]) };
+    let hop: Hop = { ...all, endpoint, serverName, body: Buffer.from(body) };
     try {
-      return await send(endpoint, config.caBundle ?? "", body, AbortSignal.any([timeout.signal, signal]));
+      for (let requests = 1; ; requests += 1) {
+        const answer = await send(hop);
+        const redirection = redirectionOf(answer);
+        if (redirection === undefined) return answered(answer);
+        const { to, isWhole } = redirection;
+        if (requests === MOST_REQUESTS)
+          throw new WebhookFailure(`failed to call webhook: Post "${to}": stopped after ${MOST_REQUESTS} redirects`);
+        const url = new URL(to, hop.endpoint.url);
+        const next = url.host === endpoint.url.host ? { ...endpoint, url } : endpointAt(url);
+        // who is asked for a Service has its name wherever it leads to
+        const name = config.service ? serverName : url.hostname;
+        hop = { ...hop, endpoint: next, serverName: name, body: isWhole ? hop.body : undefined };
+      }
     } catch (error) {
       if (error instanceof WebhookFailure) throw error;
       const why = timeout.signal.aborted ? "context deadline exceeded" : messageOf(error);
-      throw new WebhookFailure(`failed to call webhook: Post "${endpoint.url}": ${why}`);
+      throw new WebhookFailure(`failed to call webhook: Post "${hop.endpoint.url}": ${why}`);
     } finally {
       cancel();
     }
   }
 
   #endpointOf({ url, service }: WebhookClientConfig): Endpoint {
-    if (!service) {
-      const parsed = new URL(url ?? "");
-      return { url: parsed, host: parsed.hostname, port: Number(parsed.port || 443) };
-    }
+    if (!service) return endpointAt(new URL(url ?? ""));
     const { namespace = "", name = "", path, port = 443 } = service;
     const found = this.#cache.get(`/registry/services/specs/${namespace}/${name}`)?.object as Service | undefined;
     const target = new URL(`https://${name}.${namespace}.svc:${port}${path ?? "/"}`);
@@ -75,6 +90,16 @@ export class WebhookClient {
       );
     return { url: target, host, port };
   }
+}
+
+function endpointAt(url: URL): Endpoint {
+  return { url, host: url.hostname, port: Number(url.port || (url.protocol === "http:" ? 80 : 443)) };
+}
+
+/** @throws {WebhookFailure} */
+function answered({ status, headers, body }: HopAnswer): Uint8Array {
+  if (status >= 200 && status <= 206) return body;
+  throw new WebhookFailure(`failed to call webhook: ${refusalOf(status, headers, body)}`);
 }
 
 /** Go's servers answer paths with double slashes with a redirect; upstream's client never asks for those, nor for a last slash. */
@@ -94,32 +119,46 @@ function refusalOf(code: number, headers: IncomingHttpHeaders, body: Buffer): st
   return ApiError.generic(code, { resource: "", name: "", said }).message;
 }
 
-function send({ url, host, port }: Endpoint, caBundle: string, body: string, signal: AbortSignal): Promise<Uint8Array> {
-  const bytes = Buffer.from(body);
+/** One request of a call: redirections make more. */
+interface Hop {
+  readonly endpoint: Endpoint;
+  /** What the certificate is of. */
+  readonly serverName: string;
+  /** Undefined: a GET, as which Go's client goes on after some redirections. */
+  readonly body: Uint8Array | undefined;
+  readonly caBundle: string;
+  readonly signal: AbortSignal;
+}
+
+interface HopAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Where an answer leads to, and whether the body goes there, too. */
+function redirectionOf({ status, headers }: HopAnswer): { readonly to: string; readonly isWhole: boolean } | undefined {
+  const { location } = headers;
+  return location && REDIRECTS.has(status) ? { to: location, isWhole: status >= 307 } : undefined;
+}
+
+function send({ endpoint, serverName, body, caBundle, signal }: Hop): Promise<HopAnswer> {
+  const { url, host, port } = endpoint;
   const headers = {
-    "content-type": "application/json",
+    ...(body !== undefined && { "content-type": "application/json", "content-length": body.length }),
     accept: "application/json, */*",
-    "content-length": bytes.length,
     host: url.host,
     "user-agent": "kube-apiserver-admission",
   };
+  const request = url.protocol === "https:" ? httpsRequest : httpRequest;
   const ca = caBundle === "" ? {} : trusting(Buffer.from(caBundle, "base64").toString("utf8"));
   // certificates of addresses are checked by the address itself
-  const named = isIP(url.hostname) === 0 ? { servername: url.hostname } : {};
+  const named = isIP(serverName) === 0 ? { servername: serverName } : {};
   const path = url.pathname + url.search;
+  const method = body === undefined ? "GET" : "POST";
   return new Promise((resolve, reject) => {
-    const options = {
-      host,
-      port,
-      path,
-      method: "POST",
-      headers,
-      signal,
-      agent: false,
-      ...named,
-      ...ca,
-    };
-    const sent = httpsRequest(options, (response) => {
+    const options = { host, port, path, method, headers, signal, agent: false, ...named, ...ca };
+    const sent = request(options, (response) => {
       const pieces: Uint8Array[] = [];
       let size = 0;
       response.on("data", (piece: Uint8Array) => {
@@ -128,14 +167,11 @@ function send({ url, host, port }: Endpoint, caBundle: string, body: string, sig
         pieces.push(piece);
       });
       response.on("error", reject);
-      response.on("end", () => {
-        const status = response.statusCode ?? 0;
-        const bytes = Buffer.concat(pieces);
-        if (status >= 200 && status <= 206) return resolve(bytes);
-        reject(new WebhookFailure(`failed to call webhook: ${refusalOf(status, response.headers, bytes)}`));
-      });
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(pieces) }),
+      );
     });
     sent.on("error", reject);
-    sent.end(bytes);
+    sent.end(body);
   });
 }
