@@ -85,7 +85,7 @@ export async function startControllers(deps: ControllersOptions): Promise<{ clos
   const ifOn = <C>(gate: string, make: () => C): readonly C[] => (gates.isOn(gate) ? [make()] : []);
   const controllers = [
     new DeploymentController(context("deployment-controller")),
-    new ReplicaSetController(context("replicaset-controller")),
+    new ReplicaSetController(context("replicaset-controller"), gates.isOn("DeploymentReplicaSetTerminatingReplicas")),
     new EndpointSliceController(context("endpointslice-controller", "endpoint-slice-controller")),
     new EndpointsController(context("endpoint-controller")),
     new EndpointSliceMirroringController(

@@ -2,6 +2,7 @@ import type { Deployment, ReplicaSet } from "@tsukube/api/types/apps-v1";
 import { expect, test } from "vitest";
 import { limitsOf, planCleanup, planRecreate, planRolling, REVISION } from "./plan.ts";
 import { nextRevision } from "./replica-set-keeper.ts";
+import { withAvailability } from "./status.ts";
 import { templateHash } from "./template-hash.ts";
 
 function deployment(replicas: number, maxSurge: number | string, maxUnavailable: number | string): Deployment {
@@ -26,6 +27,15 @@ test.each([
   [1, "25%", "25%", { surge: 1, unavailable: 0 }],
 ])("limits of %i replicas with %s above, %s below", (replicas, surge, unavailable, limits) => {
   expect(limitsOf(deployment(replicas, surge, unavailable))).toEqual(limits);
+});
+
+test("a deployment that recreates its pods is available once all of them are", () => {
+  const recreating: Deployment = { spec: { replicas: 3, strategy: { type: "Recreate" }, selector: {}, template: {} } };
+  const said = [0, 2, 3].map((availableReplicas) => {
+    const rollout = { deployment: recreating, current: set("new", 3, availableReplicas), old: [] };
+    return withAvailability([], rollout, { availableReplicas }, 0)[0]?.status;
+  });
+  expect(said).toEqual(["False", "False", "True"]);
 });
 
 test("a rolling update first grows the new set up to the surge", () => {

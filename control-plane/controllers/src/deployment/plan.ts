@@ -10,7 +10,7 @@ export interface Scaling {
 /** How far a rollout may go above and below the wanted replicas; never neither, or it could not move. */
 export function limitsOf(deployment: Deployment): { readonly surge: number; readonly unavailable: number } {
   const { replicas = 1, strategy } = deployment.spec ?? {};
-  if (strategy?.type === "Recreate") return { surge: 0, unavailable: replicas };
+  if (strategy?.type === "Recreate") return { surge: 0, unavailable: 0 };
   const surge = scaledValue(strategy?.rollingUpdate?.maxSurge ?? "25%", replicas, true);
   const unavailable = scaledValue(strategy?.rollingUpdate?.maxUnavailable ?? "25%", replicas, false);
   return { surge, unavailable: surge === 0 && unavailable === 0 ? 1 : Math.min(unavailable, replicas) };

@@ -1,10 +1,10 @@
 import type { Job } from "@tsukube/api/types/batch-v1";
 import type { Pod } from "@tsukube/api/types/core-v1";
-import { isActive, readySince } from "../pods/pod-state.ts";
+import { isActive, isTerminating, readySince } from "../pods/pod-state.ts";
 import type { Backoff } from "./back-off.ts";
 import { failsIndex, hasLimitPerIndex, laterFailure } from "./index-failures.ts";
 import { IndexSet } from "./index-set.ts";
-import { hasFailed, hasSucceeded, indexOf, isIndexed, isTerminating, isTracked, uidOf } from "./job-state.ts";
+import { hasFailed, hasSucceeded, indexOf, isIndexed, isTracked, uidOf } from "./job-state.ts";
 import { judge } from "./pod-failure-policy.ts";
 
 /** What a reconciliation goes by. */

@@ -56,11 +56,6 @@ export function hasSucceeded(pod: Pod): boolean {
   return pod.status?.phase === "Succeeded";
 }
 
-/** Deleted, but still running. */
-export function isTerminating(pod: Pod): boolean {
-  return pod.metadata?.deletionTimestamp !== undefined && !hasSucceeded(pod) && pod.status?.phase !== "Failed";
-}
-
 export function uidOf(object: { readonly metadata?: { readonly uid?: string } }): string {
   return object.metadata?.uid ?? "";
 }

@@ -2,8 +2,16 @@ import type { Pod } from "@tsukube/api/types/core-v1";
 
 /** Neither finished nor on its way out. */
 export function isActive(pod: Pod): boolean {
-  const phase = pod.status?.phase;
-  return phase !== "Succeeded" && phase !== "Failed" && pod.metadata?.deletionTimestamp === undefined;
+  return !isFinished(pod) && pod.metadata?.deletionTimestamp === undefined;
+}
+
+/** Deleted, but still running. */
+export function isTerminating(pod: Pod): boolean {
+  return !isFinished(pod) && pod.metadata?.deletionTimestamp !== undefined;
+}
+
+function isFinished({ status }: Pod): boolean {
+  return status?.phase === "Succeeded" || status?.phase === "Failed";
 }
 
 /** Since when the pod is ready, in ms since the epoch; undefined when it is not. */

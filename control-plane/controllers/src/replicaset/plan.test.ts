@@ -31,6 +31,17 @@ test("missing pods are made; finished and terminating ones do not count", () => 
   expect(plan(setOf(3), [pod("a", "Running"), pod("b", "Failed"), going], NOW)).toEqual({ create: 2, remove: [] });
 });
 
+test("those on their way out are told of as terminating by kinds that tell, unless they have finished", () => {
+  const leaving = (phase: string): Pod => ({
+    ...pod(phase, phase),
+    metadata: { name: phase, deletionTimestamp: "2025-01-01T00:00:00Z" },
+  });
+  const pods = [pod("a", "Running"), leaving("Running"), leaving("Pending"), leaving("Failed"), leaving("Succeeded")];
+  expect(statusOf(setOf(3), pods, NOW, true).status).toMatchObject({ replicas: 1, terminatingReplicas: 2 });
+  expect(statusOf(setOf(3), [], NOW, true).status).toMatchObject({ terminatingReplicas: 0 });
+  expect(statusOf(setOf(3), pods, NOW).status).not.toHaveProperty("terminatingReplicas");
+});
+
 test("at most 500 pods are made at once", () => {
   expect(plan(setOf(2000), [], NOW).create).toBe(500);
 });

@@ -1,6 +1,6 @@
 import type { Pod } from "@tsukube/api/types/core-v1";
 import { inDeletionOrder } from "../pods/deletion-order.ts";
-import { isActive, isAvailable, readySince } from "../pods/pod-state.ts";
+import { isActive, isAvailable, isTerminating, readySince } from "../pods/pod-state.ts";
 import type { Replicated, ReplicatedStatus } from "./replicated.ts";
 
 /** Upstream's limit of writes in one reconciliation. */
@@ -19,11 +19,12 @@ export function plan(owner: Replicated, pods: readonly Pod[], now: number): Plan
   return { create: 0, remove: inDeletionOrder(active, now).slice(0, Math.min(excess, BURST)) };
 }
 
-/** Pure: the status that `pods` give, and when time alone will change it (ms from now). */
+/** Pure: the status that `pods` give, and when time alone will change it (ms from now). @param tellsTerminating As of the kind. */
 export function statusOf(
   owner: Replicated,
   pods: readonly Pod[],
   now: number,
+  tellsTerminating = false,
 ): { readonly status: ReplicatedStatus; readonly changesInMs: number | undefined } {
   const active = pods.filter(isActive);
   const minReady = owner.spec?.minReadySeconds ?? 0;
@@ -39,6 +40,7 @@ export function statusOf(
         .length,
       readyReplicas: ready.length,
       availableReplicas: ready.length - waiting.length,
+      ...(tellsTerminating && { terminatingReplicas: pods.filter(isTerminating).length }),
       observedGeneration: owner.metadata?.generation ?? 0,
       ...(conditions === undefined ? {} : { conditions }),
     },

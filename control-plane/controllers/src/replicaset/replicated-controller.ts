@@ -68,7 +68,7 @@ export class ReplicatedController<T extends Replicated> {
     const pods = await claimPods(this.#context.client, claimant, candidates);
     const now = this.#context.clock.now();
     const settled = this.#expectations.fulfilled(key);
-    const { status, changesInMs } = statusOf(owner, pods, now);
+    const { status, changesInMs } = statusOf(owner, pods, now, this.#kind.tellsTerminating);
     if (settled && owner.metadata?.deletionTimestamp === undefined)
       await this.#manage(owner, key, plan(owner, pods, now), status, now);
     else await this.#report(owner, status);

@@ -17,6 +17,7 @@ export interface ReplicatedStatus {
   readonly fullyLabeledReplicas?: number;
   readonly readyReplicas?: number;
   readonly availableReplicas?: number;
+  readonly terminatingReplicas?: number;
   readonly observedGeneration?: number;
   readonly conditions?: readonly ReplicatedCondition[];
 }
@@ -35,5 +36,7 @@ export interface ReplicatedKind<T extends Replicated> {
   /** "ReplicaSet"; in lower case the name of its controller in logs. */
   readonly kind: string;
   readonly resource: GroupVersionResource;
+  /** Whether its status has terminatingReplicas. */
+  readonly tellsTerminating?: boolean;
   selectorOf(owner: T): LabelSelector | undefined;
 }
