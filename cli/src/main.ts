@@ -73,6 +73,10 @@ function program(): Command {
       joined,
     )
     .option("--enable-admission-plugins <names>", "which are on; all that are here by default", joined)
+    .option(
+      "--admission-control-config-file <file>",
+      "what admission plugins are told: kube-apiserver's AdmissionConfiguration",
+    )
     .option("--event-ttl <time>", "how long events are kept, such as 30m or 24h; an hour by default", duration)
     .option(
       "--service-cidr <networks>",

@@ -7,3 +7,4 @@ export * from "./metrics.ts";
 export * from "./random.ts";
 export * from "./text.ts";
 export * from "./time-limit.ts";
+export * from "./token-bucket.ts";

@@ -1,5 +1,5 @@
 import { FeatureGates } from "@tsukube/api";
-import { type ApiServer, startApiServer, type User } from "@tsukube/apiserver";
+import { type ApiServer, type PluginConfigurations, startApiServer, type User } from "@tsukube/apiserver";
 import { type Client, createClient, type Transport } from "@tsukube/client";
 import { Lifetime, type Logger, silentLogger } from "@tsukube/foundation";
 import { createMetrics } from "@tsukube/host";
@@ -22,6 +22,8 @@ export interface ClusterOptions {
   /** Admission plugins of upstream that are on besides, and off, by comma: "ServiceAccount". */
   readonly enableAdmissionPlugins?: string;
   readonly disableAdmissionPlugins?: string;
+  /** What they are told by file, as of kube-apiserver's --admission-control-config-file. */
+  readonly pluginConfigurations?: PluginConfigurations;
 }
 
 /** A whole cluster in this process, on virtual time. */
@@ -81,6 +83,7 @@ async function start(
     ...(options.featureGates !== undefined && { featureGates: FeatureGates.parse(options.featureGates) }),
     ...(options.enableAdmissionPlugins !== undefined && { enableAdmissionPlugins: options.enableAdmissionPlugins }),
     ...(options.disableAdmissionPlugins !== undefined && { disableAdmissionPlugins: options.disableAdmissionPlugins }),
+    ...(options.pluginConfigurations !== undefined && { pluginConfigurations: options.pluginConfigurations }),
     nodePorts: { first: 30000, last: 32767 },
     advertise: { address: "10.64.0.1", port: 6443 },
   });

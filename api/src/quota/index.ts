@@ -1,5 +1,5 @@
 export { podLimits, podRequests } from "./pod-resources.ts";
 export { missingRequirements } from "./pod-usage.ts";
-export { isQuotaMatching, matchesScopes } from "./scopes.ts";
+export { isQuotaMatching, isWithinScope, matchesScopes, scopesOf } from "./scopes.ts";
 export * from "./usage.ts";
 export { trackedNames, usageOf } from "./usage-of.ts";

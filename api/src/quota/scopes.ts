@@ -16,14 +16,19 @@ export function isQuotaMatching(quota: ResourceQuota, resource: GroupResource, o
   );
 }
 
-/** Whether the object is within all scopes of the quota. Scopes are of pods and claims: others are in none. */
+/** Whether the object is within all scopes of the quota. */
 export function matchesScopes(quota: ResourceQuota, resource: GroupResource, object: KubeObject): boolean {
-  const listed = (quota.spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: "Exists" }));
-  const selected = quota.spec?.scopeSelector?.matchExpressions ?? [];
-  return [...listed, ...selected].every((requirement) => isWithin(requirement, resource, object));
+  return scopesOf(quota).every((requirement) => isWithinScope(requirement, resource, object));
 }
 
-function isWithin(
+/** All that the quota asks for, in one form. */
+export function scopesOf({ spec }: ResourceQuota): readonly ScopedResourceSelectorRequirement[] {
+  const listed = (spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: "Exists" }));
+  return [...listed, ...(spec?.scopeSelector?.matchExpressions ?? [])];
+}
+
+/** Scopes are of pods and claims: others are in none. */
+export function isWithinScope(
   requirement: ScopedResourceSelectorRequirement,
   { group, resource }: GroupResource,
   object: KubeObject,

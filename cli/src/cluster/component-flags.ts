@@ -13,6 +13,7 @@ const HOUR_MS = 3_600_000;
 export function apiServerFlags(record: ClusterRecord, paths: ClusterPaths, advertised: string): Flags {
   const { serviceCidr, nodePorts } = addressesOf(record);
   return {
+    "admission-control-config-file": record.admissionControlConfigFile ?? "",
     "advertise-address": advertised,
     "allow-privileged": "true",
     "anonymous-auth": "true",

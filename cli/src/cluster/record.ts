@@ -34,6 +34,8 @@ export interface ClusterRecord {
   /** Which admission plugins are on or off besides, as of kube-apiserver's flags of these names; ours by default. */
   readonly enableAdmissionPlugins?: string;
   readonly disableAdmissionPlugins?: string;
+  /** What they are told; an absolute path, read at each start. */
+  readonly admissionControlConfigFile?: string;
   /** How long events are kept; an hour where it is absent. */
   readonly eventTtlMs?: number;
   /** How many requests are served at a time: the sum; upstream's defaults where they are absent. */
@@ -110,8 +112,8 @@ export function startSettings(process: "server" | "node", record: ClusterRecord)
   const etcd = record.etcd && { ...record.etcd, clusterId: undefined };
   const { maxRequestsInflight, maxMutatingRequestsInflight } = record;
   const seats = { maxRequestsInflight, maxMutatingRequestsInflight };
-  const { enableAdmissionPlugins, disableAdmissionPlugins } = record;
-  const plugins = { enableAdmissionPlugins, disableAdmissionPlugins };
+  const { enableAdmissionPlugins, disableAdmissionPlugins, admissionControlConfigFile } = record;
+  const plugins = { enableAdmissionPlugins, disableAdmissionPlugins, admissionControlConfigFile };
   const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs, ...plugins };
   return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, etcd, ...apis, ...seats });
 }

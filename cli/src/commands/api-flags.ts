@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { FeatureGates } from "@tsukube/api";
 import type { PluginChoice } from "@tsukube/apiserver";
 import type { ClusterPaths } from "../cluster/paths.ts";
@@ -9,30 +10,39 @@ export interface ApiFlags extends PluginChoice {
   readonly runtimeConfig?: string;
   /** Which feature gates are on: "EvictionRequestAPI=true,AllBeta=true". */
   readonly featureGates?: string;
+  /** What admission plugins are told. */
+  readonly admissionControlConfigFile?: string;
   /** How long events are kept, in ms. */
   readonly eventTtl?: number;
 }
 
-const NAMES = ["runtimeConfig", "featureGates", "enableAdmissionPlugins", "disableAdmissionPlugins"] as const;
+const NAMES = [
+  "runtimeConfig",
+  "featureGates",
+  "enableAdmissionPlugins",
+  "disableAdmissionPlugins",
+  "admissionControlConfigFile",
+] as const;
 
 /**
  * @param record What the cluster was told before; undefined: it is not there yet.
- * @throws {TsukubeError} `usage` for what names no API, gate or plugin, and for an API whose gate is off.
+ * @throws {TsukubeError} `usage` for what names no API, gate or plugin, for an API whose gate is off, and for what plugins cannot be told.
  */
 export async function checkApiFlags(flags: ApiFlags, record: ClusterRecord | undefined): Promise<void> {
-  const { eventTtl: _, ...wanted } = flags;
-  if (NAMES.every((name) => wanted[name] === undefined)) return;
-  const { runtimeConfig = "", featureGates = "", ...plugins } = { ...record, ...wanted };
+  if (NAMES.every((name) => flags[name] === undefined)) return;
+  const { runtimeConfig = "", featureGates = "", ...wanted } = { ...record, ...flags };
+  const { admissionControlConfigFile: file, ...plugins } = wanted;
   const gates = FeatureGates.parse(featureGates);
-  if (runtimeConfig === "" && !plugins.enableAdmissionPlugins && !plugins.disableAdmissionPlugins) return;
-  const { chosenPlugins, servedResources } = await import("@tsukube/apiserver"); // half a megabyte that `up` does not need else
+  if (runtimeConfig === "" && !plugins.enableAdmissionPlugins && !plugins.disableAdmissionPlugins && !file) return;
+  const { chosenPlugins, readPluginConfigurations, servedResources } = await import("@tsukube/apiserver"); // half a megabyte that `up` does not need else
   servedResources(runtimeConfig, gates);
-  chosenPlugins(plugins);
+  readPluginConfigurations(file || undefined, chosenPlugins(plugins));
 }
 
 /** Remembers them; without them a cluster serves what it was told before. */
-export async function withApis(paths: ClusterPaths, record: ClusterRecord, flags: ApiFlags): Promise<ClusterRecord> {
-  const { eventTtl: eventTtlMs = record.eventTtlMs } = flags;
+export async function withApis(paths: ClusterPaths, record: ClusterRecord, given: ApiFlags): Promise<ClusterRecord> {
+  const { eventTtl: eventTtlMs = record.eventTtlMs, admissionControlConfigFile: file } = given;
+  const flags = { ...given, ...(file && { admissionControlConfigFile: resolve(file) }) };
   const changed = NAMES.filter((name) => (flags[name] ?? record[name] ?? "") !== (record[name] ?? ""));
   if (changed.length === 0 && eventTtlMs === record.eventTtlMs) return record;
   const next: Record<string, unknown> = { ...record, ...(eventTtlMs !== undefined && { eventTtlMs }) };

@@ -7,7 +7,9 @@ import { FeatureGates } from "@tsukube/api";
 import {
   type ApiServerOptions,
   type AuthorizationMode,
+  chosenPlugins,
   encryptedStore,
+  readPluginConfigurations,
   sameForm,
   startApiServer,
   upstreamForm,
@@ -31,6 +33,10 @@ const PROGRAM = "kube-apiserver";
 const MODES = ["Node", "RBAC", "AlwaysAllow"] as const satisfies readonly AuthorizationMode[];
 
 const FLAGS = {
+  "admission-control-config-file": {
+    takes: "FILE",
+    help: "What admission plugins are told: an AdmissionConfiguration.",
+  },
   "advertise-address": {
     takes: "IP",
     help: "The endpoint of the Service kubernetes; that of --bind-address by default.",
@@ -110,15 +116,22 @@ async function optionsOf(
   const featureGates = FeatureGates.parse(joined(flags, "feature-gates"));
   const enableAdmissionPlugins = joined(flags, "enable-admission-plugins");
   const disableAdmissionPlugins = joined(flags, "disable-admission-plugins");
+  const plugins = {
+    enableAdmissionPlugins,
+    disableAdmissionPlugins: enableAdmissionPlugins.split(",").includes("NodeRestriction")
+      ? disableAdmissionPlugins
+      : `${disableAdmissionPlugins},NodeRestriction`,
+  };
   const issuer = last(flags, "service-account-issuer");
   const ttl = last(flags, "event-ttl");
   const maxRequestsInflight = numberIn(flags, "max-requests-inflight");
   const maxMutatingRequestsInflight = numberIn(flags, "max-mutating-requests-inflight");
   return {
-    ...{ bind, port, logger, featureGates, enableAdmissionPlugins },
-    disableAdmissionPlugins: enableAdmissionPlugins.split(",").includes("NodeRestriction")
-      ? disableAdmissionPlugins
-      : `${disableAdmissionPlugins},NodeRestriction`,
+    ...{ bind, port, logger, featureGates, ...plugins },
+    pluginConfigurations: readPluginConfigurations(
+      last(flags, "admission-control-config-file"),
+      chosenPlugins(plugins),
+    ),
     clock: realClock,
     random: systemRandom,
     metrics: ownMetrics(featureGates),

@@ -1,7 +1,7 @@
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { FeatureGates } from "@tsukube/api";
-import { type ApiServer, startApiServer } from "@tsukube/apiserver";
+import { type ApiServer, chosenPlugins, readPluginConfigurations, startApiServer } from "@tsukube/apiserver";
 import { Lifetime, type Metrics, TsukubeError } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
 import { ownMemory, preferOwnSession, realClock, releaseWhenIdle, systemRandom, writeAtomically } from "@tsukube/host";
@@ -132,6 +132,7 @@ async function startServer(
     featureGates,
     ...(record.enableAdmissionPlugins !== undefined && { enableAdmissionPlugins: record.enableAdmissionPlugins }),
     ...(record.disableAdmissionPlugins !== undefined && { disableAdmissionPlugins: record.disableAdmissionPlugins }),
+    pluginConfigurations: readPluginConfigurations(record.admissionControlConfigFile, chosenPlugins(record)),
     ...(record.maxRequestsInflight !== undefined && { maxRequestsInflight: record.maxRequestsInflight }),
     ...(record.maxMutatingRequestsInflight !== undefined && {
       maxMutatingRequestsInflight: record.maxMutatingRequestsInflight,

@@ -1,3 +1,7 @@
+export {
+  type PluginConfigurations,
+  readPluginConfigurations,
+} from "./admission/configuration/plugin-configurations.ts";
 export { chosenPlugins, type PluginChoice } from "./admission/plugin-choice.ts";
 export { auditErrors } from "./audit/audit-metrics.ts";
 export type { AuditBackend } from "./audit/auditor.ts";

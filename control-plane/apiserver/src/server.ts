@@ -20,6 +20,7 @@ import {
   certificateSubjectRestriction,
   clusterTrustBundleAttest,
 } from "./admission/certificates.ts";
+import { expectConfigured, type PluginConfigurations } from "./admission/configuration/plugin-configurations.ts";
 import { defaultIngressClass } from "./admission/default-ingress-class.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
@@ -28,6 +29,7 @@ import { taintNodesByCondition } from "./admission/node-taints.ts";
 import { alwaysDeny } from "./admission/optional/always.ts";
 import { alwaysPullImages } from "./admission/optional/always-pull-images.ts";
 import { denyServiceExternalIps } from "./admission/optional/deny-service-external-ips.ts";
+import { eventRateLimit } from "./admission/optional/event-rate-limit.ts";
 import { limitHardAntiAffinity } from "./admission/optional/hard-anti-affinity.ts";
 import { namespaceAutoProvision, namespaceExists } from "./admission/optional/namespaces.ts";
 import { ownerReferencesPermission } from "./admission/optional/owner-references.ts";
@@ -114,6 +116,8 @@ import { type CacheSeed, WatchCache } from "./storage/watch-cache.ts";
 import { tableOfDefinition } from "./tables/custom-table.ts";
 
 export interface ApiServerOptions extends PluginChoice {
+  /** What admission plugins are told by file; without it they have what upstream gives them. */
+  readonly pluginConfigurations?: PluginConfigurations;
   readonly openStore: OpenStore;
   /** Whether the plugins that keep its keys are well; absent: it follows no configuration of encryption. */
   readonly encryptionCheck?: HealthCheck;
@@ -218,6 +222,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, definition: addresses }));
   const webhooks = { cache, registry, authorizer, clock, random, logger };
   const plugins = chosenPlugins(options);
+  const { pluginConfigurations: configured = {} } = options;
+  expectConfigured(plugins, configured);
   const admission = new Admission(
     [
       namespaceAutoProvision(cache, () => createClient(inProcess(chain, SELF), { userAgent: "kube-apiserver", clock })),
@@ -229,11 +235,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       nodeRestriction(cache, authorizer),
       taintNodesByCondition,
       alwaysPullImages,
-      podSecurity(cache, metrics),
-      podNodeSelector(cache),
+      podSecurity(cache, metrics, configured.PodSecurity),
+      podNodeSelector(cache, configured.PodNodeSelector),
       priorityAdmission(cache, gates),
       defaultTolerationSeconds,
-      podTolerationRestriction(cache),
+      podTolerationRestriction(cache, configured.PodTolerationRestriction),
+      eventRateLimit(configured.EventRateLimit ?? [], clock),
       extendedResourceToleration,
       defaultStorageClass(cache),
       storageObjectInUseProtection,
@@ -254,7 +261,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       validatingPolicies({ cache, registry, authorizer }),
       validatingWebhooks(webhooks),
       roleEscalation(rbac, authorizer),
-      resourceQuota({ store, registry, clock }),
+      resourceQuota({ store, registry, clock, limited: configured.ResourceQuota ?? [] }),
       alwaysDeny,
     ].filter(({ name }) => plugins.has(name) || isBuiltIn(name)),
     new AdmissionMetrics(metrics, clock),

@@ -15,6 +15,7 @@ import {
   member,
   optional,
   requiredWith,
+  run,
   text,
   unlessUnset,
 } from "../check.ts";
@@ -83,6 +84,11 @@ const wholeNumber: Check = (value, at, errors) => {
 };
 
 export const tolerations: Check = each(toleration);
+
+/** What is wrong with a list of tolerations that stands elsewhere than in a pod. */
+export function tolerationErrors(list: unknown, at: string): readonly FieldError[] {
+  return run(tolerations, list, at);
+}
 
 const taint: Check = fields({
   key: requiredWith("", text(labelKeyProblems)),

@@ -35,6 +35,7 @@ const OPTIONAL = [
   "AlwaysDeny",
   "AlwaysPullImages",
   "DenyServiceExternalIPs",
+  "EventRateLimit",
   "ExtendedResourceToleration",
   "LimitPodHardAntiAffinityTopology",
   "NamespaceAutoProvision",
@@ -47,7 +48,7 @@ const OPTIONAL = [
 const OFFERED = [...USUAL, ...OPTIONAL].sort();
 
 /** Upstream's others: nothing does their work, so they cannot be turned on. */
-const ABSENT = ["EventRateLimit", "ImagePolicyWebhook", "NodeDeclaredFeatureValidator"] as const;
+const ABSENT = ["ImagePolicyWebhook", "NodeDeclaredFeatureValidator"] as const;
 
 type PluginName = (typeof OFFERED)[number];
 

@@ -18,6 +18,7 @@ import type { Clock } from "@tsukube/foundation";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore, TryChange } from "../storage/object-store.ts";
+import { type LimitedResource, uncoveredText } from "./limited-resources.ts";
 
 const QUOTAS = "/registry/resourcequotas/";
 
@@ -25,6 +26,8 @@ export interface QuotaDeps {
   readonly store: ObjectStore;
   readonly registry: Registry;
   readonly clock: Clock;
+  /** What needs a quota. */
+  readonly limited?: readonly LimitedResource[];
 }
 
 /**
@@ -39,6 +42,11 @@ export function resourceQuota(deps: QuotaDeps): AdmissionPlugin {
       const quotas = [...deps.store.cache.head.range(`${QUOTAS}${attributes.namespace}/`)].map(
         ([, cached]) => cached.object as ResourceQuota & Unstructured,
       );
+      const uncovered = uncoveredText(deps.limited ?? [], attributes, quotas, deps.clock.now());
+      if (uncovered !== undefined && "names" in uncovered)
+        refuse(attributes, `insufficient quota to consume: ${uncovered.names}`);
+      if (uncovered !== undefined)
+        throw ApiError.unknown(`insufficient quota to match these scopes: ${uncovered.scopes}`);
       const charged = quotas.filter((quota) => afterwards(deps.clock, attributes, quota) !== undefined);
       if (attributes.dryRun) return;
       for (const quota of charged) await charge(deps, attributes, quota.metadata?.name ?? "");

@@ -11,7 +11,7 @@ import {
   SETTLED,
   startController,
 } from "@tsukube/client";
-import { type Cancel, detach, formatTime, messageOf } from "@tsukube/foundation";
+import { type Cancel, detach, formatTime, messageOf, TokenBucket } from "@tsukube/foundation";
 import { type ControllerContext, LEASES, NODES, PODS } from "../context.ts";
 import { readinessOf } from "../nodes/conditions.ts";
 import { changeTaints } from "../nodes/taints.ts";
@@ -20,7 +20,6 @@ import { allSettled } from "../pods/slow-start.ts";
 import { graceLeft, type Health, type Instant, observe, unknownConditions } from "./health.ts";
 import { oldLabels } from "./labels.ts";
 import { executeTaints, noExecuteTaints, scheduleTaints } from "./taint-plan.ts";
-import { TokenBucket } from "./token-bucket.ts";
 import { planZones, RATE, type Zone, zoneOf } from "./zones.ts";
 
 /** As upstream's --node-monitor-period. */

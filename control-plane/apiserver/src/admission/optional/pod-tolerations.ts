@@ -1,5 +1,14 @@
-import { ApiError, isExtendedResource, jsonEqual, qosClassOf, type Unstructured } from "@tsukube/api";
+import {
+  ApiError,
+  fieldErrorMessage,
+  isExtendedResource,
+  jsonEqual,
+  qosClassOf,
+  tolerationErrors,
+  type Unstructured,
+} from "@tsukube/api";
 import type { Pod, Toleration } from "@tsukube/api/types/core-v1";
+import { type FieldReader, within } from "../../configuration/field-reader.ts";
 import type { AdmissionPlugin } from "../../contracts.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { isPodWrite } from "./pod-write.ts";
@@ -7,9 +16,29 @@ import { isPodWrite } from "./pod-write.ts";
 const DEFAULTS = "scheduler.alpha.kubernetes.io/defaultTolerations";
 const ALLOWED = "scheduler.alpha.kubernetes.io/tolerationsWhitelist";
 
+/** For namespaces without the annotations. */
+export interface ClusterTolerations {
+  readonly defaults: readonly Toleration[];
+  readonly allowed: readonly Toleration[];
+}
+
+/** Reads podtolerationrestriction.admission.k8s.io/v1alpha1. */
+export function readTolerations(reader: FieldReader, at: string, raw: unknown): ClusterTolerations {
+  reader.isOf(at, raw, "Configuration", ["podtolerationrestriction.admission.k8s.io/v1alpha1"]);
+  const { default: defaults = [], whitelist = [] } = reader.members(at, raw);
+  const listed = (name: string, list: unknown): readonly Toleration[] => {
+    reader.mistakes.push(...tolerationErrors(list, within(at, name)).map(fieldErrorMessage));
+    return reader.list(within(at, name), list, (path, one) => reader.members(path, one) as Toleration);
+  };
+  return { defaults: listed("default", defaults), allowed: listed("whitelist", whitelist) };
+}
+
 /** Pods of a namespace get the tolerations of its one annotation, and have none but those of its other. */
-export function podTolerationRestriction(cache: WatchCache): AdmissionPlugin {
-  const listed = (namespace: string, annotation: string): readonly Toleration[] =>
+export function podTolerationRestriction(
+  cache: WatchCache,
+  cluster: ClusterTolerations = { defaults: [], allowed: [] },
+): AdmissionPlugin {
+  const listed = (namespace: string, annotation: string): readonly Toleration[] | undefined =>
     tolerationsIn(cache.get(`/registry/namespaces/${namespace}`)?.object, annotation);
   return {
     name: "PodTolerationRestriction",
@@ -17,17 +46,18 @@ export function podTolerationRestriction(cache: WatchCache): AdmissionPlugin {
     async mutate({ operation, namespace, object }) {
       const { spec } = object as Pod;
       const added = [
-        ...(operation === "CREATE" ? listed(namespace, DEFAULTS) : []),
+        ...(operation === "CREATE" ? (listed(namespace, DEFAULTS) ?? cluster.defaults) : []),
         ...(qosClassOf(spec) === "BestEffort" ? [] : [UNDER_PRESSURE]),
       ];
       return added.length === 0 ? object : withTolerations(object, merged([...tolerationsOf(object), ...added]));
     },
     async validate({ namespace, object }) {
-      const allowed = listed(namespace, ALLOWED);
+      const own = listed(namespace, ALLOWED);
+      const allowed = own ?? cluster.allowed;
       const isAllowed = (one: Toleration): boolean => allowed.some((other) => covers(other, one));
       if (allowed.length > 0 && !tolerationsOf(object).every(isAllowed))
         throw ApiError.unknown(
-          "pod tolerations (possibly merged with namespace default tolerations) conflict with its namespace whitelist",
+          `pod tolerations (possibly merged with namespace default tolerations) conflict with its ${own === undefined ? "cluster" : "namespace"} whitelist`,
         );
     },
   };
@@ -65,10 +95,10 @@ function withTolerations(object: Unstructured | undefined, tolerations: readonly
   return { ...object, spec: { ...(object as Pod | undefined)?.spec, tolerations } } as Unstructured;
 }
 
-/** @throws {ApiError} 500 for what is no list. */
-function tolerationsIn(namespace: Unstructured | undefined, annotation: string): readonly Toleration[] {
-  const text = namespace?.metadata?.annotations?.[annotation] ?? "";
-  if (text === "") return [];
+/** undefined: it says nothing. @throws {ApiError} 500 for what is no list. */
+function tolerationsIn(namespace: Unstructured | undefined, annotation: string): readonly Toleration[] | undefined {
+  const text = namespace?.metadata?.annotations?.[annotation];
+  if (text === undefined || text === "") return text === undefined ? undefined : [];
   try {
     const parsed: unknown = JSON.parse(text);
     if (Array.isArray(parsed)) return parsed as Toleration[];

@@ -1,12 +1,11 @@
 import type { Counter, CounterSeries, Metrics } from "@tsukube/foundation";
 import type { AdmissionAttributes } from "../../contracts.ts";
-import { NEWEST_VERSION, type Standard } from "./policy.ts";
-
-type Mode = "enforce" | "audit" | "warn";
+import { type Mode, NEWEST_VERSION, type Standard } from "./policy.ts";
 
 /** What pods were held against and what came of it, under upstream's names. */
 export class Evaluations {
   readonly #total: Counter;
+  readonly #exempt: Counter;
   readonly #series = new Map<string, CounterSeries>();
 
   constructor(metrics: Metrics) {
@@ -14,6 +13,11 @@ export class Evaluations {
       "pod_security_evaluations_total",
       "Number of policy evaluations that occurred, not counting ignored or exempt requests.",
       ["decision", "policy_level", "policy_version", "mode", "request_operation", "resource", "subresource"],
+    );
+    this.#exempt = metrics.counter(
+      "pod_security_exemptions_total",
+      "Number of exempt requests, not counting ignored or out of scope requests.",
+      ["request_operation", "resource", "subresource"],
     );
   }
 
@@ -25,14 +29,24 @@ export class Evaluations {
     if (series === undefined) {
       series = this.#total.of({
         ...{ decision, policy_level: level, policy_version: policyVersion, mode },
-        request_operation: operation.toLowerCase(),
-        resource: resource.resource === "pods" ? "pod" : "controller",
-        subresource,
+        ...requestLabels(attributes),
       });
       this.#series.set(key, series);
     }
     series.inc();
   }
+
+  exempt(attributes: AdmissionAttributes): void {
+    this.#exempt.inc(requestLabels(attributes));
+  }
+}
+
+function requestLabels({ operation, resource, subresource }: AdmissionAttributes) {
+  return {
+    request_operation: operation.toLowerCase(),
+    resource: resource.resource === "pods" ? "pod" : "controller",
+    subresource,
+  };
 }
 
 /** Privileged is the same in every version. */

@@ -5,7 +5,20 @@ import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { containersOf, type Finding, type PodLike } from "./check.ts";
 import { Evaluations } from "./evaluations.ts";
-import { findings, findingsText, isStricter, type Policy, policyOf, type Standard, standardText } from "./policy.ts";
+import {
+  findings,
+  findingsText,
+  isSame,
+  isStricter,
+  labelledText,
+  MODES,
+  type Policy,
+  policyOf,
+  type Standard,
+  standardText,
+  UNRESTRICTED,
+} from "./policy.ts";
+import type { PodSecuritySettings } from "./settings.ts";
 
 /** Where kinds have pod templates, by "group/resource". */
 const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
@@ -26,7 +39,11 @@ const MAX_PODS = 3000;
  * The Pod Security Standards (KEP-2579): a namespace's labels say what its pods must not have; templates only warn. The
  * standards have versions, so that a namespace can keep to those that it was made for.
  */
-export function podSecurity(cache: WatchCache, metrics: Metrics): AdmissionPlugin {
+export function podSecurity(
+  cache: WatchCache,
+  metrics: Metrics,
+  settings: PodSecuritySettings = UNCONFIGURED,
+): AdmissionPlugin {
   const evaluations = new Evaluations(metrics);
   const labelsOf = (namespace: string): Readonly<Record<string, string>> =>
     cache.get(`/registry/namespaces/${namespace}`)?.object.metadata?.labels ?? {};
@@ -36,17 +53,43 @@ export function podSecurity(cache: WatchCache, metrics: Metrics): AdmissionPlugi
     async validate(attributes) {
       const { resource, subresource, namespace, object } = attributes;
       const name = `${resource.group}/${resource.resource}`;
-      if (name === "/namespaces" && subresource === "") return checkNamespace(cache, attributes);
-      if (name === "/pods" && POD_SUBRESOURCES.has(subresource) && isSignificant(attributes))
-        return checkPod(attributes, policyOf(labelsOf(namespace)), evaluations);
+      if (name === "/namespaces" && subresource === "") return checkNamespace(cache, attributes, settings);
+      const isPod = name === "/pods" && POD_SUBRESOURCES.has(subresource);
       const template = subresource === "" ? TEMPLATES[name] : undefined;
-      if (template === undefined || object === undefined) return undefined;
-      const [pod, policy] = [memberAt(object, template) as PodLike, policyOf(labelsOf(namespace))];
+      if (object === undefined || !(isPod || template !== undefined)) return undefined;
+      const pod = (isPod ? object : memberAt(object, template!)) as PodLike;
+      const asker = exemptAsker(settings, attributes);
+      if (asker === undefined && isPod && !isSignificant(attributes)) return undefined;
+      const exemption = asker ?? (isOfExemptClass(settings.exemptions, pod) ? "runtimeClass" : undefined);
+      if (exemption !== undefined) {
+        evaluations.exempt(attributes);
+        return attributes.context.annotate?.("pod-security.kubernetes.io/exempt", exemption);
+      }
+      const policy = policyOf(labelsOf(namespace), settings.defaults);
+      if (isPod) return checkPod(attributes, policy, evaluations);
       audit(attributes, pod, policy.audit, evaluations);
       warn(attributes, pod, policy.warn, evaluations);
       return undefined;
     },
   };
+}
+
+const UNCONFIGURED: PodSecuritySettings = {
+  defaults: UNRESTRICTED,
+  exemptions: { namespaces: [], usernames: [], runtimeClasses: [] },
+};
+
+/** Why nothing is asked of whatever pod it is. */
+function exemptAsker(
+  { exemptions }: PodSecuritySettings,
+  { namespace, context }: AdmissionAttributes,
+): "namespace" | "user" | undefined {
+  if (exemptions.namespaces.includes(namespace)) return "namespace";
+  return exemptions.usernames.includes(context.user.name) ? "user" : undefined;
+}
+
+function isOfExemptClass({ runtimeClasses }: PodSecuritySettings["exemptions"], { spec }: PodLike): boolean {
+  return runtimeClasses.includes(spec?.runtimeClassName ?? "");
 }
 
 function memberAt(object: unknown, path: readonly string[]): unknown {
@@ -95,14 +138,28 @@ function isSignificant({ operation, object, oldObject }: AdmissionAttributes): b
 }
 
 /** @throws {ApiError} 422 for labels that cannot be understood; warns of pods that would no longer get in. */
-function checkNamespace(cache: WatchCache, attributes: AdmissionAttributes): void {
-  const { name, object, oldObject, context } = attributes;
-  const policy = policyOf(object?.metadata?.labels ?? {});
-  const before = oldObject === undefined ? undefined : policyOf(oldObject.metadata?.labels ?? {});
+function checkNamespace(
+  cache: WatchCache,
+  { name, object, oldObject, context }: AdmissionAttributes,
+  { defaults, exemptions }: PodSecuritySettings,
+): void {
+  const labels = object?.metadata?.labels ?? {};
+  const policy = policyOf(labels, defaults);
+  const before = oldObject === undefined ? undefined : policyOf(oldObject.metadata?.labels ?? {}, defaults);
   if (policy.errors.length > 0 && !jsonEqual(policy.errors, before?.errors ?? []))
     throw ApiError.invalid({ group: "", kind: "Namespace" }, name, policy.errors);
-  if (before === undefined || !isTightened(policy.enforce, before.enforce)) return;
-  for (const text of podWarnings(cache, name, policy.enforce)) context.warn(text);
+  if (before !== undefined && !isTightened(policy.enforce, before.enforce)) return;
+  if (exemptions.namespaces.includes(name)) {
+    const why = `namespace "${name}" is exempt from Pod Security`;
+    if (
+      MODES.some((mode) => !isSame(policy[mode], defaults[mode])) &&
+      MODES.some((mode) => policy[mode].level !== "privileged")
+    )
+      context.warn(`${why}, and the policy (${labelledText(policy, labels)}) will be ignored`);
+    return;
+  }
+  if (before === undefined) return;
+  for (const text of podWarnings(cache, name, policy.enforce, exemptions)) context.warn(text);
 }
 
 function isTightened(next: Standard, before: Standard): boolean {
@@ -110,8 +167,15 @@ function isTightened(next: Standard, before: Standard): boolean {
   return next.version === before.version ? isStricter(next.level, before.level) : true;
 }
 
-function podWarnings(cache: WatchCache, namespace: string, enforce: Standard): readonly string[] {
-  const pods = [...cache.head.range(`/registry/pods/${namespace}/`)].map(([, cached]) => cached.object);
+function podWarnings(
+  cache: WatchCache,
+  namespace: string,
+  enforce: Standard,
+  exemptions: PodSecuritySettings["exemptions"],
+): readonly string[] {
+  const pods = [...cache.head.range(`/registry/pods/${namespace}/`)]
+    .map(([, cached]) => cached.object)
+    .filter((pod) => !isOfExemptClass(exemptions, pod as PodLike));
   const byReason = new Map<string, string[]>();
   for (const pod of pods.slice(0, MAX_PODS)) {
     const reason = findings(pod as Pod, enforce)

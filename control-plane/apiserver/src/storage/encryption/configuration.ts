@@ -1,5 +1,6 @@
-import { decodeYamlUnstructured, durationMs } from "@tsukube/api";
+import { durationMs } from "@tsukube/api";
 import { codeOf, TsukubeError } from "@tsukube/foundation";
+import { FieldReader } from "../../configuration/field-reader.ts";
 import type { NamedKey } from "./ciphers.ts";
 import { resourceMistakes } from "./encrypted-resources.ts";
 
@@ -27,48 +28,35 @@ export function parseEncryption(text: string): readonly EncryptionRule[] {
   throw new TsukubeError("usage", `Cannot use the encryption configuration: ${reading.mistakes.join("; ")}`);
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Reads on after a mistake, so that all are known at once. */
-class Reading {
-  readonly mistakes: string[] = [];
+class Reading extends FieldReader {
   readonly #kmsNames = new Set<string>();
 
   rules(text: string): readonly EncryptionRule[] {
-    const raw = this.#decoded(text);
-    if (raw.kind !== "EncryptionConfiguration" || raw.apiVersion !== VERSION) {
-      this.#wrong("", `kind ${raw.kind} of ${raw.apiVersion}`, `EncryptionConfiguration of ${VERSION}`);
-      return [];
-    }
-    const { resources } = this.#fields("", raw, ["kind", "apiVersion", "resources"]);
-    return this.#some("resources", resources).map((rule, index) => this.#rule(`resources[${index}]`, rule));
-  }
-
-  #decoded(text: string): { readonly kind?: unknown; readonly apiVersion?: unknown } & Fields {
-    const { object, problems } = decodeYamlUnstructured<Fields | null>(Buffer.from(text));
-    this.mistakes.push(...problems);
-    return object ?? {};
+    const raw = this.decoded(text);
+    if (!this.isOf("", raw, "EncryptionConfiguration", [VERSION])) return [];
+    const { resources } = this.fields("", raw, ["kind", "apiVersion", "resources"]);
+    return this.some("resources", resources).map((rule, index) => this.#rule(`resources[${index}]`, rule));
   }
 
   #rule(path: string, raw: unknown): EncryptionRule {
-    const { resources, providers } = this.#fields(path, raw, ["resources", "providers"]);
-    const names = this.#some(`${path}.resources`, resources).map((name, index) =>
-      this.#text(`${path}.resources[${index}]`, name),
+    const { resources, providers } = this.fields(path, raw, ["resources", "providers"]);
+    const names = this.some(`${path}.resources`, resources).map((name, index) =>
+      this.text(`${path}.resources[${index}]`, name),
     );
     for (const [place, state, expected] of resourceMistakes(names))
-      this.#wrong(`${path}.resources${place}`, state, expected);
-    const found = this.#some(`${path}.providers`, providers).map((provider, index) =>
+      this.wrong(`${path}.resources${place}`, state, expected);
+    const found = this.some(`${path}.providers`, providers).map((provider, index) =>
       this.#provider(`${path}.providers[${index}]`, provider),
     );
     return { resources: names, providers: found };
   }
 
   #provider(path: string, raw: unknown): ProviderConfiguration {
-    const given = Object.entries(this.#fields(path, raw, KINDS)).filter(([, provider]) => provider !== undefined);
+    const given = Object.entries(this.fields(path, raw, KINDS)).filter(([, provider]) => provider !== undefined);
     const [[type, provider] = ["", {}]] = given;
     const kinds = given.map(([kind]) => kind);
     if (kinds.length !== 1)
-      this.#wrong(path, kinds.length === 0 ? "no provider" : kinds.join(" and "), `one of ${KINDS.join(", ")}`);
+      this.wrong(path, kinds.length === 0 ? "no provider" : kinds.join(" and "), `one of ${KINDS.join(", ")}`);
     switch (type) {
       case "aescbc":
       case "aesgcm":
@@ -77,94 +65,54 @@ class Reading {
       case "kms":
         return this.#kms(`${path}.kms`, provider);
       default:
-        this.#fields(`${path}.${type}`, provider, []);
+        this.fields(`${path}.${type}`, provider, []);
         return { type: "identity" };
     }
   }
 
   #keys(type: keyof typeof SIZES, path: string, raw: unknown): readonly NamedKey[] {
-    const { keys } = this.#fields(path, raw, ["keys"]);
-    return this.#some(`${path}.keys`, keys).map((key, index) => this.#key(type, `${path}.keys[${index}]`, key));
+    const { keys } = this.fields(path, raw, ["keys"]);
+    return this.some(`${path}.keys`, keys).map((key, index) => this.#key(type, `${path}.keys[${index}]`, key));
   }
 
   #key(type: keyof typeof SIZES, path: string, raw: unknown): NamedKey {
-    const fields = this.#fields(path, raw, ["name", "secret"]);
-    const name = this.#needed(`${path}.name`, fields["name"]);
-    const text = this.#needed(`${path}.secret`, fields["secret"]).replaceAll(/[\r\n]/g, "");
+    const fields = this.fields(path, raw, ["name", "secret"]);
+    const name = this.needed(`${path}.name`, fields["name"]);
+    const text = this.needed(`${path}.secret`, fields["secret"]).replaceAll(/[\r\n]/g, "");
     const secret = Buffer.from(text, "base64");
     const sizes = SIZES[type].join(", ");
     // the message names the key, never what it is
-    if (!BASE64.test(text)) this.#wrong(`${path}.secret`, `of key "${name}", not base64`, "base64 with its padding");
+    if (!BASE64.test(text)) this.wrong(`${path}.secret`, `of key "${name}", not base64`, "base64 with its padding");
     else if (text !== "" && !SIZES[type].includes(secret.length))
-      this.#wrong(`${path}.secret`, `key "${name}" of ${secret.length} bytes`, `${sizes} for ${type}`);
+      this.wrong(`${path}.secret`, `key "${name}" of ${secret.length} bytes`, `${sizes} for ${type}`);
     return { name, secret };
   }
 
   #kms(path: string, raw: unknown): ProviderConfiguration {
-    const fields = this.#fields(path, raw, ["apiVersion", "name", "cachesize", "endpoint", "timeout"]);
-    const version = fields["apiVersion"] === undefined ? "v1" : this.#text(`${path}.apiVersion`, fields["apiVersion"]);
-    if (version !== "v2") this.#wrong(`${path}.apiVersion`, `kms of version ${version}`, "v2");
-    if (version === "v2" && fields["cachesize"] !== undefined) this.#wrong(`${path}.cachesize`, "set", "none in v2");
-    const name = this.#needed(`${path}.name`, fields["name"]);
-    if (name.includes(":")) this.#wrong(`${path}.name`, `"${name}"`, "a name without colon");
-    if (this.#kmsNames.has(name)) this.#wrong(`${path}.name`, `"${name}" again`, "another name for each kms");
+    const fields = this.fields(path, raw, ["apiVersion", "name", "cachesize", "endpoint", "timeout"]);
+    const version = fields["apiVersion"] === undefined ? "v1" : this.text(`${path}.apiVersion`, fields["apiVersion"]);
+    if (version !== "v2") this.wrong(`${path}.apiVersion`, `kms of version ${version}`, "v2");
+    if (version === "v2" && fields["cachesize"] !== undefined) this.wrong(`${path}.cachesize`, "set", "none in v2");
+    const name = this.needed(`${path}.name`, fields["name"]);
+    if (name.includes(":")) this.wrong(`${path}.name`, `"${name}"`, "a name without colon");
+    if (this.#kmsNames.has(name)) this.wrong(`${path}.name`, `"${name}" again`, "another name for each kms");
     this.#kmsNames.add(name);
-    const endpoint = this.#needed(`${path}.endpoint`, fields["endpoint"]);
+    const endpoint = this.needed(`${path}.endpoint`, fields["endpoint"]);
     if (endpoint !== "" && !endpoint.startsWith("unix:///"))
-      this.#wrong(`${path}.endpoint`, `"${endpoint}"`, "such as unix:///run/kms.sock");
+      this.wrong(`${path}.endpoint`, `"${endpoint}"`, "such as unix:///run/kms.sock");
     const timeoutMs = this.#timeout(`${path}.timeout`, fields["timeout"] ?? "3s");
     return { type: "kms", name, endpoint, timeoutMs };
   }
 
   #timeout(path: string, raw: unknown): number {
-    const text = this.#text(path, raw);
+    const text = this.text(path, raw);
     try {
       const ms = durationMs(text);
       if (ms > 0) return ms;
     } catch (error) {
       if (codeOf(error) !== "invalid-duration") throw error;
     }
-    this.#wrong(path, `"${text}"`, "more than nothing, such as 3s");
+    this.wrong(path, `"${text}"`, "more than nothing, such as 3s");
     return 0;
   }
-
-  /** Those that are not null. */
-  #fields(path: string, raw: unknown, known: readonly string[]): Fields {
-    if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
-      if (raw !== undefined && raw !== null) this.#wrong(path, shown(raw), "an object");
-      return {};
-    }
-    const given = Object.entries(raw).filter(([, value]) => value !== null);
-    for (const name of Object.keys(raw))
-      if (!known.includes(name))
-        this.#wrong(path === "" ? name : `${path}.${name}`, "unknown", `one of ${known.join(", ")}`);
-    return Object.fromEntries(given.filter(([name]) => known.includes(name)));
-  }
-
-  #some(path: string, raw: unknown): readonly unknown[] {
-    if (Array.isArray(raw) && raw.length > 0) return raw;
-    this.#wrong(path, raw === undefined || Array.isArray(raw) ? "empty" : shown(raw), "a list of one at least");
-    return [];
-  }
-
-  #text(path: string, raw: unknown): string {
-    if (typeof raw === "string") return raw;
-    this.#wrong(path, shown(raw), "text");
-    return "";
-  }
-
-  #needed(path: string, raw: unknown): string {
-    if (raw !== undefined && raw !== "") return this.#text(path, raw);
-    this.#wrong(path, "missing", "one");
-    return "";
-  }
-
-  #wrong(path: string, state: string, expected: string): void {
-    this.mistakes.push(`${path === "" ? "" : `${path}: `}${state}, expected ${expected}`);
-  }
-}
-
-function shown(raw: unknown): string {
-  if (raw === null || raw === undefined) return "nothing";
-  return Array.isArray(raw) ? "a list" : `a ${typeof raw}`;
 }
