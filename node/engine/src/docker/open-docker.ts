@@ -128,7 +128,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   const { snapshotter } = deps;
   const freezer = new Freezer(containers, cgroups.canFreeze);
   const roots = `${runtimeDirectory}/roots`;
-  const rootfs = new RootfsAccess({ store, runs, images, snapshotter, mounts, freezer, folder: roots });
+  const rootfs = new RootfsAccess({ store, runs, images, volumes, snapshotter, mounts, freezer, folder: roots });
   const removeFiles = (id: string): Promise<void> => snapshotter.remove(id);
   const execs = new ExecStore(shared);
   const dockerContainers: DockerContainers = new DockerContainers({

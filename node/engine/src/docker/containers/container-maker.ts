@@ -5,7 +5,7 @@ import type { DockerEvents } from "../events.ts";
 import type { Endpoints } from "../networks/endpoints.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
 import { checkWishes } from "./checked-wishes.ts";
-import { resolveMounts } from "./container-mounts.ts";
+import { resolveMounts, volumesOf } from "./container-mounts.ts";
 import type { ContainerNames } from "./container-names.ts";
 import { type DockerContainer, networkModeOf } from "./container-record.ts";
 import type { ContainerStore } from "./container-store.ts";
@@ -110,7 +110,8 @@ export class ContainerMaker {
       },
     };
     await store.put(container);
-    if (toCopy.length > 0) await rootfs.within(container, (root) => copyUp(toCopy, root));
+    if (toCopy.length > 0)
+      await volumes.holding(volumesOf(toCopy), () => rootfs.within(container, (root) => copyUp(toCopy, root)));
     return container;
   }
 

@@ -280,12 +280,17 @@ export async function showParts(
   return shown;
 }
 
-/** What the mounts of a container are bound from must be there: folders of binds that are missing are made. */
-export async function prepareSources(mounts: readonly MountPoint[], volumes: VolumeStore): Promise<void> {
+/** Names of its volumes. */
+export function volumesOf(mounts: readonly MountPoint[]): readonly string[] {
+  return mounts.flatMap(({ name }) => name ?? []);
+}
+
+/** What the mounts of a container are bound from must be there: folders of binds that are missing are made. It holds its volumes. */
+export async function prepareSources({ id, mounts }: DockerContainer, volumes: VolumeStore): Promise<void> {
   for (const { type, source, name } of mounts) {
     if (type === "volume" && name !== undefined) {
       await volumes.create({ name }); // it was removed by force, perhaps
-      volumes.ensureMounted(name);
+      volumes.hold(name, id);
     } else if (type === "bind" && statSync(source, { throwIfNoEntry: false }) === undefined) {
       await mkdir(source, { recursive: true, mode: 0o755 });
     }

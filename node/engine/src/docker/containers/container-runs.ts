@@ -12,7 +12,7 @@ import type { SandboxRecord } from "../../sandboxes/sandbox-record.ts";
 import type { Sandboxes, SandboxWishes } from "../../sandboxes/sandboxes.ts";
 import type { Endpoints } from "../networks/endpoints.ts";
 import type { VolumeStore } from "../volumes/volume-store.ts";
-import { prepareSources, showParts } from "./container-mounts.ts";
+import { prepareSources, showParts, volumesOf } from "./container-mounts.ts";
 import { type DockerContainer, isRunning, networkModeOf } from "./container-record.ts";
 import { adjustSpec, coreConfig, limitingOf } from "./container-spec.ts";
 import type { ContainerStore } from "./container-store.ts";
@@ -62,8 +62,8 @@ export class ContainerRuns {
     const image = images.find(container.imageId);
     if (image === undefined) throw new TsukubeError("not-found", `No such image: ${container.imageName}`);
     const logLimit = singleLogLimit(container);
-    await prepareSources(container.mounts, volumes);
     try {
+      await prepareSources(container, volumes);
       const joined = this.#shared(networkModeOf(container), "network");
       const sandbox = await this.#sandbox(container, joined);
       await this.#deps.endpoints?.connect(container, sandbox);
@@ -166,6 +166,7 @@ export class ContainerRuns {
     await this.#deps.containers.release(id);
     await this.#deps.endpoints?.release(id);
     await this.#deps.sandboxes.remove(id);
+    for (const name of volumesOf(this.#deps.store.find(id)?.mounts ?? [])) this.#deps.volumes.release(name, id);
   }
 
   forget(id: string): Promise<void> {

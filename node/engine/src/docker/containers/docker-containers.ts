@@ -12,6 +12,7 @@ import type { VolumeStore } from "../volumes/volume-store.ts";
 import { signalNumber } from "./checked-wishes.ts";
 import { publishOf, publishVolumesOf } from "./container-events.ts";
 import { ContainerMaker } from "./container-maker.ts";
+import { volumesOf } from "./container-mounts.ts";
 import { ContainerNames } from "./container-names.ts";
 import { type ContainerState, type DockerContainer, isRunning } from "./container-record.ts";
 import type { ContainerRuns } from "./container-runs.ts";
@@ -95,6 +96,8 @@ export class DockerContainers {
 
   /** Adopts what runs, notes what ended meanwhile, and starts what its restart policy says. */
   async load(startsContainers: boolean): Promise<void> {
+    for (const { id, mounts } of this.store.all.filter(isRunning))
+      for (const name of volumesOf(mounts)) this.#deps.volumes.adopt(name, id);
     const wanted: string[] = [];
     for (const { id } of [...this.store.all].reverse()) {
       try {

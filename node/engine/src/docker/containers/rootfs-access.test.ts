@@ -46,6 +46,7 @@ test("mounts are shown within the root while the container's processes stand sti
   const access = new RootfsAccess({
     ...{ freezer, mounts, snapshotter, folder: join(folder, "roots") },
     store: {} as ContainerStore,
+    volumes: { holding: (_, work) => work() },
     runs: { find: () => undefined, sandbox: () => undefined } as unknown as ContainerRuns,
     images: { find: () => ({ chain: [] }) } as unknown as ImageStore,
   });
@@ -74,6 +75,7 @@ test("what an engine that was killed left standing still goes on, but not what a
     mounts: { below: () => [], unmount: () => {} } as Partial<Mounts> as Mounts,
     store: { find: (id: keyof typeof states) => ({ id, state: { status: states[id] } }) } as unknown as ContainerStore,
     ...{ runs: {} as ContainerRuns, images: {} as ImageStore, snapshotter: {} as Snapshotter },
+    volumes: { holding: (_, work) => work() },
   });
   await access.clean();
   expect([resumed, readdirSync(folder)]).toEqual([["aaaaaaaaaaaa"], []]);

@@ -5,7 +5,8 @@ import { codeOf, TsukubeError } from "@tsukube/foundation";
 import { type Mounts, openWithin, removeMounted } from "@tsukube/kernel";
 import type { ImageStore } from "../../images/image-store.ts";
 import type { Snapshotter } from "../../images/snapshotter.ts";
-import { openSource } from "./container-mounts.ts";
+import type { VolumeStore } from "../volumes/volume-store.ts";
+import { openSource, volumesOf } from "./container-mounts.ts";
 import type { DockerContainer, MountPoint } from "./container-record.ts";
 import type { ContainerRuns } from "./container-runs.ts";
 import type { ContainerStore } from "./container-store.ts";
@@ -15,6 +16,7 @@ interface Deps {
   readonly store: ContainerStore;
   readonly runs: ContainerRuns;
   readonly images: ImageStore;
+  readonly volumes: Pick<VolumeStore, "holding">;
   readonly snapshotter: Snapshotter;
   readonly mounts: Mounts;
   readonly freezer: Freezer;
@@ -77,7 +79,9 @@ export class RootfsAccess {
   ): Promise<T> {
     const mounts = [...this.#filesOf(container), ...container.mounts];
     const shallowFirst = mounts.sort((a, b) => a.destination.length - b.destination.length);
-    return this.within(container, async (root) => {
+    const shown = (work: (root: string) => Promise<T>): Promise<T> =>
+      this.#deps.volumes.holding(volumesOf(container.mounts), () => this.within(container, work));
+    return shown(async (root) => {
       const opened = await this.#deps.freezer.during(container.id, async () => {
         for (const mount of shallowFirst) this.#show(mount, root);
         return open(root);

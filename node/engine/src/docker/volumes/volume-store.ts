@@ -35,6 +35,7 @@ const REMOVED = ".removed-";
 export class VolumeStore {
   readonly #deps: Deps;
   readonly #volumes = new Map<string, Volume>();
+  readonly #holders = new Map<string, Set<string | symbol>>();
   /** Who wishes for a volume that is being removed waits, and gets a new one. */
   readonly #turns = new Turns();
 
@@ -111,12 +112,41 @@ export class VolumeStore {
     return volume;
   }
 
-  /** Makes its content available: what its options name is mounted. @returns where. */
-  ensureMounted(name: string): string {
-    const { options } = this.get(name);
+  /** Makes its content available until {@link release}: what its options name is mounted, once for all holders. */
+  hold(name: string, holder: string | symbol): void {
+    this.#ensureMounted(this.get(name));
+    this.adopt(name, holder);
+  }
+
+  /** Somebody held it before the engine started. */
+  adopt(name: string, holder: string | symbol): void {
+    this.#holders.set(name, (this.#holders.get(name) ?? new Set()).add(holder));
+  }
+
+  release(name: string, holder: string | symbol): void {
+    const volume = this.find(name);
+    const holders = this.#holders.get(name);
+    holders?.delete(holder);
+    if (volume === undefined || (holders?.size ?? 0) > 0) return;
+    this.#holders.delete(name);
+    if (isMounted(volume)) this.#deps.mounts.unmount(this.mountpoint(name));
+  }
+
+  /** Those that are gone are left out. */
+  async holding<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
+    const holder = Symbol();
+    using held = new DisposableStack();
+    for (const name of names.filter((each) => this.find(each) !== undefined)) {
+      this.hold(name, holder);
+      held.defer(() => this.release(name, holder));
+    }
+    return await work();
+  }
+
+  #ensureMounted(volume: Volume): void {
+    const { name, options } = volume;
     const target = this.mountpoint(name);
-    if (options["device"] === undefined && options["type"] !== "tmpfs") return target;
-    if (this.#deps.mounts.isMounted(target)) return target;
+    if (!isMounted(volume) || this.#deps.mounts.isMounted(target)) return;
     const flags = (options["o"] ?? "").split(",").filter((flag) => flag !== "");
     const bind = flags.includes("bind") || flags.includes("rbind") || options["type"] === "bind";
     const source = options["device"] ?? "tmpfs";
@@ -131,7 +161,6 @@ export class VolumeStore {
       const { flags: bits, data } = mountOptions(flags);
       this.#deps.mounts.mount(source, target, options["type"] ?? "none", bits, data);
     }
-    return target;
   }
 
   /** @param isUsed Asked right before it goes: true keeps it. @returns whether it is gone. */
@@ -146,6 +175,7 @@ export class VolumeStore {
 
   async #remove(name: string): Promise<void> {
     this.#deps.mounts.unmount(this.mountpoint(name));
+    this.#holders.delete(name);
     const aside = `${this.#deps.folder}/${REMOVED}${Buffer.from(this.#deps.random.bytes(8)).toString("hex")}`;
     await rename(`${this.#deps.folder}/${name}`, aside).catch((error: unknown) => {
       if (codeOf(error) !== "ENOENT") throw error;
@@ -165,9 +195,24 @@ export class VolumeStore {
   }
 }
 
+/** Whether its content is what its options name. */
+function isMounted({ options }: Volume): boolean {
+  return Boolean(options["device"] || options["type"]);
+}
+
+const REQUIRED: Readonly<Record<string, readonly string[]>> = {
+  device: ["type"],
+  type: ["device"],
+  o: ["device", "type"],
+};
+
 function checkOptions(name: string, options: Readonly<Record<string, string>>): void {
   const unknown = Object.keys(options).find((key) => !["type", "device", "o", "size"].includes(key));
   if (unknown !== undefined) throw new TsukubeError("invalid", `create ${name}: invalid option: "${unknown}"`);
   if (options["size"] !== undefined)
-    throw new TsukubeError("unsupported", `create ${name}: quota size requested but no quota support`);
+    throw new TsukubeError("invalid", `create ${name}: quota size requested but no quota support`);
+  const missing = Object.keys(options)
+    .flatMap((key) => REQUIRED[key] ?? [])
+    .find((key) => options[key] === undefined);
+  if (missing !== undefined) throw new TsukubeError("invalid", `create ${name}: missing required option: "${missing}"`);
 }
