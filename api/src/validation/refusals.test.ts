@@ -640,6 +640,34 @@ const NEW: readonly Row[] = [
   ["scheduling.k8s.io/v1 priorityclasses", "preemptionPolicy", "", "preemptionPolicy: Required value"],
   ["storage.k8s.io/v1 storageclasses", "reclaimPolicy", ""],
   [
+    "storage.k8s.io/v1 storageclasses",
+    "allowedTopologies",
+    [
+      { matchLabelExpressions: [{ key: "a", values: ["x", "x"] }, { key: "a" }, { values: ["y"] }] },
+      {},
+      {
+        matchLabelExpressions: [
+          { key: "b", values: ["x", "y"] },
+          { key: "c", values: ["z"] },
+        ],
+      },
+      {
+        matchLabelExpressions: [
+          { key: "c", values: ["z"] },
+          { key: "b", values: ["y", "x"] },
+        ],
+      },
+      { matchLabelExpressions: [{ key: "c", values: ["z"] }] },
+    ],
+    'allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: "x"',
+    "allowedTopologies[0].matchLabelExpressions[1].values: Required value",
+    'allowedTopologies[0].matchLabelExpressions[1].key: Duplicate value: "a"',
+    'allowedTopologies[0].matchLabelExpressions[2].key: Invalid value: "": name part must be non-empty',
+    `allowedTopologies[0].matchLabelExpressions[2].key: Invalid value: "": ${QUALIFIED}`,
+    'allowedTopologies[1].matchLabelExpressions: Duplicate value: ""',
+    'allowedTopologies[3].matchLabelExpressions: Duplicate value: ""',
+  ],
+  [
     SERVED,
     "webhooks.0.admissionReviewVersions",
     ["v2"],

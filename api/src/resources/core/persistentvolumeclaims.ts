@@ -13,7 +13,7 @@ export const persistentvolumeclaims: Resource = {
   resource: "persistentvolumeclaims",
   returnsDeleted: true,
   prepareForCreate: (claim) => ({ ...withDataSources(claim), status: { phase: "Pending" } }),
-  prepareForUpdate: withDataSources,
+  prepareForUpdate: (next, old) => withDataSources(next, old),
   rules: CORE["/PersistentVolumeClaim"],
   warnings: claimWarnings,
   cells: (object, now) => [
@@ -31,12 +31,33 @@ export const persistentvolumeclaims: Resource = {
   ],
 };
 
-/** dataSource and dataSourceRef say the same, unless the latter is in another namespace (KEP-1495). */
-function withDataSources(claim: Unstructured): Unstructured {
-  const spec = ((claim as PersistentVolumeClaim).spec ?? {}) as NonNullable<PersistentVolumeClaim["spec"]>;
-  const { dataSource, dataSourceRef } = spec;
-  if (dataSource && !dataSourceRef) return { ...claim, spec: { ...spec, dataSourceRef: dataSource } } as Unstructured;
+/**
+ * dataSource and dataSourceRef say the same, unless the latter is in another namespace; dataSource alone brings nothing new but a claim or a
+ * snapshot: others are left out, as they always were (KEP-1495).
+ */
+function withDataSources(claim: Unstructured, old?: Unstructured): Unstructured {
+  const { dataSource, ...spec } = specOf(claim);
+  const { dataSourceRef } = spec;
+  if (dataSource && !dataSourceRef) {
+    const isKept = isClaimOrSnapshot(dataSource) || hasSource(specOf(old));
+    return { ...claim, spec: isKept ? { ...spec, dataSource, dataSourceRef: dataSource } : spec } as Unstructured;
+  }
   if (!dataSourceRef || dataSource || (dataSourceRef.namespace ?? "") !== "") return claim;
   const { namespace: _own, ...source } = dataSourceRef;
   return { ...claim, spec: { ...spec, dataSource: source } } as Unstructured;
+}
+
+type Spec = NonNullable<PersistentVolumeClaim["spec"]>;
+
+function specOf(claim: Unstructured | undefined): Spec {
+  return (claim as PersistentVolumeClaim | undefined)?.spec ?? {};
+}
+
+function hasSource({ dataSource, dataSourceRef }: Spec): boolean {
+  return Boolean(dataSource ?? dataSourceRef);
+}
+
+function isClaimOrSnapshot({ apiGroup, kind }: NonNullable<Spec["dataSource"]>): boolean {
+  if (kind === "VolumeSnapshot") return apiGroup === "snapshot.storage.k8s.io";
+  return kind === "PersistentVolumeClaim" && (apiGroup ?? "") === "";
 }

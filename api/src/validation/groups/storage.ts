@@ -6,6 +6,7 @@ import {
   type Check,
   child,
   each,
+  element,
   entriesOf,
   fields,
   listOf,
@@ -17,6 +18,7 @@ import {
   run,
   text,
   unique,
+  uniqueElements,
   unlessUnset,
   valueAt,
 } from "../check.ts";
@@ -94,6 +96,41 @@ const driversStay: UpdateCheck = (next, old) => {
     .map((driver) => fieldError.invalid("spec.drivers", driver, "field is immutable"));
 };
 
+const topologyTerm: Check = fields({
+  matchLabelExpressions: (value, at, errors) => {
+    const requirement = fields({ values: required(uniqueElements(undefined)), key: text(labelKeyProblems) });
+    const keys = new Set<unknown>();
+    listOf(value).forEach((item, index) => {
+      const here = element(at, index);
+      const key = member(item, "key") ?? "";
+      requirement(item, here, errors);
+      if (keys.has(key)) errors.push(fieldError.duplicate(child(here, "key"), key));
+      keys.add(key);
+    });
+  },
+});
+
+/** An empty term counts as one that was there before. */
+const allowedTopologies: Check = (value, at, errors) => {
+  const seen = new Set<string>([selectedBy({})]);
+  listOf(value).forEach((term, index) => {
+    const here = element(at, index);
+    topologyTerm(term, here, errors);
+    const selected = selectedBy(term);
+    if (seen.has(selected)) errors.push(fieldError.duplicate(child(here, "matchLabelExpressions"), ""));
+    seen.add(selected);
+  });
+};
+
+/** The same for terms that say the same in another order. */
+function selectedBy(term: unknown): string {
+  const expressions = listOf(member(term, "matchLabelExpressions"));
+  const byKey = new Map(
+    expressions.map((one) => [String(member(one, "key") ?? ""), [...new Set(listOf(member(one, "values")))].sort()]),
+  );
+  return JSON.stringify([...byKey].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 const migratedResource: Check = fields({
   group: unlessUnset(text(dnsSubdomain)),
   resource: requiredWith("resource is required to be set", text(dns1035Label)),
@@ -123,6 +160,7 @@ export const STORAGE = {
     state: fields({
       provisioner,
       parameters,
+      allowedTopologies,
       reclaimPolicy: unlessUnset(optionalOneOf("Delete", "Retain")),
       volumeBindingMode: (value, at, errors) => {
         if (value === undefined) errors.push(fieldError.required(at));

@@ -1,9 +1,10 @@
-import { encodeUnstructuredText, jsonEqual, type Unstructured } from "@tsukube/api";
-import type { Pod, Toleration } from "@tsukube/api/types/core-v1";
+import { jsonEqual, type Unstructured } from "@tsukube/api";
+import type { Pod } from "@tsukube/api/types/core-v1";
 import type { RuntimeClass } from "@tsukube/api/types/node-v1";
 import type { AdmissionAttributes, AdmissionPlugin } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { refusal } from "./refusal.ts";
+import { mergedTolerations } from "./tolerations.ts";
 
 /** Gives pods the overhead, node selector and tolerations of their RuntimeClass (KEP-688). */
 export function runtimeClassAdmission(cache: WatchCache): AdmissionPlugin {
@@ -46,14 +47,14 @@ function withClass(attributes: AdmissionAttributes, object: Unstructured, found:
   if (overhead !== undefined && Object.keys(present).length > 0 && !jsonEqual(present, overhead))
     refuse(attributes, MISMATCH);
   const { scheduling } = found;
-  const tolerations = merged([...(spec.tolerations ?? []), ...(scheduling?.tolerations ?? [])]);
+  const tolerations = scheduling && mergedTolerations([...(spec.tolerations ?? []), ...(scheduling.tolerations ?? [])]);
   return {
     ...object,
     spec: {
       ...spec,
       ...(overhead !== undefined && { overhead }),
       ...(scheduling?.nodeSelector && { nodeSelector: selectorOf(attributes, spec.nodeSelector ?? {}, found) }),
-      ...(tolerations.length > 0 && { tolerations }),
+      ...(tolerations && tolerations.length > 0 && { tolerations }),
     },
   } as unknown as Unstructured;
 }
@@ -71,15 +72,4 @@ function selectorOf(
     );
   }
   return { ...own, ...scheduling?.nodeSelector };
-}
-
-/** Each toleration once. */
-function merged(all: readonly Toleration[]): readonly Toleration[] {
-  const seen = new Set<string>();
-  return all.filter((one) => {
-    const text = encodeUnstructuredText(one);
-    const isNew = !seen.has(text);
-    seen.add(text);
-    return isNew;
-  });
 }

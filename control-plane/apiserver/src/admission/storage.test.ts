@@ -24,6 +24,40 @@ async function patch(path: string, change: object): Promise<number> {
 const resources = (storage: string) => ({ resources: { requests: { storage } } });
 const BETA = { "volume.beta.kubernetes.io/storage-class": "growing" };
 
+const CLAIM = { apiGroup: null, kind: "PersistentVolumeClaim", name: "s" };
+const SNAPSHOT = { apiGroup: "snapshot.storage.k8s.io", kind: "VolumeSnapshot", name: "s" };
+const OTHER = { apiGroup: "example.com", kind: "Backup", name: "s" };
+const both = (source: object) => ({ dataSource: source, dataSourceRef: source });
+
+test.each<readonly [string, object, object | undefined, object]>([
+  ["a claim", { dataSource: CLAIM }, undefined, both(CLAIM)],
+  ["a snapshot", { dataSource: SNAPSHOT }, undefined, both(SNAPSHOT)],
+  ["anything by reference", { dataSourceRef: OTHER }, undefined, both(OTHER)],
+  ["nothing else", { dataSource: OTHER }, undefined, {}],
+  ["no snapshot of another group", { dataSource: { ...SNAPSHOT, apiGroup: "" } }, undefined, {}],
+  ["what it had been, by who does not know references", { dataSourceRef: OTHER }, { dataSource: OTHER }, both(OTHER)],
+  ["nothing that comes later", {}, { dataSource: OTHER }, {}],
+])("what a claim begins with is %s", async (what, source, later, expected) => {
+  const name = `d${Buffer.from(what).toString("hex")}`;
+  const spec = { accessModes: ["ReadWriteOnce"], ...resources("1Gi") };
+  const sourceOf = (claim: unknown) => {
+    const { dataSource, dataSourceRef } = (claim as { readonly spec: Readonly<Record<string, unknown>> }).spec;
+    return { ...(dataSource !== undefined && { dataSource }), ...(dataSourceRef !== undefined && { dataSourceRef }) };
+  };
+  const made = await cluster.client.raw("POST", CLAIMS, { metadata: { name }, spec: { ...spec, ...source } });
+  if (later === undefined) return expect(sourceOf(made)).toEqual(expected);
+  const {
+    dataSource: _old,
+    dataSourceRef: _reference,
+    ...kept
+  } = (made as { readonly spec: { readonly dataSource?: unknown; readonly dataSourceRef?: unknown } }).spec;
+  const next = await cluster.client.raw("PUT", `${CLAIMS}/${name}`, {
+    ...(made as object),
+    spec: { ...kept, ...later },
+  });
+  expect(sourceOf(next)).toEqual(expected);
+});
+
 test.each([
   ["none", {}, {}, "usual", false],
   ["the empty one", {}, { storageClassName: "" }, "", false],

@@ -2,7 +2,6 @@ import {
   ApiError,
   fieldErrorMessage,
   isExtendedResource,
-  jsonEqual,
   qosClassOf,
   tolerationErrors,
   type Unstructured,
@@ -11,6 +10,7 @@ import type { Pod, Toleration } from "@tsukube/api/types/core-v1";
 import { type FieldReader, within } from "../../configuration/field-reader.ts";
 import type { AdmissionPlugin } from "../../contracts.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
+import { covers, mergedTolerations } from "../tolerations.ts";
 import { isPodWrite } from "./pod-write.ts";
 
 const DEFAULTS = "scheduler.alpha.kubernetes.io/defaultTolerations";
@@ -49,7 +49,9 @@ export function podTolerationRestriction(
         ...(operation === "CREATE" ? (listed(namespace, DEFAULTS) ?? cluster.defaults) : []),
         ...(qosClassOf(spec) === "BestEffort" ? [] : [UNDER_PRESSURE]),
       ];
-      return added.length === 0 ? object : withTolerations(object, merged([...tolerationsOf(object), ...added]));
+      return added.length === 0
+        ? object
+        : withTolerations(object, mergedTolerations([...tolerationsOf(object), ...added]));
     },
     async validate({ namespace, object }) {
       const own = listed(namespace, ALLOWED);
@@ -113,25 +115,3 @@ const isForSame = (a: Toleration, b: Toleration): boolean =>
   a.effect === b.effect &&
   (a.operator || "Equal") === b.operator &&
   (a.value ?? "") === (b.value ?? "");
-
-/** Each that no other covers, in their order. */
-function merged(all: readonly Toleration[]): readonly Toleration[] {
-  const kept: Toleration[] = [];
-  for (const [index, one] of all.entries()) {
-    const later = all.slice(index + 1).filter((other) => !jsonEqual(one, other));
-    if (![...kept, ...later].some((other) => covers(other, one))) kept.push(one);
-  }
-  return kept;
-}
-
-/** Whether whatever `one` tolerates `wide` tolerates. */
-function covers(wide: Toleration, one: Toleration): boolean {
-  if (jsonEqual(wide, one)) return true;
-  const isForAll = (wide.key ?? "") === "" && wide.operator === "Exists";
-  if ((wide.key ?? "") !== (one.key ?? "") && !isForAll) return false;
-  if ((wide.effect ?? "") !== "" && wide.effect !== one.effect) return false;
-  const [longest, long] = [wide.tolerationSeconds ?? Infinity, one.tolerationSeconds ?? Infinity];
-  if (wide.effect === "NoExecute" && long > longest) return false;
-  if (wide.operator === "Exists") return true;
-  return one.operator === "Equal" && (wide.value ?? "") === (one.value ?? "");
-}
