@@ -375,7 +375,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   new FlowSchemaStatus({ store, registry, clock, logger, lifetime });
   new AddressObjects({ store, registry, clock, random, logger, lifetime });
   new PolicyTypeChecker(store, registry, logger);
-  const hooks = new WebhookClient(cache, clock);
+  const hooks = new WebhookClient(cache, clock, random);
   new CrdController(store, registry, writer, clock, logger, (crd) => conversionWebhook(crd, hooks, random));
   const upgrades = new Upgrades({ chain, admission, aggregator, streams, proxy, logger });
   const server =

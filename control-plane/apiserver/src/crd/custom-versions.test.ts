@@ -21,7 +21,7 @@ let lifetime: Lifetime;
 let cluster: Cluster;
 beforeEach(async () => {
   lifetime = new Lifetime();
-  cluster = lifetime.own("cluster", await startCluster({ serviceCidr: "127.0.0.0/24" }));
+  cluster = lifetime.own("cluster", await startCluster());
 });
 afterEach(() => lifetime.close());
 

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { ApiError, type Unstructured } from "@tsukube/api";
 import { Lifetime } from "@tsukube/foundation";
 import { createHttpsServer, realClock, systemRandom } from "@tsukube/host";
@@ -5,6 +6,11 @@ import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
 import { type Cluster, startCluster, VirtualClock } from "@tsukube/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebhookClient } from "./webhook-client.ts";
+
+/** One of this machine's that is not its loopback, which no endpoint may have. */
+const ADDRESS = Object.values(networkInterfaces())
+  .flatMap((all) => all ?? [])
+  .find(({ internal, family }) => !internal && family === "IPv4")?.address;
 
 const IN = "/api/v1/namespaces/default";
 const CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1";
@@ -24,6 +30,7 @@ let lifetime: Lifetime;
 let cluster: Cluster;
 let warnings: readonly string[];
 let reviews: Review[];
+let hosts: (string | undefined)[];
 let answer: Answer;
 /** Codes and locations, by path. */
 let redirects: Readonly<Record<string, readonly [number, string]>>;
@@ -37,11 +44,12 @@ const patch = (...operations: readonly object[]) => ({
   patch: Buffer.from(JSON.stringify(operations)).toString("base64"),
 });
 
-/** A cluster whose Services are on the loopback, and a webhook server that answers as the test says. */
+/** A cluster, and a webhook server that answers as the test says. */
 beforeEach(async () => {
   lifetime = new Lifetime();
-  cluster = lifetime.own("cluster", await startCluster({ serviceCidr: "127.0.0.0/24" }));
+  cluster = lifetime.own("cluster", await startCluster());
   reviews = [];
+  hosts = [];
   redirects = {};
   answer = () => ({ allowed: true });
   const keys = await createAuthorityKeys("ca", realClock, systemRandom);
@@ -63,6 +71,7 @@ beforeEach(async () => {
         const { request } = JSON.parse(Buffer.from(body).toString()) as Review;
         const review = { path: exchange.path, request };
         reviews.push(review);
+        hosts.push(exchange.headers["host"]);
         const response = await answer(review);
         if (response === undefined) return; // never
         const kind = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" };
@@ -392,13 +401,23 @@ describe("a mutating webhook", () => {
     expect(reviews.map(({ path }) => path.slice(1, 2))).toEqual(["a", "b", "a"]);
   });
 
-  test("is reached at the cluster address of its Service, under the Service's name", async () => {
-    const ports = [{ port }];
-    await send("POST", `${IN}/services`, { metadata: { name: "hook" }, spec: { clusterIP: "127.0.0.9", ports } });
-    const service = { name: "hook", namespace: "default", path: "/s", port };
+  test("is reached at an endpoint of its Service, under the Service's name", async () => {
+    const ports = [{ name: "web", port: 443 }];
+    await send("POST", `${IN}/services`, { metadata: { name: "hook" }, spec: { ports } });
+    const service = { name: "hook", namespace: "default", path: "/s" };
     await configure("mutating", "svc", { clientConfig: { service, caBundle } });
     answer = () => patch({ op: "add", path: "/data", value: { by: "service" } });
+    await expect(create()).rejects.toThrow(
+      'failed to call webhook: Post "https://hook.default.svc:443/s?timeout=10s": no endpoints available for service "hook"',
+    );
+    await send("POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {
+      metadata: { name: "hook-1", labels: { "kubernetes.io/service-name": "hook" } },
+      addressType: "IPv4",
+      ports: [{ name: "web", port }],
+      endpoints: [{ addresses: [ADDRESS] }],
+    });
     expect((await create())["data"]).toEqual({ by: "service" });
+    expect(hosts).toEqual(["hook.default.svc:443"]);
     redirects = { "/s": [307, "/t"], "/t": [308, `https://127.0.0.1:${port}/u`] };
     expect((await create({}, { name: "d" }))["data"]).toEqual({ by: "service" });
     expect(reviews.map(({ path }) => path)).toEqual(["/s?timeout=10s", "/u"]);
@@ -428,7 +447,7 @@ describe("a mutating webhook", () => {
 test("a webhook that takes too long has failed", async () => {
   answer = () => undefined;
   const clock = new VirtualClock();
-  const client = new WebhookClient({} as never, clock);
+  const client = new WebhookClient({} as never, clock, systemRandom);
   const config = { url: `https://127.0.0.1:${port}/slow`, caBundle };
   const signal = new AbortController().signal;
   const asked = client.post({ config, timeoutSeconds: 3, body: JSON.stringify({ request: {} }), signal });

@@ -55,7 +55,7 @@ class WebhookCaller {
 
   constructor(deps: WebhookDeps) {
     this.#deps = deps;
-    this.#client = new WebhookClient(deps.cache, deps.clock);
+    this.#client = new WebhookClient(deps.cache, deps.clock, deps.random);
   }
 
   /**

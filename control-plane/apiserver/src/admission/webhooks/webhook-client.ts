@@ -6,8 +6,9 @@ import { ApiError, decodeUnstructured, type Json } from "@tsukube/api";
 import type { WebhookClientConfig } from "@tsukube/api/types/admissionregistration-v1";
 import type { Service } from "@tsukube/api/types/core-v1";
 import type { Status } from "@tsukube/api/types/meta-v1";
-import { type Clock, messageOf } from "@tsukube/foundation";
+import { type Clock, messageOf, type Random } from "@tsukube/foundation";
 import { trusting } from "@tsukube/host";
+import { type ServiceEndpoint, serviceEndpoints } from "../../proxying/service-endpoints.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { WebhookFailure } from "./review.ts";
 
@@ -20,6 +21,8 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** Where a webhook is: what its certificate must say, and where to connect. */
 interface Endpoint {
   readonly url: URL;
+  /** Host and port as they were written: a URL leaves the usual port out. */
+  readonly authority: string;
   readonly host: string;
   readonly port: number;
 }
@@ -31,21 +34,21 @@ export interface WebhookCall {
   readonly signal: AbortSignal;
 }
 
-/** Asks webhooks over HTTPS: by URL, or a Service at its cluster address under the name NAME.NAMESPACE.svc. */
+/** Asks webhooks over HTTPS: by URL, or an endpoint of a Service under the name NAME.NAMESPACE.svc. */
 export class WebhookClient {
   readonly #cache: WatchCache;
   readonly #clock: Clock;
+  readonly #random: Random;
 
-  constructor(cache: WatchCache, clock: Clock) {
+  constructor(cache: WatchCache, clock: Clock, random: Random) {
     this.#cache = cache;
     this.#clock = clock;
+    this.#random = random;
   }
 
   /** @throws {WebhookFailure} with Go's words, as upstream's clients know them. */
   async post({ config, timeoutSeconds = DEFAULT_SECONDS, body, signal }: WebhookCall): Promise<Uint8Array> {
-    const endpoint = this.#endpointOf(config);
-    endpoint.url.pathname = cleaned(endpoint.url.pathname);
-    endpoint.url.searchParams.set("timeout", `${timeoutSeconds}s`);
+    const endpoint = this.#endpointOf(config, timeoutSeconds);
     const timeout = new AbortController();
     const cancel = this.#clock.after(timeoutSeconds * 1000, () => timeout.abort(), { background: true });
     const { hostname: serverName } = endpoint.url;
@@ -68,38 +71,60 @@ export class WebhookClient {
     } catch (error) {
       if (error instanceof WebhookFailure) throw error;
       const why = timeout.signal.aborted ? "context deadline exceeded" : messageOf(error);
-      throw new WebhookFailure(`failed to call webhook: Post "${hop.endpoint.url}": ${why}`);
+      throw new WebhookFailure(`failed to call webhook: Post "${shown(hop.endpoint)}": ${why}`);
     } finally {
       cancel();
     }
   }
 
-  #endpointOf({ url, service }: WebhookClientConfig): Endpoint {
-    if (!service) return endpointAt(new URL(url ?? ""));
+  #endpointOf({ url, service }: WebhookClientConfig, timeoutSeconds: number): Endpoint {
+    if (!service) return endpointAt(asked(url ?? "", timeoutSeconds));
     const { namespace = "", name = "", path, port = 443 } = service;
+    const authority = `${name}.${namespace}.svc:${port}`;
+    const target = asked(`https://${authority}${path ?? "/"}`, timeoutSeconds);
+    const at = this.#locate(namespace, name, port);
+    if (typeof at !== "string") return { url: target, authority, ...at };
+    throw new WebhookFailure(`failed to call webhook: Post "${shown({ url: target, authority })}": ${at}`);
+  }
+
+  /** Not at the cluster address, which leads nowhere without a node. @returns why there is none, where that is so. */
+  #locate(namespace: string, name: string, port: number): ServiceEndpoint | string {
     const found = this.#cache.get(`/registry/services/specs/${namespace}/${name}`)?.object as Service | undefined;
-    const target = new URL(`https://${name}.${namespace}.svc:${port}${path ?? "/"}`);
-    const host = found?.spec?.type === "ExternalName" ? found.spec.externalName : found?.spec?.clusterIP;
-    if (found === undefined || host === undefined || host === "None") {
-      const why = found === undefined ? `service "${name}" not found` : `service "${name}" has no cluster address`;
-      throw new WebhookFailure(`failed to call webhook: Post "${target}": ${why}`);
-    }
-    if (!(found.spec?.ports ?? []).some((one) => one.port === port))
-      throw new WebhookFailure(
-        `failed to call webhook: Post "${target}": no service port ${port} found for service "${name}"`,
-      );
-    return { url: target, host, port };
+    if (found === undefined) return `service "${name}" not found`;
+    const { type, externalName = "", ports } = found.spec ?? {};
+    const listed = ports?.find((one) => one.port === port);
+    if (listed === undefined) return `no service port ${port} found for service "${name}"`;
+    if (type === "ExternalName") return { host: externalName, port };
+    const endpoints = serviceEndpoints(this.#cache, namespace, name, listed.name ?? "");
+    const chosen = endpoints[Math.floor(this.#random.float() * endpoints.length)];
+    return chosen ?? `no endpoints available for service "${name}"`;
   }
 }
 
+function shown({ url, authority }: Pick<Endpoint, "url" | "authority">): string {
+  return `${url.protocol}//${authority}${url.pathname}${url.search}`;
+}
+
 function endpointAt(url: URL): Endpoint {
-  return { url, host: url.hostname, port: Number(url.port || (url.protocol === "http:" ? 80 : 443)) };
+  return {
+    url,
+    authority: url.host,
+    host: url.hostname,
+    port: Number(url.port || (url.protocol === "http:" ? 80 : 443)),
+  };
 }
 
 /** @throws {WebhookFailure} */
 function answered({ status, headers, body }: HopAnswer): Uint8Array {
   if (status >= 200 && status <= 206) return body;
   throw new WebhookFailure(`failed to call webhook: ${refusalOf(status, headers, body)}`);
+}
+
+function asked(at: string, timeoutSeconds: number): URL {
+  const url = new URL(at);
+  url.pathname = cleaned(url.pathname);
+  url.searchParams.set("timeout", `${timeoutSeconds}s`);
+  return url;
 }
 
 /** Go's servers answer paths with double slashes with a redirect; upstream's client never asks for those, nor for a last slash. */
@@ -143,11 +168,11 @@ function redirectionOf({ status, headers }: HopAnswer): { readonly to: string; r
 }
 
 function send({ endpoint, serverName, body, caBundle, signal }: Hop): Promise<HopAnswer> {
-  const { url, host, port } = endpoint;
+  const { url, authority, host, port } = endpoint;
   const headers = {
     ...(body !== undefined && { "content-type": "application/json", "content-length": body.length }),
     accept: "application/json, */*",
-    host: url.host,
+    host: authority,
     "user-agent": "kube-apiserver-admission",
   };
   const request = url.protocol === "https:" ? httpsRequest : httpRequest;
