@@ -87,6 +87,7 @@ import { Chain } from "./chain/chain.ts";
 import type { ImmediateAuthorizer, User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
+import { CustomServices } from "./crd/custom-services.ts";
 import { Discovery } from "./discovery/discovery.ts";
 import { ResourceHandler } from "./endpoints/resource-handler.ts";
 import { Subresources } from "./endpoints/subresources.ts";
@@ -372,6 +373,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     client: extensions,
     available: (service) => aggregator.learn(service, lifetime.signal),
   });
+  new CustomServices({ store, registry, clock, random, logger, lifetime });
   new FlowSchemaStatus({ store, registry, clock, logger, lifetime });
   new AddressObjects({ store, registry, clock, random, logger, lifetime });
   new PolicyTypeChecker(store, registry, logger);

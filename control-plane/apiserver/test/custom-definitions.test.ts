@@ -311,3 +311,32 @@ test("a watch ends when the definition of what it watches changes, so that its c
   await patch("as", { versions: [V1, version("v2")] });
   await expect(watch.change()).resolves.toBeUndefined();
 });
+
+test("an APIService stands for each version that is served, whatever is done to it", async () => {
+  const SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices";
+  const service = (name: string): Promise<Answer> => admin.get(`${SERVICES}/${name}.${GROUP}`);
+  const toBe = (name: string, code: number) =>
+    vi.waitFor(async () => expect((await service(name)).code).toBe(code), WAIT);
+  const versions = (second: boolean): readonly object[] => [V1, version("v2", { served: second })];
+  await admin.send("POST", DEFINITIONS, definition({ plural: "as", kind: "A" }, versions(false)));
+  await toBe("v1", 200);
+  const { metadata, spec, ...made } = (await service("v1")).object;
+  expect(metadata?.labels).toEqual({ "kube-aggregator.kubernetes.io/automanaged": "true" });
+  expect(spec).toEqual({ group: GROUP, version: "v1", groupPriorityMinimum: 1000, versionPriority: 100 });
+  expect(made["status"]).toMatchObject({ conditions: [{ type: "Available", status: "True", reason: "Local" }] });
+  await toBe("v2", 404);
+
+  await admin.send("PATCH", `${SERVICES}/v1.${GROUP}`, { spec: { groupPriorityMinimum: 5 } });
+  await vi.waitFor(async () => expect((await service("v1")).object["spec"]).toEqual(spec), WAIT);
+  await admin.send("DELETE", `${SERVICES}/v1.${GROUP}`);
+  await vi.waitFor(async () => {
+    const { code, object } = await service("v1");
+    expect(code).toBe(200);
+    expect(object.metadata?.uid).not.toBe(metadata?.uid);
+  }, WAIT);
+  await patch("as", { versions: versions(true) });
+  await toBe("v2", 200);
+  await admin.send("DELETE", `${DEFINITIONS}/as.${GROUP}`);
+  await toBe("v1", 404);
+  await toBe("v2", 404);
+});

@@ -4,6 +4,9 @@ import type { WatchCache } from "../storage/watch-cache.ts";
 
 export const API_SERVICES = "/registry/apiregistration.k8s.io/apiservices/";
 
+/** The label of those that are kept here: "true" all the time, "onstart" when the server starts. */
+export const AUTOMANAGED = "kube-aggregator.kubernetes.io/automanaged";
+
 export type StoredService = APIService & Unstructured;
 
 /** The APIService of a group and version; undefined when there is none. */

@@ -31,7 +31,7 @@ interface Verdict {
   readonly message: string;
 }
 
-const LOCAL: Verdict = { status: "True", reason: "Local", message: "Local APIServices are always available" };
+export const LOCAL: Verdict = { status: "True", reason: "Local", message: "Local APIServices are always available" };
 const PASSED: Verdict = { status: "True", reason: "Passed", message: "all checks passed" };
 
 /** Keeps the Available condition of every APIService true to whether its server answers. */

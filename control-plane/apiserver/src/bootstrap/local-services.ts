@@ -1,11 +1,10 @@
 import { factsText, normalize, type ResourceInfo, type Unstructured } from "@tsukube/api";
 import type { APIService } from "@tsukube/api/types/apiregistration-v1";
 import { formatTime } from "@tsukube/foundation";
-import { API_SERVICES, isRemote, type StoredService } from "../aggregation/api-services.ts";
+import { API_SERVICES, AUTOMANAGED, isRemote, type StoredService } from "../aggregation/api-services.ts";
 import type { ResourceDefinition } from "../registry/definition.ts";
 import type { BootstrapDeps } from "./bootstrap.ts";
 
-const MANAGED = "kube-aggregator.kubernetes.io/automanaged";
 /** Of groups that have no version by default. */
 const LOWEST_PRIORITY = 16_000;
 
@@ -24,7 +23,7 @@ export async function localServices(deps: Omit<BootstrapDeps, "more">): Promise<
   for (const [key, cached] of store.cache.head.range(API_SERVICES)) {
     if (served.has(key.slice(API_SERVICES.length))) continue;
     const service = cached.object as StoredService;
-    if (service.metadata?.labels?.[MANAGED] === "onstart" && !isRemote(service))
+    if (service.metadata?.labels?.[AUTOMANAGED] === "onstart" && !isRemote(service))
       writes.push(store.update(definition, key, async () => ({ type: "delete" })));
   }
   await Promise.all(writes);
@@ -41,7 +40,7 @@ function serviceOf(
 ): Unstructured {
   const { group, version } = info;
   const identity = { uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
-  const metadata = { ...identity, name: nameOf(info), labels: { [MANAGED]: "onstart" } };
+  const metadata = { ...identity, name: nameOf(info), labels: { [AUTOMANAGED]: "onstart" } };
   const spec = { group, version, groupPriorityMinimum: groupPriority(group), versionPriority: priorityOf(version) };
   return normalize<Unstructured>({ kind, apiVersion: "apiregistration.k8s.io/v1", metadata, spec }, schema).object;
 }
