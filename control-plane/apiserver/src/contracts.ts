@@ -1,5 +1,5 @@
 /** The interfaces between the rooms of the API server. Implementations register in `server.ts`. */
-import type { FieldRequirement, GroupVersionKind, GroupVersionResource, Unstructured } from "@tsukube/api";
+import type { FieldRequirement, GroupVersionKind, GroupVersionResource, Json, Unstructured } from "@tsukube/api";
 import type { ApiRequest } from "@tsukube/client";
 import type { Peer, RepeatedHeaders } from "@tsukube/host";
 import type { Reinvocation } from "./admission/reinvocation.ts";
@@ -69,8 +69,11 @@ export interface RequestContext {
    * @param level Of events that have it, and of those that say more; "Metadata" by default.
    */
   annotate?(key: string, value: string, level?: "Metadata" | "Request"): void;
-  /** Tells the request's audit events which object its body holds. Absent where nothing is audited. */
-  noteObject?(object: Unstructured): void;
+  /**
+   * Tells the request's audit events that its body is one that was asked for. Absent where nothing is audited.
+   * @param whole What is shown of it, where somebody wants that; the body as it is without it. @param metadata Of the object that it holds.
+   */
+  noteBody?(whole?: () => Json, metadata?: Unstructured["metadata"]): void;
 }
 
 export interface Authenticator {

@@ -47,12 +47,18 @@ async function audited(rules: string) {
     audit: { policy, backends: [backend] },
   });
   lifetime.own("server", server);
-  const ask = async (method: string, path: string, body?: object, user: User | undefined = ADMIN, headers = {}) =>
+  const ask = async (
+    method: string,
+    path: string,
+    body?: object | string,
+    user: User | undefined = ADMIN,
+    headers = {},
+  ) =>
     server.transport(user).request({
       method,
       path,
       headers: { "content-type": "application/json", ...headers },
-      ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
+      ...(body !== undefined && { body: Buffer.from(typeof body === "string" ? body : JSON.stringify(body)) }),
     });
   const anonymous = (path: string, headers = {}): Promise<ApiResponse> =>
     server.transport(undefined).request({ method: "GET", path, headers });
@@ -110,6 +116,63 @@ test("what is written and what is answered in a Status is told whole, and where 
     { annotations: { "authorization.k8s.io/decision": "allow" } },
   ]);
   expect(events[2]).not.toMatchObject({ responseStatus: { status: "Failure" } });
+});
+
+const SERVICES = "/api/v1/namespaces/default/services";
+const SERVICE = { metadata: { name: "s", uid: "u" }, spec: { ports: [{ port: 80 }] } };
+const [MERGE, APPLY] = ["application/merge-patch+json", "application/apply-patch+yaml"];
+const OPTIONS = { kind: "DeleteOptions", apiVersion: "meta.k8s.io/__internal", propagationPolicy: "Background" };
+
+let ofRequests: ReturnType<typeof audited> | undefined;
+
+test.each<readonly [string, string, string, object | string, string, object | undefined]>([
+  [
+    "an object with its defaults",
+    "POST",
+    SERVICES,
+    SERVICE,
+    "",
+    { ...SERVICE, spec: { type: "ClusterIP", ports: [{ port: 80, protocol: "TCP", targetPort: 80 }] } },
+  ],
+  [
+    "an object in YAML",
+    "POST",
+    CONFIG_MAPS,
+    "metadata: {name: c}\ndata: {a: b}",
+    "application/yaml",
+    { kind: "ConfigMap", metadata: { name: "c" }, data: { a: "b" } },
+  ],
+  [
+    "an object that is not there",
+    "PUT",
+    `${SERVICES}/s`,
+    SERVICE,
+    "",
+    { kind: "Service", spec: { type: "ClusterIP" } },
+  ],
+  ["an object that is refused", "POST", CONFIG_MAPS, { metadata: { name: "C" } }, "", { metadata: { name: "C" } }],
+  [
+    "nothing of another object",
+    "POST",
+    CONFIG_MAPS,
+    { kind: "Pod", apiVersion: "v1", metadata: { name: "c" } },
+    "",
+    undefined,
+  ],
+  ["a patch as it is", "PATCH", `${CONFIG_MAPS}/c`, { data: { a: null } }, MERGE, { data: { a: null } }],
+  ["an apply as JSON", "PATCH", `${CONFIG_MAPS}/c?fieldManager=m`, "data: {a: b}", APPLY, { data: { a: "b" } }],
+  ["no patch of no type", "PATCH", `${CONFIG_MAPS}/c`, { data: { a: null } }, "", undefined],
+  ["options as such", "DELETE", `${CONFIG_MAPS}/c`, { apiVersion: "v1", propagationPolicy: "Background" }, "", OPTIONS],
+  ["nothing that leads elsewhere", "POST", `${SERVICES}/s/proxy`, { a: 1 }, "", undefined],
+])("of a body is written down %s", async (_what, method, path, body, type, expected) => {
+  ofRequests ??= audited("omitStages: [RequestReceived]\nrules: [{level: Request}]");
+  const { events, ask } = await ofRequests;
+  await ask(method, path, body, ADMIN, type === "" ? {} : { "content-type": type });
+  const { requestObject, objectRef } = events.at(-1) as { requestObject?: object; objectRef?: { name?: string } };
+  if (expected === undefined) expect(requestObject).toBeUndefined();
+  else expect(requestObject).toMatchObject(expected);
+  const isNamed = path !== CONFIG_MAPS || expected !== undefined;
+  expect(objectRef?.name !== undefined).toBe(isNamed);
 });
 
 test("the first rule that fits decides; stages and managed fields can be left out", async () => {

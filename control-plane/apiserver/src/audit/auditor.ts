@@ -64,6 +64,7 @@ export class Auditor {
   }
 }
 
+const NO_BYTES = new Uint8Array(0);
 const NOBODY: User = { name: "", groups: [], extra: {} };
 
 /** What is to be written of one request. */
@@ -80,7 +81,8 @@ export class AuditRecord {
   #user: User = NOBODY;
   #impersonated: User | undefined;
   #constraint: string | undefined;
-  #object: Json | undefined;
+  #whole: (() => Json | undefined) | undefined;
+  #metadata: Unstructured["metadata"];
 
   constructor(
     terms: (user: User) => AuditTerms,
@@ -112,9 +114,10 @@ export class AuditRecord {
     this.#constraint = constraint;
   }
 
-  /** What its body was read as. */
-  asks(object: Unstructured): void {
-    this.#object = object as unknown as Json;
+  /** What its body holds, made where it is to be shown; the body as it is without it. @param metadata Of the object that it holds. */
+  asks(whole?: () => Json, metadata?: Unstructured["metadata"]): void {
+    this.#whole = whole ?? (() => objectOf(this.#request.body ?? NO_BYTES));
+    this.#metadata = metadata;
   }
 
   /** A key keeps its first value. */
@@ -190,10 +193,12 @@ export class AuditRecord {
 
   /** What the request is about; what is written says more of that, once it has been read. */
   #reference(stage: AuditStage): object {
-    const { resource, namespace, name, group, version, subresource, verb } = this.#info;
-    const isWritten = stage !== "RequestReceived" && (verb === "create" || verb === "update");
-    const { metadata } = (isWritten ? (this.#asked ?? {}) : {}) as Pick<Unstructured, "metadata">;
-    const said = { ...metadata, ...(namespace !== "" && { namespace }), ...(name !== "" && { name }) };
+    const { resource, namespace, name, group, version, subresource } = this.#info;
+    const said = {
+      ...(stage !== "RequestReceived" && this.#metadata),
+      ...(namespace !== "" && { namespace }),
+      ...(name !== "" && { name }),
+    };
     const identity = (["namespace", "name", "uid", "resourceVersion"] as const).filter((member) => said[member]);
     return {
       resource,
@@ -207,20 +212,13 @@ export class AuditRecord {
   #objects({ level, omitManagedFields }: AuditTerms, response: ApiResponse | undefined): object {
     if (level === "Metadata" || !this.#info.isResource) return {};
     const shown = (object: Json): Json => (omitManagedFields ? withoutManagedFields(object) : object);
-    const asked = this.#asked;
+    const asked = this.#whole?.();
     const body = response?.body;
     const told = level === "RequestResponse" && body instanceof Uint8Array ? objectOf(body) : undefined;
     return {
       ...(asked !== undefined && { requestObject: shown(asked) }),
       ...(told !== undefined && { responseObject: shown(told) }),
     };
-  }
-
-  /** What came with the request: the object that it was read as, or what else it is, a patch or options. */
-  get #asked(): Json | undefined {
-    const { body } = this.#request;
-    if (this.#object === undefined && body !== undefined) this.#object = objectOf(body);
-    return this.#object;
   }
 }
 

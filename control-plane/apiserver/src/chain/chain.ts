@@ -365,7 +365,7 @@ function contextOf(
   const leaveOut = (ms: number): void => {
     notes.leftOut += ms;
   };
-  const audited = audit && { annotate: audit.annotate.bind(audit), noteObject: audit.asks.bind(audit) };
+  const audited = audit && { annotate: audit.annotate.bind(audit), noteBody: audit.asks.bind(audit) };
   return {
     ...{ request, info, user, auditId, warn, leaveOut, seating, time, ...audited },
     get hasWarned() {

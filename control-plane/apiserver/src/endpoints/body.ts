@@ -1,6 +1,7 @@
 import {
   ApiError,
   apiVersionOf,
+  applyDefaults,
   DecodeError,
   decodeEnvelope,
   decodeJson,
@@ -11,6 +12,7 @@ import {
   fieldError,
   type GroupVersionKind,
   isProtobuf,
+  type Json,
   kindOf,
   type ObjectSchema,
   parseApiVersion,
@@ -112,7 +114,8 @@ function unreadable({ message }: DecodeError, bytes: Uint8Array): string | undef
 /** Decodes the object of a create or update in the definition's form. @throws {ApiError} 400, 415. */
 export function decodeObject(context: RequestContext, definition: BodyForm, bytes: Uint8Array): Unstructured {
   const object = decoded(context, definition, bytes);
-  context.noteObject?.(object);
+  const whole = (): Json => (definition.typed ? applyDefaults(definition, object) : object) as unknown as Json;
+  context.noteBody?.(whole, object.metadata);
   return object;
 }
 
@@ -265,6 +268,15 @@ export function decodeOptions(
   kind: string,
 ): Unstructured | undefined {
   if (bytes.length === 0) return undefined;
+  const options = decodedOptions(context, bytes, schema, kind);
+  context.noteBody?.(() => ({ ...options, kind, apiVersion: SHOWN_OPTIONS }) as unknown as Json);
+  return options;
+}
+
+/** As which upstream writes down options, in whatever version they came. */
+const SHOWN_OPTIONS = "meta.k8s.io/__internal";
+
+function decodedOptions(context: RequestContext, bytes: Uint8Array, schema: ObjectSchema, kind: string): Unstructured {
   const encoding = isProtobuf(bytes) ? "protobuf" : bodyEncoding(context.request.headers);
   try {
     if (encoding === "protobuf") return decodeProtobuf<Unstructured>(decodeEnvelope(bytes), schema);

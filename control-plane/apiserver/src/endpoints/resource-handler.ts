@@ -209,6 +209,7 @@ export class ResourceHandler {
     const { info } = context;
     const type = patchTypeOf(context, definition);
     checkWriteOptions("PatchOptions", info.query, type);
+    context.noteBody?.();
     const request = this.#request(context, definition);
     const place = (object: Unstructured): Unstructured => {
       checkNamed(object, info.name);
@@ -350,6 +351,7 @@ export class ResourceHandler {
     if (info.verb === "patch") {
       const type = patchTypeOf(context, { ...scale, typed: scale.custom === undefined });
       checkWriteOptions("PatchOptions", info.query, type);
+      context.noteBody?.();
       return type === "apply"
         ? applier(context, scale, bytes, manager, isTrue(info.query.get("force"))).update
         : patcher(context, scale, type, bytes, manager);
