@@ -4,6 +4,7 @@ import { type Clock, formatTime, type Logger, messageOf } from "@tsukube/foundat
 import type { Registry } from "../registry/registry.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
+import { TokenProblem } from "./token-problem.ts";
 
 /** The issuer of tokens that kube-controller-manager puts into Secrets. They never expire and are for the API server alone. */
 export const LEGACY_ISSUER = "kubernetes/serviceaccount";
@@ -32,31 +33,41 @@ const INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since";
 export type LegacyUse = "legacyAuto" | "legacyManual" | "legacyInvalid";
 
 /**
- * Undefined unless the Secret still holds this very token, and its account is the same.
- * @param noteUse Told of each good use, and of those of tokens that were declared invalid.
+ * Whose it is, as long as the Secret holds this very token, and its account is the same.
+ * @param noteUse Told of each good use, and of those of tokens that were declared invalid. @throws {TokenProblem}
  */
 export function legacyAccountOf(
   claims: LegacyClaims,
   token: string,
   cache: WatchCache,
   noteUse: (secret: Secret, use: LegacyUse) => void,
-): LegacyAccount | undefined {
+): LegacyAccount {
   const claim = (name: string): string =>
     (claims as unknown as Readonly<Record<string, string>>)[`kubernetes.io/serviceaccount/${name}`] ?? "";
   const namespace = claim("namespace");
+  const secretName = claim("secret.name");
   const name = claim("service-account.name");
   const uid = claim("service-account.uid");
-  if (claims.sub !== `system:serviceaccount:${namespace}:${name}`) return undefined;
-  const secret = cache.get(`/registry/secrets/${namespace}/${claim("secret.name")}`)?.object as Secret | undefined;
-  if (secret === undefined || secret.metadata?.deletionTimestamp !== undefined) return undefined;
-  if (!isSame(Buffer.from(secret.data?.["token"] ?? "", "base64"), Buffer.from(token))) return undefined;
+  if (claims.sub !== `system:serviceaccount:${namespace}:${name}`) throw new TokenProblem("sub claim is invalid");
+  const secret = cache.get(`/registry/secrets/${namespace}/${secretName}`)?.object as Secret | undefined;
+  if (secret === undefined || secret.metadata?.deletionTimestamp !== undefined)
+    throw new TokenProblem("Token has been invalidated");
+  if (!isSame(Buffer.from(secret.data?.["token"] ?? "", "base64"), Buffer.from(token)))
+    throw new TokenProblem("Token does not match server's copy");
   const account = cache.get(`/registry/serviceaccounts/${namespace}/${name}`)?.object as ServiceAccount | undefined;
-  if (account?.metadata?.uid !== uid || account.metadata.deletionTimestamp !== undefined) return undefined;
+  if (account === undefined) throw new TokenProblem(`serviceaccounts "${name}" not found`);
+  if (account.metadata?.deletionTimestamp !== undefined)
+    throw new TokenProblem(`ServiceAccount ${namespace}/${name} has been deleted`);
+  if (account.metadata?.uid !== uid)
+    throw new TokenProblem(`ServiceAccount UID (${account.metadata?.uid}) does not match claim (${uid})`);
   if ((secret.metadata?.labels?.[INVALID_SINCE] ?? "") !== "") {
     noteUse(secret, "legacyInvalid");
-    return undefined;
+    const remedy = `Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the '${INVALID_SINCE}' label from the secret to temporarily allow use of this token`;
+    throw new TokenProblem(
+      `the token in secret ${namespace}/${secretName} for service account ${namespace}/${name} has been marked invalid. ${remedy}`,
+    );
   }
-  const isListed = account?.secrets?.some((ref) => ref.name === secret.metadata?.name) === true;
+  const isListed = account.secrets?.some((ref) => ref.name === secret.metadata?.name) === true;
   noteUse(secret, isListed ? "legacyAuto" : "legacyManual");
   return { namespace, name, uid };
 }

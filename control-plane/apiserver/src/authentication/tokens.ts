@@ -1,11 +1,12 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
-import { ApiError, type FeatureGates } from "@tsukube/api";
+import { ApiError, type FeatureGates, goQuote } from "@tsukube/api";
 import type { Secret } from "@tsukube/api/types/core-v1";
 import type { Clock, Metrics, Random } from "@tsukube/foundation";
 import type { Authenticator, IncomingRequest, User } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { LEGACY_ISSUER, type LegacyClaims, type LegacyUse, legacyAccountOf } from "./legacy-tokens.ts";
 import { TokenMetrics } from "./token-metrics.ts";
+import { TokenProblem } from "./token-problem.ts";
 
 /** What a token ends with. */
 interface Bound {
@@ -68,7 +69,7 @@ export class Tokens {
   readonly #privateKey: KeyObject;
   readonly #publicKey: KeyObject;
   readonly #keyId: string;
-  readonly #known: readonly KeyObject[];
+  readonly #known: readonly { readonly id: string; readonly key: KeyObject }[];
   /** Tokens whose signature was checked, by the token: a kubelet or controller sends the same one thousands of times. */
   readonly #verified = new Map<string, Claims | LegacyClaims>();
 
@@ -77,9 +78,9 @@ export class Tokens {
     this.#options = options;
     this.#privateKey = createPrivateKey(options.key);
     this.#publicKey = createPublicKey(this.#privateKey);
-    const der = this.#publicKey.export({ type: "spki", format: "der" });
-    this.#keyId = createHash("sha256").update(der).digest("base64url");
-    this.#known = [this.#publicKey, ...(options.otherKeys ?? []).map((pem) => createPublicKey(pem))];
+    this.#keyId = idOf(this.#publicKey);
+    const others = (options.otherKeys ?? []).map((pem) => createPublicKey(pem));
+    this.#known = [this.#publicKey, ...others].map((key) => ({ id: idOf(key), key }));
   }
 
   /** @returns also its credential id, by which audit events tell it from others, and when that was, in seconds since the epoch. */
@@ -109,12 +110,9 @@ export class Tokens {
     return { token, credentialId: credentialIdOf(claims), issuedAt: now };
   }
 
-  /** The claims of a token with a good signature, issuer and time; undefined when it is no token of this cluster. */
+  /** The claims of a token with a good signature; undefined when it is none of this cluster. @throws {TokenProblem} */
   check(token: string): Claims | LegacyClaims | undefined {
-    const now = this.#options.clock.now() / 1000;
-    const claims = this.#verified.get(token) ?? this.#verify(token);
-    if (claims === undefined || isLegacy(claims)) return claims;
-    return claims.iss !== this.issuer || claims.exp <= now || claims.nbf > now + LEEWAY_MS / 1000 ? undefined : claims;
+    return this.#verified.get(token) ?? this.#verify(token);
   }
 
   /** JSON Web Key Set, RFC 7517. */
@@ -124,21 +122,37 @@ export class Tokens {
   }
 
   #verify(token: string): Claims | LegacyClaims | undefined {
-    const [header = "", payload = "", signature = "", ...more] = token.split(".");
-    if (signature === "" || more.length > 0) return undefined;
-    try {
-      const { alg } = JSON.parse(Buffer.from(header, "base64url").toString()) as { alg?: string };
-      if (alg !== "ES256") return undefined;
-      const [signed, proof] = [Buffer.from(`${header}.${payload}`), Buffer.from(signature, "base64url")];
-      const isOf = (key: KeyObject): boolean => verify("sha256", signed, { key, dsaEncoding: "ieee-p1363" }, proof);
-      if (!this.#known.some(isOf)) return undefined;
-      const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as Claims | LegacyClaims;
-      if (this.#verified.size > 10_000) this.#verified.clear();
-      this.#verified.set(token, claims);
-      return claims;
-    } catch {
-      return undefined;
-    }
+    const parts = token.split(".");
+    const [header = "", payload = "", signature = ""] = parts;
+    const { alg, kid } = jsonOf<{ readonly alg?: string; readonly kid?: string }>(header) ?? {};
+    const claims = jsonOf<Claims | LegacyClaims>(payload);
+    if (parts.length !== 3 || alg === undefined || claims === undefined) return undefined;
+    if (claims.iss !== this.issuer && !isLegacy(claims)) return undefined;
+    const named = kid === undefined ? this.#known : this.#known.filter(({ id }) => id === kid);
+    if (named.length === 0) throw new TokenProblem("invalid signature, no keys found");
+    const [signed, proof] = [Buffer.from(`${header}.${payload}`), Buffer.from(signature, "base64url")];
+    const isOf = (key: KeyObject): boolean => verify("sha256", signed, { key, dsaEncoding: "ieee-p1363" }, proof);
+    if (alg !== "ES256" || !named.some(({ key }) => isOf(key)))
+      throw new TokenProblem("go-jose/go-jose: error in cryptographic primitive");
+    if (this.#verified.size > 10_000) this.#verified.clear();
+    this.#verified.set(token, claims);
+    return claims;
+  }
+}
+
+function idOf(key: KeyObject): string {
+  return createHash("sha256")
+    .update(key.export({ type: "spki", format: "der" }))
+    .digest("base64url");
+}
+
+/** undefined: that is none. */
+function jsonOf<T extends object>(part: string): T | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString());
+    return typeof value === "object" && value !== null ? (value as T) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -180,36 +194,59 @@ export class ServiceAccountAuthenticator implements Authenticator {
   async authenticate(request: IncomingRequest): Promise<User | undefined> {
     const token = bearerOf(request.headers);
     if (token === undefined) return undefined;
-    const reviewed = this.review(token, this.#audiences);
+    const reviewed = this.#reviewedOf(token);
     if (reviewed === undefined) throw ApiError.unauthorized();
     return reviewed.user;
   }
 
-  /** Undefined unless the token is good, for one of the audiences, and what it is bound to still exists. */
+  #reviewedOf(token: string): ReviewedToken | undefined {
+    try {
+      return this.review(token, this.#audiences);
+    } catch (error) {
+      if (error instanceof TokenProblem) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Who shows a token that is for one of these audiences; undefined when it is none of this cluster.
+   * @throws {TokenProblem} when it is not for them, not good any more, or what it is bound to is not there.
+   */
   review(token: string, audiences: readonly string[]): ReviewedToken | undefined {
     const claims = this.#tokens.check(token);
     if (claims === undefined) return undefined;
-    const common = (isLegacy(claims) ? this.#audiences : claims.aud).filter((audience) => audiences.includes(audience));
-    if (common.length === 0) return undefined;
-    if (isLegacy(claims)) {
-      this.#metrics.legacy.inc();
-      const noteUse = (secret: Secret, use: LegacyUse): void => {
-        this.#metrics[use].inc();
-        this.#noteLegacyUse(secret);
-      };
-      const account = legacyAccountOf(claims, token, this.#cache, noteUse);
-      if (account === undefined) return undefined;
-      return { user: { ...serviceAccountUser(account.namespace, account.name), uid: account.uid }, audiences: common };
-    }
+    const own = isLegacy(claims) ? this.#audiences : claims.aud;
+    const common = audiences.filter((audience) => own.includes(audience));
+    if (common.length === 0)
+      throw new TokenProblem(`token audiences ${shown(own)} is invalid for the target audiences ${shown(audiences)}`);
+    return { user: isLegacy(claims) ? this.#legacyUser(claims, token) : this.#userOf(claims), audiences: common };
+  }
+
+  #legacyUser(claims: LegacyClaims, token: string): User {
+    this.#metrics.legacy.inc();
+    const noteUse = (secret: Secret, use: LegacyUse): void => {
+      this.#metrics[use].inc();
+      this.#noteLegacyUse(secret);
+    };
+    const { namespace, name, uid } = legacyAccountOf(claims, token, this.#cache, noteUse);
+    return { ...serviceAccountUser(namespace, name), uid };
+  }
+
+  #userOf(claims: Claims): User {
+    const now = this.#clock.now() / 1000;
+    if (claims.nbf > now + LEEWAY_MS / 1000) throw new TokenProblem("service account token is not valid yet");
+    if (claims.exp <= now) throw new TokenProblem("service account token has expired");
     const { namespace, serviceaccount, pod, secret, node, warnafter } = claims["kubernetes.io"];
-    const isLive =
-      this.#isLive(`/registry/serviceaccounts/${namespace}/`, serviceaccount) &&
-      this.#isLive(`/registry/pods/${namespace}/`, pod) &&
-      this.#isLive(`/registry/secrets/${namespace}/`, secret) &&
-      (pod !== undefined || this.#isLive("/registry/minions/", node)); // a pod's token only tells of its node
-    if (!isLive) return undefined;
-    if (warnafter !== undefined)
-      (this.#clock.now() / 1000 > warnafter ? this.#metrics.stale : this.#metrics.valid).inc();
+    this.#mustLive(`/registry/serviceaccounts/${namespace}/`, serviceaccount, {
+      gone: `serviceaccounts "${serviceaccount.name}" not found`,
+      deleted: `service account ${namespace}/${serviceaccount.name} has been deleted`,
+      other: (uid) => `service account UID (${uid}) does not match claim (${serviceaccount.uid})`,
+    });
+    this.#mustLive(`/registry/secrets/${namespace}/`, secret, boundTo("secret", secret));
+    this.#mustLive(`/registry/pods/${namespace}/`, pod, boundTo("pod", pod));
+    // a pod's token only tells of its node
+    if (pod === undefined) this.#mustLive("/registry/minions/", node, boundTo("node", node));
+    if (warnafter !== undefined) (now > warnafter ? this.#metrics.stale : this.#metrics.valid).inc();
     const extra: Record<string, readonly string[]> = {
       "authentication.kubernetes.io/credential-id": [credentialIdOf(claims)],
     };
@@ -221,16 +258,38 @@ export class ServiceAccountAuthenticator implements Authenticator {
       extra["authentication.kubernetes.io/node-name"] = [node.name];
       extra["authentication.kubernetes.io/node-uid"] = [node.uid];
     }
-    const user = { ...serviceAccountUser(namespace, serviceaccount.name), uid: serviceaccount.uid, extra };
-    return { user, audiences: common };
+    return { ...serviceAccountUser(namespace, serviceaccount.name), uid: serviceaccount.uid, extra };
   }
 
-  #isLive(prefix: string, bound: Bound | undefined): boolean {
-    if (bound === undefined) return true;
-    const { uid, deletionTimestamp } = this.#cache.get(prefix + bound.name)?.object.metadata ?? {};
-    if (uid !== bound.uid) return false;
-    return deletionTimestamp === undefined || Date.parse(deletionTimestamp) >= this.#clock.now() - LEEWAY_MS;
+  /** @throws {TokenProblem} unless what a token is bound to is there, or was until a minute ago. */
+  #mustLive(prefix: string, bound: Bound | undefined, problems: BoundProblems): void {
+    if (bound === undefined) return;
+    const found = this.#cache.get(prefix + bound.name)?.object.metadata;
+    if (found === undefined) throw new TokenProblem(problems.gone);
+    if (found.uid !== bound.uid) throw new TokenProblem(problems.other(found.uid ?? ""));
+    const { deletionTimestamp } = found;
+    if (deletionTimestamp !== undefined && Date.parse(deletionTimestamp) < this.#clock.now() - LEEWAY_MS)
+      throw new TokenProblem(problems.deleted);
   }
+}
+
+/** What to say of an object that a token is bound to. */
+interface BoundProblems {
+  readonly gone: string;
+  readonly deleted: string;
+  readonly other: (uid: string) => string;
+}
+
+function boundTo(kind: "secret" | "pod" | "node", bound: Bound | undefined): BoundProblems {
+  const gone = "service account token has been invalidated";
+  const other = (uid: string): string =>
+    `${kind} UID (${uid}) does not match service account ${kind} ref claim (${bound?.uid})`;
+  return { gone, deleted: gone, other };
+}
+
+/** As Go shows a list of texts. */
+function shown(texts: readonly string[]): string {
+  return `[${texts.map(goQuote).join(" ")}]`;
 }
 
 /** The user that a ServiceAccount is. */

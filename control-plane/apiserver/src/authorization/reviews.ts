@@ -1,6 +1,7 @@
 import { ApiError, type Unstructured, validateCreate } from "@tsukube/api";
 import { type Clock, formatTime } from "@tsukube/foundation";
 import type { BootstrapTokenAuthenticator } from "../authentication/bootstrap-tokens.ts";
+import { TokenProblem } from "../authentication/token-problem.ts";
 import type { ServiceAccountAuthenticator } from "../authentication/tokens.ts";
 import type { Authorizer, RequestContext, User } from "../contracts.ts";
 import type { RbacAuthorizer } from "./rbac.ts";
@@ -69,13 +70,20 @@ function reviewOf(token: string, wanted: readonly string[], deps: ReviewDeps): u
   const { accounts, bootstrapTokens, audiences } = deps;
   const asked = wanted.length === 0 ? audiences : wanted;
   const joining = bootstrapTokens.userOf(token);
-  const common = audiences.filter((audience) => asked.includes(audience));
+  const common = asked.filter((audience) => audiences.includes(audience));
   if (joining !== undefined && common.length > 0)
     return { authenticated: true, user: userInfo(joining), audiences: common };
-  const reviewed = accounts.review(token, asked);
-  if (reviewed === undefined) return { user: {}, error: "invalid bearer token" };
-  return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
+  try {
+    const reviewed = accounts.review(token, asked);
+    if (reviewed === undefined) return { user: {}, error: INVALID };
+    return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
+  } catch (error) {
+    if (error instanceof TokenProblem) return { user: {}, error: `[${INVALID}, ${error.message}]` };
+    throw error;
+  }
 }
+
+const INVALID = "invalid bearer token";
 
 /** What the node authorizer lets nodes do depends on what they run: no list of rules tells it. */
 function completeness({ name, groups }: User): object {
