@@ -1,7 +1,8 @@
 import type { Unstructured } from "../object.ts";
 
-/** Who writes, as authentication/v1.UserInfo, as far as what is written depends on it. */
+/** Who writes, as authentication/v1.UserInfo, as far as what is written depends on it, and hears of what was probably not meant. */
 interface Writer {
+  warn(text: string): void;
   readonly user: {
     readonly name: string;
     readonly uid?: string;

@@ -99,7 +99,7 @@ function seccompWarnings({ metadata, spec }: Annotated, here: string): string[] 
   return isOld ? [`${here}metadata.annotations[${key}]: ${SECCOMP}`] : [];
 }
 
-/** Annotations that stand for fields of one container. */
+/** Annotations that stand for fields of one container. Of a pod's own AppArmor profiles is told when they become fields. */
 function profileWarnings(container: Container, { metadata, spec }: Annotated, here: string): string[] {
   const annotations = metadata?.annotations ?? {};
   const warnings: string[] = [];
@@ -108,7 +108,7 @@ function profileWarnings(container: Container, { metadata, spec }: Annotated, he
     warnings.push(`${here}metadata.annotations[${seccomp}]: ${SECCOMP}`);
   const appArmor = `container.apparmor.security.beta.kubernetes.io/${container.name}`;
   const profile = annotations[appArmor];
-  const isSaid = container.securityContext?.appArmorProfile || isProfile(profile, spec);
+  const isSaid = here === "" || container.securityContext?.appArmorProfile || isProfile(profile, spec);
   if (profile !== undefined && !isSaid)
     warnings.push(
       `${here}metadata.annotations[${appArmor}]: deprecated since v1.30; use the "appArmorProfile" field instead`,

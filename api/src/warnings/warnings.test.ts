@@ -47,6 +47,20 @@ test("ports that meet, old labels and old volumes are told with their paths in t
   ]);
 });
 
+test("a template's profiles in annotations are told of, unless fields say the same", () => {
+  const key = "container.apparmor.security.beta.kubernetes.io/c";
+  const of = (spec: object) =>
+    ({
+      metadata: { name: "d" },
+      spec: { template: pod({ ...ONE_CONTAINER, ...spec }, { annotations: { [key]: "unconfined" } }) },
+    }) as unknown as Unstructured;
+  const warning = `spec.template.metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`;
+  expect(warningsOf(DEPLOYMENT, of({}), undefined)).toEqual([warning]);
+  expect(
+    warningsOf(DEPLOYMENT, of({ securityContext: { appArmorProfile: { type: "Unconfined" } } }), undefined),
+  ).toEqual([]);
+});
+
 test("an update of a workload warns only when its spec changed", () => {
   const of = (generation: number) =>
     ({
@@ -146,7 +160,6 @@ test.each<[string, object, object, string[]]>([
     },
     [
       'metadata.annotations[container.seccomp.security.alpha.kubernetes.io/c]: non-functional in v1.27+; use the "seccompProfile" field instead',
-      'metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: deprecated since v1.30; use the "appArmorProfile" field instead',
     ],
   ],
   [

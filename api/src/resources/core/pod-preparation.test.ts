@@ -13,8 +13,8 @@ function pod(spec: object, metadata: object = {}): Unstructured {
   } as never;
 }
 
-function prepared(spec: object, metadata: object = {}): Pod {
-  return preparedPod(pod(spec, metadata), Date.UTC(2026, 0, 1)) as Pod;
+function prepared(spec: object, metadata: object = {}, warn = (_text: string): void => {}): Pod {
+  return preparedPod(pod(spec, metadata), Date.UTC(2026, 0, 1), warn) as Pod;
 }
 
 describe("a new pod", () => {
@@ -55,15 +55,31 @@ describe("a new pod", () => {
     ]);
   });
 
+  const UNCONFINED = { type: "Unconfined" };
+  const of = (appArmorProfile: object) => ({ securityContext: { appArmorProfile } });
+  const holding = (appArmorProfile: object) => ({ containers: [{ name: "c", image: "i", ...of(appArmorProfile) }] });
   test.each([
-    ["unconfined", { type: "Unconfined" }],
-    ["runtime/default", { type: "RuntimeDefault" }],
-    ["localhost/x", { type: "Localhost", localhostProfile: "x" }],
-    ["localhost/", undefined],
-  ])("has the AppArmor profile that an annotation names: %s", (annotation, profile) => {
-    const annotations = { "container.apparmor.security.beta.kubernetes.io/c": annotation };
-    expect(prepared({}, { annotations }).spec?.containers[0]?.securityContext?.appArmorProfile).toEqual(profile);
-  });
+    ["unconfined", {}, UNCONFINED, true],
+    ["runtime/default", {}, { type: "RuntimeDefault" }, true],
+    ["localhost/x", {}, { type: "Localhost", localhostProfile: "x" }, true],
+    ["localhost/", {}, undefined, true],
+    [`localhost/${"x".repeat(4096)}`, {}, undefined, true],
+    ["nonsense", {}, undefined, true],
+    ["unconfined", of(UNCONFINED), undefined, false],
+    ["unconfined", of({ type: "RuntimeDefault" }), UNCONFINED, true],
+    ["unconfined", holding({ type: "RuntimeDefault" }), { type: "RuntimeDefault" }, false],
+    ["unconfined", { os: { name: "windows" } }, undefined, false],
+  ])(
+    "has the AppArmor profile that an annotation names, and hears that it is one of old: %s %j",
+    (annotation, spec, profile, warns) => {
+      const key = "container.apparmor.security.beta.kubernetes.io/c";
+      const warnings: string[] = [];
+      const made = prepared(spec, { annotations: { [key]: annotation } }, (text) => warnings.push(text));
+      expect(made.spec?.containers[0]?.securityContext?.appArmorProfile).toEqual(profile);
+      const warning = `metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`;
+      expect(warnings).toEqual(warns ? [warning] : []);
+    },
+  );
 
   test("asks for what its containers ask for when it has resources of its own", () => {
     const containers = [{ name: "c", resources: { limits: { cpu: "1" }, requests: { cpu: "1", memory: "1Gi" } } }];

@@ -15,20 +15,25 @@ import { podLevelResources } from "../../defaults/pod-resources.ts";
 import type { Unstructured } from "../../object.ts";
 import { sharing } from "../../patch/index.ts";
 import { qosClassOf } from "../../validation/core/pod-resize.ts";
+import { byteLength } from "../../validation/object-meta.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
-/** A pod about to be created: what follows from its labels, annotations and containers is part of its spec. */
-export function preparedPod(object: Unstructured, now: number): Unstructured {
+/**
+ * A pod about to be created: what follows from its labels, annotations and containers is part of its spec.
+ * @param warn Told of annotations that should have been fields.
+ */
+export function preparedPod(object: Unstructured, now: number, warn: (text: string) => void): Unstructured {
   const pod = object as Pod;
   const labels = pod.metadata?.labels ?? {};
-  const spec = withAppArmor(pod.metadata?.annotations ?? {}, {
+  const given = {
     ...(pod.spec as PodSpec),
     ...(pod.spec?.affinity && { affinity: withLabelKeys(pod.spec.affinity, labels) }),
     ...(pod.spec?.topologySpreadConstraints && {
       topologySpreadConstraints: pod.spec.topologySpreadConstraints.map((one) => spreadWithLabelKeys(one, labels)),
     }),
-  });
+  };
+  const spec = withAppArmor(pod.metadata?.annotations ?? {}, given, warn);
   const resources = podLevelResources(spec);
   const whole = { ...spec, ...(resources !== undefined && { resources }) };
   const status: PodStatus = { phase: "Pending", qosClass: qosClassOf(whole), ...gatedCondition(whole, now) };
@@ -104,21 +109,28 @@ function withExpressions(selector: LabelSelector, added: readonly LabelSelectorR
   return { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), ...added] };
 }
 
+/** Bytes of a path without its end. */
+const LONGEST_PROFILE = 4095;
 const APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/";
 
 /** Annotations once said which AppArmor profile a container has; they still do where no field does. */
-function withAppArmor(annotations: Labels, spec: PodSpec): PodSpec {
+function withAppArmor(annotations: Labels, spec: PodSpec, warn: (text: string) => void): PodSpec {
   if (spec.os?.name === "windows" || !Object.keys(annotations).some((key) => key.startsWith(APP_ARMOR))) return spec;
   const whole = spec.securityContext?.appArmorProfile ?? undefined;
   const each = <C extends Pick<Container, "name" | "securityContext">>(container: C): C => {
-    const profile = profileOf(annotations[`${APP_ARMOR}${container.name}`]);
-    if (profile === undefined || container.securityContext?.appArmorProfile || isSame(profile, whole)) return container;
+    const key = `${APP_ARMOR}${container.name}`;
+    const annotation = annotations[key];
+    const profile = profileOf(annotation);
+    const isSaid = annotation === undefined || container.securityContext?.appArmorProfile;
+    if (isSaid || (profile !== undefined && isSame(profile, whole))) return container;
+    warn(`metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`);
+    if (profile === undefined) return container;
     return { ...container, securityContext: { ...container.securityContext, appArmorProfile: profile } };
   };
   return {
     ...spec,
-    ...(spec.containers && { containers: spec.containers.map(each) }),
     ...(spec.initContainers && { initContainers: spec.initContainers.map(each) }),
+    ...(spec.containers && { containers: spec.containers.map(each) }),
   };
 }
 
@@ -126,7 +138,7 @@ function profileOf(annotation: string | undefined): AppArmorProfile | undefined 
   if (annotation === "unconfined") return { type: "Unconfined" };
   if (annotation === "runtime/default") return { type: "RuntimeDefault" };
   const [, name] = /^localhost\/(.+)$/s.exec(annotation ?? "") ?? [];
-  if (name === undefined || name.trim() !== name) return undefined;
+  if (name === undefined || name.trim() !== name || byteLength(name) > LONGEST_PROFILE) return undefined;
   return { type: "Localhost", localhostProfile: name };
 }
 

@@ -21,7 +21,7 @@ export const pods: Resource = {
   returnsDeleted: true,
   gracePeriod: podGracePeriod,
   checksWhole: true,
-  prepareForCreate: (pod, _context, now) => preparedPod(pod, now),
+  prepareForCreate: (pod, { warn }, now) => preparedPod(pod, now, warn),
   prepareForUpdate: updatedPod,
   prepareForStatus: preparedPodStatus,
   fieldLabels: {
