@@ -22,4 +22,4 @@ export * from "./processes.ts";
 export * from "./random.ts";
 export * from "./rotating-file.ts";
 export * from "./scheduling.ts";
-export { trusting } from "./trusting.ts";
+export { connectTrusting, trusting } from "./trusting.ts";

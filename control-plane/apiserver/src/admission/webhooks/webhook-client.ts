@@ -1,5 +1,4 @@
-import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { type IncomingHttpHeaders, request } from "node:http";
 import { isIP } from "node:net";
 import { posix } from "node:path";
 import { ApiError, decodeUnstructured, type Json } from "@tsukube/api";
@@ -7,7 +6,7 @@ import type { WebhookClientConfig } from "@tsukube/api/types/admissionregistrati
 import type { Service } from "@tsukube/api/types/core-v1";
 import type { Status } from "@tsukube/api/types/meta-v1";
 import { type Clock, messageOf, type Random } from "@tsukube/foundation";
-import { trusting } from "@tsukube/host";
+import { connectTrusting, trusting } from "@tsukube/host";
 import { type ServiceEndpoint, serviceEndpoints } from "../../proxying/service-endpoints.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { WebhookFailure } from "./review.ts";
@@ -167,7 +166,7 @@ function redirectionOf({ status, headers }: HopAnswer): { readonly to: string; r
   return location && REDIRECTS.has(status) ? { to: location, isWhole: status >= 307 } : undefined;
 }
 
-function send({ endpoint, serverName, body, caBundle, signal }: Hop): Promise<HopAnswer> {
+async function send({ endpoint, serverName, body, caBundle, signal }: Hop): Promise<HopAnswer> {
   const { url, authority, host, port } = endpoint;
   const headers = {
     ...(body !== undefined && { "content-type": "application/json", "content-length": body.length }),
@@ -175,15 +174,16 @@ function send({ endpoint, serverName, body, caBundle, signal }: Hop): Promise<Ho
     host: authority,
     "user-agent": "kube-apiserver-admission",
   };
-  const request = url.protocol === "https:" ? httpsRequest : httpRequest;
   const ca = caBundle === "" ? {} : trusting(Buffer.from(caBundle, "base64").toString("utf8"));
   // certificates of addresses are checked by the address itself
   const named = isIP(serverName) === 0 ? { servername: serverName } : {};
   const path = url.pathname + url.search;
   const method = body === undefined ? "GET" : "POST";
+  const isSecure = url.protocol === "https:";
+  const socket = isSecure ? await connectTrusting({ host, port, ...named, ...ca }, signal) : undefined;
+  const through = socket === undefined ? { host, port, agent: false } : { createConnection: () => socket };
   return new Promise((resolve, reject) => {
-    const options = { host, port, path, method, headers, signal, agent: false, ...named, ...ca };
-    const sent = request(options, (response) => {
+    const sent = request({ ...through, path, method, headers, signal }, (response) => {
       const pieces: Uint8Array[] = [];
       let size = 0;
       response.on("data", (piece: Uint8Array) => {
