@@ -279,8 +279,7 @@ class Checker {
       case "_==_":
       case "_!=_":
       case "@in":
-        if (name !== "@in" && KNOWN.has(a.name) && KNOWN.has(b.name) && a.name !== b.name)
-          this.#noOverload(name, types, at);
+        if (name !== "@in" && isUnlike(a, b)) this.#noOverload(name, types, at);
         return BOOL;
       case "_<_":
       case "_<=_":
@@ -320,6 +319,11 @@ function lacks(target: StaticType, name: string, args: number): boolean {
   return name === "flatten" && args === 0 && CERTAIN.has(element.name) && element.name !== "list";
 }
 
+/** Whether a value of the one never equals one of the other. */
+function isUnlike(a: StaticType, b: StaticType): boolean {
+  return a.name !== b.name && [a, b].every(({ name }) => KNOWN.has(name) || COLLECTIONS.has(name));
+}
+
 /** Whether no value is of both types. */
 function differ(a: StaticType, b: StaticType): boolean {
   if (!CERTAIN.has(a.name) || !CERTAIN.has(b.name)) return false;
@@ -346,6 +350,7 @@ function elementOf(types: readonly StaticType[]): { readonly element?: StaticTyp
 const SIMPLE = new Set(["bool", "bytes", "double", "int", "string", "uint"]);
 /** Whose values equal those of the same type only. */
 const KNOWN = new Set([...SIMPLE, "google.protobuf.Timestamp", "google.protobuf.Duration"]);
+const COLLECTIONS = new Set(["list", "map"]);
 /** Of which it is sure that a value of one is none of another. */
 const CERTAIN = new Set([...KNOWN, "list", "map", "null_type"]);
 const SIGNED = new Set(["double", "int"]);
@@ -361,6 +366,12 @@ export function shownType({ name, element, fields }: StaticType): string {
   if (name === "list" && element !== undefined) return `list(${shownType(element)})`;
   if (name === "map" && element !== undefined) return `map(string, ${shownType(element)})`;
   return fields === undefined ? (SHORT[name] ?? name) : name;
+}
+
+/** A type's whole name, as "list(google.protobuf.Timestamp)". */
+export function typeNameOf({ name, element = DYN }: StaticType): string {
+  if (name === "list") return `list(${typeNameOf(element)})`;
+  return name === "map" ? `map(${element === DYN ? "dyn" : "string"}, ${typeNameOf(element)})` : name;
 }
 
 /** Whether a literal is one that these functions take. */

@@ -5,6 +5,11 @@ const KEYWORDS = new Set(
   ).split(" "),
 );
 
+/** Whether expressions can name something so. */
+export function isIdentifier(name: string): boolean {
+  return /^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) && !KEYWORDS.has(name);
+}
+
 /** The field that an escaped name stands for: `__if__` is "if", `a__dot__b` is "a.b". */
 export function unescapeName(name: string): string {
   const keyword = /^__([a-z]+)__$/.exec(name)?.[1];

@@ -18,6 +18,17 @@ const LABEL_1035 =
 const QUALIFIED =
   "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 
+/** What is said of an expression that cannot be compiled. @param column From 1. */
+function failed(expression: string, column: number, why: string): string {
+  return `compilation failed: ERROR: <input>:1:${column}: ${why}\n | ${expression}\n | ${".".repeat(column - 1)}^`;
+}
+
+function unknown(field: string, expression: string, column: number): string {
+  const [name] = expression.slice(column - 1).split(".");
+  const why = failed(expression, column, `undeclared reference to '${name}' (in container '')`);
+  return `spec.${field}: Invalid value: "${expression}": ${why}`;
+}
+
 function kindOf(name: string): GroupVersionKind {
   const [apiVersion = "", resource = ""] = name.split(" ");
   const version = parseApiVersion(apiVersion);
@@ -520,6 +531,83 @@ const NEW: readonly Row[] = [
     [{ name: "a b" }],
     'spec.variables[0].name: Invalid value: "a b": must be a valid CEL identifier',
     "spec.variables[0].expression: Required value: expression is not specified",
+  ],
+  [
+    VALIDATING,
+    "spec.validations",
+    [{ expression: "variables.x" }],
+    unknown("validations[0].expression", "variables.x", 1),
+  ],
+  [
+    VALIDATING,
+    "spec.variables",
+    [
+      { name: "a", expression: "variables.b" },
+      { name: "b", expression: "'x'" },
+      { name: "c", expression: "variables.b + 1" },
+      { name: "true", expression: "1" },
+      { name: "d", expression: "variables.c" },
+    ],
+    `spec.variables[0].expression: Invalid value: "variables.b": ${failed("variables.b", 10, "undefined field 'b'")}`,
+    `spec.variables[2].expression: Invalid value: "variables.b + 1": ${failed("variables.b + 1", 13, "found no matching overload for '_+_' applied to '(string, int)'")}`,
+    'spec.variables[3].name: Invalid value: "true": must be a valid CEL identifier',
+  ],
+  ...(
+    [
+      ["1", "must evaluate to bool but got int"],
+      ["['a']", "must evaluate to bool but got list(string)"],
+      [
+        "{'a': timestamp('2026-01-01T00:00:00Z')}",
+        "must evaluate to bool but got map(string, google.protobuf.Timestamp)",
+      ],
+      ["request.userInfo", "must evaluate to bool but got kubernetes.UserInfo"],
+      ["request.uid == ''", failed("request.uid == ''", 8, "undefined field 'uid'")],
+      [
+        "request.userInfo.extra.a == 1",
+        failed(
+          "request.userInfo.extra.a == 1",
+          26,
+          "found no matching overload for '_==_' applied to '(list(string), int)'",
+        ),
+      ],
+      [
+        "namespaceObject.metadata.generation == ''",
+        failed(
+          "namespaceObject.metadata.generation == ''",
+          37,
+          "found no matching overload for '_==_' applied to '(int, string)'",
+        ),
+      ],
+    ] as const
+  ).map(
+    ([expression, why]): Row => [
+      VALIDATING,
+      "spec.validations",
+      [{ expression }],
+      `spec.validations[0].expression: Invalid value: ${JSON.stringify(expression)}: ${why}`,
+    ],
+  ),
+  [
+    VALIDATING,
+    "spec.auditAnnotations",
+    [{ key: "k", valueExpression: "1" }],
+    'spec.auditAnnotations[0].valueExpression: Invalid value: "1": must evaluate to one of [string null_type] but got int',
+  ],
+  [
+    VALIDATING,
+    "spec.matchConditions",
+    [{ name: "m", expression: "variables.x" }],
+    unknown("matchConditions[0].expression", "variables.x", 1),
+  ],
+  [
+    MUTATING,
+    "spec.mutations",
+    [
+      { patchType: "JSONPatch", jsonPatch: { expression: "[1]" } },
+      { patchType: "JSONPatch", jsonPatch: { expression: "variables.x" } },
+    ],
+    'spec.mutations[0].jsonPatch.expression: Invalid value: "[1]": must evaluate to list(JSONPatch) but got list(int)',
+    `spec.mutations[1].jsonPatch.expression: Invalid value: "variables.x": ${failed("variables.x", 10, "undefined field 'x'")}`,
   ],
   [
     MUTATING,

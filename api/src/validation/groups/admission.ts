@@ -1,6 +1,13 @@
-import { type CelEnvironment, MATCH_ENVIRONMENT, POLICY_ENVIRONMENT } from "../../cel/index.ts";
+import {
+  type CelEnvironment,
+  isIdentifier,
+  MATCH_ENVIRONMENT,
+  POLICY_ENVIRONMENT,
+  type PolicyVariable,
+  withVariables,
+} from "../../cel/index.ts";
 import { labelKeyProblems } from "../../selectors/label-syntax.ts";
-import { fieldError } from "../../status/field-error.ts";
+import { type FieldError, fieldError } from "../../status/field-error.ts";
 import {
   all,
   type Check,
@@ -103,24 +110,32 @@ const conditionsIn =
     unique("name")(value, at, errors);
   };
 
-/** What a policy's expressions know: parameters where it has a kind of them. @param without Names that this one does not know. */
-function environmentOf(spec: unknown, ...without: readonly string[]): CelEnvironment {
-  const absent = member(spec, "paramKind") === undefined ? [...without, "params"] : without;
-  if (absent.length === 0) return POLICY_ENVIRONMENT;
-  const known = Object.entries(POLICY_ENVIRONMENT.variables).filter(([name]) => !absent.includes(name));
-  return { ...POLICY_ENVIRONMENT, variables: Object.fromEntries(known) };
+/** What a policy's expressions know besides variables: parameters where it has a kind of them. */
+function environmentOf(spec: unknown): CelEnvironment {
+  return without(POLICY_ENVIRONMENT, "variables", ...(member(spec, "paramKind") === undefined ? ["params"] : []));
 }
 
-const variablesIn = (environment: CelEnvironment): Check =>
-  each(
-    fields({
-      name: requiredWith("name is not specified", (value, at, errors) => {
-        if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(String(value)))
-          errors.push(fieldError.invalid(at, value, "must be a valid CEL identifier"));
-      }),
-      expression: requiredWith("expression is not specified", celExpression(environment)),
-    }),
+function without(environment: CelEnvironment, ...absent: readonly string[]): CelEnvironment {
+  const known = Object.entries(environment.variables).filter(([name]) => !absent.includes(name));
+  return { ...environment, variables: Object.fromEntries(known) };
+}
+
+const variableName: Check = requiredWith("name is not specified", (value, at, errors) => {
+  if (!isIdentifier(String(value))) errors.push(fieldError.invalid(at, value, "must be a valid CEL identifier"));
+});
+
+/** @returns the environment in which the variables are known that are called what they can be. */
+function checkVariables(spec: unknown, at: string, errors: FieldError[], environment: CelEnvironment): CelEnvironment {
+  const list = listOf(member(spec, "variables"));
+  const usable = list.map((one) => (isIdentifier(String(member(one, "name") ?? "")) ? (one as PolicyVariable) : {}));
+  return withVariables(environment, usable, (known, index) =>
+    fields({ name: variableName, expression: requiredWith("expression is not specified", celExpression(known)) })(
+      list[index],
+      element(child(at, "variables"), index),
+      errors,
+    ),
   );
+}
 
 const policyMessage: Check = (value, at, errors) => {
   const message = String(value ?? "");
@@ -152,14 +167,15 @@ const paramKind: Check = optional(
 );
 
 const validatingPolicy: Check = (value, at, errors) => {
-  const environment = environmentOf(value);
+  const base = environmentOf(value);
   fields({
     paramKind,
     failurePolicy: optionalOneOf("Fail", "Ignore"),
     matchConstraints: constraints,
-    matchConditions: conditionsIn(environment),
-    variables: variablesIn(environment),
+    matchConditions: conditionsIn(base),
   })(value, at, errors);
+  const known = checkVariables(value, at, errors, base);
+  const environment = isUnset(member(value, "variables")) ? base : known;
   const [validations, audits] = [member(value, "validations"), member(value, "auditAnnotations")];
   if (isUnset(validations) && isUnset(audits)) {
     errors.push(
@@ -175,7 +191,7 @@ const validatingPolicy: Check = (value, at, errors) => {
   each(
     fields({
       expression: requiredWith("expression is not specified", celExpression(environment, "bool")),
-      messageExpression: optional(celExpression(environmentOf(value, "authorizer"), "string")),
+      messageExpression: optional(celExpression(without(environment, "authorizer"), "string")),
       message: policyMessage,
       reason: optionalOneOf(...REASONS),
     }),
@@ -225,7 +241,7 @@ const mutationIn =
     } else exactlyOneOf("ApplyConfiguration", "JSONPatch")(type, child(at, "patchType"), errors);
     const expression = (types: string) => fields({ expression: required(celExpression(environment, types)) });
     if (apply !== undefined) expression("Object")(apply, child(at, "applyConfiguration"), errors);
-    if (patch !== undefined) expression("list")(patch, child(at, "jsonPatch"), errors);
+    if (patch !== undefined) expression("list(JSONPatch)")(patch, child(at, "jsonPatch"), errors);
   };
 
 const MUTATED = ["*", "CONNECT", "CREATE", "UPDATE"] as const;
@@ -239,13 +255,15 @@ const mutatedOperations: Check = (value, at, errors) => {
 };
 
 const mutatingPolicy: Check = (value, at, errors) => {
-  const environment = environmentOf(value);
+  const base = environmentOf(value);
   fields({
     paramKind,
     failurePolicy: optionalOneOf("Fail", "Ignore"),
     matchConstraints: all(constraints, mutatedOperations),
-    matchConditions: conditionsIn(environment),
-    variables: variablesIn(environment),
+    matchConditions: conditionsIn(base),
+  })(value, at, errors);
+  const environment = checkVariables(value, at, errors, base);
+  fields({
     mutations: requiredWith("mutations must contain at least one item", each(mutationIn(environment))),
     reinvocationPolicy: oneOf("IfNeeded", "Never"),
   })(value, at, errors);

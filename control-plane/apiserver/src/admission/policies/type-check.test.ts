@@ -30,8 +30,12 @@ async function send(method: string, path: string, body?: object): Promise<Shown>
 
 /** The warnings about a policy for these resources, once they are there. */
 async function warningsOf(group: string, resource: string, ...validations: readonly object[]) {
+  return warningsOfPolicy(group, resource, { validations });
+}
+
+async function warningsOfPolicy(group: string, resource: string, expressions: object) {
   const rule = { apiGroups: [group], apiVersions: ["v1"], operations: ["*"], resources: [resource] };
-  const spec = { matchConstraints: { resourceRules: [rule] }, validations };
+  const spec = { matchConstraints: { resourceRules: [rule] }, ...expressions };
   await send("POST", POLICIES, { metadata: { name: "p" }, spec });
   return expect
     .poll(async () => (await send("GET", `${POLICIES}/p`)).status?.observedGeneration)
@@ -56,6 +60,20 @@ test("expressions that confuse types get one, and so do their messages", async (
     /^apps\/v1, Kind=Deployment: ERROR: .*found no matching overload for '_>_' applied to '\(int, string\)'/,
   );
   expect(warnings[1]!.warning).toMatch(/found no matching overload for '_\+_' applied to '\(string, int\)'/);
+});
+
+test("variables are of the types of what they are made of", async () => {
+  const variables = [
+    { name: "count", expression: "object.spec.replicas" },
+    { name: "more", expression: "variables.count + 1" },
+  ];
+  const validations = [{ expression: "variables.more > 1" }, { expression: "variables.more == 'x'" }];
+  expect(await warningsOfPolicy("apps", "deployments", { variables, validations })).toEqual([
+    {
+      fieldRef: "spec.validations[1].expression",
+      warning: expect.stringContaining("found no matching overload for '_==_' applied to '(int, string)'"),
+    },
+  ]);
 });
 
 test("custom resources have types too", async () => {

@@ -8,6 +8,7 @@ import {
   type StaticType,
   typeOfSchema,
   type Unstructured,
+  withVariables,
 } from "@tsukube/api";
 import type {
   ExpressionWarning,
@@ -65,11 +66,15 @@ function isChecked({ metadata, status }: Unstructured & { readonly status?: unkn
 function typeWarnings(registry: Registry, spec: ValidatingAdmissionPolicySpec): readonly ExpressionWarning[] {
   const definitions = definitionsFor(registry, spec);
   const params = paramsType(registry, spec);
+  const environments = definitions.map((definition) => ({
+    definition,
+    environment: withVariables(environmentOf(definition, params), spec.variables ?? []),
+  }));
   const warnings: ExpressionWarning[] = [];
   const check = (fieldRef: string, expression: string | undefined): void => {
     if ((expression ?? "") === "") return;
-    const found = definitions
-      .map((definition) => ({ definition, problem: problemOf(expression!, environmentOf(definition, params)) }))
+    const found = environments
+      .map(({ definition, environment }) => ({ definition, problem: problemOf(expression!, environment) }))
       .filter(({ problem }) => problem !== undefined)
       .map(({ definition, problem }) => `${apiVersionOf(definition)}, Kind=${definition.kind}: ${problem}\n`);
     if (found.length > 0) warnings.push({ fieldRef, warning: found.join("\n") });
@@ -84,7 +89,7 @@ function typeWarnings(registry: Registry, spec: ValidatingAdmissionPolicySpec): 
 function environmentOf({ schema }: ResourceDefinition, params: StaticType): CelEnvironment {
   const object = typeOfSchema(schema);
   const { variables } = POLICY_ENVIRONMENT;
-  return { variables: { ...variables, authorizer: DYN, object, oldObject: object, params } };
+  return { variables: { ...variables, object, oldObject: object, params } };
 }
 
 function paramsType(registry: Registry, { paramKind }: ValidatingAdmissionPolicySpec): StaticType {
