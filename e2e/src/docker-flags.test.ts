@@ -149,6 +149,11 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
       "stat -c %a /t; df -k /t | awk 'NR==2{print $2}'",
       "700\n1024",
     ],
+    [
+      `--mount type=image,source=${BUSYBOX},target=/i`,
+      "/i/bin/busybox echo ran; touch /i/x 2>&1",
+      "ran\ntouch: /i/x: Read-only file system",
+    ],
     ["--volumes-from other", "cat /kept/f", "kept"],
     ["-v /dev:/d:ro", "touch /d/shm/x 2>&1", "touch: /d/shm/x: Read-only file system"],
     ["--tmpfs /t:size=1m,mode=711", "stat -c %a /t; grep ' /t ' /proc/mounts | cut -d' ' -f3", "711\ntmpfs"],

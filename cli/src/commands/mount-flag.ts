@@ -7,7 +7,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 const KNOWN = new Set([
   ...["type", "src", "dst", "readonly", "consistency", "bind-propagation", "bind-nonrecursive", "volume-nocopy"],
-  ...["volume-label", "volume-driver", "volume-opt", "volume-subpath", "tmpfs-size", "tmpfs-mode"],
+  ...["volume-label", "volume-driver", "volume-opt", "volume-subpath", "image-subpath", "tmpfs-size", "tmpfs-mode"],
 ]);
 
 /** `--mount`, as an entry of HostConfig.Mounts. @throws {TsukubeError} `usage`. */
@@ -42,6 +42,7 @@ export function mountOf(text: string): object {
         ...given("Options", Object.fromEntries(all("volume-opt"))),
       }),
     }),
+    ...given("ImageOptions", given("Subpath", last("image-subpath"))),
     ...given("TmpfsOptions", {
       ...given("SizeBytes", size === undefined ? undefined : bytesOf("tmpfs-size", size)),
       ...given("Mode", mode === undefined ? undefined : Number.parseInt(mode, 8)),

@@ -102,6 +102,7 @@ test("mounts are written in words, with commas in quotes", () => {
     "src=named,dst=/n,ro=false,volume-nocopy,volume-opt=type=tmpfs,volume-label=a=b",
     'type=volume,src=odd,dst=/o,"volume-opt=o=size=1m,mode=700"',
     "type=tmpfs,destination=/t,tmpfs-size=1m,tmpfs-mode=0700",
+    "type=image,src=app:1,dst=/i,image-subpath=share",
   ];
   expect(createDocument("web", [], { mount: mounts })).toMatchObject({
     HostConfig: {
@@ -116,6 +117,7 @@ test("mounts are written in words, with commas in quotes", () => {
         },
         { Source: "odd", VolumeOptions: { DriverConfig: { Options: { o: "size=1m,mode=700" } } } },
         { Type: "tmpfs", Target: "/t", TmpfsOptions: { SizeBytes: 1024 ** 2, Mode: 0o700 } },
+        { Type: "image", Source: "app:1", Target: "/i", ImageOptions: { Subpath: "share" } },
       ],
     },
   });

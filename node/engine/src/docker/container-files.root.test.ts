@@ -94,6 +94,39 @@ describe.skipIf(process.getuid?.() !== 0)("files of Docker's containers (need ro
     expect((await ask("POST", "/containers/create", document(up))).text).toContain("must be a relative path within");
   }, 60_000);
 
+  test("an image is mounted as a whole or a part of it, is seen and is kept as long as the container is there", async () => {
+    const Source = "tsukube.local/busybox";
+    const mounted = (Subpath: string) => ({
+      ...{ NetworkMode: "none", Binds: ["files:/volume"] },
+      Mounts: [{ Type: "image", Source, Target: "/image", ImageOptions: { Subpath } }],
+    });
+    const made = await started("ls /image >/volume/listed; /image/busybox touch /image/new; sleep 60", mounted("bin"));
+    await expect.poll(async () => (await ask("GET", archive(made, "/volume/listed"))).text).toContain("busybox\n");
+    expect((await ask("HEAD", archive(made, "/image/new"))).status).toBe(404);
+    const view = JSON.parse((await ask("GET", `/containers/${made}/json`)).text) as { Mounts: readonly object[] };
+    expect(view.Mounts).toContainEqual(
+      expect.objectContaining({ Type: "image", Name: Source, Destination: "/image", RW: false }),
+    );
+    const whole = await created("true", mounted(""));
+    expect((await ask("HEAD", archive(whole, "/image/bin/busybox"))).status).toBe(200);
+    expect((await ask("PUT", archive(whole, "/image"), await tarOf("a", "b"))).status).toBe(403);
+    const out = await created("true", mounted("no/where"));
+    expect((await ask("POST", `/containers/${out}/start`)).text).toContain("no/where");
+    expect(
+      (
+        await ask(
+          "POST",
+          "/containers/create",
+          document({
+            Image: Source,
+            HostConfig: { ...mounted(""), Mounts: [{ Type: "image", Source: "nobody/nothing", Target: "/i" }] },
+          }),
+        )
+      ).status,
+    ).toBe(404);
+    expect(systemMounts.below(`${world.folder}/run/docker/roots`)).toEqual([]);
+  }, 60_000);
+
   test("nothing is written where a mount is read-only, and what a client sends for its user is that user's", async () => {
     const bound = { NetworkMode: "none", ReadonlyRootfs: true, Binds: ["more:/more", "files:/more/volume:ro"] };
     const made = await created("true", bound);

@@ -134,7 +134,7 @@ export async function openDocker(deps: Deps): Promise<Docker> {
   const dockerContainers: DockerContainers = new DockerContainers({
     ...shared,
     ...withEndpoints,
-    ...{ runs, execs, rootfs, freezer, removeFiles },
+    ...{ runs, execs, rootfs, freezer, removeFiles, findImage: deps.findImage },
   });
   await store.load();
   await volumes.load();

@@ -20,6 +20,7 @@ interface Deps {
   readonly names: ContainerNames;
   readonly volumes: VolumeStore;
   readonly endpoints?: Endpoints;
+  readonly findImage: (name: string) => Promise<ImageRecord | undefined>;
   readonly rootfs: RootfsAccess;
   readonly events: DockerEvents;
   readonly removeFiles: (id: string) => Promise<void>;
@@ -31,7 +32,8 @@ interface Deps {
 /** What a container that is being made is going to use. */
 interface Making {
   readonly id: string;
-  readonly imageId: string;
+  /** Of itself, and those that it mounts. */
+  readonly imageIds: string[];
   /** Names of volumes, before they are made. */
   readonly volumes: string[];
 }
@@ -53,7 +55,7 @@ export class ContainerMaker {
   /** Leaves nothing behind when it fails. @param image That the name of the wish stands for. @param asked A name; random by default. */
   async make(wish: CreateDocument, image: ImageRecord, asked: string | undefined): Promise<DockerContainer> {
     checkWishes(wish, availableParallelism());
-    const making: Making = { id: this.#newId(), imageId: image.id, volumes: [] };
+    const making: Making = { id: this.#newId(), imageIds: [image.id], volumes: [] };
     this.#making.add(making);
     try {
       return await this.#deps.names.reserving(asked, making.id, (name) => this.#made(making, name, wish, image));
@@ -97,7 +99,16 @@ export class ContainerMaker {
     const config = filledConfig(wish, image.config, id);
     const hostConfig = this.#filledHost(wish.HostConfig ?? {});
     const endpoints = await this.#endpointsOf(wish);
-    const { mounts, toCopy } = await resolveMounts(wish, image.config, recorded, (other) => store.get(other));
+    const { mounts, toCopy } = await resolveMounts(wish, image.config, {
+      volumes: recorded,
+      containerNamed: (other) => store.get(other),
+      imageNamed: async (name) => {
+        const found = await this.#deps.findImage(name);
+        if (found === undefined) throw new TsukubeError("not-found", `No such image: ${name}`);
+        making.imageIds.push(found.id);
+        return found.id;
+      },
+    });
     const container: DockerContainer = {
       ...{ id, name, config, hostConfig, mounts, endpoints },
       createdAt: clock.now(),

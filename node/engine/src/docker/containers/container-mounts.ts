@@ -26,6 +26,14 @@ export interface ResolvedMounts {
   readonly toCopy: readonly MountPoint[];
 }
 
+/** Where what is mounted comes from. */
+export interface MountSources {
+  readonly volumes: Pick<VolumeStore, "create" | "mountpoint">;
+  readonly containerNamed: (name: string) => DockerContainer;
+  /** @returns its id. @throws {TsukubeError} `not-found`. */
+  readonly imageNamed: (name: string) => Promise<string>;
+}
+
 /**
  * What a container mounts: volumes of other containers, then binds, mounts, tmpfs, and anonymous volumes for what the image or
  * the client declares. Of two with one destination the more explicit one stays. Volumes are made.
@@ -34,8 +42,7 @@ export interface ResolvedMounts {
 export async function resolveMounts(
   create: CreateDocument,
   image: ImageConfig,
-  volumes: Pick<VolumeStore, "create" | "mountpoint">,
-  containerNamed: (name: string) => DockerContainer,
+  { volumes, containerNamed, imageNamed }: MountSources,
 ): Promise<ResolvedMounts> {
   const host = create.HostConfig ?? {};
   const wishes = new Map<string, Wish>();
@@ -54,15 +61,23 @@ export async function resolveMounts(
   const mounts: MountPoint[] = [];
   const toCopy: MountPoint[] = [];
   for (const wish of wishes.values()) {
-    const mount = await realized(wish, volumes);
+    const mount = await realized(wish, volumes, imageNamed);
     mounts.push(mount);
     if (mount.type === "volume" && wish.noCopy !== true && mount.subpath === undefined) toCopy.push(mount);
   }
   return { mounts, toCopy };
 }
 
-async function realized(wish: Wish, volumes: Pick<VolumeStore, "create" | "mountpoint">): Promise<MountPoint> {
+async function realized(
+  wish: Wish,
+  volumes: MountSources["volumes"],
+  imageNamed: MountSources["imageNamed"],
+): Promise<MountPoint> {
   const { noCopy: _, labels, driverOptions, ...rest } = wish;
+  if (wish.type === "image" && wish.image === undefined) {
+    const name = wish.source ?? "";
+    return { ...rest, source: "", image: { id: await imageNamed(name), name } };
+  }
   if (wish.type !== "volume") return { ...rest, source: wish.source ?? "" };
   const volume = await volumes.create({
     ...(wish.name === undefined ? {} : { name: wish.name }),
@@ -106,17 +121,27 @@ function mountWish(mount: MountDocument): Wish {
   if (target === "")
     throw new TsukubeError("invalid", `invalid mount config for type "${type}": field Target must not be empty`);
   const destination = cleaned(target, `invalid mount config for type "${type}": invalid mount path: '${target}'`);
+  const refuse = (why: string): never => {
+    throw new TsukubeError("invalid", `invalid mount config for type "${type}": ${why}`);
+  };
+  for (const [other, field] of Object.entries(OPTIONS_OF))
+    if (other !== type && mount[field] != null) refuse(`field ${field} must not be specified`);
+  const { Subpath = "" } = mount.VolumeOptions ?? mount.ImageOptions ?? {};
+  if (Subpath.startsWith("/") || posix.normalize(Subpath).split("/").includes(".."))
+    refuse("subpath must be a relative path within the volume");
   const shared = { destination, readonly, mode: "" };
   switch (type) {
     case "bind":
       return bindWish(mount, shared);
+    case "image":
+      if (source === "") refuse("field Source must not be empty");
+      return {
+        ...{ ...shared, type, source, readonly: true, propagation: "rprivate" },
+        ...(Subpath === "" ? {} : { subpath: Subpath }),
+      };
     case "volume": {
-      const { NoCopy, Labels, DriverConfig, Subpath = "" } = mount.VolumeOptions ?? {};
-      if (Subpath.startsWith("/") || posix.normalize(Subpath).split("/").includes(".."))
-        throw new TsukubeError(
-          "invalid",
-          `invalid mount config for type "volume": subpath "${Subpath}" must be a relative path within the volume`,
-        );
+      const { NoCopy, Labels, DriverConfig } = mount.VolumeOptions ?? {};
+      if (Subpath !== "" && source === "") refuse("must not set Subpath when using anonymous volumes");
       return {
         ...shared,
         type,
@@ -129,6 +154,7 @@ function mountWish(mount: MountDocument): Wish {
       };
     }
     case "tmpfs": {
+      if (source !== "") refuse("field Source must not be specified");
       const { SizeBytes = 0, Mode = 0, Options } = mount.TmpfsOptions ?? {};
       const more = (Options ?? []).map((option) => option.join("="));
       const size = SizeBytes > 0 ? [`size=${SizeBytes}`] : [];
@@ -136,9 +162,16 @@ function mountWish(mount: MountDocument): Wish {
       return { ...shared, type, options: [...size, ...bits, ...more] };
     }
     default:
-      throw new TsukubeError("invalid", `invalid mount config for type "${type}": mount type unknown`);
+      return refuse("mount type unknown");
   }
 }
+
+const OPTIONS_OF = {
+  bind: "BindOptions",
+  volume: "VolumeOptions",
+  image: "ImageOptions",
+  tmpfs: "TmpfsOptions",
+} as const;
 
 function bindWish(mount: MountDocument, shared: Pick<Wish, "destination" | "readonly" | "mode">): Wish {
   const { Source: source = "", BindOptions: options } = mount;
@@ -238,17 +271,21 @@ function cleaned(path: string, what?: string): string {
 }
 
 /**
- * A descriptor of what a mount shows: of a part of a volume where it says so, to which no link that a container made there leads past it.
+ * A descriptor of what a mount shows: of a part of a volume or an image where it says so, to which no link that a container made there leads past it.
  * @throws {TsukubeError} `invalid` where there is no such part.
  */
-export function openSource({ source, subpath = "", name = "" }: MountPoint): number {
+export function openSource({ type, source, subpath = "", name, image }: MountPoint): number {
   try {
     return subpath === "" ? openSync(source, O_PATH) : openWithin(source, subpath);
   } catch (cause) {
     if (subpath === "") throw cause;
-    throw new TsukubeError("invalid", `cannot access path ${subpath} of volume ${name}: ${messageOf(cause)}`, {
-      cause,
-    });
+    throw new TsukubeError(
+      "invalid",
+      `cannot access path ${subpath} of ${type} ${name ?? image?.name}: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -261,7 +298,7 @@ export async function showParts(
   const shown: MountPoint[] = [];
   for (const [index, mount] of mounts.entries()) {
     const { subpath, ...whole } = mount;
-    if (subpath === undefined) {
+    if (subpath === undefined || mount.type === "image") {
       shown.push(mount);
       continue;
     }

@@ -2,8 +2,8 @@ import type { ConfigDocument, EndpointDocument, HostConfigDocument } from "./doc
 
 /** Where something of the host, or a volume, appears in a container. */
 export interface MountPoint {
-  readonly type: "bind" | "volume" | "tmpfs";
-  /** On the host; "" for a tmpfs. */
+  readonly type: "bind" | "volume" | "image" | "tmpfs";
+  /** On the host; "" for an image and a tmpfs. */
   readonly source: string;
   readonly destination: string;
   readonly readonly: boolean;
@@ -21,7 +21,8 @@ export interface MountPoint {
   readonly options?: readonly string[];
   /** Of `--tmpfs`: clients are told of it by the container's configuration alone. */
   readonly isUnlisted?: boolean;
-  /** A part of the volume that is mounted instead of the whole. */
+  readonly image?: { readonly id: string; readonly name: string };
+  /** A part of the volume or the image that is mounted instead of the whole. */
   readonly subpath?: string;
 }
 

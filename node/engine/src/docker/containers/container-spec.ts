@@ -72,7 +72,9 @@ export function coreConfig(
 }
 
 function coreMount(mount: MountPoint): Mount {
-  const { source, destination, readonly, propagation, nonRecursive } = mount;
+  const { source, destination, readonly, propagation, nonRecursive, image, subpath = "" } = mount;
+  if (image !== undefined)
+    return { image: { image: image.id }, imageSubPath: subpath, containerPath: destination, mountOptions: ["exec"] };
   const kinds = { shared: "PROPAGATION_BIDIRECTIONAL", slave: "PROPAGATION_HOST_TO_CONTAINER" } as const;
   const kind = (propagation ?? "").replace(/^r/, "") as keyof typeof kinds;
   return {

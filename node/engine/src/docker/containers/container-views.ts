@@ -179,7 +179,9 @@ function unset({ MemorySwappiness, PidsLimit, MaskedPaths, ReadonlyPaths, Privil
   };
 }
 
-function mountDetails({ type, name, source, destination, mode, readonly, propagation }: MountPoint) {
+function mountDetails(mount: MountPoint) {
+  const { type, source, destination, mode, readonly, propagation, image } = mount;
+  const name = mount.name ?? image?.name;
   return {
     Type: type,
     ...(name === undefined ? {} : { Name: name }),

@@ -80,6 +80,7 @@ class World {
       rootfs: { within: () => this.copying() } as unknown as RootfsAccess,
       freezer: new Freezer(core),
       execs: {} as ExecStore,
+      findImage: async () => undefined,
       cgroups: {} as Cgroups,
       logPath: (id) => join(this.folder, `${id}.log`),
       removeFiles: async (id) => void this.removed.push(id),

@@ -38,6 +38,7 @@ interface Deps {
   readonly execs: ExecStore;
   readonly volumes: VolumeStore;
   readonly endpoints?: Endpoints;
+  readonly findImage: (name: string) => Promise<ImageRecord | undefined>;
   readonly rootfs: RootfsAccess;
   readonly freezer: Freezer;
   readonly events: DockerEvents;
@@ -82,7 +83,10 @@ export class DockerContainers {
 
   /** Ids of images that containers use, also those that are being made. */
   get imagesInUse(): readonly string[] {
-    return [...this.store.all, ...this.#maker.making].map(({ imageId }) => imageId);
+    return [
+      ...this.store.all.flatMap(({ imageId, mounts }) => [imageId, ...mounts.flatMap(({ image }) => image?.id ?? [])]),
+      ...[...this.#maker.making].flatMap(({ imageIds }) => imageIds),
+    ];
   }
 
   /** Ids of containers, also of those that are being made, by the names of volumes that they mount, whether they run or not. */

@@ -76,6 +76,7 @@ const MOUNT: Fields<MountDocument> = {
   Consistency: "string",
   BindOptions: { fields: BIND_OPTIONS },
   VolumeOptions: { fields: VOLUME_OPTIONS },
+  ImageOptions: { fields: { Subpath: "string" } },
   TmpfsOptions: { fields: TMPFS_OPTIONS },
 };
 const RATE: Fields<DeviceRate> = { Path: "string", Rate: "integer" };

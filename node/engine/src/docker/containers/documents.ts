@@ -62,6 +62,7 @@ export interface MountDocument {
     readonly Subpath?: string;
     readonly DriverConfig?: Maybe<{ readonly Name?: string; readonly Options?: Table<string> }>;
   }>;
+  readonly ImageOptions?: Maybe<{ readonly Subpath?: string }>;
   readonly TmpfsOptions?: Maybe<{
     readonly SizeBytes?: number;
     readonly Mode?: number;

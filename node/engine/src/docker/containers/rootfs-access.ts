@@ -52,7 +52,10 @@ export class RootfsAccess {
     await mkdir(target, { recursive: true, mode: 0o755 });
     try {
       if (isMounted) mounts.bind(runs.rootfs(container.id), target);
-      else await snapshotter.mount(container.id, this.#chainOf(container, images), target);
+      else {
+        const { imageId, imageName } = container;
+        await snapshotter.mount(container.id, this.#chainOf({ id: imageId, name: imageName }, images), target);
+      }
       mounts.propagate(target, "private"); // what is mounted in it must not appear in the container
       return await work(target);
     } finally {
@@ -61,9 +64,9 @@ export class RootfsAccess {
     }
   }
 
-  #chainOf({ imageId, imageName }: DockerContainer, images: ImageStore): readonly string[] {
-    const image = images.find(imageId);
-    if (image === undefined) throw new TsukubeError("not-found", `No such image: ${imageName}`);
+  #chainOf({ id, name }: NonNullable<MountPoint["image"]>, images: ImageStore): readonly string[] {
+    const image = images.find(id);
+    if (image === undefined) throw new TsukubeError("not-found", `No such image: ${name}`);
     return image.chain;
   }
 
@@ -77,18 +80,41 @@ export class RootfsAccess {
     open: (root: string) => Promise<T>,
     use: (opened: T) => Promise<void> = async () => {},
   ): Promise<T> {
-    const mounts = [...this.#filesOf(container), ...container.mounts];
-    const shallowFirst = mounts.sort((a, b) => a.destination.length - b.destination.length);
-    const shown = (work: (root: string) => Promise<T>): Promise<T> =>
-      this.#deps.volumes.holding(volumesOf(container.mounts), () => this.within(container, work));
-    return shown(async (root) => {
-      const opened = await this.#deps.freezer.during(container.id, async () => {
-        for (const mount of shallowFirst) this.#show(mount, root);
-        return open(root);
+    return this.#withSources(container, (sources) => {
+      const mounts = [...this.#filesOf(container), ...sources];
+      const shallowFirst = mounts.sort((a, b) => a.destination.length - b.destination.length);
+      return this.within(container, async (root) => {
+        const opened = await this.#deps.freezer.during(container.id, async () => {
+          for (const mount of shallowFirst) this.#show(mount, root);
+          return open(root);
+        });
+        await use(opened);
+        return opened;
       });
-      await use(opened);
-      return opened;
     });
+  }
+
+  /** Its volumes are held, and its images mounted, as long as `work` goes on with its mounts. */
+  async #withSources<T>(
+    { id, mounts }: DockerContainer,
+    work: (mounts: readonly MountPoint[]) => Promise<T>,
+  ): Promise<T> {
+    const { images, snapshotter, volumes, folder } = this.#deps;
+    const views = `${folder}/${id.slice(0, 12)}-images-${++this.#sequence}`;
+    const sources: MountPoint[] = [];
+    try {
+      for (const [index, mount] of mounts.entries()) {
+        const source = mount.image === undefined ? mount.source : `${views}/${index}`;
+        if (mount.image !== undefined) {
+          await mkdir(source, { recursive: true });
+          await snapshotter.view(this.#chainOf(mount.image, images), source);
+        }
+        sources.push({ ...mount, source });
+      }
+      return await volumes.holding(volumesOf(mounts), () => work(sources));
+    } finally {
+      if (existsSync(views)) await removeMounted(views, this.#deps.mounts);
+    }
   }
 
   /** The files of a run with names and resolvers, but for those in whose place something else is mounted. */
