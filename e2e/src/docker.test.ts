@@ -115,6 +115,8 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
     const followed = await client.raw(["logs", "-f", "talk"]);
     expect(followed).toMatchObject({ stdout: "one\nthree", stderr: "two\n" });
     expect((await client.raw(["logs", "--tail", "1", "talk"])).stdout).toBe("three");
+    const since = await inspect("talk", "{{.State.StartedAt}}");
+    expect(await docker("logs", "--since", since, "talk")).toContain("one\n");
     expect(await docker("logs", "-t", "talk")).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z one\n/);
     await docker("rm", "talk");
   });
@@ -233,6 +235,7 @@ describe.skipIf(process.getuid?.() !== 0)("the stock docker command against tsuk
     await eventually("unhealthy", async () => (await inspect("ill", "{{.State.Health.Status}}")) === "unhealthy");
     await docker("exec", "ill", "touch", "/well");
     await eventually("healthy", async () => (await docker("ps", "--filter", "health=healthy", "-q")) !== "");
+    expect((await failing("ps", "--filter", "health=well")).stderr).toContain('invalid value for "health" filter');
     await docker("rm", "-f", "ill");
     const hungry = await failing(
       "run",

@@ -238,6 +238,7 @@ export class Containers {
         `Cannot start container "${id}": it was started before, expected a created one`,
       );
     }
+    const startedAt = this.#deps.clock.now(); // nothing that it writes is older
     try {
       if (record.refusal !== undefined) throw new TsukubeError("create-failed", record.refusal);
       await this.#deps.runtime.start(record.id);
@@ -250,7 +251,7 @@ export class Containers {
       });
       throw error;
     }
-    const started = { ...this.get(record.id), startedAt: this.#deps.clock.now() };
+    const started = { ...this.get(record.id), startedAt };
     await this.#put(started);
     this.#deps.onEvent("STARTED", started);
     await this.#observe(record.id); // it may have ended before its start was noted

@@ -19,7 +19,7 @@ export interface DeviceNode {
   readonly access: string;
 }
 
-/** Devices that a container asks for; a privileged one has all of the host. @throws {TsukubeError} `not-found`. */
+/** Devices that a container asks for; a privileged one has all of the host. @throws {TsukubeError} `failed`. */
 export function devicesOf(config: ContainerConfig): readonly DeviceNode[] {
   const asked = (config.devices ?? []).flatMap(({ hostPath = "", containerPath, permissions }) =>
     devicesAt(hostPath, containerPath || hostPath, permissions || "rwm"),
@@ -35,7 +35,7 @@ function devicesAt(hostPath: string, path: string, access: string): readonly Dev
   const device = found && nodeOf(found, hostPath, path, access);
   if (device !== undefined) return [device];
   throw new TsukubeError(
-    "not-found",
+    "failed",
     `Cannot give device "${hostPath}": error gathering device information while adding custom device "${hostPath}": no such file or directory`,
   );
 }

@@ -41,12 +41,13 @@ export async function mountVolumeImages(
     await mkdir(root, { recursive: true });
     await deps.snapshotter.view(image.chain, root, users);
     const hostPath = partOf(root, mount.imageSubPath ?? "", name);
+    const options = mount.mountOptions ?? [];
     mounts.push({
       ...mount,
       uidMappings: [],
       hostPath,
       readonly: true,
-      mountOptions: ["noexec", ...(mount.mountOptions ?? [])],
+      mountOptions: options.includes("exec") ? options : ["noexec", ...options],
     });
   }
   return held.length === 0 ? config : { ...config, mounts };

@@ -12,7 +12,7 @@ import type { WaitCondition } from "./containers/end-waiters.ts";
 import { linkNames } from "./containers/links.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { Filters, matchesText } from "./filters.ts";
-import { connectClient } from "./hijack.ts";
+import { connectClient, keysOf } from "./hijack.ts";
 import { foundImage } from "./image-routes.ts";
 import { readLog } from "./log-file.ts";
 import { listProcesses } from "./process-list.ts";
@@ -155,14 +155,21 @@ const FILTERS = [
   "status",
   "volume",
 ];
-const STATUSES = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+/** What filters may ask for, where that is not everything. */
+const FILTER_VALUES: Readonly<Record<string, RegExp>> = {
+  status: /^(created|running|paused|restarting|removing|exited|dead)$/,
+  health: /^(none|starting|healthy|unhealthy)$/,
+  exited: /^-?\d+$/,
+};
 
 async function list(deps: DockerDeps, query: URLSearchParams): Promise<DockerAnswer> {
   const filters = new Filters(query, FILTERS);
   const limit = Number(query.get("limit") ?? 0);
   const { store } = deps.dockerContainers;
-  const unknown = filters.of("status")?.find((status) => !STATUSES.includes(status));
-  if (unknown !== undefined) throw new TsukubeError("invalid", `invalid value for "status" filter: "${unknown}"`);
+  for (const [name, values] of Object.entries(FILTER_VALUES)) {
+    const unknown = filters.of(name)?.find((value) => !values.test(value));
+    if (unknown !== undefined) throw new TsukubeError("invalid", `invalid value for "${name}" filter: "${unknown}"`);
+  }
   const all =
     isTrue(query.get("all")) ||
     limit > 0 ||
@@ -276,6 +283,8 @@ function attach(deps: DockerDeps, name: string, { query, signal }: DockerRequest
   const { id, config } = container;
   const terminal = config.Tty === true;
   const asked = (what: string): boolean => isTrue(query.get(what));
+  const detachKeys = query.get("detachKeys") || "ctrl-p,ctrl-q";
+  keysOf(detachKeys);
   const wanted = {
     stdin: asked("stdin") && config.OpenStdin === true,
     stdout: asked("stdout"),
@@ -292,7 +301,6 @@ function attach(deps: DockerDeps, name: string, { query, signal }: DockerRequest
         for await (const { stream, content } of readLog(logPath(id), {}, clock))
           await client.write(terminal ? content : frame(stream, content));
       if (process === undefined) return client.end();
-      const detachKeys = query.get("detachKeys") || "ctrl-p,ctrl-q";
       try {
         const connected = await process;
         const outcome = await connectClient(connected, client, { terminal, stdin: wanted.stdin, detachKeys });

@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { connectClient, DetachKeys } from "./hijack.ts";
+import { connectClient, DetachKeys, keysOf } from "./hijack.ts";
 
 function typed(keys: DetachKeys, ...chunks: readonly string[]): readonly [passed: string, detached: boolean] {
   const taken = chunks.map((chunk) => keys.take(Buffer.from(chunk)));
@@ -12,6 +12,11 @@ test("the keys that detach are taken out, however they arrive; what came before 
   expect(typed(new DetachKeys("ctrl-p,ctrl-q"), "ab\x10\x11")).toEqual(["ab", true]);
   expect(typed(new DetachKeys("ctrl-p,ctrl-q"), "a\x10", "\x11")).toEqual(["a", true]);
   expect(typed(new DetachKeys("ctrl-@,d"), "\0d")).toEqual(["", true]);
+});
+
+test("keys that are none are refused", () => {
+  for (const names of ["ctrl-", "ctrl-1", "ab", "a,,b"])
+    expect(() => keysOf(names)).toThrow(`Invalid detach keys (${names}) provided`);
 });
 
 test("what only begins like them passes with what follows", () => {

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { TsukubeError } from "@tsukube/foundation";
 import type { StreamedProcess } from "../streaming/streamed-process.ts";
 import type { Hijacked } from "./contracts.ts";
 import { type FrameStream, frame } from "./stream-frames.ts";
@@ -79,7 +80,7 @@ export class DetachKeys {
   #matched = 0;
 
   constructor(names: string) {
-    this.#keys = Buffer.from(names.split(",").flatMap((name) => keyOf(name) ?? []));
+    this.#keys = keysOf(names);
   }
 
   take(chunk: Buffer): { readonly passed: Buffer; readonly detached: boolean } {
@@ -98,7 +99,13 @@ export class DetachKeys {
   }
 }
 
-/** "a", or "ctrl-" with a letter or one of @[\]^_. */
+/** Each "a", or "ctrl-" with a letter or one of @[\]^_; none for "". @throws {TsukubeError} `invalid`. */
+export function keysOf(names: string): Buffer {
+  const keys = names === "" ? [] : names.split(",").map(keyOf);
+  if (keys.includes(undefined)) throw new TsukubeError("invalid", `Invalid detach keys (${names}) provided`);
+  return Buffer.from(keys as readonly number[]);
+}
+
 function keyOf(name: string): number | undefined {
   const control = /^ctrl-([a-z@[\]\\^_])$/i.exec(name.trim())?.[1];
   if (control !== undefined) return control.toUpperCase().charCodeAt(0) - 64;

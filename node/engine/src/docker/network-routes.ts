@@ -1,5 +1,6 @@
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import type { ContainerNetworks, Ipv6Spec, Network } from "@tsukube/node-contracts";
+import { checkMac } from "./containers/checked-wishes.ts";
 import { DEFAULT_NETWORK, type DockerContainer, isRunning, networkModeOf } from "./containers/container-record.ts";
 import { time } from "./containers/container-views.ts";
 import { ENDPOINT_FIELDS } from "./containers/document-fields.ts";
@@ -290,6 +291,7 @@ async function connect(deps: DockerDeps, request: DockerRequest): Promise<Docker
     EndpointConfig?: EndpointDocument | null;
   }>({ Container: "string", EndpointConfig: { fields: ENDPOINT_FIELDS } });
   refuseBuiltIn(request.parameters[0] ?? "");
+  checkMac(EndpointConfig?.MacAddress ?? "");
   const network = await found(deps, request.parameters[0] ?? "");
   const { dockerContainers } = deps;
   const { id } = dockerContainers.store.get(Container);

@@ -143,6 +143,8 @@ function bytesToKeep(query: URLSearchParams, total: number, folder: string): num
 /** `GET /system/df`. @param types Only these kinds; all by default. */
 async function diskUse(deps: DockerDeps, types: readonly string[]): Promise<DockerAnswer> {
   const { images, dockerContainers, volumes, snapshotter, builder, clock } = deps;
+  const unknown = types.find((type) => !["container", "image", "volume", "build-cache"].includes(type));
+  if (unknown !== undefined) throw new TsukubeError("invalid", `unknown object type: ${unknown}`);
   const wants = (type: string): boolean => types.length === 0 || types.includes(type);
   const users = dockerContainers.store.all;
   const views = viewDeps(deps);

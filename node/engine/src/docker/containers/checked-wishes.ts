@@ -58,6 +58,13 @@ export function checkWishes(create: CreateDocument, processors: number): void {
     if (!path.startsWith("/")) refuse(`invalid mount path: '${path}' mount path must be absolute`);
     checkTmpfsOptions(options);
   }
+  if ((host.ShmSize ?? 0) < 0) refuse("SHM size can not be less than 0");
+  const { OomScoreAdj: score = 0 } = host;
+  if (Math.abs(score) > 1000) refuse(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
+  for (const entry of host.ExtraHosts ?? []) checkExtraHost(entry);
+  for (const server of host.Dns ?? []) if (isIP(server) === 0) refuse(`invalid IP address: ${server}`);
+  const endpoints = Object.values(create.NetworkingConfig?.EndpointsConfig ?? {});
+  for (const mac of [create.MacAddress, ...endpoints.map((each) => each?.MacAddress)]) checkMac(mac ?? "");
   if (host.CgroupnsMode && !["host", "private"].includes(host.CgroupnsMode))
     refuse(`invalid cgroup namespace mode: ${host.CgroupnsMode}`);
   if ((host.Links ?? []).length > 0 && (host.NetworkMode ?? "").startsWith("container:"))
@@ -85,6 +92,20 @@ export function checkWishes(create: CreateDocument, processors: number): void {
   }
   for (const port of [...Object.keys(host.PortBindings ?? {}), ...Object.keys(create.ExposedPorts ?? {})])
     parsePort(port);
+}
+
+function checkExtraHost(entry: string): void {
+  const [, name = "", address = ""] = /^([^:]*):(.*)$/s.exec(entry) ?? [];
+  if (name === "" || BREAKS_FILES.test(name))
+    throw new TsukubeError("invalid", `bad format for add-host: ${JSON.stringify(entry)}`);
+  if (address !== "host-gateway" && isIP(address.replace(/^\[(.*)\]$/, "$1")) === 0)
+    throw new TsukubeError("invalid", `invalid IP address in add-host: ${JSON.stringify(address)}`);
+}
+
+/** "" for none. @throws {TsukubeError} `invalid`. */
+export function checkMac(mac: string): void {
+  if (mac === "" || /^[\da-f]{2}([:-][\da-f]{2}){5}$/i.test(mac)) return;
+  throw new TsukubeError("invalid", `address ${mac}: invalid MAC address`);
 }
 
 export function checkResources(host: ResourcesDocument, processors: number): void {

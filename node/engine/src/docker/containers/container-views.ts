@@ -109,7 +109,6 @@ function hostDetails(container: DockerContainer, { cgroupns, find }: ViewDeps) {
   return {
     Binds: null,
     ContainerIDFile: "",
-    PortBindings: {},
     AutoRemove: false,
     VolumeDriver: "",
     VolumesFrom: null,
@@ -160,11 +159,20 @@ function hostDetails(container: DockerContainer, { cgroupns, find }: ViewDeps) {
     IOMaximumBandwidth: 0,
     ...hostConfig,
     ...unset(hostConfig),
+    PortBindings: bindingsOf(hostConfig),
     Links: nullIfEmpty(shownLinks(container, find)),
     CgroupnsMode: hostConfig.CgroupnsMode || cgroupns,
     ...(hostConfig.Memory && !hostConfig.MemorySwap ? { MemorySwap: hostConfig.Memory * 2 } : {}),
     ...(mounts.length === 0 ? { Mounts: undefined } : {}),
   };
+}
+
+function bindingsOf({ PortBindings }: DockerContainer["hostConfig"]) {
+  const whole = Object.entries(PortBindings ?? {}).map(([port, bindings]) => [
+    port,
+    bindings?.map((binding) => ({ HostIp: "", HostPort: "", ...binding })) ?? bindings,
+  ]);
+  return Object.fromEntries(whole) as typeof PortBindings;
 }
 
 /** Clients send a value for what was not asked for; it is shown as nothing. */

@@ -4,6 +4,7 @@ import type { ExecResult } from "../../containers/container-execs.ts";
 import type { Containers } from "../../containers/containers.ts";
 import type { StreamedProcess } from "../../streaming/streamed-process.ts";
 import type { DockerEvents } from "../events.ts";
+import { keysOf } from "../hijack.ts";
 import { type DockerContainer, isRunning } from "./container-record.ts";
 import type { ContainerStore } from "./container-store.ts";
 import { startFailure } from "./start-errors.ts";
@@ -58,6 +59,7 @@ export class ExecStore {
   create(container: DockerContainer, wish: ExecDocument): Exec {
     assertRunning(container);
     if ((wish.Cmd ?? []).length === 0) throw new TsukubeError("invalid", "No exec command specified");
+    keysOf(wish.DetachKeys ?? "");
     const id = Buffer.from(this.#deps.random.bytes(32)).toString("hex");
     const exec: Exec = { id, containerId: container.id, wish };
     this.#deps.containers.expectExec();
