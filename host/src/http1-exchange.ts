@@ -10,6 +10,7 @@ import {
   type ResponseSink,
   repeatedOf,
 } from "./https-server.ts";
+import { drained } from "./pour.ts";
 
 /** An {@link Exchange} over HTTP/1.1. */
 export class Http1Exchange implements Exchange {
@@ -58,6 +59,14 @@ export class Http1Exchange implements Exchange {
     return readAll(this.#request, limit);
   }
 
+  async *pieces(): AsyncGenerator<Uint8Array, void> {
+    try {
+      for await (const piece of this.#request.iterator({ destroyOnReturn: false })) yield piece as Uint8Array;
+    } finally {
+      this.#request.resume(); // the client must be able to finish sending before it reads the answer
+    }
+  }
+
   send(status: number, headers: OutgoingHeaders, body: Uint8Array): void {
     if (this.#response.destroyed) return;
     this.#response.writeHead(status, {
@@ -92,20 +101,4 @@ function inBytes(headers: OutgoingHeaders): Record<string, string | string[]> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? bytes(value) : value.map(bytes)]),
   );
-}
-
-/** Resolves when the stream takes more, or is closed. */
-function drained(
-  stream: NodeJS.EventEmitter & { readonly destroyed: boolean; readonly writableNeedDrain: boolean },
-): Promise<void> {
-  if (stream.destroyed || !stream.writableNeedDrain) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off("drain", done);
-      stream.off("close", done);
-      resolve();
-    };
-    stream.on("drain", done);
-    stream.on("close", done);
-  });
 }

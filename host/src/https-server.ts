@@ -43,6 +43,8 @@ export interface Exchange {
   readonly isWhole: boolean;
   /** The whole body. @throws {TsukubeError} `too-large` past `limit` bytes, `aborted`. */
   body(limit: number): Promise<Uint8Array>;
+  /** The body in its place, piece by piece: the client sends more as pieces are taken. @throws {TsukubeError} `aborted`. */
+  pieces(): AsyncIterable<Uint8Array>;
   /** Answers at once. */
   send(status: number, headers: OutgoingHeaders, body: Uint8Array): void;
   /** Begins an answer in pieces. */

@@ -18,6 +18,7 @@ export { metricsAnswer } from "./metrics/metrics-answer.ts";
 export { recordProcess } from "./metrics/process-metrics.ts";
 export { createMetrics } from "./metrics/registry.ts";
 export { Slis } from "./metrics/slis.ts";
+export { pour } from "./pour.ts";
 export * from "./processes.ts";
 export * from "./random.ts";
 export * from "./rotating-file.ts";

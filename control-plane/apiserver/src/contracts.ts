@@ -18,6 +18,8 @@ export interface User {
 export interface IncomingRequest extends ApiRequest {
   /** Waits for a body that is still to come, which `body` is then. Absent where it is there. @throws {ApiError} 413, 504. */
   arrive?(): Promise<void>;
+  /** In place of `body`, for another server: whole where it has come whole, else piece by piece, however long it is. Absent in process. */
+  passOn?(): Promise<Uint8Array | AsyncIterable<Uint8Array>>;
   /** Asserted by an in-process transport; never set from the wire. */
   readonly user?: User;
   /** Absent in process. */

@@ -475,6 +475,7 @@ async function answer(chain: Chain, exchange: Exchange, clock: Clock): Promise<v
       async arrive() {
         body = await receive(exchange, clock);
       },
+      passOn: async () => (exchange.isWhole ? exchange.body(Number.POSITIVE_INFINITY) : exchange.pieces()),
     }),
     get signal() {
       return exchange.signal; // most requests are answered before anybody asks

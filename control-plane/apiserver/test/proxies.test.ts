@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -27,6 +28,11 @@ beforeAll(async () => {
   kubelet = await startKubelet(server, "proxies-n", lifetime);
   const echo = createServer((request, response) => {
     const { method, url, headers } = request;
+    if (url === "/digest") {
+      const hash = createHash("sha256");
+      request.on("data", (piece: Buffer) => hash.update(piece));
+      return void request.on("end", () => response.end(hash.digest("hex")));
+    }
     if (url === "/moved") return void response.writeHead(302, { location: "/elsewhere" }).end();
     const cookies = ["a=1; Path=/", "b=2"];
     if (url === "/teapot")
@@ -149,6 +155,19 @@ describe("a proxy", () => {
     expect([answer.code, answer.object.message]).toEqual([code, message]);
   });
 
+  test("passes bodies on however large they are", async () => {
+    const body = Buffer.alloc(5_000_000, "0123456789");
+    const digest = `${IN}/pods/p/proxy/digest`;
+    const answers = [
+      await admin.send("POST", digest, body),
+      await admin.sendPlain("POST", digest, body),
+      await admin.sendPlain("PUT", digest, body, { "transfer-encoding": "chunked" }),
+    ];
+    expect(answers.map((answer) => [answer.code, answer.body.toString()])).toEqual(
+      answers.map(() => [200, createHash("sha256").update(body).digest("hex")]),
+    );
+  });
+
   test("to a port where nobody listens is 503", async () => {
     const { code, object } = await admin.get(`${IN}/pods/p:1/proxy/`);
     expect([code, object.reason, object.message]).toEqual([
@@ -172,6 +191,12 @@ describe("a proxy", () => {
     const { object } = await admin.get(`/api/v1/nodes/http:proxies-n:${port}/proxy/metrics`);
     expect((object as unknown as Echo).url).toBe("/metrics");
     expect((await admin.get("/api/v1/nodes/nobody/proxy/")).code).toBe(404);
+    kubelet.answer(
+      (exchange) =>
+        void exchange.body(6_000_000).then(({ length }) => exchange.send(200, {}, Buffer.from(`${length}`))),
+    );
+    const large = await admin.send("POST", "/api/v1/nodes/proxies-n/proxy/run", Buffer.alloc(5_000_000));
+    expect([large.code, large.body.toString()]).toEqual([200, "5000000"]);
   });
 });
 

@@ -184,6 +184,39 @@ test("a body over the limit is refused while the client goes on sending", async 
   expect([headers[":status"], await text(stream)]).toEqual([413, "too large"]);
 });
 
+test("a body in pieces comes as it is taken, however long it is", async () => {
+  const body = Buffer.alloc(20 * 1024 * 1024, "x");
+  const sizes = async (exchange: Http2Exchange): Promise<void> => {
+    let size = 0;
+    for await (const piece of exchange.pieces()) {
+      // until more is taken the client fills its window, and waits
+      if (size === 0) await expect.poll(() => piece.length + exchange.request.unread).toBe(256 * 1024);
+      size += piece.length;
+    }
+    exchange.send(200, {}, Buffer.from(String(size)));
+  };
+  const client = await session(await serve((exchange) => void sizes(exchange)));
+  const stream = client.request({ ":method": "POST", ":path": "/" });
+  stream.end(body);
+  expect(await text(stream)).toBe(String(body.length));
+});
+
+test("a body in pieces of who goes away in the middle is broken", async () => {
+  const broken = Promise.withResolvers<unknown>();
+  const client = await session(
+    await serve((exchange) => {
+      const read = async (): Promise<void> => {
+        for await (const _piece of exchange.pieces()) client.destroy();
+      };
+      void read().catch(broken.resolve);
+    }),
+  );
+  const stream = client.request({ ":method": "POST", ":path": "/" });
+  stream.on("error", () => {});
+  stream.write("x");
+  expect(await broken.promise).toMatchObject({ code: "aborted" });
+});
+
 test("heads of many frames are read and written, and one over the limit is answered with 431", async () => {
   const port = await serve((exchange) =>
     exchange.send(200, { "x-back": exchange.headers["x-long"]! }, Buffer.from("a")),

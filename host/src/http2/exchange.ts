@@ -80,6 +80,15 @@ export class Http2Exchange implements Exchange {
     return whole;
   }
 
+  async *pieces(): AsyncGenerator<Uint8Array, void> {
+    while (await this.request.hasMore()) {
+      for (let piece = this.request.take(); piece !== undefined; piece = this.request.take()) {
+        this.#carrier.consumed(this, piece.length);
+        yield piece;
+      }
+    }
+  }
+
   send(status: number, headers: OutgoingHeaders, body: Uint8Array): void {
     if (this.#isGone || this.#hasBegun) return;
     this.#isAnswered = true;

@@ -21,6 +21,8 @@ export class RequestBody {
   #received = 0;
   #state: "open" | "whole" | "broken" = "open";
   #reader: Reader | undefined;
+  /** Of who takes it piece by piece. */
+  #waiting: PromiseWithResolvers<boolean> | undefined;
   #isRefused = false;
 
   /** @param declared What `content-length` says. */
@@ -51,6 +53,7 @@ export class RequestBody {
     if (piece.length === 0 || this.#isRefused) return true;
     this.#pieces.push(piece);
     this.#size += piece.length;
+    this.#waiting?.resolve(true);
     if (reader !== undefined && this.#size > reader.limit) this.#refuse(reader);
     return true;
   }
@@ -60,6 +63,7 @@ export class RequestBody {
     if (this.#declared !== undefined && this.#received !== this.#declared) return false;
     this.#state = "whole";
     this.#reader?.resolve(this.#taken());
+    this.#waiting?.resolve(this.#pieces.length > 0);
     return true;
   }
 
@@ -68,6 +72,22 @@ export class RequestBody {
     if (this.#state === "open") this.#state = "broken";
     this.#pieces = [];
     this.#reader?.reject(aborted());
+    this.#waiting?.reject(aborted());
+  }
+
+  /** The next piece of what has come. */
+  take(): Uint8Array | undefined {
+    const piece = this.#pieces.shift();
+    this.#size -= piece?.length ?? 0;
+    return piece;
+  }
+
+  /** Waits for what is still to come. @returns false at the end. @throws {TsukubeError} `aborted`. */
+  async hasMore(): Promise<boolean> {
+    if (this.#state === "broken") throw aborted();
+    if (this.#pieces.length > 0 || this.#state === "whole") return this.#pieces.length > 0;
+    this.#waiting = Promise.withResolvers();
+    return this.#waiting.promise;
   }
 
   /** Undefined: it is not known whole yet. @throws {TsukubeError} `too-large`, `aborted`. */

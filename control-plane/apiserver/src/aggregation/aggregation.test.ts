@@ -1,9 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Duplex } from "node:stream";
+import { text } from "node:stream/consumers";
 import type { Unstructured } from "@tsukube/api";
 import type { APIServiceStatus } from "@tsukube/api/types/apiregistration-v1";
-import type { ApiResponse } from "@tsukube/client";
+import { type ApiResponse, createHttpTransport } from "@tsukube/client";
 import { Lifetime, silentLogger } from "@tsukube/foundation";
 import {
   createHttpsServer,
@@ -80,13 +81,24 @@ beforeAll(async () => {
   lifetime.own("server", server);
 });
 
+/** More than the API server takes for itself. */
+const LARGE = Buffer.alloc(5_000_000, "x");
+
 const RESOURCES = [
   { name: "flavours", singularName: "flavour", namespaced: true, kind: "Flavour", verbs: ["get", "list"] },
 ];
 
 function answer(exchange: Exchange): void {
-  const { method, path } = exchange;
+  const { method, path, headers: asked } = exchange;
   seen.push(`${method} ${path}`);
+  if (path.endsWith("/size")) {
+    void exchange
+      .body(2 * LARGE.length)
+      .then(({ length }) =>
+        exchange.send(200, {}, Buffer.from(`${length} ${asked["content-length"]} ${asked["transfer-encoding"]}`)),
+      );
+    return;
+  }
   const [status, object] = answerOf(exchange);
   const moved = status === 302 ? { location: "https://elsewhere.example.com/" } : {};
   const headers = { "content-type": "application/json", "set-cookie": ["a=1; Path=/", "b=2"], ...moved };
@@ -253,6 +265,33 @@ test("of its answers cookies stay several, and nobody is led elsewhere", async (
   expect(headers["set-cookie"]).toEqual(["a=1; Path=/", "b=2"]);
   const { code, text } = await ask("GET", `${path}/moved`);
   expect([code, text]).toEqual([502, "the backend attempted to redirect this request, which is not permitted"]);
+});
+
+test("bodies go there however large they are, and however their length is told", async () => {
+  const port = await server.listen("127.0.0.1", 0);
+  const pair = await authority.issue({ commonName: "root", organizations: ["system:masters"], usages: ["client"] });
+  const path = "/apis/taste.example.com/v1/namespaces/default/flavours/sour/size";
+  const options = { host: "127.0.0.1", port, path, ca: ownCa, ...pair, agent: false };
+  const send = (method: string, headers: Record<string, string | number>, body: Buffer): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const sent = httpsRequest(
+        { ...options, method, headers },
+        (response) => void text(response).then(resolve, reject),
+      );
+      sent.on("error", reject).end(body);
+    });
+  const { length } = LARGE;
+  expect(await send("POST", { "content-length": length }, LARGE)).toBe(`${length} ${length} undefined`);
+  expect(await send("DELETE", { "transfer-encoding": "chunked" }, LARGE)).toBe(`${length} undefined chunked`);
+  expect(await send("DELETE", {}, Buffer.alloc(0))).toMatch(/^0 /);
+  const transport = createHttpTransport(
+    { server: `https://127.0.0.1:${port}`, ca: ownCa, clientCertificate: pair },
+    realClock,
+  );
+  lifetime.own("transport", transport);
+  const { status, body } = await transport.request({ method: "PUT", path, headers: {}, body: LARGE });
+  expect([status, await textOf({ body } as ApiResponse)]).toEqual([200, expect.stringMatching(`^${length} `)]);
+  expect(await ask("POST", path, { a: "x".repeat(length) })).toMatchObject({ code: 200 });
 });
 
 test("upgrades go there too, whatever protocol they ask for, and what is answered in their place comes back", async () => {

@@ -5,6 +5,7 @@ import { type Clock, messageOf, withinTime } from "@tsukube/foundation";
 import type { UpgradeRequest } from "@tsukube/host";
 import type { RequestContext, RequestInfo, User } from "../contracts.ts";
 import { forwarded, forwardedFor } from "../proxying/forwarded.ts";
+import { passedBody } from "../proxying/passed-body.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import {
   API_SERVICES,
@@ -185,14 +186,8 @@ export class Aggregator {
     const { request, signal } = context;
     const headers = { ...withoutIdentity(forwarded(request.headers)), ...addedFor(context) };
     try {
-      const { method, body } = request;
-      const response = await this.#client.request(spec, {
-        method,
-        path,
-        headers,
-        signal,
-        ...(body !== undefined && { body }),
-      });
+      const body = await passedBody(request);
+      const response = await this.#client.request(spec, { method: request.method, path, headers, signal, body });
       return isRedirect(response) ? redirected(response) : { ...response, headers: forwarded(response.headers) };
     } catch (error) {
       if (signal.aborted) throw error;

@@ -5,6 +5,7 @@ import type { ApiResponse } from "@tsukube/client";
 import type { Random } from "@tsukube/foundation";
 import { trusting, type UpgradeRequest } from "@tsukube/host";
 import { forwardUpgrade } from "../proxying/forward-upgrade.ts";
+import { framed, type PassedBody, sendBody } from "../proxying/passed-body.ts";
 import { type ServiceEndpoint, serviceEndpoints } from "../proxying/service-endpoints.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 
@@ -30,9 +31,11 @@ export interface ExtensionRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
-  readonly body?: Uint8Array;
+  readonly body?: PassedBody;
   readonly signal: AbortSignal;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Requests to the servers behind APIServices, with the front proxy's certificate. */
 export class ExtensionClient {
@@ -64,12 +67,16 @@ export class ExtensionClient {
   }
 
   /** The answer streams. @throws {ServiceProblem}; errors of the network as Node's. */
-  request(spec: APIServiceSpec, { method, path, headers, body, signal }: ExtensionRequest): Promise<ApiResponse> {
+  request(
+    spec: APIServiceSpec,
+    { method, path, headers, body = NO_BYTES, signal }: ExtensionRequest,
+  ): Promise<ApiResponse> {
     const { host, options } = this.#target(spec);
     const out: Record<string, string | string[]> = { host };
     for (const [header, value] of Object.entries(headers)) out[header] = typeof value === "string" ? value : [...value];
     return new Promise((resolve, reject) => {
-      const sent = httpsRequest({ ...options, method, path, headers: out, signal, agent: this.#agent }, (response) =>
+      const about = { method, path, headers: framed(out, body), signal, agent: this.#agent };
+      const sent = httpsRequest({ ...options, ...about }, (response) =>
         resolve({
           status: response.statusCode ?? 502,
           headers: response.headers as Readonly<Record<string, string | readonly string[]>>,
@@ -77,7 +84,7 @@ export class ExtensionClient {
         }),
       );
       sent.on("error", reject);
-      sent.end(body);
+      sendBody(body, sent);
     });
   }
 

@@ -216,7 +216,9 @@ export class Chain {
     ms: number,
     time: Allotted | undefined,
   ): Promise<ApiResponse> {
-    if ((request.body?.length ?? 0) > BODY_LIMIT) throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
+    const isPassedOn = (): boolean => info.subresource === "proxy" || this.#deps.isElsewhere(info);
+    if ((request.body?.length ?? 0) > BODY_LIMIT && !isPassedOn())
+      throw ApiError.requestEntityTooLarge(`limit is ${BODY_LIMIT}`);
     const user = await this.#identify(request, info, notes);
     const attributes = attributesOf(user, info);
     let seating: Seating | undefined;
@@ -235,7 +237,7 @@ export class Chain {
       if (turn !== undefined) await turn;
       await this.#authorize(attributes, info, notes.audit);
       // only now: of who may not ask, nothing is kept
-      if (request.arrive !== undefined && (info.isResource || this.#deps.isElsewhere(info))) await request.arrive();
+      if (request.arrive !== undefined && info.isResource && !isPassedOn()) await request.arrive();
       time?.mustLast();
       return await this.#deps.dispatch(contextOf(request, info, user, notes, seating, time));
     } finally {

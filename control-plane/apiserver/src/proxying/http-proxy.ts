@@ -11,6 +11,7 @@ import { forwardUpgrade } from "./forward-upgrade.ts";
 import { forwarded, forwardedFor } from "./forwarded.ts";
 import { isGlobalUnicast } from "./global-unicast.ts";
 import type { KubeletConnection } from "./kubelet-connection.ts";
+import { framed, type PassedBody, passedBody, sendBody } from "./passed-body.ts";
 import { throughProxy } from "./proxied-page.ts";
 import { isOfPod, serviceEndpoints } from "./service-endpoints.ts";
 
@@ -45,9 +46,9 @@ export class HttpProxy {
       return { status: 301, headers: { location }, body: new Uint8Array(0) };
     }
     const path = pathOf(context);
-    const body = request.body ?? new Uint8Array(0);
-    const headers = { ...forwarded(request.headers), ...forwardedFrom(context) };
     const target = this.#target(info);
+    const body = await passedBody(request);
+    const headers = framed({ ...forwarded(request.headers), ...forwardedFrom(context) }, body);
     if (target.isKubelet === true) return this.#kubelets.request(target, request.method, path, headers, body, signal);
     const answer = await forward(target, request.method, path, headers, body, signal);
     return throughProxy(answer, {
@@ -170,7 +171,7 @@ function forward(
   method: string,
   path: string,
   headers: Record<string, string | string[]>,
-  body: Uint8Array,
+  body: PassedBody,
   signal: AbortSignal,
 ): Promise<ApiResponse> {
   const send = target.scheme === "https" ? httpsRequest : httpRequest;
@@ -186,6 +187,6 @@ function forward(
         }),
     );
     request.on("error", (error) => reject(unreachable(error)));
-    request.end(body);
+    sendBody(body, request);
   });
 }

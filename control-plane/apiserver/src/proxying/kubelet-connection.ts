@@ -7,6 +7,7 @@ import type { UpgradeRequest } from "@tsukube/host";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { forwardUpgrade } from "./forward-upgrade.ts";
 import { forwarded } from "./forwarded.ts";
+import { framed, type PassedBody, sendBody } from "./passed-body.ts";
 
 /** How the API server shows itself to kubelets. PEM. */
 export interface KubeletCredentials {
@@ -50,7 +51,7 @@ export class KubeletConnection {
     method: string,
     path: string,
     headers: Readonly<Record<string, string | string[]>>,
-    body: Uint8Array,
+    body: PassedBody,
     signal: AbortSignal,
   ): Promise<ApiResponse> {
     const { cert, key, ca } = this.#required();
@@ -61,7 +62,7 @@ export class KubeletConnection {
           port: to.port,
           method,
           path,
-          headers: forwarded(headers),
+          headers: framed(forwarded(headers), body),
           cert,
           key,
           ca,
@@ -77,7 +78,7 @@ export class KubeletConnection {
           }),
       );
       request.on("error", (error) => reject(unreachable(to, error)));
-      request.end(body);
+      sendBody(body, request);
     });
   }
 
