@@ -1,5 +1,6 @@
 import type { KubeObject } from "@tsukube/api";
 import { type Client, createClient, type ResourceClient, type Transport } from "@tsukube/client";
+import type { TlsFloors } from "./bench-tls.ts";
 
 /** How much a server of the scenario `peers` has to carry. */
 export interface Sizes {
@@ -16,12 +17,20 @@ export const FULL: Sizes = { pods: 10_000, watchers: 1000, clients: 1000 };
 /** For a look within a minute. */
 export const SMALL: Sizes = { pods: 2000, watchers: 64, clients: 16 };
 
+/** What a request costs whoever wrote the server: bytes over TLS, and for a write its part of a commit. */
+export interface Floor {
+  readonly tls: keyof TlsFloors;
+  /** How many share commits. */
+  readonly writers?: number;
+}
+
 /** One kind of request: how often it is made, how many units of work each is, and how. */
 export interface Operation {
   readonly name: string;
   readonly times: number;
   /** How many times as much CPU upstream should take. */
   readonly goal?: number;
+  readonly floor?: Floor;
   /** Makes the `index`th request over a connection that nobody else uses meanwhile. */
   request(index: number, peer: Peer): Promise<unknown>;
   /** Requests made before, so that programs are measured as they run; as many by default. */
@@ -46,6 +55,9 @@ const FILLER = "x".repeat(9000);
 const JSON_TYPE = "application/json";
 const PROTOBUF = "application/vnd.kubernetes.protobuf";
 const NEWLINE = 0x0a;
+const READ: Floor = { tls: "request" };
+const LIST: Floor = { tls: "list" };
+const writeOf = (writers: number): Floor => ({ tls: "request", writers });
 
 const core = (resource: string) => ({ group: "", version: "v1", resource });
 const DEPLOYMENTS = { group: "apps", version: "v1", resource: "deployments" };
@@ -102,31 +114,31 @@ function requests({ clients }: Sizes): readonly Operation[] {
   const leases = new Held();
   return [
     {
-      ...{ name: "get a pod, JSON", goal: 8, times: 3 * many, parallel },
+      ...{ name: "get a pod, JSON", goal: 8, floor: READ, times: 3 * many, parallel },
       request: (_, peer) => peer.read("pods/read", JSON_TYPE),
     },
     {
-      ...{ name: "get a pod, protobuf", goal: 8, times: 3 * many, parallel },
+      ...{ name: "get a pod, protobuf", goal: 8, floor: READ, times: 3 * many, parallel },
       request: (_, peer) => peer.read("pods/read", PROTOBUF),
     },
     {
-      ...{ name: "create a ConfigMap", goal: 6, times: many, parallel: CREATORS },
+      ...{ name: "create a ConfigMap", goal: 6, floor: writeOf(CREATORS), times: many, parallel: CREATORS },
       request: (index, { configMaps }) => configMaps.create(configMap(`c-${index}`, 100)),
     },
     {
-      ...{ name: "create a Pod", goal: 6, times: many, parallel: CREATORS },
+      ...{ name: "create a Pod", goal: 6, floor: writeOf(CREATORS), times: many, parallel: CREATORS },
       request: async (index, peer) => pods.hold(await peer.pods.create(pod(`p-${index}`))),
     },
     {
-      ...{ name: "patch a Pod", goal: 8, times: many, parallel },
+      ...{ name: "patch a Pod", goal: 8, floor: writeOf(parallel), times: many, parallel },
       request: (index, peer) => peer.pods.patch(`p-${index % HELD}`, { type: "strategic", body: stepped(index) }),
     },
     {
-      ...{ name: "put a Pod", goal: 8, times: many, parallel },
+      ...{ name: "put a Pod", goal: 8, floor: writeOf(parallel), times: many, parallel },
       request: (index, peer) => peer.pods.update(labelled(pods.get(`p-${index % HELD}`)!, index)),
     },
     {
-      ...{ name: "renew a Lease", goal: 10, times: many, parallel, perSecond: RENEWALS_PER_SECOND },
+      ...{ name: "renew a Lease", goal: 10, floor: writeOf(1), times: many, parallel, perSecond: RENEWALS_PER_SECOND },
       request: (index, peer) => renew(peer.leases, leases, index),
     },
   ];
@@ -138,10 +150,16 @@ function applies(): readonly Operation[] {
     deployments.patch("d", { type: "apply", body: deployment(replicas), fieldManager: "bench", force: true });
   return [
     {
-      ...{ name: "apply a Deployment, a change", goal: 8, times: 1000 },
+      ...{ name: "apply a Deployment, a change", goal: 8, floor: writeOf(1), times: 1000 },
       request: (index, peer) => apply(1 + (index % 2), peer),
     },
-    { name: "apply a Deployment, nothing to change", goal: 20, times: 1000, request: (_, peer) => apply(3, peer) },
+    {
+      name: "apply a Deployment, nothing to change",
+      goal: 20,
+      floor: READ,
+      times: 1000,
+      request: (_, peer) => apply(3, peer),
+    },
   ];
 }
 
@@ -151,7 +169,7 @@ function collections({ pods, clients, watchers }: Sizes, peers: readonly Peer[])
       ...{ name: `fill with ${pods} pods of 9 KB`, times: pods, warm: 0, parallel: clients },
       request: (index, peer) => peer.pods.create(pod(`l-${index}`, { rare: index % 100 === 0 ? "yes" : "no" }, FILLER)),
     },
-    { name: "list them, JSON", goal: 10, times: 8, request: (_, peer) => peer.read("pods", JSON_TYPE) },
+    { name: "list them, JSON", goal: 10, floor: LIST, times: 8, request: (_, peer) => peer.read("pods", JSON_TYPE) },
     { name: "list them, protobuf", goal: 5, times: 8, request: (_, peer) => peer.read("pods", PROTOBUF) },
     {
       ...{ name: "list 1% by a label", goal: 20, times: 400 },
@@ -162,6 +180,7 @@ function collections({ pods, clients, watchers }: Sizes, peers: readonly Peer[])
       ...{
         name: `deliver an event of 10 KB to ${watchers}`,
         goal: 4,
+        floor: { tls: "event" } as const,
         times: 3,
         warm: 1,
         units: 3 * WATCHED_EVENTS * watchers,

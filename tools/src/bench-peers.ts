@@ -4,6 +4,8 @@ import { setTimeout } from "node:timers/promises";
 import { cpuSecondsOf } from "./bench-cluster.ts";
 import { type Operation, operationsOf, Peer, prepare, type Sizes } from "./bench-operations.ts";
 import type { Measured } from "./bench-scenarios.ts";
+import { rawCommitCost } from "./bench-store.ts";
+import { tlsFloors } from "./bench-tls.ts";
 import { type Server, startOwnProcess, startUpstream } from "./differential/servers.ts";
 import { peersFolder } from "./peers.ts";
 
@@ -24,15 +26,39 @@ export function noPeers(): string | undefined {
 export async function peers(sizes: Sizes): Promise<readonly Measured[]> {
   const ours = await costsOf(await startOwnProcess(), sizes);
   const theirs = await costsOf(await startUpstream({ isDurable: true }), sizes);
-  return operationsOf(sizes, []).flatMap(({ name, goal }) => {
+  const tls = await tlsFloors();
+  const operations = operationsOf(sizes, []);
+  const commits = await commitCosts(operations);
+  const measured = operations.flatMap(({ name, goal, floor }) => {
     const [value = 0, other = 0] = [ours.get(name), theirs.get(name)];
     const ratio = { what: `${name}, upstream to ours`, value: other / value, unit: "x" };
+    const least = floor && tls[floor.tls] + (commits.get(floor.writers ?? 0) ?? 0);
     return [
       { what: name, value, unit: UNIT },
       { what: `${name}, upstream`, value: other, unit: UNIT },
       goal === undefined ? ratio : { ...ratio, goal: `>= ${goal}` },
+      ...(least === undefined ? [] : [{ what: `${name}, ours to its limit`, value: value / least, unit: "x" }]),
     ];
   });
+  return [
+    ...measured,
+    { what: "100 bytes read and 3 KB written, TLS alone", value: tls.request, unit: UNIT },
+    { what: "10 KB written, TLS alone", value: tls.event, unit: UNIT },
+    { what: "99 MB written to one, TLS alone", value: tls.list, unit: UNIT },
+    ...[...commits].map(([writers, value]) => ({
+      what: `commit of raw lmdb for ${writers}, a put`,
+      value,
+      unit: UNIT,
+    })),
+  ];
+}
+
+/** Of raw lmdb, by the number of writers that share them. */
+async function commitCosts(operations: readonly Operation[]): Promise<ReadonlyMap<number, number>> {
+  const costs = new Map<number, number>();
+  for (const { floor: { writers = 0 } = {} } of operations)
+    if (writers > 0 && !costs.has(writers)) costs.set(writers, await rawCommitCost(writers));
+  return costs;
 }
 
 /** Milliseconds of CPU by operation; the server is then closed. @param wanted Which operations, all by default. */

@@ -42,6 +42,17 @@ export async function puts(writers: number): Promise<readonly Measured[]> {
   });
 }
 
+/** Milliseconds of CPU a durable put of 2 KB into a raw lmdb. */
+export async function rawCommitCost(writers: number): Promise<number> {
+  return inFolder(async (folder) => {
+    const raw = openRaw(join(folder, "raw"));
+    const put: Put = (key) => raw.put(key, VALUE);
+    const [{ cpu }] = await inTurns(writers, put, put);
+    await raw.close();
+    return cpu / 1000;
+  });
+}
+
 /** What it costs updates that old revisions are kept: the same updates on a store that keeps many, on one that keeps few, and in place. */
 export async function keptHistory(): Promise<readonly Measured[]> {
   return inFolder(async (folder) => {
