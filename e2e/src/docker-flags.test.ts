@@ -288,6 +288,10 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
       [["run", "--rm", "--volumes-from", "other:bad", BUSYBOX, "true"], "invalid mode: bad"],
       [["run", "--rm", "--log-opt", "compress=true", BUSYBOX, "true"], "compress cannot be true when"],
       [["update", "--restart", "bad", "other"], "invalid restart policy: unknown policy 'bad'"],
+      [["network", "create", "--config-only", "small"], "only hold a configuration for others are not there"],
+      [["network", "ls", "--filter", "type=small"], "invalid filter: 'type'='small'"],
+      [["volume", "create", "a"], "volume name is too short"],
+      [["events", "--since", "2", "--until", "1"], "cannot be after"],
       [
         ["network", "create", "-o", "com.docker.network.driver.mtu=large", "small"],
         "failed to parse com.docker.network.driver.mtu",
@@ -299,6 +303,17 @@ describe.skipIf(!isRoot)("each flag of run has its effect inside the container (
     await client.docker("run", "-d", "--name", "bound", "--network", "small", "-p", "80", BUSYBOX, "sleep", "1000");
     expect(await client.docker("port", "bound")).toMatch(/^80\/tcp -> 127\.0\.0\.1:\d+$/);
     await client.docker("rm", "-f", "bound");
+    await client.docker("run", "-d", "--name", "store", BUSYBOX, "sleep", "1000");
+    await client.docker("run", "-d", "--name", "linked", "--link", "store:first", BUSYBOX, "sleep", "1000");
+    await client.docker("rename", "store", "renamed");
+    expect(await client.docker("ps", "--no-trunc", "--filter", "name=renamed", "--format", "{{.Names}}")).toBe(
+      "renamed,linked/first",
+    );
+    await client.docker("restart", "-t", "0", "renamed");
+    expect(await client.docker("exec", "linked", "grep", "first", "/etc/hosts")).toContain("renamed");
+    await client.docker("rm", "--link", "linked/first");
+    expect(await refused("exec", "linked", "grep", "first", "/etc/hosts")).toEqual([1, ""]);
+    await client.docker("rm", "-f", "linked", "renamed");
     const mounted = ["--tmpfs", "/t", "-v", "kept:/k", "--network", "small"];
     await client.docker("run", "--name", "shown", ...mounted, BUSYBOX, "cat", "/sys/class/net/eth0/mtu");
     expect(await client.docker("logs", "shown")).toBe("1400");

@@ -78,7 +78,8 @@ export function containerRoutes(deps: DockerDeps): readonly Route[] {
     post("resize", (name, request) => resize(deps, name, request)),
     post("wait", (name, request) => wait(deps, name, request)),
     post("attach", (name, request) => attach(deps, name, request)),
-    { method: "DELETE", path: /^\/containers\/([^/]+(?:\/[^/]+)?)$/, handle: (request) => remove(deps, request) },
+    { method: "DELETE", path: /^\/containers\/([^/]+)$/, handle: (request) => remove(deps, request) },
+    { method: "DELETE", path: /^\/containers\/([^/]+\/[^/]+)$/, handle: (request) => remove(deps, request) }, // a link
   ];
 }
 

@@ -1,3 +1,4 @@
+import { TsukubeError } from "@tsukube/foundation";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import type { DockerEvent } from "./events.ts";
 import { Filters } from "./filters.ts";
@@ -12,6 +13,11 @@ function events({ events: all, clock }: DockerDeps, { query, signal }: DockerReq
   const filters = new Filters(query);
   const since = timeIn(query.get("since"));
   const until = timeIn(query.get("until"));
+  if (since !== undefined && until !== undefined && since > until)
+    throw new TsukubeError(
+      "invalid",
+      `\`since\` time (${query.get("since")}) cannot be after \`until\` time (${query.get("until")})`,
+    );
   const from = since ?? (until === undefined ? undefined : 0);
   async function* lines(): AsyncGenerator<Buffer> {
     const left = until === undefined ? undefined : Math.min(Math.max(0, until - clock.now()), LONGEST_WAIT_MS);

@@ -20,6 +20,8 @@ interface CreateNetwork {
   readonly Ingress?: boolean;
   readonly EnableIPv4?: boolean;
   readonly EnableIPv6?: boolean;
+  readonly ConfigOnly?: boolean;
+  readonly ConfigFrom?: { readonly Network?: string } | null;
   readonly Scope?: string;
   readonly IPAM?: {
     readonly Driver?: string;
@@ -43,6 +45,8 @@ const CREATE_FIELDS: Fields<CreateNetwork> = {
   Driver: "string",
   Internal: "boolean",
   Attachable: "boolean",
+  ConfigOnly: "boolean",
+  ConfigFrom: { fields: { Network: "string" } },
   Ingress: "boolean",
   EnableIPv4: "boolean",
   EnableIPv6: "boolean",
@@ -90,6 +94,8 @@ async function found(deps: DockerDeps, name: string): Promise<Network> {
 
 async function list(deps: DockerDeps, query: URLSearchParams): Promise<DockerAnswer> {
   const filters = new Filters(query, ["dangling", "driver", "id", "label", "label!", "name", "scope", "type"]);
+  const unknown = filters.of("type")?.find((type) => type !== "builtin" && type !== "custom");
+  if (unknown !== undefined) throw new TsukubeError("invalid", `invalid filter: 'type'='${unknown}'`);
   await found(deps, DEFAULT_NETWORK);
   const dangling = filters.flag("dangling");
   const { networks } = parts(deps);
@@ -225,6 +231,8 @@ async function create(deps: DockerDeps, request: DockerRequest): Promise<DockerA
     );
   if (wish.Ingress === true || wish.Scope === "swarm")
     throw new TsukubeError("unsupported", "there is no swarm mode here");
+  if (wish.ConfigOnly === true || wish.ConfigFrom?.Network)
+    throw new TsukubeError("unsupported", "networks that only hold a configuration for others are not there");
   if (wish.EnableIPv4 === false)
     throw new TsukubeError("unsupported", "networks of IPv6 alone are not there: expected one without --ipv4=false");
   if (IPAM?.Driver && IPAM.Driver !== "default")

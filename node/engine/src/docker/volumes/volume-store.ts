@@ -90,6 +90,11 @@ export class VolumeStore {
 
   async #create(name: string, wish: Partial<Omit<Volume, "createdAt">>): Promise<Volume> {
     const { labels = {}, options = {} } = wish;
+    if (name.length < 2)
+      throw new TsukubeError(
+        "invalid",
+        `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
+      );
     if (!NAME.test(name))
       throw new TsukubeError(
         "invalid",
