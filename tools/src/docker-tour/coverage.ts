@@ -7,6 +7,7 @@ export const ENDPOINTS: Readonly<Record<string, string>> = {
   "GET /info": "docker( info",
   "GET /images/json": "GET /images/json",
   "GET /images/why": "image why",
+  "GET /distribution/{}/json": "GET /distribution/NAME/json",
   "POST /images/create": "docker( pull",
   "POST /images/load": "image load",
   "GET /images/get": "image save",

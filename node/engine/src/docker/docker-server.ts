@@ -163,7 +163,7 @@ export class DockerServer {
     if (method === "GET" && path === "/plugins") return { status: 200, json: [] };
     const plugin = /^\/plugins\/(.+)\/json$/.exec(path)?.[1];
     if (plugin !== undefined) return refuse(404, `plugin "${plugin}" not found`);
-    if (/^\/(plugins|session|grpc|distribution|containers\/[^/]+\/(checkpoints|attach\/ws))/.test(path))
+    if (/^\/(plugins|session|grpc|containers\/[^/]+\/(checkpoints|attach\/ws))/.test(path))
       return refuse(501, `${method} ${path} is not there yet`);
     return refuse(404, "page not found");
   }

@@ -34,6 +34,35 @@ test("a pull tells the digest of what the name stands for now, whichever the ima
   expect(await pulled()).toBe(`Digest: ${index}`);
 });
 
+test("what a registry has under a name is told by GET /distribution/NAME/json: of an index its platforms, of an image its own", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tsukube-routes-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const registry = await TinyRegistry.start();
+  onTestFinished(() => registry.close());
+  const deps = await ImagesUnderTest.reading(folder);
+  const route = imageRoutes(deps as unknown as DockerDeps).find(({ path }) => path.test("/distribution/a/json"));
+  const described = async (name: string) =>
+    route?.handle({ parameters: [name], header: () => undefined } as unknown as DockerRequest);
+  const { index } = registry.addImage();
+  const { type: mediaType, bytes } = registry.manifests.get("1.0")!;
+  const entries = (JSON.parse(bytes.toString()) as { manifests: { digest: string; platform: object }[] }).manifests;
+  expect(await described(`${registry.name}:1.0`)).toEqual({
+    status: 200,
+    json: {
+      Descriptor: { mediaType, digest: index, size: bytes.length },
+      Platforms: entries.map(({ platform }) => platform),
+    },
+  });
+  const own = { os: "linux", architecture: "arm", variant: "v7" };
+  const config = registry.add(Buffer.from(JSON.stringify({ ...own, rootfs: { type: "layers", diff_ids: [] } })));
+  const image = registry.addManifest({ mediaType: "application/vnd.oci.image.manifest.v1+json", config, layers: [] });
+  expect(await described(`${registry.name}@${image.digest}`)).toMatchObject({
+    json: { Descriptor: image, Platforms: [own] },
+  });
+  expect(deps.images.all).toEqual([]);
+  await expect(described(`${registry.name}:none`)).rejects.toMatchObject({ code: "not-found" });
+});
+
 test("images are listed newest first, also within a second, by when they were made and by those of their names that are asked for", async () => {
   const folder = await mkdtemp(join(tmpdir(), "tsukube-routes-"));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -18,6 +18,7 @@ export function imageRoutes(deps: DockerDeps): readonly Route[] {
   return [
     { method: "GET", path: /^\/images\/json$/, handle: ({ query }) => list(deps, query) },
     { method: "GET", path: /^\/images\/why$/, handle: ({ query }) => why(deps, query.get("digest") ?? "") },
+    { method: "GET", path: /^\/distribution\/(.+)\/json$/, handle: (request) => inRegistry(deps, request) },
     { method: "POST", path: /^\/images\/create$/, handle: (request) => pull(deps, request) },
     { method: "POST", path: /^\/images\/load$/, handle: (request) => load(deps, request) },
     { method: "GET", path: /^\/images\/get$/, handle: ({ query }) => save(deps, query.getAll("names")) },
@@ -165,6 +166,13 @@ function wholeOf(name: string): string {
   } catch {
     return name;
   }
+}
+
+/** What a name stands for elsewhere, before it is pulled. */
+async function inRegistry({ transfer }: DockerDeps, request: DockerRequest): Promise<DockerAnswer> {
+  const reference = parseReference(request.parameters[0] ?? "");
+  const { descriptor, platforms } = await transfer.describe(reference, transferOptions(request));
+  return { status: 200, json: { Descriptor: descriptor, Platforms: platforms } };
 }
 
 function pull(deps: DockerDeps, request: DockerRequest): DockerAnswer {

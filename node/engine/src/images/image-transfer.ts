@@ -1,14 +1,22 @@
 import { codeOf, TsukubeError } from "@tsukube/foundation";
 import type { ContentStore } from "./content-store.ts";
 import { counted } from "./counted.ts";
-import { readDocument } from "./image-document.ts";
+import { type DocumentParts, documentOf, readDocument } from "./image-document.ts";
 import type { ImageGarbage } from "./image-garbage.ts";
 import { pushImage } from "./image-push.ts";
 import type { ImageRecord, ImageStore } from "./image-store.ts";
 import { inParallel } from "./in-parallel.ts";
 import { unpackBlob } from "./layer-unpack.ts";
-import { choose, type Descriptor, MAX_DOCUMENT, type Manifest, readManifest } from "./manifest.ts";
-import { OWN_PLATFORM, parsePlatform } from "./platform.ts";
+import {
+  choose,
+  type Descriptor,
+  MAX_DOCUMENT,
+  type Manifest,
+  OCI_INDEX,
+  OCI_MANIFEST,
+  readManifest,
+} from "./manifest.ts";
+import { OWN_PLATFORM, type Platform, parsePlatform } from "./platform.ts";
 import { formatReference, parseReference, type Reference } from "./reference.ts";
 import type { RegistryCredentials } from "./registry-auth.ts";
 import type { RegistryClient, RegistrySession, Search, SearchResult } from "./registry-client.ts";
@@ -42,6 +50,13 @@ export interface Pulled {
   readonly image: ImageRecord;
   /** What the name stands for in the registry: of a manifest, or of an index of several. */
   readonly digest: string;
+}
+
+/** What a registry has under a name. */
+export interface Described {
+  /** Of a manifest, or of an index of several. */
+  readonly descriptor: Descriptor;
+  readonly platforms: readonly Platform[];
 }
 
 const PARALLEL = 3;
@@ -114,6 +129,31 @@ export class ImageTransfer {
     }
   }
 
+  /** What a name stands for in its registry, of which no layer is fetched. @throws as {@link pull}. */
+  async describe(reference: Reference, { credentials, signal }: TransferOptions = {}): Promise<Described> {
+    const release = await this.#deps.garbage.hold();
+    try {
+      const name = formatReference(reference);
+      const session = await this.#deps.client.open(reference, credentials, signal);
+      const { manifest, digest } = await this.#document(session, reference.digest ?? reference.tag ?? "latest", name);
+      const { manifests, config, mediaType = manifests === undefined ? OCI_MANIFEST : OCI_INDEX } = manifest;
+      const size = (await this.#deps.content.size(digest)) ?? 0;
+      const own = config === undefined ? [] : [documentOf(await this.#config(session, config, name))];
+      const platforms = manifests?.flatMap(({ platform }) => platform ?? []) ?? own;
+      return {
+        descriptor: { mediaType, digest, size },
+        platforms: platforms.map(({ architecture = "", os = "linux", variant }) => ({
+          ...{ architecture, os },
+          ...(variant === undefined ? {} : { variant }),
+        })),
+      };
+    } catch (error) {
+      throw transferError("pull", reference, error);
+    } finally {
+      await release();
+    }
+  }
+
   /**
    * Pushes an image: byte for byte as it was pulled, or, made here, with its layers compressed on the way.
    * @param name Of the image here and there. @returns the digest of its manifest.
@@ -144,11 +184,7 @@ export class ImageTransfer {
         `Cannot pull "${name}": ${manifest.mediaType ?? "its manifest"} is not an image, expected an OCI or Docker v2 manifest`,
       );
     }
-    if (config.size > MAX_DOCUMENT)
-      throw new TsukubeError("too-large", `Cannot pull "${name}": a configuration of ${config.size} bytes`);
-    const known = await this.#deps.content.readSound(config.digest);
-    if (known === undefined) await this.#fetch(session, config);
-    const parts = readDocument(known ?? (await this.#deps.content.read(config.digest)), name);
+    const parts = await this.#config(session, config, name);
     const { diffIds } = parts;
     if (diffIds.length !== layers.length) {
       throw new TsukubeError(
@@ -187,6 +223,14 @@ export class ImageTransfer {
     const bytes = known ?? (await session.manifest(which)).bytes;
     const { digest } = await this.#deps.content.write([bytes], which.includes(":") ? which : undefined);
     return { manifest: readManifest(bytes, name), digest };
+  }
+
+  async #config(session: RegistrySession, config: Descriptor, name: string): Promise<DocumentParts> {
+    if (config.size > MAX_DOCUMENT)
+      throw new TsukubeError("too-large", `Cannot pull "${name}": a configuration of ${config.size} bytes`);
+    const known = await this.#deps.content.readSound(config.digest);
+    if (known === undefined) await this.#fetch(session, config);
+    return readDocument(known ?? (await this.#deps.content.read(config.digest)), name);
   }
 
   /** @returns whether it had to be fetched. */
