@@ -131,11 +131,18 @@ test("it shrinks only after five minutes in which that was right", async () => {
   expect(await size()).toBe(1);
 });
 
-test("without metrics it stays as it is, and says so", async () => {
+test("without metrics it stays as it is, says so, and wants what it wanted before", async () => {
   await create(2);
   await cluster.clock.advance(16_000);
   expect(await size()).toBe(2);
   expect((await conditionsOf())["ScalingActive"]).toBe("False FailedGetResourceMetric");
+  expect(await statusOf()).toMatchObject({ currentReplicas: 2, desiredReplicas: 0 });
+  await use("90m");
+  await ready();
+  for (const name of await actor.names()) await metrics.delete(name).catch(() => {});
+  await deployments.patch("web", { type: "merge", body: { spec: { replicas: 3 } } });
+  await cluster.clock.advance(16_000);
+  expect(await statusOf()).toMatchObject({ currentReplicas: 3, desiredReplicas: 4 });
 });
 
 test("limits that it is outside of need no metric", async () => {

@@ -39,7 +39,8 @@ export function statusAfter(
     ...(metadata?.generation !== undefined && { observedGeneration: metadata.generation }),
     ...(lastScaleTime !== undefined && { lastScaleTime }),
     currentReplicas: current,
-    desiredReplicas: decision.replicas,
+    // while metrics fail, what was wanted last
+    desiredReplicas: decision.problem === undefined ? decision.replicas : (status?.desiredReplicas ?? 0),
     ...(currentMetrics !== undefined && { currentMetrics }),
     conditions,
   };
