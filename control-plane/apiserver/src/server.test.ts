@@ -128,8 +128,9 @@ describe("who asks", () => {
       const nobody = own({});
       for (const path of ["/healthz", "/livez", "/readyz", "/version", "/version/"])
         expect((await send(nobody, "GET", path)).code).toBe(200);
-      const { code, object } = await send(nobody, method, path);
+      const { code, object, headers } = await send(nobody, method, path);
       expect([code, object.reason, object.message]).toEqual([403, "Forbidden", expect.stringContaining(message)]);
+      expect(headers["x-content-type-options"]).toBe("nosniff");
     },
   );
 

@@ -219,6 +219,11 @@ describe("OpenAPI v2", () => {
     expect([same.code, same.body.length]).toEqual([304, 0]);
   });
 
+  test.each(["/openapi/v2", "/openapi/v3/api/v1"])("is 406 without a body for who takes neither: %s", async (path) => {
+    const { code, headers, body } = await admin.get(path, { accept: "text/html" });
+    expect([code, body.length, headers["vary"]]).toEqual([406, 0, expect.stringContaining("Accept")]);
+  });
+
   test("follows definitions: it has what they define while it is served", async () => {
     const has = async (): Promise<boolean> => {
       const definitions = (await admin.get("/openapi/v2")).object["definitions"] as Readonly<Record<string, unknown>>;

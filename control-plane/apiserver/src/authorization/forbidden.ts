@@ -1,12 +1,16 @@
 import { ApiError, goQuote } from "@tsukube/api";
 import type { AuthorizationAttributes } from "../contracts.ts";
 
+/** What is refused before anybody looks into it. */
+export class Refusal extends ApiError {}
+
 /** "pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "y"". */
-export function forbidden(attributes: AuthorizationAttributes, reason: string): ApiError {
+export function forbidden(attributes: AuthorizationAttributes, reason: string): Refusal {
   const { isResource, group, resource, name } = attributes;
   const tail = reason === "" ? "" : `: ${reason}`;
   const what = isResource ? { group, resource } : { group: "", resource: "" };
-  return ApiError.forbidden(what, isResource ? name : "", `${sanitized(messageOf(attributes))}${tail}`);
+  const why = `${sanitized(messageOf(attributes))}${tail}`;
+  return new Refusal(ApiError.forbidden(what, isResource ? name : "", why).status);
 }
 
 function messageOf({ user, verb, isResource, ...asked }: AuthorizationAttributes): string {

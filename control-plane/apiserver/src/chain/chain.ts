@@ -16,7 +16,7 @@ import { AuthenticationMetrics } from "../authentication/authentication-metrics.
 import { Impersonation } from "../authentication/impersonation.ts";
 import { ANONYMOUS, bearerProblem } from "../authentication/tokens.ts";
 import { AuthorizationMetrics } from "../authorization/authorization-metrics.ts";
-import { forbidden } from "../authorization/forbidden.ts";
+import { forbidden, Refusal } from "../authorization/forbidden.ts";
 import type {
   Authenticator,
   AuthorizationAttributes,
@@ -317,6 +317,7 @@ export class Chain {
     const headers: Record<string, string> = {};
     const retry = known.status.details?.retryAfterSeconds;
     if (retry) headers["retry-after"] = String(retry);
+    if (error instanceof Refusal) headers["x-content-type-options"] = "nosniff";
     try {
       const accepted = negotiate(request.headers, info.query, { forms: false });
       const response = respondTyped(known.httpCode, known.status, "meta/v1.Status", accepted);

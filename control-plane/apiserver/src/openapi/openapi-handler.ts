@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import {
-  ApiError,
   apiVersionOf,
   encodeOpenApiV2,
   encodeOpenApiV3,
@@ -54,14 +53,16 @@ export class OpenApiHandler {
   }
 
   #v2(context: RequestContext): ApiResponse {
+    const vary = "Accept-Encoding, Accept";
     const contentType = typeFor(context, 2);
+    if (contentType === undefined) return notAcceptable(vary);
     const version = `${this.#registry.version} ${this.#aggregator.version}`;
     const { body, hash } = this.#document(`v2 ${contentType}`, version, () => {
       const document = withAggregated(openApiV2(openApiContentOf(this.#registry)), this.#aggregator.openApiV2);
       const isOwn = this.#registry.custom.length === 0 && this.#aggregator.openApiV2.length === 0;
       return contentType === JSON_TYPE ? textOf(document, isOwn) : encodeOpenApiV2(document);
     });
-    const headers = { etag: `"${hash}"`, vary: "Accept-Encoding, Accept", "content-type": contentType };
+    const headers = { etag: `"${hash}"`, vary, "content-type": contentType };
     return unlessKnown(context, headers, body);
   }
 
@@ -96,6 +97,7 @@ export class OpenApiHandler {
   #v3(context: RequestContext, path: string): ApiResponse {
     if (!this.#paths().includes(path)) return this.#nothing();
     const contentType = typeFor(context, 3);
+    if (contentType === undefined) return notAcceptable("Accept");
     const { body, hash } = this.#v3Document(path);
     const asked = context.info.query.get("hash");
     if (asked !== null && asked !== hash) {
@@ -121,8 +123,8 @@ function textOf(document: object, isOwn: boolean): Uint8Array {
   return Buffer.from(isOwn ? JSON.stringify(document) : rawJsonText(document));
 }
 
-/** The first form that the client takes. @returns the media type to send. @throws {ApiError} 406. */
-function typeFor(context: RequestContext, version: 2 | 3): string {
+/** The first form that the client takes. @returns the media type to send; undefined: it takes none that there is. */
+function typeFor(context: RequestContext, version: 2 | 3): string | undefined {
   const spec = `application/com.github.proto-openapi.spec.v${version}`;
   const protobuf = `${spec}.v1.0+protobuf`; // Go's parser of media types takes no "@"
   const header = context.request.headers["accept"] ?? "";
@@ -130,7 +132,12 @@ function typeFor(context: RequestContext, version: 2 | 3): string {
     if (type === JSON_TYPE || type === "*/*" || type === "application/*") return JSON_TYPE;
     if (type === protobuf || type === `${spec}@v1.0+protobuf`) return protobuf;
   }
-  throw ApiError.notAcceptable([JSON_TYPE, protobuf]);
+  return undefined;
+}
+
+/** What depends on `Accept` and is in no form that a client takes is told without a body. */
+function notAcceptable(vary: string): ApiResponse {
+  return { status: 406, headers: { vary }, body: new Uint8Array(0) };
 }
 
 function unlessKnown(context: RequestContext, headers: Record<string, string>, body: Uint8Array): ApiResponse {
