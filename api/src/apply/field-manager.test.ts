@@ -89,6 +89,18 @@ test("who creates what is always written, as null where it is absent, owns only 
   expect(owners(fields.update(undefined, made, "m"))).toEqual({ "m/Update": owned });
 });
 
+test("who sends an empty list where there is null for it owns that, and takes it from whom had it", () => {
+  const kind = { group: "rbac.authorization.k8s.io", version: "v1", kind: "ClusterRole" };
+  const apiVersion = "rbac.authorization.k8s.io/v1";
+  const { fields } = managerOf(apiVersion, kind.kind, schemaOf(kind));
+  const role = { apiVersion, kind: kind.kind, metadata: { name: "x" }, rules: null } as Unstructured;
+  const made = fields.update(undefined, role, "one", [["rules"]]);
+  expect([made["rules"], owners(made)]).toEqual([null, { "one/Update": { "f:rules": {} } }]);
+  const live = stored(made);
+  expect(owners(fields.update(live, live, "two", [["rules"]]))).toEqual({ "two/Update": { "f:rules": {} } });
+  expect(owners(fields.update(live, live, "two"))).toEqual({ "one/Update": { "f:rules": {} } });
+});
+
 test("an empty struct that another manager owns stays, with what nobody owns in it", () => {
   const kind = { group: "flowcontrol.apiserver.k8s.io", version: "v1", kind: "PriorityLevelConfiguration" };
   const apiVersion = "flowcontrol.apiserver.k8s.io/v1";

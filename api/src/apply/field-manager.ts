@@ -72,13 +72,20 @@ export class FieldManager {
   /**
    * `next` with managedFields after a create (`live` undefined), update or patch by `manager`. Fields that changed become
    * the manager's. An object that had no managedFields stays without until its first apply.
+   * @param emptied Paths at which an empty list or map was sent, which `next` has as null.
    */
-  update(live: Unstructured | undefined, next: Unstructured, manager: string): Unstructured {
+  update(
+    live: Unstructured | undefined,
+    next: Unstructured,
+    manager: string,
+    emptied: readonly (readonly string[])[] = [],
+  ): Unstructured {
     const managed = this.#decodeLiveOrNew(live, next);
     const bare = withManagedFields(this.#options.complete?.(next) ?? next, []);
     if (managed === undefined) return withManagedFields(bare, live?.metadata?.managedFields ?? []);
     if (managed.managers.size === 0 && (live?.metadata?.uid ?? "") !== "") return bare;
-    return withManagedFields(bare, encodeManagedFields(this.#recordUpdate(live, bare, managed, manager)));
+    const sent = emptied.reduce(withEmptyAt, bare);
+    return withManagedFields(bare, encodeManagedFields(this.#recordUpdate(live, sent, managed, manager)));
   }
 
   /**
@@ -222,6 +229,15 @@ export class FieldManager {
   #now(): string {
     return formatTime(this.#options.clock.now());
   }
+}
+
+/** The object with an empty list where it has null. */
+function withEmptyAt(object: Unstructured, [name, ...rest]: readonly string[]): Unstructured {
+  const tree = object as unknown as Readonly<Record<string, unknown>>;
+  const member = name === undefined ? undefined : tree[name];
+  if (name === undefined || member === undefined) return object;
+  if (rest.length === 0) return member === null ? ({ ...tree, [name]: [] } as unknown as Unstructured) : object;
+  return isRecord(member as never) ? ({ ...tree, [name]: withEmptyAt(member as Unstructured, rest) } as never) : object;
 }
 
 /** A list of entries, also an empty one. */

@@ -76,6 +76,7 @@ class Decoder {
   readonly #maxDepth: number;
   readonly #keepsNumbers: boolean;
   readonly #collects: boolean;
+  readonly #emptied: (readonly string[])[] | undefined;
   /** Fields, indexes and map keys from the root to the value being read. */
   readonly #path: (FieldPlan | string | number)[] = [];
   /** The structs around it, innermost last. */
@@ -94,6 +95,7 @@ class Decoder {
     this.#keepsNumbers = options.keepsNumbers ?? false;
     this.#maxDepth = options.maxDepth ?? MOST_NESTED;
     this.#collects = options.collectProblems ?? true;
+    this.#emptied = options.emptied;
   }
 
   whole<T>(read: () => T): T {
@@ -191,6 +193,8 @@ class Decoder {
     this.#path.push(field);
     const { plan } = field;
     const value = this.value(plan);
+    if (this.#emptied !== undefined && field.emptyIsNull && value !== undefined && isZero(value, plan.op))
+      this.#noteEmpty();
     this.#path.pop();
     const empty = value === undefined || value === null;
     if (empty || (field.dropsZero && isZero(value, plan.op) && !this.#clearsManagers(field))) {
@@ -198,6 +202,17 @@ class Decoder {
     } else {
       out[field.name] = value;
     }
+  }
+
+  #noteEmpty(): void {
+    const path: string[] = [];
+    for (const [index, step] of this.#path.entries()) {
+      if (typeof step !== "object") return;
+      const { schema } = step.plan;
+      if (index < this.#path.length - 1 && schema.kind === "object" && schema.mapType === "atomic") return;
+      path.push(step.name);
+    }
+    this.#emptied?.push(path);
   }
 
   /** Who sends an object with an empty list of managers clears them; who sends none leaves them. */

@@ -38,6 +38,8 @@ export interface FieldPlan {
   readonly plan: Plan;
   /** The normal form has no zero value here: Go leaves it out, or shows null. */
   readonly dropsZero: boolean;
+  /** Always printed, and null when it is empty. */
+  readonly emptyIsNull: boolean;
   /** Go prints it even when absent, as {@link absentValue}. */
   readonly isFilled: boolean;
   /** The items of a list of objects: never null. */
@@ -179,6 +181,10 @@ class LazyFieldPlan implements FieldPlan {
     // The store's protobuf knows no empty lists: they come back as null. Lists of objects always answer with items.
     if (this.field.omit === "never") return (this.plan.op === "list" || this.plan.op === "map") && !this.isItems;
     return this.field.omit !== "empty" || !isStruct(this.plan);
+  }
+
+  get emptyIsNull(): boolean {
+    return this.field.omit === "never" && this.dropsZero;
   }
 
   get isItems(): boolean {

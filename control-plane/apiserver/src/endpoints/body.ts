@@ -111,15 +111,28 @@ function unreadable({ message }: DecodeError, bytes: Uint8Array): string | undef
   }
 }
 
-/** Decodes the object of a create or update in the definition's form. @throws {ApiError} 400, 415. */
-export function decodeObject(context: RequestContext, definition: BodyForm, bytes: Uint8Array): Unstructured {
-  const object = decoded(context, definition, bytes);
+/**
+ * Decodes the object of a create or update in the definition's form.
+ * @param emptied Filled as by {@link DecodeOptions.emptied}. @throws {ApiError} 400, 415.
+ */
+export function decodeObject(
+  context: RequestContext,
+  definition: BodyForm,
+  bytes: Uint8Array,
+  emptied: (readonly string[])[] = [],
+): Unstructured {
+  const object = decoded(context, definition, bytes, emptied);
   const whole = (): Json => (definition.typed ? applyDefaults(definition, object) : object) as unknown as Json;
   context.noteBody?.(whole, object.metadata);
   return object;
 }
 
-function decoded(context: RequestContext, definition: BodyForm, bytes: Uint8Array): Unstructured {
+function decoded(
+  context: RequestContext,
+  definition: BodyForm,
+  bytes: Uint8Array,
+  emptied: (readonly string[])[],
+): Unstructured {
   const encoding = bodyEncoding(
     context.request.headers,
     definition.typed ? undefined : ["json", "yaml"],
@@ -127,7 +140,7 @@ function decoded(context: RequestContext, definition: BodyForm, bytes: Uint8Arra
   );
   const validation = fieldValidationOf(context.info.query);
   if (!definition.typed) return decodeCustom(context, definition, bytes, encoding, validation);
-  const { object, problems } = decodeTyped(bytes, encoding, definition.schema, definition);
+  const { object, problems } = decodeTyped(bytes, encoding, definition, emptied);
   checkKind(object, definition, encoding === "json" ? bytes : undefined);
   reportOf(context, definition, problems, validation);
   return { ...object, kind: definition.kind, apiVersion: apiVersionOf(definition) };
@@ -136,9 +149,10 @@ function decoded(context: RequestContext, definition: BodyForm, bytes: Uint8Arra
 function decodeTyped(
   bytes: Uint8Array,
   encoding: Encoding,
-  schema: ObjectSchema,
   definition: BodyForm,
+  emptied: (readonly string[])[],
 ): { readonly object: Unstructured; readonly problems: readonly string[] } {
+  const { schema } = definition;
   try {
     if (encoding === "protobuf") {
       const envelope = decodeEnvelope(bytes);
@@ -146,7 +160,8 @@ function decodeTyped(
       checkKind(envelope, definition);
       return { object: decodeProtobuf<Unstructured>(envelope, schema), problems: [] };
     }
-    return encoding === "yaml" ? decodeYaml<Unstructured>(bytes, schema) : decodeJson<Unstructured>(bytes, schema);
+    const decode = encoding === "yaml" ? decodeYaml : decodeJson;
+    return decode<Unstructured>(bytes, schema, { emptied });
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     const outer = encoding === "protobuf" ? unreadable(error, bytes) : outerProblem(error);

@@ -163,9 +163,10 @@ export class ResourceHandler {
     const { definition } = view;
     const { info } = context;
     if (info.name !== "" && info.subresource === "" && definition.typed) throw ApiError.methodNotAllowed();
-    const request = this.#request(context, definition);
+    const emptied: (readonly string[])[] = [];
+    const request = { ...this.#request(context, definition), emptied };
     const body = placed(
-      decodeObject(context, definition, context.request.body ?? EMPTY),
+      decodeObject(context, definition, context.request.body ?? EMPTY, emptied),
       definition,
       info.namespace,
       "",
@@ -181,7 +182,8 @@ export class ResourceHandler {
     const { definition } = view;
     const { info } = context;
     const request = this.#request(context, definition);
-    const decoded = decodeObject(context, definition, context.request.body ?? EMPTY);
+    const emptied: (readonly string[])[] = [];
+    const decoded = decodeObject(context, definition, context.request.body ?? EMPTY, emptied);
     checkNamed(decoded, info.name);
     const body = withDistinctOwners(context, placed(decoded, definition, info.namespace, info.name), "body");
     const mayCreate = definition.strategy.createOnUpdate && info.subresource === "";
@@ -189,9 +191,9 @@ export class ResourceHandler {
       request,
       (live, manager) => {
         this.#checkUid(request, body, live);
-        return manager.update(live, sharing(body, live), request.fieldManager);
+        return manager.update(live, sharing(body, live), request.fieldManager, emptied);
       },
-      mayCreate ? (manager) => manager.update(undefined, body, request.fieldManager) : undefined,
+      mayCreate ? (manager) => manager.update(undefined, body, request.fieldManager, emptied) : undefined,
     );
     return this.#answer(created ? 201 : 200, view, object);
   }

@@ -60,6 +60,8 @@ export interface WriteRequest {
   readonly subresource: string;
   readonly dryRun: boolean;
   readonly fieldManager: string;
+  /** Where the body has empty lists that the object has as null, see {@link FieldManager.update}. */
+  readonly emptied?: readonly (readonly string[])[];
   /** What stands for the object at this subresource. */
   readonly view?: ObjectView;
 }
@@ -243,7 +245,7 @@ export class Writer {
     const manager = this.#manager(request, (given) => given);
     let object = this.#defaulted(definition, body, undefined);
     // nobody owns a generated name, nor what admission and the strategy put in
-    if (track) object = manager.update(undefined, object, request.fieldManager);
+    if (track) object = manager.update(undefined, object, request.fieldManager, request.emptied);
     const admitted = await this.#admitted(request, this.#attributes(request, "CREATE", object, undefined));
     return admitted === undefined || admitted === object ? object : this.#defaulted(definition, admitted, undefined);
   }
