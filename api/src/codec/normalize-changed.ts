@@ -71,6 +71,28 @@ function changedMap(value: Tree, values: Schema, base: Tree): Tree {
   return out;
 }
 
+/** What `emptied` of {@link DecodeOptions} tells of a value that is not in normal form; in what it shares with `base` there is nothing. */
+export function emptiedIn(
+  value: unknown,
+  schema: Schema,
+  base: unknown,
+  at: readonly string[] = [],
+): readonly (readonly string[])[] {
+  const isWhole = at.length > 0 && schema.kind === "object" && schema.mapType === "atomic";
+  if (value === base || isWhole || !isTree(value)) return [];
+  const plan = planOf(schema);
+  if (plan.op !== "object") return [];
+  return Object.keys(value).flatMap((name) => {
+    const field = plan.fields.get(name);
+    const member = value[name];
+    const before = isTree(base) ? base[name] : undefined;
+    if (field === undefined || member === before) return [];
+    const here = [...at, name];
+    if (field.emptyIsNull && (Array.isArray(member) || isTree(member)) && isZero(member, field.plan.op)) return [here];
+    return emptiedIn(member, field.field.schema, before, here);
+  });
+}
+
 function isTree(value: unknown): value is Tree {
   return isRecord(value as never);
 }

@@ -448,3 +448,36 @@ describe("a patched object", () => {
     expect(message).toBe("invalid object type: /v2, Kind=ConfigMap");
   });
 });
+
+test("an empty list of what is null then is owned by who sent it, however it came", async () => {
+  const ROLES = "/apis/rbac.authorization.k8s.io/v1/namespaces/patches/roles";
+  const metadata = { name: "empty" };
+  const MERGE = { "content-type": "application/merge-patch+json" };
+  const steps = [
+    ["POST", ROLES, "one", { metadata, rules: [] }, {}],
+    ["PUT", `${ROLES}/empty`, "two", { metadata, rules: [] }, {}],
+    ["PUT", `${ROLES}/empty`, "nobody", { metadata }, {}],
+    ["PATCH", `${ROLES}/empty`, "three", { rules: [] }, MERGE],
+    ["PATCH", `${ROLES}/empty`, "nobody", { rules: null }, MERGE],
+    ["PATCH", `${ROLES}/empty`, "four", [{ op: "replace", path: "/rules", value: [] }], JSON_PATCH],
+    ["PATCH", `${ROLES}/empty`, "five", { rules: [] }, STRATEGIC],
+    ["PUT", `${ROLES}/empty`, "six", { metadata, rules: [] }, {}],
+  ] as const;
+  const owners: unknown[] = [];
+  for (const [method, path, manager, body, headers] of steps) {
+    const { object } = await admin.send(method, `${path}?fieldManager=${manager}`, body, headers);
+    const { managedFields = [] } = object.metadata ?? {};
+    owners.push([object["rules"], managedFields.map(({ manager, fieldsV1 }) => [manager, fieldsV1])]);
+  }
+  const of = (manager: string) => [null, [[manager, { "f:rules": {} }]]];
+  expect(owners).toEqual([
+    of("one"),
+    of("two"),
+    of("two"),
+    of("three"),
+    of("three"),
+    of("four"),
+    of("five"),
+    of("six"),
+  ]);
+});

@@ -3,6 +3,7 @@ import {
   DecodeError,
   decodeUnstructured,
   decodeYamlUnstructured,
+  emptiedIn,
   encodeJson,
   encodeUnstructured,
   encodeUnstructuredText,
@@ -117,7 +118,8 @@ export function patcher(
     const all = [...problems, ...formed.problems];
     if (all.length > 0 && validation === "Strict") throw badPatch(shown(), strictDecodingMessage(all));
     report(context, all, validation);
-    return managers.update(live, formed.object, manager);
+    const emptied = definition.typed ? emptiedIn(value, definition.schema, live) : [];
+    return managers.update(live, formed.object, manager, emptied);
   };
 }
 
