@@ -3,6 +3,7 @@ import {
   type AuditBackend,
   type AuditPolicy,
   auditErrors,
+  Kubeconfig,
   LogAuditBackend,
   parseAuditPolicy,
   WebhookAuditBackend,
@@ -40,6 +41,6 @@ export async function auditOf(
     backends.push(new LogAuditBackend(file));
   }
   if (audit.webhookConfigFile !== undefined)
-    backends.push(new WebhookAuditBackend(await readFile(audit.webhookConfigFile, "utf8"), clock, logger, metrics));
+    backends.push(new WebhookAuditBackend(Kubeconfig.read(audit.webhookConfigFile), clock, logger, metrics));
   return { policy, backends };
 }

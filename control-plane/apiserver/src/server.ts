@@ -31,6 +31,7 @@ import { alwaysPullImages } from "./admission/optional/always-pull-images.ts";
 import { denyServiceExternalIps } from "./admission/optional/deny-service-external-ips.ts";
 import { eventRateLimit } from "./admission/optional/event-rate-limit.ts";
 import { limitHardAntiAffinity } from "./admission/optional/hard-anti-affinity.ts";
+import { imagePolicyWebhook } from "./admission/optional/image-policy.ts";
 import { namespaceAutoProvision, namespaceExists } from "./admission/optional/namespaces.ts";
 import { ownerReferencesPermission } from "./admission/optional/owner-references.ts";
 import { podNodeSelector } from "./admission/optional/pod-node-selector.ts";
@@ -236,6 +237,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       nodeRestriction(cache, authorizer),
       taintNodesByCondition,
       alwaysPullImages,
+      ...(configured.ImagePolicyWebhook === undefined
+        ? []
+        : [imagePolicyWebhook(configured.ImagePolicyWebhook, clock, random)]),
       podSecurity(cache, metrics, configured.PodSecurity),
       podNodeSelector(cache, configured.PodNodeSelector),
       priorityAdmission(cache, gates),
@@ -258,9 +262,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       podTopologyLabels(cache),
       podResize(cache),
       mutatingPolicies({ cache, registry, authorizer }),
-      mutatingWebhooks(webhooks),
+      mutatingWebhooks({ ...webhooks, credentials: configured.MutatingAdmissionWebhook }),
       validatingPolicies({ cache, registry, authorizer }),
-      validatingWebhooks(webhooks),
+      validatingWebhooks({ ...webhooks, credentials: configured.ValidatingAdmissionWebhook }),
       roleEscalation(rbac, authorizer),
       resourceQuota({ store, registry, clock, limited: configured.ResourceQuota ?? [] }),
       alwaysDeny,

@@ -18,7 +18,10 @@ describe("plugins", () => {
       { enableAdmissionPlugins: "Some" },
       /--enable-.*: there is no plugin "Some", expected some of AlwaysAdmit.*, PodNodeSelector.*ResourceQuota/,
     ],
-    [{ enableAdmissionPlugins: "ImagePolicyWebhook" }, /ImagePolicyWebhook is not offered yet, expected some of /],
+    [
+      { enableAdmissionPlugins: "NodeDeclaredFeatureValidator" },
+      /NodeDeclaredFeatureValidator is not offered yet, expected some of /,
+    ],
     [{ enableAdmissionPlugins: "Priority", disableAdmissionPlugins: "Priority" }, /"Priority" is in --enable-/],
   ])("%j is refused", (choice, message) => {
     expect(() => chosenPlugins(choice)).toThrow(message);

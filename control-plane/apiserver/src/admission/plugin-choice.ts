@@ -37,6 +37,7 @@ const OPTIONAL = [
   "DenyServiceExternalIPs",
   "EventRateLimit",
   "ExtendedResourceToleration",
+  "ImagePolicyWebhook",
   "LimitPodHardAntiAffinityTopology",
   "NamespaceAutoProvision",
   "NamespaceExists",
@@ -47,8 +48,8 @@ const OPTIONAL = [
 
 const OFFERED = [...USUAL, ...OPTIONAL].sort();
 
-/** Upstream's others: nothing does their work, so they cannot be turned on. */
-const ABSENT = ["ImagePolicyWebhook", "NodeDeclaredFeatureValidator"] as const;
+/** Upstream's other: nothing does its work, so it cannot be turned on. */
+const ABSENT = ["NodeDeclaredFeatureValidator"] as const;
 
 type PluginName = (typeof OFFERED)[number];
 

@@ -7,6 +7,7 @@ import { createAuthorityKeys, createSigningKey, openAuthority } from "@tsukube/h
 import { MemoryStore } from "@tsukube/store";
 import { VirtualClock } from "@tsukube/testing";
 import { afterAll, expect, test } from "vitest";
+import { Kubeconfig } from "../configuration/kubeconfig.ts";
 import type { User } from "../contracts.ts";
 import { startApiServer } from "../server.ts";
 import { parseAuditPolicy } from "./policy.ts";
@@ -353,7 +354,7 @@ test("events are sent to a webhook in batches, again when it does not take them"
   await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
   lifetime.add("hook", () => void hook.close());
   const { port } = hook.address() as AddressInfo;
-  const backend = new WebhookAuditBackend(kubeconfigOf(port), realClock, silentLogger, createMetrics());
+  const backend = new WebhookAuditBackend(new Kubeconfig(kubeconfigOf(port)), realClock, silentLogger, createMetrics());
   for (let index = 0; index < 401; index += 1) backend.log({ index });
   await backend.close();
   expect(batches.map(({ kind, items }) => [kind, items.length])).toEqual([
@@ -376,7 +377,7 @@ test("while the webhook hangs ten thousand events wait; what comes then is dropp
   const metrics = createMetrics();
   const clock = new VirtualClock();
   const { port } = hook.address() as AddressInfo;
-  const backend = new WebhookAuditBackend(kubeconfigOf(port), clock, silentLogger, metrics);
+  const backend = new WebhookAuditBackend(new Kubeconfig(kubeconfigOf(port)), clock, silentLogger, metrics);
   for (let index = 0; index < 400 + 10_000 + 25; index += 1) backend.log({ index });
   expect(metrics.expose()).toContain('apiserver_audit_error_total{plugin="buffered"} 25\n');
   await expect.poll(() => received.length).toBe(1);

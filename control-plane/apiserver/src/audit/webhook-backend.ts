@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { decodeYamlUnstructured, encodeUnstructuredText } from "@tsukube/api";
-import { type Clock, type Logger, type Metrics, messageOf, TsukubeError, withinTime } from "@tsukube/foundation";
+import { encodeUnstructuredText } from "@tsukube/api";
+import { type Clock, type Logger, type Metrics, messageOf } from "@tsukube/foundation";
+import { askTarget, type Kubeconfig, type WebhookTarget } from "../configuration/kubeconfig.ts";
 import { type AuditErrors, auditErrors } from "./audit-metrics.ts";
 import type { AuditBackend } from "./auditor.ts";
 
@@ -14,18 +12,12 @@ const ATTEMPTS = 5;
 const FIRST_RETRY_MS = 500;
 const TIMEOUT_MS = 30_000;
 
-interface Target {
-  readonly url: URL;
-  readonly tls: Readonly<Record<string, string | boolean>>;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
 /**
  * Sends events in batches to the server of a kubeconfig, one batch after the other. What it does not take is dropped after some
  * attempts, and so is what comes while too many wait; both are logged and counted.
  */
 export class WebhookAuditBackend implements AuditBackend {
-  readonly #target: Target;
+  readonly #target: WebhookTarget;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #errors: AuditErrors;
@@ -34,9 +26,9 @@ export class WebhookAuditBackend implements AuditBackend {
   #cancel: (() => void) | undefined;
   #sending: Promise<void> | undefined;
 
-  /** @param kubeconfig Its text. @throws {TsukubeError} `invalid`. */
-  constructor(kubeconfig: string, clock: Clock, logger: Logger, metrics: Metrics) {
-    this.#target = targetOf(kubeconfig);
+  /** @throws {TsukubeError} `invalid`. */
+  constructor(kubeconfig: Kubeconfig, clock: Clock, logger: Logger, metrics: Metrics) {
+    this.#target = kubeconfig.target();
     this.#clock = clock;
     this.#logger = logger;
     this.#errors = auditErrors(metrics);
@@ -96,70 +88,9 @@ export class WebhookAuditBackend implements AuditBackend {
   }
 }
 
-interface Kubeconfig {
-  readonly "current-context"?: string;
-  readonly clusters?: readonly {
-    readonly name: string;
-    readonly cluster: Readonly<Record<string, string | boolean>>;
-  }[];
-  readonly users?: readonly { readonly name: string; readonly user: Readonly<Record<string, string>> }[];
-  readonly contexts?: readonly {
-    readonly name: string;
-    readonly context: { readonly cluster: string; readonly user?: string };
-  }[];
-}
-
-function targetOf(text: string): Target {
-  const { object } = decodeYamlUnstructured<Kubeconfig>(Buffer.from(text));
-  const context = object.contexts?.find(({ name }) => name === object["current-context"]) ?? object.contexts?.[0];
-  const cluster = object.clusters?.find(({ name }) => name === context?.context.cluster)?.cluster;
-  const user = object.users?.find(({ name }) => name === context?.context.user)?.user ?? {};
-  const server = cluster?.["server"];
-  if (cluster === undefined || typeof server !== "string")
-    throw new TsukubeError("invalid", "Cannot use the audit webhook: its kubeconfig names no server, expected one");
-  const pem = (from: Readonly<Record<string, string | boolean>>, name: string): string | undefined => {
-    const [data, file] = [from[`${name}-data`], from[name]];
-    if (typeof data === "string") return Buffer.from(data, "base64").toString("utf8");
-    return typeof file === "string" ? readFileSync(file, "utf8") : undefined;
-  };
-  const parts = {
-    ca: pem(cluster, "certificate-authority"),
-    cert: pem(user, "client-certificate"),
-    key: pem(user, "client-key"),
-  };
-  const given = Object.entries(parts).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const token = user["token"];
-  return {
-    url: new URL(server),
-    tls: {
-      ...Object.fromEntries(given),
-      allowPartialTrustChain: true,
-      ...(cluster["insecure-skip-tls-verify"] === true && { rejectUnauthorized: false }),
-    },
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-  };
-}
-
-function post({ url, tls, headers }: Target, body: Buffer, clock: Clock): Promise<void> {
-  const send = url.protocol === "https:" ? httpsRequest : httpRequest;
-  const options = {
-    method: "POST",
-    headers: { "content-type": "application/json", "content-length": body.length, ...headers },
-    agent: false,
-    ...tls,
-  };
-  const posted = (signal: AbortSignal): Promise<void> =>
-    new Promise<void>((resolve, reject) => {
-      const sent = send(url, { ...options, signal }, (response) => {
-        response.resume();
-        const { statusCode = 0 } = response;
-        if (statusCode >= 200 && statusCode < 300) resolve();
-        else reject(new Error(`the server responded with the status code ${statusCode}`));
-      });
-      sent.on("error", reject);
-      sent.end(body);
-    });
-  return withinTime(clock, TIMEOUT_MS, NEVER, posted);
+async function post(target: WebhookTarget, body: Buffer, clock: Clock): Promise<void> {
+  const { status } = await askTarget(target, body, { clock, timeoutMs: TIMEOUT_MS, signal: NEVER });
+  if (status < 200 || status >= 300) throw new Error(`the server responded with the status code ${status}`);
 }
 
 const NEVER = new AbortController().signal;

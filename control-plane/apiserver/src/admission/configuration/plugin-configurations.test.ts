@@ -47,6 +47,9 @@ const QUOTAS = {
   ],
 };
 
+const WEBHOOKS = { apiVersion: "apiserver.config.k8s.io/v1", kind: "WebhookAdmissionConfiguration" };
+const POLICIES = { apiVersion: "apiserver.config.k8s.io/v1", kind: "ValidatingAdmissionPolicyConfiguration" };
+
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "tsukube-admission-"));
@@ -162,6 +165,18 @@ describe("the file of --admission-control-config-file", () => {
       configuration([{ name: "ResourceQuota", configuration: { ...QUOTAS, limitedResources: [{ apiGroup: "a" }] } }]),
       "",
       /limitedResources\[0\]\.resource: missing/,
+    ],
+    [
+      "a relative kubeconfig",
+      configuration([{ name: "MutatingAdmissionWebhook", configuration: { ...WEBHOOKS, kubeConfigFile: "a" } }]),
+      "",
+      /configuration\.kubeConfigFile: "a", expected an absolute path/,
+    ],
+    [
+      "manifests",
+      configuration([{ name: "ValidatingAdmissionPolicy", configuration: { ...POLICIES, staticManifestsDir: "/a" } }]),
+      "",
+      /configuration\.staticManifestsDir: \/a, expected its objects to be created through the API/,
     ],
     [
       "another kind of configuration",

@@ -4,16 +4,23 @@ import { messageOf, TsukubeError } from "@tsukube/foundation";
 import { FieldReader, within } from "../../configuration/field-reader.ts";
 import { readLimitedResources } from "../limited-resources.ts";
 import { readEventLimits } from "../optional/event-rate-limit.ts";
+import { readImagePolicy } from "../optional/image-policy.ts";
 import { readNodeSelectors } from "../optional/pod-node-selector.ts";
 import { readTolerations } from "../optional/pod-tolerations.ts";
 import { readPodSecurity } from "../pod-security/settings.ts";
+import { readPolicySettings, readWebhookCredentials } from "../webhooks/settings.ts";
 
 const READERS = {
   EventRateLimit: readEventLimits,
+  ImagePolicyWebhook: readImagePolicy,
+  MutatingAdmissionPolicy: readPolicySettings("MutatingAdmissionPolicyConfiguration"),
+  MutatingAdmissionWebhook: readWebhookCredentials,
   PodNodeSelector: readNodeSelectors,
   PodSecurity: readPodSecurity,
   PodTolerationRestriction: readTolerations,
   ResourceQuota: readLimitedResources,
+  ValidatingAdmissionPolicy: readPolicySettings("ValidatingAdmissionPolicyConfiguration"),
+  ValidatingAdmissionWebhook: readWebhookCredentials,
 };
 type Configurable = keyof typeof READERS;
 
@@ -31,7 +38,9 @@ interface Source {
 
 const VERSIONS = ["apiserver.config.k8s.io/v1", "apiserver.k8s.io/v1alpha1"];
 /** Fields of the files that plugins had for themselves before there was an AdmissionConfiguration. */
-const OLD_FIELDS = { PodNodeSelector: "podNodeSelectorPluginConfig" } as const;
+const OLD_FIELDS = { ImagePolicyWebhook: "imagePolicy", PodNodeSelector: "podNodeSelectorPluginConfig" } as const;
+/** What plugins that do nothing without a configuration are told. */
+const NEEDED = { EventRateLimit: "limits", ImagePolicyWebhook: "imagePolicy" } as const;
 
 /**
  * Reads upstream's AdmissionConfiguration, and the files that it names from where it stands; without one plugins have what upstream gives them.
@@ -47,11 +56,12 @@ export function readPluginConfigurations(file: string | undefined, on: ReadonlyS
 
 /** @throws {TsukubeError} `usage` for a plugin that does nothing without a configuration and has none. */
 export function expectConfigured(on: ReadonlySet<string>, given: PluginConfigurations): void {
-  if (on.has("EventRateLimit") && given.EventRateLimit === undefined)
-    throw new TsukubeError(
-      "usage",
-      "Cannot turn on EventRateLimit: it has no configuration, expected limits in the file of --admission-control-config-file",
-    );
+  for (const [name, field] of Object.entries(NEEDED))
+    if (on.has(name) && given[name as keyof typeof NEEDED] === undefined)
+      throw new TsukubeError(
+        "usage",
+        `Cannot turn on ${name}: it has no configuration, expected ${field} in the file of --admission-control-config-file`,
+      );
 }
 
 function sourcesIn(file: string, on: ReadonlySet<string>): readonly Source[] {
@@ -92,7 +102,7 @@ function sourceAt(
 }
 
 function configurationOf({ plugin, file, at, raw }: Source): unknown {
-  return reading(`configuration of ${plugin} in "${file}"`, (reader) => READERS[plugin](reader, at, raw));
+  return reading(`configuration of ${plugin} in "${file}"`, (reader) => READERS[plugin](reader, at, raw, file));
 }
 
 /** @throws {TsukubeError} `usage` for what is wrong with it. */

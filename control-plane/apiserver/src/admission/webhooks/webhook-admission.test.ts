@@ -5,6 +5,7 @@ import { createHttpsServer, realClock, systemRandom } from "@tsukube/host";
 import { createAuthorityKeys, openAuthority } from "@tsukube/host/certificates";
 import { type Cluster, startCluster, VirtualClock } from "@tsukube/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Kubeconfig } from "../../configuration/kubeconfig.ts";
 import { WebhookClient } from "./webhook-client.ts";
 
 /** One of this machine's that is not its loopback, which no endpoint may have. */
@@ -17,6 +18,7 @@ const CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1";
 
 interface Review {
   readonly path: string;
+  readonly authorization: string | undefined;
   readonly request: Readonly<Record<string, unknown>> & {
     readonly uid: string;
     readonly object: Unstructured | null;
@@ -69,7 +71,7 @@ beforeEach(async () => {
         if (location !== undefined) return exchange.send(location[0], { location: location[1] }, new Uint8Array(0));
         if (exchange.method !== "POST") return exchange.send(405, {}, new Uint8Array(0));
         const { request } = JSON.parse(Buffer.from(body).toString()) as Review;
-        const review = { path: exchange.path, request };
+        const review = { path: exchange.path, authorization: exchange.headers["authorization"], request };
         reviews.push(review);
         hosts.push(exchange.headers["host"]);
         const response = await answer(review);
@@ -442,6 +444,16 @@ describe("a mutating webhook", () => {
         `failed calling webhook "from.example.com": failed to call webhook: ${problem}`,
       );
   });
+});
+
+test("a webhook is told who asks, where a kubeconfig says so", async () => {
+  const users = [{ name: `127.0.0.1:${port}`, user: { token: "t" } }];
+  const client = new WebhookClient({} as never, realClock, systemRandom, new Kubeconfig(JSON.stringify({ users })));
+  const config = { url: `https://127.0.0.1:${port}/told`, caBundle };
+  await client.post({ config, body: JSON.stringify({ request: {} }), signal: new AbortController().signal });
+  await configure("validating", "untold");
+  await create();
+  expect(reviews.map(({ authorization }) => authorization)).toEqual(["Bearer t", undefined]);
 });
 
 test("a webhook that takes too long has failed", async () => {

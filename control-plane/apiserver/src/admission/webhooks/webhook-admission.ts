@@ -1,6 +1,7 @@
 import { ApiError, CelError, jsonEqual, MATCH_ENVIRONMENT, type Unstructured } from "@tsukube/api";
 import type { AdmissionResponse } from "@tsukube/api/types/admission-v1";
 import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
+import type { Kubeconfig } from "../../configuration/kubeconfig.ts";
 import type { AdmissionAttributes, AdmissionPlugin, ImmediateAuthorizer } from "../../contracts.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
@@ -19,6 +20,8 @@ export interface WebhookDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Whom they are asked as. */
+  readonly credentials?: Kubeconfig | undefined;
 }
 
 const CONFIGURATIONS = new Set(["validatingwebhookconfigurations", "mutatingwebhookconfigurations"]);
@@ -55,7 +58,7 @@ class WebhookCaller {
 
   constructor(deps: WebhookDeps) {
     this.#deps = deps;
-    this.#client = new WebhookClient(deps.cache, deps.clock, deps.random);
+    this.#client = new WebhookClient(deps.cache, deps.clock, deps.random, deps.credentials);
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Service } from "@tsukube/api/types/core-v1";
 import type { Status } from "@tsukube/api/types/meta-v1";
 import { type Clock, messageOf, type Random } from "@tsukube/foundation";
 import { connectTrusting, trusting } from "@tsukube/host";
+import type { Credentials, Kubeconfig } from "../../configuration/kubeconfig.ts";
 import { type ServiceEndpoint, serviceEndpoints } from "../../proxying/service-endpoints.ts";
 import type { WatchCache } from "../../storage/watch-cache.ts";
 import { WebhookFailure } from "./review.ts";
@@ -35,11 +36,14 @@ export interface WebhookCall {
 
 /** Asks webhooks over HTTPS: by URL, or an endpoint of a Service under the name NAME.NAMESPACE.svc. */
 export class WebhookClient {
+  readonly #credentials: Pick<Kubeconfig, "credentialsFor"> | undefined;
   readonly #cache: WatchCache;
   readonly #clock: Clock;
   readonly #random: Random;
 
-  constructor(cache: WatchCache, clock: Clock, random: Random) {
+  /** @param credentials Whom to ask as; nobody is told without them. */
+  constructor(cache: WatchCache, clock: Clock, random: Random, credentials?: Pick<Kubeconfig, "credentialsFor">) {
+    this.#credentials = credentials;
     this.#cache = cache;
     this.#clock = clock;
     this.#random = random;
@@ -52,7 +56,9 @@ export class WebhookClient {
     const cancel = this.#clock.after(timeoutSeconds * 1000, () => timeout.abort(), { background: true });
     const { hostname: serverName } = endpoint.url;
     const all = { caBundle: config.caBundle ?? "", signal: AbortSignal.any([timeout.signal, signal]) };
-    let hop: Hop = { ...all, endpoint, serverName, body: Buffer.from(body) };
+    const target = config.service ? endpoint.authority : `${serverName}:${endpoint.port}`;
+    const credentials = this.#credentials?.credentialsFor(target);
+    let hop: Hop = { ...all, credentials, endpoint, serverName, body: Buffer.from(body) };
     try {
       for (let requests = 1; ; requests += 1) {
         const answer = await send(hop);
@@ -132,7 +138,7 @@ function cleaned(path: string): string {
 }
 
 /** Why it does not answer: what a Status says, or the code and text. */
-function refusalOf(code: number, headers: IncomingHttpHeaders, body: Buffer): string {
+export function refusalOf(code: number, headers: IncomingHttpHeaders, body: Buffer): string {
   try {
     const { kind, message } = decodeUnstructured<Status & Json>(body).object;
     if (kind === "Status" && message) return message;
@@ -151,6 +157,7 @@ interface Hop {
   /** Undefined: a GET, as which Go's client goes on after some redirections. */
   readonly body: Uint8Array | undefined;
   readonly caBundle: string;
+  readonly credentials: Credentials | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -166,13 +173,14 @@ function redirectionOf({ status, headers }: HopAnswer): { readonly to: string; r
   return location && REDIRECTS.has(status) ? { to: location, isWhole: status >= 307 } : undefined;
 }
 
-async function send({ endpoint, serverName, body, caBundle, signal }: Hop): Promise<HopAnswer> {
+async function send({ endpoint, serverName, body, caBundle, credentials, signal }: Hop): Promise<HopAnswer> {
   const { url, authority, host, port } = endpoint;
   const headers = {
     ...(body !== undefined && { "content-type": "application/json", "content-length": body.length }),
     accept: "application/json, */*",
     host: authority,
     "user-agent": "kube-apiserver-admission",
+    ...credentials?.headers(),
   };
   const ca = caBundle === "" ? {} : trusting(Buffer.from(caBundle, "base64").toString("utf8"));
   // certificates of addresses are checked by the address itself
@@ -180,7 +188,7 @@ async function send({ endpoint, serverName, body, caBundle, signal }: Hop): Prom
   const path = url.pathname + url.search;
   const method = body === undefined ? "GET" : "POST";
   const isSecure = url.protocol === "https:";
-  const socket = isSecure ? await connectTrusting({ host, port, ...named, ...ca }, signal) : undefined;
+  const socket = isSecure ? await connectTrusting({ host, port, ...named, ...ca, ...credentials?.tls }, signal) : undefined;
   const through = socket === undefined ? { host, port, agent: false } : { createConnection: () => socket };
   return new Promise((resolve, reject) => {
     const sent = request({ ...through, path, method, headers, signal }, (response) => {
