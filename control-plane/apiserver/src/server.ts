@@ -129,12 +129,16 @@ export interface ApiServerOptions extends PluginChoice {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** PKCS #8 PEM (P-256) that signs ServiceAccount tokens. */
+  /** PKCS #8 PEM (RSA, P-256, P-384 or P-521) that signs ServiceAccount tokens. */
   readonly serviceAccountKey: string;
-  /** PEM of public keys or certificates (P-256): ServiceAccount tokens that theirs signed are good, too. */
+  /** PEM of public keys or certificates: ServiceAccount tokens that theirs signed are good, too. */
   readonly otherServiceAccountKeys?: readonly string[];
-  /** Of ServiceAccount tokens, and their audience: "https://kubernetes.default.svc.cluster.local" without it. */
+  /** Of ServiceAccount tokens: "https://kubernetes.default.svc.cluster.local" without it. */
   readonly serviceAccountIssuer?: string;
+  /** ServiceAccount tokens that say that these issued them are good, too. */
+  readonly otherServiceAccountIssuers?: readonly string[];
+  /** Of tokens that are for this server: the issuers without them. */
+  readonly audiences?: readonly string[];
   /** Whether who shows no credentials is system:anonymous, about whom rules say more, where not everything is allowed: true without it. */
   readonly anonymousAuth?: boolean;
   /** Who is asked what users may do, in this order: Node and RBAC without it. */
@@ -205,12 +209,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const rbac = new RbacAuthorizer(cache);
   const modes = options.authorizationModes ?? ["Node", "RBAC"];
   const authorizer = unionAuthorizer(modes.map((mode) => authorizerOf(mode, cache, rbac)));
-  const { serviceAccountIssuer: issuer = ISSUER, otherServiceAccountKeys: otherKeys = [] } = options;
-  const tokens = new Tokens({ key: options.serviceAccountKey, issuer, otherKeys, clock, random });
+  const { serviceAccountIssuer: issuer = ISSUER, otherServiceAccountIssuers: otherIssuers = [] } = options;
+  const { audiences = [issuer, ...otherIssuers], otherServiceAccountKeys: otherKeys = [] } = options;
+  const tokens = new Tokens({ key: options.serviceAccountKey, issuer, otherIssuers, otherKeys, clock, random });
   const accounts = new ServiceAccountAuthenticator(
     tokens,
     cache,
-    [issuer],
+    audiences,
     legacyUseNotes(store, registry, clock, logger),
     { metrics, clock },
   );
@@ -331,7 +336,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       { clock, featureGates: gates, ...(options.flags !== undefined && { flags: options.flags }) },
     ),
     components: { registry, presence, cache, clock },
-    reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences: [issuer] },
+    reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences },
     store,
     deprecatedUse: metrics.gauge(
       "apiserver_requested_deprecated_apis",

@@ -1,10 +1,11 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { createPrivateKey, type KeyObject } from "node:crypto";
 import { ApiError, type FeatureGates, goQuote } from "@tsukube/api";
 import type { Secret } from "@tsukube/api/types/core-v1";
 import type { Clock, Metrics, Random } from "@tsukube/foundation";
 import type { Authenticator, IncomingRequest, User } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { LEGACY_ISSUER, type LegacyClaims, type LegacyUse, legacyAccountOf } from "./legacy-tokens.ts";
+import { TokenKey } from "./token-key.ts";
 import { TokenMetrics } from "./token-metrics.ts";
 import { TokenProblem } from "./token-problem.ts";
 
@@ -47,12 +48,14 @@ interface Claims {
 }
 
 export interface TokenOptions {
-  /** PKCS #8 PEM, P-256. */
+  /** PKCS #8 PEM: RSA, P-256, P-384 or P-521. */
   readonly key: string;
   /** "https://kubernetes.default.svc.cluster.local". */
   readonly issuer: string;
   /** PEM of public keys or certificates: tokens that theirs signed are good, too. */
   readonly otherKeys?: readonly string[];
+  /** Tokens that say that these issued them are good, too. */
+  readonly otherIssuers?: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -62,14 +65,14 @@ const LEEWAY_MS = 60_000;
 
 const credentialIdOf = ({ jti }: Pick<Claims, "jti">): string => `JTI=${jti}`;
 
-/** Issues and checks ServiceAccount tokens: JWTs signed with ES256. */
+/** Issues and checks ServiceAccount tokens: signed JWTs. */
 export class Tokens {
   readonly issuer: string;
   readonly #options: TokenOptions;
   readonly #privateKey: KeyObject;
-  readonly #publicKey: KeyObject;
-  readonly #keyId: string;
-  readonly #known: readonly { readonly id: string; readonly key: KeyObject }[];
+  readonly #key: TokenKey;
+  /** All that are good, once each. */
+  readonly #known: readonly TokenKey[];
   /** Tokens whose signature was checked, by the token: a kubelet or controller sends the same one thousands of times. */
   readonly #verified = new Map<string, Claims | LegacyClaims>();
 
@@ -77,10 +80,9 @@ export class Tokens {
     this.issuer = options.issuer;
     this.#options = options;
     this.#privateKey = createPrivateKey(options.key);
-    this.#publicKey = createPublicKey(this.#privateKey);
-    this.#keyId = idOf(this.#publicKey);
-    const others = (options.otherKeys ?? []).map((pem) => createPublicKey(pem));
-    this.#known = [this.#publicKey, ...others].map((key) => ({ id: idOf(key), key }));
+    this.#key = new TokenKey(options.key);
+    const known = [this.#key, ...(options.otherKeys ?? []).map((pem) => new TokenKey(pem))];
+    this.#known = [...new Map(known.map((key) => [key.id, key])).values()];
   }
 
   /** @returns also its credential id, by which audit events tell it from others, and when that was, in seconds since the epoch. */
@@ -104,9 +106,9 @@ export class Tokens {
       sub: `system:serviceaccount:${request.namespace}:${request.serviceAccount}`,
     };
     const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-    const signed = `${part({ alg: "ES256", kid: this.#keyId })}.${part(claims)}`;
-    const signature = sign("sha256", Buffer.from(signed), { key: this.#privateKey, dsaEncoding: "ieee-p1363" });
-    const token = `${signed}.${signature.toString("base64url")}`;
+    const { alg, id: kid } = this.#key;
+    const signed = `${part({ alg, kid })}.${part(claims)}`;
+    const token = `${signed}.${this.#key.sign(signed, this.#privateKey).toString("base64url")}`;
     return { token, credentialId: credentialIdOf(claims), issuedAt: now };
   }
 
@@ -117,8 +119,12 @@ export class Tokens {
 
   /** JSON Web Key Set, RFC 7517. */
   get jwks(): object {
-    const { kty, crv, x, y } = this.#publicKey.export({ format: "jwk" });
-    return { keys: [{ use: "sig", kty, kid: this.#keyId, crv, alg: "ES256", x, y }] };
+    return { keys: this.#known.map(({ jwk }) => jwk) };
+  }
+
+  /** That tokens may be signed with. */
+  get algorithms(): readonly string[] {
+    return [...new Set(this.#known.map(({ alg }) => alg))];
   }
 
   #verify(token: string): Claims | LegacyClaims | undefined {
@@ -127,23 +133,17 @@ export class Tokens {
     const { alg, kid } = jsonOf<{ readonly alg?: string; readonly kid?: string }>(header) ?? {};
     const claims = jsonOf<Claims | LegacyClaims>(payload);
     if (parts.length !== 3 || alg === undefined || claims === undefined) return undefined;
-    if (claims.iss !== this.issuer && !isLegacy(claims)) return undefined;
+    const isOurs = claims.iss === this.issuer || this.#options.otherIssuers?.includes(claims.iss) === true;
+    if (!isOurs && !isLegacy(claims)) return undefined;
     const named = kid === undefined ? this.#known : this.#known.filter(({ id }) => id === kid);
     if (named.length === 0) throw new TokenProblem("invalid signature, no keys found");
-    const [signed, proof] = [Buffer.from(`${header}.${payload}`), Buffer.from(signature, "base64url")];
-    const isOf = (key: KeyObject): boolean => verify("sha256", signed, { key, dsaEncoding: "ieee-p1363" }, proof);
-    if (alg !== "ES256" || !named.some(({ key }) => isOf(key)))
+    const [signed, proof] = [`${header}.${payload}`, Buffer.from(signature, "base64url")];
+    if (!named.some((key) => key.alg === alg && key.verifies(signed, proof)))
       throw new TokenProblem("go-jose/go-jose: error in cryptographic primitive");
     if (this.#verified.size > 10_000) this.#verified.clear();
     this.#verified.set(token, claims);
     return claims;
   }
-}
-
-function idOf(key: KeyObject): string {
-  return createHash("sha256")
-    .update(key.export({ type: "spki", format: "der" }))
-    .digest("base64url");
 }
 
 /** undefined: that is none. */

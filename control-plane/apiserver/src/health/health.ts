@@ -77,7 +77,7 @@ export class Health {
             jwks_uri: `${this.#tokens.issuer}/openid/v1/jwks`,
             response_types_supported: ["id_token"],
             subject_types_supported: ["public"],
-            id_token_signing_alg_values_supported: ["ES256"],
+            id_token_signing_alg_values_supported: this.#tokens.algorithms,
           }),
         );
       case "/openid/v1/jwks":
