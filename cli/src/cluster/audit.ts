@@ -16,9 +16,11 @@ const MEGABYTE = 1024 * 1024;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_MEGABYTES = 100;
 
-/** What a cluster's API server writes of requests, read from the files that its record names. Undefined: nothing. */
+const STANDARD_OUTPUT = { write: (line: string) => void process.stdout.write(line), close: async () => {} };
+
+/** What an API server writes of requests, read from the files that are named. Undefined: nothing. */
 export async function auditOf(
-  { audit }: ClusterRecord,
+  { audit }: Pick<ClusterRecord, "audit">,
   clock: Clock,
   logger: Logger,
   metrics: Metrics,
@@ -26,7 +28,8 @@ export async function auditOf(
   if (audit === undefined) return undefined;
   const policy = parseAuditPolicy(await readFile(audit.policyFile, "utf8"));
   const backends: AuditBackend[] = [];
-  if (audit.logPath !== undefined) {
+  if (audit.logPath === "-") backends.push(new LogAuditBackend(STANDARD_OUTPUT));
+  else if (audit.logPath !== undefined) {
     const file = new RotatingFile({
       path: audit.logPath,
       maxBytes: (audit.logMegabytes ?? DEFAULT_MEGABYTES) * MEGABYTE,

@@ -24,7 +24,7 @@ test("a cluster follows its file of keys to any provider, and without the file g
   const metrics = createMetrics();
   const counted = new EncryptionMetrics(metrics, clock, "host");
   const logger = { ...silentLogger, info: say, error: say };
-  const stop = followEncryption(encryption, record, paths, clock, logger, counted);
+  const stop = followEncryption(encryption, encryptionFile(record, paths), clock, logger, counted);
   const reloads = (status: string): number =>
     Number(
       new RegExp(

@@ -37,12 +37,13 @@ export function expectSameEncryption(record: ClusterRecord, paths: ClusterPaths,
 }
 
 /** Opens what a cluster's values are encrypted with. @throws {TsukubeError} `usage`. */
-export async function openEncryption(
-  record: Named,
-  paths: ClusterPaths,
-  metrics?: EncryptionMetrics,
-): Promise<Encryption> {
-  const text = await configuration(record, paths);
+export function openEncryption(record: Named, paths: ClusterPaths, metrics?: EncryptionMetrics): Promise<Encryption> {
+  return encryptionBy(encryptionFile(record, paths), record.encryptionConfig !== undefined, metrics);
+}
+
+/** The same of a file, which may be absent unless it is needed: nothing is encrypted then. @throws {TsukubeError} `usage`. */
+export async function encryptionBy(file: string, isNeeded: boolean, metrics?: EncryptionMetrics): Promise<Encryption> {
+  const text = await configuration(file, isNeeded);
   const dialKms = await dialFor(text);
   try {
     return new Encryption(text, {
@@ -53,7 +54,6 @@ export async function openEncryption(
     });
   } catch (cause) {
     const why = messageOf(cause).replace("Cannot use the encryption configuration: ", "");
-    const file = encryptionFile(record, paths);
     throw new TsukubeError("usage", `Cannot use encryption configuration "${file}": ${why}`);
   }
 }
@@ -71,8 +71,7 @@ export async function checkEncryption(record: Named, paths: ClusterPaths): Promi
 /** Goes on with what the file says whenever it changes. @returns what ends that. */
 export function followEncryption(
   encryption: Encryption,
-  record: ClusterRecord,
-  paths: ClusterPaths,
+  file: string,
   clock: Clock,
   logger: Logger,
   metrics?: EncryptionMetrics,
@@ -82,7 +81,7 @@ export function followEncryption(
   const look = async (): Promise<void> => {
     try {
       // without its file a cluster goes on with the keys that it has: nothing is written plain because of that
-      const text = await configuration(record, paths, encryption.text !== undefined);
+      const text = await configuration(file, encryption.text !== undefined);
       if (text !== encryption.text) {
         await encryption.use(text, await dialFor(text));
         metrics?.reloaded(text);
@@ -108,12 +107,7 @@ export function followEncryption(
   return clock.every(LOOK_EVERY_MS, lookAgain, { background: true });
 }
 
-async function configuration(
-  record: Named,
-  paths: ClusterPaths,
-  isNeeded = record.encryptionConfig !== undefined,
-): Promise<string | undefined> {
-  const file = encryptionFile(record, paths);
+async function configuration(file: string, isNeeded: boolean): Promise<string | undefined> {
   const bytes = await readIfPresent(file);
   if (bytes !== undefined) return bytes.toString();
   if (!isNeeded) return undefined;

@@ -31,7 +31,7 @@ export async function objectStore(
   const encryption = await openEncryption(record, paths, encryptionMetrics);
   lifetime.add(
     "encryption configuration",
-    followEncryption(encryption, record, paths, realClock, logger, encryptionMetrics),
+    followEncryption(encryption, encryptionFile(record, paths), realClock, logger, encryptionMetrics),
   );
   const form = record.etcd === undefined ? sameForm : upstreamForm;
   const open =

@@ -4,6 +4,7 @@ import { helpOf, parseFlags } from "./flags.ts";
 const FLAGS = {
   "etcd-servers": { takes: "URLS", help: "Where it is." },
   "allow-privileged": { help: "Always so." },
+  profiling: { help: "Never.", only: ["false"] },
   v: { takes: "LEVEL", help: "What is logged." },
 } as const;
 
@@ -20,8 +21,10 @@ test.each([
   [["serve"], 'unknown flag "serve"'],
   [["--constructor"], 'unknown flag "--constructor"'],
   [["--v"], "--v has no value, expected --v=LEVEL"],
+  [["--profiling"], '--profiling is "true", expected false: nothing else is offered yet'],
+  [["--later=1"], "Cannot start kube-apiserver: --later is not offered yet, expected it left out"],
 ])("%j is refused", (args, message) => {
-  expect(() => parseFlags("kube-apiserver", FLAGS, args)).toThrow(message);
+  expect(() => parseFlags("kube-apiserver", FLAGS, args, ["later"])).toThrow(message);
 });
 
 test("help lists each flag on a line of its own", () => {

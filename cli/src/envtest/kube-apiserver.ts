@@ -1,4 +1,3 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -8,80 +7,41 @@ import {
   type ApiServerOptions,
   type AuthorizationMode,
   chosenPlugins,
+  EncryptionMetrics,
   encryptedStore,
   readPluginConfigurations,
   sameForm,
   startApiServer,
+  TokenKey,
   upstreamForm,
 } from "@tsukube/apiserver";
 import { Encryption } from "@tsukube/apiserver/encryption";
-import { Lifetime, type Logger, messageOf } from "@tsukube/foundation";
+import { Lifetime, type Logger, type Metrics, messageOf } from "@tsukube/foundation";
 import { createLogger, realClock, systemRandom, writeAtomically } from "@tsukube/host";
 import { createAuthorityKeys, type KeyPair, openAuthority } from "@tsukube/host/certificates";
 import { lmdbStore, type OpenStore } from "@tsukube/store";
+import { auditOf } from "../cluster/audit.ts";
 import { readerIn } from "../cluster/bundle-threads.ts";
+import { encryptionBy, followEncryption } from "../cluster/encryption.ts";
 import { etcdOptions } from "../cluster/etcd-access.ts";
 import { hostAddresses } from "../cluster/host-identity.ts";
+import type { AuditSettings } from "../cluster/record.ts";
 import { holdFolder } from "../cluster/store-hold.ts";
 import { durationOf } from "../past/moment.ts";
 import { ownMetrics } from "../processes/own-metrics.ts";
 import { aborted, stopSignal } from "../processes/program.ts";
 import type { EtcdPlace } from "./etcd.ts";
 import { type Given, helpOf, parseFlags, wrong } from "./flags.ts";
+import { ABSENT, FLAGS, MODES } from "./kube-apiserver-flags.ts";
 
 const PROGRAM = "kube-apiserver";
-const MODES = ["Node", "RBAC", "AlwaysAllow"] as const satisfies readonly AuthorizationMode[];
-
-const FLAGS = {
-  "admission-control-config-file": {
-    takes: "FILE",
-    help: "What admission plugins are told: an AdmissionConfiguration.",
-  },
-  "advertise-address": {
-    takes: "IP",
-    help: "The endpoint of the Service kubernetes; that of --bind-address by default.",
-  },
-  "allow-privileged": { help: "Pods may be privileged: always so." },
-  "anonymous-auth": { help: "Requests without credentials are system:anonymous's, where not everything is allowed." },
-  "authorization-mode": {
-    takes: "MODES",
-    help: `Who is asked what users may do: ${MODES.join(", ")}; AlwaysAllow by default.`,
-  },
-  "bind-address": { takes: "IP", help: "Where to listen; 0.0.0.0 by default." },
-  "cert-dir": { takes: "DIR", help: "Where apiserver.crt and apiserver.key are, or are made." },
-  "client-ca-file": { takes: "FILE", help: "The authorities of client certificates." },
-  "disable-admission-plugins": { takes: "NAMES", help: "Plugins that are off." },
-  "enable-admission-plugins": { takes: "NAMES", help: "Plugins that are on besides." },
-  "etcd-cafile": { takes: "FILE", help: "The authority of etcd's certificates." },
-  "etcd-certfile": { takes: "FILE", help: "The certificate to show to etcd." },
-  "etcd-keyfile": { takes: "FILE", help: "Its key." },
-  "etcd-servers": { takes: "URLS", help: "An etcd, or what stands in for it." },
-  "event-ttl": { takes: "TIME", help: "How long events are kept; an hour by default." },
-  "feature-gates": { takes: "GATES", help: "Feature gates that are on or off." },
-  "max-mutating-requests-inflight": { takes: "COUNT", help: "Added to --max-requests-inflight; 200 by default." },
-  "max-requests-inflight": { takes: "COUNT", help: "How many requests are served at a time; 400 by default." },
-  "runtime-config": { takes: "APIS", help: "Built-in APIs that are served or not." },
-  "secure-port": { takes: "PORT", help: "Where to listen; 6443 by default." },
-  "service-account-issuer": { takes: "URL", help: "Of ServiceAccount tokens." },
-  "service-account-key-file": {
-    takes: "FILE",
-    help: "Keys or certificates that they are checked with (P-256); may be repeated.",
-  },
-  "service-account-signing-key-file": { takes: "FILE", help: "The key that signs them (P-256)." },
-  "service-cluster-ip-range": { takes: "NETWORKS", help: "What Services get addresses of; 10.0.0.0/24 by default." },
-  "service-node-port-range": { takes: "FIRST-LAST", help: "Their ports on nodes; 30000-32767 by default." },
-  "tls-cert-file": { takes: "FILE", help: "The certificate to serve with, instead of that in --cert-dir." },
-  "tls-private-key-file": { takes: "FILE", help: "Its key." },
-  v: { takes: "LEVEL", help: "What is logged: from 4 on everything." },
-} as const;
-
 type Flags = Given<keyof typeof FLAGS>;
 
 const ABOUT = "Tsukube's API server alone, with kube-apiserver's flags, as envtest starts it.";
 
 /** Serves until it is told to stop. @throws {TsukubeError} `usage`, and what keeps it from serving. */
 export async function serveApi(args: readonly string[]): Promise<void> {
-  const flags = parseFlags(PROGRAM, FLAGS, args);
+  const flags = parseFlags(PROGRAM, FLAGS, args, ABSENT);
   if (flags === undefined) {
     process.stdout.write(helpOf(PROGRAM, ABOUT, FLAGS));
     return;
@@ -95,8 +55,9 @@ export async function serveApi(args: readonly string[]): Promise<void> {
   });
   await using lifetime = new Lifetime();
   const { bind, port, ...options } = await optionsOf(flags, logger);
-  const openStore = await storeOf(flags, logger, lifetime, stop);
-  const server = lifetime.own("API server", await startApiServer({ ...options, openStore }));
+  const { encryption, ...encrypted } = await encryptionOf(flags, options.metrics, logger, lifetime);
+  const openStore = await storeOf(flags, encryption, logger, lifetime, stop);
+  const server = lifetime.own("API server", await startApiServer({ ...options, ...encrypted, openStore }));
   await server.listen(bind, port);
   logger.info("serving", { address: bind, port });
   await aborted(stop);
@@ -106,8 +67,6 @@ async function optionsOf(
   flags: Flags,
   logger: Logger,
 ): Promise<Omit<ApiServerOptions, "openStore"> & { readonly bind: string; readonly port: number }> {
-  if (last(flags, "allow-privileged") === "false")
-    throw wrong(PROGRAM, "--allow-privileged is false", "true: nothing else is offered yet");
   const bind = last(flags, "bind-address") ?? "0.0.0.0";
   const port = numberIn(flags, "secure-port") ?? 6443;
   const isAnywhere = bind === "0.0.0.0" || bind === "::";
@@ -122,7 +81,11 @@ async function optionsOf(
       ? disableAdmissionPlugins
       : `${disableAdmissionPlugins},NodeRestriction`,
   };
-  const issuer = last(flags, "service-account-issuer");
+  const [issuer, ...otherServiceAccountIssuers] = (flags["service-account-issuer"] ?? []).filter((one) => one !== "");
+  const audiences = listed(flags, "api-audiences");
+  const metrics = ownMetrics(featureGates);
+  const audit = await auditOf(auditSettings(flags), realClock, logger, metrics);
+  const kubelets = await kubeletsOf(flags);
   const ttl = last(flags, "event-ttl");
   const maxRequestsInflight = numberIn(flags, "max-requests-inflight");
   const maxMutatingRequestsInflight = numberIn(flags, "max-mutating-requests-inflight");
@@ -134,7 +97,9 @@ async function optionsOf(
     ),
     clock: realClock,
     random: systemRandom,
-    metrics: ownMetrics(featureGates),
+    metrics,
+    ...(audit !== undefined && { audit }),
+    ...(kubelets !== undefined && { kubelets }),
     hostname: hostname(),
     advertise: { address, port },
     serviceCidr: last(flags, "service-cluster-ip-range") ?? "10.0.0.0/24",
@@ -143,7 +108,8 @@ async function optionsOf(
     authorizationModes: modesOf(joined(flags, "authorization-mode")),
     anonymousAuth: last(flags, "anonymous-auth") !== "false",
     ...(await keysOf(flags)),
-    ...(issuer !== undefined && { serviceAccountIssuer: issuer }),
+    ...(issuer !== undefined && { serviceAccountIssuer: issuer, otherServiceAccountIssuers }),
+    ...(audiences.length > 0 && { audiences }),
     ...(ttl !== undefined && { eventTtlMs: ttlOf(ttl) }),
     ...(maxRequestsInflight !== undefined && { maxRequestsInflight }),
     ...(maxMutatingRequestsInflight !== undefined && { maxMutatingRequestsInflight }),
@@ -165,6 +131,12 @@ function numberIn(flags: Flags, name: keyof Flags): number | undefined {
 
 function joined(flags: Flags, name: keyof Flags): string {
   return (flags[name] ?? []).join(",");
+}
+
+function listed(flags: Flags, name: keyof Flags): readonly string[] {
+  return joined(flags, name)
+    .split(",")
+    .filter((one) => one !== "");
 }
 
 async function fileOf(flags: Flags, name: keyof Flags, path = last(flags, name)): Promise<string | undefined> {
@@ -200,25 +172,64 @@ async function keysOf(flags: Flags): Promise<Pick<ApiServerOptions, "serviceAcco
   const serviceAccountKey = await fileOf(flags, signing);
   if (serviceAccountKey === undefined)
     throw wrong(PROGRAM, `--${signing} is not given`, "the key of ServiceAccount tokens");
-  expectCurve(serviceAccountKey, signing);
+  expectTokenKey(serviceAccountKey, signing);
   const checking = "service-account-key-file";
   const files = flags[checking] ?? [];
   const otherServiceAccountKeys = await Promise.all(
     files.map(async (path) => (await fileOf(flags, checking, path)) ?? ""),
   );
-  for (const key of otherServiceAccountKeys) expectCurve(key, checking);
+  for (const key of otherServiceAccountKeys) expectTokenKey(key, checking);
   return { serviceAccountKey, otherServiceAccountKeys };
 }
 
-function expectCurve(pem: string, flag: string): void {
-  let key: KeyObject;
+function expectTokenKey(pem: string, flag: string): void {
   try {
-    key = createPublicKey(pem);
+    new TokenKey(pem);
   } catch (error) {
     throw wrong(PROGRAM, `--${flag}: ${messageOf(error)}`, "a key or certificate in PEM");
   }
-  if (key.asymmetricKeyDetails?.namedCurve !== "prime256v1")
-    throw wrong(PROGRAM, `--${flag} has a key of type ${key.asymmetricKeyType}`, "one of the curve P-256");
+}
+
+/** Pure: what is written of requests. */
+function auditSettings(flags: Flags): { readonly audit?: AuditSettings } {
+  const policyFile = last(flags, "audit-policy-file");
+  if (policyFile === undefined) return {};
+  const given = {
+    logPath: last(flags, "audit-log-path"),
+    logMegabytes: numberIn(flags, "audit-log-maxsize"),
+    logBackups: numberIn(flags, "audit-log-maxbackup"),
+    logDays: numberIn(flags, "audit-log-maxage"),
+    webhookConfigFile: last(flags, "audit-webhook-config-file"),
+  };
+  const told = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { audit: { policyFile, ...Object.fromEntries(told) } };
+}
+
+/** What is shown to kubelets. */
+async function kubeletsOf(flags: Flags): Promise<ApiServerOptions["kubelets"]> {
+  const cert = await fileOf(flags, "kubelet-client-certificate");
+  const key = await fileOf(flags, "kubelet-client-key");
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined)
+    throw wrong(PROGRAM, "one of --kubelet-client-certificate and --kubelet-client-key is not given", "both");
+  const ca = await fileOf(flags, "kubelet-certificate-authority");
+  return { cert, key, ...(ca !== undefined && { ca }) };
+}
+
+/** How values are laid down, and whether the plugins that keep keys are well. */
+async function encryptionOf(
+  flags: Flags,
+  metrics: Metrics,
+  logger: Logger,
+  lifetime: Lifetime,
+): Promise<Pick<ApiServerOptions, "encryptionCheck"> & { readonly encryption: Encryption }> {
+  const file = last(flags, "encryption-provider-config");
+  if (file === undefined) return { encryption: new Encryption(undefined, { clock: realClock, random: systemRandom }) };
+  const measured = new EncryptionMetrics(metrics, realClock, hostname());
+  const encryption = await encryptionBy(file, true, measured);
+  if (last(flags, "encryption-provider-config-automatic-reload") === "true")
+    lifetime.add("encryption configuration", followEncryption(encryption, file, realClock, logger, measured));
+  return { encryption, encryptionCheck: () => encryption.problem() };
 }
 
 /** As upstream: what the folder lacks is made there. */
@@ -251,22 +262,25 @@ async function servingPair(flags: Flags, address: string): Promise<KeyPair> {
 const PROBE_MS = 2000;
 
 /** What --etcd-servers names: an etcd, or the folder of what stands in for it. */
-async function storeOf(flags: Flags, logger: Logger, lifetime: Lifetime, leaving: AbortSignal): Promise<OpenStore> {
-  const endpoints = joined(flags, "etcd-servers")
-    .split(",")
-    .filter((url) => url !== "");
+async function storeOf(
+  flags: Flags,
+  encryption: Encryption,
+  logger: Logger,
+  lifetime: Lifetime,
+  leaving: AbortSignal,
+): Promise<OpenStore> {
+  const endpoints = listed(flags, "etcd-servers");
   const [first] = endpoints;
   if (first === undefined)
     throw wrong(PROGRAM, "--etcd-servers is not given", "the URL of an etcd, or of what stands in for it");
   const folder = await placeAt(first);
-  const plain = new Encryption(undefined, { clock: realClock, random: systemRandom });
   if (folder !== undefined) {
     const refusal = `Cannot keep objects in ${folder}: another kube-apiserver does, expected one only; give each an etcd of its own`;
     lifetime.add("store", await holdFolder(folder, refusal));
     const reader = readerIn(dirname(process.argv[1] ?? ""));
     const path = join(folder, "data.mdb");
     const open = lmdbStore({ path, clock: realClock, ...(reader !== undefined && { reader }) });
-    return encryptedStore(open, sameForm, plain, logger);
+    return encryptedStore(open, sameForm, encryption, logger);
   }
   const files = { caFile: "etcd-cafile", certFile: "etcd-certfile", keyFile: "etcd-keyfile" } as const;
   const tls = Object.entries(files).flatMap(([name, flag]) => {
@@ -275,7 +289,7 @@ async function storeOf(flags: Flags, logger: Logger, lifetime: Lifetime, leaving
   });
   const { etcdStore } = await import("@tsukube/store/etcd");
   const open = etcdStore({ ...etcdOptions({ endpoints, ...Object.fromEntries(tls) }), leaving });
-  return encryptedStore(open, upstreamForm, plain, logger);
+  return encryptedStore(open, upstreamForm, encryption, logger);
 }
 
 /** @returns undefined for an etcd, and for what does not answer. */

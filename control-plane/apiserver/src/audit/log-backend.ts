@@ -2,11 +2,11 @@ import { encodeUnstructuredText } from "@tsukube/api";
 import type { RotatingFile } from "@tsukube/host";
 import type { AuditBackend } from "./auditor.ts";
 
-/** Events as lines of JSON in a file. */
+/** Events as lines of JSON, such as in a file. */
 export class LogAuditBackend implements AuditBackend {
-  readonly #file: RotatingFile;
+  readonly #file: Pick<RotatingFile, "write" | "close">;
 
-  constructor(file: RotatingFile) {
+  constructor(file: Pick<RotatingFile, "write" | "close">) {
     this.#file = file;
   }
 

@@ -13,8 +13,8 @@ import { framed, type PassedBody, sendBody } from "./passed-body.ts";
 export interface KubeletCredentials {
   readonly cert: string;
   readonly key: string;
-  /** Signs the kubelets' serving certificates. */
-  readonly ca: string;
+  /** Signs the kubelets' serving certificates, which are not looked at without it. */
+  readonly ca?: string;
 }
 
 export interface KubeletAddress {
@@ -54,7 +54,7 @@ export class KubeletConnection {
     body: PassedBody,
     signal: AbortSignal,
   ): Promise<ApiResponse> {
-    const { cert, key, ca } = this.#required();
+    const tls = this.#required();
     return new Promise((resolve, reject) => {
       const request = httpsRequest(
         {
@@ -63,9 +63,7 @@ export class KubeletConnection {
           method,
           path,
           headers: framed(forwarded(headers), body),
-          cert,
-          key,
-          ca,
+          ...tls,
           servername: "",
           signal,
           agent: false,
@@ -92,10 +90,10 @@ export class KubeletConnection {
     }
   }
 
-  #required(): KubeletCredentials {
+  #required(): KubeletCredentials & { readonly rejectUnauthorized?: false } {
     if (this.#credentials === undefined)
       throw ApiError.serviceUnavailable("Cannot reach kubelets: this API server has no certificate for them");
-    return this.#credentials;
+    return this.#credentials.ca === undefined ? { ...this.#credentials, rejectUnauthorized: false } : this.#credentials;
   }
 }
 

@@ -1,0 +1,137 @@
+import type { AuthorizationMode } from "@tsukube/apiserver";
+
+export const MODES = ["Node", "RBAC", "AlwaysAllow"] as const satisfies readonly AuthorizationMode[];
+
+export const FLAGS = {
+  "admission-control-config-file": {
+    takes: "FILE",
+    help: "What admission plugins are told: an AdmissionConfiguration.",
+  },
+  "advertise-address": {
+    takes: "IP",
+    help: "The endpoint of the Service kubernetes; that of --bind-address by default.",
+  },
+  "allow-privileged": { help: "Pods may be privileged.", only: ["true"] },
+  "anonymous-auth": { help: "Requests without credentials are system:anonymous's, where not everything is allowed." },
+  "api-audiences": { takes: "AUDIENCES", help: "Of tokens that are for this server; the issuers by default." },
+  "audit-log-format": { takes: "FORMAT", help: "Of lines of the log.", only: ["json"] },
+  "audit-log-maxage": { takes: "DAYS", help: "How long logs set aside are kept; for ever by default." },
+  "audit-log-maxbackup": { takes: "COUNT", help: "How many logs set aside are kept; all by default." },
+  "audit-log-maxsize": { takes: "MEGABYTES", help: "When the log is set aside and another begun; 100 by default." },
+  "audit-log-path": {
+    takes: "FILE",
+    help: "Where requests are written down, a line of JSON each; - for standard output.",
+  },
+  "audit-log-version": { takes: "VERSION", help: "Of events.", only: ["audit.k8s.io/v1"] },
+  "audit-policy-file": { takes: "FILE", help: "Which requests are written down, and what of them; none without it." },
+  "audit-webhook-config-file": { takes: "FILE", help: "A kubeconfig: the server to send them to." },
+  "audit-webhook-mode": { takes: "MODE", help: "How they are sent.", only: ["batch"] },
+  "audit-webhook-version": { takes: "VERSION", help: "Of events.", only: ["audit.k8s.io/v1"] },
+  "authorization-mode": {
+    takes: "MODES",
+    help: `Who is asked what users may do: ${MODES.join(", ")}; AlwaysAllow by default.`,
+  },
+  "bind-address": { takes: "IP", help: "Where to listen; 0.0.0.0 by default." },
+  "cert-dir": { takes: "DIR", help: "Where apiserver.crt and apiserver.key are, or are made." },
+  "client-ca-file": { takes: "FILE", help: "The authorities of client certificates." },
+  "contention-profiling": { help: "Is not offered.", only: ["false"] },
+  "default-not-ready-toleration-seconds": {
+    takes: "SECONDS",
+    help: "Of pods on nodes that are not ready.",
+    only: ["300"],
+  },
+  "default-unreachable-toleration-seconds": { takes: "SECONDS", help: "The same of unreachable ones.", only: ["300"] },
+  "disable-admission-plugins": { takes: "NAMES", help: "Plugins that are off." },
+  "enable-admission-plugins": { takes: "NAMES", help: "Plugins that are on besides." },
+  "enable-aggregator-routing": {
+    help: "Services of extension servers and webhooks are asked at their endpoints either way.",
+  },
+  "enable-bootstrap-token-auth": { help: "Bootstrap tokens are good: always so.", only: ["true"] },
+  "enable-garbage-collector": { help: "What the controller manager has to be told, too.", only: ["true"] },
+  "enable-priority-and-fairness": { help: "Requests are shared out by API Priority and Fairness.", only: ["true"] },
+  "encryption-provider-config": { takes: "FILE", help: "How values are encrypted: an EncryptionConfiguration." },
+  "encryption-provider-config-automatic-reload": { help: "The former is read again whenever it changes." },
+  "endpoint-reconciler-type": {
+    takes: "TYPE",
+    help: "How the endpoint of the Service kubernetes is kept.",
+    only: ["lease", "master-count"],
+  },
+  "etcd-cafile": { takes: "FILE", help: "The authority of etcd's certificates." },
+  "etcd-certfile": { takes: "FILE", help: "The certificate to show to etcd." },
+  "etcd-keyfile": { takes: "FILE", help: "Its key." },
+  "etcd-prefix": { takes: "PREFIX", help: "Of keys in etcd.", only: ["/registry", "registry"] },
+  "etcd-servers": { takes: "URLS", help: "An etcd, or what stands in for it." },
+  "event-ttl": { takes: "TIME", help: "How long events are kept; an hour by default." },
+  "feature-gates": { takes: "GATES", help: "Feature gates that are on or off." },
+  "kubelet-certificate-authority": { takes: "FILE", help: "The authority of kubelets' certificates." },
+  "kubelet-client-certificate": {
+    takes: "FILE",
+    help: "The certificate to show to kubelets, for logs, exec and the like.",
+  },
+  "kubelet-client-key": { takes: "FILE", help: "Its key." },
+  "kubelet-preferred-address-types": {
+    takes: "TYPES",
+    help: "Kubelets are asked at their InternalIP, or else their Hostname, whatever this says.",
+  },
+  "logging-format": { takes: "FORMAT", help: "Of what is logged.", only: ["text"] },
+  "max-mutating-requests-inflight": { takes: "COUNT", help: "Added to --max-requests-inflight; 200 by default." },
+  "max-requests-inflight": { takes: "COUNT", help: "How many requests are served at a time; 400 by default." },
+  "min-request-timeout": { takes: "SECONDS", help: "How long watches last at least.", only: ["1800"] },
+  profiling: { help: "/debug/pprof is not offered.", only: ["false"] },
+  "request-timeout": { takes: "TIME", help: "How long other requests may last.", only: ["1m0s", "1m", "60s"] },
+  "runtime-config": { takes: "APIS", help: "Built-in APIs that are served or not." },
+  "secure-port": { takes: "PORT", help: "Where to listen; 6443 by default." },
+  "service-account-extend-token-expiration": { help: "Of pods' tokens.", only: ["true"] },
+  "service-account-issuer": {
+    takes: "URL",
+    help: "Of ServiceAccount tokens; may be repeated: those of the further ones are good, too.",
+  },
+  "service-account-key-file": {
+    takes: "FILE",
+    help: "Keys or certificates that they are checked with; may be repeated.",
+  },
+  "service-account-lookup": { help: "A token is good as long as its ServiceAccount is there.", only: ["true"] },
+  "service-account-signing-key-file": { takes: "FILE", help: "The key that signs them: RSA, P-256, P-384 or P-521." },
+  "service-cluster-ip-range": { takes: "NETWORKS", help: "What Services get addresses of; 10.0.0.0/24 by default." },
+  "service-node-port-range": { takes: "FIRST-LAST", help: "Their ports on nodes; 30000-32767 by default." },
+  "storage-backend": { takes: "BACKEND", help: "What keeps objects.", only: ["etcd3"] },
+  "storage-media-type": { takes: "TYPE", help: "Of objects in etcd.", only: ["application/vnd.kubernetes.protobuf"] },
+  "tls-cert-file": { takes: "FILE", help: "The certificate to serve with, instead of that in --cert-dir." },
+  "tls-min-version": { takes: "VERSION", help: "The oldest that is spoken.", only: ["VersionTLS12"] },
+  "tls-private-key-file": { takes: "FILE", help: "Its key." },
+  v: { takes: "LEVEL", help: "What is logged: from 4 on everything." },
+  "watch-cache": { help: "Reads are answered from memory.", only: ["true"] },
+} as const;
+
+/** Upstream's others: what they are for is not there. */
+export const ABSENT = `
+admission-control aggregator-reject-forwarding-redirect allow-metric-labels allow-metric-labels-manifest
+audit-log-batch-buffer-size audit-log-batch-max-size audit-log-batch-max-wait audit-log-batch-throttle-burst
+audit-log-batch-throttle-enable audit-log-batch-throttle-qps audit-log-compress audit-log-mode
+audit-log-truncate-enabled audit-log-truncate-max-batch-size audit-log-truncate-max-event-size
+audit-webhook-batch-buffer-size audit-webhook-batch-max-size audit-webhook-batch-max-wait
+audit-webhook-batch-throttle-burst audit-webhook-batch-throttle-enable audit-webhook-batch-throttle-qps
+audit-webhook-initial-backoff audit-webhook-truncate-enabled audit-webhook-truncate-max-batch-size
+audit-webhook-truncate-max-event-size authentication-config authentication-token-webhook-cache-ttl
+authentication-token-webhook-config-file authentication-token-webhook-version authorization-config
+authorization-policy-file authorization-webhook-cache-authorized-ttl authorization-webhook-cache-unauthorized-ttl
+authorization-webhook-config-file authorization-webhook-version coordinated-leadership-lease-duration
+coordinated-leadership-renew-deadline coordinated-leadership-retry-period cors-allowed-origins debug-socket-path
+delete-collection-workers disable-http2-serving disabled-metrics egress-selector-config-file emulated-version
+emulation-forward-compatible enable-logs-handler etcd-compaction-interval etcd-count-metric-poll-period
+etcd-db-metric-poll-interval etcd-healthcheck-timeout etcd-readycheck-timeout etcd-servers-overrides external-hostname
+goaway-chance http2-max-streams-per-connection kubelet-timeout kubernetes-service-node-port
+lease-reuse-duration-seconds livez-grace-period log-flush-frequency log-json-info-buffer-size log-json-split-stream
+log-text-info-buffer-size log-text-split-stream max-connection-bytes-per-sec min-compatibility-version oidc-ca-file
+oidc-client-id oidc-groups-claim oidc-groups-prefix oidc-issuer-url oidc-required-claim oidc-signing-algs
+oidc-username-claim oidc-username-prefix peer-advertise-ip peer-advertise-port peer-ca-file permit-address-sharing
+permit-port-sharing proxy-client-cert-file proxy-client-key-file requestheader-allowed-names
+requestheader-client-ca-file requestheader-extra-headers-prefix requestheader-group-headers requestheader-uid-headers
+requestheader-username-headers runtime-config-emulation-forward-compatible service-account-jwks-uri
+service-account-max-token-expiration service-account-signing-endpoint show-hidden-metrics-for-version
+shutdown-delay-duration shutdown-send-retry-after shutdown-watch-termination-grace-period
+storage-initialization-timeout strict-transport-security-directives tls-cipher-suites tls-curve-preferences
+tls-sni-cert-key token-auth-file tracing-config-file vmodule watch-cache-sizes
+`
+  .trim()
+  .split(/\s+/);
