@@ -1,3 +1,4 @@
+import { dnsLabel, dnsSubdomain } from "../validation/names.ts";
 import { CelError } from "./cel-error.ts";
 import { noOverload } from "./operators.ts";
 import { CelLazyObject, CelOpaque } from "./values.ts";
@@ -13,6 +14,8 @@ export interface CelAccess {
   readonly subresource?: string;
   readonly namespace?: string;
   readonly name?: string;
+  /** What a list is to confine itself to, as it was written. */
+  readonly fieldSelector?: string;
 }
 
 /** Whether somebody may. */
@@ -64,16 +67,27 @@ function word(value: unknown, name: string): string {
   return value;
 }
 
+/** What must not be blank. */
+const NAMED = new Set(["path", "resource"]);
+
+function named(name: string, value: unknown): string {
+  const text = word(value, name);
+  if (NAMED.has(name) && text.trim() === "") throw new CelError(`${name} must not be empty`);
+  return text;
+}
+
 /** From the authorizer to a check of something. */
 const begin = (name: "path" | "group") => (on: unknown, value: unknown) => {
   if (!(on instanceof CelAuthorizer)) throw noOverload(name, on, value);
-  return new CelCheck(on.decide, { ...on.access, [name]: word(value, name) });
+  return new CelCheck(on.decide, { ...on.access, [name]: named(name, value) });
 };
 
+type Narrowing = "resource" | "subresource" | "namespace" | "name" | "fieldSelector";
+
 /** From a check to a narrower one. */
-const narrow = (name: "resource" | "subresource" | "namespace" | "name") => (on: unknown, value: unknown) => {
+const narrow = (name: Narrowing) => (on: unknown, value: unknown) => {
   if (!(on instanceof CelCheck)) throw noOverload(name, on, value);
-  return new CelCheck(on.decide, { ...on.access, [name]: word(value, name) });
+  return new CelCheck(on.decide, { ...on.access, [name]: named(name, value) });
 };
 
 const decided = (name: string, value: unknown): CelDecision => {
@@ -81,21 +95,27 @@ const decided = (name: string, value: unknown): CelDecision => {
   throw noOverload(name, value);
 };
 
-/** Kubernetes' library for authorization. Selectors narrow what is asked for; no rule looks at them. */
+/** Kubernetes' library for authorization. No authorizer goes by selectors of labels. */
 export const AUTHORIZER_METHODS = {
   path: begin("path"),
   group: begin("group"),
   serviceAccount: (on: unknown, namespace: unknown, name: unknown) => {
     if (!(on instanceof CelAuthorizer)) throw noOverload("serviceAccount", on);
     const serviceAccount = { namespace: word(namespace, "serviceAccount"), name: word(name, "serviceAccount") };
+    if (dnsSubdomain(serviceAccount.name).length > 0) throw new CelError("Invalid service account name");
+    if (dnsLabel(serviceAccount.namespace).length > 0) throw new CelError("Invalid service account namespace");
     return new CelAuthorizer(on.decide, {}, { serviceAccount });
   },
   resource: narrow("resource"),
   subresource: narrow("subresource"),
   namespace: narrow("namespace"),
   name: narrow("name"),
-  fieldSelector: (on: unknown) => on,
-  labelSelector: (on: unknown) => on,
+  fieldSelector: narrow("fieldSelector"),
+  labelSelector: (on: unknown, value: unknown) => {
+    if (!(on instanceof CelCheck)) throw noOverload("labelSelector", on, value);
+    word(value, "labelSelector");
+    return on;
+  },
   check: (on: unknown, verb: unknown) => {
     if (!(on instanceof CelCheck)) throw noOverload("check", on, verb);
     return new CelDecision(on.decide(on.access, word(verb, "check")));

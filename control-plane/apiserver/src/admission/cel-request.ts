@@ -11,7 +11,9 @@ import {
   type CelProgram,
   COST_LIMIT,
   compileCel,
+  type FieldRequirement,
   type Json,
+  parseFieldSelector,
   type Unstructured,
 } from "@tsukube/api";
 import type { AdmissionAttributes, ImmediateAuthorizer, User } from "../contracts.ts";
@@ -109,6 +111,7 @@ function authorizerOf(authorizer: ImmediateAuthorizer, attributes: AdmissionAttr
       namespace: access.namespace ?? "",
       name: access.name ?? "",
       path: access.path ?? "",
+      ...(access.fieldSelector && { fieldSelector: requirementsOf(access.fieldSelector) }),
     });
     return { allowed: decision === "allow", reason };
   };
@@ -119,6 +122,15 @@ function authorizerOf(authorizer: ImmediateAuthorizer, attributes: AdmissionAttr
     namespace,
     name,
   });
+}
+
+/** What cannot be understood confines nothing. */
+function requirementsOf(selector: string): readonly FieldRequirement[] {
+  try {
+    return parseFieldSelector(selector).requirements;
+  } catch {
+    return [];
+  }
 }
 
 function serviceAccountUser({ namespace, name }: NonNullable<CelAccess["serviceAccount"]>): User {

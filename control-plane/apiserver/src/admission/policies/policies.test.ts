@@ -207,6 +207,41 @@ describe("a validating policy", () => {
     await expect(configMap({})).rejects.toThrow(/nobody may not/);
   });
 
+  test("asks with selectors, which the node authorizer goes by", async () => {
+    const pods = "authorizer.group('').resource('pods')";
+    const may = `${pods}.fieldSelector('spec.nodeName=n1').labelSelector('a in (b)').check('list').allowed()`;
+    await policy("validating", {
+      matchConstraints: { resourceRules: [rule(["coordination.k8s.io"], ["leases"])] },
+      variables: [
+        { name: "own", expression: may },
+        { name: "others", expression: `${pods}.fieldSelector('spec.nodeName=n2').check('list').allowed()` },
+        { name: "unclear", expression: `${pods}.fieldSelector('spec.nodeName').check('list').allowed()` },
+        { name: "all", expression: `${pods}.check('list').allowed()` },
+      ],
+      validations: [
+        {
+          expression: "false",
+          messageExpression:
+            "[variables.own, variables.others, variables.unclear, variables.all].map(v, string(v)).join()",
+        },
+      ],
+    });
+    await cluster.client.raw("POST", "/api/v1/namespaces", { metadata: { name: "kube-node-lease" } }).catch(() => {});
+    const node = cluster.clientAs({ name: "system:node:n1", groups: ["system:nodes", "system:authenticated"] });
+    const leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
+    await expect(node.raw("POST", leases, { metadata: { name: "n1" } })).rejects.toThrow("truefalsefalsefalse");
+  });
+
+  test.each([
+    ["authorizer.path(' ').check('get').allowed()", "path must not be empty"],
+    ["authorizer.group('').resource('').check('get').allowed()", "resource must not be empty"],
+    ["authorizer.serviceAccount('default', '').path('/').check('get').allowed()", "Invalid service account name"],
+    ["authorizer.serviceAccount('A', 'a').path('/').check('get').allowed()", "Invalid service account namespace"],
+  ])("has no value for %s", async (expression, message) => {
+    await policy("validating", { matchConstraints: onConfigMaps, validations: [{ expression }] });
+    await expect(configMap({})).rejects.toThrow(`resulted in error: ${message}`);
+  });
+
   test.each([
     [1, 380, undefined],
     [1, 700, `expression '${COSTLY}' resulted in error: operation cancelled: actual cost limit exceeded`],
