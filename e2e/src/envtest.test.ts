@@ -200,6 +200,13 @@ describe("what envtest starts", () => {
       "kubelet-client-key": join(certs, "apiserver.key"),
       "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
       profiling: "false",
+      "proxy-client-cert-file": join(certs, "apiserver.crt"),
+      "proxy-client-key-file": join(certs, "apiserver.key"),
+      "requestheader-allowed-names": "front-proxy-client",
+      "requestheader-client-ca-file": join(certs, "sa-signer.crt"),
+      "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+      "requestheader-group-headers": "X-Remote-Group",
+      "requestheader-username-headers": "X-Remote-User",
       "service-account-key-file": key,
       "service-account-signing-key-file": key,
       "storage-backend": "etcd3",
@@ -211,6 +218,8 @@ describe("what envtest starts", () => {
     expect(readFileSync(join(etcdFlags["data-dir"], "data.mdb")).includes("k8s:enc:secretbox:v1:first:")).toBe(true);
     await eventually("it is written down", async () => readFileSync(log, "utf8").includes('"resource":"secrets"'));
     const pod = { metadata: { name: "p" }, spec: { hostPID: true, containers: [{ name: "a", image: "a" }] } };
+    const told = await admin.raw("GET", "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication");
+    expect(told).toMatchObject({ data: { "requestheader-username-headers": '["X-Remote-User"]' } });
     expect(await post("pods", pod).catch(messageOf)).toContain('violates PodSecurity "baseline:latest"');
     await post("serviceaccounts", { metadata: { name: "robot" } });
     const request = { spec: { audiences: ["vault"] } };

@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
 import { Http1Exchange } from "./http1-exchange.ts";
 import { Http2Connection } from "./http2/connection.ts";
+import { leadsTo } from "./trusting.ts";
 
 /** The verified subject of a client's certificate. */
 export interface PeerCertificate {
@@ -17,6 +18,8 @@ export interface PeerCertificate {
   readonly fingerprint: string;
   /** Ms since the epoch. */
   readonly expiresAt: number;
+  /** Whether one of these CAs (PEM) stands for it, where clients of several are let in. */
+  leadsTo?(ca: string): boolean;
 }
 
 /** Who a client says to be by its certificate: undefined without one, "unverified" with one that no client CA of the server stands for. */
@@ -241,6 +244,16 @@ export function plainAddress(address: string | undefined): string {
   return (address ?? "").replace(/^::ffff:/, "");
 }
 
+/** Remembers what it found out: a connection has many requests. */
+function leading(socket: TLSSocket): (ca: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (ca) => {
+    const found = known.get(ca) ?? leadsTo(socket.getPeerX509Certificate(), ca);
+    known.set(ca, found);
+    return found;
+  };
+}
+
 const UID = "1.3.6.1.4.1.57683.2";
 
 function peerOf(socket: TLSSocket): Peer {
@@ -256,5 +269,6 @@ function peerOf(socket: TLSSocket): Peer {
     expiresAt: Date.parse(certificate.valid_to),
     organizations: valuesOf("O"),
     uids: valuesOf(UID),
+    leadsTo: leading(socket),
   };
 }

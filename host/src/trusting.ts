@@ -73,6 +73,21 @@ function isSignedByOneOf(ca: string, certificate: X509Certificate): boolean {
     .some((one) => one.ca && isValidNow(one) && certificate.checkIssued(one) && certificate.verify(one.publicKey));
 }
 
+/** More than any chain has. */
+const LONGEST = 10;
+
+/** Whether a certificate that was shown is signed by one of these CAs (PEM), by itself or through those that were shown with it. */
+export function leadsTo(shown: X509Certificate | undefined, ca: string): boolean {
+  let one = shown;
+  for (let steps = 0; one !== undefined && steps < LONGEST; steps += 1) {
+    if (isSignedByOneOf(ca, one)) return true;
+    const issuer: X509Certificate | undefined = one.issuerCertificate;
+    if (issuer === undefined || !one.verify(issuer.publicKey)) return false;
+    one = issuer;
+  }
+  return false;
+}
+
 function isValidNow({ validFrom, validTo }: X509Certificate): boolean {
   const now = Date.now();
   return Date.parse(validFrom) <= now && now <= Date.parse(validTo);

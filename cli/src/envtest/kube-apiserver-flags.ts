@@ -78,7 +78,24 @@ export const FLAGS = {
   "max-requests-inflight": { takes: "COUNT", help: "How many requests are served at a time; 400 by default." },
   "min-request-timeout": { takes: "SECONDS", help: "How long watches last at least.", only: ["1800"] },
   profiling: { help: "/debug/pprof is not offered.", only: ["false"] },
+  "proxy-client-cert-file": {
+    takes: "FILE",
+    help: "The certificate to show to extension servers, which tells them who asks.",
+  },
+  "proxy-client-key-file": { takes: "FILE", help: "Its key." },
   "request-timeout": { takes: "TIME", help: "How long other requests may last.", only: ["1m0s", "1m", "60s"] },
+  "requestheader-allowed-names": {
+    takes: "NAMES",
+    help: "Of certificates of proxies that speak for users; any by default.",
+  },
+  "requestheader-client-ca-file": {
+    takes: "FILE",
+    help: "The authority of those certificates; there are no such proxies without it.",
+  },
+  "requestheader-extra-headers-prefix": { takes: "PREFIXES", help: "Of headers that tell more of the user." },
+  "requestheader-group-headers": { takes: "HEADERS", help: "What tells the user's groups." },
+  "requestheader-uid-headers": { takes: "HEADERS", help: "What tells the user's uid." },
+  "requestheader-username-headers": { takes: "HEADERS", help: "What tells the user, the first that is there." },
   "runtime-config": { takes: "APIS", help: "Built-in APIs that are served or not." },
   "secure-port": { takes: "PORT", help: "Where to listen; 6443 by default." },
   "service-account-extend-token-expiration": { help: "Of pods' tokens.", only: ["true"] },
@@ -125,9 +142,7 @@ lease-reuse-duration-seconds livez-grace-period log-flush-frequency log-json-inf
 log-text-info-buffer-size log-text-split-stream max-connection-bytes-per-sec min-compatibility-version oidc-ca-file
 oidc-client-id oidc-groups-claim oidc-groups-prefix oidc-issuer-url oidc-required-claim oidc-signing-algs
 oidc-username-claim oidc-username-prefix peer-advertise-ip peer-advertise-port peer-ca-file permit-address-sharing
-permit-port-sharing proxy-client-cert-file proxy-client-key-file requestheader-allowed-names
-requestheader-client-ca-file requestheader-extra-headers-prefix requestheader-group-headers requestheader-uid-headers
-requestheader-username-headers runtime-config-emulation-forward-compatible service-account-jwks-uri
+permit-port-sharing runtime-config-emulation-forward-compatible service-account-jwks-uri
 service-account-max-token-expiration service-account-signing-endpoint show-hidden-metrics-for-version
 shutdown-delay-duration shutdown-send-retry-after shutdown-watch-termination-grace-period
 storage-initialization-timeout strict-transport-security-directives tls-cipher-suites tls-curve-preferences

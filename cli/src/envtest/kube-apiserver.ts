@@ -86,6 +86,7 @@ async function optionsOf(
   const metrics = ownMetrics(featureGates);
   const audit = await auditOf(auditSettings(flags), realClock, logger, metrics);
   const kubelets = await kubeletsOf(flags);
+  const proxies = await proxiesOf(flags);
   const ttl = last(flags, "event-ttl");
   const maxRequestsInflight = numberIn(flags, "max-requests-inflight");
   const maxMutatingRequestsInflight = numberIn(flags, "max-mutating-requests-inflight");
@@ -100,6 +101,7 @@ async function optionsOf(
     metrics,
     ...(audit !== undefined && { audit }),
     ...(kubelets !== undefined && { kubelets }),
+    ...proxies,
     hostname: hostname(),
     advertise: { address, port },
     serviceCidr: last(flags, "service-cluster-ip-range") ?? "10.0.0.0/24",
@@ -205,15 +207,35 @@ function auditSettings(flags: Flags): { readonly audit?: AuditSettings } {
   return { audit: { policyFile, ...Object.fromEntries(told) } };
 }
 
-/** What is shown to kubelets. */
-async function kubeletsOf(flags: Flags): Promise<ApiServerOptions["kubelets"]> {
-  const cert = await fileOf(flags, "kubelet-client-certificate");
-  const key = await fileOf(flags, "kubelet-client-key");
+async function pairOf(flags: Flags, certFlag: keyof Flags, keyFlag: keyof Flags): Promise<KeyPair | undefined> {
+  const [cert, key] = [await fileOf(flags, certFlag), await fileOf(flags, keyFlag)];
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined)
-    throw wrong(PROGRAM, "one of --kubelet-client-certificate and --kubelet-client-key is not given", "both");
+    throw wrong(PROGRAM, `one of --${certFlag} and --${keyFlag} is not given`, "both");
+  return { cert, key };
+}
+
+/** Whom extension servers are asked as, and who speaks for users to this one. */
+async function proxiesOf(flags: Flags): Promise<Pick<ApiServerOptions, "frontProxy" | "requestHeaders">> {
+  const pair = await pairOf(flags, "proxy-client-cert-file", "proxy-client-key-file");
+  const ca = await fileOf(flags, "requestheader-client-ca-file");
+  const requestHeaders = ca && {
+    ca,
+    allowedNames: listed(flags, "requestheader-allowed-names"),
+    usernameHeaders: listed(flags, "requestheader-username-headers"),
+    uidHeaders: listed(flags, "requestheader-uid-headers"),
+    groupHeaders: listed(flags, "requestheader-group-headers"),
+    extraHeaderPrefixes: listed(flags, "requestheader-extra-headers-prefix"),
+  };
+  return { ...(pair && { frontProxy: pair }), ...(requestHeaders && { requestHeaders }) };
+}
+
+/** What is shown to kubelets. */
+async function kubeletsOf(flags: Flags): Promise<ApiServerOptions["kubelets"]> {
+  const pair = await pairOf(flags, "kubelet-client-certificate", "kubelet-client-key");
+  if (pair === undefined) return undefined;
   const ca = await fileOf(flags, "kubelet-certificate-authority");
-  return { cert, key, ...(ca !== undefined && { ca }) };
+  return { ...pair, ...(ca !== undefined && { ca }) };
 }
 
 /** How values are laid down, and whether the plugins that keep keys are well. */

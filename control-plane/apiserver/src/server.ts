@@ -10,7 +10,13 @@ import {
 import { type ApiRequest, createClient, type Transport } from "@tsukube/client";
 import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
-import { createHttpsServer, type Exchange, type HealthCheck, type HttpsServer } from "@tsukube/host";
+import {
+  createHttpsServer,
+  type Exchange,
+  type HealthCheck,
+  type HttpsServer,
+  type HttpsServerOptions,
+} from "@tsukube/host";
 import type { OpenStore } from "@tsukube/store";
 import { Admission } from "./admission/admission.ts";
 import { AdmissionMetrics } from "./admission/admission-metrics.ts";
@@ -64,6 +70,7 @@ import { type AuditBackend, Auditor } from "./audit/auditor.ts";
 import type { AuditPolicy } from "./audit/policy.ts";
 import { BootstrapTokenAuthenticator } from "./authentication/bootstrap-tokens.ts";
 import { legacyUseNotes } from "./authentication/legacy-tokens.ts";
+import { type RequestHeaders, requestHeaderAuthenticator } from "./authentication/request-headers.ts";
 import {
   certificateAuthenticator,
   inProcessAuthenticator,
@@ -158,6 +165,8 @@ export interface ApiServerOptions extends PluginChoice {
   readonly isProxied?: (address: string) => boolean;
   /** Shown to the servers behind APIServices; without it they do not know who asks. */
   readonly frontProxy?: FrontProxyCredentials;
+  /** Proxies in front of this server that speak for users; there are none without it. */
+  readonly requestHeaders?: RequestHeaders;
   /** Who is told of requests, and of which: nobody without it. */
   readonly audit?: { readonly policy: AuditPolicy; readonly backends: readonly AuditBackend[] };
   /** Which built-in resources are served, as {@link servedResources} takes it; upstream's defaults without it. */
@@ -229,7 +238,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   store.accompany(registry.get("", "v1", "services")!, new ServiceRecords({ ...giving, definition: addresses }));
   const webhooks = { cache, registry, authorizer, clock, random, logger };
   const plugins = chosenPlugins(options);
-  const { pluginConfigurations: configured = {} } = options;
+  const { pluginConfigurations: configured = {}, requestHeaders } = options;
   expectConfigured(plugins, configured);
   const admission = new Admission(
     [
@@ -360,7 +369,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     admitsAnonymous: options.anonymousAuth !== false && !modes.includes("AlwaysAllow"),
     constrainsImpersonation: gates.isOn("ConstrainedImpersonation"),
     flows,
-    authenticators: [inProcessAuthenticator, certificateAuthenticator(gates), bootstrapTokens, accounts],
+    authenticators: [
+      inProcessAuthenticator,
+      ...(requestHeaders === undefined ? [] : [requestHeaderAuthenticator(requestHeaders)]),
+      certificateAuthenticator(gates, requestHeaders === undefined ? undefined : (options.tls?.clientCa ?? "")),
+      ...[bootstrapTokens, accounts],
+    ],
     dispatch: async (context) => presence.noted(context.user.name, await router.dispatch(context)),
   });
   const more = [
@@ -372,7 +386,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   await bootstrap({ store, registry, clock, random, more });
   await widenedServiceRange(store, registry, serviceCidr);
   await localServices({ store, registry, clock, random });
-  const trusted = { clientCa: options.tls?.clientCa, frontProxyCa: options.frontProxy?.ca };
+  const frontProxyCa = requestHeaders?.ca ?? options.frontProxy?.ca;
+  const trusted = { clientCa: options.tls?.clientCa, frontProxyCa, headers: requestHeaders };
   await authenticationConfig(writer.deps, trusted, { lifetime, logger });
   if (options.hostname !== undefined && gates.isOn("APIServerIdentity"))
     await new IdentityLease(options.hostname, { store, registry, clock, random, logger, lifetime }).start();
@@ -392,7 +407,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const server =
     options.tls === undefined
       ? undefined
-      : lifetime.own("listener", serve(chain, upgrades, options.tls, logger, clock));
+      : lifetime.own(
+          "listener",
+          serve(chain, upgrades, { ...options.tls, ...clientAuthorities(options) }, logger, clock),
+        );
   return {
     transport: (user) => inProcess(chain, user),
     async seed() {
@@ -437,10 +455,15 @@ function inProcess(chain: Chain, user: User | undefined): Transport {
   };
 }
 
+function clientAuthorities({ tls, requestHeaders }: ApiServerOptions): Pick<HttpsServerOptions, "clientCa"> {
+  const all = [tls?.clientCa, requestHeaders?.ca].filter((ca) => ca !== undefined);
+  return all.length === 0 ? {} : { clientCa: all };
+}
+
 function serve(
   chain: Chain,
   upgrades: Upgrades,
-  tls: NonNullable<ApiServerOptions["tls"]>,
+  tls: Pick<HttpsServerOptions, "key" | "cert" | "clientCa">,
   logger: Logger,
   clock: Clock,
 ): HttpsServer {

@@ -13,8 +13,8 @@ import type { WatchCache } from "../storage/watch-cache.ts";
 export interface FrontProxyCredentials {
   readonly cert: string;
   readonly key: string;
-  /** Signs the certificate: extension servers believe the headers of whoever shows one. */
-  readonly ca: string;
+  /** Signs the certificate: extension servers believe the headers of whoever shows one. Absent: others tell them. */
+  readonly ca?: string;
 }
 
 /** Why a Service cannot be reached, as the reason and the message of an APIService's Available condition. */

@@ -321,13 +321,14 @@ export function bearerProblem(headers: Readonly<Record<string, string>>): string
   return "the provided Authorization header contains extra space before the bearer token, and is ignored";
 }
 
-/** Client certificates: CN is the user, the Os are groups. */
-export function certificateAuthenticator(gates: FeatureGates): Authenticator {
+/** Client certificates: CN is the user, the Os are groups. @param ca PEM: who must stand for them; whoever is trusted by default. */
+export function certificateAuthenticator(gates: FeatureGates, ca?: string): Authenticator {
   const isTold = gates.isOn("AllowParsingUserUIDFromCertAuth");
   return {
     async authenticate({ peer }) {
       if (peer === "unverified") throw ApiError.unauthorized();
       if (peer === undefined || peer.commonName === "") return undefined;
+      if (ca !== undefined && peer.leadsTo?.(ca) !== true) throw ApiError.unauthorized();
       const { commonName, organizations, fingerprint, uids } = peer;
       const [uid, ...more] = isTold ? uids : [];
       if (uid === "" || more.length > 0) throw ApiError.unauthorized();

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { jsonEqual, normalize, type Unstructured } from "@tsukube/api";
 import type { ConfigMap } from "@tsukube/api/types/core-v1";
 import { detach, formatTime, type Lifetime, type Logger } from "@tsukube/foundation";
+import type { RequestHeaders } from "../authentication/request-headers.ts";
 import type { WriterDeps } from "../endpoints/writer.ts";
 
 const NAME = "extension-apiserver-authentication";
@@ -13,7 +14,17 @@ export interface Trusted {
   readonly clientCa: string | undefined;
   /** PEM. */
   readonly frontProxyCa: string | undefined;
+  /** By which names and headers a front proxy is known; those of this server without it. */
+  readonly headers?: Omit<RequestHeaders, "ca"> | undefined;
 }
+
+const OWN_HEADERS: Omit<RequestHeaders, "ca"> = {
+  allowedNames: ["front-proxy-client"],
+  usernameHeaders: ["X-Remote-User"],
+  uidHeaders: ["X-Remote-Uid"],
+  groupHeaders: ["X-Remote-Group"],
+  extraHeaderPrefixes: ["X-Remote-Extra-"],
+};
 
 /**
  * Keeps the ConfigMap by which extension servers learn whom to believe: the CA of client certificates, and the CA and the headers
@@ -47,17 +58,16 @@ export async function authenticationConfig(
 
 type Data = Readonly<Record<string, string>>;
 
-export function dataOf({ clientCa, frontProxyCa }: Trusted, hasUid: boolean): Data {
-  const list = (value: string): string => JSON.stringify([value]);
+export function dataOf({ clientCa, frontProxyCa, headers = OWN_HEADERS }: Trusted, hasUid: boolean): Data {
   return {
     ...(clientCa !== undefined && { [CLIENT_CA]: clientCa }),
     ...(frontProxyCa !== undefined && {
-      "requestheader-allowed-names": list("front-proxy-client"),
+      "requestheader-allowed-names": JSON.stringify(headers.allowedNames),
       [FRONT_PROXY_CA]: frontProxyCa,
-      "requestheader-extra-headers-prefix": list("X-Remote-Extra-"),
-      "requestheader-group-headers": list("X-Remote-Group"),
-      ...(hasUid && { "requestheader-uid-headers": list("X-Remote-Uid") }),
-      "requestheader-username-headers": list("X-Remote-User"),
+      "requestheader-extra-headers-prefix": JSON.stringify(headers.extraHeaderPrefixes),
+      "requestheader-group-headers": JSON.stringify(headers.groupHeaders),
+      ...(hasUid && { "requestheader-uid-headers": JSON.stringify(headers.uidHeaders) }),
+      "requestheader-username-headers": JSON.stringify(headers.usernameHeaders),
     }),
   };
 }

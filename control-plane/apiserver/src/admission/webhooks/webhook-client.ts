@@ -188,7 +188,9 @@ async function send({ endpoint, serverName, body, caBundle, credentials, signal 
   const path = url.pathname + url.search;
   const method = body === undefined ? "GET" : "POST";
   const isSecure = url.protocol === "https:";
-  const socket = isSecure ? await connectTrusting({ host, port, ...named, ...ca, ...credentials?.tls }, signal) : undefined;
+  const socket = isSecure
+    ? await connectTrusting({ host, port, ...named, ...ca, ...credentials?.tls }, signal)
+    : undefined;
   const through = socket === undefined ? { host, port, agent: false } : { createConnection: () => socket };
   return new Promise((resolve, reject) => {
     const sent = request({ ...through, path, method, headers, signal }, (response) => {
