@@ -287,7 +287,7 @@ describe("plugins with a configuration", () => {
     expect((await made("default", {})).nodeSelector).toEqual({ zone: "a" });
     expect(await made("own", {})).not.toHaveProperty("nodeSelector");
     expect((await made("kept", { nodeSelector: { disk: "ssd" } })).nodeSelector).toEqual({ disk: "ssd", zone: "a" });
-    expect(await answer("kept", "pods", podOf({ nodeSelector: { other: "x" } }))).toContain(
+    expect(await answer("kept", "pods", podOf({ nodeSelector: { other: "x" }, hostPID: true }))).toContain(
       "pod node label selector labels conflict with its namespace whitelist",
     );
   });
@@ -296,9 +296,9 @@ describe("plugins with a configuration", () => {
     const keys = async (namespace: string) => (await made(namespace, {})).tolerations?.map(({ key }) => key);
     expect(await keys("default")).toContain("team");
     expect(await keys("own")).not.toContain("team");
-    expect(await answer("default", "pods", podOf({ tolerations: [{ key: "other", operator: "Exists" }] }))).toContain(
-      "conflict with its cluster whitelist",
-    );
+    expect(
+      await answer("default", "pods", podOf({ tolerations: [{ key: "other", operator: "Exists" }], hostPID: true })),
+    ).toContain("conflict with its cluster whitelist");
   });
 
   test("choose Pod Security Standards where a namespace does not, and exempt who is to be", async () => {

@@ -34,6 +34,14 @@ export function podNodeSelector(cache: WatchCache, selectors: NodeSelectors = {}
       throw refusal(attributes, "pod node label selector conflicts with its namespace node label selector");
     return selector;
   };
+  const check = (attributes: AdmissionAttributes): void => {
+    wanted(attributes);
+    const allowed = Object.entries(labelsIn(selectors[attributes.namespace] ?? ""));
+    const isAllowed = ([key, value]: readonly string[]): boolean =>
+      allowed.some(([name, other]) => name === key && other === value);
+    if (allowed.length > 0 && !Object.entries(selectorOf(attributes.object)).every(isAllowed))
+      throw refusal(attributes, "pod node label selector labels conflict with its namespace whitelist");
+  };
   return {
     name: "PodNodeSelector",
     handles: (attributes) => attributes.operation === "CREATE" && isPodWrite(attributes),
@@ -41,15 +49,12 @@ export function podNodeSelector(cache: WatchCache, selectors: NodeSelectors = {}
       const nodeSelector = { ...wanted(attributes), ...selectorOf(attributes.object) };
       if (Object.keys(nodeSelector).length === 0) return attributes.object;
       const { spec } = attributes.object as Pod;
-      return { ...attributes.object, spec: { ...spec, nodeSelector } } as Unstructured;
+      const object = { ...attributes.object, spec: { ...spec, nodeSelector } } as Unstructured;
+      check({ ...attributes, object }); // what other plugins refuse comes after
+      return object;
     },
     async validate(attributes) {
-      wanted(attributes);
-      const allowed = Object.entries(labelsIn(selectors[attributes.namespace] ?? ""));
-      const isAllowed = ([key, value]: readonly string[]): boolean =>
-        allowed.some(([name, other]) => name === key && other === value);
-      if (allowed.length > 0 && !Object.entries(selectorOf(attributes.object)).every(isAllowed))
-        throw refusal(attributes, "pod node label selector labels conflict with its namespace whitelist");
+      check(attributes);
     },
   };
 }

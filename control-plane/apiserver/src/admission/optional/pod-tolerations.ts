@@ -40,6 +40,15 @@ export function podTolerationRestriction(
 ): AdmissionPlugin {
   const listed = (namespace: string, annotation: string): readonly Toleration[] | undefined =>
     tolerationsIn(cache.get(`/registry/namespaces/${namespace}`)?.object, annotation);
+  const check = (namespace: string, object: Unstructured | undefined): void => {
+    const own = listed(namespace, ALLOWED);
+    const allowed = own ?? cluster.allowed;
+    const isAllowed = (one: Toleration): boolean => allowed.some((other) => covers(other, one));
+    if (allowed.length > 0 && !tolerationsOf(object).every(isAllowed))
+      throw ApiError.unknown(
+        `pod tolerations (possibly merged with namespace default tolerations) conflict with its ${own === undefined ? "cluster" : "namespace"} whitelist`,
+      );
+  };
   return {
     name: "PodTolerationRestriction",
     handles: isPodWrite,
@@ -49,18 +58,13 @@ export function podTolerationRestriction(
         ...(operation === "CREATE" ? (listed(namespace, DEFAULTS) ?? cluster.defaults) : []),
         ...(qosClassOf(spec) === "BestEffort" ? [] : [UNDER_PRESSURE]),
       ];
-      return added.length === 0
-        ? object
-        : withTolerations(object, mergedTolerations([...tolerationsOf(object), ...added]));
+      const next =
+        added.length === 0 ? object : withTolerations(object, mergedTolerations([...tolerationsOf(object), ...added]));
+      check(namespace, next); // what other plugins refuse comes after
+      return next;
     },
     async validate({ namespace, object }) {
-      const own = listed(namespace, ALLOWED);
-      const allowed = own ?? cluster.allowed;
-      const isAllowed = (one: Toleration): boolean => allowed.some((other) => covers(other, one));
-      if (allowed.length > 0 && !tolerationsOf(object).every(isAllowed))
-        throw ApiError.unknown(
-          `pod tolerations (possibly merged with namespace default tolerations) conflict with its ${own === undefined ? "cluster" : "namespace"} whitelist`,
-        );
+      check(namespace, object);
     },
   };
 }
