@@ -76,6 +76,11 @@ export const POLICY_ENVIRONMENT: CelEnvironment = {
   variables: { ...MATCH_ENVIRONMENT.variables, params: DYN, namespaceObject: NAMESPACE, variables: DYN },
 };
 
+/** What expressions make that change objects. */
+export const PATCH_STRUCTS: NonNullable<CelEnvironment["structs"]> = {
+  JSONPatch: { op: STRING, path: STRING, from: STRING, value: DYN },
+};
+
 /** A variable of a policy, as it comes. */
 export interface PolicyVariable {
   readonly name?: string;

@@ -41,6 +41,8 @@ export interface Entry {
 
 export interface Field {
   readonly name: string;
+  /** Of its colon. */
+  readonly at: number;
   readonly value: Expression;
   readonly optional: boolean;
 }

@@ -1,7 +1,7 @@
 import { parseDuration } from "../duration.ts";
 import { patternProblem } from "../go-pattern.ts";
 import type { ObjectSchema, Schema } from "../schema.ts";
-import type { Expression } from "./ast.ts";
+import type { Expression, Field } from "./ast.ts";
 import { CelCompileError } from "./cel-error.ts";
 import { FUNCTIONS, METHODS } from "./functions.ts";
 import { bindingOf, isMacro, variablesOf } from "./macros.ts";
@@ -25,6 +25,8 @@ export interface StaticType {
 export interface CelEnvironment {
   /** The variables that there are. */
   readonly variables: Readonly<Record<string, StaticType>>;
+  /** The fields of objects that expressions make, by the name of their type, where that is known. */
+  readonly structs?: Readonly<Record<string, Readonly<Record<string, StaticType>>>>;
   /** Whether `cel.bind(name, value, expression)` is known (cel-go, ext.Bindings). */
   readonly binds?: boolean;
 }
@@ -125,10 +127,7 @@ const SCALARS: Readonly<Record<string, string>> = {
  * an operator does not take. @returns the type of the whole. @throws {CelCompileError}
  */
 export function checkTypes(source: string, expression: Expression, environment: CelEnvironment): StaticType {
-  return new Checker(source, environment.binds === true).check(
-    expression,
-    new Map(Object.entries(environment.variables)),
-  );
+  return new Checker(source, environment).check(expression, new Map(Object.entries(environment.variables)));
 }
 
 type Scope = ReadonlyMap<string, StaticType>;
@@ -136,12 +135,14 @@ type Scope = ReadonlyMap<string, StaticType>;
 class Checker {
   readonly #source: string;
   readonly #binds: boolean;
+  readonly #structs: NonNullable<CelEnvironment["structs"]>;
   /** Arguments of format() that are being looked at: literals in them are of any types. */
   #formats = 0;
 
-  constructor(source: string, binds: boolean) {
+  constructor(source: string, { binds = false, structs = {} }: CelEnvironment) {
     this.#source = source;
     this.#binds = binds;
+    this.#structs = structs;
   }
 
   check(expression: Expression, scope: Scope): StaticType {
@@ -170,11 +171,21 @@ class Checker {
         return { name: "map", ...elementOf(this.#alike(values, scope)) };
       }
       case "struct":
-        for (const { value } of expression.fields) this.check(value, scope);
+        for (const field of expression.fields) this.#field(expression.name, field, scope);
         return { name: expression.name };
       case "call":
         return this.#call(expression, scope);
     }
+  }
+
+  #field(struct: string, { name, at, value, optional }: Field, scope: Scope): void {
+    const type = this.check(value, scope);
+    const fields = Object.hasOwn(this.#structs, struct) ? this.#structs[struct]! : undefined;
+    if (fields === undefined || optional) return;
+    const wanted = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    if (wanted !== undefined && !differ(wanted, type)) return;
+    const expected = wanted === undefined ? "" : shownType(wanted);
+    this.#fail(at, `expected type of field '${name}' is '${expected}' but provided type is '${shownType(type)}'`);
   }
 
   /** What is in a literal is of one type, unless it says dyn(). */

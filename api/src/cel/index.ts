@@ -1,4 +1,10 @@
-export { MATCH_ENVIRONMENT, POLICY_ENVIRONMENT, type PolicyVariable, withVariables } from "./admission-environment.ts";
+export {
+  MATCH_ENVIRONMENT,
+  PATCH_STRUCTS,
+  POLICY_ENVIRONMENT,
+  type PolicyVariable,
+  withVariables,
+} from "./admission-environment.ts";
 export { mentions } from "./ast.ts";
 export { type CelAccess, CelAuthorizer, type CelDecide } from "./authorizer.ts";
 export { CelCompileError, CelError } from "./cel-error.ts";

@@ -255,8 +255,9 @@ class Parser {
       const token = this.#peek();
       const field =
         token.type === "literal" && typeof token.value === "string" ? String(this.#take().value) : this.#name();
+      const { at } = this.#peek();
       this.#expect(":");
-      fields.push({ name: field, value: this.#expression(), optional });
+      fields.push({ name: field, at, value: this.#expression(), optional });
       if (!this.#accept(",")) break;
     }
     this.#expect("}");

@@ -605,9 +605,17 @@ const NEW: readonly Row[] = [
     [
       { patchType: "JSONPatch", jsonPatch: { expression: "[1]" } },
       { patchType: "JSONPatch", jsonPatch: { expression: "variables.x" } },
+      { patchType: "JSONPatch", jsonPatch: { expression: "[JSONPatch{op: 1}]" } },
+      { patchType: "JSONPatch", jsonPatch: { expression: "[JSONPatch{by: 'a'}]" } },
+      {
+        patchType: "JSONPatch",
+        jsonPatch: { expression: "[JSONPatch{op: 'add', path: '/a', value: 1, ?from: optional.none()}]" },
+      },
     ],
     'spec.mutations[0].jsonPatch.expression: Invalid value: "[1]": must evaluate to list(JSONPatch) but got list(int)',
     `spec.mutations[1].jsonPatch.expression: Invalid value: "variables.x": ${failed("variables.x", 10, "undefined field 'x'")}`,
+    `spec.mutations[2].jsonPatch.expression: Invalid value: "[JSONPatch{op: 1}]": ${failed("[JSONPatch{op: 1}]", 14, "expected type of field 'op' is 'string' but provided type is 'int'")}`,
+    `spec.mutations[3].jsonPatch.expression: Invalid value: "[JSONPatch{by: 'a'}]": ${failed("[JSONPatch{by: 'a'}]", 14, "expected type of field 'by' is '' but provided type is 'string'")}`,
   ],
   [
     MUTATING,

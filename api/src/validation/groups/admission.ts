@@ -2,6 +2,7 @@ import {
   type CelEnvironment,
   isIdentifier,
   MATCH_ENVIRONMENT,
+  PATCH_STRUCTS,
   POLICY_ENVIRONMENT,
   type PolicyVariable,
   withVariables,
@@ -262,7 +263,7 @@ const mutatingPolicy: Check = (value, at, errors) => {
     matchConstraints: all(constraints, mutatedOperations),
     matchConditions: conditionsIn(base),
   })(value, at, errors);
-  const environment = checkVariables(value, at, errors, base);
+  const environment = checkVariables(value, at, errors, { ...base, structs: PATCH_STRUCTS });
   fields({
     mutations: requiredWith("mutations must contain at least one item", each(mutationIn(environment))),
     reinvocationPolicy: oneOf("IfNeeded", "Never"),
