@@ -41,18 +41,6 @@ const REASONS: readonly Reason[] = [
   { part: /^Go values in causes$/, because: "the message shows a value, or a diff, of upstream's internal Go types" },
   { line: /x: \[$/, part: /message$/, because: "the sentence is the YAML parser's" },
   {
-    scenario: /limitranges|endpointslices|csinodes|clusterroles-aggregation|resourceclaim/,
-    part: /managedFields|^code$|^causes$/,
-    a: /"f:(?:limits|endpoints|drivers|rules|requests)\\*":\{\}|^409 Apply failed with 1 conflict: conflict with "(?:differential|three|four)" using \S+: \.(?:spec\.drivers|spec\.limits|endpoints)$/,
-    because: EMPTY,
-  },
-  {
-    scenario: /limitranges|csinodes/,
-    part: /managedFields$|^causes$/,
-    b: /"manager":"before-first-apply"|conflict with \\"before-first-apply\\"/, // nothing was owned before
-    because: EMPTY,
-  },
-  {
     part: /^empty values in causes$/,
     because: EMPTY,
   },
@@ -61,6 +49,7 @@ const REASONS: readonly Reason[] = [
     part: /generation$/,
     because: EMPTY,
   },
+  { scenario: /endpointslices/, part: /^causes$/, a: /generation\W+\d/, because: EMPTY },
   {
     scenario: /ipaddresses/,
     part: /cells(?:\.2)?$/,
