@@ -6,9 +6,9 @@ type Errors = Parameters<Check>[2];
 
 const MIRROR = "kubernetes.io/config.mirror";
 const DELETION_COST = "controller.kubernetes.io/pod-deletion-cost";
-const SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod";
-const SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/";
-const APPARMOR = "container.apparmor.security.beta.kubernetes.io/";
+export const SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod";
+export const SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/";
+export const APPARMOR = "container.apparmor.security.beta.kubernetes.io/";
 
 /** Annotations that mean something for a pod. @param at Of the annotations. */
 export function podAnnotations(annotations: unknown, spec: unknown, at: string, errors: Errors): void {

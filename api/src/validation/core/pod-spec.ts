@@ -26,6 +26,7 @@ import { podAnnotations } from "./pod-annotations.ts";
 import { osFields } from "./pod-os.ts";
 import { podLevelResources } from "./pod-resources.ts";
 import { podSpecOf } from "./pod-spec-of.ts";
+import { profilesMatch } from "./profile-annotations.ts";
 import { overhead } from "./resources.ts";
 import { affinity, schedulingGates, tolerations, topologySpreadConstraints } from "./scheduling.ts";
 import { podSecurity } from "./security-contexts.ts";
@@ -231,6 +232,7 @@ export const podTemplate: Check = (value, at, errors) => {
   annotations(valueAt(value, "metadata.annotations"), child(at, "annotations"), errors);
   podAnnotations(valueAt(value, "metadata.annotations"), member(value, "spec"), child(at, "annotations"), errors);
   podSpec(undefined)(member(value, "spec"), child(at, "spec"), errors);
+  profilesMatch(valueAt(value, "metadata.annotations"), member(value, "spec"), child(at, "spec"), errors);
   if (!isUnset(valueAt(value, "spec.ephemeralContainers"))) {
     const why = "ephemeral containers not allowed in pod template";
     errors.push(fieldError.forbidden(child(at, "spec.ephemeralContainers"), why));

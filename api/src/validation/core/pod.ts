@@ -22,6 +22,7 @@ import { untrimmedImage } from "./containers.ts";
 import { podAnnotations, podAnnotationUpdates } from "./pod-annotations.ts";
 import { isMirror, resize } from "./pod-resize.ts";
 import { podSpec } from "./pod-spec.ts";
+import { profilesMatch } from "./profile-annotations.ts";
 import { tolerations } from "./scheduling.ts";
 import { withStructDiff } from "./struct-diff.ts";
 
@@ -59,6 +60,7 @@ const create: Check = (object, _at, errors) => {
     const why = "cannot be set until all schedulingGates have been cleared";
     errors.push(fieldError.forbidden("spec.nodeName", why));
   }
+  profilesMatch(valueAt(object, "metadata.annotations"), spec, "spec", errors);
 };
 
 /** What an update may change; where something is wrong that hides the rest, nothing more is said. */
