@@ -154,7 +154,8 @@ function controllerUser(name: string): User {
   return { name: `system:serviceaccount:kube-system:${name}`, groups, extra: {} };
 }
 
-/** The last part of the user's name: it stands in managedFields. */
+/** As upstream's: what stands before the version is in managedFields, so controllers go by the name of their program. */
 function userAgentOf(user: string): string {
-  return `${user.split(":").at(-1)}/0.1`;
+  const name = user.split(":").at(-1);
+  return user.startsWith("system:serviceaccount:") ? `kube-controller-manager/0.1 ${name}` : `${name}/0.1`;
 }
