@@ -19,6 +19,7 @@ import { CONFIG_FIELDS } from "./containers/document-fields.ts";
 import type { ConfigDocument } from "./containers/documents.ts";
 import { listOf } from "./containers/filled-config.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
+import { publishImage, tellTags } from "./image-events.ts";
 import { familiarName } from "./image-views.ts";
 import { isTrue } from "./query-flag.ts";
 
@@ -122,14 +123,9 @@ export function importImage(deps: DockerDeps, request: DockerRequest): DockerAns
       });
       send({ status: image.id });
       tellTags(deps, image.id, names);
-      deps.events.publish("image", "import", image.id, { name: familiarName(names[0] ?? image.id) });
+      publishImage(deps.events, "import", image, names[0]);
     },
   };
-}
-
-/** That an image has names from now on. */
-export function tellTags({ events }: Pick<DockerDeps, "events">, id: string, names: readonly string[]): void {
-  for (const name of names) events.publish("image", "tag", id, { name: familiarName(name) });
 }
 
 interface Wish {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ImagesUnderTest } from "../images/images-under-test.ts";
 import { TinyRegistry } from "../images/tiny-registry.ts";
+import type { DockerContainer } from "./containers/container-record.ts";
 import type { DockerDeps, DockerRequest } from "./contracts.ts";
 import { imageRoutes } from "./image-routes.ts";
 
@@ -96,6 +97,44 @@ test("images are listed newest first, also within a second, by when they were ma
   expect(await listed({ before: ["newer:2"] })).toEqual([older]);
   expect(await listed({ reference: ["new*:2", "nosuch"] })).toEqual(["newest:2", "newer:2"]);
   await expect(listed({ before: ["nosuch"] })).rejects.toThrow("No such image: nosuch:latest");
+});
+
+test("what happens to names is told with the labels of the image, which stays as long as a container runs or mounts it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tsukube-routes-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const { images } = await ImagesUnderTest.reading(folder);
+  const names = ["docker.io/library/app:1"];
+  const { id } = await images.create({ layers: [], config: { Labels: { tier: "web" } }, names });
+  const told: unknown[] = [];
+  const container = {
+    id: "0123456789abcdef",
+    imageId: "another",
+    mounts: [{ image: { id } }],
+    state: { status: "exited" },
+  };
+  const all = [container as unknown as DockerContainer];
+  const deps = {
+    ...{ images, dockerContainers: { store: { all } }, inUse: () => new Set(all.length > 0 ? [id] : []) },
+    ...{ garbage: { collect: async () => {} }, events: { publish: (...event: unknown[]) => told.push(event) } },
+  } as unknown as DockerDeps;
+  const ask = async (method: string, path: string, query: object = {}) => {
+    const route = imageRoutes(deps).find((each) => each.method === method && each.path.test(path));
+    const parameters = route?.path.exec(path)?.slice(1);
+    return route?.handle({ parameters, query: new URLSearchParams({ ...query }) } as unknown as DockerRequest);
+  };
+  await ask("POST", "/images/app:1/tag", { repo: "app", tag: "2" });
+  await ask("DELETE", "/images/app:2");
+  await expect(ask("DELETE", "/images/app:1")).rejects.toThrow("container 0123456789ab is using its referenced image");
+  await ask("DELETE", "/images/app:1", { force: "1" });
+  all.pop();
+  await ask("DELETE", `/images/${id}`);
+  const said = [
+    ["tag", "app:2"],
+    ["untag", "app:2"],
+    ["untag", "app:1"],
+    ["delete", id],
+  ];
+  expect(told).toEqual(said.map(([action, name]) => ["image", action, id, { tier: "web", name }]));
 });
 
 test("a name without a tag stands for every tag where images are pulled and pushed", async () => {

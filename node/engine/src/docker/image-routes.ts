@@ -4,10 +4,11 @@ import { holdersOf } from "../images/disk-holders.ts";
 import type { ImageRecord } from "../images/image-store.ts";
 import type { LayerProgress, TransferOptions } from "../images/image-transfer.ts";
 import { formatReference, isBuiltIn, parseReference, type Reference } from "../images/reference.ts";
-import { importImage, tellTags } from "./commit-routes.ts";
+import { importImage } from "./commit-routes.ts";
 import { isRunning } from "./containers/container-record.ts";
 import type { DockerAnswer, DockerDeps, DockerRequest, Route } from "./contracts.ts";
 import { Filters } from "./filters.ts";
+import { publishImage, tellTags } from "./image-events.ts";
 import { familiarName, imageDetails, imageHistory, imageSummary } from "./image-views.ts";
 import { isTrue } from "./query-flag.ts";
 import { credentialsIn } from "./registry-auth-header.ts";
@@ -125,11 +126,13 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
   const left = image.names.filter((known) => known !== untagged);
   if (whole !== undefined && left.length > 0) {
     await deps.images.untag(image.id, whole);
-    deps.events.publish("image", "untag", image.id, { name: familiarName(whole) });
+    publishImage(deps.events, "untag", image, whole);
     return { status: 200, json: [{ Untagged: familiarName(whole) }] };
   }
   const force = isTrue(query.get("force"));
-  const user = deps.dockerContainers.store.all.find(({ imageId }) => imageId === image.id);
+  const user = deps.dockerContainers.store.all.find(
+    ({ imageId, mounts }) => imageId === image.id || mounts.some((mount) => mount.image?.id === image.id),
+  );
   if (user !== undefined) {
     const [container, shown] = [user.id.slice(0, 12), image.id.slice(7, 19)];
     if (!force)
@@ -142,7 +145,10 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
         "in-use",
         `conflict: unable to delete ${shown} (cannot be forced) - image is being used by running container ${container}`,
       );
-    for (const known of image.names) await deps.images.untag(image.id, known); // the container keeps it
+    for (const known of image.names) {
+      await deps.images.untag(image.id, known); // the container keeps it
+      publishImage(deps.events, "untag", image, known);
+    }
     return { status: 200, json: image.names.map((known) => ({ Untagged: familiarName(known) })) };
   }
   if (left.length > 0 && !force) {
@@ -153,9 +159,9 @@ async function remove(deps: DockerDeps, { parameters, query }: DockerRequest): P
     if (!deps.inUse().has(id)) return false;
     throw new TsukubeError("in-use", `Cannot remove image "${name}": a container uses it, expected it to be unused`);
   });
-  for (const known of image.names) deps.events.publish("image", "untag", image.id, { name: familiarName(known) });
+  for (const known of image.names) publishImage(deps.events, "untag", image, known);
   await deps.garbage.collect();
-  deps.events.publish("image", "delete", image.id, { name: image.id });
+  publishImage(deps.events, "delete", image);
   const names = image.names.map((known) => ({ Untagged: familiarName(known) }));
   return { status: 200, json: [...names, { Deleted: image.id }] };
 }
@@ -313,8 +319,8 @@ function progressMessage({ digest, state, bytes, size }: LayerProgress, done = S
 async function save(deps: DockerDeps, asked: readonly string[]): Promise<DockerAnswer> {
   const names = asked.flatMap((name) => tagsOf(deps, name) ?? name);
   for (const name of names) {
-    const { id } = await foundImage(deps, name); // an error before the first byte
-    deps.events.publish("image", "save", id, { name: id });
+    const image = await foundImage(deps, name); // an error before the first byte
+    publishImage(deps.events, "save", image);
   }
   return { bytes: deps.archive.save(names), type: "application/x-tar" };
 }
@@ -332,7 +338,7 @@ function load(deps: DockerDeps, { body }: DockerRequest): DockerAnswer {
     async messages(send) {
       for (const image of await deps.archive.load(body)) {
         const names = image.names.map((name) => `Loaded image: ${familiarName(name)}\n`);
-        deps.events.publish("image", "load", image.id, { name: image.id });
+        publishImage(deps.events, "load", image);
         for (const stream of names.length > 0 ? names : [`Loaded image ID: ${image.id}\n`]) send({ stream });
       }
     },

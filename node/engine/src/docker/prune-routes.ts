@@ -7,6 +7,7 @@ import { viewDeps } from "./container-routes.ts";
 import { containerSummary, time } from "./containers/container-views.ts";
 import type { DockerAnswer, DockerDeps, Route } from "./contracts.ts";
 import { Filters } from "./filters.ts";
+import { publishImage } from "./image-events.ts";
 import { familiarName, imageSummary } from "./image-views.ts";
 import { timeIn } from "./time-in.ts";
 import { volumeDetails } from "./volume-routes.ts";
@@ -66,7 +67,8 @@ async function pruneImages(deps: DockerDeps, query: URLSearchParams): Promise<Do
     const removed = await images.remove(id, (image) => !isUnused(image)); // a container may have come to use it
     if (removed === undefined) continue;
     gone.push(removed);
-    deps.events.publish("image", "delete", id, { name: id });
+    for (const name of removed.names) publishImage(deps.events, "untag", removed, name);
+    publishImage(deps.events, "delete", removed);
   }
   await garbage.collect();
   const SpaceReclaimed = gone.length === 0 ? 0 : Math.max(0, before - (await diskUsage(`${deps.stateDirectory}/s/l`)));

@@ -246,8 +246,8 @@ export class DockerContainers {
     if (ended === undefined) return;
     if (reason === "OOMKilled") this.#publish("oom", ended);
     const seconds = Math.floor((at - (ended.state.startedAt ?? at)) / 1000);
-    this.#publish("die", ended, { exitCode: String(code), execDuration: String(Math.max(0, seconds)) });
     publishVolumesOf(this.#deps.events, "unmount", ended);
+    this.#publish("die", ended, { exitCode: String(code), execDuration: String(Math.max(0, seconds)) });
     this.#waiters.tell(id, "exit", code);
     if (again) this.#restarting.later(ended);
     else if (container.hostConfig.AutoRemove === true && ![...this.#restarts].some((each) => each.id === id))

@@ -155,7 +155,8 @@ export class ExecStore {
     const container = this.#deps.store.find(containerId);
     if (container === undefined) return;
     const hasCommand = action === "exec_create" || action === "exec_start";
-    const command = hasCommand ? `${action}: ${(wish.Cmd ?? []).join(" ")}` : action;
+    const [program = "", ...args] = wish.Cmd ?? [];
+    const command = hasCommand ? `${action}: ${program} ${args.join(" ")}` : action; // with the space where there are none
     const attributes = {
       ...container.config.Labels,
       execID: id,
