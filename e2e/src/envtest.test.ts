@@ -210,6 +210,7 @@ describe("what envtest starts", () => {
       "service-account-key-file": key,
       "service-account-signing-key-file": key,
       "storage-backend": "etcd3",
+      "token-auth-file": written("tokens.csv", 'open-sesame,ali,1,"system:masters"'),
     });
     await serves();
     const admin = lifetime.own("client with files", client());
@@ -218,6 +219,8 @@ describe("what envtest starts", () => {
     expect(readFileSync(join(etcdFlags["data-dir"], "data.mdb")).includes("k8s:enc:secretbox:v1:first:")).toBe(true);
     await eventually("it is written down", async () => readFileSync(log, "utf8").includes('"resource":"secrets"'));
     const pod = { metadata: { name: "p" }, spec: { hostPID: true, containers: [{ name: "a", image: "a" }] } };
+    const ali = { authorization: "Bearer open-sesame" };
+    expect(await codeOf(`${server}/api/v1/namespaces/default`, ali)).toBe(200);
     const told = await admin.raw("GET", "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication");
     expect(told).toMatchObject({ data: { "requestheader-username-headers": '["X-Remote-User"]' } });
     expect(await post("pods", pod).catch(messageOf)).toContain('violates PodSecurity "baseline:latest"');

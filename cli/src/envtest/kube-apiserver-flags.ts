@@ -41,6 +41,10 @@ export const FLAGS = {
     only: ["300"],
   },
   "default-unreachable-toleration-seconds": { takes: "SECONDS", help: "The same of unreachable ones.", only: ["300"] },
+  "delete-collection-workers": {
+    takes: "COUNT",
+    help: "Collections are deleted one object after the other: taken, and without effect.",
+  },
   "disable-admission-plugins": { takes: "NAMES", help: "Plugins that are off." },
   "enable-admission-plugins": { takes: "NAMES", help: "Plugins that are on besides." },
   "enable-aggregator-routing": {
@@ -73,7 +77,8 @@ export const FLAGS = {
     takes: "TYPES",
     help: "Kubelets are asked at their InternalIP, or else their Hostname, whatever this says.",
   },
-  "logging-format": { takes: "FORMAT", help: "Of what is logged.", only: ["text"] },
+  "log-flush-frequency": { takes: "TIME", help: "Logs are written at once: taken, and without effect." },
+  "logging-format": { takes: "FORMAT", help: "Of what is logged; text by default.", only: ["text", "json"] },
   "max-mutating-requests-inflight": { takes: "COUNT", help: "Added to --max-requests-inflight; 200 by default." },
   "max-requests-inflight": { takes: "COUNT", help: "How many requests are served at a time; 400 by default." },
   "min-request-timeout": { takes: "SECONDS", help: "How long watches last at least.", only: ["1800"] },
@@ -116,8 +121,11 @@ export const FLAGS = {
   "tls-cert-file": { takes: "FILE", help: "The certificate to serve with, instead of that in --cert-dir." },
   "tls-min-version": { takes: "VERSION", help: "The oldest that is spoken.", only: ["VersionTLS12"] },
   "tls-private-key-file": { takes: "FILE", help: "Its key." },
+  "token-auth-file": { takes: "FILE", help: "Users and their tokens, in CSV." },
   v: { takes: "LEVEL", help: "What is logged: from 4 on everything." },
+  vmodule: { takes: "LEVELS", help: "Levels are the same for all: taken, and without effect." },
   "watch-cache": { help: "Reads are answered from memory.", only: ["true"] },
+  "watch-cache-sizes": { takes: "SIZES", help: "The cache holds what there is: taken, and without effect." },
 } as const;
 
 /** Upstream's others: what they are for is not there. */
@@ -134,19 +142,18 @@ authentication-token-webhook-config-file authentication-token-webhook-version au
 authorization-policy-file authorization-webhook-cache-authorized-ttl authorization-webhook-cache-unauthorized-ttl
 authorization-webhook-config-file authorization-webhook-version coordinated-leadership-lease-duration
 coordinated-leadership-renew-deadline coordinated-leadership-retry-period cors-allowed-origins debug-socket-path
-delete-collection-workers disable-http2-serving disabled-metrics egress-selector-config-file emulated-version
-emulation-forward-compatible enable-logs-handler etcd-compaction-interval etcd-count-metric-poll-period
-etcd-db-metric-poll-interval etcd-healthcheck-timeout etcd-readycheck-timeout etcd-servers-overrides external-hostname
-goaway-chance http2-max-streams-per-connection kubelet-timeout kubernetes-service-node-port
-lease-reuse-duration-seconds livez-grace-period log-flush-frequency log-json-info-buffer-size log-json-split-stream
-log-text-info-buffer-size log-text-split-stream max-connection-bytes-per-sec min-compatibility-version oidc-ca-file
-oidc-client-id oidc-groups-claim oidc-groups-prefix oidc-issuer-url oidc-required-claim oidc-signing-algs
-oidc-username-claim oidc-username-prefix peer-advertise-ip peer-advertise-port peer-ca-file permit-address-sharing
-permit-port-sharing runtime-config-emulation-forward-compatible service-account-jwks-uri
-service-account-max-token-expiration service-account-signing-endpoint show-hidden-metrics-for-version
-shutdown-delay-duration shutdown-send-retry-after shutdown-watch-termination-grace-period
-storage-initialization-timeout strict-transport-security-directives tls-cipher-suites tls-curve-preferences
-tls-sni-cert-key token-auth-file tracing-config-file vmodule watch-cache-sizes
+disable-http2-serving disabled-metrics egress-selector-config-file emulated-version emulation-forward-compatible
+enable-logs-handler etcd-compaction-interval etcd-count-metric-poll-period etcd-db-metric-poll-interval
+etcd-healthcheck-timeout etcd-readycheck-timeout etcd-servers-overrides external-hostname goaway-chance
+http2-max-streams-per-connection kubelet-timeout kubernetes-service-node-port lease-reuse-duration-seconds
+livez-grace-period log-json-info-buffer-size log-json-split-stream log-text-info-buffer-size log-text-split-stream
+max-connection-bytes-per-sec min-compatibility-version oidc-ca-file oidc-client-id oidc-groups-claim
+oidc-groups-prefix oidc-issuer-url oidc-required-claim oidc-signing-algs oidc-username-claim oidc-username-prefix
+peer-advertise-ip peer-advertise-port peer-ca-file permit-address-sharing permit-port-sharing
+runtime-config-emulation-forward-compatible service-account-jwks-uri service-account-max-token-expiration
+service-account-signing-endpoint show-hidden-metrics-for-version shutdown-delay-duration shutdown-send-retry-after
+shutdown-watch-termination-grace-period storage-initialization-timeout strict-transport-security-directives
+tls-cipher-suites tls-curve-preferences tls-sni-cert-key tracing-config-file
 `
   .trim()
   .split(/\s+/);

@@ -49,7 +49,7 @@ export async function serveApi(args: readonly string[]): Promise<void> {
   const stop = stopSignal();
   const logger = createLogger({
     level: Number(last(flags, "v") ?? 0) >= 4 ? "debug" : "info",
-    format: "text",
+    format: last(flags, "logging-format") === "json" ? "json" : "text",
     now: Date.now,
     write: (line) => process.stderr.write(line),
   });
@@ -86,6 +86,7 @@ async function optionsOf(
   const metrics = ownMetrics(featureGates);
   const audit = await auditOf(auditSettings(flags), realClock, logger, metrics);
   const kubelets = await kubeletsOf(flags);
+  const staticTokens = await fileOf(flags, "token-auth-file");
   const proxies = await proxiesOf(flags);
   const ttl = last(flags, "event-ttl");
   const maxRequestsInflight = numberIn(flags, "max-requests-inflight");
@@ -102,6 +103,7 @@ async function optionsOf(
     ...(audit !== undefined && { audit }),
     ...(kubelets !== undefined && { kubelets }),
     ...proxies,
+    ...(staticTokens !== undefined && { staticTokens }),
     hostname: hostname(),
     advertise: { address, port },
     serviceCidr: last(flags, "service-cluster-ip-range") ?? "10.0.0.0/24",

@@ -71,6 +71,7 @@ import type { AuditPolicy } from "./audit/policy.ts";
 import { BootstrapTokenAuthenticator } from "./authentication/bootstrap-tokens.ts";
 import { legacyUseNotes } from "./authentication/legacy-tokens.ts";
 import { type RequestHeaders, requestHeaderAuthenticator } from "./authentication/request-headers.ts";
+import { StaticTokens } from "./authentication/static-tokens.ts";
 import {
   certificateAuthenticator,
   inProcessAuthenticator,
@@ -148,6 +149,8 @@ export interface ApiServerOptions extends PluginChoice {
   readonly audiences?: readonly string[];
   /** Whether who shows no credentials is system:anonymous, about whom rules say more, where not everything is allowed: true without it. */
   readonly anonymousAuth?: boolean;
+  /** Further users and their tokens, as {@link StaticTokens} reads them. */
+  readonly staticTokens?: string;
   /** Who is asked what users may do, in this order: Node and RBAC without it. */
   readonly authorizationModes?: readonly AuthorizationMode[];
   /** Network of Services, such as "10.160.0.0/16"; or one of each family by comma, the primary one first. */
@@ -228,6 +231,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     legacyUseNotes(store, registry, clock, logger),
     { metrics, clock },
   );
+  const staticTokens = options.staticTokens === undefined ? undefined : new StaticTokens(options.staticTokens);
   const bootstrapTokens = new BootstrapTokenAuthenticator(cache, clock);
   const serviceCidr = storedServiceRange(cache, options.serviceCidr) ?? options.serviceCidr;
   const holdings = new ServiceHoldings(cache);
@@ -345,7 +349,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       { clock, featureGates: gates, ...(options.flags !== undefined && { flags: options.flags }) },
     ),
     components: { registry, presence, cache, clock },
-    reviews: { authorizer, rbac, accounts, bootstrapTokens, clock, audiences },
+    reviews: {
+      ...{ authorizer, rbac, accounts, clock, audiences },
+      userOf: (token) => staticTokens?.userOf(token) ?? bootstrapTokens.userOf(token),
+    },
     store,
     deprecatedUse: metrics.gauge(
       "apiserver_requested_deprecated_apis",
@@ -373,6 +380,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       inProcessAuthenticator,
       ...(requestHeaders === undefined ? [] : [requestHeaderAuthenticator(requestHeaders)]),
       certificateAuthenticator(gates, requestHeaders === undefined ? undefined : (options.tls?.clientCa ?? "")),
+      ...(staticTokens === undefined ? [] : [staticTokens]),
       ...[bootstrapTokens, accounts],
     ],
     dispatch: async (context) => presence.noted(context.user.name, await router.dispatch(context)),

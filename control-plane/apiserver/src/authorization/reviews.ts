@@ -1,6 +1,5 @@
 import { ApiError, type Unstructured, validateCreate } from "@tsukube/api";
 import { type Clock, formatTime } from "@tsukube/foundation";
-import type { BootstrapTokenAuthenticator } from "../authentication/bootstrap-tokens.ts";
 import { TokenProblem } from "../authentication/token-problem.ts";
 import type { ServiceAccountAuthenticator } from "../authentication/tokens.ts";
 import type { Authorizer, RequestContext, User } from "../contracts.ts";
@@ -11,7 +10,8 @@ export interface ReviewDeps {
   readonly authorizer: Authorizer;
   readonly rbac: RbacAuthorizer;
   readonly accounts: ServiceAccountAuthenticator;
-  readonly bootstrapTokens: BootstrapTokenAuthenticator;
+  /** Whose a token of no ServiceAccount is. */
+  userOf(token: string): User | undefined;
   readonly clock: Clock;
   /** Of the API server itself. */
   readonly audiences: readonly string[];
@@ -67,9 +67,9 @@ export const REVIEWS: Readonly<Record<string, Review>> = {
 };
 
 function reviewOf(token: string, wanted: readonly string[], deps: ReviewDeps): unknown {
-  const { accounts, bootstrapTokens, audiences } = deps;
+  const { accounts, audiences } = deps;
   const asked = wanted.length === 0 ? audiences : wanted;
-  const joining = bootstrapTokens.userOf(token);
+  const joining = deps.userOf(token);
   const common = asked.filter((audience) => audiences.includes(audience));
   if (joining !== undefined && common.length > 0)
     return { authenticated: true, user: userInfo(joining), audiences: common };
