@@ -210,6 +210,8 @@ describe("what envtest starts", () => {
       "service-account-key-file": key,
       "service-account-signing-key-file": key,
       "storage-backend": "etcd3",
+      "tls-cipher-suites": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+      "tls-min-version": "VersionTLS12",
       "token-auth-file": written("tokens.csv", 'open-sesame,ali,1,"system:masters"'),
     });
     await serves();

@@ -9,6 +9,7 @@ import * as x509 from "@peculiar/x509";
 import { Lifetime } from "@tsukube/foundation";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createAuthorityKeys, type KeyPair, openAuthority } from "./certificates.ts";
+import { cipherList } from "./cipher-suites.ts";
 import { realClock } from "./clock.ts";
 import { createHttpsServer, type Exchange, type Patience, verified } from "./https-server.ts";
 import { systemRandom } from "./random.ts";
@@ -171,4 +172,32 @@ test("who says nothing for long is disconnected, who waits for an answer is not"
   expect([busy.closed, waiting.length]).toEqual([false, 1]);
   waiting[0]!.send(200, {}, Buffer.from("late"));
   expect(String(await once(stream, "data"))).toBe("late");
+});
+
+test("speaks no older TLS than it is told, and no other cipher suites", async () => {
+  const authority = await openAuthority(
+    await createAuthorityKeys("ca", realClock, systemRandom),
+    realClock,
+    systemRandom,
+  );
+  const pair = await authority.issue({ commonName: "server", sans: ["127.0.0.1"], usages: ["server"] });
+  const spoken = async (options: object, client: object): Promise<string> => {
+    const server = lifetime.own("server", createHttpsServer({ ...pair, handle: answer, ...options }));
+    const port = await server.listen("127.0.0.1", 0);
+    server.setCertificate(pair.key, pair.cert);
+    const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false, ...client });
+    lifetime.add("socket", () => void socket.destroy());
+    return once(socket, "secureConnect").then(
+      () => `${socket.getProtocol()} ${socket.getCipher().standardName}`,
+      () => "none",
+    );
+  };
+  const old = { maxVersion: "TLSv1.2" } as const;
+  expect(await spoken({ minVersion: "TLSv1.3" }, old)).toBe("none");
+  expect(await spoken({ minVersion: "TLSv1.3" }, {})).toMatch(/^TLSv1\.3 /);
+  const suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
+  const ciphers = cipherList([suite])!;
+  expect(await spoken({ ciphers }, old)).toBe(`TLSv1.2 ${suite}`);
+  expect(await spoken({ ciphers }, { ...old, ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" })).toBe("none");
+  expect(await spoken({ ciphers }, {})).toMatch(/^TLSv1\.3 /);
 });

@@ -94,6 +94,10 @@ export interface HttpsServerOptions {
   readonly cert: string;
   /** PEM of the CAs that may sign client certificates, roots or intermediates; absent: none is asked for. */
   readonly clientCa?: string | readonly string[];
+  /** The oldest that is spoken: 1.2 by default. */
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  /** OpenSSL's list of cipher suites; Node's by default. */
+  readonly ciphers?: string;
   /** {@link PATIENCE} by default. */
   readonly patience?: Patience;
   handle(exchange: Exchange): void;
@@ -152,8 +156,13 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
 }
 
 function secureContext(options: HttpsServerOptions, pair: { readonly key: string; readonly cert: string }) {
-  const ca = options.clientCa;
-  return { ...pair, ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }) };
+  const { clientCa: ca, minVersion = "TLSv1.2", ciphers } = options;
+  return {
+    ...pair,
+    minVersion,
+    ...(ciphers !== undefined && { ciphers }),
+    ...(ca !== undefined && { ca: typeof ca === "string" ? ca : [...ca] }),
+  };
 }
 
 /** As in Go, chains of clients may end at any certificate of the CA file. Node has that for contexts, and no option for a server's own. */
@@ -175,7 +184,6 @@ function newServer(
     ALPNProtocols: ["h2", "http/1.1"],
     requestCert: options.clientCa !== undefined,
     rejectUnauthorized: false,
-    minVersion: "TLSv1.2",
   });
   trustAnyOf(server);
   const [serveHttp1] = server.listeners("secureConnection");

@@ -2,6 +2,7 @@
 export * from "./accept.ts";
 export type { KeyRequest } from "./certificate-keys.ts";
 export { certificateSigner, requestCertificateKey } from "./certificate-signer.ts";
+export * from "./cipher-suites.ts";
 export * from "./clock.ts";
 export * from "./endpoints/component-endpoints.ts";
 export * from "./endpoints/health-checks.ts";

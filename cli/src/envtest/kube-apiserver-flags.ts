@@ -119,7 +119,8 @@ export const FLAGS = {
   "storage-backend": { takes: "BACKEND", help: "What keeps objects.", only: ["etcd3"] },
   "storage-media-type": { takes: "TYPE", help: "Of objects in etcd.", only: ["application/vnd.kubernetes.protobuf"] },
   "tls-cert-file": { takes: "FILE", help: "The certificate to serve with, instead of that in --cert-dir." },
-  "tls-min-version": { takes: "VERSION", help: "The oldest that is spoken.", only: ["VersionTLS12"] },
+  "tls-cipher-suites": { takes: "SUITES", help: "What TLS 1.2 is spoken with." },
+  "tls-min-version": { takes: "VERSION", help: "The oldest that is spoken.", only: ["VersionTLS12", "VersionTLS13"] },
   "tls-private-key-file": { takes: "FILE", help: "Its key." },
   "token-auth-file": { takes: "FILE", help: "Users and their tokens, in CSV." },
   v: { takes: "LEVEL", help: "What is logged: from 4 on everything." },
@@ -153,7 +154,7 @@ peer-advertise-ip peer-advertise-port peer-ca-file permit-address-sharing permit
 runtime-config-emulation-forward-compatible service-account-jwks-uri service-account-max-token-expiration
 service-account-signing-endpoint show-hidden-metrics-for-version shutdown-delay-duration shutdown-send-retry-after
 shutdown-watch-termination-grace-period storage-initialization-timeout strict-transport-security-directives
-tls-cipher-suites tls-curve-preferences tls-sni-cert-key tracing-config-file
+tls-curve-preferences tls-sni-cert-key tracing-config-file
 `
   .trim()
   .split(/\s+/);

@@ -17,7 +17,7 @@ import {
 } from "@tsukube/apiserver";
 import { Encryption } from "@tsukube/apiserver/encryption";
 import { Lifetime, type Logger, type Metrics, messageOf } from "@tsukube/foundation";
-import { createLogger, realClock, systemRandom, writeAtomically } from "@tsukube/host";
+import { cipherList, createLogger, realClock, systemRandom, writeAtomically } from "@tsukube/host";
 import { createAuthorityKeys, type KeyPair, openAuthority } from "@tsukube/host/certificates";
 import { lmdbStore, type OpenStore } from "@tsukube/store";
 import { auditOf } from "../cluster/audit.ts";
@@ -117,7 +117,7 @@ async function optionsOf(
     ...(ttl !== undefined && { eventTtlMs: ttlOf(ttl) }),
     ...(maxRequestsInflight !== undefined && { maxRequestsInflight }),
     ...(maxMutatingRequestsInflight !== undefined && { maxMutatingRequestsInflight }),
-    tls: { ...(await servingPair(flags, address)), ...(clientCa !== undefined && { clientCa }) },
+    tls: { ...(await servingPair(flags, address)), ...versionsOf(flags), ...(clientCa !== undefined && { clientCa }) },
     flags: Object.fromEntries(Object.keys(flags).map((name) => [name, joined(flags, name as keyof Flags)])),
   };
 }
@@ -254,6 +254,20 @@ async function encryptionOf(
   if (last(flags, "encryption-provider-config-automatic-reload") === "true")
     lifetime.add("encryption configuration", followEncryption(encryption, file, realClock, logger, measured));
   return { encryption, encryptionCheck: () => encryption.problem() };
+}
+
+/** How TLS is spoken. */
+function versionsOf(flags: Flags): Pick<NonNullable<ApiServerOptions["tls"]>, "minVersion" | "ciphers"> {
+  const suites = listed(flags, "tls-cipher-suites");
+  const ciphers = suites.length === 0 ? undefined : cipherList(suites);
+  if (suites.length > 0 && ciphers === undefined)
+    throw wrong(
+      PROGRAM,
+      `--tls-cipher-suites is "${suites.join(",")}"`,
+      "such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    );
+  const minVersion = last(flags, "tls-min-version") === "VersionTLS13" ? "TLSv1.3" : "TLSv1.2";
+  return { minVersion, ...(ciphers !== undefined && { ciphers }) };
 }
 
 /** As upstream: what the folder lacks is made there. */

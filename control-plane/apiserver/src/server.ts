@@ -161,7 +161,7 @@ export interface ApiServerOptions extends PluginChoice {
   /** Of the machine: a server that knows it has a Lease by which it tells that it is there. */
   readonly hostname?: string;
   /** Serves over TLS; without it the server is reached in process only. */
-  readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa?: string };
+  readonly tls?: Pick<HttpsServerOptions, "key" | "cert" | "minVersion" | "ciphers"> & { readonly clientCa?: string };
   /** Shown to kubelets: logs, exec and the like need it. */
   readonly kubelets?: KubeletCredentials;
   /** Which addresses of pods and nodes proxies lead to: by default none of a machine's own. */
@@ -471,7 +471,7 @@ function clientAuthorities({ tls, requestHeaders }: ApiServerOptions): Pick<Http
 function serve(
   chain: Chain,
   upgrades: Upgrades,
-  tls: Pick<HttpsServerOptions, "key" | "cert" | "clientCa">,
+  tls: Pick<HttpsServerOptions, "key" | "cert" | "clientCa" | "minVersion" | "ciphers">,
   logger: Logger,
   clock: Clock,
 ): HttpsServer {
