@@ -5,7 +5,7 @@ import { compileCel } from "./program.ts";
 const STRING: StaticType = { name: "string" };
 const STRINGS: StaticType = { name: "list", element: STRING };
 const TIME: StaticType = { name: "google.protobuf.Timestamp" };
-const BY_NAME: StaticType = { name: "map", element: STRING };
+const BY_NAME: StaticType = { name: "map", key: STRING, element: STRING };
 
 function kubernetes(name: string, fields: Readonly<Record<string, StaticType>>): StaticType {
   return { name: `kubernetes.${name}`, fields };
@@ -28,7 +28,7 @@ const REQUEST = kubernetes("AdmissionRequest", {
     username: STRING,
     uid: STRING,
     groups: STRINGS,
-    extra: { name: "map", element: STRINGS },
+    extra: { name: "map", key: STRING, element: STRINGS },
   }),
   dryRun: { name: "bool" },
   options: DYN,

@@ -86,7 +86,7 @@ describe("an expression has a value", () => {
     ["[1, 0].exists(i, 1 / i == 1)", true],
     ["b'abc' == bytes('abc') // a comment", true],
     ["-9223372036854775808 < 0", true],
-    ["[1, 2] + [3] == [1, 2, 3] && {'a': 1} == {'a': 1.0}", true],
+    ["[1, 2] + [3] == [1, 2, 3] && {'a': dyn(1)} == {'a': dyn(1.0)}", true],
   ])("%s", (source, expected) => {
     expect(toJson(evaluate(source))).toEqual(expected);
   });
@@ -181,6 +181,18 @@ describe("an expression cannot be compiled", () => {
     ["(1", "<input>:1:3: Syntax error: missing ')' at '<EOF>'"],
     ["nope(1)", "<input>:1:5: undeclared reference to 'nope' (in container '')"],
     ["1 == 1.0", "found no matching overload for '_==_' applied to '(int, double)'"],
+    ["'a' == null", "found no matching overload for '_==_' applied to '(string, null)'"],
+    ["[1] != null", "found no matching overload for '_!=_' applied to '(list(int), null)'"],
+    ["[1] == ['a']", "found no matching overload for '_==_' applied to '(list(int), list(string))'"],
+    ["1 in ['a']", "found no matching overload for '@in' applied to '(int, list(string))'"],
+    ["1 in {'a': 2}", "found no matching overload for '@in' applied to '(int, map(string, int))'"],
+    ["[1]['a']", "found no matching overload for '_[_]' applied to '(list(int), string)'"],
+    ["{1: 'a'}['b']", "found no matching overload for '_[_]' applied to '(map(int, string), string)'"],
+    ["true && 'a'", "<input>:1:9: expected type 'bool' but found 'string'"],
+    ["[1].all(x, x)", "<input>:1:12: expected type 'bool' but found 'int'"],
+    ["{'a': 1}.exists(k, k)", "<input>:1:20: expected type 'bool' but found 'string'"],
+    ["['a'].exists_one(x, x)", "found no matching overload for '_?_:_' applied to '(string, int, int)'"],
+    ["['a'].filter(x, x)", "found no matching overload for '_?_:_' applied to '(string, list(string), list(string))'"],
     ["true ? 1 : 'x'", "found no matching overload for '_?_:_' applied to '(bool, int, string)'"],
     ["-'x'", "found no matching overload for '-_' applied to '(string)'"],
     ["'x'[0]", "found no matching overload for '_[_]' applied to '(string, int)'"],

@@ -16,6 +16,8 @@ export interface StaticType {
   readonly schema?: Schema;
   /** Of lists and maps. */
   readonly element?: StaticType;
+  /** Of maps whose keys are no strings, or that no schema describes. */
+  readonly key?: StaticType;
   /** Of an object that no schema describes: all there are. */
   readonly fields?: Readonly<Record<string, StaticType>>;
   /** How many elements or characters there are at most, where no schema says it. */
@@ -33,6 +35,8 @@ export interface CelEnvironment {
 
 export const DYN: StaticType = { name: "dyn" };
 const BOOL: StaticType = { name: "bool" };
+const INT: StaticType = { name: "int" };
+const STRING: StaticType = { name: "string" };
 const TYPE_NAMES = new Set(["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"]);
 const RESULTS: Readonly<Record<string, string>> = tableOf({
   size: "int",
@@ -156,7 +160,7 @@ class Checker {
       case "index": {
         const container = this.check(expression.operand, scope);
         const index = this.check(expression.index, scope);
-        if (SIMPLE.has(container.name) || container.fields !== undefined)
+        if (SIMPLE.has(container.name) || container.fields !== undefined || !isIndexOf(index, container))
           this.#noOverload("_[_]", [container, index], expression.at);
         return expression.optional ? DYN : (container.element ?? DYN);
       }
@@ -167,8 +171,8 @@ class Checker {
       case "map": {
         const keys = expression.entries.map(({ key }) => key);
         const values = expression.entries.map(({ value }) => value);
-        this.#alike(keys, scope);
-        return { name: "map", ...elementOf(this.#alike(values, scope)) };
+        const [key] = this.#alike(keys, scope);
+        return { name: "map", ...(key !== undefined && { key }), ...elementOf(this.#alike(values, scope)) };
       }
       case "struct":
         for (const field of expression.fields) this.#field(expression.name, field, scope);
@@ -239,6 +243,7 @@ class Checker {
     if (isFormat) this.#formats += 1;
     const types = args.map((arg) => this.check(arg, scope));
     if (isFormat) this.#formats -= 1;
+    if (name === "_&&_" || name === "_||_") return this.#logical(args, types);
     if (name.startsWith("_") || name.endsWith("_") || name === "@in") return this.#operator(name, types, at);
     const isKnown =
       isQualified || FUNCTIONS[name] !== undefined || (target !== undefined && METHODS[name] !== undefined);
@@ -252,13 +257,24 @@ class Checker {
     return resultOf(name) ?? DYN;
   }
 
+  #logical(args: readonly Expression[], types: readonly StaticType[]): StaticType {
+    args.forEach((arg, index) => {
+      this.#mustBeBool(arg, types[index] ?? DYN);
+    });
+    return BOOL;
+  }
+
+  #mustBeBool({ at }: Expression, type: StaticType): void {
+    if (differ(BOOL, type)) this.#fail(at, `expected type 'bool' but found '${shownType(type)}'`);
+  }
+
   /** What no value can be made of is found before there is a need for it. */
   #checkLiteral(name: string, arg: Expression): void {
     if (arg.type !== "literal" || typeof arg.value !== "string") return;
     if (LITERALS[name]?.(arg.value) === false) this.#fail(arg.at, `invalid ${name} argument`);
   }
 
-  #macro({ name, target, args }: Extract<Expression, { type: "call" }>, scope: Scope): StaticType {
+  #macro({ name, target, args, at }: Extract<Expression, { type: "call" }>, scope: Scope): StaticType {
     const range = this.check(target!, scope);
     const count = variablesOf(name, args);
     const inner = new Map(scope);
@@ -269,10 +285,20 @@ class Checker {
       inner.set(arg.name, range.name === "dyn" ? DYN : isValue ? element : keyOf(range));
     });
     const bodies = args.slice(count).map((arg) => this.check(arg, inner));
+    this.#predicate(name, args.at(-1)!, bodies.at(-1) ?? DYN, range, at);
     if (name === "filter") return range.name === "list" ? range : { name: "list" };
     if (name === "map" || name === "transformList") return { name: "list", element: bodies.at(-1) ?? DYN };
     if (name.startsWith("transformMap")) return { name: "map" };
     return resultOf(name) ?? DYN;
+  }
+
+  /** In upstream's words, for which macros are what they stand for. */
+  #predicate(name: string, body: Expression, type: StaticType, range: StaticType, at: number): void {
+    if (name === "all" || name === "exists") this.#mustBeBool(body, type);
+    if (!differ(BOOL, type)) return;
+    const list: StaticType = { name: "list", element: range.name === "map" ? keyOf(range) : (range.element ?? DYN) };
+    if (name === "filter") this.#noOverload("_?_:_", [type, list, list], at);
+    if (name === "exists_one" || name === "existsOne") this.#noOverload("_?_:_", [type, INT, INT], at);
   }
 
   #operator(name: string, types: readonly StaticType[], at: number): StaticType {
@@ -282,15 +308,16 @@ class Checker {
         if (a.name !== "bool" && a.name !== "dyn") this.#noOverload(name, types, at);
         if (SIMPLE.has(b.name) && SIMPLE.has(c.name) && b.name !== c.name) this.#noOverload(name, types, at);
         return b.name === c.name ? b : DYN;
-      case "_&&_":
-      case "_||_":
       case "!_":
         if (types.some((type) => SIMPLE.has(type.name) && type.name !== "bool")) this.#noOverload(name, types, at);
         return BOOL;
       case "_==_":
       case "_!=_":
+        if (isUnlike(a, b)) this.#noOverload(name, types, at);
+        return BOOL;
       case "@in":
-        if (name !== "@in" && isUnlike(a, b)) this.#noOverload(name, types, at);
+        if ((b.name === "list" && differ(a, b.element ?? DYN)) || (b.name === "map" && differ(a, keyOf(b))))
+          this.#noOverload(name, types, at);
         return BOOL;
       case "_<_":
       case "_<=_":
@@ -332,7 +359,16 @@ function lacks(target: StaticType, name: string, args: number): boolean {
 
 /** Whether a value of the one never equals one of the other. */
 function isUnlike(a: StaticType, b: StaticType): boolean {
-  return a.name !== b.name && [a, b].every(({ name }) => KNOWN.has(name) || COLLECTIONS.has(name));
+  const isNull = a.name === "null_type" || b.name === "null_type";
+  // times may be null, as objects may
+  return differ(a, b) && !(isNull && [a, b].some(({ name }) => TIMES.has(name)));
+}
+
+/** Whether it may be one of what is in a list or map, as far as can be told. */
+function isIndexOf(index: StaticType, container: StaticType): boolean {
+  if (!SIMPLE.has(index.name)) return true;
+  if (container.name === "list") return index.name === "int";
+  return container.name !== "map" || !differ(index, keyOf(container));
 }
 
 /** Whether no value is of both types. */
@@ -346,9 +382,10 @@ function shown(types: readonly StaticType[]): string {
 }
 
 /** Keys of maps that expressions make are of any type. */
-function keyOf({ name, schema }: StaticType): StaticType {
-  if (name !== "map") return { name: "int" };
-  return schema === undefined ? DYN : { name: "string" };
+function keyOf({ name, schema, key }: StaticType): StaticType {
+  if (name !== "map") return INT;
+  if (key !== undefined) return key;
+  return schema === undefined ? DYN : STRING;
 }
 
 /** What all elements are, if they are one. */
@@ -360,8 +397,8 @@ function elementOf(types: readonly StaticType[]): { readonly element?: StaticTyp
 /** Types whose values have no members. */
 const SIMPLE = new Set(["bool", "bytes", "double", "int", "string", "uint"]);
 /** Whose values equal those of the same type only. */
-const KNOWN = new Set([...SIMPLE, "google.protobuf.Timestamp", "google.protobuf.Duration"]);
-const COLLECTIONS = new Set(["list", "map"]);
+const TIMES = new Set(["google.protobuf.Timestamp", "google.protobuf.Duration"]);
+const KNOWN = new Set([...SIMPLE, ...TIMES]);
 /** Of which it is sure that a value of one is none of another. */
 const CERTAIN = new Set([...KNOWN, "list", "map", "null_type"]);
 const SIGNED = new Set(["double", "int"]);
@@ -373,16 +410,16 @@ const STRING_METHODS = new Set(
 );
 
 /** A type as messages have it. */
-export function shownType({ name, element, fields }: StaticType): string {
+export function shownType({ name, element, key, fields }: StaticType): string {
   if (name === "list" && element !== undefined) return `list(${shownType(element)})`;
-  if (name === "map" && element !== undefined) return `map(string, ${shownType(element)})`;
+  if (name === "map" && element !== undefined) return `map(${shownType(key ?? STRING)}, ${shownType(element)})`;
   return fields === undefined ? (SHORT[name] ?? name) : name;
 }
 
 /** A type's whole name, as "list(google.protobuf.Timestamp)". */
-export function typeNameOf({ name, element = DYN }: StaticType): string {
+export function typeNameOf({ name, key, element = DYN }: StaticType): string {
   if (name === "list") return `list(${typeNameOf(element)})`;
-  return name === "map" ? `map(${element === DYN ? "dyn" : "string"}, ${typeNameOf(element)})` : name;
+  return name === "map" ? `map(${(key ?? (element === DYN ? DYN : STRING)).name}, ${typeNameOf(element)})` : name;
 }
 
 /** Whether a literal is one that these functions take. */
