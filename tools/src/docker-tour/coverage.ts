@@ -38,6 +38,7 @@ export const ENDPOINTS: Readonly<Record<string, string>> = {
   "POST /containers/{}/resize": "docker run -it",
   "POST /containers/{}/wait": "docker( wait",
   "POST /containers/{}/attach": "inTerminal( docker attach",
+  "GET /containers/{}/attach/ws": "/containers/ID/attach/ws",
   "DELETE /containers/{}": "docker( rm",
   "POST /containers/{}/exec": "docker( exec",
   "POST /exec/{}/start": "docker( exec",

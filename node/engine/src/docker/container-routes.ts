@@ -78,6 +78,11 @@ export function containerRoutes(deps: DockerDeps): readonly Route[] {
     post("resize", (name, request) => resize(deps, name, request)),
     post("wait", (name, request) => wait(deps, name, request)),
     post("attach", (name, request) => attach(deps, name, request)),
+    get("attach/ws", (name, request) => {
+      if (request.header("upgrade")?.toLowerCase() !== "websocket")
+        throw new TsukubeError("invalid", "cannot attach: not a WebSocket, expected the header Upgrade: websocket");
+      return attach(deps, name, request, true);
+    }),
     { method: "DELETE", path: /^\/containers\/([^/]+)$/, handle: (request) => remove(deps, request) },
     { method: "DELETE", path: /^\/containers\/([^/]+\/[^/]+)$/, handle: (request) => remove(deps, request) }, // a link
   ];
@@ -278,11 +283,13 @@ function wait(deps: DockerDeps, name: string, { query, signal }: DockerRequest):
   return { later };
 }
 
-function attach(deps: DockerDeps, name: string, { query, signal }: DockerRequest): DockerAnswer {
+/** @param isRaw Whether outputs go without frames; as those of a terminal by default. */
+function attach(deps: DockerDeps, name: string, { query, signal }: DockerRequest, isRaw?: boolean): DockerAnswer {
   const { dockerContainers, clock, logPath } = deps;
   const container = dockerContainers.store.get(name);
   const { id, config } = container;
   const terminal = config.Tty === true;
+  const raw = isRaw ?? terminal;
   const asked = (what: string): boolean => isTrue(query.get(what));
   const detachKeys = query.get("detachKeys") || "ctrl-p,ctrl-q";
   keysOf(detachKeys);
@@ -296,15 +303,15 @@ function attach(deps: DockerDeps, name: string, { query, signal }: DockerRequest
   const process = asked("stream") ? dockerContainers.attach(id, wanted, signal) : undefined; // from here on nothing is missed
   process?.catch(() => {});
   return {
-    type: terminal ? RAW : MULTIPLEXED,
+    type: raw ? RAW : MULTIPLEXED,
     async hijack(client) {
       if (asked("logs"))
         for await (const { stream, content } of readLog(logPath(id), {}, clock))
-          await client.write(terminal ? content : frame(stream, content));
+          await client.write(raw ? content : frame(stream, content));
       if (process === undefined) return client.end();
       try {
         const connected = await process;
-        const outcome = await connectClient(connected, client, { terminal, stdin: wanted.stdin, detachKeys });
+        const outcome = await connectClient(connected, client, { terminal, raw, stdin: wanted.stdin, detachKeys });
         if (outcome !== "ended") connected.kill();
         if (outcome === "detached") publishOf(deps.events, "detach", container);
       } catch {

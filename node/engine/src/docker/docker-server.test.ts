@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
-import type { Readable } from "node:stream";
+import { PassThrough, type Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { finished } from "node:stream/promises";
 import { TsukubeError } from "@tsukube/foundation";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import type { DockerDeps } from "./contracts.ts";
 import { DockerServer } from "./docker-server.ts";
 
@@ -30,10 +32,18 @@ const deps = {
   dockerContainers: {
     store: {
       get: (name: string) => {
+        if (name === "echo") return { id: name, config: { OpenStdin: true } };
         throw new TsukubeError("not-found", `No such container: ${name}`);
       },
     },
+    attach: async () => {
+      const stdin = new PassThrough();
+      const [stdout, exited] = [stdin.map((part: Buffer) => String(part).toUpperCase()), finished(stdin)];
+      return { stdin, stdout: stdout.map((text: string) => Buffer.from(text)), exited, kill: () => {} };
+    },
   },
+  events: { publish: () => {} },
+  logPath: () => "",
   execs: { get: () => ({ wish: {} }), start: () => Promise.resolve(BROKEN) },
   logger: { info: () => {}, warn: () => {}, debug: () => {} },
 } as unknown as DockerDeps;
@@ -76,4 +86,19 @@ test("a stream that fails once it began is ended", async () => {
       .end("{}"),
   );
   expect(beginning.toString() + (await text(stream))).toBe("");
+});
+
+test("a WebSocket to /containers/ID/attach/ws carries a container's streams as they are", async () => {
+  const client = new WebSocket(`ws+unix://${socketPath}:/v1.51/containers/echo/attach/ws?stream=1&stdin=1&stdout=1`);
+  const said: string[] = [];
+  client.on("message", (part) => void said.push(String(part)));
+  client.once("open", () => client.send("heard"));
+  await expect.poll(() => said.join("")).toBe("HEARD");
+  client.close();
+  const plain = await new Promise<IncomingMessage>((resolve, reject) =>
+    request({ socketPath, path: "/containers/echo/attach/ws" }).once("response", resolve).once("error", reject).end(),
+  );
+  expect([plain.statusCode, await text(plain)]).toEqual([400, expect.stringContaining("not a WebSocket")]);
+  const ghost = new WebSocket(`ws+unix://${socketPath}:/containers/ghost/attach/ws`);
+  expect(String(await new Promise((resolve) => ghost.once("error", resolve)))).toContain("404");
 });

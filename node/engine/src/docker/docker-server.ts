@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { codeOf, messageOf, TsukubeError } from "@tsukube/foundation";
 import { removeTree } from "@tsukube/kernel";
+import { createWebSocketStream, WebSocketServer } from "ws";
 import { diskFull, isDiskFull } from "../images/transfer-errors.ts";
 import type { DockerAnswer, DockerDeps, DockerHost, DockerRequest, Hijacked, Route } from "./contracts.ts";
 import { dockerGroup } from "./docker-group.ts";
@@ -104,6 +105,7 @@ export class DockerServer {
       const answer = await this.#answer(request, gone.signal);
       if ("hijack" in answer) {
         isStream = true;
+        if (isWebSocket(request)) return await this.#speakWebSocket(request, socket, answer.hijack, gone.signal);
         const lines = ["HTTP/1.1 101 UPGRADED", `Content-Type: ${answer.type}`, "Connection: Upgrade", "Upgrade: tcp"];
         for (const [name, value] of Object.entries(COMMON_HEADERS)) lines.push(`${name}: ${value}`);
         socket.write(`${lines.join("\r\n")}\r\n\r\n`);
@@ -116,6 +118,23 @@ export class DockerServer {
       if (isStream) this.#end(request, socket, error);
       else this.#fail(request, response ?? plainResponse(request, socket), error);
     }
+  }
+
+  /** Its messages are the stream, wherever they begin and end. */
+  async #speakWebSocket(
+    request: IncomingMessage,
+    socket: Duplex,
+    hijack: (client: Hijacked) => Promise<void>,
+    closed: AbortSignal,
+  ): Promise<void> {
+    const nothing = Buffer.alloc(0); // what came with the request is in the socket again
+    await new Promise<void>((resolve, reject) => {
+      new WebSocketServer({ noServer: true }).handleUpgrade(request, socket, nothing, (client) => {
+        const stream = createWebSocketStream(client).on("error", () => client.terminate());
+        hijack(connectionOf(stream, stream, closed)).then(resolve, reject);
+      });
+      closed.addEventListener("abort", () => resolve(), { once: true });
+    });
   }
 
   /** For where a client reads no answer any more. */
@@ -163,7 +182,7 @@ export class DockerServer {
     if (method === "GET" && path === "/plugins") return { status: 200, json: [] };
     const plugin = /^\/plugins\/(.+)\/json$/.exec(path)?.[1];
     if (plugin !== undefined) return refuse(404, `plugin "${plugin}" not found`);
-    if (/^\/(plugins|session|grpc|containers\/[^/]+\/(checkpoints|attach\/ws))/.test(path))
+    if (/^\/(plugins|session|grpc|containers\/[^/]+\/(checkpoints))/.test(path))
       return refuse(501, `${method} ${path} is not there yet`);
     return refuse(404, "page not found");
   }
@@ -173,8 +192,15 @@ export class DockerServer {
 const MAX_HEADERS = 1024 * 1024;
 const HTTP_OPTIONS = {
   maxHeaderSize: MAX_HEADERS,
-  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "tcp",
+  shouldUpgradeCallback: (request: IncomingMessage) =>
+    request.headers.upgrade?.toLowerCase() === "tcp" || isWebSocket(request),
 };
+
+/** Of those that may be: others are answered as if nobody had asked. */
+function isWebSocket({ headers, url = "" }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket" && /\/attach\/ws(\?|$)/.test(url);
+}
+
 const COMMON_HEADERS = {
   "Api-Version": API_VERSION,
   "Docker-Experimental": "false",

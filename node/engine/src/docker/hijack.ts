@@ -6,6 +6,8 @@ import { type FrameStream, frame } from "./stream-frames.ts";
 
 export interface HijackOptions {
   readonly terminal: boolean;
+  /** Whether outputs go without frames; those of a terminal do by default. */
+  readonly raw?: boolean;
   readonly stdin: boolean;
   /** What the client gets of its outputs; both by default. */
   readonly outputs?: readonly FrameStream[];
@@ -41,14 +43,14 @@ async function forward(
   stream: Readable | undefined,
   name: FrameStream,
   client: Hijacked,
-  { terminal, outputs }: HijackOptions,
+  { terminal, raw = terminal, outputs }: HijackOptions,
 ): Promise<void> {
   const isWanted = outputs?.includes(name) !== false;
   try {
     for await (const chunk of stream ?? []) {
       // a client that left does not hold up the process
       if (isWanted && !client.closed.aborted)
-        await client.write(terminal ? (chunk as Buffer) : frame(name, chunk as Buffer));
+        await client.write(raw ? (chunk as Buffer) : frame(name, chunk as Buffer));
     }
   } catch {
     // a terminal ends with EIO
