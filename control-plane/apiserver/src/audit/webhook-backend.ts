@@ -10,7 +10,6 @@ const MOST_IN_BATCH = 400;
 const LONGEST_WAIT_MS = 30_000;
 const ATTEMPTS = 5;
 const FIRST_RETRY_MS = 500;
-const TIMEOUT_MS = 30_000;
 
 /**
  * Sends events in batches to the server of a kubeconfig, one batch after the other. What it does not take is dropped after some
@@ -89,7 +88,7 @@ export class WebhookAuditBackend implements AuditBackend {
 }
 
 async function post(target: WebhookTarget, body: Buffer, clock: Clock): Promise<void> {
-  const { status } = await askTarget(target, body, { clock, timeoutMs: TIMEOUT_MS, signal: NEVER });
+  const { status } = await askTarget(target, body, { clock, signal: NEVER });
   if (status < 200 || status >= 300) throw new Error(`the server responded with the status code ${status}`);
 }
 

@@ -29,6 +29,8 @@ interface Content {
     | null;
 }
 
+/** Of each request, as upstream's webhooks have it. */
+const TIMEOUT_S = 30;
 const SIZE_LIMIT = 3 * 1024 * 1024;
 
 /** What a kubeconfig says of a server that is asked. Files that it names are relative to it. */
@@ -65,7 +67,7 @@ export class Kubeconfig {
     const ca = this.#pem(cluster, "certificate-authority");
     const { "tls-server-name": servername } = cluster;
     return {
-      url: new URL(server),
+      url: asked(server),
       tls: {
         ...tls,
         ...(ca !== undefined && { ca }),
@@ -116,6 +118,14 @@ export class Kubeconfig {
   }
 }
 
+/** Without a last slash; whoever is asked learns how long it is waited for. */
+function asked(server: string): URL {
+  const url = new URL(server);
+  url.pathname = url.pathname.replace(/(?<=.)\/$/, "");
+  url.searchParams.set("timeout", `${TIMEOUT_S}s`);
+  return url;
+}
+
 export interface WebhookAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -126,16 +136,19 @@ export interface WebhookAnswer {
 export function askTarget(
   { url, tls, headers }: WebhookTarget,
   body: Uint8Array,
-  { clock, timeoutMs, signal }: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<WebhookAnswer> {
   const send = url.protocol === "https:" ? httpsRequest : httpRequest;
   const options = {
     method: "POST",
-    headers: { "content-type": "application/json", "content-length": body.length, ...headers() },
+    headers: {
+      ...{ accept: "application/json, */*", "content-type": "application/json", "content-length": body.length },
+      ...headers(),
+    },
     agent: false,
     ...tls,
   };
-  const asked = (within: AbortSignal): Promise<WebhookAnswer> =>
+  const answered = (within: AbortSignal): Promise<WebhookAnswer> =>
     new Promise((done, reject) => {
       const sent = send(url, { ...options, signal: within }, (response) => {
         const pieces: Uint8Array[] = [];
@@ -153,5 +166,5 @@ export function askTarget(
       sent.on("error", reject);
       sent.end(body);
     });
-  return withinTime(clock, timeoutMs, signal, asked);
+  return withinTime(clock, TIMEOUT_S * 1000, signal, answered);
 }

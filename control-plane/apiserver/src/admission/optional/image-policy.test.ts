@@ -12,6 +12,7 @@ import { readPluginConfigurations } from "../configuration/plugin-configurations
 import { imagePolicyWebhook } from "./image-policy.ts";
 
 interface Asked {
+  readonly path: string;
   readonly authorization: string | undefined;
   readonly review: Unstructured;
 }
@@ -33,7 +34,7 @@ beforeAll(async () => {
     handle: (exchange) =>
       void exchange.body(1e6).then((body) => {
         const review = JSON.parse(Buffer.from(body).toString()) as Unstructured;
-        asked.push({ authorization: exchange.headers["authorization"], review });
+        asked.push({ path: exchange.path, authorization: exchange.headers["authorization"], review });
         const code = codes.shift() ?? 200;
         const type = code === 200 ? "application/json" : "text/plain";
         const text = code === 200 ? JSON.stringify({ ...review, status }) : "not now";
@@ -47,7 +48,7 @@ beforeAll(async () => {
   writeFileSync(
     join(folder, "images.kubeconfig"),
     `
-clusters: [{name: images, cluster: {server: "https://127.0.0.1:${port}/review", certificate-authority: ca.pem}}]
+clusters: [{name: images, cluster: {server: "https://127.0.0.1:${port}/review/", certificate-authority: ca.pem}}]
 users: [{name: server, user: {tokenFile: token}}]
 contexts: [{name: images, context: {cluster: images, user: server}}]
 current-context: images
@@ -100,6 +101,7 @@ describe("ImagePolicyWebhook", () => {
     ]);
     expect(asked).toEqual([
       {
+        path: "/review?timeout=30s",
         authorization: "Bearer s3cret",
         review: {
           ...{ kind: "ImageReview", apiVersion: "imagepolicy.k8s.io/v1alpha1", metadata: {} },

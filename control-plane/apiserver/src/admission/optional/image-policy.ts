@@ -22,7 +22,6 @@ export interface ImagePolicy {
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
-const TIMEOUT_MS = 30 * SECOND;
 const ATTEMPTS = 5;
 const KEPT = 1024;
 const PASSING = new Set([429, 500, 504]);
@@ -125,7 +124,7 @@ async function ask(
   random: Random,
 ): Promise<ImageReviewStatus> {
   const body = encodeUnstructured({ ...KIND, metadata: {}, spec, status: { allowed: false } });
-  const call = { clock, timeoutMs: TIMEOUT_MS, signal: context.signal };
+  const call = { clock, signal: context.signal };
   for (let [attempt, pause] = [1, retryMs]; ; attempt += 1, pause *= 1.5) {
     const answer = await askTarget(target, body, call).catch((error: Error) => error);
     if (attempt === ATTEMPTS || !isPassing(answer)) return statusIn(answer, target);
