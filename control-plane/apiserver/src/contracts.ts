@@ -80,7 +80,7 @@ export interface RequestContext {
 
 export interface Authenticator {
   /** undefined: no credentials of this kind. @throws {ApiError} 401 for credentials that are wrong. */
-  authenticate(request: IncomingRequest): Promise<User | undefined>;
+  authenticate(request: IncomingRequest): User | undefined | Promise<User | undefined>;
 }
 
 export interface AuthorizationAttributes {

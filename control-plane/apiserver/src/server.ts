@@ -115,7 +115,7 @@ import { Upgrades } from "./proxying/upgrades.ts";
 import { Registry } from "./registry/registry.ts";
 import { servedResources } from "./registry/runtime-config.ts";
 import { Router } from "./router.ts";
-import { receive } from "./sending/receive.ts";
+import { requestOf } from "./sending/exchanged-request.ts";
 import { send } from "./sending/send.ts";
 import { eventMetrics } from "./storage/event-metrics.ts";
 import { ObjectStore } from "./storage/object-store.ts";
@@ -488,8 +488,6 @@ function serve(
   });
 }
 
-const EMPTY = new Uint8Array(0);
-
 /** For the client to read why, before it is cut off. */
 const FAREWELL_MS = 1000;
 
@@ -498,32 +496,9 @@ async function answer(chain: Chain, exchange: Exchange, clock: Clock): Promise<v
     exchange.send(400, { "content-type": "text/plain; charset=utf-8" }, Buffer.from("400 Bad Request"));
     return;
   }
-  const { method } = exchange;
-  const hasBody = method !== "GET" && method !== "HEAD";
-  let body: Uint8Array = EMPTY;
-  const response = await chain.handle({
-    method,
-    path: exchange.path,
-    headers: exchange.headers,
-    get repeated() {
-      return exchange.repeated;
-    },
-    get body() {
-      return body;
-    },
-    ...(hasBody && {
-      async arrive() {
-        body = await receive(exchange, clock);
-      },
-      passOn: async () => (exchange.isWhole ? exchange.body(Number.POSITIVE_INFINITY) : exchange.pieces()),
-    }),
-    get signal() {
-      return exchange.signal; // most requests are answered before anybody asks
-    },
-    remoteAddress: exchange.remoteAddress,
-    peer: exchange.peer,
-  });
-  if (hasBody && response.status === 504 && !exchange.isWhole)
+  const request = requestOf(exchange, clock);
+  const response = await chain.handle(request);
+  if (request.arrive !== undefined && response.status === 504 && !exchange.isWhole)
     clock.after(FAREWELL_MS, () => exchange.abandon(), { background: true });
   await send(exchange, response);
 }

@@ -105,6 +105,7 @@ function refuseWithin(wanted: User, attributes: AuthorizationAttributes): void {
 
 /** undefined: the request is the caller's own. @throws {ApiError} 400. */
 function wantedUser({ headers, repeated }: IncomingRequest): User | undefined {
+  if (!asksToAct(headers)) return undefined;
   const valuesOf = (header: string): readonly string[] => {
     const value = headers[header];
     return value === undefined ? [] : (repeated?.get(header) ?? [value]);
@@ -122,6 +123,11 @@ function wantedUser({ headers, repeated }: IncomingRequest): User | undefined {
   if (name !== "") return wanted;
   if (asksForNothingElse(wanted)) return undefined;
   throw ApiError.badRequest(`requested ${goText(wanted)} without impersonating a user name`);
+}
+
+function asksToAct(headers: IncomingRequest["headers"]): boolean {
+  for (const name in headers) if (name.startsWith("impersonate-")) return true;
+  return false;
 }
 
 function unescaped(key: string): string {

@@ -18,7 +18,7 @@ export interface RequestHeaders {
 export function requestHeaderAuthenticator(options: RequestHeaders): Authenticator {
   const { ca, allowedNames } = options;
   return {
-    async authenticate(request) {
+    authenticate(request) {
       const proxy = verified(request.peer);
       if (proxy?.leadsTo?.(ca) !== true) return undefined;
       const user = userOf(request, options);

@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { ApiError, type FeatureGates, goQuote } from "@tsukube/api";
 import type { Secret } from "@tsukube/api/types/core-v1";
 import type { Clock, Metrics, Random } from "@tsukube/foundation";
+import type { PeerCertificate } from "@tsukube/host";
 import type { Authenticator, IncomingRequest, User } from "../contracts.ts";
 import type { WatchCache } from "../storage/watch-cache.ts";
 import { LEGACY_ISSUER, type LegacyClaims, type LegacyUse, legacyAccountOf } from "./legacy-tokens.ts";
@@ -324,27 +325,33 @@ export function bearerProblem(headers: Readonly<Record<string, string>>): string
 /** Client certificates: CN is the user, the Os are groups. @param ca PEM: who must stand for them; whoever is trusted by default. */
 export function certificateAuthenticator(gates: FeatureGates, ca?: string): Authenticator {
   const isTold = gates.isOn("AllowParsingUserUIDFromCertAuth");
+  const users = new WeakMap<PeerCertificate, User>(); // connections ask often
+  const userOf = (peer: PeerCertificate): User => {
+    if (ca !== undefined && peer.leadsTo?.(ca) !== true) throw ApiError.unauthorized();
+    const { commonName, organizations, fingerprint, uids } = peer;
+    const [uid, ...more] = isTold ? uids : [];
+    if (uid === "" || more.length > 0) throw ApiError.unauthorized();
+    return {
+      name: commonName,
+      ...(uid !== undefined && { uid }),
+      groups: [...organizations, "system:authenticated"],
+      extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${fingerprint}`] },
+    };
+  };
   return {
-    async authenticate({ peer }) {
+    authenticate({ peer }) {
       if (peer === "unverified") throw ApiError.unauthorized();
       if (peer === undefined || peer.commonName === "") return undefined;
-      if (ca !== undefined && peer.leadsTo?.(ca) !== true) throw ApiError.unauthorized();
-      const { commonName, organizations, fingerprint, uids } = peer;
-      const [uid, ...more] = isTold ? uids : [];
-      if (uid === "" || more.length > 0) throw ApiError.unauthorized();
-      return {
-        name: commonName,
-        ...(uid !== undefined && { uid }),
-        groups: [...organizations, "system:authenticated"],
-        extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${fingerprint}`] },
-      };
+      let user = users.get(peer);
+      if (user === undefined) users.set(peer, (user = userOf(peer)));
+      return user;
     },
   };
 }
 
 /** Who asks in process says so itself. */
 export const inProcessAuthenticator: Authenticator = {
-  authenticate: async ({ user }) => user,
+  authenticate: ({ user }) => user,
 };
 
 export const ANONYMOUS: User = { name: "system:anonymous", groups: ["system:unauthenticated"], extra: {} };

@@ -27,13 +27,13 @@ import type {
   User,
 } from "../contracts.ts";
 import { respondTyped } from "../endpoints/represent.ts";
-import type { Flow } from "../flow-control/flow.ts";
 import type { FlowControl } from "../flow-control/flow-control.ts";
 import type { Seating } from "../flow-control/seating.ts";
 import { Pieces } from "../sending/pieces.ts";
 import { type Allotted, Deadlines, deadlineOf, MOST_MS } from "./deadline.ts";
 import { FilterMetrics } from "./filter-metrics.ts";
 import { negotiate } from "./negotiation.ts";
+import { NotedContext, type Notes } from "./noted-context.ts";
 import { isWatchedByPath, lacksResource, nameOf, parseRequestInfo } from "./request-info.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { Turns } from "./turns.ts";
@@ -63,23 +63,11 @@ export interface ChainDeps {
 /** Bytes of a request's body. */
 export const BODY_LIMIT = 3 * 1024 * 1024;
 
-const NEVER = new AbortController().signal;
-
 /** Requests that stay open by themselves take no seats. */
 const OPEN_ENDED = new Set(["proxy", "exec", "attach", "portforward", "log"]);
 
 /** The part of its time that a request waits for seats. */
 const PATIENCE = 1 / 4;
-
-/** What the way of a request leaves for the head of its answer. */
-interface Notes {
-  readonly auditId: string;
-  readonly warnings: Set<string>;
-  /** Of its time, in ms: it waited for seats or for webhooks. */
-  leftOut: number;
-  flow?: Flow | undefined;
-  readonly audit: AuditRecord | undefined;
-}
 
 /** A request whose answer is not known yet. */
 interface Begun {
@@ -156,7 +144,7 @@ export class Chain {
     const admitted = async (): Promise<ApiResponse | undefined> => {
       const user = await this.#identify(request, info, notes);
       await this.#authorize(attributesOf(user, info), info, audit);
-      return takeOver(contextOf(request, info, user, notes, undefined, undefined));
+      return takeOver(new NotedContext(request, info, user, notes, {}));
     };
     try {
       const refusal = await this.#deps.clock.track(admitted());
@@ -239,7 +227,7 @@ export class Chain {
       // only now: of who may not ask, nothing is kept
       if (request.arrive !== undefined && info.isResource && !isPassedOn()) await request.arrive();
       time?.mustLast();
-      return await this.#deps.dispatch(contextOf(request, info, user, notes, seating, time));
+      return await this.#deps.dispatch(new NotedContext(request, info, user, notes, { seating, time }));
     } finally {
       seating?.answered();
     }
@@ -255,7 +243,12 @@ export class Chain {
 
   async #identify(request: IncomingRequest, info: RequestInfo, { audit, warnings }: Notes): Promise<User> {
     const began = this.#deps.clock.monotonic();
-    const user = await this.#authenticated(request).finally(() => this.#filters.passed("authentication", began));
+    let user: User;
+    try {
+      user = await this.#authenticated(request);
+    } finally {
+      this.#filters.passed("authentication", began);
+    }
     if (user === ANONYMOUS) {
       const problem = bearerProblem(request.headers);
       if (problem !== undefined) warnings.add(problem);
@@ -278,7 +271,8 @@ export class Chain {
     for (const authenticator of authenticators) {
       let user: User | undefined;
       try {
-        user = await authenticator.authenticate(request);
+        const found = authenticator.authenticate(request);
+        user = found instanceof Promise ? await found : found;
       } catch (error) {
         failures.push(error); // other credentials may be right
       }
@@ -352,31 +346,6 @@ function tooManyRequests(afterSeconds: number): ApiResponse {
       "retry-after": String(afterSeconds),
     },
     body: Buffer.from("Too many requests, please try again later.\n"),
-  };
-}
-
-function contextOf(
-  request: IncomingRequest,
-  info: RequestInfo,
-  user: User,
-  notes: Notes,
-  seating: Seating | undefined,
-  time: Allotted | undefined,
-): RequestContext {
-  const { auditId, warnings, audit } = notes;
-  const warn = (text: string): unknown => warnings.add(text);
-  const leaveOut = (ms: number): void => {
-    notes.leftOut += ms;
-  };
-  const audited = audit && { annotate: audit.annotate.bind(audit), noteBody: audit.asks.bind(audit) };
-  return {
-    ...{ request, info, user, auditId, warn, leaveOut, seating, time, ...audited },
-    get hasWarned() {
-      return warnings.size > 0;
-    },
-    get signal() {
-      return request.signal ?? NEVER; // most requests are answered before anybody asks
-    },
   };
 }
 

@@ -82,9 +82,16 @@ class Bound {
       const entry = { until: this.#clock.monotonic() + this.#ms, time, reject };
       this.#waiting.add(entry);
       this.#lookLater();
-      work(time)
-        .finally(() => this.#waiting.delete(entry))
-        .then(resolve, reject);
+      work(time).then(
+        (result) => {
+          this.#waiting.delete(entry);
+          resolve(result);
+        },
+        (error: unknown) => {
+          this.#waiting.delete(entry);
+          reject(error);
+        },
+      );
     });
   }
 

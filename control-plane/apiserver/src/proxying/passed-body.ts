@@ -5,8 +5,8 @@ import type { IncomingRequest } from "../contracts.ts";
 /** The body of a request that another server answers. */
 export type PassedBody = Uint8Array | AsyncIterable<Uint8Array>;
 
-export async function passedBody({ passOn, body }: IncomingRequest): Promise<PassedBody> {
-  return (await passOn?.()) ?? body ?? new Uint8Array(0);
+export async function passedBody(request: IncomingRequest): Promise<PassedBody> {
+  return (await request.passOn?.()) ?? request.body ?? new Uint8Array(0);
 }
 
 /** Headers without a length that say that a body comes all the same. */
