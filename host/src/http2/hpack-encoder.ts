@@ -77,8 +77,13 @@ export class HpackEncoder {
   }
 
   #field(given: string, value: string): void {
+    const found = this.#kept.get(given); // nearly always in lower case, and as before
+    if (found !== undefined && found.value === value) {
+      this.#integer(0x80, 0x7f, this.#indexOf(found));
+      return;
+    }
     const name = given.toLowerCase();
-    const kept = this.#kept.get(name);
+    const kept = found ?? this.#kept.get(name);
     if (kept !== undefined && kept.value === value) {
       this.#integer(0x80, 0x7f, this.#indexOf(kept));
       return;

@@ -90,13 +90,15 @@ export class RequestMetrics {
 
   /** Requests of one kind share theirs: there are as many as series of metrics. */
   #kindOf(request: Head, info: RequestInfo): Kind {
-    const dryRun = info.query.size === 0 ? "" : dryRunIn(info.query);
-    const labels = labelsOf(request, info, info.isResource && this.#serves(info));
-    const validation = info.query.size === 0 ? "" : fieldValidationIn(info.query);
-    const key = `${Object.values(labels).join(" ")} ${dryRun} ${validation}`;
+    const { query, group, version, resource, subresource, path } = info;
+    const dryRun = query.size === 0 ? "" : dryRunIn(query);
+    const validation = query.size === 0 ? "" : fieldValidationIn(query);
+    const isServed = info.isResource && this.#serves(info);
+    const where = isServed ? `${group} ${version} ${resource} ${subresource}` : rootOf(path);
+    const key = `${verbOf(request, info)} ${where} ${scopeOf(info)} ${dryRun} ${validation}`;
     let kind = this.#kinds.get(key);
     if (kind === undefined) {
-      kind = this.#kind(labels, dryRun, validation, info);
+      kind = this.#kind(labelsOf(request, info, isServed), dryRun, validation, info);
       this.#kinds.set(key, kind);
     }
     return kind;
