@@ -212,7 +212,7 @@ function parseNode(fields: { readonly [key: string]: Json }): FieldSet {
   return new FieldSet(members, children);
 }
 
-/** FieldsV1 as somebody wrote it, in the form in which it is written here; undefined: it is none. */
+/** FieldsV1 as somebody wrote it, frozen in the form in which it is written here; undefined: it is none. */
 export function canonicalFields(fields: Json | undefined): { readonly [key: string]: Json } | undefined {
   if (fields === undefined || fields === null) return {};
   if (!isRecord(fields)) return undefined;
@@ -226,10 +226,10 @@ export function canonicalFields(fields: Json | undefined): { readonly [key: stri
     if (name === undefined || inner === undefined) return undefined;
     canonical[name] =
       isRecord(below) && Object.hasOwn(below, ".") && Object.keys(inner).length > 0
-        ? { ".": NOTHING, ...inner }
+        ? Object.freeze({ ".": NOTHING, ...inner })
         : inner;
   }
-  return Object.fromEntries(Object.entries(canonical).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.freeze(Object.fromEntries(Object.entries(canonical).sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
 /** Collects paths; building is linear where repeated unions would copy. */

@@ -38,11 +38,27 @@ export function managerIdentity(id: string): ManagerIdentity {
 export function decodeSentFields(entries: readonly ManagedFieldsEntry[] | undefined): Managed | undefined {
   const canonical: ManagedFieldsEntry[] = [];
   for (const entry of entries ?? []) {
-    const fieldsV1 = canonicalFields(entry.fieldsV1 as Json | undefined);
+    const fieldsV1 = canonicalOf(entry.fieldsV1 as Json | undefined);
     if (fieldsV1 === undefined || !entry.apiVersion) return undefined;
     canonical.push({ ...entry, fieldsV1 });
   }
   return decodeManagedFields(canonical);
+}
+
+const MOST_FORMS = 256;
+const MOST_FORM_LENGTH = 16_384;
+/** What was made of FieldsV1, by their text: objects of one shape are sent with the same ones again and again. */
+const forms = new Map<string, { readonly [key: string]: Json }>();
+
+function canonicalOf(fields: Json | undefined): { readonly [key: string]: Json } | undefined {
+  const text = JSON.stringify(fields) ?? "";
+  const known = forms.get(text);
+  if (known !== undefined) return known;
+  const form = canonicalFields(fields);
+  if (form === undefined || text.length > MOST_FORM_LENGTH) return form;
+  if (forms.size >= MOST_FORMS) forms.clear();
+  forms.set(text, form);
+  return form;
 }
 
 /** @returns undefined if an entry has an unknown operation or fields type. */
