@@ -98,8 +98,8 @@ const REASONS: readonly Reason[] = [
   {
     scenario:
       /^lifecycle of (?:apiextensions-customresourcedefinitions|apiregistration|flowcontrol-flowschemas)|^variant (?:flowcontrol|apiextensions-customresourcedefinitions)/,
-    part: /status\.(?:conditions|acceptedNames)/,
-    a: /^null$|^$|^\(absent\)$|^False$|^Installing$/,
+    part: /status\.(?:conditions|acceptedNames)|rows\.0\.cells\.\d+$/,
+    a: /^null$|^$|^\(absent\)$|^false$|^False$|^Installing$/,
     because: LATER,
   },
   {
