@@ -18,6 +18,7 @@ export class KnownDigests {
   /** @param key All that the digests follow from. */
   async of(key: string, read: () => Promise<Digests>): Promise<Digests> {
     const digests = this.#known.get(key) ?? (await read());
+    if (digests.size > this.#maxFiles) return digests; // all others would go for it
     this.#forget(key);
     this.#known.set(key, digests);
     this.#files += digests.size;
