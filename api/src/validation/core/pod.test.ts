@@ -44,6 +44,45 @@ describe("update", () => {
       /^spec: Forbidden: pod updates may not/,
     );
   });
+
+  const AT = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
+  const needs = (...keys: string[]): object => ({
+    matchExpressions: keys.map((key) => ({ key, operator: "In", values: ["1"] })),
+  });
+  const onNodes = (...nodeSelectorTerms: object[]): object => ({
+    nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
+  });
+  const preferring = {
+    nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: needs("x") }] },
+  };
+
+  test.each<[string, object | undefined, object | undefined, RegExp | undefined]>([
+    ["a requirement more", onNodes(needs("x")), onNodes(needs("x", "y")), undefined],
+    ["terms where none were", undefined, onNodes(needs("x"), needs("y")), undefined],
+    ["terms beside other affinity", { podAffinity: {} }, { podAffinity: {}, ...onNodes(needs("x")) }, undefined],
+    ["other preferences", undefined, preferring, undefined],
+    ["no affinity for an empty one", { nodeAffinity: {} }, undefined, undefined],
+    [
+      "another requirement",
+      onNodes(needs("x")),
+      onNodes(needs("y")),
+      /^\[0\]: Invalid value: \{"MatchExpressions":\[\{"Key":"y","Operator":"In","Values":\["1"\]\}\],"MatchFields":null\}: only additions/,
+    ],
+    ["a term more", onNodes(needs("x")), onNodes(needs("x"), needs("y")), /: no additions\/deletions to non-empty/],
+    ["no terms", onNodes(needs("x")), undefined, /: Invalid value: null: no additions\/deletions to non-empty/],
+    ["what an empty term had not", onNodes({}), onNodes(needs("x")), /^\[0\]: .*: only additions/],
+  ])("a gated pod is given %s", (_case, before, affinity, problem) => {
+    const gated = pod({ schedulingGates: [{ name: "a/b" }], ...(before && { affinity: before }) });
+    const said = messages(pod({ ...(affinity && { affinity }) }), gated);
+    expect(said.map((one) => one.replace(AT, ""))).toEqual(
+      problem === undefined ? [] : [expect.stringMatching(problem)],
+    );
+  });
+
+  test("where pods are that a gated pod is to be with stays", () => {
+    const gated = pod({ schedulingGates: [{ name: "a/b" }] });
+    expect(messages(pod({ affinity: { podAffinity: {} } }), gated)[0]).toMatch(/^spec: Forbidden: pod updates may not/);
+  });
 });
 
 describe("resize", () => {

@@ -6,7 +6,6 @@ import {
   type Check,
   child,
   element,
-  entriesOf,
   isUnset,
   listOf,
   member,
@@ -19,6 +18,7 @@ import {
 } from "../check.ts";
 import type { KindRules, UpdateCheck } from "../kind-rules.ts";
 import { untrimmedImage } from "./containers.ts";
+import { formerPlacement, placementNarrows } from "./gated-pod.ts";
 import { podAnnotations, podAnnotationUpdates } from "./pod-annotations.ts";
 import { isMirror, resize } from "./pod-resize.ts";
 import { podSpec } from "./pod-spec.ts";
@@ -70,7 +70,7 @@ const update: UpdateCheck = (next, old) => {
   podAnnotationUpdates(valueAt(next, annotations), valueAt(old, annotations), annotations, errors);
   for (const list of ["containers", "initContainers"]) if (!sameContainers(next, old, list, errors)) return errors;
   if (!deadlineFits(next, old, errors)) return errors;
-  errors.push(...tolerationsOnlyGrow(next, old), ...gatesOnlyGo(next, old), ...placementStays(next, old));
+  errors.push(...tolerationsOnlyGrow(next, old), ...gatesOnlyGo(next, old), ...placementNarrows(next, old));
   return [...errors, ...specUnchanged(next, old)];
 };
 
@@ -130,21 +130,6 @@ function gatesOnlyGo(next: Unstructured, old: Unstructured): readonly FieldError
   });
 }
 
-function isGated(old: Unstructured): boolean {
-  return listOf(valueAt(old, "spec.schedulingGates")).length > 0;
-}
-
-/** Where a pod may run can only get narrower, and only while gates hold it back. */
-function placementStays(next: Unstructured, old: Unstructured): readonly FieldError[] {
-  if (!isGated(old)) return [];
-  const at = "spec.nodeSelector";
-  const [now, before] = [valueAt(next, at), valueAt(old, at)];
-  if (entriesOf(before).every(([key, value]) => member(now, key) === value)) return [];
-  return [
-    fieldError.invalid(at, now ?? null, "only additions to spec.nodeSelector are allowed (no mutations or deletions)"),
-  ];
-}
-
 /** Everything that an update may change, taken from the old spec: what differs then is forbidden. */
 function specUnchanged(next: Unstructured, old: Unstructured): readonly FieldError[] {
   const [spec, before] = [valueAt(next, "spec") as Values, valueAt(old, "spec") as Values];
@@ -157,7 +142,7 @@ function specUnchanged(next: Unstructured, old: Unstructured): readonly FieldErr
     tolerations: before["tolerations"],
     schedulingGates: before["schedulingGates"],
     terminationGracePeriodSeconds: graceOf(spec, before),
-    ...(isGated(old) && { nodeSelector: before["nodeSelector"] }),
+    ...formerPlacement(spec, old),
   });
   const was = present(before);
   return jsonEqual(masked, was) ? [] : [fieldError.forbidden("spec", withStructDiff(MUTABLE, was, masked))];

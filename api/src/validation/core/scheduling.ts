@@ -154,6 +154,20 @@ function nodeTerm(isStrict: boolean): Check {
   return fields({ matchExpressions: each(nodeRequirement(isStrict)), matchFields: each(nodeField) });
 }
 
+/** Terms as Go shows them: by the names of its own fields. */
+export function shownNodeTerms(terms: readonly unknown[]): readonly unknown[] {
+  const requirement = (one: unknown): object => ({
+    Key: member(one, "key") ?? null,
+    Operator: member(one, "operator") ?? null,
+    Values: member(one, "values") ?? null,
+  });
+  const requirements = (list: unknown): unknown => (Array.isArray(list) ? list.map(requirement) : null);
+  return terms.map((term) => ({
+    MatchExpressions: requirements(member(term, "matchExpressions")),
+    MatchFields: requirements(member(term, "matchFields")),
+  }));
+}
+
 /** core/v1.NodeSelector: at least one term. */
 export const nodeSelector: Check = fields({
   nodeSelectorTerms: requiredWith("must have at least one node selector term", each(nodeTerm(true))),

@@ -16,7 +16,7 @@ import {
   text,
   uniqueElements,
 } from "../check.ts";
-import { nodeSelector } from "../core/scheduling.ts";
+import { nodeSelector, shownNodeTerms } from "../core/scheduling.ts";
 import { driverName } from "../core/volume-sources.ts";
 import { dnsLabel, dnsSubdomain } from "../names.ts";
 import { typedValue } from "../typed-value.ts";
@@ -55,21 +55,9 @@ const oneTerm: Check = (value, at, errors) => {
   nodeSelector(value, at, errors);
   const terms = listOf(member(value, "nodeSelectorTerms"));
   if (terms.length === 1) return;
-  const shown = asGoNames(terms, [
-    ["MatchExpressions", "MatchFields"],
-    ["Key", "Operator", "Values"],
-  ]);
+  const shown = shownNodeTerms(terms);
   errors.push(fieldError.invalid(child(at, "nodeSelectorTerms"), shown, "must have exactly one node selector term"));
 };
-
-/** Lists of what Go shows by the names of its own fields, of each depth. */
-function asGoNames(list: unknown, [names, ...deeper]: readonly (readonly string[])[]): unknown {
-  if (names === undefined || !Array.isArray(list)) return list ?? null;
-  const nameOf = (name: string): string => name[0]!.toLowerCase() + name.slice(1);
-  return list.map((one) =>
-    Object.fromEntries(names.map((name) => [name, asGoNames(member(one, nameOf(name)), deeper)])),
-  );
-}
 
 const slicePlace: Check = (value, at, errors) => {
   fields({
