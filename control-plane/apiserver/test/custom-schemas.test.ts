@@ -275,9 +275,16 @@ describe("values", () => {
   });
 
   test("finalizers without a domain are warned of when they come", async () => {
-    const body = thing({}, "warned", { metadata: { name: "warned", finalizers: ["short", "example.com/long"] } });
+    const body = thing({}, "warned", {
+      metadata: { name: "warned", finalizers: ["short", "example.com", "example.com/long"] },
+    });
     const { headers } = await admin.send("POST", `${THINGS}?dryRun=All`, body);
-    expect(headers["warning"]).toContain('metadata.finalizers: \\"short\\": prefer a domain-qualified finalizer name');
+    expect(headers["warning"]).toContain(
+      'metadata.finalizers: \\"short\\": prefer a domain-qualified finalizer name to',
+    );
+    expect(headers["warning"]).toContain(
+      '"example.com\\": prefer a domain-qualified finalizer name including a path (/) to',
+    );
     expect(headers["warning"]).not.toContain("long");
   });
 });

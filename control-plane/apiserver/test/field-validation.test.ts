@@ -150,6 +150,16 @@ const CASES: readonly Case[] = [
     problems: ['json patch duplicate field "[0].value"', ...unknown("spec.unknown1")],
   },
   {
+    what: "a JSON patch of several operations",
+    sent: [
+      "PATCH",
+      LIVE,
+      JSON_PATCH,
+      '[{"op":"add","path":"/spec/paused","value":true,"more":1},{"op":"add","path":"/spec/paused","value":true,"value":false}]',
+    ],
+    problems: ['json patch unknown field "[0].more"', 'json patch duplicate field "[1].value"'],
+  },
+  {
     what: "an apply that says something twice",
     sent: ["PATCH", LIVE, APPLY, patch('{"replicas":1,"replicas":2}', MINIMAL)],
     problems: [again(1, "replicas")],

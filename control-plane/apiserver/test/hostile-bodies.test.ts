@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
+import { type Answer, startWireServer, type WireClient, type WireServer } from "./wire-server.ts";
 
 const MAPS = "/api/v1/namespaces/hostile/configmaps";
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -103,6 +103,19 @@ test("bytes that are no UTF-8 are what everybody shows for them, in JSON", async
 test("of keys that come twice the last one counts, and a warning says so", async () => {
   const { code, headers, object } = await admin.send("POST", `${MAPS}?dryRun=All`, map('{"a":"1","a":"2"}'));
   expect([code, headers["warning"], object["data"]]).toEqual([201, '299 - "duplicate field \\"data.a\\""', { a: "2" }]);
+});
+
+test("the core group may be written as the empty one, and no other", async () => {
+  const send = (apiVersion: string): Promise<Answer> =>
+    admin.send(
+      "POST",
+      `${MAPS}?dryRun=All`,
+      `{"apiVersion":"${apiVersion}","kind":"ConfigMap","metadata":{"name":"of"}}`,
+    );
+  const { code, object } = await send("/v1");
+  expect([code, object["apiVersion"]]).toEqual([201, "v1"]);
+  expect((await send("/v2")).code).toBe(400);
+  expect((await send("//v1")).code).toBe(400);
 });
 
 test("a schema without end is refused", async () => {

@@ -7,7 +7,10 @@ export function finalizerWarnings({ metadata }: Unstructured, old: Unstructured 
   const before = old?.metadata?.finalizers ?? [];
   return (metadata?.finalizers ?? [])
     .filter((name) => !before.includes(name) && !name.includes("/") && !STANDARD.has(name))
-    .map((name) => `metadata.finalizers: "${name}": ${PREFER}`);
+    .map(
+      (name) =>
+        `metadata.finalizers: "${name}": prefer a domain-qualified finalizer name${name.includes(".") ? " including a path (/)" : ""} ${WHY}`,
+    );
 }
 
-const PREFER = "prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers";
+const WHY = "to avoid accidental conflicts with other finalizer writers";

@@ -191,7 +191,7 @@ function checkKind(
   bytes?: Uint8Array,
 ): void {
   const kind = object.kind ?? "";
-  const apiVersion = object.apiVersion ?? "";
+  const apiVersion = (object.apiVersion ?? "").replace(/^\/(?=[^/]*$)/, ""); // the core group is the empty one
   const wanted = apiVersionOf(definition);
   if (kind === definition.kind && definition.aliases?.includes(apiVersion) === true) return;
   if ((kind === "" || kind === definition.kind) && (apiVersion === "" || apiVersion === wanted)) return;

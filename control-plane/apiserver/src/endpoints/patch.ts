@@ -155,6 +155,12 @@ function checkPatch(type: PatchType, patch: Json, problems: string[], validation
       else if (name !== "value" && value !== null && typeof value !== "string") throw notText(name, value as Json);
     }
   }
+  problems.sort((left, right) => operationOf(left) - operationOf(right));
+}
+
+/** The index of the operation that a problem is in. */
+function operationOf(problem: string): number {
+  return Number(/"\[(\d+)\]/.exec(problem)?.[1]);
 }
 
 function notText(name: string, value: Json): ApiError {
