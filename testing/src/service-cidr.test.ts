@@ -84,3 +84,11 @@ test("a range goes only when no Service has an address of it any more", async ()
   await cluster.clock.advance(20_000);
   await expect(ranges().get("more")).rejects.toThrow(/not found/);
 });
+
+test("once the cluster's own range is to go, Services get addresses of a further one alone", async () => {
+  await addRange("more", "10.1.0.0/28");
+  await ranges().delete("kubernetes");
+  await cluster.clock.settle();
+  expect(isFurther(await serve("late"))).toBe(true);
+  await expect(serve("chosen", "10.0.0.3")).rejects.toThrow(/does not match the current range/);
+});

@@ -6,7 +6,10 @@ const PREFIX = "/registry/servicecidrs/";
 /** The one that the server is started with. */
 const DEFAULT = "kubernetes";
 
-/** Where Services get their addresses from: the server's own networks first, then every ServiceCIDR that is not said to be unready (KEP-1880). */
+/**
+ * Where Services get their addresses from: the server's own networks first, then those of every further ServiceCIDR; none that is being
+ * deleted or said to be unready, the server's own not excepted (KEP-1880).
+ */
 export class ServiceRanges {
   readonly #cache: WatchCache;
   readonly #own: readonly IpNetwork[];
@@ -27,7 +30,7 @@ export class ServiceRanges {
   }
 
   get all(): readonly IpNetwork[] {
-    this.#all ??= [...this.#own, ...this.#further()];
+    this.#all ??= this.#given();
     return this.#all;
   }
 
@@ -40,14 +43,24 @@ export class ServiceRanges {
     return this.of(family).find(({ base, size }) => value > base && value < base + size - lastOnes(family, size));
   }
 
-  #further(): readonly IpNetwork[] {
-    return [...this.#cache.head.range(PREFIX)].flatMap(([, cached]) => {
-      const { metadata, spec, status } = cached.object as ServiceCIDR;
-      const ready = (status?.conditions ?? []).find(({ type }) => type === "Ready")?.status ?? "True"; // nobody may say so
-      if (metadata?.name === DEFAULT || metadata?.deletionTimestamp !== undefined || ready !== "True") return [];
-      return networksOf(spec?.cidrs ?? []);
-    });
+  #given(): readonly IpNetwork[] {
+    const objects = [...this.#cache.head.range(PREFIX)].map(([, cached]) => cached.object as ServiceCIDR);
+    const own = objects.find(isDefault);
+    const further = objects.filter((each) => !isDefault(each) && gives(each));
+    return [
+      ...(own === undefined || gives(own) ? this.#own : []),
+      ...further.flatMap(({ spec }) => networksOf(spec?.cidrs ?? [])),
+    ];
   }
+}
+
+function isDefault({ metadata }: ServiceCIDR): boolean {
+  return metadata?.name === DEFAULT;
+}
+
+function gives({ metadata, status }: ServiceCIDR): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === "Ready")?.status ?? "True"; // nobody may say so
+  return metadata?.deletionTimestamp === undefined && ready === "True";
 }
 
 function networksOf(cidrs: readonly string[]): readonly IpNetwork[] {
