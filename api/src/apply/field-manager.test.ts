@@ -242,6 +242,23 @@ describe("apply", () => {
       'Apply failed with 1 conflict: conflict with "kubectl-client-side-apply" using v1: .data.a',
     );
   });
+
+  test.each([
+    ["somebody has changed since", "v1", "3"],
+    ["another version has", "v0", "1"],
+  ])("and not what %s", (_what, apiVersion, value) => {
+    const { fields } = managerOf("v1", "ConfigMap", CONFIG_MAP);
+    const annotation = "kubectl.kubernetes.io/last-applied-configuration";
+    const lastApplied = `{"apiVersion":"${apiVersion}","kind":"ConfigMap","metadata":{"name":"c"},"data":{"a":"1"}}`;
+    const created = fields.update(
+      undefined,
+      configMap({ a: value }, { annotations: { [annotation]: lastApplied } }),
+      "edit",
+    );
+    expect(() => fields.apply(stored(created), configMap({ a: "2" }), "kubectl", false)).toThrow(
+      'Apply failed with 1 conflict: conflict with "edit" using v1: .data.a',
+    );
+  });
 });
 
 describe("update", () => {

@@ -1,6 +1,7 @@
 import { decodeUnstructured } from "../codec/json-decode.ts";
 import { encodeUnstructuredText } from "../codec/json-encode.ts";
 import type { Json, Unstructured } from "../object.ts";
+import { compareObjects } from "./compare.ts";
 import { extractFields } from "./extract-fields.ts";
 import { FieldSet } from "./field-set.ts";
 import type { Versions } from "./updater.ts";
@@ -11,14 +12,17 @@ const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 /** An annotation value may not make an object larger than this, else it is left out. */
 const MAX_ANNOTATION_BYTES = 262_144;
 
-/** The fields that client-side apply set before: the live object's annotation says which. */
+/** The fields that client-side apply set before, which the live object's annotation tells, and that nobody has changed since. */
 export function allowedByLastApplied(live: Unstructured | undefined, apiVersion: string, versions: Versions): FieldSet {
   const text = live?.metadata?.annotations?.[LAST_APPLIED];
   const applied = text === undefined ? undefined : parseObject(text);
-  if (applied === undefined || applied.apiVersion === undefined) return FieldSet.empty;
-  const converted =
-    applied.apiVersion === apiVersion ? (applied as Json) : versions.convert(applied as Json, apiVersion);
-  return converted === undefined ? FieldSet.empty : extractFields(versions.schema(apiVersion), converted);
+  if (applied?.apiVersion !== apiVersion) return FieldSet.empty;
+  const schema = versions.schema(apiVersion);
+  const { added, modified, removed } = compareObjects(schema, applied as Json, live as Json);
+  return [added, modified, removed].reduce(
+    (fields, changed) => fields.difference(changed),
+    extractFields(schema, applied as Json),
+  );
 }
 
 /** Keeps an existing annotation in step, so that `kubectl apply` without --server-side goes on working. */
