@@ -77,6 +77,10 @@ function program(): Command {
       "--admission-control-config-file <file>",
       "what admission plugins are told: kube-apiserver's AdmissionConfiguration",
     )
+    .option(
+      "--authentication-config <file>",
+      "whose tokens are users, such as OpenID Connect's: kube-apiserver's AuthenticationConfiguration, read again when it changes",
+    )
     .option("--event-ttl <time>", "how long events are kept, such as 30m or 24h; an hour by default", duration)
     .option(
       "--service-cidr <networks>",

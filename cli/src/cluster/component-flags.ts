@@ -17,6 +17,7 @@ export function apiServerFlags(record: ClusterRecord, paths: ClusterPaths, adver
     "advertise-address": advertised,
     "allow-privileged": "true",
     "anonymous-auth": "true",
+    "authentication-config": record.authenticationConfig ?? "",
     "authorization-mode": "[Node,RBAC]",
     "disable-admission-plugins": `[${record.disableAdmissionPlugins ?? ""}]`,
     "enable-admission-plugins": `[${record.enableAdmissionPlugins ?? "NodeRestriction"}]`,

@@ -36,6 +36,8 @@ export interface ClusterRecord {
   readonly disableAdmissionPlugins?: string;
   /** What they are told; an absolute path, read at each start. */
   readonly admissionControlConfigFile?: string;
+  /** Whose tokens are users, too; an absolute path, read again when it changes. */
+  readonly authenticationConfig?: string;
   /** How long events are kept; an hour where it is absent. */
   readonly eventTtlMs?: number;
   /** How many requests are served at a time: the sum; upstream's defaults where they are absent. */
@@ -114,7 +116,8 @@ export function startSettings(process: "server" | "node", record: ClusterRecord)
   const seats = { maxRequestsInflight, maxMutatingRequestsInflight };
   const { enableAdmissionPlugins, disableAdmissionPlugins, admissionControlConfigFile } = record;
   const plugins = { enableAdmissionPlugins, disableAdmissionPlugins, admissionControlConfigFile };
-  const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs, ...plugins };
+  const { authenticationConfig } = record;
+  const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs, authenticationConfig, ...plugins };
   return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, etcd, ...apis, ...seats });
 }
 

@@ -12,6 +12,8 @@ export interface ApiFlags extends PluginChoice {
   readonly featureGates?: string;
   /** What admission plugins are told. */
   readonly admissionControlConfigFile?: string;
+  /** Whose tokens are users, too. */
+  readonly authenticationConfig?: string;
   /** How long events are kept, in ms. */
   readonly eventTtl?: number;
 }
@@ -22,7 +24,11 @@ const NAMES = [
   "enableAdmissionPlugins",
   "disableAdmissionPlugins",
   "admissionControlConfigFile",
+  "authenticationConfig",
 ] as const;
+
+/** Those that are files. */
+const FILES = ["admissionControlConfigFile", "authenticationConfig"] as const;
 
 /**
  * @param record What the cluster was told before; undefined: it is not there yet.
@@ -31,18 +37,24 @@ const NAMES = [
 export async function checkApiFlags(flags: ApiFlags, record: ClusterRecord | undefined): Promise<void> {
   if (NAMES.every((name) => flags[name] === undefined)) return;
   const { runtimeConfig = "", featureGates = "", ...wanted } = { ...record, ...flags };
-  const { admissionControlConfigFile: file, ...plugins } = wanted;
+  const { admissionControlConfigFile: file, authenticationConfig, ...plugins } = wanted;
   const gates = FeatureGates.parse(featureGates);
-  if (runtimeConfig === "" && !plugins.enableAdmissionPlugins && !plugins.disableAdmissionPlugins && !file) return;
-  const { chosenPlugins, readPluginConfigurations, servedResources } = await import("@tsukube/apiserver"); // half a megabyte that `up` does not need else
+  const { enableAdmissionPlugins, disableAdmissionPlugins } = plugins;
+  const given = [runtimeConfig, enableAdmissionPlugins, disableAdmissionPlugins, file, authenticationConfig];
+  if (!given.some(Boolean)) return;
+  const { chosenPlugins, readAuthentication, readPluginConfigurations, servedResources } = await import(
+    "@tsukube/apiserver" // half a megabyte that `up` does not need else
+  );
   servedResources(runtimeConfig, gates);
   readPluginConfigurations(file || undefined, chosenPlugins(plugins));
+  readAuthentication(authenticationConfig ? { file: authenticationConfig } : {});
 }
 
 /** Remembers them; without them a cluster serves what it was told before. */
 export async function withApis(paths: ClusterPaths, record: ClusterRecord, given: ApiFlags): Promise<ClusterRecord> {
-  const { eventTtl: eventTtlMs = record.eventTtlMs, admissionControlConfigFile: file } = given;
-  const flags = { ...given, ...(file && { admissionControlConfigFile: resolve(file) }) };
+  const { eventTtl: eventTtlMs = record.eventTtlMs } = given;
+  const files = FILES.flatMap((name) => (given[name] ? [[name, resolve(given[name])]] : []));
+  const flags: ApiFlags = { ...given, ...Object.fromEntries(files) };
   const changed = NAMES.filter((name) => (flags[name] ?? record[name] ?? "") !== (record[name] ?? ""));
   if (changed.length === 0 && eventTtlMs === record.eventTtlMs) return record;
   const next: Record<string, unknown> = { ...record, ...(eventTtlMs !== undefined && { eventTtlMs }) };

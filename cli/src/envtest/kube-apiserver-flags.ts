@@ -27,6 +27,10 @@ export const FLAGS = {
   "audit-webhook-config-file": { takes: "FILE", help: "A kubeconfig: the server to send them to." },
   "audit-webhook-mode": { takes: "MODE", help: "How they are sent.", only: ["batch"] },
   "audit-webhook-version": { takes: "VERSION", help: "Of events.", only: ["audit.k8s.io/v1"] },
+  "authentication-config": {
+    takes: "FILE",
+    help: "Whose tokens are users, and who needs none: an AuthenticationConfiguration, read again when it changes.",
+  },
   "authorization-mode": {
     takes: "MODES",
     help: `Who is asked what users may do: ${MODES.join(", ")}; AlwaysAllow by default.`,
@@ -82,6 +86,18 @@ export const FLAGS = {
   "max-mutating-requests-inflight": { takes: "COUNT", help: "Added to --max-requests-inflight; 200 by default." },
   "max-requests-inflight": { takes: "COUNT", help: "How many requests are served at a time; 400 by default." },
   "min-request-timeout": { takes: "SECONDS", help: "How long watches last at least.", only: ["1800"] },
+  "oidc-ca-file": { takes: "FILE", help: "Who signed the certificate of an issuer of OpenID Connect." },
+  "oidc-client-id": { takes: "NAME", help: "For whom its tokens must be." },
+  "oidc-groups-claim": { takes: "CLAIM", help: "Which of its claims tells groups." },
+  "oidc-groups-prefix": { takes: "TEXT", help: "Before their names." },
+  "oidc-issuer-url": {
+    takes: "URL",
+    help: "An issuer whose tokens are users; several come by --authentication-config.",
+  },
+  "oidc-required-claim": { takes: "CLAIM=VALUE", help: "What its tokens must say; may be repeated." },
+  "oidc-signing-algs": { takes: "ALGORITHMS", help: "By which they may be signed; RS256 by default." },
+  "oidc-username-claim": { takes: "CLAIM", help: "Which of its claims is the user's name; sub by default." },
+  "oidc-username-prefix": { takes: "TEXT", help: "Before it: the issuer's URL by default, and nothing with -." },
   profiling: { help: "/debug/pprof is not offered.", only: ["false"] },
   "proxy-client-cert-file": {
     takes: "FILE",
@@ -138,7 +154,7 @@ audit-log-truncate-enabled audit-log-truncate-max-batch-size audit-log-truncate-
 audit-webhook-batch-buffer-size audit-webhook-batch-max-size audit-webhook-batch-max-wait
 audit-webhook-batch-throttle-burst audit-webhook-batch-throttle-enable audit-webhook-batch-throttle-qps
 audit-webhook-initial-backoff audit-webhook-truncate-enabled audit-webhook-truncate-max-batch-size
-audit-webhook-truncate-max-event-size authentication-config authentication-token-webhook-cache-ttl
+audit-webhook-truncate-max-event-size authentication-token-webhook-cache-ttl
 authentication-token-webhook-config-file authentication-token-webhook-version authorization-config
 authorization-policy-file authorization-webhook-cache-authorized-ttl authorization-webhook-cache-unauthorized-ttl
 authorization-webhook-config-file authorization-webhook-version coordinated-leadership-lease-duration
@@ -148,9 +164,7 @@ enable-logs-handler etcd-compaction-interval etcd-count-metric-poll-period etcd-
 etcd-healthcheck-timeout etcd-readycheck-timeout etcd-servers-overrides external-hostname goaway-chance
 http2-max-streams-per-connection kubelet-timeout kubernetes-service-node-port lease-reuse-duration-seconds
 livez-grace-period log-json-info-buffer-size log-json-split-stream log-text-info-buffer-size log-text-split-stream
-max-connection-bytes-per-sec min-compatibility-version oidc-ca-file oidc-client-id oidc-groups-claim
-oidc-groups-prefix oidc-issuer-url oidc-required-claim oidc-signing-algs oidc-username-claim oidc-username-prefix
-peer-advertise-ip peer-advertise-port peer-ca-file permit-address-sharing permit-port-sharing
+max-connection-bytes-per-sec min-compatibility-version peer-advertise-ip peer-advertise-port peer-ca-file permit-address-sharing permit-port-sharing
 runtime-config-emulation-forward-compatible service-account-jwks-uri service-account-max-token-expiration
 service-account-signing-endpoint show-hidden-metrics-for-version shutdown-delay-duration shutdown-send-retry-after
 shutdown-watch-termination-grace-period storage-initialization-timeout strict-transport-security-directives

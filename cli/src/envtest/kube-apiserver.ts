@@ -9,6 +9,7 @@ import {
   chosenPlugins,
   EncryptionMetrics,
   encryptedStore,
+  type OidcFlags,
   readPluginConfigurations,
   sameForm,
   startApiServer,
@@ -110,7 +111,8 @@ async function optionsOf(
     nodePorts: portsOf(last(flags, "service-node-port-range") ?? "30000-32767"),
     runtimeConfig: joined(flags, "runtime-config"),
     authorizationModes: modesOf(joined(flags, "authorization-mode")),
-    anonymousAuth: last(flags, "anonymous-auth") !== "false",
+    ...(last(flags, "anonymous-auth") !== undefined && { anonymousAuth: last(flags, "anonymous-auth") !== "false" }),
+    authentication: authenticationOf(flags),
     ...(await keysOf(flags)),
     ...(issuer !== undefined && { serviceAccountIssuer: issuer, otherServiceAccountIssuers }),
     ...(audiences.length > 0 && { audiences }),
@@ -168,6 +170,27 @@ function modesOf(text: string): readonly AuthorizationMode[] {
     if (mode === undefined) throw wrong(PROGRAM, `--authorization-mode has "${name}"`, `some of ${MODES.join(", ")}`);
     return mode;
   });
+}
+
+/** Whose tokens are believed, too. */
+function authenticationOf(flags: Flags): NonNullable<ApiServerOptions["authentication"]> {
+  const file = last(flags, "authentication-config");
+  const texts = {
+    caFile: last(flags, "oidc-ca-file"),
+    usernameClaim: last(flags, "oidc-username-claim"),
+    usernamePrefix: last(flags, "oidc-username-prefix"),
+    groupsClaim: last(flags, "oidc-groups-claim"),
+    groupsPrefix: last(flags, "oidc-groups-prefix"),
+  };
+  const oidc: OidcFlags = {
+    issuerUrl: last(flags, "oidc-issuer-url") ?? "",
+    clientId: last(flags, "oidc-client-id") ?? "",
+    ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined)),
+    signingAlgs: listed(flags, "oidc-signing-algs"),
+    requiredClaims: flags["oidc-required-claim"] ?? [],
+  };
+  const hasOidc = Object.keys(flags).some((name) => name.startsWith("oidc-"));
+  return { ...(file !== undefined && { file }), ...(hasOidc && { oidc }) };
 }
 
 /** Those of ServiceAccount tokens. */

@@ -133,6 +133,7 @@ async function startServer(
     ...(record.enableAdmissionPlugins !== undefined && { enableAdmissionPlugins: record.enableAdmissionPlugins }),
     ...(record.disableAdmissionPlugins !== undefined && { disableAdmissionPlugins: record.disableAdmissionPlugins }),
     pluginConfigurations: readPluginConfigurations(record.admissionControlConfigFile, chosenPlugins(record)),
+    authentication: record.authenticationConfig === undefined ? {} : { file: record.authenticationConfig },
     ...(record.maxRequestsInflight !== undefined && { maxRequestsInflight: record.maxRequestsInflight }),
     ...(record.maxMutatingRequestsInflight !== undefined && {
       maxMutatingRequestsInflight: record.maxMutatingRequestsInflight,

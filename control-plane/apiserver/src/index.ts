@@ -8,6 +8,11 @@ export type { AuditBackend } from "./audit/auditor.ts";
 export { LogAuditBackend } from "./audit/log-backend.ts";
 export { type AuditPolicy, parseAuditPolicy } from "./audit/policy.ts";
 export { WebhookAuditBackend } from "./audit/webhook-backend.ts";
+export {
+  type AuthenticationOptions,
+  type OidcFlags,
+  readAuthentication,
+} from "./authentication/authentication-options.ts";
 export { TokenKey } from "./authentication/token-key.ts";
 export { Kubeconfig } from "./configuration/kubeconfig.ts";
 export type { User } from "./contracts.ts";

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   decodeJson,
   decodeUnstructured,
@@ -8,7 +9,15 @@ import {
   type Unstructured,
 } from "@tsukube/api";
 import { type ApiRequest, createClient, type Transport } from "@tsukube/client";
-import { type Clock, Lifetime, type Logger, type Metrics, messageOf, type Random } from "@tsukube/foundation";
+import {
+  type Clock,
+  Lifetime,
+  type Logger,
+  type Metrics,
+  messageOf,
+  type Random,
+  TsukubeError,
+} from "@tsukube/foundation";
 import { withPort } from "@tsukube/foundation/ip-network";
 import {
   createHttpsServer,
@@ -68,7 +77,11 @@ import { ServiceHoldings } from "./allocation/service-holdings.ts";
 import { ServiceRecords } from "./allocation/service-records.ts";
 import { type AuditBackend, Auditor } from "./audit/auditor.ts";
 import type { AuditPolicy } from "./audit/policy.ts";
+import { type AuthenticationOptions, OWN_ISSUER, readAuthentication } from "./authentication/authentication-options.ts";
 import { BootstrapTokenAuthenticator } from "./authentication/bootstrap-tokens.ts";
+import { type Anonymous, parseAuthentication } from "./authentication/jwt/configuration.ts";
+import { JwtAuthenticators } from "./authentication/jwt/jwt-authenticators.ts";
+import { JwtMetrics } from "./authentication/jwt/jwt-metrics.ts";
 import { legacyUseNotes } from "./authentication/legacy-tokens.ts";
 import { type RequestHeaders, requestHeaderAuthenticator } from "./authentication/request-headers.ts";
 import { StaticTokens } from "./authentication/static-tokens.ts";
@@ -93,6 +106,8 @@ import { localServices } from "./bootstrap/local-services.ts";
 import { SERVICE_CIDRS, serviceRange, storedServiceRange, widenedServiceRange } from "./bootstrap/service-range.ts";
 import { standingObjects } from "./bootstrap/standing-objects.ts";
 import { Chain } from "./chain/chain.ts";
+import { followFile } from "./configuration/followed-file.ts";
+import { ReloadMetrics } from "./configuration/reload-metrics.ts";
 import type { ImmediateAuthorizer, User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
@@ -149,6 +164,8 @@ export interface ApiServerOptions extends PluginChoice {
   readonly audiences?: readonly string[];
   /** Whether who shows no credentials is system:anonymous, about whom rules say more, where not everything is allowed: true without it. */
   readonly anonymousAuth?: boolean;
+  /** Whose tokens are believed, too, and who needs none; it may say more than `anonymousAuth`. */
+  readonly authentication?: AuthenticationOptions;
   /** Further users and their tokens, as {@link StaticTokens} reads them. */
   readonly staticTokens?: string;
   /** Who is asked what users may do, in this order: Node and RBAC without it. */
@@ -205,7 +222,6 @@ export type AuthorizationMode = "Node" | "RBAC" | "AlwaysAllow";
 const EVENT_TTL_MS = 60 * 60 * 1000;
 /** Who it is where it asks itself. */
 const SELF: User = { name: "system:apiserver", groups: ["system:masters", "system:authenticated"], extra: {} };
-const ISSUER = "https://kubernetes.default.svc.cluster.local";
 
 /** Opens the store, fills the cache, makes what a fresh server has, and is then ready to answer. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
@@ -221,7 +237,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const rbac = new RbacAuthorizer(cache);
   const modes = options.authorizationModes ?? ["Node", "RBAC"];
   const authorizer = unionAuthorizer(modes.map((mode) => authorizerOf(mode, cache, rbac)));
-  const { serviceAccountIssuer: issuer = ISSUER, otherServiceAccountIssuers: otherIssuers = [] } = options;
+  const { serviceAccountIssuer: issuer = OWN_ISSUER, otherServiceAccountIssuers: otherIssuers = [] } = options;
   const { audiences = [issuer, ...otherIssuers], otherServiceAccountKeys: otherKeys = [] } = options;
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer, otherIssuers, otherKeys, clock, random });
   const accounts = new ServiceAccountAuthenticator(
@@ -233,6 +249,18 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   );
   const staticTokens = options.staticTokens === undefined ? undefined : new StaticTokens(options.staticTokens);
   const bootstrapTokens = new BootstrapTokenAuthenticator(cache, clock);
+  const ownIssuers = [issuer, ...otherIssuers];
+  const authentication = readAuthentication(options.authentication ?? {}, ownIssuers);
+  const jwt = new JwtAuthenticators(authentication.configuration.jwt, authentication.algorithms, {
+    ...{ clock, logger, signal: lifetime.signal },
+    metrics: new JwtMetrics(metrics, clock, options.hostname ?? ""),
+  });
+  const { anonymous } = authentication.configuration;
+  if (anonymous !== undefined && options.anonymousAuth !== undefined)
+    throw new TsukubeError(
+      "usage",
+      "anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file",
+    );
   const serviceCidr = storedServiceRange(cache, options.serviceCidr) ?? options.serviceCidr;
   const holdings = new ServiceHoldings(cache);
   const nodePorts = storedNodePorts(cache) ?? options.nodePorts;
@@ -352,6 +380,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     reviews: {
       ...{ authorizer, rbac, accounts, clock, audiences },
       userOf: (token) => staticTokens?.userOf(token) ?? bootstrapTokens.userOf(token),
+      others: [jwt],
     },
     store,
     deprecatedUse: metrics.gauge(
@@ -373,7 +402,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     serves: ({ group, version, resource, subresource }) => registry.serves(group, version, resource, subresource),
     isElsewhere: (info) => aggregator.serves(info),
     // as upstream: where everything is allowed, it is to who has credentials
-    admitsAnonymous: options.anonymousAuth !== false && !modes.includes("AlwaysAllow"),
+    admitsAnonymous: (path) =>
+      anonymous === undefined
+        ? options.anonymousAuth !== false && !modes.includes("AlwaysAllow")
+        : admits(anonymous, path),
     constrainsImpersonation: gates.isOn("ConstrainedImpersonation"),
     flows,
     authenticators: [
@@ -381,10 +413,26 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       ...(requestHeaders === undefined ? [] : [requestHeaderAuthenticator(requestHeaders)]),
       certificateAuthenticator(gates, requestHeaders === undefined ? undefined : (options.tls?.clientCa ?? "")),
       ...(staticTokens === undefined ? [] : [staticTokens]),
-      ...[bootstrapTokens, accounts],
+      ...[bootstrapTokens, accounts, jwt],
     ],
     dispatch: async (context) => presence.noted(context.user.name, await router.dispatch(context)),
   });
+  if (options.authentication?.file !== undefined)
+    lifetime.add(
+      "authentication configuration",
+      followFile(
+        {
+          ...{ what: "authentication", path: options.authentication.file, text: authentication.text ?? "" },
+          use: (text) => {
+            const next = parseAuthentication(text, ownIssuers);
+            if (!isDeepStrictEqual(next.anonymous, anonymous))
+              throw new TsukubeError("usage", "anonymous: Forbidden: changed from initial configuration file");
+            return jwt.use(next.jwt);
+          },
+        },
+        { clock, logger, metrics: new ReloadMetrics("authentication", metrics, clock, options.hostname ?? "") },
+      ),
+    );
   const more = [
     options.bootstrapObjects ?? {},
     gatedRoles(gates),
@@ -432,6 +480,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     close: () => lifetime.close(),
   };
+}
+
+function admits({ enabled, conditions }: Anonymous, path: string): boolean {
+  return enabled && (conditions.length === 0 || conditions.some((condition) => condition.path === path));
 }
 
 function authorizerOf(mode: AuthorizationMode, cache: WatchCache, rbac: RbacAuthorizer): ImmediateAuthorizer {

@@ -139,7 +139,7 @@ export class Tokens {
     const named = kid === undefined ? this.#known : this.#known.filter(({ id }) => id === kid);
     if (named.length === 0) throw new TokenProblem("invalid signature, no keys found");
     const [signed, proof] = [`${header}.${payload}`, Buffer.from(signature, "base64url")];
-    if (!named.some((key) => key.alg === alg && key.verifies(signed, proof)))
+    if (!named.some((key) => key.alg === alg && key.verifies(signed, proof, alg)))
       throw new TokenProblem("go-jose/go-jose: error in cryptographic primitive");
     if (this.#verified.size > 10_000) this.#verified.clear();
     this.#verified.set(token, claims);
@@ -147,8 +147,8 @@ export class Tokens {
   }
 }
 
-/** undefined: that is none. */
-function jsonOf<T extends object>(part: string): T | undefined {
+/** Of a part of a token. @returns undefined: that is none. */
+export function jsonOf<T extends object>(part: string): T | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString());
     return typeof value === "object" && value !== null ? (value as T) : undefined;

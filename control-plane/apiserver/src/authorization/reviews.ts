@@ -1,4 +1,4 @@
-import { ApiError, type Unstructured, validateCreate } from "@tsukube/api";
+import { ApiError, aggregateMessage, type Unstructured, validateCreate } from "@tsukube/api";
 import { type Clock, formatTime } from "@tsukube/foundation";
 import { TokenProblem } from "../authentication/token-problem.ts";
 import type { ServiceAccountAuthenticator } from "../authentication/tokens.ts";
@@ -12,6 +12,8 @@ export interface ReviewDeps {
   readonly accounts: ServiceAccountAuthenticator;
   /** Whose a token of no ServiceAccount is. */
   userOf(token: string): User | undefined;
+  /** Who is asked after that, in this order. */
+  readonly others: readonly { userOf(token: string): Promise<User | undefined> }[];
   readonly clock: Clock;
   /** Of the API server itself. */
   readonly audiences: readonly string[];
@@ -62,25 +64,40 @@ export const REVIEWS: Readonly<Record<string, Review>> = {
   tokenreviews: async (_context, object, deps) => {
     const { token = "", audiences = [] } = specOf(object) as { token?: string; audiences?: readonly string[] };
     if (token === "") throw ApiError.badRequest("token is required for TokenReview in authentication");
-    return { ...object, status: reviewOf(token, audiences, deps) };
+    return { ...object, status: await reviewOf(token, audiences, deps) };
   },
 };
 
-function reviewOf(token: string, wanted: readonly string[], deps: ReviewDeps): unknown {
+async function reviewOf(token: string, wanted: readonly string[], deps: ReviewDeps): Promise<unknown> {
   const { accounts, audiences } = deps;
   const asked = wanted.length === 0 ? audiences : wanted;
-  const joining = deps.userOf(token);
   const common = asked.filter((audience) => audiences.includes(audience));
-  if (joining !== undefined && common.length > 0)
-    return { authenticated: true, user: userInfo(joining), audiences: common };
+  const known = (user: User) => ({ authenticated: true, user: userInfo(user), audiences: common });
+  const joining = deps.userOf(token);
+  if (joining !== undefined && common.length > 0) return known(joining);
+  const problems: string[] = [];
   try {
     const reviewed = accounts.review(token, asked);
-    if (reviewed === undefined) return { user: {}, error: INVALID };
-    return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
+    if (reviewed !== undefined)
+      return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
   } catch (error) {
-    if (error instanceof TokenProblem) return { user: {}, error: `[${INVALID}, ${error.message}]` };
-    throw error;
+    problems.push(problemOf(error));
   }
+  for (const other of common.length === 0 ? [] : deps.others) {
+    try {
+      const user = await other.userOf(token);
+      if (user !== undefined) return known(user);
+    } catch (error) {
+      problems.push(problemOf(error));
+    }
+  }
+  return { user: {}, error: aggregateMessage([INVALID, ...problems]) };
+}
+
+/** @throws what says nothing of the token. */
+function problemOf(error: unknown): string {
+  if (error instanceof TokenProblem) return error.message;
+  throw error;
 }
 
 const INVALID = "invalid bearer token";

@@ -46,8 +46,8 @@ export interface ChainDeps {
   readonly metrics: Metrics;
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
-  /** Whether requests without credentials are system:anonymous's. */
-  readonly admitsAnonymous: boolean;
+  /** Whether requests without credentials for this path are system:anonymous's. */
+  readonly admitsAnonymous: (path: string) => boolean;
   /** Whether who acts as somebody else may be held to what it does as that (KEP-5284). */
   readonly constrainsImpersonation: boolean;
   readonly flows: FlowControl;
@@ -245,7 +245,7 @@ export class Chain {
     const began = this.#deps.clock.monotonic();
     let user: User;
     try {
-      user = await this.#authenticated(request);
+      user = await this.#authenticated(request, info.path);
     } finally {
       this.#filters.passed("authentication", began);
     }
@@ -263,7 +263,7 @@ export class Chain {
   }
 
   /** @throws {ApiError} 401. */
-  async #authenticated(request: IncomingRequest): Promise<User> {
+  async #authenticated(request: IncomingRequest, path: string): Promise<User> {
     const { authenticators, admitsAnonymous, clock } = this.#deps;
     const began = clock.monotonic();
     const took = (): number => (clock.monotonic() - began) / 1000;
@@ -283,11 +283,11 @@ export class Chain {
         this.#authentication.certificateLasts((certificate.expiresAt - clock.now()) / 1000);
       return user;
     }
-    if (failures.length === 0 && admitsAnonymous) {
+    if (failures.length === 0 && admitsAnonymous(path)) {
       this.#authentication.succeeded(ANONYMOUS, took());
       return ANONYMOUS;
     }
-    const [failure = ApiError.unauthorized()] = failures;
+    const failure = failures.find((one) => one instanceof ApiError) ?? ApiError.unauthorized();
     this.#authentication.failed(failures.length === 0 ? "failure" : "error", took());
     throw failure;
   }

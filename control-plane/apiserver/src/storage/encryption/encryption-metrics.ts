@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { Clock, Counter, CounterSeries, Gauge, Histogram, HistogramSeries, Metrics } from "@tsukube/foundation";
 import { identityOf } from "../../bootstrap/identity-lease.ts";
+import { metricHash, ReloadMetrics } from "../../configuration/reload-metrics.ts";
 
 export type Direction = "from_storage" | "to_storage";
 
@@ -36,17 +36,15 @@ export class EncryptionMetrics {
   readonly #kmsSeconds: Histogram;
   readonly #invalidKeys: Counter;
   readonly #cacheSize: Gauge;
-  readonly #reloads: Counter;
-  readonly #reloadedAt: Gauge;
+  readonly #reloading: ReloadMetrics;
   readonly #uses = new Map<string, KeyUse>();
   readonly #told = new Map<string, KeyUse>();
   readonly #held = new Map<string, Series>();
-  #configuration: string | undefined;
 
   /** @param hostname Of the machine: what the server's Lease is named by. */
   constructor(metrics: Metrics, clock: Clock, hostname: string) {
     this.#clock = clock;
-    this.#server = hashOf(identityOf(hostname));
+    this.#server = metricHash(identityOf(hostname));
     const STORAGE = "apiserver_storage_";
     this.#operations = metrics.counter(
       `${STORAGE}transformation_operations_total`,
@@ -105,22 +103,7 @@ export class EncryptionMetrics {
       "The last time in seconds when a KMS plugin named a key as its own.",
       () => Array.from(told.values(), ({ labels, at }) => [labels, at / 1000] as const),
     );
-    const CONTROLLER = "apiserver_encryption_config_controller_";
-    this.#reloads = metrics.counter(
-      `${CONTROLLER}automatic_reloads_total`,
-      "Total number of changed encryption configurations that were taken, or could not be.",
-      ["status", "apiserver_id_hash"],
-    );
-    this.#reloadedAt = metrics.gauge(
-      `${CONTROLLER}automatic_reload_last_timestamp_seconds`,
-      "Timestamp of the last changed encryption configuration that was taken, or could not be.",
-      ["status", "apiserver_id_hash"],
-    );
-    metrics.collected(
-      `${CONTROLLER}last_config_info`,
-      "Hash of the encryption configuration that was applied last.",
-      () => (this.#configuration === undefined ? [] : [[{ ...this.#ofServer, hash: this.#configuration }, 1] as const]),
-    );
+    this.#reloading = new ReloadMetrics("encryption", metrics, clock, hostname);
   }
 
   get #ofServer() {
@@ -184,27 +167,20 @@ export class EncryptionMetrics {
 
   /** A configuration that is gone by from the start. */
   began(text: string): void {
-    this.#configuration = hashOf(text);
+    this.#reloading.began(text);
   }
 
   reloaded(text: string | undefined): void {
-    if (text !== undefined) this.began(text);
-    this.#noteReload("success");
+    this.#reloading.reloaded(text);
   }
 
   failedToReload(): void {
-    this.#noteReload("failure");
-  }
-
-  #noteReload(status: "success" | "failure"): void {
-    const labels = { status, ...this.#ofServer };
-    this.#reloads.inc(labels);
-    this.#reloadedAt.set(this.#clock.now() / 1000, labels);
+    this.#reloading.failedToReload();
   }
 
   #noteKey(keys: Map<string, KeyUse>, of: Readonly<Record<string, string>>, keyId: string): void {
     const name = `${Object.values(of).join(" ")} ${keyId}`;
-    const labels = keys.get(name)?.labels ?? { ...of, key_id_hash: hashOf(keyId), ...this.#ofServer };
+    const labels = keys.get(name)?.labels ?? { ...of, key_id_hash: metricHash(keyId), ...this.#ofServer };
     const count = (keys.get(name)?.count ?? 0) + 1;
     keys.delete(name);
     keys.set(name, { labels, count, at: this.#clock.now() });
@@ -236,8 +212,4 @@ function statusOf(error: unknown): string {
     if (grpcStatus !== undefined) return grpcStatus;
   }
   return "unknown-non-grpc";
-}
-
-function hashOf(text: string): string {
-  return text === "" ? "" : `sha256:${createHash("sha256").update(text).digest("hex")}`;
 }
