@@ -81,6 +81,10 @@ function program(): Command {
       "--authentication-config <file>",
       "whose tokens are users, such as OpenID Connect's: kube-apiserver's AuthenticationConfiguration, read again when it changes",
     )
+    .option(
+      "--authentication-token-webhook-config-file <file>",
+      "a kubeconfig: who is asked, by a TokenReview of v1, whose a token is that nobody knows here",
+    )
     .option("--event-ttl <time>", "how long events are kept, such as 30m or 24h; an hour by default", duration)
     .option(
       "--service-cidr <networks>",

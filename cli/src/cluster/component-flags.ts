@@ -18,6 +18,7 @@ export function apiServerFlags(record: ClusterRecord, paths: ClusterPaths, adver
     "allow-privileged": "true",
     "anonymous-auth": "true",
     "authentication-config": record.authenticationConfig ?? "",
+    "authentication-token-webhook-config-file": record.authenticationTokenWebhookConfigFile ?? "",
     "authorization-mode": "[Node,RBAC]",
     "disable-admission-plugins": `[${record.disableAdmissionPlugins ?? ""}]`,
     "enable-admission-plugins": `[${record.enableAdmissionPlugins ?? "NodeRestriction"}]`,

@@ -38,6 +38,8 @@ export interface ClusterRecord {
   readonly admissionControlConfigFile?: string;
   /** Whose tokens are users, too; an absolute path, read again when it changes. */
   readonly authenticationConfig?: string;
+  /** A kubeconfig: who is asked about other tokens; an absolute path, read at each start. */
+  readonly authenticationTokenWebhookConfigFile?: string;
   /** How long events are kept; an hour where it is absent. */
   readonly eventTtlMs?: number;
   /** How many requests are served at a time: the sum; upstream's defaults where they are absent. */
@@ -116,8 +118,9 @@ export function startSettings(process: "server" | "node", record: ClusterRecord)
   const seats = { maxRequestsInflight, maxMutatingRequestsInflight };
   const { enableAdmissionPlugins, disableAdmissionPlugins, admissionControlConfigFile } = record;
   const plugins = { enableAdmissionPlugins, disableAdmissionPlugins, admissionControlConfigFile };
-  const { authenticationConfig } = record;
-  const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs, authenticationConfig, ...plugins };
+  const { authenticationConfig, authenticationTokenWebhookConfigFile } = record;
+  const tokens = { authenticationConfig, authenticationTokenWebhookConfigFile };
+  const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs, ...tokens, ...plugins };
   return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, etcd, ...apis, ...seats });
 }
 

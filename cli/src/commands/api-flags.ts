@@ -14,6 +14,8 @@ export interface ApiFlags extends PluginChoice {
   readonly admissionControlConfigFile?: string;
   /** Whose tokens are users, too. */
   readonly authenticationConfig?: string;
+  /** Who is asked about other tokens. */
+  readonly authenticationTokenWebhookConfigFile?: string;
   /** How long events are kept, in ms. */
   readonly eventTtl?: number;
 }
@@ -25,10 +27,11 @@ const NAMES = [
   "disableAdmissionPlugins",
   "admissionControlConfigFile",
   "authenticationConfig",
+  "authenticationTokenWebhookConfigFile",
 ] as const;
 
 /** Those that are files. */
-const FILES = ["admissionControlConfigFile", "authenticationConfig"] as const;
+const FILES = ["admissionControlConfigFile", "authenticationConfig", "authenticationTokenWebhookConfigFile"] as const;
 
 /**
  * @param record What the cluster was told before; undefined: it is not there yet.
@@ -37,17 +40,23 @@ const FILES = ["admissionControlConfigFile", "authenticationConfig"] as const;
 export async function checkApiFlags(flags: ApiFlags, record: ClusterRecord | undefined): Promise<void> {
   if (NAMES.every((name) => flags[name] === undefined)) return;
   const { runtimeConfig = "", featureGates = "", ...wanted } = { ...record, ...flags };
-  const { admissionControlConfigFile: file, authenticationConfig, ...plugins } = wanted;
+  const {
+    admissionControlConfigFile: file,
+    authenticationConfig,
+    authenticationTokenWebhookConfigFile: webhook,
+    ...plugins
+  } = wanted;
   const gates = FeatureGates.parse(featureGates);
   const { enableAdmissionPlugins, disableAdmissionPlugins } = plugins;
-  const given = [runtimeConfig, enableAdmissionPlugins, disableAdmissionPlugins, file, authenticationConfig];
+  const given = [runtimeConfig, enableAdmissionPlugins, disableAdmissionPlugins, file, authenticationConfig, webhook];
   if (!given.some(Boolean)) return;
-  const { chosenPlugins, readAuthentication, readPluginConfigurations, servedResources } = await import(
+  const { chosenPlugins, Kubeconfig, readAuthentication, readPluginConfigurations, servedResources } = await import(
     "@tsukube/apiserver" // half a megabyte that `up` does not need else
   );
   servedResources(runtimeConfig, gates);
   readPluginConfigurations(file || undefined, chosenPlugins(plugins));
   readAuthentication(authenticationConfig ? { file: authenticationConfig } : {});
+  if (webhook) Kubeconfig.read(webhook).target();
 }
 
 /** Remembers them; without them a cluster serves what it was told before. */

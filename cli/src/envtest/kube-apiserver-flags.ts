@@ -31,6 +31,16 @@ export const FLAGS = {
     takes: "FILE",
     help: "Whose tokens are users, and who needs none: an AuthenticationConfiguration, read again when it changes.",
   },
+  "authentication-token-webhook-cache-ttl": { takes: "TIME", help: "How long its answers are kept; 2m by default." },
+  "authentication-token-webhook-config-file": {
+    takes: "FILE",
+    help: "A kubeconfig: who is asked whose a token is that nobody knows here.",
+  },
+  "authentication-token-webhook-version": {
+    takes: "VERSION",
+    help: "Of the TokenReview; v1beta1 by default.",
+    only: ["v1", "v1beta1"],
+  },
   "authorization-mode": {
     takes: "MODES",
     help: `Who is asked what users may do: ${MODES.join(", ")}; AlwaysAllow by default.`,
@@ -154,8 +164,8 @@ audit-log-truncate-enabled audit-log-truncate-max-batch-size audit-log-truncate-
 audit-webhook-batch-buffer-size audit-webhook-batch-max-size audit-webhook-batch-max-wait
 audit-webhook-batch-throttle-burst audit-webhook-batch-throttle-enable audit-webhook-batch-throttle-qps
 audit-webhook-initial-backoff audit-webhook-truncate-enabled audit-webhook-truncate-max-batch-size
-audit-webhook-truncate-max-event-size authentication-token-webhook-cache-ttl
-authentication-token-webhook-config-file authentication-token-webhook-version authorization-config
+audit-webhook-truncate-max-event-size
+authorization-config
 authorization-policy-file authorization-webhook-cache-authorized-ttl authorization-webhook-cache-unauthorized-ttl
 authorization-webhook-config-file authorization-webhook-version coordinated-leadership-lease-duration
 coordinated-leadership-renew-deadline coordinated-leadership-retry-period cors-allowed-origins debug-socket-path

@@ -113,10 +113,11 @@ async function optionsOf(
     authorizationModes: modesOf(joined(flags, "authorization-mode")),
     ...(last(flags, "anonymous-auth") !== undefined && { anonymousAuth: last(flags, "anonymous-auth") !== "false" }),
     authentication: authenticationOf(flags),
+    ...tokenWebhookOf(flags),
     ...(await keysOf(flags)),
     ...(issuer !== undefined && { serviceAccountIssuer: issuer, otherServiceAccountIssuers }),
     ...(audiences.length > 0 && { audiences }),
-    ...(ttl !== undefined && { eventTtlMs: ttlOf(ttl) }),
+    ...(ttl !== undefined && { eventTtlMs: timeOf(ttl, "event-ttl") }),
     ...(maxRequestsInflight !== undefined && { maxRequestsInflight }),
     ...(maxMutatingRequestsInflight !== undefined && { maxMutatingRequestsInflight }),
     tls: { ...(await servingPair(flags, address)), ...versionsOf(flags), ...(clientCa !== undefined && { clientCa }) },
@@ -158,9 +159,9 @@ function portsOf(text: string): { readonly first: number; readonly last: number 
   return { first: Number(first), last: Number(end) };
 }
 
-function ttlOf(text: string): number {
+function timeOf(text: string, flag: keyof Flags): number {
   const ms = durationOf(text);
-  if (ms === undefined) throw wrong(PROGRAM, `--event-ttl is "${text}"`, "such as 1h30m");
+  if (ms === undefined) throw wrong(PROGRAM, `--${flag} is "${text}"`, "such as 1h30m");
   return ms;
 }
 
@@ -170,6 +171,16 @@ function modesOf(text: string): readonly AuthorizationMode[] {
     if (mode === undefined) throw wrong(PROGRAM, `--authorization-mode has "${name}"`, `some of ${MODES.join(", ")}`);
     return mode;
   });
+}
+
+/** Who is asked about tokens. */
+function tokenWebhookOf(flags: Flags): Pick<ApiServerOptions, "tokenWebhook"> {
+  const configFile = last(flags, "authentication-token-webhook-config-file");
+  if (configFile === undefined) return {};
+  const ttl = last(flags, "authentication-token-webhook-cache-ttl");
+  const version = last(flags, "authentication-token-webhook-version") === "v1" ? "v1" : "v1beta1";
+  const cacheTtlMs = ttl === undefined ? undefined : timeOf(ttl, "authentication-token-webhook-cache-ttl");
+  return { tokenWebhook: { configFile, version, ...(cacheTtlMs !== undefined && { cacheTtlMs }) } };
 }
 
 /** Whose tokens are believed, too. */

@@ -133,6 +133,9 @@ async function startServer(
     ...(record.enableAdmissionPlugins !== undefined && { enableAdmissionPlugins: record.enableAdmissionPlugins }),
     ...(record.disableAdmissionPlugins !== undefined && { disableAdmissionPlugins: record.disableAdmissionPlugins }),
     pluginConfigurations: readPluginConfigurations(record.admissionControlConfigFile, chosenPlugins(record)),
+    ...(record.authenticationTokenWebhookConfigFile !== undefined && {
+      tokenWebhook: { configFile: record.authenticationTokenWebhookConfigFile, version: "v1" },
+    }),
     authentication: record.authenticationConfig === undefined ? {} : { file: record.authenticationConfig },
     ...(record.maxRequestsInflight !== undefined && { maxRequestsInflight: record.maxRequestsInflight }),
     ...(record.maxMutatingRequestsInflight !== undefined && {

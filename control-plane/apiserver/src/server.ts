@@ -85,6 +85,7 @@ import { JwtMetrics } from "./authentication/jwt/jwt-metrics.ts";
 import { legacyUseNotes } from "./authentication/legacy-tokens.ts";
 import { type RequestHeaders, requestHeaderAuthenticator } from "./authentication/request-headers.ts";
 import { StaticTokens } from "./authentication/static-tokens.ts";
+import { TokenWebhook, type TokenWebhookOptions } from "./authentication/token-webhook.ts";
 import {
   certificateAuthenticator,
   inProcessAuthenticator,
@@ -166,6 +167,8 @@ export interface ApiServerOptions extends PluginChoice {
   readonly anonymousAuth?: boolean;
   /** Whose tokens are believed, too, and who needs none; it may say more than `anonymousAuth`. */
   readonly authentication?: AuthenticationOptions;
+  /** Who is asked whose a token is that nobody knows here. */
+  readonly tokenWebhook?: TokenWebhookOptions;
   /** Further users and their tokens, as {@link StaticTokens} reads them. */
   readonly staticTokens?: string;
   /** Who is asked what users may do, in this order: Node and RBAC without it. */
@@ -252,9 +255,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const ownIssuers = [issuer, ...otherIssuers];
   const authentication = readAuthentication(options.authentication ?? {}, ownIssuers);
   const jwt = new JwtAuthenticators(authentication.configuration.jwt, authentication.algorithms, {
-    ...{ clock, logger, signal: lifetime.signal },
+    ...{ clock, logger, audiences, signal: lifetime.signal },
     metrics: new JwtMetrics(metrics, clock, options.hostname ?? ""),
   });
+  const tokenWebhook =
+    options.tokenWebhook === undefined
+      ? []
+      : [new TokenWebhook(options.tokenWebhook, audiences, { clock, random, signal: lifetime.signal })];
   const { anonymous } = authentication.configuration;
   if (anonymous !== undefined && options.anonymousAuth !== undefined)
     throw new TsukubeError(
@@ -380,7 +387,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     reviews: {
       ...{ authorizer, rbac, accounts, clock, audiences },
       userOf: (token) => staticTokens?.userOf(token) ?? bootstrapTokens.userOf(token),
-      others: [jwt],
+      others: [jwt, ...tokenWebhook],
     },
     store,
     deprecatedUse: metrics.gauge(
@@ -413,7 +420,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       ...(requestHeaders === undefined ? [] : [requestHeaderAuthenticator(requestHeaders)]),
       certificateAuthenticator(gates, requestHeaders === undefined ? undefined : (options.tls?.clientCa ?? "")),
       ...(staticTokens === undefined ? [] : [staticTokens]),
-      ...[bootstrapTokens, accounts, jwt],
+      ...[bootstrapTokens, accounts, jwt, ...tokenWebhook],
     ],
     dispatch: async (context) => presence.noted(context.user.name, await router.dispatch(context)),
   });

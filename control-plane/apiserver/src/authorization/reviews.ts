@@ -1,10 +1,15 @@
 import { ApiError, aggregateMessage, type Unstructured, validateCreate } from "@tsukube/api";
 import { type Clock, formatTime } from "@tsukube/foundation";
 import { TokenProblem } from "../authentication/token-problem.ts";
-import type { ServiceAccountAuthenticator } from "../authentication/tokens.ts";
+import type { ReviewedToken, ServiceAccountAuthenticator } from "../authentication/tokens.ts";
 import type { Authorizer, RequestContext, User } from "../contracts.ts";
 import type { RbacAuthorizer } from "./rbac.ts";
 import { questionOf } from "./review-question.ts";
+
+interface TokenReviewer {
+  /** Whose a token is that is for one of these audiences; undefined: of nobody it knows. @throws {TokenProblem} */
+  review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined>;
+}
 
 export interface ReviewDeps {
   readonly authorizer: Authorizer;
@@ -13,7 +18,7 @@ export interface ReviewDeps {
   /** Whose a token of no ServiceAccount is. */
   userOf(token: string): User | undefined;
   /** Who is asked after that, in this order. */
-  readonly others: readonly { userOf(token: string): Promise<User | undefined> }[];
+  readonly others: readonly TokenReviewer[];
   readonly clock: Clock;
   /** Of the API server itself. */
   readonly audiences: readonly string[];
@@ -83,10 +88,11 @@ async function reviewOf(token: string, wanted: readonly string[], deps: ReviewDe
   } catch (error) {
     problems.push(problemOf(error));
   }
-  for (const other of common.length === 0 ? [] : deps.others) {
+  for (const other of deps.others) {
     try {
-      const user = await other.userOf(token);
-      if (user !== undefined) return known(user);
+      const reviewed = await other.review(token, asked);
+      if (reviewed !== undefined)
+        return { authenticated: true, user: userInfo(reviewed.user), audiences: reviewed.audiences };
     } catch (error) {
       problems.push(problemOf(error));
     }

@@ -1,13 +1,13 @@
 import { dirname, resolve } from "node:path";
-import { decodeUnstructured, encodeUnstructured, type Json } from "@tsukube/api";
+import { encodeUnstructured } from "@tsukube/api";
 import type { Pod } from "@tsukube/api/types/core-v1";
 import type { ImageReview, ImageReviewSpec, ImageReviewStatus } from "@tsukube/api/types/imagepolicy-v1alpha1";
 import { type Clock, messageOf, type Random } from "@tsukube/foundation";
 import { type FieldReader, within } from "../../configuration/field-reader.ts";
-import { askTarget, Kubeconfig, type WebhookAnswer, type WebhookTarget } from "../../configuration/kubeconfig.ts";
+import { Kubeconfig, type WebhookTarget } from "../../configuration/kubeconfig.ts";
+import { askWebhook } from "../../configuration/webhook-call.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import { refusal } from "../refusal.ts";
-import { refusalOf } from "../webhooks/webhook-client.ts";
 
 /** Who is asked about the images of pods, and what holds when it does not answer. */
 export interface ImagePolicy {
@@ -22,9 +22,7 @@ export interface ImagePolicy {
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
-const ATTEMPTS = 5;
 const KEPT = 1024;
-const PASSING = new Set([429, 500, 504]);
 const KIND = { kind: "ImageReview", apiVersion: "imagepolicy.k8s.io/v1alpha1" };
 const ANNOTATIONS = "imagepolicywebhook.image-policy.k8s.io/";
 
@@ -115,34 +113,14 @@ function questionOf({ object, subresource, namespace }: AdmissionAttributes): Im
   };
 }
 
-/** Again where it may be otherwise a moment later. @throws why there is no answer, with Go's words. */
 async function ask(
   { target, retryMs }: ImagePolicy,
   spec: ImageReviewSpec,
-  { context }: AdmissionAttributes,
+  { context: { signal } }: AdmissionAttributes,
   clock: Clock,
   random: Random,
 ): Promise<ImageReviewStatus> {
   const body = encodeUnstructured({ ...KIND, metadata: {}, spec, status: { allowed: false } });
-  const call = { clock, signal: context.signal };
-  for (let [attempt, pause] = [1, retryMs]; ; attempt += 1, pause *= 1.5) {
-    const answer = await askTarget(target, body, call).catch((error: Error) => error);
-    if (attempt === ATTEMPTS || !isPassing(answer)) return statusIn(answer, target);
-    await clock.sleep(pause * (1 + random.float() * 0.2), context.signal);
-  }
-}
-
-function isPassing(answer: WebhookAnswer | Error): boolean {
-  if (answer instanceof Error) return "code" in answer && answer.code === "ECONNRESET";
-  return PASSING.has(answer.status) || (answer.status >= 500 && answer.headers["retry-after"] !== undefined);
-}
-
-function statusIn(answer: WebhookAnswer | Error, { url }: WebhookTarget): ImageReviewStatus {
-  if (answer instanceof Error) throw new Error(`Post "${url}": ${messageOf(answer)}`);
-  const { status, headers, body } = answer;
-  if (status < 200 || status > 299) throw new Error(refusalOf(status, headers, body));
-  const { kind, apiVersion, status: said } = decodeUnstructured<ImageReview & Json>(body).object;
-  if (kind !== KIND.kind || apiVersion !== KIND.apiVersion)
-    throw new Error(`no kind "${kind}" is registered for version "${apiVersion}" in the webhook's answers`);
-  return said ?? { allowed: false };
+  const { status } = await askWebhook<ImageReview>(target, KIND, body, { clock, random, signal, retryMs });
+  return status ?? { allowed: false };
 }

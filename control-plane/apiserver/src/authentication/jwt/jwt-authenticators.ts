@@ -1,6 +1,6 @@
 import { type Clock, type Logger, TsukubeError } from "@tsukube/foundation";
 import type { Authenticator, IncomingRequest, User } from "../../contracts.ts";
-import { bearerOf } from "../tokens.ts";
+import { bearerOf, type ReviewedToken } from "../tokens.ts";
 import type { JwtSettings } from "./configuration.ts";
 import { issuerOf } from "./issued-tokens.ts";
 import { JwtAuthenticator } from "./jwt-authenticator.ts";
@@ -13,6 +13,8 @@ export interface JwtAuthenticatorsDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: JwtMetrics;
+  /** Of this server. */
+  readonly audiences: readonly string[];
   /** Ends what is asked of issuers. */
   readonly signal: AbortSignal;
 }
@@ -41,6 +43,13 @@ export class JwtAuthenticators implements Authenticator {
     if (this.#current.authenticators.length === 0) return undefined;
     const token = bearerOf(headers);
     return token === undefined ? undefined : this.userOf(token);
+  }
+
+  /** As {@link userOf}; such tokens are for whatever this server is called. */
+  async review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined> {
+    const common = audiences.filter((audience) => this.#deps.audiences.includes(audience));
+    const user = common.length === 0 ? undefined : await this.userOf(token);
+    return user && { user, audiences: common };
   }
 
   /** undefined: it is of none of these issuers. @throws {TokenProblem} */
