@@ -34,6 +34,12 @@ describe("the status a node writes", () => {
     expect(preparedPodStatus(pod(next), pod(old))["status"]).toEqual(kept);
   });
 
+  test("deletes nothing, nor brings it back", () => {
+    const going = { deletionTimestamp: "2020-01-01T00:00:00Z" };
+    expect(preparedPodStatus(pod({}, going), pod({})).metadata?.deletionTimestamp).toBeUndefined();
+    expect(preparedPodStatus(pod({}), pod({}, going)).metadata).toMatchObject(going);
+  });
+
   test("does not touch owners", () => {
     const owners = [{ apiVersion: "v1", kind: "Node", name: "n", uid: "u" }];
     expect(preparedPodStatus(pod({}), pod({}, { ownerReferences: owners })).metadata?.ownerReferences).toEqual(owners);

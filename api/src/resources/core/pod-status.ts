@@ -20,14 +20,18 @@ export function preparedPodStatus(next: Unstructured, old: Unstructured): Unstru
     ...(!status.observedGeneration && before.observedGeneration && { observedGeneration: before.observedGeneration }),
     ...(status.conditions && { conditions: withGenerations(status.conditions, before.conditions ?? []) }),
   };
-  return { ...next, metadata: withOwnersOf(old, next), status: prepared } as Unstructured;
+  return { ...next, metadata: withKeptMetadata(old, next), status: prepared } as Unstructured;
 }
 
-/** Kubelets of old spoil the owners of pods. */
-function withOwnersOf(old: Unstructured, next: Unstructured): Unstructured["metadata"] {
-  const { ownerReferences: _asked, ...metadata } = next.metadata ?? {};
-  const owners = old.metadata?.ownerReferences;
-  return owners === undefined ? metadata : { ...metadata, ownerReferences: owners };
+/** Kubelets of old spoil the owners of pods, and nobody deletes one by its status. */
+function withKeptMetadata(old: Unstructured, next: Unstructured): Unstructured["metadata"] {
+  const { ownerReferences: _owners, deletionTimestamp: _deletion, ...metadata } = next.metadata ?? {};
+  const { ownerReferences, deletionTimestamp } = old.metadata ?? {};
+  return {
+    ...metadata,
+    ...(ownerReferences !== undefined && { ownerReferences }),
+    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+  };
 }
 
 /** The first of the addresses also stands alone. */
