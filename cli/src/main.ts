@@ -85,6 +85,10 @@ function program(): Command {
       "--authentication-token-webhook-config-file <file>",
       "a kubeconfig: who is asked, by a TokenReview of v1, whose a token is that nobody knows here",
     )
+    .option(
+      "--authorization-config <file>",
+      "who is asked what users may do, such as webhooks: kube-apiserver's AuthorizationConfiguration, read again when it changes",
+    )
     .option("--event-ttl <time>", "how long events are kept, such as 30m or 24h; an hour by default", duration)
     .option(
       "--service-cidr <networks>",

@@ -40,6 +40,8 @@ export interface ClusterRecord {
   readonly authenticationConfig?: string;
   /** A kubeconfig: who is asked about other tokens; an absolute path, read at each start. */
   readonly authenticationTokenWebhookConfigFile?: string;
+  /** Who is asked what users may do; an absolute path, read again when it changes. */
+  readonly authorizationConfig?: string;
   /** How long events are kept; an hour where it is absent. */
   readonly eventTtlMs?: number;
   /** How many requests are served at a time: the sum; upstream's defaults where they are absent. */
@@ -118,9 +120,9 @@ export function startSettings(process: "server" | "node", record: ClusterRecord)
   const seats = { maxRequestsInflight, maxMutatingRequestsInflight };
   const { enableAdmissionPlugins, disableAdmissionPlugins, admissionControlConfigFile } = record;
   const plugins = { enableAdmissionPlugins, disableAdmissionPlugins, admissionControlConfigFile };
-  const { authenticationConfig, authenticationTokenWebhookConfigFile } = record;
-  const tokens = { authenticationConfig, authenticationTokenWebhookConfigFile };
-  const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs, ...tokens, ...plugins };
+  const { authenticationConfig, authenticationTokenWebhookConfigFile, authorizationConfig } = record;
+  const access = { authenticationConfig, authenticationTokenWebhookConfigFile, authorizationConfig };
+  const apis = { runtimeConfig, featureGates, serviceCidr, eventTtlMs, ...access, ...plugins };
   return JSON.stringify({ historyMs, historyMegabytes, audit, controllers, etcd, ...apis, ...seats });
 }
 

@@ -16,6 +16,8 @@ export interface ApiFlags extends PluginChoice {
   readonly authenticationConfig?: string;
   /** Who is asked about other tokens. */
   readonly authenticationTokenWebhookConfigFile?: string;
+  /** Who is asked what users may do. */
+  readonly authorizationConfig?: string;
   /** How long events are kept, in ms. */
   readonly eventTtl?: number;
 }
@@ -28,10 +30,16 @@ const NAMES = [
   "admissionControlConfigFile",
   "authenticationConfig",
   "authenticationTokenWebhookConfigFile",
+  "authorizationConfig",
 ] as const;
 
 /** Those that are files. */
-const FILES = ["admissionControlConfigFile", "authenticationConfig", "authenticationTokenWebhookConfigFile"] as const;
+const FILES = [
+  "admissionControlConfigFile",
+  "authenticationConfig",
+  "authenticationTokenWebhookConfigFile",
+  "authorizationConfig",
+] as const;
 
 /**
  * @param record What the cluster was told before; undefined: it is not there yet.
@@ -44,18 +52,35 @@ export async function checkApiFlags(flags: ApiFlags, record: ClusterRecord | und
     admissionControlConfigFile: file,
     authenticationConfig,
     authenticationTokenWebhookConfigFile: webhook,
+    authorizationConfig,
     ...plugins
   } = wanted;
   const gates = FeatureGates.parse(featureGates);
   const { enableAdmissionPlugins, disableAdmissionPlugins } = plugins;
-  const given = [runtimeConfig, enableAdmissionPlugins, disableAdmissionPlugins, file, authenticationConfig, webhook];
+  const given = [
+    runtimeConfig,
+    enableAdmissionPlugins,
+    disableAdmissionPlugins,
+    file,
+    authenticationConfig,
+    webhook,
+    authorizationConfig,
+  ];
   if (!given.some(Boolean)) return;
-  const { chosenPlugins, Kubeconfig, readAuthentication, readPluginConfigurations, servedResources } = await import(
+  const {
+    chosenPlugins,
+    Kubeconfig,
+    readAuthentication,
+    readAuthorization,
+    readPluginConfigurations,
+    servedResources,
+  } = await import(
     "@tsukube/apiserver" // half a megabyte that `up` does not need else
   );
   servedResources(runtimeConfig, gates);
   readPluginConfigurations(file || undefined, chosenPlugins(plugins));
   readAuthentication(authenticationConfig ? { file: authenticationConfig } : {});
+  if (authorizationConfig) readAuthorization(authorizationConfig);
   if (webhook) Kubeconfig.read(webhook).target();
 }
 

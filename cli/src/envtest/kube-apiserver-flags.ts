@@ -1,6 +1,12 @@
 import type { AuthorizationMode } from "@tsukube/apiserver";
 
-export const MODES = ["Node", "RBAC", "AlwaysAllow"] as const satisfies readonly AuthorizationMode[];
+export const MODES = [
+  "Node",
+  "RBAC",
+  "Webhook",
+  "AlwaysAllow",
+  "AlwaysDeny",
+] as const satisfies readonly AuthorizationMode[];
 
 export const FLAGS = {
   "admission-control-config-file": {
@@ -41,9 +47,21 @@ export const FLAGS = {
     help: "Of the TokenReview; v1beta1 by default.",
     only: ["v1", "v1beta1"],
   },
+  "authorization-config": {
+    takes: "FILE",
+    help: "In place of the modes: an AuthorizationConfiguration, read again when it changes.",
+  },
   "authorization-mode": {
     takes: "MODES",
     help: `Who is asked what users may do: ${MODES.join(", ")}; AlwaysAllow by default.`,
+  },
+  "authorization-webhook-cache-authorized-ttl": { takes: "TIME", help: "How long it is known; 5m by default." },
+  "authorization-webhook-cache-unauthorized-ttl": { takes: "TIME", help: "What is refused: 30s by default." },
+  "authorization-webhook-config-file": { takes: "FILE", help: "A kubeconfig: who is asked in the mode Webhook." },
+  "authorization-webhook-version": {
+    takes: "VERSION",
+    help: "Of the SubjectAccessReview; v1beta1 by default.",
+    only: ["v1", "v1beta1"],
   },
   "bind-address": { takes: "IP", help: "Where to listen; 0.0.0.0 by default." },
   "cert-dir": { takes: "DIR", help: "Where apiserver.crt and apiserver.key are, or are made." },
@@ -165,9 +183,7 @@ audit-webhook-batch-buffer-size audit-webhook-batch-max-size audit-webhook-batch
 audit-webhook-batch-throttle-burst audit-webhook-batch-throttle-enable audit-webhook-batch-throttle-qps
 audit-webhook-initial-backoff audit-webhook-truncate-enabled audit-webhook-truncate-max-batch-size
 audit-webhook-truncate-max-event-size
-authorization-config
-authorization-policy-file authorization-webhook-cache-authorized-ttl authorization-webhook-cache-unauthorized-ttl
-authorization-webhook-config-file authorization-webhook-version coordinated-leadership-lease-duration
+authorization-policy-file coordinated-leadership-lease-duration
 coordinated-leadership-renew-deadline coordinated-leadership-retry-period cors-allowed-origins debug-socket-path
 disable-http2-serving disabled-metrics egress-selector-config-file emulated-version emulation-forward-compatible
 enable-logs-handler etcd-compaction-interval etcd-count-metric-poll-period etcd-db-metric-poll-interval

@@ -110,7 +110,7 @@ async function optionsOf(
     serviceCidr: last(flags, "service-cluster-ip-range") ?? "10.0.0.0/24",
     nodePorts: portsOf(last(flags, "service-node-port-range") ?? "30000-32767"),
     runtimeConfig: joined(flags, "runtime-config"),
-    authorizationModes: modesOf(joined(flags, "authorization-mode")),
+    ...authorizationOf(flags),
     ...(last(flags, "anonymous-auth") !== undefined && { anonymousAuth: last(flags, "anonymous-auth") !== "false" }),
     authentication: authenticationOf(flags),
     ...tokenWebhookOf(flags),
@@ -163,6 +163,27 @@ function timeOf(text: string, flag: keyof Flags): number {
   const ms = durationOf(text);
   if (ms === undefined) throw wrong(PROGRAM, `--${flag} is "${text}"`, "such as 1h30m");
   return ms;
+}
+
+/** Who is asked what users may do. */
+function authorizationOf(
+  flags: Flags,
+): Pick<ApiServerOptions, "authorizationModes" | "authorizationConfig" | "authorizationWebhook"> {
+  const authorizationConfig = last(flags, "authorization-config");
+  const configFile = last(flags, "authorization-webhook-config-file");
+  const others = ["mode", "webhook-config-file", "webhook-version"].concat(
+    ...["webhook-cache-authorized-ttl", "webhook-cache-unauthorized-ttl"],
+  );
+  if (authorizationConfig !== undefined && others.some((name) => `authorization-${name}` in flags))
+    throw wrong(PROGRAM, "--authorization-config comes with --authorization-mode or --authorization-webhook-*", "one");
+  if (authorizationConfig !== undefined) return { authorizationConfig };
+  const authorizationModes = modesOf(joined(flags, "authorization-mode"));
+  if (configFile === undefined) return { authorizationModes };
+  const ttl = (flag: keyof Flags, fallback: string): number => timeOf(last(flags, flag) ?? fallback, flag);
+  const version = last(flags, "authorization-webhook-version") === "v1" ? "v1" : "v1beta1";
+  const authorizedTtlMs = ttl("authorization-webhook-cache-authorized-ttl", "5m");
+  const unauthorizedTtlMs = ttl("authorization-webhook-cache-unauthorized-ttl", "30s");
+  return { authorizationModes, authorizationWebhook: { configFile, version, authorizedTtlMs, unauthorizedTtlMs } };
 }
 
 function modesOf(text: string): readonly AuthorizationMode[] {

@@ -136,6 +136,7 @@ async function startServer(
     ...(record.authenticationTokenWebhookConfigFile !== undefined && {
       tokenWebhook: { configFile: record.authenticationTokenWebhookConfigFile, version: "v1" },
     }),
+    ...(record.authorizationConfig !== undefined && { authorizationConfig: record.authorizationConfig }),
     authentication: record.authenticationConfig === undefined ? {} : { file: record.authenticationConfig },
     ...(record.maxRequestsInflight !== undefined && { maxRequestsInflight: record.maxRequestsInflight }),
     ...(record.maxMutatingRequestsInflight !== undefined && {

@@ -101,6 +101,8 @@ export interface AuthorizationAttributes {
 export interface AuthorizationDecision {
   readonly decision: "allow" | "deny" | "no-opinion";
   readonly reason: string;
+  /** What kept somebody who was asked from knowing. */
+  readonly problem?: string;
 }
 
 export interface Authorizer {
@@ -109,6 +111,7 @@ export interface Authorizer {
 
 /** One that knows at once: expressions do not wait. */
 export interface ImmediateAuthorizer extends Authorizer {
+  /** Where other servers are asked: within `settled` alone. */
   decide(attributes: AuthorizationAttributes): AuthorizationDecision;
 }
 

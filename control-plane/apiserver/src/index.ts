@@ -14,10 +14,15 @@ export {
   readAuthentication,
 } from "./authentication/authentication-options.ts";
 export { TokenKey } from "./authentication/token-key.ts";
+export {
+  type AuthorizationMode,
+  type AuthorizationWebhookOptions,
+  readAuthorization,
+} from "./authorization/authorizers.ts";
 export { Kubeconfig } from "./configuration/kubeconfig.ts";
 export type { User } from "./contracts.ts";
 export { servedResources } from "./registry/runtime-config.ts";
-export { type ApiServer, type ApiServerOptions, type AuthorizationMode, startApiServer } from "./server.ts";
+export { type ApiServer, type ApiServerOptions, startApiServer } from "./server.ts";
 export { encryptedStore } from "./storage/encryption/encrypted-store.ts";
 export { EncryptionMetrics } from "./storage/encryption/encryption-metrics.ts";
 export { type StoredForm, sameForm } from "./storage/stored-form.ts";

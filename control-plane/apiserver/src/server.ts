@@ -92,12 +92,17 @@ import {
   ServiceAccountAuthenticator,
   Tokens,
 } from "./authentication/tokens.ts";
+import {
+  type AuthorizationMode,
+  type AuthorizationWebhookOptions,
+  Authorizers,
+  readAuthorization,
+  settingsOf,
+} from "./authorization/authorizers.ts";
 import { ClaimRights } from "./authorization/claim-rights.ts";
+import { parseAuthorization } from "./authorization/configuration.ts";
 import { mustCreate } from "./authorization/must-create.ts";
-import { NodeAuthorizer } from "./authorization/node.ts";
-import { NodeGraph } from "./authorization/node-graph.ts";
 import { RbacAuthorizer } from "./authorization/rbac.ts";
-import { alwaysAllow, unionAuthorizer } from "./authorization/union.ts";
 import { authenticationConfig } from "./bootstrap/authentication-config.ts";
 import { type BootstrapObjects, bootstrap } from "./bootstrap/bootstrap.ts";
 import { gatedRoles } from "./bootstrap/gated-roles.ts";
@@ -109,7 +114,7 @@ import { standingObjects } from "./bootstrap/standing-objects.ts";
 import { Chain } from "./chain/chain.ts";
 import { followFile } from "./configuration/followed-file.ts";
 import { ReloadMetrics } from "./configuration/reload-metrics.ts";
-import type { ImmediateAuthorizer, User } from "./contracts.ts";
+import type { User } from "./contracts.ts";
 import { conversionWebhook } from "./crd/conversion-webhook.ts";
 import { CrdController } from "./crd/crd-controller.ts";
 import { CustomServices } from "./crd/custom-services.ts";
@@ -173,6 +178,10 @@ export interface ApiServerOptions extends PluginChoice {
   readonly staticTokens?: string;
   /** Who is asked what users may do, in this order: Node and RBAC without it. */
   readonly authorizationModes?: readonly AuthorizationMode[];
+  /** Who is asked in the mode Webhook. */
+  readonly authorizationWebhook?: AuthorizationWebhookOptions;
+  /** In place of the modes: an AuthorizationConfiguration, which is read again when it changes. */
+  readonly authorizationConfig?: string;
   /** Network of Services, such as "10.160.0.0/16"; or one of each family by comma, the primary one first. */
   readonly serviceCidr: string;
   readonly nodePorts: { readonly first: number; readonly last: number };
@@ -218,9 +227,6 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-/** Upstream's, of its --authorization-mode. */
-export type AuthorizationMode = "Node" | "RBAC" | "AlwaysAllow";
-
 /** As upstream's --event-ttl. */
 const EVENT_TTL_MS = 60 * 60 * 1000;
 /** Who it is where it asks itself. */
@@ -238,8 +244,20 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   eventMetrics(metrics, registry, cache);
   const store = new ObjectStore(cache, new StorageMetrics(metrics, clock));
   const rbac = new RbacAuthorizer(cache);
-  const modes = options.authorizationModes ?? ["Node", "RBAC"];
-  const authorizer = unionAuthorizer(modes.map((mode) => authorizerOf(mode, cache, rbac)));
+  const { authorizationModes: modes = ["Node", "RBAC"] } = options;
+  if (options.authorizationConfig !== undefined && options.authorizationModes !== undefined)
+    throw new TsukubeError(
+      "usage",
+      "--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags are defined",
+    );
+  const authorization =
+    options.authorizationConfig === undefined
+      ? { settings: settingsOf(modes, options.authorizationWebhook), text: "" }
+      : readAuthorization(options.authorizationConfig);
+  const authorizers = new Authorizers(authorization.settings, {
+    ...{ cache, rbac, clock, random, metrics, signal: lifetime.signal },
+  });
+  const { authorizer } = authorizers;
   const { serviceAccountIssuer: issuer = OWN_ISSUER, otherServiceAccountIssuers: otherIssuers = [] } = options;
   const { audiences = [issuer, ...otherIssuers], otherServiceAccountKeys: otherKeys = [] } = options;
   const tokens = new Tokens({ key: options.serviceAccountKey, issuer, otherIssuers, otherKeys, clock, random });
@@ -387,6 +405,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     reviews: {
       ...{ authorizer, rbac, accounts, clock, audiences },
       userOf: (token) => staticTokens?.userOf(token) ?? bootstrapTokens.userOf(token),
+      asks: (mode) => authorizers.has(mode),
       others: [jwt, ...tokenWebhook],
     },
     store,
@@ -424,6 +443,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ],
     dispatch: async (context) => presence.noted(context.user.name, await router.dispatch(context)),
   });
+  if (options.authorizationConfig !== undefined)
+    lifetime.add(
+      "authorization configuration",
+      followFile(
+        {
+          ...{ what: "authorization", path: options.authorizationConfig, text: authorization.text },
+          use: (text) => authorizers.use(parseAuthorization(text)),
+        },
+        { clock, logger, metrics: new ReloadMetrics("authorization", metrics, clock, options.hostname ?? "") },
+      ),
+    );
   if (options.authentication?.file !== undefined)
     lifetime.add(
       "authentication configuration",
@@ -491,17 +521,6 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
 function admits({ enabled, conditions }: Anonymous, path: string): boolean {
   return enabled && (conditions.length === 0 || conditions.some((condition) => condition.path === path));
-}
-
-function authorizerOf(mode: AuthorizationMode, cache: WatchCache, rbac: RbacAuthorizer): ImmediateAuthorizer {
-  switch (mode) {
-    case "Node":
-      return new NodeAuthorizer(new NodeGraph(cache));
-    case "RBAC":
-      return rbac;
-    case "AlwaysAllow":
-      return alwaysAllow;
-  }
 }
 
 /** Stored bytes are what we encoded: problems in them are not looked for. */

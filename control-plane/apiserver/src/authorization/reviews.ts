@@ -17,6 +17,8 @@ export interface ReviewDeps {
   readonly accounts: ServiceAccountAuthenticator;
   /** Whose a token of no ServiceAccount is. */
   userOf(token: string): User | undefined;
+  /** Whether somebody is asked in this mode what users may do. */
+  asks(mode: "Node" | "Webhook"): boolean;
   /** Who is asked after that, in this order. */
   readonly others: readonly TokenReviewer[];
   readonly clock: Clock;
@@ -42,7 +44,7 @@ export const REVIEWS: Readonly<Record<string, Review>> = {
     checkQuestion("LocalSubjectAccessReview", object);
     return { ...object, status: await decide(deps, subjectOf(specOf(object)), specOf(object)) };
   },
-  selfsubjectrulesreviews: async ({ user }, object, { rbac }) => {
+  selfsubjectrulesreviews: async ({ user }, object, { rbac, asks }) => {
     const namespace = String(specOf(object)["namespace"] ?? "");
     if (namespace === "") throw ApiError.badRequest("no namespace on request");
     const rules = rbac.rulesFor(user, namespace);
@@ -58,7 +60,7 @@ export const REVIEWS: Readonly<Record<string, Review>> = {
       nonResourceRules: rules
         .filter((rule) => (rule.nonResourceURLs ?? []).length > 0)
         .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
-      ...completeness(user),
+      ...completeness(user, asks),
     };
     return { metadata: {}, spec: {}, status }; // the answer does not tell the question
   },
@@ -108,10 +110,13 @@ function problemOf(error: unknown): string {
 
 const INVALID = "invalid bearer token";
 
-/** What the node authorizer lets nodes do depends on what they run: no list of rules tells it. */
-function completeness({ name, groups }: User): object {
-  if (!name.startsWith("system:node:") || !groups.includes("system:nodes")) return { incomplete: false };
-  return { incomplete: true, evaluationError: "node authorizer does not support user rule resolution" };
+/** What these let users do depends on more than rules: no list of them tells it. */
+function completeness({ name, groups }: User, asks: ReviewDeps["asks"]): object {
+  const isNode = name.startsWith("system:node:") && groups.includes("system:nodes");
+  const silent = [...(isNode && asks("Node") ? ["node"] : []), ...(asks("Webhook") ? ["webhook"] : [])];
+  if (silent.length === 0) return { incomplete: false };
+  const problems = silent.map((kind) => `${kind} authorizer does not support user rule resolution`);
+  return { incomplete: true, evaluationError: aggregateMessage(problems) };
 }
 
 /** Upstream names no kind here. */
@@ -137,12 +142,13 @@ function subjectOf(spec: Spec): User {
 
 async function decide({ authorizer }: ReviewDeps, user: User, spec: Spec): Promise<unknown> {
   const { attributes, problems } = questionOf(user, spec);
-  const { decision, reason } = await authorizer.authorize(attributes);
+  const { decision, reason, problem } = await authorizer.authorize(attributes);
+  const all = problem === undefined ? problems : [...problems, problem];
   return {
     allowed: decision === "allow",
     ...(decision === "deny" && { denied: true }),
     ...(reason !== "" && { reason }),
-    ...(problems.length > 0 && { evaluationError: problems.join("; ") }),
+    ...(all.length > 0 && { evaluationError: all.join("; ") }),
   };
 }
 

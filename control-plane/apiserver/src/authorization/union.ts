@@ -1,22 +1,40 @@
 import type { AuthorizationAttributes, AuthorizationDecision, ImmediateAuthorizer } from "../contracts.ts";
+import { settled } from "./awaited.ts";
 
-/** system:masters may do everything; then each authorizer in turn until one decides. */
-export function unionAuthorizer(authorizers: readonly ImmediateAuthorizer[]): ImmediateAuthorizer {
-  const decide = (attributes: AuthorizationAttributes): AuthorizationDecision => {
-    if (attributes.user.groups.includes("system:masters")) return { decision: "allow", reason: "" };
-    const reasons: string[] = [];
-    for (const authorizer of authorizers) {
-      const made = authorizer.decide(attributes);
-      if (made.decision !== "no-opinion") return made;
-      if (made.reason !== "") reasons.push(made.reason);
-    }
-    return { decision: "no-opinion", reason: reasons.join(", ") };
-  };
-  return { decide, authorize: async (attributes) => decide(attributes) };
+/** One that is asked in its turn. */
+export interface NamedAuthorizer {
+  /** Before its reasons; "": they speak for themselves. */
+  readonly name: string;
+  decide(attributes: AuthorizationAttributes): AuthorizationDecision;
 }
 
-/** Lets everybody do everything, as upstream's mode of this name. */
-export const alwaysAllow: ImmediateAuthorizer = {
-  decide: () => ({ decision: "allow", reason: "" }),
-  authorize: async () => ({ decision: "allow", reason: "" }),
+/** system:masters may do everything; then each authorizer in turn until one decides. */
+export function unionAuthorizer(authorizers: () => readonly NamedAuthorizer[]): ImmediateAuthorizer {
+  const decide = (attributes: AuthorizationAttributes): AuthorizationDecision => {
+    if (attributes.user.groups.includes("system:masters")) return { decision: "allow", reason: "" };
+    const [reasons, problems]: [string[], string[]] = [[], []];
+    for (const authorizer of authorizers()) {
+      const made = authorizer.decide(attributes);
+      if (made.decision !== "no-opinion") return made;
+      if (made.problem !== undefined) problems.push(made.problem);
+      if (made.reason !== "") reasons.push(authorizer.name === "" ? made.reason : `${authorizer.name}: ${made.reason}`);
+    }
+    const [problem, ...more] = problems;
+    return {
+      ...{ decision: "no-opinion", reason: reasons.join(", ") },
+      ...(problem !== undefined && { problem: more.length === 0 ? problem : `[${problems.join(", ")}]` }),
+    };
+  };
+  return { decide, authorize: (attributes) => settled(() => decide(attributes)) };
+}
+
+const always = (decision: "allow" | "no-opinion"): ImmediateAuthorizer => {
+  const made: AuthorizationDecision = { decision, reason: decision === "allow" ? "" : "Everything is forbidden." };
+  return { decide: () => made, authorize: async () => made };
 };
+
+/** Lets everybody do everything, as upstream's mode of this name. */
+export const alwaysAllow = always("allow");
+
+/** Lets nobody but system:masters do anything, as upstream's mode of this name. */
+export const alwaysDeny = always("no-opinion");

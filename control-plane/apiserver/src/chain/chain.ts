@@ -78,12 +78,19 @@ interface Begun {
 
 /** Upstream answers such paths before it knows who asks, and in plain text. */
 function unclear(request: IncomingRequest, random: Random): ApiResponse {
-  const { path } = request;
-  const why = `failed to create RequestInfo: unable to determine kind and namespace from url, ${path}`;
+  const why = `failed to create RequestInfo: unable to determine kind and namespace from url, ${request.path}`;
+  const { status, headers, body } = plainError(request.path, why);
+  return { status, headers: { "audit-id": auditIdOf(request, random), ...headers }, body };
+}
+
+/** Nobody knows whether it may be. */
+class Undecided extends Error {}
+
+function plainError(path: string, why: string): ApiResponse {
   const text = `Internal Server Error: ${goQuote(path)}: ${why}\n`;
   const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const headers = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
-  return { status: 500, headers: { "audit-id": auditIdOf(request, random), ...headers }, body: Buffer.from(escaped) };
+  return { status: 500, headers, body: Buffer.from(escaped) };
 }
 
 function auditIdOf({ headers }: IncomingRequest, random: Random): string {
@@ -299,14 +306,19 @@ export class Chain {
   ): Promise<void> {
     const { authorizer, clock } = this.#deps;
     const began = clock.monotonic();
-    const { decision, reason } = await authorizer.authorize(attributes);
+    const { decision, reason, problem } = await authorizer.authorize(attributes);
     this.#authorization.decided(decision, (this.#filters.passed("authorization", began) - began) / 1000);
+    if (problem !== undefined && decision !== "allow") {
+      audit?.annotate("authorization.k8s.io/reason", "internal error");
+      throw new Undecided(problem);
+    }
     audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
     audit?.annotate("authorization.k8s.io/reason", reason);
     if (decision !== "allow") throw forbidden({ ...attributes, name: info.name }, reason);
   }
 
   #failure(request: IncomingRequest, info: RequestInfo, error: unknown): ApiResponse {
+    if (error instanceof Undecided) return plainError(request.path, error.message);
     const known = error instanceof ApiError ? error : this.#unexpected(request, error);
     const headers: Record<string, string> = {};
     const retry = known.status.details?.retryAfterSeconds;

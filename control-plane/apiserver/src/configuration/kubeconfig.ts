@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { dirname, resolve } from "node:path";
-import { decodeYamlUnstructured } from "@tsukube/api";
+import { decodeYamlUnstructured, formatDuration } from "@tsukube/api";
 import { type Clock, TsukubeError, withinTime } from "@tsukube/foundation";
 
 type Values = Readonly<Record<string, string | boolean>>;
@@ -18,6 +18,8 @@ export interface Credentials {
 export interface WebhookTarget extends Omit<Credentials, "tls"> {
   readonly url: URL;
   readonly tls: Values;
+  /** How long it is waited for; as long as upstream's webhooks without it. */
+  readonly timeoutMs?: number;
 }
 
 interface Content {
@@ -56,7 +58,7 @@ export class Kubeconfig {
   }
 
   /** That of the current context, or of the only one. @throws {TsukubeError} `invalid`. */
-  target(): WebhookTarget {
+  target(timeoutMs: number = TIMEOUT_S * 1000): WebhookTarget {
     const { contexts, clusters } = this.#content;
     const context = (contexts?.find(({ name }) => name === this.#content["current-context"]) ?? contexts?.[0])?.context;
     const cluster = clusters?.find(({ name }) => name === context?.cluster)?.cluster;
@@ -67,7 +69,8 @@ export class Kubeconfig {
     const ca = this.#pem(cluster, "certificate-authority");
     const { "tls-server-name": servername } = cluster;
     return {
-      url: asked(server),
+      timeoutMs,
+      url: asked(server, timeoutMs),
       tls: {
         ...tls,
         ...(ca !== undefined && { ca }),
@@ -119,10 +122,10 @@ export class Kubeconfig {
 }
 
 /** Without a last slash; whoever is asked learns how long it is waited for. */
-function asked(server: string): URL {
+function asked(server: string, timeoutMs: number): URL {
   const url = new URL(server);
   url.pathname = url.pathname.replace(/(?<=.)\/$/, "");
-  url.searchParams.set("timeout", `${TIMEOUT_S}s`);
+  url.searchParams.set("timeout", formatDuration(BigInt(Math.round(timeoutMs)) * 1_000_000n));
   return url;
 }
 
@@ -134,7 +137,7 @@ export interface WebhookAnswer {
 
 /** Asks the target, over a connection of its own. @throws the signal's reason, and what keeps it from answering in time. */
 export function askTarget(
-  { url, tls, headers }: WebhookTarget,
+  { url, tls, headers, timeoutMs = TIMEOUT_S * 1000 }: WebhookTarget,
   body: Uint8Array,
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<WebhookAnswer> {
@@ -166,5 +169,5 @@ export function askTarget(
       sent.on("error", reject);
       sent.end(body);
     });
-  return withinTime(clock, TIMEOUT_S * 1000, signal, answered);
+  return withinTime(clock, timeoutMs, signal, answered);
 }

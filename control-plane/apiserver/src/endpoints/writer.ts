@@ -19,6 +19,7 @@ import {
 import type { ObjectMeta } from "@tsukube/api/types/meta-v1";
 import type { Clock, Random } from "@tsukube/foundation";
 import type { Admission } from "../admission/admission.ts";
+import { settled } from "../authorization/awaited.ts";
 import type { AdmissionRequest, RequestContext } from "../contracts.ts";
 import { finalizerWarnings } from "../crd/finalizer-warnings.ts";
 import { convert } from "../registry/conversion.ts";
@@ -266,12 +267,14 @@ export class Writer {
     if (strategy.status && strategy.createdWithStatus !== true) object = withoutStatus(object, definition);
     object = strategy.prepareForCreate?.(object, context, clock.now()) ?? object;
     if (strategy.checksWhole === true) object = this.#defaulted(definition, object, undefined);
+    const made = object;
+    const unrightful = definition.typed ? await settled(() => this.deps.unrightful(request, made)) : [];
     this.#refuse(
       definition,
       object.metadata?.name ?? "",
       definition.typed
         ? [
-            ...this.deps.unrightful(request, object),
+            ...unrightful,
             ...validateCreate(definition, object, this.deps.gates),
             ...(definition.proofs?.(object) ?? []),
           ]
@@ -310,7 +313,9 @@ export class Writer {
     const taken = view === undefined ? admitted : view.taken(live, admitted);
     const next = isKnown
       ? live
-      : this.#changed(request, taken === whole ? whole : this.#defaulted(definition, taken, live), live);
+      : await settled(() =>
+          this.#changed(request, taken === whole ? whole : this.#defaulted(definition, taken, live), live),
+        );
     const shown = view === undefined ? { object: next } : { object: view.shown(next), oldObject: view.shown(live) };
     await this.deps.admission.validate({ ...attributes, ...shown });
     if (isKnown) return { next: undefined, isAsMade };

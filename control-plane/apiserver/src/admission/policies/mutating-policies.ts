@@ -17,6 +17,7 @@ import type {
   Mutation,
 } from "@tsukube/api/types/admissionregistration-v1";
 import { messageOf } from "@tsukube/foundation";
+import { settled } from "../../authorization/awaited.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import { evaluate } from "../cel-request.ts";
 import { inForm, jsonOf, objectOf } from "../object-forms.ts";
@@ -93,7 +94,8 @@ async function changedBy(
   const isDue = !reinvocation.isAgain || reinvocation.isRequired(meeting.id);
   let { object } = attributes;
   try {
-    const met = isDue ? encounter(deps, policy, meeting, await shownIn(deps, meeting, attributes)) : undefined;
+    const shown = isDue ? await shownIn(deps, meeting, attributes) : undefined;
+    const met = shown && (await settled(() => encounter(deps, policy, meeting, shown)));
     if (met === undefined) return object;
     // each sees what those before it made
     for (const mutation of policy.spec.mutations ?? []) {
@@ -124,7 +126,8 @@ async function mutated(
   const live = jsonOf(registry, form, shown.object ?? object);
   const source = mutation.applyConfiguration?.expression ?? mutation.jsonPatch?.expression ?? "";
   const scope = (name: string): unknown => (name === "object" ? adapt(live) : bindings(name));
-  const value = toJson(evaluate(source, POLICY_ENVIRONMENT, object === attributes.object ? bindings : scope, budget));
+  const seen = object === attributes.object ? bindings : scope;
+  const value = toJson(await settled(() => evaluate(source, POLICY_ENVIRONMENT, seen, budget)));
   return objectOf(registry, form, attributes, applied(mutation, form, live, value));
 }
 

@@ -4,6 +4,7 @@ import type {
   ValidatingAdmissionPolicySpec,
   Validation,
 } from "@tsukube/api/types/admissionregistration-v1";
+import { settled } from "../../authorization/awaited.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "../../contracts.ts";
 import { evaluate, POLICY_BUDGET } from "../cel-request.ts";
 import { toldName } from "../refusal.ts";
@@ -71,7 +72,7 @@ async function judge(
     if (met.length === 0) return;
     const shown = await shownIn(deps, met[0]!, attributes);
     for (const meeting of met) {
-      const { objections, problems } = outcomeOf(deps, policy, meeting, shown, notes);
+      const { objections, problems } = await settled(() => outcomeOf(deps, policy, meeting, shown, notes));
       for (const objection of objections) verdict.object(policy, binding, objection);
       for (const why of problems) verdict.deny(policy, binding, failed(why));
     }

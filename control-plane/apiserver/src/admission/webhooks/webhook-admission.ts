@@ -1,6 +1,7 @@
 import { ApiError, CelError, jsonEqual, MATCH_ENVIRONMENT, type Unstructured } from "@tsukube/api";
 import type { AdmissionResponse } from "@tsukube/api/types/admission-v1";
 import { type Clock, type Logger, messageOf, type Random } from "@tsukube/foundation";
+import { settled } from "../../authorization/awaited.ts";
 import type { Kubeconfig } from "../../configuration/kubeconfig.ts";
 import type { AdmissionAttributes, AdmissionPlugin, ImmediateAuthorizer } from "../../contracts.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -132,7 +133,8 @@ class WebhookCaller {
     if (invocation === undefined || conditions.length === 0) return invocation;
     const bindings = requestBindings(this.#deps, invocation, await inForm(registry, invocation, attributes));
     try {
-      return conditionsHold(conditions, MATCH_ENVIRONMENT, bindings) ? invocation : undefined;
+      const holds = await settled(() => conditionsHold(conditions, MATCH_ENVIRONMENT, bindings));
+      return holds ? invocation : undefined;
     } catch (error) {
       if (!(error instanceof CelError)) throw error;
       if (webhook.spec.failurePolicy === "Ignore") return undefined;
