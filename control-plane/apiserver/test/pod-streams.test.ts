@@ -166,6 +166,21 @@ describe("exec, attach and port-forward", () => {
     }
   });
 
+  test("a GET is for those who may create, too", async () => {
+    const RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/streams";
+    const rules = [{ apiGroups: [""], resources: ["pods/exec", "pods/attach", "pods/portforward"], verbs: ["get"] }];
+    await admin.send("POST", `${RBAC}/roles`, { metadata: { name: "getters" }, rules });
+    await admin.send("POST", `${RBAC}/rolebindings`, {
+      metadata: { name: "getters" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "getters" },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "getter" }],
+    });
+    for (const kind of ["exec", "attach", "portforward"]) {
+      const { code, object } = await admin.get(`${PODS}/one/${kind}`, { "impersonate-user": "getter" });
+      expect([code, object.message]).toEqual([403, expect.stringContaining(`cannot create resource "pods/${kind}"`)]);
+    }
+  });
+
   test.each([
     ["one/exec?command=ls&container=d", 400, "container d is not valid for pod one"],
     ["many/attach", 400, "a container name must be specified for pod many, choose one of: [init a b]"],

@@ -76,6 +76,7 @@ export class Subresources {
         if (request.method !== "GET" && request.method !== "POST") throw ApiError.methodNotAllowed();
         refuseDryRun(info);
         await this.#deps.writer.deps.admission.admit(connectRequest(context));
+        if (info.verb !== "create") await this.#deps.writer.deps.mustCreate(context);
         this.#deps.streams.mustHaveHost(info);
         throw ApiError.badRequest("Upgrade request required");
       case "pods/proxy":
