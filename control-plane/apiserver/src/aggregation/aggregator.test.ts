@@ -56,3 +56,18 @@ test("what was discovered of a server that is not available is stale", async () 
   status = "False";
   expect(shown()).toEqual([["Stale", 0]]);
 });
+
+test("resources that tell no kind are given an empty one", async () => {
+  const resources = [{ resource: "flavours", subresources: [{ subresource: "status" }] }];
+  const versions = [{ version: "v1", resources }];
+  const all = { kind: "APIGroupDiscoveryList", items: [{ metadata: { name: SERVICE.spec.group }, versions }] };
+  const cached = { object: SERVICE };
+  const cache = { subscribe: () => () => {}, get: () => cached, head: { range: () => [["key", cached]] } };
+  const client = { request: async () => ({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(all)) }) };
+  const aggregator = new Aggregator(cache as never, client as never, new VirtualClock());
+  await aggregator.learn(SERVICE as never, new AbortController().signal);
+  const responseKind = { group: "", version: "", kind: "" };
+  expect(aggregator.groups[0]?.versions[0]?.resources).toEqual([
+    { resource: "flavours", responseKind, subresources: [{ subresource: "status", responseKind }] },
+  ]);
+});

@@ -166,7 +166,7 @@ export class Aggregator {
     const all = (await asked) as DiscoveryList;
     if (all.kind === "APIGroupDiscoveryList") {
       const found = all.items?.find(({ metadata }) => metadata?.name === group);
-      return found?.versions?.find((one) => one.version === version)?.resources ?? [];
+      return (found?.versions?.find((one) => one.version === version)?.resources ?? []).map(withKinds);
     }
     const list = (await this.#json(spec, `/apis/${group}/${version}`, "application/json", signal)) as ResourceList;
     return discovered(list.resources ?? [], group, version);
@@ -259,11 +259,25 @@ function escapedHeader(key: string): string {
   return key.replaceAll(/[^!#$&'*+.^_`|~0-9A-Za-z-]/g, (character) => encodeURIComponent(character));
 }
 
+interface DiscoveredResource {
+  readonly responseKind?: object;
+  readonly subresources?: readonly { readonly responseKind?: object }[];
+}
+
+const NO_KIND = { group: "", version: "", kind: "" };
+
+/** client-go 0.26 ends where a resource tells no kind. */
+function withKinds(resource: DiscoveredResource): object {
+  const { responseKind = NO_KIND, subresources } = resource;
+  const parts = subresources?.map((one) => ({ ...one, responseKind: one.responseKind ?? NO_KIND }));
+  return { ...resource, responseKind, ...(parts && { subresources: parts }) };
+}
+
 interface DiscoveryList {
   readonly kind?: string;
   readonly items?: readonly {
     readonly metadata?: { readonly name?: string };
-    readonly versions?: readonly { readonly version?: string; readonly resources?: readonly object[] }[];
+    readonly versions?: readonly { readonly version?: string; readonly resources?: readonly DiscoveredResource[] }[];
   }[];
 }
 
